@@ -1,0 +1,4 @@
+import oclif from 'eslint-config-oclif'
+import prettier from 'eslint-config-prettier'
+
+export default [...oclif, prettier]

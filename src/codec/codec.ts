@@ -1,0 +1,104 @@
+/** The contract between codecs and whoever moves the bytes. Nothing in this folder imports `node:`. */
+import type {WeaviateObject} from '../object.js'
+import type {WeaviateClass} from '../weaviate/schema.js'
+
+export type BackupFormat = 'arrow' | 'json' | 'parquet'
+
+/** What a codec borrows from the platform it runs on; `portable.ts` has one for any, `src/store/node-platform.ts` the faster one. */
+export interface Platform {
+  createSha256: () => IncrementalHash
+  /** Inflates any number of gzip members; rejects with BACKUP_DAMAGED on bytes that are not gzip or end early. */
+  gunzip: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
+  /** One whole gzip member with the canonical header of docs/format.md, fastest level. */
+  gzip: (bytes: Uint8Array) => Promise<Uint8Array>
+  sha256: (bytes: Uint8Array) => Uint8Array
+  /** One zstd frame; absent where the platform has no zstd (then Parquet falls back to snappy or gzip). */
+  zstdCompress?: (bytes: Uint8Array) => Uint8Array
+  zstdDecompress?: (bytes: Uint8Array, outputLength: number) => Uint8Array
+}
+
+export interface IncrementalHash {
+  /** 32 bytes; the hash cannot be used afterwards. */
+  digest: () => Uint8Array
+  update: (bytes: Uint8Array) => void
+}
+
+/** Random access to the bytes of one part. */
+export interface ByteSource {
+  /** @throws DataOpsError BACKUP_DAMAGED when the bytes are not there. */
+  read: (start: number, end: number) => Promise<Uint8Array>
+  /** Bytes. */
+  size: number
+}
+
+/** Which column of a part holds what (docs/format.md, "Parquet and Arrow parts"). */
+export interface PartColumn {
+  name: string
+  property?: string
+  role: 'creation_time' | 'exceptions' | 'id' | 'named_vector' | 'property' | 'tenant' | 'update_time' | 'vector'
+  /** The Weaviate data type of a property. */
+  type?: string
+  /** The name of a named vector. */
+  vector?: string
+  /** Named vectors: whether it is a multi vector. */
+  vectorKind?: 'multi' | 'single'
+}
+
+export interface PartEncoderOptions {
+  columns: readonly PartColumn[]
+  /** zstd (where the platform has it) instead of what the codec does by default. */
+  compress: boolean
+  platform: Platform
+  /** Bytes of objects that one row group should hold; default 8 MiB. */
+  rowGroupBytes?: number
+  schema: WeaviateClass
+}
+
+/** Turns pages of objects into the bytes of one part, in order. */
+export interface PartEncoder {
+  /** Ends the part: the bytes that are left, footer included. Nothing may be written afterwards. */
+  finish: () => Promise<Uint8Array[]>
+  /** Objects taken so far. */
+  readonly rows: number
+  /** Takes objects; returns the bytes that are ready to be appended (none while a row group fills). Keeps no reference to a page's bytes once they are returned. */
+  write: (objects: readonly WeaviateObject[]) => Promise<Uint8Array[]>
+}
+
+/** Consecutive rows of a part. `firstRow` is the ordinal of the first, within the part. */
+export interface RowPage {
+  firstRow: number
+  objects: WeaviateObject[]
+}
+
+export interface ReadRowsOptions {
+  /** `all`, or less where that is all that is needed: `references` has id, tenant and reference properties, `ids` id, tenant and times. */
+  columns?: 'all' | 'ids' | 'references'
+  /** First row wanted; default 0. */
+  fromRow?: number
+  /** Bytes of objects that a page should hold at most; default 8 MiB. */
+  pageBytes?: number
+  signal?: AbortSignal
+}
+
+export interface PartDecoder {
+  /** Rows in order. @throws DataOpsError BACKUP_DAMAGED on anything that is not what the codec writes. */
+  read: (options?: ReadRowsOptions) => AsyncIterable<RowPage>
+  readonly rows: number
+}
+
+export interface PartDecoderOptions {
+  /** From `metadata.columns`; a foreign file has none and is read by names and types. */
+  columns?: readonly PartColumn[]
+  platform: Platform
+  schema: WeaviateClass
+}
+
+/** A format whose objects stand in parts of their own: Parquet, Arrow. */
+export interface PartCodec {
+  columns: (schema: WeaviateClass) => PartColumn[]
+  createEncoder: (options: PartEncoderOptions) => PartEncoder
+  /** File name extension without the dot. */
+  extension: string
+  format: BackupFormat
+  openDecoder: (source: ByteSource, options: PartDecoderOptions) => Promise<PartDecoder>
+}

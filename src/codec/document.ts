@@ -1,0 +1,125 @@
+/** The head, tail and seal of a backup's document (docs/format.md, "The document"): one definition for writer and reader. */
+import type {JsonObject} from '../object.js'
+import type {WeaviateClass} from '../weaviate/schema.js'
+import type {BackupFormat, PartColumn} from './codec.js'
+
+export const FORMAT_VERSION = '1.0'
+
+/** Tenant activity as REST names it. */
+export type TenantStatus = 'COLD' | 'FREEZING' | 'FROZEN' | 'HOT' | 'UNFREEZING'
+
+export interface BackupMetadata {
+  [key: string]: unknown
+  aliases?: string[]
+  backup_id: string
+  collection: string
+  columns?: PartColumn[]
+  guarantee?: string
+  options: {
+    [key: string]: unknown
+    batch_size?: number
+    compress: boolean
+    format: BackupFormat
+    include_data: boolean
+    tenants?: string[]
+  }
+  run_id: string
+  tenants?: Array<{name: string; status: TenantStatus}>
+  /** Start, RFC 3339, UTC. */
+  timestamp: string
+  tool_version: string
+  version: string
+  weaviate_version: string
+}
+
+/** `[tenant or null, id, row]`: rows of that object before the global ordinal `row` are void. */
+export type Amendment = [tenant: string | null, id: string, row: number]
+
+export interface SealedPart {
+  /** Bytes. */
+  bytes: number
+  /** null: the object lines of the document itself. */
+  file: string | null
+  first_id?: string
+  last_id?: string
+  rows: number
+  sha256: string
+}
+
+export interface SealedTenant {
+  digest?: string
+  name: string
+  object_count?: number
+  /** Why the tenant's objects are not in the backup. */
+  skipped?: string
+}
+
+export interface BackupStatistics {
+  /** Bytes of all files but the seal line. */
+  bytes: number
+  non_finite_vectors: number
+  objects_without_vector: number
+  references: number
+  rows: number
+}
+
+export interface BackupSeal {
+  amendments: Amendment[]
+  checksum: string
+  compressed?: {bytes: number; sha256: string}
+  digest: string
+  document: {bytes: number; sha256: string}
+  /** RFC 3339, UTC. */
+  finished: string
+  object_count: number
+  parts: SealedPart[]
+  schema_sha256?: string
+  statistics: BackupStatistics
+  tenants?: SealedTenant[]
+}
+
+export interface BackupHead {
+  metadata: BackupMetadata
+  schema: WeaviateClass
+}
+
+/** First line of a document, `\n` included. */
+export function documentHead(head: BackupHead): string {
+  return `{"metadata":${JSON.stringify(head.metadata)},"schema":${JSON.stringify(head.schema)},"objects":[\n`
+}
+
+/** The line between the objects and the seal, `\n` included. */
+export function documentTail(objectCount: number): string {
+  return `],"object_count":${objectCount},\n`
+}
+
+/** Everything of the seal line that the checksum covers. */
+export function sealText(seal: Omit<BackupSeal, 'checksum'>): string {
+  return `"seal":${JSON.stringify(seal).slice(0, -1)}`
+}
+
+/** The seal line, `\n` included. `sha256Hex` hashes UTF-8 text. */
+export function sealLine(seal: Omit<BackupSeal, 'checksum'>, sha256Hex: (text: string) => string): string {
+  const text = sealText(seal)
+  return `${text},"checksum":"${sha256Hex(text)}"}}\n`
+}
+
+const SEAL_END = /,"checksum":"([0-9a-f]{64})"\}\}\n$/
+
+/** Reads a seal line. Returns undefined when it is not one, or when its checksum does not hold. */
+export function parseSealLine(line: string, sha256Hex: (text: string) => string): BackupSeal | undefined {
+  const end = SEAL_END.exec(line)
+  if (!line.startsWith('"seal":{') || !end) return undefined
+  if (sha256Hex(line.slice(0, end.index)) !== end[1]) return undefined
+  try {
+    return JSON.parse(line.slice('"seal":'.length, -2)) as BackupSeal
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads the first line of a document. @throws SyntaxError when it is not one. */
+export function parseDocumentHead(line: string): BackupHead {
+  if (!line.startsWith('{"metadata":') || !line.endsWith(',"objects":[\n')) throw new SyntaxError('not the head of a backup document')
+  return JSON.parse(`${line.slice(0, -',"objects":[\n'.length)}}`) as JsonObject as unknown as BackupHead
+}

@@ -1,0 +1,101 @@
+/** Why something failed, in a form that a program can act on. */
+export type ErrorCode =
+  /** The server answered something that nobody can act on but a developer. */
+  | 'UNEXPECTED'
+  /** Options that contradict each other or cannot be used here. */
+  | 'INVALID_INPUT'
+  /** Some objects were refused by the server; everything else is done. */
+  | 'OBJECTS_REFUSED'
+  /** The path holds no backup, or one of a version that is not understood. */
+  | 'NOT_A_BACKUP'
+  /** The backup's bytes are not what was sealed. */
+  | 'BACKUP_DAMAGED'
+  /** Backup and collection hold different content. */
+  | 'CONTENT_DIFFERS'
+  | 'COLLECTION_MISSING'
+  | 'COLLECTION_EXISTS'
+  /** The schemas of backup and target do not fit together. */
+  | 'SCHEMA_MISMATCH'
+  /** A protected name, or a question that nobody answered with yes. */
+  | 'NOT_CONFIRMED'
+  | 'CANNOT_CONNECT'
+  | 'NOT_ALLOWED'
+  /** No room, no permission, or another failure of the disk. */
+  | 'STORAGE'
+  /** The checkpoint belongs to another backup or target, or is damaged. */
+  | 'CHECKPOINT'
+  /** The server refused a request for good. */
+  | 'SERVER_REFUSED'
+  /** The server could not answer now; trying again may help. */
+  | 'SERVER_UNAVAILABLE'
+  /** Stopped by a signal or an AbortSignal. */
+  | 'INTERRUPTED'
+
+/** Process exit codes, a promise to scripts (docs/cli.md). */
+export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
+  BACKUP_DAMAGED: 4,
+  CANNOT_CONNECT: 6,
+  CHECKPOINT: 1,
+  COLLECTION_EXISTS: 5,
+  COLLECTION_MISSING: 5,
+  CONTENT_DIFFERS: 4,
+  INTERRUPTED: 130,
+  INVALID_INPUT: 2,
+  NOT_ALLOWED: 6,
+  NOT_A_BACKUP: 2,
+  NOT_CONFIRMED: 2,
+  OBJECTS_REFUSED: 3,
+  SCHEMA_MISMATCH: 1,
+  SERVER_REFUSED: 1,
+  SERVER_UNAVAILABLE: 1,
+  STORAGE: 1,
+  UNEXPECTED: 1,
+}
+
+export interface DataOpsErrorOptions {
+  cause?: unknown
+  /** Machine-readable particulars; never a secret. */
+  details?: Record<string, unknown>
+  /** What to do next, one sentence. */
+  hint?: string
+  /** True when the same call may succeed later. */
+  retryable?: boolean
+  /** Milliseconds the server asked to wait (Retry-After). */
+  retryAfterMs?: number
+}
+
+/** The only error type that leaves the SDK. `message` is one sentence, `hint` the next step. */
+export class DataOpsError extends Error {
+  readonly code: ErrorCode
+  readonly details: Record<string, unknown>
+  readonly hint?: string
+  readonly retryable: boolean
+  readonly retryAfterMs?: number
+
+  constructor(code: ErrorCode, message: string, options: DataOpsErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : {cause: options.cause})
+    this.name = 'DataOpsError'
+    this.code = code
+    this.details = options.details ?? {}
+    this.hint = options.hint
+    this.retryable = options.retryable ?? code === 'SERVER_UNAVAILABLE'
+    this.retryAfterMs = options.retryAfterMs
+  }
+
+  /** The process exit code that stands for this error. */
+  get exitCode(): number {
+    return EXIT_CODES[this.code]
+  }
+}
+
+/** The error that an aborted operation rejects with. */
+export function interrupted(signal?: AbortSignal): DataOpsError {
+  const reason: unknown = signal?.reason
+  if (reason instanceof DataOpsError) return reason
+  return new DataOpsError('INTERRUPTED', 'The operation was interrupted.', {cause: reason, retryable: false})
+}
+
+/** @throws DataOpsError INTERRUPTED when the signal has fired. */
+export function throwIfAborted(signal?: AbortSignal): void {
+  if (signal?.aborted) throw interrupted(signal)
+}
