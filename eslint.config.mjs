@@ -1,4 +1,45 @@
 import oclif from 'eslint-config-oclif'
 import prettier from 'eslint-config-prettier'
 
-export default [...oclif, prettier]
+const config = [
+  {ignores: ['dist/', 'src/weaviate/proto/generated/', 'test/fixtures/']},
+  ...oclif,
+  prettier,
+  {
+    languageOptions: {parserOptions: {projectService: {allowDefaultProject: ['*.mjs', 'bin/*.js', 'scripts/*.mjs']}}},
+    rules: {
+      // Interfaces are what the contracts of this project are written in.
+      '@typescript-eslint/consistent-type-definitions': 'off',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      // Types say it; prose in docstrings is for units, shapes and errors.
+      'jsdoc/require-jsdoc': 'off',
+      'jsdoc/require-param': 'off',
+      'jsdoc/require-returns': 'off',
+      'jsdoc/require-throws-type': 'off',
+      'jsdoc/require-yields': 'off',
+      'jsdoc/require-yields-check': 'off',
+      // Declarations are ordered to be read: what a thing is before what it may have. Imports stay sorted.
+      'perfectionist/sort-classes': 'off',
+      'perfectionist/sort-enums': 'off',
+      'perfectionist/sort-interfaces': 'off',
+      'perfectionist/sort-maps': 'off',
+      'perfectionist/sort-modules': 'off',
+      'perfectionist/sort-object-types': 'off',
+      'perfectionist/sort-objects': 'off',
+      'perfectionist/sort-sets': 'off',
+      'perfectionist/sort-switch-case': 'off',
+      'perfectionist/sort-union-types': 'off',
+      // One request after another is often what the server needs.
+      'no-await-in-loop': 'off',
+      'guard-for-in': 'off',
+      'jsdoc/escape-inline-tags': 'off',
+      'no-bitwise': 'off',
+      'require-unicode-regexp': 'off',
+      'unicorn/prefer-simple-condition-first': 'off',
+      'unicorn/no-null': 'off',
+    },
+  },
+]
+
+export default config

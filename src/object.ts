@@ -1,5 +1,5 @@
 /** A value as JSON has it. */
-export type JsonValue = boolean | JsonObject | JsonValue[] | null | number | string
+export type JsonValue = boolean | JsonObject | JsonValue[] | undefined | number | string
 export interface JsonObject {
   [key: string]: JsonValue
 }
@@ -8,9 +8,7 @@ export interface JsonObject {
  * A named vector, as it came over the wire.
  * `single`: `bytes` is float32[dims], little-endian. `multi` (ColBERT): `bytes` is float32[rows][dims], little-endian.
  */
-export type NamedVector =
-  | {bytes: Uint8Array; dims: number; kind: 'multi'}
-  | {bytes: Uint8Array; kind: 'single'}
+export type NamedVector = {bytes: Uint8Array; dims: number; kind: 'multi'} | {bytes: Uint8Array; kind: 'single'}
 
 /**
  * One Weaviate object; what flows between reader, codecs, store and writer.
@@ -61,6 +59,6 @@ function approximateJsonBytes(value: JsonValue): number {
   }
 
   let bytes = 8
-  for (const key in value) bytes += key.length + approximateJsonBytes(value[key]!)
+  for (const key in value) bytes += key.length + approximateJsonBytes(value[key])
   return bytes
 }

@@ -15,7 +15,7 @@ export interface ProgressEvent {
 }
 
 export type ProgressStage =
-  | 'backup' | 'clear' | 'confirm' | 'references' | 'restore' | 'scan' | 'seal' | 'settle' | 'tenants' | 'verify'
+  'backup' | 'clear' | 'confirm' | 'references' | 'restore' | 'scan' | 'seal' | 'settle' | 'tenants' | 'verify'
 
 export interface Warning {
   /** Stable, kebab-case: `grpc-unreachable`, `tenants-skipped`, … */

@@ -1,5 +1,4 @@
 /** The head, tail and seal of a backup's document (docs/format.md, "The document"): one definition for writer and reader. */
-import type {JsonObject} from '../object.js'
 import type {WeaviateClass} from '../weaviate/schema.js'
 import type {BackupFormat, PartColumn} from './codec.js'
 
@@ -33,13 +32,13 @@ export interface BackupMetadata {
 }
 
 /** `[tenant or null, id, row]`: rows of that object before the global ordinal `row` are void. */
-export type Amendment = [tenant: string | null, id: string, row: number]
+export type Amendment = [tenant: string | undefined, id: string, row: number]
 
 export interface SealedPart {
   /** Bytes. */
   bytes: number
   /** null: the object lines of the document itself. */
-  file: string | null
+  file: string | undefined
   first_id?: string
   last_id?: string
   rows: number
@@ -120,6 +119,7 @@ export function parseSealLine(line: string, sha256Hex: (text: string) => string)
 
 /** Reads the first line of a document. @throws SyntaxError when it is not one. */
 export function parseDocumentHead(line: string): BackupHead {
-  if (!line.startsWith('{"metadata":') || !line.endsWith(',"objects":[\n')) throw new SyntaxError('not the head of a backup document')
-  return JSON.parse(`${line.slice(0, -',"objects":[\n'.length)}}`) as JsonObject as unknown as BackupHead
+  if (!line.startsWith('{"metadata":') || !line.endsWith(',"objects":[\n'))
+    throw new SyntaxError('not the head of a backup document')
+  return JSON.parse(`${line.slice(0, -',"objects":[\n'.length)}}`)
 }

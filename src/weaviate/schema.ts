@@ -22,8 +22,26 @@ export interface WeaviateClass {
 
 /** Weaviate's primitive and nested data types; anything else in `dataType` is a reference target (starts upper-case). */
 export const PRIMITIVE_TYPES = new Set([
-  'text', 'text[]', 'string', 'string[]', 'int', 'int[]', 'number', 'number[]', 'boolean', 'boolean[]',
-  'date', 'date[]', 'uuid', 'uuid[]', 'geoCoordinates', 'phoneNumber', 'blob', 'blobHash', 'object', 'object[]',
+  'text',
+  'text[]',
+  'string',
+  'string[]',
+  'int',
+  'int[]',
+  'number',
+  'number[]',
+  'boolean',
+  'boolean[]',
+  'date',
+  'date[]',
+  'uuid',
+  'uuid[]',
+  'geoCoordinates',
+  'phoneNumber',
+  'blob',
+  'blobHash',
+  'object',
+  'object[]',
 ])
 
 export function isReference(property: SchemaProperty): boolean {

@@ -1,7 +1,7 @@
-/** What the managers ask of a Weaviate server: the contract of this folder, the only one that knows URLs and protobuf. */
-import type {JsonObject, WeaviateObject} from '../object.js'
-import type {WeaviateClass} from './schema.js'
 import type {TenantStatus} from '../codec/document.js'
+/** What the managers ask of a Weaviate server: the contract of this folder, the only one that knows URLs and protobuf. */
+import type {WeaviateObject} from '../object.js'
+import type {WeaviateClass} from './schema.js'
 
 export interface PageRequest {
   /** Exclusive lower bound, any UUID; none starts before the nil UUID. */
@@ -26,7 +26,6 @@ export interface ObjectPage {
 export interface CollectionPlan {
   className: string
   hasReferences: boolean
-  /** Names of `int` properties, nested paths included, whose INT64_MIN must be read again over REST. */
   multiTenant: boolean
   namedVectors: string[]
   schema: WeaviateClass
@@ -90,15 +89,32 @@ export interface Connection {
   /** Objects in the collection, or in one tenant. */
   count: (collection: string, tenant?: string, signal?: AbortSignal) => Promise<number>
   /** Deletes up to the server's limit of objects in one call. */
-  deleteObjects: (request: {collection: string; signal?: AbortSignal; tenant?: string}) => Promise<{deleted: number; failed: number; matched: number}>
+  deleteObjects: (request: {
+    collection: string
+    signal?: AbortSignal
+    tenant?: string
+  }) => Promise<{deleted: number; failed: number; matched: number}>
   /** Objects by id, in any order; missing ones are left out. */
-  getObjects: (request: {collection: CollectionPlan; ids: readonly string[]; signal?: AbortSignal; tenant?: string}) => Promise<WeaviateObject[]>
+  getObjects: (request: {
+    collection: CollectionPlan
+    ids: readonly string[]
+    signal?: AbortSignal
+    tenant?: string
+  }) => Promise<WeaviateObject[]>
   /** One page of the cursor listing. */
   readPage: (request: PageRequest) => Promise<ObjectPage>
   /** One batch, without references. Objects may be of several tenants. Resolves with those refused; rejects when the whole call failed. */
-  writeObjects: (request: {collection: CollectionPlan; objects: readonly WeaviateObject[]; signal?: AbortSignal}) => Promise<WriteFailure[]>
+  writeObjects: (request: {
+    collection: CollectionPlan
+    objects: readonly WeaviateObject[]
+    signal?: AbortSignal
+  }) => Promise<WriteFailure[]>
   /** The references of those objects, appended in order, in one call. Beacons are sent as they stand. */
-  writeReferences: (request: {collection: CollectionPlan; objects: readonly WeaviateObject[]; signal?: AbortSignal}) => Promise<WriteFailure[]>
+  writeReferences: (request: {
+    collection: CollectionPlan
+    objects: readonly WeaviateObject[]
+    signal?: AbortSignal
+  }) => Promise<WriteFailure[]>
 }
 
 export interface ConnectOptions {
@@ -112,7 +128,10 @@ export interface ConnectOptions {
   /** Sent with every call (e.g. a vectorizer's key); never stored or shown. */
   headers?: Record<string, string>
   /** OIDC, handled by `weaviate-client`. */
-  oidc?: {clientSecret: string; scopes?: string[]} | {password: string; scopes?: string[]; username: string} | {accessToken: string; expiresIn?: number; refreshToken?: string}
+  oidc?:
+    | {clientSecret: string; scopes?: string[]}
+    | {password: string; scopes?: string[]; username: string}
+    | {accessToken: string; expiresIn?: number; refreshToken?: string}
   onWarning?: (warning: {code: string; details?: Record<string, unknown>; message: string}) => void
   /** Milliseconds for one request; default 60,000. */
   timeoutMs?: number
@@ -127,4 +146,4 @@ export interface WeaviateClientLike {
   getConnectionDetails: () => Promise<{bearerToken?: string; headers?: unknown; host: string; [key: string]: unknown}>
 }
 
-export type {JsonObject}
+export {type JsonObject} from '../object.js'
