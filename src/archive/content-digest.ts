@@ -1,0 +1,123 @@
+import type {Platform} from '../codec/codec.js'
+import type {BackupStatistics} from '../codec/document.js'
+import type {WeaviateObject} from '../object.js'
+import {createDigester, DigestSum} from '../codec/digest.js'
+import {hasFiniteVectors, hasVector} from '../codec/vectors.js'
+import {isMultiTenant, referenceProperties, type WeaviateClass} from '../weaviate/schema.js'
+
+/** Digest and number of the objects of one tenant. */
+interface TenantContent {
+  objects: number
+  sum: DigestSum
+}
+
+/** A content digest that can be carried over a restart. */
+export interface ContentState {
+  objects: number
+  statistics: ContentStatistics
+  sum: string
+  tenants?: Array<[name: string, objects: number, sum: string]>
+}
+
+export type ContentStatistics = Omit<BackupStatistics, 'bytes' | 'rows'>
+
+/** The content digest of a collection and of each of its tenants, and what else is counted on the way (docs/format.md, "The content digest"). */
+export class ContentDigest {
+  readonly #digester: {hash: (object: WeaviateObject) => Uint8Array}
+  readonly #references: string[]
+  readonly #sum: DigestSum
+  readonly #tenants?: Map<string, TenantContent>
+  #objects = 0
+  readonly statistics: ContentStatistics = {non_finite_vectors: 0, objects_without_vector: 0, references: 0}
+
+  constructor(schema: WeaviateClass, platform: Platform, state?: ContentState) {
+    this.#digester = createDigester(schema, platform)
+    this.#references = referenceProperties(schema).map((property) => property.name)
+    this.#sum = state ? DigestSum.fromHex(state.sum) : new DigestSum()
+    if (isMultiTenant(schema)) this.#tenants = new Map()
+    if (!state) return
+    this.#objects = state.objects
+    Object.assign(this.statistics, state.statistics)
+    for (const [name, objects, sum] of state.tenants ?? []) {
+      this.#tenants?.set(name, {objects, sum: DigestSum.fromHex(sum)})
+    }
+  }
+
+  get objects(): number {
+    return this.#objects
+  }
+
+  /** Counts an object in. Returns its hash. */
+  add(object: WeaviateObject): Uint8Array {
+    const hash = this.#digester.hash(object)
+    this.#sum.add(hash)
+    this.#objects++
+    if (this.#tenants && object.tenant !== undefined) {
+      const tenant = this.#tenant(object.tenant)
+      tenant.sum.add(hash)
+      tenant.objects++
+    }
+
+    this.#count(object, 1)
+    return hash
+  }
+
+  /** Takes an object out again that was counted in. */
+  subtract(object: WeaviateObject): void {
+    const hash = this.#digester.hash(object)
+    this.#sum.subtract(hash)
+    this.#objects--
+    if (this.#tenants && object.tenant !== undefined) {
+      const tenant = this.#tenant(object.tenant)
+      tenant.sum.subtract(hash)
+      tenant.objects--
+    }
+
+    this.#count(object, -1)
+  }
+
+  /** 64 hex digits. */
+  hex(): string {
+    return this.#sum.hex()
+  }
+
+  /** A tenant without objects has a digest too. */
+  tenant(name: string): {digest: string; objectCount: number} {
+    const tenant = this.#tenants?.get(name)
+    return {digest: (tenant?.sum ?? new DigestSum()).hex(), objectCount: tenant?.objects ?? 0}
+  }
+
+  tenantNames(): string[] {
+    return [...(this.#tenants?.keys() ?? [])]
+  }
+
+  state(): ContentState {
+    return {
+      objects: this.#objects,
+      statistics: {...this.statistics},
+      sum: this.#sum.hex(),
+      ...(this.#tenants && {
+        tenants: [...this.#tenants].map(([name, {objects, sum}]) => [name, objects, sum.hex()] as [string, number, string]),
+      }),
+    }
+  }
+
+  #tenant(name: string): TenantContent {
+    let tenant = this.#tenants!.get(name)
+    if (!tenant) {
+      tenant = {objects: 0, sum: new DigestSum()}
+      this.#tenants!.set(name, tenant)
+    }
+
+    return tenant
+  }
+
+  #count(object: WeaviateObject, by: 1 | -1): void {
+    if (!hasVector(object)) this.statistics.objects_without_vector += by
+    else if (!hasFiniteVectors(object)) this.statistics.non_finite_vectors += by
+    for (const name of this.#references) {
+      const references = object.properties[name]
+      if (Array.isArray(references)) this.statistics.references += by * references.length
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import type {IncrementalHash, PartCodec, PartEncoder} from '../codec/codec.js'
+import type {SealedPart} from '../codec/document.js'
+import type {WeaviateObject} from '../object.js'
+import type {StoreWriter} from '../store/store.js'
+import type {ArchivePosition, ArchiveWriter, ArchiveWriterOptions, SealedArchive, SealSummary} from './writer.js'
+import {toHex, utf8} from '../codec/bytes.js'
+import {documentHead, documentTail, sealLine} from '../codec/document.js'
+import {DataOpsError} from '../errors.js'
+import {METADATA_FILE, partialName, partName, SCHEMA_FILE} from '../store/layout.js'
+import {partCodec} from './formats.js'
+import {publish} from './publish.js'
+import {PartExtent} from './writer.js'
+
+interface OpenPart {
+  encoder: PartEncoder
+  extent: PartExtent
+  file: StoreWriter
+  hash: IncrementalHash
+  name: string
+}
+
+/** Writes the directory of `format parquet` and `format arrow`. A flush ends the part being written: its footer comes last. */
+export class DirectoryWriter implements ArchiveWriter {
+  readonly #options: ArchiveWriterOptions
+  readonly #codec: PartCodec
+  readonly #parts: SealedPart[]
+  #finishedBytes: number
+  #finishedRows: number
+  #part?: OpenPart
+
+  private constructor(options: ArchiveWriterOptions, codec: PartCodec) {
+    this.#options = options
+    this.#codec = codec
+    this.#parts = [...(options.resumeAt?.parts ?? [])]
+    this.#finishedBytes = sum(this.#parts, 'bytes')
+    this.#finishedRows = sum(this.#parts, 'rows')
+  }
+
+  static async open(options: ArchiveWriterOptions): Promise<DirectoryWriter> {
+    const {store, name, resumeAt} = options
+    const writer = new DirectoryWriter(options, await partCodec(options.format))
+    const directory = partialName(name)
+    if (resumeAt) {
+      // What the earlier run wrote after its last flush has no footer.
+      const finished = new Set(resumeAt.parts.map((part) => part.file))
+      for (const entry of await store.list(directory)) {
+        if (!finished.has(entry.name)) await store.remove(`${directory}/${entry.name}`)
+      }
+    } else if (!(await store.createDirectory(directory))) {
+      throw new DataOpsError('STORAGE', `${store.describe(directory)} exists already.`, {hint: 'Run the backup again.'})
+    }
+
+    return writer
+  }
+
+  get bytes(): number {
+    return this.#finishedBytes + (this.#part?.file.bytes ?? 0)
+  }
+
+  get rows(): number {
+    return this.#finishedRows + (this.#part?.extent.rows ?? 0)
+  }
+
+  async write(objects: readonly WeaviateObject[]): Promise<void> {
+    if (objects.length === 0) return
+    this.#part ??= await this.#openPart()
+    const {encoder, extent} = this.#part
+    extent.add(objects)
+    await this.#append(this.#part, await encoder.write(objects))
+  }
+
+  async flush(): Promise<ArchivePosition> {
+    await this.#finishPart()
+    return {parts: [...this.#parts], rows: this.#finishedRows}
+  }
+
+  async seal(summary: SealSummary): Promise<SealedArchive> {
+    const {head, name, platform, store} = this.#options
+    const directory = partialName(name)
+    // An empty collection has one empty part: readers in the wild expect the file.
+    if (head.metadata.options.include_data && this.#parts.length === 0) this.#part ??= await this.#openPart()
+    await this.#finishPart()
+    const [only] = this.#parts
+    if (this.#parts.length === 1 && only?.file) {
+      const single = partName(this.#codec.extension)
+      if (only.file !== single) {
+        await store.rename(`${directory}/${only.file}`, `${directory}/${single}`)
+        only.file = single
+      }
+    }
+
+    const schema = utf8(`${JSON.stringify(head.schema, null, 2)}\n`)
+    await store.writeAtomic(`${directory}/${SCHEMA_FILE}`, schema)
+    const document = utf8(documentHead(head) + documentTail(summary.objectCount))
+    const sha256 = (bytes: Uint8Array): string => toHex(platform.sha256(bytes))
+    const seal = {
+      finished: summary.finished,
+      object_count: summary.objectCount,
+      digest: summary.digest,
+      ...(summary.tenants && {tenants: summary.tenants}),
+      parts: this.#parts,
+      amendments: summary.amendments,
+      schema_sha256: sha256(schema),
+      statistics: {
+        ...summary.statistics,
+        bytes: this.#finishedBytes + schema.length + document.length,
+        rows: this.#finishedRows,
+      },
+      document: {bytes: document.length, sha256: sha256(document)},
+    }
+    const line = sealLine(seal, (text) => sha256(utf8(text)))
+    const lineBytes = utf8(line)
+    const metadata = new Uint8Array(document.length + lineBytes.length)
+    metadata.set(document)
+    metadata.set(lineBytes, document.length)
+    // Last of all: without it the directory is no backup.
+    await store.writeAtomic(`${directory}/${METADATA_FILE}`, metadata)
+    const published = await publish(store, directory, name)
+    return {
+      bytes: seal.statistics.bytes + lineBytes.length,
+      name: published,
+      seal: {...seal, checksum: line.slice(-68, -4)},
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#part?.file.close()
+  }
+
+  async #openPart(): Promise<OpenPart> {
+    const {compress, head, name, platform, store} = this.#options
+    const file = partName(this.#codec.extension, this.#parts.length + 1)
+    return {
+      encoder: this.#codec.createEncoder({
+        columns: head.metadata.columns!,
+        compress,
+        platform,
+        schema: head.schema,
+      }),
+      extent: new PartExtent(),
+      file: await store.openWrite(`${partialName(name)}/${file}`, {create: true}),
+      hash: platform.createSha256(),
+      name: file,
+    }
+  }
+
+  async #append(part: OpenPart, chunks: readonly Uint8Array[]): Promise<void> {
+    if (chunks.length === 0) return
+    for (const chunk of chunks) part.hash.update(chunk)
+    await part.file.append(chunks)
+  }
+
+  async #finishPart(): Promise<void> {
+    const part = this.#part
+    if (!part) return
+    await this.#append(part, await part.encoder.finish())
+    await part.file.sync()
+    await part.file.close()
+    this.#parts.push(part.extent.seal(part.name, part.file.bytes, toHex(part.hash.digest())))
+    this.#finishedBytes += part.file.bytes
+    this.#finishedRows += part.extent.rows
+    this.#part = undefined
+  }
+}
+
+function sum(parts: readonly SealedPart[], member: 'bytes' | 'rows'): number {
+  let total = 0
+  for (const part of parts) total += part[member]
+  return total
+}

@@ -1,0 +1,178 @@
+import type {IncrementalHash} from '../codec/codec.js'
+import type {WeaviateObject} from '../object.js'
+import type {StoreWriter} from '../store/store.js'
+import type {ArchivePosition, ArchiveWriter, ArchiveWriterOptions, SealedArchive, SealSummary} from './writer.js'
+import {toHex, utf8} from '../codec/bytes.js'
+import {documentHead, documentTail, sealLine} from '../codec/document.js'
+import {storedMember} from '../codec/gzip.js'
+import {JsonLinesEncoder} from '../codec/json-lines.js'
+import {partialName} from '../store/layout.js'
+import {publish} from './publish.js'
+import {PartExtent} from './writer.js'
+
+/** Text that one gzip member holds, bytes. Members are compressed one beside another, off the main thread. */
+const MEMBER_BYTES = 4 * 1024 * 1024
+/** Members under way at most: memory, and libuv has few threads. */
+const MEMBERS_IN_FLIGHT = 2
+const SEPARATOR = utf8(',\n')
+const LINE_END = utf8('\n')
+
+/** Writes the document of `format json`, plain or in gzip members. */
+export class DocumentWriter implements ArchiveWriter {
+  readonly #options: ArchiveWriterOptions
+  readonly #file: StoreWriter
+  readonly #encoder: JsonLinesEncoder
+  readonly #extent: PartExtent
+  readonly #textHash: IncrementalHash
+  readonly #fileHash: IncrementalHash
+  #textBytes = 0
+  /** Compressing only: text not yet in a member, and members not yet in the file, in order. */
+  #pending: Uint8Array[] = []
+  #pendingBytes = 0
+  readonly #members: Array<Promise<Uint8Array>> = []
+
+  private constructor(options: ArchiveWriterOptions, file: StoreWriter) {
+    this.#options = options
+    this.#file = file
+    this.#encoder = new JsonLinesEncoder(options.head.schema.class)
+    this.#extent = PartExtent.from(options.resumeAt?.parts[0])
+    this.#textHash = options.platform.createSha256()
+    this.#fileHash = options.platform.createSha256()
+  }
+
+  static async open(options: ArchiveWriterOptions): Promise<DocumentWriter> {
+    const {store, resumeAt} = options
+    const partial = partialName(options.name)
+    const file = await store.openWrite(partial, resumeAt?.document ? {resumeAt: resumeAt.document.fileBytes} : {create: true})
+    const writer = new DocumentWriter(options, file)
+    try {
+      await (resumeAt?.document ? writer.#rehash(resumeAt.document.fileBytes) : writer.#append(utf8(documentHead(options.head))))
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+
+    return writer
+  }
+
+  get bytes(): number {
+    return this.#file.bytes
+  }
+
+  get rows(): number {
+    return this.#extent.rows
+  }
+
+  async write(objects: readonly WeaviateObject[]): Promise<void> {
+    if (objects.length === 0) return
+    const lines = this.#encoder.encode(objects)
+    if (this.#extent.rows > 0) await this.#append(SEPARATOR)
+    this.#extent.add(objects)
+    await this.#append(lines)
+  }
+
+  async flush(): Promise<ArchivePosition> {
+    await this.#drain()
+    await this.#file.sync()
+    return {
+      document: {fileBytes: this.#file.bytes, textBytes: this.#textBytes},
+      parts: [this.#extent.seal(null, 0, '')],
+      rows: this.#extent.rows,
+    }
+  }
+
+  async seal(summary: SealSummary): Promise<SealedArchive> {
+    const {compress, head, name, platform, store} = this.#options
+    if (this.#extent.rows > 0) await this.#append(LINE_END)
+    await this.#append(utf8(documentTail(summary.objectCount)))
+    await this.#drain()
+    const document = {bytes: this.#textBytes, sha256: toHex(this.#textHash.digest())}
+    const compressed = compress ? {bytes: this.#file.bytes, sha256: toHex(this.#fileHash.digest())} : undefined
+    const seal = {
+      finished: summary.finished,
+      object_count: summary.objectCount,
+      digest: summary.digest,
+      ...(summary.tenants && {tenants: summary.tenants}),
+      parts: head.metadata.options.include_data ? [this.#extent.seal(null, document.bytes, document.sha256)] : [],
+      amendments: summary.amendments,
+      statistics: {...summary.statistics, bytes: this.#file.bytes, rows: this.#extent.rows},
+      document,
+      ...(compressed && {compressed}),
+    }
+    const line = sealLine(seal, (text) => toHex(platform.sha256(utf8(text))))
+    await this.#file.append([compress ? storedMember(utf8(line)) : utf8(line)])
+    await this.#file.sync()
+    await this.#file.close()
+    const published = await publish(store, partialName(name), name)
+    return {
+      bytes: this.#file.bytes,
+      name: published,
+      seal: {...seal, checksum: line.slice(-68, -4)},
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#members)
+    await this.#file.close()
+  }
+
+  /** Takes text; what leaves for the file goes through `#toFile`. */
+  async #append(text: Uint8Array): Promise<void> {
+    this.#textHash.update(text)
+    this.#textBytes += text.length
+    if (!this.#options.compress) {
+      await this.#file.append([text])
+      return
+    }
+
+    this.#pending.push(text)
+    this.#pendingBytes += text.length
+    if (this.#pendingBytes >= MEMBER_BYTES) await this.#startMember()
+  }
+
+  async #startMember(): Promise<void> {
+    if (this.#pendingBytes === 0) return
+    const text = Buffer.concat(this.#pending, this.#pendingBytes)
+    this.#pending = []
+    this.#pendingBytes = 0
+    const member = this.#options.platform.gzip(text)
+    // A failure is met when the member is awaited, in its turn.
+    member.catch(() => {})
+    this.#members.push(member)
+    if (this.#members.length >= MEMBERS_IN_FLIGHT) await this.#finishMember()
+  }
+
+  async #finishMember(): Promise<void> {
+    const member = await this.#members.shift()
+    if (!member) return
+    this.#fileHash.update(member)
+    await this.#file.append([member])
+  }
+
+  async #drain(): Promise<void> {
+    if (!this.#options.compress) return
+    await this.#startMember()
+    while (this.#members.length > 0) await this.#finishMember()
+  }
+
+  /** A hash cannot be carried over a restart: what an earlier run wrote is read once more. */
+  async #rehash(fileBytes: number): Promise<void> {
+    const {compress, name, platform, store} = this.#options
+    const reader = await store.openRead(partialName(name))
+    try {
+      const fileHash = this.#fileHash
+      const chunks = (async function* () {
+        for await (const chunk of reader.stream(0, fileBytes)) {
+          fileHash.update(chunk)
+          yield chunk
+        }
+      })()
+      for await (const text of compress ? platform.gunzip(chunks) : chunks) {
+        this.#textHash.update(text)
+        this.#textBytes += text.length
+      }
+    } finally {
+      await reader.close()
+    }
+  }
+}

@@ -1,0 +1,404 @@
+import {randomUUID} from 'node:crypto'
+import type {SealedArchive} from '../archive/writer.js'
+import type {BackupFormat} from '../codec/codec.js'
+import type {BackupHead, BackupMetadata, SealedTenant, TenantStatus} from '../codec/document.js'
+import type {Warning} from '../progress.js'
+import type {Store} from '../store/store.js'
+import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
+import type {BackupOptions, BackupResult, BackupRunResult} from './options.js'
+import {ContentDigest} from '../archive/content-digest.js'
+import {partCodec} from '../archive/formats.js'
+import {openArchiveWriter} from '../archive/writer.js'
+import {BackupCatalog} from '../catalog/catalog.js'
+import {toHex, utf8} from '../codec/bytes.js'
+import {FORMAT_VERSION} from '../codec/document.js'
+import {DataOpsError} from '../errors.js'
+import {backupName} from '../store/layout.js'
+import {LocalStore} from '../store/local.js'
+import {nodePlatform} from '../store/node-platform.js'
+import {Throttle} from '../transfer/throttle.js'
+import {WHOLE_RANGE} from '../transfer/uuid-range.js'
+import {TOOL_VERSION} from '../version.js'
+import {planCollection} from '../weaviate/collection-plan.js'
+import {resolveCollection, type ResolvedCollection} from '../weaviate/resolve.js'
+import {isMultiTenant} from '../weaviate/schema.js'
+import {type BackupJournal, type JournalBinding, removeJournal, writeJournal} from './journal.js'
+import {batchSizeFor, checkOptions, planTenants, type TenantPlan} from './plan.js'
+import {claimName, findUnfinished, type UnfinishedBackup} from './unfinished.js'
+import {activationGroup, type BackupTransferOptions, slicesOfTenants, transferToArchive} from './transfer.js'
+
+export const DEFAULT_DIRECTORY = './backups'
+export const DEFAULT_CONCURRENCY = 4
+
+/** Up to this many tenants are counted one by one, for a progress bar with an end. */
+const COUNTED_TENANTS = 500
+
+const GUARANTEE =
+  'Every object that existed from start to finish is in the backup exactly once, as the answering replica had it; objects written or deleted meanwhile may or may not be.'
+
+export interface ManagerOptions {
+  /** Folder of the backups; default `./backups`. */
+  directory?: string
+  /** In place of a folder. */
+  store?: Store
+}
+
+/** Takes backups of collections. */
+export class BackupManager {
+  readonly #connection: Connection
+  readonly #store: Store
+
+  constructor(connection: Connection, options: ManagerOptions = {}) {
+    this.#connection = connection
+    this.#store = options.store ?? new LocalStore(options.directory ?? DEFAULT_DIRECTORY)
+  }
+
+  /**
+   * Backs up one collection, given by name or alias: sealed in the store and listed in its catalog, or absent.
+   * @throws DataOpsError COLLECTION_MISSING, INVALID_INPUT, STORAGE, INTERRUPTED, or what the server answered once retries are used up.
+   */
+  async backupCollection(name: string, options: BackupOptions = {}): Promise<BackupResult> {
+    checkOptions(options)
+    const started = performance.now()
+    const collection = await resolveCollection(this.#connection, name)
+    const backup = new Backup(this.#connection, this.#store, collection, options)
+    const result = await backup.run()
+    return {...result, seconds: (performance.now() - started) / 1000}
+  }
+
+  /** Backs up several collections (or all there are), one after another, under one run id. The first failure ends the run; what is sealed stays. */
+  async backupCollections(names: readonly string[] | 'all', options: BackupOptions = {}): Promise<BackupRunResult> {
+    checkOptions(options)
+    const runId = options.runId ?? randomUUID()
+    const wanted = names === 'all' ? (await this.#connection.listCollections()).map((schema) => schema.class).sort() : names
+    // A wrong name is reported before anything is written.
+    const collections = new Map<string, string>()
+    for (const name of wanted) collections.set((await resolveCollection(this.#connection, name)).schema.class, name)
+    const backups: BackupResult[] = []
+    for (const name of collections.values()) backups.push(await this.backupCollection(name, {...options, runId}))
+    return {backups, runId}
+  }
+}
+
+type Work = Pick<BackupTransferOptions, 'activation' | 'slices'>
+
+/** One backup while it runs. */
+class Backup {
+  readonly #connection: Connection
+  readonly #store: Store
+  readonly #collection: ResolvedCollection
+  readonly #options: BackupOptions
+  readonly #plan: CollectionPlan
+  readonly #format: BackupFormat
+  readonly #warnings: Warning[] = []
+
+  constructor(connection: Connection, store: Store, collection: ResolvedCollection, options: BackupOptions) {
+    this.#connection = connection
+    this.#store = store
+    this.#collection = collection
+    this.#options = options
+    this.#plan = planCollection(collection.schema)
+    this.#format = options.format ?? 'json'
+  }
+
+  async run(): Promise<Omit<BackupResult, 'seconds'>> {
+    const {schema} = this.#collection
+    const tenants = isMultiTenant(schema) ? await this.#connection.listTenants(schema.class) : undefined
+    if (!tenants && this.#options.tenants?.length) {
+      throw new DataOpsError('INVALID_INPUT', `The collection "${schema.class}" has no tenants.`, {
+        hint: 'Leave the tenants out.',
+      })
+    }
+
+    const tenantPlan = tenants && planTenants(tenants, this.#options)
+    for (const skipped of tenantPlan?.skipped ?? []) {
+      this.#warn('tenant-skipped', `Tenant "${skipped.name}" is ${skipped.reason} and is not in the backup.`, {...skipped})
+    }
+
+    const includeData = this.#options.includeData !== false
+    const expectedObjects = includeData ? await this.#count(tenantPlan) : 0
+    const batchSize = batchSizeFor(this.#options, expectedObjects ?? Number.MAX_SAFE_INTEGER)
+    const binding = this.#binding()
+    const unfinished = await findUnfinished(this.#store, binding)
+    if (unfinished && !this.#options.resume) {
+      this.#warn('unfinished-backup', `An unfinished backup of "${schema.class}" is at ${this.#store.describe(unfinished.name)}.`, {
+        hint: 'Continue it with --resume, or remove it.',
+        name: unfinished.name,
+      })
+    }
+
+    const resumed = this.#options.resume ? unfinished : undefined
+    if (this.#options.resume === true && !resumed) {
+      throw new DataOpsError('INVALID_INPUT', `There is no unfinished backup of "${schema.class}" with these options to resume.`, {
+        hint: 'Run the same command without --resume.',
+      })
+    }
+
+    if (this.#options.dryRun) return this.#dryRun(expectedObjects ?? 0, tenantPlan)
+    return this.#write({batchSize, binding, expectedObjects, resumed, tenantPlan, tenants})
+  }
+
+  async #write(job: {
+    batchSize: number
+    binding: JournalBinding
+    expectedObjects?: number
+    resumed?: UnfinishedBackup
+    tenantPlan?: TenantPlan
+    tenants?: WeaviateTenant[]
+  }): Promise<Omit<BackupResult, 'seconds'>> {
+    const {resumed, tenantPlan} = job
+    const {schema} = this.#collection
+    const head = resumed?.journal.head ?? (await this.#head(job.tenants))
+    const compress = this.#options.compress === true
+    const claim = resumed
+      ? await claimName(this.#store, resumed.name, {resume: true})
+      : await claimName(this.#store, backupName(schema.class, new Date(head.metadata.timestamp), this.#format, compress))
+    const content = new ContentDigest(schema, nodePlatform, resumed?.journal.content)
+    const resumedObjects = content.objects
+    try {
+      if (resumed && resumed.journal.activated.length > 0) {
+        // An earlier run ended before it could put them back.
+        await this.#connection.setTenantStatus(schema.class, resumed.journal.activated)
+      }
+
+      const writer = await openArchiveWriter({
+        compress,
+        format: this.#format,
+        head,
+        name: claim.name,
+        platform: nodePlatform,
+        resumeAt: resumed?.journal.position,
+        store: this.#store,
+      })
+      let sealed: SealedArchive
+      try {
+        if (head.metadata.options.include_data) {
+          const work = resumed ? this.#remainingWork(resumed) : this.#initialWork(tenantPlan)
+          const concurrency = this.#options.concurrency ?? DEFAULT_CONCURRENCY
+          const store = this.#store
+          let journal: BackupJournal | undefined
+          await transferToArchive({
+            ...work,
+            batchSize: job.batchSize,
+            concurrency,
+            connection: this.#connection,
+            content,
+            expectedObjects: job.expectedObjects,
+            onProgress: this.#options.onProgress,
+            plan: this.#plan,
+            saveActivated: async (activated) => writeJournal(this.#store, claim.name, {...journal!, activated}),
+            async saveProgress(progress) {
+              journal = {...progress, activated: progress.group, binding: job.binding, content: content.state(), head, version: 1}
+              await writeJournal(store, claim.name, journal)
+            },
+            signal: this.#options.signal,
+            throttle: this.#throttle(concurrency),
+            writer,
+          })
+        }
+
+        this.#options.onProgress?.({
+          bytes: writer.bytes,
+          collection: schema.class,
+          completed: content.objects,
+          stage: 'seal',
+          total: content.objects,
+        })
+        sealed = await writer.seal({
+          amendments: [],
+          digest: content.hex(),
+          finished: new Date().toISOString(),
+          objectCount: content.objects,
+          statistics: content.statistics,
+          tenants: sealedTenants(head, content, tenantPlan),
+        })
+      } catch (error) {
+        await writer.close()
+        throw this.#unfinishedError(error, claim.name)
+      }
+
+      await removeJournal(this.#store, claim.name)
+      return await this.#register(head, sealed, content, resumedObjects, tenantPlan)
+    } finally {
+      await claim.release()
+    }
+  }
+
+  async #register(
+    head: BackupHead,
+    sealed: SealedArchive,
+    content: ContentDigest,
+    resumed: number,
+    tenantPlan: TenantPlan | undefined,
+  ): Promise<Omit<BackupResult, 'seconds'>> {
+    const {metadata} = head
+    const {non_finite_vectors: nonFinite} = content.statistics
+    if (nonFinite > 0) {
+      this.#warn('non-finite-vectors', `${nonFinite} objects have vectors with components that are no finite numbers.`, {
+        objects: nonFinite,
+      })
+    }
+
+    await new BackupCatalog(this.#store).register({
+      collection: metadata.collection,
+      digest: sealed.seal.digest,
+      file: sealed.name,
+      format: metadata.options.format,
+      id: metadata.backup_id,
+      object_count: sealed.seal.object_count,
+      run_id: metadata.run_id,
+      size: sealed.bytes,
+      timestamp: metadata.timestamp,
+    })
+    return {
+      ...this.#describe(metadata.backup_id, metadata.run_id),
+      bytes: sealed.bytes,
+      digest: sealed.seal.digest,
+      dryRun: false,
+      objectCount: sealed.seal.object_count,
+      path: this.#store.describe(sealed.name),
+      resumed,
+      ...(tenantPlan && {tenants: {count: tenantCount(tenantPlan), skipped: tenantPlan.skipped}}),
+      warnings: this.#warnings,
+    }
+  }
+
+  #dryRun(objectCount: number, tenantPlan: TenantPlan | undefined): Omit<BackupResult, 'seconds'> {
+    const name = backupName(this.#collection.schema.class, new Date(), this.#format, this.#options.compress === true)
+    return {
+      ...this.#describe('', this.#options.runId ?? ''),
+      bytes: 0,
+      digest: '',
+      dryRun: true,
+      objectCount,
+      path: this.#store.describe(name),
+      resumed: 0,
+      ...(tenantPlan && {tenants: {count: tenantCount(tenantPlan), skipped: tenantPlan.skipped}}),
+      warnings: this.#warnings,
+    }
+  }
+
+  #describe(id: string, runId: string): Pick<BackupResult, 'alias' | 'collection' | 'compressed' | 'format' | 'id' | 'runId'> {
+    return {
+      ...(this.#collection.alias !== undefined && {alias: this.#collection.alias}),
+      collection: this.#collection.schema.class,
+      compressed: this.#options.compress === true,
+      format: this.#format,
+      id,
+      runId,
+    }
+  }
+
+  async #head(tenants: WeaviateTenant[] | undefined): Promise<BackupHead> {
+    const {aliases, schema} = this.#collection
+    const metadata: BackupMetadata = {
+      version: FORMAT_VERSION,
+      timestamp: new Date().toISOString(),
+      collection: schema.class,
+      weaviate_version: this.#connection.version,
+      options: {
+        include_data: this.#options.includeData !== false,
+        format: this.#format,
+        compress: this.#options.compress === true,
+        ...(this.#options.batchSize !== undefined && {batch_size: this.#options.batchSize}),
+        ...(this.#options.tenants?.length && {tenants: [...this.#options.tenants]}),
+      },
+      backup_id: randomUUID(),
+      run_id: this.#options.runId ?? randomUUID(),
+      tool_version: TOOL_VERSION,
+      ...(tenants && {tenants: tenants.map(({name, status}) => ({name, status: status satisfies TenantStatus}))}),
+      aliases,
+      guarantee: GUARANTEE,
+      ...(this.#format !== 'json' && {columns: (await partCodec(this.#format)).columns(schema)}),
+    }
+    return {metadata, schema}
+  }
+
+  #initialWork(tenantPlan: TenantPlan | undefined): Work {
+    return tenantPlan
+      ? {activation: tenantPlan.activate.map((tenants) => activationGroup(tenants)), slices: slicesOfTenants(tenantPlan.active)}
+      : {activation: [], slices: [{...WHOLE_RANGE}]}
+  }
+
+  #remainingWork({journal}: UnfinishedBackup): Work {
+    const waiting = journal.waiting.map((tenants) => activationGroup(tenants))
+    if (journal.group.length === 0) return {activation: waiting, slices: journal.remaining}
+    // The earlier run had them active; by now they are put back, and are activated again.
+    return {activation: [{slices: journal.remaining, tenants: journal.group}, ...waiting], slices: []}
+  }
+
+  /** Objects to come, or undefined when that would take a call for each of thousands of tenants. */
+  async #count(tenantPlan: TenantPlan | undefined): Promise<number | undefined> {
+    const name = this.#collection.schema.class
+    if (!tenantPlan) return this.#connection.count(name, undefined, this.#options.signal)
+    if (tenantPlan.active.length > COUNTED_TENANTS || tenantPlan.activate.length > 0) return undefined
+    let objects = 0
+    for (const tenant of tenantPlan.active) objects += await this.#connection.count(name, tenant.name, this.#options.signal)
+    return objects
+  }
+
+  #binding(): JournalBinding {
+    const {format, includeData, includeOffloaded, tenants, compress} = this.#options
+    return {
+      collection: this.#collection.schema.class,
+      options: JSON.stringify({
+        compress: compress === true,
+        format: format ?? 'json',
+        includeData: includeData !== false,
+        includeOffloaded: includeOffloaded === true,
+        tenants: [...(tenants ?? [])].sort(),
+      }),
+      schemaSha256: toHex(nodePlatform.sha256(utf8(JSON.stringify(this.#collection.schema)))),
+      server: this.#connection.describe,
+    }
+  }
+
+  #throttle(concurrency: number): Throttle {
+    const {maxRate, maxRetries, retryMaxWaitMs, signal} = this.#options
+    return new Throttle({
+      concurrency,
+      maxRate,
+      maxRetries,
+      onWarning: (warning) => this.#options.onWarning?.(warning),
+      retryMaxWaitMs,
+      signal,
+    })
+  }
+
+  #unfinishedError(error: unknown, name: string): unknown {
+    if (!(error instanceof DataOpsError)) return error
+    return new DataOpsError(error.code, error.message, {
+      cause: error,
+      details: {...error.details, unfinished: this.#store.describe(name), resumable: true},
+      hint: error.hint ?? 'Run the same command with --resume to continue.',
+      retryable: error.retryable,
+    })
+  }
+
+  #warn(code: string, message: string, details?: Record<string, unknown>): void {
+    const warning = {code, details, message}
+    this.#warnings.push(warning)
+    this.#options.onWarning?.(warning)
+  }
+}
+
+function tenantCount(plan: TenantPlan): number {
+  return plan.active.length + plan.activate.flat().length
+}
+
+function sealedTenants(head: BackupHead, content: ContentDigest, plan: TenantPlan | undefined): SealedTenant[] | undefined {
+  if (!plan) return undefined
+  const skipped = new Map(plan.skipped.map(({name, reason}) => [name, reason]))
+  const read = new Set([...plan.active, ...plan.activate.flat()].map(({name}) => name))
+  const tenants: SealedTenant[] = []
+  for (const {name} of head.metadata.tenants ?? []) {
+    const reason = skipped.get(name)
+    if (reason !== undefined) tenants.push({name, skipped: reason})
+    else if (read.has(name) || content.tenant(name).objectCount > 0) {
+      const {digest, objectCount} = content.tenant(name)
+      tenants.push({name, object_count: objectCount, digest})
+    } else tenants.push({name, skipped: 'not selected'})
+  }
+
+  return tenants
+}

@@ -1,0 +1,131 @@
+import type {ContentDigest} from '../archive/content-digest.js'
+import type {ArchivePosition, ArchiveWriter} from '../archive/writer.js'
+import type {OperationOptions} from '../progress.js'
+import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
+import {ParallelReader, type Slice} from '../transfer/parallel-reader.js'
+import type {Throttle} from '../transfer/throttle.js'
+import {WHOLE_RANGE} from '../transfer/uuid-range.js'
+
+/** Bytes between two flushes: what a crash costs at most, and the size of a Parquet part. */
+const FLUSH_BYTES = 256 * 1024 * 1024
+/** Milliseconds between two flushes of a slow backup. */
+const FLUSH_MS = 60_000
+
+/** Inactive tenants that are read, and put back, together. */
+export interface ActivationGroup {
+  slices: Slice[]
+  /** With the states to put back. */
+  tenants: WeaviateTenant[]
+}
+
+/** How far a transfer is, as of the last flush. */
+export interface TransferProgress {
+  /** Tenants that have to be active for `remaining` to be read, with the states to put back. */
+  group: WeaviateTenant[]
+  position: ArchivePosition
+  /** Slices not read, or not in `position`. */
+  remaining: Slice[]
+  /** Groups whose turn has not come. */
+  waiting: WeaviateTenant[][]
+}
+
+export interface BackupTransferOptions extends OperationOptions {
+  /** Tenants to activate, group by group, with what is to be read of them. */
+  activation: ActivationGroup[]
+  batchSize: number
+  concurrency: number
+  connection: Connection
+  content: ContentDigest
+  /** undefined: not known. */
+  expectedObjects?: number
+  plan: CollectionPlan
+  /** Keeps what is to be put back after a crash. */
+  saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
+  /** Keeps what a resumed run needs. */
+  saveProgress: (progress: TransferProgress) => Promise<void>
+  slices: Slice[]
+  throttle: Throttle
+  writer: ArchiveWriter
+}
+
+/** Reads everything there is to read, counts it into the digest and hands it to the writer. */
+export async function transferToArchive(options: BackupTransferOptions): Promise<void> {
+  const {activation, connection, plan, saveActivated, saveProgress, signal, writer} = options
+  const waiting = [...activation]
+  const context = (group: WeaviateTenant[]): Context => ({group, waiting: waiting.map(({tenants}) => tenants)})
+  await saveProgress({...context([]), position: await writer.flush(), remaining: options.slices})
+  await readSlices(options, options.slices, () => context([]))
+  while (waiting.length > 0) {
+    const {slices, tenants} = waiting.shift()!
+    // Written down first: a crash in between must not leave tenants active for good.
+    await saveActivated(tenants)
+    try {
+      await connection.setTenantStatus(
+        plan.className,
+        tenants.map(({name}) => ({name, status: 'HOT'})),
+        signal,
+      )
+      await readSlices(options, slices, () => context(tenants))
+    } finally {
+      // Also after Ctrl-C: hence no signal.
+      await connection.setTenantStatus(plan.className, tenants)
+    }
+  }
+}
+
+type Context = Pick<TransferProgress, 'group' | 'waiting'>
+
+export function slicesOfTenants(tenants: ReadonlyArray<{name: string}>): Slice[] {
+  return tenants.map(({name}) => ({...WHOLE_RANGE, tenant: name}))
+}
+
+export function activationGroup(tenants: WeaviateTenant[]): ActivationGroup {
+  return {slices: slicesOfTenants(tenants), tenants}
+}
+
+async function readSlices(
+  options: BackupTransferOptions,
+  slices: Slice[],
+  context: () => Context,
+): Promise<void> {
+  const {content, plan, writer, expectedObjects} = options
+  const reader = new ParallelReader({
+    batchSize: options.batchSize,
+    concurrency: options.concurrency,
+    connection: options.connection,
+    expectedObjects: expectedObjects === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, expectedObjects - content.objects),
+    include: 'objects',
+    plan,
+    signal: options.signal,
+    slices,
+    throttle: options.throttle,
+  })
+  let flushedBytes = writer.bytes
+  let flushedAt = Date.now()
+  const flush = async (): Promise<void> => {
+    const position = await writer.flush()
+    await options.saveProgress({position, remaining: reader.remaining(), ...context()})
+    flushedBytes = writer.bytes
+    flushedAt = Date.now()
+  }
+
+  try {
+    for await (const page of reader.pages()) {
+      for (const object of page.objects) content.add(object)
+      await writer.write(page.objects)
+      page.done()
+      options.onProgress?.({
+        bytes: writer.bytes,
+        collection: plan.className,
+        completed: content.objects,
+        stage: 'backup',
+        total: expectedObjects,
+      })
+      if (writer.bytes - flushedBytes >= FLUSH_BYTES || Date.now() - flushedAt >= FLUSH_MS) await flush()
+    }
+  } catch (error) {
+    // Interrupted, or the server is gone for good: what is here need not be read again. The first failure is the one to report.
+    await flush().catch(() => {})
+    throw error
+  }
+}

@@ -1,0 +1,52 @@
+/** Objects for the first page: what they weigh is not known yet, and a page of 5 MB blobs hurts the server before it hurts us. */
+const FIRST_PAGE_OBJECTS = 20
+/** A page grows by this factor at most: the objects to come may be heavier than those seen. */
+const GROWTH = 8
+/** Bytes that a page or batch aims at (measured: larger ones are no faster, and memory follows). */
+export const TARGET_BYTES = 8 * 1024 * 1024
+
+/** How many objects the next page should ask for, from what the last ones weighed. */
+export class PageSize {
+  readonly #maximum: number
+  readonly #targetBytes: number
+  #limit: number
+  #bytesPerObject = 0
+
+  constructor(maximum: number, targetBytes: number = TARGET_BYTES) {
+    this.#maximum = Math.max(1, maximum)
+    this.#targetBytes = targetBytes
+    this.#limit = Math.min(FIRST_PAGE_OBJECTS, this.#maximum)
+  }
+
+  get limit(): number {
+    return this.#limit
+  }
+
+  /** The average object of the pages so far, bytes. */
+  get bytesPerObject(): number {
+    return this.#bytesPerObject
+  }
+
+  observe(objects: number, bytes: number): void {
+    if (objects === 0) return
+    const observed = bytes / objects
+    // Heavier objects count at once, lighter ones bit by bit.
+    this.#bytesPerObject =
+      observed > this.#bytesPerObject ? observed : this.#bytesPerObject * 0.75 + observed * 0.25
+    const fitting = Math.floor(this.#targetBytes / Math.max(1, this.#bytesPerObject))
+    this.#limit = Math.max(1, Math.min(this.#maximum, fitting, this.#limit * GROWTH))
+  }
+
+  /** A page was too large for a message. Returns false when it cannot be smaller. */
+  halve(): boolean {
+    if (this.#limit <= 1) return false
+    this.#limit = Math.max(1, Math.floor(this.#limit / 2))
+    return true
+  }
+}
+
+/** The seed's page sizes by collection size. */
+export function defaultBatchSize(objectCount: number): number {
+  if (objectCount < 1000) return 100
+  return objectCount < 100_000 ? 500 : 1000
+}

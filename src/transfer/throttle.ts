@@ -1,0 +1,132 @@
+import type {Warning} from '../progress.js'
+import {DataOpsError, throwIfAborted} from '../errors.js'
+import {retry, sleep} from '../weaviate/retry.js'
+import type {RateLimit, RetryOptions} from './options.js'
+
+export interface ThrottleOptions extends RetryOptions {
+  /** Calls in flight at most. */
+  concurrency: number
+  maxRate?: RateLimit
+  onWarning?: (warning: Warning) => void
+  signal?: AbortSignal
+}
+
+/** Successful calls in a row before one more is allowed in flight again. */
+const CALLS_BEFORE_GROWTH = 20
+
+/**
+ * Every call to the server during a transfer goes through one of these: it bounds the calls in flight, halves that bound when the server
+ * pushes back and grows it again slowly, retries what is worth retrying, and keeps to the rate the user set.
+ */
+export class Throttle {
+  readonly #options: ThrottleOptions
+  readonly #rate?: TokenBucket
+  #limit: number
+  #running = 0
+  #successes = 0
+  #waiting: Array<() => void> = []
+
+  constructor(options: ThrottleOptions) {
+    this.#options = options
+    this.#limit = Math.max(1, options.concurrency)
+    if (options.maxRate) this.#rate = new TokenBucket(options.maxRate, options.signal)
+  }
+
+  /** Calls allowed in flight now. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  /**
+   * Runs a call, again while it fails with a `retryable` error. `cost` is what it takes from the rate; a read, whose size is known
+   * only afterwards, pays with `pay`.
+   */
+  async run<T>(call: () => Promise<T>, cost?: {bytes: number; objects: number}): Promise<T> {
+    await this.#acquire()
+    try {
+      if (cost) await this.pay(cost)
+      throwIfAborted(this.#options.signal)
+      const result = await retry(call, {
+        maxRetries: this.#options.maxRetries,
+        maxWaitMs: this.#options.retryMaxWaitMs,
+        signal: this.#options.signal,
+        onRetry: ({error, attempt, waitMs}) => {
+          this.#shrink()
+          this.#options.onWarning?.({
+            code: 'server-retry',
+            details: {attempt, waitMs},
+            message: `${error.message} Trying again in ${(waitMs / 1000).toFixed(1)} s.`,
+          })
+        },
+      })
+      this.#grow()
+      return result
+    } finally {
+      this.#running--
+      this.#wake()
+    }
+  }
+
+  async pay(cost: {bytes: number; objects: number}): Promise<void> {
+    await this.#rate?.take(cost)
+  }
+
+  async #acquire(): Promise<void> {
+    while (this.#running >= this.#limit) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+      })
+    }
+
+    this.#running++
+  }
+
+  #wake(): void {
+    // All look again: the bound may have moved by more than one.
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
+  }
+
+  #shrink(): void {
+    this.#successes = 0
+    this.#limit = Math.max(1, Math.floor(this.#limit / 2))
+  }
+
+  #grow(): void {
+    this.#successes++
+    if (this.#limit < this.#options.concurrency && this.#successes >= CALLS_BEFORE_GROWTH) {
+      this.#successes = 0
+      this.#limit++
+    }
+  }
+}
+
+/** Lets `rate` units a second pass, with at most one second saved up. */
+class TokenBucket {
+  readonly #perSecond: number
+  readonly #unit: 'bytes' | 'objects'
+  readonly #signal?: AbortSignal
+  #free: number
+  #at = performance.now()
+
+  constructor(rate: RateLimit, signal?: AbortSignal) {
+    const [unit, perSecond] =
+      'bytesPerSecond' in rate ? (['bytes', rate.bytesPerSecond] as const) : (['objects', rate.objectsPerSecond] as const)
+    if (!(perSecond > 0)) throw new DataOpsError('INVALID_INPUT', 'The maximum rate must be greater than 0.')
+    this.#unit = unit
+    this.#perSecond = perSecond
+    // Nothing is saved up at the start: a short job would otherwise ignore the rate.
+    this.#free = 0
+    this.#signal = signal
+  }
+
+  async take(cost: {bytes: number; objects: number}): Promise<void> {
+    const now = performance.now()
+    this.#free = Math.min(this.#perSecond, this.#free + ((now - this.#at) / 1000) * this.#perSecond) - cost[this.#unit]
+    this.#at = now
+    if (this.#free >= 0) return
+    const waitMs = (-this.#free / this.#perSecond) * 1000
+    await sleep(waitMs, this.#signal)
+  }
+}

@@ -1,0 +1,43 @@
+/** Arithmetic on the 128-bit UUID space. UUID text in lower case sorts like the numbers it stands for. */
+
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000'
+export const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+export function uuidToNumber(uuid: string): bigint {
+  return BigInt(`0x${uuid.replaceAll('-', '')}`)
+}
+
+export function numberToUuid(value: bigint): string {
+  const hex = value.toString(16).padStart(32, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+/** UUIDs in `(after, until]`; without `after` the range starts with the nil UUID, which no exclusive bound can include. */
+export interface UuidRange {
+  after?: string
+  until: string
+}
+
+export const WHOLE_RANGE: Readonly<UuidRange> = {until: MAX_UUID}
+
+/** How many UUIDs a range holds. */
+export function rangeSize({after, until}: UuidRange): bigint {
+  return uuidToNumber(until) - (after === undefined ? -1n : uuidToNumber(after))
+}
+
+/** Cuts a range into `parts` of the same size (fewer when it is smaller than that). */
+export function splitRange(range: UuidRange, parts: number): UuidRange[] {
+  const start = range.after === undefined ? -1n : uuidToNumber(range.after)
+  const size = rangeSize(range)
+  const ranges: UuidRange[] = []
+  let after = range.after
+  for (let part = 1; part <= parts; part++) {
+    const end = start + (size * BigInt(part)) / BigInt(parts)
+    const until = numberToUuid(end < 0n ? 0n : end)
+    if (after !== undefined && until <= after) continue
+    ranges.push({after, until})
+    after = until
+  }
+
+  return ranges
+}

@@ -1,0 +1,36 @@
+import {DataOpsError} from '../errors.js'
+import type {WeaviateClass} from './schema.js'
+import type {Connection} from './weaviate.js'
+
+export interface ResolvedCollection {
+  /** The alias that was given, when it was one. */
+  alias?: string
+  /** Aliases that point at the collection. */
+  aliases: string[]
+  schema: WeaviateClass
+}
+
+/** The collection of a name, or the one an alias points at. @throws DataOpsError COLLECTION_MISSING, naming what there is. */
+export async function resolveCollection(connection: Connection, name: string): Promise<ResolvedCollection> {
+  const aliases = await connection.listAliases()
+  const alias = aliases.find((candidate) => candidate.alias === name)
+  const schema = await connection.getCollection(alias?.collection ?? name)
+  if (!schema) throw await collectionMissing(connection, name)
+  return {
+    ...(alias && {alias: alias.alias}),
+    aliases: aliases.filter((candidate) => candidate.collection === schema.class).map((candidate) => candidate.alias),
+    schema,
+  }
+}
+
+export async function collectionMissing(connection: Connection, name: string): Promise<DataOpsError> {
+  const names = (await connection.listCollections()).map((schema) => schema.class).sort()
+  const shown = names.slice(0, 10).join(', ')
+  return new DataOpsError('COLLECTION_MISSING', `There is no collection "${name}" at ${connection.describe}.`, {
+    details: {collection: name},
+    hint:
+      names.length === 0
+        ? 'The server has no collections.'
+        : `Collections there: ${shown}${names.length > 10 ? `, and ${names.length - 10} more` : ''}.`,
+  })
+}
