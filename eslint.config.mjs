@@ -38,6 +38,7 @@ const config = [
       'require-unicode-regexp': 'off',
       'unicorn/prefer-simple-condition-first': 'off',
       'unicorn/no-null': 'off',
+      '@typescript-eslint/no-restricted-types': 'off',
     },
   },
 ]

@@ -1,5 +1,5 @@
 /** A value as JSON has it. */
-export type JsonValue = boolean | JsonObject | JsonValue[] | undefined | number | string
+export type JsonValue = boolean | JsonObject | JsonValue[] | null | number | string
 export interface JsonObject {
   [key: string]: JsonValue
 }

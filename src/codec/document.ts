@@ -32,13 +32,13 @@ export interface BackupMetadata {
 }
 
 /** `[tenant or null, id, row]`: rows of that object before the global ordinal `row` are void. */
-export type Amendment = [tenant: string | undefined, id: string, row: number]
+export type Amendment = [tenant: string | null, id: string, row: number]
 
 export interface SealedPart {
   /** Bytes. */
   bytes: number
   /** null: the object lines of the document itself. */
-  file: string | undefined
+  file: string | null
   first_id?: string
   last_id?: string
   rows: number
