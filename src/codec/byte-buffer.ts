@@ -1,0 +1,68 @@
+const utf8 = new TextEncoder()
+
+/** A growing byte buffer that is written to at its end and used over and over: what the encoders print into. */
+export class ByteBuffer {
+  /** The backing store, longer than what is written; replaced when it grows. */
+  bytes: Uint8Array
+  /** Over `bytes`; replaced with it. */
+  view: DataView
+  /** Bytes written. */
+  length = 0
+
+  constructor(capacity = 65_536) {
+    this.bytes = new Uint8Array(capacity)
+    this.view = new DataView(this.bytes.buffer)
+  }
+
+  clear(): void {
+    this.length = 0
+  }
+
+  /** What is written, as a view that the next write or `clear` overwrites. */
+  contents(): Uint8Array {
+    return this.bytes.subarray(0, this.length)
+  }
+
+  /** Makes room for `count` more bytes. */
+  reserve(count: number): void {
+    const needed = this.length + count
+    if (needed <= this.bytes.length) return
+    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2))
+    grown.set(this.contents())
+    this.bytes = grown
+    this.view = new DataView(grown.buffer)
+  }
+
+  byte(value: number): void {
+    this.reserve(1)
+    this.bytes[this.length++] = value
+  }
+
+  append(bytes: Uint8Array): void {
+    this.reserve(bytes.length)
+    this.bytes.set(bytes, this.length)
+    this.length += bytes.length
+  }
+
+  /** UTF-8; lone surrogates become U+FFFD. */
+  text(text: string): void {
+    this.reserve(text.length * 3)
+    // Short text is nearly always ASCII, and a loop beats the call into the encoder.
+    if (text.length < 32) {
+      const {bytes} = this
+      let at = this.length
+      for (let index = 0; ; index++) {
+        if (index === text.length) {
+          this.length = at
+          return
+        }
+
+        const unit = text.charCodeAt(index)
+        if (unit > 127) break
+        bytes[at++] = unit
+      }
+    }
+
+    this.length += utf8.encodeInto(text, this.bytes.subarray(this.length)).written
+  }
+}
