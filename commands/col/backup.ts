@@ -1,0 +1,113 @@
+import {Args, Flags} from '@oclif/core'
+
+import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/backup/options.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {
+  batchSizeFlag,
+  concurrencyFlag,
+  maxRateFlag,
+  outputFlag,
+  retryFlags,
+  retryOptions,
+  tenantFlag,
+} from '../../src/cli/flags.js'
+import {backupLines} from '../../src/cli/results.js'
+import {DataOpsError} from '../../src/errors.js'
+
+export default class ColBackup extends DataOpsCommand {
+  static override summary = 'Back up collections to JSON, Parquet or Arrow.'
+
+  static override usage = ['<%= command.id %> NAME... [flags]', '<%= command.id %> --all [flags]']
+
+  static override description = `Writes each collection, its schema, tenants, vectors and references, to a backup that is sealed when it is complete: an interrupted one is never listed, and the next run continues it. NAME may be an alias.`
+
+  static override args = {
+    name: Args.string({description: 'Collection (or alias); several may be given.', ignoreStdin: true, multiple: true}),
+  }
+
+  static override flags = {
+    all: Flags.boolean({description: 'Every collection of the server.'}),
+    'batch-size': batchSizeFlag,
+    compress: Flags.boolean({char: 'z', description: 'gzip for JSON, zstd columns for Parquet and Arrow.'}),
+    concurrency: concurrencyFlag,
+    'dry-run': Flags.boolean({description: 'Plan, check and count; write nothing.'}),
+    format: Flags.option({
+      default: 'json',
+      description: 'JSON is for reading, Parquet and Arrow for speed and for other tools.',
+      options: ['json', 'parquet', 'arrow'] as const,
+    })(),
+    'include-data': Flags.boolean({allowNo: true, description: 'Objects too, not only the schema (default).'}),
+    'include-offloaded': Flags.boolean({description: 'Onload offloaded tenants to read them; else they are skipped.'}),
+    'max-rate': maxRateFlag,
+    output: outputFlag,
+    resume: Flags.boolean({
+      allowNo: true,
+      description: 'Require an unfinished backup to continue, or start anew; by default one that fits is continued.',
+    }),
+    ...retryFlags,
+    'schema-only': Flags.boolean({description: 'The schema only, the same as --no-include-data.'}),
+    settle: Flags.boolean({description: 'Scan again until what changed during the backup is in it.'}),
+    tenant: tenantFlag,
+  }
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> Article', description: 'One collection, as JSON in ./backups'},
+    {
+      command: '<%= config.bin %> <%= command.id %> Article --format parquet -z -o /var/backups',
+      description: 'As compressed Parquet, elsewhere',
+    },
+    {command: '<%= config.bin %> <%= command.id %> Article Author', description: 'Several collections in one run'},
+    {command: '<%= config.bin %> <%= command.id %> --all --json', description: 'Everything; the result as JSON'},
+    {command: '<%= config.bin %> <%= command.id %> Article --schema-only', description: 'The schema only'},
+  ]
+
+  async #report(backup: BackupResult): Promise<void> {
+    if (!backup.dryRun) backup.warnings.push(...(await this.announce('elysia:backup:sealed', {backup})))
+    this.print(backupLines(backup))
+  }
+
+  async run(): Promise<BackupResult | BackupRunResult> {
+    const {args, flags} = await this.parse(ColBackup)
+    const names = args.name ?? []
+    if (flags.all ? names.length > 0 : names.length === 0)
+      throw new DataOpsError('INVALID_INPUT', flags.all ? '--all takes no names.' : 'NAME is missing.', {
+        hint: 'Name the collections, or say --all.',
+      })
+    if (flags['schema-only'] && flags['include-data'])
+      throw new DataOpsError('INVALID_INPUT', '--include-data and --schema-only contradict each other.', {
+        hint: 'Leave one of them out.',
+      })
+
+    const settings = await this.settings()
+    const connection = await this.connect()
+    const {BackupManager} = await import('../../src/backup/manager.js')
+    const manager = new BackupManager(connection, {directory: flags.output})
+    const options: BackupOptions = {
+      ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume']}),
+      ...retryOptions(flags),
+      batchSize: settings.batchSize?.value,
+      compress: flags.compress,
+      concurrency: flags.concurrency,
+      dryRun: flags['dry-run'],
+      format: flags.format,
+      includeData: !flags['schema-only'] && flags['include-data'],
+      includeOffloaded: flags['include-offloaded'],
+      maxRate: flags['max-rate'],
+      resume: flags.resume ?? 'auto',
+      settle: flags.settle,
+      tenants: flags.tenant,
+    }
+
+    if (names.length === 1) {
+      const backup = await manager.backupCollection(names[0]!, options)
+      await this.#report(backup)
+      return backup
+    }
+
+    const run = await manager.backupCollections(flags.all ? 'all' : names, options)
+    for (const backup of run.backups) await this.#report(backup)
+    if (run.backups.length === 0) this.print(['The server has no collection.'])
+    return run
+  }
+}

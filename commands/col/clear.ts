@@ -1,0 +1,96 @@
+import {Args, Flags} from '@oclif/core'
+
+import type {ClearManager} from '../../src/clear/manager.js'
+import type {ClearOptions, ClearResult} from '../../src/clear/options.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {outputFlag, retryFlags, retryOptions} from '../../src/cli/flags.js'
+import {plural} from '../../src/cli/format.js'
+import {ask, canAsk} from '../../src/cli/prompt.js'
+import {clearLines} from '../../src/cli/results.js'
+import {DataOpsError} from '../../src/errors.js'
+
+export default class ColClear extends DataOpsCommand {
+  static override summary = 'Delete every object of a collection.'
+
+  static override usage = '<%= command.id %> NAME [flags]'
+
+  static override description = `Keeps the collection with its schema, tenants and aliases. On a terminal the name has to be typed to confirm; elsewhere --force is required. Protected names also need --allow-protected.`
+
+  static override args = {
+    name: Args.string({description: 'Collection; an alias is refused.', ignoreStdin: true, required: true}),
+  }
+
+  static override flags = {
+    'allow-protected': Flags.boolean({description: 'Clear a collection whose name is protected.'}),
+    'backup-first': Flags.boolean({description: 'Seal and verify a backup before the first delete.'}),
+    'dry-run': Flags.boolean({description: 'Count; delete nothing.'}),
+    force: Flags.boolean({description: 'Do not ask.'}),
+    'keep-schema': Flags.boolean({
+      allowNo: true,
+      default: true,
+      description: 'Delete the objects one by one (default), or drop the collection and create it again.',
+    }),
+    output: {...outputFlag, description: 'Folder for --backup-first and for the schema of a dropped collection.'},
+    protected: Flags.string({
+      description: 'One more protected name, * stands for any text; may be repeated.',
+      helpValue: '<pattern>',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    ...retryFlags,
+  }
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> Article', description: 'Asks for the name first'},
+    {command: '<%= config.bin %> <%= command.id %> Article --dry-run', description: 'How many would go?'},
+    {
+      command: '<%= config.bin %> <%= command.id %> Article --backup-first --force',
+      description: 'In a script, with a backup to go back to',
+    },
+    {
+      command: '<%= config.bin %> <%= command.id %> Article --no-keep-schema',
+      description: 'Drop and create again: faster on large collections',
+    },
+  ]
+
+  /** Whatever the manager would refuse is refused before the question. */
+  async #confirm(manager: ClearManager, name: string, options: ClearOptions): Promise<void> {
+    const {deleted} = await manager.clearCollection(name, {...options, backupFirst: false, dryRun: true})
+    this.progress.stop()
+    const what = options.keepSchema ? plural(deleted, 'object') : `the collection with ${plural(deleted, 'object')}`
+    const answer = await ask(`This deletes ${what} of ${name}. Type the name to confirm: `, options.signal)
+    if (answer !== name)
+      throw new DataOpsError('NOT_CONFIRMED', `Clearing ${name} was not confirmed; nothing was changed.`)
+  }
+
+  async run(): Promise<ClearResult> {
+    const {args, flags} = await this.parse(ColClear)
+    const isMustAsk = !flags.force && !flags['dry-run']
+    if (isMustAsk && !canAsk())
+      throw new DataOpsError('NOT_CONFIRMED', `Clearing ${args.name} was not confirmed; nothing was changed.`, {
+        hint: 'Where nobody can be asked, say --force.',
+      })
+
+    const settings = await this.settings()
+    const connection = await this.connect()
+    const {ClearManager} = await import('../../src/clear/manager.js')
+    const manager = new ClearManager(connection, {directory: flags.output})
+    const options: ClearOptions = {
+      ...this.operation({}),
+      ...retryOptions(flags),
+      allowProtected: flags['allow-protected'],
+      backupFirst: flags['backup-first'],
+      dryRun: flags['dry-run'],
+      keepSchema: flags['keep-schema'],
+      protectedNames: [...(settings.protectedNames?.value ?? []), ...(flags.protected ?? [])],
+    }
+
+    if (isMustAsk) await this.#confirm(manager, args.name, options)
+    const result = await manager.clearCollection(args.name, options)
+    if (result.backup && !result.dryRun)
+      result.warnings.push(...(await this.announce('elysia:backup:sealed', {backup: result.backup})))
+    this.print(clearLines(result))
+    return result
+  }
+}

@@ -1,0 +1,153 @@
+import {Args, Flags} from '@oclif/core'
+
+import type {RestoreOptions, RestoreResult} from '../../src/restore/options.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {
+  batchSizeFlag,
+  concurrencyFlag,
+  maxRateFlag,
+  outputFlag,
+  parseOverrides,
+  retryFlags,
+  retryOptions,
+  tenantFlag,
+} from '../../src/cli/flags.js'
+import {restoreLines} from '../../src/cli/results.js'
+import {DataOpsError} from '../../src/errors.js'
+
+export default class ColRestore extends DataOpsCommand {
+  static override summary = 'Restore collections from backups.'
+
+  static override usage = '<%= command.id %> BACKUP... [flags]'
+
+  static override description = `Creates the collection and writes every object of the backup; a restore that was interrupted continues where it was. Objects that the server refuses are put into a file with the reasons, and the exit code is 3.`
+
+  static override args = {
+    backup: Args.string({
+      description: 'Path of a backup, or its id (or the beginning of it) in the folder; several may be given.',
+      ignoreStdin: true,
+      multiple: true,
+      required: true,
+    }),
+  }
+
+  static override flags = {
+    'accept-changed': Flags.boolean({
+      description: 'Restore a backup whose bytes are no longer what was sealed (edited, or from another tool).',
+    }),
+    'allow-non-finite': Flags.boolean({description: 'Write vectors that hold NaN or Infinity.'}),
+    'allow-vectorization': Flags.boolean({
+      description: 'Let the server vectorize (and bill) objects that have no vector.',
+    }),
+    atomic: Flags.boolean({
+      description: 'Restore under a temporary name and point an alias of this name at it when verified.',
+    }),
+    'batch-size': batchSizeFlag,
+    'checkpoint-dir': Flags.string({
+      description: 'Folder for the checkpoint and refused objects; default: beside the backup.',
+      helpValue: '<folder>',
+    }),
+    concurrency: concurrencyFlag,
+    'dry-run': Flags.boolean({description: 'Check all that can be checked; change nothing.'}),
+    'max-rate': maxRateFlag,
+    merge: Flags.boolean({description: 'Restore into a collection that exists.'}),
+    name: Flags.string({description: 'Another name for the collection.'}),
+    'on-conflict': Flags.option({
+      dependsOn: ['merge'],
+      description: 'With --merge, what happens to objects that are there already; default overwrite.',
+      options: ['overwrite', 'skip', 'fail'] as const,
+    })(),
+    output: outputFlag,
+    restart: Flags.boolean({description: 'Forget the checkpoint of an earlier run and start over.'}),
+    ...retryFlags,
+    'retry-rejected': Flags.string({
+      description: 'Send only the objects of a ….rejected.jsonl file.',
+      helpValue: '<file>',
+    }),
+    set: Flags.string({
+      description: 'Change the schema, e.g. replicationConfig.factor=1; may be repeated.',
+      helpValue: '<path=value>',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    'skip-data': Flags.boolean({description: 'The schema, tenants and aliases only.'}),
+    tenant: tenantFlag,
+    verify: Flags.boolean({description: 'Compare every object afterwards; counts are always compared.'}),
+    'with-aliases': Flags.boolean({description: 'Re-point aliases that exist and point elsewhere.'}),
+  }
+
+  static override examples = [
+    {
+      command: '<%= config.bin %> <%= command.id %> backups/Article_2026-02-01_103000.json',
+      description: 'From a file',
+    },
+    {
+      command: '<%= config.bin %> <%= command.id %> 5f0c --name ArticleCopy --verify',
+      description: 'By id, under another name, compared object by object',
+    },
+    {
+      command: '<%= config.bin %> <%= command.id %> 5f0c --merge --on-conflict skip',
+      description: 'Into a collection that exists',
+    },
+    {
+      command: '<%= config.bin %> <%= command.id %> 5f0c --set replicationConfig.factor=1',
+      description: 'On a smaller cluster',
+    },
+  ]
+
+  async #report(restored: RestoreResult): Promise<void> {
+    if (!restored.dryRun) restored.warnings.push(...(await this.announce('elysia:restore:confirmed', {restored})))
+    this.print(restoreLines(restored))
+    // Refused objects are missing from the collection: they explain a difference, and weigh more.
+    if (restored.rejected > 0) this.exitWith('OBJECTS_REFUSED')
+    else if (restored.verification?.equal === false) this.exitWith('CONTENT_DIFFERS')
+  }
+
+  async run(): Promise<RestoreResult | {collections: RestoreResult[]}> {
+    const {args, flags} = await this.parse(ColRestore)
+    const backups = args.backup
+    for (const flag of ['name', 'retry-rejected'] as const)
+      if (backups.length > 1 && flags[flag] !== undefined)
+        throw new DataOpsError('INVALID_INPUT', `--${flag} needs a single backup.`)
+    const overrides = flags.set && parseOverrides(flags.set)
+
+    const settings = await this.settings()
+    const connection = await this.connect()
+    const {RestoreManager} = await import('../../src/restore/manager.js')
+    const manager = new RestoreManager(connection, {directory: flags.output})
+    const options: RestoreOptions = {
+      ...this.operation({remove: ['--restart']}),
+      ...retryOptions(flags),
+      acceptChanged: flags['accept-changed'],
+      allowNonFinite: flags['allow-non-finite'],
+      allowVectorization: flags['allow-vectorization'],
+      atomic: flags.atomic,
+      batchSize: settings.batchSize?.value,
+      checkpointDirectory: flags['checkpoint-dir'],
+      concurrency: flags.concurrency,
+      dryRun: flags['dry-run'],
+      maxRate: flags['max-rate'],
+      merge: flags.merge,
+      name: flags.name,
+      onConflict: flags['on-conflict'],
+      overrides,
+      restart: flags.restart,
+      retryRejected: flags['retry-rejected'],
+      skipData: flags['skip-data'],
+      tenants: flags.tenant,
+      verify: flags.verify,
+      withAliases: flags['with-aliases'],
+    }
+
+    if (backups.length === 1) {
+      const restored = await manager.restoreCollection(backups[0]!, options)
+      await this.#report(restored)
+      return restored
+    }
+
+    const {collections} = await manager.restoreCollections(backups, options)
+    for (const restored of collections) await this.#report(restored)
+    return {collections}
+  }
+}

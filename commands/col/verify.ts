@@ -1,0 +1,56 @@
+import {Args, Flags} from '@oclif/core'
+
+import type {CollectionComparison} from '../../src/verify/options.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {concurrencyFlag, outputFlag, tenantFlag} from '../../src/cli/flags.js'
+import {comparisonLines} from '../../src/cli/results.js'
+
+export default class ColVerify extends DataOpsCommand {
+  static override summary = 'Compare a collection with a backup, object by object.'
+
+  static override usage = '<%= command.id %> NAME --against <backup> [flags]'
+
+  static override description = `Reads the live collection and says whether it equals the backup, or what is missing, extra or different, by UUID and property. The exit code is 4 when they differ.`
+
+  static override args = {
+    name: Args.string({description: 'Collection (or alias).', ignoreStdin: true, required: true}),
+  }
+
+  static override flags = {
+    against: Flags.string({
+      description: 'Backup: a path, or an id in the folder.',
+      helpValue: '<backup>',
+      required: true,
+    }),
+    concurrency: concurrencyFlag,
+    limit: Flags.integer({description: 'Differences to list at most; default 20, with --json all.', min: 0}),
+    output: outputFlag,
+    tenant: tenantFlag,
+  }
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> Article --against 5f0c', description: 'By the id of the backup'},
+    {
+      command:
+        '<%= config.bin %> <%= command.id %> ArticleCopy --against backups/Article_2026-02-01_103000.json --json',
+      description: 'A copy under another name; all differences as JSON',
+    },
+  ]
+
+  async run(): Promise<CollectionComparison> {
+    const {args, flags} = await this.parse(ColVerify)
+    const connection = await this.connect()
+    const {Verifier} = await import('../../src/verify/verifier.js')
+    const verifier = new Verifier({connection, directory: flags.output})
+    const comparison = await verifier.verifyCollection(args.name, flags.against, {
+      ...this.operation(),
+      concurrency: flags.concurrency,
+      limit: flags.limit ?? (this.jsonEnabled() ? Infinity : 20),
+      tenants: flags.tenant,
+    })
+    this.print(comparisonLines(comparison))
+    if (!comparison.equal) this.exitWith('CONTENT_DIFFERS')
+    return comparison
+  }
+}

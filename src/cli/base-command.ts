@@ -1,0 +1,301 @@
+/** What every command has: settings, connection, progress, interruption, and errors that a person can act on. */
+import {Command, Errors, type Interfaces} from '@oclif/core'
+
+import type {OperationOptions, Warning} from '../progress.js'
+import type {Connection} from '../weaviate/weaviate.js'
+
+import {askHost} from '../config/host.js'
+import {
+  connectOptions,
+  describeSettings,
+  parseHeaders,
+  resolveSettings,
+  secretsOf,
+  secretsOfEnvironment,
+  type Settings,
+  type SettingValues,
+} from '../config/settings.js'
+import {DataOpsError, EXIT_CODES} from '../errors.js'
+import {globalFlags} from './flags.js'
+import {printable} from './format.js'
+import {Interrupt} from './interrupt.js'
+import {ProgressReporter} from './progress.js'
+import {redact, redactDeep, secretsOfArguments, shellLine, withoutSecrets} from './secrets.js'
+import {usageError} from './usage.js'
+
+/** The flags that base-command itself looks at. */
+interface GlobalFlags {
+  'api-key'?: string
+  'batch-size'?: number
+  'ca-file'?: string
+  config?: string
+  'grpc-url'?: string
+  header?: string[]
+  quiet?: boolean
+  timeout?: number
+  url?: string
+}
+
+export abstract class DataOpsCommand extends Command {
+  static override readonly baseFlags = globalFlags
+  static override readonly enableJsonFlag = true
+
+  #connection: Connection | undefined
+  #flags: GlobalFlags = {}
+  #interrupt: Interrupt | undefined
+  #progress: ProgressReporter | undefined
+  #resumable: Continuation | undefined
+  readonly #secrets: string[]
+  #settings: Settings | undefined
+
+  constructor(argv: string[], config: Interfaces.Config) {
+    super(argv, config as ConstructorParameters<typeof Command>[1])
+    this.#secrets = [...secretsOfArguments(argv), ...secretsOfEnvironment(process.env)]
+  }
+
+  #describe(error: unknown): FailureDescription {
+    const known = withSource(asDataOpsError(error), this.#settings)
+    const resume = known.code === 'INTERRUPTED' && this.#resumable ? this.#resumeCommand(this.#resumable) : undefined
+    const hint = resume ? `To continue: ${resume}` : known.hint
+    return redactDeep(
+      {
+        code: known.code,
+        details: resume ? {...known.details, resumeCommand: resume} : known.details,
+        exitCode: EXIT_CODES[known.code] ?? 1,
+        ...(hint && {hint}),
+        message: known.message,
+      },
+      this.#secrets,
+    ) as FailureDescription
+  }
+
+  #resumeCommand({add = [], remove = []}: Continuation): string {
+    const argv = withoutSecrets(this.argv).filter((argument) => !remove.includes(argument))
+    const missing = add.filter((flag) => !argv.includes(flag))
+    return `${this.commandLine} ${shellLine([...missing, ...argv])}`
+  }
+
+  /** Wrong arguments are the person's, whatever oclif throws: exit 2 and one sentence. */
+  protected override async parse<
+    F extends Interfaces.OutputFlags<Interfaces.FlagInput & unknown>,
+    B extends Interfaces.OutputFlags<Interfaces.FlagInput & unknown>,
+    A extends Interfaces.OutputArgs<Interfaces.ArgInput & unknown>,
+  >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
+    try {
+      const parsed = await super.parse(options, argv)
+      this.#flags = parsed.flags as GlobalFlags
+      return parsed
+    } catch (error) {
+      throw usageError(error, {
+        argv: this.argv,
+        command: this.commandLine,
+        flagNames: Object.keys({...this.ctor.baseFlags, ...this.ctor.flags, json: true}),
+      })
+    }
+  }
+
+  /** `elysiactl col backup` */
+  protected get commandLine(): string {
+    return [this.config.bin, ...(this.id ?? '').split(':')].join(' ')
+  }
+
+  /** Every setting with its source, asked for once. */
+  protected async settings(): Promise<Settings> {
+    if (this.#settings) return this.#settings
+    const flags = this.#flags
+    const answers = await askHost(this.config, settingsFileOf(flags, process.env))
+    const given: SettingValues = {
+      apiKey: flags['api-key'],
+      batchSize: flags['batch-size'],
+      caFile: flags['ca-file'],
+      grpcUrl: flags['grpc-url'],
+      headers: flags.header && parseHeaders(flags.header),
+      timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
+      url: flags.url,
+    }
+    this.#settings = resolveSettings({env: process.env, file: answers.file, flags: given, host: answers.host})
+    this.#secrets.push(...secretsOf(this.#settings))
+    for (const warning of answers.warnings) this.warnOf(warning)
+    return this.#settings
+  }
+
+  /** Connects as the settings say; closed when the command ends. */
+  protected async connect(): Promise<Connection> {
+    const settings = await this.settings()
+    const options = connectOptions(settings)
+    if (settings.caFile) options.ca = await readCaFile(settings.caFile.value, settings.caFile.from)
+    const {connect} = await import('../weaviate/connect.js')
+    const connection = await connect({
+      ...options,
+      onWarning: (warning) => {
+        this.warnOf(warning)
+      },
+    })
+    this.#connection = connection
+    return connection
+  }
+
+  /**
+   * What a manager's call takes: progress, warnings, and a signal that Ctrl-C aborts.
+   * @param resume how the same command is continued after an interruption; none: it is not
+   */
+  protected operation(resume?: Continuation): Required<OperationOptions> {
+    this.#resumable = resume
+    this.#interrupt ??= new Interrupt((name) => {
+      this.progress.print(`Stopping (${name}): finishing the page in hand. Once more to stop at once.`)
+    })
+    return {
+      onProgress: (event) => {
+        this.progress.update(event)
+      },
+      onWarning: (warning) => {
+        this.warnOf(warning)
+      },
+      signal: this.#interrupt.signal,
+    }
+  }
+
+  protected get progress(): ProgressReporter {
+    this.#progress ??= new ProgressReporter({plain: this.jsonEnabled(), quiet: this.#flags.quiet})
+    return this.#progress
+  }
+
+  /** Warnings go to stderr, also with `--json`. */
+  protected warnOf(warning: Pick<Warning, 'message'>): void {
+    this.progress.warn({message: redact(warning.message, this.#secrets)})
+  }
+
+  /** Prints lines to stdout, unless with `--json`; whatever a backup or server put into them cannot steer the terminal. */
+  protected print(lines: readonly string[]): void {
+    this.progress.stop()
+    for (const line of lines) this.log('%s', printable(line))
+  }
+
+  /** The result stands and is printed, but the exit code says that not all is well. */
+  protected exitWith(code: 'BACKUP_DAMAGED' | 'CONTENT_DIFFERS' | 'OBJECTS_REFUSED' | 'UNEXPECTED'): void {
+    process.exitCode = EXIT_CODES[code]
+  }
+
+  /**
+   * Tells other plugins. The work is done and stays done when one of them fails: the result is printed, with a warning, and the exit code is 1.
+   */
+  protected async announce(
+    event: 'elysia:backup:sealed' | 'elysia:restore:confirmed',
+    payload: Record<string, unknown>,
+  ): Promise<Warning[]> {
+    const failures: Array<{error: unknown; plugin: string}> = []
+    try {
+      const outcome = await this.config.runHook(event, payload)
+      for (const {error, plugin} of outcome.failures) failures.push({error, plugin: plugin.name})
+    } catch (error) {
+      failures.push({error, plugin: 'a plugin'})
+    }
+
+    return failures.map(({error, plugin}) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      const message = redact(`The hook ${event} of ${plugin} failed: ${reason}`, this.#secrets)
+      this.warnOf({message})
+      this.exitWith('UNEXPECTED')
+      return {code: 'hook-failed', details: {event, plugin}, message}
+    })
+  }
+
+  protected override async catch(error: Error & {exitCode?: number}): Promise<void> {
+    this.progress.stop('failed')
+    // `this.exit()` and a host's own way out.
+    if ((error as {code?: unknown}).code === 'EEXIT') throw error
+    const failure = this.#describe(error)
+    process.exitCode = failure.exitCode
+    if (this.jsonEnabled()) {
+      this.logJson(this.toErrorJson(error))
+      return
+    }
+
+    process.stderr.write(`Error: ${printable(failure.message)}\n`)
+    if (failure.hint) process.stderr.write(`${printable(failure.hint)}\n`)
+    // Printed here: oclif would wrap paths and commands, and print the causes. It still sets the exit code.
+    const shown = new Errors.CLIError(failure.message, {
+      code: failure.code,
+      exit: failure.exitCode,
+      suggestions: failure.hint ? [failure.hint] : [],
+    })
+    shown.skipOclifErrorHandling = true
+    throw shown
+  }
+
+  protected override toErrorJson(error: unknown): {error: FailureDescription} {
+    return {error: this.#describe(error)}
+  }
+
+  protected override toSuccessJson(result: unknown): unknown {
+    return redactDeep(result, this.#secrets)
+  }
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    this.#progress?.stop(error ? 'failed' : 'done')
+    this.#interrupt?.dispose()
+    // What the job came to is known; a connection that does not close cleanly changes nothing.
+    await this.#connection?.close().catch(() => undefined)
+    await super.finally(error)
+  }
+}
+
+/** Flags to add to, and to leave out of, the command that continues an interrupted one. */
+interface Continuation {
+  add?: readonly string[]
+  remove?: readonly string[]
+}
+
+/** The settings file named on the command line or in the environment. */
+function settingsFileOf(flags: GlobalFlags, env: NodeJS.ProcessEnv): string | undefined {
+  return [flags.config, env.ELYSIACTL_CONFIG].find(Boolean)
+}
+
+/** What `--json` prints under `error`. */
+export interface FailureDescription {
+  code: string
+  details: Record<string, unknown>
+  exitCode: number
+  hint?: string
+  message: string
+}
+
+/** `instanceof` fails across copies of this package; anything unknown is a defect, and says so. */
+function asDataOpsError(error: unknown): DataOpsError {
+  if (error instanceof Error && error.name === 'DataOpsError') return error as DataOpsError
+  const message = error instanceof Error ? error.message : String(error)
+  return new DataOpsError('UNEXPECTED', message || 'Something unexpected happened.')
+}
+
+async function readCaFile(path: string, from: string): Promise<string> {
+  const {readFile} = await import('node:fs/promises')
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
+    throw new DataOpsError('INVALID_INPUT', `The CA file ${path} (from ${from}) cannot be read (${reason}).`)
+  }
+}
+
+/** A failed connection says which address or sign-in was tried, and who gave it. */
+function withSource(error: DataOpsError, settings: Settings | undefined): DataOpsError {
+  if (!settings || (error.code !== 'CANNOT_CONNECT' && error.code !== 'NOT_ALLOWED')) return error
+  return new DataOpsError(error.code, error.message, {
+    details: {...error.details, settings: describeSettings(settings)},
+    hint: [error.hint, error.code === 'CANNOT_CONNECT' ? addressOrigin(settings) : credentialsOrigin(settings)]
+      .filter(Boolean)
+      .join(' '),
+  })
+}
+
+function addressOrigin({url}: Settings): string {
+  if (!url || url.kind === 'default') return 'No address was given: set WEAVIATE_URL or --url.'
+  return `The address came from ${url.from}.`
+}
+
+function credentialsOrigin({apiKey, client, oidc}: Settings): string {
+  const given = apiKey ?? oidc ?? client
+  return given
+    ? `The credentials came from ${given.from}.`
+    : 'No credentials were given: set WEAVIATE_API_KEY or --api-key.'
+}

@@ -1,0 +1,157 @@
+/** Flags that several commands share. Imports nothing heavy: `--help` reads them. */
+import {Flags} from '@oclif/core'
+
+import type {JsonValue} from '../object.js'
+import type {RateLimit} from '../transfer/options.js'
+
+import {parseHeaders, parseSeconds} from '../config/settings.js'
+import {DataOpsError} from '../errors.js'
+
+const CONNECTION = 'CONNECTION'
+const RETRY = 'RETRY AND LOAD'
+
+export const secondsFlag = Flags.custom<number>({
+  helpValue: '<seconds>',
+  parse: async (text) => parseSeconds(text),
+})
+
+/** Flags of every command. */
+export const globalFlags = {
+  'api-key': Flags.string({
+    description: 'API key; better in WEAVIATE_API_KEY, where other users of the machine cannot see it.',
+    helpGroup: CONNECTION,
+    noCacheDefault: true,
+  }),
+  'ca-file': Flags.string({
+    description: 'PEM file with a certificate authority to trust.',
+    helpGroup: CONNECTION,
+    helpValue: '<path>',
+  }),
+  config: Flags.string({
+    description: 'Settings file; default ~/.elysiactl/settings.yaml (env ELYSIACTL_CONFIG).',
+    helpGroup: CONNECTION,
+    helpValue: '<path>',
+  }),
+  'grpc-url': Flags.string({
+    description: 'gRPC address, host:port or URL; default: the host of --url, port 50051 (env WEAVIATE_GRPC_URL).',
+    helpGroup: CONNECTION,
+  }),
+  header: Flags.string({
+    description: 'Header sent with every call, "Name: value"; may be repeated (env ELYSIACTL_HEADERS).',
+    helpGroup: CONNECTION,
+    helpValue: '<name: value>',
+    multiple: true,
+    multipleNonGreedy: true,
+    noCacheDefault: true,
+    async parse(text) {
+      parseHeaders([text === '' ? ':' : text])
+      return text
+    },
+  }),
+  quiet: Flags.boolean({char: 'q', description: 'No progress; warnings and errors only.', helpGroup: 'GLOBAL'}),
+  timeout: secondsFlag({
+    description: 'Seconds that one request may take; default 60 (env ELYSIACTL_TIMEOUT).',
+    helpGroup: CONNECTION,
+  }),
+  url: Flags.string({
+    description: 'Address of Weaviate; default http://localhost:8080 (env WEAVIATE_URL).',
+    helpGroup: CONNECTION,
+  }),
+}
+
+/** Where backups lie. The two names mean the same everywhere. */
+export const outputFlag = Flags.string({
+  aliases: ['backups'],
+  char: 'o',
+  charAliases: ['b'],
+  default: './backups',
+  description: 'Folder of the backups.',
+  helpValue: '<folder>',
+})
+
+export const batchSizeFlag = Flags.integer({
+  description: 'Objects a page or batch at most; chosen by the size of the collection when not given.',
+  min: 1,
+})
+
+export const tenantFlag = Flags.string({
+  description: 'Only this tenant; may be repeated.',
+  multiple: true,
+  multipleNonGreedy: true,
+})
+
+export const concurrencyFlag = Flags.integer({
+  description: 'Requests in flight at most; default 4.',
+  helpGroup: RETRY,
+  min: 1,
+})
+
+export const maxRateFlag = Flags.custom<RateLimit>({
+  description: 'Objects a second (500) or bytes a second (20MB) at most, to spare a production cluster.',
+  helpGroup: RETRY,
+  helpValue: '<rate>',
+  parse: async (text) => parseRate(text),
+})()
+
+export const retryFlags = {
+  'max-retries': Flags.integer({
+    description: 'Attempts after the first, when the server cannot answer; default 8.',
+    helpGroup: RETRY,
+    min: 0,
+  }),
+  'retry-max-wait': secondsFlag({
+    description: 'Seconds between two attempts at most; default 30.',
+    helpGroup: RETRY,
+  }),
+}
+
+export function retryOptions(flags: {'max-retries'?: number; 'retry-max-wait'?: number}): {
+  maxRetries?: number
+  retryMaxWaitMs?: number
+} {
+  const wait = flags['retry-max-wait']
+  return {maxRetries: flags['max-retries'], retryMaxWaitMs: wait === undefined ? undefined : wait * 1000}
+}
+
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  gb: 1e9,
+  gib: 2 ** 30,
+  kb: 1e3,
+  kib: 2 ** 10,
+  mb: 1e6,
+  mib: 2 ** 20,
+}
+
+/** `500`, `500/s`: objects; `20MB`, `1.5MiB/s`: bytes. @throws Error. */
+export function parseRate(text: string): RateLimit {
+  const match = /^(\d+(?:\.\d+)?)\s*(b|[kmg]i?b)?(?:\/s)?$/i.exec(text.trim())
+  const amount = Number(match?.[1])
+  if (!match || amount <= 0) throw new Error('Expected objects a second (500) or bytes a second (20MB)')
+  const unit = match[2]?.toLowerCase()
+  return unit === undefined ? {objectsPerSecond: amount} : {bytesPerSecond: amount * BYTE_UNITS[unit]!}
+}
+
+/** `path=value` texts; a value that is JSON is taken as such, any other as text. @throws DataOpsError INVALID_INPUT. */
+export function parseOverrides(texts: readonly string[]): Record<string, JsonValue> {
+  const overrides: Record<string, JsonValue> = {}
+  for (const text of texts) {
+    const equals = text.indexOf('=')
+    const path = text.slice(0, Math.max(equals, 0)).trim()
+    if (path === '' || path.split('.').some((key) => key === '' || key === '__proto__'))
+      throw new DataOpsError('INVALID_INPUT', `--set ${text} is not of the form path=value.`, {
+        hint: 'For example --set replicationConfig.factor=1.',
+      })
+    overrides[path] = jsonOrText(text.slice(equals + 1))
+  }
+
+  return overrides
+}
+
+function jsonOrText(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,34 @@
+import {createInterface} from 'node:readline'
+
+/** True when a question can be asked and answered. */
+export function canAsk(): boolean {
+  return process.stdin.isTTY && process.stderr.isTTY
+}
+
+/** Asks on stderr. Undefined when the input ends without an answer (Ctrl-D) or the signal fires. */
+export async function ask(question: string, signal?: AbortSignal): Promise<string | undefined> {
+  const readline = createInterface({input: process.stdin, output: process.stderr})
+  return new Promise((resolve) => {
+    const end = (answer?: string) => {
+      signal?.removeEventListener('abort', onAbort)
+      readline.close()
+      resolve(answer)
+    }
+
+    const onAbort = () => {
+      end()
+    }
+
+    signal?.addEventListener('abort', onAbort, {once: true})
+    readline.once('close', () => {
+      end()
+    })
+    // readline takes Ctrl-C for itself on a terminal.
+    readline.once('SIGINT', () => {
+      process.kill(process.pid, 'SIGINT')
+    })
+    readline.question(question, (answer) => {
+      end(answer.trim())
+    })
+  })
+}

@@ -1,0 +1,114 @@
+/** Results of the managers as lines for a person. Pure. */
+import type {BackupResult} from '../backup/options.js'
+import type {ClearResult} from '../clear/options.js'
+import type {RestoreResult} from '../restore/options.js'
+import type {BackupVerification, CollectionComparison, ObjectDifference} from '../verify/options.js'
+
+import {formatBytes, formatCount, formatMembers, formatRate, formatSeconds, plural} from './format.js'
+
+export function backupLines(backup: BackupResult): string[] {
+  const name = backup.alias ? `${backup.collection} (alias ${backup.alias})` : backup.collection
+  const format = `${backup.format}${backup.compressed ? ', compressed' : ''}`
+  if (backup.dryRun)
+    return [`Would back up ${name}: ${plural(backup.objectCount, 'object')} as ${format}`, ...skippedLines(backup)]
+  return [
+    `Backed up ${name}: ${plural(backup.objectCount, 'object')}, ${formatBytes(backup.bytes)}, ${pace(backup.objectCount - backup.resumed, backup.seconds)}`,
+    ...formatMembers([
+      ['id', backup.id],
+      ['path', backup.path],
+      ['format', format],
+      ['digest', backup.digest],
+      ['tenants', backup.tenants && formatCount(backup.tenants.count)],
+      ['resumed', backup.resumed > 0 ? `${plural(backup.resumed, 'object')} of an earlier run` : undefined],
+    ]),
+    ...skippedLines(backup),
+  ]
+}
+
+function skippedLines({tenants}: BackupResult): string[] {
+  return (tenants?.skipped ?? []).map(({name, reason}) => `  NOT in it: tenant ${name} (${reason})`)
+}
+
+export function restoreLines(restored: RestoreResult): string[] {
+  const {collection, references, rejected, resumed, seconds, skipped, verification} = restored
+  const verb = restored.dryRun ? 'Could restore' : 'Restored'
+  return [
+    `${verb} ${collection}: ${plural(restored.restored, 'object')}, ${pace(restored.restored, seconds)}`,
+    ...formatMembers([
+      ['backup', restored.backupId],
+      ['resumed', resumed > 0 ? `${plural(resumed, 'object')} of earlier runs` : undefined],
+      ['skipped', skipped > 0 ? `${plural(skipped, 'object')} that were there already` : undefined],
+      ['references', references > 0 ? formatCount(references) : undefined],
+      ['tenants', restored.tenants === undefined ? undefined : formatCount(restored.tenants)],
+      ['aliases', restored.aliases.length > 0 ? restored.aliases.join(', ') : undefined],
+      [
+        'refused',
+        rejected > 0
+          ? `${plural(rejected, 'object')}${restored.rejectedFile ? `, see ${restored.rejectedFile}` : ''}`
+          : undefined,
+      ],
+    ]),
+    ...(verification ? comparisonLines(verification) : []),
+  ]
+}
+
+export function clearLines(cleared: ClearResult): string[] {
+  const verb = cleared.dryRun ? 'Would clear' : 'Cleared'
+  return [
+    ...(cleared.backup && !cleared.dryRun ? backupLines(cleared.backup) : []),
+    `${verb} ${cleared.collection}: ${plural(cleared.deleted, 'object')}, ${formatSeconds(cleared.seconds)}`,
+    ...formatMembers([
+      ['schema', cleared.schemaFile && `was put into ${cleared.schemaFile} before the drop`],
+      [
+        'remaining',
+        cleared.remaining > 0 && !cleared.dryRun
+          ? `${plural(cleared.remaining, 'object')} written meanwhile`
+          : undefined,
+      ],
+    ]),
+  ]
+}
+
+export function comparisonLines(comparison: CollectionComparison): string[] {
+  const {backupId, collection, counts, differences, schemaDifferences} = comparison
+  if (comparison.equal)
+    return [
+      `${collection} equals backup ${backupId}: ${plural(counts.live, 'object')}, digest ${comparison.liveDigest}`,
+    ]
+  const unlisted = counts.missing + counts.extra + counts.different - differences.length
+  return [
+    `${collection} differs from backup ${backupId}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} in the backup)`,
+    ...differences.map((difference) => `  ${differenceText(difference)}`),
+    ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--limit)`] : []),
+    ...schemaDifferences.map(
+      ({backup, live, path}) => `  schema ${path}: ${JSON.stringify(live)}, in the backup ${JSON.stringify(backup)}`,
+    ),
+  ]
+}
+
+function differenceText({id, members, state, tenant}: ObjectDifference): string {
+  const where = tenant === undefined ? id : `${id} (tenant ${tenant})`
+  return `${state.padEnd(9)} ${where}${members?.length ? `: ${members.join(', ')}` : ''}`
+}
+
+export function verificationLines(verification: BackupVerification): string[] {
+  const {id, path, problems} = verification
+  const scope = verification.quick
+    ? `${formatBytes(verification.bytes)} hashed`
+    : `${plural(verification.objectCount, 'object')}, ${formatBytes(verification.bytes)} decoded`
+  return [
+    problems.length === 0
+      ? `Backup ${id} is whole: ${scope}, ${formatSeconds(verification.seconds)}`
+      : `Backup ${id} is damaged: ${plural(problems.length, 'problem')}`,
+    ...formatMembers([
+      ['path', path],
+      ['digest', verification.digest],
+    ]),
+    ...problems.map(({file, message}) => `  ${file}: ${message}`),
+    ...verification.warnings.map((warning) => `  note: ${warning}`),
+  ]
+}
+
+function pace(objects: number, seconds: number): string {
+  return `${formatSeconds(seconds)}${objects > 0 && seconds > 0 ? ` (${formatRate(objects / seconds)})` : ''}`
+}
