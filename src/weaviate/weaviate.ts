@@ -28,6 +28,7 @@ export interface CollectionPlan {
   hasReferences: boolean
   multiTenant: boolean
   namedVectors: string[]
+  referenceNames: ReadonlySet<string>
   schema: WeaviateClass
   unnamedVector: boolean
 }

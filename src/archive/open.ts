@@ -1,0 +1,58 @@
+import {stat} from 'node:fs/promises'
+import path from 'node:path'
+import {BackupCatalog} from '../catalog/catalog.js'
+import {readManifest} from '../catalog/manifest.js'
+import {DataOpsError} from '../errors.js'
+import {LocalStore} from '../store/local.js'
+import {nodePlatform} from '../store/node-platform.js'
+import type {Store} from '../store/store.js'
+import {Archive} from './reader.js'
+
+export interface OpenedArchive {
+  archive: Archive
+  /** The store it lies in, which need not be the one asked. */
+  store: Store
+}
+
+/**
+ * Opens a backup given by path, or by id, start of an id, or name in the store's catalog.
+ * @throws DataOpsError NOT_A_BACKUP, BACKUP_DAMAGED.
+ */
+export async function openArchive(
+  reference: string,
+  store: Store,
+  options: {acceptUnsealed?: boolean} = {},
+): Promise<OpenedArchive> {
+  const place = (await placeOnDisk(reference)) ?? (await placeInCatalog(reference, store))
+  const manifest = await readManifest(place.store, place.name, options)
+  return {archive: new Archive(place.store, manifest, nodePlatform), store: place.store}
+}
+
+interface Place {
+  name: string
+  store: Store
+}
+
+async function placeOnDisk(reference: string): Promise<Place | undefined> {
+  let file = path.resolve(reference)
+  // A file of a directory backup stands for the directory.
+  if (path.basename(file) === 'metadata.json') file = path.dirname(file)
+  try {
+    await stat(file)
+  } catch {
+    return undefined
+  }
+
+  return {name: path.basename(file), store: new LocalStore(path.dirname(file))}
+}
+
+async function placeInCatalog(reference: string, store: Store): Promise<Place> {
+  const entry = await new BackupCatalog(store).find(reference)
+  if (!entry) {
+    throw new DataOpsError('NOT_A_BACKUP', `There is no backup "${reference}": no such path, and no such id in ${store.describe('')}.`, {
+      hint: 'List what there is with: backup list.',
+    })
+  }
+
+  return {name: entry.file, store}
+}

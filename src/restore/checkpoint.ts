@@ -1,0 +1,193 @@
+import type {Store} from '../store/store.js'
+import {utf8} from '../codec/bytes.js'
+import {DataOpsError} from '../errors.js'
+import {checkpointName} from '../store/layout.js'
+import {type RowRange, RowRanges} from './row-ranges.js'
+
+/** What a checkpoint belongs to. Any difference means that it is not ours to continue. */
+export interface CheckpointBinding {
+  backupId: string
+  /** The backup's content digest: an edited backup is another backup. */
+  digest: string
+  /** Options that change what is written where. */
+  options: string
+  server: string
+  target: string
+}
+
+interface CheckpointFile {
+  binding: CheckpointBinding
+  created: boolean
+  objects: PassFile
+  references: PassFile & {announced: number}
+  rejected: number
+  skipped: RowRange[]
+  version: 1
+}
+
+interface PassFile {
+  /** Objects (or references) written. */
+  count: number
+  done: RowRange[]
+  finished: boolean
+}
+
+/** One pass over the backup's rows: objects first, references second. */
+export interface Pass {
+  count: number
+  done: RowRanges
+  finished: boolean
+}
+
+/** How long a change may wait for the disk, milliseconds. A crash costs the work of that time, no more: it is done again. */
+const SAVE_EVERY_MS = 500
+const MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
+
+/** How far a restore is: bound to a backup and a target, replaced atomically, removed on success. */
+export class Checkpoint {
+  readonly binding: CheckpointBinding
+  /** The collection was created by this restore. */
+  created = false
+  readonly objects: Pass
+  /** `announced`: references of rows before it may have been sent, confirmed or not. */
+  readonly references: Pass & {announced: number}
+  rejected = 0
+  /** Rows left alone because the target had their objects before (`onConflict: 'skip'`). Decided before anything is written. */
+  readonly skipped: RowRanges
+  /** Read from disk. */
+  readonly resumed: boolean
+  readonly #name: string
+  readonly #store: Store
+  #savedAt = 0
+  #saving: Promise<void> = Promise.resolve()
+
+  private constructor(store: Store, name: string, binding: CheckpointBinding, file?: CheckpointFile) {
+    this.#store = store
+    this.#name = name
+    this.binding = binding
+    this.resumed = file !== undefined
+    this.objects = passFrom(file?.objects)
+    this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
+    this.created = file?.created ?? false
+    this.rejected = file?.rejected ?? 0
+    this.skipped = new RowRanges(file?.skipped)
+  }
+
+  /**
+   * The checkpoint of an earlier run, or a new one that is not on the disk yet. `restart` forgets the earlier one.
+   * @throws DataOpsError CHECKPOINT when there is one of another backup, another target or other options, or one that cannot be read.
+   */
+  static async open(
+    store: Store,
+    backupName: string,
+    binding: CheckpointBinding,
+    options: {restart?: boolean} = {},
+  ): Promise<Checkpoint> {
+    const name = checkpointName(backupName, `${binding.target}@${binding.server}`)
+    if (options.restart) return new Checkpoint(store, name, binding)
+    const file = await readCheckpoint(store, name)
+    if (file && !sameBinding(file.binding, binding)) {
+      throw new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} belongs to another backup or other options.`, {
+        hint: 'Use the options of the interrupted run, or --restart to start over.',
+      })
+    }
+
+    return new Checkpoint(store, name, binding, file)
+  }
+
+  /** Saves now and resolves once it is on the disk. */
+  async save(): Promise<void> {
+    // One after another: an older state must not land on a newer one.
+    this.#saving = this.#saving.then(async () => {
+      this.#savedAt = Date.now()
+      await this.#store.writeAtomic(this.#name, utf8(JSON.stringify(this.#file())))
+    })
+    return this.#saving
+  }
+
+  /** Saves when the last time is long enough ago. */
+  async saveSoon(): Promise<void> {
+    if (Date.now() - this.#savedAt >= SAVE_EVERY_MS) await this.save()
+  }
+
+  async remove(): Promise<void> {
+    await this.#saving
+    await this.#store.remove(this.#name)
+  }
+
+  describe(): string {
+    return this.#store.describe(this.#name)
+  }
+
+  #file(): CheckpointFile {
+    const pass = ({count, done, finished}: Pass): PassFile => ({count, done: done.toJSON(), finished})
+    return {
+      binding: this.binding,
+      created: this.created,
+      objects: pass(this.objects),
+      references: {...pass(this.references), announced: this.references.announced},
+      rejected: this.rejected,
+      skipped: this.skipped.toJSON(),
+      version: 1,
+    }
+  }
+}
+
+function passFrom(file: PassFile | undefined): Pass {
+  return {count: file?.count ?? 0, done: new RowRanges(file?.done), finished: file?.finished ?? false}
+}
+
+function sameBinding(a: CheckpointBinding, b: CheckpointBinding): boolean {
+  return (
+    a.backupId === b.backupId &&
+    a.digest === b.digest &&
+    a.options === b.options &&
+    a.server === b.server &&
+    a.target === b.target
+  )
+}
+
+async function readCheckpoint(store: Store, name: string): Promise<CheckpointFile | undefined> {
+  const entry = await store.stat(name)
+  if (!entry) return undefined
+  const damaged = (cause?: unknown): DataOpsError =>
+    new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} is damaged.`, {
+      cause,
+      hint: 'Use --restart to start over (into an empty or new collection).',
+    })
+  if (entry.kind !== 'file' || entry.bytes > MAX_CHECKPOINT_BYTES) throw damaged()
+  const reader = await store.openRead(name)
+  try {
+    const text = new TextDecoder('utf-8', {fatal: true}).decode(await reader.read(0, reader.size))
+    const file = JSON.parse(text) as CheckpointFile
+    if (!isCheckpointFile(file)) throw damaged()
+    return file
+  } catch (error) {
+    throw error instanceof DataOpsError ? error : damaged(error)
+  } finally {
+    await reader.close()
+  }
+}
+
+function isCheckpointFile(file: CheckpointFile): boolean {
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+  const isRange = (range: unknown): boolean =>
+    Array.isArray(range) && range.length === 2 && isCount(range[0]) && isCount(range[1]) && range[0] < range[1]
+  const isPass = (pass: PassFile | undefined): boolean =>
+    pass !== undefined &&
+    isCount(pass.count) &&
+    Array.isArray(pass.done) &&
+    pass.done.every((range) => isRange(range)) &&
+    typeof pass.finished === 'boolean'
+  return (
+    file?.version === 1 &&
+    typeof file.binding?.backupId === 'string' &&
+    typeof file.created === 'boolean' &&
+    isPass(file.objects) &&
+    isPass(file.references) &&
+    isCount(file.references.announced) &&
+    isCount(file.rejected) &&
+    Array.isArray(file.skipped) &&
+    file.skipped.every((range) => isRange(range))
+  )
+}

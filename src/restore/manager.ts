@@ -1,0 +1,490 @@
+import path from 'node:path'
+import type {Archive} from '../archive/reader.js'
+import type {Warning} from '../progress.js'
+import type {Store} from '../store/store.js'
+import type {WeaviateClass} from '../weaviate/schema.js'
+import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
+import type {RestoreOptions, RestoreResult} from './options.js'
+import {openArchive, type OpenedArchive} from '../archive/open.js'
+import {DEFAULT_CONCURRENCY, DEFAULT_DIRECTORY, type ManagerOptions} from '../backup/manager.js'
+import {batchSizeFor} from '../backup/plan.js'
+import {toHex, utf8} from '../codec/bytes.js'
+import {DataOpsError} from '../errors.js'
+import {rejectedName} from '../store/layout.js'
+import {LocalStore} from '../store/local.js'
+import {nodePlatform} from '../store/node-platform.js'
+import {Throttle} from '../transfer/throttle.js'
+import {compareCollection} from '../verify/compare.js'
+import {assertWhole} from '../verify/hashes.js'
+import {planCollection} from '../weaviate/collection-plan.js'
+import {compareSchemas, createCollectionFrom, type PreparedSchema, prepareForCreate} from '../weaviate/schema-transfer.js'
+import {Checkpoint} from './checkpoint.js'
+import {findExisting} from './conflicts.js'
+import {checkContent, checkRestoreOptions, expectedObjects, makeObjection, tenantsToRestore} from './plan.js'
+import {readRejected, RejectedObjects} from './rejected.js'
+import {type RestoreTransferOptions, sendObjects, writeObjects, writeReferences} from './transfer.js'
+
+/** Restores backups into collections. */
+export class RestoreManager {
+  readonly #connection: Connection
+  readonly #store: Store
+
+  constructor(connection: Connection, options: ManagerOptions = {}) {
+    this.#connection = connection
+    this.#store = options.store ?? new LocalStore(options.directory ?? DEFAULT_DIRECTORY)
+  }
+
+  /**
+   * Restores a backup, given by path or by catalog id. A run that was interrupted is continued from its checkpoint.
+   * @throws DataOpsError NOT_A_BACKUP, BACKUP_DAMAGED, COLLECTION_EXISTS, SCHEMA_MISMATCH, CHECKPOINT, INVALID_INPUT, INTERRUPTED, CONTENT_DIFFERS when
+   * what was restored is not what the backup holds, or what the server answered once retries are used up.
+   */
+  async restoreCollection(backup: string, options: RestoreOptions = {}): Promise<RestoreResult> {
+    checkRestoreOptions(options)
+    const started = performance.now()
+    const opened = await openArchive(backup, this.#store, {acceptUnsealed: options.acceptChanged})
+    const result = await new Restore(this.#connection, opened, options).run()
+    return {...result, seconds: (performance.now() - started) / 1000}
+  }
+
+  /** Restores several backups in an order that references between their collections allow. */
+  async restoreCollections(backups: readonly string[], options: RestoreOptions = {}): Promise<{collections: RestoreResult[]}> {
+    checkRestoreOptions(options)
+    if (options.name !== undefined && backups.length > 1) {
+      throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
+        hint: 'Restore them one by one, or leave out --name.',
+      })
+    }
+
+    const opened: Array<{backup: string; schema: WeaviateClass}> = []
+    for (const backup of backups) {
+      const {archive} = await openArchive(backup, this.#store, {acceptUnsealed: options.acceptChanged})
+      opened.push({backup, schema: archive.head.schema})
+    }
+
+    const collections: RestoreResult[] = []
+    for (const {backup} of orderByReferences(opened)) collections.push(await this.restoreCollection(backup, options))
+    return {collections}
+  }
+}
+
+/** Targets before what refers to them; collections that refer to each other in a circle keep the order they were given in. */
+export function orderByReferences<Entry extends {schema: WeaviateClass}>(entries: readonly Entry[]): Entry[] {
+  const byName = new Map(entries.map((entry) => [entry.schema.class, entry]))
+  const ordered = new Set<Entry>()
+  const visiting = new Set<Entry>()
+  const visit = (entry: Entry): void => {
+    if (ordered.has(entry) || visiting.has(entry)) return
+    visiting.add(entry)
+    for (const property of entry.schema.properties ?? []) {
+      for (const target of property.dataType) {
+        const other = byName.get(target)
+        if (other) visit(other)
+      }
+    }
+
+    ordered.add(entry)
+  }
+
+  for (const entry of entries) visit(entry)
+  return [...ordered]
+}
+
+/** One restore while it runs. */
+class Restore {
+  readonly #archive: Archive
+  readonly #connection: Connection
+  readonly #options: RestoreOptions
+  readonly #place: Store
+  readonly #target: string
+  readonly #warnings: Warning[] = []
+  #created = false
+
+  constructor(connection: Connection, {archive, store}: OpenedArchive, options: RestoreOptions) {
+    this.#archive = archive
+    this.#connection = connection
+    this.#options = options
+    this.#target = options.name ?? archive.head.metadata.collection
+    this.#place = options.checkpointDirectory === undefined ? store : new LocalStore(path.resolve(options.checkpointDirectory))
+  }
+
+  async run(): Promise<Omit<RestoreResult, 'seconds'>> {
+    const {head, manifest, seal} = this.#archive
+    const options = this.#options
+    const tenants = tenantsToRestore(head, seal, options.tenants)
+    if (!options.acceptChanged) await assertWhole(this.#archive, {onProgress: options.onProgress, signal: options.signal})
+    const prepared = prepareForCreate(head.schema, {name: this.#target, overrides: options.overrides})
+    for (const warning of prepared.warnings) this.#warn(warning)
+    checkContent(seal, prepared.create, options)
+    const checkpoint = await Checkpoint.open(
+      this.#place,
+      manifest.name,
+      {
+        backupId: head.metadata.backup_id ?? '',
+        digest: seal?.digest ?? '',
+        options: this.#binding(),
+        server: this.#connection.describe,
+        target: this.#target,
+      },
+      {restart: options.restart},
+    )
+    const live = await this.#checkTarget(checkpoint, prepared)
+    const expected = options.skipData ? 0 : expectedObjects(seal, tenants)
+    if (options.dryRun) {
+      const existing = live && options.merge && options.onConflict === 'fail' ? await this.#existing(live) : undefined
+      if (existing && existing.size > 0) throw this.#conflict(existing.size)
+      return this.#result({checkpoint, restored: 0, resumed: checkpoint.objects.count, tenants, dryRun: true})
+    }
+
+    const rejected = new RejectedObjects(this.#place, rejectedName(manifest.name), head.metadata.collection)
+    if (!checkpoint.resumed && options.retryRejected === undefined) await rejected.clear()
+    const schema = live ?? (await this.#create(prepared, checkpoint))
+    if (tenants) await this.#createTenants(tenants)
+    const plan = planCollection(schema)
+    const resumed = checkpoint.objects.count
+    const resumedReferences = checkpoint.references.count
+    try {
+      if (options.retryRejected === undefined) await this.#transfer(plan, checkpoint, rejected, expected, tenants)
+      else await this.#retryRejected(plan, checkpoint, rejected, options.retryRejected)
+    } catch (error) {
+      await checkpoint.save().catch(() => {})
+      throw this.#unfinished(error, checkpoint)
+    } finally {
+      await rejected.close()
+    }
+
+    const aliases = await this.#restoreAliases()
+    await this.#confirm(plan, checkpoint, expected, tenants)
+    const verification = options.verify ? await this.#verify(tenants) : undefined
+    if (tenants) await this.#restoreTenantStates(tenants)
+    await checkpoint.remove()
+    if (verification && !verification.equal) {
+      this.#warn({
+        code: 'content-differs',
+        message: `"${this.#target}" does not hold what the backup holds.`,
+      })
+    }
+
+    return {
+      ...this.#result({checkpoint, restored: checkpoint.objects.count - resumed, resumed, tenants, dryRun: false}),
+      aliases,
+      references: checkpoint.references.count - resumedReferences,
+      ...(rejected.count > 0 && {rejectedFile: rejected.path}),
+      ...(verification && {verification}),
+    }
+  }
+
+  #result(state: {
+    checkpoint: Checkpoint
+    dryRun: boolean
+    restored: number
+    resumed: number
+    tenants?: WeaviateTenant[]
+  }): Omit<RestoreResult, 'seconds'> {
+    const {checkpoint, dryRun, restored, resumed, tenants} = state
+    return {
+      aliases: [],
+      backupId: this.#archive.head.metadata.backup_id ?? '',
+      collection: this.#target,
+      dryRun,
+      references: 0,
+      rejected: checkpoint.rejected,
+      restored,
+      resumed,
+      skipped: checkpoint.skipped.size,
+      ...(tenants && {tenants: tenants.length}),
+      warnings: this.#warnings,
+    }
+  }
+
+  /** Whether the target may be written. Returns its class when it exists and is to be used. */
+  async #checkTarget(checkpoint: Checkpoint, prepared: PreparedSchema): Promise<undefined | WeaviateClass> {
+    const {options, target} = {options: this.#options, target: this.#target}
+    const aliases = await this.#connection.listAliases()
+    const alias = aliases.find((candidate) => candidate.alias === target)
+    if (alias) {
+      throw new DataOpsError('COLLECTION_EXISTS', `"${target}" is an alias of "${alias.collection}".`, {
+        hint: 'Give the collection another name with --name.',
+      })
+    }
+
+    const live = await this.#connection.getCollection(target)
+    if (!live) {
+      if (checkpoint.resumed && checkpoint.objects.count > 0) {
+        throw new DataOpsError('CHECKPOINT', `"${target}" is gone since this restore was interrupted.`, {
+          hint: 'Run it again with --restart.',
+        })
+      }
+
+      return undefined
+    }
+
+    if (checkpoint.resumed && checkpoint.created) {
+      this.#created = true
+      return live
+    }
+
+    if (!options.merge && options.retryRejected === undefined) {
+      throw new DataOpsError('COLLECTION_EXISTS', `There is already a collection "${target}" at ${this.#connection.describe}.`, {
+        details: {collection: target},
+        hint: 'Restore under another name with --name, into it with --merge, or clear it first.',
+      })
+    }
+
+    const blocking = compareSchemas(prepared.create, live, {ignoreName: true}).filter(
+      (difference) => difference.severity === 'blocking',
+    )
+    if (blocking.length > 0) {
+      const shown = blocking
+        .slice(0, 5)
+        .map(({path, backup, live: there}) => `${path}: backup ${JSON.stringify(backup)}, collection ${JSON.stringify(there)}`)
+      throw new DataOpsError('SCHEMA_MISMATCH', `The backup does not fit "${target}": ${shown.join('; ')}.`, {
+        details: {differences: blocking},
+        hint: 'Restore under another name with --name, or change the collection.',
+      })
+    }
+
+    return live
+  }
+
+  async #create(prepared: PreparedSchema, checkpoint: Checkpoint): Promise<WeaviateClass> {
+    // Before the collection: from here on it is known to be ours.
+    checkpoint.created = true
+    await checkpoint.save()
+    try {
+      await createCollectionFrom(this.#connection, prepared)
+    } catch (error) {
+      if (!(await this.#connection.getCollection(this.#target).catch(() => true))) await checkpoint.remove()
+      throw error
+    }
+
+    this.#created = true
+    const schema = await this.#connection.getCollection(this.#target)
+    if (!schema) throw new DataOpsError('UNEXPECTED', `"${this.#target}" is gone right after it was created.`)
+    return schema
+  }
+
+  async #createTenants(tenants: WeaviateTenant[]): Promise<void> {
+    const there = new Map((await this.#connection.listTenants(this.#target)).map((tenant) => [tenant.name, tenant.status]))
+    const missing = tenants.filter(({name}) => !there.has(name))
+    await this.#connection.createTenants(
+      this.#target,
+      missing.map(({name}) => ({name, status: 'HOT'})),
+    )
+    // Tenants of a merge, or of an interrupted run, may be inactive: writing needs them active.
+    const inactive = tenants.filter(({name}) => there.has(name) && there.get(name) !== 'HOT')
+    if (inactive.length > 0) {
+      await this.#connection.setTenantStatus(
+        this.#target,
+        inactive.map(({name}) => ({name, status: 'HOT'})),
+        this.#options.signal,
+      )
+    }
+  }
+
+  /** Tenants that the backup has seen inactive are so again. */
+  async #restoreTenantStates(tenants: WeaviateTenant[]): Promise<void> {
+    const changed = tenants.filter(({status}) => status !== 'HOT')
+    if (changed.length === 0) return
+    const offloaded = changed.filter(({status}) => status === 'FROZEN')
+    await this.#connection.setTenantStatus(
+      this.#target,
+      changed.filter(({status}) => status === 'COLD'),
+    )
+    try {
+      await this.#connection.setTenantStatus(this.#target, offloaded)
+    } catch (error) {
+      // A server without an offload module cannot; the data is there, so this is no failure.
+      this.#warn({
+        code: 'tenants-not-offloaded',
+        details: {reason: error instanceof Error ? error.message : String(error), tenants: offloaded.length},
+        message: `${offloaded.length} tenants that were offloaded stay active: the server cannot offload them.`,
+      })
+    }
+  }
+
+  async #transfer(
+    plan: CollectionPlan,
+    checkpoint: Checkpoint,
+    rejected: RejectedObjects,
+    expected: number | undefined,
+    tenants: WeaviateTenant[] | undefined,
+  ): Promise<void> {
+    const options = this.#options
+    if (options.skipData) return
+    if (options.merge && !checkpoint.resumed && (options.onConflict === 'skip' || options.onConflict === 'fail')) {
+      const existing = await this.#existing(plan.schema)
+      if (existing.size > 0 && options.onConflict === 'fail') throw this.#conflict(existing.size)
+      for (const [from, to] of existing.toJSON()) checkpoint.skipped.add(from, to)
+    }
+
+    await checkpoint.save()
+    const wanted = tenants && new Set(tenants.map(({name}) => name))
+    const transfer: RestoreTransferOptions = {
+      ...this.#sending(plan, expected),
+      archive: this.#archive,
+      checkpoint,
+      objection: makeObjection(plan.schema, options),
+      onProgress: options.onProgress,
+      rejected,
+      selected: wanted ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
+      sourceName: this.#archive.head.metadata.collection,
+      total: expected,
+    }
+    if (!checkpoint.objects.finished) await writeObjects(transfer)
+    if (plan.hasReferences && !checkpoint.references.finished) await writeReferences(transfer)
+  }
+
+  #sending(
+    plan: CollectionPlan,
+    expected: number | undefined,
+  ): Pick<RestoreTransferOptions, 'batchSize' | 'concurrency' | 'connection' | 'plan' | 'signal' | 'throttle'> {
+    const {concurrency = DEFAULT_CONCURRENCY, maxRate, maxRetries, retryMaxWaitMs, signal} = this.#options
+    return {
+      batchSize: batchSizeFor(this.#options, expected ?? Number.MAX_SAFE_INTEGER),
+      concurrency,
+      connection: this.#connection,
+      plan,
+      signal,
+      throttle: new Throttle({
+        concurrency,
+        maxRate,
+        maxRetries,
+        onWarning: (warning) => this.#options.onWarning?.(warning),
+        retryMaxWaitMs,
+        signal,
+      }),
+    }
+  }
+
+  /** Objects of a `.rejected.jsonl` file, and their references, once more. */
+  async #retryRejected(plan: CollectionPlan, checkpoint: Checkpoint, rejected: RejectedObjects, file: string): Promise<void> {
+    const sending = this.#sending(plan, undefined)
+    const place = new LocalStore(path.dirname(path.resolve(file)))
+    for await (const {object} of readRejected(place, path.basename(file))) {
+      const failures = await sendObjects(sending, [object])
+      const references =
+        failures.length === 0 && plan.hasReferences
+          ? await this.#connection.writeReferences({collection: plan, objects: [object], signal: this.#options.signal})
+          : []
+      const [failure] = [...failures, ...references]
+      if (failure) {
+        checkpoint.rejected++
+        await rejected.add(object, failures.length > 0 ? 'objects' : 'references', failure.reason)
+      } else checkpoint.objects.count++
+    }
+  }
+
+  async #existing(schema: WeaviateClass): ReturnType<typeof findExisting> {
+    return findExisting({
+      archive: this.#archive,
+      connection: this.#connection,
+      plan: planCollection(schema),
+      signal: this.#options.signal,
+      tenants: this.#options.tenants,
+    })
+  }
+
+  async #restoreAliases(): Promise<string[]> {
+    const {aliases = []} = this.#archive.head.metadata
+    if (this.#options.merge || aliases.length === 0) return []
+    const there = new Map((await this.#connection.listAliases()).map(({alias, collection}) => [alias, collection]))
+    const restored: string[] = []
+    for (const alias of aliases) {
+      const points = there.get(alias)
+      if (points === this.#target) restored.push(alias)
+      else if (points === undefined) {
+        if (await this.#connection.getCollection(alias)) {
+          this.#warn({code: 'alias-taken', message: `The alias "${alias}" is now the name of a collection and was left out.`})
+          continue
+        }
+
+        await this.#connection.createAlias(alias, this.#target)
+        restored.push(alias)
+      } else if (this.#options.withAliases) {
+        await this.#connection.updateAlias(alias, this.#target)
+        restored.push(alias)
+      } else {
+        this.#warn({
+          code: 'alias-taken',
+          details: {alias, collection: points},
+          message: `The alias "${alias}" points at "${points}" and was left alone; --with-aliases points it here.`,
+        })
+      }
+    }
+
+    return restored
+  }
+
+  /** Counts are always compared: a server that lost what it confirmed must not go unseen. */
+  async #confirm(
+    plan: CollectionPlan,
+    checkpoint: Checkpoint,
+    expected: number | undefined,
+    tenants: WeaviateTenant[] | undefined,
+  ): Promise<void> {
+    const {options} = {options: this.#options}
+    if (options.skipData || options.retryRejected !== undefined || !this.#created) return
+    options.onProgress?.({collection: plan.className, completed: checkpoint.objects.count, stage: 'confirm', total: expected})
+    let live = 0
+    if (tenants) {
+      for (const {name} of tenants) live += await this.#connection.count(plan.className, name, options.signal)
+    } else live = await this.#connection.count(plan.className, undefined, options.signal)
+    if (live !== checkpoint.objects.count) {
+      throw new DataOpsError('CONTENT_DIFFERS', `"${plan.className}" has ${live} objects where ${checkpoint.objects.count} were written.`, {
+        details: {live, written: checkpoint.objects.count},
+        hint: 'Find what differs with: col verify --against.',
+      })
+    }
+  }
+
+  async #verify(tenants: WeaviateTenant[] | undefined): ReturnType<typeof compareCollection> {
+    return compareCollection(this.#connection, this.#archive, {
+      collection: this.#target,
+      concurrency: this.#options.concurrency,
+      onProgress: this.#options.onProgress,
+      signal: this.#options.signal,
+      tenants: this.#options.tenants && tenants?.map(({name}) => name),
+    })
+  }
+
+  /** Options that change what is written, so that another run cannot continue with others. */
+  #binding(): string {
+    const {merge, onConflict, overrides, skipData, tenants} = this.#options
+    const text = JSON.stringify({
+      merge: merge === true,
+      onConflict: onConflict ?? 'overwrite',
+      overrides: Object.entries(overrides ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
+      skipData: skipData === true,
+      tenants: [...(tenants ?? [])].sort(),
+    })
+    return toHex(nodePlatform.sha256(utf8(text))).slice(0, 16)
+  }
+
+  #conflict(count: number): DataOpsError {
+    return new DataOpsError('COLLECTION_EXISTS', `${count} objects of the backup are in "${this.#target}" already.`, {
+      details: {objects: count},
+      hint: 'Use --on-conflict overwrite or --on-conflict skip.',
+    })
+  }
+
+  /** What is there and how to go on, whatever stopped it. */
+  #unfinished(error: unknown, checkpoint: Checkpoint): unknown {
+    if (!(error instanceof DataOpsError)) return error
+    return new DataOpsError(
+      error.code,
+      `${error.message} "${this.#target}" has ${checkpoint.objects.count} objects of the backup so far.`,
+      {
+        cause: error,
+        details: {...error.details, checkpoint: checkpoint.describe(), resumable: true, restored: checkpoint.objects.count},
+        hint: `Run the same command again to continue${this.#created ? `, or delete "${this.#target}" and use --restart to start over` : ''}.`,
+        retryable: error.retryable,
+      },
+    )
+  }
+
+  #warn(warning: Warning): void {
+    this.#warnings.push(warning)
+    this.#options.onWarning?.(warning)
+  }
+}

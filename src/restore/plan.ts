@@ -1,0 +1,122 @@
+/** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
+import type {BackupHead, BackupSeal} from '../codec/document.js'
+import type {JsonObject, WeaviateObject} from '../object.js'
+import type {WeaviateClass} from '../weaviate/schema.js'
+import type {RestoreOptions} from './options.js'
+import {checkPositiveInteger, selectTenants} from '../backup/plan.js'
+import {hasFiniteVectors, hasVector} from '../codec/vectors.js'
+import {DataOpsError} from '../errors.js'
+import {isCollectionName} from '../store/layout.js'
+import {isMultiTenant} from '../weaviate/schema.js'
+
+/** @throws DataOpsError INVALID_INPUT naming the option. */
+export function checkRestoreOptions(options: RestoreOptions): void {
+  checkPositiveInteger(options.batchSize, 'batch size')
+  checkPositiveInteger(options.concurrency, 'concurrency')
+  if (options.name !== undefined && !isCollectionName(options.name)) {
+    throw new DataOpsError('INVALID_INPUT', `"${options.name}" cannot be a collection's name.`, {
+      hint: 'A name starts with an upper-case letter and goes on with letters, digits and underscores.',
+    })
+  }
+
+  if (options.atomic && options.merge) {
+    throw new DataOpsError('INVALID_INPUT', 'A merge cannot be atomic: it writes into the collection that is there.', {
+      hint: 'Leave out --merge or --atomic.',
+    })
+  }
+
+  if (options.onConflict !== undefined && options.onConflict !== 'overwrite' && !options.merge) {
+    throw new DataOpsError('INVALID_INPUT', 'What happens on a conflict matters only in a merge.', {hint: 'Add --merge.'})
+  }
+}
+
+/** The tenants to restore, with their states; undefined in collections without tenants. @throws DataOpsError INVALID_INPUT. */
+export function tenantsToRestore(
+  head: BackupHead,
+  seal: BackupSeal | undefined,
+  names: readonly string[] | undefined,
+): Array<{name: string; status: 'COLD' | 'FROZEN' | 'HOT'}> | undefined {
+  if (!isMultiTenant(head.schema)) {
+    if (names?.length) {
+      throw new DataOpsError('INVALID_INPUT', `The backup of "${head.metadata.collection}" has no tenants.`, {
+        hint: 'Leave the tenants out.',
+      })
+    }
+
+    return undefined
+  }
+
+  const skipped = new Set((seal?.tenants ?? []).filter((tenant) => tenant.skipped !== undefined).map(({name}) => name))
+  const held = (head.metadata.tenants ?? []).filter(({name}) => !skipped.has(name))
+  return selectTenants(held, names).map(({name, status}) => ({
+    name,
+    // A state on its way somewhere is restored as where it was going.
+    status: status === 'FREEZING' ? 'FROZEN' : status === 'UNFREEZING' ? 'HOT' : status,
+  }))
+}
+
+/** Objects that a restore of these tenants writes; undefined when the backup does not say. */
+export function expectedObjects(seal: BackupSeal | undefined, tenants: ReadonlyArray<{name: string}> | undefined): number | undefined {
+  if (!seal) return undefined
+  if (!tenants) return seal.object_count
+  const wanted = new Set(tenants.map(({name}) => name))
+  let objects = 0
+  for (const tenant of seal.tenants ?? []) if (wanted.has(tenant.name)) objects += tenant.object_count ?? 0
+  return objects
+}
+
+/** Vectorizer modules of a class that would vectorize an object without a vector. */
+export function vectorizers(schema: WeaviateClass): string[] {
+  const modules = new Set<string>()
+  if (typeof schema.vectorizer === 'string' && schema.vectorizer !== 'none' && schema.vectorizer !== '') modules.add(schema.vectorizer)
+  for (const config of Object.values(schema.vectorConfig ?? {})) {
+    const {vectorizer} = config as {vectorizer?: JsonObject}
+    for (const module of Object.keys(vectorizer ?? {})) if (module !== 'none') modules.add(module)
+  }
+
+  return [...modules].sort()
+}
+
+/** @throws DataOpsError INVALID_INPUT when the backup holds what must be allowed first. */
+export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass, options: RestoreOptions): void {
+  if (!seal || options.skipData) return
+  const {non_finite_vectors: nonFinite, objects_without_vector: withoutVector} = seal.statistics
+  if (nonFinite > 0 && !options.allowNonFinite) {
+    throw new DataOpsError('INVALID_INPUT', `${nonFinite} objects of the backup have vectors with components that are no finite numbers.`, {
+      details: {objects: nonFinite},
+      hint: 'The server would take them and then fail to list them over REST. Add --allow-non-finite to restore them all the same.',
+    })
+  }
+
+  const modules = vectorizers(schema)
+  if (withoutVector > 0 && modules.length > 0 && !options.allowVectorization) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `${withoutVector} objects of the backup have no vector, and the server would vectorize them with ${modules.join(', ')}.`,
+      {
+        details: {modules, objects: withoutVector},
+        hint: 'Add --allow-vectorization to let it (which may be billed), or restore with --set vectorizer=none.',
+      },
+    )
+  }
+}
+
+/** Why an object must not be sent to a class: properties that auto-schema would add, vectors that were not allowed. */
+export function makeObjection(schema: WeaviateClass, options: RestoreOptions): (object: WeaviateObject) => string | undefined {
+  const known = new Set((schema.properties ?? []).map((property) => property.name))
+  const named = new Set(Object.keys(schema.vectorConfig ?? {}))
+  const vectorizes = vectorizers(schema).length > 0 && !options.allowVectorization
+  return (object) => {
+    for (const name of Object.keys(object.properties)) {
+      if (!known.has(name)) return `the collection has no property "${name}"`
+    }
+
+    for (const name of object.vectors?.keys() ?? []) {
+      if (!named.has(name)) return `the collection has no vector "${name}"`
+    }
+
+    if (!options.allowNonFinite && !hasFiniteVectors(object)) return 'a vector has a component that is no finite number'
+    if (vectorizes && !hasVector(object)) return 'it has no vector, and the server would vectorize it'
+    return undefined
+  }
+}
