@@ -108,15 +108,15 @@ export function serverWords(body: string): string {
 }
 
 function notAllowed(action: string, details: Record<string, unknown>): DataOpsError {
-  const unauthenticated = details.status === 401 || details.grpcStatus === 'UNAUTHENTICATED'
+  const isUnauthenticated = details.status === 401 || details.grpcStatus === 'UNAUTHENTICATED'
   return new DataOpsError(
     'NOT_ALLOWED',
-    unauthenticated
+    isUnauthenticated
       ? `Cannot ${action}: the server does not accept these credentials.`
       : `Cannot ${action}: these credentials do not have the permission.`,
     {
       details,
-      hint: unauthenticated
+      hint: isUnauthenticated
         ? 'Check the API key or the OIDC credentials.'
         : 'Ask for a role that allows it; the reason in the details names the permission.',
     },
@@ -175,8 +175,8 @@ export function grpcError(error: unknown, {action, metadata = {}, signal}: GrpcF
   }
 
   // grpc-js reports a broken HTTP/2 stream as INTERNAL with these words.
-  const transient = GRPC_TRANSIENT.has(grpcStatus) || /RST_STREAM/.test(reason) || isTransientReason(reason)
-  if (transient) {
+  const isTransient = GRPC_TRANSIENT.has(grpcStatus) || reason.includes('RST_STREAM') || isTransientReason(reason)
+  if (isTransient) {
     return new DataOpsError(
       'SERVER_UNAVAILABLE',
       `Cannot ${action}: the server cannot answer now (gRPC ${grpcStatus})${said}`,
@@ -225,7 +225,8 @@ export function networkError(error: unknown, action: string, address: string): D
     })
   }
 
-  if (networkCode.startsWith('HPE_')) {
+  // undici gives its HTTPParserError a code only sometimes.
+  if (networkCode.startsWith('HPE_') || (error as Error).name === 'HTTPParserError') {
     return new DataOpsError('CANNOT_CONNECT', `Cannot ${action}: ${address} does not speak HTTP.`, {
       cause: error,
       details,

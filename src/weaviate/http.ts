@@ -44,9 +44,9 @@ export interface HttpReply {
 
 export class HttpClient {
   readonly url: string
-  #dispatcher: Dispatcher
-  #headers: () => Promise<Record<string, string>>
-  #timeoutMs: number
+  readonly #dispatcher: Dispatcher
+  readonly #headers: () => Promise<Record<string, string>>
+  readonly #timeoutMs: number
 
   constructor(options: HttpClientOptions) {
     this.url = options.url
@@ -89,13 +89,13 @@ export class HttpClient {
   async send(httpRequest: HttpRequest): Promise<HttpReply> {
     const {action, body, contentType = 'application/json', method, path, query, signal} = httpRequest
     throwIfAborted(signal)
-    const elsewhere = !path.startsWith('/')
-    const url = new URL(elsewhere ? path : `${this.url}${path}`)
+    const isElsewhere = !path.startsWith('/')
+    const url = new URL(isElsewhere ? path : `${this.url}${path}`)
     for (const [key, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, String(value))
     }
 
-    const headers: Record<string, string> = elsewhere ? {} : await this.#headers()
+    const headers: Record<string, string> = isElsewhere ? {} : await this.#headers()
     if (body !== undefined) headers['content-type'] = contentType
     const timeout = AbortSignal.timeout(this.#timeoutMs)
     let status: number

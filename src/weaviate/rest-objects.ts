@@ -1,13 +1,11 @@
 /** The data path over REST: all of it where gRPC cannot be reached, and what gRPC would lose where it can. */
 import type {HttpClient} from './http.js'
-import type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../object.js'
 import type {CollectionPlan, Connection, ObjectPage, PageRequest, WriteFailure} from './weaviate.js'
 
 import {DataOpsError} from '../errors.js'
-import {setOwn} from '../object.js'
+import {type JsonObject, type JsonValue, type NamedVector, setOwn,type WeaviateObject} from '../object.js'
 import {hasStatus, isTransientReason} from './errors.js'
 import {encodeJson, isEmptyReply} from './http.js'
-import {referenceProperties} from './schema.js'
 
 export type ObjectOperations = Pick<
   Connection,
@@ -37,7 +35,7 @@ interface RestObject {
   vectors?: Record<string, number[] | number[][]> | null
 }
 
-interface ListRequest {
+export interface ListRequest {
   after?: string
   className: string
   limit: number
@@ -45,21 +43,15 @@ interface ListRequest {
   tenant?: string
 }
 
-export interface ReferencesPageRequest extends ListRequest {
-  /** Leave only these properties, their references bare beacons. Without it everything is as REST shows it. */
-  referenceNames?: Iterable<string>
-}
-
-/** Ids and properties of one page of the cursor listing, vectors left out: every beacon verbatim, dangling ones too. */
+/** Ids and properties, as REST shows them, of one page of the cursor listing, vectors left out: every beacon verbatim, dangling ones too. */
 export async function readReferencesPage(
   http: HttpClient,
-  request: ReferencesPageRequest,
+  request: ListRequest,
 ): Promise<Array<{id: string; properties: JsonObject}>> {
   const {objects} = await list(http, request, false)
-  const names = request.referenceNames && [...request.referenceNames]
   return objects.map((object) => ({
     id: object.id.toLowerCase(),
-    properties: names ? pickReferences(object.properties, names) : (object.properties ?? {}),
+    properties: object.properties ?? {},
   }))
 }
 
@@ -87,7 +79,7 @@ export async function getObjectRest(
       query: {include: vectors ? 'vector' : undefined, tenant},
       signal,
     })
-    return toObject(value, [...referenceNames], tenant)
+    return toObject(value, referenceNames, tenant)
   } catch (error) {
     if (hasStatus(error, 404)) return undefined
     if (vectors && isEmptyReply(error)) throw nonFinite(className, id, tenant)
@@ -102,13 +94,12 @@ async function readPageRest(http: HttpClient, request: PageRequest): Promise<Obj
     {after, className: collection.className, limit, signal, tenant},
     include === 'objects',
   )
-  const names = referenceNamesOf(collection)
   return {
     bytes,
     objects: objects.map((object) => {
-      if (include === 'objects') return toObject(object, names, tenant)
-      object.properties = include === 'ids' ? {} : pickReferences(object.properties, names)
-      return toObject(object, names, tenant)
+      if (include === 'objects') return toObject(object, collection.referenceNames, tenant)
+      object.properties = include === 'ids' ? {} : pickReferences(object.properties, collection.referenceNames)
+      return toObject(object, collection.referenceNames, tenant)
     }),
   }
 }
@@ -159,7 +150,7 @@ async function getObjectsRest(
   http: HttpClient,
   {collection, ids, signal, tenant}: Parameters<Connection['getObjects']>[0],
 ): Promise<WeaviateObject[]> {
-  const options = {referenceNames: referenceNamesOf(collection), vectors: true}
+  const options = {referenceNames: collection.referenceNames, vectors: true}
   const objects: WeaviateObject[] = []
   const queue = [...ids]
   const worker = async () => {
@@ -222,7 +213,7 @@ async function countByListing(
   signal?: AbortSignal,
 ): Promise<number> {
   let count = 0
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     const {objects} = await list(http, {after, className, limit: COUNT_PAGE, signal, tenant}, false)
     count += objects.length
     after = objects.at(-1)?.id
@@ -291,7 +282,7 @@ async function writeReferencesRest(
   const sources: WeaviateObject[] = []
   const references: Array<{from: string; tenant?: string; to: JsonValue}> = []
   for (const object of objects) {
-    for (const name of referenceNamesOf(collection)) {
+    for (const name of collection.referenceNames) {
       for (const {beacon} of beacons(own(object.properties, name))) {
         sources.push(object)
         const from = `weaviate://localhost/${collection.className}/${object.id}/${name}`
@@ -339,11 +330,10 @@ function collectFailures(action: string, results: BatchResult[], sent: readonly 
 /** JSON text of an object without its references; undefined when a vector is not finite. */
 function encodeObject(object: WeaviateObject, collection: CollectionPlan): string | undefined {
   const properties: JsonObject = {}
-  const references = new Set(referenceNamesOf(collection))
   const phones = phoneNames(collection)
   for (const name of Object.keys(object.properties)) {
-    if (references.has(name)) continue
-    const value = object.properties[name]
+    if (collection.referenceNames.has(name)) continue
+    const value = object.properties[name]!
     setOwn(properties, name, phones.has(name) ? phoneInput(value) : value)
   }
 
@@ -381,10 +371,10 @@ function encodeRows(bytes: Uint8Array, dims: number): string | undefined {
 
 function encodeVector(bytes: Uint8Array): string | undefined {
   // A copy, as the bytes may be of any alignment.
-  const floats = new Float32Array(bytes.slice().buffer)
+  const floats = new Float32Array([...bytes].buffer)
   let text = '['
-  for (let index = 0; index < floats.length; index++) {
-    const component = floats[index]!
+  for (const [index, float] of floats.entries()) {
+    const component = float
     if (!Number.isFinite(component)) return undefined
     if (index > 0) text += ','
     text += Object.is(component, -0) ? '-0' : component
@@ -393,7 +383,7 @@ function encodeVector(bytes: Uint8Array): string | undefined {
   return `${text}]`
 }
 
-function toObject(object: RestObject, referenceNames: readonly string[], tenant?: string): WeaviateObject {
+function toObject(object: RestObject, referenceNames: Iterable<string>, tenant?: string): WeaviateObject {
   const properties = object.properties ?? {}
   for (const name of Object.keys(properties)) {
     if (properties[name] === null) delete properties[name]
@@ -431,10 +421,6 @@ function floatBytes(numbers: readonly number[]): Uint8Array {
   return new Uint8Array(Float32Array.from(numbers).buffer)
 }
 
-function referenceNamesOf(collection: CollectionPlan): string[] {
-  return collection.hasReferences ? referenceProperties(collection.schema).map((property) => property.name) : []
-}
-
 function phoneNames(collection: CollectionPlan): Set<string> {
   const phones = (collection.schema.properties ?? []).filter((property) => property.dataType[0] === 'phoneNumber')
   return new Set(phones.map((property) => property.name))
@@ -442,12 +428,12 @@ function phoneNames(collection: CollectionPlan): Set<string> {
 
 /** What was put in; the server works out the rest. */
 function phoneInput(value: JsonValue): JsonValue {
-  if (typeof value !== 'object' || Array.isArray(value)) return value
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const {defaultCountry, input} = value
-  return {...(defaultCountry !== undefined && {defaultCountry}), input}
+  return {...(defaultCountry !== undefined && {defaultCountry}), ...(input !== undefined && {input})}
 }
 
-function pickReferences(properties: JsonObject | null | undefined, names: readonly string[]): JsonObject {
+function pickReferences(properties: JsonObject | null | undefined, names: Iterable<string>): JsonObject {
   const picked: JsonObject = {}
   for (const name of names) {
     const value = own(properties ?? {}, name)
@@ -458,12 +444,12 @@ function pickReferences(properties: JsonObject | null | undefined, names: readon
 }
 
 /** The references of a property's value, without the href and what else REST shows beside a beacon. */
-function beacons(value: JsonValue): Array<{beacon: JsonValue}> {
+function beacons(value: JsonValue | undefined): Array<{beacon: string}> {
   if (!Array.isArray(value)) return []
-  return value.map((reference) => ({beacon: (reference as JsonObject).beacon}))
+  return value.map((reference) => ({beacon: String((reference as JsonObject | null)?.beacon)}))
 }
 
-function own(properties: JsonObject, name: string): JsonValue {
+function own(properties: JsonObject, name: string): JsonValue | undefined {
   return Object.hasOwn(properties, name) ? properties[name] : undefined
 }
 

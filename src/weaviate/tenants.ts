@@ -99,10 +99,24 @@ export async function setTenantStatus(
   }
 
   let waiting: readonly WeaviateTenant[] = tenants
+  const moving = new Set<string>()
   const deadline = performance.now() + waitMs
   for (let pause = 20; ; pause = Math.min(pause * 2, 2000)) {
-    waiting = await notReached(http, collection, waiting, signal)
+    const statuses = await readStatuses(http, collection, waiting, signal)
+    waiting = waiting.filter((tenant) => statuses.get(tenant.name) !== tenant.status)
     if (waiting.length === 0) return
+    for (const {name, status} of waiting) {
+      const now = statuses.get(name)
+      if (now === 'FREEZING' || now === 'UNFREEZING') moving.add(name)
+      else if (now === undefined || moving.has(name)) {
+        throw new DataOpsError(
+          'SERVER_REFUSED',
+          `Tenant ${name} of ${collection} did not become ${status}: it is ${now ?? 'no longer there'}.`,
+          {details: {tenants: [name]}},
+        )
+      }
+    }
+
     if (performance.now() > deadline) {
       const [first] = waiting
       throw new DataOpsError(
@@ -116,18 +130,17 @@ export async function setTenantStatus(
   }
 }
 
-async function notReached(
+async function readStatuses(
   http: HttpClient,
   collection: string,
   wanted: readonly WeaviateTenant[],
   signal?: AbortSignal,
-): Promise<WeaviateTenant[]> {
+): Promise<Map<string, TenantStatus>> {
   const found =
     wanted.length <= POLL_SINGLY
       ? await getTenants(http, collection, wanted, signal)
       : await listTenants(http, collection, signal)
-  const statuses = new Map(found.map((tenant) => [tenant.name, tenant.status]))
-  return wanted.filter((tenant) => statuses.get(tenant.name) !== tenant.status)
+  return new Map(found.map((tenant) => [tenant.name, tenant.status]))
 }
 
 async function getTenants(

@@ -1,0 +1,313 @@
+/** Opens a connection: address, credentials, readiness, and the transport that objects go by. */
+import {getCACertificates} from 'node:tls'
+
+import type {WeaviateClass} from './schema.js'
+import type {Connection, ConnectOptions} from './weaviate.js'
+
+import {DataOpsError} from '../errors.js'
+import {defaultGrpcAddress, parseGrpcUrl, parseRestUrl} from './address.js'
+import {createAlias, deleteAlias, listAliases, updateAlias} from './aliases.js'
+import {createAuthorize, detailsOf} from './auth.js'
+import {hasStatus} from './errors.js'
+import {connectGrpc, type GrpcObjects} from './grpc-objects.js'
+import {encodeJson, HttpClient} from './http.js'
+import {getObjectRest, readReferencesPage, restObjects} from './rest-objects.js'
+import {createTenants, listTenants, setTenantStatus} from './tenants.js'
+
+export interface ConnectSettings extends ConnectOptions {
+  /** A proxy's URL for REST, or `env` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY; default none. */
+  proxy?: string
+}
+
+const DEFAULT_URL = 'http://localhost:8080'
+const DEFAULT_TIMEOUT_MS = 60_000
+/** Milliseconds in which gRPC must answer before REST is taken instead. */
+const GRPC_CHECK_MS = 5000
+/** What servers take that do not say. */
+const DEFAULT_MESSAGE_BYTES = 104_858_000
+
+/**
+ * Connects to a Weaviate server, and checks that it is ready and lets us in.
+ * @throws DataOpsError CANNOT_CONNECT, NOT_ALLOWED (wrong credentials), INVALID_INPUT (an address that is none, contradicting options).
+ */
+export async function connect(options: ConnectSettings = {}): Promise<Connection> {
+  const {ca, client, proxy, timeoutMs = DEFAULT_TIMEOUT_MS, transport = 'auto'} = options
+  if (!(timeoutMs > 0)) throw new DataOpsError('INVALID_INPUT', 'The timeout is not a positive number of milliseconds.')
+  const given = options.url ?? (client ? await urlOf(options) : DEFAULT_URL)
+  const {authorization: basic, url} = parseRestUrl(given)
+  const grpcAddress = options.grpcUrl ? parseGrpcUrl(options.grpcUrl, url) : defaultGrpcAddress(url)
+  let http: HttpClient | undefined
+  let grpc: GrpcObjects | undefined
+  try {
+    const authorize = await createAuthorize(options, basic, {ca, proxy, timeoutMs, url})
+    const headers = async () => {
+      const {authorization, headers: own} = await authorize()
+      return lowerCase({
+        // The server passes it on to Weaviate's own vectorizers, which want both.
+        ...(authorization && {authorization, 'x-weaviate-cluster-url': url}),
+        ...own,
+        ...options.headers,
+      })
+    }
+
+    const rest = new HttpClient({ca, headers, proxy, timeoutMs, url})
+    http = rest
+    const {maxMessageBytes, version} = await checkRest(rest, url)
+    if (transport !== 'rest') {
+      grpc = connectGrpc({
+        ...grpcAddress,
+        ca: ca && [...getCACertificates('default'), ca].join('\n'),
+        maxMessageBytes,
+        metadata: headers,
+        rest: {
+          getObject: async (className, id, tenant, signal) => getObjectRest(rest, className, id, tenant, signal),
+          readReferencesPage: async (request) => readReferencesPage(rest, request),
+          writeObjects: restObjects(rest).writeObjects,
+        },
+        timeoutMs,
+      })
+      if (!(await grpcAnswers(grpc, grpcAddress.address, options))) {
+        grpc.close()
+        grpc = undefined
+      }
+    }
+
+    return createConnection({grpc, http: rest, maxMessageBytes, url, version})
+  } catch (error) {
+    grpc?.close()
+    await http?.close()
+    throw toConnectError(error, url)
+  }
+}
+
+/** REST is ready, is Weaviate's, and lets us in. */
+async function checkRest(http: HttpClient, url: string): Promise<{maxMessageBytes: number; version: string}> {
+  const action = `connect to ${url}`
+  await http.send({action, method: 'GET', path: '/v1/.well-known/ready'})
+  const {value} = await http.json<{grpcMaxMessageSize?: number; version?: string}>({
+    action,
+    method: 'GET',
+    path: '/v1/meta',
+  })
+  if (typeof value?.version !== 'string') {
+    throw new DataOpsError('CANNOT_CONNECT', `Cannot ${action}: what answers there is not Weaviate.`, {
+      hint: 'Check the address, its path included.',
+    })
+  }
+
+  return {maxMessageBytes: value.grpcMaxMessageSize ?? DEFAULT_MESSAGE_BYTES, version: value.version}
+}
+
+/** Whether gRPC answers. @throws DataOpsError CANNOT_CONNECT when it must and does not; NOT_ALLOWED. */
+async function grpcAnswers(grpc: GrpcObjects, address: string, options: ConnectSettings): Promise<boolean> {
+  const checkMs = Math.min(GRPC_CHECK_MS, options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+  try {
+    await grpc.check(AbortSignal.timeout(checkMs))
+    return true
+  } catch (error) {
+    if (!(error instanceof DataOpsError) || error.code === 'NOT_ALLOWED') throw error
+    const reason = error.code === 'INTERRUPTED' ? `no answer within ${checkMs / 1000} s` : error.message
+    if (options.transport === 'grpc') {
+      throw new DataOpsError('CANNOT_CONNECT', `Cannot reach gRPC at ${address}.`, {
+        cause: error,
+        details: {address, reason},
+        hint: 'Check the gRPC address and port, and whether it needs TLS; or use REST, which is slower.',
+      })
+    }
+
+    options.onWarning?.({
+      code: 'grpc-unreachable',
+      details: {address, reason},
+      message: `gRPC cannot be reached at ${address}: REST does the whole job, several times slower.`,
+    })
+    return false
+  }
+}
+
+interface Parts {
+  grpc?: GrpcObjects
+  http: HttpClient
+  maxMessageBytes: number
+  url: string
+  version: string
+}
+
+function createConnection({grpc, http, maxMessageBytes, url, version}: Parts): Connection {
+  const objects = grpc ?? restObjects(http)
+  return {
+    capabilities: {maxMessageBytes},
+    async close() {
+      grpc?.close()
+      await http.close()
+    },
+    describe: url,
+    transport: grpc ? 'grpc' : 'rest',
+    version,
+
+    createCollection: async (schema) => createCollection(http, schema),
+    async deleteCollection(name) {
+      await http.send({action: `delete collection ${name}`, method: 'DELETE', path: classPath(name)})
+    },
+    getCollection: async (name) => getCollection(http, name),
+    async listCollections() {
+      const {value} = await http.json<{classes?: null | WeaviateClass[]}>({
+        action: 'list the collections',
+        method: 'GET',
+        path: '/v1/schema',
+      })
+      return value.classes ?? []
+    },
+    updateCollection: async (schema) => updateCollection(http, schema),
+
+    createAlias: async (alias, collection) => createAlias(http, alias, collection),
+    deleteAlias: async (alias) => deleteAlias(http, alias),
+    listAliases: async () => listAliases(http),
+    updateAlias: async (alias, collection) => updateAlias(http, alias, collection),
+
+    createTenants: async (collection, tenants) => createTenants(http, collection, tenants),
+    listTenants: async (collection) => listTenants(http, collection),
+    setTenantStatus: async (collection, tenants, signal) => setTenantStatus(http, collection, tenants, {signal}),
+
+    count: async (collection, tenant, signal) => objects.count(collection, tenant, signal),
+    deleteObjects: async (request) => objects.deleteObjects(request),
+    getObjects: async (request) => objects.getObjects(request),
+    readPage: async (request) => objects.readPage(request),
+    writeObjects: async (request) => objects.writeObjects(request),
+    writeReferences: async (request) => objects.writeReferences(request),
+  }
+}
+
+async function createCollection(http: HttpClient, schema: WeaviateClass): Promise<void> {
+  try {
+    await http.send({
+      action: `create collection ${schema.class}`,
+      body: encodeJson(schema),
+      method: 'POST',
+      path: '/v1/schema',
+    })
+  } catch (error) {
+    // 422 stands for a taken name too.
+    if (!hasStatus(error, 422) || !(await getCollection(http, schema.class))) throw error
+    throw new DataOpsError('COLLECTION_EXISTS', `There is already a collection ${schema.class}.`, {
+      details: {collection: schema.class},
+    })
+  }
+}
+
+async function getCollection(http: HttpClient, name: string): Promise<undefined | WeaviateClass> {
+  try {
+    const {value} = await http.json<WeaviateClass>({
+      action: `read the schema of ${name}`,
+      method: 'GET',
+      path: classPath(name),
+    })
+    // The server follows aliases, and writes the first letter in upper case.
+    return value.class === name ? value : undefined
+  } catch (error) {
+    if (hasStatus(error, 404)) return undefined
+    throw error
+  }
+}
+
+/** Adds the properties that the collection lacks, in order, then changes what else differs. Members left out stay as they are. */
+async function updateCollection(http: HttpClient, schema: WeaviateClass): Promise<void> {
+  const live = await getCollection(http, schema.class)
+  if (!live) {
+    throw new DataOpsError('COLLECTION_MISSING', `There is no collection ${schema.class}.`, {
+      details: {collection: schema.class},
+    })
+  }
+
+  const existing = new Set((live.properties ?? []).map((property) => property.name))
+  const added = (schema.properties ?? []).filter((property) => !existing.has(property.name))
+  for (const property of added) {
+    await http.send({
+      action: `add property ${property.name} to ${schema.class}`,
+      body: encodeJson(property),
+      method: 'POST',
+      path: `${classPath(schema.class)}/properties`,
+    })
+  }
+
+  const {properties: _, ...rest} = schema
+  const known = (schema.properties ?? []).filter((property) => existing.has(property.name))
+  if (Object.keys(rest).length === 1 && known.length === 0) return
+  const now = added.length > 0 ? ((await getCollection(http, schema.class)) ?? live) : live
+  const changes = new Map(known.map((property) => [property.name, property]))
+  await http.send({
+    action: `update the schema of ${schema.class}`,
+    body: encodeJson({
+      ...now,
+      ...rest,
+      properties: (now.properties ?? []).map((property) => ({...property, ...changes.get(property.name)})),
+    }),
+    method: 'PUT',
+    path: classPath(schema.class),
+  })
+}
+
+function classPath(name: string): string {
+  // As a path these would mean another place.
+  if (name === '' || name === '.' || name === '..') {
+    throw new DataOpsError('INVALID_INPUT', `"${name}" cannot be the name of a collection.`)
+  }
+
+  return `/v1/schema/${encodeURIComponent(name)}`
+}
+
+/** An existing client tells its host and port, but neither scheme nor path. */
+async function urlOf(options: ConnectSettings): Promise<string> {
+  const {host} = await detailsOf(options.client!)
+  const {hostname, port} = new URL(`http://${host}`)
+  if (options.grpcUrl?.match(/^(grpcs|https):/i)) return `https://${host}`
+  if (['127.0.0.1', '[::1]', 'localhost'].includes(hostname)) return `http://${host}`
+  // A port that is left out is https's, as far as anybody sends credentials.
+  if (!port) return `https://${host}`
+  const {ca, proxy, timeoutMs = DEFAULT_TIMEOUT_MS} = options
+  for (const url of [`https://${host}`, `http://${host}`]) {
+    // Asked without credentials.
+    const probe = new HttpClient({ca, headers: async () => ({}), proxy, timeoutMs, url})
+    try {
+      await probe.send({action: `connect to ${url}`, method: 'GET', path: '/v1/.well-known/live'})
+      return url
+    } catch (error) {
+      if (hasStatus(error, 401, 403)) return url
+    } finally {
+      await probe.close()
+    }
+  }
+
+  throw new DataOpsError('CANNOT_CONNECT', `Cannot connect to ${host}, by https or by http.`, {
+    hint: 'Give the URL beside the client.',
+  })
+}
+
+function lowerCase(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}
+
+/** What keeps a connection from coming about, as CANNOT_CONNECT with what to check. */
+function toConnectError(error: unknown, url: string): unknown {
+  if (!(error instanceof DataOpsError)) return error
+  const {cause, code, details, hint} = error
+  if (code === 'SERVER_UNAVAILABLE') {
+    const isStarting = details.status === 503
+    return new DataOpsError('CANNOT_CONNECT', isStarting ? `Weaviate at ${url} is not ready.` : error.message, {
+      cause,
+      details,
+      hint: isStarting
+        ? 'It may still be starting: try again in a moment.'
+        : 'Check that the server runs, and its address, port and scheme (http or https).',
+    })
+  }
+
+  if (code === 'SERVER_REFUSED' || code === 'UNEXPECTED') {
+    return new DataOpsError('CANNOT_CONNECT', error.message, {
+      cause,
+      details,
+      hint: hint ?? 'Check that the address is that of a Weaviate server, its path included.',
+    })
+  }
+
+  return error
+}
