@@ -1,0 +1,143 @@
+import type {NamedVector} from '../../object.js'
+import type {WeaviateClass} from '../../weaviate/schema.js'
+import type {Filter} from '../filter.js'
+import type {IncomingObject} from '../objects.js'
+
+import {
+  type BatchObject,
+  type BatchObject_Properties,
+  type Filters,
+  Filters_Operator,
+  type ObjectPropertiesValue,
+  Vectors_VectorType,
+} from '../../weaviate/proto/generated/weaviate.js'
+import {beaconTo} from '../beacon.js'
+import {type Incoming, noSuchProperty} from '../properties.js'
+import {Refusal} from '../refusal.js'
+
+/** A batch object as decoded. Vectors are copied, so that the message they came in can go. */
+export function incomingObject(object: BatchObject, schema: undefined | WeaviateClass): IncomingObject {
+  return {
+    collection: object.collection,
+    id: object.uuid,
+    properties: object.properties ? incomingProperties(object.properties, schema) : {},
+    tenant: object.tenant,
+    transport: 'grpc',
+    ...(object.vectorBytes.byteLength > 0 && {vector: wholeFloats(object.vectorBytes)}),
+    ...(object.vectors.length > 0 && {
+      vectors: new Map(
+        object.vectors.map(({name, type, vectorBytes}) => [
+          name,
+          type === Vectors_VectorType.VECTOR_TYPE_MULTI_FP32
+            ? multiVector(vectorBytes)
+            : {bytes: wholeFloats(vectorBytes), kind: 'single'},
+        ]),
+      ),
+    }),
+  }
+}
+
+function wholeFloats(bytes: Uint8Array): Uint8Array {
+  return bytes.slice(0, bytes.byteLength & ~3)
+}
+
+function multiVector(bytes: Uint8Array): NamedVector {
+  const dims = bytes.byteLength < 2 ? 0 : bytes[0]! | (bytes[1]! << 8)
+  const rows = bytes.slice(2)
+  if (rows.byteLength > 0 && (dims === 0 || rows.byteLength % (dims * 4) !== 0))
+    throw new Refusal(422, 'invalid multi vector bytes')
+  return {bytes: rows, dims, kind: 'multi'}
+}
+
+function incomingProperties(given: BatchObject_Properties, schema: undefined | WeaviateClass): Incoming {
+  const properties = plainProperties(given)
+  for (const {propName, uuids} of given.singleTargetRefProps) {
+    const targets = targetsOf(schema, propName)
+    if (targets.length > 1)
+      throw new Refusal(422, `target is a multi-target reference, need single target [${targets.join(' ')}]`)
+    properties.set(
+      propName,
+      uuids.map((id) => ({beacon: beaconTo({collection: targets[0]!, id})})),
+    )
+  }
+
+  for (const {propName, targetCollection, uuids} of given.multiTargetRefProps) {
+    const targets = targetsOf(schema, propName)
+    if (targets.length < 2)
+      throw new Refusal(422, `target is a single-target reference, need multi-target [${targets.join(' ')}]`)
+    const references = (properties.get(propName) ?? []) as unknown[]
+    properties.set(propName, [
+      ...references,
+      ...uuids.map((id) => ({beacon: beaconTo({collection: targetCollection, id})})),
+    ])
+  }
+
+  return Object.fromEntries(properties)
+}
+
+function targetsOf(schema: undefined | WeaviateClass, name: string): string[] {
+  const property = schema?.properties?.find((candidate) => candidate.name === name)
+  if (!property) throw noSuchProperty(schema?.class ?? '', name)
+  return property.dataType
+}
+
+/** Everything but references, as the JSON that REST would have had. */
+function plainProperties(given: BatchObject_Properties | ObjectPropertiesValue): Map<string, unknown> {
+  const properties = new Map<string, unknown>(
+    Object.entries(given.nonRefProperties ?? {}).map(([name, value]) => [name, structValue(value)]),
+  )
+  for (const {propName, values} of given.booleanArrayProperties) properties.set(propName, values)
+  for (const {propName, values, valuesBytes} of given.numberArrayProperties)
+    properties.set(
+      propName,
+      valuesBytes.byteLength > 0
+        ? [...new Float64Array(valuesBytes.slice(0, valuesBytes.byteLength & ~7).buffer)]
+        : values,
+    )
+  for (const {propName, values} of given.textArrayProperties) properties.set(propName, values)
+  for (const {propName, values} of given.intArrayProperties) properties.set(propName, values)
+  for (const {propName, value} of given.objectProperties)
+    properties.set(propName, value ? Object.fromEntries(plainProperties(value)) : {})
+  for (const {propName, values} of given.objectArrayProperties)
+    properties.set(
+      propName,
+      values.map((value) => Object.fromEntries(plainProperties(value))),
+    )
+  for (const name of given.emptyListProps) properties.set(name, [])
+  return properties
+}
+
+/** Numbers of a struct that are none become text, as the real server's decoder has it (and then refuses them). */
+function structValue(value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
+  if (Array.isArray(value)) return value.map((item) => structValue(item))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, structValue(item)]))
+}
+
+const OPERATORS: Partial<Record<Filters_Operator, string>> = {
+  [Filters_Operator.OPERATOR_AND]: 'And',
+  [Filters_Operator.OPERATOR_CONTAINS_ALL]: 'ContainsAll',
+  [Filters_Operator.OPERATOR_CONTAINS_ANY]: 'ContainsAny',
+  [Filters_Operator.OPERATOR_CONTAINS_NONE]: 'ContainsNone',
+  [Filters_Operator.OPERATOR_EQUAL]: 'Equal',
+  [Filters_Operator.OPERATOR_GREATER_THAN]: 'GreaterThan',
+  [Filters_Operator.OPERATOR_GREATER_THAN_EQUAL]: 'GreaterThanEqual',
+  [Filters_Operator.OPERATOR_LESS_THAN]: 'LessThan',
+  [Filters_Operator.OPERATOR_LESS_THAN_EQUAL]: 'LessThanEqual',
+  [Filters_Operator.OPERATOR_LIKE]: 'Like',
+  [Filters_Operator.OPERATOR_NOT]: 'Not',
+  [Filters_Operator.OPERATOR_NOT_EQUAL]: 'NotEqual',
+}
+
+export function incomingFilter(filters: Filters): Filter {
+  const {testValue} = filters
+  const value = testValue?.value
+  const list = typeof value === 'object' ? value.values : value === undefined ? [] : [value]
+  return {
+    operands: filters.filters.map((operand) => incomingFilter(operand)),
+    operator: OPERATORS[filters.operator] ?? Filters_Operator[filters.operator] ?? String(filters.operator),
+    path: filters.target?.target?.value ?? filters.on[0] ?? '',
+    values: list.map((item) => (typeof item === 'bigint' ? Number(item) : item)),
+  }
+}

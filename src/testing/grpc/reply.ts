@@ -1,0 +1,276 @@
+import type {JsonObject, JsonValue} from '../../object.js'
+import type {ObjectRoom} from '../objects.js'
+import type {Collection, StoredObject} from '../store.js'
+
+import {
+  type MetadataRequest,
+  type MetadataResult,
+  MetadataResult as MetadataResultMessage,
+  type ObjectPropertiesRequest,
+  type Properties,
+  Properties as PropertiesMessage,
+  type PropertiesRequest,
+  type PropertiesResult,
+  PropertiesResult as PropertiesResultMessage,
+  type RefPropertiesRequest,
+  type RefPropertiesResult,
+  type Value,
+  Vectors_VectorType,
+} from '../../weaviate/proto/generated/weaviate.js'
+import {isReference, type SchemaProperty, type WeaviateClass} from '../../weaviate/schema.js'
+import {parseBeacon} from '../beacon.js'
+import {noSuchProperty} from '../properties.js'
+import {Refusal} from '../refusal.js'
+
+/** What a search returns of each object. */
+export interface Selection {
+  metadata?: MetadataRequest
+  /** Names and, for objects, which of their members. */
+  plain: Map<string, {nested?: ObjectPropertiesRequest; property: SchemaProperty}>
+  references: RefPropertiesRequest[]
+}
+
+/** @throws Refusal for properties that the class does not have. */
+export function select(schema: WeaviateClass, request?: PropertiesRequest, metadata?: MetadataRequest): Selection {
+  const plain: Selection['plain'] = new Map()
+  const all = schema.properties ?? []
+  const find = (name: string): SchemaProperty => {
+    const found = all.find((property) => property.name === name)
+    if (found) return found
+    const prefix = `extract properties request: get property by name ${name} for class ${schema.class}: `
+    throw noSuchProperty(schema.class, name).within(prefix)
+  }
+
+  if (!request || request.returnAllNonrefProperties)
+    for (const property of all)
+      if (!isReference(property) && property.dataType[0] !== 'blob' && property.dataType[0] !== 'blobHash')
+        plain.set(property.name, {nested: everything(property), property})
+  for (const name of request?.nonRefProperties ?? []) plain.set(name, {property: find(name)})
+  for (const nested of request?.objectProperties ?? [])
+    plain.set(nested.propName, {nested, property: find(nested.propName)})
+  for (const {referenceProperty} of request?.refProperties ?? []) find(referenceProperty)
+  return {metadata, plain, references: request?.refProperties ?? []}
+}
+
+function everything(property: SchemaProperty): ObjectPropertiesRequest {
+  const nested = (property.nestedProperties ?? []).filter((inner) => inner.dataType[0] !== 'blob')
+  return {
+    objectProperties: nested.filter((inner) => inner.nestedProperties).map((inner) => everything(inner)),
+    primitiveProperties: nested.filter((inner) => !inner.nestedProperties).map((inner) => inner.name),
+    propName: property.name,
+  }
+}
+
+export function metadataResult(object: StoredObject, request: MetadataRequest | undefined): MetadataResult {
+  const result = MetadataResultMessage.create()
+  if (!request) return result
+  if (request.uuid) {
+    result.id = object.id
+    result.idAsBytes = Buffer.from(object.id.replaceAll('-', ''), 'hex')
+  }
+
+  if (request.creationTimeUnix) {
+    result.creationTimeUnix = BigInt(object.created)
+    result.creationTimeUnixPresent = true
+  }
+
+  if (request.lastUpdateTimeUnix) {
+    result.lastUpdateTimeUnix = BigInt(object.updated)
+    result.lastUpdateTimeUnixPresent = true
+  }
+
+  if (request.vector && object.vector) result.vectorBytes = object.vector
+  for (const name of request.vectors) {
+    const vector = object.vectors?.get(name)
+    if (!vector) continue
+    result.vectors.push({
+      name,
+      type:
+        vector.kind === 'multi'
+          ? Vectors_VectorType.VECTOR_TYPE_MULTI_FP32
+          : Vectors_VectorType.VECTOR_TYPE_SINGLE_FP32,
+      vectorBytes: vector.kind === 'multi' ? withDimensions(vector.dims, vector.bytes) : vector.bytes,
+    })
+  }
+
+  return result
+}
+
+function withDimensions(dims: number, rows: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(rows.byteLength + 2)
+  bytes.set([dims & 0xff, dims >> 8])
+  bytes.set(rows, 2)
+  return bytes
+}
+
+/** Where an object is, for its references. */
+export interface ReplyContext {
+  collection: Collection
+  room: ObjectRoom
+  tenant: string
+}
+
+export function propertiesResult(object: StoredObject, selection: Selection, context: ReplyContext): PropertiesResult {
+  const result = PropertiesResultMessage.create({
+    refPropsRequested: selection.references.length > 0,
+    targetCollection: context.collection.name,
+  })
+  if (selection.plain.size > 0) {
+    const fields = new Map<string, Value>()
+    for (const [name, {nested, property}] of selection.plain)
+      fields.set(name, propertyValue(property, object.properties[name] ?? null, nested))
+    result.nonRefProps = {fields}
+  }
+
+  for (const request of selection.references) {
+    const references = object.properties[request.referenceProperty]
+    if (references !== undefined) result.refProps.push(resolve(references as JsonObject[], request, context))
+  }
+
+  return result
+}
+
+/** The objects that references point at; those that are gone are left out, as the real server does. */
+function resolve(references: JsonObject[], request: RefPropertiesRequest, context: ReplyContext): RefPropertiesResult {
+  const {room, tenant} = context
+  const properties: PropertiesResult[] = []
+  for (const reference of references) {
+    const target = parseBeacon(reference.beacon as string)
+    const collection = room.database.find(target.collection)
+    const object = collection && room.shardFor(collection, tenant)?.get(target.id)
+    if (!object) continue
+    if (request.targetCollection && request.targetCollection !== collection.name) continue
+    const selection = select(collection.schema, request.properties, request.metadata)
+    const result = propertiesResult(object, selection, {collection, room, tenant})
+    properties.push({...result, metadata: metadataResult(object, request.metadata)})
+  }
+
+  return {propName: request.referenceProperty, properties}
+}
+
+const NULL: Value = {kind: {$case: 'nullValue', value: 0}}
+
+function propertyValue(property: SchemaProperty, value: JsonValue, nested?: ObjectPropertiesRequest): Value {
+  if (value === null) return NULL
+  switch (property.dataType[0]) {
+    case 'blob':
+    case 'blobHash': {
+      return {kind: {$case: 'blobValue', value: value as string}}
+    }
+
+    case 'boolean': {
+      return {kind: {$case: 'boolValue', value: value as boolean}}
+    }
+
+    case 'date': {
+      return {kind: {$case: 'dateValue', value: value as string}}
+    }
+
+    case 'geoCoordinates': {
+      return {kind: {$case: 'geoValue', value: value as {latitude: number; longitude: number}}}
+    }
+
+    case 'int': {
+      return {kind: {$case: 'intValue', value: int64(value as number)}}
+    }
+
+    case 'number': {
+      return {kind: {$case: 'numberValue', value: value as number}}
+    }
+
+    case 'object': {
+      return {kind: {$case: 'objectValue', value: objectValue(property, value as JsonObject, nested)}}
+    }
+
+    case 'phoneNumber': {
+      return {kind: {$case: 'phoneValue', value: phoneValue(value as JsonObject)}}
+    }
+
+    case 'string':
+    case 'text': {
+      return {kind: {$case: 'textValue', value: value as string}}
+    }
+
+    case 'uuid': {
+      return {kind: {$case: 'uuidValue', value: value as string}}
+    }
+
+    default: {
+      return {kind: {$case: 'listValue', value: {kind: listKind(property, value as JsonValue[], nested)}}}
+    }
+  }
+}
+
+type ListKind = NonNullable<Extract<Value['kind'], {$case: 'listValue'}>['value']['kind']>
+
+function listKind(property: SchemaProperty, values: JsonValue[], nested?: ObjectPropertiesRequest): ListKind {
+  switch (property.dataType[0]) {
+    case 'boolean[]': {
+      return {$case: 'boolValues', value: {values: values as boolean[]}}
+    }
+
+    case 'date[]': {
+      return {$case: 'dateValues', value: {values: values as string[]}}
+    }
+
+    case 'int[]': {
+      const ints = BigInt64Array.from(values, (value) => int64(value as number))
+      return {$case: 'intValues', value: {values: new Uint8Array(ints.buffer)}}
+    }
+
+    case 'number[]': {
+      const numbers = Float64Array.from(values as number[])
+      return {$case: 'numberValues', value: {values: new Uint8Array(numbers.buffer)}}
+    }
+
+    case 'object[]': {
+      const objects = values.map((value) => objectValue(property, value as JsonObject, nested))
+      return {$case: 'objectValues', value: {values: objects}}
+    }
+
+    case 'string[]':
+    case 'text[]': {
+      return {$case: 'textValues', value: {values: values as string[]}}
+    }
+
+    case 'uuid[]': {
+      return {$case: 'uuidValues', value: {values: values as string[]}}
+    }
+
+    default: {
+      throw new Refusal(500, `invalid type: ${property.dataType.join(' ')}`)
+    }
+  }
+}
+
+/** Go's conversion on amd64: what an int64 cannot hold becomes the least one. */
+function int64(value: number): bigint {
+  const isFits = value >= -(2 ** 63) && value < 2 ** 63
+  return isFits ? BigInt(value) : -(2n ** 63n)
+}
+
+/** Nested members that were asked for and are there. */
+function objectValue(property: SchemaProperty, value: JsonObject, request?: ObjectPropertiesRequest): Properties {
+  const result = PropertiesMessage.create()
+  const wanted = new Map<string, ObjectPropertiesRequest | undefined>()
+  for (const name of request?.primitiveProperties ?? []) wanted.set(name, undefined)
+  for (const nested of request?.objectProperties ?? []) wanted.set(nested.propName, nested)
+  for (const [name, nested] of wanted) {
+    const inner = property.nestedProperties?.find((candidate) => candidate.name === name)
+    if (inner && Object.hasOwn(value, name)) result.fields.set(name, propertyValue(inner, value[name] ?? null, nested))
+  }
+
+  return result
+}
+
+function phoneValue(phone: JsonObject): Extract<Value['kind'], {$case: 'phoneValue'}>['value'] {
+  return {
+    countryCode: BigInt(Number(phone.countryCode ?? 0)),
+    defaultCountry: String(phone.defaultCountry ?? ''),
+    input: String(phone.input),
+    internationalFormatted: String(phone.internationalFormatted ?? ''),
+    national: BigInt(Number(phone.national ?? 0)),
+    nationalFormatted: String(phone.nationalFormatted ?? ''),
+    valid: phone.valid === true,
+  }
+}

@@ -1,0 +1,192 @@
+import {BinaryWriter} from '@bufbuild/protobuf/wire'
+
+import type {ObjectRoom} from '../objects.js'
+import type {Settings} from '../options.js'
+
+import {
+  type AggregateReply,
+  type AggregateRequest,
+  type BatchDeleteReply,
+  type BatchDeleteRequest,
+  type BatchError,
+  type BatchObjectsReply,
+  type BatchObjectsRequest,
+  type BatchReferencesReply,
+  type BatchReferencesRequest,
+  MetadataResult,
+  PropertiesResult,
+  type SearchRequest,
+  TenantActivityStatus,
+  type TenantsGetReply,
+  type TenantsGetRequest,
+} from '../../weaviate/proto/generated/weaviate.js'
+import {type Access, dataOf, forbidden} from '../access.js'
+import {parseBeacon} from '../beacon.js'
+import {compileFilter} from '../filter.js'
+import {deleteMatching, readPage} from '../paging.js'
+import {Refusal, within} from '../refusal.js'
+import {resolveShard} from '../shard.js'
+import {type Collection, upperFirst} from '../store.js'
+import {listTenants} from '../tenants.js'
+import {canonicalUuid, uuidProblem} from '../values.js'
+import {incomingFilter, incomingObject} from './incoming.js'
+import {metadataResult, propertiesResult, select} from './reply.js'
+
+/** Objects in a page when a search names no limit. */
+const DEFAULT_LIMIT = 10
+
+/** The calls of `weaviate.v1.Weaviate`, as plain functions that throw Refusals. */
+export class WeaviateCalls {
+  constructor(
+    private readonly room: ObjectRoom,
+    private readonly settings: Settings,
+  ) {}
+
+  private find(name: string): Collection {
+    const collection = this.room.database.find(name)
+    if (!collection) throw new Refusal(422, `could not find class ${upperFirst(name)} in schema`)
+    return collection
+  }
+
+  /** The encoded SearchReply: it carries `vector`, which the generated messages do not know. */
+  search(request: SearchRequest): Uint8Array {
+    const started = performance.now()
+    const collection = this.find(request.collection)
+    const selection = select(collection.schema, request.properties, request.metadata)
+    const after = cursor(request)
+    const page = within('explorer: list class: search: ', () => {
+      const matches = request.filters && compileFilter(collection, incomingFilter(request.filters))
+      const limit = request.limit || Math.min(DEFAULT_LIMIT, this.settings.queryMaximumResults)
+      const options = {after, limit, matches, maximumResults: this.settings.queryMaximumResults, offset: request.offset}
+      const shard = within(`object search at index ${collection.name.toLowerCase()}: `, () =>
+        resolveShard(collection, request.tenant),
+      )
+      return within('invalid pagination params: ', () => readPage(shard, options))
+    })
+    const writer = new BinaryWriter()
+    const context = {collection, room: this.room, tenant: request.tenant}
+    for (const object of page) {
+      writer.uint32(18).fork()
+      PropertiesResult.encode(propertiesResult(object, selection, context), writer.uint32(10).fork()).join()
+      const metadata = metadataResult(object, selection.metadata)
+      writer.uint32(18).fork()
+      // The deprecated `repeated float vector = 2`, which the real server still sends beside `vector_bytes`.
+      if (metadata.vectorBytes.byteLength > 0) writer.uint32(18).bytes(metadata.vectorBytes)
+      MetadataResult.encode(metadata, writer).join()
+      writer.join()
+    }
+
+    return writer
+      .uint32(13)
+      .float((performance.now() - started) / 1000)
+      .finish()
+  }
+
+  batchObjects(request: BatchObjectsRequest, access: Access): BatchObjectsReply {
+    const errors: BatchError[] = []
+    for (const [index, object] of request.objects.entries()) {
+      try {
+        if (access === 'read') throw forbidden('U', dataOf(upperFirst(object.collection), object.tenant))
+        const incoming = incomingObject(object, this.room.database.find(object.collection)?.schema)
+        const prepared = this.room.prepare(incoming)
+        this.room.put(prepared.collection, object.tenant, prepared.object)
+      } catch (error) {
+        errors.push({error: reason(error), index})
+      }
+    }
+
+    return {errors, took: 0}
+  }
+
+  batchReferences({references}: BatchReferencesRequest, access: Access): BatchReferencesReply {
+    if (references.length === 0)
+      throw new Refusal(422, 'invalid params: length cannot be 0, need at least one reference for batching')
+    if (access === 'read') throw forbidden('U', dataOf(upperFirst(references[0]!.fromCollection)))
+    const errors: BatchError[] = []
+    for (const [index, reference] of references.entries()) {
+      try {
+        const id = canonicalUuid(reference.fromUuid)
+        if (!id) throw new Refusal(422, `invalid cref URI: 2nd path segment must be uuid, but got '${reference.name}'`)
+        const source = {collection: reference.fromCollection, id, property: reference.name}
+        const path = reference.toCollection === undefined ? '' : `${reference.toCollection}/`
+        this.room.appendReference(
+          source,
+          parseBeacon(`weaviate://localhost/${path}${reference.toUuid}`),
+          reference.tenant,
+        )
+      } catch (error) {
+        errors.push({error: reason(error), index})
+      }
+    }
+
+    return {errors, took: 0}
+  }
+
+  batchDelete(request: BatchDeleteRequest, access: Access): BatchDeleteReply {
+    if (access === 'read') throw forbidden('D', dataOf(upperFirst(request.collection), request.tenant))
+    const {collection, matches} = within('batch delete params: ', () => {
+      const found = this.find(request.collection)
+      if (!request.filters) throw new Refusal(422, 'no filters in batch delete request')
+      return {collection: found, matches: compileFilter(found, incomingFilter(request.filters))}
+    })
+    const shard = within('batch delete: cannot find objects: ', () => resolveShard(collection, request.tenant ?? ''))
+    const {ids, matches: count} = deleteMatching(shard, {
+      dryRun: request.dryRun,
+      matches,
+      maximumResults: this.settings.queryMaximumResults,
+    })
+    return {
+      failed: 0n,
+      matches: BigInt(count),
+      objects: request.verbose
+        ? ids.map((id) => ({error: '', successful: true, uuid: Buffer.from(id.replaceAll('-', ''), 'hex')}))
+        : [],
+      successful: BigInt(ids.length),
+      took: 0,
+    }
+  }
+
+  tenantsGet(request: TenantsGetRequest): TenantsGetReply {
+    const names = request.params?.value.values
+    const tenants = within('get tenants: ', () => {
+      if (request.collection === '') throw new Refusal(422, 'missing collection ')
+      if (names?.length === 0) throw new Refusal(422, 'must specify at least one tenant name')
+      const collection = this.room.database.find(request.collection)
+      if (collection) return listTenants(collection, names)
+      throw new Refusal(422, 'failed to execute query: could not get tenants: could not get tenants: class not found')
+    })
+    return {
+      took: 0,
+      tenants: tenants.map(({activityStatus, name}) => ({
+        activityStatus: TenantActivityStatus[`TENANT_ACTIVITY_STATUS_${activityStatus}`],
+        name,
+      })),
+    }
+  }
+
+  aggregate(request: AggregateRequest): AggregateReply {
+    const collection = within('parse params: ', () => this.find(request.collection))
+    const shard = within('aggregate: ', () => resolveShard(collection, request.tenant))
+    const matches = request.filters && compileFilter(collection, incomingFilter(request.filters))
+    const count = matches ? [...shard.above()].filter((object) => matches(object)).length : shard.size
+    return {
+      result: {$case: 'singleResult', value: {objectsCount: request.objectsCount ? BigInt(count) : undefined}},
+      took: 0,
+    }
+  }
+}
+
+function cursor({after, filters, offset}: SearchRequest): string | undefined {
+  if (after === '') return undefined
+  const prefix = "cursor api: invalid 'after' parameter: "
+  if (offset > 0) throw new Refusal(422, `${prefix}offset cannot be set with after and limit parameters`)
+  if (filters) throw new Refusal(422, `${prefix}where cannot be set with after and limit parameters`)
+  const id = canonicalUuid(after)
+  if (!id) throw new Refusal(422, `${prefix}after parameter '${after}' is not a valid uuid: ${uuidProblem(after)}`)
+  return id
+}
+
+function reason(error: unknown): string {
+  if (error instanceof Refusal) return error.message
+  throw error
+}

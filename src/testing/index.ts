@@ -1,0 +1,3 @@
+/** An embedded, in-memory, Weaviate-compatible server for tests. */
+export type {EmbeddedWeaviateOptions, Fault, RequestInfo} from './options.js'
+export {type EmbeddedWeaviate, startEmbeddedWeaviate} from './server.js'

@@ -1,0 +1,59 @@
+import type {Shard, StoredObject} from './store.js'
+
+import {Refusal} from './refusal.js'
+
+export interface PageOptions {
+  after?: string
+  limit: number
+  matches?: (object: StoredObject) => boolean
+  maximumResults: number
+  offset: number
+}
+
+/** One page in ascending UUID order. @throws Refusal 422 when it reaches past the server's limit. */
+export function readPage(shard: Shard, {after, limit, matches, maximumResults, offset}: PageOptions): StoredObject[] {
+  if (offset + limit > maximumResults)
+    throw new Refusal(
+      422,
+      `query maximum results exceeded: the total limit calculated from the provided offset '${offset}' and limit '${limit}' exceeds the configured value for QUERY_MAXIMUM_RESULTS '${maximumResults}'. If you've supplied a negative offset or limit, this may be an underflow error`,
+    )
+  const page: StoredObject[] = []
+  let skip = offset
+  if (limit === 0) return page
+  for (const object of shard.above(after)) {
+    if (matches && !matches(object)) continue
+    if (skip > 0) {
+      skip--
+      continue
+    }
+
+    page.push(object)
+    if (page.length === limit) break
+  }
+
+  return page
+}
+
+export interface DeleteResult {
+  /** In ascending order, at most the server's limit. */
+  ids: string[]
+  /** All that match, above the limit too. */
+  matches: number
+}
+
+/** Deletes what matches, up to the limit of one call; a dry run only says what it would delete. */
+export function deleteMatching(
+  shard: Shard,
+  options: {dryRun: boolean; matches: (object: StoredObject) => boolean; maximumResults: number},
+): DeleteResult {
+  const ids: string[] = []
+  let matches = 0
+  for (const object of shard.above()) {
+    if (!options.matches(object)) continue
+    matches++
+    if (ids.length < options.maximumResults) ids.push(object.id)
+  }
+
+  if (!options.dryRun) for (const id of ids) shard.delete(id)
+  return {ids, matches}
+}

@@ -1,0 +1,111 @@
+import type {ObjectRoom} from '../objects.js'
+import type {Settings} from '../options.js'
+import type {RestAnswer, RestRequest, Router} from './router.js'
+
+import {parseBeacon, parseSourceBeacon} from '../beacon.js'
+import {compileFilter} from '../filter.js'
+import {deleteMatching} from '../paging.js'
+import {Refusal, within} from '../refusal.js'
+import {resolveShard} from '../shard.js'
+import {incomingFilter, incomingObject, type ObjectBody, type WhereBody} from './incoming.js'
+import {jsonText} from './json.js'
+import {answerText} from './object-routes.js'
+import {InvalidBody} from './schema-routes.js'
+
+export function batchRoutes(router: Router, room: ObjectRoom, settings: Settings): void {
+  router.on('POST', 'batch/objects', ({body}) => {
+    const {objects = []} = body as {objects?: ObjectBody[]}
+    if (objects.length === 0)
+      throw new Refusal(422, "invalid param 'objects': cannot be empty, need at least one object for batching")
+    const incoming = objects.map((object) => ({given: object, incoming: incomingObject(object)}))
+    const answers = incoming.map((each) => writeOne(room, each))
+    return {body: `[${answers.join(',')}]`, status: 200}
+  })
+  router.on('POST', 'batch/references', ({body}) => ({
+    body: writeReferences(room, body as ReferenceBody[]),
+    status: 200,
+  }))
+  router.on('DELETE', 'batch/objects', (request) => deleteObjects(room, settings, request))
+}
+
+function writeOne(
+  room: ObjectRoom,
+  {given, incoming}: {given: ObjectBody; incoming: ReturnType<typeof incomingObject>},
+): string {
+  try {
+    const {collection, object} = room.prepare(incoming)
+    room.put(collection, incoming.tenant, object)
+    const text = answerText(object, collection.name, incoming.tenant)
+    return `${text.slice(0, -1)},"deprecations":null,"result":{"status":"SUCCESS"}}`
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const result = {errors: {error: [{message: error.message}]}, status: 'FAILED'}
+    return jsonText({...given, deprecations: null, result} as never)
+  }
+}
+
+interface ReferenceBody {
+  from: string
+  tenant?: string
+  to: string
+}
+
+function writeReferences(room: ObjectRoom, references: ReferenceBody[]): unknown[] {
+  if (references.length === 0)
+    throw new Refusal(422, 'invalid params: length cannot be 0, need at least one reference for batching')
+  for (const {from, to} of references)
+    for (const [name, beacon] of Object.entries({from, to}))
+      if (!/^\w+:\/\//.test(beacon))
+        throw new InvalidBody(601, `${name} in body must be of type uri: ${JSON.stringify(beacon)}`)
+  return references.map((reference) => {
+    try {
+      const source = parseSourceBeacon(reference.from)
+      room.appendReference(source, parseBeacon(reference.to), reference.tenant ?? '')
+      return {...reference, result: {status: 'SUCCESS'}}
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      return {...reference, result: {errors: {error: [{message: error.message}]}, status: 'FAILED'}}
+    }
+  })
+}
+
+/** How the real server prints Go's zero time. */
+const NO_TIME = -62_135_596_800_000
+
+function deleteObjects(room: ObjectRoom, settings: Settings, {body, query}: RestRequest): RestAnswer {
+  const {
+    dryRun = false,
+    match,
+    output = 'minimal',
+  } = body as {
+    dryRun?: boolean
+    match?: {class?: string; where?: WhereBody}
+    output?: string
+  }
+  const collection = room.database.find(match?.class ?? '')
+  if (!collection) throw new Refusal(422, `validate: failed to get class: ${match?.class ?? ''}`)
+  if (!match?.where) throw new Refusal(422, 'validate: empty match.where clause')
+  const {where} = match
+  const matches = within('validate: ', () => compileFilter(collection, incomingFilter(where)))
+  const shard = within('batch delete objects: cannot find objects: ', () =>
+    resolveShard(collection, query.get('tenant') ?? ''),
+  )
+  const {ids, matches: count} = deleteMatching(shard, {dryRun, matches, maximumResults: settings.queryMaximumResults})
+  const status = dryRun ? 'DRYRUN' : 'SUCCESS'
+  return {
+    body: {
+      deletionTimeUnixMilli: NO_TIME,
+      dryRun,
+      match: {class: collection.name, where: {operands: null, ...where}},
+      output,
+      results: {
+        failed: 0,
+        limit: settings.queryMaximumResults,
+        matches: count,
+        objects: output === 'verbose' ? ids.map((id) => ({id, status})) : null,
+        successful: dryRun ? 0 : ids.length,
+      },
+    },
+    status: 200,
+  }
+}

@@ -1,0 +1,87 @@
+import type {JsonObject, JsonValue, NamedVector} from '../../object.js'
+import type {StoredObject} from '../store.js'
+
+import {floatsOf, shortestFloat32} from '../values.js'
+
+/** JSON text with negative zero as `-0`, which JSON.stringify would lose. */
+export function jsonText(value: JsonValue): string {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : JSON.stringify(value)
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null)
+  if (Array.isArray(value)) return `[${value.map((item) => jsonText(item)).join(',')}]`
+  const members = Object.entries(value).filter(([, item]) => item !== undefined)
+  return `{${members.map(([key, item]) => `${JSON.stringify(key)}:${jsonText(item)}`).join(',')}}`
+}
+
+/** A vector component that JSON has no text for: the real server then answers 200 with no body at all. */
+export class NonFiniteVector extends Error {}
+
+function floatsText(bytes: Uint8Array): string {
+  const texts: string[] = []
+  for (const component of floatsOf(bytes)) {
+    if (!Number.isFinite(component)) throw new NonFiniteVector()
+    texts.push(Object.is(component, -0) ? '-0' : String(shortestFloat32(component)))
+  }
+
+  return `[${texts.join(',')}]`
+}
+
+function namedVectorText(vector: NamedVector): string {
+  if (vector.kind === 'single') return floatsText(vector.bytes)
+  const rows: string[] = []
+  const rowBytes = vector.dims * 4
+  for (let at = 0; at < vector.bytes.byteLength; at += rowBytes)
+    rows.push(floatsText(vector.bytes.subarray(at, at + rowBytes)))
+  return `[${rows.join(',')}]`
+}
+
+export interface ObjectTextOptions {
+  className: string
+  tenant: string
+  /** Members that stand in some answers only, as the real server has them. */
+  vectorWeights: boolean
+  withVector: boolean
+}
+
+/** An object as REST shows it. @throws NonFiniteVector. */
+export function objectText(object: StoredObject, options: ObjectTextOptions): string {
+  const members = [
+    `"class":${JSON.stringify(options.className)}`,
+    `"creationTimeUnix":${object.created}`,
+    `"id":"${object.id}"`,
+    `"lastUpdateTimeUnix":${object.updated}`,
+    `"properties":${jsonText(withLinks(object.properties))}`,
+  ]
+  if (options.tenant) members.push(`"tenant":${JSON.stringify(options.tenant)}`)
+  if (options.withVector && object.vector) members.push(`"vector":${floatsText(object.vector)}`)
+  if (options.vectorWeights) members.push('"vectorWeights":null')
+  if (options.withVector && object.vectors) {
+    const vectors = [...object.vectors].sort(([a], [b]) => (a < b ? -1 : 1))
+    const texts = vectors.map(([name, vector]) => `${JSON.stringify(name)}:${namedVectorText(vector)}`)
+    members.push(`"vectors":{${texts.join(',')}}`)
+  }
+
+  return `{${members.join(',')}}`
+}
+
+/** References get the `href` that REST shows beside the beacon. */
+function withLinks(properties: JsonObject): JsonObject {
+  const linked = Object.entries(properties).map(([name, value]): [string, JsonValue] => {
+    const isReference = Array.isArray(value) && value.some((item) => isBeacon(item))
+    return [name, isReference ? value.map((item) => (isBeacon(item) ? withLink(item) : item)) : value]
+  })
+  return Object.fromEntries(linked)
+}
+
+function isBeacon(value: JsonValue): value is {beacon: string} {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.keys(value).length === 1 &&
+    String(value.beacon).startsWith('weaviate://localhost/')
+  )
+}
+
+function withLink({beacon}: {beacon: string}): JsonObject {
+  return {beacon, href: `/v1/objects/${beacon.slice('weaviate://localhost/'.length)}`}
+}

@@ -1,0 +1,153 @@
+import type {Socket} from 'node:net'
+
+import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
+
+import type {ObjectRoom} from '../objects.js'
+import type {Settings} from '../options.js'
+import type {Requests} from '../requests.js'
+
+import {accessOf, forbidden} from '../access.js'
+import {listen, type Listener} from '../grpc/listener.js'
+import {Refusal} from '../refusal.js'
+import {batchRoutes} from './batch-routes.js'
+import {NonFiniteVector} from './json.js'
+import {objectRoutes} from './object-routes.js'
+import {type RestAnswer, Router} from './router.js'
+import {InvalidBody, schemaRoutes} from './schema-routes.js'
+import {serverRoutes} from './server-routes.js'
+
+const ANONYMOUS =
+  '{"code":401,"message": "anonymous access not enabled. Please authenticate through one of the available methods: [API-keys]" }'
+
+const PREFIX = '/v1/'
+
+/** Listens on the loopback interface. */
+export async function listenRest(room: ObjectRoom, settings: Settings, requests: Requests): Promise<Listener> {
+  let port = 0
+  const router = new Router()
+  serverRoutes(router, room.database, settings, () => `http://127.0.0.1:${port}`)
+  schemaRoutes(router, room.database, settings)
+  objectRoutes(router, room, settings)
+  batchRoutes(router, room, settings)
+
+  const server = createServer((request, response) => {
+    void serve(request, response)
+  })
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await bodyOf(request).catch(() => undefined)
+    if (body === undefined) return
+    const {method = 'GET', url: path = '/'} = request
+    const fault = await requests.arrive({method, path, transport: 'rest'})
+    if (fault && 'status' in fault) {
+      send(response, method, {
+        body: {error: [{message: fault.message ?? 'injected fault'}]},
+        headers: fault.headers,
+        status: fault.status,
+      })
+      return
+    }
+
+    if (fault && !fault.after) {
+      request.socket.destroy()
+      return
+    }
+
+    const result = answer({body, method, path, router, settings, token: request.headers.authorization})
+    if (fault) request.socket.destroy()
+    else send(response, method, result)
+  }
+
+  port = await listen(server, settings.port)
+  return {
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => {
+        server.close(resolve)
+      })
+    },
+    port,
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of request) chunks.push(chunk as Uint8Array)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+interface Asked {
+  body: string
+  method: string
+  path: string
+  router: Router
+  settings: Settings
+  token: string | undefined
+}
+
+function answer({body, method, path, router, settings, token}: Asked): RestAnswer {
+  const url = new URL(path, 'http://127.0.0.1')
+  const below = url.pathname.startsWith(PREFIX) ? url.pathname.slice(PREFIX.length).replace(/\/$/, '') : ''
+  if (below === '.well-known/live' || below === '.well-known/ready') return {status: 200}
+  if (below.startsWith('.well-known/')) return {status: 404}
+  const access = accessOf(token, settings)
+  if (!access)
+    return token?.startsWith('Bearer ')
+      ? {body: {code: 401, message: 'unauthorized: invalid api key'}, status: 401}
+      : {body: ANONYMOUS, headers: {'content-type': 'text/plain; charset=utf-8'}, status: 401}
+  const {handler, known, params} = router.find(method, below)
+  if (!handler) {
+    const status = known ? 405 : 404
+    return {body: {code: status, message: `path ${url.pathname} was not found`}, status}
+  }
+
+  try {
+    if (access === 'read' && isWrite(method, below)) throw forbidden(verbOf(method), below)
+    return handler({access, body: parse(body), method, params, query: url.searchParams})
+  } catch (error) {
+    return refusalAnswer(error)
+  }
+}
+
+function isWrite(method: string, below: string): boolean {
+  return method !== 'GET' && method !== 'HEAD' && below !== 'graphql'
+}
+
+function verbOf(method: string): string {
+  if (method === 'DELETE') return 'D'
+  return method === 'POST' ? 'C' : 'U'
+}
+
+function parse(body: string): unknown {
+  if (body === '') return undefined
+  try {
+    return JSON.parse(body)
+  } catch (error) {
+    throw new InvalidBody(400, `parsing body from "" failed, because ${(error as Error).message}`)
+  }
+}
+
+function refusalAnswer(error: unknown): RestAnswer {
+  if (error instanceof Refusal) return {body: {error: [{message: error.message}]}, status: error.status}
+  if (error instanceof InvalidBody)
+    return {body: {code: error.code, message: error.message}, status: error.code === 400 ? 400 : 422}
+  if (error instanceof NonFiniteVector) return {body: '', status: 200}
+  const message = `embedded server: ${String(error instanceof Error ? error.stack : error)}`
+  return {body: {error: [{message}]}, status: 500}
+}
+
+function send(response: ServerResponse, method: string, {body, headers, status}: RestAnswer): void {
+  const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
+  const bytes = Buffer.from(text)
+  response.writeHead(status, {
+    ...(body !== undefined && {'content-type': 'application/json'}),
+    ...headers,
+    ...(status !== 204 && {'content-length': bytes.byteLength}),
+  })
+  response.end(method === 'HEAD' || status === 204 ? undefined : bytes)
+}

@@ -1,0 +1,61 @@
+import type {Access} from '../access.js'
+
+export interface RestRequest {
+  access: Access
+  /** Decoded JSON; undefined when there was no body. */
+  body: unknown
+  method: string
+  /** From the pattern's `:name` segments. */
+  params: Record<string, string>
+  query: URLSearchParams
+}
+
+export interface RestAnswer {
+  /** Text is sent as it is, anything else as JSON. */
+  body?: unknown
+  headers?: Record<string, string>
+  status: number
+}
+
+export type Handler = (request: RestRequest) => RestAnswer
+
+interface Route {
+  handler: Handler
+  method: string
+  segments: string[]
+}
+
+export class Router {
+  private readonly routes: Route[] = []
+
+  /** `pattern` is a path below `/v1` whose segments may be `:name`. */
+  on(method: string, pattern: string, handler: Handler): void {
+    this.routes.push({handler, method, segments: pattern.split('/')})
+  }
+
+  /** The handler of a path, and what its parameters are; `known` when other verbs would find one. */
+  find(method: string, path: string): {handler?: Handler; known: boolean; params: Record<string, string>} {
+    const segments = path.split('/')
+    let isKnown = false
+    for (const route of this.routes) {
+      const params = matchSegments(route.segments, segments)
+      if (!params) continue
+      if (route.method === method) return {handler: route.handler, known: true, params}
+      isKnown = true
+    }
+
+    return {known: isKnown, params: {}}
+  }
+}
+
+function matchSegments(pattern: string[], segments: string[]): Record<string, string> | undefined {
+  if (pattern.length !== segments.length) return undefined
+  const params: Record<string, string> = {}
+  for (const [index, part] of pattern.entries()) {
+    const segment = segments[index]!
+    if (part.startsWith(':')) params[part.slice(1)] = decodeURIComponent(segment)
+    else if (part !== segment) return undefined
+  }
+
+  return params
+}

@@ -1,0 +1,165 @@
+import type {JsonObject} from '../../object.js'
+import type {SchemaProperty} from '../../weaviate/schema.js'
+import type {Settings} from '../options.js'
+import type {RestAnswer, Router} from './router.js'
+
+import {Refusal} from '../refusal.js'
+import {propertyDefaults} from '../schema-defaults.js'
+import {checkProperty, newClass, updatedClass} from '../schema-rules.js'
+import {Collection, type Database, type Collection as StoredCollection, upperFirst} from '../store.js'
+import {addTenants, deleteTenants, listTenants, type TenantRequest, updateTenants} from '../tenants.js'
+
+/** Schema errors carry this member beside `error`. */
+function schemaRefusal(action: () => RestAnswer): RestAnswer {
+  try {
+    return action()
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.status !== 422) throw error
+    return {body: {allowed: null, error: [{message: error.message}]}, status: 422}
+  }
+}
+
+export function schemaRoutes(router: Router, database: Database, settings: Settings): void {
+  const found = (name: string): StoredCollection | undefined => database.find(name)
+
+  router.on('GET', 'schema', () => ({
+    body: {classes: [...database.collections.values()].map((collection) => collection.schema)},
+    status: 200,
+  }))
+  router.on('POST', 'schema', ({body}) =>
+    schemaRefusal(() => {
+      const schema = newClass((body ?? {}) as JsonObject, database)
+      database.collections.set(schema.class, new Collection(schema))
+      return {body: schema, status: 200}
+    }),
+  )
+  router.on('GET', 'schema/:class', ({params}) => {
+    const collection = found(params.class!)
+    return collection ? {body: collection.schema, status: 200} : {status: 404}
+  })
+  // By its own name only: an alias is answered 200, and nothing is deleted. Aliases of a dropped class stay.
+  router.on('DELETE', 'schema/:class', ({params}) => {
+    database.collections.delete(upperFirst(params.class!))
+    return {status: 200}
+  })
+  router.on('PUT', 'schema/:class', ({body, params}) =>
+    schemaRefusal(() => {
+      const collection = found(params.class!)
+      if (!collection) return {body: '', headers: {'content-type': 'application/json'}, status: 404}
+      collection.schema = updatedClass(collection.schema, (body ?? {}) as JsonObject)
+      return {body: collection.schema, status: 200}
+    }),
+  )
+  router.on('POST', 'schema/:class/properties', ({body, params}) =>
+    schemaRefusal(() => {
+      const collection = found(params.class!)
+      if (!collection) throw new Refusal(422, `class "${upperFirst(params.class!)}": not found`)
+      const {schema} = collection
+      const others = schema.properties ?? []
+      checkProperty(body as SchemaProperty, {className: schema.class, database, others})
+      const property = propertyDefaults(body as SchemaProperty)
+      schema.properties = [...others, property]
+      return {body: property, status: 200}
+    }),
+  )
+  router.on('GET', 'schema/:class/shards', ({params}) => {
+    const collection = found(params.class!)
+    if (!collection) return {status: 404}
+    return {body: collection.shards.map(({name}) => ({name, status: 'READY', vectorQueueSize: 0})), status: 200}
+  })
+  tenantRoutes(router, found, settings)
+  aliasRoutes(router, database)
+}
+
+function tenantRoutes(router: Router, found: (name: string) => StoredCollection | undefined, settings: Settings): void {
+  const tenantCollection = (name: string): StoredCollection => {
+    const collection = found(name)
+    if (collection) return collection
+    throw new Refusal(422, `class "${upperFirst(name)}" does not exist`)
+  }
+
+  router.on('GET', 'schema/:class/tenants', ({params}) => ({
+    body: listTenants(tenantCollection(params.class!)),
+    status: 200,
+  }))
+  router.on('POST', 'schema/:class/tenants', ({body, params}) => {
+    const requests = tenantRequests(body)
+    addTenants(tenantCollection(params.class!), requests, settings)
+    return {body: requests, status: 200}
+  })
+  router.on('PUT', 'schema/:class/tenants', ({body, params}) => ({
+    body: updateTenants(tenantCollection(params.class!), tenantRequests(body), settings),
+    status: 200,
+  }))
+  router.on('DELETE', 'schema/:class/tenants', ({body, params}) => {
+    deleteTenants(tenantCollection(params.class!), body as string[])
+    return {status: 200}
+  })
+  for (const method of ['GET', 'HEAD'])
+    router.on(method, 'schema/:class/tenants/:tenant', ({params}) => {
+      const [tenant] = listTenants(tenantCollection(params.class!), [params.tenant!])
+      return tenant ? {body: tenant, status: 200} : {status: 404}
+    })
+}
+
+const STATUSES = 'ACTIVE INACTIVE OFFLOADED OFFLOADING ONLOADING HOT COLD FROZEN FREEZING UNFREEZING'
+
+function tenantRequests(body: unknown): TenantRequest[] {
+  const requests = body as TenantRequest[]
+  for (const {activityStatus} of requests)
+    if (activityStatus !== undefined && !STATUSES.split(' ').includes(activityStatus))
+      throw new InvalidBody(606, `activityStatus in body should be one of [${STATUSES}]`)
+  return requests
+}
+
+/** A body that the server's OpenAPI layer refuses before anything else looks at it. */
+export class InvalidBody extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+const EMPTY_NOT_FOUND: RestAnswer = {body: '', headers: {'content-type': 'application/json'}, status: 404}
+
+function aliasRoutes(router: Router, database: Database): void {
+  const {aliases, collections} = database
+  const target = (name: unknown): string => {
+    const collection = upperFirst(String(name))
+    if (!collections.has(collection)) throw new Refusal(422, `validation: target class "${collection}" does not exist`)
+    return collection
+  }
+
+  router.on('GET', 'aliases', ({query}) => {
+    const wanted = query.get('class')
+    const entries = [...aliases].filter(([, collection]) => wanted === null || collection === upperFirst(wanted))
+    return {body: {aliases: entries.map(([alias, collection]) => ({alias, class: collection}))}, status: 200}
+  })
+  router.on('POST', 'aliases', ({body}) => {
+    const given = body as {alias?: string; class?: string}
+    const alias = upperFirst(given.alias ?? '')
+    if (!/^[A-Z][_0-9A-Za-z]*$/.test(alias)) throw new Refusal(422, `validation: '${alias}' is not a valid alias name`)
+    const collection = target(given.class)
+    const prefix = 'updating schema: TYPE_CREATE_ALIAS: create alias: '
+    if (collections.has(alias)) throw new Refusal(500, `${prefix}class ${alias} already exists`)
+    if (aliases.has(alias)) throw new Refusal(422, `validation: ${prefix}${alias}, alias already exists`)
+    aliases.set(alias, collection)
+    return {body: {alias, class: collection}, status: 200}
+  })
+  router.on('GET', 'aliases/:alias', ({params}) => {
+    const alias = upperFirst(params.alias!)
+    return aliases.has(alias) ? {body: {alias, class: aliases.get(alias)}, status: 200} : EMPTY_NOT_FOUND
+  })
+  router.on('PUT', 'aliases/:alias', ({body, params}) => {
+    const alias = upperFirst(params.alias!)
+    if (!aliases.has(alias)) return EMPTY_NOT_FOUND
+    const collection = target((body as {class?: string}).class)
+    aliases.set(alias, collection)
+    return {body: {alias, class: collection}, status: 200}
+  })
+  router.on('DELETE', 'aliases/:alias', ({params}) =>
+    aliases.delete(upperFirst(params.alias!)) ? {status: 204} : EMPTY_NOT_FOUND,
+  )
+}

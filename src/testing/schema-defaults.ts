@@ -1,0 +1,178 @@
+import type {JsonObject, JsonValue} from '../object.js'
+import type {SchemaProperty} from '../weaviate/schema.js'
+
+import {Refusal} from './refusal.js'
+import {lowerFirst} from './store.js'
+
+/** What the server fills in when a class is created, by vector index type. */
+const VECTOR_INDEXES: Record<string, JsonObject> = {
+  flat: {
+    bq: {cache: false, enabled: false, rescoreLimit: -1},
+    distance: 'cosine',
+    pq: {cache: false, enabled: false, rescoreLimit: -1},
+    rq: {bits: 8, cache: false, enabled: false, rescoreLimit: -1},
+    skipDefaultQuantization: false,
+    sq: {cache: false, enabled: false, rescoreLimit: -1},
+    trackDefaultQuantization: false,
+    vectorCacheMaxObjects: 1_000_000_000_000,
+  },
+  hfresh: {
+    distance: 'cosine',
+    maxPostingSizeKB: 48,
+    replicas: 4,
+    rq: {bits: 1, enabled: true, rescoreLimit: 350},
+    searchProbe: 256,
+  },
+  hnsw: {
+    bq: {enabled: false},
+    cleanupIntervalSeconds: 300,
+    distance: 'cosine',
+    dynamicEfFactor: 8,
+    dynamicEfMax: 500,
+    dynamicEfMin: 100,
+    ef: -1,
+    efConstruction: 128,
+    filterStrategy: 'acorn',
+    flatSearchCutoff: 40_000,
+    maxConnections: 32,
+    multivector: {
+      aggregation: 'maxSim',
+      enabled: false,
+      muvera: {dprojections: 16, enabled: false, ksim: 4, repetitions: 10},
+    },
+    pq: {
+      bitCompression: false,
+      centroids: 256,
+      enabled: false,
+      encoder: {distribution: 'log-normal', type: 'kmeans'},
+      segments: 0,
+      trainingLimit: 100_000,
+    },
+    rq: {bits: 8, enabled: false, rescoreLimit: 20},
+    skip: false,
+    skipDefaultQuantization: false,
+    sq: {enabled: false, rescoreLimit: 20, trainingLimit: 100_000},
+    trackDefaultQuantization: false,
+    vectorCacheMaxObjects: 1_000_000_000_000,
+  },
+}
+
+const DISTANCES = new Set(['cosine', 'dot', 'l2-squared', 'manhattan', 'hamming'])
+
+/** A vector index configuration as the server shows it: defaults under what is given, unknown members dropped. */
+export function vectorIndexConfig(type: string, given: unknown): JsonObject {
+  if (type === 'dynamic') throw new Refusal(422, 'the dynamic index can only be created when async indexing is enabled')
+  const defaults = VECTOR_INDEXES[type]
+  if (!defaults) throw new Refusal(422, `unrecognized or unsupported vectorIndexType "${type}"`)
+  const config = overlay(defaults, given)
+  const quantizers = ['bq', 'pq', 'rq', 'sq'].filter((name) => (config[name] as JsonObject | undefined)?.enabled)
+  if (quantizers.length > 1)
+    throw new Refusal(
+      422,
+      `class.VectorIndexConfig can not parse: parse vector index config: invalid ${type} config: more than a single compression methods enabled`,
+    )
+  if (!DISTANCES.has(config.distance as string)) {
+    const choice = '["cosine", "dot", "l2-squared", "manhattan","hamming"]'
+    throw new Refusal(422, `unrecognized distance metric "${String(config.distance)}",choose one of ${choice}`)
+  }
+
+  return config
+}
+
+function overlay(defaults: JsonObject, given: unknown): JsonObject {
+  const from = (given ?? {}) as JsonObject
+  const result: JsonObject = {}
+  for (const [name, value] of Object.entries(defaults)) {
+    const wanted = from[name]
+    result[name] = isMap(value) ? overlay(value, wanted) : (wanted ?? value)
+  }
+
+  return result
+}
+
+function isMap(value: JsonValue): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function invertedIndexConfig(given: JsonObject = {}): JsonObject {
+  const stopwords = (given.stopwords ?? {}) as JsonObject
+  return {
+    ...given,
+    bm25: given.bm25 ?? {b: 0.75, k1: 1.2},
+    cleanupIntervalSeconds: given.cleanupIntervalSeconds || 60,
+    stopwords: {
+      additions: stopwords.additions ?? null,
+      preset: stopwords.preset || 'en',
+      removals: stopwords.removals ?? null,
+    },
+    usingBlockMaxWAND: true,
+  }
+}
+
+const NO_SHARDING = {
+  actualCount: 0,
+  actualVirtualCount: 0,
+  desiredCount: 0,
+  desiredVirtualCount: 0,
+  function: '',
+  key: '',
+  strategy: '',
+  virtualPerPhysical: 0,
+}
+
+export function shardingConfig(given: JsonObject | null | undefined, multiTenant: boolean): JsonObject {
+  if (multiTenant) return NO_SHARDING
+  const count = Number(given?.desiredCount ?? 1)
+  const perPhysical = Number(given?.virtualPerPhysical ?? 128)
+  return {
+    actualCount: count,
+    actualVirtualCount: count * perPhysical,
+    desiredCount: count,
+    desiredVirtualCount: count * perPhysical,
+    function: 'murmur3',
+    key: '_id',
+    strategy: 'hash',
+    virtualPerPhysical: perPhysical,
+  }
+}
+
+const TEXT_TYPES = new Set(['string', 'string[]', 'text', 'text[]'])
+const RANGE_TYPES = new Set(['date', 'int', 'number'])
+
+/** A property as the server shows it. @throws Refusal 422 on index settings that its type cannot have. */
+export function propertyDefaults(given: SchemaProperty, nested = false): SchemaProperty {
+  const type = given.dataType[0] ?? ''
+  const isText = TEXT_TYPES.has(type)
+  if (given.tokenization && !isText) throw new Refusal(422, `tokenization is not allowed for data type '${type}'`)
+  if (given.indexSearchable === true && !isText)
+    throw new Refusal(
+      422,
+      '`indexSearchable` is allowed only for text/text[] data types. For other data types set false or leave empty',
+    )
+  if (given.indexRangeFilters === true && !RANGE_TYPES.has(type))
+    throw new Refusal(
+      422,
+      '`indexRangeFilters` is allowed only for number/int/date data types. For other data types set false or leave empty',
+    )
+  const {description, indexInverted, searchableBlockmax: _, ...rest} = given
+  const isInverted = indexInverted !== false
+  const property: SchemaProperty = {
+    ...rest,
+    dataType: type.startsWith('string') ? [type.replace('string', 'text')] : given.dataType,
+    indexFilterable: given.indexFilterable ?? isInverted,
+    indexRangeFilters: given.indexRangeFilters ?? false,
+    indexSearchable: given.indexSearchable ?? (isText && isInverted),
+    name: nested ? given.name : lowerFirst(given.name),
+  }
+  if (typeof description === 'string' && description !== '') property.description = description
+  if (isText) property.tokenization = tokenization(type, given.tokenization)
+  if (given.nestedProperties)
+    property.nestedProperties = given.nestedProperties.map((inner) => propertyDefaults(inner, true))
+  return property
+}
+
+/** The deprecated `string` was split at white space where text is split into words. */
+function tokenization(type: string, given: unknown): unknown {
+  if (type.startsWith('string')) return given === 'field' ? 'field' : 'whitespace'
+  return given || 'word'
+}

@@ -1,0 +1,250 @@
+import type {JsonObject} from '../object.js'
+
+import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../weaviate/schema.js'
+import {Refusal} from './refusal.js'
+import {invertedIndexConfig, propertyDefaults, shardingConfig, vectorIndexConfig} from './schema-defaults.js'
+import {type Database, lowerFirst, upperFirst} from './store.js'
+
+const CLASS_NAME = /^[A-Z][_0-9A-Za-z]{0,254}$/
+const PROPERTY_NAME = /^[_A-Za-z][_0-9A-Za-z]{0,230}$/
+const RESERVED = new Set(['_additional', '_id', 'id'])
+const NOT_NESTED = new Set(['blobHash', 'geoCoordinates', 'phoneNumber'])
+/** Vectorizer modules of the stock server, as far as their names tell. */
+const VECTORIZER =
+  /^(?:text2vec|text2multivec|multi2vec|multi2multivec|img2vec|ref2vec|text2colbert)-(?:aws|bigram|centroid|clip|cohere|contextionary|databricks|google|gpt4all|huggingface|jinaai|mistral|model2vec|morph|neural|nvidia|octoai|ollama|openai|palm|transformers|twelvelabs|voyageai|weaviate|bind)$/
+
+/** A new class with everything that the server fills in. @throws Refusal 422. */
+export function newClass(given: JsonObject, database: Database): WeaviateClass {
+  const name = upperFirst(typeof given.class === 'string' ? given.class : '')
+  if (!CLASS_NAME.test(name)) throw new Refusal(422, `'${name}' is not a valid class name`)
+  if (database.collections.has(name)) throw new Refusal(422, `class name ${name} already exists`)
+  if (database.aliases.has(name)) throw new Refusal(422, `alias name ${name} already exists`)
+  const multiTenancy = (given.multiTenancyConfig ?? {}) as JsonObject
+  const isMultiTenant = multiTenancy.enabled === true
+  if (isMultiTenant && given.shardingConfig)
+    throw new Refusal(422, 'cannot have both shardingConfig and multiTenancyConfig')
+  if (!isMultiTenant)
+    for (const option of ['autoTenantCreation', 'autoTenantActivation'])
+      if (multiTenancy[option] === true) throw new Refusal(422, `can't enable ${option} on a non-multi-tenant class`)
+
+  const properties = (given.properties ?? null) as null | SchemaProperty[]
+  for (const [index, property] of (properties ?? []).entries())
+    checkProperty(property, {className: name, database, others: properties!.slice(0, index)})
+  const replication = (given.replicationConfig ?? {}) as JsonObject
+  const factor = Number(replication.factor || 1)
+  if (factor > 1)
+    throw new Refusal(
+      422,
+      `init sharding state: could not find enough weaviate nodes for replication: 1 available, ${factor} requested`,
+    )
+
+  const {description, moduleConfig, objectTtlConfig} = given
+  return {
+    class: name,
+    ...(description && {description}),
+    invertedIndexConfig: invertedIndexConfig((given.invertedIndexConfig ?? {}) as JsonObject),
+    ...(moduleConfig && {moduleConfig}),
+    multiTenancyConfig: {
+      autoTenantActivation: multiTenancy.autoTenantActivation ?? false,
+      autoTenantCreation: multiTenancy.autoTenantCreation ?? false,
+      enabled: isMultiTenant,
+    },
+    ...(objectTtlConfig && {objectTtlConfig}),
+    properties: (properties?.map((property) => propertyDefaults(property)) ?? null)!,
+    replicationConfig: {
+      asyncEnabled: false,
+      deletionStrategy: replication.deletionStrategy ?? 'TimeBasedResolution',
+      factor,
+    },
+    shardingConfig: shardingConfig(given.shardingConfig as JsonObject | undefined, isMultiTenant),
+    ...vectorSettings(given),
+  }
+}
+
+function vectorSettings(given: JsonObject): JsonObject {
+  const named = (given.vectorConfig ?? {}) as Record<string, JsonObject>
+  if (Object.keys(named).length > 0) {
+    if (given.vectorizer || given.vectorIndexType || given.vectorIndexConfig)
+      throw new Refusal(422, 'creating a class with both a class level vector index and named vectors is forbidden')
+    return {vectorConfig: namedVectors(named)}
+  }
+
+  const vectorizer = (given.vectorizer || 'none') as string
+  checkVectorizer(vectorizer, 'vectorizer: ')
+  const vectorIndexType = (given.vectorIndexType || 'hnsw') as string
+  return {
+    vectorIndexConfig: vectorIndexConfig(vectorIndexType, given.vectorIndexConfig),
+    vectorIndexType,
+    vectorizer,
+  }
+}
+
+function namedVectors(named: Record<string, JsonObject>): Record<string, JsonObject> {
+  const result: Record<string, JsonObject> = {}
+  for (const name of Object.keys(named).sort()) {
+    const {vectorizer} = named[name]!
+    if (typeof vectorizer !== 'object' || vectorizer === null || Array.isArray(vectorizer))
+      throw new Refusal(422, 'class.VectorConfig.Vectorizer must be an object, got <nil>')
+    for (const module of Object.keys(vectorizer)) checkVectorizer(module, `target vector "${name}": vectorizer: `)
+    const vectorIndexType = (named[name]!.vectorIndexType || 'hnsw') as string
+    result[name] = {
+      vectorIndexConfig: vectorIndexConfig(vectorIndexType, named[name]!.vectorIndexConfig),
+      vectorIndexType,
+      vectorizer,
+    }
+  }
+
+  return result
+}
+
+function checkVectorizer(name: string, prefix: string): void {
+  if (name !== 'none' && !VECTORIZER.test(name))
+    throw new Refusal(422, `${prefix}no module with name "${name}" present`)
+}
+
+export interface PropertyPlace {
+  className: string
+  database: Database
+  /** The properties that are there already. */
+  others: readonly SchemaProperty[]
+}
+
+/** @throws Refusal 422 when a class cannot have the property. */
+export function checkProperty(property: SchemaProperty, {className, database, others}: PropertyPlace): void {
+  const name = lowerFirst(property.name ?? '')
+  if (!PROPERTY_NAME.test(name))
+    throw new Refusal(
+      422,
+      `'${name}' is not a valid property name. Property names in Weaviate are restricted to valid GraphQL names, which must be “/[_A-Za-z][_0-9A-Za-z]{0,230}/”`,
+    )
+  if (RESERVED.has(name)) throw new Refusal(422, `'${name}' is a reserved property name`)
+  if (others.some((other) => other.name.toLowerCase() === name.toLowerCase()))
+    throw new Refusal(
+      422,
+      `class "${className}": conflict for property "${name}": already in use or provided multiple times`,
+    )
+  checkDataType(name, property.dataType ?? [])
+  if (!PRIMITIVE_TYPES.has(property.dataType[0]!)) {
+    for (const target of property.dataType)
+      if (target !== className && !database.collections.has(target))
+        throw new Refusal(422, 'bad request: reference property to nonexistent class')
+  }
+
+  checkNested(name, property)
+}
+
+function checkDataType(path: string, dataType: string[]): void {
+  if (dataType.length === 0)
+    throw new Refusal(422, `property '${path}': invalid dataType: []: dataType must have at least one element`)
+  for (const type of dataType)
+    if (!PRIMITIVE_TYPES.has(type) && !/^[A-Z]/.test(type))
+      throw new Refusal(422, `property '${path}': invalid dataType: [${type}]: unknown primitive data type '${type}'`)
+}
+
+function checkNested(path: string, property: SchemaProperty): void {
+  const isNested = property.dataType[0] === 'object' || property.dataType[0] === 'object[]'
+  const nested = property.nestedProperties ?? []
+  if (isNested && nested.length === 0)
+    throw new Refusal(422, `property '${path}': At least one nested property is required for data type object/object[]`)
+  if (!isNested && nested.length > 0)
+    throw new Refusal(
+      422,
+      `property '${path}': nestedProperties is not allowed for data type other than object/object[]`,
+    )
+  for (const inner of nested) {
+    const innerPath = `${path}.${inner.name}`
+    checkDataType(innerPath, inner.dataType)
+    const type = inner.dataType[0]!
+    if (!PRIMITIVE_TYPES.has(type)) throw new Refusal(422, `property '${innerPath}': reference data type not allowed`)
+    if (NOT_NESTED.has(type))
+      throw new Refusal(422, `property '${innerPath}': data type '${type}' not allowed as nested property`)
+    checkNested(innerPath, inner)
+  }
+}
+
+const CANNOT_UPDATE = 'updating schema: TYPE_UPDATE_CLASS: bad request :parse class update: '
+const FIELDS_OTHER_THAN_DESCRIPTION =
+  'property fields other than description cannot be updated through updating the class. Use the add property feature (e.g. "POST /v1/schema/{className}/properties") to add additional properties'
+
+/** What `PUT /v1/schema/{class}` makes of a class. @throws Refusal 422 on anything that is immutable. */
+export function updatedClass(old: WeaviateClass, given: JsonObject): WeaviateClass {
+  if (given.class !== old.class) throw immutable('class name', old.class, given.class, '')
+  const properties = ((given.properties ?? []) as SchemaProperty[]).map((property) => propertyDefaults(property))
+  const oldProperties = old.properties ?? []
+  if (properties.length !== oldProperties.length)
+    throw new Refusal(422, `${CANNOT_UPDATE}${FIELDS_OTHER_THAN_DESCRIPTION}`)
+  for (const property of oldProperties) {
+    const changed = properties.find((candidate) => candidate.name === property.name)
+    if (!changed || !sameButDescriptions(property, changed))
+      throw new Refusal(422, `${CANNOT_UPDATE}property "${property.name}": ${FIELDS_OTHER_THAN_DESCRIPTION}`)
+  }
+
+  const multiTenancy = (given.multiTenancyConfig ?? {}) as JsonObject
+  if ((multiTenancy.enabled ?? false) !== (old.multiTenancyConfig?.enabled ?? false))
+    throw new Refusal(422, `${CANNOT_UPDATE}enabling multi-tenancy for an existing class is not supported`)
+  const replication = (given.replicationConfig ?? {}) as JsonObject
+  if (Number(replication.factor ?? 1) > 1)
+    throw new Refusal(
+      422,
+      `not enough replicas to increase replication factor to ${Number(replication.factor)} for class "${old.class}"`,
+    )
+  const {description, ...rest} = old
+  return {
+    ...rest,
+    ...(given.description && {description: given.description}),
+    invertedIndexConfig: invertedIndexConfig((given.invertedIndexConfig ?? {}) as JsonObject),
+    multiTenancyConfig: {...old.multiTenancyConfig, ...multiTenancy},
+    properties: properties.length === 0 ? old.properties : properties,
+    ...updatedVectors(old, given),
+  }
+}
+
+function updatedVectors(old: WeaviateClass, given: JsonObject): Partial<WeaviateClass> {
+  const updated: Partial<WeaviateClass> = {}
+  if (old.vectorIndexType) {
+    const type = (given.vectorIndexType || old.vectorIndexType) as string
+    if (type !== old.vectorIndexType) throw immutable('vector index type', old.vectorIndexType, type)
+    const vectorizer = given.vectorizer || 'none'
+    if (vectorizer !== old.vectorizer) throw immutable('vectorizer', old.vectorizer, vectorizer)
+    updated.vectorIndexConfig = updatedIndex(type, old.vectorIndexConfig, given.vectorIndexConfig)
+  }
+
+  const oldNamed = old.vectorConfig ?? {}
+  const named = namedVectors((given.vectorConfig ?? {}) as Record<string, JsonObject>)
+  for (const [name, before] of Object.entries(oldNamed)) {
+    const after = named[name]
+    if (!after) throw new Refusal(422, `${CANNOT_UPDATE}missing config for vector "${name}"`)
+    if (after.vectorIndexType !== before.vectorIndexType)
+      throw immutable('vector index type', before.vectorIndexType, after.vectorIndexType)
+    updatedIndex(before.vectorIndexType as string, before.vectorIndexConfig, after.vectorIndexConfig)
+  }
+
+  if (Object.keys(named).length > 0) updated.vectorConfig = named
+  return updated
+}
+
+function updatedIndex(type: string, before: unknown, given: unknown): JsonObject {
+  const after = vectorIndexConfig(type, given)
+  const {distance} = before as JsonObject
+  if (after.distance !== distance)
+    throw immutable('distance', distance, after.distance, `${CANNOT_UPDATE}validate vector index config: `)
+  return after
+}
+
+function immutable(what: string, from: unknown, to: unknown, prefix = CANNOT_UPDATE): Refusal {
+  return new Refusal(422, `${prefix}${what} is immutable: attempted change from "${String(from)}" to "${String(to)}"`)
+}
+
+function sameButDescriptions(a: SchemaProperty, b: SchemaProperty): boolean {
+  return JSON.stringify(comparable(a)) === JSON.stringify(comparable(b))
+}
+
+function comparable(property: SchemaProperty): unknown {
+  const entries = Object.entries(property)
+    .filter(([key]) => key !== 'description')
+    .map(([key, value]) => [
+      key,
+      key === 'nestedProperties' ? (value as SchemaProperty[]).map((inner) => comparable(inner)) : value,
+    ])
+  return entries.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))
+}

@@ -1,0 +1,28 @@
+import type {Collection, Shard} from './store.js'
+
+import {Refusal} from './refusal.js'
+
+/** The shard that a request with this tenant ('' for none) is about. @throws Refusal 422. */
+export function resolveShard(collection: Collection, tenant: string): Shard {
+  if (!collection.tenants) {
+    if (tenant !== '')
+      throw new Refusal(422, `class ${collection.name} has multi-tenancy disabled, but request was with tenant`)
+    return collection.shard
+  }
+
+  if (tenant === '')
+    throw new Refusal(422, `class ${collection.name} has multi-tenancy enabled, but request was without tenant`)
+  const found = collection.tenants.get(tenant)
+  if (!found) throw new Refusal(422, `tenant not found: "${tenant}"`)
+  if (found.status === 'HOT') return found.shard
+  if (found.status === 'COLD' && autoActivates(collection)) {
+    found.status = 'HOT'
+    return found.shard
+  }
+
+  throw new Refusal(422, `tenant not active: '${tenant}'`)
+}
+
+function autoActivates(collection: Collection): boolean {
+  return collection.schema.multiTenancyConfig?.autoTenantActivation === true
+}

@@ -1,0 +1,100 @@
+import type {TenantStatus} from '../codec/document.js'
+
+import {Refusal} from './refusal.js'
+import {type Collection, Shard} from './store.js'
+
+const TENANT_NAME = /^[\w-]{1,64}$/
+const STATUSES: Record<string, TenantStatus> = {
+  ACTIVE: 'HOT',
+  COLD: 'COLD',
+  FREEZING: 'FREEZING',
+  FROZEN: 'FROZEN',
+  HOT: 'HOT',
+  INACTIVE: 'COLD',
+  OFFLOADED: 'FROZEN',
+  OFFLOADING: 'FREEZING',
+  ONLOADING: 'UNFREEZING',
+  UNFREEZING: 'UNFREEZING',
+}
+/** Most tenants that one PUT may change. */
+const MOST_UPDATES = 100
+/** Milliseconds that a tenant takes to be offloaded or onloaded. */
+const OFFLOAD_MS = 20
+
+export interface TenantRequest {
+  activityStatus?: string
+  name: string
+}
+
+export interface TenantOptions {
+  /** Whether tenants can be offloaded (FROZEN), as with the offload-s3 module. */
+  offload: boolean
+}
+
+function tenantsOf(collection: Collection, what: string): NonNullable<Collection['tenants']> {
+  if (collection.tenants) return collection.tenants
+  throw new Refusal(422, `${what}multi-tenancy is not enabled for class "${collection.name}"`)
+}
+
+function statusOf(request: TenantRequest, {offload}: TenantOptions): TenantStatus {
+  const status = STATUSES[request.activityStatus ?? 'HOT']!
+  if (status !== 'HOT' && status !== 'COLD' && !offload)
+    throw new Refusal(422, "can't offload tenants, because offload-s3 module is not enabled")
+  return status
+}
+
+/** @throws Refusal 422. Tenants that are there already stay as they are. */
+export function addTenants(collection: Collection, requests: readonly TenantRequest[], options: TenantOptions): void {
+  for (const [index, {name}] of requests.entries())
+    if (!TENANT_NAME.test(name))
+      throw new Refusal(
+        422,
+        `tenant name at index ${index}:  '${name}' is not a valid tenant name. should only contain alphanumeric characters (a-z, A-Z, 0-9), underscore (_), and hyphen (-), with a length between 1 and 64 characters`,
+      )
+  const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, options)}))
+  const tenants = tenantsOf(collection, 'updating schema: TYPE_ADD_TENANT: ')
+  for (const {name, status} of wanted) if (!tenants.has(name)) tenants.set(name, {name, shard: new Shard(name), status})
+}
+
+/** Changes states: between HOT and COLD at once, to and from FROZEN after a while. @throws Refusal 422. */
+export function updateTenants(
+  collection: Collection,
+  requests: readonly TenantRequest[],
+  options: TenantOptions,
+): Array<{activityStatus: TenantStatus; name: string}> {
+  if (requests.length > MOST_UPDATES)
+    throw new Refusal(
+      422,
+      `maximum number of tenants allowed to be updated simultaneously is ${MOST_UPDATES}. Please reduce the number of tenants in your request and try again`,
+    )
+  const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, options)}))
+  const tenants = tenantsOf(collection, 'updating schema: TYPE_UPDATE_TENANT: ')
+  for (const {name} of wanted)
+    if (!tenants.has(name)) throw new Refusal(422, `updating schema: TYPE_UPDATE_TENANT: shard not found: ${name}`)
+  return wanted.map(({name, status}) => {
+    const tenant = tenants.get(name)!
+    if (tenant.status === status) return {activityStatus: status, name}
+    const passing = status === 'FROZEN' ? 'FREEZING' : tenant.status === 'FROZEN' ? 'UNFREEZING' : undefined
+    tenant.status = passing ?? status
+    if (passing)
+      setTimeout(() => {
+        if (tenant.status === passing) tenant.status = status
+      }, OFFLOAD_MS).unref()
+    return {activityStatus: tenant.status, name}
+  })
+}
+
+export function deleteTenants(collection: Collection, names: readonly string[]): void {
+  const tenants = tenantsOf(collection, 'updating schema: TYPE_DELETE_TENANT: ')
+  for (const name of names) tenants.delete(name)
+}
+
+/** All tenants, or those named that exist. @throws Refusal 422. */
+export function listTenants(
+  collection: Collection,
+  names?: readonly string[],
+): Array<{activityStatus: TenantStatus; name: string}> {
+  const tenants = tenantsOf(collection, 'failed to execute query: could not get tenants: could not get tenants: ')
+  const found = names ? names.flatMap((name) => tenants.get(name) ?? []) : [...tenants.values()]
+  return found.map(({name, status}) => ({activityStatus: status, name}))
+}

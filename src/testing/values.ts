@@ -1,0 +1,107 @@
+/** Reading and printing single values the way the real server, a Go program, does. */
+
+/** How a request's values came: it decides what the error texts call them. */
+export type Transport = 'grpc' | 'rest'
+
+const DATE = /^(\d{4})-(\d\d)-(\d\d)T(\d{1,2}):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/
+
+/** RFC 3339 text as the server keeps it (nanoseconds at most, no trailing zeros, `Z` for no offset); undefined when it is none. */
+export function canonicalDate(value: unknown): string | undefined {
+  const match = typeof value === 'string' ? DATE.exec(value) : null
+  if (!match) return undefined
+  const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHour, offsetMinute] = match
+  const lastDay = new Date(Date.UTC(2000 + (Number(year) % 400), Number(month), 0)).getUTCDate()
+  const isFits =
+    Number(month) >= 1 &&
+    Number(month) <= 12 &&
+    Number(day) >= 1 &&
+    Number(day) <= lastDay &&
+    Number(hour) <= 23 &&
+    Number(minute) <= 59 &&
+    Number(second) <= 59 &&
+    Number(offsetHour ?? 0) <= 23 &&
+    Number(offsetMinute ?? 0) <= 59
+  if (!isFits) return undefined
+  const nanoseconds = fraction.slice(0, 9).replace(/0+$/, '')
+  const offset =
+    Number(offsetHour ?? 0) + Number(offsetMinute ?? 0) === 0 ? 'Z' : `${sign}${offsetHour}:${offsetMinute}`
+  return `${year}-${month}-${day}T${hour!.padStart(2, '0')}:${minute}:${second}${nanoseconds && `.${nanoseconds}`}${offset}`
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** Lower-case UUID text from any of the four forms that the server reads; undefined when it is none. */
+export function canonicalUuid(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined
+  let text = value.toLowerCase()
+  if (text.length === 45 && text.startsWith('urn:uuid:')) text = text.slice(9)
+  else if (text.length === 38) text = text.slice(1, -1)
+  else if (/^[0-9a-f]{32}$/.test(text)) text = text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  return UUID.test(text) ? text : undefined
+}
+
+/** What the server says of text that is no UUID. */
+export function uuidProblem(text: string): string {
+  const {length} = [...new TextEncoder().encode(text)]
+  return [32, 36, 38, 45].includes(length) ? 'invalid UUID format' : `invalid UUID length: ${length}`
+}
+
+/** Go's name for the type of a decoded JSON value. */
+export function goType(value: unknown, transport: Transport): string {
+  if (value === null || value === undefined) return '<nil>'
+  if (typeof value === 'number') return transport === 'rest' ? 'json.Number' : 'float64'
+  if (typeof value === 'bigint') return 'int64'
+  if (typeof value === 'boolean') return 'bool'
+  if (Array.isArray(value)) return '[]interface {}'
+  return typeof value === 'object' ? 'map[string]interface {}' : 'string'
+}
+
+/** A value as Go's `%v` prints it. */
+export function goText(value: unknown, transport: Transport): string {
+  if (value === null || value === undefined) return '<nil>'
+  if (typeof value === 'number') return transport === 'rest' ? String(value) : goFloat(value)
+  if (Array.isArray(value)) return `[${value.map((item) => goText(item, transport)).join(' ')}]`
+  if (typeof value === 'object') {
+    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+    return `map[${entries.map(([key, item]) => `${key}:${goText(item, transport)}`).join(' ')}]`
+  }
+
+  return String(value)
+}
+
+function goFloat(value: number): string {
+  const [digits, exponent] = value.toExponential().split('e', 2)
+  const power = Number(exponent)
+  if (power >= -4 && power < 21 && Math.abs(value) < 1e6) return String(value)
+  return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
+}
+
+/** The decimal number with the fewest digits that still reads as this float32, as a JS number. */
+export function shortestFloat32(value: number): number {
+  if (value === 0 || !Number.isFinite(value)) return value
+  const magnitude = Math.floor(Math.log10(Math.abs(value)))
+  for (let digits = 6; digits <= 9; digits++) {
+    const places = digits - 1 - magnitude
+    if (places < 0 || places > 22) break
+    const scale = 10 ** places
+    const short = Math.round(value * scale) / scale
+    if (Math.fround(short) === value) return short
+  }
+
+  for (let digits = 1; digits <= 9; digits++) {
+    const short = Number(value.toPrecision(digits))
+    if (Math.fround(short) === value) return short
+  }
+
+  return value
+}
+
+/** float32 values of little-endian bytes of any alignment; a last incomplete one is left out. */
+export function floatsOf(bytes: Uint8Array): Float32Array {
+  return new Float32Array(bytes.slice(0, bytes.byteLength & ~3).buffer)
+}
+
+/** Little-endian float32 bytes. */
+export function bytesOf(values: readonly number[]): Uint8Array {
+  return new Uint8Array(new Float32Array(values).buffer)
+}
