@@ -1,0 +1,42 @@
+import type {Store} from '../store/store.js'
+import {utf8} from '../codec/bytes.js'
+import {parseBackupName} from '../store/layout.js'
+
+/** Says that a collection is being dropped and created again, and from what: a crash in between is finished by the next run. */
+export interface DropMarker {
+  /** Name of the sealed schema-only backup. */
+  backup: string
+  server: string
+}
+
+const MAX_MARKER_BYTES = 65_536
+
+function markerName(collection: string): string {
+  return `.drop-${collection}.json`
+}
+
+export async function writeDropMarker(store: Store, collection: string, marker: DropMarker): Promise<void> {
+  await store.writeAtomic(markerName(collection), utf8(JSON.stringify(marker)))
+}
+
+/** undefined when there is none, or none that can be trusted. */
+export async function readDropMarker(store: Store, collection: string): Promise<DropMarker | undefined> {
+  // A name that no collection can have cannot have been dropped, and is no part of a file name.
+  if (!/^\w+$/.test(collection)) return undefined
+  const entry = await store.stat(markerName(collection))
+  if (entry?.kind !== 'file' || entry.bytes > MAX_MARKER_BYTES) return undefined
+  const reader = await store.openRead(markerName(collection))
+  try {
+    const marker = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size))) as Partial<DropMarker>
+    if (typeof marker.backup !== 'string' || typeof marker.server !== 'string' || !parseBackupName(marker.backup)) return undefined
+    return {backup: marker.backup, server: marker.server}
+  } catch {
+    return undefined
+  } finally {
+    await reader.close()
+  }
+}
+
+export async function removeDropMarker(store: Store, collection: string): Promise<void> {
+  await store.remove(markerName(collection))
+}

@@ -1,0 +1,257 @@
+import type {BackupResult} from '../backup/options.js'
+import type {Warning} from '../progress.js'
+import type {Store} from '../store/store.js'
+import type {WeaviateClass} from '../weaviate/schema.js'
+import type {Connection, WeaviateTenant} from '../weaviate/weaviate.js'
+import type {ClearOptions, ClearResult} from './options.js'
+import {BackupManager, DEFAULT_CONCURRENCY, DEFAULT_DIRECTORY, type ManagerOptions} from '../backup/manager.js'
+import {DataOpsError} from '../errors.js'
+import {RestoreManager} from '../restore/manager.js'
+import {LocalStore} from '../store/local.js'
+import {withActiveTenants} from '../transfer/activation.js'
+import {Throttle} from '../transfer/throttle.js'
+import {Verifier} from '../verify/verifier.js'
+import {collectionMissing} from '../weaviate/resolve.js'
+import {isMultiTenant} from '../weaviate/schema.js'
+import {type DropMarker, readDropMarker, removeDropMarker, writeDropMarker} from './drop-marker.js'
+import {checkProtected} from './plan.js'
+
+/** Empties collections. */
+export class ClearManager {
+  readonly #connection: Connection
+  readonly #store: Store
+
+  constructor(connection: Connection, options: ManagerOptions = {}) {
+    this.#connection = connection
+    this.#store = options.store ?? new LocalStore(options.directory ?? DEFAULT_DIRECTORY)
+  }
+
+  /** Objects in a collection, in its active tenants. @throws DataOpsError COLLECTION_MISSING; INVALID_INPUT for an alias. */
+  async count(name: string, signal?: AbortSignal): Promise<number> {
+    const schema = await this.#collection(name)
+    const tenants = isMultiTenant(schema) ? await this.#connection.listTenants(schema.class) : undefined
+    return countObjects(this.#connection, schema.class, tenants?.filter(({status}) => status === 'HOT'), signal)
+  }
+
+  /**
+   * Deletes all objects of a collection, and nothing else. With `keepSchema: false` it is dropped and created again.
+   * @throws DataOpsError COLLECTION_MISSING, INVALID_INPUT for an alias, NOT_CONFIRMED for a protected name, BACKUP_DAMAGED when the backup taken first
+   * does not hold, INTERRUPTED, or what the server answered once retries are used up.
+   */
+  async clearCollection(name: string, options: ClearOptions = {}): Promise<ClearResult> {
+    const started = performance.now()
+    checkProtected(name, options)
+    const clear = new Clear(this.#connection, this.#store, options)
+    const marker = await readDropMarker(this.#store, name)
+    const interrupted = marker?.server === this.#connection.describe && !(await this.#connection.getCollection(name))
+    const result = interrupted && !options.dryRun ? await clear.finishDrop(name, marker) : await clear.run(await this.#collection(name))
+    return {...result, seconds: (performance.now() - started) / 1000}
+  }
+
+  async #collection(name: string): Promise<WeaviateClass> {
+    const alias = (await this.#connection.listAliases()).find((candidate) => candidate.alias === name)
+    if (alias) {
+      throw new DataOpsError('INVALID_INPUT', `"${name}" is an alias of "${alias.collection}".`, {
+        details: {alias: name, collection: alias.collection},
+        hint: `To clear that collection, name it: ${alias.collection}.`,
+      })
+    }
+
+    const schema = await this.#connection.getCollection(name)
+    if (!schema) throw await collectionMissing(this.#connection, name)
+    return schema
+  }
+}
+
+/** One clear while it runs. */
+class Clear {
+  readonly #connection: Connection
+  readonly #options: ClearOptions
+  readonly #store: Store
+  readonly #warnings: Warning[] = []
+
+  constructor(connection: Connection, store: Store, options: ClearOptions) {
+    this.#connection = connection
+    this.#store = store
+    this.#options = options
+  }
+
+  async run(schema: WeaviateClass): Promise<Omit<ClearResult, 'seconds'>> {
+    const {signal} = this.#options
+    const name = schema.class
+    const tenants = isMultiTenant(schema) ? await this.#connection.listTenants(name) : undefined
+    const active = tenants?.filter(({status}) => status === 'HOT')
+    const total = await countObjects(this.#connection, name, active, signal)
+    if (this.#options.dryRun) return this.#result(name, {deleted: 0, remaining: total})
+    const backup = this.#options.backupFirst ? await this.#backUpFirst(name) : undefined
+    if (this.#options.keepSchema === false) {
+      const schemaFile = await this.#drop(name)
+      return this.#result(name, {backup, deleted: total, remaining: 0, schemaFile})
+    }
+
+    const deleted = await this.#deleteObjects(name, tenants, total)
+    const remaining = await countObjects(this.#connection, name, active, signal)
+    if (remaining > 0) {
+      this.#warn('objects-remain', `${remaining} objects were written to "${name}" while it was being cleared.`, {remaining})
+    }
+
+    return this.#result(name, {backup, deleted, remaining})
+  }
+
+  /** An earlier run dropped the collection and ended before it was there again. */
+  async finishDrop(name: string, marker: DropMarker): Promise<Omit<ClearResult, 'seconds'>> {
+    this.#warn('drop-finished', `"${name}" had been dropped by an interrupted clear; it is created again from ${this.#store.describe(marker.backup)}.`)
+    const schemaFile = await this.#recreate(name, marker)
+    return this.#result(name, {deleted: 0, remaining: 0, schemaFile})
+  }
+
+  async #backUpFirst(name: string): Promise<BackupResult> {
+    const options = typeof this.#options.backupFirst === 'object' ? this.#options.backupFirst : {}
+    const {onProgress, onWarning, signal} = this.#options
+    const backup = await new BackupManager(this.#connection, {store: this.#store}).backupCollection(name, {
+      onProgress,
+      onWarning,
+      signal,
+      ...options,
+    })
+    const skipped = backup.tenants?.skipped ?? []
+    if (skipped.length > 0) {
+      throw new DataOpsError('INVALID_INPUT', `The backup lacks ${skipped.length} tenants (${skipped[0]!.reason}), so nothing was cleared.`, {
+        hint: 'Onload them, or take a backup with --include-offloaded first.',
+      })
+    }
+
+    const {problems} = await new Verifier({store: this.#store}).verifyBackup(backup.path, {onProgress, signal})
+    if (problems.length > 0) {
+      throw new DataOpsError('BACKUP_DAMAGED', `The backup taken first does not hold (${problems[0]!.message}), so nothing was cleared.`, {
+        details: {problems},
+        hint: `Look at ${backup.path} and at the disk it is on.`,
+      })
+    }
+
+    return backup
+  }
+
+  /** Drops and creates again. The schema, tenants and aliases are in a sealed backup before the drop. Returns where. */
+  async #drop(name: string): Promise<string> {
+    const saved = await new BackupManager(this.#connection, {store: this.#store}).backupCollection(name, {
+      includeData: false,
+      onWarning: this.#options.onWarning,
+      signal: this.#options.signal,
+    })
+    const marker: DropMarker = {backup: this.#nameOf(saved), server: this.#connection.describe}
+    await writeDropMarker(this.#store, name, marker)
+    await this.#connection.deleteCollection(name)
+    return this.#recreate(name, marker)
+  }
+
+  async #recreate(name: string, marker: DropMarker): Promise<string> {
+    const path = this.#store.describe(marker.backup)
+    try {
+      await new RestoreManager(this.#connection, {store: this.#store}).restoreCollection(path, {
+        onWarning: this.#options.onWarning,
+        skipData: true,
+      })
+    } catch (error) {
+      const message = error instanceof DataOpsError ? error.message : String(error)
+      throw new DataOpsError('UNEXPECTED', `"${name}" was dropped and could not be created again: ${message}`, {
+        cause: error,
+        details: {schema: path},
+        hint: `Its schema is in ${path}: run the same command again, or: col restore ${path} --skip-data`,
+      })
+    }
+
+    await removeDropMarker(this.#store, name)
+    return path
+  }
+
+  #nameOf(backup: BackupResult): string {
+    return backup.path.slice(this.#store.describe('').length).replace(/^[/\\]+/, '')
+  }
+
+  async #deleteObjects(name: string, tenants: WeaviateTenant[] | undefined, total: number): Promise<number> {
+    let deleted = 0
+    const {maxRetries, retryMaxWaitMs, signal} = this.#options
+    const throttle = new Throttle({
+      concurrency: DEFAULT_CONCURRENCY,
+      maxRetries,
+      onWarning: (warning) => this.#options.onWarning?.(warning),
+      retryMaxWaitMs,
+      signal,
+    })
+    const empty = async (tenant?: string): Promise<void> => {
+      for (;;) {
+        const reply = await throttle.run(async () => this.#connection.deleteObjects({collection: name, signal, tenant}))
+        deleted += reply.deleted
+        this.#options.onProgress?.({collection: name, completed: deleted, stage: 'clear', total: Math.max(total, deleted)})
+        if (reply.matched === 0) return
+        if (reply.deleted === 0) {
+          throw new DataOpsError('SERVER_REFUSED', `The server matched ${reply.matched} objects of "${name}" and deleted none.`, {
+            hint: 'See the log of the server.',
+          })
+        }
+      }
+    }
+
+    if (!tenants) {
+      await empty()
+      return deleted
+    }
+
+    const frozen = tenants.filter(({status}) => status !== 'HOT' && status !== 'COLD')
+    if (frozen.length > 0) {
+      this.#warn('tenants-skipped', `${frozen.length} offloaded tenants of "${name}" were left as they are.`, {
+        tenants: frozen.map((tenant) => tenant.name),
+      })
+    }
+
+    const reachable = tenants.filter((tenant) => !frozen.includes(tenant))
+    await withActiveTenants(this.#connection, name, reachable, {signal}, async (group) => {
+      const waiting = [...group]
+      const worker = async (): Promise<void> => {
+        for (let tenant = waiting.shift(); tenant; tenant = waiting.shift()) await empty(tenant.name)
+      }
+
+      await Promise.all(Array.from({length: DEFAULT_CONCURRENCY}, async () => worker()))
+    })
+    return deleted
+  }
+
+  #result(collection: string, result: Pick<ClearResult, 'backup' | 'deleted' | 'remaining' | 'schemaFile'>): Omit<ClearResult, 'seconds'> {
+    return {
+      collection,
+      dryRun: this.#options.dryRun === true,
+      deleted: result.deleted,
+      remaining: result.remaining,
+      ...(result.backup && {backup: result.backup}),
+      ...(result.schemaFile !== undefined && {schemaFile: result.schemaFile}),
+      warnings: this.#warnings,
+    }
+  }
+
+  #warn(code: string, message: string, details?: Record<string, unknown>): void {
+    const warning = {code, details, message}
+    this.#warnings.push(warning)
+    this.#options.onWarning?.(warning)
+  }
+}
+
+/** Counted a few tenants at a time. */
+async function countObjects(
+  connection: Connection,
+  name: string,
+  tenants: WeaviateTenant[] | undefined,
+  signal?: AbortSignal,
+): Promise<number> {
+  if (!tenants) return connection.count(name, undefined, signal)
+  let objects = 0
+  const waiting = [...tenants]
+  const worker = async (): Promise<void> => {
+    for (let tenant = waiting.shift(); tenant; tenant = waiting.shift()) {
+      objects += await connection.count(name, tenant.name, signal)
+    }
+  }
+
+  await Promise.all(Array.from({length: DEFAULT_CONCURRENCY}, async () => worker()))
+  return objects
+}

@@ -1,0 +1,28 @@
+/** Whether a collection may be cleared. Pure. */
+import {DataOpsError} from '../errors.js'
+import type {ClearOptions} from './options.js'
+
+/** Names that are not cleared by accident; `*` stands for any text. */
+export const PROTECTED_NAMES: readonly string[] = ['ELYSIACTL_*', '*_SYSTEM', '.internal*']
+
+/** The pattern that protects a name, if any. */
+export function protectingPattern(name: string, patterns: readonly string[] = PROTECTED_NAMES): string | undefined {
+  return patterns.find((pattern) => {
+    const source = pattern
+      .split('*')
+      .map((text) => text.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
+      .join('.*')
+    return new RegExp(`^${source}$`, 's').test(name)
+  })
+}
+
+/** @throws DataOpsError NOT_CONFIRMED for a protected name. */
+export function checkProtected(name: string, options: Pick<ClearOptions, 'allowProtected' | 'protectedNames'>): void {
+  if (options.allowProtected) return
+  const pattern = protectingPattern(name, options.protectedNames)
+  if (pattern === undefined) return
+  throw new DataOpsError('NOT_CONFIRMED', `"${name}" is protected by the pattern "${pattern}".`, {
+    details: {collection: name, pattern},
+    hint: 'Add --allow-protected if you are sure; --force alone does not.',
+  })
+}
