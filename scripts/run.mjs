@@ -1,0 +1,103 @@
+/* Sets up what is missing, then runs a job on the Node that package-lock.json pins. Itself it needs Node 20 and npm, nothing else. */
+import {spawnSync} from 'node:child_process'
+import {existsSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import {fileURLToPath} from 'node:url'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const bin = path.join(root, 'node_modules', '.bin')
+// The `node` package carries its binary: every job runs on it, whatever the machine has.
+const environment = {...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}`}
+
+const jobs = {bench, demo, test, 'test:fault': testFault}
+const [name, ...options] = process.argv.slice(2)
+const job = jobs[name]
+if (!job) {
+  console.error(`usage: node scripts/run.mjs ${Object.keys(jobs).join(' | ')}`)
+  process.exit(2)
+}
+
+process.chdir(root)
+install()
+job()
+
+function install() {
+  const installed = path.join(root, 'node_modules', '.package-lock.json')
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync('package-lock.json').mtimeMs) return
+  console.error('Installing dependencies (npm ci) …')
+  must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
+}
+
+function build() {
+  const built = path.join('dist', 'index.js')
+  const sources = ['src', 'commands', 'hooks', 'package.json', 'tsup.config.ts', 'tsconfig.json']
+  if (existsSync(built) && newest(sources) <= statSync(built).mtimeMs) return
+  console.error('Building …')
+  must('tsup', ['--silent'])
+}
+
+function demo() {
+  build()
+  must('node', ['scripts/demo.mjs', ...options])
+}
+
+function bench() {
+  build()
+  must('node', ['--expose-gc', '--import', 'tsx', 'bench/run.ts', ...options])
+}
+
+function test() {
+  if (options.length === 0) {
+    must('eslint', ['.'])
+    must('prettier', ['--check', '--log-level=warn', '.'])
+    must('tsc', ['--noEmit'])
+  }
+
+  build()
+  vitest(options)
+}
+
+function testFault() {
+  build()
+  environment.FAULT_ROUNDS ??= '100'
+  vitest(['test/fault', ...options])
+}
+
+/** The last line is the one that CI reads. */
+function vitest(filters) {
+  const report = path.join('.tmp', 'vitest.json')
+  rmSync(report, {force: true})
+  const {status} = run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters])
+  if (existsSync(report)) {
+    const {numFailedTests, numPassedTests, numPendingTests, numTodoTests} = JSON.parse(readFileSync(report, 'utf8'))
+    console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests + numTodoTests} skipped`)
+  }
+
+  process.exit(status ?? 1)
+}
+
+function run(command, args) {
+  return spawnSync(command, args, {env: environment, shell: process.platform === 'win32', stdio: 'inherit'})
+}
+
+function must(command, args) {
+  const {error, signal, status} = run(command, args)
+  if (error) console.error(`${command}: ${error.message}`)
+  if (status !== 0) process.exit(signal ? 130 : status || 1)
+}
+
+function newest(names) {
+  let latest = 0
+  for (const name of names) {
+    const {mtimeMs} = statSync(name)
+    if (mtimeMs > latest) latest = mtimeMs
+    if (!statSync(name).isDirectory()) continue
+    for (const entry of readdirSync(name, {recursive: true})) {
+      const modified = statSync(path.join(name, entry)).mtimeMs
+      if (modified > latest) latest = modified
+    }
+  }
+
+  return latest
+}
