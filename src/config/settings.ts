@@ -1,6 +1,7 @@
 import type {ConnectOptions} from '../weaviate/weaviate.js'
 
 /** Where each setting of a command comes from: flag > environment > host > settings file > default. */
+import {PROTECTED_NAMES} from '../clear/plan.js'
 import {DataOpsError} from '../errors.js'
 
 /** Everything that can be set elsewhere than on the command line. */
@@ -84,7 +85,7 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
   headers: {env: ['ELYSIACTL_HEADERS'], flag: 'header', parse: (text) => parseHeaders(text.split('\n')), secret: true},
   oidc: {env: OIDC_ENV, secret: true},
   protectedNames: {
-    default: ['ELYSIACTL_*', '*_SYSTEM', '.internal*'],
+    default: [...PROTECTED_NAMES],
     env: ['ELYSIACTL_PROTECTED'],
     parse: (text) =>
       text
@@ -182,7 +183,10 @@ function candidates<K extends SettingName>(
 function normalize(name: SettingName, value: unknown, from: string): unknown {
   const expected = EXPECTED_TYPES[name]
   if (expected && !expected.test(value))
-    throw new DataOpsError('INVALID_INPUT', `${upperFirst(from)} gives a ${name} that is not ${expected.label}.`)
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `${upperFirst(from)} gives something else than ${expected.label} as ${name}.`,
+    )
   if (name === 'url') return attempt(from, () => normalizeUrl(value as string))
   return value
 }
@@ -282,10 +286,23 @@ function rank(setting: Resolved<unknown>): number {
   return SOURCE_ORDER.indexOf(setting.kind)
 }
 
-/** Each setting with where it came from, secrets masked; for `--json` and error details. */
+/** What a connection is made of. */
+const CONNECTION_SETTINGS: readonly SettingName[] = [
+  'url',
+  'grpcUrl',
+  'apiKey',
+  'oidc',
+  'client',
+  'headers',
+  'caFile',
+  'ca',
+  'timeoutMs',
+]
+
+/** Each setting of the connection with where it came from, secrets masked; for the details of errors. */
 export function describeSettings(settings: Settings): Record<string, {from: string; value: unknown}> {
   const described: Record<string, {from: string; value: unknown}> = {}
-  for (const name of SETTING_NAMES) {
+  for (const name of CONNECTION_SETTINGS) {
     const setting = settings[name]
     if (!setting) continue
     const value: unknown = SETTINGS[name].secret ? '***' : setting.value
