@@ -1,4 +1,6 @@
 /** Addresses: what a user gives for a server, and what follows from it. */
+import {Buffer} from 'node:buffer'
+
 import {DataOpsError} from '../errors.js'
 
 export interface RestAddress {

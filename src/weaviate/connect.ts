@@ -1,5 +1,5 @@
 /** Opens a connection: address, credentials, readiness, and the transport that objects go by. */
-import {getCACertificates} from 'node:tls'
+import {rootCertificates} from 'node:tls'
 
 import type {WeaviateClass} from './schema.js'
 import type {Connection, ConnectOptions} from './weaviate.js'
@@ -32,7 +32,8 @@ const DEFAULT_MESSAGE_BYTES = 104_858_000
  */
 export async function connect(options: ConnectSettings = {}): Promise<Connection> {
   const {ca, client, proxy, timeoutMs = DEFAULT_TIMEOUT_MS, transport = 'auto'} = options
-  if (!(timeoutMs > 0)) throw new DataOpsError('INVALID_INPUT', 'The timeout is not a positive number of milliseconds.')
+  if (Number.isNaN(timeoutMs) || timeoutMs <= 0)
+    throw new DataOpsError('INVALID_INPUT', 'The timeout is not a positive number of milliseconds.')
   const given = options.url ?? (client ? await urlOf(options) : DEFAULT_URL)
   const {authorization: basic, url} = parseRestUrl(given)
   const grpcAddress = options.grpcUrl ? parseGrpcUrl(options.grpcUrl, url) : defaultGrpcAddress(url)
@@ -56,11 +57,11 @@ export async function connect(options: ConnectSettings = {}): Promise<Connection
     if (transport !== 'rest') {
       grpc = connectGrpc({
         ...grpcAddress,
-        ca: ca && [...getCACertificates('default'), ca].join('\n'),
+        ca: ca && [...rootCertificates, ca].join('\n'),
         maxMessageBytes,
         metadata: headers,
         rest: {
-          getObject: async (className, id, tenant, signal) => getObjectRest(rest, className, id, tenant, signal),
+          getObject: async (className, id, tenant, signal) => getObjectRest(rest, className, id, {signal, tenant}),
           readReferencesPage: async (request) => readReferencesPage(rest, request),
           writeObjects: restObjects(rest).writeObjects,
         },
@@ -229,7 +230,8 @@ async function updateCollection(http: HttpClient, schema: WeaviateClass): Promis
     })
   }
 
-  const {properties: _, ...rest} = schema
+  const rest: Partial<WeaviateClass> = {...schema}
+  delete rest.properties
   const known = (schema.properties ?? []).filter((property) => existing.has(property.name))
   if (Object.keys(rest).length === 1 && known.length === 0) return
   const now = added.length > 0 ? ((await getCollection(http, schema.class)) ?? live) : live
@@ -248,7 +250,7 @@ async function updateCollection(http: HttpClient, schema: WeaviateClass): Promis
 
 function classPath(name: string): string {
   // As a path these would mean another place.
-  if (name === '' || name === '.' || name === '..') {
+  if (['', '.', '..'].includes(name)) {
     throw new DataOpsError('INVALID_INPUT', `"${name}" cannot be the name of a collection.`)
   }
 

@@ -1,7 +1,5 @@
 /** What the server, the network or gRPC said, as a DataOpsError. The one place that decides what may be tried again. */
-import type {ErrorCode} from '../errors.js'
-
-import {DataOpsError, interrupted} from '../errors.js'
+import {DataOpsError, type ErrorCode, interrupted} from '../errors.js'
 
 /**
  * Failures that pass by themselves, known only by their words: Weaviate reports them under 422, 500, gRPC UNKNOWN, or for one object

@@ -1,8 +1,6 @@
 /** REST transport: JSON over HTTP with keep-alive, one timeout a request, and typed errors that never hold a header. */
-import type {Dispatcher} from 'undici'
-
-import {getCACertificates} from 'node:tls'
-import {Agent, EnvHttpProxyAgent, ProxyAgent, request} from 'undici'
+import {rootCertificates} from 'node:tls'
+import {Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request} from 'undici'
 
 import type {JsonValue} from '../object.js'
 
@@ -43,10 +41,10 @@ export interface HttpReply {
 }
 
 export class HttpClient {
-  readonly url: string
   readonly #dispatcher: Dispatcher
   readonly #headers: () => Promise<Record<string, string>>
   readonly #timeoutMs: number
+  readonly url: string
 
   constructor(options: HttpClientOptions) {
     this.url = options.url
@@ -142,7 +140,7 @@ export class HttpClient {
 function createDispatcher({ca, proxy, url}: HttpClientOptions): Dispatcher {
   const connect = {
     // `ca` replaces what Node trusts: name both.
-    ...(ca && {ca: [...getCACertificates('default'), ca]}),
+    ...(ca && {ca: [...rootCertificates, ca]}),
     timeout: 10_000,
   }
   const options = {connect, keepAliveTimeout: 30_000, requestTls: connect}
@@ -179,17 +177,17 @@ const {rawJSON} = JSON as unknown as {rawJSON: (text: string) => JsonValue}
  * (`JSON.stringify` rounds their decimal digits, 9223372036854776000 no longer being one).
  */
 export function encodeJson(value: unknown): string {
-  if (!needsRawNumbers(value)) return JSON.stringify(value)
+  if (!requiresRawNumbers(value)) return JSON.stringify(value)
   return JSON.stringify(value, (_key, item: unknown) =>
     typeof item === 'number' && isRawNumber(item) ? rawJSON(rawNumber(item)) : item,
   )
 }
 
-function needsRawNumbers(value: unknown): boolean {
+function requiresRawNumbers(value: unknown): boolean {
   if (typeof value === 'number') return isRawNumber(value)
   if (typeof value !== 'object' || value === null) return false
-  if (Array.isArray(value)) return value.some((item) => needsRawNumbers(item))
-  for (const key in value) if (needsRawNumbers((value as Record<string, unknown>)[key])) return true
+  if (Array.isArray(value)) return value.some((item) => requiresRawNumbers(item))
+  for (const key in value) if (requiresRawNumbers((value as Record<string, unknown>)[key])) return true
   return false
 }
 

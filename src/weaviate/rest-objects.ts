@@ -1,11 +1,10 @@
 /** The data path over REST: all of it where gRPC cannot be reached, and what gRPC would lose where it can. */
-import type {HttpClient} from './http.js'
 import type {CollectionPlan, Connection, ObjectPage, PageRequest, WriteFailure} from './weaviate.js'
 
 import {DataOpsError} from '../errors.js'
-import {type JsonObject, type JsonValue, type NamedVector, setOwn,type WeaviateObject} from '../object.js'
+import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../object.js'
 import {hasStatus, isTransientReason} from './errors.js'
-import {encodeJson, isEmptyReply} from './http.js'
+import {encodeJson, type HttpClient, isEmptyReply} from './http.js'
 
 export type ObjectOperations = Pick<
   Connection,
@@ -58,6 +57,8 @@ export async function readReferencesPage(
 export interface GetObjectOptions {
   /** Properties to be reduced to bare beacons. */
   referenceNames?: Iterable<string>
+  signal?: AbortSignal
+  tenant?: string
   /** Default false: a vector that is not finite cannot come over REST. */
   vectors?: boolean
 }
@@ -67,9 +68,7 @@ export async function getObjectRest(
   http: HttpClient,
   className: string,
   id: string,
-  tenant?: string,
-  signal?: AbortSignal,
-  {referenceNames = [], vectors = false}: GetObjectOptions = {},
+  {referenceNames = [], signal, tenant, vectors = false}: GetObjectOptions = {},
 ): Promise<undefined | WeaviateObject> {
   try {
     const {value} = await http.json<RestObject>({
@@ -108,7 +107,7 @@ async function readPageRest(http: HttpClient, request: PageRequest): Promise<Obj
 async function list(
   http: HttpClient,
   request: ListRequest,
-  withVectors: boolean,
+  hasVectors: boolean,
 ): Promise<{bytes: number; objects: RestObject[]}> {
   const {after, className, limit, signal, tenant} = request
   try {
@@ -117,13 +116,13 @@ async function list(
       method: 'GET',
       path: '/v1/objects',
       // An empty `after` asks for the cursor listing, from its beginning.
-      query: {after: after ?? '', class: className, include: withVectors ? 'vector' : undefined, limit, tenant},
+      query: {after: after ?? '', class: className, include: hasVectors ? 'vector' : undefined, limit, tenant},
       signal,
     })
     return {bytes, objects: value.objects ?? []}
   } catch (error) {
     if (hasStatus(error, 404)) throw collectionMissing(className)
-    if (withVectors && isEmptyReply(error)) return findNonFinite(http, request)
+    if (hasVectors && isEmptyReply(error)) return findNonFinite(http, request)
     throw error
   }
 }
@@ -150,12 +149,12 @@ async function getObjectsRest(
   http: HttpClient,
   {collection, ids, signal, tenant}: Parameters<Connection['getObjects']>[0],
 ): Promise<WeaviateObject[]> {
-  const options = {referenceNames: collection.referenceNames, vectors: true}
+  const options = {referenceNames: collection.referenceNames, signal, tenant, vectors: true}
   const objects: WeaviateObject[] = []
   const queue = [...ids]
   const worker = async () => {
     for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
-      const object = await getObjectRest(http, collection.className, id, tenant, signal, options)
+      const object = await getObjectRest(http, collection.className, id, options)
       if (object) objects.push(object)
     }
   }
@@ -331,13 +330,12 @@ function collectFailures(action: string, results: BatchResult[], sent: readonly 
 function encodeObject(object: WeaviateObject, collection: CollectionPlan): string | undefined {
   const properties: JsonObject = {}
   const phones = phoneNames(collection)
-  for (const name of Object.keys(object.properties)) {
+  for (const [name, value] of Object.entries(object.properties)) {
     if (collection.referenceNames.has(name)) continue
-    const value = object.properties[name]!
     setOwn(properties, name, phones.has(name) ? phoneInput(value) : value)
   }
 
-  let text = `{"class":${JSON.stringify(collection.className)},"id":"${object.id}"`
+  let text = `{"class":${JSON.stringify(collection.className)},"id":${JSON.stringify(object.id)}`
   if (object.tenant !== undefined) text += `,"tenant":${JSON.stringify(object.tenant)}`
   text += `,"properties":${encodeJson(properties)}`
   if (object.vector && object.vector.byteLength > 0) {
@@ -370,13 +368,12 @@ function encodeRows(bytes: Uint8Array, dims: number): string | undefined {
 }
 
 function encodeVector(bytes: Uint8Array): string | undefined {
-  // A copy, as the bytes may be of any alignment.
-  const floats = new Float32Array([...bytes].buffer)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let text = '['
-  for (const [index, float] of floats.entries()) {
-    const component = float
+  for (let offset = 0; offset < bytes.byteLength; offset += 4) {
+    const component = view.getFloat32(offset, true)
     if (!Number.isFinite(component)) return undefined
-    if (index > 0) text += ','
+    if (offset > 0) text += ','
     text += Object.is(component, -0) ? '-0' : component
   }
 
@@ -384,14 +381,10 @@ function encodeVector(bytes: Uint8Array): string | undefined {
 }
 
 function toObject(object: RestObject, referenceNames: Iterable<string>, tenant?: string): WeaviateObject {
-  const properties = object.properties ?? {}
-  for (const name of Object.keys(properties)) {
-    if (properties[name] === null) delete properties[name]
-  }
-
-  for (const name of referenceNames) {
-    const value = own(properties, name)
-    if (value !== undefined) setOwn(properties, name, beacons(value))
+  const references = new Set(referenceNames)
+  const properties: JsonObject = {}
+  for (const [name, value] of Object.entries(object.properties ?? {})) {
+    if (value !== null) setOwn(properties, name, references.has(name) ? beacons(value) : value)
   }
 
   const result: WeaviateObject = {
@@ -418,7 +411,8 @@ function toNamedVector(value: number[] | number[][]): NamedVector {
 }
 
 function floatBytes(numbers: readonly number[]): Uint8Array {
-  return new Uint8Array(Float32Array.from(numbers).buffer)
+  const floats = Float32Array.from(numbers)
+  return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)
 }
 
 function phoneNames(collection: CollectionPlan): Set<string> {
@@ -446,7 +440,7 @@ function pickReferences(properties: JsonObject | null | undefined, names: Iterab
 /** The references of a property's value, without the href and what else REST shows beside a beacon. */
 function beacons(value: JsonValue | undefined): Array<{beacon: string}> {
   if (!Array.isArray(value)) return []
-  return value.map((reference) => ({beacon: String((reference as JsonObject | null)?.beacon)}))
+  return (value as Array<{beacon: string}>).map(({beacon}) => ({beacon}))
 }
 
 function own(properties: JsonObject, name: string): JsonValue | undefined {

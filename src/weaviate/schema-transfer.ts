@@ -4,7 +4,7 @@ import type {Warning} from '../progress.js'
 import type {Connection} from './weaviate.js'
 
 import {DataOpsError} from '../errors.js'
-import {isMultiTenant, isReference,type SchemaProperty, type WeaviateClass} from './schema.js'
+import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
 
 type Overrides = Readonly<Record<string, JsonValue>>
 
@@ -169,7 +169,7 @@ function override(schema: WeaviateClass, path: string, value: JsonValue): void {
   if (Array.isArray(parent)) {
     if (isRemoved) parent.splice(index!, 1)
     else parent[index!] = value
-  } else if (isRemoved) delete (parent as JsonObject)[last]
+  } else if (isRemoved) Reflect.deleteProperty(parent as JsonObject, last)
   else (parent as JsonObject)[last] = value
 }
 
@@ -196,7 +196,7 @@ function indexOf(list: readonly unknown[], key: string): number {
 }
 
 function isUnsafe(key: string): boolean {
-  return key === '' || key === '__proto__' || key === 'constructor' || key === 'prototype'
+  return ['', '__proto__', 'constructor', 'prototype'].includes(key)
 }
 
 function noSuchPath(path: string): DataOpsError {
@@ -227,21 +227,21 @@ export function compareSchemas(
 ): SchemaDifference[] {
   const differences: SchemaDifference[] = []
   compareValues(comparable(backup, ignoreName), comparable(live, ignoreName), [], differences)
-  return differences.sort((a, b) => (a.path < b.path ? -1 : 1))
+  return differences.toSorted((a, b) => a.path.localeCompare(b.path, 'en'))
 }
 
 const SELF = '(itself)'
 
 /** The class with properties by name, and everything out of it that says nothing. */
-function comparable(schema: WeaviateClass, ignoreName: boolean): JsonObject {
+function comparable(schema: WeaviateClass, isAnonymous: boolean): JsonObject {
   const copy = withoutServerFields(schema)
   for (const property of copy.properties ?? []) {
-    if (ignoreName && isReference(property)) {
+    if (isAnonymous && isReference(property)) {
       property.dataType = property.dataType.map((type) => (type === schema.class ? SELF : type))
     }
   }
 
-  if (ignoreName) delete (copy as Partial<WeaviateClass>).class
+  if (isAnonymous) delete (copy as Partial<WeaviateClass>).class
   if (isMultiTenant(copy)) delete copy.shardingConfig
   const sharding = copy.shardingConfig as JsonObject | undefined
   // Follows from the other two.
@@ -294,7 +294,7 @@ function isBlocking(path: readonly string[], backup: JsonValue | undefined, live
   // Above the properties' own settings every other name is that of a property.
   const isProperty = (top === 'properties' && path.length === 2) || path.at(-2) === 'nestedProperties'
   if (isProperty) return isMissing
-  if (top === 'properties' && last === 'dataType') return !holds(live, backup)
+  if (top === 'properties' && last === 'dataType') return !canHold(live, backup)
   if (top === 'properties' && last === 'nestedProperties') return isMissing
   if (top === 'vectorConfig' && path.length <= 2) return isMissing
   // Without the type there is no unnamed vector.
@@ -309,7 +309,7 @@ function isEnabled(value: JsonValue | undefined): boolean {
 }
 
 /** Whether a property of type `live` holds every value of one of type `backup`: the same, more reference targets, or `text` for the older `string`. */
-function holds(live: JsonValue | undefined, backup: JsonValue | undefined): boolean {
+function canHold(live: JsonValue | undefined, backup: JsonValue | undefined): boolean {
   if (!Array.isArray(live) || !Array.isArray(backup)) return false
   const modern = (type: JsonValue) => (typeof type === 'string' ? type.replace(/^string(?=$|\[)/, 'text') : type)
   const types = new Set(live.map((type) => modern(type)))

@@ -1,0 +1,16 @@
+/** The server that tests run on: a real one where WEAVIATE_URL (and WEAVIATE_GRPC_URL) say so, else one of our own. */
+import {startEmbeddedWeaviate} from '../../src/testing/index.js'
+
+export interface TestServer {
+  close: () => Promise<void>
+  grpcUrl?: string
+  real: boolean
+  url: string
+}
+
+export async function startTestServer(): Promise<TestServer> {
+  const {WEAVIATE_GRPC_URL: grpcUrl, WEAVIATE_URL: url} = process.env
+  if (url) return {async close() {}, grpcUrl, real: true, url}
+  const embedded = await startEmbeddedWeaviate()
+  return {close: embedded.close, grpcUrl: embedded.grpcUrl, real: false, url: embedded.url}
+}
