@@ -1,0 +1,104 @@
+/** What a class's pages and batches need, worked out once from its schema. */
+import type {MetadataRequest, ObjectPropertiesRequest, PropertiesRequest} from './proto/generated/weaviate.js'
+import type {CollectionPlan} from './weaviate.js'
+
+import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
+
+/** A property that is no reference, or a nested one. */
+export interface PlannedProperty {
+  dataType: string
+  name: string
+  /** By name; of `object` and `object[]` only. */
+  nested?: ReadonlyMap<string, PlannedProperty>
+}
+
+export interface GrpcCollectionPlan extends CollectionPlan {
+  /** gRPC lower-cases the first letter of nested names that it is asked for, so that it finds none that start upper-case. */
+  losesNestedNames: boolean
+  /** What a gRPC page asks for beside the properties. */
+  metadataRequest: MetadataRequest
+  /** Everything but references, by name. */
+  properties: ReadonlyMap<string, PlannedProperty>
+  /** Names every property, as `return_all_nonref_properties` leaves out blobs. */
+  propertiesRequest: PropertiesRequest
+  referenceNames: ReadonlySet<string>
+}
+
+/** Works out a plan; the schema is kept, not copied. */
+export function planCollection(schema: WeaviateClass): GrpcCollectionPlan {
+  const namedVectors = Object.keys(schema.vectorConfig ?? {})
+  const isUnnamedVector = Boolean(schema.vectorIndexType)
+  const nonReferences = (schema.properties ?? []).filter((property) => !isReference(property))
+  const properties = planProperties(nonReferences)
+  const references = (schema.properties ?? []).filter((property) => isReference(property))
+  return {
+    className: schema.class,
+    hasReferences: references.length > 0,
+    losesNestedNames: nonReferences.some(({name}) => hasUpperCaseNames(properties.get(name)?.nested)),
+    metadataRequest: {
+      creationTimeUnix: true,
+      lastUpdateTimeUnix: true,
+      uuid: true,
+      vector: isUnnamedVector,
+      vectors: namedVectors,
+    },
+    multiTenant: isMultiTenant(schema),
+    namedVectors,
+    properties,
+    propertiesRequest: requestProperties(properties),
+    referenceNames: new Set(references.map((property) => property.name)),
+    schema,
+    unnamedVector: isUnnamedVector,
+  }
+}
+
+/** A plan made by `planCollection`; one made otherwise (a test's literal) is worked out again from its schema. */
+export function grpcPlan(plan: CollectionPlan): GrpcCollectionPlan {
+  return 'propertiesRequest' in plan ? (plan as GrpcCollectionPlan) : planCollection(plan.schema)
+}
+
+function planProperties(properties: readonly SchemaProperty[]): Map<string, PlannedProperty> {
+  return new Map(
+    properties.map((property) => {
+      const planned: PlannedProperty = {dataType: property.dataType[0] ?? '', name: property.name}
+      if (isObjectType(planned.dataType)) planned.nested = planProperties(property.nestedProperties ?? [])
+      return [property.name, planned]
+    }),
+  )
+}
+
+function requestProperties(properties: ReadonlyMap<string, PlannedProperty>): PropertiesRequest {
+  const {objectProperties, primitiveProperties} = requestNested(properties)
+  return {
+    nonRefProperties: primitiveProperties,
+    objectProperties,
+    refProperties: [],
+    returnAllNonrefProperties: false,
+  }
+}
+
+function requestNested(
+  properties: ReadonlyMap<string, PlannedProperty>,
+): Pick<ObjectPropertiesRequest, 'objectProperties' | 'primitiveProperties'> {
+  const objectProperties: ObjectPropertiesRequest[] = []
+  const primitiveProperties: string[] = []
+  for (const property of properties.values()) {
+    if (property.nested) objectProperties.push({propName: property.name, ...requestNested(property.nested)})
+    else primitiveProperties.push(property.name)
+  }
+
+  return {objectProperties, primitiveProperties}
+}
+
+function hasUpperCaseNames(properties: PlannedProperty['nested']): boolean {
+  if (!properties) return false
+  for (const {name, nested} of properties.values()) {
+    if (/^[A-Z]/.test(name) || hasUpperCaseNames(nested)) return true
+  }
+
+  return false
+}
+
+function isObjectType(dataType: string): boolean {
+  return dataType === 'object' || dataType === 'object[]'
+}

@@ -1,0 +1,70 @@
+/** Single values where gRPC and REST write the same thing differently. Everything here gives what REST shows. */
+import type {JsonObject} from '../object.js'
+import type {PhoneNumber} from './proto/generated/weaviate.js'
+
+const BEACON_PREFIX = 'weaviate://localhost/'
+
+/**
+ * The shortest decimal that rounds to the given float32, and of those the nearest, as the float64 that JSON.parse makes of it:
+ * 52.3667 and not 52.36669921875. The server prints geo coordinates so (Go's strconv, which takes the even one of two equally near).
+ */
+export function shortestFloat32(value: number): number {
+  if (!Number.isFinite(value) || value === 0) return value
+  const magnitude = Math.abs(value)
+  for (let digits = 1; digits <= 9; digits++) {
+    const [mantissa, exponent] = magnitude.toExponential(digits - 1).split('e') as [string, string]
+    const scale = Number(exponent) - digits + 1
+    const toNumber = (integer: number) => Number(`${integer}e${scale}`)
+    const nearest = Number(mantissa.replace('.', ''))
+    // Of two equally near, JavaScript gives the greater; so does Go, at a power of two.
+    const isTie = nearest % 2 === 1 && isHalfway(magnitude, digits) && !Number.isInteger(Math.log2(magnitude))
+    // Below a power of two the float32s lie twice as dense as above it: there the next decimal may do.
+    for (const integer of isTie ? [nearest - 1] : [nearest, nearest + 1]) {
+      if (Math.fround(toNumber(integer)) === magnitude) return Math.sign(value) * toNumber(integer)
+    }
+  }
+
+  return value
+}
+
+function isHalfway(magnitude: number, digits: number): boolean {
+  const exact = magnitude.toExponential(100).replace('.', '')
+  return /^50*e/.test(exact.slice(digits))
+}
+
+/** REST's shape, which leaves out what is empty. */
+export function phoneToJson(phone: PhoneNumber): JsonObject {
+  const json: JsonObject = {}
+  if (phone.countryCode) json.countryCode = Number(phone.countryCode)
+  if (phone.defaultCountry) json.defaultCountry = phone.defaultCountry
+  if (phone.input) json.input = phone.input
+  if (phone.internationalFormatted) json.internationalFormatted = phone.internationalFormatted
+  if (phone.national) json.national = Number(phone.national)
+  if (phone.nationalFormatted) json.nationalFormatted = phone.nationalFormatted
+  if (phone.valid) json.valid = true
+  return json
+}
+
+const INT64_MAX = 2n ** 63n - 1n
+const INT64_MIN = -(2n ** 63n)
+
+/** The nearest int64, saturating: 2^63 becomes 2^63 - 1, which the server reads as the float64 2^63 again. */
+export function toInt64(value: number): bigint {
+  if (value >= 2 ** 63) return INT64_MAX
+  if (value <= -(2 ** 63)) return INT64_MIN
+  return BigInt(value)
+}
+
+export interface BeaconTarget {
+  /** undefined in the older form without a class. */
+  collection?: string
+  id: string
+}
+
+/** The parts of `weaviate://localhost/Class/id`, each as it stands; undefined when it is no such beacon. */
+export function parseBeacon(beacon: string): BeaconTarget | undefined {
+  if (!beacon.startsWith(BEACON_PREFIX)) return undefined
+  const path = beacon.slice(BEACON_PREFIX.length)
+  const slash = path.indexOf('/')
+  return slash === -1 ? {id: path} : {collection: path.slice(0, slash), id: path.slice(slash + 1)}
+}
