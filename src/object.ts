@@ -59,6 +59,6 @@ function approximateJsonBytes(value: JsonValue): number {
   }
 
   let bytes = 8
-  for (const key in value) bytes += key.length + approximateJsonBytes(value[key])
+  for (const key in value) bytes += key.length + approximateJsonBytes(value[key]!)
   return bytes
 }

@@ -21,6 +21,14 @@ export interface ContentState {
 
 export type ContentStatistics = Omit<BackupStatistics, 'bytes' | 'rows'>
 
+/** What one object adds to the digest and the statistics. */
+export interface ObjectContent {
+  /** 32 bytes. */
+  hash: Uint8Array
+  references: number
+  vectors: 'finite' | 'non-finite' | 'none'
+}
+
 /** The content digest of a collection and of each of its tenants, and what else is counted on the way (docs/format.md, "The content digest"). */
 export class ContentDigest {
   readonly #digester: {hash: (object: WeaviateObject) => Uint8Array}
@@ -47,33 +55,30 @@ export class ContentDigest {
     return this.#objects
   }
 
-  /** Counts an object in. Returns its hash. */
-  add(object: WeaviateObject): Uint8Array {
-    const hash = this.#digester.hash(object)
-    this.#sum.add(hash)
-    this.#objects++
-    if (this.#tenants && object.tenant !== undefined) {
-      const tenant = this.#tenant(object.tenant)
-      tenant.sum.add(hash)
+  /** Counts an object in. */
+  add(object: WeaviateObject): ObjectContent {
+    const content = this.#contentOf(object)
+    this.#sum.add(content.hash)
+    const tenant = this.#tenant(object.tenant)
+    if (tenant) {
+      tenant.sum.add(content.hash)
       tenant.objects++
     }
 
-    this.#count(object, 1)
-    return hash
+    this.#count(content, 1)
+    return content
   }
 
-  /** Takes an object out again that was counted in. */
-  subtract(object: WeaviateObject): void {
-    const hash = this.#digester.hash(object)
-    this.#sum.subtract(hash)
-    this.#objects--
-    if (this.#tenants && object.tenant !== undefined) {
-      const tenant = this.#tenant(object.tenant)
-      tenant.sum.subtract(hash)
+  /** Takes out again what `add` returned. */
+  subtract(content: ObjectContent, tenantName?: string): void {
+    this.#sum.subtract(content.hash)
+    const tenant = this.#tenant(tenantName)
+    if (tenant) {
+      tenant.sum.subtract(content.hash)
       tenant.objects--
     }
 
-    this.#count(object, -1)
+    this.#count(content, -1)
   }
 
   /** 64 hex digits. */
@@ -102,22 +107,35 @@ export class ContentDigest {
     }
   }
 
-  #tenant(name: string): TenantContent {
-    let tenant = this.#tenants!.get(name)
+  #tenant(name: string | undefined): TenantContent | undefined {
+    if (!this.#tenants || name === undefined) return undefined
+    let tenant = this.#tenants.get(name)
     if (!tenant) {
       tenant = {objects: 0, sum: new DigestSum()}
-      this.#tenants!.set(name, tenant)
+      this.#tenants.set(name, tenant)
     }
 
     return tenant
   }
 
-  #count(object: WeaviateObject, by: 1 | -1): void {
-    if (!hasVector(object)) this.statistics.objects_without_vector += by
-    else if (!hasFiniteVectors(object)) this.statistics.non_finite_vectors += by
+  #contentOf(object: WeaviateObject): ObjectContent {
+    let references = 0
     for (const name of this.#references) {
-      const references = object.properties[name]
-      if (Array.isArray(references)) this.statistics.references += by * references.length
+      const value = object.properties[name]
+      if (Array.isArray(value)) references += value.length
     }
+
+    return {
+      hash: this.#digester.hash(object),
+      references,
+      vectors: hasVector(object) ? (hasFiniteVectors(object) ? 'finite' : 'non-finite') : 'none',
+    }
+  }
+
+  #count({references, vectors}: ObjectContent, by: 1 | -1): void {
+    this.#objects += by
+    this.statistics.references += by * references
+    if (vectors === 'none') this.statistics.objects_without_vector += by
+    else if (vectors === 'non-finite') this.statistics.non_finite_vectors += by
   }
 }

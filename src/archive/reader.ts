@@ -24,12 +24,12 @@ export class Archive {
   readonly head: BackupHead
   readonly manifest: Manifest
   readonly #platform: Platform
-  readonly #store: Store
+  readonly store: Store
   /** Key of an amended object → ordinal before which its rows are void. */
   readonly #amendments: ReadonlyMap<string, number>
 
   constructor(store: Store, manifest: Manifest, platform: Platform) {
-    this.#store = store
+    this.store = store
     this.#platform = platform
     this.manifest = manifest
     this.head = {metadata: manifest.metadata, schema: manifest.schema}
@@ -49,7 +49,7 @@ export class Archive {
 
   /** Where it lies, for messages. */
   get path(): string {
-    return this.#store.describe(this.manifest.name)
+    return this.store.describe(this.manifest.name)
   }
 
   /** Pages in row order from `fromRow` on. @throws DataOpsError BACKUP_DAMAGED when a row cannot be read. */
@@ -59,7 +59,7 @@ export class Archive {
   }
 
   async *#documentPages(options: ReadArchiveOptions): AsyncGenerator<ArchivePage> {
-    const file = await this.#store.openRead(this.manifest.name)
+    const file = await this.store.openRead(this.manifest.name)
     try {
       const bytes = file.stream()
       const text = this.manifest.compressed ? this.#platform.gunzip(bytes) : bytes
@@ -80,7 +80,7 @@ export class Archive {
       const partEnd = partStart + part.rows
       const fromRow = Math.max(0, (options.fromRow ?? 0) - partStart)
       if (fromRow < part.rows) {
-        const file = await this.#store.openRead(`${this.manifest.name}/${part.file}`)
+        const file = await this.store.openRead(`${this.manifest.name}/${part.file}`)
         try {
           const decoder = await codec.openDecoder(asByteSource(file), {
             columns: metadata.columns,

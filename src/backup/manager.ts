@@ -1,7 +1,7 @@
 import {randomUUID} from 'node:crypto'
 import type {SealedArchive} from '../archive/writer.js'
 import type {BackupFormat} from '../codec/codec.js'
-import type {BackupHead, BackupMetadata, SealedTenant, TenantStatus} from '../codec/document.js'
+import type {Amendment, BackupHead, BackupMetadata, SealedTenant, TenantStatus} from '../codec/document.js'
 import type {Warning} from '../progress.js'
 import type {Store} from '../store/store.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
@@ -23,7 +23,9 @@ import {planCollection} from '../weaviate/collection-plan.js'
 import {resolveCollection, type ResolvedCollection} from '../weaviate/resolve.js'
 import {isMultiTenant} from '../weaviate/schema.js'
 import {type BackupJournal, type JournalBinding, removeJournal, writeJournal} from './journal.js'
+import {ObjectIndex} from './object-index.js'
 import {batchSizeFor, checkOptions, planTenants, type TenantPlan} from './plan.js'
+import {settle, type SettleOptions} from './settle.js'
 import {claimName, findUnfinished, type UnfinishedBackup} from './unfinished.js'
 import {activationGroup, type BackupTransferOptions, slicesOfTenants, transferToArchive} from './transfer.js'
 
@@ -33,8 +35,11 @@ export const DEFAULT_CONCURRENCY = 4
 /** Up to this many tenants are counted one by one, for a progress bar with an end. */
 const COUNTED_TENANTS = 500
 
+/** `metadata.guarantee`. */
 const GUARANTEE =
   'Every object that existed from start to finish is in the backup exactly once, as the answering replica had it; objects written or deleted meanwhile may or may not be.'
+const SETTLED_GUARANTEE =
+  'The collection was scanned again until a scan found every object in the backup as the answering replica had it, and no other.'
 
 export interface ManagerOptions {
   /** Folder of the backups; default `./backups`. */
@@ -127,7 +132,13 @@ class Backup {
       })
     }
 
-    const resumed = this.#options.resume ? unfinished : undefined
+    if (this.#options.resume === true && this.#options.settle) {
+      throw new DataOpsError('INVALID_INPUT', 'A backup that settles cannot be resumed: what it had read is not remembered.', {
+        hint: 'Run it anew, or resume it without --settle.',
+      })
+    }
+
+    const resumed = this.#options.resume && !this.#options.settle ? unfinished : undefined
     if (this.#options.resume === true && !resumed) {
       throw new DataOpsError('INVALID_INPUT', `There is no unfinished backup of "${schema.class}" with these options to resume.`, {
         hint: 'Run the same command without --resume.',
@@ -170,11 +181,14 @@ class Backup {
         resumeAt: resumed?.journal.position,
         store: this.#store,
       })
+      let amendments: Amendment[] = []
       let sealed: SealedArchive
       try {
         if (head.metadata.options.include_data) {
           const work = resumed ? this.#remainingWork(resumed) : this.#initialWork(tenantPlan)
           const concurrency = this.#options.concurrency ?? DEFAULT_CONCURRENCY
+          const throttle = this.#throttle(concurrency)
+          const contents = this.#options.settle ? new ObjectIndex() : undefined
           const store = this.#store
           let journal: BackupJournal | undefined
           await transferToArchive({
@@ -183,6 +197,7 @@ class Backup {
             concurrency,
             connection: this.#connection,
             content,
+            contents,
             expectedObjects: job.expectedObjects,
             onProgress: this.#options.onProgress,
             plan: this.#plan,
@@ -192,9 +207,10 @@ class Backup {
               await writeJournal(store, claim.name, journal)
             },
             signal: this.#options.signal,
-            throttle: this.#throttle(concurrency),
+            throttle,
             writer,
           })
+          if (contents) amendments = await this.#settle({content, index: contents, concurrency, throttle, writer}, tenantPlan)
         }
 
         this.#options.onProgress?.({
@@ -205,7 +221,7 @@ class Backup {
           total: content.objects,
         })
         sealed = await writer.seal({
-          amendments: [],
+          amendments,
           digest: content.hex(),
           finished: new Date().toISOString(),
           objectCount: content.objects,
@@ -308,10 +324,29 @@ class Backup {
       tool_version: TOOL_VERSION,
       ...(tenants && {tenants: tenants.map(({name, status}) => ({name, status: status satisfies TenantStatus}))}),
       aliases,
-      guarantee: GUARANTEE,
+      guarantee: this.#options.settle ? SETTLED_GUARANTEE : GUARANTEE,
       ...(this.#format !== 'json' && {columns: (await partCodec(this.#format)).columns(schema)}),
     }
     return {metadata, schema}
+  }
+
+  async #settle(
+    job: Pick<SettleOptions, 'concurrency' | 'content' | 'index' | 'throttle' | 'writer'>,
+    tenantPlan: TenantPlan | undefined,
+  ): Promise<Amendment[]> {
+    const {amendments, rounds, settled} = await settle({
+      ...job,
+      connection: this.#connection,
+      onProgress: this.#options.onProgress,
+      plan: this.#plan,
+      signal: this.#options.signal,
+      tenants: tenantPlan && [...tenantPlan.active, ...tenantPlan.activate.flat()],
+    })
+    if (!settled) {
+      this.#warn('not-settled', `The collection still changed after ${rounds} scans; the backup is as of the last one, object by object.`, {rounds})
+    }
+
+    return amendments
   }
 
   #initialWork(tenantPlan: TenantPlan | undefined): Work {

@@ -2,6 +2,7 @@ import type {ContentDigest} from '../archive/content-digest.js'
 import type {ArchivePosition, ArchiveWriter} from '../archive/writer.js'
 import type {OperationOptions} from '../progress.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
+import type {ObjectIndex} from './object-index.js'
 import {ParallelReader, type Slice} from '../transfer/parallel-reader.js'
 import type {Throttle} from '../transfer/throttle.js'
 import {WHOLE_RANGE} from '../transfer/uuid-range.js'
@@ -36,6 +37,8 @@ export interface BackupTransferOptions extends OperationOptions {
   concurrency: number
   connection: Connection
   content: ContentDigest
+  /** Remembers each object for `settle`. */
+  contents?: ObjectIndex
   /** undefined: not known. */
   expectedObjects?: number
   plan: CollectionPlan
@@ -111,7 +114,11 @@ async function readSlices(
 
   try {
     for await (const page of reader.pages()) {
-      for (const object of page.objects) content.add(object)
+      for (const object of page.objects) {
+        const added = content.add(object)
+        options.contents?.set(object, added)
+      }
+
       await writer.write(page.objects)
       page.done()
       options.onProgress?.({

@@ -17,10 +17,10 @@ import {Throttle} from '../transfer/throttle.js'
 import {compareCollection} from '../verify/compare.js'
 import {assertWhole} from '../verify/hashes.js'
 import {planCollection} from '../weaviate/collection-plan.js'
-import {compareSchemas, createCollectionFrom, type PreparedSchema, prepareForCreate} from '../weaviate/schema-transfer.js'
+import {compareSchemas, type PreparedSchema, prepareForCreate} from '../weaviate/schema-transfer.js'
 import {Checkpoint} from './checkpoint.js'
 import {findExisting} from './conflicts.js'
-import {checkContent, checkRestoreOptions, expectedObjects, makeObjection, tenantsToRestore} from './plan.js'
+import {checkContent, checkReferences, checkRestoreOptions, expectedObjects, makeObjection, tenantsToRestore} from './plan.js'
 import {readRejected, RejectedObjects} from './rejected.js'
 import {type RestoreTransferOptions, sendObjects, writeObjects, writeReferences} from './transfer.js'
 
@@ -43,7 +43,9 @@ export class RestoreManager {
     checkRestoreOptions(options)
     const started = performance.now()
     const opened = await openArchive(backup, this.#store, {acceptUnsealed: options.acceptChanged})
-    const result = await new Restore(this.#connection, opened, options).run()
+    const restore = new Restore(this.#connection, opened, options)
+    await restore.check()
+    const result = await restore.run()
     return {...result, seconds: (performance.now() - started) / 1000}
   }
 
@@ -56,14 +58,24 @@ export class RestoreManager {
       })
     }
 
-    const opened: Array<{backup: string; schema: WeaviateClass}> = []
+    const restores: Array<{restore: Restore; schema: WeaviateClass}> = []
     for (const backup of backups) {
-      const {archive} = await openArchive(backup, this.#store, {acceptUnsealed: options.acceptChanged})
-      opened.push({backup, schema: archive.head.schema})
+      const opened = await openArchive(backup, this.#store, {acceptUnsealed: options.acceptChanged})
+      restores.push({restore: new Restore(this.#connection, opened, options), schema: opened.archive.head.schema})
     }
 
+    const ordered = orderByReferences(restores)
+    const companions = new Set(restores.map(({restore}) => restore.target))
+    // All are checked before any is created, and all are created before any has objects: references may go in circles.
+    for (const {restore} of ordered) await restore.check(companions)
+    if (!options.dryRun) for (const {restore} of ordered) await restore.create()
     const collections: RestoreResult[] = []
-    for (const {backup} of orderByReferences(opened)) collections.push(await this.restoreCollection(backup, options))
+    for (const {restore} of ordered) {
+      const started = performance.now()
+      const result = await restore.run()
+      collections.push({...result, seconds: (performance.now() - started) / 1000})
+    }
+
     return {collections}
   }
 }
@@ -90,32 +102,50 @@ export function orderByReferences<Entry extends {schema: WeaviateClass}>(entries
   return [...ordered]
 }
 
+/** What `check` found. */
+interface Checked {
+  checkpoint: Checkpoint
+  live?: WeaviateClass
+  prepared: PreparedSchema
+  tenants?: WeaviateTenant[]
+}
+
 /** One restore while it runs. */
 class Restore {
   readonly #archive: Archive
+  /** With `atomic`: the name that readers use, pointed at the collection once it is verified. */
+  readonly #atomicAlias?: string
   readonly #connection: Connection
   readonly #options: RestoreOptions
   readonly #place: Store
-  readonly #target: string
+  /** The collection that is written. */
+  readonly target: string
   readonly #warnings: Warning[] = []
+  #checked?: Checked
+  /** The collection is there because of this restore. */
   #created = false
 
   constructor(connection: Connection, {archive, store}: OpenedArchive, options: RestoreOptions) {
     this.#archive = archive
     this.#connection = connection
     this.#options = options
-    this.#target = options.name ?? archive.head.metadata.collection
+    const name = options.name ?? archive.head.metadata.collection
+    // The same for each run of one backup, so that an interrupted one is found again.
+    this.target = options.atomic ? `${name}_${(archive.head.metadata.backup_id ?? '').replaceAll('-', '').slice(0, 8)}` : name
+    if (options.atomic) this.#atomicAlias = name
     this.#place = options.checkpointDirectory === undefined ? store : new LocalStore(path.resolve(options.checkpointDirectory))
   }
 
-  async run(): Promise<Omit<RestoreResult, 'seconds'>> {
+  /** Finds everything that stands against it, and changes nothing. `companions`: collections that are restored in the same go. */
+  async check(companions: ReadonlySet<string> = new Set()): Promise<void> {
     const {head, manifest, seal} = this.#archive
     const options = this.#options
     const tenants = tenantsToRestore(head, seal, options.tenants)
     if (!options.acceptChanged) await assertWhole(this.#archive, {onProgress: options.onProgress, signal: options.signal})
-    const prepared = prepareForCreate(head.schema, {name: this.#target, overrides: options.overrides})
+    const existing = (await this.#connection.listCollections()).map((schema) => schema.class)
+    const prepared = prepareForCreate(head.schema, {existing, name: this.target, overrides: options.overrides})
     for (const warning of prepared.warnings) this.#warn(warning)
-    checkContent(seal, prepared.create, options)
+    checkContent(seal, {...prepared.create, ...prepared.afterCreate}, options)
     const checkpoint = await Checkpoint.open(
       this.#place,
       manifest.name,
@@ -124,21 +154,38 @@ class Restore {
         digest: seal?.digest ?? '',
         options: this.#binding(),
         server: this.#connection.describe,
-        target: this.#target,
+        target: this.target,
       },
       {restart: options.restart},
     )
     const live = await this.#checkTarget(checkpoint, prepared)
+    if (!live) checkReferences(head.schema, new Set([...existing, ...companions, head.schema.class]))
+    this.#checked = {checkpoint, live, prepared, tenants}
+  }
+
+  /** Creates the collection if it is not there, as far as the collections it refers to allow. */
+  async create(): Promise<void> {
+    const checked = this.#checked!
+    checked.live ??= await this.#create(checked.prepared, checked.checkpoint)
+  }
+
+  /** After `check`. */
+  async run(): Promise<Omit<RestoreResult, 'seconds'>> {
+    const {head, manifest, seal} = this.#archive
+    const options = this.#options
+    const {checkpoint, tenants} = this.#checked!
     const expected = options.skipData ? 0 : expectedObjects(seal, tenants)
     if (options.dryRun) {
+      const {live} = this.#checked!
       const existing = live && options.merge && options.onConflict === 'fail' ? await this.#existing(live) : undefined
       if (existing && existing.size > 0) throw this.#conflict(existing.size)
       return this.#result({checkpoint, restored: 0, resumed: checkpoint.objects.count, tenants, dryRun: true})
     }
 
+    await this.create()
+    const schema = await this.#finishCreation()
     const rejected = new RejectedObjects(this.#place, rejectedName(manifest.name), head.metadata.collection)
     if (!checkpoint.resumed && options.retryRejected === undefined) await rejected.clear()
-    const schema = live ?? (await this.#create(prepared, checkpoint))
     if (tenants) await this.#createTenants(tenants)
     const plan = planCollection(schema)
     const resumed = checkpoint.objects.count
@@ -155,15 +202,15 @@ class Restore {
 
     const aliases = await this.#restoreAliases()
     await this.#confirm(plan, checkpoint, expected, tenants)
-    const verification = options.verify ? await this.#verify(tenants) : undefined
+    const verification = options.verify || options.atomic ? await this.#verify(tenants) : undefined
     if (tenants) await this.#restoreTenantStates(tenants)
     await checkpoint.remove()
     if (verification && !verification.equal) {
       this.#warn({
         code: 'content-differs',
-        message: `"${this.#target}" does not hold what the backup holds.`,
+        message: `"${this.target}" does not hold what the backup holds.`,
       })
-    }
+    } else if (this.#atomicAlias !== undefined) aliases.push(await this.#switchAlias(this.#atomicAlias))
 
     return {
       ...this.#result({checkpoint, restored: checkpoint.objects.count - resumed, resumed, tenants, dryRun: false}),
@@ -185,7 +232,7 @@ class Restore {
     return {
       aliases: [],
       backupId: this.#archive.head.metadata.backup_id ?? '',
-      collection: this.#target,
+      collection: this.target,
       dryRun,
       references: 0,
       rejected: checkpoint.rejected,
@@ -199,12 +246,18 @@ class Restore {
 
   /** Whether the target may be written. Returns its class when it exists and is to be used. */
   async #checkTarget(checkpoint: Checkpoint, prepared: PreparedSchema): Promise<undefined | WeaviateClass> {
-    const {options, target} = {options: this.#options, target: this.#target}
+    const {options, target} = {options: this.#options, target: this.target}
     const aliases = await this.#connection.listAliases()
     const alias = aliases.find((candidate) => candidate.alias === target)
     if (alias) {
       throw new DataOpsError('COLLECTION_EXISTS', `"${target}" is an alias of "${alias.collection}".`, {
         hint: 'Give the collection another name with --name.',
+      })
+    }
+
+    if (this.#atomicAlias !== undefined && (await this.#connection.getCollection(this.#atomicAlias))) {
+      throw new DataOpsError('COLLECTION_EXISTS', `"${this.#atomicAlias}" is a collection, so it cannot become an alias.`, {
+        hint: 'Restore atomically under a name that is free or an alias already, with --name.',
       })
     }
 
@@ -252,30 +305,45 @@ class Restore {
     checkpoint.created = true
     await checkpoint.save()
     try {
-      await createCollectionFrom(this.#connection, prepared)
+      await this.#connection.createCollection(prepared.create)
     } catch (error) {
-      if (!(await this.#connection.getCollection(this.#target).catch(() => true))) await checkpoint.remove()
+      if (!(await this.#connection.getCollection(this.target).catch(() => true))) await checkpoint.remove()
       throw error
     }
 
     this.#created = true
-    const schema = await this.#connection.getCollection(this.#target)
-    if (!schema) throw new DataOpsError('UNEXPECTED', `"${this.#target}" is gone right after it was created.`)
+    const schema = await this.#connection.getCollection(this.target)
+    if (!schema) throw new DataOpsError('UNEXPECTED', `"${this.target}" is gone right after it was created.`)
     return schema
   }
 
+  /** What no creation takes: also when an earlier run ended between the two steps. */
+  async #finishCreation(): Promise<WeaviateClass> {
+    const {live, prepared} = this.#checked!
+    const {afterCreate} = prepared
+    if (!this.#created || !afterCreate) return live!
+    const properties = new Set((live!.properties ?? []).map((property) => property.name))
+    const vectors = new Set(Object.keys(live!.vectorConfig ?? {}))
+    const isThere =
+      (afterCreate.properties ?? []).every((property) => properties.has(property.name)) &&
+      Object.keys(afterCreate.vectorConfig ?? {}).every((vector) => vectors.has(vector))
+    if (isThere) return live!
+    await this.#connection.updateCollection(afterCreate)
+    return (await this.#connection.getCollection(this.target))!
+  }
+
   async #createTenants(tenants: WeaviateTenant[]): Promise<void> {
-    const there = new Map((await this.#connection.listTenants(this.#target)).map((tenant) => [tenant.name, tenant.status]))
+    const there = new Map((await this.#connection.listTenants(this.target)).map((tenant) => [tenant.name, tenant.status]))
     const missing = tenants.filter(({name}) => !there.has(name))
     await this.#connection.createTenants(
-      this.#target,
+      this.target,
       missing.map(({name}) => ({name, status: 'HOT'})),
     )
     // Tenants of a merge, or of an interrupted run, may be inactive: writing needs them active.
     const inactive = tenants.filter(({name}) => there.has(name) && there.get(name) !== 'HOT')
     if (inactive.length > 0) {
       await this.#connection.setTenantStatus(
-        this.#target,
+        this.target,
         inactive.map(({name}) => ({name, status: 'HOT'})),
         this.#options.signal,
       )
@@ -288,11 +356,11 @@ class Restore {
     if (changed.length === 0) return
     const offloaded = changed.filter(({status}) => status === 'FROZEN')
     await this.#connection.setTenantStatus(
-      this.#target,
+      this.target,
       changed.filter(({status}) => status === 'COLD'),
     )
     try {
-      await this.#connection.setTenantStatus(this.#target, offloaded)
+      await this.#connection.setTenantStatus(this.target, offloaded)
     } catch (error) {
       // A server without an offload module cannot; the data is there, so this is no failure.
       this.#warn({
@@ -385,24 +453,40 @@ class Restore {
     })
   }
 
+  /** From here on readers of the alias see the restored collection. What it pointed at before is left as it is. */
+  async #switchAlias(alias: string): Promise<string> {
+    const before = (await this.#connection.listAliases()).find((candidate) => candidate.alias === alias)
+    if (!before) await this.#connection.createAlias(alias, this.target)
+    else if (before.collection !== this.target) {
+      await this.#connection.updateAlias(alias, this.target)
+      this.#warn({
+        code: 'alias-switched',
+        details: {alias, collection: this.target, previous: before.collection},
+        message: `The alias "${alias}" pointed at "${before.collection}", which is still there.`,
+      })
+    }
+
+    return alias
+  }
+
   async #restoreAliases(): Promise<string[]> {
-    const {aliases = []} = this.#archive.head.metadata
+    const aliases = (this.#archive.head.metadata.aliases ?? []).filter((alias) => alias !== this.#atomicAlias)
     if (this.#options.merge || aliases.length === 0) return []
     const there = new Map((await this.#connection.listAliases()).map(({alias, collection}) => [alias, collection]))
     const restored: string[] = []
     for (const alias of aliases) {
       const points = there.get(alias)
-      if (points === this.#target) restored.push(alias)
+      if (points === this.target) restored.push(alias)
       else if (points === undefined) {
         if (await this.#connection.getCollection(alias)) {
           this.#warn({code: 'alias-taken', message: `The alias "${alias}" is now the name of a collection and was left out.`})
           continue
         }
 
-        await this.#connection.createAlias(alias, this.#target)
+        await this.#connection.createAlias(alias, this.target)
         restored.push(alias)
       } else if (this.#options.withAliases) {
-        await this.#connection.updateAlias(alias, this.#target)
+        await this.#connection.updateAlias(alias, this.target)
         restored.push(alias)
       } else {
         this.#warn({
@@ -440,7 +524,7 @@ class Restore {
 
   async #verify(tenants: WeaviateTenant[] | undefined): ReturnType<typeof compareCollection> {
     return compareCollection(this.#connection, this.#archive, {
-      collection: this.#target,
+      collection: this.target,
       concurrency: this.#options.concurrency,
       onProgress: this.#options.onProgress,
       signal: this.#options.signal,
@@ -462,7 +546,7 @@ class Restore {
   }
 
   #conflict(count: number): DataOpsError {
-    return new DataOpsError('COLLECTION_EXISTS', `${count} objects of the backup are in "${this.#target}" already.`, {
+    return new DataOpsError('COLLECTION_EXISTS', `${count} objects of the backup are in "${this.target}" already.`, {
       details: {objects: count},
       hint: 'Use --on-conflict overwrite or --on-conflict skip.',
     })
@@ -473,11 +557,11 @@ class Restore {
     if (!(error instanceof DataOpsError)) return error
     return new DataOpsError(
       error.code,
-      `${error.message} "${this.#target}" has ${checkpoint.objects.count} objects of the backup so far.`,
+      `${error.message} "${this.target}" has ${checkpoint.objects.count} objects of the backup so far.`,
       {
         cause: error,
         details: {...error.details, checkpoint: checkpoint.describe(), resumable: true, restored: checkpoint.objects.count},
-        hint: `Run the same command again to continue${this.#created ? `, or delete "${this.#target}" and use --restart to start over` : ''}.`,
+        hint: `Run the same command again to continue${this.#created ? `, or delete "${this.target}" and use --restart to start over` : ''}.`,
         retryable: error.retryable,
       },
     )

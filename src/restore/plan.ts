@@ -7,7 +7,7 @@ import {checkPositiveInteger, selectTenants} from '../backup/plan.js'
 import {hasFiniteVectors, hasVector} from '../codec/vectors.js'
 import {DataOpsError} from '../errors.js'
 import {isCollectionName} from '../store/layout.js'
-import {isMultiTenant} from '../weaviate/schema.js'
+import {isMultiTenant, referenceProperties} from '../weaviate/schema.js'
 
 /** @throws DataOpsError INVALID_INPUT naming the option. */
 export function checkRestoreOptions(options: RestoreOptions): void {
@@ -99,6 +99,17 @@ export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass
       },
     )
   }
+}
+
+/** @throws DataOpsError SCHEMA_MISMATCH naming the collections that are referred to and not there. */
+export function checkReferences(schema: WeaviateClass, collections: ReadonlySet<string>): void {
+  const targets = referenceProperties(schema).flatMap((property) => property.dataType)
+  const missing = [...new Set(targets.filter((target) => !collections.has(target)))]
+  if (missing.length === 0) return
+  throw new DataOpsError('SCHEMA_MISMATCH', `"${schema.class}" refers to ${missing.join(', ')}, which the server does not have.`, {
+    details: {missing},
+    hint: 'Restore those first, or all of them in one command.',
+  })
 }
 
 /** Why an object must not be sent to a class: properties that auto-schema would add, vectors that were not allowed. */
