@@ -1,0 +1,216 @@
+/** What is measured, each in a process of its own so that memory and CPU are its own: `tsx bench/jobs.ts '<json>'` prints one JSON line. */
+import weaviate from 'weaviate-client'
+
+import {BackupManager, ClearManager, connect, RestoreManager} from '../dist/index.js'
+import {readCeiling, writeCeiling} from './ceiling.js'
+import {type DataOptions, makeClass, makeObjects} from './data.js'
+
+export interface JobInput {
+  /** Tells formats apart: `json`, `json.gz`, `parquet`, `parquet.zst`, `arrow`. */
+  backup?: string
+  concurrency?: number
+  data: DataOptions
+  directory: string
+  format?: string
+  grpcUrl: string
+  job: JobName
+  /** Collection to write to; default that of the data. */
+  target?: string
+  tenants?: number
+  url: string
+}
+
+export type JobName =
+  | 'backup'
+  | 'batch-delete-loop'
+  | 'clear'
+  | 'client-insert-many'
+  | 'client-iterator'
+  | 'client-loop'
+  | 'read-ceiling'
+  | 'restore'
+  | 'write-ceiling'
+
+export interface JobOutput {
+  bytes?: number
+  /** User and system, of this process alone. */
+  cpuSeconds: number
+  objects: number
+  path?: string
+  /** Bytes. */
+  peakRss: number
+  seconds: number
+}
+
+/** The official client's iterator is measured on so many: it reads some 60 objects a second. */
+const ITERATED = 500
+
+const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes' | 'objects' | 'path' | 'seconds'>>> = {
+  async backup(input) {
+    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
+    try {
+      const [format, compression] = input.format!.split('.')
+      const result = await new BackupManager(connection, {directory: input.directory}).backupCollection(input.data.className, {
+        compress: compression !== undefined,
+        concurrency: input.concurrency,
+        format: format as 'json',
+      })
+      return {bytes: result.bytes, objects: result.objectCount, path: result.path, seconds: result.seconds}
+    } finally {
+      await connection.close()
+    }
+  },
+
+  async restore(input) {
+    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
+    try {
+      await connection.deleteCollection(input.target!)
+      const result = await new RestoreManager(connection, {directory: input.directory}).restoreCollection(input.backup!, {
+        concurrency: input.concurrency,
+        name: input.target,
+      })
+      return {objects: result.restored, seconds: result.seconds}
+    } finally {
+      await connection.close()
+    }
+  },
+
+  async clear(input) {
+    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
+    try {
+      const result = await new ClearManager(connection, {directory: input.directory}).clearCollection(input.target!)
+      return {objects: result.deleted, seconds: result.seconds}
+    } finally {
+      await connection.close()
+    }
+  },
+
+  async 'batch-delete-loop'(input) {
+    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
+    try {
+      let objects = 0
+      const seconds = await timed(async () => {
+        for (;;) {
+          const {deleted, matched} = await connection.deleteObjects({collection: input.target!})
+          objects += deleted
+          if (matched === 0) break
+        }
+      })
+      return {objects, seconds}
+    } finally {
+      await connection.close()
+    }
+  },
+
+  async 'read-ceiling'(input) {
+    return readCeiling({channel: channelOf(input), schema: makeClass(input.data)})
+  },
+
+  async 'write-ceiling'(input) {
+    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
+    const schema = makeClass({...input.data, className: input.target!})
+    await connection.deleteCollection(input.target!)
+    await connection.createCollection(schema)
+    await connection.close()
+    return writeCeiling({channel: channelOf(input), objects: makeObjects(input.data), schema})
+  },
+
+  async 'client-loop'(input) {
+    const client = await officialClient(input)
+    const collection = client.collections.get(input.data.className)
+    let objects = 0
+    const seconds = await timed(async () => {
+      for (let after: string | undefined; ; ) {
+        const page = await collection.query.fetchObjects({...(after !== undefined && {after}), includeVector: true, limit: 1000})
+        objects += page.objects.length
+        after = page.objects.at(-1)?.uuid
+        if (page.objects.length < 1000) break
+      }
+    })
+    await client.close()
+    return {objects, seconds}
+  },
+
+  async 'client-iterator'(input) {
+    const client = await officialClient(input)
+    let objects = 0
+    const seconds = await timed(async () => {
+      for await (const _ of client.collections.get(input.data.className).iterator({includeVector: true})) {
+        objects++
+        if (objects >= ITERATED) break
+      }
+    })
+    await client.close()
+    return {objects, seconds}
+  },
+
+  async 'client-insert-many'(input) {
+    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
+    await connection.deleteCollection(input.target!)
+    await connection.createCollection(makeClass({...input.data, className: input.target!}))
+    await connection.close()
+    const client = await officialClient(input)
+    const collection = client.collections.get(input.target!)
+    const objects = makeObjects(input.data).map((object) => ({
+      id: object.id,
+      properties: object.properties as Record<string, string>,
+      vectors: [...new Float32Array(object.vector!.slice().buffer)],
+    }))
+    let next = 0
+    const seconds = await timed(async () => {
+      await Promise.all(
+        Array.from({length: 4}, async () => {
+          while (next < objects.length) {
+            const start = next
+            next += 200
+            const reply = await collection.data.insertMany(objects.slice(start, start + 200))
+            if (reply.hasErrors) throw new Error(Object.values(reply.errors)[0]!.message)
+          }
+        }),
+      )
+    })
+    await client.close()
+    return {objects: objects.length, seconds}
+  },
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const start = performance.now()
+  await work()
+  return (performance.now() - start) / 1000
+}
+
+function channelOf({grpcUrl}: JobInput): Parameters<typeof readCeiling>[0]['channel'] {
+  return {
+    address: grpcUrl.replace(/^.*:\/\//, ''),
+    maxMessageBytes: 104_858_000,
+    metadata: async () => ({}),
+    secure: false,
+    timeoutMs: 120_000,
+  }
+}
+
+async function officialClient({grpcUrl, url}: JobInput): ReturnType<typeof weaviate.connectToCustom> {
+  const rest = new URL(url)
+  const [grpcHost, grpcPort] = grpcUrl.replace(/^.*:\/\//, '').split(':')
+  return weaviate.connectToCustom({
+    grpcHost: grpcHost!,
+    grpcPort: Number(grpcPort),
+    grpcSecure: false,
+    httpHost: rest.hostname,
+    httpPort: Number(rest.port),
+    httpSecure: false,
+  })
+}
+
+const input = JSON.parse(process.argv[2] ?? '') as JobInput
+const cpu = process.cpuUsage()
+const result = await jobs[input.job](input)
+const {system, user} = process.cpuUsage(cpu)
+const output: JobOutput = {
+  ...result,
+  cpuSeconds: (user + system) / 1e6,
+  // resourceUsage counts in KiB.
+  peakRss: process.resourceUsage().maxRSS * 1024,
+}
+console.log(JSON.stringify(output))
