@@ -7,14 +7,16 @@ import type {Connection, ConnectOptions} from './weaviate.js'
 import {DataOpsError} from '../errors.js'
 import {defaultGrpcAddress, parseGrpcUrl, parseRestUrl} from './address.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './aliases.js'
-import {createAuthorize, detailsOf} from './auth.js'
+import {type ClientDetails, createAuthorize, detailsOf} from './auth.js'
 import {hasStatus} from './errors.js'
 import {connectGrpc, type GrpcObjects} from './grpc-objects.js'
 import {encodeJson, HttpClient} from './http.js'
 import {getObjectRest, readReferencesPage, restObjects} from './rest-objects.js'
 import {createTenants, listTenants, setTenantStatus} from './tenants.js'
 
-export interface ConnectSettings extends ConnectOptions {
+export interface ConnectSettings extends Omit<ConnectOptions, 'client'> {
+  /** An existing `weaviate-client`, or as much of it as this: host, token and headers are asked for anew for each call. */
+  client?: ClientDetails
   /** A proxy's URL for REST, or `env` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY; default none. */
   proxy?: string
 }

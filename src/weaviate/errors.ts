@@ -29,10 +29,13 @@ export function isTransientReason(reason: string): boolean {
   return TRANSIENT_REASONS.some((pattern) => pattern.test(reason))
 }
 
+const NO_SECRETS = new Set(['content-type', 'x-weaviate-cluster-url'])
+
 /** Text without any of these secrets: header values, and the token within `Bearer …`. */
 export function redact(text: string, headers: Readonly<Record<string, string>>): string {
   let result = text
-  for (const value of Object.values(headers)) {
+  for (const [name, value] of Object.entries(headers)) {
+    if (NO_SECRETS.has(name.toLowerCase())) continue
     for (const secret of [value, value.replace(/^(Bearer|Basic) /i, '')]) {
       // Shorter ones are no secrets, and would tear words apart.
       if (secret.length >= 6) result = result.replaceAll(secret, '***')
@@ -160,9 +163,10 @@ export function grpcError(error: unknown, {action, metadata = {}, signal}: GrpcF
   if (error instanceof DataOpsError) return error
   if (signal?.aborted) return interrupted(signal)
   const {code, details: words} = error as {code?: unknown; details?: unknown}
-  const grpcStatus = typeof code === 'number' ? (GRPC_STATUS[code] ?? 'UNKNOWN') : undefined
-  if (!grpcStatus) return unexpected(error, action)
+  if (typeof code !== 'number') return unexpected(error, action)
   const reason = serverWords(redact(typeof words === 'string' ? words : '', metadata))
+  // A wrong or missing key is UNKNOWN to Weaviate's gRPC, but for these words (adapters/handlers/grpc/v1).
+  const grpcStatus = reason.startsWith('extract auth: ') ? 'UNAUTHENTICATED' : (GRPC_STATUS[code] ?? 'UNKNOWN')
   const said = reason ? `: ${reason}` : '.'
   const details = {grpcStatus, reason}
   if (grpcStatus === 'UNAUTHENTICATED' || grpcStatus === 'PERMISSION_DENIED') return notAllowed(action, details)

@@ -53,6 +53,20 @@ export class HttpClient {
     this.#dispatcher = createDispatcher(options)
   }
 
+  async #exchange(
+    url: URL,
+    options: Pick<HttpRequest, 'body' | 'method' | 'signal'> & {headers: Record<string, string>},
+  ): Promise<RawReply> {
+    const {body, headers, statusCode} = await request(url, {
+      ...options,
+      // One timer covers both; these count from the last byte.
+      bodyTimeout: 0,
+      dispatcher: this.#dispatcher,
+      headersTimeout: 0,
+    })
+    return {bytes: await body.arrayBuffer(), retryAfter: headers['retry-after'], status: statusCode}
+  }
+
   async close(): Promise<void> {
     // Not close(): it would wait for requests that were given up.
     await this.#dispatcher.destroy()
@@ -95,27 +109,18 @@ export class HttpClient {
 
     const headers: Record<string, string> = isElsewhere ? {} : await this.#headers()
     if (body !== undefined) headers['content-type'] = contentType
-    const timeout = AbortSignal.timeout(this.#timeoutMs)
-    let status: number
-    let replyHeaders: Record<string, string | string[] | undefined>
-    let bytes: ArrayBuffer
+    const deadline = new AbortController()
+    // Not AbortSignal.timeout(), which would let the process end meanwhile.
+    const timer = setTimeout(() => {
+      deadline.abort()
+    }, this.#timeoutMs)
+    const stop = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal
+    let reply: RawReply
     try {
-      const reply = await request(url, {
-        // The one timeout covers both; undici's own count from the last byte.
-        bodyTimeout: 0,
-        headersTimeout: 0,
-        body,
-        dispatcher: this.#dispatcher,
-        headers,
-        method,
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      })
-      status = reply.statusCode
-      replyHeaders = reply.headers
-      bytes = await reply.body.arrayBuffer()
+      reply = await orAborted(this.#exchange(url, {body, headers, method, signal: stop}), stop)
     } catch (error) {
       if (signal?.aborted) throw interrupted(signal)
-      if (timeout.aborted) {
+      if (deadline.signal.aborted) {
         throw new DataOpsError(
           'SERVER_UNAVAILABLE',
           `Cannot ${action}: ${url.host} did not answer within ${this.#timeoutMs / 1000} s.`,
@@ -124,17 +129,42 @@ export class HttpClient {
       }
 
       throw networkError(error, action, url.host)
+    } finally {
+      clearTimeout(timer)
     }
 
+    const {bytes, retryAfter, status} = reply
     const text = new TextDecoder().decode(bytes)
     if (status < 300) return {bytes: bytes.byteLength, text}
     throw restError({
       action,
       body: redact(text, headers),
-      retryAfterMs: parseRetryAfter(replyHeaders['retry-after']),
+      retryAfterMs: parseRetryAfter(retryAfter),
       status,
     })
   }
+}
+
+interface RawReply {
+  bytes: ArrayBuffer
+  retryAfter?: string | string[]
+  status: number
+}
+
+/** undici heeds a signal only once it is connected, and a proxy may never let it. */
+async function orAborted<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
+  return Promise.race([
+    task,
+    new Promise<never>((_resolve, reject) => {
+      signal.addEventListener(
+        'abort',
+        () => {
+          reject(signal.reason as Error)
+        },
+        {once: true},
+      )
+    }),
+  ])
 }
 
 function createDispatcher({ca, proxy, url}: HttpClientOptions): Dispatcher {

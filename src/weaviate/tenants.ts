@@ -55,7 +55,19 @@ export async function listTenants(
     })
     return (value ?? []).map((tenant) => toTenant(tenant))
   } catch (error) {
-    throw hasStatus(error, 404) ? collectionMissing(collection) : error
+    throw (await isMissing(http, collection, error)) ? collectionMissing(collection) : error
+  }
+}
+
+/** Whether that is why; 422 stands for a collection without tenants too. */
+async function isMissing(http: HttpClient, collection: string, error: unknown): Promise<boolean> {
+  if (!hasStatus(error, 422)) return hasStatus(error, 404)
+  try {
+    const action = `read the schema of ${collection}`
+    await http.send({action, method: 'GET', path: `/v1/schema/${encodeURIComponent(collection)}`})
+    return false
+  } catch (error_) {
+    return hasStatus(error_, 404)
   }
 }
 

@@ -1,3 +1,4 @@
+import {Buffer} from 'node:buffer'
 import {describe, expect, it} from 'vitest'
 
 import {defaultGrpcAddress, parseGrpcUrl, parseRestUrl} from '../../src/weaviate/address.js'

@@ -59,6 +59,7 @@ describe('grpcError', () => {
   it('reads what only the words say', () => {
     expect(grpc(2, 'shard x: store is read-only').retryable).toBe(true)
     expect(grpc(13, 'Received RST_STREAM with code 2').retryable).toBe(true)
+    expect(grpc(2, 'extract auth: unauthorized: invalid api key').code).toBe('NOT_ALLOWED')
     const large = grpc(8, 'grpc: received message larger than max (200 vs. 100)')
     expect(large.retryable).toBe(false)
     expect(isTooLarge(large)).toBe(true)
@@ -92,9 +93,9 @@ describe('networkError', () => {
 
 describe('redact', () => {
   it('takes out header values and bare tokens, but no short words', () => {
-    const headers = {authorization: 'Bearer abcdef123', 'x-mode': 'on'}
-    expect(redact('key abcdef123 is not on the list; Bearer abcdef123', headers)).toBe(
-      'key *** is not on the list; ***',
+    const headers = {authorization: 'Bearer abcdef123', 'content-type': 'application/json', 'x-mode': 'on'}
+    expect(redact('key abcdef123 is not on the list; Bearer abcdef123 application/json', headers)).toBe(
+      'key *** is not on the list; *** application/json',
     )
   })
 })

@@ -1,15 +1,15 @@
-import type {IncomingMessage, ServerResponse} from 'node:http'
 import type {AddressInfo} from 'node:net'
 
-import {createServer} from 'node:http'
 import fc from 'fast-check'
+import {type Buffer} from 'node:buffer'
+import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
 import {afterEach, describe, expect, it} from 'vitest'
 
 import {encodeJson, HttpClient, isEmptyReply, parseRetryAfter} from '../../src/weaviate/http.js'
 
 const closers: Array<() => Promise<unknown>> = []
 afterEach(async () => {
-  for (const close of closers.splice(0)) await close()
+  while (closers.length > 0) await closers.pop()!()
 })
 
 async function serve(
@@ -21,7 +21,9 @@ async function serve(
     request.on('data', (chunk: Buffer) => {
       body += chunk.toString()
     })
-    request.on('end', () => answer(request, response, body))
+    request.on('end', () => {
+      answer(request, response, body)
+    })
   })
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
@@ -33,7 +35,9 @@ async function serve(
     async () =>
       new Promise((resolve) => {
         server.closeAllConnections()
-        server.close(resolve)
+        server.close(() => {
+          resolve(undefined)
+        })
       }),
   )
   return {http, url}
@@ -94,7 +98,9 @@ describe('HttpClient', () => {
 
   it('says what is wrong with a 200 that holds no JSON', async () => {
     let text = ''
-    const {http} = await serve((_request, response) => response.end(text))
+    const {http} = await serve((_request, response) => {
+      response.end(text)
+    })
     const empty = await http.json(GET).catch((error: unknown) => error)
     expect(empty).toMatchObject({code: 'UNEXPECTED'})
     expect(isEmptyReply(empty)).toBe(true)
@@ -120,27 +126,43 @@ describe('HttpClient', () => {
     const {http} = await serve((request, response) => {
       response.writeHead(200, {'content-length': '100'})
       response.write('[1,')
-      setTimeout(() => request.socket.destroy(), 10)
+      setTimeout(() => {
+        request.socket.destroy()
+      }, 10)
     })
     await expect(http.json(GET)).rejects.toMatchObject({code: 'SERVER_UNAVAILABLE', retryable: true})
   })
 
-  it('goes through a proxy', async () => {
+  it('goes through a proxy, and gives up on one that does not answer', async () => {
     const seen: string[] = []
     const {url: proxy} = await serve((request, response) => {
       seen.push(request.url ?? '')
       response.end('{"via":"proxy"}')
     })
-    const http = new HttpClient({headers: async () => ({}), proxy, timeoutMs: 2000, url: 'http://weaviate.invalid:8080'})
-    closers.push(async () => http.close())
-    expect((await http.json(GET)).value).toEqual({via: 'proxy'})
-    expect(seen).toEqual(['http://weaviate.invalid:8080/v1/x'])
+    const through = (protocol: string) => {
+      const url = `${protocol}://weaviate.invalid:8080`
+      const http = new HttpClient({headers: async () => ({}), proxy, timeoutMs: 300, url})
+      closers.push(async () => http.close())
+      return http
+    }
+
+    expect((await through('http').json(GET)).value).toEqual({via: 'proxy'})
+    expect(seen[0]).toMatch(/^http:\/\/weaviate\.invalid:8080\/v1\/x$/)
+    // This one knows no CONNECT, and undici tries again and again.
+    await expect(through('https').json(GET)).rejects.toMatchObject({code: 'SERVER_UNAVAILABLE', retryable: true})
+    const signal = AbortSignal.timeout(30)
+    await expect(through('https').json({...GET, signal})).rejects.toMatchObject({code: 'INTERRUPTED'})
   })
 
   it('refuses a header that would break the request', async () => {
-    const {http} = await serve((_request, response) => response.end('{}'), {
-      headers: async () => ({authorization: 'Bearer key\n'}),
-    })
+    const {http} = await serve(
+      (_request, response) => {
+        response.end('{}')
+      },
+      {
+        headers: async () => ({authorization: 'Bearer key\n'}),
+      },
+    )
     await expect(http.json(GET)).rejects.toMatchObject({code: 'INVALID_INPUT'})
   })
 })

@@ -13,7 +13,12 @@ describe('retry', () => {
         if (attempt < 3) throw busy()
         return attempt
       },
-      {maxWaitMs: 4, onRetry: ({waitMs}) => waits.push(waitMs)},
+      {
+        maxWaitMs: 4,
+        onRetry({waitMs}) {
+          waits.push(waitMs)
+        },
+      },
     )
     expect(result).toBe(3)
     expect(waits).toHaveLength(3)
@@ -50,7 +55,13 @@ describe('retry', () => {
       async () => {
         throw busy(60_000)
       },
-      {maxWaitMs: 60_000, onRetry: () => controller.abort(), signal: controller.signal},
+      {
+        maxWaitMs: 60_000,
+        onRetry() {
+          controller.abort()
+        },
+        signal: controller.signal,
+      },
     )
     await expect(waiting).rejects.toMatchObject({code: 'INTERRUPTED'})
     await expect(sleep(60_000, AbortSignal.timeout(5))).rejects.toMatchObject({code: 'INTERRUPTED'})

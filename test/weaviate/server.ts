@@ -4,13 +4,13 @@ import {startEmbeddedWeaviate} from '../../src/testing/index.js'
 export interface TestServer {
   close: () => Promise<void>
   grpcUrl?: string
-  real: boolean
+  isReal: boolean
   url: string
 }
 
 export async function startTestServer(): Promise<TestServer> {
   const {WEAVIATE_GRPC_URL: grpcUrl, WEAVIATE_URL: url} = process.env
-  if (url) return {async close() {}, grpcUrl, real: true, url}
+  if (url) return {close: async () => undefined, grpcUrl, isReal: true, url}
   const embedded = await startEmbeddedWeaviate()
-  return {close: embedded.close, grpcUrl: embedded.grpcUrl, real: false, url: embedded.url}
+  return {close: embedded.close, grpcUrl: embedded.grpcUrl, isReal: false, url: embedded.url}
 }

@@ -1,0 +1,306 @@
+import type {AddressInfo} from 'node:net'
+
+import {type Buffer} from 'node:buffer'
+import {createServer, type Server} from 'node:http'
+import {afterEach, describe, expect, it} from 'vitest'
+import weaviate from 'weaviate-client'
+
+import type {Warning} from '../../src/progress.js'
+
+import {startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {planCollection} from '../../src/weaviate/collection-plan.js'
+import {connect, type ConnectSettings} from '../../src/weaviate/connect.js'
+import {startTestServer} from './server.js'
+
+const closers: Array<() => Promise<unknown>> = []
+afterEach(async () => {
+  while (closers.length > 0) await closers.pop()!()
+})
+
+async function embedded(options: Parameters<typeof startEmbeddedWeaviate>[0] = {}) {
+  const server = await startEmbeddedWeaviate(options)
+  closers.push(server.close)
+  return server
+}
+
+async function opened(options: ConnectSettings) {
+  const connection = await connect(options)
+  closers.push(connection.close)
+  return connection
+}
+
+async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  closers.push(
+    async () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(() => {
+          resolve(undefined)
+        })
+      }),
+  )
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+describe('connect', () => {
+  it('takes gRPC where it answers', async () => {
+    const server = await startTestServer()
+    closers.push(server.close)
+    const warnings: Warning[] = []
+    const onWarning = (warning: Warning) => {
+      warnings.push(warning)
+    }
+
+    const connection = await opened({grpcUrl: server.grpcUrl, onWarning, url: `${server.url}/`})
+    expect(connection.transport).toBe('grpc')
+    expect(connection.describe).toBe(server.url)
+    expect(connection.version).toMatch(/^\d+\.\d+\.\d+/)
+    expect(connection.capabilities.maxMessageBytes).toBeGreaterThan(1_000_000)
+    expect(warnings).toEqual([])
+  })
+
+  it('falls back to REST, says so, and works', async () => {
+    const server = await embedded({grpc: false})
+    const warnings: Warning[] = []
+    const onWarning = (warning: Warning) => {
+      warnings.push(warning)
+    }
+
+    const connection = await opened({grpcUrl: '127.0.0.1:9', onWarning, url: server.url})
+    expect(connection.transport).toBe('rest')
+    expect(warnings).toMatchObject([{code: 'grpc-unreachable', details: {address: '127.0.0.1:9'}}])
+    await connection.createCollection({class: 'A', properties: [{dataType: ['text'], name: 't'}], vectorizer: 'none'})
+    const collection = planCollection((await connection.getCollection('A'))!)
+    const objects = [{id: '00000000-0000-0000-0000-000000000001', properties: {t: 'x'}}]
+    expect(await connection.writeObjects({collection, objects})).toEqual([])
+    expect(await connection.count('A')).toBe(1)
+    await expect(connect({grpcUrl: '127.0.0.1:9', transport: 'grpc', url: server.url})).rejects.toMatchObject({
+      code: 'CANNOT_CONNECT',
+      details: {address: '127.0.0.1:9'},
+    })
+    const chosen = await opened({grpcUrl: '127.0.0.1:9', onWarning, transport: 'rest', url: server.url})
+    expect(chosen.transport).toBe('rest')
+    expect(warnings).toHaveLength(1)
+  })
+
+  it('lets nobody in without the right key, and shows none', async () => {
+    const server = await embedded({apiKeys: ['the-right-key']})
+    const connection = await opened({apiKey: 'the-right-key', grpcUrl: server.grpcUrl, url: server.url})
+    expect(connection.transport).toBe('grpc')
+    expect(await connection.listCollections()).toEqual([])
+    for (const apiKey of [undefined, 'a-very-wrong-key']) {
+      const error = await connect({apiKey, grpcUrl: server.grpcUrl, url: server.url}).catch((error_: unknown) => error_)
+      expect(error).toMatchObject({code: 'NOT_ALLOWED', exitCode: 6})
+      expect(JSON.stringify([(error as Error).message, error])).not.toContain('a-very-wrong-key')
+    }
+  })
+
+  it.each<[string, ConnectSettings]>([
+    ['nothing there', {url: 'http://127.0.0.1:9'}],
+    ['no such host', {url: 'https://weaviate.invalid'}],
+    ['TLS where there is none', {url: 'https://127.0.0.1:9'}],
+  ])('says what to check: %s', async (_what, options) => {
+    await expect(connect(options)).rejects.toMatchObject({
+      code: 'CANNOT_CONNECT',
+      exitCode: 6,
+      hint: expect.stringContaining('Check') as string,
+      message: expect.stringContaining(options.url!) as string,
+    })
+  })
+
+  it('tells other servers, and those not ready yet, from Weaviate', async () => {
+    let status = 200
+    const url = await listen(
+      createServer((_request, response) => {
+        response.writeHead(status)
+        response.end('{"hello":"world"}')
+      }),
+    )
+    await expect(connect({url})).rejects.toMatchObject({
+      code: 'CANNOT_CONNECT',
+      message: expect.stringContaining('not Weaviate') as string,
+    })
+    status = 503
+    await expect(connect({url})).rejects.toMatchObject({
+      code: 'CANNOT_CONNECT',
+      message: expect.stringContaining('not ready') as string,
+    })
+    status = 404
+    await expect(connect({url})).rejects.toMatchObject({code: 'CANNOT_CONNECT'})
+  })
+
+  it('never shows a password out of an address', async () => {
+    const server = await embedded()
+    const url = server.url.replace('//', '//me:pass-word@')
+    const connection = await opened({grpcUrl: server.grpcUrl, url})
+    expect(connection.describe).toBe(server.url)
+    const error = await connect({url: 'http://me:pass-word@127.0.0.1:9'}).catch((error_: unknown) => error_)
+    expect(JSON.stringify([(error as Error).message, error])).not.toContain('pass-word')
+    await expect(connect({apiKey: 'key', url})).rejects.toMatchObject({code: 'INVALID_INPUT'})
+  })
+
+  it('takes an existing client, its token anew for each call', async () => {
+    const keys = ['first-key', 'second-key']
+    const server = await embedded({apiKeys: keys})
+    const client = await weaviate.connectToLocal({
+      authCredentials: new weaviate.ApiKey('first-key'),
+      grpcPort: server.grpcPort,
+      host: '127.0.0.1',
+      port: server.port,
+    })
+    closers.push(async () => client.close())
+    const connection = await opened({client, grpcUrl: server.grpcUrl})
+    expect(connection.transport).toBe('grpc')
+    expect(connection.describe).toBe(server.url)
+    expect(await connection.listCollections()).toEqual([])
+
+    let key = 'first-key'
+    const host = `127.0.0.1:${server.port}`
+    const rotating = {getConnectionDetails: async () => ({bearerToken: `Bearer ${key}`, headers: [['x-a', 'b']], host})}
+    const second = await opened({client: rotating, grpcUrl: server.grpcUrl})
+    key = 'second-key'
+    expect(await second.listCollections()).toEqual([])
+    key = 'no-key-of-theirs'
+    await expect(second.listCollections()).rejects.toMatchObject({code: 'NOT_ALLOWED'})
+    await expect(second.count('A')).rejects.toMatchObject({code: 'NOT_ALLOWED'})
+    await expect(connect({apiKey: 'first-key', client})).rejects.toMatchObject({code: 'INVALID_INPUT'})
+  })
+})
+
+interface Provider {
+  forms: URLSearchParams[]
+  status: number
+  /** Those that the server takes. */
+  valid: Set<string>
+  url: string
+}
+
+/** An identity provider, and a Weaviate that trusts it. Tokens expire after `seconds`; refresh tokens are good once. */
+async function startProvider(seconds: number): Promise<Provider> {
+  const provider: Provider = {forms: [], status: 200, url: '', valid: new Set()}
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString()
+    })
+    request.on('end', () => {
+      const json = (value: unknown, status = 200) => {
+        response.writeHead(status)
+        response.end(JSON.stringify(value))
+      }
+
+      switch (request.url!) {
+        case '/provider': {
+          json({token_endpoint: `${provider.url}/token`})
+          return
+        }
+
+        case '/token': {
+          const form = new URLSearchParams(body)
+          provider.forms.push(form)
+          const number = provider.forms.length
+          const isKnown =
+            form.get('grant_type') !== 'refresh_token' || form.get('refresh_token') === `refresh-${number - 1}`
+          if (provider.status !== 200 || !isKnown) {
+            json({error: 'invalid_grant'}, 400)
+            return
+          }
+
+          provider.valid = new Set([`access-${number}`])
+          json({access_token: `access-${number}`, expires_in: seconds, refresh_token: `refresh-${number}`})
+          return
+        }
+
+        case '/v1/.well-known/openid-configuration': {
+          json({clientId: 'weaviate', href: `${provider.url}/provider`, scopes: ['openid']})
+          return
+        }
+
+        case '/v1/.well-known/ready': {
+          json({})
+          return
+        }
+
+        default: {
+          const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
+          if (!provider.valid.has(token)) {
+            json({error: [{message: 'unauthorized'}]}, 401)
+            return
+          }
+
+          json(request.url === '/v1/meta' ? {version: '1.39.0'} : {classes: []})
+        }
+      }
+    })
+  })
+  provider.url = await listen(server)
+  return provider
+}
+
+describe('OIDC', () => {
+  it('gets a token for a client secret, and a new one when it expires', async () => {
+    // The official client takes two seconds off.
+    const provider = await startProvider(2)
+    const oidc = {clientSecret: 'client-s3cret', scopes: ['one', 'two']}
+    const connection = await opened({oidc, transport: 'rest', url: provider.url})
+    await connection.listCollections()
+    await connection.listCollections()
+    expect(provider.forms.length).toBeGreaterThan(2)
+    const form = Object.fromEntries(provider.forms.at(-1)!)
+    expect(form).toMatchObject({
+      client_id: 'weaviate',
+      client_secret: 'client-s3cret',
+      grant_type: 'client_credentials',
+    })
+    expect(form.scope!.split(' ').toSorted()).toEqual(['one', 'openid', 'two'])
+  })
+
+  it('gets one token for many requests at once', async () => {
+    const provider = await startProvider(3600)
+    const oidc = {password: 'p', username: 'u'}
+    const connection = await opened({oidc, transport: 'rest', url: provider.url})
+    await Promise.all(Array.from({length: 20}, async () => connection.listCollections()))
+    expect(provider.forms).toHaveLength(1)
+    expect(Object.fromEntries(provider.forms[0]!)).toMatchObject({grant_type: 'password', password: 'p', username: 'u'})
+  })
+
+  it('refreshes an access token, also where refresh tokens are good only once', async () => {
+    const provider = await startProvider(2)
+    provider.valid.add('given')
+    provider.forms.push(new URLSearchParams())
+    const oidc = {accessToken: 'given', expiresIn: 2, refreshToken: 'refresh-1'}
+    const connection = await opened({oidc, transport: 'rest', url: provider.url})
+    for (let call = 0; call < 3; call++) await connection.listCollections()
+    expect(provider.forms.slice(1).map((form) => form.get('refresh_token'))).toEqual(
+      provider.forms.slice(1).map((_form, index) => `refresh-${index + 1}`),
+    )
+  })
+
+  it('uses an access token alone until the server refuses it', async () => {
+    const provider = await startProvider(2)
+    provider.valid.add('given')
+    const connection = await opened({oidc: {accessToken: 'given'}, transport: 'rest', url: provider.url})
+    await connection.listCollections()
+    provider.valid.clear()
+    await expect(connection.listCollections()).rejects.toMatchObject({code: 'NOT_ALLOWED'})
+    expect(provider.forms).toEqual([])
+  })
+
+  it('says that the provider gave no token, and no secret', async () => {
+    const provider = await startProvider(2)
+    provider.status = 400
+    const oidc = {clientSecret: 'client-s3cret'}
+    const error = await connect({oidc, transport: 'rest', url: provider.url}).catch((error_: unknown) => error_)
+    expect(error).toMatchObject({code: 'NOT_ALLOWED', message: expect.stringContaining('invalid_grant') as string})
+    expect(JSON.stringify([(error as Error).message, error])).not.toContain('client-s3cret')
+  })
+
+  it('is not for servers without it', async () => {
+    const server = await embedded()
+    const options = {oidc: {clientSecret: 'x'}, transport: 'rest', url: server.url} as const
+    await expect(connect(options)).rejects.toMatchObject({code: 'INVALID_INPUT'})
+  })
+})
