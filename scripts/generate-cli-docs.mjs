@@ -8,7 +8,7 @@ const cliDocs = new URL('../docs/cli.md', import.meta.url)
 
 /** @param {string} text with oclif's `<%= … %>` */
 function fill(text, id) {
-  return text.replaceAll('<%= config.bin %>', BIN).replaceAll('<%= command.id %>', id)
+  return text.replaceAll('<%= config.bin %>', () => BIN).replaceAll('<%= command.id %>', () => id)
 }
 
 /** One row of a table; `|` would end the cell. */

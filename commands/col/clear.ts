@@ -56,9 +56,9 @@ export default class ColClear extends DataOpsCommand {
 
   /** Whatever the manager would refuse is refused before the question. */
   async #confirm(manager: ClearManager, name: string, options: ClearOptions): Promise<void> {
-    const {deleted} = await manager.clearCollection(name, {...options, backupFirst: false, dryRun: true})
+    const {remaining} = await manager.clearCollection(name, {...options, backupFirst: false, dryRun: true})
     this.progress.stop()
-    const what = options.keepSchema ? plural(deleted, 'object') : `the collection with ${plural(deleted, 'object')}`
+    const what = options.keepSchema ? plural(remaining, 'object') : `the collection with ${plural(remaining, 'object')}`
     const answer = await ask(`This deletes ${what} of ${name}. Type the name to confirm: `, options.signal)
     if (answer !== name)
       throw new DataOpsError('NOT_CONFIRMED', `Clearing ${name} was not confirmed; nothing was changed.`)

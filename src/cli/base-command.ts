@@ -1,7 +1,9 @@
 /** What every command has: settings, connection, progress, interruption, and errors that a person can act on. */
 import {Command, Errors, type Interfaces} from '@oclif/core'
 
+import type {BackupCatalog} from '../catalog/catalog.js'
 import type {OperationOptions, Warning} from '../progress.js'
+import type {Store} from '../store/store.js'
 import type {Connection} from '../weaviate/weaviate.js'
 
 import {askHost} from '../config/host.js'
@@ -133,6 +135,23 @@ export abstract class DataOpsCommand extends Command {
     })
     this.#connection = connection
     return connection
+  }
+
+  /** The catalog of a folder, its store, and the paths of names in it. */
+  protected async catalogIn(directory: string): Promise<{
+    catalog: BackupCatalog
+    pathOf: (file: string) => string
+    store: Store
+  }> {
+    const {BackupCatalog} = await import('../catalog/catalog.js')
+    const {LocalStore} = await import('../store/local.js')
+    const store = new LocalStore(directory)
+    const catalog = new BackupCatalog(store, {
+      onWarning: (warning) => {
+        this.warnOf(warning)
+      },
+    })
+    return {catalog, pathOf: (file) => store.describe(file), store}
   }
 
   /**

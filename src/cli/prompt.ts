@@ -11,8 +11,9 @@ export async function ask(question: string, signal?: AbortSignal): Promise<strin
   return new Promise((resolve) => {
     const end = (answer?: string) => {
       signal?.removeEventListener('abort', onAbort)
-      readline.close()
+      // First, for closing calls this again.
       resolve(answer)
+      readline.close()
     }
 
     const onAbort = () => {

@@ -53,18 +53,14 @@ export function restoreLines(restored: RestoreResult): string[] {
 }
 
 export function clearLines(cleared: ClearResult): string[] {
-  const verb = cleared.dryRun ? 'Would clear' : 'Cleared'
+  if (cleared.dryRun) return [`Would clear ${cleared.collection}: ${plural(cleared.remaining, 'object')}`]
+  const {backup, collection, deleted, remaining, schemaFile, seconds} = cleared
   return [
-    ...(cleared.backup && !cleared.dryRun ? backupLines(cleared.backup) : []),
-    `${verb} ${cleared.collection}: ${plural(cleared.deleted, 'object')}, ${formatSeconds(cleared.seconds)}`,
+    ...(backup ? backupLines(backup) : []),
+    `Cleared ${collection}: ${plural(deleted, 'object')}, ${pace(deleted, seconds)}`,
     ...formatMembers([
-      ['schema', cleared.schemaFile && `was put into ${cleared.schemaFile} before the drop`],
-      [
-        'remaining',
-        cleared.remaining > 0 && !cleared.dryRun
-          ? `${plural(cleared.remaining, 'object')} written meanwhile`
-          : undefined,
-      ],
+      ['schema', schemaFile && `was put into ${schemaFile} before the drop`],
+      ['remaining', remaining > 0 ? `${plural(remaining, 'object')} written meanwhile` : undefined],
     ]),
   ]
 }

@@ -76,7 +76,7 @@ describe('format', () => {
   })
 
   it('shows control characters of a backup instead of sending them to the terminal', () => {
-    expect(printable('a\u001B[2Jb\u0007\u202Ec\nd\u009B')).toBe(String.raw`a\x1b[2Jb\x07\u202ec d\x9b`)
+    expect(printable('a\u{1B}[2Jb\u{7}\u{202E}c\nd\u{9B}')).toBe(String.raw`a\x1b[2Jb\x07\u202ec d\x9b`)
     expect(printable('Grüße 🎉')).toBe('Grüße 🎉')
   })
 })

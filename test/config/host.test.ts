@@ -41,7 +41,8 @@ describe('elysia:connection', () => {
   })
 
   it('fails when a hook fails, which oclif would swallow', async () => {
-    await expect(askHost(runner({failures: [new Error('vault is closed')]}))).rejects.toMatchObject({
+    const failing = runner({failures: [new Error('vault is closed')]})
+    await expect(askHost(failing)).rejects.toMatchObject({
       code: 'UNEXPECTED',
       hint: 'Mend other, or uninstall it.',
       message: 'The hook elysia:connection of other failed: vault is closed',

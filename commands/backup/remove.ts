@@ -1,0 +1,56 @@
+import {Args, Flags} from '@oclif/core'
+
+import type {ListedBackup} from '../../src/catalog/catalog.js'
+
+import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {outputFlag} from '../../src/cli/flags.js'
+import {formatBytes, plural} from '../../src/cli/format.js'
+import {ask, canAsk} from '../../src/cli/prompt.js'
+import {DataOpsError} from '../../src/errors.js'
+
+export default class BackupRemove extends DataOpsCommand {
+  static override summary = 'Remove a backup, its files and its entry.'
+
+  static override usage = '<%= command.id %> BACKUP [flags]'
+
+  static override description = `On a terminal a yes has to be typed; elsewhere --force is required. A backup whose files are gone loses its entry.`
+
+  static override args = {
+    backup: Args.string({
+      description: 'Id (or the beginning of it), name or path of a backup in the folder.',
+      ignoreStdin: true,
+      required: true,
+    }),
+  }
+
+  static override flags = {
+    force: Flags.boolean({description: 'Do not ask.'}),
+    output: outputFlag,
+  }
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'Asks first'},
+    {command: '<%= config.bin %> <%= command.id %> 5f0c --force', description: 'In a script'},
+  ]
+
+  async #confirm(backup: ListedBackup | undefined, reference: string, pathOf: (file: string) => string): Promise<void> {
+    // One that is not there is refused by the catalog, without a question.
+    if (!backup) return
+    const unconfirmed = (hint?: string) =>
+      new DataOpsError('NOT_CONFIRMED', `Removing backup ${reference} was not confirmed; nothing was changed.`, {hint})
+    if (!canAsk()) throw unconfirmed('Where nobody can be asked, say --force.')
+    const what = `${pathOf(backup.file)} (${plural(backup.object_count, 'object')}, ${formatBytes(backup.size)})`
+    const answer = await ask(`This removes ${what}. Type yes to confirm: `)
+    if (answer?.toLowerCase() !== 'yes') throw unconfirmed()
+  }
+
+  async run(): Promise<{removed: BackupEntry}> {
+    const {args, flags} = await this.parse(BackupRemove)
+    const {catalog, pathOf} = await this.catalogIn(flags.output)
+    if (!flags.force) await this.#confirm(await catalog.find(args.backup), args.backup, pathOf)
+    const removed = backupEntry(await catalog.remove(args.backup), pathOf)
+    this.print([`Removed backup ${removed.id} of ${removed.collection}: ${removed.path}`])
+    return {removed}
+  }
+}

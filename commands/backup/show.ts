@@ -1,0 +1,136 @@
+import {Args} from '@oclif/core'
+
+import type {BackupSeal} from '../../src/codec/document.js'
+import type {WeaviateClass} from '../../src/weaviate/schema.js'
+
+import {shortTime} from '../../src/cli/backup-entry.js'
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {outputFlag} from '../../src/cli/flags.js'
+import {formatBytes, formatCount, formatMembers, plural} from '../../src/cli/format.js'
+
+export interface BackupShowResult {
+  aliases: string[]
+  bytes: number
+  collection: string
+  compressed: boolean
+  digest: string
+  /** End of the backup, RFC 3339. */
+  finished: string
+  format: string
+  /** What it promises about writes that happened while it ran. */
+  guarantee?: string
+  id: string
+  objectCount: number
+  options: Record<string, unknown>
+  /** Files with the objects; `file` is null where they stand in the document itself. */
+  parts: Array<{bytes: number; file: null | string; rows: number; sha256: string}>
+  path: string
+  runId: string
+  schema: WeaviateClass
+  statistics: BackupSeal['statistics']
+  tenants?: Array<{digest?: string; name: string; objectCount?: number; skipped?: string; status?: string}>
+  /** Start of the backup, RFC 3339. */
+  timestamp: string
+  toolVersion: string
+  weaviateVersion: string
+}
+
+export default class BackupShow extends DataOpsCommand {
+  static override summary = 'Show what a backup holds.'
+
+  static override usage = '<%= command.id %> BACKUP [flags]'
+
+  static override description = `Reads its head and its seal, not its objects; with --json the schema, tenants and files too.`
+
+  static override args = {
+    backup: Args.string({
+      description: 'Path of a backup, or its id (or the beginning of it) in the folder.',
+      ignoreStdin: true,
+      required: true,
+    }),
+  }
+
+  static override flags = {output: outputFlag}
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'By id'},
+    {
+      command: '<%= config.bin %> <%= command.id %> backups/Article_2026-02-01_103000.json --json',
+      description: 'A file, with its schema',
+    },
+  ]
+
+  async run(): Promise<BackupShowResult> {
+    const {args, flags} = await this.parse(BackupShow)
+    const {openArchive} = await import('../../src/archive/open.js')
+    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
+    const {head, manifest} = archive
+    const {metadata} = head
+    // Without a seal openArchive has refused it.
+    const seal = archive.seal!
+    const statusOf = new Map(metadata.tenants?.map(({name, status}) => [name, status]))
+    const shown: BackupShowResult = {
+      aliases: metadata.aliases ?? [],
+      bytes: manifest.bytes,
+      collection: metadata.collection,
+      compressed: metadata.options.compress,
+      digest: seal.digest,
+      finished: seal.finished,
+      format: metadata.options.format,
+      guarantee: metadata.guarantee,
+      id: metadata.backup_id,
+      objectCount: seal.object_count,
+      options: metadata.options,
+      parts: seal.parts.map(({bytes, file, rows, sha256}) => ({bytes, file: file ?? null, rows, sha256})),
+      path: archive.path,
+      runId: metadata.run_id,
+      schema: head.schema,
+      statistics: seal.statistics,
+      tenants: seal.tenants?.map(({digest, name, object_count: objectCount, skipped}) => ({
+        digest,
+        name,
+        objectCount,
+        skipped,
+        status: statusOf.get(name),
+      })),
+      timestamp: metadata.timestamp,
+      toolVersion: metadata.tool_version,
+      weaviateVersion: metadata.weaviate_version,
+    }
+    this.print(showLines(shown))
+    return shown
+  }
+}
+
+function showLines(shown: BackupShowResult): string[] {
+  const {statistics, tenants} = shown
+  const skipped = tenants?.filter((tenant) => tenant.skipped !== undefined) ?? []
+  return [
+    `Backup of ${shown.collection}: ${plural(shown.objectCount, 'object')}, ${formatBytes(shown.bytes)}`,
+    ...formatMembers([
+      ['id', shown.id],
+      ['path', shown.path],
+      ['run', shown.runId],
+      ['started', `${shortTime(shown.timestamp)} UTC`],
+      ['finished', `${shortTime(shown.finished)} UTC`],
+      ['format', `${shown.format}${shown.compressed ? ', compressed' : ''}`],
+      ['digest', shown.digest],
+      ['Weaviate', shown.weaviateVersion],
+      ['tool', shown.toolVersion],
+      [
+        'properties',
+        (shown.schema.properties ?? []).map(({dataType, name}) => `${name}: ${dataType.join('|')}`).join(', '),
+      ],
+      ['aliases', shown.aliases.length > 0 ? shown.aliases.join(', ') : undefined],
+      ['tenants', tenants && formatCount(tenants.length - skipped.length)],
+      ['references', statistics.references > 0 ? formatCount(statistics.references) : undefined],
+      [
+        'without vector',
+        statistics.objects_without_vector > 0 ? plural(statistics.objects_without_vector, 'object') : undefined,
+      ],
+      ['non-finite', statistics.non_finite_vectors > 0 ? plural(statistics.non_finite_vectors, 'vector') : undefined],
+      ['guarantee', shown.guarantee],
+    ]),
+    ...skipped.map(({name, skipped: reason}) => `  NOT in it: tenant ${name} (${reason})`),
+  ]
+}

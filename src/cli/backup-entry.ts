@@ -1,0 +1,68 @@
+/** Backups of a folder as `--json` and tables show them. Pure. */
+import type {BackupStatus, ListedBackup} from '../catalog/catalog.js'
+import type {BackupFormat} from '../codec/codec.js'
+
+import {formatBytes, formatCount, formatTable} from './format.js'
+
+export interface BackupEntry {
+  /** Bytes on disk. */
+  bytes: number
+  collection: string
+  digest?: string
+  format: BackupFormat
+  id: string
+  objectCount: number
+  path: string
+  runId?: string
+  status: BackupStatus
+  /** Tenants in it; absent without multi-tenancy. */
+  tenants?: number
+  /** Start of the backup, RFC 3339. */
+  timestamp: string
+}
+
+/** `pathOf` gives the path of a name in the folder. */
+export function backupEntry(backup: ListedBackup, pathOf: (file: string) => string): BackupEntry {
+  return {
+    bytes: backup.size,
+    collection: backup.collection,
+    digest: backup.digest,
+    format: backup.format,
+    id: backup.id,
+    objectCount: backup.object_count,
+    path: pathOf(backup.file),
+    runId: backup.run_id,
+    status: backup.status,
+    tenants: backup.tenants,
+    timestamp: backup.timestamp,
+  }
+}
+
+const ID_LENGTH = 8
+const FULL_ID_LENGTH = 36
+
+export function backupTable(backups: readonly BackupEntry[]): string[] {
+  const length = idLength(backups)
+  return formatTable(backups, [
+    {header: 'ID', value: ({id}) => id.slice(0, length)},
+    {header: 'COLLECTION', value: ({collection}) => collection},
+    {header: 'WHEN', value: ({timestamp}) => shortTime(timestamp)},
+    {header: 'FORMAT', value: ({format}) => format},
+    {align: 'right', header: 'OBJECTS', value: ({objectCount}) => formatCount(objectCount)},
+    {align: 'right', header: 'SIZE', value: ({bytes}) => formatBytes(bytes)},
+    {header: 'PATH', value: ({path, status}) => (status === 'sealed' ? path : `${path} (${status})`)},
+  ])
+}
+
+/** As many digits as tell the ids apart. */
+function idLength(backups: readonly BackupEntry[]): number {
+  const ids = [...new Set(backups.map(({id}) => id))]
+  const areApart = (length: number) => new Set(ids.map((id) => id.slice(0, length))).size === ids.length
+  const lengths = Array.from({length: FULL_ID_LENGTH - ID_LENGTH}, (_, more) => ID_LENGTH + more)
+  return lengths.find((length) => areApart(length)) ?? FULL_ID_LENGTH
+}
+
+/** `2026-02-01 10:30:00` of RFC 3339 in UTC. */
+export function shortTime(timestamp: string): string {
+  return timestamp.slice(0, 19).replace('T', ' ')
+}

@@ -1,0 +1,174 @@
+import {mkdir, readdir, rename, rm, writeFile} from 'node:fs/promises'
+import path from 'node:path'
+import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+
+import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {fill, filler} from './fill.js'
+import {cli, type CliRun, temporaryFolder} from './run-cli.js'
+
+interface Entry {
+  collection: string
+  id: string
+  path: string
+  status: string
+}
+
+let server: EmbeddedWeaviate
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let place: string
+let run = 0
+
+beforeAll(async () => {
+  server = await startEmbeddedWeaviate()
+  folder = await temporaryFolder()
+  await fill(filler(server.url), 'Book', 12)
+  await fill(filler(server.url), 'Film', 3)
+})
+afterAll(async () => {
+  await server.close()
+  await folder.remove()
+})
+beforeEach(() => {
+  place = path.join(folder.path, `place-${run++}`)
+})
+
+async function backup(name: string): Promise<Entry> {
+  const {json} = await cli(['col', 'backup', name, '-o', place, '--json'], {
+    WEAVIATE_GRPC_URL: server.grpcUrl!,
+    WEAVIATE_URL: server.url,
+  })
+  return json() as unknown as Entry
+}
+
+/** A command that needs no server, and gets none. */
+async function offline(...argv: string[]): Promise<CliRun> {
+  return cli([...argv, '-b', place], {WEAVIATE_URL: 'http://127.0.0.1:9'})
+}
+
+async function listed(...argv: string[]): Promise<Entry[]> {
+  const {json} = await offline('backup', 'list', '--json', ...argv)
+  return json().backups as Entry[]
+}
+
+describe('backup list', () => {
+  it('shows every backup, newest first, with what --json promises', async () => {
+    const book = await backup('Book')
+    const film = await backup('Film')
+    const both = await listed()
+    expect(both.map(({collection}) => collection).toSorted()).toEqual(['Book', 'Film'])
+    expect(both).toContainEqual({
+      bytes: expect.any(Number) as number,
+      collection: 'Book',
+      digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      format: 'json',
+      id: book.id,
+      objectCount: 12,
+      path: book.path,
+      runId: expect.any(String) as string,
+      status: 'sealed',
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
+    })
+    expect(await listed('Film')).toMatchObject([{id: film.id}])
+
+    const {stdout} = await offline('backup', 'list')
+    const [header, ...rows] = stdout.trimEnd().split('\n')
+    expect(header).toMatch(/^ID +COLLECTION +WHEN +FORMAT +OBJECTS +SIZE +PATH$/)
+    expect(rows).toHaveLength(2)
+    expect(stdout).toContain(book.id.slice(0, 8))
+  })
+
+  it('says that there is none, and fails on nothing that is not there', async () => {
+    const none = await offline('backup', 'list')
+    expect(none).toMatchObject({code: 0, stdout: `There are no backups in ${place}.\n`})
+    expect(await listed()).toEqual([])
+  })
+
+  it('marks what is missing or unlisted, and makes the catalog anew', async () => {
+    const [book, film] = [await backup('Book'), await backup('Film')]
+    await rm(book.path)
+    await rename(film.path, film.path.replace('Film_', 'Movie_'))
+    expect((await listed()).map(({status}) => status).toSorted()).toEqual(['missing', 'missing', 'unlisted'])
+    await writeFile(path.join(place, 'Broken_2026-01-01_000000.json'), '{"metadata":{')
+    const {json, stderr} = await offline('backup', 'list', '--reindex', '--json')
+    expect(json()).toMatchObject({
+      backups: [{collection: 'Film', status: 'sealed'}],
+      damaged: [{path: path.join(place, 'Broken_2026-01-01_000000.json'), reason: expect.any(String) as string}],
+      directory: place,
+    })
+    expect(stderr).toMatch(/Warning: .*Broken_2026-01-01_000000\.json is no usable backup/)
+  })
+})
+
+describe('backup show', () => {
+  it('shows head and seal, by id or path', async () => {
+    const book = await backup('Book')
+    for (const reference of [book.id, book.id.slice(0, 6), path.basename(book.path), book.path]) {
+      const {json} = await offline('backup', 'show', reference, '--json')
+      expect(json()).toMatchObject({
+        aliases: [],
+        collection: 'Book',
+        compressed: false,
+        format: 'json',
+        id: book.id,
+        objectCount: 12,
+        parts: [{file: null, rows: 12}],
+        path: book.path,
+        schema: {class: 'Book'},
+        statistics: {rows: 12},
+      })
+    }
+
+    const {stdout} = await offline('backup', 'show', book.id)
+    expect(stdout).toMatch(/^Backup of Book: 12 objects, /)
+    expect(stdout).toMatch(/properties +title: text, rank: int\n/)
+  })
+})
+
+describe('backup remove', () => {
+  it('removes files and entry, and nothing else', async () => {
+    const [book, film] = [await backup('Book'), await backup('Film')]
+    await writeFile(path.join(place, 'mine.txt'), 'not a backup')
+    const {code, json} = await offline('backup', 'remove', book.id, '--force', '--json')
+    expect(code).toBe(0)
+    expect(json()).toMatchObject({removed: {collection: 'Book', id: book.id, path: book.path}})
+    expect(await listed()).toMatchObject([{id: film.id}])
+    const files = await readdir(place)
+    expect(files).toEqual(expect.arrayContaining(['mine.txt', path.basename(film.path)]))
+    expect(files).not.toContain(path.basename(book.path))
+    const again = await offline('backup', 'remove', book.id, '--force', '--json')
+    expect(again).toMatchObject({code: 2})
+    expect(again.json()).toMatchObject({error: {code: 'NOT_A_BACKUP'}})
+  })
+})
+
+describe('backup prune', () => {
+  it('keeps the newest of each collection, says what would go, then removes it', async () => {
+    const books: Entry[] = []
+    for (let times = 0; times < 3; times++) books.push(await backup('Book'))
+    const film = await backup('Film')
+    await mkdir(path.join(place, 'Book_notes'))
+    const before = await readdir(place)
+    const dry = await offline('backup', 'prune', '--keep-last', '1', '--dry-run', '--json')
+    const {dryRun, kept, removed} = dry.json() as {
+      dryRun: boolean
+      kept: Array<Entry & {reasons: string[]}>
+      removed: Entry[]
+    }
+    expect(dryRun).toBe(true)
+    expect(removed.map(({id}) => id).toSorted()).toEqual(
+      books
+        .slice(0, 2)
+        .map(({id}) => id)
+        .toSorted(),
+    )
+    expect(kept.map(({id}) => id).toSorted()).toEqual([books[2]!.id, film.id].toSorted())
+    for (const {reasons} of kept) expect(reasons).not.toEqual([])
+    expect(await readdir(place)).toEqual(before)
+
+    const shown = await offline('backup', 'prune', '--keep-last', '1')
+    expect(shown).toMatchObject({code: 0})
+    expect(shown.stdout).toMatch(/^Removed 2 backups \([\d.]+ kB\), kept 2\n/)
+    expect((await listed()).map(({id}) => id).toSorted()).toEqual([books[2]!.id, film.id].toSorted())
+    expect(await readdir(place)).toContain('Book_notes')
+  })
+})
