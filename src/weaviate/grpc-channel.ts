@@ -2,7 +2,7 @@
 import {Client, type ClientOptions, credentials, Metadata, type MethodDefinition} from '@grpc/grpc-js'
 import {Buffer} from 'node:buffer'
 
-import {interrupted, throwIfAborted} from '../errors.js'
+import {DataOpsError, interrupted, throwIfAborted} from '../errors.js'
 import {grpcError} from './errors.js'
 
 export interface GrpcChannelOptions {
@@ -32,6 +32,9 @@ export interface GrpcCall {
   signal?: AbortSignal
 }
 
+// gRPC servers hang up on clients that ask more often than every five minutes whether they are still there.
+const KEEPALIVE_MS = 330_000
+
 // HTTP/2 windows: Node's 64 KiB would make a page of megabytes wait for a round trip per 64 KiB.
 const FLOW_CONTROL_WINDOW = 4 * 1024 * 1024
 
@@ -44,7 +47,7 @@ export class GrpcChannel {
     const channelOptions: ClientOptions = {
       'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW,
       'grpc.keepalive_permit_without_calls': 0,
-      'grpc.keepalive_time_ms': 60_000,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': 20_000,
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': options.maxMessageBytes,
@@ -65,6 +68,15 @@ export class GrpcChannel {
     {action, signal}: GrpcCall,
   ): Promise<Reply> {
     throwIfAborted(signal)
+    const bytes = method.requestSerialize(request)
+    if (bytes.byteLength > this.#options.maxMessageBytes) {
+      throw new DataOpsError(
+        'SERVER_REFUSED',
+        `Cannot ${action}: the message is too large: ${bytes.byteLength} bytes of ${this.#options.maxMessageBytes} at most.`,
+        {details: {tooLarge: true}},
+      )
+    }
+
     const headers = await this.#options.metadata()
     throwIfAborted(signal)
     const metadata = new Metadata()
@@ -72,9 +84,9 @@ export class GrpcChannel {
     return new Promise<Reply>((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(
         method.path,
-        method.requestSerialize,
+        (serialized: typeof bytes) => serialized,
         method.responseDeserialize,
-        request,
+        bytes,
         metadata,
         {deadline: Date.now() + this.#options.timeoutMs},
         (error, reply) => {

@@ -17,7 +17,7 @@ export function shortestFloat32(value: number): number {
     const toNumber = (integer: number) => Number(`${integer}e${scale}`)
     const nearest = Number(mantissa.replace('.', ''))
     // Of two equally near, JavaScript gives the greater; so does Go, at a power of two.
-    const isTie = nearest % 2 === 1 && isHalfway(magnitude, digits) && !Number.isInteger(Math.log2(magnitude))
+    const isTie = nearest % 2 === 1 && isHalfway(magnitude, digits) && Math.log2(magnitude) % 1 !== 0
     // Below a power of two the float32s lie twice as dense as above it: there the next decimal may do.
     for (const integer of isTie ? [nearest - 1] : [nearest, nearest + 1]) {
       if (Math.fround(toNumber(integer)) === magnitude) return Math.sign(value) * toNumber(integer)

@@ -4,19 +4,18 @@ import assert from 'node:assert/strict'
 import {Buffer} from 'node:buffer'
 import {describe, expect, test} from 'vitest'
 
-import type {SchemaProperty, WeaviateClass} from '../../src/weaviate/schema.js'
-
 import {type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../src/object.js'
 import {decodeSearchReply} from '../../src/weaviate/grpc-decode.js'
 import {
   type DeepPartial,
   type ListValue,
+  type PhoneNumber,
   type Properties,
   SearchReply,
   type Value,
   type Vectors,
 } from '../../src/weaviate/proto/generated/weaviate.js'
-import {isReference} from '../../src/weaviate/schema.js'
+import {isReference, type SchemaProperty, type WeaviateClass} from '../../src/weaviate/schema.js'
 import {shortestFloat32} from '../../src/weaviate/values.js'
 import {arbitraryCollection, comparable} from '../support/arbitraries.js'
 
@@ -57,7 +56,8 @@ function toProperties(properties: readonly SchemaProperty[], values: JsonObject,
   return {fields}
 }
 
-function toValue({dataType: [type = ''], nestedProperties = []}: SchemaProperty, value: JsonValue): Value {
+function toValue({dataType, nestedProperties = []}: SchemaProperty, value: JsonValue): Value {
+  const [type = ''] = dataType
   if (value === null) return {kind: {$case: 'nullValue', value: 0}}
   if (Array.isArray(value)) return {kind: {$case: 'listValue', value: toList(type, nestedProperties, value)}}
   switch (type) {
@@ -90,21 +90,7 @@ function toValue({dataType: [type = ''], nestedProperties = []}: SchemaProperty,
     }
 
     case 'phoneNumber': {
-      const phone = value as Record<string, never>
-      return {
-        kind: {
-          $case: 'phoneValue',
-          value: {
-            countryCode: BigInt(phone.countryCode ?? 0),
-            defaultCountry: phone.defaultCountry ?? '',
-            input: phone.input ?? '',
-            internationalFormatted: phone.internationalFormatted ?? '',
-            national: BigInt(phone.national ?? 0),
-            nationalFormatted: phone.nationalFormatted ?? '',
-            valid: phone.valid ?? false,
-          },
-        },
-      }
+      return {kind: {$case: 'phoneValue', value: toPhone(value as JsonObject)}}
     }
 
     case 'uuid': {
@@ -114,6 +100,20 @@ function toValue({dataType: [type = ''], nestedProperties = []}: SchemaProperty,
     default: {
       return {kind: {$case: 'textValue', value: value as string}}
     }
+  }
+}
+
+function toPhone(phone: JsonObject): PhoneNumber {
+  const text = (name: string) => (phone[name] as string | undefined) ?? ''
+  const int = (name: string) => BigInt((phone[name] as number | undefined) ?? 0)
+  return {
+    countryCode: int('countryCode'),
+    defaultCountry: text('defaultCountry'),
+    input: text('input'),
+    internationalFormatted: text('internationalFormatted'),
+    national: int('national'),
+    nationalFormatted: text('nationalFormatted'),
+    valid: phone.valid === true,
   }
 }
 
@@ -128,14 +128,15 @@ function toList(type: string, nested: readonly SchemaProperty[], list: JsonValue
     }
 
     case 'int[]': {
-      const ints = BigInt64Array.from((list as number[]).map((item) => wireInt(item)))
-      return {kind: {$case: 'intValues', value: {values: new Uint8Array(ints.buffer)}}}
+      const values = Buffer.alloc(list.length * 8)
+      for (const [index, item] of list.entries()) values.writeBigInt64LE(wireInt(item as number), index * 8)
+      return {kind: {$case: 'intValues', value: {values}}}
     }
 
     case 'number[]': {
-      return {
-        kind: {$case: 'numberValues', value: {values: new Uint8Array(Float64Array.from(list as number[]).buffer)}},
-      }
+      const values = Buffer.alloc(list.length * 8)
+      for (const [index, item] of list.entries()) values.writeDoubleLE(item as number, index * 8)
+      return {kind: {$case: 'numberValues', value: {values}}}
     }
 
     case 'object[]': {
@@ -232,7 +233,7 @@ describe('decodeSearchReply', () => {
     writer.uint32(18).fork()
     writer.uint32(18).fork()
     writer.uint32(10).string('00000000-0000-0000-0000-000000000001')
-    writer.uint32(18).fork().float(1).float(2).join()
+    writer.uint32(18).bytes(Uint8Array.of(0, 0, 128, 63, 0, 0, 0, 64))
     writer.uint32(154).bytes(Uint8Array.of(0, 0, 128, 63, 0, 0, 0, 64))
     writer.join()
     writer.join()

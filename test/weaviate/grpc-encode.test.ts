@@ -3,8 +3,6 @@ import assert from 'node:assert/strict'
 import {Buffer} from 'node:buffer'
 import {describe, expect, test} from 'vitest'
 
-import type {SchemaProperty, WeaviateClass} from '../../src/weaviate/schema.js'
-
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../src/object.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {encodeBatchObjects, hasLargestInt} from '../../src/weaviate/grpc-encode.js'
@@ -13,8 +11,9 @@ import {
   type BatchObject_Properties,
   BatchObjectsRequest,
   type ObjectPropertiesValue,
+  Vectors_VectorType,
 } from '../../src/weaviate/proto/generated/weaviate.js'
-import {isReference} from '../../src/weaviate/schema.js'
+import {isReference, type SchemaProperty, type WeaviateClass} from '../../src/weaviate/schema.js'
 import {arbitraryCollection, comparable} from '../support/arbitraries.js'
 
 // The oracle: the generated decoder, and the server's way of putting the pieces together.
@@ -34,7 +33,7 @@ function toVectors(vectors: BatchObject['vectors']): Map<string, NamedVector> {
   return new Map(
     vectors.map(({name, type, vectorBytes}) => [
       name,
-      type === 2
+      type === Vectors_VectorType.VECTOR_TYPE_MULTI_FP32
         ? {bytes: vectorBytes.subarray(2), dims: Buffer.from(vectorBytes).readUInt16LE(), kind: 'multi'}
         : {bytes: vectorBytes, kind: 'single'},
     ]),
@@ -48,7 +47,12 @@ function toJson(message: BatchObject_Properties | ObjectPropertiesValue): JsonOb
   for (const {propName, values} of message.textArrayProperties) setOwn(json, propName, values)
   for (const {propName, values} of message.intArrayProperties) setOwn(json, propName, values.map(Number))
   for (const {propName, valuesBytes} of message.numberArrayProperties) {
-    setOwn(json, propName, [...new Float64Array(valuesBytes.slice().buffer)])
+    const bytes = Buffer.from(valuesBytes)
+    setOwn(
+      json,
+      propName,
+      Array.from({length: bytes.length / 8}, (_, index) => bytes.readDoubleLE(index * 8)),
+    )
   }
 
   for (const {propName, value} of message.objectProperties) setOwn(json, propName, toJson(value!))
@@ -67,7 +71,7 @@ function toJson(message: BatchObject_Properties | ObjectPropertiesValue): JsonOb
 // What the server must see of an object.
 
 function expected(schema: WeaviateClass, object: WeaviateObject): unknown {
-  const {creationTimeUnix, lastUpdateTimeUnix, vectors, ...rest} = object
+  const {id, tenant, vector, vectors} = object
   const filled = new Map([...(vectors ?? [])].filter(([, {bytes}]) => bytes.length > 0))
   const properties: JsonObject = {}
   for (const property of schema.properties ?? []) {
@@ -76,7 +80,13 @@ function expected(schema: WeaviateClass, object: WeaviateObject): unknown {
   }
 
   return {
-    ...(comparable({...rest, properties, ...(filled.size > 0 && {vectors: filled})}) as object),
+    ...(comparable({
+      id,
+      ...(tenant !== undefined && {tenant}),
+      ...(vector && {vector}),
+      properties,
+      ...(filled.size > 0 && {vectors: filled}),
+    }) as object),
     collection: schema.class,
   }
 }
