@@ -1,5 +1,5 @@
 /** Who we are to the server: the headers of each request. */
-import type {ConnectOptions} from './weaviate.js'
+import type {ConnectOptions, WeaviateClientLike} from './weaviate.js'
 
 import {DataOpsError} from '../errors.js'
 import {hasStatus} from './errors.js'
@@ -8,10 +8,6 @@ import {HttpClient} from './http.js'
 /** Gives the authorization for one more request; undefined: none. */
 export type Authorize = () => Promise<{authorization?: string; headers?: Record<string, string>}>
 
-/** What is used of a `weaviate-client`. */
-export interface ClientDetails {
-  getConnectionDetails: () => Promise<{bearerToken?: string; headers?: unknown; host: string}>
-}
 
 export interface AuthTransport {
   ca?: string
@@ -23,7 +19,7 @@ export interface AuthTransport {
 
 /** @throws DataOpsError INVALID_INPUT when there is more than one kind of credentials. */
 export async function createAuthorize(
-  options: Pick<ConnectOptions, 'apiKey' | 'oidc'> & {client?: ClientDetails},
+  options: Pick<ConnectOptions, 'apiKey' | 'oidc'> & {client?: WeaviateClientLike},
   basic: string | undefined,
   transport: AuthTransport,
 ): Promise<Authorize> {
@@ -46,9 +42,9 @@ export async function createAuthorize(
 
 /** Host, token and headers of an existing client, as they are now. */
 export async function detailsOf(
-  client: ClientDetails,
+  client: WeaviateClientLike,
 ): Promise<{authorization?: string; headers: Record<string, string>; host: string}> {
-  let details: Awaited<ReturnType<ClientDetails['getConnectionDetails']>>
+  let details: Awaited<ReturnType<WeaviateClientLike['getConnectionDetails']>>
   try {
     details = await client.getConnectionDetails()
   } catch {

@@ -2,24 +2,17 @@
 import {rootCertificates} from 'node:tls'
 
 import type {WeaviateClass} from './schema.js'
-import type {Connection, ConnectOptions} from './weaviate.js'
+import type {Connection, ConnectOptions, WeaviateClientLike} from './weaviate.js'
 
 import {DataOpsError} from '../errors.js'
 import {defaultGrpcAddress, parseGrpcUrl, parseRestUrl} from './address.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './aliases.js'
-import {type ClientDetails, createAuthorize, detailsOf} from './auth.js'
+import {createAuthorize, detailsOf} from './auth.js'
 import {hasStatus} from './errors.js'
 import {connectGrpc, type GrpcObjects} from './grpc-objects.js'
 import {encodeJson, HttpClient} from './http.js'
 import {getObjectRest, readReferencesPage, restObjects} from './rest-objects.js'
 import {createTenants, listTenants, setTenantStatus} from './tenants.js'
-
-export interface ConnectSettings extends Omit<ConnectOptions, 'client'> {
-  /** An existing `weaviate-client`, or as much of it as this: host, token and headers are asked for anew for each call. */
-  client?: ClientDetails
-  /** A proxy's URL for REST, or `env` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY; default none. */
-  proxy?: string
-}
 
 const DEFAULT_URL = 'http://localhost:8080'
 const DEFAULT_TIMEOUT_MS = 60_000
@@ -32,7 +25,7 @@ const DEFAULT_MESSAGE_BYTES = 104_858_000
  * Connects to a Weaviate server, and checks that it is ready and lets us in.
  * @throws DataOpsError CANNOT_CONNECT, NOT_ALLOWED (wrong credentials), INVALID_INPUT (an address that is none, contradicting options).
  */
-export async function connect(options: ConnectSettings = {}): Promise<Connection> {
+export async function connect(options: ConnectOptions = {}): Promise<Connection> {
   const {ca, client, proxy, timeoutMs = DEFAULT_TIMEOUT_MS, transport = 'auto'} = options
   if (Number.isNaN(timeoutMs) || timeoutMs <= 0)
     throw new DataOpsError('INVALID_INPUT', 'The timeout is not a positive number of milliseconds.')
@@ -102,7 +95,7 @@ async function checkRest(http: HttpClient, url: string): Promise<{maxMessageByte
 }
 
 /** Whether gRPC answers. @throws DataOpsError CANNOT_CONNECT when it must and does not; NOT_ALLOWED. */
-async function grpcAnswers(grpc: GrpcObjects, address: string, options: ConnectSettings): Promise<boolean> {
+async function grpcAnswers(grpc: GrpcObjects, address: string, options: ConnectOptions): Promise<boolean> {
   const checkMs = Math.min(GRPC_CHECK_MS, options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
   try {
     await grpc.check(AbortSignal.timeout(checkMs))
@@ -260,7 +253,7 @@ function classPath(name: string): string {
 }
 
 /** An existing client tells its host and port, but neither scheme nor path. */
-async function urlOf(options: ConnectSettings): Promise<string> {
+async function urlOf(options: ConnectOptions): Promise<string> {
   const {host} = await detailsOf(options.client!)
   const {hostname, port} = new URL(`http://${host}`)
   if (options.grpcUrl?.match(/^(grpcs|https):/i)) return `https://${host}`

@@ -136,15 +136,17 @@ export interface ConnectOptions {
   onWarning?: (warning: {code: string; details?: Record<string, unknown>; message: string}) => void
   /** Milliseconds for one request; default 60,000. */
   timeoutMs?: number
+  /** A proxy's URL for REST, or `env` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY; default none. gRPC follows the environment by itself. */
+  proxy?: string
   /** `auto` (default) uses gRPC where it answers, else REST with the warning `grpc-unreachable`. */
   transport?: 'auto' | 'grpc' | 'rest'
   /** `https://host:port/prefix`; default `http://localhost:8080`. */
   url?: string
 }
 
-/** As much of `weaviate-client` as is used of an existing client. */
+/** What is used of a `weaviate-client`. */
 export interface WeaviateClientLike {
-  getConnectionDetails: () => Promise<{bearerToken?: string; headers?: unknown; host: string; [key: string]: unknown}>
+  getConnectionDetails: () => Promise<{bearerToken?: string; headers?: unknown; host: string}>
 }
 
 export {type JsonObject} from '../object.js'

@@ -9,7 +9,8 @@ import type {Warning} from '../../src/progress.js'
 
 import {startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
-import {connect, type ConnectSettings} from '../../src/weaviate/connect.js'
+import type {ConnectOptions} from '../../src/weaviate/weaviate.js'
+import {connect} from '../../src/weaviate/connect.js'
 import {startTestServer} from './server.js'
 
 const closers: Array<() => Promise<unknown>> = []
@@ -23,7 +24,7 @@ async function embedded(options: Parameters<typeof startEmbeddedWeaviate>[0] = {
   return server
 }
 
-async function opened(options: ConnectSettings) {
+async function opened(options: ConnectOptions) {
   const connection = await connect(options)
   closers.push(connection.close)
   return connection
@@ -98,7 +99,7 @@ describe('connect', () => {
     }
   })
 
-  it.each<[string, ConnectSettings]>([
+  it.each<[string, ConnectOptions]>([
     ['nothing there', {url: 'http://127.0.0.1:9'}],
     ['no such host', {url: 'https://weaviate.invalid'}],
     ['TLS where there is none', {url: 'https://127.0.0.1:9'}],
