@@ -82,9 +82,9 @@ function inferType(value: unknown, where: Where): string[] {
   if (Array.isArray(value)) return inferArrayType(value, where)
   if (typeof value === 'object') {
     const keys = Object.keys(value)
-    const has = (name: string) => (value as Incoming)[name] !== undefined && (value as Incoming)[name] !== null
-    if (!where.nested && keys.length === 2 && has('latitude') && has('longitude')) return ['geoCoordinates']
-    const isPhone = has('input') && (keys.length === 1 || (keys.length === 2 && 'defaultCountry' in value))
+    const hasValue = (name: string) => (value as Incoming)[name] !== undefined && (value as Incoming)[name] !== null
+    if (!where.nested && keys.length === 2 && hasValue('latitude') && hasValue('longitude')) return ['geoCoordinates']
+    const isPhone = hasValue('input') && (keys.length === 1 || (keys.length === 2 && 'defaultCountry' in value))
     return !where.nested && isPhone ? ['phoneNumber'] : ['object']
   }
 

@@ -65,25 +65,25 @@ function tokenizer(property: SchemaProperty): (text: string) => string[] {
 }
 
 function comparison(operator: string, values: Filter['values']): (found: unknown[]) => boolean {
-  const has = (found: unknown[], value: unknown) =>
+  const isIn = (found: unknown[], value: unknown) =>
     found.some((item) => item === value || (typeof item === 'string' && item === String(value).toLowerCase()))
   const [first] = values
   switch (operator) {
     case 'ContainsAll': {
-      return (found) => values.every((value) => has(found, value))
+      return (found) => values.every((value) => isIn(found, value))
     }
 
     case 'ContainsAny': {
-      return (found) => values.some((value) => has(found, value))
+      return (found) => values.some((value) => isIn(found, value))
     }
 
     case 'ContainsNone': {
-      return (found) => values.every((value) => !has(found, value))
+      return (found) => values.every((value) => !isIn(found, value))
     }
 
     case 'Equal': {
       const tokens = typeof first === 'string' ? first.split(/\s+/) : [first]
-      return (found) => has(found, first) || tokens.every((token) => has(found, token))
+      return (found) => isIn(found, first) || tokens.every((token) => isIn(found, token))
     }
 
     case 'GreaterThan': {
@@ -112,7 +112,7 @@ function comparison(operator: string, values: Filter['values']): (found: unknown
     }
 
     case 'NotEqual': {
-      return (found) => !has(found, first)
+      return (found) => !isIn(found, first)
     }
 
     default: {

@@ -1,8 +1,10 @@
 import type {JsonObject, NamedVector} from '../object.js'
+import type {Settings} from './options.js'
 
+import {isReference, type SchemaProperty} from '../weaviate/schema.js'
 import {autoDescription, inferProperties} from './auto-schema.js'
 import {beaconTo, type Target} from './beacon.js'
-import {type Incoming, validateProperties} from './properties.js'
+import {type Incoming, NonFiniteNumber, validateProperties} from './properties.js'
 import {Refusal, within} from './refusal.js'
 import {propertyDefaults} from './schema-defaults.js'
 import {checkProperty, newClass} from './schema-rules.js'
@@ -16,6 +18,7 @@ import {
   upperFirst,
 } from './store.js'
 import {canonicalUuid, type Transport, uuidProblem} from './values.js'
+import {checkVectors, claimDimensions, fillVectors} from './vectors.js'
 
 /** An object on its way in, of either transport. */
 export interface IncomingObject {
@@ -34,47 +37,42 @@ export interface IncomingObject {
 export class ObjectRoom {
   constructor(
     readonly database: Database,
-    private readonly options: {autoSchema: boolean},
+    private readonly options: Pick<Settings, 'autoSchema' | 'vectorize'>,
   ) {}
 
-  /** Checks and completes an object, extending the schema where auto-schema may. @throws Refusal. */
-  prepare(incoming: IncomingObject): {collection: Collection; object: StoredObject} {
-    const collection = this.extendSchema(incoming)
-    const id = canonicalUuid(incoming.id)
-    if (!id) throw new Refusal(422, uuidProblem(incoming.id))
-    checkVectorNames(collection, incoming)
-    const properties = validateProperties(collection.schema, incoming.properties, {
-      exists: (target) => this.exists(target, incoming.tenant),
-      transport: incoming.transport,
-    })
-    const now = Date.now()
-    const object: StoredObject = {created: now, id, properties, updated: now}
-    if (incoming.vector?.byteLength) object.vector = incoming.vector
-    const vectors = [...(incoming.vectors ?? [])].filter(([, vector]) => vector.bytes.byteLength > 0)
-    if (vectors.length > 0) object.vectors = new Map(vectors)
-    return {collection, object}
+  /** With multi-tenancy both ends must exist: targets in the same tenant, or in a collection without tenants. */
+  private tenantSource(
+    collection: Collection,
+    source: Target,
+    {targets, to}: {targets: Collection; to: Target},
+    tenant: string,
+  ): Shard {
+    const name = `${collection.name}/${source.id}`
+    const shard = within(`source: get object ${name}: determine shard: `, () => resolveShard(collection, tenant))
+    if (!shard.get(source.id)) throw new Refusal(422, `source: object ${name} not found for tenant "${tenant}"`)
+    const targetTenant = targets.tenants ? tenant : ''
+    if (!resolveShard(targets, targetTenant).get(to.id))
+      throw new Refusal(422, `target: object ${targets.name}/${to.id} not found for tenant "${targetTenant}"`)
+    return shard
   }
 
-  /** Stores an object, replacing the one with its id, references and all. @throws Refusal. */
-  put(collection: Collection, tenant: string, object: StoredObject): void {
-    if (tenant !== '' && collection.tenants && !collection.tenants.has(tenant) && createsTenants(collection))
-      collection.tenants.set(tenant, {name: tenant, shard: new Shard(tenant), status: 'HOT'})
-    const shard = resolveShard(collection, tenant)
-    claimDimensions(shard, object)
-    shard.put(object)
+  private checkedProperties(
+    {schema}: Collection,
+    id: string,
+    {properties, tenant, transport}: IncomingObject,
+  ): JsonObject {
+    try {
+      return validateProperties(schema, properties, {exists: (target) => this.exists(target, tenant), transport})
+    } catch (error) {
+      if (!(error instanceof NonFiniteNumber)) throw error
+      throw new Refusal(500, `marshal object ${id} to binary: ${error.message}`)
+    }
   }
 
   /** Whether a reference from an object of this tenant may point there: to the same tenant, or a collection without tenants. */
   private exists({collection: name, id}: Target, tenant: string): boolean {
-    const candidates = name === '' ? [...this.database.collections.values()] : [this.database.find(name)]
+    const candidates = name === '' ? this.database.all : [this.database.find(name)]
     return candidates.some((collection) => collection && this.shardFor(collection, tenant)?.get(id) !== undefined)
-  }
-
-  /** The shard that references from this tenant reach, if they reach one. */
-  shardFor(collection: Collection, tenant: string): Shard | undefined {
-    if (!collection.tenants) return collection.shard
-    const found = collection.tenants.get(tenant)
-    return found?.status === 'HOT' ? found.shard : undefined
   }
 
   private extendSchema(incoming: IncomingObject): Collection {
@@ -107,65 +105,93 @@ export class ObjectRoom {
     return collection
   }
 
-  /** Appends one reference. Its target need not exist. @throws Refusal with the words of a batch reply. */
+  /** Checks and completes an object, extending the schema where auto-schema may. @throws Refusal. */
+  prepare(incoming: IncomingObject): {collection: Collection; object: StoredObject} {
+    const collection = this.extendSchema(incoming)
+    const id = canonicalUuid(incoming.id)
+    if (!id) throw new Refusal(422, uuidProblem(incoming.id))
+    checkVectors(collection.schema, incoming)
+    const properties = this.checkedProperties(collection, id, incoming)
+    const now = Date.now()
+    const object: StoredObject = {created: now, id, properties, updated: now}
+    if (incoming.vector?.byteLength) object.vector = incoming.vector
+    const vectors = [...(incoming.vectors ?? [])].filter(([, vector]) => vector.bytes.byteLength > 0)
+    if (vectors.length > 0) object.vectors = new Map(vectors)
+    fillVectors(collection.schema, object, this.options)
+    return {collection, object}
+  }
+
+  /** Creates a tenant that is not there, where the collection says so. */
+  ensureTenant({schema, tenants}: Collection, tenant: string): void {
+    const isAutomatic = schema.multiTenancyConfig?.autoTenantCreation === true
+    if (tenants && tenant !== '' && isAutomatic && !tenants.has(tenant))
+      tenants.set(tenant, {name: tenant, shard: new Shard(tenant), status: 'HOT'})
+  }
+
+  /** Stores an object, replacing the one with its id, references and all. @throws Refusal. */
+  put(collection: Collection, tenant: string, object: StoredObject): void {
+    this.ensureTenant(collection, tenant)
+    const shard = resolveShard(collection, tenant)
+    claimDimensions(shard, object)
+    shard.put(object)
+  }
+
+  /** The shard that references from this tenant reach, if they reach one. */
+  shardFor(collection: Collection, tenant: string): Shard | undefined {
+    if (!collection.tenants) return collection.shard
+    const found = collection.tenants.get(tenant)
+    return found?.status === 'HOT' ? found.shard : undefined
+  }
+
+  /** Appends one reference. @throws Refusal with the words of a batch reply. */
   appendReference(source: Target & {property: string}, to: Target, tenant: string): void {
     const collection = this.database.find(source.collection)
     if (!collection) throw new Refusal(422, `source class "${source.collection}" not found in schema`)
     const property = collection.schema.properties?.find((candidate) => candidate.name === source.property)
-    if (!property) throw new Refusal(422, `property ${source.property} does not exist for class ${collection.name}`)
-    const targetName = to.collection === '' && property.dataType.length === 1 ? property.dataType[0]! : to.collection
-    const beacon = beaconTo({collection: targetName, id: to.id})
+    const target = {collection: to.collection || onlyTarget(collection, source.property, property), id: to.id}
+    const targets = target.collection === '' ? undefined : this.database.find(target.collection)
     // The real server names the source class here.
-    if (targetName !== '' && !this.database.find(targetName))
+    if (target.collection !== '' && !targets)
       throw new Refusal(422, `target class "${collection.name}" not found in schema`)
-    const shard = resolveShard(collection, tenant)
+    const shard = collection.tenants
+      ? this.tenantSource(collection, source, {targets: targets!, to: target}, tenant)
+      : plainSource(collection, targets, tenant)
     const object = shard.get(source.id)
     if (!object) throw new Refusal(422, `ref batch: object with id ${source.id} not found`)
+    if (!property) throw new Refusal(422, `ref batch: property '${source.property}' not found in schema`)
+    if (!isReference(property))
+      throw new Refusal(422, `ref batch: prop ${source.property} is present, but not a ref, got: string`)
     const references = (object.properties[source.property] ?? []) as JsonObject[]
+    const appended = [...references, {beacon: beaconTo(target)}]
     shard.put({
       ...object,
-      properties: sortedWith(object.properties, source.property, [...references, {beacon}]),
+      properties: sortedWith(object.properties, source.property, appended),
       updated: Date.now(),
     })
   }
 }
 
+/** Without multi-tenancy any target will do, existing or not. */
+function plainSource(collection: Collection, targets: Collection | undefined, tenant: string): Shard {
+  if (targets?.tenants)
+    throw new Refusal(
+      422,
+      'invalid reference: cannot reference a multi-tenant enabled class from a non multi-tenant enabled class',
+    )
+  return resolveShard(collection, tenant)
+}
+
+/** The class that a beacon without one means: that of the property, if it has only one. */
+function onlyTarget(collection: Collection, name: string, property: SchemaProperty | undefined): string {
+  if (!property) throw new Refusal(422, `property ${name} does not exist for class ${collection.name}`)
+  if (property.dataType.length === 1) return property.dataType[0]!
+  if (collection.tenants)
+    throw new Refusal(422, 'multi-target references require the class name in the target beacon url')
+  return ''
+}
+
 /** The same properties with one set, names in order. */
 export function sortedWith(properties: JsonObject, name: string, value: JsonObject[string]): JsonObject {
   const entries = new Map(Object.entries(properties)).set(name, value)
-  return Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : 1)))
-}
-
-function createsTenants(collection: Collection): boolean {
-  return collection.schema.multiTenancyConfig?.autoTenantCreation === true
-}
-
-function checkVectorNames({schema}: Collection, incoming: IncomingObject): void {
-  for (const name of incoming.vectors?.keys() ?? [])
-    if (!schema.vectorConfig?.[name])
-      throw new Refusal(422, `collection ${schema.class} does not have configuration for vector ${name}`)
-  if (incoming.vector?.byteLength && !schema.vectorIndexType)
-    throw new Refusal(422, `collection ${schema.class} configuration does not have single vector index`)
-}
-
-/** @throws Refusal 500 when a vector has other dimensions than those before it. */
-function claimDimensions(shard: Shard, {id, vector, vectors}: StoredObject): void {
-  const claims: Array<{dims: number; name: string; what: string}> = []
-  if (vector) claims.push({dims: vector.byteLength >> 2, name: '', what: `Validate vector index for ${id}`})
-  for (const [name, named] of vectors ?? [])
-    claims.push({
-      dims: named.kind === 'multi' ? named.dims : named.bytes.byteLength >> 2,
-      name,
-      what: `Validate vector index ${name} for target vector ${id}`,
-    })
-  for (const {dims, name, what} of claims) {
-    const fixed = shard.dimensions.get(name)
-    if (fixed !== undefined && fixed !== dims)
-      throw new Refusal(
-        500,
-        `${what}: new node has a vector with length ${dims}. Existing nodes have vectors with length ${fixed}: vector dimensions do not match the index dimensions`,
-      )
-  }
-
-  for (const {dims, name} of claims) shard.dimensions.set(name, dims)
+  return Object.fromEntries([...entries].toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }

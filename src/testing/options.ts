@@ -1,3 +1,7 @@
+import type {JsonObject} from '../object.js'
+
+import {Refusal} from './refusal.js'
+
 /** One request, before it is answered. */
 export interface RequestInfo {
   /** HTTP: the verb. gRPC: the name of the call, e.g. `Search`. */
@@ -37,6 +41,8 @@ export interface EmbeddedWeaviateOptions {
   queryMaximumResults?: number
   /** Keys that may only read. */
   readOnlyApiKeys?: readonly string[]
+  /** What a vectorizer module makes of an object without a vector. Default: it refuses for want of an API key. */
+  vectorize?: (properties: JsonObject, module: string) => number[]
   /** The version that `/v1/meta` tells; default 1.39.0. */
   version?: string
 }
@@ -51,11 +57,21 @@ export function withDefaults(options: EmbeddedWeaviateOptions): Settings {
     grpcPort: 0,
     maxMessageBytes: 104_858_000,
     offload: true,
-    onRequest() {},
+    onRequest: () => undefined,
     port: 0,
     queryMaximumResults: 10_000,
     readOnlyApiKeys: [],
+    vectorize: withoutKey,
     version: '1.39.0',
     ...options,
   }
+}
+
+function withoutKey(_: JsonObject, module: string): never {
+  const vendor = module.slice(module.indexOf('-') + 1)
+  const header = `X-${vendor.slice(0, 1).toUpperCase()}${vendor.slice(1)}-Api-Key`
+  throw new Refusal(
+    500,
+    `vectorize target vector : update vector: API Key: no api key found neither in request header: ${header} nor in environment variable under ${vendor.toUpperCase()}_APIKEY`,
+  )
 }

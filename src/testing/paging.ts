@@ -17,9 +17,9 @@ export function readPage(shard: Shard, {after, limit, matches, maximumResults, o
       422,
       `query maximum results exceeded: the total limit calculated from the provided offset '${offset}' and limit '${limit}' exceeds the configured value for QUERY_MAXIMUM_RESULTS '${maximumResults}'. If you've supplied a negative offset or limit, this may be an underflow error`,
     )
+  if (limit === 0) return []
   const page: StoredObject[] = []
   let skip = offset
-  if (limit === 0) return page
   for (const object of shard.above(after)) {
     if (matches && !matches(object)) continue
     if (skip > 0) {

@@ -62,6 +62,6 @@ export function parsePhoneNumber(input: string, defaultCountry: string): JsonObj
 
 function byCallingCode(digits: string): undefined | {code: number; trunk: string} {
   return Object.values(COUNTRIES)
-    .sort((a, b) => b.code - a.code)
+    .toSorted((a, b) => b.code - a.code)
     .find(({code}) => digits.startsWith(String(code)))
 }

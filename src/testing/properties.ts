@@ -11,6 +11,13 @@ import {canonicalDate, canonicalUuid, goText, goType, shortestFloat32, type Tran
 /** Decoded JSON that nobody has looked at yet; ints of gRPC arrays are bigint. */
 export type Incoming = Record<string, unknown>
 
+/** A number that the server's storage, which is JSON, has no text for. */
+export class NonFiniteNumber extends Error {
+  constructor(value: number) {
+    super(`json: unsupported value: ${Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'}`)
+  }
+}
+
 export interface PropertyContext {
   /** Whether a reference may point there. */
   exists: (target: Target) => boolean
@@ -34,7 +41,7 @@ export function validateProperties(schema: WeaviateClass, incoming: Incoming, co
   }
 
   const properties: JsonObject = {}
-  for (const name of [...found.keys()].sort()) setOwn(properties, name, found.get(name) ?? null)
+  for (const [name, value] of [...found].toSorted(([a], [b]) => (a < b ? -1 : 1))) setOwn(properties, name, value)
   return properties
 }
 
@@ -56,7 +63,7 @@ interface Place {
 const SCALARS: Record<string, {named: string; read: (value: unknown, transport: Transport) => JsonValue}> = {
   blob: {named: 'blob', read: readBlob},
   blobHash: {named: 'blobHash', read: (value, transport) => sha256(readBlob(value, transport))},
-  boolean: {named: 'boolean', read: readBoolean},
+  boolean: {named: 'boolean', read: readBool},
   date: {named: 'date', read: readDate},
   geoCoordinates: {named: 'geoCoordinates', read: readGeo},
   int: {named: 'integer', read: readInt},
@@ -109,7 +116,7 @@ function readObject(place: Place, value: unknown): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Refusal(422, `object must be a map, but got: ${goType(value, context.transport)}`)
   const object: JsonObject = {}
-  for (const [key, item] of Object.entries(value as Incoming).sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [key, item] of Object.entries(value as Incoming).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const nested = property.nestedProperties?.find((candidate) => candidate.name === key)
     const nestedPath = `${path}.${key}`
     if (!nested) throw new Refusal(422, `unknown property '${nestedPath}'`)
@@ -151,7 +158,7 @@ function readText(value: unknown, transport: Transport): string {
   throw new Refusal(422, `not a string, but ${goType(value, transport)}`)
 }
 
-function readBoolean(value: unknown, transport: Transport): boolean {
+function readBool(value: unknown, transport: Transport): JsonValue {
   if (typeof value === 'boolean') return value
   throw new Refusal(422, `not a bool, but ${goType(value, transport)}`)
 }
@@ -162,7 +169,8 @@ function readInt(value: unknown, transport: Transport): number {
   if (typeof value === 'number') {
     // JSON text is read as int64, so 2^63 - 1 (2^63 as a float64) passes; a double of 2^63 does not.
     const isTop = transport === 'rest' ? value <= 2 ** 63 : value < 2 ** 63
-    if (Number.isInteger(value) && value >= -(2 ** 63) && isTop) return transport === 'rest' ? value + 0 : value
+    // eslint-disable-next-line unicorn/prefer-number-is-safe-integer -- ints beyond 2^53 are legal here
+    if (value % 1 === 0 && value >= -(2 ** 63) && isTop) return transport === 'rest' ? value + 0 : value
     if (transport === 'rest')
       throw new Refusal(422, `the JSON number '${goText(value, transport)}' could not be converted to an int`)
   }
@@ -171,7 +179,11 @@ function readInt(value: unknown, transport: Transport): number {
 }
 
 function readNumber(value: unknown, transport: Transport): number {
-  if (typeof value === 'number') return value
+  if (typeof value === 'number') {
+    if (Number.isFinite(value)) return value
+    throw new NonFiniteNumber(value)
+  }
+
   if (typeof value === 'bigint') return Number(value)
   throw new Refusal(422, `requires a float, the given value is '${goText(value, transport)}'`)
 }
@@ -206,7 +218,7 @@ function readGeo(value: unknown, transport: Transport): JsonObject {
     throw new Refusal(422, `geoCoordinates must be a map, but got: ${goType(value, transport)}`)
   const map = value as Incoming
   for (const name of ['longitude', 'latitude'])
-    if (!(name in map)) throw new Refusal(422, `geoCoordinates is missing required field '${name}'`)
+    if (!Object.hasOwn(map, name)) throw new Refusal(422, `geoCoordinates is missing required field '${name}'`)
   return {
     latitude: readCoordinate(map.latitude, 'latitude', transport),
     longitude: readCoordinate(map.longitude, 'longitude', transport),

@@ -3,6 +3,7 @@ import type {SchemaProperty} from '../weaviate/schema.js'
 
 import {Refusal} from './refusal.js'
 import {lowerFirst} from './store.js'
+import {filled} from './values.js'
 
 /** What the server fills in when a class is created, by vector index type. */
 const VECTOR_INDEXES: Record<string, JsonObject> = {
@@ -73,7 +74,7 @@ export function vectorIndexConfig(type: string, given: unknown): JsonObject {
     )
   if (!DISTANCES.has(config.distance as string)) {
     const choice = '["cosine", "dot", "l2-squared", "manhattan","hamming"]'
-    throw new Refusal(422, `unrecognized distance metric "${String(config.distance)}",choose one of ${choice}`)
+    throw new Refusal(422, `unrecognized distance metric ${JSON.stringify(config.distance)},choose one of ${choice}`)
   }
 
   return config
@@ -99,10 +100,10 @@ export function invertedIndexConfig(given: JsonObject = {}): JsonObject {
   return {
     ...given,
     bm25: given.bm25 ?? {b: 0.75, k1: 1.2},
-    cleanupIntervalSeconds: given.cleanupIntervalSeconds || 60,
+    cleanupIntervalSeconds: filled(given.cleanupIntervalSeconds) ?? 60,
     stopwords: {
       additions: stopwords.additions ?? null,
-      preset: stopwords.preset || 'en',
+      preset: filled(stopwords.preset) ?? 'en',
       removals: stopwords.removals ?? null,
     },
     usingBlockMaxWAND: true,
@@ -120,8 +121,8 @@ const NO_SHARDING = {
   virtualPerPhysical: 0,
 }
 
-export function shardingConfig(given: JsonObject | null | undefined, multiTenant: boolean): JsonObject {
-  if (multiTenant) return NO_SHARDING
+export function shardingConfig(given: JsonObject | null | undefined, isMultiTenant: boolean): JsonObject {
+  if (isMultiTenant) return NO_SHARDING
   const count = Number(given?.desiredCount ?? 1)
   const perPhysical = Number(given?.virtualPerPhysical ?? 128)
   return {
@@ -140,7 +141,7 @@ const TEXT_TYPES = new Set(['string', 'string[]', 'text', 'text[]'])
 const RANGE_TYPES = new Set(['date', 'int', 'number'])
 
 /** A property as the server shows it. @throws Refusal 422 on index settings that its type cannot have. */
-export function propertyDefaults(given: SchemaProperty, nested = false): SchemaProperty {
+export function propertyDefaults(given: SchemaProperty, isNested = false): SchemaProperty {
   const type = given.dataType[0] ?? ''
   const isText = TEXT_TYPES.has(type)
   if (given.tokenization && !isText) throw new Refusal(422, `tokenization is not allowed for data type '${type}'`)
@@ -154,7 +155,7 @@ export function propertyDefaults(given: SchemaProperty, nested = false): SchemaP
       422,
       '`indexRangeFilters` is allowed only for number/int/date data types. For other data types set false or leave empty',
     )
-  const {description, indexInverted, searchableBlockmax: _, ...rest} = given
+  const {description, indexInverted, ...rest} = given
   const isInverted = indexInverted !== false
   const property: SchemaProperty = {
     ...rest,
@@ -162,8 +163,9 @@ export function propertyDefaults(given: SchemaProperty, nested = false): SchemaP
     indexFilterable: given.indexFilterable ?? isInverted,
     indexRangeFilters: given.indexRangeFilters ?? false,
     indexSearchable: given.indexSearchable ?? (isText && isInverted),
-    name: nested ? given.name : lowerFirst(given.name),
+    name: isNested ? given.name : lowerFirst(given.name),
   }
+  delete property.searchableBlockmax
   if (typeof description === 'string' && description !== '') property.description = description
   if (isText) property.tokenization = tokenization(type, given.tokenization)
   if (given.nestedProperties)
@@ -174,5 +176,5 @@ export function propertyDefaults(given: SchemaProperty, nested = false): SchemaP
 /** The deprecated `string` was split at white space where text is split into words. */
 function tokenization(type: string, given: unknown): unknown {
   if (type.startsWith('string')) return given === 'field' ? 'field' : 'whitespace'
-  return given || 'word'
+  return filled(given) ?? 'word'
 }

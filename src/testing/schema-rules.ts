@@ -1,9 +1,10 @@
-import type {JsonObject} from '../object.js'
+import type {JsonObject, JsonValue} from '../object.js'
 
 import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../weaviate/schema.js'
 import {Refusal} from './refusal.js'
 import {invertedIndexConfig, propertyDefaults, shardingConfig, vectorIndexConfig} from './schema-defaults.js'
 import {type Database, lowerFirst, upperFirst} from './store.js'
+import {filled} from './values.js'
 
 const CLASS_NAME = /^[A-Z][_0-9A-Za-z]{0,254}$/
 const PROPERTY_NAME = /^[_A-Za-z][_0-9A-Za-z]{0,230}$/
@@ -15,63 +16,69 @@ const VECTORIZER =
 
 /** A new class with everything that the server fills in. @throws Refusal 422. */
 export function newClass(given: JsonObject, database: Database): WeaviateClass {
-  const name = upperFirst(typeof given.class === 'string' ? given.class : '')
+  const name = newName(given.class, database)
+  const multiTenancyConfig = multiTenancy(given)
+  const properties = (given.properties ?? []) as SchemaProperty[]
+  for (const [index, property] of properties.entries())
+    checkProperty(property, {className: name, database, others: properties.slice(0, index)})
+  const optional = ['description', 'moduleConfig', 'objectTtlConfig'].filter((member) => given[member])
+  return {
+    class: name,
+    ...Object.fromEntries(optional.map((member) => [member, given[member]])),
+    invertedIndexConfig: invertedIndexConfig((given.invertedIndexConfig ?? {}) as JsonObject),
+    multiTenancyConfig,
+    // The real server shows null for a class that was given none.
+    properties: (given.properties ? properties.map((property) => propertyDefaults(property)) : null)!,
+    replicationConfig: replication(given),
+    shardingConfig: shardingConfig(given.shardingConfig as JsonObject | undefined, multiTenancyConfig.enabled === true),
+    ...vectorSettings(given),
+  }
+}
+
+function newName(given: JsonValue | undefined, database: Database): string {
+  const name = upperFirst(typeof given === 'string' ? given : '')
   if (!CLASS_NAME.test(name)) throw new Refusal(422, `'${name}' is not a valid class name`)
   if (database.collections.has(name)) throw new Refusal(422, `class name ${name} already exists`)
   if (database.aliases.has(name)) throw new Refusal(422, `alias name ${name} already exists`)
-  const multiTenancy = (given.multiTenancyConfig ?? {}) as JsonObject
-  const isMultiTenant = multiTenancy.enabled === true
-  if (isMultiTenant && given.shardingConfig)
-    throw new Refusal(422, 'cannot have both shardingConfig and multiTenancyConfig')
-  if (!isMultiTenant)
-    for (const option of ['autoTenantCreation', 'autoTenantActivation'])
-      if (multiTenancy[option] === true) throw new Refusal(422, `can't enable ${option} on a non-multi-tenant class`)
+  return name
+}
 
-  const properties = (given.properties ?? null) as null | SchemaProperty[]
-  for (const [index, property] of (properties ?? []).entries())
-    checkProperty(property, {className: name, database, others: properties!.slice(0, index)})
-  const replication = (given.replicationConfig ?? {}) as JsonObject
-  const factor = Number(replication.factor || 1)
+function multiTenancy(given: JsonObject): JsonObject {
+  const config = (given.multiTenancyConfig ?? {}) as JsonObject
+  if (config.enabled === true && given.shardingConfig)
+    throw new Refusal(422, 'cannot have both shardingConfig and multiTenancyConfig')
+  for (const option of ['autoTenantCreation', 'autoTenantActivation'])
+    if (config.enabled !== true && config[option] === true)
+      throw new Refusal(422, `can't enable ${option} on a non-multi-tenant class`)
+  return {
+    autoTenantActivation: config.autoTenantActivation ?? false,
+    autoTenantCreation: config.autoTenantCreation ?? false,
+    enabled: config.enabled ?? false,
+  }
+}
+
+function replication(given: JsonObject): JsonObject {
+  const config = (given.replicationConfig ?? {}) as JsonObject
+  const factor = Number(filled(config.factor) ?? 1)
   if (factor > 1)
     throw new Refusal(
       422,
       `init sharding state: could not find enough weaviate nodes for replication: 1 available, ${factor} requested`,
     )
-
-  const {description, moduleConfig, objectTtlConfig} = given
-  return {
-    class: name,
-    ...(description && {description}),
-    invertedIndexConfig: invertedIndexConfig((given.invertedIndexConfig ?? {}) as JsonObject),
-    ...(moduleConfig && {moduleConfig}),
-    multiTenancyConfig: {
-      autoTenantActivation: multiTenancy.autoTenantActivation ?? false,
-      autoTenantCreation: multiTenancy.autoTenantCreation ?? false,
-      enabled: isMultiTenant,
-    },
-    ...(objectTtlConfig && {objectTtlConfig}),
-    properties: (properties?.map((property) => propertyDefaults(property)) ?? null)!,
-    replicationConfig: {
-      asyncEnabled: false,
-      deletionStrategy: replication.deletionStrategy ?? 'TimeBasedResolution',
-      factor,
-    },
-    shardingConfig: shardingConfig(given.shardingConfig as JsonObject | undefined, isMultiTenant),
-    ...vectorSettings(given),
-  }
+  return {asyncEnabled: false, deletionStrategy: config.deletionStrategy ?? 'TimeBasedResolution', factor}
 }
 
 function vectorSettings(given: JsonObject): JsonObject {
   const named = (given.vectorConfig ?? {}) as Record<string, JsonObject>
   if (Object.keys(named).length > 0) {
-    if (given.vectorizer || given.vectorIndexType || given.vectorIndexConfig)
+    if ([given.vectorizer, given.vectorIndexType, given.vectorIndexConfig].some(Boolean))
       throw new Refusal(422, 'creating a class with both a class level vector index and named vectors is forbidden')
     return {vectorConfig: namedVectors(named)}
   }
 
-  const vectorizer = (given.vectorizer || 'none') as string
+  const vectorizer = (filled(given.vectorizer) ?? 'none') as string
   checkVectorizer(vectorizer, 'vectorizer: ')
-  const vectorIndexType = (given.vectorIndexType || 'hnsw') as string
+  const vectorIndexType = (filled(given.vectorIndexType) ?? 'hnsw') as string
   return {
     vectorIndexConfig: vectorIndexConfig(vectorIndexType, given.vectorIndexConfig),
     vectorIndexType,
@@ -81,12 +88,12 @@ function vectorSettings(given: JsonObject): JsonObject {
 
 function namedVectors(named: Record<string, JsonObject>): Record<string, JsonObject> {
   const result: Record<string, JsonObject> = {}
-  for (const name of Object.keys(named).sort()) {
+  for (const name of Object.keys(named).toSorted()) {
     const {vectorizer} = named[name]!
     if (typeof vectorizer !== 'object' || vectorizer === null || Array.isArray(vectorizer))
       throw new Refusal(422, 'class.VectorConfig.Vectorizer must be an object, got <nil>')
     for (const module of Object.keys(vectorizer)) checkVectorizer(module, `target vector "${name}": vectorizer: `)
-    const vectorIndexType = (named[name]!.vectorIndexType || 'hnsw') as string
+    const vectorIndexType = (filled(named[name]!.vectorIndexType) ?? 'hnsw') as string
     result[name] = {
       vectorIndexConfig: vectorIndexConfig(vectorIndexType, named[name]!.vectorIndexConfig),
       vectorIndexType,
@@ -175,25 +182,21 @@ export function updatedClass(old: WeaviateClass, given: JsonObject): WeaviateCla
     throw new Refusal(422, `${CANNOT_UPDATE}${FIELDS_OTHER_THAN_DESCRIPTION}`)
   for (const property of oldProperties) {
     const changed = properties.find((candidate) => candidate.name === property.name)
-    if (!changed || !sameButDescriptions(property, changed))
+    if (!changed || !isSameButDescriptions(property, changed))
       throw new Refusal(422, `${CANNOT_UPDATE}property "${property.name}": ${FIELDS_OTHER_THAN_DESCRIPTION}`)
   }
 
-  const multiTenancy = (given.multiTenancyConfig ?? {}) as JsonObject
-  if ((multiTenancy.enabled ?? false) !== (old.multiTenancyConfig?.enabled ?? false))
+  const tenancy = (given.multiTenancyConfig ?? {}) as JsonObject
+  if ((tenancy.enabled ?? false) !== (old.multiTenancyConfig?.enabled ?? false))
     throw new Refusal(422, `${CANNOT_UPDATE}enabling multi-tenancy for an existing class is not supported`)
-  const replication = (given.replicationConfig ?? {}) as JsonObject
-  if (Number(replication.factor ?? 1) > 1)
-    throw new Refusal(
-      422,
-      `not enough replicas to increase replication factor to ${Number(replication.factor)} for class "${old.class}"`,
-    )
-  const {description, ...rest} = old
+  const {factor} = (given.replicationConfig ?? {}) as {factor?: number}
+  if (factor !== undefined && factor > 1)
+    throw new Refusal(422, `not enough replicas to increase replication factor to ${factor} for class "${old.class}"`)
   return {
-    ...rest,
-    ...(given.description && {description: given.description}),
+    ...old,
+    description: filled(given.description),
     invertedIndexConfig: invertedIndexConfig((given.invertedIndexConfig ?? {}) as JsonObject),
-    multiTenancyConfig: {...old.multiTenancyConfig, ...multiTenancy},
+    multiTenancyConfig: {...old.multiTenancyConfig, ...tenancy},
     properties: properties.length === 0 ? old.properties : properties,
     ...updatedVectors(old, given),
   }
@@ -202,9 +205,9 @@ export function updatedClass(old: WeaviateClass, given: JsonObject): WeaviateCla
 function updatedVectors(old: WeaviateClass, given: JsonObject): Partial<WeaviateClass> {
   const updated: Partial<WeaviateClass> = {}
   if (old.vectorIndexType) {
-    const type = (given.vectorIndexType || old.vectorIndexType) as string
+    const type = (filled(given.vectorIndexType) ?? old.vectorIndexType) as string
     if (type !== old.vectorIndexType) throw immutable('vector index type', old.vectorIndexType, type)
-    const vectorizer = given.vectorizer || 'none'
+    const vectorizer = filled(given.vectorizer) ?? 'none'
     if (vectorizer !== old.vectorizer) throw immutable('vectorizer', old.vectorizer, vectorizer)
     updated.vectorIndexConfig = updatedIndex(type, old.vectorIndexConfig, given.vectorIndexConfig)
   }
@@ -235,7 +238,7 @@ function immutable(what: string, from: unknown, to: unknown, prefix = CANNOT_UPD
   return new Refusal(422, `${prefix}${what} is immutable: attempted change from "${String(from)}" to "${String(to)}"`)
 }
 
-function sameButDescriptions(a: SchemaProperty, b: SchemaProperty): boolean {
+function isSameButDescriptions(a: SchemaProperty, b: SchemaProperty): boolean {
   return JSON.stringify(comparable(a)) === JSON.stringify(comparable(b))
 }
 
@@ -246,5 +249,5 @@ function comparable(property: SchemaProperty): unknown {
       key,
       key === 'nestedProperties' ? (value as SchemaProperty[]).map((inner) => comparable(inner)) : value,
     ])
-  return entries.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))
+  return entries.toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1))
 }

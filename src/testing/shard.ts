@@ -15,7 +15,7 @@ export function resolveShard(collection: Collection, tenant: string): Shard {
   const found = collection.tenants.get(tenant)
   if (!found) throw new Refusal(422, `tenant not found: "${tenant}"`)
   if (found.status === 'HOT') return found.shard
-  if (found.status === 'COLD' && autoActivates(collection)) {
+  if (found.status === 'COLD' && isActivatedByUse(collection)) {
     found.status = 'HOT'
     return found.shard
   }
@@ -23,6 +23,6 @@ export function resolveShard(collection: Collection, tenant: string): Shard {
   throw new Refusal(422, `tenant not active: '${tenant}'`)
 }
 
-function autoActivates(collection: Collection): boolean {
+function isActivatedByUse(collection: Collection): boolean {
   return collection.schema.multiTenancyConfig?.autoTenantActivation === true
 }

@@ -20,19 +20,31 @@ const SHARD_NAME_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 /** The objects of a collection, or of one tenant, with their ids in order. */
 export class Shard {
-  readonly name: string
-  /** Components of each vector, by vector name ('' is the unnamed one): fixed by the first object that has it. */
-  readonly dimensions = new Map<string, number>()
   private readonly objects = new Map<string, StoredObject>()
   /** Ids in ascending order; those deleted since are still in it. */
   private sorted: string[] = []
   /** Ids put since `sorted` was made. */
   private added: string[] = []
+  readonly name: string
+  /** Components of each vector, by vector name ('' is the unnamed one): fixed by the first object that has it. */
+  readonly dimensions = new Map<string, number>()
 
   constructor(name?: string) {
     this.name =
       name ??
       Array.from({length: 12}, () => SHARD_NAME_LETTERS[Math.floor(Math.random() * SHARD_NAME_LETTERS.length)]).join('')
+  }
+
+  /** Merges what was put since the last read: many writes between two reads cost one sort of the new ids. */
+  private order(): string[] {
+    if (this.added.length > 0) {
+      this.sorted = merge(this.sorted, this.added.toSorted())
+      this.added = []
+    }
+
+    if (this.sorted.length > 2 * this.objects.size + 1000)
+      this.sorted = this.sorted.filter((id) => this.objects.has(id))
+    return this.sorted
   }
 
   get size(): number {
@@ -59,18 +71,6 @@ export class Shard {
       const object = this.objects.get(ids[at]!)
       if (object) yield object
     }
-  }
-
-  /** Merges what was put since the last read: many writes between two reads cost one sort of the new ids. */
-  private order(): string[] {
-    if (this.added.length > 0) {
-      this.sorted = merge(this.sorted, this.added.sort())
-      this.added = []
-    }
-
-    if (this.sorted.length > 2 * this.objects.size + 1000)
-      this.sorted = this.sorted.filter((id) => this.objects.has(id))
-    return this.sorted
   }
 }
 
@@ -105,12 +105,16 @@ export interface StoredTenant {
 }
 
 export class Collection {
+  /** Further shards that the class asked for. They stay empty: how objects spread over shards makes no difference here. */
+  private readonly emptyShards: Shard[]
   /** By name; undefined without multi-tenancy. */
   readonly tenants: Map<string, StoredTenant> | undefined
   /** Without multi-tenancy, where all the objects are. */
   readonly shard = new Shard()
 
   constructor(public schema: WeaviateClass) {
+    const {desiredCount = 1} = (schema.shardingConfig ?? {}) as {desiredCount?: number}
+    this.emptyShards = Array.from({length: Math.max(0, desiredCount - 1)}, () => new Shard())
     this.tenants = schema.multiTenancyConfig?.enabled === true ? new Map() : undefined
   }
 
@@ -119,7 +123,8 @@ export class Collection {
   }
 
   get shards(): Shard[] {
-    return this.tenants ? [...this.tenants.values()].map((tenant) => tenant.shard) : [this.shard]
+    if (!this.tenants) return [this.shard, ...this.emptyShards]
+    return Array.from(this.tenants.values(), (tenant) => tenant.shard)
   }
 }
 
@@ -128,6 +133,11 @@ export class Database {
   /** Alias to class name; a dropped class keeps its aliases. */
   readonly aliases = new Map<string, string>()
   readonly collections = new Map<string, Collection>()
+
+  /** All collections, oldest first. */
+  get all(): Collection[] {
+    return Array.from(this.collections, ([, collection]) => collection)
+  }
 
   /** By class name or alias; the first letter may be lower-case. */
   find(name: string): Collection | undefined {

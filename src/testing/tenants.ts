@@ -31,7 +31,11 @@ export interface TenantOptions {
   offload: boolean
 }
 
-function tenantsOf(collection: Collection, what: string): NonNullable<Collection['tenants']> {
+/** What was asked for, or nothing: a collection that is not there. */
+type Sought = Collection | undefined
+
+function tenantsOf(collection: Sought, what: string): NonNullable<Collection['tenants']> {
+  if (!collection) throw new Refusal(422, `${what}class not found`)
   if (collection.tenants) return collection.tenants
   throw new Refusal(422, `${what}multi-tenancy is not enabled for class "${collection.name}"`)
 }
@@ -44,7 +48,7 @@ function statusOf(request: TenantRequest, {offload}: TenantOptions): TenantStatu
 }
 
 /** @throws Refusal 422. Tenants that are there already stay as they are. */
-export function addTenants(collection: Collection, requests: readonly TenantRequest[], options: TenantOptions): void {
+export function addTenants(collection: Sought, requests: readonly TenantRequest[], options: TenantOptions): void {
   for (const [index, {name}] of requests.entries())
     if (!TENANT_NAME.test(name))
       throw new Refusal(
@@ -58,7 +62,7 @@ export function addTenants(collection: Collection, requests: readonly TenantRequ
 
 /** Changes states: between HOT and COLD at once, to and from FROZEN after a while. @throws Refusal 422. */
 export function updateTenants(
-  collection: Collection,
+  collection: Sought,
   requests: readonly TenantRequest[],
   options: TenantOptions,
 ): Array<{activityStatus: TenantStatus; name: string}> {
@@ -67,6 +71,12 @@ export function updateTenants(
       422,
       `maximum number of tenants allowed to be updated simultaneously is ${MOST_UPDATES}. Please reduce the number of tenants in your request and try again`,
     )
+  for (const [index, {activityStatus, name}] of requests.entries()) {
+    if (!activityStatus) throw new Refusal(422, `invalid activity status '' for tenant "${name}"`)
+    if (requests.findIndex((other) => other.name === name) !== index)
+      throw new Refusal(422, `tenant name ${name} existed multiple times`)
+  }
+
   const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, options)}))
   const tenants = tenantsOf(collection, 'updating schema: TYPE_UPDATE_TENANT: ')
   for (const {name} of wanted)
@@ -84,17 +94,18 @@ export function updateTenants(
   })
 }
 
-export function deleteTenants(collection: Collection, names: readonly string[]): void {
+export function deleteTenants(collection: Sought, names: readonly string[]): void {
   const tenants = tenantsOf(collection, 'updating schema: TYPE_DELETE_TENANT: ')
   for (const name of names) tenants.delete(name)
 }
 
 /** All tenants, or those named that exist. @throws Refusal 422. */
 export function listTenants(
-  collection: Collection,
+  collection: Sought,
   names?: readonly string[],
 ): Array<{activityStatus: TenantStatus; name: string}> {
   const tenants = tenantsOf(collection, 'failed to execute query: could not get tenants: could not get tenants: ')
-  const found = names ? names.flatMap((name) => tenants.get(name) ?? []) : [...tenants.values()]
+  const wanted = names && new Set(names)
+  const found = Array.from(tenants, ([, tenant]) => tenant).filter(({name}) => !wanted || wanted.has(name))
   return found.map(({name, status}) => ({activityStatus: status, name}))
 }

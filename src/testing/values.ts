@@ -62,11 +62,11 @@ export function goText(value: unknown, transport: Transport): string {
   if (typeof value === 'number') return transport === 'rest' ? String(value) : goFloat(value)
   if (Array.isArray(value)) return `[${value.map((item) => goText(item, transport)).join(' ')}]`
   if (typeof value === 'object') {
-    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+    const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
     return `map[${entries.map(([key, item]) => `${key}:${goText(item, transport)}`).join(' ')}]`
   }
 
-  return String(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function goFloat(value: number): string {
@@ -96,12 +96,39 @@ export function shortestFloat32(value: number): number {
   return value
 }
 
+/** undefined for what a client leaves empty as well as for what it leaves out. */
+export function filled<T>(value: T): NonNullable<T> | undefined {
+  return value === '' || value === 0 ? undefined : (value ?? undefined)
+}
+
+/** A copy of the first `length` bytes, aligned, also of a Buffer (whose own `slice` is a view). */
+export function copyBytes(bytes: Uint8Array, length = bytes.byteLength): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes.subarray(0, length))
+}
+
 /** float32 values of little-endian bytes of any alignment; a last incomplete one is left out. */
 export function floatsOf(bytes: Uint8Array): Float32Array {
-  return new Float32Array(bytes.slice(0, bytes.byteLength & ~3).buffer)
+  const {buffer, byteLength, byteOffset} = copyBytes(bytes, bytes.byteLength & ~3)
+  return new Float32Array(buffer, byteOffset, byteLength / 4)
+}
+
+/** float64 values of little-endian bytes of any alignment; a last incomplete one is left out. */
+export function doublesOf(bytes: Uint8Array): Float64Array {
+  const {buffer, byteLength, byteOffset} = copyBytes(bytes, bytes.byteLength & ~7)
+  return new Float64Array(buffer, byteOffset, byteLength / 8)
+}
+
+/** The bytes of a typed array, not copied. */
+export function bytesUnder({buffer, byteLength, byteOffset}: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 /** Little-endian float32 bytes. */
 export function bytesOf(values: readonly number[]): Uint8Array {
-  return new Uint8Array(new Float32Array(values).buffer)
+  return bytesUnder(new Float32Array(values))
+}
+
+/** The sixteen bytes of UUID text. */
+export function uuidBytes(uuid: string): Uint8Array {
+  return Uint8Array.from(uuid.replaceAll('-', '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 }

@@ -14,6 +14,7 @@ import {
 import {beaconTo} from '../beacon.js'
 import {type Incoming, noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'
+import {copyBytes, doublesOf} from '../values.js'
 
 /** A batch object as decoded. Vectors are copied, so that the message they came in can go. */
 export function incomingObject(object: BatchObject, schema: undefined | WeaviateClass): IncomingObject {
@@ -38,12 +39,12 @@ export function incomingObject(object: BatchObject, schema: undefined | Weaviate
 }
 
 function wholeFloats(bytes: Uint8Array): Uint8Array {
-  return bytes.slice(0, bytes.byteLength & ~3)
+  return copyBytes(bytes, bytes.byteLength & ~3)
 }
 
 function multiVector(bytes: Uint8Array): NamedVector {
   const dims = bytes.byteLength < 2 ? 0 : bytes[0]! | (bytes[1]! << 8)
-  const rows = bytes.slice(2)
+  const rows = copyBytes(bytes.subarray(2))
   if (rows.byteLength > 0 && (dims === 0 || rows.byteLength % (dims * 4) !== 0))
     throw new Refusal(422, 'invalid multi vector bytes')
   return {bytes: rows, dims, kind: 'multi'}
@@ -88,12 +89,7 @@ function plainProperties(given: BatchObject_Properties | ObjectPropertiesValue):
   )
   for (const {propName, values} of given.booleanArrayProperties) properties.set(propName, values)
   for (const {propName, values, valuesBytes} of given.numberArrayProperties)
-    properties.set(
-      propName,
-      valuesBytes.byteLength > 0
-        ? [...new Float64Array(valuesBytes.slice(0, valuesBytes.byteLength & ~7).buffer)]
-        : values,
-    )
+    properties.set(propName, valuesBytes.byteLength > 0 ? [...doublesOf(valuesBytes)] : values)
   for (const {propName, values} of given.textArrayProperties) properties.set(propName, values)
   for (const {propName, values} of given.intArrayProperties) properties.set(propName, values)
   for (const {propName, value} of given.objectProperties)

@@ -1,12 +1,5 @@
-import {
-  type handleUnaryCall,
-  type sendUnaryData,
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  status,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js'
+import {type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall, status} from '@grpc/grpc-js'
+import {Buffer} from 'node:buffer'
 import {createServer, type Socket} from 'node:net'
 
 import type {Settings} from '../options.js'
@@ -14,25 +7,36 @@ import type {Requests} from '../requests.js'
 import type {WeaviateCalls} from './service.js'
 
 import {HealthCheckResponse_ServingStatus, HealthService} from '../../weaviate/proto/generated/health.js'
-import {WeaviateService} from '../../weaviate/proto/generated/weaviate.js'
+import {
+  type AggregateRequest,
+  type BatchDeleteRequest,
+  type BatchObjectsRequest,
+  type BatchReferencesRequest,
+  type SearchRequest,
+  type TenantsGetRequest,
+  WeaviateService,
+} from '../../weaviate/proto/generated/weaviate.js'
 import {type Access, accessOf} from '../access.js'
+import {listen, type Listener} from '../listen.js'
 import {Refusal} from '../refusal.js'
 import {refuseUnknownFields} from './unknown-fields.js'
 
-export interface Listener {
-  close: () => Promise<void>
-  port: number
+interface DecodedSearch {
+  problem: Refusal | undefined
+  request: SearchRequest
 }
 
-/** Search replies come encoded, requests with more than is answered here are refused. */
+/** Search replies come encoded; requests for more than is answered here are refused. */
 const SERVICE = {
   ...WeaviateService,
   search: {
     ...WeaviateService.search,
-    requestDeserialize(bytes: Buffer) {
-      return {problem: refuseUnknownFields(bytes), request: WeaviateService.search.requestDeserialize(bytes)}
-    },
-    responseSerialize: (reply: Uint8Array): Buffer => Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength),
+    requestDeserialize: (bytes: Buffer): DecodedSearch => ({
+      problem: refuseUnknownFields(bytes),
+      request: WeaviateService.search.requestDeserialize(bytes),
+    }),
+    responseSerialize: (encoded: Uint8Array): Buffer =>
+      Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength),
   },
 } as const
 
@@ -43,40 +47,32 @@ export async function listenGrpc(calls: WeaviateCalls, settings: Settings, reque
     'grpc.max_send_message_length': -1,
   })
   const sockets = new Map<string, Socket>()
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
-
-  const unary =
-    <Q, R>(answer: (request: Q, access: Access) => R, authenticated = true): handleUnaryCall<Q, R> =>
-    (call, callback) => {
-      const run = () => {
-        const access = accessOf(call.metadata.get('authorization')[0]?.toString(), settings)
-        if (!access && authenticated) throw new Refusal(401, 'extract auth: unauthorized: invalid api key')
-        return answer(call.request, access ?? 'read')
-      }
-
-      void reply(call, callback, {cut: () => sockets.get(call.getPeer())?.destroy(), requests, run, settings})
-    }
-
+  const desk = new FrontDesk(settings, requests, sockets)
   server.addService(SERVICE, {
-    aggregate: unary((request, access) => calls.aggregate(request)),
-    batchDelete: unary((request, access) => calls.batchDelete(request, access)),
-    batchObjects: unary((request, access) => calls.batchObjects(request, access)),
-    batchReferences: unary((request, access) => calls.batchReferences(request, access)),
-    search: unary(({problem, request}: ReturnType<typeof SERVICE.search.requestDeserialize>) => {
+    aggregate: desk.unary((request: AggregateRequest) => calls.aggregate(request)),
+    batchDelete: desk.unary((request: BatchDeleteRequest, access) => calls.batchDelete(request, access)),
+    batchObjects: desk.unary((request: BatchObjectsRequest, access) => calls.batchObjects(request, access)),
+    batchReferences: desk.unary((request: BatchReferencesRequest, access) => calls.batchReferences(request, access)),
+    search: desk.unary(({problem, request}: DecodedSearch) => {
       if (problem) throw problem
       return calls.search(request)
     }),
-    tenantsGet: unary((request, access) => calls.tenantsGet(request)),
+    tenantsGet: desk.unary((request: TenantsGetRequest) => calls.tenantsGet(request)),
   })
   server.addService(HealthService, {
-    check: unary(() => ({status: HealthCheckResponse_ServingStatus.SERVING}), false),
+    check: desk.unary(() => ({status: HealthCheckResponse_ServingStatus.SERVING}), {isPublic: true}),
   })
 
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const tcp = createServer((socket) => {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`
     sockets.set(peer, socket)
-    socket.on('close', () => sockets.delete(peer))
-    socket.on('error', () => socket.destroy())
+    socket.on('close', () => {
+      sockets.delete(peer)
+    })
+    socket.on('error', () => {
+      socket.destroy()
+    })
     injector.injectConnection(socket)
   })
   const port = await listen(tcp, settings.grpcPort)
@@ -92,66 +88,67 @@ export async function listenGrpc(calls: WeaviateCalls, settings: Settings, reque
   }
 }
 
-/** Binds to 127.0.0.1. Resolves with the port. */
-export async function listen(
-  server: {
-    address: () => null | string | {port: number}
-    listen: (port: number, host: string, done: () => void) => unknown
-    once: (event: 'error', listener: (error: Error) => void) => unknown
-  },
-  port: number,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => {
-      resolve((server.address() as {port: number}).port)
-    })
-  })
-}
+type UnaryHandler<Q, R> = (call: ServerUnaryCall<Q, R>, callback: sendUnaryData<R>) => void
 
-interface Answering<R> {
-  cut: () => void
-  requests: Requests
-  run: () => R
-  settings: Settings
-}
+/** What every call passes: faults, credentials, and errors made into gRPC's. */
+class FrontDesk {
+  constructor(
+    private readonly settings: Settings,
+    private readonly requests: Requests,
+    private readonly sockets: Map<string, Socket>,
+  ) {}
 
-async function reply<Q, R>(
-  call: ServerUnaryCall<Q, R>,
-  callback: sendUnaryData<R>,
-  {cut, requests, run, settings}: Answering<R>,
-): Promise<void> {
-  const path = call.getPath()
-  const fault = await requests.arrive({method: path.slice(path.lastIndexOf('/') + 1), path, transport: 'grpc'})
-  if (fault && 'status' in fault) {
-    callback({code: fault.status, details: fault.message ?? 'injected fault'})
-    return
-  }
-
-  if (fault && !fault.after) {
-    cut()
-    return
-  }
-
-  try {
-    const answer = run()
-    if (fault) {
-      cut()
-      return
+  private async attend<Q, R>(call: ServerUnaryCall<Q, R>, callback: sendUnaryData<R>, answer: () => R): Promise<void> {
+    const path = call.getPath()
+    const cut = (): void => {
+      this.sockets.get(call.getPeer())?.destroy()
     }
 
-    const bytes = answer instanceof Uint8Array ? answer.byteLength : 0
-    if (bytes > settings.maxMessageBytes)
-      callback({
-        code: status.RESOURCE_EXHAUSTED,
-        details: `grpc: trying to send message larger than max (${bytes} vs. ${settings.maxMessageBytes})`,
-      })
-    else callback(null, answer)
-  } catch (error) {
-    const {code, message} =
-      error instanceof Refusal
-        ? {code: error.grpcCode, message: error.message}
-        : {code: status.INTERNAL, message: `embedded server: ${String(error instanceof Error ? error.stack : error)}`}
-    callback({code, details: message})
+    try {
+      const method = path.slice(path.lastIndexOf('/') + 1)
+      const fault = await this.requests.arrive({method, path, transport: 'grpc'})
+      if (fault && 'status' in fault) {
+        callback({code: fault.status, details: fault.message ?? 'injected fault'})
+      } else if (fault && !fault.after) {
+        cut()
+      } else {
+        const result = answer()
+        if (fault) cut()
+        else this.send(callback, result)
+      }
+    } catch (error) {
+      callback(serviceError(error))
+    }
+  }
+
+  private send<R>(callback: sendUnaryData<R>, result: R): void {
+    const bytes = result instanceof Uint8Array ? result.byteLength : 0
+    const most = this.settings.maxMessageBytes
+    if (bytes > most) {
+      const details = `grpc: trying to send message larger than max (${bytes} vs. ${most})`
+      callback({code: status.RESOURCE_EXHAUSTED, details})
+    } else {
+      callback(null, result)
+    }
+  }
+
+  unary<Q, R>(answer: (request: Q, access: Access) => R, {isPublic = false} = {}): UnaryHandler<Q, R> {
+    return (call, callback) => {
+      const authorized = (): R => {
+        const access = accessOf(call.metadata.get('authorization')[0]?.toString(), this.settings)
+        if (!access && !isPublic) throw new Refusal(401, 'extract auth: unauthorized: invalid api key')
+        return answer(call.request, access ?? 'read')
+      }
+
+      void this.attend(call, callback, authorized)
+    }
+  }
+}
+
+function serviceError(error: unknown): {code: number; details: string} {
+  if (error instanceof Refusal) return {code: error.grpcCode, details: error.message}
+  return {
+    code: status.INTERNAL,
+    details: `embedded server: ${error instanceof Error ? error.stack : String(error)}`,
   }
 }

@@ -17,10 +17,11 @@ import {
   type Value,
   Vectors_VectorType,
 } from '../../weaviate/proto/generated/weaviate.js'
-import {isReference, type SchemaProperty, type WeaviateClass} from '../../weaviate/schema.js'
+import {isReference, PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../../weaviate/schema.js'
 import {parseBeacon} from '../beacon.js'
 import {noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'
+import {bytesUnder, uuidBytes} from '../values.js'
 
 /** What a search returns of each object. */
 export interface Selection {
@@ -48,8 +49,23 @@ export function select(schema: WeaviateClass, request?: PropertiesRequest, metad
   for (const name of request?.nonRefProperties ?? []) plain.set(name, {property: find(name)})
   for (const nested of request?.objectProperties ?? [])
     plain.set(nested.propName, {nested, property: find(nested.propName)})
-  for (const {referenceProperty} of request?.refProperties ?? []) find(referenceProperty)
+  for (const wanted of request?.refProperties ?? []) checkReference(schema, find(wanted.referenceProperty), wanted)
   return {metadata, plain, references: request?.refProperties ?? []}
+}
+
+/** @throws Refusal when the property is no reference, or the target is left open. */
+function checkReference(
+  schema: WeaviateClass,
+  {dataType, name}: SchemaProperty,
+  {targetCollection}: RefPropertiesRequest,
+): void {
+  if (PRIMITIVE_TYPES.has(dataType[0]!))
+    throw new Refusal(422, `extract properties request: could not find class ${dataType[0]} in schema`)
+  if (dataType.length > 1 && targetCollection === '')
+    throw new Refusal(
+      422,
+      `extract properties request: multi target references from collection ${schema.class} and property ${name} with need an explicitlinked collection. Available linked collections are [${dataType.join(' ')}]`,
+    )
 }
 
 function everything(property: SchemaProperty): ObjectPropertiesRequest {
@@ -66,7 +82,7 @@ export function metadataResult(object: StoredObject, request: MetadataRequest | 
   if (!request) return result
   if (request.uuid) {
     result.id = object.id
-    result.idAsBytes = Buffer.from(object.id.replaceAll('-', ''), 'hex')
+    result.idAsBytes = uuidBytes(object.id)
   }
 
   if (request.creationTimeUnix) {
@@ -124,7 +140,9 @@ export function propertiesResult(object: StoredObject, selection: Selection, con
 
   for (const request of selection.references) {
     const references = object.properties[request.referenceProperty]
-    if (references !== undefined) result.refProps.push(resolve(references as JsonObject[], request, context))
+    if (!Array.isArray(references)) continue
+    const resolved = resolve(references as JsonObject[], request, context)
+    if (resolved.properties.length > 0 || references.length === 0) result.refProps.push(resolved)
   }
 
   return result
@@ -152,7 +170,7 @@ const NULL: Value = {kind: {$case: 'nullValue', value: 0}}
 
 function propertyValue(property: SchemaProperty, value: JsonValue, nested?: ObjectPropertiesRequest): Value {
   if (value === null) return NULL
-  switch (property.dataType[0]) {
+  switch (String(property.dataType[0])) {
     case 'blob':
     case 'blobHash': {
       return {kind: {$case: 'blobValue', value: value as string}}
@@ -204,7 +222,7 @@ function propertyValue(property: SchemaProperty, value: JsonValue, nested?: Obje
 type ListKind = NonNullable<Extract<Value['kind'], {$case: 'listValue'}>['value']['kind']>
 
 function listKind(property: SchemaProperty, values: JsonValue[], nested?: ObjectPropertiesRequest): ListKind {
-  switch (property.dataType[0]) {
+  switch (String(property.dataType[0])) {
     case 'boolean[]': {
       return {$case: 'boolValues', value: {values: values as boolean[]}}
     }
@@ -215,12 +233,12 @@ function listKind(property: SchemaProperty, values: JsonValue[], nested?: Object
 
     case 'int[]': {
       const ints = BigInt64Array.from(values, (value) => int64(value as number))
-      return {$case: 'intValues', value: {values: new Uint8Array(ints.buffer)}}
+      return {$case: 'intValues', value: {values: bytesUnder(ints)}}
     }
 
     case 'number[]': {
       const numbers = Float64Array.from(values as number[])
-      return {$case: 'numberValues', value: {values: new Uint8Array(numbers.buffer)}}
+      return {$case: 'numberValues', value: {values: bytesUnder(numbers)}}
     }
 
     case 'object[]': {
@@ -264,13 +282,15 @@ function objectValue(property: SchemaProperty, value: JsonObject, request?: Obje
 }
 
 function phoneValue(phone: JsonObject): Extract<Value['kind'], {$case: 'phoneValue'}>['value'] {
+  const text = (name: string): string => (typeof phone[name] === 'string' ? phone[name] : '')
+  const whole = (name: string): bigint => BigInt(typeof phone[name] === 'number' ? phone[name] : 0)
   return {
-    countryCode: BigInt(Number(phone.countryCode ?? 0)),
-    defaultCountry: String(phone.defaultCountry ?? ''),
-    input: String(phone.input),
-    internationalFormatted: String(phone.internationalFormatted ?? ''),
-    national: BigInt(Number(phone.national ?? 0)),
-    nationalFormatted: String(phone.nationalFormatted ?? ''),
+    countryCode: whole('countryCode'),
+    defaultCountry: text('defaultCountry'),
+    input: text('input'),
+    internationalFormatted: text('internationalFormatted'),
+    national: whole('national'),
+    nationalFormatted: text('nationalFormatted'),
     valid: phone.valid === true,
   }
 }

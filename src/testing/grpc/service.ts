@@ -28,7 +28,7 @@ import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 import {type Collection, upperFirst} from '../store.js'
 import {listTenants} from '../tenants.js'
-import {canonicalUuid, uuidProblem} from '../values.js'
+import {canonicalUuid, uuidBytes, uuidProblem} from '../values.js'
 import {incomingFilter, incomingObject} from './incoming.js'
 import {metadataResult, propertiesResult, select} from './reply.js'
 
@@ -66,14 +66,10 @@ export class WeaviateCalls {
     const writer = new BinaryWriter()
     const context = {collection, room: this.room, tenant: request.tenant}
     for (const object of page) {
-      writer.uint32(18).fork()
-      PropertiesResult.encode(propertiesResult(object, selection, context), writer.uint32(10).fork()).join()
-      const metadata = metadataResult(object, selection.metadata)
-      writer.uint32(18).fork()
-      // The deprecated `repeated float vector = 2`, which the real server still sends beside `vector_bytes`.
-      if (metadata.vectorBytes.byteLength > 0) writer.uint32(18).bytes(metadata.vectorBytes)
-      MetadataResult.encode(metadata, writer).join()
-      writer.join()
+      const properties = PropertiesResult.encode(propertiesResult(object, selection, context)).finish()
+      const metadata = encodeMetadata(metadataResult(object, selection.metadata))
+      const result = new BinaryWriter().uint32(10).bytes(properties).uint32(18).bytes(metadata).finish()
+      writer.uint32(18).bytes(result)
     }
 
     return writer
@@ -138,9 +134,7 @@ export class WeaviateCalls {
     return {
       failed: 0n,
       matches: BigInt(count),
-      objects: request.verbose
-        ? ids.map((id) => ({error: '', successful: true, uuid: Buffer.from(id.replaceAll('-', ''), 'hex')}))
-        : [],
+      objects: request.verbose ? ids.map((id) => ({error: '', successful: true, uuid: uuidBytes(id)})) : [],
       successful: BigInt(ids.length),
       took: 0,
     }
@@ -151,9 +145,7 @@ export class WeaviateCalls {
     const tenants = within('get tenants: ', () => {
       if (request.collection === '') throw new Refusal(422, 'missing collection ')
       if (names?.length === 0) throw new Refusal(422, 'must specify at least one tenant name')
-      const collection = this.room.database.find(request.collection)
-      if (collection) return listTenants(collection, names)
-      throw new Refusal(422, 'failed to execute query: could not get tenants: could not get tenants: class not found')
+      return listTenants(this.room.database.find(request.collection), names)
     })
     return {
       took: 0,
@@ -174,6 +166,13 @@ export class WeaviateCalls {
       took: 0,
     }
   }
+}
+
+/** With the deprecated `repeated float vector = 2`, which the real server still sends beside `vector_bytes`. */
+function encodeMetadata(metadata: MetadataResult): Uint8Array {
+  const writer = new BinaryWriter()
+  if (metadata.vectorBytes.byteLength > 0) writer.uint32(18).bytes(metadata.vectorBytes)
+  return MetadataResult.encode(metadata, writer).finish()
 }
 
 function cursor({after, filters, offset}: SearchRequest): string | undefined {

@@ -1,6 +1,5 @@
 import type {ObjectRoom} from '../objects.js'
 import type {Settings} from '../options.js'
-import type {RestAnswer, RestRequest, Router} from './router.js'
 
 import {parseBeacon, parseSourceBeacon} from '../beacon.js'
 import {compileFilter} from '../filter.js'
@@ -10,7 +9,7 @@ import {resolveShard} from '../shard.js'
 import {incomingFilter, incomingObject, type ObjectBody, type WhereBody} from './incoming.js'
 import {jsonText} from './json.js'
 import {answerText} from './object-routes.js'
-import {InvalidBody} from './schema-routes.js'
+import {InvalidBody, type RestAnswer, type RestRequest, type Router} from './router.js'
 
 export function batchRoutes(router: Router, room: ObjectRoom, settings: Settings): void {
   router.on('POST', 'batch/objects', ({body}) => {
@@ -61,10 +60,14 @@ function writeReferences(room: ObjectRoom, references: ReferenceBody[]): unknown
     try {
       const source = parseSourceBeacon(reference.from)
       room.appendReference(source, parseBeacon(reference.to), reference.tenant ?? '')
-      return {...reference, result: {status: 'SUCCESS'}}
+      return {from: reference.from, result: {status: 'SUCCESS'}, to: reference.to}
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      return {...reference, result: {errors: {error: [{message: error.message}]}, status: 'FAILED'}}
+      return {
+        from: reference.from,
+        result: {errors: {error: [{message: error.message}]}, status: 'FAILED'},
+        to: reference.to,
+      }
     }
   })
 }

@@ -37,9 +37,9 @@ function namedVectorText(vector: NamedVector): string {
 export interface ObjectTextOptions {
   className: string
   tenant: string
-  /** Members that stand in some answers only, as the real server has them. */
-  vectorWeights: boolean
-  withVector: boolean
+  /** Whether `vectorWeights` is in it: in answers to reads only. */
+  hasWeights: boolean
+  hasVector: boolean
 }
 
 /** An object as REST shows it. @throws NonFiniteVector. */
@@ -52,10 +52,10 @@ export function objectText(object: StoredObject, options: ObjectTextOptions): st
     `"properties":${jsonText(withLinks(object.properties))}`,
   ]
   if (options.tenant) members.push(`"tenant":${JSON.stringify(options.tenant)}`)
-  if (options.withVector && object.vector) members.push(`"vector":${floatsText(object.vector)}`)
-  if (options.vectorWeights) members.push('"vectorWeights":null')
-  if (options.withVector && object.vectors) {
-    const vectors = [...object.vectors].sort(([a], [b]) => (a < b ? -1 : 1))
+  if (options.hasVector && object.vector) members.push(`"vector":${floatsText(object.vector)}`)
+  if (options.hasWeights) members.push('"vectorWeights":null')
+  if (options.hasVector && object.vectors) {
+    const vectors = [...object.vectors].toSorted(([a], [b]) => (a < b ? -1 : 1))
     const texts = vectors.map(([name, vector]) => `${JSON.stringify(name)}:${namedVectorText(vector)}`)
     members.push(`"vectors":{${texts.join(',')}}`)
   }
@@ -78,7 +78,8 @@ function isBeacon(value: JsonValue): value is {beacon: string} {
     value !== null &&
     !Array.isArray(value) &&
     Object.keys(value).length === 1 &&
-    String(value.beacon).startsWith('weaviate://localhost/')
+    typeof value.beacon === 'string' &&
+    value.beacon.startsWith('weaviate://localhost/')
   )
 }
 

@@ -1,5 +1,6 @@
 import type {Socket} from 'node:net'
 
+import {Buffer} from 'node:buffer'
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
 
 import type {ObjectRoom} from '../objects.js'
@@ -7,13 +8,14 @@ import type {Settings} from '../options.js'
 import type {Requests} from '../requests.js'
 
 import {accessOf, forbidden} from '../access.js'
-import {listen, type Listener} from '../grpc/listener.js'
+import {listen, type Listener} from '../listen.js'
 import {Refusal} from '../refusal.js'
 import {batchRoutes} from './batch-routes.js'
 import {NonFiniteVector} from './json.js'
 import {objectRoutes} from './object-routes.js'
-import {type RestAnswer, Router} from './router.js'
-import {InvalidBody, schemaRoutes} from './schema-routes.js'
+import {referenceRoutes} from './reference-routes.js'
+import {InvalidBody, type RestAnswer, Router} from './router.js'
+import {schemaRoutes} from './schema-routes.js'
 import {serverRoutes} from './server-routes.js'
 
 const ANONYMOUS =
@@ -28,6 +30,7 @@ export async function listenRest(room: ObjectRoom, settings: Settings, requests:
   serverRoutes(router, room.database, settings, () => `http://127.0.0.1:${port}`)
   schemaRoutes(router, room.database, settings)
   objectRoutes(router, room, settings)
+  referenceRoutes(router, room)
   batchRoutes(router, room, settings)
 
   const server = createServer((request, response) => {
@@ -36,7 +39,9 @@ export async function listenRest(room: ObjectRoom, settings: Settings, requests:
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
+    socket.on('close', () => {
+      sockets.delete(socket)
+    })
   })
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -100,11 +105,11 @@ function answer({body, method, path, router, settings, token}: Asked): RestAnswe
     return token?.startsWith('Bearer ')
       ? {body: {code: 401, message: 'unauthorized: invalid api key'}, status: 401}
       : {body: ANONYMOUS, headers: {'content-type': 'text/plain; charset=utf-8'}, status: 401}
-  const {handler, known, params} = router.find(method, below)
-  if (!handler) {
-    const status = known ? 405 : 404
-    return {body: {code: status, message: `path ${url.pathname} was not found`}, status}
-  }
+  const {handler, methods, params} = router.find(method, below)
+  if (!handler)
+    return methods.length > 0
+      ? {body: {code: 405, message: `method ${method} is not allowed, but [${methods.join(',')}] are`}, status: 405}
+      : {body: {code: 404, message: `path ${url.pathname} was not found`}, status: 404}
 
   try {
     if (access === 'read' && isWrite(method, below)) throw forbidden(verbOf(method), below)
@@ -128,7 +133,7 @@ function parse(body: string): unknown {
   try {
     return JSON.parse(body)
   } catch (error) {
-    throw new InvalidBody(400, `parsing body from "" failed, because ${(error as Error).message}`)
+    throw new InvalidBody(400, `parsing body body from "" failed, because ${(error as Error).message}`)
   }
 }
 
@@ -142,8 +147,9 @@ function refusalAnswer(error: unknown): RestAnswer {
 }
 
 function send(response: ServerResponse, method: string, {body, headers, status}: RestAnswer): void {
-  const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
-  const bytes = Buffer.from(text)
+  const text = typeof body === 'string' || body === undefined ? (body ?? '') : JSON.stringify(body)
+  const line = text === '' ? text : `${text}\n`
+  const bytes = Buffer.from(line)
   response.writeHead(status, {
     ...(body !== undefined && {'content-type': 'application/json'}),
     ...headers,

@@ -33,18 +33,17 @@ export class Router {
     this.routes.push({handler, method, segments: pattern.split('/')})
   }
 
-  /** The handler of a path, and what its parameters are; `known` when other verbs would find one. */
-  find(method: string, path: string): {handler?: Handler; known: boolean; params: Record<string, string>} {
+  /** The handler of a path and what its parameters are; without one, the methods that the path has. */
+  find(method: string, path: string): {handler?: Handler; methods: string[]; params: Record<string, string>} {
     const segments = path.split('/')
-    let isKnown = false
+    const methods: string[] = []
     for (const route of this.routes) {
       const params = matchSegments(route.segments, segments)
-      if (!params) continue
-      if (route.method === method) return {handler: route.handler, known: true, params}
-      isKnown = true
+      if (params && route.method === method) return {handler: route.handler, methods, params}
+      if (params) methods.push(route.method)
     }
 
-    return {known: isKnown, params: {}}
+    return {methods, params: {}}
   }
 }
 
@@ -58,4 +57,14 @@ function matchSegments(pattern: string[], segments: string[]): Record<string, st
   }
 
   return params
+}
+
+/** A body that the server's OpenAPI layer refuses before anything else looks at it. */
+export class InvalidBody extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+  ) {
+    super(message)
+  }
 }

@@ -1,13 +1,13 @@
 import type {JsonObject} from '../../object.js'
 import type {SchemaProperty} from '../../weaviate/schema.js'
 import type {Settings} from '../options.js'
-import type {RestAnswer, Router} from './router.js'
 
 import {Refusal} from '../refusal.js'
 import {propertyDefaults} from '../schema-defaults.js'
 import {checkProperty, newClass, updatedClass} from '../schema-rules.js'
 import {Collection, type Database, type Collection as StoredCollection, upperFirst} from '../store.js'
 import {addTenants, deleteTenants, listTenants, type TenantRequest, updateTenants} from '../tenants.js'
+import {InvalidBody, type RestAnswer, type Router} from './router.js'
 
 /** Schema errors carry this member beside `error`. */
 function schemaRefusal(action: () => RestAnswer): RestAnswer {
@@ -23,7 +23,7 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
   const found = (name: string): StoredCollection | undefined => database.find(name)
 
   router.on('GET', 'schema', () => ({
-    body: {classes: [...database.collections.values()].map((collection) => collection.schema)},
+    body: {classes: database.all.map((collection) => collection.schema)},
     status: 200,
   }))
   router.on('POST', 'schema', ({body}) =>
@@ -44,7 +44,7 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
   })
   router.on('PUT', 'schema/:class', ({body, params}) =>
     schemaRefusal(() => {
-      const collection = found(params.class!)
+      const collection = database.collections.get(upperFirst(params.class!))
       if (!collection) return {body: '', headers: {'content-type': 'application/json'}, status: 404}
       collection.schema = updatedClass(collection.schema, (body ?? {}) as JsonObject)
       return {body: collection.schema, status: 200}
@@ -52,7 +52,7 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
   )
   router.on('POST', 'schema/:class/properties', ({body, params}) =>
     schemaRefusal(() => {
-      const collection = found(params.class!)
+      const collection = database.collections.get(upperFirst(params.class!))
       if (!collection) throw new Refusal(422, `class "${upperFirst(params.class!)}": not found`)
       const {schema} = collection
       const others = schema.properties ?? []
@@ -64,7 +64,11 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
   )
   router.on('GET', 'schema/:class/shards', ({params}) => {
     const collection = found(params.class!)
-    if (!collection) return {status: 404}
+    if (!collection) {
+      const message = `cannot get shards status for a non-existing index for ${params.class}: not found`
+      return {body: {error: [{message}]}, status: 404}
+    }
+
     return {body: collection.shards.map(({name}) => ({name, status: 'READY', vectorQueueSize: 0})), status: 200}
   })
   tenantRoutes(router, found, settings)
@@ -72,32 +76,26 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
 }
 
 function tenantRoutes(router: Router, found: (name: string) => StoredCollection | undefined, settings: Settings): void {
-  const tenantCollection = (name: string): StoredCollection => {
-    const collection = found(name)
-    if (collection) return collection
-    throw new Refusal(422, `class "${upperFirst(name)}" does not exist`)
-  }
-
   router.on('GET', 'schema/:class/tenants', ({params}) => ({
-    body: listTenants(tenantCollection(params.class!)),
+    body: listTenants(found(params.class!)),
     status: 200,
   }))
   router.on('POST', 'schema/:class/tenants', ({body, params}) => {
     const requests = tenantRequests(body)
-    addTenants(tenantCollection(params.class!), requests, settings)
+    addTenants(found(params.class!), requests, settings)
     return {body: requests, status: 200}
   })
   router.on('PUT', 'schema/:class/tenants', ({body, params}) => ({
-    body: updateTenants(tenantCollection(params.class!), tenantRequests(body), settings),
+    body: updateTenants(found(params.class!), tenantRequests(body), settings),
     status: 200,
   }))
   router.on('DELETE', 'schema/:class/tenants', ({body, params}) => {
-    deleteTenants(tenantCollection(params.class!), body as string[])
+    deleteTenants(found(params.class!), body as string[])
     return {status: 200}
   })
   for (const method of ['GET', 'HEAD'])
     router.on(method, 'schema/:class/tenants/:tenant', ({params}) => {
-      const [tenant] = listTenants(tenantCollection(params.class!), [params.tenant!])
+      const [tenant] = listTenants(found(params.class!), [params.tenant!])
       return tenant ? {body: tenant, status: 200} : {status: 404}
     })
 }
@@ -110,16 +108,6 @@ function tenantRequests(body: unknown): TenantRequest[] {
     if (activityStatus !== undefined && !STATUSES.split(' ').includes(activityStatus))
       throw new InvalidBody(606, `activityStatus in body should be one of [${STATUSES}]`)
   return requests
-}
-
-/** A body that the server's OpenAPI layer refuses before anything else looks at it. */
-export class InvalidBody extends Error {
-  constructor(
-    readonly code: number,
-    message: string,
-  ) {
-    super(message)
-  }
 }
 
 const EMPTY_NOT_FOUND: RestAnswer = {body: '', headers: {'content-type': 'application/json'}, status: 404}

@@ -2,7 +2,7 @@ import type {Settings} from '../options.js'
 import type {Collection, Database} from '../store.js'
 import type {Router} from './router.js'
 
-import {within} from '../refusal.js'
+import {Refusal} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 
 /** What the server tells of itself: meta, health, nodes, and counts over GraphQL. */
@@ -17,7 +17,7 @@ export function serverRoutes(router: Router, database: Database, settings: Setti
     status: 200,
   }))
   router.on('GET', 'nodes', ({query}) => ({
-    body: nodes([...database.collections.values()], query, settings),
+    body: nodes(database.all, query, settings),
     status: 200,
   }))
   router.on('GET', 'nodes/:class', ({params, query}) => {
@@ -70,16 +70,16 @@ const COUNT =
 function graphql(database: Database, query: string): unknown {
   const [, name, tenant = ''] = COUNT.exec(query) ?? []
   if (name === undefined) return failed('the embedded server answers Aggregate { Class { meta { count } } } only')
-  const collection = database.collections.get(name)
+  const collection = database.find(name)
   if (!collection) return failed(`Cannot query field "${name}" on type "AggregateObjectsObj".`)
   try {
-    const shard = within('aggregate: ', () => resolveShard(collection, tenant))
-    return {data: {Aggregate: {[name]: [{meta: {count: shard.size}}]}}}
+    return {data: {Aggregate: {[name]: [{meta: {count: resolveShard(collection, tenant).size}}]}}}
   } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error))
+    if (!(error instanceof Refusal)) throw error
+    return {data: {Aggregate: {[name]: null}}, ...failed(error.message, ['Aggregate', name])}
   }
 }
 
-function failed(message: string): unknown {
-  return {errors: [{locations: [{column: 1, line: 1}], message, path: null}]}
+function failed(message: string, path: null | string[] = null): {errors: unknown[]} {
+  return {errors: [{locations: [{column: 1, line: 1}], message, path}]}
 }

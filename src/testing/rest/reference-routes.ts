@@ -1,0 +1,58 @@
+import type {JsonObject} from '../../object.js'
+import type {RestAnswer, RestRequest, Router} from './router.js'
+
+import {isReference} from '../../weaviate/schema.js'
+import {type ObjectRoom, sortedWith} from '../objects.js'
+import {type Incoming, noSuchProperty} from '../properties.js'
+import {Refusal} from '../refusal.js'
+import {type Place, placeOf} from './place.js'
+
+const PATTERN = 'objects/:class/:id/references/:property'
+
+/** References of one object: unlike those of a batch, their targets must exist. */
+export function referenceRoutes(router: Router, room: ObjectRoom): void {
+  router.on('POST', PATTERN, (request) =>
+    change(room, request, (old, place) => [...old, ...checked(room, place, request)]),
+  )
+  router.on('PUT', PATTERN, (request) => change(room, request, (_, place) => checked(room, place, request)))
+  router.on('DELETE', PATTERN, (request) => {
+    const beacons = new Set(given(request).map((reference) => reference.beacon))
+    const answer = change(room, request, (old) => old.filter(({beacon}) => !beacons.has(beacon)))
+    return answer.status === 200 ? {status: 204} : answer
+  })
+}
+
+function given({body}: RestRequest): Incoming[] {
+  return [body].flat() as Incoming[]
+}
+
+function change(
+  room: ObjectRoom,
+  request: RestRequest,
+  next: (old: JsonObject[], place: Place) => JsonObject[],
+): RestAnswer {
+  const place = placeOf(room, request)
+  if (!place?.object) return {status: 404}
+  const {object, shard} = place
+  const name = request.params.property!
+  const references = next((object.properties[name] ?? []) as JsonObject[], place)
+  shard.put({...object, properties: sortedWith(object.properties, name, references), updated: Date.now()})
+  return {status: 200}
+}
+
+function checked(room: ObjectRoom, {collection, id, tenant}: Place, request: RestRequest): JsonObject[] {
+  const name = request.params.property!
+  const property = collection.schema.properties?.find((candidate) => candidate.name === name)
+  if (!property) throw noSuchProperty(collection.name, name).within('msg:validate inputs code:400 err:')
+  if (!isReference(property))
+    throw new Refusal(422, `msg:bad inputs code:400 err:property '${name}' is not a reference-type`)
+  try {
+    const properties = {[name]: given(request)}
+    const {object} = room.prepare({collection: collection.name, id, properties, tenant, transport: 'rest'})
+    return object.properties[name] as JsonObject[]
+  } catch (error) {
+    const missing = error instanceof Refusal ? /no object with id \S+ found$/.exec(error.message) : null
+    if (!missing) throw error
+    throw new Refusal(422, `msg:validate existence code:400 err:validate reference: ${missing[0]}`)
+  }
+}

@@ -1,0 +1,9 @@
+// node --import tsx test/testing/serve-script.ts '{"port": 0}': an embedded server that lives until stdin ends.
+import process from 'node:process'
+
+import {type EmbeddedWeaviateOptions, serveEmbeddedWeaviate} from '../../src/testing/index.js'
+
+await serveEmbeddedWeaviate(JSON.parse(process.argv[2] ?? '{}') as EmbeddedWeaviateOptions, {
+  input: process.stdin,
+  output: process.stdout,
+})
