@@ -24,6 +24,8 @@ import {errnoOf, isAbsent, storageError} from './storage-error.js'
 
 /** Bytes of a chunk that `StoreReader.stream` yields at most. */
 const STREAM_CHUNK = 1024 * 1024
+/** Bytes of small appends that are gathered before they are written. */
+const GATHERED_BYTES = 4 * 1024 * 1024
 /** Bytes and buffers that one writev takes at most; more are written in several. */
 const WRITE_BYTES = 16 * 1024 * 1024
 const WRITE_BUFFERS = 1024
@@ -47,6 +49,7 @@ export class LocalStore implements Store {
 
   /** Runs a piece of work; whatever goes wrong leaves as a DataOpsError. */
   async #attempt<T>(verb: string, name: string, work: () => Promise<T>, bytes?: number): Promise<T> {
+    checkName(name)
     try {
       return await work()
     } catch (error) {
@@ -171,15 +174,16 @@ export class LocalStore implements Store {
     const where = this.describe(name)
     return this.#attempt('read', name, async () => {
       const place = await this.#place(name, 'file')
-      if (!place) {
+      // Not blocking: opening a named pipe would wait for its writer for ever.
+      const handle =
+        place && (await openIfThere(place.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK))
+      if (!handle) {
         throw new DataOpsError('NOT_A_BACKUP', `${where} does not exist.`, {
           details: {path: where},
           hint: 'Check the path.',
         })
       }
 
-      // Not blocking: opening a named pipe would wait for its writer for ever.
-      const handle = await open(place.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
       return this.#keepOpen(handle, async () => {
         const stats = await handle.stat()
         requireFile(stats, where)
@@ -231,6 +235,7 @@ export class LocalStore implements Store {
 
   async remove(name: string): Promise<void> {
     await this.#attempt('remove', name, async () => {
+      if (name === '') throw refused(name)
       const place = await this.#place(name, 'entry')
       if (!place) return
       const stats = await lstatIfThere(place.path)
@@ -370,15 +375,19 @@ class LocalReader implements StoreReader {
   }
 }
 
-/** Appends that come while one is being written are written together after it. */
+/** Small appends are gathered, so that the disk gets several MB at once. */
 class LocalWriter implements StoreWriter {
+  #buffer: Uint8Array | undefined
+  /** Bytes of `#buffer` in use. */
+  #buffered = 0
   #bytes: number
   #closing: Promise<void> | undefined
+  #failure: DataOpsError | undefined
   #folderToSync: string | undefined
-  /** What waits to be written next; `done` settles once it is. */
-  #next: undefined | {chunks: Uint8Array[]; done: Promise<void>}
-  /** Everything so far. Rejected once an append has failed: nothing may follow a gap. */
+  /** All writes so far, one after another. Rejected once one has failed: nothing may follow a gap. */
   #tail: Promise<void> = Promise.resolve()
+  /** Bytes that are in the file. */
+  #written: number
 
   constructor(
     private readonly handle: FileHandle,
@@ -387,37 +396,63 @@ class LocalWriter implements StoreWriter {
     folderToSync?: string,
   ) {
     this.#bytes = bytes
+    this.#written = bytes
     this.#folderToSync = folderToSync
   }
 
   async #close(): Promise<void> {
-    // Whoever appended has that error already.
-    await this.#tail.catch(() => undefined)
+    // An append or sync that failed has said so.
+    const flushed = this.#failure ? Promise.resolve() : this.#flush([])
     try {
-      await this.handle.close()
-    } catch (error) {
-      throw await storageError(error, this.where, {verb: 'write'})
+      await flushed
+    } finally {
+      await this.#try(async () => this.handle.close())
     }
   }
 
-  async #write(chunks: Uint8Array[]): Promise<void> {
-    let position = this.#bytes
-    let left = chunks
-    try {
-      while (left.length > 0) {
-        const {bytesWritten} = await this.handle.writev(nextBuffers(left), position)
-        position += bytesWritten
-        left = dropBytes(left, bytesWritten)
-      }
-    } catch (error) {
-      // Nothing of a failed append stays, and a full disk gets its last bytes back.
-      await this.handle.truncate(this.#bytes).catch(() => undefined)
-      let bytes = 0
-      for (const chunk of chunks) bytes += chunk.byteLength
-      throw await storageError(error, this.where, {bytes, verb: 'write'})
-    }
+  /** Writes what is gathered, then `chunks`. */
+  async #flush(chunks: readonly Uint8Array[]): Promise<void> {
+    const batch =
+      this.#buffer && this.#buffered > 0 ? [this.#buffer.subarray(0, this.#buffered), ...chunks] : [...chunks]
+    const buffer = this.#buffer
+    this.#buffer = undefined
+    this.#buffered = 0
+    this.#tail = this.#tail.then(async () => {
+      await this.#write(batch)
+      this.#buffer ??= buffer
+    })
+    return this.#tail
+  }
 
-    this.#bytes = position
+  async #try(work: () => Promise<void>, bytes?: number): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#failure ??= await storageError(error, this.where, {bytes, verb: 'write'})
+      throw this.#failure
+    }
+  }
+
+  async #write(chunks: readonly Uint8Array[]): Promise<void> {
+    let size = 0
+    for (const chunk of chunks) size += chunk.byteLength
+    const start = this.#written
+    let left = chunks.filter((chunk) => chunk.byteLength > 0)
+    await this.#try(async () => {
+      try {
+        while (left.length > 0) {
+          const {bytesWritten} = await this.handle.writev(nextBuffers(left), this.#written)
+          this.#written += bytesWritten
+          left = dropBytes(left, bytesWritten)
+        }
+      } catch (error) {
+        // No half of a write stays behind, and a full disk gets its last bytes back.
+        await this.handle.truncate(start).catch(() => undefined)
+        this.#written = start
+        this.#bytes = start
+        throw error
+      }
+    }, size)
   }
 
   get bytes(): number {
@@ -425,34 +460,36 @@ class LocalWriter implements StoreWriter {
   }
 
   async append(chunks: readonly Uint8Array[]): Promise<void> {
-    if (!this.#next) {
-      const batch: Uint8Array[] = []
-      const done = this.#tail.then(async () => {
-        this.#next = undefined
-        return this.#write(batch)
-      })
-      this.#next = {chunks: batch, done}
-      this.#tail = done
+    if (this.#failure) throw this.#failure
+    let size = 0
+    for (const chunk of chunks) size += chunk.byteLength
+    this.#bytes += size
+    if (this.#buffered + size > GATHERED_BYTES) {
+      await this.#flush(chunks)
+      return
     }
 
-    for (const chunk of chunks) if (chunk.byteLength > 0) this.#next.chunks.push(chunk)
-    await this.#next.done
-  }
-
-  async sync(): Promise<void> {
-    await this.#tail
-    try {
-      await this.handle.sync()
-      if (this.#folderToSync !== undefined) await syncFolder(this.#folderToSync)
-      this.#folderToSync = undefined
-    } catch (error) {
-      throw await storageError(error, this.where, {bytes: this.#bytes, verb: 'write'})
+    // Copied: the caller may use its bytes again.
+    this.#buffer ??= new Uint8Array(GATHERED_BYTES)
+    for (const chunk of chunks) {
+      this.#buffer.set(chunk, this.#buffered)
+      this.#buffered += chunk.byteLength
     }
   }
 
   async close(): Promise<void> {
     this.#closing ??= this.#close()
     await this.#closing
+  }
+
+  async sync(): Promise<void> {
+    if (this.#failure) throw this.#failure
+    await this.#flush([])
+    await this.#try(async () => {
+      await this.handle.sync()
+      if (this.#folderToSync !== undefined) await syncFolder(this.#folderToSync)
+      this.#folderToSync = undefined
+    }, this.#bytes)
   }
 }
 
@@ -505,6 +542,15 @@ function requireFile(stats: Stats, where: string): void {
 async function lstatIfThere(entry: string): Promise<Stats | undefined> {
   try {
     return await lstat(entry)
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+async function openIfThere(file: string, flags: number): Promise<FileHandle | undefined> {
+  try {
+    return await open(file, flags)
   } catch (error) {
     if (isAbsent(error)) return undefined
     throw error
