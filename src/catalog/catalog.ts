@@ -1,0 +1,514 @@
+/** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
+import path from 'node:path'
+
+import type {BackupFormat} from '../codec/codec.js'
+import type {Warning} from '../progress.js'
+import type {Store, StoreEntry} from '../store/store.js'
+
+import {DataOpsError} from '../errors.js'
+import {
+  CATALOG_FILE,
+  CATALOG_LOCK_FILE,
+  damagedCatalogName,
+  isBackupFile,
+  isCheckpointOf,
+  isRemovedName,
+  isTemporaryName,
+  parseBackupName,
+  removedName,
+} from '../store/layout.js'
+import {LocalStore} from '../store/local.js'
+import {StoreLock} from '../store/lock.js'
+import {decodeJson} from './document-source.js'
+import {Field, MalformedError} from './fields.js'
+import {checkFiles, readManifest, type SealedManifest} from './manifest.js'
+import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
+import {present} from './sealed-fields.js'
+
+/** One backup in `.backup_catalog.json`. */
+export interface CatalogEntry {
+  collection: string
+  /** Content digest of the collection, 64 hex digits. */
+  digest?: string
+  /** Name in the folder. */
+  file: string
+  format: BackupFormat
+  /** The backup's own id, a UUID. */
+  id: string
+  object_count: number
+  run_id?: string
+  /** Bytes of all its files. */
+  size: number
+  /** Tenants in the backup; absent without multi-tenancy. */
+  tenants?: number
+  /** Start of the backup, RFC 3339. */
+  timestamp: string
+}
+
+/**
+ * `sealed`: listed and there. `unlisted`: sealed and there, without an entry. `missing`: an entry without its files.
+ * `damaged`: its files do not have the size that they had.
+ */
+export type BackupStatus = 'damaged' | 'missing' | 'sealed' | 'unlisted'
+
+export type ListedBackup = CatalogEntry & {status: BackupStatus}
+
+export interface ReindexResult {
+  /** Files that look like backups by their names and are none that can be used, and why. */
+  damaged: Array<{file: string; reason: string}>
+  /** Newest first. */
+  entries: CatalogEntry[]
+}
+
+export interface PruneResult {
+  /** Newest first, as is `removed`. */
+  kept: ListedBackup[]
+  /** Why each kept backup is, by its file. */
+  reasons: Record<string, string[]>
+  /** What was removed, or would be. */
+  removed: ListedBackup[]
+}
+
+export interface BackupCatalogOptions {
+  /** Milliseconds to wait for another process; default 45,000. */
+  lockWaitMs?: number
+  onWarning?: (warning: Warning) => void
+}
+
+/** Bytes of a catalog at most: some hundred thousand entries. */
+const MAX_CATALOG = 64 * 1024 * 1024
+/** Backups that are looked into at the same time. */
+const PARALLEL = 8
+/** Milliseconds after which a temporary file is nobody's. */
+const ABANDONED = 3_600_000
+
+export class BackupCatalog {
+  readonly #options: BackupCatalogOptions
+  readonly #store: Store
+
+  constructor(place: Store | string, options: BackupCatalogOptions = {}) {
+    this.#store = typeof place === 'string' ? new LocalStore(place) : place
+    this.#options = options
+  }
+
+  async #choose(entries: readonly CatalogEntry[], policy: RetentionPolicy, collection?: string): Promise<PruneResult> {
+    const all = await this.#list(entries)
+    const backups = collection === undefined ? all : all.filter((backup) => backup.collection === collection)
+    const usable = backups.filter(({status}) => status === 'sealed' || status === 'unlisted')
+    const {keep, reasons, remove} = selectForRemoval(usable, policy, new Date())
+    const removed: ListedBackup[] = []
+    const collectionsWithGood = new Set<string>()
+    for (const backup of keep) {
+      if (!collectionsWithGood.has(backup.collection) && (await this.#goodManifest(backup))) {
+        collectionsWithGood.add(backup.collection)
+      }
+    }
+
+    for (const backup of remove) {
+      const obstacle = await this.#obstacleTo(backup, collectionsWithGood)
+      if (obstacle === undefined) removed.push(backup)
+      else reasons.set(backup.file, [obstacle])
+    }
+
+    for (const {file, status} of backups)
+      if (status === 'damaged') reasons.set(file, ['it is damaged; remove it by hand'])
+    const gone = new Set(removed.map(({file}) => file))
+    return {
+      kept: backups.filter(({file, status}) => status !== 'missing' && !gone.has(file)),
+      reasons: Object.fromEntries(reasons),
+      removed,
+    }
+  }
+
+  /** Why a backup that the policy lets go must stay all the same. */
+  async #obstacleTo(backup: ListedBackup, collectionsWithGood: Set<string>): Promise<string | undefined> {
+    if (!(await this.#goodManifest(backup))) return 'it is damaged; remove it by hand'
+    if (!collectionsWithGood.has(backup.collection)) {
+      collectionsWithGood.add(backup.collection)
+      return 'the last good one'
+    }
+
+    if (parseBackupName(backup.file)?.kind === 'document') return undefined
+    const strangers = await this.#strangersIn(backup.file)
+    return strangers.length > 0 ? `its folder holds other files: ${strangers.slice(0, 3).join(', ')}` : undefined
+  }
+
+  /** Removes the files of a backup, the folder of which is first renamed: half a backup is never taken for one. */
+  async #deleteFiles(file: string): Promise<void> {
+    const entry = await this.#store.stat(file)
+    if (entry?.kind === 'directory') {
+      const strangers = await this.#strangersIn(file)
+      if (strangers.length > 0) {
+        throw new DataOpsError('STORAGE', `${this.#store.describe(file)} holds files that are not of the backup.`, {
+          details: {files: strangers},
+          hint: `Move them away first: ${strangers.slice(0, 3).join(', ')}.`,
+        })
+      }
+
+      await this.#store.remove(removedName(file))
+      if (!(await this.#store.rename(file, removedName(file)))) {
+        throw new DataOpsError('STORAGE', `${this.#store.describe(removedName(file))} is in the way.`, {
+          hint: 'Another process is removing the same backup: try again.',
+        })
+      }
+
+      await this.#store.remove(removedName(file))
+    } else {
+      await this.#store.remove(file)
+    }
+
+    for (const {name} of await this.#store.list('')) if (isCheckpointOf(file, name)) await this.#store.remove(name)
+  }
+
+  /** The manifest of a listed backup when that very backup is there, whole as far as can be seen without reading it. */
+  async #goodManifest(entry: CatalogEntry): Promise<SealedManifest | undefined> {
+    try {
+      const manifest = await readManifest(this.#store, entry.file)
+      await checkFiles(this.#store, manifest)
+      return manifest.metadata.backup_id === entry.id ? manifest : undefined
+    } catch (error) {
+      // Also one that may not be read: it cannot be vouched for.
+      if (error instanceof DataOpsError) return undefined
+      throw error
+    }
+  }
+
+  async #list(listed: readonly CatalogEntry[]): Promise<ListedBackup[]> {
+    const onDisk = await this.#store.list('')
+    const byName = new Map(onDisk.map((entry) => [entry.name, entry]))
+    const known = await mapInParallel(listed, async (entry) => ({
+      ...entry,
+      status: await this.#statusOf(entry, byName.get(entry.file)),
+    }))
+    const files = new Set(listed.map(({file}) => file))
+    const others = onDisk.filter(({kind, name}) => kindOfName(name) === kind && !files.has(name))
+    const unlisted = await mapInParallel(others, async ({name}): Promise<ListedBackup | undefined> => {
+      const found = await this.#tryRead(name)
+      return 'entry' in found ? {...found.entry, status: 'unlisted'} : undefined
+    })
+    return [...known, ...unlisted.filter((entry) => entry !== undefined)].toSorted(newestFirst)
+  }
+
+  /** The entries on disk; when they cannot be read, those that the backups themselves give. */
+  async #load(isRepairing: boolean): Promise<CatalogEntry[]> {
+    try {
+      return await this.#read()
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error
+    }
+
+    if (isRepairing) {
+      try {
+        return await this.#locked(async (lock) => this.#readOrRebuild(lock))
+      } catch (error) {
+        if (!(error instanceof DataOpsError && error.code === 'STORAGE')) throw error
+        const message = `The damaged catalog ${this.#store.describe(CATALOG_FILE)} could not be replaced.`
+        this.#warn('catalog-not-repaired', message, {reason: error.message})
+      }
+    }
+
+    const {entries} = await this.#scan()
+    return entries
+  }
+
+  async #locked<T>(work: (lock: StoreLock) => Promise<T>): Promise<T> {
+    const lock = await StoreLock.acquire(this.#store, CATALOG_LOCK_FILE, {waitMs: this.#options.lockWaitMs})
+    try {
+      return await work(lock)
+    } finally {
+      await lock.release()
+    }
+  }
+
+  /** @throws MalformedError when the file is not a catalog. */
+  async #read(): Promise<CatalogEntry[]> {
+    const found = await this.#store.stat(CATALOG_FILE)
+    if (!found) return []
+    if (found.kind !== 'file' || found.bytes > MAX_CATALOG)
+      throw new MalformedError('the catalog', 'is no catalog file')
+    const reader = await this.#store.openRead(CATALOG_FILE)
+    let bytes: Uint8Array
+    try {
+      bytes = await reader.read(0, reader.size)
+    } finally {
+      await reader.close()
+    }
+
+    let value: unknown
+    try {
+      value = JSON.parse(decodeJson(bytes))
+    } catch (error) {
+      if (error instanceof SyntaxError) throw new MalformedError('the catalog', 'is no JSON')
+      throw error
+    }
+
+    return new Field(value, 'catalog').array().map((item) => readEntry(item))
+  }
+
+  /** Under the lock: the entries, after putting aside a catalog that cannot be read. */
+  async #readOrRebuild(lock: StoreLock): Promise<CatalogEntry[]> {
+    try {
+      return await this.#read()
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error
+      const aside = await this.#setAside()
+      const {entries} = await this.#scan()
+      await this.#write(entries, lock)
+      this.#warn(
+        'catalog-rebuilt',
+        `The catalog was damaged (${error.message}); it was rebuilt from the backups and the old one kept as ${aside}.`,
+        {file: aside},
+      )
+      return entries
+    }
+  }
+
+  /** What the backups on the disk say, whatever the catalog does. */
+  async #scan(): Promise<ReindexResult> {
+    const names = await this.#store.list('')
+    const results = await mapInParallel(
+      names.filter(({kind, name}) => kindOfName(name) === kind),
+      async ({name}) => this.#tryRead(name),
+    )
+    const entries: CatalogEntry[] = []
+    const damaged: ReindexResult['damaged'] = []
+    for (const result of results) {
+      if ('entry' in result) entries.push(result.entry)
+      else damaged.push(result)
+    }
+
+    return {damaged, entries: entries.toSorted(newestFirst)}
+  }
+
+  async #setAside(): Promise<string> {
+    const now = new Date()
+    for (let attempt = 1; ; attempt++) {
+      const name = damagedCatalogName(now, attempt)
+      if (await this.#store.rename(CATALOG_FILE, name)) return this.#store.describe(name)
+    }
+  }
+
+  async #statusOf(entry: CatalogEntry, found: StoreEntry | undefined): Promise<BackupStatus> {
+    if (found?.kind === undefined || found.kind !== kindOfName(entry.file)) return 'missing'
+    if (found.kind === 'file') return found.bytes === entry.size ? 'sealed' : 'damaged'
+    let bytes = 0
+    for (const file of await this.#store.list(entry.file)) bytes += file.bytes
+    // More may lie there: a file manager's own, say.
+    return bytes >= entry.size ? 'sealed' : 'damaged'
+  }
+
+  /** Files in a backup's folder that no backup has. */
+  async #strangersIn(directory: string): Promise<string[]> {
+    const names: string[] = []
+    for (const {kind, name} of await this.#store.list(directory)) {
+      if (kind !== 'file' || !isBackupFile(name)) names.push(name)
+    }
+
+    return names
+  }
+
+  /** What killed processes left behind. */
+  async #tidy(): Promise<void> {
+    for (const {modified, name} of await this.#store.list('')) {
+      const isAbandoned = isTemporaryName(name) && Date.now() - modified > ABANDONED
+      if (isAbandoned || isRemovedName(name)) await this.#store.remove(name)
+    }
+  }
+
+  async #tryRead(file: string): Promise<{entry: CatalogEntry} | {file: string; reason: string}> {
+    try {
+      const manifest = await readManifest(this.#store, file)
+      await checkFiles(this.#store, manifest)
+      return {entry: entryOf(manifest)}
+    } catch (error) {
+      if (error instanceof DataOpsError) return {file, reason: error.message}
+      throw error
+    }
+  }
+
+  #warn(code: string, message: string, details: Record<string, unknown>): void {
+    this.#options.onWarning?.({code, details, message})
+  }
+
+  async #write(entries: readonly CatalogEntry[], lock: StoreLock): Promise<void> {
+    const text = `${JSON.stringify(entries.toSorted(newestFirst), null, 2)}\n`
+    await lock.check()
+    await this.#store.writeAtomic(CATALOG_FILE, new TextEncoder().encode(text))
+  }
+
+  /**
+   * The backup of that id, start of an id (4 characters or more), name or path; undefined when there is none.
+   * @throws DataOpsError INVALID_INPUT when several ids start like that.
+   */
+  async find(reference: string): Promise<ListedBackup | undefined> {
+    const backups = await this.list()
+    const asPath = path.resolve(reference)
+    const named = backups.find(({file}) => file === reference || path.resolve(this.#store.describe(file)) === asPath)
+    if (named) return named
+    const id = reference.toLowerCase()
+    const exact = backups.filter((backup) => backup.id === id)
+    // A copy of a backup has its id; the one that is listed is meant.
+    if (exact.length > 0) return exact.find(({status}) => status === 'sealed') ?? exact[0]
+    if (!/^[-0-9a-f]{4,}$/.test(id)) return undefined
+    const matches = backups.filter((backup) => backup.id.startsWith(id))
+    const ids = [...new Set(matches.map((backup) => backup.id))]
+    if (ids.length > 1) {
+      throw new DataOpsError('INVALID_INPUT', `${ids.length} backups have an id that starts with ${reference}.`, {
+        details: {ids},
+        hint: `Give more of it: ${ids.slice(0, 3).join(', ')}.`,
+      })
+    }
+
+    return matches.find(({status}) => status === 'sealed') ?? matches[0]
+  }
+
+  /**
+   * Backups, newest first: those with an entry, whether their files are there or not, and sealed ones without. A damaged
+   * catalog is rebuilt (warning `catalog-rebuilt`).
+   * @throws DataOpsError STORAGE when the folder cannot be read.
+   */
+  async list({collection}: {collection?: string} = {}): Promise<ListedBackup[]> {
+    const backups = await this.#list(await this.#load(true))
+    return collection === undefined ? backups : backups.filter((backup) => backup.collection === collection)
+  }
+
+  /**
+   * Removes what the policy does not keep, per collection. Only sealed backups are removed, never the last good one of a
+   * collection, nor one that is damaged, has other files in its folder or lies behind a symlink that leads out.
+   * @throws DataOpsError INVALID_INPUT, STORAGE.
+   */
+  async prune(
+    policy: RetentionPolicy = {},
+    {collection, dryRun = false}: {collection?: string; dryRun?: boolean} = {},
+  ): Promise<PruneResult> {
+    if (dryRun) return this.#choose(await this.#load(false), policy, collection)
+    // Before the lock, which creates the folder: a policy that makes no sense changes nothing.
+    selectForRemoval([], policy, new Date())
+    if (!(await this.#store.stat(''))) return {kept: [], reasons: {}, removed: []}
+    return this.#locked(async (lock) => {
+      const entries = await this.#readOrRebuild(lock)
+      const choice = await this.#choose(entries, policy, collection)
+      const gone = new Set<string>()
+      try {
+        for (const {file} of choice.removed) {
+          await lock.check()
+          await this.#deleteFiles(file)
+          gone.add(file)
+        }
+      } finally {
+        if (gone.size > 0)
+          await this.#write(
+            entries.filter(({file}) => !gone.has(file)),
+            lock,
+          )
+      }
+
+      await this.#tidy()
+      return choice
+    })
+  }
+
+  /** Enters a sealed backup, in place of what was known of that file. @throws DataOpsError STORAGE. */
+  async register(entry: CatalogEntry): Promise<void> {
+    const checked = wellFormedEntry(entry)
+    await this.#locked(async (lock) => {
+      const entries = await this.#readOrRebuild(lock)
+      await this.#write([checked, ...entries.filter(({file}) => file !== checked.file)], lock)
+    })
+  }
+
+  /** Makes the catalog anew from the sealed backups in the folder. @throws DataOpsError STORAGE. */
+  async reindex(): Promise<ReindexResult> {
+    if (!(await this.#store.stat(''))) return {damaged: [], entries: []}
+    return this.#locked(async (lock) => {
+      await this.#readOrRebuild(lock)
+      const result = await this.#scan()
+      await this.#write(result.entries, lock)
+      await this.#tidy()
+      return result
+    })
+  }
+
+  /**
+   * Removes a backup, given as for `find`, with its files, checkpoints and entry; one whose files are gone loses its entry.
+   * @throws DataOpsError NOT_A_BACKUP when there is none; STORAGE when its folder holds other files as well.
+   */
+  async remove(reference: string): Promise<ListedBackup> {
+    const backup = await this.find(reference)
+    if (!backup) {
+      throw new DataOpsError('NOT_A_BACKUP', `There is no backup ${reference} in ${this.#store.describe('')}.`, {
+        hint: 'List what there is with: backup list.',
+      })
+    }
+
+    await this.#locked(async (lock) => {
+      const entries = await this.#readOrRebuild(lock)
+      if (backup.status !== 'missing') await this.#deleteFiles(backup.file)
+      await this.#write(
+        entries.filter(({file}) => file !== backup.file),
+        lock,
+      )
+    })
+    return backup
+  }
+}
+
+/** The entry that a sealed backup gets. */
+export function entryOf(manifest: SealedManifest): CatalogEntry {
+  const {bytes, metadata, name, seal} = manifest
+  return {
+    collection: metadata.collection,
+    digest: seal.digest,
+    file: name,
+    format: metadata.options.format,
+    id: metadata.backup_id,
+    object_count: seal.object_count,
+    run_id: metadata.run_id,
+    size: bytes,
+    timestamp: metadata.timestamp,
+    ...(seal.tenants && {tenants: seal.tenants.length}),
+  }
+}
+
+/** Reads one entry of a file that anybody may have written: above all its file is one in this folder, named like a backup. */
+function readEntry(field: Field): CatalogEntry {
+  const file = field.member('file')
+  if (!parseBackupName(file.text())) throw new MalformedError(file.path, 'is not the name of a backup')
+  return {
+    collection: field.member('collection').text(),
+    ...present({digest: field.member('digest').optional((item) => item.sha256())}),
+    file: file.text(),
+    format: field.member('format').oneOf(['arrow', 'json', 'parquet'] as const),
+    id: field.member('id').uuid(),
+    object_count: field.member('object_count').count(),
+    ...present({run_id: field.member('run_id').optional((item) => item.uuid())}),
+    size: field.member('size').count(),
+    ...present({tenants: field.member('tenants').optional((item) => item.count())}),
+    timestamp: field.member('timestamp').time(),
+  }
+}
+
+function wellFormedEntry(entry: CatalogEntry): CatalogEntry {
+  try {
+    return readEntry(new Field(entry, 'entry'))
+  } catch (error) {
+    if (error instanceof MalformedError)
+      throw new DataOpsError('INVALID_INPUT', `Cannot register a backup: ${error.message}.`)
+    throw error
+  }
+}
+
+/** What a backup of that name is on the disk; undefined for other names. */
+function kindOfName(name: string): 'directory' | 'file' | undefined {
+  const parsed = parseBackupName(name)
+  return parsed && (parsed.kind === 'directory' ? 'directory' : 'file')
+}
+
+async function mapInParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let from = 0; from < items.length; from += PARALLEL) {
+    results.push(...(await Promise.all(items.slice(from, from + PARALLEL).map(async (item) => work(item)))))
+  }
+
+  return results
+}

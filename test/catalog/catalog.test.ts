@@ -1,0 +1,587 @@
+import {Buffer} from 'node:buffer'
+import {type ChildProcess, spawn} from 'node:child_process'
+import {once} from 'node:events'
+import {
+  appendFile,
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
+import path from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
+import {fileURLToPath} from 'node:url'
+import {afterEach, beforeEach, describe, expect, it} from 'vitest'
+
+import type {Warning} from '../../src/progress.js'
+
+import {BackupCatalog, type CatalogEntry, entryOf} from '../../src/catalog/catalog.js'
+import {readManifest} from '../../src/catalog/manifest.js'
+import {DataOpsError} from '../../src/errors.js'
+import {
+  CATALOG_FILE,
+  CATALOG_LOCK_FILE,
+  checkpointName,
+  rejectedName,
+  removedName,
+  temporaryName,
+} from '../../src/store/layout.js'
+import {LocalStore} from '../../src/store/local.js'
+import {StoreLock} from '../../src/store/lock.js'
+import {type SealedBackup, type SealedBackupOptions, writeSealedBackup} from '../support/sealed-backup.js'
+
+const WORKER = fileURLToPath(new URL('register-worker.ts', import.meta.url))
+
+let parent: string
+let folder: string
+let store: LocalStore
+let catalog: BackupCatalog
+let warnings: Warning[]
+
+beforeEach(async () => {
+  const prefix = path.join(tmpdir(), 'data-ops-catalog-')
+  parent = await realpath(await mkdtemp(prefix))
+  folder = path.join(parent, 'backups')
+  store = new LocalStore(folder)
+  warnings = []
+  catalog = new BackupCatalog(store, {
+    onWarning(warning) {
+      warnings.push(warning)
+    },
+  })
+})
+
+afterEach(async () => {
+  await rm(parent, {recursive: true})
+})
+
+async function entryFor(backup: SealedBackup): Promise<CatalogEntry> {
+  return entryOf(await readManifest(store, backup.name))
+}
+
+/** Writes a sealed backup and registers it. */
+async function back(options: SealedBackupOptions = {}): Promise<SealedBackup> {
+  const backup = await writeSealedBackup(folder, options)
+  await catalog.register(await entryFor(backup))
+  return backup
+}
+
+/** One backup a day, the oldest first. */
+async function days(count: number, options: SealedBackupOptions = {}): Promise<SealedBackup[]> {
+  const backups: SealedBackup[] = []
+  for (let day = 1; day <= count; day++) {
+    const backup = await back({startedAt: new Date(Date.UTC(2024, 1, day)), ...options})
+    backups.push(backup)
+  }
+
+  return backups
+}
+
+async function statuses(): Promise<Record<string, string>> {
+  const backups = await catalog.list()
+  return Object.fromEntries(backups.map(({file, status}) => [file, status]))
+}
+
+async function onDisk(): Promise<CatalogEntry[]> {
+  return JSON.parse(await readFile(path.join(folder, CATALOG_FILE), 'utf8')) as CatalogEntry[]
+}
+
+async function failure(work: Promise<unknown>): Promise<DataOpsError> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof DataOpsError) return error
+    throw error
+  }
+
+  throw new Error('It did not fail.')
+}
+
+describe('registering and listing', () => {
+  it('starts with nothing, and creates nothing by looking', async () => {
+    expect(await catalog.list()).toEqual([])
+    expect(await catalog.find('abcd')).toBeUndefined()
+    expect(await catalog.prune()).toEqual({kept: [], reasons: {}, removed: []})
+    expect(await catalog.prune({}, {dryRun: true})).toEqual({kept: [], reasons: {}, removed: []})
+    expect(await catalog.reindex()).toEqual({damaged: [], entries: []})
+    expect((await failure(catalog.remove('abcd'))).code).toBe('NOT_A_BACKUP')
+    expect(await readdir(parent)).toEqual([])
+  })
+
+  it('takes a folder or a store', async () => {
+    const backup = await back()
+    expect(await new BackupCatalog(folder).list()).toMatchObject([{id: backup.id, status: 'sealed'}])
+  })
+
+  it('keeps what the seed keeps, and ours', async () => {
+    const tenants = [{digest: '0'.repeat(64), name: 'T', object_count: 3}]
+    const backup = await back({format: 'parquet', objects: 3, tenants})
+    const manifest = await readManifest(store, backup.name)
+    const [entry] = await onDisk()
+    expect(entry).toEqual({
+      collection: 'Docs',
+      digest: backup.seal.digest,
+      file: backup.name,
+      format: 'parquet',
+      id: backup.id,
+      object_count: 3,
+      run_id: backup.metadata.run_id,
+      size: manifest.bytes,
+      tenants: 1,
+      timestamp: backup.metadata.timestamp,
+    })
+    expect(await catalog.list()).toEqual([{...entry, status: 'sealed'}])
+  })
+
+  it('lists the newest first, of one collection or of all', async () => {
+    const [old, recent] = await days(2)
+    const other = await back({collection: 'Other', startedAt: new Date('2024-02-01T12:00:00Z')})
+    expect((await catalog.list()).map(({id}) => id)).toEqual([recent?.id, other.id, old?.id])
+    expect((await catalog.list({collection: 'Docs'})).map(({id}) => id)).toEqual([recent?.id, old?.id])
+    expect(await catalog.list({collection: 'None'})).toEqual([])
+  })
+
+  it('replaces the entry of the same file', async () => {
+    const backup = await back()
+    await catalog.register(await entryFor(backup))
+    expect(await onDisk()).toHaveLength(1)
+  })
+
+  it('marks what vanished, what shrank, and what has no entry; unfinished and foreign files are none', async () => {
+    const [gone, cut, folderGone, folderCut, kept] = [
+      await back({startedAt: new Date('2024-02-01T01:00:00Z')}),
+      await back({startedAt: new Date('2024-02-01T02:00:00Z')}),
+      await back({format: 'parquet', startedAt: new Date('2024-02-01T03:00:00Z')}),
+      await back({format: 'parquet', parts: 2, startedAt: new Date('2024-02-01T04:00:00Z')}),
+      await back({format: 'arrow', startedAt: new Date('2024-02-01T05:00:00Z')}),
+    ]
+    const unlisted = await writeSealedBackup(folder, {compress: true})
+    const unlistedFolder = await writeSealedBackup(folder, {
+      format: 'parquet',
+      startedAt: new Date('2024-02-01T06:00:00Z'),
+    })
+    const unfinished = await writeSealedBackup(folder, {startedAt: new Date('2024-02-01T07:00:00Z')})
+    await rename(unfinished.file, `${unfinished.file}.partial`)
+    await rm(gone.file)
+    await rm(folderGone.file, {recursive: true})
+    await appendFile(cut.file, 'x')
+    await rm(path.join(folderCut.file, 'objects-00001.parquet'))
+    await writeFile(path.join(kept.file, '.DS_Store'), 'x')
+    await writeFile(path.join(folder, 'notes.json'), '{}')
+    await writeFile(path.join(folder, 'Docs_2024-02-01_999999.json'), '{}')
+    await writeFile(path.join(folder, 'Docs_2024-02-01_080000.json'), '{"metadata":{},"no backup":1}')
+    await mkdir(path.join(folder, 'Docs_2024-02-01_090000'))
+    const expected = {
+      [cut.name]: 'damaged',
+      [folderCut.name]: 'damaged',
+      [folderGone.name]: 'missing',
+      [gone.name]: 'missing',
+      [kept.name]: 'sealed',
+      [unlisted.name]: 'unlisted',
+      [unlistedFolder.name]: 'unlisted',
+    }
+    const before = await readFile(path.join(folder, CATALOG_FILE))
+    expect(await statuses()).toEqual(expected)
+    expect((await readFile(path.join(folder, CATALOG_FILE))).equals(before)).toBe(true)
+    expect(warnings).toEqual([])
+  })
+
+  it('refuses an entry that is none', async () => {
+    const backup = await back()
+    const entry = await entryFor(backup)
+    for (const wrong of [
+      {file: '../x'},
+      {file: 'notes.json'},
+      {id: 'x'},
+      {object_count: -1},
+      {size: NaN},
+      {timestamp: ''},
+    ]) {
+      expect((await failure(catalog.register({...entry, ...wrong}))).code).toBe('INVALID_INPUT')
+    }
+
+    expect(await onDisk()).toHaveLength(1)
+  })
+})
+
+describe('finding', () => {
+  it('goes by id, by four or more characters of it, by name and by path', async () => {
+    const one = await back({id: 'aaaabbbb-0000-4000-8000-000000000001', startedAt: new Date('2024-02-01T01:00:00Z')})
+    const two = await back({format: 'parquet', id: 'aaaacccc-0000-4000-8000-000000000002'})
+    for (const reference of [
+      two.id,
+      two.id.toUpperCase(),
+      'aaaac',
+      two.name,
+      two.file,
+      `${two.file}/`,
+      path.relative(process.cwd(), two.file),
+    ]) {
+      expect(await catalog.find(reference), reference).toMatchObject({id: two.id})
+    }
+
+    expect(await catalog.find('aaaab')).toMatchObject({id: one.id})
+    for (const reference of ['aaa', 'aaaad', 'Docs', '', '*', '..', `/elsewhere/${two.name}`]) {
+      expect(await catalog.find(reference), reference).toBeUndefined()
+    }
+
+    const error = await failure(catalog.find('aaaa'))
+    expect(error).toMatchObject({code: 'INVALID_INPUT', details: {ids: [two.id, one.id]}})
+  })
+
+  it('finds what has no entry, and prefers what has one to its copy', async () => {
+    const backup = await back()
+    await cp(backup.file, path.join(folder, 'Docs_2024-02-01_103000-2.json'))
+    expect(await catalog.find(backup.id)).toMatchObject({file: backup.name, status: 'sealed'})
+    expect(await catalog.find(backup.id.slice(0, 8))).toMatchObject({file: backup.name, status: 'sealed'})
+    expect(await catalog.find('Docs_2024-02-01_103000-2.json')).toMatchObject({id: backup.id, status: 'unlisted'})
+  })
+})
+
+describe('removing', () => {
+  it('takes the files, the checkpoints and the entry, and nothing else', async () => {
+    const document = await back()
+    const directory = await back({format: 'parquet', parts: 3})
+    const other = await back({startedAt: new Date('2024-02-02')})
+    for (const {name} of [document, directory, other]) {
+      await writeFile(path.join(folder, checkpointName(name, 'Docs')), '')
+      await writeFile(path.join(folder, rejectedName(name)), '')
+    }
+
+    expect(await catalog.remove(document.id)).toMatchObject({file: document.name})
+    expect(await catalog.remove(directory.name)).toMatchObject({file: directory.name})
+    expect(await readdir(folder)).toEqual(
+      [
+        CATALOG_FILE,
+        rejectedName(document.name),
+        rejectedName(directory.name),
+        other.name,
+        checkpointName(other.name, 'Docs'),
+        rejectedName(other.name),
+      ].toSorted(),
+    )
+    expect(await onDisk()).toMatchObject([{id: other.id}])
+    expect((await failure(catalog.remove(document.id))).code).toBe('NOT_A_BACKUP')
+  })
+
+  it('drops the entry of what is missing, and removes what has none', async () => {
+    const gone = await back()
+    await rm(gone.file)
+    expect(await catalog.remove(gone.id)).toMatchObject({status: 'missing'})
+    expect(await onDisk()).toEqual([])
+    const unlisted = await writeSealedBackup(folder)
+    await catalog.remove(unlisted.id)
+    expect(await catalog.list()).toEqual([])
+  })
+
+  it('leaves a folder alone that holds other files as well', async () => {
+    const backup = await back({format: 'parquet'})
+    await writeFile(path.join(backup.file, 'thesis.txt'), 'x')
+    const error = await failure(catalog.remove(backup.id))
+    expect(error).toMatchObject({code: 'STORAGE', details: {files: ['thesis.txt']}})
+    expect(await readdir(backup.file)).toHaveLength(4)
+    expect(await statuses()).toEqual({[backup.name]: 'sealed'})
+  })
+})
+
+describe('pruning', () => {
+  it('keeps the last five of each collection unless told', async () => {
+    const backups = await days(7)
+    const others = await days(2, {collection: 'Other', format: 'parquet'})
+    const dry = await catalog.prune({}, {dryRun: true})
+    expect(dry.removed.map(({id}) => id)).toEqual([backups[1]?.id, backups[0]?.id])
+    expect(await catalog.list()).toHaveLength(9)
+    const pruned = await catalog.prune()
+    expect(pruned).toEqual(dry)
+    expect(pruned.kept).toHaveLength(7)
+    expect(pruned.reasons[others[0]?.name ?? '']).toEqual(['one of the last 5'])
+    expect(await onDisk()).toHaveLength(7)
+    expect((await readdir(folder)).filter((name) => name.startsWith('Docs_'))).toHaveLength(5)
+    expect((await catalog.prune()).removed).toEqual([])
+  })
+
+  it('touches one collection only when told', async () => {
+    await days(3)
+    await days(3, {collection: 'Other', format: 'parquet'})
+    await catalog.prune({keepLast: 1}, {collection: 'Other'})
+    expect(await catalog.list({collection: 'Docs'})).toHaveLength(3)
+    expect(await catalog.list({collection: 'Other'})).toHaveLength(1)
+  })
+
+  it('counts sealed backups without entries, and removes them too', async () => {
+    const [old] = await days(1)
+    const recent = await writeSealedBackup(folder, {startedAt: new Date('2024-02-05')})
+    const {kept, removed} = await catalog.prune({keepLast: 1})
+    expect(removed).toMatchObject([{id: old?.id}])
+    expect(kept).toMatchObject([{id: recent.id, status: 'unlisted'}])
+  })
+
+  it.each([
+    ['cut off', async (file: string) => writeFile(file, (await readFile(file)).subarray(0, -10))],
+    [
+      'edited',
+      async (file: string) =>
+        writeFile(
+          file,
+          (await readFile(file, 'utf8'))
+            .replace('"digest":"', '"digest":"0')
+            .replace('"tool_version":"0.1.0"', '"tool_version":"0.1."'),
+        ),
+    ],
+    ['replaced', async (file: string) => writeFile(file, '{}')],
+    ['gone', async (file: string) => rm(file)],
+  ])('never removes the last good one: the newest was %s', async (_title, spoil) => {
+    const backups = await days(4)
+    const [good, bad] = backups.slice(-2)
+    await spoil(bad?.file ?? '')
+    const {kept, removed} = await catalog.prune({keepLast: 1})
+    expect(kept.map(({id}) => id)).toContain(good?.id)
+    expect(removed.map(({id}) => id)).toEqual([backups[1]?.id, backups[0]?.id])
+    await readManifest(store, good?.name ?? '')
+  })
+
+  it('never removes the last good one of a directory with a part that is gone', async () => {
+    const [good, bad] = await days(2, {format: 'parquet', parts: 2})
+    const part = path.join(bad?.file ?? '', 'objects-00002.parquet')
+    const {size} = await stat(part)
+    await rm(part)
+    // The sum of the bytes alone does not tell.
+    await writeFile(path.join(bad?.file ?? '', 'objects-00009.parquet'), Buffer.alloc(size))
+    expect((await statuses())[bad?.name ?? '']).toBe('sealed')
+    const {reasons, removed} = await catalog.prune({keepLast: 1})
+    expect(removed).toEqual([])
+    expect(reasons[good?.name ?? '']).toEqual(['the last good one'])
+  })
+
+  it('never removes what is damaged, has other files inside, or is not the backup that was listed', async () => {
+    const backups = await days(5, {format: 'parquet'})
+    const [damaged, shared, swapped, plain] = backups
+    await rm(path.join(damaged?.file ?? '', 'schema.json'))
+    await writeFile(path.join(shared?.file ?? '', 'notes.txt'), '')
+    await rm(swapped?.file ?? '', {recursive: true})
+    await writeSealedBackup(folder, {format: 'parquet', startedAt: new Date(Date.UTC(2024, 1, 3))})
+    const {reasons, removed} = await catalog.prune({keepLast: 1})
+    expect(removed.map(({file}) => file)).toEqual([plain?.name])
+    expect(reasons[damaged?.name ?? '']?.[0]).toContain('damaged')
+    expect(reasons[shared?.name ?? '']?.[0]).toContain('notes.txt')
+    expect(reasons[swapped?.name ?? '']?.[0]).toContain('by hand')
+    expect(await readdir(shared?.file ?? '')).toContain('notes.txt')
+  })
+
+  it('never goes through a symlink out of the folder', async () => {
+    const backups = await days(3, {format: 'parquet'})
+    const outside = path.join(parent, 'elsewhere')
+    await rename(backups[0]?.file ?? '', outside)
+    await symlink(outside, backups[0]?.file ?? '')
+    await writeFile(path.join(parent, 'precious.json'), 'x')
+    await symlink(path.join(parent, 'precious.json'), path.join(folder, 'Docs_2020-01-01_000000.json'))
+    const {removed} = await catalog.prune({keepLast: 1})
+    expect(removed.map(({file}) => file)).toEqual([backups[1]?.name])
+    expect(await readdir(outside)).toHaveLength(3)
+    expect(await readFile(path.join(parent, 'precious.json'), 'utf8')).toBe('x')
+    await catalog.remove(backups[0]?.id ?? '')
+    expect(await readdir(outside)).toHaveLength(3)
+  })
+
+  it('leaves everything that is not ours', async () => {
+    await days(3)
+    const names = [
+      'Docs_2019-01-01_000000.json',
+      'Docs_2019-01-01_000000',
+      'Docs_2019-01-01_000000.json.partial',
+      'notes.txt',
+      'keep.json',
+    ]
+    for (const name of names) {
+      if (name.includes('.')) await writeFile(path.join(folder, name), '{"metadata":{},"schema":{},"objects":[]}')
+      else await mkdir(path.join(folder, name))
+    }
+
+    await catalog.prune({keepLast: 1})
+    expect(await readdir(folder)).toEqual(expect.arrayContaining(names))
+  })
+
+  it('tidies up after killed processes', async () => {
+    const backups = await days(2)
+    const [old, recent] = [temporaryName(), temporaryName()]
+    await writeFile(path.join(folder, old), '')
+    await utimes(path.join(folder, old), 0, 0)
+    await writeFile(path.join(folder, recent), '')
+    const half = path.join(folder, removedName('Docs_2020-01-01_000000'))
+    await mkdir(half)
+    await writeFile(path.join(half, 'objects.parquet'), '')
+    await catalog.prune()
+    expect(await readdir(folder)).toEqual([CATALOG_FILE, recent, ...backups.map(({name}) => name)])
+  })
+
+  it('refuses a policy that makes no sense before it changes anything', async () => {
+    expect((await failure(catalog.prune({keepWithin: 'soon'}))).code).toBe('INVALID_INPUT')
+    expect((await failure(catalog.prune({keepLast: -1}, {dryRun: true}))).code).toBe('INVALID_INPUT')
+    expect(await readdir(parent)).toEqual([])
+  })
+})
+
+describe('a catalog file', () => {
+  const damages: Array<[string, string]> = [
+    ['cut off', '[{"id":"'],
+    ['empty', ''],
+    ['no list', '{"backups":[]}'],
+    ['of wrong types', '[{"id":1}]'],
+    [
+      'naming a file elsewhere',
+      JSON.stringify([
+        {
+          collection: 'Docs',
+          file: '../../etc/passwd',
+          format: 'json',
+          id: '00000000-0000-4000-8000-000000000000',
+          object_count: 0,
+          size: 0,
+          timestamp: '2024-01-01T00:00:00Z',
+        },
+      ]),
+    ],
+    ['nested without end', '['.repeat(100_000)],
+  ]
+  it.each(damages)('that is %s is kept aside and rebuilt', async (_title, text) => {
+    const backup = await back()
+    const file = path.join(folder, CATALOG_FILE)
+    await writeFile(file, text)
+    expect(await catalog.prune({}, {dryRun: true})).toMatchObject({kept: [{id: backup.id}]})
+    expect(await readFile(file, 'utf8')).toBe(text)
+
+    expect(await catalog.list()).toMatchObject([{id: backup.id, status: 'sealed'}])
+    expect(warnings).toMatchObject([{code: 'catalog-rebuilt'}])
+    const aside = (await readdir(folder)).filter((name) => name.startsWith(`${CATALOG_FILE}.damaged-`))
+    expect(aside).toHaveLength(1)
+    expect(await readFile(path.join(folder, aside[0] ?? ''), 'utf8')).toBe(text)
+    expect(warnings[0]?.message).toContain(aside[0])
+    expect(await onDisk()).toMatchObject([{id: backup.id}])
+    await catalog.list()
+    expect(warnings).toHaveLength(1)
+  })
+
+  it('that is damaged is rebuilt before it is written, and a second damaged one is kept as well', async () => {
+    const backup = await back()
+    for (const text of ['first', 'second']) {
+      await writeFile(path.join(folder, CATALOG_FILE), text)
+      await back({startedAt: new Date('2024-02-03')})
+      expect((await onDisk()).map(({id}) => id)).toContain(backup.id)
+    }
+
+    expect((await readdir(folder)).filter((name) => name.includes('.damaged-'))).toHaveLength(2)
+  })
+
+  it('is made anew from what is on the disk', async () => {
+    const [one, two] = await days(2)
+    const unlisted = await writeSealedBackup(folder, {compress: true})
+    const broken = await back({startedAt: new Date('2024-02-09')})
+    await rm(two?.file ?? '')
+    await appendFile(broken.file, 'x')
+    const {damaged, entries} = await catalog.reindex()
+    // The unlisted one is of half past ten on the same day.
+    expect(entries.map(({id}) => id)).toEqual([unlisted.id, one?.id])
+    expect(damaged).toMatchObject([{file: broken.name, reason: expect.stringContaining('damaged') as string}])
+    expect(await onDisk()).toEqual(entries)
+    await rm(path.join(folder, CATALOG_FILE))
+    expect((await catalog.reindex()).entries).toEqual(entries)
+  })
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'in a folder that cannot be written is rebuilt in memory (needs root, to become somebody else)',
+    async () => {
+      const backup = await back()
+      await writeFile(path.join(folder, CATALOG_FILE), 'damaged')
+      await chmod(parent, 0o755)
+      try {
+        process.seteuid?.(65_534)
+        expect(await catalog.list()).toMatchObject([{id: backup.id}])
+        const error = await failure(catalog.register(await entryFor(backup)))
+        expect(error.code).toBe('STORAGE')
+      } finally {
+        process.seteuid?.(0)
+      }
+
+      expect(warnings).toMatchObject([{code: 'catalog-not-repaired'}])
+      expect(await readFile(path.join(folder, CATALOG_FILE), 'utf8')).toBe('damaged')
+    },
+  )
+})
+
+describe('several processes', () => {
+  const children: ChildProcess[] = []
+
+  afterEach(() => {
+    for (const child of children) child.kill('SIGKILL')
+    children.length = 0
+  })
+
+  async function worker(from: number, count: number): Promise<ChildProcess> {
+    const child = spawn(process.execPath, ['--import', 'tsx', WORKER, folder, `${from}`, `${count}`], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    children.push(child)
+    await once(child.stdout, 'data')
+    return child
+  }
+
+  async function exitOf(child: ChildProcess): Promise<unknown> {
+    if (child.exitCode !== null) return child.exitCode
+    const [code] = (await once(child, 'exit')) as [unknown]
+    return code
+  }
+
+  it('lose no entry of each other', async () => {
+    const workers = await Promise.all([0, 1, 2, 3].map(async (index) => worker(index * 25, 25)))
+    for (const child of workers) child.stdin?.write('go\n')
+    expect(await Promise.all(workers.map(async (child) => exitOf(child)))).toEqual([0, 0, 0, 0])
+    const counts = (await onDisk()).map(({object_count}) => object_count)
+    expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({length: 100}, (_, index) => index))
+    expect(await readdir(folder)).toEqual([CATALOG_FILE])
+  })
+
+  it('may be killed at any moment: the others go on, and what was registered stays', async () => {
+    const survivor = await worker(1000, 25)
+    survivor.stdin?.write('go\n')
+    const victims = await Promise.all([0, 1, 2].map(async (index) => worker(index * 100, 100)))
+    for (const [index, child] of victims.entries()) {
+      child.stdin?.write('go\n')
+      await sleep(60 + 37 * index)
+      child.kill('SIGKILL')
+    }
+
+    expect(await exitOf(survivor)).toBe(0)
+    const counts = (await onDisk()).map(({object_count}) => object_count)
+    expect(counts.filter((count) => count >= 1000)).toHaveLength(25)
+    // Each was registering one after another: what is there has no gap.
+    for (const index of [0, 1, 2]) {
+      const ofVictim = counts.filter((count) => Math.floor(count / 100) === index && count < 1000)
+      expect(ofVictim.toSorted((a, b) => a - b)).toEqual(ofVictim.map((_, at) => index * 100 + at))
+    }
+
+    await back({collection: 'Other'})
+    expect(await onDisk()).toHaveLength(counts.length + 1)
+  })
+
+  it('wait for a lock no longer than told', async () => {
+    const lock = await StoreLock.acquire(store, CATALOG_LOCK_FILE)
+    const impatient = new BackupCatalog(store, {lockWaitMs: 100})
+    const backup = await writeSealedBackup(folder)
+    const error = await failure(impatient.register(await entryFor(backup)))
+    expect(error).toMatchObject({code: 'STORAGE', details: {pid: process.pid}})
+    expect(error.message).toContain(CATALOG_LOCK_FILE)
+    // Looking needs no lock.
+    expect(await impatient.list()).toHaveLength(1)
+    await lock.release()
+  })
+})
