@@ -57,6 +57,7 @@ export class ByteBuffer {
           return
         }
 
+        // eslint-disable-next-line unicorn/prefer-code-point -- only ASCII is taken here, and units are cheaper
         const unit = text.charCodeAt(index)
         if (unit > 127) break
         bytes[at++] = unit

@@ -3,7 +3,7 @@ import type {JsonObject, JsonValue, WeaviateObject} from '../object.js'
 import type {Platform} from './codec.js'
 
 import {DataOpsError} from '../errors.js'
-import {isReference, type SchemaProperty,type WeaviateClass} from '../weaviate/schema.js'
+import {isReference, type SchemaProperty, type WeaviateClass} from '../weaviate/schema.js'
 import {ByteBuffer} from './byte-buffer.js'
 
 /** Levels of arrays and objects that a property value may have. Deeper ones are refused rather than risking the stack. */
@@ -46,17 +46,14 @@ export function describeDifference(
   for (const key of names) {
     const one = first.get(key)
     const other = second.get(key)
-    if (!one || !other || !sameBytes(one, other)) different.add(key.slice(key.indexOf(':') + 1))
+    if (!one || !other || !isSameBytes(one, other)) different.add(key.slice(key.indexOf(':') + 1))
   }
 
-  return [...different].sort()
+  return [...different].toSorted()
 }
 
 /** A sum of object hashes modulo 2^256: the digest of a tenant or a collection. */
 export class DigestSum {
-  /** 32-bit limbs, the least significant first. */
-  readonly #limbs = new Uint32Array(8)
-
   /** @throws DataOpsError BACKUP_DAMAGED when the text is not 64 lower-case hex digits. */
   static fromHex(hex: string): DigestSum {
     if (!/^[0-9a-f]{64}$/.test(hex)) {
@@ -70,6 +67,9 @@ export class DigestSum {
 
     return sum
   }
+
+  /** 32-bit limbs, the least significant first. */
+  readonly #limbs = new Uint32Array(8)
 
   /** Adds the 32 bytes of an object's hash. */
   add(hash: Uint8Array): void {
@@ -134,61 +134,6 @@ class CanonicalEncoder {
     this.#shapes = compileShapes(schema.properties)
   }
 
-  object(object: WeaviateObject): Uint8Array {
-    const out = this.#out
-    out.clear()
-    out.append(VERSION)
-    this.#text(object.id.toLowerCase())
-    this.#tenant(object.tenant)
-
-    const {properties} = object
-    const names = sortedKeys(properties)
-    const countAt = out.length
-    let count = 0
-    this.#u32(0)
-    for (const name of names) {
-      const shape = this.#shapes.get(name)
-      if (!isPresent(properties[name], shape)) continue
-      count++
-      this.#text(name)
-      this.#value(properties[name], shape, 0)
-    }
-
-    out.view.setUint32(countAt, count, true)
-    this.#vectors(object)
-    return out.contents()
-  }
-
-  /** Every member's own encoding, by its kind and name. */
-  members(object: WeaviateObject): Map<string, Uint8Array> {
-    const members = new Map<string, Uint8Array>()
-    const capture = (key: string, write: () => void) => {
-      this.#out.clear()
-      write()
-      members.set(key, new Uint8Array(this.#out.contents()))
-    }
-
-    capture('member:id', () => { this.#text(object.id.toLowerCase()); })
-    capture('member:tenant', () => { this.#tenant(object.tenant); })
-    for (const name of Object.keys(object.properties)) {
-      const shape = this.#shapes.get(name)
-      const value = object.properties[name]
-      if (isPresent(value, shape)) capture(`property:${name}`, () => { this.#value(value, shape, 0); })
-    }
-
-    if (object.vector?.length) members.set('member:vector', object.vector)
-    for (const [name, vector] of object.vectors ?? []) {
-      if (vector.bytes.length === 0) continue
-      capture(`vectors:vectors.${name}`, () => {
-        this.#u32(vector.kind === 'multi' ? vector.dims : 0)
-        this.#out.byte(vector.kind === 'multi' ? 2 : 1)
-        this.#out.append(vector.bytes)
-      })
-    }
-
-    return members
-  }
-
   #vectors(object: WeaviateObject): void {
     const out = this.#out
     const countAt = out.length
@@ -201,8 +146,7 @@ class CanonicalEncoder {
     }
 
     if (object.vectors?.size) {
-      for (const name of [...object.vectors.keys()].sort(compareUtf8)) {
-        const vector = object.vectors.get(name)!
+      for (const [name, vector] of [...object.vectors].toSorted(([a], [b]) => compareUtf8(a, b))) {
         if (vector.bytes.length === 0) continue
         count++
         out.byte(vector.kind === 'multi' ? 2 : 1)
@@ -215,32 +159,22 @@ class CanonicalEncoder {
     out.view.setUint32(countAt, count, true)
   }
 
-  #value(value: JsonValue, shape: Shape | undefined, depth: number): void {
+  #value(value: JsonValue | undefined, shape: Shape | undefined, depth: number): void {
     const out = this.#out
-    switch (typeof value) {
-      case 'string': {
-        out.byte(4)
-        this.#text(value)
-        return
-      }
-
-      case 'number': {
-        out.byte(3)
-        out.reserve(8)
-        out.view.setFloat64(out.length, value, true)
-        out.length += 8
-        return
-      }
-
-      case 'boolean': {
-        out.byte(value ? 2 : 1)
-        return
-      }
-
-      default: {
-        if (value === undefined || value === null) out.byte(0)
-        else this.#composite(value, shape, depth)
-      }
+    if (typeof value === 'string') {
+      out.byte(4)
+      this.#text(value)
+    } else if (typeof value === 'number') {
+      out.byte(3)
+      out.reserve(8)
+      out.view.setFloat64(out.length, value, true)
+      out.length += 8
+    } else if (typeof value === 'boolean') {
+      out.byte(value ? 2 : 1)
+    } else if (value === undefined || value === null) {
+      out.byte(0)
+    } else {
+      this.#composite(value, shape, depth)
     }
   }
 
@@ -249,9 +183,9 @@ class CanonicalEncoder {
       throw new DataOpsError('INVALID_INPUT', `A property is nested deeper than ${MAX_DEPTH} levels.`)
     }
 
-    const out = this.#out
     // A value that is not what its data type says is encoded as the plain JSON that it is.
     if (shape && shape.kind !== 'object' && this.#special(value, shape.kind)) return
+    const out = this.#out
     if (Array.isArray(value)) {
       out.byte(5)
       this.#u32(value.length)
@@ -351,15 +285,76 @@ class CanonicalEncoder {
     out.text(text)
     out.view.setUint32(lengthAt, out.length - lengthAt - 4, true)
   }
+
+  object(object: WeaviateObject): Uint8Array {
+    const out = this.#out
+    out.clear()
+    out.append(VERSION)
+    this.#text(object.id.toLowerCase())
+    this.#tenant(object.tenant)
+
+    const {properties} = object
+    const names = sortedKeys(properties)
+    const countAt = out.length
+    let count = 0
+    this.#u32(0)
+    for (const name of names) {
+      const shape = this.#shapes.get(name)
+      if (!isPresent(properties[name], shape)) continue
+      count++
+      this.#text(name)
+      this.#value(properties[name], shape, 0)
+    }
+
+    out.view.setUint32(countAt, count, true)
+    this.#vectors(object)
+    return out.contents()
+  }
+
+  /** Every member's own encoding, by its kind and name. */
+  members(object: WeaviateObject): Map<string, Uint8Array> {
+    const members = new Map<string, Uint8Array>()
+    const capture = (key: string, write: () => void) => {
+      this.#out.clear()
+      write()
+      members.set(key, new Uint8Array(this.#out.contents()))
+    }
+
+    capture('member:id', () => {
+      this.#text(object.id.toLowerCase())
+    })
+    capture('member:tenant', () => {
+      this.#tenant(object.tenant)
+    })
+    for (const [name, value] of Object.entries(object.properties)) {
+      const shape = this.#shapes.get(name)
+      if (isPresent(value, shape))
+        capture(`property:${name}`, () => {
+          this.#value(value, shape, 0)
+        })
+    }
+
+    if (object.vector?.length) members.set('member:vector', object.vector)
+    for (const [name, vector] of object.vectors ?? []) {
+      if (vector.bytes.length === 0) continue
+      capture(`vectors:vectors.${name}`, () => {
+        this.#u32(vector.kind === 'multi' ? vector.dims : 0)
+        this.#out.byte(vector.kind === 'multi' ? 2 : 1)
+        this.#out.append(vector.bytes)
+      })
+    }
+
+    return members
+  }
 }
 
 /** Whether a property counts: null and an empty list of references are the same as none. */
-function isPresent(value: JsonValue, shape: Shape | undefined): boolean {
+function isPresent(value: JsonValue | undefined, shape: Shape | undefined): boolean {
   if (value === undefined || value === null) return false
   return !(shape?.kind === 'references' && Array.isArray(value) && value.length === 0)
 }
 
-function beaconOf(reference: JsonValue): JsonValue {
+function beaconOf(reference: JsonValue): JsonValue | undefined {
   return typeof reference === 'object' && reference !== null && !Array.isArray(reference) ? reference.beacon : undefined
 }
 
@@ -375,31 +370,18 @@ function compileShapes(properties: readonly SchemaProperty[] | undefined): Map<s
 
 function compileShape(property: SchemaProperty): Shape | undefined {
   if (isReference(property)) return {kind: 'references'}
-  switch (property.dataType[0]) {
-    case 'geoCoordinates': {
-      return {kind: 'geo'}
-    }
-
-    case 'phoneNumber': {
-      return {kind: 'phone'}
-    }
-
-    case 'object':
-    case 'object[]': {
-      return {kind: 'object', members: compileShapes(property.nestedProperties)}
-    }
-
-    default: {
-      return undefined
-    }
-  }
+  const type = property.dataType[0]
+  if (type === 'geoCoordinates') return {kind: 'geo'}
+  if (type === 'phoneNumber') return {kind: 'phone'}
+  if (type !== 'object' && type !== 'object[]') return undefined
+  return {kind: 'object', members: compileShapes(property.nestedProperties)}
 }
 
 /** An object's keys by their UTF-8 bytes. */
 function sortedKeys(object: JsonObject): string[] {
   const keys = Object.keys(object)
   for (let index = 1; index < keys.length; index++) {
-    if (compareUtf8(keys[index - 1]!, keys[index]!) > 0) return keys.sort(compareUtf8)
+    if (compareUtf8(keys[index - 1]!, keys[index]!) > 0) return keys.toSorted(compareUtf8)
   }
 
   return keys
@@ -411,8 +393,10 @@ const utf8 = new TextEncoder()
 export function compareUtf8(a: string, b: string): number {
   const length = Math.min(a.length, b.length)
   for (let index = 0; index < length; index++) {
+    /* eslint-disable unicorn/prefer-code-point -- indexes count units */
     const one = a.charCodeAt(index)
     const other = b.charCodeAt(index)
+    /* eslint-enable unicorn/prefer-code-point */
     if (one === other) continue
     // From the surrogates up, UTF-16 units and UTF-8 bytes are not in the same order.
     return one < 0xd8_00 || other < 0xd8_00 ? one - other : compareBytes(utf8.encode(a), utf8.encode(b))
@@ -430,6 +414,6 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length
 }
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0
 }

@@ -1,4 +1,5 @@
 /** Float32 vectors as JSON text and back: the one hot loop of the JSON format, in both directions. */
+/* eslint-disable unicorn/prefer-math-trunc, unicorn/prefer-code-point -- integers of 31 bits and ASCII, where the shorter form is the faster one */
 import type {ByteBuffer} from './byte-buffer.js'
 
 /** Powers of ten that are exact in a float64. */
@@ -10,9 +11,10 @@ const FASTEST = POWERS.length - 1
  * 10^-n ≤ the gap between them), or -1 where that is not within `POWERS`.
  */
 const DECIMALS = Int8Array.from({length: 256}, (_, exponent) => {
-  if (exponent === 0 || exponent === 255) return -1
-  const decimals = Math.ceil(-Math.log10(2 ** (exponent - 150)))
-  return decimals >= 0 && decimals <= FASTEST ? decimals : -1
+  const gap = 2 ** (exponent - 150)
+  if (exponent === 0 || gap > 1) return -1
+  const decimals = Math.ceil(-Math.log10(gap))
+  return decimals <= FASTEST ? decimals : -1
 })
 
 const TENS = Uint8Array.from({length: 100}, (_, value) => 48 + Math.trunc(value / 10))
@@ -59,13 +61,16 @@ export function writeVectorText(bytes: Uint8Array, out: ByteBuffer): void {
     if (pattern >>> 31 !== 0) text[at++] = 45
     // Below 2^24 gaps, and a gap is below ten units of the last decimal: it fits in 31 bits.
     let digits = (magnitude * POWERS[decimals]! + 0.5) | 0
-    while (decimals > 0) {
+    let isShorter = true
+    while (isShorter && decimals > 0) {
       const power = POWERS[decimals - 1]!
       const shorter = (magnitude * power + 0.5) | 0
       // Both operands are exact, so the quotient is what a reader's float64 will be.
-      if (Math.fround(shorter / power) !== magnitude) break
-      digits = shorter
-      decimals--
+      isShorter = Math.fround(shorter / power) === magnitude
+      if (isShorter) {
+        digits = shorter
+        decimals--
+      }
     }
 
     if (magnitude < 1e-6) {
@@ -120,7 +125,7 @@ function writeDigits(value: number, width: number, text: Uint8Array, end: number
     left -= 2
   }
 
-  if (left > 0 || rest > 0) text[--at] = 48 + rest
+  if (left > 0 || rest > 0) text[at - 1] = 48 + rest
 }
 
 function writeText(text: string, bytes: Uint8Array, start: number): number {
@@ -138,31 +143,72 @@ function rareText(value: number, pattern: number): string {
   }
 
   const magnitude = Math.abs(value)
-  const sign = value < 0 ? '-' : ''
-  for (let digits = 1; digits < 9; digits++) {
-    const nearest = magnitude.toExponential(digits - 1)
-    const shortest = Number(nearest)
-    if (Math.fround(shortest) === magnitude) return sign + String(shortest)
-    // Above a power of two the gap is twice as wide: the next decimal up may do where the nearest one, below, does not.
-    const mark = nearest.indexOf('e')
-    const next = Number(
-      `${Number(nearest.slice(0, mark).replace('.', '')) + 1}e${Number(nearest.slice(mark + 1)) - digits + 1}`,
-    )
-    if (Math.fround(next) === magnitude) return sign + String(next)
+  // Nine digits tell any two float32 apart. Where some number of digits does not do, fewer do not either.
+  let shortest = Number(magnitude.toExponential(8))
+  for (let digits = 8; digits > 0; digits--) {
+    const shorter = decimalOf(magnitude, digits)
+    if (shorter === undefined) break
+    shortest = shorter
   }
 
-  // Nine digits tell any two float32 apart.
-  return sign + String(Number(magnitude.toExponential(8)))
+  return value < 0 ? `-${shortest}` : String(shortest)
+}
+
+/** A decimal of so many significant digits that rounds to the float32, if there is one. */
+function decimalOf(magnitude: number, digits: number): number | undefined {
+  const text = magnitude.toExponential(digits - 1)
+  const nearest = Number(text)
+  if (Math.fround(nearest) === magnitude) return nearest
+  // Above a power of two the gap is twice as wide: the next decimal up may do where the nearest one, below, does not.
+  const mark = text.indexOf('e')
+  const digitsUp = Number(text.slice(0, mark).replace('.', '')) + 1
+  const next = Number(`${digitsUp}e${Number(text.slice(mark + 1)) - digits + 1}`)
+  return Math.fround(next) === magnitude ? next : undefined
+}
+
+/** White space as JSON has it. */
+export function isSpace(code: number | undefined): boolean {
+  // eslint-disable-next-line unicorn/prefer-includes-over-repeated-comparisons -- the hot loops ask for every byte
+  return code === 32 || code === 10 || code === 13 || code === 9
 }
 
 const NON_FINITE = /^"(?:(-?)Infinity|NaN:([0-9a-f]{8}))"$/
 
+function float32Over(bits: Uint32Array): Float32Array {
+  return new Float32Array(bits.buffer, bits.byteOffset, bits.length)
+}
+
 /** Reads the JSON text of vectors straight from bytes into float32s that are kept until the next `clear`. */
 export class VectorTextReader {
+  /** One memory, seen as patterns, as numbers and as bytes. */
   #bits = new Uint32Array(2048)
-  #floats = new Float32Array(this.#bits.buffer)
+  #floats = float32Over(this.#bits)
   /** Components read since `clear`. */
   length = 0
+
+  #grow(): void {
+    const grown = new Uint32Array(this.#bits.length * 2)
+    grown.set(this.#bits)
+    this.#bits = grown
+    this.#floats = float32Over(grown)
+  }
+
+  #readNonFinite(text: Uint8Array, start: number): number {
+    const end = text.indexOf(34, start + 1) + 1
+    if (end === 0 || end - start > LONGEST) return -1
+    const match = NON_FINITE.exec(String.fromCharCode(...text.subarray(start, end)))
+    if (!match) return -1
+    if (match[2] === undefined) {
+      this.#floats[this.length++] = match[1] === '-' ? -Infinity : Infinity
+      return end
+    }
+
+    const pattern = Number.parseInt(match[2], 16)
+    // Bits of a number would be a second spelling of it.
+    if ((pattern & 0x7f_80_00_00) !== 0x7f_80_00_00 || (pattern & 0x7f_ff_ff) === 0) return -1
+    this.#bits[this.length++] = pattern
+    return end
+  }
 
   clear(): void {
     this.length = 0
@@ -170,20 +216,21 @@ export class VectorTextReader {
 
   /** The components read since `clear`, as bytes of their own: float32[length], little-endian. */
   take(): Uint8Array {
-    return new Uint8Array(this.#bits.buffer.slice(0, this.length * 4))
+    return new Uint8Array(new Uint8Array(this.#bits.buffer, this.#bits.byteOffset, this.length * 4))
   }
 
   /**
    * Reads the array of numbers whose `[` stands at `start`, appending its components.
    * Returns the place after its `]`, or -1 when it is no such array, or a number is beyond float32.
    */
+  // eslint-disable-next-line complexity -- the grammar of a JSON number, in one loop because it is the hot one
   read(text: Uint8Array, start: number): number {
     let at = start + 1
     let code = text[at]!
-    while (code === 32 || code === 10 || code === 13 || code === 9) code = text[++at]!
+    while (isSpace(code)) code = text[++at]!
     if (code === 93) return at + 1
     for (;;) {
-      while (code === 32 || code === 10 || code === 13 || code === 9) code = text[++at]!
+      while (isSpace(code)) code = text[++at]!
       if (this.length === this.#floats.length) this.#grow()
       if (code === 34) {
         at = this.#readNonFinite(text, at)
@@ -234,35 +281,11 @@ export class VectorTextReader {
         this.#floats[this.length++] = isNegative ? -magnitude : magnitude
       }
 
-      while (code === 32 || code === 10 || code === 13 || code === 9) code = text[++at]!
+      while (isSpace(code)) code = text[++at]!
       if (code === 93) return at + 1
       if (code !== 44) return -1
       code = text[++at]!
     }
-  }
-
-  #grow(): void {
-    const grown = new Uint32Array(this.#bits.length * 2)
-    grown.set(this.#bits)
-    this.#bits = grown
-    this.#floats = new Float32Array(grown.buffer)
-  }
-
-  #readNonFinite(text: Uint8Array, start: number): number {
-    const end = text.indexOf(34, start + 1) + 1
-    if (end === 0 || end - start > LONGEST) return -1
-    const match = NON_FINITE.exec(String.fromCharCode(...text.subarray(start, end)))
-    if (!match) return -1
-    if (match[2] === undefined) {
-      this.#floats[this.length++] = match[1] === '-' ? -Infinity : Infinity
-      return end
-    }
-
-    const pattern = Number.parseInt(match[2], 16)
-    // Bits of a number would be a second spelling of it.
-    if ((pattern & 0x7f_80_00_00) !== 0x7f_80_00_00 || (pattern & 0x7f_ff_ff) === 0) return -1
-    this.#bits[this.length++] = pattern
-    return end
   }
 }
 

@@ -132,14 +132,14 @@ export async function* portableGunzip(chunks: AsyncIterable<Uint8Array>): AsyncG
   })
   gunzip.onmember = checkMember
 
-  const push = (bytes: Uint8Array, final: boolean) => {
+  const push = (bytes: Uint8Array, isFinal: boolean) => {
     const joined = new Uint8Array(Math.min(recent.length, STEP_BYTES) + bytes.length)
     joined.set(recent.subarray(-STEP_BYTES))
     joined.set(bytes, joined.length - bytes.length)
     recent = joined
     given += bytes.length
     try {
-      gunzip.push(bytes, final)
+      gunzip.push(bytes, isFinal)
     } catch (error) {
       throw error instanceof DataOpsError ? error : damaged('it is not gzip, or ends early', error)
     }

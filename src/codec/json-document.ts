@@ -1,13 +1,13 @@
 /** Streaming reader of a backup's document (docs/format.md, "The document"), in memory bounded by its longest line. */
-import type {WeaviateObject} from '../object.js'
 import type {IncrementalHash, Platform, ReadRowsOptions, RowPage} from './codec.js'
 
 import {DataOpsError, throwIfAborted} from '../errors.js'
-import {approximateBytes} from '../object.js'
+import {approximateBytes, type WeaviateObject} from '../object.js'
 import {isReference} from '../weaviate/schema.js'
 import {toHex, utf8} from './bytes.js'
 import {MAX_DEPTH} from './digest.js'
-import {type BackupHead, type BackupSeal,parseSealLine} from './document.js'
+import {type BackupHead, type BackupSeal, parseSealLine} from './document.js'
+import {isSpace} from './float32-text.js'
 import {decodeObjectLine} from './json-lines.js'
 
 const DEFAULT_PAGE_BYTES = 8 * 1024 * 1024
@@ -188,7 +188,7 @@ async function* readLines(
 }
 
 function readTail(line: Uint8Array, number: number): number {
-  const match = /^\],"object_count":(0|[1-9]\d{0,15}),\n$/.exec(line.length < 64 ? String.fromCharCode(...line) : '')
+  const match = /^\],"object_count":(0|[1-9]\d{0,15}),\n$/.exec(line.length < 64 ? String.fromCodePoint(...line) : '')
   if (!match) throw damaged('is neither an object nor the end of the objects', number)
   return Number(match[1])
 }
@@ -216,12 +216,12 @@ async function readSeal(
 // Any other form of the same JSON
 
 async function* readMembers(source: Source, options: ReadDocumentOptions): AsyncGenerator<DocumentPart> {
-  const members = new Map<string, unknown>()
-  let pager: Pager | undefined
-  let head: BackupHead | undefined
   await source.skipByteOrderMark()
   if ((await source.peek()) !== 123) throw notBackup()
   await source.expect(123)
+  const members = new Map<string, unknown>()
+  let pager: Pager | undefined
+  let head: BackupHead | undefined
   for (let isFirst = true; (await source.peek()) !== 125; isFirst = false) {
     if (!isFirst) await source.expect(44)
     if ((await source.peek()) !== 34) throw damaged('is not JSON', source.line)
@@ -293,13 +293,21 @@ class Pager {
     }
   }
 
+  #page(endRow: number): RowPage | undefined {
+    if (this.#objects.length === 0) return undefined
+    const page = {firstRow: endRow - this.#objects.length, objects: this.#objects}
+    this.#objects = []
+    this.#bytes = 0
+    return page
+  }
+
   /** Takes the text of the next row. Returns the page before it when that is full. */
   add(line: Uint8Array, number: number): RowPage | undefined {
     if (this.rows++ < this.#fromRow) return undefined
     const object = decodeObjectLine(line, {columns: this.#columns, line: number})
     if (this.#references) {
       for (const name of Object.keys(object.properties)) {
-        if (!this.#references.has(name)) delete object.properties[name]
+        if (!this.#references.has(name)) Reflect.deleteProperty(object.properties, name)
       }
     }
 
@@ -313,14 +321,6 @@ class Pager {
   /** What is left once all rows are in. */
   take(): RowPage | undefined {
     return this.#page(this.rows)
-  }
-
-  #page(endRow: number): RowPage | undefined {
-    if (this.#objects.length === 0) return undefined
-    const page = {firstRow: endRow - this.#objects.length, objects: this.#objects}
-    this.#objects = []
-    this.#bytes = 0
-    return page
   }
 }
 
@@ -338,6 +338,24 @@ class Source {
     this.#iterator = chunks[Symbol.asyncIterator]()
     this.#lineBytes = options.lineBytes ?? DEFAULT_LINE_BYTES
     this.#signal = options.signal
+  }
+
+  async #more(): Promise<boolean> {
+    for (;;) {
+      throwIfAborted(this.#signal)
+      const next = await this.#iterator.next()
+      if (next.done) {
+        this.#chunk = new Uint8Array(0)
+        this.#at = 0
+        return false
+      }
+
+      if (next.value.length > 0) {
+        this.#chunk = next.value
+        this.#at = 0
+        return true
+      }
+    }
   }
 
   async close(): Promise<void> {
@@ -406,7 +424,7 @@ class Source {
     for (;;) {
       while (this.#at < this.#chunk.length) {
         const code = this.#chunk[this.#at]
-        if (code !== 32 && code !== 10 && code !== 13 && code !== 9) return code
+        if (!isSpace(code)) return code
         if (code === 10) this.line++
         this.#at++
       }
@@ -423,77 +441,85 @@ class Source {
   /** The bytes of the next JSON value, found by its brackets and quotes alone. */
   async value(): Promise<Uint8Array> {
     await this.peek()
+    const scanner = new ValueScanner()
     const pieces: Uint8Array[] = []
     let size = 0
-    let depth = 0
-    let isQuoted = false
-    let isEscaped = false
-    let isBegun = false
-    for (;;) {
-      const chunk = this.#chunk
-      const from = this.#at
-      let at = from
-      let isDone = false
-      for (; at < chunk.length && !isDone; at++) {
-        const code = chunk[at]!
-        if (isQuoted) {
-          if (isEscaped) isEscaped = false
-          else if (code === 92) isEscaped = true
-          else if (code === 34) {
-            isQuoted = false
-            isDone = depth === 0
-          }
-        } else if (code === 34) {
-          // A second value without anything between is for JSON.parse to refuse.
-          isQuoted = true
-        } else if (code === 91 || code === 123) {
-          if (++depth > MAX_DEPTH + 2) throw damaged(`is nested deeper than ${MAX_DEPTH} levels`, this.line)
-        } else if (code === 93 || code === 125) {
-          if (depth === 0) break
-          isDone = --depth === 0
-        } else if (depth === 0 && (code === 44 || code === 58 || code === 32 || code === 9 || code === 13)) {
-          break
-        } else if (code === 10) {
-          if (depth === 0) break
-          this.line++
-        }
-
-        isBegun = true
-      }
-
-      this.#at = at
-      size += at - from
+    do {
+      const end = scanner.scan(this.#chunk, this.#at)
+      const piece = new Uint8Array(this.#chunk.subarray(this.#at, end))
+      this.#at = end
+      size += piece.length
+      pieces.push(piece)
+      if (scanner.depth > DEEPEST) throw damaged(`is nested deeper than ${MAX_DEPTH} levels`, this.line)
       if (size > this.#lineBytes) throw damaged(`holds a value longer than ${this.#lineBytes} bytes`, this.line)
-      pieces.push(new Uint8Array(chunk.subarray(from, at)))
-      if (isDone || at < chunk.length) break
-      if (!(await this.#more())) {
-        // A bare number may end with the bytes; whoever parses it finds out what else is missing.
-        if (depth > 0 || isQuoted) throw damaged('is where the backup ends early', this.line)
-        break
-      }
-    }
+    } while (!scanner.isDone && (await this.#more()))
 
-    if (!isBegun) throw damaged('is not JSON, or the backup ends early', this.line)
+    this.line += scanner.lines
+    if (size === 0 || !scanner.isWhole) throw damaged('is not JSON, or the backup ends early', this.line)
     return concat(pieces)
   }
+}
 
-  async #more(): Promise<boolean> {
-    for (;;) {
-      throwIfAborted(this.#signal)
-      const next = await this.#iterator.next()
-      if (next.done) {
-        this.#chunk = new Uint8Array(0)
-        this.#at = 0
-        return false
-      }
+/** Brackets may nest deeper than in a row by the document's own two. */
+const DEEPEST = MAX_DEPTH + 2
 
-      if (next.value.length > 0) {
-        this.#chunk = next.value
-        this.#at = 0
-        return true
-      }
+/** Finds the end of a JSON value by its brackets and quotes, in bytes that come in pieces. Whoever parses it checks the rest. */
+class ValueScanner {
+  #isEscaped = false
+  #isQuoted = false
+  depth = 0
+  /** The end was seen. */
+  isDone = false
+  /** Line ends seen. */
+  lines = 0
+
+  #scanText(code: number): void {
+    if (this.#isEscaped) {
+      this.#isEscaped = false
+    } else if (code === 92) {
+      this.#isEscaped = true
+    } else if (code === 34) {
+      this.#isQuoted = false
+      this.isDone = this.depth === 0
     }
   }
+
+  #scanBracket(code: number): void {
+    const isClosing = code === 93 || code === 125
+    if (code === 10) this.lines++
+    else if (isClosing) this.isDone = --this.depth === 0
+    else if (code === 91 || code === 123) this.depth++
+  }
+
+  /** False while something is open. A bare number is whole when the bytes are at their end. */
+  get isWhole(): boolean {
+    return this.depth === 0 && !this.#isQuoted
+  }
+
+  /** Returns the place after the value, or the end of the bytes; stops early where the nesting is too deep. */
+  scan(bytes: Uint8Array, from: number): number {
+    let at = from
+    for (; at < bytes.length && !this.isDone && this.depth <= DEEPEST; at++) {
+      const code = bytes[at]!
+      if (this.#isQuoted) {
+        this.#scanText(code)
+      } else if (this.depth === 0 && isDelimiter(code)) {
+        this.isDone = true
+        return at
+      } else if (code === 34) {
+        this.#isQuoted = true
+      } else {
+        this.#scanBracket(code)
+      }
+    }
+
+    return at
+  }
+}
+
+/** What ends a bare number or word. */
+function isDelimiter(code: number): boolean {
+  return code === 44 || code === 58 || code === 93 || code === 125 || isSpace(code)
 }
 
 /** A copy of the pieces as one. */

@@ -1,11 +1,10 @@
 /** One object as one JSON line and back (docs/format.md, "An object as a JSON line"). */
-import type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../object.js'
 
 import {DataOpsError} from '../errors.js'
-import {setOwn} from '../object.js'
+import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../object.js'
 import {ByteBuffer} from './byte-buffer.js'
 import {MAX_DEPTH} from './digest.js'
-import {VectorTextReader, writeVectorText} from './float32-text.js'
+import {isSpace, VectorTextReader, writeVectorText} from './float32-text.js'
 
 const SEPARATOR = ',\n'
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -95,25 +94,15 @@ function writeNamedVector(vector: NamedVector, out: ByteBuffer): void {
 
 /** Unlike JSON.stringify it keeps negative zero, and refuses what it would turn into null. */
 function stringify(value: JsonValue, depth: number): string {
-  switch (typeof value) {
-    case 'string': {
-      return stringifyText(value)
-    }
-
-    case 'number': {
-      if (!Number.isFinite(value)) throw new RangeError(`${value} is no JSON number`)
-      return Object.is(value, -0) ? '-0' : String(value)
-    }
-
-    case 'boolean': {
-      return value ? 'true' : 'false'
-    }
-
-    default: {
-      if (value === undefined || value === null) return 'null'
-    }
+  if (typeof value === 'string') return stringifyText(value)
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new RangeError(`${value} is no JSON number`)
+    return Object.is(value, -0) ? '-0' : String(value)
   }
 
+  if (typeof value === 'boolean') return value ? 'true' : 'false'
+  // A hole in an array is what JSON.stringify makes of it.
+  if (value === null || value === undefined) return 'null'
   if (depth > MAX_DEPTH) throw new RangeError(`it is nested deeper than ${MAX_DEPTH} levels`)
   let text = ''
   if (Array.isArray(value)) {
@@ -121,8 +110,7 @@ function stringify(value: JsonValue, depth: number): string {
     return `[${text}]`
   }
 
-  for (const key of Object.keys(value)) {
-    const member = value[key]
+  for (const [key, member] of Object.entries(value)) {
     if (member === undefined) continue
     text += `${text === '' ? '' : ','}${stringifyText(key)}:${stringify(member, depth + 1)}`
   }
@@ -173,7 +161,7 @@ function reasonOf(error: unknown): string {
 }
 
 function decode(line: Uint8Array, columns: 'all' | 'ids' | 'references'): WeaviateObject {
-  let id: JsonValue
+  let id: JsonValue | undefined
   const object: WeaviateObject = {id: '', properties: {}}
   const after = readMembers(line, skipSpace(line, 0), (key, start) => {
     if (key === 'vector' && columns === 'all') {
@@ -201,7 +189,7 @@ function decode(line: Uint8Array, columns: 'all' | 'ids' | 'references'): Weavia
       }
 
       case 'tenant': {
-        object.tenant = text(parse(line, start, end), key)
+        object.tenant = asText(parse(line, start, end), key)
         break
       }
 
@@ -238,10 +226,10 @@ function decode(line: Uint8Array, columns: 'all' | 'ids' | 'references'): Weavia
 }
 
 function parse(line: Uint8Array, start: number, end: number): JsonValue {
-  return JSON.parse(utf8.decode(line.subarray(start, end)))
+  return JSON.parse(utf8.decode(line.subarray(start, end))) as JsonValue
 }
 
-function text(value: JsonValue, name: string): string {
+function asText(value: JsonValue, name: string): string {
   if (typeof value !== 'string') throw new LineError(`${name} is no text`)
   return value
 }
@@ -294,13 +282,13 @@ function readNamedVector(line: Uint8Array, start: number): {end: number; vector:
   return {end: at + 1, vector: {bytes: vectorReader.take(), dims, kind: 'multi'}}
 }
 
-function isDimension(value: JsonValue): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xff_ff_ff_ff
+function isDimension(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= 0xff_ff_ff_ff
 }
 
 function skipSpace(line: Uint8Array, start: number): number {
   let at = start
-  while (line[at] === 32 || line[at] === 10 || line[at] === 13 || line[at] === 9) at++
+  while (isSpace(line[at])) at++
   return at
 }
 
@@ -340,51 +328,28 @@ function endOfString(line: Uint8Array, start: number): number {
 }
 
 /** The place after a value, found by its brackets and quotes alone: whoever parses it checks the rest. */
+/* eslint-disable unicorn/prefer-switch -- the conditions are not of one kind */
 function endOfValue(line: Uint8Array, start: number): number {
   let at = start
   let depth = 0
   for (;;) {
     const code = line[at]
-    switch (code) {
-      case undefined: {
-        throw new SyntaxError('a value does not end')
-      }
-
-      case 34: {
-        at = endOfString(line, at)
-        if (depth === 0) return at
-        continue
-      }
-
-      case 91:
-      case 123: {
-        if (++depth > MAX_DEPTH) throw new LineError(`it is nested deeper than ${MAX_DEPTH} levels`)
-        break
-      }
-
-      case 93:
-      case 125: {
-        if (depth === 0) return at
-        if (--depth === 0) return at + 1
-        break
-      }
-
-      case 44: {
-        if (depth === 0) return at
-        break
-      }
-
-      case 32:
-      case 9:
-      case 10:
-      case 13: {
-        if (depth === 0) return at
-        break
-      }
-
-      default:
+    if (code === undefined) throw new SyntaxError('a value does not end')
+    if (code === 34) {
+      at = endOfString(line, at)
+      if (depth === 0) return at
+    } else if (code === 91 || code === 123) {
+      if (++depth > MAX_DEPTH) throw new LineError(`it is nested deeper than ${MAX_DEPTH} levels`)
+      at++
+    } else if (code === 93 || code === 125) {
+      if (depth === 0) return at
+      at++
+      if (--depth === 0) return at
+    } else if (depth === 0 && (code === 44 || isSpace(code))) {
+      return at
+    } else {
+      at++
     }
-
-    at++
   }
 }
+/* eslint-enable unicorn/prefer-switch */

@@ -25,8 +25,8 @@ export interface ReadBackupOptions {
 export interface BackupDocument {
   metadata: BackupMetadata
   /**
-   * Batches of the objects that the backup holds, to be iterated once. The end rejects with BACKUP_DAMAGED unless every
-   * byte was what was sealed.
+   * Batches of the objects that the backup holds, to be iterated once. The end rejects with BACKUP_DAMAGED unless the
+   * document is what was sealed.
    */
   objects: AsyncIterable<WeaviateObject[]>
   /** The class as the server described it. */
@@ -39,6 +39,7 @@ export interface BackupDocument {
 }
 
 /** A file, whole (`File` and `Blob` are read piece by piece), or as a stream (`response.body`). */
+// eslint-disable-next-line n/no-unsupported-features/node-builtins -- a type of browsers; nothing of Node is called
 export type BackupBytes = AsyncIterable<Uint8Array> | Blob | ReadableStream<Uint8Array> | Uint8Array
 
 /**
@@ -51,7 +52,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
   const platform = options.platform ?? portablePlatform
   const open = () => inflated(chunksOf(bytes), platform)
   const file = wholeFile(bytes)
-  let seal = file && (await sealFromEnd(file, platform))
+  let seal = file ? await sealFromEnd(file, platform) : undefined
   let head: BackupHead | undefined
   if (file && !seal) {
     if (!options.acceptChanged) throw new DataOpsError('BACKUP_DAMAGED', 'The backup does not end with a valid seal.')
@@ -67,7 +68,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
   const parts = readJsonDocument(open(), {hash: {document}, pageBytes, platform, signal})
   if (!head) {
     const first = await parts.next()
-    if (first.done || first.value.kind !== 'head') {
+    if (first.done === true || first.value.kind !== 'head') {
       await parts.return(undefined)
       throw new DataOpsError('INVALID_INPUT', 'The document was reordered, so it cannot be read as a stream.')
     }
@@ -76,7 +77,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
   }
 
   let isFinished = false
-  let failure: unknown
+  let failure: Error | undefined
   async function* read(): AsyncGenerator<WeaviateObject[]> {
     try {
       for await (const part of parts) {
@@ -84,7 +85,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
           const {firstRow, objects} = part.page
           yield voided.size === 0 ? objects : objects.filter((object, row) => !isVoid(voided, object, firstRow + row))
         } else if (part.kind === 'end') {
-          if (!sealHolds(part.end, document.digest()) && !options.acceptChanged) {
+          if (!hasValidSeal(part.end, document.digest()) && !options.acceptChanged) {
             throw new DataOpsError('BACKUP_DAMAGED', 'The backup is not what was sealed: its seal does not hold.')
           }
 
@@ -100,8 +101,9 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
         }
       }
     } catch (error) {
-      failure = error
-      throw error
+      failure =
+        error instanceof Error ? error : new DataOpsError('UNEXPECTED', 'The backup could not be read.', {cause: error})
+      throw failure
     }
   }
 
@@ -113,7 +115,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
     async seal() {
       let batch = await objects.next()
       while (!batch.done) batch = await objects.next()
-      if (failure !== undefined) throw failure
+      if (failure) throw failure
       if (!isFinished)
         throw new DataOpsError('INVALID_INPUT', 'The objects were not read to their end, where the seal is.')
       return seal
@@ -121,7 +123,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
   }
 }
 
-function sealHolds(end: DocumentEnd, sha256: Uint8Array): boolean {
+function hasValidSeal(end: DocumentEnd, sha256: Uint8Array): boolean {
   const {canonical, checksumHolds, documentBytes, objectCount, seal} = end
   return (
     canonical &&
