@@ -20,7 +20,7 @@ interface CheckpointFile {
   created: boolean
   objects: PassFile
   references: PassFile & {announced: number}
-  rejected: number
+  rejected: RowRange[]
   skipped: RowRange[]
   version: 1
 }
@@ -51,7 +51,8 @@ export class Checkpoint {
   readonly objects: Pass
   /** `announced`: references of rows before it may have been sent, confirmed or not. */
   readonly references: Pass & {announced: number}
-  rejected = 0
+  /** Rows whose objects (or their references) the server refused. */
+  readonly rejected: RowRanges
   /** Rows left alone because the target had their objects before (`onConflict: 'skip'`). Decided before anything is written. */
   readonly skipped: RowRanges
   /** Read from disk. */
@@ -69,7 +70,7 @@ export class Checkpoint {
     this.objects = passFrom(file?.objects)
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.created = file?.created ?? false
-    this.rejected = file?.rejected ?? 0
+    this.rejected = new RowRanges(file?.rejected)
     this.skipped = new RowRanges(file?.skipped)
   }
 
@@ -126,7 +127,7 @@ export class Checkpoint {
       created: this.created,
       objects: pass(this.objects),
       references: {...pass(this.references), announced: this.references.announced},
-      rejected: this.rejected,
+      rejected: this.rejected.toJSON(),
       skipped: this.skipped.toJSON(),
       version: 1,
     }
@@ -186,8 +187,6 @@ function isCheckpointFile(file: CheckpointFile): boolean {
     isPass(file.objects) &&
     isPass(file.references) &&
     isCount(file.references.announced) &&
-    isCount(file.rejected) &&
-    Array.isArray(file.skipped) &&
-    file.skipped.every((range) => isRange(range))
+    [file.rejected, file.skipped].every((ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)))
   )
 }

@@ -10,7 +10,7 @@ import {DEFAULT_CONCURRENCY, DEFAULT_DIRECTORY, type ManagerOptions} from '../ba
 import {batchSizeFor} from '../backup/plan.js'
 import {toHex, utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../errors.js'
-import {rejectedName} from '../store/layout.js'
+import {rejectedName, stillRejectedName} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
 import {Throttle} from '../transfer/throttle.js'
@@ -22,7 +22,7 @@ import {Checkpoint} from './checkpoint.js'
 import {findExisting} from './conflicts.js'
 import {checkContent, checkReferences, checkRestoreOptions, expectedObjects, makeObjection, tenantsToRestore} from './plan.js'
 import {readRejected, RejectedObjects} from './rejected.js'
-import {type RestoreTransferOptions, sendObjects, writeObjects, writeReferences} from './transfer.js'
+import {type RestoreTransferOptions, sendWithReferences, writeObjects, writeReferences} from './transfer.js'
 
 /** Restores backups into collections. */
 export class RestoreManager {
@@ -184,15 +184,23 @@ class Restore {
 
     await this.create()
     const schema = await this.#finishCreation()
-    const rejected = new RejectedObjects(this.#place, rejectedName(manifest.name), head.metadata.collection)
+    const rejected = new RejectedObjects(this.#place, this.#rejectedName(), head.metadata.collection)
     if (!checkpoint.resumed && options.retryRejected === undefined) await rejected.clear()
     if (tenants) await this.#createTenants(tenants)
     const plan = planCollection(schema)
     const resumed = checkpoint.objects.count
     const resumedReferences = checkpoint.references.count
     try {
-      if (options.retryRejected === undefined) await this.#transfer(plan, checkpoint, rejected, expected, tenants)
-      else await this.#retryRejected(plan, checkpoint, rejected, options.retryRejected)
+      if (options.retryRejected !== undefined) {
+        const restored = await this.#retryRejected(plan, rejected, options.retryRejected)
+        return {
+          ...this.#result({checkpoint, restored, resumed: 0, tenants, dryRun: false}),
+          rejected: rejected.count,
+          ...(rejected.count > 0 && {rejectedFile: rejected.path}),
+        }
+      }
+
+      await this.#transfer(plan, checkpoint, rejected, expected, tenants)
     } catch (error) {
       await checkpoint.save().catch(() => {})
       throw this.#unfinished(error, checkpoint)
@@ -235,7 +243,7 @@ class Restore {
       collection: this.target,
       dryRun,
       references: 0,
-      rejected: checkpoint.rejected,
+      rejected: checkpoint.rejected.size,
       restored,
       resumed,
       skipped: checkpoint.skipped.size,
@@ -425,22 +433,25 @@ class Restore {
     }
   }
 
-  /** Objects of a `.rejected.jsonl` file, and their references, once more. */
-  async #retryRejected(plan: CollectionPlan, checkpoint: Checkpoint, rejected: RejectedObjects, file: string): Promise<void> {
-    const sending = this.#sending(plan, undefined)
+  /** Objects of a `.rejected.jsonl` file, and their references, once more. Returns how many were written. */
+  async #retryRejected(plan: CollectionPlan, rejected: RejectedObjects, file: string): Promise<number> {
+    const sending = {...this.#sending(plan, undefined), sourceName: this.#archive.head.metadata.collection}
     const place = new LocalStore(path.dirname(path.resolve(file)))
+    let written = 0
     for await (const {object} of readRejected(place, path.basename(file))) {
-      const failures = await sendObjects(sending, [object])
-      const references =
-        failures.length === 0 && plan.hasReferences
-          ? await this.#connection.writeReferences({collection: plan, objects: [object], signal: this.#options.signal})
-          : []
-      const [failure] = [...failures, ...references]
-      if (failure) {
-        checkpoint.rejected++
-        await rejected.add(object, failures.length > 0 ? 'objects' : 'references', failure.reason)
-      } else checkpoint.objects.count++
+      const [refused] = await sendWithReferences(sending, object)
+      if (refused) await rejected.add(object, refused.pass, refused.reason)
+      else written++
     }
+
+    return written
+  }
+
+  #rejectedName(): string {
+    const {manifest} = this.#archive
+    const name = rejectedName(manifest.name)
+    const read = this.#options.retryRejected
+    return read !== undefined && path.basename(read) === name ? stillRejectedName(manifest.name) : name
   }
 
   async #existing(schema: WeaviateClass): ReturnType<typeof findExisting> {

@@ -1,13 +1,13 @@
-import type {Archive, ArchivePage} from '../archive/reader.js'
+import {type Archive, type ArchivePage, objectKey} from '../archive/reader.js'
 import type {JsonValue, WeaviateObject} from '../object.js'
 import type {OperationOptions} from '../progress.js'
 import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection, WriteFailure} from '../weaviate/weaviate.js'
 import type {Checkpoint} from './checkpoint.js'
 import type {RejectedObjects} from './rejected.js'
-import {DataOpsError} from '../errors.js'
+import type {DataOpsError} from '../errors.js'
 import {approximateBytes} from '../object.js'
-import {isTooLarge, isTransientReason} from '../weaviate/errors.js'
+import {isTooLarge} from '../weaviate/errors.js'
 
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
 const BATCH_BYTES = 2 * 1024 * 1024
@@ -41,12 +41,14 @@ interface Batch {
   bytes: number
   from: number
   objects: WeaviateObject[]
+  /** The ordinal of each object. */
+  rows: number[]
   to: number
 }
 
 /** First pass: every object, without its references. */
 export async function writeObjects(options: RestoreTransferOptions): Promise<void> {
-  const {checkpoint, rejected} = options
+  const {checkpoint} = options
   const pass = checkpoint.objects
   const queue = new BatchQueue(options.concurrency)
   const wanted = async (page: ArchivePage, index: number): Promise<boolean> => {
@@ -55,8 +57,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     if (pass.done.has(row) || checkpoint.skipped.has(row) || !options.selected(object)) return false
     const objection = options.objection(object)
     if (objection === undefined) return true
-    checkpoint.rejected++
-    await rejected.add(object, 'objects', objection)
+    await rejectRow(options, object, row, 'objects', objection)
     return false
   }
 
@@ -68,7 +69,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   })) {
     await queue.add(async () => {
       const failures = batch.objects.length > 0 ? await sendObjects(options, batch.objects) : []
-      await reject(options, batch.objects, failures, 'objects')
+      await reject(options, batch, failures, 'objects')
       pass.count += batch.objects.length - failures.length
       pass.done.add(batch.from, batch.to)
       options.onProgress?.({
@@ -101,6 +102,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     return (
       !pass.done.has(row) &&
       !checkpoint.skipped.has(row) &&
+      !checkpoint.rejected.has(row) &&
       options.selected(object) &&
       countReferences(options.plan, object) > 0
     )
@@ -139,122 +141,109 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   await checkpoint.save()
 }
 
-/** Sends objects until each is written or refused for good. */
+/** Sends objects in one call, or in smaller ones where that is too large. Returns those refused for good. */
 export async function sendObjects(
   options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'signal' | 'throttle'>,
   objects: readonly WeaviateObject[],
 ): Promise<WriteFailure[]> {
   const {connection, plan, signal, throttle} = options
-  const refused: WriteFailure[] = []
-  let pending = objects
   let bytes = 0
   for (const object of objects) bytes += approximateBytes(object)
   try {
-    await throttle.run(
-      async () => {
-        const failures = await connection.writeObjects({collection: plan, objects: pending, signal})
-        const outcome = sortOut(pending, failures)
-        refused.push(...outcome.refused)
-        pending = outcome.again
-        if (outcome.unavailable) throw outcome.unavailable
-      },
-      {bytes, objects: objects.length},
-    )
+    return await throttle.run(async () => connection.writeObjects({collection: plan, objects, signal}), {
+      bytes,
+      objects: objects.length,
+    })
   } catch (error) {
     if (!isTooLarge(error)) throw error
-    if (pending.length === 1) {
-      const [object] = pending
-      refused.push({id: object!.id, reason: (error as DataOpsError).message, tenant: object!.tenant})
-    } else {
-      const half = pending.length >> 1
-      refused.push(
-        ...(await sendObjects(options, pending.slice(0, half))),
-        ...(await sendObjects(options, pending.slice(half))),
-      )
+    if (objects.length === 1) {
+      const [{id, tenant}] = objects as [WeaviateObject]
+      return [{id, reason: (error as DataOpsError).message, tenant}]
     }
-  }
 
-  return refused
+    const half = objects.length >> 1
+    return [
+      ...(await sendObjects(options, objects.slice(0, half))),
+      ...(await sendObjects(options, objects.slice(half))),
+    ]
+  }
 }
 
-/** Returns how many references the server has taken. */
+/** One object and its references. Writing an object clears its references, so this may be done again. Empty: all is written. */
+export async function sendWithReferences(
+  options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'signal' | 'sourceName' | 'throttle'>,
+  object: WeaviateObject,
+): Promise<Array<{pass: 'objects' | 'references'; reason: string}>> {
+  const {connection, plan, signal, throttle} = options
+  return throttle.run(async () => {
+    const refused = await connection.writeObjects({collection: plan, objects: [object], signal})
+    if (refused.length > 0) return refused.map(({reason}) => ({pass: 'objects' as const, reason}))
+    if (countReferences(plan, object) === 0) return []
+    const references = await connection.writeReferences({collection: plan, objects: [toTarget(options, object)], signal})
+    return references.map(({reason}) => ({pass: 'references' as const, reason}))
+  })
+}
+
+/** Returns how many references were sent. */
 async function sendReferences(options: RestoreTransferOptions, batch: Batch, uncertain: boolean): Promise<number> {
   const {connection, plan, signal, throttle} = options
-  const refused: WriteFailure[] = []
-  let pending: readonly WeaviateObject[] = batch.objects.map((object) => toTarget(options, object))
+  const objects = batch.objects.map((object) => toTarget(options, object))
   let mayBeThere = uncertain
-  let total = 0
-  for (const object of pending) total += countReferences(plan, object)
-  await throttle.run(
+  const refused = await throttle.run(
     async () => {
-      if (mayBeThere) await clearReferences(options, batch, pending)
+      if (mayBeThere) await clearReferences(options, batch)
       mayBeThere = true
-      const failures = await connection.writeReferences({collection: plan, objects: pending, signal})
-      const outcome = sortOut(pending, failures)
-      refused.push(...outcome.refused)
-      pending = outcome.again
-      if (outcome.unavailable) throw outcome.unavailable
+      return connection.writeReferences({collection: plan, objects, signal})
     },
-    {bytes: 0, objects: pending.length},
+    {bytes: 0, objects: objects.length},
   )
-  await reject(options, batch.objects, refused, 'references')
-  return total
+  await reject(options, batch, refused, 'references')
+  let sent = 0
+  for (const object of objects) sent += countReferences(plan, object)
+  return sent
 }
 
 /** Objects of a batch whose references may have arrived are written again: that clears them. */
-async function clearReferences(
-  options: RestoreTransferOptions,
-  batch: Batch,
-  pending: readonly WeaviateObject[],
-): Promise<void> {
-  const wanted = new Set(pending.map((object) => key(object)))
+async function clearReferences(options: RestoreTransferOptions, batch: Batch): Promise<void> {
+  const rows = new Set(batch.rows)
   for await (const page of options.archive.pages({fromRow: batch.from, signal: options.signal})) {
-    const objects = page.objects.filter((object, index) => page.rows[index]! < batch.to && wanted.has(key(object)))
+    const objects = page.objects.filter((_, index) => rows.has(page.rows[index]!))
     if (objects.length > 0) {
-      const failures = await options.connection.writeObjects({collection: options.plan, objects, signal: options.signal})
-      const {unavailable} = sortOut(objects, failures)
-      if (unavailable) throw unavailable
+      await options.connection.writeObjects({collection: options.plan, objects, signal: options.signal})
     }
 
     if (page.endRow >= batch.to) break
   }
 }
 
-/** Tells objects refused for good from those worth sending again. */
-function sortOut(
-  objects: readonly WeaviateObject[],
-  failures: readonly WriteFailure[],
-): {again: readonly WeaviateObject[]; refused: WriteFailure[]; unavailable?: DataOpsError} {
-  const refused = failures.filter((failure) => !isTransientReason(failure.reason))
-  if (refused.length === failures.length) return {again: [], refused}
-  const transient = failures.filter((failure) => isTransientReason(failure.reason))
-  const keys = new Set(transient.map((failure) => key(failure)))
-  return {
-    again: objects.filter((object) => keys.has(key(object))),
-    refused,
-    unavailable: new DataOpsError('SERVER_UNAVAILABLE', `The server cannot take objects now: ${transient[0]!.reason}`, {
-      hint: 'Run the same command again to continue once the server is well.',
-    }),
-  }
-}
-
 async function reject(
   options: RestoreTransferOptions,
-  objects: readonly WeaviateObject[],
+  batch: Batch,
   failures: readonly WriteFailure[],
   pass: 'objects' | 'references',
 ): Promise<void> {
   if (failures.length === 0) return
-  const byKey = new Map(objects.map((object) => [key(object), object]))
+  const indexes = new Map(batch.objects.map((object, index) => [objectKey(object.tenant, object.id), index]))
   for (const failure of failures) {
-    options.checkpoint.rejected++
-    const object = byKey.get(key(failure))
-    if (object) await options.rejected.add(object, pass, failure.reason)
+    const index = indexes.get(objectKey(failure.tenant, failure.id))
+    if (index === undefined) continue
+    await rejectRow(options, batch.objects[index]!, batch.rows[index]!, pass, failure.reason)
   }
 }
 
+async function rejectRow(
+  {checkpoint, rejected}: RestoreTransferOptions,
+  object: WeaviateObject,
+  row: number,
+  pass: 'objects' | 'references',
+  reason: string,
+): Promise<void> {
+  checkpoint.rejected.add(row, row + 1)
+  await rejected.add(object, pass, reason)
+}
+
 /** An object as the target has it: references to its own collection follow the new name. */
-function toTarget(options: RestoreTransferOptions, object: WeaviateObject): WeaviateObject {
+function toTarget(options: Pick<RestoreTransferOptions, 'plan' | 'sourceName'>, object: WeaviateObject): WeaviateObject {
   const {plan, sourceName} = options
   if (sourceName === plan.className) return object
   const properties = {...object.properties}
@@ -284,10 +273,6 @@ function countReferences(plan: CollectionPlan, object: WeaviateObject): number {
   return count
 }
 
-function key(object: {id: string; tenant?: string}): string {
-  return object.tenant === undefined ? object.id : `${object.id}/${object.tenant}`
-}
-
 /** Cuts pages into batches; rows that need not be sent belong to the range of the batch behind them. */
 async function* batches(
   pages: AsyncIterable<ArchivePage>,
@@ -295,7 +280,7 @@ async function* batches(
   wanted: (page: ArchivePage, index: number) => Promise<boolean>,
   limit: {bytes: number; objects: number; weigh: (object: WeaviateObject) => number},
 ): AsyncGenerator<Batch> {
-  let batch: Batch = {bytes: 0, from: start, objects: [], to: start}
+  let batch: Batch = {bytes: 0, from: start, objects: [], rows: [], to: start}
   for await (const page of pages) {
     for (const [index, object] of page.objects.entries()) {
       if (await wanted(page, index)) {
@@ -303,10 +288,11 @@ async function* batches(
         if (batch.objects.length > 0 && (batch.objects.length >= limit.objects || batch.bytes + weight > limit.bytes)) {
           const to = page.rows[index]!
           yield {...batch, to}
-          batch = {bytes: 0, from: to, objects: [], to}
+          batch = {bytes: 0, from: to, objects: [], rows: [], to}
         }
 
         batch.objects.push(object)
+        batch.rows.push(page.rows[index]!)
         batch.bytes += weight
       }
 

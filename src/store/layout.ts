@@ -130,6 +130,11 @@ export function rejectedName(backup: string): string {
   return `${backup}.rejected.jsonl`
 }
 
+/** Objects that the server refused once more when they were sent again: not the file that is being read. */
+export function stillRejectedName(backup: string): string {
+  return `${backup}.still-rejected.jsonl`
+}
+
 /** `objects.parquet`, or with an ordinal (from 1) `objects-00001.parquet`. */
 export function partName(extension: string, ordinal?: number): string {
   return ordinal === undefined ? `objects.${extension}` : `objects-${String(ordinal).padStart(5, '0')}.${extension}`

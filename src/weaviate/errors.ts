@@ -18,6 +18,7 @@ const TRANSIENT_REASONS: readonly RegExp[] = [
   /cannot achieve consistency level/, // usecases/replica/errors/errors.go
   /context deadline exceeded/, // Go, between nodes
   /connection refused|connection reset by peer|no such host|i\/o timeout|broken pipe/, // Go, between nodes
+  /insert into geo index.*(entrypoint|empty hnsw graph)/, // adapters/repos/db/vector/geo: a graph that is being cleaned up after a clear
   /too many requests|rate limit/i, // modules that call a provider, usecases/modulecomponents
 ]
 
