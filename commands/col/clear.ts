@@ -8,7 +8,7 @@ import {outputFlag, retryFlags, retryOptions} from '../../src/cli/flags.js'
 import {plural} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {clearLines} from '../../src/cli/results.js'
-import {DataOpsError} from '../../src/errors.js'
+import {DataOpsError, throwIfAborted} from '../../src/errors.js'
 
 export default class ColClear extends DataOpsCommand {
   static override summary = 'Delete every object of a collection.'
@@ -60,6 +60,7 @@ export default class ColClear extends DataOpsCommand {
     this.progress.stop()
     const what = options.keepSchema ? plural(remaining, 'object') : `the collection with ${plural(remaining, 'object')}`
     const answer = await ask(`This deletes ${what} of ${name}. Type the name to confirm: `, options.signal)
+    throwIfAborted(options.signal)
     if (answer !== name)
       throw new DataOpsError('NOT_CONFIRMED', `Clearing ${name} was not confirmed; nothing was changed.`)
   }

@@ -54,7 +54,8 @@ afterAll(async () => {
   await folder.remove()
 })
 
-describe('installed into a host', () => {
+// Each test runs several processes, which take their time on a busy machine.
+describe('installed into a host', {timeout: 90_000}, () => {
   it("backs up with the host's url and key, and tells the host", async () => {
     await hostSays({answer: {apiKey: KEY, grpcUrl: server.grpcUrl, url: server.url}})
     const output = path.join(folder.path, 'backups')
@@ -74,6 +75,17 @@ describe('installed into a host', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as unknown)
     expect(lines).toMatchObject([{backup: {id}}, {restored: {backupId: id, collection: 'Copy'}}])
+  })
+
+  it('prints the result and exits with 1 when the work is done, but the host fails at its part', async () => {
+    const answer = {apiKey: KEY, grpcUrl: server.grpcUrl, url: server.url}
+    await hostSays({announcementFailure: `no copy for ${KEY}`, answer})
+    const output = path.join(folder.path, 'announced')
+    const backup = await elysiactl('col', 'backup', 'Book', '--json', '-o', output)
+    expect(backup).toMatchObject({code: 1})
+    const message = 'The hook elysia:backup:sealed of elysiactl-host failed: no copy for ***'
+    expect(backup.json()).toMatchObject({objectCount: 50, warnings: [{code: 'hook-failed', message}]})
+    expect(backup.stderr).toContain(`Warning: ${message}`)
   })
 
   it('prefers flags and environment to the host, and the host to the settings file', async () => {
@@ -113,7 +125,10 @@ describe('installed into a host', () => {
     expect(help.stdout).toContain('$ elysiactl col backup NAME... [flags]')
     expect(help.stdout).toContain('$ elysiactl col backup Article --format parquet -z -o /var/backups')
     // What Node loads is what takes time; a count of files says it without a stopwatch.
-    const loaded = await start(['col', 'backup', '--help'], {...env, NODE_DEBUG: 'esm,module'}, hostScript).done
+    const tracing = {...env, NODE_DEBUG: 'esm,module'}
+    const command = await start(['col', 'clear', 'Book'], tracing, hostScript).done
+    expect(command.stderr).toMatch(/data-ops\/dist/)
+    const loaded = await start(['col', 'backup', '--help'], tracing, hostScript).done
     expect(loaded.stderr).toMatch(/@oclif\/core/)
     expect(loaded.stderr).not.toMatch(/data-ops\/dist|weaviate-client|apache-arrow|hyparquet|grpc-js|undici/)
   })

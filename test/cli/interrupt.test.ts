@@ -49,7 +49,8 @@ async function calls(method: string, times: number): Promise<void> {
   })
 }
 
-describe.skipIf(process.platform === 'win32')('Ctrl-C', () => {
+// Each test runs several processes, which take their time on a busy machine.
+describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 90_000}, () => {
   it('ends a backup with 130 and the command that continues it, without a secret; that command finishes it', async () => {
     slow.Search = 100
     const searching = calls('Search', 6)
