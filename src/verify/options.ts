@@ -5,6 +5,14 @@ export interface VerifyBackupOptions extends OperationOptions {
   quick?: boolean
 }
 
+/** What is wrong with a backup. */
+export interface Problem {
+  /** Path of the file. */
+  file: string
+  /** One sentence: what is wrong and where in the file. */
+  message: string
+}
+
 export interface BackupVerification {
   bytes: number
   /** Content digest recomputed (not with `quick`). */
@@ -13,7 +21,7 @@ export interface BackupVerification {
   objectCount: number
   path: string
   /** What is wrong, each naming file and place; none: the backup is whole. */
-  problems: Array<{file: string; message: string}>
+  problems: Problem[]
   quick: boolean
   seconds: number
   /** What is right but worth knowing: non-finite vectors, skipped tenants. */
@@ -22,6 +30,8 @@ export interface BackupVerification {
 
 export interface CompareOptions extends OperationOptions {
   concurrency?: number
+  /** Onloads offloaded tenants of the collection to compare them too; default: they are left out, and `tenantsLeftOut` says so. */
+  includeOffloaded?: boolean
   /** Differences to list at most; default 20, Infinity for all. */
   limit?: number
   tenants?: readonly string[]
@@ -46,6 +56,8 @@ export interface CollectionComparison {
   equal: boolean
   liveDigest: string
   /** Blocking and other differences of the schemas, by path. */
-  schemaDifferences: Array<{backup: unknown; live: unknown; path: string}>
+  schemaDifferences: Array<{backup: unknown; live: unknown; path: string; severity: 'blocking' | 'notice'}>
   seconds: number
+  /** Tenants that are not part of the comparison, and why; absent when there are none. */
+  tenantsLeftOut?: Array<{name: string; reason: string}>
 }
