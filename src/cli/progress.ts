@@ -1,7 +1,7 @@
 /** Shows a manager's progress on stderr: a live line on a terminal, sparse plain lines elsewhere. */
 import type {ProgressEvent, ProgressStage, Warning} from '../progress.js'
 
-import {formatBar, formatBytes, formatCount, formatRate, formatSeconds, printable, truncate} from './format.js'
+import {formatBar, formatBytes, formatCount, formatRate, formatSeconds, plural, printable, truncate} from './format.js'
 
 const DESCRIPTIONS: Readonly<Record<ProgressStage, string>> = {
   backup: 'Backing up',
@@ -83,7 +83,7 @@ export function summarizeStage(state: StageState, now: number): string {
   const parts = [`${DESCRIPTIONS[stage]} ${printable(collection)}:`]
   const done = completed - state.startedWith
   if (completed > 0)
-    parts.push(`${formatCount(completed)} ${unit}${resumed ? ` (${formatCount(resumed)} earlier)` : ''},`)
+    parts.push(`${plural(completed, unit.slice(0, -1))}${resumed ? ` (${formatCount(resumed)} earlier)` : ''},`)
   if (bytes) parts.push(`${formatBytes(bytes)},`)
   parts.push(formatSeconds(seconds))
   if (done > 0 && seconds >= 0.5) parts.push(`(${formatRate(done / seconds)})`)

@@ -9,9 +9,13 @@ export function canAsk(): boolean {
 export async function ask(question: string, signal?: AbortSignal): Promise<string | undefined> {
   const readline = createInterface({input: process.stdin, output: process.stderr})
   return new Promise((resolve) => {
+    let isOver = false
     const end = (answer?: string) => {
+      // Closing calls this again.
+      if (isOver) return
+      isOver = true
       signal?.removeEventListener('abort', onAbort)
-      // First, for closing calls this again.
+      if (answer === undefined) process.stderr.write('\n')
       resolve(answer)
       readline.close()
     }
@@ -21,9 +25,7 @@ export async function ask(question: string, signal?: AbortSignal): Promise<strin
     }
 
     signal?.addEventListener('abort', onAbort, {once: true})
-    readline.once('close', () => {
-      end()
-    })
+    readline.once('close', onAbort)
     // readline takes Ctrl-C for itself on a terminal.
     readline.once('SIGINT', () => {
       process.kill(process.pid, 'SIGINT')
