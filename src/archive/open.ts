@@ -1,8 +1,9 @@
-import {stat} from 'node:fs/promises'
+import {realpath} from 'node:fs/promises'
 import path from 'node:path'
 import {BackupCatalog} from '../catalog/catalog.js'
 import {readManifest} from '../catalog/manifest.js'
 import {DataOpsError} from '../errors.js'
+import {METADATA_FILE} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
 import type {Store} from '../store/store.js'
@@ -34,15 +35,16 @@ interface Place {
 }
 
 async function placeOnDisk(reference: string): Promise<Place | undefined> {
-  let file = path.resolve(reference)
-  // A file of a directory backup stands for the directory.
-  if (path.basename(file) === 'metadata.json') file = path.dirname(file)
+  let file: string
   try {
-    await stat(file)
+    // A link that a user names is followed; those inside a store are not.
+    file = await realpath(reference)
   } catch {
     return undefined
   }
 
+  // A file of a directory backup stands for the directory.
+  if (path.basename(file) === METADATA_FILE) file = path.dirname(file)
   return {name: path.basename(file), store: new LocalStore(path.dirname(file))}
 }
 

@@ -10,8 +10,6 @@ import type {
 } from '../codec/document.js'
 import type {WeaviateObject} from '../object.js'
 import type {Store} from '../store/store.js'
-import {DirectoryWriter} from './directory-writer.js'
-import {DocumentWriter} from './document-writer.js'
 
 /** What is on the disk for good: where a resumed backup goes on. */
 export interface ArchivePosition {
@@ -63,11 +61,6 @@ export interface ArchiveWriterOptions {
   /** Where an earlier run stopped. */
   resumeAt?: ArchivePosition
   store: Store
-}
-
-/** @throws DataOpsError STORAGE when the place cannot be written. */
-export async function openArchiveWriter(options: ArchiveWriterOptions): Promise<ArchiveWriter> {
-  return options.format === 'json' ? DocumentWriter.open(options) : DirectoryWriter.open(options)
 }
 
 /** Follows the least and the greatest id of a part, and its rows. */

@@ -8,7 +8,7 @@ import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weavi
 import type {BackupOptions, BackupResult, BackupRunResult} from './options.js'
 import {ContentDigest} from '../archive/content-digest.js'
 import {partCodec} from '../archive/formats.js'
-import {openArchiveWriter} from '../archive/writer.js'
+import {openArchiveWriter} from '../archive/open-writer.js'
 import {BackupCatalog} from '../catalog/catalog.js'
 import {toHex, utf8} from '../codec/bytes.js'
 import {FORMAT_VERSION} from '../codec/document.js'

@@ -2,7 +2,7 @@ import type {Store} from '../store/store.js'
 import {candidateNames} from '../archive/publish.js'
 import {StoreLock} from '../store/lock.js'
 import {DataOpsError} from '../errors.js'
-import {partialName, sealedNameOf} from '../store/layout.js'
+import {fileStem, partialName, sealedNameOf} from '../store/layout.js'
 import {type BackupJournal, type JournalBinding, readJournal, sameBinding} from './journal.js'
 
 export interface UnfinishedBackup {
@@ -16,7 +16,7 @@ export async function findUnfinished(store: Store, binding: JournalBinding): Pro
   const names: string[] = []
   for (const entry of await store.list('')) {
     const name = sealedNameOf(entry.name)
-    if (name?.startsWith(`${binding.collection}_`)) names.push(name)
+    if (name?.startsWith(`${fileStem(binding.collection)}_`)) names.push(name)
   }
 
   for (const name of names.sort().reverse()) {

@@ -171,7 +171,7 @@ class Restore {
 
   /** After `check`. */
   async run(): Promise<Omit<RestoreResult, 'seconds'>> {
-    const {head, manifest, seal} = this.#archive
+    const {head, seal} = this.#archive
     const options = this.#options
     const {checkpoint, tenants} = this.#checked!
     const expected = options.skipData ? 0 : expectedObjects(seal, tenants)
@@ -184,6 +184,7 @@ class Restore {
 
     await this.create()
     const schema = await this.#finishCreation()
+    if (this.#created && !checkpoint.resumed) this.#reportSchemaChanges(schema)
     const rejected = new RejectedObjects(this.#place, this.#rejectedName(), head.metadata.collection)
     if (!checkpoint.resumed && options.retryRejected === undefined) await rejected.clear()
     if (tenants) await this.#createTenants(tenants)
@@ -298,7 +299,7 @@ class Restore {
     if (blocking.length > 0) {
       const shown = blocking
         .slice(0, 5)
-        .map(({path, backup, live: there}) => `${path}: backup ${JSON.stringify(backup)}, collection ${JSON.stringify(there)}`)
+        .map(({path: field, backup, live: there}) => `${field}: backup ${JSON.stringify(backup)}, collection ${JSON.stringify(there)}`)
       throw new DataOpsError('SCHEMA_MISMATCH', `The backup does not fit "${target}": ${shown.join('; ')}.`, {
         details: {differences: blocking},
         hint: 'Restore under another name with --name, or change the collection.',
@@ -338,6 +339,19 @@ class Restore {
     if (isThere) return live!
     await this.#connection.updateCollection(afterCreate)
     return (await this.#connection.getCollection(this.target))!
+  }
+
+  /** A server of another version may drop or change settings without a word; only what it shows afterwards tells. */
+  #reportSchemaChanges(created: WeaviateClass): void {
+    const {afterCreate, create} = this.#checked!.prepared
+    const wanted = {...create, ...afterCreate, properties: [...(create.properties ?? []), ...(afterCreate?.properties ?? [])]}
+    for (const {backup, live, path: field} of compareSchemas(wanted, created, {ignoreName: true})) {
+      this.#warn({
+        code: 'schema-changed',
+        details: {backup, field, live},
+        message: `The server keeps ${field} as ${JSON.stringify(live)}; the backup has ${JSON.stringify(backup)}.`,
+      })
+    }
   }
 
   async #createTenants(tenants: WeaviateTenant[]): Promise<void> {

@@ -49,7 +49,17 @@ export function backupName(collection: string, startedAt: Date, format: BackupFo
   // Also refuses an invalid date, whose year is NaN.
   if (!(year >= 1 && year <= 9999)) throw new DataOpsError('INVALID_INPUT', 'The start time is not a usable date.')
   const [date = '', time = ''] = startedAt.toISOString().split('T', 2)
-  return `${collection}_${date}_${time.slice(0, 8).replaceAll(':', '')}${extensionOf(format, isCompressed)}`
+  return `${fileStem(collection)}_${date}_${time.slice(0, 8).replaceAll(':', '')}${extensionOf(format, isCompressed)}`
+}
+
+/** Bytes of a collection's name that a file name has room for, with all that may follow it (255 in all on most file systems). */
+const MAX_STEM = 180
+
+/** How the names of a collection's backups begin: its own name, or for a very long one its start and eight digits of its hash. */
+export function fileStem(collection: string): string {
+  if (collection.length <= MAX_STEM) return collection
+  const digits = createHash('sha256').update(collection).digest('hex').slice(0, 8)
+  return `${collection.slice(0, MAX_STEM - 9)}_${digits}`
 }
 
 function extensionOf(format: BackupFormat, isCompressed: boolean): string {

@@ -52,7 +52,8 @@ export function makeObject(number: number, tenant?: string): WeaviateObject {
     id: uuid(number),
     lastUpdateTimeUnix: 1_700_000_000_000,
     properties: {
-      related: [{beacon: `weaviate://localhost/Docs/${uuid(number + 1)}`}],
+      // Within a tenant the server refuses a reference to what is not there.
+      related: [{beacon: `weaviate://localhost/Docs/${uuid(tenant === undefined ? number + 1 : number)}`}],
       score: number / 7,
       title: `Title ${number} é`,
     },
