@@ -88,6 +88,18 @@ export class DataOpsError extends Error {
   }
 }
 
+/** The same error with more particulars: what was done before it, where something is. */
+export function withDetails(error: unknown, details: Record<string, unknown>): unknown {
+  if (!(error instanceof DataOpsError)) return error
+  return new DataOpsError(error.code, error.message, {
+    cause: error,
+    details: {...error.details, ...details},
+    hint: error.hint,
+    retryAfterMs: error.retryAfterMs,
+    retryable: error.retryable,
+  })
+}
+
 /** The error that an aborted operation rejects with. */
 export function interrupted(signal?: AbortSignal): DataOpsError {
   const reason: unknown = signal?.reason

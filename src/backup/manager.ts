@@ -12,7 +12,7 @@ import {openArchiveWriter} from '../archive/open-writer.js'
 import {BackupCatalog} from '../catalog/catalog.js'
 import {toHex, utf8} from '../codec/bytes.js'
 import {FORMAT_VERSION} from '../codec/document.js'
-import {DataOpsError} from '../errors.js'
+import {DataOpsError, withDetails} from '../errors.js'
 import {backupName} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
@@ -71,7 +71,7 @@ export class BackupManager {
     return {...result, seconds: (performance.now() - started) / 1000}
   }
 
-  /** Backs up several collections (or all there are), one after another, under one run id. The first failure ends the run; what is sealed stays. */
+  /** Backs up several collections (or all there are), one after another, under one run id. The first failure ends the run; what is sealed stays, and stands in `error.details.finished`. */
   async backupCollections(names: readonly string[] | 'all', options: BackupOptions = {}): Promise<BackupRunResult> {
     checkOptions(options)
     const runId = options.runId ?? randomUUID()
@@ -80,7 +80,14 @@ export class BackupManager {
     const collections = new Map<string, string>()
     for (const name of wanted) collections.set((await resolveCollection(this.#connection, name)).schema.class, name)
     const backups: BackupResult[] = []
-    for (const name of collections.values()) backups.push(await this.backupCollection(name, {...options, runId}))
+    for (const name of collections.values()) {
+      try {
+        backups.push(await this.backupCollection(name, {...options, runId}))
+      } catch (error) {
+        throw withDetails(error, {collection: name, finished: backups, runId})
+      }
+    }
+
     return {backups, runId}
   }
 }

@@ -9,7 +9,7 @@ import {openArchive, type OpenedArchive} from '../archive/open.js'
 import {DEFAULT_CONCURRENCY, DEFAULT_DIRECTORY, type ManagerOptions} from '../backup/manager.js'
 import {batchSizeFor} from '../backup/plan.js'
 import {toHex, utf8} from '../codec/bytes.js'
-import {DataOpsError} from '../errors.js'
+import {DataOpsError, withDetails} from '../errors.js'
 import {rejectedName, stillRejectedName} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
@@ -72,8 +72,12 @@ export class RestoreManager {
     const collections: RestoreResult[] = []
     for (const {restore} of ordered) {
       const started = performance.now()
-      const result = await restore.run()
-      collections.push({...result, seconds: (performance.now() - started) / 1000})
+      try {
+        const result = await restore.run()
+        collections.push({...result, seconds: (performance.now() - started) / 1000})
+      } catch (error) {
+        throw withDetails(error, {collection: restore.target, finished: collections})
+      }
     }
 
     return {collections}

@@ -7,11 +7,12 @@ import path from 'node:path'
 
 import type {BackupHead, SealedTenant} from '../../src/codec/document.js'
 import type {WeaviateObject} from '../../src/object.js'
+import type {SealSummary} from '../../src/archive/writer.js'
 import type {WeaviateClass} from '../../src/weaviate/schema.js'
 
 import {ContentDigest} from '../../src/archive/content-digest.js'
 import {partCodec} from '../../src/archive/formats.js'
-import {openArchiveWriter, type SealSummary} from '../../src/archive/writer.js'
+import {openArchiveWriter} from '../../src/archive/open-writer.js'
 import {LocalStore} from '../../src/store/local.js'
 import {nodePlatform} from '../../src/store/node-platform.js'
 
