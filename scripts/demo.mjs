@@ -23,7 +23,9 @@ const connection = await connect({grpcUrl: server.grpcUrl, url: server.url})
 try {
   const movies = await readMovies()
   await load(movies)
-  console.log(`Embedded server with ${movies.length} movies of vega-datasets, ${DIMENSIONS}-dimension vectors, in collection "${COLLECTION}".\n`)
+  console.log(
+    `Embedded server with ${movies.length} movies of vega-datasets, ${DIMENSIONS}-dimension vectors, in collection "${COLLECTION}".\n`,
+  )
 
   const before = await dump()
   const backups = []
@@ -35,7 +37,10 @@ try {
   for (const [index, backup] of backups.entries()) {
     const cleared = await new ClearManager(connection, {directory}).clearCollection(COLLECTION)
     const empty = (await dump()).size === 0
-    const restored = await new RestoreManager(connection, {directory}).restoreCollection(backup.id, {merge: true, verify: true})
+    const restored = await new RestoreManager(connection, {directory}).restoreCollection(backup.id, {
+      merge: true,
+      verify: true,
+    })
     const equal = empty && sameObjects(before, await dump()) && restored.verification.equal
     table.push({
       '': FORMATS[index].label,
@@ -99,7 +104,11 @@ async function load(movies) {
     vectorIndexType: 'flat',
     vectorizer: 'none',
   })
-  const objects = movies.map((movie, index) => ({id: uuidOf(`${index}`), properties: propertiesOf(movie), vectors: vectorOf(movie)}))
+  const objects = movies.map((movie, index) => ({
+    id: uuidOf(`${index}`),
+    properties: propertiesOf(movie),
+    vectors: vectorOf(movie),
+  }))
   for (let start = 0; start < objects.length; start += 500) {
     const reply = await client.collections.get(COLLECTION).data.insertMany(objects.slice(start, start + 500))
     if (reply.hasErrors) throw new Error(Object.values(reply.errors)[0].message)
@@ -129,7 +138,9 @@ function vectorOf(movie) {
   const text = `${movie.Title} ${movie.Director} ${movie['Major Genre']}`.toLowerCase()
   const vector = Array.from({length: DIMENSIONS}, () => 0)
   for (let index = 0; index + 3 <= text.length; index++) {
-    const hash = createHash('sha256').update(text.slice(index, index + 3)).digest()
+    const hash = createHash('sha256')
+      .update(text.slice(index, index + 3))
+      .digest()
     vector[hash.readUInt16LE(0) % DIMENSIONS] += hash[2] < 128 ? 1 : -1
   }
 
@@ -145,11 +156,12 @@ function uuidOf(text) {
 /** Every object as REST shows it, without the times that the server sets. */
 async function dump() {
   const objects = new Map()
-  for (let after = ''; ; ) {
+  for (let after = ''; ;) {
     const reply = await fetch(`${server.url}/v1/objects?class=${COLLECTION}&limit=500&include=vector&after=${after}`)
     const page = (await reply.json()).objects
     if (page.length === 0) return objects
-    for (const {id, properties, vector} of page) objects.set(id, JSON.stringify({properties: Object.entries(properties).sort(), vector}))
+    for (const {id, properties, vector} of page)
+      objects.set(id, JSON.stringify({properties: Object.entries(properties).sort(), vector}))
     after = page.at(-1).id
   }
 }

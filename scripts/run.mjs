@@ -8,7 +8,8 @@ import {fileURLToPath} from 'node:url'
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const bin = path.join(root, 'node_modules', '.bin')
 // The `node` package carries its binary: every job runs on it, whatever the machine has.
-const environment = {...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}`}
+const outside = process.env.PATH.split(path.delimiter).filter((folder) => path.resolve(folder) !== bin)
+const environment = {...process.env, PATH: [bin, ...outside].join(path.delimiter)}
 
 const jobs = {bench, demo, test, 'test:fault': testFault}
 const [name, ...options] = process.argv.slice(2)
@@ -26,7 +27,8 @@ function install() {
   const installed = path.join(root, 'node_modules', '.package-lock.json')
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync('package-lock.json').mtimeMs) return
   console.error('Installing dependencies (npm ci) …')
-  must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
+  // By the machine's own npm and Node: the ones in node_modules are removed on the way.
+  must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {...process.env, PATH: outside.join(path.delimiter)})
 }
 
 function build() {
@@ -68,7 +70,13 @@ function testFault() {
 function vitest(filters) {
   const report = path.join('.tmp', 'vitest.json')
   rmSync(report, {force: true})
-  const {status} = run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters])
+  const {status} = run('vitest', [
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...filters,
+  ])
   if (existsSync(report)) {
     const {numFailedTests, numPassedTests, numPendingTests, numTodoTests} = JSON.parse(readFileSync(report, 'utf8'))
     console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests + numTodoTests} skipped`)
@@ -77,12 +85,12 @@ function vitest(filters) {
   process.exit(status ?? 1)
 }
 
-function run(command, args) {
-  return spawnSync(command, args, {env: environment, shell: process.platform === 'win32', stdio: 'inherit'})
+function run(command, args, env = environment) {
+  return spawnSync(command, args, {env, shell: process.platform === 'win32', stdio: 'inherit'})
 }
 
-function must(command, args) {
-  const {error, signal, status} = run(command, args)
+function must(command, args, env) {
+  const {error, signal, status} = run(command, args, env)
   if (error) console.error(`${command}: ${error.message}`)
   if (status !== 0) process.exit(signal ? 130 : status || 1)
 }
