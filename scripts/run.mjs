@@ -28,7 +28,10 @@ function install() {
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync('package-lock.json').mtimeMs) return
   console.error('Installing dependencies (npm ci) …')
   // By the machine's own npm and Node: the ones in node_modules are removed on the way.
-  must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {...process.env, PATH: outside.join(path.delimiter)})
+  must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    ...process.env,
+    PATH: outside.join(path.delimiter),
+  })
 }
 
 function build() {
