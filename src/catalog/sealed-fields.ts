@@ -85,23 +85,30 @@ function readColumn(field: Field): PartColumn {
 /** The schema of the collection. It is kept whole: what is checked is what this tool itself reads of it. */
 export function readSchema(field: Field): WeaviateClass {
   collectionName(field.member('class'))
-  field.member('properties').optional((list) => {
+  given(field.member('properties'), (list) => {
     for (const property of list.array()) readProperty(property)
   })
-  field.member('multiTenancyConfig').optional((item) => item.member('enabled').optional((enabled) => enabled.boolean()))
-  field.member('vectorIndexType').optional((item) => item.text())
-  field.member('vectorConfig').optional((item) => {
+  given(field.member('multiTenancyConfig'), (item) => {
+    given(item.member('enabled'), (enabled) => enabled.boolean())
+  })
+  given(field.member('vectorIndexType'), (item) => item.text())
+  given(field.member('vectorConfig'), (item) => {
     for (const name of Object.keys(item.object())) item.member(name).object()
   })
   return field.object() as WeaviateClass
+}
+
+/** The server writes null where it has nothing: the properties of a class without any. */
+function given(field: Field, read: (field: Field) => unknown): void {
+  if (field.value !== undefined && field.value !== null) read(field)
 }
 
 function readProperty(field: Field): SchemaProperty {
   field.member('name').text()
   const types = texts(field.member('dataType'))
   if (types.length === 0) throw new MalformedError(field.path, 'has no data type')
-  field.member('nestedProperties').optional((list) => {
-    if (list.value !== null) for (const nested of list.array()) readProperty(nested)
+  given(field.member('nestedProperties'), (list) => {
+    for (const nested of list.array()) readProperty(nested)
   })
   return field.object() as SchemaProperty
 }
