@@ -2,13 +2,11 @@
 import type {BackupFormat} from '../codec/codec.js'
 import type {WeaviateTenant} from '../weaviate/weaviate.js'
 import {DataOpsError} from '../errors.js'
+import {ACTIVATION_GROUP} from '../transfer/activation.js'
 import {defaultBatchSize} from '../transfer/page-size.js'
 import type {BackupOptions} from './options.js'
 
 export const FORMATS: readonly BackupFormat[] = ['json', 'parquet', 'arrow']
-
-/** Tenants are activated for reading in groups of this many (the server changes at most 100 a call). */
-export const ACTIVATION_GROUP = 100
 
 export interface TenantPlan {
   /** Inactive (and, when asked for, offloaded) tenants, in groups: each is activated, read and put back. */

@@ -1,8 +1,10 @@
 import type {TenantStatus} from '../codec/document.js'
 import type {Connection, WeaviateTenant} from '../weaviate/weaviate.js'
 
-import {ACTIVATION_GROUP} from '../backup/plan.js'
 import {DataOpsError, throwIfAborted} from '../errors.js'
+
+/** Tenants are activated for reading in groups of this many (the server changes at most 100 a call). */
+export const ACTIVATION_GROUP = 100
 
 /**
  * Runs `body` once with the tenants that are active, then with the others in groups of at most 100, each group activated before and put
