@@ -1,18 +1,17 @@
 /** Small backups of every kind, written by the real writer, for trying verification on. */
 import type {Buffer} from 'node:buffer'
 
-import {mkdtemp, readdir, readFile, stat} from 'node:fs/promises'
-import {tmpdir} from 'node:os'
+import {readdir, readFile, stat} from 'node:fs/promises'
 import path from 'node:path'
 
 import type {BackupHead, SealedTenant} from '../../src/codec/document.js'
 import type {WeaviateObject} from '../../src/object.js'
-import type {SealSummary} from '../../src/archive/writer.js'
 import type {WeaviateClass} from '../../src/weaviate/schema.js'
 
 import {ContentDigest} from '../../src/archive/content-digest.js'
 import {partCodec} from '../../src/archive/formats.js'
 import {openArchiveWriter} from '../../src/archive/open-writer.js'
+import {type SealSummary} from '../../src/archive/writer.js'
 import {LocalStore} from '../../src/store/local.js'
 import {nodePlatform} from '../../src/store/node-platform.js'
 
@@ -68,8 +67,8 @@ export function makeObjects(count: number, tenant?: string): WeaviateObject[] {
 }
 
 export interface MakeBackupOptions {
-  /** Folder of the backup; default a new one. */
-  directory?: string
+  /** Folder of the backup. */
+  directory: string
   /** In place of what the objects come to. */
   seal?: Partial<SealSummary>
   /** Of the head; the first ones have objects. */
@@ -81,9 +80,9 @@ export async function makeBackup(
   kind: Pick<Kind, 'compress' | 'format'>,
   schema: WeaviateClass,
   pages: WeaviateObject[][],
-  options: MakeBackupOptions = {},
+  options: MakeBackupOptions,
 ): Promise<string> {
-  const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), 'elysia-test-')))
+  const {directory} = options
   const store = new LocalStore(directory)
   const {compress, format} = kind
   const head: BackupHead = {

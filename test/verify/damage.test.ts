@@ -13,7 +13,7 @@ import {DataOpsError} from '../../src/errors.js'
 import {LocalStore} from '../../src/store/local.js'
 import {assertWhole, checkHashes} from '../../src/verify/hashes.js'
 import {Verifier} from '../../src/verify/verifier.js'
-import {filesOf, KINDS, makeBackup, makeObjects, SCHEMA, TENANT_SCHEMA} from './backups.js'
+import {filesOf, KINDS, makeBackup, type MakeBackupOptions, makeObjects, SCHEMA, TENANT_SCHEMA} from './backups.js'
 
 let folder: string
 const verifier = new Verifier()
@@ -270,9 +270,9 @@ describe('a document', () => {
 describe('a backup that was sealed wrong', () => {
   const json = {compress: false, format: 'json'} as const
 
-  async function messages(pages: Parameters<typeof makeBackup>[2], options: Parameters<typeof makeBackup>[3]) {
+  async function messages(pages: Parameters<typeof makeBackup>[2], options: Partial<MakeBackupOptions>) {
     const directory = await mkdtemp(path.join(folder, 'wrong-'))
-    const backup = await makeBackup(json, options?.tenants ? TENANT_SCHEMA : SCHEMA, pages, {...options, directory})
+    const backup = await makeBackup(json, options.tenants ? TENANT_SCHEMA : SCHEMA, pages, {...options, directory})
     return (await verifier.verifyBackup(backup)).problems.map(({message}) => message)
   }
 
