@@ -1,13 +1,22 @@
 import type {WeaviateObject} from '../object.js'
 
-/** Whether every component of a little-endian float32 vector is a finite number. Looks at bytes: a view may have any alignment. */
+/** Vectors are views of any alignment; a copy at the start of this one can be read as numbers. */
+let scratch = new Float32Array(4096)
+let scratchBytes = new Uint8Array(scratch.buffer)
+
+/** Whether every component of a float32 vector (little-endian, as the platforms that run this are) is a finite number. */
 export function isFiniteVector(bytes: Uint8Array): boolean {
-  for (let index = 3; index < bytes.length; index += 4) {
-    // All exponent bits set: an infinity or no number.
-    if ((bytes[index]! & 0x7f) === 0x7f && bytes[index - 1]! >= 0x80) return false
+  const components = bytes.length >> 2
+  if (components > scratch.length) {
+    scratch = new Float32Array(components * 2)
+    scratchBytes = new Uint8Array(scratch.buffer)
   }
 
-  return true
+  scratchBytes.set(bytes)
+  // A finite number times zero is zero; an infinity or NaN gives NaN, which stays in the sum. No branch a component.
+  let sum = 0
+  for (let index = 0; index < components; index++) sum += scratch[index]! * 0
+  return sum === 0
 }
 
 /** Whether all vectors of an object are finite. */
