@@ -4,6 +4,7 @@ import type {WeaviateObject} from '../object.js'
 import {createDigester, DigestSum} from '../codec/digest.js'
 import {hasFiniteVectors, hasVector} from '../codec/vectors.js'
 import {isMultiTenant, referenceProperties, type WeaviateClass} from '../weaviate/schema.js'
+import {lacksVectorOf, type Vectorizer, vectorizersOf} from '../weaviate/vectorizers.js'
 
 /** Digest and number of the objects of one tenant. */
 interface TenantContent {
@@ -26,7 +27,8 @@ export interface ObjectContent {
   /** 32 bytes. */
   hash: Uint8Array
   references: number
-  vectors: 'finite' | 'non-finite' | 'none'
+  /** `missing`: no vector at all, or not one of those that a vectorizer of the class makes. */
+  vectors: 'finite' | 'missing' | 'non-finite'
 }
 
 /** The content digest of a collection and of each of its tenants, and what else is counted on the way (docs/format.md, "The content digest"). */
@@ -35,12 +37,14 @@ export class ContentDigest {
   readonly #references: string[]
   readonly #sum: DigestSum
   readonly #tenants?: Map<string, TenantContent>
+  readonly #vectorizers: Vectorizer[]
   #objects = 0
   readonly statistics: ContentStatistics = {non_finite_vectors: 0, objects_without_vector: 0, references: 0}
 
   constructor(schema: WeaviateClass, platform: Platform, state?: ContentState) {
     this.#digester = createDigester(schema, platform)
     this.#references = referenceProperties(schema).map((property) => property.name)
+    this.#vectorizers = vectorizersOf(schema)
     this.#sum = state ? DigestSum.fromHex(state.sum) : new DigestSum()
     if (isMultiTenant(schema)) this.#tenants = new Map()
     if (!state) return
@@ -128,14 +132,20 @@ export class ContentDigest {
     return {
       hash: this.#digester.hash(object),
       references,
-      vectors: hasVector(object) ? (hasFiniteVectors(object) ? 'finite' : 'non-finite') : 'none',
+      vectors: this.#vectorsOf(object),
     }
+  }
+
+  #vectorsOf(object: WeaviateObject): ObjectContent['vectors'] {
+    // What cannot be restored without leave comes first.
+    if (!hasFiniteVectors(object)) return 'non-finite'
+    return !hasVector(object) || lacksVectorOf(object, this.#vectorizers) ? 'missing' : 'finite'
   }
 
   #count({references, vectors}: ObjectContent, by: 1 | -1): void {
     this.#objects += by
     this.statistics.references += by * references
-    if (vectors === 'none') this.statistics.objects_without_vector += by
+    if (vectors === 'missing') this.statistics.objects_without_vector += by
     else if (vectors === 'non-finite') this.statistics.non_finite_vectors += by
   }
 }

@@ -41,16 +41,37 @@ export class DirectoryWriter implements ArchiveWriter {
     const writer = new DirectoryWriter(options, await partCodec(options.format))
     const directory = partialName(name)
     if (resumeAt) {
-      // What the earlier run wrote after its last flush has no footer.
-      const finished = new Set(resumeAt.parts.map((part) => part.file))
-      for (const entry of await store.list(directory)) {
-        if (!finished.has(entry.name)) await store.remove(`${directory}/${entry.name}`)
-      }
+      await writer.#dropUnfinished()
     } else if (!(await store.createDirectory(directory))) {
       throw new DataOpsError('STORAGE', `${store.describe(directory)} exists already.`, {hint: 'Run the backup again.'})
     }
 
     return writer
+  }
+
+  /** What the earlier run wrote after its last flush has no footer. What it had finished must be there. */
+  async #dropUnfinished(): Promise<void> {
+    const {name, store} = this.#options
+    const directory = partialName(name)
+    const single = partName(this.#codec.extension)
+    const sizes = new Map((await store.list(directory)).map((entry) => [entry.name, entry.bytes]))
+    const [first] = this.#parts
+    if (first?.file && !sizes.has(first.file) && sizes.get(single) === first.bytes) {
+      // It was sealing: the only part had its final name.
+      await store.rename(`${directory}/${single}`, `${directory}/${first.file}`)
+      sizes.set(first.file, first.bytes)
+      sizes.delete(single)
+    }
+
+    for (const {bytes, file} of this.#parts) {
+      if (sizes.get(file!) === bytes) continue
+      throw new DataOpsError('BACKUP_DAMAGED', `${store.describe(`${directory}/${file}`)} has not the ${bytes} bytes that were written.`, {
+        hint: 'Start the backup anew, with --no-resume.',
+      })
+    }
+
+    const finished = new Set(this.#parts.map((part) => part.file))
+    for (const file of sizes.keys()) if (!finished.has(file)) await store.remove(`${directory}/${file}`)
   }
 
   get bytes(): number {

@@ -1,6 +1,6 @@
 import {realpath} from 'node:fs/promises'
 import path from 'node:path'
-import {BackupCatalog} from '../catalog/catalog.js'
+import {BackupCatalog, type ListedBackup} from '../catalog/catalog.js'
 import {readManifest} from '../catalog/manifest.js'
 import {DataOpsError} from '../errors.js'
 import {METADATA_FILE} from '../store/layout.js'
@@ -24,17 +24,25 @@ export async function openArchive(
   store: Store,
   options: {acceptUnsealed?: boolean} = {},
 ): Promise<OpenedArchive> {
-  const place = (await placeOnDisk(reference)) ?? (await placeInCatalog(reference, store))
+  const place = await locateBackup(reference, store)
   const manifest = await readManifest(place.store, place.name, options)
   return {archive: new Archive(place.store, manifest, nodePlatform), store: place.store}
 }
 
-interface Place {
+/** Where a reference points, whether or not a backup is there. */
+export interface BackupPlace {
+  /** Its entry, when it was found in the catalog. */
+  listed?: ListedBackup
   name: string
   store: Store
 }
 
-async function placeOnDisk(reference: string): Promise<Place | undefined> {
+/** Finds the place of a backup given by path, id, start of an id, or name. @throws DataOpsError NOT_A_BACKUP when there is none. */
+export async function locateBackup(reference: string, store: Store): Promise<BackupPlace> {
+  return (await placeOnDisk(reference)) ?? placeInCatalog(reference, store)
+}
+
+async function placeOnDisk(reference: string): Promise<BackupPlace | undefined> {
   let file: string
   try {
     // A link that a user names is followed; those inside a store are not.
@@ -48,7 +56,7 @@ async function placeOnDisk(reference: string): Promise<Place | undefined> {
   return {name: path.basename(file), store: new LocalStore(path.dirname(file))}
 }
 
-async function placeInCatalog(reference: string, store: Store): Promise<Place> {
+async function placeInCatalog(reference: string, store: Store): Promise<BackupPlace> {
   const entry = await new BackupCatalog(store).find(reference)
   if (!entry) {
     throw new DataOpsError('NOT_A_BACKUP', `There is no backup "${reference}": no such path, and no such id in ${store.describe('')}.`, {
@@ -56,5 +64,5 @@ async function placeInCatalog(reference: string, store: Store): Promise<Place> {
     })
   }
 
-  return {name: entry.file, store}
+  return {listed: entry, name: entry.file, store}
 }

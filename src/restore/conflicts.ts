@@ -1,5 +1,7 @@
 import type {Archive} from '../archive/reader.js'
 import type {CollectionPlan, Connection} from '../weaviate/weaviate.js'
+import type {Throttle} from '../transfer/throttle.js'
+import {isTooLarge} from '../weaviate/errors.js'
 import {RowRanges} from './row-ranges.js'
 
 /** Ids asked for in one call. */
@@ -12,11 +14,12 @@ export interface ConflictOptions {
   plan: CollectionPlan
   signal?: AbortSignal
   tenants?: readonly string[]
+  throttle: Throttle
 }
 
 /** Rows of a backup whose objects the target has already. Reads ids only from the backup. */
 export async function findExisting(options: ConflictOptions): Promise<RowRanges> {
-  const {archive, connection, plan, signal} = options
+  const {archive, signal} = options
   const wanted = options.tenants?.length ? new Set(options.tenants) : undefined
   const existing = new RowRanges()
   for await (const page of archive.pages({columns: 'ids', signal})) {
@@ -32,8 +35,7 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
     for (const [tenant, rows] of byTenant) {
       const ids = [...rows.keys()]
       for (let start = 0; start < ids.length; start += IDS_A_CALL) {
-        const objects = await connection.getObjects({collection: plan, ids: ids.slice(start, start + IDS_A_CALL), signal, tenant})
-        for (const {id} of objects) found.push(rows.get(id)!)
+        for (const id of await existingOf(options, ids.slice(start, start + IDS_A_CALL), tenant)) found.push(rows.get(id)!)
       }
     }
 
@@ -41,4 +43,20 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
   }
 
   return existing
+}
+
+/** Which of these ids there are; asked for in smaller calls where the objects are too large for one answer. */
+async function existingOf(options: ConflictOptions, ids: string[], tenant: string | undefined): Promise<string[]> {
+  const {connection, plan, signal, throttle} = options
+  try {
+    const objects = await throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant}))
+    return objects.map(({id}) => id)
+  } catch (error) {
+    if (!isTooLarge(error) || ids.length <= 1) throw error
+    const half = ids.length >> 1
+    return [
+      ...(await existingOf(options, ids.slice(0, half), tenant)),
+      ...(await existingOf(options, ids.slice(half), tenant)),
+    ]
+  }
 }

@@ -215,7 +215,7 @@ class Restore {
 
     const aliases = await this.#restoreAliases()
     await this.#confirm(plan, checkpoint, expected, tenants)
-    const verification = options.verify || options.atomic ? await this.#verify(tenants) : undefined
+    const verification = (options.verify || options.atomic) && !options.skipData ? await this.#verify(tenants) : undefined
     if (tenants) await this.#restoreTenantStates(tenants)
     await checkpoint.remove()
     if (verification && !verification.equal) {

@@ -1,13 +1,14 @@
 /** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
 import type {BackupHead, BackupSeal} from '../codec/document.js'
-import type {JsonObject, WeaviateObject} from '../object.js'
-import type {WeaviateClass} from '../weaviate/schema.js'
+import type {JsonValue, WeaviateObject} from '../object.js'
+import type {SchemaProperty, WeaviateClass} from '../weaviate/schema.js'
 import type {RestoreOptions} from './options.js'
 import {checkPositiveInteger, selectTenants} from '../backup/plan.js'
-import {hasFiniteVectors, hasVector} from '../codec/vectors.js'
+import {hasFiniteVectors} from '../codec/vectors.js'
 import {DataOpsError} from '../errors.js'
 import {isCollectionName} from '../store/layout.js'
 import {isMultiTenant, referenceProperties} from '../weaviate/schema.js'
+import {lacksVectorOf, vectorizersOf} from '../weaviate/vectorizers.js'
 
 /** @throws DataOpsError INVALID_INPUT naming the option. */
 export function checkRestoreOptions(options: RestoreOptions): void {
@@ -65,18 +66,6 @@ export function expectedObjects(seal: BackupSeal | undefined, tenants: ReadonlyA
   return objects
 }
 
-/** Vectorizer modules of a class that would vectorize an object without a vector. */
-export function vectorizers(schema: WeaviateClass): string[] {
-  const modules = new Set<string>()
-  if (typeof schema.vectorizer === 'string' && schema.vectorizer !== 'none' && schema.vectorizer !== '') modules.add(schema.vectorizer)
-  for (const config of Object.values(schema.vectorConfig ?? {})) {
-    const {vectorizer} = config as {vectorizer?: JsonObject}
-    for (const module of Object.keys(vectorizer ?? {})) if (module !== 'none') modules.add(module)
-  }
-
-  return [...modules].sort()
-}
-
 /** @throws DataOpsError INVALID_INPUT when the backup holds what must be allowed first. */
 export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass, options: RestoreOptions): void {
   if (!seal || options.skipData) return
@@ -88,11 +77,11 @@ export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass
     })
   }
 
-  const modules = vectorizers(schema)
+  const modules = [...new Set(vectorizersOf(schema).map(({module}) => module))].sort()
   if (withoutVector > 0 && modules.length > 0 && !options.allowVectorization) {
     throw new DataOpsError(
       'INVALID_INPUT',
-      `${withoutVector} objects of the backup have no vector, and the server would vectorize them with ${modules.join(', ')}.`,
+      `${withoutVector} objects of the backup lack a vector, and the server would vectorize them with ${modules.join(', ')}.`,
       {
         details: {modules, objects: withoutVector},
         hint: 'Add --allow-vectorization to let it (which may be billed), or restore with --set vectorizer=none.',
@@ -114,20 +103,52 @@ export function checkReferences(schema: WeaviateClass, collections: ReadonlySet<
 
 /** Why an object must not be sent to a class: properties that auto-schema would add, vectors that were not allowed. */
 export function makeObjection(schema: WeaviateClass, options: RestoreOptions): (object: WeaviateObject) => string | undefined {
-  const known = new Set((schema.properties ?? []).map((property) => property.name))
+  const properties = knownProperties(schema.properties)
   const named = new Set(Object.keys(schema.vectorConfig ?? {}))
-  const vectorizes = vectorizers(schema).length > 0 && !options.allowVectorization
+  const vectorizers = options.allowVectorization ? [] : vectorizersOf(schema)
   return (object) => {
-    for (const name of Object.keys(object.properties)) {
-      if (!known.has(name)) return `the collection has no property "${name}"`
-    }
-
+    const unknown = unknownProperty(object.properties, properties)
+    if (unknown !== undefined) return `the collection has no property "${unknown}"`
     for (const name of object.vectors?.keys() ?? []) {
       if (!named.has(name)) return `the collection has no vector "${name}"`
     }
 
     if (!options.allowNonFinite && !hasFiniteVectors(object)) return 'a vector has a component that is no finite number'
-    if (vectorizes && !hasVector(object)) return 'it has no vector, and the server would vectorize it'
+    if (lacksVectorOf(object, vectorizers)) return 'it lacks a vector, and the server would vectorize it'
     return undefined
   }
+}
+
+/** By name, each with those nested in it; undefined for what is no object. */
+type KnownProperties = ReadonlyMap<string, KnownProperties | undefined>
+
+function knownProperties(properties: readonly SchemaProperty[] | null | undefined): KnownProperties {
+  return new Map(
+    (properties ?? []).map(({dataType, name, nestedProperties}) => [
+      name,
+      dataType[0] === 'object' || dataType[0] === 'object[]' ? knownProperties(nestedProperties) : undefined,
+    ]),
+  )
+}
+
+/** The path of the first member that is not known. */
+function unknownProperty(value: JsonValue, known: KnownProperties): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      const unknown = unknownProperty(item, known)
+      if (unknown !== undefined) return unknown
+    }
+
+    return undefined
+  }
+
+  for (const name of Object.keys(value)) {
+    if (!known.has(name)) return name
+    const nested = known.get(name)
+    const unknown = nested && unknownProperty(value[name]!, nested)
+    if (unknown !== undefined) return `${name}.${unknown}`
+  }
+
+  return undefined
 }

@@ -8,6 +8,7 @@ import type {RejectedObjects} from './rejected.js'
 import type {DataOpsError} from '../errors.js'
 import {approximateBytes} from '../object.js'
 import {isTooLarge} from '../weaviate/errors.js'
+import {lacksVectorOf, type Vectorizer} from '../weaviate/vectorizers.js'
 
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
 const BATCH_BYTES = 2 * 1024 * 1024
@@ -32,6 +33,8 @@ export interface RestoreTransferOptions extends OperationOptions {
   /** Rows in all; undefined: not known. */
   total?: number
   throttle: Throttle
+  /** Of the target. */
+  vectorizers: readonly Vectorizer[]
   /** References to this collection follow the target's name. */
   sourceName: string
 }
@@ -68,7 +71,8 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     weigh: approximateBytes,
   })) {
     await queue.add(async () => {
-      const failures = batch.objects.length > 0 ? await sendObjects(options, batch.objects) : []
+      const failures: WriteFailure[] = []
+      for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
       await reject(options, batch, failures, 'objects')
       pass.count += batch.objects.length - failures.length
       pass.done.add(batch.from, batch.to)
@@ -141,6 +145,18 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   await checkpoint.save()
 }
 
+/** What the server must vectorize goes by itself: a module that fails may take everything in the call with it. */
+function separate({vectorizers}: RestoreTransferOptions, objects: readonly WeaviateObject[]): WeaviateObject[][] {
+  const whole: WeaviateObject[] = []
+  const lacking: WeaviateObject[] = []
+  for (const object of objects) {
+    const group = lacksVectorOf(object, vectorizers) ? lacking : whole
+    group.push(object)
+  }
+
+  return [whole, lacking].filter((group) => group.length > 0)
+}
+
 /** Sends objects in one call, or in smaller ones where that is too large. Returns those refused for good. */
 export async function sendObjects(
   options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'signal' | 'throttle'>,
@@ -184,7 +200,7 @@ export async function sendWithReferences(
   })
 }
 
-/** Returns how many references were sent. */
+/** Returns how many references the server has taken, those of objects with one that it refused left out. */
 async function sendReferences(options: RestoreTransferOptions, batch: Batch, uncertain: boolean): Promise<number> {
   const {connection, plan, signal, throttle} = options
   const objects = batch.objects.map((object) => toTarget(options, object))
@@ -197,21 +213,40 @@ async function sendReferences(options: RestoreTransferOptions, batch: Batch, unc
     },
     {bytes: 0, objects: objects.length},
   )
-  await reject(options, batch, refused, 'references')
+  if (refused.length > 0) await reject(options, await readWhole(options, batch), refused, 'references')
+  const keys = new Set(refused.map(({id, tenant}) => objectKey(tenant, id)))
   let sent = 0
-  for (const object of objects) sent += countReferences(plan, object)
+  for (const object of objects) if (!keys.has(objectKey(object.tenant, object.id))) sent += countReferences(plan, object)
   return sent
 }
 
 /** Objects of a batch whose references may have arrived are written again: that clears them. */
 async function clearReferences(options: RestoreTransferOptions, batch: Batch): Promise<void> {
-  const rows = new Set(batch.rows)
-  for await (const page of options.archive.pages({fromRow: batch.from, signal: options.signal})) {
-    const objects = page.objects.filter((_, index) => rows.has(page.rows[index]!))
-    if (objects.length > 0) {
-      await options.connection.writeObjects({collection: options.plan, objects, signal: options.signal})
-    }
+  const {connection, plan, signal} = options
+  for await (const {objects} of wholePages(options, batch)) {
+    await connection.writeObjects({collection: plan, objects, signal})
+  }
+}
 
+/** A batch of the second pass, which read nothing but references, with all that its objects have. */
+async function readWhole(options: RestoreTransferOptions, batch: Batch): Promise<Batch> {
+  const whole: Batch = {...batch, objects: [], rows: []}
+  for await (const {objects, rows} of wholePages(options, batch)) {
+    whole.objects.push(...objects)
+    whole.rows.push(...rows)
+  }
+
+  return whole
+}
+
+async function* wholePages(
+  {archive, signal}: RestoreTransferOptions,
+  batch: Batch,
+): AsyncGenerator<{objects: WeaviateObject[]; rows: number[]}> {
+  const wanted = new Set(batch.rows)
+  for await (const page of archive.pages({fromRow: batch.from, signal})) {
+    const objects = page.objects.filter((_, index) => wanted.has(page.rows[index]!))
+    if (objects.length > 0) yield {objects, rows: page.rows.filter((row) => wanted.has(row))}
     if (page.endRow >= batch.to) break
   }
 }

@@ -1,10 +1,8 @@
 /** What can be said of a backup whose head or seal cannot be read: enough to report it instead of giving up. */
-import {stat} from 'node:fs/promises'
-import nodePath from 'node:path'
-
 import type {Store, StoreReader} from '../store/store.js'
 import type {Problem} from './options.js'
 
+import {type BackupPlace, locateBackup} from '../archive/open.js'
 import {BackupCatalog, type ListedBackup} from '../catalog/catalog.js'
 import {DocumentSource, MAX_LINE, type SealPlace} from '../catalog/document-source.js'
 import {readManifest} from '../catalog/manifest.js'
@@ -13,7 +11,6 @@ import {type BackupSeal, parseDocumentHead, parseSealLine} from '../codec/docume
 import {locateSealMember, readStoredMember} from '../codec/gzip.js'
 import {DataOpsError} from '../errors.js'
 import {METADATA_FILE, parseBackupName} from '../store/layout.js'
-import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
 import {inflateMembers} from './gzip-members.js'
 import {checkDocument} from './hashes.js'
@@ -52,7 +49,7 @@ export async function identifyDamaged(reference: string, store: Store, error: un
 }
 
 /** Whether a backup was at a place that is none now. */
-async function wasBackup({listed, name, store}: DamagedPlace, {problems, seal}: Remains): Promise<boolean> {
+async function wasBackup({listed, name, store}: BackupPlace, {problems, seal}: Remains): Promise<boolean> {
   // A seal that holds is of a version that is not understood; one that does not has other bytes before it than it was made for.
   if (seal) return problems.length > 0
   if (listed && listed.status !== 'unlisted') return true
@@ -82,24 +79,14 @@ async function bytesIn(store: Store, directory: string): Promise<number> {
   return bytes
 }
 
-interface DamagedPlace {
-  listed?: ListedBackup
-  name: string
-  store: Store
-}
-
-async function placeOf(reference: string, store: Store): Promise<DamagedPlace | undefined> {
-  let file = nodePath.resolve(reference)
-  if (nodePath.basename(file) === METADATA_FILE) file = nodePath.dirname(file)
+async function placeOf(reference: string, store: Store): Promise<BackupPlace | undefined> {
   try {
-    await stat(file)
-  } catch {
-    const listed = await findListed(store, reference)
-    return listed && {listed, name: listed.file, store}
+    const place = await locateBackup(reference, store)
+    return {...place, listed: place.listed ?? (await findListed(place.store, place.name))}
+  } catch (error) {
+    if (error instanceof DataOpsError) return undefined
+    throw error
   }
-
-  const place = {name: nodePath.basename(file), store: new LocalStore(nodePath.dirname(file))}
-  return {...place, listed: await findListed(place.store, place.name)}
 }
 
 /** A catalog that cannot be read knows nothing. */
