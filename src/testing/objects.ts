@@ -33,6 +33,13 @@ export interface IncomingObject {
   vectors?: Map<string, NamedVector>
 }
 
+/** An object of a batch that was stored. */
+export interface BatchOutcome {
+  collection: Collection
+  object: StoredObject
+  tenant: string
+}
+
 /** What writes and reads of objects follow, apart from how they came. */
 export class ObjectRoom {
   constructor(
@@ -128,11 +135,32 @@ export class ObjectRoom {
       tenants.set(tenant, {name: tenant, shard: new Shard(tenant), status: 'HOT'})
   }
 
+  /**
+   * Writes many objects: all are checked before the first is stored, so that none of them can refer to another that is new.
+   * What became of each, in order.
+   */
+  writeBatch<T>(given: readonly T[], read: (item: T) => IncomingObject): Array<BatchOutcome | Refusal> {
+    const prepared = given.map((item) =>
+      orRefusal(() => {
+        const incoming = read(item)
+        return {...this.prepare(incoming), tenant: incoming.tenant}
+      }),
+    )
+    return prepared.map((outcome) =>
+      outcome instanceof Refusal
+        ? outcome
+        : orRefusal(() => {
+            this.put(outcome.collection, outcome.tenant, outcome.object)
+            return outcome
+          }),
+    )
+  }
+
   /** Stores an object, replacing the one with its id, references and all. @throws Refusal. */
   put(collection: Collection, tenant: string, object: StoredObject): void {
     this.ensureTenant(collection, tenant)
     const shard = resolveShard(collection, tenant)
-    claimDimensions(shard, object)
+    claimDimensions(collection.schema, shard, object)
     shard.put(object)
   }
 
@@ -168,6 +196,15 @@ export class ObjectRoom {
       properties: sortedWith(object.properties, source.property, appended),
       updated: Date.now(),
     })
+  }
+}
+
+function orRefusal<T>(action: () => T): Refusal | T {
+  try {
+    return action()
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
   }
 }
 

@@ -49,24 +49,40 @@ export function checkVectors(schema: WeaviateClass, incoming: GivenVectors): voi
     throw new Refusal(422, `collection ${schema.class} configuration does not have single vector index`)
 }
 
-/** @throws Refusal 500 when a vector has other dimensions than those before it. */
-export function claimDimensions(shard: Shard, {id, vector, vectors}: StoredObject): void {
-  const claims: Array<{dims: number; name: string; what: string}> = []
-  if (vector) claims.push({dims: vector.byteLength >> 2, name: '', what: `Validate vector index for ${id}`})
-  for (const [name, named] of vectors ?? [])
-    claims.push({
-      dims: named.kind === 'multi' ? named.dims : named.bytes.byteLength >> 2,
-      name,
-      what: `Validate vector index ${name} for target vector ${id}`,
-    })
-  for (const {dims, name, what} of claims) {
-    const fixed = shard.dimensions.get(name)
-    if (fixed !== undefined && fixed !== dims)
-      throw new Refusal(
-        500,
-        `${what}: new node has a vector with length ${dims}. Existing nodes have vectors with length ${fixed}: vector dimensions do not match the index dimensions`,
-      )
+/** Fixes the dimensions of each vector of a shard. @throws Refusal 500 when a vector has others than those before it. */
+export function claimDimensions(schema: WeaviateClass, shard: Shard, {id, vector, vectors}: StoredObject): void {
+  const claims: Claim[] = []
+  if (vector) claims.push({dims: floatsIn(vector), index: schema.vectorIndexType, name: ''})
+  for (const [name, named] of vectors ?? []) {
+    const dims = named.kind === 'multi' ? named.dims : floatsIn(named.bytes)
+    claims.push({dims, index: schema.vectorConfig![name]!.vectorIndexType, name})
+  }
+
+  for (const claim of claims) {
+    const fixed = shard.dimensions.get(claim.name)
+    if (fixed !== undefined && fixed !== claim.dims) throw wrongDimensions(id, claim, fixed)
   }
 
   for (const {dims, name} of claims) shard.dimensions.set(name, dims)
+}
+
+interface Claim {
+  dims: number
+  /** The type of the vector's index. */
+  index: unknown
+  name: string
+}
+
+function floatsIn(bytes: Uint8Array): number {
+  return bytes.byteLength >> 2
+}
+
+function wrongDimensions(id: string, {dims, index, name}: Claim, fixed: number): Refusal {
+  const what = name === '' ? `Validate vector index for ${id}` : `Validate vector index ${name} for target vector ${id}`
+  return new Refusal(
+    500,
+    index === 'flat'
+      ? `${what}: insert called with a vector of the wrong size: ${dims}. Saved length: ${fixed}, path: memory`
+      : `${what}: new node has a vector with length ${dims}. Existing nodes have vectors with length ${fixed}: vector dimensions do not match the index dimensions`,
+  )
 }

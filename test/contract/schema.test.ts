@@ -1,3 +1,5 @@
+/* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are read as they come: a wrong shape fails the expectation */
+/* eslint-disable unicorn/max-nested-calls -- expectations are read from the inside out */
 import {describe, expect, it} from 'vitest'
 
 import {messageOf, useTarget} from './target.js'
@@ -401,27 +403,37 @@ describe('changing a class', () => {
   it.each<[string, (schema: any) => void, string]>([
     [
       'another distance',
-      (schema) => (schema.vectorIndexConfig.distance = 'dot'),
+      (schema) => {
+        schema.vectorIndexConfig.distance = 'dot'
+      },
       `${immutable}validate vector index config: distance is immutable: attempted change from "cosine" to "dot"`,
     ],
     [
       'another index',
-      (schema) => (schema.vectorIndexType = 'hnsw'),
+      (schema) => {
+        schema.vectorIndexType = 'hnsw'
+      },
       `${immutable}vector index type is immutable: attempted change from "flat" to "hnsw"`,
     ],
     [
       'another vectorizer',
-      (schema) => (schema.vectorizer = 'text2vec-openai'),
+      (schema) => {
+        schema.vectorizer = 'text2vec-openai'
+      },
       `${immutable}vectorizer is immutable: attempted change from "none" to "text2vec-openai"`,
     ],
     [
       'a new property',
-      (schema) => schema.properties.push({dataType: ['text'], name: 'x'}),
+      (schema) => {
+        schema.properties = [...schema.properties, {dataType: ['text'], name: 'x'}]
+      },
       `${immutable}${useAddProperty}`,
     ],
     [
       'another tokenization',
-      (schema) => (schema.properties[0].tokenization = 'field'),
+      (schema) => {
+        schema.properties[0].tokenization = 'field'
+      },
       `${immutable}property "t": ${useAddProperty}`,
     ],
   ])('refuses %s', async (what, change, message) => {

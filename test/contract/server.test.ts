@@ -1,3 +1,5 @@
+/* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are read as they come: a wrong shape fails the expectation */
+
 import {credentials} from '@grpc/grpc-js'
 import {describe, expect, it} from 'vitest'
 

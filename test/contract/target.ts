@@ -1,6 +1,7 @@
+/* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are read as they come: a wrong shape fails the expectation */
+
 import {type ClientUnaryCall, credentials, Metadata, type ServiceError} from '@grpc/grpc-js'
 import {randomBytes} from 'node:crypto'
-import process from 'node:process'
 import {afterAll, beforeAll} from 'vitest'
 
 import {startEmbeddedWeaviate} from '../../src/testing/index.js'
@@ -72,7 +73,7 @@ export async function openTarget(): Promise<Target> {
         metadata: Metadata,
         callback: (error: null | ServiceError, reply: unknown) => void,
       ) => ClientUnaryCall
-      method(REQUESTS[call].create(request as never), new Metadata(), (error, reply) => {
+      method(REQUESTS[call].create(request), new Metadata(), (error, reply) => {
         if (error) reject(error)
         else resolve(reply)
       })
@@ -85,13 +86,14 @@ export async function openTarget(): Promise<Target> {
     },
     grpc,
     async grpcFailure(call, request) {
-      const outcome: unknown = await grpc(call, request).then(
-        () => new Error(`${call} was expected to fail, and did not`),
-        (error: unknown) => error,
-      )
-      const {code, details} = outcome as Partial<Failure>
-      if (code === undefined) throw outcome
-      return {code, details: details!}
+      try {
+        await grpc(call, request)
+      } catch (error) {
+        const {code, details} = error as Failure
+        return {code, details}
+      }
+
+      throw new Error(`${call} was expected to fail, and did not`)
     },
     grpcUrl,
     async rest(method, path, body) {
@@ -118,7 +120,7 @@ export function useTarget(): {
 } {
   const prefix = `Contract${randomBytes(3).toString('hex')}`
   const names = new Set<string>()
-  const target = {} as Target
+  const target = Object.create(null) as Target
   const named = (name: string): string => {
     names.add(`${prefix}${name}`)
     return `${prefix}${name}`
@@ -151,13 +153,29 @@ export function uuid(number: number): string {
   return `00000000-0000-0000-0000-${number.toString(16).padStart(12, '0')}`
 }
 
+/** The bytes of a typed array, little-endian. */
+export function bytesOf({buffer, byteLength, byteOffset}: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+/** Replaces every occurrence, without patterns in the replacement. */
+export function withName(text: string, placeholder: string, name: string): string {
+  return text.split(placeholder).join(name)
+}
+
+/** The keys of a protobuf map. */
+export function keysOf(fields: Map<string, unknown>): string[] {
+  return Array.from(fields, ([key]) => key)
+}
+
 /** float32, little-endian. */
 export function floats(...values: number[]): Uint8Array {
-  return new Uint8Array(new Float32Array(values).buffer)
+  return bytesOf(new Float32Array(values))
 }
 
 export function toFloats(bytes: Uint8Array): number[] {
-  return [...new Float32Array(new Uint8Array(bytes).buffer)]
+  const {buffer, byteLength, byteOffset} = new Uint8Array(bytes)
+  return [...new Float32Array(buffer, byteOffset, byteLength / 4)]
 }
 
 export function filter(operator: Filters_Operator, property: string, testValue: Filters['testValue']): Filters {

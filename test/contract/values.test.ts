@@ -1,6 +1,8 @@
+/* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are read as they come: a wrong shape fails the expectation */
+/* eslint-disable unicorn/max-nested-calls -- expectations are read from the inside out */
 import {beforeAll, describe, expect, it} from 'vitest'
 
-import {fieldsOf, floats, messageOf, useTarget, uuid} from './target.js'
+import {bytesOf, fieldsOf, floats, keysOf, messageOf, useTarget, uuid, withName} from './target.js'
 
 const {create, target} = useTarget()
 
@@ -44,6 +46,11 @@ beforeAll(async () => {
     vectorIndexType: 'flat',
   })
 })
+
+function toInts(bytes: Uint8Array): BigInt64Array {
+  const {buffer, byteLength, byteOffset} = new Uint8Array(bytes)
+  return new BigInt64Array(buffer, byteOffset, byteLength / 8)
+}
 
 /** Writes one object over REST; what REST then shows of its properties, or the refusal. */
 async function overRest(
@@ -107,7 +114,7 @@ describe('values over REST', () => {
     ['u', 'urn:uuid:00000000-0000-0000-0000-00000000abcd', '00000000-0000-0000-0000-00000000abcd'],
     ['u', '0000000000000000000000000000abcd', '00000000-0000-0000-0000-00000000abcd'],
     ['g', {latitude: 1.1, longitude: 2.2}],
-    ['g', {latitude: 52.123_456_789, longitude: -4.987_654_321}, {latitude: 52.123_455, longitude: -4.987_654}],
+    ['g', {latitude: 52.123456789, longitude: -4.987654321}, {latitude: 52.123455, longitude: -4.987654}],
     ['ta', []],
     ['ia', [1, -2]],
     ['na', [0.1, -1e300]],
@@ -148,7 +155,7 @@ describe('values over REST', () => {
     expect(international.properties.p).not.toHaveProperty('defaultCountry')
   })
 
-  const ofClass = (text: string) => text.replaceAll('CLASS', name)
+  const ofClass = (text: string) => withName(text, 'CLASS', name)
   it.each<[string, unknown, string]>([
     ['t', 5, "invalid text property 't' on class 'CLASS': not a string, but json.Number"],
     ['i', 1.5, "invalid integer property 'i' on class 'CLASS': the JSON number '1.5' could not be converted to an int"],
@@ -230,7 +237,7 @@ describe('values over REST', () => {
 
 describe('values over gRPC', () => {
   it('takes and gives every type', async () => {
-    const doubles = new Uint8Array(new Float64Array([-0, 5e-324, 1e308]).buffer)
+    const doubles = bytesOf(new Float64Array([-0, 5e-324, 1e308]))
     const {fields, properties} = await overGrpc({
       booleanArrayProperties: [{propName: 'ba', values: [true, false]}],
       intArrayProperties: [{propName: 'ia', values: [9_223_372_036_854_775_807n, 9_007_199_254_740_993n]}],
@@ -299,14 +306,14 @@ describe('values over gRPC', () => {
     expect(list('ua')).toEqual({$case: 'uuidValues', value: {values: ['00000000-0000-0000-0000-00000000abcd']}})
     expect([...new Uint8Array(list('na').value.values as Uint8Array)]).toEqual([...doubles])
     // 2^63 does not fit into an int64.
-    const ints = new BigInt64Array(new Uint8Array(list('ia').value.values as Uint8Array).buffer)
+    const ints = toInts(list('ia').value.values as Uint8Array)
     expect([...ints]).toEqual([-(2n ** 63n), 9_007_199_254_740_992n])
     const members = fields.o.value.fields as Map<string, {kind: any}>
-    expect([...members.keys()].toSorted()).toEqual(['oo', 'tt', 'x', 'xa'])
+    expect(keysOf(members).toSorted()).toEqual(['oo', 'tt', 'x', 'xa'])
     expect(members.get('x')!.kind).toEqual({$case: 'nullValue', value: 0})
     expect(members.get('xa')!.kind.value.kind.value.values).toHaveLength(0)
     const inner = members.get('oo')!.kind.value.kind.value.values as Array<{fields: Map<string, unknown>}>
-    expect(inner.map((each) => [...each.fields.keys()])).toEqual([['y'], []])
+    expect(inner.map((each) => keysOf(each.fields))).toEqual([['y'], []])
   })
 
   it('tells empty arrays, empty objects and missing properties apart', async () => {
@@ -332,20 +339,20 @@ describe('values over gRPC', () => {
       "invalid integer property 'i' on class 'CLASS': requires an integer, the given value is '9.223372036854776e+18'",
     ],
     [
-      {nonRefProperties: {n: Number.NaN}},
+      {nonRefProperties: {n: NaN}},
       "invalid number property 'n' on class 'CLASS': requires a float, the given value is 'NaN'",
     ],
     [
-      {nonRefProperties: {n: Number.POSITIVE_INFINITY}},
+      {nonRefProperties: {n: Infinity}},
       "invalid number property 'n' on class 'CLASS': requires a float, the given value is 'Infinity'",
     ],
     [{nonRefProperties: {t: 5}}, "invalid text property 't' on class 'CLASS': not a string, but float64"],
   ])('refuses %j', async (properties, message) => {
-    expect((await overGrpc(properties as Record<string, unknown>)).refusal).toBe(message.replaceAll('CLASS', name))
+    expect((await overGrpc(properties as Record<string, unknown>)).refusal).toBe(withName(message, 'CLASS', name))
   })
 
   it('refuses numbers that are none in an array', async () => {
-    const valuesBytes = new Uint8Array(new Float64Array([Number.NaN]).buffer)
+    const valuesBytes = bytesOf(new Float64Array([NaN]))
     const {refusal} = await overGrpc({numberArrayProperties: [{propName: 'na', valuesBytes}]})
     expect(refusal).toMatch(/^marshal object [0-9a-f-]{36} to binary: json: unsupported value: NaN$/)
   })

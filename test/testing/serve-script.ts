@@ -1,5 +1,4 @@
 // node --import tsx test/testing/serve-script.ts '{"port": 0}': an embedded server that lives until stdin ends.
-import process from 'node:process'
 
 import {type EmbeddedWeaviateOptions, serveEmbeddedWeaviate} from '../../src/testing/index.js'
 

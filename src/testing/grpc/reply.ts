@@ -1,6 +1,5 @@
 import type {JsonObject, JsonValue} from '../../object.js'
 import type {ObjectRoom} from '../objects.js'
-import type {Collection, StoredObject} from '../store.js'
 
 import {
   type MetadataRequest,
@@ -21,6 +20,7 @@ import {isReference, PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} f
 import {parseBeacon} from '../beacon.js'
 import {noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'
+import {type Collection, lowerFirst, type StoredObject} from '../store.js'
 import {bytesUnder, uuidBytes} from '../values.js'
 
 /** What a search returns of each object. */
@@ -42,11 +42,17 @@ export function select(schema: WeaviateClass, request?: PropertiesRequest, metad
     throw noSuchProperty(schema.class, name).within(prefix)
   }
 
-  if (!request || request.returnAllNonrefProperties)
+  if (!request || request.returnAllNonrefProperties) {
     for (const property of all)
-      if (!isReference(property) && property.dataType[0] !== 'blob' && property.dataType[0] !== 'blobHash')
+      if (!isReference(property) && !isBlob(property))
         plain.set(property.name, {nested: everything(property), property})
-  for (const name of request?.nonRefProperties ?? []) plain.set(name, {property: find(name)})
+  } else {
+    for (const name of request.nonRefProperties) {
+      const property = find(lowerFirst(name))
+      plain.set(property.name, {nested: everything(property), property})
+    }
+  }
+
   for (const nested of request?.objectProperties ?? [])
     plain.set(nested.propName, {nested, property: find(nested.propName)})
   for (const wanted of request?.refProperties ?? []) checkReference(schema, find(wanted.referenceProperty), wanted)
@@ -68,8 +74,13 @@ function checkReference(
     )
 }
 
+function isBlob({dataType}: SchemaProperty): boolean {
+  return dataType[0] === 'blob' || dataType[0] === 'blobHash'
+}
+
+/** All members of an object but blobs. */
 function everything(property: SchemaProperty): ObjectPropertiesRequest {
-  const nested = (property.nestedProperties ?? []).filter((inner) => inner.dataType[0] !== 'blob')
+  const nested = (property.nestedProperties ?? []).filter((inner) => !isBlob(inner))
   return {
     objectProperties: nested.filter((inner) => inner.nestedProperties).map((inner) => everything(inner)),
     primitiveProperties: nested.filter((inner) => !inner.nestedProperties).map((inner) => inner.name),
@@ -96,7 +107,9 @@ export function metadataResult(object: StoredObject, request: MetadataRequest | 
   }
 
   if (request.vector && object.vector) result.vectorBytes = object.vector
-  for (const name of request.vectors) {
+  // Asked for the unnamed vector, the real server gives all named ones too.
+  const names = request.vector ? [...(object.vectors?.keys() ?? [])].toSorted() : request.vectors
+  for (const name of names) {
     const vector = object.vectors?.get(name)
     if (!vector) continue
     result.vectors.push({
@@ -134,12 +147,12 @@ export function propertiesResult(object: StoredObject, selection: Selection, con
   if (selection.plain.size > 0) {
     const fields = new Map<string, Value>()
     for (const [name, {nested, property}] of selection.plain)
-      fields.set(name, propertyValue(property, object.properties[name] ?? null, nested))
+      fields.set(name, propertyValue(property, own(object.properties, name) ?? null, nested))
     result.nonRefProps = {fields}
   }
 
   for (const request of selection.references) {
-    const references = object.properties[request.referenceProperty]
+    const references = own(object.properties, request.referenceProperty)
     if (!Array.isArray(references)) continue
     const resolved = resolve(references as JsonObject[], request, context)
     if (resolved.properties.length > 0 || references.length === 0) result.refProps.push(resolved)
@@ -293,4 +306,9 @@ function phoneValue(phone: JsonObject): Extract<Value['kind'], {$case: 'phoneVal
     nationalFormatted: text('nationalFormatted'),
     valid: phone.valid === true,
   }
+}
+
+/** What inherited names (`toString`) stand for is not a property. */
+function own(properties: JsonObject, name: string): JsonValue | undefined {
+  return Object.hasOwn(properties, name) ? properties[name] : undefined
 }

@@ -79,18 +79,13 @@ export class WeaviateCalls {
   }
 
   batchObjects(request: BatchObjectsRequest, access: Access): BatchObjectsReply {
-    const errors: BatchError[] = []
-    for (const [index, object] of request.objects.entries()) {
-      try {
-        if (access === 'read') throw forbidden('U', dataOf(upperFirst(object.collection), object.tenant))
-        const incoming = incomingObject(object, this.room.database.find(object.collection)?.schema)
-        const prepared = this.room.prepare(incoming)
-        this.room.put(prepared.collection, object.tenant, prepared.object)
-      } catch (error) {
-        errors.push({error: reason(error), index})
-      }
-    }
-
+    const outcomes = this.room.writeBatch(request.objects, (object) => {
+      if (access === 'read') throw forbidden('U', dataOf(upperFirst(object.collection), object.tenant))
+      return incomingObject(object, this.room.database.find(object.collection)?.schema)
+    })
+    const errors = outcomes.flatMap((outcome, index) =>
+      outcome instanceof Refusal ? [{error: outcome.message, index}] : [],
+    )
     return {errors, took: 0}
   }
 

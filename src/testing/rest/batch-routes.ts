@@ -1,4 +1,4 @@
-import type {ObjectRoom} from '../objects.js'
+import type {BatchOutcome, ObjectRoom} from '../objects.js'
 import type {Settings} from '../options.js'
 
 import {parseBeacon, parseSourceBeacon} from '../beacon.js'
@@ -7,7 +7,6 @@ import {deleteMatching} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 import {incomingFilter, incomingObject, type ObjectBody, type WhereBody} from './incoming.js'
-import {jsonText} from './json.js'
 import {answerText} from './object-routes.js'
 import {InvalidBody, type RestAnswer, type RestRequest, type Router} from './router.js'
 
@@ -16,8 +15,9 @@ export function batchRoutes(router: Router, room: ObjectRoom, settings: Settings
     const {objects = []} = body as {objects?: ObjectBody[]}
     if (objects.length === 0)
       throw new Refusal(422, "invalid param 'objects': cannot be empty, need at least one object for batching")
-    const incoming = objects.map((object) => ({given: object, incoming: incomingObject(object)}))
-    const answers = incoming.map((each) => writeOne(room, each))
+    const incoming = objects.map((object) => incomingObject(object))
+    const outcomes = room.writeBatch(incoming, (object) => object)
+    const answers = outcomes.map((outcome, index) => outcomeText(outcome, objects[index]!))
     return {body: `[${answers.join(',')}]`, status: 200}
   })
   router.on('POST', 'batch/references', ({body}) => ({
@@ -27,20 +27,15 @@ export function batchRoutes(router: Router, room: ObjectRoom, settings: Settings
   router.on('DELETE', 'batch/objects', (request) => deleteObjects(room, settings, request))
 }
 
-function writeOne(
-  room: ObjectRoom,
-  {given, incoming}: {given: ObjectBody; incoming: ReturnType<typeof incomingObject>},
-): string {
-  try {
-    const {collection, object} = room.prepare(incoming)
-    room.put(collection, incoming.tenant, object)
-    const text = answerText(object, collection.name, incoming.tenant)
-    return `${text.slice(0, -1)},"deprecations":null,"result":{"status":"SUCCESS"}}`
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    const result = {errors: {error: [{message: error.message}]}, status: 'FAILED'}
-    return jsonText({...given, deprecations: null, result} as never)
+/** What became of an object: itself, or as it was given, and the result. */
+function outcomeText(outcome: BatchOutcome | Refusal, given: ObjectBody): string {
+  if (outcome instanceof Refusal) {
+    const result = {errors: {error: [{message: outcome.message}]}, status: 'FAILED'}
+    return JSON.stringify({...given, deprecations: null, result})
   }
+
+  const text = answerText(outcome.object, outcome.collection.name, outcome.tenant)
+  return `${text.slice(0, -1)},"deprecations":null,"result":{"status":"SUCCESS"}}`
 }
 
 interface ReferenceBody {

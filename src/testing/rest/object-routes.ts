@@ -3,7 +3,7 @@ import type {Incoming} from '../properties.js'
 import type {Collection, StoredObject} from '../store.js'
 
 import {isReference} from '../../weaviate/schema.js'
-import {type ObjectRoom, sortedWith} from '../objects.js'
+import {type IncomingObject, type ObjectRoom, sortedWith} from '../objects.js'
 import {readPage} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
@@ -51,7 +51,7 @@ function replace(room: ObjectRoom, request: RestRequest): RestAnswer {
   const place = placeOf(room, {...request, params}, {tenant: body.tenant})
   if (!place?.object) return {status: 404}
   const incoming = incomingObject({...body, class: place.collection.name})
-  const {collection, object} = within('invalid object: ', () => room.prepare(incoming))
+  const {collection, object} = prepared(room, incoming)
   const stored = {...object, created: place.object.created}
   room.put(collection, place.tenant, stored)
   return {body: answerText(stored, collection.name, place.tenant), status: 200}
@@ -96,17 +96,27 @@ function merged(
 
 function create(room: ObjectRoom, body: ObjectBody): RestAnswer {
   const incoming = incomingObject(body)
-  const {collection, object} = within('invalid object: ', () => room.prepare(incoming))
+  const {collection, object} = prepared(room, incoming)
   const {tenant} = incoming
   room.ensureTenant(collection, tenant)
   const importing = `put object: import into index ${collection.name.toLowerCase()}: `
-  const isKnown = tenant === '' || !collection.tenants || collection.tenants.has(tenant)
-  const shard = within(`${isKnown ? '' : importing}determine shard: `, () => resolveShard(collection, tenant))
+  // The real server looks an object up by the id it was given, and so refuses before it tries to store it.
+  const isLookedUp = body.id !== undefined && (tenant === '' || !collection.tenants || collection.tenants.has(tenant))
+  const shard = within(`${isLookedUp ? '' : importing}determine shard: `, () => resolveShard(collection, tenant))
   if (shard.get(object.id)) throw new Refusal(422, `id '${object.id}' already exists`)
   within(`${importing}put local object: shard="${shard.name}": store object in LSM store: `, () => {
     room.put(collection, tenant, object)
   })
   return {body: answerText(object, collection.name, tenant), status: 200}
+}
+
+/** What the object itself is refused for is said so; failures of storing it are not. */
+function prepared(room: ObjectRoom, incoming: IncomingObject): ReturnType<ObjectRoom['prepare']> {
+  try {
+    return room.prepare(incoming)
+  } catch (error) {
+    throw error instanceof Refusal && error.status === 422 ? error.within('invalid object: ') : error
+  }
 }
 
 /** An object in the answer to a write. */
