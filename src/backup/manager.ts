@@ -9,24 +9,26 @@ import type {BackupOptions, BackupResult, BackupRunResult} from './options.js'
 import {ContentDigest} from '../archive/content-digest.js'
 import {partCodec} from '../archive/formats.js'
 import {openArchiveWriter} from '../archive/open-writer.js'
-import {BackupCatalog} from '../catalog/catalog.js'
+import {BackupCatalog, entryOf} from '../catalog/catalog.js'
+import type {SealedManifest} from '../catalog/manifest.js'
 import {toHex, utf8} from '../codec/bytes.js'
 import {FORMAT_VERSION} from '../codec/document.js'
 import {DataOpsError, withDetails} from '../errors.js'
-import {backupName} from '../store/layout.js'
+import {backupName, partialName} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
+import {persistent} from '../transfer/persistent.js'
 import {Throttle} from '../transfer/throttle.js'
 import {WHOLE_RANGE} from '../transfer/uuid-range.js'
 import {TOOL_VERSION} from '../version.js'
 import {planCollection} from '../weaviate/collection-plan.js'
 import {resolveCollection, type ResolvedCollection} from '../weaviate/resolve.js'
 import {isMultiTenant} from '../weaviate/schema.js'
-import {type BackupJournal, type JournalBinding, removeJournal, writeJournal} from './journal.js'
+import {type BackupJournal, type JournalBinding, removeJournal, sameBinding, writeJournal} from './journal.js'
 import {ObjectIndex} from './object-index.js'
 import {batchSizeFor, checkOptions, planTenants, type TenantPlan} from './plan.js'
 import {settle, type SettleOptions} from './settle.js'
-import {claimName, findUnfinished, type UnfinishedBackup} from './unfinished.js'
+import {claimName, claimUnfinished, type ClaimedName, endLeftovers, findUnfinished, type UnfinishedBackup} from './unfinished.js'
 import {activationGroup, type BackupTransferOptions, slicesOfTenants, transferToArchive} from './transfer.js'
 
 export const DEFAULT_DIRECTORY = './backups'
@@ -65,8 +67,9 @@ export class BackupManager {
   async backupCollection(name: string, options: BackupOptions = {}): Promise<BackupResult> {
     checkOptions(options)
     const started = performance.now()
-    const collection = await resolveCollection(this.#connection, name)
-    const backup = new Backup(this.#connection, this.#store, collection, options)
+    const connection = persistent(this.#connection, options)
+    const collection = await resolveCollection(connection, name)
+    const backup = new Backup(connection, this.#store, collection, options)
     const result = await backup.run()
     return {...result, seconds: (performance.now() - started) / 1000}
   }
@@ -75,10 +78,11 @@ export class BackupManager {
   async backupCollections(names: readonly string[] | 'all', options: BackupOptions = {}): Promise<BackupRunResult> {
     checkOptions(options)
     const runId = options.runId ?? randomUUID()
-    const wanted = names === 'all' ? (await this.#connection.listCollections()).map((schema) => schema.class).sort() : names
+    const connection = persistent(this.#connection, options)
+    const wanted = names === 'all' ? (await connection.listCollections()).map((schema) => schema.class).sort() : names
     // A wrong name is reported before anything is written.
     const collections = new Map<string, string>()
-    for (const name of wanted) collections.set((await resolveCollection(this.#connection, name)).schema.class, name)
+    for (const name of wanted) collections.set((await resolveCollection(connection, name)).schema.class, name)
     const backups: BackupResult[] = []
     for (const name of collections.values()) {
       try {
@@ -91,6 +95,9 @@ export class BackupManager {
     return {backups, runId}
   }
 }
+
+/** An unfinished backup that no other process can continue meanwhile. */
+type ResumedBackup = ClaimedName & {journal: BackupJournal}
 
 type Work = Pick<BackupTransferOptions, 'activation' | 'slices'>
 
@@ -115,6 +122,14 @@ class Backup {
 
   async run(): Promise<Omit<BackupResult, 'seconds'>> {
     const {schema} = this.#collection
+    const binding = this.#binding()
+    if (this.#options.resume === true && this.#options.settle) {
+      throw new DataOpsError('INVALID_INPUT', 'A backup that settles cannot be resumed: what it had read is not remembered.', {
+        hint: 'Run it anew, without --resume.',
+      })
+    }
+
+    const finished = this.#options.dryRun ? undefined : await this.#endLeftovers(binding)
     const tenants = isMultiTenant(schema) ? await this.#connection.listTenants(schema.class) : undefined
     if (!tenants && this.#options.tenants?.length) {
       throw new DataOpsError('INVALID_INPUT', `The collection "${schema.class}" has no tenants.`, {
@@ -130,37 +145,69 @@ class Backup {
     const includeData = this.#options.includeData !== false
     const expectedObjects = includeData ? await this.#count(tenantPlan) : 0
     const batchSize = batchSizeFor(this.#options, expectedObjects ?? Number.MAX_SAFE_INTEGER)
-    const binding = this.#binding()
-    const unfinished = await findUnfinished(this.#store, binding)
-    if (unfinished && !this.#options.resume) {
-      this.#warn('unfinished-backup', `An unfinished backup of "${schema.class}" is at ${this.#store.describe(unfinished.name)}.`, {
+    const unfinished = this.#options.settle ? [] : await findUnfinished(this.#store, binding)
+    const left = unfinished.find(({inUse}) => !inUse)
+    if (left && !this.#options.resume) {
+      this.#warn('unfinished-backup', `An unfinished backup of "${schema.class}" is at ${this.#store.describe(left.name)}.`, {
         hint: 'Continue it with --resume, or remove it.',
-        name: unfinished.name,
+        name: left.name,
       })
     }
 
-    if (this.#options.resume === true && this.#options.settle) {
-      throw new DataOpsError('INVALID_INPUT', 'A backup that settles cannot be resumed: what it had read is not remembered.', {
-        hint: 'Run it anew, or resume it without --settle.',
-      })
-    }
-
-    const resumed = this.#options.resume && !this.#options.settle ? unfinished : undefined
-    if (this.#options.resume === true && !resumed) {
+    if (this.#options.resume === true && unfinished.length === 0) {
+      if (finished) return this.#resultOf(finished)
       throw new DataOpsError('INVALID_INPUT', `There is no unfinished backup of "${schema.class}" with these options to resume.`, {
         hint: 'Run the same command without --resume.',
       })
     }
 
     if (this.#options.dryRun) return this.#dryRun(expectedObjects ?? 0, tenantPlan)
+    const resumed = this.#options.resume ? await this.#claimUnfinished(unfinished) : undefined
     return this.#write({batchSize, binding, expectedObjects, resumed, tenantPlan, tenants})
+  }
+
+  /**
+   * Ends what killed runs left: tenants that they activated are put back, and a backup that they sealed is listed.
+   * Returns the newest of those with the options of this run.
+   */
+  async #endLeftovers(binding: JournalBinding): Promise<SealedManifest | undefined> {
+    let finished: SealedManifest | undefined
+    await endLeftovers(this.#store, binding, async (name, {journal, sealed}) => {
+      await this.#putBack(name, journal)
+      if (!sealed) return
+      await new BackupCatalog(this.#store).register(entryOf(sealed))
+      if (sameBinding(journal.binding, binding)) finished ??= sealed
+    })
+    return finished
+  }
+
+  async #putBack(name: string, journal: BackupJournal): Promise<void> {
+    if (journal.activated.length === 0) return
+    const there = new Set((await this.#connection.listTenants(this.#plan.className)).map((tenant) => tenant.name))
+    const tenants = journal.activated.filter((tenant) => there.has(tenant.name))
+    if (tenants.length > 0) await this.#connection.setTenantStatus(this.#plan.className, tenants)
+    await writeJournal(this.#store, name, {...journal, activated: []})
+  }
+
+  /** One to continue: the newest that no other process writes. @throws DataOpsError STORAGE when one is required. */
+  async #claimUnfinished(unfinished: readonly UnfinishedBackup[]): Promise<ResumedBackup | undefined> {
+    for (const {name} of unfinished) {
+      const claim = await claimUnfinished(this.#store, name)
+      if (claim && (await this.#store.stat(partialName(name)))) return claim
+      await claim?.release()
+    }
+
+    if (this.#options.resume !== true) return undefined
+    throw new DataOpsError('STORAGE', `Another process is writing ${this.#store.describe(partialName(unfinished[0]!.name))}.`, {
+      hint: 'Wait for it, or leave out --resume to take another backup beside it.',
+    })
   }
 
   async #write(job: {
     batchSize: number
     binding: JournalBinding
     expectedObjects?: number
-    resumed?: UnfinishedBackup
+    resumed?: ResumedBackup
     tenantPlan?: TenantPlan
     tenants?: WeaviateTenant[]
   }): Promise<Omit<BackupResult, 'seconds'>> {
@@ -168,17 +215,12 @@ class Backup {
     const {schema} = this.#collection
     const head = resumed?.journal.head ?? (await this.#head(job.tenants))
     const compress = this.#options.compress === true
-    const claim = resumed
-      ? await claimName(this.#store, resumed.name, {resume: true})
-      : await claimName(this.#store, backupName(schema.class, new Date(head.metadata.timestamp), this.#format, compress))
-    const content = new ContentDigest(schema, nodePlatform, resumed?.journal.content)
-    const resumedObjects = content.objects
+    const claim =
+      resumed ?? (await claimName(this.#store, backupName(schema.class, new Date(head.metadata.timestamp), this.#format, compress)))
     try {
-      if (resumed && resumed.journal.activated.length > 0) {
-        // An earlier run ended before it could put them back.
-        await this.#connection.setTenantStatus(schema.class, resumed.journal.activated)
-      }
-
+      const content = new ContentDigest(schema, nodePlatform, resumed?.journal.content)
+      const resumedObjects = content.objects
+      if (resumed) await this.#putBack(resumed.name, resumed.journal)
       const writer = await openArchiveWriter({
         compress,
         format: this.#format,
@@ -198,6 +240,8 @@ class Backup {
           const contents = this.#options.settle ? new ObjectIndex() : undefined
           const store = this.#store
           let journal: BackupJournal | undefined
+          const saveActivated = async (activated: WeaviateTenant[]): Promise<void> =>
+            writeJournal(store, claim.name, {...journal!, activated})
           await transferToArchive({
             ...work,
             batchSize: job.batchSize,
@@ -208,7 +252,7 @@ class Backup {
             expectedObjects: job.expectedObjects,
             onProgress: this.#options.onProgress,
             plan: this.#plan,
-            saveActivated: async (activated) => writeJournal(this.#store, claim.name, {...journal!, activated}),
+            saveActivated,
             async saveProgress(progress) {
               journal = {...progress, activated: progress.group, binding: job.binding, content: content.state(), head, version: 1}
               await writeJournal(store, claim.name, journal)
@@ -217,7 +261,7 @@ class Backup {
             throttle,
             writer,
           })
-          if (contents) amendments = await this.#settle({content, index: contents, concurrency, throttle, writer}, tenantPlan)
+          if (contents) amendments = await this.#settle({content, index: contents, concurrency, saveActivated, throttle, writer}, tenantPlan)
         }
 
         this.#options.onProgress?.({
@@ -240,8 +284,10 @@ class Backup {
         throw this.#unfinishedError(error, claim.name)
       }
 
+      const result = await this.#register(head, sealed, content, resumedObjects, tenantPlan)
+      // Last: until then, whoever comes next knows what is left to do.
       await removeJournal(this.#store, claim.name)
-      return await this.#register(head, sealed, content, resumedObjects, tenantPlan)
+      return result
     } finally {
       await claim.release()
     }
@@ -282,6 +328,24 @@ class Backup {
       path: this.#store.describe(sealed.name),
       resumed,
       ...(tenantPlan && {tenants: {count: tenantCount(tenantPlan), skipped: tenantPlan.skipped}}),
+      warnings: this.#warnings,
+    }
+  }
+
+  #resultOf({bytes, metadata, name, seal}: SealedManifest): Omit<BackupResult, 'seconds'> {
+    const tenants = seal.tenants && {
+      count: seal.tenants.filter(({skipped}) => skipped === undefined).length,
+      skipped: seal.tenants.flatMap(({name: tenant, skipped}) => (skipped === undefined ? [] : [{name: tenant, reason: skipped}])),
+    }
+    return {
+      ...this.#describe(metadata.backup_id, metadata.run_id),
+      bytes,
+      digest: seal.digest,
+      dryRun: false,
+      objectCount: seal.object_count,
+      path: this.#store.describe(name),
+      resumed: seal.object_count,
+      ...(tenants && {tenants}),
       warnings: this.#warnings,
     }
   }
@@ -338,7 +402,7 @@ class Backup {
   }
 
   async #settle(
-    job: Pick<SettleOptions, 'concurrency' | 'content' | 'index' | 'throttle' | 'writer'>,
+    job: Pick<SettleOptions, 'concurrency' | 'content' | 'index' | 'saveActivated' | 'throttle' | 'writer'>,
     tenantPlan: TenantPlan | undefined,
   ): Promise<Amendment[]> {
     const {amendments, rounds, settled} = await settle({
@@ -362,7 +426,7 @@ class Backup {
       : {activation: [], slices: [{...WHOLE_RANGE}]}
   }
 
-  #remainingWork({journal}: UnfinishedBackup): Work {
+  #remainingWork({journal}: ResumedBackup): Work {
     const waiting = journal.waiting.map((tenants) => activationGroup(tenants))
     if (journal.group.length === 0) return {activation: waiting, slices: journal.remaining}
     // The earlier run had them active; by now they are put back, and are activated again.
@@ -380,7 +444,7 @@ class Backup {
   }
 
   #binding(): JournalBinding {
-    const {format, includeData, includeOffloaded, tenants, compress} = this.#options
+    const {format, includeData, includeOffloaded, settle: settles, tenants, compress} = this.#options
     return {
       collection: this.#collection.schema.class,
       options: JSON.stringify({
@@ -388,6 +452,7 @@ class Backup {
         format: format ?? 'json',
         includeData: includeData !== false,
         includeOffloaded: includeOffloaded === true,
+        settle: settles === true,
         tenants: [...(tenants ?? [])].sort(),
       }),
       schemaSha256: toHex(nodePlatform.sha256(utf8(JSON.stringify(this.#collection.schema)))),

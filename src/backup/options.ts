@@ -17,7 +17,7 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   /** Onloads offloaded tenants to read them; otherwise they are listed as skipped. */
   includeOffloaded?: boolean
   maxRate?: RateLimit
-  /** Continue an unfinished backup of the same collection, format and options, where there is one: `auto` (default) does when it fits, true requires one, false starts anew. */
+  /** Continue an unfinished backup of the same collection, format and options, where there is one: `auto` does when one fits that no other process writes, true requires one, false (default) starts anew. */
   resume?: boolean | 'auto'
   /** Shared by the backups of one run; made when absent. */
   runId?: string

@@ -5,7 +5,7 @@ import type {OperationOptions} from '../progress.js'
 import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
 import type {ObjectIndex} from './object-index.js'
-import {withActiveTenants} from '../transfer/activation.js'
+import {settledStatus, withActiveTenants} from '../transfer/activation.js'
 import {ParallelReader, type Slice} from '../transfer/parallel-reader.js'
 import {WHOLE_RANGE} from '../transfer/uuid-range.js'
 import {slicesOfTenants} from './transfer.js'
@@ -23,6 +23,8 @@ export interface SettleOptions extends OperationOptions {
   content: ContentDigest
   index: ObjectIndex
   plan: CollectionPlan
+  /** Keeps what is to be put back after a crash. */
+  saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
   /** Tenants that are in the backup; undefined in collections without tenants. */
   tenants?: WeaviateTenant[]
   throttle: Throttle
@@ -46,6 +48,11 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
   const amendments = new Map<string, Amendment>()
   const amend = (tenant: string | undefined, id: string): void => {
     amendments.set(`${id}/${tenant ?? ''}`, [tenant ?? null, id, writer.rows])
+  }
+
+  const inactive = (options.tenants ?? []).filter(({status}) => status !== 'HOT')
+  if (inactive.length > 0) {
+    await options.saveActivated(inactive.map(({name, status}) => ({name, status: settledStatus(status)})))
   }
 
   for (let round = 1; round <= MAX_ROUNDS; round++) {

@@ -3,14 +3,18 @@ import type {ArchivePosition, ArchiveWriter} from '../archive/writer.js'
 import type {OperationOptions} from '../progress.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
 import type {ObjectIndex} from './object-index.js'
+import {settledStatus} from '../transfer/activation.js'
 import {ParallelReader, type Slice} from '../transfer/parallel-reader.js'
 import type {Throttle} from '../transfer/throttle.js'
 import {WHOLE_RANGE} from '../transfer/uuid-range.js'
 
-/** Bytes between two flushes: what a crash costs at most, and the size of a Parquet part. */
-const FLUSH_BYTES = 256 * 1024 * 1024
-/** Milliseconds between two flushes of a slow backup. */
-const FLUSH_MS = 60_000
+/** What a crash costs at most. Tests flush more often; no option. */
+export const FLUSH_EVERY = {
+  /** Bytes between two flushes: the size of a Parquet part. */
+  bytes: 256 * 1024 * 1024,
+  /** Milliseconds between two flushes of a slow backup. */
+  ms: 60_000,
+}
 
 /** Inactive tenants that are read, and put back, together. */
 export interface ActivationGroup {
@@ -83,7 +87,7 @@ export function slicesOfTenants(tenants: ReadonlyArray<{name: string}>): Slice[]
 }
 
 export function activationGroup(tenants: WeaviateTenant[]): ActivationGroup {
-  return {slices: slicesOfTenants(tenants), tenants}
+  return {slices: slicesOfTenants(tenants), tenants: tenants.map(({name, status}) => ({name, status: settledStatus(status)}))}
 }
 
 async function readSlices(
@@ -104,12 +108,13 @@ async function readSlices(
     throttle: options.throttle,
   })
   let flushedBytes = writer.bytes
-  let flushedAt = Date.now()
+  // Not the time of day: that may go backwards.
+  let flushedAt = performance.now()
   const flush = async (): Promise<void> => {
     const position = await writer.flush()
     await options.saveProgress({position, remaining: reader.remaining(), ...context()})
     flushedBytes = writer.bytes
-    flushedAt = Date.now()
+    flushedAt = performance.now()
   }
 
   try {
@@ -128,7 +133,7 @@ async function readSlices(
         stage: 'backup',
         total: expectedObjects,
       })
-      if (writer.bytes - flushedBytes >= FLUSH_BYTES || Date.now() - flushedAt >= FLUSH_MS) await flush()
+      if (writer.bytes - flushedBytes >= FLUSH_EVERY.bytes || performance.now() - flushedAt >= FLUSH_EVERY.ms) await flush()
     }
   } catch (error) {
     // Interrupted, or the server is gone for good: what is here need not be read again. The first failure is the one to report.

@@ -1,30 +1,77 @@
 import type {Store} from '../store/store.js'
 import {candidateNames} from '../archive/publish.js'
-import {StoreLock} from '../store/lock.js'
+import {readManifest, type SealedManifest} from '../catalog/manifest.js'
 import {DataOpsError} from '../errors.js'
-import {fileStem, partialName, sealedNameOf} from '../store/layout.js'
-import {type BackupJournal, type JournalBinding, readJournal, sameBinding} from './journal.js'
+import {backupOfJournal, partialName} from '../store/layout.js'
+import {StoreLock} from '../store/lock.js'
+import {type BackupJournal, type JournalBinding, readJournal, removeJournal, sameBinding} from './journal.js'
 
 export interface UnfinishedBackup {
+  /** Another process is writing it now. */
+  inUse: boolean
   journal: BackupJournal
   /** The name it will have once sealed. */
   name: string
 }
 
-/** The newest unfinished backup of the same server, collection, schema and options; undefined when there is none. */
-export async function findUnfinished(store: Store, binding: JournalBinding): Promise<UnfinishedBackup | undefined> {
-  const names: string[] = []
+/** The unfinished backups of the same server, collection, schema and options, newest first. */
+export async function findUnfinished(store: Store, binding: JournalBinding): Promise<UnfinishedBackup[]> {
+  const found: UnfinishedBackup[] = []
+  for (const {journal, name} of await journals(store)) {
+    if (!sameBinding(journal.binding, binding) || !(await store.stat(partialName(name)))) continue
+    found.push({inUse: await StoreLock.isHeld(store, lockName(name)), journal, name})
+  }
+
+  return found
+}
+
+export interface Leftover {
+  journal: BackupJournal
+  /** Set when the backup was sealed, and only its last steps are missing. */
+  sealed?: SealedManifest
+}
+
+/** Runs `end` for every backup of a collection that a killed run left, while no other process can continue it. */
+export async function endLeftovers(
+  store: Store,
+  {collection, server}: Pick<JournalBinding, 'collection' | 'server'>,
+  end: (name: string, leftover: Leftover) => Promise<void>,
+): Promise<void> {
+  for (const {journal: seen, name} of await journals(store)) {
+    if (seen.binding.collection !== collection || seen.binding.server !== server) continue
+    const isWaiting = !(await store.stat(name)) && (await store.stat(partialName(name)))
+    if (isWaiting && seen.activated.length === 0) continue
+    const claim = await claimUnfinished(store, name)
+    if (!claim) continue
+    const {journal, release} = claim
+    try {
+      const sealed = await sealedAs(store, name, journal)
+      await end(name, {journal, ...(sealed && {sealed})})
+      if (sealed) await store.remove(partialName(name))
+      if (sealed || !(await store.stat(partialName(name)))) await removeJournal(store, name)
+    } finally {
+      await release()
+    }
+  }
+}
+
+/** Journals that can be read, of the newest backup first. */
+async function journals(store: Store): Promise<Array<{journal: BackupJournal; name: string}>> {
+  const found: Array<{journal: BackupJournal; name: string}> = []
   for (const entry of await store.list('')) {
-    const name = sealedNameOf(entry.name)
-    if (name?.startsWith(`${fileStem(binding.collection)}_`)) names.push(name)
+    const name = backupOfJournal(entry.name)
+    const journal = name === undefined ? undefined : await readJournal(store, name).catch(() => {})
+    if (name !== undefined && journal) found.push({journal, name})
   }
 
-  for (const name of names.sort().reverse()) {
-    const journal = await readJournal(store, name).catch(() => {})
-    if (journal && sameBinding(journal.binding, binding)) return {journal, name}
-  }
+  return found.sort((a, b) => (a.journal.head.metadata.timestamp < b.journal.head.metadata.timestamp ? 1 : -1))
+}
 
-  return undefined
+/** A run may have been killed between the last rename and the end: then that very backup has its name already. */
+async function sealedAs(store: Store, name: string, journal: BackupJournal): Promise<SealedManifest | undefined> {
+  if (!(await store.stat(name))) return undefined
+  const manifest = await readManifest(store, name).catch(() => {})
+  return manifest?.metadata.backup_id === journal.head.metadata.backup_id ? manifest : undefined
 }
 
 export interface ClaimedName {
@@ -32,25 +79,34 @@ export interface ClaimedName {
   release: () => Promise<void>
 }
 
-/**
- * Takes a name that no other process writes to and that is free, or with `resume` the unfinished backup of that very name.
- * @throws DataOpsError STORAGE when another process is writing it.
- */
-export async function claimName(store: Store, wanted: string, options: {resume?: boolean} = {}): Promise<ClaimedName> {
+/** Takes a name that is free and that no other process writes to. @throws DataOpsError STORAGE when there is none. */
+export async function claimName(store: Store, wanted: string): Promise<ClaimedName> {
   for (const name of candidateNames(wanted)) {
-    const lock = await StoreLock.tryAcquire(store, `${partialName(name)}.lock`)
-    if (lock) {
-      if (options.resume || (!(await store.stat(name)) && !(await store.stat(partialName(name))))) {
-        return {name, release: async () => lock.release()}
-      }
-
-      await lock.release()
-    } else if (options.resume) {
-      throw new DataOpsError('STORAGE', `Another process is writing ${store.describe(partialName(name))}.`, {
-        hint: 'Wait for it, or leave out --resume to take another backup beside it.',
-      })
+    const lock = await StoreLock.tryAcquire(store, lockName(name))
+    if (!lock) continue
+    if (!(await store.stat(name)) && !(await store.stat(partialName(name)))) {
+      return {name, release: async () => lock.release()}
     }
+
+    await lock.release()
   }
 
   throw new DataOpsError('STORAGE', `All names like ${store.describe(wanted)} are taken.`, {hint: 'Try again in a second.'})
+}
+
+/** Takes an unfinished backup, with its journal as it is by then; undefined when another process writes it or has finished it. */
+export async function claimUnfinished(
+  store: Store,
+  name: string,
+): Promise<undefined | (ClaimedName & {journal: BackupJournal})> {
+  const lock = await StoreLock.tryAcquire(store, lockName(name))
+  if (!lock) return undefined
+  const journal = await readJournal(store, name).catch(() => {})
+  if (journal) return {journal, name, release: async () => lock.release()}
+  await lock.release()
+  return undefined
+}
+
+function lockName(name: string): string {
+  return `${partialName(name)}.lock`
 }

@@ -11,6 +11,7 @@ export const METADATA_FILE = 'metadata.json'
 export const SCHEMA_FILE = 'schema.json'
 
 const PARTIAL = '.partial'
+const JOURNAL = '.journal'
 const REMOVED = '.removed.partial'
 const COLLECTION = /^[A-Z][_0-9A-Za-z]*$/
 const BACKUP =
@@ -106,7 +107,12 @@ export function sealedNameOf(name: string): string | undefined {
 
 /** Where an unfinished backup records what is already safe. */
 export function journalName(backup: string): string {
-  return `${backup}${PARTIAL}.journal`
+  return `${backup}${PARTIAL}${JOURNAL}`
+}
+
+/** The backup that an unfinished backup's journal belongs to; undefined when `name` is not one of a journal. */
+export function backupOfJournal(name: string): string | undefined {
+  return name.endsWith(JOURNAL) ? sealedNameOf(name.slice(0, -JOURNAL.length)) : undefined
 }
 
 /** What a backup's folder is called while it is being deleted, so that a half-deleted one is never taken for a backup. */

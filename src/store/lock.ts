@@ -39,6 +39,12 @@ export class StoreLock {
     return (await take(store, name, text)) ? new this(store, name, text) : undefined
   }
 
+  /** Whether an owner that lives holds it now. */
+  static async isHeld(store: Store, name: string): Promise<boolean> {
+    const found = await readLock(store, name)
+    return found !== undefined && !(await isStale(store, found))
+  }
+
   #beat: Promise<void> = Promise.resolve()
   #isLost = false
   readonly #timer: NodeJS.Timeout

@@ -58,7 +58,7 @@ async function withActiveGroup(
 }
 
 /** A state that can be asked for: those on the way there cannot. */
-function settledStatus(status: TenantStatus): TenantStatus {
+export function settledStatus(status: TenantStatus): TenantStatus {
   if (status === 'FREEZING') return 'FROZEN'
   return status === 'UNFREEZING' ? 'HOT' : status
 }
