@@ -1,7 +1,7 @@
 import type {ObjectContent} from '../archive/content-digest.js'
 import type {WeaviateObject} from '../object.js'
 
-const VECTORS: ReadonlyArray<ObjectContent['vectors']> = ['none', 'finite', 'non-finite']
+const VECTORS: ReadonlyArray<ObjectContent['vectors']> = ['missing', 'finite', 'non-finite']
 /** Slots are doubled when more than this share is taken. */
 const LOAD = 0.7
 const HASH_BYTES = 32

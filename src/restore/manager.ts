@@ -18,6 +18,7 @@ import {compareCollection} from '../verify/compare.js'
 import {assertWhole} from '../verify/hashes.js'
 import {planCollection} from '../weaviate/collection-plan.js'
 import {compareSchemas, type PreparedSchema, prepareForCreate} from '../weaviate/schema-transfer.js'
+import {vectorizersOf} from '../weaviate/vectorizers.js'
 import {Checkpoint} from './checkpoint.js'
 import {findExisting} from './conflicts.js'
 import {checkContent, checkReferences, checkRestoreOptions, expectedObjects, makeObjection, tenantsToRestore} from './plan.js'
@@ -181,7 +182,7 @@ class Restore {
     const expected = options.skipData ? 0 : expectedObjects(seal, tenants)
     if (options.dryRun) {
       const {live} = this.#checked!
-      const existing = live && options.merge && options.onConflict === 'fail' ? await this.#existing(live) : undefined
+      const existing = live && options.merge && options.onConflict === 'fail' ? await this.#existing(planCollection(live)) : undefined
       if (existing && existing.size > 0) throw this.#conflict(existing.size)
       return this.#result({checkpoint, restored: 0, resumed: checkpoint.objects.count, tenants, dryRun: true})
     }
@@ -195,6 +196,7 @@ class Restore {
     const plan = planCollection(schema)
     const resumed = checkpoint.objects.count
     const resumedReferences = checkpoint.references.count
+    if (options.retryRejected === undefined) await this.#settleConflicts(plan, checkpoint)
     try {
       if (options.retryRejected !== undefined) {
         const restored = await this.#retryRejected(plan, rejected, options.retryRejected)
@@ -213,17 +215,20 @@ class Restore {
       await rejected.close()
     }
 
-    const aliases = await this.#restoreAliases()
     await this.#confirm(plan, checkpoint, expected, tenants)
     const verification = (options.verify || options.atomic) && !options.skipData ? await this.#verify(tenants) : undefined
     if (tenants) await this.#restoreTenantStates(tenants)
+    // Readers of an alias see nothing that has not been counted, and with `atomic` nothing that differs.
+    const isToBeShown = this.#atomicAlias === undefined || verification?.equal !== false
+    const aliases = isToBeShown ? await this.#restoreAliases() : []
+    if (this.#atomicAlias !== undefined && isToBeShown) aliases.push(await this.#switchAlias(this.#atomicAlias))
     await checkpoint.remove()
     if (verification && !verification.equal) {
       this.#warn({
         code: 'content-differs',
         message: `"${this.target}" does not hold what the backup holds.`,
       })
-    } else if (this.#atomicAlias !== undefined) aliases.push(await this.#switchAlias(this.#atomicAlias))
+    }
 
     return {
       ...this.#result({checkpoint, restored: checkpoint.objects.count - resumed, resumed, tenants, dryRun: false}),
@@ -397,6 +402,15 @@ class Restore {
     }
   }
 
+  /** Before anything is written: what the target has already is an error, or left alone. */
+  async #settleConflicts(plan: CollectionPlan, checkpoint: Checkpoint): Promise<void> {
+    const {merge, onConflict, skipData} = this.#options
+    if (!merge || skipData || checkpoint.resumed || (onConflict !== 'skip' && onConflict !== 'fail')) return
+    const existing = await this.#existing(plan)
+    if (existing.size > 0 && onConflict === 'fail') throw this.#conflict(existing.size)
+    for (const [from, to] of existing.toJSON()) checkpoint.skipped.add(from, to)
+  }
+
   async #transfer(
     plan: CollectionPlan,
     checkpoint: Checkpoint,
@@ -406,12 +420,6 @@ class Restore {
   ): Promise<void> {
     const options = this.#options
     if (options.skipData) return
-    if (options.merge && !checkpoint.resumed && (options.onConflict === 'skip' || options.onConflict === 'fail')) {
-      const existing = await this.#existing(plan.schema)
-      if (existing.size > 0 && options.onConflict === 'fail') throw this.#conflict(existing.size)
-      for (const [from, to] of existing.toJSON()) checkpoint.skipped.add(from, to)
-    }
-
     await checkpoint.save()
     const wanted = tenants && new Set(tenants.map(({name}) => name))
     const transfer: RestoreTransferOptions = {
@@ -424,6 +432,7 @@ class Restore {
       selected: wanted ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
       sourceName: this.#archive.head.metadata.collection,
       total: expected,
+      vectorizers: vectorizersOf(plan.schema),
     }
     if (!checkpoint.objects.finished) await writeObjects(transfer)
     if (plan.hasReferences && !checkpoint.references.finished) await writeReferences(transfer)
@@ -455,9 +464,11 @@ class Restore {
   async #retryRejected(plan: CollectionPlan, rejected: RejectedObjects, file: string): Promise<number> {
     const sending = {...this.#sending(plan, undefined), sourceName: this.#archive.head.metadata.collection}
     const place = new LocalStore(path.dirname(path.resolve(file)))
+    const objection = makeObjection(plan.schema, this.#options)
     let written = 0
     for await (const {object} of readRejected(place, path.basename(file))) {
-      const [refused] = await sendWithReferences(sending, object)
+      const reason = objection(object)
+      const [refused] = reason === undefined ? await sendWithReferences(sending, object) : [{pass: 'objects' as const, reason}]
       if (refused) await rejected.add(object, refused.pass, refused.reason)
       else written++
     }
@@ -472,13 +483,15 @@ class Restore {
     return read !== undefined && path.basename(read) === name ? stillRejectedName(manifest.name) : name
   }
 
-  async #existing(schema: WeaviateClass): ReturnType<typeof findExisting> {
+  async #existing(plan: CollectionPlan): ReturnType<typeof findExisting> {
+    const {throttle} = this.#sending(plan, undefined)
     return findExisting({
       archive: this.#archive,
       connection: this.#connection,
-      plan: planCollection(schema),
+      plan,
       signal: this.#options.signal,
       tenants: this.#options.tenants,
+      throttle,
     })
   }
 
