@@ -1,11 +1,12 @@
 import {realpath} from 'node:fs/promises'
 import path from 'node:path'
 import {BackupCatalog, type ListedBackup} from '../catalog/catalog.js'
-import {readManifest} from '../catalog/manifest.js'
+import {type Manifest, readManifest} from '../catalog/manifest.js'
 import {DataOpsError} from '../errors.js'
 import {METADATA_FILE} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
+import {checkHashes} from '../verify/hashes.js'
 import type {Store} from '../store/store.js'
 import {Archive} from './reader.js'
 
@@ -26,7 +27,16 @@ export async function openArchive(
 ): Promise<OpenedArchive> {
   const place = await locateBackup(reference, store)
   const manifest = await readManifest(place.store, place.name, options)
-  return {archive: new Archive(place.store, manifest, nodePlatform), store: place.store}
+  const trusted = options.acceptUnsealed ? await withoutBrokenSeal(place.store, manifest) : manifest
+  return {archive: new Archive(place.store, trusted, nodePlatform), store: place.store}
+}
+
+/** The counts and digests of a seal say nothing of a document that was edited since. */
+async function withoutBrokenSeal(store: Store, manifest: Manifest): Promise<Manifest> {
+  const {seal, ...rest} = manifest
+  // The seal of a directory also lists its parts.
+  if (!seal || manifest.kind === 'directory' || (await checkHashes({manifest, store})).length === 0) return manifest
+  return {...rest, unsealed: true}
 }
 
 /** Where a reference points, whether or not a backup is there. */

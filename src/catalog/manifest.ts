@@ -115,7 +115,8 @@ async function readContent(source: DocumentSource, kind: BackupKind, isUnsealedA
   const head = parseHead(source, line)
   refuseOtherVersions(source, head.metadata)
   const place = await source.seal()
-  if (place) {
+  // Text that was added or taken away has moved the seal.
+  if (place && !(isUnsealedAccepted && kind === 'document' && isMoved(source, place))) {
     const content = wellFormed(source, () => readSealed(source, kind, head, place))
     if (kind === 'directory') await checkDocument(source, line, content.seal)
     return content
@@ -131,6 +132,11 @@ async function readContent(source: DocumentSource, kind: BackupKind, isUnsealedA
     undefined,
     'It was cut off or changed. Use another backup; if it was changed on purpose, ask for changed backups to be accepted.',
   )
+}
+
+function isMoved(source: DocumentSource, {seal, start}: SealPlace): boolean {
+  const sealed = source.isCompressed ? seal.compressed : seal.document
+  return sealed?.bytes !== start
 }
 
 interface RawHead {
