@@ -21,6 +21,8 @@ interface CheckpointFile {
   objects: PassFile
   references: PassFile & {announced: number}
   rejected: RowRange[]
+  /** Of the file of rejected objects, what belongs to these rows. */
+  rejectedBytes: number
   skipped: RowRange[]
   version: 1
 }
@@ -39,8 +41,8 @@ export interface Pass {
   finished: boolean
 }
 
-/** How long a change may wait for the disk, milliseconds. A crash costs the work of that time, no more: it is done again. */
-const SAVE_EVERY_MS = 500
+/** How long a change may wait for the disk. A crash costs the work of that time, no more: it is done again. Tests save more often; no option. */
+export const SAVE_EVERY = {ms: 500}
 const MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
 
 /** How far a restore is: bound to a backup and a target, replaced atomically, removed on success. */
@@ -55,11 +57,15 @@ export class Checkpoint {
   readonly rejected: RowRanges
   /** Rows left alone because the target had their objects before (`onConflict: 'skip'`). Decided before anything is written. */
   readonly skipped: RowRanges
+  /** Bytes of the file of rejected objects as of the last save. */
+  readonly rejectedBytes: number
+  /** The file of rejected objects, which is on the disk before the rows are said to be done. */
+  rejectedFile?: {readonly bytes: number; sync: () => Promise<void>}
   /** Read from disk. */
   readonly resumed: boolean
   readonly #name: string
   readonly #store: Store
-  #savedAt = 0
+  #savedAt = Number.NEGATIVE_INFINITY
   #saving: Promise<void> = Promise.resolve()
 
   private constructor(store: Store, name: string, binding: CheckpointBinding, file?: CheckpointFile) {
@@ -70,7 +76,9 @@ export class Checkpoint {
     this.objects = passFrom(file?.objects)
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.created = file?.created ?? false
-    this.rejected = new RowRanges(file?.rejected)
+    // A row that was refused and not done is sent again, and may be taken.
+    this.rejected = new RowRanges(file?.rejected).intersection(this.objects.done)
+    this.rejectedBytes = file?.rejectedBytes ?? 0
     this.skipped = new RowRanges(file?.skipped)
   }
 
@@ -100,15 +108,17 @@ export class Checkpoint {
   async save(): Promise<void> {
     // One after another: an older state must not land on a newer one.
     this.#saving = this.#saving.then(async () => {
-      this.#savedAt = Date.now()
-      await this.#store.writeAtomic(this.#name, utf8(JSON.stringify(this.#file())))
+      this.#savedAt = performance.now()
+      const text = JSON.stringify(this.#file())
+      await this.rejectedFile?.sync()
+      await this.#store.writeAtomic(this.#name, utf8(text))
     })
     return this.#saving
   }
 
   /** Saves when the last time is long enough ago. */
   async saveSoon(): Promise<void> {
-    if (Date.now() - this.#savedAt >= SAVE_EVERY_MS) await this.save()
+    if (performance.now() - this.#savedAt >= SAVE_EVERY.ms) await this.save()
   }
 
   async remove(): Promise<void> {
@@ -128,6 +138,7 @@ export class Checkpoint {
       objects: pass(this.objects),
       references: {...pass(this.references), announced: this.references.announced},
       rejected: this.rejected.toJSON(),
+      rejectedBytes: this.rejectedFile?.bytes ?? this.rejectedBytes,
       skipped: this.skipped.toJSON(),
       version: 1,
     }
@@ -187,6 +198,7 @@ function isCheckpointFile(file: CheckpointFile): boolean {
     isPass(file.objects) &&
     isPass(file.references) &&
     isCount(file.references.announced) &&
+    isCount(file.rejectedBytes) &&
     [file.rejected, file.skipped].every((ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)))
   )
 }

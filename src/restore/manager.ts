@@ -13,6 +13,7 @@ import {DataOpsError, withDetails} from '../errors.js'
 import {rejectedName, stillRejectedName} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
+import {persistent} from '../transfer/persistent.js'
 import {Throttle} from '../transfer/throttle.js'
 import {compareCollection} from '../verify/compare.js'
 import {assertWhole} from '../verify/hashes.js'
@@ -121,6 +122,8 @@ class Restore {
   /** With `atomic`: the name that readers use, pointed at the collection once it is verified. */
   readonly #atomicAlias?: string
   readonly #connection: Connection
+  /** Without retries of its own. */
+  readonly #direct: Connection
   readonly #options: RestoreOptions
   readonly #place: Store
   /** The collection that is written. */
@@ -132,7 +135,13 @@ class Restore {
 
   constructor(connection: Connection, {archive, store}: OpenedArchive, options: RestoreOptions) {
     this.#archive = archive
-    this.#connection = connection
+    this.#connection = persistent(connection, {
+      maxRetries: options.maxRetries,
+      onWarning: (warning) => options.onWarning?.(warning),
+      retryMaxWaitMs: options.retryMaxWaitMs,
+      signal: options.signal,
+    })
+    this.#direct = connection
     this.#options = options
     const name = options.name ?? archive.head.metadata.collection
     // The same for each run of one backup, so that an interrupted one is found again.
@@ -191,7 +200,10 @@ class Restore {
     const schema = await this.#finishCreation()
     if (this.#created && !checkpoint.resumed) this.#reportSchemaChanges(schema)
     const rejected = new RejectedObjects(this.#place, this.#rejectedName(), head.metadata.collection)
-    if (!checkpoint.resumed && options.retryRejected === undefined) await rejected.clear()
+    if (options.retryRejected !== undefined) await rejected.resume()
+    else if (checkpoint.resumed) await rejected.resume(checkpoint.rejectedBytes)
+    else await rejected.clear()
+    if (options.retryRejected === undefined) checkpoint.rejectedFile = rejected
     if (tenants) await this.#createTenants(tenants)
     const plan = planCollection(schema)
     const resumed = checkpoint.objects.count
@@ -209,7 +221,7 @@ class Restore {
 
       await this.#transfer(plan, checkpoint, rejected, expected, tenants)
     } catch (error) {
-      await checkpoint.save().catch(() => {})
+      if (options.retryRejected === undefined) await checkpoint.save().catch(() => {})
       throw this.#unfinished(error, checkpoint)
     } finally {
       await rejected.close()
@@ -565,7 +577,8 @@ class Restore {
   }
 
   async #verify(tenants: WeaviateTenant[] | undefined): ReturnType<typeof compareCollection> {
-    return compareCollection(this.#connection, this.#archive, {
+    // It tries counting again by itself.
+    return compareCollection({...this.#connection, count: this.#direct.count}, this.#archive, {
       collection: this.target,
       concurrency: this.#options.concurrency,
       onProgress: this.#options.onProgress,

@@ -10,6 +10,8 @@ export class RejectedObjects {
   readonly #className: string
   readonly #store: Store
   #file?: StoreWriter
+  /** In the file before this run. */
+  #keptBytes = 0
   #opening?: Promise<StoreWriter>
   #count = 0
 
@@ -22,6 +24,11 @@ export class RejectedObjects {
   /** Added by this run. */
   get count(): number {
     return this.#count
+  }
+
+  /** Of the lines so far, earlier runs' included. */
+  get bytes(): number {
+    return this.#file?.bytes ?? this.#keptBytes
   }
 
   /** Where the lines stand. */
@@ -40,7 +47,11 @@ export class RejectedObjects {
     await this.#file.append([line.contents()])
   }
 
-  /** Puts the lines on the disk. */
+  /** Puts the lines so far on the disk. */
+  async sync(): Promise<void> {
+    await (await this.#opening)?.sync()
+  }
+
   async close(): Promise<void> {
     const file = await this.#opening
     await file?.sync()
@@ -52,9 +63,17 @@ export class RejectedObjects {
     await this.#store.remove(this.#name)
   }
 
-  async #open(): Promise<StoreWriter> {
+  /** Goes on behind the first `bytes` of what an earlier run left, all of it unless told: what follows was never said to be done. */
+  async resume(bytes = Number.POSITIVE_INFINITY): Promise<void> {
     const entry = await this.#store.stat(this.#name)
-    return this.#store.openWrite(this.#name, entry ? {resumeAt: entry.bytes} : {create: true})
+    if (!entry) return
+    this.#keptBytes = Math.min(bytes, entry.bytes)
+    if (entry.bytes > this.#keptBytes) await (await this.#store.openWrite(this.#name, {resumeAt: this.#keptBytes})).close()
+  }
+
+  async #open(): Promise<StoreWriter> {
+    const isThere = (await this.#store.stat(this.#name)) !== undefined
+    return this.#store.openWrite(this.#name, isThere ? {resumeAt: this.#keptBytes} : {create: true})
   }
 }
 

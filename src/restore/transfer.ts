@@ -5,7 +5,7 @@ import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection, WriteFailure} from '../weaviate/weaviate.js'
 import type {Checkpoint} from './checkpoint.js'
 import type {RejectedObjects} from './rejected.js'
-import type {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../errors.js'
 import {approximateBytes} from '../object.js'
 import {isTooLarge} from '../weaviate/errors.js'
 import {lacksVectorOf, type Vectorizer} from '../weaviate/vectorizers.js'
@@ -15,7 +15,7 @@ const BATCH_BYTES = 2 * 1024 * 1024
 /** References that one batch holds. */
 const BATCH_REFERENCES = 2000
 /** Rows whose references are announced at once, before the first of them is sent. */
-const ANNOUNCED_ROWS = 20_000
+const ANNOUNCED_ROWS = 5000
 
 export interface RestoreTransferOptions extends OperationOptions {
   archive: Archive
@@ -41,12 +41,13 @@ export interface RestoreTransferOptions extends OperationOptions {
 
 /** Objects of consecutive rows that go to the server in one call. The range also covers rows that need not be sent. */
 interface Batch {
-  bytes: number
   from: number
   objects: WeaviateObject[]
   /** The ordinal of each object. */
   rows: number[]
   to: number
+  /** The share of what one call should take. */
+  weight: number
 }
 
 /** First pass: every object, without its references. */
@@ -65,12 +66,8 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   }
 
   const pages = options.archive.pages({fromRow: pass.done.firstMissing, signal: options.signal})
-  for await (const batch of batches(pages, pass.done.firstMissing, wanted, {
-    bytes: BATCH_BYTES,
-    objects: options.batchSize,
-    weigh: approximateBytes,
-  })) {
-    await queue.add(async () => {
+  const limit = {objects: options.batchSize, weigh: (object: WeaviateObject) => approximateBytes(object) / BATCH_BYTES}
+  await queue.each(batches(pages, pass.done.firstMissing, wanted, limit), async (batch) => async () => {
       const failures: WriteFailure[] = []
       for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
       await reject(options, batch, failures, 'objects')
@@ -83,10 +80,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
         total: options.total,
       })
       await checkpoint.saveSoon()
-    })
-  }
-
-  await queue.drained()
+  })
   pass.finished = true
   await checkpoint.save()
 }
@@ -112,22 +106,15 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     )
   }
 
-  const start = pass.done.firstMissing
-  const pages = archive.pages({columns: 'references', fromRow: start, signal: options.signal})
-  for await (const batch of batches(pages, start, wanted, {
-    bytes: BATCH_REFERENCES,
-    objects: options.batchSize,
-    weigh: (object) => countReferences(options.plan, object),
-  })) {
+  const send = async (batch: Batch, isWhole: boolean): Promise<() => Promise<void>> => {
     if (batch.to > pass.announced) {
       pass.announced = batch.to + ANNOUNCED_ROWS
       // On the disk before the first of them leaves: a crash must not hide what was sent.
       await checkpoint.save()
     }
 
-    await queue.add(async () => {
-      const sent = batch.objects.length > 0 ? await sendReferences(options, batch, batch.from < uncertain) : 0
-      pass.count += sent
+    return async () => {
+      pass.count += batch.objects.length > 0 ? await sendReferences(options, batch, isWhole) : 0
       pass.done.add(batch.from, batch.to)
       options.onProgress?.({
         collection: options.plan.className,
@@ -137,12 +124,36 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
         unit: 'rows',
       })
       await checkpoint.saveSoon()
-    })
+    }
   }
 
-  await queue.drained()
+  const references = (object: WeaviateObject): number => countReferences(options.plan, object) / BATCH_REFERENCES
+  const start = pass.done.firstMissing
+  if (start < uncertain) {
+    const pages = rowsBefore(uncertain, archive.pages({fromRow: start, signal: options.signal}))
+    const weigh = (object: WeaviateObject): number => Math.max(references(object), approximateBytes(object) / BATCH_BYTES)
+    await queue.each(batches(pages, start, wanted, {objects: options.batchSize, weigh}), async (batch) => send(batch, true))
+  }
+
+  const certain = Math.max(start, uncertain)
+  const pages = archive.pages({columns: 'references', fromRow: certain, signal: options.signal})
+  const limit = {objects: options.batchSize, weigh: references}
+  await queue.each(batches(pages, certain, wanted, limit), async (batch) => send(batch, false))
   pass.finished = true
   await checkpoint.save()
+}
+
+/** Pages up to a row. */
+async function* rowsBefore(end: number, pages: AsyncIterable<ArchivePage>): AsyncGenerator<ArchivePage> {
+  for await (const page of pages) {
+    if (page.endRow <= end) yield page
+    else {
+      const count = page.rows.filter((row) => row < end).length
+      yield {...page, endRow: end, objects: page.objects.slice(0, count), rows: page.rows.slice(0, count)}
+    }
+
+    if (page.endRow >= end) return
+  }
 }
 
 /** What the server must vectorize goes by itself: a module that fails may take everything in the call with it. */
@@ -159,14 +170,15 @@ function separate({vectorizers}: RestoreTransferOptions, objects: readonly Weavi
 
 /** Sends objects in one call, or in smaller ones where that is too large. Returns those refused for good. */
 export async function sendObjects(
-  options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'signal' | 'throttle'>,
+  options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'throttle'>,
   objects: readonly WeaviateObject[],
 ): Promise<WriteFailure[]> {
-  const {connection, plan, signal, throttle} = options
+  const {connection, plan, throttle} = options
   let bytes = 0
   for (const object of objects) bytes += approximateBytes(object)
   try {
-    return await throttle.run(async () => connection.writeObjects({collection: plan, objects, signal}), {
+    // Without the signal, which the throttle heeds: a batch on its way is finished, so that nobody has to guess what became of it.
+    return await throttle.run(async () => connection.writeObjects({collection: plan, objects}), {
       bytes,
       objects: objects.length,
     })
@@ -187,33 +199,36 @@ export async function sendObjects(
 
 /** One object and its references. Writing an object clears its references, so this may be done again. Empty: all is written. */
 export async function sendWithReferences(
-  options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'signal' | 'sourceName' | 'throttle'>,
+  options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'sourceName' | 'throttle'>,
   object: WeaviateObject,
 ): Promise<Array<{pass: 'objects' | 'references'; reason: string}>> {
-  const {connection, plan, signal, throttle} = options
+  const {connection, plan, throttle} = options
   return throttle.run(async () => {
-    const refused = await connection.writeObjects({collection: plan, objects: [object], signal})
+    const refused = await connection.writeObjects({collection: plan, objects: [object]})
     if (refused.length > 0) return refused.map(({reason}) => ({pass: 'objects' as const, reason}))
     if (countReferences(plan, object) === 0) return []
-    const references = await connection.writeReferences({collection: plan, objects: [toTarget(options, object)], signal})
+    const references = await connection.writeReferences({collection: plan, objects: [toTarget(options, object)]})
     return references.map(({reason}) => ({pass: 'references' as const, reason}))
   })
 }
 
-/** Returns how many references the server has taken, those of objects with one that it refused left out. */
-async function sendReferences(options: RestoreTransferOptions, batch: Batch, uncertain: boolean): Promise<number> {
-  const {connection, plan, signal, throttle} = options
+/**
+ * `isWhole`: the objects are, and some of their references may be there already. Returns how many references the server has taken, those of
+ * objects with one that it refused left out.
+ */
+async function sendReferences(options: RestoreTransferOptions, batch: Batch, isWhole: boolean): Promise<number> {
+  const {connection, plan, throttle} = options
   const objects = batch.objects.map((object) => toTarget(options, object))
-  let mayBeThere = uncertain
+  let mayBeThere = isWhole
   const refused = await throttle.run(
     async () => {
-      if (mayBeThere) await clearReferences(options, batch)
+      if (mayBeThere) await (isWhole ? writeAgain(options, batch.objects) : clearReferences(options, batch))
       mayBeThere = true
-      return connection.writeReferences({collection: plan, objects, signal})
+      return connection.writeReferences({collection: plan, objects})
     },
     {bytes: 0, objects: objects.length},
   )
-  if (refused.length > 0) await reject(options, await readWhole(options, batch), refused, 'references')
+  if (refused.length > 0) await reject(options, isWhole ? batch : await readWhole(options, batch), refused, 'references')
   const keys = new Set(refused.map(({id, tenant}) => objectKey(tenant, id)))
   let sent = 0
   for (const object of objects) if (!keys.has(objectKey(object.tenant, object.id))) sent += countReferences(plan, object)
@@ -222,10 +237,7 @@ async function sendReferences(options: RestoreTransferOptions, batch: Batch, unc
 
 /** Objects of a batch whose references may have arrived are written again: that clears them. */
 async function clearReferences(options: RestoreTransferOptions, batch: Batch): Promise<void> {
-  const {connection, plan, signal} = options
-  for await (const {objects} of wholePages(options, batch)) {
-    await connection.writeObjects({collection: plan, objects, signal})
-  }
+  for await (const {objects} of wholePages(options, batch)) await writeAgain(options, objects)
 }
 
 /** A batch of the second pass, which read nothing but references, with all that its objects have. */
@@ -249,6 +261,16 @@ async function* wholePages(
     if (objects.length > 0) yield {objects, rows: page.rows.filter((row) => wanted.has(row))}
     if (page.endRow >= batch.to) break
   }
+}
+
+/** Objects that the server took before. @throws DataOpsError when it does not take one now: its references must not be sent twice. */
+async function writeAgain({connection, plan}: RestoreTransferOptions, objects: readonly WeaviateObject[]): Promise<void> {
+  const [refused] = await connection.writeObjects({collection: plan, objects})
+  if (!refused) return
+  throw new DataOpsError('SERVER_REFUSED', `The server took object ${refused.id} before, and refuses it now: ${refused.reason}.`, {
+    details: {...refused},
+    hint: 'See the log of the server, then run the restore again.',
+  })
 }
 
 async function reject(
@@ -313,22 +335,23 @@ async function* batches(
   pages: AsyncIterable<ArchivePage>,
   start: number,
   wanted: (page: ArchivePage, index: number) => Promise<boolean>,
-  limit: {bytes: number; objects: number; weigh: (object: WeaviateObject) => number},
+  /** `weigh`: the share of a batch that an object takes. */
+  limit: {objects: number; weigh: (object: WeaviateObject) => number},
 ): AsyncGenerator<Batch> {
-  let batch: Batch = {bytes: 0, from: start, objects: [], rows: [], to: start}
+  let batch: Batch = {from: start, objects: [], rows: [], to: start, weight: 0}
   for await (const page of pages) {
     for (const [index, object] of page.objects.entries()) {
       if (await wanted(page, index)) {
         const weight = limit.weigh(object)
-        if (batch.objects.length > 0 && (batch.objects.length >= limit.objects || batch.bytes + weight > limit.bytes)) {
+        if (batch.objects.length > 0 && (batch.objects.length >= limit.objects || batch.weight + weight > 1)) {
           const to = page.rows[index]!
           yield {...batch, to}
-          batch = {bytes: 0, from: to, objects: [], rows: [], to}
+          batch = {from: to, objects: [], rows: [], to, weight: 0}
         }
 
         batch.objects.push(object)
         batch.rows.push(page.rows[index]!)
-        batch.bytes += weight
+        batch.weight += weight
       }
 
       batch.to = page.rows[index]! + 1
@@ -350,19 +373,25 @@ class BatchQueue {
     this.#limit = limit
   }
 
-  async add(task: () => Promise<void>): Promise<void> {
+  /** Runs the task that `begin` makes of each item. Whatever ends it, nothing is under way any more. */
+  async each<T>(items: AsyncIterable<T>, begin: (item: T) => Promise<() => Promise<void>>): Promise<void> {
+    try {
+      for await (const item of items) await this.#add(await begin(item))
+    } finally {
+      await Promise.all(this.#running)
+    }
+
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  async #add(task: () => Promise<void>): Promise<void> {
     while (this.#running.size >= this.#limit && this.#failure === undefined) await Promise.race(this.#running)
-    if (this.#failure !== undefined) await this.drained()
+    if (this.#failure !== undefined) throw this.#failure
     const running: Promise<void> = task()
       .catch((error: unknown) => {
         this.#failure ??= error
       })
       .finally(() => this.#running.delete(running))
     this.#running.add(running)
-  }
-
-  async drained(): Promise<void> {
-    await Promise.all(this.#running)
-    if (this.#failure !== undefined) throw this.#failure
   }
 }
