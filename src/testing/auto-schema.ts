@@ -24,17 +24,19 @@ export function inferProperties(schema: WeaviateClass, incoming: Incoming, trans
   const inferred: SchemaProperty[] = []
   for (const [key, value] of Object.entries(incoming)) {
     const known = (schema.properties ?? []).find((property) => property.name === lowerFirst(key))
-    const property = within(`property '${key}' on class '${schema.class}': `, () =>
-      inferProperty(key, value, {nested: false, transport}),
-    )
-    if (!known) {
-      inferred.push(property)
+    const prefix = `property '${key}' on class '${schema.class}': `
+    if (known && !known.nestedProperties) {
+      // Of what is known already only arrays are looked at: their elements must be of one type.
+      if (Array.isArray(value)) within(prefix, () => inferType(value, {nested: false, transport}))
       continue
     }
 
-    if (!known.nestedProperties || known.dataType[0] !== property.dataType[0]) continue
-    const merged = mergeNested(known.nestedProperties, property.nestedProperties ?? [])
-    if (merged !== known.nestedProperties) inferred.push({...known, nestedProperties: merged})
+    const property = within(prefix, () => inferProperty(key, value, {nested: false, transport}))
+    if (!known) inferred.push(property)
+    else if (known.dataType[0] === property.dataType[0]) {
+      const merged = mergeNested(known.nestedProperties!, property.nestedProperties ?? [])
+      if (merged !== known.nestedProperties) inferred.push({...known, nestedProperties: merged})
+    }
   }
 
   return inferred

@@ -3,6 +3,7 @@ import type {Collection, StoredObject} from './store.js'
 
 import {noSuchProperty} from './properties.js'
 import {Refusal} from './refusal.js'
+import {own} from './values.js'
 
 /** A filter in one form for both transports, operators named as over REST. */
 export interface Filter {
@@ -37,7 +38,7 @@ function reader(collection: Collection, path: string): Read {
   if (!property) throw noSuchProperty(collection.name, path)
   const words = tokenizer(property)
   return (object) => {
-    const value = object.properties[path]
+    const value = own(object.properties, path)
     const items: unknown[] = value === undefined ? [] : Array.isArray(value) ? value : [value]
     return items.flatMap((item) => (typeof item === 'string' ? words(item) : [item]))
   }

@@ -17,7 +17,7 @@ import {
   type StoredObject,
   upperFirst,
 } from './store.js'
-import {canonicalUuid, type Transport, uuidProblem} from './values.js'
+import {canonicalUuid, own, type Transport, uuidProblem} from './values.js'
 import {checkVectors, claimDimensions, fillVectors} from './vectors.js'
 
 /** An object on its way in, of either transport. */
@@ -189,7 +189,7 @@ export class ObjectRoom {
     if (!property) throw new Refusal(422, `ref batch: property '${source.property}' not found in schema`)
     if (!isReference(property))
       throw new Refusal(422, `ref batch: prop ${source.property} is present, but not a ref, got: string`)
-    const references = (object.properties[source.property] ?? []) as JsonObject[]
+    const references = (own(object.properties, source.property) ?? []) as JsonObject[]
     const appended = [...references, {beacon: beaconTo(target)}]
     shard.put({
       ...object,

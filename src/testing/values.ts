@@ -1,3 +1,7 @@
+import {Buffer} from 'node:buffer'
+
+import type {JsonObject, JsonValue} from '../object.js'
+
 /** Reading and printing single values the way the real server, a Go program, does. */
 
 /** How a request's values came: it decides what the error texts call them. */
@@ -96,6 +100,11 @@ export function shortestFloat32(value: number): number {
   return value
 }
 
+/** A property of an object; what inherited names (`toString`) stand for is none. */
+export function own(properties: JsonObject, name: string): JsonValue | undefined {
+  return Object.hasOwn(properties, name) ? properties[name] : undefined
+}
+
 /** undefined for what a client leaves empty as well as for what it leaves out. */
 export function filled<T>(value: T): NonNullable<T> | undefined {
   return value === '' || value === 0 ? undefined : (value ?? undefined)
@@ -130,5 +139,5 @@ export function bytesOf(values: readonly number[]): Uint8Array {
 
 /** The sixteen bytes of UUID text. */
 export function uuidBytes(uuid: string): Uint8Array {
-  return Uint8Array.from(uuid.replaceAll('-', '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex')
 }

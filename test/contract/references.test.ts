@@ -243,7 +243,7 @@ describe('references of a collection', () => {
         after: uuid(number - 1),
         collection: name,
         limit: 1,
-        properties: {refProperties: refProperties.map((each) => ({metadata: {uuid: true}, ...each}) as never)},
+        properties: {refProperties: refProperties.map((each) => ({metadata: {uuid: true}, ...each}))},
         uses123Api: true,
         uses125Api: true,
         uses127Api: true,

@@ -358,6 +358,46 @@ describe('values over gRPC', () => {
   })
 })
 
+describe('names that JavaScript has of its own', () => {
+  const names = ['__proto__', 'constructor', 'toString']
+  it.each(['REST', 'gRPC'])('are properties like any other, over %s', async (transport) => {
+    const odd = await create(`Odd${transport}`, {
+      properties: [
+        ...names.map((property) => ({dataType: ['text'], name: property})),
+        {dataType: ['object'], name: 'o', nestedProperties: names.map((each) => ({dataType: ['text'], name: each}))},
+      ],
+    })
+    const json = '{"__proto__":"a","constructor":"b","o":{"__proto__":"c"}}'
+    const members = (entries: Record<string, string>) => ({
+      nonRefProperties: Object.fromEntries(Object.entries(entries)),
+    })
+    if (transport === 'REST') {
+      const body = `{"class":"${odd}","id":"${uuid(1)}","properties":${json}}`
+      expect((await target.rest('POST', '/objects', body)).status).toBe(200)
+    } else {
+      const properties = {
+        ...members({['__proto__']: 'a', constructor: 'b'}),
+        objectProperties: [{propName: 'o', value: members({['__proto__']: 'c'})}],
+      }
+      const {errors} = await target.grpc('batchObjects', {objects: [{collection: odd, properties, uuid: uuid(1)}]})
+      expect(errors).toEqual([])
+    }
+
+    expect((await target.rest('GET', `/objects/${odd}/${uuid(1)}`)).text).toContain(`"properties":${json}`)
+    const reply = await target.grpc('search', {
+      collection: odd,
+      limit: 1,
+      properties: {nonRefProperties: names, objectProperties: [{primitiveProperties: names, propName: 'o'}]},
+      uses123Api: true,
+      uses125Api: true,
+      uses127Api: true,
+    })
+    const fields = reply.results[0].properties.nonRefProps.fields as Map<string, {kind: {value: any}}>
+    expect(names.map((each) => fields.get(each)!.kind.value as unknown)).toEqual(['a', 'b', 0])
+    expect(keysOf(fields.get('o')!.kind.value.fields as Map<string, unknown>)).toEqual(['__proto__'])
+  })
+})
+
 describe('auto-schema', () => {
   it('adds unknown properties, by the shape of their values', async () => {
     const auto = await create('Auto', {

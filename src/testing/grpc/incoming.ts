@@ -15,6 +15,7 @@ import {beaconTo} from '../beacon.js'
 import {type Incoming, noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'
 import {copyBytes, doublesOf} from '../values.js'
+import {shownKey} from './prototype-keys.js'
 
 /** A batch object as decoded. Vectors are copied, so that the message they came in can go. */
 export function incomingObject(object: BatchObject, schema: undefined | WeaviateClass): IncomingObject {
@@ -85,7 +86,7 @@ function targetsOf(schema: undefined | WeaviateClass, name: string): string[] {
 /** Everything but references, as the JSON that REST would have had. */
 function plainProperties(given: BatchObject_Properties | ObjectPropertiesValue): Map<string, unknown> {
   const properties = new Map<string, unknown>(
-    Object.entries(given.nonRefProperties ?? {}).map(([name, value]) => [name, structValue(value)]),
+    Object.entries(given.nonRefProperties ?? {}).map(([name, value]) => [shownKey(name), structValue(value)]),
   )
   for (const {propName, values} of given.booleanArrayProperties) properties.set(propName, values)
   for (const {propName, values, valuesBytes} of given.numberArrayProperties)
@@ -108,7 +109,7 @@ function structValue(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
   if (Array.isArray(value)) return value.map((item) => structValue(item))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, structValue(item)]))
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [shownKey(name), structValue(item)]))
 }
 
 const OPERATORS: Partial<Record<Filters_Operator, string>> = {

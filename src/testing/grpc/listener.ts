@@ -19,6 +19,7 @@ import {
 import {type Access, accessOf} from '../access.js'
 import {listen, type Listener} from '../listen.js'
 import {Refusal} from '../refusal.js'
+import {hidePrototypeKeys} from './prototype-keys.js'
 import {refuseUnknownFields} from './unknown-fields.js'
 
 interface DecodedSearch {
@@ -26,9 +27,14 @@ interface DecodedSearch {
   request: SearchRequest
 }
 
-/** Search replies come encoded; requests for more than is answered here are refused. */
+/** Objects keep members of any name; search replies come encoded; requests for more than is answered here are refused. */
 const SERVICE = {
   ...WeaviateService,
+  batchObjects: {
+    ...WeaviateService.batchObjects,
+    requestDeserialize: (bytes: Buffer): BatchObjectsRequest =>
+      WeaviateService.batchObjects.requestDeserialize(hidePrototypeKeys(bytes)),
+  },
   search: {
     ...WeaviateService.search,
     requestDeserialize: (bytes: Buffer): DecodedSearch => ({

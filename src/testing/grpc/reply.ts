@@ -21,7 +21,7 @@ import {parseBeacon} from '../beacon.js'
 import {noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'
 import {type Collection, lowerFirst, type StoredObject} from '../store.js'
-import {bytesUnder, uuidBytes} from '../values.js'
+import {bytesUnder, own, uuidBytes} from '../values.js'
 
 /** What a search returns of each object. */
 export interface Selection {
@@ -306,9 +306,4 @@ function phoneValue(phone: JsonObject): Extract<Value['kind'], {$case: 'phoneVal
     nationalFormatted: text('nationalFormatted'),
     valid: phone.valid === true,
   }
-}
-
-/** What inherited names (`toString`) stand for is not a property. */
-function own(properties: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(properties, name) ? properties[name] : undefined
 }

@@ -1,5 +1,3 @@
-import {BinaryWriter} from '@bufbuild/protobuf/wire'
-
 import type {ObjectRoom} from '../objects.js'
 import type {Settings} from '../options.js'
 
@@ -13,8 +11,6 @@ import {
   type BatchObjectsRequest,
   type BatchReferencesReply,
   type BatchReferencesRequest,
-  MetadataResult,
-  PropertiesResult,
   type SearchRequest,
   TenantActivityStatus,
   type TenantsGetReply,
@@ -29,8 +25,9 @@ import {resolveShard} from '../shard.js'
 import {type Collection, upperFirst} from '../store.js'
 import {listTenants} from '../tenants.js'
 import {canonicalUuid, uuidBytes, uuidProblem} from '../values.js'
+import {encodeSearch} from './encode-search.js'
 import {incomingFilter, incomingObject} from './incoming.js'
-import {metadataResult, propertiesResult, select} from './reply.js'
+import {select} from './reply.js'
 
 /** Objects in a page when a search names no limit. */
 const DEFAULT_LIMIT = 10
@@ -48,7 +45,7 @@ export class WeaviateCalls {
     return collection
   }
 
-  /** The encoded SearchReply: it carries `vector`, which the generated messages do not know. */
+  /** The encoded SearchReply: it carries a field that the generated messages do not know. */
   search(request: SearchRequest): Uint8Array {
     const started = performance.now()
     const collection = this.find(request.collection)
@@ -63,19 +60,8 @@ export class WeaviateCalls {
       )
       return within('invalid pagination params: ', () => readPage(shard, options))
     })
-    const writer = new BinaryWriter()
     const context = {collection, room: this.room, tenant: request.tenant}
-    for (const object of page) {
-      const properties = PropertiesResult.encode(propertiesResult(object, selection, context)).finish()
-      const metadata = encodeMetadata(metadataResult(object, selection.metadata))
-      const result = new BinaryWriter().uint32(10).bytes(properties).uint32(18).bytes(metadata).finish()
-      writer.uint32(18).bytes(result)
-    }
-
-    return writer
-      .uint32(13)
-      .float((performance.now() - started) / 1000)
-      .finish()
+    return encodeSearch(page, selection, {context, seconds: () => (performance.now() - started) / 1000})
   }
 
   batchObjects(request: BatchObjectsRequest, access: Access): BatchObjectsReply {
@@ -161,13 +147,6 @@ export class WeaviateCalls {
       took: 0,
     }
   }
-}
-
-/** With the deprecated `repeated float vector = 2`, which the real server still sends beside `vector_bytes`. */
-function encodeMetadata(metadata: MetadataResult): Uint8Array {
-  const writer = new BinaryWriter()
-  if (metadata.vectorBytes.byteLength > 0) writer.uint32(18).bytes(metadata.vectorBytes)
-  return MetadataResult.encode(metadata, writer).finish()
 }
 
 function cursor({after, filters, offset}: SearchRequest): string | undefined {

@@ -7,7 +7,7 @@ import {type IncomingObject, type ObjectRoom, sortedWith} from '../objects.js'
 import {readPage} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
-import {canonicalUuid, filled, uuidProblem} from '../values.js'
+import {canonicalUuid, filled, own, uuidProblem} from '../values.js'
 import {incomingObject, type ObjectBody} from './incoming.js'
 import {objectText} from './json.js'
 import {placeOf} from './place.js'
@@ -76,7 +76,7 @@ function merged(
   let {properties} = old
   for (const [name, value] of Object.entries(next.properties)) {
     const property = schema.properties?.find((candidate) => candidate.name === name)
-    const appended = property && isReference(property) ? [properties[name] ?? [], value].flat() : value
+    const appended = property && isReference(property) ? [own(properties, name) ?? [], value].flat() : value
     properties = sortedWith(properties, name, appended)
   }
 

@@ -5,6 +5,7 @@ import {isReference} from '../../weaviate/schema.js'
 import {type ObjectRoom, sortedWith} from '../objects.js'
 import {type Incoming, noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'
+import {own} from '../values.js'
 import {type Place, placeOf} from './place.js'
 
 const PATTERN = 'objects/:class/:id/references/:property'
@@ -35,7 +36,7 @@ function change(
   if (!place?.object) return {status: 404}
   const {object, shard} = place
   const name = request.params.property!
-  const references = next((object.properties[name] ?? []) as JsonObject[], place)
+  const references = next((own(object.properties, name) ?? []) as JsonObject[], place)
   shard.put({...object, properties: sortedWith(object.properties, name, references), updated: Date.now()})
   return {status: 200}
 }
@@ -49,7 +50,7 @@ function checked(room: ObjectRoom, {collection, id, tenant}: Place, request: Res
   try {
     const properties = {[name]: given(request)}
     const {object} = room.prepare({collection: collection.name, id, properties, tenant, transport: 'rest'})
-    return object.properties[name] as JsonObject[]
+    return own(object.properties, name) as JsonObject[]
   } catch (error) {
     const missing = error instanceof Refusal ? /no object with id \S+ found$/.exec(error.message) : null
     if (!missing) throw error
