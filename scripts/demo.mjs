@@ -3,7 +3,6 @@ import {BackupCatalog, BackupManager, ClearManager, connect, RestoreManager} fro
 import {startEmbeddedWeaviate} from '@elysia/data-ops/testing'
 import {createHash} from 'node:crypto'
 import {mkdtemp, readFile, rm} from 'node:fs/promises'
-import {createRequire} from 'node:module'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
@@ -70,8 +69,7 @@ try {
 }
 
 async function readMovies() {
-  const require = createRequire(import.meta.url)
-  const file = path.join(path.dirname(require.resolve('vega-datasets/package.json')), 'data', 'movies.json')
+  const file = new URL('../node_modules/vega-datasets/data/movies.json', import.meta.url)
   return JSON.parse(await readFile(file, 'utf8'))
 }
 

@@ -39,7 +39,7 @@ export async function startTestServer(options: EmbeddedWeaviateOptions = {}): Pr
     },
     connection,
     embedded,
-    grpcUrl: embedded.grpcUrl,
+    grpcUrl: embedded.grpcUrl ?? '',
     url: embedded.url,
   }
 }
