@@ -21,7 +21,6 @@ export default defineConfig({
   },
   format: 'esm',
   platform: 'node',
-  sourcemap: true,
   splitting: true,
   target: 'node22',
 })
