@@ -50,11 +50,14 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes'
     const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
     try {
       const [format, compression] = input.format!.split('.')
-      const result = await new BackupManager(connection, {directory: input.directory}).backupCollection(input.data.className, {
-        compress: compression !== undefined,
-        concurrency: input.concurrency,
-        format: format as 'json',
-      })
+      const result = await new BackupManager(connection, {directory: input.directory}).backupCollection(
+        input.data.className,
+        {
+          compress: compression !== undefined,
+          concurrency: input.concurrency,
+          format: format as 'json',
+        },
+      )
       return {bytes: result.bytes, objects: result.objectCount, path: result.path, seconds: result.seconds}
     } finally {
       await connection.close()
@@ -65,10 +68,13 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes'
     const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
     try {
       await connection.deleteCollection(input.target!)
-      const result = await new RestoreManager(connection, {directory: input.directory}).restoreCollection(input.backup!, {
-        concurrency: input.concurrency,
-        name: input.target,
-      })
+      const result = await new RestoreManager(connection, {directory: input.directory}).restoreCollection(
+        input.backup!,
+        {
+          concurrency: input.concurrency,
+          name: input.target,
+        },
+      )
       return {objects: result.restored, seconds: result.seconds}
     } finally {
       await connection.close()
@@ -120,8 +126,12 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes'
     const collection = client.collections.get(input.data.className)
     let objects = 0
     const seconds = await timed(async () => {
-      for (let after: string | undefined; ; ) {
-        const page = await collection.query.fetchObjects({...(after !== undefined && {after}), includeVector: true, limit: 1000})
+      for (let after: string | undefined; ;) {
+        const page = await collection.query.fetchObjects({
+          ...(after !== undefined && {after}),
+          includeVector: true,
+          limit: 1000,
+        })
         objects += page.objects.length
         after = page.objects.at(-1)?.uuid
         if (page.objects.length < 1000) break

@@ -134,7 +134,8 @@ async function measureTenants(): Promise<Row[]> {
 }
 
 function medianRow(job: string, outputs: JobOutput[]): Row {
-  const median = (value: (output: JobOutput) => number): number => outputs.map((output) => value(output)).sort((a, b) => a - b)[outputs.length >> 1]!
+  const median = (value: (output: JobOutput) => number): number =>
+    outputs.map((output) => value(output)).sort((a, b) => a - b)[outputs.length >> 1]!
   return {
     bytes: outputs[0]!.bytes,
     cpuSeconds: median((output) => output.cpuSeconds),
@@ -175,9 +176,13 @@ async function runJob(job: JobName, more: Partial<JobInput> = {}): Promise<JobOu
     url: url!,
     ...more,
   }
-  const {stdout} = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'bench/jobs.ts', JSON.stringify(input)], {
-    maxBuffer: 16 * 1024 * 1024,
-  })
+  const {stdout} = await promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', 'bench/jobs.ts', JSON.stringify(input)],
+    {
+      maxBuffer: 16 * 1024 * 1024,
+    },
+  )
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as JobOutput
 }
 
@@ -204,7 +209,8 @@ async function fill(): Promise<string> {
           const from = start + index * batch
           if (from >= data.objects) return
           const objects = makeObjects(data, from, Math.min(from + batch, data.objects))
-          if (tenants > 0) for (const [at, object] of objects.entries()) object.tenant = `t${Math.floor((from + at) / perTenant)}`
+          if (tenants > 0)
+            for (const [at, object] of objects.entries()) object.tenant = `t${Math.floor((from + at) / perTenant)}`
           const [failure] = await connection.writeObjects({collection: plan, objects})
           if (failure) throw new Error(failure.reason)
         }),

@@ -13,7 +13,13 @@ export {LocalStore} from './store/local.js'
 export {nodePlatform} from './store/node-platform.js'
 export type {Store, StoreEntry, StoreReader, StoreWriter} from './store/store.js'
 export type {RateLimit, RetryOptions} from './transfer/options.js'
-export type {BackupVerification, CollectionComparison, CompareOptions, ObjectDifference, VerifyBackupOptions} from './verify/options.js'
+export type {
+  BackupVerification,
+  CollectionComparison,
+  CompareOptions,
+  ObjectDifference,
+  VerifyBackupOptions,
+} from './verify/options.js'
 export {Verifier} from './verify/verifier.js'
 export {connect} from './weaviate/connect.js'
 export type {SchemaProperty, WeaviateClass} from './weaviate/schema.js'

@@ -46,7 +46,11 @@ describe('unit tests of the seed', () => {
     expect(document.objects).toEqual([])
     expect(document.object_count).toBe(0)
     expect(document.schema.class).toBe(NAME)
-    expect(document.metadata).toMatchObject({collection: NAME, options: {format: 'json', include_data: false}, version: '1.0'})
+    expect(document.metadata).toMatchObject({
+      collection: NAME,
+      options: {format: 'json', include_data: false},
+      version: '1.0',
+    })
 
     const schema = await server.connection.getCollection(NAME)
     await server.connection.deleteCollection(NAME)
@@ -95,7 +99,11 @@ describe('unit tests of the seed', () => {
     const [kept, lost] = [...before.keys()]
     await fetch(`${server.url}/v1/objects/${NAME}/${lost}`, {method: 'DELETE'})
     const extra = await fetch(`${server.url}/v1/objects`, {
-      body: JSON.stringify({class: NAME, properties: {property0: 'written meanwhile'}, vector: (before.get(kept!) as any).vector}),
+      body: JSON.stringify({
+        class: NAME,
+        properties: {property0: 'written meanwhile'},
+        vector: (before.get(kept!) as any).vector,
+      }),
       headers: {'content-type': 'application/json'},
       method: 'POST',
     })
@@ -123,7 +131,9 @@ describe('unit tests of the seed', () => {
     const compressed = await backups.backupCollection(NAME, {compress: true})
     expect(path.basename(compressed.path)).toMatch(/^SeedTest_\d{4}-\d\d-\d\d_\d{6}\.json\.gz$/)
     expect(compressed.bytes).toBeLessThan(plain.bytes)
-    const inflated = JSON.parse(gunzipSync(await readFile(compressed.path)).toString()) as {objects: Array<{id: string}>}
+    const inflated = JSON.parse(gunzipSync(await readFile(compressed.path)).toString()) as {
+      objects: Array<{id: string}>
+    }
     const read = JSON.parse(await readFile(plain.path, 'utf8')) as {objects: Array<{id: string}>}
     expect(new Map(inflated.objects.map((object) => [object.id, object]))).toEqual(
       new Map(read.objects.map((object) => [object.id, object])),

@@ -106,7 +106,9 @@ export class ContentDigest {
       statistics: {...this.statistics},
       sum: this.#sum.hex(),
       ...(this.#tenants && {
-        tenants: [...this.#tenants].map(([name, {objects, sum}]) => [name, objects, sum.hex()] as [string, number, string]),
+        tenants: [...this.#tenants].map(
+          ([name, {objects, sum}]) => [name, objects, sum.hex()] as [string, number, string],
+        ),
       }),
     }
   }

@@ -65,9 +65,13 @@ export class DirectoryWriter implements ArchiveWriter {
 
     for (const {bytes, file} of this.#parts) {
       if (sizes.get(file!) === bytes) continue
-      throw new DataOpsError('BACKUP_DAMAGED', `${store.describe(`${directory}/${file}`)} has not the ${bytes} bytes that were written.`, {
-        hint: 'Start the backup anew, with --no-resume.',
-      })
+      throw new DataOpsError(
+        'BACKUP_DAMAGED',
+        `${store.describe(`${directory}/${file}`)} has not the ${bytes} bytes that were written.`,
+        {
+          hint: 'Start the backup anew, with --no-resume.',
+        },
+      )
     }
 
     const finished = new Set(this.#parts.map((part) => part.file))

@@ -43,10 +43,15 @@ export class DocumentWriter implements ArchiveWriter {
   static async open(options: ArchiveWriterOptions): Promise<DocumentWriter> {
     const {store, resumeAt} = options
     const partial = partialName(options.name)
-    const file = await store.openWrite(partial, resumeAt?.document ? {resumeAt: resumeAt.document.fileBytes} : {create: true})
+    const file = await store.openWrite(
+      partial,
+      resumeAt?.document ? {resumeAt: resumeAt.document.fileBytes} : {create: true},
+    )
     const writer = new DocumentWriter(options, file)
     try {
-      await (resumeAt?.document ? writer.#rehash(resumeAt.document.fileBytes) : writer.#append(utf8(documentHead(options.head))))
+      await (resumeAt?.document
+        ? writer.#rehash(resumeAt.document.fileBytes)
+        : writer.#append(utf8(documentHead(options.head))))
     } catch (error) {
       await file.close()
       throw error

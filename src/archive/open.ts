@@ -69,9 +69,13 @@ async function placeOnDisk(reference: string): Promise<BackupPlace | undefined> 
 async function placeInCatalog(reference: string, store: Store): Promise<BackupPlace> {
   const entry = await new BackupCatalog(store).find(reference)
   if (!entry) {
-    throw new DataOpsError('NOT_A_BACKUP', `There is no backup "${reference}": no such path, and no such id in ${store.describe('')}.`, {
-      hint: 'List what there is with: backup list.',
-    })
+    throw new DataOpsError(
+      'NOT_A_BACKUP',
+      `There is no backup "${reference}": no such path, and no such id in ${store.describe('')}.`,
+      {
+        hint: 'List what there is with: backup list.',
+      },
+    )
   }
 
   return {listed: entry, name: entry.file, store}

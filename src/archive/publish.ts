@@ -13,7 +13,8 @@ export function* candidateNames(name: string): Generator<string> {
 export async function publish(store: Store, partial: string, name: string): Promise<string> {
   // A rename that was killed halfway may have left an empty folder or file that held the name for it.
   const taken = await store.stat(name)
-  const isEmpty = taken?.kind === 'directory' ? (await store.list(name)).length === 0 : taken?.kind === 'file' && taken.bytes === 0
+  const isEmpty =
+    taken?.kind === 'directory' ? (await store.list(name)).length === 0 : taken?.kind === 'file' && taken.bytes === 0
   if (isEmpty) await store.remove(name)
   for (const candidate of candidateNames(name)) {
     if (await store.rename(partial, candidate)) return candidate

@@ -88,9 +88,13 @@ export class Archive {
             schema,
           })
           if (decoder.rows !== part.rows) {
-            throw new DataOpsError('BACKUP_DAMAGED', `${part.file} has ${decoder.rows} rows where the seal says ${part.rows}.`, {
-              hint: 'Restore another backup.',
-            })
+            throw new DataOpsError(
+              'BACKUP_DAMAGED',
+              `${part.file} has ${decoder.rows} rows where the seal says ${part.rows}.`,
+              {
+                hint: 'Restore another backup.',
+              },
+            )
           }
 
           for await (const page of decoder.read({...options, fromRow})) {

@@ -1,13 +1,6 @@
 /** Writes one backup, as docs/format.md describes it: everything under `….partial` until it is sealed. */
 import type {BackupFormat, Platform} from '../codec/codec.js'
-import type {
-  Amendment,
-  BackupHead,
-  BackupSeal,
-  BackupStatistics,
-  SealedPart,
-  SealedTenant,
-} from '../codec/document.js'
+import type {Amendment, BackupHead, BackupSeal, BackupStatistics, SealedPart, SealedTenant} from '../codec/document.js'
 import type {WeaviateObject} from '../object.js'
 import type {Store} from '../store/store.js'
 

@@ -26,7 +26,12 @@ export interface JournalBinding {
 }
 
 export function sameBinding(a: JournalBinding, b: JournalBinding): boolean {
-  return a.collection === b.collection && a.options === b.options && a.schemaSha256 === b.schemaSha256 && a.server === b.server
+  return (
+    a.collection === b.collection &&
+    a.options === b.options &&
+    a.schemaSha256 === b.schemaSha256 &&
+    a.server === b.server
+  )
 }
 
 const MAX_JOURNAL_BYTES = 256 * 1024 * 1024
@@ -46,7 +51,8 @@ export async function readJournal(store: Store, backup: string): Promise<BackupJ
   try {
     const text = new TextDecoder('utf-8', {fatal: true}).decode(await reader.read(0, reader.size))
     const journal = JSON.parse(text) as BackupJournal
-    if (journal.version !== 1 || !Array.isArray(journal.remaining) || typeof journal.position?.rows !== 'number') throw damaged()
+    if (journal.version !== 1 || !Array.isArray(journal.remaining) || typeof journal.position?.rows !== 'number')
+      throw damaged()
     return journal
   } catch (error) {
     throw error instanceof DataOpsError ? error : damaged(error)

@@ -28,7 +28,14 @@ import {type BackupJournal, type JournalBinding, removeJournal, sameBinding, wri
 import {ObjectIndex} from './object-index.js'
 import {batchSizeFor, checkOptions, planTenants, type TenantPlan} from './plan.js'
 import {settle, type SettleOptions} from './settle.js'
-import {claimName, claimUnfinished, type ClaimedName, endLeftovers, findUnfinished, type UnfinishedBackup} from './unfinished.js'
+import {
+  claimName,
+  claimUnfinished,
+  type ClaimedName,
+  endLeftovers,
+  findUnfinished,
+  type UnfinishedBackup,
+} from './unfinished.js'
 import {activationGroup, type BackupTransferOptions, slicesOfTenants, transferToArchive} from './transfer.js'
 
 export const DEFAULT_DIRECTORY = './backups'
@@ -124,9 +131,13 @@ class Backup {
     const {schema} = this.#collection
     const binding = this.#binding()
     if (this.#options.resume === true && this.#options.settle) {
-      throw new DataOpsError('INVALID_INPUT', 'A backup that settles cannot be resumed: what it had read is not remembered.', {
-        hint: 'Run it anew, without --resume.',
-      })
+      throw new DataOpsError(
+        'INVALID_INPUT',
+        'A backup that settles cannot be resumed: what it had read is not remembered.',
+        {
+          hint: 'Run it anew, without --resume.',
+        },
+      )
     }
 
     const finished = this.#options.dryRun ? undefined : await this.#endLeftovers(binding)
@@ -139,7 +150,9 @@ class Backup {
 
     const tenantPlan = tenants && planTenants(tenants, this.#options)
     for (const skipped of tenantPlan?.skipped ?? []) {
-      this.#warn('tenant-skipped', `Tenant "${skipped.name}" is ${skipped.reason} and is not in the backup.`, {...skipped})
+      this.#warn('tenant-skipped', `Tenant "${skipped.name}" is ${skipped.reason} and is not in the backup.`, {
+        ...skipped,
+      })
     }
 
     const includeData = this.#options.includeData !== false
@@ -148,17 +161,25 @@ class Backup {
     const unfinished = this.#options.settle ? [] : await findUnfinished(this.#store, binding)
     const left = unfinished.find(({inUse}) => !inUse)
     if (left && !this.#options.resume) {
-      this.#warn('unfinished-backup', `An unfinished backup of "${schema.class}" is at ${this.#store.describe(left.name)}.`, {
-        hint: 'Continue it with --resume, or remove it.',
-        name: left.name,
-      })
+      this.#warn(
+        'unfinished-backup',
+        `An unfinished backup of "${schema.class}" is at ${this.#store.describe(left.name)}.`,
+        {
+          hint: 'Continue it with --resume, or remove it.',
+          name: left.name,
+        },
+      )
     }
 
     if (this.#options.resume === true && unfinished.length === 0) {
       if (finished) return this.#resultOf(finished)
-      throw new DataOpsError('INVALID_INPUT', `There is no unfinished backup of "${schema.class}" with these options to resume.`, {
-        hint: 'Run the same command without --resume.',
-      })
+      throw new DataOpsError(
+        'INVALID_INPUT',
+        `There is no unfinished backup of "${schema.class}" with these options to resume.`,
+        {
+          hint: 'Run the same command without --resume.',
+        },
+      )
     }
 
     if (this.#options.dryRun) return this.#dryRun(expectedObjects ?? 0, tenantPlan)
@@ -198,9 +219,13 @@ class Backup {
     }
 
     if (this.#options.resume !== true) return undefined
-    throw new DataOpsError('STORAGE', `Another process is writing ${this.#store.describe(partialName(unfinished[0]!.name))}.`, {
-      hint: 'Wait for it, or leave out --resume to take another backup beside it.',
-    })
+    throw new DataOpsError(
+      'STORAGE',
+      `Another process is writing ${this.#store.describe(partialName(unfinished[0]!.name))}.`,
+      {
+        hint: 'Wait for it, or leave out --resume to take another backup beside it.',
+      },
+    )
   }
 
   async #write(job: {
@@ -216,7 +241,11 @@ class Backup {
     const head = resumed?.journal.head ?? (await this.#head(job.tenants))
     const compress = this.#options.compress === true
     const claim =
-      resumed ?? (await claimName(this.#store, backupName(schema.class, new Date(head.metadata.timestamp), this.#format, compress)))
+      resumed ??
+      (await claimName(
+        this.#store,
+        backupName(schema.class, new Date(head.metadata.timestamp), this.#format, compress),
+      ))
     try {
       const content = new ContentDigest(schema, nodePlatform, resumed?.journal.content)
       const resumedObjects = content.objects
@@ -254,14 +283,25 @@ class Backup {
             plan: this.#plan,
             saveActivated,
             async saveProgress(progress) {
-              journal = {...progress, activated: progress.group, binding: job.binding, content: content.state(), head, version: 1}
+              journal = {
+                ...progress,
+                activated: progress.group,
+                binding: job.binding,
+                content: content.state(),
+                head,
+                version: 1,
+              }
               await writeJournal(store, claim.name, journal)
             },
             signal: this.#options.signal,
             throttle,
             writer,
           })
-          if (contents) amendments = await this.#settle({content, index: contents, concurrency, saveActivated, throttle, writer}, tenantPlan)
+          if (contents)
+            amendments = await this.#settle(
+              {content, index: contents, concurrency, saveActivated, throttle, writer},
+              tenantPlan,
+            )
         }
 
         this.#options.onProgress?.({
@@ -303,9 +343,13 @@ class Backup {
     const {metadata} = head
     const {non_finite_vectors: nonFinite} = content.statistics
     if (nonFinite > 0) {
-      this.#warn('non-finite-vectors', `${nonFinite} objects have vectors with components that are no finite numbers.`, {
-        objects: nonFinite,
-      })
+      this.#warn(
+        'non-finite-vectors',
+        `${nonFinite} objects have vectors with components that are no finite numbers.`,
+        {
+          objects: nonFinite,
+        },
+      )
     }
 
     await new BackupCatalog(this.#store).register({
@@ -335,7 +379,9 @@ class Backup {
   #resultOf({bytes, metadata, name, seal}: SealedManifest): Omit<BackupResult, 'seconds'> {
     const tenants = seal.tenants && {
       count: seal.tenants.filter(({skipped}) => skipped === undefined).length,
-      skipped: seal.tenants.flatMap(({name: tenant, skipped}) => (skipped === undefined ? [] : [{name: tenant, reason: skipped}])),
+      skipped: seal.tenants.flatMap(({name: tenant, skipped}) =>
+        skipped === undefined ? [] : [{name: tenant, reason: skipped}],
+      ),
     }
     return {
       ...this.#describe(metadata.backup_id, metadata.run_id),
@@ -365,7 +411,10 @@ class Backup {
     }
   }
 
-  #describe(id: string, runId: string): Pick<BackupResult, 'alias' | 'collection' | 'compressed' | 'format' | 'id' | 'runId'> {
+  #describe(
+    id: string,
+    runId: string,
+  ): Pick<BackupResult, 'alias' | 'collection' | 'compressed' | 'format' | 'id' | 'runId'> {
     return {
       ...(this.#collection.alias !== undefined && {alias: this.#collection.alias}),
       collection: this.#collection.schema.class,
@@ -414,7 +463,11 @@ class Backup {
       tenants: tenantPlan && [...tenantPlan.active, ...tenantPlan.activate.flat()],
     })
     if (!settled) {
-      this.#warn('not-settled', `The collection still changed after ${rounds} scans; the backup is as of the last one, object by object.`, {rounds})
+      this.#warn(
+        'not-settled',
+        `The collection still changed after ${rounds} scans; the backup is as of the last one, object by object.`,
+        {rounds},
+      )
     }
 
     return amendments
@@ -422,7 +475,10 @@ class Backup {
 
   #initialWork(tenantPlan: TenantPlan | undefined): Work {
     return tenantPlan
-      ? {activation: tenantPlan.activate.map((tenants) => activationGroup(tenants)), slices: slicesOfTenants(tenantPlan.active)}
+      ? {
+          activation: tenantPlan.activate.map((tenants) => activationGroup(tenants)),
+          slices: slicesOfTenants(tenantPlan.active),
+        }
       : {activation: [], slices: [{...WHOLE_RANGE}]}
   }
 
@@ -439,7 +495,8 @@ class Backup {
     if (!tenantPlan) return this.#connection.count(name, undefined, this.#options.signal)
     if (tenantPlan.active.length > COUNTED_TENANTS || tenantPlan.activate.length > 0) return undefined
     let objects = 0
-    for (const tenant of tenantPlan.active) objects += await this.#connection.count(name, tenant.name, this.#options.signal)
+    for (const tenant of tenantPlan.active)
+      objects += await this.#connection.count(name, tenant.name, this.#options.signal)
     return objects
   }
 
@@ -493,7 +550,11 @@ function tenantCount(plan: TenantPlan): number {
   return plan.active.length + plan.activate.flat().length
 }
 
-function sealedTenants(head: BackupHead, content: ContentDigest, plan: TenantPlan | undefined): SealedTenant[] | undefined {
+function sealedTenants(
+  head: BackupHead,
+  content: ContentDigest,
+  plan: TenantPlan | undefined,
+): SealedTenant[] | undefined {
   if (!plan) return undefined
   const skipped = new Map(plan.skipped.map(({name, reason}) => [name, reason]))
   const read = new Set([...plan.active, ...plan.activate.flat()].map(({name}) => name))

@@ -123,7 +123,8 @@ export class ObjectIndex {
       states: this.#states,
     }
     const entries: Array<[IndexedObject, number]> = []
-    for (let slot = 0; slot < old.capacity; slot++) if (old.states[slot] !== 0) entries.push([this.#read(slot), old.rounds[slot]!])
+    for (let slot = 0; slot < old.capacity; slot++)
+      if (old.states[slot] !== 0) entries.push([this.#read(slot), old.rounds[slot]!])
     this.#capacity *= 2
     this.#size = 0
     this.#ids = new Uint32Array(this.#capacity * 4)

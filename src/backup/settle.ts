@@ -79,8 +79,12 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
     }
 
     await (options.tenants
-      ? withActiveTenants(options.connection, options.plan.className, options.tenants, {signal: options.signal}, async (group) =>
-          scan(slicesOfTenants(group)),
+      ? withActiveTenants(
+          options.connection,
+          options.plan.className,
+          options.tenants,
+          {signal: options.signal},
+          async (group) => scan(slicesOfTenants(group)),
         )
       : scan([{...WHOLE_RANGE}]))
     const deleted = [...index.unseen(round)]
@@ -90,8 +94,14 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
       amend(tenant, id)
     }
 
-    options.onProgress?.({collection: options.plan.className, completed: content.objects, stage: 'settle', total: content.objects})
-    if (changes === 0 && deleted.length === 0) return {amendments: [...amendments.values()], rounds: round, settled: true}
+    options.onProgress?.({
+      collection: options.plan.className,
+      completed: content.objects,
+      stage: 'settle',
+      total: content.objects,
+    })
+    if (changes === 0 && deleted.length === 0)
+      return {amendments: [...amendments.values()], rounds: round, settled: true}
   }
 
   return {amendments: [...amendments.values()], rounds: MAX_ROUNDS, settled: false}
@@ -121,7 +131,10 @@ async function readAgain(
   await writer.write(objects)
 }
 
-async function* scanIds(options: SettleOptions, slices: Slice[]): AsyncGenerator<Array<{id: string; lastUpdateTimeUnix?: number; tenant?: string}>> {
+async function* scanIds(
+  options: SettleOptions,
+  slices: Slice[],
+): AsyncGenerator<Array<{id: string; lastUpdateTimeUnix?: number; tenant?: string}>> {
   const {concurrency, connection, content, plan, signal, throttle} = options
   const reader = new ParallelReader({
     batchSize: SCAN_PAGE,

@@ -87,20 +87,20 @@ export function slicesOfTenants(tenants: ReadonlyArray<{name: string}>): Slice[]
 }
 
 export function activationGroup(tenants: WeaviateTenant[]): ActivationGroup {
-  return {slices: slicesOfTenants(tenants), tenants: tenants.map(({name, status}) => ({name, status: settledStatus(status)}))}
+  return {
+    slices: slicesOfTenants(tenants),
+    tenants: tenants.map(({name, status}) => ({name, status: settledStatus(status)})),
+  }
 }
 
-async function readSlices(
-  options: BackupTransferOptions,
-  slices: Slice[],
-  context: () => Context,
-): Promise<void> {
+async function readSlices(options: BackupTransferOptions, slices: Slice[], context: () => Context): Promise<void> {
   const {content, plan, writer, expectedObjects} = options
   const reader = new ParallelReader({
     batchSize: options.batchSize,
     concurrency: options.concurrency,
     connection: options.connection,
-    expectedObjects: expectedObjects === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, expectedObjects - content.objects),
+    expectedObjects:
+      expectedObjects === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, expectedObjects - content.objects),
     include: 'objects',
     plan,
     signal: options.signal,
@@ -133,7 +133,8 @@ async function readSlices(
         stage: 'backup',
         total: expectedObjects,
       })
-      if (writer.bytes - flushedBytes >= FLUSH_EVERY.bytes || performance.now() - flushedAt >= FLUSH_EVERY.ms) await flush()
+      if (writer.bytes - flushedBytes >= FLUSH_EVERY.bytes || performance.now() - flushedAt >= FLUSH_EVERY.ms)
+        await flush()
     }
   } catch (error) {
     // Interrupted, or the server is gone for good: what is here need not be read again. The first failure is the one to report.

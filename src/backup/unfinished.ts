@@ -91,7 +91,9 @@ export async function claimName(store: Store, wanted: string): Promise<ClaimedNa
     await lock.release()
   }
 
-  throw new DataOpsError('STORAGE', `All names like ${store.describe(wanted)} are taken.`, {hint: 'Try again in a second.'})
+  throw new DataOpsError('STORAGE', `All names like ${store.describe(wanted)} are taken.`, {
+    hint: 'Try again in a second.',
+  })
 }
 
 /** Takes an unfinished backup, with its journal as it is by then; undefined when another process writes it or has finished it. */

@@ -28,7 +28,8 @@ export async function readDropMarker(store: Store, collection: string): Promise<
   const reader = await store.openRead(markerName(collection))
   try {
     const marker = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size))) as Partial<DropMarker>
-    if (typeof marker.backup !== 'string' || typeof marker.server !== 'string' || !parseBackupName(marker.backup)) return undefined
+    if (typeof marker.backup !== 'string' || typeof marker.server !== 'string' || !parseBackupName(marker.backup))
+      return undefined
     return {backup: marker.backup, server: marker.server}
   } catch {
     return undefined

@@ -30,7 +30,12 @@ export class ClearManager {
   async count(name: string, signal?: AbortSignal): Promise<number> {
     const schema = await this.#collection(name)
     const tenants = isMultiTenant(schema) ? await this.#connection.listTenants(schema.class) : undefined
-    return countObjects(this.#connection, schema.class, tenants?.filter(({status}) => status === 'HOT'), signal)
+    return countObjects(
+      this.#connection,
+      schema.class,
+      tenants?.filter(({status}) => status === 'HOT'),
+      signal,
+    )
   }
 
   /**
@@ -44,7 +49,10 @@ export class ClearManager {
     const clear = new Clear(this.#connection, this.#store, options)
     const marker = await readDropMarker(this.#store, name)
     const interrupted = marker?.server === this.#connection.describe && !(await this.#connection.getCollection(name))
-    const result = interrupted && !options.dryRun ? await clear.finishDrop(name, marker) : await clear.run(await this.#collection(name))
+    const result =
+      interrupted && !options.dryRun
+        ? await clear.finishDrop(name, marker)
+        : await clear.run(await this.#collection(name))
     return {...result, seconds: (performance.now() - started) / 1000}
   }
 
@@ -92,7 +100,9 @@ class Clear {
     const deleted = await this.#deleteObjects(name, tenants, total)
     const remaining = await countObjects(this.#connection, name, active, signal)
     if (remaining > 0) {
-      this.#warn('objects-remain', `${remaining} objects were written to "${name}" while it was being cleared.`, {remaining})
+      this.#warn('objects-remain', `${remaining} objects were written to "${name}" while it was being cleared.`, {
+        remaining,
+      })
     }
 
     return this.#result(name, {backup, deleted, remaining})
@@ -100,7 +110,10 @@ class Clear {
 
   /** An earlier run dropped the collection and ended before it was there again. */
   async finishDrop(name: string, marker: DropMarker): Promise<Omit<ClearResult, 'seconds'>> {
-    this.#warn('drop-finished', `"${name}" had been dropped by an interrupted clear; it is created again from ${this.#store.describe(marker.backup)}.`)
+    this.#warn(
+      'drop-finished',
+      `"${name}" had been dropped by an interrupted clear; it is created again from ${this.#store.describe(marker.backup)}.`,
+    )
     const schemaFile = await this.#recreate(name, marker)
     return this.#result(name, {deleted: 0, remaining: 0, schemaFile})
   }
@@ -116,17 +129,25 @@ class Clear {
     })
     const skipped = backup.tenants?.skipped ?? []
     if (skipped.length > 0) {
-      throw new DataOpsError('INVALID_INPUT', `The backup lacks ${skipped.length} tenants (${skipped[0]!.reason}), so nothing was cleared.`, {
-        hint: 'Onload them, or take a backup with --include-offloaded first.',
-      })
+      throw new DataOpsError(
+        'INVALID_INPUT',
+        `The backup lacks ${skipped.length} tenants (${skipped[0]!.reason}), so nothing was cleared.`,
+        {
+          hint: 'Onload them, or take a backup with --include-offloaded first.',
+        },
+      )
     }
 
     const {problems} = await new Verifier({store: this.#store}).verifyBackup(backup.path, {onProgress, signal})
     if (problems.length > 0) {
-      throw new DataOpsError('BACKUP_DAMAGED', `The backup taken first does not hold (${problems[0]!.message}), so nothing was cleared.`, {
-        details: {problems},
-        hint: `Look at ${backup.path} and at the disk it is on.`,
-      })
+      throw new DataOpsError(
+        'BACKUP_DAMAGED',
+        `The backup taken first does not hold (${problems[0]!.message}), so nothing was cleared.`,
+        {
+          details: {problems},
+          hint: `Look at ${backup.path} and at the disk it is on.`,
+        },
+      )
     }
 
     return backup
@@ -183,12 +204,21 @@ class Clear {
       for (;;) {
         const reply = await throttle.run(async () => this.#connection.deleteObjects({collection: name, signal, tenant}))
         deleted += reply.deleted
-        this.#options.onProgress?.({collection: name, completed: deleted, stage: 'clear', total: Math.max(total, deleted)})
+        this.#options.onProgress?.({
+          collection: name,
+          completed: deleted,
+          stage: 'clear',
+          total: Math.max(total, deleted),
+        })
         if (reply.matched === 0) return
         if (reply.deleted === 0) {
-          throw new DataOpsError('SERVER_REFUSED', `The server matched ${reply.matched} objects of "${name}" and deleted none.`, {
-            hint: 'See the log of the server.',
-          })
+          throw new DataOpsError(
+            'SERVER_REFUSED',
+            `The server matched ${reply.matched} objects of "${name}" and deleted none.`,
+            {
+              hint: 'See the log of the server.',
+            },
+          )
         }
       }
     }
@@ -217,7 +247,10 @@ class Clear {
     return deleted
   }
 
-  #result(collection: string, result: Pick<ClearResult, 'backup' | 'deleted' | 'remaining' | 'schemaFile'>): Omit<ClearResult, 'seconds'> {
+  #result(
+    collection: string,
+    result: Pick<ClearResult, 'backup' | 'deleted' | 'remaining' | 'schemaFile'>,
+  ): Omit<ClearResult, 'seconds'> {
     return {
       collection,
       dryRun: this.#options.dryRun === true,

@@ -35,7 +35,8 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
     for (const [tenant, rows] of byTenant) {
       const ids = [...rows.keys()]
       for (let start = 0; start < ids.length; start += IDS_A_CALL) {
-        for (const id of await existingOf(options, ids.slice(start, start + IDS_A_CALL), tenant)) found.push(rows.get(id)!)
+        for (const id of await existingOf(options, ids.slice(start, start + IDS_A_CALL), tenant))
+          found.push(rows.get(id)!)
       }
     }
 

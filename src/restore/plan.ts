@@ -27,7 +27,9 @@ export function checkRestoreOptions(options: RestoreOptions): void {
   }
 
   if (options.onConflict !== undefined && options.onConflict !== 'overwrite' && !options.merge) {
-    throw new DataOpsError('INVALID_INPUT', 'What happens on a conflict matters only in a merge.', {hint: 'Add --merge.'})
+    throw new DataOpsError('INVALID_INPUT', 'What happens on a conflict matters only in a merge.', {
+      hint: 'Add --merge.',
+    })
   }
 }
 
@@ -57,7 +59,10 @@ export function tenantsToRestore(
 }
 
 /** Objects that a restore of these tenants writes; undefined when the backup does not say. */
-export function expectedObjects(seal: BackupSeal | undefined, tenants: ReadonlyArray<{name: string}> | undefined): number | undefined {
+export function expectedObjects(
+  seal: BackupSeal | undefined,
+  tenants: ReadonlyArray<{name: string}> | undefined,
+): number | undefined {
   if (!seal) return undefined
   if (!tenants) return seal.object_count
   const wanted = new Set(tenants.map(({name}) => name))
@@ -71,10 +76,14 @@ export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass
   if (!seal || options.skipData) return
   const {non_finite_vectors: nonFinite, objects_without_vector: withoutVector} = seal.statistics
   if (nonFinite > 0 && !options.allowNonFinite) {
-    throw new DataOpsError('INVALID_INPUT', `${nonFinite} objects of the backup have vectors with components that are no finite numbers.`, {
-      details: {objects: nonFinite},
-      hint: 'The server would take them and then fail to list them over REST. Add --allow-non-finite to restore them all the same.',
-    })
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `${nonFinite} objects of the backup have vectors with components that are no finite numbers.`,
+      {
+        details: {objects: nonFinite},
+        hint: 'The server would take them and then fail to list them over REST. Add --allow-non-finite to restore them all the same.',
+      },
+    )
   }
 
   const modules = [...new Set(vectorizersOf(schema).map(({module}) => module))].sort()
@@ -95,14 +104,21 @@ export function checkReferences(schema: WeaviateClass, collections: ReadonlySet<
   const targets = referenceProperties(schema).flatMap((property) => property.dataType)
   const missing = [...new Set(targets.filter((target) => !collections.has(target)))]
   if (missing.length === 0) return
-  throw new DataOpsError('SCHEMA_MISMATCH', `"${schema.class}" refers to ${missing.join(', ')}, which the server does not have.`, {
-    details: {missing},
-    hint: 'Restore those first, or all of them in one command.',
-  })
+  throw new DataOpsError(
+    'SCHEMA_MISMATCH',
+    `"${schema.class}" refers to ${missing.join(', ')}, which the server does not have.`,
+    {
+      details: {missing},
+      hint: 'Restore those first, or all of them in one command.',
+    },
+  )
 }
 
 /** Why an object must not be sent to a class: properties that auto-schema would add, vectors that were not allowed. */
-export function makeObjection(schema: WeaviateClass, options: RestoreOptions): (object: WeaviateObject) => string | undefined {
+export function makeObjection(
+  schema: WeaviateClass,
+  options: RestoreOptions,
+): (object: WeaviateObject) => string | undefined {
   const properties = knownProperties(schema.properties)
   const named = new Set(Object.keys(schema.vectorConfig ?? {}))
   const vectorizers = options.allowVectorization ? [] : vectorizersOf(schema)

@@ -31,7 +31,8 @@ export function persistent(connection: Connection, options: PersistenceOptions =
 
   return {
     ...connection,
-    count: async (collection, tenant, signal) => again(async () => connection.count(collection, tenant, signal), signal),
+    count: async (collection, tenant, signal) =>
+      again(async () => connection.count(collection, tenant, signal), signal),
     createAlias: async (alias, collection) =>
       again(async (isRepeated) => {
         try {

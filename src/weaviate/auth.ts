@@ -8,7 +8,6 @@ import {HttpClient} from './http.js'
 /** Gives the authorization for one more request; undefined: none. */
 export type Authorize = () => Promise<{authorization?: string; headers?: Record<string, string>}>
 
-
 export interface AuthTransport {
   ca?: string
   proxy?: string
