@@ -1,6 +1,7 @@
 import type {Warning} from '../progress.js'
 import {DataOpsError, throwIfAborted} from '../errors.js'
 import {retry, sleep} from '../weaviate/retry.js'
+import {AdaptiveConcurrency} from './concurrency.js'
 import type {RateLimit, RetryOptions} from './options.js'
 
 export interface ThrottleOptions extends RetryOptions {
@@ -11,30 +12,26 @@ export interface ThrottleOptions extends RetryOptions {
   signal?: AbortSignal
 }
 
-/** Successful calls in a row before one more is allowed in flight again. */
-const CALLS_BEFORE_GROWTH = 20
-
 /**
- * Every call to the server during a transfer goes through one of these: it bounds the calls in flight, halves that bound when the server
- * pushes back and grows it again slowly, retries what is worth retrying, and keeps to the rate the user set.
+ * Every call to the server during a transfer goes through one of these: it bounds the calls in flight by what they bring and by what the
+ * server answers, retries what is worth retrying, and keeps to the rate the user set.
  */
 export class Throttle {
   readonly #options: ThrottleOptions
   readonly #rate?: TokenBucket
-  #limit: number
+  readonly #concurrency: AdaptiveConcurrency
   #running = 0
-  #successes = 0
   #waiting: Array<() => void> = []
 
   constructor(options: ThrottleOptions) {
     this.#options = options
-    this.#limit = Math.max(1, options.concurrency)
+    this.#concurrency = new AdaptiveConcurrency(options.concurrency)
     if (options.maxRate) this.#rate = new TokenBucket(options.maxRate, options.signal)
   }
 
   /** Calls allowed in flight now. */
   get limit(): number {
-    return this.#limit
+    return this.#concurrency.limit
   }
 
   /**
@@ -44,14 +41,14 @@ export class Throttle {
   async run<T>(call: () => Promise<T>, cost?: {bytes: number; objects: number}): Promise<T> {
     await this.#acquire()
     try {
-      if (cost) await this.pay(cost)
+      if (cost) await this.#rate?.take(cost)
       throwIfAborted(this.#options.signal)
       const result = await retry(call, {
         maxRetries: this.#options.maxRetries,
         maxWaitMs: this.#options.retryMaxWaitMs,
         signal: this.#options.signal,
         onRetry: ({error, attempt, waitMs}) => {
-          this.#shrink()
+          this.#concurrency.pushBack()
           this.#options.onWarning?.({
             code: 'server-retry',
             details: {attempt, waitMs},
@@ -59,7 +56,7 @@ export class Throttle {
           })
         },
       })
-      this.#grow()
+      if (cost) this.#concurrency.observe(cost.objects)
       return result
     } finally {
       this.#running--
@@ -68,11 +65,12 @@ export class Throttle {
   }
 
   async pay(cost: {bytes: number; objects: number}): Promise<void> {
+    this.#concurrency.observe(cost.objects)
     await this.#rate?.take(cost)
   }
 
   async #acquire(): Promise<void> {
-    while (this.#running >= this.#limit) {
+    while (this.#running >= this.#concurrency.limit) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve)
       })
@@ -86,19 +84,6 @@ export class Throttle {
     const waiting = this.#waiting
     this.#waiting = []
     for (const resolve of waiting) resolve()
-  }
-
-  #shrink(): void {
-    this.#successes = 0
-    this.#limit = Math.max(1, Math.floor(this.#limit / 2))
-  }
-
-  #grow(): void {
-    this.#successes++
-    if (this.#limit < this.#options.concurrency && this.#successes >= CALLS_BEFORE_GROWTH) {
-      this.#successes = 0
-      this.#limit++
-    }
   }
 }
 
