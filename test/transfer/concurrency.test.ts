@@ -3,7 +3,10 @@ import {describe, expect, it} from 'vitest'
 import {AdaptiveConcurrency} from '../../src/transfer/concurrency.js'
 
 /** Runs epochs of one second in which so many objects go through as `throughput` says for the limit in force. */
-function simulate(maximum: number, throughput: (limit: number) => number): {concurrency: AdaptiveConcurrency; run: (epochs: number) => void} {
+function simulate(
+  maximum: number,
+  throughput: (limit: number) => number,
+): {concurrency: AdaptiveConcurrency; run: (epochs: number) => void} {
   let now = 0
   const concurrency = new AdaptiveConcurrency(maximum, () => now)
   return {
