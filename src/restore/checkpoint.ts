@@ -1,4 +1,5 @@
 import type {Store} from '../store/store.js'
+import type {WeaviateTenant} from '../weaviate/weaviate.js'
 import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../errors.js'
 import {checkpointName} from '../store/layout.js'
@@ -24,6 +25,7 @@ interface CheckpointFile {
   /** Of the file of rejected objects, what belongs to these rows. */
   rejectedBytes: number
   skipped: RowRange[]
+  tenants?: WeaviateTenant[]
   version: 1
 }
 
@@ -57,6 +59,8 @@ export class Checkpoint {
   readonly rejected: RowRanges
   /** Rows left alone because the target had their objects before (`onConflict: 'skip'`). Decided before anything is written. */
   readonly skipped: RowRanges
+  /** Tenants that are to be inactive, or offloaded, once it is done or has failed. */
+  tenants?: WeaviateTenant[]
   /** Bytes of the file of rejected objects as of the last save. */
   readonly rejectedBytes: number
   /** The file of rejected objects, which is on the disk before the rows are said to be done. */
@@ -80,6 +84,7 @@ export class Checkpoint {
     this.rejected = new RowRanges(file?.rejected).intersection(this.objects.done)
     this.rejectedBytes = file?.rejectedBytes ?? 0
     this.skipped = new RowRanges(file?.skipped)
+    this.tenants = file?.tenants
   }
 
   /**
@@ -140,6 +145,7 @@ export class Checkpoint {
       rejected: this.rejected.toJSON(),
       rejectedBytes: this.rejectedFile?.bytes ?? this.rejectedBytes,
       skipped: this.skipped.toJSON(),
+      ...(this.tenants && {tenants: this.tenants}),
       version: 1,
     }
   }
@@ -198,6 +204,7 @@ function isCheckpointFile(file: CheckpointFile): boolean {
     isPass(file.objects) &&
     isPass(file.references) &&
     isCount(file.references.announced) &&
+    (file.tenants ?? []).every(({name, status}) => typeof name === 'string' && ['COLD', 'FROZEN'].includes(status)) &&
     isCount(file.rejectedBytes) &&
     [file.rejected, file.skipped].every((ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)))
   )

@@ -4,6 +4,7 @@ import type {Warning} from '../progress.js'
 import type {Store} from '../store/store.js'
 import type {WeaviateClass} from '../weaviate/schema.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
+import type {CollectionComparison} from '../verify/options.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 import {openArchive, type OpenedArchive} from '../archive/open.js'
 import {DEFAULT_CONCURRENCY, DEFAULT_DIRECTORY, type ManagerOptions} from '../backup/manager.js'
@@ -14,6 +15,7 @@ import {rejectedName, stillRejectedName} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
 import {persistent} from '../transfer/persistent.js'
+import {settledStatus} from '../transfer/activation.js'
 import {Throttle} from '../transfer/throttle.js'
 import {compareCollection} from '../verify/compare.js'
 import {assertWhole} from '../verify/hashes.js'
@@ -71,15 +73,27 @@ export class RestoreManager {
     // All are checked before any is created, and all are created before any has objects: references may go in circles.
     for (const {restore} of ordered) await restore.check(companions)
     if (!options.dryRun) for (const {restore} of ordered) await restore.create()
+    // References come last of all: a collection with tenants takes only those whose target is there.
+    const isInSteps = !options.dryRun && options.retryRejected === undefined
+    const steps = isInSteps ? (['start', 'writeObjects', 'writeReferences'] as const) : []
     const collections: RestoreResult[] = []
-    for (const {restore} of ordered) {
+    const seconds = new Map<Restore, number>()
+    const timed = async <T>(restore: Restore, step: () => Promise<T>): Promise<T> => {
       const started = performance.now()
       try {
-        const result = await restore.run()
-        collections.push({...result, seconds: (performance.now() - started) / 1000})
+        return await step()
       } catch (error) {
+        for (const other of ordered) await other.restore.leave()
         throw withDetails(error, {collection: restore.target, finished: collections})
+      } finally {
+        seconds.set(restore, (seconds.get(restore) ?? 0) + (performance.now() - started) / 1000)
       }
+    }
+
+    for (const step of steps) for (const {restore} of ordered) await timed(restore, async () => restore[step]())
+    for (const {restore} of ordered) {
+      const result = await timed(restore, async () => (isInSteps ? restore.finish() : restore.run()))
+      collections.push({...result, seconds: seconds.get(restore)!})
     }
 
     return {collections}
@@ -116,6 +130,12 @@ interface Checked {
   tenants?: WeaviateTenant[]
 }
 
+/** What `start` made ready. */
+interface Running extends RestoreTransferOptions {
+  /** What earlier runs had written. */
+  resumed: {objects: number; references: number}
+}
+
 /** One restore while it runs. */
 class Restore {
   readonly #archive: Archive
@@ -130,6 +150,7 @@ class Restore {
   readonly target: string
   readonly #warnings: Warning[] = []
   #checked?: Checked
+  #running?: Running
   /** The collection is there because of this restore. */
   #created = false
 
@@ -185,10 +206,8 @@ class Restore {
 
   /** After `check`. */
   async run(): Promise<Omit<RestoreResult, 'seconds'>> {
-    const {head, seal} = this.#archive
     const options = this.#options
     const {checkpoint, tenants} = this.#checked!
-    const expected = options.skipData ? 0 : expectedObjects(seal, tenants)
     if (options.dryRun) {
       const {live} = this.#checked!
       const existing = live && options.merge && options.onConflict === 'fail' ? await this.#existing(planCollection(live)) : undefined
@@ -196,40 +215,86 @@ class Restore {
       return this.#result({checkpoint, restored: 0, resumed: checkpoint.objects.count, tenants, dryRun: true})
     }
 
+    await this.start()
+    if (options.retryRejected !== undefined) return this.#retryRejected(options.retryRejected)
+    await this.writeObjects()
+    await this.writeReferences()
+    return this.finish()
+  }
+
+  /** After `check`: the collection and its tenants are there, and nothing speaks against writing objects. */
+  async start(): Promise<void> {
+    const {head, seal} = this.#archive
+    const options = this.#options
+    const {checkpoint, tenants} = this.#checked!
+    const isRetry = options.retryRejected !== undefined
     await this.create()
     const schema = await this.#finishCreation()
     if (this.#created && !checkpoint.resumed) this.#reportSchemaChanges(schema)
     const rejected = new RejectedObjects(this.#place, this.#rejectedName(), head.metadata.collection)
-    if (options.retryRejected !== undefined) await rejected.resume()
+    if (isRetry) await rejected.resume()
     else if (checkpoint.resumed) await rejected.resume(checkpoint.rejectedBytes)
     else await rejected.clear()
-    if (options.retryRejected === undefined) checkpoint.rejectedFile = rejected
-    if (tenants) await this.#createTenants(tenants)
+    if (!isRetry) checkpoint.rejectedFile = rejected
     const plan = planCollection(schema)
-    const resumed = checkpoint.objects.count
-    const resumedReferences = checkpoint.references.count
-    if (options.retryRejected === undefined) await this.#settleConflicts(plan, checkpoint)
+    const expected = options.skipData ? 0 : expectedObjects(seal, tenants)
+    const wanted = tenants && new Set(tenants.map(({name}) => name))
+    this.#running = {
+      ...this.#sending(plan, expected),
+      archive: this.#archive,
+      checkpoint,
+      objection: makeObjection(plan.schema, options),
+      onProgress: options.onProgress,
+      rejected,
+      resumed: {objects: checkpoint.objects.count, references: checkpoint.references.count},
+      selected: wanted ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
+      sourceName: head.metadata.collection,
+      total: expected,
+      vectorizers: vectorizersOf(plan.schema),
+    }
     try {
-      if (options.retryRejected !== undefined) {
-        const restored = await this.#retryRejected(plan, rejected, options.retryRejected)
-        return {
-          ...this.#result({checkpoint, restored, resumed: 0, tenants, dryRun: false}),
-          rejected: rejected.count,
-          ...(rejected.count > 0 && {rejectedFile: rejected.path}),
-        }
-      }
-
-      await this.#transfer(plan, checkpoint, rejected, expected, tenants)
+      if (tenants) await this.#createTenants(tenants)
+      if (!isRetry) await this.#settleConflicts(plan, checkpoint)
     } catch (error) {
-      if (options.retryRejected === undefined) await checkpoint.save().catch(() => {})
-      throw this.#unfinished(error, checkpoint)
-    } finally {
-      await rejected.close()
+      await this.#putTenantsBack()
+      throw error
+    }
+  }
+
+  /** After `start`: every object, without its references. */
+  async writeObjects(): Promise<void> {
+    const running = this.#running!
+    if (this.#options.skipData) return
+    await this.#interruptibly(async () => {
+      await running.checkpoint.save()
+      if (!running.checkpoint.objects.finished) await writeObjects(running)
+    })
+  }
+
+  /** After `writeObjects`, of this collection and of those that it refers to. */
+  async writeReferences(): Promise<void> {
+    const running = this.#running!
+    const {checkpoint, plan} = running
+    if (this.#options.skipData || !plan.hasReferences || checkpoint.references.finished) return
+    await this.#interruptibly(async () => writeReferences(running))
+  }
+
+  /** After `writeReferences`: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
+  async finish(): Promise<Omit<RestoreResult, 'seconds'>> {
+    const options = this.#options
+    const {checkpoint, plan, rejected, resumed, total} = this.#running!
+    const {tenants} = this.#checked!
+    await rejected.close()
+    let verification: CollectionComparison | undefined
+    try {
+      await this.#confirm(plan, checkpoint, total, tenants)
+      if ((options.verify || options.atomic) && !options.skipData) verification = await this.#verify(tenants)
+    } catch (error) {
+      await this.#putTenantsBack()
+      throw error
     }
 
-    await this.#confirm(plan, checkpoint, expected, tenants)
-    const verification = (options.verify || options.atomic) && !options.skipData ? await this.#verify(tenants) : undefined
-    if (tenants) await this.#restoreTenantStates(tenants)
+    await this.#setTenantStates()
     // Readers of an alias see nothing that has not been counted, and with `atomic` nothing that differs.
     const isToBeShown = this.#atomicAlias === undefined || verification?.equal !== false
     const aliases = isToBeShown ? await this.#restoreAliases() : []
@@ -242,12 +307,34 @@ class Restore {
       })
     }
 
+    const {objects, references} = checkpoint
     return {
-      ...this.#result({checkpoint, restored: checkpoint.objects.count - resumed, resumed, tenants, dryRun: false}),
+      ...this.#result({checkpoint, restored: objects.count - resumed.objects, resumed: resumed.objects, tenants, dryRun: false}),
       aliases,
-      references: checkpoint.references.count - resumedReferences,
+      references: references.count - resumed.references,
       ...(rejected.count > 0 && {rejectedFile: rejected.path}),
       ...(verification && {verification}),
+    }
+  }
+
+  /** Ends it where it is, for a later run to go on; does nothing before `start` and after `finish`. */
+  async leave(): Promise<void> {
+    const running = this.#running
+    if (!running) return
+    this.#running = undefined
+    if (this.#options.retryRejected === undefined && !this.#options.skipData) await running.checkpoint.save().catch(() => {})
+    await running.rejected.close()
+    // In a collection of its own they are for the next run.
+    if (!this.#created) await this.#putTenantsBack()
+  }
+
+  async #interruptibly<T>(body: () => Promise<T>): Promise<T> {
+    const {checkpoint} = this.#running!
+    try {
+      return await body()
+    } catch (error) {
+      await this.leave()
+      throw this.#unfinished(error, checkpoint)
     }
   }
 
@@ -376,27 +463,33 @@ class Restore {
   }
 
   async #createTenants(tenants: WeaviateTenant[]): Promise<void> {
+    const {checkpoint} = this.#checked!
     const there = new Map((await this.#connection.listTenants(this.target)).map((tenant) => [tenant.name, tenant.status]))
+    // Tenants of a merge stay as they were, those created here become as the backup has seen them.
+    const states = tenants.map(({name, status}) => ({
+      name,
+      status: settledStatus(this.#created ? status : (there.get(name) ?? status)),
+    }))
+    checkpoint.tenants ??= states.filter(({status}) => status !== 'HOT')
     const missing = tenants.filter(({name}) => !there.has(name))
+    const inactive = tenants.filter(({name}) => there.has(name) && there.get(name) !== 'HOT')
+    // On the disk first: a crash must not leave tenants active for good.
+    if (!this.#created && inactive.length > 0 && this.#options.retryRejected === undefined) await checkpoint.save()
     await this.#connection.createTenants(
       this.target,
       missing.map(({name}) => ({name, status: 'HOT'})),
     )
-    // Tenants of a merge, or of an interrupted run, may be inactive: writing needs them active.
-    const inactive = tenants.filter(({name}) => there.has(name) && there.get(name) !== 'HOT')
-    if (inactive.length > 0) {
-      await this.#connection.setTenantStatus(
-        this.target,
-        inactive.map(({name}) => ({name, status: 'HOT'})),
-        this.#options.signal,
-      )
-    }
+    // Writing needs them active.
+    await this.#connection.setTenantStatus(
+      this.target,
+      inactive.map(({name}) => ({name, status: 'HOT'})),
+      this.#options.signal,
+    )
   }
 
-  /** Tenants that the backup has seen inactive are so again. */
-  async #restoreTenantStates(tenants: WeaviateTenant[]): Promise<void> {
-    const changed = tenants.filter(({status}) => status !== 'HOT')
-    if (changed.length === 0) return
+  /** What was active only to be written is as it should be. */
+  async #setTenantStates(): Promise<void> {
+    const changed = this.#checked!.checkpoint.tenants ?? []
     const offloaded = changed.filter(({status}) => status === 'FROZEN')
     await this.#connection.setTenantStatus(
       this.target,
@@ -414,6 +507,19 @@ class Restore {
     }
   }
 
+  /** After a failure, which is the one to report. */
+  async #putTenantsBack(): Promise<void> {
+    try {
+      await this.#setTenantStates()
+    } catch (error) {
+      this.#warn({
+        code: 'tenants-left-active',
+        details: {reason: error instanceof Error ? error.message : String(error), tenants: this.#checked?.checkpoint.tenants},
+        message: `Inactive tenants of "${this.target}" may have been left active.`,
+      })
+    }
+  }
+
   /** Before anything is written: what the target has already is an error, or left alone. */
   async #settleConflicts(plan: CollectionPlan, checkpoint: Checkpoint): Promise<void> {
     const {merge, onConflict, skipData} = this.#options
@@ -421,33 +527,6 @@ class Restore {
     const existing = await this.#existing(plan)
     if (existing.size > 0 && onConflict === 'fail') throw this.#conflict(existing.size)
     for (const [from, to] of existing.toJSON()) checkpoint.skipped.add(from, to)
-  }
-
-  async #transfer(
-    plan: CollectionPlan,
-    checkpoint: Checkpoint,
-    rejected: RejectedObjects,
-    expected: number | undefined,
-    tenants: WeaviateTenant[] | undefined,
-  ): Promise<void> {
-    const options = this.#options
-    if (options.skipData) return
-    await checkpoint.save()
-    const wanted = tenants && new Set(tenants.map(({name}) => name))
-    const transfer: RestoreTransferOptions = {
-      ...this.#sending(plan, expected),
-      archive: this.#archive,
-      checkpoint,
-      objection: makeObjection(plan.schema, options),
-      onProgress: options.onProgress,
-      rejected,
-      selected: wanted ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
-      sourceName: this.#archive.head.metadata.collection,
-      total: expected,
-      vectorizers: vectorizersOf(plan.schema),
-    }
-    if (!checkpoint.objects.finished) await writeObjects(transfer)
-    if (plan.hasReferences && !checkpoint.references.finished) await writeReferences(transfer)
   }
 
   #sending(
@@ -472,20 +551,26 @@ class Restore {
     }
   }
 
-  /** Objects of a `.rejected.jsonl` file, and their references, once more. Returns how many were written. */
-  async #retryRejected(plan: CollectionPlan, rejected: RejectedObjects, file: string): Promise<number> {
-    const sending = {...this.#sending(plan, undefined), sourceName: this.#archive.head.metadata.collection}
+  /** Objects of a `.rejected.jsonl` file, and their references, once more. */
+  async #retryRejected(file: string): Promise<Omit<RestoreResult, 'seconds'>> {
+    const running = this.#running!
+    const {checkpoint, objection, rejected} = running
     const place = new LocalStore(path.dirname(path.resolve(file)))
-    const objection = makeObjection(plan.schema, this.#options)
-    let written = 0
-    for await (const {object} of readRejected(place, path.basename(file))) {
-      const reason = objection(object)
-      const [refused] = reason === undefined ? await sendWithReferences(sending, object) : [{pass: 'objects' as const, reason}]
-      if (refused) await rejected.add(object, refused.pass, refused.reason)
-      else written++
+    let restored = 0
+    await this.#interruptibly(async () => {
+      for await (const {object} of readRejected(place, path.basename(file))) {
+        const reason = objection(object)
+        const [refused] = reason === undefined ? await sendWithReferences(running, object) : [{pass: 'objects' as const, reason}]
+        if (refused) await rejected.add(object, refused.pass, refused.reason)
+        else restored++
+      }
+    })
+    await this.leave()
+    return {
+      ...this.#result({checkpoint, restored, resumed: 0, tenants: this.#checked!.tenants, dryRun: false}),
+      rejected: rejected.count,
+      ...(rejected.count > 0 && {rejectedFile: rejected.path}),
     }
-
-    return written
   }
 
   #rejectedName(): string {
