@@ -8,6 +8,12 @@ import type {PartColumn, ReadRowsOptions} from './codec.js'
 import {DataOpsError} from '../errors.js'
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../weaviate/schema.js'
 
+/** Key of a part's own metadata whose value is the JSON text of its columns. */
+export const COLUMNS_KEY = 'elysia:columns'
+
+/** Bytes of objects that a row group or record batch holds unless told. */
+export const DEFAULT_ROW_GROUP_BYTES = 8 * 1024 * 1024
+
 /** `type` of a reference property's column; Weaviate's own name for a cross-reference. */
 export const REFERENCE = 'cref'
 

@@ -16,6 +16,7 @@ import {referenceProperties} from '../weaviate/schema.js'
 import {assembleObjects, type ColumnValue, DEFAULT_PAGE_BYTES, onlyReferences, pagesOf} from './columns-decode.js'
 import {
   asDamaged,
+  COLUMNS_KEY,
   columnShape,
   columnsToRead,
   damaged,
@@ -27,7 +28,7 @@ import {
 import {type Leaf, LeafCursor, uncompressedBytes} from './parquet-chunks.js'
 import {exportColumns, exportObjects} from './parquet-export.js'
 import {decodeFooter, type FileMetadata, type RowGroup, type SchemaElement} from './parquet-internals.js'
-import {COLUMNS_KEY, MAGIC} from './parquet-writer.js'
+import {MAGIC} from './parquet-writer.js'
 
 /** Length of the footer, and the magic. */
 const TRAILER_BYTES = 8

@@ -4,7 +4,14 @@ import type {PartColumn, PartEncoder, PartEncoderOptions, Platform} from './code
 
 import {ByteBuffer} from './byte-buffer.js'
 import {type ColumnBatch, ColumnsBuilder, type LeafBatch} from './columns-encode.js'
-import {type ColumnShape, columnShape, GEO_MEMBERS, type LeafType} from './columns.js'
+import {
+  COLUMNS_KEY,
+  type ColumnShape,
+  columnShape,
+  DEFAULT_ROW_GROUP_BYTES,
+  GEO_MEMBERS,
+  type LeafType,
+} from './columns.js'
 import {
   type ColumnChunk,
   type CompressionCodec,
@@ -16,10 +23,7 @@ import {
 import {bitWidth, RunWriter} from './parquet-levels.js'
 
 export const MAGIC = new Uint8Array([0x50, 0x41, 0x52, 0x31])
-/** Key of the file metadata whose value is the JSON text of the columns. */
-export const COLUMNS_KEY = 'elysia:columns'
 const CREATED_BY = 'elysia-data-ops version 1.0'
-const DEFAULT_ROW_GROUP_BYTES = 8 * 1024 * 1024
 
 export class ParquetEncoder implements PartEncoder {
   private readonly builder: ColumnsBuilder
