@@ -114,7 +114,8 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     }
 
     return async () => {
-      pass.count += batch.objects.length > 0 ? await sendReferences(options, batch, isWhole) : 0
+      const sent = batch.objects.length > 0 ? await sendReferences(options, batch, isWhole) : 0
+      pass.count += sent
       pass.done.add(batch.from, batch.to)
       options.onProgress?.({
         collection: options.plan.className,
