@@ -105,7 +105,7 @@ describe('arrow parts elsewhere', () => {
     const {ZSTD} = await loadDecompressors()
     const before = compressionRegistry.get(CompressionType.ZSTD)
     expect(before).toBeNull()
-    compressionRegistry.set(CompressionType.ZSTD, {decode: (bytes) => ZSTD!(bytes, 0)})
+    compressionRegistry.set(CompressionType.ZSTD, {decode: (bytes) => new Uint8Array(ZSTD!(bytes, 0))})
     try {
       const table = tableFromIPC(part)
       expect(table.batches.length).toBeGreaterThan(3)
