@@ -25,7 +25,7 @@ export class ObjectIndex {
   #updated = new Float64Array(this.#capacity)
   #hashes = new Uint8Array(this.#capacity * HASH_BYTES)
   #references = new Uint32Array(this.#capacity)
-  /** Index into VECTORS, or GONE. */
+  /** Index into VECTORS + 1; 0: removed. */
   #states = new Uint8Array(this.#capacity)
   #rounds = new Uint8Array(this.#capacity)
   readonly #tenants: Array<string | undefined> = []

@@ -8,7 +8,7 @@ import {ObjectIndex} from '../../src/backup/object-index.js'
 const content = (seed: number): ObjectContent => ({
   hash: Uint8Array.from({length: 32}, (_, index) => (seed * 31 + index) & 0xff),
   references: seed % 7,
-  vectors: (['finite', 'non-finite', 'none'] as const)[seed % 3]!,
+  vectors: (['finite', 'non-finite', 'missing'] as const)[seed % 3]!,
 })
 
 describe('ObjectIndex', () => {
