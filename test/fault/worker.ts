@@ -1,0 +1,95 @@
+/**
+ * The tool, in a process that kills itself (SIGKILL) before, or shortly after, its n-th step: a call to the file system or to the server.
+ * argv: one JSON `WorkerJob`. Prints one JSON line `{steps, result?, error?}` when it lives to the end.
+ */
+import {promises as fs} from 'node:fs'
+import {syncBuiltinESMExports} from 'node:module'
+import process from 'node:process'
+
+import type {BackupOptions} from '../../src/backup/options.js'
+import type {ClearOptions} from '../../src/clear/options.js'
+import type {RestoreOptions} from '../../src/restore/options.js'
+
+import {FLUSH_EVERY} from '../../src/backup/transfer.js'
+import {SAVE_EVERY} from '../../src/restore/checkpoint.js'
+
+export interface WorkerJob {
+  /** Milliseconds after the step; 0 (default): before it is taken. */
+  afterMs?: number
+  /** Folder of the backups. */
+  directory: string
+  /** A backup's flushes: milliseconds between two. */
+  flushMs?: number
+  grpcUrl: string
+  /** The step to die at; none: lives. */
+  killAt?: number
+  run:
+    | {collection: string; job: 'backup'; options?: BackupOptions}
+    | {collection: string; job: 'clear'; options?: ClearOptions}
+    | {backup: string; job: 'restore'; options?: RestoreOptions}
+  /** A restore's checkpoints: milliseconds between two. */
+  saveMs?: number
+  transport?: 'auto' | 'rest'
+  url: string
+}
+
+const job = JSON.parse(process.argv[2]!) as WorkerJob
+let steps = 0
+
+function step(): void {
+  steps++
+  if (steps !== job.killAt) return
+  if (job.afterMs) setTimeout(die, job.afterMs)
+  else die()
+}
+
+function die(): void {
+  process.kill(process.pid, 'SIGKILL')
+}
+
+/** Counts every call of a function. */
+function counted<F extends (...values: never[]) => unknown>(original: F): F {
+  return function (this: unknown, ...values: never[]) {
+    step()
+    return original.apply(this, values)
+  } as F
+}
+
+for (const name of ['link', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'unlink'] as const) {
+  Object.assign(fs, {[name]: counted(fs[name] as never)})
+}
+
+// What is done with an open file: the prototype is nowhere but on an instance.
+const handle = await fs.open(process.execPath, 'r')
+const prototype = Object.getPrototypeOf(handle) as Record<string, never>
+await handle.close()
+for (const name of ['close', 'sync', 'truncate', 'write', 'writeFile', 'writev']) prototype[name] = counted(prototype[name]!) as never
+syncBuiltinESMExports()
+steps = 0
+
+// After the patches: `import {rename} from 'node:fs/promises'` sees them.
+const {BackupManager, ClearManager, connect, DataOpsError, RestoreManager} = await import('../../src/index.js')
+FLUSH_EVERY.ms = job.flushMs ?? FLUSH_EVERY.ms
+SAVE_EVERY.ms = job.saveMs ?? SAVE_EVERY.ms
+
+const connection = await connect({grpcUrl: job.grpcUrl, transport: job.transport ?? 'auto', url: job.url})
+for (const [name, member] of Object.entries(connection)) {
+  if (typeof member === 'function' && name !== 'close') Object.assign(connection, {[name]: counted(member as never)})
+}
+
+const place = {directory: job.directory}
+const {run} = job
+try {
+  const result =
+    run.job === 'backup'
+      ? await new BackupManager(connection, place).backupCollection(run.collection, run.options)
+      : run.job === 'clear'
+        ? await new ClearManager(connection, place).clearCollection(run.collection, run.options)
+        : await new RestoreManager(connection, place).restoreCollection(run.backup, run.options)
+  process.stdout.write(`${JSON.stringify({result, steps})}\n`)
+} catch (error) {
+  if (!(error instanceof DataOpsError)) throw error
+  process.stdout.write(`${JSON.stringify({error: {code: error.code, hint: error.hint, message: error.message}, steps})}\n`)
+}
+
+await connection.close()
