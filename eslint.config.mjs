@@ -45,6 +45,18 @@ const config = [
       'unicorn/prefer-iterator-to-array': 'off',
       'unicorn/consistent-class-member-order': 'off',
       'unicorn/no-break-in-nested-loop': 'off',
+      'unicorn/no-declarations-before-early-exit': 'off',
+      'unicorn/max-nested-calls': 'off',
+      // A failure that is reported elsewhere is caught by a function that does nothing; a promise may be what nobody waits for.
+      '@typescript-eslint/no-empty-function': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', {argsIgnorePattern: '^_', varsIgnorePattern: '^_'}],
+      '@typescript-eslint/prefer-nullish-coalescing': ['error', {ignoreConditionalTests: true}],
+      '@typescript-eslint/require-array-sort-compare': ['error', {ignoreStringArrays: true}],
+      '@typescript-eslint/strict-void-return': 'off',
+      'n/no-unsupported-features/node-builtins': ['error', {allowExperimental: true}],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', {considerDefaultExhaustiveForUnions: true}],
+      // Ints past 2^53 are ints.
+      'unicorn/prefer-number-is-safe-integer': 'off',
       'n/prefer-global/buffer': 'off',
       'n/prefer-global/process': 'off',
       'require-unicode-regexp': 'off',

@@ -49,7 +49,7 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes'
   async backup(input) {
     const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
     try {
-      const [format, compression] = input.format!.split('.')
+      const [format, compression] = input.format!.split('.', 2)
       const result = await new BackupManager(connection, {directory: input.directory}).backupCollection(
         input.data.className,
         {
@@ -164,7 +164,7 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes'
     const objects = makeObjects(input.data).map((object) => ({
       id: object.id,
       properties: object.properties as Record<string, string>,
-      vectors: [...new Float32Array(object.vector!.slice().buffer)],
+      vectors: numbersOf(object.vector!),
     }))
     let next = 0
     const seconds = await timed(async () => {
@@ -202,7 +202,7 @@ function channelOf({grpcUrl}: JobInput): Parameters<typeof readCeiling>[0]['chan
 
 async function officialClient({grpcUrl, url}: JobInput): ReturnType<typeof weaviate.connectToCustom> {
   const rest = new URL(url)
-  const [grpcHost, grpcPort] = grpcUrl.replace(/^.*:\/\//, '').split(':')
+  const [grpcHost, grpcPort] = grpcUrl.replace(/^.*:\/\//, '').split(':', 2)
   return weaviate.connectToCustom({
     grpcHost: grpcHost!,
     grpcPort: Number(grpcPort),
@@ -224,3 +224,8 @@ const output: JobOutput = {
   peakRss: process.resourceUsage().maxRSS * 1024,
 }
 console.log(JSON.stringify(output))
+
+function numbersOf(vector: Uint8Array): number[] {
+  const {buffer, byteLength, byteOffset} = Uint8Array.from(vector)
+  return [...new Float32Array(buffer, byteOffset, byteLength / 4)]
+}

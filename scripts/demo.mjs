@@ -76,7 +76,7 @@ async function readMovies() {
 /** Through the official client, as anybody would. */
 async function load(movies) {
   const rest = new URL(server.url)
-  const [grpcHost, grpcPort] = server.grpcUrl.replace(/^.*:\/\//, '').split(':')
+  const [grpcHost, grpcPort] = server.grpcUrl.replace(/^.*:\/\//, '').split(':', 2)
   const client = await weaviate.connectToCustom({
     grpcHost,
     grpcPort: Number(grpcPort),
@@ -103,7 +103,7 @@ async function load(movies) {
     vectorizer: 'none',
   })
   const objects = movies.map((movie, index) => ({
-    id: uuidOf(`${index}`),
+    id: uuidOf(String(index)),
     properties: propertiesOf(movie),
     vectors: vectorOf(movie),
   }))
@@ -159,7 +159,10 @@ async function dump() {
     const page = (await reply.json()).objects
     if (page.length === 0) return objects
     for (const {id, properties, vector} of page)
-      objects.set(id, JSON.stringify({properties: Object.entries(properties).sort(), vector}))
+      objects.set(
+        id,
+        JSON.stringify({properties: Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1)), vector}),
+      )
     after = page.at(-1).id
   }
 }

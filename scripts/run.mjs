@@ -100,12 +100,12 @@ function must(command, args, env) {
 
 function newest(names) {
   let latest = 0
-  for (const name of names) {
-    const {mtimeMs} = statSync(name)
+  for (const source of names) {
+    const {mtimeMs} = statSync(source)
     if (mtimeMs > latest) latest = mtimeMs
-    if (!statSync(name).isDirectory()) continue
-    for (const entry of readdirSync(name, {recursive: true})) {
-      const modified = statSync(path.join(name, entry)).mtimeMs
+    if (!statSync(source).isDirectory()) continue
+    for (const entry of readdirSync(source, {recursive: true})) {
+      const modified = statSync(path.join(source, entry)).mtimeMs
       if (modified > latest) latest = modified
     }
   }

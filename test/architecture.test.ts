@@ -122,15 +122,10 @@ function scan(file: string, text: string): Source {
   const ambient: string[] = []
   const imports: string[] = []
   const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node) && !node.importClause?.isTypeOnly) add(node.moduleSpecifier)
-    else if (ts.isExportDeclaration(node) && !node.isTypeOnly && node.moduleSpecifier) add(node.moduleSpecifier)
-    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) add(node.arguments[0]!)
-    else if (ts.isIdentifier(node)) look(node)
+    if (ts.isIdentifier(node)) look(node)
+    const specifier = specifierOf(node)
+    if (specifier) imports.push((specifier as ts.StringLiteral).text)
     ts.forEachChild(node, visit)
-  }
-
-  const add = (specifier: ts.Expression): void => {
-    imports.push((specifier as ts.StringLiteral).text)
   }
 
   const look = (node: ts.Identifier): void => {
@@ -150,6 +145,14 @@ function scan(file: string, text: string): Source {
 
   visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true))
   return {ambient, file, folder: folderOf(file), imports}
+}
+
+/** Where an import leads that is there when the file runs. */
+function specifierOf(node: ts.Node): ts.Expression | undefined {
+  if (ts.isImportDeclaration(node)) return node.importClause?.isTypeOnly ? undefined : node.moduleSpecifier
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly ? undefined : node.moduleSpecifier
+  if (!ts.isCallExpression(node) || node.expression.kind !== ts.SyntaxKind.ImportKeyword) return undefined
+  return node.arguments[0]
 }
 
 function folderOf(file: string): string {

@@ -42,7 +42,12 @@ describe('unit tests of the seed', () => {
     const {backups, restores} = managers()
     const backup = await backups.backupCollection(NAME, {includeData: false})
     expect(backup.objectCount).toBe(0)
-    const document = JSON.parse(await readFile(backup.path, 'utf8')) as Record<string, any>
+    const document = JSON.parse(await readFile(backup.path, 'utf8')) as {
+      metadata: unknown
+      object_count: number
+      objects: unknown[]
+      schema: {class: string}
+    }
     expect(document.objects).toEqual([])
     expect(document.object_count).toBe(0)
     expect(document.schema.class).toBe(NAME)
@@ -102,7 +107,7 @@ describe('unit tests of the seed', () => {
       body: JSON.stringify({
         class: NAME,
         properties: {property0: 'written meanwhile'},
-        vector: (before.get(kept!) as any).vector,
+        vector: (before.get(kept!) as {vector: number[]}).vector,
       }),
       headers: {'content-type': 'application/json'},
       method: 'POST',

@@ -1,6 +1,7 @@
 import type {Platform} from '../codec/codec.js'
 import type {BackupStatistics} from '../codec/document.js'
 import type {WeaviateObject} from '../object.js'
+
 import {createDigester, DigestSum} from '../codec/digest.js'
 import {hasFiniteVectors, hasVector} from '../codec/vectors.js'
 import {isMultiTenant, referenceProperties, type WeaviateClass} from '../weaviate/schema.js'

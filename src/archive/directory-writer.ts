@@ -1,15 +1,21 @@
 import type {IncrementalHash, PartCodec, PartEncoder} from '../codec/codec.js'
-import type {SealedPart} from '../codec/document.js'
 import type {WeaviateObject} from '../object.js'
 import type {StoreWriter} from '../store/store.js'
-import type {ArchivePosition, ArchiveWriter, ArchiveWriterOptions, SealedArchive, SealSummary} from './writer.js'
+
 import {toHex, utf8} from '../codec/bytes.js'
-import {documentHead, documentTail, sealLine} from '../codec/document.js'
+import {documentHead, documentTail, type SealedPart, sealLine} from '../codec/document.js'
 import {DataOpsError} from '../errors.js'
 import {METADATA_FILE, partialName, partName, SCHEMA_FILE} from '../store/layout.js'
 import {partCodec} from './formats.js'
 import {publish} from './publish.js'
-import {PartExtent} from './writer.js'
+import {
+  type ArchivePosition,
+  type ArchiveWriter,
+  type ArchiveWriterOptions,
+  PartExtent,
+  type SealedArchive,
+  type SealSummary,
+} from './writer.js'
 
 interface OpenPart {
   encoder: PartEncoder

@@ -1,14 +1,21 @@
 import type {IncrementalHash} from '../codec/codec.js'
 import type {WeaviateObject} from '../object.js'
 import type {StoreWriter} from '../store/store.js'
-import type {ArchivePosition, ArchiveWriter, ArchiveWriterOptions, SealedArchive, SealSummary} from './writer.js'
+
 import {toHex, utf8} from '../codec/bytes.js'
 import {documentHead, documentTail, sealLine} from '../codec/document.js'
 import {storedMember} from '../codec/gzip.js'
 import {JsonLinesEncoder} from '../codec/json-lines.js'
 import {partialName} from '../store/layout.js'
 import {publish} from './publish.js'
-import {PartExtent} from './writer.js'
+import {
+  type ArchivePosition,
+  type ArchiveWriter,
+  type ArchiveWriterOptions,
+  PartExtent,
+  type SealedArchive,
+  type SealSummary,
+} from './writer.js'
 
 /** Text that one gzip member holds, bytes. Members are compressed one beside another, off the main thread. */
 const MEMBER_BYTES = 4 * 1024 * 1024

@@ -1,4 +1,5 @@
 import type {BackupFormat, PartCodec} from '../codec/codec.js'
+
 import {DataOpsError} from '../errors.js'
 
 /** The codec of a format with parts, loaded when it is needed: Arrow and Parquet are large. */
@@ -15,7 +16,7 @@ export async function partCodec(format: BackupFormat): Promise<PartCodec> {
     }
 
     default: {
-      throw new DataOpsError('NOT_A_BACKUP', `There is no format "${String(format)}" with parts.`, {
+      throw new DataOpsError('NOT_A_BACKUP', `There is no format "${format}" with parts.`, {
         hint: 'Known formats: json, parquet, arrow.',
       })
     }

@@ -1,6 +1,7 @@
+import type {ArchiveWriter, ArchiveWriterOptions} from './writer.js'
+
 import {DirectoryWriter} from './directory-writer.js'
 import {DocumentWriter} from './document-writer.js'
-import type {ArchiveWriter, ArchiveWriterOptions} from './writer.js'
 
 /** @throws DataOpsError STORAGE when the place cannot be written. */
 export async function openArchiveWriter(options: ArchiveWriterOptions): Promise<ArchiveWriter> {

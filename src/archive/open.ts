@@ -1,5 +1,8 @@
 import {realpath} from 'node:fs/promises'
 import path from 'node:path'
+
+import type {Store} from '../store/store.js'
+
 import {BackupCatalog, type ListedBackup} from '../catalog/catalog.js'
 import {type Manifest, readManifest} from '../catalog/manifest.js'
 import {DataOpsError} from '../errors.js'
@@ -7,7 +10,6 @@ import {METADATA_FILE} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
 import {checkHashes} from '../verify/hashes.js'
-import type {Store} from '../store/store.js'
 import {Archive} from './reader.js'
 
 export interface OpenedArchive {

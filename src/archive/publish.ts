@@ -1,6 +1,7 @@
+import type {Store} from '../store/store.js'
+
 import {DataOpsError} from '../errors.js'
 import {nextName} from '../store/layout.js'
-import type {Store} from '../store/store.js'
 
 const MAX_ATTEMPTS = 1000
 

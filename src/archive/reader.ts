@@ -1,9 +1,10 @@
+import type {Manifest} from '../catalog/manifest.js'
 /** Reads one backup, whatever its format: rows in order, voided ones left out. */
 import type {Platform, ReadRowsOptions} from '../codec/codec.js'
 import type {BackupHead, BackupSeal} from '../codec/document.js'
 import type {WeaviateObject} from '../object.js'
 import type {Store, StoreReader} from '../store/store.js'
-import type {Manifest} from '../catalog/manifest.js'
+
 import {readJsonDocument} from '../codec/json-document.js'
 import {DataOpsError, throwIfAborted} from '../errors.js'
 import {partCodec} from './formats.js'

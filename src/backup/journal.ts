@@ -3,6 +3,7 @@ import type {BackupHead} from '../codec/document.js'
 import type {Store} from '../store/store.js'
 import type {WeaviateTenant} from '../weaviate/weaviate.js'
 import type {TransferProgress} from './transfer.js'
+
 import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../errors.js'
 import {journalName} from '../store/layout.js'

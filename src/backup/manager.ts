@@ -1,18 +1,26 @@
 import {randomUUID} from 'node:crypto'
+
 import type {SealedArchive} from '../archive/writer.js'
+import type {SealedManifest} from '../catalog/manifest.js'
 import type {BackupFormat} from '../codec/codec.js'
-import type {Amendment, BackupHead, BackupMetadata, SealedTenant, TenantStatus} from '../codec/document.js'
 import type {Warning} from '../progress.js'
 import type {Store} from '../store/store.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
 import type {BackupOptions, BackupResult, BackupRunResult} from './options.js'
+
 import {ContentDigest} from '../archive/content-digest.js'
 import {partCodec} from '../archive/formats.js'
 import {openArchiveWriter} from '../archive/open-writer.js'
 import {BackupCatalog, entryOf} from '../catalog/catalog.js'
-import type {SealedManifest} from '../catalog/manifest.js'
 import {toHex, utf8} from '../codec/bytes.js'
-import {FORMAT_VERSION} from '../codec/document.js'
+import {
+  type Amendment,
+  type BackupHead,
+  type BackupMetadata,
+  FORMAT_VERSION,
+  type SealedTenant,
+  type TenantStatus,
+} from '../codec/document.js'
 import {DataOpsError, withDetails} from '../errors.js'
 import {backupName, partialName} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
@@ -28,15 +36,15 @@ import {type BackupJournal, type JournalBinding, removeJournal, sameBinding, wri
 import {ObjectIndex} from './object-index.js'
 import {batchSizeFor, checkOptions, planTenants, type TenantPlan} from './plan.js'
 import {settle, type SettleOptions} from './settle.js'
+import {activationGroup, type BackupTransferOptions, slicesOfTenants, transferToArchive} from './transfer.js'
 import {
+  type ClaimedName,
   claimName,
   claimUnfinished,
-  type ClaimedName,
   endLeftovers,
   findUnfinished,
   type UnfinishedBackup,
 } from './unfinished.js'
-import {activationGroup, type BackupTransferOptions, slicesOfTenants, transferToArchive} from './transfer.js'
 
 export const DEFAULT_DIRECTORY = './backups'
 export const DEFAULT_CONCURRENCY = 4

@@ -1,10 +1,11 @@
 /** What a backup will do, decided before it starts. Pure: nothing here talks to a server or a disk. */
 import type {BackupFormat} from '../codec/codec.js'
 import type {WeaviateTenant} from '../weaviate/weaviate.js'
+import type {BackupOptions} from './options.js'
+
 import {DataOpsError} from '../errors.js'
 import {ACTIVATION_GROUP} from '../transfer/activation.js'
 import {defaultBatchSize} from '../transfer/page-size.js'
-import type {BackupOptions} from './options.js'
 
 export const FORMATS: readonly BackupFormat[] = ['json', 'parquet', 'arrow']
 
@@ -19,7 +20,7 @@ export interface TenantPlan {
 /** @throws DataOpsError INVALID_INPUT naming the option. */
 export function checkOptions(options: BackupOptions): void {
   if (options.format !== undefined && !FORMATS.includes(options.format)) {
-    throw new DataOpsError('INVALID_INPUT', `"${String(options.format)}" is not a backup format.`, {
+    throw new DataOpsError('INVALID_INPUT', `"${options.format}" is not a backup format.`, {
       hint: `Choose one of ${FORMATS.join(', ')}.`,
     })
   }

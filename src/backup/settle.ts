@@ -5,6 +5,7 @@ import type {OperationOptions} from '../progress.js'
 import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
 import type {ObjectIndex} from './object-index.js'
+
 import {settledStatus, withActiveTenants} from '../transfer/activation.js'
 import {ParallelReader, type Slice} from '../transfer/parallel-reader.js'
 import {WHOLE_RANGE} from '../transfer/uuid-range.js'

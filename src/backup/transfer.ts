@@ -1,11 +1,12 @@
 import type {ContentDigest} from '../archive/content-digest.js'
 import type {ArchivePosition, ArchiveWriter} from '../archive/writer.js'
 import type {OperationOptions} from '../progress.js'
+import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
 import type {ObjectIndex} from './object-index.js'
+
 import {settledStatus} from '../transfer/activation.js'
 import {ParallelReader, type Slice} from '../transfer/parallel-reader.js'
-import type {Throttle} from '../transfer/throttle.js'
 import {WHOLE_RANGE} from '../transfer/uuid-range.js'
 
 /** What a crash costs at most. Tests flush more often; no option. */

@@ -1,4 +1,5 @@
 import type {Store} from '../store/store.js'
+
 import {candidateNames} from '../archive/publish.js'
 import {readManifest, type SealedManifest} from '../catalog/manifest.js'
 import {DataOpsError} from '../errors.js'
@@ -64,7 +65,8 @@ async function journals(store: Store): Promise<Array<{journal: BackupJournal; na
     if (name !== undefined && journal) found.push({journal, name})
   }
 
-  return found.sort((a, b) => (a.journal.head.metadata.timestamp < b.journal.head.metadata.timestamp ? 1 : -1))
+  const time = ({journal}: {journal: BackupJournal}): number => Date.parse(journal.head.metadata.timestamp)
+  return found.sort((a, b) => time(b) - time(a))
 }
 
 /** A run may have been killed between the last rename and the end: then that very backup has its name already. */

@@ -1,4 +1,5 @@
 import type {Store} from '../store/store.js'
+
 import {utf8} from '../codec/bytes.js'
 import {parseBackupName} from '../store/layout.js'
 

@@ -1,6 +1,7 @@
+import type {ClearOptions} from './options.js'
+
 /** Whether a collection may be cleared. Pure. */
 import {DataOpsError} from '../errors.js'
-import type {ClearOptions} from './options.js'
 
 /** Names that are not cleared by accident; `*` stands for any text. */
 export const PROTECTED_NAMES: readonly string[] = ['ELYSIACTL_*', '*_SYSTEM', '.internal*']

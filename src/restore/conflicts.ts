@@ -1,6 +1,7 @@
 import type {Archive} from '../archive/reader.js'
-import type {CollectionPlan, Connection} from '../weaviate/weaviate.js'
 import type {Throttle} from '../transfer/throttle.js'
+import type {CollectionPlan, Connection} from '../weaviate/weaviate.js'
+
 import {isTooLarge} from '../weaviate/errors.js'
 import {RowRanges} from './row-ranges.js'
 

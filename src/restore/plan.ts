@@ -1,13 +1,13 @@
 /** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
 import type {BackupHead, BackupSeal} from '../codec/document.js'
 import type {JsonValue, WeaviateObject} from '../object.js'
-import type {SchemaProperty, WeaviateClass} from '../weaviate/schema.js'
 import type {RestoreOptions} from './options.js'
+
 import {checkPositiveInteger, selectTenants} from '../backup/plan.js'
 import {hasFiniteVectors} from '../codec/vectors.js'
 import {DataOpsError} from '../errors.js'
 import {isCollectionName} from '../store/layout.js'
-import {isMultiTenant, referenceProperties} from '../weaviate/schema.js'
+import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateClass} from '../weaviate/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../weaviate/vectorizers.js'
 
 /** @throws DataOpsError INVALID_INPUT naming the option. */
@@ -159,10 +159,10 @@ function unknownProperty(value: JsonValue, known: KnownProperties): string | und
     return undefined
   }
 
-  for (const name of Object.keys(value)) {
+  for (const [name, member] of Object.entries(value)) {
     if (!known.has(name)) return name
     const nested = known.get(name)
-    const unknown = nested && unknownProperty(value[name]!, nested)
+    const unknown = nested && unknownProperty(member, nested)
     if (unknown !== undefined) return `${name}.${unknown}`
   }
 

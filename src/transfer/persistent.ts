@@ -41,7 +41,8 @@ export function persistent(connection: Connection, options: PersistenceOptions =
           // Perhaps the first request was heard, and only its answer was lost.
           if (!isRepeated || isRetryable(error)) throw error
           const there = await connection.listAliases()
-          if (!there.some((each) => each.alias === alias && each.collection === collection)) throw error
+          const isDone = there.some((each) => each.alias === alias && each.collection === collection)
+          if (!isDone) throw error
         }
       }),
     createCollection: async (schema) =>

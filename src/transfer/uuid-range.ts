@@ -30,7 +30,7 @@ export function splitRange(range: UuidRange, parts: number): UuidRange[] {
   const start = range.after === undefined ? -1n : uuidToNumber(range.after)
   const size = rangeSize(range)
   const ranges: UuidRange[] = []
-  let after = range.after
+  let {after} = range
   for (let part = 1; part <= parts; part++) {
     const end = start + (size * BigInt(part)) / BigInt(parts)
     const until = numberToUuid(end < 0n ? 0n : end)

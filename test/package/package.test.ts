@@ -37,7 +37,7 @@ async function inProject(command: string, ...argv: string[]): Promise<string> {
 
 describe('the tarball', () => {
   it('holds what it should, and nothing else', () => {
-    expect([...new Set(tarball.files.map((file) => file.split('/')[0]))].toSorted()).toEqual(
+    expect([...new Set(tarball.files.map((file) => file.split('/', 1)[0]!))].toSorted()).toEqual(
       ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'oclif.manifest.json', 'package.json'].toSorted(),
     )
     const odd = tarball.files.filter(
@@ -141,8 +141,8 @@ const server = await startEmbeddedWeaviate({port: 0})
 const post = (path, body) => fetch(server.url + path, {body: JSON.stringify(body), headers: {'content-type': 'application/json'}, method: 'POST'})
 const properties = [{dataType: ['text'], name: 'title'}, {dataType: ['int'], name: 'words'}]
 await post('/v1/schema', {class: 'Article', properties, vectorizer: 'none'})
-const objects = Array.from({length: 200}, (_, index) => ({class: 'Article', properties: {title: 'article ' + index, words: index}, vector: [index, 1, 0.5]}))
-await post('/v1/batch/objects', {objects})
+const articles = Array.from({length: 200}, (_, index) => ({class: 'Article', properties: {title: 'article ' + index, words: index}, vector: [index, 1, 0.5]}))
+await post('/v1/batch/objects', {objects: articles})
 for (let index = 0; index < ${examples.length}; index++) {
   const text = await readFile(index + '.mjs', 'utf8')
   await writeFile(index + '.mjs', text
