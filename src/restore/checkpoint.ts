@@ -20,6 +20,7 @@ interface CheckpointFile {
   binding: CheckpointBinding
   created: boolean
   objects: PassFile
+  placeholders?: Placeholder[]
   references: PassFile & {announced: number}
   rejected: RowRange[]
   /** Of the file of rejected objects, what belongs to these rows. */
@@ -27,6 +28,13 @@ interface CheckpointFile {
   skipped: RowRange[]
   tenants?: WeaviateTenant[]
   version: 1
+}
+
+/** An object that stands in for one that is not there, while a reference to it is written. */
+export interface Placeholder {
+  collection: string
+  id: string
+  tenant?: string
 }
 
 interface PassFile {
@@ -55,6 +63,8 @@ export class Checkpoint {
   readonly objects: Pass
   /** `announced`: references of rows before it may have been sent, confirmed or not. */
   readonly references: Pass & {announced: number}
+  /** To be deleted before anything else. */
+  placeholders: Placeholder[]
   /** Rows whose objects (or their references) the server refused. */
   readonly rejected: RowRanges
   /** Rows left alone because the target had their objects before (`onConflict: 'skip'`). Decided before anything is written. */
@@ -80,6 +90,7 @@ export class Checkpoint {
     this.objects = passFrom(file?.objects)
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.created = file?.created ?? false
+    this.placeholders = file?.placeholders ?? []
     // A row that was refused and not done is sent again, and may be taken.
     this.rejected = new RowRanges(file?.rejected).intersection(this.objects.done)
     this.rejectedBytes = file?.rejectedBytes ?? 0
@@ -141,6 +152,7 @@ export class Checkpoint {
       binding: this.binding,
       created: this.created,
       objects: pass(this.objects),
+      ...(this.placeholders.length > 0 && {placeholders: this.placeholders}),
       references: {...pass(this.references), announced: this.references.announced},
       rejected: this.rejected.toJSON(),
       rejectedBytes: this.rejectedFile?.bytes ?? this.rejectedBytes,
@@ -204,6 +216,9 @@ function isCheckpointFile(file: CheckpointFile): boolean {
     isPass(file.objects) &&
     isPass(file.references) &&
     isCount(file.references.announced) &&
+    (file.placeholders ?? []).every(
+      ({collection, id, tenant}) => typeof collection === 'string' && typeof id === 'string' && ['string', 'undefined'].includes(typeof tenant),
+    ) &&
     (file.tenants ?? []).every(({name, status}) => typeof name === 'string' && ['COLD', 'FROZEN'].includes(status)) &&
     isCount(file.rejectedBytes) &&
     [file.rejected, file.skipped].every((ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)))

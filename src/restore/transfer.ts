@@ -6,6 +6,7 @@ import type {CollectionPlan, Connection, WriteFailure} from '../weaviate/weaviat
 import type {Checkpoint} from './checkpoint.js'
 import type {RejectedObjects} from './rejected.js'
 import {DataOpsError} from '../errors.js'
+import {isDangling, removePlaceholders, writeDangling} from './dangling.js'
 import {approximateBytes} from '../object.js'
 import {isTooLarge} from '../weaviate/errors.js'
 import {lacksVectorOf, type Vectorizer} from '../weaviate/vectorizers.js'
@@ -106,6 +107,16 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     )
   }
 
+  // Left by a run that was interrupted.
+  await forgetPlaceholders(options)
+  let last: Promise<unknown> = Promise.resolve()
+  // One at a time: the placeholder of one object is not to be deleted while another counts on it.
+  const oneByOne = async (object: WeaviateObject): Promise<WriteFailure[]> => {
+    const result = last.then(async () => sendDangling(options, object))
+    last = result.catch(() => undefined)
+    return result
+  }
+
   const send = async (batch: Batch, isWhole: boolean): Promise<() => Promise<void>> => {
     if (batch.to > pass.announced) {
       pass.announced = batch.to + ANNOUNCED_ROWS
@@ -114,7 +125,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     }
 
     return async () => {
-      const sent = batch.objects.length > 0 ? await sendReferences(options, batch, isWhole) : 0
+      const sent = batch.objects.length > 0 ? await sendReferences(options, batch, {isWhole, writeDangling: oneByOne}) : 0
       pass.count += sent
       pass.done.add(batch.from, batch.to)
       options.onProgress?.({
@@ -213,11 +224,42 @@ export async function sendWithReferences(
   })
 }
 
-/**
- * `isWhole`: the objects are, and some of their references may be there already. Returns how many references the server has taken, those of
- * objects with one that it refused left out.
- */
-async function sendReferences(options: RestoreTransferOptions, batch: Batch, isWhole: boolean): Promise<number> {
+/** References of one object, of which some point at nothing. */
+async function sendDangling(options: RestoreTransferOptions, object: WeaviateObject): Promise<WriteFailure[]> {
+  const {checkpoint, connection, plan, throttle} = options
+  return throttle.run(async () => {
+    await forgetPlaceholders(options)
+    return writeDangling(toTarget(options, object), {
+      connection,
+      plan,
+      async remember(placeholders) {
+        checkpoint.placeholders = placeholders
+        await checkpoint.save()
+      },
+    })
+  })
+}
+
+async function forgetPlaceholders({checkpoint, connection}: RestoreTransferOptions): Promise<void> {
+  if (checkpoint.placeholders.length === 0) return
+  await removePlaceholders(connection, checkpoint.placeholders)
+  checkpoint.placeholders = []
+  await checkpoint.save()
+}
+
+interface SendReferences {
+  /** The objects are, and some of their references may be there already. */
+  isWhole: boolean
+  /** Writes an object and references that the server takes only while their targets are there. */
+  writeDangling: (object: WeaviateObject) => Promise<WriteFailure[]>
+}
+
+/** Returns how many references the server has taken, those of objects with one that it refused left out. */
+async function sendReferences(
+  options: RestoreTransferOptions,
+  batch: Batch,
+  {isWhole, writeDangling: write}: SendReferences,
+): Promise<number> {
   const {connection, plan, throttle} = options
   const objects = batch.objects.map((object) => toTarget(options, object))
   let mayBeThere = isWhole
@@ -229,8 +271,18 @@ async function sendReferences(options: RestoreTransferOptions, batch: Batch, isW
     },
     {bytes: 0, objects: objects.length},
   )
-  if (refused.length > 0) await reject(options, isWhole ? batch : await readWhole(options, batch), refused, 'references')
-  const keys = new Set(refused.map(({id, tenant}) => objectKey(tenant, id)))
+  const failures: WriteFailure[] = refused.filter((failure) => !isDangling(failure))
+  if (refused.length > 0) {
+    const whole = isWhole ? batch : await readWhole(options, batch)
+    const dangling = new Set(refused.filter((failure) => isDangling(failure)).map(({id, tenant}) => objectKey(tenant, id)))
+    for (const object of whole.objects) {
+      if (dangling.has(objectKey(object.tenant, object.id))) failures.push(...(await write(object)))
+    }
+
+    await reject(options, whole, failures, 'references')
+  }
+
+  const keys = new Set(failures.map(({id, tenant}) => objectKey(tenant, id)))
   let sent = 0
   for (const object of objects) if (!keys.has(objectKey(object.tenant, object.id))) sent += countReferences(plan, object)
   return sent

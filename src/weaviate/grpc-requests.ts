@@ -51,8 +51,8 @@ export function filterByIds(values: string[]): Filters {
   return filterById(Operator.OPERATOR_CONTAINS_ANY, {$case: 'valueTextArray', value: {values}})
 }
 
-export function deleteRequest(collection: string, tenant?: string): BatchDeleteRequest {
-  const filters = filterById(Operator.OPERATOR_LIKE, {$case: 'valueText', value: '*'})
+export function deleteRequest(collection: string, tenant?: string, ids?: readonly string[]): BatchDeleteRequest {
+  const filters = ids ? filterByIds([...ids]) : filterById(Operator.OPERATOR_LIKE, {$case: 'valueText', value: '*'})
   return {collection, dryRun: false, filters, tenant, verbose: false}
 }
 

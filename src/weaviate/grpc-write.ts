@@ -72,9 +72,9 @@ export async function writeReferences(
 
 export async function deleteObjects(
   {call}: GrpcContext,
-  {collection, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
+  {collection, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
 ): Promise<{deleted: number; failed: number; matched: number}> {
-  const {failed, matches, successful} = await call(WeaviateService.batchDelete, deleteRequest(collection, tenant), {
+  const {failed, matches, successful} = await call(WeaviateService.batchDelete, deleteRequest(collection, tenant, ids), {
     action: `delete objects of ${collection}`,
     collection,
     signal,

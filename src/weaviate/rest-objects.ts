@@ -222,12 +222,15 @@ async function countByListing(
 
 async function deleteObjectsRest(
   http: HttpClient,
-  {collection, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
+  {collection, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
 ): Promise<{deleted: number; failed: number; matched: number}> {
+  const where = ids
+    ? {operator: 'ContainsAny', path: ['id'], valueTextArray: ids}
+    : {operator: 'Like', path: ['id'], valueText: '*'}
   const {value} = await http.json<{results?: {failed?: number; matches?: number; successful?: number}}>({
     action: `delete objects of ${collection}`,
     body: JSON.stringify({
-      match: {class: collection, where: {operator: 'Like', path: ['id'], valueText: '*'}},
+      match: {class: collection, where},
       output: 'minimal',
     }),
     method: 'DELETE',

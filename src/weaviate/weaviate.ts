@@ -89,9 +89,10 @@ export interface Connection {
   // objects
   /** Objects in the collection, or in one tenant. */
   count: (collection: string, tenant?: string, signal?: AbortSignal) => Promise<number>
-  /** Deletes up to the server's limit of objects in one call. */
+  /** Deletes up to the server's limit of objects in one call: any, or those with these ids. */
   deleteObjects: (request: {
     collection: string
+    ids?: readonly string[]
     signal?: AbortSignal
     tenant?: string
   }) => Promise<{deleted: number; failed: number; matched: number}>
