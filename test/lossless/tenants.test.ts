@@ -4,7 +4,8 @@ import {beforeAll, describe, expect, it} from 'vitest'
 
 import type {TenantStatus} from '../../src/codec/document.js'
 
-import {dumpDifferences, FORMATS, isMissing, MAX, NIL, renamed, tailId, useBench} from './support.js'
+import {DataOpsError} from '../../src/errors.js'
+import {dumpDifferences, FORMATS, isMissing, managersOn, MAX, NIL, renamed, tailId, useBench} from './support.js'
 
 const bench = useBench()
 const TENANTS = ['active', 'Also-active_0', 'inactive', 'idle', 'empty', 'emptyInactive']
@@ -239,6 +240,93 @@ describe('inactive tenants are inactive again', () => {
     })
     expect(await states(name)).toEqual(status)
     expect((await dumpAll(name)).has(`inactive/${tailId(7)}`)).toBe(true)
+  })
+})
+
+describe('references', () => {
+  /** A and B refer to each other and to what is not there, in two tenants, of which one is inactive. */
+  it('in a circle of collections, to a collection without tenants, and dangling ones', {timeout: 60_000}, async () => {
+    const {connection, rest} = bench
+    const [a, b, plain] = [bench.name('TenantsA'), bench.name('TenantsB'), bench.name('TenantsPlain')]
+    const shared = {multiTenancyConfig: {enabled: true}, vectorizer: 'none'}
+    await rest.send('POST', '/schema', {class: plain, vectorizer: 'none'})
+    for (const name of [a, b]) {
+      await rest.send('POST', '/schema', {...shared, class: name, properties: [{dataType: ['text'], name: 'title'}]})
+      await rest.send('POST', `/schema/${name}/tenants`, [{name: 'one'}, {name: 'two'}])
+    }
+
+    await rest.send('POST', `/schema/${a}/properties`, {dataType: [b, a, plain], name: 'to'})
+    await rest.send('POST', `/schema/${b}/properties`, {dataType: [a], name: 'to'})
+    const text = (name: string, index: number, tenant?: string): string =>
+      JSON.stringify({
+        class: name,
+        id: tailId(index),
+        ...(tenant !== undefined && {properties: {title: `${index}`}, tenant}),
+      })
+    await rest.write([text(plain, 1), text(plain, 2)])
+    for (const tenant of ['one', 'two']) {
+      await rest.write([a, b].flatMap((name) => [1, 2, 3].map((index) => text(name, index, tenant))))
+      await rest.refer([
+        {from: `${a}/${tailId(1)}/to`, tenant, to: `${b}/${tailId(3)}`},
+        {from: `${a}/${tailId(1)}/to`, tenant, to: `${plain}/${tailId(2)}`},
+        {from: `${a}/${tailId(1)}/to`, tenant, to: `${a}/${tailId(1)}`},
+        {from: `${a}/${tailId(1)}/to`, tenant, to: `${b}/${tailId(2)}`},
+        {from: `${a}/${tailId(2)}/to`, tenant, to: `${b}/${tailId(3)}`},
+        {from: `${a}/${tailId(2)}/to`, tenant, to: `${a}/${tailId(3)}`},
+        {from: `${b}/${tailId(2)}/to`, tenant, to: `${a}/${tailId(3)}`},
+        {from: `${b}/${tailId(2)}/to`, tenant, to: `${a}/${tailId(1)}`},
+      ])
+      // What is deleted leaves references to it.
+      await rest.send('DELETE', `/objects/${b}/${tailId(3)}?tenant=${tenant}`)
+      await rest.send('DELETE', `/objects/${a}/${tailId(3)}?tenant=${tenant}`)
+    }
+
+    await rest.send('DELETE', `/objects/${plain}/${tailId(2)}`)
+    const before = [await rest.dump(a, ['one', 'two']), await rest.dump(b, ['one', 'two']), await rest.dump(plain)]
+    for (const name of [a, b]) await setAll(name, ['two'], 'COLD')
+    const {backups} = await bench.backups.backupCollections([a, b, plain])
+    for (const name of [a, b, plain]) await connection.deleteCollection(name)
+    const {collections} = await bench.restores.restoreCollections(
+      backups.map((backup) => backup.path),
+      {verify: true},
+    )
+    expect(collections.map(({rejected, verification}) => ({equal: verification?.equal, rejected}))).toEqual(
+      [1, 2, 3].map(() => ({equal: true, rejected: 0})),
+    )
+    for (const name of [a, b]) expect(await states(name)).toEqual({one: 'HOT', two: 'COLD'})
+    expect(dumpDifferences(await dumpAll(a, ['one', 'two']), before[0]!)).toEqual([])
+    expect(dumpDifferences(await dumpAll(b, ['one', 'two']), before[1]!)).toEqual([])
+    expect(dumpDifferences(await rest.dump(plain), before[2]!)).toEqual([])
+  })
+})
+
+describe('placeholders of dangling references', () => {
+  it('do not outlive a run that could not delete them', async () => {
+    const before = await fill(name)
+    await setAll(name, INACTIVE, 'HOT')
+    for (const tenant of TENANTS.slice(0, 4))
+      await bench.rest.send('DELETE', `/objects/${name}/${MAX}?tenant=${tenant}`)
+    for (const key of [...before.keys()]) if (key.endsWith(`/${MAX}`)) before.delete(key)
+    const backup = await bench.backups.backupCollection(name)
+    await bench.connection.deleteCollection(name)
+    const failing = managersOn(
+      {
+        ...bench.connection,
+        async deleteObjects() {
+          throw new DataOpsError('SERVER_REFUSED', 'Nothing is deleted today.')
+        },
+      },
+      bench.directory,
+    )
+    await expect(failing.restores.restoreCollection(backup.path)).rejects.toMatchObject({
+      message: /Nothing is deleted today/,
+    })
+    expect((await bench.rest.dump(name, TENANTS)).size).toBeGreaterThan(before.size)
+    expect(await bench.restores.restoreCollection(backup.path, {verify: true})).toMatchObject({
+      rejected: 0,
+      verification: {equal: true},
+    })
+    expect(dumpDifferences(await bench.rest.dump(name, TENANTS), before)).toEqual([])
   })
 })
 
