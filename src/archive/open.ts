@@ -9,7 +9,7 @@ import {DataOpsError} from '../errors.js'
 import {METADATA_FILE} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
-import {checkHashes} from '../verify/hashes.js'
+import {checkHashes} from './hashes.js'
 import {Archive} from './reader.js'
 
 export interface OpenedArchive {

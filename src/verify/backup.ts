@@ -7,10 +7,10 @@ import type {Store} from '../store/store.js'
 import type {Problem, VerifyBackupOptions} from './options.js'
 
 import {ContentDigest} from '../archive/content-digest.js'
+import {checkHashes} from '../archive/hashes.js'
 import {DataOpsError, throwIfAborted} from '../errors.js'
 import {METADATA_FILE} from '../store/layout.js'
 import {nodePlatform} from '../store/node-platform.js'
-import {checkHashes} from './hashes.js'
 import {
   idOf,
   KEY_BYTES,

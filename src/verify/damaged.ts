@@ -2,6 +2,8 @@
 import type {Store, StoreReader} from '../store/store.js'
 import type {Problem} from './options.js'
 
+import {inflateMembers} from '../archive/gzip-members.js'
+import {checkDocument} from '../archive/hashes.js'
 import {type BackupPlace, locateBackup} from '../archive/open.js'
 import {BackupCatalog, type ListedBackup} from '../catalog/catalog.js'
 import {DocumentSource, MAX_LINE, type SealPlace} from '../catalog/document-source.js'
@@ -12,8 +14,6 @@ import {locateSealMember, readStoredMember} from '../codec/gzip.js'
 import {DataOpsError} from '../errors.js'
 import {METADATA_FILE, parseBackupName} from '../store/layout.js'
 import {nodePlatform} from '../store/node-platform.js'
-import {inflateMembers} from './gzip-members.js'
-import {checkDocument} from './hashes.js'
 
 export interface DamagedBackup {
   /** Bytes of all its files. */

@@ -7,11 +7,11 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 
 import type {Problem, VerifyBackupOptions} from '../../src/verify/options.js'
 
+import {assertWhole, checkHashes} from '../../src/archive/hashes.js'
 import {openArchive} from '../../src/archive/open.js'
 import {GZIP_HEADER} from '../../src/codec/gzip.js'
 import {DataOpsError} from '../../src/errors.js'
 import {LocalStore} from '../../src/store/local.js'
-import {assertWhole, checkHashes} from '../../src/verify/hashes.js'
 import {Verifier} from '../../src/verify/verifier.js'
 import {filesOf, KINDS, makeBackup, type MakeBackupOptions, makeObjects, SCHEMA, TENANT_SCHEMA} from './backups.js'
 

@@ -2,9 +2,9 @@ import {Buffer} from 'node:buffer'
 import {gzipSync} from 'node:zlib'
 import {describe, expect, test} from 'vitest'
 
+import {inflateMembers} from '../../src/archive/gzip-members.js'
 import {GZIP_HEADER, portableGzip, storedMember} from '../../src/codec/gzip.js'
 import {nodePlatform} from '../../src/store/node-platform.js'
-import {inflateMembers} from '../../src/verify/gzip-members.js'
 
 async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
