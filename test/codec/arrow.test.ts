@@ -1,4 +1,3 @@
-/* eslint-disable unicorn/max-nested-calls -- arbitraries and expectations are read from the inside out */
 import {compressionRegistry, CompressionType, tableFromIPC} from 'apache-arrow'
 import fc from 'fast-check'
 import {Buffer} from 'node:buffer'

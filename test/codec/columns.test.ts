@@ -1,4 +1,3 @@
-/* eslint-disable unicorn/max-nested-calls -- arbitraries and expectations are read from the inside out */
 import {describe, expect, it} from 'vitest'
 
 import type {JsonObject, JsonValue, WeaviateObject} from '../../src/object.js'

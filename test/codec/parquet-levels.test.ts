@@ -1,4 +1,3 @@
-/* eslint-disable unicorn/max-nested-calls -- arbitraries and expectations are read from the inside out */
 import fc from 'fast-check'
 import {expect, it} from 'vitest'
 
