@@ -4,6 +4,7 @@ import type {RetryOptions} from './options.js'
 
 import {DataOpsError} from '../errors.js'
 import {retry} from '../weaviate/retry.js'
+import {onKnownCollection} from './known-collection.js'
 
 export interface PersistenceOptions extends RetryOptions {
   onWarning?: (warning: Warning) => void
@@ -32,7 +33,7 @@ export function persistent(connection: Connection, options: PersistenceOptions =
   return {
     ...connection,
     count: async (collection, tenant, signal) =>
-      again(async () => connection.count(collection, tenant, signal), signal),
+      again(async () => onKnownCollection(async () => connection.count(collection, tenant, signal)), signal),
     createAlias: async (alias, collection) =>
       again(async (isRepeated) => {
         try {

@@ -2,6 +2,7 @@ import type {Warning} from '../progress.js'
 import {DataOpsError, throwIfAborted} from '../errors.js'
 import {retry, sleep} from '../weaviate/retry.js'
 import {AdaptiveConcurrency} from './concurrency.js'
+import {onKnownCollection} from './known-collection.js'
 import type {RateLimit, RetryOptions} from './options.js'
 
 export interface ThrottleOptions extends RetryOptions {
@@ -43,7 +44,7 @@ export class Throttle {
     try {
       if (cost) await this.#rate?.take(cost)
       throwIfAborted(this.#options.signal)
-      const result = await retry(call, {
+      const result = await retry(async () => onKnownCollection(call), {
         maxRetries: this.#options.maxRetries,
         maxWaitMs: this.#options.retryMaxWaitMs,
         signal: this.#options.signal,

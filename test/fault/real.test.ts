@@ -1,0 +1,185 @@
+/** The same on a real Weaviate: kills of large restores, restarts of the server, parallel backups. Runs with WEAVIATE_BINARY set. */
+import path from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+
+import type {ProgressEvent} from '../../src/progress.js'
+import type {WorkerJob} from './worker.js'
+
+import {
+  BackupCatalog,
+  BackupManager,
+  type BackupResult,
+  connect,
+  type Connection,
+  RestoreManager,
+  Verifier,
+  type Warning,
+} from '../../src/index.js'
+import {makeCollection, temporaryDirectory} from '../support/collections.js'
+import {checkFolder} from './checks.js'
+import {buildWorker, randomFrom, runWorker, SEED} from './harness.js'
+import {BINARY, type RealServer, startRealServer} from './real-server.js'
+import {report} from './report.js'
+import {makeReferences} from './samples.js'
+
+const PLAIN = 'FaultReal'
+const REFERENCES = 'FaultRealRefs'
+const COPY = 'FaultRealCopy'
+const OBJECTS = 50_000
+const REFERRING = 4000
+const KILLS = 20
+
+let server: RealServer
+let connection: Connection
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let worker: string
+let references: number
+
+describe.skipIf(!BINARY)('on a real server', {timeout: 1_200_000}, () => {
+  beforeAll(async () => {
+    server = await startRealServer()
+    connection = await connect(server)
+    directory = await temporaryDirectory()
+    worker = await buildWorker()
+    await makeCollection(connection, PLAIN, OBJECTS, 64)
+    references = await makeReferences(connection, REFERENCES, {objects: REFERRING, references: 6})
+  }, 300_000)
+
+  afterAll(async () => {
+    await connection?.close()
+    await server?.remove()
+    await directory?.remove()
+  })
+
+  async function backUp(collection: string): Promise<BackupResult> {
+    return new BackupManager(connection, {directory: directory.path}).backupCollection(collection, {format: 'parquet'})
+  }
+
+  it.each([
+    {collection: PLAIN, most: 2500, what: `${OBJECTS} objects`},
+    {collection: REFERENCES, most: 900, what: `${REFERRING} objects with thousands of references`},
+  ])(`${KILLS} kills of a restore of $what end equal`, async ({collection, most, what}) => {
+    const backup = await backUp(collection)
+    const random = randomFrom(SEED)
+    let kills = 0
+    let restores = 0
+    let lost = 0
+    let inReferences = 0
+    while (kills < KILLS) {
+      await connection.deleteCollection(COPY)
+      const options = {checkpointDirectory: path.join(directory.path, `${collection}-${restores}`), name: COPY}
+      const job: WorkerJob = {
+        directory: directory.path,
+        grpcUrl: server.grpcUrl,
+        killAt: 1,
+        run: {backup: backup.path, job: 'restore', options},
+        url: server.url,
+      }
+      // Some times one after another, each further into the run.
+      for (let again = 0; again < 5 && kills < KILLS; again++) {
+        const run = await runWorker(worker, {...job, afterMs: 250 + Math.floor(random() * most)})
+        if (!run.killed) break
+        kills++
+      }
+
+      const stages = new Set<string>()
+      const restored = await new RestoreManager(connection).restoreCollection(backup.path, {
+        ...options,
+        merge: undefined,
+        onProgress: ({stage}: ProgressEvent) => stages.add(stage),
+      }).catch((error: {code?: string}) => {
+        // Finished before its last kill.
+        if (error.code !== 'COLLECTION_EXISTS') throw error
+      })
+      if (!stages.has('restore') && stages.has('references')) inReferences++
+      restores++
+      const comparison = await new Verifier({connection}).verifyCollection(COPY, backup.path)
+      lost += comparison.counts.missing + comparison.counts.different + comparison.counts.extra
+      expect(comparison, JSON.stringify({comparison, restored})).toMatchObject({equal: true, liveDigest: backup.digest})
+    }
+
+    report({
+      fault: `kill -9 of a restore of ${what}${collection === REFERENCES ? ` (${references})` : ''}`,
+      job: 'restore',
+      note: `${restores} restores, ${inReferences} of them last killed among the references; equal by digest`,
+      objectsLost: lost,
+      server: 'real',
+      times: kills,
+      wronglyListed: 0,
+    })
+    expect(lost).toBe(0)
+  })
+
+  it('a server that is killed and started again twice, during one backup and one restore, changes nothing', async () => {
+    const good = await backUp(PLAIN)
+    let restarts = 0
+    let restarting = Promise.resolve()
+    const at = (shares: number[]) => ({
+      onProgress({completed, stage, total}: ProgressEvent) {
+        if ((stage !== 'backup' && stage !== 'restore') || completed < (shares[0] ?? Number.POSITIVE_INFINITY) * (total ?? OBJECTS)) return
+        shares.shift()
+        restarting = restarting.then(async () => {
+          await server.kill()
+          restarts++
+          await sleep(500)
+          await server.start()
+        })
+      },
+    })
+    const warnings: Warning[] = []
+    const onWarning = (warning: Warning): void => {
+      warnings.push(warning)
+    }
+
+    const folder = path.join(directory.path, 'restarts')
+    const backup = await new BackupManager(connection, {directory: folder})
+      .backupCollection(PLAIN, {onWarning, ...at([0.2, 0.6])})
+      .finally(async () => restarting)
+    expect(backup).toMatchObject({digest: good.digest, objectCount: OBJECTS})
+    expect(restarts).toBe(2)
+    await connection.deleteCollection(COPY)
+    const restored = await new RestoreManager(connection)
+      .restoreCollection(backup.path, {name: COPY, onWarning, verify: true, ...at([0.2, 0.6])})
+      .finally(async () => restarting)
+    expect(restarts).toBe(4)
+    expect(restored).toMatchObject({rejected: 0, restored: OBJECTS, verification: {equal: true}})
+    expect(warnings.some(({code}) => code === 'server-retry')).toBe(true)
+    const {wrong} = await checkFolder(folder, good.digest)
+    report({
+      fault: 'the server killed and started again twice during one backup, and twice during one restore',
+      job: 'restore',
+      note: `${OBJECTS} objects, without help; ${warnings.filter(({code}) => code === 'server-retry').length} calls tried again`,
+      objectsLost: 0,
+      server: 'real',
+      times: restarts,
+      wronglyListed: wrong.length,
+    })
+  })
+
+  it('four backups at once into one folder are four entries of the catalog', async () => {
+    const folder = path.join(directory.path, 'parallel')
+    const job: WorkerJob = {
+      directory: folder,
+      grpcUrl: server.grpcUrl,
+      run: {collection: PLAIN, job: 'backup', options: {format: 'parquet', resume: 'auto'}},
+      url: server.url,
+    }
+    const runs = await Promise.all(Array.from({length: 4}, async () => runWorker(worker, job)))
+    const digests = new Set(runs.map(({result}) => result?.digest))
+    expect(digests.size).toBe(1)
+    const listed = await new BackupCatalog(folder).list()
+    expect(listed.map(({status}) => status)).toEqual(['sealed', 'sealed', 'sealed', 'sealed'])
+    const {good, wrong} = await checkFolder(folder, [...digests][0] as string)
+    expect({good: good.length, wrong}).toEqual({good: 4, wrong: []})
+    report({
+      fault: 'four backups of one collection at once into one folder',
+      job: 'backup',
+      note: 'four entries in the catalog',
+      objectsLost: 0,
+      server: 'real',
+      times: 4,
+      wronglyListed: 0,
+    })
+  })
+})
