@@ -99,9 +99,8 @@ export class BackupCatalog {
     const removed: ListedBackup[] = []
     const collectionsWithGood = new Set<string>()
     for (const backup of keep) {
-      if (!collectionsWithGood.has(backup.collection) && (await this.#goodManifest(backup))) {
-        collectionsWithGood.add(backup.collection)
-      }
+      const held = heldKey(await this.#goodManifest(backup))
+      if (held !== undefined) collectionsWithGood.add(held)
     }
 
     for (const backup of remove) {
@@ -122,9 +121,10 @@ export class BackupCatalog {
 
   /** Why a backup that the policy lets go must stay all the same. */
   async #obstacleTo(backup: ListedBackup, collectionsWithGood: Set<string>): Promise<string | undefined> {
-    if (!(await this.#goodManifest(backup))) return 'it is damaged; remove it by hand'
-    if (!collectionsWithGood.has(backup.collection)) {
-      collectionsWithGood.add(backup.collection)
+    const held = heldKey(await this.#goodManifest(backup))
+    if (held === undefined) return 'it is damaged; remove it by hand'
+    if (!collectionsWithGood.has(held)) {
+      collectionsWithGood.add(held)
       return 'the last good one'
     }
 
@@ -496,6 +496,11 @@ function wellFormedEntry(entry: CatalogEntry): CatalogEntry {
       throw new DataOpsError('INVALID_INPUT', `Cannot register a backup: ${error.message}.`)
     throw error
   }
+}
+
+/** What a good backup stands for: objects of its collection, or the schema alone, which is no substitute. */
+function heldKey(manifest: SealedManifest | undefined): string | undefined {
+  return manifest && `${manifest.metadata.collection}${manifest.metadata.options.include_data ? '' : ' schema'}`
 }
 
 /** What a backup of that name is on the disk; undefined for other names. */

@@ -6,13 +6,16 @@ import type {ClearOptions, ClearResult} from './options.js'
 
 import {BackupManager, DEFAULT_CONCURRENCY, DEFAULT_DIRECTORY, type ManagerOptions} from '../backup/manager.js'
 import {DataOpsError} from '../errors.js'
+import {Checkpoint} from '../restore/checkpoint.js'
 import {RestoreManager} from '../restore/manager.js'
 import {LocalStore} from '../store/local.js'
 import {withActiveTenants} from '../transfer/activation.js'
+import {persistent} from '../transfer/persistent.js'
 import {Throttle} from '../transfer/throttle.js'
 import {Verifier} from '../verify/verifier.js'
 import {collectionMissing} from '../weaviate/resolve.js'
 import {isMultiTenant, type WeaviateClass} from '../weaviate/schema.js'
+import {readActivationMarker, removeActivationMarker, writeActivationMarker} from './activation-marker.js'
 import {type DropMarker, readDropMarker, removeDropMarker, writeDropMarker} from './drop-marker.js'
 import {checkProtected} from './plan.js'
 
@@ -74,12 +77,16 @@ export class ClearManager {
 /** One clear while it runs. */
 class Clear {
   readonly #connection: Connection
+  /** Without retries of its own. */
+  readonly #direct: Connection
   readonly #options: ClearOptions
   readonly #store: Store
   readonly #warnings: Warning[] = []
 
   constructor(connection: Connection, store: Store, options: ClearOptions) {
-    this.#connection = connection
+    const {maxRetries, onWarning, retryMaxWaitMs, signal} = options
+    this.#connection = persistent(connection, {maxRetries, onWarning, retryMaxWaitMs, signal})
+    this.#direct = connection
     this.#store = store
     this.#options = options
   }
@@ -87,6 +94,7 @@ class Clear {
   async run(schema: WeaviateClass): Promise<Omit<ClearResult, 'seconds'>> {
     const {signal} = this.#options
     const name = schema.class
+    if (!this.#options.dryRun) await this.#putBack(name)
     const tenants = isMultiTenant(schema) ? await this.#connection.listTenants(name) : undefined
     const active = tenants?.filter(({status}) => status === 'HOT')
     const total = await countObjects(this.#connection, name, active, signal)
@@ -108,6 +116,16 @@ class Clear {
     return this.#result(name, {backup, deleted, remaining})
   }
 
+  /** Tenants that an earlier run activated, and was killed before it could put them back. */
+  async #putBack(name: string): Promise<void> {
+    const marker = await readActivationMarker(this.#store, name)
+    if (marker?.server !== this.#connection.describe) return
+    const there = new Set((await this.#connection.listTenants(name)).map((tenant) => tenant.name))
+    const tenants = marker.tenants.filter((tenant) => there.has(tenant.name))
+    if (tenants.length > 0) await this.#connection.setTenantStatus(name, tenants)
+    await removeActivationMarker(this.#store, name)
+  }
+
   /** An earlier run dropped the collection and ended before it was there again. */
   async finishDrop(name: string, marker: DropMarker): Promise<Omit<ClearResult, 'seconds'>> {
     this.#warn(
@@ -121,7 +139,7 @@ class Clear {
   async #backUpFirst(name: string): Promise<BackupResult> {
     const options = typeof this.#options.backupFirst === 'object' ? this.#options.backupFirst : {}
     const {onProgress, onWarning, signal} = this.#options
-    const backup = await new BackupManager(this.#connection, {store: this.#store}).backupCollection(name, {
+    const backup = await new BackupManager(this.#direct, {store: this.#store}).backupCollection(name, {
       onProgress,
       onWarning,
       signal,
@@ -155,7 +173,7 @@ class Clear {
 
   /** Drops and creates again. The schema, tenants and aliases are in a sealed backup before the drop. Returns where. */
   async #drop(name: string): Promise<string> {
-    const saved = await new BackupManager(this.#connection, {store: this.#store}).backupCollection(name, {
+    const saved = await new BackupManager(this.#direct, {store: this.#store}).backupCollection(name, {
       includeData: false,
       onWarning: this.#options.onWarning,
       signal: this.#options.signal,
@@ -169,7 +187,7 @@ class Clear {
   async #recreate(name: string, marker: DropMarker): Promise<string> {
     const path = this.#store.describe(marker.backup)
     try {
-      await new RestoreManager(this.#connection, {store: this.#store}).restoreCollection(path, {
+      await new RestoreManager(this.#direct, {store: this.#store}).restoreCollection(path, {
         onWarning: this.#options.onWarning,
         skipData: true,
       })
@@ -236,6 +254,11 @@ class Clear {
     }
 
     const reachable = tenants.filter((tenant) => !frozen.includes(tenant))
+    const inactive = reachable.filter(({status}) => status !== 'HOT')
+    if (inactive.length > 0) {
+      await writeActivationMarker(this.#store, name, {server: this.#connection.describe, tenants: inactive})
+    }
+
     await withActiveTenants(this.#connection, name, reachable, {signal}, async (group) => {
       const waiting = [...group]
       const worker = async (): Promise<void> => {
@@ -244,6 +267,7 @@ class Clear {
 
       await Promise.all(Array.from({length: DEFAULT_CONCURRENCY}, async () => worker()))
     })
+    if (inactive.length > 0) await removeActivationMarker(this.#store, name)
     return deleted
   }
 

@@ -120,6 +120,11 @@ export class Checkpoint {
     return new Checkpoint(store, name, binding, file)
   }
 
+  /** Whether a restore of that backup to that target was begun and not finished. */
+  static async exists(store: Store, backupName: string, {server, target}: Pick<CheckpointBinding, 'server' | 'target'>): Promise<boolean> {
+    return (await store.stat(checkpointName(backupName, `${target}@${server}`))) !== undefined
+  }
+
   /** Saves now and resolves once it is on the disk. */
   async save(): Promise<void> {
     // One after another: an older state must not land on a newer one.
