@@ -14,6 +14,7 @@ const TRANSIENT_REASONS: readonly RegExp[] = [
   /leadership lost|node is not the leader/, // hashicorp/raft, passed on by cluster/raft_apply_endpoints.go
   /server is not ready: either starting up or shutting down/, // usecases/cluster/transactions_write.go
   /node is shutting down|already shut or dropped/, // adapters/repos/db/index.go, shard.go
+  /non-existing index|(cannot|could not) find index for class|source class .* not found in schema|not found locally/, // adapters/repos/db: the schema is read, the collection not opened yet
   /local (\S+ shard|index) (is )?not ready/, // adapters/repos/db/index.go, usecases/replica/errors/errors.go
   /cannot achieve consistency level/, // usecases/replica/errors/errors.go
   /context deadline exceeded/, // Go, between nodes
