@@ -1,6 +1,7 @@
 /** Objects put together from columns. */
 import type {PartColumn, RowPage} from './codec.js'
 
+import {shortestFloat32} from '../float32.js'
 import {
   approximateBytes,
   type JsonObject,
@@ -79,10 +80,19 @@ function setterOf(column: PartColumn): ((object: WeaviateObject, value: ColumnVa
 
     case 'property': {
       const name = column.property!
-      const isJson = columnShape(column).kind === 'json'
-      if (isJson)
+      const {kind} = columnShape(column)
+      if (kind === 'json')
         return (object, value) => {
           setOwn(object.properties, name, parseJson(value))
+        }
+
+      if (kind === 'geo')
+        return (object, value) => {
+          const {latitude, longitude} = value as {latitude: number; longitude: number}
+          setOwn(object.properties, name, {
+            latitude: shortestFloat32(latitude),
+            longitude: shortestFloat32(longitude),
+          })
         }
 
       return (object, value) => {

@@ -2,6 +2,7 @@
 import type {PartColumn} from './codec.js'
 
 import {DataOpsError} from '../errors.js'
+import {shortestFloat32} from '../float32.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../object.js'
 import {ByteBuffer} from './byte-buffer.js'
 import {toHex} from './bytes.js'
@@ -190,7 +191,7 @@ class ColumnBuilder {
   private appendGeo(value: JsonValue): boolean {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
     const {latitude, longitude} = value
-    if (!isFloat32(latitude) || !isFloat32(longitude) || Object.keys(value).length !== 2) return false
+    if (!isCoordinate(latitude) || !isCoordinate(longitude) || Object.keys(value).length !== 2) return false
     this.lengths.push(1)
     this.leaves[0]!.append(latitude)
     this.leaves[1]!.append(longitude)
@@ -305,6 +306,11 @@ function canHold(leaf: LeafType, value: JsonValue): boolean {
 
 function isFloat32(value: JsonValue | undefined): value is number {
   return typeof value === 'number' && Object.is(Math.fround(value), value) && !Number.isNaN(value)
+}
+
+/** Whether a coordinate is what readers make of a float32: its shortest decimal, as the server shows it. */
+function isCoordinate(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && Object.is(shortestFloat32(Math.fround(value)), value)
 }
 
 /** Whether the text has no lone surrogates, which UTF-8 cannot hold. (ES2024; every Node that is supported has it.) */

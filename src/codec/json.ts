@@ -39,7 +39,7 @@ export interface BackupDocument {
 }
 
 /** A file, whole (`File` and `Blob` are read piece by piece), or as a stream (`response.body`). */
-// eslint-disable-next-line n/no-unsupported-features/node-builtins -- a type of browsers; nothing of Node is called
+
 export type BackupBytes = AsyncIterable<Uint8Array> | Blob | ReadableStream<Uint8Array> | Uint8Array
 
 /**

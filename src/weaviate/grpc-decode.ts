@@ -4,9 +4,10 @@
  */
 import {BinaryReader} from '@bufbuild/protobuf/wire'
 
+import {shortestFloat32} from '../float32.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../object.js'
 import {GeoCoordinate, PhoneNumber, Vectors, Vectors_VectorType as VectorType} from './proto/generated/weaviate.js'
-import {phoneToJson, shortestFloat32} from './values.js'
+import {phoneToJson} from './values.js'
 
 export interface DecodedPage {
   objects: WeaviateObject[]

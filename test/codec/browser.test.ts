@@ -1,5 +1,3 @@
-/* eslint-disable unicorn/max-nested-calls -- a property is read best as one expression */
-// eslint-disable-next-line import-x/no-extraneous-dependencies, n/no-extraneous-import -- tsup brings it, and the package is built by it
 import {build} from 'esbuild'
 import fc from 'fast-check'
 import {Buffer} from 'node:buffer'

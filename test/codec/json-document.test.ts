@@ -1,4 +1,4 @@
-/* eslint-disable unicorn/max-nested-calls, max-nested-callbacks -- a property is read best as one expression */
+/* eslint-disable max-nested-callbacks -- a property is read best as one expression */
 import fc from 'fast-check'
 import {Buffer} from 'node:buffer'
 import {describe, expect, it} from 'vitest'

@@ -77,7 +77,7 @@ function sampleProperties(id: string, index: number): JsonObject {
     p_boolean_list: [true, false, index % 2 === 0],
     p_date: '2024-02-29T23:59:59.123456789+05:45',
     p_date_list: ['2024-01-01T00:00:00Z'],
-    p_geoCoordinates: {latitude: Math.fround(52.3), longitude: Math.fround(4.9)},
+    p_geoCoordinates: {latitude: 52.3, longitude: 4.9},
     p_int: index === 7 ? -0 : index * 2 ** 40,
     p_int_list: [index, -index - 1],
     p_number: index / 3,

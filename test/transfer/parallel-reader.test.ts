@@ -101,7 +101,7 @@ const arbitraryIds = fc.oneof(
           .map((value) => numberToUuid(value)),
       ),
     ),
-  fc.constant([NIL_UUID, MAX_UUID, numberToUuid(1n)]),
+  fc.constant<string[]>([NIL_UUID, MAX_UUID, numberToUuid(1n)]),
 )
 
 describe('ParallelReader', () => {
@@ -138,6 +138,7 @@ describe('ParallelReader', () => {
         }
 
         const rest = await readAll(
+          // eslint-disable-next-line unicorn/prefer-structured-clone -- as it comes back from the journal on disk
           makeReader(server, {slices: JSON.parse(JSON.stringify(reader.remaining())) as Slice[]}),
         )
         expect([...done, ...rest].sort()).toEqual([...new Set(ids)].map((id) => `/${id}`).sort())

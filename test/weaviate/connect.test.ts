@@ -6,10 +6,10 @@ import {afterEach, describe, expect, it} from 'vitest'
 import weaviate from 'weaviate-client'
 
 import type {Warning} from '../../src/progress.js'
+import type {ConnectOptions} from '../../src/weaviate/weaviate.js'
 
 import {startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
-import type {ConnectOptions} from '../../src/weaviate/weaviate.js'
 import {connect} from '../../src/weaviate/connect.js'
 import {startTestServer} from './server.js'
 

@@ -16,7 +16,7 @@ import {
   type Vectors,
 } from '../../src/weaviate/proto/generated/weaviate.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../src/weaviate/schema.js'
-import {shortestFloat32} from '../../src/weaviate/values.js'
+import {shortestFloat32} from '../../src/float32.js'
 import {arbitraryCollection, comparable} from '../support/arbitraries.js'
 
 // The oracle: objects as the server's gRPC messages, through the generated code.
