@@ -95,7 +95,7 @@ function run(command, args, env = environment) {
 function must(command, args, env) {
   const {error, signal, status} = run(command, args, env)
   if (error) console.error(`${command}: ${error.message}`)
-  if (status !== 0) process.exit(signal ? 130 : status || 1)
+  if (status !== 0) process.exit(signal ? 130 : (status ?? 1))
 }
 
 function newest(names) {

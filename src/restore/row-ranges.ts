@@ -3,7 +3,7 @@ export type RowRange = [from: number, to: number]
 
 /** A set of row ordinals that is mostly contiguous: what of a backup is done. */
 export class RowRanges {
-  #ranges: RowRange[]
+  readonly #ranges: RowRange[]
 
   constructor(ranges: readonly RowRange[] = []) {
     this.#ranges = []

@@ -170,7 +170,6 @@ function readInt(value: unknown, transport: Transport): number {
   if (typeof value === 'number') {
     // JSON text is read as int64, so 2^63 - 1 (2^63 as a float64) passes; a double of 2^63 does not.
     const isTop = transport === 'rest' ? value <= 2 ** 63 : value < 2 ** 63
-    // eslint-disable-next-line unicorn/prefer-number-is-safe-integer -- ints beyond 2^53 are legal here
     if (value % 1 === 0 && value >= -(2 ** 63) && isTop) return transport === 'rest' ? value + 0 : value
     if (transport === 'rest')
       throw new Refusal(422, `the JSON number '${goText(value, transport)}' could not be converted to an int`)

@@ -176,7 +176,6 @@ function structuralKind(value: JsonValue, property: PlannedProperty | undefined)
   if (first === 'string') return 'texts'
   if (first === 'boolean') return 'bools'
   if (first === 'object') return 'objectLists'
-  // eslint-disable-next-line unicorn/prefer-number-is-safe-integer -- ints go up to 2^63
   return property?.dataType === 'int[]' && value.every((item) => Number.isInteger(item)) ? 'ints' : 'numbers'
 }
 

@@ -1,6 +1,7 @@
-import {DataOpsError} from '../errors.js'
 import type {WeaviateClass} from './schema.js'
 import type {Connection} from './weaviate.js'
+
+import {DataOpsError} from '../errors.js'
 
 export interface ResolvedCollection {
   /** The alias that was given, when it was one. */

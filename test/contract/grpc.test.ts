@@ -1,5 +1,4 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-return -- answers are read as they come: a wrong shape fails the expectation */
-/* eslint-disable unicorn/max-nested-calls -- expectations are read from the inside out */
 import {BinaryReader, WireType} from '@bufbuild/protobuf/wire'
 import {Client, credentials} from '@grpc/grpc-js'
 import {Buffer} from 'node:buffer'

@@ -1,5 +1,4 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are read as they come: a wrong shape fails the expectation */
-/* eslint-disable unicorn/max-nested-calls -- expectations are read from the inside out */
 import {beforeAll, describe, expect, it} from 'vitest'
 
 import {bytesOf, fieldsOf, floats, keysOf, messageOf, useTarget, uuid, withName} from './target.js'

@@ -1,5 +1,4 @@
 /** Arbitrary collections and objects: every data type, nesting, vectors of every kind, references, tenants. */
-/* eslint-disable unicorn/max-nested-calls -- arbitraries are built of arbitraries */
 import fc from 'fast-check'
 import {Buffer} from 'node:buffer'
 
