@@ -5,6 +5,7 @@ import type {Connection} from './weaviate.js'
 
 import {DataOpsError} from '../errors.js'
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
+import {vectorizersOf} from './vectorizers.js'
 
 type Overrides = Readonly<Record<string, JsonValue>>
 
@@ -50,6 +51,7 @@ export function prepareForCreate(schema: WeaviateClass, options: PrepareOptions 
     })
   }
 
+  dropIdleModules(prepared, schema)
   // The server takes no sharding settings beside multi-tenancy: every tenant is a shard.
   if (isMultiTenant(prepared)) delete prepared.shardingConfig
   fitVirtualShards(prepared, overrides)
@@ -149,6 +151,17 @@ function vectorIndexConfigs(schema: WeaviateClass): JsonObject[] {
   const named = Object.values(schema.vectorConfig ?? {}).map((vector) => vector.vectorIndexConfig)
   const outer = [schema.vectorIndexConfig as JsonValue, ...named].filter((config) => isObject(config))
   return outer.flatMap((config) => [config, config.hnsw, config.flat]).filter((config) => isObject(config))
+}
+
+/** Settings of properties for a vectorizer that the class no longer has, once it is overridden: the server takes none of these. */
+function dropIdleModules(prepared: WeaviateClass, original: WeaviateClass): void {
+  const used = new Set(vectorizersOf(prepared).map(({module}) => module))
+  const idle = vectorizersOf(original).filter(({module}) => !used.has(module))
+  for (const property of prepared.properties ?? []) {
+    if (!isObject(property.moduleConfig)) continue
+    for (const {module} of idle) Reflect.deleteProperty(property.moduleConfig, module)
+    if (Object.keys(property.moduleConfig).length === 0) delete property.moduleConfig
+  }
 }
 
 /** The number of virtual shards follows from the others; one that was read no longer fits once they are overridden. */
