@@ -11,11 +11,9 @@ import {isMultiTenant} from '../weaviate/schema.js'
 import {parseBeacon} from '../weaviate/values.js'
 import {lacksVectorOf, vectorizersOf} from '../weaviate/vectorizers.js'
 
-/** What the server says of a target, or of a source, that is not there. */
-const NOT_THERE = /not found for tenant/
-
+/** By what the server says of a target that is not there. */
 export function isDangling(failure: WriteFailure): boolean {
-  return NOT_THERE.test(failure.reason)
+  return failure.reason.includes('not found for tenant')
 }
 
 export interface DanglingOptions {

@@ -2,11 +2,10 @@
 import fc from 'fast-check'
 import {expect, it} from 'vitest'
 
-import type {JsonObject, NamedVector, WeaviateObject} from '../../src/object.js'
-import type {SchemaProperty, WeaviateClass} from '../../src/weaviate/schema.js'
+import type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../../src/object.js'
 
 import {planCollection} from '../../src/weaviate/collection-plan.js'
-import {isMultiTenant, isReference} from '../../src/weaviate/schema.js'
+import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../src/weaviate/schema.js'
 import {arbitraryCollection} from '../support/arbitraries.js'
 import {dumpDifferences, FORMATS, isMissing, useBench} from './support.js'
 
@@ -65,11 +64,11 @@ function fitted(object: WeaviateObject, from: WeaviateClass, to: WeaviateClass, 
   }
 
   const text = JSON.stringify(properties)
-    .replaceAll(`localhost/${from.class}/`, `localhost/${to.class}/`)
-    .replaceAll('localhost/Other/', `localhost/${other}/`)
+    .replaceAll(`localhost/${from.class}/`, () => `localhost/${to.class}/`)
+    .replaceAll('localhost/Other/', () => `localhost/${other}/`)
   const vectors = new Map(
     [...(object.vectors ?? [])].flatMap(([name, vector]): Array<[string, NamedVector]> => {
-      if (!to.vectorConfig?.[name]) return []
+      if (!Object.hasOwn(to.vectorConfig ?? {}, name)) return []
       if (vector.kind === 'single') return [[name, {bytes: resized(vector.bytes, 3), kind: 'single'}]]
       const rows = Math.max(1, Math.floor(vector.bytes.length / 4 / vector.dims))
       return [[name, {bytes: resized(vector.bytes, rows * 2), dims: 2, kind: 'multi'}]]
@@ -85,10 +84,10 @@ function fitted(object: WeaviateObject, from: WeaviateClass, to: WeaviateClass, 
 }
 
 /** Without what no server takes: empty blobs, references of no class, members that were left out of the class, coordinates off the globe. */
-function fitValue(value: unknown, property: SchemaProperty): any {
+function fitValue(value: JsonValue, property: SchemaProperty): JsonValue | undefined {
   if (isReference(property)) {
     // The server names the class of a beacon by itself where a property has but one.
-    return (value as Array<{beacon: string}>).filter(({beacon}) => beacon.split('/').length === 5)
+    return (value as unknown as Array<{beacon: string}>).filter(({beacon}) => beacon.split('/').length === 5)
   }
 
   switch (property.dataType[0]) {

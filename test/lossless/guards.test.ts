@@ -111,6 +111,14 @@ describe('a vectorizer', () => {
     expect(dumpDifferences(await bench.rest.dump(name), before)).toEqual([])
     expect(await bench.rest.schema(name)).toEqual(schema)
 
+    // Without the vectorizer, nor what properties say to it, the same objects.
+    await bench.connection.deleteCollection(name)
+    const without = await bench.restores.restoreCollection(whole.path, {
+      overrides: {moduleConfig: null, vectorizer: 'none'},
+      verify: true,
+    })
+    expect(without).toMatchObject({rejected: 0, verification: {differences: [], equal: true}})
+
     // How such an object comes about: written before the vectorizer was, or with `none` as here, changed in the backup.
     const bare = bench.name('Bare')
     await fill(bare, 2)
@@ -147,13 +155,38 @@ describe('a vectorizer', () => {
     await bench.connection.deleteCollection(name)
     // Object 2 lacks the vector that the server would make; object 3 lacks only one that it would not.
     const options = {overrides: {'vectorConfig.made': openai}}
-    const refusal = await bench.restores.restoreCollection(backup.path, options).then(
-      (result) => result,
-      (error: unknown) => error,
-    )
+    const refusal = await bench.restores.restoreCollection(backup.path, options).catch((error: unknown) => error)
     expect(refusal).toMatchObject({rejected: 1, restored: 2})
     const live = await bench.rest.dump(name)
     expect([...live.keys()]).toEqual([tailId(1), tailId(3)])
+  })
+
+  it('that came to a collection later is counted by its backup, and said before anything is created', async () => {
+    const name = bench.name('AddedLater')
+    const given = {vectorIndexType: 'flat', vectorizer: {none: {}}}
+    await bench.rest.send('POST', '/schema', {class: name, properties: [text('title')], vectorConfig: {given}})
+    await bench.rest.write(
+      [1, 2].map((index) => JSON.stringify({class: name, id: tailId(index), vectors: {given: [index]}})),
+    )
+    const schema = await bench.rest.schema(name)
+    await bench.rest.send('PUT', `/schema/${name}`, {...schema, vectorConfig: {...schema.vectorConfig, made: openai}})
+    const before = await bench.rest.dump(name)
+    const changed = await bench.rest.schema(name)
+    const backup = await bench.backups.backupCollection(name, {format: 'parquet'})
+    expect((await bench.verifier.verifyBackup(backup.path)).problems).toEqual([])
+    await bench.connection.deleteCollection(name)
+    await expect(bench.restores.restoreCollection(backup.path)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      details: {modules: ['text2vec-openai'], objects: 2},
+    })
+    expect(await bench.connection.getCollection(name)).toBeUndefined()
+    // Without that vectorizer they come back as they were.
+    await bench.restores.restoreCollection(backup.path, {
+      overrides: {'vectorConfig.made.vectorizer': {none: {}}},
+      verify: true,
+    })
+    expect(dumpDifferences(await bench.rest.dump(name), before)).toEqual([])
+    expect((await bench.rest.schema(name)).vectorConfig!.given).toEqual(changed.vectorConfig!.given)
   })
 })
 
@@ -163,7 +196,7 @@ async function editBackup(file: string, property: string): Promise<void> {
   let ordinal = 0
   const edited = lines.map((line) => {
     if (!line.startsWith('{"id"')) return line
-    return ordinal++ % 2 === 0 ? line : line.replace('"properties":{', `"properties":{"${property}":"new",`)
+    return ordinal++ % 2 === 0 ? line : line.replace('"properties":{', () => `"properties":{"${property}":"new",`)
   })
   await writeFile(file, edited.join('\n'))
 }
@@ -187,7 +220,7 @@ describe('an edited backup', () => {
     expect(lines.map((line) => (JSON.parse(line) as {object: {id: string}; reason: string}).object.id).sort()).toEqual(
       [1, 3, 5].map((index) => tailId(index)),
     )
-    expect(lines[0]).toContain('no property \\"unknown\\"')
+    expect(lines[0]).toContain(String.raw`no property \"unknown\"`)
     // The server's auto-schema has not added it.
     expect((await bench.rest.schema(name)).properties!.map((property) => property.name)).toEqual(['title'])
 
@@ -383,7 +416,7 @@ it('restores a circle of collections in any order', async () => {
     for (const name of [sink, friend]) await bench.connection.deleteCollection(name)
     // One of them alone lacks the other.
     await expect(bench.restores.restoreCollection(backups[0]!.path)).rejects.toMatchObject({code: 'SCHEMA_MISMATCH'})
-    await bench.restores.restoreCollections(order.map(({path}) => path))
+    await bench.restores.restoreCollections(order.map((backup) => backup.path))
     expect([await bench.rest.schema(sink), await bench.rest.schema(friend)]).toEqual(schemas)
   }
 })
@@ -479,10 +512,7 @@ describe('an atomic restore', () => {
     await editBackup(next.path, 'unknown')
     const failed = await bench.restores
       .restoreCollection(next.path, {acceptChanged: true, atomic: true, name: live})
-      .then(
-        (value) => value,
-        (error: unknown) => error,
-      )
+      .catch((error: unknown) => error)
     expect(failed).not.toMatchObject({verification: {equal: true}})
     expect(await bench.connection.listAliases()).toContainEqual({alias: live, collection: result.collection})
 

@@ -1,9 +1,7 @@
 /** Two collections that refer to each other in a circle and hold, between them, all that Weaviate can hold. */
 import {Buffer} from 'node:buffer'
 
-import type {Rest} from './support.js'
-
-import {MAX, NIL, tailId} from './support.js'
+import {MAX, NIL, type Rest, tailId} from './support.js'
 
 const SCALARS = ['text', 'int', 'number', 'boolean', 'date', 'uuid', 'blob']
 const ARRAYS = ['text[]', 'int[]', 'number[]', 'boolean[]', 'date[]', 'uuid[]']
@@ -54,9 +52,9 @@ const CASES: Record<string, string> = {
   phoneNational: '{"phone":{"input":"020 1234567","defaultCountry":"nl"}}',
   phoneZero: '{"phone":{"input":"+39 00"}}',
   unicode: JSON.stringify({
-    text: 'NUL \0 astral 😀𝔘𐍈 combining e\u0301 ZWJ 👩‍👩‍👧 rtl שלום مرحبا \u202E quotes "\\ / \u2028\u2029 \uFEFF \u007F\u0080 <>& \uFFFE\uFFFF',
-    texts: ['\0', '\uFEFF', ',', '\n\r\t', '{"beacon":"weaviate://localhost/x"}', '\u{10FFFF}'],
-    object: {text: '\u0000\u001F', texts: ['ſ', 'ﬁ', '']},
+    text: 'NUL \0 astral 😀𝔘𐍈 combining e\u{301} ZWJ 👩‍👩‍👧 rtl שלום مرحبا \u{202E} quotes "\\ / \u{2028}\u{2029} \u{FEFF} \u{7F}\u{80} <>& \u{FFFE}\u{FFFF}',
+    texts: ['\0', '\u{FEFF}', ',', '\n\r\t', '{"beacon":"weaviate://localhost/x"}', '\u{10FFFF}'],
+    object: {text: '\u{0}\u{1F}', texts: ['ſ', 'ﬁ', '']},
   }),
   longText: JSON.stringify({text: `${'long 😀\0'.repeat(8750)}|`}),
   // In what the blob says there is nothing to compress.
@@ -173,7 +171,7 @@ export async function fillKitchenSink(rest: Rest, sink: string, friend: string):
   const blob = Buffer.alloc(5 * 1024 * 1024)
   for (let at = 0; at < blob.length; at += 4) blob.writeUInt32LE(Math.imul(at + 1, 0x9e_37_79_b1) >>> 0, at)
   await rest.write([
-    JSON.stringify({class: sink, id: tailId(0xb10b), properties: {blob: blob.toString('base64'), text: 'large'}}),
+    JSON.stringify({class: sink, id: tailId(0xb1_0b), properties: {blob: blob.toString('base64'), text: 'large'}}),
   ])
   const friends = Array.from({length: 3}, (_, index) => tailId(index))
   await rest.write(
@@ -223,7 +221,7 @@ function wideVector(seed: number): string {
     return Math.fround(Math.sin(index + seed) * 10 ** exponent)
   })
   components[0] = 1e-45
-  components[1] = 3.402_823_466_385_288_6e38
-  components[2] = 1.175_494_350_822_287_5e-38
+  components[1] = 3.4028234663852886e38
+  components[2] = 1.1754943508222875e-38
   return JSON.stringify(components)
 }

@@ -74,7 +74,9 @@ async function change(edit: (object: WeaviateObject) => void): Promise<void> {
 
 function flipLastBit(bytes: Uint8Array): Uint8Array {
   const flipped = Uint8Array.from(bytes)
-  flipped[flipped.length - 4]! ^= 1
+  // Little-endian: the least byte of the last component.
+  const at = flipped.length - 4
+  flipped[at] = flipped[at]! ^ 1
   return flipped
 }
 

@@ -119,7 +119,7 @@ it('settles after what is written while it settles', {timeout: 60_000}, async ()
   })
   await writing
   // What was written after the last scan began may be in it or not; what it holds it held at some moment.
-  const comparison = await bench.verifier.verifyCollection(name, backup.path, {limit: Number.POSITIVE_INFINITY})
+  const comparison = await bench.verifier.verifyCollection(name, backup.path, {limit: Infinity})
   expect(comparison.counts.missing).toBe(0)
   const settled = await bench.backups.backupCollection(name, {settle: true})
   expect(await bench.verifier.verifyCollection(name, settled.path)).toMatchObject({equal: true})
@@ -136,7 +136,9 @@ it('gives up on a collection that never stands still, and says so', {timeout: 60
       await setTimeout(1)
     }
   })()
-  const backup = await bench.backups.backupCollection(name, {settle: true}).finally(() => controller.abort())
+  const backup = await bench.backups.backupCollection(name, {settle: true}).finally(() => {
+    controller.abort()
+  })
   await restless
   expect(backup.warnings).toMatchObject([{code: 'not-settled'}])
   expect(backup.objectCount).toBe(OBJECTS)

@@ -63,7 +63,8 @@ export function managersOn(connection: Connection, directory: string): Managers 
 
 /** A server for the file, a folder for each test. */
 export function useBench(options: EmbeddedWeaviateOptions = {}): Bench {
-  const bench = {} as Bench
+  // Filled in before the first test.
+  const bench: Bench = Object.create(null) as Bench
   const prefix = `Lossless${randomBytes(4).toString('hex')}`
   let folder: Awaited<ReturnType<typeof temporaryDirectory>>
   const dropAll = async (): Promise<void> => {
@@ -121,13 +122,13 @@ export class Rest {
     return text
   }
 
-  async json(method: 'DELETE' | 'GET' | 'PATCH' | 'POST' | 'PUT', place: string, body?: unknown): Promise<any> {
+  async json(method: 'DELETE' | 'GET' | 'PATCH' | 'POST' | 'PUT', place: string, body?: unknown): Promise<unknown> {
     const text = await this.send(method, place, body)
-    return text === '' ? undefined : JSON.parse(text)
+    return text === '' ? undefined : (JSON.parse(text) as unknown)
   }
 
   async schema(name: string): Promise<WeaviateClass> {
-    return this.json('GET', `/schema/${name}`)
+    return (await this.json('GET', `/schema/${name}`)) as WeaviateClass
   }
 
   /** `objects`: JSON text of each, whole. @throws Error when one is refused. */
@@ -143,14 +144,14 @@ export class Rest {
   /** One at a time: the order of several in one batch is kept too, but that is for the code under test to know. */
   async refer(references: ReadonlyArray<{from: string; tenant?: string; to: string}>): Promise<void> {
     for (const reference of references) {
-      const [{result}] = await this.json('POST', '/batch/references', [
+      const [reply] = (await this.json('POST', '/batch/references', [
         {
           from: `weaviate://localhost/${reference.from}`,
           to: `weaviate://localhost/${reference.to}`,
           ...(reference.tenant !== undefined && {tenant: reference.tenant}),
         },
-      ])
-      if (result.status !== 'SUCCESS') throw new Error(`${reference.from}: ${JSON.stringify(result)}`)
+      ])) as Array<{result: {status: string}}>
+      if (reply?.result.status !== 'SUCCESS') throw new Error(`${reference.from}: ${JSON.stringify(reply)}`)
     }
   }
 
@@ -169,7 +170,7 @@ export class Rest {
           limit: '200',
           ...(tenant !== undefined && {tenant}),
         })
-        const text = await this.send('GET', `/objects?${query}`)
+        const text = await this.send('GET', `/objects?${query.toString()}`)
         const {objects: page} = JSON.parse(text, keepDigits) as {objects: Array<Record<string, unknown> & {id: string}>}
         if (page.length === 0) break
         for (const {creationTimeUnix: _created, lastUpdateTimeUnix: _updated, ...object} of page) {
@@ -191,8 +192,8 @@ function keepDigits(_key: string, value: unknown, context?: {source?: string}): 
 /** A dump of one collection as it must be of another that it was restored as: class and references to itself by the other name. */
 export function renamed(dump: Map<string, unknown>, from: string, to: string): Map<string, unknown> {
   const text = JSON.stringify([...dump])
-    .replaceAll(`"class":"${from}"`, `"class":"${to}"`)
-    .replaceAll(`/${from}/`, `/${to}/`)
+    .replaceAll(`"class":"${from}"`, () => `"class":"${to}"`)
+    .replaceAll(`/${from}/`, () => `/${to}/`)
   return new Map(JSON.parse(text) as Array<[string, unknown]>)
 }
 

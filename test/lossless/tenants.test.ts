@@ -19,9 +19,7 @@ beforeAll(() => {
 
 async function states(collection: string): Promise<Record<string, TenantStatus>> {
   const tenants = await bench.connection.listTenants(collection)
-  return Object.fromEntries(
-    tenants.map((tenant) => [tenant.name, tenant.status]).sort(([a], [b]) => (a! < b! ? -1 : 1)),
-  )
+  return Object.fromEntries(tenants.map((tenant): [string, TenantStatus] => [tenant.name, tenant.status]))
 }
 
 async function setAll(collection: string, names: readonly string[], status: TenantStatus): Promise<void> {
@@ -169,7 +167,7 @@ describe('inactive tenants are inactive again', () => {
     const whole = await bench.backups.backupCollection(name)
     const failing = (after: number) => {
       let calls = 0
-      return () => {
+      return (): void => {
         if (++calls > after) throw new Error('the listener fails')
       }
     }
@@ -250,22 +248,22 @@ describe('references', () => {
     const [a, b, plain] = [bench.name('TenantsA'), bench.name('TenantsB'), bench.name('TenantsPlain')]
     const shared = {multiTenancyConfig: {enabled: true}, vectorizer: 'none'}
     await rest.send('POST', '/schema', {class: plain, vectorizer: 'none'})
-    for (const name of [a, b]) {
-      await rest.send('POST', '/schema', {...shared, class: name, properties: [{dataType: ['text'], name: 'title'}]})
-      await rest.send('POST', `/schema/${name}/tenants`, [{name: 'one'}, {name: 'two'}])
+    for (const one of [a, b]) {
+      await rest.send('POST', '/schema', {...shared, class: one, properties: [{dataType: ['text'], name: 'title'}]})
+      await rest.send('POST', `/schema/${one}/tenants`, [{name: 'one'}, {name: 'two'}])
     }
 
     await rest.send('POST', `/schema/${a}/properties`, {dataType: [b, a, plain], name: 'to'})
     await rest.send('POST', `/schema/${b}/properties`, {dataType: [a], name: 'to'})
-    const text = (name: string, index: number, tenant?: string): string =>
+    const text = (one: string, index: number, tenant?: string): string =>
       JSON.stringify({
-        class: name,
+        class: one,
         id: tailId(index),
         ...(tenant !== undefined && {properties: {title: `${index}`}, tenant}),
       })
     await rest.write([text(plain, 1), text(plain, 2)])
     for (const tenant of ['one', 'two']) {
-      await rest.write([a, b].flatMap((name) => [1, 2, 3].map((index) => text(name, index, tenant))))
+      await rest.write([a, b].flatMap((one) => [1, 2, 3].map((index) => text(one, index, tenant))))
       await rest.refer([
         {from: `${a}/${tailId(1)}/to`, tenant, to: `${b}/${tailId(3)}`},
         {from: `${a}/${tailId(1)}/to`, tenant, to: `${plain}/${tailId(2)}`},
@@ -283,9 +281,9 @@ describe('references', () => {
 
     await rest.send('DELETE', `/objects/${plain}/${tailId(2)}`)
     const before = [await rest.dump(a, ['one', 'two']), await rest.dump(b, ['one', 'two']), await rest.dump(plain)]
-    for (const name of [a, b]) await setAll(name, ['two'], 'COLD')
+    for (const one of [a, b]) await setAll(one, ['two'], 'COLD')
     const {backups} = await bench.backups.backupCollections([a, b, plain])
-    for (const name of [a, b, plain]) await connection.deleteCollection(name)
+    for (const one of [a, b, plain]) await connection.deleteCollection(one)
     const {collections} = await bench.restores.restoreCollections(
       backups.map((backup) => backup.path),
       {verify: true},
@@ -293,7 +291,7 @@ describe('references', () => {
     expect(collections.map(({rejected, verification}) => ({equal: verification?.equal, rejected}))).toEqual(
       [1, 2, 3].map(() => ({equal: true, rejected: 0})),
     )
-    for (const name of [a, b]) expect(await states(name)).toEqual({one: 'HOT', two: 'COLD'})
+    for (const one of [a, b]) expect(await states(one)).toEqual({one: 'HOT', two: 'COLD'})
     expect(dumpDifferences(await dumpAll(a, ['one', 'two']), before[0]!)).toEqual([])
     expect(dumpDifferences(await dumpAll(b, ['one', 'two']), before[1]!)).toEqual([])
     expect(dumpDifferences(await rest.dump(plain), before[2]!)).toEqual([])
@@ -306,7 +304,7 @@ describe('placeholders of dangling references', () => {
     await setAll(name, INACTIVE, 'HOT')
     for (const tenant of TENANTS.slice(0, 4))
       await bench.rest.send('DELETE', `/objects/${name}/${MAX}?tenant=${tenant}`)
-    for (const key of [...before.keys()]) if (key.endsWith(`/${MAX}`)) before.delete(key)
+    for (const key of before.keys()) if (key.endsWith(`/${MAX}`)) before.delete(key)
     const backup = await bench.backups.backupCollection(name)
     await bench.connection.deleteCollection(name)
     const failing = managersOn(
