@@ -39,7 +39,6 @@ export interface BackupDocument {
 }
 
 /** A file, whole (`File` and `Blob` are read piece by piece), or as a stream (`response.body`). */
-
 export type BackupBytes = AsyncIterable<Uint8Array> | Blob | ReadableStream<Uint8Array> | Uint8Array
 
 /**
