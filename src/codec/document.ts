@@ -121,5 +121,5 @@ export function parseSealLine(line: string, sha256Hex: (text: string) => string)
 export function parseDocumentHead(line: string): BackupHead {
   if (!line.startsWith('{"metadata":') || !line.endsWith(',"objects":[\n'))
     throw new SyntaxError('not the head of a backup document')
-  return JSON.parse(`${line.slice(0, -',"objects":[\n'.length)}}`)
+  return JSON.parse(`${line.slice(0, -',"objects":[\n'.length)}}`) as BackupHead
 }

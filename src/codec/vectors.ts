@@ -1,21 +1,18 @@
 import type {WeaviateObject} from '../object.js'
 
 /** Vectors are views of any alignment; a copy at the start of this one can be read as numbers. */
-let scratch = new Float32Array(4096)
-let scratchBytes = new Uint8Array(scratch.buffer)
+let memory = new ArrayBuffer(16_384)
 
 /** Whether every component of a float32 vector (little-endian, as the platforms that run this are) is a finite number. */
 export function isFiniteVector(bytes: Uint8Array): boolean {
   const components = bytes.length >> 2
-  if (components > scratch.length) {
-    scratch = new Float32Array(components * 2)
-    scratchBytes = new Uint8Array(scratch.buffer)
-  }
-
-  scratchBytes.set(bytes)
+  if (bytes.length > memory.byteLength) memory = new ArrayBuffer(bytes.length * 2)
+  new Uint8Array(memory).set(bytes)
+  const floats = new Float32Array(memory, 0, components)
   // A finite number times zero is zero; an infinity or NaN gives NaN, which stays in the sum. No branch a component.
+  const zero = 0
   let sum = 0
-  for (let index = 0; index < components; index++) sum += scratch[index]! * 0
+  for (let index = 0; index < components; index++) sum += floats[index]! * zero
   return sum === 0
 }
 

@@ -31,8 +31,7 @@ export class PageSize {
     if (objects === 0) return
     const observed = bytes / objects
     // Heavier objects count at once, lighter ones bit by bit.
-    this.#bytesPerObject =
-      observed > this.#bytesPerObject ? observed : this.#bytesPerObject * 0.75 + observed * 0.25
+    this.#bytesPerObject = observed > this.#bytesPerObject ? observed : this.#bytesPerObject * 0.75 + observed * 0.25
     const fitting = Math.floor(this.#targetBytes / Math.max(1, this.#bytesPerObject))
     this.#limit = Math.max(1, Math.min(this.#maximum, fitting, this.#limit * GROWTH))
   }

@@ -1,9 +1,10 @@
 import type {WeaviateObject} from '../object.js'
 import type {CollectionPlan, Connection, ObjectPage} from '../weaviate/weaviate.js'
+import type {Throttle} from './throttle.js'
+
 import {DataOpsError, throwIfAborted} from '../errors.js'
 import {PageSize, TARGET_BYTES} from './page-size.js'
-import type {Throttle} from './throttle.js'
-import {numberToUuid, rangeSize, splitRange, uuidToNumber, type UuidRange} from './uuid-range.js'
+import {numberToUuid, rangeSize, splitRange, type UuidRange, uuidToNumber} from './uuid-range.js'
 
 /** A range of UUIDs in a collection, or in one of its tenants. */
 export interface Slice extends UuidRange {
@@ -68,6 +69,12 @@ export class ParallelReader {
   readonly #pageSize: PageSize
   readonly #queue: Slice[]
   readonly #running = new Set<RunningSlice>()
+  readonly #ready: SlicePage[] = []
+  readonly #consumer = new Sleepers()
+  readonly #workers = new Sleepers()
+  #working = 0
+  #isStopped = false
+  #failure?: {error: unknown}
   #read = 0
 
   constructor(options: ParallelReaderOptions) {
@@ -85,101 +92,73 @@ export class ParallelReader {
   remaining(): Slice[] {
     const rest: Slice[] = this.#queue.map((slice) => ({...slice}))
     for (const slice of this.#running) {
-      if (!slice.fetched || slice.pending > 0) rest.push({after: slice.consumed, tenant: slice.tenant, until: slice.until})
+      if (!slice.fetched || slice.pending > 0)
+        rest.push({after: slice.consumed, tenant: slice.tenant, until: slice.until})
     }
 
     return rest
   }
 
-  /** @throws DataOpsError INTERRUPTED, or what the server answered once retries are used up. */
+  /** Once. @throws DataOpsError INTERRUPTED, or what the server answered once retries are used up. */
   async *pages(): AsyncGenerator<SlicePage, void, undefined> {
-    const ready: SlicePage[] = []
-    let wakeConsumer: (() => void) | undefined
-    let wakeWorkers: Array<() => void> = []
-    let failure: unknown
-    let stopped = false
-    let working = this.#options.concurrency
-
-    const notifyConsumer = (): void => {
-      wakeConsumer?.()
-      wakeConsumer = undefined
-    }
-
-    const notifyWorkers = (): void => {
-      const waiting = wakeWorkers
-      wakeWorkers = []
-      for (const wake of waiting) wake()
-    }
-
-    const wait = async (): Promise<void> =>
-      new Promise<void>((resolve) => {
-        wakeWorkers.push(resolve)
-      })
-
-    const work = async (): Promise<void> => {
-      for (;;) {
-        if (stopped || failure !== undefined) return
-        const slice = this.#take()
-        if (!slice) {
-          if (!this.#anythingToCome()) return
-          await wait()
-          continue
-        }
-
-        while (!slice.fetched && !stopped && failure === undefined) {
-          // Bounded memory: a worker holds one page in the queue at most.
-          if (ready.length >= this.#options.concurrency) {
-            await wait()
-            continue
-          }
-
-          const page = await this.#fetch(slice)
-          if (page) {
-            ready.push(page)
-            notifyConsumer()
-          }
-
-          // What was learnt from the page may make a slice worth cutting.
-          notifyWorkers()
-        }
-
-        notifyWorkers()
-      }
-    }
-
-    const workers = Array.from({length: this.#options.concurrency}, async () =>
-      work()
-        .catch((error: unknown) => {
-          failure ??= error
-        })
-        .finally(() => {
-          working--
-          notifyWorkers()
-          notifyConsumer()
-        }),
-    )
-
+    this.#working = this.#options.concurrency
+    const workers = Array.from({length: this.#options.concurrency}, async () => this.#work())
     try {
       for (;;) {
         throwIfAborted(this.#options.signal)
-        const page = ready.shift()
+        const page = this.#ready.shift()
         if (page) {
-          notifyWorkers()
+          this.#workers.wake()
           yield page
-          continue
-        }
-
-        if (failure !== undefined) throw failure
-        if (working === 0) return
-        await new Promise<void>((resolve) => {
-          wakeConsumer = resolve
-        })
+        } else if (this.#failure) throw this.#failure.error
+        else if (this.#working === 0) return
+        else await this.#consumer.sleep()
       }
     } finally {
-      stopped = true
-      notifyWorkers()
+      this.#isStopped = true
+      this.#workers.wake()
       await Promise.all(workers)
     }
+  }
+
+  async #work(): Promise<void> {
+    try {
+      while (!this.#isOver()) {
+        const slice = this.#take()
+        if (slice) await this.#readSlice(slice)
+        else if (this.#anythingToCome()) await this.#workers.sleep()
+        else break
+      }
+    } catch (error) {
+      this.#failure ??= {error}
+    } finally {
+      this.#working--
+      this.#workers.wake()
+      this.#consumer.wake()
+    }
+  }
+
+  async #readSlice(slice: RunningSlice): Promise<void> {
+    while (!slice.fetched && !this.#isOver()) {
+      // Bounded memory: a worker holds one page in the queue at most.
+      if (this.#ready.length >= this.#options.concurrency) {
+        await this.#workers.sleep()
+        continue
+      }
+
+      const page = await this.#fetch(slice)
+      if (page) {
+        this.#ready.push(page)
+        this.#consumer.wake()
+      }
+
+      // What was learnt from the page may make a slice worth cutting.
+      this.#workers.wake()
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#isStopped || this.#failure !== undefined
   }
 
   #anythingToCome(): boolean {
@@ -225,9 +204,10 @@ export class ParallelReader {
     const start = largest.cursor === undefined ? -1n : uuidToNumber(largest.cursor)
     const end = uuidToNumber(largest.until)
     const half = BigInt(Math.ceil(largestRest / 2)) * largest.idsPerObject!
-    const middle = start + half < start + (end - start) / 2n ? start + half : start + (end - start) / 2n
+    let middle = start + (end - start) / 2n
+    if (start + half < middle) middle = start + half
     if (middle <= start || middle >= end) return undefined
-    const until = largest.until
+    const {until} = largest
     largest.until = numberToUuid(middle)
     return {after: largest.until, tenant: largest.tenant, until}
   }
@@ -260,7 +240,9 @@ export class ParallelReader {
     const last = page.objects.at(-1)
     // The slice may have been cut while the page was under way: what lies above belongs to another worker.
     const objects =
-      last !== undefined && last.id > slice.until ? page.objects.filter((object) => object.id <= slice.until) : page.objects
+      last !== undefined && last.id > slice.until
+        ? page.objects.filter((object) => object.id <= slice.until)
+        : page.objects
     if (received < asked || objects.length < received || last?.id === slice.until) slice.fetched = true
     if (last !== undefined && objects.length === received) {
       const start = slice.cursor === undefined ? -1n : uuidToNumber(slice.cursor)
@@ -286,5 +268,22 @@ export class ParallelReader {
       objects,
       tenant: slice.tenant,
     }
+  }
+}
+
+/** Those who wait for something to have changed; all look again when it has. */
+class Sleepers {
+  #wakers: Array<() => void> = []
+
+  async sleep(): Promise<void> {
+    const {promise, resolve} = Promise.withResolvers<void>()
+    this.#wakers.push(resolve)
+    await promise
+  }
+
+  wake(): void {
+    const wakers = this.#wakers
+    this.#wakers = []
+    for (const wake of wakers) wake()
   }
 }

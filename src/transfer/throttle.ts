@@ -1,9 +1,10 @@
 import type {Warning} from '../progress.js'
+import type {RateLimit, RetryOptions} from './options.js'
+
 import {DataOpsError, throwIfAborted} from '../errors.js'
 import {retry, sleep} from '../weaviate/retry.js'
 import {AdaptiveConcurrency} from './concurrency.js'
 import {onKnownCollection} from './known-collection.js'
-import type {RateLimit, RetryOptions} from './options.js'
 
 export interface ThrottleOptions extends RetryOptions {
   /** Calls in flight at most. */
@@ -98,8 +99,11 @@ class TokenBucket {
 
   constructor(rate: RateLimit, signal?: AbortSignal) {
     const [unit, perSecond] =
-      'bytesPerSecond' in rate ? (['bytes', rate.bytesPerSecond] as const) : (['objects', rate.objectsPerSecond] as const)
-    if (!(perSecond > 0)) throw new DataOpsError('INVALID_INPUT', 'The maximum rate must be greater than 0.')
+      'bytesPerSecond' in rate
+        ? (['bytes', rate.bytesPerSecond] as const)
+        : (['objects', rate.objectsPerSecond] as const)
+    if (Number.isNaN(perSecond) || perSecond <= 0)
+      throw new DataOpsError('INVALID_INPUT', 'The maximum rate must be greater than 0.')
     this.#unit = unit
     this.#perSecond = perSecond
     // Nothing is saved up at the start: a short job would otherwise ignore the rate.

@@ -2,7 +2,7 @@
 import {rootCertificates} from 'node:tls'
 
 import type {WeaviateClass} from './schema.js'
-import type {Connection, ConnectOptions, WeaviateClientLike} from './weaviate.js'
+import type {Connection, ConnectOptions} from './weaviate.js'
 
 import {DataOpsError} from '../errors.js'
 import {defaultGrpcAddress, parseGrpcUrl, parseRestUrl} from './address.js'

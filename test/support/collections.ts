@@ -71,7 +71,12 @@ export async function fillCollection(
 }
 
 /** A collection of made-up objects, 6 properties and one vector each. */
-export async function makeCollection(connection: Connection, className: string, objects: number, dims = 16): Promise<void> {
+export async function makeCollection(
+  connection: Connection,
+  className: string,
+  objects: number,
+  dims = 16,
+): Promise<void> {
   const options = {className, dims, objects}
   await fillCollection(connection, makeClass(options), makeObjects(options))
 }
@@ -79,13 +84,20 @@ export async function makeCollection(connection: Connection, className: string, 
 /** Every object as REST shows it, by tenant and id, without the times that the server sets. */
 export async function restDump(url: string, className: string, tenant?: string): Promise<Map<string, unknown>> {
   const objects = new Map<string, unknown>()
-  for (let after = ''; ; ) {
-    const query = new URLSearchParams({after, class: className, include: 'vector', limit: '500', ...(tenant !== undefined && {tenant})})
-    const reply = await fetch(`${url}/v1/objects?${query}`)
+  for (let after = ''; ;) {
+    const query = new URLSearchParams({
+      after,
+      class: className,
+      include: 'vector',
+      limit: '500',
+      ...(tenant !== undefined && {tenant}),
+    })
+    const reply = await fetch(`${url}/v1/objects?${query.toString()}`)
     if (!reply.ok) throw new Error(`${reply.status}: ${await reply.text()}`)
     const {objects: page} = (await reply.json()) as {objects: Array<Record<string, unknown> & {id: string}>}
     if (page.length === 0) return objects
-    for (const {creationTimeUnix: _created, lastUpdateTimeUnix: _updated, ...object} of page) objects.set(object.id, object)
+    for (const {creationTimeUnix: _created, lastUpdateTimeUnix: _updated, ...object} of page)
+      objects.set(object.id, object)
     after = page.at(-1)!.id
   }
 }
