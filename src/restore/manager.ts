@@ -1,11 +1,14 @@
 import path from 'node:path'
+
 import type {Archive} from '../archive/reader.js'
 import type {Warning} from '../progress.js'
 import type {Store} from '../store/store.js'
+import type {CollectionComparison} from '../verify/options.js'
 import type {WeaviateClass} from '../weaviate/schema.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
-import type {CollectionComparison} from '../verify/options.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
+
+import {assertWhole} from '../archive/hashes.js'
 import {openArchive, type OpenedArchive} from '../archive/open.js'
 import {DEFAULT_CONCURRENCY, DEFAULT_DIRECTORY, type ManagerOptions} from '../backup/manager.js'
 import {batchSizeFor} from '../backup/plan.js'
@@ -14,17 +17,23 @@ import {DataOpsError, withDetails} from '../errors.js'
 import {rejectedName, stillRejectedName} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
-import {persistent} from '../transfer/persistent.js'
 import {settledStatus} from '../transfer/activation.js'
+import {persistent} from '../transfer/persistent.js'
 import {Throttle} from '../transfer/throttle.js'
 import {compareCollection} from '../verify/compare.js'
-import {assertWhole} from '../archive/hashes.js'
 import {planCollection} from '../weaviate/collection-plan.js'
 import {compareSchemas, type PreparedSchema, prepareForCreate} from '../weaviate/schema-transfer.js'
 import {vectorizersOf} from '../weaviate/vectorizers.js'
 import {Checkpoint} from './checkpoint.js'
 import {findExisting} from './conflicts.js'
-import {checkContent, checkReferences, checkRestoreOptions, expectedObjects, makeObjection, tenantsToRestore} from './plan.js'
+import {
+  checkContent,
+  checkReferences,
+  checkRestoreOptions,
+  expectedObjects,
+  makeObjection,
+  tenantsToRestore,
+} from './plan.js'
 import {readRejected, RejectedObjects} from './rejected.js'
 import {type RestoreTransferOptions, sendWithReferences, writeObjects, writeReferences} from './transfer.js'
 
@@ -54,7 +63,10 @@ export class RestoreManager {
   }
 
   /** Restores several backups in an order that references between their collections allow. */
-  async restoreCollections(backups: readonly string[], options: RestoreOptions = {}): Promise<{collections: RestoreResult[]}> {
+  async restoreCollections(
+    backups: readonly string[],
+    options: RestoreOptions = {},
+  ): Promise<{collections: RestoreResult[]}> {
     checkRestoreOptions(options)
     if (options.name !== undefined && backups.length > 1) {
       throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
@@ -166,9 +178,12 @@ class Restore {
     this.#options = options
     const name = options.name ?? archive.head.metadata.collection
     // The same for each run of one backup, so that an interrupted one is found again.
-    this.target = options.atomic ? `${name}_${(archive.head.metadata.backup_id ?? '').replaceAll('-', '').slice(0, 8)}` : name
+    this.target = options.atomic
+      ? `${name}_${(archive.head.metadata.backup_id ?? '').replaceAll('-', '').slice(0, 8)}`
+      : name
     if (options.atomic) this.#atomicAlias = name
-    this.#place = options.checkpointDirectory === undefined ? store : new LocalStore(path.resolve(options.checkpointDirectory))
+    this.#place =
+      options.checkpointDirectory === undefined ? store : new LocalStore(path.resolve(options.checkpointDirectory))
   }
 
   /** Finds everything that stands against it, and changes nothing. `companions`: collections that are restored in the same go. */
@@ -176,7 +191,8 @@ class Restore {
     const {head, manifest, seal} = this.#archive
     const options = this.#options
     const tenants = tenantsToRestore(head, seal, options.tenants)
-    if (!options.acceptChanged) await assertWhole(this.#archive, {onProgress: options.onProgress, signal: options.signal})
+    if (!options.acceptChanged)
+      await assertWhole(this.#archive, {onProgress: options.onProgress, signal: options.signal})
     const existing = (await this.#connection.listCollections()).map((schema) => schema.class)
     const prepared = prepareForCreate(head.schema, {existing, name: this.target, overrides: options.overrides})
     for (const warning of prepared.warnings) this.#warn(warning)
@@ -210,7 +226,8 @@ class Restore {
     const {checkpoint, tenants} = this.#checked!
     if (options.dryRun) {
       const {live} = this.#checked!
-      const existing = live && options.merge && options.onConflict === 'fail' ? await this.#existing(planCollection(live)) : undefined
+      const existing =
+        live && options.merge && options.onConflict === 'fail' ? await this.#existing(planCollection(live)) : undefined
       if (existing && existing.size > 0) throw this.#conflict(existing.size)
       return this.#result({checkpoint, restored: 0, resumed: checkpoint.objects.count, tenants, dryRun: true})
     }
@@ -284,6 +301,8 @@ class Restore {
     const options = this.#options
     const {checkpoint, plan, rejected, resumed, total} = this.#running!
     const {tenants} = this.#checked!
+    // From here on there is nothing to leave.
+    this.#running = undefined
     await rejected.close()
     let verification: CollectionComparison | undefined
     try {
@@ -309,7 +328,13 @@ class Restore {
 
     const {objects, references} = checkpoint
     return {
-      ...this.#result({checkpoint, restored: objects.count - resumed.objects, resumed: resumed.objects, tenants, dryRun: false}),
+      ...this.#result({
+        checkpoint,
+        restored: objects.count - resumed.objects,
+        resumed: resumed.objects,
+        tenants,
+        dryRun: false,
+      }),
       aliases,
       references: references.count - resumed.references,
       ...(rejected.count > 0 && {rejectedFile: rejected.path}),
@@ -322,7 +347,8 @@ class Restore {
     const running = this.#running
     if (!running) return
     this.#running = undefined
-    if (this.#options.retryRejected === undefined && !this.#options.skipData) await running.checkpoint.save().catch(() => {})
+    if (this.#options.retryRejected === undefined && !this.#options.skipData)
+      await running.checkpoint.save().catch(() => {})
     await running.rejected.close()
     // In a collection of its own they are for the next run.
     if (!this.#created) await this.#putTenantsBack()
@@ -373,9 +399,13 @@ class Restore {
     }
 
     if (this.#atomicAlias !== undefined && (await this.#connection.getCollection(this.#atomicAlias))) {
-      throw new DataOpsError('COLLECTION_EXISTS', `"${this.#atomicAlias}" is a collection, so it cannot become an alias.`, {
-        hint: 'Restore atomically under a name that is free or an alias already, with --name.',
-      })
+      throw new DataOpsError(
+        'COLLECTION_EXISTS',
+        `"${this.#atomicAlias}" is a collection, so it cannot become an alias.`,
+        {
+          hint: 'Restore atomically under a name that is free or an alias already, with --name.',
+        },
+      )
     }
 
     const live = await this.#connection.getCollection(target)
@@ -395,10 +425,14 @@ class Restore {
     }
 
     if (!options.merge && options.retryRejected === undefined) {
-      throw new DataOpsError('COLLECTION_EXISTS', `There is already a collection "${target}" at ${this.#connection.describe}.`, {
-        details: {collection: target},
-        hint: 'Restore under another name with --name, into it with --merge, or clear it first.',
-      })
+      throw new DataOpsError(
+        'COLLECTION_EXISTS',
+        `There is already a collection "${target}" at ${this.#connection.describe}.`,
+        {
+          details: {collection: target},
+          hint: 'Restore under another name with --name, into it with --merge, or clear it first.',
+        },
+      )
     }
 
     const blocking = compareSchemas(prepared.create, live, {ignoreName: true}).filter(
@@ -407,7 +441,10 @@ class Restore {
     if (blocking.length > 0) {
       const shown = blocking
         .slice(0, 5)
-        .map(({path: field, backup, live: there}) => `${field}: backup ${JSON.stringify(backup)}, collection ${JSON.stringify(there)}`)
+        .map(
+          ({path: field, backup, live: there}) =>
+            `${field}: backup ${JSON.stringify(backup)}, collection ${JSON.stringify(there)}`,
+        )
       throw new DataOpsError('SCHEMA_MISMATCH', `The backup does not fit "${target}": ${shown.join('; ')}.`, {
         details: {differences: blocking},
         hint: 'Restore under another name with --name, or change the collection.',
@@ -452,7 +489,11 @@ class Restore {
   /** A server of another version may drop or change settings without a word; only what it shows afterwards tells. */
   #reportSchemaChanges(created: WeaviateClass): void {
     const {afterCreate, create} = this.#checked!.prepared
-    const wanted = {...create, ...afterCreate, properties: [...(create.properties ?? []), ...(afterCreate?.properties ?? [])]}
+    const wanted = {
+      ...create,
+      ...afterCreate,
+      properties: [...(create.properties ?? []), ...(afterCreate?.properties ?? [])],
+    }
     for (const {backup, live, path: field} of compareSchemas(wanted, created, {ignoreName: true})) {
       this.#warn({
         code: 'schema-changed',
@@ -464,7 +505,9 @@ class Restore {
 
   async #createTenants(tenants: WeaviateTenant[]): Promise<void> {
     const {checkpoint} = this.#checked!
-    const there = new Map((await this.#connection.listTenants(this.target)).map((tenant) => [tenant.name, tenant.status]))
+    const there = new Map(
+      (await this.#connection.listTenants(this.target)).map((tenant) => [tenant.name, tenant.status]),
+    )
     // Tenants of a merge stay as they were, those created here become as the backup has seen them.
     const states = tenants.map(({name, status}) => ({
       name,
@@ -514,7 +557,10 @@ class Restore {
     } catch (error) {
       this.#warn({
         code: 'tenants-left-active',
-        details: {reason: error instanceof Error ? error.message : String(error), tenants: this.#checked?.checkpoint.tenants},
+        details: {
+          reason: error instanceof Error ? error.message : String(error),
+          tenants: this.#checked?.checkpoint.tenants,
+        },
         message: `Inactive tenants of "${this.target}" may have been left active.`,
       })
     }
@@ -560,7 +606,8 @@ class Restore {
     await this.#interruptibly(async () => {
       for await (const {object} of readRejected(place, path.basename(file))) {
         const reason = objection(object)
-        const [refused] = reason === undefined ? await sendWithReferences(running, object) : [{pass: 'objects' as const, reason}]
+        const [refused] =
+          reason === undefined ? await sendWithReferences(running, object) : [{pass: 'objects' as const, reason}]
         if (refused) await rejected.add(object, refused.pass, refused.reason)
         else restored++
       }
@@ -618,7 +665,10 @@ class Restore {
       if (points === this.target) restored.push(alias)
       else if (points === undefined) {
         if (await this.#connection.getCollection(alias)) {
-          this.#warn({code: 'alias-taken', message: `The alias "${alias}" is now the name of a collection and was left out.`})
+          this.#warn({
+            code: 'alias-taken',
+            message: `The alias "${alias}" is now the name of a collection and was left out.`,
+          })
           continue
         }
 
@@ -648,16 +698,25 @@ class Restore {
   ): Promise<void> {
     const {options} = {options: this.#options}
     if (options.skipData || options.retryRejected !== undefined || !this.#created) return
-    options.onProgress?.({collection: plan.className, completed: checkpoint.objects.count, stage: 'confirm', total: expected})
+    options.onProgress?.({
+      collection: plan.className,
+      completed: checkpoint.objects.count,
+      stage: 'confirm',
+      total: expected,
+    })
     let live = 0
     if (tenants) {
       for (const {name} of tenants) live += await this.#connection.count(plan.className, name, options.signal)
     } else live = await this.#connection.count(plan.className, undefined, options.signal)
     if (live !== checkpoint.objects.count) {
-      throw new DataOpsError('CONTENT_DIFFERS', `"${plan.className}" has ${live} objects where ${checkpoint.objects.count} were written.`, {
-        details: {live, written: checkpoint.objects.count},
-        hint: 'Find what differs with: col verify --against.',
-      })
+      throw new DataOpsError(
+        'CONTENT_DIFFERS',
+        `"${plan.className}" has ${live} objects where ${checkpoint.objects.count} were written.`,
+        {
+          details: {live, written: checkpoint.objects.count},
+          hint: 'Find what differs with: col verify --against.',
+        },
+      )
     }
   }
 
@@ -700,7 +759,12 @@ class Restore {
       `${error.message} "${this.target}" has ${checkpoint.objects.count} objects of the backup so far.`,
       {
         cause: error,
-        details: {...error.details, checkpoint: checkpoint.describe(), resumable: true, restored: checkpoint.objects.count},
+        details: {
+          ...error.details,
+          checkpoint: checkpoint.describe(),
+          resumable: true,
+          restored: checkpoint.objects.count,
+        },
         hint: `Run the same command again to continue${this.#created ? `, or delete "${this.target}" and use --restart to start over` : ''}.`,
         retryable: error.retryable,
       },

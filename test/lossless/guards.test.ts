@@ -6,9 +6,10 @@ import {describe, expect, it} from 'vitest'
 import type {WeaviateObject} from '../../src/object.js'
 import type {SchemaProperty} from '../../src/weaviate/schema.js'
 
+import {DataOpsError} from '../../src/errors.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {createKitchenSink} from './kitchen-sink.js'
-import {dumpDifferences, tailId, useBench, vectorOfBits} from './support.js'
+import {dumpDifferences, managersOn, tailId, useBench, vectorOfBits} from './support.js'
 
 // A limit that three large objects reach; the real server's takes twenty.
 const bench = useBench({maxMessageBytes: 12 * 1024 * 1024})
@@ -419,6 +420,40 @@ it('restores a circle of collections in any order', async () => {
     await bench.restores.restoreCollections(order.map((backup) => backup.path))
     expect([await bench.rest.schema(sink), await bench.rest.schema(friend)]).toEqual(schemas)
   }
+})
+
+it('says which collections are finished when a later one fails, and goes on with that one', async () => {
+  const [first, second] = [bench.name('FirstOfTwo'), bench.name('SecondOfTwo')]
+  await fill(first, 3)
+  await fill(second, 3)
+  const {backups} = await bench.backups.backupCollections([first, second])
+  const before = await bench.rest.dump(second)
+  for (const name of [first, second]) await bench.connection.deleteCollection(name)
+  const failing = managersOn(
+    {
+      ...bench.connection,
+      async count(name, tenant, signal) {
+        if (name === second) throw new DataOpsError('SERVER_REFUSED', 'Nothing is counted today.')
+        return bench.connection.count(name, tenant, signal)
+      },
+    },
+    bench.directory,
+  )
+  const [one, two] = backups.map((backup) => backup.path)
+  await expect(failing.restores.restoreCollections([one!, two!])).rejects.toMatchObject({
+    details: {collection: second, finished: [{collection: first, restored: 3}]},
+    message: /Nothing is counted today/,
+  })
+  const checkpoints = (await readdir(bench.directory)).filter((entry) => entry.endsWith('.checkpoint'))
+  expect(checkpoints).toHaveLength(1)
+  expect(checkpoints[0]).toContain(second)
+  expect(await bench.restores.restoreCollection(two!, {verify: true})).toMatchObject({
+    restored: 0,
+    resumed: 3,
+    verification: {equal: true},
+  })
+  expect(dumpDifferences(await bench.rest.dump(second), before)).toEqual([])
+  expect((await readdir(bench.directory)).filter((entry) => entry.endsWith('.checkpoint'))).toEqual([])
 })
 
 it('overrides settings by path, and reports what has no place', async () => {

@@ -88,7 +88,7 @@ export function useBench(options: EmbeddedWeaviateOptions = {}): Bench {
   afterAll(async () => {
     await dropAll()
     await bench.server.close()
-  })
+  }, 120_000)
 
   beforeEach(async () => {
     folder = await temporaryDirectory()
