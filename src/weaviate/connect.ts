@@ -11,6 +11,7 @@ import {createAuthorize, detailsOf} from './auth.js'
 import {hasStatus} from './errors.js'
 import {connectGrpc, type GrpcObjects} from './grpc-objects.js'
 import {encodeJson, HttpClient} from './http.js'
+import {requirePermission} from './permissions.js'
 import {getObjectRest, readReferencesPage, restObjects} from './rest-objects.js'
 import {createTenants, listTenants, setTenantStatus} from './tenants.js'
 
@@ -157,11 +158,19 @@ function createConnection({grpc, http, maxMessageBytes, url, version}: Parts): C
 
     createAlias: async (alias, collection) => createAlias(http, alias, collection),
     deleteAlias: async (alias) => deleteAlias(http, alias),
-    listAliases: async () => listAliases(http),
+    async listAliases() {
+      const aliases = await listAliases(http)
+      if (aliases.length === 0) await requirePermission(http, 'list aliases', 'read_aliases')
+      return aliases
+    },
     updateAlias: async (alias, collection) => updateAlias(http, alias, collection),
 
     createTenants: async (collection, tenants) => createTenants(http, collection, tenants),
-    listTenants: async (collection) => listTenants(http, collection),
+    async listTenants(collection) {
+      const tenants = await listTenants(http, collection)
+      if (tenants.length === 0) await requirePermission(http, `list the tenants of ${collection}`, 'read_tenants')
+      return tenants
+    },
     setTenantStatus: async (collection, tenants, signal) => setTenantStatus(http, collection, tenants, {signal}),
 
     count: async (collection, tenant, signal) => objects.count(collection, tenant, signal),

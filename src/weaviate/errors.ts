@@ -31,6 +31,16 @@ export function isTransientReason(reason: string): boolean {
   return TRANSIENT_REASONS.some((pattern) => pattern.test(reason))
 }
 
+/** Whether the server refused one object of a batch for want of a permission: it would refuse them all. */
+export function isForbidden(reason: string): boolean {
+  return /authorization, forbidden action/.test(reason)
+}
+
+/** The error for that. */
+export function forbidden(action: string, reason: string): DataOpsError {
+  return notAllowed(action, {reason})
+}
+
 const NO_SECRETS = new Set(['content-type', 'x-weaviate-cluster-url'])
 
 /** Text without any of these secrets: header values, and the token within `Bearer …`. */

@@ -8,7 +8,7 @@ import type {Connection, WriteFailure} from './weaviate.js'
 
 import {DataOpsError} from '../errors.js'
 import {type GrpcCollectionPlan, grpcPlan} from './collection-plan.js'
-import {isTransientReason} from './errors.js'
+import {forbidden, isForbidden, isTransientReason} from './errors.js'
 import {encodeBatchObjects, hasLargestInt} from './grpc-encode.js'
 import {deleteRequest} from './grpc-requests.js'
 import {
@@ -130,6 +130,7 @@ function toFailure(action: string, {error, index}: BatchError, sources: readonly
     })
   }
 
+  if (isForbidden(error)) throw forbidden(action, error)
   if (object) return failure(object, error)
   throw new DataOpsError('UNEXPECTED', `Cannot ${action}: ${error}`, {details: {index, reason: error}})
 }

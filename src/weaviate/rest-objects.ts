@@ -3,7 +3,7 @@ import type {CollectionPlan, Connection, ObjectPage, PageRequest, WriteFailure} 
 
 import {DataOpsError} from '../errors.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../object.js'
-import {hasStatus, isTransientReason} from './errors.js'
+import {forbidden, hasStatus, isForbidden, isTransientReason} from './errors.js'
 import {encodeJson, type HttpClient, isEmptyReply} from './http.js'
 
 export type ObjectOperations = Pick<
@@ -323,6 +323,7 @@ function collectFailures(action: string, results: BatchResult[], sent: readonly 
       throw new DataOpsError('SERVER_UNAVAILABLE', `Cannot ${action}: ${reason}`, {details: {reason}})
     }
 
+    if (isForbidden(reason)) throw forbidden(action, reason)
     failures.push({id: sent[index]!.id, reason, tenant: sent[index]!.tenant})
   }
 

@@ -33,14 +33,14 @@ function isWritable(directory: string): boolean {
 
 const folder = path.join(root, '.tmp', `fault-${process.pid}`)
 
-/** Puts the worker and all of src into one file, which starts in a fraction of the time. Returns its path. */
-export async function buildWorker(): Promise<string> {
+/** Puts a worker and all of src into one file, which starts in a fraction of the time. Returns its path. */
+export async function buildWorker(name: 'hostile-worker' | 'worker' = 'worker'): Promise<string> {
   mkdirSync(folder, {recursive: true})
   await build({
     clean: false,
     config: false,
     dts: false,
-    entry: {worker: path.join(root, 'test', 'fault', 'worker.ts')},
+    entry: {[name]: path.join(root, 'test', 'fault', `${name}.ts`)},
     format: 'esm',
     outDir: folder,
     outExtension: () => ({js: '.mjs'}),
@@ -51,7 +51,7 @@ export async function buildWorker(): Promise<string> {
     target: 'node22',
     tsconfig: path.join(root, 'tsconfig.json'),
   })
-  return path.join(folder, 'worker.mjs')
+  return path.join(folder, `${name}.mjs`)
 }
 
 export interface WorkerRun {

@@ -1,0 +1,31 @@
+/** What these credentials may list: with RBAC, a server leaves out of a listing what they may not read, and says nothing. */
+import type {HttpClient} from './http.js'
+
+import {DataOpsError} from '../errors.js'
+
+interface OwnInfo {
+  roles?: null | Array<{permissions?: null | Array<{action?: string}>}>
+}
+
+/**
+ * For an empty listing: whether it is empty because nothing may be seen.
+ * @throws DataOpsError NOT_ALLOWED when no role of these credentials has the permission.
+ */
+export async function requirePermission(http: HttpClient, action: string, permission: string): Promise<void> {
+  let info: OwnInfo
+  try {
+    const {value} = await http.json<OwnInfo>({action: 'read the own roles', method: 'GET', path: '/v1/users/own-info'})
+    info = value
+  } catch (error) {
+    // Without RBAC, without credentials, or before 1.28, there is nothing to ask.
+    if (error instanceof DataOpsError && !error.retryable) return
+    throw error
+  }
+
+  const permissions = (info?.roles ?? []).flatMap((role) => role.permissions ?? [])
+  if (permissions.length === 0 || permissions.some((each) => each.action === permission)) return
+  throw new DataOpsError('NOT_ALLOWED', `Cannot ${action}: these credentials do not have the permission.`, {
+    details: {permission},
+    hint: `Ask for a role with ${permission}: without it the server shows none, as if there were none.`,
+  })
+}
