@@ -51,12 +51,18 @@ export class ClearManager {
     checkProtected(name, options)
     const clear = new Clear(this.#connection, this.#store, options)
     const marker = await readDropMarker(this.#store, name)
-    const interrupted = marker?.server === this.#connection.describe && !(await this.#connection.getCollection(name))
     const result =
-      interrupted && !options.dryRun
+      marker && (await this.#isInterrupted(name, marker))
         ? await clear.finishDrop(name, marker)
         : await clear.run(await this.#collection(name))
     return {...result, seconds: (performance.now() - started) / 1000}
+  }
+
+  /** Whether a drop was begun and the collection is not yet what it was: absent, or created without all that belongs to it. */
+  async #isInterrupted(name: string, {backup, server}: DropMarker): Promise<boolean> {
+    if (server !== this.#connection.describe) return false
+    if (!(await this.#connection.getCollection(name))) return true
+    return Checkpoint.exists(this.#store, backup, {server, target: name})
   }
 
   async #collection(name: string): Promise<WeaviateClass> {
@@ -106,13 +112,7 @@ class Clear {
     }
 
     const deleted = await this.#deleteObjects(name, tenants, total)
-    const remaining = await countObjects(this.#connection, name, active, signal)
-    if (remaining > 0) {
-      this.#warn('objects-remain', `${remaining} objects were written to "${name}" while it was being cleared.`, {
-        remaining,
-      })
-    }
-
+    const remaining = await this.#remaining(name, tenants)
     return this.#result(name, {backup, deleted, remaining})
   }
 
@@ -126,14 +126,32 @@ class Clear {
     await removeActivationMarker(this.#store, name)
   }
 
-  /** An earlier run dropped the collection and ended before it was there again. */
+  /** An earlier run dropped the collection and ended before it was there again, with its tenants and aliases. */
   async finishDrop(name: string, marker: DropMarker): Promise<Omit<ClearResult, 'seconds'>> {
+    const path = this.#store.describe(marker.backup)
     this.#warn(
       'drop-finished',
-      `"${name}" had been dropped by an interrupted clear; it is created again from ${this.#store.describe(marker.backup)}.`,
+      `"${name}" had been dropped by an interrupted clear; it is created again from ${path}.`,
     )
+    if (this.#options.dryRun) return this.#result(name, {deleted: 0, remaining: 0, schemaFile: path})
     const schemaFile = await this.#recreate(name, marker)
-    return this.#result(name, {deleted: 0, remaining: 0, schemaFile})
+    const schema = await this.#connection.getCollection(name)
+    const tenants = schema && isMultiTenant(schema) ? await this.#connection.listTenants(name) : undefined
+    const remaining = await this.#remaining(name, tenants)
+    return this.#result(name, {deleted: 0, remaining, schemaFile})
+  }
+
+  /** Counts what is there after a clear, and warns of it. `inactive`: what was counted in tenants that are inactive again. */
+  async #remaining(name: string, tenants: WeaviateTenant[] | undefined, inactive = 0): Promise<number> {
+    const active = tenants?.filter(({status}) => status === 'HOT')
+    const remaining = inactive + (await countObjects(this.#connection, name, active, this.#options.signal))
+    if (remaining > 0) {
+      this.#warn('objects-remain', `${remaining} objects were written to "${name}" while it was being cleared.`, {
+        remaining,
+      })
+    }
+
+    return remaining
   }
 
   async #backUpFirst(name: string): Promise<BackupResult> {
