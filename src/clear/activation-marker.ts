@@ -1,6 +1,7 @@
 import type {TenantStatus} from '../codec/document.js'
 import type {Store} from '../store/store.js'
 import type {WeaviateTenant} from '../weaviate/weaviate.js'
+
 import {utf8} from '../codec/bytes.js'
 
 /** Says which tenants a clear has activated, and what they were: a crash leaves them so, and the next run puts them back. */
@@ -26,7 +27,9 @@ export async function readActivationMarker(store: Store, collection: string): Pr
   if (entry?.kind !== 'file' || entry.bytes > MAX_MARKER_BYTES) return undefined
   const reader = await store.openRead(markerName(collection))
   try {
-    const {server, tenants} = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size))) as Partial<ActivationMarker>
+    const {server, tenants} = JSON.parse(
+      new TextDecoder().decode(await reader.read(0, reader.size)),
+    ) as Partial<ActivationMarker>
     const isMarker =
       typeof server === 'string' &&
       Array.isArray(tenants) &&

@@ -17,7 +17,7 @@ import {collectionMissing} from '../weaviate/resolve.js'
 import {isMultiTenant, type WeaviateClass} from '../weaviate/schema.js'
 import {readActivationMarker, removeActivationMarker, writeActivationMarker} from './activation-marker.js'
 import {type DropMarker, readDropMarker, removeDropMarker, writeDropMarker} from './drop-marker.js'
-import {checkProtected} from './plan.js'
+import {checkDroppable, checkProtected, isOffloaded} from './plan.js'
 
 /** Empties collections. */
 export class ClearManager {
@@ -43,7 +43,7 @@ export class ClearManager {
 
   /**
    * Deletes all objects of a collection, and nothing else. With `keepSchema: false` it is dropped and created again.
-   * @throws DataOpsError COLLECTION_MISSING, INVALID_INPUT for an alias, NOT_CONFIRMED for a protected name, BACKUP_DAMAGED when the backup taken first
+   * @throws DataOpsError COLLECTION_MISSING, INVALID_INPUT for an alias or (`keepSchema: false`) offloaded tenants, NOT_CONFIRMED for a protected name, BACKUP_DAMAGED when the backup taken first
    * does not hold, INTERRUPTED, or what the server answered once retries are used up.
    */
   async clearCollection(name: string, options: ClearOptions = {}): Promise<ClearResult> {
@@ -102,6 +102,7 @@ class Clear {
     const name = schema.class
     if (!this.#options.dryRun) await this.#putBack(name)
     const tenants = isMultiTenant(schema) ? await this.#connection.listTenants(name) : undefined
+    if (this.#options.keepSchema === false) checkDroppable(name, tenants ?? [])
     const active = tenants?.filter(({status}) => status === 'HOT')
     const total = await countObjects(this.#connection, name, active, signal)
     if (this.#options.dryRun) return this.#result(name, {deleted: 0, remaining: total})
@@ -129,10 +130,7 @@ class Clear {
   /** An earlier run dropped the collection and ended before it was there again, with its tenants and aliases. */
   async finishDrop(name: string, marker: DropMarker): Promise<Omit<ClearResult, 'seconds'>> {
     const path = this.#store.describe(marker.backup)
-    this.#warn(
-      'drop-finished',
-      `"${name}" had been dropped by an interrupted clear; it is created again from ${path}.`,
-    )
+    this.#warn('drop-finished', `"${name}" had been dropped by an interrupted clear; it is created again from ${path}.`)
     if (this.#options.dryRun) return this.#result(name, {deleted: 0, remaining: 0, schemaFile: path})
     const schemaFile = await this.#recreate(name, marker)
     const schema = await this.#connection.getCollection(name)
@@ -264,7 +262,7 @@ class Clear {
       return deleted
     }
 
-    const frozen = tenants.filter(({status}) => status !== 'HOT' && status !== 'COLD')
+    const frozen = tenants.filter((tenant) => isOffloaded(tenant))
     if (frozen.length > 0) {
       this.#warn('tenants-skipped', `${frozen.length} offloaded tenants of "${name}" were left as they are.`, {
         tenants: frozen.map((tenant) => tenant.name),

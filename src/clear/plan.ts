@@ -1,3 +1,4 @@
+import type {WeaviateTenant} from '../weaviate/weaviate.js'
 import type {ClearOptions} from './options.js'
 
 /** Whether a collection may be cleared. Pure. */
@@ -26,4 +27,23 @@ export function checkProtected(name: string, options: Pick<ClearOptions, 'allowP
     details: {collection: name, pattern},
     hint: 'Add --allow-protected if you are sure; --force alone does not.',
   })
+}
+
+/** Whether a tenant's objects lie elsewhere, or are on the way there or back. */
+export function isOffloaded({status}: WeaviateTenant): boolean {
+  return status !== 'HOT' && status !== 'COLD'
+}
+
+/** A tenant cannot be created offloaded, and a drop takes what it holds. @throws DataOpsError INVALID_INPUT. */
+export function checkDroppable(name: string, tenants: readonly WeaviateTenant[]): void {
+  const offloaded = tenants.filter((tenant) => isOffloaded(tenant)).map((tenant) => tenant.name)
+  if (offloaded.length === 0) return
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `"${name}" has ${offloaded.length} offloaded tenants, so it is not dropped.`,
+    {
+      details: {collection: name, tenants: offloaded},
+      hint: 'Onload or delete them first, or clear with --keep-schema.',
+    },
+  )
 }

@@ -1,10 +1,9 @@
+import {readdir} from 'node:fs/promises'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
-
-import type {Fault, RequestInfo} from '../../src/testing/index.js'
 
 import {makeClass} from '../../bench/data.js'
 import {ClearManager} from '../../src/clear/manager.js'
-import {startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {type Fault, type RequestInfo, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {connect} from '../../src/weaviate/connect.js'
 import {fillCollection, temporaryDirectory} from '../support/collections.js'
 
@@ -42,7 +41,9 @@ beforeEach(async () => {
 afterEach(async () => directory.remove())
 
 async function tenants(): Promise<Array<[string, string]>> {
-  return (await connection.listTenants(NAME)).map(({name, status}) => [name, status] as [string, string]).sort()
+  return (await connection.listTenants(NAME))
+    .map(({name, status}) => [name, status] as [string, string])
+    .sort(([one], [other]) => (one < other ? -1 : 1))
 }
 
 describe('clearing by dropping', () => {
@@ -67,5 +68,24 @@ describe('clearing by dropping', () => {
     const next = await manager.clearCollection(NAME, {keepSchema: false})
     expect(next.warnings).toEqual([])
     expect(await tenants()).toEqual(before)
+  })
+
+  it('is refused while tenants are offloaded, before anything is touched', async () => {
+    await connection.setTenantStatus(NAME, [{name: 'b', status: 'FROZEN'}])
+    const before = await tenants()
+    for (const dryRun of [true, false]) {
+      await expect(manager.clearCollection(NAME, {backupFirst: true, dryRun, keepSchema: false})).rejects.toMatchObject(
+        {
+          code: 'INVALID_INPUT',
+          details: {tenants: ['b']},
+          message: expect.stringContaining('1 offloaded tenants') as string,
+        },
+      )
+    }
+
+    expect(await tenants()).toEqual(before)
+    expect(await readdir(directory.path)).toEqual([])
+    const kept = await manager.clearCollection(NAME)
+    expect(kept.warnings.map(({code}) => code)).toEqual(['tenants-skipped'])
   })
 })
