@@ -18,6 +18,7 @@ export interface CheckpointBinding {
 
 interface CheckpointFile {
   binding: CheckpointBinding
+  conflictsSettled?: boolean
   created: boolean
   objects: PassFile
   placeholders?: Placeholder[]
@@ -58,6 +59,8 @@ const MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
 /** How far a restore is: bound to a backup and a target, replaced atomically, removed on success. */
 export class Checkpoint {
   readonly binding: CheckpointBinding
+  /** What the target had already is known, and `skipped` holds it: from here on its objects may be ours. */
+  conflictsSettled: boolean
   /** The collection was created by this restore. */
   created = false
   readonly objects: Pass
@@ -89,6 +92,7 @@ export class Checkpoint {
     this.resumed = file !== undefined
     this.objects = passFrom(file?.objects)
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
+    this.conflictsSettled = file?.conflictsSettled ?? false
     this.created = file?.created ?? false
     this.placeholders = file?.placeholders ?? []
     // A row that was refused and not done is sent again, and may be taken.
@@ -155,6 +159,7 @@ export class Checkpoint {
     const pass = ({count, done, finished}: Pass): PassFile => ({count, done: done.toJSON(), finished})
     return {
       binding: this.binding,
+      ...(this.conflictsSettled && {conflictsSettled: true}),
       created: this.created,
       objects: pass(this.objects),
       ...(this.placeholders.length > 0 && {placeholders: this.placeholders}),
@@ -217,6 +222,7 @@ function isCheckpointFile(file: CheckpointFile): boolean {
   return (
     file?.version === 1 &&
     typeof file.binding?.backupId === 'string' &&
+    ['boolean', 'undefined'].includes(typeof file.conflictsSettled) &&
     typeof file.created === 'boolean' &&
     isPass(file.objects) &&
     isPass(file.references) &&

@@ -226,8 +226,8 @@ class Restore {
     const {checkpoint, tenants} = this.#checked!
     if (options.dryRun) {
       const {live} = this.#checked!
-      const existing =
-        live && options.merge && options.onConflict === 'fail' ? await this.#existing(planCollection(live)) : undefined
+      const isToFail = options.merge && options.onConflict === 'fail' && !checkpoint.conflictsSettled
+      const existing = live && isToFail ? await this.#existing(planCollection(live)) : undefined
       if (existing && existing.size > 0) throw this.#conflict(existing.size)
       return this.#result({checkpoint, restored: 0, resumed: checkpoint.objects.count, tenants, dryRun: true})
     }
@@ -273,7 +273,9 @@ class Restore {
       if (tenants) await this.#createTenants(tenants)
       if (!isRetry) await this.#settleConflicts(plan, checkpoint)
     } catch (error) {
-      await this.#putTenantsBack()
+      const isAsBefore = await this.#putTenantsBack()
+      // A refusal has changed nothing that a later run would have to know of.
+      if (isAsBefore && error instanceof DataOpsError && error.code === 'COLLECTION_EXISTS') await checkpoint.remove()
       throw error
     }
   }
@@ -550,10 +552,11 @@ class Restore {
     }
   }
 
-  /** After a failure, which is the one to report. */
-  async #putTenantsBack(): Promise<void> {
+  /** After a failure, which is the one to report. Returns whether they are as they were. */
+  async #putTenantsBack(): Promise<boolean> {
     try {
       await this.#setTenantStates()
+      return true
     } catch (error) {
       this.#warn({
         code: 'tenants-left-active',
@@ -563,16 +566,20 @@ class Restore {
         },
         message: `Inactive tenants of "${this.target}" may have been left active.`,
       })
+      return false
     }
   }
 
   /** Before anything is written: what the target has already is an error, or left alone. */
   async #settleConflicts(plan: CollectionPlan, checkpoint: Checkpoint): Promise<void> {
     const {merge, onConflict, skipData} = this.#options
-    if (!merge || skipData || checkpoint.resumed || (onConflict !== 'skip' && onConflict !== 'fail')) return
+    if (!merge || skipData || checkpoint.conflictsSettled || (onConflict !== 'skip' && onConflict !== 'fail')) return
     const existing = await this.#existing(plan)
     if (existing.size > 0 && onConflict === 'fail') throw this.#conflict(existing.size)
     for (const [from, to] of existing.toJSON()) checkpoint.skipped.add(from, to)
+    // On the disk before the first object leaves: a later run must not take its own objects for somebody else's.
+    checkpoint.conflictsSettled = true
+    await checkpoint.save()
   }
 
   #sending(
