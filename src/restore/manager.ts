@@ -80,6 +80,7 @@ export class RestoreManager {
       restores.push({restore: new Restore(this.#connection, opened, options), schema: opened.archive.head.schema})
     }
 
+    checkTargets(restores.map(({restore}) => restore.name))
     const ordered = orderByReferences(restores)
     const companions = new Set(restores.map(({restore}) => restore.target))
     // All are checked before any is created, and all are created before any has objects: references may go in circles.
@@ -110,6 +111,16 @@ export class RestoreManager {
 
     return {collections}
   }
+}
+
+/** @throws DataOpsError INVALID_INPUT when two backups would go into one collection. */
+function checkTargets(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice === undefined) return
+  throw new DataOpsError('INVALID_INPUT', `Two of the backups would be restored into "${twice}".`, {
+    details: {collection: twice},
+    hint: 'Restore them one after another, or one of them under another name.',
+  })
 }
 
 /** Targets before what refers to them; collections that refer to each other in a circle keep the order they were given in. */
@@ -463,7 +474,13 @@ class Restore {
     try {
       await this.#connection.createCollection(prepared.create)
     } catch (error) {
-      if (!(await this.#connection.getCollection(this.target).catch(() => true))) await checkpoint.remove()
+      const isTaken = error instanceof DataOpsError && error.code === 'COLLECTION_EXISTS'
+      // Somebody else was faster: what is there is theirs, and no later run may take it for its own.
+      if (isTaken || !(await this.#connection.getCollection(this.target).catch(() => true))) {
+        checkpoint.created = false
+        await checkpoint.remove()
+      }
+
       throw error
     }
 
@@ -756,6 +773,11 @@ class Restore {
       details: {objects: count},
       hint: 'Use --on-conflict overwrite or --on-conflict skip.',
     })
+  }
+
+  /** What readers call the target. */
+  get name(): string {
+    return this.#atomicAlias ?? this.target
   }
 
   /** What is there and how to go on, whatever stopped it. */
