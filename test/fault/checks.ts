@@ -19,9 +19,14 @@ export async function checkFolder(directory: string, digest: string): Promise<Fo
   for (const {file, status} of await new BackupCatalog(store).list()) {
     const verification = await new Verifier({store}).verifyBackup(store.describe(file))
     const isGood =
-      (status === 'sealed' || status === 'unlisted') && verification.problems.length === 0 && verification.digest === digest
+      (status === 'sealed' || status === 'unlisted') &&
+      verification.problems.length === 0 &&
+      verification.digest === digest
     if (isGood) state.good.push(store.describe(file))
-    else state.wrong.push(`${file} (${status}): ${verification.problems.map(({message}) => message).join('; ') || verification.digest}`)
+    else
+      state.wrong.push(
+        `${file} (${status}): ${verification.problems.map(({message}) => message).join('; ') || verification.digest}`,
+      )
   }
 
   const listed = new Set(state.good.map((file) => file.slice(directory.length + 1)))

@@ -64,7 +64,11 @@ export interface WorkerRun {
 }
 
 /** @throws Error with what it printed when it ended in any other way than by its own SIGKILL or with an answer. */
-export async function runWorker(worker: string, job: WorkerJob, nodeArguments: readonly string[] = []): Promise<WorkerRun> {
+export async function runWorker(
+  worker: string,
+  job: WorkerJob,
+  nodeArguments: readonly string[] = [],
+): Promise<WorkerRun> {
   const child = spawn(process.execPath, [...nodeArguments, worker, JSON.stringify(job)], {
     env: {...process.env, NODE_COMPILE_CACHE: path.join(root, '.tmp', 'compile-cache')},
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -92,14 +92,20 @@ describe('a backup that is killed', () => {
         if (killed) kills++
         const before = await checkFolder(folder, digest)
         wrong.push(...before.wrong.map((each) => `${where}: ${each}`))
-        expect(before.left.filter((each) => !LEFT_BY_A_KILL.test(each) && !isHalfRenamed(each)), where).toEqual([])
+        expect(
+          before.left.filter((each) => !LEFT_BY_A_KILL.test(each) && !isHalfRenamed(each)),
+          where,
+        ).toEqual([])
         // Some are killed again while they continue.
         if (killed && random() < 0.3) {
           const again = await runWorker(worker, {...job, killAt: 1 + Math.floor(random() * whole.steps)})
           if (again.killed) kills++
         }
 
-        const backup = await new BackupManager(server.connection, {directory: folder}).backupCollection(collection, options)
+        const backup = await new BackupManager(server.connection, {directory: folder}).backupCollection(
+          collection,
+          options,
+        )
         if (backup.resumed > 0) continued++
         expect(backup, where).toMatchObject({digest, objectCount: OBJECTS})
         const after = await checkFolder(folder, digest)
@@ -107,7 +113,10 @@ describe('a backup that is killed', () => {
         if (!after.good.includes(backup.path)) lost += OBJECTS
         // Sealed and killed before it could say so: listed all the same, beside the one taken now.
         expect(after.good.length - before.good.length, where).toBeGreaterThan(0)
-        expect(after.left.filter((each) => each.includes('.journal')), where).toEqual([])
+        expect(
+          after.left.filter((each) => each.includes('.journal')),
+          where,
+        ).toEqual([])
         if (states) expect(await statesOf(server.connection, TENANTS), where).toEqual(states)
       }
 

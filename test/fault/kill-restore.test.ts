@@ -51,7 +51,10 @@ afterAll(async () => {
 })
 
 async function backUp(collection: string, format: BackupFormat): Promise<BackupResult> {
-  return new BackupManager(server.connection, {directory: path.join(directory.path, 'backups')}).backupCollection(collection, {format})
+  return new BackupManager(server.connection, {directory: path.join(directory.path, 'backups')}).backupCollection(
+    collection,
+    {format},
+  )
 }
 
 const KINDS: Array<{collection: string; format: BackupFormat; what: string}> = [
@@ -72,7 +75,11 @@ describe('a restore that is killed', () => {
       const job: WorkerJob = {
         directory: path.join(directory.path, 'backups'),
         grpcUrl: server.grpcUrl,
-        run: {backup: backup.path, job: 'restore', options: {...options, checkpointDirectory: path.join(directory.path, 'whole')}},
+        run: {
+          backup: backup.path,
+          job: 'restore',
+          options: {...options, checkpointDirectory: path.join(directory.path, 'whole')},
+        },
         saveMs: 5,
         url: server.url,
       }
@@ -102,14 +109,17 @@ describe('a restore that is killed', () => {
         }
 
         const names = await readdir(checkpointDirectory)
-        if (!names.some((name) => name.endsWith('.checkpoint')) && (await server.connection.getCollection(COPY))) {
+        if (names.every((name) => !name.endsWith('.checkpoint')) && (await server.connection.getCollection(COPY))) {
           // Killed, if at all, after its last step: there is nothing to continue, and nothing may be missing.
           const comparison = await new Verifier({connection: server.connection}).verifyCollection(COPY, backup.path)
           expect(comparison, where).toMatchObject({equal: true, liveDigest: backup.digest})
           continue
         }
 
-        const restored = await new RestoreManager(server.connection).restoreCollection(backup.path, {...roundOptions, verify: true})
+        const restored = await new RestoreManager(server.connection).restoreCollection(backup.path, {
+          ...roundOptions,
+          verify: true,
+        })
         if (restored.resumed > 0) resumed++
         expect(restored, where).toMatchObject({rejected: 0, restored: OBJECTS - restored.resumed})
         const {counts} = restored.verification!
@@ -157,7 +167,10 @@ describe('a restore that is killed', () => {
     batches = 0
     expect(await runWorker(worker, {...job, killAt: Math.floor(steps * 0.6)})).toMatchObject({killed: true})
     expect(batches).toBeGreaterThan(needed / 4)
-    const restored = await new RestoreManager(server.connection).restoreCollection(backup.path, {...options, verify: true})
+    const restored = await new RestoreManager(server.connection).restoreCollection(backup.path, {
+      ...options,
+      verify: true,
+    })
     expect(restored.verification?.equal).toBe(true)
     // Batches on their way, and those whose checkpoint was, are sent twice.
     expect(batches).toBeLessThanOrEqual(needed + 2 * concurrency)

@@ -3,10 +3,10 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 
 import type {Fault, RequestInfo} from '../../src/testing/options.js'
 
-import {approximateBytes} from '../../src/object.js'
-import {BackupManager, connect, type Connection, RestoreManager, Verifier, type Warning} from '../../src/index.js'
 import {makeObjects} from '../../bench/data.js'
-import {startEmbeddedWeaviate, type EmbeddedWeaviate} from '../../src/testing/index.js'
+import {BackupManager, connect, type Connection, RestoreManager, Verifier, type Warning} from '../../src/index.js'
+import {approximateBytes} from '../../src/object.js'
+import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {makeCollection} from '../support/collections.js'
 import {temporaryFolder} from './harness.js'
 import {type ConnectionFault, startProxy} from './proxy.js'
@@ -44,9 +44,21 @@ afterAll(async () => {
 })
 
 /** Backs up and restores through a connection, and compares without it. Returns the warnings. */
-async function cycle(connection: Connection, collection: string, options: {concurrency?: number; maxRetries?: number} = {}): Promise<Warning[]> {
+async function cycle(
+  connection: Connection,
+  collection: string,
+  options: {concurrency?: number; maxRetries?: number} = {},
+): Promise<Warning[]> {
   const warnings: Warning[] = []
-  const common = {batchSize: 20, concurrency: 2, onWarning: (warning: Warning) => void warnings.push(warning), retryMaxWaitMs: 1500, ...options}
+  const common = {
+    batchSize: 20,
+    concurrency: 2,
+    onWarning(warning: Warning) {
+      warnings.push(warning)
+    },
+    retryMaxWaitMs: 1500,
+    ...options,
+  }
   const injected = onRequest
   onRequest = none
   await direct.deleteCollection(COPY)
@@ -75,7 +87,10 @@ interface Case {
 /** The one connection that gRPC keeps, and those after it. */
 const GRPC: Case[] = [
   {name: 'cuts connections', plan: (connection) => (connection <= 3 ? {afterBytes: 30_000, kind: 'cut'} : undefined)},
-  {name: 'ends connections within an answer', plan: (connection) => (connection <= 3 ? {afterBytes: 12_000, kind: 'truncate'} : undefined)},
+  {
+    name: 'ends connections within an answer',
+    plan: (connection) => (connection <= 3 ? {afterBytes: 12_000, kind: 'truncate'} : undefined),
+  },
   {
     name: 'lets a connection stand and nothing through',
     plan: (connection) => (connection === 1 ? {afterBytes: 20_000, kind: 'half-open', ms: 1500} : undefined),
@@ -97,7 +112,11 @@ function every(fault: ConnectionFault): Plan {
 const REST: Case[] = [
   {name: 'cuts connections', plan: every({afterBytes: 30_000, kind: 'cut'})},
   {name: 'ends connections within an answer', plan: every({afterBytes: 12_000, kind: 'truncate'})},
-  {name: 'lets connections stand and nothing through', plan: every({afterBytes: 20_000, kind: 'half-open', ms: 5000}), timeoutMs: 700},
+  {
+    name: 'lets connections stand and nothing through',
+    plan: every({afterBytes: 20_000, kind: 'half-open', ms: 5000}),
+    timeoutMs: 700,
+  },
   {name: 'delays every piece', plan: () => ({kind: 'delay', ms: 15})},
   {name: 'refuses connections', plan: every({kind: 'refuse'})},
   {name: 'answers 429 with Retry-After', plan: every({kind: 'answer', retryAfter: 0, status: 429})},
@@ -109,24 +128,35 @@ describe.each([
   {cases: GRPC, transport: 'grpc'},
   {cases: REST, transport: 'rest'},
 ] as const)('through a network, over $transport', ({cases, transport}) => {
-  it.each(cases)('that $name', async ({name, plan, timeoutMs = 10_000}) => {
-    // REST opens a connection for each request under way: faults begin once the tool has said hello.
-    let hello = Number.POSITIVE_INFINITY
-    const rest = await startProxy(server.url, transport === 'rest' ? (count) => plan(count - hello) : none)
-    const grpc = await startProxy(server.grpcUrl!, transport === 'grpc' ? plan : none)
-    const connection = await connect({grpcUrl: grpc.address, timeoutMs, transport, url: `http://${rest.address}`})
-    hello = rest.connections
-    try {
-      await cycle(connection, REFERENCES)
-    } finally {
-      await connection.close()
-      await Promise.all([rest.close(), grpc.close()])
-    }
+  it.each(cases)(
+    'that $name',
+    async ({name, plan, timeoutMs = 10_000}) => {
+      // REST opens a connection for each request under way: faults begin once the tool has said hello.
+      let hello = Infinity
+      const rest = await startProxy(server.url, transport === 'rest' ? (count) => plan(count - hello) : none)
+      const grpc = await startProxy(server.grpcUrl!, transport === 'grpc' ? plan : none)
+      const connection = await connect({grpcUrl: grpc.address, timeoutMs, transport, url: `http://${rest.address}`})
+      hello = rest.connections
+      try {
+        await cycle(connection, REFERENCES)
+      } finally {
+        await connection.close()
+        await Promise.all([rest.close(), grpc.close()])
+      }
 
-    const times = rest.faults + grpc.faults
-    expect(times).toBeGreaterThan(0)
-    report({fault: `a network that ${name}, over ${transport}`, job: 'restore', note: 'one backup and one restore', objectsLost: 0, times, wronglyListed: 0})
-  }, 60_000)
+      const times = rest.faults + grpc.faults
+      expect(times).toBeGreaterThan(0)
+      report({
+        fault: `a network that ${name}, over ${transport}`,
+        job: 'restore',
+        note: 'one backup and one restore',
+        objectsLost: 0,
+        times,
+        wronglyListed: 0,
+      })
+    },
+    60_000,
+  )
 })
 
 describe('a server that cannot answer now', () => {
@@ -151,13 +181,24 @@ describe('a server that cannot answer now', () => {
     ['too little memory', {message: 'cannot process batch: not enough memory', status: 2}],
     ['no answer, and nothing done', {drop: true}],
     ['no answer, though it is done', {after: true, drop: true}],
-  ])('is asked again: %s', async (name, fault) => {
-    const faults = every3rd(fault)
-    const warnings = await cycle(direct, REFERENCES)
-    expect(faults()).toBeGreaterThanOrEqual(3)
-    expect(warnings.filter(({code}) => code === 'server-retry').length).toBeGreaterThanOrEqual(faults())
-    report({fault: `the server answers: ${name}`, job: 'restore', note: 'one backup and one restore', objectsLost: 0, times: faults(), wronglyListed: 0})
-  }, 60_000)
+  ])(
+    'is asked again: %s',
+    async (name, fault) => {
+      const faults = every3rd(fault)
+      const warnings = await cycle(direct, REFERENCES)
+      expect(faults()).toBeGreaterThanOrEqual(3)
+      expect(warnings.filter(({code}) => code === 'server-retry').length).toBeGreaterThanOrEqual(faults())
+      report({
+        fault: `the server answers: ${name}`,
+        job: 'restore',
+        note: 'one backup and one restore',
+        objectsLost: 0,
+        times: faults(),
+        wronglyListed: 0,
+      })
+    },
+    60_000,
+  )
 
   it('is asked again about schema, tenants and aliases too, also when only its answer was lost', async () => {
     const seen = new Set<string>()
@@ -171,7 +212,14 @@ describe('a server that cannot answer now', () => {
 
     await cycle(direct, PLAIN)
     expect(seen.size).toBeGreaterThanOrEqual(4)
-    report({fault: 'each request about the schema fails once', job: 'restore', note: 'one backup and one restore', objectsLost: 0, times: seen.size, wronglyListed: 0})
+    report({
+      fault: 'each request about the schema fails once',
+      job: 'restore',
+      note: 'one backup and one restore',
+      objectsLost: 0,
+      times: seen.size,
+      wronglyListed: 0,
+    })
   }, 60_000)
 
   it('is given as long as it asks for', async () => {
@@ -222,7 +270,9 @@ describe('a server that cannot answer now', () => {
       return fault
     }
 
-    const backup = new BackupManager(direct, {directory: `${directory.path}/permanent`}).backupCollection(PLAIN, {concurrency: 1})
+    const backup = new BackupManager(direct, {directory: `${directory.path}/permanent`}).backupCollection(PLAIN, {
+      concurrency: 1,
+    })
     await expect(backup).rejects.toMatchObject({code, retryable: false})
     expect(searches).toBe(1)
     onRequest = none
@@ -235,7 +285,10 @@ describe('a maximum rate', () => {
     onRequest = none
     const maxRate = {objectsPerSecond: 400}
     const started = performance.now()
-    const backup = await new BackupManager(direct, {directory: directory.path}).backupCollection(PLAIN, {batchSize: 20, maxRate})
+    const backup = await new BackupManager(direct, {directory: directory.path}).backupCollection(PLAIN, {
+      batchSize: 20,
+      maxRate,
+    })
     expect(performance.now() - started).toBeGreaterThan((OBJECTS / 400) * 1000 * 0.95)
     await direct.deleteCollection(COPY)
     const again = performance.now()
@@ -244,10 +297,16 @@ describe('a maximum rate', () => {
   })
 
   it('of bytes a second is kept by backup and restore', async () => {
-    const bytes = makeObjects({className: PLAIN, dims: 64, objects: OBJECTS}).reduce((sum, object) => sum + approximateBytes(object), 0)
+    const bytes = makeObjects({className: PLAIN, dims: 64, objects: OBJECTS}).reduce(
+      (sum, object) => sum + approximateBytes(object),
+      0,
+    )
     const maxRate = {bytesPerSecond: bytes * 2}
     const started = performance.now()
-    const backup = await new BackupManager(direct, {directory: directory.path}).backupCollection(PLAIN, {batchSize: 20, maxRate})
+    const backup = await new BackupManager(direct, {directory: directory.path}).backupCollection(PLAIN, {
+      batchSize: 20,
+      maxRate,
+    })
     // A page weighs what came over the wire, which is near what its objects are taken to weigh.
     expect(performance.now() - started).toBeGreaterThan(300)
     await direct.deleteCollection(COPY)

@@ -3,7 +3,16 @@ import {readFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
-import {BackupManager, type BackupResult, ClearManager, connect, type Connection, RestoreManager, type RestoreOptions, Verifier} from '../../src/index.js'
+import {
+  BackupManager,
+  type BackupResult,
+  ClearManager,
+  connect,
+  type Connection,
+  RestoreManager,
+  type RestoreOptions,
+  Verifier,
+} from '../../src/index.js'
 import {makeCollection, temporaryDirectory} from '../support/collections.js'
 import {root} from '../support/root.js'
 import {BINARY, type RealServer, startRealServer} from './real-server.js'
@@ -30,13 +39,23 @@ interface Job {
 const impatient = {maxRetries: 0}
 
 async function backUp(connection: Connection, folder: string, name: string, objects: number): Promise<void> {
-  const backup = await new BackupManager(connection, {directory: folder}).backupCollection(name, {...impatient, resume: false})
+  const backup = await new BackupManager(connection, {directory: folder}).backupCollection(name, {
+    ...impatient,
+    resume: false,
+  })
   expect(backup.objectCount).toBe(objects)
-  const {metadata} = JSON.parse(await readFile(backup.path, 'utf8')) as {metadata: {aliases: string[]; tenants?: unknown[]}}
+  const {metadata} = JSON.parse(await readFile(backup.path, 'utf8')) as {
+    metadata: {aliases: string[]; tenants?: unknown[]}
+  }
   if (name === TENANTS) expect(metadata).toMatchObject({aliases: [`${TENANTS}${ALIAS_SUFFIX}`], tenants: {length: 6}})
 }
 
-async function restore(connection: Connection, folder: string, backup: BackupResult, options: RestoreOptions = {}): Promise<void> {
+async function restore(
+  connection: Connection,
+  folder: string,
+  backup: BackupResult,
+  options: RestoreOptions = {},
+): Promise<void> {
   const restored = await new RestoreManager(connection).restoreCollection(backup.path, {
     ...impatient,
     checkpointDirectory: folder,
@@ -49,7 +68,10 @@ async function restore(connection: Connection, folder: string, backup: BackupRes
 
 const JOBS: Job[] = [
   {heading: 'Backup', run: async (connection, folder) => backUp(connection, folder, REFERENCES, 50)},
-  {heading: 'Backup of a collection with tenants', run: async (connection, folder) => backUp(connection, folder, TENANTS, 60)},
+  {
+    heading: 'Backup of a collection with tenants',
+    run: async (connection, folder) => backUp(connection, folder, TENANTS, 60),
+  },
   {
     heading: 'Restore',
     reset: async () => admin.deleteCollection(COPY),
@@ -77,7 +99,9 @@ const JOBS: Job[] = [
   {
     heading: 'Verify',
     async run(connection) {
-      expect(await new Verifier({connection}).verifyCollection(REFERENCES, references.path)).toMatchObject({equal: true})
+      expect(await new Verifier({connection}).verifyCollection(REFERENCES, references.path)).toMatchObject({
+        equal: true,
+      })
     },
   },
   {
@@ -90,7 +114,9 @@ const JOBS: Job[] = [
   },
   {
     heading: 'Clear of a collection with tenants',
-    reset: async () => void (await makeTenants(admin, CLEARED, {objects: 30, tenants: 6})),
+    async reset() {
+      await makeTenants(admin, CLEARED, {objects: 30, tenants: 6})
+    },
     async run(connection, folder) {
       const cleared = await new ClearManager(connection, {directory: folder}).clearCollection(CLEARED, impatient)
       expect(cleared).toMatchObject({deleted: 30, remaining: 0})
@@ -103,7 +129,10 @@ const JOBS: Job[] = [
       await makeTenants(admin, CLEARED, {objects: 30, tenants: 6})
     },
     async run(connection, folder) {
-      await new ClearManager(connection, {directory: folder}).clearCollection(CLEARED, {...impatient, keepSchema: false})
+      await new ClearManager(connection, {directory: folder}).clearCollection(CLEARED, {
+        ...impatient,
+        keepSchema: false,
+      })
       expect(await admin.listTenants(CLEARED)).toHaveLength(6)
     },
   },
@@ -111,8 +140,8 @@ const JOBS: Job[] = [
 
 /** The permissions under a heading of docs/permissions.md. */
 function documented(text: string, heading: string): string[] {
-  const [, section = ''] = text.split(`\n### ${heading}\n`)
-  return [...(section.split('\n#')[0] ?? '').matchAll(/^- `([a-z]+_[a-z]+)`/gm)].map(([, action]) => action!)
+  const [, section = ''] = text.split(`\n### ${heading}\n`, 2)
+  return [...(section.split('\n#', 1)[0] ?? '').matchAll(/^- `([a-z]+_[a-z]+)`/gm)].map(([, action]) => action!)
 }
 
 function permission(action: string): Record<string, unknown> {
@@ -122,7 +151,7 @@ function permission(action: string): Record<string, unknown> {
     data: {collection: '*', object: '*', tenant: '*'},
     tenants: {collection: '*', tenant: '*'},
   }
-  const kind = action.split('_')[1]!
+  const kind = action.split('_', 2)[1]!
   return {action, [kind]: all[kind]}
 }
 
@@ -156,11 +185,12 @@ describe.skipIf(!BINARY)('with RBAC, on a real server,', {timeout: 300_000}, () 
 
   async function authz(method: string, requested: string, body?: unknown): Promise<void> {
     const reply = await fetch(`${server.url}/v1/authz${requested}`, {
-      body: body && JSON.stringify(body),
+      body: JSON.stringify(body),
       headers: {authorization: 'Bearer root-key-1', 'content-type': 'application/json'},
       method,
     })
-    if (!reply.ok && reply.status !== 404) throw new Error(`${method} ${requested}: ${reply.status} ${await reply.text()}`)
+    if (!reply.ok && reply.status !== 404)
+      throw new Error(`${method} ${requested}: ${reply.status} ${await reply.text()}`)
   }
 
   async function grant(actions: readonly string[]): Promise<void> {
@@ -177,10 +207,10 @@ describe.skipIf(!BINARY)('with RBAC, on a real server,', {timeout: 300_000}, () 
       await reset?.()
       const connection = await connect({apiKey: 'tool-key-1', ...server})
       try {
-        return await run(connection, path.join(directory.path, `${heading}-${folder}`)).then(
-          () => undefined,
-          (error: unknown) => error,
-        )
+        await run(connection, path.join(directory.path, `${heading}-${folder}`))
+        return undefined
+      } catch (error) {
+        return error
       } finally {
         await connection.close()
       }
@@ -188,9 +218,14 @@ describe.skipIf(!BINARY)('with RBAC, on a real server,', {timeout: 300_000}, () 
 
     expect(await attempt(actions, 'whole')).toBeUndefined()
     for (const action of actions) {
-      const error = await attempt(actions.filter((each) => each !== action), action)
+      const error = await attempt(
+        actions.filter((each) => each !== action),
+        action,
+      )
       expect(error, `without ${action}`).toMatchObject({hint: expect.any(String) as string})
-      expect((error as Error).message, `without ${action}`).toMatch(/these credentials do not have the permission|There is no collection/)
+      expect((error as Error).message, `without ${action}`).toMatch(
+        /these credentials do not have the permission|There is no collection/,
+      )
     }
   })
 })

@@ -28,7 +28,10 @@ export interface FaultyProxy {
 }
 
 /** `plan` says what happens to the n-th connection (from 1); nothing: it is passed on as it is. */
-export async function startProxy(target: string, plan: (connection: number) => ConnectionFault | undefined): Promise<FaultyProxy> {
+export async function startProxy(
+  target: string,
+  plan: (connection: number) => ConnectionFault | undefined,
+): Promise<FaultyProxy> {
   const {hostname, port} = new URL(target.includes('://') ? target : `http://${target}`)
   const sockets = new Set<Socket>()
   const counts = {connections: 0, faults: 0}
@@ -58,10 +61,12 @@ export async function startProxy(target: string, plan: (connection: number) => C
 
     const server = connect(Number(port), hostname)
     sockets.add(server)
-    server.on('error', () => {}).on('close', () => {
-      sockets.delete(server)
-      client.destroy()
-    })
+    server
+      .on('error', () => {})
+      .on('close', () => {
+        sockets.delete(server)
+        client.destroy()
+      })
     client.on('close', () => server.destroy())
     carry(client, server, fault, happen)
   })
@@ -71,7 +76,9 @@ export async function startProxy(target: string, plan: (connection: number) => C
     address: `127.0.0.1:${(listener.address() as {port: number}).port}`,
     async close() {
       for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => listener.close(resolve))
+      await new Promise((resolve) => {
+        listener.close(resolve)
+      })
     },
     get connections() {
       return counts.connections
@@ -82,7 +89,12 @@ export async function startProxy(target: string, plan: (connection: number) => C
   }
 }
 
-function carry(client: Socket, server: Socket, fault: Exclude<ConnectionFault, {kind: 'answer' | 'refuse'}> | undefined, happen: () => void): void {
+function carry(
+  client: Socket,
+  server: Socket,
+  fault: Exclude<ConnectionFault, {kind: 'answer' | 'refuse'}> | undefined,
+  happen: () => void,
+): void {
   let isDead = false
   let up = 0
   let down = 0
@@ -105,7 +117,7 @@ function carry(client: Socket, server: Socket, fault: Exclude<ConnectionFault, {
   })
   server.on('data', (piece) => {
     if (isDead) return
-    const room = fault?.kind === 'cut' || fault?.kind === 'truncate' ? fault.afterBytes - down : Number.POSITIVE_INFINITY
+    const room = fault?.kind === 'cut' || fault?.kind === 'truncate' ? fault.afterBytes - down : Infinity
     down += piece.length
     if (piece.length <= room) {
       pass(client, piece)

@@ -23,7 +23,14 @@ export interface RealServer {
 
 export async function startRealServer(environment: Readonly<Record<string, string>> = {}): Promise<RealServer> {
   const data = await mkdtemp(path.join(tmpdir(), 'elysia-weaviate-'))
-  const [rest, grpc, gossip, dataPort, raft, raftRpc] = (await freePorts(6)) as [number, number, number, number, number, number]
+  const [rest, grpc, gossip, dataPort, raft, raftRpc] = (await freePorts(6)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   const url = `http://127.0.0.1:${rest}`
   let child: ChildProcess | undefined
   const server: RealServer = {
@@ -86,6 +93,10 @@ async function freePorts(count: number): Promise<number[]> {
     }),
   )
   const ports = listeners.map((listener) => (listener.address() as {port: number}).port)
-  await Promise.all(listeners.map(async (listener) => new Promise((resolve) => listener.close(resolve))))
+  for (const listener of listeners) {
+    listener.close()
+    await once(listener, 'close')
+  }
+
   return ports
 }

@@ -14,13 +14,14 @@ export interface ReferencesOptions {
 }
 
 /** Objects that refer to each other and to themselves, in an order that matters, some to nothing that is there. Returns how many references there are. */
-export async function makeReferences(connection: Connection, className: string, options: ReferencesOptions): Promise<number> {
+export async function makeReferences(
+  connection: Connection,
+  className: string,
+  options: ReferencesOptions,
+): Promise<number> {
   const {dims = 8, objects: count, references} = options
   const schema = makeClass({className, dims, objects: count, properties: 3})
-  schema.properties!.push(
-    {dataType: [className], name: 'follows'},
-    {dataType: [className], name: 'cites'},
-  )
+  schema.properties!.push({dataType: [className], name: 'follows'}, {dataType: [className], name: 'cites'})
   const objects = makeObjects({className, dims, objects: count, properties: 3})
   const random = randomFrom(count)
   let total = 0
@@ -28,17 +29,17 @@ export async function makeReferences(connection: Connection, className: string, 
     const length = Math.floor(random() * (most + 1))
     total += length
     return Array.from({length}, () => {
-      const target = random() < 0.02 ? '00000000-0000-4000-8000-000000000001' : objects[Math.floor(random() * count)]!.id
+      const target =
+        random() < 0.02 ? '00000000-0000-4000-8000-000000000001' : objects[Math.floor(random() * count)]!.id
       return {beacon: `weaviate://localhost/${className}/${target}`}
     })
   }
 
   for (const object of objects) {
-    object.properties.follows = beacons(references)
-    if (random() < 0.5) object.properties.cites = beacons(2)
-    for (const name of ['cites', 'follows']) {
-      if ((object.properties[name] as undefined | unknown[])?.length === 0) delete object.properties[name]
-    }
+    const follows = beacons(references)
+    const cites = random() < 0.5 ? beacons(2) : []
+    if (follows.length > 0) object.properties.follows = follows
+    if (cites.length > 0) object.properties.cites = cites
   }
 
   await fillCollection(connection, schema, objects)
@@ -58,7 +59,10 @@ export async function makeTenants(
   await connection.deleteAlias(`${className}${ALIAS_SUFFIX}`)
   await connection.deleteCollection(className)
   await connection.createCollection(makeClass(options))
-  await connection.createTenants(className, names.map((name) => ({name, status: 'HOT' as const})))
+  await connection.createTenants(
+    className,
+    names.map((name) => ({name, status: 'HOT' as const})),
+  )
   const all: WeaviateObject[] = makeObjects(options)
   for (const [index, object] of all.entries()) object.tenant = names[index % tenants]!
   const {planCollection} = await import('../../src/weaviate/collection-plan.js')
@@ -77,7 +81,10 @@ export async function makeTenants(
 }
 
 /** Tenants with their states, in order of their names. */
-export async function statesOf(connection: Connection, className: string): Promise<Array<{name: string; status: string}>> {
+export async function statesOf(
+  connection: Connection,
+  className: string,
+): Promise<Array<{name: string; status: string}>> {
   const tenants = await connection.listTenants(className)
-  return tenants.sort((a, b) => (a.name < b.name ? -1 : 1))
+  return tenants.sort((a, b) => a.name.localeCompare(b.name))
 }

@@ -61,9 +61,10 @@ for (const name of ['link', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'unlink'] 
 
 // What is done with an open file: the prototype is nowhere but on an instance.
 const handle = await fs.open(process.execPath, 'r')
-const prototype = Object.getPrototypeOf(handle) as Record<string, never>
+const prototype: Record<string, (...values: never[]) => unknown> = Reflect.getPrototypeOf(handle) as never
 await handle.close()
-for (const name of ['close', 'sync', 'truncate', 'write', 'writeFile', 'writev']) prototype[name] = counted(prototype[name]!) as never
+for (const name of ['close', 'sync', 'truncate', 'write', 'writeFile', 'writev'])
+  prototype[name] = counted(prototype[name]!)
 syncBuiltinESMExports()
 steps = 0
 
@@ -89,7 +90,9 @@ try {
   process.stdout.write(`${JSON.stringify({result, steps})}\n`)
 } catch (error) {
   if (!(error instanceof DataOpsError)) throw error
-  process.stdout.write(`${JSON.stringify({error: {code: error.code, hint: error.hint, message: error.message}, steps})}\n`)
+  process.stdout.write(
+    `${JSON.stringify({error: {code: error.code, hint: error.hint, message: error.message}, steps})}\n`,
+  )
 }
 
 await connection.close()
