@@ -112,9 +112,7 @@ class Clear {
       return this.#result(name, {backup, deleted: total, remaining: 0, schemaFile})
     }
 
-    const deleted = await this.#deleteObjects(name, tenants, total)
-    const remaining = await this.#remaining(name, tenants)
-    return this.#result(name, {backup, deleted, remaining})
+    return this.#result(name, {backup, ...(await this.#deleteObjects(name, tenants, total))})
   }
 
   /** Tenants that an earlier run activated, and was killed before it could put them back. */
@@ -224,8 +222,14 @@ class Clear {
     return backup.path.slice(this.#store.describe('').length).replace(/^[/\\]+/, '')
   }
 
-  async #deleteObjects(name: string, tenants: WeaviateTenant[] | undefined, total: number): Promise<number> {
+  async #deleteObjects(
+    name: string,
+    tenants: WeaviateTenant[] | undefined,
+    total: number,
+  ): Promise<Pick<ClearResult, 'deleted' | 'remaining'>> {
     let deleted = 0
+    /** Found in tenants that are inactive again. */
+    let written = 0
     const {maxRetries, retryMaxWaitMs, signal} = this.#options
     const throttle = new Throttle({
       concurrency: DEFAULT_CONCURRENCY,
@@ -234,17 +238,21 @@ class Clear {
       retryMaxWaitMs,
       signal,
     })
+    /** Ends when as many are gone as there were: what others write meanwhile is not fought, or it would never end. */
     const empty = async (tenant?: string): Promise<void> => {
+      const goal = await this.#connection.count(name, tenant, signal)
+      let gone = 0
       for (;;) {
         const reply = await throttle.run(async () => this.#connection.deleteObjects({collection: name, signal, tenant}))
         deleted += reply.deleted
+        gone += reply.deleted
         this.#options.onProgress?.({
           collection: name,
           completed: deleted,
           stage: 'clear',
           total: Math.max(total, deleted),
         })
-        if (reply.matched === 0) return
+        if (reply.matched === 0 || (gone >= goal && reply.deleted > 0)) return
         if (reply.deleted === 0) {
           throw new DataOpsError(
             'SERVER_REFUSED',
@@ -259,7 +267,7 @@ class Clear {
 
     if (!tenants) {
       await empty()
-      return deleted
+      return {deleted, remaining: await this.#remaining(name, tenants)}
     }
 
     const frozen = tenants.filter((tenant) => isOffloaded(tenant))
@@ -282,9 +290,11 @@ class Clear {
       }
 
       await Promise.all(Array.from({length: DEFAULT_CONCURRENCY}, async () => worker()))
+      // The others are counted once all is done; these cannot be counted then.
+      if (inactive.includes(group[0]!)) written += await countObjects(this.#connection, name, group, signal)
     })
     if (inactive.length > 0) await removeActivationMarker(this.#store, name)
-    return deleted
+    return {deleted, remaining: await this.#remaining(name, tenants, written)}
   }
 
   #result(
