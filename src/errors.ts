@@ -89,8 +89,8 @@ export class DataOpsError extends Error {
 }
 
 /** The same error with more particulars: what was done before it, where something is. */
-export function withDetails(error: unknown, details: Record<string, unknown>): unknown {
-  if (!(error instanceof DataOpsError)) return error
+export function withDetails(error: unknown, details: Record<string, unknown>): Error {
+  if (!(error instanceof DataOpsError)) return error instanceof Error ? error : new Error(String(error))
   return new DataOpsError(error.code, error.message, {
     cause: error,
     details: {...error.details, ...details},

@@ -2,6 +2,7 @@ import type {ContentState} from '../archive/content-digest.js'
 import type {BackupHead} from '../codec/document.js'
 import type {Store} from '../store/store.js'
 import type {WeaviateTenant} from '../weaviate/weaviate.js'
+import type {TenantScope} from './plan.js'
 import type {TransferProgress} from './transfer.js'
 
 import {utf8} from '../codec/bytes.js'
@@ -15,6 +16,8 @@ export interface BackupJournal extends TransferProgress {
   binding: JournalBinding
   content: ContentState
   head: BackupHead
+  /** Absent in collections without tenants. */
+  tenants?: TenantScope
   version: 1
 }
 

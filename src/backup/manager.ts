@@ -1,7 +1,6 @@
 import {randomUUID} from 'node:crypto'
 
 import type {SealedArchive} from '../archive/writer.js'
-import type {SealedManifest} from '../catalog/manifest.js'
 import type {BackupFormat} from '../codec/codec.js'
 import type {Warning} from '../progress.js'
 import type {Store} from '../store/store.js'
@@ -12,6 +11,7 @@ import {ContentDigest} from '../archive/content-digest.js'
 import {partCodec} from '../archive/formats.js'
 import {openArchiveWriter} from '../archive/open-writer.js'
 import {BackupCatalog, entryOf} from '../catalog/catalog.js'
+import {readManifest, type SealedManifest} from '../catalog/manifest.js'
 import {toHex, utf8} from '../codec/bytes.js'
 import {
   type Amendment,
@@ -34,7 +34,15 @@ import {resolveCollection, type ResolvedCollection} from '../weaviate/resolve.js
 import {isMultiTenant} from '../weaviate/schema.js'
 import {type BackupJournal, type JournalBinding, removeJournal, sameBinding, writeJournal} from './journal.js'
 import {ObjectIndex} from './object-index.js'
-import {batchSizeFor, checkOptions, planTenants, type TenantPlan} from './plan.js'
+import {
+  batchSizeFor,
+  checkOptions,
+  planRemaining,
+  planTenants,
+  scopeOf,
+  type TenantPlan,
+  type TenantScope,
+} from './plan.js'
 import {settle, type SettleOptions} from './settle.js'
 import {activationGroup, type BackupTransferOptions, slicesOfTenants, transferToArchive} from './transfer.js'
 import {
@@ -157,12 +165,6 @@ class Backup {
     }
 
     const tenantPlan = tenants && planTenants(tenants, this.#options)
-    for (const skipped of tenantPlan?.skipped ?? []) {
-      this.#warn('tenant-skipped', `Tenant "${skipped.name}" is ${skipped.reason} and is not in the backup.`, {
-        ...skipped,
-      })
-    }
-
     const includeData = this.#options.includeData !== false
     const expectedObjects = includeData ? await this.#count(tenantPlan) : 0
     const batchSize = batchSizeFor(this.#options, expectedObjects ?? Number.MAX_SAFE_INTEGER)
@@ -180,7 +182,7 @@ class Backup {
     }
 
     if (this.#options.resume === true && unfinished.length === 0) {
-      if (finished) return this.#resultOf(finished)
+      if (finished) return this.#resultOf(finished, finished.seal.object_count)
       throw new DataOpsError(
         'INVALID_INPUT',
         `There is no unfinished backup of "${schema.class}" with these options to resume.`,
@@ -190,7 +192,12 @@ class Backup {
       )
     }
 
-    if (this.#options.dryRun) return this.#dryRun(expectedObjects ?? 0, tenantPlan)
+    const scope = tenantPlan && scopeOf(tenantPlan)
+    if (this.#options.dryRun) {
+      this.#warnSkipped(scope)
+      return this.#dryRun(expectedObjects ?? 0, scope)
+    }
+
     const resumed = this.#options.resume ? await this.#claimUnfinished(unfinished) : undefined
     return this.#write({batchSize, binding, expectedObjects, resumed, tenantPlan, tenants})
   }
@@ -246,6 +253,8 @@ class Backup {
   }): Promise<Omit<BackupResult, 'seconds'>> {
     const {resumed, tenantPlan} = job
     const {schema} = this.#collection
+    const scope = resumed ? resumed.journal.tenants : tenantPlan && scopeOf(tenantPlan)
+    this.#warnSkipped(scope)
     const head = resumed?.journal.head ?? (await this.#head(job.tenants))
     const compress = this.#options.compress === true
     const claim =
@@ -268,15 +277,17 @@ class Backup {
         store: this.#store,
       })
       let amendments: Amendment[] = []
+      let journal: BackupJournal | undefined
       let sealed: SealedArchive
       try {
         if (head.metadata.options.include_data) {
-          const work = resumed ? this.#remainingWork(resumed) : this.#initialWork(tenantPlan)
+          const work = resumed
+            ? planRemaining(resumed.journal, job.tenants, this.#options)
+            : this.#initialWork(tenantPlan)
           const concurrency = this.#options.concurrency ?? DEFAULT_CONCURRENCY
           const throttle = this.#throttle(concurrency)
           const contents = this.#options.settle ? new ObjectIndex() : undefined
           const store = this.#store
-          let journal: BackupJournal | undefined
           const saveActivated = async (activated: WeaviateTenant[]): Promise<void> =>
             writeJournal(store, claim.name, {...journal!, activated})
           await transferToArchive({
@@ -297,6 +308,7 @@ class Backup {
                 binding: job.binding,
                 content: content.state(),
                 head,
+                tenants: scope,
                 version: 1,
               }
               await writeJournal(store, claim.name, journal)
@@ -325,14 +337,21 @@ class Backup {
           finished: new Date().toISOString(),
           objectCount: content.objects,
           statistics: content.statistics,
-          tenants: sealedTenants(head, content, tenantPlan),
+          tenants: scope && sealedTenants(head, content, scope),
         })
       } catch (error) {
         await writer.close()
-        throw this.#unfinishedError(error, claim.name)
+        if (journal && !this.#options.settle) throw this.#unfinishedError(error, claim.name)
+        // Nobody could continue it.
+        if (!journal || journal.activated.length === 0) {
+          await this.#store.remove(partialName(claim.name)).catch(() => {})
+          await removeJournal(this.#store, claim.name).catch(() => {})
+        }
+
+        throw error
       }
 
-      const result = await this.#register(head, sealed, content, resumedObjects, tenantPlan)
+      const result = await this.#register(sealed.name, resumedObjects)
       // Last: until then, whoever comes next knows what is left to do.
       await removeJournal(this.#store, claim.name)
       return result
@@ -341,15 +360,10 @@ class Backup {
     }
   }
 
-  async #register(
-    head: BackupHead,
-    sealed: SealedArchive,
-    content: ContentDigest,
-    resumed: number,
-    tenantPlan: TenantPlan | undefined,
-  ): Promise<Omit<BackupResult, 'seconds'>> {
-    const {metadata} = head
-    const {non_finite_vectors: nonFinite} = content.statistics
+  /** Lists a sealed backup, as it is read back from the disk. */
+  async #register(name: string, resumed: number): Promise<Omit<BackupResult, 'seconds'>> {
+    const manifest = await readManifest(this.#store, name)
+    const {non_finite_vectors: nonFinite} = manifest.seal.statistics
     if (nonFinite > 0) {
       this.#warn(
         'non-finite-vectors',
@@ -360,31 +374,11 @@ class Backup {
       )
     }
 
-    await new BackupCatalog(this.#store).register({
-      collection: metadata.collection,
-      digest: sealed.seal.digest,
-      file: sealed.name,
-      format: metadata.options.format,
-      id: metadata.backup_id,
-      object_count: sealed.seal.object_count,
-      run_id: metadata.run_id,
-      size: sealed.bytes,
-      timestamp: metadata.timestamp,
-    })
-    return {
-      ...this.#describe(metadata.backup_id, metadata.run_id),
-      bytes: sealed.bytes,
-      digest: sealed.seal.digest,
-      dryRun: false,
-      objectCount: sealed.seal.object_count,
-      path: this.#store.describe(sealed.name),
-      resumed,
-      ...(tenantPlan && {tenants: {count: tenantCount(tenantPlan), skipped: tenantPlan.skipped}}),
-      warnings: this.#warnings,
-    }
+    await new BackupCatalog(this.#store).register(entryOf(manifest))
+    return this.#resultOf(manifest, resumed)
   }
 
-  #resultOf({bytes, metadata, name, seal}: SealedManifest): Omit<BackupResult, 'seconds'> {
+  #resultOf({bytes, metadata, name, seal}: SealedManifest, resumed: number): Omit<BackupResult, 'seconds'> {
     const tenants = seal.tenants && {
       count: seal.tenants.filter(({skipped}) => skipped === undefined).length,
       skipped: seal.tenants.flatMap(({name: tenant, skipped}) =>
@@ -398,13 +392,13 @@ class Backup {
       dryRun: false,
       objectCount: seal.object_count,
       path: this.#store.describe(name),
-      resumed: seal.object_count,
+      resumed,
       ...(tenants && {tenants}),
       warnings: this.#warnings,
     }
   }
 
-  #dryRun(objectCount: number, tenantPlan: TenantPlan | undefined): Omit<BackupResult, 'seconds'> {
+  #dryRun(objectCount: number, scope: TenantScope | undefined): Omit<BackupResult, 'seconds'> {
     const name = backupName(this.#collection.schema.class, new Date(), this.#format, this.#options.compress === true)
     return {
       ...this.#describe('', this.#options.runId ?? ''),
@@ -414,7 +408,7 @@ class Backup {
       objectCount,
       path: this.#store.describe(name),
       resumed: 0,
-      ...(tenantPlan && {tenants: {count: tenantCount(tenantPlan), skipped: tenantPlan.skipped}}),
+      ...(scope && {tenants: {count: scope.read.length, skipped: scope.skipped}}),
       warnings: this.#warnings,
     }
   }
@@ -490,13 +484,6 @@ class Backup {
       : {activation: [], slices: [{...WHOLE_RANGE}]}
   }
 
-  #remainingWork({journal}: ResumedBackup): Work {
-    const waiting = journal.waiting.map((tenants) => activationGroup(tenants))
-    if (journal.group.length === 0) return {activation: waiting, slices: journal.remaining}
-    // The earlier run had them active; by now they are put back, and are activated again.
-    return {activation: [{slices: journal.remaining, tenants: journal.group}, ...waiting], slices: []}
-  }
-
   /** Objects to come, or undefined when that would take a call for each of thousands of tenants. */
   async #count(tenantPlan: TenantPlan | undefined): Promise<number | undefined> {
     const name = this.#collection.schema.class
@@ -547,6 +534,14 @@ class Backup {
     })
   }
 
+  #warnSkipped(scope: TenantScope | undefined): void {
+    for (const skipped of scope?.skipped ?? []) {
+      this.#warn('tenant-skipped', `Tenant "${skipped.name}" is ${skipped.reason} and is not in the backup.`, {
+        ...skipped,
+      })
+    }
+  }
+
   #warn(code: string, message: string, details?: Record<string, unknown>): void {
     const warning = {code, details, message}
     this.#warnings.push(warning)
@@ -554,27 +549,12 @@ class Backup {
   }
 }
 
-function tenantCount(plan: TenantPlan): number {
-  return plan.active.length + plan.activate.flat().length
-}
-
-function sealedTenants(
-  head: BackupHead,
-  content: ContentDigest,
-  plan: TenantPlan | undefined,
-): SealedTenant[] | undefined {
-  if (!plan) return undefined
-  const skipped = new Map(plan.skipped.map(({name, reason}) => [name, reason]))
-  const read = new Set([...plan.active, ...plan.activate.flat()].map(({name}) => name))
-  const tenants: SealedTenant[] = []
-  for (const {name} of head.metadata.tenants ?? []) {
-    const reason = skipped.get(name)
-    if (reason !== undefined) tenants.push({name, skipped: reason})
-    else if (read.has(name) || content.tenant(name).objectCount > 0) {
-      const {digest, objectCount} = content.tenant(name)
-      tenants.push({name, object_count: objectCount, digest})
-    } else tenants.push({name, skipped: 'not selected'})
-  }
-
-  return tenants
+function sealedTenants(head: BackupHead, content: ContentDigest, scope: TenantScope): SealedTenant[] {
+  const skipped = new Map(scope.skipped.map(({name, reason}) => [name, reason]))
+  const read = new Set(scope.read)
+  return (head.metadata.tenants ?? []).map(({name}) => {
+    if (!read.has(name)) return {name, skipped: skipped.get(name) ?? 'not selected'}
+    const {digest, objectCount} = content.tenant(name)
+    return {name, object_count: objectCount, digest}
+  })
 }

@@ -86,7 +86,10 @@ export class ObjectIndex {
   #slot(tenant: string | undefined, id: string): number {
     const key = new Uint32Array(4)
     writeId(id, key, 0)
-    const owner = this.#tenantNumber(tenant) + 1
+    return this.#find(key, this.#tenantNumber(tenant) + 1)
+  }
+
+  #find(key: Uint32Array, owner: number): number {
     let slot = mix(key, owner) & (this.#capacity - 1)
     for (;;) {
       const at = slot * 4
@@ -116,15 +119,18 @@ export class ObjectIndex {
     return number
   }
 
+  /** Twice the slots. What was removed is left behind. */
   #grow(): void {
     const old = {
       capacity: this.#capacity,
+      hashes: this.#hashes,
+      ids: this.#ids,
+      owners: this.#owners,
+      references: this.#references,
       rounds: this.#rounds,
       states: this.#states,
+      updated: this.#updated,
     }
-    const entries: Array<[IndexedObject, number]> = []
-    for (let slot = 0; slot < old.capacity; slot++)
-      if (old.states[slot] !== 0) entries.push([this.#read(slot), old.rounds[slot]!])
     this.#capacity *= 2
     this.#size = 0
     this.#ids = new Uint32Array(this.#capacity * 4)
@@ -134,9 +140,18 @@ export class ObjectIndex {
     this.#references = new Uint32Array(this.#capacity)
     this.#states = new Uint8Array(this.#capacity)
     this.#rounds = new Uint8Array(this.#capacity)
-    for (const [{content, id, tenant, updated}, round] of entries) {
-      this.set({id, lastUpdateTimeUnix: updated, properties: {}, tenant}, content)
-      this.see(tenant, id, round)
+    for (let from = 0; from < old.capacity; from++) {
+      if (old.states[from] === 0) continue
+      const key = old.ids.subarray(from * 4, from * 4 + 4)
+      const slot = this.#find(key, old.owners[from]!)
+      this.#size++
+      this.#ids.set(key, slot * 4)
+      this.#owners[slot] = old.owners[from]!
+      this.#updated[slot] = old.updated[from]!
+      this.#hashes.set(old.hashes.subarray(from * HASH_BYTES, (from + 1) * HASH_BYTES), slot * HASH_BYTES)
+      this.#references[slot] = old.references[from]!
+      this.#states[slot] = old.states[from]!
+      this.#rounds[slot] = old.rounds[from]!
     }
   }
 }

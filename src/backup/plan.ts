@@ -1,11 +1,13 @@
 /** What a backup will do, decided before it starts. Pure: nothing here talks to a server or a disk. */
 import type {BackupFormat} from '../codec/codec.js'
+import type {Slice} from '../transfer/parallel-reader.js'
 import type {WeaviateTenant} from '../weaviate/weaviate.js'
 import type {BackupOptions} from './options.js'
 
 import {DataOpsError} from '../errors.js'
 import {ACTIVATION_GROUP} from '../transfer/activation.js'
 import {defaultBatchSize} from '../transfer/page-size.js'
+import {activationGroup, type ActivationGroup, slicesOfTenants, type TransferProgress} from './transfer.js'
 
 export const FORMATS: readonly BackupFormat[] = ['json', 'parquet', 'arrow']
 
@@ -15,6 +17,17 @@ export interface TenantPlan {
   /** Tenants that can be read as they are. */
   active: WeaviateTenant[]
   skipped: Array<{name: string; reason: string}>
+}
+
+/** The tenants of a backup, decided when it starts and kept when it is resumed. */
+export interface TenantScope {
+  /** Names of those that are in it. */
+  read: string[]
+  skipped: Array<{name: string; reason: string}>
+}
+
+export function scopeOf(plan: TenantPlan): TenantScope {
+  return {read: [...plan.active, ...plan.activate.flat()].map(({name}) => name), skipped: plan.skipped}
 }
 
 /** @throws DataOpsError INVALID_INPUT naming the option. */
@@ -39,9 +52,11 @@ export function checkPositiveInteger(value: number | undefined, name: string): v
 /** @throws DataOpsError INVALID_INPUT when a tenant asked for does not exist. */
 export function planTenants(
   tenants: readonly WeaviateTenant[],
-  options: {includeOffloaded?: boolean; tenants?: readonly string[]},
+  options: {includeData?: boolean; includeOffloaded?: boolean; tenants?: readonly string[]},
 ): TenantPlan {
   const selected = selectTenants(tenants, options.tenants)
+  // Nothing of them is read: their names and states are all there is.
+  if (options.includeData === false) return {activate: [], active: selected, skipped: []}
   const plan: TenantPlan = {activate: [], active: [], skipped: []}
   const inactive: WeaviateTenant[] = []
   for (const tenant of selected) {
@@ -77,4 +92,52 @@ export function selectTenants<Tenant extends {name: string}>(
 /** The page size that the user set, or the one for a collection of this size. */
 export function batchSizeFor(options: {batchSize?: number}, objectCount: number): number {
   return options.batchSize ?? defaultBatchSize(objectCount)
+}
+
+/**
+ * What a resumed backup has still to read, by the states that the tenants are in now.
+ * @throws DataOpsError INVALID_INPUT when a tenant is gone, or was offloaded since and may not be onloaded.
+ */
+export function planRemaining(
+  progress: Pick<TransferProgress, 'remaining' | 'waiting'>,
+  tenants: readonly WeaviateTenant[] | undefined,
+  options: {includeOffloaded?: boolean},
+): {activation: ActivationGroup[]; slices: Slice[]} {
+  if (!tenants) return {activation: [], slices: progress.remaining}
+  const byTenant = new Map<string, Slice[]>()
+  for (const slice of progress.remaining) {
+    const slices = byTenant.get(slice.tenant!) ?? []
+    slices.push(slice)
+    byTenant.set(slice.tenant!, slices)
+  }
+
+  for (const {name} of progress.waiting.flat()) byTenant.set(name, slicesOfTenants([{name}]))
+  const live = new Map(tenants.map((tenant) => [tenant.name, tenant]))
+  for (const name of byTenant.keys()) {
+    if (!live.has(name)) {
+      throw new DataOpsError('INVALID_INPUT', `Tenant "${name}" is gone since the backup was interrupted.`, {
+        hint: 'Take a new backup, without --resume.',
+      })
+    }
+  }
+
+  const {activate, active, skipped} = planTenants(
+    [...byTenant.keys()].map((name) => live.get(name)!),
+    options,
+  )
+  if (skipped.length > 0) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `Tenant "${skipped[0]!.name}" was offloaded since the backup was interrupted.`,
+      {
+        hint: 'Activate it, or take a new backup without --resume.',
+      },
+    )
+  }
+
+  const slicesOf = (group: readonly WeaviateTenant[]): Slice[] => group.flatMap(({name}) => byTenant.get(name)!)
+  return {
+    activation: activate.map((group) => ({...activationGroup(group), slices: slicesOf(group)})),
+    slices: slicesOf(active),
+  }
 }

@@ -5,6 +5,7 @@ import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
 import type {ObjectIndex} from './object-index.js'
 
+import {withDetails} from '../errors.js'
 import {settledStatus} from '../transfer/activation.js'
 import {ParallelReader, type Slice} from '../transfer/parallel-reader.js'
 import {WHOLE_RANGE} from '../transfer/uuid-range.js'
@@ -67,6 +68,7 @@ export async function transferToArchive(options: BackupTransferOptions): Promise
     const {slices, tenants} = waiting.shift()!
     // Written down first: a crash in between must not leave tenants active for good.
     await saveActivated(tenants)
+    let failure: undefined | {error: unknown}
     try {
       await connection.setTenantStatus(
         plan.className,
@@ -74,10 +76,21 @@ export async function transferToArchive(options: BackupTransferOptions): Promise
         signal,
       )
       await readSlices(options, slices, () => context(tenants))
-    } finally {
+    } catch (error) {
+      failure = {error}
+    }
+
+    try {
       // Also after Ctrl-C: hence no signal.
       await connection.setTenantStatus(plan.className, tenants)
+      await saveActivated([])
+    } catch (error) {
+      if (!failure) throw error
+      // The first failure is the one to report; the journal still says what is to be put back.
+      throw withDetails(failure.error, {activeTenants: tenants.map(({name}) => name)})
     }
+
+    if (failure) throw failure.error
   }
 }
 
@@ -118,8 +131,11 @@ async function readSlices(options: BackupTransferOptions, slices: Slice[], conte
     flushedAt = performance.now()
   }
 
+  // False while a page is in the digest and not in the archive: what is flushed then would not fit together.
+  let isWhole = true
   try {
     for await (const page of reader.pages()) {
+      isWhole = false
       for (const object of page.objects) {
         const added = content.add(object)
         options.contents?.set(object, added)
@@ -127,6 +143,7 @@ async function readSlices(options: BackupTransferOptions, slices: Slice[], conte
 
       await writer.write(page.objects)
       page.done()
+      isWhole = true
       options.onProgress?.({
         bytes: writer.bytes,
         collection: plan.className,
@@ -139,7 +156,7 @@ async function readSlices(options: BackupTransferOptions, slices: Slice[], conte
     }
   } catch (error) {
     // Interrupted, or the server is gone for good: what is here need not be read again. The first failure is the one to report.
-    await flush().catch(() => {})
+    if (isWhole) await flush().catch(() => {})
     throw error
   }
 }

@@ -260,6 +260,7 @@ export function connectOptions(settings: Settings): ConnectOptions {
     ca: settings.ca?.value,
     grpcUrl: settings.grpcUrl?.value,
     headers: settings.headers?.value,
+    proxy: 'env',
     timeoutMs: settings.timeoutMs?.value,
     url: settings.url?.value,
   }
