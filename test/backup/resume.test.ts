@@ -139,7 +139,7 @@ describe('a backup that nobody could continue', () => {
     const controller = new AbortController()
     const backup = new BackupManager(server.connection, {directory: directory.path}).backupCollection(NAME, {
       batchSize: 10,
-      onProgress: () => {
+      onProgress() {
         controller.abort()
       },
       settle: true,
