@@ -68,7 +68,7 @@ export class Checkpoint {
   readonly references: Pass & {announced: number}
   /** To be deleted before anything else. */
   placeholders: Placeholder[]
-  /** Rows whose objects (or their references) the server refused. */
+  /** Rows whose objects (or their references) the server refused. Each has its line in `rejectedFile` first, and is not sent again. */
   readonly rejected: RowRanges
   /** Rows left alone because the target had their objects before (`onConflict: 'skip'`). Decided before anything is written. */
   readonly skipped: RowRanges
@@ -95,8 +95,7 @@ export class Checkpoint {
     this.conflictsSettled = file?.conflictsSettled ?? false
     this.created = file?.created ?? false
     this.placeholders = file?.placeholders ?? []
-    // A row that was refused and not done is sent again, and may be taken.
-    this.rejected = new RowRanges(file?.rejected).intersection(this.objects.done)
+    this.rejected = new RowRanges(file?.rejected)
     this.rejectedBytes = file?.rejectedBytes ?? 0
     this.skipped = new RowRanges(file?.skipped)
     this.tenants = file?.tenants
@@ -134,6 +133,7 @@ export class Checkpoint {
     // One after another: an older state must not land on a newer one.
     this.#saving = this.#saving.then(async () => {
       this.#savedAt = performance.now()
+      // Rows and bytes of one moment: each row that is said to be refused has its line on the disk, and no other line is kept.
       const text = JSON.stringify(this.#file())
       await this.rejectedFile?.sync()
       await this.#store.writeAtomic(this.#name, utf8(text))

@@ -9,9 +9,8 @@ export class RejectedObjects {
   readonly #name: string
   readonly #className: string
   readonly #store: Store
-  #file?: StoreWriter
-  /** In the file before this run. */
-  #keptBytes = 0
+  /** Of the lines so far. */
+  #bytes = 0
   #opening?: Promise<StoreWriter>
   #count = 0
 
@@ -28,7 +27,7 @@ export class RejectedObjects {
 
   /** Of the lines so far, earlier runs' included. */
   get bytes(): number {
-    return this.#file?.bytes ?? this.#keptBytes
+    return this.#bytes
   }
 
   /** Where the lines stand. */
@@ -36,15 +35,25 @@ export class RejectedObjects {
     return this.#store.describe(this.#name)
   }
 
-  async add(object: WeaviateObject, pass: 'objects' | 'references', reason: string): Promise<void> {
-    this.#count++
+  /** `onAppended` is called in the moment in which the line belongs to the file, and to `bytes`; on the disk it is after `sync`. */
+  async add(
+    object: WeaviateObject,
+    pass: 'objects' | 'references',
+    reason: string,
+    onAppended?: () => void,
+  ): Promise<void> {
     const line = new ByteBuffer()
     line.text(`{"reason":${JSON.stringify(reason)},"pass":"${pass}","object":`)
     encodeObjectLine(object, this.#className, line)
     line.text('}\n')
     this.#opening ??= this.#open()
-    this.#file = await this.#opening
-    await this.#file.append([line.contents()])
+    const file = await this.#opening
+    const bytes = line.contents()
+    const appended = file.append([bytes])
+    this.#count++
+    this.#bytes += bytes.byteLength
+    onAppended?.()
+    await appended
   }
 
   /** Puts the lines so far on the disk. */
@@ -67,13 +76,13 @@ export class RejectedObjects {
   async resume(bytes = Number.POSITIVE_INFINITY): Promise<void> {
     const entry = await this.#store.stat(this.#name)
     if (!entry) return
-    this.#keptBytes = Math.min(bytes, entry.bytes)
-    if (entry.bytes > this.#keptBytes) await (await this.#store.openWrite(this.#name, {resumeAt: this.#keptBytes})).close()
+    this.#bytes = Math.min(bytes, entry.bytes)
+    if (entry.bytes > this.#bytes) await (await this.#store.openWrite(this.#name, {resumeAt: this.#bytes})).close()
   }
 
   async #open(): Promise<StoreWriter> {
     const isThere = (await this.#store.stat(this.#name)) !== undefined
-    return this.#store.openWrite(this.#name, isThere ? {resumeAt: this.#keptBytes} : {create: true})
+    return this.#store.openWrite(this.#name, isThere ? {resumeAt: this.#bytes} : {create: true})
   }
 }
 

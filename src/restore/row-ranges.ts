@@ -26,20 +26,6 @@ export class RowRanges {
     return range !== undefined && range[0] <= row
   }
 
-  /** Rows that are in both sets. */
-  intersection(other: RowRanges): RowRanges {
-    const both = new RowRanges()
-    for (const [from, to] of this.#ranges) {
-      const first = other.#firstIndex((range) => range[1] > from)
-      for (const range of other.#ranges.slice(first)) {
-        if (range[0] >= to) break
-        both.add(Math.max(from, range[0]), Math.min(to, range[1]))
-      }
-    }
-
-    return both
-  }
-
   /** Rows in the set. */
   get size(): number {
     let size = 0

@@ -59,7 +59,8 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   const wanted = async (page: ArchivePage, index: number): Promise<boolean> => {
     const object = page.objects[index]!
     const row = page.rows[index]!
-    if (pass.done.has(row) || checkpoint.skipped.has(row) || !options.selected(object)) return false
+    const isSettled = pass.done.has(row) || checkpoint.skipped.has(row) || checkpoint.rejected.has(row)
+    if (isSettled || !options.selected(object)) return false
     const objection = options.objection(object)
     if (objection === undefined) return true
     await rejectRow(options, object, row, 'objects', objection)
@@ -348,8 +349,8 @@ async function rejectRow(
   pass: 'objects' | 'references',
   reason: string,
 ): Promise<void> {
-  checkpoint.rejected.add(row, row + 1)
-  await rejected.add(object, pass, reason)
+  // With its line, and never before it: the checkpoint keeps a later run from sending the row again.
+  await rejected.add(object, pass, reason, () => checkpoint.rejected.add(row, row + 1))
 }
 
 /** An object as the target has it: references to its own collection follow the new name. */

@@ -34,7 +34,7 @@ async function write(tenant: string, change = ''): Promise<void> {
   const objects = makeObjects(sample).map((object) => {
     const properties = Object.entries(object.properties).map(([name, value]) => [
       name,
-      typeof value === 'string' && name === 'title' ? value + change : value,
+      typeof value === 'string' && name === 'property0' ? value + change : value,
     ])
     return {...object, properties: Object.fromEntries(properties) as typeof object.properties, tenant}
   })
