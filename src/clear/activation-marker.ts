@@ -3,6 +3,7 @@ import type {Store} from '../store/store.js'
 import type {WeaviateTenant} from '../weaviate/weaviate.js'
 
 import {utf8} from '../codec/bytes.js'
+import {fileStem} from '../store/layout.js'
 
 /** Says which tenants a clear has activated, and what they were: a crash leaves them so, and the next run puts them back. */
 export interface ActivationMarker {
@@ -13,19 +14,19 @@ export interface ActivationMarker {
 const MAX_MARKER_BYTES = 64 * 1024 * 1024
 const STATUSES: ReadonlySet<string> = new Set<TenantStatus>(['COLD'])
 
-function markerName(collection: string): string {
-  return `.activated-${collection}.json`
+export function activationMarkerName(collection: string): string {
+  return `.activated-${fileStem(collection)}.json`
 }
 
 export async function writeActivationMarker(store: Store, collection: string, marker: ActivationMarker): Promise<void> {
-  await store.writeAtomic(markerName(collection), utf8(JSON.stringify(marker)))
+  await store.writeAtomic(activationMarkerName(collection), utf8(JSON.stringify(marker)))
 }
 
 /** undefined when there is none, or none that can be trusted. */
 export async function readActivationMarker(store: Store, collection: string): Promise<ActivationMarker | undefined> {
-  const entry = await store.stat(markerName(collection))
+  const entry = await store.stat(activationMarkerName(collection))
   if (entry?.kind !== 'file' || entry.bytes > MAX_MARKER_BYTES) return undefined
-  const reader = await store.openRead(markerName(collection))
+  const reader = await store.openRead(activationMarkerName(collection))
   try {
     const {server, tenants} = JSON.parse(
       new TextDecoder().decode(await reader.read(0, reader.size)),
@@ -43,5 +44,5 @@ export async function readActivationMarker(store: Store, collection: string): Pr
 }
 
 export async function removeActivationMarker(store: Store, collection: string): Promise<void> {
-  await store.remove(markerName(collection))
+  await store.remove(activationMarkerName(collection))
 }

@@ -1,7 +1,7 @@
 import type {Store} from '../store/store.js'
 
 import {utf8} from '../codec/bytes.js'
-import {parseBackupName} from '../store/layout.js'
+import {fileStem, parseBackupName} from '../store/layout.js'
 
 /** Says that a collection is being dropped and created again, and from what: a crash in between is finished by the next run. */
 export interface DropMarker {
@@ -12,21 +12,21 @@ export interface DropMarker {
 
 const MAX_MARKER_BYTES = 65_536
 
-function markerName(collection: string): string {
-  return `.drop-${collection}.json`
+export function dropMarkerName(collection: string): string {
+  return `.drop-${fileStem(collection)}.json`
 }
 
 export async function writeDropMarker(store: Store, collection: string, marker: DropMarker): Promise<void> {
-  await store.writeAtomic(markerName(collection), utf8(JSON.stringify(marker)))
+  await store.writeAtomic(dropMarkerName(collection), utf8(JSON.stringify(marker)))
 }
 
 /** undefined when there is none, or none that can be trusted. */
 export async function readDropMarker(store: Store, collection: string): Promise<DropMarker | undefined> {
   // A name that no collection can have cannot have been dropped, and is no part of a file name.
   if (!/^\w+$/.test(collection)) return undefined
-  const entry = await store.stat(markerName(collection))
+  const entry = await store.stat(dropMarkerName(collection))
   if (entry?.kind !== 'file' || entry.bytes > MAX_MARKER_BYTES) return undefined
-  const reader = await store.openRead(markerName(collection))
+  const reader = await store.openRead(dropMarkerName(collection))
   try {
     const marker = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size))) as Partial<DropMarker>
     if (typeof marker.backup !== 'string' || typeof marker.server !== 'string' || !parseBackupName(marker.backup))
@@ -40,5 +40,5 @@ export async function readDropMarker(store: Store, collection: string): Promise<
 }
 
 export async function removeDropMarker(store: Store, collection: string): Promise<void> {
-  await store.remove(markerName(collection))
+  await store.remove(dropMarkerName(collection))
 }

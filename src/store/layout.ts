@@ -53,7 +53,10 @@ export function backupName(collection: string, startedAt: Date, format: BackupFo
   return `${fileStem(collection)}_${date}_${time.slice(0, 8).replaceAll(':', '')}${extensionOf(format, isCompressed)}`
 }
 
-/** Bytes of a collection's name that a file name has room for, with all that may follow it (255 in all on most file systems). */
+/** Bytes of a file's name at most, on most file systems. */
+const MAX_NAME = 255
+
+/** Bytes of a collection's name that a file name has room for, with all that may follow it. */
 const MAX_STEM = 180
 
 /** How the names of a collection's backups begin: its own name, or for a very long one its start and eight digits of its hash. */
@@ -130,10 +133,11 @@ export function isRemovedName(name: string): boolean {
  * name or more (`Docs@http://host:8080`); what is long, or not safe in a file name, is cut and gets eight digits of its hash.
  */
 export function checkpointName(backup: string, target: string): string {
-  const isPlain = /^[_0-9A-Za-z]{1,64}$/.test(target)
+  const room = MAX_NAME - `${backup}..checkpoint`.length
+  if (/^[_0-9A-Za-z]{1,64}$/.test(target) && target.length <= room) return `${backup}.${target}.checkpoint`
   const digits = createHash('sha256').update(target).digest('hex').slice(0, 8)
-  const readable = isPlain ? target : `${target.replaceAll(/[^_0-9A-Za-z]+/g, '-').slice(0, 48)}-${digits}`
-  return `${backup}.${readable}.checkpoint`
+  const readable = target.replaceAll(/[^_0-9A-Za-z]+/g, '-').slice(0, Math.max(0, Math.min(48, room - 9)))
+  return `${backup}.${readable}-${digits}.checkpoint`
 }
 
 /** Whether a name is that of a checkpoint of this backup, whatever the target. */

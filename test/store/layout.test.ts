@@ -18,6 +18,7 @@ import {
   rejectedName,
   removedName,
   sealedNameOf,
+  stillRejectedName,
   temporaryName,
 } from '../../src/store/layout.js'
 
@@ -124,6 +125,38 @@ describe('names beside a backup', () => {
     )
     expect(isCheckpointOf(backup, rejectedName(backup))).toBe(false)
     expect(isCheckpointOf('A_2024-02-01_103000', checkpointName('A_2024-02-01_103000.json', 'X'))).toBe(false)
+  })
+
+  it('fits in 255 bytes, for the longest name of a collection too', () => {
+    const target = 'C'.repeat(255)
+    for (const length of [1, 150, 179, 180, 181, 200, 255]) {
+      const collection = 'A'.repeat(length)
+      const longest = nextName(backupName(collection, startedAt, 'json', true), 999_999_999)
+      expect(parseBackupName(longest)).toMatchObject({attempt: 999_999_999})
+      const lock = `${partialName(longest)}.lock`
+      const names = [
+        longest,
+        partialName(longest),
+        lock,
+        // A claim to a stale lock, and one to a stale claim.
+        `${lock}.01234567.01234567`,
+        journalName(longest),
+        removedName(longest),
+        rejectedName(longest),
+        stillRejectedName(longest),
+        checkpointName(longest, 'Docs'),
+        checkpointName(longest, target),
+        checkpointName(longest, `${target}@https://${'host.'.repeat(40)}:8080`),
+        temporaryName(),
+      ]
+      for (const name of names) expect(Buffer.byteLength(name), name).toBeLessThanOrEqual(255)
+      expect(new Set(names).size).toBe(names.length)
+      for (const at of ['http://a:8080', 'http://b:8080']) {
+        const name = checkpointName(longest, `${target}@${at}`)
+        expect(isCheckpointOf(longest, name)).toBe(true)
+        expect(name).not.toBe(checkpointName(longest, `${target}@http://c:8080`))
+      }
+    }
   })
 
   it('numbers parts, and knows its own files', () => {
