@@ -350,7 +350,6 @@ class Restore {
       }),
       aliases,
       references: references.count - resumed.references,
-      ...(rejected.count > 0 && {rejectedFile: rejected.path}),
       ...(verification && {verification}),
     }
   }
@@ -377,13 +376,17 @@ class Restore {
     }
   }
 
-  #result(state: {
-    checkpoint: Checkpoint
-    dryRun: boolean
-    restored: number
-    resumed: number
-    tenants?: WeaviateTenant[]
-  }): Omit<RestoreResult, 'seconds'> {
+  #result(
+    state: {
+      checkpoint: Checkpoint
+      dryRun: boolean
+      restored: number
+      resumed: number
+      tenants?: WeaviateTenant[]
+    },
+    /** By all runs of this restore. */
+    rejected = state.checkpoint.rejected.size,
+  ): Omit<RestoreResult, 'seconds'> {
     const {checkpoint, dryRun, restored, resumed, tenants} = state
     return {
       aliases: [],
@@ -391,7 +394,8 @@ class Restore {
       collection: this.target,
       dryRun,
       references: 0,
-      rejected: checkpoint.rejected.size,
+      rejected,
+      ...(rejected > 0 && {rejectedFile: this.#place.describe(this.#rejectedName())}),
       restored,
       resumed,
       skipped: checkpoint.skipped.size,
@@ -638,9 +642,7 @@ class Restore {
     })
     await this.leave()
     return {
-      ...this.#result({checkpoint, restored, resumed: 0, tenants: this.#checked!.tenants, dryRun: false}),
-      rejected: rejected.count,
-      ...(rejected.count > 0 && {rejectedFile: rejected.path}),
+      ...this.#result({checkpoint, restored, resumed: 0, tenants: this.#checked!.tenants, dryRun: false}, rejected.count),
     }
   }
 

@@ -49,9 +49,9 @@ export interface RestoreResult {
   dryRun: boolean
   /** References written. */
   references: number
-  /** Objects (or references) that the server refused. */
+  /** Objects that the server refused, themselves or their references, in this run and those it continues. */
   rejected: number
-  /** Where they stand, with reasons. */
+  /** Where they stand, with reasons; given whenever there are any. */
   rejectedFile?: string
   /** Objects that this run wrote. */
   restored: number

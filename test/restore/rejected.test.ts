@@ -135,4 +135,14 @@ describe.each(['writeObjects', 'writeReferences'] as const)('refused by %s', (ca
     expect(result).toMatchObject({rejected: refusedIds.length})
     expect(idsIn(await readFile(result.rejectedFile!, 'utf8'))).toEqual(refusedIds)
   })
+
+  it('is told with its file by a later run that has nothing refused', async () => {
+    const options = {batchSize: 4, concurrency: 1}
+    const run = async (connection: Connection) =>
+      new RestoreManager(connection, {directory: directory.path}).restoreCollection(backup.path, options)
+    await expect(run(refusing(call, 3))).rejects.toThrow(/calls enough/)
+    const result = await run(server.connection)
+    expect(result.rejected).toBeGreaterThan(0)
+    expect(idsIn(await readFile(result.rejectedFile!, 'utf8'))).toHaveLength(result.rejected)
+  })
 })
