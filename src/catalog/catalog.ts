@@ -453,8 +453,8 @@ export class BackupCatalog {
   }
 }
 
-/** The entry that a sealed backup gets. */
-export function entryOf(manifest: SealedManifest): CatalogEntry {
+/** The entry that a sealed backup gets. Skipped tenants do not count: they are not in it. */
+export function entryOf(manifest: Pick<SealedManifest, 'bytes' | 'metadata' | 'name' | 'seal'>): CatalogEntry {
   const {bytes, metadata, name, seal} = manifest
   return {
     collection: metadata.collection,
@@ -466,7 +466,7 @@ export function entryOf(manifest: SealedManifest): CatalogEntry {
     run_id: metadata.run_id,
     size: bytes,
     timestamp: metadata.timestamp,
-    ...(seal.tenants && {tenants: seal.tenants.length}),
+    ...(seal.tenants && {tenants: seal.tenants.filter(({skipped}) => skipped === undefined).length}),
   }
 }
 

@@ -124,7 +124,10 @@ describe('registering and listing', () => {
   })
 
   it('keeps what the seed keeps, and ours', async () => {
-    const tenants = [{digest: '0'.repeat(64), name: 'T', object_count: 3}]
+    const tenants = [
+      {digest: '0'.repeat(64), name: 'T', object_count: 3},
+      {name: 'U', skipped: 'offloaded'},
+    ]
     const backup = await back({format: 'parquet', objects: 3, tenants})
     const manifest = await readManifest(store, backup.name)
     const [entry] = await onDisk()
