@@ -31,9 +31,12 @@ function skippedLines({tenants}: BackupResult): string[] {
 
 export function restoreLines(restored: RestoreResult): string[] {
   const {collection, references, rejected, resumed, seconds, skipped, verification} = restored
-  const verb = restored.dryRun ? 'Could restore' : 'Restored'
+  const {dryRun, expected} = restored
+  const outcome = dryRun
+    ? `Could restore ${collection}${expected === undefined ? '' : `: ${plural(expected, 'object')}`}`
+    : `Restored ${collection}: ${plural(restored.restored, 'object')}, ${pace(restored.restored, seconds)}`
   return [
-    `${verb} ${collection}: ${plural(restored.restored, 'object')}, ${pace(restored.restored, seconds)}`,
+    outcome,
     ...formatMembers([
       ['backup', restored.backupId],
       ['resumed', resumed > 0 ? `${plural(resumed, 'object')} of earlier runs` : undefined],

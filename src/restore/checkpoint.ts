@@ -1,5 +1,6 @@
 import type {Store} from '../store/store.js'
 import type {WeaviateTenant} from '../weaviate/weaviate.js'
+
 import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../errors.js'
 import {checkpointName} from '../store/layout.js'
@@ -115,16 +116,24 @@ export class Checkpoint {
     if (options.restart) return new Checkpoint(store, name, binding)
     const file = await readCheckpoint(store, name)
     if (file && !sameBinding(file.binding, binding)) {
-      throw new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} belongs to another backup or other options.`, {
-        hint: 'Use the options of the interrupted run, or --restart to start over.',
-      })
+      throw new DataOpsError(
+        'CHECKPOINT',
+        `The checkpoint ${store.describe(name)} belongs to another backup or other options.`,
+        {
+          hint: 'Use the options of the interrupted run, or --restart to start over.',
+        },
+      )
     }
 
     return new Checkpoint(store, name, binding, file)
   }
 
   /** Whether a restore of that backup to that target was begun and not finished. */
-  static async exists(store: Store, backupName: string, {server, target}: Pick<CheckpointBinding, 'server' | 'target'>): Promise<boolean> {
+  static async exists(
+    store: Store,
+    backupName: string,
+    {server, target}: Pick<CheckpointBinding, 'server' | 'target'>,
+  ): Promise<boolean> {
     return (await store.stat(checkpointName(backupName, `${target}@${server}`))) !== undefined
   }
 
@@ -228,7 +237,8 @@ function isCheckpointFile(file: CheckpointFile): boolean {
     isPass(file.references) &&
     isCount(file.references.announced) &&
     (file.placeholders ?? []).every(
-      ({collection, id, tenant}) => typeof collection === 'string' && typeof id === 'string' && ['string', 'undefined'].includes(typeof tenant),
+      ({collection, id, tenant}) =>
+        typeof collection === 'string' && typeof id === 'string' && ['string', 'undefined'].includes(typeof tenant),
     ) &&
     (file.tenants ?? []).every(({name, status}) => typeof name === 'string' && ['COLD', 'FROZEN'].includes(status)) &&
     isCount(file.rejectedBytes) &&

@@ -240,7 +240,11 @@ class Restore {
       const isToFail = options.merge && options.onConflict === 'fail' && !checkpoint.conflictsSettled
       const existing = live && isToFail ? await this.#existing(planCollection(live)) : undefined
       if (existing && existing.size > 0) throw this.#conflict(existing.size)
-      return this.#result({checkpoint, restored: 0, resumed: checkpoint.objects.count, tenants, dryRun: true})
+      const expected = await this.#toSend(checkpoint, tenants)
+      return {
+        ...this.#result({checkpoint, restored: 0, resumed: checkpoint.objects.count, tenants, dryRun: true}),
+        ...(expected !== undefined && {expected}),
+      }
     }
 
     await this.start()
@@ -248,6 +252,24 @@ class Restore {
     await this.writeObjects()
     await this.writeReferences()
     return this.finish()
+  }
+
+  /** Objects that a run would send now; undefined when the backup does not say how many it has. */
+  async #toSend(checkpoint: Checkpoint, tenants: WeaviateTenant[] | undefined): Promise<number | undefined> {
+    const {retryRejected, skipData} = this.#options
+    if (retryRejected !== undefined) {
+      const place = new LocalStore(path.dirname(path.resolve(retryRejected)))
+      let lines = 0
+      for await (const _ of readRejected(place, path.basename(retryRejected))) lines++
+      return lines
+    }
+
+    // Only before that are the objects refused other ones than those written.
+    if (skipData || checkpoint.objects.finished) return 0
+    const all = expectedObjects(this.#archive.seal, tenants)
+    return all === undefined
+      ? undefined
+      : all - checkpoint.objects.count - checkpoint.rejected.size - checkpoint.skipped.size
   }
 
   /** After `check`: the collection and its tenants are there, and nothing speaks against writing objects. */
@@ -642,7 +664,10 @@ class Restore {
     })
     await this.leave()
     return {
-      ...this.#result({checkpoint, restored, resumed: 0, tenants: this.#checked!.tenants, dryRun: false}, rejected.count),
+      ...this.#result(
+        {checkpoint, restored, resumed: 0, tenants: this.#checked!.tenants, dryRun: false},
+        rejected.count,
+      ),
     }
   }
 

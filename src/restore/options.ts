@@ -47,6 +47,8 @@ export interface RestoreResult {
   backupId: string
   collection: string
   dryRun: boolean
+  /** Dry runs: objects that a run would send; with `onConflict: 'skip'` at most, as the target is not searched for them. */
+  expected?: number
   /** References written. */
   references: number
   /** Objects that the server refused, themselves or their references, in this run and those it continues. */

@@ -1,5 +1,6 @@
 import type {WeaviateObject} from '../object.js'
 import type {Store, StoreWriter} from '../store/store.js'
+
 import {ByteBuffer} from '../codec/byte-buffer.js'
 import {decodeObjectLine, encodeObjectLine} from '../codec/json-lines.js'
 import {DataOpsError} from '../errors.js'
@@ -73,7 +74,7 @@ export class RejectedObjects {
   }
 
   /** Goes on behind the first `bytes` of what an earlier run left, all of it unless told: what follows was never said to be done. */
-  async resume(bytes = Number.POSITIVE_INFINITY): Promise<void> {
+  async resume(bytes = Infinity): Promise<void> {
     const entry = await this.#store.stat(this.#name)
     if (!entry) return
     this.#bytes = Math.min(bytes, entry.bytes)

@@ -1,15 +1,15 @@
-import {type Archive, type ArchivePage, objectKey} from '../archive/reader.js'
-import type {JsonValue, WeaviateObject} from '../object.js'
 import type {OperationOptions} from '../progress.js'
 import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection, WriteFailure} from '../weaviate/weaviate.js'
 import type {Checkpoint} from './checkpoint.js'
 import type {RejectedObjects} from './rejected.js'
+
+import {type Archive, type ArchivePage, objectKey} from '../archive/reader.js'
 import {DataOpsError} from '../errors.js'
-import {isDangling, removePlaceholders, writeDangling} from './dangling.js'
-import {approximateBytes} from '../object.js'
+import {approximateBytes, type JsonValue, type WeaviateObject} from '../object.js'
 import {isTooLarge} from '../weaviate/errors.js'
 import {lacksVectorOf, type Vectorizer} from '../weaviate/vectorizers.js'
+import {isDangling, removePlaceholders, writeDangling} from './dangling.js'
 
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
 const BATCH_BYTES = 2 * 1024 * 1024
@@ -70,18 +70,18 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   const pages = options.archive.pages({fromRow: pass.done.firstMissing, signal: options.signal})
   const limit = {objects: options.batchSize, weigh: (object: WeaviateObject) => approximateBytes(object) / BATCH_BYTES}
   await queue.each(batches(pages, pass.done.firstMissing, wanted, limit), async (batch) => async () => {
-      const failures: WriteFailure[] = []
-      for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
-      await reject(options, batch, failures, 'objects')
-      pass.count += batch.objects.length - failures.length
-      pass.done.add(batch.from, batch.to)
-      options.onProgress?.({
-        collection: options.plan.className,
-        completed: pass.count,
-        stage: 'restore',
-        total: options.total,
-      })
-      await checkpoint.saveSoon()
+    const failures: WriteFailure[] = []
+    for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
+    await reject(options, batch, failures, 'objects')
+    pass.count += batch.objects.length - failures.length
+    pass.done.add(batch.from, batch.to)
+    options.onProgress?.({
+      collection: options.plan.className,
+      completed: pass.count,
+      stage: 'restore',
+      total: options.total,
+    })
+    await checkpoint.saveSoon()
   })
   pass.finished = true
   await checkpoint.save()
@@ -126,7 +126,8 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     }
 
     return async () => {
-      const sent = batch.objects.length > 0 ? await sendReferences(options, batch, {isWhole, writeDangling: oneByOne}) : 0
+      const sent =
+        batch.objects.length > 0 ? await sendReferences(options, batch, {isWhole, writeDangling: oneByOne}) : 0
       pass.count += sent
       pass.done.add(batch.from, batch.to)
       options.onProgress?.({
@@ -144,8 +145,11 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   const start = pass.done.firstMissing
   if (start < uncertain) {
     const pages = rowsBefore(uncertain, archive.pages({fromRow: start, signal: options.signal}))
-    const weigh = (object: WeaviateObject): number => Math.max(references(object), approximateBytes(object) / BATCH_BYTES)
-    await queue.each(batches(pages, start, wanted, {objects: options.batchSize, weigh}), async (batch) => send(batch, true))
+    const weigh = (object: WeaviateObject): number =>
+      Math.max(references(object), approximateBytes(object) / BATCH_BYTES)
+    await queue.each(batches(pages, start, wanted, {objects: options.batchSize, weigh}), async (batch) =>
+      send(batch, true),
+    )
   }
 
   const certain = Math.max(start, uncertain)
@@ -275,7 +279,9 @@ async function sendReferences(
   const failures: WriteFailure[] = refused.filter((failure) => !isDangling(failure))
   if (refused.length > 0) {
     const whole = isWhole ? batch : await readWhole(options, batch)
-    const dangling = new Set(refused.filter((failure) => isDangling(failure)).map(({id, tenant}) => objectKey(tenant, id)))
+    const dangling = new Set(
+      refused.filter((failure) => isDangling(failure)).map(({id, tenant}) => objectKey(tenant, id)),
+    )
     for (const object of whole.objects) {
       if (dangling.has(objectKey(object.tenant, object.id))) failures.push(...(await write(object)))
     }
@@ -285,7 +291,8 @@ async function sendReferences(
 
   const keys = new Set(failures.map(({id, tenant}) => objectKey(tenant, id)))
   let sent = 0
-  for (const object of objects) if (!keys.has(objectKey(object.tenant, object.id))) sent += countReferences(plan, object)
+  for (const object of objects)
+    if (!keys.has(objectKey(object.tenant, object.id))) sent += countReferences(plan, object)
   return sent
 }
 
@@ -318,13 +325,20 @@ async function* wholePages(
 }
 
 /** Objects that the server took before. @throws DataOpsError when it does not take one now: its references must not be sent twice. */
-async function writeAgain({connection, plan}: RestoreTransferOptions, objects: readonly WeaviateObject[]): Promise<void> {
+async function writeAgain(
+  {connection, plan}: RestoreTransferOptions,
+  objects: readonly WeaviateObject[],
+): Promise<void> {
   const [refused] = await connection.writeObjects({collection: plan, objects})
   if (!refused) return
-  throw new DataOpsError('SERVER_REFUSED', `The server took object ${refused.id} before, and refuses it now: ${refused.reason}.`, {
-    details: {...refused},
-    hint: 'See the log of the server, then run the restore again.',
-  })
+  throw new DataOpsError(
+    'SERVER_REFUSED',
+    `The server took object ${refused.id} before, and refuses it now: ${refused.reason}.`,
+    {
+      details: {...refused},
+      hint: 'See the log of the server, then run the restore again.',
+    },
+  )
 }
 
 async function reject(
@@ -350,17 +364,23 @@ async function rejectRow(
   reason: string,
 ): Promise<void> {
   // With its line, and never before it: the checkpoint keeps a later run from sending the row again.
-  await rejected.add(object, pass, reason, () => checkpoint.rejected.add(row, row + 1))
+  await rejected.add(object, pass, reason, () => {
+    checkpoint.rejected.add(row, row + 1)
+  })
 }
 
 /** An object as the target has it: references to its own collection follow the new name. */
-function toTarget(options: Pick<RestoreTransferOptions, 'plan' | 'sourceName'>, object: WeaviateObject): WeaviateObject {
+function toTarget(
+  options: Pick<RestoreTransferOptions, 'plan' | 'sourceName'>,
+  object: WeaviateObject,
+): WeaviateObject {
   const {plan, sourceName} = options
   if (sourceName === plan.className) return object
   const properties = {...object.properties}
   for (const name of plan.referenceNames) {
     const references = properties[name]
-    if (Array.isArray(references)) properties[name] = references.map((reference) => retarget(reference, sourceName, plan.className))
+    if (Array.isArray(references))
+      properties[name] = references.map((reference) => retarget(reference, sourceName, plan.className))
   }
 
   return {...object, properties}
@@ -371,7 +391,9 @@ function retarget(reference: JsonValue, from: string, to: string): JsonValue {
   const {beacon} = reference
   if (typeof beacon !== 'string') return reference
   const prefix = `weaviate://localhost/${from}/`
-  return beacon.startsWith(prefix) ? {...reference, beacon: `weaviate://localhost/${to}/${beacon.slice(prefix.length)}`} : reference
+  return beacon.startsWith(prefix)
+    ? {...reference, beacon: `weaviate://localhost/${to}/${beacon.slice(prefix.length)}`}
+    : reference
 }
 
 function countReferences(plan: CollectionPlan, object: WeaviateObject): number {
@@ -421,7 +443,7 @@ async function* batches(
 class BatchQueue {
   readonly #limit: number
   readonly #running = new Set<Promise<void>>()
-  #failure: unknown
+  #failure?: Error
 
   constructor(limit: number) {
     this.#limit = limit
@@ -443,9 +465,11 @@ class BatchQueue {
     if (this.#failure !== undefined) throw this.#failure
     const running: Promise<void> = task()
       .catch((error: unknown) => {
-        this.#failure ??= error
+        this.#failure ??= error as Error
       })
-      .finally(() => this.#running.delete(running))
+      .finally(() => {
+        this.#running.delete(running)
+      })
     this.#running.add(running)
   }
 }

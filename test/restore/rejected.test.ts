@@ -122,6 +122,30 @@ async function rejectedNames(): Promise<string[]> {
   return (await readdir(directory.path)).filter((entry) => entry.endsWith('.rejected.jsonl'))
 }
 
+it('says in a dry run how many objects there are to send', async () => {
+  const restores = (connection: Connection) => new RestoreManager(connection, {directory: directory.path})
+  const dryRun = async (options = {}) => {
+    const result = await restores(server.connection).restoreCollection(backup.path, {dryRun: true, ...options})
+    expect(result).toMatchObject({dryRun: true, restored: 0})
+    return result
+  }
+
+  const fresh = await dryRun()
+  expect(fresh.expected).toBe(20)
+  expect(restoreLines(fresh)[0]).toBe(`Could restore ${NAME}: 20 objects`)
+  expect((await dryRun({skipData: true})).expected).toBe(0)
+  expect(await server.connection.getCollection(NAME)).toBeUndefined()
+
+  const options = {batchSize: 4, concurrency: 1}
+  const interrupted = restores(refusing('writeObjects', 2)).restoreCollection(backup.path, options)
+  await expect(interrupted).rejects.toThrow(/calls enough/)
+  const rest = await dryRun(options)
+  expect(rest).toMatchObject({expected: 12})
+  expect(rest.resumed + rest.rejected).toBe(8)
+  const {rejected, rejectedFile} = await restores(refusing('writeObjects')).restoreCollection(backup.path, options)
+  expect((await dryRun({retryRejected: rejectedFile})).expected).toBe(rejected)
+})
+
 describe.each(['writeObjects', 'writeReferences'] as const)('refused by %s', (call) => {
   it('has its line on the disk before a checkpoint tells of it, and once', async () => {
     const seen: Array<{lines: number; rows: number}> = []
