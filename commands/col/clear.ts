@@ -26,6 +26,10 @@ export default class ColClear extends DataOpsCommand {
     'backup-first': Flags.boolean({description: 'Seal and verify a backup before the first delete.'}),
     'dry-run': Flags.boolean({description: 'Count; delete nothing.'}),
     force: Flags.boolean({description: 'Do not ask.'}),
+    'include-offloaded': Flags.boolean({
+      dependsOn: ['backup-first'],
+      description: 'Onload offloaded tenants for --backup-first; else nothing is cleared when there are any.',
+    }),
     'keep-schema': Flags.boolean({
       allowNo: true,
       default: true,
@@ -81,7 +85,7 @@ export default class ColClear extends DataOpsCommand {
       ...this.operation({}),
       ...retryOptions(flags),
       allowProtected: flags['allow-protected'],
-      backupFirst: flags['backup-first'],
+      backupFirst: flags['backup-first'] && {includeOffloaded: flags['include-offloaded']},
       dryRun: flags['dry-run'],
       keepSchema: flags['keep-schema'],
       protectedNames: [...(settings.protectedNames?.value ?? []), ...(flags.protected ?? [])],

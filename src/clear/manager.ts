@@ -152,10 +152,12 @@ class Clear {
 
   async #backUpFirst(name: string): Promise<BackupResult> {
     const options = typeof this.#options.backupFirst === 'object' ? this.#options.backupFirst : {}
-    const {onProgress, onWarning, signal} = this.#options
+    const {maxRetries, onProgress, onWarning, retryMaxWaitMs, signal} = this.#options
     const backup = await new BackupManager(this.#direct, {store: this.#store}).backupCollection(name, {
+      maxRetries,
       onProgress,
       onWarning,
+      retryMaxWaitMs,
       signal,
       ...options,
     })
@@ -165,7 +167,7 @@ class Clear {
         'INVALID_INPUT',
         `The backup lacks ${skipped.length} tenants (${skipped[0]!.reason}), so nothing was cleared.`,
         {
-          hint: 'Onload them, or take a backup with --include-offloaded first.',
+          hint: 'Onload them, or have them onloaded for the backup: --include-offloaded.',
         },
       )
     }
@@ -187,10 +189,13 @@ class Clear {
 
   /** Drops and creates again. The schema, tenants and aliases are in a sealed backup before the drop. Returns where. */
   async #drop(name: string): Promise<string> {
+    const {maxRetries, onWarning, retryMaxWaitMs, signal} = this.#options
     const saved = await new BackupManager(this.#direct, {store: this.#store}).backupCollection(name, {
       includeData: false,
-      onWarning: this.#options.onWarning,
-      signal: this.#options.signal,
+      maxRetries,
+      onWarning,
+      retryMaxWaitMs,
+      signal,
     })
     const marker: DropMarker = {backup: this.#nameOf(saved), server: this.#connection.describe}
     await writeDropMarker(this.#store, name, marker)
@@ -200,9 +205,13 @@ class Clear {
 
   async #recreate(name: string, marker: DropMarker): Promise<string> {
     const path = this.#store.describe(marker.backup)
+    // No signal: what was dropped is created again, whatever happens.
+    const {maxRetries, onWarning, retryMaxWaitMs} = this.#options
     try {
       await new RestoreManager(this.#direct, {store: this.#store}).restoreCollection(path, {
-        onWarning: this.#options.onWarning,
+        maxRetries,
+        onWarning,
+        retryMaxWaitMs,
         skipData: true,
       })
     } catch (error) {
