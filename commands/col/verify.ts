@@ -24,6 +24,9 @@ export default class ColVerify extends DataOpsCommand {
       required: true,
     }),
     concurrency: concurrencyFlag,
+    'include-offloaded': Flags.boolean({
+      description: 'Onload offloaded tenants to compare them too; else they are left out, and named.',
+    }),
     limit: Flags.integer({description: 'Differences to list at most; default 20, with --json all.', min: 0}),
     output: outputFlag,
     tenant: tenantFlag,
@@ -46,10 +49,14 @@ export default class ColVerify extends DataOpsCommand {
     const comparison = await verifier.verifyCollection(args.name, flags.against, {
       ...this.operation(),
       concurrency: flags.concurrency,
+      includeOffloaded: flags['include-offloaded'],
       limit: flags.limit ?? (this.jsonEnabled() ? Infinity : 20),
       tenants: flags.tenant,
     })
-    this.print(comparisonLines(comparison))
+    const leftOut = (comparison.tenantsLeftOut ?? []).map(
+      ({name, reason}) => `  NOT compared: tenant ${name} (${reason})`,
+    )
+    this.print([...comparisonLines(comparison), ...leftOut])
     if (!comparison.equal) this.exitWith('CONTENT_DIFFERS')
     return comparison
   }
