@@ -33,7 +33,7 @@ export function isTransientReason(reason: string): boolean {
 
 /** Whether the server refused one object of a batch for want of a permission: it would refuse them all. */
 export function isForbidden(reason: string): boolean {
-  return /authorization, forbidden action/.test(reason)
+  return reason.includes('authorization, forbidden action')
 }
 
 /** The error for that. */

@@ -74,11 +74,15 @@ export async function deleteObjects(
   {call}: GrpcContext,
   {collection, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
 ): Promise<{deleted: number; failed: number; matched: number}> {
-  const {failed, matches, successful} = await call(WeaviateService.batchDelete, deleteRequest(collection, tenant, ids), {
-    action: `delete objects of ${collection}`,
-    collection,
-    signal,
-  })
+  const {failed, matches, successful} = await call(
+    WeaviateService.batchDelete,
+    deleteRequest(collection, tenant, ids),
+    {
+      action: `delete objects of ${collection}`,
+      collection,
+      signal,
+    },
+  )
   return {deleted: Number(successful), failed: Number(failed), matched: Number(matches)}
 }
 
