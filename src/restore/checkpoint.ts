@@ -83,7 +83,7 @@ export class Checkpoint {
   readonly resumed: boolean
   readonly #name: string
   readonly #store: Store
-  #savedAt = Number.NEGATIVE_INFINITY
+  #savedAt = -Infinity
   #saving: Promise<void> = Promise.resolve()
 
   private constructor(store: Store, name: string, binding: CheckpointBinding, file?: CheckpointFile) {
