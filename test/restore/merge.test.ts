@@ -127,3 +127,38 @@ describe('what is there already', () => {
     expect(await restores().restoreCollection(backup, options)).toMatchObject({restored: 3, resumed: 2, skipped: 0})
   })
 })
+
+describe('the count', () => {
+  it('is compared in a merge: less than was written is an error', async () => {
+    const losing = restores({count: async () => 4})
+    const refusal = losing.restoreCollection(backup, {merge: true})
+    await expect(refusal).rejects.toMatchObject({code: 'CONTENT_DIFFERS', details: {live: 8, written: 10}})
+    expect(await stateOf('idle')).toBe('COLD')
+    // More than that is not.
+    expect(await restores({count: async () => 6}).restoreCollection(backup, {merge: true})).toMatchObject({resumed: 10})
+  })
+
+  it('takes four tenants at a time', async () => {
+    const {connection} = server
+    const names = Array.from({length: 9}, (_, index) => `more${index}`)
+    await connection.createTenants(
+      NAME,
+      names.map((name) => ({name, status: 'HOT'})),
+    )
+    for (const name of names) await write(name)
+    const {path} = await new BackupManager(connection, {directory: directory.path}).backupCollection(NAME)
+    await connection.deleteCollection(NAME)
+    let [running, most] = [0, 0]
+    const watched = restores({
+      async count(...request) {
+        most = Math.max(most, ++running)
+        await new Promise((resolve) => {
+          setTimeout(resolve, 10)
+        })
+        return connection.count(...request).finally(() => running--)
+      },
+    })
+    expect(await watched.restoreCollection(path)).toMatchObject({restored: 55, tenants: 11})
+    expect(most).toBe(4)
+  })
+})
