@@ -3,7 +3,7 @@ import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 import {makeClass} from '../../bench/data.js'
 import {ClearManager} from '../../src/clear/manager.js'
 import {DataOpsError} from '../../src/errors.js'
-import {type RequestInfo,startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {type RequestInfo, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {connect} from '../../src/weaviate/connect.js'
 import {fillCollection, makeCollection, temporaryDirectory} from '../support/collections.js'
 
