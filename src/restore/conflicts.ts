@@ -2,6 +2,7 @@ import type {Archive} from '../archive/reader.js'
 import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection} from '../weaviate/weaviate.js'
 
+import {planCollection} from '../weaviate/collection-plan.js'
 import {isTooLarge} from '../weaviate/errors.js'
 import {RowRanges} from './row-ranges.js'
 
@@ -23,6 +24,9 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
   const {archive, signal} = options
   const wanted = options.tenants?.length ? new Set(options.tenants) : undefined
   const existing = new RowRanges()
+  // Without properties and vectors: nothing but ids is asked for.
+  const {class: name, multiTenancyConfig} = options.plan.schema
+  const search = {...options, plan: planCollection({class: name, multiTenancyConfig})}
   for await (const page of archive.pages({columns: 'ids', signal})) {
     const byTenant = new Map<string | undefined, Map<string, number>>()
     for (const [index, {id, tenant}] of page.objects.entries()) {
@@ -36,7 +40,7 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
     for (const [tenant, rows] of byTenant) {
       const ids = [...rows.keys()]
       for (let start = 0; start < ids.length; start += IDS_A_CALL) {
-        for (const id of await existingOf(options, ids.slice(start, start + IDS_A_CALL), tenant))
+        for (const id of await existingOf(search, ids.slice(start, start + IDS_A_CALL), tenant))
           found.push(rows.get(id)!)
       }
     }
