@@ -4,7 +4,6 @@ import type {Archive} from '../archive/reader.js'
 import type {Warning} from '../progress.js'
 import type {Store} from '../store/store.js'
 import type {CollectionComparison} from '../verify/options.js'
-import type {WeaviateClass} from '../weaviate/schema.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 
@@ -23,6 +22,7 @@ import {Throttle} from '../transfer/throttle.js'
 import {compareCollection} from '../verify/compare.js'
 import {planCollection} from '../weaviate/collection-plan.js'
 import {compareSchemas, type PreparedSchema, prepareForCreate} from '../weaviate/schema-transfer.js'
+import {isMultiTenant,type WeaviateClass} from '../weaviate/schema.js'
 import {vectorizersOf} from '../weaviate/vectorizers.js'
 import {Checkpoint} from './checkpoint.js'
 import {findExisting} from './conflicts.js'
@@ -283,7 +283,7 @@ class Restore {
     const isRetry = options.retryRejected !== undefined
     await this.create()
     const schema = await this.#finishCreation()
-    if (this.#created && !checkpoint.resumed) this.#reportSchemaChanges(schema)
+    if (this.#created && checkpoint.objects.done.size === 0) await this.#checkCreated(schema)
     const rejected = new RejectedObjects(this.#place, this.#rejectedName(), head.metadata.collection)
     if (isRetry) await rejected.resume()
     else if (checkpoint.resumed) await rejected.resume(checkpoint.rejectedBytes)
@@ -535,20 +535,49 @@ class Restore {
   }
 
   /** A server of another version may drop or change settings without a word; only what it shows afterwards tells. */
-  #reportSchemaChanges(created: WeaviateClass): void {
-    const {afterCreate, create} = this.#checked!.prepared
+  async #checkCreated(created: WeaviateClass): Promise<void> {
+    const {checkpoint, prepared} = this.#checked!
+    const {afterCreate, create} = prepared
     const wanted = {
       ...create,
       ...afterCreate,
       properties: [...(create.properties ?? []), ...(afterCreate?.properties ?? [])],
     }
-    for (const {backup, live, path: field} of compareSchemas(wanted, created, {ignoreName: true})) {
+    const differences = compareSchemas(wanted, created, {ignoreName: true})
+    const blocking = differences.filter(({severity}) => severity === 'blocking')
+    if (blocking.length > 0) {
+      // Of no use to anybody, and in the way of the next try; anything in it would not be ours to delete.
+      if (await this.#isEmpty(created)) {
+        await this.#connection.deleteCollection(this.target)
+        await checkpoint.remove()
+      }
+
+      const fields = blocking.map(
+        ({backup, live, path: field}) =>
+          `${field} (backup ${JSON.stringify(backup)}, server ${JSON.stringify(live) ?? 'nothing'})`,
+      )
+      throw new DataOpsError(
+        'SCHEMA_MISMATCH',
+        `The server (version ${this.#connection.version}) does not take the schema of "${this.target}": ${fields.join('; ')}.`,
+        {
+          details: {differences: blocking},
+          hint: 'Restore to a server that knows these settings, or change them with --set.',
+        },
+      )
+    }
+
+    for (const {backup, live, path: field} of differences) {
       this.#warn({
         code: 'schema-changed',
         details: {backup, field, live},
         message: `The server keeps ${field} as ${JSON.stringify(live)}; the backup has ${JSON.stringify(backup)}.`,
       })
     }
+  }
+
+  async #isEmpty(schema: WeaviateClass): Promise<boolean> {
+    if (isMultiTenant(schema)) return (await this.#connection.listTenants(this.target)).length === 0
+    return (await this.#connection.count(this.target)) === 0
   }
 
   async #createTenants(tenants: WeaviateTenant[]): Promise<void> {

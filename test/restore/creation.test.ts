@@ -64,3 +64,35 @@ it.each([{}, {atomic: true}, {merge: true}])('refuses two backups with one targe
   expect(await server.connection.getCollection(NAME)).toBeUndefined()
   expect(await checkpoints()).toEqual([])
 })
+
+it('reports field by field what the server has not kept, and leaves no collection behind', async () => {
+  const {connection} = server
+  const older = restores({
+    async createCollection({properties, ...schema}) {
+      const kept = properties!
+        .filter(({name}) => name !== 'property3')
+        .map((property) => (property.name === 'property2' ? {...property, dataType: ['number']} : property))
+      await connection.createCollection({...schema, properties: kept})
+    },
+  })
+  await expect(older.restoreCollection(backup)).rejects.toMatchObject({
+    code: 'SCHEMA_MISMATCH',
+    details: {differences: [{path: 'properties.property2.dataType'}, {path: 'properties.property3'}]},
+    message: /property2\.dataType .*property3 /,
+  })
+  expect(await connection.getCollection(NAME)).toBeUndefined()
+  expect(await checkpoints()).toEqual([])
+  expect(await restores().restoreCollection(backup, {verify: true})).toMatchObject({restored: 5, warnings: []})
+})
+
+it('warns of settings that the server has not kept and that no object needs', async () => {
+  const {connection} = server
+  const older = restores({
+    createCollection: async (schema) => connection.createCollection({...schema, invertedIndexConfig: undefined}),
+  })
+  const options = {overrides: {'invertedIndexConfig.bm25.b': 0.5}, verify: true}
+  expect(await older.restoreCollection(backup, options)).toMatchObject({
+    restored: 5,
+    warnings: [{code: 'schema-changed', details: {backup: 0.5, field: 'invertedIndexConfig.bm25.b'}}],
+  })
+})

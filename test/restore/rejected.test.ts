@@ -60,7 +60,7 @@ const refusedIds = makeObjects(sample)
 type Refused = 'writeObjects' | 'writeReferences'
 
 /** A server that refuses a third of what one call sends, and after so many calls everything. */
-function refusing(call: Refused, calls = Number.POSITIVE_INFINITY): Connection {
+function refusing(call: Refused, calls = Infinity): Connection {
   let count = 0
   return {
     ...server.connection,
