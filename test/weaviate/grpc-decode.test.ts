@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import {Buffer} from 'node:buffer'
 import {describe, expect, test} from 'vitest'
 
+import {shortestFloat32} from '../../src/float32.js'
 import {type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../src/object.js'
 import {decodeSearchReply} from '../../src/weaviate/grpc-decode.js'
 import {
@@ -16,7 +17,6 @@ import {
   type Vectors,
 } from '../../src/weaviate/proto/generated/weaviate.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../src/weaviate/schema.js'
-import {shortestFloat32} from '../../src/float32.js'
 import {arbitraryCollection, comparable} from '../support/arbitraries.js'
 
 // The oracle: objects as the server's gRPC messages, through the generated code.
