@@ -103,7 +103,10 @@ describe('exceptions', () => {
     ['boolean', [true, false], [0, 'true']],
     [
       'geoCoordinates',
-      [{latitude: -0, longitude: 0.5}, {latitude: 0.1, longitude: 52.3932}],
+      [
+        {latitude: -0, longitude: 0.5},
+        {latitude: 0.1, longitude: 52.3932},
+      ],
       [{latitude: Math.fround(0.1), longitude: 0}, {latitude: 1}, {altitude: 1, latitude: 1, longitude: 1}, 'x'],
     ],
     ['text[]', [[], ['a', '']], [['a', null], [['a']], 'a', ['\u{DC00}']]],
