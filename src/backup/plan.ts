@@ -105,13 +105,12 @@ export function planRemaining(
 ): {activation: ActivationGroup[]; slices: Slice[]} {
   if (!tenants) return {activation: [], slices: progress.remaining}
   const byTenant = new Map<string, Slice[]>()
-  for (const slice of progress.remaining) {
+  for (const slice of [...progress.remaining, ...progress.waiting.flatMap((group) => group.slices)]) {
     const slices = byTenant.get(slice.tenant!) ?? []
     slices.push(slice)
     byTenant.set(slice.tenant!, slices)
   }
 
-  for (const {name} of progress.waiting.flat()) byTenant.set(name, slicesOfTenants([{name}]))
   const live = new Map(tenants.map((tenant) => [tenant.name, tenant]))
   for (const name of byTenant.keys()) {
     if (!live.has(name)) {

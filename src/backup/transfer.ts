@@ -32,8 +32,8 @@ export interface TransferProgress {
   position: ArchivePosition
   /** Slices not read, or not in `position`. */
   remaining: Slice[]
-  /** Groups whose turn has not come. */
-  waiting: WeaviateTenant[][]
+  /** Groups whose turn has not come, with what is left to read of them. */
+  waiting: ActivationGroup[]
 }
 
 export interface BackupTransferOptions extends OperationOptions {
@@ -61,7 +61,7 @@ export interface BackupTransferOptions extends OperationOptions {
 export async function transferToArchive(options: BackupTransferOptions): Promise<void> {
   const {activation, connection, plan, saveActivated, saveProgress, signal, writer} = options
   const waiting = [...activation]
-  const context = (group: WeaviateTenant[]): Context => ({group, waiting: waiting.map(({tenants}) => tenants)})
+  const context = (group: WeaviateTenant[]): Context => ({group, waiting: [...waiting]})
   await saveProgress({...context([]), position: await writer.flush(), remaining: options.slices})
   await readSlices(options, options.slices, () => context([]))
   while (waiting.length > 0) {

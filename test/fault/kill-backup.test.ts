@@ -137,6 +137,39 @@ describe('a backup that is killed', () => {
     30_000 + ROUNDS * 6000,
   )
 
+  it.each([KINDS[0]!, KINDS.at(-1)!])(
+    'again and again, each time it continues, ends whole: $collection, $options.format',
+    async ({collection, options: kind}) => {
+      const options: BackupOptions = {batchSize: 5, concurrency: 2, ...kind, resume: 'auto'}
+      const whole = await runWorker(worker, jobFor(path.join(directory.path, `${collection}-again`), collection, options))
+      const random = randomFrom(SEED + 3)
+      let kills = 0
+      for (let round = 0; round < Math.ceil(ROUNDS / 5); round++) {
+        const job = jobFor(path.join(directory.path, `${collection}-again-${round}`), collection, options)
+        // First well into the run, then soon after each start: what a resumed run had not flushed yet is hit too.
+        let run = await runWorker(worker, {...job, killAt: Math.floor(whole.steps * (0.4 + 0.5 * random()))})
+        for (let again = 0; run.killed && again < 12; again++) {
+          kills++
+          run = await runWorker(worker, {...job, killAt: 30 + Math.floor(random() * 60)})
+        }
+
+        if (run.killed) run = await runWorker(worker, job)
+        expect(run.result, `round ${round} of seed ${SEED}`).toMatchObject({digest: whole.result!.digest, objectCount: OBJECTS})
+      }
+
+      expect(kills).toBeGreaterThan(ROUNDS)
+      report({
+        fault: `kill -9 of a backup again and again (${kind.format}${collection === TENANTS ? ', with inactive tenants' : ''})`,
+        job: 'backup',
+        note: 'up to 13 times before it ends',
+        objectsLost: 0,
+        times: kills,
+        wronglyListed: 0,
+      })
+    },
+    60_000 + ROUNDS * 3000,
+  )
+
   it('does not read again what it had finished', async ({skip}) => {
     if (!server.embedded) skip('pages are counted at the embedded server')
     const folder = path.join(directory.path, 'pages')
