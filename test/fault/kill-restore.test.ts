@@ -19,7 +19,7 @@ const REFERENCES = 'FaultRestoreRefs'
 const TENANTS = 'FaultRestoreTenants'
 const COPY = 'FaultRestoreCopy'
 const ALIAS = `${TENANTS}${ALIAS_SUFFIX}`
-const OBJECTS = 400
+const OBJECTS = 300
 
 let server: TestServer
 let directory: Awaited<ReturnType<typeof temporaryFolder>>

@@ -16,7 +16,7 @@ import {makeReferences} from './samples.js'
 const PLAIN = 'FaultNetwork'
 const REFERENCES = 'FaultNetworkRefs'
 const COPY = 'FaultNetworkCopy'
-const OBJECTS = 240
+const OBJECTS = 160
 
 let server: EmbeddedWeaviate
 let direct: Connection
@@ -47,7 +47,7 @@ afterAll(async () => {
 async function cycle(
   connection: Connection,
   collection: string,
-  options: {concurrency?: number; maxRetries?: number} = {},
+  options: {retryMaxWaitMs?: number} = {},
 ): Promise<Warning[]> {
   const warnings: Warning[] = []
   const common = {
@@ -56,7 +56,7 @@ async function cycle(
     onWarning(warning: Warning) {
       warnings.push(warning)
     },
-    retryMaxWaitMs: 1500,
+    retryMaxWaitMs: 400,
     ...options,
   }
   const injected = onRequest
@@ -231,7 +231,7 @@ describe('a server that cannot answer now', () => {
       return {headers: {'retry-after': '1'}, status: 429}
     }
 
-    const warnings = await cycle(rest, PLAIN)
+    const warnings = await cycle(rest, PLAIN, {retryMaxWaitMs: 2000})
     expect(warnings.find(({code}) => code === 'server-retry')?.details).toMatchObject({attempt: 1, waitMs: 1000})
     await rest.close()
   }, 60_000)
