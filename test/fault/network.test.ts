@@ -56,6 +56,7 @@ async function cycle(
     onWarning(warning: Warning) {
       warnings.push(warning)
     },
+    maxRetries: 20,
     retryMaxWaitMs: 400,
     ...options,
   }
