@@ -2,7 +2,7 @@ import oclif from 'eslint-config-oclif'
 import prettier from 'eslint-config-prettier'
 
 const config = [
-  {ignores: ['dist/', 'src/weaviate/proto/generated/', 'test/fixtures/']},
+  {ignores: ['.tmp/', 'dist/', 'src/weaviate/proto/generated/', 'test/fixtures/']},
   ...oclif,
   prettier,
   {
