@@ -7,7 +7,7 @@ import type {BackupOptions} from './options.js'
 import {DataOpsError} from '../errors.js'
 import {ACTIVATION_GROUP} from '../transfer/activation.js'
 import {defaultBatchSize} from '../transfer/page-size.js'
-import {activationGroup, type ActivationGroup, slicesOfTenants, type TransferProgress} from './transfer.js'
+import {activationGroup, type ActivationGroup, type TransferProgress} from './transfer.js'
 
 export const FORMATS: readonly BackupFormat[] = ['json', 'parquet', 'arrow']
 
