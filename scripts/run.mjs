@@ -53,13 +53,14 @@ function bench() {
 }
 
 function test() {
+  // First, since scripts and benchmarks are checked against the package's built types.
+  build()
   if (options.length === 0) {
     must('eslint', ['.'])
     must('prettier', ['--check', '--log-level=warn', '.'])
     must('tsc', ['--noEmit'])
   }
 
-  build()
   vitest(options)
 }
 
