@@ -1,7 +1,7 @@
-/** What is measured, each in a process of its own so that memory and CPU are its own: `tsx bench/jobs.ts '<json>'` prints one JSON line. */
+/** What is measured, each in a process of its own so that memory and CPU are its own: `node jobs.mjs '<json>'`, bundled by run.ts, prints one JSON line. */
+import {BackupManager, ClearManager, connect, RestoreManager} from '@elysia/data-ops'
 import weaviate from 'weaviate-client'
 
-import {BackupManager, ClearManager, connect, RestoreManager} from '../dist/index.js'
 import {readCeiling, writeCeiling} from './ceiling.js'
 import {type DataOptions, makeClass, makeObjects} from './data.js'
 

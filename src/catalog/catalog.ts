@@ -14,8 +14,12 @@ import {
   isCheckpointOf,
   isRemovedName,
   isTemporaryName,
+  journalName,
   parseBackupName,
+  partialLockName,
+  partialName,
   removedName,
+  sealedNameOf,
 } from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {StoreLock} from '../store/lock.js'
@@ -79,7 +83,7 @@ export interface BackupCatalogOptions {
 const MAX_CATALOG = 64 * 1024 * 1024
 /** Backups that are looked into at the same time. */
 const PARALLEL = 8
-/** Milliseconds after which a temporary file is nobody's. */
+/** Milliseconds after which a temporary file, or an unfinished backup without a journal, is nobody's. */
 const ABANDONED = 3_600_000
 
 export class BackupCatalog {
@@ -310,8 +314,32 @@ export class BackupCatalog {
   /** What killed processes left behind. */
   async #tidy(): Promise<void> {
     for (const {modified, name} of await this.#store.list('')) {
-      const isAbandoned = isTemporaryName(name) && Date.now() - modified > ABANDONED
-      if (isAbandoned || isRemovedName(name)) await this.#store.remove(name)
+      const isAbandoned = Date.now() - modified > ABANDONED
+      if ((isAbandoned && isTemporaryName(name)) || isRemovedName(name)) await this.#store.remove(name)
+      const backup = sealedNameOf(name)
+      if (isAbandoned && backup !== undefined) await this.#tidyUnfinished(backup)
+    }
+  }
+
+  /** Removes an unfinished backup that nobody can continue: it has no journal, and no process writes it. */
+  async #tidyUnfinished(backup: string): Promise<void> {
+    const lock = await StoreLock.tryAcquire(this.#store, partialLockName(backup))
+    if (!lock) return
+    try {
+      const partial = partialName(backup)
+      if (await this.#store.stat(journalName(backup))) return
+      const entry = await this.#store.stat(partial)
+      if (entry?.kind === 'directory' && (await this.#strangersIn(partial)).length > 0) return
+      await this.#store.remove(partial)
+      this.#warn(
+        'unfinished-removed',
+        `${this.#store.describe(partial)} was left by a killed run that cannot be continued; it was removed.`,
+        {
+          file: partial,
+        },
+      )
+    } finally {
+      await lock.release()
     }
   }
 

@@ -7,6 +7,8 @@ import {MAX_DEPTH} from './digest.js'
 import {isSpace, VectorTextReader, writeVectorText} from './float32-text.js'
 
 const SEPARATOR = ',\n'
+/** What a text must have for a number in it to exceed 1.8e308: an exponent of three digits, or over 200 digits before one of two. */
+const MAY_OVERFLOW = /\de\+?\d{3}|\d{200}/i
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** Appends an object's line, without a separator. @throws DataOpsError INVALID_INPUT when it holds what JSON cannot. */
@@ -238,7 +240,15 @@ function parseProperties(line: Uint8Array, start: number, end: number, columns: 
   if (line[start] !== 123) throw new LineError('properties is no object')
   const json = utf8.decode(line.subarray(start, end))
   if (columns === 'references' && !json.includes('"beacon"')) return {}
-  return JSON.parse(json) as JsonObject
+  const properties = JSON.parse(json) as JsonObject
+  if (MAY_OVERFLOW.test(json)) checkFinite(properties)
+  return properties
+}
+
+/** JSON.parse reads a number beyond float64 as Infinity, which is nothing that a backup can hold. */
+function checkFinite(value: JsonValue): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new LineError('a number is too large')
+  if (typeof value === 'object' && value !== null) for (const member of Object.values(value)) checkFinite(member)
 }
 
 /** Appends one array of numbers to what `vectorReader` holds; returns the place after it. */

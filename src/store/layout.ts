@@ -101,6 +101,11 @@ export function partialName(backup: string): string {
   return `${backup}${PARTIAL}`
 }
 
+/** Held by the process that writes an unfinished backup. */
+export function partialLockName(backup: string): string {
+  return `${partialName(backup)}.lock`
+}
+
 /** The name that an unfinished backup will have once it is sealed; undefined when `name` is not one of an unfinished backup. */
 export function sealedNameOf(name: string): string | undefined {
   if (!name.endsWith(PARTIAL)) return undefined

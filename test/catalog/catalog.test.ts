@@ -427,6 +427,42 @@ describe('pruning', () => {
     expect(await readdir(folder)).toEqual([CATALOG_FILE, recent, ...backups.map(({name}) => name)])
   })
 
+  it('removes unfinished backups that nothing can continue, once they are old, and no others', async () => {
+    const backups = await days(2)
+    const old = async (name: string): Promise<void> => utimes(path.join(folder, name), 0, 0)
+    const dead = ['Docs_2020-01-01_000000.json.partial', 'Docs_2020-01-02_000000.partial']
+    const kept = [
+      // With a journal it can be continued.
+      'Docs_2020-01-03_000000.json.partial',
+      'Docs_2020-01-03_000000.json.partial.journal',
+      // Somebody writes it.
+      'Docs_2020-01-04_000000.json.partial',
+      // It holds a file that is not ours.
+      'Docs_2020-01-05_000000.partial',
+      // Recent.
+      'Docs_2020-01-06_000000.json.partial',
+      'Notes.json.partial',
+    ]
+    for (const name of [...dead, ...kept]) {
+      await (name.includes('.json') ? writeFile(path.join(folder, name), '{') : mkdir(path.join(folder, name)))
+    }
+
+    await writeFile(path.join(folder, dead[1]!, 'objects.parquet'), 'PAR1')
+    await writeFile(path.join(folder, 'Docs_2020-01-05_000000.partial', 'notes.txt'), 'mine')
+    const lock = await StoreLock.tryAcquire(new LocalStore(folder), 'Docs_2020-01-04_000000.json.partial.lock')
+    for (const name of [...dead, ...kept]) if (!name.startsWith('Docs_2020-01-06')) await old(name)
+    const codes: string[] = []
+    const onWarning = ({code}: Warning): void => {
+      codes.push(code)
+    }
+
+    await new BackupCatalog(folder, {onWarning}).prune()
+    await lock!.release()
+    const left = await readdir(folder)
+    expect(left.toSorted()).toEqual([CATALOG_FILE, ...kept, ...backups.map(({name}) => name)].toSorted())
+    expect(codes).toEqual(['unfinished-removed', 'unfinished-removed'])
+  })
+
   it('refuses a policy that makes no sense before it changes anything', async () => {
     expect((await failure(catalog.prune({keepWithin: 'soon'}))).code).toBe('INVALID_INPUT')
     expect((await failure(catalog.prune({keepLast: -1}, {dryRun: true}))).code).toBe('INVALID_INPUT')

@@ -58,6 +58,13 @@ const mistakes: Record<string, Mistake> = {
     hint: /backup list/,
     message: /abcd1234/,
   },
+  'a backup that does not exist, of which no server need be asked': {
+    argv: () => ['col', 'restore', '/no/such/backup', '--url', 'http://127.0.0.1:1'],
+    code: 'NOT_A_BACKUP',
+    exitCode: 2,
+    hint: /backup list/,
+    message: /no\/such\/backup/,
+  },
   'a collection that does not exist': {
     argv: () => ['col', 'backup', 'Bok', '-o', path.join(folder.path, 'new')],
     code: 'COLLECTION_MISSING',

@@ -171,6 +171,18 @@ describe('object lines', () => {
     expect(error.details).toEqual({line: 7})
   })
 
+  it.each(['1e999', '-1e309', '10e308', `1${'0'.repeat(309)}`, `${'1'.repeat(250)}e99`, '1.5E+00400'])(
+    'refuse a number that no float64 holds, %s, wherever it stands',
+    (number) => {
+      for (const value of [number, `[1,${number}]`, `{"b":[{"c":${number}}]}`]) {
+        expect(damage(`{"id":"${ID}","properties":{"a":${value}}}`).message).toContain('a number is too large')
+      }
+
+      // As text it is nobody's concern.
+      expect(decode(`{"id":"${ID}","properties":{"a":"${number}"}}`).properties).toEqual({a: number})
+    },
+  )
+
   it('refuse bytes that are not UTF-8', () => {
     const line = Buffer.from(`{"id":"${ID}","properties":{"a":"é"}}`)
     const place = line.indexOf(0xc3)
