@@ -112,6 +112,8 @@ export class RestoreManager {
       collections.push({...result, seconds: seconds.get(restore)!})
     }
 
+    // Not one by one: when a later one fails, the next run must know the earlier ones for its own.
+    if (isInSteps) for (const {restore} of ordered) await restore.forget()
     return {collections}
   }
 }
@@ -254,7 +256,9 @@ class Restore {
     if (options.retryRejected !== undefined) return this.#retryRejected(options.retryRejected)
     await this.writeObjects()
     await this.writeReferences()
-    return this.finish()
+    const result = await this.finish()
+    await this.forget()
+    return result
   }
 
   /** Objects that a run would send now; undefined when the backup does not say how many it has. */
@@ -334,7 +338,7 @@ class Restore {
     await this.#interruptibly(async () => writeReferences(running))
   }
 
-  /** After `writeReferences`: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
+  /** After `writeReferences`: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. `forget` is to follow. */
   async finish(): Promise<Omit<RestoreResult, 'seconds'>> {
     const options = this.#options
     const {checkpoint, plan, rejected, resumed, total} = this.#running!
@@ -356,7 +360,6 @@ class Restore {
     const isToBeShown = this.#atomicAlias === undefined || verification?.equal !== false
     const aliases = isToBeShown ? await this.#restoreAliases() : []
     if (this.#atomicAlias !== undefined && isToBeShown) aliases.push(await this.#switchAlias(this.#atomicAlias))
-    await checkpoint.remove()
     if (verification && !verification.equal) {
       this.#warn({
         code: 'content-differs',
@@ -377,6 +380,11 @@ class Restore {
       references: references.count - resumed.references,
       ...(verification && {verification}),
     }
+  }
+
+  /** After `finish`: a later run would not be a continuation of this one. */
+  async forget(): Promise<void> {
+    await this.#checked!.checkpoint.remove()
   }
 
   /** Ends it where it is, for a later run to go on; does nothing before `start` and after `finish`. */

@@ -1,5 +1,5 @@
 /** Unary gRPC calls with a deadline, fresh metadata, an AbortSignal and typed errors. */
-import {Client, type ClientOptions, credentials, Metadata, type MethodDefinition} from '@grpc/grpc-js'
+import {Client, type ClientOptions, credentials, Metadata, type MethodDefinition, status} from '@grpc/grpc-js'
 import {Buffer} from 'node:buffer'
 
 import {DataOpsError, interrupted, throwIfAborted} from '../errors.js'
@@ -38,12 +38,23 @@ const KEEPALIVE_MS = 330_000
 // HTTP/2 windows: Node's 64 KiB would make a page of megabytes wait for a round trip per 64 KiB.
 const FLOW_CONTROL_WINDOW = 4 * 1024 * 1024
 
+/** Errors that tell nothing of the server's being there. */
+const UNHEARD: ReadonlySet<status> = new Set([status.CANCELLED, status.DEADLINE_EXCEEDED, status.UNAVAILABLE])
+
 export class GrpcChannel {
-  readonly #client: Client
+  #client: Client
+  /** When the server was last heard of; of `performance.now()`. */
+  #heardAt = -Infinity
+  #isClosed = false
   readonly #options: GrpcChannelOptions
 
   constructor(options: GrpcChannelOptions) {
     this.#options = options
+    this.#client = this.#connect()
+  }
+
+  #connect(): Client {
+    const options = this.#options
     const channelOptions: ClientOptions = {
       'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW,
       'grpc.keepalive_permit_without_calls': 0,
@@ -51,8 +62,10 @@ export class GrpcChannel {
       'grpc.keepalive_timeout_ms': 20_000,
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': options.maxMessageBytes,
+      // Else a new client would be given the connection of the old one.
+      'grpc.use_local_subchannel_pool': 1,
     }
-    this.#client = new Client(
+    return new Client(
       options.address,
       options.secure
         ? credentials.createSsl(options.ca === undefined ? null : Buffer.from(options.ca))
@@ -81,8 +94,10 @@ export class GrpcChannel {
     throwIfAborted(signal)
     const metadata = new Metadata()
     for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
+    const client = this.#client
+    const began = performance.now()
     return new Promise<Reply>((resolve, reject) => {
-      const call = this.#client.makeUnaryRequest(
+      const call = client.makeUnaryRequest(
         method.path,
         (serialized: typeof bytes) => serialized,
         method.responseDeserialize,
@@ -91,6 +106,8 @@ export class GrpcChannel {
         {deadline: Date.now() + this.#options.timeoutMs},
         (error, reply) => {
           signal?.removeEventListener('abort', cancel)
+          if (!error || !UNHEARD.has(error.code)) this.#heardAt = performance.now()
+          else if (error.code === status.DEADLINE_EXCEEDED && this.#heardAt < began) this.#renew(client)
           if (error)
             reject(signal?.aborted ? interrupted(signal) : grpcError(error, {action, metadata: headers, signal}))
           else resolve(reply!)
@@ -104,7 +121,15 @@ export class GrpcChannel {
     })
   }
 
+  /** Leaves a connection on which nothing is heard any more, half open perhaps: keepalive would take minutes to find that out. */
+  #renew(silent: Client): void {
+    if (this.#client !== silent || this.#isClosed) return
+    this.#client = this.#connect()
+    silent.close()
+  }
+
   close(): void {
+    this.#isClosed = true
     this.#client.close()
   }
 }
