@@ -49,7 +49,8 @@ function demo() {
 
 function bench() {
   build()
-  must('node', ['--expose-gc', '--import', 'tsx', 'bench/run.ts', ...options])
+  const file = options[0] === 'start-up' ? 'bench/start-up.ts' : 'bench/run.ts'
+  must('node', ['--import', 'tsx', file, ...options])
 }
 
 function test() {

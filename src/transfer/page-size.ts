@@ -3,7 +3,7 @@ const FIRST_PAGE_OBJECTS = 20
 /** A page grows by this factor at most: the objects to come may be heavier than those seen. */
 const GROWTH = 8
 /** Bytes that a page or batch aims at (measured: larger ones are no faster, and memory follows). */
-export const TARGET_BYTES = 4 * 1024 * 1024
+export const TARGET_BYTES = 2 * 1024 * 1024
 
 /** How many objects the next page should ask for, from what the last ones weighed. */
 export class PageSize {
