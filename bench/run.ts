@@ -2,7 +2,8 @@
  * npm run bench: one table of what we do beside what the server alone can do and what the official client does, on the same data, in one go.
  *
  * Options: --url URL --grpc-url HOST:PORT (default: the embedded server, in a process of its own), --objects 20000, --dims 1536,
- * --named 0 (named vectors in place of the unnamed one), --uuids random|sequential|v7, --index flat|hnsw, --shards 1, --tenants 0,
+ * --named 0 (named vectors in place of the unnamed one), --uuids random|sequential|v7, --index flat|hnsw, --shards 1, --tenants 0, --inactive (tenants, as they are
+ * where there are thousands: the server opens some 15 files for an active one),
  * --formats json,json.gz,parquet,parquet.zst,arrow, --runs 3, --concurrency N, --skip-client.
  */
 import {build} from 'esbuild'
@@ -24,6 +25,7 @@ const {values: options} = parseArgs({
     dims: {default: '1536', type: 'string'},
     formats: {default: 'json,json.gz,parquet,parquet.zst,arrow', type: 'string'},
     'grpc-url': {type: 'string'},
+    inactive: {default: false, type: 'boolean'},
     index: {default: 'flat', type: 'string'},
     named: {default: '0', type: 'string'},
     objects: {default: '20000', type: 'string'},
@@ -68,7 +70,7 @@ try {
   const version = await fill()
   console.log(
     `${data.objects} objects × ${data.dims} dimensions, ${options.named === '0' ? 'one vector' : `${options.named} named vectors`}, ${options.uuids} UUIDs, ${options.index} index, ` +
-      `${options.shards} shards, ${tenants > 0 ? `${tenants} tenants, ` : ''}medians of ${runs}\n` +
+      `${options.shards} shards, ${tenants > 0 ? `${tenants} ${options.inactive ? 'inactive ' : ''}tenants, ` : ''}medians of ${runs}\n` +
       `${embedded ? 'embedded server' : `Weaviate ${version}`}, Node ${process.version}, ${platform()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB\n`,
   )
   const rows = tenants > 0 ? await measureTenants() : await measureAll()
@@ -210,26 +212,40 @@ async function fill(): Promise<string> {
     if (tenants === 0) schema.shardingConfig = {desiredCount: Number(options.shards)}
     await connection.createCollection(schema)
     const plan = planCollection(schema)
-    if (tenants > 0) {
-      await connection.createTenants(
-        SOURCE,
-        Array.from({length: tenants}, (_, index) => ({name: `t${index}`, status: 'HOT' as const})),
-      )
-    }
-
     const perTenant = tenants > 0 ? Math.ceil(data.objects / tenants) : data.objects
     const batch = 200
-    for (let start = 0; start < data.objects; start += batch * 4) {
-      await Promise.all(
-        Array.from({length: 4}, async (_, index) => {
-          const from = start + index * batch
-          if (from >= data.objects) return
-          const objects = makeObjects(data, from, Math.min(from + batch, data.objects))
-          if (tenants > 0)
-            for (const [at, object] of objects.entries()) object.tenant = `t${Math.floor((from + at) / perTenant)}`
-          const [failure] = await connection.writeObjects({collection: plan, objects})
-          if (failure) throw new Error(failure.reason)
-        }),
+    const write = async (from: number, to: number): Promise<void> => {
+      if (from >= to) return
+      const objects = makeObjects(data, from, to)
+      if (tenants > 0)
+        for (const [at, object] of objects.entries()) object.tenant = `t${Math.floor((from + at) / perTenant)}`
+      const [failure] = await connection.writeObjects({collection: plan, objects})
+      if (failure) throw new Error(failure.reason)
+    }
+
+    const writeAll = async (start: number, end: number): Promise<void> => {
+      for (let from = start; from < end; from += batch * 4) {
+        await Promise.all(
+          Array.from({length: 4}, async (_, index) =>
+            write(from + index * batch, Math.min(from + (index + 1) * batch, end)),
+          ),
+        )
+      }
+    }
+
+    if (tenants === 0) await writeAll(0, data.objects)
+    const groupSize = options.inactive ? 100 : tenants
+    for (let first = 0; first < tenants; first += groupSize) {
+      const group = Array.from({length: Math.min(groupSize, tenants - first)}, (_, index) => `t${first + index}`)
+      await connection.createTenants(
+        SOURCE,
+        group.map((name) => ({name, status: 'HOT' as const})),
+      )
+      await writeAll(first * perTenant, Math.min((first + groupSize) * perTenant, data.objects))
+      if (!options.inactive) continue
+      await connection.setTenantStatus(
+        SOURCE,
+        group.map((name) => ({name, status: 'COLD' as const})),
       )
     }
 
