@@ -255,7 +255,7 @@ export class LocalStore implements Store {
       }
 
       const isDone = await (stats.isDirectory()
-        ? renameFolder(source.path, target.path)
+        ? renameOver(EMPTY_FOLDER, source.path, target.path)
         : renameFile(source.path, target.path, stats))
       if (!isDone) return false
       await syncFolder(target.folder)
@@ -571,7 +571,7 @@ async function renameFile(from: string, to: string, stats: Stats): Promise<boole
       return isHalfDone
     }
 
-    if (NO_LINKS.has(code)) return renameWithoutLinks(from, to)
+    if (NO_LINKS.has(code)) return renameOver(EMPTY_FILE, from, to)
     throw error
   }
 
@@ -579,30 +579,34 @@ async function renameFile(from: string, to: string, stats: Stats): Promise<boole
   return true
 }
 
-/** For file systems without hard links: takes the name with an empty file, which the rename then replaces. */
-async function renameWithoutLinks(from: string, to: string): Promise<boolean> {
-  try {
-    const placeholder = await open(to, 'wx')
-    await placeholder.close()
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false
-    throw error
-  }
-
-  try {
-    await rename(from, to)
-  } catch (error) {
-    await unlink(to).catch(() => undefined)
-    throw error
-  }
-
-  return true
+/** What holds a name until a rename replaces it. */
+interface Placeholder {
+  free: (name: string) => Promise<void>
+  /** Fails with EEXIST when the name is taken. */
+  take: (name: string) => Promise<void>
 }
 
-/** Takes the name with an empty folder, which alone a rename replaces. */
-async function renameFolder(from: string, to: string): Promise<boolean> {
+/** Where there are no hard links. */
+const EMPTY_FILE: Placeholder = {
+  free: unlink,
+  async take(name) {
+    const file = await open(name, 'wx')
+    await file.close()
+  },
+}
+
+/** A folder replaces an empty one alone. */
+const EMPTY_FOLDER: Placeholder = {
+  free: rmdir,
+  async take(name) {
+    await mkdir(name)
+  },
+}
+
+/** Takes the name first, as a rename by itself would replace what has it. False: it is taken. */
+async function renameOver(placeholder: Placeholder, from: string, to: string): Promise<boolean> {
   try {
-    await mkdir(to)
+    await placeholder.take(to)
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false
     throw error
@@ -611,7 +615,7 @@ async function renameFolder(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to)
   } catch (error) {
-    await rmdir(to).catch(() => undefined)
+    await placeholder.free(to).catch(() => undefined)
     throw error
   }
 
