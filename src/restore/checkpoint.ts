@@ -28,6 +28,7 @@ interface CheckpointFile {
   /** Of the file of rejected objects, what belongs to these rows. */
   rejectedBytes: number
   skipped: RowRange[]
+  targetTenants?: TargetTenant[]
   tenants?: WeaviateTenant[]
   version: 1
 }
@@ -37,6 +38,11 @@ export interface Placeholder {
   collection: string
   id: string
   tenant?: string
+}
+
+/** A tenant of a collection that objects refer to. */
+export interface TargetTenant extends WeaviateTenant {
+  collection: string
 }
 
 interface PassFile {
@@ -75,6 +81,8 @@ export class Checkpoint {
   readonly skipped: RowRanges
   /** Tenants that are to be inactive, or offloaded, once it is done or has failed. */
   tenants?: WeaviateTenant[]
+  /** The same in collections that are referred to and were there before. */
+  targetTenants: TargetTenant[]
   /** Bytes of the file of rejected objects as of the last save. */
   readonly rejectedBytes: number
   /** The file of rejected objects, which is on the disk before the rows are said to be done. */
@@ -100,20 +108,29 @@ export class Checkpoint {
     this.rejectedBytes = file?.rejectedBytes ?? 0
     this.skipped = new RowRanges(file?.skipped)
     this.tenants = file?.tenants
+    this.targetTenants = file?.targetTenants ?? []
   }
 
   /**
-   * The checkpoint of an earlier run, or a new one that is not on the disk yet. `restart` forgets the earlier one.
+   * The checkpoint of an earlier run, or a new one that is not on the disk yet. `restart` forgets the earlier one, but for tenants of a
+   * merge that it may have left active. `isRetry`: of a run that sends what was refused, beside that of the restore itself.
    * @throws DataOpsError CHECKPOINT when there is one of another backup, another target or other options, or one that cannot be read.
    */
   static async open(
     store: Store,
     backupName: string,
     binding: CheckpointBinding,
-    options: {restart?: boolean} = {},
+    options: {isRetry?: boolean; restart?: boolean} = {},
   ): Promise<Checkpoint> {
-    const name = checkpointName(backupName, `${binding.target}@${binding.server}`)
-    if (options.restart) return new Checkpoint(store, name, binding)
+    const name = checkpointName(backupName, `${binding.target}@${binding.server}${options.isRetry ? ' retry' : ''}`)
+    if (options.restart) {
+      const restarted = new Checkpoint(store, name, binding)
+      const earlier = await readCheckpoint(store, name).catch(() => undefined)
+      if (earlier && !earlier.created) restarted.tenants = earlier.tenants
+      restarted.targetTenants = earlier?.targetTenants ?? []
+      return restarted
+    }
+
     const file = await readCheckpoint(store, name)
     if (file && !sameBinding(file.binding, binding)) {
       throw new DataOpsError(
@@ -176,6 +193,7 @@ export class Checkpoint {
       rejected: this.rejected.toJSON(),
       rejectedBytes: this.rejectedFile?.bytes ?? this.rejectedBytes,
       skipped: this.skipped.toJSON(),
+      ...(this.targetTenants.length > 0 && {targetTenants: this.targetTenants}),
       ...(this.tenants && {tenants: this.tenants}),
       version: 1,
     }
@@ -228,6 +246,8 @@ function isCheckpointFile(file: CheckpointFile): boolean {
     Array.isArray(pass.done) &&
     pass.done.every((range) => isRange(range)) &&
     typeof pass.finished === 'boolean'
+  const isInactive = ({name, status}: WeaviateTenant): boolean =>
+    typeof name === 'string' && ['COLD', 'FROZEN'].includes(status)
   return (
     file?.version === 1 &&
     typeof file.binding?.backupId === 'string' &&
@@ -240,7 +260,8 @@ function isCheckpointFile(file: CheckpointFile): boolean {
       ({collection, id, tenant}) =>
         typeof collection === 'string' && typeof id === 'string' && ['string', 'undefined'].includes(typeof tenant),
     ) &&
-    (file.tenants ?? []).every(({name, status}) => typeof name === 'string' && ['COLD', 'FROZEN'].includes(status)) &&
+    (file.tenants ?? []).every((tenant) => isInactive(tenant)) &&
+    (file.targetTenants ?? []).every((tenant) => typeof tenant.collection === 'string' && isInactive(tenant)) &&
     isCount(file.rejectedBytes) &&
     [file.rejected, file.skipped].every((ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)))
   )

@@ -1,7 +1,10 @@
 import type {Archive} from '../archive/reader.js'
+import type {WeaviateObject} from '../object.js'
 import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection} from '../weaviate/weaviate.js'
+import type {RestoredTenants} from './tenants.js'
 
+import {ACTIVATION_GROUP} from '../transfer/activation.js'
 import {planCollection} from '../weaviate/collection-plan.js'
 import {isTooLarge} from '../weaviate/errors.js'
 import {RowRanges} from './row-ranges.js'
@@ -14,35 +17,43 @@ export interface ConflictOptions {
   connection: Connection
   /** Of the target. */
   plan: CollectionPlan
+  /** Whether an object is among those wanted. */
+  selected: (object: WeaviateObject) => boolean
   signal?: AbortSignal
-  tenants?: readonly string[]
+  tenants: Pick<RestoredTenants, 'whileActive'>
   throttle: Throttle
 }
 
 /** Rows of a backup whose objects the target has already. Reads ids only from the backup. */
 export async function findExisting(options: ConflictOptions): Promise<RowRanges> {
   const {archive, signal} = options
-  const wanted = options.tenants?.length ? new Set(options.tenants) : undefined
   const existing = new RowRanges()
   // Without properties and vectors: nothing but ids is asked for.
   const {class: name, multiTenancyConfig} = options.plan.schema
   const search = {...options, plan: planCollection({class: name, multiTenancyConfig})}
   for await (const page of archive.pages({columns: 'ids', signal})) {
     const byTenant = new Map<string | undefined, Map<string, number>>()
-    for (const [index, {id, tenant}] of page.objects.entries()) {
-      if (wanted && (tenant === undefined || !wanted.has(tenant))) continue
+    for (const [index, object] of page.objects.entries()) {
+      if (!options.selected(object)) continue
+      const {id, tenant} = object
       const rows = byTenant.get(tenant) ?? new Map<string, number>()
       rows.set(id, page.rows[index]!)
       byTenant.set(tenant, rows)
     }
 
     const found: number[] = []
-    for (const [tenant, rows] of byTenant) {
-      const ids = [...rows.keys()]
-      for (let start = 0; start < ids.length; start += IDS_A_CALL) {
-        for (const id of await existingOf(search, ids.slice(start, start + IDS_A_CALL), tenant))
-          found.push(rows.get(id)!)
-      }
+    const entries = Array.from(byTenant, ([tenant, rows]) => ({rows, tenant}))
+    for (let first = 0; first < entries.length; first += ACTIVATION_GROUP) {
+      const group = entries.slice(first, first + ACTIVATION_GROUP)
+      await options.tenants.whileActive(group, async () => {
+        for (const {rows, tenant} of group) {
+          const ids = [...rows.keys()]
+          for (let start = 0; start < ids.length; start += IDS_A_CALL) {
+            for (const id of await existingOf(search, ids.slice(start, start + IDS_A_CALL), tenant))
+              found.push(rows.get(id)!)
+          }
+        }
+      })
     }
 
     for (const row of found.sort((a, b) => a - b)) existing.add(row, row + 1)

@@ -16,7 +16,7 @@ import {DataOpsError, withDetails} from '../errors.js'
 import {rejectedName, stillRejectedName} from '../store/layout.js'
 import {LocalStore} from '../store/local.js'
 import {nodePlatform} from '../store/node-platform.js'
-import {settledStatus} from '../transfer/activation.js'
+import {ActiveTenants} from '../transfer/active-tenants.js'
 import {persistent} from '../transfer/persistent.js'
 import {Throttle} from '../transfer/throttle.js'
 import {compareCollection} from '../verify/compare.js'
@@ -35,6 +35,7 @@ import {
   tenantsToRestore,
 } from './plan.js'
 import {readRejected, RejectedObjects} from './rejected.js'
+import {RestoredTenants} from './tenants.js'
 import {type RestoreTransferOptions, sendWithReferences, writeObjects, writeReferences} from './transfer.js'
 
 /** Tenants counted at the same time. */
@@ -80,7 +81,8 @@ export class RestoreManager {
     const restores: Array<{restore: Restore; schema: WeaviateClass}> = []
     for (const backup of backups) {
       const opened = await openArchive(backup, this.#store, {acceptUnsealed: options.acceptChanged})
-      restores.push({restore: new Restore(this.#connection, opened, options), schema: opened.archive.head.schema})
+      const restore = new Restore(this.#connection, opened, options, restores[0]?.restore.active)
+      restores.push({restore, schema: opened.archive.head.schema})
     }
 
     checkTargets(restores.map(({restore}) => restore.name))
@@ -166,6 +168,8 @@ interface Running extends RestoreTransferOptions {
 
 /** One restore while it runs. */
 class Restore {
+  /** Of all collections that are restored in the same go. */
+  readonly active: ActiveTenants
   readonly #archive: Archive
   /** With `atomic`: the name that readers use, pointed at the collection once it is verified. */
   readonly #atomicAlias?: string
@@ -179,10 +183,17 @@ class Restore {
   readonly #warnings: Warning[] = []
   #checked?: Checked
   #running?: Running
+  /** As soon as it has started. */
+  #tenants?: RestoredTenants
   /** The collection is there because of this restore. */
   #created = false
 
-  constructor(connection: Connection, {archive, store}: OpenedArchive, options: RestoreOptions) {
+  constructor(
+    connection: Connection,
+    {archive, store}: OpenedArchive,
+    options: RestoreOptions,
+    active?: ActiveTenants,
+  ) {
     this.#archive = archive
     this.#connection = persistent(connection, {
       maxRetries: options.maxRetries,
@@ -190,6 +201,7 @@ class Restore {
       retryMaxWaitMs: options.retryMaxWaitMs,
       signal: options.signal,
     })
+    this.active = active ?? new ActiveTenants(this.#connection)
     this.#direct = connection
     this.#options = options
     const name = options.name ?? archive.head.metadata.collection
@@ -223,7 +235,7 @@ class Restore {
         server: this.#connection.describe,
         target: this.target,
       },
-      {restart: options.restart},
+      {isRetry: options.retryRejected !== undefined, restart: options.restart},
     )
     const live = await this.#checkTarget(checkpoint, prepared)
     if (!live) checkReferences(head.schema, new Set([...existing, ...companions, head.schema.class]))
@@ -243,7 +255,7 @@ class Restore {
     if (options.dryRun) {
       const {live} = this.#checked!
       const isToFail = options.merge && options.onConflict === 'fail' && !checkpoint.conflictsSettled
-      const existing = live && isToFail ? await this.#existing(planCollection(live)) : undefined
+      const existing = live && isToFail ? await this.#existingNow(planCollection(live), checkpoint) : undefined
       if (existing && existing.size > 0) throw this.#conflict(existing.size)
       const expected = await this.#toSend(checkpoint, tenants)
       return {
@@ -296,6 +308,7 @@ class Restore {
     const plan = planCollection(schema)
     const expected = options.skipData ? 0 : expectedObjects(seal, tenants)
     const wanted = tenants && new Set(tenants.map(({name}) => name))
+    this.#tenants = this.#restoredTenants(plan, checkpoint)
     this.#running = {
       ...this.#sending(plan, expected),
       archive: this.#archive,
@@ -306,12 +319,14 @@ class Restore {
       resumed: {objects: checkpoint.objects.count, references: checkpoint.references.count},
       selected: wanted ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
       sourceName: head.metadata.collection,
+      tenants: this.#tenants,
       total: expected,
       vectorizers: vectorizersOf(plan.schema),
     }
     try {
-      if (tenants) await this.#createTenants(tenants)
-      if (!isRetry) await this.#settleConflicts(plan, checkpoint)
+      await this.#tenants.create()
+      if (isRetry) await this.#tenants.admitTargets()
+      else await this.#settleConflicts(checkpoint)
     } catch (error) {
       const isAsBefore = await this.#putTenantsBack()
       // A refusal has changed nothing that a later run would have to know of.
@@ -348,14 +363,19 @@ class Restore {
     await rejected.close()
     let verification: CollectionComparison | undefined
     try {
-      await this.#confirm(plan, checkpoint, total, tenants)
-      if ((options.verify || options.atomic) && !options.skipData) verification = await this.#verify(tenants)
+      const isToVerify = (options.verify === true || options.atomic === true) && !options.skipData
+      // The comparison reads every tenant of a new collection, unless it is offloaded: to open each of them twice would tell no more.
+      const isCountedThere =
+        isToVerify && this.#created && tenants && checkpoint.tenants?.every(({status}) => status !== 'FROZEN')
+      if (!isCountedThere) await this.#confirm(plan, checkpoint, total)
+      if (isToVerify) verification = await this.#verify(tenants)
+      if (isCountedThere) this.#checkCount(plan, checkpoint, verification!.counts.live)
     } catch (error) {
-      await this.#putTenantsBack()
+      await this.#putTenantsBack({isLast: true})
       throw error
     }
 
-    await this.#setTenantStates()
+    await this.#tenants!.settle({isLast: true})
     // Readers of an alias see nothing that has not been counted, and with `atomic` nothing that differs.
     const isToBeShown = this.#atomicAlias === undefined || verification?.equal !== false
     const aliases = isToBeShown ? await this.#restoreAliases() : []
@@ -395,8 +415,9 @@ class Restore {
     if (this.#options.retryRejected === undefined && !this.#options.skipData)
       await running.checkpoint.save().catch(() => {})
     await running.rejected.close()
-    // In a collection of its own they are for the next run.
-    if (!this.#created) await this.#putTenantsBack()
+    const isAsBefore = await this.#putTenantsBack()
+    // There is nothing in it but tenants to put back.
+    if (isAsBefore && this.#options.retryRejected !== undefined) await running.checkpoint.remove()
   }
 
   async #interruptibly<T>(body: () => Promise<T>): Promise<T> {
@@ -507,6 +528,8 @@ class Restore {
   async #create(prepared: PreparedSchema, checkpoint: Checkpoint): Promise<WeaviateClass> {
     // Before the collection: from here on it is known to be ours.
     checkpoint.created = true
+    // Those of a collection that is gone.
+    checkpoint.tenants = undefined
     await checkpoint.save()
     try {
       await this.#connection.createCollection(prepared.create)
@@ -527,18 +550,18 @@ class Restore {
     return schema
   }
 
-  /** What no creation takes: also when an earlier run ended between the two steps. */
+  /** What no creation takes: also when an earlier run ended between the two steps, and what it refers to is there since. */
   async #finishCreation(): Promise<WeaviateClass> {
-    const {live, prepared} = this.#checked!
-    const {afterCreate} = prepared
-    if (!this.#created || !afterCreate) return live!
-    const properties = new Set((live!.properties ?? []).map((property) => property.name))
+    const {checkpoint, live, prepared} = this.#checked!
+    const {afterCreate, create} = prepared
+    if (!this.#created) return live!
+    const there = new Set((live!.properties ?? []).map((property) => property.name))
+    const putOff = [...(checkpoint.resumed ? (create.properties ?? []) : []), ...(afterCreate?.properties ?? [])]
+    const properties = putOff.filter((property) => !there.has(property.name))
     const vectors = new Set(Object.keys(live!.vectorConfig ?? {}))
-    const isThere =
-      (afterCreate.properties ?? []).every((property) => properties.has(property.name)) &&
-      Object.keys(afterCreate.vectorConfig ?? {}).every((vector) => vectors.has(vector))
-    if (isThere) return live!
-    await this.#connection.updateCollection(afterCreate)
+    const isThere = Object.keys(afterCreate?.vectorConfig ?? {}).every((vector) => vectors.has(vector))
+    if (isThere && properties.length === 0) return live!
+    await this.#connection.updateCollection({...afterCreate, class: this.target, properties})
     return (await this.#connection.getCollection(this.target))!
   }
 
@@ -588,65 +611,15 @@ class Restore {
     return (await this.#connection.count(this.target)) === 0
   }
 
-  async #createTenants(tenants: WeaviateTenant[]): Promise<void> {
-    const {checkpoint} = this.#checked!
-    const there = new Map(
-      (await this.#connection.listTenants(this.target)).map((tenant) => [tenant.name, tenant.status]),
-    )
-    // Tenants of a merge stay as they were, those created here become as the backup has seen them.
-    const states = tenants.map(({name, status}) => ({
-      name,
-      status: settledStatus(this.#created ? status : (there.get(name) ?? status)),
-    }))
-    checkpoint.tenants ??= states.filter(({status}) => status !== 'HOT')
-    const missing = tenants.filter(({name}) => !there.has(name))
-    const inactive = tenants.filter(({name}) => there.has(name) && there.get(name) !== 'HOT')
-    // On the disk first: a crash must not leave tenants active for good.
-    if (!this.#created && inactive.length > 0 && this.#options.retryRejected === undefined) await checkpoint.save()
-    await this.#connection.createTenants(
-      this.target,
-      missing.map(({name}) => ({name, status: 'HOT'})),
-    )
-    // Writing needs them active.
-    await this.#connection.setTenantStatus(
-      this.target,
-      inactive.map(({name}) => ({name, status: 'HOT'})),
-      this.#options.signal,
-    )
-  }
-
-  /** What was active only to be written is as it should be. */
-  async #setTenantStates(): Promise<void> {
-    const changed = this.#checked!.checkpoint.tenants ?? []
-    const offloaded = changed.filter(({status}) => status === 'FROZEN')
-    await this.#connection.setTenantStatus(
-      this.target,
-      changed.filter(({status}) => status === 'COLD'),
-    )
-    try {
-      await this.#connection.setTenantStatus(this.target, offloaded)
-    } catch (error) {
-      // A server without an offload module cannot; the data is there, so this is no failure.
-      this.#warn({
-        code: 'tenants-not-offloaded',
-        details: {reason: error instanceof Error ? error.message : String(error), tenants: offloaded.length},
-        message: `${offloaded.length} tenants that were offloaded stay active: the server cannot offload them.`,
-      })
-    }
-  }
-
   /** After a failure, which is the one to report. Returns whether they are as they were. */
-  async #putTenantsBack(): Promise<boolean> {
+  async #putTenantsBack({isLast = false} = {}): Promise<boolean> {
     try {
-      await this.#setTenantStates()
+      await this.#tenants?.settle({isLast})
       return true
     } catch (error) {
       this.#warn({
         code: 'tenants-left-active',
-        details: {
-          reason: error instanceof Error ? error.message : String(error),
-          tenants: this.#checked?.checkpoint.tenants,
-        },
+        details: {reason: error instanceof Error ? error.message : String(error), tenants: this.active.open},
         message: `Inactive tenants of "${this.target}" may have been left active.`,
       })
       return false
@@ -654,10 +627,10 @@ class Restore {
   }
 
   /** Before anything is written: what the target has already is an error, or left alone. */
-  async #settleConflicts(plan: CollectionPlan, checkpoint: Checkpoint): Promise<void> {
+  async #settleConflicts(checkpoint: Checkpoint): Promise<void> {
     const {merge, onConflict, skipData} = this.#options
     if (!merge || skipData || checkpoint.conflictsSettled || (onConflict !== 'skip' && onConflict !== 'fail')) return
-    const existing = await this.#existing(plan)
+    const existing = await findExisting(this.#running!)
     if (existing.size > 0 && onConflict === 'fail') throw this.#conflict(existing.size)
     for (const [from, to] of existing.toJSON()) checkpoint.skipped.add(from, to)
     // On the disk before the first object leaves: a later run must not take its own objects for somebody else's.
@@ -696,13 +669,20 @@ class Restore {
     await this.#interruptibly(async () => {
       for await (const {object} of readRejected(place, path.basename(file))) {
         const reason = objection(object)
+        const send = async (): ReturnType<typeof sendWithReferences> => sendWithReferences(running, object)
         const [refused] =
-          reason === undefined ? await sendWithReferences(running, object) : [{pass: 'objects' as const, reason}]
+          reason === undefined
+            ? await running.tenants.whileActive([object], send, {references: true})
+            : [{pass: 'objects' as const, reason}]
         if (refused) await rejected.add(object, refused.pass, refused.reason)
         else restored++
       }
     })
-    await this.leave()
+    this.#running = undefined
+    await rejected.close()
+    await running.tenants.settle({isLast: true})
+    // There is nothing in it but tenants to put back.
+    await checkpoint.remove()
     return {
       ...this.#result(
         {checkpoint, restored, resumed: 0, tenants: this.#checked!.tenants, dryRun: false},
@@ -718,15 +698,41 @@ class Restore {
     return read !== undefined && path.basename(read) === name ? stillRejectedName(manifest.name) : name
   }
 
-  async #existing(plan: CollectionPlan): ReturnType<typeof findExisting> {
-    const {throttle} = this.#sending(plan, undefined)
+  /** For a dry run, which changes no states: inactive tenants are left out, and said to be. */
+  async #existingNow(plan: CollectionPlan, checkpoint: Checkpoint): ReturnType<typeof findExisting> {
+    const {tenants} = this.#checked!
+    const live = tenants ? await this.#connection.listTenants(plan.className) : []
+    const wanted = new Map(tenants?.map(({name}) => [name, false]))
+    for (const {name, status} of live) if (wanted.has(name) && status === 'HOT') wanted.set(name, true)
+    const inactive = live.filter(({name}) => wanted.get(name) === false)
+    if (inactive.length > 0) {
+      this.#warn({
+        code: 'tenants-not-searched',
+        details: {tenants: inactive.map(({name}) => name)},
+        message: `${inactive.length} inactive tenants of "${plan.className}" were not searched for objects of the backup.`,
+      })
+    }
+
     return findExisting({
+      ...this.#sending(plan, undefined),
       archive: this.#archive,
+      selected: ({tenant}) => tenant === undefined || wanted.get(tenant) === true,
+      tenants: this.#restoredTenants(plan, checkpoint),
+    })
+  }
+
+  #restoredTenants(plan: CollectionPlan, checkpoint: Checkpoint): RestoredTenants {
+    return new RestoredTenants({
+      active: this.active,
+      checkpoint,
       connection: this.#connection,
+      isNew: this.#created,
+      onWarning: (warning) => {
+        this.#warn(warning)
+      },
       plan,
       signal: this.#options.signal,
-      tenants: this.#options.tenants,
-      throttle,
+      tenants: this.#checked!.tenants,
     })
   }
 
@@ -781,17 +787,16 @@ class Restore {
   }
 
   /** Counts are always compared, in merges too: a server that lost what it confirmed must not go unseen. */
-  async #confirm(
-    plan: CollectionPlan,
-    checkpoint: Checkpoint,
-    expected: number | undefined,
-    tenants: WeaviateTenant[] | undefined,
-  ): Promise<void> {
+  async #confirm(plan: CollectionPlan, checkpoint: Checkpoint, expected: number | undefined): Promise<void> {
     const options = this.#options
     if (options.skipData || options.retryRejected !== undefined) return
     const written = checkpoint.objects.count
     options.onProgress?.({collection: plan.className, completed: written, stage: 'confirm', total: expected})
-    const live = await this.#count(plan.className, tenants)
+    this.#checkCount(plan, checkpoint, await this.#count(plan))
+  }
+
+  #checkCount(plan: CollectionPlan, checkpoint: Checkpoint, live: number): void {
+    const written = checkpoint.objects.count
     // A collection that was there may hold others as well.
     if (this.#created ? live === written : live >= written) return
     throw new DataOpsError(
@@ -803,15 +808,25 @@ class Restore {
     )
   }
 
-  /** Objects in the collection, or in these tenants together. */
-  async #count(className: string, tenants: WeaviateTenant[] | undefined): Promise<number> {
-    const {signal} = this.#options
-    if (!tenants) return this.#connection.count(className, undefined, signal)
-    const queue = tenants.map(({name}) => name)
+  /** Objects in the collection, or in those of its tenants that are restored. */
+  async #count({className, multiTenant}: CollectionPlan): Promise<number> {
+    if (!multiTenant) return this.#connection.count(className, undefined, this.#options.signal)
+    const tenants = this.#tenants!
+    let live = 0
+    for (const group of tenants.groups()) {
+      const objects = group.map((tenant) => ({tenant}))
+      live += await tenants.whileActive(objects, async () => this.#countIn(className, group))
+    }
+
+    return live
+  }
+
+  async #countIn(className: string, tenants: readonly string[]): Promise<number> {
+    const queue = [...tenants]
     let live = 0
     const work = async (): Promise<void> => {
       for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
-        const objects = await this.#connection.count(className, name, signal).catch((error: unknown) => {
+        const objects = await this.#connection.count(className, name, this.#options.signal).catch((error: unknown) => {
           // The others begin nothing new.
           queue.length = 0
           throw error
@@ -825,7 +840,9 @@ class Restore {
   }
 
   async #verify(tenants: WeaviateTenant[] | undefined): ReturnType<typeof compareCollection> {
-    // It tries counting again by itself.
+    // It activates what is inactive by itself, a group at a time.
+    await this.active.putBack()
+    // It tries counting again by itself, too.
     return compareCollection({...this.#connection, count: this.#direct.count}, this.#archive, {
       collection: this.target,
       concurrency: this.#options.concurrency,

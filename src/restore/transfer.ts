@@ -3,6 +3,7 @@ import type {Throttle} from '../transfer/throttle.js'
 import type {CollectionPlan, Connection, WriteFailure} from '../weaviate/weaviate.js'
 import type {Checkpoint} from './checkpoint.js'
 import type {RejectedObjects} from './rejected.js'
+import type {RestoredTenants, TenantLimit} from './tenants.js'
 
 import {type Archive, type ArchivePage, objectKey} from '../archive/reader.js'
 import {DataOpsError} from '../errors.js'
@@ -31,6 +32,8 @@ export interface RestoreTransferOptions extends OperationOptions {
   rejected: RejectedObjects
   /** Whether an object is among those wanted. */
   selected: (object: WeaviateObject) => boolean
+  /** Of the target. */
+  tenants: RestoredTenants
   /** Rows in all; undefined: not known. */
   total?: number
   throttle: Throttle
@@ -46,6 +49,8 @@ interface Batch {
   objects: WeaviateObject[]
   /** The ordinal of each object. */
   rows: number[]
+  /** Those that are limited. */
+  tenants: Set<string | undefined>
   to: number
   /** The share of what one call should take. */
   weight: number
@@ -68,10 +73,16 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   }
 
   const pages = options.archive.pages({fromRow: pass.done.firstMissing, signal: options.signal})
-  const limit = {objects: options.batchSize, weigh: (object: WeaviateObject) => approximateBytes(object) / BATCH_BYTES}
+  const limit = {
+    objects: options.batchSize,
+    tenants: options.tenants.limit(),
+    weigh: (object: WeaviateObject) => approximateBytes(object) / BATCH_BYTES,
+  }
   await queue.each(batches(pages, pass.done.firstMissing, wanted, limit), async (batch) => async () => {
     const failures: WriteFailure[] = []
-    for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
+    await options.tenants.whileActive(batch.objects, async () => {
+      for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
+    })
     await reject(options, batch, failures, 'objects')
     pass.count += batch.objects.length - failures.length
     pass.done.add(batch.from, batch.to)
@@ -108,8 +119,12 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     )
   }
 
+  await options.tenants.admitTargets()
   // Left by a run that was interrupted.
-  await forgetPlaceholders(options)
+  const left = checkpoint.placeholders.flatMap(({collection, tenant}) =>
+    tenant === undefined ? [] : [{collection, name: tenant}],
+  )
+  await options.tenants.whileHeld(left, async () => forgetPlaceholders(options))
   let last: Promise<unknown> = Promise.resolve()
   // One at a time: the placeholder of one object is not to be deleted while another counts on it.
   const oneByOne = async (object: WeaviateObject): Promise<WriteFailure[]> => {
@@ -126,8 +141,11 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     }
 
     return async () => {
-      const sent =
-        batch.objects.length > 0 ? await sendReferences(options, batch, {isWhole, writeDangling: oneByOne}) : 0
+      const sent = await options.tenants.whileActive(
+        batch.objects,
+        async () => (batch.objects.length > 0 ? sendReferences(options, batch, {isWhole, writeDangling: oneByOne}) : 0),
+        {references: true},
+      )
       pass.count += sent
       pass.done.add(batch.from, batch.to)
       options.onProgress?.({
@@ -141,20 +159,21 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     }
   }
 
+  const tenants = options.tenants.limit({references: true})
   const references = (object: WeaviateObject): number => countReferences(options.plan, object) / BATCH_REFERENCES
   const start = pass.done.firstMissing
   if (start < uncertain) {
     const pages = rowsBefore(uncertain, archive.pages({fromRow: start, signal: options.signal}))
     const weigh = (object: WeaviateObject): number =>
       Math.max(references(object), approximateBytes(object) / BATCH_BYTES)
-    await queue.each(batches(pages, start, wanted, {objects: options.batchSize, weigh}), async (batch) =>
+    await queue.each(batches(pages, start, wanted, {objects: options.batchSize, tenants, weigh}), async (batch) =>
       send(batch, true),
     )
   }
 
   const certain = Math.max(start, uncertain)
   const pages = archive.pages({columns: 'references', fromRow: certain, signal: options.signal})
-  const limit = {objects: options.batchSize, weigh: references}
+  const limit = {objects: options.batchSize, tenants, weigh: references}
   await queue.each(batches(pages, certain, wanted, limit), async (batch) => send(batch, false))
   pass.finished = true
   await checkpoint.save()
@@ -412,19 +431,27 @@ async function* batches(
   start: number,
   wanted: (page: ArchivePage, index: number) => Promise<boolean>,
   /** `weigh`: the share of a batch that an object takes. */
-  limit: {objects: number; weigh: (object: WeaviateObject) => number},
+  limit: {objects: number; tenants: TenantLimit; weigh: (object: WeaviateObject) => number},
 ): AsyncGenerator<Batch> {
-  let batch: Batch = {from: start, objects: [], rows: [], to: start, weight: 0}
+  const {isLimited, most} = limit.tenants
+  const begin = (row: number): Batch => ({from: row, objects: [], rows: [], tenants: new Set(), to: row, weight: 0})
+  let batch = begin(start)
   for await (const page of pages) {
     for (const [index, object] of page.objects.entries()) {
       if (await wanted(page, index)) {
         const weight = limit.weigh(object)
-        if (batch.objects.length > 0 && (batch.objects.length >= limit.objects || batch.weight + weight > 1)) {
+        const {tenant} = object
+        const isFull =
+          batch.objects.length >= limit.objects ||
+          batch.weight + weight > 1 ||
+          (batch.tenants.size >= most && isLimited(tenant) && !batch.tenants.has(tenant))
+        if (batch.objects.length > 0 && isFull) {
           const to = page.rows[index]!
           yield {...batch, to}
-          batch = {from: to, objects: [], rows: [], to, weight: 0}
+          batch = begin(to)
         }
 
+        if (isLimited(tenant)) batch.tenants.add(tenant)
         batch.objects.push(object)
         batch.rows.push(page.rows[index]!)
         batch.weight += weight
