@@ -4,6 +4,7 @@ import type {WeaviateTenant} from '../weaviate/weaviate.js'
 import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../errors.js'
 import {checkpointName} from '../store/layout.js'
+import {sleep} from '../weaviate/retry.js'
 import {type RowRange, RowRanges} from './row-ranges.js'
 
 /** What a checkpoint belongs to. Any difference means that it is not ours to continue. */
@@ -61,6 +62,8 @@ export interface Pass {
 
 /** How long a change may wait for the disk. A crash costs the work of that time, no more: it is done again. Tests save more often; no option. */
 export const SAVE_EVERY = {ms: 500}
+/** How long a call that a killed run has sent may go on in the server. Tests wait less; no option. */
+export const GRACE = {ms: 3000}
 const MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
 
 /** How far a restore is: bound to a backup and a target, replaced atomically, removed on success. */
@@ -89,12 +92,16 @@ export class Checkpoint {
   rejectedFile?: {readonly bytes: number; sync: () => Promise<void>}
   /** Read from disk. */
   readonly resumed: boolean
+  /** When the earlier run last wrote it, milliseconds since 1970. */
+  readonly #resumedFrom?: number
   readonly #name: string
   readonly #store: Store
   #savedAt = -Infinity
   #saving: Promise<void> = Promise.resolve()
 
-  private constructor(store: Store, name: string, binding: CheckpointBinding, file?: CheckpointFile) {
+  private constructor(store: Store, name: string, binding: CheckpointBinding, found?: FoundCheckpoint) {
+    const file = found?.file
+    this.#resumedFrom = found?.modified
     this.#store = store
     this.#name = name
     this.binding = binding
@@ -126,13 +133,13 @@ export class Checkpoint {
     if (options.restart) {
       const restarted = new Checkpoint(store, name, binding)
       const earlier = await readCheckpoint(store, name).catch(() => undefined)
-      if (earlier && !earlier.created) restarted.tenants = earlier.tenants
-      restarted.targetTenants = earlier?.targetTenants ?? []
+      if (earlier && !earlier.file.created) restarted.tenants = earlier.file.tenants
+      restarted.targetTenants = earlier?.file.targetTenants ?? []
       return restarted
     }
 
-    const file = await readCheckpoint(store, name)
-    if (file && !sameBinding(file.binding, binding)) {
+    const found = await readCheckpoint(store, name)
+    if (found && !sameBinding(found.file.binding, binding)) {
       throw new DataOpsError(
         'CHECKPOINT',
         `The checkpoint ${store.describe(name)} belongs to another backup or other options.`,
@@ -142,7 +149,7 @@ export class Checkpoint {
       )
     }
 
-    return new Checkpoint(store, name, binding, file)
+    return new Checkpoint(store, name, binding, found)
   }
 
   /** Whether a restore of that backup to that target was begun and not finished. */
@@ -152,6 +159,14 @@ export class Checkpoint {
     {server, target}: Pick<CheckpointBinding, 'server' | 'target'>,
   ): Promise<boolean> {
     return (await store.stat(checkpointName(backupName, `${target}@${server}`))) !== undefined
+  }
+
+  /** Resolves once nothing that the earlier run has sent can still be at work in the server. @throws DataOpsError INTERRUPTED. */
+  async calm(signal?: AbortSignal): Promise<void> {
+    if (this.#resumedFrom === undefined) return
+    // A clock that went backwards costs no more than the whole time.
+    const waitMs = Math.min(GRACE.ms, this.#resumedFrom + GRACE.ms - Date.now())
+    if (waitMs > 0) await sleep(waitMs, signal)
   }
 
   /** Saves now and resolves once it is on the disk. */
@@ -214,7 +229,13 @@ function sameBinding(a: CheckpointBinding, b: CheckpointBinding): boolean {
   )
 }
 
-async function readCheckpoint(store: Store, name: string): Promise<CheckpointFile | undefined> {
+interface FoundCheckpoint {
+  file: CheckpointFile
+  /** Milliseconds since 1970. */
+  modified: number
+}
+
+async function readCheckpoint(store: Store, name: string): Promise<FoundCheckpoint | undefined> {
   const entry = await store.stat(name)
   if (!entry) return undefined
   const damaged = (cause?: unknown): DataOpsError =>
@@ -228,7 +249,7 @@ async function readCheckpoint(store: Store, name: string): Promise<CheckpointFil
     const text = new TextDecoder('utf-8', {fatal: true}).decode(await reader.read(0, reader.size))
     const file = JSON.parse(text) as CheckpointFile
     if (!isCheckpointFile(file)) throw damaged()
-    return file
+    return {file, modified: entry.modified}
   } catch (error) {
     throw error instanceof DataOpsError ? error : damaged(error)
   } finally {

@@ -163,6 +163,8 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   const references = (object: WeaviateObject): number => countReferences(options.plan, object) / BATCH_REFERENCES
   const start = pass.done.firstMissing
   if (start < uncertain) {
+    // References that are still being appended would come after what is written again.
+    await checkpoint.calm(options.signal)
     const pages = rowsBefore(uncertain, archive.pages({fromRow: start, signal: options.signal}))
     const weigh = (object: WeaviateObject): number =>
       Math.max(references(object), approximateBytes(object) / BATCH_BYTES)

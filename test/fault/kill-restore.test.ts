@@ -8,7 +8,7 @@ import type {RestoreOptions} from '../../src/restore/options.js'
 import type {WorkerJob} from './worker.js'
 
 import {BackupManager, type BackupResult, RestoreManager, Verifier} from '../../src/index.js'
-import {SAVE_EVERY} from '../../src/restore/checkpoint.js'
+import {GRACE, SAVE_EVERY} from '../../src/restore/checkpoint.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
 import {buildWorker, momentOf, randomFrom, ROUNDS, runWorker, SEED, temporaryFolder} from './harness.js'
 import {report} from './report.js'
@@ -36,6 +36,7 @@ beforeAll(async () => {
     },
   })
   SAVE_EVERY.ms = 5
+  GRACE.ms = 20
   directory = await temporaryFolder()
   worker = await buildWorker()
   await makeCollection(server.connection, PLAIN, OBJECTS)

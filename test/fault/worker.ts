@@ -11,7 +11,7 @@ import type {ClearOptions} from '../../src/clear/options.js'
 import type {RestoreOptions} from '../../src/restore/options.js'
 
 import {FLUSH_EVERY} from '../../src/backup/transfer.js'
-import {SAVE_EVERY} from '../../src/restore/checkpoint.js'
+import {GRACE, SAVE_EVERY} from '../../src/restore/checkpoint.js'
 
 export interface WorkerJob {
   /** Milliseconds after the step; 0 (default): before it is taken. */
@@ -72,6 +72,7 @@ steps = 0
 const {BackupManager, ClearManager, connect, DataOpsError, RestoreManager} = await import('../../src/index.js')
 FLUSH_EVERY.ms = job.flushMs ?? FLUSH_EVERY.ms
 SAVE_EVERY.ms = job.saveMs ?? SAVE_EVERY.ms
+GRACE.ms = 20
 
 const connection = await connect({grpcUrl: job.grpcUrl, transport: job.transport ?? 'auto', url: job.url})
 for (const [name, member] of Object.entries(connection)) {
