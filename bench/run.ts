@@ -1,7 +1,7 @@
 /**
  * npm run bench: one table of what we do beside what the server alone can do and what the official client does, on the same data, in one go.
  *
- * Options: --url URL --grpc-url HOST:PORT (default: the embedded server, in a process of its own), --objects 20000, --dims 1536,
+ * Options: --url URL --grpc-url HOST:PORT (default: the embedded server, in a process of its own), --objects 20000, --dims 1536, --properties 6,
  * --named 0 (named vectors in place of the unnamed one), --uuids random|sequential|v7, --index flat|hnsw, --shards 1, --tenants 0, --inactive (the tenants,
  * as they are where there are thousands),
  * --formats json,json.gz,parquet,parquet.zst,arrow, --runs 3, --concurrency N, --skip-client.
@@ -29,6 +29,7 @@ const {values: options} = parseArgs({
     index: {default: 'flat', type: 'string'},
     named: {default: '0', type: 'string'},
     objects: {default: '20000', type: 'string'},
+    properties: {default: '6', type: 'string'},
     runs: {default: '3', type: 'string'},
     shards: {default: '1', type: 'string'},
     'skip-client': {default: false, type: 'boolean'},
@@ -47,6 +48,7 @@ const data: DataOptions = {
   dims: Number(options.dims),
   namedVectors: Array.from({length: Number(options.named)}, (_, index) => `vector${index}`),
   objects: Number(options.objects),
+  properties: Number(options.properties),
   uuids: options.uuids as UuidDistribution,
   vectorIndexType: options.index,
 }
@@ -69,7 +71,7 @@ grpcUrl ??= `${new URL(url).hostname}:50051`
 try {
   const version = await fill()
   console.log(
-    `${data.objects} objects × ${data.dims} dimensions, ${options.named === '0' ? 'one vector' : `${options.named} named vectors`}, ${options.uuids} UUIDs, ${options.index} index, ` +
+    `${data.objects} objects × ${data.dims} dimensions, ${options.properties} properties, ${options.named === '0' ? 'one vector' : `${options.named} named vectors`}, ${options.uuids} UUIDs, ${options.index} index, ` +
       `${options.shards} shards, ${tenants > 0 ? `${tenants} ${options.inactive ? 'inactive ' : ''}tenants, ` : ''}medians of ${runs}\n` +
       `${embedded ? 'embedded server' : `Weaviate ${version}`}, Node ${process.version}, ${platform()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB\n`,
   )
