@@ -105,8 +105,10 @@ export default class ColBackup extends DataOpsCommand {
       return backup
     }
 
-    const run = await manager.backupCollections(flags.all ? 'all' : names, options)
-    for (const backup of run.backups) await this.#report(backup)
+    const run = await manager.backupCollections(flags.all ? 'all' : names, {
+      ...options,
+      onSealed: async (backup) => this.#report(backup),
+    })
     if (run.backups.length === 0) this.print(['The server has no collection.'])
     return run
   }

@@ -148,8 +148,9 @@ export default class ColRestore extends DataOpsCommand {
       return restored
     }
 
-    const {collections} = await manager.restoreCollections(backups, options)
-    for (const restored of collections) await this.#report(restored)
-    return {collections}
+    return manager.restoreCollections(backups, {
+      ...options,
+      onConfirmed: async (restored) => this.#report(restored),
+    })
   }
 }

@@ -5,7 +5,7 @@ import type {BackupFormat} from '../codec/codec.js'
 import type {Warning} from '../progress.js'
 import type {Store} from '../store/store.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
-import type {BackupOptions, BackupResult, BackupRunResult} from './options.js'
+import type {BackupOptions, BackupResult, BackupRunOptions, BackupRunResult} from './options.js'
 
 import {ContentDigest} from '../archive/content-digest.js'
 import {partCodec} from '../archive/formats.js'
@@ -98,7 +98,7 @@ export class BackupManager {
   }
 
   /** Backs up several collections (or all there are), one after another, under one run id. The first failure ends the run; what is sealed stays, and stands in `error.details.finished`. */
-  async backupCollections(names: readonly string[] | 'all', options: BackupOptions = {}): Promise<BackupRunResult> {
+  async backupCollections(names: readonly string[] | 'all', options: BackupRunOptions = {}): Promise<BackupRunResult> {
     checkOptions(options)
     const runId = options.runId ?? randomUUID()
     const connection = persistent(this.#connection, options)
@@ -109,7 +109,9 @@ export class BackupManager {
     const backups: BackupResult[] = []
     for (const name of collections.values()) {
       try {
-        backups.push(await this.backupCollection(name, {...options, runId}))
+        const backup = await this.backupCollection(name, {...options, runId})
+        backups.push(backup)
+        await options.onSealed?.(backup)
       } catch (error) {
         throw withDetails(error, {collection: name, finished: backups, runId})
       }

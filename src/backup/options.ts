@@ -27,6 +27,11 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   tenants?: readonly string[]
 }
 
+export interface BackupRunOptions extends BackupOptions {
+  /** Called with each backup as soon as it is sealed; the next one waits for it. */
+  onSealed?: (backup: BackupResult) => Promise<void> | void
+}
+
 export interface BackupResult {
   /** Set when the name given was an alias. */
   alias?: string

@@ -5,7 +5,7 @@ import type {Warning} from '../progress.js'
 import type {Store} from '../store/store.js'
 import type {CollectionComparison} from '../verify/options.js'
 import type {CollectionPlan, Connection, WeaviateTenant} from '../weaviate/weaviate.js'
-import type {RestoreOptions, RestoreResult} from './options.js'
+import type {RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
 import {assertWhole} from '../archive/hashes.js'
 import {openArchive, type OpenedArchive} from '../archive/open.js'
@@ -69,7 +69,7 @@ export class RestoreManager {
   /** Restores several backups in an order that references between their collections allow. */
   async restoreCollections(
     backups: readonly string[],
-    options: RestoreOptions = {},
+    options: RestoreRunOptions = {},
   ): Promise<{collections: RestoreResult[]}> {
     checkRestoreOptions(options)
     if (options.name !== undefined && backups.length > 1) {
@@ -111,7 +111,9 @@ export class RestoreManager {
     for (const step of steps) for (const {restore} of ordered) await timed(restore, async () => restore[step]())
     for (const {restore} of ordered) {
       const result = await timed(restore, async () => (isInSteps ? restore.finish() : restore.run()))
-      collections.push({...result, seconds: seconds.get(restore)!})
+      const restored = {...result, seconds: seconds.get(restore)!}
+      collections.push(restored)
+      await timed(restore, async () => options.onConfirmed?.(restored))
     }
 
     // Not one by one: when a later one fails, the next run must know the earlier ones for its own.

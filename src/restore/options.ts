@@ -42,6 +42,11 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
   withAliases?: boolean
 }
 
+export interface RestoreRunOptions extends RestoreOptions {
+  /** Called with each collection as soon as it is counted, compared where that was asked for, and shown to readers; the next one waits for it. */
+  onConfirmed?: (restored: RestoreResult) => Promise<void> | void
+}
+
 export interface RestoreResult {
   aliases: string[]
   backupId: string
