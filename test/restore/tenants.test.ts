@@ -326,7 +326,7 @@ describe('a run that is killed', () => {
   const states = statesFor(6, (index) => kinds[index % 3]!)
   /** Of the target of a merge: the other way around. */
   const others = statesFor(6, (index) => kinds[(index + 1) % 3]!)
-  const MOMENTS = 5
+  const MOMENTS = 4
   let backups: Array<{id: string; path: string}>
   let rejected: string
 
