@@ -326,7 +326,7 @@ describe('a run that is killed', () => {
   const states = statesFor(6, (index) => kinds[index % 3]!)
   /** Of the target of a merge: the other way around. */
   const others = statesFor(6, (index) => kinds[(index + 1) % 3]!)
-  const MOMENTS = 4
+  const MOMENTS = 5
   let backups: Array<{id: string; path: string}>
   let rejected: string
 
@@ -410,7 +410,7 @@ describe('a run that is killed', () => {
     }
 
     // Else nothing had to be put right.
-    expect(left).toBeGreaterThan(1)
+    expect(left).toBeGreaterThan(0)
   })
 })
 
