@@ -2,8 +2,8 @@ import {Args, Flags} from '@oclif/core'
 
 import type {RestoreOptions, RestoreResult} from '../../src/restore/options.js'
 
-import {checkReferences} from '../../src/cli/backup-references.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {checkBackupsExist} from '../../src/cli/check-backups.js'
 import {
   batchSizeFlag,
   concurrencyFlag,
@@ -114,7 +114,7 @@ export default class ColRestore extends DataOpsCommand {
     const overrides = flags.set && parseOverrides(flags.set)
 
     const settings = await this.settings()
-    await checkReferences(backups, flags.output)
+    await checkBackupsExist(backups, flags.output)
     const connection = await this.connect()
     const {RestoreManager} = await import('../../src/restore/manager.js')
     const manager = new RestoreManager(connection, {directory: flags.output})

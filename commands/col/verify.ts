@@ -2,8 +2,8 @@ import {Args, Flags} from '@oclif/core'
 
 import type {CollectionComparison} from '../../src/verify/options.js'
 
-import {checkReferences} from '../../src/cli/backup-references.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {checkBackupsExist} from '../../src/cli/check-backups.js'
 import {concurrencyFlag, outputFlag, tenantFlag} from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
 
@@ -44,7 +44,7 @@ export default class ColVerify extends DataOpsCommand {
 
   async run(): Promise<CollectionComparison> {
     const {args, flags} = await this.parse(ColVerify)
-    await checkReferences([flags.against], flags.output)
+    await checkBackupsExist([flags.against], flags.output)
     const connection = await this.connect()
     const {Verifier} = await import('../../src/verify/verifier.js')
     const verifier = new Verifier({connection, directory: flags.output})

@@ -1,9 +1,9 @@
-import type {TenantStatus} from '../codec/document.js'
 import type {Store} from '../store/store.js'
 import type {WeaviateTenant} from '../weaviate/weaviate.js'
 
 import {utf8} from '../codec/bytes.js'
 import {fileStem} from '../store/layout.js'
+import {readMarker} from './marker.js'
 
 /** Says which tenants a clear has activated, and what they were: a crash leaves them so, and the next run puts them back. */
 export interface ActivationMarker {
@@ -12,7 +12,6 @@ export interface ActivationMarker {
 }
 
 const MAX_MARKER_BYTES = 64 * 1024 * 1024
-const STATUSES: ReadonlySet<string> = new Set<TenantStatus>(['COLD'])
 
 export function activationMarkerName(collection: string): string {
   return `.activated-${fileStem(collection)}.json`
@@ -24,23 +23,16 @@ export async function writeActivationMarker(store: Store, collection: string, ma
 
 /** undefined when there is none, or none that can be trusted. */
 export async function readActivationMarker(store: Store, collection: string): Promise<ActivationMarker | undefined> {
-  const entry = await store.stat(activationMarkerName(collection))
-  if (entry?.kind !== 'file' || entry.bytes > MAX_MARKER_BYTES) return undefined
-  const reader = await store.openRead(activationMarkerName(collection))
-  try {
-    const {server, tenants} = JSON.parse(
-      new TextDecoder().decode(await reader.read(0, reader.size)),
-    ) as Partial<ActivationMarker>
-    const isMarker =
-      typeof server === 'string' &&
-      Array.isArray(tenants) &&
-      tenants.every((tenant) => typeof tenant?.name === 'string' && STATUSES.has(tenant.status))
-    return isMarker ? {server, tenants} : undefined
-  } catch {
-    return undefined
-  } finally {
-    await reader.close()
-  }
+  return readMarker<ActivationMarker>(store, activationMarkerName(collection), {
+    check({server, tenants}) {
+      const isMarker =
+        typeof server === 'string' &&
+        Array.isArray(tenants) &&
+        tenants.every((tenant) => typeof tenant?.name === 'string' && tenant.status === 'COLD')
+      return isMarker ? {server, tenants} : undefined
+    },
+    maxBytes: MAX_MARKER_BYTES,
+  })
 }
 
 export async function removeActivationMarker(store: Store, collection: string): Promise<void> {

@@ -2,6 +2,7 @@ import type {Store} from '../store/store.js'
 
 import {utf8} from '../codec/bytes.js'
 import {fileStem, parseBackupName} from '../store/layout.js'
+import {readMarker} from './marker.js'
 
 /** Says that a collection is being dropped and created again, and from what: a crash in between is finished by the next run. */
 export interface DropMarker {
@@ -24,19 +25,13 @@ export async function writeDropMarker(store: Store, collection: string, marker: 
 export async function readDropMarker(store: Store, collection: string): Promise<DropMarker | undefined> {
   // A name that no collection can have cannot have been dropped, and is no part of a file name.
   if (!/^\w+$/.test(collection)) return undefined
-  const entry = await store.stat(dropMarkerName(collection))
-  if (entry?.kind !== 'file' || entry.bytes > MAX_MARKER_BYTES) return undefined
-  const reader = await store.openRead(dropMarkerName(collection))
-  try {
-    const marker = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size))) as Partial<DropMarker>
-    if (typeof marker.backup !== 'string' || typeof marker.server !== 'string' || !parseBackupName(marker.backup))
-      return undefined
-    return {backup: marker.backup, server: marker.server}
-  } catch {
-    return undefined
-  } finally {
-    await reader.close()
-  }
+  return readMarker<DropMarker>(store, dropMarkerName(collection), {
+    check: ({backup, server}) =>
+      typeof backup === 'string' && typeof server === 'string' && parseBackupName(backup)
+        ? {backup, server}
+        : undefined,
+    maxBytes: MAX_MARKER_BYTES,
+  })
 }
 
 export async function removeDropMarker(store: Store, collection: string): Promise<void> {

@@ -90,9 +90,7 @@ export class Checkpoint {
   readonly rejectedBytes: number
   /** The file of rejected objects, which is on the disk before the rows are said to be done. */
   rejectedFile?: {readonly bytes: number; sync: () => Promise<void>}
-  /** Read from disk. */
-  readonly resumed: boolean
-  /** When the earlier run last wrote it, milliseconds since 1970. */
+  /** When the earlier run last wrote it, milliseconds since 1970; undefined when there was none. */
   readonly #resumedFrom?: number
   readonly #name: string
   readonly #store: Store
@@ -105,7 +103,6 @@ export class Checkpoint {
     this.#store = store
     this.#name = name
     this.binding = binding
-    this.resumed = file !== undefined
     this.objects = passFrom(file?.objects)
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.conflictsSettled = file?.conflictsSettled ?? false
@@ -159,6 +156,11 @@ export class Checkpoint {
     {server, target}: Pick<CheckpointBinding, 'server' | 'target'>,
   ): Promise<boolean> {
     return (await store.stat(checkpointName(backupName, `${target}@${server}`))) !== undefined
+  }
+
+  /** Read from disk. */
+  get resumed(): boolean {
+    return this.#resumedFrom !== undefined
   }
 
   /** Resolves once nothing that the earlier run has sent can still be at work in the server. @throws DataOpsError INTERRUPTED. */
