@@ -2,13 +2,13 @@
 import {BinaryReader} from '@bufbuild/protobuf/wire'
 import {Buffer} from 'node:buffer'
 
-import type {WeaviateObject} from '../src/object.js'
-import type {WeaviateClass} from '../src/weaviate/schema.js'
+import type {WeaviateObject} from '../src/model/object.js'
+import type {WeaviateClass} from '../src/model/schema.js'
 
 import {planCollection} from '../src/weaviate/collection-plan.js'
-import {GrpcChannel, type GrpcChannelOptions, type GrpcMethod} from '../src/weaviate/grpc-channel.js'
-import {encodeBatchObjects} from '../src/weaviate/grpc-encode.js'
-import {searchRequest} from '../src/weaviate/grpc-requests.js'
+import {GrpcChannel, type GrpcChannelOptions, type GrpcMethod} from '../src/weaviate/grpc/channel.js'
+import {encodeBatchObjects} from '../src/weaviate/grpc/encode.js'
+import {searchRequest} from '../src/weaviate/grpc/requests.js'
 import {type BatchObjectsReply, type SearchRequest, WeaviateService} from '../src/weaviate/proto/generated/weaviate.js'
 
 export interface Ceiling {

@@ -1,6 +1,6 @@
 /** Objects to measure with: made up, the same for the same options, one at a time or all at once. */
-import type {WeaviateObject} from '../src/object.js'
-import type {SchemaProperty, WeaviateClass} from '../src/weaviate/schema.js'
+import type {WeaviateObject} from '../src/model/object.js'
+import type {SchemaProperty, WeaviateClass} from '../src/model/schema.js'
 
 export type UuidDistribution = 'random' | 'sequential' | 'v7'
 

@@ -13,9 +13,9 @@ import {fileURLToPath, pathToFileURL} from 'node:url'
 
 import type {PartCodec} from '../src/codec/codec.js'
 
-import {arrowCodec} from '../src/codec/arrow.js'
-import {parquetCodec} from '../src/codec/parquet.js'
-import {nodePlatform as platform} from '../src/store/node-platform.js'
+import {arrowCodec} from '../src/codec/arrow/codec.js'
+import {parquetCodec} from '../src/codec/parquet/codec.js'
+import {nodePlatform as platform} from '../src/platform/node.js'
 import {makeClass, makeObjects} from './data.js'
 
 const PAGE_OBJECTS = 1000

@@ -4,28 +4,25 @@ import path from 'node:path'
 import ts from 'typescript'
 import {describe, expect, it} from 'vitest'
 
-import {TOOL_VERSION} from '../src/version.js'
+import {TOOL_VERSION} from '../src/model/version.js'
 import {root} from './support/root.js'
 
-/** Folders of src from the bottom up, then those beside it: what runs in one imports only from itself and from those before it. */
-const LAYERS = [
-  'src',
-  'weaviate',
-  'codec',
-  'store',
-  'catalog',
-  'archive',
-  'transfer',
-  'backup',
-  'verify',
-  'restore',
-  'clear',
-  'testing',
-  'config',
-  'cli',
-  'hooks',
-  'commands',
+/** Rooms of src by floor, from the ground up, then those beside src: a file imports, types too, only from its own room and from floors below. */
+const FLOORS: readonly string[][] = [
+  ['model'],
+  ['codec'],
+  ['platform'],
+  ['store', 'weaviate'],
+  ['archive', 'flow'],
+  ['catalog'],
+  ['jobs'],
+  ['config', 'testing'],
+  ['src', 'cli'],
+  ['hooks'],
+  ['commands'],
 ]
+/** Jobs by floor: one imports another's functions, never its manager. */
+const JOBS: readonly string[] = ['backup', 'verify', 'restore', 'clear']
 /** The doors: they may import what they open. */
 const DOORS = new Set(['src/codec/index.ts', 'src/index.ts', 'src/testing/index.ts'])
 /** Of `process`, what neither prints nor reads the environment. */
@@ -38,6 +35,10 @@ interface Source {
   folder: string
   /** Specifiers that are there when it runs: all but `import type` and `export type`. */
   imports: string[]
+  /** Whether it says `new LocalStore`. */
+  makesLocalStore: boolean
+  /** All specifiers, those of types too. */
+  named: string[]
 }
 
 const sources = new Map(
@@ -53,22 +54,46 @@ const core = [...sources.values()].filter(
   ({file, folder}) => file.startsWith('src/') && !['cli', 'config'].includes(folder),
 )
 
-describe('folders', () => {
-  it('are all in the list of layers', () => {
-    expect(new Set([...sources.values()].map(({folder}) => folder))).toEqual(new Set(LAYERS))
+describe('rooms', () => {
+  it('are all on a floor', () => {
+    expect(new Set([...sources.values()].map(({folder}) => folder))).toEqual(new Set(FLOORS.flat()))
   })
 
-  it('import downwards only, so that there is no cycle between them', () => {
-    const upwards = [...sources.values()]
-      .filter(({file}) => !DOORS.has(file))
-      .flatMap(({file, folder, imports}) =>
-        imports
-          .filter((specifier) => specifier.startsWith('.'))
-          .map((specifier) => resolve(file, specifier))
-          .filter((target) => DOORS.has(target) || LAYERS.indexOf(folderOf(target)) > LAYERS.indexOf(folder))
-          .map((target) => `${file} imports ${target}`),
-      )
-    expect(upwards).toEqual([])
+  it('import from floors below only, types too', () => {
+    expect([...sources.values()].flatMap((source) => upwards(source))).toEqual([])
+    const planted = scan(
+      'src/codec/x.ts',
+      "import type {Store} from '../store/store.js'\nimport {a} from '../model/a.js'",
+    )
+    expect(upwards(planted)).toEqual(['src/codec/x.ts imports src/store/store.ts'])
+  })
+
+  it('of jobs: stand on each other in one order, and never on a manager', () => {
+    expect([...sources.values()].flatMap((source) => betweenJobs(source))).toEqual([])
+    const planted = scan(
+      'src/jobs/backup/x.ts',
+      "import {a} from '../restore/a.js'\nimport {b} from './plan.js'\nimport {c} from '../options.js'",
+    )
+    expect(betweenJobs(planted)).toEqual(['src/jobs/backup/x.ts imports src/jobs/restore/a.ts'])
+    const manager = scan('src/jobs/clear/x.ts', "import {BackupManager} from '../backup/manager.js'")
+    expect(betweenJobs(manager)).toEqual(['src/jobs/clear/x.ts imports src/jobs/backup/manager.ts'])
+  })
+
+  it('have no circle between files', () => {
+    expect(circles(sources)).toEqual([])
+    const planted = new Map(
+      [
+        ['src/model/a.ts', "import {b} from './b.js'"],
+        ['src/model/b.ts', "import type {a} from './a.js'"],
+      ].map(([file, text]) => [file!, scan(file!, text!)]),
+    )
+    expect(circles(planted)).toEqual(['src/model/a.ts → src/model/b.ts → src/model/a.ts'])
+  })
+
+  it('keep node:crypto and node:zlib in src/platform, and the making of a LocalStore in src/store/open.ts', () => {
+    expect([...sources.values()].flatMap((source) => strays(source))).toEqual([])
+    const planted = scan('src/archive/x.ts', "import {createHash} from 'node:crypto'\nconst s = new LocalStore('x')")
+    expect(strays(planted)).toEqual(['src/archive/x.ts imports node:crypto', 'src/archive/x.ts makes a LocalStore'])
   })
 
   it('leave the embedded server to tests, and each command to itself', () => {
@@ -88,7 +113,7 @@ describe('folders', () => {
     const fromNode = reached.flatMap(({file, imports}) =>
       imports.filter((specifier) => specifier.startsWith('node:')).map((specifier) => `${file} imports ${specifier}`),
     )
-    expect(reached.map(({file}) => file)).toContain('src/weaviate/schema.ts')
+    expect(reached.map(({file}) => file)).toContain('src/model/schema.ts')
     expect(fromNode).toEqual([])
   })
 })
@@ -121,10 +146,15 @@ function read(file: string): Source {
 function scan(file: string, text: string): Source {
   const ambient: string[] = []
   const imports: string[] = []
+  const named: string[] = []
+  let makesLocalStore = false
   const visit = (node: ts.Node): void => {
     if (ts.isIdentifier(node)) look(node)
     const specifier = specifierOf(node)
     if (specifier) imports.push((specifier as ts.StringLiteral).text)
+    const any = specifier ?? typeSpecifierOf(node)
+    if (any) named.push((any as ts.StringLiteral).text)
+    if (ts.isNewExpression(node) && node.expression.getText() === 'LocalStore') makesLocalStore = true
     ts.forEachChild(node, visit)
   }
 
@@ -144,7 +174,7 @@ function scan(file: string, text: string): Source {
   }
 
   visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true))
-  return {ambient, file, folder: folderOf(file), imports}
+  return {ambient, file, folder: folderOf(file), imports, makesLocalStore, named}
 }
 
 /** Where an import leads that is there when the file runs. */
@@ -153,6 +183,69 @@ function specifierOf(node: ts.Node): ts.Expression | undefined {
   if (ts.isExportDeclaration(node)) return node.isTypeOnly ? undefined : node.moduleSpecifier
   if (!ts.isCallExpression(node) || node.expression.kind !== ts.SyntaxKind.ImportKeyword) return undefined
   return node.arguments[0]
+}
+
+/** Where an import of types alone leads. */
+function typeSpecifierOf(node: ts.Node): ts.Expression | undefined {
+  return ts.isImportDeclaration(node) || ts.isExportDeclaration(node) ? node.moduleSpecifier : undefined
+}
+
+function floorOf(file: string): number {
+  return FLOORS.findIndex((rooms) => rooms.includes(folderOf(file)))
+}
+
+/** Files of this project that a file names, types too. */
+function neighbours({file, named}: Source): string[] {
+  return named.filter((specifier) => specifier.startsWith('.')).map((specifier) => resolve(file, specifier))
+}
+
+function upwards(source: Source): string[] {
+  const {file, folder} = source
+  if (DOORS.has(file)) return []
+  return neighbours(source)
+    .filter((target) => DOORS.has(target) || (folderOf(target) !== folder && floorOf(target) >= floorOf(file)))
+    .map((target) => `${file} imports ${target}`)
+}
+
+function betweenJobs(source: Source): string[] {
+  const job = JOBS.indexOf(source.file.split('/', 3)[2]!)
+  if (source.folder !== 'jobs' || job === -1) return []
+  return neighbours(source)
+    .filter((target) => folderOf(target) === 'jobs')
+    .filter((target) => {
+      const other = JOBS.indexOf(target.split('/', 3)[2]!)
+      return other > job || (other !== -1 && other !== job && target.endsWith('/manager.ts'))
+    })
+    .map((target) => `${source.file} imports ${target}`)
+}
+
+function strays(source: Source): string[] {
+  const {file, folder, makesLocalStore, named} = source
+  const builtins = ['node:crypto', 'node:zlib'].filter((name) => named.includes(name))
+  return [
+    ...(folder === 'platform' || folder === 'testing' ? [] : builtins.map((name) => `${file} imports ${name}`)),
+    ...(makesLocalStore && file !== 'src/store/open.ts' ? [`${file} makes a LocalStore`] : []),
+  ]
+}
+
+/** The first circle that is found from each file on which no other was found. */
+function circles(among: ReadonlyMap<string, Source>): string[] {
+  const found: string[] = []
+  const done = new Set<string>()
+  const visit = (file: string, trail: string[]): void => {
+    if (trail.includes(file)) {
+      found.push([...trail.slice(trail.indexOf(file)), file].join(' → '))
+      return
+    }
+
+    const source = among.get(file)
+    if (!source || done.has(file)) return
+    for (const next of neighbours(source)) visit(next, [...trail, file])
+    done.add(file)
+  }
+
+  for (const file of among.keys()) visit(file, [])
+  return found
 }
 
 function folderOf(file: string): string {

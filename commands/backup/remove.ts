@@ -7,7 +7,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {outputFlag} from '../../src/cli/flags.js'
 import {formatBytes, plural} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
-import {DataOpsError} from '../../src/errors.js'
+import {DataOpsError} from '../../src/model/errors.js'
 
 export default class BackupRemove extends DataOpsCommand {
   static override summary = 'Remove a backup, its files and its entry.'

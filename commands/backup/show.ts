@@ -1,7 +1,7 @@
 import {Args} from '@oclif/core'
 
 import type {BackupSeal} from '../../src/codec/document.js'
-import type {WeaviateClass} from '../../src/weaviate/schema.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
 
 import {shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
@@ -62,7 +62,7 @@ export default class BackupShow extends DataOpsCommand {
 
   async run(): Promise<BackupShowResult> {
     const {args, flags} = await this.parse(BackupShow)
-    const {openArchive} = await import('../../src/archive/open.js')
+    const {openArchive} = await import('../../src/catalog/locate.js')
     const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
     const {head, manifest} = archive
     const {metadata} = head

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
-import type {BackupVerification} from '../../src/verify/options.js'
+import type {BackupVerification} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {outputFlag} from '../../src/cli/flags.js'
@@ -36,7 +36,7 @@ export default class BackupVerify extends DataOpsCommand {
 
   async run(): Promise<BackupVerification> {
     const {args, flags} = await this.parse(BackupVerify)
-    const {Verifier} = await import('../../src/verify/verifier.js')
+    const {Verifier} = await import('../../src/jobs/verify/verifier.js')
     const verifier = new Verifier({directory: flags.output})
     const verification = await verifier.verifyBackup(args.backup, {...this.operation(), quick: flags.quick})
     this.print(verificationLines(verification))

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
-import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/backup/options.js'
+import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/jobs/backup/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {
@@ -13,7 +13,7 @@ import {
   tenantFlag,
 } from '../../src/cli/flags.js'
 import {backupLines} from '../../src/cli/results.js'
-import {DataOpsError} from '../../src/errors.js'
+import {DataOpsError} from '../../src/model/errors.js'
 
 export default class ColBackup extends DataOpsCommand {
   static override summary = 'Back up collections to JSON, Parquet or Arrow.'
@@ -81,7 +81,7 @@ export default class ColBackup extends DataOpsCommand {
 
     const settings = await this.settings()
     const connection = await this.connect()
-    const {BackupManager} = await import('../../src/backup/manager.js')
+    const {BackupManager} = await import('../../src/jobs/backup/manager.js')
     const manager = new BackupManager(connection, {directory: flags.output})
     const options: BackupOptions = {
       ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume']}),

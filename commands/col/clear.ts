@@ -1,14 +1,14 @@
 import {Args, Flags} from '@oclif/core'
 
-import type {ClearManager} from '../../src/clear/manager.js'
-import type {ClearOptions, ClearResult} from '../../src/clear/options.js'
+import type {ClearManager} from '../../src/jobs/clear/manager.js'
+import type {ClearOptions, ClearResult} from '../../src/jobs/clear/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {outputFlag, retryFlags, retryOptions} from '../../src/cli/flags.js'
 import {plural} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {clearLines} from '../../src/cli/results.js'
-import {DataOpsError, throwIfAborted} from '../../src/errors.js'
+import {DataOpsError, throwIfAborted} from '../../src/model/errors.js'
 
 export default class ColClear extends DataOpsCommand {
   static override summary = 'Delete every object of a collection.'
@@ -79,7 +79,7 @@ export default class ColClear extends DataOpsCommand {
 
     const settings = await this.settings()
     const connection = await this.connect()
-    const {ClearManager} = await import('../../src/clear/manager.js')
+    const {ClearManager} = await import('../../src/jobs/clear/manager.js')
     const manager = new ClearManager(connection, {directory: flags.output})
     const options: ClearOptions = {
       ...this.operation({}),

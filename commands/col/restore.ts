@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
-import type {RestoreOptions, RestoreResult} from '../../src/restore/options.js'
+import type {RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
@@ -15,7 +15,7 @@ import {
   tenantFlag,
 } from '../../src/cli/flags.js'
 import {restoreLines} from '../../src/cli/results.js'
-import {DataOpsError} from '../../src/errors.js'
+import {DataOpsError} from '../../src/model/errors.js'
 
 export default class ColRestore extends DataOpsCommand {
   static override summary = 'Restore collections from backups.'
@@ -116,7 +116,7 @@ export default class ColRestore extends DataOpsCommand {
     const settings = await this.settings()
     await checkBackupsExist(backups, flags.output)
     const connection = await this.connect()
-    const {RestoreManager} = await import('../../src/restore/manager.js')
+    const {RestoreManager} = await import('../../src/jobs/restore/manager.js')
     const manager = new RestoreManager(connection, {directory: flags.output})
     const options: RestoreOptions = {
       ...this.operation({remove: ['--restart']}),

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
-import type {CollectionComparison} from '../../src/verify/options.js'
+import type {CollectionComparison} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
@@ -46,7 +46,7 @@ export default class ColVerify extends DataOpsCommand {
     const {args, flags} = await this.parse(ColVerify)
     await checkBackupsExist([flags.against], flags.output)
     const connection = await this.connect()
-    const {Verifier} = await import('../../src/verify/verifier.js')
+    const {Verifier} = await import('../../src/jobs/verify/verifier.js')
     const verifier = new Verifier({connection, directory: flags.output})
     const comparison = await verifier.verifyCollection(args.name, flags.against, {
       ...this.operation(),

@@ -1,11 +1,11 @@
 import type {Platform} from '../codec/codec.js'
 import type {BackupStatistics} from '../codec/document.js'
-import type {WeaviateObject} from '../object.js'
+import type {WeaviateObject} from '../model/object.js'
 
 import {createDigester, DigestSum} from '../codec/digest.js'
 import {hasFiniteVectors, hasVector} from '../codec/vectors.js'
-import {isMultiTenant, referenceProperties, type WeaviateClass} from '../weaviate/schema.js'
-import {lacksVectorOf, type Vectorizer, vectorizersOf} from '../weaviate/vectorizers.js'
+import {isMultiTenant, referenceProperties, type WeaviateClass} from '../model/schema.js'
+import {lacksVectorOf, type Vectorizer, vectorizersOf} from '../model/vectorizers.js'
 
 /** Digest and number of the objects of one tenant. */
 interface TenantContent {

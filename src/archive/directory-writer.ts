@@ -1,12 +1,12 @@
 import type {IncrementalHash, PartCodec, PartEncoder} from '../codec/codec.js'
-import type {WeaviateObject} from '../object.js'
+import type {WeaviateObject} from '../model/object.js'
 import type {StoreWriter} from '../store/store.js'
 
 import {toHex, utf8} from '../codec/bytes.js'
 import {documentHead, documentTail, type SealedPart, sealLine} from '../codec/document.js'
-import {DataOpsError} from '../errors.js'
-import {METADATA_FILE, partialName, partName, SCHEMA_FILE} from '../store/layout.js'
+import {DataOpsError} from '../model/errors.js'
 import {partCodec} from './formats.js'
+import {METADATA_FILE, partialName, partName, SCHEMA_FILE} from './names.js'
 import {publish} from './publish.js'
 import {
   type ArchivePosition,

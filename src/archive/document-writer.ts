@@ -1,12 +1,12 @@
 import type {IncrementalHash} from '../codec/codec.js'
-import type {WeaviateObject} from '../object.js'
+import type {WeaviateObject} from '../model/object.js'
 import type {StoreWriter} from '../store/store.js'
 
 import {toHex, utf8} from '../codec/bytes.js'
 import {documentHead, documentTail, sealLine} from '../codec/document.js'
 import {storedMember} from '../codec/gzip.js'
-import {JsonLinesEncoder} from '../codec/json-lines.js'
-import {partialName} from '../store/layout.js'
+import {JsonLinesEncoder} from '../codec/json/lines.js'
+import {partialName} from './names.js'
 import {publish} from './publish.js'
 import {
   type ArchivePosition,

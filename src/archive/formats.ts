@@ -1,17 +1,17 @@
 import type {BackupFormat, PartCodec} from '../codec/codec.js'
 
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 
 /** The codec of a format with parts, loaded when it is needed: Arrow and Parquet are large. */
 export async function partCodec(format: BackupFormat): Promise<PartCodec> {
   switch (format) {
     case 'arrow': {
-      const {arrowCodec} = await import('../codec/arrow.js')
+      const {arrowCodec} = await import('../codec/arrow/codec.js')
       return arrowCodec
     }
 
     case 'parquet': {
-      const {parquetCodec} = await import('../codec/parquet.js')
+      const {parquetCodec} = await import('../codec/parquet/codec.js')
       return parquetCodec
     }
 

@@ -1,9 +1,8 @@
-/** Reads a gzipped document member by member, so that what is wrong can be said to be in one of them. */
-import {crc32, createInflateRaw, type InflateRaw} from 'node:zlib'
-
 import {concatBytes} from '../codec/bytes.js'
 import {GZIP_HEADER} from '../codec/gzip.js'
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
+/** Reads a gzipped document member by member, so that what is wrong can be said to be in one of them. */
+import {crc32, createInflateRaw, type InflateRaw} from '../platform/node.js'
 
 const TRAILER_BYTES = 8
 const INFLATED_CHUNK_BYTES = 256 * 1024

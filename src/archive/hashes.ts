@@ -1,20 +1,20 @@
-/** Every byte of a backup against what the seal says of it. Nothing is decoded but gzip. */
 import {Buffer} from 'node:buffer'
 import {isDeepStrictEqual} from 'node:util'
 
-import type {Manifest, SealedManifest} from '../catalog/manifest.js'
-import type {OperationOptions} from '../progress.js'
+import type {OperationOptions} from '../model/progress.js'
+import type {WeaviateClass} from '../model/schema.js'
 import type {Store, StoreReader} from '../store/store.js'
-import type {Problem} from '../verify/options.js'
-import type {WeaviateClass} from '../weaviate/schema.js'
+import type {Manifest, SealedManifest} from './manifest.js'
+/** Every byte of a backup against what the seal says of it. Nothing is decoded but gzip. */
+import type {Problem} from './problem.js'
 
 import {toHex, utf8} from '../codec/bytes.js'
 import {type BackupSeal, documentTail, parseSealLine, type SealedPart} from '../codec/document.js'
 import {readStoredMember} from '../codec/gzip.js'
-import {DataOpsError, throwIfAborted} from '../errors.js'
-import {METADATA_FILE, SCHEMA_FILE} from '../store/layout.js'
-import {nodePlatform} from '../store/node-platform.js'
+import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {nodePlatform} from '../platform/node.js'
 import {inflateMembers} from './gzip-members.js'
+import {METADATA_FILE, SCHEMA_FILE} from './names.js'
 import {sealContradictions} from './seal-checks.js'
 
 /** Bytes behind the sealed ones that are read to see whether they are the seal. */

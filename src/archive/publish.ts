@@ -1,7 +1,7 @@
 import type {Store} from '../store/store.js'
 
-import {DataOpsError} from '../errors.js'
-import {nextName} from '../store/layout.js'
+import {DataOpsError} from '../model/errors.js'
+import {nextName} from './names.js'
 
 const MAX_ATTEMPTS = 1000
 

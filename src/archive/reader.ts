@@ -1,12 +1,12 @@
-import type {Manifest} from '../catalog/manifest.js'
 /** Reads one backup, whatever its format: rows in order, voided ones left out. */
 import type {Platform, ReadRowsOptions} from '../codec/codec.js'
 import type {BackupHead, BackupSeal} from '../codec/document.js'
-import type {WeaviateObject} from '../object.js'
+import type {WeaviateObject} from '../model/object.js'
 import type {Store, StoreReader} from '../store/store.js'
+import type {Manifest} from './manifest.js'
 
-import {readJsonDocument} from '../codec/json-document.js'
-import {DataOpsError, throwIfAborted} from '../errors.js'
+import {readJsonDocument} from '../codec/json/document.js'
+import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {partCodec} from './formats.js'
 
 /** Consecutive rows of a backup, without those that are void. Ordinals count through all parts. */

@@ -1,9 +1,9 @@
-/** What the numbers of a seal say of each other. Pure: nothing is read. */
-import type {SealedManifest} from '../catalog/manifest.js'
 import type {SealedTenant} from '../codec/document.js'
+/** What the numbers of a seal say of each other. Pure: nothing is read. */
+import type {SealedManifest} from './manifest.js'
 
 import {DigestSum} from '../codec/digest.js'
-import {isMultiTenant} from '../weaviate/schema.js'
+import {isMultiTenant} from '../model/schema.js'
 
 /** One sentence for each contradiction between the members of a seal, and between seal and head. */
 export function sealContradictions(manifest: SealedManifest): string[] {

@@ -1,7 +1,7 @@
 /** Writes one backup, as docs/format.md describes it: everything under `….partial` until it is sealed. */
 import type {BackupFormat, Platform} from '../codec/codec.js'
 import type {Amendment, BackupHead, BackupSeal, BackupStatistics, SealedPart, SealedTenant} from '../codec/document.js'
-import type {WeaviateObject} from '../object.js'
+import type {WeaviateObject} from '../model/object.js'
 import type {Store} from '../store/store.js'
 
 /** What is on the disk for good: where a resumed backup goes on. */

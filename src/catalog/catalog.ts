@@ -1,11 +1,12 @@
-/** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
 import path from 'node:path'
 
 import type {BackupFormat} from '../codec/codec.js'
-import type {Warning} from '../progress.js'
+import type {Warning} from '../model/progress.js'
 import type {Store, StoreEntry} from '../store/store.js'
 
-import {DataOpsError} from '../errors.js'
+import {decodeJson} from '../archive/document-source.js'
+import {Field, MalformedError} from '../archive/fields.js'
+import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {
   CATALOG_FILE,
   CATALOG_LOCK_FILE,
@@ -13,21 +14,20 @@ import {
   isBackupFile,
   isCheckpointOf,
   isRemovedName,
-  isTemporaryName,
   journalName,
   parseBackupName,
   partialLockName,
   partialName,
   removedName,
   sealedNameOf,
-} from '../store/layout.js'
-import {LocalStore} from '../store/local.js'
+} from '../archive/names.js'
+import {present} from '../archive/sealed-fields.js'
+import {DataOpsError} from '../model/errors.js'
 import {StoreLock} from '../store/lock.js'
-import {decodeJson} from './document-source.js'
-import {Field, MalformedError} from './fields.js'
-import {checkFiles, readManifest, type SealedManifest} from './manifest.js'
+import {openStore} from '../store/open.js'
+/** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
+import {isTemporaryName} from '../store/temporary-name.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
-import {present} from './sealed-fields.js'
 
 /** One backup in `.backup_catalog.json`. */
 export interface CatalogEntry {
@@ -91,7 +91,7 @@ export class BackupCatalog {
   readonly #store: Store
 
   constructor(place: Store | string, options: BackupCatalogOptions = {}) {
-    this.#store = typeof place === 'string' ? new LocalStore(place) : place
+    this.#store = typeof place === 'string' ? openStore(place) : place
     this.#options = options
   }
 

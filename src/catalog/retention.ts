@@ -1,6 +1,6 @@
+import {parseBackupName} from '../archive/names.js'
 /** Which backups a retention policy keeps: pure, so that it can be tried on any history. */
-import {DataOpsError} from '../errors.js'
-import {parseBackupName} from '../store/layout.js'
+import {DataOpsError} from '../model/errors.js'
 
 /** A backup is kept when any rule keeps it. Counts are per collection; a calendar rule keeps the newest of each day, week, month that has any. */
 export interface RetentionPolicy {

@@ -2,9 +2,9 @@
 import {Command, Errors, type Interfaces} from '@oclif/core'
 
 import type {BackupCatalog} from '../catalog/catalog.js'
-import type {OperationOptions, Warning} from '../progress.js'
+import type {OperationOptions, Warning} from '../model/progress.js'
 import type {Store} from '../store/store.js'
-import type {Connection} from '../weaviate/weaviate.js'
+import type {Connection} from '../weaviate/connection.js'
 
 import {askHost} from '../config/host.js'
 import {
@@ -17,7 +17,7 @@ import {
   type Settings,
   type SettingValues,
 } from '../config/settings.js'
-import {DataOpsError, EXIT_CODES} from '../errors.js'
+import {DataOpsError, EXIT_CODES} from '../model/errors.js'
 import {globalFlags} from './flags.js'
 import {printable} from './format.js'
 import {Interrupt} from './interrupt.js'
@@ -144,8 +144,8 @@ export abstract class DataOpsCommand extends Command {
     store: Store
   }> {
     const {BackupCatalog} = await import('../catalog/catalog.js')
-    const {LocalStore} = await import('../store/local.js')
-    const store = new LocalStore(directory)
+    const {openStore} = await import('../store/open.js')
+    const store = openStore(directory)
     const catalog = new BackupCatalog(store, {
       onWarning: (warning) => {
         this.warnOf(warning)

@@ -1,11 +1,11 @@
 /** Flags that several commands share. Imports nothing heavy: `--help` reads them. */
 import {Flags} from '@oclif/core'
 
-import type {JsonValue} from '../object.js'
-import type {RateLimit} from '../transfer/options.js'
+import type {RateLimit} from '../flow/options.js'
+import type {JsonValue} from '../model/object.js'
 
 import {parseHeaders, parseSeconds} from '../config/settings.js'
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 
 const CONNECTION = 'CONNECTION'
 const RETRY = 'RETRY AND LOAD'

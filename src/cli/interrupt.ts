@@ -1,4 +1,4 @@
-import {DataOpsError, EXIT_CODES} from '../errors.js'
+import {DataOpsError, EXIT_CODES} from '../model/errors.js'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 

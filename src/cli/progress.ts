@@ -1,5 +1,5 @@
 /** Shows a manager's progress on stderr: a live line on a terminal, sparse plain lines elsewhere. */
-import type {ProgressEvent, ProgressStage, Warning} from '../progress.js'
+import type {ProgressEvent, ProgressStage, Warning} from '../model/progress.js'
 
 import {formatBar, formatBytes, formatCount, formatRate, formatSeconds, plural, printable, truncate} from './format.js'
 

@@ -1,8 +1,8 @@
 /** Results of the managers as lines for a person. Pure. */
-import type {BackupResult} from '../backup/options.js'
-import type {ClearResult} from '../clear/options.js'
-import type {RestoreResult} from '../restore/options.js'
-import type {BackupVerification, CollectionComparison, ObjectDifference} from '../verify/options.js'
+import type {BackupResult} from '../jobs/backup/options.js'
+import type {ClearResult} from '../jobs/clear/options.js'
+import type {RestoreResult} from '../jobs/restore/options.js'
+import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
 
 import {formatBytes, formatCount, formatMembers, formatRate, formatSeconds, plural} from './format.js'
 

@@ -1,5 +1,5 @@
 /** Turns what oclif says about wrong arguments into one sentence and a next step. */
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 
 interface ParseError extends Error {
   args?: Array<string | {description?: string; name: string}>

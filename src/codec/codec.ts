@@ -1,10 +1,10 @@
 /** The contract between codecs and whoever moves the bytes. Nothing in this folder imports `node:`. */
-import type {WeaviateObject} from '../object.js'
-import type {WeaviateClass} from '../weaviate/schema.js'
+import type {WeaviateObject} from '../model/object.js'
+import type {WeaviateClass} from '../model/schema.js'
 
 export type BackupFormat = 'arrow' | 'json' | 'parquet'
 
-/** What a codec borrows from the platform it runs on; `portable.ts` has one for any, `src/store/node-platform.ts` the faster one. */
+/** What a codec borrows from the platform it runs on; `portable.ts` has one for any, `src/platform/node.ts` the faster one. */
 export interface Platform {
   createSha256: () => IncrementalHash
   /** Inflates any number of gzip members; rejects with BACKUP_DAMAGED on bytes that are not gzip or end early. */

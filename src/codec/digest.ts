@@ -1,9 +1,9 @@
 /** The content digest of docs/format.md: canonical encoding, SHA-256, sum modulo 2^256. */
-import type {JsonObject, JsonValue, WeaviateObject} from '../object.js'
+import type {JsonObject, JsonValue, WeaviateObject} from '../model/object.js'
 import type {Platform} from './codec.js'
 
-import {DataOpsError} from '../errors.js'
-import {isReference, type SchemaProperty, type WeaviateClass} from '../weaviate/schema.js'
+import {DataOpsError} from '../model/errors.js'
+import {isReference, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
 import {ByteBuffer} from './byte-buffer.js'
 
 /** Levels of arrays and objects that a property value may have. Deeper ones are refused rather than risking the stack. */

@@ -1,11 +1,9 @@
 /** The head, tail and seal of a backup's document (docs/format.md, "The document"): one definition for writer and reader. */
-import type {WeaviateClass} from '../weaviate/schema.js'
+import type {WeaviateClass} from '../model/schema.js'
+import type {TenantStatus} from '../model/tenant.js'
 import type {BackupFormat, PartColumn} from './codec.js'
 
 export const FORMAT_VERSION = '1.0'
-
-/** Tenant activity as REST names it. */
-export type TenantStatus = 'COLD' | 'FREEZING' | 'FROZEN' | 'HOT' | 'UNFREEZING'
 
 export interface BackupMetadata {
   [key: string]: unknown

@@ -1,7 +1,7 @@
 /** Canonical gzip members (docs/format.md, "Gzip"), and gzip for platforms that have none of their own. */
 import {deflateSync, Gunzip} from 'fflate'
 
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 
 /** No time, no name, no system: the same bytes whoever wrote them. */
 export const GZIP_HEADER: Uint8Array = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff)

@@ -1,4 +1,4 @@
-import type {WeaviateObject} from '../object.js'
+import type {WeaviateObject} from '../model/object.js'
 
 /** Vectors are views of any alignment; a copy at the start of this one can be read as numbers. */
 let memory = new ArrayBuffer(16_384)

@@ -1,8 +1,8 @@
-import type {Warning} from '../progress.js'
+import type {Warning} from '../model/progress.js'
 import type {SettingsLayer, SettingValues} from './settings.js'
 
 /** Asks whoever runs us how to reach Weaviate: the hook `elysia:connection`. */
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 
 /** What a host's hook returns: any of these, nothing when it does not know. Milliseconds for `timeoutMs`. */
 export type HostAnswer = SettingValues

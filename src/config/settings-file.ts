@@ -3,9 +3,9 @@ import {readFile, stat} from 'node:fs/promises'
 import {homedir} from 'node:os'
 import path from 'node:path'
 
-import type {Warning} from '../progress.js'
+import type {Warning} from '../model/progress.js'
 
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 import {oidcFrom, type SettingValues} from './settings.js'
 
 export interface SettingsFile {

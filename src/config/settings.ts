@@ -1,8 +1,8 @@
-import type {ConnectOptions} from '../weaviate/weaviate.js'
+import type {ConnectOptions} from '../weaviate/connection.js'
 
 /** Where each setting of a command comes from: flag > environment > host > settings file > default. */
-import {PROTECTED_NAMES} from '../clear/plan.js'
-import {DataOpsError} from '../errors.js'
+import {PROTECTED_NAMES} from '../jobs/clear/plan.js'
+import {DataOpsError} from '../model/errors.js'
 
 /** Everything that can be set elsewhere than on the command line. */
 export interface SettingValues {

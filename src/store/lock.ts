@@ -1,13 +1,13 @@
-/** Locks between processes, on this machine or on several that share a folder, through nothing but a store's own operations. */
-import {createHash, randomUUID} from 'node:crypto'
 import {readFileSync, readlinkSync} from 'node:fs'
 import {hostname} from 'node:os'
 import {setTimeout as sleep} from 'node:timers/promises'
 
 import type {Store} from './store.js'
 
-import {DataOpsError} from '../errors.js'
-import {temporaryName} from './layout.js'
+import {DataOpsError} from '../model/errors.js'
+/** Locks between processes, on this machine or on several that share a folder, through nothing but a store's own operations. */
+import {randomUUID, sha256Hex} from '../platform/node.js'
+import {temporaryName} from './temporary-name.js'
 
 /** Milliseconds: how often an owner shows that it lives, and how long without that takes the lock from it. */
 const HEARTBEAT = 5000
@@ -125,7 +125,7 @@ async function take(store: Store, name: string, text: string): Promise<boolean> 
   const found = await readLock(store, name)
   if (!found) return create(store, name, text)
   if (!(await isStale(store, found))) return false
-  const claim = `${name}.${createHash('sha256').update(found.text).digest('hex').slice(0, 8)}`
+  const claim = `${name}.${sha256Hex(found.text).slice(0, 8)}`
   if (!(await take(store, claim, text))) return false
   try {
     const again = await readLock(store, name)

@@ -2,7 +2,7 @@
 import {statfs} from 'node:fs/promises'
 import path from 'node:path'
 
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 
 /** The operating system's error code (`ENOENT`); undefined for any other error. */
 export function errnoOf(error: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import type {SchemaProperty, WeaviateClass} from '../weaviate/schema.js'
+import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
 import type {Incoming} from './properties.js'
 
 import {parseBeacon} from './beacon.js'

@@ -1,4 +1,4 @@
-import type {SchemaProperty} from '../weaviate/schema.js'
+import type {SchemaProperty} from '../model/schema.js'
 import type {Collection, StoredObject} from './store.js'
 
 import {noSuchProperty} from './properties.js'

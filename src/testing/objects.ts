@@ -1,7 +1,7 @@
-import type {JsonObject, NamedVector} from '../object.js'
+import type {JsonObject, NamedVector} from '../model/object.js'
 import type {Settings} from './options.js'
 
-import {isReference, type SchemaProperty} from '../weaviate/schema.js'
+import {isReference, type SchemaProperty} from '../model/schema.js'
 import {autoDescription, inferProperties} from './auto-schema.js'
 import {beaconTo, type Target} from './beacon.js'
 import {type Incoming, NonFiniteNumber, validateProperties} from './properties.js'

@@ -1,4 +1,4 @@
-import type {JsonObject} from '../object.js'
+import type {JsonObject} from '../model/object.js'
 
 import {Refusal} from './refusal.js'
 

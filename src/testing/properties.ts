@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto'
 
-import {type JsonObject, type JsonValue, setOwn} from '../object.js'
-import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../weaviate/schema.js'
+import {type JsonObject, type JsonValue, setOwn} from '../model/object.js'
+import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
 import {beaconTo, parseBeacon, type Target} from './beacon.js'
 import {parsePhoneNumber} from './phone.js'
 import {Refusal, within} from './refusal.js'

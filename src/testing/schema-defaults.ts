@@ -1,5 +1,5 @@
-import type {JsonObject, JsonValue} from '../object.js'
-import type {SchemaProperty} from '../weaviate/schema.js'
+import type {JsonObject, JsonValue} from '../model/object.js'
+import type {SchemaProperty} from '../model/schema.js'
 
 import {Refusal} from './refusal.js'
 import {lowerFirst} from './store.js'

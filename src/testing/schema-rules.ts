@@ -1,6 +1,6 @@
-import type {JsonObject, JsonValue} from '../object.js'
+import type {JsonObject, JsonValue} from '../model/object.js'
 
-import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../weaviate/schema.js'
+import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
 import {Refusal} from './refusal.js'
 import {invertedIndexConfig, propertyDefaults, shardingConfig, vectorIndexConfig} from './schema-defaults.js'
 import {type Database, lowerFirst, upperFirst} from './store.js'

@@ -1,6 +1,6 @@
-import type {TenantStatus} from '../codec/document.js'
-import type {JsonObject, NamedVector} from '../object.js'
-import type {WeaviateClass} from '../weaviate/schema.js'
+import type {JsonObject, NamedVector} from '../model/object.js'
+import type {WeaviateClass} from '../model/schema.js'
+import type {TenantStatus} from '../model/tenant.js'
 
 /** An object as it is kept: properties in their REST form with sorted names, vectors as the bytes that came. */
 export interface StoredObject {

@@ -1,4 +1,4 @@
-import type {TenantStatus} from '../codec/document.js'
+import type {TenantStatus} from '../model/tenant.js'
 
 import {Refusal} from './refusal.js'
 import {type Collection, Shard} from './store.js'

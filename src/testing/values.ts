@@ -1,6 +1,6 @@
 import {Buffer} from 'node:buffer'
 
-import type {JsonObject, JsonValue} from '../object.js'
+import type {JsonObject, JsonValue} from '../model/object.js'
 
 /** Reading and printing single values the way the real server, a Go program, does. */
 

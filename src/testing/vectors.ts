@@ -1,5 +1,5 @@
-import type {JsonObject, NamedVector} from '../object.js'
-import type {WeaviateClass} from '../weaviate/schema.js'
+import type {JsonObject, NamedVector} from '../model/object.js'
+import type {WeaviateClass} from '../model/schema.js'
 import type {Settings} from './options.js'
 import type {Shard, StoredObject} from './store.js'
 

@@ -1,7 +1,7 @@
 /** Addresses: what a user gives for a server, and what follows from it. */
 import {Buffer} from 'node:buffer'
 
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 
 export interface RestAddress {
   /** `Basic …`, when the address held a user and a password. */

@@ -1,9 +1,9 @@
 /** Who we are to the server: the headers of each request. */
-import type {ConnectOptions, WeaviateClientLike} from './weaviate.js'
+import type {ConnectOptions, WeaviateClientLike} from './connection.js'
 
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 import {hasStatus} from './errors.js'
-import {HttpClient} from './http.js'
+import {HttpClient} from './rest/http.js'
 
 /** Gives the authorization for one more request; undefined: none. */
 export type Authorize = () => Promise<{authorization?: string; headers?: Record<string, string>}>

@@ -1,8 +1,8 @@
+import type {CollectionPlan} from './connection.js'
 /** What a class's pages and batches need, worked out once from its schema. */
 import type {MetadataRequest, ObjectPropertiesRequest, PropertiesRequest} from './proto/generated/weaviate.js'
-import type {CollectionPlan} from './weaviate.js'
 
-import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
+import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
 
 /** A property that is no reference, or a nested one. */
 export interface PlannedProperty {

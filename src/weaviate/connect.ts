@@ -1,19 +1,19 @@
 /** Opens a connection: address, credentials, readiness, and the transport that objects go by. */
 import {rootCertificates} from 'node:tls'
 
-import type {WeaviateClass} from './schema.js'
-import type {Connection, ConnectOptions} from './weaviate.js'
+import type {WeaviateClass} from '../model/schema.js'
+import type {Connection, ConnectOptions} from './connection.js'
 
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 import {defaultGrpcAddress, parseGrpcUrl, parseRestUrl} from './address.js'
-import {createAlias, deleteAlias, listAliases, updateAlias} from './aliases.js'
 import {createAuthorize, detailsOf} from './auth.js'
 import {hasStatus} from './errors.js'
-import {connectGrpc, type GrpcObjects} from './grpc-objects.js'
-import {encodeJson, HttpClient} from './http.js'
+import {connectGrpc, type GrpcObjects} from './grpc/objects.js'
 import {requirePermission} from './permissions.js'
-import {getObjectRest, readReferencesPage, restObjects} from './rest-objects.js'
-import {createTenants, listTenants, setTenantStatus} from './tenants.js'
+import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
+import {encodeJson, HttpClient} from './rest/http.js'
+import {getObjectRest, readReferencesPage, restObjects} from './rest/objects.js'
+import {createTenants, listTenants, setTenantStatus} from './rest/tenants.js'
 
 const DEFAULT_URL = 'http://localhost:8080'
 const DEFAULT_TIMEOUT_MS = 60_000

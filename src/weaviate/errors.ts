@@ -1,5 +1,5 @@
 /** What the server, the network or gRPC said, as a DataOpsError. The one place that decides what may be tried again. */
-import {DataOpsError, type ErrorCode, interrupted} from '../errors.js'
+import {DataOpsError, type ErrorCode, interrupted} from '../model/errors.js'
 
 /**
  * Failures that pass by themselves, known only by their words: Weaviate reports them under 422, 500, gRPC UNKNOWN, or for one object

@@ -1,7 +1,7 @@
 /** What these credentials may list: with RBAC, a server leaves out of a listing what they may not read, and says nothing. */
-import type {HttpClient} from './http.js'
+import type {HttpClient} from './rest/http.js'
 
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 
 interface OwnInfo {
   roles?: null | Array<{permissions?: null | Array<{action?: string}>}>

@@ -1,7 +1,7 @@
-import type {WeaviateClass} from './schema.js'
-import type {Connection} from './weaviate.js'
+import type {WeaviateClass} from '../model/schema.js'
+import type {Connection} from './connection.js'
 
-import {DataOpsError} from '../errors.js'
+import {DataOpsError} from '../model/errors.js'
 
 export interface ResolvedCollection {
   /** The alias that was given, when it was one. */

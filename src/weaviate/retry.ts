@@ -1,6 +1,6 @@
 import {setTimeout as sleepFor} from 'node:timers/promises'
 
-import {DataOpsError, interrupted, throwIfAborted} from '../errors.js'
+import {DataOpsError, interrupted, throwIfAborted} from '../model/errors.js'
 
 export interface RetryAttempt {
   /** 1 for the first repetition. */

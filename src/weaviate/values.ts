@@ -1,5 +1,5 @@
 /** Single values where gRPC and REST write the same thing differently. Everything here gives what REST shows. */
-import type {JsonObject} from '../object.js'
+import type {JsonObject} from '../model/object.js'
 import type {PhoneNumber} from './proto/generated/weaviate.js'
 
 const BEACON_PREFIX = 'weaviate://localhost/'

@@ -4,7 +4,7 @@ import {describe, expect, test} from 'vitest'
 
 import {inflateMembers} from '../../src/archive/gzip-members.js'
 import {GZIP_HEADER, portableGzip, storedMember} from '../../src/codec/gzip.js'
-import {nodePlatform} from '../../src/store/node-platform.js'
+import {nodePlatform} from '../../src/platform/node.js'
 
 async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)

@@ -23,21 +23,15 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {fileURLToPath} from 'node:url'
 import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 
-import type {Warning} from '../../src/progress.js'
+import type {Warning} from '../../src/model/progress.js'
 
+import {readManifest} from '../../src/archive/manifest.js'
+import {CATALOG_FILE, CATALOG_LOCK_FILE, checkpointName, rejectedName, removedName} from '../../src/archive/names.js'
 import {BackupCatalog, type CatalogEntry, entryOf} from '../../src/catalog/catalog.js'
-import {readManifest} from '../../src/catalog/manifest.js'
-import {DataOpsError} from '../../src/errors.js'
-import {
-  CATALOG_FILE,
-  CATALOG_LOCK_FILE,
-  checkpointName,
-  rejectedName,
-  removedName,
-  temporaryName,
-} from '../../src/store/layout.js'
-import {LocalStore} from '../../src/store/local.js'
+import {DataOpsError} from '../../src/model/errors.js'
+import {LocalStore} from '../../src/store/local/store.js'
 import {StoreLock} from '../../src/store/lock.js'
+import {temporaryName} from '../../src/store/temporary-name.js'
 import {type SealedBackup, type SealedBackupOptions, writeSealedBackup} from '../support/sealed-backup.js'
 
 const WORKER = fileURLToPath(new URL('register-worker.ts', import.meta.url))

@@ -1,8 +1,8 @@
 /** Registers backups in the catalog of a folder: `register-worker.ts FOLDER FROM COUNT`; waits for a line on stdin to start. */
 import {once} from 'node:events'
 
+import {backupName, nextName} from '../../src/archive/names.js'
 import {BackupCatalog} from '../../src/catalog/catalog.js'
-import {backupName, nextName} from '../../src/store/layout.js'
 
 const [folder = '', from = '', count = ''] = process.argv.slice(2)
 const catalog = new BackupCatalog(folder)

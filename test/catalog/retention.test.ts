@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 
+import {backupName, nextName} from '../../src/archive/names.js'
 import {newestFirst, parseDuration, type RetentionPolicy, selectForRemoval} from '../../src/catalog/retention.js'
-import {DataOpsError} from '../../src/errors.js'
-import {backupName, nextName} from '../../src/store/layout.js'
+import {DataOpsError} from '../../src/model/errors.js'
 
 interface Entry {
   collection: string

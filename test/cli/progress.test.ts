@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 
-import type {ProgressEvent} from '../../src/progress.js'
+import type {ProgressEvent} from '../../src/model/progress.js'
 
 import {
   advanceStage,

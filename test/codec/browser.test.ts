@@ -5,13 +5,13 @@ import {fileURLToPath} from 'node:url'
 import vm from 'node:vm'
 import {beforeAll, describe, expect, it} from 'vitest'
 
-import type {WeaviateObject} from '../../src/object.js'
-import type {WeaviateClass} from '../../src/weaviate/schema.js'
+import type {WeaviateObject} from '../../src/model/object.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
 
 import * as portableCodec from '../../src/codec/index.js'
 import {portablePlatform} from '../../src/codec/portable.js'
-import {DataOpsError} from '../../src/errors.js'
-import {nodePlatform} from '../../src/store/node-platform.js'
+import {DataOpsError} from '../../src/model/errors.js'
+import {nodePlatform} from '../../src/platform/node.js'
 import {arbitraryCollection, comparable} from '../support/arbitraries.js'
 import {firstOf, float32Bytes, writeDocument} from '../support/documents.js'
 

@@ -4,13 +4,13 @@ import {createHash} from 'node:crypto'
 import {readFileSync} from 'node:fs'
 import {describe, expect, it} from 'vitest'
 
-import type {JsonValue, NamedVector, WeaviateObject} from '../../src/object.js'
-import type {SchemaProperty, WeaviateClass} from '../../src/weaviate/schema.js'
+import type {JsonValue, NamedVector, WeaviateObject} from '../../src/model/object.js'
+import type {SchemaProperty, WeaviateClass} from '../../src/model/schema.js'
 
 import {compareUtf8, createDigester, describeDifference, DigestSum} from '../../src/codec/digest.js'
-import {decodeObjectLine, JsonLinesEncoder} from '../../src/codec/json-lines.js'
+import {decodeObjectLine, JsonLinesEncoder} from '../../src/codec/json/lines.js'
 import {portablePlatform} from '../../src/codec/portable.js'
-import {nodePlatform} from '../../src/store/node-platform.js'
+import {nodePlatform} from '../../src/platform/node.js'
 import {arbitraryCollection, arbitraryObject, arbitrarySchema} from '../support/arbitraries.js'
 import {float32Bytes} from '../support/documents.js'
 

@@ -9,8 +9,8 @@ import type {Platform} from '../../src/codec/codec.js'
 
 import {crc32, isGzip, locateSealMember, readStoredMember, storedMember} from '../../src/codec/gzip.js'
 import {portablePlatform} from '../../src/codec/portable.js'
-import {DataOpsError} from '../../src/errors.js'
-import {nodePlatform} from '../../src/store/node-platform.js'
+import {DataOpsError} from '../../src/model/errors.js'
+import {nodePlatform} from '../../src/platform/node.js'
 import {collect, firstOf, inChunks} from '../support/documents.js'
 
 const platforms: Array<[string, Platform]> = [

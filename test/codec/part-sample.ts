@@ -9,10 +9,10 @@ import type {
   PartEncoderOptions,
   ReadRowsOptions,
 } from '../../src/codec/codec.js'
-import type {JsonObject, NamedVector, WeaviateObject} from '../../src/object.js'
-import type {WeaviateClass} from '../../src/weaviate/schema.js'
+import type {JsonObject, NamedVector, WeaviateObject} from '../../src/model/object.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
 
-import {nodePlatform} from '../../src/store/node-platform.js'
+import {nodePlatform} from '../../src/platform/node.js'
 
 export const sampleClass: WeaviateClass = {
   class: 'Sample',

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest'
 
 import {askHost, type HookRunner} from '../../src/config/host.js'
 import {resolveSettings} from '../../src/config/settings.js'
-import {DataOpsError} from '../../src/errors.js'
+import {DataOpsError} from '../../src/model/errors.js'
 
 function runner(outcome: {failures?: Error[]; successes?: unknown[]}): HookRunner & {asked: unknown[]} {
   const asked: unknown[] = []

@@ -10,8 +10,7 @@ import type {Fault, RequestInfo} from '../../src/testing/options.js'
 import type {WorkerJob} from './worker.js'
 
 import {makeClass} from '../../bench/data.js'
-import {openArchive} from '../../src/archive/open.js'
-import {FLUSH_EVERY} from '../../src/backup/transfer.js'
+import {openArchive} from '../../src/catalog/locate.js'
 import {
   BackupCatalog,
   BackupManager,
@@ -23,6 +22,7 @@ import {
   RestoreManager,
   Verifier,
 } from '../../src/index.js'
+import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {start as startCli} from '../cli/run-cli.js'
 import {fillCollection, makeCollection} from '../support/collections.js'

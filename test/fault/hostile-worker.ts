@@ -1,7 +1,7 @@
 /** Reads a backup that somebody else made, in a process with little memory. argv: path, and `restore` for a server's address. Prints one JSON line. */
 import process from 'node:process'
 
-import {openArchive} from '../../src/archive/open.js'
+import {openArchive} from '../../src/catalog/locate.js'
 import {connect, DataOpsError, LocalStore, RestoreManager, Verifier} from '../../src/index.js'
 
 const [backup, url] = process.argv.slice(2) as [string, string | undefined]

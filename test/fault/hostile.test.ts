@@ -7,7 +7,7 @@ import process from 'node:process'
 import {createGzip} from 'node:zlib'
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 
-import {openArchive} from '../../src/archive/open.js'
+import {openArchive} from '../../src/catalog/locate.js'
 import {type BackupHead, documentHead, documentTail, sealLine} from '../../src/codec/document.js'
 import {
   BackupManager,

@@ -3,11 +3,11 @@ import {mkdir} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
-import type {BackupOptions} from '../../src/backup/options.js'
+import type {BackupOptions} from '../../src/jobs/backup/options.js'
 import type {WorkerJob} from './worker.js'
 
-import {FLUSH_EVERY} from '../../src/backup/transfer.js'
 import {BackupManager} from '../../src/index.js'
+import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
 import {checkFolder, LEFT_BY_A_KILL} from './checks.js'
 import {buildWorker, momentOf, randomFrom, ROUNDS, runWorker, SEED, temporaryFolder} from './harness.js'

@@ -4,11 +4,11 @@ import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import type {BackupFormat} from '../../src/codec/codec.js'
-import type {RestoreOptions} from '../../src/restore/options.js'
+import type {RestoreOptions} from '../../src/jobs/restore/options.js'
 import type {WorkerJob} from './worker.js'
 
 import {BackupManager, type BackupResult, RestoreManager, Verifier} from '../../src/index.js'
-import {GRACE, SAVE_EVERY} from '../../src/restore/checkpoint.js'
+import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
 import {buildWorker, momentOf, randomFrom, ROUNDS, runWorker, SEED, temporaryFolder} from './harness.js'
 import {report} from './report.js'

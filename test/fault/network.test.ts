@@ -5,7 +5,7 @@ import type {Fault, RequestInfo} from '../../src/testing/options.js'
 
 import {makeObjects} from '../../bench/data.js'
 import {BackupManager, connect, type Connection, RestoreManager, Verifier, type Warning} from '../../src/index.js'
-import {approximateBytes} from '../../src/object.js'
+import {approximateBytes} from '../../src/model/object.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {makeCollection} from '../support/collections.js'
 import {temporaryFolder} from './harness.js'

@@ -4,7 +4,7 @@ import path from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest'
 
-import type {ProgressEvent} from '../../src/progress.js'
+import type {ProgressEvent} from '../../src/model/progress.js'
 import type {WorkerJob} from './worker.js'
 
 import {

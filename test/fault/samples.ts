@@ -1,6 +1,6 @@
 /** Collections to break things with. Names start with `Fault`; whoever makes one removes it. */
-import type {WeaviateObject} from '../../src/object.js'
-import type {Connection} from '../../src/weaviate/weaviate.js'
+import type {WeaviateObject} from '../../src/model/object.js'
+import type {Connection} from '../../src/weaviate/connection.js'
 
 import {makeClass, makeObjects} from '../../bench/data.js'
 import {fillCollection} from '../support/collections.js'

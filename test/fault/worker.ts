@@ -6,12 +6,12 @@ import {promises as fs} from 'node:fs'
 import {syncBuiltinESMExports} from 'node:module'
 import process from 'node:process'
 
-import type {BackupOptions} from '../../src/backup/options.js'
-import type {ClearOptions} from '../../src/clear/options.js'
-import type {RestoreOptions} from '../../src/restore/options.js'
+import type {BackupOptions} from '../../src/jobs/backup/options.js'
+import type {ClearOptions} from '../../src/jobs/clear/options.js'
+import type {RestoreOptions} from '../../src/jobs/restore/options.js'
 
-import {FLUSH_EVERY} from '../../src/backup/transfer.js'
-import {GRACE, SAVE_EVERY} from '../../src/restore/checkpoint.js'
+import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
+import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
 
 export interface WorkerJob {
   /** Milliseconds after the step; 0 (default): before it is taken. */

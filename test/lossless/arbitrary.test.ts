@@ -2,10 +2,10 @@
 import fc from 'fast-check'
 import {expect, it} from 'vitest'
 
-import type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../../src/object.js'
+import type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../../src/model/object.js'
 
+import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../src/model/schema.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
-import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../src/weaviate/schema.js'
 import {arbitraryCollection} from '../support/arbitraries.js'
 import {dumpDifferences, FORMATS, isMissing, useBench} from './support.js'
 

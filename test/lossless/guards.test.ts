@@ -3,10 +3,10 @@ import {readdir, readFile, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {describe, expect, it} from 'vitest'
 
-import type {WeaviateObject} from '../../src/object.js'
-import type {SchemaProperty} from '../../src/weaviate/schema.js'
+import type {WeaviateObject} from '../../src/model/object.js'
+import type {SchemaProperty} from '../../src/model/schema.js'
 
-import {DataOpsError} from '../../src/errors.js'
+import {DataOpsError} from '../../src/model/errors.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {createKitchenSink} from './kitchen-sink.js'
 import {dumpDifferences, managersOn, tailId, useBench, vectorOfBits} from './support.js'

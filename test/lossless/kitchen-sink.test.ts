@@ -1,7 +1,7 @@
 /** All that a collection can hold goes through each format and comes back, as REST shows it, to the last digit. */
 import {beforeAll, describe, expect, it} from 'vitest'
 
-import type {WeaviateClass} from '../../src/weaviate/schema.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
 
 import {createKitchenSink, fillKitchenSink, type KitchenSink} from './kitchen-sink.js'
 import {dumpDifferences, FORMATS, isMissing, renamed, useBench} from './support.js'

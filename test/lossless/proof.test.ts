@@ -1,8 +1,8 @@
 /** A comparison with the backup finds each thing that can go wrong with a collection, and says with which object and what of it. */
 import {beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
-import type {WeaviateObject} from '../../src/object.js'
-import type {ObjectDifference} from '../../src/verify/options.js'
+import type {ObjectDifference} from '../../src/jobs/verify/options.js'
+import type {WeaviateObject} from '../../src/model/object.js'
 
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {FORMATS, isMissing, tailId, useBench, vectorOfBits} from './support.js'

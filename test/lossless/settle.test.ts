@@ -2,7 +2,7 @@
 import {setTimeout} from 'node:timers/promises'
 import {expect, it} from 'vitest'
 
-import type {ProgressEvent} from '../../src/progress.js'
+import type {ProgressEvent} from '../../src/model/progress.js'
 
 import {dumpDifferences, FORMATS, isMissing, tailId, useBench} from './support.js'
 

@@ -5,9 +5,9 @@ import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach} from 'vitest'
 
 import type {BackupFormat} from '../../src/codec/codec.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
 import type {EmbeddedWeaviateOptions} from '../../src/testing/index.js'
-import type {WeaviateClass} from '../../src/weaviate/schema.js'
-import type {Connection} from '../../src/weaviate/weaviate.js'
+import type {Connection} from '../../src/weaviate/connection.js'
 
 import {BackupManager, ClearManager, RestoreManager, Verifier} from '../../src/index.js'
 import {startTestServer, temporaryDirectory, type TestServer} from '../support/collections.js'
@@ -18,7 +18,7 @@ export interface Format {
   title: string
 }
 
-const hasArrow = existsSync(path.resolve(import.meta.dirname, '../../src/codec/arrow.ts'))
+const hasArrow = existsSync(path.resolve(import.meta.dirname, '../../src/codec/arrow/codec.ts'))
 
 /** Every way to write a backup. */
 export const FORMATS: Format[] = [

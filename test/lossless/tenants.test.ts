@@ -1,10 +1,10 @@
-/** Every tenant, its objects and its state; and states are as they were, whatever stops a run. */
 import {readFile, writeFile} from 'node:fs/promises'
 import {beforeAll, describe, expect, it} from 'vitest'
 
-import type {TenantStatus} from '../../src/codec/document.js'
+/** Every tenant, its objects and its state; and states are as they were, whatever stops a run. */
+import type {TenantStatus} from '../../src/model/tenant.js'
 
-import {DataOpsError} from '../../src/errors.js'
+import {DataOpsError} from '../../src/model/errors.js'
 import {dumpDifferences, FORMATS, isMissing, managersOn, MAX, NIL, renamed, tailId, useBench} from './support.js'
 
 const bench = useBench()

@@ -1,5 +1,5 @@
 /** Takes the lock of a folder, says so, and holds it until it is killed. */
-import {LocalStore} from '../../src/store/local.js'
+import {LocalStore} from '../../src/store/local/store.js'
 import {StoreLock} from '../../src/store/lock.js'
 
 const lock = await StoreLock.acquire(new LocalStore(process.argv[2] ?? ''), 'lock')

@@ -7,8 +7,8 @@ import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
 
-import {DataOpsError} from '../../src/errors.js'
-import {LocalStore} from '../../src/store/local.js'
+import {DataOpsError} from '../../src/model/errors.js'
+import {LocalStore} from '../../src/store/local/store.js'
 import {StoreLock} from '../../src/store/lock.js'
 
 const WORKER = fileURLToPath(new URL('lock-worker.ts', import.meta.url))

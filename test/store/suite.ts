@@ -4,7 +4,7 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 
 import type {Store} from '../../src/store/store.js'
 
-import {DataOpsError} from '../../src/errors.js'
+import {DataOpsError} from '../../src/model/errors.js'
 
 export interface StoreUnderTest {
   cleanUp: () => Promise<void>

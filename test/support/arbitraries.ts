@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import {Buffer} from 'node:buffer'
 
-import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../src/object.js'
-import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../src/weaviate/schema.js'
+import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../src/model/object.js'
+import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../src/model/schema.js'
 
 export interface ArbitraryOptions {
   /** Vector components that are infinite or no number, too; default true. */

@@ -3,9 +3,9 @@ import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 
-import type {WeaviateObject} from '../../src/object.js'
-import type {WeaviateClass} from '../../src/weaviate/schema.js'
-import type {Connection} from '../../src/weaviate/weaviate.js'
+import type {WeaviateObject} from '../../src/model/object.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
+import type {Connection} from '../../src/weaviate/connection.js'
 
 import {makeClass, makeObjects} from '../../bench/data.js'
 import {type EmbeddedWeaviate, type EmbeddedWeaviateOptions, startEmbeddedWeaviate} from '../../src/testing/index.js'

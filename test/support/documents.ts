@@ -2,8 +2,8 @@
 import {Buffer} from 'node:buffer'
 
 import type {Platform} from '../../src/codec/codec.js'
-import type {WeaviateObject} from '../../src/object.js'
-import type {WeaviateClass} from '../../src/weaviate/schema.js'
+import type {WeaviateObject} from '../../src/model/object.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
 
 import {toHex, utf8} from '../../src/codec/bytes.js'
 import {createDigester, DigestSum} from '../../src/codec/digest.js'
@@ -16,7 +16,7 @@ import {
   sealLine,
 } from '../../src/codec/document.js'
 import {storedMember} from '../../src/codec/gzip.js'
-import {JsonLinesEncoder} from '../../src/codec/json-lines.js'
+import {JsonLinesEncoder} from '../../src/codec/json/lines.js'
 
 export interface WriteDocumentOptions {
   amendments?: Amendment[]

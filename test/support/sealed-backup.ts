@@ -6,8 +6,9 @@ import path from 'node:path'
 import {gzipSync} from 'node:zlib'
 
 import type {BackupFormat} from '../../src/codec/codec.js'
-import type {WeaviateClass} from '../../src/weaviate/schema.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
 
+import {backupName, METADATA_FILE, nextName, partName, SCHEMA_FILE} from '../../src/archive/names.js'
 import {
   type BackupMetadata,
   type BackupSeal,
@@ -18,7 +19,6 @@ import {
   sealLine,
 } from '../../src/codec/document.js'
 import {GZIP_HEADER, storedMember} from '../../src/codec/gzip.js'
-import {backupName, METADATA_FILE, nextName, partName, SCHEMA_FILE} from '../../src/store/layout.js'
 
 export interface SealedBackupOptions {
   attempt?: number

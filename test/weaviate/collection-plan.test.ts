@@ -1,6 +1,6 @@
 import {expect, test} from 'vitest'
 
-import type {WeaviateClass} from '../../src/weaviate/schema.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
 
 import {grpcPlan, planCollection} from '../../src/weaviate/collection-plan.js'
 

@@ -5,8 +5,8 @@ import {createServer, type Server} from 'node:http'
 import {afterEach, describe, expect, it} from 'vitest'
 import weaviate from 'weaviate-client'
 
-import type {Warning} from '../../src/progress.js'
-import type {ConnectOptions} from '../../src/weaviate/weaviate.js'
+import type {Warning} from '../../src/model/progress.js'
+import type {ConnectOptions} from '../../src/weaviate/connection.js'
 
 import {startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 
-import {DataOpsError} from '../../src/errors.js'
+import {DataOpsError} from '../../src/model/errors.js'
 import {backoffMs, retry, sleep} from '../../src/weaviate/retry.js'
 
 const busy = (retryAfterMs?: number) => new DataOpsError('SERVER_UNAVAILABLE', 'busy', {retryAfterMs})

@@ -1,5 +1,5 @@
-import type {NamedVector} from '../../object.js'
-import type {WeaviateClass} from '../../weaviate/schema.js'
+import type {NamedVector} from '../../model/object.js'
+import type {WeaviateClass} from '../../model/schema.js'
 import type {Filter} from '../filter.js'
 import type {IncomingObject} from '../objects.js'
 

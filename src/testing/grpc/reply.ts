@@ -1,6 +1,7 @@
-import type {JsonObject, JsonValue} from '../../object.js'
+import type {JsonObject, JsonValue} from '../../model/object.js'
 import type {ObjectRoom} from '../objects.js'
 
+import {isReference, PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {
   type MetadataRequest,
   type MetadataResult,
@@ -16,7 +17,6 @@ import {
   type Value,
   Vectors_VectorType,
 } from '../../weaviate/proto/generated/weaviate.js'
-import {isReference, PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../../weaviate/schema.js'
 import {parseBeacon} from '../beacon.js'
 import {noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'

@@ -1,6 +1,6 @@
 import {randomUUID} from 'node:crypto'
 
-import type {NamedVector} from '../../object.js'
+import type {NamedVector} from '../../model/object.js'
 import type {Filter} from '../filter.js'
 import type {IncomingObject} from '../objects.js'
 import type {Incoming} from '../properties.js'

@@ -1,4 +1,4 @@
-import type {JsonObject, JsonValue, NamedVector} from '../../object.js'
+import type {JsonObject, JsonValue, NamedVector} from '../../model/object.js'
 import type {StoredObject} from '../store.js'
 
 import {floatsOf, shortestFloat32} from '../values.js'

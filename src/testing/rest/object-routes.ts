@@ -2,7 +2,7 @@ import type {Settings} from '../options.js'
 import type {Incoming} from '../properties.js'
 import type {Collection, StoredObject} from '../store.js'
 
-import {isReference} from '../../weaviate/schema.js'
+import {isReference} from '../../model/schema.js'
 import {type IncomingObject, type ObjectRoom, sortedWith} from '../objects.js'
 import {readPage} from '../paging.js'
 import {Refusal, within} from '../refusal.js'

@@ -1,7 +1,7 @@
-import type {JsonObject} from '../../object.js'
+import type {JsonObject} from '../../model/object.js'
 import type {RestAnswer, RestRequest, Router} from './router.js'
 
-import {isReference} from '../../weaviate/schema.js'
+import {isReference} from '../../model/schema.js'
 import {type ObjectRoom, sortedWith} from '../objects.js'
 import {type Incoming, noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'

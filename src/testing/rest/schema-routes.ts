@@ -1,5 +1,5 @@
-import type {JsonObject} from '../../object.js'
-import type {SchemaProperty} from '../../weaviate/schema.js'
+import type {JsonObject} from '../../model/object.js'
+import type {SchemaProperty} from '../../model/schema.js'
 import type {Settings} from '../options.js'
 
 import {Refusal} from '../refusal.js'

@@ -1,0 +1,182 @@
+import {Buffer} from 'node:buffer'
+
+import type {StoreReader} from '../store/store.js'
+
+import {type BackupSeal, parseSealLine} from '../codec/document.js'
+import {isGzip, locateSealMember, readStoredMember} from '../codec/gzip.js'
+import {DataOpsError} from '../model/errors.js'
+/** The two ends of a document, plain or gzipped, each in bounded memory (docs/format.md, "The document" and "Gzip"). */
+import {nodePlatform, sha256Hex} from '../platform/node.js'
+import {MalformedError} from './fields.js'
+
+/** Bytes that the head line and the seal line may have: tens of thousands of tenants take a few million. */
+export const MAX_LINE = 64 * 1024 * 1024
+/** Values and nesting that a head or seal may have: what JSON.parse makes of text is many times its size. */
+const MAX_VALUES = 4_000_000
+const MAX_DEPTH = 64
+const FIRST_READ = 64 * 1024
+const NEWLINE = 10
+const HEAD_START = '{"metadata":'
+const HEAD_END = ',"objects":[\n'
+
+export interface SealPlace {
+  seal: BackupSeal
+  /** Where the seal's line, or its gzip member, starts in the file. */
+  start: number
+}
+
+export class DocumentSource {
+  static async open(reader: StoreReader, where: string): Promise<DocumentSource> {
+    const magic = await reader.read(0, Math.min(2, reader.size))
+    return new this(reader, isGzip(magic), where)
+  }
+
+  private constructor(
+    private readonly reader: StoreReader,
+    readonly isCompressed: boolean,
+    /** What messages call it. */
+    readonly where: string,
+  ) {}
+
+  async #lastLine(): Promise<undefined | {line: Uint8Array; start: number}> {
+    const {size} = this.reader
+    for (let length = FIRST_READ; ; length *= 4) {
+      const from = Math.max(0, size - length)
+      const tail = await this.reader.read(from, size)
+      if (tail.at(-1) !== NEWLINE) return undefined
+      const before = tail.lastIndexOf(NEWLINE, -2)
+      if (before !== -1) return {line: tail.subarray(before + 1), start: from + before + 1}
+      if (from === 0 || length >= MAX_LINE) return undefined
+    }
+  }
+
+  async *#pieces(): AsyncGenerator<Uint8Array> {
+    const {size} = this.reader
+    let length = FIRST_READ
+    for (let at = 0; at < size;) {
+      const end = Math.min(at + length, size)
+      yield await this.reader.read(at, end)
+      at = end
+      length = Math.min(length * 2, 1024 * 1024)
+    }
+  }
+
+  async #sealMember(): Promise<undefined | {line: Uint8Array; start: number}> {
+    const {reader} = this
+    const place = locateSealMember(await reader.read(Math.max(0, reader.size - 4), reader.size), reader.size)
+    if (!place || place.end - place.start > MAX_LINE) return undefined
+    const line = readStoredMember(await reader.read(place.start, place.end))
+    return line && {line, start: place.start}
+  }
+
+  /** Bytes of the file. */
+  get bytes(): number {
+    return this.reader.size
+  }
+
+  /** The head line, `\n` included; undefined when the file starts in another way than a document of this format. */
+  async headLine(): Promise<Uint8Array | undefined> {
+    const pieces: Uint8Array[] = []
+    let size = 0
+    for await (const piece of this.text()) {
+      if (size === 0 && !latin1(piece.subarray(0, HEAD_START.length)).startsWith(HEAD_START)) return undefined
+      const end = piece.indexOf(NEWLINE)
+      pieces.push(end === -1 ? piece : piece.subarray(0, end + 1))
+      size += piece.length
+      if (end !== -1) {
+        const line = Buffer.concat(pieces)
+        return latin1(line.subarray(-HEAD_END.length)) === HEAD_END ? line : undefined
+      }
+
+      if (size > MAX_LINE) return undefined
+    }
+
+    return undefined
+  }
+
+  /** The seal, when the file ends with one whose checksum holds. */
+  async seal(): Promise<SealPlace | undefined> {
+    const found = await (this.isCompressed ? this.#sealMember() : this.#lastLine())
+    if (!found) return undefined
+    let text: string
+    try {
+      text = decodeJson(found.line)
+    } catch (error) {
+      if (error instanceof MalformedError) return undefined
+      throw error
+    }
+
+    const seal = parseSealLine(text, (hashed) => sha256Hex(hashed))
+    return seal && {seal, start: found.start}
+  }
+
+  /** The first bytes of the file as it lies there, one character a byte. */
+  async start(): Promise<string> {
+    return latin1(await this.reader.read(0, Math.min(1024, this.reader.size)))
+  }
+
+  /** Bytes of a plain file. */
+  async read(start: number, end: number): Promise<Uint8Array> {
+    return this.reader.read(start, end)
+  }
+
+  /** The last bytes of the text, one character a byte; for these a gzipped file is read whole. */
+  async end(): Promise<string> {
+    if (!this.isCompressed)
+      return latin1(await this.reader.read(Math.max(0, this.reader.size - 1024), this.reader.size))
+    let end: Uint8Array = new Uint8Array()
+    for await (const piece of this.text()) end = Buffer.concat([end, piece.subarray(-1024)]).subarray(-1024)
+    return latin1(end)
+  }
+
+  /** The text from its start, in growing pieces: often its first line is all that is wanted. */
+  async *text(): AsyncGenerator<Uint8Array> {
+    if (!this.isCompressed) {
+      yield* this.#pieces()
+      return
+    }
+
+    try {
+      yield* nodePlatform.gunzip(this.#pieces())
+    } catch (error) {
+      if (!(error instanceof DataOpsError && error.code === 'BACKUP_DAMAGED')) throw error
+      throw new DataOpsError('BACKUP_DAMAGED', `${this.where} is damaged: it cannot be decompressed.`, {
+        cause: error,
+        details: {path: this.where},
+        hint: 'Use another backup.',
+      })
+    }
+  }
+}
+
+/**
+ * JSON text from UTF-8 bytes, without tolerance.
+ * @throws MalformedError also for JSON that would take far more memory than its text.
+ */
+export function decodeJson(bytes: Uint8Array): string {
+  let depth = 0
+  let values = 0
+  let isInString = false
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index]
+    if (byte === 0x22) isInString = !isInString
+    else if (isInString) {
+      // What a backslash escapes ends no string.
+      if (byte === 0x5c) index++
+    } else if (byte === 0x7b || byte === 0x5b) {
+      values++
+      if (++depth > MAX_DEPTH) throw new MalformedError('its JSON', 'is nested too deeply')
+    } else if (byte === 0x7d || byte === 0x5d) depth--
+    else if (byte === 0x2c && ++values > MAX_VALUES) throw new MalformedError('its JSON', 'has too many values')
+  }
+
+  try {
+    return new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(bytes)
+  } catch {
+    throw new MalformedError('its JSON', 'is not UTF-8')
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+}

@@ -1,0 +1,270 @@
+import {Buffer} from 'node:buffer'
+
+import type {WeaviateClass} from '../model/schema.js'
+import type {Store} from '../store/store.js'
+
+import {type BackupMetadata, type BackupSeal, documentTail, FORMAT_VERSION} from '../codec/document.js'
+import {DataOpsError} from '../model/errors.js'
+import {isJsonObject} from '../model/object.js'
+/** The head and the seal of a backup: everything about it but its objects, which are not read for it. */
+import {sha256Hex} from '../platform/node.js'
+import {decodeJson, DocumentSource, type SealPlace} from './document-source.js'
+import {Field, MalformedError} from './fields.js'
+import {METADATA_FILE, partialName, SCHEMA_FILE, sealedNameOf} from './names.js'
+import {type BackupKind, readMetadata, readSchema, readSeal} from './sealed-fields.js'
+import {isEnded, readOpening, unsealedContent} from './unsealed.js'
+
+export interface Manifest {
+  /** Bytes of all its files. */
+  bytes: number
+  /** Gzip; for a document only. */
+  compressed: boolean
+  kind: BackupKind
+  metadata: BackupMetadata
+  /** Name in the store. */
+  name: string
+  schema: WeaviateClass
+  /** Absent from a backup that was never sealed, or was changed since (`unsealed`). */
+  seal?: BackupSeal
+  unsealed?: true
+}
+
+export type SealedManifest = Manifest & {seal: BackupSeal}
+
+export interface ReadManifestOptions {
+  /**
+   * Also takes what other tools wrote in the same form, `{"metadata", "schema", "objects", "object_count"}` in any formatting,
+   * and a backup that was edited. Whatever they lack (ids, times) is derived or empty.
+   */
+  acceptUnsealed?: boolean
+}
+
+/**
+ * Reads what a backup says of itself, in bounded memory and from both ends of its file. The seal's checksum and the place it
+ * stands at are checked, the hashes of the objects are not.
+ * @throws DataOpsError NOT_A_BACKUP when it is something else, unfinished or of an unknown major version; BACKUP_DAMAGED when
+ * it was one; STORAGE when it cannot be read.
+ */
+export async function readManifest(
+  store: Store,
+  name: string,
+  options?: {acceptUnsealed?: false},
+): Promise<SealedManifest>
+export async function readManifest(store: Store, name: string, options?: ReadManifestOptions): Promise<Manifest>
+export async function readManifest(store: Store, name: string, options: ReadManifestOptions = {}): Promise<Manifest> {
+  const kind = await kindOf(store, name)
+  const reader = await store.openRead(kind === 'directory' ? `${name}/${METADATA_FILE}` : name)
+  try {
+    const source = await DocumentSource.open(reader, store.describe(name))
+    const content = await readContent(source, kind, options.acceptUnsealed ?? false)
+    const others = kind === 'directory' ? await bytesBesideMetadata(store, name, content.seal) : 0
+    return {bytes: source.bytes + others, compressed: source.isCompressed, kind, name, ...content}
+  } finally {
+    await reader.close()
+  }
+}
+
+/**
+ * Checks cheaply that the files of a sealed backup are there, with the sizes that were sealed.
+ * @throws DataOpsError BACKUP_DAMAGED, naming the file.
+ */
+export async function checkFiles(store: Store, manifest: SealedManifest): Promise<void> {
+  // A document's size is checked with the place of its seal.
+  if (manifest.kind === 'document') return
+  const found = new Map((await store.list(manifest.name)).map((entry) => [entry.name, entry]))
+  const check = (file: string, bytes?: number): void => {
+    const entry = found.get(file)
+    const where = store.describe(`${manifest.name}/${file}`)
+    if (entry?.kind !== 'file') throw damaged(where, 'it is missing')
+    if (bytes !== undefined && entry.bytes !== bytes) throw damaged(where, `it has ${entry.bytes} bytes, not ${bytes}`)
+  }
+
+  check(SCHEMA_FILE)
+  for (const {bytes, file} of manifest.seal.parts) if (file !== null) check(file, bytes)
+}
+
+type Content = Pick<Manifest, 'metadata' | 'schema' | 'seal' | 'unsealed'>
+
+async function kindOf(store: Store, name: string): Promise<BackupKind> {
+  const where = store.describe(name)
+  if (sealedNameOf(name.slice(name.lastIndexOf('/') + 1))) {
+    throw notABackup(where, 'it is unfinished', 'Run the backup again with --resume to finish it.')
+  }
+
+  const entry = await store.stat(name)
+  if (entry?.kind === 'file') return 'document'
+  if (entry?.kind === 'directory') {
+    if ((await store.stat(`${name}/${METADATA_FILE}`))?.kind === 'file') return 'directory'
+    throw notABackup(
+      where,
+      `it is a folder without ${METADATA_FILE}`,
+      'Name a backup, not the folder that holds backups.',
+    )
+  }
+
+  if (entry) throw notABackup(where, 'it is neither a file nor a folder', 'Name the backup itself.')
+  const isUnfinished = name !== '' && (await store.stat(partialName(name))) !== undefined
+  throw new DataOpsError('NOT_A_BACKUP', `${where} does not exist.`, {
+    details: {path: where},
+    hint: isUnfinished ? 'It is unfinished: run the backup again with --resume.' : 'Check the path.',
+  })
+}
+
+async function readContent(source: DocumentSource, kind: BackupKind, isUnsealedAccepted: boolean): Promise<Content> {
+  const line = await source.headLine()
+  if (line === undefined) return readForeign(source, kind, isUnsealedAccepted)
+  const head = parseHead(source, line)
+  refuseOtherVersions(source, head.metadata)
+  const place = await source.seal()
+  // Text that was added or taken away has moved the seal.
+  if (place && !(isUnsealedAccepted && kind === 'document' && isMoved(source, place))) {
+    const content = wellFormed(source, () => readSealed(source, kind, head, place))
+    if (kind === 'directory') await checkDocument(source, line, content.seal)
+    return content
+  }
+
+  if (isUnsealedAccepted && (await isEnded(source))) {
+    return wellFormed(source, () => ({...unsealedContent(source, kind, head), unsealed: true}))
+  }
+
+  throw damaged(
+    source.where,
+    'it does not end with a valid seal',
+    undefined,
+    'It was cut off or changed. Use another backup; if it was changed on purpose, ask for changed backups to be accepted.',
+  )
+}
+
+function isMoved(source: DocumentSource, {seal, start}: SealPlace): boolean {
+  const sealed = source.isCompressed ? seal.compressed : seal.document
+  return sealed?.bytes !== start
+}
+
+interface RawHead {
+  metadata?: unknown
+  schema?: unknown
+}
+
+function parseHead(source: DocumentSource, line: Uint8Array): RawHead {
+  try {
+    // The line opens the list of objects: closed again, it is JSON.
+    const value: unknown = JSON.parse(`${decodeJson(line)}]}`)
+    return value as RawHead
+  } catch (error) {
+    throw damaged(source.where, 'its head cannot be read', error)
+  }
+}
+
+function readSealed(
+  source: DocumentSource,
+  kind: BackupKind,
+  head: RawHead,
+  place: SealPlace,
+): Content & {seal: BackupSeal} {
+  const metadata = readMetadata(new Field(head.metadata, 'metadata'), kind)
+  const schema = readSchema(new Field(head.schema, 'schema'))
+  if (schema.class !== metadata.collection) throw new MalformedError('schema.class', 'is not metadata.collection')
+  const seal = readSeal(new Field(place.seal, 'seal'), kind)
+  const sealed = source.isCompressed ? seal.compressed : seal.document
+  if (!sealed) throw new MalformedError('seal.compressed', 'is missing')
+  if (sealed.bytes !== place.start) {
+    throw new MalformedError('seal', `stands at byte ${place.start}, not at ${sealed.bytes}`)
+  }
+
+  return {metadata, schema, seal}
+}
+
+/** Without objects between head and tail the whole document is at hand, and checking its hash costs nothing. */
+async function checkDocument(source: DocumentSource, head: Uint8Array, seal: BackupSeal): Promise<void> {
+  const tail = documentTail(seal.object_count)
+  const end = head.length + tail.length
+  if (!source.isCompressed && end === seal.document.bytes) {
+    const found = await source.read(head.length, end)
+    const sha256 = sha256Hex(head, found)
+    if (sha256 === seal.document.sha256 && Buffer.from(tail).equals(found)) return
+  }
+
+  throw damaged(source.where, `${METADATA_FILE} is not what was sealed`)
+}
+
+/** What does not start like a document of ours: another tool's, reformatted, or something else altogether. */
+async function readForeign(source: DocumentSource, kind: BackupKind, isAccepted: boolean): Promise<Content> {
+  const {isCut, isWhole, value} = await readOpening(source)
+  if (isCut && (source.isCompressed || /^\s*\{\s*"metadata"/.test(await source.start()))) {
+    throw damaged(source.where, 'it is cut off before its objects')
+  }
+
+  // The objects of a folder are in its parts.
+  const hasObjects = !isWhole || kind === 'directory'
+  if (!hasObjects || !isJsonObject(value?.metadata) || !isJsonObject(value.schema))
+    throw notABackup(source.where, await looksLike(source))
+
+  refuseOtherVersions(source, value.metadata)
+  if (!isWhole && !(await isEnded(source))) throw damaged(source.where, 'it is cut off')
+  if (!isAccepted) {
+    const reason = 'it has no seal, so nothing proves that it is whole and unchanged'
+    throw notABackup(source.where, reason, 'If you trust it, ask for changed backups to be accepted.')
+  }
+
+  return wellFormed(source, () => ({...unsealedContent(source, kind, value), unsealed: true}))
+}
+
+const SIGNATURES: ReadonlyArray<[start: string, reason: string]> = [
+  ['PAR1', 'it is a single Parquet file'],
+  ['ARROW1', 'it is a single Arrow file'],
+  ['PK\u{3}\u{4}', 'it is a zip archive'],
+  ['{', 'it is some other JSON'],
+  ['[', 'it is some other JSON'],
+]
+
+async function looksLike(source: DocumentSource): Promise<string> {
+  if (source.isCompressed) return 'it is some other compressed file'
+  if (source.bytes === 0) return 'it is empty'
+  const start = await source.start()
+  return (
+    SIGNATURES.find(([signature]) => start.trimStart().startsWith(signature))?.[1] ?? 'it is some other kind of file'
+  )
+}
+
+function refuseOtherVersions({where}: DocumentSource, metadata: unknown): void {
+  const version = isJsonObject(metadata) && Object.hasOwn(metadata, 'version') ? metadata.version : undefined
+  const text = typeof version === 'string' && /^[-+.\w]{1,32}$/.test(version) ? version : undefined
+  const [major] = FORMAT_VERSION.split('.', 1)
+  if (text?.split('.', 1)[0] === major) return
+  throw new DataOpsError(
+    'NOT_A_BACKUP',
+    text === undefined
+      ? `${where} does not say which version of the backup format it has.`
+      : `${where} has version ${text} of the backup format, which is not understood.`,
+    {details: {path: where, version: text}, hint: `This release reads version ${major}; a newer one may read more.`},
+  )
+}
+
+function wellFormed<T>({where}: DocumentSource, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof MalformedError) throw damaged(where, error.message, error)
+    throw error
+  }
+}
+
+async function bytesBesideMetadata(store: Store, name: string, seal: BackupSeal | undefined): Promise<number> {
+  let bytes = 0
+  if (seal) {
+    bytes += (await store.stat(`${name}/${SCHEMA_FILE}`))?.bytes ?? 0
+    for (const part of seal.parts) bytes += part.bytes
+  } else {
+    for (const entry of await store.list(name)) if (entry.name !== METADATA_FILE) bytes += entry.bytes
+  }
+
+  return bytes
+}
+
+function damaged(where: string, reason: string, cause?: unknown, hint = 'Use another backup.'): DataOpsError {
+  return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {cause, details: {path: where}, hint})
+}
+
+function notABackup(where: string, reason: string, hint = 'Name a backup that this tool has written.'): DataOpsError {
+  return new DataOpsError('NOT_A_BACKUP', `${where} is not a backup: ${reason}.`, {details: {path: where}, hint})
+}

@@ -1,0 +1,176 @@
+/** Every file name of a backup folder, made and read back here and nowhere else (docs/format.md, "Places and names"). */
+
+import type {BackupFormat} from '../codec/codec.js'
+
+import {DataOpsError} from '../model/errors.js'
+import {sha256Hex} from '../platform/node.js'
+
+export const CATALOG_FILE = '.backup_catalog.json'
+export const CATALOG_LOCK_FILE = '.backup_catalog.lock'
+export const METADATA_FILE = 'metadata.json'
+export const SCHEMA_FILE = 'schema.json'
+
+const PARTIAL = '.partial'
+const JOURNAL = '.journal'
+const REMOVED = '.removed.partial'
+const COLLECTION = /^[A-Z][_0-9A-Za-z]*$/
+const BACKUP =
+  /^([A-Z][_0-9A-Za-z]*)_(\d{4})-(\d\d)-(\d\d)_(\d\d)(\d\d)(\d\d)(?:-([2-9]|[1-9]\d{1,8}))?(\.json|\.json\.gz)?$/
+const PART = /^objects(?:-\d{5,})?\.[a-z]+$/
+
+/** What a backup's name says. */
+export interface ParsedBackupName {
+  /** 1, or the number behind a taken name. */
+  attempt: number
+  collection: string
+  compressed: boolean
+  kind: 'directory' | 'document'
+  /** Start of the backup, to the second. */
+  startedAt: Date
+}
+
+/** Whether a collection's name is one that Weaviate can have, and so one that is safe in a file name. */
+export function isCollectionName(name: string): boolean {
+  return COLLECTION.test(name)
+}
+
+/**
+ * `UserDocuments_2024-02-01_103000.json`, `.json.gz`, or for Parquet and Arrow the folder without extension.
+ * @throws DataOpsError INVALID_INPUT for names that no collection can have.
+ */
+export function backupName(collection: string, startedAt: Date, format: BackupFormat, isCompressed: boolean): string {
+  if (!isCollectionName(collection)) {
+    throw new DataOpsError('INVALID_INPUT', `${JSON.stringify(collection)} is not a collection's name.`, {
+      hint: 'A name starts with an upper-case letter and goes on with letters, digits and underscores.',
+    })
+  }
+
+  const year = startedAt.getUTCFullYear()
+  // Also refuses an invalid date, whose year is NaN.
+  if (!(year >= 1 && year <= 9999)) throw new DataOpsError('INVALID_INPUT', 'The start time is not a usable date.')
+  const [date = '', time = ''] = startedAt.toISOString().split('T', 2)
+  return `${fileStem(collection)}_${date}_${time.slice(0, 8).replaceAll(':', '')}${extensionOf(format, isCompressed)}`
+}
+
+/** Bytes of a file's name at most, on most file systems. */
+const MAX_NAME = 255
+
+/** Bytes of a collection's name that a file name has room for, with all that may follow it. */
+const MAX_STEM = 180
+
+/** How the names of a collection's backups begin: its own name, or for a very long one its start and eight digits of its hash. */
+export function fileStem(collection: string): string {
+  if (collection.length <= MAX_STEM) return collection
+  const digits = sha256Hex(collection).slice(0, 8)
+  return `${collection.slice(0, MAX_STEM - 9)}_${digits}`
+}
+
+function extensionOf(format: BackupFormat, isCompressed: boolean): string {
+  if (format !== 'json') return ''
+  return isCompressed ? '.json.gz' : '.json'
+}
+
+/** What to call a backup whose name is taken: `attempt` 2 puts `-2` before the extension; 1 is the name itself. */
+export function nextName(name: string, attempt: number): string {
+  if (attempt <= 1) return name
+  const extension = /(?:\.json(?:\.gz)?)?$/.exec(name)?.[0] ?? ''
+  return `${name.slice(0, name.length - extension.length)}-${attempt}${extension}`
+}
+
+/** Reads a backup's name back; undefined for every other name, unfinished backups included. */
+export function parseBackupName(name: string): ParsedBackupName | undefined {
+  const match = BACKUP.exec(name)
+  if (!match) return undefined
+  const [, collection = '', year, month, day, hour, minute, second, attempt, extension] = match
+  const text = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`
+  const startedAt = new Date(text)
+  // 30 February rolls over or is invalid: neither is a name that we gave.
+  if (Number.isNaN(startedAt.getTime()) || startedAt.toISOString() !== text) return undefined
+  return {
+    attempt: attempt === undefined ? 1 : Number(attempt),
+    collection,
+    compressed: extension === '.json.gz',
+    kind: extension === undefined ? 'directory' : 'document',
+    startedAt,
+  }
+}
+
+/** What a backup is called until it is sealed. */
+export function partialName(backup: string): string {
+  return `${backup}${PARTIAL}`
+}
+
+/** Held by the process that writes an unfinished backup. */
+export function partialLockName(backup: string): string {
+  return `${partialName(backup)}.lock`
+}
+
+/** The name that an unfinished backup will have once it is sealed; undefined when `name` is not one of an unfinished backup. */
+export function sealedNameOf(name: string): string | undefined {
+  if (!name.endsWith(PARTIAL)) return undefined
+  const sealed = name.slice(0, -PARTIAL.length)
+  return parseBackupName(sealed) ? sealed : undefined
+}
+
+/** Where an unfinished backup records what is already safe. */
+export function journalName(backup: string): string {
+  return `${backup}${PARTIAL}${JOURNAL}`
+}
+
+/** The backup that an unfinished backup's journal belongs to; undefined when `name` is not one of a journal. */
+export function backupOfJournal(name: string): string | undefined {
+  return name.endsWith(JOURNAL) ? sealedNameOf(name.slice(0, -JOURNAL.length)) : undefined
+}
+
+/** What a backup's folder is called while it is being deleted, so that a half-deleted one is never taken for a backup. */
+export function removedName(backup: string): string {
+  return `${backup}${REMOVED}`
+}
+
+/** Whether a name is `removedName` of a backup. */
+export function isRemovedName(name: string): boolean {
+  return name.endsWith(REMOVED) && parseBackupName(name.slice(0, -REMOVED.length)) !== undefined
+}
+
+/**
+ * The checkpoint of a restore: `<backup>.<target>.checkpoint`. `target` is whatever tells targets apart, the collection's
+ * name or more (`Docs@http://host:8080`); what is long, or not safe in a file name, is cut and gets eight digits of its hash.
+ */
+export function checkpointName(backup: string, target: string): string {
+  const room = MAX_NAME - `${backup}..checkpoint`.length
+  if (/^[_0-9A-Za-z]{1,64}$/.test(target) && target.length <= room) return `${backup}.${target}.checkpoint`
+  const digits = sha256Hex(target).slice(0, 8)
+  const readable = target.replaceAll(/[^_0-9A-Za-z]+/g, '-').slice(0, Math.max(0, Math.min(48, room - 9)))
+  return `${backup}.${readable}-${digits}.checkpoint`
+}
+
+/** Whether a name is that of a checkpoint of this backup, whatever the target. */
+export function isCheckpointOf(backup: string, name: string): boolean {
+  return name.startsWith(`${backup}.`) && /^[-_0-9A-Za-z]+\.checkpoint$/.test(name.slice(backup.length + 1))
+}
+
+/** Objects that the server refused, one JSON line each. */
+export function rejectedName(backup: string): string {
+  return `${backup}.rejected.jsonl`
+}
+
+/** Objects that the server refused once more when they were sent again: not the file that is being read. */
+export function stillRejectedName(backup: string): string {
+  return `${backup}.still-rejected.jsonl`
+}
+
+/** `objects.parquet`, or with an ordinal (from 1) `objects-00001.parquet`. */
+export function partName(extension: string, ordinal?: number): string {
+  return ordinal === undefined ? `objects.${extension}` : `objects-${String(ordinal).padStart(5, '0')}.${extension}`
+}
+
+/** Whether a file of that name, in the folder of a backup, is one that we put there. */
+export function isBackupFile(name: string): boolean {
+  return name === METADATA_FILE || name === SCHEMA_FILE || PART.test(name)
+}
+
+/** Where a catalog that could not be read is kept. `attempt` as in `nextName`. */
+export function damagedCatalogName(at: Date, attempt = 1): string {
+  const stamp = at.toISOString().slice(0, 19).replaceAll(':', '')
+  return `${CATALOG_FILE}.damaged-${stamp}Z${attempt > 1 ? `-${attempt}` : ''}`
+}

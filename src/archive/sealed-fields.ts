@@ -1,0 +1,223 @@
+/** What the head and the seal of a backup must look like (docs/format.md, "metadata" and "seal"). */
+import type {PartColumn} from '../codec/codec.js'
+import type {Amendment, BackupMetadata, BackupSeal, SealedPart, SealedTenant} from '../codec/document.js'
+import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
+
+import {type Field, MalformedError} from './fields.js'
+import {isCollectionName, METADATA_FILE, SCHEMA_FILE} from './names.js'
+
+/** A file of its own, or a folder with parts. */
+export type BackupKind = 'directory' | 'document'
+
+const FORMATS = ['arrow', 'json', 'parquet'] as const
+const STATUSES = ['COLD', 'FREEZING', 'FROZEN', 'HOT', 'UNFREEZING'] as const
+const ROLES = [
+  'creation_time',
+  'exceptions',
+  'id',
+  'named_vector',
+  'property',
+  'tenant',
+  'update_time',
+  'vector',
+] as const
+
+/** `metadata`; members that are not known are passed on as they are. */
+export function readMetadata(field: Field, kind: BackupKind): BackupMetadata {
+  const options = field.member('options')
+  const format = options.member('format').oneOf(FORMATS)
+  if ((format === 'json') !== (kind === 'document')) {
+    throw new MalformedError('metadata.options.format', `does not fit a ${kind}`)
+  }
+
+  return {
+    ...field.plainObject(),
+    ...present({
+      aliases: field.member('aliases').optional(texts),
+      columns: field.member('columns').optional(readColumns),
+      guarantee: field.member('guarantee').optional((item) => item.text()),
+      tenants: field.member('tenants').optional(readTenantStatuses),
+    }),
+    backup_id: field.member('backup_id').uuid(),
+    collection: collectionName(field.member('collection')),
+    options: {
+      ...options.plainObject(),
+      compress: options.member('compress').boolean(),
+      format,
+      include_data: options.member('include_data').boolean(),
+      ...present({
+        batch_size: options.member('batch_size').optional((item) => item.count()),
+        tenants: options.member('tenants').optional(texts),
+      }),
+    },
+    run_id: field.member('run_id').uuid(),
+    timestamp: field.member('timestamp').time(),
+    tool_version: field.member('tool_version').text(),
+    version: field.member('version').text(),
+    weaviate_version: field.member('weaviate_version').text(),
+  }
+}
+
+export function readColumns(field: Field): PartColumn[] {
+  return field.array().map((item) => readColumn(item))
+}
+
+export function readTenantStatuses(field: Field): NonNullable<BackupMetadata['tenants']> {
+  return field
+    .array()
+    .map((item) => ({name: item.member('name').text(), status: item.member('status').oneOf(STATUSES)}))
+}
+
+function readColumn(field: Field): PartColumn {
+  return {
+    ...field.plainObject(),
+    name: field.member('name').text(),
+    role: field.member('role').oneOf(ROLES),
+    ...present({
+      property: field.member('property').optional((item) => item.text()),
+      type: field.member('type').optional((item) => item.text()),
+      vector: field.member('vector').optional((item) => item.text()),
+      vectorKind: field.member('vectorKind').optional((item) => item.oneOf(['multi', 'single'] as const)),
+    }),
+  }
+}
+
+/** The schema of the collection. It is kept whole: what is checked is what this tool itself reads of it. */
+export function readSchema(field: Field): WeaviateClass {
+  collectionName(field.member('class'))
+  given(field.member('properties'), (list) => {
+    for (const property of list.array()) readProperty(property)
+  })
+  given(field.member('multiTenancyConfig'), (item) => {
+    given(item.member('enabled'), (enabled) => enabled.boolean())
+  })
+  given(field.member('vectorIndexType'), (item) => item.text())
+  given(field.member('vectorConfig'), (item) => {
+    for (const name of Object.keys(item.object())) item.member(name).object()
+  })
+  return field.object() as WeaviateClass
+}
+
+/** The server writes null where it has nothing: the properties of a class without any. */
+function given(field: Field, read: (field: Field) => unknown): void {
+  if (field.value !== undefined && field.value !== null) read(field)
+}
+
+function readProperty(field: Field): SchemaProperty {
+  field.member('name').text()
+  const types = texts(field.member('dataType'))
+  if (types.length === 0) throw new MalformedError(field.path, 'has no data type')
+  given(field.member('nestedProperties'), (list) => {
+    for (const nested of list.array()) readProperty(nested)
+  })
+  return field.object() as SchemaProperty
+}
+
+export function readSeal(field: Field, kind: BackupKind): BackupSeal {
+  const statistics = field.member('statistics')
+  const seal: BackupSeal = {
+    amendments: field
+      .member('amendments')
+      .array()
+      .map((item) => readAmendment(item)),
+    checksum: field.member('checksum').sha256(),
+    digest: field.member('digest').sha256(),
+    document: readExtent(field.member('document')),
+    finished: field.member('finished').time(),
+    object_count: field.member('object_count').count(),
+    parts: field
+      .member('parts')
+      .array()
+      .map((item) => readPart(item, kind)),
+    statistics: {
+      bytes: statistics.member('bytes').count(),
+      non_finite_vectors: statistics.member('non_finite_vectors').count(),
+      objects_without_vector: statistics.member('objects_without_vector').count(),
+      references: statistics.member('references').count(),
+      rows: statistics.member('rows').count(),
+    },
+    ...present({
+      compressed: field.member('compressed').optional(readExtent),
+      schema_sha256: field.member('schema_sha256').optional((item) => item.sha256()),
+      tenants: field.member('tenants').optional((list) => list.array().map((item) => readTenant(item))),
+    }),
+  }
+  if (kind === 'directory' && !seal.schema_sha256) throw new MalformedError('seal.schema_sha256', 'is missing')
+  if (kind === 'document' && seal.parts.length > 1) throw new MalformedError('seal.parts', 'has more than one part')
+  const files = new Set(seal.parts.map(({file}) => file?.toLowerCase()))
+  if (files.size < seal.parts.length) throw new MalformedError('seal.parts', 'names a file twice')
+  checkSums(seal)
+  return seal
+}
+
+/** Sums are checked with the rest, so that no later addition leaves the whole numbers. */
+function checkSums(seal: BackupSeal): void {
+  let rows = 0
+  let bytes = 0
+  for (const part of seal.parts) {
+    rows += part.rows
+    bytes += part.bytes
+  }
+
+  if (!Number.isSafeInteger(bytes)) throw new MalformedError('seal.parts', 'add up to too many bytes')
+  if (rows !== seal.statistics.rows) throw new MalformedError('seal.statistics.rows', 'is not the sum of the parts')
+  if (seal.object_count > rows) throw new MalformedError('seal.object_count', 'is more than there are rows')
+}
+
+function readAmendment(field: Field): Amendment {
+  const items = field.array()
+  const [tenant, id, row] = items
+  if (items.length !== 3 || !tenant || !id || !row) throw new MalformedError(field.path, 'is not [tenant, id, row]')
+  return [tenant.value === null ? null : tenant.text(), id.uuid(), row.count()]
+}
+
+function readExtent(field: Field): {bytes: number; sha256: string} {
+  return {bytes: field.member('bytes').count(), sha256: field.member('sha256').sha256()}
+}
+
+function readPart(field: Field, kind: BackupKind): SealedPart {
+  const file = field.member('file')
+  if (kind === 'document' && file.value !== null) throw new MalformedError(file.path, 'is not null')
+  return {
+    ...readExtent(field),
+    file: kind === 'document' ? null : partFile(file),
+    rows: field.member('rows').count(),
+    ...present({
+      first_id: field.member('first_id').optional((item) => item.uuid()),
+      last_id: field.member('last_id').optional((item) => item.uuid()),
+    }),
+  }
+}
+
+/** A plain name inside the backup's own folder, and none of the names that mean something else there. */
+function partFile(field: Field): string {
+  const file = field.text()
+  const isPlain = /^[0-9A-Za-z][-.0-9A-Z_a-z]{0,199}$/.test(file) && !file.includes('..')
+  if (!isPlain || [METADATA_FILE, SCHEMA_FILE].includes(file.toLowerCase())) {
+    throw new MalformedError(field.path, 'is not the name of a part')
+  }
+
+  return file
+}
+
+function readTenant(field: Field): SealedTenant {
+  const name = field.member('name').text()
+  const skipped = field.member('skipped')
+  if (skipped.isPresent) return {name, skipped: skipped.text()}
+  return {digest: field.member('digest').sha256(), name, object_count: field.member('object_count').count()}
+}
+
+function collectionName(field: Field): string {
+  const name = field.text()
+  if (!isCollectionName(name)) throw new MalformedError(field.path, 'is not the name of a collection')
+  return name
+}
+
+export function texts(field: Field): string[] {
+  return field.array().map((item) => item.text())
+}
+
+/** Without the members that are undefined. */
+export function present<T extends object>(members: T): Partial<T> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<T>
+}

@@ -1,0 +1,253 @@
+/** What is inside a Parquet page: levels as runs, and values in any encoding as what `columns.ts` takes. */
+import type {ColumnValue} from '../columns/decode.js'
+
+import {decodeDeltaBytes, decodeDeltaIntegers, type Encoding, type SchemaElement} from './internals.js'
+import {RunReader} from './levels.js'
+
+/** What the values of a leaf are to become. */
+export type LeafTarget = 'binary' | 'boolean' | 'float32' | 'number' | 'text' | 'time'
+
+/** Values of a page: float32 as their bytes, everything else one by one. */
+export type PageValues = {floats: Uint8Array} | {items: ColumnValue[]}
+
+/** Values that a page may decode into one by one, and components of vectors: bytes that say more lie about it. */
+const MAX_ITEMS = 2 ** 23
+const MAX_FLOATS = 2 ** 25
+
+export interface ValuesPage {
+  bytes: Uint8Array
+  /** Values, nulls not counted. */
+  count: number
+  dictionary?: PageValues
+  element: SchemaElement
+  encoding: Encoding
+  target: LeafTarget
+}
+
+/** @throws Error when the bytes do not hold `count` values in that encoding, or the type cannot become the target. */
+export function decodeValues(page: ValuesPage): PageValues {
+  const {bytes, count, dictionary, element, encoding, target} = page
+  if (!Number.isSafeInteger(count) || count < 0 || count > MAX_FLOATS) throw new RangeError(`${count} values in a page`)
+  // Pages of nothing but nulls; their dictionary need not be there.
+  if (count === 0) return target === 'float32' ? {floats: new Uint8Array(0)} : {items: []}
+  switch (encoding) {
+    case 'BYTE_STREAM_SPLIT': {
+      return decodePlain(joinStreams(bytes, count), count, element, target)
+    }
+
+    case 'DELTA_BINARY_PACKED': {
+      checkItems(count)
+      if (element.type !== 'INT32' && element.type !== 'INT64') throw new TypeError('delta encoding of no integers')
+      return {items: toTarget(decodeDeltaIntegers(bytes, count, element.type), element, target)}
+    }
+
+    case 'DELTA_BYTE_ARRAY':
+    case 'DELTA_LENGTH_BYTE_ARRAY': {
+      checkItems(count)
+      return {items: fromBytes(decodeDeltaBytes(bytes, count, encoding), target)}
+    }
+
+    case 'PLAIN': {
+      return decodePlain(bytes, count, element, target)
+    }
+
+    case 'PLAIN_DICTIONARY':
+    case 'RLE_DICTIONARY': {
+      if (!dictionary) throw new Error('a page refers to a dictionary that is not there')
+      return lookUp(bytes, count, dictionary)
+    }
+
+    case 'RLE': {
+      checkItems(count)
+      if (element.type !== 'BOOLEAN' || target !== 'boolean') throw new TypeError('run lengths of no booleans')
+      const items: ColumnValue[] = []
+      eachRun(new RunReader(bytes, 4, 1), count, (value, length) => {
+        for (let index = 0; index < length; index++) items.push(value === 1)
+      })
+      return {items}
+    }
+
+    case 'BIT_PACKED':
+    case 'GROUP_VAR_INT': {
+      throw new Error(`encoding ${encoding} is not known`)
+    }
+  }
+}
+
+function checkItems(count: number): void {
+  if (count > MAX_ITEMS) throw new RangeError(`${count} values in a page`)
+}
+
+function eachRun(reader: RunReader, total: number, take: (value: number, count: number) => void): void {
+  let left = total
+  while (left > 0) {
+    if (reader.count === 0) reader.advance()
+    const count = Math.min(reader.count, left)
+    take(reader.value, count)
+    reader.count -= count
+    left -= count
+  }
+}
+
+function lookUp(bytes: Uint8Array, count: number, dictionary: PageValues): PageValues {
+  const reader = new RunReader(bytes, 1, bytes[0] ?? 33)
+  if ('floats' in dictionary) {
+    const floats = new Uint8Array(count * 4)
+    let at = 0
+    eachRun(reader, count, (value, length) => {
+      const entry = dictionary.floats.subarray(value * 4, value * 4 + 4)
+      if (entry.length !== 4) throw new RangeError('a page refers past the end of its dictionary')
+      for (let index = 0; index < length; index++, at += 4) floats.set(entry, at)
+    })
+    return {floats}
+  }
+
+  checkItems(count)
+  const items: ColumnValue[] = []
+  eachRun(reader, count, (value, length) => {
+    if (value >= dictionary.items.length) throw new RangeError('a page refers past the end of its dictionary')
+    for (let index = 0; index < length; index++) items.push(dictionary.items[value])
+  })
+  return {items}
+}
+
+/** Undoes BYTE_STREAM_SPLIT: first bytes of all values, then second bytes, …  */
+function joinStreams(bytes: Uint8Array, count: number): Uint8Array {
+  const width = bytes.length / count
+  if (!Number.isSafeInteger(width)) throw new RangeError('byte streams of different lengths')
+  const joined = new Uint8Array(bytes.length)
+  let from = 0
+  for (let byte = 0; byte < width; byte++) {
+    for (let at = byte; at < joined.length; at += width) joined[at] = bytes[from++]!
+  }
+
+  return joined
+}
+
+function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, target: LeafTarget): PageValues {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const fixed = (width: number) => {
+    if (bytes.length < count * width) throw new RangeError('values end early')
+  }
+
+  switch (element.type) {
+    case 'BOOLEAN': {
+      checkItems(count)
+      if (target !== 'boolean') break
+      if (bytes.length * 8 < count) throw new RangeError('values end early')
+      return {items: Array.from({length: count}, (_, index) => ((bytes[index >> 3]! >> (index & 7)) & 1) === 1)}
+    }
+
+    case 'BYTE_ARRAY': {
+      return {items: byteArrays(bytes, view, count, target)}
+    }
+
+    case 'DOUBLE': {
+      fixed(8)
+      if (target === 'float32') {
+        const floats = new Uint8Array(count * 4)
+        const out = new DataView(floats.buffer)
+        for (let index = 0; index < count; index++) out.setFloat32(index * 4, view.getFloat64(index * 8, true), true)
+        return {floats}
+      }
+
+      const items: number[] = []
+      for (let index = 0; index < count; index++) items.push(view.getFloat64(index * 8, true))
+      return {items: toTarget(items, element, target)}
+    }
+
+    case 'FIXED_LEN_BYTE_ARRAY': {
+      const width = element.type_length ?? 0
+      checkItems(count)
+      fixed(width)
+      const values = Array.from({length: count}, (_, index) => bytes.subarray(index * width, (index + 1) * width))
+      if (element.logical_type?.type === 'UUID' && width === 16 && target === 'text') {
+        return {items: values.map((value) => uuidText(value))}
+      }
+
+      return {items: fromBytes(values, target)}
+    }
+
+    case 'FLOAT': {
+      fixed(4)
+      if (target === 'float32') return {floats: bytes.subarray(0, count * 4)}
+      const items: number[] = []
+      for (let index = 0; index < count; index++) items.push(view.getFloat32(index * 4, true))
+      return {items: toTarget(items, element, target)}
+    }
+
+    case 'INT32': {
+      checkItems(count)
+      fixed(4)
+      const items: number[] = []
+      for (let index = 0; index < count; index++) items.push(view.getInt32(index * 4, true))
+      return {items: toTarget(items, element, target)}
+    }
+
+    case 'INT64': {
+      checkItems(count)
+      fixed(8)
+      const items: number[] = []
+      for (let index = 0; index < count; index++) {
+        // Exact where float64 is, and else the nearest.
+        items.push(view.getInt32(index * 8 + 4, true) * 2 ** 32 + view.getUint32(index * 8, true))
+      }
+
+      return {items: toTarget(items, element, target)}
+    }
+
+    case 'INT96':
+    case undefined: {
+      break
+    }
+  }
+
+  throw new TypeError(`values of type ${element.type} where ${target} is expected`)
+}
+
+const strictText = new TextDecoder('utf-8', {fatal: true, ignoreBOM: true})
+
+function byteArrays(bytes: Uint8Array, view: DataView, count: number, target: LeafTarget): ColumnValue[] {
+  checkItems(count)
+  if (bytes.length < count * 4) throw new RangeError('values end early')
+  if (target !== 'text' && target !== 'binary') throw new TypeError(`bytes where ${target} is expected`)
+  const items: ColumnValue[] = []
+  let at = 0
+  for (let index = 0; index < count; index++) {
+    const start = at + 4
+    if (start > bytes.length) throw new RangeError('values end early')
+    at = start + view.getUint32(at, true)
+    if (at > bytes.length) throw new RangeError('values end early')
+    const value = bytes.subarray(start, at)
+    items.push(target === 'text' ? strictText.decode(value) : value)
+  }
+
+  return items
+}
+
+function fromBytes(values: readonly Uint8Array[], target: LeafTarget): ColumnValue[] {
+  if (target === 'binary') return [...values]
+  if (target !== 'text') throw new TypeError(`bytes where ${target} is expected`)
+  return values.map((value) => strictText.decode(value))
+}
+
+function uuidText(bytes: Uint8Array): string {
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+function toTarget(numbers: number[], element: SchemaElement, target: LeafTarget): ColumnValue[] {
+  if (target === 'number') return numbers
+  const millis = millisecondsOf(element)
+  if (target === 'time' && element.type === 'INT64') return numbers.map((value) => Math.round(value * (millis ?? 1)))
+  // Dates that another writer has turned into timestamps.
+  if (target === 'text' && millis !== undefined) return numbers.map((value) => new Date(value * millis).toISOString())
+  throw new TypeError(`numbers where ${target} is expected`)
+}
+
+/** Milliseconds of a timestamp's unit; undefined for what is no timestamp. */
+function millisecondsOf({converted_type: converted, logical_type: logical}: SchemaElement): number | undefined {
+  if (logical?.type === 'TIMESTAMP') return {MICROS: 1e-3, MILLIS: 1, NANOS: 1e-6}[logical.unit]
+  if (converted === 'TIMESTAMP_MILLIS') return 1
+  return converted === 'TIMESTAMP_MICROS' ? 1e-3 : undefined
+}

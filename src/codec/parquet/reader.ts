@@ -1,0 +1,343 @@
+/** A Parquet file back into objects: ours page by page without looking at a vector's components, any other writer's too. */
+import type {WeaviateObject} from '../../model/object.js'
+import type {
+  ByteSource,
+  PartColumn,
+  PartDecoder,
+  PartDecoderOptions,
+  Platform,
+  ReadRowsOptions,
+  RowPage,
+} from '../codec.js'
+import type {LeafTarget} from './pages.js'
+
+import {throwIfAborted} from '../../model/errors.js'
+import {referenceProperties} from '../../model/schema.js'
+import {
+  asDamaged,
+  COLUMNS_KEY,
+  columnShape,
+  columnsToRead,
+  damaged,
+  foreignColumns,
+  GEO_MEMBERS,
+  parseColumns,
+  referenceNames,
+} from '../columns/columns.js'
+import {assembleObjects, type ColumnValue, DEFAULT_PAGE_BYTES, onlyReferences, pagesOf} from '../columns/decode.js'
+import {type Leaf, LeafCursor, uncompressedBytes} from './chunks.js'
+import {exportColumns, exportObjects} from './export.js'
+import {decodeFooter, type FileMetadata, type RowGroup, type SchemaElement} from './internals.js'
+import {MAGIC} from './writer.js'
+
+/** Length of the footer, and the magic. */
+const TRAILER_BYTES = 8
+const TAIL_BYTES = 64 * 1024
+const MAX_FOOTER_BYTES = 64 * 1024 * 1024
+const MAX_BATCH_ROWS = 65_536
+
+/** @throws DataOpsError BACKUP_DAMAGED on anything that is not a Parquet file with the rows of objects. */
+export async function openParquet(source: ByteSource, options: PartDecoderOptions): Promise<ParquetDecoder> {
+  try {
+    const metadata = await readFooter(source)
+    const nodes = schemaNodes(metadata.schema)
+    return new ParquetDecoder(source, metadata, layoutOf(metadata, nodes, options), options.platform)
+  } catch (error) {
+    throw asDamaged(error)
+  }
+}
+
+async function readFooter(source: ByteSource): Promise<FileMetadata> {
+  const {size} = source
+  if (size < MAGIC.length + TRAILER_BYTES) throw damaged('The part is too short for a Parquet file.')
+  let tail = await source.read(Math.max(0, size - TAIL_BYTES), size)
+  if (MAGIC.some((byte, index) => tail.at(index - MAGIC.length) !== byte)) {
+    throw damaged('The part does not end like a Parquet file: it is unfinished or something else.')
+  }
+
+  const length = new DataView(tail.buffer, tail.byteOffset + tail.length - TRAILER_BYTES).getUint32(0, true)
+  if (length > Math.min(size - MAGIC.length - TRAILER_BYTES, MAX_FOOTER_BYTES)) {
+    throw damaged(`The Parquet footer claims ${length} bytes.`)
+  }
+
+  if (length + TRAILER_BYTES > tail.length) tail = await source.read(size - length - TRAILER_BYTES, size)
+  return decodeFooter(tail, length)
+}
+
+/** A node of the file's schema under its root. */
+export interface SchemaNode {
+  children: SchemaNode[]
+  element: SchemaElement
+  /** Set on nodes that hold values. */
+  leaf?: Leaf
+}
+
+function schemaNodes(elements: readonly SchemaElement[]): SchemaNode[] {
+  let next = 1
+  let leaves = 0
+  const node = (path: readonly string[], definition: number, repeated: readonly number[]): SchemaNode => {
+    const element = elements[next++]
+    if (!element || path.length > 16) throw new RangeError('the schema does not add up')
+    const here = [...path, element.name]
+    const maxDefinition = definition + (element.repetition_type === 'REQUIRED' ? 0 : 1)
+    const lists = element.repetition_type === 'REPEATED' ? [...repeated, maxDefinition] : [...repeated]
+    if (element.type) {
+      return {children: [], element, leaf: {element, index: leaves++, maxDefinition, path: here, repeated: lists}}
+    }
+
+    return {children: children(element, here, maxDefinition, lists), element}
+  }
+
+  const children = (parent: SchemaElement, path: string[], definition: number, repeated: number[]): SchemaNode[] => {
+    const nodes: SchemaNode[] = []
+    for (let count = 0; count < (parent.num_children ?? 0); count++) nodes.push(node(path, definition, repeated))
+    return nodes
+  }
+
+  const [root] = elements
+  if (!root) throw new RangeError('the schema is empty')
+  return children(root, [], 0, [])
+}
+
+/** A column of the file, as the leaves to read and what they make. */
+interface Field {
+  column: PartColumn
+  leaves: Leaf[]
+  target: LeafTarget
+}
+
+interface Layout {
+  assemble: (
+    values: ReadonlyArray<readonly ColumnValue[]>,
+    from: number,
+    to: number,
+    fields: readonly Field[],
+  ) => WeaviateObject[]
+  fields: Field[]
+  /** Names of reference properties. */
+  references: ReadonlySet<string>
+}
+
+function layoutOf(metadata: FileMetadata, nodes: readonly SchemaNode[], options: PartDecoderOptions): Layout {
+  const byName = new Map(nodes.map((node) => [node.element.name, node]))
+  const keyValues = new Map((metadata.key_value_metadata ?? []).map(({key, value}) => [key, value]))
+  const recorded = options.columns ?? parseColumns(keyValues.get(COLUMNS_KEY))
+  const exported = recorded ? undefined : exportColumns(nodes.map(({element}) => element.name))
+  if (exported) {
+    const tenant = keyValues.get('tenant')
+    return {
+      assemble: (values, from, to, fields) =>
+        exportObjects(
+          options.schema,
+          tenant,
+          fields.map(({column}, index) => ({column, values: values[index]!})),
+          from,
+          to,
+        ),
+      fields: exported.map((column) => bind(column, byName)),
+      references: new Set(referenceProperties(options.schema).map(({name}) => name)),
+    }
+  }
+
+  const columns =
+    recorded ??
+    foreignColumns(
+      options.schema,
+      nodes.map((node) => describeNode(node)),
+    )
+  return {
+    assemble: (values, from, to, fields) =>
+      assembleObjects(
+        fields.map(({column}, index) => ({column, values: values[index]!})),
+        from,
+        to,
+      ),
+    fields: columns.map((column) => bind(column, byName)),
+    references: referenceNames(columns),
+  }
+}
+
+/** The only leaf below a node, however many groups of one are around it. */
+function onlyLeaf(node: SchemaNode): Leaf | undefined {
+  if (node.leaf) return node.leaf
+  const [child, ...others] = node.children
+  return child && others.length === 0 ? onlyLeaf(child) : undefined
+}
+
+function bind(column: PartColumn, byName: ReadonlyMap<string, SchemaNode>): Field {
+  const node = byName.get(column.name)
+  if (!node) throw damaged(`The part has no column "${column.name}".`)
+  const {kind, leaf: type, lists} = columnShape(column)
+  if (kind === 'geo') {
+    const leaves = GEO_MEMBERS.map((member) => node.children.find(({element}) => element.name === member)?.leaf)
+    if (leaves.some((leaf) => !leaf || leaf.repeated.length > 0)) throw misfit(column)
+    return {column, leaves: leaves as Leaf[], target: 'float32'}
+  }
+
+  const leaf = onlyLeaf(node)
+  if (!leaf) throw misfit(column)
+  // Weaviate's own export keeps vectors as their bytes.
+  if (kind === 'vector' && leaf.repeated.length === 0 && leaf.element.type === 'BYTE_ARRAY' && lists === 1) {
+    return {column, leaves: [leaf], target: 'binary'}
+  }
+
+  if (leaf.repeated.length !== lists) throw misfit(column)
+  const targets = {boolean: 'boolean', float32: 'float32', float64: 'number', int64: 'number', text: 'text'} as const
+  return {column, leaves: [leaf], target: kind === 'time' ? 'time' : targets[type]}
+}
+
+function misfit(column: PartColumn): Error {
+  return damaged(`Column "${column.name}" of the part has a type that does not fit ${column.type ?? column.role}.`)
+}
+
+/** A column that nobody has described, by its name and Parquet type. */
+function describeNode(node: SchemaNode): {lists: number; name: string; type: string | undefined} {
+  const {name} = node.element
+  if (GEO_MEMBERS.every((member) => node.children.some(({element}) => element.name === member))) {
+    return {lists: 0, name, type: 'geoCoordinates'}
+  }
+
+  const leaf = onlyLeaf(node)
+  return {lists: leaf?.repeated.length ?? 0, name, type: leaf && weaviateType(leaf.element)}
+}
+
+function weaviateType({logical_type: logical, type}: SchemaElement): string | undefined {
+  switch (type) {
+    case 'BOOLEAN': {
+      return 'boolean'
+    }
+
+    case 'BYTE_ARRAY': {
+      return 'text'
+    }
+
+    case 'DOUBLE': {
+      return 'number'
+    }
+
+    case 'FIXED_LEN_BYTE_ARRAY': {
+      return logical?.type === 'UUID' ? 'uuid' : undefined
+    }
+
+    case 'FLOAT': {
+      return 'float'
+    }
+
+    case 'INT32':
+    case 'INT64': {
+      return logical?.type === 'TIMESTAMP' ? 'date' : 'int'
+    }
+
+    case 'INT96':
+    case undefined: {
+      return undefined
+    }
+  }
+}
+
+export class ParquetDecoder implements PartDecoder {
+  readonly rows: number
+
+  constructor(
+    private readonly source: ByteSource,
+    private readonly metadata: FileMetadata,
+    private readonly layout: Layout,
+    private readonly platform: Platform,
+  ) {
+    let rows = 0
+    for (const {num_rows: count} of metadata.row_groups) {
+      if (count < 0n) throw damaged('A row group of the part has less than no rows.')
+      rows += Number(count)
+    }
+
+    if (!Number.isSafeInteger(rows) || rows !== Number(metadata.num_rows)) {
+      throw damaged('The row groups of the part do not add up to its rows.')
+    }
+
+    this.rows = rows
+  }
+
+  /** Rows of a group in batches near `pageBytes`; `firstRow` counts from the group's first. */
+  private async *readRowGroup(
+    group: RowGroup,
+    fields: readonly Field[],
+    {pageBytes, signal, skip}: {pageBytes: number; signal?: AbortSignal; skip: number},
+  ): AsyncGenerator<RowPage, void> {
+    const rows = Number(group.num_rows)
+    try {
+      const columns = fields.map((field) => new FieldCursor(field, this.source, group, this.platform))
+      let bytes = 0
+      for (const column of columns) bytes += column.bytes
+      const batchRows = batchSize(rows, bytes, pageBytes)
+      let row = 0
+      while (row < rows) {
+        throwIfAborted(signal)
+        const count = Math.min(batchRows, (row < skip ? skip : rows) - row)
+        const values: ColumnValue[][] = []
+        for (const column of columns) values.push(await column.take(count))
+        if (row >= skip) yield {firstRow: row, objects: this.layout.assemble(values, 0, count, fields)}
+        row += count
+      }
+    } catch (error) {
+      throw asDamaged(error)
+    }
+  }
+
+  async *read(options: ReadRowsOptions = {}): AsyncGenerator<RowPage, void> {
+    const {columns = 'all', fromRow = 0, signal} = options
+    const pageBytes = options.pageBytes ?? DEFAULT_PAGE_BYTES
+    const wanted = new Set(
+      columnsToRead(
+        this.layout.fields.map(({column}) => column),
+        columns,
+      ),
+    )
+    const fields = this.layout.fields.filter(({column}) => wanted.has(column))
+    let groupStart = 0
+    for (const group of this.metadata.row_groups) {
+      const rows = Number(group.num_rows)
+      const skip = Math.min(rows, Math.max(0, fromRow - groupStart))
+      if (skip < rows) {
+        for await (const batch of this.readRowGroup(group, fields, {pageBytes, signal, skip})) {
+          const page = columns === 'references' ? onlyReferences(batch.objects, this.layout.references) : batch.objects
+          yield* pagesOf(page, groupStart + batch.firstRow, pageBytes)
+        }
+      }
+
+      groupStart += rows
+    }
+  }
+}
+
+/** Rows to decode at once. A row group that is not much larger than a page is taken whole. */
+function batchSize(rows: number, bytes: number, pageBytes: number): number {
+  if (bytes <= pageBytes * 1.25) return Math.min(rows, MAX_BATCH_ROWS)
+  return Math.max(1, Math.min(MAX_BATCH_ROWS, Math.floor((pageBytes / bytes) * rows)))
+}
+
+class FieldCursor {
+  private readonly cursors: LeafCursor[]
+  /** Bytes of the field's values in the row group, decompressed. */
+  readonly bytes: number
+
+  constructor(field: Field, source: ByteSource, group: RowGroup, platform: Platform) {
+    let bytes = 0
+    this.cursors = field.leaves.map((leaf) => {
+      const chunk = group.columns[leaf.index]
+      if (!chunk) throw new Error('a row group lacks a column')
+      bytes += uncompressedBytes(chunk)
+      return new LeafCursor({chunk, leaf, platform, source, target: field.target})
+    })
+    this.bytes = bytes
+  }
+
+  async take(count: number): Promise<ColumnValue[]> {
+    const values = await this.cursors[0]!.take(count)
+    if (this.cursors.length === 1) return values
+    const longitudes = await this.cursors[1]!.take(count)
+    return values.map((latitude, row) => {
+      const longitude = longitudes[row]
+      return typeof latitude === 'number' && typeof longitude === 'number' ? {latitude, longitude} : undefined
+    })
+  }
+}

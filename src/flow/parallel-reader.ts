@@ -1,0 +1,294 @@
+import type {WeaviateObject} from '../model/object.js'
+import type {CollectionPlan, Connection, ObjectPage} from '../weaviate/connection.js'
+import type {Throttle} from './throttle.js'
+
+import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {numberToUuid, rangeSize, splitRange, type UuidRange, uuidToNumber, WHOLE_RANGE} from '../model/uuid-range.js'
+import {PageSize, TARGET_BYTES} from './page-size.js'
+
+/** A range of UUIDs in a collection, or in one of its tenants. */
+export interface Slice extends UuidRange {
+  tenant?: string
+}
+
+/** All of each tenant. */
+export function slicesOfTenants(tenants: ReadonlyArray<{name: string}>): Slice[] {
+  return tenants.map(({name}) => ({...WHOLE_RANGE, tenant: name}))
+}
+
+/** A page that the consumer has in hand. */
+export interface SlicePage {
+  /** Bytes received. */
+  bytes: number
+  /** To be called once the objects are where they belong: from then on `remaining()` leaves them out. */
+  done: () => void
+  /** Ascending by UUID, never empty. */
+  objects: WeaviateObject[]
+  tenant?: string
+}
+
+export interface ParallelReaderOptions {
+  /** Objects a page at most. */
+  batchSize: number
+  /** Pages fetched at the same time at most. */
+  concurrency: number
+  connection: Connection
+  /** Objects that the slices hold together, as far as is known: where a slice is cut depends on it. */
+  expectedObjects: number
+  include: 'ids' | 'objects' | 'references'
+  plan: CollectionPlan
+  signal?: AbortSignal
+  slices: Slice[]
+  /** Bytes that one page aims at. */
+  targetBytes?: number
+  throttle: Throttle
+}
+
+/** A slice while it is read. */
+interface RunningSlice {
+  /** UUIDs an object, from the last page: how densely the slice is filled where it is being read. */
+  idsPerObject?: bigint
+  /** The last id fetched. */
+  cursor?: string
+  /** The last id that the consumer is done with. */
+  consumed?: string
+  /** Everything up to `until` is fetched. */
+  fetched: boolean
+  /** Pages fetched, not yet done with. */
+  pending: number
+  tenant?: string
+  /** Inclusive; moves down when a part is taken away. */
+  until: string
+}
+
+/** A slice whose rest is thought to be smaller than this many pages is not worth cutting. */
+const PAGES_WORTH_CUTTING = 2
+
+/**
+ * Reads slices of a collection with several workers. A worker without work takes the upper half of what is left of the largest running
+ * slice, so that UUIDs of any distribution keep all workers busy. Yields pages as they arrive; holds at most as many bytes as there are
+ * workers' pages.
+ */
+export class ParallelReader {
+  readonly #options: ParallelReaderOptions
+  readonly #pageSize: PageSize
+  readonly #queue: Slice[]
+  readonly #running = new Set<RunningSlice>()
+  readonly #ready: SlicePage[] = []
+  readonly #consumer = new Sleepers()
+  readonly #workers = new Sleepers()
+  #working = 0
+  #isStopped = false
+  #failure?: {error: unknown}
+  #read = 0
+
+  constructor(options: ParallelReaderOptions) {
+    this.#options = options
+    this.#pageSize = new PageSize(options.batchSize, options.targetBytes ?? TARGET_BYTES)
+    this.#queue = [...options.slices]
+    // A collection in one piece starts in equal parts: right for random UUIDs, and put right for all others while it runs.
+    if (this.#queue.length === 1 && options.concurrency > 1 && options.expectedObjects > options.batchSize) {
+      const [whole] = this.#queue
+      this.#queue = splitRange(whole!, options.concurrency).map((range) => ({...range, tenant: whole!.tenant}))
+    }
+  }
+
+  /** What is not read, or read but not done with: what a resumed run has to read. */
+  remaining(): Slice[] {
+    const rest: Slice[] = this.#queue.map((slice) => ({...slice}))
+    for (const slice of this.#running) {
+      if (!slice.fetched || slice.pending > 0)
+        rest.push({after: slice.consumed, tenant: slice.tenant, until: slice.until})
+    }
+
+    return rest
+  }
+
+  /** Once. @throws DataOpsError INTERRUPTED, or what the server answered once retries are used up. */
+  async *pages(): AsyncGenerator<SlicePage, void, undefined> {
+    this.#working = this.#options.concurrency
+    const workers = Array.from({length: this.#options.concurrency}, async () => this.#work())
+    try {
+      for (;;) {
+        throwIfAborted(this.#options.signal)
+        const page = this.#ready.shift()
+        if (page) {
+          this.#workers.wake()
+          yield page
+        } else if (this.#failure) throw this.#failure.error
+        else if (this.#working === 0) return
+        else await this.#consumer.sleep()
+      }
+    } finally {
+      this.#isStopped = true
+      this.#workers.wake()
+      await Promise.all(workers)
+    }
+  }
+
+  async #work(): Promise<void> {
+    try {
+      while (!this.#isOver()) {
+        const slice = this.#take()
+        if (slice) await this.#readSlice(slice)
+        else if (this.#anythingToCome()) await this.#workers.sleep()
+        else break
+      }
+    } catch (error) {
+      this.#failure ??= {error}
+    } finally {
+      this.#working--
+      this.#workers.wake()
+      this.#consumer.wake()
+    }
+  }
+
+  async #readSlice(slice: RunningSlice): Promise<void> {
+    while (!slice.fetched && !this.#isOver()) {
+      // Bounded memory: a worker holds one page in the queue at most.
+      if (this.#ready.length >= this.#options.concurrency) {
+        await this.#workers.sleep()
+        continue
+      }
+
+      const page = await this.#fetch(slice)
+      if (page) {
+        this.#ready.push(page)
+        this.#consumer.wake()
+      }
+
+      // What was learnt from the page may make a slice worth cutting.
+      this.#workers.wake()
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#isStopped || this.#failure !== undefined
+  }
+
+  #anythingToCome(): boolean {
+    if (this.#queue.length > 0) return true
+    for (const slice of this.#running) if (!slice.fetched) return true
+    return false
+  }
+
+  #take(): RunningSlice | undefined {
+    const next = this.#queue.shift() ?? this.#cut()
+    if (!next) return undefined
+    const slice: RunningSlice = {
+      consumed: next.after,
+      cursor: next.after,
+      fetched: false,
+      pending: 0,
+      tenant: next.tenant,
+      until: next.until,
+    }
+    this.#running.add(slice)
+    return slice
+  }
+
+  /** The upper half of what is left of the largest running slice. */
+  #cut(): Slice | undefined {
+    let largest: RunningSlice | undefined
+    let largestRest = 0
+    const left = Math.max(0, this.#options.expectedObjects - this.#read)
+    for (const slice of this.#running) {
+      // Before its first page nothing is known of a slice, and it may be empty.
+      if (slice.fetched || slice.idsPerObject === undefined) continue
+      const ids = rangeSize({after: slice.cursor, until: slice.until})
+      const byDensity = Number(ids / (slice.idsPerObject > 0n ? slice.idsPerObject : 1n))
+      // Dense at the cursor says nothing of the end (v7, sequential ids): no slice has more than all that is left.
+      const rest = Math.min(byDensity, Math.max(left, this.#pageSize.limit * PAGES_WORTH_CUTTING + 1))
+      if (rest > largestRest) {
+        largest = slice
+        largestRest = rest
+      }
+    }
+
+    if (!largest || largestRest <= this.#pageSize.limit * PAGES_WORTH_CUTTING) return undefined
+    const start = largest.cursor === undefined ? -1n : uuidToNumber(largest.cursor)
+    const end = uuidToNumber(largest.until)
+    const half = BigInt(Math.ceil(largestRest / 2)) * largest.idsPerObject!
+    let middle = start + (end - start) / 2n
+    if (start + half < middle) middle = start + half
+    if (middle <= start || middle >= end) return undefined
+    const {until} = largest
+    largest.until = numberToUuid(middle)
+    return {after: largest.until, tenant: largest.tenant, until}
+  }
+
+  async #fetch(slice: RunningSlice): Promise<SlicePage | undefined> {
+    const {connection, plan, include, signal, throttle} = this.#options
+    let asked = 0
+    const page: ObjectPage = await throttle.run(async () => {
+      for (;;) {
+        // A worker that waited for its turn asks with what is known by now.
+        asked = this.#pageSize.limit
+        try {
+          return await connection.readPage({
+            after: slice.cursor,
+            collection: plan,
+            include,
+            limit: asked,
+            signal,
+            tenant: slice.tenant,
+          })
+        } catch (error) {
+          const tooLarge = error instanceof DataOpsError && error.details.tooLarge === true
+          if (!tooLarge || !this.#pageSize.halve()) throw error
+        }
+      }
+    })
+    this.#pageSize.observe(page.objects.length, page.bytes)
+    await throttle.pay({bytes: page.bytes, objects: page.objects.length})
+    const received = page.objects.length
+    const last = page.objects.at(-1)
+    // The slice may have been cut while the page was under way: what lies above belongs to another worker.
+    const objects =
+      last !== undefined && last.id > slice.until
+        ? page.objects.filter((object) => object.id <= slice.until)
+        : page.objects
+    if (received < asked || objects.length < received || last?.id === slice.until) slice.fetched = true
+    if (last !== undefined && objects.length === received) {
+      const start = slice.cursor === undefined ? -1n : uuidToNumber(slice.cursor)
+      slice.idsPerObject = (uuidToNumber(last.id) - start) / BigInt(received)
+      slice.cursor = last.id
+    }
+
+    if (objects.length === 0) {
+      if (slice.pending === 0) this.#running.delete(slice)
+      return undefined
+    }
+
+    const end = objects.at(-1)!.id
+    this.#read += objects.length
+    slice.pending++
+    return {
+      bytes: page.bytes,
+      done: () => {
+        slice.pending--
+        slice.consumed = end
+        if (slice.fetched && slice.pending === 0) this.#running.delete(slice)
+      },
+      objects,
+      tenant: slice.tenant,
+    }
+  }
+}
+
+/** Those who wait for something to have changed; all look again when it has. */
+class Sleepers {
+  #wakers: Array<() => void> = []
+
+  async sleep(): Promise<void> {
+    const {promise, resolve} = Promise.withResolvers<void>()
+    this.#wakers.push(resolve)
+    await promise
+  }
+
+  wake(): void {
+    const wakers = this.#wakers
+    this.#wakers = []
+    for (const wake of wakers) wake()
+  }
+}

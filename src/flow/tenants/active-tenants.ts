@@ -1,0 +1,189 @@
+import type {Connection} from '../../weaviate/connection.js'
+
+import {throwIfAborted} from '../../model/errors.js'
+import {ACTIVATION_GROUP} from './activation.js'
+
+/** Tenants kept active at most, of all collections together: while there is work in one group, the next is activated. */
+export const MOST_ACTIVE_TENANTS = 2 * ACTIVATION_GROUP
+
+export interface TenantOfCollection {
+  collection: string
+  name: string
+}
+
+interface Tenant extends TenantOfCollection {
+  /** Those that need it active now. */
+  holders: number
+  /** Whether that is certain. */
+  isActive: boolean
+}
+
+/**
+ * Tenants that are to be inactive in the end, each active while somebody holds it, and only so many at the same time: an active tenant is
+ * a shard that the server keeps open. Tenants that nobody holds stay active until their room is needed, or until `putBack`.
+ */
+export class ActiveTenants {
+  readonly #admitted = new Map<string, Map<string, Tenant>>()
+  readonly #connection: Pick<Connection, 'setTenantStatus'>
+  readonly #limit: number
+  /** Whatever may be active, least recently used first. */
+  readonly #open = new Set<Tenant>()
+  #lastTurn: Promise<unknown> = Promise.resolve()
+  #onRelease?: () => void
+
+  constructor(connection: Pick<Connection, 'setTenantStatus'>, {limit = MOST_ACTIVE_TENANTS}: {limit?: number} = {}) {
+    this.#connection = connection
+    this.#limit = limit
+  }
+
+  /** Makes tenants known that are to be inactive in the end. Those that are active now count as such, and are put back like the others. */
+  admit(collection: string, tenants: Iterable<{isActive: boolean; name: string}>): void {
+    const known = this.#admitted.get(collection) ?? new Map<string, Tenant>()
+    this.#admitted.set(collection, known)
+    for (const {isActive, name} of tenants) {
+      if (known.has(name)) continue
+      const tenant = {collection, holders: 0, isActive, name}
+      known.set(name, tenant)
+      if (isActive) this.#open.add(tenant)
+    }
+  }
+
+  isAdmitted(collection: string, name: string): boolean {
+    return this.#admitted.get(collection)?.has(name) ?? false
+  }
+
+  /** Tenants that may be active. */
+  get open(): TenantOfCollection[] {
+    return Array.from(this.#open, ({collection, name}) => ({collection, name}))
+  }
+
+  /**
+   * Resolves with the function that ends it once all of these are active; tenants that were never admitted are not its business. Whoever
+   * holds some asks for no more before they are released: two could wait for each other. One call that asks for more than the limit gets
+   * them once nobody else holds any.
+   * @throws DataOpsError INTERRUPTED, or what the server answered to a change of states; nothing is held then.
+   */
+  async hold(wanted: Iterable<TenantOfCollection>, signal?: AbortSignal): Promise<() => void> {
+    const tenants = this.#find(wanted)
+    // In the same tick as the look: nothing that is held is put back.
+    if (tenants.every(({isActive}) => isActive)) return this.#pin(tenants)
+    return this.#inTurn(async () => {
+      throwIfAborted(signal)
+      const release = this.#pin(tenants)
+      try {
+        const missing = tenants.filter(({isActive}) => !isActive)
+        await this.#makeRoom(tenants, missing)
+        await this.#activate(missing, signal)
+        return release
+      } catch (error) {
+        release()
+        throw error
+      }
+    })
+  }
+
+  /** Makes everything inactive that nobody holds. Heeds no signal. @throws DataOpsError the first failure, once all was tried. */
+  async putBack(): Promise<void> {
+    await this.#inTurn(async () => this.#deactivate(this.#idle()))
+  }
+
+  #find(wanted: Iterable<TenantOfCollection>): Tenant[] {
+    const found = new Set<Tenant>()
+    for (const {collection, name} of wanted) {
+      const tenant = this.#admitted.get(collection)?.get(name)
+      if (tenant) found.add(tenant)
+    }
+
+    return [...found]
+  }
+
+  #idle(): Tenant[] {
+    return [...this.#open].filter(({holders}) => holders === 0)
+  }
+
+  #pin(tenants: readonly Tenant[]): () => void {
+    for (const tenant of tenants) tenant.holders++
+    let isReleased = false
+    return () => {
+      if (isReleased) return
+      isReleased = true
+      for (const tenant of tenants) {
+        tenant.holders--
+        // Now the most recently used.
+        if (this.#open.delete(tenant)) this.#open.add(tenant)
+      }
+
+      this.#onRelease?.()
+    }
+  }
+
+  /** Puts others back, or waits for those who hold them, until `missing` fit in beside the rest of `own`. */
+  async #makeRoom(own: readonly Tenant[], missing: readonly Tenant[]): Promise<void> {
+    const isOwn = new Set(own)
+    for (;;) {
+      const more = missing.filter((tenant) => !this.#open.has(tenant)).length
+      const excess = this.#open.size + more - this.#limit
+      if (more === 0 || excess <= 0) return
+      const idle = this.#idle()
+      const isHeldByOthers = [...this.#open].some((tenant) => tenant.holders > 0 && !isOwn.has(tenant))
+      if (idle.length >= excess || !isHeldByOthers) {
+        // A whole group: that takes the server no longer than one, and there is room for the next.
+        await this.#deactivate(idle.slice(0, Math.max(excess, ACTIVATION_GROUP)))
+        return
+      }
+
+      await new Promise<void>((resolve) => {
+        this.#onRelease = resolve
+      })
+    }
+  }
+
+  async #activate(tenants: readonly Tenant[], signal?: AbortSignal): Promise<void> {
+    for (const [collection, group] of byCollection(tenants)) {
+      // Also when it fails: nobody knows what became of it.
+      for (const tenant of group) this.#open.add(tenant)
+      await this.#connection.setTenantStatus(
+        collection,
+        group.map(({name}) => ({name, status: 'HOT'})),
+        signal,
+      )
+      for (const tenant of group) tenant.isActive = true
+    }
+  }
+
+  async #deactivate(tenants: readonly Tenant[]): Promise<void> {
+    for (const tenant of tenants) tenant.isActive = false
+    let failure: undefined | {error: unknown}
+    for (const [collection, group] of byCollection(tenants)) {
+      try {
+        await this.#connection.setTenantStatus(
+          collection,
+          group.map(({name}) => ({name, status: 'COLD'})),
+        )
+        for (const tenant of group) this.#open.delete(tenant)
+      } catch (error) {
+        failure ??= {error}
+      }
+    }
+
+    if (failure) throw failure.error
+  }
+
+  /** One change of states after another. */
+  async #inTurn<T>(body: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(body)
+    this.#lastTurn = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+function byCollection(tenants: readonly Tenant[]): Map<string, Tenant[]> {
+  const groups = new Map<string, Tenant[]>()
+  for (const tenant of tenants) {
+    const group = groups.get(tenant.collection)
+    if (group) group.push(tenant)
+    else groups.set(tenant.collection, [tenant])
+  }
+
+  return groups
+}

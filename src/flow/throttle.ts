@@ -1,0 +1,122 @@
+import type {Warning} from '../model/progress.js'
+import type {RateLimit, RetryOptions} from './options.js'
+
+import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {retry, sleep} from '../weaviate/retry.js'
+import {AdaptiveConcurrency} from './concurrency.js'
+import {onKnownCollection} from './known-collection.js'
+
+export interface ThrottleOptions extends RetryOptions {
+  /** Calls in flight at most. */
+  concurrency: number
+  maxRate?: RateLimit
+  onWarning?: (warning: Warning) => void
+  signal?: AbortSignal
+}
+
+/**
+ * Every call to the server during a transfer goes through one of these: it bounds the calls in flight by what they bring and by what the
+ * server answers, retries what is worth retrying, and keeps to the rate the user set.
+ */
+export class Throttle {
+  readonly #options: ThrottleOptions
+  readonly #rate?: TokenBucket
+  readonly #concurrency: AdaptiveConcurrency
+  #running = 0
+  #waiting: Array<() => void> = []
+
+  constructor(options: ThrottleOptions) {
+    this.#options = options
+    this.#concurrency = new AdaptiveConcurrency(options.concurrency)
+    if (options.maxRate) this.#rate = new TokenBucket(options.maxRate, options.signal)
+  }
+
+  /** Calls allowed in flight now. */
+  get limit(): number {
+    return this.#concurrency.limit
+  }
+
+  /**
+   * Runs a call, again while it fails with a `retryable` error. `cost` is what it takes from the rate; a read, whose size is known
+   * only afterwards, pays with `pay`.
+   */
+  async run<T>(call: () => Promise<T>, cost?: {bytes: number; objects: number}): Promise<T> {
+    await this.#acquire()
+    try {
+      if (cost) await this.#rate?.take(cost)
+      throwIfAborted(this.#options.signal)
+      const result = await retry(async () => onKnownCollection(call), {
+        maxRetries: this.#options.maxRetries,
+        maxWaitMs: this.#options.retryMaxWaitMs,
+        signal: this.#options.signal,
+        onRetry: ({error, attempt, waitMs}) => {
+          this.#concurrency.pushBack()
+          this.#options.onWarning?.({
+            code: 'server-retry',
+            details: {attempt, waitMs},
+            message: `${error.message} Trying again in ${(waitMs / 1000).toFixed(1)} s.`,
+          })
+        },
+      })
+      if (cost) this.#concurrency.observe(cost.objects)
+      return result
+    } finally {
+      this.#running--
+      this.#wake()
+    }
+  }
+
+  async pay(cost: {bytes: number; objects: number}): Promise<void> {
+    this.#concurrency.observe(cost.objects)
+    await this.#rate?.take(cost)
+  }
+
+  async #acquire(): Promise<void> {
+    while (this.#running >= this.#concurrency.limit) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+      })
+    }
+
+    this.#running++
+  }
+
+  #wake(): void {
+    // All look again: the bound may have moved by more than one.
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
+  }
+}
+
+/** Lets `rate` units a second pass, with at most one second saved up. */
+class TokenBucket {
+  readonly #perSecond: number
+  readonly #unit: 'bytes' | 'objects'
+  readonly #signal?: AbortSignal
+  #free: number
+  #at = performance.now()
+
+  constructor(rate: RateLimit, signal?: AbortSignal) {
+    const [unit, perSecond] =
+      'bytesPerSecond' in rate
+        ? (['bytes', rate.bytesPerSecond] as const)
+        : (['objects', rate.objectsPerSecond] as const)
+    if (Number.isNaN(perSecond) || perSecond <= 0)
+      throw new DataOpsError('INVALID_INPUT', 'The maximum rate must be greater than 0.')
+    this.#unit = unit
+    this.#perSecond = perSecond
+    // Nothing is saved up at the start: a short job would otherwise ignore the rate.
+    this.#free = 0
+    this.#signal = signal
+  }
+
+  async take(cost: {bytes: number; objects: number}): Promise<void> {
+    const now = performance.now()
+    this.#free = Math.min(this.#perSecond, this.#free + ((now - this.#at) / 1000) * this.#perSecond) - cost[this.#unit]
+    this.#at = now
+    if (this.#free >= 0) return
+    const waitMs = (-this.#free / this.#perSecond) * 1000
+    await sleep(waitMs, this.#signal)
+  }
+}

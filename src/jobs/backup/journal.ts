@@ -1,0 +1,75 @@
+import type {ContentState} from '../../archive/content-digest.js'
+import type {BackupHead} from '../../codec/document.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Store} from '../../store/store.js'
+import type {TenantScope} from './plan.js'
+import type {TransferProgress} from './transfer.js'
+
+import {journalName} from '../../archive/names.js'
+import {utf8} from '../../codec/bytes.js'
+import {DataOpsError} from '../../model/errors.js'
+
+/** What an unfinished backup needs to go on: where the bytes on disk end, and what is still to be read. */
+export interface BackupJournal extends TransferProgress {
+  /** Tenants that this backup may have activated, with the states to put back. */
+  activated: WeaviateTenant[]
+  binding: JournalBinding
+  content: ContentState
+  head: BackupHead
+  /** Absent in collections without tenants. */
+  tenants?: TenantScope
+  version: 1
+}
+
+/** A journal belongs to one server, collection, schema and set of options. */
+export interface JournalBinding {
+  collection: string
+  options: string
+  schemaSha256: string
+  server: string
+}
+
+export function sameBinding(a: JournalBinding, b: JournalBinding): boolean {
+  return (
+    a.collection === b.collection &&
+    a.options === b.options &&
+    a.schemaSha256 === b.schemaSha256 &&
+    a.server === b.server
+  )
+}
+
+const MAX_JOURNAL_BYTES = 256 * 1024 * 1024
+
+/** undefined: there is none. @throws DataOpsError CHECKPOINT when it cannot be understood. */
+export async function readJournal(store: Store, backup: string): Promise<BackupJournal | undefined> {
+  const name = journalName(backup)
+  const entry = await store.stat(name)
+  if (!entry) return undefined
+  const damaged = (cause?: unknown): DataOpsError =>
+    new DataOpsError('CHECKPOINT', `The journal ${store.describe(name)} is damaged.`, {
+      cause,
+      hint: 'Run the backup without --resume, and remove the unfinished one.',
+    })
+  if (entry.kind !== 'file' || entry.bytes > MAX_JOURNAL_BYTES) throw damaged()
+  const reader = await store.openRead(name)
+  try {
+    const text = new TextDecoder('utf-8', {fatal: true}).decode(await reader.read(0, reader.size))
+    const journal = JSON.parse(text) as BackupJournal
+    if (journal.version !== 1 || !Array.isArray(journal.remaining) || typeof journal.position?.rows !== 'number')
+      throw damaged()
+    return journal
+  } catch (error) {
+    throw error instanceof DataOpsError ? error : damaged(error)
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Replaced as a whole: a crash leaves the journal before or the journal after. */
+export async function writeJournal(store: Store, backup: string, journal: BackupJournal): Promise<void> {
+  await store.writeAtomic(journalName(backup), utf8(JSON.stringify(journal)))
+}
+
+export async function removeJournal(store: Store, backup: string): Promise<void> {
+  await store.remove(journalName(backup))
+}

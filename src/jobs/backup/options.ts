@@ -1,0 +1,64 @@
+import type {BackupFormat} from '../../codec/codec.js'
+import type {RateLimit, RetryOptions} from '../../flow/options.js'
+import type {OperationOptions, Warning} from '../../model/progress.js'
+
+export interface BackupOptions extends OperationOptions, RetryOptions {
+  /** Objects a page at most; by default 100 below 1,000 objects, 500 below 100,000, else 1,000. Bytes bound it further. */
+  batchSize?: number
+  /** gzip for JSON, zstd columns for Parquet. */
+  compress?: boolean
+  /** Pages in flight at most; default 4, fewer when the server pushes back. */
+  concurrency?: number
+  /** Plans, checks and counts, and writes nothing. */
+  dryRun?: boolean
+  format?: BackupFormat
+  /** false: the schema only. */
+  includeData?: boolean
+  /** Onloads offloaded tenants to read them; otherwise they are listed as skipped. */
+  includeOffloaded?: boolean
+  maxRate?: RateLimit
+  /** Continue an unfinished backup of the same collection, format and options, where there is one: `auto` does when one fits that no other process writes, true requires one, false (default) starts anew. */
+  resume?: boolean | 'auto'
+  /** Shared by the backups of one run; made when absent. */
+  runId?: string
+  /** Scans again until what changed during the backup is in it. */
+  settle?: boolean
+  /** Only these tenants. */
+  tenants?: readonly string[]
+}
+
+export interface BackupRunOptions extends BackupOptions {
+  /** Called with each backup as soon as it is sealed; the next one waits for it. */
+  onSealed?: (backup: BackupResult) => Promise<void> | void
+}
+
+export interface BackupResult {
+  /** Set when the name given was an alias. */
+  alias?: string
+  /** Bytes on disk. */
+  bytes: number
+  collection: string
+  compressed: boolean
+  /** Content digest, 64 hex. */
+  digest: string
+  dryRun: boolean
+  format: BackupFormat
+  /** Backup id. */
+  id: string
+  objectCount: number
+  /** Where it lies: a file or a directory. */
+  path: string
+  /** Objects that an earlier, unfinished run had already read. */
+  resumed: number
+  runId: string
+  /** Wall time from the first request to the seal. */
+  seconds: number
+  /** Multi-tenant collections: how many tenants are in it, and which are not and why. */
+  tenants?: {count: number; skipped: Array<{name: string; reason: string}>}
+  warnings: Warning[]
+}
+
+export interface BackupRunResult {
+  backups: BackupResult[]
+  runId: string
+}

@@ -1,0 +1,155 @@
+import type {ContentDigest} from '../../archive/content-digest.js'
+import type {ArchiveWriter} from '../../archive/writer.js'
+import type {Amendment} from '../../codec/document.js'
+import type {Throttle} from '../../flow/throttle.js'
+import type {OperationOptions} from '../../model/progress.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {ObjectIndex} from './object-index.js'
+
+import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {settledStatus, withActiveTenants} from '../../flow/tenants/activation.js'
+import {WHOLE_RANGE} from '../../model/uuid-range.js'
+
+/** Scans after which a collection counts as never still. */
+const MAX_ROUNDS = 20
+/** Objects read again in one call. */
+const OBJECTS_A_CALL = 100
+/** Ids and times alone weigh little: pages of the server's usual limit. */
+const SCAN_PAGE = 10_000
+
+export interface SettleOptions extends OperationOptions {
+  concurrency: number
+  connection: Connection
+  content: ContentDigest
+  index: ObjectIndex
+  plan: CollectionPlan
+  /** Keeps what is to be put back after a crash. */
+  saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
+  /** Tenants that are in the backup; undefined in collections without tenants. */
+  tenants?: WeaviateTenant[]
+  throttle: Throttle
+  writer: ArchiveWriter
+}
+
+export interface SettleResult {
+  amendments: Amendment[]
+  /** Scans it took. */
+  rounds: number
+  /** False: the collection changed faster than it could be read. */
+  settled: boolean
+}
+
+/**
+ * Scans ids and update times of the live collection again, reads what was written since, and notes what was deleted, until a scan
+ * finds the backup as the collection is.
+ */
+export async function settle(options: SettleOptions): Promise<SettleResult> {
+  const {content, index, writer} = options
+  const amendments = new Map<string, Amendment>()
+  const amend = (tenant: string | undefined, id: string): void => {
+    amendments.set(`${id}/${tenant ?? ''}`, [tenant ?? null, id, writer.rows])
+  }
+
+  const inactive = (options.tenants ?? []).filter(({status}) => status !== 'HOT')
+  if (inactive.length > 0) {
+    await options.saveActivated(inactive.map(({name, status}) => ({name, status: settledStatus(status)})))
+  }
+
+  for (let round = 1; round <= MAX_ROUNDS; round++) {
+    let changes = 0
+    const scan = async (slices: Slice[]): Promise<void> => {
+      const changed = new Map<string | undefined, string[]>()
+      for await (const page of scanIds(options, slices)) {
+        for (const object of page) {
+          const known = index.get(object.tenant, object.id)
+          if (known) index.see(object.tenant, object.id, round)
+          if (known?.updated === object.lastUpdateTimeUnix) continue
+          const ids = changed.get(object.tenant) ?? []
+          ids.push(object.id)
+          changed.set(object.tenant, ids)
+        }
+      }
+
+      for (const [tenant, ids] of changed) {
+        changes += ids.length
+        for (let start = 0; start < ids.length; start += OBJECTS_A_CALL) {
+          await readAgain(options, tenant, ids.slice(start, start + OBJECTS_A_CALL), round, amend)
+        }
+      }
+    }
+
+    await (options.tenants
+      ? withActiveTenants(
+          options.connection,
+          options.plan.className,
+          options.tenants,
+          {signal: options.signal},
+          async (group) => scan(slicesOfTenants(group)),
+        )
+      : scan([{...WHOLE_RANGE}]))
+    const deleted = [...index.unseen(round)]
+    for (const {content: held, id, tenant} of deleted) {
+      content.subtract(held, tenant)
+      index.remove(tenant, id)
+      amend(tenant, id)
+    }
+
+    options.onProgress?.({
+      collection: options.plan.className,
+      completed: content.objects,
+      stage: 'settle',
+      total: content.objects,
+    })
+    if (changes === 0 && deleted.length === 0)
+      return {amendments: [...amendments.values()], rounds: round, settled: true}
+  }
+
+  return {amendments: [...amendments.values()], rounds: MAX_ROUNDS, settled: false}
+}
+
+/** Objects as they are now; those that the backup has already are superseded. */
+async function readAgain(
+  options: SettleOptions,
+  tenant: string | undefined,
+  ids: string[],
+  round: number,
+  amend: (tenant: string | undefined, id: string) => void,
+): Promise<void> {
+  const {connection, content, index, plan, signal, throttle, writer} = options
+  const objects = await throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant}))
+  for (const object of objects) {
+    const held = index.get(tenant, object.id)
+    if (held) {
+      content.subtract(held.content, tenant)
+      amend(tenant, object.id)
+    }
+
+    index.set(object, content.add(object))
+    index.see(tenant, object.id, round)
+  }
+
+  await writer.write(objects)
+}
+
+async function* scanIds(
+  options: SettleOptions,
+  slices: Slice[],
+): AsyncGenerator<Array<{id: string; lastUpdateTimeUnix?: number; tenant?: string}>> {
+  const {concurrency, connection, content, plan, signal, throttle} = options
+  const reader = new ParallelReader({
+    batchSize: SCAN_PAGE,
+    concurrency,
+    connection,
+    expectedObjects: content.objects,
+    include: 'ids',
+    plan,
+    signal,
+    slices,
+    throttle,
+  })
+  for await (const page of reader.pages()) {
+    yield page.objects
+    page.done()
+  }
+}

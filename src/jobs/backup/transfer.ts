@@ -1,0 +1,158 @@
+import type {ContentDigest} from '../../archive/content-digest.js'
+import type {ArchivePosition, ArchiveWriter} from '../../archive/writer.js'
+import type {Throttle} from '../../flow/throttle.js'
+import type {OperationOptions} from '../../model/progress.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {ObjectIndex} from './object-index.js'
+
+import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {settledStatus} from '../../flow/tenants/activation.js'
+import {withDetails} from '../../model/errors.js'
+
+/** What a crash costs at most. Tests flush more often; no option. */
+export const FLUSH_EVERY = {
+  /** Bytes between two flushes: the size of a Parquet part. */
+  bytes: 256 * 1024 * 1024,
+  /** Milliseconds between two flushes of a slow backup. */
+  ms: 60_000,
+}
+
+/** Inactive tenants that are read, and put back, together. */
+export interface ActivationGroup {
+  slices: Slice[]
+  /** With the states to put back. */
+  tenants: WeaviateTenant[]
+}
+
+/** How far a transfer is, as of the last flush. */
+export interface TransferProgress {
+  /** Tenants that have to be active for `remaining` to be read, with the states to put back. */
+  group: WeaviateTenant[]
+  position: ArchivePosition
+  /** Slices not read, or not in `position`. */
+  remaining: Slice[]
+  /** Groups whose turn has not come, with what is left to read of them. */
+  waiting: ActivationGroup[]
+}
+
+export interface BackupTransferOptions extends OperationOptions {
+  /** Tenants to activate, group by group, with what is to be read of them. */
+  activation: ActivationGroup[]
+  batchSize: number
+  concurrency: number
+  connection: Connection
+  content: ContentDigest
+  /** Remembers each object for `settle`. */
+  contents?: ObjectIndex
+  /** undefined: not known. */
+  expectedObjects?: number
+  plan: CollectionPlan
+  /** Keeps what is to be put back after a crash. */
+  saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
+  /** Keeps what a resumed run needs. */
+  saveProgress: (progress: TransferProgress) => Promise<void>
+  slices: Slice[]
+  throttle: Throttle
+  writer: ArchiveWriter
+}
+
+/** Reads everything there is to read, counts it into the digest and hands it to the writer. */
+export async function transferToArchive(options: BackupTransferOptions): Promise<void> {
+  const {activation, connection, plan, saveActivated, saveProgress, signal, writer} = options
+  const waiting = [...activation]
+  const context = (group: WeaviateTenant[]): Context => ({group, waiting: [...waiting]})
+  await saveProgress({...context([]), position: await writer.flush(), remaining: options.slices})
+  await readSlices(options, options.slices, () => context([]))
+  while (waiting.length > 0) {
+    const {slices, tenants} = waiting.shift()!
+    // Written down first: a crash in between must not leave tenants active for good.
+    await saveActivated(tenants)
+    let failure: undefined | {error: unknown}
+    try {
+      await connection.setTenantStatus(
+        plan.className,
+        tenants.map(({name}) => ({name, status: 'HOT'})),
+        signal,
+      )
+      await readSlices(options, slices, () => context(tenants))
+    } catch (error) {
+      failure = {error}
+    }
+
+    try {
+      // Also after Ctrl-C: hence no signal.
+      await connection.setTenantStatus(plan.className, tenants)
+      await saveActivated([])
+    } catch (error) {
+      if (!failure) throw error
+      // The first failure is the one to report; the journal still says what is to be put back.
+      throw withDetails(failure.error, {activeTenants: tenants.map(({name}) => name)})
+    }
+
+    if (failure) throw failure.error
+  }
+}
+
+type Context = Pick<TransferProgress, 'group' | 'waiting'>
+
+export function activationGroup(tenants: WeaviateTenant[]): ActivationGroup {
+  return {
+    slices: slicesOfTenants(tenants),
+    tenants: tenants.map(({name, status}) => ({name, status: settledStatus(status)})),
+  }
+}
+
+async function readSlices(options: BackupTransferOptions, slices: Slice[], context: () => Context): Promise<void> {
+  const {content, plan, writer, expectedObjects} = options
+  const reader = new ParallelReader({
+    batchSize: options.batchSize,
+    concurrency: options.concurrency,
+    connection: options.connection,
+    expectedObjects:
+      expectedObjects === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, expectedObjects - content.objects),
+    include: 'objects',
+    plan,
+    signal: options.signal,
+    slices,
+    throttle: options.throttle,
+  })
+  let flushedBytes = writer.bytes
+  // Not the time of day: that may go backwards.
+  let flushedAt = performance.now()
+  const flush = async (): Promise<void> => {
+    const position = await writer.flush()
+    await options.saveProgress({position, remaining: reader.remaining(), ...context()})
+    flushedBytes = writer.bytes
+    flushedAt = performance.now()
+  }
+
+  // False while a page is in the digest and not in the archive: what is flushed then would not fit together.
+  let isWhole = true
+  try {
+    for await (const page of reader.pages()) {
+      isWhole = false
+      for (const object of page.objects) {
+        const added = content.add(object)
+        options.contents?.set(object, added)
+      }
+
+      await writer.write(page.objects)
+      page.done()
+      isWhole = true
+      options.onProgress?.({
+        bytes: writer.bytes,
+        collection: plan.className,
+        completed: content.objects,
+        stage: 'backup',
+        total: expectedObjects,
+      })
+      if (writer.bytes - flushedBytes >= FLUSH_EVERY.bytes || performance.now() - flushedAt >= FLUSH_EVERY.ms)
+        await flush()
+    }
+  } catch (error) {
+    // Interrupted, or the server is gone for good: what is here need not be read again. The first failure is the one to report.
+    if (isWhole) await flush().catch(() => {})
+    throw error
+  }
+}

@@ -1,0 +1,40 @@
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Store} from '../../store/store.js'
+
+import {fileStem} from '../../archive/names.js'
+import {utf8} from '../../codec/bytes.js'
+import {readMarker} from './marker.js'
+
+/** Says which tenants a clear has activated, and what they were: a crash leaves them so, and the next run puts them back. */
+export interface ActivationMarker {
+  server: string
+  tenants: WeaviateTenant[]
+}
+
+const MAX_MARKER_BYTES = 64 * 1024 * 1024
+
+export function activationMarkerName(collection: string): string {
+  return `.activated-${fileStem(collection)}.json`
+}
+
+export async function writeActivationMarker(store: Store, collection: string, marker: ActivationMarker): Promise<void> {
+  await store.writeAtomic(activationMarkerName(collection), utf8(JSON.stringify(marker)))
+}
+
+/** undefined when there is none, or none that can be trusted. */
+export async function readActivationMarker(store: Store, collection: string): Promise<ActivationMarker | undefined> {
+  return readMarker<ActivationMarker>(store, activationMarkerName(collection), {
+    check({server, tenants}) {
+      const isMarker =
+        typeof server === 'string' &&
+        Array.isArray(tenants) &&
+        tenants.every((tenant) => typeof tenant?.name === 'string' && tenant.status === 'COLD')
+      return isMarker ? {server, tenants} : undefined
+    },
+    maxBytes: MAX_MARKER_BYTES,
+  })
+}
+
+export async function removeActivationMarker(store: Store, collection: string): Promise<void> {
+  await store.remove(activationMarkerName(collection))
+}

@@ -1,0 +1,49 @@
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {ClearOptions} from './options.js'
+
+/** Whether a collection may be cleared. Pure. */
+import {DataOpsError} from '../../model/errors.js'
+
+/** Names that are not cleared by accident; `*` stands for any text. */
+export const PROTECTED_NAMES: readonly string[] = ['ELYSIACTL_*', '*_SYSTEM', '.internal*']
+
+/** The pattern that protects a name, if any. */
+export function protectingPattern(name: string, patterns: readonly string[] = PROTECTED_NAMES): string | undefined {
+  return patterns.find((pattern) => {
+    const source = pattern
+      .split('*')
+      .map((text) => text.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
+      .join('.*')
+    return new RegExp(`^${source}$`, 's').test(name)
+  })
+}
+
+/** @throws DataOpsError NOT_CONFIRMED for a protected name. */
+export function checkProtected(name: string, options: Pick<ClearOptions, 'allowProtected' | 'protectedNames'>): void {
+  if (options.allowProtected) return
+  const pattern = protectingPattern(name, options.protectedNames)
+  if (pattern === undefined) return
+  throw new DataOpsError('NOT_CONFIRMED', `"${name}" is protected by the pattern "${pattern}".`, {
+    details: {collection: name, pattern},
+    hint: 'Add --allow-protected if you are sure; --force alone does not.',
+  })
+}
+
+/** Whether a tenant's objects lie elsewhere, or are on the way there or back. */
+export function isOffloaded({status}: WeaviateTenant): boolean {
+  return status !== 'HOT' && status !== 'COLD'
+}
+
+/** A tenant cannot be created offloaded, and a drop takes what it holds. @throws DataOpsError INVALID_INPUT. */
+export function checkDroppable(name: string, tenants: readonly WeaviateTenant[]): void {
+  const offloaded = tenants.filter((tenant) => isOffloaded(tenant)).map((tenant) => tenant.name)
+  if (offloaded.length === 0) return
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `"${name}" has ${offloaded.length} offloaded tenants, so it is not dropped.`,
+    {
+      details: {collection: name, tenants: offloaded},
+      hint: 'Onload or delete them first, or clear with --keep-schema.',
+    },
+  )
+}

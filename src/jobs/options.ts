@@ -1,0 +1,44 @@
+/** Defaults, options and checks that the jobs share. */
+import type {Store} from '../store/store.js'
+
+import {defaultBatchSize} from '../flow/page-size.js'
+import {DataOpsError} from '../model/errors.js'
+
+export const DEFAULT_DIRECTORY = './backups'
+export const DEFAULT_CONCURRENCY = 4
+
+export interface ManagerOptions {
+  /** Folder of the backups; default `./backups`. */
+  directory?: string
+  /** In place of a folder. */
+  store?: Store
+}
+
+/** @throws DataOpsError INVALID_INPUT. */
+export function checkPositiveInteger(value: number | undefined, name: string): void {
+  if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
+    throw new DataOpsError('INVALID_INPUT', `The ${name} must be a whole number above 0, not ${value}.`)
+  }
+}
+
+/** @throws DataOpsError INVALID_INPUT when a name is not among the tenants. */
+export function selectTenants<Tenant extends {name: string}>(
+  tenants: readonly Tenant[],
+  names: readonly string[] | undefined,
+): Tenant[] {
+  if (!names || names.length === 0) return [...tenants]
+  const known = new Map(tenants.map((tenant) => [tenant.name, tenant]))
+  const missing = names.filter((name) => !known.has(name))
+  if (missing.length > 0) {
+    throw new DataOpsError('INVALID_INPUT', `There is no tenant ${missing.map((name) => `"${name}"`).join(', ')}.`, {
+      hint: `The collection has ${tenants.length} tenants${tenants.length > 0 ? `, "${tenants[0]!.name}" among them` : ''}.`,
+    })
+  }
+
+  return [...new Set(names)].map((name) => known.get(name)!)
+}
+
+/** The page size that the user set, or the one for a collection of this size. */
+export function batchSizeFor(options: {batchSize?: number}, objectCount: number): number {
+  return options.batchSize ?? defaultBatchSize(objectCount)
+}

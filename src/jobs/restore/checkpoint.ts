@@ -1,0 +1,291 @@
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Store} from '../../store/store.js'
+
+import {checkpointName} from '../../archive/names.js'
+import {utf8} from '../../codec/bytes.js'
+import {DataOpsError} from '../../model/errors.js'
+import {sleep} from '../../weaviate/retry.js'
+import {type RowRange, RowRanges} from './row-ranges.js'
+
+/** What a checkpoint belongs to. Any difference means that it is not ours to continue. */
+export interface CheckpointBinding {
+  backupId: string
+  /** The backup's content digest: an edited backup is another backup. */
+  digest: string
+  /** Options that change what is written where. */
+  options: string
+  server: string
+  target: string
+}
+
+interface CheckpointFile {
+  binding: CheckpointBinding
+  conflictsSettled?: boolean
+  created: boolean
+  objects: PassFile
+  placeholders?: Placeholder[]
+  references: PassFile & {announced: number}
+  rejected: RowRange[]
+  /** Of the file of rejected objects, what belongs to these rows. */
+  rejectedBytes: number
+  skipped: RowRange[]
+  targetTenants?: TargetTenant[]
+  tenants?: WeaviateTenant[]
+  version: 1
+}
+
+/** An object that stands in for one that is not there, while a reference to it is written. */
+export interface Placeholder {
+  collection: string
+  id: string
+  tenant?: string
+}
+
+/** A tenant of a collection that objects refer to. */
+export interface TargetTenant extends WeaviateTenant {
+  collection: string
+}
+
+interface PassFile {
+  /** Objects (or references) written. */
+  count: number
+  done: RowRange[]
+  finished: boolean
+}
+
+/** One pass over the backup's rows: objects first, references second. */
+export interface Pass {
+  count: number
+  done: RowRanges
+  finished: boolean
+}
+
+/** How long a change may wait for the disk. A crash costs the work of that time, no more: it is done again. Tests save more often; no option. */
+export const SAVE_EVERY = {ms: 500}
+/** How long a call that a killed run has sent may go on in the server. Tests wait less; no option. */
+export const GRACE = {ms: 3000}
+const MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
+
+/** How far a restore is: bound to a backup and a target, replaced atomically, removed on success. */
+export class Checkpoint {
+  readonly binding: CheckpointBinding
+  /** What the target had already is known, and `skipped` holds it: from here on its objects may be ours. */
+  conflictsSettled: boolean
+  /** The collection was created by this restore. */
+  created = false
+  readonly objects: Pass
+  /** `announced`: references of rows before it may have been sent, confirmed or not. */
+  readonly references: Pass & {announced: number}
+  /** To be deleted before anything else. */
+  placeholders: Placeholder[]
+  /** Rows whose objects (or their references) the server refused. Each has its line in `rejectedFile` first, and is not sent again. */
+  readonly rejected: RowRanges
+  /** Rows left alone because the target had their objects before (`onConflict: 'skip'`). Decided before anything is written. */
+  readonly skipped: RowRanges
+  /** Tenants that are to be inactive, or offloaded, once it is done or has failed. */
+  tenants?: WeaviateTenant[]
+  /** The same in collections that are referred to and were there before. */
+  targetTenants: TargetTenant[]
+  /** Bytes of the file of rejected objects as of the last save. */
+  readonly rejectedBytes: number
+  /** The file of rejected objects, which is on the disk before the rows are said to be done. */
+  rejectedFile?: {readonly bytes: number; sync: () => Promise<void>}
+  /** When the earlier run last wrote it, milliseconds since 1970; undefined when there was none. */
+  readonly #resumedFrom?: number
+  readonly #name: string
+  readonly #store: Store
+  #savedAt = -Infinity
+  #saving: Promise<void> = Promise.resolve()
+
+  private constructor(store: Store, name: string, binding: CheckpointBinding, found?: FoundCheckpoint) {
+    const file = found?.file
+    this.#resumedFrom = found?.modified
+    this.#store = store
+    this.#name = name
+    this.binding = binding
+    this.objects = passFrom(file?.objects)
+    this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
+    this.conflictsSettled = file?.conflictsSettled ?? false
+    this.created = file?.created ?? false
+    this.placeholders = file?.placeholders ?? []
+    this.rejected = new RowRanges(file?.rejected)
+    this.rejectedBytes = file?.rejectedBytes ?? 0
+    this.skipped = new RowRanges(file?.skipped)
+    this.tenants = file?.tenants
+    this.targetTenants = file?.targetTenants ?? []
+  }
+
+  /**
+   * The checkpoint of an earlier run, or a new one that is not on the disk yet. `restart` forgets the earlier one, but for tenants of a
+   * merge that it may have left active. `isRetry`: of a run that sends what was refused, beside that of the restore itself.
+   * @throws DataOpsError CHECKPOINT when there is one of another backup, another target or other options, or one that cannot be read.
+   */
+  static async open(
+    store: Store,
+    backupName: string,
+    binding: CheckpointBinding,
+    options: {isRetry?: boolean; restart?: boolean} = {},
+  ): Promise<Checkpoint> {
+    const name = checkpointName(backupName, `${binding.target}@${binding.server}${options.isRetry ? ' retry' : ''}`)
+    if (options.restart) {
+      const restarted = new Checkpoint(store, name, binding)
+      const earlier = await readCheckpoint(store, name).catch(() => undefined)
+      if (earlier && !earlier.file.created) restarted.tenants = earlier.file.tenants
+      restarted.targetTenants = earlier?.file.targetTenants ?? []
+      return restarted
+    }
+
+    const found = await readCheckpoint(store, name)
+    if (found && !sameBinding(found.file.binding, binding)) {
+      throw new DataOpsError(
+        'CHECKPOINT',
+        `The checkpoint ${store.describe(name)} belongs to another backup or other options.`,
+        {
+          hint: 'Use the options of the interrupted run, or --restart to start over.',
+        },
+      )
+    }
+
+    return new Checkpoint(store, name, binding, found)
+  }
+
+  /** Whether a restore of that backup to that target was begun and not finished. */
+  static async exists(
+    store: Store,
+    backupName: string,
+    {server, target}: Pick<CheckpointBinding, 'server' | 'target'>,
+  ): Promise<boolean> {
+    return (await store.stat(checkpointName(backupName, `${target}@${server}`))) !== undefined
+  }
+
+  /** Read from disk. */
+  get resumed(): boolean {
+    return this.#resumedFrom !== undefined
+  }
+
+  /** Resolves once nothing that the earlier run has sent can still be at work in the server. @throws DataOpsError INTERRUPTED. */
+  async calm(signal?: AbortSignal): Promise<void> {
+    if (this.#resumedFrom === undefined) return
+    // A clock that went backwards costs no more than the whole time.
+    const waitMs = Math.min(GRACE.ms, this.#resumedFrom + GRACE.ms - Date.now())
+    if (waitMs > 0) await sleep(waitMs, signal)
+  }
+
+  /** Saves now and resolves once it is on the disk. */
+  async save(): Promise<void> {
+    // One after another: an older state must not land on a newer one.
+    this.#saving = this.#saving.then(async () => {
+      this.#savedAt = performance.now()
+      // Rows and bytes of one moment: each row that is said to be refused has its line on the disk, and no other line is kept.
+      const text = JSON.stringify(this.#file())
+      await this.rejectedFile?.sync()
+      await this.#store.writeAtomic(this.#name, utf8(text))
+    })
+    return this.#saving
+  }
+
+  /** Saves when the last time is long enough ago. */
+  async saveSoon(): Promise<void> {
+    if (performance.now() - this.#savedAt >= SAVE_EVERY.ms) await this.save()
+  }
+
+  async remove(): Promise<void> {
+    await this.#saving
+    await this.#store.remove(this.#name)
+  }
+
+  describe(): string {
+    return this.#store.describe(this.#name)
+  }
+
+  #file(): CheckpointFile {
+    const pass = ({count, done, finished}: Pass): PassFile => ({count, done: done.toJSON(), finished})
+    return {
+      binding: this.binding,
+      ...(this.conflictsSettled && {conflictsSettled: true}),
+      created: this.created,
+      objects: pass(this.objects),
+      ...(this.placeholders.length > 0 && {placeholders: this.placeholders}),
+      references: {...pass(this.references), announced: this.references.announced},
+      rejected: this.rejected.toJSON(),
+      rejectedBytes: this.rejectedFile?.bytes ?? this.rejectedBytes,
+      skipped: this.skipped.toJSON(),
+      ...(this.targetTenants.length > 0 && {targetTenants: this.targetTenants}),
+      ...(this.tenants && {tenants: this.tenants}),
+      version: 1,
+    }
+  }
+}
+
+function passFrom(file: PassFile | undefined): Pass {
+  return {count: file?.count ?? 0, done: new RowRanges(file?.done), finished: file?.finished ?? false}
+}
+
+function sameBinding(a: CheckpointBinding, b: CheckpointBinding): boolean {
+  return (
+    a.backupId === b.backupId &&
+    a.digest === b.digest &&
+    a.options === b.options &&
+    a.server === b.server &&
+    a.target === b.target
+  )
+}
+
+interface FoundCheckpoint {
+  file: CheckpointFile
+  /** Milliseconds since 1970. */
+  modified: number
+}
+
+async function readCheckpoint(store: Store, name: string): Promise<FoundCheckpoint | undefined> {
+  const entry = await store.stat(name)
+  if (!entry) return undefined
+  const damaged = (cause?: unknown): DataOpsError =>
+    new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} is damaged.`, {
+      cause,
+      hint: 'Use --restart to start over (into an empty or new collection).',
+    })
+  if (entry.kind !== 'file' || entry.bytes > MAX_CHECKPOINT_BYTES) throw damaged()
+  const reader = await store.openRead(name)
+  try {
+    const text = new TextDecoder('utf-8', {fatal: true}).decode(await reader.read(0, reader.size))
+    const file = JSON.parse(text) as CheckpointFile
+    if (!isCheckpointFile(file)) throw damaged()
+    return {file, modified: entry.modified}
+  } catch (error) {
+    throw error instanceof DataOpsError ? error : damaged(error)
+  } finally {
+    await reader.close()
+  }
+}
+
+function isCheckpointFile(file: CheckpointFile): boolean {
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+  const isRange = (range: unknown): boolean =>
+    Array.isArray(range) && range.length === 2 && isCount(range[0]) && isCount(range[1]) && range[0] < range[1]
+  const isPass = (pass: PassFile | undefined): boolean =>
+    pass !== undefined &&
+    isCount(pass.count) &&
+    Array.isArray(pass.done) &&
+    pass.done.every((range) => isRange(range)) &&
+    typeof pass.finished === 'boolean'
+  const isInactive = ({name, status}: WeaviateTenant): boolean =>
+    typeof name === 'string' && ['COLD', 'FROZEN'].includes(status)
+  return (
+    file?.version === 1 &&
+    typeof file.binding?.backupId === 'string' &&
+    ['boolean', 'undefined'].includes(typeof file.conflictsSettled) &&
+    typeof file.created === 'boolean' &&
+    isPass(file.objects) &&
+    isPass(file.references) &&
+    isCount(file.references.announced) &&
+    (file.placeholders ?? []).every(
+      ({collection, id, tenant}) =>
+        typeof collection === 'string' && typeof id === 'string' && ['string', 'undefined'].includes(typeof tenant),
+    ) &&
+    (file.tenants ?? []).every((tenant) => isInactive(tenant)) &&
+    (file.targetTenants ?? []).every((tenant) => typeof tenant.collection === 'string' && isInactive(tenant)) &&
+    isCount(file.rejectedBytes) &&
+    [file.rejected, file.skipped].every((ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)))
+  )
+}

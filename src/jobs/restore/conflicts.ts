@@ -1,0 +1,79 @@
+import type {Archive} from '../../archive/reader.js'
+import type {Throttle} from '../../flow/throttle.js'
+import type {WeaviateObject} from '../../model/object.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {RestoredTenants} from './tenants.js'
+
+import {ACTIVATION_GROUP} from '../../flow/tenants/activation.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {isTooLarge} from '../../weaviate/errors.js'
+import {RowRanges} from './row-ranges.js'
+
+/** Ids asked for in one call. */
+const IDS_A_CALL = 500
+
+export interface ConflictOptions {
+  archive: Archive
+  connection: Connection
+  /** Of the target. */
+  plan: CollectionPlan
+  /** Whether an object is among those wanted. */
+  selected: (object: WeaviateObject) => boolean
+  signal?: AbortSignal
+  tenants: Pick<RestoredTenants, 'whileActive'>
+  throttle: Throttle
+}
+
+/** Rows of a backup whose objects the target has already. Reads ids only from the backup. */
+export async function findExisting(options: ConflictOptions): Promise<RowRanges> {
+  const {archive, signal} = options
+  const existing = new RowRanges()
+  // Without properties and vectors: nothing but ids is asked for.
+  const {class: name, multiTenancyConfig} = options.plan.schema
+  const search = {...options, plan: planCollection({class: name, multiTenancyConfig})}
+  for await (const page of archive.pages({columns: 'ids', signal})) {
+    const byTenant = new Map<string | undefined, Map<string, number>>()
+    for (const [index, object] of page.objects.entries()) {
+      if (!options.selected(object)) continue
+      const {id, tenant} = object
+      const rows = byTenant.get(tenant) ?? new Map<string, number>()
+      rows.set(id, page.rows[index]!)
+      byTenant.set(tenant, rows)
+    }
+
+    const found: number[] = []
+    const entries = Array.from(byTenant, ([tenant, rows]) => ({rows, tenant}))
+    for (let first = 0; first < entries.length; first += ACTIVATION_GROUP) {
+      const group = entries.slice(first, first + ACTIVATION_GROUP)
+      await options.tenants.whileActive(group, async () => {
+        for (const {rows, tenant} of group) {
+          const ids = [...rows.keys()]
+          for (let start = 0; start < ids.length; start += IDS_A_CALL) {
+            for (const id of await existingOf(search, ids.slice(start, start + IDS_A_CALL), tenant))
+              found.push(rows.get(id)!)
+          }
+        }
+      })
+    }
+
+    for (const row of found.sort((a, b) => a - b)) existing.add(row, row + 1)
+  }
+
+  return existing
+}
+
+/** Which of these ids there are; asked for in smaller calls where the objects are too large for one answer. */
+async function existingOf(options: ConflictOptions, ids: string[], tenant: string | undefined): Promise<string[]> {
+  const {connection, plan, signal, throttle} = options
+  try {
+    const objects = await throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant}))
+    return objects.map(({id}) => id)
+  } catch (error) {
+    if (!isTooLarge(error) || ids.length <= 1) throw error
+    const half = ids.length >> 1
+    return [
+      ...(await existingOf(options, ids.slice(0, half), tenant)),
+      ...(await existingOf(options, ids.slice(half), tenant)),
+    ]
+  }
+}

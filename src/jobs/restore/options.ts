@@ -1,0 +1,75 @@
+import type {RateLimit, RetryOptions} from '../../flow/options.js'
+import type {JsonValue} from '../../model/object.js'
+import type {OperationOptions, Warning} from '../../model/progress.js'
+import type {CollectionComparison} from '../verify/options.js'
+
+export interface RestoreOptions extends OperationOptions, RetryOptions {
+  /** Restores a backup whose bytes are no longer what was sealed (edited, reformatted, or from another tool). */
+  acceptChanged?: boolean
+  allowNonFinite?: boolean
+  /** Lets the server vectorize (and bill) objects that have no vector. */
+  allowVectorization?: boolean
+  /** Restores under a temporary name and points an alias of the target's name at it once verified. */
+  atomic?: boolean
+  /** Objects a batch at most; default as for backups. Bytes bound it further. */
+  batchSize?: number
+  /** Folder for the checkpoint and rejected objects; default: beside the backup. */
+  checkpointDirectory?: string
+  /** Batches in flight at most; default 4. */
+  concurrency?: number
+  /** Checks everything that can be checked, and changes nothing. */
+  dryRun?: boolean
+  maxRate?: RateLimit
+  /** Restore into an existing collection. */
+  merge?: boolean
+  /** Another name for the collection. */
+  name?: string
+  /** Merges: what happens to objects that the target has already; default overwrite. */
+  onConflict?: 'fail' | 'overwrite' | 'skip'
+  /** Schema changes by path, e.g. `{'replicationConfig.factor': 1}`. */
+  overrides?: Readonly<Record<string, JsonValue>>
+  /** Forget the checkpoint of an earlier run and start over. */
+  restart?: boolean
+  /** Sends only the objects of a `….rejected.jsonl` file. */
+  retryRejected?: string
+  /** The schema (and tenants, aliases) only. */
+  skipData?: boolean
+  /** Only these tenants. */
+  tenants?: readonly string[]
+  /** Compares the digest of the restored collection with the backup's. */
+  verify?: boolean
+  /** Re-points aliases that exist and point elsewhere. */
+  withAliases?: boolean
+}
+
+export interface RestoreRunOptions extends RestoreOptions {
+  /** Called with each collection as soon as it is counted, compared where that was asked for, and shown to readers; the next one waits for it. */
+  onConfirmed?: (restored: RestoreResult) => Promise<void> | void
+}
+
+export interface RestoreResult {
+  aliases: string[]
+  backupId: string
+  collection: string
+  dryRun: boolean
+  /** Dry runs: objects that a run would send; with `onConflict: 'skip'` at most, as the target is not searched for them. */
+  expected?: number
+  /** References written. */
+  references: number
+  /** Objects that the server refused, themselves or their references, in this run and those it continues. */
+  rejected: number
+  /** Where they stand, with reasons; given whenever there are any. */
+  rejectedFile?: string
+  /** Objects that this run wrote. */
+  restored: number
+  /** Objects that earlier runs had written. */
+  resumed: number
+  /** Wall time from the first request to the confirmation. */
+  seconds: number
+  /** Merges with `onConflict: 'skip'`: objects left alone. */
+  skipped: number
+  tenants?: number
+  /** With `verify`. */
+  verification?: CollectionComparison
+  warnings: Warning[]
+}

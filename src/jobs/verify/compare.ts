@@ -1,0 +1,361 @@
+import type {Archive} from '../../archive/reader.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {CollectionComparison, CompareOptions, ObjectDifference} from './options.js'
+
+import {ContentDigest} from '../../archive/content-digest.js'
+import {describeDifference} from '../../codec/digest.js'
+import {defaultBatchSize, TARGET_BYTES} from '../../flow/page-size.js'
+import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {withActiveTenants} from '../../flow/tenants/activation.js'
+import {Throttle} from '../../flow/throttle.js'
+import {DataOpsError} from '../../model/errors.js'
+import {approximateBytes, type WeaviateObject} from '../../model/object.js'
+/** A live collection beside a backup: equal, or which objects are missing, extra or different. */
+import {compareSchemas} from '../../model/schema-compare.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {nodePlatform} from '../../platform/node.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {collectionMissing} from '../../weaviate/resolve.js'
+import {checkPositiveInteger, DEFAULT_CONCURRENCY} from '../options.js'
+import {selectForComparison, type TenantSelection} from './compare-tenants.js'
+import {compareRecords, type Differences} from './differences.js'
+import {
+  HASH_BYTES,
+  KEY_BYTES,
+  MAX_RECORDS_IN_MEMORY,
+  partitionsFor,
+  RecordList,
+  TemporaryFolder,
+  TenantNumbers,
+} from './records.js'
+
+const DEFAULT_LIMIT = 20
+/** Objects fetched together to see what differs in them. */
+const OBJECTS_A_FETCH = 100
+
+export interface CompareCollectionOptions extends CompareOptions {
+  /** Name of the live collection; aliases are not followed. */
+  collection: string
+  /** Records of objects kept in memory for each side at most; default 300,000. */
+  maxRecordsInMemory?: number
+}
+
+/**
+ * Reads the live collection and the backup once each, in bounded memory, and compares them object by object. Both may have another name:
+ * references to the collection itself are equal then.
+ * @throws DataOpsError COLLECTION_MISSING; INVALID_INPUT for unknown tenants; BACKUP_DAMAGED when the rows of the backup are not what was
+ * sealed; STORAGE; INTERRUPTED; or what the server answered once retries are used up.
+ */
+export async function compareCollection(
+  connection: Connection,
+  archive: Archive,
+  options: CompareCollectionOptions,
+): Promise<CollectionComparison> {
+  checkPositiveInteger(options.concurrency, 'concurrency')
+  const started = performance.now()
+  const schema = await connection.getCollection(options.collection)
+  if (!schema) throw await collectionMissing(connection, options.collection)
+  const folder = new TemporaryFolder()
+  try {
+    const result = await new Comparison(connection, archive, schema, folder, options).run()
+    return {...result, seconds: (performance.now() - started) / 1000}
+  } finally {
+    await folder.remove()
+  }
+}
+
+/** One side of a comparison. */
+interface Side {
+  content: ContentDigest
+  records: RecordList
+}
+
+class Comparison {
+  readonly #archive: Archive
+  readonly #concurrency: number
+  readonly #connection: Connection
+  readonly #folder: TemporaryFolder
+  readonly #limit: number
+  readonly #maxInMemory: number
+  readonly #options: CompareCollectionOptions
+  readonly #plan: CollectionPlan
+  readonly #tenantNumbers = new TenantNumbers()
+  readonly #throttle: Throttle
+
+  constructor(
+    connection: Connection,
+    archive: Archive,
+    schema: WeaviateClass,
+    folder: TemporaryFolder,
+    options: CompareCollectionOptions,
+  ) {
+    this.#archive = archive
+    this.#concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
+    this.#connection = connection
+    this.#folder = folder
+    this.#limit = options.limit ?? DEFAULT_LIMIT
+    this.#maxInMemory = options.maxRecordsInMemory ?? MAX_RECORDS_IN_MEMORY
+    this.#options = options
+    this.#plan = planCollection(schema)
+    this.#throttle = new Throttle({
+      concurrency: this.#concurrency,
+      onWarning: options.onWarning,
+      signal: options.signal,
+    })
+  }
+
+  async #selectTenants(): Promise<TenantSelection> {
+    const {head, seal} = this.#archive
+    const {schema} = this.#plan
+    const {onWarning, tenants} = this.#options
+    if (tenants && tenants.length > 0 && !isMultiTenant(schema) && !isMultiTenant(head.schema)) {
+      throw new DataOpsError('INVALID_INPUT', `The collection "${schema.class}" has no tenants.`, {
+        hint: 'Leave the tenants out.',
+      })
+    }
+
+    const live = isMultiTenant(schema) ? await this.#connection.listTenants(schema.class) : []
+    const selection = selectForComparison(head, seal, live, this.#options)
+    for (const {name, reason} of selection.leftOut) {
+      onWarning?.({
+        code: 'tenant-not-compared',
+        details: {name, reason},
+        message: `Tenant "${name}" is not compared: ${reason}.`,
+      })
+    }
+
+    return selection
+  }
+
+  /** Objects of the live side as far as that costs one call; else what the backup says: it decides only how memory is divided. */
+  async #countLive(selection: TenantSelection): Promise<number> {
+    const {multiTenant, className} = this.#plan
+    if (multiTenant) return selection.live.length === 0 ? 0 : (this.#archive.objectCount ?? 0)
+    return this.#throttle.run(async () => this.#connection.count(className, undefined, this.#options.signal))
+  }
+
+  #side(schema: WeaviateClass, partitions: number): Side {
+    return {
+      content: new ContentDigest(schema, nodePlatform),
+      records: new RecordList({
+        folder: this.#folder,
+        maxInMemory: this.#maxInMemory,
+        partitions,
+        recordBytes: KEY_BYTES + HASH_BYTES,
+      }),
+    }
+  }
+
+  #take({content, records}: Side, object: WeaviateObject): void {
+    records.add(this.#tenantNumbers.number(object.tenant), object.id, content.add(object).hash)
+  }
+
+  async #readBackup(side: Side, selection: TenantSelection, total: number): Promise<void> {
+    const {signal} = this.#options
+    for await (const page of this.#archive.pages({signal})) {
+      for (const object of page.objects) if (selection.takesPart(object.tenant)) this.#take(side, object)
+      await side.records.settle()
+      this.#progress(side.content.objects, total)
+    }
+
+    this.#checkSealed(side.content, selection)
+  }
+
+  /** A comparison with rows that changed on the disk would accuse the collection of it. */
+  #checkSealed(content: ContentDigest, {takesPart}: TenantSelection): void {
+    const {path, seal} = this.#archive
+    if (!seal) return
+    const isSame = seal.tenants
+      ? seal.tenants.every(
+          ({digest, name, skipped}) =>
+            skipped !== undefined || !takesPart(name) || content.tenant(name).digest === digest,
+        )
+      : content.hex() === seal.digest
+    if (isSame) return
+    throw new DataOpsError('BACKUP_DAMAGED', `${path} is damaged: its objects are not those that were sealed.`, {
+      details: {path},
+      hint: 'See what is wrong with: backup verify. Compare with another backup.',
+    })
+  }
+
+  async #readLive(
+    side: Side,
+    selection: TenantSelection,
+    {before, expected, total}: {before: number; expected: number; total: number},
+  ): Promise<void> {
+    const read = async (slices: Slice[]): Promise<void> => {
+      const reader = new ParallelReader({
+        batchSize: defaultBatchSize(expected),
+        concurrency: this.#concurrency,
+        connection: this.#connection,
+        expectedObjects: Math.max(0, expected - side.content.objects),
+        include: 'objects',
+        plan: this.#plan,
+        signal: this.#options.signal,
+        slices,
+        throttle: this.#throttle,
+      })
+      for await (const page of reader.pages()) {
+        for (const object of page.objects) this.#take(side, object)
+        await side.records.settle()
+        page.done()
+        this.#progress(before + side.content.objects, total)
+      }
+    }
+
+    if (this.#plan.multiTenant) {
+      await this.#withTenants(selection.live, async (group) => read(slicesOfTenants(group)))
+    } else await read([{...WHOLE_RANGE}])
+  }
+
+  async #withTenants(tenants: WeaviateTenant[], body: (group: WeaviateTenant[]) => Promise<void>): Promise<void> {
+    await withActiveTenants(this.#connection, this.#plan.className, tenants, {signal: this.#options.signal}, body)
+  }
+
+  /** Fetches the objects that differ, a few at a time from both sides, to name what differs in them. */
+  async #nameMembers({listed}: Differences, selection: TenantSelection): Promise<void> {
+    const wanted = new Map<string, ObjectDifference>()
+    const tenants = new Set<string | undefined>()
+    for (const difference of listed) {
+      if (difference.state !== 'different') continue
+      wanted.set(keyOf(difference), difference)
+      tenants.add(difference.tenant)
+    }
+
+    if (wanted.size === 0) return
+    if (!this.#plan.multiTenant) {
+      await this.#nameMembersOf(wanted, () => true)
+      return
+    }
+
+    // One pass over the backup for all active tenants, and one for each group of a hundred others.
+    const concerned = selection.live.filter(({name}) => tenants.has(name))
+    await this.#withTenants(concerned, async (group) => {
+      const names = new Set(group.map(({name}) => name))
+      await this.#nameMembersOf(wanted, (tenant) => tenant !== undefined && names.has(tenant))
+    })
+  }
+
+  async #nameMembersOf(
+    wanted: Map<string, ObjectDifference>,
+    isActive: (tenant: string | undefined) => boolean,
+  ): Promise<void> {
+    const {signal} = this.#options
+    let chunk: WeaviateObject[] = []
+    let bytes = 0
+    for await (const page of this.#archive.pages({signal})) {
+      const found = page.objects.filter((object) => isActive(object.tenant) && wanted.has(keyOf(object)))
+      for (const object of found) {
+        chunk.push(object)
+        bytes += approximateBytes(object)
+        if (chunk.length >= OBJECTS_A_FETCH || bytes >= TARGET_BYTES) {
+          await this.#nameMembersIn(chunk, wanted)
+          chunk = []
+          bytes = 0
+        }
+      }
+    }
+
+    await this.#nameMembersIn(chunk, wanted)
+  }
+
+  async #nameMembersIn(objects: readonly WeaviateObject[], wanted: Map<string, ObjectDifference>): Promise<void> {
+    const byTenant = new Map<string | undefined, WeaviateObject[]>()
+    for (const object of objects) {
+      const group = byTenant.get(object.tenant)
+      if (group) group.push(object)
+      else byTenant.set(object.tenant, [object])
+    }
+
+    const {schema} = this.#archive.head
+    for (const [tenant, group] of byTenant) {
+      const ids = group.map(({id}) => id)
+      const live = new Map((await this.#fetch(ids, tenant)).map((object) => [object.id, object]))
+      for (const object of group) {
+        const other = live.get(object.id)
+        const difference = wanted.get(keyOf(object))
+        // What was deleted since it was compared is not here: that it differed stays true, in what can no longer be said.
+        if (difference && other) {
+          difference.members = describeDifference(schema, object, other, this.#plan.schema)
+        }
+      }
+    }
+  }
+
+  /** Live objects by id; fewer at a time where they are too large for one message. */
+  async #fetch(ids: string[], tenant: string | undefined): Promise<WeaviateObject[]> {
+    const {signal} = this.#options
+    try {
+      return await this.#throttle.run(async () =>
+        this.#connection.getObjects({collection: this.#plan, ids, signal, tenant}),
+      )
+    } catch (error) {
+      const isTooLarge = error instanceof DataOpsError && error.details.tooLarge === true
+      if (!isTooLarge || ids.length <= 1) throw error
+      const half = ids.length >> 1
+      return [...(await this.#fetch(ids.slice(0, half), tenant)), ...(await this.#fetch(ids.slice(half), tenant))]
+    }
+  }
+
+  #progress(completed: number, total: number): void {
+    this.#options.onProgress?.({
+      collection: this.#plan.className,
+      completed,
+      stage: 'verify',
+      total: Math.max(total, completed),
+    })
+  }
+
+  async run(): Promise<Omit<CollectionComparison, 'seconds'>> {
+    const {head, seal} = this.#archive
+    const {schema} = this.#plan
+    const schemaDifferences = compareSchemas(head.schema, schema, {ignoreName: true})
+    const selection = await this.#selectTenants()
+    const isHoldsObjects = head.metadata.options.include_data
+    const expectedLive = isHoldsObjects ? await this.#countLive(selection) : 0
+    const partitions = partitionsFor(Math.max(expectedLive, seal?.object_count ?? 0), this.#maxInMemory)
+    const live = this.#side(schema, partitions)
+    const backup = this.#side(head.schema, partitions)
+    if (isHoldsObjects) {
+      const total = expectedLive + (seal?.object_count ?? expectedLive)
+      await this.#readBackup(backup, selection, total)
+      await this.#readLive(live, selection, {before: backup.content.objects, expected: expectedLive, total})
+    } else {
+      this.#options.onWarning?.({
+        code: 'schema-only',
+        message: `The backup holds the schema only: the objects of "${schema.class}" were not compared.`,
+      })
+    }
+
+    const isSame = live.content.objects === backup.content.objects && live.content.hex() === backup.content.hex()
+    const differences = isSame
+      ? {counts: {different: 0, extra: 0, missing: 0}, listed: []}
+      : await compareRecords(backup.records, live.records, {
+          limit: this.#limit,
+          signal: this.#options.signal,
+          tenants: this.#tenantNumbers,
+        })
+    if (differences.listed.length > 0) await this.#nameMembers(differences, selection)
+    const {leftOut} = selection
+    return {
+      backupDigest: backup.content.hex(),
+      backupId: head.metadata.backup_id,
+      collection: schema.class,
+      counts: {...differences.counts, backup: backup.content.objects, live: live.content.objects},
+      differences: differences.listed,
+      equal:
+        isSame &&
+        leftOut.every(({isOpen}) => !isOpen) &&
+        schemaDifferences.every(({severity}) => severity !== 'blocking'),
+      liveDigest: live.content.hex(),
+      schemaDifferences,
+      ...(leftOut.length > 0 && {tenantsLeftOut: leftOut.map(({name, reason}) => ({name, reason}))}),
+    }
+  }
+}
+
+function keyOf({id, tenant}: {id: string; tenant?: string}): string {
+  return tenant === undefined ? id : `${id}/${tenant}`
+}

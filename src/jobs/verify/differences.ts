@@ -1,0 +1,89 @@
+/** What is in one list of records and not, or in another form, in the other. */
+import {type Buffer} from 'node:buffer'
+
+import type {CollectionComparison, ObjectDifference} from './options.js'
+
+import {throwIfAborted} from '../../model/errors.js'
+import {HASH_BYTES, idOf, KEY_BYTES, keyAt, type RecordList, type TenantNumbers, tenantOf} from './records.js'
+
+const RECORD_BYTES = KEY_BYTES + HASH_BYTES
+
+export interface Differences {
+  /** Whatever is listed. */
+  counts: Pick<CollectionComparison['counts'], 'different' | 'extra' | 'missing'>
+  /** The first ones by tenant and id. */
+  listed: ObjectDifference[]
+}
+
+export interface CompareRecordsOptions {
+  /** Differences to list at most. */
+  limit: number
+  signal?: AbortSignal
+  tenants: TenantNumbers
+}
+
+/** Compares two lists with the same number of partitions, one partition after another. */
+export async function compareRecords(
+  backup: RecordList,
+  live: RecordList,
+  {limit, signal, tenants}: CompareRecordsOptions,
+): Promise<Differences> {
+  const counts = {different: 0, extra: 0, missing: 0}
+  const first = new FirstDifferences(limit)
+  const add = (state: ObjectDifference['state'], key: string): void => {
+    counts[state]++
+    const tenant = tenants.name(tenantOf(key))
+    first.add({id: idOf(key), state, ...(tenant !== undefined && {tenant})})
+  }
+
+  for (let index = 0; index < backup.partitions; index++) {
+    throwIfAborted(signal)
+    const [ours, theirs] = [await backup.read(index), await live.read(index)]
+    const unmatched = new Map<string, number>()
+    for (let at = 0; at < theirs.length; at += RECORD_BYTES) unmatched.set(keyAt(theirs, at), at)
+    for (let at = 0; at < ours.length; at += RECORD_BYTES) {
+      const key = keyAt(ours, at)
+      const other = unmatched.get(key)
+      unmatched.delete(key)
+      if (other === undefined) add('missing', key)
+      else if (!isSameHash(ours, at, theirs, other)) add('different', key)
+    }
+
+    for (const key of unmatched.keys()) add('extra', key)
+  }
+
+  return {counts, listed: first.sorted()}
+}
+
+function isSameHash(a: Buffer, atA: number, b: Buffer, atB: number): boolean {
+  return a.compare(b, atB + KEY_BYTES, atB + RECORD_BYTES, atA + KEY_BYTES, atA + RECORD_BYTES) === 0
+}
+
+/** Keeps the least of all that are added, and little more than that in memory. */
+class FirstDifferences {
+  readonly #limit: number
+  #kept: ObjectDifference[] = []
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  add(difference: ObjectDifference): void {
+    if (this.#limit <= 0) return
+    this.#kept.push(difference)
+    if (this.#kept.length >= this.#limit * 2 + 1000) this.#kept = this.sorted()
+  }
+
+  sorted(): ObjectDifference[] {
+    return this.#kept.toSorted(byTenantAndId).slice(0, this.#limit)
+  }
+}
+
+function byTenantAndId(a: ObjectDifference, b: ObjectDifference): number {
+  return compareText(a.tenant ?? '', b.tenant ?? '') || compareText(a.id, b.id)
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}

@@ -1,0 +1,56 @@
+import type {Problem} from '../../archive/problem.js'
+import type {OperationOptions} from '../../model/progress.js'
+
+export interface VerifyBackupOptions extends OperationOptions {
+  /** Hashes only: nothing is decoded. */
+  quick?: boolean
+}
+
+export interface BackupVerification {
+  bytes: number
+  /** Content digest recomputed (not with `quick`). */
+  digest?: string
+  id: string
+  objectCount: number
+  path: string
+  /** What is wrong, each naming file and place; none: the backup is whole. */
+  problems: Problem[]
+  quick: boolean
+  seconds: number
+  /** What is right but worth knowing: non-finite vectors, skipped tenants. */
+  warnings: string[]
+}
+
+export interface CompareOptions extends OperationOptions {
+  concurrency?: number
+  /** Onloads offloaded tenants of the collection to compare them too; default: they are left out, and `tenantsLeftOut` says so. */
+  includeOffloaded?: boolean
+  /** Differences to list at most; default 20, Infinity for all. */
+  limit?: number
+  tenants?: readonly string[]
+}
+
+export interface ObjectDifference {
+  id: string
+  /** For `different`: property names, `vector`, `vectors.<name>`. */
+  members?: string[]
+  state: 'different' | 'extra' | 'missing'
+  tenant?: string
+}
+
+/** A live collection beside a backup. */
+export interface CollectionComparison {
+  backupDigest: string
+  backupId: string
+  collection: string
+  /** Objects in all, per kind, whatever `limit` lists. */
+  counts: {backup: number; different: number; extra: number; live: number; missing: number}
+  differences: ObjectDifference[]
+  equal: boolean
+  liveDigest: string
+  /** Blocking and other differences of the schemas, by path. */
+  schemaDifferences: Array<{backup: unknown; live: unknown; path: string; severity: 'blocking' | 'notice'}>
+  seconds: number
+  /** Tenants that are not part of the comparison, and why; absent when there are none. */
+  tenantsLeftOut?: Array<{name: string; reason: string}>
+}

@@ -1,0 +1,189 @@
+import {Buffer} from 'node:buffer'
+import {appendFile, mkdtemp, readFile, rm} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
+import path from 'node:path'
+
+import {DataOpsError} from '../../model/errors.js'
+/** Which objects there are, as small records in bounded memory: what comparing two unordered lists of any length needs. */
+import {randomHex} from '../../platform/node.js'
+import {storageError} from '../../store/storage-error.js'
+
+/** Tenant number (uint32) and UUID. */
+export const KEY_BYTES = 20
+/** SHA-256 of the canonical encoding, behind the key. */
+export const HASH_BYTES = 32
+
+/** Records kept in memory by one list at most (10 to 20 MB); more are spilled to temporary files. */
+export const MAX_RECORDS_IN_MEMORY = 300_000
+const MAX_PARTITIONS = 4096
+
+/** A private folder for temporary files, created when it is needed and removed with all in it. */
+export class TemporaryFolder {
+  #folder?: Promise<string>
+
+  async path(): Promise<string> {
+    this.#folder ??= mkdtemp(path.join(tmpdir(), 'elysia-verify-')).catch(async (error: unknown) => {
+      throw await storageError(error, tmpdir(), {verb: 'create a temporary folder in'})
+    })
+    return this.#folder
+  }
+
+  async remove(): Promise<void> {
+    if (!this.#folder) return
+    const folder = await this.#folder.catch(() => undefined)
+    if (folder !== undefined) await rm(folder, {force: true, recursive: true})
+  }
+}
+
+/** Gives each tenant name a number; 0 stands for no tenant. */
+export class TenantNumbers {
+  readonly #names: Array<string | undefined> = [undefined]
+  readonly #numbers = new Map<string, number>()
+
+  name(number: number): string | undefined {
+    return this.#names[number]
+  }
+
+  number(name: string | undefined): number {
+    if (name === undefined) return 0
+    let number = this.#numbers.get(name)
+    if (number === undefined) {
+      number = this.#names.length
+      this.#names.push(name)
+      this.#numbers.set(name, number)
+    }
+
+    return number
+  }
+}
+
+/** How many partitions keep each of them small enough to be looked at in memory. */
+export function partitionsFor(expectedRecords: number, maxInMemory: number): number {
+  return Math.min(MAX_PARTITIONS, Math.max(1, Math.ceil(expectedRecords / maxInMemory)))
+}
+
+export interface RecordListOptions {
+  folder: TemporaryFolder
+  /** Records in memory at most. */
+  maxInMemory: number
+  partitions: number
+  /** `KEY_BYTES`, or with the hash `KEY_BYTES + HASH_BYTES`. */
+  recordBytes: number
+}
+
+/** Records in no order, in partitions by their key: the same key is in the same partition of every list with as many of them. */
+export class RecordList {
+  readonly #options: RecordListOptions
+  readonly #file = randomHex(6)
+  readonly #partitions: Partition[]
+  readonly #record: Buffer
+  #inMemory = 0
+  #isSpilled = false
+  #length = 0
+
+  constructor(options: RecordListOptions) {
+    this.#options = options
+    this.#partitions = Array.from({length: options.partitions}, () => ({bytes: Buffer.alloc(0), used: 0}))
+    this.#record = Buffer.alloc(options.recordBytes)
+  }
+
+  async #path(index: number): Promise<string> {
+    return path.join(await this.#options.folder.path(), `${this.#file}-${index}`)
+  }
+
+  get isSpilled(): boolean {
+    return this.#isSpilled
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  get partitions(): number {
+    return this.#partitions.length
+  }
+
+  /** `id` is UUID text. Call `settle` now and then: until then everything stays in memory. */
+  add(tenant: number, id: string, hash?: Uint8Array): void {
+    const record = this.#record
+    record.writeUInt32BE(tenant, 0)
+    record.write(id.replaceAll('-', ''), 4, 16, 'hex')
+    if (hash) record.set(hash, KEY_BYTES)
+    const partition = this.#partitions[partitionOf(record, this.#partitions.length)]!
+    if (partition.used + record.length > partition.bytes.length) {
+      const larger = Buffer.alloc(Math.max(record.length * 64, partition.bytes.length * 2))
+      partition.bytes.copy(larger, 0, 0, partition.used)
+      partition.bytes = larger
+    }
+
+    record.copy(partition.bytes, partition.used)
+    partition.used += record.length
+    this.#inMemory++
+    this.#length++
+  }
+
+  /** Puts what is in memory into files when it is too much. @throws DataOpsError STORAGE. */
+  async settle(): Promise<void> {
+    if (this.#inMemory <= this.#options.maxInMemory) return
+    this.#isSpilled = true
+    for (const [index, partition] of this.#partitions.entries()) {
+      if (partition.used === 0) continue
+      const file = await this.#path(index)
+      try {
+        await appendFile(file, partition.bytes.subarray(0, partition.used), {mode: 0o600})
+      } catch (error) {
+        throw await storageError(error, file, {bytes: partition.used, verb: 'write'})
+      }
+
+      partition.used = 0
+    }
+
+    this.#inMemory = 0
+  }
+
+  /** All records of a partition, one behind another. */
+  async read(index: number): Promise<Buffer> {
+    const partition = this.#partitions[index]!
+    const inMemory = partition.bytes.subarray(0, partition.used)
+    if (!this.#isSpilled) return inMemory
+    const file = await this.#path(index)
+    try {
+      return Buffer.concat([await readFile(file), inMemory])
+    } catch (error) {
+      // Nothing of this partition was spilled.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return inMemory
+      throw error instanceof DataOpsError ? error : await storageError(error, file, {verb: 'read'})
+    }
+  }
+}
+
+interface Partition {
+  bytes: Buffer
+  used: number
+}
+
+/** UUIDs may be alike but for their tails, so every byte of the key counts (FNV-1a, then mixed: its low bits alone are weak). */
+function partitionOf(record: Uint8Array, partitions: number): number {
+  if (partitions === 1) return 0
+  let hash = 0x81_1c_9d_c5
+  for (let index = 0; index < KEY_BYTES; index++) hash = Math.imul(hash ^ record[index]!, 0x01_00_01_93)
+  hash ^= hash >>> 15
+  hash = Math.imul(hash, 0x2c_1b_3c_6d)
+  hash ^= hash >>> 13
+  return (hash >>> 0) % partitions
+}
+
+/** A record's key as text of `KEY_BYTES` characters, for maps and sets. */
+export function keyAt(records: Buffer, offset: number): string {
+  return records.toString('latin1', offset, offset + KEY_BYTES)
+}
+
+export function tenantOf(key: string): number {
+  return Buffer.from(key.slice(0, 4), 'latin1').readUInt32BE(0)
+}
+
+/** UUID text of a key. */
+export function idOf(key: string): string {
+  const hex = Buffer.from(key.slice(4), 'latin1').toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}

@@ -1,0 +1,85 @@
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {BackupVerification, CollectionComparison, CompareOptions, VerifyBackupOptions} from './options.js'
+
+import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
+import {DataOpsError} from '../../model/errors.js'
+import {openStore} from '../../store/open.js'
+import {resolveCollection} from '../../weaviate/resolve.js'
+import {DEFAULT_DIRECTORY} from '../options.js'
+import {checkBackup} from './backup.js'
+import {compareCollection} from './compare.js'
+import {identifyDamaged} from './damaged.js'
+
+export interface VerifierOptions {
+  /** Needed to verify collections. */
+  connection?: Connection
+  /** Folder of the backups; default `./backups`. */
+  directory?: string
+  /** In place of a folder. */
+  store?: Store
+}
+
+/** Checks backups against their seals, and live collections against backups. */
+export class Verifier {
+  readonly #connection?: Connection
+  readonly #store: Store
+
+  constructor(options: VerifierOptions = {}) {
+    this.#connection = options.connection
+    this.#store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
+  }
+
+  /**
+   * Verifies a backup, given by path, id or start of an id, without a server: every hash, every row decoded, counts and digests recomputed.
+   * Damage is in `problems`.
+   * @throws DataOpsError NOT_A_BACKUP; BACKUP_DAMAGED when so little is left that it cannot be said which backup it is; STORAGE; INTERRUPTED.
+   */
+  async verifyBackup(backup: string, options: VerifyBackupOptions = {}): Promise<BackupVerification> {
+    const started = performance.now()
+    const isQuick = options.quick === true
+    let opened: OpenedArchive
+    try {
+      opened = await openArchive(backup, this.#store)
+    } catch (error) {
+      const damaged = await identifyDamaged(backup, this.#store, error)
+      return {...damaged, quick: isQuick, seconds: secondsSince(started), warnings: []}
+    }
+
+    const {archive, store} = opened
+    const {digest, problems, warnings} = await checkBackup({archive, store}, options)
+    return {
+      bytes: archive.manifest.bytes,
+      ...(digest !== undefined && {digest}),
+      id: archive.head.metadata.backup_id,
+      objectCount: archive.objectCount ?? 0,
+      path: archive.path,
+      problems,
+      quick: isQuick,
+      seconds: secondsSince(started),
+      warnings,
+    }
+  }
+
+  /**
+   * Compares a live collection, given by name or alias, with a backup, given by path, id or start of an id.
+   * @throws DataOpsError INVALID_INPUT without a connection or with unknown tenants; COLLECTION_MISSING; NOT_A_BACKUP; BACKUP_DAMAGED; STORAGE;
+   * INTERRUPTED; or what the server answered once retries are used up.
+   */
+  async verifyCollection(name: string, against: string, options: CompareOptions = {}): Promise<CollectionComparison> {
+    const connection = this.#connection
+    if (!connection) {
+      throw new DataOpsError('INVALID_INPUT', 'Comparing a collection needs a connection.', {
+        hint: 'Make the Verifier with a connection.',
+      })
+    }
+
+    const {archive} = await openArchive(against, this.#store)
+    const {schema} = await resolveCollection(connection, name)
+    return compareCollection(connection, archive, {...options, collection: schema.class})
+  }
+}
+
+function secondsSince(started: number): number {
+  return (performance.now() - started) / 1000
+}

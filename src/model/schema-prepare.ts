@@ -1,0 +1,209 @@
+import type {Warning} from './progress.js'
+
+import {DataOpsError} from './errors.js'
+import {isJsonObject, type JsonObject, type JsonValue} from './object.js'
+/** A class as one server shows it, made into what another (or the same) accepts. */
+import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
+import {vectorizersOf} from './vectorizers.js'
+
+type Overrides = Readonly<Record<string, JsonValue>>
+
+export interface PrepareOptions {
+  /** Collections that the server has. Given, references to others are put off until after creation (cycles between collections). */
+  existing?: Iterable<string>
+  /** Another name; references of the collection to itself follow it. */
+  name?: string
+  /** `{'replicationConfig.factor': 1, 'properties.title.tokenization': 'field'}`; null removes. */
+  overrides?: Overrides
+}
+
+export interface PreparedSchema {
+  /** To be sent as an update once the collection is there, and so are those that it refers to: what no creation takes. */
+  afterCreate?: WeaviateClass
+  /** To be created. */
+  create: WeaviateClass
+  warnings: Warning[]
+}
+
+const COLLECTION_NAME = /^[A-Z][_0-9A-Za-z]{0,254}$/
+
+/** Makes a class as `GET /v1/schema/{class}` shows it into one that can be created. @throws DataOpsError INVALID_INPUT on a name or path that cannot be. */
+export function prepareForCreate(schema: WeaviateClass, options: PrepareOptions = {}): PreparedSchema {
+  const {existing, name = schema.class, overrides = {}} = options
+  if (!COLLECTION_NAME.test(name)) {
+    throw new DataOpsError('INVALID_INPUT', `"${name}" cannot be the name of a collection.`, {
+      hint: 'A name starts with a capital letter, followed by letters, digits and underscores.',
+    })
+  }
+
+  const prepared = withoutServerFields(schema)
+  for (const property of prepared.properties ?? []) {
+    if (isReference(property))
+      property.dataType = property.dataType.map((type) => (type === schema.class ? name : type))
+  }
+
+  prepared.class = name
+  for (const [path, value] of Object.entries(overrides)) override(prepared, path, value)
+  if (prepared.class !== name) {
+    throw new DataOpsError('INVALID_INPUT', 'The name of a collection is not set by a path.', {
+      hint: 'Give the name itself.',
+    })
+  }
+
+  dropIdleModules(prepared, schema)
+  // The server takes no sharding settings beside multi-tenancy: every tenant is a shard.
+  if (isMultiTenant(prepared)) delete prepared.shardingConfig
+  fitVirtualShards(prepared, overrides)
+  return {...split(prepared, existing), warnings: warningsFor(prepared)}
+}
+
+/** What needs a second step: named vectors beside an unnamed one, and references to collections that are not there yet. */
+function split(
+  schema: WeaviateClass,
+  existing: Iterable<string> | undefined,
+): Pick<PreparedSchema, 'afterCreate' | 'create'> {
+  const create = {...schema}
+  const later: Partial<WeaviateClass> = {}
+  const isNamedVectors = Object.keys(schema.vectorConfig ?? {}).length > 0
+  if (schema.vectorIndexType && isNamedVectors) {
+    later.vectorConfig = schema.vectorConfig
+    delete create.vectorConfig
+  }
+
+  const deferred = existing ? deferredProperties(schema, new Set(existing)) : []
+  if (deferred.length > 0) {
+    later.properties = deferred
+    create.properties = schema.properties?.filter((property) => !deferred.includes(property))
+  }
+
+  return Object.keys(later).length > 0 ? {afterCreate: {...later, class: schema.class}, create} : {create}
+}
+
+/** References to collections that are not there, and what follows the first of them, so that the order stays. */
+function deferredProperties(schema: WeaviateClass, existing: Set<string>): SchemaProperty[] {
+  const properties = schema.properties ?? []
+  const isMissing = (property: SchemaProperty) =>
+    isReference(property) && property.dataType.some((type) => type !== schema.class && !existing.has(type))
+  const first = properties.findIndex((property) => isMissing(property))
+  if (first === -1) return []
+  const rest = properties.slice(first)
+  // Vectorizers and the time to live name properties that must be there.
+  const {moduleConfig, objectTtlConfig, vectorConfig} = schema
+  const named = JSON.stringify([moduleConfig, objectTtlConfig, vectorConfig])
+  const isNeeded = rest.some((property) => !isMissing(property) && named.includes(JSON.stringify(property.name)))
+  return isNeeded ? rest.filter((property) => isMissing(property)) : rest
+}
+
+function warningsFor(schema: WeaviateClass): Warning[] {
+  const warnings: Warning[] = []
+  const ttl = schema.objectTtlConfig as undefined | {deleteOn?: string; enabled?: boolean}
+  if (ttl?.enabled) {
+    warnings.push({
+      code: 'object-ttl',
+      details: {deleteOn: ttl.deleteOn},
+      message: `${schema.class} has a time to live: the server may delete objects that are already too old as soon as they are restored.`,
+    })
+  }
+
+  const hashed = (schema.properties ?? []).filter((property) => property.dataType[0] === 'blobHash')
+  if (hashed.length > 0) {
+    warnings.push({
+      code: 'blob-hash',
+      details: {properties: hashed.map((property) => property.name)},
+      message: `The server keeps only the hash of what is written to ${hashed.map((property) => property.name).join(', ')}, and would hash a restored hash again.`,
+    })
+  }
+
+  return warnings
+}
+
+/** A deep copy without what only the server sets. */
+export function withoutServerFields(schema: WeaviateClass): WeaviateClass {
+  const copy = structuredClone(schema)
+  for (const property of copy.properties ?? []) {
+    // Counters of its own reindexing: kept, the first would name a bucket that a new collection does not have.
+    delete property.bucketGeneration
+    delete property.searchableBlockmax
+  }
+
+  const sharding = copy.shardingConfig as JsonObject | undefined
+  if (sharding) {
+    delete sharding.actualCount
+    delete sharding.actualVirtualCount
+  }
+
+  for (const config of vectorIndexConfigs(copy)) delete config.trackDefaultQuantization
+  return copy
+}
+
+/** Every vector index configuration, those within a dynamic one too. */
+function vectorIndexConfigs(schema: WeaviateClass): JsonObject[] {
+  const named = Object.values(schema.vectorConfig ?? {}).map((vector) => vector.vectorIndexConfig)
+  const outer = [schema.vectorIndexConfig as JsonValue, ...named].filter((config) => isJsonObject(config))
+  return outer.flatMap((config) => [config, config.hnsw, config.flat]).filter((config) => isJsonObject(config))
+}
+
+/** Settings of properties for a vectorizer that the class no longer has, once it is overridden: the server takes none of these. */
+function dropIdleModules(prepared: WeaviateClass, original: WeaviateClass): void {
+  const used = new Set(vectorizersOf(prepared).map(({module}) => module))
+  const idle = vectorizersOf(original).filter(({module}) => !used.has(module))
+  for (const property of prepared.properties ?? []) {
+    if (!isJsonObject(property.moduleConfig)) continue
+    for (const {module} of idle) Reflect.deleteProperty(property.moduleConfig, module)
+    if (Object.keys(property.moduleConfig).length === 0) delete property.moduleConfig
+  }
+}
+
+/** The number of virtual shards follows from the others; one that was read no longer fits once they are overridden. */
+function fitVirtualShards(schema: WeaviateClass, overrides: Overrides): void {
+  const sharding = schema.shardingConfig as JsonObject | undefined
+  const isChanged = 'shardingConfig.desiredCount' in overrides || 'shardingConfig.virtualPerPhysical' in overrides
+  if (sharding && isChanged && !('shardingConfig.desiredVirtualCount' in overrides)) delete sharding.desiredVirtualCount
+}
+
+function override(schema: WeaviateClass, path: string, value: JsonValue): void {
+  const keys = path.split('.')
+  let parent: unknown = schema
+  for (const key of keys.slice(0, -1)) parent = step(parent, key, path)
+  const last = keys.at(-1)!
+  const index = Array.isArray(parent) ? indexOf(parent, last) : undefined
+  if (index === -1 || isUnsafe(last)) throw noSuchPath(path)
+  const isRemoved = value === null
+  if (Array.isArray(parent)) {
+    if (isRemoved) parent.splice(index!, 1)
+    else parent[index!] = value
+  } else if (isRemoved) Reflect.deleteProperty(parent as JsonObject, last)
+  else (parent as JsonObject)[last] = value
+}
+
+/** One step down a path; objects that are not there yet come into being. */
+function step(parent: unknown, key: string, path: string): unknown {
+  if (isUnsafe(key)) throw noSuchPath(path)
+  if (Array.isArray(parent)) {
+    const child: unknown = parent[indexOf(parent, key)]
+    if (typeof child !== 'object' || child === null) throw noSuchPath(path)
+    return child
+  }
+
+  const object = parent as JsonObject
+  object[key] ??= {}
+  if (typeof object[key] !== 'object') throw noSuchPath(path)
+  return object[key]
+}
+
+/** The place in a list of what has that name (a property), or that number; -1 when there is none. */
+function indexOf(list: readonly unknown[], key: string): number {
+  const named = list.findIndex((item) => isJsonObject(item) && item.name === key)
+  if (named !== -1) return named
+  return /^\d+$/.test(key) && Number(key) < list.length ? Number(key) : -1
+}
+
+function isUnsafe(key: string): boolean {
+  return ['', '__proto__', 'constructor', 'prototype'].includes(key)
+}
+
+function noSuchPath(path: string): DataOpsError {
+  return new DataOpsError('INVALID_INPUT', `The schema has no place for "${path}".`, {
+    hint: 'Write it as replicationConfig.factor or properties.title.tokenization.',
+  })
+}

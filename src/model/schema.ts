@@ -1,0 +1,57 @@
+import type {JsonObject} from './object.js'
+
+/** A property, or a nested property, of a class as `/v1/schema` returns it. */
+export interface SchemaProperty {
+  [key: string]: unknown
+  /** `['text']`, `['object[]']`, or for references the target classes. */
+  dataType: string[]
+  name: string
+  nestedProperties?: SchemaProperty[]
+}
+
+/** A class as `/v1/schema/{class}` returns it: kept whole, only what is needed here is typed. */
+export interface WeaviateClass {
+  [key: string]: unknown
+  class: string
+  multiTenancyConfig?: {[key: string]: unknown; enabled?: boolean}
+  properties?: SchemaProperty[]
+  /** Set when the class has an unnamed vector (alone, or beside named ones). */
+  vectorIndexType?: string
+  vectorConfig?: Record<string, JsonObject>
+}
+
+/** Weaviate's primitive and nested data types; anything else in `dataType` is a reference target (starts upper-case). */
+export const PRIMITIVE_TYPES = new Set([
+  'text',
+  'text[]',
+  'string',
+  'string[]',
+  'int',
+  'int[]',
+  'number',
+  'number[]',
+  'boolean',
+  'boolean[]',
+  'date',
+  'date[]',
+  'uuid',
+  'uuid[]',
+  'geoCoordinates',
+  'phoneNumber',
+  'blob',
+  'blobHash',
+  'object',
+  'object[]',
+])
+
+export function isReference(property: SchemaProperty): boolean {
+  return !PRIMITIVE_TYPES.has(property.dataType[0] ?? '')
+}
+
+export function referenceProperties(schema: WeaviateClass): SchemaProperty[] {
+  return (schema.properties ?? []).filter((property) => isReference(property))
+}
+
+export function isMultiTenant(schema: WeaviateClass): boolean {
+  return schema.multiTenancyConfig?.enabled === true
+}

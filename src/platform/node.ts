@@ -1,0 +1,117 @@
+/** What codecs borrow from Node: native hashes and compression. */
+/* eslint-disable n/no-unsupported-features/node-builtins -- zstd is experimental: its results are checked, and codecs do without where it is missing */
+import {createHash, hash, randomBytes} from 'node:crypto'
+import {pipeline, Readable} from 'node:stream'
+import {promisify} from 'node:util'
+import * as zlib from 'node:zlib'
+
+import type {Platform} from '../codec/codec.js'
+
+import {GZIP_HEADER} from '../codec/gzip.js'
+import {DataOpsError} from '../model/errors.js'
+
+const gzipAsync = promisify<zlib.InputType, zlib.ZlibOptions, Uint8Array>(zlib.gzip)
+
+/** Fast enough not to hold up a backup; higher levels gain little on float32 text. */
+const GZIP_LEVEL = 1
+const ZSTD_LEVEL = 1
+const INFLATED_CHUNK_BYTES = 256 * 1024
+
+export const nodePlatform: Platform = {
+  createSha256() {
+    const sha256 = createHash('sha256')
+    return {
+      digest: () => sha256.digest(),
+      update(bytes) {
+        sha256.update(bytes)
+      },
+    }
+  },
+  gunzip,
+  async gzip(bytes) {
+    const member = await gzipAsync(bytes, {level: GZIP_LEVEL})
+    // zlib's header has the same ten bytes, with its level and system in them.
+    member.set(GZIP_HEADER)
+    return member
+  },
+  sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+  // Node 22.15 and later.
+  ...(typeof zlib.zstdCompressSync === 'function' && {zstdCompress, zstdDecompress}),
+}
+
+async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let given = 0
+  /** Errors of the source are its own; only those of zlib speak of the bytes. */
+  let sourceError: Error | undefined
+  async function* counted() {
+    try {
+      for await (const chunk of chunks) {
+        given += chunk.length
+        yield chunk
+      }
+    } catch (error) {
+      sourceError =
+        error instanceof Error ? error : new DataOpsError('UNEXPECTED', 'The backup could not be read.', {cause: error})
+      throw sourceError
+    }
+  }
+
+  const inflate = zlib.createGunzip({chunkSize: INFLATED_CHUNK_BYTES})
+  try {
+    pipeline(Readable.from(counted(), {objectMode: true}), inflate, () => {
+      // Iterating `inflate` rejects with the same error.
+    })
+    yield* inflate as AsyncIterable<Uint8Array>
+  } catch (error) {
+    if (sourceError) throw sourceError
+    throw damaged(error)
+  } finally {
+    inflate.destroy()
+  }
+
+  // zlib takes zeros after a member for padding, and no bytes at all for an empty file.
+  if (given === 0 || inflate.bytesWritten !== given) throw damaged()
+}
+
+function zstdCompress(bytes: Uint8Array): Uint8Array {
+  return zlib.zstdCompressSync(bytes, {params: {[zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL}})
+}
+
+function zstdDecompress(bytes: Uint8Array, outputLength: number): Uint8Array {
+  let inflated: Uint8Array
+  try {
+    inflated = zlib.zstdDecompressSync(bytes, {maxOutputLength: Math.max(1, outputLength)})
+  } catch (error) {
+    throw new DataOpsError('BACKUP_DAMAGED', 'A zstd frame of the backup cannot be read.', {cause: error})
+  }
+
+  if (inflated.length !== outputLength) {
+    throw new DataOpsError(
+      'BACKUP_DAMAGED',
+      `A zstd frame of the backup holds ${inflated.length} bytes, not ${outputLength}.`,
+    )
+  }
+
+  return inflated
+}
+
+function damaged(cause?: unknown): DataOpsError {
+  const reason = cause instanceof Error ? cause.message : 'the bytes do not end with a gzip member'
+  return new DataOpsError('BACKUP_DAMAGED', `The compressed backup cannot be read: ${reason}.`, {cause})
+}
+
+/** Lower-case hex of the SHA-256 of text or bytes. */
+export function sha256Hex(...pieces: ReadonlyArray<string | Uint8Array>): string {
+  const sum = createHash('sha256')
+  for (const piece of pieces) sum.update(piece)
+  return sum.digest('hex')
+}
+
+/** Unpredictable bytes as lower-case hex, two digits a byte. */
+export function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString('hex')
+}
+
+export {randomUUID} from 'node:crypto'
+
+export {crc32, createInflateRaw, type InflateRaw} from 'node:zlib'

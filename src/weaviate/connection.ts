@@ -1,0 +1,148 @@
+import type {WeaviateObject} from '../model/object.js'
+import type {WeaviateClass} from '../model/schema.js'
+/** What the managers ask of a Weaviate server: the contract of this folder, the only one that knows URLs and protobuf. */
+import type {WeaviateTenant} from '../model/tenant.js'
+
+export interface PageRequest {
+  /** Exclusive lower bound, any UUID; none starts before the nil UUID. */
+  after?: string
+  collection: CollectionPlan
+  /** `objects`: everything. `ids`: id and times. `references`: id and reference properties. */
+  include: 'ids' | 'objects' | 'references'
+  /** Objects at most. */
+  limit: number
+  signal?: AbortSignal
+  tenant?: string
+}
+
+/** Ascending by UUID. Fewer objects than asked for, only when the range has ended; none means the end. */
+export interface ObjectPage {
+  /** Bytes received. */
+  bytes: number
+  objects: WeaviateObject[]
+}
+
+/** A class with everything derived from it once: which properties to name, which need REST. Made by `planCollection(schema)`. */
+export interface CollectionPlan {
+  className: string
+  hasReferences: boolean
+  multiTenant: boolean
+  namedVectors: string[]
+  referenceNames: ReadonlySet<string>
+  schema: WeaviateClass
+  unnamedVector: boolean
+}
+
+/** An object, or a reference, that the server refused for good. */
+export interface WriteFailure {
+  id: string
+  /** The server's own words. */
+  reason: string
+  tenant?: string
+}
+
+export interface WeaviateAlias {
+  alias: string
+  collection: string
+}
+
+/** A live connection. Every method rejects with a DataOpsError; transient failures have `retryable`, and are not retried here. */
+export interface Connection {
+  readonly capabilities: {
+    /** Bytes of a gRPC message at most, both ways. */
+    maxMessageBytes: number
+  }
+  close: () => Promise<void>
+  /** The server's address without credentials, as the user gave it. */
+  readonly describe: string
+  /** `grpc`, or `rest` where gRPC cannot be reached. */
+  readonly transport: 'grpc' | 'rest'
+  readonly version: string
+
+  // schema
+  createCollection: (schema: WeaviateClass) => Promise<void>
+  deleteCollection: (name: string) => Promise<void>
+  /** undefined when there is none of that name. Aliases are not followed. */
+  getCollection: (name: string) => Promise<undefined | WeaviateClass>
+  listCollections: () => Promise<WeaviateClass[]>
+  updateCollection: (schema: WeaviateClass) => Promise<void>
+
+  // aliases
+  createAlias: (alias: string, collection: string) => Promise<void>
+  deleteAlias: (alias: string) => Promise<void>
+  /** Empty on servers without aliases (before 1.32). */
+  listAliases: () => Promise<WeaviateAlias[]>
+  updateAlias: (alias: string, collection: string) => Promise<void>
+
+  // tenants
+  /** Chunked as the server likes it. */
+  createTenants: (collection: string, tenants: readonly WeaviateTenant[]) => Promise<void>
+  listTenants: (collection: string) => Promise<WeaviateTenant[]>
+  /** Chunked in hundreds; resolves once the server reports the state, not only accepted it. */
+  setTenantStatus: (collection: string, tenants: readonly WeaviateTenant[], signal?: AbortSignal) => Promise<void>
+
+  // objects
+  /** Objects in the collection, or in one tenant. */
+  count: (collection: string, tenant?: string, signal?: AbortSignal) => Promise<number>
+  /** Deletes up to the server's limit of objects in one call: any, or those with these ids. */
+  deleteObjects: (request: {
+    collection: string
+    ids?: readonly string[]
+    signal?: AbortSignal
+    tenant?: string
+  }) => Promise<{deleted: number; failed: number; matched: number}>
+  /** Objects by id, in any order; missing ones are left out. */
+  getObjects: (request: {
+    collection: CollectionPlan
+    ids: readonly string[]
+    signal?: AbortSignal
+    tenant?: string
+  }) => Promise<WeaviateObject[]>
+  /** One page of the cursor listing. */
+  readPage: (request: PageRequest) => Promise<ObjectPage>
+  /** One batch, without references. Objects may be of several tenants. Resolves with those refused; rejects when the whole call failed. */
+  writeObjects: (request: {
+    collection: CollectionPlan
+    objects: readonly WeaviateObject[]
+    signal?: AbortSignal
+  }) => Promise<WriteFailure[]>
+  /** The references of those objects, appended in order, in one call. Beacons are sent as they stand. */
+  writeReferences: (request: {
+    collection: CollectionPlan
+    objects: readonly WeaviateObject[]
+    signal?: AbortSignal
+  }) => Promise<WriteFailure[]>
+}
+
+export interface ConnectOptions {
+  apiKey?: string
+  /** Extra PEM text to trust. */
+  ca?: string
+  /** An existing `weaviate-client`; host and token are taken from it, the token anew for each call. */
+  client?: WeaviateClientLike
+  /** `host:port`, or a URL whose scheme (grpc/grpcs, http/https) says whether TLS is used. Default: the REST host, port 50051 (443 with https on weaviate.cloud-like hosts). */
+  grpcUrl?: string
+  /** Sent with every call (e.g. a vectorizer's key); never stored or shown. */
+  headers?: Record<string, string>
+  /** OIDC, handled by `weaviate-client`. */
+  oidc?:
+    | {clientSecret: string; scopes?: string[]}
+    | {password: string; scopes?: string[]; username: string}
+    | {accessToken: string; expiresIn?: number; refreshToken?: string}
+  onWarning?: (warning: {code: string; details?: Record<string, unknown>; message: string}) => void
+  /** Milliseconds for one request; default 60,000. */
+  timeoutMs?: number
+  /** A proxy's URL for REST, or `env` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY; default none. gRPC follows the environment by itself. */
+  proxy?: string
+  /** `auto` (default) uses gRPC where it answers, else REST with the warning `grpc-unreachable`. */
+  transport?: 'auto' | 'grpc' | 'rest'
+  /** `https://host:port/prefix`; default `http://localhost:8080`. */
+  url?: string
+}
+
+/** What is used of a `weaviate-client`. */
+export interface WeaviateClientLike {
+  getConnectionDetails: () => Promise<{bearerToken?: string; headers?: unknown; host: string}>
+}
+
+export {type JsonObject} from '../model/object.js'

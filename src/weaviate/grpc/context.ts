@@ -1,0 +1,45 @@
+/** What reading and writing over gRPC work with: a way to call, and REST beside it. */
+import type {JsonObject, WeaviateObject} from '../../model/object.js'
+import type {Connection} from '../connection.js'
+import type {GrpcCall, GrpcMethod} from './channel.js'
+
+import {DataOpsError} from '../../model/errors.js'
+
+/** A gRPC call about one collection. @throws DataOpsError COLLECTION_MISSING when there is none of that name. */
+export type CollectionCall = <Request, Reply>(
+  method: GrpcMethod<Request, Reply>,
+  request: Request,
+  options: GrpcCall & {collection: string},
+) => Promise<Reply>
+
+export interface RestPageRequest {
+  after?: string
+  className: string
+  limit: number
+  signal?: AbortSignal
+  tenant?: string
+}
+
+/** What gRPC cannot carry goes over REST: references whose target is gone, some properties, ints of 2^63. */
+export interface RestObjects {
+  /** With all its properties as REST shows them; undefined when there is none. */
+  getObject: (
+    className: string,
+    id: string,
+    tenant?: string,
+    signal?: AbortSignal,
+  ) => Promise<undefined | WeaviateObject>
+  /** A page of the same cursor listing, with all properties as REST shows them. */
+  readReferencesPage: (request: RestPageRequest) => Promise<Array<{id: string; properties: JsonObject}>>
+  writeObjects: Connection['writeObjects']
+}
+
+export interface GrpcContext {
+  call: CollectionCall
+  rest: RestObjects
+}
+
+/** The server's words for why a call failed, or nothing. */
+export function reasonOf(error: unknown): string {
+  return error instanceof DataOpsError && typeof error.details.reason === 'string' ? error.details.reason : ''
+}

@@ -1,0 +1,192 @@
+import type {Connection, ObjectPage, PageRequest} from '../connection.js'
+/** Pages of objects over gRPC, completed over REST where gRPC would lose something. */
+import type {GrpcMethod} from './channel.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {approximateBytes, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
+import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
+import {type SearchRequest, WeaviateService} from '../proto/generated/weaviate.js'
+import {type GrpcContext, reasonOf, type RestPageRequest} from './context.js'
+import {type DecodedPage, decodeSearchReply} from './decode.js'
+import {filterByIds, type PageQuery, searchRequest} from './requests.js'
+
+// Bytes out: they are decoded here instead of by the generated code.
+const SEARCH: GrpcMethod<SearchRequest, Uint8Array> = {
+  ...WeaviateService.search,
+  responseDeserialize: (bytes) => bytes,
+}
+
+// Objects fetched singly at a time.
+const SINGLE_FETCHES = 8
+
+// Ids in one filter; each is looked up by itself in the server.
+const IDS_PER_SEARCH = 500
+
+// The server cannot put these into a gRPC reply, and fails the whole page: an `object` that looks like geo coordinates
+// (`{latitude, longitude}`) or an `object[]` that looks like references (`beacon`), a phone number whose national part is 0.
+const NOT_FOR_GRPC = /invalid type: .* expected/
+
+type RestPage = ReadonlyArray<{id: string; properties: JsonObject}>
+
+export class GrpcReader {
+  // Collections whose properties gRPC cannot carry, as found out.
+  readonly #badlyCarried = new WeakSet<GrpcCollectionPlan>()
+  readonly #context: GrpcContext
+
+  constructor(context: GrpcContext) {
+    this.#context = context
+  }
+
+  // Adds to a page what comes over REST: from the same page there, and what that lacks one by one.
+  async #complete(
+    plan: GrpcCollectionPlan,
+    page: DecodedPage,
+    restPage: RestPage,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const byId = new Map(restPage.map(({id, properties}) => [id, properties]))
+    const uncertain = new Set(page.uncertain)
+    const singly: WeaviateObject[] = []
+    for (const object of page.objects) {
+      const properties = byId.get(object.id)
+      if (uncertain.has(object) || (this.#readsRest(plan) && !properties)) singly.push(object)
+      else if (properties) this.#merge(plan, object, properties)
+    }
+
+    await eachConcurrently(singly, async (object) => {
+      const found = await this.#context.rest.getObject(plan.className, object.id, object.tenant, signal)
+      // Deleted since: it stays as gRPC saw it, so that the page is not taken for the last.
+      if (found) object.properties = allProperties(plan, found.properties)
+    })
+  }
+
+  #merge(plan: GrpcCollectionPlan, object: WeaviateObject, properties: JsonObject): void {
+    if (this.#isBadlyCarried(plan)) object.properties = allProperties(plan, properties)
+    else
+      for (const [name, value] of Object.entries(references(plan, properties))) setOwn(object.properties, name, value)
+  }
+
+  #isBadlyCarried(plan: GrpcCollectionPlan): boolean {
+    return plan.losesNestedNames || this.#badlyCarried.has(plan)
+  }
+
+  #readsRest(plan: GrpcCollectionPlan): boolean {
+    return plan.hasReferences || this.#isBadlyCarried(plan)
+  }
+
+  async #search(
+    plan: GrpcCollectionPlan,
+    query: PageQuery,
+    signal?: AbortSignal,
+  ): Promise<DecodedPage & {bytes: number}> {
+    const action = `read objects of ${plan.className}`
+    const isBare = query.include === 'ids' || this.#isBadlyCarried(plan)
+    let bytes: Uint8Array
+    try {
+      bytes = await this.#context.call(SEARCH, searchRequest(plan, query, isBare), {
+        action,
+        collection: plan.className,
+        signal,
+      })
+    } catch (error) {
+      if (isBare || !NOT_FOR_GRPC.test(reasonOf(error))) throw error
+      this.#badlyCarried.add(plan)
+      return this.#search(plan, query, signal)
+    }
+
+    try {
+      return {...decodeSearchReply(bytes, query.tenant), bytes: bytes.byteLength}
+    } catch (error) {
+      throw new DataOpsError('UNEXPECTED', `Cannot ${action}: the reply cannot be decoded.`, {cause: error})
+    }
+  }
+
+  async getObjects({
+    collection,
+    ids,
+    signal,
+    tenant,
+  }: Parameters<Connection['getObjects']>[0]): Promise<WeaviateObject[]> {
+    const plan = grpcPlan(collection)
+    const objects: WeaviateObject[] = []
+    for (let start = 0; start < ids.length; start += IDS_PER_SEARCH) {
+      const values = ids.slice(start, start + IDS_PER_SEARCH)
+      const filters = filterByIds(values)
+      const page = await this.#search(plan, {filters, include: 'objects', limit: values.length, tenant}, signal)
+      await this.#complete(plan, page, [], signal)
+      objects.push(...page.objects)
+    }
+
+    return objects
+  }
+
+  async readPage(request: PageRequest): Promise<ObjectPage> {
+    const plan = grpcPlan(request.collection)
+    const {after, include, limit, signal, tenant} = request
+    const readRest = async () => {
+      const restRequest: RestPageRequest = {after, className: plan.className, limit, signal, tenant}
+      return this.#context.rest.readReferencesPage(restRequest)
+    }
+
+    if (include === 'references') return referencesPage(plan, await readRest(), tenant)
+    const query: PageQuery = {after, include, limit, tenant}
+    if (include === 'ids') {
+      const {bytes, objects} = await this.#search(plan, query, signal)
+      return {bytes, objects}
+    }
+
+    const [page, beside] = await Promise.all([
+      this.#search(plan, query, signal),
+      this.#readsRest(plan) ? readRest() : undefined,
+    ])
+    // Later than the gRPC page only where that has just shown that REST is needed.
+    const restPage = beside ?? (this.#readsRest(plan) ? await readRest() : [])
+    await this.#complete(plan, page, restPage, signal)
+    return {bytes: page.bytes, objects: page.objects}
+  }
+}
+
+function referencesPage(plan: GrpcCollectionPlan, page: RestPage, tenant?: string): ObjectPage {
+  const objects = page.map(({id, properties}) => ({
+    id,
+    properties: references(plan, properties),
+    ...(tenant !== undefined && {tenant}),
+  }))
+  return {bytes: objects.reduce((sum, object) => sum + approximateBytes(object), 0), objects}
+}
+
+function references(plan: GrpcCollectionPlan, properties: JsonObject): JsonObject {
+  return fromRest(plan, properties, (name) => plan.referenceNames.has(name))
+}
+
+function allProperties(plan: GrpcCollectionPlan, properties: JsonObject): JsonObject {
+  return fromRest(plan, properties, () => true)
+}
+
+// Without nulls, and without what REST shows beside a beacon (href).
+function fromRest(plan: GrpcCollectionPlan, properties: JsonObject, isKept: (name: string) => boolean): JsonObject {
+  const kept: JsonObject = {}
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || !isKept(name)) continue
+    setOwn(
+      kept,
+      name,
+      plan.referenceNames.has(name) && Array.isArray(value) ? value.map((item) => bareReference(item)) : value,
+    )
+  }
+
+  return kept
+}
+
+function bareReference(reference: JsonValue): JsonObject {
+  return {beacon: (reference as {beacon: string}).beacon}
+}
+
+async function eachConcurrently<T>(items: readonly T[], task: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values()
+  const worker = async () => {
+    for (const item of queue) await task(item)
+  }
+
+  await Promise.all(Array.from({length: Math.min(SINGLE_FETCHES, items.length)}, async () => worker()))
+}

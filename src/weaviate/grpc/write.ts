@@ -1,0 +1,162 @@
+/** Batches of objects and of references, and deletions, over gRPC. */
+import {Buffer} from 'node:buffer'
+
+import type {JsonObject, JsonValue, WeaviateObject} from '../../model/object.js'
+import type {Connection, WriteFailure} from '../connection.js'
+import type {GrpcMethod} from './channel.js'
+import type {GrpcContext} from './context.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
+import {forbidden, isForbidden, isTransientReason} from '../errors.js'
+import {
+  type BatchError,
+  type BatchObjectsReply,
+  type BatchReference,
+  WeaviateService,
+} from '../proto/generated/weaviate.js'
+import {parseBeacon} from '../values.js'
+import {encodeBatchObjects, hasLargestInt} from './encode.js'
+import {deleteRequest} from './requests.js'
+
+// Bytes in: they are encoded here instead of by the generated code.
+const BATCH_OBJECTS: GrpcMethod<Uint8Array, BatchObjectsReply> = {
+  ...WeaviateService.batchObjects,
+  requestSerialize: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+}
+
+export async function writeObjects(
+  {call, rest}: GrpcContext,
+  {collection, objects, signal}: Parameters<Connection['writeObjects']>[0],
+): Promise<WriteFailure[]> {
+  const plan = grpcPlan(collection)
+  const overGrpc: WeaviateObject[] = []
+  const overRest: WeaviateObject[] = []
+  for (const object of objects) {
+    const way = hasLargestInt(plan.properties, object.properties) ? overRest : overGrpc
+    way.push(object)
+  }
+
+  const refused = overRest.length > 0 ? await rest.writeObjects({collection, objects: overRest, signal}) : []
+  if (overGrpc.length === 0) return refused
+  const action = `write objects to ${plan.className}`
+  const {errors} = await call(BATCH_OBJECTS, encodeBatchObjects(plan, overGrpc), {
+    action,
+    collection: plan.className,
+    signal,
+  })
+  return mergeFailures([...refused, ...errors.map((error) => toFailure(action, error, overGrpc))])
+}
+
+export async function writeReferences(
+  {call}: GrpcContext,
+  {collection, objects, signal}: Parameters<Connection['writeReferences']>[0],
+): Promise<WriteFailure[]> {
+  const plan = grpcPlan(collection)
+  const planned = objects.flatMap((object) => planReferences(plan, object))
+  const sendable = planned.filter((item) => item.reference !== undefined)
+  const refused = planned
+    .filter((item) => item.reference === undefined)
+    .map(({label, object}) => failure(object, `${label}: gRPC carries beacons of weaviate://localhost/ only`))
+  if (sendable.length === 0) return mergeFailures(refused)
+  const action = `write references of ${plan.className}`
+  const {errors} = await call(
+    WeaviateService.batchReferences,
+    {references: sendable.map((item) => item.reference!)},
+    {action, collection: plan.className, signal},
+  )
+  const sources = sendable.map(({object}) => object)
+  const labelled = errors.map(({error, index}) => ({error: `${sendable[index]?.label}: ${error}`, index}))
+  return mergeFailures([...refused, ...labelled.map((error) => toFailure(action, error, sources))])
+}
+
+export async function deleteObjects(
+  {call}: GrpcContext,
+  {collection, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
+): Promise<{deleted: number; failed: number; matched: number}> {
+  const {failed, matches, successful} = await call(
+    WeaviateService.batchDelete,
+    deleteRequest(collection, tenant, ids),
+    {
+      action: `delete objects of ${collection}`,
+      collection,
+      signal,
+    },
+  )
+  return {deleted: Number(successful), failed: Number(failed), matched: Number(matches)}
+}
+
+interface PlannedReference {
+  /** `property → target`, for people. */
+  label: string
+  object: WeaviateObject
+  /** undefined when gRPC cannot carry the beacon. */
+  reference?: BatchReference
+}
+
+function planReferences(plan: GrpcCollectionPlan, object: WeaviateObject): PlannedReference[] {
+  return [...plan.referenceNames].flatMap((name) => {
+    const values = Object.hasOwn(object.properties, name) ? object.properties[name] : undefined
+    return Array.isArray(values) ? values.map((value) => planReference(plan, object, name, value)) : []
+  })
+}
+
+function planReference(
+  plan: GrpcCollectionPlan,
+  object: WeaviateObject,
+  name: string,
+  value: JsonValue,
+): PlannedReference {
+  const beacon = (value as JsonObject | undefined)?.beacon
+  const target = typeof beacon === 'string' ? parseBeacon(beacon) : undefined
+  const label = `${name} → ${typeof beacon === 'string' ? beacon : JSON.stringify(value)}`
+  if (!target) return {label, object}
+  return {
+    label,
+    object,
+    reference: {
+      fromCollection: plan.className,
+      fromUuid: object.id,
+      name,
+      tenant: object.tenant ?? '',
+      toCollection: target.collection,
+      toUuid: target.id,
+    },
+  }
+}
+
+// A reason that passes by itself makes the whole call fail, to be tried again.
+function toFailure(action: string, {error, index}: BatchError, sources: readonly WeaviateObject[]): WriteFailure {
+  const object = sources[index]
+  if (isTransientReason(error)) {
+    throw new DataOpsError('SERVER_UNAVAILABLE', `Cannot ${action}: the server cannot take everything now: ${error}`, {
+      details: {id: object?.id, reason: error},
+    })
+  }
+
+  if (isForbidden(error)) throw forbidden(action, error)
+  if (object) return failure(object, error)
+  throw new DataOpsError('UNEXPECTED', `Cannot ${action}: ${error}`, {details: {index, reason: error}})
+}
+
+function failure(object: WeaviateObject, reason: string): WriteFailure {
+  return {id: object.id, reason, ...(object.tenant !== undefined && {tenant: object.tenant})}
+}
+
+// One for each object.
+function mergeFailures(failures: readonly WriteFailure[]): WriteFailure[] {
+  const merged: WriteFailure[] = []
+  const byObject = new Map<string, WriteFailure>()
+  for (const item of failures) {
+    const key = `${item.id}/${item.tenant ?? ''}`
+    const earlier = byObject.get(key)
+    if (earlier) earlier.reason += `; ${item.reason}`
+    else {
+      const copy = {...item}
+      byObject.set(key, copy)
+      merged.push(copy)
+    }
+  }
+
+  return merged
+}

@@ -1,0 +1,232 @@
+/** REST transport: JSON over HTTP with keep-alive, one timeout a request, and typed errors that never hold a header. */
+import {rootCertificates} from 'node:tls'
+import {Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request} from 'undici'
+
+import type {JsonValue} from '../../model/object.js'
+
+import {DataOpsError, interrupted, throwIfAborted} from '../../model/errors.js'
+import {networkError, redact, restError} from '../errors.js'
+
+export interface HttpClientOptions {
+  /** Extra PEM text to trust, beside the platform's own. */
+  ca?: string
+  /** Asked anew for each request, so that refreshed tokens are used. */
+  headers: () => Promise<Record<string, string>>
+  /** A proxy's URL, or `env` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  proxy?: string
+  /** Milliseconds for one request, its whole reply included. */
+  timeoutMs: number
+  /** Where `/v1` stands: scheme, host, and a path prefix if there is one; no credentials. */
+  url: string
+}
+
+export interface HttpRequest {
+  /** What is done, to follow "Cannot": `read objects of Article`. */
+  action: string
+  /** JSON text. */
+  body?: string
+  /** Other than JSON. */
+  contentType?: string
+  method: 'DELETE' | 'GET' | 'POST' | 'PUT'
+  /** Below the client's URL (`/v1/schema`), or a whole URL elsewhere, which gets no headers of ours. */
+  path: string
+  query?: Record<string, number | string | undefined>
+  signal?: AbortSignal
+}
+
+export interface HttpReply {
+  /** Of the body, after any content encoding is undone. */
+  bytes: number
+  text: string
+}
+
+export class HttpClient {
+  readonly #dispatcher: Dispatcher
+  readonly #headers: () => Promise<Record<string, string>>
+  readonly #timeoutMs: number
+  readonly url: string
+
+  constructor(options: HttpClientOptions) {
+    this.url = options.url
+    this.#headers = options.headers
+    this.#timeoutMs = options.timeoutMs
+    this.#dispatcher = createDispatcher(options)
+  }
+
+  async #exchange(
+    url: URL,
+    options: Pick<HttpRequest, 'body' | 'method' | 'signal'> & {headers: Record<string, string>},
+  ): Promise<RawReply> {
+    const {body, headers, statusCode} = await request(url, {
+      ...options,
+      // One timer covers both; these count from the last byte.
+      bodyTimeout: 0,
+      dispatcher: this.#dispatcher,
+      headersTimeout: 0,
+    })
+    return {bytes: await body.arrayBuffer(), retryAfter: headers['retry-after'], status: statusCode}
+  }
+
+  async close(): Promise<void> {
+    // Not close(): it would wait for requests that were given up.
+    await this.#dispatcher.destroy()
+  }
+
+  /**
+   * The reply parsed as JSON.
+   * @throws DataOpsError as `send` does; UNEXPECTED when the reply is not JSON, with `details.emptyBody` when it is empty
+   * (Weaviate answers 200 with nothing when a vector in it is not finite: JSON cannot carry it).
+   */
+  async json<T>(httpRequest: HttpRequest): Promise<{bytes: number; value: T}> {
+    const {bytes, text} = await this.send(httpRequest)
+    if (bytes === 0) {
+      throw new DataOpsError('UNEXPECTED', `Cannot ${httpRequest.action}: the server sent an empty reply.`, {
+        details: {emptyBody: true},
+      })
+    }
+
+    try {
+      return {bytes, value: JSON.parse(text) as T}
+    } catch {
+      throw new DataOpsError('UNEXPECTED', `Cannot ${httpRequest.action}: the server's reply is not JSON.`, {
+        hint: 'Check that the address is that of a Weaviate server.',
+      })
+    }
+  }
+
+  /**
+   * Sends a request and reads the whole reply.
+   * @throws DataOpsError by status (see `restError`); SERVER_UNAVAILABLE when there is no reply in time; INTERRUPTED.
+   */
+  async send(httpRequest: HttpRequest): Promise<HttpReply> {
+    const {action, body, contentType = 'application/json', method, path, query, signal} = httpRequest
+    throwIfAborted(signal)
+    const isElsewhere = !path.startsWith('/')
+    const url = new URL(isElsewhere ? path : `${this.url}${path}`)
+    for (const [key, value] of Object.entries(query ?? {})) {
+      if (value !== undefined) url.searchParams.set(key, String(value))
+    }
+
+    const headers: Record<string, string> = isElsewhere ? {} : await this.#headers()
+    if (body !== undefined) headers['content-type'] = contentType
+    const deadline = new AbortController()
+    // Not AbortSignal.timeout(), which would let the process end meanwhile.
+    const timer = setTimeout(() => {
+      deadline.abort()
+    }, this.#timeoutMs)
+    const stop = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal
+    let reply: RawReply
+    try {
+      reply = await orAborted(this.#exchange(url, {body, headers, method, signal: stop}), stop)
+    } catch (error) {
+      if (signal?.aborted) throw interrupted(signal)
+      if (deadline.signal.aborted) {
+        throw new DataOpsError(
+          'SERVER_UNAVAILABLE',
+          `Cannot ${action}: ${url.host} did not answer within ${this.#timeoutMs / 1000} s.`,
+          {details: {address: url.host, networkCode: 'TIMEOUT', reached: true}, hint: 'Allow more time.'},
+        )
+      }
+
+      throw networkError(error, action, url.host)
+    } finally {
+      clearTimeout(timer)
+    }
+
+    const {bytes, retryAfter, status} = reply
+    const text = new TextDecoder().decode(bytes)
+    if (status < 300) return {bytes: bytes.byteLength, text}
+    throw restError({
+      action,
+      body: redact(text, headers),
+      retryAfterMs: parseRetryAfter(retryAfter),
+      status,
+    })
+  }
+}
+
+interface RawReply {
+  bytes: ArrayBuffer
+  retryAfter?: string | string[]
+  status: number
+}
+
+/** undici heeds a signal only once it is connected, and a proxy may never let it. */
+async function orAborted<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
+  return Promise.race([
+    task,
+    new Promise<never>((_resolve, reject) => {
+      signal.addEventListener(
+        'abort',
+        () => {
+          reject(signal.reason as Error)
+        },
+        {once: true},
+      )
+    }),
+  ])
+}
+
+function createDispatcher({ca, proxy, url}: HttpClientOptions): Dispatcher {
+  const connect = {
+    // `ca` replaces what Node trusts: name both.
+    ...(ca && {ca: [...rootCertificates, ca]}),
+    timeout: 10_000,
+  }
+  const options = {connect, keepAliveTimeout: 30_000, requestTls: connect}
+  if (!proxy) return new Agent(options)
+  if (proxy === 'env') return new EnvHttpProxyAgent(options)
+  try {
+    // Plain http goes through the proxy as a forwarded request, https through a tunnel.
+    return new ProxyAgent({...options, proxyTunnel: url.startsWith('https:'), uri: proxy})
+  } catch {
+    throw new DataOpsError('INVALID_INPUT', 'The address of the proxy is not a URL.', {
+      hint: 'Write it as http://host:port.',
+    })
+  }
+}
+
+/** Milliseconds that a Retry-After header (seconds, or an HTTP date) asks for. */
+export function parseRetryAfter(header: string | string[] | undefined, now = Date.now()): number | undefined {
+  const text = Array.isArray(header) ? header[0] : header
+  if (!text) return undefined
+  if (/^\d+(\.\d+)?$/.test(text.trim())) return Math.round(Number(text) * 1000)
+  const at = Date.parse(text)
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+}
+
+/** Whether a 200 came without a body. */
+export function isEmptyReply(error: unknown): boolean {
+  return error instanceof DataOpsError && error.details.emptyBody === true
+}
+
+const {rawJSON} = JSON as unknown as {rawJSON: (text: string) => JsonValue}
+
+/**
+ * JSON text that keeps every float64: negative zero, and integers past 2^53 written out, which Weaviate reads as int64
+ * (`JSON.stringify` rounds their decimal digits, 9223372036854776000 no longer being one).
+ */
+export function encodeJson(value: unknown): string {
+  if (!requiresRawNumbers(value)) return JSON.stringify(value)
+  return JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === 'number' && isRawNumber(item) ? rawJSON(rawNumber(item)) : item,
+  )
+}
+
+function requiresRawNumbers(value: unknown): boolean {
+  if (typeof value === 'number') return isRawNumber(value)
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return value.some((item) => requiresRawNumbers(item))
+  for (const key in value) if (requiresRawNumbers((value as Record<string, unknown>)[key])) return true
+  return false
+}
+
+function isRawNumber(value: number): boolean {
+  return Object.is(value, -0) || (Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) <= 2 ** 63)
+}
+
+function rawNumber(value: number): string {
+  if (value === 0) return '-0'
+  // 2^63 is no int64, but the largest int64 reads back as the same float64.
+  return value === 2 ** 63 ? '9223372036854775807' : String(BigInt(value))
+}

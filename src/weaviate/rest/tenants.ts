@@ -1,0 +1,196 @@
+/** Tenants over REST. */
+import type {TenantStatus, WeaviateTenant} from '../../model/tenant.js'
+import type {HttpClient} from './http.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {hasStatus} from '../errors.js'
+import {sleep} from '../retry.js'
+import {collectionMissing} from './objects.js'
+
+/** A POST takes thousands. */
+const CREATE_CHUNK = 1000
+/** A PUT takes at most a hundred. */
+const UPDATE_CHUNK = 100
+/** Up to this many are asked for one by one while waiting; more by one listing. */
+const POLL_SINGLY = 10
+
+const STATUSES: Readonly<Record<string, TenantStatus>> = {
+  ACTIVE: 'HOT',
+  COLD: 'COLD',
+  FREEZING: 'FREEZING',
+  FROZEN: 'FROZEN',
+  HOT: 'HOT',
+  INACTIVE: 'COLD',
+  OFFLOADED: 'FROZEN',
+  OFFLOADING: 'FREEZING',
+  ONLOADING: 'UNFREEZING',
+  UNFREEZING: 'UNFREEZING',
+}
+
+interface RestTenant {
+  activityStatus?: string
+  name: string
+}
+
+/** HOT, COLD, FROZEN and the two on the way, whatever the server's version calls them. No status is HOT. */
+export function normalizeStatus(status: string | undefined): TenantStatus {
+  if (status === undefined || status === '') return 'HOT'
+  const known = STATUSES[status.toUpperCase()]
+  if (!known) throw new DataOpsError('UNEXPECTED', `The server reports a tenant status that is not known: ${status}.`)
+  return known
+}
+
+export async function listTenants(
+  http: HttpClient,
+  collection: string,
+  signal?: AbortSignal,
+): Promise<WeaviateTenant[]> {
+  try {
+    const {value} = await http.json<RestTenant[] | null>({
+      action: `list the tenants of ${collection}`,
+      method: 'GET',
+      path: tenantsPath(collection),
+      signal,
+    })
+    return (value ?? []).map((tenant) => toTenant(tenant))
+  } catch (error) {
+    throw (await isMissing(http, collection, error)) ? collectionMissing(collection) : error
+  }
+}
+
+/** Whether that is why; 422 stands for a collection without tenants too. */
+async function isMissing(http: HttpClient, collection: string, error: unknown): Promise<boolean> {
+  if (!hasStatus(error, 422)) return hasStatus(error, 404)
+  try {
+    const action = `read the schema of ${collection}`
+    await http.send({action, method: 'GET', path: `/v1/schema/${encodeURIComponent(collection)}`})
+    return false
+  } catch (error_) {
+    return hasStatus(error_, 404)
+  }
+}
+
+/** Creates tenants with their states; those that exist stay as they are. */
+export async function createTenants(
+  http: HttpClient,
+  collection: string,
+  tenants: readonly WeaviateTenant[],
+): Promise<void> {
+  for (const chunk of chunks(tenants, CREATE_CHUNK)) {
+    await http.send({
+      action: `create tenants of ${collection}`,
+      body: encode(chunk),
+      method: 'POST',
+      path: tenantsPath(collection),
+    })
+  }
+}
+
+export interface WaitOptions {
+  signal?: AbortSignal
+  /** Milliseconds to wait for all of them; default 10 minutes (offloading moves the tenant's data). */
+  waitMs?: number
+}
+
+/** Asks for the states, and resolves once the server reports them. @throws DataOpsError SERVER_UNAVAILABLE when it does not in time. */
+export async function setTenantStatus(
+  http: HttpClient,
+  collection: string,
+  tenants: readonly WeaviateTenant[],
+  {signal, waitMs = 600_000}: WaitOptions = {},
+): Promise<void> {
+  for (const chunk of chunks(tenants, UPDATE_CHUNK)) {
+    await http.send({
+      action: `change the state of tenants of ${collection}`,
+      body: encode(chunk),
+      method: 'PUT',
+      path: tenantsPath(collection),
+      signal,
+    })
+  }
+
+  let waiting: readonly WeaviateTenant[] = tenants
+  const moving = new Set<string>()
+  const deadline = performance.now() + waitMs
+  for (let pause = 20; ; pause = Math.min(pause * 2, 2000)) {
+    const statuses = await readStatuses(http, collection, waiting, signal)
+    waiting = waiting.filter((tenant) => statuses.get(tenant.name) !== tenant.status)
+    if (waiting.length === 0) return
+    for (const {name, status} of waiting) {
+      const now = statuses.get(name)
+      if (now === 'FREEZING' || now === 'UNFREEZING') moving.add(name)
+      else if (now === undefined || moving.has(name)) {
+        throw new DataOpsError(
+          'SERVER_REFUSED',
+          `Tenant ${name} of ${collection} did not become ${status}: it is ${now ?? 'no longer there'}.`,
+          {details: {tenants: [name]}},
+        )
+      }
+    }
+
+    if (performance.now() > deadline) {
+      const [first] = waiting
+      throw new DataOpsError(
+        'SERVER_UNAVAILABLE',
+        `Tenant ${first!.name} of ${collection} did not become ${first!.status} within ${Math.round(waitMs / 1000)} s.`,
+        {details: {tenants: waiting.map((tenant) => tenant.name)}},
+      )
+    }
+
+    await sleep(pause, signal)
+  }
+}
+
+async function readStatuses(
+  http: HttpClient,
+  collection: string,
+  wanted: readonly WeaviateTenant[],
+  signal?: AbortSignal,
+): Promise<Map<string, TenantStatus>> {
+  const found =
+    wanted.length <= POLL_SINGLY
+      ? await getTenants(http, collection, wanted, signal)
+      : await listTenants(http, collection, signal)
+  return new Map(found.map((tenant) => [tenant.name, tenant.status]))
+}
+
+async function getTenants(
+  http: HttpClient,
+  collection: string,
+  wanted: readonly WeaviateTenant[],
+  signal?: AbortSignal,
+): Promise<WeaviateTenant[]> {
+  try {
+    return await Promise.all(
+      wanted.map(async ({name}) => {
+        const {value} = await http.json<RestTenant>({
+          action: `read tenant ${name} of ${collection}`,
+          method: 'GET',
+          path: `${tenantsPath(collection)}/${encodeURIComponent(name)}`,
+          signal,
+        })
+        return toTenant(value)
+      }),
+    )
+  } catch (error) {
+    // Servers before 1.26 have only the listing.
+    if (hasStatus(error, 404, 405)) return listTenants(http, collection, signal)
+    throw error
+  }
+}
+
+function toTenant({activityStatus, name}: RestTenant): WeaviateTenant {
+  return {name, status: normalizeStatus(activityStatus)}
+}
+
+function encode(tenants: readonly WeaviateTenant[]): string {
+  return JSON.stringify(tenants.map(({name, status}) => ({activityStatus: status, name})))
+}
+
+function tenantsPath(collection: string): string {
+  return `/v1/schema/${encodeURIComponent(collection)}/tenants`
+}
+
+function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
+}

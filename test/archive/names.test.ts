@@ -1,0 +1,168 @@
+import fc from 'fast-check'
+import {describe, expect, it} from 'vitest'
+
+import {backupName, checkpointName, damagedCatalogName, isBackupFile, isCheckpointOf, isRemovedName, journalName, nextName, parseBackupName, partialName, partName, rejectedName, removedName, sealedNameOf, stillRejectedName} from '../../src/archive/names.js'
+import {DataOpsError} from '../../src/model/errors.js'
+import {isTemporaryName,temporaryName} from '../../src/store/temporary-name.js'
+
+const startedAt = new Date('2024-02-01T10:30:00.999Z')
+
+function toTheSecond(date: Date): Date {
+  return new Date(Math.floor(date.getTime() / 1000) * 1000)
+}
+
+describe('names of backups', () => {
+  it('are those of the format', () => {
+    expect(backupName('UserDocuments', startedAt, 'json', false)).toBe('UserDocuments_2024-02-01_103000.json')
+    expect(backupName('UserDocuments', startedAt, 'json', true)).toBe('UserDocuments_2024-02-01_103000.json.gz')
+    expect(backupName('ProductCatalog', startedAt, 'parquet', true)).toBe('ProductCatalog_2024-02-01_103000')
+    expect(backupName('ProductCatalog', startedAt, 'arrow', false)).toBe('ProductCatalog_2024-02-01_103000')
+    expect(nextName('A_2024-02-01_103000.json.gz', 2)).toBe('A_2024-02-01_103000-2.json.gz')
+    expect(nextName('A_2024-02-01_103000.json', 3)).toBe('A_2024-02-01_103000-3.json')
+    expect(nextName('A_2024-02-01_103000', 12)).toBe('A_2024-02-01_103000-12')
+    expect(nextName('A_2024-02-01_103000', 1)).toBe('A_2024-02-01_103000')
+  })
+
+  it('are read back, whatever they were made from', () => {
+    const collection = fc.stringMatching(/^[A-Z][_0-9A-Za-z]{0,40}$/)
+    const date = fc.date({
+      max: new Date('9999-12-31T23:59:59Z'),
+      min: new Date('0001-01-01T00:00:00Z'),
+      noInvalidDate: true,
+    })
+    const format = fc.constantFrom('json', 'parquet', 'arrow')
+    fc.assert(
+      fc.property(collection, date, format, fc.boolean(), fc.integer({max: 99_999, min: 1}), (...made) => {
+        const [name, at, kind, isCompressed, attempt] = made
+        const parsed = parseBackupName(nextName(backupName(name, at, kind, isCompressed), attempt))
+        expect(parsed).toEqual({
+          attempt,
+          collection: name,
+          compressed: isCompressed && kind === 'json',
+          kind: kind === 'json' ? 'document' : 'directory',
+          startedAt: toTheSecond(at),
+        })
+      }),
+    )
+  })
+
+  it('refuse what is no collection or no date', () => {
+    for (const name of ['', 'lower', '../X', 'X/Y', 'X Y', 'Ä', 'X\n', 'X.json', '__proto__']) {
+      expect(() => backupName(name, startedAt, 'json', false), name).toThrow(DataOpsError)
+    }
+
+    for (const date of [new Date(NaN), new Date('+010000-01-01T00:00:00Z')]) {
+      expect(() => backupName('X', date, 'json', false)).toThrow(DataOpsError)
+    }
+  })
+
+  it('are not seen in other names', () => {
+    const others = [
+      'A_2024-02-01_103000.json.partial',
+      'A_2024-02-30_103000.json',
+      'A_2024-02-01_250000.json',
+      'A_2024-02-01_103000-1.json',
+      'A_2024-02-01_103000-02.json',
+      'A_2024-02-01_103000.parquet',
+      'A_2024-02-01.json',
+      'a_2024-02-01_103000.json',
+      '../A_2024-02-01_103000.json',
+      'A_2024-02-01_103000/x',
+      'A_2024-02-01_103000.json\n',
+      '.backup_catalog.json',
+      '',
+    ]
+    for (const name of others) expect(parseBackupName(name), name).toBeUndefined()
+  })
+})
+
+describe('names beside a backup', () => {
+  const backup = 'A_2024-02-01_103000-2.json.gz'
+
+  it('lead back to it where they must, and are never taken for one', () => {
+    expect(partialName(backup)).toBe(`${backup}.partial`)
+    expect(sealedNameOf(partialName(backup))).toBe(backup)
+    expect(sealedNameOf(backup)).toBeUndefined()
+    expect(sealedNameOf('notes.partial')).toBeUndefined()
+    expect(sealedNameOf(removedName(backup))).toBeUndefined()
+    expect(isRemovedName(removedName(backup))).toBe(true)
+    expect(isRemovedName('notes.removed.partial')).toBe(false)
+    expect(isTemporaryName(temporaryName())).toBe(true)
+    expect(isTemporaryName('.elysia.tmp')).toBe(false)
+    const others = [partialName, journalName, removedName, rejectedName, (name: string) => checkpointName(name, 'X')]
+    for (const make of others) expect(parseBackupName(make(backup))).toBeUndefined()
+    expect(sealedNameOf(journalName(backup))).toBeUndefined()
+  })
+
+  it('keeps checkpoints for different targets apart', () => {
+    expect(checkpointName(backup, 'Docs')).toBe(`${backup}.Docs.checkpoint`)
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (one, other) => {
+        const name = checkpointName(backup, one)
+        expect(name).toMatch(/^[-.\w]+\.checkpoint$/)
+        expect(name.length).toBeLessThan(120)
+        expect(isCheckpointOf(backup, name)).toBe(true)
+        expect(isCheckpointOf(`${backup}x`, name)).toBe(false)
+        expect(name === checkpointName(backup, other)).toBe(one === other)
+      }),
+    )
+    expect(isCheckpointOf(backup, rejectedName(backup))).toBe(false)
+    expect(isCheckpointOf('A_2024-02-01_103000', checkpointName('A_2024-02-01_103000.json', 'X'))).toBe(false)
+  })
+
+  it('fits in 255 bytes, for the longest name of a collection too', () => {
+    const target = 'C'.repeat(255)
+    for (const length of [1, 150, 179, 180, 181, 200, 255]) {
+      const collection = 'A'.repeat(length)
+      const longest = nextName(backupName(collection, startedAt, 'json', true), 999_999_999)
+      expect(parseBackupName(longest)).toMatchObject({attempt: 999_999_999})
+      const lock = `${partialName(longest)}.lock`
+      const names = [
+        longest,
+        partialName(longest),
+        lock,
+        // A claim to a stale lock, and one to a stale claim.
+        `${lock}.01234567.01234567`,
+        journalName(longest),
+        removedName(longest),
+        rejectedName(longest),
+        stillRejectedName(longest),
+        checkpointName(longest, 'Docs'),
+        checkpointName(longest, target),
+        checkpointName(longest, `${target}@https://${'host.'.repeat(40)}:8080`),
+        temporaryName(),
+      ]
+      for (const name of names) expect(Buffer.byteLength(name), name).toBeLessThanOrEqual(255)
+      expect(new Set(names).size).toBe(names.length)
+      for (const at of ['http://a:8080', 'http://b:8080']) {
+        const name = checkpointName(longest, `${target}@${at}`)
+        expect(isCheckpointOf(longest, name)).toBe(true)
+        expect(name).not.toBe(checkpointName(longest, `${target}@http://c:8080`))
+      }
+    }
+  })
+
+  it('numbers parts, and knows its own files', () => {
+    expect(partName('parquet')).toBe('objects.parquet')
+    expect(partName('arrow', 1)).toBe('objects-00001.arrow')
+    expect(partName('parquet', 123_456)).toBe('objects-123456.parquet')
+    for (const name of [
+      'metadata.json',
+      'schema.json',
+      'objects.parquet',
+      'objects-00001.arrow',
+      'objects-123456.parquet',
+    ]) {
+      expect(isBackupFile(name), name).toBe(true)
+    }
+
+    for (const name of ['notes.txt', 'objects', 'objects-1.parquet', '.DS_Store', 'x/objects.parquet']) {
+      expect(isBackupFile(name), name).toBe(false)
+    }
+  })
+
+  it('keeps damaged catalogs apart', () => {
+    expect(damagedCatalogName(startedAt)).toBe('.backup_catalog.json.damaged-2024-02-01T103000Z')
+    expect(damagedCatalogName(startedAt, 2)).toBe('.backup_catalog.json.damaged-2024-02-01T103000Z-2')
+  })
+})

@@ -1,0 +1,41 @@
+import {describe, expect, it} from 'vitest'
+
+import {defaultBatchSize, PageSize} from '../../src/flow/page-size.js'
+
+describe('PageSize', () => {
+  it('starts small and grows step by step to what fits', () => {
+    const size = new PageSize(1000, 1_000_000)
+    expect(size.limit).toBe(20)
+    size.observe(20, 20 * 1000)
+    expect(size.limit).toBe(160)
+    size.observe(160, 160 * 1000)
+    expect(size.limit).toBe(1000)
+  })
+
+  it('shrinks at once for heavy objects', () => {
+    const size = new PageSize(1000, 1_000_000)
+    size.observe(20, 20 * 100)
+    size.observe(160, 160 * 500_000)
+    expect(size.limit).toBe(2)
+    size.observe(2, 2 * 5_000_000)
+    expect(size.limit).toBe(1)
+  })
+
+  it('never passes the batch size, and halves down to one', () => {
+    const size = new PageSize(7)
+    expect(size.limit).toBe(7)
+    expect([size.halve(), size.limit]).toEqual([true, 3])
+    expect([size.halve(), size.limit]).toEqual([true, 1])
+    expect(size.halve()).toBe(false)
+  })
+})
+
+it.each([
+  [0, 100],
+  [999, 100],
+  [1000, 500],
+  [99_999, 500],
+  [100_000, 1000],
+])('the seed asks for pages of a collection of %i objects by %i', (objects, expected) => {
+  expect(defaultBatchSize(objects)).toBe(expected)
+})

@@ -1,0 +1,91 @@
+import {readdir} from 'node:fs/promises'
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+
+import {makeClass} from '../../../bench/data.js'
+import {ClearManager} from '../../../src/jobs/clear/manager.js'
+import {type Fault, type RequestInfo, startEmbeddedWeaviate} from '../../../src/testing/index.js'
+import {connect} from '../../../src/weaviate/connect.js'
+import {fillCollection, temporaryDirectory} from '../../support/collections.js'
+
+const NAME = 'ClearDrop'
+const TENANTS = ['a', 'b', 'c']
+
+let fault: (request: RequestInfo) => Fault | undefined
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let server: Awaited<ReturnType<typeof startEmbeddedWeaviate>>
+let connection: Awaited<ReturnType<typeof connect>>
+let manager: ClearManager
+
+beforeAll(async () => {
+  server = await startEmbeddedWeaviate({onRequest: (request) => fault(request)})
+  fault = () => undefined
+  connection = await connect({grpcUrl: server.grpcUrl, url: server.url})
+})
+
+afterAll(async () => {
+  await connection.close()
+  await server.close()
+})
+
+beforeEach(async () => {
+  fault = () => undefined
+  directory = await temporaryDirectory()
+  manager = new ClearManager(connection, {directory: directory.path})
+  await fillCollection(connection, makeClass({className: NAME, dims: 4, objects: 0, tenant: 'a'}), [])
+  await connection.createTenants(
+    NAME,
+    TENANTS.map((name) => ({name, status: name === 'c' ? 'COLD' : 'HOT'})),
+  )
+})
+
+afterEach(async () => directory.remove())
+
+async function tenants(): Promise<Array<[string, string]>> {
+  return (await connection.listTenants(NAME))
+    .map(({name, status}) => [name, status] as [string, string])
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+}
+
+describe('clearing by dropping', () => {
+  it('goes on where a run ended between creating the collection and its tenants', async () => {
+    const before = await tenants()
+    fault = ({method, path}) =>
+      method === 'POST' && path.endsWith(`/${NAME}/tenants`) ? {message: 'no', status: 422} : undefined
+    await expect(manager.clearCollection(NAME, {keepSchema: false})).rejects.toMatchObject({code: 'UNEXPECTED'})
+    fault = () => undefined
+    expect(await connection.getCollection(NAME)).toBeDefined()
+    expect(await tenants()).toEqual([])
+
+    const dryRun = await manager.clearCollection(NAME, {dryRun: true, keepSchema: false})
+    expect(dryRun.warnings.map(({code}) => code)).toEqual(['drop-finished'])
+    expect(await tenants()).toEqual([])
+    const finished = await manager.clearCollection(NAME, {keepSchema: false})
+    expect(finished).toMatchObject({deleted: 0, remaining: 0})
+    expect(finished.warnings.map(({code}) => code)).toEqual(['drop-finished'])
+    expect(await tenants()).toEqual(before)
+
+    // It is done: the next run is one of its own.
+    const next = await manager.clearCollection(NAME, {keepSchema: false})
+    expect(next.warnings).toEqual([])
+    expect(await tenants()).toEqual(before)
+  })
+
+  it('is refused while tenants are offloaded, before anything is touched', async () => {
+    await connection.setTenantStatus(NAME, [{name: 'b', status: 'FROZEN'}])
+    const before = await tenants()
+    for (const dryRun of [true, false]) {
+      await expect(manager.clearCollection(NAME, {backupFirst: true, dryRun, keepSchema: false})).rejects.toMatchObject(
+        {
+          code: 'INVALID_INPUT',
+          details: {tenants: ['b']},
+          message: expect.stringContaining('1 offloaded tenants') as string,
+        },
+      )
+    }
+
+    expect(await tenants()).toEqual(before)
+    expect(await readdir(directory.path)).toEqual([])
+    const kept = await manager.clearCollection(NAME)
+    expect(kept.warnings.map(({code}) => code)).toEqual(['tenants-skipped'])
+  })
+})

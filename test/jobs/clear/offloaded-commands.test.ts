@@ -1,0 +1,65 @@
+import process from 'node:process'
+import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+
+import {makeClass} from '../../../bench/data.js'
+import {cli, type CliRun} from '../../cli/run-cli.js'
+import {fillCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
+
+const NAME = 'OffloadedCommands'
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let server: TestServer
+
+beforeAll(async () => {
+  directory = await temporaryDirectory()
+  server = await startTestServer()
+})
+
+afterAll(async () => {
+  await server.connection.deleteCollection(NAME)
+  await server.close()
+  await directory.remove()
+})
+
+beforeEach(async () => {
+  const {connection} = server
+  await fillCollection(connection, makeClass({className: NAME, dims: 4, objects: 0, tenant: 'far'}), [])
+  await connection.createTenants(NAME, [{name: 'far', status: 'HOT'}])
+  await connection.setTenantStatus(NAME, [{name: 'far', status: 'FROZEN'}])
+  await settled()
+})
+
+async function settled(): Promise<void> {
+  await expect.poll(async () => (await server.connection.listTenants(NAME))[0]?.status).toBe('FROZEN')
+}
+
+async function col(...argv: string[]): Promise<CliRun> {
+  return cli(['col', ...argv, '-o', directory.path], {WEAVIATE_GRPC_URL: server.grpcUrl, WEAVIATE_URL: server.url})
+}
+
+// A real server offloads only with a module for it.
+describe.skipIf(process.env.WEAVIATE_URL !== undefined)('offloaded tenants', () => {
+  it('are onloaded by col clear for the backup, when asked', async () => {
+    const refused = await col('clear', NAME, '--backup-first', '--force')
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toContain('--include-offloaded')
+    await settled()
+    const cleared = await col('clear', NAME, '--backup-first', '--include-offloaded', '--force')
+    expect(cleared.stderr).not.toContain('NOT in it')
+    expect(cleared.code).toBe(0)
+    await settled()
+    expect((await col('clear', NAME, '--include-offloaded', '--force')).code).toBe(2)
+  })
+
+  it('are named by col verify, or compared', async () => {
+    const backup = await col('backup', NAME, '--include-offloaded', '--json')
+    const {id} = (backup.json() as {backups?: Array<{id: string}>; id?: string}).backups?.[0] ?? backup.json()
+    await settled()
+    const without = await col('verify', NAME, '--against', String(id))
+    expect(without.stdout).toContain('NOT compared: tenant far')
+    await settled()
+    const compared = await col('verify', NAME, '--against', String(id), '--include-offloaded')
+    expect(compared.stdout).not.toContain('NOT compared')
+    expect(compared.code).toBe(0)
+  })
+})
