@@ -7,6 +7,7 @@ import type {Connection, ConnectOptions} from './connection.js'
 import {DataOpsError} from '../model/errors.js'
 import {defaultGrpcAddress, parseGrpcUrl, parseRestUrl} from './address.js'
 import {createAuthorize, detailsOf} from './auth.js'
+import {capabilitiesOf} from './capabilities.js'
 import {hasStatus} from './errors.js'
 import {connectGrpc, type GrpcObjects} from './grpc/objects.js'
 import {requirePermission} from './permissions.js'
@@ -132,7 +133,7 @@ interface Parts {
 function createConnection({grpc, http, maxMessageBytes, url, version}: Parts): Connection {
   const objects = grpc ?? restObjects(http)
   return {
-    capabilities: {maxMessageBytes},
+    capabilities: capabilitiesOf(version, maxMessageBytes),
     async close() {
       grpc?.close()
       await http.close()

@@ -2,6 +2,7 @@ import type {WeaviateObject} from '../model/object.js'
 import type {WeaviateClass} from '../model/schema.js'
 /** What the managers ask of a Weaviate server: the contract of this folder, the only one that knows URLs and protobuf. */
 import type {WeaviateTenant} from '../model/tenant.js'
+import type {Capabilities} from './capabilities.js'
 
 export interface PageRequest {
   /** Exclusive lower bound, any UUID; none starts before the nil UUID. */
@@ -48,10 +49,8 @@ export interface WeaviateAlias {
 
 /** A live connection. Every method rejects with a DataOpsError; transient failures have `retryable`, and are not retried here. */
 export interface Connection {
-  readonly capabilities: {
-    /** Bytes of a gRPC message at most, both ways. */
-    maxMessageBytes: number
-  }
+  /** What a server of this version can do. */
+  readonly capabilities: Capabilities
   close: () => Promise<void>
   /** The server's address without credentials, as the user gave it. */
   readonly describe: string
