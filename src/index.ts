@@ -20,8 +20,17 @@ export {Verifier} from './jobs/verify/verifier.js'
 export {DataOpsError, type ErrorCode, EXIT_CODES} from './model/errors.js'
 export type {OperationOptions, ProgressEvent, ProgressStage, Warning} from './model/progress.js'
 export type {SchemaProperty, WeaviateClass} from './model/schema.js'
+export type {TenantStatus, WeaviateTenant} from './model/tenant.js'
 export {nodePlatform} from './platform/node.js'
 export {LocalStore} from './store/local/store.js'
 export type {Store, StoreEntry, StoreReader, StoreWriter} from './store/store.js'
 export {connect} from './weaviate/connect.js'
-export type {Connection, ConnectOptions} from './weaviate/connection.js'
+export type {
+  CollectionPlan,
+  Connection,
+  ConnectOptions,
+  ObjectPage,
+  PageRequest,
+  WeaviateAlias,
+  WriteFailure,
+} from './weaviate/connection.js'

@@ -75,7 +75,7 @@ export class DirectoryWriter implements ArchiveWriter {
         'BACKUP_DAMAGED',
         `${store.describe(`${directory}/${file}`)} has not the ${bytes} bytes that were written.`,
         {
-          hint: 'Start the backup anew, with --no-resume.',
+          hint: 'Start the backup anew, with `resume: false`.',
         },
       )
     }

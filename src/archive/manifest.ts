@@ -88,7 +88,7 @@ type Content = Pick<Manifest, 'metadata' | 'schema' | 'seal' | 'unsealed'>
 async function kindOf(store: Store, name: string): Promise<BackupKind> {
   const where = store.describe(name)
   if (sealedNameOf(name.slice(name.lastIndexOf('/') + 1))) {
-    throw notABackup(where, 'it is unfinished', 'Run the backup again with --resume to finish it.')
+    throw notABackup(where, 'it is unfinished', 'Run the backup again with `resume: true` to finish it.')
   }
 
   const entry = await store.stat(name)
@@ -106,7 +106,7 @@ async function kindOf(store: Store, name: string): Promise<BackupKind> {
   const isUnfinished = name !== '' && (await store.stat(partialName(name))) !== undefined
   throw new DataOpsError('NOT_A_BACKUP', `${where} does not exist.`, {
     details: {path: where},
-    hint: isUnfinished ? 'It is unfinished: run the backup again with --resume.' : 'Check the path.',
+    hint: isUnfinished ? 'It is unfinished: run the backup again with `resume: true`.' : 'Check the path.',
   })
 }
 

@@ -465,7 +465,7 @@ export class BackupCatalog {
     const backup = await this.find(reference)
     if (!backup) {
       throw new DataOpsError('NOT_A_BACKUP', `There is no backup ${reference} in ${this.#store.describe('')}.`, {
-        hint: 'List what there is with: backup list.',
+        hint: 'List what there is with `BackupCatalog.list`.',
       })
     }
 

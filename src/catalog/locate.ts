@@ -75,7 +75,7 @@ async function placeInCatalog(reference: string, store: Store): Promise<BackupPl
       'NOT_A_BACKUP',
       `There is no backup "${reference}": no such path, and no such id in ${store.describe('')}.`,
       {
-        hint: 'List what there is with: backup list.',
+        hint: 'List what there is with `BackupCatalog.list`.',
       },
     )
   }

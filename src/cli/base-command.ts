@@ -17,9 +17,10 @@ import {
   type Settings,
   type SettingValues,
 } from '../config/settings.js'
-import {DataOpsError, EXIT_CODES} from '../model/errors.js'
+import {DataOpsError, EXIT_CODES, withContext} from '../model/errors.js'
 import {globalFlags} from './flags.js'
 import {printable} from './format.js'
+import {asTyped, warningsAsTyped} from './hints.js'
 import {Interrupt} from './interrupt.js'
 import {ProgressReporter} from './progress.js'
 import {redact, redactDeep, secretsOfArguments, shellLine, withoutSecrets} from './secrets.js'
@@ -64,8 +65,8 @@ export abstract class DataOpsCommand extends Command {
         code: known.code,
         details: resume ? {...known.details, resumeCommand: resume} : known.details,
         exitCode: EXIT_CODES[known.code] ?? 1,
-        ...(hint && {hint}),
-        message: known.message,
+        ...(hint && {hint: asTyped(hint)}),
+        message: asTyped(known.message),
       },
       this.#secrets,
     ) as FailureDescription
@@ -181,7 +182,7 @@ export abstract class DataOpsCommand extends Command {
 
   /** Warnings go to stderr, also with `--json`. */
   protected warnOf(warning: Pick<Warning, 'message'>): void {
-    this.progress.warn({message: redact(warning.message, this.#secrets)})
+    this.progress.warn({message: redact(asTyped(warning.message), this.#secrets)})
   }
 
   /** Prints lines to stdout, unless with `--json`; whatever a backup or server put into them cannot steer the terminal. */
@@ -247,7 +248,7 @@ export abstract class DataOpsCommand extends Command {
   }
 
   protected override toSuccessJson(result: unknown): unknown {
-    return redactDeep(result, this.#secrets)
+    return redactDeep(warningsAsTyped(result), this.#secrets)
   }
 
   protected override async finally(error: Error | undefined): Promise<void> {
@@ -299,8 +300,8 @@ async function readCaFile(path: string, from: string): Promise<string> {
 /** A failed connection says which address or sign-in was tried, and who gave it. */
 function withSource(error: DataOpsError, settings: Settings | undefined): DataOpsError {
   if (!settings || (error.code !== 'CANNOT_CONNECT' && error.code !== 'NOT_ALLOWED')) return error
-  return new DataOpsError(error.code, error.message, {
-    details: {...error.details, settings: describeSettings(settings)},
+  return withContext(error, {
+    details: {settings: describeSettings(settings)},
     hint: [error.hint, error.code === 'CANNOT_CONNECT' ? addressOrigin(settings) : credentialsOrigin(settings)]
       .filter(Boolean)
       .join(' '),

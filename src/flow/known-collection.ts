@@ -9,7 +9,6 @@ export async function onKnownCollection<T>(call: () => Promise<T>): Promise<T> {
     return await call()
   } catch (error) {
     if (!(error instanceof DataOpsError) || error.code !== 'COLLECTION_MISSING') throw error
-    const {cause, code, details, hint, message} = error
-    throw new DataOpsError(code, message, {cause, details, hint, retryable: true})
+    throw error.with({retryable: true})
   }
 }

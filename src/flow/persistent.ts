@@ -16,12 +16,143 @@ export interface PersistenceOptions extends RetryOptions {
  * request whose answer was lost. Calls that carry objects are passed on as they are: they go through a `Throttle`.
  */
 export function persistent(connection: Connection, options: PersistenceOptions = {}): Connection {
-  const again = async <T>(call: (isRepeated: boolean) => Promise<T>, signal = options.signal): Promise<T> =>
-    retry(async (attempt) => call(attempt > 0), {
-      maxRetries: options.maxRetries,
-      maxWaitMs: options.retryMaxWaitMs,
+  return new PersistentConnection(connection, options)
+}
+
+/** Passes on what it is not about: whatever implements `Connection`, a class too, stays itself. */
+class PersistentConnection implements Connection {
+  readonly #inner: Connection
+  readonly #options: PersistenceOptions
+
+  constructor(inner: Connection, options: PersistenceOptions) {
+    this.#inner = inner
+    this.#options = options
+  }
+
+  get capabilities(): Connection['capabilities'] {
+    return this.#inner.capabilities
+  }
+
+  get describe(): string {
+    return this.#inner.describe
+  }
+
+  get transport(): Connection['transport'] {
+    return this.#inner.transport
+  }
+
+  get version(): string {
+    return this.#inner.version
+  }
+
+  async close(): Promise<void> {
+    await this.#inner.close()
+  }
+
+  async count(...[collection, tenant, signal]: Parameters<Connection['count']>): Promise<number> {
+    const call = async (): Promise<number> => this.#inner.count(collection, tenant, signal)
+    return this.#again(async () => onKnownCollection(call), signal)
+  }
+
+  async createAlias(...[alias, collection]: Parameters<Connection['createAlias']>): Promise<void> {
+    await this.#again(async (isRepeated) => {
+      try {
+        await this.#inner.createAlias(alias, collection)
+      } catch (error) {
+        // Perhaps the first request was heard, and only its answer was lost.
+        if (!isRepeated || isRetryable(error)) throw error
+        const there = await this.#inner.listAliases()
+        const isDone = there.some((each) => each.alias === alias && each.collection === collection)
+        if (!isDone) throw error
+      }
+    })
+  }
+
+  async createCollection(...[schema]: Parameters<Connection['createCollection']>): Promise<void> {
+    await this.#again(async (isRepeated) => {
+      try {
+        await this.#inner.createCollection(schema)
+      } catch (error) {
+        if (isRepeated && error instanceof DataOpsError && error.code === 'COLLECTION_EXISTS') return
+        throw error
+      }
+    })
+  }
+
+  async createTenants(...[collection, tenants]: Parameters<Connection['createTenants']>): Promise<void> {
+    await this.#again(async () => this.#inner.createTenants(collection, tenants))
+  }
+
+  async deleteAlias(...[alias]: Parameters<Connection['deleteAlias']>): Promise<void> {
+    await this.#again(async () => this.#inner.deleteAlias(alias))
+  }
+
+  async deleteCollection(...[name]: Parameters<Connection['deleteCollection']>): Promise<void> {
+    await this.#again(async () => this.#inner.deleteCollection(name))
+  }
+
+  async deleteObjects(...[request]: Parameters<Connection['deleteObjects']>): ReturnType<Connection['deleteObjects']> {
+    return this.#inner.deleteObjects(request)
+  }
+
+  async getCollection(...[name]: Parameters<Connection['getCollection']>): ReturnType<Connection['getCollection']> {
+    return this.#again(async () => this.#inner.getCollection(name))
+  }
+
+  async getObjects(...[request]: Parameters<Connection['getObjects']>): ReturnType<Connection['getObjects']> {
+    return this.#inner.getObjects(request)
+  }
+
+  async listAliases(): ReturnType<Connection['listAliases']> {
+    return this.#again(async () => this.#inner.listAliases())
+  }
+
+  async listCollections(): ReturnType<Connection['listCollections']> {
+    return this.#again(async () => this.#inner.listCollections())
+  }
+
+  async listTenants(...[collection]: Parameters<Connection['listTenants']>): ReturnType<Connection['listTenants']> {
+    return this.#again(async () => this.#inner.listTenants(collection))
+  }
+
+  async readPage(...[request]: Parameters<Connection['readPage']>): ReturnType<Connection['readPage']> {
+    return this.#inner.readPage(request)
+  }
+
+  /** Its own signal only: tenants are put back after Ctrl-C too. */
+  async setTenantStatus(...[collection, tenants, signal]: Parameters<Connection['setTenantStatus']>): Promise<void> {
+    await retry(async () => this.#inner.setTenantStatus(collection, tenants, signal), {
+      maxRetries: this.#options.maxRetries,
+      maxWaitMs: this.#options.retryMaxWaitMs,
+      signal,
+    })
+  }
+
+  async updateAlias(...[alias, collection]: Parameters<Connection['updateAlias']>): Promise<void> {
+    await this.#again(async () => this.#inner.updateAlias(alias, collection))
+  }
+
+  async updateCollection(...[schema]: Parameters<Connection['updateCollection']>): Promise<void> {
+    await this.#again(async () => this.#inner.updateCollection(schema))
+  }
+
+  async writeObjects(...[request]: Parameters<Connection['writeObjects']>): ReturnType<Connection['writeObjects']> {
+    return this.#inner.writeObjects(request)
+  }
+
+  async writeReferences(
+    ...[request]: Parameters<Connection['writeReferences']>
+  ): ReturnType<Connection['writeReferences']> {
+    return this.#inner.writeReferences(request)
+  }
+
+  async #again<T>(call: (isRepeated: boolean) => Promise<T>, signal = this.#options.signal): Promise<T> {
+    const {maxRetries, onWarning, retryMaxWaitMs} = this.#options
+    return retry(async (attempt) => call(attempt > 0), {
+      maxRetries,
+      maxWaitMs: retryMaxWaitMs,
       onRetry({attempt, error, waitMs}) {
-        options.onWarning?.({
+        onWarning?.({
           code: 'server-retry',
           details: {attempt, waitMs},
           message: `${error.message} Trying again in ${(waitMs / 1000).toFixed(1)} s.`,
@@ -29,48 +160,6 @@ export function persistent(connection: Connection, options: PersistenceOptions =
       },
       signal,
     })
-
-  return {
-    ...connection,
-    count: async (collection, tenant, signal) =>
-      again(async () => onKnownCollection(async () => connection.count(collection, tenant, signal)), signal),
-    createAlias: async (alias, collection) =>
-      again(async (isRepeated) => {
-        try {
-          await connection.createAlias(alias, collection)
-        } catch (error) {
-          // Perhaps the first request was heard, and only its answer was lost.
-          if (!isRepeated || isRetryable(error)) throw error
-          const there = await connection.listAliases()
-          const isDone = there.some((each) => each.alias === alias && each.collection === collection)
-          if (!isDone) throw error
-        }
-      }),
-    createCollection: async (schema) =>
-      again(async (isRepeated) => {
-        try {
-          await connection.createCollection(schema)
-        } catch (error) {
-          if (isRepeated && error instanceof DataOpsError && error.code === 'COLLECTION_EXISTS') return
-          throw error
-        }
-      }),
-    createTenants: async (collection, tenants) => again(async () => connection.createTenants(collection, tenants)),
-    deleteAlias: async (alias) => again(async () => connection.deleteAlias(alias)),
-    deleteCollection: async (name) => again(async () => connection.deleteCollection(name)),
-    getCollection: async (name) => again(async () => connection.getCollection(name)),
-    listAliases: async () => again(async () => connection.listAliases()),
-    listCollections: async () => again(async () => connection.listCollections()),
-    listTenants: async (collection) => again(async () => connection.listTenants(collection)),
-    // Its own signal only: tenants are put back after Ctrl-C too.
-    setTenantStatus: async (collection, tenants, signal) =>
-      retry(async () => connection.setTenantStatus(collection, tenants, signal), {
-        maxRetries: options.maxRetries,
-        maxWaitMs: options.retryMaxWaitMs,
-        signal,
-      }),
-    updateAlias: async (alias, collection) => again(async () => connection.updateAlias(alias, collection)),
-    updateCollection: async (schema) => again(async () => connection.updateCollection(schema)),
   }
 }
 

@@ -64,6 +64,9 @@ export interface DataOpsErrorOptions {
   retryAfterMs?: number
 }
 
+/** What an error can be given on its way out. */
+export type ErrorContext = Omit<DataOpsErrorOptions, 'cause'> & {code?: ErrorCode; message?: string}
+
 /** The only error type that leaves the SDK. `message` is one sentence, `hint` the next step. */
 export class DataOpsError extends Error {
   readonly code: ErrorCode
@@ -86,18 +89,28 @@ export class DataOpsError extends Error {
   get exitCode(): number {
     return EXIT_CODES[this.code]
   }
+
+  /** The same error with more context, itself as the cause; whatever is not given stays, and details are added to. */
+  with(more: ErrorContext): DataOpsError {
+    return withContext(this, more)
+  }
+}
+
+/** `DataOpsError.with`, also for an error of another copy of this package. */
+export function withContext(error: DataOpsError, more: ErrorContext): DataOpsError {
+  return new DataOpsError(more.code ?? error.code, more.message ?? error.message, {
+    cause: error,
+    details: {...error.details, ...more.details},
+    hint: more.hint ?? error.hint,
+    retryable: more.retryable ?? error.retryable,
+    retryAfterMs: more.retryAfterMs ?? error.retryAfterMs,
+  })
 }
 
 /** The same error with more particulars: what was done before it, where something is. */
 export function withDetails(error: unknown, details: Record<string, unknown>): Error {
   if (!(error instanceof DataOpsError)) return error instanceof Error ? error : new Error(String(error))
-  return new DataOpsError(error.code, error.message, {
-    cause: error,
-    details: {...error.details, ...details},
-    hint: error.hint,
-    retryAfterMs: error.retryAfterMs,
-    retryable: error.retryable,
-  })
+  return error.with({details})
 }
 
 /** The error that an aborted operation rejects with. */

@@ -296,23 +296,21 @@ function lowerCase(headers: Record<string, string>): Record<string, string> {
 /** What keeps a connection from coming about, as CANNOT_CONNECT with what to check. */
 function toConnectError(error: unknown, url: string): unknown {
   if (!(error instanceof DataOpsError)) return error
-  const {cause, code, details, hint} = error
-  if (code === 'SERVER_UNAVAILABLE') {
-    const isStarting = details.status === 503
-    return new DataOpsError('CANNOT_CONNECT', isStarting ? `Weaviate at ${url} is not ready.` : error.message, {
-      cause,
-      details,
+  if (error.code === 'SERVER_UNAVAILABLE') {
+    const isStarting = error.details.status === 503
+    return error.with({
+      code: 'CANNOT_CONNECT',
       hint: isStarting
         ? 'It may still be starting: try again in a moment.'
         : 'Check that the server runs, and its address, port and scheme (http or https).',
+      message: isStarting ? `Weaviate at ${url} is not ready.` : error.message,
     })
   }
 
-  if (code === 'SERVER_REFUSED' || code === 'UNEXPECTED') {
-    return new DataOpsError('CANNOT_CONNECT', error.message, {
-      cause,
-      details,
-      hint: hint ?? 'Check that the address is that of a Weaviate server, its path included.',
+  if (error.code === 'SERVER_REFUSED' || error.code === 'UNEXPECTED') {
+    return error.with({
+      code: 'CANNOT_CONNECT',
+      hint: error.hint ?? 'Check that the address is that of a Weaviate server, its path included.',
     })
   }
 

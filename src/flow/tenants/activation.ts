@@ -65,15 +65,8 @@ export function settledStatus(status: TenantStatus): TenantStatus {
 
 function leftActive(error: unknown, className: string, group: readonly WeaviateTenant[]): unknown {
   if (!(error instanceof DataOpsError)) return error
-  return new DataOpsError(
-    error.code,
-    `${error.message} ${group.length} tenants of "${className}" may have been left active.`,
-    {
-      cause: error,
-      details: {...error.details, tenants: group.map(({name, status}) => ({name, status}))},
-      hint: error.hint,
-      retryAfterMs: error.retryAfterMs,
-      retryable: error.retryable,
-    },
-  )
+  return error.with({
+    details: {tenants: group.map(({name, status}) => ({name, status}))},
+    message: `${error.message} ${group.length} tenants of "${className}" may have been left active.`,
+  })
 }

@@ -102,7 +102,7 @@ class Backup {
         'INVALID_INPUT',
         'A backup that settles cannot be resumed: what it had read is not remembered.',
         {
-          hint: 'Run it anew, without --resume.',
+          hint: 'Run it anew, without `resume`.',
         },
       )
     }
@@ -126,7 +126,7 @@ class Backup {
         'unfinished-backup',
         `An unfinished backup of "${schema.class}" is at ${this.#store.describe(left.name)}.`,
         {
-          hint: 'Continue it with --resume, or remove it.',
+          hint: 'Continue it with `resume: true`, or remove it.',
           name: left.name,
         },
       )
@@ -138,7 +138,7 @@ class Backup {
         'INVALID_INPUT',
         `There is no unfinished backup of "${schema.class}" with these options to resume.`,
         {
-          hint: 'Run the same command without --resume.',
+          hint: 'Run it again without `resume`.',
         },
       )
     }
@@ -189,7 +189,7 @@ class Backup {
       'STORAGE',
       `Another process is writing ${this.#store.describe(partialName(unfinished[0]!.name))}.`,
       {
-        hint: 'Wait for it, or leave out --resume to take another backup beside it.',
+        hint: 'Wait for it, or leave out `resume` to take another backup beside it.',
       },
     )
   }
@@ -477,11 +477,9 @@ class Backup {
 
   #unfinishedError(error: unknown, name: string): unknown {
     if (!(error instanceof DataOpsError)) return error
-    return new DataOpsError(error.code, error.message, {
-      cause: error,
-      details: {...error.details, unfinished: this.#store.describe(name), resumable: true},
-      hint: error.hint ?? 'Run the same command with --resume to continue.',
-      retryable: error.retryable,
+    return error.with({
+      details: {unfinished: this.#store.describe(name), resumable: true},
+      hint: error.hint ?? 'Run it again with `resume: true` to continue.',
     })
   }
 

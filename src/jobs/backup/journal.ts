@@ -48,7 +48,7 @@ export async function readJournal(store: Store, backup: string): Promise<BackupJ
   const damaged = (cause?: unknown): DataOpsError =>
     new DataOpsError('CHECKPOINT', `The journal ${store.describe(name)} is damaged.`, {
       cause,
-      hint: 'Run the backup without --resume, and remove the unfinished one.',
+      hint: 'Run the backup without `resume`, and remove the unfinished one.',
     })
   if (entry.kind !== 'file' || entry.bytes > MAX_JOURNAL_BYTES) throw damaged()
   const reader = await store.openRead(name)

@@ -86,7 +86,7 @@ export function planRemaining(
   for (const name of byTenant.keys()) {
     if (!live.has(name)) {
       throw new DataOpsError('INVALID_INPUT', `Tenant "${name}" is gone since the backup was interrupted.`, {
-        hint: 'Take a new backup, without --resume.',
+        hint: 'Take a new backup, without `resume`.',
       })
     }
   }
@@ -100,7 +100,7 @@ export function planRemaining(
       'INVALID_INPUT',
       `Tenant "${skipped[0]!.name}" was offloaded since the backup was interrupted.`,
       {
-        hint: 'Activate it, or take a new backup without --resume.',
+        hint: 'Activate it, or take a new backup without `resume`.',
       },
     )
   }

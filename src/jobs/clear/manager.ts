@@ -169,7 +169,7 @@ class Clear {
         'INVALID_INPUT',
         `The backup lacks ${skipped.length} tenants (${skipped[0]!.reason}), so nothing was cleared.`,
         {
-          hint: 'Onload them, or have them onloaded for the backup: --include-offloaded.',
+          hint: 'Onload them, or have them onloaded for the backup with `includeOffloaded: true`.',
         },
       )
     }
@@ -221,7 +221,7 @@ class Clear {
       throw new DataOpsError('UNEXPECTED', `"${name}" was dropped and could not be created again: ${message}`, {
         cause: error,
         details: {schema: path},
-        hint: `Its schema is in ${path}: run the same command again, or: col restore ${path} --skip-data`,
+        hint: `Its schema is in ${path}: run the same clear again, or \`restoreCollection\` ${path} with \`skipData: true\`.`,
       })
     }
 

@@ -25,7 +25,7 @@ export function checkProtected(name: string, options: Pick<ClearOptions, 'allowP
   if (pattern === undefined) return
   throw new DataOpsError('NOT_CONFIRMED', `"${name}" is protected by the pattern "${pattern}".`, {
     details: {collection: name, pattern},
-    hint: 'Add --allow-protected if you are sure; --force alone does not.',
+    hint: 'Add `allowProtected: true` if you are sure; nothing else does.',
   })
 }
 
@@ -43,7 +43,7 @@ export function checkDroppable(name: string, tenants: readonly WeaviateTenant[])
     `"${name}" has ${offloaded.length} offloaded tenants, so it is not dropped.`,
     {
       details: {collection: name, tenants: offloaded},
-      hint: 'Onload or delete them first, or clear with --keep-schema.',
+      hint: 'Onload or delete them first, or clear with `keepSchema: true`.',
     },
   )
 }

@@ -141,7 +141,7 @@ export class Checkpoint {
         'CHECKPOINT',
         `The checkpoint ${store.describe(name)} belongs to another backup or other options.`,
         {
-          hint: 'Use the options of the interrupted run, or --restart to start over.',
+          hint: 'Use the options of the interrupted run, or `restart: true` to start over.',
         },
       )
     }
@@ -243,7 +243,7 @@ async function readCheckpoint(store: Store, name: string): Promise<FoundCheckpoi
   const damaged = (cause?: unknown): DataOpsError =>
     new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} is damaged.`, {
       cause,
-      hint: 'Use --restart to start over (into an empty or new collection).',
+      hint: 'Use `restart: true` to start over (into an empty or new collection).',
     })
   if (entry.kind !== 'file' || entry.bytes > MAX_CHECKPOINT_BYTES) throw damaged()
   const reader = await store.openRead(name)

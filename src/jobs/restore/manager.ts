@@ -38,7 +38,7 @@ export class RestoreManager {
     checkRestoreOptions(options)
     if (options.name !== undefined && backups.length > 1) {
       throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
-        hint: 'Restore them one by one, or leave out --name.',
+        hint: 'Restore them one by one, or leave out `name`.',
       })
     }
 

@@ -22,13 +22,13 @@ export function checkRestoreOptions(options: RestoreOptions): void {
 
   if (options.atomic && options.merge) {
     throw new DataOpsError('INVALID_INPUT', 'A merge cannot be atomic: it writes into the collection that is there.', {
-      hint: 'Leave out --merge or --atomic.',
+      hint: 'Leave out `merge` or `atomic`.',
     })
   }
 
   if (options.onConflict !== undefined && options.onConflict !== 'overwrite' && !options.merge) {
     throw new DataOpsError('INVALID_INPUT', 'What happens on a conflict matters only in a merge.', {
-      hint: 'Add --merge.',
+      hint: 'Add `merge: true`.',
     })
   }
 }
@@ -81,7 +81,7 @@ export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass
       `${nonFinite} objects of the backup have vectors with components that are no finite numbers.`,
       {
         details: {objects: nonFinite},
-        hint: 'The server would take them and then fail to list them over REST. Add --allow-non-finite to restore them all the same.',
+        hint: 'The server would take them and then fail to list them over REST. Add `allowNonFinite: true` to restore them all the same.',
       },
     )
   }
@@ -93,7 +93,7 @@ export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass
       `${withoutVector} objects of the backup lack a vector, and the server would vectorize them with ${modules.join(', ')}.`,
       {
         details: {modules, objects: withoutVector},
-        hint: 'Add --allow-vectorization to let it (which may be billed), or restore with --set vectorizer=none.',
+        hint: "Add `allowVectorization: true` to let it (which may be billed), or restore with `overrides: {vectorizer: 'none'}`.",
       },
     )
   }

@@ -371,7 +371,7 @@ export class Restore {
     const alias = aliases.find((candidate) => candidate.alias === target)
     if (alias) {
       throw new DataOpsError('COLLECTION_EXISTS', `"${target}" is an alias of "${alias.collection}".`, {
-        hint: 'Give the collection another name with --name.',
+        hint: 'Give the collection another name with `name`.',
       })
     }
 
@@ -380,7 +380,7 @@ export class Restore {
         'COLLECTION_EXISTS',
         `"${this.#atomicAlias}" is a collection, so it cannot become an alias.`,
         {
-          hint: 'Restore atomically under a name that is free or an alias already, with --name.',
+          hint: 'Restore atomically under a name that is free or an alias already, with `name`.',
         },
       )
     }
@@ -389,7 +389,7 @@ export class Restore {
     if (!live) {
       if (checkpoint.resumed && checkpoint.objects.count > 0) {
         throw new DataOpsError('CHECKPOINT', `"${target}" is gone since this restore was interrupted.`, {
-          hint: 'Run it again with --restart.',
+          hint: 'Run it again with `restart: true`.',
         })
       }
 
@@ -407,7 +407,7 @@ export class Restore {
         `There is already a collection "${target}" at ${this.#connection.describe}.`,
         {
           details: {collection: target},
-          hint: 'Restore under another name with --name, into it with --merge, or clear it first.',
+          hint: 'Restore under another name with `name`, into it with `merge: true`, or clear it first.',
         },
       )
     }
@@ -424,7 +424,7 @@ export class Restore {
         )
       throw new DataOpsError('SCHEMA_MISMATCH', `The backup does not fit "${target}": ${shown.join('; ')}.`, {
         details: {differences: blocking},
-        hint: 'Restore under another name with --name, or change the collection.',
+        hint: 'Restore under another name with `name`, or change the collection.',
       })
     }
 
@@ -498,7 +498,7 @@ export class Restore {
         `The server (version ${this.#connection.version}) does not take the schema of "${this.target}": ${fields.join('; ')}.`,
         {
           details: {differences: blocking},
-          hint: 'Restore to a server that knows these settings, or change them with --set.',
+          hint: 'Restore to a server that knows these settings, or change them with `overrides`.',
         },
       )
     }
@@ -684,7 +684,7 @@ export class Restore {
         this.#warn({
           code: 'alias-taken',
           details: {alias, collection: points},
-          message: `The alias "${alias}" points at "${points}" and was left alone; --with-aliases points it here.`,
+          message: `The alias "${alias}" points at "${points}" and was left alone; \`withAliases: true\` points it here.`,
         })
       }
     }
@@ -710,7 +710,7 @@ export class Restore {
       this.#created
         ? `"${plan.className}" has ${live} objects where ${written} were written.`
         : `"${plan.className}" has ${live} objects where at least the ${written} that were written should be.`,
-      {details: {live, written}, hint: 'Find what differs with: col verify --against.'},
+      {details: {live, written}, hint: 'Find what differs with `verifyCollection`.'},
     )
   }
 
@@ -748,8 +748,7 @@ export class Restore {
   async #verify(tenants: WeaviateTenant[] | undefined): ReturnType<typeof compareCollection> {
     // It activates what is inactive by itself, a group at a time.
     await this.active.putBack()
-    // It tries counting again by itself, too.
-    return compareCollection({...this.#connection, count: this.#direct.count}, this.#archive, {
+    return compareCollection(this.#direct, this.#archive, {
       collection: this.target,
       concurrency: this.#options.concurrency,
       onProgress: this.#options.onProgress,
@@ -774,7 +773,7 @@ export class Restore {
   #conflict(count: number): DataOpsError {
     return new DataOpsError('COLLECTION_EXISTS', `${count} objects of the backup are in "${this.target}" already.`, {
       details: {objects: count},
-      hint: 'Use --on-conflict overwrite or --on-conflict skip.',
+      hint: "Use `onConflict: 'overwrite'` or `onConflict: 'skip'`.",
     })
   }
 
@@ -786,21 +785,11 @@ export class Restore {
   /** What is there and how to go on, whatever stopped it. */
   #unfinished(error: unknown, checkpoint: Checkpoint): unknown {
     if (!(error instanceof DataOpsError)) return error
-    return new DataOpsError(
-      error.code,
-      `${error.message} "${this.target}" has ${checkpoint.objects.count} objects of the backup so far.`,
-      {
-        cause: error,
-        details: {
-          ...error.details,
-          checkpoint: checkpoint.describe(),
-          resumable: true,
-          restored: checkpoint.objects.count,
-        },
-        hint: `Run the same command again to continue${this.#created ? `, or delete "${this.target}" and use --restart to start over` : ''}.`,
-        retryable: error.retryable,
-      },
-    )
+    return error.with({
+      details: {checkpoint: checkpoint.describe(), resumable: true, restored: checkpoint.objects.count},
+      hint: `Run the same restore again to continue${this.#created ? `, or delete "${this.target}" and use \`restart: true\` to start over` : ''}.`,
+      message: `${error.message} "${this.target}" has ${checkpoint.objects.count} objects of the backup so far.`,
+    })
   }
 
   #warn(warning: Warning): void {

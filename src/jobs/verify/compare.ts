@@ -7,6 +7,7 @@ import {ContentDigest} from '../../archive/content-digest.js'
 import {describeDifference} from '../../codec/digest.js'
 import {defaultBatchSize, TARGET_BYTES} from '../../flow/page-size.js'
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {persistent} from '../../flow/persistent.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -49,12 +50,14 @@ export interface CompareCollectionOptions extends CompareOptions {
  * sealed; STORAGE; INTERRUPTED; or what the server answered once retries are used up.
  */
 export async function compareCollection(
-  connection: Connection,
+  direct: Connection,
   archive: Archive,
   options: CompareCollectionOptions,
 ): Promise<CollectionComparison> {
   checkPositiveInteger(options.concurrency, 'concurrency')
   const started = performance.now()
+  const {onWarning, signal} = options
+  const connection = persistent(direct, {onWarning, signal})
   const schema = await connection.getCollection(options.collection)
   if (!schema) throw await collectionMissing(connection, options.collection)
   const folder = new TemporaryFolder()
@@ -133,7 +136,7 @@ class Comparison {
   async #countLive(selection: TenantSelection): Promise<number> {
     const {multiTenant, className} = this.#plan
     if (multiTenant) return selection.live.length === 0 ? 0 : (this.#archive.objectCount ?? 0)
-    return this.#throttle.run(async () => this.#connection.count(className, undefined, this.#options.signal))
+    return this.#connection.count(className, undefined, this.#options.signal)
   }
 
   #side(schema: WeaviateClass, partitions: number): Side {
@@ -176,7 +179,7 @@ class Comparison {
     if (isSame) return
     throw new DataOpsError('BACKUP_DAMAGED', `${path} is damaged: its objects are not those that were sealed.`, {
       details: {path},
-      hint: 'See what is wrong with: backup verify. Compare with another backup.',
+      hint: 'See what is wrong with `verifyBackup`. Compare with another backup.',
     })
   }
 

@@ -65,11 +65,12 @@ async function wasBackup({listed, name, store}: BackupPlace, {problems, seal}: R
 }
 
 function asDamaged(error: DataOpsError, path: string, problems: Problem[]): DataOpsError {
-  const message = error.code === 'BACKUP_DAMAGED' ? error.message : `${path} is damaged: its head cannot be read.`
-  return new DataOpsError('BACKUP_DAMAGED', message, {
-    cause: error,
+  if (error.code === 'BACKUP_DAMAGED') return error.with({details: {path, problems}})
+  return error.with({
+    code: 'BACKUP_DAMAGED',
     details: {path, problems},
-    hint: error.code === 'BACKUP_DAMAGED' ? error.hint : 'Use another backup.',
+    hint: 'Use another backup.',
+    message: `${path} is damaged: its head cannot be read.`,
   })
 }
 

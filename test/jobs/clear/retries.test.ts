@@ -71,7 +71,7 @@ describe('a clear with a backup first', () => {
     const manager = new ClearManager(connection, {directory: directory.path})
     await expect(manager.clearCollection(NAME, {backupFirst: true})).rejects.toMatchObject({
       code: 'INVALID_INPUT',
-      hint: expect.stringContaining('--include-offloaded') as string,
+      hint: expect.stringContaining('`includeOffloaded: true`') as string,
     })
     const {backup} = await manager.clearCollection(NAME, {backupFirst: {includeOffloaded: true}})
     expect(backup?.tenants).toEqual({count: 1, skipped: []})

@@ -1,0 +1,48 @@
+/** The core names options and methods of the SDK, in backticks; on the command line they are flags and commands. */
+
+/** Options whose flag has another name. */
+const FLAGS: Readonly<Record<string, string>> = {
+  apiKey: 'api-key',
+  checkpointDirectory: 'checkpoint-dir',
+  directory: 'output',
+  headers: 'header',
+  nodes: 'node',
+  overrides: 'set',
+  protectedNames: 'protected',
+  tenants: 'tenant',
+}
+
+const COMMANDS: Readonly<Record<string, string>> = {
+  'BackupCatalog.list': 'backup list',
+  backupCollection: 'col backup',
+  clearCollection: 'col clear',
+  restoreCollection: 'col restore',
+  verifyBackup: 'backup verify',
+  verifyCollection: 'col verify --against',
+}
+
+const NAMED = /`([A-Za-z.]+)(?:: ([^`]+))?`/g
+
+/** `resume: true` is --resume, `keepSchema: false` --no-keep-schema, `onConflict: 'skip'` --on-conflict skip, `overrides: {'a.b': 1}` --set a.b=1. */
+export function asTyped(text: string): string {
+  return text.replaceAll(NAMED, (whole, name: string, value: string | undefined) => {
+    const command = COMMANDS[name]
+    if (command !== undefined) return command
+    const flag = FLAGS[name] ?? name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    if (value === undefined || value === 'true') return `--${flag}`
+    if (value === 'false') return `--no-${flag}`
+    const member = /^\{\s*'?([\w.]+)'?: (.+?)\s*\}$/.exec(value)
+    const typed = member ? `${member[1]}=${member[2]}` : value
+    return `--${flag} ${typed.replaceAll("'", '')}`
+  })
+}
+
+/** The texts of every list of warnings in a result. */
+export function warningsAsTyped(value: unknown, isWarning = false): unknown {
+  if (typeof value === 'string') return isWarning ? asTyped(value) : value
+  if (Array.isArray(value)) return value.map((item) => warningsAsTyped(item, isWarning))
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, warningsAsTyped(item, isWarning || key === 'warnings')]),
+  )
+}
