@@ -1,13 +1,15 @@
 /**
  * SearchReply bytes straight into objects, without the generated message objects in between.
  * The tags are those of proto/weaviate.proto; test/weaviate/grpc/decode.test.ts holds this against the generated code.
+ * What holds a value, and is not known here, is an error: stepped over, it would be missing from the object.
  */
-import {BinaryReader} from '@bufbuild/protobuf/wire'
+import type {BinaryReader} from '@bufbuild/protobuf/wire'
 
 import {shortestFloat32} from '../../model/float32.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
-import {GeoCoordinate, PhoneNumber, Vectors, Vectors_VectorType as VectorType} from '../proto/generated/weaviate.js'
+import {GeoCoordinate, PhoneNumber, Vectors_VectorType as VectorType} from '../proto/generated/weaviate.js'
 import {phoneToJson} from '../values.js'
+import {PageReader, UnknownKindError} from './page-reader.js'
 
 export interface DecodedPage {
   objects: WeaviateObject[]
@@ -17,6 +19,7 @@ export interface DecodedPage {
 
 /**
  * Vectors are views on the given bytes, values as REST shows them.
+ * @throws UnknownKindError when a value or a vector is of a kind that is not known here.
  * @throws Error or RangeError when the bytes are no SearchReply.
  */
 export function decodeSearchReply({buffer, byteLength, byteOffset}: Uint8Array, tenant?: string): DecodedPage {
@@ -26,7 +29,7 @@ export function decodeSearchReply({buffer, byteLength, byteOffset}: Uint8Array, 
   while (reader.pos < reader.len) {
     const tag = reader.uint32()
     if (tag !== 18 /* results */) {
-      reader.skip(tag & 7, tag >>> 3)
+      reader.pass(tag)
       continue
     }
 
@@ -40,40 +43,6 @@ export function decodeSearchReply({buffer, byteLength, byteOffset}: Uint8Array, 
   return page
 }
 
-const INT64_MIN = -(2 ** 63)
-const utf8 = new TextDecoder('utf-8', {ignoreBOM: true})
-
-class PageReader extends BinaryReader {
-  readonly #view: DataView
-  sawInt64Min = false
-
-  constructor(bytes: Uint8Array) {
-    super(bytes, (part) => utf8.decode(part))
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  }
-
-  /** Where the message whose length comes next ends. */
-  end(): number {
-    const length = this.uint32()
-    return this.pos + length
-  }
-
-  /** An int64 as the float64 that the server keeps of it. */
-  int(value: bigint | string): number {
-    const int = Number(value)
-    if (int === INT64_MIN) this.sawInt64Min = true
-    return int
-  }
-
-  /** The eight-byte numbers of a bytes field. */
-  packed(read: (view: DataView, at: number) => number): number[] {
-    const end = this.end()
-    const numbers: number[] = []
-    for (; this.pos < end; this.pos += 8) numbers.push(read(this.#view, this.pos))
-    return numbers
-  }
-}
-
 function readResult(reader: PageReader): WeaviateObject {
   const object: WeaviateObject = {id: '', properties: {}}
   const end = reader.end()
@@ -81,15 +50,18 @@ function readResult(reader: PageReader): WeaviateObject {
     const tag = reader.uint32()
     if (tag === 10 /* properties */) readPropertiesResult(reader, object)
     else if (tag === 18 /* metadata */) readMetadata(reader, object)
-    else reader.skip(tag & 7, tag >>> 3)
+    else reader.pass(tag)
   }
 
+  reader.ended(end)
+  if (object.id === '') throw new Error('an object has no id')
   return object
 }
 
 function readMetadata(reader: PageReader, object: WeaviateObject): void {
   const end = reader.end()
   while (reader.pos < end) readMetadataField(reader, object, reader.uint32())
+  reader.ended(end)
 }
 
 function readMetadataField(reader: PageReader, object: WeaviateObject, tag: number): void {
@@ -120,22 +92,70 @@ function readMetadataField(reader: PageReader, object: WeaviateObject, tag: numb
       return
     }
 
+    // The rest comes only when it is asked for, but for the vector once more as floats.
     default: {
-      reader.skip(tag & 7, tag >>> 3)
+      reader.pass(tag)
     }
   }
 }
 
 function readNamedVector(reader: PageReader, object: WeaviateObject): void {
-  const {name, type, vectorBytes} = Vectors.decode(reader, reader.uint32())
-  const vector = namedVector(vectorBytes, type)
+  const end = reader.end()
+  let bytes: Uint8Array = NO_BYTES
+  let name = ''
+  let type = VectorType.VECTOR_TYPE_UNSPECIFIED
+  while (reader.pos < end) {
+    const tag = reader.uint32()
+    switch (tag) {
+      case 10: {
+        name = reader.string()
+        break
+      }
+
+      case 26: {
+        bytes = reader.bytes()
+        break
+      }
+
+      case 32: {
+        type = reader.int32()
+        break
+      }
+
+      case 16: {
+        reader.pass(tag)
+        break
+      }
+
+      default: {
+        reader.unknown('vector', tag)
+      }
+    }
+  }
+
+  reader.ended(end)
+  const vector = namedVector(bytes, type)
   if (vector) (object.vectors ??= new Map()).set(name, vector)
 }
 
+const NO_BYTES = new Uint8Array(0)
+
 function namedVector(bytes: Uint8Array, type: VectorType): NamedVector | undefined {
   if (bytes.byteLength === 0) return undefined
-  if (type !== VectorType.VECTOR_TYPE_MULTI_FP32) return {bytes, kind: 'single'}
-  return {bytes: bytes.subarray(2), dims: bytes[0]! + bytes[1]! * 256, kind: 'multi'}
+  switch (type) {
+    case VectorType.VECTOR_TYPE_MULTI_FP32: {
+      return {bytes: bytes.subarray(2), dims: bytes[0]! + bytes[1]! * 256, kind: 'multi'}
+    }
+
+    case VectorType.VECTOR_TYPE_SINGLE_FP32:
+    case VectorType.VECTOR_TYPE_UNSPECIFIED /* of servers that know one kind only, before 1.29 */: {
+      return {bytes, kind: 'single'}
+    }
+
+    default: {
+      throw new UnknownKindError(`a vector is of type ${String(type)}, which is not known here`)
+    }
+  }
 }
 
 function readPropertiesResult(reader: PageReader, object: WeaviateObject): void {
@@ -144,9 +164,17 @@ function readPropertiesResult(reader: PageReader, object: WeaviateObject): void 
     const tag = reader.uint32()
     // Missing properties come as null, and are absent here as in REST; within an object null is a value.
     if (tag === 90 /* non_ref_props */) readProperties(reader, object.properties, (value) => value !== null)
-    else reader.skip(tag & 7, tag >>> 3)
+    else if (NO_VALUES.has(tag)) reader.pass(tag)
+    else reader.unknown('PropertiesResult', tag)
   }
+
+  reader.ended(end)
 }
+
+/** Of PropertiesResult: references (which come over REST), what is said of a reference's target, and whether references were asked for. */
+const NO_VALUES: ReadonlySet<number> = new Set([
+  18 /* ref_props */, 26 /* target_collection */, 34 /* metadata */, 96 /* ref_props_requested */,
+])
 
 function readObject(reader: PageReader): JsonObject {
   const object: JsonObject = {}
@@ -159,28 +187,34 @@ function readProperties(reader: PageReader, target: JsonObject, isKept: (value: 
   while (reader.pos < end) {
     const tag = reader.uint32()
     if (tag === 10 /* fields */) readProperty(reader, target, isKept)
-    else reader.skip(tag & 7, tag >>> 3)
+    else reader.unknown('Properties', tag)
   }
+
+  reader.ended(end)
 }
 
 function readProperty(reader: PageReader, target: JsonObject, isKept: (value: JsonValue) => boolean): void {
   const end = reader.end()
   let key = ''
-  let value: JsonValue = null
+  let value: JsonValue | undefined
   while (reader.pos < end) {
     const tag = reader.uint32()
     if (tag === 10 /* key */) key = reader.string()
     else if (tag === 18 /* value */) value = readValue(reader)
-    else reader.skip(tag & 7, tag >>> 3)
+    else reader.unknown('property', tag)
   }
 
+  reader.ended(end)
+  if (value === undefined) throw new UnknownKindError(`the property "${key}" comes without a value`)
   if (isKept(value)) setOwn(target, key, value)
 }
 
 function readValue(reader: PageReader): JsonValue {
   const end = reader.end()
-  let value: JsonValue = null
+  let value: JsonValue | undefined
   while (reader.pos < end) value = readValueField(reader, reader.uint32())
+  reader.ended(end)
+  if (value === undefined) throw new UnknownKindError('a Value holds none')
   return value
 }
 
@@ -203,6 +237,7 @@ function readValueField(reader: PageReader, tag: number): JsonValue {
       return readList(reader)
     }
 
+    case 18 /* string_value, of servers before 1.25 */:
     case 50 /* date_value */:
     case 58 /* uuid_value */:
     case 82 /* blob_value */:
@@ -215,25 +250,42 @@ function readValueField(reader: PageReader, tag: number): JsonValue {
     }
 
     case 74 /* geo_value */: {
-      const {latitude, longitude} = GeoCoordinate.decode(reader, reader.uint32())
+      const {latitude, longitude} = readWhole(reader, GeoCoordinate)
       return {latitude: shortestFloat32(latitude), longitude: shortestFloat32(longitude)}
     }
 
     case 90 /* phone_value */: {
-      return phoneToJson(PhoneNumber.decode(reader, reader.uint32()))
+      return phoneToJson(readWhole(reader, PhoneNumber))
+    }
+
+    case 96 /* null_value */: {
+      reader.int32()
+      return null
     }
 
     default: {
-      reader.skip(tag & 7, tag >>> 3)
-      return null
+      return reader.unknown('Value', tag)
     }
   }
+}
+
+function readWhole<T>(reader: PageReader, message: {decode: (reader: BinaryReader, length: number) => T}): T {
+  const end = reader.end()
+  const value = message.decode(reader, end - reader.pos)
+  reader.ended(end)
+  return value
 }
 
 function readList(reader: PageReader): JsonValue[] {
   const end = reader.end()
   let list: JsonValue[] = []
-  while (reader.pos < end) list = readListField(reader, reader.uint32())
+  while (reader.pos < end) {
+    const tag = reader.uint32()
+    if (tag === 10 /* values, of servers before 1.25 */) list.push(readValue(reader))
+    else list = readListField(reader, tag)
+  }
+
+  reader.ended(end)
   return list
 }
 
@@ -262,8 +314,7 @@ function readListField(reader: PageReader, tag: number): JsonValue[] {
     }
 
     default: {
-      reader.skip(tag & 7, tag >>> 3)
-      return []
+      return reader.unknown('ListValue', tag)
     }
   }
 }
@@ -276,9 +327,10 @@ function readRepeated(reader: PageReader, read: () => JsonValue): JsonValue[] {
   while (reader.pos < end) {
     const tag = reader.uint32()
     if (tag === 10 /* values */) values.push(read())
-    else reader.skip(tag & 7, tag >>> 3)
+    else reader.unknown('list of values', tag)
   }
 
+  reader.ended(end)
   return values
 }
 
@@ -288,9 +340,10 @@ function readPacked(reader: PageReader, read: (view: DataView, at: number) => nu
   while (reader.pos < end) {
     const tag = reader.uint32()
     if (tag === 10 /* values */) values = reader.packed(read)
-    else reader.skip(tag & 7, tag >>> 3)
+    else reader.unknown('list of values', tag)
   }
 
+  reader.ended(end)
   return values
 }
 
@@ -302,9 +355,11 @@ function readBools(reader: PageReader): boolean[] {
     if (tag === 10 /* values, packed */) {
       const packedEnd = reader.end()
       while (reader.pos < packedEnd) values.push(reader.bool())
+      reader.ended(packedEnd)
     } else if (tag === 8 /* values, one */) values.push(reader.bool())
-    else reader.skip(tag & 7, tag >>> 3)
+    else reader.unknown('list of values', tag)
   }
 
+  reader.ended(end)
   return values
 }

@@ -8,6 +8,7 @@ import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {type SearchRequest, WeaviateService} from '../proto/generated/weaviate.js'
 import {type GrpcContext, reasonOf, type RestPageRequest} from './context.js'
 import {type DecodedPage, decodeSearchReply} from './decode.js'
+import {UnknownKindError} from './page-reader.js'
 import {filterByIds, type PageQuery, searchRequest} from './requests.js'
 
 // Bytes out: they are decoded here instead of by the generated code.
@@ -29,7 +30,7 @@ const NOT_FOR_GRPC = /invalid type: .* expected/
 type RestPage = ReadonlyArray<{id: string; properties: JsonObject}>
 
 export class GrpcReader {
-  // Collections whose properties gRPC cannot carry, as found out.
+  // Collections whose properties gRPC cannot carry, or not in a way that is known here, as found out.
   readonly #badlyCarried = new WeakSet<GrpcCollectionPlan>()
   readonly #context: GrpcContext
 
@@ -97,7 +98,19 @@ export class GrpcReader {
     try {
       return {...decodeSearchReply(bytes, query.tenant), bytes: bytes.byteLength}
     } catch (error) {
-      throw new DataOpsError('UNEXPECTED', `Cannot ${action}: the reply cannot be decoded.`, {cause: error})
+      const isUnknownKind = error instanceof UnknownKindError
+      if (isUnknownKind && !isBare) {
+        this.#badlyCarried.add(plan)
+        return this.#search(plan, query, signal)
+      }
+
+      throw new DataOpsError('UNEXPECTED', `Cannot ${action}: the reply cannot be decoded.`, {
+        cause: error,
+        ...(isUnknownKind && {
+          details: {reason: error.message},
+          hint: 'The server is newer than this version knows: use REST, which carries everything as text.',
+        }),
+      })
     }
   }
 

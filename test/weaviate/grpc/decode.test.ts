@@ -8,6 +8,7 @@ import {shortestFloat32} from '../../../src/model/float32.js'
 import {type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../../src/model/object.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../../src/model/schema.js'
 import {decodeSearchReply} from '../../../src/weaviate/grpc/decode.js'
+import {UnknownKindError} from '../../../src/weaviate/grpc/page-reader.js'
 import {
   type DeepPartial,
   type ListValue,
@@ -269,5 +270,147 @@ describe('decodeSearchReply', () => {
   test('a cut message is an error', () => {
     const reply = toReply({class: 'C'}, [{id: '00000000-0000-0000-0000-000000000001', properties: {}}])
     expect(() => decodeSearchReply(reply.subarray(0, -3))).toThrow(RangeError)
+  })
+})
+
+/** The messages that hold values, each by what is around it and the tags that are known in it. */
+const VALUE_MESSAGES: Readonly<Record<string, {known: readonly number[]; path: readonly number[]}>> = {
+  BoolValues: {known: [8, 10], path: [18, 10, 90, 10, 18, 42, 26]},
+  DateValues: {known: [10], path: [18, 10, 90, 10, 18, 42, 42]},
+  GeoCoordinate: {known: [13, 21], path: [18, 10, 90, 10, 18, 74]},
+  IntValues: {known: [10], path: [18, 10, 90, 10, 18, 42, 58]},
+  ListValue: {known: [10, 18, 26, 34, 42, 50, 58, 66], path: [18, 10, 90, 10, 18, 42]},
+  'Value in a list': {known: [9, 18, 24, 34, 42, 50, 58, 64, 74, 82, 90, 96, 106], path: [18, 10, 90, 10, 18, 42, 10]},
+  NumberValues: {known: [10], path: [18, 10, 90, 10, 18, 42, 18]},
+  ObjectValues: {known: [10], path: [18, 10, 90, 10, 18, 42, 34]},
+  PhoneNumber: {known: [8, 18, 26, 34, 40, 50, 56], path: [18, 10, 90, 10, 18, 90]},
+  Properties: {known: [10], path: [18, 10, 90]},
+  'Properties in an object': {known: [10], path: [18, 10, 90, 10, 18, 34]},
+  PropertiesResult: {known: [18, 26, 34, 90, 96], path: [18, 10]},
+  Property: {known: [10, 18], path: [18, 10, 90, 10]},
+  TextValues: {known: [10], path: [18, 10, 90, 10, 18, 42, 66]},
+  Value: {known: [9, 18, 24, 34, 42, 50, 58, 64, 74, 82, 90, 96, 106], path: [18, 10, 90, 10, 18]},
+  Vectors: {known: [10, 16, 26, 32], path: [18, 18, 186]},
+}
+
+/** A reply whose only object holds this field, below these tags, beside an id and fields that are known. */
+function replyWith(path: readonly number[], write: (writer: BinaryWriter) => void): Uint8Array {
+  const writer = new BinaryWriter()
+  const nest = ([tag, ...rest]: readonly number[]) => {
+    if (tag === undefined) {
+      write(writer)
+      return
+    }
+
+    writer.uint32(tag).fork()
+    nest(rest)
+    writer.join()
+  }
+
+  const [result, ...rest] = path
+  writer.uint32(result!).fork()
+  writer.uint32(18).fork()
+  writer.uint32(10).string('00000000-0000-0000-0000-000000000001')
+  writer.join()
+  nest(rest)
+  writer.join()
+  return writer.finish()
+}
+
+/** A field of this tag, of the shape that its wire type has. */
+function writeField(writer: BinaryWriter, tag: number, bytes: Uint8Array): void {
+  writer.uint32(tag)
+  const sizes: Readonly<Record<number, () => void>> = {
+    0: () => writer.uint32(bytes[0] ?? 0),
+    1: () => writer.raw(Uint8Array.from({length: 8}, (_, index) => bytes[index] ?? 0)),
+    2: () => writer.bytes(bytes),
+    5: () => writer.raw(Uint8Array.from({length: 4}, (_, index) => bytes[index] ?? 0)),
+  }
+  sizes[tag & 7]!()
+}
+
+describe('what is not known', () => {
+  test('never vanishes, whatever its number, its wire type and its place', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.keys(VALUE_MESSAGES)),
+        fc.oneof(fc.integer({max: 40, min: 1}), fc.integer({max: 2 ** 29 - 1, min: 1})),
+        fc.constantFrom(0, 1, 2, 5),
+        fc.uint8Array({maxLength: 12}),
+        (name, number, wireType, bytes) => {
+          const {known, path} = VALUE_MESSAGES[name]!
+          const tag = ((number << 3) | wireType) >>> 0
+          fc.pre(!known.includes(tag))
+          const reply = replyWith(path, (writer) => {
+            writeField(writer, tag, bytes)
+          })
+          expect(() => decodeSearchReply(reply), `${name}, field ${number}, wire type ${wireType}`).toThrow(
+            UnknownKindError,
+          )
+        },
+      ),
+      {numRuns: 2000},
+    )
+  })
+
+  test('the tables of this test are those of the decoder: an empty known field is no unknown kind', () => {
+    for (const [name, {known, path}] of Object.entries(VALUE_MESSAGES)) {
+      for (const tag of known) {
+        const reply = replyWith(path, (writer) => {
+          writeField(writer, tag, new Uint8Array(0))
+        })
+        // Some of them hold a message that must not be empty.
+        try {
+          decodeSearchReply(reply)
+        } catch (error) {
+          expect((error as Error).message, `${name}, tag ${tag}`).not.toContain('which is not known here')
+        }
+      }
+    }
+  })
+
+  test('a value without a kind, and a property without a value, are errors', () => {
+    const named = (write: (writer: BinaryWriter) => void) =>
+      replyWith([18, 10, 90, 10], (writer) => {
+        writer.uint32(10).string('text')
+        write(writer)
+      })
+    expect(() => decodeSearchReply(named(() => {}))).toThrow('the property "text" comes without a value')
+    expect(() => decodeSearchReply(named((writer) => writer.uint32(18).bytes(new Uint8Array(0))))).toThrow(
+      'a Value holds none',
+    )
+  })
+
+  test('nor does a vector of a new type become floats', () => {
+    const reply = replyWith([18, 18, 186], (writer) => {
+      writer
+        .uint32(10)
+        .string('new')
+        .uint32(26)
+        .bytes(Uint8Array.of(1, 2, 3, 4))
+        .uint32(32)
+        .int32(3)
+    })
+    expect(() => decodeSearchReply(reply)).toThrow('a vector is of type 3')
+  })
+
+  test('the texts and lists of servers before 1.25 are read', () => {
+    const reply = replyWith([18, 10, 90], (writer) => {
+      const property = (name: string, tag: number, value: Uint8Array) => {
+        const text = new BinaryWriter().uint32(10).string(name)
+        const field = new BinaryWriter().uint32(tag).bytes(value).finish()
+        writer.uint32(10).bytes(text.uint32(18).bytes(field).finish())
+      }
+
+      const value = (text: string) => new BinaryWriter().uint32(18).string(text).finish()
+      property('text', 18, new TextEncoder().encode('ä'))
+      property('texts', 42, new BinaryWriter().uint32(10).bytes(value('a')).uint32(10).bytes(value('b')).finish())
+      property('empty', 42, new Uint8Array(0))
+    })
+    expect(decodeSearchReply(reply).objects[0]!.properties).toEqual({empty: [], text: 'ä', texts: ['a', 'b']})
+  })
+
+  test('an object without an id is an error', () => {
+    expect(() => decodeSearchReply(Uint8Array.of(18, 0))).toThrow('an object has no id')
   })
 })
