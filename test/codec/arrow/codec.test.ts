@@ -16,7 +16,7 @@ import {decodePart, encodePart, floats, sampleClass, sampleObjects} from '../par
 
 const comparables = (objects: WeaviateObject[]) => objects.map((object) => comparable(object))
 const fixture = async (name: string) =>
-  new Uint8Array(await readFile(new URL(`../fixtures/arrow/${name}.arrow`, import.meta.url)))
+  new Uint8Array(await readFile(new URL(`../../fixtures/arrow/${name}.arrow`, import.meta.url)))
 
 describe('arrow parts', () => {
   it('keep any object of any class', async () => {

@@ -301,7 +301,7 @@ describe('parquet parts elsewhere', () => {
   // Copies of the sample's first 20 objects: pyarrow with dictionaries, gzip and pages of a few values, in version 1 (rows may span
   // pages; no metadata of ours left); pyarrow with version 2 pages, zstd, delta encodings and byte streams; Polars.
   it.each(['pyarrow-v1', 'pyarrow-v2', 'polars'])('come back from %s', async (name) => {
-    const bytes = new Uint8Array(await readFile(new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url)))
+    const bytes = new Uint8Array(await readFile(new URL(`../../fixtures/parquet/${name}.parquet`, import.meta.url)))
     for (const pageBytes of [1, 2000, 1e6]) {
       const read = await decodePart(parquetCodec, bytes, {read: {pageBytes}, schema: sampleClass})
       expect(comparables(read)).toEqual(comparables(sampleObjects(20)))

@@ -24,7 +24,7 @@ async function readDamaged(bytes: Uint8Array): Promise<'damaged' | WeaviateObjec
 }
 
 const fixture = (name: string) =>
-  new Uint8Array(readFileSync(new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url)))
+  new Uint8Array(readFileSync(new URL(`../../fixtures/parquet/${name}.parquet`, import.meta.url)))
 
 describe('damaged parts', () => {
   const parts: Uint8Array[] = []
