@@ -6,24 +6,26 @@ import type {OperationOptions, Warning} from '../model/progress.js'
 import type {Store} from '../store/store.js'
 import type {Connection} from '../weaviate/connection.js'
 
-import {askHost} from '../config/host.js'
+import {askHost, type HostAnswers} from '../config/host.js'
 import {
   connectOptions,
   describeSettings,
   parseHeaders,
+  resolveSetting,
   resolveSettings,
   secretsOf,
-  secretsOfEnvironment,
   type Settings,
   type SettingValues,
 } from '../config/settings.js'
 import {DataOpsError, EXIT_CODES, withContext} from '../model/errors.js'
+import {maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {globalFlags} from './flags.js'
 import {printable} from './format.js'
 import {asTyped, warningsAsTyped} from './hints.js'
 import {Interrupt} from './interrupt.js'
 import {ProgressReporter} from './progress.js'
-import {redact, redactDeep, secretsOfArguments, shellLine, withoutSecrets} from './secrets.js'
+import {redact, redactDeep, shellLine, withoutSecrets} from './secrets.js'
+import {guardStreams} from './streams.js'
 import {usageError} from './usage.js'
 
 /** The flags that base-command itself looks at. */
@@ -43,6 +45,7 @@ export abstract class DataOpsCommand extends Command {
   static override readonly baseFlags = globalFlags
   static override readonly enableJsonFlag = true
 
+  #answers: HostAnswers | undefined
   #connection: Connection | undefined
   #flags: GlobalFlags = {}
   #interrupt: Interrupt | undefined
@@ -53,7 +56,9 @@ export abstract class DataOpsCommand extends Command {
 
   constructor(argv: string[], config: Interfaces.Config) {
     super(argv, config as ConstructorParameters<typeof Command>[1])
-    this.#secrets = [...secretsOfArguments(argv), ...secretsOfEnvironment(process.env)]
+    this.#secrets = secretsOfCall(argv, process.env)
+    if (process.env.DEBUG) maskDebugOutput(this.#secrets)
+    guardStreams()
   }
 
   #describe(error: unknown): FailureDescription {
@@ -87,6 +92,11 @@ export abstract class DataOpsCommand extends Command {
     try {
       const parsed = await super.parse(options, argv)
       this.#flags = parsed.flags as GlobalFlags
+      if (this.ctor.flags && 'output' in this.ctor.flags) {
+        const flags = parsed.flags as {output?: string}
+        flags.output = await this.#placeOfBackups(flags.output)
+      }
+
       return parsed
     } catch (error) {
       throw usageError(error, {
@@ -95,6 +105,22 @@ export abstract class DataOpsCommand extends Command {
         flagNames: Object.keys({...this.ctor.baseFlags, ...this.ctor.flags, json: true}),
       })
     }
+  }
+
+  /** Where the backups lie, by the strongest source; checked before anything else. */
+  async #placeOfBackups(given: string | undefined): Promise<string> {
+    const {file, host} = given === undefined ? await this.#ask() : {file: undefined, host: undefined}
+    const setting = resolveSetting('backups', {env: process.env, file, flags: {backups: given}, host})
+    const {checkPlace} = await import('../store/place.js')
+    const place = setting?.value ?? './backups'
+    checkPlace(place)
+    return place
+  }
+
+  /** What the host and the settings file answer, asked for once. */
+  async #ask(): Promise<HostAnswers> {
+    this.#answers ??= await askHost(this.config, settingsFileOf(this.#flags, process.env))
+    return this.#answers
   }
 
   /** `elysiactl col backup` */
@@ -106,7 +132,7 @@ export abstract class DataOpsCommand extends Command {
   protected async settings(): Promise<Settings> {
     if (this.#settings) return this.#settings
     const flags = this.#flags
-    const answers = await askHost(this.config, settingsFileOf(flags, process.env))
+    const answers = await this.#ask()
     const given: SettingValues = {
       apiKey: flags['api-key'],
       batchSize: flags['batch-size'],
@@ -284,6 +310,14 @@ export interface FailureDescription {
 function asDataOpsError(error: unknown): DataOpsError {
   if (error instanceof Error && error.name === 'DataOpsError') return error as DataOpsError
   const message = error instanceof Error ? error.message : String(error)
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    return new DataOpsError('STORAGE', 'Too many files are open.', {
+      details: {code},
+      hint: 'Raise the limit of open files (ulimit -n).',
+    })
+  }
+
   return new DataOpsError('UNEXPECTED', message || 'Something unexpected happened.')
 }
 

@@ -1,5 +1,5 @@
 /** Flags that several commands share. Imports nothing heavy: `--help` reads them. */
-import {Flags} from '@oclif/core'
+import {Flags, type Interfaces} from '@oclif/core'
 
 import type {RateLimit} from '../flow/options.js'
 import type {JsonValue} from '../model/object.js'
@@ -64,10 +64,10 @@ export const outputFlag = Flags.string({
   aliases: ['backups'],
   char: 'o',
   charAliases: ['b'],
-  default: './backups',
-  description: 'Folder of the backups.',
+  description: 'Folder of the backups; default ./backups (env ELYSIACTL_BACKUPS).',
   helpValue: '<folder>',
-})
+  // Without a value the base command puts in what the settings say: a command always finds one.
+}) as Interfaces.OptionFlag<string>
 
 export const batchSizeFlag = Flags.integer({
   description: 'Objects a page or batch at most; chosen by the size of the collection when not given.',

@@ -1,15 +1,21 @@
 import {DataOpsError, EXIT_CODES} from '../model/errors.js'
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
 
-/** The first SIGINT or SIGTERM aborts; a second one ends the process at once. */
+type Signal = (typeof SIGNALS)[number]
+
+/** The first signal aborts; a second one ends the process at once, unless it only says again that the terminal is closed. */
 export class Interrupt {
   readonly #controller = new AbortController()
   readonly #onFirst: (signal: string) => void
 
-  readonly #handle = (name: 'SIGINT' | 'SIGTERM') => {
-    // eslint-disable-next-line unicorn/no-process-exit -- the person insists
-    if (this.#controller.signal.aborted) process.exit(EXIT_CODES.INTERRUPTED)
+  readonly #handle = (name: Signal) => {
+    if (this.#controller.signal.aborted) {
+      if (name === 'SIGHUP') return
+      // eslint-disable-next-line unicorn/no-process-exit -- the person insists
+      process.exit(EXIT_CODES.INTERRUPTED)
+    }
+
     this.#onFirst(name)
     this.#controller.abort(new DataOpsError('INTERRUPTED', `Stopped by ${name}.`, {retryable: false}))
   }

@@ -15,10 +15,16 @@ export function withoutSecrets(argv: readonly string[]): string[] {
     if (argument === '--') return [...kept, ...argv.slice(index)]
     const [flag = ''] = argument.split('=', 1)
     if (SECRET_FLAGS.has(argument)) index++
-    else if (!SECRET_FLAGS.has(flag)) kept.push(argument.replace(/(^|=)([a-z][a-z\d+.-]*:\/\/)[^/@]*@/i, '$1$2'))
+    else if (!SECRET_FLAGS.has(flag)) kept.push(withoutUserInfo(argument))
   }
 
   return kept
+}
+
+/** `--url=http://me:key@host` → `--url=http://host`; what has no colon before an @ stays as it is. */
+function withoutUserInfo(argument: string): string {
+  const [, flag = '', value = ''] = /^(--[\w-]+=)?(.*)$/s.exec(argument) ?? []
+  return flag + (/:.*@/.test(value) ? value.replace(/^([a-z][a-z\d+.-]*:\/{1,2})?.*@/is, '$1') : value)
 }
 
 /** Values of secret flags in the arguments, also where the rest cannot be parsed. */
@@ -31,7 +37,8 @@ export function secretsOfArguments(argv: readonly string[]): string[] {
       secrets.push(value, value.slice(value.indexOf(':') + 1).trim())
     }
 
-    const password = /:\/\/[^/@:]*:([^/@]+)@/.exec(argument)?.[1]
+    // Whatever stands between a colon and the last @, also where the scheme is mistyped.
+    const password = /:\/*(?:[^:@]*:)?(.+)@/.exec(argument)?.[1]
     if (password) secrets.push(password)
   }
 

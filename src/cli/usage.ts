@@ -1,5 +1,6 @@
 /** Turns what oclif says about wrong arguments into one sentence and a next step. */
 import {DataOpsError} from '../model/errors.js'
+import {nearest} from '../model/nearest.js'
 
 interface ParseError extends Error {
   args?: Array<string | {description?: string; name: string}>
@@ -66,29 +67,4 @@ function plainSentence(text: string): string {
     .trim()
     .replace(/^(--[\w-]+): Expected/, '$1: expected')
   return /[.!?]$/.test(plain) ? plain : `${plain}.`
-}
-
-/** The name that is at most two edits away, or that this is the beginning of. */
-function nearest(name: string, names: readonly string[]): string | undefined {
-  if (name.length < 3) return undefined
-  const scored = names
-    .map((candidate) => ({candidate, edits: candidate.startsWith(name) ? 0 : distance(name, candidate)}))
-    .toSorted((a, b) => a.edits - b.edits)
-  return scored[0] && scored[0].edits <= 2 ? scored[0].candidate : undefined
-}
-
-/** Levenshtein. */
-function distance(a: string, b: string): number {
-  let previous = Array.from({length: b.length + 1}, (_, index) => index)
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= b.length; column++) {
-      const replaced = previous[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1)
-      current.push(Math.min(replaced, previous[column]! + 1, current[column - 1]! + 1))
-    }
-
-    previous = current
-  }
-
-  return previous[b.length]!
 }

@@ -84,6 +84,7 @@ function valuesOf(document: unknown, filePath: string): SettingValues {
   const caFile = read('weaviate.ca_file', 'text')
   return {
     apiKey: read('weaviate.api_key', 'text'),
+    backups: placeFrom(filePath, read('backups.location', 'text')),
     batchSize: read('weaviate.batch_size', 'number'),
     caFile: caFile && path.resolve(path.dirname(filePath), caFile),
     grpcUrl: read('weaviate.grpc_endpoint', 'text'),
@@ -93,6 +94,11 @@ function valuesOf(document: unknown, filePath: string): SettingValues {
     timeoutMs: seconds === undefined ? undefined : seconds * 1000,
     url: read('services.weaviate_base_url', 'text') ?? read('weaviate.endpoint', 'text'),
   }
+}
+
+/** A folder is meant from where the file lies, as `weaviate.ca_file` is. */
+function placeFrom(filePath: string, place: string | undefined): string | undefined {
+  return place === undefined || /^[a-z][a-z\d+.-]+:/i.test(place) ? place : path.resolve(path.dirname(filePath), place)
 }
 
 interface Kinds {

@@ -7,6 +7,8 @@ import {DataOpsError} from '../model/errors.js'
 /** Everything that can be set elsewhere than on the command line. */
 export interface SettingValues {
   apiKey?: string
+  /** Place of the backups: a folder, or its URL. */
+  backups?: string
   /** Objects a page or batch. */
   batchSize?: number
   /** PEM text; only a host gives it directly. */
@@ -72,6 +74,7 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
     parse: (text) => text,
     secret: true,
   },
+  backups: {default: './backups', env: ['ELYSIACTL_BACKUPS'], flag: 'output', parse: (text) => text, secret: false},
   batchSize: {env: ['ELYSIACTL_BATCH_SIZE'], flag: 'batch-size', parse: parsePositiveInteger, secret: false},
   ca: {env: [], secret: false},
   caFile: {env: ['ELYSIACTL_CA_FILE'], flag: 'ca-file', parse: (text) => text, secret: false},
@@ -128,6 +131,13 @@ export function resolveSettings(sources: SettingSources): Settings {
   const settings: Settings = {}
   for (const name of SETTING_NAMES) resolveOne(settings, name, sources)
   return settings
+}
+
+/** One setting by itself: what is wrong with another does not matter to who needs this one. */
+export function resolveSetting<K extends SettingName>(name: K, sources: SettingSources): Settings[K] {
+  const settings: Settings = {}
+  resolveOne(settings, name, sources)
+  return settings[name]
 }
 
 function resolveOne<K extends SettingName>(settings: Settings, name: K, sources: SettingSources): void {
@@ -202,6 +212,7 @@ const recordType = {
 }
 const EXPECTED_TYPES: Partial<Record<SettingName, {label: string; test: (value: unknown) => boolean}>> = {
   apiKey: textType,
+  backups: textType,
   batchSize: {label: 'a positive integer', test: (value) => Number.isSafeInteger(value) && (value as number) > 0},
   ca: textType,
   caFile: textType,
@@ -349,16 +360,19 @@ export function withoutUserInfo(url: string): string {
 
 /**
  * An address as `connect` takes it: with a scheme, without `/v1` and without a trailing slash. Without a scheme, local hosts, IP addresses
- * and hosts with a port are http, others https.
+ * and hosts with a port are http, others, and port 443, https.
  * @throws Error when it is no http address.
  */
 export function normalizeUrl(text: string, scheme?: 'https'): string {
   const trimmed = text.trim()
   const hasScheme = /^[a-z][a-z\d+.-]*:\/\//i.test(trimmed)
   const isPlain = /^(localhost|\[|\d+\.\d+\.\d+\.\d+|[^/]*:\d+(\/|$))/i.test(trimmed)
-  const candidate = hasScheme ? trimmed : `${scheme ?? (isPlain ? 'http' : 'https')}://${trimmed}`
+  const isTls = !isPlain || /^[^/]*:443(\/|$)/.test(trimmed)
+  const candidate = hasScheme ? trimmed : `${scheme ?? (isTls ? 'https' : 'http')}://${trimmed}`
   if (!URL.canParse(candidate) || !/^https?:\/\/[^/]/i.test(candidate))
     throw new Error('gives an address that is not http or https')
+  // A mistyped scheme (`http:/me:key@host`) makes a path of the password.
+  if (new URL(candidate).pathname.includes('@')) throw new Error('gives an address that is not http or https')
   return candidate.replace(/\/+$/, '').replace(/\/v1$/, '')
 }
 

@@ -33,11 +33,14 @@ export interface GrpcAddress {
 const GRPC_FORM = 'host:port, or grpcs://host:port'
 const GRPC_PORT = '50051'
 
-/** `host:port` with TLS where REST has it, or a URL whose scheme decides (grpc, http: no; grpcs, https: yes). */
+/** `host:port` with TLS where REST has it or the port is 443, or a URL whose scheme decides (grpc, http: no; grpcs, https: yes). */
 export function parseGrpcUrl(text: string, restUrl: string): GrpcAddress {
   const hasScheme = text.includes('://')
-  const isRestIsSecure = restUrl.startsWith('https:')
-  const url = parseUrl(hasScheme ? text : `${isRestIsSecure ? 'grpcs' : 'grpc'}://${text}`, GRPC_FORM)
+  const isRestSecure = restUrl.startsWith('https:')
+  const url = parseUrl(
+    hasScheme ? text : `${isRestSecure || text.endsWith(':443') ? 'grpcs' : 'grpc'}://${text}`,
+    GRPC_FORM,
+  )
   if (!['grpc:', 'grpcs:', 'http:', 'https:'].includes(url.protocol) || url.username || url.password) {
     throw badAddress(text, GRPC_FORM)
   }
@@ -76,4 +79,12 @@ function badAddress(text: string, form: string): DataOpsError {
   return new DataOpsError('INVALID_INPUT', `"${shown}" is not the address of a server.`, {
     hint: `Write it as ${form}.`,
   })
+}
+
+/** Whether what is sent to an address can be read on the way: no TLS, and not on this machine. */
+export function isReadableOnTheWay(restUrl: string): boolean {
+  const {hostname, protocol} = new URL(restUrl)
+  const isLocal =
+    hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || hostname.startsWith('127.')
+  return protocol === 'http:' && !isLocal
 }

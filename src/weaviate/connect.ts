@@ -5,7 +5,7 @@ import type {WeaviateClass} from '../model/schema.js'
 import type {Connection, ConnectOptions} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {defaultGrpcAddress, parseGrpcUrl, parseRestUrl} from './address.js'
+import {defaultGrpcAddress, isReadableOnTheWay, parseGrpcUrl, parseRestUrl} from './address.js'
 import {createAuthorize, detailsOf} from './auth.js'
 import {capabilitiesOf} from './capabilities.js'
 import {hasStatus} from './errors.js'
@@ -70,12 +70,22 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
       }
     }
 
+    warnOfReadableCredentials(url, options)
     return createConnection({grpc, http: rest, maxMessageBytes, url, version})
   } catch (error) {
     grpc?.close()
     await http?.close()
     throw toConnectError(error, url)
   }
+}
+
+function warnOfReadableCredentials(url: string, {apiKey, client, oidc, onWarning}: ConnectOptions): void {
+  if (!(apiKey ?? client ?? oidc) || !isReadableOnTheWay(url)) return
+  onWarning?.({
+    code: 'credentials-unencrypted',
+    details: {url},
+    message: `The credentials go to ${url} without TLS: whoever is on the way can read them.`,
+  })
 }
 
 /** REST is ready, is Weaviate's, and lets us in. */

@@ -2,6 +2,7 @@ import type {WeaviateClass} from '../model/schema.js'
 import type {Connection} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {nearestNames} from '../model/nearest.js'
 
 export interface ResolvedCollection {
   /** The alias that was given, when it was one. */
@@ -26,12 +27,16 @@ export async function resolveCollection(connection: Connection, name: string): P
 
 export async function collectionMissing(connection: Connection, name: string): Promise<DataOpsError> {
   const names = (await connection.listCollections()).map((schema) => schema.class).sort()
-  const shown = names.slice(0, 10).join(', ')
+  const near = nearestNames(name, names)
   return new DataOpsError('COLLECTION_MISSING', `There is no collection "${name}" at ${connection.describe}.`, {
-    details: {collection: name},
-    hint:
-      names.length === 0
-        ? 'The server has no collections.'
-        : `Collections there: ${shown}${names.length > 10 ? `, and ${names.length - 10} more` : ''}.`,
+    details: {collection: name, ...(near.length > 0 && {near})},
+    hint: hintOf(names, near),
   })
+}
+
+function hintOf(names: readonly string[], near: readonly string[]): string {
+  if (names.length === 0) return 'The server has no collections.'
+  if (near.length > 0) return `Did you mean ${near.join(', ')}?`
+  const shown = names.slice(0, 10).join(', ')
+  return `Collections there: ${shown}${names.length > 10 ? `, and ${names.length - 10} more` : ''}.`
 }

@@ -103,6 +103,21 @@ describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 90_000}, () =>
     expect(verification).toMatchObject({equal: true})
   })
 
+  it('cleans up when the terminal is closed (SIGHUP), as often as that is said', async () => {
+    slow.Search = 100
+    const searching = calls('Search', 4)
+    const backup = command('col', 'backup', 'Book', '--batch-size', '50', '--concurrency', '1', '--json')
+    await searching
+    backup.kill('SIGHUP')
+    backup.kill('SIGHUP')
+    const interrupted = await backup.done
+    expect(interrupted, interrupted.stderr).toMatchObject({code: 130})
+    expect(interrupted.json()).toMatchObject({error: {code: 'INTERRUPTED'}})
+    slow.Search = 0
+    const resumed = await command('col', 'backup', '--resume', 'Book', '--batch-size', '50', '--json').done
+    expect(resumed.json()).toMatchObject({objectCount: OBJECTS})
+  })
+
   it('ends at once when it comes twice', async () => {
     slow.Search = 20_000
     const searching = calls('Search', 1)

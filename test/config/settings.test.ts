@@ -131,7 +131,9 @@ describe('addresses and headers', () => {
       'my.weaviate.cloud': 'https://my.weaviate.cloud',
     }
     for (const [text, url] of Object.entries(cases)) expect(normalizeUrl(text)).toBe(url)
-    for (const text of ['', 'ftp://x', 'http://', 'http:// x']) expect(() => normalizeUrl(text)).toThrow()
+    expect(normalizeUrl('db.example:443')).toBe('https://db.example:443')
+    for (const text of ['', 'ftp://x', 'http://', 'http:// x', 'http:/me:sekret@h', 'https//me:sekret@h'])
+      expect(() => normalizeUrl(text)).toThrow()
     expect(withoutUserInfo('grpcs://u:p@h:1')).toBe('grpcs://h:1')
   })
 

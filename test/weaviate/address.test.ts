@@ -1,7 +1,7 @@
 import {Buffer} from 'node:buffer'
 import {describe, expect, it} from 'vitest'
 
-import {defaultGrpcAddress, parseGrpcUrl, parseRestUrl} from '../../src/weaviate/address.js'
+import {defaultGrpcAddress, isReadableOnTheWay, parseGrpcUrl, parseRestUrl} from '../../src/weaviate/address.js'
 
 describe('parseRestUrl', () => {
   it.each([
@@ -59,4 +59,15 @@ describe('gRPC addresses', () => {
   ])('by default that of %s is %s', (restUrl, address, secure) => {
     expect(defaultGrpcAddress(restUrl)).toEqual({address, secure})
   })
+})
+
+it.each([
+  ['http://db.example:8080', true],
+  ['http://10.0.0.7', true],
+  ['https://db.example', false],
+  ['http://localhost:8080', false],
+  ['http://127.0.0.1:8080', false],
+  ['http://[::1]:8080', false],
+])('%s can be read on the way: %s', (url, isReadable) => {
+  expect(isReadableOnTheWay(url)).toBe(isReadable)
 })

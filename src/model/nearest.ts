@@ -1,0 +1,41 @@
+/** "Did you mean …?" */
+
+/** The name that is at most two edits away, or that this is the beginning of. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  if (name.length < 3) return undefined
+  const scored = names
+    .map((candidate) => ({candidate, edits: candidate.startsWith(name) ? 0 : distance(name, candidate)}))
+    .toSorted((a, b) => a.edits - b.edits)
+  return scored[0] && scored[0].edits <= 2 ? scored[0].candidate : undefined
+}
+
+/** At most three names that a mistyped one may stand for, the nearest first: the same in another case, its beginning, or at most two edits away. */
+export function nearestNames(name: string, names: readonly string[]): string[] {
+  const wanted = name.toLowerCase()
+  return names
+    .map((candidate) => {
+      const other = candidate.toLowerCase()
+      const isLonger = wanted.length >= 3 && other.startsWith(wanted)
+      return {candidate, edits: isLonger ? Math.min(2, other.length - wanted.length) : distance(wanted, other)}
+    })
+    .filter(({candidate, edits}) => edits <= Math.min(2, Math.floor(candidate.length / 3)))
+    .toSorted((a, b) => a.edits - b.edits)
+    .slice(0, 3)
+    .map(({candidate}) => candidate)
+}
+
+/** Levenshtein. */
+function distance(a: string, b: string): number {
+  let previous = Array.from({length: b.length + 1}, (_, index) => index)
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = previous[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1)
+      current.push(Math.min(replaced, previous[column]! + 1, current[column - 1]! + 1))
+    }
+
+    previous = current
+  }
+
+  return previous[b.length]!
+}
