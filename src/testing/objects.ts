@@ -6,6 +6,7 @@ import {autoDescription, inferProperties} from './auto-schema.js'
 import {beaconTo, type Target} from './beacon.js'
 import {type Incoming, NonFiniteNumber, validateProperties} from './properties.js'
 import {Refusal, within} from './refusal.js'
+import {Replicas} from './replicas.js'
 import {propertyDefaults} from './schema-defaults.js'
 import {checkProperty, newClass} from './schema-rules.js'
 import {resolveShard} from './shard.js'
@@ -42,10 +43,14 @@ export interface BatchOutcome {
 
 /** What writes and reads of objects follow, apart from how they came. */
 export class ObjectRoom {
+  readonly replicas: Replicas
+
   constructor(
     readonly database: Database,
-    private readonly options: Pick<Settings, 'autoSchema' | 'vectorize'>,
-  ) {}
+    private readonly options: Settings,
+  ) {
+    this.replicas = new Replicas(options)
+  }
 
   /** With multi-tenancy both ends must exist: targets in the same tenant, or in a collection without tenants. */
   private tenantSource(
@@ -88,7 +93,7 @@ export class ObjectRoom {
     if (!collection) {
       if (!this.options.autoSchema) throw new Refusal(422, `class '${name}' not present in schema`)
       const schema = within('auto-schema: create collection: ', () =>
-        newClass({class: upperFirst(name), description: autoDescription()}, this.database),
+        newClass({class: upperFirst(name), description: autoDescription()}, this.database, this.options),
       )
       collection = new StoredCollection(schema)
       this.database.collections.set(collection.name, collection)
@@ -119,7 +124,7 @@ export class ObjectRoom {
     if (!id) throw new Refusal(422, uuidProblem(incoming.id))
     checkVectors(collection.schema, incoming)
     const properties = this.checkedProperties(collection, id, incoming)
-    const now = Date.now()
+    const now = this.options.now()
     const object: StoredObject = {created: now, id, properties, updated: now}
     if (incoming.vector?.byteLength) object.vector = incoming.vector
     const vectors = [...(incoming.vectors ?? [])].filter(([, vector]) => vector.bytes.byteLength > 0)
@@ -160,8 +165,16 @@ export class ObjectRoom {
   put(collection: Collection, tenant: string, object: StoredObject): void {
     this.ensureTenant(collection, tenant)
     const shard = resolveShard(collection, tenant)
+    this.checkWritable(collection, tenant, shard)
     claimDimensions(collection.schema, shard, object)
     shard.put(object)
+  }
+
+  /** @throws Refusal 500 when the shard takes no writes. */
+  checkWritable(collection: Collection, tenant: string, shard: Shard): void {
+    const isFull = this.options.isReadOnly({collection: collection.name, tenant})
+    const reason = isFull ? 'disk usage too high. Set to read-only at 95.00%, threshold set to 90.00%' : shard.readOnly
+    if (reason) throw new Refusal(500, `store is read-only due to: ${reason}`)
   }
 
   /** The shard that references from this tenant reach, if they reach one. */
@@ -189,12 +202,13 @@ export class ObjectRoom {
     if (!property) throw new Refusal(422, `ref batch: property '${source.property}' not found in schema`)
     if (!isReference(property))
       throw new Refusal(422, `ref batch: prop ${source.property} is present, but not a ref, got: string`)
+    this.checkWritable(collection, tenant, shard)
     const references = (own(object.properties, source.property) ?? []) as JsonObject[]
     const appended = [...references, {beacon: beaconTo(target)}]
     shard.put({
       ...object,
       properties: sortedWith(object.properties, source.property, appended),
-      updated: Date.now(),
+      updated: this.options.now(),
     })
   }
 }

@@ -3,15 +3,17 @@ import type {Shard, StoredObject} from './store.js'
 import {Refusal} from './refusal.js'
 
 export interface PageOptions {
-  after?: string
   limit: number
   matches?: (object: StoredObject) => boolean
   maximumResults: number
   offset: number
 }
 
-/** One page in ascending UUID order. @throws Refusal 422 when it reaches past the server's limit. */
-export function readPage(shard: Shard, {after, limit, matches, maximumResults, offset}: PageOptions): StoredObject[] {
+/** One page of these objects, in their order. @throws Refusal 422 when it reaches past the server's limit. */
+export function readPage(
+  objects: Iterable<StoredObject>,
+  {limit, matches, maximumResults, offset}: PageOptions,
+): StoredObject[] {
   if (offset + limit > maximumResults)
     throw new Refusal(
       422,
@@ -20,7 +22,7 @@ export function readPage(shard: Shard, {after, limit, matches, maximumResults, o
   if (limit === 0) return []
   const page: StoredObject[] = []
   let skip = offset
-  for (const object of shard.above(after)) {
+  for (const object of objects) {
     if (matches && !matches(object)) continue
     if (skip > 0) {
       skip--
@@ -44,7 +46,13 @@ export interface DeleteResult {
 /** Deletes what matches, up to the limit of one call; a dry run only says what it would delete. */
 export function deleteMatching(
   shard: Shard,
-  options: {dryRun: boolean; matches: (object: StoredObject) => boolean; maximumResults: number},
+  options: {
+    dryRun: boolean
+    matches: (object: StoredObject) => boolean
+    maximumResults: number
+    /** Deletes one. */
+    remove: (id: string) => void
+  },
 ): DeleteResult {
   const ids: string[] = []
   let matches = 0
@@ -54,6 +62,6 @@ export function deleteMatching(
     if (ids.length < options.maximumResults) ids.push(object.id)
   }
 
-  if (!options.dryRun) for (const id of ids) shard.delete(id)
+  if (!options.dryRun) for (const id of ids) options.remove(id)
   return {ids, matches}
 }

@@ -1,4 +1,5 @@
 import type {JsonObject, JsonValue} from '../model/object.js'
+import type {Settings} from './options.js'
 
 import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
 import {Refusal} from './refusal.js'
@@ -14,8 +15,19 @@ const NOT_NESTED = new Set(['blobHash', 'geoCoordinates', 'phoneNumber'])
 const VECTORIZER =
   /^(?:text2vec|text2multivec|multi2vec|multi2multivec|img2vec|ref2vec|text2colbert)-(?:aws|bigram|centroid|clip|cohere|contextionary|databricks|google|gpt4all|huggingface|jinaai|mistral|model2vec|morph|neural|nvidia|octoai|ollama|openai|palm|transformers|twelvelabs|voyageai|weaviate|bind)$/
 
+/** What the operator of a server allows. */
+type Limits = Pick<Settings, 'maximumCollections' | 'replicas'>
+
+/** One collection too many. Over REST the answer has a form of its own. */
+export class CollectionLimit extends Refusal {
+  constructor(readonly limit: number) {
+    super(429, `collections count limit of ${limit} reached for this instance.`)
+  }
+}
+
 /** A new class with everything that the server fills in. @throws Refusal 422. */
-export function newClass(given: JsonObject, database: Database): WeaviateClass {
+export function newClass(given: JsonObject, database: Database, limits: Limits): WeaviateClass {
+  if (database.collections.size >= limits.maximumCollections) throw new CollectionLimit(limits.maximumCollections)
   const name = newName(given.class, database)
   const multiTenancyConfig = multiTenancy(given)
   const properties = (given.properties ?? []) as SchemaProperty[]
@@ -29,7 +41,7 @@ export function newClass(given: JsonObject, database: Database): WeaviateClass {
     multiTenancyConfig,
     // The real server shows null for a class that was given none.
     properties: (given.properties ? properties.map((property) => propertyDefaults(property)) : null)!,
-    replicationConfig: replication(given),
+    replicationConfig: replication(given, limits),
     shardingConfig: shardingConfig(given.shardingConfig as JsonObject | undefined, multiTenancyConfig.enabled === true),
     ...vectorSettings(given),
   }
@@ -57,13 +69,13 @@ function multiTenancy(given: JsonObject): JsonObject {
   }
 }
 
-function replication(given: JsonObject): JsonObject {
+function replication(given: JsonObject, {replicas}: Limits): JsonObject {
   const config = (given.replicationConfig ?? {}) as JsonObject
   const factor = Number(filled(config.factor) ?? 1)
-  if (factor > 1)
+  if (factor > replicas.length)
     throw new Refusal(
       422,
-      `init sharding state: could not find enough weaviate nodes for replication: 1 available, ${factor} requested`,
+      `init sharding state: could not find enough weaviate nodes for replication: ${replicas.length} available, ${factor} requested`,
     )
   return {asyncEnabled: false, deletionStrategy: config.deletionStrategy ?? 'TimeBasedResolution', factor}
 }

@@ -1,3 +1,5 @@
+import type {Listener} from './listen.js'
+
 import {listenGrpc} from './grpc/listener.js'
 import {WeaviateCalls} from './grpc/service.js'
 import {ObjectRoom} from './objects.js'
@@ -6,6 +8,15 @@ import {Requests} from './requests.js'
 import {listenRest} from './rest/listener.js'
 import {Database} from './store.js'
 
+/** Where one node of a server is reached. */
+export interface EmbeddedNode {
+  /** undefined without a gRPC listener. */
+  grpcUrl: string | undefined
+  name: string
+  /** `http://127.0.0.1:port` */
+  url: string
+}
+
 export interface EmbeddedWeaviate {
   /** Stops at once: open connections are cut, everything stored is gone. */
   close: () => Promise<void>
@@ -13,6 +24,8 @@ export interface EmbeddedWeaviate {
   grpcPort: number | undefined
   /** `127.0.0.1:port`; undefined without a gRPC listener. */
   grpcUrl: string | undefined
+  /** Each with addresses of its own, in the order of `replicas`; the first has those of the server. */
+  nodes: readonly EmbeddedNode[]
   port: number
   /** `http://127.0.0.1:port` */
   url: string
@@ -26,19 +39,42 @@ export async function startEmbeddedWeaviate(options: EmbeddedWeaviateOptions = {
   const settings = withDefaults(options)
   const room = new ObjectRoom(new Database(), settings)
   const requests = new Requests(settings)
-  const rest = await listenRest(room, settings, requests)
-  const grpc = settings.grpc
-    ? await listenGrpc(new WeaviateCalls(room, settings), settings, requests).catch(async (error: unknown) => {
-        await rest.close()
-        throw error
-      })
-    : undefined
+  const open: Listener[] = []
+  const close = async (): Promise<void> => {
+    await Promise.all(open.map(async (listener) => listener.close()))
+  }
+
+  const listenNode = async (node: number): Promise<{grpc: Listener | undefined; rest: Listener}> => {
+    const at = (port: number) => ({node, port: node === 0 ? port : 0, requests})
+    const rest = await listenRest(room, settings, at(settings.port))
+    open.push(rest)
+    if (!settings.grpc) return {grpc: undefined, rest}
+    const grpc = await listenGrpc(new WeaviateCalls(room, settings, node), settings, at(settings.grpcPort))
+    open.push(grpc)
+    return {grpc, rest}
+  }
+
+  const nodes: EmbeddedNode[] = []
+  let first: Awaited<ReturnType<typeof listenNode>> | undefined
+  try {
+    for (const [index, {name}] of settings.replicas.entries()) {
+      const listeners = await listenNode(index)
+      first ??= listeners
+      const {grpc, rest} = listeners
+      nodes.push({grpcUrl: grpc && `127.0.0.1:${grpc.port}`, name, url: `http://127.0.0.1:${rest.port}`})
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+
+  if (!first) throw new RangeError('a server needs one node at least')
+  const {grpc, rest} = first
   return {
-    async close() {
-      await Promise.all([rest.close(), grpc?.close()])
-    },
+    close,
     grpcPort: grpc?.port,
     grpcUrl: grpc && `127.0.0.1:${grpc.port}`,
+    nodes,
     port: rest.port,
     url: `http://127.0.0.1:${rest.port}`,
   }

@@ -26,6 +26,8 @@ export class Shard {
   /** Ids put since `sorted` was made. */
   private added: string[] = []
   readonly name: string
+  /** Why it takes no writes; undefined when it does. */
+  readOnly: string | undefined
   /** Components of each vector, by vector name ('' is the unnamed one): fixed by the first object that has it. */
   readonly dimensions = new Map<string, number>()
 

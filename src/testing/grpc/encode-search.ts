@@ -3,6 +3,7 @@ import {Buffer} from 'node:buffer'
 import type {StoredObject} from '../store.js'
 
 import {MetadataResult, PropertiesResult, SearchReply} from '../../weaviate/proto/generated/weaviate.js'
+import {encodeOldProperties} from './old-values.js'
 import {metadataResult, propertiesResult, type ReplyContext, type Selection} from './reply.js'
 
 /** Field numbers of the messages that are put together here. */
@@ -23,13 +24,17 @@ export function encodeSearch(
     const metadata: Uint8Array[] = [MetadataResult.encode(MetadataResult.create(rest)).finish()]
     if (vectorBytes.byteLength > 0)
       for (const field of [METADATA.vector, METADATA.vectorBytes]) metadata.push(...delimited(field, [vectorBytes]))
-    const properties: Uint8Array[] = [PropertiesResult.encode(propertiesResult(object, selection, context)).finish()]
+    const properties: Uint8Array[] = [encodeProperties(propertiesResult(object, selection, context), context)]
     const result = [...delimited(RESULT.properties, properties), ...delimited(RESULT.metadata, metadata)]
     chunks.push(...delimited(RESULTS, result))
   }
 
   chunks.push(SearchReply.encode({results: [], took: seconds()}).finish())
   return Buffer.concat(chunks)
+}
+
+function encodeProperties(result: PropertiesResult, {isOld}: ReplyContext): Uint8Array {
+  return isOld ? encodeOldProperties(result) : PropertiesResult.encode(result).finish()
 }
 
 /** A length-delimited field: tag, length, and the bytes it is made of. */

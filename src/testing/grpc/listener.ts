@@ -19,6 +19,7 @@ import {
 import {type Access, accessOf} from '../access.js'
 import {listen, type Listener} from '../listen.js'
 import {Refusal} from '../refusal.js'
+import {isBefore} from '../version.js'
 import {hidePrototypeKeys} from './prototype-keys.js'
 import {refuseUnknownFields} from './unknown-fields.js'
 
@@ -47,18 +48,24 @@ const SERVICE = {
 } as const
 
 /** Listens on the loopback interface. Sockets are ours, so that a fault can cut one. */
-export async function listenGrpc(calls: WeaviateCalls, settings: Settings, requests: Requests): Promise<Listener> {
+export async function listenGrpc(
+  calls: WeaviateCalls,
+  settings: Settings,
+  {port: wanted, requests}: {port: number; requests: Requests},
+): Promise<Listener> {
   const server = new Server({
-    'grpc.max_receive_message_length': settings.maxMessageBytes,
+    'grpc.max_receive_message_length': mostBytes(settings),
     'grpc.max_send_message_length': -1,
   })
   const sockets = new Map<string, Socket>()
   const desk = new FrontDesk(settings, requests, sockets)
   server.addService(SERVICE, {
-    aggregate: desk.unary((request: AggregateRequest) => calls.aggregate(request)),
+    aggregate: desk.unary((request: AggregateRequest) => calls.aggregate(request), {since: '1.28.5'}),
     batchDelete: desk.unary((request: BatchDeleteRequest, access) => calls.batchDelete(request, access)),
     batchObjects: desk.unary((request: BatchObjectsRequest, access) => calls.batchObjects(request, access)),
-    batchReferences: desk.unary((request: BatchReferencesRequest, access) => calls.batchReferences(request, access)),
+    batchReferences: desk.unary((request: BatchReferencesRequest, access) => calls.batchReferences(request, access), {
+      since: '1.33',
+    }),
     search: desk.unary(({problem, request}: DecodedSearch) => {
       if (problem) throw problem
       return calls.search(request)
@@ -81,7 +88,7 @@ export async function listenGrpc(calls: WeaviateCalls, settings: Settings, reque
     })
     injector.injectConnection(socket)
   })
-  const port = await listen(tcp, settings.grpcPort)
+  const port = await listen(tcp, wanted)
   return {
     async close() {
       server.forceShutdown()
@@ -129,7 +136,7 @@ class FrontDesk {
 
   private send<R>(callback: sendUnaryData<R>, result: R): void {
     const bytes = result instanceof Uint8Array ? result.byteLength : 0
-    const most = this.settings.maxMessageBytes
+    const most = mostBytes(this.settings)
     if (bytes > most) {
       const details = `grpc: trying to send message larger than max (${bytes} vs. ${most})`
       callback({code: status.RESOURCE_EXHAUSTED, details})
@@ -138,9 +145,11 @@ class FrontDesk {
     }
   }
 
-  unary<Q, R>(answer: (request: Q, access: Access) => R, {isPublic = false} = {}): UnaryHandler<Q, R> {
+  /** `since` is the version that brought the call. */
+  unary<Q, R>(answer: (request: Q, access: Access) => R, {isPublic = false, since = '0'} = {}): UnaryHandler<Q, R> {
     return (call, callback) => {
       const authorized = (): R => {
+        if (isBefore(this.settings, since)) throw unknownMethod(call.getPath())
         const access = accessOf(call.metadata.get('authorization')[0]?.toString(), this.settings)
         if (!access && !isPublic) throw new Refusal(401, 'extract auth: unauthorized: invalid api key')
         return answer(call.request, access ?? 'read')
@@ -149,6 +158,16 @@ class FrontDesk {
       void this.attend(call, callback, authorized)
     }
   }
+}
+
+/** What passes the server and what is in front of it. */
+function mostBytes({maxMessageBytes, proxyMessageBytes}: Settings): number {
+  return Math.min(maxMessageBytes, proxyMessageBytes)
+}
+
+function unknownMethod(path: string): Refusal {
+  const [, service, method] = path.split('/', 3)
+  return new Refusal(501, `unknown method ${method} for service ${service}`, status.UNIMPLEMENTED)
 }
 
 function serviceError(error: unknown): {code: number; details: string} {

@@ -135,6 +135,8 @@ function withDimensions(dims: number, rows: Uint8Array): Uint8Array {
 /** Where an object is, for its references. */
 export interface ReplyContext {
   collection: Collection
+  /** Whether texts and lists are told as by a server before 1.25. */
+  isOld?: boolean
   room: ObjectRoom
   tenant: string
 }

@@ -19,12 +19,13 @@ import {
 import {type Access, dataOf, forbidden} from '../access.js'
 import {parseBeacon} from '../beacon.js'
 import {compileFilter} from '../filter.js'
-import {deleteMatching, readPage} from '../paging.js'
+import {deleteMatching} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 import {type Collection, upperFirst} from '../store.js'
 import {listTenants} from '../tenants.js'
 import {canonicalUuid, uuidBytes, uuidProblem} from '../values.js'
+import {isBefore} from '../version.js'
 import {encodeSearch} from './encode-search.js'
 import {incomingFilter, incomingObject} from './incoming.js'
 import {select} from './reply.js'
@@ -37,6 +38,8 @@ export class WeaviateCalls {
   constructor(
     private readonly room: ObjectRoom,
     private readonly settings: Settings,
+    /** Which of the nodes it is. */
+    private readonly node = 0,
   ) {}
 
   private find(name: string): Collection {
@@ -58,9 +61,17 @@ export class WeaviateCalls {
       const shard = within(`object search at index ${collection.name.toLowerCase()}: `, () =>
         resolveShard(collection, request.tenant),
       )
-      return within('invalid pagination params: ', () => readPage(shard, options))
+      const place = {collection, shard, tenant: request.tenant}
+      return within('invalid pagination params: ', () =>
+        this.room.replicas.page(this.node, place, {...options, transport: 'grpc'}),
+      )
     })
-    const context = {collection, room: this.room, tenant: request.tenant}
+    const context = {
+      collection,
+      isOld: isBefore(this.settings, '1.25'),
+      room: this.room,
+      tenant: request.tenant,
+    }
     return encodeSearch(page, selection, {context, seconds: () => (performance.now() - started) / 1000})
   }
 
@@ -106,11 +117,21 @@ export class WeaviateCalls {
       if (!request.filters) throw new Refusal(422, 'no filters in batch delete request')
       return {collection: found, matches: compileFilter(found, incomingFilter(request.filters))}
     })
-    const shard = within('batch delete: cannot find objects: ', () => resolveShard(collection, request.tenant ?? ''))
+    const tenant = request.tenant ?? ''
+    const shard = within('batch delete: cannot find objects: ', () => resolveShard(collection, tenant))
+    try {
+      this.room.checkWritable(collection, tenant, shard)
+    } catch (error) {
+      // Of a shard that takes no writes the real server says that one object has failed.
+      const failed = [{error: reason(error), successful: false, uuid: new Uint8Array()}]
+      return {failed: 1n, matches: 0n, objects: request.verbose ? failed : [], successful: 0n, took: 0}
+    }
+
     const {ids, matches: count} = deleteMatching(shard, {
       dryRun: request.dryRun,
       matches,
       maximumResults: this.settings.queryMaximumResults,
+      remove: (id) => this.room.replicas.delete(shard, id),
     })
     return {
       failed: 0n,
@@ -141,7 +162,8 @@ export class WeaviateCalls {
     const collection = within('parse params: ', () => this.find(request.collection))
     const shard = within('aggregate: ', () => resolveShard(collection, request.tenant))
     const matches = request.filters && compileFilter(collection, incomingFilter(request.filters))
-    const count = matches ? [...shard.above()].filter((object) => matches(object)).length : shard.size
+    const matching = matches ? [...shard.above()].filter((object) => matches(object)).length : shard.size
+    const count = this.settings.count(matching, {collection: collection.name, tenant: request.tenant})
     return {
       result: {$case: 'singleResult', value: {objectsCount: request.objectsCount ? BigInt(count) : undefined}},
       took: 0,

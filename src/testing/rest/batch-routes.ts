@@ -1,9 +1,10 @@
 import type {BatchOutcome, ObjectRoom} from '../objects.js'
 import type {Settings} from '../options.js'
+import type {ShardPlace} from '../replicas.js'
 
 import {parseBeacon, parseSourceBeacon} from '../beacon.js'
 import {compileFilter} from '../filter.js'
-import {deleteMatching} from '../paging.js'
+import {deleteMatching, type DeleteResult} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 import {incomingFilter, incomingObject, type ObjectBody, type WhereBody} from './incoming.js'
@@ -84,12 +85,23 @@ function deleteObjects(room: ObjectRoom, settings: Settings, {body, query}: Rest
   if (!collection) throw new Refusal(422, `validate: failed to get class: ${match?.class ?? ''}`)
   if (!match?.where) throw new Refusal(422, 'validate: empty match.where clause')
   const {where} = match
+  const tenant = query.get('tenant') ?? ''
   const matches = within('validate: ', () => compileFilter(collection, incomingFilter(where)))
-  const shard = within('batch delete objects: cannot find objects: ', () =>
-    resolveShard(collection, query.get('tenant') ?? ''),
+  const shard = within('batch delete objects: cannot find objects: ', () => resolveShard(collection, tenant))
+  const {
+    failure,
+    ids,
+    matches: count,
+  } = deleteUnlessReadOnly(room, {collection, shard, tenant}, () =>
+    deleteMatching(shard, {
+      dryRun,
+      matches,
+      maximumResults: settings.queryMaximumResults,
+      remove: (id) => room.replicas.delete(shard, id),
+    }),
   )
-  const {ids, matches: count} = deleteMatching(shard, {dryRun, matches, maximumResults: settings.queryMaximumResults})
   const status = dryRun ? 'DRYRUN' : 'SUCCESS'
+  const failed = {errors: {error: [{message: failure}]}, status: 'FAILED'}
   return {
     body: {
       deletionTimeUnixMilli: NO_TIME,
@@ -97,13 +109,29 @@ function deleteObjects(room: ObjectRoom, settings: Settings, {body, query}: Rest
       match: {class: collection.name, where: {operands: null, ...where}},
       output,
       results: {
-        failed: 0,
+        failed: failure === undefined ? 0 : 1,
         limit: settings.queryMaximumResults,
         matches: count,
-        objects: output === 'verbose' ? ids.map((id) => ({id, status})) : null,
+        objects: failure === undefined ? (output === 'verbose' ? ids.map((id) => ({id, status})) : null) : [failed],
         successful: dryRun ? 0 : ids.length,
       },
     },
     status: 200,
   }
+}
+
+/** Of a shard that takes no writes the real server says, under a status of 200, that one object has failed. */
+function deleteUnlessReadOnly(
+  room: ObjectRoom,
+  {collection, shard, tenant}: ShardPlace,
+  action: () => DeleteResult,
+): DeleteResult & {failure?: string} {
+  try {
+    room.checkWritable(collection, tenant, shard)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return {failure: error.message, ids: [], matches: 0}
+  }
+
+  return action()
 }

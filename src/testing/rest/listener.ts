@@ -10,6 +10,7 @@ import type {Requests} from '../requests.js'
 import {accessOf, forbidden} from '../access.js'
 import {listen, type Listener} from '../listen.js'
 import {Refusal} from '../refusal.js'
+import {CollectionLimit} from '../schema-rules.js'
 import {batchRoutes} from './batch-routes.js'
 import {NonFiniteVector} from './json.js'
 import {objectRoutes} from './object-routes.js'
@@ -24,13 +25,17 @@ const ANONYMOUS =
 const PREFIX = '/v1/'
 
 /** Listens on the loopback interface. */
-export async function listenRest(room: ObjectRoom, settings: Settings, requests: Requests): Promise<Listener> {
+export async function listenRest(
+  room: ObjectRoom,
+  settings: Settings,
+  {node, port: wanted, requests}: {node: number; port: number; requests: Requests},
+): Promise<Listener> {
   let port = 0
   const router = new Router()
   serverRoutes(router, room.database, settings, () => `http://127.0.0.1:${port}`)
   schemaRoutes(router, room.database, settings)
-  objectRoutes(router, room, settings)
-  referenceRoutes(router, room)
+  objectRoutes(router, room, {node, settings})
+  referenceRoutes(router, room, settings.now)
   batchRoutes(router, room, settings)
 
   const server = createServer((request, response) => {
@@ -68,7 +73,7 @@ export async function listenRest(room: ObjectRoom, settings: Settings, requests:
     else send(response, method, result)
   }
 
-  port = await listen(server, settings.port)
+  port = await listen(server, wanted)
   return {
     async close() {
       for (const socket of sockets) socket.destroy()
@@ -138,12 +143,17 @@ function parse(body: string): unknown {
 }
 
 function refusalAnswer(error: unknown): RestAnswer {
+  if (error instanceof CollectionLimit) return limitAnswer(error)
   if (error instanceof Refusal) return {body: {error: [{message: error.message}]}, status: error.status}
   if (error instanceof InvalidBody)
     return {body: {code: error.code, message: error.message}, status: error.code === 400 ? 400 : 422}
   if (error instanceof NonFiniteVector) return {body: '', status: 200}
   const message = `embedded server: ${String(error instanceof Error ? error.stack : error)}`
   return {body: {error: [{message}]}, status: 500}
+}
+
+function limitAnswer({limit, message}: CollectionLimit): RestAnswer {
+  return {body: {errorCode: 'USAGE_LIMIT_EXCEEDED', limit: 'collections', message, value: limit}, status: 429}
 }
 
 function send(response: ServerResponse, method: string, {body, headers, status}: RestAnswer): void {

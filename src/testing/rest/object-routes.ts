@@ -4,43 +4,67 @@ import type {Collection, StoredObject} from '../store.js'
 
 import {isReference} from '../../model/schema.js'
 import {type IncomingObject, type ObjectRoom, sortedWith} from '../objects.js'
-import {readPage} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 import {canonicalUuid, filled, own, uuidProblem} from '../values.js'
 import {incomingObject, type ObjectBody} from './incoming.js'
 import {objectText} from './json.js'
-import {placeOf} from './place.js'
+import {type Place, placeOf} from './place.js'
 import {InvalidBody, type RestAnswer, type RestRequest, type Router} from './router.js'
 
 /** Objects in a page when no limit is given. */
 const DEFAULT_LIMIT = 10
 const PATTERN = 'objects/:class/:id'
 
-export function objectRoutes(router: Router, room: ObjectRoom, settings: Settings): void {
-  router.on('GET', 'objects', (request) => list(room, settings, request))
+export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}: Served): void {
+  router.on('GET', 'objects', (request) => list(room, {node, settings}, request))
   router.on('POST', 'objects', ({body}) => create(room, body as ObjectBody))
   router.on('GET', PATTERN, (request) => {
     const place = placeOf(room, request)
-    if (!place?.object) return {status: 404}
-    const {collection, object, tenant} = place
+    const object = place && asRead(room, place, {node, query: request.query})
+    if (!object) return {status: 404}
+    const {collection, tenant} = place
     const options = {className: collection.name, hasVector: isVectorWanted(request), hasWeights: true, tenant}
     return {body: objectText(object, options), status: 200}
   })
   router.on('HEAD', PATTERN, (request) => ({status: placeOf(room, request)?.object ? 204 : 404}))
   router.on('DELETE', PATTERN, (request) => {
-    const prefix = (index: string) => `delete object from vector repo: delete from index "${index}": determine shard: `
-    const place = placeOf(room, request, {prefix})
+    const deleting = (index: string) => `delete object from vector repo: delete from index "${index}": `
+    const place = placeOf(room, request, {prefix: (index) => `${deleting(index)}determine shard: `})
     if (!place)
       throw new Refusal(
         500,
         `could not delete object from vector repo: delete from non-existing index for ${request.params.class}`,
       )
-    place.shard.delete(place.id)
+    within(`${deleting(place.collection.name.toLowerCase())}delete local object: shard="${place.shard.name}": `, () => {
+      room.checkWritable(place.collection, place.tenant, place.shard)
+    })
+    room.replicas.delete(place.shard, place.id)
     return {status: 204}
   })
   router.on('PUT', PATTERN, (request) => replace(room, request))
   router.on('PATCH', PATTERN, (request) => patch(room, request))
+}
+
+/** Of which node the routes are. */
+export interface Served {
+  node: number
+  settings: Settings
+}
+
+/** One object as its reader asks for it: of the replica that is named, of this node's own, or, repairing it, of all. */
+function asRead(
+  room: ObjectRoom,
+  place: Place,
+  {node, query}: {node: number; query: URLSearchParams},
+): StoredObject | undefined {
+  const {id, object, shard} = place
+  const name = query.get('node_name')
+  const replica = name === null ? room.replicas.reader(node) : room.replicas.byName(name)
+  if (!replica) throw new Refusal(500, `repo: object by id: node ${name} not found`)
+  if (name !== null || query.get('consistency_level') === 'ONE') return room.replicas.get(replica, place, id)
+  if (object) room.replicas.repair(shard, id)
+  return object
 }
 
 function replace(room: ObjectRoom, request: RestRequest): RestAnswer {
@@ -104,7 +128,11 @@ function create(room: ObjectRoom, body: ObjectBody): RestAnswer {
   const isLookedUp = body.id !== undefined && (tenant === '' || !collection.tenants || collection.tenants.has(tenant))
   const shard = within(`${isLookedUp ? '' : importing}determine shard: `, () => resolveShard(collection, tenant))
   if (shard.get(object.id)) throw new Refusal(422, `id '${object.id}' already exists`)
-  within(`${importing}put local object: shard="${shard.name}": store object in LSM store: `, () => {
+  const storing = `${importing}put local object: shard="${shard.name}": `
+  within(storing, () => {
+    room.checkWritable(collection, tenant, shard)
+  })
+  within(`${storing}store object in LSM store: `, () => {
     room.put(collection, tenant, object)
   })
   return {body: answerText(object, collection.name, tenant), status: 200}
@@ -128,7 +156,7 @@ function isVectorWanted({query}: RestRequest): boolean {
   return (query.get('include') ?? '').split(',').includes('vector')
 }
 
-function list(room: ObjectRoom, settings: Settings, request: RestRequest): RestAnswer {
+function list(room: ObjectRoom, {node, settings}: Served, request: RestRequest): RestAnswer {
   const {query} = request
   const className = query.get('class')
   const tenant = query.get('tenant') ?? ''
@@ -144,7 +172,11 @@ function list(room: ObjectRoom, settings: Settings, request: RestRequest): RestA
   for (const each of collections) {
     const shard = within(`msg:search index ${each.name.toLowerCase()} code:422 err:`, () => resolveShard(each, tenant))
     const page = within('msg:offset or limit code:400 err:', () =>
-      readPage(shard, {after, limit, maximumResults: settings.queryMaximumResults, offset}),
+      room.replicas.page(
+        node,
+        {collection: each, shard, tenant},
+        {after, limit, maximumResults: settings.queryMaximumResults, offset, transport: 'rest'},
+      ),
     )
     // A listing leaves out the tenant.
     const options = {className: each.name, hasVector, hasWeights: true, tenant: ''}

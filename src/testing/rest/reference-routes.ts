@@ -11,14 +11,14 @@ import {type Place, placeOf} from './place.js'
 const PATTERN = 'objects/:class/:id/references/:property'
 
 /** References of one object: unlike those of a batch, their targets must exist. */
-export function referenceRoutes(router: Router, room: ObjectRoom): void {
+export function referenceRoutes(router: Router, room: ObjectRoom, now: () => number): void {
   router.on('POST', PATTERN, (request) =>
-    change(room, request, (old, place) => [...old, ...checked(room, place, request)]),
+    change({now, room}, request, (old, place) => [...old, ...checked(room, place, request)]),
   )
-  router.on('PUT', PATTERN, (request) => change(room, request, (_, place) => checked(room, place, request)))
+  router.on('PUT', PATTERN, (request) => change({now, room}, request, (_, place) => checked(room, place, request)))
   router.on('DELETE', PATTERN, (request) => {
     const beacons = new Set(given(request).map((reference) => reference.beacon))
-    const answer = change(room, request, (old) => old.filter(({beacon}) => !beacons.has(beacon)))
+    const answer = change({now, room}, request, (old) => old.filter(({beacon}) => !beacons.has(beacon)))
     return answer.status === 200 ? {status: 204} : answer
   })
 }
@@ -28,16 +28,17 @@ function given({body}: RestRequest): Incoming[] {
 }
 
 function change(
-  room: ObjectRoom,
+  {now, room}: {now: () => number; room: ObjectRoom},
   request: RestRequest,
   next: (old: JsonObject[], place: Place) => JsonObject[],
 ): RestAnswer {
   const place = placeOf(room, request)
   if (!place?.object) return {status: 404}
   const {object, shard} = place
+  room.checkWritable(place.collection, place.tenant, shard)
   const name = request.params.property!
   const references = next((own(object.properties, name) ?? []) as JsonObject[], place)
-  shard.put({...object, properties: sortedWith(object.properties, name, references), updated: Date.now()})
+  shard.put({...object, properties: sortedWith(object.properties, name, references), updated: now()})
   return {status: 200}
 }
 

@@ -7,6 +7,8 @@ import {propertyDefaults} from '../schema-defaults.js'
 import {checkProperty, newClass, updatedClass} from '../schema-rules.js'
 import {Collection, type Database, type Collection as StoredCollection, upperFirst} from '../store.js'
 import {addTenants, deleteTenants, listTenants, type TenantRequest, updateTenants} from '../tenants.js'
+import {isBefore} from '../version.js'
+import {dropVectorIndex, setShardStatus} from './index-routes.js'
 import {InvalidBody, type RestAnswer, type Router} from './router.js'
 
 /** Schema errors carry this member beside `error`. */
@@ -28,7 +30,7 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
   }))
   router.on('POST', 'schema', ({body}) =>
     schemaRefusal(() => {
-      const schema = newClass((body ?? {}) as JsonObject, database)
+      const schema = newClass((body ?? {}) as JsonObject, database, settings)
       database.collections.set(schema.class, new Collection(schema))
       return {body: schema, status: 200}
     }),
@@ -69,10 +71,21 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
       return {body: {error: [{message}]}, status: 404}
     }
 
-    return {body: collection.shards.map(({name}) => ({name, status: 'READY', vectorQueueSize: 0})), status: 200}
+    const isFull = (tenant: string): boolean => settings.isReadOnly({collection: collection.name, tenant})
+    const shards = collection.shards.map(({name, readOnly}) => {
+      const isReadOnly = readOnly !== undefined || isFull(collection.tenants ? name : '')
+      return {name, status: isReadOnly ? 'READONLY' : 'READY', vectorQueueSize: 0}
+    })
+    return {body: shards, status: 200}
   })
+  router.on('PUT', 'schema/:class/shards/:shard', ({body, params}) =>
+    setShardStatus(found(params.class!), params, body),
+  )
+  router.on('DELETE', 'schema/:class/vectors/:vector/index', ({params}) =>
+    dropVectorIndex(database, settings, {className: params.class!, vector: params.vector!}),
+  )
   tenantRoutes(router, found, settings)
-  aliasRoutes(router, database)
+  if (!isBefore(settings, '1.32')) aliasRoutes(router, database)
 }
 
 function tenantRoutes(router: Router, found: (name: string) => StoredCollection | undefined, settings: Settings): void {
@@ -93,11 +106,14 @@ function tenantRoutes(router: Router, found: (name: string) => StoredCollection 
     deleteTenants(found(params.class!), body as string[])
     return {status: 200}
   })
-  for (const method of ['GET', 'HEAD'])
+  for (const method of ['GET', 'HEAD']) {
+    // 1.25 brought the one, 1.28 the other.
+    if (isBefore(settings, method === 'HEAD' ? '1.25' : '1.28')) continue
     router.on(method, 'schema/:class/tenants/:tenant', ({params}) => {
       const [tenant] = listTenants(found(params.class!), [params.tenant!])
       return tenant ? {body: tenant, status: 200} : {status: 404}
     })
+  }
 }
 
 const STATUSES = 'ACTIVE INACTIVE OFFLOADED OFFLOADING ONLOADING HOT COLD FROZEN FREEZING UNFREEZING'

@@ -1,0 +1,120 @@
+import type {Replica, Settings} from './options.js'
+import type {Collection, Shard, StoredObject} from './store.js'
+
+import {type PageOptions, readPage} from './paging.js'
+import {own, type Transport} from './values.js'
+
+/** The objects of one shard, and what they are called. */
+export interface ShardPlace {
+  collection: Collection
+  shard: Shard
+  tenant: string
+}
+
+/** What each replica of a cluster holds: the truth of the shards, less what it missed, and with what it was not told to delete. */
+export class Replicas {
+  private readonly graves = new WeakMap<Shard, Map<string, StoredObject>>()
+  private readonly repaired = new WeakMap<Shard, Set<string>>()
+  private turn = 0
+
+  constructor(private readonly settings: Settings) {}
+
+  private holds(replica: Replica, place: ShardPlace, id: string): boolean {
+    const {misses} = replica
+    return !misses?.({...named(place), id}) || this.repaired.get(place.shard)?.has(id) === true
+  }
+
+  private kept(replica: Replica, place: ShardPlace): StoredObject[] {
+    const {keeps} = replica
+    if (!keeps) return []
+    const graves = [...(this.graves.get(place.shard)?.values() ?? [])]
+    return graves.filter(({id}) => !place.shard.get(id) && keeps({...named(place), id}))
+  }
+
+  /** The replica that a listing at this node's address is read from. */
+  reader(node: number): Replica {
+    const {loadBalanced, replicas} = this.settings
+    return replicas[loadBalanced && node === 0 ? this.turn++ % replicas.length : node]!
+  }
+
+  byName(name: string): Replica | undefined {
+    return this.settings.replicas.find((replica) => replica.name === name)
+  }
+
+  /** Objects of a replica with an id above `after`, ascending. */
+  *above(replica: Replica, place: ShardPlace, after?: string): Generator<StoredObject> {
+    const graves = this.kept(replica, place).filter(({id}) => after === undefined || id > after)
+    const kept = graves.toSorted((a, b) => (a.id === b.id ? 0 : a.id < b.id ? -1 : 1))
+    for (const object of place.shard.above(after)) {
+      while (kept[0] && kept[0].id < object.id) yield kept.shift()!
+      if (!replica.misses || this.holds(replica, place, object.id)) yield object
+    }
+
+    yield* kept
+  }
+
+  /** One object as a replica has it. */
+  get(replica: Replica, place: ShardPlace, id: string): StoredObject | undefined {
+    const object = place.shard.get(id)
+    if (object) return this.holds(replica, place, id) ? object : undefined
+    return this.kept(replica, place).find((candidate) => candidate.id === id)
+  }
+
+  /** A read of all replicas writes what one of them missed to it. */
+  repair(shard: Shard, id: string): void {
+    if (!this.repaired.has(shard)) this.repaired.set(shard, new Set())
+    this.repaired.get(shard)!.add(id)
+  }
+
+  /** Deletes everywhere but where it is kept. */
+  delete(shard: Shard, id: string): boolean {
+    const object = shard.get(id)
+    if (object && this.settings.replicas.some(({keeps}) => keeps)) {
+      if (!this.graves.has(shard)) this.graves.set(shard, new Map())
+      this.graves.get(shard)!.set(id, object)
+    }
+
+    return shard.delete(id)
+  }
+
+  /** A page as a node answers it: of its replica, and with what `page` makes of it. @throws Refusal as readPage does. */
+  page(node: number, place: ShardPlace, options: PageOptions & {after?: string; transport: Transport}): StoredObject[] {
+    const {after, limit, transport} = options
+    const replica = this.reader(node)
+    const page = readPage(this.above(replica, place, after), options)
+    const ids = page.map(({id}) => id)
+    const shown = this.settings.page({...named(place), after, ids, limit, node: replica.name, transport}) ?? ids
+    const found =
+      shown === ids
+        ? page
+        : shown.flatMap((id) => page.find((object) => object.id === id) ?? this.get(replica, place, id) ?? [])
+    return transport === 'grpc' ? found.filter((object) => !this.isExpired(place, object)) : found
+  }
+
+  /** Of a page that has been read: gRPC leaves out what has expired, so that its pages get shorter. */
+  private isExpired({collection}: ShardPlace, object: StoredObject): boolean {
+    const {
+      defaultTtl,
+      deleteOn: on,
+      enabled,
+      filterExpiredObjects,
+    } = (collection.schema.objectTtlConfig ?? {}) as TtlConfig
+    if (!enabled || !filterExpiredObjects || !on) return false
+    const times: Record<string, number> = {_creationTimeUnix: object.created, _lastUpdateTimeUnix: object.updated}
+    const text = own(object.properties, on)
+    const since = times[on] ?? (typeof text === 'string' ? Date.parse(text) : NaN)
+    return since + (defaultTtl ?? 0) * 1000 <= this.settings.now()
+  }
+}
+
+interface TtlConfig {
+  /** Seconds. */
+  defaultTtl?: number
+  deleteOn?: string
+  enabled?: boolean
+  filterExpiredObjects?: boolean
+}
+
+function named({collection, tenant}: ShardPlace): {collection: string; tenant: string} {
+  return {collection: collection.name, tenant}
+}

@@ -1,0 +1,65 @@
+import type {Settings} from '../options.js'
+
+import {Refusal} from '../refusal.js'
+import {type Collection, type Database, upperFirst} from '../store.js'
+import {InvalidBody, type RestAnswer} from './router.js'
+
+/** `PUT /v1/schema/{class}/shards/{shard}` @throws InvalidBody, Refusal. */
+export function setShardStatus(
+  collection: Collection | undefined,
+  params: Record<string, string>,
+  body: unknown,
+): RestAnswer {
+  if (body === undefined) throw new InvalidBody(602, 'body in body is required')
+  const prefix = 'updating db: TYPE_UPDATE_SHARD_STATUS: '
+  if (!collection)
+    throw new Refusal(404, `${prefix}cannot update shard status to a non-existing index for ${params.class}: not found`)
+  const status = (body as {status?: string}).status ?? ''
+  const shard = collection.shards.find(({name}) => name === params.shard)
+  if (!shard) throw new Refusal(404, `${prefix}shard ${params.shard} not found`)
+  if (status !== 'READONLY' && status !== 'READY') throw new Refusal(500, `${prefix}${status}: invalid storage status`)
+  shard.readOnly = status === 'READONLY' ? 'manually set by user' : undefined
+  return {body: {status}, status: 200}
+}
+
+const DISABLED =
+  'alter schema drop vector index endpoint is experimental and disabled by default, set the environment variable ' +
+  'ENABLE_EXPERIMENTAL_ALTER_SCHEMA_DROP_VECTOR_INDEX_ENDPOINT=true to enable it'
+
+/** The vector stands as `vectorIndexType: "none"` for a while, then it and what objects have of it are gone. @throws Refusal. */
+export function dropVectorIndex(
+  database: Database,
+  {droppedVectorMs}: Settings,
+  {className, vector}: {className: string; vector: string},
+): RestAnswer {
+  if (droppedVectorMs < 0) throw new Refusal(500, DISABLED)
+  const collection = database.collections.get(upperFirst(className))
+  if (!collection) throw new Refusal(404, `class "${className}": not found`)
+  const {vectorConfig = {}} = collection.schema
+  if (Object.keys(vectorConfig).length === 0)
+    throw new Refusal(422, `validation: class "${collection.name}" has no named vector configurations`)
+  const config = vectorConfig[vector]
+  if (!config) throw new Refusal(404, `not found: vector index "${vector}" not found in class "${collection.name}"`)
+  collection.schema = {
+    ...collection.schema,
+    vectorConfig: {...vectorConfig, [vector]: {vectorIndexType: 'none', vectorizer: config.vectorizer ?? {}}},
+  }
+  if (Number.isFinite(droppedVectorMs))
+    setTimeout(() => {
+      finish(collection, vector)
+    }, droppedVectorMs).unref()
+  return {status: 200}
+}
+
+function finish(collection: Collection, vector: string): void {
+  const {[vector]: _, ...vectorConfig} = collection.schema.vectorConfig ?? {}
+  collection.schema = {...collection.schema, vectorConfig}
+  for (const shard of collection.shards) {
+    for (const object of shard.above()) {
+      if (!object.vectors?.has(vector)) continue
+      const vectors = new Map(object.vectors)
+      vectors.delete(vector)
+      shard.put({...object, vectors})
+    }
+  }
+}
