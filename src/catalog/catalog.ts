@@ -23,7 +23,7 @@ import {
 } from '../archive/names.js'
 import {present} from '../archive/sealed-fields.js'
 import {DataOpsError} from '../model/errors.js'
-import {StoreLock} from '../store/lock.js'
+import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
 /** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
 import {isTemporaryName} from '../store/temporary-name.js'
@@ -215,8 +215,8 @@ export class BackupCatalog {
     return entries
   }
 
-  async #locked<T>(work: (lock: StoreLock) => Promise<T>): Promise<T> {
-    const lock = await StoreLock.acquire(this.#store, CATALOG_LOCK_FILE, {waitMs: this.#options.lockWaitMs})
+  async #locked<T>(work: (lock: Lease) => Promise<T>): Promise<T> {
+    const lock = await Lease.acquire(this.#store, CATALOG_LOCK_FILE, {waitMs: this.#options.lockWaitMs})
     try {
       return await work(lock)
     } finally {
@@ -250,7 +250,7 @@ export class BackupCatalog {
   }
 
   /** Under the lock: the entries, after putting aside a catalog that cannot be read. */
-  async #readOrRebuild(lock: StoreLock): Promise<CatalogEntry[]> {
+  async #readOrRebuild(lock: Lease): Promise<CatalogEntry[]> {
     try {
       return await this.#read()
     } catch (error) {
@@ -323,7 +323,7 @@ export class BackupCatalog {
 
   /** Removes an unfinished backup that nobody can continue: it has no journal, and no process writes it. */
   async #tidyUnfinished(backup: string): Promise<void> {
-    const lock = await StoreLock.tryAcquire(this.#store, partialLockName(backup))
+    const lock = await Lease.tryAcquire(this.#store, partialLockName(backup))
     if (!lock) return
     try {
       const partial = partialName(backup)
@@ -358,7 +358,7 @@ export class BackupCatalog {
     this.#options.onWarning?.({code, details, message})
   }
 
-  async #write(entries: readonly CatalogEntry[], lock: StoreLock): Promise<void> {
+  async #write(entries: readonly CatalogEntry[], lock: Lease): Promise<void> {
     const text = `${JSON.stringify(entries.toSorted(newestFirst), null, 2)}\n`
     await lock.check()
     await this.#store.writeAtomic(CATALOG_FILE, new TextEncoder().encode(text))

@@ -29,8 +29,8 @@ import {readManifest} from '../../src/archive/manifest.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, checkpointName, rejectedName, removedName} from '../../src/archive/names.js'
 import {BackupCatalog, type CatalogEntry, entryOf} from '../../src/catalog/catalog.js'
 import {DataOpsError} from '../../src/model/errors.js'
+import {Lease} from '../../src/store/lease.js'
 import {LocalStore} from '../../src/store/local/store.js'
-import {StoreLock} from '../../src/store/lock.js'
 import {temporaryName} from '../../src/store/temporary-name.js'
 import {type SealedBackup, type SealedBackupOptions, writeSealedBackup} from '../support/sealed-backup.js'
 
@@ -443,7 +443,7 @@ describe('pruning', () => {
 
     await writeFile(path.join(folder, dead[1]!, 'objects.parquet'), 'PAR1')
     await writeFile(path.join(folder, 'Docs_2020-01-05_000000.partial', 'notes.txt'), 'mine')
-    const lock = await StoreLock.tryAcquire(new LocalStore(folder), 'Docs_2020-01-04_000000.json.partial.lock')
+    const lock = await Lease.tryAcquire(new LocalStore(folder), 'Docs_2020-01-04_000000.json.partial.lock')
     for (const name of [...dead, ...kept]) if (!name.startsWith('Docs_2020-01-06')) await old(name)
     const codes: string[] = []
     const onWarning = ({code}: Warning): void => {
@@ -607,7 +607,7 @@ describe('several processes', () => {
   })
 
   it('wait for a lock no longer than told', async () => {
-    const lock = await StoreLock.acquire(store, CATALOG_LOCK_FILE)
+    const lock = await Lease.acquire(store, CATALOG_LOCK_FILE)
     const impatient = new BackupCatalog(store, {lockWaitMs: 100})
     const backup = await writeSealedBackup(folder)
     const error = await failure(impatient.register(await entryFor(backup)))

@@ -34,6 +34,6 @@ export async function checkFolder(directory: string, digest: string): Promise<Fo
   return state
 }
 
-/** What a killed process may leave: unfinished files with their journal and lock, temporary ones, and the catalog's own. */
+/** What a killed process may leave: unfinished files with their journal and lease, temporary ones, and the catalog's own. */
 export const LEFT_BY_A_KILL =
-  /^(\.backup_catalog\.(json|lock)|.+\.partial(\.journal|\.lock)?|\.elysia-[\da-f]{16}\.tmp|.+\.lock\.[\da-f]{8})$/
+  /^(\.backup_catalog\.(json|lock\.\d+)|.+\.partial(\.journal|\.lock\.\d+)?|\.elysia-[\da-f]{16}\.tmp)$/

@@ -4,7 +4,7 @@ import {readManifest, type SealedManifest} from '../../archive/manifest.js'
 import {backupOfJournal, partialLockName, partialName} from '../../archive/names.js'
 import {candidateNames} from '../../archive/publish.js'
 import {DataOpsError} from '../../model/errors.js'
-import {StoreLock} from '../../store/lock.js'
+import {Lease} from '../../store/lease.js'
 import {type BackupJournal, type JournalBinding, readJournal, removeJournal, sameBinding} from './journal.js'
 
 export interface UnfinishedBackup {
@@ -20,7 +20,7 @@ export async function findUnfinished(store: Store, binding: JournalBinding): Pro
   const found: UnfinishedBackup[] = []
   for (const {journal, name} of await journals(store)) {
     if (!sameBinding(journal.binding, binding) || !(await store.stat(partialName(name)))) continue
-    found.push({inUse: await StoreLock.isHeld(store, partialLockName(name)), journal, name})
+    found.push({inUse: await Lease.isHeld(store, partialLockName(name)), journal, name})
   }
 
   return found
@@ -84,7 +84,7 @@ export interface ClaimedName {
 /** Takes a name that is free and that no other process writes to. @throws DataOpsError STORAGE when there is none. */
 export async function claimName(store: Store, wanted: string): Promise<ClaimedName> {
   for (const name of candidateNames(wanted)) {
-    const lock = await StoreLock.tryAcquire(store, partialLockName(name))
+    const lock = await Lease.tryAcquire(store, partialLockName(name))
     if (!lock) continue
     if (!(await store.stat(name)) && !(await store.stat(partialName(name)))) {
       return {name, release: async () => lock.release()}
@@ -103,7 +103,7 @@ export async function claimUnfinished(
   store: Store,
   name: string,
 ): Promise<undefined | (ClaimedName & {journal: BackupJournal})> {
-  const lock = await StoreLock.tryAcquire(store, partialLockName(name))
+  const lock = await Lease.tryAcquire(store, partialLockName(name))
   if (!lock) return undefined
   const journal = await readJournal(store, name).catch(() => {})
   if (journal) return {journal, name, release: async () => lock.release()}

@@ -1,0 +1,228 @@
+/** Leases between processes, on this machine or on several that share a place. */
+import {setTimeout as sleep} from 'node:timers/promises'
+
+import type {Store} from './store.js'
+
+import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {randomUUID} from '../platform/node.js'
+import {FileLeases, type LeasePlace, type LeaseRecord} from './lease-files.js'
+import {lifeOf, type Owner, SELF} from './process.js'
+
+/** Milliseconds: how long a lease lasts that is not renewed, and how often its holder renews it. Tests wait less; no option. */
+export const LEASE = {ms: 30_000, renewMs: 5000}
+/** Milliseconds that a lease may ask for at most: nobody's file stops others for longer. */
+const MAX_MS = 3_600_000
+
+/** Who holds a lease. */
+export interface LeaseHolder extends Owner {
+  /** RFC 3339, by the holder's own clock: for people only. */
+  since?: string
+}
+
+interface LeaseText extends LeaseHolder {
+  /** Milliseconds that it lasts without being renewed. */
+  ms: number
+}
+
+/** What this process has seen of leases: one has expired when it did not change for its time on this monotonic clock. Nobody's time of day is asked. */
+export class LeaseObserver {
+  readonly #seen = new Map<string, {since: number; tag: string}>()
+
+  /** `now`: milliseconds that never go back. */
+  constructor(private readonly now: () => number = () => performance.now()) {}
+
+  /** How long it has not changed, milliseconds. */
+  unchangedFor(place: string, {generation, tag}: LeaseRecord): number {
+    const key = `${place}.${generation}`
+    const known = this.#seen.get(key)
+    if (known?.tag === tag) return this.now() - known.since
+    this.#seen.set(key, {since: this.now(), tag})
+    return 0
+  }
+
+  /** What is of no more use. */
+  forget(place: string, generation: number): void {
+    this.#seen.delete(`${place}.${generation}`)
+  }
+}
+
+const observer = new LeaseObserver()
+
+export interface LeaseOptions {
+  observer?: LeaseObserver
+  /** Default: files in the store. */
+  place?: LeasePlace
+}
+
+/**
+ * Held by one at a time. One whose holder has ended, as far as this machine can say, is free at once; any other when it has not been
+ * renewed for its time. Who stood still that long has lost it: `check` before what must not happen twice.
+ */
+export class Lease {
+  /** Waits up to `waitMs`, by default long enough to see one expire. @throws DataOpsError STORAGE, naming the holder, when the time is up. */
+  static async acquire(
+    store: Store,
+    name: string,
+    {waitMs = LEASE.ms * 1.5, ...options}: LeaseOptions & {waitMs?: number} = {},
+  ): Promise<Lease> {
+    const started = performance.now()
+    for (let pause = 10; ; pause = Math.min(pause * 1.5, 250)) {
+      const lease = await this.tryAcquire(store, name, options)
+      if (lease) return lease
+      if (performance.now() - started > waitMs) throw await leaseHeld(store, name, options)
+      // Jitter, so that those who wait do not meet again and again.
+      await sleep(pause * (0.5 + Math.random()))
+    }
+  }
+
+  /** The lease, or undefined when another holds it. One that was not seen before counts as held, unless its holder has ended. */
+  static async tryAcquire(store: Store, name: string, options: LeaseOptions = {}): Promise<Lease | undefined> {
+    const place = options.place ?? new FileLeases(store)
+    const seen = await place.read(name)
+    const lives = seen.map((record) => lifeOfLease(place.describe(name), record, options.observer))
+    if (lives.some((life) => life === 'held' || life === 'running')) return undefined
+    const text = JSON.stringify({...SELF, since: new Date().toISOString(), ms: LEASE.ms, token: randomUUID()})
+    const record = await place.take(name, text, seen)
+    for (const {generation} of seen) (options.observer ?? observer).forget(place.describe(name), generation)
+    return record && new this(place, name, record, lives.includes('expired'))
+  }
+
+  /**
+   * As `tryAcquire`, but watches a holder that cannot be asked until it shows itself, or has not for its time.
+   * @throws DataOpsError INTERRUPTED.
+   */
+  static async watchAndAcquire(
+    store: Store,
+    name: string,
+    options: LeaseOptions & {signal?: AbortSignal} = {},
+  ): Promise<Lease | undefined> {
+    const place = options.place ?? new FileLeases(store)
+    const tags = async (): Promise<string> => (await place.read(name)).map(({tag}) => tag).join('\n')
+    const before = await tags()
+    for (;;) {
+      const lease = await this.tryAcquire(store, name, options)
+      if (lease) return lease
+      const records = await place.read(name)
+      const isRunning = records.some((record) => lifeOf(parseText(record.text)) === 'running')
+      if (isRunning || (await tags()) !== before) return undefined
+      throwIfAborted(options.signal)
+      await sleep(Math.min(200, LEASE.ms / 10))
+    }
+  }
+
+  /** Who holds it, as far as can be seen now; undefined when it is free, or its holder has ended. */
+  static async describe(store: Store, name: string, options: LeaseOptions = {}): Promise<LeaseHolder | undefined> {
+    const place = options.place ?? new FileLeases(store)
+    for (const record of (await place.read(name)).reverse()) {
+      const life = lifeOfLease(place.describe(name), record, options.observer)
+      if (life !== 'held' && life !== 'running') continue
+      const {host, machine, pid, since, started} = parseText(record.text)
+      return {host, machine, pid, since, started}
+    }
+
+    return undefined
+  }
+
+  /** Whether a holder that may live holds it now. */
+  static async isHeld(store: Store, name: string, options: LeaseOptions = {}): Promise<boolean> {
+    return (await this.describe(store, name, options)) !== undefined
+  }
+
+  #beat: Promise<void> = Promise.resolve()
+  #isLost = false
+  readonly #timer: NodeJS.Timeout
+
+  private constructor(
+    private readonly place: LeasePlace,
+    private readonly name: string,
+    private readonly record: LeaseRecord,
+    /** Taken from a holder of whom nobody knows whether it lives: what it has open may still be written to. */
+    readonly isTakenOver: boolean,
+  ) {
+    this.#timer = setInterval(() => {
+      this.#beat = this.#beat.then(async () => this.#renew())
+    }, LEASE.renewMs)
+    this.#timer.unref()
+  }
+
+  /** Grows each time it is taken from another holder. */
+  get generation(): number {
+    return this.record.generation
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      if (!(await this.place.renew(this.name, this.record))) this.#isLost = true
+    } catch {
+      // The next beat tries again; `check` tells the holder.
+    }
+  }
+
+  /** @throws DataOpsError STORAGE when another process has taken it. */
+  async check(): Promise<void> {
+    if (!this.#isLost && (await this.place.holds(this.name, this.record))) return
+    throw new DataOpsError('STORAGE', `The lease ${this.place.describe(this.name)} was lost to another process.`, {
+      details: {leaseLost: true, path: this.place.describe(this.name)},
+      hint: 'This process stood still for too long: see what the other one has done, or run it again.',
+      retryable: true,
+    })
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#beat
+    await this.place.release(this.name, this.record)
+  }
+}
+
+/** `held`: its holder cannot be asked, and its time has not passed. */
+function lifeOfLease(
+  place: string,
+  record: LeaseRecord,
+  by: LeaseObserver = observer,
+): 'dead' | 'expired' | 'held' | 'running' {
+  const text = parseText(record.text)
+  const life = lifeOf(text)
+  if (life === 'dead') return 'dead'
+  if (by.unchangedFor(place, record) > text.ms) return 'expired'
+  return life === 'running' ? 'running' : 'held'
+}
+
+/** A holder that cannot be read is one of whom nothing is known. */
+function parseText(text: string): LeaseText {
+  try {
+    const {host, machine, ms, pid, since, started} = JSON.parse(text) as Record<string, unknown>
+    const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+    return {
+      host: textOf(host),
+      machine: textOf(machine),
+      ms: typeof ms === 'number' && ms > 0 ? Math.min(ms, MAX_MS) : LEASE.ms,
+      pid: Number.isSafeInteger(pid) && Number(pid) > 0 ? Number(pid) : undefined,
+      since: textOf(since),
+      started: textOf(started),
+    }
+  } catch {
+    return {ms: LEASE.ms}
+  }
+}
+
+/** Says in words who holds a lease. */
+export function describeHolder({host, pid, since}: LeaseHolder): string {
+  const who = pid === undefined ? 'another process' : `process ${pid} on ${host ?? 'another host'}`
+  return since === undefined ? who : `${who} since ${since}`
+}
+
+/** The error of one who did not get a lease. */
+export async function leaseHeld(
+  store: Store,
+  name: string,
+  options: LeaseOptions & {what?: string} = {},
+): Promise<DataOpsError> {
+  const holder = (await Lease.describe(store, name, options)) ?? {}
+  const where = store.describe(name)
+  return new DataOpsError('STORAGE', `${options.what ?? where} is held by ${describeHolder(holder)}.`, {
+    details: {host: holder.host, path: where, pid: holder.pid, since: holder.since},
+    hint: 'Try again once it has finished, or has been gone for half a minute.',
+    retryable: true,
+  })
+}
