@@ -23,6 +23,7 @@ import {
 } from '../archive/names.js'
 import {present} from '../archive/sealed-fields.js'
 import {DataOpsError} from '../model/errors.js'
+import {inParallel} from '../model/in-parallel.js'
 import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
 /** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
@@ -180,13 +181,13 @@ export class BackupCatalog {
   async #list(listed: readonly CatalogEntry[]): Promise<ListedBackup[]> {
     const onDisk = await this.#store.list('')
     const byName = new Map(onDisk.map((entry) => [entry.name, entry]))
-    const known = await mapInParallel(listed, async (entry) => ({
+    const known = await inParallel(listed, {atOnce: PARALLEL}, async (entry) => ({
       ...entry,
       status: await this.#statusOf(entry, byName.get(entry.file)),
     }))
     const files = new Set(listed.map(({file}) => file))
     const others = onDisk.filter(({kind, name}) => kindOfName(name) === kind && !files.has(name))
-    const unlisted = await mapInParallel(others, async ({name}): Promise<ListedBackup | undefined> => {
+    const unlisted = await inParallel(others, {atOnce: PARALLEL}, async ({name}): Promise<ListedBackup | undefined> => {
       const found = await this.#tryRead(name)
       return 'entry' in found ? {...found.entry, status: 'unlisted'} : undefined
     })
@@ -270,8 +271,9 @@ export class BackupCatalog {
   /** What the backups on the disk say, whatever the catalog does. */
   async #scan(): Promise<ReindexResult> {
     const names = await this.#store.list('')
-    const results = await mapInParallel(
+    const results = await inParallel(
       names.filter(({kind, name}) => kindOfName(name) === kind),
+      {atOnce: PARALLEL},
       async ({name}) => this.#tryRead(name),
     )
     const entries: CatalogEntry[] = []
@@ -535,13 +537,4 @@ function heldKey(manifest: SealedManifest | undefined): string | undefined {
 function kindOfName(name: string): 'directory' | 'file' | undefined {
   const parsed = parseBackupName(name)
   return parsed && (parsed.kind === 'directory' ? 'directory' : 'file')
-}
-
-async function mapInParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = []
-  for (let from = 0; from < items.length; from += PARALLEL) {
-    results.push(...(await Promise.all(items.slice(from, from + PARALLEL).map(async (item) => work(item)))))
-  }
-
-  return results
 }

@@ -1,50 +1,58 @@
 import type {Connection} from '../../weaviate/connection.js'
+import type {TenantNotes} from './note.js'
 
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
-
-/** Tenants are activated for reading in groups of this many (the server changes at most 100 a call). */
-export const ACTIVATION_GROUP = 100
+import {ACTIVATION_GROUP, ActiveTenants} from './active-tenants.js'
 
 /**
  * Runs `body` once with the tenants that are active, then with the others in groups of at most 100, each group activated before and put
- * back afterwards: also when `body` fails or the signal fires. Whoever must not onload offloaded tenants leaves them out of `tenants`.
+ * back afterwards: also when `body` fails or the signal fires, and by the next run on that collection when this one is killed. Whoever
+ * must not onload offloaded tenants leaves them out of `tenants`.
  * @throws DataOpsError whatever `body` threw, or what the server answered; `details.tenants` names those that could not be put back.
  */
 export async function withActiveTenants(
-  connection: Pick<Connection, 'setTenantStatus'>,
+  connection: Pick<Connection, 'describe' | 'setTenantStatus'>,
   className: string,
   tenants: readonly WeaviateTenant[],
-  {signal}: {signal?: AbortSignal},
+  {notes, signal}: {notes?: TenantNotes; signal?: AbortSignal},
   body: (group: WeaviateTenant[]) => Promise<void>,
 ): Promise<void> {
   const active = tenants.filter(({status}) => status === 'HOT')
   const inactive = tenants.filter(({status}) => status !== 'HOT')
   if (active.length > 0) await body(active)
+  if (inactive.length === 0) return
+  const engine = new ActiveTenants(connection, {limit: ACTIVATION_GROUP, note: notes?.begin(connection.describe)})
+  engine.admit(
+    className,
+    inactive.map(({name, status}) => ({isActive: false, name, status: settledStatus(status)})),
+  )
   for (let start = 0; start < inactive.length; start += ACTIVATION_GROUP) {
     throwIfAborted(signal)
-    await withActiveGroup(connection, className, inactive.slice(start, start + ACTIVATION_GROUP), signal, body)
+    await withActiveGroup(engine, className, inactive.slice(start, start + ACTIVATION_GROUP), signal, body)
   }
 }
 
 async function withActiveGroup(
-  connection: Pick<Connection, 'setTenantStatus'>,
+  engine: ActiveTenants,
   className: string,
   group: WeaviateTenant[],
   signal: AbortSignal | undefined,
   body: (group: WeaviateTenant[]) => Promise<void>,
 ): Promise<void> {
-  const restore = group.map(({name, status}) => ({name, status: settledStatus(status)}))
   try {
-    await connection.setTenantStatus(
-      className,
-      group.map(({name}) => ({name, status: 'HOT'})),
+    const release = await engine.hold(
+      group.map(({name}) => ({collection: className, name})),
       signal,
     )
-    await body(group)
+    try {
+      await body(group)
+    } finally {
+      release()
+    }
   } catch (error) {
     try {
-      await connection.setTenantStatus(className, restore)
+      await engine.putBack()
     } catch {
       // The first failure is the one to report, with what it leaves behind.
       throw leftActive(error, className, group)
@@ -54,7 +62,7 @@ async function withActiveGroup(
   }
 
   // No signal: what was activated is put back, whatever happens.
-  await connection.setTenantStatus(className, restore)
+  await engine.putBack()
 }
 
 /** A state that can be asked for: those on the way there cannot. */

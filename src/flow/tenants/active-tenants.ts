@@ -1,7 +1,11 @@
+import type {TenantStatus} from '../../model/tenant.js'
 import type {Connection} from '../../weaviate/connection.js'
+import type {TenantNote} from './note.js'
 
 import {throwIfAborted} from '../../model/errors.js'
-import {ACTIVATION_GROUP} from './activation.js'
+
+/** Tenants are activated in groups of this many (the server changes at most 100 a call). */
+export const ACTIVATION_GROUP = 100
 
 /** Tenants kept active at most, of all collections together: while there is work in one group, the next is activated. */
 export const MOST_ACTIVE_TENANTS = 2 * ACTIVATION_GROUP
@@ -16,6 +20,8 @@ interface Tenant extends TenantOfCollection {
   holders: number
   /** Whether that is certain. */
   isActive: boolean
+  /** In the end. */
+  status: TenantStatus
 }
 
 /**
@@ -26,23 +32,32 @@ export class ActiveTenants {
   readonly #admitted = new Map<string, Map<string, Tenant>>()
   readonly #connection: Pick<Connection, 'setTenantStatus'>
   readonly #limit: number
+  readonly #note?: Pick<TenantNote, 'leave' | 'save'>
   /** Whatever may be active, least recently used first. */
   readonly #open = new Set<Tenant>()
   #lastTurn: Promise<unknown> = Promise.resolve()
   #onRelease?: () => void
 
-  constructor(connection: Pick<Connection, 'setTenantStatus'>, {limit = MOST_ACTIVE_TENANTS}: {limit?: number} = {}) {
+  /** `note`: says on the disk what may be active, before it is. */
+  constructor(
+    connection: Pick<Connection, 'setTenantStatus'>,
+    {limit = MOST_ACTIVE_TENANTS, note}: {limit?: number; note?: Pick<TenantNote, 'leave' | 'save'>} = {},
+  ) {
     this.#connection = connection
     this.#limit = limit
+    this.#note = note
   }
 
-  /** Makes tenants known that are to be inactive in the end. Those that are active now count as such, and are put back like the others. */
-  admit(collection: string, tenants: Iterable<{isActive: boolean; name: string}>): void {
+  /**
+   * Makes tenants known that are to be inactive (or of the `status` given) in the end. Those that are active now count as such, and are
+   * put back like the others.
+   */
+  admit(collection: string, tenants: Iterable<{isActive: boolean; name: string; status?: TenantStatus}>): void {
     const known = this.#admitted.get(collection) ?? new Map<string, Tenant>()
     this.#admitted.set(collection, known)
-    for (const {isActive, name} of tenants) {
+    for (const {isActive, name, status = 'COLD'} of tenants) {
       if (known.has(name)) continue
-      const tenant = {collection, holders: 0, isActive, name}
+      const tenant: Tenant = {collection, holders: 0, isActive, name, status}
       known.set(name, tenant)
       if (isActive) this.#open.add(tenant)
     }
@@ -84,7 +99,14 @@ export class ActiveTenants {
 
   /** Makes everything inactive that nobody holds. Heeds no signal. @throws DataOpsError the first failure, once all was tried. */
   async putBack(): Promise<void> {
-    await this.#inTurn(async () => this.#deactivate(this.#idle()))
+    await this.#inTurn(async () => {
+      try {
+        await this.#deactivate(this.#idle())
+      } catch (error) {
+        await this.#note?.leave()
+        throw error
+      }
+    })
   }
 
   #find(wanted: Iterable<TenantOfCollection>): Tenant[] {
@@ -139,9 +161,12 @@ export class ActiveTenants {
   }
 
   async #activate(tenants: readonly Tenant[], signal?: AbortSignal): Promise<void> {
+    if (tenants.length === 0) return
+    // On the disk first: a crash in between must not leave tenants active for good.
+    await this.#note?.save([...this.#open, ...tenants])
+    // Also when it fails: nobody knows what became of it.
+    for (const tenant of tenants) this.#open.add(tenant)
     for (const [collection, group] of byCollection(tenants)) {
-      // Also when it fails: nobody knows what became of it.
-      for (const tenant of group) this.#open.add(tenant)
       await this.#connection.setTenantStatus(
         collection,
         group.map(({name}) => ({name, status: 'HOT'})),
@@ -158,7 +183,7 @@ export class ActiveTenants {
       try {
         await this.#connection.setTenantStatus(
           collection,
-          group.map(({name}) => ({name, status: 'COLD'})),
+          group.map(({name, status}) => ({name, status})),
         )
         for (const tenant of group) this.#open.delete(tenant)
       } catch (error) {
@@ -166,6 +191,7 @@ export class ActiveTenants {
       }
     }
 
+    await this.#note?.save([...this.#open])
     if (failure) throw failure.error
   }
 

@@ -21,6 +21,7 @@ import {
 } from '../../codec/document.js'
 import {slicesOfTenants} from '../../flow/parallel-reader.js'
 import {persistent} from '../../flow/persistent.js'
+import {countInTenants} from '../../flow/tenants/count.js'
 import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
@@ -440,10 +441,8 @@ class Backup {
     const name = this.#collection.schema.class
     if (!tenantPlan) return this.#connection.count(name, undefined, this.#options.signal)
     if (tenantPlan.active.length > COUNTED_TENANTS || tenantPlan.activate.length > 0) return undefined
-    let objects = 0
-    for (const tenant of tenantPlan.active)
-      objects += await this.#connection.count(name, tenant.name, this.#options.signal)
-    return objects
+    const names = tenantPlan.active.map((tenant) => tenant.name)
+    return countInTenants(this.#connection, name, names, this.#options.signal)
   }
 
   #binding(): JournalBinding {

@@ -4,7 +4,7 @@ import type {Slice} from '../../flow/parallel-reader.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {BackupOptions} from './options.js'
 
-import {ACTIVATION_GROUP} from '../../flow/tenants/activation.js'
+import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
 import {DataOpsError} from '../../model/errors.js'
 import {checkPositiveInteger, selectTenants} from '../options.js'
 import {activationGroup, type ActivationGroup, type TransferProgress} from './transfer.js'

@@ -7,8 +7,10 @@ import type {ClearOptions, ClearResult} from './options.js'
 
 import {persistent} from '../../flow/persistent.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
+import {countInTenants} from '../../flow/tenants/count.js'
 import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {openStore} from '../../store/open.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
@@ -295,14 +297,11 @@ class Clear {
     }
 
     await withActiveTenants(this.#connection, name, reachable, {signal}, async (group) => {
-      const waiting = [...group]
-      const worker = async (): Promise<void> => {
-        for (let tenant = waiting.shift(); tenant; tenant = waiting.shift()) await empty(tenant.name)
-      }
-
-      await Promise.all(Array.from({length: DEFAULT_CONCURRENCY}, async () => worker()))
+      await inParallel(group, {atOnce: DEFAULT_CONCURRENCY, signal}, async (tenant) => empty(tenant.name))
       // The others are counted once all is done; these cannot be counted then.
-      if (inactive.includes(group[0]!)) written += await countObjects(this.#connection, name, group, signal)
+      if (!inactive.includes(group[0]!)) return
+      const found = await countObjects(this.#connection, name, group, signal)
+      written += found
     })
     if (inactive.length > 0) await removeActivationMarker(this.#store, name)
     return {deleted, remaining: await this.#remaining(name, tenants, written)}
@@ -338,14 +337,6 @@ async function countObjects(
   signal?: AbortSignal,
 ): Promise<number> {
   if (!tenants) return connection.count(name, undefined, signal)
-  let objects = 0
-  const waiting = [...tenants]
-  const worker = async (): Promise<void> => {
-    for (let tenant = waiting.shift(); tenant; tenant = waiting.shift()) {
-      objects += await connection.count(name, tenant.name, signal)
-    }
-  }
-
-  await Promise.all(Array.from({length: DEFAULT_CONCURRENCY}, async () => worker()))
-  return objects
+  const names = tenants.map((tenant) => tenant.name)
+  return countInTenants(connection, name, names, signal)
 }

@@ -4,7 +4,7 @@ import type {WeaviateObject} from '../../model/object.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {RestoredTenants} from './tenants.js'
 
-import {ACTIVATION_GROUP} from '../../flow/tenants/activation.js'
+import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {isTooLarge} from '../../weaviate/errors.js'
 import {RowRanges} from './row-ranges.js'

@@ -14,6 +14,7 @@ import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {persistent} from '../../flow/persistent.js'
 import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
+import {countInTenants} from '../../flow/tenants/count.js'
 import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
@@ -38,9 +39,6 @@ import {
 import {readRejected, RejectedObjects} from './rejected.js'
 import {RestoredTenants} from './tenants.js'
 import {type RestoreTransferOptions, sendWithReferences, writeObjects, writeReferences} from './transfer.js'
-
-/** Tenants counted at the same time. */
-const COUNTS_AT_ONCE = 4
 
 /** What `check` found. */
 interface Checked {
@@ -721,27 +719,11 @@ export class Restore {
     let live = 0
     for (const group of tenants.groups()) {
       const objects = group.map((tenant) => ({tenant}))
-      live += await tenants.whileActive(objects, async () => this.#countIn(className, group))
+      live += await tenants.whileActive(objects, async () =>
+        countInTenants(this.#connection, className, group, this.#options.signal),
+      )
     }
 
-    return live
-  }
-
-  async #countIn(className: string, tenants: readonly string[]): Promise<number> {
-    const queue = [...tenants]
-    let live = 0
-    const work = async (): Promise<void> => {
-      for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
-        const objects = await this.#connection.count(className, name, this.#options.signal).catch((error: unknown) => {
-          // The others begin nothing new.
-          queue.length = 0
-          throw error
-        })
-        live += objects
-      }
-    }
-
-    await Promise.all(Array.from({length: COUNTS_AT_ONCE}, work))
     return live
   }
 

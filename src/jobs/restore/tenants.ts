@@ -1,9 +1,9 @@
-import type {ActiveTenants, TenantOfCollection} from '../../flow/tenants/active-tenants.js'
 import type {Warning} from '../../model/progress.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {Checkpoint} from './checkpoint.js'
 
-import {ACTIVATION_GROUP, settledStatus} from '../../flow/tenants/activation.js'
+import {settledStatus} from '../../flow/tenants/activation.js'
+import {ACTIVATION_GROUP, type ActiveTenants, type TenantOfCollection} from '../../flow/tenants/active-tenants.js'
 import {isMultiTenant, referenceProperties} from '../../model/schema.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 

@@ -3,6 +3,7 @@ import type {Connection, ObjectPage, PageRequest} from '../connection.js'
 import type {GrpcMethod} from './channel.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
 import {approximateBytes, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {type SearchRequest, WeaviateService} from '../proto/generated/weaviate.js'
@@ -54,7 +55,7 @@ export class GrpcReader {
       else if (properties) this.#merge(plan, object, properties)
     }
 
-    await eachConcurrently(singly, async (object) => {
+    await inParallel(singly, {atOnce: SINGLE_FETCHES, signal}, async (object) => {
       const found = await this.#context.rest.getObject(plan.className, object.id, object.tenant, signal)
       // Deleted since: it stays as gRPC saw it, so that the page is not taken for the last.
       if (found) object.properties = allProperties(plan, found.properties)
@@ -193,13 +194,4 @@ function fromRest(plan: GrpcCollectionPlan, properties: JsonObject, isKept: (nam
 
 function bareReference(reference: JsonValue): JsonObject {
   return {beacon: (reference as {beacon: string}).beacon}
-}
-
-async function eachConcurrently<T>(items: readonly T[], task: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values()
-  const worker = async () => {
-    for (const item of queue) await task(item)
-  }
-
-  await Promise.all(Array.from({length: Math.min(SINGLE_FETCHES, items.length)}, async () => worker()))
 }

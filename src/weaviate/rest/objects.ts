@@ -2,9 +2,13 @@
 import type {CollectionPlan, Connection, ObjectPage, PageRequest, WriteFailure} from '../connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
 import {forbidden, hasStatus, isForbidden, isTransientReason} from '../errors.js'
 import {encodeJson, type HttpClient, isEmptyReply} from './http.js'
+
+/** Objects fetched singly at a time. */
+const SINGLE_FETCHES = 8
 
 export type ObjectOperations = Pick<
   Connection,
@@ -150,17 +154,10 @@ async function getObjectsRest(
   {collection, ids, signal, tenant}: Parameters<Connection['getObjects']>[0],
 ): Promise<WeaviateObject[]> {
   const options = {referenceNames: collection.referenceNames, signal, tenant, vectors: true}
-  const objects: WeaviateObject[] = []
-  const queue = [...ids]
-  const worker = async () => {
-    for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
-      const object = await getObjectRest(http, collection.className, id, options)
-      if (object) objects.push(object)
-    }
-  }
-
-  await Promise.all(Array.from({length: 8}, worker))
-  return objects
+  const objects = await inParallel(ids, {atOnce: SINGLE_FETCHES, signal}, async (id) =>
+    getObjectRest(http, collection.className, id, options),
+  )
+  return objects.filter((object) => object !== undefined)
 }
 
 async function countRest(http: HttpClient, className: string, tenant?: string, signal?: AbortSignal): Promise<number> {

@@ -2,7 +2,7 @@ import {describe, expect, test} from 'vitest'
 
 import {withActiveTenants} from '../../../src/flow/tenants/activation.js'
 import {DataOpsError} from '../../../src/model/errors.js'
-import {type TenantStatus,type WeaviateTenant} from '../../../src/model/tenant.js'
+import {type TenantStatus, type WeaviateTenant} from '../../../src/model/tenant.js'
 
 /** Keeps the states of tenants, and every change that was asked for. */
 class Tenants {
@@ -13,6 +13,10 @@ class Tenants {
 
   constructor(readonly list: WeaviateTenant[]) {
     this.states = new Map(list.map(({name, status}) => [name, status]))
+  }
+
+  get describe(): string {
+    return 'http://test'
   }
 
   async setTenantStatus(_: string, changes: readonly WeaviateTenant[], signal?: AbortSignal): Promise<void> {

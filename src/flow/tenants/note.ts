@@ -1,0 +1,227 @@
+import type {Warning} from '../../model/progress.js'
+import type {TenantStatus} from '../../model/tenant.js'
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+
+import {utf8} from '../../codec/bytes.js'
+import {DataOpsError} from '../../model/errors.js'
+import {randomUUID} from '../../platform/node.js'
+import {Lease} from '../../store/lease.js'
+
+/** A tenant that a run has activated, or is about to, with the state to put back. */
+export interface NotedTenant {
+  collection: string
+  name: string
+  status: TenantStatus
+}
+
+/** Tenants that a killed run may have left active. */
+export interface LeftTenants {
+  /** Where the note lies. */
+  path: string
+  server: string
+  /** When they were activated, ISO 8601. */
+  since: string
+  tenants: NotedTenant[]
+}
+
+interface NoteFile {
+  server: string
+  since: string
+  tenants: NotedTenant[]
+  version: 1
+}
+
+const NOTE = /^\.tenants-[-0-9a-f]{36}\.json$/
+const MAX_NOTE_BYTES = 64 * 1024 * 1024
+const STATES: ReadonlySet<unknown> = new Set<TenantStatus>(['COLD', 'FROZEN', 'HOT'])
+
+/**
+ * Notes of the tenants that runs hold active: each is on the disk before the first of its tenants is activated, and goes once all are
+ * put back. One that nobody holds any more is a killed run's: the next run of any job on that collection puts its tenants back.
+ */
+export class TenantNotes {
+  readonly #stores: readonly Store[]
+
+  /** Notes are looked for in all of the stores, and written into the first that is there and can be written. */
+  constructor(stores: ReadonlyArray<Store | undefined>) {
+    this.#stores = stores.filter((store) => store !== undefined)
+  }
+
+  /** The note of one run, not on the disk yet. */
+  begin(server: string): TenantNote {
+    return new TenantNote(this.#stores, server)
+  }
+
+  /** What killed runs left, as far as it can be read. Changes nothing. */
+  async left(): Promise<LeftTenants[]> {
+    const found: LeftTenants[] = []
+    for (const {name, note, store} of await this.#notes()) {
+      if (await Lease.isHeld(store, leaseOf(name))) continue
+      found.push({path: store.describe(name), server: note.server, since: note.since, tenants: note.tenants})
+    }
+
+    return found
+  }
+
+  /**
+   * Puts tenants of a collection back that killed runs left active, and says so. When that fails, it says that too: the notes stay, for
+   * the next run.
+   */
+  async putBack(
+    connection: Pick<Connection, 'describe' | 'listTenants' | 'setTenantStatus'>,
+    collection: string,
+    onWarning: (warning: Warning) => void,
+  ): Promise<void> {
+    for (const {name, note, store} of await this.#notes()) {
+      if (note.server !== connection.describe || note.tenants.every((tenant) => tenant.collection !== collection))
+        continue
+      const lease = await Lease.tryAcquire(store, leaseOf(name))
+      // Whoever holds it lives, and puts its tenants back itself.
+      if (!lease) continue
+      try {
+        const count = await putBackNoted(connection, collection, note.tenants)
+        await keep(store, name, {...note, tenants: note.tenants.filter((tenant) => tenant.collection !== collection)})
+        if (count === 0) continue
+        onWarning({
+          code: 'tenants-put-back',
+          details: {collection, since: note.since, tenants: count},
+          message: `${count} tenants of "${collection}" that a killed run had left active (since ${note.since}) are as they were again.`,
+        })
+      } catch (error) {
+        if (!(error instanceof DataOpsError)) throw error
+        onWarning({
+          code: 'tenants-left-active',
+          details: {collection, note: store.describe(name), reason: error.message},
+          message: `Tenants of "${collection}" that a killed run had left active could not be put back: ${error.message}`,
+        })
+      } finally {
+        await lease.release()
+      }
+    }
+  }
+
+  async #notes(): Promise<Array<{name: string; note: NoteFile; store: Store}>> {
+    const found: Array<{name: string; note: NoteFile; store: Store}> = []
+    for (const store of this.#stores) {
+      for (const {kind, name} of await store.list('')) {
+        const note = kind === 'file' && NOTE.test(name) ? await readNote(store, name) : undefined
+        if (note) found.push({name, note, store})
+      }
+    }
+
+    return found
+  }
+}
+
+/** What one run holds active, kept on the disk. */
+export class TenantNote {
+  readonly #name = `.tenants-${randomUUID()}.json`
+  readonly #server: string
+  readonly #since = new Date().toISOString()
+  readonly #stores: readonly Store[]
+  #held?: {lease: Lease; store: Store}
+
+  constructor(stores: readonly Store[], server: string) {
+    this.#stores = stores
+    this.#server = server
+  }
+
+  /** Resolves once the disk says that just these may be active; none: the note goes. @throws DataOpsError STORAGE when nowhere can be written. */
+  async save(tenants: readonly NotedTenant[]): Promise<void> {
+    if (tenants.length === 0 && !this.#held) return
+    this.#held ??= await this.#hold()
+    const held = this.#held
+    const noted = tenants.map(({collection, name, status}) => ({collection, name, status}))
+    const note: NoteFile = {server: this.#server, since: this.#since, tenants: noted, version: 1}
+    await keep(held.store, this.#name, note)
+    if (tenants.length === 0) await this.leave()
+  }
+
+  /** Leaves what the note says for the next run to put back. */
+  async leave(): Promise<void> {
+    const held = this.#held
+    this.#held = undefined
+    await held?.lease.release()
+  }
+
+  async #hold(): Promise<{lease: Lease; store: Store}> {
+    let failure: unknown
+    for (const store of await inOrder(this.#stores)) {
+      try {
+        const lease = await Lease.acquire(store, leaseOf(this.#name))
+        return {lease, store}
+      } catch (error) {
+        failure ??= error
+      }
+    }
+
+    if (failure instanceof Error) throw failure
+    throw new DataOpsError('STORAGE', 'There is no folder for a note of the tenants that are activated.')
+  }
+}
+
+/** Folders that are there first: none is made for a note where another can take it. */
+async function inOrder(stores: readonly Store[]): Promise<Store[]> {
+  const there = new Map<Store, boolean>()
+  for (const store of stores) there.set(store, (await store.stat('').catch(() => undefined)) !== undefined)
+  return stores.toSorted((a, b) => Number(there.get(b)) - Number(there.get(a)))
+}
+
+async function putBackNoted(
+  connection: Pick<Connection, 'listTenants' | 'setTenantStatus'>,
+  collection: string,
+  noted: readonly NotedTenant[],
+): Promise<number> {
+  const live = new Map((await connection.listTenants(collection)).map(({name, status}) => [name, status]))
+  // What is gone, or was offloaded since by somebody else, is theirs.
+  const isActive = (name: string): boolean => live.get(name) === 'HOT' || live.get(name) === 'UNFREEZING'
+  const changes = noted.filter(
+    (tenant) => tenant.collection === collection && tenant.status !== 'HOT' && isActive(tenant.name),
+  )
+  if (changes.length > 0) {
+    await connection.setTenantStatus(
+      collection,
+      changes.map(({name, status}) => ({name, status})),
+    )
+  }
+
+  return changes.length
+}
+
+async function keep(store: Store, name: string, note: NoteFile): Promise<void> {
+  await (note.tenants.length === 0 ? store.remove(name) : store.writeAtomic(name, utf8(JSON.stringify(note))))
+}
+
+async function readNote(store: Store, name: string): Promise<NoteFile | undefined> {
+  try {
+    const reader = await store.openRead(name)
+    try {
+      if (reader.size > MAX_NOTE_BYTES) return undefined
+      const note = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size))) as Partial<NoteFile>
+      return isNote(note) ? note : undefined
+    } finally {
+      await reader.close()
+    }
+  } catch {
+    // Gone meanwhile, or nothing that can be trusted.
+    return undefined
+  }
+}
+
+function isNote(note: Partial<NoteFile>): note is NoteFile {
+  return (
+    note.version === 1 &&
+    typeof note.server === 'string' &&
+    typeof note.since === 'string' &&
+    Array.isArray(note.tenants) &&
+    note.tenants.every(
+      (tenant) =>
+        typeof tenant?.collection === 'string' && typeof tenant.name === 'string' && STATES.has(tenant.status),
+    )
+  )
+}
+
+function leaseOf(note: string): string {
+  return `${note}.lease`
+}
