@@ -1,5 +1,5 @@
 import type {Connection} from '../../weaviate/connection.js'
-import type {TenantNotes} from './note.js'
+import type {TenantNote} from './note.js'
 
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
@@ -12,17 +12,17 @@ import {ACTIVATION_GROUP, ActiveTenants} from './active-tenants.js'
  * @throws DataOpsError whatever `body` threw, or what the server answered; `details.tenants` names those that could not be put back.
  */
 export async function withActiveTenants(
-  connection: Pick<Connection, 'describe' | 'setTenantStatus'>,
+  connection: Pick<Connection, 'setTenantStatus'>,
   className: string,
   tenants: readonly WeaviateTenant[],
-  {notes, signal}: {notes?: TenantNotes; signal?: AbortSignal},
+  {note, signal}: {note?: Pick<TenantNote, 'leave' | 'save'>; signal?: AbortSignal},
   body: (group: WeaviateTenant[]) => Promise<void>,
 ): Promise<void> {
   const active = tenants.filter(({status}) => status === 'HOT')
   const inactive = tenants.filter(({status}) => status !== 'HOT')
   if (active.length > 0) await body(active)
   if (inactive.length === 0) return
-  const engine = new ActiveTenants(connection, {limit: ACTIVATION_GROUP, note: notes?.begin(connection.describe)})
+  const engine = new ActiveTenants(connection, {limit: ACTIVATION_GROUP, note})
   engine.admit(
     className,
     inactive.map(({name, status}) => ({isActive: false, name, status: settledStatus(status)})),

@@ -15,10 +15,6 @@ class Tenants {
     this.states = new Map(list.map(({name, status}) => [name, status]))
   }
 
-  get describe(): string {
-    return 'http://test'
-  }
-
   async setTenantStatus(_: string, changes: readonly WeaviateTenant[], signal?: AbortSignal): Promise<void> {
     this.calls.push({
       hasSignal: signal !== undefined,
