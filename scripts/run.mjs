@@ -5,13 +5,15 @@ import path from 'node:path'
 import process from 'node:process'
 import {fileURLToPath} from 'node:url'
 
+import {testVersions} from './versions.mjs'
+
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const bin = path.join(root, 'node_modules', '.bin')
 // The `node` package carries its binary: every job runs on it, whatever the machine has.
 const outside = process.env.PATH.split(path.delimiter).filter((folder) => path.resolve(folder) !== bin)
 const environment = {...process.env, PATH: [bin, ...outside].join(path.delimiter)}
 
-const jobs = {bench, demo, test, 'test:fault': testFault}
+const jobs = {bench, demo, test, 'test:fault': testFault, 'test:versions': testOnVersions}
 const [name, ...options] = process.argv.slice(2)
 const job = jobs[name]
 if (!job) {
@@ -21,7 +23,7 @@ if (!job) {
 
 process.chdir(root)
 install()
-job()
+await job()
 
 function install() {
   const installed = path.join(root, 'node_modules', '.package-lock.json')
@@ -69,6 +71,13 @@ function testFault() {
   build()
   environment.FAULT_ROUNDS ??= '100'
   vitest(['test/fault', ...options])
+}
+
+async function testOnVersions() {
+  build()
+  // Commands are looked for in PATH of this process.
+  process.env.PATH = environment.PATH
+  process.exit(await testVersions(environment, options))
 }
 
 /** The last line is the one that CI reads. */

@@ -10,6 +10,7 @@ import {createAuthorize, detailsOf} from './auth.js'
 import {capabilitiesOf} from './capabilities.js'
 import {hasStatus} from './errors.js'
 import {connectGrpc, type GrpcObjects} from './grpc/objects.js'
+import {perCall} from './per-call.js'
 import {requirePermission} from './permissions.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
 import {encodeJson, HttpClient} from './rest/http.js'
@@ -141,9 +142,10 @@ interface Parts {
 }
 
 function createConnection({grpc, http, maxMessageBytes, url, version}: Parts): Connection {
-  const objects = grpc ?? restObjects(http)
+  const capabilities = capabilitiesOf(version, maxMessageBytes)
+  const objects = grpc ? perCall(grpc, restObjects(http), capabilities) : restObjects(http)
   return {
-    capabilities: capabilitiesOf(version, maxMessageBytes),
+    capabilities,
     async close() {
       grpc?.close()
       await http.close()
