@@ -123,7 +123,7 @@ export interface ConnectOptions {
   grpcUrl?: string
   /** Sent with every call (e.g. a vectorizer's key); never stored or shown. */
   headers?: Record<string, string>
-  /** OIDC, handled by `weaviate-client`. */
+  /** OIDC: what signs in. Tokens are got and refreshed as they are needed. */
   oidc?:
     | {clientSecret: string; scopes?: string[]}
     | {password: string; scopes?: string[]; username: string}

@@ -78,6 +78,19 @@ describe('the tarball', () => {
 })
 
 describe('in an empty project', () => {
+  // What the examples bring along themselves.
+  beforeAll(async () => {
+    await inProject(
+      'npm',
+      'install',
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--prefer-offline',
+      'weaviate-client@3.14',
+    )
+  }, 120_000)
+
   it('has types that resolve', async () => {
     await writeFile(path.join(project, 'types.ts'), TYPES)
     // The types of Node are the project's own business.

@@ -211,7 +211,12 @@ async function startProvider(seconds: number): Promise<Provider> {
           }
 
           provider.valid = new Set([`access-${number}`])
-          json({access_token: `access-${number}`, expires_in: seconds, refresh_token: `refresh-${number}`})
+          json({
+            access_token: `access-${number}`,
+            expires_in: seconds,
+            refresh_token: `refresh-${number}`,
+            token_type: 'Bearer',
+          })
           return
         }
 
@@ -243,7 +248,7 @@ async function startProvider(seconds: number): Promise<Provider> {
 
 describe('OIDC', () => {
   it('gets a token for a client secret, and a new one when it expires', async () => {
-    // The official client takes two seconds off.
+    // Two seconds are taken off.
     const provider = await startProvider(2)
     const oidc = {clientSecret: 'client-s3cret', scopes: ['one', 'two']}
     const connection = await opened({oidc, transport: 'rest', url: provider.url})

@@ -1,0 +1,169 @@
+/** Access tokens of an identity provider, for servers with OIDC. Messages are made and checked by oauth4webapi and sent over our transport, which knows CAs and proxies. */
+import type {AuthorizationServer, Client, ClientAuth} from 'oauth4webapi'
+
+import type {ConnectOptions} from './connection.js'
+
+import {DataOpsError} from '../model/errors.js'
+import {hasStatus} from './errors.js'
+import {HttpClient} from './rest/http.js'
+
+export interface AuthTransport {
+  ca?: string
+  proxy?: string
+  timeoutMs: number
+  /** The server's REST address. */
+  url: string
+}
+
+type Credentials = NonNullable<ConnectOptions['oidc']>
+
+/** What Weaviate says of its identity provider. */
+interface ServerConfiguration {
+  clientId: string
+  /** The provider's own configuration. */
+  href: string
+  scopes?: null | string[]
+}
+
+interface Token {
+  accessToken: string
+  /** By `Date.now()`: a machine that slept must know that the token has expired. */
+  expiresAt: number
+}
+
+/** What a provider that does not say so is taken to mean, in seconds. */
+const SOON_SECONDS = 60
+/** Taken off every token's time: it has a way to go before it is looked at. */
+const LAG_SECONDS = 2
+const ACTION = 'get a token from the identity provider'
+
+/**
+ * A function that resolves with an access token that is still good, getting one when there is none; calls at the same time share one request.
+ * @throws DataOpsError INVALID_INPUT when the server knows no OIDC. The function itself: NOT_ALLOWED when the provider gives no token, or why it cannot be reached.
+ */
+export async function createTokenSource(
+  credentials: Credentials,
+  transport: AuthTransport,
+): Promise<() => Promise<string>> {
+  const http = new HttpClient({...transport, headers: async () => ({})})
+  const request = await createRequest(credentials, http, await readServerConfiguration(http))
+  let token = givenToken(credentials)
+  let running: Promise<Token> | undefined
+  return async () => {
+    if (token && Date.now() < token.expiresAt) return token.accessToken
+    running ??= request().finally(() => {
+      running = undefined
+    })
+    token = await running
+    return token.accessToken
+  }
+}
+
+/** Without a refresh token nothing can be got in its place: the server says when it has expired. */
+function givenToken(credentials: Credentials): Token | undefined {
+  if (!('accessToken' in credentials)) return undefined
+  const {accessToken, expiresIn = SOON_SECONDS, refreshToken} = credentials
+  return {accessToken, expiresAt: refreshToken ? expiryOf(expiresIn) : Infinity}
+}
+
+function expiryOf(seconds: number): number {
+  return Date.now() + (seconds - LAG_SECONDS) * 1000
+}
+
+async function createRequest(
+  credentials: Credentials,
+  http: HttpClient,
+  {clientId, href, scopes}: ServerConfiguration,
+): Promise<() => Promise<Token>> {
+  const {
+    allowInsecureRequests,
+    ClientSecretPost: asClient,
+    customFetch,
+    genericTokenEndpointRequest,
+    None: asNobody,
+    processGenericTokenEndpointResponse,
+  } = await import('oauth4webapi')
+  const client: Client = {client_id: clientId}
+  const given = 'scopes' in credentials ? (credentials.scopes ?? []) : []
+  const scope = (...more: string[]): string => [...(scopes ?? []), ...given, ...more].join(' ')
+  let refreshToken = 'refreshToken' in credentials ? credentials.refreshToken : undefined
+  const messageTo = ({token_endpoint: endpoint}: AuthorizationServer): [string, Record<string, string>, ClientAuth] => {
+    if ('clientSecret' in credentials) {
+      // Microsoft's takes no request without a scope.
+      const isBare = scope() === '' && endpoint?.startsWith('https://login.microsoftonline.com')
+      const form = {scope: isBare ? `${clientId}/.default` : scope()}
+      return ['client_credentials', form, asClient(credentials.clientSecret)]
+    }
+
+    if ('password' in credentials) {
+      const {password, username} = credentials
+      return ['password', {password, scope: scope('offline_access'), username}, asNobody()]
+    }
+
+    return ['refresh_token', {refresh_token: refreshToken ?? ''}, asNobody()]
+  }
+
+  let provider: AuthorizationServer | undefined
+  const ask = async (): Promise<Token> => {
+    provider ??= await readProvider(http, href)
+    const [grant, form, authentication] = messageTo(provider)
+    const reply = await genericTokenEndpointRequest(provider, client, authentication, grant, form, {
+      // Servers inside a cluster may have a provider without TLS.
+      [allowInsecureRequests]: true,
+      [customFetch]: async (url: string, {body}: {body?: unknown}) => post(http, url, String(body)),
+    })
+    const answer = await processGenericTokenEndpointResponse(provider, client, reply)
+    // Providers that rotate refresh tokens take only the newest.
+    refreshToken = answer.refresh_token ?? refreshToken
+    return {accessToken: answer.access_token, expiresAt: expiryOf(answer.expires_in ?? SOON_SECONDS)}
+  }
+
+  return async () =>
+    ask().catch(async (error: unknown) => {
+      throw noToken(error)
+    })
+}
+
+async function post(http: HttpClient, url: string, form: string): Promise<Response> {
+  const {value} = await http.json<Record<string, unknown>>({
+    action: ACTION,
+    body: form,
+    contentType: 'application/x-www-form-urlencoded;charset=UTF-8',
+    method: 'POST',
+    path: url,
+  })
+  // Who signed in is not ours to check: Weaviate looks at the access token itself.
+  const {id_token: _, ...rest} = value
+  return Response.json(rest)
+}
+
+async function readProvider(http: HttpClient, href: string): Promise<AuthorizationServer> {
+  const {value} = await http.json<Partial<AuthorizationServer>>({action: ACTION, method: 'GET', path: href})
+  return {...value, issuer: value.issuer ?? new URL(href).origin}
+}
+
+async function readServerConfiguration(http: HttpClient): Promise<ServerConfiguration> {
+  try {
+    const {value} = await http.json<ServerConfiguration>({
+      action: "read the server's OIDC configuration",
+      method: 'GET',
+      path: '/v1/.well-known/openid-configuration',
+    })
+    return value
+  } catch (error) {
+    if (!hasStatus(error, 404)) throw error
+    throw new DataOpsError('INVALID_INPUT', 'OIDC credentials are given, but the server is not set up for OIDC.', {
+      hint: 'Use an API key, or none where access is anonymous.',
+    })
+  }
+}
+
+/** What is transient, or no connection, passes as it is; all else is a refusal, without the provider's own long words. */
+function noToken(error: unknown): DataOpsError {
+  const known = error instanceof DataOpsError ? error : undefined
+  if (known && (known.retryable || known.code === 'CANNOT_CONNECT')) return known
+  const said = typeof known?.details.reason === 'string' ? ` (${known.details.reason})` : ''
+  return new DataOpsError('NOT_ALLOWED', `The identity provider gave no token${said}.`, {
+    hint: 'Check the OIDC credentials.',
+  })
+}
