@@ -51,11 +51,16 @@ export async function createTokenSource(
   let running: Promise<Token> | undefined
   return async () => {
     if (token && Date.now() < token.expiresAt) return token.accessToken
-    running ??= request().finally(() => {
-      running = undefined
-    })
-    token = await running
-    return token.accessToken
+    running ??= request()
+      .then((next) => {
+        token = next
+        return next
+      })
+      .finally(() => {
+        running = undefined
+      })
+    const {accessToken} = await running
+    return accessToken
   }
 }
 
@@ -103,9 +108,8 @@ async function createRequest(
     return ['refresh_token', {refresh_token: refreshToken ?? ''}, asNobody()]
   }
 
-  let provider: AuthorizationServer | undefined
   const ask = async (): Promise<Token> => {
-    provider ??= await readProvider(http, href)
+    const provider = await readProvider(http, href)
     const [grant, form, authentication] = messageTo(provider)
     const reply = await genericTokenEndpointRequest(provider, client, authentication, grant, form, {
       // Servers inside a cluster may have a provider without TLS.
