@@ -101,12 +101,14 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   async flush(): Promise<ArchivePosition> {
+    await this.#options.check?.()
     await this.#finishPart()
     return {parts: [...this.#parts], rows: this.#finishedRows}
   }
 
   async seal(summary: SealSummary): Promise<SealedArchive> {
-    const {head, name, platform, store} = this.#options
+    const {check, head, name, platform, store} = this.#options
+    await check?.()
     const directory = partialName(name)
     // An empty collection has one empty part: readers in the wild expect the file.
     if (head.metadata.options.include_data && this.#parts.length === 0) this.#part ??= await this.#openPart()
@@ -146,6 +148,7 @@ export class DirectoryWriter implements ArchiveWriter {
     metadata.set(lineBytes, document.length)
     // Last of all: without it the directory is no backup.
     await store.writeAtomic(`${directory}/${METADATA_FILE}`, metadata)
+    await check?.()
     const published = await publish(store, directory, name)
     return {
       bytes: seal.statistics.bytes + lineBytes.length,

@@ -84,6 +84,7 @@ export class DocumentWriter implements ArchiveWriter {
   }
 
   async flush(): Promise<ArchivePosition> {
+    await this.#options.check?.()
     await this.#drain()
     await this.#file.sync()
     return {
@@ -94,7 +95,8 @@ export class DocumentWriter implements ArchiveWriter {
   }
 
   async seal(summary: SealSummary): Promise<SealedArchive> {
-    const {compress, head, name, platform, store} = this.#options
+    const {check, compress, head, name, platform, store} = this.#options
+    await check?.()
     if (this.#extent.rows > 0) await this.#append(LINE_END)
     await this.#append(utf8(documentTail(summary.objectCount)))
     await this.#drain()
@@ -115,6 +117,7 @@ export class DocumentWriter implements ArchiveWriter {
     await this.#file.append([compress ? storedMember(utf8(line)) : utf8(line)])
     await this.#file.sync()
     await this.#file.close()
+    await check?.()
     const published = await publish(store, partialName(name), name)
     return {
       bytes: this.#file.bytes,

@@ -149,6 +149,18 @@ export function isCheckpointOf(backup: string, name: string): boolean {
   return name.startsWith(`${backup}.`) && /^[-_0-9A-Za-z]+\.checkpoint$/.test(name.slice(backup.length + 1))
 }
 
+const TARGET_LEASE = /^(\.restore-[0-9a-f]{16}\.lock)\.\d+$/
+
+/** Held by the process that restores into a target, whatever tells targets apart. */
+export function targetLeaseName(target: string): string {
+  return `.restore-${sha256Hex(target).slice(0, 16)}.lock`
+}
+
+/** The lease of a target that a file is a generation of; undefined for every other name. */
+export function targetLeaseOf(name: string): string | undefined {
+  return TARGET_LEASE.exec(name)?.[1]
+}
+
 /** Objects that the server refused, one JSON line each. */
 export function rejectedName(backup: string): string {
   return `${backup}.rejected.jsonl`

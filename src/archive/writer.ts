@@ -45,6 +45,8 @@ export interface ArchiveWriter {
 }
 
 export interface ArchiveWriterOptions {
+  /** Asked before each flush and before the seal. @throws when the backup is another process's by now. */
+  check?: () => Promise<void>
   compress: boolean
   format: BackupFormat
   head: BackupHead

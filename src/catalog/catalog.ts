@@ -28,6 +28,7 @@ import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
 /** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
 import {isTemporaryName} from '../store/temporary-name.js'
+import {reasonToKeep} from './in-use.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
 
 /** One backup in `.backup_catalog.json`. */
@@ -133,9 +134,20 @@ export class BackupCatalog {
       return 'the last good one'
     }
 
-    if (parseBackupName(backup.file)?.kind === 'document') return undefined
+    const use = await reasonToKeep(this.#store, backup.file)
+    if (use !== undefined || parseBackupName(backup.file)?.kind === 'document') return use
     const strangers = await this.#strangersIn(backup.file)
     return strangers.length > 0 ? `its folder holds other files: ${strangers.slice(0, 3).join(', ')}` : undefined
+  }
+
+  async #assertUnused(file: string): Promise<void> {
+    const use = await reasonToKeep(this.#store, file)
+    if (use === undefined) return
+    throw new DataOpsError('STORAGE', `${this.#store.describe(file)} is kept: ${use}.`, {
+      details: {kept: file, reason: use},
+      hint: 'Let that restore or backup finish; a checkpoint that nobody will continue can be removed by hand.',
+      retryable: true,
+    })
   }
 
   /** Removes the files of a backup, the folder of which is first renamed: half a backup is never taken for one. */
@@ -422,6 +434,7 @@ export class BackupCatalog {
       try {
         for (const {file} of choice.removed) {
           await lock.check()
+          await this.#assertUnused(file)
           await this.#deleteFiles(file)
           gone.add(file)
         }
@@ -461,7 +474,7 @@ export class BackupCatalog {
 
   /**
    * Removes a backup, given as for `find`, with its files, checkpoints and entry; one whose files are gone loses its entry.
-   * @throws DataOpsError NOT_A_BACKUP when there is none; STORAGE when its folder holds other files as well.
+   * @throws DataOpsError NOT_A_BACKUP when there is none; STORAGE when its folder holds other files as well, or somebody counts on it.
    */
   async remove(reference: string): Promise<ListedBackup> {
     const backup = await this.find(reference)
@@ -473,7 +486,11 @@ export class BackupCatalog {
 
     await this.#locked(async (lock) => {
       const entries = await this.#readOrRebuild(lock)
-      if (backup.status !== 'missing') await this.#deleteFiles(backup.file)
+      if (backup.status !== 'missing') {
+        await this.#assertUnused(backup.file)
+        await this.#deleteFiles(backup.file)
+      }
+
       await this.#write(
         entries.filter(({file}) => file !== backup.file),
         lock,

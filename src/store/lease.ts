@@ -17,6 +17,8 @@ const MAX_MS = 3_600_000
 export interface LeaseHolder extends Owner {
   /** RFC 3339, by the holder's own clock: for people only. */
   since?: string
+  /** What it is held for. */
+  subject?: string
 }
 
 interface LeaseText extends LeaseHolder {
@@ -52,6 +54,8 @@ export interface LeaseOptions {
   observer?: LeaseObserver
   /** Default: files in the store. */
   place?: LeasePlace
+  /** What it is held for, for those who find it held. */
+  subject?: string
 }
 
 /**
@@ -81,7 +85,13 @@ export class Lease {
     const seen = await place.read(name)
     const lives = seen.map((record) => lifeOfLease(place.describe(name), record, options.observer))
     if (lives.some((life) => life === 'held' || life === 'running')) return undefined
-    const text = JSON.stringify({...SELF, since: new Date().toISOString(), ms: LEASE.ms, token: randomUUID()})
+    const text = JSON.stringify({
+      ...SELF,
+      ms: LEASE.ms,
+      since: new Date().toISOString(),
+      subject: options.subject,
+      token: randomUUID(),
+    })
     const record = await place.take(name, text, seen)
     for (const {generation} of seen) (options.observer ?? observer).forget(place.describe(name), generation)
     return record && new this(place, name, record, lives.includes('expired'))
@@ -116,8 +126,8 @@ export class Lease {
     for (const record of (await place.read(name)).reverse()) {
       const life = lifeOfLease(place.describe(name), record, options.observer)
       if (life !== 'held' && life !== 'running') continue
-      const {host, machine, pid, since, started} = parseText(record.text)
-      return {host, machine, pid, since, started}
+      const {ms: _, ...holder} = parseText(record.text)
+      return holder
     }
 
     return undefined
@@ -191,7 +201,7 @@ function lifeOfLease(
 /** A holder that cannot be read is one of whom nothing is known. */
 function parseText(text: string): LeaseText {
   try {
-    const {host, machine, ms, pid, since, started} = JSON.parse(text) as Record<string, unknown>
+    const {host, machine, ms, pid, since, started, subject} = JSON.parse(text) as Record<string, unknown>
     const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
     return {
       host: textOf(host),
@@ -200,6 +210,7 @@ function parseText(text: string): LeaseText {
       pid: Number.isSafeInteger(pid) && Number(pid) > 0 ? Number(pid) : undefined,
       since: textOf(since),
       started: textOf(started),
+      subject: textOf(subject),
     }
   } catch {
     return {ms: LEASE.ms}

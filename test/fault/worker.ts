@@ -12,6 +12,7 @@ import type {RestoreOptions} from '../../src/jobs/restore/options.js'
 
 import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
+import {LEASE} from '../../src/store/lease.js'
 
 export interface WorkerJob {
   /** Milliseconds after the step; 0 (default): before it is taken. */
@@ -21,6 +22,8 @@ export interface WorkerJob {
   /** A backup's flushes: milliseconds between two. */
   flushMs?: number
   grpcUrl: string
+  /** Milliseconds that its leases last without being renewed. */
+  leaseMs?: number
   /** The step to die at; none: lives. */
   killAt?: number
   run:
@@ -73,6 +76,7 @@ const {BackupManager, ClearManager, connect, DataOpsError, RestoreManager} = awa
 FLUSH_EVERY.ms = job.flushMs ?? FLUSH_EVERY.ms
 SAVE_EVERY.ms = job.saveMs ?? SAVE_EVERY.ms
 GRACE.ms = 20
+if (job.leaseMs !== undefined) Object.assign(LEASE, {ms: job.leaseMs, renewMs: job.leaseMs / 6})
 
 const connection = await connect({grpcUrl: job.grpcUrl, transport: job.transport ?? 'auto', url: job.url})
 for (const [name, member] of Object.entries(connection)) {

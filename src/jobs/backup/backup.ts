@@ -38,9 +38,9 @@ import {checkOptions, planRemaining, planTenants, scopeOf, type TenantPlan, type
 import {settle, type SettleOptions} from './settle.js'
 import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
 import {
-  type ClaimedName,
   claimName,
-  claimUnfinished,
+  type ClaimedBackup,
+  claimToContinue,
   endLeftovers,
   findUnfinished,
   type UnfinishedBackup,
@@ -54,9 +54,6 @@ const GUARANTEE =
   'Every object that existed from start to finish is in the backup exactly once, as the answering replica had it; objects written or deleted meanwhile may or may not be.'
 const SETTLED_GUARANTEE =
   'The collection was scanned again until a scan found every object in the backup as the answering replica had it, and no other.'
-
-/** An unfinished backup that no other process can continue meanwhile. */
-type ResumedBackup = ClaimedName & {journal: BackupJournal}
 
 type Work = Pick<BackupTransferOptions, 'activation' | 'slices'>
 
@@ -178,11 +175,10 @@ class Backup {
   }
 
   /** One to continue: the newest that no other process writes. @throws DataOpsError STORAGE when one is required. */
-  async #claimUnfinished(unfinished: readonly UnfinishedBackup[]): Promise<ResumedBackup | undefined> {
+  async #claimUnfinished(unfinished: readonly UnfinishedBackup[]): Promise<ClaimedBackup | undefined> {
     for (const {name} of unfinished) {
-      const claim = await claimUnfinished(this.#store, name)
-      if (claim && (await this.#store.stat(partialName(name)))) return claim
-      await claim?.release()
+      const claim = await claimToContinue(this.#store, name, this.#options.signal)
+      if (claim) return claim
     }
 
     if (this.#options.resume !== true) return undefined
@@ -199,7 +195,7 @@ class Backup {
     batchSize: number
     binding: JournalBinding
     expectedObjects?: number
-    resumed?: ResumedBackup
+    resumed?: ClaimedBackup
     tenantPlan?: TenantPlan
     tenants?: WeaviateTenant[]
   }): Promise<Omit<BackupResult, 'seconds'>> {
@@ -220,6 +216,7 @@ class Backup {
       const resumedObjects = content.objects
       if (resumed) await this.#putBack(resumed.name, resumed.journal)
       const writer = await openArchiveWriter({
+        check: claim.check,
         compress,
         format: this.#format,
         head,
@@ -293,6 +290,12 @@ class Backup {
         })
       } catch (error) {
         await writer.close()
+        // It is another process's by now, and so is what lies there.
+        const lost = await claim.check().then(
+          () => {},
+          (error_: unknown) => error_,
+        )
+        if (lost instanceof DataOpsError && lost.details.leaseLost) throw lost
         if (journal && !this.#options.settle) throw this.#unfinishedError(error, claim.name)
         // Nobody could continue it.
         if (!journal || journal.activated.length === 0) {

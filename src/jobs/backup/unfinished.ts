@@ -5,7 +5,15 @@ import {backupOfJournal, partialLockName, partialName} from '../../archive/names
 import {candidateNames} from '../../archive/publish.js'
 import {DataOpsError} from '../../model/errors.js'
 import {Lease} from '../../store/lease.js'
-import {type BackupJournal, type JournalBinding, readJournal, removeJournal, sameBinding} from './journal.js'
+import {temporaryName} from '../../store/temporary-name.js'
+import {
+  type BackupJournal,
+  type JournalBinding,
+  readJournal,
+  removeJournal,
+  sameBinding,
+  writeJournal,
+} from './journal.js'
 
 export interface UnfinishedBackup {
   /** Another process is writing it now. */
@@ -77,9 +85,13 @@ async function sealedAs(store: Store, name: string, journal: BackupJournal): Pro
 }
 
 export interface ClaimedName {
+  /** @throws DataOpsError STORAGE when another process has taken it over. */
+  check: () => Promise<void>
   name: string
   release: () => Promise<void>
 }
+
+export type ClaimedBackup = ClaimedName & {journal: BackupJournal}
 
 /** Takes a name that is free and that no other process writes to. @throws DataOpsError STORAGE when there is none. */
 export async function claimName(store: Store, wanted: string): Promise<ClaimedName> {
@@ -87,7 +99,7 @@ export async function claimName(store: Store, wanted: string): Promise<ClaimedNa
     const lock = await Lease.tryAcquire(store, partialLockName(name))
     if (!lock) continue
     if (!(await store.stat(name)) && !(await store.stat(partialName(name)))) {
-      return {name, release: async () => lock.release()}
+      return claimed(name, lock)
     }
 
     await lock.release()
@@ -98,15 +110,85 @@ export async function claimName(store: Store, wanted: string): Promise<ClaimedNa
   })
 }
 
+function claimed(name: string, lease: Lease): ClaimedName {
+  return {check: async () => lease.check(), name, release: async () => lease.release()}
+}
+
 /** Takes an unfinished backup, with its journal as it is by then; undefined when another process writes it or has finished it. */
-export async function claimUnfinished(
+async function claimUnfinished(store: Store, name: string): Promise<ClaimedBackup | undefined> {
+  const lease = await Lease.tryAcquire(store, partialLockName(name))
+  return lease && withJournal(store, claimed(name, lease))
+}
+
+async function withJournal(store: Store, claim: ClaimedName): Promise<ClaimedBackup | undefined> {
+  const journal = await readJournal(store, claim.name).catch(() => {})
+  if (journal) return {...claim, journal}
+  await claim.release()
+  return undefined
+}
+
+/**
+ * Takes an unfinished backup to go on with it, after watching whoever holds it; undefined when another process writes it or has
+ * finished it. What was taken from a process that may wake again goes on under another name.
+ * @throws DataOpsError STORAGE, INTERRUPTED.
+ */
+export async function claimToContinue(
   store: Store,
   name: string,
-): Promise<undefined | (ClaimedName & {journal: BackupJournal})> {
-  const lock = await Lease.tryAcquire(store, partialLockName(name))
-  if (!lock) return undefined
-  const journal = await readJournal(store, name).catch(() => {})
-  if (journal) return {journal, name, release: async () => lock.release()}
-  await lock.release()
-  return undefined
+  signal?: AbortSignal,
+): Promise<ClaimedBackup | undefined> {
+  const lease = await Lease.watchAndAcquire(store, partialLockName(name), {signal})
+  const claim = lease && (await withJournal(store, claimed(name, lease)))
+  if (!claim) return undefined
+  try {
+    const partial = await store.stat(partialName(name))
+    if (partial && !lease.isTakenOver) return claim
+    const moved = partial && (await moveUnfinished(store, claim))
+    await claim.release()
+    return moved
+  } catch (error) {
+    await claim.release()
+    throw error
+  }
+}
+
+/** Gives an unfinished backup another name, in an order that leaves one that can be continued whenever it is killed. */
+async function moveUnfinished(store: Store, {journal, name}: ClaimedBackup): Promise<ClaimedBackup> {
+  const next = await claimName(store, name)
+  try {
+    await writeJournal(store, next.name, journal)
+    const {document} = journal.position
+    // A file that is open follows its new name: what its process writes when it wakes must land in another one.
+    if (document) await copyStart(store, partialName(name), partialName(next.name), document.fileBytes)
+    else if (!(await store.rename(partialName(name), partialName(next.name))))
+      throw new DataOpsError('STORAGE', `${store.describe(partialName(next.name))} is in the way.`)
+    await removeJournal(store, name)
+    if (document) await store.remove(partialName(name))
+    return {...next, journal}
+  } catch (error) {
+    await next.release()
+    throw error
+  }
+}
+
+/** Copies the first bytes of a file: the copy has its name once it is whole. */
+async function copyStart(store: Store, from: string, to: string, bytes: number): Promise<void> {
+  const reader = await store.openRead(from)
+  const temporary = temporaryName()
+  try {
+    const writer = await store.openWrite(temporary, {create: true})
+    try {
+      for await (const chunk of reader.stream(0, bytes)) await writer.append([chunk])
+      await writer.sync()
+    } finally {
+      await writer.close()
+    }
+
+    if (!(await store.rename(temporary, to))) throw new DataOpsError('STORAGE', `${store.describe(to)} is in the way.`)
+  } catch (error) {
+    await store.remove(temporary).catch(() => {})
+    throw error
+  } finally {
+    await reader.close()
+  }
 }

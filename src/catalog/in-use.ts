@@ -1,0 +1,20 @@
+/** Backups that somebody counts on: who restores them, waits to, or has just written them. */
+import type {Store} from '../store/store.js'
+
+import {isCheckpointOf, partialLockName, targetLeaseOf} from '../archive/names.js'
+import {describeHolder, Lease} from '../store/lease.js'
+
+/** Why a backup must not be removed now; undefined when nobody counts on it. */
+export async function reasonToKeep(store: Store, file: string): Promise<string | undefined> {
+  const writer = await Lease.describe(store, partialLockName(file))
+  if (writer) return `it is being written by ${describeHolder(writer)}`
+  const names = (await store.list('')).map(({name}) => name)
+  const leases = new Set(names.map((name) => targetLeaseOf(name)).filter((name) => name !== undefined))
+  for (const name of leases) {
+    const holder = await Lease.describe(store, name)
+    if (holder?.subject === file) return `it is being restored by ${describeHolder(holder)}`
+  }
+
+  const checkpoint = names.find((name) => isCheckpointOf(file, name))
+  return checkpoint && `a restore of it waits to be continued (${checkpoint})`
+}

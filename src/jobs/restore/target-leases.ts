@@ -1,0 +1,67 @@
+/** One restore at a time into one target: two would write every reference twice. */
+import type {Store} from '../../store/store.js'
+
+import {targetLeaseName} from '../../archive/names.js'
+import {DataOpsError} from '../../model/errors.js'
+import {describeHolder, Lease} from '../../store/lease.js'
+
+export interface LeasedTarget {
+  /** Name of the backup in its store: it is kept while a lease names it. */
+  backup: string
+  collection: string
+  signal?: AbortSignal
+  /** Where leases lie: beside the backup, and beside the checkpoint where that is another place. */
+  stores: readonly Store[]
+}
+
+export class TargetLeases {
+  readonly #held: Lease[] = []
+  readonly #keys = new Set<string>()
+
+  constructor(private readonly target: LeasedTarget) {}
+
+  /**
+   * Takes the target under one of the things that it is known by. @throws DataOpsError STORAGE, naming who restores into it.
+   * A backup in a place that cannot be written to can be restored all the same, with a checkpoint elsewhere.
+   */
+  async take(key: string): Promise<void> {
+    if (this.#keys.has(key)) return
+    this.#keys.add(key)
+    const {stores} = this.target
+    for (const [index, store] of stores.entries()) {
+      try {
+        await this.#takeIn(store, targetLeaseName(key))
+      } catch (error) {
+        const isUnwritable = error instanceof DataOpsError && error.code === 'STORAGE' && !error.details.isHeld
+        if (!isUnwritable || index === stores.length - 1) throw error
+      }
+    }
+  }
+
+  async #takeIn(store: Store, name: string): Promise<void> {
+    const {backup, collection, signal} = this.target
+    const lease = await Lease.watchAndAcquire(store, name, {signal, subject: backup})
+    if (lease) {
+      this.#held.push(lease)
+      return
+    }
+
+    const holder = (await Lease.describe(store, name)) ?? {}
+    const what = holder.subject === undefined ? 'a backup' : store.describe(holder.subject)
+    throw new DataOpsError('STORAGE', `${describeHolder(holder)} is restoring ${what} into "${collection}".`, {
+      details: {host: holder.host, isHeld: true, path: store.describe(name), pid: holder.pid, since: holder.since},
+      hint: 'Wait until it has finished: two at once would write every reference twice.',
+      retryable: true,
+    })
+  }
+
+  /** @throws DataOpsError STORAGE when another process has taken the target over. */
+  async check(): Promise<void> {
+    for (const lease of this.#held) await lease.check()
+  }
+
+  async release(): Promise<void> {
+    this.#keys.clear()
+    for (const lease of this.#held.splice(0)) await lease.release()
+  }
+}
