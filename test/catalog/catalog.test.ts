@@ -246,13 +246,23 @@ describe('finding', () => {
 })
 
 describe('removing', () => {
-  it('takes the files, the checkpoints and the entry, and nothing else', async () => {
+  it('takes the files and the entry, and nothing else', async () => {
     const document = await back()
     const directory = await back({format: 'parquet', parts: 3})
     const other = await back({startedAt: new Date('2024-02-02')})
     for (const {name} of [document, directory, other]) {
       await writeFile(path.join(folder, checkpointName(name, 'Docs')), '')
       await writeFile(path.join(folder, rejectedName(name)), '')
+    }
+
+    // Restores that wait to be continued.
+    for (const {name} of [document, directory]) {
+      const before = await readdir(folder)
+      const error = await failure(catalog.remove(name))
+      expect(error).toMatchObject({code: 'STORAGE', details: {kept: name}})
+      expect(error.message).toContain(`a restore of it waits to be continued (${checkpointName(name, 'Docs')})`)
+      expect(await readdir(folder)).toEqual(before)
+      await rm(path.join(folder, checkpointName(name, 'Docs')))
     }
 
     expect(await catalog.remove(document.id)).toMatchObject({file: document.name})

@@ -68,59 +68,58 @@ function rowsIn(journal: string): number {
 }
 
 describe('a backup that stands still for longer than its lease', () => {
-  for (const {compress = false, format} of [
-    {format: 'json'},
+  it.each([
+    {compress: false, format: 'json'},
     {compress: true, format: 'json'},
-    {format: 'parquet'},
-    {format: 'arrow'},
-  ] as const) {
-    it(`reaches nothing of what its successor has sealed (${format}${compress ? ', gzip' : ''})`, async () => {
-      const folder = path.join(directory.path, `${format}-${compress}`)
-      pauseMs = 20
-      const options = {batchSize: 10, compress, concurrency: 1, format, resume: 'auto'} as const
-      const job: WorkerJob = {
-        directory: folder,
-        flushMs: 0,
-        grpcUrl: server.grpcUrl!,
-        leaseMs: 400,
-        run: {collection: NAME, job: 'backup', options},
-        url: server.url,
-      }
-      const child = spawn(process.execPath, [worker, JSON.stringify(job)], {stdio: ['ignore', 'pipe', 'inherit']})
-      children.push(child)
-      let output = ''
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-      })
-      const ended = once(child, 'close')
-      await vi.waitFor(
-        async () => {
-          const journal = (await readdir(folder)).find((name) => name.endsWith('.journal'))!
-          expect(rowsIn(await readFile(path.join(folder, journal), 'utf8'))).toBeGreaterThanOrEqual(50)
-        },
-        {interval: 5, timeout: 10_000},
-      )
-      child.kill('SIGSTOP')
-      pauseMs = 0
-      const backup = await new BackupManager(connection, {directory: folder}).backupCollection(NAME, options)
-      expect(backup.objectCount).toBe(OBJECTS)
-      expect(backup.resumed).toBeGreaterThanOrEqual(50)
-      const sealed = await hashes(backup.path)
-
-      child.kill('SIGCONT')
-      await ended
-      const {error} = JSON.parse(output) as {error?: {code: string; message: string}}
-      expect(error).toMatchObject({code: 'STORAGE', message: expect.stringContaining('lost') as string})
-      expect(await hashes(backup.path)).toEqual(sealed)
-      expect(await new Verifier({directory: folder}).verifyBackup(backup.path)).toMatchObject({
-        digest: backup.digest,
-        objectCount: OBJECTS,
-        problems: [],
-      })
-      expect((await new BackupCatalog(folder).list()).map(({id, status}) => [id, status])).toEqual([
-        [backup.id, 'sealed'],
-      ])
-      expect(await readdir(folder)).toEqual(['.backup_catalog.json', path.basename(backup.path)])
+    {compress: false, format: 'parquet'},
+    {compress: false, format: 'arrow'},
+  ] as const)('reaches nothing of what its successor has sealed ($format, compressed: $compress)', async (kind) => {
+    const {compress, format} = kind
+    const folder = path.join(directory.path, `${format}-${compress}`)
+    pauseMs = 20
+    const options = {batchSize: 10, compress, concurrency: 1, format, resume: 'auto'} as const
+    const job: WorkerJob = {
+      directory: folder,
+      flushMs: 0,
+      grpcUrl: server.grpcUrl!,
+      leaseMs: 400,
+      run: {collection: NAME, job: 'backup', options},
+      url: server.url,
+    }
+    const child = spawn(process.execPath, [worker, JSON.stringify(job)], {stdio: ['ignore', 'pipe', 'inherit']})
+    children.push(child)
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
     })
-  }
+    const ended = once(child, 'close')
+    await vi.waitFor(
+      async () => {
+        const journal = (await readdir(folder)).find((name) => name.endsWith('.journal'))!
+        expect(rowsIn(await readFile(path.join(folder, journal), 'utf8'))).toBeGreaterThanOrEqual(50)
+      },
+      {interval: 5, timeout: 10_000},
+    )
+    child.kill('SIGSTOP')
+    pauseMs = 0
+    const backup = await new BackupManager(connection, {directory: folder}).backupCollection(NAME, options)
+    expect(backup.objectCount).toBe(OBJECTS)
+    expect(backup.resumed).toBeGreaterThanOrEqual(50)
+    const sealed = await hashes(backup.path)
+
+    child.kill('SIGCONT')
+    await ended
+    const {error} = JSON.parse(output) as {error?: {code: string; message: string}}
+    expect(error).toMatchObject({code: 'STORAGE', message: expect.stringContaining('lost') as string})
+    expect(await hashes(backup.path)).toEqual(sealed)
+    expect(await new Verifier({directory: folder}).verifyBackup(backup.path)).toMatchObject({
+      digest: backup.digest,
+      objectCount: OBJECTS,
+      problems: [],
+    })
+    expect((await new BackupCatalog(folder).list()).map(({id, status}) => [id, status])).toEqual([
+      [backup.id, 'sealed'],
+    ])
+    expect(await readdir(folder)).toEqual(['.backup_catalog.json', path.basename(backup.path)])
+  })
 })

@@ -38,8 +38,8 @@ import {checkOptions, planRemaining, planTenants, scopeOf, type TenantPlan, type
 import {settle, type SettleOptions} from './settle.js'
 import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
 import {
-  claimName,
   type ClaimedBackup,
+  claimName,
   claimToContinue,
   endLeftovers,
   findUnfinished,
@@ -291,10 +291,7 @@ class Backup {
       } catch (error) {
         await writer.close()
         // It is another process's by now, and so is what lies there.
-        const lost = await claim.check().then(
-          () => {},
-          (error_: unknown) => error_,
-        )
+        const lost = await failureOf(claim.check)
         if (lost instanceof DataOpsError && lost.details.leaseLost) throw lost
         if (journal && !this.#options.settle) throw this.#unfinishedError(error, claim.name)
         // Nobody could continue it.
@@ -508,4 +505,13 @@ function sealedTenants(head: BackupHead, content: ContentDigest, scope: TenantSc
     const {digest, objectCount} = content.tenant(name)
     return {name, object_count: objectCount, digest}
   })
+}
+
+async function failureOf(work: () => Promise<void>): Promise<unknown> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    return error
+  }
 }

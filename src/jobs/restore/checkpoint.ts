@@ -90,6 +90,8 @@ export class Checkpoint {
   readonly rejectedBytes: number
   /** The file of rejected objects, which is on the disk before the rows are said to be done. */
   rejectedFile?: {readonly bytes: number; sync: () => Promise<void>}
+  /** Asked before it is written. @throws when another process restores into the target by now. */
+  fence?: () => Promise<void>
   /** When the earlier run last wrote it, milliseconds since 1970; undefined when there was none. */
   readonly #resumedFrom?: number
   readonly #name: string
@@ -178,6 +180,7 @@ export class Checkpoint {
       this.#savedAt = performance.now()
       // Rows and bytes of one moment: each row that is said to be refused has its line on the disk, and no other line is kept.
       const text = JSON.stringify(this.#file())
+      await this.fence?.()
       await this.rejectedFile?.sync()
       await this.#store.writeAtomic(this.#name, utf8(text))
     })
@@ -191,6 +194,7 @@ export class Checkpoint {
 
   async remove(): Promise<void> {
     await this.#saving
+    await this.fence?.()
     await this.#store.remove(this.#name)
   }
 

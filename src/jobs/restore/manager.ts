@@ -51,10 +51,23 @@ export class RestoreManager {
 
     checkTargets(restores.map(({restore}) => restore.name))
     const ordered = orderByReferences(restores)
-    const companions = new Set(restores.map(({restore}) => restore.target))
+    try {
+      return {
+        collections: await this.#restoreInOrder(
+          ordered.map(({restore}) => restore),
+          options,
+        ),
+      }
+    } finally {
+      for (const {restore} of ordered) await restore.release()
+    }
+  }
+
+  async #restoreInOrder(ordered: readonly Restore[], options: RestoreRunOptions): Promise<RestoreResult[]> {
+    const companions = new Set(ordered.map(({target}) => target))
     // All are checked before any is created, and all are created before any has objects: references may go in circles.
-    for (const {restore} of ordered) await restore.check(companions)
-    if (!options.dryRun) for (const {restore} of ordered) await restore.create()
+    for (const restore of ordered) await restore.check(companions)
+    if (!options.dryRun) for (const restore of ordered) await restore.create()
     // References come last of all: a collection with tenants takes only those whose target is there.
     const isInSteps = !options.dryRun && options.retryRejected === undefined
     const steps = isInSteps ? (['start', 'writeObjects', 'writeReferences'] as const) : []
@@ -65,15 +78,15 @@ export class RestoreManager {
       try {
         return await step()
       } catch (error) {
-        for (const other of ordered) await other.restore.leave()
+        for (const other of ordered) await other.leave()
         throw withDetails(error, {collection: restore.target, finished: collections})
       } finally {
         seconds.set(restore, (seconds.get(restore) ?? 0) + (performance.now() - started) / 1000)
       }
     }
 
-    for (const step of steps) for (const {restore} of ordered) await timed(restore, async () => restore[step]())
-    for (const {restore} of ordered) {
+    for (const step of steps) for (const restore of ordered) await timed(restore, async () => restore[step]())
+    for (const restore of ordered) {
       const result = await timed(restore, async () => (isInSteps ? restore.finish() : restore.run()))
       const restored = {...result, seconds: seconds.get(restore)!}
       collections.push(restored)
@@ -81,8 +94,8 @@ export class RestoreManager {
     }
 
     // Not one by one: when a later one fails, the next run must know the earlier ones for its own.
-    if (isInSteps) for (const {restore} of ordered) await restore.forget()
-    return {collections}
+    if (isInSteps) for (const restore of ordered) await restore.forget()
+    return collections
   }
 }
 

@@ -37,6 +37,7 @@ import {
   tenantsToRestore,
 } from './plan.js'
 import {readRejected, RejectedObjects} from './rejected.js'
+import {TargetLeases} from './target-leases.js'
 import {RestoredTenants} from './tenants.js'
 import {type RestoreTransferOptions, sendWithReferences, writeObjects, writeReferences} from './transfer.js'
 
@@ -65,9 +66,13 @@ export async function restoreBackup(
   const started = performance.now()
   const opened = await openArchive(backup, store, {acceptUnsealed: options.acceptChanged})
   const restore = new Restore(connection, opened, options)
-  await restore.check()
-  const result = await restore.run()
-  return {...result, seconds: (performance.now() - started) / 1000}
+  try {
+    await restore.check()
+    const result = await restore.run()
+    return {...result, seconds: (performance.now() - started) / 1000}
+  } finally {
+    await restore.release()
+  }
 }
 
 /** One restore while it runs. */
@@ -81,6 +86,7 @@ export class Restore {
   /** Without retries of its own. */
   readonly #direct: Connection
   readonly #options: RestoreOptions
+  readonly #leases: TargetLeases
   readonly #place: Store
   /** The collection that is written. */
   readonly target: string
@@ -116,6 +122,12 @@ export class Restore {
     if (options.atomic) this.#atomicAlias = name
     this.#place =
       options.checkpointDirectory === undefined ? store : openStore(path.resolve(options.checkpointDirectory))
+    this.#leases = new TargetLeases({
+      backup: archive.manifest.name,
+      collection: this.target,
+      signal: options.signal,
+      stores: this.#place === store ? [store] : [store, this.#place],
+    })
   }
 
   /** Finds everything that stands against it, and changes nothing. `companions`: collections that are restored in the same go. */
@@ -129,6 +141,8 @@ export class Restore {
     const prepared = prepareForCreate(head.schema, {existing, name: this.target, overrides: options.overrides})
     for (const warning of prepared.warnings) this.#warn(warning)
     checkContent(seal, {...prepared.create, ...prepared.afterCreate}, options)
+    // Before the checkpoint is read: what it says would be old when another restore goes on meanwhile.
+    if (!options.dryRun) await this.#leases.take(`${this.target}@${this.#connection.describe}`)
     const checkpoint = await Checkpoint.open(
       this.#place,
       manifest.name,
@@ -141,6 +155,7 @@ export class Restore {
       },
       {isRetry: options.retryRejected !== undefined, restart: options.restart},
     )
+    if (!options.dryRun) checkpoint.fence = async () => this.#leases.check()
     const live = await this.#checkTarget(checkpoint, prepared)
     if (!live) checkReferences(head.schema, new Set([...existing, ...companions, head.schema.class]))
     this.#checked = {checkpoint, live, prepared, tenants}
@@ -304,6 +319,11 @@ export class Restore {
       references: references.count - resumed.references,
       ...(verification && {verification}),
     }
+  }
+
+  /** Last of all, whatever became of it: others may restore into the target. */
+  async release(): Promise<void> {
+    await this.#leases.release()
   }
 
   /** After `finish`: a later run would not be a continuation of this one. */

@@ -62,6 +62,6 @@ export class TargetLeases {
 
   async release(): Promise<void> {
     this.#keys.clear()
-    for (const lease of this.#held.splice(0)) await lease.release()
+    for (let lease = this.#held.pop(); lease; lease = this.#held.pop()) await lease.release()
   }
 }

@@ -5,7 +5,13 @@ import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest'
 import type {Connection} from '../../../src/weaviate/connection.js'
 
 import {BackupManager, RestoreManager} from '../../../src/index.js'
-import {makeCollection, restDump, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
+import {
+  makeCollection,
+  restDump,
+  startTestServer,
+  temporaryDirectory,
+  type TestServer,
+} from '../../support/collections.js'
 
 const NAME = 'CreationTest'
 
