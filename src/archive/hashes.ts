@@ -4,7 +4,7 @@ import {isDeepStrictEqual} from 'node:util'
 import type {OperationOptions} from '../model/progress.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {Store, StoreReader} from '../store/store.js'
-import type {Manifest, SealedManifest} from './manifest.js'
+import type {Extent, Manifest, SealedManifest} from './manifest.js'
 /** Every byte of a backup against what the seal says of it. Nothing is decoded but gzip. */
 import type {Problem} from './problem.js'
 
@@ -13,12 +13,12 @@ import {type BackupSeal, documentTail, parseSealLine, type SealedPart} from '../
 import {readStoredMember} from '../codec/gzip.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {nodePlatform} from '../platform/node.js'
+import {MAX_LINE} from './document-source.js'
 import {inflateMembers} from './gzip-members.js'
 import {METADATA_FILE, SCHEMA_FILE} from './names.js'
+import {type Proof, ProofMaker} from './proof.js'
 import {sealContradictions} from './seal-checks.js'
 
-/** Bytes behind the sealed ones that are read to see whether they are the seal. */
-const MAX_SEAL_BYTES = 64 * 1024 * 1024
 /** Bytes of the document's last line before the seal at most. */
 const TAIL_BYTES = 64
 
@@ -28,7 +28,10 @@ export interface BackupFiles {
   store: Store
 }
 
-export type CheckHashesOptions = Pick<OperationOptions, 'onProgress' | 'signal'>
+export interface CheckHashesOptions extends Pick<OperationOptions, 'onProgress' | 'signal'> {
+  /** Gets the hashes of the files that hold objects, for reading them again. */
+  proof?: Proof
+}
 
 /**
  * Compares every byte of a backup with the hashes of its seal, and the numbers of the seal with each other. None: no byte was changed,
@@ -40,6 +43,7 @@ export async function checkHashes(files: BackupFiles, options: CheckHashesOption
   if (!manifest.seal) return [{file: store.describe(manifest.name), message: 'It has no seal to check it by.'}]
   const sealed = manifest as SealedManifest
   const check = new HashCheck(store, sealed.seal, manifest.schema.class, options)
+  check.head = sealed.head
   const document = manifest.kind === 'directory' ? `${manifest.name}/${METADATA_FILE}` : manifest.name
   await check.document(document)
   for (const message of sealContradictions(sealed)) check.add(document, message)
@@ -68,7 +72,7 @@ export async function assertWhole(files: BackupFiles, options: CheckHashesOption
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more problems)` : ''
   throw new DataOpsError('BACKUP_DAMAGED', `${first.file} is damaged: ${first.message}${more}`, {
     details: {path: files.store.describe(files.manifest.name), problems},
-    hint: 'Use another backup. If it was changed on purpose, ask for changed backups to be accepted.',
+    hint: 'Use another backup. If it was changed on purpose, restore it with --accept-changed.',
   })
 }
 
@@ -78,6 +82,8 @@ class HashCheck {
   readonly #seal: BackupSeal
   readonly #store: Store
   #bytes = 0
+  /** What the head was that the manifest was made of. */
+  head?: Extent
   readonly problems: Problem[] = []
 
   constructor(store: Store, seal: BackupSeal, collection: string, options: CheckHashesOptions) {
@@ -90,8 +96,9 @@ class HashCheck {
   async #checkDocument(file: string, reader: StoreReader): Promise<void> {
     const seal = this.#seal
     const sealed = seal.compressed ?? seal.document
-    const text = new TextDigest()
-    const isWhole = await this.#checkBytes(file, reader, sealed, seal.compressed ? undefined : text)
+    const text = new TextDigest(this.head?.bytes)
+    const proof = this.#options.proof && new ProofMaker(reader.size)
+    const isWhole = await this.#checkBytes(file, reader, sealed, {proof, text: seal.compressed ? undefined : text})
     if (seal.compressed) {
       try {
         for await (const piece of inflateMembers(reader.stream(0, Math.min(sealed.bytes, reader.size)))) {
@@ -111,18 +118,24 @@ class HashCheck {
       this.add(file, `The line before the seal does not say that there are ${seal.object_count} objects.`)
     }
 
-    if (reader.size > sealed.bytes) await this.#checkSeal(file, reader, sealed.bytes)
+    if (isWhole && this.head && text.startSha256() !== this.head.sha256) {
+      this.add(file, 'Its head is another than a moment ago: the file is being changed.')
+    }
+
+    if (reader.size > sealed.bytes) await this.#checkSeal(file, reader, sealed.bytes, proof)
+    if (proof) this.#options.proof?.set(file, proof.finish())
   }
 
   /** What stands behind the sealed bytes is the seal, and nothing else. */
-  async #checkSeal(file: string, reader: StoreReader, start: number): Promise<void> {
+  async #checkSeal(file: string, reader: StoreReader, start: number, proof?: ProofMaker): Promise<void> {
     const where = `Bytes ${start} to ${reader.size}`
-    if (reader.size - start > MAX_SEAL_BYTES) {
+    if (reader.size - start > MAX_LINE) {
       this.add(file, `${where} are too many for a seal.`)
       return
     }
 
     const bytes = await reader.read(start, reader.size)
+    proof?.update(bytes)
     this.#count(bytes.length)
     const seal = readSeal(bytes, this.#seal.compressed !== undefined)
     if (!seal) this.add(file, `${where} are not a valid seal.`)
@@ -148,7 +161,9 @@ class HashCheck {
 
   async #checkPart(file: string, part: SealedPart): Promise<void> {
     await this.#withFile(file, async (reader) => {
-      await this.#checkBytes(file, reader, part)
+      const proof = this.#options.proof && new ProofMaker(reader.size)
+      await this.#checkBytes(file, reader, part, {proof})
+      if (proof) this.#options.proof?.set(file, proof.finish())
       if (reader.size > part.bytes) {
         this.add(
           file,
@@ -182,13 +197,14 @@ class HashCheck {
   async #checkBytes(
     file: string,
     reader: StoreReader,
-    extent: {bytes: number; sha256: string},
-    text = new TextDigest(),
+    extent: Extent,
+    {proof, text = new TextDigest()}: {proof?: ProofMaker; text?: TextDigest},
   ): Promise<boolean> {
     const end = Math.min(extent.bytes, reader.size)
     for await (const chunk of reader.stream(0, end)) {
       throwIfAborted(this.#options.signal)
       text.update(chunk)
+      proof?.update(chunk)
       this.#count(chunk.length)
     }
 
@@ -250,12 +266,25 @@ class HashCheck {
 /** Hash, length and end of a text that streams by. */
 class TextDigest {
   readonly #hash = nodePlatform.createSha256()
+  readonly #start = nodePlatform.createSha256()
+  readonly #startBytes: number
   #hex?: string
   #tail: Uint8Array = new Uint8Array(0)
   bytes = 0
 
+  /** `startBytes`: bytes of the start, which has a hash of its own. */
+  constructor(startBytes = 0) {
+    this.#startBytes = startBytes
+  }
+
+  /** Once, at the end. */
+  startSha256(): string {
+    return toHex(this.#start.digest())
+  }
+
   update(bytes: Uint8Array): void {
     this.#hash.update(bytes)
+    if (this.bytes < this.#startBytes) this.#start.update(bytes.subarray(0, this.#startBytes - this.bytes))
     this.bytes += bytes.length
     const joined = bytes.length >= TAIL_BYTES ? bytes : Buffer.concat([this.#tail, bytes])
     this.#tail = new Uint8Array(joined.subarray(-TAIL_BYTES))
@@ -272,7 +301,7 @@ class TextDigest {
   }
 }
 
-function differenceFrom(text: TextDigest, sealed: {bytes: number; sha256: string}, what: string): string | undefined {
+function differenceFrom(text: TextDigest, sealed: Extent, what: string): string | undefined {
   if (text.bytes !== sealed.bytes) return `The length of ${what} is ${text.bytes}, the seal says ${sealed.bytes}.`
   const sha256 = text.sha256()
   return sha256 === sealed.sha256 ? undefined : `The SHA-256 of ${what} is ${sha256}, the seal says ${sealed.sha256}.`

@@ -12,13 +12,23 @@ import {decodeJson, DocumentSource, type SealPlace} from './document-source.js'
 import {Field, MalformedError} from './fields.js'
 import {METADATA_FILE, partialName, SCHEMA_FILE, sealedNameOf} from './names.js'
 import {type BackupKind, readMetadata, readSchema, readSeal} from './sealed-fields.js'
-import {isEnded, readOpening, unsealedContent} from './unsealed.js'
+import {type Claims, isEnded, readBackupId, readClaims, readOpening, readWhole, unsealedContent} from './unsealed.js'
+
+/** Bytes from the start of a file, and their hash. */
+export interface Extent {
+  bytes: number
+  sha256: string
+}
 
 export interface Manifest {
   /** Bytes of all its files. */
   bytes: number
+  /** What a backup without a seal that holds says of its own content. */
+  claims?: Claims
   /** Gzip; for a document only. */
   compressed: boolean
+  /** The line that metadata and schema were read from; in a sealed document only. */
+  head?: Extent
   kind: BackupKind
   metadata: BackupMetadata
   /** Name in the store. */
@@ -83,7 +93,10 @@ export async function checkFiles(store: Store, manifest: SealedManifest): Promis
   for (const {bytes, file} of manifest.seal.parts) if (file !== null) check(file, bytes)
 }
 
-type Content = Pick<Manifest, 'metadata' | 'schema' | 'seal' | 'unsealed'>
+/** How to have a backup restored that nothing vouches for. */
+const ACCEPT = 'restore it with --accept-changed'
+
+type Content = Pick<Manifest, 'claims' | 'head' | 'metadata' | 'schema' | 'seal' | 'unsealed'>
 
 async function kindOf(store: Store, name: string): Promise<BackupKind> {
   const where = store.describe(name)
@@ -119,19 +132,18 @@ async function readContent(source: DocumentSource, kind: BackupKind, isUnsealedA
   // Text that was added or taken away has moved the seal.
   if (place && !(isUnsealedAccepted && kind === 'document' && isMoved(source, place))) {
     const content = wellFormed(source, () => readSealed(source, kind, head, place))
-    if (kind === 'directory') await checkDocument(source, line, content.seal)
-    return content
+    if (kind === 'document') return {...content, head: {bytes: line.length, sha256: sha256Hex(line)}}
+    if (await isDocumentSealed(source, line, content.seal)) return content
+    if (!isUnsealedAccepted) throw damaged(source.where, `${METADATA_FILE} is not what was sealed`)
   }
 
-  if (isUnsealedAccepted && (await isEnded(source))) {
-    return wellFormed(source, () => ({...unsealedContent(source, kind, head), unsealed: true}))
-  }
-
+  const isWhole = kind === 'directory' ? (await readFolderHead(source)) !== undefined : await isEnded(source)
+  if (isUnsealedAccepted && isWhole) return readUnsealed(source, kind, head)
   throw damaged(
     source.where,
     'it does not end with a valid seal',
     undefined,
-    'It was cut off or changed. Use another backup; if it was changed on purpose, ask for changed backups to be accepted.',
+    `It was cut off or changed. Use another backup; if it was changed on purpose: ${ACCEPT}.`,
   )
 }
 
@@ -175,26 +187,48 @@ function readSealed(
 }
 
 /** Without objects between head and tail the whole document is at hand, and checking its hash costs nothing. */
-async function checkDocument(source: DocumentSource, head: Uint8Array, seal: BackupSeal): Promise<void> {
+async function isDocumentSealed(source: DocumentSource, head: Uint8Array, seal: BackupSeal): Promise<boolean> {
   const tail = documentTail(seal.object_count)
   const end = head.length + tail.length
-  if (!source.isCompressed && end === seal.document.bytes) {
-    const found = await source.read(head.length, end)
-    const sha256 = sha256Hex(head, found)
-    if (sha256 === seal.document.sha256 && Buffer.from(tail).equals(found)) return
-  }
+  if (source.isCompressed || end !== seal.document.bytes) return false
+  const found = await source.read(head.length, end)
+  return sha256Hex(head, found) === seal.document.sha256 && Buffer.from(tail).equals(found)
+}
 
-  throw damaged(source.where, `${METADATA_FILE} is not what was sealed`)
+/** The document of a folder as JSON; undefined when it is none. */
+async function readFolderHead(source: DocumentSource): Promise<Record<string, unknown> | undefined> {
+  try {
+    const value = await readWhole(source)
+    return isJsonObject(value) ? value : undefined
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined
+    throw error
+  }
+}
+
+/** What can be known of a backup without a seal that holds. */
+async function readUnsealed(source: DocumentSource, kind: BackupKind, head: RawHead): Promise<Content> {
+  // The objects of a document stand between its head and what it says of them: there it is read with them.
+  const whole = kind === 'directory' ? await readFolderHead(source) : undefined
+  return wellFormed(source, () => ({
+    ...unsealedContent(source, kind, head),
+    claims: {
+      ...readBackupId(head.metadata),
+      ...(whole && readClaims(new Field(whole, 'metadata.json'), kind)),
+    },
+    unsealed: true,
+  }))
 }
 
 /** What does not start like a document of ours: another tool's, reformatted, or something else altogether. */
 async function readForeign(source: DocumentSource, kind: BackupKind, isAccepted: boolean): Promise<Content> {
-  const {isCut, isWhole, value} = await readOpening(source)
-  if (isCut && (source.isCompressed || /^\s*\{\s*"metadata"/.test(await source.start()))) {
+  // The objects of a folder are in its parts, so that its document can be read whole, in whatever order.
+  const whole = kind === 'directory' ? await readFolderHead(source) : undefined
+  const {isCut, isWhole, value} = whole ? {isCut: false, isWhole: true, value: whole} : await readOpening(source)
+  if (isCut && (source.isCompressed || /^(?:\u{EF}\u{BB}\u{BF})?\s*\{\s*"metadata"/u.test(await source.start()))) {
     throw damaged(source.where, 'it is cut off before its objects')
   }
 
-  // The objects of a folder are in its parts.
   const hasObjects = !isWhole || kind === 'directory'
   if (!hasObjects || !isJsonObject(value?.metadata) || !isJsonObject(value.schema))
     throw notABackup(source.where, await looksLike(source))
@@ -203,10 +237,10 @@ async function readForeign(source: DocumentSource, kind: BackupKind, isAccepted:
   if (!isWhole && !(await isEnded(source))) throw damaged(source.where, 'it is cut off')
   if (!isAccepted) {
     const reason = 'it has no seal, so nothing proves that it is whole and unchanged'
-    throw notABackup(source.where, reason, 'If you trust it, ask for changed backups to be accepted.')
+    throw notABackup(source.where, reason, `If you trust it, ${ACCEPT}.`)
   }
 
-  return wellFormed(source, () => ({...unsealedContent(source, kind, value), unsealed: true}))
+  return readUnsealed(source, kind, value)
 }
 
 const SIGNATURES: ReadonlyArray<[start: string, reason: string]> = [

@@ -176,6 +176,33 @@ export function partName(extension: string, ordinal?: number): string {
   return ordinal === undefined ? `objects.${extension}` : `objects-${String(ordinal).padStart(5, '0')}.${extension}`
 }
 
+/**
+ * The parts among the files of a folder, in their order. `problem`: why it cannot be said which they are. A part that is
+ * there twice under names of its own (two attempts, of which one may have been given up) is one such.
+ */
+export function findPartNames(files: readonly string[], extension: string): {names: string[]; problem?: string} {
+  const byOrdinal = new Map<number, string>()
+  for (const file of files) {
+    if (!file.startsWith('objects') || !file.endsWith(`.${extension}`)) continue
+    const rest = file.slice('objects'.length, -extension.length - 1)
+    const ordinal = rest === '' ? 0 : Number(/^-(\d{5,})(?:[-.].*)?$/.exec(rest)?.[1] ?? NaN)
+    if (Number.isNaN(ordinal)) continue
+    const other = byOrdinal.get(ordinal)
+    if (other !== undefined) return {names: [], problem: `both ${other} and ${file} claim the same rows`}
+    byOrdinal.set(ordinal, file)
+  }
+
+  const ordinals = [...byOrdinal.keys()].sort((a, b) => a - b)
+  const names = ordinals.map((ordinal) => byOrdinal.get(ordinal) ?? '')
+  if (byOrdinal.has(0) && names.length > 1) {
+    return {names: [], problem: `both ${names[0]} and ${names[1]} claim the same rows`}
+  }
+
+  const gap = byOrdinal.has(0) ? undefined : ordinals.findIndex((ordinal, index) => ordinal !== index + 1)
+  if (gap === undefined || gap === -1) return {names}
+  return {names: [], problem: `${partName(extension, gap + 1)} is missing`}
+}
+
 /** Whether a file of that name, in the folder of a backup, is one that we put there. */
 export function isBackupFile(name: string): boolean {
   return name === METADATA_FILE || name === SCHEMA_FILE || PART.test(name)

@@ -3,11 +3,15 @@ import type {Platform, ReadRowsOptions} from '../codec/codec.js'
 import type {BackupHead, BackupSeal} from '../codec/document.js'
 import type {WeaviateObject} from '../model/object.js'
 import type {Store, StoreReader} from '../store/store.js'
+import type {ArchiveContent} from './content.js'
 import type {Manifest} from './manifest.js'
 
-import {readJsonDocument} from '../codec/json/document.js'
+import {type DocumentEnd, readJsonDocument} from '../codec/json/document.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {ContentDigest} from './content-digest.js'
 import {partCodec} from './formats.js'
+import {assertWhole, type CheckHashesOptions} from './hashes.js'
+import {type Proof, provenReader} from './proof.js'
 
 /** Consecutive rows of a backup, without those that are void. Ordinals count through all parts. */
 export interface ArchivePage {
@@ -19,7 +23,10 @@ export interface ArchivePage {
   rows: number[]
 }
 
-export type ReadArchiveOptions = ReadRowsOptions
+export interface ReadArchiveOptions extends ReadRowsOptions {
+  /** Reads every row, those before `fromRow` too, and compares their number and digest with the seal at the end. With all columns only. */
+  check?: boolean
+}
 
 export class Archive {
   readonly head: BackupHead
@@ -28,24 +35,38 @@ export class Archive {
   readonly store: Store
   /** Key of an amended object → ordinal before which its rows are void. */
   readonly #amendments: ReadonlyMap<string, number>
+  readonly #content: ArchiveContent
+  #proof?: Proof
 
-  constructor(store: Store, manifest: Manifest, platform: Platform) {
+  constructor(store: Store, manifest: Manifest, platform: Platform, content: ArchiveContent) {
     this.store = store
     this.#platform = platform
     this.manifest = manifest
     this.head = {metadata: manifest.metadata, schema: manifest.schema}
-    this.#amendments = new Map(
-      (manifest.seal?.amendments ?? []).map(([tenant, id, row]) => [objectKey(tenant ?? undefined, id), row]),
-    )
+    this.#content = content
+    this.#proof = content.proof
+    const amendments = new Map<string, number>()
+    for (const [tenant, id, row] of content.amendments) {
+      const key = objectKey(tenant ?? undefined, id)
+      amendments.set(key, Math.max(row, amendments.get(key) ?? 0))
+    }
+
+    this.#amendments = amendments
   }
 
   get seal(): BackupSeal | undefined {
     return this.manifest.seal
   }
 
-  /** Objects that the backup says it holds; undefined when it has no seal. */
+  /** Tells its content from any other: the sealed digest, or a hash of all files. */
+  get fingerprint(): string {
+    return this.#content.fingerprint
+  }
+
+  /** Objects that the backup holds; undefined when that is known only once it is read. */
   get objectCount(): number | undefined {
-    return this.manifest.seal?.object_count
+    const {amendments, rows} = this.#content
+    return this.manifest.seal?.object_count ?? (amendments.length === 0 ? rows : undefined)
   }
 
   /** Where it lies, for messages. */
@@ -53,55 +74,92 @@ export class Archive {
     return this.store.describe(this.manifest.name)
   }
 
-  /** Pages in row order from `fromRow` on. @throws DataOpsError BACKUP_DAMAGED when a row cannot be read. */
-  async *pages(options: ReadArchiveOptions = {}): AsyncGenerator<ArchivePage, void, undefined> {
-    if (!this.head.metadata.options.include_data) return
-    yield* this.manifest.kind === 'document' ? this.#documentPages(options) : this.#partPages(options)
+  /**
+   * Makes sure that it is whole, and that whatever is read from now on is what was looked at.
+   * @throws DataOpsError BACKUP_DAMAGED, with `details.problems`; STORAGE; INTERRUPTED.
+   */
+  async assertWhole(options: Pick<CheckHashesOptions, 'onProgress' | 'signal'> = {}): Promise<void> {
+    // What was hashed when it was opened is not hashed again.
+    if (this.#proof && this.seal) return
+    const proof: Proof = new Map()
+    await assertWhole(this, {...options, proof})
+    this.#proof = proof
   }
 
-  async *#documentPages(options: ReadArchiveOptions): AsyncGenerator<ArchivePage> {
-    const file = await this.store.openRead(this.manifest.name)
+  /** Pages in row order from `fromRow` on. @throws DataOpsError BACKUP_DAMAGED when a row cannot be read, or is missing at the end. */
+  async *pages(options: ReadArchiveOptions = {}): AsyncGenerator<ArchivePage, void, undefined> {
+    if (!this.head.metadata.options.include_data) return
+    const {check = false, fromRow = 0} = options
+    const content = check && this.seal ? new ContentDigest(this.head.schema, this.#platform) : undefined
+    const read = {...options, fromRow: content ? 0 : fromRow}
+    const pages = this.manifest.kind === 'document' ? this.#documentPages(read) : this.#partPages(read)
+    for await (const page of pages) {
+      if (content) for (const object of page.objects) content.add(object)
+      if (page.endRow > fromRow) yield from(page, fromRow)
+    }
+
+    if (content) this.#checkContent(content)
+  }
+
+  #checkContent(content: ContentDigest): void {
+    const {seal} = this
+    if (!seal) return
+    if (content.objects !== seal.object_count) {
+      throw this.#damaged(`it has ${content.objects} objects where its seal says ${seal.object_count}`)
+    }
+
+    if (content.hex() !== seal.digest) throw this.#damaged('its objects are not those that were sealed')
+  }
+
+  async *#documentPages(options: ReadRowsOptions): AsyncGenerator<ArchivePage> {
+    const file = await this.#open(this.manifest.name)
     try {
       const bytes = file.stream()
       const text = this.manifest.compressed ? this.#platform.gunzip(bytes) : bytes
       for await (const part of readJsonDocument(text, {...options, platform: this.#platform})) {
         throwIfAborted(options.signal)
         if (part.kind === 'rows') yield this.#page(part.page.firstRow, part.page.objects)
+        else if (part.kind === 'end') this.#checkEnd(part.end)
       }
     } finally {
       await file.close()
     }
   }
 
-  async *#partPages(options: ReadArchiveOptions): AsyncGenerator<ArchivePage> {
+  #checkEnd({objectCount, rows, seal}: DocumentEnd): void {
+    if (rows !== this.#content.rows) {
+      throw this.#damaged(`it has ${rows} rows where ${this.#content.rows} should be`)
+    }
+
+    if (!this.seal) return
+    if (objectCount !== this.seal.object_count || seal?.checksum !== this.seal.checksum) {
+      throw this.#damaged('it ends with another seal than it had when it was opened')
+    }
+  }
+
+  async *#partPages(options: ReadRowsOptions): AsyncGenerator<ArchivePage> {
     const {metadata, schema} = this.head
     const codec = await partCodec(metadata.options.format)
     let partStart = 0
-    for (const part of this.manifest.seal?.parts ?? []) {
+    for (const part of this.#content.parts) {
       const partEnd = partStart + part.rows
       const fromRow = Math.max(0, (options.fromRow ?? 0) - partStart)
       if (fromRow < part.rows) {
-        const file = await this.store.openRead(`${this.manifest.name}/${part.file}`)
+        const file = await this.#open(`${this.manifest.name}/${part.file}`)
         try {
-          const decoder = await codec.openDecoder(asByteSource(file), {
-            columns: metadata.columns,
-            platform: this.#platform,
-            schema,
-          })
+          const decoder = await codec.openDecoder(file, {columns: metadata.columns, platform: this.#platform, schema})
           if (decoder.rows !== part.rows) {
-            throw new DataOpsError(
-              'BACKUP_DAMAGED',
-              `${part.file} has ${decoder.rows} rows where the seal says ${part.rows}.`,
-              {
-                hint: 'Restore another backup.',
-              },
-            )
+            throw this.#damaged(`${part.file} has ${decoder.rows} rows where ${part.rows} should be`)
           }
 
+          let next = fromRow
           for await (const page of decoder.read({...options, fromRow})) {
             throwIfAborted(options.signal)
+            next = page.firstRow + page.objects.length
             yield this.#page(partStart + page.firstRow, page.objects)
           }
+
+          if (next !== part.rows) throw this.#damaged(`${part.file} ends after ${next} of ${part.rows} rows`)
         } finally {
           await file.close()
         }
@@ -109,6 +167,27 @@ export class Archive {
 
       partStart = partEnd
     }
+  }
+
+  /** A file of the backup; once it was proven whole, nothing but that is read of it. */
+  async #open(name: string): Promise<StoreReader> {
+    const reader = await this.store.openRead(name)
+    if (!this.#proof) return reader
+    try {
+      const proof = this.#proof.get(name)
+      if (!proof) throw this.#damaged(`${name} was not there when it was looked at`)
+      return provenReader(reader, proof, this.store.describe(name))
+    } catch (error) {
+      await reader.close()
+      throw error
+    }
+  }
+
+  #damaged(reason: string): DataOpsError {
+    return new DataOpsError('BACKUP_DAMAGED', `${this.path} is damaged: ${reason}.`, {
+      details: {path: this.path},
+      hint: 'See what is wrong with: backup verify. Use another backup.',
+    })
   }
 
   #page(firstRow: number, all: WeaviateObject[]): ArchivePage {
@@ -136,6 +215,10 @@ export function objectKey(tenant: string | undefined, id: string): string {
   return tenant === undefined ? id : `${id}/${tenant}`
 }
 
-function asByteSource(file: StoreReader): {read: (start: number, end: number) => Promise<Uint8Array>; size: number} {
-  return {read: async (start, end) => file.read(start, end), size: file.size}
+/** The rows of a page that are not before `fromRow`. */
+function from(page: ArchivePage, fromRow: number): ArchivePage {
+  if (page.firstRow >= fromRow) return page
+  const first = page.rows.findIndex((row) => row >= fromRow)
+  const at = first === -1 ? page.rows.length : first
+  return {endRow: page.endRow, firstRow: fromRow, objects: page.objects.slice(at), rows: page.rows.slice(at)}
 }

@@ -164,7 +164,7 @@ function checkSums(seal: BackupSeal): void {
   if (seal.object_count > rows) throw new MalformedError('seal.object_count', 'is more than there are rows')
 }
 
-function readAmendment(field: Field): Amendment {
+export function readAmendment(field: Field): Amendment {
   const items = field.array()
   const [tenant, id, row] = items
   if (items.length !== 3 || !tenant || !id || !row) throw new MalformedError(field.path, 'is not [tenant, id, row]')
@@ -190,7 +190,7 @@ function readPart(field: Field, kind: BackupKind): SealedPart {
 }
 
 /** A plain name inside the backup's own folder, and none of the names that mean something else there. */
-function partFile(field: Field): string {
+export function partFile(field: Field): string {
   const file = field.text()
   const isPlain = /^[0-9A-Za-z][-.0-9A-Z_a-z]{0,199}$/.test(file) && !file.includes('..')
   if (!isPlain || [METADATA_FILE, SCHEMA_FILE].includes(file.toLowerCase())) {

@@ -1,13 +1,23 @@
 import {Buffer} from 'node:buffer'
 
-import type {BackupMetadata} from '../codec/document.js'
+import type {Amendment, BackupMetadata} from '../codec/document.js'
 import type {WeaviateClass} from '../model/schema.js'
 
+import {concatBytes} from '../codec/bytes.js'
 /** Documents without a seal that holds: another tool's, reformatted, or edited. Only for those who ask for them. */
 import {sha256Hex} from '../platform/node.js'
 import {decodeJson, type DocumentSource, MAX_LINE} from './document-source.js'
 import {Field, MalformedError} from './fields.js'
-import {type BackupKind, present, readColumns, readSchema, readTenantStatuses, texts} from './sealed-fields.js'
+import {
+  type BackupKind,
+  partFile,
+  present,
+  readAmendment,
+  readColumns,
+  readSchema,
+  readTenantStatuses,
+  texts,
+} from './sealed-fields.js'
 
 /** What there is of a document before its objects. */
 export interface Opening {
@@ -23,7 +33,7 @@ export interface Opening {
 export async function readOpening(source: DocumentSource): Promise<Opening> {
   const scanner = new OpeningScanner()
   try {
-    for await (const piece of source.text()) {
+    for await (const piece of withoutMark(source.text())) {
       if (scanner.push(piece)) break
       if (scanner.bytes > MAX_LINE) return {isCut: false, isWhole: false}
     }
@@ -83,6 +93,82 @@ export function unsealedContent(
     }),
   }
   return {metadata, schema}
+}
+
+/** What a backup without a seal that holds says of its own content: nothing vouches for it, and nothing else says it. */
+export interface Claims {
+  /** Rows that are void, by the ordinals of `rows` rows. */
+  amendments?: Amendment[]
+  /** `metadata.backup_id` as it stands. */
+  backupId?: string
+  objectCount?: number
+  /** The files of a directory and the rows that they had. */
+  parts?: Array<{file: string; rows: number}>
+  /** In all parts. */
+  rows?: number
+}
+
+/** The JSON of a document without objects. @throws MalformedError when it is too long for one. */
+export async function readWhole(source: DocumentSource): Promise<unknown> {
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of withoutMark(source.text())) {
+    pieces.push(piece)
+    bytes += piece.length
+    if (bytes > MAX_LINE) throw new MalformedError('its JSON', 'is too long')
+  }
+
+  try {
+    return JSON.parse(decodeJson(Buffer.concat(pieces))) as unknown
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new MalformedError('its text', 'is no JSON')
+    throw error
+  }
+}
+
+/** @throws MalformedError for a seal that is there and cannot be understood: what it says of the content would be lost. */
+export function readClaims(document: Field, kind: BackupKind): Claims {
+  const objectCount = document.member('object_count').optional((item) => item.count())
+  const seal = document.member('seal')
+  if (!seal.isPresent) return {...present({objectCount})}
+  const parts = seal.member('parts').array()
+  const rows = parts.map((part) => part.member('rows').count())
+  return {
+    amendments: seal
+      .member('amendments')
+      .array()
+      .map((item) => readAmendment(item)),
+    objectCount: objectCount ?? seal.member('object_count').count(),
+    rows: rows.reduce((sum, count) => sum + count, 0),
+    ...(kind === 'directory' && {
+      parts: parts.map((part, index) => ({file: partFile(part.member('file')), rows: rows[index] ?? 0})),
+    }),
+  }
+}
+
+export function readBackupId(metadata: unknown): Pick<Claims, 'backupId'> {
+  const id = new Field(metadata, 'metadata').member('backup_id').value
+  return typeof id === 'string' ? {backupId: id} : {}
+}
+
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+
+/** Some editors put a mark before the text. */
+async function* withoutMark(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let start: Uint8Array | undefined = new Uint8Array()
+  for await (const piece of pieces) {
+    const bytes: Uint8Array = start && start.length > 0 ? concatBytes([start, piece]) : piece
+    if (start && bytes.length < BYTE_ORDER_MARK.length) {
+      start = new Uint8Array(bytes)
+      continue
+    }
+
+    const isMarked = start && BYTE_ORDER_MARK.every((byte, index) => byte === bytes[index])
+    start = undefined
+    yield isMarked ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes
+  }
+
+  if (start && start.length > 0) yield start
 }
 
 const QUOTE = 0x22

@@ -3,11 +3,12 @@ import path from 'node:path'
 
 import type {Store} from '../store/store.js'
 
-import {checkHashes} from '../archive/hashes.js'
-import {type Manifest, readManifest} from '../archive/manifest.js'
+import {findContent, sealedContent} from '../archive/content.js'
+import {type Manifest, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {METADATA_FILE} from '../archive/names.js'
 import {Archive} from '../archive/reader.js'
 import {DataOpsError} from '../model/errors.js'
+import {isMultiTenant} from '../model/schema.js'
 import {nodePlatform} from '../platform/node.js'
 import {openStore} from '../store/open.js'
 import {BackupCatalog, type ListedBackup} from './catalog.js'
@@ -29,16 +30,64 @@ export async function openArchive(
 ): Promise<OpenedArchive> {
   const place = await locateBackup(reference, store)
   const manifest = await readManifest(place.store, place.name, options)
-  const trusted = options.acceptUnsealed ? await withoutBrokenSeal(place.store, manifest) : manifest
-  return {archive: new Archive(place.store, trusted, nodePlatform), store: place.store}
+  checkIdentity(reference, place, manifest)
+  if (manifest.seal) {
+    const archive = new Archive(place.store, manifest, nodePlatform, sealedContent(manifest as SealedManifest))
+    if (!options.acceptUnsealed || (await isWhole(archive))) return {archive, store: place.store}
+  }
+
+  const unsealed = manifest.seal ? withoutSeal(manifest as SealedManifest) : manifest
+  return {archive: await openUnsealed(place.store, unsealed), store: place.store}
 }
 
-/** The counts and digests of a seal say nothing of a document that was edited since. */
-async function withoutBrokenSeal(store: Store, manifest: Manifest): Promise<Manifest> {
-  const {seal, ...rest} = manifest
-  // The seal of a directory also lists its parts.
-  if (!seal || manifest.kind === 'directory' || (await checkHashes({manifest, store})).length === 0) return manifest
-  return {...rest, unsealed: true}
+async function isWhole(archive: Archive): Promise<boolean> {
+  try {
+    await archive.assertWhole()
+    return true
+  } catch (error) {
+    if (error instanceof DataOpsError && error.code === 'BACKUP_DAMAGED') return false
+    throw error
+  }
+}
+
+/** The counts and digests of a seal say nothing of what was edited since; where its parts are, nothing else says. */
+function withoutSeal({seal, ...rest}: SealedManifest): Manifest {
+  const parts = seal.parts.flatMap(({file, rows}) => (file === null ? [] : [{file, rows}]))
+  const claims = {amendments: seal.amendments, objectCount: seal.object_count, parts, rows: seal.statistics.rows}
+  return {...rest, claims, unsealed: true}
+}
+
+async function openUnsealed(store: Store, manifest: Manifest): Promise<Archive> {
+  const content = await findContent(store, manifest, nodePlatform)
+  const archive = new Archive(store, manifest, nodePlatform, content)
+  const {metadata, schema} = manifest
+  if (!isMultiTenant(schema) || metadata.tenants || content.rows === 0) return archive
+  // Nobody says which tenants it has: the objects do.
+  const names = new Set<string>()
+  for await (const page of archive.pages({columns: 'ids'})) {
+    for (const {tenant} of page.objects) if (tenant !== undefined) names.add(tenant)
+  }
+
+  const tenants = [...names].map((name) => ({name, status: 'HOT' as const}))
+  return new Archive(store, {...manifest, metadata: {...metadata, tenants}}, nodePlatform, content)
+}
+
+/** What lies under the name that the catalog has for an id need no longer be that backup. */
+function checkIdentity(reference: string, {listed, name, store}: BackupPlace, manifest: Manifest): void {
+  if (!listed || reference === name) return
+  const {claims, metadata, seal} = manifest
+  const id = seal ? metadata.backup_id : claims?.backupId
+  const isSame = id === undefined || id === listed.id
+  const isSameContent = !seal || listed.digest === undefined || listed.digest === seal.digest
+  if (isSame && isSameContent) return
+  const where = store.describe(name)
+  throw new DataOpsError(
+    'BACKUP_DAMAGED',
+    isSame
+      ? `${where} has the id ${listed.id} and another content than the catalog says.`
+      : `${where} is the backup ${id}, not ${listed.id} as the catalog says.`,
+    {details: {path: where}, hint: 'Have the catalog made anew with: backup list --reindex. Or name the backup by its path.'},
+  )
 }
 
 /** Where a reference points, whether or not a backup is there. */

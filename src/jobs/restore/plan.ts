@@ -60,11 +60,11 @@ export function tenantsToRestore(
 
 /** Objects that a restore of these tenants writes; undefined when the backup does not say. */
 export function expectedObjects(
-  seal: BackupSeal | undefined,
+  {objectCount, seal}: {objectCount?: number; seal?: BackupSeal},
   tenants: ReadonlyArray<{name: string}> | undefined,
 ): number | undefined {
+  if (!tenants) return objectCount
   if (!seal) return undefined
-  if (!tenants) return seal.object_count
   const wanted = new Set(tenants.map(({name}) => name))
   let objects = 0
   for (const tenant of seal.tenants ?? []) if (wanted.has(tenant.name)) objects += tenant.object_count ?? 0
@@ -114,15 +114,20 @@ export function checkReferences(schema: WeaviateClass, collections: ReadonlySet<
   )
 }
 
-/** Why an object must not be sent to a class: properties that auto-schema would add, vectors that were not allowed. */
+/** Why an object must not be sent to a class: a tenant that is not among those restored, properties that auto-schema would add, vectors that were not allowed. */
 export function makeObjection(
   schema: WeaviateClass,
   options: RestoreOptions,
+  tenants?: ReadonlySet<string>,
 ): (object: WeaviateObject) => string | undefined {
   const properties = knownProperties(schema.properties)
   const named = new Set(Object.keys(schema.vectorConfig ?? {}))
   const vectorizers = options.allowVectorization ? [] : vectorizersOf(schema)
   return (object) => {
+    if (tenants && (object.tenant === undefined || !tenants.has(object.tenant))) {
+      return object.tenant === undefined ? 'it has no tenant' : `the backup does not list its tenant "${object.tenant}"`
+    }
+
     const unknown = unknownProperty(object.properties, properties)
     if (unknown !== undefined) return `the collection has no property "${unknown}"`
     for (const name of object.vectors?.keys() ?? []) {

@@ -8,7 +8,6 @@ import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {CollectionComparison} from '../verify/options.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 
-import {assertWhole} from '../../archive/hashes.js'
 import {rejectedName, stillRejectedName} from '../../archive/names.js'
 import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {toHex, utf8} from '../../codec/bytes.js'
@@ -136,7 +135,7 @@ export class Restore {
     const options = this.#options
     const tenants = tenantsToRestore(head, seal, options.tenants)
     if (!options.acceptChanged)
-      await assertWhole(this.#archive, {onProgress: options.onProgress, signal: options.signal})
+      await this.#archive.assertWhole({onProgress: options.onProgress, signal: options.signal})
     const existing = (await this.#connection.listCollections()).map((schema) => schema.class)
     const prepared = prepareForCreate(head.schema, {existing, name: this.target, overrides: options.overrides})
     for (const warning of prepared.warnings) this.#warn(warning)
@@ -148,7 +147,7 @@ export class Restore {
       manifest.name,
       {
         backupId: head.metadata.backup_id ?? '',
-        digest: seal?.digest ?? '',
+        digest: this.#archive.fingerprint,
         options: this.#binding(),
         server: this.#connection.describe,
         target: this.target,
@@ -204,7 +203,7 @@ export class Restore {
 
     // Only before that are the objects refused other ones than those written.
     if (skipData || checkpoint.objects.finished) return 0
-    const all = expectedObjects(this.#archive.seal, tenants)
+    const all = expectedObjects(this.#archive, tenants)
     return all === undefined
       ? undefined
       : all - checkpoint.objects.count - checkpoint.rejected.size - checkpoint.skipped.size
@@ -212,7 +211,7 @@ export class Restore {
 
   /** After `check`: the collection and its tenants are there, and nothing speaks against writing objects. */
   async start(): Promise<void> {
-    const {head, seal} = this.#archive
+    const {head} = this.#archive
     const options = this.#options
     const {checkpoint, tenants} = this.#checked!
     const isRetry = options.retryRejected !== undefined
@@ -225,18 +224,22 @@ export class Restore {
     else await rejected.clear()
     if (!isRetry) checkpoint.rejectedFile = rejected
     const plan = planCollection(schema)
-    const expected = options.skipData ? 0 : expectedObjects(seal, tenants)
+    const expected = options.skipData ? 0 : expectedObjects(this.#archive, tenants)
     const wanted = tenants && new Set(tenants.map(({name}) => name))
     this.#tenants = this.#restoredTenants(plan, checkpoint)
     this.#running = {
       ...this.#sending(plan, expected),
       archive: this.#archive,
       checkpoint,
-      objection: makeObjection(plan.schema, options),
+      objection: makeObjection(plan.schema, options, options.tenants?.length ? undefined : wanted),
       onProgress: options.onProgress,
       rejected,
       resumed: {objects: checkpoint.objects.count, references: checkpoint.references.count},
-      selected: wanted ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
+      // Without a choice none is passed over: an object of a tenant that the backup does not list is refused in sight.
+      selected:
+        wanted && options.tenants?.length
+          ? (object) => object.tenant !== undefined && wanted.has(object.tenant)
+          : () => true,
       sourceName: head.metadata.collection,
       tenants: this.#tenants,
       total: expected,

@@ -72,7 +72,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     return false
   }
 
-  const pages = options.archive.pages({fromRow: pass.done.firstMissing, signal: options.signal})
+  const pages = options.archive.pages({check: true, fromRow: pass.done.firstMissing, signal: options.signal})
   const limit = {
     objects: options.batchSize,
     tenants: options.tenants.limit(),

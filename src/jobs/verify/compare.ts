@@ -170,11 +170,11 @@ class Comparison {
   #checkSealed(content: ContentDigest, {takesPart}: TenantSelection): void {
     const {path, seal} = this.#archive
     if (!seal) return
-    const isSame = seal.tenants
-      ? seal.tenants.every(
-          ({digest, name, skipped}) =>
-            skipped !== undefined || !takesPart(name) || content.tenant(name).digest === digest,
-        )
+    const held = seal.tenants?.filter(({name, skipped}) => skipped === undefined && takesPart(name))
+    // Their number too: no tenant that the seal does not list may add to them.
+    const isSame = held
+      ? held.every(({digest, name}) => content.tenant(name).digest === digest) &&
+        held.reduce((sum, tenant) => sum + (tenant.object_count ?? 0), 0) === content.objects
       : content.hex() === seal.digest
     if (isSame) return
     throw new DataOpsError('BACKUP_DAMAGED', `${path} is damaged: its objects are not those that were sealed.`, {
@@ -312,17 +312,17 @@ class Comparison {
   }
 
   async run(): Promise<Omit<CollectionComparison, 'seconds'>> {
-    const {head, seal} = this.#archive
+    const {head} = this.#archive
     const {schema} = this.#plan
     const schemaDifferences = compareSchemas(head.schema, schema, {ignoreName: true})
     const selection = await this.#selectTenants()
     const isHoldsObjects = head.metadata.options.include_data
     const expectedLive = isHoldsObjects ? await this.#countLive(selection) : 0
-    const partitions = partitionsFor(Math.max(expectedLive, seal?.object_count ?? 0), this.#maxInMemory)
+    const partitions = partitionsFor(Math.max(expectedLive, this.#archive.objectCount ?? 0), this.#maxInMemory)
     const live = this.#side(schema, partitions)
     const backup = this.#side(head.schema, partitions)
     if (isHoldsObjects) {
-      const total = expectedLive + (seal?.object_count ?? expectedLive)
+      const total = expectedLive + (this.#archive.objectCount ?? expectedLive)
       await this.#readBackup(backup, selection, total)
       await this.#readLive(live, selection, {before: backup.content.objects, expected: expectedLive, total})
     } else {

@@ -1,0 +1,156 @@
+/** Where the objects of a backup are: known before any is read, whether or not a seal says it. */
+import type {Platform} from '../codec/codec.js'
+import type {Amendment} from '../codec/document.js'
+import type {Store, StoreReader} from '../store/store.js'
+import type {Manifest, SealedManifest} from './manifest.js'
+
+import {utf8} from '../codec/bytes.js'
+import {readJsonDocument} from '../codec/json/document.js'
+import {DataOpsError} from '../model/errors.js'
+import {sha256Hex} from '../platform/node.js'
+import {Field, MalformedError} from './fields.js'
+import {partCodec} from './formats.js'
+import {findPartNames} from './names.js'
+import {type Proof, ProofMaker, provenReader} from './proof.js'
+import {readClaims} from './unsealed.js'
+
+export interface ArchivePart {
+  /** null: the document itself. */
+  file: string | null
+  rows: number
+}
+
+export interface ArchiveContent {
+  amendments: readonly Amendment[]
+  /** Tells this content from any other: the sealed digest, or a hash of all files. */
+  fingerprint: string
+  parts: readonly ArchivePart[]
+  /** What the files were when they were hashed; absent until they are. */
+  proof?: Proof
+  /** In all parts, the void ones included. */
+  rows: number
+}
+
+export function sealedContent({seal}: SealedManifest): ArchiveContent {
+  const {amendments, digest, parts, statistics} = seal
+  return {amendments, fingerprint: digest, parts, rows: statistics.rows}
+}
+
+/**
+ * Finds the objects of a backup without a seal that holds: by the list of its own document, or by the names of its files where it has none.
+ * @throws DataOpsError BACKUP_DAMAGED when a part is missing, when it cannot be said which parts belong to it, or when it holds another number of rows than it says.
+ */
+export async function findContent(store: Store, manifest: Manifest, platform: Platform): Promise<ArchiveContent> {
+  const content = await (manifest.kind === 'document'
+    ? contentOfDocument(store, manifest, platform)
+    : contentOfDirectory(store, manifest, platform))
+  if (content.rows > 0 && !manifest.metadata.options.include_data) {
+    throw contradiction(store, manifest, `its metadata says that it has no objects, and it has ${content.rows}`)
+  }
+
+  return content
+}
+
+async function contentOfDocument(store: Store, manifest: Manifest, platform: Platform): Promise<ArchiveContent> {
+  const proof: Proof = new Map()
+  const file = await store.openRead(manifest.name)
+  try {
+    const maker = new ProofMaker(file.size)
+    const bytes = hashed(file, maker)
+    const text = manifest.compressed ? platform.gunzip(bytes) : bytes
+    for await (const part of readJsonDocument(text, {fromRow: Infinity, platform})) {
+      if (part.kind !== 'end') continue
+      proof.set(manifest.name, maker.finish())
+      const {rows, seal} = part.end
+      const {amendments = [], rows: sealedRows} = seal ? claimsOf(store, manifest, {seal}) : {}
+      if (amendments.length > 0 && rows !== sealedRows) {
+        const reason = `its seal voids rows by their number, of ${sealedRows ?? 0}, and it has ${rows}`
+        throw contradiction(store, manifest, reason)
+      }
+
+      return {amendments, fingerprint: fingerprintOf(proof), parts: [{file: null, rows}], proof, rows}
+    }
+  } finally {
+    await file.close()
+  }
+
+  throw contradiction(store, manifest, 'it has no end')
+}
+
+function claimsOf(store: Store, manifest: Manifest, document: unknown): ReturnType<typeof readClaims> {
+  try {
+    return readClaims(new Field(document, 'document'), manifest.kind)
+  } catch (error) {
+    if (error instanceof MalformedError) throw contradiction(store, manifest, error.message)
+    throw error
+  }
+}
+
+async function contentOfDirectory(store: Store, manifest: Manifest, platform: Platform): Promise<ArchiveContent> {
+  const {claims = {}, metadata, name, schema} = manifest
+  const listed = claims.parts ?? (await partsByName(store, manifest))
+  const codec = await partCodec(metadata.options.format)
+  const proof: Proof = new Map()
+  const parts: ArchivePart[] = []
+  let rows = 0
+  for (const {file, rows: expected} of listed) {
+    const where = `${name}/${file}`
+    if ((await store.stat(where))?.kind !== 'file') throw contradiction(store, manifest, `${file} is missing`)
+    const reader = await store.openRead(where)
+    try {
+      const maker = new ProofMaker(reader.size)
+      for await (const chunk of reader.stream()) maker.update(chunk)
+      const made = maker.finish()
+      proof.set(where, made)
+      const source = provenReader(reader, made, store.describe(where))
+      const decoder = await codec.openDecoder(source, {columns: metadata.columns, platform, schema})
+      if (expected !== undefined && decoder.rows !== expected) {
+        throw contradiction(store, manifest, `${file} has ${decoder.rows} rows where its document says ${expected}`)
+      }
+
+      parts.push({file, rows: decoder.rows})
+      rows += decoder.rows
+    } finally {
+      await reader.close()
+    }
+  }
+
+  const {amendments = [], objectCount} = claims
+  if (objectCount !== undefined && (amendments.length === 0 ? rows !== objectCount : rows < objectCount)) {
+    throw contradiction(store, manifest, `its parts have ${rows} rows where its document says ${objectCount} objects`)
+  }
+
+  return {amendments, fingerprint: fingerprintOf(proof), parts, proof, rows}
+}
+
+async function partsByName(store: Store, manifest: Manifest): Promise<Array<{file: string; rows?: number}>> {
+  const {claims, metadata, name} = manifest
+  const entries = await store.list(name)
+  const found = findPartNames(
+    entries.filter(({kind}) => kind === 'file').map((entry) => entry.name),
+    (await partCodec(metadata.options.format)).extension,
+  )
+  if (found.problem !== undefined) throw contradiction(store, manifest, found.problem)
+  const isEmpty = claims?.objectCount === 0 || !metadata.options.include_data
+  if (found.names.length === 0 && !isEmpty) throw contradiction(store, manifest, 'its parts are missing')
+  return found.names.map((file) => ({file}))
+}
+
+async function* hashed(file: StoreReader, maker: ProofMaker): AsyncGenerator<Uint8Array> {
+  for await (const chunk of file.stream()) {
+    maker.update(chunk)
+    yield chunk
+  }
+}
+
+function fingerprintOf(proof: Proof): string {
+  return sha256Hex(...[...proof].flatMap(([name, {bytes, hashes}]) => [utf8(`${name}\n${bytes}\n`), hashes]))
+}
+
+function contradiction(store: Store, {name}: Manifest, reason: string): DataOpsError {
+  const path = store.describe(name)
+  return new DataOpsError('BACKUP_DAMAGED', `${path} cannot be restored: ${reason}.`, {
+    details: {path},
+    hint: 'Put back what is missing, or use another backup.',
+  })
+}

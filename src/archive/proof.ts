@@ -1,0 +1,154 @@
+/** What was hashed is what is read: each piece of a file is compared with its hash of the first reading before anything is made of it. */
+import {Buffer} from 'node:buffer'
+
+import type {StoreReader} from '../store/store.js'
+
+import {DataOpsError} from '../model/errors.js'
+import {nodePlatform} from '../platform/node.js'
+
+const HASH_BYTES = 32
+const MIN_CHUNK = 64 * 1024
+/** Chunks of one file at most: 2 MiB of hashes. */
+const MAX_CHUNKS = 65_536
+/** Chunks that were checked last, kept for reads that share one. */
+const KEPT_CHUNKS = 4
+
+/** The hashes of one file, chunk by chunk. */
+export interface FileProof {
+  /** Of the file. */
+  bytes: number
+  chunkBytes: number
+  hashes: Uint8Array
+}
+
+/** By the file's name in its store. */
+export type Proof = Map<string, FileProof>
+
+/** Takes a file's bytes from first to last. */
+export class ProofMaker {
+  readonly #chunk: Buffer
+  readonly #hashes: Uint8Array[] = []
+  #filled = 0
+  #bytes = 0
+
+  /** `bytes`: how many there will be. */
+  constructor(bytes: number) {
+    let size = MIN_CHUNK
+    while (size * MAX_CHUNKS < bytes) size *= 2
+    this.#chunk = Buffer.allocUnsafe(size)
+  }
+
+  finish(): FileProof {
+    if (this.#filled > 0) this.#endChunk()
+    return {bytes: this.#bytes, chunkBytes: this.#chunk.length, hashes: Buffer.concat(this.#hashes)}
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#bytes += bytes.length
+    for (let at = 0; at < bytes.length;) {
+      const piece = bytes.subarray(at, at + this.#chunk.length - this.#filled)
+      this.#chunk.set(piece, this.#filled)
+      this.#filled += piece.length
+      at += piece.length
+      if (this.#filled === this.#chunk.length) this.#endChunk()
+    }
+  }
+
+  #endChunk(): void {
+    this.#hashes.push(nodePlatform.sha256(this.#chunk.subarray(0, this.#filled)))
+    this.#filled = 0
+  }
+}
+
+/** A reader that gives nothing but what the proof was made of. @throws DataOpsError BACKUP_DAMAGED where the file has other bytes now. */
+export function provenReader(reader: StoreReader, proof: FileProof, where: string): StoreReader {
+  if (reader.size !== proof.bytes) throw exchanged(where)
+  return new ProvenReader(reader, proof, where)
+}
+
+class ProvenReader implements StoreReader {
+  readonly #kept = new Map<number, Uint8Array>()
+  readonly #proof: FileProof
+  readonly #reader: StoreReader
+  readonly #where: string
+
+  constructor(reader: StoreReader, proof: FileProof, where: string) {
+    this.#proof = proof
+    this.#reader = reader
+    this.#where = where
+  }
+
+  get size(): number {
+    return this.#proof.bytes
+  }
+
+  async close(): Promise<void> {
+    await this.#reader.close()
+  }
+
+  async read(start: number, end: number): Promise<Uint8Array> {
+    // What lies outside is refused as by any reader, before anything is allocated.
+    if (!(start >= 0 && start < end && end <= this.size)) return this.#reader.read(start, end)
+    const {chunkBytes} = this.#proof
+    const [first, last] = [Math.floor(start / chunkBytes), Math.floor((end - 1) / chunkBytes)]
+    const kept = first === last ? this.#kept.get(first) : undefined
+    const from = first * chunkBytes
+    const bytes = kept ?? (await this.#readChunks(first, last))
+    // A copy: whoever asked for a few bytes shall not hold on to whole chunks, nor change one that is kept.
+    return new Uint8Array(bytes.subarray(start - from, end - from))
+  }
+
+  async *stream(start = 0, end = this.size): AsyncGenerator<Uint8Array> {
+    const {chunkBytes} = this.#proof
+    if (start >= end) return
+    const from = Math.floor(start / chunkBytes) * chunkBytes
+    const to = Math.min(Math.ceil(end / chunkBytes) * chunkBytes, this.size)
+    let at = from
+    let pending: Uint8Array[] = []
+    let size = 0
+    for await (const piece of this.#reader.stream(from, to)) {
+      pending.push(piece)
+      size += piece.length
+      const isLast = at + size === to
+      if (size < chunkBytes && !isLast) continue
+      const joined = pending.length === 1 ? piece : Buffer.concat(pending, size)
+      const whole = isLast ? joined.length : joined.length - (joined.length % chunkBytes)
+      const bytes = joined.subarray(0, whole)
+      this.#check(bytes, at / chunkBytes)
+      yield bytes.subarray(Math.max(0, start - at), Math.min(bytes.length, end - at))
+      at += whole
+      pending = whole < joined.length ? [joined.subarray(whole)] : []
+      size -= whole
+    }
+  }
+
+  #check(bytes: Uint8Array, firstChunk: number): void {
+    const {chunkBytes, hashes} = this.#proof
+    for (let at = 0, chunk = firstChunk; at < bytes.length; at += chunkBytes, chunk++) {
+      const found = nodePlatform.sha256(bytes.subarray(at, at + chunkBytes))
+      const expected = hashes.subarray(chunk * HASH_BYTES, (chunk + 1) * HASH_BYTES)
+      if (Buffer.compare(found, expected) !== 0) throw exchanged(this.#where)
+    }
+  }
+
+  async #readChunks(first: number, last: number): Promise<Uint8Array> {
+    const {chunkBytes} = this.#proof
+    const bytes = await this.#reader.read(first * chunkBytes, Math.min((last + 1) * chunkBytes, this.size))
+    this.#check(bytes, first)
+    this.#kept.delete(last)
+    this.#kept.set(last, new Uint8Array(bytes.subarray((last - first) * chunkBytes)))
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= KEPT_CHUNKS) break
+      this.#kept.delete(oldest)
+    }
+
+    return bytes
+  }
+}
+
+function exchanged(where: string): DataOpsError {
+  return new DataOpsError('BACKUP_DAMAGED', `${where} was changed or exchanged while it was being read.`, {
+    details: {path: where},
+    hint: 'Nothing read since was used. See what is there now with: backup verify. Use another backup if need be.',
+  })
+}
