@@ -72,7 +72,7 @@ export async function assertWhole(files: BackupFiles, options: CheckHashesOption
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more problems)` : ''
   throw new DataOpsError('BACKUP_DAMAGED', `${first.file} is damaged: ${first.message}${more}`, {
     details: {path: files.store.describe(files.manifest.name), problems},
-    hint: 'Use another backup. If it was changed on purpose, restore it with --accept-changed.',
+    hint: 'Use another backup. If it was changed on purpose, restore it with `acceptChanged: true`.',
   })
 }
 

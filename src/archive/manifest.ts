@@ -94,7 +94,7 @@ export async function checkFiles(store: Store, manifest: SealedManifest): Promis
 }
 
 /** How to have a backup restored that nothing vouches for. */
-const ACCEPT = 'restore it with --accept-changed'
+const ACCEPT = 'restore it with `acceptChanged: true`'
 
 type Content = Pick<Manifest, 'claims' | 'head' | 'metadata' | 'schema' | 'seal' | 'unsealed'>
 

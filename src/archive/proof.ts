@@ -149,6 +149,6 @@ class ProvenReader implements StoreReader {
 function exchanged(where: string): DataOpsError {
   return new DataOpsError('BACKUP_DAMAGED', `${where} was changed or exchanged while it was being read.`, {
     details: {path: where},
-    hint: 'Nothing read since was used. See what is there now with: backup verify. Use another backup if need be.',
+    hint: 'Nothing read since was used. See what is there now with `verifyBackup`. Use another backup if need be.',
   })
 }

@@ -186,7 +186,7 @@ export class Archive {
   #damaged(reason: string): DataOpsError {
     return new DataOpsError('BACKUP_DAMAGED', `${this.path} is damaged: ${reason}.`, {
       details: {path: this.path},
-      hint: 'See what is wrong with: backup verify. Use another backup.',
+      hint: 'See what is wrong with `verifyBackup`. Use another backup.',
     })
   }
 

@@ -86,7 +86,10 @@ function checkIdentity(reference: string, {listed, name, store}: BackupPlace, ma
     isSame
       ? `${where} has the id ${listed.id} and another content than the catalog says.`
       : `${where} is the backup ${id}, not ${listed.id} as the catalog says.`,
-    {details: {path: where}, hint: 'Have the catalog made anew with: backup list --reindex. Or name the backup by its path.'},
+    {
+      details: {path: where},
+      hint: 'Have the catalog made anew with `BackupCatalog.reindex`. Or name the backup by its path.',
+    },
   )
 }
 

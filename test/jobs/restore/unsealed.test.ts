@@ -10,7 +10,7 @@ import type {Connection} from '../../../src/weaviate/connection.js'
 
 import {BackupCatalog} from '../../../src/catalog/catalog.js'
 import {openArchive} from '../../../src/catalog/locate.js'
-import {type Amendment, documentTail, sealLine} from '../../../src/codec/document.js'
+import {type Amendment, type BackupSeal, documentTail, sealLine} from '../../../src/codec/document.js'
 import {RestoreManager} from '../../../src/jobs/restore/manager.js'
 import {LocalStore} from '../../../src/store/local/store.js'
 import {connect} from '../../../src/weaviate/connect.js'
@@ -116,7 +116,7 @@ describe.each(ALL)('a reformatted backup ($format, compressed: $compress)', (kin
     await reformat(backup, change, mark)
     await expect(restores.restoreCollection(backup)).rejects.toMatchObject({
       code: 'NOT_A_BACKUP',
-      hint: expect.stringContaining('--accept-changed') as string,
+      hint: expect.stringContaining('acceptChanged: true') as string,
     })
     expect(await restores.restoreCollection(backup, {acceptChanged: true, dryRun: true})).toMatchObject({expected: 50})
     const result = await restores.restoreCollection(backup, {acceptChanged: true, verify: true})

@@ -4,6 +4,7 @@ import type {Buffer} from 'node:buffer'
 import {readdir, readFile, stat} from 'node:fs/promises'
 import path from 'node:path'
 
+import type {BackupFormat} from '../../../src/codec/codec.js'
 import type {BackupHead, SealedTenant} from '../../../src/codec/document.js'
 import type {WeaviateObject} from '../../../src/model/object.js'
 import type {WeaviateClass} from '../../../src/model/schema.js'
@@ -77,7 +78,7 @@ export interface MakeBackupOptions {
 
 /** Writes a backup of pages, flushing between them (Parquet: a part each). Returns its path. */
 export async function makeBackup(
-  kind: Pick<Kind, 'compress' | 'format'>,
+  kind: {compress: boolean; format: BackupFormat},
   schema: WeaviateClass,
   pages: WeaviateObject[][],
   options: MakeBackupOptions,
