@@ -305,7 +305,7 @@ describe('what the seal promises', () => {
     const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
     const text = [...lines.slice(0, 5), ...lines.slice(6, -3)].join('\n') + '\n' + documentTail(20)
     seal.document = {bytes: Buffer.byteLength(text), sha256: sha256(text)}
-    Object.assign(seal.parts[0], seal.document)
+    Object.assign(seal.parts[0] ?? {}, seal.document)
     seal.statistics.bytes = seal.document.bytes
     await writeFile(backup, text + sealLine(seal, sha256))
     await expect(restores.restoreCollection(backup)).rejects.toMatchObject({
