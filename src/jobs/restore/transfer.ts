@@ -291,8 +291,9 @@ async function sendReferences(
   let mayBeThere = isWhole
   const refused = await throttle.run(
     async () => {
-      if (mayBeThere) await (isWhole ? writeAgain(options, batch.objects) : clearReferences(options, batch))
+      const isAgain = mayBeThere
       mayBeThere = true
+      if (isAgain) await (isWhole ? writeAgain(options, batch.objects) : clearReferences(options, batch))
       return connection.writeReferences({collection: plan, objects})
     },
     {bytes: 0, objects: objects.length},
