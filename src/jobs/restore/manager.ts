@@ -2,14 +2,11 @@ import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
-import {openArchive} from '../../catalog/locate.js'
-import {DataOpsError, withDetails} from '../../model/errors.js'
-import {type WeaviateClass} from '../../model/schema.js'
+import {DataOpsError} from '../../model/errors.js'
 import {openStore} from '../../store/open.js'
 import {DEFAULT_DIRECTORY, type ManagerOptions} from '../options.js'
-import {orderByReferences} from './order.js'
-import {checkRestoreOptions} from './plan.js'
-import {Restore, restoreBackup} from './restore.js'
+import {checkRestoreOptions} from './checks.js'
+import {restoreBackup, restoreBackups} from './restore.js'
 
 /** Restores backups into collections. */
 export class RestoreManager {
@@ -42,69 +39,6 @@ export class RestoreManager {
       })
     }
 
-    const restores: Array<{restore: Restore; schema: WeaviateClass}> = []
-    for (const backup of backups) {
-      const opened = await openArchive(backup, this.#store, {acceptUnsealed: options.acceptChanged})
-      const restore = new Restore(this.#connection, opened, options, restores[0]?.restore.active)
-      restores.push({restore, schema: opened.archive.head.schema})
-    }
-
-    checkTargets(restores.map(({restore}) => restore.name))
-    const ordered = orderByReferences(restores)
-    try {
-      return {
-        collections: await this.#restoreInOrder(
-          ordered.map(({restore}) => restore),
-          options,
-        ),
-      }
-    } finally {
-      for (const {restore} of ordered) await restore.release()
-    }
+    return {collections: await restoreBackups(this.#connection, this.#store, backups, options)}
   }
-
-  async #restoreInOrder(ordered: readonly Restore[], options: RestoreRunOptions): Promise<RestoreResult[]> {
-    const companions = new Set(ordered.map(({target}) => target))
-    // All are checked before any is created, and all are created before any has objects: references may go in circles.
-    for (const restore of ordered) await restore.check(companions)
-    if (!options.dryRun) for (const restore of ordered) await restore.create()
-    // References come last of all: a collection with tenants takes only those whose target is there.
-    const isInSteps = !options.dryRun && options.retryRejected === undefined
-    const steps = isInSteps ? (['start', 'writeObjects', 'writeReferences'] as const) : []
-    const collections: RestoreResult[] = []
-    const seconds = new Map<Restore, number>()
-    const timed = async <T>(restore: Restore, step: () => Promise<T>): Promise<T> => {
-      const started = performance.now()
-      try {
-        return await step()
-      } catch (error) {
-        for (const other of ordered) await other.leave()
-        throw withDetails(error, {collection: restore.target, finished: collections})
-      } finally {
-        seconds.set(restore, (seconds.get(restore) ?? 0) + (performance.now() - started) / 1000)
-      }
-    }
-
-    for (const step of steps) for (const restore of ordered) await timed(restore, async () => restore[step]())
-    for (const restore of ordered) {
-      const result = await timed(restore, async () => (isInSteps ? restore.finish() : restore.run()))
-      const restored = {...result, seconds: seconds.get(restore)!}
-      collections.push(restored)
-      await timed(restore, async () => options.onConfirmed?.(restored))
-    }
-
-    // Not one by one: when a later one fails, the next run must know the earlier ones for its own.
-    if (isInSteps) for (const restore of ordered) await restore.forget()
-    return collections
-  }
-}
-
-/** @throws DataOpsError INVALID_INPUT when two backups would go into one collection. */
-function checkTargets(names: readonly string[]): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice === undefined) return
-  throw new DataOpsError('INVALID_INPUT', `Two of the backups would be restored into "${twice}".`, {
-    details: {collection: twice},
-    hint: 'Restore them one after another, or one of them under another name.',
-  })
 }

@@ -1,175 +1,207 @@
-import type {BackupHead, BackupSeal} from '../../codec/document.js'
-import type {JsonValue, WeaviateObject} from '../../model/object.js'
-import type {RestoreOptions} from './options.js'
+/** The first step of a restore: everything that stands against it is found, and nothing is changed. A dry run ends here. */
+import path from 'node:path'
 
-import {isCollectionName} from '../../archive/names.js'
-import {hasFiniteVectors} from '../../codec/vectors.js'
+import type {RestoreOptions, RestoreResult} from './options.js'
+
+import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
-import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
-import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
-/** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
-import {checkPositiveInteger, selectTenants} from '../options.js'
+import {compareSchemas} from '../../model/schema-compare.js'
+import {type PreparedSchema, prepareForCreate} from '../../model/schema-prepare.js'
+import {type WeaviateClass} from '../../model/schema.js'
+import {nodePlatform} from '../../platform/node.js'
+import {openStore} from '../../store/open.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {Checkpoint} from './checkpoint.js'
+import {checkContent, checkReferences, expectedObjects, tenantsToRestore} from './checks.js'
+import {findExisting} from './conflicts.js'
+import {type KnownRestore, type RestoreJob, resultOf, sendingOf, tenantsOf} from './job.js'
+import {readRejected} from './rejected.js'
 
-/** @throws DataOpsError INVALID_INPUT naming the option. */
-export function checkRestoreOptions(options: RestoreOptions): void {
-  checkPositiveInteger(options.batchSize, 'batch size')
-  checkPositiveInteger(options.concurrency, 'concurrency')
-  if (options.name !== undefined && !isCollectionName(options.name)) {
-    throw new DataOpsError('INVALID_INPUT', `"${options.name}" cannot be a collection's name.`, {
-      hint: 'A name starts with an upper-case letter and goes on with letters, digits and underscores.',
-    })
+/** A restore that nothing stands against, as far as that can be known before. */
+export interface RestorePlan extends KnownRestore {
+  /** The collection, where it is there and is to be used. */
+  live?: Live
+  prepared: PreparedSchema
+}
+
+interface Live {
+  /** An earlier run of this restore has created it. */
+  isOurs: boolean
+  schema: WeaviateClass
+}
+
+/** `companions`: collections that are restored in the same go. */
+export async function planRestore(job: RestoreJob, companions: ReadonlySet<string> = new Set()): Promise<RestorePlan> {
+  const {archive, connection, options, target} = job
+  const {head, manifest, seal} = archive
+  const tenants = tenantsToRestore(head, seal, options.tenants)
+  if (!options.acceptChanged) await archive.assertWhole({onProgress: options.onProgress, signal: options.signal})
+  const existing = (await connection.listCollections()).map((schema) => schema.class)
+  const prepared = prepareForCreate(head.schema, {existing, name: target, overrides: options.overrides})
+  for (const warning of prepared.warnings) job.warn(warning)
+  checkContent(seal, {...prepared.create, ...prepared.afterCreate}, options)
+  // Before the checkpoint is read: what it says would be old when another restore goes on meanwhile.
+  if (!options.dryRun) await job.leases.take(`${target}@${connection.describe}`)
+  const checkpoint = await Checkpoint.open(
+    job.place,
+    manifest.name,
+    {
+      backupId: head.metadata.backup_id ?? '',
+      digest: archive.fingerprint,
+      options: bindingOf(options),
+      server: connection.describe,
+      target,
+    },
+    {isRetry: options.retryRejected !== undefined, restart: options.restart},
+  )
+  if (!options.dryRun) checkpoint.fence = async () => job.leases.check()
+  const live = await checkTarget(job, checkpoint, prepared)
+  if (!live) checkReferences(head.schema, new Set([...existing, ...companions, head.schema.class]))
+  return {checkpoint, job, live, prepared, tenants}
+}
+
+/** What a dry run tells. @throws DataOpsError COLLECTION_EXISTS when objects are there that must not be. */
+export async function foretell(plan: RestorePlan): Promise<RestoreResult> {
+  const {checkpoint, job, live} = plan
+  const {merge, onConflict} = job.options
+  if (live && merge && onConflict === 'fail' && !checkpoint.conflictsSettled) {
+    const existing = await existingNow(plan, live)
+    if (existing.size > 0) throw conflict(job.target, existing.size)
   }
 
-  if (options.atomic && options.merge) {
-    throw new DataOpsError('INVALID_INPUT', 'A merge cannot be atomic: it writes into the collection that is there.', {
-      hint: 'Leave out `merge` or `atomic`.',
-    })
-  }
-
-  if (options.onConflict !== undefined && options.onConflict !== 'overwrite' && !options.merge) {
-    throw new DataOpsError('INVALID_INPUT', 'What happens on a conflict matters only in a merge.', {
-      hint: 'Add `merge: true`.',
-    })
+  const expected = await toSend(plan)
+  return {
+    ...resultOf(plan, {restored: 0, resumed: checkpoint.objects.count}),
+    ...(expected !== undefined && {expected}),
   }
 }
 
-/** The tenants to restore, with their states; undefined in collections without tenants. @throws DataOpsError INVALID_INPUT. */
-export function tenantsToRestore(
-  head: BackupHead,
-  seal: BackupSeal | undefined,
-  names: readonly string[] | undefined,
-): Array<{name: string; status: 'COLD' | 'FROZEN' | 'HOT'}> | undefined {
-  if (!isMultiTenant(head.schema)) {
-    if (names?.length) {
-      throw new DataOpsError('INVALID_INPUT', `The backup of "${head.metadata.collection}" has no tenants.`, {
-        hint: 'Leave the tenants out.',
+export function conflict(target: string, count: number): DataOpsError {
+  return new DataOpsError('COLLECTION_EXISTS', `${count} objects of the backup are in "${target}" already.`, {
+    details: {objects: count},
+    hint: "Use `onConflict: 'overwrite'` or `onConflict: 'skip'`.",
+  })
+}
+
+/** Objects that a run would send now; undefined when the backup does not say how many it has. */
+async function toSend({checkpoint, job, tenants}: RestorePlan): Promise<number | undefined> {
+  const {retryRejected, skipData} = job.options
+  if (retryRejected !== undefined) {
+    const place = openStore(path.dirname(path.resolve(retryRejected)))
+    let lines = 0
+    for await (const _ of readRejected(place, path.basename(retryRejected))) lines++
+    return lines
+  }
+
+  // Only before that are the objects refused other ones than those written.
+  if (skipData || checkpoint.objects.finished) return 0
+  const all = expectedObjects(job.archive, tenants)
+  return all === undefined
+    ? undefined
+    : all - checkpoint.objects.count - checkpoint.rejected.size - checkpoint.skipped.size
+}
+
+/** For a dry run, which changes no states: inactive tenants are left out, and said to be. */
+async function existingNow(restore: RestorePlan, {isOurs, schema}: Live): ReturnType<typeof findExisting> {
+  const {job, tenants} = restore
+  const plan = planCollection(schema)
+  const there = tenants ? await job.connection.listTenants(plan.className) : []
+  const wanted = new Map(tenants?.map(({name}) => [name, false]))
+  for (const {name, status} of there) if (wanted.has(name) && status === 'HOT') wanted.set(name, true)
+  const inactive = there.filter(({name}) => wanted.get(name) === false)
+  if (inactive.length > 0) {
+    job.warn({
+      code: 'tenants-not-searched',
+      details: {tenants: inactive.map(({name}) => name)},
+      message: `${inactive.length} inactive tenants of "${plan.className}" were not searched for objects of the backup.`,
+    })
+  }
+
+  return findExisting({
+    ...sendingOf(job, plan, undefined),
+    archive: job.archive,
+    selected: ({tenant}) => tenant === undefined || wanted.get(tenant) === true,
+    tenants: tenantsOf(restore, plan, isOurs),
+  })
+}
+
+/** Whether the target may be written. Returns its class when it exists and is to be used. */
+async function checkTarget(
+  job: RestoreJob,
+  checkpoint: Checkpoint,
+  prepared: PreparedSchema,
+): Promise<Live | undefined> {
+  const {connection, options, target} = job
+  await checkNames(job)
+  const schema = await connection.getCollection(target)
+  if (!schema) {
+    if (checkpoint.resumed && checkpoint.objects.count > 0) {
+      throw new DataOpsError('CHECKPOINT', `"${target}" is gone since this restore was interrupted.`, {
+        hint: 'Run it again with `restart: true`.',
       })
     }
 
     return undefined
   }
 
-  const skipped = new Set((seal?.tenants ?? []).filter((tenant) => tenant.skipped !== undefined).map(({name}) => name))
-  const held = (head.metadata.tenants ?? []).filter(({name}) => !skipped.has(name))
-  return selectTenants(held, names).map(({name, status}) => ({
-    name,
-    // A state on its way somewhere is restored as where it was going.
-    status: status === 'FREEZING' ? 'FROZEN' : status === 'UNFREEZING' ? 'HOT' : status,
-  }))
-}
-
-/** Objects that a restore of these tenants writes; undefined when the backup does not say. */
-export function expectedObjects(
-  {objectCount, seal}: {objectCount?: number; seal?: BackupSeal},
-  tenants: ReadonlyArray<{name: string}> | undefined,
-): number | undefined {
-  if (!tenants) return objectCount
-  if (!seal) return undefined
-  const wanted = new Set(tenants.map(({name}) => name))
-  let objects = 0
-  for (const tenant of seal.tenants ?? []) if (wanted.has(tenant.name)) objects += tenant.object_count ?? 0
-  return objects
-}
-
-/** @throws DataOpsError INVALID_INPUT when the backup holds what must be allowed first. */
-export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass, options: RestoreOptions): void {
-  if (!seal || options.skipData) return
-  const {non_finite_vectors: nonFinite, objects_without_vector: withoutVector} = seal.statistics
-  if (nonFinite > 0 && !options.allowNonFinite) {
+  if (checkpoint.resumed && checkpoint.created) return {isOurs: true, schema}
+  if (!options.merge && options.retryRejected === undefined) {
     throw new DataOpsError(
-      'INVALID_INPUT',
-      `${nonFinite} objects of the backup have vectors with components that are no finite numbers.`,
+      'COLLECTION_EXISTS',
+      `There is already a collection "${target}" at ${connection.describe}.`,
       {
-        details: {objects: nonFinite},
-        hint: 'The server would take them and then fail to list them over REST. Add `allowNonFinite: true` to restore them all the same.',
+        details: {collection: target},
+        hint: 'Restore under another name with `name`, into it with `merge: true`, or clear it first.',
       },
     )
   }
 
-  const modules = [...new Set(vectorizersOf(schema).map(({module}) => module))].sort()
-  if (withoutVector > 0 && modules.length > 0 && !options.allowVectorization) {
-    throw new DataOpsError(
-      'INVALID_INPUT',
-      `${withoutVector} objects of the backup lack a vector, and the server would vectorize them with ${modules.join(', ')}.`,
-      {
-        details: {modules, objects: withoutVector},
-        hint: "Add `allowVectorization: true` to let it (which may be billed), or restore with `overrides: {vectorizer: 'none'}`.",
-      },
+  checkFits(prepared, schema, target)
+  return {isOurs: false, schema}
+}
+
+/** @throws DataOpsError COLLECTION_EXISTS when a name is an alias that must be none, or no alias that must be one. */
+async function checkNames({atomicAlias, connection, target}: RestoreJob): Promise<void> {
+  const alias = (await connection.listAliases()).find((candidate) => candidate.alias === target)
+  if (alias) {
+    throw new DataOpsError('COLLECTION_EXISTS', `"${target}" is an alias of "${alias.collection}".`, {
+      hint: 'Give the collection another name with `name`.',
+    })
+  }
+
+  if (atomicAlias !== undefined && (await connection.getCollection(atomicAlias))) {
+    throw new DataOpsError('COLLECTION_EXISTS', `"${atomicAlias}" is a collection, so it cannot become an alias.`, {
+      hint: 'Restore atomically under a name that is free or an alias already, with `name`.',
+    })
+  }
+}
+
+/** @throws DataOpsError SCHEMA_MISMATCH when a collection that is there cannot hold every object of the backup. */
+function checkFits(prepared: PreparedSchema, live: WeaviateClass, target: string): void {
+  const blocking = compareSchemas(prepared.create, live, {ignoreName: true}).filter(
+    (difference) => difference.severity === 'blocking',
+  )
+  if (blocking.length === 0) return
+  const shown = blocking
+    .slice(0, 5)
+    .map(
+      ({path: field, backup, live: there}) =>
+        `${field}: backup ${JSON.stringify(backup)}, collection ${JSON.stringify(there)}`,
     )
-  }
+  throw new DataOpsError('SCHEMA_MISMATCH', `The backup does not fit "${target}": ${shown.join('; ')}.`, {
+    details: {differences: blocking},
+    hint: 'Restore under another name with `name`, or change the collection.',
+  })
 }
 
-/** @throws DataOpsError SCHEMA_MISMATCH naming the collections that are referred to and not there. */
-export function checkReferences(schema: WeaviateClass, collections: ReadonlySet<string>): void {
-  const targets = referenceProperties(schema).flatMap((property) => property.dataType)
-  const missing = [...new Set(targets.filter((target) => !collections.has(target)))]
-  if (missing.length === 0) return
-  throw new DataOpsError(
-    'SCHEMA_MISMATCH',
-    `"${schema.class}" refers to ${missing.join(', ')}, which the server does not have.`,
-    {
-      details: {missing},
-      hint: 'Restore those first, or all of them in one command.',
-    },
-  )
-}
-
-/** Why an object must not be sent to a class: a tenant that is not among those restored, properties that auto-schema would add, vectors that were not allowed. */
-export function makeObjection(
-  schema: WeaviateClass,
-  options: RestoreOptions,
-  tenants?: ReadonlySet<string>,
-): (object: WeaviateObject) => string | undefined {
-  const properties = knownProperties(schema.properties)
-  const named = new Set(Object.keys(schema.vectorConfig ?? {}))
-  const vectorizers = options.allowVectorization ? [] : vectorizersOf(schema)
-  return (object) => {
-    if (tenants && (object.tenant === undefined || !tenants.has(object.tenant))) {
-      return object.tenant === undefined ? 'it has no tenant' : `the backup does not list its tenant "${object.tenant}"`
-    }
-
-    const unknown = unknownProperty(object.properties, properties)
-    if (unknown !== undefined) return `the collection has no property "${unknown}"`
-    for (const name of object.vectors?.keys() ?? []) {
-      if (!named.has(name)) return `the collection has no vector "${name}"`
-    }
-
-    if (!options.allowNonFinite && !hasFiniteVectors(object)) return 'a vector has a component that is no finite number'
-    if (lacksVectorOf(object, vectorizers)) return 'it lacks a vector, and the server would vectorize it'
-    return undefined
-  }
-}
-
-/** By name, each with those nested in it; undefined for what is no object. */
-type KnownProperties = ReadonlyMap<string, KnownProperties | undefined>
-
-function knownProperties(properties: readonly SchemaProperty[] | null | undefined): KnownProperties {
-  return new Map(
-    (properties ?? []).map(({dataType, name, nestedProperties}) => [
-      name,
-      dataType[0] === 'object' || dataType[0] === 'object[]' ? knownProperties(nestedProperties) : undefined,
-    ]),
-  )
-}
-
-/** The path of the first member that is not known. */
-function unknownProperty(value: JsonValue, known: KnownProperties): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined
-  if (Array.isArray(value)) {
-    for (const item of value) {
-      const unknown = unknownProperty(item, known)
-      if (unknown !== undefined) return unknown
-    }
-
-    return undefined
-  }
-
-  for (const [name, member] of Object.entries(value)) {
-    if (!known.has(name)) return name
-    const nested = known.get(name)
-    const unknown = nested && unknownProperty(member, nested)
-    if (unknown !== undefined) return `${name}.${unknown}`
-  }
-
-  return undefined
+/** Options that change what is written, so that another run cannot continue with others. */
+function bindingOf({merge, onConflict, overrides, skipData, tenants}: RestoreOptions): string {
+  const text = JSON.stringify({
+    merge: merge === true,
+    onConflict: onConflict ?? 'overwrite',
+    overrides: Object.entries(overrides ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
+    skipData: skipData === true,
+    tenants: [...(tenants ?? [])].sort(),
+  })
+  return toHex(nodePlatform.sha256(utf8(text))).slice(0, 16)
 }

@@ -1,102 +1,17 @@
-import type {Throttle} from '../../flow/throttle.js'
-import type {OperationOptions} from '../../model/progress.js'
-import type {CollectionPlan, Connection, WriteFailure} from '../../weaviate/connection.js'
-import type {Checkpoint} from './checkpoint.js'
-import type {RejectedObjects} from './rejected.js'
-import type {RestoredTenants, TenantLimit} from './tenants.js'
+/** The second pass of a restore: references, once every object is there. */
+import type {CollectionPlan, WriteFailure} from '../../weaviate/connection.js'
 
-import {type Archive, type ArchivePage, objectKey} from '../../archive/reader.js'
+import {type ArchivePage, objectKey} from '../../archive/reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type JsonValue, type WeaviateObject} from '../../model/object.js'
-import {lacksVectorOf, type Vectorizer} from '../../model/vectorizers.js'
-import {isTooLarge} from '../../weaviate/errors.js'
+import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, removePlaceholders, writeDangling} from './dangling.js'
+import {BATCH_BYTES, reject, type RestoreTransferOptions} from './objects.js'
 
-/** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
-const BATCH_BYTES = 2 * 1024 * 1024
 /** References that one batch holds. */
 const BATCH_REFERENCES = 2000
 /** Rows whose references are announced at once, before the first of them is sent. */
 const ANNOUNCED_ROWS = 5000
-
-export interface RestoreTransferOptions extends OperationOptions {
-  archive: Archive
-  batchSize: number
-  checkpoint: Checkpoint
-  concurrency: number
-  connection: Connection
-  /** Why an object must not be sent; undefined: it may. */
-  objection: (object: WeaviateObject) => string | undefined
-  /** Of the target. */
-  plan: CollectionPlan
-  rejected: RejectedObjects
-  /** Whether an object is among those wanted. */
-  selected: (object: WeaviateObject) => boolean
-  /** Of the target. */
-  tenants: RestoredTenants
-  /** Rows in all; undefined: not known. */
-  total?: number
-  throttle: Throttle
-  /** Of the target. */
-  vectorizers: readonly Vectorizer[]
-  /** References to this collection follow the target's name. */
-  sourceName: string
-}
-
-/** Objects of consecutive rows that go to the server in one call. The range also covers rows that need not be sent. */
-interface Batch {
-  from: number
-  objects: WeaviateObject[]
-  /** The ordinal of each object. */
-  rows: number[]
-  /** Those that are limited. */
-  tenants: Set<string | undefined>
-  to: number
-  /** The share of what one call should take. */
-  weight: number
-}
-
-/** First pass: every object, without its references. */
-export async function writeObjects(options: RestoreTransferOptions): Promise<void> {
-  const {checkpoint} = options
-  const pass = checkpoint.objects
-  const queue = new BatchQueue(options.concurrency)
-  const wanted = async (page: ArchivePage, index: number): Promise<boolean> => {
-    const object = page.objects[index]!
-    const row = page.rows[index]!
-    const isSettled = pass.done.has(row) || checkpoint.skipped.has(row) || checkpoint.rejected.has(row)
-    if (isSettled || !options.selected(object)) return false
-    const objection = options.objection(object)
-    if (objection === undefined) return true
-    await rejectRow(options, object, row, 'objects', objection)
-    return false
-  }
-
-  const pages = options.archive.pages({check: true, fromRow: pass.done.firstMissing, signal: options.signal})
-  const limit = {
-    objects: options.batchSize,
-    tenants: options.tenants.limit(),
-    weigh: (object: WeaviateObject) => approximateBytes(object) / BATCH_BYTES,
-  }
-  await queue.each(batches(pages, pass.done.firstMissing, wanted, limit), async (batch) => async () => {
-    const failures: WriteFailure[] = []
-    await options.tenants.whileActive(batch.objects, async () => {
-      for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
-    })
-    await reject(options, batch, failures, 'objects')
-    pass.count += batch.objects.length - failures.length
-    pass.done.add(batch.from, batch.to)
-    options.onProgress?.({
-      collection: options.plan.className,
-      completed: pass.count,
-      stage: 'restore',
-      total: options.total,
-    })
-    await checkpoint.saveSoon()
-  })
-  pass.finished = true
-  await checkpoint.save()
-}
 
 /**
  * Second pass: references, each object's in one call. The server appends them, so they must be sent once: what an earlier run
@@ -194,47 +109,6 @@ async function* rowsBefore(end: number, pages: AsyncIterable<ArchivePage>): Asyn
   }
 }
 
-/** What the server must vectorize goes by itself: a module that fails may take everything in the call with it. */
-function separate({vectorizers}: RestoreTransferOptions, objects: readonly WeaviateObject[]): WeaviateObject[][] {
-  const whole: WeaviateObject[] = []
-  const lacking: WeaviateObject[] = []
-  for (const object of objects) {
-    const group = lacksVectorOf(object, vectorizers) ? lacking : whole
-    group.push(object)
-  }
-
-  return [whole, lacking].filter((group) => group.length > 0)
-}
-
-/** Sends objects in one call, or in smaller ones where that is too large. Returns those refused for good. */
-export async function sendObjects(
-  options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'throttle'>,
-  objects: readonly WeaviateObject[],
-): Promise<WriteFailure[]> {
-  const {connection, plan, throttle} = options
-  let bytes = 0
-  for (const object of objects) bytes += approximateBytes(object)
-  try {
-    // Without the signal, which the throttle heeds: a batch on its way is finished, so that nobody has to guess what became of it.
-    return await throttle.run(async () => connection.writeObjects({collection: plan, objects}), {
-      bytes,
-      objects: objects.length,
-    })
-  } catch (error) {
-    if (!isTooLarge(error)) throw error
-    if (objects.length === 1) {
-      const [{id, tenant}] = objects as [WeaviateObject]
-      return [{id, reason: (error as DataOpsError).message, tenant}]
-    }
-
-    const half = objects.length >> 1
-    return [
-      ...(await sendObjects(options, objects.slice(0, half))),
-      ...(await sendObjects(options, objects.slice(half))),
-    ]
-  }
-}
-
 /** One object and its references. Writing an object clears its references, so this may be done again. Empty: all is written. */
 export async function sendWithReferences(
   options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'sourceName' | 'throttle'>,
@@ -288,12 +162,11 @@ async function sendReferences(
 ): Promise<number> {
   const {connection, plan, throttle} = options
   const objects = batch.objects.map((object) => toTarget(options, object))
-  let mayBeThere = isWhole
+  let attempts = 0
   const refused = await throttle.run(
     async () => {
-      const isAgain = mayBeThere
-      mayBeThere = true
-      if (isAgain) await (isWhole ? writeAgain(options, batch.objects) : clearReferences(options, batch))
+      const mayBeThere = attempts++ > 0 || isWhole
+      if (mayBeThere) await (isWhole ? writeAgain(options, batch.objects) : clearReferences(options, batch))
       return connection.writeReferences({collection: plan, objects})
     },
     {bytes: 0, objects: objects.length},
@@ -363,34 +236,6 @@ async function writeAgain(
   )
 }
 
-async function reject(
-  options: RestoreTransferOptions,
-  batch: Batch,
-  failures: readonly WriteFailure[],
-  pass: 'objects' | 'references',
-): Promise<void> {
-  if (failures.length === 0) return
-  const indexes = new Map(batch.objects.map((object, index) => [objectKey(object.tenant, object.id), index]))
-  for (const failure of failures) {
-    const index = indexes.get(objectKey(failure.tenant, failure.id))
-    if (index === undefined) continue
-    await rejectRow(options, batch.objects[index]!, batch.rows[index]!, pass, failure.reason)
-  }
-}
-
-async function rejectRow(
-  {checkpoint, rejected}: RestoreTransferOptions,
-  object: WeaviateObject,
-  row: number,
-  pass: 'objects' | 'references',
-  reason: string,
-): Promise<void> {
-  // With its line, and never before it: the checkpoint keeps a later run from sending the row again.
-  await rejected.add(object, pass, reason, () => {
-    checkpoint.rejected.add(row, row + 1)
-  })
-}
-
 /** An object as the target has it: references to its own collection follow the new name. */
 function toTarget(
   options: Pick<RestoreTransferOptions, 'plan' | 'sourceName'>,
@@ -426,80 +271,4 @@ function countReferences(plan: CollectionPlan, object: WeaviateObject): number {
   }
 
   return count
-}
-
-/** Cuts pages into batches; rows that need not be sent belong to the range of the batch behind them. */
-async function* batches(
-  pages: AsyncIterable<ArchivePage>,
-  start: number,
-  wanted: (page: ArchivePage, index: number) => Promise<boolean>,
-  /** `weigh`: the share of a batch that an object takes. */
-  limit: {objects: number; tenants: TenantLimit; weigh: (object: WeaviateObject) => number},
-): AsyncGenerator<Batch> {
-  const {isLimited, most} = limit.tenants
-  const begin = (row: number): Batch => ({from: row, objects: [], rows: [], tenants: new Set(), to: row, weight: 0})
-  let batch = begin(start)
-  for await (const page of pages) {
-    for (const [index, object] of page.objects.entries()) {
-      if (await wanted(page, index)) {
-        const weight = limit.weigh(object)
-        const {tenant} = object
-        const isFull =
-          batch.objects.length >= limit.objects ||
-          batch.weight + weight > 1 ||
-          (batch.tenants.size >= most && isLimited(tenant) && !batch.tenants.has(tenant))
-        if (batch.objects.length > 0 && isFull) {
-          const to = page.rows[index]!
-          yield {...batch, to}
-          batch = begin(to)
-        }
-
-        if (isLimited(tenant)) batch.tenants.add(tenant)
-        batch.objects.push(object)
-        batch.rows.push(page.rows[index]!)
-        batch.weight += weight
-      }
-
-      batch.to = page.rows[index]! + 1
-    }
-
-    batch.to = page.endRow
-  }
-
-  if (batch.to > batch.from) yield batch
-}
-
-/** Runs tasks, at most so many at a time. The first failure stops it: what is under way is awaited, nothing new begins. */
-class BatchQueue {
-  readonly #limit: number
-  readonly #running = new Set<Promise<void>>()
-  #failure?: Error
-
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  /** Runs the task that `begin` makes of each item. Whatever ends it, nothing is under way any more. */
-  async each<T>(items: AsyncIterable<T>, begin: (item: T) => Promise<() => Promise<void>>): Promise<void> {
-    try {
-      for await (const item of items) await this.#add(await begin(item))
-    } finally {
-      await Promise.all(this.#running)
-    }
-
-    if (this.#failure !== undefined) throw this.#failure
-  }
-
-  async #add(task: () => Promise<void>): Promise<void> {
-    while (this.#running.size >= this.#limit && this.#failure === undefined) await Promise.race(this.#running)
-    if (this.#failure !== undefined) throw this.#failure
-    const running: Promise<void> = task()
-      .catch((error: unknown) => {
-        this.#failure ??= error as Error
-      })
-      .finally(() => {
-        this.#running.delete(running)
-      })
-    this.#running.add(running)
-  }
 }

@@ -1,0 +1,93 @@
+/** Rows of a backup, cut into the calls that carry them, and a queue that has some of these under way. */
+import type {ArchivePage} from '../../archive/reader.js'
+import type {WeaviateObject} from '../../model/object.js'
+import type {TenantLimit} from './tenants.js'
+
+/** Objects of consecutive rows that go to the server in one call. The range also covers rows that need not be sent. */
+export interface Batch {
+  from: number
+  objects: WeaviateObject[]
+  /** The ordinal of each object. */
+  rows: number[]
+  /** Those that are limited. */
+  tenants: Set<string | undefined>
+  to: number
+  /** The share of what one call should take. */
+  weight: number
+}
+
+/** Cuts pages into batches; rows that need not be sent belong to the range of the batch behind them. */
+export async function* batches(
+  pages: AsyncIterable<ArchivePage>,
+  start: number,
+  wanted: (page: ArchivePage, index: number) => Promise<boolean>,
+  /** `weigh`: the share of a batch that an object takes. */
+  limit: {objects: number; tenants: TenantLimit; weigh: (object: WeaviateObject) => number},
+): AsyncGenerator<Batch> {
+  const {isLimited, most} = limit.tenants
+  const begin = (row: number): Batch => ({from: row, objects: [], rows: [], tenants: new Set(), to: row, weight: 0})
+  let batch = begin(start)
+  for await (const page of pages) {
+    for (const [index, object] of page.objects.entries()) {
+      if (await wanted(page, index)) {
+        const weight = limit.weigh(object)
+        const {tenant} = object
+        const isFull =
+          batch.objects.length >= limit.objects ||
+          batch.weight + weight > 1 ||
+          (batch.tenants.size >= most && isLimited(tenant) && !batch.tenants.has(tenant))
+        if (batch.objects.length > 0 && isFull) {
+          const to = page.rows[index]!
+          yield {...batch, to}
+          batch = begin(to)
+        }
+
+        if (isLimited(tenant)) batch.tenants.add(tenant)
+        batch.objects.push(object)
+        batch.rows.push(page.rows[index]!)
+        batch.weight += weight
+      }
+
+      batch.to = page.rows[index]! + 1
+    }
+
+    batch.to = page.endRow
+  }
+
+  if (batch.to > batch.from) yield batch
+}
+
+/** Runs tasks, at most so many at a time. The first failure stops it: what is under way is awaited, nothing new begins. */
+export class BatchQueue {
+  readonly #limit: number
+  readonly #running = new Set<Promise<void>>()
+  #failure?: Error
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** Runs the task that `begin` makes of each item. Whatever ends it, nothing is under way any more. */
+  async each<T>(items: AsyncIterable<T>, begin: (item: T) => Promise<() => Promise<void>>): Promise<void> {
+    try {
+      for await (const item of items) await this.#add(await begin(item))
+    } finally {
+      await Promise.all(this.#running)
+    }
+
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  async #add(task: () => Promise<void>): Promise<void> {
+    while (this.#running.size >= this.#limit && this.#failure === undefined) await Promise.race(this.#running)
+    if (this.#failure !== undefined) throw this.#failure
+    const running: Promise<void> = task()
+      .catch((error: unknown) => {
+        this.#failure ??= error as Error
+      })
+      .finally(() => {
+        this.#running.delete(running)
+      })
+    this.#running.add(running)
+  }
+}

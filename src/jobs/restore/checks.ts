@@ -1,0 +1,175 @@
+import type {BackupHead, BackupSeal} from '../../codec/document.js'
+import type {JsonValue, WeaviateObject} from '../../model/object.js'
+import type {RestoreOptions} from './options.js'
+
+import {isCollectionName} from '../../archive/names.js'
+import {hasFiniteVectors} from '../../codec/vectors.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
+import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
+/** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
+import {checkPositiveInteger, selectTenants} from '../options.js'
+
+/** @throws DataOpsError INVALID_INPUT naming the option. */
+export function checkRestoreOptions(options: RestoreOptions): void {
+  checkPositiveInteger(options.batchSize, 'batch size')
+  checkPositiveInteger(options.concurrency, 'concurrency')
+  if (options.name !== undefined && !isCollectionName(options.name)) {
+    throw new DataOpsError('INVALID_INPUT', `"${options.name}" cannot be a collection's name.`, {
+      hint: 'A name starts with an upper-case letter and goes on with letters, digits and underscores.',
+    })
+  }
+
+  if (options.atomic && options.merge) {
+    throw new DataOpsError('INVALID_INPUT', 'A merge cannot be atomic: it writes into the collection that is there.', {
+      hint: 'Leave out `merge` or `atomic`.',
+    })
+  }
+
+  if (options.onConflict !== undefined && options.onConflict !== 'overwrite' && !options.merge) {
+    throw new DataOpsError('INVALID_INPUT', 'What happens on a conflict matters only in a merge.', {
+      hint: 'Add `merge: true`.',
+    })
+  }
+}
+
+/** The tenants to restore, with their states; undefined in collections without tenants. @throws DataOpsError INVALID_INPUT. */
+export function tenantsToRestore(
+  head: BackupHead,
+  seal: BackupSeal | undefined,
+  names: readonly string[] | undefined,
+): Array<{name: string; status: 'COLD' | 'FROZEN' | 'HOT'}> | undefined {
+  if (!isMultiTenant(head.schema)) {
+    if (names?.length) {
+      throw new DataOpsError('INVALID_INPUT', `The backup of "${head.metadata.collection}" has no tenants.`, {
+        hint: 'Leave the tenants out.',
+      })
+    }
+
+    return undefined
+  }
+
+  const skipped = new Set((seal?.tenants ?? []).filter((tenant) => tenant.skipped !== undefined).map(({name}) => name))
+  const held = (head.metadata.tenants ?? []).filter(({name}) => !skipped.has(name))
+  return selectTenants(held, names).map(({name, status}) => ({
+    name,
+    // A state on its way somewhere is restored as where it was going.
+    status: status === 'FREEZING' ? 'FROZEN' : status === 'UNFREEZING' ? 'HOT' : status,
+  }))
+}
+
+/** Objects that a restore of these tenants writes; undefined when the backup does not say. */
+export function expectedObjects(
+  {objectCount, seal}: {objectCount?: number; seal?: BackupSeal},
+  tenants: ReadonlyArray<{name: string}> | undefined,
+): number | undefined {
+  if (!tenants) return objectCount
+  if (!seal) return undefined
+  const wanted = new Set(tenants.map(({name}) => name))
+  let objects = 0
+  for (const tenant of seal.tenants ?? []) if (wanted.has(tenant.name)) objects += tenant.object_count ?? 0
+  return objects
+}
+
+/** @throws DataOpsError INVALID_INPUT when the backup holds what must be allowed first. */
+export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass, options: RestoreOptions): void {
+  if (!seal || options.skipData) return
+  const {non_finite_vectors: nonFinite, objects_without_vector: withoutVector} = seal.statistics
+  if (nonFinite > 0 && !options.allowNonFinite) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `${nonFinite} objects of the backup have vectors with components that are no finite numbers.`,
+      {
+        details: {objects: nonFinite},
+        hint: 'The server would take them and then fail to list them over REST. Add `allowNonFinite: true` to restore them all the same.',
+      },
+    )
+  }
+
+  const modules = [...new Set(vectorizersOf(schema).map(({module}) => module))].sort()
+  if (withoutVector > 0 && modules.length > 0 && !options.allowVectorization) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `${withoutVector} objects of the backup lack a vector, and the server would vectorize them with ${modules.join(', ')}.`,
+      {
+        details: {modules, objects: withoutVector},
+        hint: "Add `allowVectorization: true` to let it (which may be billed), or restore with `overrides: {vectorizer: 'none'}`.",
+      },
+    )
+  }
+}
+
+/** @throws DataOpsError SCHEMA_MISMATCH naming the collections that are referred to and not there. */
+export function checkReferences(schema: WeaviateClass, collections: ReadonlySet<string>): void {
+  const targets = referenceProperties(schema).flatMap((property) => property.dataType)
+  const missing = [...new Set(targets.filter((target) => !collections.has(target)))]
+  if (missing.length === 0) return
+  throw new DataOpsError(
+    'SCHEMA_MISMATCH',
+    `"${schema.class}" refers to ${missing.join(', ')}, which the server does not have.`,
+    {
+      details: {missing},
+      hint: 'Restore those first, or all of them in one command.',
+    },
+  )
+}
+
+/** Why an object must not be sent to a class: a tenant that is not among those restored, properties that auto-schema would add, vectors that were not allowed. */
+export function makeObjection(
+  schema: WeaviateClass,
+  options: RestoreOptions,
+  tenants?: ReadonlySet<string>,
+): (object: WeaviateObject) => string | undefined {
+  const properties = knownProperties(schema.properties)
+  const named = new Set(Object.keys(schema.vectorConfig ?? {}))
+  const vectorizers = options.allowVectorization ? [] : vectorizersOf(schema)
+  return (object) => {
+    if (tenants && (object.tenant === undefined || !tenants.has(object.tenant))) {
+      return object.tenant === undefined ? 'it has no tenant' : `the backup does not list its tenant "${object.tenant}"`
+    }
+
+    const unknown = unknownProperty(object.properties, properties)
+    if (unknown !== undefined) return `the collection has no property "${unknown}"`
+    for (const name of object.vectors?.keys() ?? []) {
+      if (!named.has(name)) return `the collection has no vector "${name}"`
+    }
+
+    if (!options.allowNonFinite && !hasFiniteVectors(object)) return 'a vector has a component that is no finite number'
+    if (lacksVectorOf(object, vectorizers)) return 'it lacks a vector, and the server would vectorize it'
+    return undefined
+  }
+}
+
+/** By name, each with those nested in it; undefined for what is no object. */
+type KnownProperties = ReadonlyMap<string, KnownProperties | undefined>
+
+function knownProperties(properties: readonly SchemaProperty[] | null | undefined): KnownProperties {
+  return new Map(
+    (properties ?? []).map(({dataType, name, nestedProperties}) => [
+      name,
+      dataType[0] === 'object' || dataType[0] === 'object[]' ? knownProperties(nestedProperties) : undefined,
+    ]),
+  )
+}
+
+/** The path of the first member that is not known. */
+function unknownProperty(value: JsonValue, known: KnownProperties): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      const unknown = unknownProperty(item, known)
+      if (unknown !== undefined) return unknown
+    }
+
+    return undefined
+  }
+
+  for (const [name, member] of Object.entries(value)) {
+    if (!known.has(name)) return name
+    const nested = known.get(name)
+    const unknown = nested && unknownProperty(member, nested)
+    if (unknown !== undefined) return `${name}.${unknown}`
+  }
+
+  return undefined
+}

@@ -1,0 +1,118 @@
+/** The last step of a restore: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
+import type {CollectionComparison} from '../verify/options.js'
+import type {RestoreResult} from './options.js'
+import type {Written} from './write.js'
+
+import {countInTenants} from '../../flow/tenants/count.js'
+import {DataOpsError} from '../../model/errors.js'
+import {compareCollection} from '../verify/compare.js'
+import {restoreAliases, switchAlias} from './aliases.js'
+import {resultOf} from './job.js'
+import {putTenantsBack, type Target} from './target.js'
+
+/** The checkpoint is left: a later run is no continuation of this one once it is removed. */
+export async function confirm({target}: Written): Promise<RestoreResult> {
+  const {restore, resumed, transfer} = target
+  const {checkpoint, job} = restore
+  await transfer.rejected.close()
+  let verification: CollectionComparison | undefined
+  try {
+    verification = await countAndCompare(target)
+  } catch (error) {
+    await putTenantsBack(job, transfer.tenants, {isLast: true})
+    throw error
+  }
+
+  await transfer.tenants.settle({isLast: true})
+  // Readers of an alias see nothing that has not been counted, and with `atomic` nothing that differs.
+  const isShown = job.atomicAlias === undefined || verification?.equal !== false
+  const aliases = isShown ? await restoreAliases(job) : []
+  if (job.atomicAlias !== undefined && isShown) aliases.push(await switchAlias(job, job.atomicAlias))
+  if (verification && !verification.equal) {
+    job.warn({code: 'content-differs', message: `"${job.target}" does not hold what the backup holds.`})
+  }
+
+  const {objects, references} = checkpoint
+  return {
+    ...resultOf(restore, {restored: objects.count - resumed.objects, resumed: resumed.objects}),
+    aliases,
+    references: references.count - resumed.references,
+    ...(verification && {verification}),
+  }
+}
+
+/** @throws DataOpsError CONTENT_DIFFERS when the counts do. */
+async function countAndCompare(target: Target): Promise<CollectionComparison | undefined> {
+  const {isOurs, restore} = target
+  const {checkpoint, job, tenants} = restore
+  const {atomic, skipData, verify} = job.options
+  if (skipData || (!verify && !atomic)) {
+    await confirmCount(target)
+    return undefined
+  }
+
+  // The comparison reads every tenant of a new collection, unless it is offloaded: to open each of them twice would tell no more.
+  const isCountedThere = isOurs && tenants && checkpoint.tenants?.every(({status}) => status !== 'FROZEN')
+  if (!isCountedThere) await confirmCount(target)
+  const verification = await compare(target)
+  if (isCountedThere) checkCount(target, verification.counts.live)
+  return verification
+}
+
+/** Counts are always compared, in merges too: a server that lost what it confirmed must not go unseen. */
+async function confirmCount(target: Target): Promise<void> {
+  const {restore, transfer} = target
+  const {onProgress, skipData} = restore.job.options
+  if (skipData) return
+  onProgress?.({
+    collection: transfer.plan.className,
+    completed: restore.checkpoint.objects.count,
+    stage: 'confirm',
+    total: transfer.total,
+  })
+  checkCount(target, await countRestored(target))
+}
+
+function checkCount({isOurs, restore, transfer}: Target, live: number): void {
+  const written = restore.checkpoint.objects.count
+  // A collection that was there may hold others as well.
+  if (isOurs ? live === written : live >= written) return
+  const {className} = transfer.plan
+  throw new DataOpsError(
+    'CONTENT_DIFFERS',
+    isOurs
+      ? `"${className}" has ${live} objects where ${written} were written.`
+      : `"${className}" has ${live} objects where at least the ${written} that were written should be.`,
+    {details: {live, written}, hint: 'Find what differs with `verifyCollection`.'},
+  )
+}
+
+/** Objects in the collection, or in those of its tenants that are restored. */
+async function countRestored(target: Target): Promise<number> {
+  const {restore, transfer} = target
+  const {connection, options} = restore.job
+  const {className, multiTenant} = transfer.plan
+  if (!multiTenant) return connection.count(className, undefined, options.signal)
+  const {tenants} = transfer
+  let live = 0
+  for (const group of tenants.groups()) {
+    const objects = group.map((tenant) => ({tenant}))
+    live += await tenants.whileActive(objects, async () => countInTenants(connection, className, group, options.signal))
+  }
+
+  return live
+}
+
+async function compare({restore}: Target): ReturnType<typeof compareCollection> {
+  const {job, tenants} = restore
+  const {concurrency, onProgress, signal, tenants: chosen} = job.options
+  // It activates what is inactive by itself, a group at a time.
+  await job.active.putBack()
+  return compareCollection(job.direct, job.archive, {
+    collection: job.target,
+    concurrency,
+    onProgress,
+    signal,
+    tenants: chosen && tenants?.map(({name}) => name),
+  })
+}

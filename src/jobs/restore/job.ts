@@ -1,0 +1,175 @@
+/** What all steps of one restore share: where from, where to, how, and what was warned of. */
+import path from 'node:path'
+
+import type {Archive} from '../../archive/reader.js'
+import type {OpenedArchive} from '../../catalog/locate.js'
+import type {WeaviateClass} from '../../model/schema.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Store} from '../../store/store.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {Checkpoint} from './checkpoint.js'
+import type {RestoreTransferOptions} from './objects.js'
+
+import {rejectedName, stillRejectedName} from '../../archive/names.js'
+import {persistent} from '../../flow/persistent.js'
+import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
+import {Throttle} from '../../flow/throttle.js'
+import {type Warning} from '../../model/progress.js'
+import {openStore} from '../../store/open.js'
+import {batchSizeFor, DEFAULT_CONCURRENCY} from '../options.js'
+import {type RestoreOptions, type RestoreResult} from './options.js'
+import {TargetLeases} from './target-leases.js'
+import {RestoredTenants} from './tenants.js'
+
+export interface RestoreJob {
+  /** Of all collections that are restored in the same go. */
+  active: ActiveTenants
+  archive: Archive
+  /** With `atomic`: the name that readers use, pointed at the collection once it is verified. */
+  atomicAlias?: string
+  connection: Connection
+  /** Without retries of its own. */
+  direct: Connection
+  /** Held while the target is written. */
+  leases: TargetLeases
+  /** What readers call the target. */
+  name: string
+  options: RestoreOptions
+  /** Holds the checkpoint and the refused objects. */
+  place: Store
+  /** The collection that is written. */
+  target: string
+  warn: (warning: Warning) => void
+  /** All so far. */
+  warnings: Warning[]
+}
+
+/** A restore whose earlier runs are known. */
+export interface KnownRestore {
+  checkpoint: Checkpoint
+  job: RestoreJob
+  /** To be restored; undefined in collections without tenants. */
+  tenants?: WeaviateTenant[]
+}
+
+/** `active`: of the other collections that are restored in the same go. */
+export function makeJob(
+  connection: Connection,
+  {archive, store}: OpenedArchive,
+  options: RestoreOptions,
+  active?: ActiveTenants,
+): RestoreJob {
+  const name = options.name ?? archive.head.metadata.collection
+  const patient = persistent(connection, {
+    maxRetries: options.maxRetries,
+    onWarning: (warning) => options.onWarning?.(warning),
+    retryMaxWaitMs: options.retryMaxWaitMs,
+    signal: options.signal,
+  })
+  const warnings: Warning[] = []
+  // The same for each run of one backup, so that an interrupted one is found again.
+  const target = options.atomic
+    ? `${name}_${(archive.head.metadata.backup_id ?? '').replaceAll('-', '').slice(0, 8)}`
+    : name
+  const place = options.checkpointDirectory === undefined ? store : openStore(path.resolve(options.checkpointDirectory))
+  return {
+    active: active ?? new ActiveTenants(patient),
+    archive,
+    ...(options.atomic && {atomicAlias: name}),
+    connection: patient,
+    direct: connection,
+    leases: new TargetLeases({
+      backup: archive.manifest.name,
+      collection: target,
+      signal: options.signal,
+      stores: place === store ? [store] : [store, place],
+    }),
+    name,
+    options,
+    place,
+    target,
+    warn(warning) {
+      warnings.push(warning)
+      options.onWarning?.(warning)
+    },
+    warnings,
+  }
+}
+
+/** The name of the file that this run puts refused objects into: never the one that it reads. */
+export function rejectedFileOf({archive, options}: RestoreJob): string {
+  const {name} = archive.manifest
+  const written = rejectedName(name)
+  const read = options.retryRejected
+  return read !== undefined && path.basename(read) === written ? stillRejectedName(name) : written
+}
+
+/** How calls that carry objects are made. `expected`: objects in all, where that is known. */
+export function sendingOf(
+  {connection, options}: RestoreJob,
+  plan: CollectionPlan,
+  expected: number | undefined,
+): Pick<RestoreTransferOptions, 'batchSize' | 'concurrency' | 'connection' | 'plan' | 'signal' | 'throttle'> {
+  const {concurrency = DEFAULT_CONCURRENCY, maxRate, maxRetries, retryMaxWaitMs, signal} = options
+  return {
+    batchSize: batchSizeFor(options, expected ?? Number.MAX_SAFE_INTEGER),
+    concurrency,
+    connection,
+    plan,
+    signal,
+    throttle: new Throttle({
+      concurrency,
+      maxRate,
+      maxRetries,
+      onWarning: (warning) => options.onWarning?.(warning),
+      retryMaxWaitMs,
+      signal,
+    }),
+  }
+}
+
+/** `isNew`: the collection was created by this restore. */
+export function tenantsOf(
+  {checkpoint, job, tenants}: KnownRestore,
+  plan: CollectionPlan,
+  isNew: boolean,
+): RestoredTenants {
+  return new RestoredTenants({
+    active: job.active,
+    checkpoint,
+    connection: job.connection,
+    isNew,
+    onWarning: job.warn,
+    plan,
+    signal: job.options.signal,
+    tenants,
+  })
+}
+
+/** A result, without what only a finished restore knows. `rejected`: by all runs of this restore. */
+export function resultOf(
+  {checkpoint, job, tenants}: KnownRestore,
+  {rejected = checkpoint.rejected.size, restored, resumed}: {rejected?: number; restored: number; resumed: number},
+): RestoreResult {
+  return {
+    aliases: [],
+    backupId: job.archive.head.metadata.backup_id ?? '',
+    collection: job.target,
+    dryRun: job.options.dryRun === true,
+    references: 0,
+    rejected,
+    ...(rejected > 0 && {rejectedFile: job.place.describe(rejectedFileOf(job))}),
+    restored,
+    resumed,
+    // Whoever runs it knows when it began.
+    seconds: 0,
+    skipped: checkpoint.skipped.size,
+    ...(tenants && {tenants: tenants.length}),
+    warnings: job.warnings,
+  }
+}
+
+/** The schema that a backup was taken with. */
+export function schemaOf({archive}: RestoreJob): WeaviateClass {
+  return archive.head.schema
+}

@@ -1,0 +1,151 @@
+import type {Throttle} from '../../flow/throttle.js'
+import type {OperationOptions} from '../../model/progress.js'
+import type {CollectionPlan, Connection, WriteFailure} from '../../weaviate/connection.js'
+import type {Checkpoint} from './checkpoint.js'
+import type {RejectedObjects} from './rejected.js'
+import type {RestoredTenants} from './tenants.js'
+
+import {type Archive, type ArchivePage, objectKey} from '../../archive/reader.js'
+import {type DataOpsError} from '../../model/errors.js'
+import {approximateBytes, type WeaviateObject} from '../../model/object.js'
+import {lacksVectorOf, type Vectorizer} from '../../model/vectorizers.js'
+import {isTooLarge} from '../../weaviate/errors.js'
+import {type Batch, batches, BatchQueue} from './batches.js'
+
+/** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
+export const BATCH_BYTES = 2 * 1024 * 1024
+
+export interface RestoreTransferOptions extends OperationOptions {
+  archive: Archive
+  batchSize: number
+  checkpoint: Checkpoint
+  concurrency: number
+  connection: Connection
+  /** Why an object must not be sent; undefined: it may. */
+  objection: (object: WeaviateObject) => string | undefined
+  /** Of the target. */
+  plan: CollectionPlan
+  rejected: RejectedObjects
+  /** Whether an object is among those wanted. */
+  selected: (object: WeaviateObject) => boolean
+  /** Of the target. */
+  tenants: RestoredTenants
+  /** Rows in all; undefined: not known. */
+  total?: number
+  throttle: Throttle
+  /** Of the target. */
+  vectorizers: readonly Vectorizer[]
+  /** References to this collection follow the target's name. */
+  sourceName: string
+}
+
+/** First pass: every object, without its references. */
+export async function writeObjects(options: RestoreTransferOptions): Promise<void> {
+  const {checkpoint} = options
+  const pass = checkpoint.objects
+  const queue = new BatchQueue(options.concurrency)
+  const wanted = async (page: ArchivePage, index: number): Promise<boolean> => {
+    const object = page.objects[index]!
+    const row = page.rows[index]!
+    const isSettled = pass.done.has(row) || checkpoint.skipped.has(row) || checkpoint.rejected.has(row)
+    if (isSettled || !options.selected(object)) return false
+    const objection = options.objection(object)
+    if (objection === undefined) return true
+    await rejectRow(options, object, row, 'objects', objection)
+    return false
+  }
+
+  const pages = options.archive.pages({check: true, fromRow: pass.done.firstMissing, signal: options.signal})
+  const limit = {
+    objects: options.batchSize,
+    tenants: options.tenants.limit(),
+    weigh: (object: WeaviateObject) => approximateBytes(object) / BATCH_BYTES,
+  }
+  await queue.each(batches(pages, pass.done.firstMissing, wanted, limit), async (batch) => async () => {
+    const failures: WriteFailure[] = []
+    await options.tenants.whileActive(batch.objects, async () => {
+      for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
+    })
+    await reject(options, batch, failures, 'objects')
+    pass.count += batch.objects.length - failures.length
+    pass.done.add(batch.from, batch.to)
+    options.onProgress?.({
+      collection: options.plan.className,
+      completed: pass.count,
+      stage: 'restore',
+      total: options.total,
+    })
+    await checkpoint.saveSoon()
+  })
+  pass.finished = true
+  await checkpoint.save()
+}
+
+/** What the server must vectorize goes by itself: a module that fails may take everything in the call with it. */
+function separate({vectorizers}: RestoreTransferOptions, objects: readonly WeaviateObject[]): WeaviateObject[][] {
+  const whole: WeaviateObject[] = []
+  const lacking: WeaviateObject[] = []
+  for (const object of objects) {
+    const group = lacksVectorOf(object, vectorizers) ? lacking : whole
+    group.push(object)
+  }
+
+  return [whole, lacking].filter((group) => group.length > 0)
+}
+
+/** Sends objects in one call, or in smaller ones where that is too large. Returns those refused for good. */
+export async function sendObjects(
+  options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'throttle'>,
+  objects: readonly WeaviateObject[],
+): Promise<WriteFailure[]> {
+  const {connection, plan, throttle} = options
+  let bytes = 0
+  for (const object of objects) bytes += approximateBytes(object)
+  try {
+    // Without the signal, which the throttle heeds: a batch on its way is finished, so that nobody has to guess what became of it.
+    return await throttle.run(async () => connection.writeObjects({collection: plan, objects}), {
+      bytes,
+      objects: objects.length,
+    })
+  } catch (error) {
+    if (!isTooLarge(error)) throw error
+    if (objects.length === 1) {
+      const [{id, tenant}] = objects as [WeaviateObject]
+      return [{id, reason: (error as DataOpsError).message, tenant}]
+    }
+
+    const half = objects.length >> 1
+    return [
+      ...(await sendObjects(options, objects.slice(0, half))),
+      ...(await sendObjects(options, objects.slice(half))),
+    ]
+  }
+}
+
+export async function reject(
+  options: RestoreTransferOptions,
+  batch: Batch,
+  failures: readonly WriteFailure[],
+  pass: 'objects' | 'references',
+): Promise<void> {
+  if (failures.length === 0) return
+  const indexes = new Map(batch.objects.map((object, index) => [objectKey(object.tenant, object.id), index]))
+  for (const failure of failures) {
+    const index = indexes.get(objectKey(failure.tenant, failure.id))
+    if (index === undefined) continue
+    await rejectRow(options, batch.objects[index]!, batch.rows[index]!, pass, failure.reason)
+  }
+}
+
+export async function rejectRow(
+  {checkpoint, rejected}: RestoreTransferOptions,
+  object: WeaviateObject,
+  row: number,
+  pass: 'objects' | 'references',
+  reason: string,
+): Promise<void> {
+  // With its line, and never before it: the checkpoint keeps a later run from sending the row again.
+  await rejected.add(object, pass, reason, () => {
+    checkpoint.rejected.add(row, row + 1)
+  })
+}

@@ -1,0 +1,40 @@
+/** Objects that the server refused, and their references, once more. */
+import path from 'node:path'
+
+import type {RestoreResult} from './options.js'
+import type {Target} from './target.js'
+
+import {openStore} from '../../store/open.js'
+import {resultOf} from './job.js'
+import {sendWithReferences} from './references.js'
+import {readRejected} from './rejected.js'
+import {interruptibly} from './write.js'
+
+/** Sends the objects of a `….rejected.jsonl` file. */
+export async function retryRejected(target: Target, file: string): Promise<RestoreResult> {
+  const {restore, transfer} = target
+  const {objection, rejected, tenants} = transfer
+  const place = openStore(path.dirname(path.resolve(file)))
+  let restored = 0
+  await interruptibly(target, async () => {
+    for await (const {object} of readRejected(place, path.basename(file))) {
+      const reason = objection(object)
+      const send = async (): ReturnType<typeof sendWithReferences> => sendWithReferences(transfer, object)
+      const [refused] =
+        reason === undefined
+          ? await tenants.whileActive([object], send, {references: true})
+          : [{pass: 'objects' as const, reason}]
+      if (refused) await rejected.add(object, refused.pass, refused.reason)
+      else restored++
+    }
+  })
+  return resultOf(restore, {rejected: rejected.count, restored, resumed: 0})
+}
+
+/** Once nothing is sent any more. */
+export async function endRetry({restore, transfer}: Target): Promise<void> {
+  await transfer.rejected.close()
+  await transfer.tenants.settle({isLast: true})
+  // There is nothing in it but tenants to put back.
+  await restore.checkpoint.remove()
+}

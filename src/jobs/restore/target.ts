@@ -1,0 +1,226 @@
+/** The second step of a restore: the collection and its tenants are there, and nothing speaks against writing objects. */
+import {DataOpsError} from '../../model/errors.js'
+import {compareSchemas} from '../../model/schema-compare.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {vectorizersOf} from '../../model/vectorizers.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {expectedObjects, makeObjection} from './checks.js'
+import {findExisting} from './conflicts.js'
+import {rejectedFileOf, type RestoreJob, sendingOf, tenantsOf} from './job.js'
+import {type RestoreTransferOptions} from './objects.js'
+import {conflict, type RestorePlan} from './plan.js'
+import {RejectedObjects} from './rejected.js'
+import {type RestoredTenants} from './tenants.js'
+
+/** A collection that is there, as far as those allow that it refers to. */
+export interface CreatedTarget {
+  /** Created by this restore, in this run or an earlier one. */
+  isOurs: boolean
+  restore: RestorePlan
+  schema: WeaviateClass
+}
+
+/** A collection that objects can be written to. To be left with `leave`, whatever happens, unless it is confirmed. */
+export interface Target extends Pick<CreatedTarget, 'isOurs' | 'restore'> {
+  /** What earlier runs had written. */
+  resumed: {objects: number; references: number}
+  transfer: RestoreTransferOptions
+}
+
+/** Creates the collection if it is not there, as far as the collections it refers to allow. */
+export async function createTarget(restore: RestorePlan): Promise<CreatedTarget> {
+  if (restore.live) return {...restore.live, restore}
+  const {checkpoint, job, prepared} = restore
+  const {connection, target} = job
+  // Before the collection: from here on it is known to be ours.
+  checkpoint.created = true
+  // Those of a collection that is gone.
+  checkpoint.tenants = undefined
+  await checkpoint.save()
+  try {
+    await connection.createCollection(prepared.create)
+  } catch (error) {
+    const isTaken = error instanceof DataOpsError && error.code === 'COLLECTION_EXISTS'
+    // Somebody else was faster: what is there is theirs, and no later run may take it for its own.
+    if (isTaken || !(await connection.getCollection(target).catch(() => true))) {
+      checkpoint.created = false
+      await checkpoint.remove()
+    }
+
+    throw error
+  }
+
+  const schema = await connection.getCollection(target)
+  if (!schema) throw new DataOpsError('UNEXPECTED', `"${target}" is gone right after it was created.`)
+  return {isOurs: true, restore, schema}
+}
+
+/** Once all collections of the same go are created. @throws DataOpsError COLLECTION_EXISTS, SCHEMA_MISMATCH, and what the server answers. */
+export async function prepareTarget(created: CreatedTarget): Promise<Target> {
+  const {isOurs, restore} = created
+  const {checkpoint, job} = restore
+  const schema = await finishCreation(created)
+  if (isOurs && checkpoint.objects.done.size === 0) await checkCreated(restore, schema)
+  const plan = planCollection(schema)
+  const tenants = tenantsOf(restore, plan, isOurs)
+  const rejected = await openRejected(restore)
+  const target: Target = {
+    isOurs,
+    restore,
+    resumed: {objects: checkpoint.objects.count, references: checkpoint.references.count},
+    transfer: transferOf(restore, schema, {rejected, tenants}),
+  }
+  try {
+    await tenants.create()
+    if (job.options.retryRejected === undefined) await settleConflicts(target)
+    else await tenants.admitTargets()
+    return target
+  } catch (error) {
+    const isAsBefore = await putTenantsBack(job, tenants)
+    // A refusal has changed nothing that a later run would have to know of.
+    if (isAsBefore && error instanceof DataOpsError && error.code === 'COLLECTION_EXISTS') await checkpoint.remove()
+    throw error
+  }
+}
+
+/** Ends a restore where it is, for a later run to go on. */
+export async function leave({restore, transfer}: Target): Promise<void> {
+  const {checkpoint, job} = restore
+  const {retryRejected, skipData} = job.options
+  if (retryRejected === undefined && !skipData) await checkpoint.save().catch(() => {})
+  await transfer.rejected.close()
+  const isAsBefore = await putTenantsBack(job, transfer.tenants)
+  // There is nothing in it but tenants to put back.
+  if (isAsBefore && retryRejected !== undefined) await checkpoint.remove()
+}
+
+/** After a failure, which is the one to report. Returns whether they are as they were. */
+export async function putTenantsBack(
+  job: RestoreJob,
+  tenants: RestoredTenants,
+  {isLast = false} = {},
+): Promise<boolean> {
+  try {
+    await tenants.settle({isLast})
+    return true
+  } catch (error) {
+    job.warn({
+      code: 'tenants-left-active',
+      details: {reason: error instanceof Error ? error.message : String(error), tenants: job.active.open},
+      message: `Inactive tenants of "${job.target}" may have been left active.`,
+    })
+    return false
+  }
+}
+
+/** Objects that the server refuses are put there, behind those of earlier runs of the same restore. */
+async function openRejected({checkpoint, job}: RestorePlan): Promise<RejectedObjects> {
+  const rejected = new RejectedObjects(job.place, rejectedFileOf(job), job.archive.head.metadata.collection)
+  const isRetry = job.options.retryRejected !== undefined
+  if (isRetry) await rejected.resume()
+  else if (checkpoint.resumed) await rejected.resume(checkpoint.rejectedBytes)
+  else await rejected.clear()
+  if (!isRetry) checkpoint.rejectedFile = rejected
+  return rejected
+}
+
+function transferOf(
+  {checkpoint, job, tenants: restored}: RestorePlan,
+  schema: WeaviateClass,
+  {rejected, tenants}: Pick<RestoreTransferOptions, 'rejected' | 'tenants'>,
+): RestoreTransferOptions {
+  const {archive, options} = job
+  const expected = options.skipData ? 0 : expectedObjects(archive, restored)
+  const isChoice = options.tenants !== undefined && options.tenants.length > 0
+  const wanted = restored && new Set(restored.map(({name}) => name))
+  return {
+    ...sendingOf(job, planCollection(schema), expected),
+    archive,
+    checkpoint,
+    objection: makeObjection(schema, options, isChoice ? undefined : wanted),
+    onProgress: options.onProgress,
+    rejected,
+    // Without a choice none is passed over: an object of a tenant that the backup does not list is refused in sight.
+    selected: wanted && isChoice ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
+    sourceName: archive.head.metadata.collection,
+    tenants,
+    total: expected,
+    vectorizers: vectorizersOf(schema),
+  }
+}
+
+/** What no creation takes: also when an earlier run ended between the two steps, and what it refers to is there since. */
+async function finishCreation({isOurs, restore, schema}: CreatedTarget): Promise<WeaviateClass> {
+  if (!isOurs) return schema
+  const {checkpoint, job, prepared} = restore
+  const {afterCreate, create} = prepared
+  const there = new Set((schema.properties ?? []).map((property) => property.name))
+  const putOff = [...(checkpoint.resumed ? (create.properties ?? []) : []), ...(afterCreate?.properties ?? [])]
+  const properties = putOff.filter((property) => !there.has(property.name))
+  const vectors = new Set(Object.keys(schema.vectorConfig ?? {}))
+  const isThere = Object.keys(afterCreate?.vectorConfig ?? {}).every((vector) => vectors.has(vector))
+  if (isThere && properties.length === 0) return schema
+  await job.connection.updateCollection({...afterCreate, class: job.target, properties})
+  const finished = await job.connection.getCollection(job.target)
+  if (!finished) throw new DataOpsError('UNEXPECTED', `"${job.target}" is gone right after it was created.`)
+  return finished
+}
+
+/** A server of another version may drop or change settings without a word; only what it shows afterwards tells. */
+async function checkCreated({checkpoint, job, prepared}: RestorePlan, created: WeaviateClass): Promise<void> {
+  const {connection, target} = job
+  const {afterCreate, create} = prepared
+  const wanted = {
+    ...create,
+    ...afterCreate,
+    properties: [...(create.properties ?? []), ...(afterCreate?.properties ?? [])],
+  }
+  const differences = compareSchemas(wanted, created, {ignoreName: true})
+  const blocking = differences.filter(({severity}) => severity === 'blocking')
+  if (blocking.length > 0) {
+    // Of no use to anybody, and in the way of the next try; anything in it would not be ours to delete.
+    if (await isEmpty(job, created)) {
+      await connection.deleteCollection(target)
+      await checkpoint.remove()
+    }
+
+    const fields = blocking.map(
+      ({backup, live, path: field}) =>
+        `${field} (backup ${JSON.stringify(backup)}, server ${JSON.stringify(live) ?? 'nothing'})`,
+    )
+    throw new DataOpsError(
+      'SCHEMA_MISMATCH',
+      `The server (version ${connection.version}) does not take the schema of "${target}": ${fields.join('; ')}.`,
+      {
+        details: {differences: blocking},
+        hint: 'Restore to a server that knows these settings, or change them with `overrides`.',
+      },
+    )
+  }
+
+  for (const {backup, live, path: field} of differences) {
+    job.warn({
+      code: 'schema-changed',
+      details: {backup, field, live},
+      message: `The server keeps ${field} as ${JSON.stringify(live)}; the backup has ${JSON.stringify(backup)}.`,
+    })
+  }
+}
+
+async function isEmpty({connection, target}: RestoreJob, schema: WeaviateClass): Promise<boolean> {
+  if (isMultiTenant(schema)) return (await connection.listTenants(target)).length === 0
+  return (await connection.count(target)) === 0
+}
+
+/** Before anything is written: what the target has already is an error, or left alone. */
+async function settleConflicts({restore, transfer}: Target): Promise<void> {
+  const {checkpoint, job} = restore
+  const {merge, onConflict, skipData} = job.options
+  if (!merge || skipData || checkpoint.conflictsSettled || (onConflict !== 'skip' && onConflict !== 'fail')) return
+  const existing = await findExisting(transfer)
+  if (existing.size > 0 && onConflict === 'fail') throw conflict(job.target, existing.size)
+  for (const [from, to] of existing.toJSON()) checkpoint.skipped.add(from, to)
+  // On the disk before the first object leaves: a later run must not take its own objects for somebody else's.
+  checkpoint.conflictsSettled = true
+  await checkpoint.save()
+}

@@ -1,0 +1,58 @@
+/** The third and fourth step of a restore: every object, then the references of all. */
+import type {Target} from './target.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {writeObjects as transferObjects} from './objects.js'
+import {writeReferences as transferReferences} from './references.js'
+
+/** Every object is there, without its references. */
+export interface WithObjects {
+  step: 'objects'
+  target: Target
+}
+
+/** Everything is there that the server took. */
+export interface Written {
+  step: 'references'
+  target: Target
+}
+
+export async function writeObjects(target: Target): Promise<WithObjects> {
+  const {restore, transfer} = target
+  if (!restore.job.options.skipData) {
+    await interruptibly(target, async () => {
+      await restore.checkpoint.save()
+      if (!restore.checkpoint.objects.finished) await transferObjects(transfer)
+    })
+  }
+
+  return {step: 'objects', target}
+}
+
+/** Once the objects of this collection are written, and of those that it refers to. */
+export async function writeReferences({target}: WithObjects): Promise<Written> {
+  const {restore, transfer} = target
+  const isDone = restore.checkpoint.references.finished || !transfer.plan.hasReferences
+  if (!restore.job.options.skipData && !isDone) {
+    await interruptibly(target, async () => transferReferences(transfer))
+  }
+
+  return {step: 'references', target}
+}
+
+/** What stops `body` says what is there and how to go on. */
+export async function interruptibly<T>({isOurs, restore}: Target, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body()
+  } catch (error) {
+    if (!(error instanceof DataOpsError)) throw error
+    const {checkpoint, job} = restore
+    const restored = checkpoint.objects.count
+    const another = isOurs ? `, or delete "${job.target}" and use \`restart: true\` to start over` : ''
+    throw error.with({
+      details: {checkpoint: checkpoint.describe(), resumable: true, restored},
+      hint: `Run the same restore again to continue${another}.`,
+      message: `${error.message} "${job.target}" has ${restored} objects of the backup so far.`,
+    })
+  }
+}
