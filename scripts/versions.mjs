@@ -65,7 +65,8 @@ async function testOn(binary, environment, suites) {
 
 async function start(binary) {
   const data = await mkdtemp(path.join(tmpdir(), 'elysia-versions-'))
-  const [rest, grpc, gossip, dataPort, raft, raftRpc] = await freePorts(6)
+  const [rest, grpc, raft, raftRpc] = await freePorts(4)
+  const gossip = await freePair()
   const url = `http://127.0.0.1:${rest}`
   const child = spawn(binary, ['--host', '127.0.0.1', '--port', String(rest), '--scheme', 'http'], {
     cwd: data,
@@ -73,7 +74,8 @@ async function start(binary) {
       AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: 'true',
       CLUSTER_ADVERTISE_ADDR: '127.0.0.1',
       CLUSTER_BIND_ADDR: '127.0.0.1',
-      CLUSTER_DATA_BIND_PORT: String(dataPort),
+      // Old servers start with the next one only.
+      CLUSTER_DATA_BIND_PORT: String(gossip + 1),
       CLUSTER_GOSSIP_BIND_PORT: String(gossip),
       CLUSTER_HOSTNAME: 'node1',
       CLUSTER_IN_LOCALHOST: 'true',
@@ -130,4 +132,17 @@ async function freePorts(count) {
   }
 
   return ports
+}
+
+/** The first of two free ports that follow each other. */
+async function freePair() {
+  for (;;) {
+    const [port] = await freePorts(1)
+    const next = createServer().listen(port + 1, '127.0.0.1')
+    const isFree = await once(next, 'listening')
+      .then(() => true)
+      .catch(() => false)
+    next.close()
+    if (isFree) return port
+  }
 }

@@ -38,6 +38,7 @@ interface GlobalFlags {
   header?: string[]
   quiet?: boolean
   timeout?: number
+  transport?: 'auto' | 'grpc' | 'rest'
   url?: string
 }
 
@@ -140,6 +141,7 @@ export abstract class DataOpsCommand extends Command {
       grpcUrl: flags['grpc-url'],
       headers: flags.header && parseHeaders(flags.header),
       timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
+      transport: flags.transport,
       url: flags.url,
     }
     this.#settings = resolveSettings({env: process.env, file: answers.file, flags: given, host: answers.host})

@@ -4,7 +4,7 @@ import {Flags, type Interfaces} from '@oclif/core'
 import type {RateLimit} from '../flow/options.js'
 import type {JsonValue} from '../model/object.js'
 
-import {parseHeaders, parseSeconds} from '../config/settings.js'
+import {parseHeaders, parseSeconds, TRANSPORTS} from '../config/settings.js'
 import {DataOpsError} from '../model/errors.js'
 
 const CONNECTION = 'CONNECTION'
@@ -52,6 +52,12 @@ export const globalFlags = {
   timeout: secondsFlag({
     description: 'Seconds that one request may take; default 60 (env ELYSIACTL_TIMEOUT).',
     helpGroup: CONNECTION,
+  }),
+  transport: Flags.string({
+    description:
+      'How objects travel: auto takes gRPC where it answers, else REST, several times slower (env ELYSIACTL_TRANSPORT).',
+    helpGroup: CONNECTION,
+    options: [...TRANSPORTS],
   }),
   url: Flags.string({
     description: 'Address of Weaviate; default http://localhost:8080 (env WEAVIATE_URL).',

@@ -92,6 +92,7 @@ function valuesOf(document: unknown, filePath: string): SettingValues {
     oidc,
     protectedNames: read('clear.protected', 'texts'),
     timeoutMs: seconds === undefined ? undefined : seconds * 1000,
+    transport: read('weaviate.transport', 'text') as SettingValues['transport'],
     url: read('services.weaviate_base_url', 'text') ?? read('weaviate.endpoint', 'text'),
   }
 }

@@ -22,8 +22,11 @@ export interface SettingValues {
   protectedNames?: string[]
   /** Milliseconds for one request. */
   timeoutMs?: number
+  transport?: NonNullable<ConnectOptions['transport']>
   url?: string
 }
+
+export const TRANSPORTS = ['auto', 'grpc', 'rest'] as const
 
 export type SettingName = keyof SettingValues
 export type SourceKind = 'default' | 'env' | 'file' | 'flag' | 'host'
@@ -101,6 +104,12 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
     env: ['ELYSIACTL_TIMEOUT'],
     flag: 'timeout',
     parse: (text) => parseSeconds(text) * 1000,
+    secret: false,
+  },
+  transport: {
+    env: ['ELYSIACTL_TRANSPORT'],
+    flag: 'transport',
+    parse: (text) => text as NonNullable<ConnectOptions['transport']>,
     secret: false,
   },
   url: {
@@ -230,6 +239,10 @@ const EXPECTED_TYPES: Partial<Record<SettingName, {label: string; test: (value: 
     test: (value) => Array.isArray(value) && value.every((text) => typeof text === 'string'),
   },
   timeoutMs: positiveType,
+  transport: {
+    label: 'auto, grpc or rest',
+    test: (value) => (TRANSPORTS as readonly unknown[]).includes(value),
+  },
   url: textType,
 }
 
@@ -273,6 +286,7 @@ export function connectOptions(settings: Settings): ConnectOptions {
     headers: settings.headers?.value,
     proxy: 'env',
     timeoutMs: settings.timeoutMs?.value,
+    transport: settings.transport?.value,
     url: settings.url?.value,
   }
   const isOwn = [settings.url, settings.apiKey, settings.oidc].some(
@@ -309,6 +323,7 @@ const CONNECTION_SETTINGS: readonly SettingName[] = [
   'caFile',
   'ca',
   'timeoutMs',
+  'transport',
 ]
 
 /** Each setting of the connection with where it came from, secrets masked; for the details of errors. */

@@ -30,6 +30,36 @@ async function on(place: string, ...argv: string[]): Promise<CliRun> {
   })
 }
 
+it('--transport rest takes no gRPC where it answers, and --transport grpc nothing else', async () => {
+  const seen: string[] = []
+  const watched = await startEmbeddedWeaviate({
+    onRequest({method, transport}) {
+      seen.push(`${transport} ${method}`)
+    },
+  })
+  const env = {WEAVIATE_GRPC_URL: watched.grpcUrl!, WEAVIATE_URL: watched.url}
+  await fill(filler(watched.url), 'Article', 20)
+  const backup = async (...flags: string[]) =>
+    cli(['col', 'backup', 'Article', '--json', '-o', path.join(folder.path, 'transports'), ...flags], env)
+  try {
+    for (const [transport, isGrpc] of [
+      ['rest', false],
+      ['grpc', true],
+    ] as const) {
+      seen.length = 0
+      expect(await backup('--transport', transport)).toMatchObject({code: 0})
+      expect(seen.includes('grpc Search'), seen.join('; ')).toBe(isGrpc)
+      expect(seen.some((call) => call.startsWith('grpc '))).toBe(isGrpc)
+    }
+
+    env.WEAVIATE_GRPC_URL = '127.0.0.1:9'
+    expect(await backup('--transport', 'grpc')).toMatchObject({code: 6})
+    expect(await backup('--transport', 'pigeon')).toMatchObject({code: 2})
+  } finally {
+    await watched.close()
+  }
+})
+
 async function result(run: Promise<CliRun>, code = 0): Promise<Record<string, unknown>> {
   const done = await run
   expect(done, done.stderr + done.stdout).toMatchObject({code})

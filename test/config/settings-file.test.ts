@@ -30,6 +30,7 @@ weaviate:
   api_key: file-secret
   batch_size: 250
   timeout: 5
+  transport: rest
   headers: {X-Key: header-secret}
   ca_file: ca.pem
 clear:
@@ -45,6 +46,7 @@ other: [1, 2]
       oidc: undefined,
       protectedNames: ['Gold*'],
       timeoutMs: 5000,
+      transport: 'rest',
       url: 'http://base:8080',
     })
     expect((await read('weaviate: {endpoint: "http://endpoint:1"}'))?.values.url).toBe('http://endpoint:1')

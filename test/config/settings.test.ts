@@ -80,11 +80,26 @@ describe('connectOptions', () => {
   })
 })
 
+describe('how objects travel', () => {
+  it('is what the strongest source says, and left to connect() without one', () => {
+    const file = layer('the settings file f', {transport: 'grpc'})
+    const of = (sources: object) => connectOptions(resolveSettings({env: {}, flags: {}, ...sources})).transport
+    expect(of({})).toBeUndefined()
+    expect(of({file})).toBe('grpc')
+    expect(of({env: {ELYSIACTL_TRANSPORT: 'rest'}, file})).toBe('rest')
+    expect(of({env: {ELYSIACTL_TRANSPORT: 'rest'}, file, flags: {transport: 'auto'}})).toBe('auto')
+  })
+})
+
 describe('what cannot be used', () => {
   it('names the source, and never the value of a secret', () => {
     const wrong: Array<[object, RegExp]> = [
       [{env: {WEAVIATE_URL: 'ftp://x'}}, /^WEAVIATE_URL gives an address that is not http or https\.$/],
       [{env: {ELYSIACTL_BATCH_SIZE: '-3'}}, /^ELYSIACTL_BATCH_SIZE needs a positive integer\.$/],
+      [
+        {env: {ELYSIACTL_TRANSPORT: 'pigeon'}},
+        /^ELYSIACTL_TRANSPORT gives something else than auto, grpc or rest as transport\.$/,
+      ],
       [{env: {ELYSIACTL_HEADERS: 'sekret-value'}}, /^ELYSIACTL_HEADERS needs "Name: value"/],
       [{host: [layer('the host (h)', {apiKey: 17})]}, /^The host \(h\) gives something else than text as apiKey\.$/],
       [
