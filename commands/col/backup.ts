@@ -65,6 +65,7 @@ export default class ColBackup extends DataOpsCommand {
   async #report(backup: BackupResult): Promise<void> {
     if (!backup.dryRun) backup.warnings.push(...(await this.announce('elysia:backup:sealed', {backup})))
     this.print(backupLines(backup))
+    if (!backup.complete) this.exitWith('INCOMPLETE')
   }
 
   async run(): Promise<BackupResult | BackupRunResult> {

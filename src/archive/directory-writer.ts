@@ -14,6 +14,7 @@ import {
   type ArchiveWriterOptions,
   PartExtent,
   type SealedArchive,
+  sealedFacts,
   type SealSummary,
 } from './writer.js'
 
@@ -127,10 +128,7 @@ export class DirectoryWriter implements ArchiveWriter {
     const document = utf8(documentHead(head) + documentTail(summary.objectCount))
     const sha256 = (bytes: Uint8Array): string => toHex(platform.sha256(bytes))
     const seal = {
-      finished: summary.finished,
-      object_count: summary.objectCount,
-      digest: summary.digest,
-      ...(summary.tenants && {tenants: summary.tenants}),
+      ...sealedFacts(summary),
       parts: this.#parts,
       amendments: summary.amendments,
       schema_sha256: sha256(schema),

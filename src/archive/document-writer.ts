@@ -14,6 +14,7 @@ import {
   type ArchiveWriterOptions,
   PartExtent,
   type SealedArchive,
+  sealedFacts,
   type SealSummary,
 } from './writer.js'
 
@@ -103,10 +104,7 @@ export class DocumentWriter implements ArchiveWriter {
     const document = {bytes: this.#textBytes, sha256: toHex(this.#textHash.digest())}
     const compressed = compress ? {bytes: this.#file.bytes, sha256: toHex(this.#fileHash.digest())} : undefined
     const seal = {
-      finished: summary.finished,
-      object_count: summary.objectCount,
-      digest: summary.digest,
-      ...(summary.tenants && {tenants: summary.tenants}),
+      ...sealedFacts(summary),
       parts: head.metadata.options.include_data ? [this.#extent.seal(null, document.bytes, document.sha256)] : [],
       amendments: summary.amendments,
       statistics: {...summary.statistics, bytes: this.#file.bytes, rows: this.#extent.rows},

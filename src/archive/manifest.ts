@@ -3,7 +3,13 @@ import {Buffer} from 'node:buffer'
 import type {WeaviateClass} from '../model/schema.js'
 import type {Store} from '../store/store.js'
 
-import {type BackupMetadata, type BackupSeal, documentTail, FORMAT_VERSION} from '../codec/document.js'
+import {
+  type BackupMetadata,
+  type BackupSeal,
+  documentTail,
+  FORMAT_VERSION,
+  unknownRequirement,
+} from '../codec/document.js'
 import {DataOpsError} from '../model/errors.js'
 import {isJsonObject} from '../model/object.js'
 /** The head and the seal of a backup: everything about it but its objects, which are not read for it. */
@@ -129,6 +135,7 @@ async function readContent(source: DocumentSource, kind: BackupKind, isUnsealedA
   const head = parseHead(source, line)
   refuseOtherVersions(source, head.metadata)
   const place = await source.seal()
+  refuseUnknownRequirements(source, head.metadata, place?.seal)
   // Text that was added or taken away has moved the seal.
   if (place && !(isUnsealedAccepted && kind === 'document' && isMoved(source, place))) {
     const content = wellFormed(source, () => readSealed(source, kind, head, place))
@@ -234,6 +241,7 @@ async function readForeign(source: DocumentSource, kind: BackupKind, isAccepted:
     throw notABackup(source.where, await looksLike(source))
 
   refuseOtherVersions(source, value.metadata)
+  refuseUnknownRequirements(source, value.metadata, value.seal)
   if (!isWhole && !(await isEnded(source))) throw damaged(source.where, 'it is cut off')
   if (!isAccepted) {
     const reason = 'it has no seal, so nothing proves that it is whole and unchanged'
@@ -272,6 +280,16 @@ function refuseOtherVersions({where}: DocumentSource, metadata: unknown): void {
       : `${where} has version ${text} of the backup format, which is not understood.`,
     {details: {path: where, version: text}, hint: `This release reads version ${major}; a newer one may read more.`},
   )
+}
+
+/** A later release may write what this one would misread: it says so in a word that this one does not know. */
+function refuseUnknownRequirements({where}: DocumentSource, ...holders: unknown[]): void {
+  const word = unknownRequirement(...holders)
+  if (word === undefined) return
+  throw new DataOpsError('NOT_A_BACKUP', `${where} requires ${word} of its reader, which this release does not know.`, {
+    details: {path: where, requires: word},
+    hint: 'Use a newer release to read it.',
+  })
 }
 
 function wellFormed<T>({where}: DocumentSource, read: () => T): T {

@@ -35,6 +35,14 @@ export function sealContradictions(manifest: SealedManifest): string[] {
     problems.push(`The amendment of ${object} names row ${row}, of ${rows}.`)
   }
 
+  if ((seal.complete === false) !== (seal.requires ?? []).includes('incomplete')) {
+    problems.push('seal.complete and seal.requires contradict each other.')
+  }
+
+  if (seal.counted && seal.counted.read !== seal.object_count) {
+    problems.push(`seal.counted.read is ${seal.counted.read}, seal.object_count ${seal.object_count}.`)
+  }
+
   if (manifest.kind === 'document') {
     const [part] = seal.parts
     if (part && (part.bytes !== seal.document.bytes || part.sha256 !== seal.document.sha256)) {

@@ -1,6 +1,14 @@
 /** What the head and the seal of a backup must look like (docs/format.md, "metadata" and "seal"). */
 import type {PartColumn} from '../codec/codec.js'
-import type {Amendment, BackupMetadata, BackupSeal, SealedPart, SealedTenant} from '../codec/document.js'
+import type {
+  Amendment,
+  BackupMetadata,
+  BackupSeal,
+  MissingObject,
+  SealedCount,
+  SealedPart,
+  SealedTenant,
+} from '../codec/document.js'
 import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
 
 import {type Field, MalformedError} from './fields.js'
@@ -36,6 +44,7 @@ export function readMetadata(field: Field, kind: BackupKind): BackupMetadata {
       aliases: field.member('aliases').optional(texts),
       columns: field.member('columns').optional(readColumns),
       guarantee: field.member('guarantee').optional((item) => item.text()),
+      requires: field.member('requires').optional(texts),
       tenants: field.member('tenants').optional(readTenantStatuses),
     }),
     backup_id: field.member('backup_id').uuid(),
@@ -137,7 +146,12 @@ export function readSeal(field: Field, kind: BackupKind): BackupSeal {
       rows: statistics.member('rows').count(),
     },
     ...present({
+      complete: field.member('complete').optional((item) => item.boolean()),
       compressed: field.member('compressed').optional(readExtent),
+      counted: field.member('counted').optional(readCounted),
+      guarantee: field.member('guarantee').optional((item) => item.text()),
+      missing: field.member('missing').optional((list) => list.array().map((item) => readMissing(item))),
+      requires: field.member('requires').optional(texts),
       schema_sha256: field.member('schema_sha256').optional((item) => item.sha256()),
       tenants: field.member('tenants').optional((list) => list.array().map((item) => readTenant(item))),
     }),
@@ -162,6 +176,23 @@ function checkSums(seal: BackupSeal): void {
   if (!Number.isSafeInteger(bytes)) throw new MalformedError('seal.parts', 'add up to too many bytes')
   if (rows !== seal.statistics.rows) throw new MalformedError('seal.statistics.rows', 'is not the sum of the parts')
   if (seal.object_count > rows) throw new MalformedError('seal.object_count', 'is more than there are rows')
+}
+
+function readCounted(field: Field): SealedCount {
+  const numberOrNull = (item: Field): null | number => (item.value === null ? null : item.count())
+  return {
+    after: numberOrNull(field.member('after')),
+    before: numberOrNull(field.member('before')),
+    read: field.member('read').count(),
+  }
+}
+
+function readMissing(field: Field): MissingObject {
+  return {
+    id: field.member('id').uuid(),
+    reason: field.member('reason').text(),
+    ...present({tenant: field.member('tenant').optional((item) => item.text())}),
+  }
 }
 
 export function readAmendment(field: Field): Amendment {

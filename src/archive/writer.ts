@@ -1,8 +1,19 @@
 /** Writes one backup, as docs/format.md describes it: everything under `….partial` until it is sealed. */
 import type {BackupFormat, Platform} from '../codec/codec.js'
-import type {Amendment, BackupHead, BackupSeal, BackupStatistics, SealedPart, SealedTenant} from '../codec/document.js'
 import type {WeaviateObject} from '../model/object.js'
 import type {Store} from '../store/store.js'
+
+import {
+  type Amendment,
+  type BackupHead,
+  type BackupSeal,
+  type BackupStatistics,
+  MAX_NAMED_MISSING,
+  type MissingObject,
+  type SealedCount,
+  type SealedPart,
+  type SealedTenant,
+} from '../codec/document.js'
 
 /** What is on the disk for good: where a resumed backup goes on. */
 export interface ArchivePosition {
@@ -16,11 +27,38 @@ export interface ArchivePosition {
 /** What only the end of a backup knows. */
 export interface SealSummary {
   amendments: Amendment[]
+  /** Default true; false when it was found wanting. */
+  complete?: boolean
+  counted?: SealedCount
   digest: string
   finished: string
+  guarantee?: string
+  /** Known to be missing, by id. */
+  missing?: MissingObject[]
   objectCount: number
   statistics: Omit<BackupStatistics, 'bytes' | 'rows'>
   tenants?: SealedTenant[]
+}
+
+/** The members of a seal that say what the backup holds, the same in every format. */
+export function sealedFacts(
+  summary: SealSummary,
+): Pick<
+  BackupSeal,
+  'complete' | 'counted' | 'digest' | 'finished' | 'guarantee' | 'missing' | 'object_count' | 'requires' | 'tenants'
+> {
+  const {complete = true, counted, digest, finished, guarantee, missing, objectCount, tenants} = summary
+  return {
+    finished,
+    ...(guarantee !== undefined && {guarantee}),
+    complete,
+    ...(!complete && {requires: ['incomplete']}),
+    ...(counted && {counted}),
+    ...(missing && missing.length > 0 && {missing: missing.slice(0, MAX_NAMED_MISSING)}),
+    object_count: objectCount,
+    digest,
+    ...(tenants && {tenants}),
+  }
 }
 
 export interface SealedArchive {

@@ -34,6 +34,8 @@ import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.j
 /** One backup in `.backup_catalog.json`. */
 export interface CatalogEntry {
   collection: string
+  /** false: objects are missing from it. Absent from whole ones. */
+  complete?: false
   /** Content digest of the collection, 64 hex digits. */
   digest?: string
   /** Name in the folder. */
@@ -109,7 +111,9 @@ export class BackupCatalog {
       if (held !== undefined) collectionsWithGood.add(held)
     }
 
-    for (const backup of remove) {
+    // Whole ones first: what an incomplete one is worth depends on them.
+    const isIncomplete = ({complete}: CatalogEntry): number => Number(complete === false)
+    for (const backup of remove.toSorted((a, b) => isIncomplete(a) - isIncomplete(b))) {
       const obstacle = await this.#obstacleTo(backup, collectionsWithGood)
       if (obstacle === undefined) removed.push(backup)
       else reasons.set(backup.file, [obstacle])
@@ -127,8 +131,14 @@ export class BackupCatalog {
 
   /** Why a backup that the policy lets go must stay all the same. */
   async #obstacleTo(backup: ListedBackup, collectionsWithGood: Set<string>): Promise<string | undefined> {
-    const held = heldKey(await this.#goodManifest(backup))
-    if (held === undefined) return 'it is damaged; remove it by hand'
+    const manifest = await this.#goodManifest(backup)
+    if (!manifest) return 'it is damaged; remove it by hand'
+    const held = heldKey(manifest)
+    if (held === undefined) {
+      // Better than nothing, and no substitute for a whole one.
+      return collectionsWithGood.has(keyOf(manifest)) ? undefined : 'it is incomplete, and there is no whole one'
+    }
+
     if (!collectionsWithGood.has(held)) {
       collectionsWithGood.add(held)
       return 'the last good one'
@@ -505,6 +515,7 @@ export function entryOf(manifest: Pick<SealedManifest, 'bytes' | 'metadata' | 'n
   const {bytes, metadata, name, seal} = manifest
   return {
     collection: metadata.collection,
+    ...(seal.complete === false && {complete: false as const}),
     digest: seal.digest,
     file: name,
     format: metadata.options.format,
@@ -523,6 +534,7 @@ function readEntry(field: Field): CatalogEntry {
   if (!parseBackupName(file.text())) throw new MalformedError(file.path, 'is not the name of a backup')
   return {
     collection: field.member('collection').text(),
+    ...(field.member('complete').optional((item) => item.boolean()) === false && {complete: false as const}),
     ...present({digest: field.member('digest').optional((item) => item.sha256())}),
     file: file.text(),
     format: field.member('format').oneOf(['arrow', 'json', 'parquet'] as const),
@@ -545,9 +557,14 @@ function wellFormedEntry(entry: CatalogEntry): CatalogEntry {
   }
 }
 
-/** What a good backup stands for: objects of its collection, or the schema alone, which is no substitute. */
+/** What a good backup stands for; undefined for one that is none, or is incomplete. */
 function heldKey(manifest: SealedManifest | undefined): string | undefined {
-  return manifest && `${manifest.metadata.collection}${manifest.metadata.options.include_data ? '' : ' schema'}`
+  return manifest && manifest.seal.complete !== false ? keyOf(manifest) : undefined
+}
+
+/** Objects of a collection, or the schema alone, which is no substitute. */
+function keyOf(manifest: SealedManifest): string {
+  return `${manifest.metadata.collection}${manifest.metadata.options.include_data ? '' : ' schema'}`
 }
 
 /** What a backup of that name is on the disk; undefined for other names. */

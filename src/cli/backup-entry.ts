@@ -8,6 +8,8 @@ export interface BackupEntry {
   /** Bytes on disk. */
   bytes: number
   collection: string
+  /** False: objects are missing from it. */
+  complete: boolean
   digest?: string
   format: BackupFormat
   id: string
@@ -26,6 +28,7 @@ export function backupEntry(backup: ListedBackup, pathOf: (file: string) => stri
   return {
     bytes: backup.size,
     collection: backup.collection,
+    complete: backup.complete !== false,
     digest: backup.digest,
     format: backup.format,
     id: backup.id,
@@ -50,8 +53,13 @@ export function backupTable(backups: readonly BackupEntry[]): string[] {
     {header: 'FORMAT', value: ({format}) => format},
     {align: 'right', header: 'OBJECTS', value: ({objectCount}) => formatCount(objectCount)},
     {align: 'right', header: 'SIZE', value: ({bytes}) => formatBytes(bytes)},
-    {header: 'PATH', value: ({path, status}) => (status === 'sealed' ? path : `${path} (${status})`)},
+    {header: 'PATH', value: (backup) => [backup.path, ...remarks(backup)].join(' ')},
   ])
+}
+
+function remarks({complete, status}: BackupEntry): string[] {
+  const words = [...(status === 'sealed' ? [] : [status]), ...(complete ? [] : ['incomplete'])]
+  return words.length > 0 ? [`(${words.join(', ')})`] : []
 }
 
 /** As many digits as tell the ids apart. */

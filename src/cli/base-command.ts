@@ -220,7 +220,9 @@ export abstract class DataOpsCommand extends Command {
   }
 
   /** The result stands and is printed, but the exit code says that not all is well. */
-  protected exitWith(code: 'BACKUP_DAMAGED' | 'CONTENT_DIFFERS' | 'OBJECTS_REFUSED' | 'UNEXPECTED'): void {
+  protected exitWith(
+    code: 'BACKUP_DAMAGED' | 'CONTENT_DIFFERS' | 'INCOMPLETE' | 'OBJECTS_REFUSED' | 'UNEXPECTED',
+  ): void {
     process.exitCode = EXIT_CODES[code]
   }
 

@@ -21,7 +21,19 @@ export function backupLines(backup: BackupResult): string[] {
       ['tenants', backup.tenants && formatCount(backup.tenants.count)],
       ['resumed', backup.resumed > 0 ? `${plural(backup.resumed, 'object')} of an earlier run` : undefined],
     ]),
+    ...incompleteLines(backup),
     ...skippedLines(backup),
+  ]
+}
+
+function incompleteLines({complete, counted, missing = []}: BackupResult): string[] {
+  if (complete || !counted) return []
+  const count = (objects: null | number): string => (objects === null ? 'an unknown number' : formatCount(objects))
+  return [
+    `  INCOMPLETE: the server counted ${count(counted.before)} before and ${count(counted.after)} after; ${formatCount(counted.read)} could be read`,
+    ...missing.map(
+      ({id, reason, tenant}) => `  NOT in it: ${id}${tenant === undefined ? '' : ` (tenant ${tenant})`}: ${reason}`,
+    ),
   ]
 }
 

@@ -3,7 +3,10 @@ import type {WeaviateClass} from '../model/schema.js'
 import type {TenantStatus} from '../model/tenant.js'
 import type {BackupFormat, PartColumn} from './codec.js'
 
-export const FORMAT_VERSION = '1.0'
+export const FORMAT_VERSION = '1.1'
+
+/** Words that `requires` may hold: a reader must know all of them, or stop. */
+export const KNOWN_REQUIREMENTS: readonly string[] = ['incomplete']
 
 export interface BackupMetadata {
   [key: string]: unknown
@@ -11,6 +14,7 @@ export interface BackupMetadata {
   backup_id: string
   collection: string
   columns?: PartColumn[]
+  /** What was promised when the backup began; `seal.guarantee` says what came of it. */
   guarantee?: string
   options: {
     [key: string]: unknown
@@ -20,6 +24,8 @@ export interface BackupMetadata {
     include_data: boolean
     tenants?: string[]
   }
+  /** What a reader must know to understand the backup, in words of KNOWN_REQUIREMENTS. */
+  requires?: string[]
   run_id: string
   tenants?: Array<{name: string; status: TenantStatus}>
   /** Start, RFC 3339, UTC. */
@@ -60,19 +66,61 @@ export interface BackupStatistics {
   rows: number
 }
 
+/** What the server counted, and what was read. */
+export interface SealedCount {
+  /** When the backup ended; null where it could not be counted. */
+  after: null | number
+  /** When the backup began; null where it was not counted. */
+  before: null | number
+  /** Objects that the backup holds. */
+  read: number
+}
+
+/** An object that the server has and that could not be read. */
+export interface MissingObject {
+  id: string
+  reason: string
+  tenant?: string
+}
+
 export interface BackupSeal {
   amendments: Amendment[]
   checksum: string
+  /** False: objects are missing. Absent from backups of format 1.0, which did not ask. */
+  complete?: boolean
   compressed?: {bytes: number; sha256: string}
+  counted?: SealedCount
   digest: string
   document: {bytes: number; sha256: string}
   /** RFC 3339, UTC. */
   finished: string
+  /** What the backup holds beside what was written while it ran: a fact of its end. */
+  guarantee?: string
+  /** Objects that are known to be missing, by id, the first MAX_NAMED_MISSING of them. */
+  missing?: MissingObject[]
   object_count: number
   parts: SealedPart[]
+  /** As `metadata.requires`, of what only the end knows: `incomplete`. */
+  requires?: string[]
   schema_sha256?: string
   statistics: BackupStatistics
   tenants?: SealedTenant[]
+}
+
+/** Objects that `seal.missing` names at most. */
+export const MAX_NAMED_MISSING = 100
+
+/** The first word of `requires` that this reader does not know. Takes what stands in a file: anything. */
+export function unknownRequirement(...holders: unknown[]): string | undefined {
+  for (const holder of holders) {
+    const requires = (holder as undefined | {requires?: unknown} | null)?.requires
+    if (requires === undefined) continue
+    const words: unknown[] = Array.isArray(requires) ? requires : [requires]
+    const unknown = words.find((word) => typeof word !== 'string' || !KNOWN_REQUIREMENTS.includes(word))
+    if (unknown !== undefined) return JSON.stringify(unknown).slice(0, 80)
+  }
+
+  return undefined
 }
 
 export interface BackupHead {

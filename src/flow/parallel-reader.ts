@@ -4,6 +4,7 @@ import type {Throttle} from './throttle.js'
 
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {numberToUuid, rangeSize, splitRange, type UuidRange, uuidToNumber, WHOLE_RANGE} from '../model/uuid-range.js'
+import {checkPage} from './page-check.js'
 import {PageSize, TARGET_BYTES} from './page-size.js'
 
 /** A range of UUIDs in a collection, or in one of its tenants. */
@@ -42,6 +43,8 @@ export interface ParallelReaderOptions {
   /** Bytes that one page aims at. */
   targetBytes?: number
   throttle: Throttle
+  /** Over REST, also where gRPC is there. */
+  viaRest?: boolean
 }
 
 /** A slice while it is read. */
@@ -54,6 +57,8 @@ interface RunningSlice {
   consumed?: string
   /** Everything up to `until` is fetched. */
   fetched: boolean
+  /** The last page was shorter than asked for: the range may have ended. */
+  short: boolean
   /** Pages fetched, not yet done with. */
   pending: number
   tenant?: string
@@ -179,6 +184,7 @@ export class ParallelReader {
       consumed: next.after,
       cursor: next.after,
       fetched: false,
+      short: false,
       pending: 0,
       tenant: next.tenant,
       until: next.until,
@@ -218,20 +224,24 @@ export class ParallelReader {
   }
 
   async #fetch(slice: RunningSlice): Promise<SlicePage | undefined> {
-    const {connection, plan, include, signal, throttle} = this.#options
+    const {connection, plan, include, signal, throttle, viaRest} = this.#options
     let asked = 0
+    const after = slice.cursor
+    // An empty page after a short one confirms the end: one object is enough to say that there is more.
+    const isConfirming = slice.short
     const page: ObjectPage = await throttle.run(async () => {
       for (;;) {
         // A worker that waited for its turn asks with what is known by now.
-        asked = this.#pageSize.limit
+        asked = isConfirming ? 1 : this.#pageSize.limit
         try {
           return await connection.readPage({
-            after: slice.cursor,
+            after,
             collection: plan,
             include,
             limit: asked,
             signal,
             tenant: slice.tenant,
+            ...(viaRest && {viaRest}),
           })
         } catch (error) {
           const tooLarge = error instanceof DataOpsError && error.details.tooLarge === true
@@ -239,6 +249,7 @@ export class ParallelReader {
         }
       }
     })
+    checkPage(page, {after, collection: plan.className, limit: asked, tenant: slice.tenant})
     this.#pageSize.observe(page.objects.length, page.bytes)
     await throttle.pay({bytes: page.bytes, objects: page.objects.length})
     const received = page.objects.length
@@ -248,7 +259,9 @@ export class ParallelReader {
       last !== undefined && last.id > slice.until
         ? page.objects.filter((object) => object.id <= slice.until)
         : page.objects
-    if (received < asked || objects.length < received || last?.id === slice.until) slice.fetched = true
+    if (objects.length < received || last?.id === slice.until || (received === 0 && isConfirming)) slice.fetched = true
+    // After a confirmation that found more, what follows is asked for in whole pages again.
+    slice.short = received < asked
     if (last !== undefined && objects.length === received) {
       const start = slice.cursor === undefined ? -1n : uuidToNumber(slice.cursor)
       slice.idsPerObject = (uuidToNumber(last.id) - start) / BigInt(received)
@@ -256,7 +269,7 @@ export class ParallelReader {
     }
 
     if (objects.length === 0) {
-      if (slice.pending === 0) this.#running.delete(slice)
+      if (slice.fetched && slice.pending === 0) this.#running.delete(slice)
       return undefined
     }
 

@@ -6,6 +6,8 @@ export type ErrorCode =
   | 'INVALID_INPUT'
   /** Some objects were refused by the server; everything else is done. */
   | 'OBJECTS_REFUSED'
+  /** Done, but not everything: objects that are there could not be read. */
+  | 'INCOMPLETE'
   /** The path holds no backup, or one of a version that is not understood. */
   | 'NOT_A_BACKUP'
   /** The backup's bytes are not what was sealed. */
@@ -39,6 +41,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   COLLECTION_EXISTS: 5,
   COLLECTION_MISSING: 5,
   CONTENT_DIFFERS: 4,
+  INCOMPLETE: 3,
   INTERRUPTED: 130,
   INVALID_INPUT: 2,
   NOT_ALLOWED: 6,

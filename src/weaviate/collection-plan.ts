@@ -13,6 +13,8 @@ export interface PlannedProperty {
 }
 
 export interface GrpcCollectionPlan extends CollectionPlan {
+  /** gRPC does not show all objects: such a collection is read over REST. */
+  hidesExpired: boolean
   /** gRPC lower-cases the first letter of nested names that it is asked for, so that it finds none that start upper-case. */
   losesNestedNames: boolean
   /** What a gRPC page asks for beside the properties. */
@@ -34,6 +36,7 @@ export function planCollection(schema: WeaviateClass): GrpcCollectionPlan {
   return {
     className: schema.class,
     hasReferences: references.length > 0,
+    hidesExpired: hidesExpired(schema),
     losesNestedNames: nonReferences.some(({name}) => hasUpperCaseNames(properties.get(name)?.nested)),
     metadataRequest: {
       creationTimeUnix: true,
@@ -50,6 +53,12 @@ export function planCollection(schema: WeaviateClass): GrpcCollectionPlan {
     schema,
     unnamedVector: isUnnamedVector,
   }
+}
+
+/** gRPC leaves out what has expired and is not yet deleted; REST and counts show it. */
+function hidesExpired({objectTtlConfig}: WeaviateClass): boolean {
+  const ttl = objectTtlConfig as null | undefined | {enabled?: boolean; filterExpiredObjects?: boolean}
+  return ttl?.enabled === true && ttl.filterExpiredObjects === true
 }
 
 /** A plan made by `planCollection`; one made otherwise (a test's literal) is worked out again from its schema. */

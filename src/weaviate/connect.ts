@@ -59,9 +59,9 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
         maxMessageBytes,
         metadata: headers,
         rest: {
+          ...restObjects(rest),
           getObject: async (className, id, tenant, signal) => getObjectRest(rest, className, id, {signal, tenant}),
           readReferencesPage: async (request) => readReferencesPage(rest, request),
-          writeObjects: restObjects(rest).writeObjects,
         },
         timeoutMs,
       })

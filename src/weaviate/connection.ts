@@ -14,9 +14,11 @@ export interface PageRequest {
   limit: number
   signal?: AbortSignal
   tenant?: string
+  /** Over REST, also where gRPC is there; whoever has one way only takes that. */
+  viaRest?: boolean
 }
 
-/** Ascending by UUID. Fewer objects than asked for, only when the range has ended; none means the end. */
+/** Ascending by UUID, above `after`, at most as many as asked for. None: the range has ended. */
 export interface ObjectPage {
   /** Bytes received. */
   bytes: number
@@ -96,6 +98,8 @@ export interface Connection {
     ids: readonly string[]
     signal?: AbortSignal
     tenant?: string
+    /** As in `PageRequest`. */
+    viaRest?: boolean
   }) => Promise<WeaviateObject[]>
   /** One page of the cursor listing. */
   readPage: (request: PageRequest) => Promise<ObjectPage>

@@ -5,7 +5,7 @@ import type {Platform} from '../codec.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {toHex, utf8} from '../bytes.js'
-import {type BackupHead, type BackupMetadata, type BackupSeal, parseSealLine} from '../document.js'
+import {type BackupHead, type BackupMetadata, type BackupSeal, parseSealLine, unknownRequirement} from '../document.js'
 import {isGzip, locateSealMember, readStoredMember} from '../gzip.js'
 import {portablePlatform} from '../portable.js'
 import {type DocumentEnd, readJsonDocument} from './document.js'
@@ -75,6 +75,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
     head = first.value.head
   }
 
+  refuseUnknownRequirements(head.metadata, seal)
   let isFinished = false
   let failure: Error | undefined
   async function* read(): AsyncGenerator<WeaviateObject[]> {
@@ -89,6 +90,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
           }
 
           seal = part.end.seal
+          refuseUnknownRequirements(seal)
           if (!file && voidedRows(seal).size > 0) {
             throw new DataOpsError(
               'INVALID_INPUT',
@@ -120,6 +122,16 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
       return seal
     },
   }
+}
+
+function refuseUnknownRequirements(...holders: unknown[]): void {
+  const word = unknownRequirement(...holders)
+  if (word === undefined) return
+  throw new DataOpsError(
+    'NOT_A_BACKUP',
+    `The backup requires ${word} of its reader, which this release does not know.`,
+    {details: {requires: word}, hint: 'Use a newer release to read it.'},
+  )
 }
 
 function hasValidSeal(end: DocumentEnd, sha256: Uint8Array): boolean {

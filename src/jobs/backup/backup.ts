@@ -12,13 +12,7 @@ import {backupName, partialName} from '../../archive/names.js'
 import {openArchiveWriter} from '../../archive/open-writer.js'
 import {BackupCatalog, entryOf} from '../../catalog/catalog.js'
 import {toHex, utf8} from '../../codec/bytes.js'
-import {
-  type Amendment,
-  type BackupHead,
-  type BackupMetadata,
-  FORMAT_VERSION,
-  type SealedTenant,
-} from '../../codec/document.js'
+import {type BackupHead, type BackupMetadata, FORMAT_VERSION, type SealedTenant} from '../../codec/document.js'
 import {slicesOfTenants} from '../../flow/parallel-reader.js'
 import {persistent} from '../../flow/persistent.js'
 import {countInTenants} from '../../flow/tenants/count.js'
@@ -32,10 +26,12 @@ import {nodePlatform, randomUUID} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {resolveCollection, type ResolvedCollection} from '../../weaviate/resolve.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY} from '../options.js'
+import {type Completeness, CompletenessCheck, COUNTED_TENANTS} from './completeness.js'
+import {promisedGuarantee, sealedGuarantee} from './guarantee.js'
 import {type BackupJournal, type JournalBinding, removeJournal, sameBinding, writeJournal} from './journal.js'
 import {ObjectIndex} from './object-index.js'
 import {checkOptions, planRemaining, planTenants, scopeOf, type TenantPlan, type TenantScope} from './plan.js'
-import {settle, type SettleOptions} from './settle.js'
+import {settle, type SettleOptions, type SettleResult} from './settle.js'
 import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
 import {
   type ClaimedBackup,
@@ -45,15 +41,6 @@ import {
   findUnfinished,
   type UnfinishedBackup,
 } from './unfinished.js'
-
-/** Up to this many tenants are counted one by one, for a progress bar with an end. */
-const COUNTED_TENANTS = 500
-
-/** `metadata.guarantee`. */
-const GUARANTEE =
-  'Every object that existed from start to finish is in the backup exactly once, as the answering replica had it; objects written or deleted meanwhile may or may not be.'
-const SETTLED_GUARANTEE =
-  'The collection was scanned again until a scan found every object in the backup as the answering replica had it, and no other.'
 
 type Work = Pick<BackupTransferOptions, 'activation' | 'slices'>
 
@@ -225,7 +212,9 @@ class Backup {
         resumeAt: resumed?.journal.position,
         store: this.#store,
       })
-      let amendments: Amendment[] = []
+      let check: CompletenessCheck | undefined
+      let completeness: Completeness | undefined
+      let settled: SettleResult | undefined
       let journal: BackupJournal | undefined
       let sealed: SealedArchive
       try {
@@ -236,16 +225,30 @@ class Backup {
           const concurrency = this.#options.concurrency ?? DEFAULT_CONCURRENCY
           const throttle = this.#throttle(concurrency)
           const contents = this.#options.settle ? new ObjectIndex() : undefined
+          check = new CompletenessCheck({
+            concurrency,
+            connection: this.#connection,
+            content,
+            contents,
+            expectedObjects: job.expectedObjects,
+            plan: this.#plan,
+            signal: this.#options.signal,
+            state: resumed?.journal.checked,
+            throttle,
+            writer,
+          })
           const store = this.#store
           const saveActivated = async (activated: WeaviateTenant[]): Promise<void> =>
             writeJournal(store, claim.name, {...journal!, activated})
           await transferToArchive({
             ...work,
             batchSize: job.batchSize,
+            completeness: check,
             concurrency,
             connection: this.#connection,
             content,
             contents,
+            counted: resumed && job.tenants && uncounted(resumed.journal, job.tenants),
             expectedObjects: job.expectedObjects,
             onProgress: this.#options.onProgress,
             plan: this.#plan,
@@ -267,10 +270,11 @@ class Backup {
             writer,
           })
           if (contents)
-            amendments = await this.#settle(
+            settled = await this.#settle(
               {content, index: contents, concurrency, saveActivated, throttle, writer},
               tenantPlan,
             )
+          completeness = check.result()
         }
 
         this.#options.onProgress?.({
@@ -281,9 +285,13 @@ class Backup {
           total: content.objects,
         })
         sealed = await writer.seal({
-          amendments,
+          amendments: settled?.amendments ?? [],
+          complete: completeness?.complete ?? true,
+          counted: completeness?.counted,
           digest: content.hex(),
           finished: new Date().toISOString(),
+          guarantee: sealedGuarantee({completeness, settled}),
+          missing: completeness?.missing,
           objectCount: content.objects,
           statistics: content.statistics,
           tenants: scope && sealedTenants(head, content, scope),
@@ -301,6 +309,8 @@ class Backup {
         }
 
         throw error
+      } finally {
+        await check?.close()
       }
 
       const result = await this.#register(sealed.name, resumedObjects)
@@ -326,8 +336,27 @@ class Backup {
       )
     }
 
+    this.#warnOfCounts(manifest)
     await new BackupCatalog(this.#store).register(entryOf(manifest))
     return this.#resultOf(manifest, resumed)
+  }
+
+  #warnOfCounts({seal: {complete, counted, missing = []}}: SealedManifest): void {
+    if (!counted) return
+    const {after, before, read} = counted
+    if (complete === false) {
+      const named = missing.length > 0 ? `, among them ${missing[0]!.id}: ${missing[0]!.reason}` : ''
+      const counts = `the server counted ${before ?? 'an unknown number'} before and ${after ?? 'an unknown number'} after, ${read} could be read${named}`
+      this.#warn('incomplete', `The backup of "${this.#plan.className}" is incomplete: ${counts}.`, {counted, missing})
+    } else if (before !== null && after !== null && read > Math.max(before, after)) {
+      this.#warn(
+        'more-than-counted',
+        `${read} objects were read; the server counted ${before} before and ${after} after.`,
+        {
+          counted,
+        },
+      )
+    }
   }
 
   #resultOf({bytes, metadata, name, seal}: SealedManifest, resumed: number): Omit<BackupResult, 'seconds'> {
@@ -340,6 +369,9 @@ class Backup {
     return {
       ...this.#describe(metadata.backup_id, metadata.run_id),
       bytes,
+      complete: seal.complete !== false,
+      ...(seal.counted && {counted: seal.counted}),
+      ...(seal.missing && {missing: seal.missing}),
       digest: seal.digest,
       dryRun: false,
       objectCount: seal.object_count,
@@ -355,6 +387,7 @@ class Backup {
     return {
       ...this.#describe('', this.#options.runId ?? ''),
       bytes: 0,
+      complete: true,
       digest: '',
       dryRun: true,
       objectCount,
@@ -398,7 +431,7 @@ class Backup {
       tool_version: TOOL_VERSION,
       ...(tenants && {tenants: tenants.map(({name, status}) => ({name, status: status satisfies TenantStatus}))}),
       aliases,
-      guarantee: this.#options.settle ? SETTLED_GUARANTEE : GUARANTEE,
+      guarantee: promisedGuarantee(this.#options.settle === true),
       ...(this.#format !== 'json' && {columns: (await partCodec(this.#format)).columns(schema)}),
     }
     return {metadata, schema}
@@ -407,8 +440,8 @@ class Backup {
   async #settle(
     job: Pick<SettleOptions, 'concurrency' | 'content' | 'index' | 'saveActivated' | 'throttle' | 'writer'>,
     tenantPlan: TenantPlan | undefined,
-  ): Promise<Amendment[]> {
-    const {amendments, rounds, settled} = await settle({
+  ): Promise<SettleResult> {
+    const result = await settle({
       ...job,
       connection: this.#connection,
       onProgress: this.#options.onProgress,
@@ -416,15 +449,15 @@ class Backup {
       signal: this.#options.signal,
       tenants: tenantPlan && [...tenantPlan.active, ...tenantPlan.activate.flat()],
     })
-    if (!settled) {
+    if (!result.settled) {
       this.#warn(
         'not-settled',
-        `The collection still changed after ${rounds} scans; the backup is as of the last one, object by object.`,
-        {rounds},
+        `The collection still changed after ${result.rounds} scans; the backup is as of the last one, object by object.`,
+        {rounds: result.rounds},
       )
     }
 
-    return amendments
+    return result
   }
 
   #initialWork(tenantPlan: TenantPlan | undefined): Work {
@@ -495,6 +528,13 @@ class Backup {
     this.#warnings.push(warning)
     this.#options.onWarning?.(warning)
   }
+}
+
+/** Active tenants that an earlier run has read, or begun to, and whose end it did not come to. */
+function uncounted(journal: BackupJournal, tenants: readonly WeaviateTenant[]): string[] {
+  const counted = new Set(journal.checked?.counts.filter(([, {after}]) => after !== undefined).map(([name]) => name))
+  const read = new Set(journal.tenants?.read)
+  return tenants.flatMap(({name, status}) => (status === 'HOT' && read.has(name) && !counted.has(name) ? [name] : []))
 }
 
 function sealedTenants(head: BackupHead, content: ContentDigest, scope: TenantScope): SealedTenant[] {

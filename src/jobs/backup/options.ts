@@ -1,4 +1,5 @@
 import type {BackupFormat} from '../../codec/codec.js'
+import type {MissingObject, SealedCount} from '../../codec/document.js'
 import type {RateLimit, RetryOptions} from '../../flow/options.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
 
@@ -38,13 +39,19 @@ export interface BackupResult {
   /** Bytes on disk. */
   bytes: number
   collection: string
+  /** False: objects that the server counted are not in it. */
+  complete: boolean
   compressed: boolean
+  /** What the server counted, and what was read. */
+  counted?: SealedCount
   /** Content digest, 64 hex. */
   digest: string
   dryRun: boolean
   format: BackupFormat
   /** Backup id. */
   id: string
+  /** Objects known to be missing, by id: the first hundred. */
+  missing?: MissingObject[]
   objectCount: number
   /** Where it lies: a file or a directory. */
   path: string

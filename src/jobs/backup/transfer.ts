@@ -4,6 +4,7 @@ import type {Throttle} from '../../flow/throttle.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {CompletenessCheck, CompletenessState} from './completeness.js'
 import type {ObjectIndex} from './object-index.js'
 
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
@@ -27,6 +28,8 @@ export interface ActivationGroup {
 
 /** How far a transfer is, as of the last flush. */
 export interface TransferProgress {
+  /** Absent from journals of earlier releases. */
+  checked?: CompletenessState
   /** Tenants that have to be active for `remaining` to be read, with the states to put back. */
   group: WeaviateTenant[]
   position: ArchivePosition
@@ -43,8 +46,12 @@ export interface BackupTransferOptions extends OperationOptions {
   concurrency: number
   connection: Connection
   content: ContentDigest
+  /** Counts before and after, and looks again where fewer were read. */
+  completeness: CompletenessCheck
   /** Remembers each object for `settle`. */
   contents?: ObjectIndex
+  /** Tenants that an earlier run read, and did not count at their end; they are active. */
+  counted?: string[]
   /** undefined: not known. */
   expectedObjects?: number
   plan: CollectionPlan
@@ -61,9 +68,13 @@ export interface BackupTransferOptions extends OperationOptions {
 export async function transferToArchive(options: BackupTransferOptions): Promise<void> {
   const {activation, connection, plan, saveActivated, saveProgress, signal, writer} = options
   const waiting = [...activation]
-  const context = (group: WeaviateTenant[]): Context => ({group, waiting: [...waiting]})
+  const context = (group: WeaviateTenant[]): Context => ({
+    checked: options.completeness.state(),
+    group,
+    waiting: [...waiting],
+  })
   await saveProgress({...context([]), position: await writer.flush(), remaining: options.slices})
-  await readSlices(options, options.slices, () => context([]))
+  await readSlices(options, options.slices, () => context([]), options.counted)
   while (waiting.length > 0) {
     const {slices, tenants} = waiting.shift()!
     // Written down first: a crash in between must not leave tenants active for good.
@@ -94,7 +105,7 @@ export async function transferToArchive(options: BackupTransferOptions): Promise
   }
 }
 
-type Context = Pick<TransferProgress, 'group' | 'waiting'>
+type Context = Pick<TransferProgress, 'checked' | 'group' | 'waiting'>
 
 export function activationGroup(tenants: WeaviateTenant[]): ActivationGroup {
   return {
@@ -103,8 +114,14 @@ export function activationGroup(tenants: WeaviateTenant[]): ActivationGroup {
   }
 }
 
-async function readSlices(options: BackupTransferOptions, slices: Slice[], context: () => Context): Promise<void> {
-  const {content, plan, writer, expectedObjects} = options
+async function readSlices(
+  options: BackupTransferOptions,
+  slices: Slice[],
+  context: () => Context,
+  counted: readonly string[] = [],
+): Promise<void> {
+  const {completeness, content, plan, writer, expectedObjects} = options
+  await completeness.begin(slices, counted)
   const reader = new ParallelReader({
     batchSize: options.batchSize,
     concurrency: options.concurrency,
@@ -137,6 +154,7 @@ async function readSlices(options: BackupTransferOptions, slices: Slice[], conte
         options.contents?.set(object, added)
       }
 
+      await completeness.note(page.objects)
       await writer.write(page.objects)
       page.done()
       isWhole = true
@@ -150,6 +168,10 @@ async function readSlices(options: BackupTransferOptions, slices: Slice[], conte
       if (writer.bytes - flushedBytes >= FLUSH_EVERY.bytes || performance.now() - flushedAt >= FLUSH_EVERY.ms)
         await flush()
     }
+
+    isWhole = false
+    await completeness.end(slices, counted)
+    isWhole = true
   } catch (error) {
     // Interrupted, or the server is gone for good: what is here need not be read again. The first failure is the one to report.
     if (isWhole) await flush().catch(() => {})

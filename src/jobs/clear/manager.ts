@@ -176,6 +176,17 @@ class Clear {
       )
     }
 
+    if (!backup.complete) {
+      throw new DataOpsError(
+        'INCOMPLETE',
+        `The backup lacks objects that the server counted, so nothing was cleared.`,
+        {
+          details: {backup: backup.path, counted: backup.counted, missing: backup.missing},
+          hint: `What could be read is in ${backup.path}.`,
+        },
+      )
+    }
+
     const {problems} = await new Verifier({store: this.#store}).verifyBackup(backup.path, {onProgress, signal})
     if (problems.length > 0) {
       throw new DataOpsError(

@@ -22,6 +22,8 @@ export interface RestPageRequest {
 
 /** What gRPC cannot carry goes over REST: references whose target is gone, some properties, ints of 2^63. */
 export interface RestObjects {
+  /** Whole objects, as `Connection` has them. */
+  getObjects: Connection['getObjects']
   /** With all its properties as REST shows them; undefined when there is none. */
   getObject: (
     className: string,
@@ -29,6 +31,8 @@ export interface RestObjects {
     tenant?: string,
     signal?: AbortSignal,
   ) => Promise<undefined | WeaviateObject>
+  /** Whole pages, as `Connection` has them. */
+  readPage: Connection['readPage']
   /** A page of the same cursor listing, with all properties as REST shows them. */
   readReferencesPage: (request: RestPageRequest) => Promise<Array<{id: string; properties: JsonObject}>>
   writeObjects: Connection['writeObjects']

@@ -7,6 +7,7 @@ import {inParallel} from '../../model/in-parallel.js'
 import {approximateBytes, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {type SearchRequest, WeaviateService} from '../proto/generated/weaviate.js'
+import {isTooLarge} from '../errors.js'
 import {type GrpcContext, reasonOf, type RestPageRequest} from './context.js'
 import {type DecodedPage, decodeSearchReply} from './decode.js'
 import {UnknownKindError} from './page-reader.js'
@@ -120,23 +121,40 @@ export class GrpcReader {
     ids,
     signal,
     tenant,
+    viaRest,
   }: Parameters<Connection['getObjects']>[0]): Promise<WeaviateObject[]> {
     const plan = grpcPlan(collection)
+    if (viaRest || plan.hidesExpired) return this.#context.rest.getObjects({collection, ids, signal, tenant})
     const objects: WeaviateObject[] = []
-    for (let start = 0; start < ids.length; start += IDS_PER_SEARCH) {
-      const values = ids.slice(start, start + IDS_PER_SEARCH)
-      const filters = filterByIds(values)
-      const page = await this.#search(plan, {filters, include: 'objects', limit: values.length, tenant}, signal)
-      await this.#complete(plan, page, [], signal)
-      objects.push(...page.objects)
+    const read = async (values: readonly string[]): Promise<void> => {
+      try {
+        const query: PageQuery = {filters: filterByIds([...values]), include: 'objects', limit: values.length, tenant}
+        const page = await this.#search(plan, query, signal)
+        await this.#complete(plan, page, [], signal)
+        objects.push(...page.objects)
+      } catch (error) {
+        if (!isTooLarge(error)) throw error
+        const half = Math.floor(values.length / 2)
+        if (half === 0) {
+          // Larger than any message: it can still come over REST.
+          objects.push(...(await this.#context.rest.getObjects({collection, ids: values, signal, tenant})))
+          return
+        }
+
+        await read(values.slice(0, half))
+        await read(values.slice(half))
+      }
     }
 
+    for (let start = 0; start < ids.length; start += IDS_PER_SEARCH)
+      await read(ids.slice(start, start + IDS_PER_SEARCH))
     return objects
   }
 
   async readPage(request: PageRequest): Promise<ObjectPage> {
     const plan = grpcPlan(request.collection)
     const {after, include, limit, signal, tenant} = request
+    if (include !== 'references' && (request.viaRest || plan.hidesExpired)) return this.#context.rest.readPage(request)
     const readRest = async () => {
       const restRequest: RestPageRequest = {after, className: plan.className, limit, signal, tenant}
       return this.#context.rest.readReferencesPage(restRequest)
@@ -149,10 +167,19 @@ export class GrpcReader {
       return {bytes, objects}
     }
 
-    const [page, beside] = await Promise.all([
-      this.#search(plan, query, signal),
-      this.#readsRest(plan) ? readRest() : undefined,
-    ])
+    let page: DecodedPage & {bytes: number}
+    let beside: RestPage | undefined
+    try {
+      ;[page, beside] = await Promise.all([
+        this.#search(plan, query, signal),
+        this.#readsRest(plan) ? readRest() : undefined,
+      ])
+    } catch (error) {
+      // One object larger than any message: no smaller page helps, and REST knows no such limit.
+      if (limit === 1 && isTooLarge(error)) return this.#context.rest.readPage(request)
+      throw error
+    }
+
     // Later than the gRPC page only where that has just shown that REST is needed.
     const restPage = beside ?? (this.#readsRest(plan) ? await readRest() : [])
     await this.#complete(plan, page, restPage, signal)

@@ -35,9 +35,9 @@ beforeAll(async () => {
     maxMessageBytes: 104_858_000,
     metadata: async () => ({}),
     rest: {
+      ...restObjects(http),
       getObject: async (className, id, tenant, signal) => getObjectRest(http, className, id, {signal, tenant}),
       readReferencesPage: async (request) => readReferencesPage(http, request),
-      writeObjects: restObjects(http).writeObjects,
     },
     secure: false,
     timeoutMs: 20_000,
@@ -573,7 +573,11 @@ describe('calls', () => {
     const tooLarge = {details: {tooLarge: true}, retryable: false}
     await expect(narrow.writeObjects({collection, objects})).rejects.toMatchObject(tooLarge)
     await grpc.writeObjects({collection, objects})
-    await expect(narrow.readPage({collection, include: 'objects', limit: 1})).rejects.toMatchObject(tooLarge)
+    await expect(narrow.readPage({collection, include: 'objects', limit: 2})).rejects.toMatchObject(tooLarge)
+    // No page is smaller than one object: that one comes over REST.
+    const {objects: alone} = await narrow.readPage({collection, include: 'objects', limit: 1})
+    expect(alone).toMatchObject(objects)
+    expect(await narrow.getObjects({collection, ids: [MAX]})).toMatchObject(objects)
     narrow.close()
   })
 

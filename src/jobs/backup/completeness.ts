@@ -1,0 +1,288 @@
+/** Whether a backup holds as much as the server counts, and where it does not, what is missing. */
+import type {ContentDigest} from '../../archive/content-digest.js'
+import type {ArchiveWriter} from '../../archive/writer.js'
+import type {MissingObject, SealedCount} from '../../codec/document.js'
+import type {Throttle} from '../../flow/throttle.js'
+import type {WeaviateObject} from '../../model/object.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {ObjectIndex} from './object-index.js'
+
+import {checkObjects} from '../../flow/page-check.js'
+import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
+import {DataOpsError} from '../../model/errors.js'
+import {
+  idOf,
+  KEY_BYTES,
+  keyAt,
+  MAX_RECORDS_IN_MEMORY,
+  partitionsFor,
+  RecordList,
+  TemporaryFolder,
+  TenantNumbers,
+  tenantOf,
+} from '../verify/records.js'
+
+/** Ids alone weigh little, but REST lists them with their properties. */
+const LISTING_PAGE = 1000
+/** Objects read in one call. */
+const OBJECTS_A_CALL = 100
+/** Above this many tenants they are counted at the end only: a call each. */
+export const COUNTED_TENANTS = 500
+
+export interface CompletenessOptions {
+  concurrency: number
+  connection: Connection
+  content: ContentDigest
+  /** Of a backup that settles. */
+  contents?: ObjectIndex
+  /** Objects to come, as far as is known. */
+  expectedObjects?: number
+  plan: CollectionPlan
+  signal?: AbortSignal
+  /** Of the earlier run of a resumed backup. */
+  state?: CompletenessState
+  throttle: Throttle
+  writer: ArchiveWriter
+}
+
+/** What a resumed run has to know: tenants that were counted at their end, and what was missing of them. */
+export interface CompletenessState {
+  counts: Array<[tenant: null | string, count: Count]>
+  found: number
+  missing: MissingObject[]
+}
+
+export interface Completeness {
+  complete: boolean
+  counted: SealedCount
+  /** Objects that were found by the second listing only, and are in the backup. */
+  found: number
+  /** Known by id, and not in the backup. */
+  missing: MissingObject[]
+  /** Objects that the server counted and that are not in the backup. */
+  shortfall: number
+}
+
+/** What is known of a tenant, or of a collection without. */
+interface Count {
+  after?: number
+  before?: number
+  shortfall: number
+}
+
+/**
+ * Counts before and after reading. Where fewer were read than both counts say, everything is listed again over the other transport,
+ * and what that shows and the backup lacks is read. Writers alone make no backup incomplete: they change one of the counts.
+ */
+export class CompletenessCheck {
+  readonly #options: CompletenessOptions
+  readonly #counts = new Map<string | undefined, Count>()
+  readonly #folder = new TemporaryFolder()
+  readonly #missing: MissingObject[] = []
+  readonly #tenants = new TenantNumbers()
+  /** What was read; undefined once it could not be kept. */
+  #read?: RecordList
+  #found = 0
+
+  constructor(options: CompletenessOptions) {
+    this.#options = options
+    this.#read = this.#records()
+    const {counts = [], found = 0, missing = []} = options.state ?? {}
+    for (const [tenant, count] of counts) this.#counts.set(tenant ?? undefined, {...count})
+    this.#found = found
+    this.#missing.push(...missing)
+  }
+
+  state(): CompletenessState {
+    return {
+      counts: [...this.#counts].map(([tenant, count]) => [tenant ?? null, {...count}] as [null | string, Count]),
+      found: this.#found,
+      missing: [...this.#missing],
+    }
+  }
+
+  /** Before the slices are read. `also`: tenants that an earlier run read, and did not count at their end. */
+  async begin(slices: readonly Slice[], also: readonly string[] = []): Promise<void> {
+    const tenants = this.#tenantsOf(slices, also)
+    for (const tenant of tenants) this.#countOf(tenant)
+    if (tenants.length > COUNTED_TENANTS) return
+    await this.#count(tenants, (count, objects) => {
+      count.before ??= objects
+    })
+  }
+
+  /** Remembers what is in the backup. */
+  async note(objects: readonly WeaviateObject[]): Promise<void> {
+    const records = this.#read
+    if (!records) return
+    for (const {id, tenant} of objects) records.add(this.#tenants.number(tenant), id)
+    try {
+      await records.settle()
+    } catch {
+      // No room for them: without the ids the numbers still tell.
+      this.#read = undefined
+    }
+  }
+
+  /** Once the slices are read, while their tenants are still active. */
+  async end(slices: readonly Slice[], also: readonly string[] = []): Promise<void> {
+    const tenants = this.#tenantsOf(slices, also)
+    await this.#count(tenants, (count, objects) => {
+      count.after = objects
+    })
+    const short = new Set(tenants.filter((tenant) => this.#shortfallOf(tenant) > 0))
+    for (const tenant of tenants) this.#countOf(tenant).shortfall = this.#shortfallOf(tenant)
+    if (short.size === 0) return
+    await this.#lookAgain(slices.filter(({tenant}) => short.has(tenant)))
+    // What was deleted meanwhile is not missing.
+    await this.#count([...short], (count, objects) => {
+      count.after = Math.min(count.after ?? objects, objects)
+    })
+    for (const tenant of short) this.#countOf(tenant).shortfall = this.#shortfallOf(tenant)
+  }
+
+  async close(): Promise<void> {
+    await this.#folder.remove()
+  }
+
+  result(): Completeness {
+    const counts = [...this.#counts.values()]
+    const sum = (member: 'after' | 'before'): null | number => {
+      let objects = 0
+      for (const count of counts) {
+        if (count[member] === undefined) return null
+        objects += count[member]
+      }
+
+      return objects
+    }
+
+    let shortfall = this.#missing.length
+    let byCount = 0
+    for (const count of counts) byCount += count.shortfall
+    shortfall = Math.max(shortfall, byCount)
+    return {
+      complete: shortfall === 0,
+      counted: {after: sum('after'), before: sum('before'), read: this.#options.content.objects},
+      found: this.#found,
+      missing: this.#missing,
+      shortfall,
+    }
+  }
+
+  #countOf(tenant: string | undefined): Count {
+    const count = this.#counts.get(tenant) ?? {shortfall: 0}
+    this.#counts.set(tenant, count)
+    return count
+  }
+
+  #shortfallOf(tenant: string | undefined): number {
+    const {content} = this.#options
+    const {after = 0, before = after} = this.#countOf(tenant)
+    const held = tenant === undefined ? content.objects : content.tenant(tenant).objectCount
+    return Math.max(0, Math.min(before, after) - held)
+  }
+
+  async #count(
+    tenants: ReadonlyArray<string | undefined>,
+    take: (count: Count, objects: number) => void,
+  ): Promise<void> {
+    const {concurrency, connection, plan, signal} = this.#options
+    const waiting = tenants.values()
+    const worker = async (): Promise<void> => {
+      for (const tenant of waiting) {
+        const objects = await connection.count(plan.className, tenant, signal)
+        take(this.#countOf(tenant), objects)
+      }
+    }
+
+    await Promise.all(Array.from({length: Math.min(concurrency, tenants.length)}, async () => worker()))
+  }
+
+  /** Lists over the other transport, and reads what the backup lacks. */
+  async #lookAgain(slices: Slice[]): Promise<void> {
+    const {concurrency, connection, content, plan, signal, throttle} = this.#options
+    const listed = this.#records()
+    const reader = new ParallelReader({
+      batchSize: LISTING_PAGE,
+      concurrency,
+      connection,
+      expectedObjects: content.objects,
+      include: 'ids',
+      plan,
+      signal,
+      slices: slices.map((slice) => ({...slice})),
+      throttle,
+      viaRest: true,
+    })
+    for await (const page of reader.pages()) {
+      for (const {id} of page.objects) listed.add(this.#tenants.number(page.tenant), id)
+      await listed.settle()
+      page.done()
+    }
+
+    if (!this.#read) return
+    for (let partition = 0; partition < listed.partitions; partition++) {
+      const held = new Set<string>()
+      const ours = await this.#read.read(partition)
+      for (let at = 0; at < ours.length; at += KEY_BYTES) held.add(keyAt(ours, at))
+      const lacking = new Map<string | undefined, string[]>()
+      const theirs = await listed.read(partition)
+      for (let at = 0; at < theirs.length; at += KEY_BYTES) {
+        const key = keyAt(theirs, at)
+        if (held.has(key)) continue
+        const tenant = this.#tenants.name(tenantOf(key))
+        const ids = lacking.get(tenant) ?? []
+        ids.push(idOf(key))
+        lacking.set(tenant, ids)
+      }
+
+      for (const [tenant, ids] of lacking) {
+        for (let start = 0; start < ids.length; start += OBJECTS_A_CALL) {
+          await this.#readLacking(tenant, ids.slice(start, start + OBJECTS_A_CALL))
+        }
+      }
+    }
+  }
+
+  async #readLacking(tenant: string | undefined, ids: string[]): Promise<void> {
+    const {connection, content, contents, plan, signal, throttle, writer} = this.#options
+    const request = {collection: plan, signal, tenant}
+    const objects = await throttle.run(async () => connection.getObjects({...request, ids}))
+    const there = new Set(objects.map(({id}) => id))
+    for (const id of ids) {
+      if (there.has(id)) continue
+      try {
+        objects.push(...(await throttle.run(async () => connection.getObjects({...request, ids: [id], viaRest: true}))))
+      } catch (error) {
+        if (!(error instanceof DataOpsError) || error.retryable || error.code === 'INTERRUPTED') throw error
+        this.#missing.push({id, reason: error.message, ...(tenant !== undefined && {tenant})})
+      }
+    }
+
+    checkObjects(objects, {collection: plan.className, ids, tenant})
+    for (const object of objects) {
+      const added = content.add(object)
+      contents?.set(object, added)
+    }
+
+    await writer.write(objects)
+    this.#found += objects.length
+  }
+
+  /** Without tenants there is always something to count. */
+  #tenantsOf(slices: readonly Slice[], also: readonly string[]): Array<string | undefined> {
+    if (!this.#options.plan.multiTenant) return [undefined]
+    return [...new Set([...slices.map(({tenant}) => tenant), ...also])]
+  }
+
+  #records(): RecordList {
+    const {content, expectedObjects} = this.#options
+    return new RecordList({
+      folder: this.#folder,
+      maxInMemory: MAX_RECORDS_IN_MEMORY,
+      partitions: this.#read?.partitions ?? partitionsFor(expectedObjects ?? content.objects, MAX_RECORDS_IN_MEMORY),
+      recordBytes: KEY_BYTES,
+    })
+  }
+}
