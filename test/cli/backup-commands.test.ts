@@ -59,6 +59,7 @@ describe('backup list', () => {
     expect(both).toContainEqual({
       bytes: expect.any(Number) as number,
       collection: 'Book',
+      complete: true,
       digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       format: 'json',
       id: book.id,
