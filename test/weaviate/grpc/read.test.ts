@@ -62,6 +62,12 @@ function reader(vectorType = 1) {
         asked.push('rest object')
         return {id, properties: {t: 'x'}}
       },
+      async getObjects() {
+        throw new Error('no whole object is read')
+      },
+      async readPage() {
+        throw new Error('no whole page is read')
+      },
       async readReferencesPage() {
         asked.push('rest page')
         return [{id: ID, properties: {t: 'x'}}]
