@@ -9,7 +9,6 @@ import type {ObjectIndex} from './object-index.js'
 
 import {checkObjects} from '../../flow/page-check.js'
 import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
-import {DataOpsError} from '../../model/errors.js'
 import {
   idOf,
   KEY_BYTES,
@@ -20,7 +19,8 @@ import {
   TemporaryFolder,
   TenantNumbers,
   tenantOf,
-} from '../verify/records.js'
+} from '../../flow/records.js'
+import {DataOpsError} from '../../model/errors.js'
 
 /** Ids alone weigh little, but REST lists them with their properties. */
 const LISTING_PAGE = 1000

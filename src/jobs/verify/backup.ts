@@ -10,8 +10,6 @@ import type {VerifyBackupOptions} from './options.js'
 import {ContentDigest} from '../../archive/content-digest.js'
 import {checkHashes} from '../../archive/hashes.js'
 import {METADATA_FILE} from '../../archive/names.js'
-import {DataOpsError, throwIfAborted} from '../../model/errors.js'
-import {nodePlatform} from '../../platform/node.js'
 import {
   idOf,
   KEY_BYTES,
@@ -22,7 +20,9 @@ import {
   TemporaryFolder,
   TenantNumbers,
   tenantOf,
-} from './records.js'
+} from '../../flow/records.js'
+import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {nodePlatform} from '../../platform/node.js'
 
 /** Problems of one kind that are named one by one; of more there is the number. */
 const MAX_OF_A_KIND = 20

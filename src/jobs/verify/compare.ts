@@ -8,6 +8,15 @@ import {describeDifference} from '../../codec/digest.js'
 import {defaultBatchSize, TARGET_BYTES} from '../../flow/page-size.js'
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {persistent} from '../../flow/persistent.js'
+import {
+  HASH_BYTES,
+  KEY_BYTES,
+  MAX_RECORDS_IN_MEMORY,
+  partitionsFor,
+  RecordList,
+  TemporaryFolder,
+  TenantNumbers,
+} from '../../flow/records.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -22,15 +31,6 @@ import {collectionMissing} from '../../weaviate/resolve.js'
 import {checkPositiveInteger, DEFAULT_CONCURRENCY} from '../options.js'
 import {selectForComparison, type TenantSelection} from './compare-tenants.js'
 import {compareRecords, type Differences} from './differences.js'
-import {
-  HASH_BYTES,
-  KEY_BYTES,
-  MAX_RECORDS_IN_MEMORY,
-  partitionsFor,
-  RecordList,
-  TemporaryFolder,
-  TenantNumbers,
-} from './records.js'
 
 const DEFAULT_LIMIT = 20
 /** Objects fetched together to see what differs in them. */

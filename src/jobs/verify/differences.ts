@@ -3,8 +3,8 @@ import {type Buffer} from 'node:buffer'
 
 import type {CollectionComparison, ObjectDifference} from './options.js'
 
+import {HASH_BYTES, idOf, KEY_BYTES, keyAt, type RecordList, type TenantNumbers, tenantOf} from '../../flow/records.js'
 import {throwIfAborted} from '../../model/errors.js'
-import {HASH_BYTES, idOf, KEY_BYTES, keyAt, type RecordList, type TenantNumbers, tenantOf} from './records.js'
 
 const RECORD_BYTES = KEY_BYTES + HASH_BYTES
 
