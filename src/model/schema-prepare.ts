@@ -43,7 +43,7 @@ export function prepareForCreate(schema: WeaviateClass, options: PrepareOptions 
   }
 
   prepared.class = name
-  for (const [path, value] of Object.entries(overrides)) override(prepared, path, value)
+  for (const [path, value] of Object.entries(overrides)) override(prepared, path, asVectorizer(path, value))
   if (prepared.class !== name) {
     throw new DataOpsError('INVALID_INPUT', 'The name of a collection is not set by a path.', {
       hint: 'Give the name itself.',
@@ -54,7 +54,8 @@ export function prepareForCreate(schema: WeaviateClass, options: PrepareOptions 
   // The server takes no sharding settings beside multi-tenancy: every tenant is a shard.
   if (isMultiTenant(prepared)) delete prepared.shardingConfig
   fitVirtualShards(prepared, overrides)
-  return {...split(prepared, existing), warnings: warningsFor(prepared)}
+  const revived = reviveDroppedIndexes(prepared)
+  return {...split(prepared, existing), warnings: [...revived, ...warningsFor(prepared)]}
 }
 
 /** What needs a second step: named vectors beside an unnamed one, and references to collections that are not there yet. */
@@ -92,6 +93,23 @@ function deferredProperties(schema: WeaviateClass, existing: Set<string>): Schem
   const named = JSON.stringify([moduleConfig, objectTtlConfig, vectorConfig])
   const isNeeded = rest.some((property) => !isMissing(property) && named.includes(JSON.stringify(property.name)))
   return isNeeded ? rest.filter((property) => isMissing(property)) : rest
+}
+
+/** A vector whose index was dropped is shown for a while, and so created by no server: it gets the server's default index, so that no vector is lost. */
+function reviveDroppedIndexes(schema: WeaviateClass): Warning[] {
+  const dropped = Object.entries(schema.vectorConfig ?? {}).filter(
+    ([, {vectorIndexType}]) => vectorIndexType === 'none',
+  )
+  for (const [, config] of dropped) {
+    delete config.vectorIndexType
+    delete config.vectorIndexConfig
+  }
+
+  return dropped.map(([name]) => ({
+    code: 'vector-index-dropped',
+    details: {vector: name},
+    message: `The index of vector "${name}" of ${schema.class} was dropped when the backup was made; it is restored with an index of the server's default.`,
+  }))
 }
 
 function warningsFor(schema: WeaviateClass): Warning[] {
@@ -159,6 +177,11 @@ function fitVirtualShards(schema: WeaviateClass, overrides: Overrides): void {
   const sharding = schema.shardingConfig as JsonObject | undefined
   const isChanged = 'shardingConfig.desiredCount' in overrides || 'shardingConfig.virtualPerPhysical' in overrides
   if (sharding && isChanged && !('shardingConfig.desiredVirtualCount' in overrides)) delete sharding.desiredVirtualCount
+}
+
+/** The vectorizer of a named vector is an object with the module's name; the name alone will do. */
+function asVectorizer(path: string, value: JsonValue): JsonValue {
+  return typeof value === 'string' && /^vectorConfig\.[^.]+\.vectorizer$/.test(path) ? {[value]: {}} : value
 }
 
 function override(schema: WeaviateClass, path: string, value: JsonValue): void {

@@ -81,6 +81,11 @@ export function restError({action, body, retryAfterMs, status}: RestFailure): Da
     })
   }
 
+  // A 429 too, and no overload: it stays so until somebody raises it.
+  if (body.includes('USAGE_LIMIT_EXCEEDED') || reason.includes('collections count limit')) {
+    return new DataOpsError('SERVER_REFUSED', `Cannot ${action}: the server answered HTTP ${status}${said}`, {details})
+  }
+
   if (HTTP_TRANSIENT.has(status) || isTransientReason(reason)) {
     return new DataOpsError(
       'SERVER_UNAVAILABLE',
@@ -206,7 +211,7 @@ export function grpcError(error: unknown, {action, metadata = {}, signal}: GrpcF
 }
 
 /** Whether a smaller page or batch would pass. */
-export function isTooLarge(error: unknown): boolean {
+export function isTooLarge(error: unknown): error is DataOpsError {
   return error instanceof DataOpsError && error.details.tooLarge === true
 }
 

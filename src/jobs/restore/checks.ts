@@ -86,14 +86,19 @@ export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass
     )
   }
 
-  const modules = [...new Set(vectorizersOf(schema).map(({module}) => module))].sort()
+  const vectorizers = vectorizersOf(schema)
+  const modules = [...new Set(vectorizers.map(({module}) => module))].sort()
+  const changes = vectorizers.map(
+    ({vector}) =>
+      `\`overrides: {'${vector === undefined ? 'vectorizer' : `vectorConfig.${vector}.vectorizer`}': 'none'}\``,
+  )
   if (withoutVector > 0 && modules.length > 0 && !options.allowVectorization) {
     throw new DataOpsError(
       'INVALID_INPUT',
       `${withoutVector} objects of the backup lack a vector, and the server would vectorize them with ${modules.join(', ')}.`,
       {
         details: {modules, objects: withoutVector},
-        hint: "Add `allowVectorization: true` to let it (which may be billed), or restore with `overrides: {vectorizer: 'none'}`.",
+        hint: `Add \`allowVectorization: true\` to let it (which may be billed), or restore with ${changes.join(' and ')}.`,
       },
     )
   }

@@ -6,7 +6,6 @@ import type {RejectedObjects} from './rejected.js'
 import type {RestoredTenants} from './tenants.js'
 
 import {type Archive, type ArchivePage, objectKey} from '../../archive/reader.js'
-import {type DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
 import {lacksVectorOf, type Vectorizer} from '../../model/vectorizers.js'
 import {isTooLarge} from '../../weaviate/errors.js'
@@ -94,30 +93,31 @@ function separate({vectorizers}: RestoreTransferOptions, objects: readonly Weavi
 }
 
 /** Sends objects in one call, or in smaller ones where that is too large. Returns those refused for good. */
-export async function sendObjects(
-  options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'throttle'>,
+async function sendObjects(
+  {connection, plan, throttle}: RestoreTransferOptions,
   objects: readonly WeaviateObject[],
 ): Promise<WriteFailure[]> {
-  const {connection, plan, throttle} = options
   let bytes = 0
   for (const object of objects) bytes += approximateBytes(object)
+  return throttle.run(async () => writeInParts(connection, plan, objects), {bytes, objects: objects.length})
+}
+
+/** Writes objects in as few calls as the server takes. Without a signal: a batch on its way is finished, so that nobody has to guess what became of it. */
+export async function writeInParts(
+  connection: Connection,
+  plan: CollectionPlan,
+  objects: readonly WeaviateObject[],
+): Promise<WriteFailure[]> {
   try {
-    // Without the signal, which the throttle heeds: a batch on its way is finished, so that nobody has to guess what became of it.
-    return await throttle.run(async () => connection.writeObjects({collection: plan, objects}), {
-      bytes,
-      objects: objects.length,
-    })
+    return await connection.writeObjects({collection: plan, objects})
   } catch (error) {
     if (!isTooLarge(error)) throw error
-    if (objects.length === 1) {
-      const [{id, tenant}] = objects as [WeaviateObject]
-      return [{id, reason: (error as DataOpsError).message, tenant}]
-    }
-
+    const [first] = objects
+    if (first && objects.length === 1) return [{id: first.id, reason: error.message, tenant: first.tenant}]
     const half = objects.length >> 1
     return [
-      ...(await sendObjects(options, objects.slice(0, half))),
-      ...(await sendObjects(options, objects.slice(half))),
+      ...(await writeInParts(connection, plan, objects.slice(0, half))),
+      ...(await writeInParts(connection, plan, objects.slice(half))),
     ]
   }
 }

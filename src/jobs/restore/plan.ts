@@ -16,6 +16,7 @@ import {checkContent, checkReferences, expectedObjects, tenantsToRestore} from '
 import {findExisting} from './conflicts.js'
 import {type KnownRestore, type RestoreJob, resultOf, sendingOf, tenantsOf} from './job.js'
 import {readRejected} from './rejected.js'
+import {checkRequested, checkReservedNames} from './requested.js'
 
 /** A restore that nothing stands against, as far as that can be known before. */
 export interface RestorePlan extends KnownRestore {
@@ -39,6 +40,11 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   const existing = (await connection.listCollections()).map((schema) => schema.class)
   const prepared = prepareForCreate(head.schema, {existing, name: target, overrides: options.overrides})
   for (const warning of prepared.warnings) job.warn(warning)
+  if (options.overrides) {
+    const original = prepareForCreate(head.schema, {name: target})
+    checkRequested(wholeOf(original), wholeOf(prepared), options)
+  }
+
   checkContent(seal, {...prepared.create, ...prepared.afterCreate}, options)
   // Before the checkpoint is read: what it says would be old when another restore goes on meanwhile.
   if (!options.dryRun) await job.leases.take(`${target}@${connection.describe}`)
@@ -56,8 +62,15 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   )
   if (!options.dryRun) checkpoint.fence = async () => job.leases.check()
   const live = await checkTarget(job, checkpoint, prepared)
-  if (!live) checkReferences(head.schema, new Set([...existing, ...companions, head.schema.class]))
+  if (!live) checkReservedNames(head.schema, connection.version)
+  if (!live) checkReferences(wholeOf(prepared), new Set([...existing, ...companions, target]))
   return {checkpoint, job, live, prepared, tenants}
+}
+
+/** Both steps of a creation in one. */
+function wholeOf({afterCreate, create}: PreparedSchema): WeaviateClass {
+  const properties = [...(create.properties ?? []), ...(afterCreate?.properties ?? [])]
+  return {...create, ...afterCreate, properties}
 }
 
 /** What a dry run tells. @throws DataOpsError COLLECTION_EXISTS when objects are there that must not be. */

@@ -6,7 +6,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type JsonValue, type WeaviateObject} from '../../model/object.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, removePlaceholders, writeDangling} from './dangling.js'
-import {BATCH_BYTES, reject, type RestoreTransferOptions} from './objects.js'
+import {BATCH_BYTES, reject, type RestoreTransferOptions, writeInParts} from './objects.js'
 
 /** References that one batch holds. */
 const BATCH_REFERENCES = 2000
@@ -116,7 +116,7 @@ export async function sendWithReferences(
 ): Promise<Array<{pass: 'objects' | 'references'; reason: string}>> {
   const {connection, plan, throttle} = options
   return throttle.run(async () => {
-    const refused = await connection.writeObjects({collection: plan, objects: [object]})
+    const refused = await writeInParts(connection, plan, [object])
     if (refused.length > 0) return refused.map(({reason}) => ({pass: 'objects' as const, reason}))
     if (countReferences(plan, object) === 0) return []
     const references = await connection.writeReferences({collection: plan, objects: [toTarget(options, object)]})
@@ -224,7 +224,7 @@ async function writeAgain(
   {connection, plan}: RestoreTransferOptions,
   objects: readonly WeaviateObject[],
 ): Promise<void> {
-  const [refused] = await connection.writeObjects({collection: plan, objects})
+  const [refused] = await writeInParts(connection, plan, objects)
   if (!refused) return
   throw new DataOpsError(
     'SERVER_REFUSED',

@@ -11,7 +11,7 @@ import {makeJob, type RestoreJob, schemaOf} from './job.js'
 import {orderByReferences} from './order.js'
 import {foretell, planRestore, type RestorePlan} from './plan.js'
 import {endRetry, retryRejected} from './retry-rejected.js'
-import {createTarget, leave, prepareTarget, type Target} from './target.js'
+import {type CreatedTarget, createTarget, discard, leave, prepareTarget, type Target} from './target.js'
 import {writeObjects, writeReferences} from './write.js'
 
 /** `RestoreManager.restoreCollection`, from a store that is open. */
@@ -56,6 +56,8 @@ export async function restoreBackups(
 
 /** Several restores that go on together. */
 class RestoreRun {
+  /** Made, and not written to yet. */
+  readonly #created: CreatedTarget[] = []
   readonly #finished: RestoreResult[] = []
   /** Those that a failure must leave in order. */
   readonly #open = new Set<Target>()
@@ -81,12 +83,13 @@ class RestoreRun {
       return this.#finished
     }
 
-    const created = await this.#each(plans, jobOf, createTarget)
+    const created = await this.#each(plans, jobOf, async (plan) => this.#made(await createTarget(plan)))
     const targets = await this.#each(
       created,
       ({restore}) => restore.job,
       async (one) => this.#opened(await prepareTarget(one)),
     )
+    this.#created.length = 0
     if (rejectedFile === undefined) await this.#write(targets)
     else for (const target of targets) await this.#retry(target, rejectedFile)
     return this.#finished
@@ -122,6 +125,11 @@ class RestoreRun {
     })
   }
 
+  #made(created: CreatedTarget): CreatedTarget {
+    this.#created.push(created)
+    return created
+  }
+
   #opened(target: Target): Target {
     this.#open.add(target)
     return target
@@ -152,11 +160,17 @@ class RestoreRun {
     } catch (error) {
       for (const target of this.#open) await leave(target)
       this.#open.clear()
+      if (isRefusal(error)) for (const created of this.#created) await discard(created)
       throw withDetails(error, {collection: job.target, finished: this.#finished})
     } finally {
       this.spent(job, started)
     }
   }
+}
+
+/** Nothing that the same command would get over by itself. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DataOpsError && !error.retryable && error.code !== 'INTERRUPTED'
 }
 
 function jobOf({job}: RestorePlan): RestoreJob {

@@ -9,11 +9,14 @@ import {findExisting} from './conflicts.js'
 import {rejectedFileOf, type RestoreJob, sendingOf, tenantsOf} from './job.js'
 import {type RestoreTransferOptions} from './objects.js'
 import {conflict, type RestorePlan} from './plan.js'
+import {withCreationHint} from './refusals.js'
 import {RejectedObjects} from './rejected.js'
 import {type RestoredTenants} from './tenants.js'
 
 /** A collection that is there, as far as those allow that it refers to. */
 export interface CreatedTarget {
+  /** Created in this run. */
+  isNew: boolean
   /** Created by this restore, in this run or an earlier one. */
   isOurs: boolean
   restore: RestorePlan
@@ -29,7 +32,7 @@ export interface Target extends Pick<CreatedTarget, 'isOurs' | 'restore'> {
 
 /** Creates the collection if it is not there, as far as the collections it refers to allow. */
 export async function createTarget(restore: RestorePlan): Promise<CreatedTarget> {
-  if (restore.live) return {...restore.live, restore}
+  if (restore.live) return {...restore.live, isNew: false, restore}
   const {checkpoint, job, prepared} = restore
   const {connection, target} = job
   // Before the collection: from here on it is known to be ours.
@@ -47,12 +50,12 @@ export async function createTarget(restore: RestorePlan): Promise<CreatedTarget>
       await checkpoint.remove()
     }
 
-    throw error
+    throw withCreationHint(error, prepared.create)
   }
 
   const schema = await connection.getCollection(target)
   if (!schema) throw new DataOpsError('UNEXPECTED', `"${target}" is gone right after it was created.`)
-  return {isOurs: true, restore, schema}
+  return {isNew: true, isOurs: true, restore, schema}
 }
 
 /** Once all collections of the same go are created. @throws DataOpsError COLLECTION_EXISTS, SCHEMA_MISMATCH, and what the server answers. */
@@ -160,14 +163,16 @@ async function finishCreation({isOurs, restore, schema}: CreatedTarget): Promise
   const vectors = new Set(Object.keys(schema.vectorConfig ?? {}))
   const isThere = Object.keys(afterCreate?.vectorConfig ?? {}).every((vector) => vectors.has(vector))
   if (isThere && properties.length === 0) return schema
-  await job.connection.updateCollection({...afterCreate, class: job.target, properties})
+  await job.connection.updateCollection({...afterCreate, class: job.target, properties}).catch((error: unknown) => {
+    throw withCreationHint(error, create)
+  })
   const finished = await job.connection.getCollection(job.target)
   if (!finished) throw new DataOpsError('UNEXPECTED', `"${job.target}" is gone right after it was created.`)
   return finished
 }
 
 /** A server of another version may drop or change settings without a word; only what it shows afterwards tells. */
-async function checkCreated({checkpoint, job, prepared}: RestorePlan, created: WeaviateClass): Promise<void> {
+async function checkCreated({job, prepared}: RestorePlan, created: WeaviateClass): Promise<void> {
   const {connection, target} = job
   const {afterCreate, create} = prepared
   const wanted = {
@@ -178,12 +183,6 @@ async function checkCreated({checkpoint, job, prepared}: RestorePlan, created: W
   const differences = compareSchemas(wanted, created, {ignoreName: true})
   const blocking = differences.filter(({severity}) => severity === 'blocking')
   if (blocking.length > 0) {
-    // Of no use to anybody, and in the way of the next try; anything in it would not be ours to delete.
-    if (await isEmpty(job, created)) {
-      await connection.deleteCollection(target)
-      await checkpoint.remove()
-    }
-
     const fields = blocking.map(
       ({backup, live, path: field}) =>
         `${field} (backup ${JSON.stringify(backup)}, server ${JSON.stringify(live) ?? 'nothing'})`,
@@ -203,6 +202,25 @@ async function checkCreated({checkpoint, job, prepared}: RestorePlan, created: W
       code: 'schema-changed',
       details: {backup, field, live},
       message: `The server keeps ${field} as ${JSON.stringify(live)}; the backup has ${JSON.stringify(backup)}.`,
+    })
+  }
+}
+
+/** After a refusal: a collection that this run made and that is empty is of no use to anybody, and in the way of the next try. */
+export async function discard({isNew, restore, schema}: CreatedTarget): Promise<void> {
+  if (!isNew) return
+  const {checkpoint, job} = restore
+  try {
+    // Anything in it would not be ours to delete.
+    if (checkpoint.objects.done.size > 0 || !(await isEmpty(job, schema))) return
+    await job.connection.deleteCollection(job.target)
+    await checkpoint.remove()
+  } catch (error) {
+    // The refusal is the error to report.
+    job.warn({
+      code: 'collection-left',
+      details: {reason: error instanceof Error ? error.message : String(error)},
+      message: `The collection "${job.target}" was made and may have been left behind, empty.`,
     })
   }
 }

@@ -8,7 +8,7 @@ import type {GrpcContext} from './context.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
-import {forbidden, isForbidden, isTransientReason} from '../errors.js'
+import {forbidden, isForbidden, isTooLarge, isTransientReason} from '../errors.js'
 import {
   type BatchError,
   type BatchObjectsReply,
@@ -40,12 +40,18 @@ export async function writeObjects(
   const refused = overRest.length > 0 ? await rest.writeObjects({collection, objects: overRest, signal}) : []
   if (overGrpc.length === 0) return refused
   const action = `write objects to ${plan.className}`
-  const {errors} = await call(BATCH_OBJECTS, encodeBatchObjects(plan, overGrpc), {
-    action,
-    collection: plan.className,
-    signal,
-  })
-  return mergeFailures([...refused, ...errors.map((error) => toFailure(action, error, overGrpc))])
+  try {
+    const {errors} = await call(BATCH_OBJECTS, encodeBatchObjects(plan, overGrpc), {
+      action,
+      collection: plan.className,
+      signal,
+    })
+    return mergeFailures([...refused, ...errors.map((error) => toFailure(action, error, overGrpc))])
+  } catch (error) {
+    // More than a gRPC message holds may still be less than REST takes.
+    if (!isTooLarge(error) || overGrpc.length > 1) throw error
+    return mergeFailures([...refused, ...(await rest.writeObjects({collection, objects: overGrpc, signal}))])
+  }
 }
 
 export async function writeReferences(

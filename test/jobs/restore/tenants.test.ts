@@ -1,4 +1,4 @@
-import {readdir, writeFile} from 'node:fs/promises'
+import {readdir, rm, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
@@ -400,6 +400,9 @@ describe('a run that is killed', () => {
       const where = `killed at call ${at} of ${counted.made()}`
       const killed = mortal(at, moment % 2 === 0)
       await expect(run(killed.connection, killed.store), where).rejects.toThrow()
+      // The process that held the target lives on here; a killed one would not.
+      for (const file of await readdir(directory.path))
+        if (file.startsWith('.restore-')) await rm(path.join(directory.path, file), {force: true, recursive: true})
       if ((await isLeftActive(FROM, expected.from)) || (await isLeftActive(TO, expected.to))) left++
       await run(server.connection, new LocalStore(directory.path), again)
       expect(await statesOf(FROM), where).toEqual(expected.from)
