@@ -1,132 +1,156 @@
-import type {SchemaProperty} from '../model/schema.js'
-import type {Collection, StoredObject} from './store.js'
-
-import {noSuchProperty} from './properties.js'
+import {isReference, type SchemaProperty} from '../model/schema.js'
+import {parseBeacon} from './beacon.js'
+import {type Filter, type FilterScope, type GeoRange, type Predicate, propertyOf} from './filter-model.js'
+import {checkFilter} from './filter-rules.js'
+import {type Term, termTest} from './filter-terms.js'
 import {Refusal} from './refusal.js'
+import {lowerFirst, type StoredObject} from './store.js'
 import {own} from './values.js'
 
-/** A filter in one form for both transports, operators named as over REST. */
-export interface Filter {
-  operands: Filter[]
-  operator: string
-  /** `id`, `_creationTimeUnix`, `_lastUpdateTimeUnix` or a property. */
-  path: string
-  values: Array<boolean | number | string>
+/** @throws Refusal 422 for what the real server refuses, and operators that the embedded server lacks. */
+export function compileFilter(scope: FilterScope, filter: Filter): Predicate {
+  checkFilter(scope, filter)
+  return compile(scope, filter)
 }
 
-export type Predicate = (object: StoredObject) => boolean
-
-/** @throws Refusal 422 for properties that are not there, and operators that the embedded server lacks. */
-export function compileFilter(collection: Collection, filter: Filter): Predicate {
-  const {operands, operator, path, values} = filter
-  const compiled = operands.map((operand) => compileFilter(collection, operand))
+function compile(scope: FilterScope, filter: Filter): Predicate {
+  const {operands, operator} = filter
+  if (!operands) return compileClause(scope, filter)
+  const compiled = operands.map((operand) => compile(scope, operand))
   if (operator === 'And') return (object) => compiled.every((matches) => matches(object))
   if (operator === 'Or') return (object) => compiled.some((matches) => matches(object))
-  if (operator === 'Not') return (object) => !compiled[0]!(object)
-  const read = reader(collection, path)
-  const test = comparison(operator, values)
-  return (object) => test(read(object))
+  return (object) => !compiled[0]!(object)
 }
 
-type Read = (object: StoredObject) => unknown[]
+function compileClause(scope: FilterScope, filter: Filter): Predicate {
+  const {operator, path} = filter
+  if (operator.startsWith('Contains')) return compileContains(scope, filter)
+  const [name = '', target, ...rest] = path
+  if (target !== undefined) return compileReference(scope, {filter, name, path: rest, target})
+  if (name === 'id' || name === '_id') return termTest(filter, (object) => [object.id])
+  if (name === '_creationTimeUnix' || name === '_lastUpdateTimeUnix') return compileTime(scope, filter, name)
+  const length = /^len\((.*)\)$/.exec(name)?.[1]
+  if (length !== undefined) return compileLength(scope, filter, length)
+  const property = propertyOf(scope.collection, name)
+  if (operator === 'IsNull') return compileNull(scope, filter, property.name)
+  if (isReference(property))
+    return termTest({...filter, type: 'int'}, (object) => [listOf(own(object.properties, property.name)).length])
+  requireIndex(property)
+  if (property.dataType[0] === 'geoCoordinates') return scope.isDelete ? () => false : compileGeo(filter, property.name)
+  return compileTerms(scope, filter, property)
+}
 
-function reader(collection: Collection, path: string): Read {
-  if (path === 'id' || path === '_id') return (object) => [object.id]
-  if (path === '_creationTimeUnix') return (object) => [object.created]
-  if (path === '_lastUpdateTimeUnix') return (object) => [object.updated]
-  const property = collection.schema.properties?.find((candidate) => candidate.name === path)
-  if (!property) throw noSuchProperty(collection.name, path)
-  const words = tokenizer(property)
+/** Each value for itself, and what is found put together. */
+function compileContains(scope: FilterScope, filter: Filter): Predicate {
+  const tests = filter.values.map((value) => compileClause(scope, {...filter, operator: 'Equal', values: [value]}))
+  if (filter.operator === 'ContainsAll') return (object) => tests.every((matches) => matches(object))
+  const isAny: Predicate = (object) => tests.some((matches) => matches(object))
+  return filter.operator === 'ContainsAny' ? isAny : (object) => !isAny(object)
+}
+
+function compileReference(
+  scope: FilterScope,
+  {filter, name, path, target}: {filter: Filter; name: string; path: string[]; target: string},
+): Predicate {
+  const property = propertyOf(scope.collection, lowerFirst(name))
+  const collection = scope.find(target)
+  if (!collection) throw new Refusal(422, `class "${target}" does not exist in schema`)
+  const matches = compileClause({...scope, collection}, {...filter, path})
+  return (object) =>
+    listOf(own(object.properties, property.name)).some((item) => {
+      const {collection: named, id} = parseBeacon((item as {beacon: string}).beacon)
+      if (named !== '' && scope.find(named) !== collection) return false
+      const found = scope.shardOf(collection)?.get(id)
+      return found !== undefined && matches(found)
+    })
+}
+
+/** Times are compared as text or, given as a date, as the milliseconds that it means. */
+function compileTime(scope: FilterScope, filter: Filter, name: string): Predicate {
+  const {class: className, invertedIndexConfig} = scope.collection.schema
+  if (!(invertedIndexConfig as undefined | {indexTimestamps?: boolean})?.indexTimestamps)
+    throw new Refusal(
+      422,
+      `Timestamps must be indexed to be filterable! Add \`IndexTimestamps: true\` to the InvertedIndexConfig in ${className}`,
+    )
+  const values = filter.values.map((value) =>
+    filter.type === 'date' ? millisecondsOf(String(value as Term)) : Number(value),
+  )
+  const read = (object: StoredObject): Term[] => [name === '_creationTimeUnix' ? object.created : object.updated]
+  return termTest({...filter, type: 'int', values}, read)
+}
+
+function millisecondsOf(text: string): number {
+  const time = Date.parse(text)
+  if (Number.isNaN(time) || !/^\d{4}-\d\d-\d\dT/.test(text))
+    throw new Refusal(422, `trying parse time as RFC3339 string: parsing time "${text}"`)
+  return Math.floor(time)
+}
+
+function compileLength(scope: FilterScope, filter: Filter, name: string): Predicate {
+  const {schema} = scope.collection
+  const property = propertyOf(scope.collection, name)
+  if (!(schema.invertedIndexConfig as undefined | {indexPropertyLength?: boolean})?.indexPropertyLength)
+    throw new Refusal(
+      422,
+      `Property length must be indexed to be filterable! add \`IndexPropertyLength: true\` to the invertedIndexConfig in ${schema.class}.  Geo-coordinates, phone numbers and data blobs are not supported by property length.`,
+    )
+  return termTest({...filter, type: 'int'}, (object) => {
+    const value = own(object.properties, property.name)
+    if (Array.isArray(value)) return [value.length]
+    return [typeof value === 'string' ? [...value].length : 0]
+  })
+}
+
+function compileNull(scope: FilterScope, filter: Filter, name: string): Predicate {
+  const {invertedIndexConfig} = scope.collection.schema
+  if (!(invertedIndexConfig as undefined | {indexNullState?: boolean})?.indexNullState)
+    throw new Refusal(
+      422,
+      'Nullstate must be indexed to be filterable! Add `indexNullState: true` to the invertedIndexConfig',
+    )
   return (object) => {
-    const value = own(object.properties, path)
-    const items: unknown[] = value === undefined ? [] : Array.isArray(value) ? value : [value]
-    return items.flatMap((item) => (typeof item === 'string' ? words(item) : [item]))
+    const value = own(object.properties, name) ?? null
+    const isNull = value === null || (Array.isArray(value) && value.length === 0)
+    return isNull === filter.values[0]
   }
 }
 
-/** Text matches by its tokens, as in the inverted index. */
-function tokenizer(property: SchemaProperty): (text: string) => string[] {
-  switch (property.tokenization) {
-    case 'lowercase': {
-      return (text) => text.toLowerCase().split(/\s+/)
-    }
+function compileTerms({collection: {schema}}: FilterScope, filter: Filter, property: SchemaProperty): Predicate {
+  const read = (object: StoredObject): Term[] => listOf(own(object.properties, property.name)) as Term[]
+  return termTest(filter, read, {property, schema})
+}
 
-    case 'whitespace': {
-      return (text) => text.split(/\s+/)
-    }
+const EARTH_RADIUS = 6_371_000
 
-    case 'word': {
-      return (text) => text.toLowerCase().split(/[^\p{L}\p{N}]+/u)
-    }
-
-    default: {
-      return (text) => [text.trim()]
-    }
+function compileGeo({operator, values}: Filter, name: string): Predicate {
+  if (operator !== 'WithinGeoRange')
+    throw new Refusal(422, `the embedded server does not know the operator ${operator} of geo coordinates`)
+  const range = values[0] as GeoRange
+  return (object) => {
+    const place = own(object.properties, name) as GeoRange | undefined
+    return place !== undefined && metres(place, range) <= range.distance
   }
 }
 
-function comparison(operator: string, values: Filter['values']): (found: unknown[]) => boolean {
-  const isIn = (found: unknown[], value: unknown) =>
-    found.some((item) => item === value || (typeof item === 'string' && item === String(value).toLowerCase()))
-  const [first] = values
-  switch (operator) {
-    case 'ContainsAll': {
-      return (found) => values.every((value) => isIn(found, value))
-    }
-
-    case 'ContainsAny': {
-      return (found) => values.some((value) => isIn(found, value))
-    }
-
-    case 'ContainsNone': {
-      return (found) => values.every((value) => !isIn(found, value))
-    }
-
-    case 'Equal': {
-      const tokens = typeof first === 'string' ? first.split(/\s+/) : [first]
-      return (found) => isIn(found, first) || tokens.every((token) => isIn(found, token))
-    }
-
-    case 'GreaterThan': {
-      return (found) => found.some((item) => order(item, first) > 0)
-    }
-
-    case 'GreaterThanEqual': {
-      return (found) => found.some((item) => order(item, first) >= 0)
-    }
-
-    case 'LessThan': {
-      return (found) => found.some((item) => order(item, first) < 0)
-    }
-
-    case 'LessThanEqual': {
-      return (found) => found.some((item) => order(item, first) <= 0)
-    }
-
-    case 'Like': {
-      const pattern = String(first)
-        .replaceAll(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
-        .replaceAll('*', '.*')
-        .replaceAll('?', '.')
-      const expression = new RegExp(`^${pattern}$`, 'is')
-      return (found) => found.some((item) => expression.test(String(item)))
-    }
-
-    case 'NotEqual': {
-      return (found) => !isIn(found, first)
-    }
-
-    default: {
-      throw new Refusal(422, `the embedded server does not know the filter operator ${operator}`)
-    }
-  }
+/** Great-circle distance. */
+function metres(a: Omit<GeoRange, 'distance'>, b: Omit<GeoRange, 'distance'>): number {
+  const radians = (degrees: number): number => (degrees * Math.PI) / 180
+  const latitudes = Math.sin(radians(b.latitude - a.latitude) / 2) ** 2
+  const longitudes = Math.sin(radians(b.longitude - a.longitude) / 2) ** 2
+  const chord = latitudes + Math.cos(radians(a.latitude)) * Math.cos(radians(b.latitude)) * longitudes
+  return 2 * EARTH_RADIUS * Math.asin(Math.sqrt(chord))
 }
 
-/** NaN, which no comparison accepts, for what cannot be compared. */
-function order(item: unknown, value: unknown): number {
-  if (typeof item === 'number') return item - Number(value)
-  if (typeof item !== 'string' || typeof value !== 'string') return NaN
-  const [a, b] = [Date.parse(item), Date.parse(value)]
-  if (!Number.isNaN(a) && !Number.isNaN(b)) return a - b
-  return item < value ? -1 : Number(item > value)
+function requireIndex({indexFilterable, indexRangeFilters, indexSearchable, name}: SchemaProperty): void {
+  if (indexFilterable === false && !indexSearchable && !indexRangeFilters)
+    throw new Refusal(
+      422,
+      `Filtering by property '${name}' requires inverted index. Is \`indexFilterable\` option of property '${name}' enabled? Set it to \`true\` or leave empty`,
+    )
+}
+
+function listOf(value: unknown): unknown[] {
+  if (value === undefined || value === null) return []
+  return Array.isArray(value) ? value : [value]
 }

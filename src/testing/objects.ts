@@ -1,4 +1,5 @@
 import type {JsonObject, NamedVector} from '../model/object.js'
+import type {FilterScope} from './filter-model.js'
 import type {Settings} from './options.js'
 
 import {isReference, type SchemaProperty} from '../model/schema.js'
@@ -182,6 +183,16 @@ export class ObjectRoom {
     if (!collection.tenants) return collection.shard
     const found = collection.tenants.get(tenant)
     return found?.status === 'HOT' ? found.shard : undefined
+  }
+
+  /** Where a filter of a request with this tenant looks. */
+  scopeOf(collection: Collection, tenant: string, {isDelete = false} = {}): FilterScope {
+    return {
+      collection,
+      find: (name) => this.database.find(name),
+      isDelete,
+      shardOf: (target) => this.shardFor(target, tenant),
+    }
   }
 
   /** Appends one reference. @throws Refusal with the words of a batch reply. */

@@ -1,18 +1,21 @@
+import type {Order} from './sort.js'
 import type {Shard, StoredObject} from './store.js'
 
 import {Refusal} from './refusal.js'
 
 export interface PageOptions {
   limit: number
-  matches?: (object: StoredObject) => boolean
+  matches?: ((object: StoredObject) => boolean) | undefined
   maximumResults: number
   offset: number
+  /** Instead of their own order. */
+  sort?: Order | undefined
 }
 
 /** One page of these objects, in their order. @throws Refusal 422 when it reaches past the server's limit. */
 export function readPage(
   objects: Iterable<StoredObject>,
-  {limit, matches, maximumResults, offset}: PageOptions,
+  {limit, matches, maximumResults, offset, sort}: PageOptions,
 ): StoredObject[] {
   if (offset + limit > maximumResults)
     throw new Refusal(
@@ -22,7 +25,7 @@ export function readPage(
   if (limit === 0) return []
   const page: StoredObject[] = []
   let skip = offset
-  for (const object of objects) {
+  for (const object of sort ? [...objects].toSorted(sort) : objects) {
     if (matches && !matches(object)) continue
     if (skip > 0) {
       skip--

@@ -1,8 +1,8 @@
 import type {CollectionPlan} from './connection.js'
 /** What a class's pages and batches need, worked out once from its schema. */
-import type {MetadataRequest, ObjectPropertiesRequest, PropertiesRequest} from './proto/generated/weaviate.js'
 
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
+import {MetadataRequest, type ObjectPropertiesRequest, type PropertiesRequest} from './proto/generated/weaviate.js'
 
 /** A property that is no reference, or a nested one. */
 export interface PlannedProperty {
@@ -38,13 +38,13 @@ export function planCollection(schema: WeaviateClass): GrpcCollectionPlan {
     hasReferences: references.length > 0,
     hidesExpired: hidesExpired(schema),
     losesNestedNames: nonReferences.some(({name}) => hasUpperCaseNames(properties.get(name)?.nested)),
-    metadataRequest: {
+    metadataRequest: MetadataRequest.create({
       creationTimeUnix: true,
       lastUpdateTimeUnix: true,
       uuid: true,
       vector: isUnnamedVector,
       vectors: namedVectors,
-    },
+    }),
     multiTenant: isMultiTenant(schema),
     namedVectors,
     properties,

@@ -1,13 +1,10 @@
 import type {NamedVector} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
-import type {Filter} from '../filter.js'
 import type {IncomingObject} from '../objects.js'
 
 import {
   type BatchObject,
   type BatchObject_Properties,
-  type Filters,
-  Filters_Operator,
   type ObjectPropertiesValue,
   Vectors_VectorType,
 } from '../../weaviate/proto/generated/weaviate.js'
@@ -110,31 +107,4 @@ function structValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((item) => structValue(item))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [shownKey(name), structValue(item)]))
-}
-
-const OPERATORS: Partial<Record<Filters_Operator, string>> = {
-  [Filters_Operator.OPERATOR_AND]: 'And',
-  [Filters_Operator.OPERATOR_CONTAINS_ALL]: 'ContainsAll',
-  [Filters_Operator.OPERATOR_CONTAINS_ANY]: 'ContainsAny',
-  [Filters_Operator.OPERATOR_CONTAINS_NONE]: 'ContainsNone',
-  [Filters_Operator.OPERATOR_EQUAL]: 'Equal',
-  [Filters_Operator.OPERATOR_GREATER_THAN]: 'GreaterThan',
-  [Filters_Operator.OPERATOR_GREATER_THAN_EQUAL]: 'GreaterThanEqual',
-  [Filters_Operator.OPERATOR_LESS_THAN]: 'LessThan',
-  [Filters_Operator.OPERATOR_LESS_THAN_EQUAL]: 'LessThanEqual',
-  [Filters_Operator.OPERATOR_LIKE]: 'Like',
-  [Filters_Operator.OPERATOR_NOT]: 'Not',
-  [Filters_Operator.OPERATOR_NOT_EQUAL]: 'NotEqual',
-}
-
-export function incomingFilter(filters: Filters): Filter {
-  const {testValue} = filters
-  const value = testValue?.value
-  const list = typeof value === 'object' ? value.values : value === undefined ? [] : [value]
-  return {
-    operands: filters.filters.map((operand) => incomingFilter(operand)),
-    operator: OPERATORS[filters.operator] ?? Filters_Operator[filters.operator] ?? String(filters.operator),
-    path: filters.target?.target?.value ?? filters.on[0] ?? '',
-    values: list.map((item) => (typeof item === 'bigint' ? Number(item) : item)),
-  }
 }

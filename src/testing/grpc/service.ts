@@ -1,3 +1,4 @@
+import type {Predicate} from '../filter-model.js'
 import type {ObjectRoom} from '../objects.js'
 import type {Settings} from '../options.js'
 
@@ -11,6 +12,7 @@ import {
   type BatchObjectsRequest,
   type BatchReferencesReply,
   type BatchReferencesRequest,
+  type Filters,
   type SearchRequest,
   TenantActivityStatus,
   type TenantsGetReply,
@@ -22,12 +24,14 @@ import {compileFilter} from '../filter.js'
 import {deleteMatching} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
+import {compileSort} from '../sort.js'
 import {type Collection, upperFirst} from '../store.js'
 import {listTenants} from '../tenants.js'
 import {canonicalUuid, uuidBytes, uuidProblem} from '../values.js'
 import {isBefore} from '../version.js'
 import {encodeSearch} from './encode-search.js'
-import {incomingFilter, incomingObject} from './incoming.js'
+import {incomingFilter} from './incoming-filter.js'
+import {incomingObject} from './incoming.js'
 import {select} from './reply.js'
 
 /** Objects in a page when a search names no limit. */
@@ -48,16 +52,34 @@ export class WeaviateCalls {
     return collection
   }
 
+  private filter(
+    collection: Collection,
+    {filters, tenant = ''}: {filters?: Filters | undefined; tenant?: string | undefined},
+    {isDelete = false} = {},
+  ): Predicate | undefined {
+    if (!filters) return undefined
+    const scope = this.room.scopeOf(collection, tenant, {isDelete})
+    return compileFilter(scope, incomingFilter(filters, scope))
+  }
+
   /** The encoded SearchReply: it carries a field that the generated messages do not know. */
   search(request: SearchRequest): Uint8Array {
     const started = performance.now()
     const collection = this.find(request.collection)
     const selection = select(collection.schema, request.properties, request.metadata)
+    const matches = this.filter(collection, request)
+    const sort = request.sortBy.length > 0 ? compileSort(collection, request.sortBy) : undefined
     const after = cursor(request)
     const page = within('explorer: list class: search: ', () => {
-      const matches = request.filters && compileFilter(collection, incomingFilter(request.filters))
       const limit = request.limit || Math.min(DEFAULT_LIMIT, this.settings.queryMaximumResults)
-      const options = {after, limit, matches, maximumResults: this.settings.queryMaximumResults, offset: request.offset}
+      const options = {
+        after,
+        limit,
+        matches,
+        maximumResults: this.settings.queryMaximumResults,
+        offset: request.offset,
+        sort,
+      }
       const shard = within(`object search at index ${collection.name.toLowerCase()}: `, () =>
         resolveShard(collection, request.tenant),
       )
@@ -115,7 +137,7 @@ export class WeaviateCalls {
     const {collection, matches} = within('batch delete params: ', () => {
       const found = this.find(request.collection)
       if (!request.filters) throw new Refusal(422, 'no filters in batch delete request')
-      return {collection: found, matches: compileFilter(found, incomingFilter(request.filters))}
+      return {collection: found, matches: this.filter(found, request, {isDelete: true})!}
     })
     const tenant = request.tenant ?? ''
     const shard = within('batch delete: cannot find objects: ', () => resolveShard(collection, tenant))
@@ -161,7 +183,7 @@ export class WeaviateCalls {
   aggregate(request: AggregateRequest): AggregateReply {
     const collection = within('parse params: ', () => this.find(request.collection))
     const shard = within('aggregate: ', () => resolveShard(collection, request.tenant))
-    const matches = request.filters && compileFilter(collection, incomingFilter(request.filters))
+    const matches = this.filter(collection, request)
     const matching = matches ? [...shard.above()].filter((object) => matches(object)).length : shard.size
     const count = this.settings.count(matching, {collection: collection.name, tenant: request.tenant})
     return {
@@ -171,11 +193,12 @@ export class WeaviateCalls {
   }
 }
 
-function cursor({after, filters, offset}: SearchRequest): string | undefined {
+function cursor({after, filters, offset, sortBy}: SearchRequest): string | undefined {
   if (after === '') return undefined
   const prefix = "cursor api: invalid 'after' parameter: "
   if (offset > 0) throw new Refusal(422, `${prefix}offset cannot be set with after and limit parameters`)
   if (filters) throw new Refusal(422, `${prefix}where cannot be set with after and limit parameters`)
+  if (sortBy.length > 0) throw new Refusal(422, `${prefix}sort cannot be set with after and limit parameters`)
   const id = canonicalUuid(after)
   if (!id) throw new Refusal(422, `${prefix}after parameter '${after}' is not a valid uuid: ${uuidProblem(after)}`)
   return id

@@ -86,7 +86,9 @@ function deleteObjects(room: ObjectRoom, settings: Settings, {body, query}: Rest
   if (!match?.where) throw new Refusal(422, 'validate: empty match.where clause')
   const {where} = match
   const tenant = query.get('tenant') ?? ''
-  const matches = within('validate: ', () => compileFilter(collection, incomingFilter(where)))
+  const matches = within('validate: ', () =>
+    compileFilter(room.scopeOf(collection, tenant, {isDelete: true}), incomingFilter(where)),
+  )
   const shard = within('batch delete objects: cannot find objects: ', () => resolveShard(collection, tenant))
   const {
     failure,

@@ -1,11 +1,11 @@
 import {randomUUID} from 'node:crypto'
 
 import type {NamedVector} from '../../model/object.js'
-import type {Filter} from '../filter.js'
+import type {Filter, FilterType} from '../filter-model.js'
 import type {IncomingObject} from '../objects.js'
 import type {Incoming} from '../properties.js'
 
-import {Refusal} from '../refusal.js'
+import {Refusal, within} from '../refusal.js'
 import {bytesOf, canonicalUuid, filled} from '../values.js'
 import {InvalidBody} from './router.js'
 
@@ -57,17 +57,100 @@ function namedVector(vector: number[] | number[][]): NamedVector {
 
 export interface WhereBody {
   operands?: null | WhereBody[]
-  operator: string
-  path?: string[]
+  operator?: string
+  path?: null | string[]
   [value: string]: unknown
 }
 
+const GROUPS = new Set(['And', 'Not', 'Or'])
+const OPERATORS = new Set([
+  'ContainsAll',
+  'ContainsAny',
+  'ContainsNone',
+  'Equal',
+  'GreaterThan',
+  'GreaterThanEqual',
+  'IsNull',
+  'LessThan',
+  'LessThanEqual',
+  'Like',
+  'NotEqual',
+  'WithinGeoRange',
+])
+const WHERE_VALUES: Record<string, {is: (value: unknown) => boolean; type: FilterType}> = {
+  valueBoolean: {is: (value) => typeof value === 'boolean', type: 'boolean'},
+  valueDate: {is: (value) => typeof value === 'string', type: 'date'},
+  valueInt: {is: (value) => Number.isInteger(value), type: 'int'},
+  valueNumber: {is: (value) => typeof value === 'number', type: 'number'},
+  valueString: {is: (value) => typeof value === 'string', type: 'text'},
+  valueText: {is: (value) => typeof value === 'string', type: 'text'},
+}
+
+/** @throws InvalidBody, Refusal 422. */
 export function incomingFilter(where: WhereBody): Filter {
-  const [, value] = Object.entries(where).find(([name]) => name.startsWith('value')) ?? []
-  return {
-    operands: (where.operands ?? []).map((operand) => incomingFilter(operand)),
-    operator: where.operator,
-    path: where.path?.at(-1) ?? '',
-    values: (Array.isArray(value) ? value : value === undefined ? [] : [value]) as Filter['values'],
+  const {operands, operator = '', path} = where
+  if (!GROUPS.has(operator) && !OPERATORS.has(operator)) {
+    const choice = [...GROUPS, ...OPERATORS].toSorted().join(' ')
+    throw new InvalidBody(606, `match.where.operator in body should be one of [${choice}]`)
   }
+
+  const values = valuesOf(where)
+  if (!GROUPS.has(operator)) return within('invalid where filter: ', () => clause(operator, path ?? [], values))
+  return within('invalid where filter: ', () => {
+    const otherwise = 'or switch to compare operator (eg. Equal, NotEqual, etc.)'
+    const name = `operator '${operator}'`
+    if (path) throw new Refusal(422, `${name} not compatible with field 'path', remove 'path' ${otherwise}`)
+    if (values.length > 0)
+      throw new Refusal(422, `${name} not compatible with field 'value<Type>', remove value field ${otherwise}`)
+    if (!operands?.length) throw new Refusal(422, `${name}, but no operands set - add at least one operand`)
+    const read = operands.map((operand, index) => within(`operand ${index}: `, () => incomingFilter(operand)))
+    return {operands: read, operator, path: [], type: undefined, values: []}
+  })
+}
+
+type WhereValue = Pick<Filter, 'type' | 'values'>
+
+function clause(operator: string, path: string[], values: WhereValue[]): Filter {
+  const [value] = values
+  if (values.length > 1) throw new Refusal(422, 'found more than one values the clause')
+  if (!value) throw new Refusal(422, `got operator '${operator}', but no value<Type> field set`)
+  if (path.length === 0) throw new Refusal(422, "field 'path': must have at least one element")
+  if (path.length % 2 === 0)
+    throw new Refusal(422, "field 'path': path must have an odd number of elements: property, class, property, …")
+  return {operator, path, ...value}
+}
+
+function valuesOf(where: WhereBody): WhereValue[] {
+  const found: WhereValue[] = []
+  for (const [name, {is, type}] of Object.entries(WHERE_VALUES)) {
+    const single = where[name]
+    const list = where[`${name}Array`] as undefined | unknown[]
+    for (const value of [...(single === undefined || single === null ? [] : [single]), ...(list ?? [])])
+      if (!is(value))
+        throw new InvalidBody(
+          400,
+          `parsing body body from "" failed, because json: cannot unmarshal ${goKind(value)} into Go struct field WhereFilter.match.where.${name}`,
+        )
+    if (single !== undefined && single !== null) found.push({type, values: [single as string]})
+    else if (list?.length) found.push({type, values: list as string[]})
+  }
+
+  const range = where.valueGeoRange as GeoRangeBody | undefined
+  if (range) {
+    const {distance, geoCoordinates: {latitude = 0, longitude = 0} = {}} = range
+    found.push({type: 'geoRange', values: [{distance: distance?.max ?? 0, latitude, longitude}]})
+  }
+
+  return found
+}
+
+interface GeoRangeBody {
+  distance?: {max?: number}
+  geoCoordinates?: {latitude?: number; longitude?: number}
+}
+
+function goKind(value: unknown): string {
+  if (typeof value === 'number') return `number ${value}`
+  if (typeof value === 'boolean') return 'bool'
+  return typeof value === 'string' ? 'string' : 'object'
 }

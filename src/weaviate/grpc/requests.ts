@@ -31,6 +31,7 @@ export function searchRequest(
     metadata: include === 'objects' ? plan.metadataRequest : {...plan.metadataRequest, vector: false, vectors: []},
     offset: 0,
     properties: isBare ? NO_PROPERTIES : plan.propertiesRequest,
+    sortBy: [],
     tenant: tenant ?? '',
     uses123Api: true,
     uses125Api: true,

@@ -80,10 +80,16 @@ export interface SearchRequest {
   offset: number;
   /** exclusive; any UUID, existing or not */
   after: string;
+  sortBy: SortBy[];
   filters?: Filters | undefined;
   uses123Api: boolean;
   uses125Api: boolean;
   uses127Api: boolean;
+}
+
+export interface SortBy {
+  ascending: boolean;
+  path: string[];
 }
 
 export interface MetadataRequest {
@@ -92,6 +98,9 @@ export interface MetadataRequest {
   vector: boolean;
   creationTimeUnix: boolean;
   lastUpdateTimeUnix: boolean;
+  score: boolean;
+  explainScore: boolean;
+  isConsistent: boolean;
   /** the named vectors to return */
   vectors: string[];
 }
@@ -135,6 +144,12 @@ export interface MetadataResult {
   creationTimeUnixPresent: boolean;
   lastUpdateTimeUnix: bigint;
   lastUpdateTimeUnixPresent: boolean;
+  score: number;
+  scorePresent: boolean;
+  explainScore: string;
+  explainScorePresent: boolean;
+  isConsistent?: boolean | undefined;
+  isConsistentPresent: boolean;
   /** the unnamed vector, little-endian float32 */
   vectorBytes: Uint8Array;
   idAsBytes: Uint8Array;
@@ -385,6 +400,7 @@ export interface Filters {
     | { $case: "valueIntArray"; value: IntArray }
     | { $case: "valueBooleanArray"; value: BooleanArray }
     | { $case: "valueNumberArray"; value: NumberArray }
+    | { $case: "valueGeo"; value: GeoCoordinatesFilter }
     | undefined;
   target: FilterTarget | undefined;
 }
@@ -410,7 +426,34 @@ export enum Filters_Operator {
 }
 
 export interface FilterTarget {
-  target: { $case: "property"; value: string } | undefined;
+  target:
+    | { $case: "property"; value: string }
+    | { $case: "singleTarget"; value: FilterReferenceSingleTarget }
+    | { $case: "multiTarget"; value: FilterReferenceMultiTarget }
+    | { $case: "count"; value: FilterReferenceCount }
+    | undefined;
+}
+
+export interface FilterReferenceSingleTarget {
+  on: string;
+  target: FilterTarget | undefined;
+}
+
+export interface FilterReferenceMultiTarget {
+  on: string;
+  target: FilterTarget | undefined;
+  targetCollection: string;
+}
+
+export interface FilterReferenceCount {
+  on: string;
+}
+
+export interface GeoCoordinatesFilter {
+  latitude: number;
+  longitude: number;
+  /** metres */
+  distance: number;
 }
 
 export interface TextArray {
@@ -553,6 +596,7 @@ function createBaseSearchRequest(): SearchRequest {
     limit: 0,
     offset: 0,
     after: "",
+    sortBy: [],
     filters: undefined,
     uses123Api: false,
     uses125Api: false,
@@ -585,6 +629,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.after !== "") {
       writer.uint32(266).string(message.after);
+    }
+    for (const v of message.sortBy) {
+      SortBy.encode(v!, writer.uint32(274).fork()).join();
     }
     if (message.filters !== undefined) {
       Filters.encode(message.filters, writer.uint32(322).fork()).join();
@@ -678,6 +725,14 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.after = reader.string();
             continue;
           }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.sortBy.push(SortBy.decode(reader, reader.uint32()));
+            continue;
+          }
           case 40: {
             if (tag !== 322) {
               break;
@@ -739,6 +794,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.limit = object.limit ?? 0;
     message.offset = object.offset ?? 0;
     message.after = object.after ?? "";
+    message.sortBy = object.sortBy?.map((e) => SortBy.fromPartial(e)) || [];
     message.filters = (object.filters !== undefined && object.filters !== null)
       ? Filters.fromPartial(object.filters)
       : undefined;
@@ -749,8 +805,84 @@ export const SearchRequest: MessageFns<SearchRequest> = {
   },
 };
 
+function createBaseSortBy(): SortBy {
+  return { ascending: false, path: [] };
+}
+
+export const SortBy: MessageFns<SortBy> = {
+  encode(message: SortBy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ascending !== false) {
+      writer.uint32(8).bool(message.ascending);
+    }
+    for (const v of message.path) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SortBy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSortBy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.ascending = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SortBy>): SortBy {
+    return SortBy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SortBy>): SortBy {
+    const message = createBaseSortBy();
+    message.ascending = object.ascending ?? false;
+    message.path = object.path?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseMetadataRequest(): MetadataRequest {
-  return { uuid: false, vector: false, creationTimeUnix: false, lastUpdateTimeUnix: false, vectors: [] };
+  return {
+    uuid: false,
+    vector: false,
+    creationTimeUnix: false,
+    lastUpdateTimeUnix: false,
+    score: false,
+    explainScore: false,
+    isConsistent: false,
+    vectors: [],
+  };
 }
 
 export const MetadataRequest: MessageFns<MetadataRequest> = {
@@ -766,6 +898,15 @@ export const MetadataRequest: MessageFns<MetadataRequest> = {
     }
     if (message.lastUpdateTimeUnix !== false) {
       writer.uint32(32).bool(message.lastUpdateTimeUnix);
+    }
+    if (message.score !== false) {
+      writer.uint32(56).bool(message.score);
+    }
+    if (message.explainScore !== false) {
+      writer.uint32(64).bool(message.explainScore);
+    }
+    if (message.isConsistent !== false) {
+      writer.uint32(72).bool(message.isConsistent);
     }
     for (const v of message.vectors) {
       writer.uint32(82).string(v!);
@@ -818,6 +959,30 @@ export const MetadataRequest: MessageFns<MetadataRequest> = {
             message.lastUpdateTimeUnix = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.score = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.explainScore = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.isConsistent = reader.bool();
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -847,6 +1012,9 @@ export const MetadataRequest: MessageFns<MetadataRequest> = {
     message.vector = object.vector ?? false;
     message.creationTimeUnix = object.creationTimeUnix ?? false;
     message.lastUpdateTimeUnix = object.lastUpdateTimeUnix ?? false;
+    message.score = object.score ?? false;
+    message.explainScore = object.explainScore ?? false;
+    message.isConsistent = object.isConsistent ?? false;
     message.vectors = object.vectors?.map((e) => e) || [];
     return message;
   },
@@ -1262,6 +1430,12 @@ function createBaseMetadataResult(): MetadataResult {
     creationTimeUnixPresent: false,
     lastUpdateTimeUnix: 0n,
     lastUpdateTimeUnixPresent: false,
+    score: 0,
+    scorePresent: false,
+    explainScore: "",
+    explainScorePresent: false,
+    isConsistent: undefined,
+    isConsistentPresent: false,
     vectorBytes: new Uint8Array(0),
     idAsBytes: new Uint8Array(0),
     vectors: [],
@@ -1290,6 +1464,24 @@ export const MetadataResult: MessageFns<MetadataResult> = {
     }
     if (message.lastUpdateTimeUnixPresent !== false) {
       writer.uint32(48).bool(message.lastUpdateTimeUnixPresent);
+    }
+    if (message.score !== 0) {
+      writer.uint32(93).float(message.score);
+    }
+    if (message.scorePresent !== false) {
+      writer.uint32(96).bool(message.scorePresent);
+    }
+    if (message.explainScore !== "") {
+      writer.uint32(106).string(message.explainScore);
+    }
+    if (message.explainScorePresent !== false) {
+      writer.uint32(112).bool(message.explainScorePresent);
+    }
+    if (message.isConsistent !== undefined) {
+      writer.uint32(120).bool(message.isConsistent);
+    }
+    if (message.isConsistentPresent !== false) {
+      writer.uint32(144).bool(message.isConsistentPresent);
     }
     if (message.vectorBytes.length !== 0) {
       writer.uint32(154).bytes(message.vectorBytes);
@@ -1356,6 +1548,54 @@ export const MetadataResult: MessageFns<MetadataResult> = {
             message.lastUpdateTimeUnixPresent = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 93) {
+              break;
+            }
+
+            message.score = reader.float();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.scorePresent = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.explainScore = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.explainScorePresent = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.isConsistent = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.isConsistentPresent = reader.bool();
+            continue;
+          }
           case 19: {
             if (tag !== 154) {
               break;
@@ -1406,6 +1646,12 @@ export const MetadataResult: MessageFns<MetadataResult> = {
       ? BigInt(object.lastUpdateTimeUnix)
       : 0n;
     message.lastUpdateTimeUnixPresent = object.lastUpdateTimeUnixPresent ?? false;
+    message.score = object.score ?? 0;
+    message.scorePresent = object.scorePresent ?? false;
+    message.explainScore = object.explainScore ?? "";
+    message.explainScorePresent = object.explainScorePresent ?? false;
+    message.isConsistent = object.isConsistent ?? undefined;
+    message.isConsistentPresent = object.isConsistentPresent ?? false;
     message.vectorBytes = object.vectorBytes ?? new Uint8Array(0);
     message.idAsBytes = object.idAsBytes ?? new Uint8Array(0);
     message.vectors = object.vectors?.map((e) => Vectors.fromPartial(e)) || [];
@@ -4613,6 +4859,9 @@ export const Filters: MessageFns<Filters> = {
       case "valueNumberArray":
         NumberArray.encode(message.testValue.value, writer.uint32(98).fork()).join();
         break;
+      case "valueGeo":
+        GeoCoordinatesFilter.encode(message.testValue.value, writer.uint32(106).fork()).join();
+        break;
     }
     if (message.target !== undefined) {
       FilterTarget.encode(message.target, writer.uint32(162).fork()).join();
@@ -4721,6 +4970,14 @@ export const Filters: MessageFns<Filters> = {
             message.testValue = { $case: "valueNumberArray", value: NumberArray.decode(reader, reader.uint32()) };
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.testValue = { $case: "valueGeo", value: GeoCoordinatesFilter.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 20: {
             if (tag !== 162) {
               break;
@@ -4798,6 +5055,12 @@ export const Filters: MessageFns<Filters> = {
         }
         break;
       }
+      case "valueGeo": {
+        if (object.testValue?.value !== undefined && object.testValue?.value !== null) {
+          message.testValue = { $case: "valueGeo", value: GeoCoordinatesFilter.fromPartial(object.testValue.value) };
+        }
+        break;
+      }
     }
     message.target = (object.target !== undefined && object.target !== null)
       ? FilterTarget.fromPartial(object.target)
@@ -4815,6 +5078,15 @@ export const FilterTarget: MessageFns<FilterTarget> = {
     switch (message.target?.$case) {
       case "property":
         writer.uint32(10).string(message.target.value);
+        break;
+      case "singleTarget":
+        FilterReferenceSingleTarget.encode(message.target.value, writer.uint32(18).fork()).join();
+        break;
+      case "multiTarget":
+        FilterReferenceMultiTarget.encode(message.target.value, writer.uint32(26).fork()).join();
+        break;
+      case "count":
+        FilterReferenceCount.encode(message.target.value, writer.uint32(34).fork()).join();
         break;
     }
     return writer;
@@ -4841,6 +5113,36 @@ export const FilterTarget: MessageFns<FilterTarget> = {
             message.target = { $case: "property", value: reader.string() };
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = {
+              $case: "singleTarget",
+              value: FilterReferenceSingleTarget.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target = {
+              $case: "multiTarget",
+              value: FilterReferenceMultiTarget.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.target = { $case: "count", value: FilterReferenceCount.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4865,7 +5167,312 @@ export const FilterTarget: MessageFns<FilterTarget> = {
         }
         break;
       }
+      case "singleTarget": {
+        if (object.target?.value !== undefined && object.target?.value !== null) {
+          message.target = {
+            $case: "singleTarget",
+            value: FilterReferenceSingleTarget.fromPartial(object.target.value),
+          };
+        }
+        break;
+      }
+      case "multiTarget": {
+        if (object.target?.value !== undefined && object.target?.value !== null) {
+          message.target = { $case: "multiTarget", value: FilterReferenceMultiTarget.fromPartial(object.target.value) };
+        }
+        break;
+      }
+      case "count": {
+        if (object.target?.value !== undefined && object.target?.value !== null) {
+          message.target = { $case: "count", value: FilterReferenceCount.fromPartial(object.target.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseFilterReferenceSingleTarget(): FilterReferenceSingleTarget {
+  return { on: "", target: undefined };
+}
+
+export const FilterReferenceSingleTarget: MessageFns<FilterReferenceSingleTarget> = {
+  encode(message: FilterReferenceSingleTarget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.on !== "") {
+      writer.uint32(10).string(message.on);
+    }
+    if (message.target !== undefined) {
+      FilterTarget.encode(message.target, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FilterReferenceSingleTarget {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFilterReferenceSingleTarget();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.on = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = FilterTarget.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FilterReferenceSingleTarget>): FilterReferenceSingleTarget {
+    return FilterReferenceSingleTarget.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FilterReferenceSingleTarget>): FilterReferenceSingleTarget {
+    const message = createBaseFilterReferenceSingleTarget();
+    message.on = object.on ?? "";
+    message.target = (object.target !== undefined && object.target !== null)
+      ? FilterTarget.fromPartial(object.target)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFilterReferenceMultiTarget(): FilterReferenceMultiTarget {
+  return { on: "", target: undefined, targetCollection: "" };
+}
+
+export const FilterReferenceMultiTarget: MessageFns<FilterReferenceMultiTarget> = {
+  encode(message: FilterReferenceMultiTarget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.on !== "") {
+      writer.uint32(10).string(message.on);
+    }
+    if (message.target !== undefined) {
+      FilterTarget.encode(message.target, writer.uint32(18).fork()).join();
+    }
+    if (message.targetCollection !== "") {
+      writer.uint32(26).string(message.targetCollection);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FilterReferenceMultiTarget {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFilterReferenceMultiTarget();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.on = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = FilterTarget.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.targetCollection = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FilterReferenceMultiTarget>): FilterReferenceMultiTarget {
+    return FilterReferenceMultiTarget.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FilterReferenceMultiTarget>): FilterReferenceMultiTarget {
+    const message = createBaseFilterReferenceMultiTarget();
+    message.on = object.on ?? "";
+    message.target = (object.target !== undefined && object.target !== null)
+      ? FilterTarget.fromPartial(object.target)
+      : undefined;
+    message.targetCollection = object.targetCollection ?? "";
+    return message;
+  },
+};
+
+function createBaseFilterReferenceCount(): FilterReferenceCount {
+  return { on: "" };
+}
+
+export const FilterReferenceCount: MessageFns<FilterReferenceCount> = {
+  encode(message: FilterReferenceCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.on !== "") {
+      writer.uint32(10).string(message.on);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FilterReferenceCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFilterReferenceCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.on = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FilterReferenceCount>): FilterReferenceCount {
+    return FilterReferenceCount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FilterReferenceCount>): FilterReferenceCount {
+    const message = createBaseFilterReferenceCount();
+    message.on = object.on ?? "";
+    return message;
+  },
+};
+
+function createBaseGeoCoordinatesFilter(): GeoCoordinatesFilter {
+  return { latitude: 0, longitude: 0, distance: 0 };
+}
+
+export const GeoCoordinatesFilter: MessageFns<GeoCoordinatesFilter> = {
+  encode(message: GeoCoordinatesFilter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.latitude !== 0) {
+      writer.uint32(13).float(message.latitude);
+    }
+    if (message.longitude !== 0) {
+      writer.uint32(21).float(message.longitude);
+    }
+    if (message.distance !== 0) {
+      writer.uint32(29).float(message.distance);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GeoCoordinatesFilter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGeoCoordinatesFilter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 13) {
+              break;
+            }
+
+            message.latitude = reader.float();
+            continue;
+          }
+          case 2: {
+            if (tag !== 21) {
+              break;
+            }
+
+            message.longitude = reader.float();
+            continue;
+          }
+          case 3: {
+            if (tag !== 29) {
+              break;
+            }
+
+            message.distance = reader.float();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GeoCoordinatesFilter>): GeoCoordinatesFilter {
+    return GeoCoordinatesFilter.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GeoCoordinatesFilter>): GeoCoordinatesFilter {
+    const message = createBaseGeoCoordinatesFilter();
+    message.latitude = object.latitude ?? 0;
+    message.longitude = object.longitude ?? 0;
+    message.distance = object.distance ?? 0;
     return message;
   },
 };

@@ -1,0 +1,44 @@
+import type {SchemaProperty} from '../model/schema.js'
+import type {Collection, Shard, StoredObject} from './store.js'
+
+import {noSuchProperty} from './properties.js'
+
+/** What kind of value a filter compares with: as REST's `value…` members are called, and `geoRange`. */
+export type FilterType = 'boolean' | 'date' | 'geoRange' | 'int' | 'number' | 'text'
+
+export interface GeoRange {
+  /** Metres. */
+  distance: number
+  latitude: number
+  longitude: number
+}
+
+/** A filter in one form for both transports, operators named as over REST. */
+export interface Filter {
+  /** Of And, Or and Not; undefined for all others. */
+  operands?: Filter[]
+  operator: string
+  /** A property; or a reference, the class that it leads to, a property there, and so on. */
+  path: string[]
+  type: FilterType | undefined
+  values: Array<boolean | GeoRange | number | string>
+}
+
+export type Predicate = (object: StoredObject) => boolean
+
+/** Where a filter looks. */
+export interface FilterScope {
+  collection: Collection
+  /** A class by name or alias. */
+  find: (name: string) => Collection | undefined
+  /** Whether it is of a delete: there the real server finds nothing by geo coordinates. */
+  isDelete?: boolean
+  /** The shard that references into a collection reach. */
+  shardOf: (collection: Collection) => Shard | undefined
+}
+
+export function propertyOf({name: className, schema}: Collection, name: string): SchemaProperty {
+  const property = schema.properties?.find((candidate) => candidate.name === name)
+  if (!property) throw noSuchProperty(className, name)
+  return property
+}
