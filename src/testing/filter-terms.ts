@@ -34,7 +34,7 @@ function textTest(
 ): Predicate {
   const {operator, values} = filter
   const tokenize = tokenizer(property.tokenization)
-  const text = String(values[0])
+  const text = values[0] as string
   const isLike = operator === 'Like'
   const wanted = isLike
     ? tokenizer(property.tokenization, true)(text)
