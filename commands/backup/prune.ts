@@ -22,7 +22,7 @@ export default class BackupPrune extends DataOpsCommand {
 
   static override usage = '<%= command.id %> [COLLECTION] [flags]'
 
-  static override description = `A backup is kept when any rule keeps it; rules count for each collection by itself. Never removed: the last good backup of a collection, damaged ones, and files of other programs.`
+  static override description = `A backup is kept when any rule keeps it; rules count for each collection by itself. Never removed: the last good backup of a collection, damaged ones, and files of other programs. Backups of all tenants, of some, incomplete ones and those of the schema alone are counted apart, none in place of another; a backup goes only on account of one that holds the same and whose every byte was just read and found right.`
 
   static override args = {
     collection: Args.string({description: 'Only backups of this collection.', ignoreStdin: true}),

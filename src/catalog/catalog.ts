@@ -6,6 +6,7 @@ import type {Store, StoreEntry} from '../store/store.js'
 
 import {decodeJson} from '../archive/document-source.js'
 import {Field, MalformedError} from '../archive/fields.js'
+import {checkHashes} from '../archive/hashes.js'
 import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {
   CATALOG_FILE,
@@ -29,6 +30,7 @@ import {openStore} from '../store/open.js'
 /** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
 import {isTemporaryName} from '../store/temporary-name.js'
 import {reasonToKeep} from './in-use.js'
+import {chooseForRemoval} from './prune.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
 
 /** One backup in `.backup_catalog.json`. */
@@ -103,22 +105,11 @@ export class BackupCatalog {
     const all = await this.#list(entries)
     const backups = collection === undefined ? all : all.filter((backup) => backup.collection === collection)
     const usable = backups.filter(({status}) => status === 'sealed' || status === 'unlisted')
-    const {keep, reasons, remove} = selectForRemoval(usable, policy, new Date())
-    const removed: ListedBackup[] = []
-    const collectionsWithGood = new Set<string>()
-    for (const backup of keep) {
-      const held = heldKey(await this.#goodManifest(backup))
-      if (held !== undefined) collectionsWithGood.add(held)
-    }
-
-    // Whole ones first: what an incomplete one is worth depends on them.
-    const isIncomplete = ({complete}: CatalogEntry): number => Number(complete === false)
-    for (const backup of remove.toSorted((a, b) => isIncomplete(a) - isIncomplete(b))) {
-      const obstacle = await this.#obstacleTo(backup, collectionsWithGood)
-      if (obstacle === undefined) removed.push(backup)
-      else reasons.set(backup.file, [obstacle])
-    }
-
+    const {reasons, remove: removed} = await chooseForRemoval(usable, policy, {
+      isWhole: async (manifest) => (await checkHashes({manifest, store: this.#store})).length === 0,
+      manifestOf: async (backup) => this.#goodManifest(backup),
+      obstacleTo: async (backup) => this.#obstacleTo(backup),
+    })
     for (const {file, status} of backups)
       if (status === 'damaged') reasons.set(file, ['it is damaged; remove it by hand'])
     const gone = new Set(removed.map(({file}) => file))
@@ -129,21 +120,8 @@ export class BackupCatalog {
     }
   }
 
-  /** Why a backup that the policy lets go must stay all the same. */
-  async #obstacleTo(backup: ListedBackup, collectionsWithGood: Set<string>): Promise<string | undefined> {
-    const manifest = await this.#goodManifest(backup)
-    if (!manifest) return 'it is damaged; remove it by hand'
-    const held = heldKey(manifest)
-    if (held === undefined) {
-      // Better than nothing, and no substitute for a whole one.
-      return collectionsWithGood.has(keyOf(manifest)) ? undefined : 'it is incomplete, and there is no whole one'
-    }
-
-    if (!collectionsWithGood.has(held)) {
-      collectionsWithGood.add(held)
-      return 'the last good one'
-    }
-
+  /** Why a backup that nobody needs must stay all the same. */
+  async #obstacleTo(backup: ListedBackup): Promise<string | undefined> {
     const use = await reasonToKeep(this.#store, backup.file)
     if (use !== undefined || parseBackupName(backup.file)?.kind === 'document') return use
     const strangers = await this.#strangersIn(backup.file)
@@ -555,16 +533,6 @@ function wellFormedEntry(entry: CatalogEntry): CatalogEntry {
       throw new DataOpsError('INVALID_INPUT', `Cannot register a backup: ${error.message}.`)
     throw error
   }
-}
-
-/** What a good backup stands for; undefined for one that is none, or is incomplete. */
-function heldKey(manifest: SealedManifest | undefined): string | undefined {
-  return manifest && manifest.seal.complete !== false ? keyOf(manifest) : undefined
-}
-
-/** Objects of a collection, or the schema alone, which is no substitute. */
-function keyOf(manifest: SealedManifest): string {
-  return `${manifest.metadata.collection}${manifest.metadata.options.include_data ? '' : ' schema'}`
 }
 
 /** What a backup of that name is on the disk; undefined for other names. */

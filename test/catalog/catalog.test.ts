@@ -370,6 +370,92 @@ describe('pruning', () => {
     expect(reasons[good?.name ?? '']).toEqual(['the last good one'])
   })
 
+  it('never removes the last one whose every byte is right: five newer ones have one flipped', async () => {
+    for (const options of [{}, {compress: true}, {collection: 'Folders', format: 'parquet' as const}]) {
+      const collection = `${options.collection ?? 'Docs'}${options.compress ? 'Gzipped' : ''}`
+      const backups = await days(7, {...options, collection})
+      for (const {file} of backups.slice(2)) {
+        const name = options.format ? path.join(file, 'objects.parquet') : file
+        const bytes = await readFile(name)
+        bytes[Math.floor(bytes.length / 2)]! ^= 1
+        // Within the bytes that the seal covers; of a document not those of its head.
+        await writeFile(name, bytes)
+      }
+
+      const dry = await catalog.prune({}, {collection, dryRun: true})
+      const pruned = await catalog.prune({}, {collection})
+      expect(pruned).toEqual(dry)
+      expect(pruned.removed.map(({file}) => file)).toEqual([backups[0]?.name])
+      expect(pruned.reasons[backups[1]?.name ?? '']).toEqual(['the last good one'])
+      expect(pruned.reasons[backups[6]?.name ?? '']?.at(-1)).toContain('damaged')
+    }
+  })
+
+  it('never lets a backup of some tenants, an incomplete one or a schema take the place of one of all', async () => {
+    const schema = {multiTenancyConfig: {enabled: true}}
+    const whole = (name: string) => ({digest: '00'.repeat(32), name, object_count: 0})
+    const at = (day: number) => new Date(Date.UTC(2024, 1, day))
+    const all = {objects: 0, schema, tenants: [whole('A'), whole('B')]}
+    const metadata = (...names: string[]) => ({tenants: names.map((name) => ({name, status: 'HOT'}))})
+    const digest = (seal: Record<string, unknown>): void => {
+      seal.digest = '00'.repeat(32)
+    }
+
+    const make = async (day: number, options: SealedBackupOptions): Promise<SealedBackup> =>
+      back({seal: digest, ...options, startedAt: at(day)})
+    const older = await make(1, {...all, metadata: metadata('A', 'B')})
+    const good = await make(2, {...all, metadata: metadata('A', 'B')})
+    const some = [3, 4, 5, 6].map(async (day) =>
+      make(day, {
+        ...all,
+        metadata: {
+          ...metadata('A'),
+          options: {compress: false, format: 'json', include_data: true, tenants: ['A']},
+        },
+        tenants: [whole('A')],
+      }),
+    )
+    const [firstSome, , , lastSome] = await Promise.all(some)
+    const skipped = await make(7, {
+      ...all,
+      metadata: metadata('A', 'B'),
+      tenants: [whole('A'), {name: 'B', skipped: 'offloaded'}],
+    })
+    const incomplete = await make(8, {
+      ...all,
+      metadata: metadata('A', 'B'),
+      seal(seal) {
+        digest(seal)
+        seal.complete = false
+      },
+    })
+    const {kept, reasons, removed} = await catalog.prune({keepLast: 1})
+    expect(kept.map(({file}) => file)).toEqual([incomplete.name, skipped.name, good.name])
+    expect(reasons[good.name]).toEqual(['one of the last 1'])
+    expect(removed.map(({file}) => file)).toEqual(expect.arrayContaining([older.name, firstSome?.name, lastSome?.name]))
+
+    // Without one of all, those of some stand for themselves alone; an incomplete one for nothing.
+    await rm(good.file)
+    const newer = await make(9, {
+      ...all,
+      metadata: {...metadata('B'), options: {compress: false, format: 'json', include_data: true, tenants: ['B']}},
+      tenants: [whole('B')],
+    })
+    const last = await make(10, {
+      ...all,
+      metadata: metadata('A', 'B'),
+      seal(seal) {
+        digest(seal)
+        seal.complete = false
+      },
+    })
+    const next = await catalog.prune({keepLast: 1})
+    expect(next.removed).toEqual([])
+    expect(next.kept.map(({file}) => file)).toEqual([last.name, newer.name, incomplete.name, skipped.name])
+    expect(next.reasons[skipped.name]).toEqual(['the last good one'])
+    expect(next.reasons[incomplete.name]?.[0]).toContain('no whole one')
+  })
+
   it('never removes what is damaged, has other files inside, or is not the backup that was listed', async () => {
     const backups = await days(5, {format: 'parquet'})
     const [damaged, shared, swapped, plain] = backups

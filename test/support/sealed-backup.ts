@@ -127,7 +127,9 @@ async function writeFolder(content: Content, options: SealedBackupOptions): Prom
   const schemaText = JSON.stringify(content.schema, null, 2)
   await writeFile(path.join(content.file, SCHEMA_FILE), schemaText)
   const text = documentHead(content) + documentTail(content.objects)
-  const seal = sealOf(content, parts, Buffer.byteLength(text), {bytes: Buffer.byteLength(text), sha256: sha256(text)})
+  const document = {bytes: Buffer.byteLength(text), sha256: sha256(text)}
+  const partBytes = parts.reduce((sum, {bytes}) => sum + bytes, 0)
+  const seal = sealOf(content, parts, partBytes + Buffer.byteLength(schemaText) + document.bytes, document)
   seal.schema_sha256 = sha256(schemaText)
   options.seal?.(seal)
   await writeFile(path.join(content.file, METADATA_FILE), text + sealLine(seal, sha256))
