@@ -415,7 +415,9 @@ describe('pruning', () => {
         tenants: [whole('A')],
       }),
     )
-    const [firstSome, , , lastSome] = await Promise.all(some)
+    const ofSome = await Promise.all(some)
+    const [firstSome] = ofSome
+    const lastSome = ofSome.at(-1)
     const skipped = await make(7, {
       ...all,
       metadata: metadata('A', 'B'),
