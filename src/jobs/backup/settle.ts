@@ -77,6 +77,8 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
           await readAgain(options, tenant, ids.slice(start, start + OBJECTS_A_CALL), round, amend)
         }
       }
+
+      await seeUnlisted(options, new Set(slices.map(({tenant}) => tenant)), round)
     }
 
     await (options.tenants
@@ -106,6 +108,30 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
   }
 
   return {amendments: [...amendments.values()], rounds: MAX_ROUNDS, settled: false}
+}
+
+/** A listing that lacks an object does not say that it was deleted: by its id, over the other transport, it may be there. */
+async function seeUnlisted(
+  options: SettleOptions,
+  tenants: ReadonlySet<string | undefined>,
+  round: number,
+): Promise<void> {
+  const {connection, index, plan, signal, throttle} = options
+  const unlisted = new Map<string | undefined, string[]>()
+  for (const {id, tenant} of index.unseen(round)) {
+    if (!tenants.has(tenant)) continue
+    const ids = unlisted.get(tenant) ?? []
+    ids.push(id)
+    unlisted.set(tenant, ids)
+  }
+
+  for (const [tenant, ids] of unlisted) {
+    for (let start = 0; start < ids.length; start += OBJECTS_A_CALL) {
+      const request = {collection: plan, ids: ids.slice(start, start + OBJECTS_A_CALL), signal, tenant, viaRest: true}
+      const objects = await throttle.run(async () => connection.getObjects(request))
+      for (const {id} of objects) index.see(tenant, id, round)
+    }
+  }
 }
 
 /** Objects as they are now; those that the backup has already are superseded. */
