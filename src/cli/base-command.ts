@@ -18,6 +18,7 @@ import {
   type SettingValues,
 } from '../config/settings.js'
 import {DataOpsError, EXIT_CODES, withContext} from '../model/errors.js'
+import {isTwoServers} from '../weaviate/same-server.js'
 import {maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {globalFlags} from './flags.js'
 import {printable} from './format.js'
@@ -340,13 +341,18 @@ function withSource(error: DataOpsError, settings: Settings | undefined): DataOp
   if (!settings || (error.code !== 'CANNOT_CONNECT' && error.code !== 'NOT_ALLOWED')) return error
   return withContext(error, {
     details: {settings: describeSettings(settings)},
-    hint: [error.hint, error.code === 'CANNOT_CONNECT' ? addressOrigin(settings) : credentialsOrigin(settings)]
+    hint: [error.hint, error.code === 'CANNOT_CONNECT' ? addressOrigin(settings, error) : credentialsOrigin(settings)]
       .filter(Boolean)
       .join(' '),
   })
 }
 
-function addressOrigin({url}: Settings): string {
+function addressOrigin({grpcUrl, url}: Settings, error: DataOpsError): string {
+  if (isTwoServers(error)) {
+    const grpc = grpcUrl?.from ?? 'the default (port 50051 of the same host): set WEAVIATE_GRPC_URL or --grpc-url'
+    return `The address of REST came from ${url?.from ?? 'the host'}, that of gRPC from ${grpc}.`
+  }
+
   if (!url || url.kind === 'default') return 'No address was given: set WEAVIATE_URL or --url.'
   return `The address came from ${url.from}.`
 }

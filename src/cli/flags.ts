@@ -33,7 +33,8 @@ export const globalFlags = {
     helpValue: '<path>',
   }),
   'grpc-url': Flags.string({
-    description: 'gRPC address, host:port or URL; default: the host of --url, port 50051 (env WEAVIATE_GRPC_URL).',
+    description:
+      'gRPC address: host:port, URL, or a port of the host of --url; default: that host, port 50051 (env WEAVIATE_GRPC_URL).',
     helpGroup: CONNECTION,
   }),
   header: Flags.string({

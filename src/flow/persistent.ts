@@ -37,6 +37,10 @@ class PersistentConnection implements Connection {
     return this.#inner.describe
   }
 
+  get restSide(): Connection['restSide'] {
+    return this.#inner.restSide
+  }
+
   get transport(): Connection['transport'] {
     return this.#inner.transport
   }

@@ -30,17 +30,18 @@ export interface GrpcAddress {
   secure: boolean
 }
 
-const GRPC_FORM = 'host:port, or grpcs://host:port'
+const GRPC_FORM = 'host:port, grpcs://host:port, or a port of the same host'
 const GRPC_PORT = '50051'
 
-/** `host:port` with TLS where REST has it or the port is 443, or a URL whose scheme decides (grpc, http: no; grpcs, https: yes). */
+/**
+ * `host:port` with TLS where REST has it or the port is 443, a port of the same host, or a URL whose scheme decides (grpc, http: no;
+ * grpcs, https: yes).
+ */
 export function parseGrpcUrl(text: string, restUrl: string): GrpcAddress {
   const hasScheme = text.includes('://')
-  const isRestSecure = restUrl.startsWith('https:')
-  const url = parseUrl(
-    hasScheme ? text : `${isRestSecure || text.endsWith(':443') ? 'grpcs' : 'grpc'}://${text}`,
-    GRPC_FORM,
-  )
+  const place = /^\s*:?\d{1,5}\s*$/.test(text) ? `${new URL(restUrl).hostname}:${text.trim().replace(':', '')}` : text
+  const isSecureByDefault = restUrl.startsWith('https:') || place.endsWith(':443')
+  const url = parseUrl(hasScheme ? text : `${isSecureByDefault ? 'grpcs' : 'grpc'}://${place}`, GRPC_FORM)
   if (!['grpc:', 'grpcs:', 'http:', 'https:'].includes(url.protocol) || url.username || url.password) {
     throw badAddress(text, GRPC_FORM)
   }
@@ -65,6 +66,13 @@ export function defaultGrpcAddress(restUrl: string): GrpcAddress {
   }
 
   return {address: `${hostname}:${GRPC_PORT}`, secure: isSecure}
+}
+
+const USUAL_PORTS: ReadonlySet<string> = new Set(['', '443', '80', '8080'])
+
+/** Whether the default gRPC address is a guess that is likely wrong: REST is not on its usual port, so gRPC will hardly be on its own. */
+export function isDoubtfulGuess(restUrl: string): boolean {
+  return !USUAL_PORTS.has(new URL(restUrl).port)
 }
 
 function parseUrl(text: string, form: string): URL {

@@ -2,10 +2,10 @@
 import {rootCertificates} from 'node:tls'
 
 import type {WeaviateClass} from '../model/schema.js'
-import type {Connection, ConnectOptions} from './connection.js'
+import type {Connection, ConnectOptions, RestSide} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {defaultGrpcAddress, isReadableOnTheWay, parseGrpcUrl, parseRestUrl} from './address.js'
+import {defaultGrpcAddress, isDoubtfulGuess, isReadableOnTheWay, parseGrpcUrl, parseRestUrl} from './address.js'
 import {createAuthorize, detailsOf} from './auth.js'
 import {capabilitiesOf} from './capabilities.js'
 import {hasStatus} from './errors.js'
@@ -15,6 +15,7 @@ import {requirePermission} from './permissions.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
 import {encodeJson, HttpClient} from './rest/http.js'
 import {getObjectRest, readReferencesPage, restObjects} from './rest/objects.js'
+import {createRestSide} from './rest/side.js'
 import {createTenants, listTenants, setTenantStatus} from './rest/tenants.js'
 
 const DEFAULT_URL = 'http://localhost:8080'
@@ -35,6 +36,14 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
   const given = options.url ?? (client ? await urlOf(options) : DEFAULT_URL)
   const {authorization: basic, url} = parseRestUrl(given)
   const grpcAddress = options.grpcUrl ? parseGrpcUrl(options.grpcUrl, url) : defaultGrpcAddress(url)
+  if (!options.grpcUrl && transport !== 'rest' && isDoubtfulGuess(url)) {
+    options.onWarning?.({
+      code: 'grpc-guessed',
+      details: {address: grpcAddress.address},
+      message: `No gRPC address was given: ${grpcAddress.address} is tried, though REST is not on its usual port (${url}). Give it with \`grpcUrl\`.`,
+    })
+  }
+
   let http: HttpClient | undefined
   let grpc: GrpcObjects | undefined
   try {
@@ -72,7 +81,14 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
     }
 
     warnOfReadableCredentials(url, options)
-    return createConnection({grpc, http: rest, maxMessageBytes, url, version})
+    return createConnection({
+      grpc,
+      http: rest,
+      maxMessageBytes,
+      restSide: grpc && createRestSide(rest, {grpc: grpcAddress.address, rest: url}),
+      url,
+      version,
+    })
   } catch (error) {
     grpc?.close()
     await http?.close()
@@ -137,11 +153,12 @@ interface Parts {
   grpc?: GrpcObjects
   http: HttpClient
   maxMessageBytes: number
+  restSide?: RestSide
   url: string
   version: string
 }
 
-function createConnection({grpc, http, maxMessageBytes, url, version}: Parts): Connection {
+function createConnection({grpc, http, maxMessageBytes, restSide, url, version}: Parts): Connection {
   const capabilities = capabilitiesOf(version, maxMessageBytes)
   const objects = grpc ? perCall(grpc, restObjects(http), capabilities) : restObjects(http)
   return {
@@ -151,6 +168,7 @@ function createConnection({grpc, http, maxMessageBytes, url, version}: Parts): C
       await http.close()
     },
     describe: url,
+    ...(restSide && {restSide}),
     transport: grpc ? 'grpc' : 'rest',
     version,
 

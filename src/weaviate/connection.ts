@@ -49,6 +49,30 @@ export interface WeaviateAlias {
   collection: string
 }
 
+/** An object as a listing of ids shows it. Milliseconds since 1970. */
+export type KnownObject = Pick<WeaviateObject, 'creationTimeUnix' | 'id' | 'lastUpdateTimeUnix'>
+
+/** What shows whether REST and gRPC, whose addresses are apart, are one server: the REST side of it. Reads repair no replica. */
+export interface RestSide {
+  /** Of both, without credentials. */
+  readonly addresses: {grpc: string; rest: string}
+  deleteObject: (request: {className: string; id: string; signal?: AbortSignal; tenant?: string}) => Promise<void>
+  /** One object, as any node of the cluster has it; undefined when none has. */
+  findObject: (request: {
+    className: string
+    id: string
+    signal?: AbortSignal
+    tenant?: string
+  }) => Promise<KnownObject | undefined>
+  /** The first objects of the listing. */
+  listObjects: (request: {
+    className: string
+    limit: number
+    signal?: AbortSignal
+    tenant?: string
+  }) => Promise<KnownObject[]>
+}
+
 /** A live connection. Every method rejects with a DataOpsError; transient failures have `retryable`, and are not retried here. */
 export interface Connection {
   /** What a server of this version can do. */
@@ -56,6 +80,8 @@ export interface Connection {
   close: () => Promise<void>
   /** The server's address without credentials, as the user gave it. */
   readonly describe: string
+  /** Where objects go over gRPC; absent where there is one address only. */
+  readonly restSide?: RestSide
   /** `grpc`, or `rest` where gRPC cannot be reached. */
   readonly transport: 'grpc' | 'rest'
   readonly version: string
@@ -123,7 +149,7 @@ export interface ConnectOptions {
   ca?: string
   /** An existing `weaviate-client`; host and token are taken from it, the token anew for each call. */
   client?: WeaviateClientLike
-  /** `host:port`, or a URL whose scheme (grpc/grpcs, http/https) says whether TLS is used. Default: the REST host, port 50051 (443 with https on weaviate.cloud-like hosts). */
+  /** `host:port`, a port of the REST host, or a URL whose scheme (grpc/grpcs, http/https) says whether TLS is used. Default: the REST host, port 50051 (443 with https on weaviate.cloud-like hosts). */
   grpcUrl?: string
   /** Sent with every call (e.g. a vectorizer's key); never stored or shown. */
   headers?: Record<string, string>

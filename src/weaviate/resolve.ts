@@ -3,6 +3,7 @@ import type {Connection} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {nearestNames} from '../model/nearest.js'
+import {assertUnknownOverGrpc} from './same-server.js'
 
 export interface ResolvedCollection {
   /** The alias that was given, when it was one. */
@@ -26,6 +27,7 @@ export async function resolveCollection(connection: Connection, name: string): P
 }
 
 export async function collectionMissing(connection: Connection, name: string): Promise<DataOpsError> {
+  await assertUnknownOverGrpc(connection, name)
   const names = (await connection.listCollections()).map((schema) => schema.class).sort()
   const near = nearestNames(name, names)
   return new DataOpsError('COLLECTION_MISSING', `There is no collection "${name}" at ${connection.describe}.`, {

@@ -21,6 +21,10 @@ export class ClassConnection implements Connection {
     return this.#inner.describe
   }
 
+  get restSide(): Connection['restSide'] {
+    return this.#inner.restSide
+  }
+
   get transport(): Connection['transport'] {
     return this.#inner.transport
   }

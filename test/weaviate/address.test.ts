@@ -45,6 +45,9 @@ describe('gRPC addresses', () => {
     ['https://host:444', 'http://host', 'host:444', true],
     ['https://host', 'http://host', 'host:443', true],
     ['http://host', 'https://host', 'host:80', false],
+    ['50052', 'http://host:8081/prefix', 'host:50052', false],
+    [':50052', 'https://host', 'host:50052', true],
+    ['50052', 'http://[::1]:8080', '[::1]:50052', false],
     ['[::1]:50051', 'http://host', '[::1]:50051', false],
   ])('%s beside %s is %s', (text, restUrl, address, secure) => {
     expect(parseGrpcUrl(text, restUrl)).toEqual({address, secure})

@@ -87,6 +87,30 @@ describe('connect', () => {
     expect(warnings).toHaveLength(1)
   })
 
+  it('says before anything else that a port of gRPC was guessed', async () => {
+    const server = await embedded()
+    const warnings: Warning[] = []
+    let requests = 0
+    const onWarning = (warning: Warning) => {
+      warnings.push(warning)
+    }
+
+    const other = await embedded({
+      onRequest() {
+        requests++
+        expect(warnings.map(({code}) => code)).toContain('grpc-guessed')
+      },
+    })
+    await opened({onWarning, url: other.url}).catch(() => undefined)
+    expect(requests).toBeGreaterThan(0)
+    expect(warnings[0]).toMatchObject({code: 'grpc-guessed', details: {address: '127.0.0.1:50051'}})
+    warnings.length = 0
+    const connection = await opened({grpcUrl: String(server.grpcPort), onWarning, url: server.url})
+    expect(connection.restSide?.addresses).toEqual({grpc: server.grpcUrl, rest: server.url})
+    await opened({onWarning, transport: 'rest', url: server.url})
+    expect(warnings).toEqual([])
+  })
+
   it('lets nobody in without the right key, and shows none', async () => {
     const server = await embedded({apiKeys: ['the-right-key']})
     const connection = await opened({apiKey: 'the-right-key', grpcUrl: server.grpcUrl, url: server.url})

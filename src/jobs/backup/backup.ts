@@ -25,6 +25,7 @@ import {TOOL_VERSION} from '../../model/version.js'
 import {nodePlatform, randomUUID} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {resolveCollection, type ResolvedCollection} from '../../weaviate/resolve.js'
+import {SameServer} from '../../weaviate/same-server.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY} from '../options.js'
 import {type Completeness, CompletenessCheck, COUNTED_TENANTS} from './completeness.js'
 import {promisedGuarantee, sealedGuarantee} from './guarantee.js'
@@ -68,6 +69,7 @@ class Backup {
   readonly #options: BackupOptions
   readonly #plan: CollectionPlan
   readonly #format: BackupFormat
+  readonly #sameServer: SameServer
   readonly #warnings: Warning[] = []
 
   constructor(connection: Connection, store: Store, collection: ResolvedCollection, options: BackupOptions) {
@@ -77,6 +79,7 @@ class Backup {
     this.#options = options
     this.#plan = planCollection(collection.schema)
     this.#format = options.format ?? 'json'
+    this.#sameServer = new SameServer(connection, collection.schema, options)
   }
 
   async run(): Promise<Omit<BackupResult, 'seconds'>> {
@@ -100,6 +103,7 @@ class Backup {
       })
     }
 
+    await this.#sameServer.prove(tenants)
     const tenantPlan = tenants && planTenants(tenants, this.#options)
     const includeData = this.#options.includeData !== false
     const expectedObjects = includeData ? await this.#count(tenantPlan) : 0
@@ -252,6 +256,7 @@ class Backup {
             expectedObjects: job.expectedObjects,
             onProgress: this.#options.onProgress,
             plan: this.#plan,
+            sameServer: this.#sameServer,
             saveActivated,
             async saveProgress(progress) {
               journal = {

@@ -4,6 +4,7 @@ import type {Throttle} from '../../flow/throttle.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {SameServer} from '../../weaviate/same-server.js'
 import type {CompletenessCheck, CompletenessState} from './completeness.js'
 import type {ObjectIndex} from './object-index.js'
 
@@ -55,6 +56,7 @@ export interface BackupTransferOptions extends OperationOptions {
   /** undefined: not known. */
   expectedObjects?: number
   plan: CollectionPlan
+  sameServer: SameServer
   /** Keeps what is to be put back after a crash. */
   saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
   /** Keeps what a resumed run needs. */
@@ -66,7 +68,7 @@ export interface BackupTransferOptions extends OperationOptions {
 
 /** Reads everything there is to read, counts it into the digest and hands it to the writer. */
 export async function transferToArchive(options: BackupTransferOptions): Promise<void> {
-  const {activation, connection, plan, saveActivated, saveProgress, signal, writer} = options
+  const {activation, connection, plan, sameServer, saveActivated, saveProgress, signal, writer} = options
   const waiting = [...activation]
   const context = (group: WeaviateTenant[]): Context => ({
     checked: options.completeness.state(),
@@ -86,6 +88,7 @@ export async function transferToArchive(options: BackupTransferOptions): Promise
         tenants.map(({name}) => ({name, status: 'HOT'})),
         signal,
       )
+      await sameServer.prove(tenants.map(({name}) => ({name, status: 'HOT'})))
       await readSlices(options, slices, () => context(tenants))
     } catch (error) {
       failure = {error}

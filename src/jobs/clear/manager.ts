@@ -14,6 +14,7 @@ import {inParallel} from '../../model/in-parallel.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {openStore} from '../../store/open.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
+import {SameServer} from '../../weaviate/same-server.js'
 import {backUpCollection} from '../backup/backup.js'
 import {DEFAULT_CONCURRENCY, DEFAULT_DIRECTORY, type ManagerOptions} from '../options.js'
 import {Checkpoint} from '../restore/checkpoint.js'
@@ -107,6 +108,8 @@ class Clear {
     if (!this.#options.dryRun) await this.#putBack(name)
     const tenants = isMultiTenant(schema) ? await this.#connection.listTenants(name) : undefined
     if (this.#options.keepSchema === false) checkDroppable(name, tenants ?? [])
+    const sameServer = new SameServer(this.#connection, schema, this.#options)
+    await sameServer.prove(tenants)
     const active = tenants?.filter(({status}) => status === 'HOT')
     const total = await countObjects(this.#connection, name, active, signal)
     if (this.#options.dryRun) return this.#result(name, {deleted: 0, remaining: total})
@@ -116,7 +119,7 @@ class Clear {
       return this.#result(name, {backup, deleted: total, remaining: 0, schemaFile})
     }
 
-    return this.#result(name, {backup, ...(await this.#deleteObjects(name, tenants, total))})
+    return this.#result(name, {backup, ...(await this.#deleteObjects(name, tenants, {sameServer, total}))})
   }
 
   /** Tenants that an earlier run activated, and was killed before it could put them back. */
@@ -249,7 +252,7 @@ class Clear {
   async #deleteObjects(
     name: string,
     tenants: WeaviateTenant[] | undefined,
-    total: number,
+    {sameServer, total}: {sameServer: SameServer; total: number},
   ): Promise<Pick<ClearResult, 'deleted' | 'remaining'>> {
     let deleted = 0
     /** Found in tenants that are inactive again. */
@@ -308,6 +311,7 @@ class Clear {
     }
 
     await withActiveTenants(this.#connection, name, reachable, {signal}, async (group) => {
+      await sameServer.prove(group.map(({name: tenant}) => ({name: tenant, status: 'HOT'})))
       await inParallel(group, {atOnce: DEFAULT_CONCURRENCY, signal}, async (tenant) => empty(tenant.name))
       // The others are counted once all is done; these cannot be counted then.
       if (!inactive.includes(group[0]!)) return

@@ -11,6 +11,7 @@ import {type WeaviateClass} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
 import {openStore} from '../../store/open.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {assertUnknownOverGrpc} from '../../weaviate/same-server.js'
 import {Checkpoint} from './checkpoint.js'
 import {checkContent, checkReferences, expectedObjects, tenantsToRestore} from './checks.js'
 import {findExisting} from './conflicts.js'
@@ -148,6 +149,7 @@ async function checkTarget(
   await checkNames(job)
   const schema = await connection.getCollection(target)
   if (!schema) {
+    await assertUnknownOverGrpc(connection, target, options)
     if (checkpoint.resumed && checkpoint.objects.count > 0) {
       throw new DataOpsError('CHECKPOINT', `"${target}" is gone since this restore was interrupted.`, {
         hint: 'Run it again with `restart: true`.',

@@ -6,6 +6,7 @@ import {vectorizersOf} from '../../model/vectorizers.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {expectedObjects, makeObjection} from './checks.js'
 import {findExisting} from './conflicts.js'
+import {proveByFirstObject, proveTarget} from './first-object.js'
 import {rejectedFileOf, type RestoreJob, sendingOf, tenantsOf} from './job.js'
 import {type RestoreTransferOptions} from './objects.js'
 import {conflict, type RestorePlan} from './plan.js'
@@ -64,6 +65,7 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
   const {checkpoint, job} = restore
   const schema = await finishCreation(created)
   if (isOurs && checkpoint.objects.done.size === 0) await checkCreated(restore, schema)
+  const sameServer = await proveTarget(job, schema)
   const plan = planCollection(schema)
   const tenants = tenantsOf(restore, plan, isOurs)
   const rejected = await openRejected(restore)
@@ -75,8 +77,10 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
   }
   try {
     await tenants.create()
-    if (job.options.retryRejected === undefined) await settleConflicts(target)
-    else await tenants.admitTargets()
+    if (job.options.retryRejected === undefined) {
+      await settleConflicts(target)
+      if (!job.options.skipData && !checkpoint.objects.finished) await proveByFirstObject(target.transfer, sameServer)
+    } else await tenants.admitTargets()
     return target
   } catch (error) {
     const isAsBefore = await putTenantsBack(job, tenants)
@@ -227,6 +231,8 @@ export async function discard({isNew, restore, schema}: CreatedTarget): Promise<
 
 async function isEmpty({connection, target}: RestoreJob, schema: WeaviateClass): Promise<boolean> {
   if (isMultiTenant(schema)) return (await connection.listTenants(target)).length === 0
+  // Where the collection is, whatever gRPC would say: the two may be two servers.
+  if (connection.restSide) return (await connection.restSide.listObjects({className: target, limit: 1})).length === 0
   return (await connection.count(target)) === 0
 }
 

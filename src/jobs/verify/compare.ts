@@ -28,6 +28,7 @@ import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {nodePlatform} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
+import {SameServer} from '../../weaviate/same-server.js'
 import {checkPositiveInteger, DEFAULT_CONCURRENCY} from '../options.js'
 import {selectForComparison, type TenantSelection} from './compare-tenants.js'
 import {compareRecords, type Differences} from './differences.js'
@@ -84,6 +85,7 @@ class Comparison {
   readonly #maxInMemory: number
   readonly #options: CompareCollectionOptions
   readonly #plan: CollectionPlan
+  readonly #sameServer: SameServer
   readonly #tenantNumbers = new TenantNumbers()
   readonly #throttle: Throttle
 
@@ -102,6 +104,7 @@ class Comparison {
     this.#maxInMemory = options.maxRecordsInMemory ?? MAX_RECORDS_IN_MEMORY
     this.#options = options
     this.#plan = planCollection(schema)
+    this.#sameServer = new SameServer(connection, schema, options)
     this.#throttle = new Throttle({
       concurrency: this.#concurrency,
       onWarning: options.onWarning,
@@ -209,7 +212,10 @@ class Comparison {
     }
 
     if (this.#plan.multiTenant) {
-      await this.#withTenants(selection.live, async (group) => read(slicesOfTenants(group)))
+      await this.#withTenants(selection.live, async (group) => {
+        await this.#sameServer.prove(group.map(({name}) => ({name, status: 'HOT'})))
+        await read(slicesOfTenants(group))
+      })
     } else await read([{...WHOLE_RANGE}])
   }
 
@@ -316,6 +322,7 @@ class Comparison {
     const {schema} = this.#plan
     const schemaDifferences = compareSchemas(head.schema, schema, {ignoreName: true})
     const selection = await this.#selectTenants()
+    await this.#sameServer.prove(selection.live)
     const isHoldsObjects = head.metadata.options.include_data
     const expectedLive = isHoldsObjects ? await this.#countLive(selection) : 0
     const partitions = partitionsFor(Math.max(expectedLive, this.#archive.objectCount ?? 0), this.#maxInMemory)

@@ -1,5 +1,5 @@
 /** The data path over REST: all of it where gRPC cannot be reached, and what gRPC would lose where it can. */
-import type {CollectionPlan, Connection, ObjectPage, PageRequest, WriteFailure} from '../connection.js'
+import type {CollectionPlan, Connection, KnownObject, ObjectPage, PageRequest, WriteFailure} from '../connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
@@ -58,7 +58,19 @@ export async function readReferencesPage(
   }))
 }
 
+/** Ids and times of one page of the cursor listing. */
+export async function listIds(http: HttpClient, request: ListRequest): Promise<KnownObject[]> {
+  const {objects} = await list(http, request, false)
+  return objects.map((object) => toKnown(object))
+}
+
+function toKnown({creationTimeUnix, id, lastUpdateTimeUnix}: RestObject): KnownObject {
+  return {creationTimeUnix, id: id.toLowerCase(), lastUpdateTimeUnix}
+}
+
 export interface GetObjectOptions {
+  /** The replica to ask, by the name of its node; default: any one. */
+  node?: string
   /** Properties to be reduced to bare beacons. */
   referenceNames?: Iterable<string>
   signal?: AbortSignal
@@ -67,19 +79,23 @@ export interface GetObjectOptions {
   vectors?: boolean
 }
 
-/** One object by id; undefined when there is none, or no such collection. */
+/** One object by id, of one replica: a read at a higher level would repair others, which is a write. undefined when there is none, or no such collection. */
 export async function getObjectRest(
   http: HttpClient,
   className: string,
   id: string,
-  {referenceNames = [], signal, tenant, vectors = false}: GetObjectOptions = {},
+  {node, referenceNames = [], signal, tenant, vectors = false}: GetObjectOptions = {},
 ): Promise<undefined | WeaviateObject> {
   try {
     const {value} = await http.json<RestObject>({
       action: `read object ${id} of ${className}`,
       method: 'GET',
       path: `/v1/objects/${encodeURIComponent(className)}/${encodeURIComponent(id)}`,
-      query: {include: vectors ? 'vector' : undefined, tenant},
+      query: {
+        ...(node === undefined ? {consistency_level: 'ONE'} : {node_name: node}),
+        include: vectors ? 'vector' : undefined,
+        tenant,
+      },
       signal,
     })
     return toObject(value, referenceNames, tenant)

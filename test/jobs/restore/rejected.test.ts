@@ -137,7 +137,7 @@ it('says in a dry run how many objects there are to send', async () => {
   expect(await server.connection.getCollection(NAME)).toBeUndefined()
 
   const options = {batchSize: 4, concurrency: 1}
-  const interrupted = restores(refusing('writeObjects', 2)).restoreCollection(backup.path, options)
+  const interrupted = restores(refusing('writeObjects', 3)).restoreCollection(backup.path, options)
   await expect(interrupted).rejects.toThrow(/calls enough/)
   const rest = await dryRun(options)
   expect(rest).toMatchObject({expected: 12})

@@ -1,0 +1,36 @@
+/** Whether REST and gRPC are one server, before a restore writes to it. */
+import type {RestoreJob} from './job.js'
+import type {RestoreTransferOptions} from './objects.js'
+
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {SameServer} from '../../weaviate/same-server.js'
+
+/** Objects that the server may refuse before it is left to the pass itself. */
+const MOST_REFUSED = 20
+
+/** By what the target holds already. @throws DataOpsError CANNOT_CONNECT when they are two servers. */
+export async function proveTarget({connection, options}: RestoreJob, schema: WeaviateClass): Promise<SameServer> {
+  const sameServer = new SameServer(connection, schema, options)
+  if (options.skipData || sameServer.isProven) return sameServer
+  await sameServer.prove(isMultiTenant(schema) ? await connection.listTenants(schema.class) : undefined)
+  return sameServer
+}
+
+/**
+ * Where neither address has shown an object: one object is written and looked for over both, before any other is. The pass writes it again.
+ * @throws DataOpsError CANNOT_CONNECT when they are two servers; the object is taken back.
+ */
+export async function proveByFirstObject(options: RestoreTransferOptions, sameServer: SameServer): Promise<void> {
+  const {archive, checkpoint, objection, selected, signal, tenants} = options
+  if (sameServer.isProven) return
+  let refused = 0
+  for await (const page of archive.pages({check: true, signal})) {
+    for (const [index, object] of page.objects.entries()) {
+      const row = page.rows[index]!
+      const isDone = [checkpoint.objects.done, checkpoint.skipped, checkpoint.rejected].some((rows) => rows.has(row))
+      if (isDone || !selected(object) || objection(object) !== undefined) continue
+      if (await tenants.whileActive([object], async () => sameServer.proveByWriting(object))) return
+      if (++refused >= MOST_REFUSED) return
+    }
+  }
+}

@@ -1,0 +1,248 @@
+/** Nothing in a gRPC reply says which server it is: whether REST and gRPC are one is found out by what both show of a collection. */
+import type {Warning} from '../model/progress.js'
+import type {Connection, KnownObject, RestSide} from './connection.js'
+
+import {DataOpsError} from '../model/errors.js'
+import {type WeaviateObject} from '../model/object.js'
+import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
+import {type WeaviateTenant} from '../model/tenant.js'
+import {planCollection} from './collection-plan.js'
+import {retry, sleep} from './retry.js'
+
+/** Objects of each side that are compared, and looked up by id where these samples have none in common. */
+const SAMPLE = 10
+/** Tenants looked at together. */
+const TENANTS_AT_ONCE = 8
+/** A node may be a moment behind the other: what differs is looked at so often. */
+const TRIES = 3
+/** Milliseconds in between. */
+const PAUSE_MS = 300
+
+type Verdict = 'not over gRPC' | 'nothing there' | 'one server' | 'two servers'
+
+export interface SameServerOptions {
+  maxRetries?: number
+  onWarning?: (warning: Warning) => void
+  retryMaxWaitMs?: number
+  signal?: AbortSignal
+}
+
+/** Proves for one collection that both addresses are one server, once. One object known over both ways is enough: replicas may lag. */
+export class SameServer {
+  readonly #connection: Connection
+  readonly #options: SameServerOptions
+  readonly #schema: WeaviateClass
+  #isProven: boolean
+
+  constructor(connection: Connection, schema: WeaviateClass, options: SameServerOptions = {}) {
+    this.#connection = connection
+    this.#schema = schema
+    this.#options = options
+    this.#isProven = connection.restSide === undefined
+  }
+
+  /** False while neither side has shown an object. */
+  get isProven(): boolean {
+    return this.#isProven
+  }
+
+  /**
+   * Compares what both sides have, of active tenants; changes nothing.
+   * @param tenants of a collection with tenants; only those that are active are looked at
+   * @throws DataOpsError CANNOT_CONNECT naming both addresses.
+   */
+  async prove(tenants?: readonly WeaviateTenant[]): Promise<void> {
+    const side = this.#connection.restSide
+    if (this.#isProven || !side) return
+    const active = (tenants ?? []).flatMap(({name, status}) => (status === 'HOT' ? [name] : []))
+    const names = isMultiTenant(this.#schema) ? active : [undefined]
+    const name = this.#schema.class
+    const missing = twoServers(side, name, `gRPC knows no collection "${name}"`)
+    if (names.length === 0 && !(await this.#settled(async () => isKnownOverGrpc(this.#connection, name)))) throw missing
+    for (let start = 0; start < names.length; start += TENANTS_AT_ONCE) {
+      const group = names.slice(start, start + TENANTS_AT_ONCE)
+      const verdicts = await Promise.all(group.map(async (tenant) => this.#compare(side, tenant)))
+      if (verdicts.includes('one server')) {
+        this.#isProven = true
+        return
+      }
+
+      if (verdicts.includes('not over gRPC')) throw missing
+      if (verdicts.includes('two servers')) throw twoServers(side, name, `no object of "${name}" is known over both`)
+    }
+  }
+
+  /**
+   * Where both sides are empty: writes one object and looks for it over both. It stays, or is taken back where it landed.
+   * Its tenant is active. Returns false when the server refused it.
+   * @throws DataOpsError CANNOT_CONNECT naming both addresses.
+   */
+  async proveByWriting(object: WeaviateObject): Promise<boolean> {
+    const side = this.#connection.restSide
+    if (this.#isProven || !side) return true
+    await this.prove(object.tenant === undefined ? [] : [{name: object.tenant, status: 'HOT'}])
+    if (this.isProven) return true
+    const collection = planCollection(this.#schema)
+    const refused = await this.#again(async () => this.#connection.writeObjects({collection, objects: [object]}))
+    if (refused.length > 0) return false
+    const {id, tenant} = object
+    const place = {className: this.#schema.class, id, ...(tenant !== undefined && {tenant})}
+    const seen = await this.#settled(async () => {
+      const [overRest, [overGrpc]] = await Promise.all([
+        side.findObject(place),
+        this.#connection.getObjects({collection, ids: [id], tenant}),
+      ])
+      return overRest && (this.#hidesExpired || isSame(overRest, overGrpc))
+    })
+    if (!seen) {
+      await this.#takeBack(side, object)
+      throw twoServers(side, this.#schema.class, 'what is written over gRPC is not there over REST')
+    }
+
+    this.#isProven = true
+    return true
+  }
+
+  get #hidesExpired(): boolean {
+    const ttl = this.#schema.objectTtlConfig as undefined | {filterExpiredObjects?: boolean}
+    return ttl?.filterExpiredObjects === true
+  }
+
+  /** Both were empty: whatever is under this id came from here. */
+  async #takeBack(side: RestSide, {id, tenant}: WeaviateObject): Promise<void> {
+    const className = this.#schema.class
+    await this.#again(async () => this.#connection.deleteObjects({collection: className, ids: [id], tenant}))
+    const there = await this.#again(async () => side.findObject({className, id, tenant}))
+    if (there) await this.#again(async () => side.deleteObject({className, id, tenant}))
+  }
+
+  /** Looks again where the answer is no: another node may know it a moment later. */
+  async #settled(look: () => Promise<boolean | undefined>): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      if (await this.#again(look)) return true
+      if (attempt >= TRIES) return false
+      await sleep(PAUSE_MS, this.#options.signal)
+    }
+  }
+
+  async #again<T>(call: () => Promise<T>): Promise<T> {
+    return again(call, this.#options)
+  }
+
+  async #compare(side: RestSide, tenant: string | undefined): Promise<Verdict> {
+    let verdict: Verdict = 'nothing there'
+    await this.#settled(async () => {
+      verdict = await this.#look(side, tenant)
+      return verdict !== 'two servers' && verdict !== 'not over gRPC'
+    })
+    return verdict
+  }
+
+  async #look(side: RestSide, tenant: string | undefined): Promise<Verdict> {
+    const {signal} = this.#options
+    const className = this.#schema.class
+    const collection = planCollection(this.#schema)
+    const [page, listed] = await Promise.all([
+      this.#connection
+        .readPage({collection, include: 'ids', limit: SAMPLE, signal, tenant})
+        .then(({objects}) => objects)
+        .catch((error: unknown) => unknown(error, tenant)),
+      side.listObjects({className, limit: SAMPLE, signal, tenant}),
+    ])
+    if (page === 'collection') return 'not over gRPC'
+    if (page === 'tenant') return 'two servers'
+    if (page.length === 0 && listed.length === 0) return 'nothing there'
+    const byId = new Map(listed.map((object) => [object.id, object]))
+    if (page.some((object) => isSame(object, byId.get(object.id)))) return 'one server'
+    for (const object of page) {
+      if (isSame(object, await side.findObject({className, id: object.id, signal, tenant}))) return 'one server'
+    }
+
+    const ids = listed.map(({id}) => id)
+    const fetched = ids.length > 0 ? await this.#connection.getObjects({collection, ids, signal, tenant}) : []
+    if (fetched.some((object) => isSame(object, byId.get(object.id)))) return 'one server'
+    return (await this.#hidesAll(page, tenant)) ? 'nothing there' : 'two servers'
+  }
+
+  /** gRPC lists no expired objects where the collection says so, but counts them. */
+  async #hidesAll(page: readonly KnownObject[], tenant: string | undefined): Promise<boolean> {
+    if (page.length > 0 || !this.#hidesExpired) return false
+    return (await this.#connection.count(this.#schema.class, tenant, this.#options.signal)) > 0
+  }
+}
+
+/** For a name that REST does not know. @throws DataOpsError CANNOT_CONNECT when gRPC does. */
+export async function assertUnknownOverGrpc(
+  connection: Connection,
+  name: string,
+  options: SameServerOptions = {},
+): Promise<void> {
+  const side = connection.restSide
+  if (!side) return
+  const isKnown = async (): Promise<boolean> => isKnownOverGrpc(connection, name)
+  for (let attempt = 1; await again(isKnown, options); attempt++) {
+    if (await connection.getCollection(name)) return
+    if (attempt >= TRIES) throw twoServers(side, name, `only gRPC knows a collection "${name}"`)
+    await sleep(PAUSE_MS, options.signal)
+  }
+}
+
+async function again<T>(call: () => Promise<T>, options: SameServerOptions): Promise<T> {
+  const {maxRetries, onWarning, retryMaxWaitMs, signal} = options
+  return retry(call, {
+    maxRetries,
+    maxWaitMs: retryMaxWaitMs,
+    onRetry({attempt, error, waitMs}) {
+      onWarning?.({
+        code: 'server-retry',
+        details: {attempt, waitMs},
+        message: `${error.message} Trying again in ${(waitMs / 1000).toFixed(1)} s.`,
+      })
+    },
+    signal,
+  })
+}
+
+async function isKnownOverGrpc(connection: Connection, name: string): Promise<boolean> {
+  try {
+    await connection.readPage({collection: planCollection({class: name}), include: 'ids', limit: 1})
+    return true
+  } catch (error) {
+    if (!(error instanceof DataOpsError)) throw error
+    if (error.code === 'COLLECTION_MISSING') return false
+    // Credentials that may not read it say nothing about which server it is.
+    if (error.code === 'NOT_ALLOWED') return false
+    // It has tenants, and none was named.
+    if (/multi-?tenan/i.test(String(error.details.reason))) return true
+    throw error
+  }
+}
+
+/** What REST knows and gRPC does not. */
+function unknown(error: unknown, tenant: string | undefined): 'collection' | 'tenant' {
+  if (!(error instanceof DataOpsError)) throw error
+  if (error.code === 'COLLECTION_MISSING') return 'collection'
+  const isTenant = tenant !== undefined && error.code === 'SERVER_REFUSED'
+  if (isTenant && /not found|multi-tenancy/i.test(String(error.details.reason))) return 'tenant'
+  throw error
+}
+
+function isSame(one: KnownObject, other: KnownObject | undefined): boolean {
+  return one.id === other?.id && one.creationTimeUnix === other.creationTimeUnix
+}
+
+/** Whether that is what an error says. */
+export function isTwoServers(error: unknown): boolean {
+  return error instanceof DataOpsError && error.code === 'CANNOT_CONNECT' && error.details.addresses !== undefined
+}
+
+function twoServers({addresses}: RestSide, collection: string, reason: string): DataOpsError {
+  return new DataOpsError(
+    'CANNOT_CONNECT',
+    `REST at ${addresses.rest} and gRPC at ${addresses.grpc} are two servers: ${reason}.`,
+    {
+      details: {addresses, collection},
+      hint: 'Give the addresses of one server, with `url` and `grpcUrl`.',
+    },
+  )
+}

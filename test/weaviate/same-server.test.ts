@@ -1,0 +1,199 @@
+/** REST of one server, gRPC of another: found out before anything is sealed, deleted or written. */
+import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
+
+import type {WeaviateClass} from '../../src/model/schema.js'
+import type {WeaviateTenant} from '../../src/model/tenant.js'
+
+import {
+  BackupManager,
+  ClearManager,
+  connect,
+  type Connection,
+  DataOpsError,
+  RestoreManager,
+  Verifier,
+} from '../../src/index.js'
+import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {planCollection} from '../../src/weaviate/collection-plan.js'
+import {temporaryDirectory} from '../support/collections.js'
+
+// Looking again is what counts here, not the time in between.
+vi.mock('../../src/weaviate/retry.js', async (original) => ({
+  ...(await original<Record<string, unknown>>()),
+  sleep: async () => undefined,
+}))
+
+const NAME = 'Prod'
+const SCHEMA: WeaviateClass = {class: NAME, properties: [{dataType: ['text'], name: 'a'}], vectorizer: 'none'}
+const WITH_TENANTS: WeaviateClass = {...SCHEMA, multiTenancyConfig: {enabled: true}}
+
+let a: EmbeddedWeaviate
+let b: EmbeddedWeaviate
+let atA: Connection
+let atB: Connection
+/** REST at A, gRPC at B. */
+let mixed: Connection
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let writesAtB: string[]
+
+beforeEach(async () => {
+  writesAtB = []
+  a = await startEmbeddedWeaviate()
+  b = await startEmbeddedWeaviate({
+    onRequest({method}) {
+      if (/^(Batch|POST|PUT|DELETE)/.test(method)) writesAtB.push(method)
+    },
+  })
+  atA = await connect({grpcUrl: a.grpcUrl, url: a.url})
+  atB = await connect({grpcUrl: b.grpcUrl, url: b.url})
+  mixed = await connect({grpcUrl: b.grpcUrl, url: a.url})
+  directory = await temporaryDirectory()
+})
+
+afterEach(async () => {
+  for (const connection of [atA, atB, mixed]) await connection.close()
+  await a.close()
+  await b.close()
+  await directory.remove()
+})
+
+function objects(count: number, tenant?: string) {
+  return Array.from({length: count}, (_, index) => ({
+    id: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+    properties: {a: `text ${index}`},
+    ...(tenant !== undefined && {tenant}),
+  }))
+}
+
+async function fill(connection: Connection, count: number, tenant?: WeaviateTenant): Promise<void> {
+  const schema = tenant ? WITH_TENANTS : SCHEMA
+  if (!(await connection.getCollection(NAME))) await connection.createCollection(schema)
+  if (tenant) await connection.createTenants(NAME, [{...tenant, status: 'HOT'}])
+  const collection = planCollection((await connection.getCollection(NAME))!)
+  if (count > 0) expect(await connection.writeObjects({collection, objects: objects(count, tenant?.name)})).toEqual([])
+  if (tenant && tenant.status !== 'HOT') await connection.setTenantStatus(NAME, [tenant])
+  // The next server's objects must not be of the same millisecond.
+  await new Promise((resolve) => {
+    setTimeout(resolve, 5)
+  })
+}
+
+async function failureOf(run: Promise<unknown>): Promise<DataOpsError> {
+  const error = await run.then(() => undefined).catch((error_: unknown) => error_)
+  expect(error).toBeInstanceOf(DataOpsError)
+  expect(error).toMatchObject({
+    code: 'CANNOT_CONNECT',
+    details: {addresses: {grpc: b.grpcUrl, rest: a.url}},
+    exitCode: 6,
+  })
+  expect((error as DataOpsError).message).toContain(a.url)
+  expect((error as DataOpsError).message).toContain(b.grpcUrl)
+  return error as DataOpsError
+}
+
+const folder = () => ({directory: directory.path})
+
+async function backupOfA(): Promise<string> {
+  return (await new BackupManager(atA, folder()).backupCollection(NAME)).path
+}
+
+describe('a collection of the same name on both', () => {
+  it.each([
+    [12, 7],
+    [12, 0],
+    [0, 7],
+  ])('%i and %i objects: no job begins', async (countA, countB) => {
+    await fill(atA, countA)
+    const backup = await backupOfA()
+    await fill(atB, countB)
+    writesAtB = []
+    await failureOf(new BackupManager(mixed, folder()).backupCollection(NAME))
+    await failureOf(new ClearManager(mixed, folder()).clearCollection(NAME))
+    await failureOf(new ClearManager(mixed, folder()).clearCollection(NAME, {dryRun: true}))
+    await failureOf(new ClearManager(mixed, folder()).clearCollection(NAME, {keepSchema: false}))
+    await failureOf(new RestoreManager(mixed, folder()).restoreCollection(backup, {merge: true, verify: true}))
+    await failureOf(new Verifier({connection: mixed, ...folder()}).verifyCollection(NAME, backup))
+    expect(await atA.count(NAME)).toBe(countA)
+    expect(await atB.count(NAME)).toBe(countB)
+    expect(writesAtB).toEqual([])
+  })
+
+  it('empty on both: the first object of a restore is taken back', async () => {
+    await fill(atA, 9)
+    const backup = await backupOfA()
+    await new ClearManager(atA, folder()).clearCollection(NAME)
+    await fill(atB, 0)
+    await failureOf(new RestoreManager(mixed, folder()).restoreCollection(backup, {merge: true}))
+    expect(writesAtB.filter((method) => method.startsWith('Batch'))).toEqual(['BatchObjects', 'BatchDelete'])
+    expect([await atA.count(NAME), await atB.count(NAME)]).toEqual([0, 0])
+    // With the right address the same restore goes on.
+    const restored = await new RestoreManager(atA, folder()).restoreCollection(backup, {merge: true, verify: true})
+    expect(restored).toMatchObject({restored: 9, verification: {counts: {live: 9}, equal: true}})
+  })
+
+  it('with tenants, active and inactive', async () => {
+    for (const status of ['HOT', 'COLD'] as const) {
+      const tenant = {name: `T${status}`, status}
+      for (const connection of [atA, atB]) await connection.deleteCollection(NAME)
+      await fill(atA, 5, tenant)
+      const backup = await backupOfA()
+      await fill(atB, 4, {...tenant, status: 'HOT'})
+      writesAtB = []
+      await failureOf(new BackupManager(mixed, folder()).backupCollection(NAME))
+      await failureOf(new ClearManager(mixed, folder()).clearCollection(NAME))
+      await failureOf(new Verifier({connection: mixed, ...folder()}).verifyCollection(NAME, backup))
+      await failureOf(new RestoreManager(mixed, folder()).restoreCollection(backup, {merge: true}))
+      expect(await atA.listTenants(NAME)).toEqual([tenant])
+      expect(await atB.count(NAME, tenant.name)).toBe(4)
+      expect(writesAtB).toEqual([])
+    }
+  })
+})
+
+describe('a collection on one of them only', () => {
+  it('at REST', async () => {
+    await fill(atA, 3)
+    const backup = await backupOfA()
+    await failureOf(new BackupManager(mixed, folder()).backupCollection(NAME))
+    await failureOf(new ClearManager(mixed, folder()).clearCollection(NAME))
+    await failureOf(new Verifier({connection: mixed, ...folder()}).verifyCollection(NAME, backup))
+    await failureOf(new RestoreManager(mixed, folder()).restoreCollection(backup, {merge: true}))
+    await failureOf(new RestoreManager(mixed, folder()).restoreCollection(backup, {name: 'Copy'}))
+    expect(await atA.getCollection('Copy')).toBeUndefined()
+    expect(await atA.count(NAME)).toBe(3)
+    expect(writesAtB).toEqual([])
+  })
+
+  it('at gRPC', async () => {
+    await fill(atA, 3)
+    const backup = await backupOfA()
+    await atA.deleteCollection(NAME)
+    await fill(atB, 4)
+    writesAtB = []
+    await failureOf(new BackupManager(mixed, folder()).backupCollection(NAME))
+    await failureOf(new ClearManager(mixed, folder()).clearCollection(NAME))
+    await failureOf(new RestoreManager(mixed, folder()).restoreCollection(backup))
+    expect(await atA.getCollection(NAME)).toBeUndefined()
+    expect(await atB.count(NAME)).toBe(4)
+    expect(writesAtB).toEqual([])
+  })
+
+  it('at neither: it is missing, and that is all', async () => {
+    await expect(new BackupManager(mixed, folder()).backupCollection(NAME)).rejects.toMatchObject({
+      code: 'COLLECTION_MISSING',
+    })
+  })
+})
+
+it('one object in common is enough', async () => {
+  await fill(atA, 300)
+  const inner = atA.restSide!
+  // A replica that lags: its listing has only what was written last.
+  const lagging = Object.assign(Object.create(atA) as Connection, {
+    restSide: {...inner, listObjects: async () => [{creationTimeUnix: 1, id: 'f0000000-0000-4000-8000-000000000000'}]},
+  })
+  const backup = await new BackupManager(lagging, folder()).backupCollection(NAME)
+  expect(backup).toMatchObject({objectCount: 300, warnings: []})
+  const empty = Object.assign(Object.create(atA) as Connection, {restSide: {...inner, listObjects: async () => []}})
+  expect(await new BackupManager(empty, folder()).backupCollection(NAME)).toMatchObject({objectCount: 300})
+})
