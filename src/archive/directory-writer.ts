@@ -6,6 +6,7 @@ import {toHex, utf8} from '../codec/bytes.js'
 import {documentHead, documentTail, type SealedPart, sealLine} from '../codec/document.js'
 import {DataOpsError} from '../model/errors.js'
 import {partCodec} from './formats.js'
+import {checkSealLine} from './limits.js'
 import {METADATA_FILE, partialName, partName, SCHEMA_FILE} from './names.js'
 import {publish} from './publish.js'
 import {
@@ -141,6 +142,7 @@ export class DirectoryWriter implements ArchiveWriter {
     }
     const line = sealLine(seal, (text) => sha256(utf8(text)))
     const lineBytes = utf8(line)
+    checkSealLine(lineBytes, store.describe(name))
     const metadata = new Uint8Array(document.length + lineBytes.length)
     metadata.set(document)
     metadata.set(lineBytes, document.length)

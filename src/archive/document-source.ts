@@ -2,6 +2,7 @@ import {Buffer} from 'node:buffer'
 
 import type {StoreReader} from '../store/store.js'
 
+import {MAX_DEPTH} from '../codec/digest.js'
 import {type BackupSeal, parseSealLine} from '../codec/document.js'
 import {isGzip, locateSealMember, readStoredMember} from '../codec/gzip.js'
 import {DataOpsError} from '../model/errors.js'
@@ -9,11 +10,15 @@ import {DataOpsError} from '../model/errors.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {MalformedError} from './fields.js'
 
-/** Bytes that the head line and the seal line may have: tens of thousands of tenants take a few million. */
+/** Bytes that the head line may have: a million tenants. */
 export const MAX_LINE = 64 * 1024 * 1024
-/** Values and nesting that a head or seal may have: what JSON.parse makes of text is many times its size. */
-const MAX_VALUES = 4_000_000
-const MAX_DEPTH = 64
+/** Bytes of the seal's line, whose checksum is compared before it is parsed: two million tenants, or four million amendments. */
+export const MAX_SEAL = 256 * 1024 * 1024
+/** Values that a head or seal may have: what JSON.parse makes of text is many times its size. */
+const HEAD_VALUES = 4_000_000
+export const SEAL_VALUES = 24_000_000
+/** Two for each level of an object that may be nested, and some for the head itself. */
+const MAX_NESTING = 2 * MAX_DEPTH + 16
 const FIRST_READ = 64 * 1024
 const NEWLINE = 10
 const HEAD_START = '{"metadata":'
@@ -46,7 +51,7 @@ export class DocumentSource {
       if (tail.at(-1) !== NEWLINE) return undefined
       const before = tail.lastIndexOf(NEWLINE, -2)
       if (before !== -1) return {line: tail.subarray(before + 1), start: from + before + 1}
-      if (from === 0 || length >= MAX_LINE) return undefined
+      if (from === 0 || length >= MAX_SEAL) return undefined
     }
   }
 
@@ -64,7 +69,7 @@ export class DocumentSource {
   async #sealMember(): Promise<undefined | {line: Uint8Array; start: number}> {
     const {reader} = this
     const place = locateSealMember(await reader.read(Math.max(0, reader.size - 4), reader.size), reader.size)
-    if (!place || place.end - place.start > MAX_LINE) return undefined
+    if (!place || place.end - place.start > MAX_SEAL) return undefined
     const line = readStoredMember(await reader.read(place.start, place.end))
     return line && {line, start: place.start}
   }
@@ -100,7 +105,7 @@ export class DocumentSource {
     if (!found) return undefined
     let text: string
     try {
-      text = decodeJson(found.line)
+      text = decodeJson(found.line, SEAL_VALUES)
     } catch (error) {
       if (error instanceof MalformedError) return undefined
       throw error
@@ -153,7 +158,7 @@ export class DocumentSource {
  * JSON text from UTF-8 bytes, without tolerance.
  * @throws MalformedError also for JSON that would take far more memory than its text.
  */
-export function decodeJson(bytes: Uint8Array): string {
+export function decodeJson(bytes: Uint8Array, maxValues = HEAD_VALUES): string {
   let depth = 0
   let values = 0
   let isInString = false
@@ -165,9 +170,9 @@ export function decodeJson(bytes: Uint8Array): string {
       if (byte === 0x5c) index++
     } else if (byte === 0x7b || byte === 0x5b) {
       values++
-      if (++depth > MAX_DEPTH) throw new MalformedError('its JSON', 'is nested too deeply')
+      if (++depth > MAX_NESTING) throw new MalformedError('its JSON', 'is nested too deeply')
     } else if (byte === 0x7d || byte === 0x5d) depth--
-    else if (byte === 0x2c && ++values > MAX_VALUES) throw new MalformedError('its JSON', 'has too many values')
+    else if (byte === 0x2c && ++values > maxValues) throw new MalformedError('its JSON', 'has too many values')
   }
 
   try {

@@ -6,6 +6,7 @@ import {toHex, utf8} from '../codec/bytes.js'
 import {documentHead, documentTail, sealLine} from '../codec/document.js'
 import {storedMember} from '../codec/gzip.js'
 import {JsonLinesEncoder} from '../codec/json/lines.js'
+import {checkSealLine} from './limits.js'
 import {partialName} from './names.js'
 import {publish} from './publish.js'
 import {
@@ -112,7 +113,9 @@ export class DocumentWriter implements ArchiveWriter {
       ...(compressed && {compressed}),
     }
     const line = sealLine(seal, (text) => toHex(platform.sha256(utf8(text))))
-    await this.#file.append([compress ? storedMember(utf8(line)) : utf8(line)])
+    const lineBytes = utf8(line)
+    checkSealLine(lineBytes, store.describe(name))
+    await this.#file.append([compress ? storedMember(lineBytes) : lineBytes])
     await this.#file.sync()
     await this.#file.close()
     await check?.()

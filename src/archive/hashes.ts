@@ -13,7 +13,7 @@ import {type BackupSeal, documentTail, parseSealLine, type SealedPart} from '../
 import {readStoredMember} from '../codec/gzip.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {nodePlatform} from '../platform/node.js'
-import {MAX_LINE} from './document-source.js'
+import {MAX_SEAL} from './document-source.js'
 import {inflateMembers} from './gzip-members.js'
 import {METADATA_FILE, SCHEMA_FILE} from './names.js'
 import {type Proof, ProofMaker} from './proof.js'
@@ -129,7 +129,7 @@ class HashCheck {
   /** What stands behind the sealed bytes is the seal, and nothing else. */
   async #checkSeal(file: string, reader: StoreReader, start: number, proof?: ProofMaker): Promise<void> {
     const where = `Bytes ${start} to ${reader.size}`
-    if (reader.size - start > MAX_LINE) {
+    if (reader.size - start > MAX_SEAL) {
       this.add(file, `${where} are too many for a seal.`)
       return
     }

@@ -6,7 +6,7 @@ import type {WeaviateClass} from '../model/schema.js'
 import {concatBytes} from '../codec/bytes.js'
 /** Documents without a seal that holds: another tool's, reformatted, or edited. Only for those who ask for them. */
 import {sha256Hex} from '../platform/node.js'
-import {decodeJson, type DocumentSource, MAX_LINE} from './document-source.js'
+import {decodeJson, type DocumentSource, MAX_LINE, MAX_SEAL, SEAL_VALUES} from './document-source.js'
 import {Field, MalformedError} from './fields.js'
 import {
   type BackupKind,
@@ -115,11 +115,11 @@ export async function readWhole(source: DocumentSource): Promise<unknown> {
   for await (const piece of withoutMark(source.text())) {
     pieces.push(piece)
     bytes += piece.length
-    if (bytes > MAX_LINE) throw new MalformedError('its JSON', 'is too long')
+    if (bytes > MAX_LINE + MAX_SEAL) throw new MalformedError('its JSON', 'is too long')
   }
 
   try {
-    return JSON.parse(decodeJson(Buffer.concat(pieces))) as unknown
+    return JSON.parse(decodeJson(Buffer.concat(pieces), SEAL_VALUES)) as unknown
   } catch (error) {
     if (error instanceof SyntaxError) throw new MalformedError('its text', 'is no JSON')
     throw error

@@ -456,8 +456,8 @@ class Source {
   }
 }
 
-/** Brackets may nest deeper than in a row by the document's own two. */
-const DEEPEST = MAX_DEPTH + 2
+/** A schema nests two brackets for each level of an object; rows, whose own limit is less, are checked when they are parsed. */
+const DEEPEST = 2 * MAX_DEPTH + 16
 
 /** Finds the end of a JSON value by its brackets and quotes, in bytes that come in pieces. Whoever parses it checks the rest. */
 class ValueScanner {

@@ -7,6 +7,7 @@ import type {BackupOptions, BackupResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
 import {partCodec} from '../../archive/formats.js'
+import {checkHead} from '../../archive/limits.js'
 import {readManifest, type SealedManifest} from '../../archive/manifest.js'
 import {backupName, partialName} from '../../archive/names.js'
 import {openArchiveWriter} from '../../archive/open-writer.js'
@@ -135,6 +136,7 @@ class Backup {
     const scope = tenantPlan && scopeOf(tenantPlan)
     if (this.#options.dryRun) {
       this.#warnSkipped(scope)
+      checkHead(await this.#head(tenants))
       return this.#dryRun(expectedObjects ?? 0, scope)
     }
 

@@ -2,7 +2,7 @@
 import type {Problem} from '../../archive/problem.js'
 import type {Store, StoreReader} from '../../store/store.js'
 
-import {DocumentSource, MAX_LINE, type SealPlace} from '../../archive/document-source.js'
+import {DocumentSource, MAX_LINE, MAX_SEAL, type SealPlace} from '../../archive/document-source.js'
 import {inflateMembers} from '../../archive/gzip-members.js'
 import {checkDocument} from '../../archive/hashes.js'
 import {readManifest} from '../../archive/manifest.js'
@@ -127,7 +127,7 @@ async function readRemains(store: Store, document: string): Promise<Remains> {
 async function compressedSeal(reader: StoreReader): Promise<SealPlace | undefined> {
   const {size} = reader
   const place = locateSealMember(await reader.read(Math.max(0, size - 4), size), size)
-  if (!place || size - place.start > MAX_LINE) return undefined
+  if (!place || size - place.start > MAX_SEAL) return undefined
   const line = readStoredMember(await reader.read(place.start, size))
   const seal =
     line && parseSealLine(new TextDecoder().decode(line), (covered) => toHex(nodePlatform.sha256(utf8(covered))))
