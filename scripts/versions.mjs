@@ -89,7 +89,11 @@ async function start(binary) {
       RAFT_INTERNAL_RPC_PORT: String(raftRpc),
       RAFT_PORT: String(raft),
     },
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.on('data', (text) => {
+    said = `${said}${text}`.slice(-2000)
   })
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
@@ -114,7 +118,7 @@ async function start(binary) {
 
   if (child.exitCode !== null) problem = `it ended with ${child.exitCode}`
   await stop()
-  throw new Error(`${binary} does not start: ${problem}.`)
+  throw new Error(`${binary} does not start: ${problem}. ${said}`)
 }
 
 async function freePorts(count) {

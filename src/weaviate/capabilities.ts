@@ -30,6 +30,9 @@ export const SINCE = {
   ownPermissions: '1.28.0',
 } as const
 
+/** The oldest version that is connected to. */
+export const OLDEST = '1.25.0'
+
 export type Capability = keyof typeof SINCE
 
 /** Which of them a server has, and how much it takes at once. */

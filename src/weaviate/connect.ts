@@ -7,10 +7,10 @@ import type {Connection, ConnectOptions, RestSide} from './connection.js'
 import {DataOpsError} from '../model/errors.js'
 import {defaultGrpcAddress, isDoubtfulGuess, isReadableOnTheWay, parseGrpcUrl, parseRestUrl} from './address.js'
 import {createAuthorize, detailsOf} from './auth.js'
-import {capabilitiesOf} from './capabilities.js'
+import {capabilitiesOf, isAtLeast, OLDEST} from './capabilities.js'
 import {hasStatus} from './errors.js'
 import {connectGrpc, type GrpcObjects} from './grpc/objects.js'
-import {perCall} from './per-call.js'
+import {perCall, refusingUnknownVectors} from './per-call.js'
 import {requirePermission} from './permissions.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
 import {encodeJson, HttpClient} from './rest/http.js'
@@ -120,6 +120,17 @@ async function checkRest(http: HttpClient, url: string): Promise<{maxMessageByte
     })
   }
 
+  if (!isAtLeast(value.version, OLDEST)) {
+    throw new DataOpsError(
+      'CANNOT_CONNECT',
+      `Weaviate at ${url} is version ${value.version}: ${OLDEST} or later is needed.`,
+      {
+        details: {oldest: OLDEST, version: value.version},
+        hint: 'Upgrade the server first: what an older one leaves out of its replies cannot be told from what is not there.',
+      },
+    )
+  }
+
   return {maxMessageBytes: value.grpcMaxMessageSize ?? DEFAULT_MESSAGE_BYTES, version: value.version}
 }
 
@@ -160,7 +171,8 @@ interface Parts {
 
 function createConnection({grpc, http, maxMessageBytes, restSide, url, version}: Parts): Connection {
   const capabilities = capabilitiesOf(version, maxMessageBytes)
-  const objects = grpc ? perCall(grpc, restObjects(http), capabilities) : restObjects(http)
+  const rest = restObjects(http)
+  const objects = refusingUnknownVectors(grpc ? perCall(grpc, rest, capabilities) : rest, capabilities)
   return {
     capabilities,
     async close() {
