@@ -20,7 +20,7 @@ import {
   upperFirst,
 } from './store.js'
 import {canonicalUuid, own, type Transport, uuidProblem} from './values.js'
-import {checkVectors, claimDimensions, fillVectors} from './vectors.js'
+import {checkVectors, claimDimensions, fillVectors, placeVectors} from './vectors.js'
 
 /** An object on its way in, of either transport. */
 export interface IncomingObject {
@@ -88,11 +88,11 @@ export class ObjectRoom {
     return candidates.some((collection) => collection && this.shardFor(collection, tenant)?.get(id) !== undefined)
   }
 
-  private extendSchema(incoming: IncomingObject): Collection {
+  private extendSchema(incoming: IncomingObject, autoSchema: boolean): Collection {
     const {collection: name, properties, transport} = incoming
     let collection = this.database.find(name)
     if (!collection) {
-      if (!this.options.autoSchema) throw new Refusal(422, `class '${name}' not present in schema`)
+      if (!autoSchema) throw new Refusal(422, `class '${name}' not present in schema`)
       const schema = within('auto-schema: create collection: ', () =>
         newClass({class: upperFirst(name), description: autoDescription()}, this.database, this.options),
       )
@@ -100,7 +100,7 @@ export class ObjectRoom {
       this.database.collections.set(collection.name, collection)
     }
 
-    if (!this.options.autoSchema) return collection
+    if (!autoSchema) return collection
     const {schema} = collection
     for (const property of inferProperties(schema, properties, transport)) {
       const known = (schema.properties ?? []).findIndex((candidate) => candidate.name === property.name)
@@ -119,8 +119,12 @@ export class ObjectRoom {
   }
 
   /** Checks and completes an object, extending the schema where auto-schema may. @throws Refusal. */
-  prepare(incoming: IncomingObject): {collection: Collection; object: StoredObject} {
-    const collection = this.extendSchema(incoming)
+  prepare(
+    given: IncomingObject,
+    {autoSchema = this.options.autoSchema} = {},
+  ): {collection: Collection; object: StoredObject} {
+    const collection = this.extendSchema(given, autoSchema)
+    const incoming = placeVectors(collection.schema, given)
     const id = canonicalUuid(incoming.id)
     if (!id) throw new Refusal(422, uuidProblem(incoming.id))
     checkVectors(collection.schema, incoming)

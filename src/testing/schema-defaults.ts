@@ -66,6 +66,7 @@ export function vectorIndexConfig(type: string, given: unknown): JsonObject {
   const defaults = VECTOR_INDEXES[type]
   if (!defaults) throw new Refusal(422, `unrecognized or unsupported vectorIndexType "${type}"`)
   const config = overlay(defaults, given)
+  checkIndex(type, config)
   const quantizers = ['bq', 'pq', 'rq', 'sq'].filter((name) => (config[name] as JsonObject | undefined)?.enabled)
   if (quantizers.length > 1)
     throw new Refusal(
@@ -78,6 +79,19 @@ export function vectorIndexConfig(type: string, given: unknown): JsonObject {
   }
 
   return config
+}
+
+const PARSING = 'class.VectorIndexConfig can not parse: parse vector index config: '
+
+function checkIndex(type: string, config: JsonObject): void {
+  if (type !== 'hnsw') return
+  const {distribution, type: encoder} = (config.pq as JsonObject).encoder as {distribution: string; type: string}
+  if (encoder !== 'kmeans' && encoder !== 'tile') throw new Refusal(422, `${PARSING}invalid encoder type ${encoder}`)
+  if (distribution !== 'log-normal' && distribution !== 'normal')
+    throw new Refusal(422, `${PARSING}invalid encoder distribution ${distribution}`)
+  for (const name of ['maxConnections', 'efConstruction'])
+    if (Number(config[name]) < 4)
+      throw new Refusal(422, `${PARSING}invalid hnsw config: ${name} must be a positive integer with a minimum of 4`)
 }
 
 function overlay(defaults: JsonObject, given: unknown): JsonObject {
@@ -97,6 +111,16 @@ function isMap(value: JsonValue): value is JsonObject {
 
 export function invertedIndexConfig(given: JsonObject = {}): JsonObject {
   const stopwords = (given.stopwords ?? {}) as JsonObject
+  const preset = filled(stopwords.preset) ?? 'en'
+  if (
+    preset !== 'en' &&
+    preset !== 'none' &&
+    !Object.hasOwn((given.stopwordPresets ?? {}) as JsonObject, preset as string)
+  )
+    throw new Refusal(422, `stopwordPreset '${preset as string}' does not exist`)
+  const {b = 0, k1 = 0} = (given.bm25 ?? {}) as {b?: number; k1?: number}
+  if (k1 < 0) throw new Refusal(422, 'BM25.k1 must be >= 0')
+  if (b < 0 || b > 1) throw new Refusal(422, 'BM25.b must be >= 0 and <= 1')
   return {
     ...given,
     bm25: given.bm25 ?? {b: 0.75, k1: 1.2},
@@ -124,6 +148,10 @@ const NO_SHARDING = {
 export function shardingConfig(given: JsonObject | null | undefined, isMultiTenant: boolean): JsonObject {
   if (isMultiTenant) return NO_SHARDING
   const count = Number(given?.desiredCount ?? 1)
+  if (count < 0)
+    throw new Refusal(422, `parse sharding config: sharding config: desiredCount must not be negative, got: ${count}`)
+  if (count === 0)
+    throw new Refusal(422, 'updating db: TYPE_ADD_CLASS: apply add class: a class needs one shard at least')
   const perPhysical = Number(given?.virtualPerPhysical ?? 128)
   return {
     actualCount: count,

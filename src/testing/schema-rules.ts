@@ -9,6 +9,8 @@ import {filled} from './values.js'
 
 const CLASS_NAME = /^[A-Z][_0-9A-Za-z]{0,254}$/
 const PROPERTY_NAME = /^[_A-Za-z][_0-9A-Za-z]{0,230}$/
+const VECTOR_NAME = /^[_A-Za-z][_0-9A-Za-z]{0,229}$/
+const TOKENIZATIONS = 'word lowercase whitespace field trigram gse kagome_kr kagome_ja gse_ch'
 const RESERVED = new Set(['_additional', '_id', 'id'])
 const NOT_NESTED = new Set(['blobHash', 'geoCoordinates', 'phoneNumber'])
 /** Vectorizer modules of the stock server, as far as their names tell. */
@@ -77,7 +79,12 @@ function replication(given: JsonObject, {replicas}: Limits): JsonObject {
       422,
       `init sharding state: could not find enough weaviate nodes for replication: ${replicas.length} available, ${factor} requested`,
     )
-  return {asyncEnabled: false, deletionStrategy: config.deletionStrategy ?? 'TimeBasedResolution', factor}
+  return {
+    ...(config.asyncConfig && {asyncConfig: config.asyncConfig}),
+    asyncEnabled: false,
+    deletionStrategy: filled(config.deletionStrategy) ?? 'TimeBasedResolution',
+    factor,
+  }
 }
 
 function vectorSettings(given: JsonObject): JsonObject {
@@ -101,6 +108,11 @@ function vectorSettings(given: JsonObject): JsonObject {
 function namedVectors(named: Record<string, JsonObject>): Record<string, JsonObject> {
   const result: Record<string, JsonObject> = {}
   for (const name of Object.keys(named).toSorted()) {
+    if (!VECTOR_NAME.test(name))
+      throw new Refusal(
+        422,
+        `class.VectorConfig target vector name "${name}" is not valid, in Weaviate target vector names are restricted to valid GraphQL names, which must be “/[_A-Za-z][_0-9A-Za-z]{0,229}/”.`,
+      )
     const {vectorizer} = named[name]!
     if (typeof vectorizer !== 'object' || vectorizer === null || Array.isArray(vectorizer))
       throw new Refusal(422, 'class.VectorConfig.Vectorizer must be an object, got <nil>')
@@ -142,6 +154,9 @@ export function checkProperty(property: SchemaProperty, {className, database, ot
       422,
       `class "${className}": conflict for property "${name}": already in use or provided multiple times`,
     )
+  const {tokenization} = property
+  if (typeof tokenization === 'string' && tokenization !== '' && !TOKENIZATIONS.split(' ').includes(tokenization))
+    throw new Refusal(422, `tokenization in body should be one of [${TOKENIZATIONS}]`)
   checkDataType(name, property.dataType ?? [])
   if (!PRIMITIVE_TYPES.has(property.dataType[0]!)) {
     for (const target of property.dataType)
@@ -155,6 +170,12 @@ export function checkProperty(property: SchemaProperty, {className, database, ot
 function checkDataType(path: string, dataType: string[]): void {
   if (dataType.length === 0)
     throw new Refusal(422, `property '${path}': invalid dataType: []: dataType must have at least one element`)
+  const primitive = dataType.length > 1 ? dataType.find((type) => !/^[A-Z]/.test(type)) : undefined
+  if (primitive !== undefined)
+    throw new Refusal(
+      422,
+      `property '${path}': invalid dataType: [${dataType.join(' ')}]: '${primitive}' is not a valid class name`,
+    )
   for (const type of dataType)
     if (!PRIMITIVE_TYPES.has(type) && !/^[A-Z]/.test(type))
       throw new Refusal(422, `property '${path}': invalid dataType: [${type}]: unknown primitive data type '${type}'`)
@@ -198,6 +219,7 @@ export function updatedClass(old: WeaviateClass, given: JsonObject): WeaviateCla
       throw new Refusal(422, `${CANNOT_UPDATE}property "${property.name}": ${FIELDS_OTHER_THAN_DESCRIPTION}`)
   }
 
+  checkImmutable(old, given)
   const tenancy = (given.multiTenancyConfig ?? {}) as JsonObject
   if ((tenancy.enabled ?? false) !== (old.multiTenancyConfig?.enabled ?? false))
     throw new Refusal(422, `${CANNOT_UPDATE}enabling multi-tenancy for an existing class is not supported`)
@@ -207,10 +229,39 @@ export function updatedClass(old: WeaviateClass, given: JsonObject): WeaviateCla
   return {
     ...old,
     description: filled(given.description),
+    ...Object.fromEntries(
+      ['moduleConfig', 'objectTtlConfig'].filter((member) => given[member]).map((member) => [member, given[member]]),
+    ),
+    replicationConfig: {
+      ...(old.replicationConfig as JsonObject | undefined),
+      ...((given.replicationConfig ?? {}) as JsonObject),
+    },
     invertedIndexConfig: invertedIndexConfig((given.invertedIndexConfig ?? {}) as JsonObject),
     multiTenancyConfig: {...old.multiTenancyConfig, ...tenancy},
     properties: properties.length === 0 ? old.properties : properties,
     ...updatedVectors(old, given),
+  }
+}
+
+function checkImmutable(old: WeaviateClass, given: JsonObject): void {
+  const shards = Number((old.shardingConfig as JsonObject | undefined)?.desiredCount ?? 0)
+  const wanted = Number((given.shardingConfig as JsonObject | undefined)?.desiredCount ?? shards)
+  if (wanted !== shards)
+    throw immutable(
+      're-sharding not supported yet: shard count',
+      shards,
+      wanted,
+      `${CANNOT_UPDATE}validate sharding config: `,
+    )
+  const before = (old.invertedIndexConfig ?? {}) as JsonObject
+  const after = (given.invertedIndexConfig ?? {}) as JsonObject
+  for (const [name, called] of [
+    ['indexTimestamps', 'indexTimestamp'],
+    ['indexNullState', 'indexNullState'],
+    ['indexPropertyLength', 'indexPropertyLength'],
+  ] as const) {
+    const [from, to] = [before[name] === true, after[name] === true]
+    if (from !== to) throw new Refusal(422, `"${called}" setting is immutable. Value changed from "${from}" to "${to}"`)
   }
 }
 
@@ -240,7 +291,10 @@ function updatedVectors(old: WeaviateClass, given: JsonObject): Partial<Weaviate
 
 function updatedIndex(type: string, before: unknown, given: unknown): JsonObject {
   const after = vectorIndexConfig(type, given)
-  const {distance} = before as JsonObject
+  const old = before as JsonObject
+  for (const name of ['efConstruction', 'maxConnections'])
+    if (after[name] !== old[name]) throw immutable(name, old[name], after[name])
+  const {distance} = old
   if (after.distance !== distance)
     throw immutable('distance', distance, after.distance, `${CANNOT_UPDATE}validate vector index config: `)
   return after

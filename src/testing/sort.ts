@@ -19,7 +19,7 @@ export function compileSort(collection: Collection, keys: readonly SortKey[]): O
       return compileKey(collection, key)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      throw error.within(`invalid 'sort' parameter: sort parameter at position ${index}: `)
+      throw error.within(`sort parameter at position ${index}: `)
     }
   })
   return (a, b) => {

@@ -2,6 +2,7 @@ import type {TenantStatus} from '../model/tenant.js'
 
 import {Refusal} from './refusal.js'
 import {type Collection, Shard} from './store.js'
+import {filled} from './values.js'
 
 const TENANT_NAME = /^[\w-]{1,64}$/
 const STATUSES: Record<string, TenantStatus> = {
@@ -19,7 +20,7 @@ const STATUSES: Record<string, TenantStatus> = {
 /** Most tenants that one PUT may change. */
 const MOST_UPDATES = 100
 /** Milliseconds that a tenant takes to be offloaded or onloaded. */
-const OFFLOAD_MS = 20
+const OFFLOAD_MS = 60
 
 export interface TenantRequest {
   activityStatus?: string
@@ -41,10 +42,22 @@ function tenantsOf(collection: Sought, what: string): NonNullable<Collection['te
 }
 
 function statusOf(request: TenantRequest, {offload}: TenantOptions): TenantStatus {
-  const status = STATUSES[request.activityStatus ?? 'HOT']!
+  const status = STATUSES[filled(request.activityStatus) ?? 'HOT']!
+  if (status === 'FREEZING' || status === 'UNFREEZING')
+    throw new Refusal(422, `invalid activity status '${request.activityStatus}' for tenant "${request.name}"`)
   if (status !== 'HOT' && status !== 'COLD' && !offload)
     throw new Refusal(422, "can't offload tenants, because offload-s3 module is not enabled")
   return status
+}
+
+const CREATED_AS = new Set(['', 'ACTIVE', 'COLD', 'HOT', 'INACTIVE'])
+
+function checkOnce(requests: readonly TenantRequest[]): void {
+  const names = new Set<string>()
+  for (const {name} of requests) {
+    if (names.has(name)) throw new Refusal(422, `tenant name ${name} existed multiple times`)
+    names.add(name)
+  }
 }
 
 /** @throws Refusal 422. Tenants that are there already stay as they are. */
@@ -55,6 +68,10 @@ export function addTenants(collection: Sought, requests: readonly TenantRequest[
         422,
         `tenant name at index ${index}:  '${name}' is not a valid tenant name. should only contain alphanumeric characters (a-z, A-Z, 0-9), underscore (_), and hyphen (-), with a length between 1 and 64 characters`,
       )
+  checkOnce(requests)
+  for (const {activityStatus = '', name} of requests)
+    if (options.offload && !CREATED_AS.has(activityStatus))
+      throw new Refusal(422, `invalid activity status '${activityStatus}' for tenant "${name}"`)
   const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, options)}))
   const tenants = tenantsOf(collection, 'updating schema: TYPE_ADD_TENANT: ')
   for (const {name, status} of wanted) if (!tenants.has(name)) tenants.set(name, {name, shard: new Shard(name), status})

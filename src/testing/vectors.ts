@@ -28,6 +28,14 @@ export function fillVectors(
   }
 }
 
+/** An unnamed vector of a class that has but one named one is taken for that one, and wins over it. */
+export function placeVectors<T extends GivenVectors>({vectorConfig, vectorIndexType}: WeaviateClass, incoming: T): T {
+  const [name, ...others] = Object.keys(vectorConfig ?? {})
+  const {vector, ...rest} = incoming
+  if (!vector?.byteLength || vectorIndexType || name === undefined || others.length > 0) return incoming
+  return {...(rest as T), vectors: new Map([[name, {bytes: vector, kind: 'single'}]])}
+}
+
 /** @throws Refusal when the class does not have such vectors. */
 export function checkVectors(schema: WeaviateClass, incoming: GivenVectors): void {
   for (const name of incoming.vectors?.keys() ?? [])

@@ -68,7 +68,10 @@ export class WeaviateCalls {
     const collection = this.find(request.collection)
     const selection = select(collection.schema, request.properties, request.metadata)
     const matches = this.filter(collection, request)
-    const sort = request.sortBy.length > 0 ? compileSort(collection, request.sortBy) : undefined
+    const sort =
+      request.sortBy.length > 0
+        ? within("invalid 'sort' parameter: ", () => compileSort(collection, request.sortBy))
+        : undefined
     const after = cursor(request)
     const page = within('explorer: list class: search: ', () => {
       const limit = request.limit || Math.min(DEFAULT_LIMIT, this.settings.queryMaximumResults)

@@ -63,3 +63,30 @@ function finish(collection: Collection, vector: string): void {
     }
   }
 }
+
+const PROPERTY_INDEXES: Record<string, string> = {
+  filterable: 'indexFilterable',
+  rangeFilters: 'indexRangeFilters',
+  searchable: 'indexSearchable',
+}
+
+/** `DELETE /v1/schema/{class}/properties/{name}/index/{index}` @throws InvalidBody, Refusal. */
+export function dropPropertyIndex(
+  database: Database,
+  {className, index, name}: {className: string; index: string; name: string},
+): RestAnswer {
+  const member = PROPERTY_INDEXES[index]
+  if (!member) {
+    const choice = Object.keys(PROPERTY_INDEXES).toSorted().join(' ')
+    throw new InvalidBody(606, `indexName in path should be one of [${choice}]`)
+  }
+
+  const collection = database.collections.get(upperFirst(className))
+  if (!collection) throw new Refusal(422, `class "${upperFirst(className)}": not found`)
+  const {properties} = collection.schema
+  if (!properties?.some((property) => property.name === name))
+    throw new Refusal(422, `property name ${name}: not found`)
+  const changed = properties.map((property) => (property.name === name ? {...property, [member]: false} : property))
+  collection.schema = {...collection.schema, properties: changed}
+  return {status: 200}
+}

@@ -22,6 +22,9 @@ import {serverRoutes} from './server-routes.js'
 const ANONYMOUS =
   '{"code":401,"message": "anonymous access not enabled. Please authenticate through one of the available methods: [API-keys]" }'
 
+const NO_SCHEME =
+  "no authentication scheme is configured (API Key or OIDC), but an 'Authorization' header was provided. Please configure an auth scheme or remove the header for anonymous access"
+
 const PREFIX = '/v1/'
 
 /** Listens on the loopback interface. */
@@ -106,6 +109,8 @@ function answer({body, method, path, router, settings, token}: Asked): RestAnswe
   if (below === '.well-known/live' || below === '.well-known/ready') return {status: 200}
   if (below.startsWith('.well-known/')) return {status: 404}
   const access = accessOf(token, settings)
+  if (!access && settings.apiKeys.length + settings.readOnlyApiKeys.length === 0)
+    return {body: {code: 401, message: NO_SCHEME}, status: 401}
   if (!access)
     return token?.startsWith('Bearer ')
       ? {body: {code: 401, message: 'unauthorized: invalid api key'}, status: 401}
@@ -118,10 +123,24 @@ function answer({body, method, path, router, settings, token}: Asked): RestAnswe
 
   try {
     if (access === 'read' && isWrite(method, below)) throw forbidden(verbOf(method), below)
+    const missing = missingBody(method, below, body)
+    if (missing) return missing
     return handler({access, body: parse(body), method, params, query: url.searchParams})
   } catch (error) {
     return refusalAnswer(error)
   }
+}
+
+/** What the OpenAPI layer says of a request that needs a body and has none. */
+function missingBody(method: string, below: string, body: string): RestAnswer | undefined {
+  if (body.trim() !== '' || method === 'GET' || method === 'HEAD') return undefined
+  const isTenants = below.endsWith('/tenants')
+  if (method === 'DELETE' && !isTenants && below !== 'batch/objects' && !below.includes('/references/'))
+    return undefined
+  if (method === 'PATCH') return {status: 400}
+  const isClass = below === 'schema' || (method === 'PUT' && /^schema\/[^/]+$/.test(below))
+  const name = isClass ? 'objectClass' : isTenants && method === 'DELETE' ? 'tenants' : 'body'
+  return {body: {code: 602, message: `${name} in body is required`}, status: 422}
 }
 
 function isWrite(method: string, below: string): boolean {

@@ -6,6 +6,7 @@ import {isReference} from '../../model/schema.js'
 import {type IncomingObject, type ObjectRoom, sortedWith} from '../objects.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
+import {compileSort, type Order} from '../sort.js'
 import {canonicalUuid, filled, own, uuidProblem} from '../values.js'
 import {incomingObject, type ObjectBody} from './incoming.js'
 import {objectText} from './json.js'
@@ -27,6 +28,22 @@ export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}:
     const options = {className: collection.name, hasVector: isVectorWanted(request), hasWeights: true, tenant}
     return {body: objectText(object, options), status: 200}
   })
+  router.on('POST', 'objects/validate', ({body}) => {
+    const given = body as ObjectBody
+    const known = room.database.find(given.class ?? '')
+    if (!known) throw new Refusal(422, `invalid object: class "${given.class ?? ''}" not found in schema`)
+    if (!given.id) throw new Refusal(422, 'invalid object: invalid UUID length: 0')
+    within('invalid object: ', () => room.prepare(incomingObject(given), {autoSchema: false}))
+    return {status: 200}
+  })
+  for (const method of ['GET', 'HEAD', 'DELETE', 'PUT', 'PATCH'])
+    router.on(method, 'objects/:id', (request) => {
+      const {class: named} = (request.body ?? {}) as ObjectBody
+      const className = named ?? classOf(room, canonicalUuid(request.params.id))
+      const {handler} = router.find(method, `objects/${className ?? '-'}/${request.params.id}`)
+      if (className === undefined || !handler) return {status: 404}
+      return handler({...request, params: {...request.params, class: className}})
+    })
   router.on('HEAD', PATTERN, (request) => ({status: placeOf(room, request)?.object ? 204 : 404}))
   router.on('DELETE', PATTERN, (request) => {
     const deleting = (index: string) => `delete object from vector repo: delete from index "${index}": `
@@ -44,6 +61,12 @@ export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}:
   })
   router.on('PUT', PATTERN, (request) => replace(room, request))
   router.on('PATCH', PATTERN, (request) => patch(room, request))
+}
+
+/** The class that has an object of this id; those with tenants are not asked. */
+function classOf(room: ObjectRoom, id: string | undefined): string | undefined {
+  if (id === undefined) return undefined
+  return room.database.all.find((collection) => !collection.tenants && collection.shard.get(id))?.name
 }
 
 /** Of which node the routes are. */
@@ -152,8 +175,14 @@ export function answerText(object: StoredObject, className: string, tenant: stri
   return objectText(object, {className, hasVector: true, hasWeights: false, tenant})
 }
 
+const INCLUDES = new Set(['classification', 'featureProjection', 'interpretation', 'nearestNeighbors', 'vector'])
+
+/** @throws Refusal 400 when something unknown is to be included. */
 function isVectorWanted({query}: RestRequest): boolean {
-  return (query.get('include') ?? '').split(',').includes('vector')
+  const wanted = (query.get('include') ?? '').split(',').filter(Boolean)
+  for (const name of wanted)
+    if (!INCLUDES.has(name)) throw new Refusal(400, `unrecognized property '${name}' in ?include list`)
+  return wanted.includes('vector')
 }
 
 function list(room: ObjectRoom, {node, settings}: Served, request: RestRequest): RestAnswer {
@@ -170,12 +199,13 @@ function list(room: ObjectRoom, {node, settings}: Served, request: RestRequest):
   const hasVector = isVectorWanted(request)
   const texts: string[] = []
   for (const each of collections) {
+    const sort = sortOf(each, query)
     const shard = within(`msg:search index ${each.name.toLowerCase()} code:422 err:`, () => resolveShard(each, tenant))
     const page = within('msg:offset or limit code:400 err:', () =>
       room.replicas.page(
         node,
         {collection: each, shard, tenant},
-        {after, limit, maximumResults: settings.queryMaximumResults, offset, transport: 'rest'},
+        {after, limit, maximumResults: settings.queryMaximumResults, offset, sort, transport: 'rest'},
       ),
     )
     // A listing leaves out the tenant.
@@ -185,6 +215,25 @@ function list(room: ObjectRoom, {node, settings}: Served, request: RestRequest):
 
   const total = texts.length > 0 ? `,"totalResults":${texts.length}` : ''
   return {body: `{"deprecations":[],"objects":[${texts.join(',')}]${total}}`, status: 200}
+}
+
+/** `sort=a,b` and `order=asc,desc`, whose last one holds for those that follow. */
+function sortOf(collection: Collection, query: URLSearchParams): Order | undefined {
+  const names = query.get('sort')?.split(',') ?? []
+  if (names.length === 0) return undefined
+  const orders = query.get('order')?.split(',') ?? []
+  return within('msg:sorting code:400 err:', () => {
+    const keys = names.map((name, index) => {
+      const order = orders[index] ?? orders.at(-1) ?? 'asc'
+      if (order !== 'asc' && order !== 'desc')
+        throw new Refusal(
+          422,
+          `sort parameter at position ${index}: invalid order parameter, possible values are: ["asc", "desc"] not: "${order}"`,
+        )
+      return {ascending: order === 'asc', path: [name]}
+    })
+    return compileSort(collection, keys)
+  })
 }
 
 function whole(query: URLSearchParams, name: string): number | undefined {

@@ -2,6 +2,7 @@ import type {JsonObject} from '../../model/object.js'
 import type {RestAnswer, RestRequest, Router} from './router.js'
 
 import {isReference} from '../../model/schema.js'
+import {parseBeacon} from '../beacon.js'
 import {type ObjectRoom, sortedWith} from '../objects.js'
 import {type Incoming, noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'
@@ -17,8 +18,13 @@ export function referenceRoutes(router: Router, room: ObjectRoom, now: () => num
   )
   router.on('PUT', PATTERN, (request) => change({now, room}, request, (_, place) => checked(room, place, request)))
   router.on('DELETE', PATTERN, (request) => {
-    const beacons = new Set(given(request).map((reference) => reference.beacon))
-    const answer = change({now, room}, request, (old) => old.filter(({beacon}) => !beacons.has(beacon)))
+    const ids = given(request).map(({beacon}) => parseBeacon(String(beacon)))
+    const isMeant = (beacon: unknown): boolean => {
+      const old = parseBeacon(String(beacon))
+      return ids.some(({collection, id}) => id === old.id && (collection === '' || collection === old.collection))
+    }
+
+    const answer = change({now, room}, request, (old) => old.filter(({beacon}) => !isMeant(beacon)))
     return answer.status === 200 ? {status: 204} : answer
   })
 }

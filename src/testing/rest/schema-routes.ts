@@ -8,7 +8,7 @@ import {checkProperty, newClass, updatedClass} from '../schema-rules.js'
 import {Collection, type Database, type Collection as StoredCollection, upperFirst} from '../store.js'
 import {addTenants, deleteTenants, listTenants, type TenantRequest, updateTenants} from '../tenants.js'
 import {isBefore} from '../version.js'
-import {dropVectorIndex, setShardStatus} from './index-routes.js'
+import {dropPropertyIndex, dropVectorIndex, setShardStatus} from './index-routes.js'
 import {InvalidBody, type RestAnswer, type Router} from './router.js'
 
 /** Schema errors carry this member beside `error`. */
@@ -80,6 +80,9 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
   })
   router.on('PUT', 'schema/:class/shards/:shard', ({body, params}) =>
     setShardStatus(found(params.class!), params, body),
+  )
+  router.on('DELETE', 'schema/:class/properties/:property/index/:index', ({params}) =>
+    dropPropertyIndex(database, {className: params.class!, index: params.index!, name: params.property!}),
   )
   router.on('DELETE', 'schema/:class/vectors/:vector/index', ({params}) =>
     dropVectorIndex(database, settings, {className: params.class!, vector: params.vector!}),

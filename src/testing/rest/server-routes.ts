@@ -25,6 +25,24 @@ export function serverRoutes(router: Router, database: Database, settings: Setti
     const collection = database.find(params.class!)
     return collection ? {body: nodes([collection], query, settings), status: 200} : {status: 404}
   })
+  router.on('GET', 'cluster/statistics', () => ({
+    body: {
+      statistics: settings.replicas.map(({name}, index) => ({
+        bootstrapped: true,
+        candidates: {},
+        dbLoaded: true,
+        isVoter: true,
+        leaderId: settings.replicas[0]!.name,
+        name,
+        open: true,
+        raft: {state: index === 0 ? 'Leader' : 'Follower'},
+        ready: true,
+        status: 'HEALTHY',
+      })),
+      synchronized: true,
+    },
+    status: 200,
+  }))
   router.on('POST', 'graphql', ({body}) => ({
     body: graphql(database, settings, (body as {query?: string}).query ?? ''),
     status: 200,
