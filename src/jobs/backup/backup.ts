@@ -25,6 +25,7 @@ import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {TOOL_VERSION} from '../../model/version.js'
 import {nodePlatform, randomUUID} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {replicasNotCompared, replicationFactor} from '../../weaviate/replicas.js'
 import {resolveCollection, type ResolvedCollection} from '../../weaviate/resolve.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY} from '../options.js'
@@ -105,6 +106,8 @@ class Backup {
     }
 
     await this.#sameServer.prove(tenants)
+    const unseen = this.#options.includeData === false ? undefined : replicasNotCompared(this.#connection, schema)
+    if (unseen) this.#warn(unseen.code, unseen.message, unseen.details)
     const tenantPlan = tenants && planTenants(tenants, this.#options)
     const includeData = this.#options.includeData !== false
     const expectedObjects = includeData ? await this.#count(tenantPlan) : 0
@@ -297,7 +300,7 @@ class Backup {
           counted: completeness?.counted,
           digest: content.hex(),
           finished: new Date().toISOString(),
-          guarantee: sealedGuarantee({completeness, settled}),
+          guarantee: sealedGuarantee({completeness, replicationFactor: replicationFactor(schema), settled}),
           missing: completeness?.missing,
           objectCount: content.objects,
           statistics: content.statistics,

@@ -17,12 +17,14 @@ export function promisedGuarantee(settles: boolean): string {
 
 export interface GuaranteeFacts {
   completeness?: Completeness
+  /** Of the collection; default 1. */
+  replicationFactor?: number
   /** Scans it took; absent from a backup that does not settle. */
   settled?: {rounds: number; settled: boolean}
 }
 
 /** One or more sentences, of what was done and compared. */
-export function sealedGuarantee({completeness, settled}: GuaranteeFacts): string {
+export function sealedGuarantee({completeness, replicationFactor = 1, settled}: GuaranteeFacts): string {
   if (!completeness) return 'The schema, tenants and aliases are as the server gave them; objects were not asked for.'
   const sentences: string[] = []
   if (!completeness.complete) {
@@ -40,6 +42,12 @@ export function sealedGuarantee({completeness, settled}: GuaranteeFacts): string
   const {counted, found} = completeness
   sentences.push(countedSentence(counted.before, counted.after, counted.read))
   if (found > 0) sentences.push(`${found} of them came out in a second listing only, over the other transport.`)
+  if (replicationFactor > 1) {
+    sentences.push(
+      `The collection has ${replicationFactor} replicas: the one that answered was read, and not compared with the others.`,
+    )
+  }
+
   return sentences.join(' ')
 }
 

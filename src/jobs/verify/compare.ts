@@ -27,6 +27,7 @@ import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {nodePlatform} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {replicasNotCompared} from '../../weaviate/replicas.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {checkPositiveInteger, DEFAULT_CONCURRENCY} from '../options.js'
@@ -323,6 +324,8 @@ class Comparison {
     const schemaDifferences = compareSchemas(head.schema, schema, {ignoreName: true})
     const selection = await this.#selectTenants()
     await this.#sameServer.prove(selection.live)
+    const unseen = replicasNotCompared(this.#connection, schema)
+    if (unseen) this.#options.onWarning?.(unseen)
     const isHoldsObjects = head.metadata.options.include_data
     const expectedLive = isHoldsObjects ? await this.#countLive(selection) : 0
     const partitions = partitionsFor(Math.max(expectedLive, this.#archive.objectCount ?? 0), this.#maxInMemory)
