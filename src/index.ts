@@ -8,7 +8,7 @@ export type {ClearOptions, ClearResult} from './jobs/clear/options.js'
 /** The public SDK of `@elysia/data-ops`, and nothing else. */
 export type {ManagerOptions} from './jobs/options.js'
 export {RestoreManager} from './jobs/restore/manager.js'
-export type {RestoreOptions, RestoreResult, RestoreRunOptions} from './jobs/restore/options.js'
+export type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './jobs/restore/options.js'
 export type {
   BackupVerification,
   CollectionComparison,

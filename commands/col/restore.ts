@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
-import type {RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
+import type {FailedRestore, RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
@@ -14,8 +14,22 @@ import {
   retryOptions,
   tenantFlag,
 } from '../../src/cli/flags.js'
+import {asTyped} from '../../src/cli/hints.js'
 import {restoreLines} from '../../src/cli/results.js'
-import {DataOpsError} from '../../src/model/errors.js'
+import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
+
+/** Exit codes, the gravest first. */
+const GRAVITY = [130, 1, 6, 2, 4, 5, 3, 0]
+
+/** A backup that was not restored, as `--json` shows it. */
+interface LeftOut {
+  backup: string
+  code: string
+  collection?: string
+  exitCode: number
+  hint?: string
+  message: string
+}
 
 export default class ColRestore extends DataOpsCommand {
   static override summary = 'Restore collections from backups.'
@@ -38,6 +52,9 @@ export default class ColRestore extends DataOpsCommand {
       description: 'Restore a backup whose bytes are no longer what was sealed (edited, or from another tool).',
     }),
     'allow-non-finite': Flags.boolean({description: 'Write vectors that hold NaN or Infinity.'}),
+    'allow-rehash': Flags.boolean({
+      description: 'Let the server hash the hashes of blobHash properties again.',
+    }),
     'allow-vectorization': Flags.boolean({
       description: 'Let the server vectorize (and bill) objects that have no vector.',
     }),
@@ -51,8 +68,16 @@ export default class ColRestore extends DataOpsCommand {
     }),
     concurrency: concurrencyFlag,
     'dry-run': Flags.boolean({description: 'Check all that can be checked; change nothing.'}),
+    'keep-going': Flags.boolean({
+      description: 'Restore the other backups when one cannot be; the exit code is that of the gravest.',
+    }),
     'max-rate': maxRateFlag,
     merge: Flags.boolean({description: 'Restore into a collection that exists.'}),
+    'missing-target': Flags.option({
+      description:
+        'References to collections that are gone: fail (default), create these, empty, or drop the references.',
+      options: ['create', 'drop', 'fail'] as const,
+    })(),
     name: Flags.string({description: 'Another name for the collection.'}),
     'on-conflict': Flags.option({
       dependsOn: ['merge'],
@@ -101,11 +126,11 @@ export default class ColRestore extends DataOpsCommand {
     if (!restored.dryRun) restored.warnings.push(...(await this.announce('elysia:restore:confirmed', {restored})))
     this.print(restoreLines(restored))
     // Refused objects are missing from the collection: they explain a difference, and weigh more.
-    if (restored.rejected > 0) this.exitWith('OBJECTS_REFUSED')
-    else if (restored.verification?.equal === false) this.exitWith('CONTENT_DIFFERS')
+    if (restored.rejected > 0) this.#exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
+    else if (restored.verification?.equal === false) this.#exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
   }
 
-  async run(): Promise<RestoreResult | {collections: RestoreResult[]}> {
+  async run(): Promise<RestoreResult | {collections: RestoreResult[]; failed?: LeftOut[]}> {
     const {args, flags} = await this.parse(ColRestore)
     const backups = args.backup
     for (const flag of ['name', 'retry-rejected'] as const)
@@ -123,6 +148,7 @@ export default class ColRestore extends DataOpsCommand {
       ...retryOptions(flags),
       acceptChanged: flags['accept-changed'],
       allowNonFinite: flags['allow-non-finite'],
+      allowRehash: flags['allow-rehash'],
       allowVectorization: flags['allow-vectorization'],
       atomic: flags.atomic,
       batchSize: settings.batchSize?.value,
@@ -131,6 +157,7 @@ export default class ColRestore extends DataOpsCommand {
       dryRun: flags['dry-run'],
       maxRate: flags['max-rate'],
       merge: flags.merge,
+      missingTarget: flags['missing-target'],
       name: flags.name,
       onConflict: flags['on-conflict'],
       overrides,
@@ -148,9 +175,25 @@ export default class ColRestore extends DataOpsCommand {
       return restored
     }
 
-    return manager.restoreCollections(backups, {
+    const {collections, failed = []} = await manager.restoreCollections(backups, {
       ...options,
+      keepGoing: flags['keep-going'],
       onConfirmed: async (restored) => this.#report(restored),
     })
+    return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.#leftOut(one))})}
+  }
+
+  #leftOut({backup, collection, error}: FailedRestore): LeftOut {
+    const {code, exitCode, message} = error
+    const hint = error.hint && asTyped(error.hint)
+    this.print([`NOT restored: ${backup}: ${message}`, ...(hint ? [`  ${hint}`] : [])])
+    this.#exitAtLeast(exitCode)
+    return {backup, code, ...(collection !== undefined && {collection}), exitCode, ...(hint && {hint}), message}
+  }
+
+  /** The gravest of several outcomes counts. */
+  #exitAtLeast(code: number): void {
+    const current = Number(process.exitCode ?? 0)
+    process.exitCode = GRAVITY.indexOf(code) < GRAVITY.indexOf(current) ? code : current
   }
 }

@@ -22,6 +22,15 @@ export async function restoreAliases(job: RestoreJob): Promise<string[]> {
   const {archive, atomicAlias, connection, options} = job
   const aliases = (archive.head.metadata.aliases ?? []).filter((alias) => alias !== atomicAlias)
   if (options.merge || aliases.length === 0) return []
+  if (!connection.capabilities.aliases) {
+    job.warn({
+      code: 'aliases-left-out',
+      details: {aliases},
+      message: `The server (version ${connection.version}) has no aliases: ${aliases.join(', ')} left out.`,
+    })
+    return []
+  }
+
   const there = new Map((await connection.listAliases()).map(({alias, collection}) => [alias, collection]))
   const restored: string[] = []
   for (const alias of aliases) if (await restoreAlias(job, alias, there.get(alias))) restored.push(alias)

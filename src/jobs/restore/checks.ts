@@ -9,6 +9,7 @@ import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateCl
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 /** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
 import {checkPositiveInteger, selectTenants} from '../options.js'
+import {blobHashes} from './view.js'
 
 /** @throws DataOpsError INVALID_INPUT naming the option. */
 export function checkRestoreOptions(options: RestoreOptions): void {
@@ -74,6 +75,15 @@ export function expectedObjects(
 /** @throws DataOpsError INVALID_INPUT when the backup holds what must be allowed first. */
 export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass, options: RestoreOptions): void {
   if (!seal || options.skipData) return
+  const hashed = blobHashes(schema)
+  if (hashed.length > 0 && seal.object_count > 0 && !options.allowRehash) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `The server keeps a hash only of what is written to ${hashed.join(', ')}, and would hash the hashes of the backup again.`,
+      {details: {properties: hashed}, hint: 'Add `allowRehash: true` to restore them all the same.'},
+    )
+  }
+
   const {non_finite_vectors: nonFinite, objects_without_vector: withoutVector} = seal.statistics
   if (nonFinite > 0 && !options.allowNonFinite) {
     throw new DataOpsError(
@@ -104,17 +114,19 @@ export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass
   }
 }
 
-/** @throws DataOpsError SCHEMA_MISMATCH naming the collections that are referred to and not there. */
-export function checkReferences(schema: WeaviateClass, collections: ReadonlySet<string>): void {
+/** Collections that are referred to and are none of these. */
+export function missingTargets(schema: WeaviateClass, collections: ReadonlySet<string>): string[] {
   const targets = referenceProperties(schema).flatMap((property) => property.dataType)
-  const missing = [...new Set(targets.filter((target) => !collections.has(target)))]
-  if (missing.length === 0) return
-  throw new DataOpsError(
+  return [...new Set(targets.filter((target) => !collections.has(target)))]
+}
+
+export function refersToMissing(name: string, missing: readonly string[]): DataOpsError {
+  return new DataOpsError(
     'SCHEMA_MISMATCH',
-    `"${schema.class}" refers to ${missing.join(', ')}, which the server does not have.`,
+    `"${name}" refers to ${missing.join(', ')}, which the server does not have.`,
     {
       details: {missing},
-      hint: 'Restore those first, or all of them in one command.',
+      hint: "Restore those first, or all of them in one command; or `missingTarget: 'create'` makes them, empty, and `missingTarget: 'drop'` leaves the references out.",
     },
   )
 }

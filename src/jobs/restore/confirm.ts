@@ -1,14 +1,17 @@
 /** The last step of a restore: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
 import type {CollectionComparison} from '../verify/options.js'
-import type {RestoreResult} from './options.js'
+import type {RestoreOptions, RestoreResult} from './options.js'
 import type {Written} from './write.js'
 
 import {countInTenants} from '../../flow/tenants/count.js'
 import {DataOpsError} from '../../model/errors.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
 import {compareCollection} from '../verify/compare.js'
 import {restoreAliases, switchAlias} from './aliases.js'
-import {resultOf} from './job.js'
+import {rejectedFileOf, resultOf} from './job.js'
+import {readRejected} from './rejected.js'
 import {putTenantsBack, type Target} from './target.js'
+import {viewHashedAgain} from './view.js'
 
 /** The checkpoint is left: a later run is no continuation of this one once it is removed. */
 export async function confirm({target}: Written): Promise<RestoreResult> {
@@ -16,8 +19,11 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
   const {checkpoint, job} = restore
   await transfer.rejected.close()
   let verification: CollectionComparison | undefined
+  let kept: number
   try {
-    verification = await countAndCompare(target)
+    // In a merge it may have been there before.
+    kept = target.isOurs ? await keptOf(target) : 0
+    verification = await countAndCompare(target, kept)
   } catch (error) {
     await putTenantsBack(job, transfer.tenants, {isLast: true})
     throw error
@@ -37,30 +43,31 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
     ...resultOf(restore, {restored: objects.count - resumed.objects, resumed: resumed.objects}),
     aliases,
     references: references.count - resumed.references,
+    ...(kept > 0 && {rejectedButKept: kept}),
     ...(verification && {verification}),
   }
 }
 
 /** @throws DataOpsError CONTENT_DIFFERS when the counts do. */
-async function countAndCompare(target: Target): Promise<CollectionComparison | undefined> {
+async function countAndCompare(target: Target, kept: number): Promise<CollectionComparison | undefined> {
   const {isOurs, restore} = target
   const {checkpoint, job, tenants} = restore
   const {atomic, skipData, verify} = job.options
   if (skipData || (!verify && !atomic)) {
-    await confirmCount(target)
+    await confirmCount(target, kept)
     return undefined
   }
 
   // The comparison reads every tenant of a new collection, unless it is offloaded: to open each of them twice would tell no more.
   const isCountedThere = isOurs && tenants && checkpoint.tenants?.every(({status}) => status !== 'FROZEN')
-  if (!isCountedThere) await confirmCount(target)
+  if (!isCountedThere) await confirmCount(target, kept)
   const verification = await compare(target)
-  if (isCountedThere) checkCount(target, verification.counts.live)
+  if (isCountedThere) checkCount(target, verification.counts.live, kept)
   return verification
 }
 
 /** Counts are always compared, in merges too: a server that lost what it confirmed must not go unseen. */
-async function confirmCount(target: Target): Promise<void> {
+async function confirmCount(target: Target, kept: number): Promise<void> {
   const {restore, transfer} = target
   const {onProgress, skipData} = restore.job.options
   if (skipData) return
@@ -70,11 +77,12 @@ async function confirmCount(target: Target): Promise<void> {
     stage: 'confirm',
     total: transfer.total,
   })
-  checkCount(target, await countRestored(target))
+  checkCount(target, await countRestored(target), kept)
 }
 
-function checkCount({isOurs, restore, transfer}: Target, live: number): void {
-  const written = restore.checkpoint.objects.count
+/** `kept`: objects that the server refused and has all the same. */
+function checkCount({isOurs, restore, transfer}: Target, live: number, kept: number): void {
+  const written = restore.checkpoint.objects.count + kept
   // A collection that was there may hold others as well.
   if (isOurs ? live === written : live >= written) return
   const {className} = transfer.plan
@@ -83,7 +91,10 @@ function checkCount({isOurs, restore, transfer}: Target, live: number): void {
     isOurs
       ? `"${className}" has ${live} objects where ${written} were written.`
       : `"${className}" has ${live} objects where at least the ${written} that were written should be.`,
-    {details: {live, written}, hint: 'Find what differs with `verifyCollection`.'},
+    {
+      details: {live, rejected: restore.checkpoint.rejected.size, written},
+      hint: 'Find what differs with `verifyCollection`.',
+    },
   )
 }
 
@@ -108,11 +119,57 @@ async function compare({restore}: Target): ReturnType<typeof compareCollection> 
   const {concurrency, onProgress, signal, tenants: chosen} = job.options
   // It activates what is inactive by itself, a group at a time.
   await job.active.putBack()
-  return compareCollection(job.direct, job.archive, {
+  const view = job.options.allowRehash ? viewHashedAgain(restore.archive) : restore.archive
+  const comparison = await compareCollection(job.direct, view, {
     collection: job.target,
     concurrency,
+    isChanged: view !== job.archive,
     onProgress,
     signal,
     tenants: chosen && tenants?.map(({name}) => name),
   })
+  return asRequested(comparison, job.options.overrides)
+}
+
+/** Equal but for what was asked for is equal. */
+function asRequested(
+  comparison: CollectionComparison,
+  overrides: RestoreOptions['overrides'] = {},
+): CollectionComparison {
+  const {counts, schemaDifferences, tenantsLeftOut} = comparison
+  const isSame = counts.missing + counts.extra + counts.different === 0
+  const asked = Object.keys(overrides)
+  const isAsked = (path: string): boolean =>
+    asked.some((change) => change === path || path.startsWith(`${change}.`) || change.startsWith(`${path}.`))
+  const others = schemaDifferences.filter(({path, severity}) => severity === 'blocking' && !isAsked(path))
+  if (!isSame || others.length > 0 || tenantsLeftOut) return comparison
+  return {...comparison, equal: true}
+}
+
+/** How many of the objects that the server refused are there all the same: some it stores, and then says no. */
+async function keptOf({restore, transfer}: Target): Promise<number> {
+  const {checkpoint, job} = restore
+  if (job.options.skipData || checkpoint.rejected.size === 0) return 0
+  const {className, schema} = transfer.plan
+  // Nothing but the id is asked for.
+  const search = planCollection({class: className, multiTenancyConfig: schema.multiTenancyConfig})
+  const ids: string[] = []
+  for await (const {object, pass} of readRejected(job.place, rejectedFileOf(job))) {
+    if (pass !== 'objects') continue
+    const {id, tenant} = object
+    const found = await transfer.tenants.whileActive([{tenant}], async () =>
+      transfer.throttle.run(async () => job.connection.getObjects({collection: search, ids: [id], tenant})),
+    )
+    if (found.length > 0) ids.push(id)
+  }
+
+  if (ids.length > 0) {
+    job.warn({
+      code: 'rejected-but-kept',
+      details: {ids},
+      message: `The server refused ${checkpoint.rejected.size} objects and keeps ${ids.length} of them all the same: ${ids.slice(0, 10).join(', ')}${ids.length > 10 ? ', …' : ''}.`,
+    })
+  }
+
+  return ids.length
 }

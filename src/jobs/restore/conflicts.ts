@@ -13,7 +13,7 @@ import {RowRanges} from './row-ranges.js'
 const IDS_A_CALL = 500
 
 export interface ConflictOptions {
-  archive: Archive
+  archive: Pick<Archive, 'pages'>
   connection: Connection
   /** Of the target. */
   plan: CollectionPlan

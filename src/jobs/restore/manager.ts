@@ -6,7 +6,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {openStore} from '../../store/open.js'
 import {DEFAULT_DIRECTORY, type ManagerOptions} from '../options.js'
 import {checkRestoreOptions} from './checks.js'
-import {restoreBackup, restoreBackups} from './restore.js'
+import {restoreBackup, restoreBackups, type RestoredBackups} from './restore.js'
 
 /** Restores backups into collections. */
 export class RestoreManager {
@@ -28,10 +28,7 @@ export class RestoreManager {
   }
 
   /** Restores several backups in an order that references between their collections allow. */
-  async restoreCollections(
-    backups: readonly string[],
-    options: RestoreRunOptions = {},
-  ): Promise<{collections: RestoreResult[]}> {
+  async restoreCollections(backups: readonly string[], options: RestoreRunOptions = {}): Promise<RestoredBackups> {
     checkRestoreOptions(options)
     if (options.name !== undefined && backups.length > 1) {
       throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
@@ -39,6 +36,6 @@ export class RestoreManager {
       })
     }
 
-    return {collections: await restoreBackups(this.#connection, this.#store, backups, options)}
+    return restoreBackups(this.#connection, this.#store, backups, options)
   }
 }

@@ -15,7 +15,7 @@ import {type Batch, batches, BatchQueue} from './batches.js'
 export const BATCH_BYTES = 2 * 1024 * 1024
 
 export interface RestoreTransferOptions extends OperationOptions {
-  archive: Archive
+  archive: Pick<Archive, 'pages'>
   batchSize: number
   checkpoint: Checkpoint
   concurrency: number

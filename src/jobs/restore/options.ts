@@ -1,4 +1,5 @@
 import type {RateLimit, RetryOptions} from '../../flow/options.js'
+import type {DataOpsError} from '../../model/errors.js'
 import type {JsonValue} from '../../model/object.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
 import type {CollectionComparison} from '../verify/options.js'
@@ -7,6 +8,8 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
   /** Restores a backup whose bytes are no longer what was sealed (edited, reformatted, or from another tool). */
   acceptChanged?: boolean
   allowNonFinite?: boolean
+  /** Lets the server hash the hashes of `blobHash` properties again: it keeps nothing else of what is written to them. */
+  allowRehash?: boolean
   /** Lets the server vectorize (and bill) objects that have no vector. */
   allowVectorization?: boolean
   /** Restores under a temporary name and points an alias of the target's name at it once verified. */
@@ -24,6 +27,8 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
   merge?: boolean
   /** Another name for the collection. */
   name?: string
+  /** What happens to references to collections that are gone: `fail` (default), `create` those collections, empty, or `drop` the references. */
+  missingTarget?: 'create' | 'drop' | 'fail'
   /** Merges: what happens to objects that the target has already; default overwrite. */
   onConflict?: 'fail' | 'overwrite' | 'skip'
   /** Schema changes by path, e.g. `{'replicationConfig.factor': 1}`. */
@@ -43,8 +48,19 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
 }
 
 export interface RestoreRunOptions extends RestoreOptions {
+  /** Goes on with the other backups when one cannot be restored; `failed` of the result names it. */
+  keepGoing?: boolean
   /** Called with each collection as soon as it is counted, compared where that was asked for, and shown to readers; the next one waits for it. */
   onConfirmed?: (restored: RestoreResult) => Promise<void> | void
+}
+
+/** A backup that was left out. */
+export interface FailedRestore {
+  /** As it was given. */
+  backup: string
+  /** The target, once that is known. */
+  collection?: string
+  error: DataOpsError
 }
 
 export interface RestoreResult {
@@ -58,6 +74,8 @@ export interface RestoreResult {
   references: number
   /** Objects that the server refused, themselves or their references, in this run and those it continues. */
   rejected: number
+  /** Of the objects that the server refused, those that it keeps all the same. */
+  rejectedButKept?: number
   /** Where they stand, with reasons; given whenever there are any. */
   rejectedFile?: string
   /** Objects that this run wrote. */

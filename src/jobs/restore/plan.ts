@@ -13,16 +13,23 @@ import {openStore} from '../../store/open.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {assertUnknownOverGrpc} from '../../weaviate/same-server.js'
 import {Checkpoint} from './checkpoint.js'
-import {checkContent, checkReferences, expectedObjects, tenantsToRestore} from './checks.js'
+import {checkContent, expectedObjects, missingTargets, refersToMissing, tenantsToRestore} from './checks.js'
 import {findExisting} from './conflicts.js'
 import {type KnownRestore, type RestoreJob, resultOf, sendingOf, tenantsOf} from './job.js'
 import {readRejected} from './rejected.js'
 import {checkRequested, checkReservedNames} from './requested.js'
+import {type ArchiveView, viewWithoutTargets, withoutTargets} from './view.js'
 
 /** A restore that nothing stands against, as far as that can be known before. */
 export interface RestorePlan extends KnownRestore {
   /** The collection, where it is there and is to be used. */
   live?: Live
+  /** What is written of the backup. */
+  archive: ArchiveView
+  /** Collections to be made, empty, as the backup refers to them. */
+  emptyTargets: string[]
+  /** Collections of the same go that it refers to. */
+  needs: string[]
   prepared: PreparedSchema
 }
 
@@ -64,8 +71,42 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   if (!options.dryRun) checkpoint.fence = async () => job.leases.check()
   const live = await checkTarget(job, checkpoint, prepared)
   if (!live) checkReservedNames(head.schema, connection.version)
-  if (!live) checkReferences(wholeOf(prepared), new Set([...existing, ...companions, target]))
-  return {checkpoint, job, live, prepared, tenants}
+  const plan = {archive, checkpoint, emptyTargets: [], job, live, needs: [], prepared, tenants}
+  // What an interrupted run left out of the collection stays out.
+  const isSettled = live && !(live.isOurs && options.missingTarget === 'drop')
+  return isSettled ? plan : settleTargets(plan, new Set(existing), companions)
+}
+
+/** What becomes of references to collections that the server does not have. @throws DataOpsError SCHEMA_MISMATCH. */
+function settleTargets(plan: RestorePlan, existing: ReadonlySet<string>, companions: ReadonlySet<string>): RestorePlan {
+  const {archive, job, prepared} = plan
+  const absent = missingTargets(wholeOf(prepared), new Set([...existing, job.target]))
+  const needs = absent.filter((target) => companions.has(target))
+  const missing = absent.filter((target) => !companions.has(target))
+  if (missing.length === 0) return {...plan, needs}
+  const {missingTarget = 'fail'} = job.options
+  if (missingTarget === 'fail') throw refersToMissing(job.target, missing)
+  const isCreated = missingTarget === 'create'
+  job.warn({
+    code: isCreated ? 'target-created' : 'references-dropped',
+    details: {missing},
+    message: isCreated
+      ? `"${job.target}" refers to ${missing.join(', ')}: created empty, without the objects that are referred to.`
+      : `References of "${job.target}" to ${missing.join(', ')} are left out.`,
+  })
+  if (isCreated) return {...plan, emptyTargets: missing, needs}
+  const gone = new Set(missing)
+  const {afterCreate, create} = prepared
+  return {
+    ...plan,
+    archive: viewWithoutTargets(archive, gone),
+    needs,
+    prepared: {
+      ...prepared,
+      create: withoutTargets(create, gone),
+      ...(afterCreate && {afterCreate: withoutTargets(afterCreate, gone)}),
+    },
+  }
 }
 
 /** Both steps of a creation in one. */
@@ -177,6 +218,17 @@ async function checkTarget(
 
 /** @throws DataOpsError COLLECTION_EXISTS when a name is an alias that must be none, or no alias that must be one. */
 async function checkNames({atomicAlias, connection, target}: RestoreJob): Promise<void> {
+  if (!connection.capabilities.aliases) {
+    if (atomicAlias === undefined) return
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `The server (version ${connection.version}) has no aliases, so that a restore cannot be atomic.`,
+      {
+        hint: 'Leave out `atomic`, and restore with `verify: true`.',
+      },
+    )
+  }
+
   const alias = (await connection.listAliases()).find((candidate) => candidate.alias === target)
   if (alias) {
     throw new DataOpsError('COLLECTION_EXISTS', `"${target}" is an alias of "${alias.collection}".`, {
@@ -210,9 +262,10 @@ function checkFits(prepared: PreparedSchema, live: WeaviateClass, target: string
 }
 
 /** Options that change what is written, so that another run cannot continue with others. */
-function bindingOf({merge, onConflict, overrides, skipData, tenants}: RestoreOptions): string {
+function bindingOf({merge, missingTarget, onConflict, overrides, skipData, tenants}: RestoreOptions): string {
   const text = JSON.stringify({
     merge: merge === true,
+    ...(missingTarget === 'drop' && {missingTarget}),
     onConflict: onConflict ?? 'overwrite',
     overrides: Object.entries(overrides ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
     skipData: skipData === true,

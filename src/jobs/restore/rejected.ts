@@ -89,6 +89,8 @@ export class RejectedObjects {
 
 export interface RejectedLine {
   object: WeaviateObject
+  /** What was refused of it: itself, or its references. */
+  pass: 'objects' | 'references'
   reason: string
 }
 
@@ -102,11 +104,11 @@ export async function* readRejected(store: Store, name: string): AsyncGenerator<
     const parse = (text: string): RejectedLine => {
       line++
       try {
-        const {object, reason} = JSON.parse(text) as {object: unknown; reason: unknown}
+        const {object, pass, reason} = JSON.parse(text) as {object: unknown; pass: unknown; reason: unknown}
         // The object's own text goes through the codec: it validates, and keeps vectors exact.
         const bytes = new TextEncoder().encode(objectText(text))
         if (typeof object !== 'object' || typeof reason !== 'string') throw new TypeError('not a rejected object')
-        return {object: decodeObjectLine(bytes), reason}
+        return {object: decodeObjectLine(bytes), pass: pass === 'references' ? 'references' : 'objects', reason}
       } catch (error) {
         throw new DataOpsError('INVALID_INPUT', `Line ${line} of ${store.describe(name)} is not a rejected object.`, {
           cause: error,

@@ -1,11 +1,11 @@
 /** Restores of one or several backups, one step of all after the other: planRestore → createTarget → prepareTarget → writeObjects → writeReferences → confirm. */
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
+import type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
 import {openArchive} from '../../catalog/locate.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
-import {checkRestoreOptions} from './checks.js'
+import {checkRestoreOptions, refersToMissing} from './checks.js'
 import {confirm} from './confirm.js'
 import {makeJob, type RestoreJob, schemaOf} from './job.js'
 import {orderByReferences} from './order.js'
@@ -21,9 +21,17 @@ export async function restoreBackup(
   backup: string,
   options: RestoreOptions,
 ): Promise<RestoreResult> {
-  const [restored] = await restoreBackups(connection, store, [backup], options)
+  const {collections} = await restoreBackups(connection, store, [backup], options)
+  const [restored] = collections
   if (!restored) throw new DataOpsError('UNEXPECTED', 'The restore has ended without a result.')
   return restored
+}
+
+/** What became of several. */
+export interface RestoredBackups {
+  collections: RestoreResult[]
+  /** With `keepGoing`: those left out; absent when there are none. */
+  failed?: FailedRestore[]
 }
 
 /** `RestoreManager.restoreCollections`, from a store that is open. */
@@ -32,14 +40,18 @@ export async function restoreBackups(
   store: Store,
   backups: readonly string[],
   options: RestoreRunOptions,
-): Promise<RestoreResult[]> {
+): Promise<RestoredBackups> {
   checkRestoreOptions(options)
   const run = new RestoreRun(options)
   const jobs: RestoreJob[] = []
   for (const backup of backups) {
     const started = performance.now()
-    const opened = await openArchive(backup, store, {acceptUnsealed: options.acceptChanged})
+    const opened = await run.attempt({backup}, async () =>
+      openArchive(backup, store, {acceptUnsealed: options.acceptChanged}),
+    )
+    if (!opened) continue
     const job = makeJob(connection, opened, options, jobs[0]?.active)
+    run.named(job, backup)
     run.spent(job, started)
     jobs.push(job)
   }
@@ -57,7 +69,10 @@ export async function restoreBackups(
 /** Several restores that go on together. */
 class RestoreRun {
   /** Made, and not written to yet. */
-  readonly #created: CreatedTarget[] = []
+  readonly #created = new Map<RestoreJob, CreatedTarget>()
+  /** As each was given. */
+  readonly #backups = new Map<RestoreJob, string>()
+  readonly #failed: FailedRestore[] = []
   readonly #finished: RestoreResult[] = []
   /** Those that a failure must leave in order. */
   readonly #open = new Set<Target>()
@@ -69,7 +84,7 @@ class RestoreRun {
   }
 
   /** In this order, all of a step before any of the next one. */
-  async restore(jobs: readonly RestoreJob[]): Promise<RestoreResult[]> {
+  async restore(jobs: readonly RestoreJob[]): Promise<RestoredBackups> {
     const {dryRun, retryRejected: rejectedFile} = this.#options
     const companions = new Set(jobs.map(({target}) => target))
     // All are checked before any is created, and all are created before any has objects: references may go in circles.
@@ -80,19 +95,22 @@ class RestoreRun {
     )
     if (dryRun) {
       for (const plan of plans) await this.#finish(plan.job, async () => foretell(plan))
-      return this.#finished
+      return this.#outcome()
     }
 
-    const created = await this.#each(plans, jobOf, async (plan) => this.#made(await createTarget(plan)))
+    const created = await this.#each(this.#possible(plans), jobOf, async (plan) => this.#made(await createTarget(plan)))
     const targets = await this.#each(
       created,
       ({restore}) => restore.job,
       async (one) => this.#opened(await prepareTarget(one)),
     )
-    this.#created.length = 0
     if (rejectedFile === undefined) await this.#write(targets)
     else for (const target of targets) await this.#retry(target, rejectedFile)
-    return this.#finished
+    return this.#outcome()
+  }
+
+  named(job: RestoreJob, backup: string): void {
+    this.#backups.set(job, backup)
   }
 
   /** Time that was spent on a restore since `started`. */
@@ -126,7 +144,7 @@ class RestoreRun {
   }
 
   #made(created: CreatedTarget): CreatedTarget {
-    this.#created.push(created)
+    this.#created.set(created.restore.job, created)
     return created
   }
 
@@ -142,15 +160,62 @@ class RestoreRun {
     step: (item: From) => Promise<To>,
   ): Promise<To[]> {
     const done: To[] = []
-    for (const item of items) done.push(await this.#timed(job(item), async () => step(item)))
+    for (const item of items) {
+      const result = await this.#attemptOf(job(item), async () => step(item))
+      if (result !== undefined) done.push(result)
+    }
+
     return done
   }
 
   async #finish(job: RestoreJob, step: () => Promise<RestoreResult>): Promise<void> {
-    const result = await this.#timed(job, step)
+    const result = await this.#attemptOf(job, step)
+    if (!result) return
+    this.#created.delete(job)
     const restored = {...result, seconds: this.#seconds.get(job) ?? 0}
     this.#finished.push(restored)
     await this.#timed(job, async () => this.#options.onConfirmed?.(restored))
+  }
+
+  /** Plans whose targets can still come into being: those of a backup that was left out cannot. */
+  #possible(plans: readonly RestorePlan[]): RestorePlan[] {
+    let left = [...plans]
+    for (;;) {
+      const there = new Set(left.map(({job}) => job.target))
+      const stuck = left.filter(({needs}) => needs.some((target) => !there.has(target)))
+      if (stuck.length === 0) return left
+      for (const {job, needs} of stuck) {
+        const error = refersToMissing(
+          job.target,
+          needs.filter((target) => !there.has(target)),
+        )
+        this.#failed.push({backup: this.#backups.get(job) ?? '', collection: job.target, error})
+      }
+
+      left = left.filter((plan) => !stuck.includes(plan))
+    }
+  }
+
+  #outcome(): RestoredBackups {
+    return {collections: this.#finished, ...(this.#failed.length > 0 && {failed: this.#failed})}
+  }
+
+  /** Undefined when it failed and the others go on. */
+  async attempt<T>(one: Pick<FailedRestore, 'backup' | 'collection'>, step: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await step()
+    } catch (error) {
+      const isOver = !this.#options.keepGoing || !(error instanceof DataOpsError) || error.code === 'INTERRUPTED'
+      if (isOver) throw error
+      this.#failed.push({...one, error})
+      return undefined
+    }
+  }
+
+  async #attemptOf<T>(job: RestoreJob, step: () => Promise<T>): Promise<T | undefined> {
+    return this.attempt({backup: this.#backups.get(job) ?? '', collection: job.target}, async () =>
+      this.#timed(job, step),
+    )
   }
 
   async #timed<T>(job: RestoreJob, step: () => Promise<T>): Promise<T> {
@@ -158,13 +223,24 @@ class RestoreRun {
     try {
       return await step()
     } catch (error) {
-      for (const target of this.#open) await leave(target)
-      this.#open.clear()
-      if (isRefusal(error)) for (const created of this.#created) await discard(created)
+      const isOver = !this.#options.keepGoing || !(error instanceof DataOpsError) || error.code === 'INTERRUPTED'
+      await this.#leave(error, (other) => isOver || other === job)
       throw withDetails(error, {collection: job.target, finished: this.#finished})
     } finally {
       this.spent(job, started)
     }
+  }
+
+  /** Leaves those restores in order that do not go on. */
+  async #leave(error: unknown, isLeft: (job: RestoreJob) => boolean): Promise<void> {
+    for (const target of this.#open) {
+      if (!isLeft(target.restore.job)) continue
+      await leave(target)
+      this.#open.delete(target)
+    }
+
+    if (!isRefusal(error)) return
+    for (const [job, created] of this.#created) if (isLeft(job)) await discard(created)
   }
 }
 

@@ -16,6 +16,8 @@ import {type RestoredTenants} from './tenants.js'
 
 /** A collection that is there, as far as those allow that it refers to. */
 export interface CreatedTarget {
+  /** Empty collections made for it in this run, as it refers to them. */
+  alsoMade: string[]
   /** Created in this run. */
   isNew: boolean
   /** Created by this restore, in this run or an earlier one. */
@@ -33,9 +35,16 @@ export interface Target extends Pick<CreatedTarget, 'isOurs' | 'restore'> {
 
 /** Creates the collection if it is not there, as far as the collections it refers to allow. */
 export async function createTarget(restore: RestorePlan): Promise<CreatedTarget> {
-  if (restore.live) return {...restore.live, isNew: false, restore}
-  const {checkpoint, job, prepared} = restore
+  if (restore.live) return {...restore.live, alsoMade: [], isNew: false, restore}
+  const {checkpoint, emptyTargets, job, prepared} = restore
   const {connection, target} = job
+  const alsoMade: string[] = []
+  for (const name of emptyTargets) {
+    if (await connection.getCollection(name)) continue
+    await connection.createCollection({class: name, vectorizer: 'none'})
+    alsoMade.push(name)
+  }
+
   // Before the collection: from here on it is known to be ours.
   checkpoint.created = true
   // Those of a collection that is gone.
@@ -56,7 +65,7 @@ export async function createTarget(restore: RestorePlan): Promise<CreatedTarget>
 
   const schema = await connection.getCollection(target)
   if (!schema) throw new DataOpsError('UNEXPECTED', `"${target}" is gone right after it was created.`)
-  return {isNew: true, isOurs: true, restore, schema}
+  return {alsoMade, isNew: true, isOurs: true, restore, schema}
 }
 
 /** Once all collections of the same go are created. @throws DataOpsError COLLECTION_EXISTS, SCHEMA_MISMATCH, and what the server answers. */
@@ -132,7 +141,7 @@ async function openRejected({checkpoint, job}: RestorePlan): Promise<RejectedObj
 }
 
 function transferOf(
-  {checkpoint, job, tenants: restored}: RestorePlan,
+  {archive: view, checkpoint, job, tenants: restored}: RestorePlan,
   schema: WeaviateClass,
   {rejected, tenants}: Pick<RestoreTransferOptions, 'rejected' | 'tenants'>,
 ): RestoreTransferOptions {
@@ -142,7 +151,7 @@ function transferOf(
   const wanted = restored && new Set(restored.map(({name}) => name))
   return {
     ...sendingOf(job, planCollection(schema), expected),
-    archive,
+    archive: view,
     checkpoint,
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),
     onProgress: options.onProgress,
@@ -211,13 +220,17 @@ async function checkCreated({job, prepared}: RestorePlan, created: WeaviateClass
 }
 
 /** After a refusal: a collection that this run made and that is empty is of no use to anybody, and in the way of the next try. */
-export async function discard({isNew, restore, schema}: CreatedTarget): Promise<void> {
+export async function discard({alsoMade, isNew, restore, schema}: CreatedTarget): Promise<void> {
   if (!isNew) return
   const {checkpoint, job} = restore
   try {
     // Anything in it would not be ours to delete.
     if (checkpoint.objects.done.size > 0 || !(await isEmpty(job, schema))) return
     await job.connection.deleteCollection(job.target)
+    for (const name of alsoMade) {
+      if ((await job.connection.count(name)) === 0) await job.connection.deleteCollection(name)
+    }
+
     await checkpoint.remove()
   } catch (error) {
     // The refusal is the error to report.

@@ -38,7 +38,12 @@ const DEFAULT_LIMIT = 20
 /** Objects fetched together to see what differs in them. */
 const OBJECTS_A_FETCH = 100
 
+/** What a comparison reads of a backup. */
+type ComparedArchive = Pick<Archive, 'head' | 'objectCount' | 'pages' | 'path' | 'seal'>
+
 export interface CompareCollectionOptions extends CompareOptions {
+  /** The objects are given as they were restored, which is not as they were sealed. */
+  isChanged?: boolean
   /** Name of the live collection; aliases are not followed. */
   collection: string
   /** Records of objects kept in memory for each side at most; default 300,000. */
@@ -53,7 +58,7 @@ export interface CompareCollectionOptions extends CompareOptions {
  */
 export async function compareCollection(
   direct: Connection,
-  archive: Archive,
+  archive: ComparedArchive,
   options: CompareCollectionOptions,
 ): Promise<CollectionComparison> {
   checkPositiveInteger(options.concurrency, 'concurrency')
@@ -78,7 +83,7 @@ interface Side {
 }
 
 class Comparison {
-  readonly #archive: Archive
+  readonly #archive: ComparedArchive
   readonly #concurrency: number
   readonly #connection: Connection
   readonly #folder: TemporaryFolder
@@ -92,7 +97,7 @@ class Comparison {
 
   constructor(
     connection: Connection,
-    archive: Archive,
+    archive: ComparedArchive,
     schema: WeaviateClass,
     folder: TemporaryFolder,
     options: CompareCollectionOptions,
@@ -173,7 +178,7 @@ class Comparison {
   /** A comparison with rows that changed on the disk would accuse the collection of it. */
   #checkSealed(content: ContentDigest, {takesPart}: TenantSelection): void {
     const {path, seal} = this.#archive
-    if (!seal) return
+    if (!seal || this.#options.isChanged) return
     const held = seal.tenants?.filter(({name, skipped}) => skipped === undefined && takesPart(name))
     // Their number too: no tenant that the seal does not list may add to them.
     const isSame = held
