@@ -2,10 +2,9 @@
 import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 
 import type {WeaviateClass} from '../../../src/model/schema.js'
-import type {EmbeddedWeaviateOptions} from '../../../src/testing/index.js'
 
 import {BackupManager, RestoreManager} from '../../../src/index.js'
-import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../../src/testing/index.js'
+import {type EmbeddedWeaviate, type EmbeddedWeaviateOptions, startEmbeddedWeaviate} from '../../../src/testing/index.js'
 import {connect} from '../../../src/weaviate/connect.js'
 import {type Connection} from '../../../src/weaviate/connection.js'
 import {fillCollection, restDump, temporaryDirectory} from '../../support/collections.js'
