@@ -1,5 +1,6 @@
 import {constants, type Stats} from 'node:fs'
 import {
+  chmod,
   type FileHandle,
   link,
   lstat,
@@ -32,17 +33,33 @@ const WRITE_BUFFERS = 1024
 /** What a file system without hard links answers to the wish for one. */
 const NO_LINKS: ReadonlySet<string | undefined> = new Set(['ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM'])
 
+export interface LocalStoreOptions {
+  /** Permissions of new files, for example 0o640; folders get the same with the right to enter. Default: 0600 and 0700, their owner alone. */
+  mode?: number
+}
+
+/** Backups hold everything that a collection does. */
+const OWNER_ONLY = 0o600
+
 /** The folder is created by the first write, not before. Names are never followed out of it. */
 export class LocalStore implements Store {
   readonly #directory: string
+  readonly #fileMode: number
+  readonly #folderMode: number
+  /** Then it is exact, whatever the process leaves out by its umask. */
+  readonly #isModeGiven: boolean
   /** Absolute, so that a later change of the working directory moves nothing. */
   readonly #root: string
 
-  constructor(directory: string) {
+  constructor(directory: string, {mode}: LocalStoreOptions = {}) {
     if (directory === '' || directory.includes('\0')) {
       throw new DataOpsError('INVALID_INPUT', 'The folder for backups has no usable name.')
     }
 
+    this.#isModeGiven = mode !== undefined
+    this.#fileMode = mode ?? OWNER_ONLY
+    // Who may read may look into folders.
+    this.#folderMode = this.#fileMode | ((this.#fileMode & 0o444) >> 2)
     this.#directory = directory
     this.#root = path.resolve(directory)
   }
@@ -68,8 +85,9 @@ export class LocalStore implements Store {
 
   /** Creates the store's folder; false when it was there. */
   async #createRoot(): Promise<boolean> {
-    const first = await mkdir(this.#root, {recursive: true})
+    const first = await mkdir(this.#root, {mode: this.#folderMode, recursive: true})
     if (first === undefined) return false
+    if (this.#isModeGiven) await chmod(this.#root, this.#folderMode)
     // Every folder that got a new one inside, from the innermost to the outermost.
     for (let folder = path.dirname(this.#root); ; folder = path.dirname(folder)) {
       await syncFolder(folder)
@@ -146,7 +164,8 @@ export class LocalStore implements Store {
       if (name === '') return isMade
       const place = await this.#placeToWrite(name)
       try {
-        await mkdir(place.path)
+        await mkdir(place.path, {mode: this.#folderMode})
+        if (this.#isModeGiven) await chmod(place.path, this.#folderMode)
       } catch (error) {
         if (errnoOf(error) === 'EEXIST') return false
         throw error
@@ -198,7 +217,8 @@ export class LocalStore implements Store {
       if ('create' in mode) {
         await this.#createRoot()
         const place = await this.#placeToWrite(name)
-        const handle = await open(place.path, 'wx')
+        const handle = await open(place.path, 'wx', this.#fileMode)
+        if (this.#isModeGiven) await this.#keepOpen(handle, async () => handle.chmod(this.#fileMode))
         return new LocalWriter(handle, where, 0, place.folder)
       }
 
@@ -280,10 +300,11 @@ export class LocalStore implements Store {
         const place = await this.#placeToWrite(name)
         const before = await lstatIfThere(place.path)
         const temporary = path.join(place.folder, temporaryName())
-        const handle = await open(temporary, 'wx')
+        const handle = await open(temporary, 'wx', this.#fileMode)
         try {
           try {
-            if (before?.isFile()) await handle.chmod(before.mode & 0o7777)
+            if (this.#isModeGiven) await handle.chmod(this.#fileMode)
+            else if (before?.isFile()) await handle.chmod(before.mode & 0o7777)
             await handle.writeFile(bytes)
             await handle.sync()
           } finally {
