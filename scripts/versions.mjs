@@ -65,8 +65,9 @@ async function testOn(binary, environment, suites) {
 
 async function start(binary) {
   const data = await mkdtemp(path.join(tmpdir(), 'elysia-versions-'))
-  const [rest, grpc, raft, raftRpc] = await freePorts(4)
+  const [rest, grpc] = await freePorts(2)
   const gossip = await freePair()
+  const raft = await freePair()
   const url = `http://127.0.0.1:${rest}`
   const child = spawn(binary, ['--host', '127.0.0.1', '--port', String(rest), '--scheme', 'http'], {
     cwd: data,
@@ -86,7 +87,7 @@ async function start(binary) {
       PERSISTENCE_DATA_PATH: path.join(data, 'data'),
       PROMETHEUS_MONITORING_ENABLED: 'false',
       RAFT_BOOTSTRAP_EXPECT: '1',
-      RAFT_INTERNAL_RPC_PORT: String(raftRpc),
+      RAFT_INTERNAL_RPC_PORT: String(raft + 1),
       RAFT_PORT: String(raft),
     },
     stdio: ['ignore', 'ignore', 'pipe'],

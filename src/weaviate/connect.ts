@@ -195,7 +195,9 @@ function createConnection({grpc, http, maxMessageBytes, restSide, url, version}:
         method: 'GET',
         path: '/v1/schema',
       })
-      return value.classes ?? []
+      const classes = value.classes ?? []
+      if (classes.length === 0) await requirePermission(http, 'list the collections', 'read_collections')
+      return classes
     },
     updateCollection: async (schema) => updateCollection(http, schema),
 

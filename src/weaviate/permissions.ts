@@ -24,8 +24,12 @@ export async function requirePermission(http: HttpClient, action: string, permis
 
   const permissions = (info?.roles ?? []).flatMap((role) => role.permissions ?? [])
   if (permissions.length === 0 || permissions.some((each) => each.action === permission)) return
-  throw new DataOpsError('NOT_ALLOWED', `Cannot ${action}: these credentials do not have the permission.`, {
-    details: {permission},
-    hint: `Ask for a role with ${permission}: without it the server shows none, as if there were none.`,
-  })
+  throw new DataOpsError(
+    'NOT_ALLOWED',
+    `Cannot ${action}: these credentials do not have the permission ${permission}.`,
+    {
+      details: {permission},
+      hint: `Ask for a role with ${permission}: without it the server shows none, as if there were none.`,
+    },
+  )
 }

@@ -136,6 +136,28 @@ describe('connect', () => {
     })
   })
 
+  it('an empty list of collections is refused where these credentials may read none, with the permission', async () => {
+    let action = 'read_data'
+    const url = await listen(
+      createServer((request, response) => {
+        const replies: Record<string, unknown> = {
+          '/v1/meta': {version: '1.39.0'},
+          '/v1/schema': {classes: []},
+          '/v1/users/own-info': {roles: [{name: 'r', permissions: [{action}]}], username: 'u'},
+        }
+        response.end(JSON.stringify(replies[request.url!] ?? {}))
+      }),
+    )
+    const connection = await opened({transport: 'rest', url})
+    await expect(connection.listCollections()).rejects.toMatchObject({
+      code: 'NOT_ALLOWED',
+      exitCode: 6,
+      message: 'Cannot list the collections: these credentials do not have the permission read_collections.',
+    })
+    action = 'read_collections'
+    expect(await connection.listCollections()).toEqual([])
+  })
+
   it('tells other servers, and those not ready yet, from Weaviate', async () => {
     let status = 200
     const url = await listen(
