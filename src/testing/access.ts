@@ -6,7 +6,7 @@ export type Access = 'read' | 'write'
 
 /** What the bearer of an `Authorization` header may do; undefined for nothing. */
 export function accessOf(header: string | undefined, {apiKeys, readOnlyApiKeys}: Settings): Access | undefined {
-  if (apiKeys.length + readOnlyApiKeys.length === 0) return header === undefined ? 'write' : undefined
+  if (apiKeys.length + readOnlyApiKeys.length === 0) return header?.startsWith('Bearer ') ? undefined : 'write'
   const key = header?.startsWith('Bearer ') ? header.slice('Bearer '.length) : undefined
   if (key === undefined) return undefined
   if (apiKeys.includes(key)) return 'write'
