@@ -189,15 +189,17 @@ function createConnection({grpc, http, maxMessageBytes, restSide, url, version}:
       await http.send({action: `delete collection ${name}`, method: 'DELETE', path: classPath(name)})
     },
     getCollection: async (name) => getCollection(http, name),
+    shardNames: async (name) => shardNames(http, name),
     async listCollections() {
       const {value} = await http.json<{classes?: null | WeaviateClass[]}>({
         action: 'list the collections',
         method: 'GET',
         path: '/v1/schema',
       })
-      const classes = value.classes ?? []
+      const classes: unknown = value.classes ?? []
+      if (!Array.isArray(classes)) throw malformed('list the collections', 'it is no list')
       if (classes.length === 0) await requirePermission(http, 'list the collections', 'read_collections')
-      return classes
+      return classes as WeaviateClass[]
     },
     updateCollection: async (schema) => updateCollection(http, schema),
 
@@ -244,6 +246,25 @@ async function createCollection(http: HttpClient, schema: WeaviateClass): Promis
   }
 }
 
+async function shardNames(http: HttpClient, name: string): Promise<string[] | undefined> {
+  const action = `list the shards of ${name}`
+  try {
+    const {value} = await http.json<Array<{name?: unknown}>>({action, method: 'GET', path: `${classPath(name)}/shards`})
+    if (!Array.isArray(value)) throw malformed(action, 'it is no list')
+    return value.flatMap((shard) => (typeof shard?.name === 'string' ? [shard.name] : []))
+  } catch (error) {
+    // Not every role may see them, nor does every server tell.
+    if (hasStatus(error, 401, 403, 404, 405, 422, 501)) return undefined
+    throw error
+  }
+}
+
+function malformed(action: string, reason: string): DataOpsError {
+  return new DataOpsError('UNEXPECTED', `Cannot ${action}: what the server answered cannot be right: ${reason}.`, {
+    details: {reason},
+  })
+}
+
 async function getCollection(http: HttpClient, name: string): Promise<undefined | WeaviateClass> {
   try {
     const {value} = await http.json<WeaviateClass>({
@@ -251,6 +272,7 @@ async function getCollection(http: HttpClient, name: string): Promise<undefined 
       method: 'GET',
       path: classPath(name),
     })
+    if (typeof value.class !== 'string') throw malformed(`read the schema of ${name}`, 'it describes no collection')
     // The server follows aliases, and writes the first letter in upper case.
     return value.class === name ? value : undefined
   } catch (error) {

@@ -92,6 +92,8 @@ export interface Connection {
   /** undefined when there is none of that name. Aliases are not followed. */
   getCollection: (name: string) => Promise<undefined | WeaviateClass>
   listCollections: () => Promise<WeaviateClass[]>
+  /** Names of its shards, made anew with the collection; undefined where they cannot be known. Whoever has no way to tell leaves it out. */
+  shardNames?: (name: string) => Promise<string[] | undefined>
   updateCollection: (schema: WeaviateClass) => Promise<void>
 
   // aliases

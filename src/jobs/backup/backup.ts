@@ -34,6 +34,7 @@ import {promisedGuarantee, sealedGuarantee} from './guarantee.js'
 import {type BackupJournal, type JournalBinding, removeJournal, sameBinding, writeJournal} from './journal.js'
 import {ObjectIndex} from './object-index.js'
 import {checkOptions, planRemaining, planTenants, scopeOf, type TenantPlan, type TenantScope} from './plan.js'
+import {checkSameCollection, identityOf} from './same-collection.js'
 import {settle, type SettleOptions, type SettleResult} from './settle.js'
 import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
 import {
@@ -57,10 +58,24 @@ export async function backUpCollection(
   checkOptions(options)
   const started = performance.now()
   const connection = persistent(direct, options)
-  const collection = await resolveCollection(connection, name)
-  const backup = new Backup(connection, store, collection, options)
-  const result = await backup.run()
+  const result = await runAnewOnNewMembers(options, async () =>
+    new Backup(connection, store, await resolveCollection(connection, name), options).run(),
+  )
   return {...result, seconds: (performance.now() - started) / 1000}
+}
+
+/** Times that a backup which settles is begun anew, since properties came into being while it ran. */
+const MAX_ANEW = 3
+
+async function runAnewOnNewMembers<T>({onWarning}: BackupOptions, run: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run()
+    } catch (error) {
+      if (!(error instanceof DataOpsError) || !error.details.newMembers || attempt > MAX_ANEW) throw error
+      onWarning?.({code: 'schema-changed', details: error.details, message: `${error.message} It is begun anew.`})
+    }
+  }
 }
 
 /** One backup while it runs. */
@@ -208,6 +223,7 @@ class Backup {
         backupName(schema.class, new Date(head.metadata.timestamp), this.#format, compress),
       ))
     try {
+      const identity = await identityOf(this.#connection, schema)
       const content = new ContentDigest(schema, nodePlatform, resumed?.journal.content)
       const resumedObjects = content.objects
       if (resumed) await this.#putBack(resumed.name, resumed.journal)
@@ -287,6 +303,7 @@ class Backup {
           completeness = check.result()
         }
 
+        await checkSameCollection(this.#connection, schema, {identity, settles: this.#options.settle === true})
         this.#options.onProgress?.({
           bytes: writer.bytes,
           collection: schema.class,
@@ -311,7 +328,7 @@ class Backup {
         // It is another process's by now, and so is what lies there.
         const lost = await failureOf(claim.check)
         if (lost instanceof DataOpsError && lost.details.leaseLost) throw lost
-        if (journal && !this.#options.settle) throw this.#unfinishedError(error, claim.name)
+        if (journal && !this.#options.settle && !isRecreated(error)) throw this.#unfinishedError(error, claim.name)
         // Nobody could continue it.
         if (!journal || journal.activated.length === 0) {
           await this.#store.remove(partialName(claim.name)).catch(() => {})
@@ -545,6 +562,11 @@ function uncounted(journal: BackupJournal, tenants: readonly WeaviateTenant[]): 
   const counted = new Set(journal.checked?.counts.filter(([, {after}]) => after !== undefined).map(([name]) => name))
   const read = new Set(journal.tenants?.read)
   return tenants.flatMap(({name, status}) => (status === 'HOT' && read.has(name) && !counted.has(name) ? [name] : []))
+}
+
+/** What was read is of a collection that is no more: nobody could continue it. */
+function isRecreated(error: unknown): boolean {
+  return error instanceof DataOpsError && error.details.recreated === true
 }
 
 function sealedTenants(head: BackupHead, content: ContentDigest, scope: TenantScope): SealedTenant[] {

@@ -34,7 +34,9 @@ export interface RestObjects {
   /** Whole pages, as `Connection` has them. */
   readPage: Connection['readPage']
   /** A page of the same cursor listing, with all properties as REST shows them. */
-  readReferencesPage: (request: RestPageRequest) => Promise<Array<{id: string; properties: JsonObject}>>
+  readReferencesPage: (
+    request: RestPageRequest,
+  ) => Promise<Array<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>>
   writeObjects: Connection['writeObjects']
 }
 

@@ -29,7 +29,7 @@ const IDS_PER_SEARCH = 500
 // (`{latitude, longitude}`) or an `object[]` that looks like references (`beacon`), a phone number whose national part is 0.
 const NOT_FOR_GRPC = /invalid type: .* expected/
 
-type RestPage = ReadonlyArray<{id: string; properties: JsonObject}>
+type RestPage = ReadonlyArray<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>
 
 export class GrpcReader {
   // Collections whose properties gRPC cannot carry, or not in a way that is known here, as found out.
@@ -47,20 +47,33 @@ export class GrpcReader {
     restPage: RestPage,
     signal?: AbortSignal,
   ): Promise<void> {
-    const byId = new Map(restPage.map(({id, properties}) => [id, properties]))
+    const byId = new Map(restPage.map((beside) => [beside.id, beside]))
     const uncertain = new Set(page.uncertain)
     const singly: WeaviateObject[] = []
     for (const object of page.objects) {
-      const properties = byId.get(object.id)
-      if (uncertain.has(object) || (this.#readsRest(plan) && !properties)) singly.push(object)
-      else if (properties) this.#merge(plan, object, properties)
+      const beside = byId.get(object.id)
+      const isTold = beside !== undefined && !isOtherVersion(beside, object)
+      if (uncertain.has(object) || (this.#readsRest(plan) && !isTold)) singly.push(object)
+      else if (isTold) this.#merge(plan, object, beside.properties)
     }
 
     await inParallel(singly, {atOnce: SINGLE_FETCHES, signal}, async (object) => {
       const found = await this.#context.rest.getObject(plan.className, object.id, object.tenant, signal)
       // Deleted since: it stays as gRPC saw it, so that the page is not taken for the last.
-      if (found) object.properties = allProperties(plan, found.properties)
+      if (!found) return
+      if (isOtherVersion(found, object)) await this.#readWhole(plan, object, signal)
+      else object.properties = allProperties(plan, found.properties)
     })
+  }
+
+  // It was written between the two answers: all of it comes over REST, of one version.
+  async #readWhole(plan: GrpcCollectionPlan, object: WeaviateObject, signal?: AbortSignal): Promise<void> {
+    const ids = [object.id]
+    const [whole] = await this.#context.rest.getObjects({collection: plan, ids, signal, tenant: object.tenant})
+    if (!whole) return
+    delete object.vector
+    delete object.vectors
+    Object.assign(object, whole)
   }
 
   #merge(plan: GrpcCollectionPlan, object: WeaviateObject, properties: JsonObject): void {
@@ -185,6 +198,11 @@ export class GrpcReader {
     await this.#complete(plan, page, restPage, signal)
     return {bytes: page.bytes, objects: page.objects}
   }
+}
+
+function isOtherVersion(rest: {lastUpdateTimeUnix?: number}, object: WeaviateObject): boolean {
+  const [a, b] = [rest.lastUpdateTimeUnix, object.lastUpdateTimeUnix]
+  return a !== undefined && b !== undefined && a !== b
 }
 
 function referencesPage(plan: GrpcCollectionPlan, page: RestPage, tenant?: string): ObjectPage {

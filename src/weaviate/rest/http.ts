@@ -1,4 +1,5 @@
 /** REST transport: JSON over HTTP with keep-alive, one timeout a request, and typed errors that never hold a header. */
+import {Buffer} from 'node:buffer'
 import {rootCertificates} from 'node:tls'
 import {Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request} from 'undici'
 
@@ -16,6 +17,8 @@ export interface HttpClientOptions {
   proxy?: string
   /** Milliseconds for one request, its whole reply included. */
   timeoutMs: number
+  /** Bytes of a reply at most; default 512 MiB, about what one text can hold. */
+  maxBodyBytes?: number
   /** Where `/v1` stands: scheme, host, and a path prefix if there is one; no credentials. */
   url: string
 }
@@ -40,9 +43,12 @@ export interface HttpReply {
   text: string
 }
 
+const MAX_BODY_BYTES = 536_000_000
+
 export class HttpClient {
   readonly #dispatcher: Dispatcher
   readonly #headers: () => Promise<Record<string, string>>
+  readonly #maxBodyBytes: number
   readonly #timeoutMs: number
   readonly url: string
 
@@ -50,6 +56,7 @@ export class HttpClient {
     this.url = options.url
     this.#headers = options.headers
     this.#timeoutMs = options.timeoutMs
+    this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES
     this.#dispatcher = createDispatcher(options)
   }
 
@@ -64,7 +71,7 @@ export class HttpClient {
       dispatcher: this.#dispatcher,
       headersTimeout: 0,
     })
-    return {bytes: await body.arrayBuffer(), retryAfter: headers['retry-after'], status: statusCode}
+    return {bytes: await readBody(body, this.#maxBodyBytes), retryAfter: headers['retry-after'], status: statusCode}
   }
 
   async close(): Promise<void> {
@@ -86,12 +93,18 @@ export class HttpClient {
     }
 
     try {
-      return {bytes, value: JSON.parse(text) as T}
+      const value: unknown = JSON.parse(text)
+      if (typeof value === 'object' && value !== null) return {bytes, value: value as T}
     } catch {
       throw new DataOpsError('UNEXPECTED', `Cannot ${httpRequest.action}: the server's reply is not JSON.`, {
         hint: 'Check that the address is that of a Weaviate server.',
       })
     }
+
+    throw new DataOpsError(
+      'UNEXPECTED',
+      `Cannot ${httpRequest.action}: what the server answered cannot be right: it is neither an object nor a list.`,
+    )
   }
 
   /**
@@ -146,9 +159,28 @@ export class HttpClient {
 }
 
 interface RawReply {
-  bytes: ArrayBuffer
+  bytes: Uint8Array
   retryAfter?: string | string[]
   status: number
+}
+
+/** The whole body, unless it has no end. */
+async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) {
+      // Whoever asked for a page may ask for a smaller one.
+      throw new DataOpsError('UNEXPECTED', `The server's reply is longer than ${maxBytes} bytes.`, {
+        details: {tooLarge: true},
+      })
+    }
+
+    chunks.push(chunk)
+  }
+
+  return Buffer.concat(chunks, bytes)
 }
 
 /** undici heeds a signal only once it is connected, and a proxy may never let it. */

@@ -50,10 +50,11 @@ export interface ListRequest {
 export async function readReferencesPage(
   http: HttpClient,
   request: ListRequest,
-): Promise<Array<{id: string; properties: JsonObject}>> {
+): Promise<Array<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>> {
   const {objects} = await list(http, request, false)
   return objects.map((object) => ({
     id: object.id.toLowerCase(),
+    lastUpdateTimeUnix: object.lastUpdateTimeUnix,
     properties: object.properties ?? {},
   }))
 }
@@ -98,7 +99,8 @@ export async function getObjectRest(
       },
       signal,
     })
-    return toObject(value, referenceNames, tenant)
+    const [object] = checkedObjects([value], {className, limit: 1, tenant})
+    return toObject(object!, referenceNames, tenant)
   } catch (error) {
     if (hasStatus(error, 404)) return undefined
     if (vectors && isEmptyReply(error)) throw nonFinite(className, id, tenant)
@@ -139,12 +141,59 @@ async function list(
       query: {after: after ?? '', class: className, include: hasVectors ? 'vector' : undefined, limit, tenant},
       signal,
     })
-    return {bytes, objects: value.objects ?? []}
+    return {bytes, objects: checkedObjects(value.objects ?? [], request)}
   } catch (error) {
     if (hasStatus(error, 404)) throw collectionMissing(className)
     if (hasVectors && isEmptyReply(error)) return findNonFinite(http, request)
     throw error
   }
+}
+
+/** @throws DataOpsError UNEXPECTED when a listing holds what is no object of it. */
+function checkedObjects(objects: unknown, {className, tenant}: ListRequest): RestObject[] {
+  if (!Array.isArray(objects)) throw malformed(className, 'its objects are no list')
+  for (const object of objects as Array<null | Partial<RestObject>>) {
+    if (typeof object?.id !== 'string') throw malformed(className, 'an object has no id')
+    const {id, properties, vector, vectors} = object
+    if (tenant !== undefined && object.tenant !== undefined && object.tenant !== tenant) {
+      throw malformed(className, `${id} is of tenant ${JSON.stringify(object.tenant)}`)
+    }
+
+    if (!isAbsent(properties) && (typeof properties !== 'object' || Array.isArray(properties))) {
+      throw malformed(className, `the properties of ${id} are no object`)
+    }
+
+    if (!isAbsent(vector) && !isVector(vector)) throw malformed(className, `the vector of ${id} is no list of numbers`)
+    if (isAbsent(vectors)) continue
+    for (const [name, value] of Object.entries(vectors)) {
+      if (!isVector(value) && !isMultiVector(value)) {
+        throw malformed(className, `the vector "${name}" of ${id} is no list of numbers`)
+      }
+    }
+  }
+
+  return objects as RestObject[]
+}
+
+function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null
+}
+
+function isVector(value: unknown): boolean {
+  return Array.isArray(value) && value.every((component) => typeof component === 'number')
+}
+
+/** Rows of one length. */
+function isMultiVector(value: unknown): boolean {
+  if (!Array.isArray(value)) return false
+  const dims = (value[0] as undefined | unknown[])?.length
+  return value.every((row) => isVector(row) && (row as unknown[]).length === dims)
+}
+
+function malformed(className: string, reason: string): DataOpsError {
+  return new DataOpsError('UNEXPECTED', `What the server answered for ${className} cannot be right: ${reason}.`, {
+    details: {collection: className, reason},
+  })
 }
 
 /** Reads a page that came empty again in halves, down to the object that cannot come over REST, and rejects with its id. */
@@ -457,7 +506,10 @@ function pickReferences(properties: JsonObject | null | undefined, names: Iterab
 /** The references of a property's value, without the href and what else REST shows beside a beacon. */
 function beacons(value: JsonValue | undefined): Array<{beacon: string}> {
   if (!Array.isArray(value)) return []
-  return (value as Array<{beacon: string}>).map(({beacon}) => ({beacon}))
+  return (value as Array<null | {beacon: string}>).map((item) => {
+    if (typeof item?.beacon !== 'string') throw malformed('an object', 'a reference has no beacon')
+    return {beacon: item.beacon}
+  })
 }
 
 function own(properties: JsonObject, name: string): JsonValue | undefined {
