@@ -1,9 +1,8 @@
 /** Whether what was read from start to end was one collection, with one schema. */
-import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {isMultiTenant} from '../../model/schema.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 
 /** What a collection that was dropped and made anew cannot have again; undefined where nothing of the kind is known. */
 export async function identityOf(connection: Connection, schema: WeaviateClass): Promise<string | undefined> {

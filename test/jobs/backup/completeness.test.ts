@@ -13,7 +13,10 @@ import {fillCollection, startTestServer, temporaryDirectory, type TestServer} fr
 const NAME = 'CompletenessProbe'
 const COUNT = 60
 const idOf = (index: number): string => `${(index * 4 + 1).toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`
-const bytesOf = (index: number): Uint8Array => new Uint8Array(Float32Array.of(index, 1, 2).buffer)
+function bytesOf(index: number): Uint8Array {
+  const {buffer, byteLength, byteOffset} = Float32Array.of(index, 1, 2)
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
 const objects: WeaviateObject[] = Array.from({length: COUNT}, (_, index) => ({
   id: idOf(index),
   properties: {title: `object ${index}`},
@@ -93,6 +96,7 @@ describe('a backup that was counted', () => {
     const backup = await backUp(connection)
     expect(backup).toMatchObject({complete: true, objectCount: COUNT, warnings: []})
     const comparison = await new Verifier({connection: server.connection, directory: directory.path}).verifyCollection(
+      NAME,
       backup.id,
     )
     expect(comparison).toMatchObject({equal: true})
@@ -180,6 +184,7 @@ describe('a collection that is not the same at the end', () => {
     })
     const backup = await backUp(connection, {settle: true})
     const comparison = await new Verifier({connection: server.connection, directory: directory.path}).verifyCollection(
+      NAME,
       backup.id,
     )
     expect(comparison).toMatchObject({counts: {backup: COUNT, live: COUNT}, equal: true})
@@ -214,19 +219,22 @@ const MUTATIONS: Array<(page: ObjectPage, random: () => number) => ObjectPage> =
   () => undefined as never,
 ]
 
+function mutating(mutation: (typeof MUTATIONS)[number], random: () => number): Connection {
+  return withMembers({
+    async readPage(request) {
+      const page = await server.connection.readPage(request)
+      return random() < 0.4 ? mutation(page, random) : page
+    },
+  })
+}
+
 describe('replies that are wrong', () => {
   it('never make a backup that is sealed as whole while objects are missing', async () => {
     const outcomes = {errors: 0, incomplete: 0, whole: 0}
     for (let seed = 1; seed <= ROUNDS; seed++) {
       const random = randomOf(seed * 7919)
       const mutation = MUTATIONS[seed % MUTATIONS.length]!
-      const isFaulty = (): boolean => random() < 0.4
-      const connection = withMembers({
-        async readPage(request) {
-          const page = await server.connection.readPage(request)
-          return isFaulty() ? mutation(page, random) : page
-        },
-      })
+      const connection = mutating(mutation, random)
       try {
         const backup = await backUp(connection, {concurrency: 1, maxRetries: 0})
         if (backup.complete) expect([seed, backup.objectCount]).toEqual([seed, COUNT])
