@@ -17,6 +17,7 @@ function bytesOf(index: number): Uint8Array {
   const {buffer, byteLength, byteOffset} = Float32Array.of(index, 1, 2)
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
+
 const objects: WeaviateObject[] = Array.from({length: COUNT}, (_, index) => ({
   id: idOf(index),
   properties: {title: `object ${index}`},
