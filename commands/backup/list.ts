@@ -1,5 +1,7 @@
 import {Args, Flags} from '@oclif/core'
 
+import type {Store} from '../../src/store/store.js'
+
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {outputFlag} from '../../src/cli/flags.js'
@@ -39,9 +41,22 @@ export default class BackupList extends DataOpsCommand {
     },
   ]
 
+  /** Until any job on that collection has put them back. */
+  async #warnOfTenants(store: Store): Promise<void> {
+    const {tenantNotes} = await import('../../src/jobs/options.js')
+    for (const {path, server, since, tenants} of await tenantNotes(store, this.stateDirectory).left()) {
+      for (const collection of new Set(tenants.map((tenant) => tenant.collection))) {
+        const names = tenants.filter((tenant) => tenant.collection === collection)
+        const message = `${names.length} tenants of "${collection}" at ${server} may have been left active by a run that was killed (${since}, see ${path}): the next backup, restore, verification or clear of that collection puts them back.`
+        this.warnOf({message})
+      }
+    }
+  }
+
   async run(): Promise<BackupListResult> {
     const {args, flags} = await this.parse(BackupList)
-    const {catalog, pathOf} = await this.catalogIn(flags.output)
+    const {catalog, pathOf, store} = await this.catalogIn(flags.output)
+    await this.#warnOfTenants(store)
     const reindexed = flags.reindex ? await catalog.reindex() : undefined
     const listed = await catalog.list({collection: args.collection})
     const backups = listed.map((backup) => backupEntry(backup, pathOf))

@@ -83,7 +83,7 @@ export default class ColBackup extends DataOpsCommand {
     const settings = await this.settings()
     const connection = await this.connect()
     const {BackupManager} = await import('../../src/jobs/backup/manager.js')
-    const manager = new BackupManager(connection, {directory: flags.output})
+    const manager = new BackupManager(connection, {directory: flags.output, stateDirectory: this.stateDirectory})
     const options: BackupOptions = {
       ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume']}),
       ...retryOptions(flags),

@@ -10,6 +10,13 @@ import {ask, canAsk} from '../../src/cli/prompt.js'
 import {clearLines} from '../../src/cli/results.js'
 import {DataOpsError, throwIfAborted} from '../../src/model/errors.js'
 
+/** @throws Error. */
+function parseQuiet(text: string): number {
+  const seconds = Number(text)
+  if (text.trim() === '' || !Number.isFinite(seconds) || seconds < 0) throw new Error('needs a number of seconds, or 0')
+  return seconds
+}
+
 export default class ColClear extends DataOpsCommand {
   static override summary = 'Delete every object of a collection.'
 
@@ -23,7 +30,9 @@ export default class ColClear extends DataOpsCommand {
 
   static override flags = {
     'allow-protected': Flags.boolean({description: 'Clear a collection whose name is protected.'}),
-    'backup-first': Flags.boolean({description: 'Seal and verify a backup before the first delete.'}),
+    'backup-first': Flags.boolean({
+      description: 'Seal and verify a backup first, and delete nothing but what it holds.',
+    }),
     'dry-run': Flags.boolean({description: 'Count; delete nothing.'}),
     force: Flags.boolean({description: 'Do not ask.'}),
     'include-offloaded': Flags.boolean({
@@ -42,6 +51,11 @@ export default class ColClear extends DataOpsCommand {
       multiple: true,
       multipleNonGreedy: true,
     }),
+    'quiet-for': Flags.custom<number>({
+      description: 'Seconds in which nothing may change before --no-keep-schema drops; default 2.',
+      helpValue: '<seconds>',
+      parse: async (text) => parseQuiet(text),
+    })(),
     ...retryFlags,
   }
 
@@ -60,10 +74,16 @@ export default class ColClear extends DataOpsCommand {
 
   /** Whatever the manager would refuse is refused before the question. */
   async #confirm(manager: ClearManager, name: string, options: ClearOptions): Promise<void> {
-    const {remaining} = await manager.clearCollection(name, {...options, backupFirst: false, dryRun: true})
+    const {remaining, tenantsNotCounted = []} = await manager.clearCollection(name, {
+      ...options,
+      backupFirst: false,
+      dryRun: true,
+    })
     this.progress.stop()
     const what = options.keepSchema ? plural(remaining, 'object') : `the collection with ${plural(remaining, 'object')}`
-    const answer = await ask(`This deletes ${what} of ${name}. Type the name to confirm: `, options.signal)
+    const notCounted =
+      tenantsNotCounted.length > 0 ? ` (not those in ${plural(tenantsNotCounted.length, 'offloaded tenant')})` : ''
+    const answer = await ask(`This deletes ${what} of ${name}${notCounted}. Type the name to confirm: `, options.signal)
     throwIfAborted(options.signal)
     if (answer !== name)
       throw new DataOpsError('NOT_CONFIRMED', `Clearing ${name} was not confirmed; nothing was changed.`)
@@ -80,7 +100,7 @@ export default class ColClear extends DataOpsCommand {
     const settings = await this.settings()
     const connection = await this.connect()
     const {ClearManager} = await import('../../src/jobs/clear/manager.js')
-    const manager = new ClearManager(connection, {directory: flags.output})
+    const manager = new ClearManager(connection, {directory: flags.output, stateDirectory: this.stateDirectory})
     const options: ClearOptions = {
       ...this.operation({}),
       ...retryOptions(flags),
@@ -88,6 +108,7 @@ export default class ColClear extends DataOpsCommand {
       backupFirst: flags['backup-first'] && {includeOffloaded: flags['include-offloaded']},
       dryRun: flags['dry-run'],
       keepSchema: flags['keep-schema'],
+      quietForMs: flags['quiet-for'] === undefined ? undefined : flags['quiet-for'] * 1000,
       protectedNames: [...(settings.protectedNames?.value ?? []), ...(flags.protected ?? [])],
     }
 
@@ -96,6 +117,7 @@ export default class ColClear extends DataOpsCommand {
     if (result.backup && !result.dryRun)
       result.warnings.push(...(await this.announce('elysia:backup:sealed', {backup: result.backup})))
     this.print(clearLines(result))
+    if (result.kept > 0) this.exitWith('INCOMPLETE')
     return result
   }
 }

@@ -142,7 +142,7 @@ export default class ColRestore extends DataOpsCommand {
     await checkBackupsExist(backups, flags.output)
     const connection = await this.connect()
     const {RestoreManager} = await import('../../src/jobs/restore/manager.js')
-    const manager = new RestoreManager(connection, {directory: flags.output})
+    const manager = new RestoreManager(connection, {directory: flags.output, stateDirectory: this.stateDirectory})
     const options: RestoreOptions = {
       ...this.operation({remove: ['--restart']}),
       ...retryOptions(flags),

@@ -47,7 +47,7 @@ export default class ColVerify extends DataOpsCommand {
     await checkBackupsExist([flags.against], flags.output)
     const connection = await this.connect()
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
-    const verifier = new Verifier({connection, directory: flags.output})
+    const verifier = new Verifier({connection, directory: flags.output, stateDirectory: this.stateDirectory})
     const comparison = await verifier.verifyCollection(args.name, flags.against, {
       ...this.operation(),
       concurrency: flags.concurrency,

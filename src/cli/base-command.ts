@@ -1,5 +1,6 @@
-/** What every command has: settings, connection, progress, interruption, and errors that a person can act on. */
 import {Command, Errors, type Interfaces} from '@oclif/core'
+/** What every command has: settings, connection, progress, interruption, and errors that a person can act on. */
+import path from 'node:path'
 
 import type {BackupCatalog} from '../catalog/catalog.js'
 import type {OperationOptions, Warning} from '../model/progress.js'
@@ -167,6 +168,14 @@ export abstract class DataOpsCommand extends Command {
     return connection
   }
 
+  /** Where notes of activated tenants go when the folder of the backups cannot take them: the user's own folder for what programs must remember. */
+  protected get stateDirectory(): string {
+    const {XDG_STATE_HOME: given} = process.env
+    if (given) return path.join(given, 'elysia-data-ops')
+    if (process.platform === 'win32') return path.join(this.config.dataDir, 'state')
+    return path.join(this.config.home, '.local', 'state', 'elysia-data-ops')
+  }
+
   /** The catalog of a folder, its store, and the paths of names in it. */
   protected async catalogIn(directory: string): Promise<{
     catalog: BackupCatalog
@@ -326,13 +335,13 @@ function asDataOpsError(error: unknown): DataOpsError {
   return new DataOpsError('UNEXPECTED', message || 'Something unexpected happened.')
 }
 
-async function readCaFile(path: string, from: string): Promise<string> {
+async function readCaFile(file: string, from: string): Promise<string> {
   const {readFile} = await import('node:fs/promises')
   try {
-    return await readFile(path, 'utf8')
+    return await readFile(file, 'utf8')
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
-    throw new DataOpsError('INVALID_INPUT', `The CA file ${path} (from ${from}) cannot be read (${reason}).`)
+    throw new DataOpsError('INVALID_INPUT', `The CA file ${file} (from ${from}) cannot be read (${reason}).`)
   }
 }
 

@@ -68,15 +68,20 @@ export function restoreLines(restored: RestoreResult): string[] {
 }
 
 export function clearLines(cleared: ClearResult): string[] {
-  if (cleared.dryRun) return [`Would clear ${cleared.collection}: ${plural(cleared.remaining, 'object')}`]
-  const {backup, collection, deleted, remaining, schemaFile, seconds} = cleared
+  const notCounted = (cleared.tenantsNotCounted ?? []).map((name) => `  NOT counted: tenant ${name} (offloaded)`)
+  if (cleared.dryRun)
+    return [`Would clear ${cleared.collection}: ${plural(cleared.remaining, 'object')}`, ...notCounted]
+  const {backup, collection, deleted, guarantee, kept, remaining, schemaFile, seconds} = cleared
   return [
     ...(backup ? backupLines(backup) : []),
     `Cleared ${collection}: ${plural(deleted, 'object')}, ${pace(deleted, seconds)}`,
     ...formatMembers([
       ['schema', schemaFile && `was put into ${schemaFile} before the drop`],
-      ['remaining', remaining > 0 ? `${plural(remaining, 'object')} written meanwhile` : undefined],
+      ['kept', kept > 0 ? `${plural(kept, 'object')} that the backup does not have as they are` : undefined],
+      ['remaining', remaining > kept ? `${plural(remaining - kept, 'object')} written meanwhile` : undefined],
+      ['guarantee', guarantee],
     ]),
+    ...notCounted,
   ]
 }
 

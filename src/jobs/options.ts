@@ -2,7 +2,9 @@
 import type {Store} from '../store/store.js'
 
 import {defaultBatchSize} from '../flow/page-size.js'
+import {TenantNotes} from '../flow/tenants/note.js'
 import {DataOpsError} from '../model/errors.js'
+import {openStore} from '../store/open.js'
 
 export const DEFAULT_DIRECTORY = './backups'
 export const DEFAULT_CONCURRENCY = 4
@@ -10,8 +12,15 @@ export const DEFAULT_CONCURRENCY = 4
 export interface ManagerOptions {
   /** Folder of the backups; default `./backups`. */
   directory?: string
+  /** Folder for notes of activated tenants, where that of the backups cannot be written or is not there. Notes in it are looked at too. */
+  stateDirectory?: string
   /** In place of a folder. */
   store?: Store
+}
+
+/** Where jobs note which tenants they hold active, and find what killed runs left. */
+export function tenantNotes(store: Store, stateDirectory?: string): TenantNotes {
+  return new TenantNotes([store, stateDirectory === undefined ? undefined : openStore(stateDirectory)])
 }
 
 /** @throws DataOpsError INVALID_INPUT. */

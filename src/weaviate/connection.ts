@@ -113,13 +113,16 @@ export interface Connection {
   // objects
   /** Objects in the collection, or in one tenant. */
   count: (collection: string, tenant?: string, signal?: AbortSignal) => Promise<number>
-  /** Deletes up to the server's limit of objects in one call: any, or those with these ids. */
+  /**
+   * Deletes up to the server's limit of objects in one call: any, or those with these ids. `reason`: the server's words for those that
+   * failed. Rejects with SERVER_UNAVAILABLE when they name what passes by itself (a shard that is read-only).
+   */
   deleteObjects: (request: {
     collection: string
     ids?: readonly string[]
     signal?: AbortSignal
     tenant?: string
-  }) => Promise<{deleted: number; failed: number; matched: number}>
+  }) => Promise<{deleted: number; failed: number; matched: number; reason?: string}>
   /** Objects by id, in any order; missing ones are left out. */
   getObjects: (request: {
     collection: CollectionPlan

@@ -28,7 +28,9 @@ export interface WorkerJob {
   killAt?: number
   run:
     | {collection: string; job: 'backup'; options?: BackupOptions}
+    | {against: string; collection: string; job: 'verify'}
     | {collection: string; job: 'clear'; options?: ClearOptions}
+    | {collection: string; job: 'count'}
     | {backup: string; job: 'restore'; options?: RestoreOptions}
   /** A restore's checkpoints: milliseconds between two. */
   saveMs?: number
@@ -72,7 +74,8 @@ syncBuiltinESMExports()
 steps = 0
 
 // After the patches: `import {rename} from 'node:fs/promises'` sees them.
-const {BackupManager, ClearManager, connect, DataOpsError, RestoreManager} = await import('../../src/index.js')
+const {BackupManager, ClearManager, connect, DataOpsError, RestoreManager, Verifier} =
+  await import('../../src/index.js')
 FLUSH_EVERY.ms = job.flushMs ?? FLUSH_EVERY.ms
 SAVE_EVERY.ms = job.saveMs ?? SAVE_EVERY.ms
 GRACE.ms = 20
@@ -91,7 +94,11 @@ try {
       ? await new BackupManager(connection, place).backupCollection(run.collection, run.options)
       : run.job === 'clear'
         ? await new ClearManager(connection, place).clearCollection(run.collection, run.options)
-        : await new RestoreManager(connection, place).restoreCollection(run.backup, run.options)
+        : run.job === 'count'
+          ? {count: await new ClearManager(connection, place).count(run.collection)}
+          : run.job === 'verify'
+            ? await new Verifier({connection, ...place}).verifyCollection(run.collection, run.against)
+            : await new RestoreManager(connection, place).restoreCollection(run.backup, run.options)
   process.stdout.write(`${JSON.stringify({result, steps})}\n`)
 } catch (error) {
   if (!(error instanceof DataOpsError)) throw error

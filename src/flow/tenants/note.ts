@@ -45,7 +45,13 @@ export class TenantNotes {
 
   /** Notes are looked for in all of the stores, and written into the first that is there and can be written. */
   constructor(stores: ReadonlyArray<Store | undefined>) {
-    this.#stores = stores.filter((store) => store !== undefined)
+    const places = stores.filter((store) => store !== undefined).map((store) => [store.describe(''), store] as const)
+    this.#stores = [...new Map(places.toReversed()).values()].toReversed()
+  }
+
+  /** The same, and in another store before the others. */
+  beside(store: Store): TenantNotes {
+    return new TenantNotes([store, ...this.#stores])
   }
 
   /** The note of one run, not on the disk yet. */
@@ -140,17 +146,17 @@ export class TenantNote {
 
   /** Leaves what the note says for the next run to put back. */
   async leave(): Promise<void> {
-    const held = this.#held
+    await this.#held?.lease.release()
     this.#held = undefined
-    await held?.lease.release()
   }
 
   async #hold(): Promise<{lease: Lease; store: Store}> {
     let failure: unknown
     for (const store of await inOrder(this.#stores)) {
       try {
-        const lease = await Lease.acquire(store, leaseOf(this.#name))
-        return {lease, store}
+        // Its name is nobody else's: there is nothing to wait for.
+        const lease = await Lease.tryAcquire(store, leaseOf(this.#name))
+        if (lease) return {lease, store}
       } catch (error) {
         failure ??= error
       }

@@ -17,6 +17,7 @@ import {type BackupHead, type BackupMetadata, FORMAT_VERSION, type SealedTenant}
 import {slicesOfTenants} from '../../flow/parallel-reader.js'
 import {persistent} from '../../flow/persistent.js'
 import {countInTenants} from '../../flow/tenants/count.js'
+import {TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
@@ -54,12 +55,13 @@ export async function backUpCollection(
   store: Store,
   name: string,
   options: BackupOptions,
+  notes = new TenantNotes([store]),
 ): Promise<BackupResult> {
   checkOptions(options)
   const started = performance.now()
   const connection = persistent(direct, options)
   const result = await runAnewOnNewMembers(options, async () =>
-    new Backup(connection, store, await resolveCollection(connection, name), options).run(),
+    new Backup(connection, store, await resolveCollection(connection, name), options, notes).run(),
   )
   return {...result, seconds: (performance.now() - started) / 1000}
 }
@@ -84,13 +86,21 @@ class Backup {
   readonly #store: Store
   readonly #collection: ResolvedCollection
   readonly #options: BackupOptions
+  readonly #notes: TenantNotes
   readonly #plan: CollectionPlan
   readonly #format: BackupFormat
   readonly #sameServer: SameServer
   readonly #warnings: Warning[] = []
 
-  constructor(connection: Connection, store: Store, collection: ResolvedCollection, options: BackupOptions) {
+  constructor(
+    connection: Connection,
+    store: Store,
+    collection: ResolvedCollection,
+    options: BackupOptions,
+    notes: TenantNotes,
+  ) {
     this.#connection = connection
+    this.#notes = notes
     this.#store = store
     this.#collection = collection
     this.#options = options
@@ -113,6 +123,12 @@ class Backup {
     }
 
     const finished = this.#options.dryRun ? undefined : await this.#endLeftovers(binding)
+    if (isMultiTenant(schema) && !this.#options.dryRun) {
+      await this.#notes.putBack(this.#connection, schema.class, ({code, details, message}) => {
+        this.#warn(code, message, details)
+      })
+    }
+
     const tenants = isMultiTenant(schema) ? await this.#connection.listTenants(schema.class) : undefined
     if (!tenants && this.#options.tenants?.length) {
       throw new DataOpsError('INVALID_INPUT', `The collection "${schema.class}" has no tenants.`, {
@@ -242,6 +258,8 @@ class Backup {
       let settled: SettleResult | undefined
       let journal: BackupJournal | undefined
       let sealed: SealedArchive
+      // Beside the journal, which only the next backup reads.
+      const note = this.#notes.begin(this.#connection.describe)
       try {
         if (head.metadata.options.include_data) {
           const work = resumed
@@ -263,8 +281,11 @@ class Backup {
             writer,
           })
           const store = this.#store
-          const saveActivated = async (activated: WeaviateTenant[]): Promise<void> =>
-            writeJournal(store, claim.name, {...journal!, activated})
+          const saveActivated = async (activated: WeaviateTenant[]): Promise<void> => {
+            await note.save(activated.map((tenant) => ({...tenant, collection: schema.class})))
+            await writeJournal(store, claim.name, {...journal!, activated})
+          }
+
           await transferToArchive({
             ...work,
             batchSize: job.batchSize,
@@ -295,11 +316,14 @@ class Backup {
             throttle,
             writer,
           })
-          if (contents)
+          if (contents) {
             settled = await this.#settle(
               {content, index: contents, concurrency, saveActivated, throttle, writer},
               tenantPlan,
             )
+            await note.save([])
+          }
+
           completeness = check.result()
         }
 
@@ -325,6 +349,7 @@ class Backup {
         })
       } catch (error) {
         await writer.close()
+        await note.leave()
         // It is another process's by now, and so is what lies there.
         const lost = await failureOf(claim.check)
         if (lost instanceof DataOpsError && lost.details.leaseLost) throw lost

@@ -5,13 +5,18 @@ import type {BackupOptions, BackupResult} from '../backup/options.js'
 export interface ClearOptions extends OperationOptions, RetryOptions {
   /** Needed for protected names. */
   allowProtected?: boolean
-  /** Seals and verifies a backup before the first delete. */
+  /** Seals and verifies a backup before the first delete, and deletes nothing but what it holds: see `ClearResult.guarantee`. */
   backupFirst?: boolean | BackupOptions
   /** Counts, and deletes nothing. */
   dryRun?: boolean
   /** true (default): deletes the objects. false: drops the collection and creates it again, with its tenants. */
   keepSchema?: boolean
-  /** Names that need `allowProtected`, `*` stands for any text; default `ELYSIACTL_*`, `*_SYSTEM`, `.internal*`. */
+  /**
+   * Milliseconds in which nothing may change before a collection is dropped (`keepSchema: false`); default 2,000. With `backupFirst` ids
+   * and update times are compared before and after, else the number of objects.
+   */
+  quietForMs?: number
+  /** Names that need `allowProtected`, `*` stands for any text; whatever the case; default `ELYSIA_*`, `ELYSIACTL_*`, `*_SYSTEM`, `.internal*`. */
   protectedNames?: readonly string[]
 }
 
@@ -22,11 +27,19 @@ export interface ClearResult {
   /** Objects removed. */
   deleted: number
   dryRun: boolean
-  /** Objects found afterwards: written while clearing. */
+  /** With `backupFirst`: what was promised about writes of others, with the time in which they can be lost. */
+  guarantee?: string
+  /** With `backupFirst`: objects left alone, as they were written since and the backup does not have them so. */
+  kept: number
+  /** Objects found afterwards: written while clearing, or kept. A dry run: what would go. */
   remaining: number
   /** Where the schema was put before the drop (`keepSchema: false`). */
   schemaFile?: string
   /** Wall time from the first request to the confirmation. */
   seconds: number
+  /** Offloaded tenants, whose objects are not in these numbers. */
+  tenantsNotCounted?: string[]
   warnings: Warning[]
+  /** With `backupFirst`: milliseconds between comparing and deleting, at most; 0 when nothing was deleted. */
+  windowMs?: number
 }

@@ -4,8 +4,8 @@ import type {ClearOptions} from './options.js'
 /** Whether a collection may be cleared. Pure. */
 import {DataOpsError} from '../../model/errors.js'
 
-/** Names that are not cleared by accident; `*` stands for any text. */
-export const PROTECTED_NAMES: readonly string[] = ['ELYSIACTL_*', '*_SYSTEM', '.internal*']
+/** Names that are not cleared by accident, Elysia's own among them; `*` stands for any text, and case does not matter. */
+export const PROTECTED_NAMES: readonly string[] = ['ELYSIA_*', 'ELYSIACTL_*', '*_SYSTEM', '.internal*']
 
 /** The pattern that protects a name, if any. */
 export function protectingPattern(name: string, patterns: readonly string[] = PROTECTED_NAMES): string | undefined {
@@ -14,7 +14,7 @@ export function protectingPattern(name: string, patterns: readonly string[] = PR
       .split('*')
       .map((text) => text.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
       .join('.*')
-    return new RegExp(`^${source}$`, 's').test(name)
+    return new RegExp(`^${source}$`, 'is').test(name)
   })
 }
 

@@ -124,6 +124,7 @@ async function compare({restore}: Target): ReturnType<typeof compareCollection> 
     collection: job.target,
     concurrency,
     isChanged: view !== job.archive,
+    notes: job.notes,
     onProgress,
     signal,
     tenants: chosen && tenants?.map(({name}) => name),

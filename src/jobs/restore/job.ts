@@ -13,6 +13,7 @@ import type {RestoreTransferOptions} from './objects.js'
 import {rejectedName, stillRejectedName} from '../../archive/names.js'
 import {persistent} from '../../flow/persistent.js'
 import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {type Warning} from '../../model/progress.js'
 import {openStore} from '../../store/open.js'
@@ -34,6 +35,8 @@ export interface RestoreJob {
   leases: TargetLeases
   /** What readers call the target. */
   name: string
+  /** Where tenants that are activated are noted. */
+  notes: TenantNotes
   options: RestoreOptions
   /** Holds the checkpoint and the refused objects. */
   place: Store
@@ -57,7 +60,7 @@ export function makeJob(
   connection: Connection,
   {archive, store}: OpenedArchive,
   options: RestoreOptions,
-  active?: ActiveTenants,
+  {active, notes}: {active?: ActiveTenants; notes: TenantNotes},
 ): RestoreJob {
   const name = options.name ?? archive.head.metadata.collection
   const patient = persistent(connection, {
@@ -72,8 +75,9 @@ export function makeJob(
     ? `${name}_${(archive.head.metadata.backup_id ?? '').replaceAll('-', '').slice(0, 8)}`
     : name
   const place = options.checkpointDirectory === undefined ? store : openStore(path.resolve(options.checkpointDirectory))
+  const allNotes = notes.beside(place)
   return {
-    active: active ?? new ActiveTenants(patient),
+    active: active ?? new ActiveTenants(patient, {note: allNotes.begin(patient.describe)}),
     archive,
     ...(options.atomic && {atomicAlias: name}),
     connection: patient,
@@ -85,6 +89,7 @@ export function makeJob(
       stores: place === store ? [store] : [store, place],
     }),
     name,
+    notes: allNotes,
     options,
     place,
     target,

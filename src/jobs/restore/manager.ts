@@ -2,20 +2,23 @@ import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
+import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {openStore} from '../../store/open.js'
-import {DEFAULT_DIRECTORY, type ManagerOptions} from '../options.js'
+import {DEFAULT_DIRECTORY, type ManagerOptions, tenantNotes} from '../options.js'
 import {checkRestoreOptions} from './checks.js'
 import {restoreBackup, restoreBackups, type RestoredBackups} from './restore.js'
 
 /** Restores backups into collections. */
 export class RestoreManager {
   readonly #connection: Connection
+  readonly #notes: TenantNotes
   readonly #store: Store
 
   constructor(connection: Connection, options: ManagerOptions = {}) {
     this.#connection = connection
     this.#store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
+    this.#notes = tenantNotes(this.#store, options.stateDirectory)
   }
 
   /**
@@ -24,7 +27,7 @@ export class RestoreManager {
    * what was restored is not what the backup holds, or what the server answered once retries are used up.
    */
   async restoreCollection(backup: string, options: RestoreOptions = {}): Promise<RestoreResult> {
-    return restoreBackup(this.#connection, this.#store, backup, options)
+    return restoreBackup(this.#connection, this.#store, backup, options, this.#notes)
   }
 
   /** Restores several backups in an order that references between their collections allow. */
@@ -36,6 +39,6 @@ export class RestoreManager {
       })
     }
 
-    return restoreBackups(this.#connection, this.#store, backups, options)
+    return restoreBackups(this.#connection, this.#store, backups, options, this.#notes)
   }
 }

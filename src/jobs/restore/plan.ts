@@ -7,7 +7,7 @@ import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 import {type PreparedSchema, prepareForCreate} from '../../model/schema-prepare.js'
-import {type WeaviateClass} from '../../model/schema.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
 import {openStore} from '../../store/open.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
@@ -70,6 +70,7 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   )
   if (!options.dryRun) checkpoint.fence = async () => job.leases.check()
   const live = await checkTarget(job, checkpoint, prepared)
+  if (live && isMultiTenant(live.schema) && !options.dryRun) await job.notes.putBack(connection, target, job.warn)
   if (!live) checkReservedNames(head.schema, connection.version)
   const plan = {archive, checkpoint, emptyTargets: [], job, live, needs: [], prepared, tenants}
   // What an interrupted run left out of the collection stays out.

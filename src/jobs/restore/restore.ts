@@ -4,6 +4,7 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
 import {openArchive} from '../../catalog/locate.js'
+import {TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
 import {checkRestoreOptions, refersToMissing} from './checks.js'
 import {confirm} from './confirm.js'
@@ -20,8 +21,9 @@ export async function restoreBackup(
   store: Store,
   backup: string,
   options: RestoreOptions,
+  notes?: TenantNotes,
 ): Promise<RestoreResult> {
-  const {collections} = await restoreBackups(connection, store, [backup], options)
+  const {collections} = await restoreBackups(connection, store, [backup], options, notes)
   const [restored] = collections
   if (!restored) throw new DataOpsError('UNEXPECTED', 'The restore has ended without a result.')
   return restored
@@ -40,6 +42,7 @@ export async function restoreBackups(
   store: Store,
   backups: readonly string[],
   options: RestoreRunOptions,
+  notes = new TenantNotes([store]),
 ): Promise<RestoredBackups> {
   checkRestoreOptions(options)
   const run = new RestoreRun(options)
@@ -50,7 +53,7 @@ export async function restoreBackups(
       openArchive(backup, store, {acceptUnsealed: options.acceptChanged}),
     )
     if (!opened) continue
-    const job = makeJob(connection, opened, options, jobs[0]?.active)
+    const job = makeJob(connection, opened, options, {active: jobs[0]?.active, notes})
     run.named(job, backup)
     run.spent(job, started)
     jobs.push(job)

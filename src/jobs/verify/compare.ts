@@ -18,6 +18,7 @@ import {
   TenantNumbers,
 } from '../../flow/records.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
@@ -46,6 +47,8 @@ export interface CompareCollectionOptions extends CompareOptions {
   isChanged?: boolean
   /** Name of the live collection; aliases are not followed. */
   collection: string
+  /** Where tenants that are activated are noted. */
+  notes?: TenantNotes
   /** Records of objects kept in memory for each side at most; default 300,000. */
   maxRecordsInMemory?: number
 }
@@ -226,7 +229,9 @@ class Comparison {
   }
 
   async #withTenants(tenants: WeaviateTenant[], body: (group: WeaviateTenant[]) => Promise<void>): Promise<void> {
-    await withActiveTenants(this.#connection, this.#plan.className, tenants, {signal: this.#options.signal}, body)
+    const {notes, signal} = this.#options
+    const note = notes?.begin(this.#connection.describe)
+    await withActiveTenants(this.#connection, this.#plan.className, tenants, {note, signal}, body)
   }
 
   /** Fetches the objects that differ, a few at a time from both sides, to name what differs in them. */

@@ -3,31 +3,31 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {BackupVerification, CollectionComparison, CompareOptions, VerifyBackupOptions} from './options.js'
 
 import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant} from '../../model/schema.js'
 import {openStore} from '../../store/open.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {DEFAULT_DIRECTORY} from '../options.js'
+import {DEFAULT_DIRECTORY, type ManagerOptions, tenantNotes} from '../options.js'
 import {checkBackup} from './backup.js'
 import {compareCollection} from './compare.js'
 import {identifyDamaged} from './damaged.js'
 
-export interface VerifierOptions {
+export interface VerifierOptions extends ManagerOptions {
   /** Needed to verify collections. */
   connection?: Connection
-  /** Folder of the backups; default `./backups`. */
-  directory?: string
-  /** In place of a folder. */
-  store?: Store
 }
 
 /** Checks backups against their seals, and live collections against backups. */
 export class Verifier {
   readonly #connection?: Connection
+  readonly #notes: TenantNotes
   readonly #store: Store
 
   constructor(options: VerifierOptions = {}) {
     this.#connection = options.connection
     this.#store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
+    this.#notes = tenantNotes(this.#store, options.stateDirectory)
   }
 
   /**
@@ -76,7 +76,13 @@ export class Verifier {
 
     const {archive} = await openArchive(against, this.#store)
     const {schema} = await resolveCollection(connection, name)
-    return compareCollection(connection, archive, {...options, collection: schema.class})
+    if (isMultiTenant(schema)) {
+      await this.#notes.putBack(connection, schema.class, (warning) => {
+        options.onWarning?.(warning)
+      })
+    }
+
+    return compareCollection(connection, archive, {...options, collection: schema.class, notes: this.#notes})
   }
 }
 

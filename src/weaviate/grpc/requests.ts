@@ -52,9 +52,14 @@ export function filterByIds(values: string[]): Filters {
   return filterById(Operator.OPERATOR_CONTAINS_ANY, {$case: 'valueTextArray', value: {values}})
 }
 
-export function deleteRequest(collection: string, tenant?: string, ids?: readonly string[]): BatchDeleteRequest {
+export function deleteRequest(
+  collection: string,
+  tenant?: string,
+  ids?: readonly string[],
+  verbose = false,
+): BatchDeleteRequest {
   const filters = ids ? filterByIds([...ids]) : filterById(Operator.OPERATOR_LIKE, {$case: 'valueText', value: '*'})
-  return {collection, dryRun: false, filters, tenant, verbose: false}
+  return {collection, dryRun: false, filters, tenant, verbose}
 }
 
 // Ids are always indexed, whatever a collection's properties and index settings.

@@ -8,6 +8,7 @@ import type {GrpcContext} from './context.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
+import {type DeleteOutcome, withReason} from '../delete-outcome.js'
 import {forbidden, isForbidden, isTooLarge, isTransientReason} from '../errors.js'
 import {
   type BatchError,
@@ -79,17 +80,20 @@ export async function writeReferences(
 export async function deleteObjects(
   {call}: GrpcContext,
   {collection, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
-): Promise<{deleted: number; failed: number; matched: number}> {
-  const {failed, matches, successful} = await call(
-    WeaviateService.batchDelete,
-    deleteRequest(collection, tenant, ids),
-    {
-      action: `delete objects of ${collection}`,
+): Promise<DeleteOutcome> {
+  const action = `delete objects of ${collection}`
+  const ask = async (verbose: boolean): Promise<DeleteOutcome> => {
+    const request = deleteRequest(collection, tenant, ids, verbose)
+    const {failed, matches, objects, successful} = await call(WeaviateService.batchDelete, request, {
+      action,
       collection,
       signal,
-    },
-  )
-  return {deleted: Number(successful), failed: Number(failed), matched: Number(matches)}
+    })
+    const reason = objects.find(({error}) => error)?.error
+    return {deleted: Number(successful), failed: Number(failed), matched: Number(matches), reason}
+  }
+
+  return withReason(action, ask)
 }
 
 interface PlannedReference {

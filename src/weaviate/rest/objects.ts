@@ -4,6 +4,7 @@ import type {CollectionPlan, Connection, KnownObject, ObjectPage, PageRequest, W
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
+import {type DeleteOutcome, withReason} from '../delete-outcome.js'
 import {forbidden, hasStatus, isForbidden, isTransientReason} from '../errors.js'
 import {encodeJson, type HttpClient, isEmptyReply} from './http.js'
 
@@ -285,23 +286,31 @@ async function countByListing(
 async function deleteObjectsRest(
   http: HttpClient,
   {collection, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
-): Promise<{deleted: number; failed: number; matched: number}> {
+): Promise<DeleteOutcome> {
   const where = ids
     ? {operator: 'ContainsAny', path: ['id'], valueTextArray: ids}
     : {operator: 'Like', path: ['id'], valueText: '*'}
-  const {value} = await http.json<{results?: {failed?: number; matches?: number; successful?: number}}>({
-    action: `delete objects of ${collection}`,
-    body: JSON.stringify({
-      match: {class: collection, where},
-      output: 'minimal',
-    }),
-    method: 'DELETE',
-    path: '/v1/batch/objects',
-    query: {tenant},
-    signal,
+  const action = `delete objects of ${collection}`
+  return withReason(action, async (isVerbose) => {
+    const {value} = await http.json<{
+      results?: {
+        failed?: number
+        matches?: number
+        objects?: Array<{errors?: {error?: Array<{message?: string}>}}> | null
+        successful?: number
+      }
+    }>({
+      action,
+      body: JSON.stringify({match: {class: collection, where}, output: isVerbose ? 'verbose' : 'minimal'}),
+      method: 'DELETE',
+      path: '/v1/batch/objects',
+      query: {tenant},
+      signal,
+    })
+    const {failed = 0, matches = 0, objects, successful = 0} = value.results ?? {}
+    const reason = objects?.map(({errors}) => errors?.error?.[0]?.message).find(Boolean)
+    return {deleted: successful, failed, matched: matches, reason}
   })
-  const {failed = 0, matches = 0, successful = 0} = value.results ?? {}
-  return {deleted: successful, failed, matched: matches}
 }
 
 interface BatchResult {

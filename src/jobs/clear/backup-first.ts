@@ -1,0 +1,57 @@
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {BackupResult} from '../backup/options.js'
+import type {ClearOptions} from './options.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {backUpCollection} from '../backup/backup.js'
+import {Verifier} from '../verify/verifier.js'
+
+/** A sealed backup that was read back whole. @throws DataOpsError when it lacks tenants or does not hold: nothing may be cleared then. */
+export async function backUpFirst(
+  connection: Connection,
+  store: Store,
+  name: string,
+  {backupFirst, maxRetries, onProgress, onWarning, retryMaxWaitMs, signal}: ClearOptions,
+): Promise<BackupResult> {
+  const options = typeof backupFirst === 'object' ? backupFirst : {}
+  const backup = await backUpCollection(connection, store, name, {
+    maxRetries,
+    onProgress,
+    onWarning,
+    retryMaxWaitMs,
+    signal,
+    ...options,
+  })
+  const skipped = backup.tenants?.skipped ?? []
+  if (skipped.length > 0) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `The backup lacks ${skipped.length} tenants (${skipped[0]!.reason}), so nothing was cleared.`,
+      {
+        hint: 'Onload them, or have them onloaded for the backup with `includeOffloaded: true`.',
+      },
+    )
+  }
+
+  if (!backup.complete) {
+    throw new DataOpsError('INCOMPLETE', 'The backup lacks objects that the server counted, so nothing was cleared.', {
+      details: {backup: backup.path, counted: backup.counted, missing: backup.missing},
+      hint: `What could be read is in ${backup.path}.`,
+    })
+  }
+
+  const {problems} = await new Verifier({store}).verifyBackup(backup.path, {onProgress, signal})
+  if (problems.length > 0) {
+    throw new DataOpsError(
+      'BACKUP_DAMAGED',
+      `The backup taken first does not hold (${problems[0]!.message}), so nothing was cleared.`,
+      {
+        details: {problems},
+        hint: `Look at ${backup.path} and at the disk it is on.`,
+      },
+    )
+  }
+
+  return backup
+}

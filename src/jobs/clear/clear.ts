@@ -1,0 +1,378 @@
+import type {Warning} from '../../model/progress.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {BackupResult} from '../backup/options.js'
+import type {ClearOptions, ClearResult} from './options.js'
+
+import {BackupCatalog} from '../../catalog/catalog.js'
+import {openArchive} from '../../catalog/locate.js'
+import {persistent} from '../../flow/persistent.js'
+import {withActiveTenants} from '../../flow/tenants/activation.js'
+import {countInTenants} from '../../flow/tenants/count.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
+import {Throttle} from '../../flow/throttle.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {sleep} from '../../weaviate/retry.js'
+import {SameServer} from '../../weaviate/same-server.js'
+import {backUpCollection} from '../backup/backup.js'
+import {DEFAULT_CONCURRENCY} from '../options.js'
+import {restoreBackup} from '../restore/restore.js'
+import {readActivationMarker, removeActivationMarker} from './activation-marker.js'
+import {backUpFirst} from './backup-first.js'
+import {deleteObjects, type Deletion} from './deletion.js'
+import {type DropMarker, removeDropMarker, writeDropMarker} from './drop-marker.js'
+import {successorOf, takenByOthers} from './drop.js'
+import {HeldObjects, type Survey, survey} from './held.js'
+import {checkDroppable, isOffloaded} from './plan.js'
+
+/** Milliseconds in which nothing may change before a drop. */
+const QUIET_FOR = 2000
+
+type Outcome = Omit<ClearResult, 'seconds'>
+type Retrying = Pick<ClearOptions, 'maxRetries' | 'onWarning' | 'retryMaxWaitMs'>
+
+/** One clear while it runs. */
+export class Clear {
+  readonly #connection: Connection
+  /** Without retries of its own. */
+  readonly #direct: Connection
+  readonly #notes: TenantNotes
+  readonly #options: ClearOptions
+  readonly #store: Store
+  readonly #warnings: Warning[] = []
+
+  constructor(connection: Connection, store: Store, notes: TenantNotes, options: ClearOptions) {
+    this.#connection = persistent(connection, {...this.#retrying(options), signal: options.signal})
+    this.#direct = connection
+    this.#notes = notes
+    this.#options = options
+    this.#store = store
+  }
+
+  /** Objects, those of inactive tenants too. */
+  async count(schema: WeaviateClass): Promise<number> {
+    await this.#putBack(schema)
+    return this.#countAll(schema.class, await this.#tenants(schema))
+  }
+
+  async run(schema: WeaviateClass): Promise<Outcome> {
+    const name = schema.class
+    await this.#putBack(schema)
+    const tenants = await this.#tenants(schema)
+    if (this.#options.keepSchema === false) checkDroppable(name, tenants ?? [])
+    const sameServer = new SameServer(this.#connection, schema, this.#options)
+    await sameServer.prove(tenants)
+    if (this.#options.dryRun) {
+      return this.#result(name, {deleted: 0, remaining: await this.#countAll(name, tenants), tenants})
+    }
+
+    if (this.#options.keepSchema === false) return this.#dropQuietly(schema)
+    const backup = this.#options.backupFirst ? await this.#backUpFirst(name) : undefined
+    // As they are now: some may be newer than the backup, which then has nothing of theirs.
+    return this.#empty(schema, await this.#tenants(schema), {backup, sameServer})
+  }
+
+  /**
+   * An earlier run dropped the collection and ended before it was there again, with its tenants and aliases. undefined: it is there, and
+   * nothing is left to do. @throws DataOpsError COLLECTION_EXISTS when another one with objects stands in its place.
+   */
+  async finishDrop(name: string, marker: DropMarker): Promise<Outcome | undefined> {
+    const {live, state} = await successorOf(this.#connection, this.#store, name, marker)
+    if (state === 'restored') {
+      if (!this.#options.dryRun) await removeDropMarker(this.#store, name)
+      return undefined
+    }
+
+    const path = this.#store.describe(marker.backup)
+    const objects = live && state === 'foreign' ? await this.count(live) : 0
+    if (objects > 0 && !this.#options.backupFirst) throw takenByOthers(this.#store, name, marker, objects)
+    this.#warn('drop-finished', `"${name}" had been dropped by an interrupted clear; it is created again from ${path}.`)
+    if (this.#options.dryRun) return this.#result(name, {deleted: 0, remaining: objects, schemaFile: path})
+    let backup: BackupResult | undefined
+    let quiet: undefined | {found: Survey; started: number}
+    if (live && state === 'foreign') {
+      backup = this.#options.backupFirst && objects > 0 ? await this.#backUpFirst(name) : undefined
+      quiet = await this.#waitUntilQuiet(live, await this.#heldBy(backup))
+      if (!backup && quiet.found.objects > 0) throw takenByOthers(this.#store, name, marker, quiet.found.objects)
+      await this.#connection.deleteCollection(name)
+    }
+
+    const windowMs = quiet && performance.now() - quiet.started
+    if (backup) {
+      this.#warn(
+        'others-saved',
+        `Another program had made "${name}" in between and written ${objects} objects: they are in ${backup.path}, and can be merged.`,
+        {objects, path: backup.path},
+      )
+    }
+
+    const schemaFile = await this.#recreate(name, marker)
+    const schema = await this.#connection.getCollection(name)
+    const remaining = schema ? await this.#remaining(name, await this.#tenants(schema)) : 0
+    return this.#result(name, {backup, deleted: quiet?.found.objects ?? 0, remaining, schemaFile, windowMs})
+  }
+
+  /** Tenants that an earlier run activated, and was killed before it could put them back. */
+  async #putBack(schema: WeaviateClass): Promise<void> {
+    if (!isMultiTenant(schema)) return
+    const name = schema.class
+    await this.#notes.putBack(this.#connection, name, (warning) => {
+      this.#warn(warning.code, warning.message, warning.details)
+    })
+    // As releases before 1.2 wrote it.
+    const marker = await readActivationMarker(this.#store, name)
+    if (marker?.server !== this.#connection.describe) return
+    const there = new Set((await this.#connection.listTenants(name)).map((tenant) => tenant.name))
+    const tenants = marker.tenants.filter((tenant) => there.has(tenant.name))
+    if (tenants.length > 0) await this.#connection.setTenantStatus(name, tenants)
+    await removeActivationMarker(this.#store, name)
+  }
+
+  async #tenants(schema: WeaviateClass): Promise<undefined | WeaviateTenant[]> {
+    return isMultiTenant(schema) ? this.#connection.listTenants(schema.class) : undefined
+  }
+
+  /** In inactive tenants too, which are activated meanwhile; not in offloaded ones. */
+  async #countAll(name: string, tenants: WeaviateTenant[] | undefined): Promise<number> {
+    const {signal} = this.#options
+    if (!tenants) return this.#connection.count(name, undefined, signal)
+    const reachable = tenants.filter((tenant) => !isOffloaded(tenant))
+    const counts: number[] = []
+    const note = this.#notes.begin(this.#connection.describe)
+    await withActiveTenants(this.#connection, name, reachable, {note, signal}, async (group) => {
+      const names = group.map((tenant) => tenant.name)
+      counts.push(await countInTenants(this.#connection, name, names, signal))
+    })
+    return counts.reduce((sum, count) => sum + count, 0)
+  }
+
+  async #countActive(name: string, tenants: WeaviateTenant[] | undefined): Promise<number> {
+    return this.#countAll(
+      name,
+      tenants?.filter(({status}) => status === 'HOT'),
+    )
+  }
+
+  async #backUpFirst(name: string): Promise<BackupResult> {
+    return backUpFirst(this.#direct, this.#store, name, this.#options)
+  }
+
+  /** undefined without a backup. */
+  async #heldBy(backup: BackupResult | undefined): Promise<HeldObjects | undefined> {
+    if (!backup) return undefined
+    const {archive} = await openArchive(backup.path, this.#store)
+    return HeldObjects.of(archive, this.#options.signal)
+  }
+
+  async #empty(
+    schema: WeaviateClass,
+    tenants: WeaviateTenant[] | undefined,
+    {backup, sameServer}: {backup: BackupResult | undefined; sameServer: SameServer},
+  ): Promise<Outcome> {
+    const name = schema.class
+    const {signal} = this.#options
+    const offloaded = tenants?.filter((tenant) => isOffloaded(tenant)) ?? []
+    if (offloaded.length > 0) {
+      this.#warn('tenants-skipped', `${offloaded.length} offloaded tenants of "${name}" were left as they are.`, {
+        tenants: offloaded.map((tenant) => tenant.name),
+      })
+    }
+
+    const deletion = await deleteObjects({
+      connection: this.#connection,
+      held: await this.#heldBy(backup),
+      notes: this.#notes,
+      onProgress: this.#options.onProgress,
+      plan: planCollection(schema),
+      sameServer,
+      signal,
+      tenants: tenants?.filter((tenant) => !isOffloaded(tenant)),
+      throttle: new Throttle({...this.#retrying(this.#options), concurrency: DEFAULT_CONCURRENCY, signal}),
+      total: backup?.objectCount ?? (await this.#countActive(name, tenants)),
+    })
+    this.#warnOfFresh(name, deletion)
+    const remaining = await this.#remaining(name, tenants, deletion)
+    return this.#result(name, {
+      backup,
+      deleted: deletion.deleted,
+      kept: deletion.fresh.count,
+      remaining,
+      tenants,
+      ...(backup && {windowMs: deletion.windowMs}),
+    })
+  }
+
+  #warnOfFresh(name: string, {fresh}: Deletion): void {
+    if (fresh.count === 0) return
+    this.#warn(
+      'objects-kept',
+      `${fresh.count} objects of "${name}" were written after they were backed up, or while they were, and are not deleted: the backup does not have them as they are.`,
+      {objects: fresh.sample, total: fresh.count},
+    )
+  }
+
+  /** Counts what is there after a clear, and warns of what was written meanwhile. */
+  async #remaining(name: string, tenants: WeaviateTenant[] | undefined, deletion?: Deletion): Promise<number> {
+    const remaining = (deletion?.leftInInactive ?? 0) + (await this.#countActive(name, tenants))
+    const written = remaining - (deletion?.fresh.count ?? 0)
+    if (written > 0) {
+      this.#warn('objects-remain', `${written} objects were written to "${name}" while it was being cleared.`, {
+        remaining: written,
+      })
+    }
+
+    return remaining
+  }
+
+  /** Backs up, compares, and drops once nothing changes any more. */
+  async #dropQuietly(schema: WeaviateClass): Promise<Outcome> {
+    const name = schema.class
+    const backup = this.#options.backupFirst ? await this.#backUpFirst(name) : undefined
+    const held = await this.#heldBy(backup)
+    const {maxRetries, onWarning, retryMaxWaitMs, signal} = this.#options
+    // Before the last look, so that nothing but the drop comes after it.
+    const saved = await backUpCollection(this.#direct, this.#store, name, {
+      includeData: false,
+      maxRetries,
+      onWarning,
+      retryMaxWaitMs,
+      signal,
+    })
+    let quiet: {found: Survey; started: number}
+    const marker: DropMarker = {backup: this.#nameOf(saved), server: this.#connection.describe}
+    try {
+      quiet = await this.#waitUntilQuiet(schema, held)
+    } catch (error) {
+      await new BackupCatalog(this.#store).remove(saved.id).catch(() => undefined)
+      throw error
+    }
+
+    await writeDropMarker(this.#store, name, marker)
+    await this.#connection.deleteCollection(name)
+    const windowMs = performance.now() - quiet.started
+    const schemaFile = await this.#recreate(name, marker)
+    return this.#result(name, {
+      backup,
+      deleted: quiet.found.objects,
+      remaining: 0,
+      schemaFile,
+      ...(backup && {windowMs}),
+    })
+  }
+
+  /**
+   * Looks twice, with the quiet time in between: with a backup at every id and update time, else at the number of objects.
+   * @throws DataOpsError CONTENT_DIFFERS when there is anything that the backup has not, or that has changed.
+   */
+  async #waitUntilQuiet(
+    schema: WeaviateClass,
+    held: HeldObjects | undefined,
+  ): Promise<{found: Survey; started: number}> {
+    const {quietForMs = QUIET_FOR, signal} = this.#options
+    let before: Survey | undefined
+    for (;;) {
+      const started = performance.now()
+      const found = await this.#look(schema, held)
+      if (found.fresh.count > 0 || (before && found.objects !== before.objects)) {
+        throw stillChanging(schema.class, found, before)
+      }
+
+      if (before || quietForMs === 0) return {found, started}
+      before = found
+      await sleep(quietForMs, signal)
+    }
+  }
+
+  async #look(schema: WeaviateClass, held: HeldObjects | undefined): Promise<Survey> {
+    const tenants = await this.#tenants(schema)
+    checkDroppable(schema.class, tenants ?? [])
+    const {signal} = this.#options
+    if (!held) return {fresh: {add() {}, count: 0, sample: []}, objects: await this.#countAll(schema.class, tenants)}
+    const plan = planCollection(schema)
+    return survey({connection: this.#connection, held, notes: this.#notes, plan, signal, tenants})
+  }
+
+  async #recreate(name: string, marker: DropMarker): Promise<string> {
+    const path = this.#store.describe(marker.backup)
+    try {
+      // No signal: what was dropped is created again, whatever happens.
+      await restoreBackup(this.#direct, this.#store, path, {...this.#retrying(this.#options), skipData: true})
+    } catch (error) {
+      const {live, state} = await successorOf(this.#connection, this.#store, name, marker).catch(() => ({
+        live: undefined,
+        state: 'gone' as const,
+      }))
+      if (live && state === 'foreign') throw takenByOthers(this.#store, name, marker, await this.count(live))
+      const message = error instanceof DataOpsError ? error.message : String(error)
+      throw new DataOpsError('UNEXPECTED', `"${name}" was dropped and could not be created again: ${message}`, {
+        cause: error,
+        details: {schema: path},
+        hint: `Its schema is in ${path}: run the same clear again, or \`restoreCollection\` ${path} with \`skipData: true\`.`,
+      })
+    }
+
+    await removeDropMarker(this.#store, name)
+    return path
+  }
+
+  #nameOf(backup: BackupResult): string {
+    return backup.path.slice(this.#store.describe('').length).replace(/^[/\\]+/, '')
+  }
+
+  #retrying({maxRetries, onWarning, retryMaxWaitMs}: ClearOptions): Retrying {
+    return {maxRetries, onWarning: (warning) => onWarning?.(warning), retryMaxWaitMs}
+  }
+
+  #result(
+    collection: string,
+    result: Partial<Pick<ClearResult, 'backup' | 'kept' | 'schemaFile' | 'windowMs'>> &
+      Pick<ClearResult, 'deleted' | 'remaining'> & {tenants?: WeaviateTenant[]},
+  ): Outcome {
+    const {backup, deleted, kept = 0, remaining, schemaFile, tenants, windowMs} = result
+    const notCounted = (tenants ?? []).filter((tenant) => isOffloaded(tenant)).map(({name}) => name)
+    return {
+      collection,
+      dryRun: this.#options.dryRun === true,
+      deleted,
+      kept,
+      remaining,
+      ...(backup && {backup}),
+      ...(windowMs !== undefined && {
+        guarantee: guaranteeOf(windowMs, this.#options.keepSchema === false || schemaFile !== undefined),
+        windowMs: Math.ceil(windowMs),
+      }),
+      ...(schemaFile !== undefined && {schemaFile}),
+      ...(notCounted.length > 0 && {tenantsNotCounted: notCounted}),
+      warnings: this.#warnings,
+    }
+  }
+
+  #warn(code: string, message: string, details?: Record<string, unknown>): void {
+    const warning = {code, details, message}
+    this.#warnings.push(warning)
+    this.#options.onWarning?.(warning)
+  }
+}
+
+/** What is promised about others who write meanwhile. The server has no delete that looks at what it deletes. */
+function guaranteeOf(windowMs: number, isDrop: boolean): string {
+  const ms = Math.ceil(windowMs)
+  return isDrop
+    ? `When it was last compared, ${ms} ms before the server had dropped the collection, every object was in the backup as it was. Lost are only writes that fell into those ${ms} ms: new objects, and changes of others.`
+    : `Only objects were deleted, by id, whose update time was that of the backup at most ${ms} ms before the server had deleted them. Lost are only changes of those very objects that fell into those ${ms} ms; new objects never are.`
+}
+
+function stillChanging(name: string, found: Survey, before: Survey | undefined): DataOpsError {
+  const {count, sample} = found.fresh
+  const what =
+    count > 0
+      ? `${count} of its ${found.objects} objects are not in the backup as they are`
+      : `it had ${before?.objects ?? 0} objects, and now has ${found.objects}`
+  return new DataOpsError('CONTENT_DIFFERS', `"${name}" still changes (${what}), so it was not dropped.`, {
+    details: {objects: sample, total: count},
+    hint: 'Stop the programs that write to it and run it again, or delete the objects alone with `keepSchema: true`.',
+  })
+}

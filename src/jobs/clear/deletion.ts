@@ -1,0 +1,141 @@
+/** Deletes the objects of a collection: all of them, or those alone that a backup holds as they are. */
+import type {ProgressEvent} from '../../model/progress.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+
+import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {withActiveTenants} from '../../flow/tenants/activation.js'
+import {countInTenants} from '../../flow/tenants/count.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
+import {type Throttle} from '../../flow/throttle.js'
+import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
+import {splitRange, WHOLE_RANGE} from '../../model/uuid-range.js'
+import {type SameServer} from '../../weaviate/same-server.js'
+import {DEFAULT_CONCURRENCY} from '../options.js'
+import {FreshObjects, type HeldObjects} from './held.js'
+
+/** Objects that are compared and then deleted, in one call each: the fewer, the shorter the time in between. */
+const COMPARED_AT_ONCE = 500
+
+export interface DeletionOptions {
+  connection: Connection
+  /** Only what it has, as it is, is deleted; none: everything. */
+  held?: HeldObjects
+  notes: TenantNotes
+  onProgress?: (event: ProgressEvent) => void
+  plan: CollectionPlan
+  sameServer: SameServer
+  signal?: AbortSignal
+  /** Those whose objects are deleted; undefined in collections without tenants. */
+  tenants?: readonly WeaviateTenant[]
+  throttle: Throttle
+  /** Objects there are, as far as is known. */
+  total: number
+}
+
+export interface Deletion {
+  deleted: number
+  /** Left alone, as the backup does not have them as they are. */
+  fresh: FreshObjects
+  /** Objects found afterwards in tenants that are inactive again. */
+  leftInInactive: number
+  /** Milliseconds between asking for what is compared and the server's word that it is deleted, at most. */
+  windowMs: number
+}
+
+export async function deleteObjects(options: DeletionOptions): Promise<Deletion> {
+  const {connection, notes, plan, signal, tenants} = options
+  const deletion: Deletion = {deleted: 0, fresh: new FreshObjects(), leftInInactive: 0, windowMs: 0}
+  const empty = async (slices: Slice[]): Promise<void> => {
+    const {held} = options
+    await inParallel(slices, {atOnce: DEFAULT_CONCURRENCY, signal}, async (slice) =>
+      held ? deleteHeld(options, held, slice, deletion) : deleteAll(options, slice.tenant, deletion),
+    )
+  }
+
+  if (!tenants) {
+    await empty(options.held ? splitRange({...WHOLE_RANGE}, DEFAULT_CONCURRENCY) : [{...WHOLE_RANGE}])
+    return deletion
+  }
+
+  const note = notes.begin(connection.describe)
+  await withActiveTenants(connection, plan.className, tenants, {note, signal}, async (group) => {
+    await options.sameServer.prove(group.map(({name}) => ({name, status: 'HOT'})))
+    await empty(slicesOfTenants(group))
+    // The others are counted once all is done; these cannot be counted then.
+    if (group[0]?.status === 'HOT') return
+    const names = group.map(({name}) => name)
+    const left = await countInTenants(connection, plan.className, names, signal)
+    deletion.leftInInactive += left
+  })
+  return deletion
+}
+
+/** Ends when as many are gone as there were: what others write meanwhile is not fought, or it would never end. */
+async function deleteAll(options: DeletionOptions, tenant: string | undefined, deletion: Deletion): Promise<void> {
+  const {connection, plan, signal} = options
+  const goal = await connection.count(plan.className, tenant, signal)
+  let gone = 0
+  for (;;) {
+    const {deleted, matched} = await deleteOnce(options, {tenant})
+    gone += deleted
+    progressed(options, deletion, deleted)
+    if (matched === 0 || (gone >= goal && deleted > 0)) return
+  }
+}
+
+/** Page by page: what is listed is compared at once, and deleted by id. */
+async function deleteHeld(
+  options: DeletionOptions,
+  held: HeldObjects,
+  {after: start, tenant, until}: Slice,
+  deletion: Deletion,
+): Promise<void> {
+  const {connection, plan, signal, throttle} = options
+  for (let after = start; ;) {
+    const asked = performance.now()
+    const {objects} = await throttle.run(async () =>
+      connection.readPage({after, collection: plan, include: 'ids', limit: COMPARED_AT_ONCE, signal, tenant}),
+    )
+    const own = objects.filter(({id}) => id <= until)
+    const ids: string[] = []
+    for (const object of own) {
+      if (held.has(object)) ids.push(object.id)
+      else deletion.fresh.add(object)
+    }
+
+    if (ids.length > 0) {
+      const {deleted} = await deleteOnce(options, {ids, tenant})
+      deletion.windowMs = Math.max(deletion.windowMs, performance.now() - asked)
+      progressed(options, deletion, deleted)
+    }
+
+    after = own.at(-1)?.id
+    // Until nothing comes: a page may be short in the middle.
+    if (after === undefined || own.length < objects.length) return
+  }
+}
+
+async function deleteOnce(
+  {connection, plan: {className}, signal, throttle}: DeletionOptions,
+  what: {ids?: string[]; tenant?: string},
+): Promise<{deleted: number; matched: number}> {
+  const reply = await throttle.run(async () => connection.deleteObjects({...what, collection: className, signal}))
+  if (reply.failed === 0 && (reply.matched === 0 || reply.deleted > 0)) return reply
+  const where = what.tenant === undefined ? `"${className}"` : `tenant "${what.tenant}" of "${className}"`
+  throw new DataOpsError(
+    'SERVER_REFUSED',
+    `The server matched ${reply.matched} objects of ${where} and deleted ${reply.deleted}: ${reply.reason ?? 'it gave no reason'}.`,
+    {
+      details: {deleted: reply.deleted, failed: reply.failed, matched: reply.matched, reason: reply.reason},
+      hint: 'See the log of the server.',
+    },
+  )
+}
+
+function progressed({onProgress, plan, total}: DeletionOptions, deletion: Deletion, deleted: number): void {
+  deletion.deleted += deleted
+  const completed = deletion.deleted
+  onProgress?.({collection: plan.className, completed, stage: 'clear', total: Math.max(total, completed)})
+}

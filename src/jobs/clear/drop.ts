@@ -1,0 +1,52 @@
+/** What a drop leaves behind it: the marker, and whatever stands in the collection's place while there is one. */
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+
+import {openArchive} from '../../catalog/locate.js'
+import {DataOpsError} from '../../model/errors.js'
+import {compareSchemas} from '../../model/schema-compare.js'
+import {isReference, type WeaviateClass} from '../../model/schema.js'
+import {Checkpoint} from '../restore/checkpoint.js'
+import {type DropMarker, dropMarkerName} from './drop-marker.js'
+
+/** `gone`: nothing is there. `begun`: made from the marker's backup, not yet all of it. `restored`: all of it. `foreign`: something else. */
+export type Successor = 'begun' | 'foreign' | 'gone' | 'restored'
+
+/** What has become of a collection since it was dropped. @throws DataOpsError when the marker's backup cannot be read. */
+export async function successorOf(
+  connection: Connection,
+  store: Store,
+  name: string,
+  marker: DropMarker,
+): Promise<{live?: WeaviateClass; state: Successor}> {
+  const live = await connection.getCollection(name)
+  if (!live) return {state: 'gone'}
+  const {archive} = await openArchive(store.describe(marker.backup), store)
+  const {schema} = archive.head
+  const differences = compareSchemas(schema, live, {ignoreName: true})
+  const isBegun = await Checkpoint.exists(store, marker.backup, {server: marker.server, target: name})
+  if (!isBegun) return {live, state: differences.length === 0 ? 'restored' : 'foreign'}
+  // What creating a collection adds only afterwards.
+  const references = new Set(
+    (schema.properties ?? []).filter((property) => isReference(property)).map((each) => each.name),
+  )
+  const isPutOff = (path: string, there: unknown): boolean => {
+    const [top, member = '', ...rest] = path.split('.')
+    if (there !== undefined || rest.length > 0) return false
+    return top === 'vectorConfig' || (top === 'properties' && references.has(member))
+  }
+
+  return {live, state: differences.every((each) => isPutOff(each.path, each.live)) ? 'begun' : 'foreign'}
+}
+
+/** The collection was dropped, and somebody else's stands in its place with objects that no backup has. */
+export function takenByOthers(store: Store, name: string, marker: DropMarker, objects: number): DataOpsError {
+  return new DataOpsError(
+    'COLLECTION_EXISTS',
+    `"${name}" was dropped to be made again, but meanwhile another program has made it with another schema, and written ${objects} objects that no backup has: nothing of it was deleted.`,
+    {
+      details: {collection: name, objects, schema: store.describe(marker.backup)},
+      hint: `Stop that program and run the same clear with \`backupFirst: true\`: it saves those objects and puts the schema back. If "${name}" is as it should be, remove ${store.describe(dropMarkerName(name))}.`,
+    },
+  )
+}

@@ -1,0 +1,108 @@
+/** What a backup holds of each object, for comparing it with what is there: id and update time. */
+import type {Archive} from '../../archive/reader.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+
+import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {withActiveTenants} from '../../flow/tenants/activation.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
+import {Throttle} from '../../flow/throttle.js'
+import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {ObjectIndex} from '../backup/object-index.js'
+import {DEFAULT_CONCURRENCY} from '../options.js'
+
+/** Ids and times weigh little: pages of the server's usual limit. */
+const SURVEY_PAGE = 10_000
+/** Objects that are named as examples. */
+const SAMPLE = 20
+/** Only ids and times are compared. */
+const NOTHING = {hash: new Uint8Array(32), references: 0, vectors: 'missing'} as const
+
+export interface LiveObject {
+  id: string
+  /** Milliseconds since 1970. */
+  lastUpdateTimeUnix?: number
+  tenant?: string
+}
+
+/** Every object of a backup with its update time, some 100 bytes each. */
+export class HeldObjects {
+  readonly #index = new ObjectIndex()
+
+  /** @throws DataOpsError BACKUP_DAMAGED, STORAGE or INTERRUPTED. */
+  static async of(archive: Archive, signal?: AbortSignal): Promise<HeldObjects> {
+    const held = new HeldObjects()
+    for await (const page of archive.pages({signal}))
+      for (const object of page.objects) held.#index.set(object, NOTHING)
+    return held
+  }
+
+  /** Whether the backup has that very version. One without a time is none that can be vouched for. */
+  has({id, lastUpdateTimeUnix, tenant}: LiveObject): boolean {
+    return lastUpdateTimeUnix !== undefined && this.#index.get(tenant, id)?.updated === lastUpdateTimeUnix
+  }
+}
+
+/** Objects that no backup has. */
+export class FreshObjects {
+  count = 0
+  readonly sample: Array<{id: string; tenant?: string}> = []
+
+  add({id, tenant}: LiveObject): void {
+    this.count++
+    if (this.sample.length < SAMPLE) this.sample.push({id, ...(tenant !== undefined && {tenant})})
+  }
+}
+
+export interface Survey {
+  /** Not in the backup as they are. */
+  fresh: FreshObjects
+  /** All that were listed. */
+  objects: number
+}
+
+export interface SurveyOptions {
+  connection: Connection
+  held: HeldObjects
+  notes: TenantNotes
+  plan: CollectionPlan
+  signal?: AbortSignal
+  /** undefined in collections without tenants; inactive ones are activated meanwhile. */
+  tenants?: readonly WeaviateTenant[]
+}
+
+/** Lists every object with its update time, and compares it with the backup. */
+export async function survey(options: SurveyOptions): Promise<Survey> {
+  const {connection, held, notes, plan, signal, tenants} = options
+  const found: Survey = {fresh: new FreshObjects(), objects: 0}
+  const throttle = new Throttle({concurrency: DEFAULT_CONCURRENCY, signal})
+  const list = async (slices: Slice[]): Promise<void> => {
+    const reader = new ParallelReader({
+      batchSize: SURVEY_PAGE,
+      concurrency: DEFAULT_CONCURRENCY,
+      connection,
+      expectedObjects: Number.MAX_SAFE_INTEGER,
+      include: 'ids',
+      plan,
+      signal,
+      slices,
+      throttle,
+    })
+    for await (const page of reader.pages()) {
+      for (const object of page.objects) if (!held.has(object)) found.fresh.add(object)
+      found.objects += page.objects.length
+      page.done()
+    }
+  }
+
+  await (tenants
+    ? withActiveTenants(
+        connection,
+        plan.className,
+        tenants,
+        {note: notes.begin(connection.describe), signal},
+        async (group) => list(slicesOfTenants(group)),
+      )
+    : list([{...WHOLE_RANGE}]))
+  return found
+}
