@@ -65,7 +65,11 @@ function nextJobs(): Next[] {
       job: 'verify',
       async run() {
         const warnings: string[] = []
-        const options = {onWarning: ({code}: {code: string}) => warnings.push(code)}
+        const options = {
+          onWarning({code}: {code: string}) {
+            warnings.push(code)
+          },
+        }
         const {equal} = await new Verifier({connection, ...place}).verifyCollection(NAME, backup.id, options)
         expect(equal).toBe(true)
         return warnings
@@ -76,7 +80,8 @@ function nextJobs(): Next[] {
 
 describe('a run that is killed while tenants are active for it', () => {
   it.each(['verify', 'count'] as const)('of %s: the next job puts them back', {timeout: 120_000}, async (killed) => {
-    const run = {against: backup.id, collection: NAME, job: killed} as WorkerJob['run']
+    const run: WorkerJob['run'] =
+      killed === 'verify' ? {against: backup.id, collection: NAME, job: 'verify'} : {collection: NAME, job: 'count'}
     const job: WorkerJob = {directory: directory.path, grpcUrl: server.grpcUrl, run, url: server.url}
     const {steps} = await runWorker(worker, job)
     expect(await statesOf(server.connection, NAME)).toEqual(states)

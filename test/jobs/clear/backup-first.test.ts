@@ -122,6 +122,7 @@ describe('clear with a backup first', () => {
       await write(id)
       written.push(id)
     }
+
     const cleared = await manager.clearCollection(NAME, {backupFirst: true})
     expect(cleared.deleted).toBe(60)
     expect(written.length).toBeGreaterThan(0)
