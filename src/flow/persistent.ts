@@ -111,6 +111,10 @@ class PersistentConnection implements Connection {
     return this.#inner.getObjects(request)
   }
 
+  async identify(...[schema]: Parameters<Connection['identify']>): ReturnType<Connection['identify']> {
+    return this.#again(async () => this.#inner.identify(schema))
+  }
+
   async listAliases(): ReturnType<Connection['listAliases']> {
     return this.#again(async () => this.#inner.listAliases())
   }

@@ -6,7 +6,7 @@ import type {Store} from './store.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {randomUUID} from '../platform/node.js'
 import {FileLeases, type LeasePlace, type LeaseRecord} from './lease-files.js'
-import {lifeOf, type Owner, SELF} from './process.js'
+import {isSelf, lifeOf, type Owner, SELF} from './process.js'
 
 /** Milliseconds: how long a lease lasts that is not renewed, and how often its holder renews it. Tests wait less; no option. */
 export const LEASE = {ms: 30_000, renewMs: 5000}
@@ -50,6 +50,18 @@ export class LeaseObserver {
 
 const observer = new LeaseObserver()
 
+/** Texts of the leases that this thread holds, or is taking; one set however often this file is loaded. What is not in it was given up, though its file could not be removed. */
+const own = ownLeases()
+
+function ownLeases(): Set<string> {
+  const key = Symbol.for('@elysia/data-ops/leases')
+  const found: unknown = Reflect.get(globalThis, key)
+  if (found instanceof Set) return found as Set<string>
+  const made = new Set<string>()
+  Reflect.set(globalThis, key, made)
+  return made
+}
+
 export interface LeaseOptions {
   observer?: LeaseObserver
   /** Default: files in the store. */
@@ -92,7 +104,14 @@ export class Lease {
       subject: options.subject,
       token: randomUUID(),
     })
-    const record = await place.take(name, text, seen)
+    own.add(text)
+    let record: LeaseRecord | undefined
+    try {
+      record = await place.take(name, text, seen)
+    } finally {
+      if (!record) own.delete(text)
+    }
+
     for (const {generation} of seen) (options.observer ?? observer).forget(place.describe(name), generation)
     return record && new this(place, name, record, lives.includes('expired'))
   }
@@ -180,6 +199,7 @@ export class Lease {
 
   async release(): Promise<void> {
     clearInterval(this.#timer)
+    own.delete(this.record.text)
     await this.#beat
     await this.place.release(this.name, this.record)
   }
@@ -193,7 +213,7 @@ function lifeOfLease(
 ): 'dead' | 'expired' | 'held' | 'running' {
   const text = parseText(record.text)
   const life = lifeOf(text)
-  if (life === 'dead') return 'dead'
+  if (life === 'dead' || (isSelf(text) && !own.has(record.text))) return 'dead'
   if (by.unchangedFor(place, record) > text.ms) return 'expired'
   return life === 'running' ? 'running' : 'held'
 }
@@ -201,7 +221,7 @@ function lifeOfLease(
 /** A holder that cannot be read is one of whom nothing is known. */
 function parseText(text: string): LeaseText {
   try {
-    const {host, machine, ms, pid, since, started, subject} = JSON.parse(text) as Record<string, unknown>
+    const {host, machine, ms, pid, since, started, subject, thread} = JSON.parse(text) as Record<string, unknown>
     const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
     return {
       host: textOf(host),
@@ -211,6 +231,7 @@ function parseText(text: string): LeaseText {
       since: textOf(since),
       started: textOf(started),
       subject: textOf(subject),
+      thread: Number.isSafeInteger(thread) ? Number(thread) : undefined,
     }
   } catch {
     return {ms: LEASE.ms}

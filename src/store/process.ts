@@ -1,6 +1,7 @@
 /** Who holds a lease: a process, and whether it still runs, as far as this machine can say. */
 import {readFileSync, readlinkSync} from 'node:fs'
 import {hostname} from 'node:os'
+import {threadId} from 'node:worker_threads'
 
 export interface Owner {
   host?: string
@@ -9,6 +10,8 @@ export interface Owner {
   pid?: number
   /** When the process started, in a form that is only good for comparing. */
   started?: string
+  /** Threads of one process know nothing of each other's. */
+  thread?: number
 }
 
 /** This process. */
@@ -21,6 +24,17 @@ export const SELF: Owner = {
   ].join(' '),
   pid: process.pid,
   started: statusOf(process.pid)?.started,
+  thread: threadId,
+}
+
+/** Whether it is this very thread of this process. */
+export function isSelf(owner: Owner): boolean {
+  return (
+    owner.machine === SELF.machine &&
+    owner.pid === SELF.pid &&
+    owner.started === SELF.started &&
+    owner.thread === SELF.thread
+  )
 }
 
 /** `dead`: it can do nothing any more. `running`: it can, and is not stopped. `unknown`: it cannot be asked, or stands still. */

@@ -1,16 +1,17 @@
 /** Opens a connection: address, credentials, readiness, and the transport that objects go by. */
 import {rootCertificates} from 'node:tls'
 
-import type {WeaviateClass} from '../model/schema.js'
 import type {Connection, ConnectOptions, RestSide} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
 import {defaultGrpcAddress, isDoubtfulGuess, isReadableOnTheWay, parseGrpcUrl, parseRestUrl} from './address.js'
 import {createAuthorize, detailsOf} from './auth.js'
 import {capabilitiesOf, isAtLeast, OLDEST} from './capabilities.js'
 import {hasStatus} from './errors.js'
 import {connectGrpc, type GrpcObjects} from './grpc/objects.js'
 import {perCall, refusingUnknownVectors} from './per-call.js'
+import {identifyCollection} from './identity.js'
 import {requirePermission} from './permissions.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
 import {encodeJson, HttpClient} from './rest/http.js'
@@ -190,6 +191,7 @@ function createConnection({grpc, http, maxMessageBytes, restSide, url, version}:
     },
     getCollection: async (name) => getCollection(http, name),
     shardNames: async (name) => shardNames(http, name),
+    identify: async (schema) => identifyCollection(http, schema.class, isMultiTenant(schema)),
     async listCollections() {
       const {value} = await http.json<{classes?: null | WeaviateClass[]}>({
         action: 'list the collections',

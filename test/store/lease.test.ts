@@ -209,6 +209,23 @@ describe('a lease', () => {
     }
   })
 
+  it('whose file could not be removed when it was given up is free for the same process at once', async () => {
+    const lease = await Lease.acquire(store, 'lease')
+    const failing = new FileLeases(store)
+    failing.release = async () => {
+      throw new DataOpsError('STORAGE', 'no such disk')
+    }
+
+    await lease.release()
+    const given = await Lease.acquire(store, 'lease', {place: failing})
+    await expect(given.release()).rejects.toThrow('no such disk')
+    expect(await readdir(folder)).toEqual(['lease.1'])
+    const next = await Lease.tryAcquire(store, 'lease')
+    expect(next).toMatchObject({generation: 2})
+    await next!.release()
+    expect(await readdir(folder)).toEqual([])
+  })
+
   it('watches a holder that cannot be asked until it shows itself, or until its time has passed', async () => {
     Object.assign(LEASE, {ms: 300, renewMs: 50})
     const file = path.join(folder, 'lease.1')

@@ -76,6 +76,11 @@ export class ClassConnection implements Connection {
     return this.#inner.getObjects(...request)
   }
 
+  async identify(...request: Parameters<Connection['identify']>): ReturnType<Connection['identify']> {
+    this.#called('identify')
+    return this.#inner.identify(...request)
+  }
+
   async listAliases(): ReturnType<Connection['listAliases']> {
     return this.#inner.listAliases()
   }

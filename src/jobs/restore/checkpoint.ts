@@ -4,6 +4,7 @@ import type {Store} from '../../store/store.js'
 import {checkpointName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
+import {unchangedFor} from '../../store/store-time.js'
 import {sleep} from '../../weaviate/retry.js'
 import {type RowRange, RowRanges} from './row-ranges.js'
 
@@ -22,6 +23,7 @@ interface CheckpointFile {
   binding: CheckpointBinding
   conflictsSettled?: boolean
   created: boolean
+  identity?: string
   objects: PassFile
   placeholders?: Placeholder[]
   references: PassFile & {announced: number}
@@ -39,6 +41,10 @@ export interface Placeholder {
   collection: string
   id: string
   tenant?: string
+  /** The times that the server gave it, milliseconds since 1970: known once it has been written. */
+  times?: [created: number, updated: number]
+  /** Of its vectors, as they were written. */
+  vectors: string
 }
 
 /** A tenant of a collection that objects refer to. */
@@ -73,6 +79,8 @@ export class Checkpoint {
   conflictsSettled: boolean
   /** The collection was created by this restore. */
   created = false
+  /** What tells the target from another collection of its name; undefined where the server does not show it. */
+  identity?: string
   readonly objects: Pass
   /** `announced`: references of rows before it may have been sent, confirmed or not. */
   readonly references: Pass & {announced: number}
@@ -92,16 +100,17 @@ export class Checkpoint {
   rejectedFile?: {readonly bytes: number; sync: () => Promise<void>}
   /** Asked before it is written. @throws when another process restores into the target by now. */
   fence?: () => Promise<void>
-  /** When the earlier run last wrote it, milliseconds since 1970; undefined when there was none. */
-  readonly #resumedFrom?: number
+  /** Read from disk. */
+  readonly resumed: boolean
+  /** For how long the earlier run had not written it, milliseconds, at a moment of the monotonic clock. */
+  #quiet?: {at: number; ms: number}
   readonly #name: string
   readonly #store: Store
   #savedAt = -Infinity
   #saving: Promise<void> = Promise.resolve()
 
-  private constructor(store: Store, name: string, binding: CheckpointBinding, found?: FoundCheckpoint) {
-    const file = found?.file
-    this.#resumedFrom = found?.modified
+  private constructor(store: Store, name: string, binding: CheckpointBinding, file?: CheckpointFile) {
+    this.resumed = file !== undefined
     this.#store = store
     this.#name = name
     this.binding = binding
@@ -109,6 +118,7 @@ export class Checkpoint {
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.conflictsSettled = file?.conflictsSettled ?? false
     this.created = file?.created ?? false
+    this.identity = file?.identity
     this.placeholders = file?.placeholders ?? []
     this.rejected = new RowRanges(file?.rejected)
     this.rejectedBytes = file?.rejectedBytes ?? 0
@@ -132,13 +142,13 @@ export class Checkpoint {
     if (options.restart) {
       const restarted = new Checkpoint(store, name, binding)
       const earlier = await readCheckpoint(store, name).catch(() => undefined)
-      if (earlier && !earlier.file.created) restarted.tenants = earlier.file.tenants
-      restarted.targetTenants = earlier?.file.targetTenants ?? []
+      if (earlier && !earlier.created) restarted.tenants = earlier.tenants
+      restarted.targetTenants = earlier?.targetTenants ?? []
       return restarted
     }
 
     const found = await readCheckpoint(store, name)
-    if (found && !sameBinding(found.file.binding, binding)) {
+    if (found && !sameBinding(found.binding, binding)) {
       throw new DataOpsError(
         'CHECKPOINT',
         `The checkpoint ${store.describe(name)} belongs to another backup or other options.`,
@@ -160,17 +170,19 @@ export class Checkpoint {
     return (await store.stat(checkpointName(backupName, `${target}@${server}`))) !== undefined
   }
 
-  /** Read from disk. */
-  get resumed(): boolean {
-    return this.#resumedFrom !== undefined
-  }
-
   /** Resolves once nothing that the earlier run has sent can still be at work in the server. @throws DataOpsError INTERRUPTED. */
   async calm(signal?: AbortSignal): Promise<void> {
-    if (this.#resumedFrom === undefined) return
-    // A clock that went backwards costs no more than the whole time.
-    const waitMs = Math.min(GRACE.ms, this.#resumedFrom + GRACE.ms - Date.now())
+    if (!this.resumed) return
+    const {at, ms} = await this.#measureQuiet()
+    const waitMs = Math.min(GRACE.ms, GRACE.ms - ms - (performance.now() - at))
     if (waitMs > 0) await sleep(waitMs, signal)
+  }
+
+  /** Before this run writes it. */
+  async #measureQuiet(): Promise<{at: number; ms: number}> {
+    // Both times are those of the place: the clock of this machine may be another.
+    this.#quiet ??= {at: performance.now(), ms: (await unchangedFor(this.#store, this.#name)) ?? 0}
+    return this.#quiet
   }
 
   /** Saves now and resolves once it is on the disk. */
@@ -181,6 +193,7 @@ export class Checkpoint {
       // Rows and bytes of one moment: each row that is said to be refused has its line on the disk, and no other line is kept.
       const text = JSON.stringify(this.#file())
       await this.fence?.()
+      if (this.resumed) await this.#measureQuiet()
       await this.rejectedFile?.sync()
       await this.#store.writeAtomic(this.#name, utf8(text))
     })
@@ -208,6 +221,7 @@ export class Checkpoint {
       binding: this.binding,
       ...(this.conflictsSettled && {conflictsSettled: true}),
       created: this.created,
+      ...(this.identity !== undefined && {identity: this.identity}),
       objects: pass(this.objects),
       ...(this.placeholders.length > 0 && {placeholders: this.placeholders}),
       references: {...pass(this.references), announced: this.references.announced},
@@ -235,13 +249,7 @@ function sameBinding(a: CheckpointBinding, b: CheckpointBinding): boolean {
   )
 }
 
-interface FoundCheckpoint {
-  file: CheckpointFile
-  /** Milliseconds since 1970. */
-  modified: number
-}
-
-async function readCheckpoint(store: Store, name: string): Promise<FoundCheckpoint | undefined> {
+async function readCheckpoint(store: Store, name: string): Promise<CheckpointFile | undefined> {
   const entry = await store.stat(name)
   if (!entry) return undefined
   const damaged = (cause?: unknown): DataOpsError =>
@@ -255,7 +263,7 @@ async function readCheckpoint(store: Store, name: string): Promise<FoundCheckpoi
     const text = new TextDecoder('utf-8', {fatal: true}).decode(await reader.read(0, reader.size))
     const file = JSON.parse(text) as CheckpointFile
     if (!isCheckpointFile(file)) throw damaged()
-    return {file, modified: entry.modified}
+    return file
   } catch (error) {
     throw error instanceof DataOpsError ? error : damaged(error)
   } finally {
@@ -284,9 +292,14 @@ function isCheckpointFile(file: CheckpointFile): boolean {
     isPass(file.references) &&
     isCount(file.references.announced) &&
     (file.placeholders ?? []).every(
-      ({collection, id, tenant}) =>
-        typeof collection === 'string' && typeof id === 'string' && ['string', 'undefined'].includes(typeof tenant),
+      ({collection, id, tenant, times, vectors}) =>
+        typeof collection === 'string' &&
+        typeof id === 'string' &&
+        ['string', 'undefined'].includes(typeof tenant) &&
+        ['string', 'undefined'].includes(typeof vectors) &&
+        (times === undefined || (Array.isArray(times) && times.length === 2 && times.every((time) => isCount(time)))),
     ) &&
+    ['string', 'undefined'].includes(typeof file.identity) &&
     (file.tenants ?? []).every((tenant) => isInactive(tenant)) &&
     (file.targetTenants ?? []).every((tenant) => typeof tenant.collection === 'string' && isInactive(tenant)) &&
     isCount(file.rejectedBytes) &&

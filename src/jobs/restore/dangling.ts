@@ -8,6 +8,7 @@ import type {Placeholder} from './checkpoint.js'
 
 import {isMultiTenant} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
+import {sha256Hex} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {parseBeacon} from '../../weaviate/values.js'
 
@@ -31,7 +32,7 @@ export async function writeDangling(
 ): Promise<WriteFailure[]> {
   const targets = targetsOf(plan, object)
   const missing: Placeholder[] = []
-  const stand: Array<{collection: CollectionPlan; object: WeaviateObject}> = []
+  const stand: Array<{collection: CollectionPlan; object: WeaviateObject; placeholder: Placeholder}> = []
   for (const [className, ids] of targets) {
     const schema = await connection.getCollection(className)
     if (!schema) continue
@@ -40,20 +41,31 @@ export async function writeDangling(
     const there = new Set((await connection.getObjects({collection, ids: [...ids], tenant})).map(({id}) => id))
     for (const id of ids) {
       if (there.has(id)) continue
-      const placeholder = await makePlaceholder(connection, collection, id, tenant)
-      if (!placeholder) continue
-      missing.push({collection: className, id, ...(tenant !== undefined && {tenant})})
-      stand.push({collection, object: placeholder})
+      const standIn = await makePlaceholder(connection, collection, id, tenant)
+      if (!standIn) continue
+      const vectors = hashOfVectors(standIn)
+      const placeholder: Placeholder = {collection: className, id, vectors, ...(tenant !== undefined && {tenant})}
+      missing.push(placeholder)
+      stand.push({collection, object: standIn, placeholder})
     }
   }
 
   await remember(missing)
   try {
     for (const each of stand) {
+      // Looked at once more: what has come to be there meanwhile is never written over.
+      if ((await find(connection, each.collection, each.placeholder)) !== undefined) {
+        missing.splice(missing.indexOf(each.placeholder), 1)
+        continue
+      }
+
       const refused = await connection.writeObjects({collection: each.collection, objects: [each.object]})
       if (refused.length > 0) return refused.map(({reason}) => ({id: object.id, reason, tenant: object.tenant}))
+      const written = await find(connection, each.collection, each.placeholder)
+      if (written) each.placeholder.times = timesOf(written)
     }
 
+    await remember(missing)
     // The references that the server took the first time are cleared by this.
     const refused = await connection.writeObjects({collection: plan, objects: [object]})
     return refused.length > 0 ? refused : await connection.writeReferences({collection: plan, objects: [object]})
@@ -63,11 +75,77 @@ export async function writeDangling(
   }
 }
 
+/** Deletes those that are still exactly what was written: anything else is somebody's object. */
 export async function removePlaceholders(
-  connection: Pick<Connection, 'deleteObjects'>,
+  connection: Pick<Connection, 'deleteObjects' | 'getCollection' | 'getObjects'>,
   placeholders: readonly Placeholder[],
 ): Promise<void> {
-  for (const {collection, id, tenant} of placeholders) await connection.deleteObjects({collection, ids: [id], tenant})
+  for (const placeholder of placeholders) {
+    const {collection: className, id, tenant} = placeholder
+    const schema = await connection.getCollection(className)
+    const live = schema && (await find(connection, planCollection(schema), placeholder))
+    if (live && isAsWritten(live, placeholder))
+      await connection.deleteObjects({collection: className, ids: [id], tenant})
+  }
+}
+
+/** Those of an earlier run that objects of the backup refer to: a checkpoint that was edited names nothing else. */
+export async function referredPlaceholders(
+  pages: AsyncIterable<{objects: readonly WeaviateObject[]}>,
+  plan: CollectionPlan,
+  placeholders: readonly Placeholder[],
+): Promise<Placeholder[]> {
+  const left = new Map(placeholders.map((each) => [keyOf(each.collection, each.id, each.tenant), each]))
+  const found: Placeholder[] = []
+  for await (const {objects} of pages) {
+    for (const object of objects) {
+      for (const [collection, ids] of targetsOf(plan, object)) {
+        for (const id of ids) {
+          for (const key of [keyOf(collection, id, object.tenant), keyOf(collection, id, undefined)]) {
+            const placeholder = left.get(key)
+            if (placeholder) found.push(placeholder)
+            left.delete(key)
+          }
+        }
+      }
+    }
+
+    if (left.size === 0) break
+  }
+
+  return found
+}
+
+function keyOf(collection: string, id: string, tenant: string | undefined): string {
+  return JSON.stringify([collection, id, tenant])
+}
+
+async function find(
+  connection: Pick<Connection, 'getObjects'>,
+  collection: CollectionPlan,
+  {id, tenant}: Placeholder,
+): Promise<undefined | WeaviateObject> {
+  return (await connection.getObjects({collection, ids: [id], tenant})).find((object) => object.id === id)
+}
+
+function timesOf({creationTimeUnix, lastUpdateTimeUnix}: WeaviateObject): Placeholder['times'] {
+  return creationTimeUnix === undefined || lastUpdateTimeUnix === undefined
+    ? undefined
+    : [creationTimeUnix, lastUpdateTimeUnix]
+}
+
+function isAsWritten(live: WeaviateObject, {times, vectors}: Placeholder): boolean {
+  const [created, updated] = timesOf(live) ?? []
+  if (Object.values(live.properties).some((value) => value !== null && value !== undefined)) return false
+  // One that was never confirmed has no times to compare: it has not been updated since, and has the vectors that were sent.
+  return times ? created === times[0] && updated === times[1] : created === updated && hashOfVectors(live) === vectors
+}
+
+function hashOfVectors({vector, vectors}: WeaviateObject): string {
+  const named = Object.entries(vectors ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return sha256Hex(
+    JSON.stringify([vector ?? null, named], (_, value: unknown) => (value instanceof Uint8Array ? [...value] : value)),
+  )
 }
 
 /** What a vectorizer would fill in is taken from another object; where there is none, undefined: nothing is vectorized for this. */

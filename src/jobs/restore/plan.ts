@@ -18,6 +18,7 @@ import {findExisting} from './conflicts.js'
 import {type KnownRestore, type RestoreJob, resultOf, sendingOf, tenantsOf} from './job.js'
 import {readRejected} from './rejected.js'
 import {checkRequested, checkReservedNames} from './requested.js'
+import {checkSameTarget} from './same-target.js'
 import {type ArchiveView, viewWithoutTargets, withoutTargets} from './view.js'
 
 /** A restore that nothing stands against, as far as that can be known before. */
@@ -201,6 +202,7 @@ async function checkTarget(
     return undefined
   }
 
+  await checkSameTarget({archive: job.archive, checkpoint, connection, live: schema})
   if (checkpoint.resumed && checkpoint.created) return {isOurs: true, schema}
   if (!options.merge && options.retryRejected === undefined) {
     throw new DataOpsError(

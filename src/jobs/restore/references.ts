@@ -1,11 +1,12 @@
 /** The second pass of a restore: references, once every object is there. */
 import type {CollectionPlan, WriteFailure} from '../../weaviate/connection.js'
+import type {Placeholder} from './checkpoint.js'
 
 import {type ArchivePage, objectKey} from '../../archive/reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type JsonValue, type WeaviateObject} from '../../model/object.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
-import {isDangling, removePlaceholders, writeDangling} from './dangling.js'
+import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
 import {BATCH_BYTES, reject, type RestoreTransferOptions, writeInParts} from './objects.js'
 
 /** References that one batch holds. */
@@ -36,6 +37,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
 
   await options.tenants.admitTargets()
   // Left by a run that was interrupted.
+  checkpoint.placeholders = await ownPlaceholders(options)
   const left = checkpoint.placeholders.flatMap(({collection, tenant}) =>
     tenant === undefined ? [] : [{collection, name: tenant}],
   )
@@ -94,6 +96,17 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   await queue.each(batches(pages, certain, wanted, limit), async (batch) => send(batch, false))
   pass.finished = true
   await checkpoint.save()
+}
+
+/** A checkpoint that was edited may name what the backup does not refer to. */
+async function ownPlaceholders(options: RestoreTransferOptions): Promise<Placeholder[]> {
+  const {archive, checkpoint, plan, signal} = options
+  if (checkpoint.placeholders.length === 0) return []
+  const pages = archive.pages({columns: 'references', signal})
+  const asTarget = (async function* () {
+    for await (const page of pages) yield {objects: page.objects.map((object) => toTarget(options, object))}
+  })()
+  return referredPlaceholders(asTarget, plan, checkpoint.placeholders)
 }
 
 /** Pages up to a row. */

@@ -73,6 +73,9 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
   const {isOurs, restore} = created
   const {checkpoint, job} = restore
   const schema = await finishCreation(created)
+  checkpoint.identity = await job.connection.identify(schema)
+  // Two addresses of one server are one target.
+  if (checkpoint.identity !== undefined) await job.leases.take(checkpoint.identity)
   if (isOurs && checkpoint.objects.done.size === 0) await checkCreated(restore, schema)
   const sameServer = await proveTarget(job, schema)
   const plan = planCollection(schema)

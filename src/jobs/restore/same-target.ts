@@ -1,0 +1,78 @@
+/** Whether the collection that a restore is to be continued in is the one that it was begun in. */
+import type {Archive} from '../../archive/reader.js'
+import type {WeaviateObject} from '../../model/object.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {Checkpoint} from './checkpoint.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+
+/** Objects that are looked for where the server shows nothing else. */
+const SAMPLE = 20
+
+/** @throws DataOpsError CHECKPOINT when the target was dropped and made anew since: what the checkpoint says is in it is not. */
+export async function checkSameTarget(options: {
+  archive: Archive
+  checkpoint: Checkpoint
+  connection: Connection
+  live: WeaviateClass
+}): Promise<void> {
+  const {checkpoint, connection, live} = options
+  if (!checkpoint.resumed) return
+  const identity = await connection.identify(live)
+  const isKnown = identity !== undefined && checkpoint.identity !== undefined
+  const isSame = isKnown ? identity === checkpoint.identity : await holdsSample(options)
+  if (isSame) return
+  throw new DataOpsError(
+    'CHECKPOINT',
+    `"${live.class}" is not the collection that this restore was begun in: it was dropped and made again since.`,
+    {hint: 'Run it again with `restart`, which begins anew.'},
+  )
+}
+
+/** Whether something of what was written is there; also true when nothing of it can be looked for. */
+async function holdsSample({
+  archive,
+  checkpoint,
+  connection,
+  live,
+}: Parameters<typeof checkSameTarget>[0]): Promise<boolean> {
+  const tenants = isMultiTenant(live)
+    ? new Map((await connection.listTenants(live.class)).map(({name, status}) => [name, status]))
+    : undefined
+  const written = await writtenSample(archive, checkpoint)
+  if (written.length === 0) return true
+  if (tenants && written.every(({tenant}) => !tenants.has(tenant ?? ''))) return false
+  const collection = planCollection(live)
+  const byTenant = Map.groupBy(
+    written.filter(({tenant}) => !tenants || tenants.get(tenant ?? '') === 'HOT'),
+    ({tenant}) => tenant,
+  )
+  if (byTenant.size === 0) return true
+  for (const [tenant, objects] of byTenant) {
+    const ids = objects.map(({id}) => id)
+    if ((await connection.getObjects({collection, ids, tenant})).length > 0) return true
+  }
+
+  return false
+}
+
+async function writtenSample(archive: Archive, checkpoint: Checkpoint): Promise<WeaviateObject[]> {
+  const {done} = checkpoint.objects
+  const [first] = done.toJSON()
+  const sample: WeaviateObject[] = []
+  if (!first) return sample
+  for await (const {endRow, objects, rows} of archive.pages({fromRow: first[0]})) {
+    for (const [index, object] of objects.entries()) {
+      const row = rows[index]
+      const isWritten =
+        row !== undefined && done.has(row) && !checkpoint.skipped.has(row) && !checkpoint.rejected.has(row)
+      if (isWritten && sample.length < SAMPLE) sample.push(object)
+    }
+
+    if (sample.length >= SAMPLE || endRow >= first[1]) break
+  }
+
+  return sample
+}

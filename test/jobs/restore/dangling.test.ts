@@ -1,0 +1,251 @@
+/** Placeholders for what references point at, and checkpoints that say more than is so: nobody's object is deleted or written over. */
+import {readdir, readFile, writeFile} from 'node:fs/promises'
+import path from 'node:path'
+import {afterEach, beforeEach, describe, expect, it} from 'vitest'
+
+import type {WeaviateObject} from '../../../src/model/object.js'
+
+import {BackupManager, type Connection, DataOpsError, RestoreManager} from '../../../src/index.js'
+import {type Placeholder, SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
+import {removePlaceholders, writeDangling} from '../../../src/jobs/restore/dangling.js'
+import {planCollection} from '../../../src/weaviate/collection-plan.js'
+import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
+
+const FROM = 'DanglingFrom'
+const TO = 'DanglingTo'
+const PLAIN = 'DanglingPlain'
+const TENANT = 'a'
+const SETTINGS = {...SAVE_EVERY}
+
+let server: TestServer
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+
+const idOf = (ordinal: number): string => `00000000-0000-4000-8000-${String(ordinal).padStart(12, '0')}`
+
+beforeEach(async () => {
+  server = await startTestServer()
+  directory = await temporaryDirectory()
+  const {connection} = server
+  for (const name of [FROM, TO, PLAIN]) await connection.deleteCollection(name)
+  const multiTenancyConfig = {enabled: true}
+  await connection.createCollection({
+    class: TO,
+    multiTenancyConfig,
+    properties: [{dataType: ['text'], name: 'title'}],
+    vectorizer: 'none',
+  })
+  await connection.createCollection({
+    class: FROM,
+    multiTenancyConfig,
+    properties: [{dataType: [TO], name: 'to'}],
+    vectorizer: 'none',
+  })
+  for (const name of [FROM, TO]) await connection.createTenants(name, [{name: TENANT, status: 'HOT'}])
+})
+
+afterEach(async () => {
+  Object.assign(SAVE_EVERY, SETTINGS)
+  for (const name of [FROM, TO, PLAIN]) await server.connection.deleteCollection(name)
+  await server.close()
+  await directory.remove()
+})
+
+async function planOf(name: string): Promise<ReturnType<typeof planCollection>> {
+  return planCollection((await server.connection.getCollection(name))!)
+}
+
+async function write(name: string, objects: WeaviateObject[]): Promise<void> {
+  expect(await server.connection.writeObjects({collection: await planOf(name), objects})).toEqual([])
+}
+
+function referring(to: number): WeaviateObject {
+  return {id: idOf(900), properties: {to: [{beacon: `weaviate://localhost/${TO}/${idOf(to)}`}]}, tenant: TENANT}
+}
+
+describe('a placeholder', () => {
+  it('stands while the reference is written, and is deleted again', async () => {
+    const {connection} = server
+    const remembered: Placeholder[][] = []
+    let during = 0
+    const watching: Connection = {
+      ...connection,
+      async writeReferences(request) {
+        during = await connection.count(TO, TENANT)
+        return connection.writeReferences(request)
+      },
+    }
+    await write(FROM, [{id: idOf(900), properties: {}, tenant: TENANT}])
+    const refused = await writeDangling(referring(1), {
+      connection: watching,
+      plan: await planOf(FROM),
+      async remember(placeholders) {
+        remembered.push(structuredClone(placeholders))
+      },
+    })
+    expect(refused).toEqual([])
+    expect(during).toBe(1)
+    expect(await connection.count(TO, TENANT)).toBe(0)
+    // On the disk before it is written, with its times as soon as there are some, and no more at the end.
+    expect(remembered.map((each) => each.map(({id, times}) => [id, times !== undefined]))).toEqual([
+      [[idOf(1), false]],
+      [[idOf(1), true]],
+      [],
+    ])
+  })
+
+  it('is not written over what has come to be there meanwhile, nor deleted then', async () => {
+    await write(FROM, [{id: idOf(900), properties: {}, tenant: TENANT}])
+    const refused = await writeDangling(referring(1), {
+      connection: server.connection,
+      plan: await planOf(FROM),
+      async remember(placeholders) {
+        if (placeholders.length > 0 && placeholders[0]!.times === undefined)
+          await write(TO, [{id: idOf(1), properties: {title: 'real'}, tenant: TENANT}])
+      },
+    })
+    expect(refused).toEqual([])
+    const found = await server.connection.getObjects({collection: await planOf(TO), ids: [idOf(1)], tenant: TENANT})
+    expect(found.map(({properties}) => properties)).toEqual([{title: 'real'}])
+  })
+
+  it('of a killed run is deleted only while it is exactly what was written', async () => {
+    const {connection} = server
+    let last: Placeholder[] = []
+    const dying: Connection = {
+      ...connection,
+      async deleteObjects() {
+        throw new DataOpsError('UNEXPECTED', 'killed')
+      },
+    }
+    await write(FROM, [{id: idOf(900), properties: {}, tenant: TENANT}])
+    const run = writeDangling(referring(1), {
+      connection: dying,
+      plan: await planOf(FROM),
+      async remember(placeholders) {
+        if (placeholders.length > 0) last = structuredClone(placeholders)
+      },
+    })
+    await expect(run).rejects.toThrow('killed')
+    expect(await connection.count(TO, TENANT)).toBe(1)
+    const untimed = last.map(({times: _, ...placeholder}) => placeholder)
+    // The collection is restored meanwhile: a real object, without a single property even.
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5)
+    })
+    await write(TO, [{id: idOf(1), properties: {}, tenant: TENANT, vector: new Uint8Array(16).fill(1)}])
+    for (const placeholders of [last, untimed]) {
+      await removePlaceholders(connection, placeholders)
+      expect(await connection.count(TO, TENANT)).toBe(1)
+    }
+
+    await connection.deleteObjects({collection: TO, tenant: TENANT})
+    await write(TO, [{id: idOf(1), properties: {}, tenant: TENANT}])
+    // Another one, though it looks the same.
+    await removePlaceholders(connection, last)
+    expect(await connection.count(TO, TENANT)).toBe(1)
+    await removePlaceholders(connection, untimed)
+    expect(await connection.count(TO, TENANT)).toBe(0)
+  })
+})
+
+/** Interrupts a restore and returns its checkpoint's path. */
+async function interruptRestore(backup: string, options: {merge?: boolean; name?: string}): Promise<string> {
+  SAVE_EVERY.ms = 0
+  const controller = new AbortController()
+  const interrupted = new RestoreManager(server.connection, {directory: directory.path}).restoreCollection(backup, {
+    ...options,
+    batchSize: 10,
+    concurrency: 1,
+    onProgress({completed, stage}) {
+      if (stage === 'restore' && completed >= 50) controller.abort()
+    },
+    signal: controller.signal,
+  })
+  await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
+  const name = (await readdir(directory.path)).find((each) => each.endsWith('.checkpoint'))!
+  return path.join(directory.path, name)
+}
+
+describe('a checkpoint', () => {
+  it('to which ids were added that its backup does not refer to deletes nothing', async () => {
+    const {connection} = server
+    const objects = Array.from({length: 60}, (_, ordinal) => ({
+      id: idOf(1000 + ordinal),
+      properties: {to: [{beacon: `weaviate://localhost/${TO}/${idOf(500)}`}]},
+      tenant: TENANT,
+    }))
+    await write(TO, [{id: idOf(500), properties: {title: 'referred to'}, tenant: TENANT}])
+    await write(FROM, objects)
+    expect(await connection.writeReferences({collection: await planOf(FROM), objects})).toEqual([])
+    const foreign = Array.from({length: 20}, (_, ordinal) => ({id: idOf(ordinal), properties: {}, tenant: TENANT}))
+    await write(TO, foreign)
+    const backup = await new BackupManager(connection, {directory: directory.path}).backupCollection(FROM)
+    await connection.deleteCollection(FROM)
+    const file = await interruptRestore(backup.path, {})
+    const checkpoint = JSON.parse(await readFile(file, 'utf8')) as {placeholders?: unknown[]}
+    const plan = await planOf(TO)
+    const live = await connection.getObjects({collection: plan, ids: foreign.map(({id}) => id), tenant: TENANT})
+    // As exact as an attacker can make them.
+    checkpoint.placeholders = live.map(({creationTimeUnix, id, lastUpdateTimeUnix}) => ({
+      collection: TO,
+      id,
+      tenant: TENANT,
+      times: [creationTimeUnix, lastUpdateTimeUnix],
+      vectors: '',
+    }))
+    expect(checkpoint.placeholders).toHaveLength(20)
+    await writeFile(file, JSON.stringify(checkpoint))
+    const manager = new RestoreManager(connection, {directory: directory.path})
+    expect(await manager.restoreCollection(backup.path, {verify: true})).toMatchObject({
+      references: 60,
+      verification: {equal: true},
+    })
+    expect(await connection.count(TO, TENANT)).toBe(21)
+  })
+
+  it('knows a target that was dropped and made again, and says so instead of counting what is not there', async () => {
+    const {connection} = server
+    await makeCollection(connection, PLAIN, 100, 4)
+    const backup = await new BackupManager(connection, {directory: directory.path}).backupCollection(PLAIN)
+    const schema = (await connection.getCollection(PLAIN))!
+    await connection.deleteObjects({collection: PLAIN})
+    await interruptRestore(backup.path, {merge: true})
+    expect(await connection.count(PLAIN)).toBeGreaterThanOrEqual(50)
+    await connection.deleteCollection(PLAIN)
+    await connection.createCollection(schema)
+    const manager = new RestoreManager(connection, {directory: directory.path})
+    await expect(manager.restoreCollection(backup.path, {merge: true})).rejects.toMatchObject({
+      code: 'CHECKPOINT',
+      message: `"${PLAIN}" is not the collection that this restore was begun in: it was dropped and made again since.`,
+    })
+    expect(await connection.count(PLAIN)).toBe(0)
+    expect(await manager.restoreCollection(backup.path, {merge: true, restart: true, verify: true})).toMatchObject({
+      restored: 100,
+      resumed: 0,
+      verification: {equal: true},
+    })
+  })
+
+  it('of a target with tenants knows it by what was written', async () => {
+    const {connection} = server
+    const objects = Array.from({length: 100}, (_, ordinal) => ({
+      id: idOf(ordinal + 1),
+      properties: {title: `title ${ordinal}`},
+      tenant: TENANT,
+    }))
+    await write(TO, objects)
+    const backup = await new BackupManager(connection, {directory: directory.path}).backupCollection(TO)
+    const {shardingConfig: _, ...schema} = (await connection.getCollection(TO))!
+    await connection.deleteObjects({collection: TO, tenant: TENANT})
+    await interruptRestore(backup.path, {merge: true})
+    await connection.deleteCollection(TO)
+    await connection.createCollection(schema)
+    await connection.createTenants(TO, [{name: TENANT, status: 'HOT'}])
+    const manager = new RestoreManager(connection, {directory: directory.path})
+    await expect(manager.restoreCollection(backup.path, {merge: true})).rejects.toMatchObject({code: 'CHECKPOINT'})
+    expect(await manager.restoreCollection(backup.path, {merge: true, restart: true, verify: true})).toMatchObject({
+      restored: 100,
+      verification: {equal: true},
+    })
+  })
+})
