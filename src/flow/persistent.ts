@@ -99,10 +99,6 @@ class PersistentConnection implements Connection {
     return this.#inner.deleteObjects(request)
   }
 
-  async shardNames(name: string): Promise<string[] | undefined> {
-    return this.#again(async () => this.#inner.shardNames?.(name))
-  }
-
   async getCollection(...[name]: Parameters<Connection['getCollection']>): ReturnType<Connection['getCollection']> {
     return this.#again(async () => this.#inner.getCollection(name))
   }

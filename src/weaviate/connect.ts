@@ -10,8 +10,8 @@ import {createAuthorize, detailsOf} from './auth.js'
 import {capabilitiesOf, isAtLeast, OLDEST} from './capabilities.js'
 import {hasStatus} from './errors.js'
 import {connectGrpc, type GrpcObjects} from './grpc/objects.js'
-import {perCall, refusingUnknownVectors} from './per-call.js'
 import {identifyCollection} from './identity.js'
+import {perCall, refusingUnknownVectors} from './per-call.js'
 import {requirePermission} from './permissions.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
 import {encodeJson, HttpClient} from './rest/http.js'
@@ -190,7 +190,6 @@ function createConnection({grpc, http, maxMessageBytes, restSide, url, version}:
       await http.send({action: `delete collection ${name}`, method: 'DELETE', path: classPath(name)})
     },
     getCollection: async (name) => getCollection(http, name),
-    shardNames: async (name) => shardNames(http, name),
     identify: async (schema) => identifyCollection(http, schema.class, isMultiTenant(schema)),
     async listCollections() {
       const {value} = await http.json<{classes?: null | WeaviateClass[]}>({
@@ -245,19 +244,6 @@ async function createCollection(http: HttpClient, schema: WeaviateClass): Promis
     throw new DataOpsError('COLLECTION_EXISTS', `There is already a collection ${schema.class}.`, {
       details: {collection: schema.class},
     })
-  }
-}
-
-async function shardNames(http: HttpClient, name: string): Promise<string[] | undefined> {
-  const action = `list the shards of ${name}`
-  try {
-    const {value} = await http.json<Array<{name?: unknown}>>({action, method: 'GET', path: `${classPath(name)}/shards`})
-    if (!Array.isArray(value)) throw malformed(action, 'it is no list')
-    return value.flatMap((shard) => (typeof shard?.name === 'string' ? [shard.name] : []))
-  } catch (error) {
-    // Not every role may see them, nor does every server tell.
-    if (hasStatus(error, 401, 403, 404, 405, 422, 501)) return undefined
-    throw error
   }
 }
 

@@ -94,8 +94,6 @@ export interface Connection {
   /** A text that no other collection has, at whatever address, nor this one once it was dropped and made again; undefined when the server does not show what it could be made of (collections with tenants). */
   identify: (schema: WeaviateClass) => Promise<string | undefined>
   listCollections: () => Promise<WeaviateClass[]>
-  /** Names of its shards, made anew with the collection; undefined where they cannot be known. Whoever has no way to tell leaves it out. */
-  shardNames?: (name: string) => Promise<string[] | undefined>
   updateCollection: (schema: WeaviateClass) => Promise<void>
 
   // aliases

@@ -29,7 +29,7 @@ export async function identifyCollection(
     return `shards ${sha256Hex(JSON.stringify(names.toSorted())).slice(0, 32)}`
   } catch (error) {
     // Not allowed, gone, or a server that has no such list: nothing is known.
-    if ([401, 403, 404, 405, 501].some((status) => hasStatus(error, status))) return undefined
+    if ([401, 403, 404, 405, 422, 501].some((status) => hasStatus(error, status))) return undefined
     throw error
   }
 }

@@ -35,7 +35,7 @@ import {promisedGuarantee, sealedGuarantee} from './guarantee.js'
 import {type BackupJournal, type JournalBinding, removeJournal, sameBinding, writeJournal} from './journal.js'
 import {ObjectIndex} from './object-index.js'
 import {checkOptions, planRemaining, planTenants, scopeOf, type TenantPlan, type TenantScope} from './plan.js'
-import {checkSameCollection, identityOf} from './same-collection.js'
+import {checkSameCollection} from './same-collection.js'
 import {settle, type SettleOptions, type SettleResult} from './settle.js'
 import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
 import {
@@ -239,7 +239,7 @@ class Backup {
         backupName(schema.class, new Date(head.metadata.timestamp), this.#format, compress),
       ))
     try {
-      const identity = await identityOf(this.#connection, schema)
+      const identity = await this.#connection.identify(schema)
       const content = new ContentDigest(schema, nodePlatform, resumed?.journal.content)
       const resumedObjects = content.objects
       if (resumed) await this.#putBack(resumed.name, resumed.journal)

@@ -1,16 +1,8 @@
+import type {WeaviateClass} from '../../model/schema.js'
 /** Whether what was read from start to end was one collection, with one schema. */
 import type {Connection} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
-
-/** What a collection that was dropped and made anew cannot have again; undefined where nothing of the kind is known. */
-export async function identityOf(connection: Connection, schema: WeaviateClass): Promise<string | undefined> {
-  // Shards of tenants have the tenants' names.
-  if (isMultiTenant(schema)) return undefined
-  const names = await connection.shardNames?.(schema.class)
-  return names && names.length > 0 ? names.toSorted().join('\n') : undefined
-}
 
 /**
  * @throws DataOpsError SERVER_REFUSED with `details.recreated` when the collection is gone, or another of the same name is there;
@@ -24,7 +16,7 @@ export async function checkSameCollection(
   const now = await connection.getCollection(schema.class)
   if (!now) throw recreated(schema.class, 'was dropped')
   if (identity !== undefined) {
-    const found = await identityOf(connection, now)
+    const found = await connection.identify(now)
     if (found !== undefined && found !== identity) throw recreated(schema.class, 'was dropped and made anew')
   }
 

@@ -47,7 +47,7 @@ afterAll(async () => {
   await server.close()
 })
 
-type Members = Partial<Pick<Connection, 'count' | 'getCollection' | 'getObjects' | 'readPage' | 'shardNames'>>
+type Members = Partial<Pick<Connection, 'count' | 'getCollection' | 'getObjects' | 'readPage' | 'identify'>>
 
 function withMembers(members: Members): Connection {
   return {...server.connection, ...members}
@@ -158,7 +158,7 @@ describe('a backup that was counted', () => {
 describe('a collection that is not the same at the end', () => {
   it('dropped and made anew: nothing is sealed, nothing is left to continue', async () => {
     let calls = 0
-    const connection = withMembers({shardNames: async () => [calls++ === 0 ? 'a' : 'b']})
+    const connection = withMembers({identify: async () => (calls++ === 0 ? 'a' : 'b')})
     await expect(backUp(connection)).rejects.toMatchObject({code: 'SERVER_REFUSED', details: {recreated: true}})
     expect(await new BackupCatalog(directory.path).list()).toEqual([])
     const store = new LocalStore(directory.path)
