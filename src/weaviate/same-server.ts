@@ -145,7 +145,7 @@ export class SameServer {
     const [page, listed] = await Promise.all([
       this.#connection
         .readPage({collection, include: 'ids', limit: SAMPLE, signal, tenant})
-        .then(({objects}) => objects)
+        .then((page) => listedIn(page, className))
         .catch((error: unknown) => unknown(error, tenant)),
       side.listObjects({className, limit: SAMPLE, signal, tenant}),
     ])
@@ -244,5 +244,17 @@ function twoServers({addresses}: RestSide, collection: string, reason: string): 
       details: {addresses, collection},
       hint: 'Give the addresses of one server, with `url` and `grpcUrl`.',
     },
+  )
+}
+
+/** @throws DataOpsError UNEXPECTED for what is no page of objects. */
+function listedIn(page: undefined | {objects?: unknown}, className: string): WeaviateObject[] {
+  const objects: unknown = page?.objects
+  const isPage =
+    Array.isArray(objects) && objects.every((object) => typeof (object as undefined | WeaviateObject)?.id === 'string')
+  if (isPage) return objects as WeaviateObject[]
+  throw new DataOpsError(
+    'UNEXPECTED',
+    `Cannot read objects of ${className}: what the server answered is no page of objects.`,
   )
 }

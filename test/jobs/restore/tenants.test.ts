@@ -309,11 +309,12 @@ it('continues a restore that was killed before a collection had its references t
       backups.map(({id}) => id),
       {verify: true},
     )
-  const dying = restore({
-    async updateCollection() {
-      throw new DataOpsError('UNEXPECTED', 'Killed.')
-    },
-  })
+  const killed = async (): Promise<never> => {
+    throw new DataOpsError('UNEXPECTED', 'Killed.')
+  }
+
+  // What is dead removes nothing that it made.
+  const dying = restore({deleteCollection: killed, updateCollection: killed})
   await expect(dying).rejects.toThrow(/Killed/)
   expect((await connection.getCollection(FROM))!.properties).toHaveLength(2)
   const both = [1, 2].map(() => ({rejected: 0, verification: {equal: true}}))

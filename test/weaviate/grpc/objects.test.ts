@@ -571,11 +571,16 @@ describe('calls', () => {
     const objects = [{id: MAX, properties: {text: 'x'.repeat(60_000)}}]
     const narrow = connectGrpc({...options, maxMessageBytes: 50_000})
     const tooLarge = {details: {tooLarge: true}, retryable: false}
-    await expect(narrow.writeObjects({collection, objects})).rejects.toMatchObject(tooLarge)
-    await grpc.writeObjects({collection, objects})
+    const half = 'x'.repeat(30_000)
+    const pair = [MAX, ids[0]!].map((id) => ({id, properties: {text: half}}))
+    await expect(narrow.writeObjects({collection, objects: pair})).rejects.toMatchObject(tooLarge)
+    // What no batch is smaller than goes over REST.
+    expect(await narrow.writeObjects({collection, objects})).toEqual([])
+    await grpc.writeObjects({collection, objects: [pair[1]!]})
     await expect(narrow.readPage({collection, include: 'objects', limit: 2})).rejects.toMatchObject(tooLarge)
     // No page is smaller than one object: that one comes over REST.
-    const {objects: alone} = await narrow.readPage({collection, include: 'objects', limit: 1})
+    const page = {after: ids[0]!, collection, include: 'objects', limit: 1} as const
+    const {objects: alone} = await narrow.readPage(page)
     expect(alone).toMatchObject(objects)
     expect(await narrow.getObjects({collection, ids: [MAX]})).toMatchObject(objects)
     narrow.close()
