@@ -3,6 +3,7 @@ import {Args, Flags} from '@oclif/core'
 import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/jobs/backup/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {parseDuration} from '../../src/catalog/retention.js'
 import {
   batchSizeFlag,
   concurrencyFlag,
@@ -45,6 +46,11 @@ export default class ColBackup extends DataOpsCommand {
       allowNo: true,
       description: 'Require an unfinished backup to continue, or start anew; by default one that fits is continued.',
     }),
+    'resume-within': Flags.custom<number>({
+      description: 'Continue no unfinished backup that was left for longer (30m, 12h, 2d); default 15m.',
+      helpValue: '<time>',
+      parse: async (text) => parseDuration(text),
+    })(),
     ...retryFlags,
     'schema-only': Flags.boolean({description: 'The schema only, the same as --no-include-data.'}),
     settle: Flags.boolean({description: 'Scan again until what changed during the backup is in it.'}),
@@ -96,6 +102,7 @@ export default class ColBackup extends DataOpsCommand {
       includeOffloaded: flags['include-offloaded'],
       maxRate: flags['max-rate'],
       resume: flags.resume ?? 'auto',
+      resumeWithinMs: flags['resume-within'],
       settle: flags.settle,
       tenants: flags.tenant,
     }

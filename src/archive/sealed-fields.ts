@@ -152,6 +152,7 @@ export function readSeal(field: Field, kind: BackupKind): BackupSeal {
       guarantee: field.member('guarantee').optional((item) => item.text()),
       missing: field.member('missing').optional((list) => list.array().map((item) => readMissing(item))),
       requires: field.member('requires').optional(texts),
+      resumed: field.member('resumed').optional((item) => item.array().map((each) => each.time())),
       schema_sha256: field.member('schema_sha256').optional((item) => item.sha256()),
       tenants: field.member('tenants').optional((list) => list.array().map((item) => readTenant(item))),
     }),

@@ -36,6 +36,8 @@ export interface SealSummary {
   /** Known to be missing, by id. */
   missing?: MissingObject[]
   objectCount: number
+  /** When an unfinished backup was continued, RFC 3339; empty: it was not. */
+  resumed?: readonly string[]
   statistics: Omit<BackupStatistics, 'bytes' | 'rows'>
   tenants?: SealedTenant[]
 }
@@ -45,9 +47,18 @@ export function sealedFacts(
   summary: SealSummary,
 ): Pick<
   BackupSeal,
-  'complete' | 'counted' | 'digest' | 'finished' | 'guarantee' | 'missing' | 'object_count' | 'requires' | 'tenants'
+  | 'complete'
+  | 'counted'
+  | 'digest'
+  | 'finished'
+  | 'guarantee'
+  | 'missing'
+  | 'object_count'
+  | 'requires'
+  | 'resumed'
+  | 'tenants'
 > {
-  const {complete = true, counted, digest, finished, guarantee, missing, objectCount, tenants} = summary
+  const {complete = true, counted, digest, finished, guarantee, missing, objectCount, resumed = [], tenants} = summary
   return {
     finished,
     ...(guarantee !== undefined && {guarantee}),
@@ -57,6 +68,7 @@ export function sealedFacts(
     ...(missing && missing.length > 0 && {missing: missing.slice(0, MAX_NAMED_MISSING)}),
     object_count: objectCount,
     digest,
+    ...(resumed.length > 0 && {resumed: [...resumed]}),
     ...(tenants && {tenants}),
   }
 }

@@ -32,7 +32,7 @@ export interface RetentionChoice<T> {
 
 const DEFAULT_KEEP_LAST = 5
 const HOUR = 3_600_000
-const UNITS: Readonly<Record<string, number>> = {d: 24 * HOUR, h: HOUR, w: 7 * 24 * HOUR}
+const UNITS: Readonly<Record<string, number>> = {d: 24 * HOUR, h: HOUR, m: HOUR / 60, w: 7 * 24 * HOUR}
 
 /**
  * Chooses what to remove. What is dated after `now` or has no readable date is kept and takes nobody's place, so that a clock
@@ -110,13 +110,13 @@ function readCount(name: string, value: number | undefined, otherwise: number): 
   throw new DataOpsError('INVALID_INPUT', `${name} must be a whole number, 0 or more.`)
 }
 
-/** Milliseconds of `12h`, `30d`, `2w`. @throws DataOpsError INVALID_INPUT. */
+/** Milliseconds of `30m`, `12h`, `30d`, `2w`. @throws DataOpsError INVALID_INPUT. */
 export function parseDuration(text: string): number {
-  const [, count, unit = ''] = /^(\d{1,6})([dhw])$/.exec(text) ?? []
+  const [, count, unit = ''] = /^(\d{1,6})([dhmw])$/.exec(text) ?? []
   const milliseconds = Number(count) * (UNITS[unit] ?? NaN)
   if (milliseconds > 0) return milliseconds
   throw new DataOpsError('INVALID_INPUT', `${JSON.stringify(text)} is not a length of time.`, {
-    hint: 'Write a number and a unit: 12h, 30d or 2w.',
+    hint: 'Write a number and a unit: 30m, 12h, 30d or 2w.',
   })
 }
 

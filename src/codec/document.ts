@@ -102,6 +102,8 @@ export interface BackupSeal {
   parts: SealedPart[]
   /** As `metadata.requires`, of what only the end knows: `incomplete`. */
   requires?: string[]
+  /** When a backup that was interrupted was continued, RFC 3339: what had been read was looked at again for changes then. */
+  resumed?: string[]
   schema_sha256?: string
   statistics: BackupStatistics
   tenants?: SealedTenant[]

@@ -35,6 +35,7 @@ import {promisedGuarantee, sealedGuarantee} from './guarantee.js'
 import {type BackupJournal, type JournalBinding, removeJournal, sameBinding, writeJournal} from './journal.js'
 import {ObjectIndex} from './object-index.js'
 import {checkOptions, planRemaining, planTenants, scopeOf, type TenantPlan, type TenantScope} from './plan.js'
+import {indexUnfinished, Sample, unfitness} from './continuing.js'
 import {checkSameCollection} from './same-collection.js'
 import {settle, type SettleOptions, type SettleResult} from './settle.js'
 import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
@@ -46,6 +47,9 @@ import {
   findUnfinished,
   type UnfinishedBackup,
 } from './unfinished.js'
+
+/** Milliseconds. */
+const RESUME_WITHIN_MS = 15 * 60_000
 
 type Work = Pick<BackupTransferOptions, 'activation' | 'slices'>
 
@@ -143,7 +147,7 @@ class Backup {
     const includeData = this.#options.includeData !== false
     const expectedObjects = includeData ? await this.#count(tenantPlan) : 0
     const batchSize = batchSizeFor(this.#options, expectedObjects ?? Number.MAX_SAFE_INTEGER)
-    const unfinished = this.#options.settle ? [] : await findUnfinished(this.#store, binding)
+    const unfinished = this.#options.settle ? [] : await this.#findUnfinished(binding)
     const left = unfinished.find(({inUse}) => !inUse)
     if (left && !this.#options.resume) {
       this.#warn(
@@ -201,6 +205,37 @@ class Backup {
     await writeJournal(this.#store, name, {...journal, activated: []})
   }
 
+  /** Those that are to be continued, or for a run without `resume` all there are. */
+  async #findUnfinished(binding: JournalBinding): Promise<UnfinishedBackup[]> {
+    const {resume, resumeWithinMs = RESUME_WITHIN_MS, signal} = this.#options
+    const found = await findUnfinished(this.#store, binding)
+    if (!resume) return found
+    const fit: UnfinishedBackup[] = []
+    for (const each of found) {
+      const reason = await unfitness(each, {
+        connection: this.#connection,
+        // Who asks for it by name knows how old it is.
+        maxAgeMs: resume === true ? Infinity : resumeWithinMs,
+        plan: this.#plan,
+        signal,
+        store: this.#store,
+      })
+      if (reason === undefined) fit.push(each)
+      else {
+        this.#warn(
+          'not-continued',
+          `The unfinished backup ${this.#store.describe(each.name)} is not continued: ${reason}.`,
+          {
+            name: each.name,
+            reason,
+          },
+        )
+      }
+    }
+
+    return fit
+  }
+
   /** One to continue: the newest that no other process writes. @throws DataOpsError STORAGE when one is required. */
   async #claimUnfinished(unfinished: readonly UnfinishedBackup[]): Promise<ClaimedBackup | undefined> {
     for (const {name} of unfinished) {
@@ -239,9 +274,11 @@ class Backup {
         backupName(schema.class, new Date(head.metadata.timestamp), this.#format, compress),
       ))
     try {
-      const identity = await this.#connection.identify(schema)
       const content = new ContentDigest(schema, nodePlatform, resumed?.journal.content)
       const resumedObjects = content.objects
+      const identity = await this.#connection.identify(schema)
+      const sample = new Sample(resumed?.journal.sample)
+      const continued = [...(resumed?.journal.resumed ?? []), ...(resumed ? [new Date().toISOString()] : [])]
       if (resumed) await this.#putBack(resumed.name, resumed.journal)
       const writer = await openArchiveWriter({
         check: claim.check,
@@ -267,7 +304,8 @@ class Backup {
             : this.#initialWork(tenantPlan)
           const concurrency = this.#options.concurrency ?? DEFAULT_CONCURRENCY
           const throttle = this.#throttle(concurrency)
-          const contents = this.#options.settle ? new ObjectIndex() : undefined
+          const contents = this.#options.settle || resumed ? new ObjectIndex() : undefined
+          if (contents && resumed) await indexUnfinished(this.#store, resumed, contents)
           check = new CompletenessCheck({
             concurrency,
             connection: this.#connection,
@@ -295,6 +333,7 @@ class Backup {
             content,
             contents,
             counted: resumed && job.tenants && uncounted(resumed.journal, job.tenants),
+            sample,
             expectedObjects: job.expectedObjects,
             onProgress: this.#options.onProgress,
             plan: this.#plan,
@@ -307,6 +346,9 @@ class Backup {
                 binding: job.binding,
                 content: content.state(),
                 head,
+                identity,
+                resumed: continued,
+                sample: sample.objects,
                 tenants: scope,
                 version: 1,
               }
@@ -316,12 +358,20 @@ class Backup {
             throttle,
             writer,
           })
+          const read = new Set(scope?.read)
+          const live = job.tenants?.filter(({name}) => read.has(name))
+          // What was read before a pause is looked at once more.
           if (contents) {
             settled = await this.#settle(
-              {content, index: contents, concurrency, saveActivated, throttle, writer},
-              tenantPlan,
+              {content, index: contents, concurrency, saveActivated, throttle, writer, ...(resumed && {rounds: 1})},
+              live,
             )
             await note.save([])
+            // The counts that were taken before it do not know what it found.
+            if (resumed) {
+              const active = live?.filter(({status}) => status === 'HOT').map(({name}) => name)
+              await check.end([], active)
+            }
           }
 
           completeness = check.result()
@@ -341,9 +391,14 @@ class Backup {
           counted: completeness?.counted,
           digest: content.hex(),
           finished: new Date().toISOString(),
-          guarantee: sealedGuarantee({completeness, replicationFactor: replicationFactor(schema), settled}),
+          guarantee: sealedGuarantee({
+            completeness,
+            replicationFactor: replicationFactor(schema),
+            settled: this.#options.settle ? settled : undefined,
+          }),
           missing: completeness?.missing,
           objectCount: content.objects,
+          resumed: continued,
           statistics: content.statistics,
           tenants: scope && sealedTenants(head, content, scope),
         })
@@ -490,8 +545,8 @@ class Backup {
   }
 
   async #settle(
-    job: Pick<SettleOptions, 'concurrency' | 'content' | 'index' | 'saveActivated' | 'throttle' | 'writer'>,
-    tenantPlan: TenantPlan | undefined,
+    job: Pick<SettleOptions, 'concurrency' | 'content' | 'index' | 'rounds' | 'saveActivated' | 'throttle' | 'writer'>,
+    live: WeaviateTenant[] | undefined,
   ): Promise<SettleResult> {
     const result = await settle({
       ...job,
@@ -499,9 +554,9 @@ class Backup {
       onProgress: this.#options.onProgress,
       plan: this.#plan,
       signal: this.#options.signal,
-      tenants: tenantPlan && [...tenantPlan.active, ...tenantPlan.activate.flat()],
+      tenants: live,
     })
-    if (!result.settled) {
+    if (!result.settled && job.rounds === undefined) {
       this.#warn(
         'not-settled',
         `The collection still changed after ${result.rounds} scans; the backup is as of the last one, object by object.`,

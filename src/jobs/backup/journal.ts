@@ -16,9 +16,23 @@ export interface BackupJournal extends TransferProgress {
   binding: JournalBinding
   content: ContentState
   head: BackupHead
+  /** What tells the collection from another of its name; absent where the server does not show it. */
+  identity?: string
+  /** When it was continued, RFC 3339. */
+  resumed?: string[]
+  /** Some of the objects that were read, for when there is no `identity`. */
+  sample?: SampledObject[]
   /** Absent in collections without tenants. */
   tenants?: TenantScope
   version: 1
+}
+
+/** An object cannot come into being twice at the same time: what a collection is known by that shows nothing else. */
+export interface SampledObject {
+  /** Milliseconds since 1970. */
+  created: number
+  id: string
+  tenant?: string
 }
 
 /** A journal belongs to one server, collection, schema and set of options. */
@@ -27,6 +41,11 @@ export interface JournalBinding {
   options: string
   schemaSha256: string
   server: string
+}
+
+/** As `sameBinding`, at whatever address the server is. */
+export function sameWork(a: JournalBinding, b: JournalBinding): boolean {
+  return sameBinding(a, {...b, server: a.server})
 }
 
 export function sameBinding(a: JournalBinding, b: JournalBinding): boolean {

@@ -20,6 +20,8 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   maxRate?: RateLimit
   /** Continue an unfinished backup of the same collection, format and options, where there is one: `auto` does when one fits that no other process writes, true requires one, false (default) starts anew. */
   resume?: boolean | 'auto'
+  /** Milliseconds: `resume: 'auto'` continues no backup that was left for longer; default 900,000 (15 minutes). */
+  resumeWithinMs?: number
   /** Shared by the backups of one run; made when absent. */
   runId?: string
   /** Scans again until what changed during the backup is in it. */

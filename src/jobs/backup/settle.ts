@@ -24,6 +24,8 @@ export interface SettleOptions extends OperationOptions {
   content: ContentDigest
   index: ObjectIndex
   plan: CollectionPlan
+  /** Scans at most; default: until nothing has changed, or a collection counts as never still. */
+  rounds?: number
   /** Keeps what is to be put back after a crash. */
   saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
   /** Tenants that are in the backup; undefined in collections without tenants. */
@@ -45,7 +47,7 @@ export interface SettleResult {
  * finds the backup as the collection is.
  */
 export async function settle(options: SettleOptions): Promise<SettleResult> {
-  const {content, index, writer} = options
+  const {content, index, rounds = MAX_ROUNDS, writer} = options
   const amendments = new Map<string, Amendment>()
   const amend = (tenant: string | undefined, id: string): void => {
     amendments.set(`${id}/${tenant ?? ''}`, [tenant ?? null, id, writer.rows])
@@ -56,7 +58,7 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
     await options.saveActivated(inactive.map(({name, status}) => ({name, status: settledStatus(status)})))
   }
 
-  for (let round = 1; round <= MAX_ROUNDS; round++) {
+  for (let round = 1; round <= rounds; round++) {
     let changes = 0
     const scan = async (slices: Slice[]): Promise<void> => {
       const changed = new Map<string | undefined, string[]>()
@@ -107,7 +109,7 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
       return {amendments: [...amendments.values()], rounds: round, settled: true}
   }
 
-  return {amendments: [...amendments.values()], rounds: MAX_ROUNDS, settled: false}
+  return {amendments: [...amendments.values()], rounds, settled: false}
 }
 
 /** A listing that lacks an object does not say that it was deleted: by its id, over the other transport, it may be there. */

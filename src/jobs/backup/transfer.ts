@@ -1,6 +1,7 @@
 import type {ContentDigest} from '../../archive/content-digest.js'
 import type {ArchivePosition, ArchiveWriter} from '../../archive/writer.js'
 import type {Throttle} from '../../flow/throttle.js'
+import type {WeaviateObject} from '../../model/object.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
@@ -61,6 +62,8 @@ export interface BackupTransferOptions extends OperationOptions {
   saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
   /** Keeps what a resumed run needs. */
   saveProgress: (progress: TransferProgress) => Promise<void>
+  /** Remembers some of what is read. */
+  sample?: {add: (object: WeaviateObject) => void}
   slices: Slice[]
   throttle: Throttle
   writer: ArchiveWriter
@@ -155,6 +158,7 @@ async function readSlices(
       for (const object of page.objects) {
         const added = content.add(object)
         options.contents?.set(object, added)
+        options.sample?.add(object)
       }
 
       await completeness.note(page.objects)

@@ -6,14 +6,7 @@ import {candidateNames} from '../../archive/publish.js'
 import {DataOpsError} from '../../model/errors.js'
 import {Lease} from '../../store/lease.js'
 import {temporaryName} from '../../store/temporary-name.js'
-import {
-  type BackupJournal,
-  type JournalBinding,
-  readJournal,
-  removeJournal,
-  sameBinding,
-  writeJournal,
-} from './journal.js'
+import {type BackupJournal, type JournalBinding, readJournal, removeJournal, sameWork, writeJournal} from './journal.js'
 
 export interface UnfinishedBackup {
   /** Another process is writing it now. */
@@ -23,11 +16,11 @@ export interface UnfinishedBackup {
   name: string
 }
 
-/** The unfinished backups of the same server, collection, schema and options, newest first. */
+/** The unfinished backups of a collection of the same name, schema and options, newest first; whether it is that very collection `unfitness` tells. */
 export async function findUnfinished(store: Store, binding: JournalBinding): Promise<UnfinishedBackup[]> {
   const found: UnfinishedBackup[] = []
   for (const {journal, name} of await journals(store)) {
-    if (!sameBinding(journal.binding, binding) || !(await store.stat(partialName(name)))) continue
+    if (!sameWork(journal.binding, binding) || !(await store.stat(partialName(name)))) continue
     found.push({inUse: await Lease.isHeld(store, partialLockName(name)), journal, name})
   }
 
