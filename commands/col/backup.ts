@@ -2,8 +2,8 @@ import {Args, Flags} from '@oclif/core'
 
 import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/jobs/backup/options.js'
 
-import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {parseDuration} from '../../src/catalog/retention.js'
+import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {
   batchSizeFlag,
   concurrencyFlag,

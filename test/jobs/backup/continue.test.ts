@@ -146,8 +146,8 @@ describe('an unfinished backup', () => {
     const {metadata, seal} = await readManifest(new LocalStore(directory.path), backup.path.split('/').at(-1)!)
     expect(Date.parse(metadata.timestamp)).toBeLessThan(resumedAt)
     expect(Date.parse(metadata.timestamp)).toBeGreaterThanOrEqual(began - 1)
-    expect(seal!.resumed).toHaveLength(1)
-    expect(Date.parse(seal!.resumed![0]!)).toBeGreaterThanOrEqual(resumedAt - 1)
+    expect(seal.resumed).toHaveLength(1)
+    expect(Date.parse(seal.resumed![0]!)).toBeGreaterThanOrEqual(resumedAt - 1)
   })
 
   it('of a collection with tenants is known by the objects that were read', async () => {
