@@ -245,7 +245,9 @@ export class ParallelReader {
           })
         } catch (error) {
           const tooLarge = error instanceof DataOpsError && error.details.tooLarge === true
-          if (!tooLarge || !this.#pageSize.halve()) throw error
+          if (!tooLarge) throw error
+          // Another worker may have halved it meanwhile.
+          if (asked <= this.#pageSize.limit && !this.#pageSize.halve()) throw error
         }
       }
     })

@@ -36,4 +36,4 @@ export async function checkFolder(directory: string, digest: string): Promise<Fo
 
 /** What a killed process may leave: unfinished files with their journal and lease, temporary ones, and the catalog's own. */
 export const LEFT_BY_A_KILL =
-  /^(\.backup_catalog\.(json|lock\.\d+)|.+\.partial(\.journal|\.lock\.\d+)?|\.elysia-[\da-f]{16}\.tmp)$/
+  /^(\.backup_catalog\.(json|lock\.\d+)|.+\.partial(\.journal|\.lock\.\d+)?|\.tenants-[-\da-f]{36}\.json(\.lease\.\d+)?|\.elysia-[\da-f]{16}\.tmp)$/

@@ -129,6 +129,7 @@ describe('an unfinished backup', () => {
     // Of the first, which were read, and of the last, which were not: changed, deleted; and new ones before and behind.
     const changed = [...objects.slice(0, 3), ...objects.slice(-3)].map((object, index) => ({
       ...object,
+      // eslint-disable-next-line unicorn/no-unsafe-buffer-conversion -- made here, whole
       vector: new Uint8Array(new Float32Array([index, 1, 2, 3]).buffer),
     }))
     expect(await connection.writeObjects({collection: plan, objects: changed})).toEqual([])
