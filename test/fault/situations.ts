@@ -41,14 +41,14 @@ export interface Situation {
   transport: 'auto' | 'rest'
 }
 
-/** Mulberry32: numbers from 0 to 1, the same for the same seed. */
+/** Numbers from 0 to 1 (xorshift32), the same for the same seed. */
 export function randomOf(seed: number): () => number {
-  let state = seed
+  let state = Math.imul(seed + 1, 2_654_435_761) | 1
   return () => {
-    state = Math.trunc(state + 0x6d_2b_79_f5)
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 4_294_967_296
   }
 }
 

@@ -1,0 +1,249 @@
+/**
+ * Jobs beside writers and other jobs, killed and paused, judged by the writers' own log. `MEANWHILE` says how many schedules (default 4),
+ * `MEANWHILE_SEED` runs one.
+ */
+import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
+import path from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
+import {describe, expect, it} from 'vitest'
+
+import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {COLLECTION, type Job, type Ran, runJob, scheduleOf, Writers} from './meanwhile.js'
+import {randomOf} from './situations.js'
+
+const FROM = Number(process.env.MEANWHILE_SEED ?? '1')
+const MANY = process.env.MEANWHILE_SEED === undefined ? Number(process.env.MEANWHILE ?? '4') : 1
+const QUIET: Job = {kind: 'backup', startAt: 0}
+
+type Contents = Map<string, string>
+
+describe.skipIf(process.platform === 'win32')('while others write and other jobs run', () => {
+  it(
+    `${MANY} schedules break no guarantee`,
+    async () => {
+      const violations: string[] = []
+      let window = 0
+      for (let seed = FROM; seed < FROM + MANY; seed++) {
+        const {inWindow, story, wrong} = await play(seed)
+        window += inWindow
+        if (wrong.length > 0) violations.push(`seed ${seed}: ${wrong.join(' | ')}\n${story}`)
+      }
+
+      if (MANY > 4)
+        console.log(`${MANY} schedules, ${violations.length} violations, ${window} writes in the windows of clears`)
+      expect(violations.join('\n\n')).toBe('')
+    },
+    MANY * 60_000 + 60_000,
+  )
+})
+
+interface Verdict {
+  inWindow: number
+  story: string
+  wrong: string[]
+}
+
+async function play(seed: number): Promise<Verdict> {
+  const random = randomOf(seed)
+  const schedule = scheduleOf(seed, random)
+  const server = await startEmbeddedWeaviate({autoSchema: false})
+  const directory = await mkdtemp(path.join(tmpdir(), 'data-ops-meanwhile-'))
+  try {
+    await create(server)
+    const writers = new Writers(server, random)
+    // Something to back up, and a backup to restore.
+    for (let count = 0; count < 60; count++)
+      await writers.put(`ffffffff-0000-4000-8000-${count.toString(16).padStart(12, '0')}`, `first ${count}`)
+    const common = ['--url', server.url, '--grpc-url', server.grpcUrl!, '-o', directory]
+    const first = await runJob(QUIET, ['col', 'backup', COLLECTION, ...common])
+    const firstPath = String(first.json?.path)
+    writers.start(schedule.writers)
+    const ever = await sealedBackups(directory)
+    const ran = await Promise.all(
+      schedule.jobs.map(async (job, index) => {
+        await sleep(job.startAt)
+        const done = await runJob(job, argvOf(job, index, firstPath, common))
+        // What was sealed once counts, whatever a prune does later.
+        for (const [where, contents] of await sealedBackups(directory)) ever.set(where, contents)
+        return done
+      }),
+    )
+    await writers.stop()
+    const last = await runJob(QUIET, ['col', 'backup', COLLECTION, '--no-resume', ...common])
+    const all = [first, ...ran, last]
+    const backups = await sealedBackups(directory)
+    const {inWindow, wrong} = judgeLost(writers, all, [
+      ...ever.values(),
+      ...backups.values(),
+      await contentsOf(server, COLLECTION),
+    ])
+    wrong.push(
+      ...judgeBackups(writers, all, backups),
+      ...(await judgeRestores(server, ran, backups)),
+      ...judgeWords(all),
+    )
+    if (last.code !== 0) wrong.push(`the last backup, alone, ended with ${last.code}: ${JSON.stringify(last.json)}`)
+    const verified = await runJob(QUIET, ['col', 'verify', COLLECTION, '--against', String(last.json?.path), ...common])
+    if (last.code === 0 && verified.code !== 0)
+      wrong.push(`what is still differs from its backup: ${JSON.stringify(verified.json)}`)
+    return {inWindow, story: storyOf(all), wrong}
+  } finally {
+    await server.close()
+    await rm(directory, {force: true, recursive: true})
+  }
+}
+
+function argvOf({kind}: Job, index: number, first: string, common: readonly string[]): string[] {
+  const words: Record<Job['kind'], string[]> = {
+    backup: ['col', 'backup', COLLECTION],
+    clear: ['col', 'clear', COLLECTION, '--force', '--backup-first'],
+    drop: ['col', 'clear', COLLECTION, '--force', '--backup-first', '--no-keep-schema'],
+    merge: ['col', 'restore', first, '--merge', '--on-conflict', 'skip'],
+    prune: ['backup', 'prune', '--keep-last', '2'],
+    restore: ['col', 'restore', first, '--name', `Copy${index}`, '--verify'],
+    settle: ['col', 'backup', COLLECTION, '--settle'],
+    verify: ['col', 'verify', COLLECTION, '--against', first],
+  }
+  const place = kind === 'prune' ? common.slice(-2) : common
+  return [...words[kind], ...place]
+}
+
+async function create(server: EmbeddedWeaviate): Promise<void> {
+  await fetch(`${server.url}/v1/schema`, {
+    body: JSON.stringify({
+      class: COLLECTION,
+      description: 'kept',
+      properties: [{dataType: ['text'], name: 'text'}],
+      vectorizer: 'none',
+    }),
+    headers: {'content-type': 'application/json'},
+    method: 'POST',
+  })
+}
+
+async function contentsOf(server: EmbeddedWeaviate, name: string): Promise<Contents> {
+  const response = await fetch(`${server.url}/v1/objects?class=${name}&limit=10000`)
+  const {objects} = (await response.json()) as {objects?: Array<{id: string; properties: {text: string}}> | null}
+  return new Map((objects ?? []).map(({id, properties}) => [id, properties.text]))
+}
+
+/** Contents of every document that is listed under its final name, read without the tool; by path. */
+async function sealedBackups(directory: string): Promise<Map<string, Contents>> {
+  const found = new Map<string, Contents>()
+  for (const name of await readdir(directory)) {
+    if (!/^Meanwhile_.*\.json$/.test(name)) continue
+    const where = path.join(directory, name)
+    const text = await readFile(where, 'utf8').catch(() => '')
+    if (text === '') continue
+    const document = JSON.parse(text) as {
+      objects: Array<{id: string; properties: {text: string}}>
+      seal: {amendments?: Array<[unknown, string, number]>}
+    }
+    const amended = document.seal.amendments ?? []
+    const contents: Contents = new Map()
+    for (const [row, {id, properties}] of document.objects.entries()) {
+      if (amended.every(([, other, from]) => !(other === id && row < from))) contents.set(id, properties.text)
+    }
+
+    found.set(where, contents)
+  }
+
+  return found
+}
+
+/** What was acknowledged last and is in no backup and not on the server is lost, but for the windows that clears name. */
+function judgeLost(
+  writers: Writers,
+  all: readonly Ran[],
+  places: readonly Contents[],
+): {inWindow: number; wrong: string[]} {
+  const clears = all.filter(({job}) => job.kind === 'clear' || job.kind === 'drop')
+  const lost: Array<{acked: number; begun: number; id: string}> = []
+  for (const [id, history] of writers.log) {
+    const last = history.at(-1)
+    if (!last || last.text === null) continue
+    if (places.every((contents) => contents.get(id) !== last.text)) lost.push({id, ...last})
+  }
+
+  if (lost.length === 0) return {inWindow: 0, wrong: []}
+  const windowMs = clears.reduce((sum, {code, json}) => sum + (code === 0 ? Number(json?.windowMs ?? 0) : 2000), 0)
+  const outside = lost.filter(({acked}) => clears.every(({ended, started}) => !(acked > started && acked < ended + 50)))
+  const span = Math.max(...lost.map(({acked}) => acked)) - Math.min(...lost.map(({begun}) => begun))
+  const isWithin = outside.length === 0 && span <= windowMs + 100 * clears.length
+  return isWithin
+    ? {inWindow: lost.length, wrong: []}
+    : {
+        inWindow: 0,
+        wrong: [
+          `${lost.length} acknowledged writes are lost, over ${span.toFixed(0)} ms (windows of ${windowMs} ms), such as ${lost[0]!.id}`,
+        ],
+      }
+}
+
+/** What was there from start to finish of a backup that ended well is in it as it was. */
+function judgeBackups(writers: Writers, all: readonly Ran[], backups: ReadonlyMap<string, Contents>): string[] {
+  const wrong: string[] = []
+  const others = all.filter(({job}) => ['clear', 'drop', 'merge'].includes(job.kind))
+  for (const {code, ended, job, json, started} of all) {
+    if (code !== 0 || !['backup', 'settle'].includes(job.kind)) continue
+    const contents = backups.get(String(json?.path))
+    // Pruned since.
+    if (!contents) continue
+    if (others.some((other) => other.started < ended && other.ended > started)) continue
+    const cleared = others.filter((other) => other.ended <= started)
+    for (const [id, history] of writers.log) {
+      const before = history.findLast(({acked}) => acked < started)
+      if (
+        before?.text === undefined ||
+        before.text === null ||
+        history.some(({acked, begun}) => acked > started && begun < ended)
+      )
+        continue
+      if (cleared.some((other) => other.ended > before.begun)) continue
+      if (contents.get(id) !== before.text)
+        wrong.push(`${job.kind} lacks ${id} (${before.text}), has ${contents.get(id)}`)
+    }
+  }
+
+  return wrong.slice(0, 3)
+}
+
+/** A restore that says that it verified holds what its backup holds. */
+async function judgeRestores(
+  server: EmbeddedWeaviate,
+  ran: readonly Ran[],
+  backups: ReadonlyMap<string, Contents>,
+): Promise<string[]> {
+  const wrong: string[] = []
+  const [first] = backups.values()
+  for (const [index, {code, job}] of ran.entries()) {
+    if (code !== 0 || job.kind !== 'restore' || !first) continue
+    const copy = await contentsOf(server, `Copy${index}`)
+    if (copy.size !== 60) wrong.push(`Copy${index} has ${copy.size} objects of 60`)
+  }
+
+  return wrong
+}
+
+/** Each run that was not killed ends with a documented code and one JSON document. */
+function judgeWords(all: readonly Ran[]): string[] {
+  return all
+    .filter(({job}) => job.killAt === undefined)
+    .filter(
+      ({code, json}) =>
+        json === undefined ||
+        ![0, 1, 3, 4, 5, 6].includes(code ?? -1) ||
+        (json.error as undefined | {code?: string})?.code === 'UNEXPECTED',
+    )
+    .map(({code, job, json, stderr}) => `${job.kind} ended with ${code}: ${JSON.stringify(json) ?? stderr}`)
+}
+
+function storyOf(all: readonly Ran[]): string {
+  return all
+    .map(
+      ({code, ended, job, json, started}) =>
+        `  ${started.toFixed(0)}–${ended.toFixed(0)} ${JSON.stringify(job)} → ${code} ${JSON.stringify(json)?.slice(0, 400)}`,
+    )
+    .join('\n')
+}
