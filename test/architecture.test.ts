@@ -1,5 +1,5 @@
 /** What the folders promise, read from the sources themselves. */
-import {readdirSync, readFileSync} from 'node:fs'
+import {existsSync, readdirSync, readFileSync} from 'node:fs'
 import path from 'node:path'
 import ts from 'typescript'
 import {describe, expect, it} from 'vitest'
@@ -131,6 +131,13 @@ describe('the core', () => {
     )
     expect(ambient).toEqual(['x.ts: console', 'x.ts: process', 'x.ts: process.stdout', 'x.ts: process.exit'])
   })
+})
+
+it('is described as it is: every file that docs/architecture.md names is there', () => {
+  const text = readFileSync(path.join(root, 'docs', 'architecture.md'), 'utf8')
+  const named = [...text.matchAll(/`((?:src|test|commands|hooks)\/[\w./-]+)`/g)].map((match) => match[1]!)
+  expect(named.length).toBeGreaterThan(40)
+  expect(named.filter((name) => !existsSync(path.join(root, name)))).toEqual([])
 })
 
 it('writes the version of package.json into backups', () => {
