@@ -162,7 +162,8 @@ function judgeLost(
   const lost: Array<{acked: number; begun: number; id: string}> = []
   for (const [id, history] of writers.log) {
     const last = history.at(-1)
-    if (!last || last.text === null) continue
+    // Deleted, or not known.
+    if (typeof last?.text !== 'string') continue
     if (places.every((contents) => contents.get(id) !== last.text)) lost.push({id, ...last})
   }
 

@@ -99,12 +99,15 @@ export function serverOptions({seed, serverFaults}: Situation, isOn: () => boole
   const has = new Set(serverFaults)
   const random = randomOf(seed + 1)
   let isPageSpoiled = false
+  let earlier: readonly string[] | undefined
   let calls = 0
   const spoil = (page: ListedPage): readonly string[] | undefined => {
     const {after, ids, transport} = page
     const isHidden = has.has('hides-over-both') || (has.has('hides-over-grpc') && transport === 'grpc')
     if (isHidden) return ids.filter((id) => !isMarked(id))
     if (has.has('short-pages') && ids.length > 1 && random() < 0.5) return ids.slice(0, Math.ceil(ids.length / 2))
+    const previous = earlier
+    if (ids.length > 0) earlier = ids
     // Once each, in the middle.
     if (isPageSpoiled || after === undefined || ids.length === 0) return ids
     if (has.has('empty-page')) {
@@ -112,9 +115,9 @@ export function serverOptions({seed, serverFaults}: Situation, isOn: () => boole
       return []
     }
 
-    if (has.has('repeats-a-page')) {
+    if (has.has('repeats-a-page') && previous) {
       isPageSpoiled = true
-      return [after, ...ids.slice(1)]
+      return previous
     }
 
     if (ids.length > 1 && has.has('reverses-a-page')) {
