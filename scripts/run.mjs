@@ -13,7 +13,14 @@ const bin = path.join(root, 'node_modules', '.bin')
 const outside = process.env.PATH.split(path.delimiter).filter((folder) => path.resolve(folder) !== bin)
 const environment = {...process.env, PATH: [bin, ...outside].join(path.delimiter)}
 
-const jobs = {bench, demo, test, 'test:fault': testFault, 'test:versions': testOnVersions}
+const jobs = {
+  bench,
+  demo,
+  test,
+  'test:fault': testFault,
+  'test:meanwhile': testMeanwhile,
+  'test:versions': testOnVersions,
+}
 const [name, ...options] = process.argv.slice(2)
 const job = jobs[name]
 if (!job) {
@@ -65,6 +72,12 @@ function test() {
   }
 
   vitest(options)
+}
+
+function testMeanwhile() {
+  build()
+  environment.MEANWHILE ??= '200'
+  vitest(['test/fault/meanwhile.test.ts', ...options])
 }
 
 function testFault() {
