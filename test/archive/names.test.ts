@@ -1,9 +1,25 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 
-import {backupName, checkpointName, damagedCatalogName, isBackupFile, isCheckpointOf, isRemovedName, journalName, nextName, parseBackupName, partialName, partName, rejectedName, removedName, sealedNameOf, stillRejectedName} from '../../src/archive/names.js'
+import {
+  backupName,
+  checkpointName,
+  damagedCatalogName,
+  isBackupFile,
+  isCheckpointOf,
+  isRemovedName,
+  journalName,
+  nextName,
+  parseBackupName,
+  partialName,
+  partName,
+  rejectedName,
+  removedName,
+  sealedNameOf,
+  stillRejectedName,
+} from '../../src/archive/names.js'
 import {DataOpsError} from '../../src/model/errors.js'
-import {isTemporaryName,temporaryName} from '../../src/store/temporary-name.js'
+import {isTemporaryName, temporaryName} from '../../src/store/temporary-name.js'
 
 const startedAt = new Date('2024-02-01T10:30:00.999Z')
 

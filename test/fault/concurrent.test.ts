@@ -434,11 +434,13 @@ describe('a clear', () => {
   it('with a backup first deletes nothing before that backup is sealed and verified', async () => {
     await makeCollection(connection, NAME, 100)
     const folder = path.join(directory.path, 'clear-first')
-    let sealed: Array<{problems: unknown[]}> | undefined
+    const sealed: Array<{problems: unknown[]}> = []
     onRequest = async ({method}) => {
-      if (method !== 'BatchDelete' || sealed) return
+      if (method !== 'BatchDelete' || sealed.length > 0) return
       const listed = await new BackupCatalog(folder).list()
-      sealed = await Promise.all(listed.map(async ({id}) => new Verifier({directory: folder}).verifyBackup(id)))
+      sealed.push(
+        ...(await Promise.all(listed.map(async ({id}) => new Verifier({directory: folder}).verifyBackup(id)))),
+      )
     }
 
     const cleared = await new ClearManager(connection, {directory: folder}).clearCollection(NAME, {backupFirst: true})

@@ -165,6 +165,7 @@ describe('a restore that is killed', () => {
     const needed = batches
     expect(needed).toBe(OBJECTS / 20)
     await server.connection.deleteCollection(COPY)
+    // eslint-disable-next-line require-atomic-updates -- counts from here on
     batches = 0
     expect(await runWorker(worker, {...job, killAt: Math.floor(steps * 0.6)})).toMatchObject({killed: true})
     expect(batches).toBeGreaterThan(needed / 4)

@@ -40,6 +40,7 @@ export async function startRealServer(environment: Readonly<Record<string, strin
       const gone = once(child, 'exit')
       child.kill('SIGKILL')
       await gone
+      // eslint-disable-next-line require-atomic-updates -- nobody starts it while it is killed
       child = undefined
     },
     async remove() {

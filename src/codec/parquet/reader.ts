@@ -50,18 +50,18 @@ export async function openParquet(source: ByteSource, options: PartDecoderOption
 async function readFooter(source: ByteSource): Promise<FileMetadata> {
   const {size} = source
   if (size < MAGIC.length + TRAILER_BYTES) throw damaged('The part is too short for a Parquet file.')
-  let tail = await source.read(Math.max(0, size - TAIL_BYTES), size)
-  if (MAGIC.some((byte, index) => tail.at(index - MAGIC.length) !== byte)) {
+  const end = await source.read(Math.max(0, size - TAIL_BYTES), size)
+  if (MAGIC.some((byte, index) => end.at(index - MAGIC.length) !== byte)) {
     throw damaged('The part does not end like a Parquet file: it is unfinished or something else.')
   }
 
-  const length = new DataView(tail.buffer, tail.byteOffset + tail.length - TRAILER_BYTES).getUint32(0, true)
+  const length = new DataView(end.buffer, end.byteOffset + end.length - TRAILER_BYTES).getUint32(0, true)
   if (length > Math.min(size - MAGIC.length - TRAILER_BYTES, MAX_FOOTER_BYTES)) {
     throw damaged(`The Parquet footer claims ${length} bytes.`)
   }
 
-  if (length + TRAILER_BYTES > tail.length) tail = await source.read(size - length - TRAILER_BYTES, size)
-  return decodeFooter(tail, length)
+  const footerBytes = length + TRAILER_BYTES
+  return decodeFooter(footerBytes > end.length ? await source.read(size - footerBytes, size) : end, length)
 }
 
 /** A node of the file's schema under its root. */

@@ -3,7 +3,13 @@ import assert from 'node:assert/strict'
 import {Buffer} from 'node:buffer'
 import {describe, expect, test} from 'vitest'
 
-import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../../src/model/object.js'
+import {
+  type JsonObject,
+  type JsonValue,
+  type NamedVector,
+  setOwn,
+  type WeaviateObject,
+} from '../../../src/model/object.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../../src/model/schema.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {encodeBatchObjects, hasLargestInt} from '../../../src/weaviate/grpc/encode.js'

@@ -91,6 +91,7 @@ describe('tenants', () => {
     expect(states).toEqual(['FROZEN'])
     states = ['', 'FREEZING', 'HOT']
     await expect(set(5000)).rejects.toMatchObject({code: 'SERVER_REFUSED'})
+    // eslint-disable-next-line require-atomic-updates -- the next answers
     states = ['HOT']
     await expect(set(60)).rejects.toMatchObject({code: 'SERVER_UNAVAILABLE', details: {tenants: ['t']}})
     await expect(set(5000, AbortSignal.timeout(50))).rejects.toMatchObject({code: 'INTERRUPTED'})
