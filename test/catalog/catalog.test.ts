@@ -633,7 +633,8 @@ describe('a catalog file', () => {
     async () => {
       const backup = await back()
       await writeFile(path.join(folder, CATALOG_FILE), 'damaged')
-      await chmod(parent, 0o755)
+      for (const each of [parent, folder]) await chmod(each, 0o755)
+      for (const each of await readdir(folder)) await chmod(path.join(folder, each), 0o644)
       try {
         process.seteuid?.(65_534)
         expect(await catalog.list()).toMatchObject([{id: backup.id}])

@@ -152,11 +152,14 @@ describe('Ctrl-C', () => {
     async (signal) => {
       const folder = path.join(directory.path, `interrupt-${signal}`)
       const states = await statesOf(connection, TENANTS)
-      // Eight active tenants of two pages first, then those to activate.
-      const reading = slow('Search', 18, 60)
+      const reading = slow('Search', 1, 60)
       const backup = cli(['col', 'backup', TENANTS, '--batch-size', '10', '--concurrency', '1'], folder)
       await reading
-      expect(await statesOf(connection, TENANTS)).not.toEqual(states)
+      // The active tenants come first, then those to activate.
+      await vi.waitFor(async () => { expect(await statesOf(connection, TENANTS)).not.toEqual(states); }, {
+        interval: 10,
+        timeout: 30_000,
+      })
       backup.kill(signal)
       const run = await backup.done
       expect(run, run.stderr).toMatchObject({code: 130})
@@ -176,9 +179,10 @@ describe('Ctrl-C', () => {
 describe('tenants that a backup activates', () => {
   it('are put back when the server fails for good', async () => {
     const states = await statesOf(connection, TENANTS)
-    let searches = 0
+    const hasActivated = async (): Promise<boolean> =>
+      JSON.stringify(await statesOf(connection, TENANTS)) !== JSON.stringify(states)
     onRequest = async ({method}) =>
-      method === 'Search' && ++searches > 17 ? {message: 'broken', status: 13} : undefined
+      method === 'Search' && (await hasActivated()) ? {message: 'broken', status: 13} : undefined
     const manager = new BackupManager(connection, {directory: path.join(directory.path, 'tenants')})
     await expect(manager.backupCollection(TENANTS, {batchSize: 10, concurrency: 1})).rejects.toMatchObject({
       code: 'UNEXPECTED',
@@ -309,7 +313,8 @@ describe('a disk', () => {
     try {
       const backup = new BackupManager(connection, {directory: folder}).backupCollection(PLAIN)
       await expect(backup).rejects.toMatchObject({code: 'STORAGE', hint: expect.any(String) as string})
-      expect(searches).toBe(0)
+      // A few ids are read to know that both addresses are one server.
+      expect(searches).toBeLessThanOrEqual(1)
     } finally {
       if (isRoot) execFileSync('umount', [folder])
       else await chmod(folder, 0o700)
@@ -434,17 +439,15 @@ describe('a clear', () => {
   it('with a backup first deletes nothing before that backup is sealed and verified', async () => {
     await makeCollection(connection, NAME, 100)
     const folder = path.join(directory.path, 'clear-first')
-    const sealed: Array<{problems: unknown[]}> = []
+    let sealed: Promise<Array<{problems: unknown[]}>> | undefined
     onRequest = async ({method}) => {
-      if (method !== 'BatchDelete' || sealed.length > 0) return
-      const listed = await new BackupCatalog(folder).list()
-      sealed.push(
-        ...(await Promise.all(listed.map(async ({id}) => new Verifier({directory: folder}).verifyBackup(id)))),
-      )
+      if (method !== 'BatchDelete') return
+      sealed ??= verifyAll(folder)
+      await sealed
     }
 
     const cleared = await new ClearManager(connection, {directory: folder}).clearCollection(NAME, {backupFirst: true})
-    expect(sealed).toMatchObject([{objectCount: 100, problems: []}])
+    expect(await sealed).toMatchObject([{objectCount: 100, problems: []}])
     expect(cleared).toMatchObject({backup: {objectCount: 100}, deleted: 100, remaining: 0})
 
     await makeCollection(connection, NAME, 100)
@@ -511,3 +514,8 @@ describe('rejected objects', () => {
     await connection.deleteCollection(NAME)
   }, 60_000)
 })
+
+async function verifyAll(folder: string): Promise<Array<{problems: unknown[]}>> {
+  const listed = await new BackupCatalog(folder).list()
+  return Promise.all(listed.map(async ({id}) => new Verifier({directory: folder}).verifyBackup(id)))
+}

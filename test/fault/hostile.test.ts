@@ -293,9 +293,8 @@ describe('a backup with a seal that holds and content that does not', () => {
         name: COPY,
       }),
     )
-    if (restored instanceof DataOpsError) throw restored
-    expect(restored.restored + restored.rejected).toBe(4)
-    expect(restored).toMatchObject({rejected: 3, restored: 1})
+    // The digest of this seal is made up: what was sent is not what it says, and that is told once all is sent.
+    expect(restored).toMatchObject({code: 'BACKUP_DAMAGED', details: {restored: 1}})
     expect(await connection.count(COPY)).toBe(1)
     await connection.deleteCollection(COPY)
   })

@@ -5,6 +5,7 @@ import type {Written} from './write.js'
 
 import {countInTenants} from '../../flow/tenants/count.js'
 import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {compareCollection} from '../verify/compare.js'
 import {restoreAliases, switchAlias} from './aliases.js'
@@ -154,10 +155,14 @@ async function keptOf({restore, transfer}: Target): Promise<number> {
   const {className, schema} = transfer.plan
   // Nothing but the id is asked for.
   const search = planCollection({class: className, multiTenancyConfig: schema.multiTenancyConfig})
+  const live = isMultiTenant(schema) ? await job.connection.listTenants(className) : undefined
+  const there = live && new Set(live.map(({name}) => name))
   const ids: string[] = []
   for await (const {object, pass} of readRejected(job.place, rejectedFileOf(job))) {
     if (pass !== 'objects') continue
     const {id, tenant} = object
+    // A tenant that is not there keeps nothing.
+    if (there && !there.has(tenant ?? '')) continue
     const found = await transfer.tenants.whileActive([{tenant}], async () =>
       transfer.throttle.run(async () => job.connection.getObjects({collection: search, ids: [id], tenant})),
     )
