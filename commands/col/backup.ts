@@ -49,7 +49,7 @@ export default class ColBackup extends DataOpsCommand {
     'resume-within': Flags.custom<number>({
       description: 'Continue no unfinished backup that was left for longer (30m, 12h, 2d); default 15m.',
       helpValue: '<time>',
-      parse: async (text) => parseDuration(text),
+      parse: async (text) => parseDuration(text, {minutes: true}),
     })(),
     ...retryFlags,
     'schema-only': Flags.boolean({description: 'The schema only, the same as --no-include-data.'}),

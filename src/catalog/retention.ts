@@ -110,13 +110,13 @@ function readCount(name: string, value: number | undefined, otherwise: number): 
   throw new DataOpsError('INVALID_INPUT', `${name} must be a whole number, 0 or more.`)
 }
 
-/** Milliseconds of `30m`, `12h`, `30d`, `2w`. @throws DataOpsError INVALID_INPUT. */
-export function parseDuration(text: string): number {
-  const [, count, unit = ''] = /^(\d{1,6})([dhmw])$/.exec(text) ?? []
+/** Milliseconds of `12h`, `30d`, `2w`; with `minutes` of `30m` too: elsewhere `1m` might be meant as a month. @throws DataOpsError INVALID_INPUT. */
+export function parseDuration(text: string, {minutes = false} = {}): number {
+  const [, count, unit = ''] = (minutes ? /^(\d{1,6})([dhmw])$/ : /^(\d{1,6})([dhw])$/).exec(text) ?? []
   const milliseconds = Number(count) * (UNITS[unit] ?? NaN)
   if (milliseconds > 0) return milliseconds
   throw new DataOpsError('INVALID_INPUT', `${JSON.stringify(text)} is not a length of time.`, {
-    hint: 'Write a number and a unit: 30m, 12h, 30d or 2w.',
+    hint: `Write a number and a unit: ${minutes ? '30m, ' : ''}12h, 30d or 2w.`,
   })
 }
 
