@@ -135,11 +135,10 @@ describe('several processes', () => {
       expect(error!.message).toMatch(/Another process is writing|no unfinished backup/)
     }
 
-    expect(await checkFolder(folder, digest)).toMatchObject({
-      good: [expect.any(String)],
-      left: ['.backup_catalog.json'],
-      wrong: [],
-    })
+    const {good, left, wrong} = await checkFolder(folder, digest)
+    expect({good, wrong}).toEqual({good: [expect.any(String)], wrong: []})
+    // The killed run may have left a temporary file, which `backup prune` removes.
+    expect(left.filter((each) => !/^\.elysia-[\da-f]{16}\.tmp$/.test(each))).toEqual(['.backup_catalog.json'])
   }, 60_000)
 })
 
