@@ -155,10 +155,15 @@ describe('Ctrl-C', () => {
       const backup = cli(['col', 'backup', TENANTS, '--batch-size', '10', '--concurrency', '1'], folder)
       await reading
       // The active tenants come first, then those to activate.
-      await vi.waitFor(async () => { expect(await statesOf(connection, TENANTS)).not.toEqual(states); }, {
-        interval: 10,
-        timeout: 30_000,
-      })
+      await vi.waitFor(
+        async () => {
+          expect(await statesOf(connection, TENANTS)).not.toEqual(states)
+        },
+        {
+          interval: 10,
+          timeout: 30_000,
+        },
+      )
       backup.kill(signal)
       const run = await backup.done
       expect(run, run.stderr).toMatchObject({code: 130})
