@@ -15,7 +15,10 @@ const edges = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BY
 
 describe('sizes', () => {
   it('of text and payload follow from each other', () => {
-    const size = fc.oneof(fc.constantFrom(...edges), fc.maxSafeNat().map((bytes) => bytes % 2 ** 45))
+    const size = fc.oneof(
+      fc.constantFrom(...edges),
+      fc.maxSafeNat().map((bytes) => bytes % 2 ** 45),
+    )
     fc.assert(
       fc.property(size, (bytes) => {
         expect(textBytesOf(payloadBytes(bytes))).toBe(bytes)
