@@ -1,8 +1,11 @@
 /** Defaults, options and checks that the jobs share. */
+import type {RateLimit, RetryOptions} from '../flow/options.js'
+import type {OperationOptions} from '../model/progress.js'
 import type {Store} from '../store/store.js'
 
 import {defaultBatchSize} from '../flow/page-size.js'
 import {TenantNotes} from '../flow/tenants/note.js'
+import {Throttle} from '../flow/throttle.js'
 import {DataOpsError} from '../model/errors.js'
 import {openStore} from '../store/open.js'
 
@@ -50,4 +53,19 @@ export function selectTenants<Tenant extends {name: string}>(
 /** The page size that the user set, or the one for a collection of this size. */
 export function batchSizeFor(options: {batchSize?: number}, objectCount: number): number {
   return options.batchSize ?? defaultBatchSize(objectCount)
+}
+
+/** Through which a job makes every call that carries objects. */
+export function throttleOf(
+  options: OperationOptions & RetryOptions & {concurrency?: number; maxRate?: RateLimit},
+): Throttle {
+  const {concurrency = DEFAULT_CONCURRENCY, maxRate, maxRetries, retryMaxWaitMs, signal} = options
+  return new Throttle({
+    concurrency,
+    maxRate,
+    maxRetries,
+    onWarning: (warning) => options.onWarning?.(warning),
+    retryMaxWaitMs,
+    signal,
+  })
 }

@@ -2,7 +2,7 @@ import type {ContentState} from '../../archive/content-digest.js'
 import type {BackupHead} from '../../codec/document.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
-import type {TenantScope} from './plan.js'
+import type {TenantScope} from './tenants.js'
 import type {TransferProgress} from './transfer.js'
 
 import {journalName} from '../../archive/names.js'

@@ -1,33 +1,50 @@
+/** The first step of a backup: what will be read, by the options and by what earlier runs left. A dry run ends here. */
 import type {BackupFormat} from '../../codec/codec.js'
-import type {Slice} from '../../flow/parallel-reader.js'
-/** What a backup will do, decided before it starts. Pure: nothing here talks to a server or a disk. */
 import type {WeaviateTenant} from '../../model/tenant.js'
-import type {BackupOptions} from './options.js'
+import type {JournalBinding} from './journal.js'
+import type {BackupOptions, BackupResult} from './options.js'
+import type {UnfinishedBackup} from './unfinished.js'
 
-import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
+import {checkHead} from '../../archive/limits.js'
+import {type SealedManifest} from '../../archive/manifest.js'
+import {toHex, utf8} from '../../codec/bytes.js'
+import {countInTenants} from '../../flow/tenants/count.js'
 import {DataOpsError} from '../../model/errors.js'
-import {checkPositiveInteger, selectTenants} from '../options.js'
-import {activationGroup, type ActivationGroup, type TransferProgress} from './transfer.js'
+import {isMultiTenant} from '../../model/schema.js'
+import {nodePlatform} from '../../platform/node.js'
+import {replicasNotCompared} from '../../weaviate/replicas.js'
+import {batchSizeFor, checkPositiveInteger} from '../options.js'
+import {COUNTED_TENANTS} from './completeness.js'
+import {headOf} from './head.js'
+import {type BackupJob,warnSkipped} from './job.js'
+import {finishLeftovers, fitToContinue} from './leftovers.js'
+import {foretold} from './result.js'
+import {planTenants, scopeOf, type TenantPlan} from './tenants.js'
 
 export const FORMATS: readonly BackupFormat[] = ['json', 'parquet', 'arrow']
 
-export interface TenantPlan {
-  /** Inactive (and, when asked for, offloaded) tenants, in groups: each is activated, read and put back. */
-  activate: WeaviateTenant[][]
-  /** Tenants that can be read as they are. */
-  active: WeaviateTenant[]
-  skipped: Array<{name: string; reason: string}>
+/** A backup that nothing stands against, as far as that can be known before. */
+export interface BackupPlan {
+  step: 'planned'
+  /** Objects a page at most. */
+  batchSize: number
+  binding: JournalBinding
+  /** undefined: not known. */
+  expectedObjects?: number
+  job: BackupJob
+  /** undefined in collections without tenants, as `tenants`. */
+  tenantPlan?: TenantPlan
+  /** All there are. */
+  tenants?: WeaviateTenant[]
+  /** That may be continued; without `resume`, all there are. */
+  unfinished: UnfinishedBackup[]
 }
 
-/** The tenants of a backup, decided when it starts and kept when it is resumed. */
-export interface TenantScope {
-  /** Names of those that are in it. */
-  read: string[]
-  skipped: Array<{name: string; reason: string}>
-}
-
-export function scopeOf(plan: TenantPlan): TenantScope {
-  return {read: [...plan.active, ...plan.activate.flat()].map(({name}) => name), skipped: plan.skipped}
+/** What was to be continued is sealed already: a killed run had only its last steps to do. */
+export interface AlreadySealed {
+  step: 'sealed'
+  job: BackupJob
+  manifest: SealedManifest
 }
 
 /** @throws DataOpsError INVALID_INPUT naming the option. */
@@ -38,76 +55,124 @@ export function checkOptions(options: BackupOptions): void {
     })
   }
 
+  if (options.resume === true && options.settle) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      'A backup that settles cannot be resumed: what it had read is not remembered.',
+      {hint: 'Run it anew, without `resume`.'},
+    )
+  }
+
   checkPositiveInteger(options.batchSize, 'batch size')
   checkPositiveInteger(options.concurrency, 'concurrency')
 }
 
-/** @throws DataOpsError INVALID_INPUT when a tenant asked for does not exist. */
-export function planTenants(
-  tenants: readonly WeaviateTenant[],
-  options: {includeData?: boolean; includeOffloaded?: boolean; tenants?: readonly string[]},
-): TenantPlan {
-  const selected = selectTenants(tenants, options.tenants)
-  // Nothing of them is read: their names and states are all there is.
-  if (options.includeData === false) return {activate: [], active: selected, skipped: []}
-  const plan: TenantPlan = {activate: [], active: [], skipped: []}
-  const inactive: WeaviateTenant[] = []
-  for (const tenant of selected) {
-    if (tenant.status === 'HOT') plan.active.push(tenant)
-    else if (tenant.status === 'COLD' || options.includeOffloaded) inactive.push(tenant)
-    else plan.skipped.push({name: tenant.name, reason: 'offloaded'})
+/** Ends what killed runs left of their work on this collection; unless it is a dry run, nothing else is changed. */
+export async function planBackup(job: BackupJob): Promise<AlreadySealed | BackupPlan> {
+  const {connection, options} = job
+  const {schema} = job.collection
+  const binding = bindingOf(job)
+  const finished = options.dryRun ? undefined : await finishLeftovers(job, binding)
+  if (isMultiTenant(schema) && !options.dryRun) {
+    await job.notes.putBack(connection, schema.class, ({code, details, message}) => {
+      job.warn(code, message, details)
+    })
   }
 
-  for (let start = 0; start < inactive.length; start += ACTIVATION_GROUP) {
-    plan.activate.push(inactive.slice(start, start + ACTIVATION_GROUP))
-  }
-
-  return plan
-}
-
-/**
- * What a resumed backup has still to read, by the states that the tenants are in now.
- * @throws DataOpsError INVALID_INPUT when a tenant is gone, or was offloaded since and may not be onloaded.
- */
-export function planRemaining(
-  progress: Pick<TransferProgress, 'remaining' | 'waiting'>,
-  tenants: readonly WeaviateTenant[] | undefined,
-  options: {includeOffloaded?: boolean},
-): {activation: ActivationGroup[]; slices: Slice[]} {
-  if (!tenants) return {activation: [], slices: progress.remaining}
-  const byTenant = new Map<string, Slice[]>()
-  for (const slice of [...progress.remaining, ...progress.waiting.flatMap((group) => group.slices)]) {
-    const slices = byTenant.get(slice.tenant!) ?? []
-    slices.push(slice)
-    byTenant.set(slice.tenant!, slices)
-  }
-
-  const live = new Map(tenants.map((tenant) => [tenant.name, tenant]))
-  for (const name of byTenant.keys()) {
-    if (!live.has(name)) {
-      throw new DataOpsError('INVALID_INPUT', `Tenant "${name}" is gone since the backup was interrupted.`, {
-        hint: 'Take a new backup, without `resume`.',
-      })
-    }
-  }
-
-  const {activate, active, skipped} = planTenants(
-    [...byTenant.keys()].map((name) => live.get(name)!),
-    options,
-  )
-  if (skipped.length > 0) {
+  const tenants = await tenantsOf(job)
+  await job.sameServer.prove(tenants)
+  const holdsData = options.includeData !== false
+  const unseen = holdsData ? replicasNotCompared(connection, schema) : undefined
+  if (unseen) job.warn(unseen.code, unseen.message, unseen.details)
+  const tenantPlan = tenants && planTenants(tenants, options)
+  const expectedObjects = holdsData ? await countPlanned(job, tenantPlan) : 0
+  const unfinished = options.settle ? [] : await fitToContinue(job, binding)
+  if (!options.resume) warnUnfinished(job, unfinished)
+  if (options.resume === true && unfinished.length === 0) {
+    if (finished) return {job, manifest: finished, step: 'sealed'}
     throw new DataOpsError(
       'INVALID_INPUT',
-      `Tenant "${skipped[0]!.name}" was offloaded since the backup was interrupted.`,
-      {
-        hint: 'Activate it, or take a new backup without `resume`.',
-      },
+      `There is no unfinished backup of "${schema.class}" with these options to resume.`,
+      {hint: 'Run it again without `resume`.'},
     )
   }
 
-  const slicesOf = (group: readonly WeaviateTenant[]): Slice[] => group.flatMap(({name}) => byTenant.get(name)!)
   return {
-    activation: activate.map((group) => ({...activationGroup(group), slices: slicesOf(group)})),
-    slices: slicesOf(active),
+    batchSize: batchSizeFor(options, expectedObjects ?? Number.MAX_SAFE_INTEGER),
+    binding,
+    expectedObjects,
+    job,
+    step: 'planned',
+    tenantPlan,
+    tenants,
+    unfinished,
+  }
+}
+
+/** What a dry run tells. @throws DataOpsError INVALID_INPUT when the collection could not be read back from a backup. */
+export async function foretell({
+  expectedObjects,
+  job,
+  tenantPlan,
+  tenants,
+}: BackupPlan): Promise<Omit<BackupResult, 'seconds'>> {
+  const scope = tenantPlan && scopeOf(tenantPlan)
+  warnSkipped(job, scope)
+  checkHead(await headOf(job, tenants))
+  return foretold(job, expectedObjects ?? 0, scope)
+}
+
+/** @throws DataOpsError INVALID_INPUT when tenants are asked for where there are none. */
+async function tenantsOf({
+  collection: {schema},
+  connection,
+  options,
+}: BackupJob): Promise<undefined | WeaviateTenant[]> {
+  if (isMultiTenant(schema)) return connection.listTenants(schema.class)
+  if (!options.tenants?.length) return undefined
+  throw new DataOpsError('INVALID_INPUT', `The collection "${schema.class}" has no tenants.`, {
+    hint: 'Leave the tenants out.',
+  })
+}
+
+/** Objects to come, or undefined when that would take a call for each of thousands of tenants. */
+async function countPlanned(
+  {collection, connection, options: {signal}}: BackupJob,
+  tenantPlan: TenantPlan | undefined,
+): Promise<number | undefined> {
+  const name = collection.schema.class
+  if (!tenantPlan) return connection.count(name, undefined, signal)
+  if (tenantPlan.active.length > COUNTED_TENANTS || tenantPlan.activate.length > 0) return undefined
+  const names = tenantPlan.active.map((tenant) => tenant.name)
+  return countInTenants(connection, name, names, signal)
+}
+
+function warnUnfinished({collection, store, warn}: BackupJob, unfinished: readonly UnfinishedBackup[]): void {
+  const left = unfinished.find(({inUse}) => !inUse)
+  if (!left) return
+  warn(
+    'unfinished-backup',
+    `An unfinished backup of "${collection.schema.class}" is at ${store.describe(left.name)}.`,
+    {
+      hint: 'Continue it with `resume: true`, or remove it.',
+      name: left.name,
+    },
+  )
+}
+
+function bindingOf({collection: {schema}, compress, connection, format, options}: BackupJob): JournalBinding {
+  const {includeData, includeOffloaded, settle, tenants} = options
+  return {
+    collection: schema.class,
+    options: JSON.stringify({
+      compress,
+      format,
+      includeData: includeData !== false,
+      includeOffloaded: includeOffloaded === true,
+      settle: settle === true,
+      tenants: [...(tenants ?? [])].sort(),
+    }),
+    schemaSha256: toHex(nodePlatform.sha256(utf8(JSON.stringify(schema)))),
+    server: connection.describe,
   }
 }

@@ -14,10 +14,9 @@ import {rejectedName, stillRejectedName} from '../../archive/names.js'
 import {persistent} from '../../flow/persistent.js'
 import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
-import {Throttle} from '../../flow/throttle.js'
 import {type Warning} from '../../model/progress.js'
 import {openStore} from '../../store/open.js'
-import {batchSizeFor, DEFAULT_CONCURRENCY} from '../options.js'
+import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {type RestoreOptions, type RestoreResult} from './options.js'
 import {TargetLeases} from './target-leases.js'
 import {RestoredTenants} from './tenants.js'
@@ -115,21 +114,13 @@ export function sendingOf(
   plan: CollectionPlan,
   expected: number | undefined,
 ): Pick<RestoreTransferOptions, 'batchSize' | 'concurrency' | 'connection' | 'plan' | 'signal' | 'throttle'> {
-  const {concurrency = DEFAULT_CONCURRENCY, maxRate, maxRetries, retryMaxWaitMs, signal} = options
   return {
     batchSize: batchSizeFor(options, expected ?? Number.MAX_SAFE_INTEGER),
-    concurrency,
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
     connection,
     plan,
-    signal,
-    throttle: new Throttle({
-      concurrency,
-      maxRate,
-      maxRetries,
-      onWarning: (warning) => options.onWarning?.(warning),
-      retryMaxWaitMs,
-      signal,
-    }),
+    signal: options.signal,
+    throttle: throttleOf(options),
   }
 }
 

@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest'
 
-import {checkOptions, planTenants} from '../../../src/jobs/backup/plan.js'
+import {checkOptions} from '../../../src/jobs/backup/plan.js'
+import {planTenants} from '../../../src/jobs/backup/tenants.js'
 import {selectTenants} from '../../../src/jobs/options.js'
 
 const tenants = [

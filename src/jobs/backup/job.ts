@@ -1,0 +1,55 @@
+/** What all steps of one backup share: what is backed up, where to, how, and what was warned of. */
+import type {BackupFormat} from '../../codec/codec.js'
+import type {Warning} from '../../model/progress.js'
+import type {Store} from '../../store/store.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {ResolvedCollection} from '../../weaviate/resolve.js'
+import type {BackupOptions} from './options.js'
+import type {TenantScope} from './tenants.js'
+
+import {type TenantNotes} from '../../flow/tenants/note.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {SameServer} from '../../weaviate/same-server.js'
+
+export interface BackupJob {
+  collection: ResolvedCollection
+  compress: boolean
+  /** Waits for a server that is away. */
+  connection: Connection
+  format: BackupFormat
+  /** Where tenants that are activated are noted. */
+  notes: TenantNotes
+  options: BackupOptions
+  plan: CollectionPlan
+  sameServer: SameServer
+  store: Store
+  warn: (code: string, message: string, details?: Record<string, unknown>) => void
+  /** All so far. */
+  warnings: Warning[]
+}
+
+export function makeJob(
+  given: Pick<BackupJob, 'collection' | 'connection' | 'notes' | 'options' | 'store'>,
+): BackupJob {
+  const {collection, connection, options} = given
+  const warnings: Warning[] = []
+  return {
+    ...given,
+    compress: options.compress === true,
+    format: options.format ?? 'json',
+    plan: planCollection(collection.schema),
+    sameServer: new SameServer(connection, collection.schema, options),
+    warn(code, message, details) {
+      const warning = {code, details, message}
+      warnings.push(warning)
+      options.onWarning?.(warning)
+    },
+    warnings,
+  }
+}
+
+export function warnSkipped(job: BackupJob, scope: TenantScope | undefined): void {
+  for (const skipped of scope?.skipped ?? []) {
+    job.warn('tenant-skipped', `Tenant "${skipped.name}" is ${skipped.reason} and is not in the backup.`, {...skipped})
+  }
+}

@@ -1,0 +1,81 @@
+/** What killed runs of the same collection left: ended where that is all there is to do, continued where it is asked for. */
+import type {SealedManifest} from '../../archive/manifest.js'
+import type {BackupJob} from './job.js'
+
+import {partialName} from '../../archive/names.js'
+import {BackupCatalog, entryOf} from '../../catalog/catalog.js'
+import {DataOpsError} from '../../model/errors.js'
+import {unfitness} from './continuing.js'
+import {type BackupJournal, type JournalBinding, sameBinding, writeJournal} from './journal.js'
+import {type ClaimedBackup, claimToContinue, endLeftovers, findUnfinished, type UnfinishedBackup} from './unfinished.js'
+
+/** Milliseconds. */
+const RESUME_WITHIN_MS = 15 * 60_000
+
+/**
+ * Ends what killed runs left: tenants that they activated are put back, and a backup that they sealed is listed.
+ * Returns the newest of those with the options of this run.
+ */
+export async function finishLeftovers(job: BackupJob, binding: JournalBinding): Promise<SealedManifest | undefined> {
+  let finished: SealedManifest | undefined
+  await endLeftovers(job.store, binding, async (name, {journal, sealed}) => {
+    await putTenantsBack(job, name, journal)
+    if (!sealed) return
+    await new BackupCatalog(job.store).register(entryOf(sealed))
+    if (sameBinding(journal.binding, binding)) finished ??= sealed
+  })
+  return finished
+}
+
+/** Tenants that an earlier run of this backup activated. */
+export async function putTenantsBack(
+  {connection, plan, store}: BackupJob,
+  name: string,
+  journal: BackupJournal,
+): Promise<void> {
+  if (journal.activated.length === 0) return
+  const there = new Set((await connection.listTenants(plan.className)).map((tenant) => tenant.name))
+  const tenants = journal.activated.filter((tenant) => there.has(tenant.name))
+  if (tenants.length > 0) await connection.setTenantStatus(plan.className, tenants)
+  await writeJournal(store, name, {...journal, activated: []})
+}
+
+/** Unfinished backups that are to be continued, or for a run without `resume` all there are. */
+export async function fitToContinue(job: BackupJob, binding: JournalBinding): Promise<UnfinishedBackup[]> {
+  const {connection, options, plan, store} = job
+  const {resume, resumeWithinMs = RESUME_WITHIN_MS, signal} = options
+  const found = await findUnfinished(store, binding)
+  if (!resume) return found
+  const fit: UnfinishedBackup[] = []
+  for (const each of found) {
+    // Who asks for it by name knows how old it is.
+    const maxAgeMs = resume === true ? Infinity : resumeWithinMs
+    const reason = await unfitness(each, {connection, maxAgeMs, plan, signal, store})
+    if (reason === undefined) fit.push(each)
+    else {
+      job.warn('not-continued', `The unfinished backup ${store.describe(each.name)} is not continued: ${reason}.`, {
+        name: each.name,
+        reason,
+      })
+    }
+  }
+
+  return fit
+}
+
+/** One to continue: the newest that no other process writes. @throws DataOpsError STORAGE when one is required. */
+export async function claimUnfinished(
+  {options, store}: BackupJob,
+  unfinished: readonly UnfinishedBackup[],
+): Promise<ClaimedBackup | undefined> {
+  for (const {name} of unfinished) {
+    const claim = await claimToContinue(store, name, options.signal)
+    if (claim) return claim
+  }
+
+  const [newest] = unfinished
+  if (options.resume !== true || !newest) return undefined
+  throw new DataOpsError('STORAGE', `Another process is writing ${store.describe(partialName(newest.name))}.`, {
+    hint: 'Wait for it, or leave out `resume` to take another backup beside it.',
+  })
+}

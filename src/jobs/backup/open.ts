@@ -1,0 +1,94 @@
+/** The second step of a backup: a name of its own, and a writer there. */
+import type {ArchiveWriter} from '../../archive/writer.js'
+import type {BackupHead} from '../../codec/document.js'
+import type {TenantNote} from '../../flow/tenants/note.js'
+import type {BackupPlan} from './plan.js'
+
+import {ContentDigest} from '../../archive/content-digest.js'
+import {backupName} from '../../archive/names.js'
+import {openArchiveWriter} from '../../archive/open-writer.js'
+import {nodePlatform} from '../../platform/node.js'
+import {Sample} from './continuing.js'
+import {headOf} from './head.js'
+import {warnSkipped} from './job.js'
+import {KeptJournal} from './kept-journal.js'
+import {claimUnfinished, putTenantsBack} from './leftovers.js'
+import {scopeOf, type TenantScope} from './tenants.js'
+import {type ClaimedBackup, type ClaimedName, claimName} from './unfinished.js'
+
+/** A backup that no other process writes. */
+export interface Claimed {
+  step: 'claimed'
+  claim: ClaimedName
+  head: BackupHead
+  plan: BackupPlan
+  /** The claim, where it is of a backup that an earlier run has begun. */
+  resumed?: ClaimedBackup
+  /** undefined in collections without tenants. */
+  scope?: TenantScope
+}
+
+/** A backup that is being written. */
+export interface Open extends Omit<Claimed, 'step'> {
+  step: 'open'
+  content: ContentDigest
+  /** When it was continued, RFC 3339. */
+  continued: string[]
+  /** What tells the collection from another of its name; undefined where the server does not show it. */
+  identity?: string
+  journal: KeptJournal
+  note: TenantNote
+  /** Objects that an earlier run had read. */
+  resumedObjects: number
+  sample: Sample
+  writer: ArchiveWriter
+}
+
+export async function claim(plan: BackupPlan): Promise<Claimed> {
+  const {job, tenantPlan, tenants, unfinished} = plan
+  const {collection, compress, format, store} = job
+  const resumed = job.options.resume ? await claimUnfinished(job, unfinished) : undefined
+  const scope = resumed ? resumed.journal.tenants : tenantPlan && scopeOf(tenantPlan)
+  warnSkipped(job, scope)
+  const head = resumed?.journal.head ?? (await headOf(job, tenants))
+  const wanted = backupName(collection.schema.class, new Date(head.metadata.timestamp), format, compress)
+  return {claim: resumed ?? (await claimName(store, wanted)), head, plan, resumed, scope, step: 'claimed'}
+}
+
+export async function open(claimed: Claimed): Promise<Open> {
+  const {
+    claim: {check, name},
+    head,
+    plan: {binding, job},
+    resumed,
+    scope,
+  } = claimed
+  const {
+    collection: {schema},
+    compress,
+    connection,
+    format,
+    store,
+  } = job
+  const content = new ContentDigest(schema, nodePlatform, resumed?.journal.content)
+  const resumedObjects = content.objects
+  const identity = await connection.identify(schema)
+  const sample = new Sample(resumed?.journal.sample)
+  const continued = [...(resumed?.journal.resumed ?? []), ...(resumed ? [new Date().toISOString()] : [])]
+  if (resumed) await putTenantsBack(job, resumed.name, resumed.journal)
+  const writer = await openArchiveWriter({
+    check,
+    compress,
+    format,
+    head,
+    name,
+    platform: nodePlatform,
+    resumeAt: resumed?.journal.position,
+    store,
+  })
+  const fixed = {binding, head, identity, resumed: continued, tenants: scope}
+  // Beside the journal, which only the next backup reads.
+  const note = job.notes.begin(connection.describe)
+  const journal = new KeptJournal({collection: schema.class, content, fixed, name, note, sample, store})
+  return {...claimed, content, continued, identity, journal, note, resumedObjects, sample, step: 'open', writer}
+}

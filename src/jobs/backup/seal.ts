@@ -1,0 +1,99 @@
+/** The last steps of a backup: it is sealed, read back and listed. */
+import type {SealedArchive} from '../../archive/writer.js'
+import type {BackupJob} from './job.js'
+import type {BackupResult} from './options.js'
+import type {Written} from './write.js'
+
+import {type ContentDigest} from '../../archive/content-digest.js'
+import {readManifest, type SealedManifest} from '../../archive/manifest.js'
+import {BackupCatalog, entryOf} from '../../catalog/catalog.js'
+import {type BackupHead, type SealedTenant} from '../../codec/document.js'
+import {replicationFactor} from '../../weaviate/replicas.js'
+import {sealedGuarantee} from './guarantee.js'
+import {resultOf} from './result.js'
+import {checkSameCollection} from './same-collection.js'
+import {type TenantScope} from './tenants.js'
+
+/** @throws DataOpsError SERVER_REFUSED when what was read is not of one collection. */
+export async function seal({completeness, open, settled}: Written): Promise<SealedArchive> {
+  const {
+    content,
+    continued,
+    head,
+    identity,
+    plan: {job},
+    scope,
+    writer,
+  } = open
+  const {
+    collection: {schema},
+    connection,
+    options,
+  } = job
+  await checkSameCollection(connection, schema, {identity, settles: options.settle === true})
+  options.onProgress?.({
+    bytes: writer.bytes,
+    collection: schema.class,
+    completed: content.objects,
+    stage: 'seal',
+    total: content.objects,
+  })
+  return writer.seal({
+    amendments: settled?.amendments ?? [],
+    complete: completeness?.complete ?? true,
+    counted: completeness?.counted,
+    digest: content.hex(),
+    finished: new Date().toISOString(),
+    guarantee: sealedGuarantee({
+      completeness,
+      replicationFactor: replicationFactor(schema),
+      settled: options.settle ? settled : undefined,
+    }),
+    missing: completeness?.missing,
+    objectCount: content.objects,
+    resumed: continued,
+    statistics: content.statistics,
+    tenants: scope && sealedTenants(head, content, scope),
+  })
+}
+
+function sealedTenants(head: BackupHead, content: ContentDigest, scope: TenantScope): SealedTenant[] {
+  const skipped = new Map(scope.skipped.map(({name, reason}) => [name, reason]))
+  const read = new Set(scope.read)
+  return (head.metadata.tenants ?? []).map(({name}) => {
+    if (!read.has(name)) return {name, skipped: skipped.get(name) ?? 'not selected'}
+    const {digest, objectCount} = content.tenant(name)
+    return {name, object_count: objectCount, digest}
+  })
+}
+
+/** Lists a sealed backup, as it is read back from the disk. `resumed`: objects that an earlier run had read. */
+export async function register(job: BackupJob, name: string, resumed: number): Promise<Omit<BackupResult, 'seconds'>> {
+  const manifest = await readManifest(job.store, name)
+  const {non_finite_vectors: nonFinite} = manifest.seal.statistics
+  if (nonFinite > 0) {
+    job.warn('non-finite-vectors', `${nonFinite} objects have vectors with components that are no finite numbers.`, {
+      objects: nonFinite,
+    })
+  }
+
+  warnOfCounts(job, manifest)
+  await new BackupCatalog(job.store).register(entryOf(manifest))
+  return resultOf(job, manifest, resumed)
+}
+
+function warnOfCounts(job: BackupJob, {seal: {complete, counted, missing = []}}: SealedManifest): void {
+  if (!counted) return
+  const {after, before, read} = counted
+  if (complete === false) {
+    const named = missing.length > 0 ? `, among them ${missing[0]!.id}: ${missing[0]!.reason}` : ''
+    const counts = `the server counted ${before ?? 'an unknown number'} before and ${after ?? 'an unknown number'} after, ${read} could be read${named}`
+    job.warn('incomplete', `The backup of "${job.plan.className}" is incomplete: ${counts}.`, {counted, missing})
+  } else if (before !== null && after !== null && read > Math.max(before, after)) {
+    job.warn(
+      'more-than-counted',
+      `${read} objects were read; the server counted ${before} before and ${after} after.`,
+      {counted},
+    )
+  }
+}

@@ -1,0 +1,157 @@
+/** The third step of a backup: every object is read and written. */
+import type {Throttle} from '../../flow/throttle.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {BackupJob} from './job.js'
+import type {BackupJournal} from './journal.js'
+import type {Open} from './open.js'
+
+import {slicesOfTenants} from '../../flow/parallel-reader.js'
+import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
+import {type Completeness, CompletenessCheck} from './completeness.js'
+import {indexUnfinished} from './continuing.js'
+import {ObjectIndex} from './object-index.js'
+import {settle, type SettleResult} from './settle.js'
+import {planRemaining, type TenantPlan} from './tenants.js'
+import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
+
+/** Everything that is to be in the backup is in its files. */
+export interface Written {
+  step: 'written'
+  /** undefined when no objects were asked for. */
+  completeness?: Completeness
+  open: Open
+  /** undefined when nothing was scanned again. */
+  settled?: SettleResult
+}
+
+export async function transfer(open: Open): Promise<Written> {
+  if (!open.head.metadata.options.include_data) return {open, step: 'written'}
+  const {
+    content,
+    plan: {expectedObjects, job},
+    resumed,
+    writer,
+  } = open
+  const {connection, options, plan, store} = job
+  const concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
+  const throttle = throttleOf(options)
+  const contents = options.settle || resumed ? new ObjectIndex() : undefined
+  if (contents && resumed) await indexUnfinished(store, resumed, contents)
+  const check = new CompletenessCheck({
+    concurrency,
+    connection,
+    content,
+    contents,
+    expectedObjects,
+    plan,
+    signal: options.signal,
+    state: resumed?.journal.checked,
+    throttle,
+    writer,
+  })
+  try {
+    await transferToArchive(transferOptions(open, {check, concurrency, contents, throttle}))
+    const settled = contents && (await lookAgain(open, {check, concurrency, contents, throttle}))
+    return {completeness: check.result(), open, settled, step: 'written'}
+  } finally {
+    await check.close()
+  }
+}
+
+interface Reading {
+  check: CompletenessCheck
+  concurrency: number
+  contents?: ObjectIndex
+  throttle: Throttle
+}
+
+function transferOptions(open: Open, {check, concurrency, contents, throttle}: Reading): BackupTransferOptions {
+  const {
+    content,
+    journal,
+    plan: {batchSize, expectedObjects, job, tenantPlan, tenants},
+    resumed,
+    sample,
+    writer,
+  } = open
+  const {connection, options, plan, sameServer} = job
+  return {
+    ...(resumed ? planRemaining(resumed.journal, tenants, options) : initialWork(tenantPlan)),
+    batchSize,
+    completeness: check,
+    concurrency,
+    connection,
+    content,
+    contents,
+    counted: resumed && tenants && uncounted(resumed.journal, tenants),
+    expectedObjects,
+    onProgress: options.onProgress,
+    plan,
+    sameServer,
+    sample,
+    saveActivated: async (activated) => journal.saveActivated(activated),
+    saveProgress: async (progress) => journal.saveProgress(progress),
+    signal: options.signal,
+    throttle,
+    writer,
+  }
+}
+
+function initialWork(tenantPlan: TenantPlan | undefined): Pick<BackupTransferOptions, 'activation' | 'slices'> {
+  return tenantPlan
+    ? {
+        activation: tenantPlan.activate.map((tenants) => activationGroup(tenants)),
+        slices: slicesOfTenants(tenantPlan.active),
+      }
+    : {activation: [], slices: [{...WHOLE_RANGE}]}
+}
+
+/** For what changed since it was read: until the collection is still, or once over what was read before a pause. */
+async function lookAgain(
+  {content, journal, note, plan: {job, tenants}, resumed, scope, writer}: Open,
+  {check, concurrency, contents, throttle}: Reading & {contents: ObjectIndex},
+): Promise<SettleResult> {
+  const read = new Set(scope?.read)
+  const live = tenants?.filter(({name}) => read.has(name))
+  const settled = await settle({
+    concurrency,
+    connection: job.connection,
+    content,
+    index: contents,
+    onProgress: job.options.onProgress,
+    plan: job.plan,
+    ...(resumed && {rounds: 1}),
+    saveActivated: async (activated) => journal.saveActivated(activated),
+    signal: job.options.signal,
+    tenants: live,
+    throttle,
+    writer,
+  })
+  if (!settled.settled && !resumed) warnNotSettled(job, settled)
+  await note.save([])
+  if (resumed) {
+    // The counts that were taken before it do not know what it found.
+    await check.end(
+      [],
+      live?.filter(({status}) => status === 'HOT').map(({name}) => name),
+    )
+  }
+
+  return settled
+}
+
+function warnNotSettled({warn}: BackupJob, {rounds}: SettleResult): void {
+  warn(
+    'not-settled',
+    `The collection still changed after ${rounds} scans; the backup is as of the last one, object by object.`,
+    {rounds},
+  )
+}
+
+/** Active tenants that an earlier run has read, or begun to, and whose end it did not come to. */
+function uncounted(journal: BackupJournal, tenants: readonly WeaviateTenant[]): string[] {
+  const counted = new Set(journal.checked?.counts.filter(([, {after}]) => after !== undefined).map(([name]) => name))
+  const read = new Set(journal.tenants?.read)
+  return tenants.flatMap(({name, status}) => (status === 'HOT' && read.has(name) && !counted.has(name) ? [name] : []))
+}
