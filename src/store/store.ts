@@ -1,52 +1,84 @@
-/** Where backups lie. The whole contract of a place; `local.ts` is the one that ships. */
+/** Where backups lie. The whole contract of a place, in the shape of object storage: no rename, no append to what is there, no clock to trust. */
 
-/** Names are relative to the store, with `/` between folders, and never leave it (`..`, absolute and symlinked-out names are refused). */
+/** Keys are relative, with `/` between folders, and never leave the store (`..`, absolute and symlinked-out keys are refused: INVALID_INPUT). */
 export interface Store {
-  /** Creates exclusively: false when the name is taken. */
-  createDirectory: (name: string) => Promise<boolean>
+  /** A long write: nothing is at `key` until it is complete. @throws DataOpsError STORAGE; also when an `unfinished` one of that key is there. */
+  createWriter: (key: string) => Promise<StoreWriter>
   /** What a person would type to find it: a path or URL without secrets. */
-  describe: (name: string) => string
-  /** Names in a folder (`''` for the store itself); none when it does not exist. */
-  list: (name: string) => Promise<StoreEntry[]>
-  /** @throws DataOpsError STORAGE when it cannot be read; NOT_A_BACKUP when it does not exist. */
-  openRead: (name: string) => Promise<StoreReader>
-  /** Opens for appending. `create` is exclusive (STORAGE when taken); `resumeAt` cuts the file to that many bytes first. */
+  describe: (key: string) => string
+  /** What lies directly in a folder (`''`: the store itself), by name; none when there is nothing. Folders are prefixes: they are there while something lies in them. */
+  list: (folder: string) => Promise<StoreEntry[]>
+  /** Pinned: what takes the object's place later is unseen or an error, never mixed in. @throws DataOpsError STORAGE when it cannot be read; NOT_A_BACKUP when it does not exist. */
+  openRead: (key: string) => Promise<StoreReader>
+  /**
+   * Writes a small object as a whole, durably, never half of it; without a condition it replaces. Returns its tag; undefined: the condition
+   * was not met, and nothing was changed. Of many with `ifAbsent` at once, one wins. A folder of a machine cannot compare and replace in
+   * one step: there `ifMatch` leans on the lease that its caller holds.
+   */
+  put: (key: string, bytes: Uint8Array, condition?: PutCondition) => Promise<string | undefined>
+  /** Removes an object, or a folder with all in it; nothing to remove is no error. Never follows a symlink. */
+  remove: (key: string) => Promise<void>
+  stat: (key: string) => Promise<StoreEntry | undefined>
+  /** Where writes that another process left can be read and continued. Absent: they begin again. */
+  readonly unfinished?: UnfinishedWriters
+
+  /** @deprecated Goes once nobody calls it. */
+  createDirectory: (name: string) => Promise<boolean>
+  /** @deprecated Goes once nobody calls it. */
   openWrite: (name: string, mode: {create: true} | {resumeAt: number}) => Promise<StoreWriter>
-  /** Removes a file, or a folder with all in it; nothing to remove is no error. Never follows a symlink. */
-  remove: (name: string) => Promise<void>
-  /** Renames without replacing: false when the target is taken. The folder is fsynced. */
+  /** @deprecated Goes once nobody calls it. */
   rename: (from: string, to: string) => Promise<boolean>
-  stat: (name: string) => Promise<StoreEntry | undefined>
-  /** Replaces a small file as a whole: temporary file, fsync, rename, fsync of the folder. */
+  /** @deprecated Goes once nobody calls it. */
   writeAtomic: (name: string, bytes: Uint8Array) => Promise<void>
 }
+
+/** `ifAbsent`: nothing has that key. `ifMatch`: the object has that tag. */
+export type PutCondition = {ifAbsent: true} | {ifMatch: string}
 
 export interface StoreEntry {
   /** Bytes; 0 for a folder. */
   bytes: number
   kind: 'directory' | 'file' | 'other'
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, by the clock of the place; 0 for a folder that has no time of its own. */
   modified: number
-  /** Last part of the name. */
+  /** Last part of the key. */
   name: string
+  /** Changes with the content. Only files have one; a listing may leave it out. */
+  tag?: string
 }
 
 export interface StoreReader {
   close: () => Promise<void>
-  /** Exactly `end - start` bytes. @throws DataOpsError BACKUP_DAMAGED when the file is shorter. */
+  /** Exactly `end - start` bytes. @throws DataOpsError BACKUP_DAMAGED when the object is shorter. */
   read: (start: number, end: number) => Promise<Uint8Array>
   /** Bytes. */
   size: number
-  /** Chunks of at most 1 MiB, from `start` to `end` (the end of the file). */
+  /** Chunks of at most 1 MiB, from `start` to `end` (the end of the object). */
   stream: (start?: number, end?: number) => AsyncIterable<Uint8Array>
 }
 
 export interface StoreWriter {
   /** Appends. @throws DataOpsError STORAGE, naming the space needed when the disk is full. */
   append: (chunks: readonly Uint8Array[]) => Promise<void>
-  /** Bytes in the file. */
+  /** Appended so far. */
   readonly bytes: number
+  /** Lets go of it. What is not complete is dropped, unless the store keeps it as `unfinished`. */
   close: () => Promise<void>
-  /** Resolves once everything appended is on the disk. */
+  /**
+   * Shows all that was appended at its key, durably, and closes it; false when the key is taken: then it is still there to be completed
+   * `as` another key, where the place can do that (false where it cannot).
+   */
+  complete: (as?: string) => Promise<boolean>
+  /** Resolves once everything appended is safe, as far as the place can make it so before the end. */
   sync: () => Promise<void>
+}
+
+/** Writes that were begun and are not complete, by the key that they are to have. */
+export interface UnfinishedWriters {
+  /** @throws DataOpsError NOT_A_BACKUP when there is none. */
+  openRead: (key: string) => Promise<StoreReader>
+  remove: (key: string) => Promise<void>
+  /** Cuts it to `bytes` and goes on from there. @throws DataOpsError BACKUP_DAMAGED when it has fewer; STORAGE when there is none. */
+  resume: (key: string, bytes: number) => Promise<StoreWriter>
+  stat: (key: string) => Promise<StoreEntry | undefined>
 }

@@ -1,6 +1,7 @@
 import {randomHex} from '../platform/node.js'
 
 const TEMPORARY = /^\.elysia-[0-9a-f]{16}\.tmp$/
+const UNFINISHED = '.partial'
 
 /** A new name for a file that is about to be renamed to its real one. */
 export function temporaryName(): string {
@@ -10,4 +11,14 @@ export function temporaryName(): string {
 /** Whether a name is one of `temporaryName`. */
 export function isTemporaryName(name: string): boolean {
   return TEMPORARY.test(name)
+}
+
+/** What a file is called in a folder of a machine until it is complete. */
+export function unfinishedName(key: string): string {
+  return `${key}${UNFINISHED}`
+}
+
+/** The key that an unfinished file is to have; undefined for every other name. */
+export function keyOfUnfinished(name: string): string | undefined {
+  return name.endsWith(UNFINISHED) ? name.slice(0, -UNFINISHED.length) : undefined
 }

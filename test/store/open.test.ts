@@ -10,7 +10,7 @@ import {openStore} from '../../src/store/open.js'
 it('opens a folder by path and by file URL', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'data-ops-open-'))
   try {
-    await openStore(folder).writeAtomic('a', utf8('1'))
+    await openStore(folder).put('a', utf8('1'))
     expect(await openStore(pathToFileURL(folder).href).stat('a')).toMatchObject({bytes: 1, kind: 'file'})
   } finally {
     await rm(folder, {force: true, recursive: true})

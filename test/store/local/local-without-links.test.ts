@@ -4,7 +4,7 @@ import path from 'node:path'
 import {afterAll, expect, vi} from 'vitest'
 
 import {LocalStore} from '../../../src/store/local/store.js'
-import {describeStore} from '../suite.js'
+import {storeSuite} from '../suite.js'
 
 const tried = vi.hoisted(() => ({links: 0}))
 
@@ -17,7 +17,7 @@ vi.mock('node:fs/promises', async (importOriginal) => ({
   },
 }))
 
-describeStore('LocalStore on a file system without hard links', async () => {
+storeSuite('LocalStore on a file system without hard links', async () => {
   const prefix = path.join(tmpdir(), 'data-ops-store-')
   const directory = await mkdtemp(prefix)
   return {

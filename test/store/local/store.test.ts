@@ -21,7 +21,7 @@ import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from '
 
 import {DataOpsError} from '../../../src/model/errors.js'
 import {LocalStore} from '../../../src/store/local/store.js'
-import {codeOf, describeStore, readAll, writeAll} from '../suite.js'
+import {codeOf, readAll, storeSuite, writeAll} from '../suite.js'
 
 async function errorOf(work: Promise<unknown>): Promise<DataOpsError> {
   try {
@@ -39,7 +39,7 @@ async function temporaryFolder(): Promise<string> {
   return realpath(folder)
 }
 
-describeStore('LocalStore', async () => {
+storeSuite('LocalStore', async () => {
   const folder = await temporaryFolder()
   const directory = path.join(folder, 'deep', 'backups')
   return {
@@ -67,10 +67,10 @@ describe('LocalStore', () => {
     await store.stat('a')
     await store.remove('a')
     await codeOf(store.openRead('a'))
-    await codeOf(store.rename('a', 'b'))
-    await codeOf(store.openWrite('a', {resumeAt: 0}))
+    await codeOf(store.unfinished.openRead('a'))
+    await codeOf(store.unfinished.resume('a', 0))
     expect(await readdir(folder)).toEqual([])
-    await store.writeAtomic('a', new Uint8Array())
+    await store.put('a', new Uint8Array())
     expect(await readdir(folder)).toEqual(['backups'])
   })
 
@@ -85,7 +85,7 @@ describe('LocalStore', () => {
       process.chdir(folder)
       const relative = new LocalStore('here')
       process.chdir('/')
-      await relative.writeAtomic('a', Buffer.from('x'))
+      await relative.put('a', Buffer.from('x'))
       expect(await readdir(path.join(folder, 'here'))).toEqual(['a'])
       expect(relative.describe('a')).toBe('here/a')
     } finally {
@@ -119,12 +119,21 @@ describe('LocalStore', () => {
     expect(await codeOf(store.openRead('file-out'))).toBe('INVALID_INPUT')
     expect(await codeOf(store.openRead('folder-out/secret'))).toBe('INVALID_INPUT')
     expect(await codeOf(store.list('folder-out'))).toBe('INVALID_INPUT')
-    expect(await codeOf(store.openWrite('file-out', {create: true}))).toBe('STORAGE')
-    expect(await codeOf(store.openWrite('file-out', {resumeAt: 0}))).toBe('STORAGE')
-    expect(await codeOf(store.openWrite('folder-out/new', {create: true}))).toBe('INVALID_INPUT')
-    expect(await codeOf(store.writeAtomic('folder-out/secret', nothing))).toBe('INVALID_INPUT')
+    expect(await store.put('file-out', nothing, {ifAbsent: true})).toBeUndefined()
+    await symlink(secret, at('begun.partial'))
+    expect(await codeOf(store.createWriter('begun'))).toBe('STORAGE')
+    expect(await codeOf(store.unfinished.resume('begun', 0))).toBe('STORAGE')
+    expect(await codeOf(store.unfinished.openRead('begun'))).toBe('INVALID_INPUT')
+    await store.unfinished.remove('begun')
+    expect(await codeOf(store.createWriter('folder-out/new'))).toBe('INVALID_INPUT')
+    expect(await codeOf(store.put('folder-out/secret', nothing))).toBe('INVALID_INPUT')
+    expect(await codeOf(store.put('folder-out/new', nothing, {ifAbsent: true}))).toBe('INVALID_INPUT')
+    expect(await codeOf(store.put('dangling/new', nothing))).toBe('STORAGE')
     expect(await codeOf(store.remove('folder-out/secret'))).toBe('INVALID_INPUT')
-    expect(await codeOf(store.rename('a', 'folder-out/a'))).toBe('INVALID_INPUT')
+    const writer = await store.createWriter('b')
+    expect(await codeOf(writer.complete('folder-out/b'))).toBe('INVALID_INPUT')
+    await writer.close()
+    await store.unfinished.remove('b')
     expect(await codeOf(store.openRead('dangling'))).toBe('NOT_A_BACKUP')
     expect(await codeOf(store.openRead('loop'))).toBe('STORAGE')
     const entries = await store.list('')
@@ -139,7 +148,7 @@ describe('LocalStore', () => {
     })
 
     // A file of that name takes the symlink's place; what it led to stays as it is.
-    await store.writeAtomic('file-out', Buffer.from('mine'))
+    await store.put('file-out', Buffer.from('mine'))
     expect((await lstat(at('file-out'))).isFile()).toBe(true)
     await store.remove('folder-out')
     await store.remove('latest')
@@ -150,34 +159,36 @@ describe('LocalStore', () => {
   it('removes symlinks in a folder, not what they lead to', async () => {
     await mkdir(path.join(folder, 'outside'))
     await writeFile(path.join(folder, 'outside', 'kept'), '')
-    await store.createDirectory('d')
+    await store.put('d/a', new Uint8Array())
     await symlink(path.join(folder, 'outside'), path.join(folder, 'backups', 'd', 'out'))
     await store.remove('d')
     expect(await readdir(path.join(folder, 'outside'))).toEqual(['kept'])
   })
 
   it('does not wait for the other end of a named pipe', async () => {
-    await store.createDirectory('d')
-    execFileSync('mkfifo', [path.join(folder, 'backups', 'pipe')])
+    await store.put('d/a', new Uint8Array())
+    for (const name of ['pipe', 'begun.partial']) execFileSync('mkfifo', [path.join(folder, 'backups', name)])
     expect(await codeOf(store.openRead('pipe'))).toBe('STORAGE')
-    expect(await codeOf(store.openWrite('pipe', {resumeAt: 0}))).toBe('STORAGE')
-    expect(await codeOf(store.rename('pipe', 'p'))).toBe('STORAGE')
+    expect(await codeOf(store.unfinished.resume('begun', 0))).toBe('STORAGE')
+    expect(await codeOf(store.unfinished.openRead('begun'))).toBe('STORAGE')
     expect(await store.stat('pipe')).toMatchObject({bytes: 0, kind: 'other'})
   })
 
   it('keeps the mode of a file that it replaces', async () => {
-    await store.writeAtomic('a', Buffer.from('1'))
+    await store.put('a', Buffer.from('1'))
     await chmod(path.join(folder, 'backups', 'a'), 0o640)
-    await store.writeAtomic('a', Buffer.from('2'))
+    await store.put('a', Buffer.from('2'))
     expect((await stat(path.join(folder, 'backups', 'a'))).mode & 0o777).toBe(0o640)
   })
 
-  it('finishes a rename that was killed halfway, and never continues a file under two names', async () => {
-    await writeAll(store, 'x.partial', 'sealed')
+  it('finishes what was killed while it became complete, and never continues a file under two names', async () => {
+    const writer = await store.createWriter('x')
+    await writer.append([Buffer.from('sealed')])
+    await writer.sync()
     await link(path.join(folder, 'backups', 'x.partial'), path.join(folder, 'backups', 'x'))
-    const error = await errorOf(store.openWrite('x.partial', {resumeAt: 0}))
+    const error = await errorOf(store.unfinished.resume('x', 0))
     expect(error.message).toContain('another name')
-    expect(await store.rename('x.partial', 'x')).toBe(true)
+    expect(await writer.complete()).toBe(true)
     expect(await store.list('')).toMatchObject([{bytes: 6, name: 'x'}])
   })
 
@@ -197,11 +208,11 @@ describe('LocalStore', () => {
   it('says what is wrong with a path', async () => {
     await writeFile(path.join(folder, 'file'), '')
     const below = new LocalStore(path.join(folder, 'file'))
-    const notFolder = await errorOf(below.writeAtomic('a', new Uint8Array()))
+    const notFolder = await errorOf(below.put('a', new Uint8Array()))
     expect(notFolder).toMatchObject({code: 'STORAGE'})
     expect(notFolder.message).toMatch(/file.*: (?:part of its path is a file, not a folder|the name is taken)\./)
     expect(await codeOf(below.list(''))).toBe('STORAGE')
-    const long = await errorOf(store.writeAtomic('a'.repeat(300), new Uint8Array()))
+    const long = await errorOf(store.put('a'.repeat(300), new Uint8Array()))
     expect(long.message).toContain('too long')
   })
 })
@@ -214,7 +225,7 @@ describe.skipIf(!isRoot)('LocalStore without permission (needs root, to become s
     await chmod(folder, 0o755)
     try {
       process.seteuid?.(65_534)
-      const error = await errorOf(new LocalStore(path.join(folder, 'backups')).writeAtomic('a', Buffer.from('x')))
+      const error = await errorOf(new LocalStore(path.join(folder, 'backups')).put('a', Buffer.from('x')))
       expect(error).toMatchObject({code: 'STORAGE', details: {code: 'EACCES'}})
       expect(error.message).toContain('permission was denied')
       expect(error.hint).toBeTruthy()
@@ -250,45 +261,48 @@ describe.skipIf(!isMounted)('LocalStore on a disk of 1 MiB (needs root, to mount
 
   it('says how much was being written and what is free, and leaves no half of it', async () => {
     const store = new LocalStore(disk)
-    const writer = await store.openWrite('a', {create: true})
+    const writer = await store.createWriter('a')
     await writer.append([Buffer.alloc(300_000, 1)])
     await writer.sync()
     const large = Buffer.alloc(5_000_000, 2)
     const error = await errorOf(writer.append([large]))
     expect(error).toMatchObject({code: 'STORAGE', details: {code: 'ENOSPC', needed: 5_000_000}})
-    expect(error.message).toMatch(/Cannot write 5\.0 MB to .*a: the disk is full, \d.* are free\./)
+    expect(error.message).toMatch(/Cannot write 5\.0 MB to .*a\.partial: the disk is full, \d.* are free\./)
     expect(error.details.free).toBeGreaterThan(500_000)
     expect(error.hint).toBeTruthy()
     expect(writer.bytes).toBe(300_000)
     const more = [Buffer.from('more')]
     expect(await errorOf(writer.append(more))).toBe(error)
     expect(await errorOf(writer.sync())).toBe(error)
+    expect(await errorOf(writer.complete())).toBe(error)
     await writer.close()
-    expect(await store.stat('a')).toMatchObject({bytes: 300_000})
+    expect(await store.stat('a')).toBeUndefined()
+    expect(await store.unfinished.stat('a')).toMatchObject({bytes: 300_000})
 
     // What was on the disk can be continued once there is room.
-    const again = await store.openWrite('a', {resumeAt: 300_000})
+    const again = await store.unfinished.resume('a', 300_000)
     await again.append([Buffer.alloc(100_000, 3)])
-    await again.close()
+    expect(await again.complete()).toBe(true)
     expect(await store.stat('a')).toMatchObject({bytes: 400_000})
   })
 
-  it('says so at the latest when small appends are synced or closed', async () => {
+  it('says so at the latest when small appends are synced, closed or completed', async () => {
     const store = new LocalStore(disk)
-    for (const end of ['sync', 'close'] as const) {
-      const writer = await store.openWrite(end, {create: true})
+    for (const end of ['sync', 'close', 'complete'] as const) {
+      const writer = await store.createWriter(end)
       for (let count = 0; count < 2000; count++) await writer.append([Buffer.alloc(1000)])
       expect(await errorOf(writer[end]())).toMatchObject({code: 'STORAGE', details: {code: 'ENOSPC'}})
       await writer.close().catch(() => undefined)
-      await store.remove(end)
+      expect(await store.stat(end)).toBeUndefined()
+      await store.unfinished.remove(end)
     }
   })
 
   it('keeps the old file, and no temporary one, when the new one does not fit', async () => {
     const store = new LocalStore(disk)
-    await store.writeAtomic('a', Buffer.from('old'))
+    await store.put('a', Buffer.from('old'))
     const large = Buffer.alloc(2_000_000)
-    const error = await errorOf(store.writeAtomic('a', large))
+    const error = await errorOf(store.put('a', large))
     expect(error).toMatchObject({code: 'STORAGE', details: {code: 'ENOSPC', needed: 2_000_000}})
     expect(await readAll(store, 'a')).toBe('old')
     expect(await readdir(disk)).toEqual(['a'])
@@ -296,7 +310,7 @@ describe.skipIf(!isMounted)('LocalStore on a disk of 1 MiB (needs root, to mount
 
   it('says that a disk is read-only', async () => {
     execFileSync('mount', ['-o', 'remount,ro', disk])
-    const error = await errorOf(new LocalStore(disk).writeAtomic('a', new Uint8Array()))
+    const error = await errorOf(new LocalStore(disk).put('a', new Uint8Array()))
     expect(error).toMatchObject({code: 'STORAGE', details: {code: 'EROFS'}})
     expect(error.message).toContain('read-only')
   })

@@ -1,0 +1,132 @@
+/** What a folder of a machine must be asked for so that nothing is lost or replaced. */
+import {constants, type Stats} from 'node:fs'
+import {type FileHandle, link, lstat, mkdir, open, rename, rmdir, unlink} from 'node:fs/promises'
+
+import {DataOpsError} from '../../model/errors.js'
+import {errnoOf, isAbsent} from '../storage-error.js'
+
+/** What a file system without hard links answers to the wish for one. */
+const NO_LINKS: ReadonlySet<string | undefined> = new Set(['ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM'])
+
+/** @throws DataOpsError STORAGE. */
+export function requireFile(stats: Stats, where: string): void {
+  if (!stats.isFile()) throw new DataOpsError('STORAGE', `${where} is not a file.`, {details: {path: where}})
+}
+
+/** Changes whenever a file is replaced or written. */
+export function tagOf({ino, mtimeMs, size}: Stats): string {
+  return `${ino}-${mtimeMs}-${size}`
+}
+
+/** Runs a piece of work with an open file, which is closed when it fails. */
+export async function keepOpen<T>(handle: FileHandle, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+export async function lstatIfThere(entry: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(entry)
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+export async function openIfThere(file: string, flags: number): Promise<FileHandle | undefined> {
+  try {
+    return await open(file, flags)
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+/** A second link, then without the first: the one way to rename that never replaces. */
+export async function renameFile(from: string, to: string, stats: Stats): Promise<boolean> {
+  try {
+    await link(from, to)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'EEXIST') {
+      const taken = await lstatIfThere(to)
+      // The same file under both names: an earlier rename was killed before its last step.
+      const isHalfDone = from !== to && taken?.ino === stats.ino && taken.dev === stats.dev
+      if (isHalfDone) await unlink(from)
+      return isHalfDone
+    }
+
+    if (NO_LINKS.has(code)) return renameOver(EMPTY_FILE, from, to)
+    throw error
+  }
+
+  await unlink(from)
+  return true
+}
+
+/** What holds a name until a rename replaces it. */
+interface Placeholder {
+  free: (name: string) => Promise<void>
+  /** Fails with EEXIST when the name is taken. */
+  take: (name: string) => Promise<void>
+}
+
+/** Where there are no hard links. */
+const EMPTY_FILE: Placeholder = {
+  free: unlink,
+  async take(name) {
+    const file = await open(name, 'wx')
+    await file.close()
+  },
+}
+
+/** A folder replaces an empty one alone. */
+const EMPTY_FOLDER: Placeholder = {
+  free: rmdir,
+  async take(name) {
+    await mkdir(name)
+  },
+}
+
+/** Like `renameFile`, for a folder. */
+export async function renameFolder(from: string, to: string): Promise<boolean> {
+  return renameOver(EMPTY_FOLDER, from, to)
+}
+
+/** Takes the name first, as a rename by itself would replace what has it. False: it is taken. */
+async function renameOver(placeholder: Placeholder, from: string, to: string): Promise<boolean> {
+  try {
+    await placeholder.take(to)
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+
+  try {
+    await rename(from, to)
+  } catch (error) {
+    await placeholder.free(to).catch(() => undefined)
+    throw error
+  }
+
+  return true
+}
+
+/** Makes names in a folder durable, where the system can. */
+export async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open a folder to flush it.
+  if (process.platform === 'win32') return
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await handle.sync()
+  } catch (error) {
+    // Some network file systems do not know how; they write through instead.
+    if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error
+  } finally {
+    await handle.close()
+  }
+}

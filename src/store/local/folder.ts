@@ -1,0 +1,136 @@
+import {type Stats} from 'node:fs'
+import {chmod, mkdir, realpath, stat} from 'node:fs/promises'
+import path from 'node:path'
+
+import {DataOpsError} from '../../model/errors.js'
+import {errnoOf, isAbsent} from '../storage-error.js'
+import {syncFolder} from './files.js'
+
+/** Absolute paths, symlinks resolved but for the last part of `path` where the name itself is meant. */
+export interface Place {
+  folder: string
+  path: string
+}
+
+/** Permissions of what is made. */
+export interface Modes {
+  file: number
+  folder: number
+  /** Then they are exact, whatever the process leaves out by its umask. */
+  isGiven: boolean
+}
+
+/** A folder of this machine, and where keys lie in it: never outside, whatever symlinks say. */
+export class Folder {
+  readonly #directory: string
+  readonly #modes: Modes
+  /** Absolute, so that a later change of the working directory moves nothing. */
+  readonly #root: string
+
+  constructor(directory: string, modes: Modes) {
+    this.#directory = directory
+    this.#modes = modes
+    this.#root = path.resolve(directory)
+  }
+
+  describe(key: string): string {
+    return path.join(this.#directory, key)
+  }
+
+  /**
+   * Where a key lies, undefined when there is no such place. `entry` is the name itself, a symlink or not; `file` and
+   * `folder` what it leads to, which must be inside as well.
+   */
+  async place(key: string, kind: 'entry' | 'file' | 'folder'): Promise<Place | undefined> {
+    checkKey(key)
+    if (key === '' && kind === 'file') throw refused(key)
+    try {
+      const root = await realpath(this.#root)
+      if (key === '') return {folder: path.dirname(root), path: root}
+      const folder = await realpath(path.dirname(path.join(root, key)))
+      if (!isWithin(root, folder)) throw refused(key)
+      const entry = path.join(folder, path.basename(key))
+      if (kind === 'entry') return {folder, path: entry}
+      const real = await realpath(entry)
+      if (!isWithin(root, real)) throw refused(key)
+      return {folder: path.dirname(real), path: real}
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT' || (errnoOf(error) === 'ENOTDIR' && key !== '')) return undefined
+      throw error
+    }
+  }
+
+  /** Where to put a key: its folder is there by then. */
+  async placeToWrite(key: string): Promise<Place> {
+    if (key === '') throw refused(key)
+    checkKey(key)
+    await this.createRoot()
+    // What is removed meanwhile takes its empty folder with it.
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      const place = await this.place(key, 'entry')
+      if (place) return place
+      await this.#createFolders(path.posix.dirname(key))
+    }
+
+    const folder = this.describe(path.posix.dirname(key))
+    throw new DataOpsError('STORAGE', `There is no folder ${folder}.`, {details: {path: folder}})
+  }
+
+  /** Creates the folder itself; false when it was there. */
+  async createRoot(): Promise<boolean> {
+    const first = await mkdir(this.#root, {mode: this.#modes.folder, recursive: true})
+    if (first === undefined) return false
+    if (this.#modes.isGiven) await chmod(this.#root, this.#modes.folder)
+    // Every folder that got a new one inside, from the innermost to the outermost.
+    for (let folder = path.dirname(this.#root); ; folder = path.dirname(folder)) {
+      await syncFolder(folder)
+      if (folder === path.dirname(first) || folder === path.dirname(folder)) return true
+    }
+  }
+
+  /** One after another, each inside. */
+  async #createFolders(key: string): Promise<void> {
+    const parts = key.split('/')
+    for (let count = 1; count <= parts.length; count++) {
+      const place = await this.place(parts.slice(0, count).join('/'), 'entry')
+      if (!place) return
+      try {
+        await mkdir(place.path, {mode: this.#modes.folder})
+        if (this.#modes.isGiven) await chmod(place.path, this.#modes.folder)
+        await syncFolder(place.folder)
+      } catch (error) {
+        if (errnoOf(error) !== 'EEXIST' && errnoOf(error) !== 'ENOENT') throw error
+      }
+    }
+  }
+
+  /** What a symlink leads to; undefined when that is nothing, or outside. */
+  async insideTarget(entry: string): Promise<Stats | undefined> {
+    try {
+      const real = await realpath(entry)
+      return isWithin(await realpath(this.#root), real) ? await stat(real) : undefined
+    } catch (error) {
+      if (isAbsent(error) || errnoOf(error) === 'ELOOP') return undefined
+      throw error
+    }
+  }
+}
+
+/** @throws DataOpsError INVALID_INPUT for a key that could leave the store. */
+export function checkKey(key: string): void {
+  if (key === '') return
+  // A backslash separates folders on Windows, a colon names a drive or a stream there.
+  const isSafe = !/[\0\\:]/.test(key) && key.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  if (!isSafe) throw refused(key)
+}
+
+export function refused(name: string): DataOpsError {
+  return new DataOpsError('INVALID_INPUT', `${JSON.stringify(name)} does not name anything inside the backup folder.`, {
+    details: {name},
+    hint: 'A name may not be absolute, contain "..", or lead out through a symbolic link.',
+  })
+}
+
+function isWithin(root: string, candidate: string): boolean {
+  return candidate === root || candidate.startsWith(root.endsWith(path.sep) ? root : root + path.sep)
+}
