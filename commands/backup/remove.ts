@@ -18,7 +18,8 @@ export default class BackupRemove extends DataOpsCommand {
 
   static override args = {
     backup: Args.string({
-      description: 'Id (or the beginning of it), name or path of a backup in the folder.',
+      description:
+        'Id (or the beginning of it), name or path of a backup in the folder; Article@latest, Article@2026-02-01.',
       ignoreStdin: true,
       required: true,
     }),
@@ -47,9 +48,15 @@ export default class BackupRemove extends DataOpsCommand {
 
   async run(): Promise<{removed: BackupEntry}> {
     const {args, flags} = await this.parse(BackupRemove)
-    const {catalog, pathOf} = await this.catalogIn(flags.output)
-    if (!flags.force) await this.#confirm(await catalog.find(args.backup), args.backup, pathOf)
-    const removed = backupEntry(await catalog.remove(args.backup), pathOf)
+    const {catalog, pathOf, store} = await this.catalogIn(flags.output)
+    const [{locateBackup}, {parseBackupReference}] = await Promise.all([
+      import('../../src/catalog/locate.js'),
+      import('../../src/catalog/named.js'),
+    ])
+    const named = parseBackupReference(args.backup) && (await locateBackup(args.backup, store))
+    const reference = named ? named.store.describe(named.name) : args.backup
+    if (!flags.force) await this.#confirm(await catalog.find(reference), args.backup, pathOf)
+    const removed = backupEntry(await catalog.remove(reference), pathOf)
     this.print([`Removed backup ${removed.id} of ${removed.collection}: ${removed.path}`])
     return {removed}
   }

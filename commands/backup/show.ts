@@ -5,7 +5,7 @@ import type {WeaviateClass} from '../../src/model/schema.js'
 
 import {shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {outputFlag} from '../../src/cli/flags.js'
+import {BACKUP_ARGUMENT, outputFlag} from '../../src/cli/flags.js'
 import {formatBytes, formatCount, formatMembers, plural} from '../../src/cli/format.js'
 
 export interface BackupShowResult {
@@ -44,7 +44,7 @@ export default class BackupShow extends DataOpsCommand {
 
   static override args = {
     backup: Args.string({
-      description: 'Path of a backup, or its id (or the beginning of it) in the folder.',
+      description: BACKUP_ARGUMENT,
       ignoreStdin: true,
       required: true,
     }),
@@ -54,6 +54,10 @@ export default class BackupShow extends DataOpsCommand {
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'By id'},
+    {
+      command: '<%= config.bin %> <%= command.id %> Article@latest',
+      description: 'The newest whole one of a collection',
+    },
     {
       command: '<%= config.bin %> <%= command.id %> backups/Article_2026-02-01_103000.json --json',
       description: 'A file, with its schema',

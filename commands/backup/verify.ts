@@ -3,20 +3,24 @@ import {Args, Flags} from '@oclif/core'
 import type {BackupVerification} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {outputFlag} from '../../src/cli/flags.js'
+import {chooseBackups} from '../../src/cli/check-backups.js'
+import {BACKUPS_ARGUMENT, outputFlag} from '../../src/cli/flags.js'
 import {verificationLines} from '../../src/cli/results.js'
+import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
+import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
 export default class BackupVerify extends DataOpsCommand {
   static override summary = 'Check that a backup is what was sealed.'
 
-  static override usage = '<%= command.id %> BACKUP [flags]'
+  static override usage = '<%= command.id %> BACKUP... [flags]'
 
-  static override description = `Works without a server: every hash, every row decoded, counts and the content digest recomputed. The exit code is 4 when something is wrong.`
+  static override description = `Works without a server: every hash, every row decoded, counts and the content digest recomputed. The exit code is 4 when something is wrong; of several backups each is looked at.`
 
   static override args = {
     backup: Args.string({
-      description: 'Path of a backup, or its id (or the beginning of it) in the folder.',
+      description: BACKUPS_ARGUMENT,
       ignoreStdin: true,
+      multiple: true,
       required: true,
     }),
   }
@@ -32,15 +36,41 @@ export default class BackupVerify extends DataOpsCommand {
       command: '<%= config.bin %> <%= command.id %> backups/Article_2026-02-01_103000.json --quick',
       description: 'A file, hashes only',
     },
+    {command: "<%= config.bin %> <%= command.id %> '*'", description: 'The newest of each collection'},
   ]
 
-  async run(): Promise<BackupVerification> {
+  async run(): Promise<BackupVerification | {backups: BackupVerification[]; failed?: LeftOut[]}> {
     const {args, flags} = await this.parse(BackupVerify)
+    const {isSeveral, references} = await chooseBackups(args.backup, {
+      directory: flags.output,
+      onWarning: (warning) => {
+        this.warnOf(warning)
+      },
+    })
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
     const verifier = new Verifier({directory: flags.output})
-    const verification = await verifier.verifyBackup(args.backup, {...this.operation(), quick: flags.quick})
-    this.print(verificationLines(verification))
-    if (verification.problems.length > 0) this.exitWith('BACKUP_DAMAGED')
-    return verification
+    const verify = async (reference: string): Promise<BackupVerification> => {
+      const verification = await verifier.verifyBackup(reference, {...this.operation(), quick: flags.quick})
+      this.print(verificationLines(verification))
+      if (verification.problems.length > 0) exitAtLeast(EXIT_CODES.BACKUP_DAMAGED)
+      return verification
+    }
+
+    if (!isSeveral) return verify(references[0] ?? '')
+    const backups: BackupVerification[] = []
+    const failed: LeftOut[] = []
+    for (const reference of references) {
+      try {
+        backups.push(await verify(reference))
+      } catch (error) {
+        if (!(error instanceof DataOpsError) || error.code === 'INTERRUPTED') throw error
+        const left = leftOut({backup: reference, error})
+        this.print(leftOutLines(left, 'NOT verified'))
+        exitAtLeast(left.exitCode)
+        failed.push(left)
+      }
+    }
+
+    return {backups, ...(failed.length > 0 && {failed})}
   }
 }

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
-import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/jobs/backup/options.js'
+import type {BackupOptions, BackupResult, BackupRunResult, FailedBackup} from '../../src/jobs/backup/options.js'
 
 import {parseDuration} from '../../src/catalog/retention.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
@@ -14,17 +14,23 @@ import {
   tenantFlag,
 } from '../../src/cli/flags.js'
 import {backupLines} from '../../src/cli/results.js'
-import {DataOpsError} from '../../src/model/errors.js'
+import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
+import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
+import {isPattern, matchesPattern} from '../../src/model/pattern.js'
 
 export default class ColBackup extends DataOpsCommand {
   static override summary = 'Back up collections to JSON, Parquet or Arrow.'
 
   static override usage = ['<%= command.id %> NAME... [flags]', '<%= command.id %> --all [flags]']
 
-  static override description = `Writes each collection, its schema, tenants, vectors and references, to a backup that is sealed when it is complete: an interrupted one is never listed, and the next run continues it. NAME may be an alias.`
+  static override description = `Writes each collection, its schema, tenants, vectors and references, to a backup that is sealed when it is complete: an interrupted one is never listed, and the next run continues it. NAME may be an alias, or a pattern in which * stands for any text.`
 
   static override args = {
-    name: Args.string({description: 'Collection (or alias); several may be given.', ignoreStdin: true, multiple: true}),
+    name: Args.string({
+      description: 'Collection, alias or pattern; several may be given.',
+      ignoreStdin: true,
+      multiple: true,
+    }),
   }
 
   static override flags = {
@@ -33,6 +39,12 @@ export default class ColBackup extends DataOpsCommand {
     compress: Flags.boolean({char: 'z', description: 'gzip for JSON, zstd columns for Parquet and Arrow.'}),
     concurrency: concurrencyFlag,
     'dry-run': Flags.boolean({description: 'Plan, check and count; write nothing.'}),
+    exclude: Flags.string({
+      description: 'Collection to leave out; * stands for any text; may be repeated.',
+      helpValue: '<pattern>',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     format: Flags.option({
       default: 'json',
       description: 'JSON is for reading, Parquet and Arrow for speed and for other tools.',
@@ -40,6 +52,9 @@ export default class ColBackup extends DataOpsCommand {
     })(),
     'include-data': Flags.boolean({allowNo: true, description: 'Objects too, not only the schema (default).'}),
     'include-offloaded': Flags.boolean({description: 'Onload offloaded tenants to read them; else they are skipped.'}),
+    'keep-going': Flags.boolean({
+      description: 'Back up the other collections when one cannot be; the exit code is that of the gravest.',
+    }),
     'max-rate': maxRateFlag,
     output: outputFlag,
     resume: Flags.boolean({
@@ -64,6 +79,10 @@ export default class ColBackup extends DataOpsCommand {
       description: 'As compressed Parquet, elsewhere',
     },
     {command: '<%= config.bin %> <%= command.id %> Article Author', description: 'Several collections in one run'},
+    {
+      command: "<%= config.bin %> <%= command.id %> 'Art*' --exclude 'ArticleTmp*'",
+      description: 'Those of a name, without some',
+    },
     {command: '<%= config.bin %> <%= command.id %> --all --json', description: 'Everything; the result as JSON'},
     {command: '<%= config.bin %> <%= command.id %> Article --schema-only', description: 'The schema only'},
   ]
@@ -71,10 +90,17 @@ export default class ColBackup extends DataOpsCommand {
   async #report(backup: BackupResult): Promise<void> {
     if (!backup.dryRun) backup.warnings.push(...(await this.announce('elysia:backup:sealed', {backup})))
     this.print(backupLines(backup))
-    if (!backup.complete) this.exitWith('INCOMPLETE')
+    if (!backup.complete) exitAtLeast(EXIT_CODES.INCOMPLETE)
   }
 
-  async run(): Promise<BackupResult | BackupRunResult> {
+  #leftOut(failed: FailedBackup): LeftOut {
+    const left = leftOut(failed)
+    this.print(leftOutLines(left, 'NOT backed up'))
+    exitAtLeast(left.exitCode)
+    return left
+  }
+
+  async run(): Promise<BackupResult | (Omit<BackupRunResult, 'failed'> & {failed?: LeftOut[]})> {
     const {args, flags} = await this.parse(ColBackup)
     const names = args.name ?? []
     if (flags.all ? names.length > 0 : names.length === 0)
@@ -107,17 +133,24 @@ export default class ColBackup extends DataOpsCommand {
       tenants: flags.tenant,
     }
 
-    if (names.length === 1) {
-      const backup = await manager.backupCollection(names[0]!, options)
+    const [only] = names
+    if (only !== undefined && names.length === 1 && !isPattern(only)) {
+      if (flags.exclude?.some((pattern) => matchesPattern(only, pattern)))
+        throw new DataOpsError('INVALID_INPUT', `"${only}" is both named and excluded.`, {hint: 'Leave out --exclude.'})
+      const backup = await manager.backupCollection(only, options)
       await this.#report(backup)
       return backup
     }
 
-    const run = await manager.backupCollections(flags.all ? 'all' : names, {
+    const {failed = [], ...run} = await manager.backupCollections(flags.all ? 'all' : names, {
       ...options,
+      exclude: flags.exclude,
+      keepGoing: flags['keep-going'],
       onSealed: async (backup) => this.#report(backup),
     })
-    if (run.backups.length === 0) this.print(['The server has no collection.'])
-    return run
+    const notBackedUp = failed.map((one) => this.#leftOut(one))
+    if (run.backups.length === 0 && failed.length === 0)
+      this.print([flags.exclude ? 'Every collection is excluded.' : 'The server has no collection.'])
+    return {...run, ...(failed.length > 0 && {failed: notBackedUp})}
   }
 }

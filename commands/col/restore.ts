@@ -3,8 +3,9 @@ import {Args, Flags} from '@oclif/core'
 import type {FailedRestore, RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {checkBackupsExist} from '../../src/cli/check-backups.js'
+import {chooseBackups} from '../../src/cli/check-backups.js'
 import {
+  BACKUPS_ARGUMENT,
   batchSizeFlag,
   concurrencyFlag,
   maxRateFlag,
@@ -14,22 +15,9 @@ import {
   retryOptions,
   tenantFlag,
 } from '../../src/cli/flags.js'
-import {asTyped} from '../../src/cli/hints.js'
 import {restoreLines} from '../../src/cli/results.js'
+import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
-
-/** Exit codes, the gravest first. */
-const GRAVITY = [130, 1, 6, 2, 4, 5, 3, 0]
-
-/** A backup that was not restored, as `--json` shows it. */
-interface LeftOut {
-  backup: string
-  code: string
-  collection?: string
-  exitCode: number
-  hint?: string
-  message: string
-}
 
 export default class ColRestore extends DataOpsCommand {
   static override summary = 'Restore collections from backups.'
@@ -40,7 +28,7 @@ export default class ColRestore extends DataOpsCommand {
 
   static override args = {
     backup: Args.string({
-      description: 'Path of a backup, or its id (or the beginning of it) in the folder; several may be given.',
+      description: BACKUPS_ARGUMENT,
       ignoreStdin: true,
       multiple: true,
       required: true,
@@ -68,6 +56,12 @@ export default class ColRestore extends DataOpsCommand {
     }),
     concurrency: concurrencyFlag,
     'dry-run': Flags.boolean({description: 'Check all that can be checked; change nothing.'}),
+    exclude: Flags.string({
+      description: 'Of several backups leave out those of this collection; * stands for any text; may be repeated.',
+      helpValue: '<pattern>',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     'keep-going': Flags.boolean({
       description: 'Restore the other backups when one cannot be; the exit code is that of the gravest.',
     }),
@@ -117,6 +111,14 @@ export default class ColRestore extends DataOpsCommand {
       description: 'Into a collection that exists',
     },
     {
+      command: '<%= config.bin %> <%= command.id %> Article@latest --name ArticleBefore',
+      description: 'The newest whole backup of a collection, beside what is there',
+    },
+    {
+      command: "<%= config.bin %> <%= command.id %> '*' --exclude '*Tmp' --keep-going",
+      description: 'The newest of each collection',
+    },
+    {
       command: '<%= config.bin %> <%= command.id %> 5f0c --set replicationConfig.factor=1',
       description: 'On a smaller cluster',
     },
@@ -126,20 +128,26 @@ export default class ColRestore extends DataOpsCommand {
     if (!restored.dryRun) restored.warnings.push(...(await this.announce('elysia:restore:confirmed', {restored})))
     this.print(restoreLines(restored))
     // Refused objects are missing from the collection: they explain a difference, and weigh more.
-    if (restored.rejected > 0) this.#exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
-    else if (restored.verification?.equal === false) this.#exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
+    if (restored.rejected > 0) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
+    else if (restored.verification?.equal === false) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
   }
 
   async run(): Promise<RestoreResult | {collections: RestoreResult[]; failed?: LeftOut[]}> {
     const {args, flags} = await this.parse(ColRestore)
-    const backups = args.backup
+    const {isSeveral, references: backups} = await chooseBackups(args.backup, {
+      directory: flags.output,
+      exclude: flags.exclude,
+      onWarning: (warning) => {
+        this.warnOf(warning)
+      },
+    })
+    if (backups.length === 0) throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
     for (const flag of ['name', 'retry-rejected'] as const)
-      if (backups.length > 1 && flags[flag] !== undefined)
+      if (Math.max(args.backup.length, backups.length) > 1 && flags[flag] !== undefined)
         throw new DataOpsError('INVALID_INPUT', `--${flag} needs a single backup.`)
     const overrides = flags.set && parseOverrides(flags.set)
 
     const settings = await this.settings()
-    await checkBackupsExist(backups, flags.output)
     const connection = await this.connect()
     const {RestoreManager} = await import('../../src/jobs/restore/manager.js')
     const manager = new RestoreManager(connection, {directory: flags.output, stateDirectory: this.stateDirectory})
@@ -169,7 +177,7 @@ export default class ColRestore extends DataOpsCommand {
       withAliases: flags['with-aliases'],
     }
 
-    if (backups.length === 1) {
+    if (!isSeveral) {
       const restored = await manager.restoreCollection(backups[0]!, options)
       await this.#report(restored)
       return restored
@@ -183,17 +191,10 @@ export default class ColRestore extends DataOpsCommand {
     return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.#leftOut(one))})}
   }
 
-  #leftOut({backup, collection, error}: FailedRestore): LeftOut {
-    const {code, exitCode, message} = error
-    const hint = error.hint && asTyped(error.hint)
-    this.print([`NOT restored: ${backup}: ${message}`, ...(hint ? [`  ${hint}`] : [])])
-    this.#exitAtLeast(exitCode)
-    return {backup, code, ...(collection !== undefined && {collection}), exitCode, ...(hint && {hint}), message}
-  }
-
-  /** The gravest of several outcomes counts. */
-  #exitAtLeast(code: number): void {
-    const current = Number(process.exitCode ?? 0)
-    process.exitCode = GRAVITY.indexOf(code) < GRAVITY.indexOf(current) ? code : current
+  #leftOut(failed: FailedRestore): LeftOut {
+    const left = leftOut(failed)
+    this.print(leftOutLines(left, 'NOT restored'))
+    exitAtLeast(left.exitCode)
+    return left
   }
 }

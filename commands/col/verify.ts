@@ -20,7 +20,7 @@ export default class ColVerify extends DataOpsCommand {
 
   static override flags = {
     against: Flags.string({
-      description: 'Backup: a path, or an id in the folder.',
+      description: 'Backup: an id, path or URL; latest, Article@latest, Article@2026-02-01 (UTC).',
       helpValue: '<backup>',
       required: true,
     }),

@@ -1,5 +1,6 @@
 import {realpath} from 'node:fs/promises'
 import path from 'node:path'
+import {fileURLToPath} from 'node:url'
 
 import type {Store} from '../store/store.js'
 
@@ -8,10 +9,12 @@ import {type Manifest, readManifest, type SealedManifest} from '../archive/manif
 import {METADATA_FILE} from '../archive/names.js'
 import {Archive} from '../archive/reader.js'
 import {DataOpsError} from '../model/errors.js'
+import {isPattern} from '../model/pattern.js'
 import {isMultiTenant} from '../model/schema.js'
 import {nodePlatform} from '../platform/node.js'
 import {openStore} from '../store/open.js'
 import {BackupCatalog, type ListedBackup} from './catalog.js'
+import {backupsNamed, hintOf, parseBackupReference} from './named.js'
 
 export interface OpenedArchive {
   archive: Archive
@@ -20,7 +23,7 @@ export interface OpenedArchive {
 }
 
 /**
- * Opens a backup given by path, or by id, start of an id, or name in the store's catalog.
+ * Opens a backup given as for `locateBackup`.
  * @throws DataOpsError NOT_A_BACKUP, BACKUP_DAMAGED.
  */
 export async function openArchive(
@@ -101,9 +104,58 @@ export interface BackupPlace {
   store: Store
 }
 
-/** Finds the place of a backup given by path, id, start of an id, or name. @throws DataOpsError NOT_A_BACKUP when there is none. */
+/** The places of the backups that one reference stands for. */
+export interface LocatedBackups {
+  /** Newer ones of the same collections that are not whole, and why. */
+  passedOver: Array<{path: string; reason: string}>
+  places: BackupPlace[]
+}
+
+/**
+ * Finds the place of a backup given by path, URL, id, start of an id, name, `latest`, `Article@latest`, `Article@2026-02-01`; or by `run:ID` or a pattern
+ * where that stands for one.
+ * @throws DataOpsError NOT_A_BACKUP when there is none; INVALID_INPUT when there are several.
+ */
 export async function locateBackup(reference: string, store: Store): Promise<BackupPlace> {
-  return (await placeOnDisk(reference)) ?? placeInCatalog(reference, store)
+  const {places} = await locateBackups(reference, store)
+  const [place] = places
+  if (place && places.length === 1) return place
+  const ids = places.map(({listed, name}) => listed?.id ?? name)
+  throw new DataOpsError('INVALID_INPUT', `${places.length} backups are called "${reference}", and one is needed.`, {
+    details: {ids},
+    hint: `Name one of them: ${ids.slice(0, 3).join(', ')}.`,
+  })
+}
+
+/** Finds the places of all backups that a reference stands for, as `locateBackup` does for one. @throws DataOpsError NOT_A_BACKUP when there is none. */
+export async function locateBackups(reference: string, store: Store): Promise<LocatedBackups> {
+  const found = isPattern(reference) ? undefined : await placeAt(reference)
+  if (found) return {passedOver: [], places: [found]}
+  const {folder, name} = splitReference(reference)
+  const asked = parseBackupReference(name)
+  if (!asked) return {passedOver: [], places: [await placeInCatalog(reference, store)]}
+  const place = folder === undefined ? store : openStore(folder)
+  const {backups, passedOver} = await backupsNamed(asked, await new BackupCatalog(place).list(), place)
+  return {
+    passedOver: passedOver.map(({backup, reason}) => ({path: place.describe(backup.file), reason})),
+    places: backups.map((listed) => ({listed, name: listed.file, store: place})),
+  }
+}
+
+const URL_START = /^[a-z][a-z\d+.-]+:\/\//i
+
+/** `backups/Article@latest`: a folder or URL, and what is meant in it. */
+function splitReference(reference: string): {folder?: string; name: string} {
+  const [, folder, name = reference] = /^(.*)[/\\]([^/\\]*)$/.exec(reference) ?? []
+  return {...(folder !== undefined && {folder: folder === '' ? '/' : folder}), name}
+}
+
+/** What stands at a path or URL. */
+async function placeAt(reference: string): Promise<BackupPlace | undefined> {
+  if (!URL_START.test(reference)) return placeOnDisk(reference)
+  if (/^file:/i.test(reference)) return placeOnDisk(fileURLToPath(reference))
+  const {folder = '', name} = splitReference(reference)
+  return parseBackupReference(name) ? undefined : {name, store: openStore(folder)}
 }
 
 async function placeOnDisk(reference: string): Promise<BackupPlace | undefined> {
@@ -121,14 +173,13 @@ async function placeOnDisk(reference: string): Promise<BackupPlace | undefined> 
 }
 
 async function placeInCatalog(reference: string, store: Store): Promise<BackupPlace> {
-  const entry = await new BackupCatalog(store).find(reference)
+  const catalog = new BackupCatalog(store)
+  const entry = await catalog.find(reference)
   if (!entry) {
     throw new DataOpsError(
       'NOT_A_BACKUP',
       `There is no backup "${reference}": no such path, and no such id in ${store.describe('')}.`,
-      {
-        hint: 'List what there is with `BackupCatalog.list`.',
-      },
+      {hint: hintOf(await catalog.list(), reference)},
     )
   }
 

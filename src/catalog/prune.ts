@@ -1,16 +1,8 @@
 /** Which backups go: what a policy lets go, as long as a good backup that was looked at byte by byte holds the same. */
 import type {SealedManifest} from '../archive/manifest.js'
 
-import {isMultiTenant} from '../model/schema.js'
+import {type Held, heldBy} from './held.js'
 import {type Retainable, type RetentionPolicy, selectForRemoval} from './retention.js'
-
-/** What a backup holds, and so what it may stand in for. */
-interface Held {
-  /** Counted apart: none of one kind takes the place of one of another. */
-  kind: 'all' | 'incomplete' | 'schema' | 'some'
-  /** Of which there are objects; in a backup of some tenants. */
-  tenants: ReadonlySet<string>
-}
 
 export interface PruneChoice<T> {
   /** Why each kept backup is, by its file. */
@@ -108,17 +100,4 @@ function standsInFor(keeper: Held, other: Held): boolean {
   if (other.kind === 'schema') return keeper.kind !== 'incomplete'
   if (keeper.kind === 'all') return true
   return keeper.kind === 'some' && other.kind === 'some' && [...other.tenants].every((name) => keeper.tenants.has(name))
-}
-
-function heldBy({metadata, schema, seal}: SealedManifest): Held {
-  const tenants = new Set<string>()
-  let isAll = (metadata.options.tenants ?? []).length === 0
-  for (const {name, skipped} of seal.tenants ?? []) {
-    if (skipped === undefined) tenants.add(name)
-    else isAll = false
-  }
-
-  if (!metadata.options.include_data) return {kind: 'schema', tenants}
-  if (seal.complete === false) return {kind: 'incomplete', tenants}
-  return {kind: isMultiTenant(schema) && !isAll ? 'some' : 'all', tenants}
 }

@@ -1,7 +1,77 @@
+/** Backups as they are named on the command line. */
+import type {Warning} from '../model/progress.js'
+
+import {plural} from './format.js'
+
 /** A reference that leads nowhere is said before any server is asked. @throws DataOpsError NOT_A_BACKUP. */
 export async function checkBackupsExist(references: readonly string[], directory: string): Promise<void> {
   // Loaded late: help needs none of it.
   const [{locateBackup}, {openStore}] = await Promise.all([import('../catalog/locate.js'), import('../store/open.js')])
   const store = openStore(directory)
   for (const reference of references) await locateBackup(reference, store)
+}
+
+export interface ChosenBackups {
+  /** Whether the answer is a list, however many there are. */
+  isSeveral: boolean
+  /** What each backup can be opened by. */
+  references: string[]
+}
+
+export interface ChooseOptions {
+  /** Folder of the backups. */
+  directory: string
+  /** Patterns of collections to leave out. */
+  exclude?: readonly string[]
+  onWarning: (warning: Pick<Warning, 'message'>) => void
+}
+
+/**
+ * The backups that references stand for, each once. Of paths of one collection (a shell's `backups/*`) the newest is taken.
+ * @throws DataOpsError NOT_A_BACKUP when one leads nowhere.
+ */
+export async function chooseBackups(references: readonly string[], options: ChooseOptions): Promise<ChosenBackups> {
+  const [{locateBackups}, {isPlural}, {openStore}, {parseBackupName}, {matchesPattern}] = await Promise.all([
+    import('../catalog/locate.js'),
+    import('../catalog/named.js'),
+    import('../store/open.js'),
+    import('../archive/names.js'),
+    import('../model/pattern.js'),
+  ])
+  const store = openStore(options.directory)
+  const chosen: Array<{collection?: string; isPath: boolean; name: string; reference: string}> = []
+  for (const reference of references) {
+    const {passedOver, places} = await locateBackups(reference, store)
+    for (const {path, reason} of passedOver)
+      options.onWarning({message: `${path} ${reason}: an older backup is taken in its place.`})
+    for (const {listed, name, store: place} of places) {
+      const collection = listed?.collection ?? parseBackupName(name)?.collection
+      if (options.exclude?.some((pattern) => collection !== undefined && matchesPattern(collection, pattern))) continue
+      const known = places.length > 1 || isPlural(reference) ? place.describe(name) : reference
+      if (chosen.some((other) => other.reference === known)) continue
+      chosen.push({collection, isPath: listed === undefined, name, reference: known})
+    }
+  }
+
+  const older = new Set(
+    chosen.filter((one) => one.isPath && chosen.some((other) => other.isPath && isOlder(one, other))),
+  )
+  if (older.size > 0) {
+    const names = [...older].slice(0, 3).map(({reference}) => reference)
+    const message = `Of each collection the newest is taken; ${plural(older.size, 'older one')} left out: ${names.join(', ')}.`
+    options.onWarning({message})
+  }
+
+  return {
+    isSeveral: references.length > 1 || references.some((reference) => isPlural(reference)),
+    references: chosen.filter((one) => !older.has(one)).map(({reference}) => reference),
+  }
+
+  function isOlder(one: {collection?: string; name: string}, other: {collection?: string; name: string}): boolean {
+    const [mine, theirs] = [parseBackupName(one.name), parseBackupName(other.name)]
+    if (!mine || !theirs) return false
+    if (mine.collection !== theirs.collection) return false
+    const [a, b] = [mine.startedAt.getTime(), theirs.startedAt.getTime()]
+    return a < b || (a === b && mine.attempt < theirs.attempt)
+  }
 }

@@ -76,6 +76,12 @@ export const outputFlag = Flags.string({
   // Without a value the base command puts in what the settings say: a command always finds one.
 }) as Interfaces.OptionFlag<string>
 
+/** What a BACKUP argument may be. */
+export const BACKUP_ARGUMENT =
+  'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC).'
+export const BACKUPS_ARGUMENT =
+  'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC); run:ID, or a pattern: the newest of each collection.'
+
 export const batchSizeFlag = Flags.integer({
   description: 'Objects a page or batch at most; chosen by the size of the collection when not given.',
   min: 1,

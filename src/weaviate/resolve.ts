@@ -13,17 +13,26 @@ export interface ResolvedCollection {
   schema: WeaviateClass
 }
 
-/** The collection of a name, or the one an alias points at. @throws DataOpsError COLLECTION_MISSING, naming what there is. */
+/** The collection of a name, in another case too where only one has it, or the one an alias points at. @throws DataOpsError COLLECTION_MISSING, naming what there is. */
 export async function resolveCollection(connection: Connection, name: string): Promise<ResolvedCollection> {
   const aliases = await connection.listAliases()
   const alias = aliases.find((candidate) => candidate.alias === name)
-  const schema = await connection.getCollection(alias?.collection ?? name)
+  const schema =
+    (await connection.getCollection(alias?.collection ?? name)) ??
+    (await inAnotherCase(connection, alias?.collection ?? name))
   if (!schema) throw await collectionMissing(connection, name)
   return {
     ...(alias && {alias: alias.alias}),
     aliases: aliases.filter((candidate) => candidate.collection === schema.class).map((candidate) => candidate.alias),
     schema,
   }
+}
+
+/** Not for what deletes: there a name is to be typed as it is. */
+async function inAnotherCase(connection: Connection, name: string): Promise<WeaviateClass | undefined> {
+  const all = await connection.listCollections()
+  const alike = all.filter((schema) => schema.class.toLowerCase() === name.toLowerCase())
+  return alike.length === 1 ? connection.getCollection(alike[0]!.class) : undefined
 }
 
 export async function collectionMissing(connection: Connection, name: string): Promise<DataOpsError> {

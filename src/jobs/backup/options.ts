@@ -1,6 +1,7 @@
 import type {BackupFormat} from '../../codec/codec.js'
 import type {MissingObject, SealedCount} from '../../codec/document.js'
 import type {RateLimit, RetryOptions} from '../../flow/options.js'
+import type {DataOpsError} from '../../model/errors.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
 
 export interface BackupOptions extends OperationOptions, RetryOptions {
@@ -31,6 +32,10 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
 }
 
 export interface BackupRunOptions extends BackupOptions {
+  /** Collections to leave out, as patterns: `*` stands for any text. */
+  exclude?: readonly string[]
+  /** Goes on with the other collections when one cannot be backed up; `failed` of the result names it. */
+  keepGoing?: boolean
   /** Called with each backup as soon as it is sealed; the next one waits for it. */
   onSealed?: (backup: BackupResult) => Promise<void> | void
 }
@@ -67,7 +72,16 @@ export interface BackupResult {
   warnings: Warning[]
 }
 
+/** A collection that was not backed up. */
+export interface FailedBackup {
+  /** As it was given, or a pattern matched it. */
+  collection: string
+  error: DataOpsError
+}
+
 export interface BackupRunResult {
   backups: BackupResult[]
+  /** With `keepGoing`: what was not backed up; absent when there is none. */
+  failed?: FailedBackup[]
   runId: string
 }

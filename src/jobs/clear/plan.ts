@@ -3,19 +3,14 @@ import type {ClearOptions} from './options.js'
 
 /** Whether a collection may be cleared. Pure. */
 import {DataOpsError} from '../../model/errors.js'
+import {matchesPattern} from '../../model/pattern.js'
 
 /** Names that are not cleared by accident, Elysia's own among them; `*` stands for any text, and case does not matter. */
 export const PROTECTED_NAMES: readonly string[] = ['ELYSIA_*', 'ELYSIACTL_*', '*_SYSTEM', '.internal*']
 
 /** The pattern that protects a name, if any. */
 export function protectingPattern(name: string, patterns: readonly string[] = PROTECTED_NAMES): string | undefined {
-  return patterns.find((pattern) => {
-    const source = pattern
-      .split('*')
-      .map((text) => text.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
-      .join('.*')
-    return new RegExp(`^${source}$`, 'is').test(name)
-  })
+  return patterns.find((pattern) => matchesPattern(name, pattern, {ignoreCase: true}))
 }
 
 /** @throws DataOpsError NOT_CONFIRMED for a protected name. */

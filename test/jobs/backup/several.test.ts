@@ -70,3 +70,31 @@ it('announces a backup once it is sealed, and a restore once it is confirmed', a
   await new RestoreManager(server.connection).restoreCollections(paths, {onConfirmed})
   expect(heard.slice(1)).toEqual([`confirmed ${FIRST} 30`, `confirmed ${SECOND} 30`])
 })
+
+it('takes patterns, leaves out what is excluded, and goes on past a failure', async () => {
+  for (const name of [FIRST, SECOND]) {
+    await server.connection.deleteCollection(name)
+    await makeCollection(server.connection, name, 5)
+  }
+
+  const place = {directory: directory.path}
+  const names = async (...given: Parameters<BackupManager['backupCollections']>): Promise<string[]> =>
+    (await new BackupManager(server.connection, place).backupCollections(...given)).backups.map(
+      ({collection}) => collection,
+    )
+  const options = {dryRun: true}
+  expect(await names(['Several*'], options)).toEqual([FIRST, SECOND])
+  expect(await names(['Several*'], {...options, exclude: ['*Second']})).toEqual([FIRST])
+  expect(await names([FIRST.toLowerCase()], options)).toEqual([FIRST])
+  await expect(names(['Nothing*'], options)).rejects.toMatchObject({code: 'COLLECTION_MISSING'})
+
+  const {backups, failed} = await new BackupManager(failing(), place).backupCollections(
+    [SECOND, 'SeveralMissing', FIRST],
+    {keepGoing: true},
+  )
+  expect(backups).toMatchObject([{collection: FIRST, objectCount: 5}])
+  expect(failed?.map(({collection, error}) => [collection, error.code])).toEqual([
+    ['SeveralMissing', 'COLLECTION_MISSING'],
+    [SECOND, 'SERVER_REFUSED'],
+  ])
+})

@@ -1,0 +1,189 @@
+/** Backups by what people call them: `latest`, `Article@latest`, `Article@2026-02-01`, `run:ID`, `Art*`. */
+import type {Store} from '../store/store.js'
+import type {ListedBackup} from './catalog.js'
+
+import {readManifest} from '../archive/manifest.js'
+import {DataOpsError} from '../model/errors.js'
+import {nearestNames} from '../model/nearest.js'
+import {isPattern, matchesPattern} from '../model/pattern.js'
+import {heldBy} from './held.js'
+
+/** What a name asks for. */
+export type BackupName =
+  | {kind: 'at'; collection: string; time: string}
+  | {kind: 'latest'; collection?: string}
+  | {kind: 'pattern'; pattern: string}
+  | {kind: 'run'; run: string}
+
+export interface NamedBackups {
+  backups: ListedBackup[]
+  /** Newer than what was taken, and not whole. */
+  passedOver: Array<{backup: ListedBackup; reason: string}>
+}
+
+const AT = /^(\w+)@([^/\\]+)$/
+const TIME = /^\d{4}(?:-?\d\d(?:-?\d\d(?:[T _]?\d\d(?::?\d\d(?::?\d\d)?)?Z?)?)?)?$/
+
+/** Undefined for what is an id, a path or a URL. @throws DataOpsError INVALID_INPUT for `Article@` and no time. */
+export function parseBackupReference(reference: string): BackupName | undefined {
+  if (reference === 'latest') return {kind: 'latest'}
+  if (/^run:/i.test(reference)) return {kind: 'run', run: reference.slice(4).toLowerCase()}
+  if (isPattern(reference)) return {kind: 'pattern', pattern: reference}
+  const [, collection = '', time = ''] = AT.exec(reference) ?? []
+  if (collection === '') return undefined
+  if (time === 'latest') return {collection, kind: 'latest'}
+  if (TIME.test(time)) return {collection, kind: 'at', time}
+  throw new DataOpsError('INVALID_INPUT', `"${reference}" names no time.`, {
+    hint: `Write ${collection}@latest, or a day or time in UTC: ${collection}@2026-02-01, ${collection}@2026-02-01T10:30.`,
+  })
+}
+
+/** Whether a reference may stand for several backups, however many there are. */
+export function isPlural(reference: string): boolean {
+  return /^run:/i.test(reference) || isPattern(reference)
+}
+
+/**
+ * The backups that a name stands for: the newest whole one of a collection, or of each collection that a pattern matches; all of a run.
+ * @param all of the folder, newest first
+ * @throws DataOpsError NOT_A_BACKUP when there is none.
+ */
+export async function backupsNamed(
+  name: BackupName,
+  all: readonly ListedBackup[],
+  store: Store,
+): Promise<NamedBackups> {
+  const where = store.describe('')
+  switch (name.kind) {
+    case 'at': {
+      const collection = knownCollection(name.collection, all, where)
+      const ofIt = all.filter((backup) => backup.collection === collection)
+      const then = ofIt.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
+      if (then.length === 0) throw noneAt(collection, name.time, ofIt)
+      return newestWhole(then, store, `of "${collection}" of ${name.time}`)
+    }
+
+    case 'latest': {
+      if (name.collection === undefined) return newestWhole(all, store, `in ${where}`)
+      const collection = knownCollection(name.collection, all, where)
+      const ofIt = all.filter((backup) => backup.collection === collection)
+      return newestWhole(ofIt, store, `of "${collection}" in ${where}`)
+    }
+
+    case 'pattern': {
+      return newestOfEach(name.pattern, all, store)
+    }
+
+    case 'run': {
+      return {backups: ofRun(name.run, all, where), passedOver: []}
+    }
+  }
+}
+
+async function newestOfEach(pattern: string, all: readonly ListedBackup[], store: Store): Promise<NamedBackups> {
+  const matching = all.filter(
+    ({collection, file}) => matchesPattern(collection, pattern) || matchesPattern(file, pattern),
+  )
+  if (matching.length === 0) throw none(`"${pattern}" matches no backup in ${store.describe('')}.`, hintOf(all))
+  const found: NamedBackups = {backups: [], passedOver: []}
+  for (const collection of new Set(matching.map((backup) => backup.collection))) {
+    const ofIt = matching.filter((backup) => backup.collection === collection)
+    const {backups, passedOver} = await newestWhole(ofIt, store, `of "${collection}" among "${pattern}"`)
+    found.backups.push(...backups)
+    found.passedOver.push(...passedOver)
+  }
+
+  return found
+}
+
+async function newestWhole(candidates: readonly ListedBackup[], store: Store, which: string): Promise<NamedBackups> {
+  const passedOver: NamedBackups['passedOver'] = []
+  for (const backup of candidates) {
+    const reason = await whyNotWhole(backup, store)
+    if (reason === undefined) return {backups: [backup], passedOver}
+    passedOver.push({backup, reason})
+  }
+
+  const [first] = passedOver
+  throw none(
+    `There is no whole backup ${which}.`,
+    first && `The newest, ${first.backup.id}, ${first.reason}: name it by its id to take it all the same.`,
+    {passedOver: passedOver.map(({backup, reason}) => ({id: backup.id, reason}))},
+  )
+}
+
+/** Why it is not all of its collection; undefined when it is, as far as its head and seal say. */
+async function whyNotWhole(backup: ListedBackup, store: Store): Promise<string | undefined> {
+  if (backup.status === 'missing') return 'is gone'
+  if (backup.status === 'damaged') return 'is damaged'
+  try {
+    const manifest = await readManifest(store, backup.file)
+    if (manifest.metadata.backup_id !== backup.id) return 'is another one by now'
+    const held = heldBy(manifest)
+    return {
+      all: undefined,
+      incomplete: 'lacks objects',
+      schema: 'holds the schema alone',
+      some: 'holds some tenants only',
+    }[held.kind]
+  } catch (error) {
+    if (error instanceof DataOpsError && (error.code === 'BACKUP_DAMAGED' || error.code === 'NOT_A_BACKUP'))
+      return 'is damaged'
+    throw error
+  }
+}
+
+function ofRun(run: string, all: readonly ListedBackup[], where: string): ListedBackup[] {
+  const runs = [...new Set(all.map(({run_id: id}) => id))].filter((id) => run.length >= 4 && id?.startsWith(run))
+  if (runs.length === 0) throw none(`There is no run "${run}" in ${where}.`, hintOf(all))
+  if (runs.length > 1) {
+    throw new DataOpsError('INVALID_INPUT', `${runs.length} runs have an id that starts with ${run}.`, {
+      details: {runs},
+      hint: `Give more of it: ${runs.slice(0, 3).join(', ')}.`,
+    })
+  }
+
+  const backups = all.filter(({run_id: id}) => id === runs[0])
+  // The newest first: of a collection that was backed up twice only that one.
+  return backups.filter(({collection}, at) => backups.findIndex((other) => other.collection === collection) === at)
+}
+
+/** The collection of that name that has backups, in another case too where only one does. */
+function knownCollection(name: string, all: readonly ListedBackup[], where: string): string {
+  const collections = [...new Set(all.map(({collection}) => collection))]
+  if (collections.includes(name)) return name
+  const alike = collections.filter((collection) => collection.toLowerCase() === name.toLowerCase())
+  if (alike.length === 1) return alike[0]!
+  const near = nearestNames(name, collections)
+  const hint = near.length > 0 ? `Did you mean ${near.map((other) => `${other}@latest`).join(', ')}?` : hintOf(all)
+  throw none(`There is no backup of "${name}" in ${where}.`, hint)
+}
+
+function noneAt(collection: string, time: string, ofIt: readonly ListedBackup[]): DataOpsError {
+  const wanted = digits(time)
+  const before = ofIt.find(({timestamp}) => digits(timestamp) < wanted)
+  const after = ofIt.findLast(({timestamp}) => digits(timestamp) > wanted)
+  const around = [before && `before it ${called(before)}`, after && `after it ${called(after)}`].filter(Boolean)
+  return none(`There is no backup of "${collection}" of ${time} (UTC).`, `There is ${around.join(', ')}.`)
+}
+
+function called({collection, timestamp}: ListedBackup): string {
+  return `${collection}@${timestamp.slice(0, 19)}`
+}
+
+/** What to look for instead, for a name that leads nowhere. */
+export function hintOf(all: readonly ListedBackup[], wanted?: string): string {
+  const collections = [...new Set(all.map(({collection}) => collection))]
+  const same = collections.find((collection) => collection.toLowerCase() === wanted?.toLowerCase())
+  if (same !== undefined) return `Did you mean ${same}@latest?`
+  if (collections.length === 0) return 'There are no backups there; name the place with `directory`.'
+  return 'List what there is with `BackupCatalog.list`.'
+}
+
+function none(message: string, hint?: string, details?: Record<string, unknown>): DataOpsError {
+  return new DataOpsError('NOT_A_BACKUP', message, {details, hint})
+}
+
+function digits(time: string): string {
+  return time.replaceAll(/\D/g, '')
+}

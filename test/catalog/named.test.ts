@@ -1,0 +1,115 @@
+import {mkdtemp, realpath, rm, unlink} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
+import path from 'node:path'
+import {pathToFileURL} from 'node:url'
+import {afterEach, beforeEach, describe, expect, it} from 'vitest'
+
+import {readManifest} from '../../src/archive/manifest.js'
+import {BackupCatalog, entryOf} from '../../src/catalog/catalog.js'
+import {locateBackup, locateBackups} from '../../src/catalog/locate.js'
+import {isPlural, parseBackupReference} from '../../src/catalog/named.js'
+import {LocalStore} from '../../src/store/local/store.js'
+import {type SealedBackup, type SealedBackupOptions, writeSealedBackup} from '../support/sealed-backup.js'
+
+let parent: string
+let folder: string
+let store: LocalStore
+
+beforeEach(async () => {
+  parent = await realpath(await mkdtemp(path.join(tmpdir(), 'data-ops-named-')))
+  folder = path.join(parent, 'backups')
+  store = new LocalStore(folder)
+})
+
+afterEach(async () => {
+  await rm(parent, {recursive: true})
+})
+
+/** Of `collection`, begun then. */
+async function back(collection: string, at: string, options: SealedBackupOptions = {}): Promise<SealedBackup> {
+  return writeSealedBackup(folder, {collection, startedAt: new Date(at), ...options})
+}
+
+async function idOf(reference: string): Promise<string | undefined> {
+  return (await locateBackup(reference, store)).listed?.id
+}
+
+async function idsOf(reference: string): Promise<Array<string | undefined>> {
+  return (await locateBackups(reference, store)).places.map(({listed}) => listed?.id)
+}
+
+describe('names of backups', () => {
+  it('are told from ids and paths', () => {
+    expect(parseBackupReference('latest')).toEqual({kind: 'latest'})
+    expect(parseBackupReference('Article@latest')).toEqual({collection: 'Article', kind: 'latest'})
+    expect(parseBackupReference('Article@2026-02-01T10:30')).toMatchObject({kind: 'at', time: '2026-02-01T10:30'})
+    for (const reference of ['5f0c', 'a/b@c', 'x@y.json/z', './latest', 'Article_2026-02-01_103000.json'])
+      expect(parseBackupReference(reference), reference).toBeUndefined()
+    expect(() => parseBackupReference('Article@yesterday')).toThrow(expect.objectContaining({code: 'INVALID_INPUT'}))
+    expect(['run:5f0c', 'Art*', 'latest', '5f0c'].map((reference) => isPlural(reference))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
+  })
+
+  it('stand for the newest of all, of a collection, of a day or a minute', async () => {
+    const old = await back('Article', '2026-01-31T10:30:00Z')
+    const first = await back('Article', '2026-02-01T08:00:00Z')
+    const second = await back('Article', '2026-02-01T10:30:00Z')
+    const other = await back('Author', '2026-02-02T00:00:00Z')
+    expect(await idOf('latest')).toBe(other.id)
+    expect(await idOf('Article@latest')).toBe(second.id)
+    expect(await idOf('article@latest')).toBe(second.id)
+    expect(await idOf('Article@2026-02-01')).toBe(second.id)
+    expect(await idOf('Article@2026-02-01T08')).toBe(first.id)
+    expect(await idOf('Article@2026-01')).toBe(old.id)
+    expect(await idOf(path.join(folder, 'Article@latest'))).toBe(second.id)
+    expect(await locateBackup(pathToFileURL(first.file).href, new LocalStore(parent))).toMatchObject({name: first.name})
+    await expect(idOf('Article@2026-02-03')).rejects.toMatchObject({
+      code: 'NOT_A_BACKUP',
+      hint: 'There is before it Article@2026-02-01T10:30:00.',
+    })
+    await expect(idOf('Artcle@latest')).rejects.toMatchObject({hint: 'Did you mean Article@latest?'})
+    await expect(idOf('Article')).rejects.toMatchObject({code: 'NOT_A_BACKUP', hint: 'Did you mean Article@latest?'})
+  })
+
+  it('pass over what is not whole, say so, and never take it', async () => {
+    const whole = await back('Article', '2026-02-01T00:00:00Z')
+    const without = {options: {compress: false, format: 'json', include_data: false}}
+    const schema = await back('Article', '2026-02-02T00:00:00Z', {metadata: without, objects: 0})
+    const gone = await back('Article', '2026-02-03T00:00:00Z')
+    const catalog = new BackupCatalog(store)
+    for (const {name} of [whole, schema, gone]) await catalog.register(entryOf(await readManifest(store, name)))
+    await unlink(gone.file)
+    const {passedOver, places} = await locateBackups('latest', store)
+    expect(places.map(({name}) => name)).toEqual([whole.name])
+    expect(passedOver).toEqual([
+      {path: gone.file, reason: 'is gone'},
+      {path: schema.file, reason: 'holds the schema alone'},
+    ])
+
+    await unlink(whole.file)
+    await expect(idOf('Article@latest')).rejects.toMatchObject({
+      code: 'NOT_A_BACKUP',
+      details: {passedOver: [{id: gone.id}, {id: schema.id}, {id: whole.id, reason: 'is gone'}]},
+    })
+  })
+
+  it('stand for the newest of each collection, by pattern or run', async () => {
+    const run = {metadata: {run_id: '5f0c5f0c-0000-4000-8000-000000000000'}}
+    const article = await back('Article', '2026-02-01T00:00:00Z', run)
+    const author = await back('Author', '2026-02-01T00:00:01Z', run)
+    const newer = await back('Article', '2026-02-02T00:00:00Z')
+    const book = await back('Book', '2026-02-03T00:00:00Z')
+    expect(await idsOf('A*')).toEqual([newer.id, author.id])
+    expect(await idsOf('*')).toEqual([book.id, newer.id, author.id])
+    expect(await idsOf('Article_2026-02-01*')).toEqual([article.id])
+    expect(await idsOf(path.join(folder, 'Art*'))).toEqual([newer.id])
+    expect(await idsOf('run:5F0C')).toEqual([author.id, article.id])
+    await expect(idsOf('run:5f0d')).rejects.toMatchObject({code: 'NOT_A_BACKUP'})
+    await expect(idsOf('Z*')).rejects.toMatchObject({code: 'NOT_A_BACKUP'})
+    await expect(idOf('A*')).rejects.toMatchObject({code: 'INVALID_INPUT', details: {ids: [newer.id, author.id]}})
+  })
+})
