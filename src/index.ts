@@ -2,7 +2,13 @@ export {BackupCatalog} from './catalog/catalog.js'
 export * from './codec/index.js'
 export type {RateLimit, RetryOptions} from './flow/options.js'
 export {BackupManager} from './jobs/backup/manager.js'
-export type {BackupOptions, BackupResult, BackupRunOptions, BackupRunResult, FailedBackup} from './jobs/backup/options.js'
+export type {
+  BackupOptions,
+  BackupResult,
+  BackupRunOptions,
+  BackupRunResult,
+  FailedBackup,
+} from './jobs/backup/options.js'
 export {ClearManager} from './jobs/clear/manager.js'
 export type {ClearOptions, ClearResult} from './jobs/clear/options.js'
 /** The public SDK of `@elysia/data-ops`, and nothing else. */
