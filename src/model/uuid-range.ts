@@ -3,6 +3,12 @@
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000'
 export const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+export function isUuid(text: string): boolean {
+  return UUID.test(text)
+}
+
 export function uuidToNumber(uuid: string): bigint {
   return BigInt(`0x${uuid.replaceAll('-', '')}`)
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import {expect, it} from 'vitest'
 
 import type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../../src/model/object.js'
+import type {Capabilities} from '../../src/weaviate/capabilities.js'
 
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../src/model/schema.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
@@ -13,21 +14,25 @@ const bench = useBench()
 const TENANTS = ['a', 'B-b_0', 'tenant']
 
 /** What a server takes of an arbitrary class: its rules for names, nesting and vectors. */
-function takeable(schema: WeaviateClass, name: string, other: string): WeaviateClass {
+function takeable(schema: WeaviateClass, name: string, other: string, capabilities: Capabilities): WeaviateClass {
   const rename = (target: string): string => (target === schema.class ? name : other)
   const properties = takeableProperties(schema.properties ?? []).map((property) =>
     // A collection with tenants may be referred to from such a collection only.
     isReference(property) ? {...property, dataType: property.dataType.map((target) => rename(target))} : property,
   )
   const vectorConfig = Object.fromEntries(
-    Object.entries(schema.vectorConfig ?? {}).filter(([vector]) => /^[A-Za-z]/.test(vector)),
+    Object.entries(schema.vectorConfig ?? {})
+      .filter(([vector]) => /^[A-Za-z]/.test(vector))
+      .map(([vector, config]) => [vector, capabilities.multiVectors ? config : {...config, vectorIndexConfig: {}}]),
   )
+  const hasNamed = Object.keys(vectorConfig).length > 0
+  const hasUnnamed = schema.vectorIndexType !== undefined && (capabilities.addedVectors || !hasNamed)
   return {
     class: name,
     properties,
     ...(isMultiTenant(schema) && {multiTenancyConfig: {enabled: true}}),
-    ...(Object.keys(vectorConfig).length > 0 && {vectorConfig}),
-    ...(schema.vectorIndexType !== undefined && {vectorIndexType: 'flat', vectorizer: 'none'}),
+    ...(hasNamed && {vectorConfig}),
+    ...(hasUnnamed && {vectorIndexType: 'flat', vectorizer: 'none'}),
   }
 }
 
@@ -69,7 +74,8 @@ function fitted(object: WeaviateObject, from: WeaviateClass, to: WeaviateClass, 
   const vectors = new Map(
     [...(object.vectors ?? [])].flatMap(([name, vector]): Array<[string, NamedVector]> => {
       if (!Object.hasOwn(to.vectorConfig ?? {}, name)) return []
-      if (vector.kind === 'single') return [[name, {bytes: resized(vector.bytes, 3), kind: 'single'}]]
+      const isMulti = JSON.stringify(to.vectorConfig?.[name]?.vectorIndexConfig ?? {}).includes('multivector')
+      if (vector.kind === 'single' || !isMulti) return [[name, {bytes: resized(vector.bytes, 3), kind: 'single'}]]
       const rows = Math.max(1, Math.floor(vector.bytes.length / 4 / vector.dims))
       return [[name, {bytes: resized(vector.bytes, rows * 2), dims: 2, kind: 'multi'}]]
     }),
@@ -143,7 +149,7 @@ it('arbitrary collections come back the same in every format', {timeout: 240_000
     fc.asyncProperty(arbitraryCollection({maxObjects: 8, nonFinite: false}), async ({objects, schema}) => {
       const format = formats[run++ % formats.length]!
       const [name, other] = [bench.name(`Any${run}`), bench.name(`Other${run}`)]
-      const takes = takeable(schema, name, other)
+      const takes = takeable(schema, name, other, connection.capabilities)
       const isShared = isMultiTenant(schema)
       await connection.createCollection({
         class: other,

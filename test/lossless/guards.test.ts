@@ -8,7 +8,7 @@ import type {SchemaProperty} from '../../src/model/schema.js'
 
 import {DataOpsError} from '../../src/model/errors.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
-import {createKitchenSink} from './kitchen-sink.js'
+import {createKitchenSink, vectorsOfSinks} from './kitchen-sink.js'
 import {dumpDifferences, managersOn, tailId, useBench, vectorOfBits} from './support.js'
 
 // A limit that three large objects reach; the real server's takes twenty.
@@ -25,7 +25,6 @@ async function fill(name: string, count: number, schema: Record<string, unknown>
     vectorizer: 'none',
     ...schema,
   })
-  if (count === 0) return
   if (count === 0) return
   await bench.rest.write(
     Array.from({length: count}, (_, index) =>
@@ -53,7 +52,9 @@ describe('vectors that are no numbers', () => {
       class: name,
       properties: [text('title')],
       vectorConfig: {
-        multi: {vectorIndexConfig: {multivector: {enabled: true}}, vectorIndexType: 'hnsw', vectorizer: {none: {}}},
+        ...(bench.connection.capabilities.multiVectors && {
+          multi: {vectorIndexConfig: {multivector: {enabled: true}}, vectorIndexType: 'hnsw', vectorizer: {none: {}}},
+        }),
         one: {vectorIndexType: 'flat', vectorizer: {none: {}}},
       },
     })
@@ -97,7 +98,8 @@ describe('a vectorizer', () => {
     vectorizer: {'text2vec-openai': {baseURL: 'http://127.0.0.1:9', vectorizeClassName: false}},
   }
 
-  it('is not set to work unasked', async () => {
+  it('is not set to work unasked', async (context) => {
+    await bench.needsModule(context, 'text2vec-openai')
     const name = bench.name('Vectorized')
     // With all vectors given there is nothing to do for the module, which has no key and could not.
     await fill(name, 2, {
@@ -141,7 +143,8 @@ describe('a vectorizer', () => {
     expect(await readFile(allowed.rejectedFile!, 'utf8')).toContain(tailId(5))
   })
 
-  it('of one vector among several is not set to work unasked', async () => {
+  it('of one vector among several is not set to work unasked', async (context) => {
+    await bench.needsModule(context, 'text2vec-openai')
     const name = bench.name('OneOfTwo')
     const none = {vectorIndexType: 'flat', vectorizer: {none: {}}}
     await bench.rest.send('POST', '/schema', {
@@ -162,7 +165,9 @@ describe('a vectorizer', () => {
     expect([...live.keys()]).toEqual([tailId(1), tailId(3)])
   })
 
-  it('that came to a collection later is counted by its backup, and said before anything is created', async () => {
+  it('that came to a collection later is counted by its backup, and said before anything is created', async (context) => {
+    await bench.needsModule(context, 'text2vec-openai')
+    bench.needs(context, 'addedVectors')
     const name = bench.name('AddedLater')
     const given = {vectorIndexType: 'flat', vectorizer: {none: {}}}
     await bench.rest.send('POST', '/schema', {class: name, properties: [text('title')], vectorConfig: {given}})
@@ -381,7 +386,7 @@ describe('a merge', () => {
     expect(dumpDifferences(await bench.rest.dump(a), before)).toEqual([])
   })
 
-  it('finds what is there among objects of 5 MB', {timeout: 60_000}, async () => {
+  it('finds what is there among objects of 5 MB', {timeout: 240_000}, async () => {
     const name = bench.name('Large')
     await bench.connection.deleteCollection(name)
     await bench.rest.send('POST', '/schema', {
@@ -410,7 +415,8 @@ describe('a merge', () => {
 
 it('restores a circle of collections in any order', async () => {
   const [sink, friend] = [bench.name('CycleSink'), bench.name('CycleFriend')]
-  await createKitchenSink(bench.rest, sink, friend)
+  const {capabilities} = bench.connection
+  await createKitchenSink(bench.rest, {capabilities, friend, sink, vectors: vectorsOfSinks(capabilities)[0]!})
   const schemas = [await bench.rest.schema(sink), await bench.rest.schema(friend)]
   const {backups} = await bench.backups.backupCollections([sink, friend])
   for (const order of [backups, [...backups].reverse()]) {
@@ -491,7 +497,8 @@ it('overrides settings by path, and reports what has no place', async () => {
 })
 
 describe('aliases', () => {
-  it('are re-created where free, reported where taken, re-pointed when asked', async () => {
+  it('are re-created where free, reported where taken, re-pointed when asked', async (context) => {
+    bench.needs(context, 'aliases')
     const [name, other] = [bench.name('Aliased'), bench.name('AliasOther')]
     const [free, taken] = [bench.name('AliasFree'), bench.name('AliasTaken')]
     await fill(name, 1)
@@ -519,7 +526,8 @@ describe('aliases', () => {
 })
 
 describe('an atomic restore', () => {
-  it('shows its objects to readers of the alias once they are verified, and not before', async () => {
+  it('shows its objects to readers of the alias once they are verified, and not before', async (context) => {
+    bench.needs(context, 'aliases')
     const [source, live] = [bench.name('AtomicSource'), bench.name('AtomicLive')]
     await fill(source, 5, {properties: [text('title'), {dataType: [source], name: 'self'}]})
     await bench.rest.refer([{from: `${source}/${tailId(1)}/self`, to: `${source}/${tailId(2)}`}])

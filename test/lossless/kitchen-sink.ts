@@ -1,6 +1,8 @@
 /** Two collections that refer to each other in a circle and hold, between them, all that Weaviate can hold. */
 import {Buffer} from 'node:buffer'
 
+import type {Capabilities} from '../../src/weaviate/capabilities.js'
+
 import {MAX, NIL, type Rest, tailId} from './support.js'
 
 const SCALARS = ['text', 'int', 'number', 'boolean', 'date', 'uuid', 'blob']
@@ -83,8 +85,44 @@ export interface KitchenSink {
   sink: string
 }
 
+/** Which vectors the main collection has. Servers that cannot add named ones to an unnamed one make two kitchen sinks of it. */
+export type Vectors = 'both' | 'named' | 'unnamed'
+
+export function vectorsOfSinks({addedVectors}: Capabilities): Vectors[] {
+  return addedVectors ? ['both'] : ['named', 'unnamed']
+}
+
+const UNNAMED = {
+  vectorIndexConfig: {distance: 'dot', ef: 77, efConstruction: 99, maxConnections: 17},
+  vectorIndexType: 'hnsw',
+  vectorizer: 'none',
+}
+
+function namedVectors({multiVectors}: Capabilities): Record<string, unknown> {
+  return {
+    ...(multiVectors && {
+      colbert: {
+        vectorIndexConfig: {distance: 'dot', multivector: {enabled: true}},
+        vectorIndexType: 'hnsw',
+        vectorizer: {none: {}},
+      },
+    }),
+    // Not the alphabet's order.
+    b_named: {vectorIndexConfig: {distance: 'l2-squared'}, vectorIndexType: 'flat', vectorizer: {none: {}}},
+    a_named: {vectorIndexType: 'hnsw', vectorizer: {none: {}}},
+  }
+}
+
+export interface SinkOptions {
+  capabilities: Capabilities
+  friend: string
+  sink: string
+  vectors: Vectors
+}
+
 /** In two steps, as the server wants it: named vectors come to an unnamed one, references once both collections are there. */
-export async function createKitchenSink(rest: Rest, sink: string, friend: string): Promise<void> {
+export async function createKitchenSink(rest: Rest, options: SinkOptions): Promise<void> {
+  const {capabilities, friend, sink, vectors} = options
   await rest.send('POST', '/schema', {
     class: friend,
     description: 'Refers back.',
@@ -128,40 +166,31 @@ export async function createKitchenSink(rest: Rest, sink: string, friend: string
     ],
     replicationConfig: {deletionStrategy: 'NoAutomatedResolution'},
     shardingConfig: {desiredCount: 2},
-    vectorIndexConfig: {distance: 'dot', ef: 77, efConstruction: 99, maxConnections: 17},
-    vectorIndexType: 'hnsw',
-    vectorizer: 'none',
+    ...(vectors === 'named' ? {vectorConfig: namedVectors(capabilities)} : UNNAMED),
   })
-  const schema = await rest.schema(sink)
-  await rest.send('PUT', `/schema/${sink}`, {
-    ...schema,
-    vectorConfig: {
-      colbert: {
-        vectorIndexConfig: {distance: 'dot', multivector: {enabled: true}},
-        vectorIndexType: 'hnsw',
-        vectorizer: {none: {}},
-      },
-      // Not the alphabet's order.
-      b_named: {vectorIndexConfig: {distance: 'l2-squared'}, vectorIndexType: 'flat', vectorizer: {none: {}}},
-      a_named: {vectorIndexType: 'hnsw', vectorizer: {none: {}}},
-    },
-  })
+  if (vectors === 'both') {
+    const schema = await rest.schema(sink)
+    await rest.send('PUT', `/schema/${sink}`, {...schema, vectorConfig: namedVectors(capabilities)})
+  }
+
   await rest.send('POST', `/schema/${friend}/properties`, {dataType: [sink], name: 'back'})
 }
 
 const WIDE = 3072
 
-export async function fillKitchenSink(rest: Rest, sink: string, friend: string): Promise<KitchenSink> {
+export async function fillKitchenSink(rest: Rest, options: SinkOptions): Promise<KitchenSink> {
+  const {capabilities, friend, sink} = options
+  const hasNamed = options.vectors !== 'unnamed'
   const ids = ['00000000-0000-0000-0000-000000000001', NIL, MAX]
   const idOf = (index: number): string => ids[index] ?? tailId(index)
   const texts: string[] = []
   for (const [index, properties] of Object.values(CASES).entries()) {
     const vectors: string[] = []
     // Every combination of having and not having.
-    if (index & 1) vectors.push('"a_named":[0.1,-0.2,3e-38,1e-45]')
-    if (index & 2) vectors.push(`"b_named":[${index},0.3333333432674408]`)
-    if (index & 4) vectors.push('"colbert":[[0.1,0.2],[-0.3,0.25],[1,2]]')
-    const unnamed = index & 8 ? `,"vector":${wideVector(index)}` : ''
+    if (hasNamed && index & 1) vectors.push('"a_named":[0.1,-0.2,3e-38,1e-45]')
+    if (hasNamed && index & 2) vectors.push(`"b_named":[${index},0.3333333432674408]`)
+    if (hasNamed && capabilities.multiVectors && index & 4) vectors.push('"colbert":[[0.1,0.2],[-0.3,0.25],[1,2]]')
+    const unnamed = options.vectors !== 'named' && index & 8 ? `,"vector":${wideVector(index)}` : ''
     texts.push(
       `{"class":"${sink}","id":"${idOf(index)}","properties":${properties}${unnamed}${vectors.length > 0 ? `,"vectors":{${vectors.join(',')}}` : ''}}`,
     )

@@ -1,5 +1,5 @@
 /** A comparison with the backup finds each thing that can go wrong with a collection, and says with which object and what of it. */
-import {beforeAll, beforeEach, describe, expect, it} from 'vitest'
+import {beforeAll, describe, expect, it} from 'vitest'
 
 import type {ObjectDifference} from '../../src/jobs/verify/options.js'
 import type {WeaviateObject} from '../../src/model/object.js'
@@ -18,9 +18,15 @@ beforeAll(() => {
   shared = bench.name('Tenants')
 })
 
-/** Twelve objects with references among themselves. */
-async function fillPlain(): Promise<void> {
-  const {rest} = bench
+/** Twelve objects with references among themselves; with all kinds of vectors, or those `about` where the server cannot have both. */
+async function fillPlain(about: 'named' | 'unnamed'): Promise<void> {
+  const {connection, rest} = bench
+  const {addedVectors, multiVectors} = connection.capabilities
+  const hasNamed = addedVectors || about === 'named'
+  const hasUnnamed = addedVectors || about === 'unnamed'
+  const named = {vectorIndexType: 'flat', vectorizer: {none: {}}}
+  const colbert = {...named, vectorIndexConfig: {multivector: {enabled: true}}, vectorIndexType: 'hnsw'}
+  const vectorConfig = {...(multiVectors && {colbert}), named}
   await bench.connection.deleteCollection(plain)
   await rest.send('POST', '/schema', {
     class: plain,
@@ -30,32 +36,30 @@ async function fillPlain(): Promise<void> {
       {dataType: ['object'], name: 'nested', nestedProperties: [{dataType: ['date'], name: 'at'}]},
       {dataType: [plain], name: 'next'},
     ],
-    vectorIndexType: 'flat',
-    vectorizer: 'none',
+    ...(hasUnnamed ? {vectorIndexType: 'flat', vectorizer: 'none'} : {vectorConfig}),
   })
-  const schema = await rest.schema(plain)
-  const named = {vectorIndexType: 'flat', vectorizer: {none: {}}}
-  await rest.send('PUT', `/schema/${plain}`, {
-    ...schema,
-    vectorConfig: {
-      colbert: {...named, vectorIndexConfig: {multivector: {enabled: true}}, vectorIndexType: 'hnsw'},
-      named,
-    },
-  })
+  if (hasNamed && hasUnnamed) {
+    await rest.send('PUT', `/schema/${plain}`, {...(await rest.schema(plain)), vectorConfig})
+  }
+
   await rest.write(
     Array.from({length: OBJECTS}, (_, index) =>
       JSON.stringify({
         class: plain,
         id: tailId(index),
         properties: {nested: {at: '2024-01-01T00:00:00.000000001Z'}, numbers: [index, 2], title: `title ${index}`},
-        vector: [0.1, index],
-        vectors: {
-          colbert: [
-            [1, 2],
-            [3, index],
-          ],
-          named: [0.25, 0.75],
-        },
+        ...(hasUnnamed && {vector: [0.1, index]}),
+        ...(hasNamed && {
+          vectors: {
+            ...(multiVectors && {
+              colbert: [
+                [1, 2],
+                [3, index],
+              ],
+            }),
+            named: [0.25, 0.75],
+          },
+        }),
       }),
     ),
   )
@@ -82,6 +86,8 @@ function flipLastBit(bytes: Uint8Array): Uint8Array {
 
 interface Case {
   differences: ObjectDifference[]
+  /** Vectors other than the unnamed one. */
+  needs?: 'multi' | 'named'
   spoil: () => Promise<unknown>
   title: string
 }
@@ -139,6 +145,7 @@ const CASES: Case[] = [
   },
   {
     differences: different('vectors.named'),
+    needs: 'named',
     spoil: async () =>
       change(({vectors}) => {
         const {bytes} = vectors!.get('named')!
@@ -148,6 +155,7 @@ const CASES: Case[] = [
   },
   {
     differences: different('vectors.colbert'),
+    needs: 'multi',
     spoil: async () =>
       change(({vectors}) => {
         const {bytes} = vectors!.get('colbert')!
@@ -157,6 +165,7 @@ const CASES: Case[] = [
   },
   {
     differences: different('vectors.named'),
+    needs: 'named',
     spoil: async () =>
       change(({vectors}) => {
         vectors!.delete('named')
@@ -188,9 +197,9 @@ const CASES: Case[] = [
 ]
 
 describe.each(FORMATS.filter(({compress}) => !compress))('beside a backup in $title', (format) => {
-  beforeEach(async () => fillPlain())
-
-  it.skipIf(isMissing(format)).each(CASES)('$title', async ({differences, spoil}) => {
+  it.skipIf(isMissing(format)).for(CASES)('$title', async ({differences, needs, spoil}, context) => {
+    if (needs === 'multi') bench.needs(context, 'multiVectors')
+    await fillPlain(needs === undefined ? 'unnamed' : 'named')
     const backup = await bench.backups.backupCollection(plain, {format: format.format})
     expect(await bench.verifier.verifyCollection(plain, backup.id)).toMatchObject({differences: [], equal: true})
     await spoil()

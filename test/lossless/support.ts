@@ -2,7 +2,7 @@
 import {randomBytes} from 'node:crypto'
 import {existsSync} from 'node:fs'
 import path from 'node:path'
-import {afterAll, afterEach, beforeAll, beforeEach} from 'vitest'
+import {afterAll, afterEach, beforeAll, beforeEach, type TestContext} from 'vitest'
 
 import type {BackupFormat} from '../../src/codec/codec.js'
 import type {WeaviateClass} from '../../src/model/schema.js'
@@ -10,6 +10,7 @@ import type {EmbeddedWeaviateOptions} from '../../src/testing/index.js'
 import type {Connection} from '../../src/weaviate/connection.js'
 
 import {BackupManager, ClearManager, RestoreManager, Verifier} from '../../src/index.js'
+import {type Capability, SINCE} from '../../src/weaviate/capabilities.js'
 import {startTestServer, temporaryDirectory, type TestServer} from '../support/collections.js'
 
 export interface Format {
@@ -41,6 +42,10 @@ export interface Bench extends Managers {
   isReal: boolean
   /** A name for a collection, one of this run alone; whatever is created under it is dropped when the file is done. */
   name: (suffix: string) => string
+  /** Skips the test in sight, with the reason, where the server cannot do what it is about. */
+  needs: (context: TestContext, capability: Capability) => void
+  /** The same for a module of the server. */
+  needsModule: (context: TestContext, name: string) => Promise<void>
   rest: Rest
   server: TestServer
 }
@@ -82,6 +87,18 @@ export function useBench(options: EmbeddedWeaviateOptions = {}): Bench {
     bench.connection = bench.server.connection
     bench.isReal = bench.server.embedded === undefined
     bench.name = (suffix) => prefix + suffix
+    bench.needs = (context, capability) => {
+      context.skip(
+        !bench.connection.capabilities[capability],
+        `Weaviate has no ${capability} before ${SINCE[capability]}`,
+      )
+    }
+
+    bench.needsModule = async (context, name) => {
+      const {modules} = (await bench.rest.json('GET', '/meta')) as {modules?: Record<string, unknown>}
+      context.skip(bench.isReal && !Object.hasOwn(modules ?? {}, name), `the server lacks the module ${name}`)
+    }
+
     bench.rest = new Rest(bench.server.url)
   })
 

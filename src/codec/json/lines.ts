@@ -2,6 +2,7 @@
 
 import {DataOpsError} from '../../model/errors.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
+import {isUuid} from '../../model/uuid-range.js'
 import {ByteBuffer} from '../byte-buffer.js'
 import {MAX_DEPTH} from '../digest.js'
 import {isSpace, VectorTextReader, writeVectorText} from './float32-text.js'
@@ -9,7 +10,6 @@ import {isSpace, VectorTextReader, writeVectorText} from './float32-text.js'
 const SEPARATOR = ',\n'
 /** What a text must have for a number in it to exceed 1.8e308: an exponent of three digits, or over 200 digits before one of two. */
 const MAY_OVERFLOW = /\de\+?\d{3}|\d{200}/i
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** Appends an object's line, without a separator. @throws DataOpsError INVALID_INPUT when it holds what JSON cannot. */
 export function encodeObjectLine(object: WeaviateObject, className: string, out: ByteBuffer): void {
@@ -222,7 +222,7 @@ function decode(line: Uint8Array, columns: 'all' | 'ids' | 'references'): Weavia
     return end
   })
   if (skipSpace(line, after) !== line.length) throw new SyntaxError('something follows the object')
-  if (typeof id !== 'string' || !UUID.test(id)) throw new LineError('it has no id that is a UUID')
+  if (typeof id !== 'string' || !isUuid(id)) throw new LineError('it has no id that is a UUID')
   object.id = id.toLowerCase()
   return object
 }

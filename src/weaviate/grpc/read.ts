@@ -27,7 +27,8 @@ const IDS_PER_SEARCH = 500
 
 // The server cannot put these into a gRPC reply, and fails the whole page: an `object` that looks like geo coordinates
 // (`{latitude, longitude}`) or an `object[]` that looks like references (`beacon`), a phone number whose national part is 0.
-const NOT_FOR_GRPC = /invalid type: .* expected/
+// Up to 1.27 also lists of objects within objects, and geo coordinates; the words vary.
+const NOT_FOR_GRPC = 'invalid type:'
 
 type RestPage = ReadonlyArray<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>
 
@@ -105,7 +106,7 @@ export class GrpcReader {
         signal,
       })
     } catch (error) {
-      if (isBare || !NOT_FOR_GRPC.test(reasonOf(error))) throw error
+      if (isBare || !reasonOf(error).includes(NOT_FOR_GRPC)) throw error
       this.#badlyCarried.add(plan)
       return this.#search(plan, query, signal)
     }

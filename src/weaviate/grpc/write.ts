@@ -4,9 +4,9 @@ import {Buffer} from 'node:buffer'
 import type {JsonObject, JsonValue, WeaviateObject} from '../../model/object.js'
 import type {Connection, WriteFailure} from '../connection.js'
 import type {GrpcMethod} from './channel.js'
-import type {GrpcContext} from './context.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {isUuid} from '../../model/uuid-range.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {type DeleteOutcome, withReason} from '../delete-outcome.js'
 import {forbidden, isForbidden, isTooLarge, isTransientReason} from '../errors.js'
@@ -17,6 +17,7 @@ import {
   WeaviateService,
 } from '../proto/generated/weaviate.js'
 import {parseBeacon} from '../values.js'
+import {type GrpcContext, reasonOf} from './context.js'
 import {encodeBatchObjects, hasLargestInt} from './encode.js'
 import {deleteRequest} from './requests.js'
 
@@ -49,8 +50,10 @@ export async function writeObjects(
     })
     return mergeFailures([...refused, ...errors.map((error) => toFailure(action, error, overGrpc))])
   } catch (error) {
-    // More than a gRPC message holds may still be less than REST takes.
-    if (!isTooLarge(error) || overGrpc.length > 1) throw error
+    // More than a gRPC message holds may still be less than REST takes. And 1.25 panics on an object that its vectorizer refuses,
+    // where REST says which one it was.
+    const isForRest = isTooLarge(error) ? overGrpc.length === 1 : reasonOf(error).startsWith('panic occurred')
+    if (!isForRest) throw error
     return mergeFailures([...refused, ...(await rest.writeObjects({collection, objects: overGrpc, signal}))])
   }
 }
@@ -64,7 +67,7 @@ export async function writeReferences(
   const sendable = planned.filter((item) => item.reference !== undefined)
   const refused = planned
     .filter((item) => item.reference === undefined)
-    .map(({label, object}) => failure(object, `${label}: gRPC carries beacons of weaviate://localhost/ only`))
+    .map(({label, object, refusal}) => failure(object, `${label}: ${refusal}`))
   if (sendable.length === 0) return mergeFailures(refused)
   const action = `write references of ${plan.className}`
   const {errors} = await call(
@@ -102,6 +105,8 @@ interface PlannedReference {
   object: WeaviateObject
   /** undefined when gRPC cannot carry the beacon. */
   reference?: BatchReference
+  /** Why not. */
+  refusal?: string
 }
 
 function planReferences(plan: GrpcCollectionPlan, object: WeaviateObject): PlannedReference[] {
@@ -120,7 +125,9 @@ function planReference(
   const beacon = (value as JsonObject | undefined)?.beacon
   const target = typeof beacon === 'string' ? parseBeacon(beacon) : undefined
   const label = `${name} → ${typeof beacon === 'string' ? beacon : JSON.stringify(value)}`
-  if (!target) return {label, object}
+  if (!target) return {label, object, refusal: 'gRPC carries beacons of weaviate://localhost/ only'}
+  // Up to 1.37 a server panics on it, and takes none of the batch.
+  if (!isUuid(target.id)) return {label, object, refusal: `"${target.id}" is no UUID`}
   return {
     label,
     object,
