@@ -4,6 +4,7 @@ import {Buffer} from 'node:buffer'
 import type {JsonObject, JsonValue, WeaviateObject} from '../../model/object.js'
 import type {Connection, WriteFailure} from '../connection.js'
 import type {GrpcMethod} from './channel.js'
+import type {GrpcContext} from './context.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {isUuid} from '../../model/uuid-range.js'
@@ -17,7 +18,6 @@ import {
   WeaviateService,
 } from '../proto/generated/weaviate.js'
 import {parseBeacon} from '../values.js'
-import {type GrpcContext, reasonOf} from './context.js'
 import {encodeBatchObjects, hasLargestInt} from './encode.js'
 import {deleteRequest} from './requests.js'
 
@@ -50,10 +50,8 @@ export async function writeObjects(
     })
     return mergeFailures([...refused, ...errors.map((error) => toFailure(action, error, overGrpc))])
   } catch (error) {
-    // More than a gRPC message holds may still be less than REST takes. And 1.25 panics on an object that its vectorizer refuses,
-    // where REST says which one it was.
-    const isForRest = isTooLarge(error) ? overGrpc.length === 1 : reasonOf(error).startsWith('panic occurred')
-    if (!isForRest) throw error
+    // More than a gRPC message holds may still be less than REST takes.
+    if (!isTooLarge(error) || overGrpc.length > 1) throw error
     return mergeFailures([...refused, ...(await rest.writeObjects({collection, objects: overGrpc, signal}))])
   }
 }
