@@ -78,7 +78,8 @@ export class CompletenessCheck {
   readonly #options: CompletenessOptions
   readonly #counts = new Map<string | undefined, Count>()
   readonly #folder = new TemporaryFolder()
-  readonly #missing: MissingObject[] = []
+  /** By id and tenant. */
+  readonly #missing = new Map<string, MissingObject>()
   readonly #tenants = new TenantNumbers()
   /** What was read; undefined once it could not be kept. */
   #read?: RecordList
@@ -90,14 +91,14 @@ export class CompletenessCheck {
     const {counts = [], found = 0, missing = []} = options.state ?? {}
     for (const [tenant, count] of counts) this.#counts.set(tenant ?? undefined, {...count})
     this.#found = found
-    this.#missing.push(...missing)
+    for (const object of missing) this.#missing.set(`${object.id}/${object.tenant ?? ''}`, object)
   }
 
   state(): CompletenessState {
     return {
       counts: [...this.#counts].map(([tenant, count]) => [tenant ?? null, {...count}] as [null | string, Count]),
       found: this.#found,
-      missing: [...this.#missing],
+      missing: [...this.#missing.values()],
     }
   }
 
@@ -124,7 +125,7 @@ export class CompletenessCheck {
     }
   }
 
-  /** Once the slices are read, while their tenants are still active. */
+  /** Once the slices are read or scanned again, while their tenants are still active. The last word on a tenant counts. */
   async end(slices: readonly Slice[], also: readonly string[] = []): Promise<void> {
     const tenants = this.#tenantsOf(slices, also)
     await this.#count(tenants, (count, objects) => {
@@ -157,7 +158,7 @@ export class CompletenessCheck {
       return objects
     }
 
-    let shortfall = this.#missing.length
+    let shortfall = this.#missing.size
     let byCount = 0
     for (const count of counts) byCount += count.shortfall
     shortfall = Math.max(shortfall, byCount)
@@ -165,7 +166,7 @@ export class CompletenessCheck {
       complete: shortfall === 0,
       counted: {after: sum('after'), before: sum('before'), read: this.#options.content.objects},
       found: this.#found,
-      missing: this.#missing,
+      missing: [...this.#missing.values()],
       shortfall,
     }
   }
@@ -221,17 +222,17 @@ export class CompletenessCheck {
       page.done()
     }
 
-    if (!this.#read) return
+    const {contents} = this.#options
+    if (!this.#read && !contents) return
     for (let partition = 0; partition < listed.partitions; partition++) {
-      const held = new Set<string>()
-      const ours = await this.#read.read(partition)
-      for (let at = 0; at < ours.length; at += KEY_BYTES) held.add(keyAt(ours, at))
+      // What settling, or an earlier run, has read and left out is known to the index alone.
+      const held = contents ? undefined : await this.#idsRead(partition)
       const lacking = new Map<string | undefined, string[]>()
       const theirs = await listed.read(partition)
       for (let at = 0; at < theirs.length; at += KEY_BYTES) {
         const key = keyAt(theirs, at)
-        if (held.has(key)) continue
         const tenant = this.#tenants.name(tenantOf(key))
+        if (contents ? contents.get(tenant, idOf(key)) : held?.has(key)) continue
         const ids = lacking.get(tenant) ?? []
         ids.push(idOf(key))
         lacking.set(tenant, ids)
@@ -245,6 +246,13 @@ export class CompletenessCheck {
     }
   }
 
+  async #idsRead(partition: number): Promise<Set<string>> {
+    const held = new Set<string>()
+    const ours = await this.#read!.read(partition)
+    for (let at = 0; at < ours.length; at += KEY_BYTES) held.add(keyAt(ours, at))
+    return held
+  }
+
   async #readLacking(tenant: string | undefined, ids: string[]): Promise<void> {
     const {connection, content, contents, plan, signal, throttle, writer} = this.#options
     const request = {collection: plan, signal, tenant}
@@ -256,12 +264,13 @@ export class CompletenessCheck {
         objects.push(...(await throttle.run(async () => connection.getObjects({...request, ids: [id], viaRest: true}))))
       } catch (error) {
         if (!(error instanceof DataOpsError) || error.retryable || error.code === 'INTERRUPTED') throw error
-        this.#missing.push({id, reason: error.message, ...(tenant !== undefined && {tenant})})
+        this.#missing.set(`${id}/${tenant ?? ''}`, {id, reason: error.message, ...(tenant !== undefined && {tenant})})
       }
     }
 
     checkObjects(objects, {collection: plan.className, ids, tenant})
     for (const object of objects) {
+      this.#missing.delete(`${object.id}/${tenant ?? ''}`)
       const added = content.add(object)
       contents?.set(object, added)
     }

@@ -23,6 +23,8 @@ export interface SettleOptions extends OperationOptions {
   connection: Connection
   content: ContentDigest
   index: ObjectIndex
+  /** Called with what a scan has just looked at, while its tenants are active: whether that is as much as the server counts. */
+  judge: (slices: Slice[]) => Promise<void>
   plan: CollectionPlan
   /** Scans at most; default: until nothing has changed, or a collection counts as never still. */
   rounds?: number
@@ -60,6 +62,17 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
 
   for (let round = 1; round <= rounds; round++) {
     let changes = 0
+    const scanned = new Set<string | undefined>()
+    const removeUnseen = (isOf: (tenant: string | undefined) => boolean): void => {
+      for (const {content: held, id, tenant} of index.unseen(round)) {
+        if (!isOf(tenant)) continue
+        changes++
+        content.subtract(held, tenant)
+        index.remove(tenant, id)
+        amend(tenant, id)
+      }
+    }
+
     const scan = async (slices: Slice[]): Promise<void> => {
       const changed = new Map<string | undefined, string[]>()
       for await (const page of scanIds(options, slices)) {
@@ -80,7 +93,11 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
         }
       }
 
-      await seeUnlisted(options, new Set(slices.map(({tenant}) => tenant)), round)
+      const tenants = new Set(slices.map(({tenant}) => tenant))
+      await seeUnlisted(options, tenants, round)
+      removeUnseen((tenant) => tenants.has(tenant))
+      for (const tenant of tenants) scanned.add(tenant)
+      await options.judge(slices)
     }
 
     await (options.tenants
@@ -92,21 +109,15 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
           async (group) => scan(slicesOfTenants(group)),
         )
       : scan([{...WHOLE_RANGE}]))
-    const deleted = [...index.unseen(round)]
-    for (const {content: held, id, tenant} of deleted) {
-      content.subtract(held, tenant)
-      index.remove(tenant, id)
-      amend(tenant, id)
-    }
-
+    // Of tenants that are gone.
+    removeUnseen((tenant) => !scanned.has(tenant))
     options.onProgress?.({
       collection: options.plan.className,
       completed: content.objects,
       stage: 'settle',
       total: content.objects,
     })
-    if (changes === 0 && deleted.length === 0)
-      return {amendments: [...amendments.values()], rounds: round, settled: true}
+    if (changes === 0) return {amendments: [...amendments.values()], rounds: round, settled: true}
   }
 
   return {amendments: [...amendments.values()], rounds, settled: false}

@@ -119,6 +119,8 @@ async function lookAgain(
     connection: job.connection,
     content,
     index: contents,
+    // What was counted and looked at before it does not know what it found, or what an earlier run had read.
+    judge: async (slices) => check.end(slices),
     onProgress: job.options.onProgress,
     plan: job.plan,
     ...(resumed && {rounds: 1}),
@@ -130,14 +132,6 @@ async function lookAgain(
   })
   if (!settled.settled && !resumed) warnNotSettled(job, settled)
   await note.save([])
-  if (resumed) {
-    // The counts that were taken before it do not know what it found.
-    await check.end(
-      [],
-      live?.filter(({status}) => status === 'HOT').map(({name}) => name),
-    )
-  }
-
   return settled
 }
 

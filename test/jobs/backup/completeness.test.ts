@@ -155,6 +155,53 @@ describe('a backup that was counted', () => {
   })
 })
 
+describe('a backup that looks again', () => {
+  it('is whole when it settles on what reading did not show', async () => {
+    const connection = withMembers({
+      readPage: hiding((id, {include, viaRest}) => (include === 'objects' || viaRest === true) && hidden.has(id)),
+    })
+    const backup = await backUp(connection, {settle: true})
+    expect(backup).toMatchObject({
+      complete: true,
+      counted: {after: COUNT, read: COUNT},
+      objectCount: COUNT,
+      warnings: [],
+    })
+  })
+
+  it('is incomplete when it takes for deleted what the server still counts', async () => {
+    const connection = withMembers({
+      getObjects: async (request) => (await server.connection.getObjects(request)).filter(({id}) => !hidden.has(id)),
+      readPage: hiding((id, {include}) => include === 'ids' && hidden.has(id)),
+    })
+    const backup = await backUp(connection, {settle: true})
+    const counted = {after: COUNT, before: COUNT, read: COUNT - 3}
+    expect(backup).toMatchObject({complete: false, counted, objectCount: COUNT - 3})
+    const {seal} = await readManifest(new LocalStore(directory.path), backup.path.slice(directory.path.length + 1))
+    expect(seal.guarantee).toContain('3 objects that the server counted are not in the backup')
+  })
+
+  it('of all slices when it is continued, those of the earlier run too', async () => {
+    const connection = withMembers({readPage: hiding((id, {viaRest}) => !viaRest && id === idOf(7))})
+    const controller = new AbortController()
+    const interrupted = backUp(connection, {
+      batchSize: 5,
+      concurrency: 1,
+      onProgress({completed}: {completed: number}) {
+        if (completed >= 30) controller.abort()
+      },
+      signal: controller.signal,
+    })
+    await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED', details: {resumable: true}})
+    const backup = await backUp(connection, {resume: true})
+    expect(backup.resumed).toBeGreaterThanOrEqual(20)
+    expect(backup).toMatchObject({complete: true, counted: {after: COUNT, read: COUNT}, objectCount: COUNT})
+    const verifier = new Verifier({connection: server.connection, directory: directory.path})
+    expect((await verifier.verifyBackup(backup.path)).problems).toEqual([])
+    expect(await verifier.verifyCollection(NAME, backup.path)).toMatchObject({equal: true})
+  })
+})
+
 describe('a collection that is not the same at the end', () => {
   it('dropped and made anew: nothing is sealed, nothing is left to continue', async () => {
     let calls = 0
