@@ -111,11 +111,11 @@ export function verificationLines(verification: BackupVerification): string[] {
   const {id, path, problems} = verification
   const scope = verification.quick
     ? `${formatBytes(verification.bytes)} hashed`
-    : `${plural(verification.objectCount, 'object')}, ${formatBytes(verification.bytes)} decoded`
+    : `${verification.objectCount === undefined ? 'an unknown number of objects' : plural(verification.objectCount, 'object')}, ${formatBytes(verification.bytes)} decoded`
   return [
     problems.length === 0
       ? `Backup ${id} is whole: ${scope}, ${formatSeconds(verification.seconds)}`
-      : `Backup ${id} is damaged: ${plural(problems.length, 'problem')}`,
+      : `Backup ${id} is damaged: ${plural(problems.length, 'problem')}${verification.objectCount === undefined ? ', the number of its objects is unknown' : ''}`,
     ...formatMembers([
       ['path', path],
       ['digest', verification.digest],

@@ -119,7 +119,7 @@ export async function foretell({
   const scope = tenantPlan && scopeOf(tenantPlan)
   warnSkipped(job, scope)
   checkHead(await headOf(job, tenants))
-  return foretold(job, expectedObjects ?? 0, scope)
+  return foretold(job, expectedObjects ?? (await countActive(job, tenantPlan)), scope)
 }
 
 /** @throws DataOpsError INVALID_INPUT when tenants are asked for where there are none. */
@@ -145,6 +145,23 @@ async function countPlanned(
   if (tenantPlan.active.length > COUNTED_TENANTS || tenantPlan.activate.length > 0) return undefined
   const names = tenantPlan.active.map((tenant) => tenant.name)
   return countInTenants(connection, name, names, signal)
+}
+
+/** A dry run wakes nobody: what it cannot count it says. */
+async function countActive(
+  {collection, connection, options: {signal}, warn}: BackupJob,
+  tenantPlan: TenantPlan | undefined,
+): Promise<number> {
+  const {activate = [], active = []} = tenantPlan ?? {}
+  const inactive = activate.flat().map(({name}) => name)
+  if (inactive.length > 0) {
+    warn('tenants-not-counted', `The objects of ${inactive.length} inactive tenants are not counted.`, {
+      tenants: inactive,
+    })
+  }
+
+  const names = active.map(({name}) => name)
+  return countInTenants(connection, collection.schema.class, names, signal)
 }
 
 function warnUnfinished({collection, store, warn}: BackupJob, unfinished: readonly UnfinishedBackup[]): void {

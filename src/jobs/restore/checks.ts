@@ -68,7 +68,12 @@ export function expectedObjects(
   if (!seal) return undefined
   const wanted = new Set(tenants.map(({name}) => name))
   let objects = 0
-  for (const tenant of seal.tenants ?? []) if (wanted.has(tenant.name)) objects += tenant.object_count ?? 0
+  for (const tenant of seal.tenants ?? []) {
+    if (!wanted.has(tenant.name)) continue
+    if (tenant.object_count === undefined) return undefined
+    objects += tenant.object_count
+  }
+
   return objects
 }
 

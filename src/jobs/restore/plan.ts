@@ -3,6 +3,7 @@ import path from 'node:path'
 
 import type {RestoreOptions, RestoreResult} from './options.js'
 
+import {incompleteWarning} from '../../archive/incomplete.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
@@ -46,6 +47,9 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   const {head, manifest, seal} = archive
   const tenants = tenantsToRestore(head, seal, options.tenants)
   if (!options.acceptChanged) await archive.assertWhole({onProgress: options.onProgress, signal: options.signal})
+  // What is lost stands first.
+  const incomplete = incompleteWarning(archive.path, seal)
+  if (incomplete) job.warn(incomplete)
   const existing = (await connection.listCollections()).map((schema) => schema.class)
   const prepared = prepareForCreate(head.schema, {existing, name: target, overrides: options.overrides})
   for (const warning of prepared.warnings) job.warn(warning)

@@ -9,6 +9,7 @@ import type {VerifyBackupOptions} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
 import {checkHashes} from '../../archive/hashes.js'
+import {incompleteWarning} from '../../archive/incomplete.js'
 import {METADATA_FILE} from '../../archive/names.js'
 import {
   idOf,
@@ -62,7 +63,8 @@ export async function checkBackup(
 }
 
 function warningsOf(archive: Archive, seal: BackupSeal): string[] {
-  const warnings: string[] = []
+  const incomplete = incompleteWarning(archive.path, seal)
+  const warnings: string[] = incomplete ? [incomplete.message] : []
   if (!archive.head.metadata.options.include_data) warnings.push('It holds the schema only, no objects.')
   const {non_finite_vectors: nonFinite} = seal.statistics
   if (nonFinite > 0) {

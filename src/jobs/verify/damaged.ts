@@ -19,8 +19,8 @@ export interface DamagedBackup {
   /** Bytes of all its files. */
   bytes: number
   id: string
-  /** As its seal or the catalog says. */
-  objectCount: number
+  /** As its seal or the catalog says; absent when neither does. */
+  objectCount?: number
   path: string
   problems: Problem[]
 }
@@ -45,7 +45,8 @@ export async function identifyDamaged(reference: string, store: Store, error: un
   const problems = [{file: place.store.describe(document), message: error.message}, ...remains.problems]
   if (id === undefined) throw asDamaged(error, path, problems)
   const bytes = entry.kind === 'directory' ? await bytesIn(place.store, place.name) : entry.bytes
-  return {bytes, id, objectCount: remains.seal?.object_count ?? place.listed?.object_count ?? 0, path, problems}
+  const objectCount = remains.seal?.object_count ?? place.listed?.object_count
+  return {bytes, id, ...(objectCount !== undefined && {objectCount}), path, problems}
 }
 
 /** Whether a backup was at a place that is none now. */

@@ -11,7 +11,8 @@ export interface BackupVerification {
   /** Content digest recomputed (not with `quick`). */
   digest?: string
   id: string
-  objectCount: number
+  /** Absent when so little is left of it that nothing says. */
+  objectCount?: number
   path: string
   /** What is wrong, each naming file and place; none: the backup is whole. */
   problems: Problem[]

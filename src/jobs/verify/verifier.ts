@@ -2,6 +2,7 @@ import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupVerification, CollectionComparison, CompareOptions, VerifyBackupOptions} from './options.js'
 
+import {incompleteWarning} from '../../archive/incomplete.js'
 import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -52,7 +53,7 @@ export class Verifier {
       bytes: archive.manifest.bytes,
       ...(digest !== undefined && {digest}),
       id: archive.head.metadata.backup_id,
-      objectCount: archive.objectCount ?? 0,
+      ...(archive.objectCount !== undefined && {objectCount: archive.objectCount}),
       path: archive.path,
       problems,
       quick: isQuick,
@@ -75,6 +76,8 @@ export class Verifier {
     }
 
     const {archive} = await openArchive(against, this.#store)
+    const incomplete = incompleteWarning(archive.path, archive.seal)
+    if (incomplete) options.onWarning?.(incomplete)
     const {schema} = await resolveCollection(connection, name)
     if (isMultiTenant(schema)) {
       await this.#notes.putBack(connection, schema.class, (warning) => {

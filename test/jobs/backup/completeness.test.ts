@@ -5,7 +5,7 @@ import type {WeaviateObject} from '../../../src/model/object.js'
 import type {Connection, ObjectPage, PageRequest} from '../../../src/weaviate/connection.js'
 
 import {readManifest} from '../../../src/archive/manifest.js'
-import {BackupCatalog, BackupManager, ClearManager, Verifier} from '../../../src/index.js'
+import {BackupCatalog, BackupManager, ClearManager, RestoreManager, Verifier} from '../../../src/index.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 import {LocalStore} from '../../../src/store/local/store.js'
 import {fillCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
@@ -116,6 +116,21 @@ describe('a backup that was counted', () => {
       [backup.id, false],
       [good.id, undefined],
     ])
+    // Whoever uses it is told.
+    const message = `${backup.path} is an incomplete backup: the server counted 60 objects before and 60 after, 57 are in it.`
+    const verifier = new Verifier({connection: server.connection, directory: directory.path})
+    expect(await verifier.verifyBackup(backup.path)).toMatchObject({problems: [], warnings: [message]})
+    expect((await verifier.verifyBackup(backup.path, {quick: true})).warnings).toEqual([message])
+    const said: string[] = []
+    const onWarning = (warning: {message: string}): void => void said.push(warning.message)
+    expect(await verifier.verifyCollection(NAME, backup.id, {onWarning})).toMatchObject({counts: {extra: 3}})
+    const restored = await new RestoreManager(server.connection, {directory: directory.path}).restoreCollection(
+      backup.id,
+      {dryRun: true, name: `${NAME}Copy`, onWarning},
+    )
+    expect(restored.warnings[0]).toMatchObject({code: 'incomplete-backup', details: {counted}})
+    expect(said).toEqual([message, message])
+
     const {removed} = await catalog.prune({keepLast: 1})
     expect(removed).toEqual([])
     const clear = new ClearManager(connection, {directory: directory.path})

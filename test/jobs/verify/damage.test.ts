@@ -10,6 +10,7 @@ import type {VerifyBackupOptions} from '../../../src/jobs/verify/options.js'
 
 import {assertWhole, checkHashes} from '../../../src/archive/hashes.js'
 import {openArchive} from '../../../src/catalog/locate.js'
+import {verificationLines} from '../../../src/cli/results.js'
 import {GZIP_HEADER} from '../../../src/codec/gzip.js'
 import {Verifier} from '../../../src/jobs/verify/verifier.js'
 import {DataOpsError} from '../../../src/model/errors.js'
@@ -234,6 +235,20 @@ describe('a document', () => {
     const result = await verifier.verifyBackup(backup)
     expect(result).toMatchObject({id: '5f0c1e0a-6e0f-4d7e-8a43-000000000001', objectCount: 3, path: backup})
     expect(result.problems[0]).toMatchObject({file: backup})
+  })
+
+  test('of which too little is left to say how many objects it had does not say "none"', async () => {
+    const directory = await mkdtemp(path.join(folder, 'unknown-'))
+    const backup = await makeBackup({compress: false, format: 'json'}, SCHEMA, [makeObjects(3)], {directory})
+    const bytes = await readFile(backup)
+    await writeFile(backup, bytes.subarray(0, Math.floor(bytes.length * 0.7)))
+    const result = await verifier.verifyBackup(backup)
+    expect(result.id).toBe('5f0c1e0a-6e0f-4d7e-8a43-000000000001')
+    expect(result.problems.length).toBeGreaterThan(0)
+    expect(result).not.toHaveProperty('objectCount')
+    expect(verificationLines(result)[0]).toBe(
+      `Backup ${result.id} is damaged: ${result.problems.length} problem${result.problems.length > 1 ? 's' : ''}, the number of its objects is unknown`,
+    )
   })
 
   test('names the line that cannot be read', async () => {
