@@ -6,7 +6,8 @@ import type {Warning} from '../model/progress.js'
 export function incompleteWarning(path: string, seal: BackupSeal | undefined): undefined | Warning {
   if (seal?.complete !== false) return undefined
   const {counted, missing = []} = seal
-  const said = (count: null | number | undefined): string => (count == null ? 'an unknown number' : String(count))
+  const said = (count: null | number | undefined): string =>
+    typeof count === 'number' ? String(count) : 'an unknown number'
   const counts = counted
     ? `the server counted ${said(counted.before)} objects before and ${said(counted.after)} after, ${counted.read} are in it`
     : `${seal.object_count} objects are in it`

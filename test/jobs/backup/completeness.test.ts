@@ -122,7 +122,10 @@ describe('a backup that was counted', () => {
     expect(await verifier.verifyBackup(backup.path)).toMatchObject({problems: [], warnings: [message]})
     expect((await verifier.verifyBackup(backup.path, {quick: true})).warnings).toEqual([message])
     const said: string[] = []
-    const onWarning = (warning: {message: string}): void => void said.push(warning.message)
+    const onWarning = ({message: text}: {message: string}): void => {
+      said.push(text)
+    }
+
     expect(await verifier.verifyCollection(NAME, backup.id, {onWarning})).toMatchObject({counts: {extra: 3}})
     const restored = await new RestoreManager(server.connection, {directory: directory.path}).restoreCollection(
       backup.id,
