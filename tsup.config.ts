@@ -6,6 +6,8 @@ export default defineConfig({
   dts: {entry: {codec: 'src/codec/index.ts', index: 'src/index.ts', testing: 'src/testing/index.ts'}},
   entry: {
     codec: 'src/codec/index.ts',
+    'commands/backup/get': 'commands/backup/get.ts',
+    'commands/backup/head': 'commands/backup/head.ts',
     'commands/backup/list': 'commands/backup/list.ts',
     'commands/backup/prune': 'commands/backup/prune.ts',
     'commands/backup/remove': 'commands/backup/remove.ts',

@@ -37,6 +37,7 @@ export type {
   ConnectOptions,
   ObjectPage,
   PageRequest,
+  ServerCall,
   WeaviateAlias,
   WriteFailure,
 } from './weaviate/connection.js'

@@ -5,7 +5,7 @@ import type {BackupVerification} from '../../src/jobs/verify/options.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
 import {BACKUPS_ARGUMENT, outputFlag} from '../../src/cli/flags.js'
-import {verificationLines} from '../../src/cli/results.js'
+import {verificationLine, verificationLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
@@ -51,7 +51,7 @@ export default class BackupVerify extends DataOpsCommand {
     const verifier = new Verifier({directory: flags.output})
     const verify = async (reference: string): Promise<BackupVerification> => {
       const verification = await verifier.verifyBackup(reference, {...this.operation(), quick: flags.quick})
-      this.print(verificationLines(verification))
+      this.print(isSeveral ? verificationLine(verification) : verificationLines(verification))
       if (verification.problems.length > 0) exitAtLeast(EXIT_CODES.BACKUP_DAMAGED)
       return verification
     }

@@ -13,7 +13,7 @@ import {
   retryOptions,
   tenantFlag,
 } from '../../src/cli/flags.js'
-import {backupLines} from '../../src/cli/results.js'
+import {backupLine, backupLines, backupSum} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern, matchesPattern} from '../../src/model/pattern.js'
@@ -87,9 +87,9 @@ export default class ColBackup extends DataOpsCommand {
     {command: '<%= config.bin %> <%= command.id %> Article --schema-only', description: 'The schema only'},
   ]
 
-  async #report(backup: BackupResult): Promise<void> {
+  async #report(backup: BackupResult, isOneOfMany = false): Promise<void> {
     if (!backup.dryRun) backup.warnings.push(...(await this.announce('elysia:backup:sealed', {backup})))
-    this.print(backupLines(backup))
+    this.print(isOneOfMany ? backupLine(backup) : backupLines(backup))
     if (!backup.complete) exitAtLeast(EXIT_CODES.INCOMPLETE)
   }
 
@@ -139,6 +139,7 @@ export default class ColBackup extends DataOpsCommand {
         throw new DataOpsError('INVALID_INPUT', `"${only}" is both named and excluded.`, {hint: 'Leave out --exclude.'})
       const backup = await manager.backupCollection(only, options)
       await this.#report(backup)
+      if (!backup.dryRun) this.suggest('Check it', ['backup', 'verify', backup.id.slice(0, 8)])
       return backup
     }
 
@@ -146,8 +147,11 @@ export default class ColBackup extends DataOpsCommand {
       ...options,
       exclude: flags.exclude,
       keepGoing: flags['keep-going'],
-      onSealed: async (backup) => this.#report(backup),
+      onSealed: async (backup) => this.#report(backup, true),
     })
+    this.print(backupSum(run.backups))
+    if (run.backups.some(({dryRun}) => !dryRun))
+      this.suggest('Check them', ['backup', 'verify', `run:${run.runId.slice(0, 8)}`])
     const notBackedUp = failed.map((one) => this.#leftOut(one))
     if (run.backups.length === 0 && failed.length === 0)
       this.print([flags.exclude ? 'Every collection is excluded.' : 'The server has no collection.'])

@@ -15,7 +15,7 @@ import {
   retryOptions,
   tenantFlag,
 } from '../../src/cli/flags.js'
-import {restoreLines} from '../../src/cli/results.js'
+import {restoreLine, restoreLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
@@ -124,9 +124,9 @@ export default class ColRestore extends DataOpsCommand {
     },
   ]
 
-  async #report(restored: RestoreResult): Promise<void> {
+  async #report(restored: RestoreResult, isOneOfMany = false): Promise<void> {
     if (!restored.dryRun) restored.warnings.push(...(await this.announce('elysia:restore:confirmed', {restored})))
-    this.print(restoreLines(restored))
+    this.print(isOneOfMany ? restoreLine(restored) : restoreLines(restored, {width: this.width}))
     // Refused objects are missing from the collection: they explain a difference, and weigh more.
     if (restored.rejected > 0) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
     else if (restored.verification?.equal === false) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
@@ -180,13 +180,19 @@ export default class ColRestore extends DataOpsCommand {
     if (!isSeveral) {
       const restored = await manager.restoreCollection(backups[0]!, options)
       await this.#report(restored)
+      const {backupId, collection, dryRun, rejected, rejectedFile, verification} = restored
+      const reference = backups[0] ?? backupId
+      if (dryRun) this.suggest('Restore it', ['col', 'restore', ...this.argv.filter((word) => word !== '--dry-run')])
+      else if (rejected > 0 && rejectedFile !== undefined)
+        this.suggest('Send those again', ['col', 'restore', reference, '--merge', '--retry-rejected', rejectedFile])
+      else if (!verification) this.suggest('Compare it', ['col', 'verify', collection, '--against', reference])
       return restored
     }
 
     const {collections, failed = []} = await manager.restoreCollections(backups, {
       ...options,
       keepGoing: flags['keep-going'],
-      onConfirmed: async (restored) => this.#report(restored),
+      onConfirmed: async (restored) => this.#report(restored, true),
     })
     return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.#leftOut(one))})}
   }

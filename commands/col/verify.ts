@@ -4,7 +4,7 @@ import type {CollectionComparison} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
-import {concurrencyFlag, outputFlag, tenantFlag} from '../../src/cli/flags.js'
+import {concurrencyFlag, fullFlag, outputFlag, tenantFlag} from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
 
 export default class ColVerify extends DataOpsCommand {
@@ -25,6 +25,7 @@ export default class ColVerify extends DataOpsCommand {
       required: true,
     }),
     concurrency: concurrencyFlag,
+    full: fullFlag,
     'include-offloaded': Flags.boolean({
       description: 'Onload offloaded tenants to compare them too; else they are left out, and named.',
     }),
@@ -58,7 +59,7 @@ export default class ColVerify extends DataOpsCommand {
     const leftOut = (comparison.tenantsLeftOut ?? []).map(
       ({name, reason}) => `  NOT compared: tenant ${name} (${reason})`,
     )
-    this.print([...comparisonLines(comparison), ...leftOut])
+    this.print([...comparisonLines(comparison, {full: flags.full, width: this.width}), ...leftOut])
     if (!comparison.equal) this.exitWith('CONTENT_DIFFERS')
     return comparison
   }

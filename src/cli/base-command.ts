@@ -20,7 +20,7 @@ import {
 } from '../config/settings.js'
 import {DataOpsError, EXIT_CODES, withContext} from '../model/errors.js'
 import {isTwoServers} from '../weaviate/same-server.js'
-import {maskDebugOutput, secretsOfCall} from './debug-output.js'
+import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {globalFlags} from './flags.js'
 import {printable} from './format.js'
 import {asTyped, warningsAsTyped} from './hints.js'
@@ -38,6 +38,8 @@ interface GlobalFlags {
   config?: string
   'grpc-url'?: string
   header?: string[]
+  output?: string
+  progress?: string
   quiet?: boolean
   timeout?: number
   transport?: 'auto' | 'grpc' | 'rest'
@@ -160,6 +162,7 @@ export abstract class DataOpsCommand extends Command {
     const {connect} = await import('../weaviate/connect.js')
     const connection = await connect({
       ...options,
+      onCall: callLogger(process.env.DEBUG),
       onWarning: (warning) => {
         this.warnOf(warning)
       },
@@ -214,7 +217,9 @@ export abstract class DataOpsCommand extends Command {
   }
 
   protected get progress(): ProgressReporter {
-    this.#progress ??= new ProgressReporter({plain: this.jsonEnabled(), quiet: this.#flags.quiet})
+    const {progress, quiet} = this.#flags
+    const plain = progress === 'plain' || this.jsonEnabled()
+    this.#progress ??= new ProgressReporter({json: progress === 'json', plain, quiet})
     return this.#progress
   }
 
@@ -227,6 +232,20 @@ export abstract class DataOpsCommand extends Command {
   protected print(lines: readonly string[]): void {
     this.progress.stop()
     for (const line of lines) this.log('%s', printable(line))
+  }
+
+  /** Characters of a line, for what is cut to fit it; of a terminal only, what is piped stays as it is. */
+  protected get width(): number {
+    return process.stdout.isTTY ? process.stdout.columns : 120
+  }
+
+  /** Says, on stderr, which command is useful next: its words behind the name of the program. */
+  protected suggest(what: string, words: readonly string[]): void {
+    if (this.#flags.quiet || this.#flags.progress === 'json' || this.jsonEnabled()) return
+    const {output} = this.#flags
+    const isNamed = words.some((word) => /^(?:-[ob]|--output|--backups)/.test(word))
+    const place = isNamed || output === undefined || output === './backups' ? [] : ['-o', output]
+    this.progress.print(`${what}: ${this.config.bin} ${shellLine([...withoutSecrets(words), ...place])}`)
   }
 
   /** The result stands and is printed, but the exit code says that not all is well. */

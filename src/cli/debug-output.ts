@@ -1,4 +1,7 @@
+import type {ServerCall} from '../weaviate/connection.js'
+
 import {secretsOfEnvironment} from '../config/settings.js'
+import {matchesPattern} from '../model/pattern.js'
 import {redact, secretsOfArguments} from './secrets.js'
 
 const lists: Array<readonly string[]> = []
@@ -19,4 +22,23 @@ export function maskDebugOutput(secrets: readonly string[]): void {
 /** Every secret that a command is called with, by argument or environment. */
 export function secretsOfCall(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): string[] {
   return [...secretsOfArguments(argv), ...secretsOfEnvironment(env)]
+}
+
+/** Whether `DEBUG` (`elysia:*`, `*,-elysia:grpc`) asks for what one part does. */
+export function isDebugged(part: string, debug: string | undefined): boolean {
+  const patterns = (debug ?? '').split(/[\s,]+/).filter(Boolean)
+  const asks = (pattern: string): boolean => matchesPattern(part, pattern)
+  if (patterns.some((pattern) => pattern.startsWith('-') && asks(pattern.slice(1)))) return false
+  return patterns.some((pattern) => asks(pattern))
+}
+
+/** Prints each call to the server, without headers and bodies; undefined when nobody asks for it. */
+export function callLogger(debug: string | undefined): ((call: ServerCall) => void) | undefined {
+  if (!isDebugged('elysia:rest', debug) && !isDebugged('elysia:grpc', debug)) return undefined
+  return ({action, bytes, ms, outcome, transport}) => {
+    const part = `elysia:${transport}`
+    if (!isDebugged(part, debug)) return
+    const size = bytes === undefined ? '' : ` ${bytes} B`
+    process.stderr.write(`${new Date().toISOString()} ${part} ${action}: ${outcome}${size} ${ms.toFixed(1)} ms\n`)
+  }
 }

@@ -49,6 +49,11 @@ export const globalFlags = {
       return text
     },
   }),
+  progress: Flags.string({
+    description: 'How progress is shown on stderr: a live line on a terminal, plain lines, or a JSON document a line.',
+    helpGroup: 'GLOBAL',
+    options: ['auto', 'plain', 'json'],
+  }),
   quiet: Flags.boolean({char: 'q', description: 'No progress; warnings and errors only.', helpGroup: 'GLOBAL'}),
   timeout: secondsFlag({
     description: 'Seconds that one request may take; default 60 (env ELYSIACTL_TIMEOUT).',
@@ -92,6 +97,10 @@ export const tenantFlag = Flags.string({
   multiple: true,
   multipleNonGreedy: true,
 })
+
+export const oneTenantFlag = Flags.string({description: 'Only objects of this tenant.'})
+
+export const fullFlag = Flags.boolean({description: 'Long values as a whole.'})
 
 export const concurrencyFlag = Flags.integer({
   description: 'Requests in flight at most; default 4.',

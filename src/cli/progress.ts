@@ -21,6 +21,8 @@ const REDRAW_MS = 100
 const PLAIN_INTERVAL_MS = 10_000
 /** A tenth of the way is worth a line, but not more often than this. */
 const PLAIN_STEP_MS = 1000
+/** Between two lines of JSON of one stage. */
+const JSON_INTERVAL_MS = 1000
 const RATE_WINDOW_MS = 10_000
 
 /** A stage of one collection, as far as it is. */
@@ -90,6 +92,32 @@ export function summarizeStage(state: StageState, now: number): string {
   return parts.join(' ')
 }
 
+/** One line of `--progress json`. */
+export interface ProgressLine extends ProgressEvent {
+  /** RFC 3339. */
+  at: string
+  kind: 'begin' | 'end' | 'progress'
+  /** Units a second over the last ten seconds. */
+  rate?: number
+  /** Of this stage. */
+  seconds: number
+  secondsLeft?: number
+}
+
+export function eventOf(state: StageState, now: number, kind: ProgressLine['kind']): ProgressLine {
+  const {event, startedAt} = state
+  const rate = rateOf(state, now)
+  const left = event.total === undefined ? undefined : event.total - event.completed
+  return {
+    at: new Date(now).toISOString(),
+    kind,
+    ...event,
+    ...(rate !== undefined && {rate}),
+    seconds: (now - startedAt) / 1000,
+    ...(kind !== 'end' && rate !== undefined && left !== undefined && left > 0 && {secondsLeft: left / rate}),
+  }
+}
+
 export interface ProgressOutput {
   columns?: number
   isTTY?: boolean
@@ -97,6 +125,8 @@ export interface ProgressOutput {
 }
 
 export interface ProgressOptions {
+  /** A JSON document a line: events, warnings, other texts. */
+  json?: boolean
   /** Plain lines even on a terminal. */
   plain?: boolean
   now?: () => number
@@ -107,6 +137,7 @@ export interface ProgressOptions {
 
 /** Takes a manager's events. `stop()` must be called before anything else is printed. */
 export class ProgressReporter {
+  readonly #json: boolean
   readonly #live: boolean
   readonly #now: () => number
   readonly #output: ProgressOutput
@@ -119,11 +150,18 @@ export class ProgressReporter {
   #state: StageState | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor({now = Date.now, output = process.stderr, plain = false, quiet = false}: ProgressOptions = {}) {
+  constructor({
+    now = Date.now,
+    output = process.stderr,
+    json = false,
+    plain = false,
+    quiet = false,
+  }: ProgressOptions = {}) {
+    this.#json = json
     this.#now = now
     this.#output = output
     this.#quiet = quiet
-    this.#live = Boolean(output.isTTY) && !plain && !quiet
+    this.#live = Boolean(output.isTTY) && !plain && !quiet && !json
   }
 
   #beginStage(now: number): void {
@@ -136,13 +174,19 @@ export class ProgressReporter {
     }
 
     this.#plainAt = now
+    if (this.#json) {
+      this.#printEvent(now, 'begin')
+      return
+    }
+
     this.#plainTenth = tenthOf(this.#state!.event)
     this.print(`${describeStage(this.#state!, now, {bar: false})}…`)
   }
 
   #finishStage(): void {
     if (!this.#state) return
-    this.print(`${this.#live ? '✔ ' : ''}${summarizeStage(this.#state, this.#now())}`)
+    if (this.#json) this.#printEvent(this.#now(), 'end')
+    else this.print(`${this.#live ? '✔ ' : ''}${summarizeStage(this.#state, this.#now())}`)
     this.#state = undefined
   }
 
@@ -162,8 +206,19 @@ export class ProgressReporter {
     this.#drawnAt = -Infinity
   }
 
+  #printEvent(now: number, kind: 'begin' | 'end' | 'progress'): void {
+    if (this.#state) this.#output.write(`${JSON.stringify(eventOf(this.#state, now, kind))}\n`)
+  }
+
   #printSparsely(now: number): void {
     const state = this.#state!
+    if (this.#json) {
+      if (now - this.#plainAt < JSON_INTERVAL_MS) return
+      this.#plainAt = now
+      this.#printEvent(now, 'progress')
+      return
+    }
+
     const tenth = tenthOf(state.event)
     const waited = now - this.#plainAt
     if (waited < PLAIN_INTERVAL_MS && !(tenth > this.#plainTenth && waited >= PLAIN_STEP_MS)) return
@@ -190,13 +245,21 @@ export class ProgressReporter {
   }
 
   warn(warning: Pick<Warning, 'message'>): void {
-    this.print(`Warning: ${printable(warning.message)}`)
+    if (this.#json)
+      this.#output.write(`${JSON.stringify({at: this.#time(), kind: 'warning', message: warning.message})}\n`)
+    else this.print(`Warning: ${printable(warning.message)}`)
+  }
+
+  #time(): string {
+    return new Date(this.#now()).toISOString()
   }
 
   /** A line of its own, above the live one. */
   print(text: string): void {
     this.#eraseLine()
-    this.#output.write(`${text}\n`)
+    this.#output.write(
+      this.#json ? `${JSON.stringify({at: this.#time(), kind: 'text', message: text})}\n` : `${text}\n`,
+    )
   }
 
   /** Ends the stage at work: with its summary, or without when it failed. */

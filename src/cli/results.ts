@@ -4,7 +4,16 @@ import type {ClearResult} from '../jobs/clear/options.js'
 import type {RestoreResult} from '../jobs/restore/options.js'
 import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
 
-import {formatBytes, formatCount, formatMembers, formatRate, formatSeconds, plural} from './format.js'
+import {
+  formatBytes,
+  formatCount,
+  formatMembers,
+  formatRate,
+  formatSeconds,
+  formatTable,
+  plural,
+  truncate,
+} from './format.js'
 
 export function backupLines(backup: BackupResult): string[] {
   const name = backup.alias ? `${backup.collection} (alias ${backup.alias})` : backup.collection
@@ -26,6 +35,30 @@ export function backupLines(backup: BackupResult): string[] {
   ]
 }
 
+/** One of many, on one line; what is missing from it below. */
+export function backupLine(backup: BackupResult): string[] {
+  if (backup.dryRun) return backupLines(backup)
+  const {bytes, collection, id, objectCount, path, resumed, seconds} = backup
+  const size = `${plural(objectCount, 'object')}, ${formatBytes(bytes)}, ${pace(objectCount - resumed, seconds)}`
+  return [
+    `Backed up ${collection}: ${size}  ${id.slice(0, 8)}  ${path}`,
+    ...incompleteLines(backup),
+    ...skippedLines(backup),
+  ]
+}
+
+/** The last line of a run of several. */
+export function backupSum(backups: readonly BackupResult[]): string[] {
+  const done = backups.filter(({dryRun}) => !dryRun)
+  if (done.length < 2) return []
+  const sum = (value: (backup: BackupResult) => number): number => done.reduce((all, one) => all + value(one), 0)
+  const objects = plural(
+    sum(({objectCount}) => objectCount),
+    'object',
+  )
+  return [`${plural(done.length, 'collection')}: ${objects}, ${formatBytes(sum(({bytes}) => bytes))}`]
+}
+
 function incompleteLines({complete, counted, missing = []}: BackupResult): string[] {
   if (complete || !counted) return []
   const count = (objects: null | number): string => (objects === null ? 'an unknown number' : formatCount(objects))
@@ -41,7 +74,15 @@ function skippedLines({tenants}: BackupResult): string[] {
   return (tenants?.skipped ?? []).map(({name, reason}) => `  NOT in it: tenant ${name} (${reason})`)
 }
 
-export function restoreLines(restored: RestoreResult): string[] {
+/** One of many, on one line, unless there is something to say of it. */
+export function restoreLine(restored: RestoreResult): string[] {
+  const {backupId, collection, dryRun, rejected, seconds, verification} = restored
+  if (dryRun || rejected > 0 || verification?.equal === false) return restoreLines(restored)
+  const done = `${plural(restored.restored + restored.resumed, 'object')}, ${pace(restored.restored, seconds)}`
+  return [`Restored ${collection}: ${done}${verification ? ', equal' : ''}  ${backupId.slice(0, 8)}`]
+}
+
+export function restoreLines(restored: RestoreResult, options: ShowOptions = {}): string[] {
   const {collection, references, rejected, resumed, seconds, skipped, verification} = restored
   const {dryRun, expected} = restored
   const outcome = dryRun
@@ -63,7 +104,7 @@ export function restoreLines(restored: RestoreResult): string[] {
           : undefined,
       ],
     ]),
-    ...(verification ? comparisonLines(verification) : []),
+    ...(verification ? comparisonLines(verification, options) : []),
   ]
 }
 
@@ -85,7 +126,14 @@ export function clearLines(cleared: ClearResult): string[] {
   ]
 }
 
-export function comparisonLines(comparison: CollectionComparison): string[] {
+export interface ShowOptions {
+  /** Long values as a whole. */
+  full?: boolean
+  /** Characters of a line. */
+  width?: number
+}
+
+export function comparisonLines(comparison: CollectionComparison, options: ShowOptions = {}): string[] {
   const {backupId, collection, counts, differences, schemaDifferences} = comparison
   if (comparison.equal)
     return [
@@ -96,15 +144,58 @@ export function comparisonLines(comparison: CollectionComparison): string[] {
     `${collection} differs from backup ${backupId}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} in the backup)`,
     ...differences.map((difference) => `  ${differenceText(difference)}`),
     ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--limit)`] : []),
-    ...schemaDifferences.map(
-      ({backup, live, path}) => `  schema ${path}: ${JSON.stringify(live)}, in the backup ${JSON.stringify(backup)}`,
-    ),
+    ...schemaTable(schemaDifferences, options),
   ]
+}
+
+/** Rows of a schema's differences at most, and characters of a value at least. */
+const SCHEMA_ROWS = 20
+const VALUE_WIDTH = 16
+
+/** Path, backup, live: a row a difference, cut to the width. */
+export function schemaTable(
+  differences: CollectionComparison['schemaDifferences'],
+  {full = false, width = 120}: ShowOptions,
+): string[] {
+  if (differences.length === 0) return []
+  const shown = full ? differences : differences.slice(0, SCHEMA_ROWS)
+  const widest = Math.max('SCHEMA'.length, ...shown.map(({path}) => path.length))
+  // Two spaces before and between; whatever the path leaves is shared by the two values.
+  const room = full ? Infinity : Math.max(VALUE_WIDTH, Math.floor((width - widest - 6) / 2))
+  const rows = shown.map(({backup, live, path}) => ({
+    backup: truncate(schemaText(backup, full), room),
+    live: truncate(schemaText(live, full), room),
+    path,
+  }))
+  const isCut = !full && rows.some(({backup, live}) => backup.endsWith('…') || live.endsWith('…'))
+  const more = differences.length - shown.length
+  return [
+    ...formatTable(rows, [
+      {header: 'SCHEMA', value: ({path}) => path},
+      {header: 'BACKUP', value: ({backup}) => backup},
+      {header: 'LIVE', value: ({live}) => live},
+    ]).map((line) => `  ${line}`),
+    ...(more > 0 ? [`  … and ${formatCount(more)} more`] : []),
+    ...(more > 0 || isCut ? ['  (--full shows all of it)'] : []),
+  ]
+}
+
+/** A property by its type, anything else as JSON. */
+function schemaText(value: unknown, full: boolean): string {
+  if (value === undefined) return '(none)'
+  const type: unknown = typeof value === 'object' && value !== null && 'dataType' in value ? value.dataType : undefined
+  return !full && Array.isArray(type) ? type.join('|') : JSON.stringify(value)
 }
 
 function differenceText({id, members, state, tenant}: ObjectDifference): string {
   const where = tenant === undefined ? id : `${id} (tenant ${tenant})`
   return `${state.padEnd(9)} ${where}${members?.length ? `: ${members.join(', ')}` : ''}`
+}
+
+/** One of many, on one line, unless there is something to say of it. */
+export function verificationLine(verification: BackupVerification): string[] {
+  if (verification.problems.length > 0 || verification.warnings.length > 0) return verificationLines(verification)
+  return [`${verificationLines(verification)[0] ?? ''}  ${verification.path}`]
 }
 
 export function verificationLines(verification: BackupVerification): string[] {

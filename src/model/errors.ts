@@ -15,6 +15,8 @@ export type ErrorCode =
   /** Backup and collection hold different content. */
   | 'CONTENT_DIFFERS'
   | 'COLLECTION_MISSING'
+  /** The backup has no object of that id. */
+  | 'OBJECT_MISSING'
   | 'COLLECTION_EXISTS'
   /** The schemas of backup and target do not fit together. */
   | 'SCHEMA_MISMATCH'
@@ -47,6 +49,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   NOT_ALLOWED: 6,
   NOT_A_BACKUP: 2,
   NOT_CONFIRMED: 2,
+  OBJECT_MISSING: 1,
   OBJECTS_REFUSED: 3,
   SCHEMA_MISMATCH: 1,
   SERVER_REFUSED: 1,

@@ -31,7 +31,7 @@ const DEFAULT_MESSAGE_BYTES = 104_858_000
  * @throws DataOpsError CANNOT_CONNECT, NOT_ALLOWED (wrong credentials), INVALID_INPUT (an address that is none, contradicting options).
  */
 export async function connect(options: ConnectOptions = {}): Promise<Connection> {
-  const {ca, client, proxy, timeoutMs = DEFAULT_TIMEOUT_MS, transport = 'auto'} = options
+  const {ca, client, onCall, proxy, timeoutMs = DEFAULT_TIMEOUT_MS, transport = 'auto'} = options
   if (Number.isNaN(timeoutMs) || timeoutMs <= 0)
     throw new DataOpsError('INVALID_INPUT', 'The timeout is not a positive number of milliseconds.')
   const given = options.url ?? (client ? await urlOf(options) : DEFAULT_URL)
@@ -59,7 +59,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
       })
     }
 
-    const rest = new HttpClient({ca, headers, proxy, timeoutMs, url})
+    const rest = new HttpClient({ca, headers, onCall, proxy, timeoutMs, url})
     http = rest
     const {maxMessageBytes, version} = await checkRest(rest, url)
     if (transport !== 'rest') {
@@ -68,6 +68,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
         ca: ca && [...rootCertificates, ca].join('\n'),
         maxMessageBytes,
         metadata: headers,
+        onCall,
         rest: {
           ...restObjects(rest),
           getObject: async (className, id, tenant, signal) => getObjectRest(rest, className, id, {signal, tenant}),

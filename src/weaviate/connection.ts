@@ -148,6 +148,19 @@ export interface Connection {
   }) => Promise<WriteFailure[]>
 }
 
+/** One call that was made, for whoever looks for what is slow or fails. No headers, no bodies. */
+export interface ServerCall {
+  /** What was done: `read objects of Article`. */
+  action: string
+  /** Of the reply; undefined when there was none. */
+  bytes?: number
+  /** Milliseconds. */
+  ms: number
+  /** `ok`, or the code of the error. */
+  outcome: string
+  transport: 'grpc' | 'rest'
+}
+
 export interface ConnectOptions {
   apiKey?: string
   /** Extra PEM text to trust. */
@@ -163,6 +176,8 @@ export interface ConnectOptions {
     | {clientSecret: string; scopes?: string[]}
     | {password: string; scopes?: string[]; username: string}
     | {accessToken: string; expiresIn?: number; refreshToken?: string}
+  /** Told of each call once it is over. */
+  onCall?: (call: ServerCall) => void
   onWarning?: (warning: {code: string; details?: Record<string, unknown>; message: string}) => void
   /** Milliseconds for one request; default 60,000. */
   timeoutMs?: number

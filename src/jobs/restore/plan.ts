@@ -258,14 +258,18 @@ function checkFits(prepared: PreparedSchema, live: WeaviateClass, target: string
   if (blocking.length === 0) return
   const shown = blocking
     .slice(0, 5)
-    .map(
-      ({path: field, backup, live: there}) =>
-        `${field}: backup ${JSON.stringify(backup)}, collection ${JSON.stringify(there)}`,
-    )
+    .map(({path: field, backup, live: there}) => `${field}: backup ${brief(backup)}, collection ${brief(there)}`)
   throw new DataOpsError('SCHEMA_MISMATCH', `The backup does not fit "${target}": ${shown.join('; ')}.`, {
     details: {differences: blocking},
     hint: 'Restore under another name with `name`, or change the collection.',
   })
+}
+
+/** A value of a schema in a few words; all of it stands in `details`. */
+function brief(value: unknown): string {
+  if (value === undefined) return 'none'
+  const text = JSON.stringify(value)
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }
 
 /** Options that change what is written, so that another run cannot continue with others. */

@@ -2,7 +2,10 @@
 import {Client, type ClientOptions, credentials, Metadata, type MethodDefinition, status} from '@grpc/grpc-js'
 import {Buffer} from 'node:buffer'
 
+import type {ServerCall} from '../connection.js'
+
 import {DataOpsError, interrupted, throwIfAborted} from '../../model/errors.js'
+import {told} from '../calls.js'
 import {grpcError} from '../errors.js'
 
 export interface GrpcChannelOptions {
@@ -14,6 +17,7 @@ export interface GrpcChannelOptions {
   maxMessageBytes: number
   /** Asked anew for each call, so that refreshed tokens are used. */
   metadata: () => Promise<Record<string, string>>
+  onCall?: (call: ServerCall) => void
   /** TLS. */
   secure: boolean
   /** Milliseconds for one call. */
@@ -75,7 +79,13 @@ export class GrpcChannel {
   }
 
   /** @throws DataOpsError; `details.tooLarge` when the request or the reply is over the limit. */
-  async call<Request, Reply>(
+  async call<Request, Reply>(method: GrpcMethod<Request, Reply>, request: Request, how: GrpcCall): Promise<Reply> {
+    return told(this.#options.onCall, {action: how.action, transport: 'grpc'}, async () => ({
+      reply: await this.#call(method, request, how),
+    }))
+  }
+
+  async #call<Request, Reply>(
     method: GrpcMethod<Request, Reply>,
     request: Request,
     {action, signal}: GrpcCall,

@@ -4,8 +4,10 @@ import {rootCertificates} from 'node:tls'
 import {Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request} from 'undici'
 
 import type {JsonValue} from '../../model/object.js'
+import type {ServerCall} from '../connection.js'
 
 import {DataOpsError, interrupted, throwIfAborted} from '../../model/errors.js'
+import {told} from '../calls.js'
 import {networkError, redact, restError} from '../errors.js'
 
 export interface HttpClientOptions {
@@ -13,6 +15,7 @@ export interface HttpClientOptions {
   ca?: string
   /** Asked anew for each request, so that refreshed tokens are used. */
   headers: () => Promise<Record<string, string>>
+  onCall?: (call: ServerCall) => void
   /** A proxy's URL, or `env` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   proxy?: string
   /** Milliseconds for one request, its whole reply included. */
@@ -49,12 +52,14 @@ export class HttpClient {
   readonly #dispatcher: Dispatcher
   readonly #headers: () => Promise<Record<string, string>>
   readonly #maxBodyBytes: number
+  readonly #onCall?: (call: ServerCall) => void
   readonly #timeoutMs: number
   readonly url: string
 
   constructor(options: HttpClientOptions) {
     this.url = options.url
     this.#headers = options.headers
+    this.#onCall = options.onCall
     this.#timeoutMs = options.timeoutMs
     this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES
     this.#dispatcher = createDispatcher(options)
@@ -112,6 +117,13 @@ export class HttpClient {
    * @throws DataOpsError by status (see `restError`); SERVER_UNAVAILABLE when there is no reply in time; INTERRUPTED.
    */
   async send(httpRequest: HttpRequest): Promise<HttpReply> {
+    return told(this.#onCall, {action: httpRequest.action, transport: 'rest'}, async () => {
+      const reply = await this.#send(httpRequest)
+      return {bytes: reply.bytes, reply}
+    })
+  }
+
+  async #send(httpRequest: HttpRequest): Promise<HttpReply> {
     const {action, body, contentType = 'application/json', method, path, query, signal} = httpRequest
     throwIfAborted(signal)
     const isElsewhere = !path.startsWith('/')

@@ -1,0 +1,57 @@
+import {Args} from '@oclif/core'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {BACKUP_ARGUMENT, fullFlag, oneTenantFlag, outputFlag} from '../../src/cli/flags.js'
+import {objectLines, shownObject, type ShownObject} from '../../src/cli/objects.js'
+import {DataOpsError} from '../../src/model/errors.js'
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+export default class BackupGet extends DataOpsCommand {
+  static override summary = 'Show one object of a backup.'
+
+  static override usage = '<%= command.id %> BACKUP UUID [flags]'
+
+  static override description = `Needs no server. Long values are cut; --full or --json shows all of them. The exit code is 1 when the backup has no such object.`
+
+  static override args = {
+    backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
+    uuid: Args.string({description: 'Id of the object.', ignoreStdin: true, required: true}),
+  }
+
+  static override flags = {full: fullFlag, output: outputFlag, tenant: oneTenantFlag}
+
+  static override examples = [
+    {
+      command: '<%= config.bin %> <%= command.id %> Article@latest 00000000-0000-4000-8000-000000000001',
+      description: 'As it was when the newest backup was taken',
+    },
+  ]
+
+  async run(): Promise<{object: ShownObject}> {
+    const {args, flags} = await this.parse(BackupGet)
+    if (!UUID.test(args.uuid))
+      throw new DataOpsError('INVALID_INPUT', `"${args.uuid}" is not the id of an object.`, {
+        hint: 'Ids are UUIDs: 00000000-0000-4000-8000-000000000001.',
+      })
+    const [{openArchive}, {findObject}, {openStore}] = await Promise.all([
+      import('../../src/catalog/locate.js'),
+      import('../../src/jobs/inspect/objects.js'),
+      import('../../src/store/open.js'),
+    ])
+    const {archive} = await openArchive(args.backup, openStore(flags.output))
+    const {signal} = this.operation()
+    const found = await findObject(archive, args.uuid, {signal, tenant: flags.tenant})
+    if (!found) {
+      const where = flags.tenant === undefined ? '' : ` of tenant "${flags.tenant}"`
+      throw new DataOpsError('OBJECT_MISSING', `There is no object ${args.uuid}${where} in ${archive.path}.`, {
+        details: {id: args.uuid, path: archive.path},
+        hint: `See some that are: ${this.config.bin} backup head ${args.backup}`,
+      })
+    }
+
+    const object = shownObject(found)
+    this.print(objectLines(object, {full: flags.full, width: this.width}))
+    return {object}
+  }
+}

@@ -1,0 +1,48 @@
+import {Args, Flags} from '@oclif/core'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {BACKUP_ARGUMENT, fullFlag, oneTenantFlag, outputFlag} from '../../src/cli/flags.js'
+import {objectLines, shownObject, type ShownObject} from '../../src/cli/objects.js'
+
+export default class BackupHead extends DataOpsCommand {
+  static override summary = 'Show the first objects of a backup.'
+
+  static override usage = '<%= command.id %> BACKUP [flags]'
+
+  static override description = `Needs no server. Objects come in the order in which they lie in the backup; long values are cut, --full or --json shows all of them.`
+
+  static override args = {backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true})}
+
+  static override flags = {
+    count: Flags.integer({char: 'n', default: 10, description: 'How many.', min: 1}),
+    full: fullFlag,
+    output: outputFlag,
+    tenant: oneTenantFlag,
+  }
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'The first ten'},
+    {
+      command: '<%= config.bin %> <%= command.id %> Article@latest -n 1 --full',
+      description: 'One, with every value and the whole vector',
+    },
+  ]
+
+  async run(): Promise<{objects: ShownObject[]}> {
+    const {args, flags} = await this.parse(BackupHead)
+    const [{openArchive}, {firstObjects}, {openStore}] = await Promise.all([
+      import('../../src/catalog/locate.js'),
+      import('../../src/jobs/inspect/objects.js'),
+      import('../../src/store/open.js'),
+    ])
+    const {archive} = await openArchive(args.backup, openStore(flags.output))
+    const {signal} = this.operation()
+    const found = await firstObjects(archive, {limit: flags.count, signal, tenant: flags.tenant})
+    const objects = found.map((object) => shownObject(object))
+    const options = {full: flags.full, width: this.width}
+    this.print(
+      objects.length > 0 ? objects.flatMap((object) => objectLines(object, options)) : ['There are no objects in it.'],
+    )
+    return {objects}
+  }
+}
