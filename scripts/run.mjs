@@ -17,6 +17,7 @@ const jobs = {
   bench,
   demo,
   test,
+  'test:clients': testClients,
   'test:fault': testFault,
   'test:meanwhile': testMeanwhile,
   'test:versions': testOnVersions,
@@ -72,6 +73,10 @@ function test() {
   }
 
   vitest(options)
+}
+
+function testClients() {
+  must('node', ['--import', 'tsx', 'scripts/client-suites.mjs', ...options])
 }
 
 function testMeanwhile() {

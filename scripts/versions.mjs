@@ -59,7 +59,7 @@ export async function testVersions(environment, suites) {
 }
 
 async function testOn(binary, environment, wanted) {
-  const server = await start(binary)
+  const server = await startServer(binary)
   try {
     const {version} = await (await fetch(`${server.url}/v1/meta`)).json()
     console.error(`\n== ${version} (${binary})`)
@@ -85,7 +85,8 @@ async function testOn(binary, environment, wanted) {
   }
 }
 
-async function start(binary) {
+/** A real server on free ports of the loopback interface, its data in a folder that `stop` removes. */
+export async function startServer(binary, environment = {}) {
   const data = await mkdtemp(path.join(tmpdir(), 'elysia-versions-'))
   const [rest, grpc] = await freePorts(2)
   const gossip = await freePair()
@@ -113,6 +114,7 @@ async function start(binary) {
       RAFT_BOOTSTRAP_EXPECT: '1',
       RAFT_INTERNAL_RPC_PORT: String(raft + 1),
       RAFT_PORT: String(raft),
+      ...environment,
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -20,6 +20,26 @@ export type Fault =
   /** It is refused with this HTTP status or gRPC code, and nothing is done. */
   | {headers?: Record<string, string>; message?: string; status: number}
 
+/** A message of a `BatchStream`, before anything is done with it. */
+export interface StreamedBatch {
+  /** Of its references: the beacon of the object that refers, and the property. */
+  beacons: readonly string[]
+  /** Messages of this stream so far, the one that opens it not counted. */
+  ordinal: number
+  uuids: readonly string[]
+}
+
+/** What happens to a message of a `BatchStream`. */
+export type StreamFault =
+  /** The client is told of a better batch size; the message is written. */
+  | {backoff: number}
+  /** The connection is cut, and nothing written; or (`after`) once the message was acknowledged and written, but no result told. */
+  | {after?: boolean; drop: true}
+  /** Nothing of it is written, the client is told so, and the stream ends. */
+  | {outOfMemory: true}
+  /** The client is told to end the stream; the message is written. */
+  | {shuttingDown: true}
+
 /** Where objects are. */
 export interface ObjectPlace {
   collection: string
@@ -36,7 +56,7 @@ export interface ListedPage extends ObjectPlace {
   limit: number
   /** The node that answers. */
   node: string
-  transport: 'grpc' | 'rest'
+  transport: 'graphql' | 'grpc' | 'rest'
 }
 
 /** One node, which holds a replica of every shard. */
@@ -75,6 +95,8 @@ export interface EmbeddedWeaviateOptions {
   now?: () => number
   /** Whether tenants can be FROZEN, as with the offload-s3 module; default true. */
   offload?: boolean
+  /** Sees each message of a `BatchStream`, and may return what goes wrong with it. */
+  onBatchStream?: (message: StreamedBatch) => StreamFault | undefined | void
   /** Sees each request first (health checks of gRPC too). May wait, and may return what is to go wrong. */
   onRequest?: (request: RequestInfo) => Fault | Promise<Fault | undefined | void> | undefined | void
   /** The ids that a page of a listing has instead of its own: fewer, repeated, in another order. undefined: its own. */
@@ -83,6 +105,8 @@ export interface EmbeddedWeaviateOptions {
   port?: number
   /** Bytes of a gRPC message that a proxy before the server lets through, both ways; `/v1/meta` does not tell. Default: no limit. */
   proxyMessageBytes?: number
+  /** Objects in a page when a listing names no limit; default 10. */
+  queryDefaultsLimit?: number
   /** Objects that one listing or one delete reaches; default 10,000. */
   queryMaximumResults?: number
   /** Keys that may only read. */
@@ -112,10 +136,12 @@ export function withDefaults(options: EmbeddedWeaviateOptions): Settings {
     maxMessageBytes: 104_858_000,
     now: Date.now,
     offload: true,
+    onBatchStream: () => undefined,
     onRequest: () => undefined,
     page: ({ids}) => ids,
     port: 0,
     proxyMessageBytes: Infinity,
+    queryDefaultsLimit: 10,
     queryMaximumResults: 10_000,
     readOnlyApiKeys: [],
     replicas: [{name: 'node1'}],

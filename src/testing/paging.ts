@@ -2,6 +2,7 @@ import type {Order} from './sort.js'
 import type {Shard, StoredObject} from './store.js'
 
 import {Refusal} from './refusal.js'
+import {canonicalUuid, uuidProblem} from './values.js'
 
 export interface PageOptions {
   limit: number
@@ -37,6 +38,27 @@ export function readPage(
   }
 
   return page
+}
+
+/** What may not stand beside a cursor. */
+export interface BesideCursor {
+  hasFilter: boolean
+  hasSort: boolean
+  offset: number
+}
+
+/** The id that a page starts after; undefined for none. @throws Refusal 422. */
+export function readCursor(
+  after: string,
+  {hasFilter, hasSort, offset}: BesideCursor,
+  prefix = "cursor api: invalid 'after' parameter: ",
+): string | undefined {
+  if (after === '') return undefined
+  const beside = offset > 0 ? 'offset' : hasFilter ? 'where' : hasSort ? 'sort' : undefined
+  if (beside) throw new Refusal(422, `${prefix}${beside} cannot be set with after and limit parameters`)
+  const id = canonicalUuid(after)
+  if (!id) throw new Refusal(422, `${prefix}after parameter '${after}' is not a valid uuid: ${uuidProblem(after)}`)
+  return id
 }
 
 export interface DeleteResult {

@@ -1,8 +1,8 @@
-import type {Replica, Settings} from './options.js'
+import type {ListedPage, Replica, Settings} from './options.js'
 import type {Collection, Shard, StoredObject} from './store.js'
 
 import {type PageOptions, readPage} from './paging.js'
-import {own, type Transport} from './values.js'
+import {own} from './values.js'
 
 /** The objects of one shard, and what they are called. */
 export interface ShardPlace {
@@ -78,7 +78,7 @@ export class Replicas {
   }
 
   /** A page as a node answers it: of its replica, and with what `page` makes of it. @throws Refusal as readPage does. */
-  page(node: number, place: ShardPlace, options: PageOptions & {after?: string; transport: Transport}): StoredObject[] {
+  page(node: number, place: ShardPlace, options: PageOptions & Pick<ListedPage, 'transport'> & {after?: string}): StoredObject[] {
     const {after, limit, transport} = options
     const replica = this.reader(node)
     const page = readPage(this.above(replica, place, after), options)
@@ -88,10 +88,10 @@ export class Replicas {
       shown === ids
         ? page
         : shown.flatMap((id) => page.find((object) => object.id === id) ?? this.get(replica, place, id) ?? [])
-    return transport === 'grpc' ? found.filter((object) => !this.isExpired(place, object)) : found
+    return transport === 'rest' ? found : found.filter((object) => !this.isExpired(place, object))
   }
 
-  /** Of a page that has been read: gRPC leaves out what has expired, so that its pages get shorter. */
+  /** Of a page that has been read: gRPC and GraphQL leave out what has expired, so that its pages get shorter. */
   private isExpired({collection}: ShardPlace, object: StoredObject): boolean {
     const {
       defaultTtl,

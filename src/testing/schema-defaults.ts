@@ -194,6 +194,7 @@ export function propertyDefaults(given: SchemaProperty, isNested = false): Schem
     name: isNested ? given.name : lowerFirst(given.name),
   }
   delete property.searchableBlockmax
+  delete property.tokenization
   if (typeof description === 'string' && description !== '') property.description = description
   if (isText) property.tokenization = tokenization(type, given.tokenization)
   if (given.nestedProperties)

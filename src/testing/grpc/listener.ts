@@ -1,4 +1,4 @@
-import {type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall, status} from '@grpc/grpc-js'
+import {type Metadata, type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall, status} from '@grpc/grpc-js'
 import {Buffer} from 'node:buffer'
 import {createServer, type Socket} from 'node:net'
 
@@ -20,6 +20,7 @@ import {type Access, accessOf} from '../access.js'
 import {listen, type Listener} from '../listen.js'
 import {Refusal} from '../refusal.js'
 import {isBefore} from '../version.js'
+import {BATCH_STREAM, batchStream, type BatchStreamCall} from './batch-stream.js'
 import {hidePrototypeKeys} from './prototype-keys.js'
 import {refuseUnknownFields} from './unknown-fields.js'
 
@@ -36,6 +37,7 @@ const SERVICE = {
     requestDeserialize: (bytes: Buffer): BatchObjectsRequest =>
       WeaviateService.batchObjects.requestDeserialize(hidePrototypeKeys(bytes)),
   },
+  batchStream: BATCH_STREAM,
   search: {
     ...WeaviateService.search,
     requestDeserialize: (bytes: Buffer): DecodedSearch => ({
@@ -66,6 +68,9 @@ export async function listenGrpc(
     batchReferences: desk.unary((request: BatchReferencesRequest, access) => calls.batchReferences(request, access), {
       since: '1.33',
     }),
+    batchStream: desk.stream(async (call: BatchStreamCall, access, cut) =>
+      batchStream(call, {access, calls, cut, settings}),
+    ),
     search: desk.unary(({problem, request}: DecodedSearch) => {
       if (problem) throw problem
       return calls.search(request)
@@ -111,11 +116,20 @@ class FrontDesk {
     private readonly sockets: Map<string, Socket>,
   ) {}
 
+  private cutter(peer: string): () => void {
+    return () => this.sockets.get(peer)?.destroy()
+  }
+
+  /** What the caller may do. @throws Refusal. */
+  private accessOf({metadata}: {metadata: Metadata}, isPublic = false): Access {
+    const access = accessOf(metadata.get('authorization')[0]?.toString(), this.settings)
+    if (!access && !isPublic) throw new Refusal(401, 'extract auth: unauthorized: invalid api key')
+    return access ?? 'read'
+  }
+
   private async attend<Q, R>(call: ServerUnaryCall<Q, R>, callback: sendUnaryData<R>, answer: () => R): Promise<void> {
     const path = call.getPath()
-    const cut = (): void => {
-      this.sockets.get(call.getPeer())?.destroy()
-    }
+    const cut = this.cutter(call.getPeer())
 
     try {
       const method = path.slice(path.lastIndexOf('/') + 1)
@@ -150,12 +164,46 @@ class FrontDesk {
     return (call, callback) => {
       const authorized = (): R => {
         if (isBefore(this.settings, since)) throw unknownMethod(call.getPath())
-        const access = accessOf(call.metadata.get('authorization')[0]?.toString(), this.settings)
-        if (!access && !isPublic) throw new Refusal(401, 'extract auth: unauthorized: invalid api key')
-        return answer(call.request, access ?? 'read')
+        return answer(call.request, this.accessOf(call, isPublic))
       }
 
       void this.attend(call, callback, authorized)
+    }
+  }
+
+  /** A call of two streams; it came with 1.36. */
+  stream(
+    answer: (call: BatchStreamCall, access: Access, cut: () => void) => Promise<void>,
+  ): (call: BatchStreamCall) => void {
+    const attend = async (call: BatchStreamCall): Promise<void> => {
+      const path = call.getPath()
+      const cut = this.cutter(call.getPeer())
+      try {
+        const fault = await this.requests.arrive({
+          method: path.slice(path.lastIndexOf('/') + 1),
+          path,
+          transport: 'grpc',
+        })
+        if (fault && 'status' in fault)
+          throw new Refusal(fault.status, fault.message ?? 'injected fault', fault.status)
+        if (fault && !fault.after) {
+          cut()
+          return
+        }
+
+        if (isBefore(this.settings, '1.36')) throw unknownMethod(path)
+        await answer(call, this.accessOf(call), cut)
+        if (fault) cut()
+        else call.end()
+      } catch (error) {
+        call.destroy(Object.assign(new Error('refused'), serviceError(error)))
+      }
+    }
+
+    return (call) => {
+      // A client that is gone is no failure of the server.
+      call.on('error', () => undefined)
+      void attend(call)
     }
   }
 }

@@ -21,21 +21,18 @@ import {
 import {type Access, dataOf, forbidden} from '../access.js'
 import {parseBeacon} from '../beacon.js'
 import {compileFilter} from '../filter.js'
-import {deleteMatching} from '../paging.js'
+import {deleteMatching, readCursor} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 import {compileSort} from '../sort.js'
 import {type Collection, upperFirst} from '../store.js'
 import {listTenants} from '../tenants.js'
-import {canonicalUuid, uuidBytes, uuidProblem} from '../values.js'
+import {canonicalUuid, uuidBytes} from '../values.js'
 import {isBefore} from '../version.js'
 import {encodeSearch} from './encode-search.js'
 import {incomingFilter} from './incoming-filter.js'
 import {incomingObject} from './incoming.js'
 import {select} from './reply.js'
-
-/** Objects in a page when a search names no limit. */
-const DEFAULT_LIMIT = 10
 
 /** The calls of `weaviate.v1.Weaviate`, as plain functions that throw Refusals. */
 export class WeaviateCalls {
@@ -72,9 +69,13 @@ export class WeaviateCalls {
       request.sortBy.length > 0
         ? within("invalid 'sort' parameter: ", () => compileSort(collection, request.sortBy))
         : undefined
-    const after = cursor(request)
+    const after = readCursor(request.after, {
+      hasFilter: request.filters !== undefined,
+      hasSort: request.sortBy.length > 0,
+      offset: request.offset,
+    })
     const page = within('explorer: list class: search: ', () => {
-      const limit = request.limit || Math.min(DEFAULT_LIMIT, this.settings.queryMaximumResults)
+      const limit = request.limit || Math.min(this.settings.queryDefaultsLimit, this.settings.queryMaximumResults)
       const options = {
         after,
         limit,
@@ -194,17 +195,6 @@ export class WeaviateCalls {
       took: 0,
     }
   }
-}
-
-function cursor({after, filters, offset, sortBy}: SearchRequest): string | undefined {
-  if (after === '') return undefined
-  const prefix = "cursor api: invalid 'after' parameter: "
-  if (offset > 0) throw new Refusal(422, `${prefix}offset cannot be set with after and limit parameters`)
-  if (filters) throw new Refusal(422, `${prefix}where cannot be set with after and limit parameters`)
-  if (sortBy.length > 0) throw new Refusal(422, `${prefix}sort cannot be set with after and limit parameters`)
-  const id = canonicalUuid(after)
-  if (!id) throw new Refusal(422, `${prefix}after parameter '${after}' is not a valid uuid: ${uuidProblem(after)}`)
-  return id
 }
 
 function reason(error: unknown): string {

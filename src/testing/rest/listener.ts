@@ -35,7 +35,7 @@ export async function listenRest(
 ): Promise<Listener> {
   let port = 0
   const router = new Router()
-  serverRoutes(router, room.database, settings, () => `http://127.0.0.1:${port}`)
+  serverRoutes(router, {node, room, settings}, () => `http://127.0.0.1:${port}`)
   schemaRoutes(router, room.database, settings)
   objectRoutes(router, room, {node, settings})
   referenceRoutes(router, room, settings.now)

@@ -4,17 +4,16 @@ import type {Collection, StoredObject} from '../store.js'
 
 import {isReference} from '../../model/schema.js'
 import {type IncomingObject, type ObjectRoom, sortedWith} from '../objects.js'
+import {readCursor} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 import {compileSort, type Order} from '../sort.js'
-import {canonicalUuid, filled, own, uuidProblem} from '../values.js'
+import {canonicalUuid, filled, own} from '../values.js'
 import {incomingObject, type ObjectBody} from './incoming.js'
 import {objectText} from './json.js'
 import {type Place, placeOf} from './place.js'
 import {InvalidBody, type RestAnswer, type RestRequest, type Router} from './router.js'
 
-/** Objects in a page when no limit is given. */
-const DEFAULT_LIMIT = 10
 const PATTERN = 'objects/:class/:id'
 
 export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}: Served): void {
@@ -36,14 +35,12 @@ export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}:
     within('invalid object: ', () => room.prepare(incomingObject(given), {autoSchema: false}))
     return {status: 200}
   })
-  for (const method of ['GET', 'HEAD', 'DELETE', 'PUT', 'PATCH'])
-    router.on(method, 'objects/:id', (request) => {
-      const {class: named} = (request.body ?? {}) as ObjectBody
-      const className = named ?? classOf(room, canonicalUuid(request.params.id))
-      const {handler} = router.find(method, `objects/${className ?? '-'}/${request.params.id}`)
-      if (className === undefined || !handler) return {status: 404}
-      return handler({...request, params: {...request.params, class: className}})
-    })
+  for (const [methods, rest] of [
+    ['GET HEAD DELETE PUT PATCH', ''],
+    ['POST PUT DELETE', '/references/:property'],
+  ] as const)
+    for (const method of methods.split(' '))
+      router.on(method, `objects/:id${rest}`, (request) => withoutClass(router, room, {method, request}))
   router.on('HEAD', PATTERN, (request) => ({status: placeOf(room, request)?.object ? 204 : 404}))
   router.on('DELETE', PATTERN, (request) => {
     const deleting = (index: string) => `delete object from vector repo: delete from index "${index}": `
@@ -61,6 +58,20 @@ export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}:
   })
   router.on('PUT', PATTERN, (request) => replace(room, request))
   router.on('PATCH', PATTERN, (request) => patch(room, request))
+}
+
+/** A path by id alone is that of the class which is named in the body, or has such an object. */
+function withoutClass(
+  router: Router,
+  room: ObjectRoom,
+  {method, request}: {method: string; request: RestRequest},
+): RestAnswer {
+  const {id, property} = request.params
+  const {class: named} = (request.body ?? {}) as ObjectBody
+  const className = named ?? classOf(room, canonicalUuid(id))
+  if (className === undefined) return {status: 404}
+  const below = `objects/${className}/${id}${property === undefined ? '' : `/references/${property}`}`
+  return router.find(method, below).handler?.({...request, params: {...request.params, class: className}}) ?? {status: 404}
 }
 
 /** The class that has an object of this id; those with tenants are not asked. */
@@ -189,7 +200,7 @@ function list(room: ObjectRoom, {node, settings}: Served, request: RestRequest):
   const {query} = request
   const className = query.get('class')
   const tenant = query.get('tenant') ?? ''
-  const limit = whole(query, 'limit') ?? DEFAULT_LIMIT
+  const limit = whole(query, 'limit') ?? settings.queryDefaultsLimit
   const offset = whole(query, 'offset') ?? 0
   const after = cursor(query.get('after') ?? '', {className, offset})
   const collection = className === null ? undefined : room.database.find(className)
@@ -243,16 +254,13 @@ function whole(query: URLSearchParams, name: string): number | undefined {
   throw new InvalidBody(601, `${name} in query must be of type int64: ${JSON.stringify(text)}`)
 }
 
+/** @throws Refusal. */
 function cursor(after: string, {className, offset}: {className: null | string; offset: number}): string | undefined {
-  if (after === '') return undefined
-  if (className === null)
+  if (after !== '' && className === null)
     throw new Refusal(
       500,
       'list objects: after parameter not allowed, cursor must be specific to one class, set class query param',
     )
-  const prefix = "msg:cursor api: invalid 'after' parameter code:400 err:"
-  if (offset > 0) throw new Refusal(422, `${prefix}offset cannot be set with after and limit parameters`)
-  const id = canonicalUuid(after)
-  if (!id) throw new Refusal(422, `${prefix}after parameter '${after}' is not a valid uuid: ${uuidProblem(after)}`)
-  return id
+  const beside = {hasFilter: false, hasSort: false, offset}
+  return readCursor(after, beside, "msg:cursor api: invalid 'after' parameter code:400 err:")
 }

@@ -1,13 +1,15 @@
 import type {Settings} from '../options.js'
-import type {Collection, Database} from '../store.js'
+import type {Collection} from '../store.js'
 import type {Router} from './router.js'
 
-import {Refusal} from '../refusal.js'
-import {resolveShard} from '../shard.js'
+import {type GraphqlServed, graphql} from './graphql.js'
+
 import {isBefore} from '../version.js'
 
-/** What the server tells of itself: meta, health, nodes, and counts over GraphQL. */
-export function serverRoutes(router: Router, database: Database, settings: Settings, url: () => string): void {
+/** What the server tells of itself (meta, health, nodes), and GraphQL. */
+export function serverRoutes(router: Router, served: GraphqlServed, url: () => string): void {
+  const {settings} = served
+  const {database} = served.room
   router.on('GET', 'meta', () => ({
     body: {
       ...(!isBefore(settings, '1.26') && {grpcMaxMessageSize: settings.maxMessageBytes}),
@@ -44,7 +46,7 @@ export function serverRoutes(router: Router, database: Database, settings: Setti
     status: 200,
   }))
   router.on('POST', 'graphql', ({body}) => ({
-    body: graphql(database, settings, (body as {query?: string}).query ?? ''),
+    body: graphql(served, (body as {query?: string}).query ?? ''),
     status: 200,
   }))
 }
@@ -82,26 +84,4 @@ function nodes(collections: Collection[], query: URLSearchParams, settings: Sett
 
 function factorOf({schema}: Collection): number {
   return (schema.replicationConfig as undefined | {factor?: number})?.factor ?? 1
-}
-
-const COUNT =
-  /^\s*(?:query\s*)?\{\s*Aggregate\s*\{\s*(\w+)\s*(?:\(\s*tenant\s*:\s*"([^"]*)"\s*\))?\s*\{\s*meta\s*\{\s*count\s*\}\s*\}\s*\}\s*\}\s*$/
-
-/** `{Aggregate {Class(tenant: "…") {meta {count}}}}`, and nothing else. */
-function graphql(database: Database, settings: Settings, query: string): unknown {
-  const [, name, tenant = ''] = COUNT.exec(query) ?? []
-  if (name === undefined) return failed('the embedded server answers Aggregate { Class { meta { count } } } only')
-  const collection = database.find(name)
-  if (!collection) return failed(`Cannot query field "${name}" on type "AggregateObjectsObj".`)
-  try {
-    const count = settings.count(resolveShard(collection, tenant).size, {collection: collection.name, tenant})
-    return {data: {Aggregate: {[name]: [{meta: {count}}]}}}
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    return {data: {Aggregate: {[name]: null}}, ...failed(error.message, ['Aggregate', name])}
-  }
-}
-
-function failed(message: string, path: null | string[] = null): {errors: unknown[]} {
-  return {errors: [{locations: [{column: 1, line: 1}], message, path}]}
 }

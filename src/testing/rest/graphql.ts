@@ -1,0 +1,279 @@
+import type {JsonObject, JsonValue, NamedVector} from '../../model/object.js'
+import type {Predicate} from '../filter-model.js'
+import type {ObjectRoom} from '../objects.js'
+import type {Settings} from '../options.js'
+import type {Collection, Shard, StoredObject} from '../store.js'
+
+import {isReference, type SchemaProperty} from '../../model/schema.js'
+import {parseBeacon} from '../beacon.js'
+import {compileFilter} from '../filter.js'
+import {readCursor} from '../paging.js'
+import {Refusal, within} from '../refusal.js'
+import {resolveShard} from '../shard.js'
+import {compileSort, type SortKey} from '../sort.js'
+import {floatsOf, own, shortestFloat32} from '../values.js'
+import {type Argument, type Field, parseQuery, QueryError} from './graphql-document.js'
+import {incomingFilter, type WhereBody} from './incoming.js'
+import {InvalidBody} from './router.js'
+
+/** Where a query is answered. */
+export interface GraphqlServed {
+  node: number
+  room: ObjectRoom
+  settings: Settings
+}
+
+/** Listing, filtering and sorting (`Get`), and counting (`Aggregate`): the answer to a query, errors included. */
+export function graphql(served: GraphqlServed, query: string): unknown {
+  try {
+    const roots = parseQuery(query).map((root): [Field, Asked[]] => [root, asked(served, root)])
+    const errors: unknown[] = []
+    const data = roots.map(([root, fields]) => {
+      const answers = fields.map(({answer, field}) => [field.alias, answered(answer, {errors, field, root})])
+      return [root.alias, Object.fromEntries(answers)]
+    })
+    return {data: Object.fromEntries(data) as unknown, ...(errors.length > 0 && {errors})}
+  } catch (error) {
+    if (error instanceof QueryError) return {errors: [failure(error.message, {column: error.column})]}
+    throw error
+  }
+}
+
+interface Asked {
+  answer: () => unknown
+  field: Field
+}
+
+/** Checks all that is asked before anything is read, as GraphQL does. @throws QueryError. */
+function asked(served: GraphqlServed, root: Field): Asked[] {
+  if (root.name !== 'Get' && root.name !== 'Aggregate')
+    throw new QueryError(`the embedded server answers Get and Aggregate, not ${root.name}`, root.column)
+  return root.fields.map((field) => {
+    const type = `${root.name === 'Get' ? 'Get' : 'Aggregate'}ObjectsObj`
+    const collection = served.room.database.find(field.name)
+    if (!collection) throw new QueryError(`Cannot query field "${field.name}" on type "${type}".`, field.column)
+    checkArguments(collection, {field, root, type})
+    if (root.name === 'Aggregate') {
+      checkCount(field)
+      return {answer: () => count(served, collection, field), field}
+    }
+
+    const read = readFields(served, collection, {parent: field, tenant: textOf(field.arguments.tenant)})
+    return {answer: () => list(served, collection, field).map((object) => read(object)), field}
+  })
+}
+
+/** What an execution gives, or null and an error beside it. */
+function answered(
+  answer: () => unknown,
+  {errors, field, root}: {errors: unknown[]; field: Field; root: Field},
+): unknown {
+  try {
+    return answer()
+  } catch (error) {
+    if (!(error instanceof Refusal) && !(error instanceof InvalidBody)) throw error
+    errors.push(failure(error.message, {column: field.column, path: [root.alias, field.alias]}))
+    return null
+  }
+}
+
+function failure(message: string, {column, path = null}: {column: number; path?: null | string[]}): unknown {
+  return {locations: [{column, line: 1}], message, path}
+}
+
+const ANSWERED: Record<string, string[]> = {
+  Aggregate: ['tenant', 'where'],
+  Get: ['after', 'consistencyLevel', 'limit', 'offset', 'sort', 'tenant', 'where'],
+}
+/** The real server's, which the embedded one does not answer. */
+const NOT_ANSWERED =
+  /^(?:ask|autocut|bm25|group|groupBy|hybrid|near(?:Audio|Depth|IMU|Image|Object|Text|Thermal|Vector|Video)|objectLimit|limit)$/
+
+function checkArguments(
+  collection: Collection,
+  {field, root, type}: {field: Field; root: Field; type: string},
+): void {
+  for (const name of Object.keys(field.arguments)) {
+    const isKnown = ANSWERED[root.name]!.includes(name)
+    if (isKnown && (name !== 'tenant' || collection.tenants)) continue
+    if (NOT_ANSWERED.test(name))
+      throw new QueryError(`the embedded server lists, filters and counts; it does not answer ${name}`, field.column)
+    throw new QueryError(`Unknown argument "${name}" on field "${field.name}" of type "${type}".`, field.column)
+  }
+}
+
+function checkCount({column, fields}: Field): void {
+  const [meta, ...others] = fields
+  const isCount = meta?.name === 'meta' && meta.fields.length === 1 && meta.fields[0]!.name === 'count'
+  if (!isCount || others.length > 0)
+    throw new QueryError('the embedded server aggregates by meta { count } only', column)
+}
+
+function count({room, settings}: GraphqlServed, collection: Collection, {arguments: given, fields}: Field): unknown {
+  const tenant = textOf(given.tenant)
+  const shard = resolveShard(collection, tenant)
+  const matches = where(room, collection, given)
+  const found = matches ? [...shard.above()].filter((object) => matches(object)).length : shard.size
+  const told = settings.count(found, {collection: collection.name, tenant})
+  const [meta] = fields
+  return [{[meta!.alias]: {[meta!.fields[0]!.alias]: told}}]
+}
+
+function list({node, room, settings}: GraphqlServed, collection: Collection, {arguments: given}: Field): StoredObject[] {
+  const tenant = textOf(given.tenant)
+  const matches = where(room, collection, given)
+  const keys = given.sort === undefined ? [] : [given.sort].flat().map((key) => sortKey(key))
+  const sort = keys.length > 0 ? within("invalid 'sort' parameter: ", () => compileSort(collection, keys)) : undefined
+  const offset = Number(given.offset ?? 0)
+  const after = readCursor(textOf(given.after), {hasFilter: matches !== undefined, hasSort: sort !== undefined, offset})
+  if (given.limit === 0)
+    throw new Refusal(422, 'explorer: list class: search: invalid pagination params: invalid default limit: 0')
+  const limit = Number(given.limit ?? settings.queryDefaultsLimit)
+  return within('explorer: list class: search: ', () => {
+    const shard: Shard = within(`object search at index ${collection.name.toLowerCase()}: `, () =>
+      resolveShard(collection, tenant),
+    )
+    const maximumResults = settings.queryMaximumResults
+    return within('invalid pagination params: ', () =>
+      room.replicas.page(
+        node,
+        {collection, shard, tenant},
+        {
+          after,
+          limit: limit < 0 ? maximumResults - offset : limit,
+          matches,
+          maximumResults,
+          offset,
+          sort,
+          transport: 'graphql',
+        },
+      ),
+    )
+  })
+}
+
+function where(room: ObjectRoom, collection: Collection, given: Field['arguments']): Predicate | undefined {
+  if (given.where === undefined) return undefined
+  const scope = room.scopeOf(collection, textOf(given.tenant))
+  return within("invalid 'where' filter: ", () =>
+    compileFilter(scope, incomingFilter(whereBody(given.where as Record<string, Argument>))),
+  )
+}
+
+/** GraphQL takes one value where REST wants a list, and lists where REST has members of their own. */
+function whereBody(given: Record<string, Argument>): WhereBody {
+  const body: WhereBody = {}
+  for (const [name, value] of Object.entries(given)) {
+    if (name === 'operands') body.operands = [value].flat().map((item) => whereBody(item as Record<string, Argument>))
+    else if (name === 'path') body.path = [value].flat() as string[]
+    else body[Array.isArray(value) ? `${name}Array` : name] = value
+  }
+
+  return body
+}
+
+function sortKey(given: Argument): SortKey {
+  const {order = 'asc', path = []} = given as {order?: string; path?: string | string[]}
+  return {ascending: order === 'asc', path: [path].flat()}
+}
+
+function textOf(value: Argument | undefined): string {
+  return typeof value === 'string' ? value : ''
+}
+
+type Read = (object: StoredObject) => unknown
+
+/** What is asked of an object. @throws QueryError for what its class does not have. */
+function readFields(
+  served: GraphqlServed,
+  collection: Collection,
+  {parent, tenant}: {parent: Field; tenant: string},
+): Read {
+  if (parent.fields.length === 0)
+    throw new QueryError(
+      `Field "${parent.name}" of type "[${collection.name}]" must have a sub selection.`,
+      parent.column,
+    )
+  const readers = parent.fields.map((field): [string, Read] => {
+    if (field.name === '_additional') return [field.alias, readAdditional(collection, field)]
+    const property = collection.schema.properties?.find((candidate) => candidate.name === field.name)
+    if (!property)
+      throw new QueryError(`Cannot query field "${field.name}" on type "${collection.name}".`, field.column)
+    if (isReference(property)) return [field.alias, readReferences(served, {field, property, tenant})]
+    return [field.alias, (object) => picked(own(object.properties, property.name) ?? null, field)]
+  })
+  return (object) => Object.fromEntries(readers.map(([alias, read]) => [alias, read(object)]))
+}
+
+/** A value, of which only the members that were asked for. */
+function picked(value: JsonValue, {fields}: Field): JsonValue {
+  if (fields.length === 0 || typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item) => picked(item, {fields} as Field))
+  return Object.fromEntries(fields.map((field) => [field.alias, picked((value as JsonObject)[field.name] ?? null, field)]))
+}
+
+function readReferences(
+  served: GraphqlServed,
+  {field, property, tenant}: {field: Field; property: SchemaProperty; tenant: string},
+): Read {
+  const readers = new Map(
+    field.fields.map((fragment) => {
+      const target = served.room.database.find(fragment.on ?? '')
+      if (!target) throw new QueryError(`Unknown type "${fragment.on ?? fragment.name}".`, fragment.column)
+      return [target, readFields(served, target, {parent: fragment, tenant})]
+    }),
+  )
+  return (object) => {
+    const references = own(object.properties, property.name)
+    if (!Array.isArray(references)) return null
+    return references.flatMap((reference) => {
+      const {collection: name, id} = parseBeacon((reference as {beacon: string}).beacon)
+      const target = served.room.database.find(name)
+      const found = target && served.room.shardFor(target, tenant)?.get(id)
+      const read = target && readers.get(target)
+      return found && read ? [read(found)] : []
+    })
+  }
+}
+
+const ADDITIONAL: Record<string, Read> = {
+  certainty: () => null,
+  creationTimeUnix: ({created}) => String(created),
+  distance: () => null,
+  explainScore: () => '',
+  id: ({id}) => id,
+  lastUpdateTimeUnix: ({updated}) => String(updated),
+  score: () => '0',
+  vector: ({vector}) => (vector ? numbersOf(vector) : []),
+}
+
+function readAdditional({name, schema}: Collection, {fields}: Field): Read {
+  const readers = fields.map((field): [string, Read] => {
+    if (field.name === 'vectors' && schema.vectorConfig) return [field.alias, readVectors(field)]
+    const read = ADDITIONAL[field.name]
+    if (read) return [field.alias, read]
+    throw new QueryError(`Cannot query field "${field.name}" on type "${name}Additional".`, field.column)
+  })
+  return (object) => Object.fromEntries(readers.map(([alias, read]) => [alias, read(object)]))
+}
+
+function readVectors({fields}: Field): Read {
+  return ({vectors}) =>
+    Object.fromEntries(
+      fields.map(({alias, name}) => {
+        const vector = vectors?.get(name)
+        return [alias, vector ? namedNumbers(vector) : []]
+      }),
+    )
+}
+
+function namedNumbers(vector: NamedVector): number[] | number[][] {
+  const numbers = numbersOf(vector.bytes)
+  if (vector.kind === 'single') return numbers
+  const {dims} = vector
+  return Array.from({length: numbers.length / dims}, (_, row) => numbers.slice(row * dims, (row + 1) * dims))
+}
+
+function numbersOf(bytes: Uint8Array): number[] {
+  return Array.from(floatsOf(bytes), (component) => shortestFloat32(component))
+}
