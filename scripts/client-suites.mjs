@@ -106,8 +106,8 @@ function copySuite(name, place, {grpcPort, port}) {
     if (!entry.isFile() || !/\.(ts|py)$/.test(file) || file.includes(`${path.sep}proto${path.sep}`)) continue
     const text = readFileSync(file, 'utf8')
     const moved = text
-      .replaceAll(/\b80(80|86|87|90)\b/g, port)
-      .replaceAll(/\b500(51|57|58|61)\b/g, grpcPort)
+      .replaceAll(/\b80(80|86|87|90)\b/g, () => port)
+      .replaceAll(/\b500(51|57|58|61)\b/g, () => grpcPort)
     if (moved !== text) writeFileSync(file, moved)
   }
 }
@@ -143,7 +143,10 @@ async function installPython() {
   if (existsSync(path.join(place, 'bin', 'pytest'))) return
   await run('python3', ['-m', 'venv', place])
   const client = 'httpx<0.29 validators<1 authlib<2 pydantic<3 grpcio<1.80 protobuf<7 packaging'.split(' ')
-  const tests = 'grpcio-health-checking pytest pytest-asyncio pytest-benchmark pytest-profiling pytest-timeout pytest-xdist'.split(' ')
+  const tests =
+    'grpcio-health-checking pytest pytest-asyncio pytest-benchmark pytest-profiling pytest-timeout pytest-xdist'.split(
+      ' ',
+    )
   await run(path.join(place, 'bin', 'pip'), ['install', '--quiet', ...client, ...tests, 'numpy', 'pandas', 'polars'])
 }
 
@@ -153,8 +156,15 @@ async function runPython(place) {
   const names = readdirSync(folder).filter((file) => file.startsWith('test_'))
   const files = names.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
   // A test that hangs ends its worker: the others go on in a new one.
-  const options = ['-q', '-n2', '--dist=loadfile', '--timeout=60', '--tb=short', `--junitxml=${report}`]
-  options.push('--override-ini=addopts=-m "not profiling" --benchmark-skip --max-worker-restart=100')
+  const options = [
+    '-q',
+    '-n2',
+    '--dist=loadfile',
+    '--timeout=60',
+    '--tb=short',
+    `--junitxml=${report}`,
+    '--override-ini=addopts=-m "not profiling" --benchmark-skip --max-worker-restart=100',
+  ]
   const pytest = path.join(home, 'python', 'bin', 'pytest')
   await run(pytest, [...options, ...files.map((file) => path.join('integration', file))], {cwd: place, isSuite: true})
   const results = {}
@@ -197,7 +207,8 @@ function compare() {
     const real = readReport(reportOf(name, 'real'))
     const embedded = readReport(reportOf(name, 'embedded'))
     const counts = {passed: 0}
-    for (const id of Object.keys(real).filter((test) => real[test] === 'passed')) {
+    for (const [id, outcome] of Object.entries(real)) {
+      if (outcome !== 'passed') continue
       const [reason] = Object.entries(NOT_PROMISED).find(([, pattern]) => pattern.test(id)) ?? []
       const hasPassed = embedded[id] === 'passed'
       if (reason !== undefined) {
@@ -211,7 +222,11 @@ function compare() {
       else console.log(`${name}: ${id}\n    ${(embedded[id] ?? 'not run').slice(0, 400).replaceAll('\n', ' ')}`)
     }
 
-    console.log(`${name}: ${Object.entries(counts).map(([what, count]) => `${count} ${what}`).join(', ')}`)
+    console.log(
+      `${name}: ${Object.entries(counts)
+        .map(([what, count]) => `${count} ${what}`)
+        .join(', ')}`,
+    )
   }
 
   const share = all === 0 ? 0 : (100 * good) / all

@@ -78,7 +78,11 @@ export class Replicas {
   }
 
   /** A page as a node answers it: of its replica, and with what `page` makes of it. @throws Refusal as readPage does. */
-  page(node: number, place: ShardPlace, options: PageOptions & Pick<ListedPage, 'transport'> & {after?: string}): StoredObject[] {
+  page(
+    node: number,
+    place: ShardPlace,
+    options: PageOptions & Pick<ListedPage, 'transport'> & {after?: string},
+  ): StoredObject[] {
     const {after, limit, transport} = options
     const replica = this.reader(node)
     const page = readPage(this.above(replica, place, after), options)

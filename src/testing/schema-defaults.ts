@@ -112,11 +112,9 @@ function isMap(value: JsonValue): value is JsonObject {
 export function invertedIndexConfig(given: JsonObject = {}): JsonObject {
   const stopwords = (given.stopwords ?? {}) as JsonObject
   const preset = filled(stopwords.preset) ?? 'en'
-  if (
-    preset !== 'en' &&
-    preset !== 'none' &&
-    !Object.hasOwn((given.stopwordPresets ?? {}) as JsonObject, preset as string)
-  )
+  for (const [name, words] of Object.entries((given.stopwordPresets ?? {}) as Record<string, unknown[]>))
+    if (words.length === 0) throw new Refusal(422, `stopwordPresets: preset "${name}" must have at least one word`)
+  if (preset !== 'en' && preset !== 'none')
     throw new Refusal(422, `stopwordPreset '${preset as string}' does not exist`)
   const {b = 0, k1 = 0} = (given.bm25 ?? {}) as {b?: number; k1?: number}
   if (k1 < 0) throw new Refusal(422, 'BM25.k1 must be >= 0')

@@ -2,9 +2,11 @@ import type {JsonObject, JsonValue} from '../model/object.js'
 import type {Settings} from './options.js'
 
 import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
+import {objectTtlConfig} from './object-ttl.js'
 import {Refusal} from './refusal.js'
 import {invertedIndexConfig, propertyDefaults, shardingConfig, vectorIndexConfig} from './schema-defaults.js'
 import {type Database, lowerFirst, upperFirst} from './store.js'
+import {checkAnalyzer, presetsOf} from './text-analyzer.js'
 import {filled} from './values.js'
 
 const CLASS_NAME = /^[A-Z][_0-9A-Za-z]{0,254}$/
@@ -34,13 +36,21 @@ export function newClass(given: JsonObject, database: Database, limits: Limits):
   const multiTenancyConfig = multiTenancy(given)
   const properties = (given.properties ?? []) as SchemaProperty[]
   for (const [index, property] of properties.entries())
-    checkProperty(property, {className: name, database, others: properties.slice(0, index)})
-  const optional = ['description', 'moduleConfig', 'objectTtlConfig'].filter((member) => given[member])
+    checkProperty(property, {
+      className: name,
+      database,
+      others: properties.slice(0, index),
+      presets: presetsOf(given.invertedIndexConfig),
+    })
+  const optional = ['description', 'moduleConfig'].filter((member) => given[member])
   return {
     class: name,
     ...Object.fromEntries(optional.map((member) => [member, given[member]])),
     invertedIndexConfig: invertedIndexConfig((given.invertedIndexConfig ?? {}) as JsonObject),
     multiTenancyConfig,
+    ...(given.objectTtlConfig && {
+      objectTtlConfig: objectTtlConfig(given.objectTtlConfig as JsonObject, properties),
+    }),
     // The real server shows null for a class that was given none.
     properties: (given.properties ? properties.map((property) => propertyDefaults(property)) : null)!,
     replicationConfig: replication(given, limits),
@@ -80,11 +90,24 @@ function replication(given: JsonObject, {replicas}: Limits): JsonObject {
       `init sharding state: could not find enough weaviate nodes for replication: ${replicas.length} available, ${factor} requested`,
     )
   return {
-    ...(config.asyncConfig && {asyncConfig: config.asyncConfig}),
+    ...asyncConfig(config),
     asyncEnabled: false,
     deletionStrategy: filled(config.deletionStrategy) ?? 'TimeBasedResolution',
     factor,
   }
+}
+
+const ASYNC_SETTINGS = new Set(
+  'diffBatchSize diffPerNodeTimeout frequency frequencyWhilePropagating hashtreeHeight loggingFrequency prePropagationTimeout propagationBatchSize propagationConcurrency propagationDelay propagationLimit propagationTimeout'.split(
+    ' ',
+  ),
+)
+
+/** What the server knows of the settings that were given. */
+export function asyncConfig({asyncConfig: given}: JsonObject): JsonObject {
+  if (!given) return {}
+  const known = Object.entries(given as JsonObject).filter(([name]) => ASYNC_SETTINGS.has(name))
+  return {asyncConfig: Object.fromEntries(known)}
 }
 
 function vectorSettings(given: JsonObject): JsonObject {
@@ -105,7 +128,7 @@ function vectorSettings(given: JsonObject): JsonObject {
   }
 }
 
-function namedVectors(named: Record<string, JsonObject>): Record<string, JsonObject> {
+export function namedVectors(named: Record<string, JsonObject>): Record<string, JsonObject> {
   const result: Record<string, JsonObject> = {}
   for (const name of Object.keys(named).toSorted()) {
     if (!VECTOR_NAME.test(name))
@@ -138,10 +161,15 @@ export interface PropertyPlace {
   database: Database
   /** The properties that are there already. */
   others: readonly SchemaProperty[]
+  /** The class's own lists of stop words. */
+  presets?: readonly string[]
 }
 
 /** @throws Refusal 422 when a class cannot have the property. */
-export function checkProperty(property: SchemaProperty, {className, database, others}: PropertyPlace): void {
+export function checkProperty(
+  property: SchemaProperty,
+  {className, database, others, presets = []}: PropertyPlace,
+): void {
   const name = lowerFirst(property.name ?? '')
   if (!PROPERTY_NAME.test(name))
     throw new Refusal(
@@ -164,7 +192,8 @@ export function checkProperty(property: SchemaProperty, {className, database, ot
         throw new Refusal(422, 'bad request: reference property to nonexistent class')
   }
 
-  checkNested(name, property)
+  checkAnalyzer(name, property, presets)
+  checkNested(name, property, presets)
 }
 
 function checkDataType(path: string, dataType: string[]): void {
@@ -181,7 +210,7 @@ function checkDataType(path: string, dataType: string[]): void {
       throw new Refusal(422, `property '${path}': invalid dataType: [${type}]: unknown primitive data type '${type}'`)
 }
 
-function checkNested(path: string, property: SchemaProperty): void {
+function checkNested(path: string, property: SchemaProperty, presets: readonly string[]): void {
   const isNested = property.dataType[0] === 'object' || property.dataType[0] === 'object[]'
   const nested = property.nestedProperties ?? []
   if (isNested && nested.length === 0)
@@ -198,122 +227,7 @@ function checkNested(path: string, property: SchemaProperty): void {
     if (!PRIMITIVE_TYPES.has(type)) throw new Refusal(422, `property '${innerPath}': reference data type not allowed`)
     if (NOT_NESTED.has(type))
       throw new Refusal(422, `property '${innerPath}': data type '${type}' not allowed as nested property`)
-    checkNested(innerPath, inner)
+    checkAnalyzer(innerPath, inner, presets)
+    checkNested(innerPath, inner, presets)
   }
-}
-
-const CANNOT_UPDATE = 'updating schema: TYPE_UPDATE_CLASS: bad request :parse class update: '
-const FIELDS_OTHER_THAN_DESCRIPTION =
-  'property fields other than description cannot be updated through updating the class. Use the add property feature (e.g. "POST /v1/schema/{className}/properties") to add additional properties'
-
-/** What `PUT /v1/schema/{class}` makes of a class. @throws Refusal 422 on anything that is immutable. */
-export function updatedClass(old: WeaviateClass, given: JsonObject): WeaviateClass {
-  if (given.class !== old.class) throw immutable('class name', old.class, given.class, '')
-  const properties = ((given.properties ?? []) as SchemaProperty[]).map((property) => propertyDefaults(property))
-  const oldProperties = old.properties ?? []
-  if (properties.length !== oldProperties.length)
-    throw new Refusal(422, `${CANNOT_UPDATE}${FIELDS_OTHER_THAN_DESCRIPTION}`)
-  for (const property of oldProperties) {
-    const changed = properties.find((candidate) => candidate.name === property.name)
-    if (!changed || !isSameButDescriptions(property, changed))
-      throw new Refusal(422, `${CANNOT_UPDATE}property "${property.name}": ${FIELDS_OTHER_THAN_DESCRIPTION}`)
-  }
-
-  checkImmutable(old, given)
-  const tenancy = (given.multiTenancyConfig ?? {}) as JsonObject
-  if ((tenancy.enabled ?? false) !== (old.multiTenancyConfig?.enabled ?? false))
-    throw new Refusal(422, `${CANNOT_UPDATE}enabling multi-tenancy for an existing class is not supported`)
-  const {factor} = (given.replicationConfig ?? {}) as {factor?: number}
-  if (factor !== undefined && factor > 1)
-    throw new Refusal(422, `not enough replicas to increase replication factor to ${factor} for class "${old.class}"`)
-  return {
-    ...old,
-    description: filled(given.description),
-    ...Object.fromEntries(
-      ['moduleConfig', 'objectTtlConfig'].filter((member) => given[member]).map((member) => [member, given[member]]),
-    ),
-    replicationConfig: {
-      ...(old.replicationConfig as JsonObject | undefined),
-      ...((given.replicationConfig ?? {}) as JsonObject),
-    },
-    invertedIndexConfig: invertedIndexConfig((given.invertedIndexConfig ?? {}) as JsonObject),
-    multiTenancyConfig: {...old.multiTenancyConfig, ...tenancy},
-    properties: properties.length === 0 ? old.properties : properties,
-    ...updatedVectors(old, given),
-  }
-}
-
-function checkImmutable(old: WeaviateClass, given: JsonObject): void {
-  const shards = Number((old.shardingConfig as JsonObject | undefined)?.desiredCount ?? 0)
-  const wanted = Number((given.shardingConfig as JsonObject | undefined)?.desiredCount ?? shards)
-  if (wanted !== shards)
-    throw immutable(
-      're-sharding not supported yet: shard count',
-      shards,
-      wanted,
-      `${CANNOT_UPDATE}validate sharding config: `,
-    )
-  const before = (old.invertedIndexConfig ?? {}) as JsonObject
-  const after = (given.invertedIndexConfig ?? {}) as JsonObject
-  for (const [name, called] of [
-    ['indexTimestamps', 'indexTimestamp'],
-    ['indexNullState', 'indexNullState'],
-    ['indexPropertyLength', 'indexPropertyLength'],
-  ] as const) {
-    const [from, to] = [before[name] === true, after[name] === true]
-    if (from !== to) throw new Refusal(422, `"${called}" setting is immutable. Value changed from "${from}" to "${to}"`)
-  }
-}
-
-function updatedVectors(old: WeaviateClass, given: JsonObject): Partial<WeaviateClass> {
-  const updated: Partial<WeaviateClass> = {}
-  if (old.vectorIndexType) {
-    const type = (filled(given.vectorIndexType) ?? old.vectorIndexType) as string
-    if (type !== old.vectorIndexType) throw immutable('vector index type', old.vectorIndexType, type)
-    const vectorizer = filled(given.vectorizer) ?? 'none'
-    if (vectorizer !== old.vectorizer) throw immutable('vectorizer', old.vectorizer, vectorizer)
-    updated.vectorIndexConfig = updatedIndex(type, old.vectorIndexConfig, given.vectorIndexConfig)
-  }
-
-  const oldNamed = old.vectorConfig ?? {}
-  const named = namedVectors((given.vectorConfig ?? {}) as Record<string, JsonObject>)
-  for (const [name, before] of Object.entries(oldNamed)) {
-    const after = named[name]
-    if (!after) throw new Refusal(422, `${CANNOT_UPDATE}missing config for vector "${name}"`)
-    if (after.vectorIndexType !== before.vectorIndexType)
-      throw immutable('vector index type', before.vectorIndexType, after.vectorIndexType)
-    updatedIndex(before.vectorIndexType as string, before.vectorIndexConfig, after.vectorIndexConfig)
-  }
-
-  if (Object.keys(named).length > 0) updated.vectorConfig = named
-  return updated
-}
-
-function updatedIndex(type: string, before: unknown, given: unknown): JsonObject {
-  const after = vectorIndexConfig(type, given)
-  const old = before as JsonObject
-  for (const name of ['efConstruction', 'maxConnections'])
-    if (after[name] !== old[name]) throw immutable(name, old[name], after[name])
-  const {distance} = old
-  if (after.distance !== distance)
-    throw immutable('distance', distance, after.distance, `${CANNOT_UPDATE}validate vector index config: `)
-  return after
-}
-
-function immutable(what: string, from: unknown, to: unknown, prefix = CANNOT_UPDATE): Refusal {
-  return new Refusal(422, `${prefix}${what} is immutable: attempted change from "${String(from)}" to "${String(to)}"`)
-}
-
-function isSameButDescriptions(a: SchemaProperty, b: SchemaProperty): boolean {
-  return JSON.stringify(comparable(a)) === JSON.stringify(comparable(b))
-}
-
-function comparable(property: SchemaProperty): unknown {
-  const entries = Object.entries(property)
-    .filter(([key]) => key !== 'description')
-    .map(([key, value]) => [
-      key,
-      key === 'nestedProperties' ? (value as SchemaProperty[]).map((inner) => comparable(inner)) : value,
-    ])
-  return entries.toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1))
 }

@@ -4,7 +4,7 @@ import {Buffer} from 'node:buffer'
 
 import type {BatchObject, BatchReference} from '../../weaviate/proto/generated/weaviate.js'
 import type {Access} from '../access.js'
-import type {Settings} from '../options.js'
+import type {Settings, StreamFault} from '../options.js'
 import type {WeaviateCalls} from './service.js'
 
 import {
@@ -49,7 +49,7 @@ export async function batchStream(call: BatchStreamCall, {access, calls, cut, se
   }
 
   let ordinal = -1
-  for await (const {message} of call as AsyncIterable<BatchStreamRequest>) {
+  for await (const {message} of call.iterator({destroyOnReturn: false}) as AsyncIterable<BatchStreamRequest>) {
     ordinal++
     if (ordinal === 0) {
       if (message?.$case !== 'start') throw new Refusal(422, 'first message must be a start message')
@@ -61,25 +61,49 @@ export async function batchStream(call: BatchStreamCall, {access, calls, cut, se
     if (message?.$case !== 'data') throw new Refusal(422, 'invalid batch send request: data field is nil')
     const named = namesOf(message.value)
     if (named.uuids.length + named.beacons.length === 0) continue
-    const fault = settings.onBatchStream({...named, ordinal})
-    if (fault && 'outOfMemory' in fault) {
-      send({$case: 'outOfMemory', value: {...named, waitTime: OUT_OF_MEMORY_WAIT}})
-      return
-    }
-
-    if (fault && 'drop' in fault && !fault.after) return cut()
-    if (fault && 'backoff' in fault) send({$case: 'backoff', value: {batchSize: fault.backoff}})
-    if (fault && 'shuttingDown' in fault) send({$case: 'shuttingDown', value: {}})
-    send({$case: 'acks', value: named})
-    const results = write(calls, access, message.value)
-    if (fault && 'drop' in fault) return cut()
-    send({$case: 'results', value: results})
+    const fault = settings.onBatchStream({...named, ordinal}) ?? undefined
+    if (attend({access, calls, cut, fault, send}, {data: message.value, named})) return
   }
 
   if (ordinal === -1) throw new Refusal(422, 'initial stream message receive: EOF')
 }
 
-function namesOf({objects, references}: BatchStreamRequest_Data): {beacons: string[]; uuids: string[]} {
+interface Attended extends Omit<Served, 'settings'> {
+  fault: StreamFault | undefined
+  send: (message: BatchStreamReply['message']) => void
+}
+
+/** One message with data, and what goes wrong with it. Whether the stream is over. */
+function attend(
+  {access, calls, cut, fault, send}: Attended,
+  {data, named}: {data: BatchStreamRequest_Data; named: Named},
+): boolean {
+  if (fault && 'outOfMemory' in fault) {
+    send({$case: 'outOfMemory', value: {...named, waitTime: OUT_OF_MEMORY_WAIT}})
+    return true
+  }
+
+  const isCut = fault !== undefined && 'drop' in fault
+  if (isCut && !fault.after) {
+    cut()
+    return true
+  }
+
+  if (fault && 'backoff' in fault) send({$case: 'backoff', value: {batchSize: fault.backoff}})
+  if (fault && 'shuttingDown' in fault) send({$case: 'shuttingDown', value: {}})
+  send({$case: 'acks', value: named})
+  const results = write(calls, access, data)
+  if (isCut) cut()
+  else send({$case: 'results', value: results})
+  return isCut
+}
+
+interface Named {
+  beacons: string[]
+  uuids: string[]
+}
+
+function namesOf({objects, references}: BatchStreamRequest_Data): Named {
   return {
     beacons: (references?.values ?? []).map((reference) => beaconOf(reference)),
     uuids: (objects?.values ?? []).map(({uuid}) => uuid),
@@ -101,7 +125,9 @@ function write(calls: WeaviateCalls, access: Access, {objects, references}: Batc
   const links = references?.values ?? []
   if (links.length === 0) return results
   const failed = new Map(
-    calls.batchReferences({consistencyLevel: undefined, references: links}, access).errors.map(({error, index}) => [index, error]),
+    calls
+      .batchReferences({consistencyLevel: undefined, references: links}, access)
+      .errors.map(({error, index}) => [index, error]),
   )
   for (const [index, link] of links.entries()) {
     const detail = {$case: 'beacon' as const, value: beaconOf(link)}

@@ -22,16 +22,15 @@ import {Refusal} from '../refusal.js'
 import {isBefore} from '../version.js'
 import {BATCH_STREAM, batchStream, type BatchStreamCall} from './batch-stream.js'
 import {hidePrototypeKeys} from './prototype-keys.js'
-import {refuseUnknownFields} from './unknown-fields.js'
-
-interface DecodedSearch {
-  problem: Refusal | undefined
-  request: SearchRequest
-}
+import {AGGREGATE, type Checked, checked, SEARCH} from './unknown-fields.js'
 
 /** Objects keep members of any name; search replies come encoded; requests for more than is answered here are refused. */
 const SERVICE = {
   ...WeaviateService,
+  aggregate: {
+    ...WeaviateService.aggregate,
+    requestDeserialize: checked('AggregateRequest', AGGREGATE, WeaviateService.aggregate.requestDeserialize),
+  },
   batchObjects: {
     ...WeaviateService.batchObjects,
     requestDeserialize: (bytes: Buffer): BatchObjectsRequest =>
@@ -40,10 +39,7 @@ const SERVICE = {
   batchStream: BATCH_STREAM,
   search: {
     ...WeaviateService.search,
-    requestDeserialize: (bytes: Buffer): DecodedSearch => ({
-      problem: refuseUnknownFields(bytes),
-      request: WeaviateService.search.requestDeserialize(bytes),
-    }),
+    requestDeserialize: checked('SearchRequest', SEARCH, WeaviateService.search.requestDeserialize),
     responseSerialize: (encoded: Uint8Array): Buffer =>
       Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength),
   },
@@ -62,7 +58,7 @@ export async function listenGrpc(
   const sockets = new Map<string, Socket>()
   const desk = new FrontDesk(settings, requests, sockets)
   server.addService(SERVICE, {
-    aggregate: desk.unary((request: AggregateRequest) => calls.aggregate(request), {since: '1.28.5'}),
+    aggregate: desk.unary((request: Checked<AggregateRequest>) => calls.aggregate(taken(request)), {since: '1.28.5'}),
     batchDelete: desk.unary((request: BatchDeleteRequest, access) => calls.batchDelete(request, access)),
     batchObjects: desk.unary((request: BatchObjectsRequest, access) => calls.batchObjects(request, access)),
     batchReferences: desk.unary((request: BatchReferencesRequest, access) => calls.batchReferences(request, access), {
@@ -71,10 +67,7 @@ export async function listenGrpc(
     batchStream: desk.stream(async (call: BatchStreamCall, access, cut) =>
       batchStream(call, {access, calls, cut, settings}),
     ),
-    search: desk.unary(({problem, request}: DecodedSearch) => {
-      if (problem) throw problem
-      return calls.search(request)
-    }),
+    search: desk.unary((request: Checked<SearchRequest>) => calls.search(taken(request))),
     tenantsGet: desk.unary((request: TenantsGetRequest) => calls.tenantsGet(request)),
   })
   server.addService(HealthService, {
@@ -104,6 +97,12 @@ export async function listenGrpc(
     },
     port,
   }
+}
+
+/** @throws Refusal when more is asked than is answered here. */
+function taken<Q>({problem, request}: Checked<Q>): Q {
+  if (problem) throw problem
+  return request
 }
 
 type UnaryHandler<Q, R> = (call: ServerUnaryCall<Q, R>, callback: sendUnaryData<R>) => void
@@ -184,8 +183,7 @@ class FrontDesk {
           path,
           transport: 'grpc',
         })
-        if (fault && 'status' in fault)
-          throw new Refusal(fault.status, fault.message ?? 'injected fault', fault.status)
+        if (fault && 'status' in fault) throw new Refusal(fault.status, fault.message ?? 'injected fault', fault.status)
         if (fault && !fault.after) {
           cut()
           return
@@ -196,7 +194,7 @@ class FrontDesk {
         if (fault) cut()
         else call.end()
       } catch (error) {
-        call.destroy(Object.assign(new Error('refused'), serviceError(error)))
+        call.emit('error', serviceError(error))
       }
     }
 

@@ -106,6 +106,9 @@ export function metadataResult(object: StoredObject, request: MetadataRequest | 
     result.lastUpdateTimeUnixPresent = true
   }
 
+  // A listing ranks nothing, and the real server says so.
+  if (request.score) result.scorePresent = true
+  if (request.explainScore) result.explainScorePresent = true
   if (request.vector && object.vector) result.vectorBytes = object.vector
   // Asked for the unnamed vector, the real server gives all named ones too.
   const names = request.vector ? [...(object.vectors?.keys() ?? [])].toSorted() : request.vectors

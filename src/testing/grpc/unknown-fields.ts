@@ -1,23 +1,55 @@
-import {BinaryReader} from '@bufbuild/protobuf/wire'
+import {BinaryReader, WireType} from '@bufbuild/protobuf/wire'
 import {status} from '@grpc/grpc-js'
 
 import {Refusal} from '../refusal.js'
 
-/** Top-level fields of a SearchRequest that the embedded server answers: listing and filtering. */
-const KNOWN = new Set([1, 10, 11, 20, 21, 30, 31, 33, 34, 40, 100, 101, 102])
+/** A decoded request, and what it is refused for. */
+export interface Checked<Q> {
+  problem: Refusal | undefined
+  request: Q
+}
 
-/** A refusal when a search asks for more than a listing (vectors, ranking, grouping), which would else be ignored. */
-export function refuseUnknownFields(bytes: Uint8Array): Refusal | undefined {
+/** The fields of a message that the embedded server answers; true, or those of the message in it. */
+interface Known {
+  [field: number]: Known | true
+}
+
+function known(...fields: number[]): Known {
+  return Object.fromEntries(fields.map((field) => [field, true as const]))
+}
+
+/** Listing, filtering and sorting; of the metadata all but profiles. */
+export const SEARCH: Known = {
+  ...known(1, 10, 11, 20, 30, 31, 33, 34, 40, 100, 101, 102),
+  21: known(1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
+}
+
+/** Counting. */
+export const AGGREGATE: Known = known(1, 10, 20, 40)
+
+/** Decodes a request, and refuses what it asks for beyond `fields` (vectors, ranking, grouping), which would else be ignored. */
+export function checked<Q>(name: string, fields: Known, decode: (bytes: Buffer) => Q): (bytes: Buffer) => Checked<Q> {
+  return (bytes) => ({problem: unknownField(name, fields, bytes), request: decode(bytes)})
+}
+
+function unknownField(name: string, fields: Known, bytes: Uint8Array): Refusal | undefined {
   const reader = new BinaryReader(bytes)
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag()
-    if (!KNOWN.has(field))
+    const inner = fields[field]
+    if (!inner)
       return new Refusal(
         501,
-        `the embedded server lists and filters; it does not know field ${field} of SearchRequest`,
+        `the embedded server lists, filters and counts; it does not know field ${field} of ${name}`,
         status.UNIMPLEMENTED,
       )
-    reader.skip(wireType)
+    if (inner === true || wireType !== WireType.LengthDelimited) {
+      reader.skip(wireType)
+      continue
+    }
+
+    const problem = unknownField(`what is in ${name}`, inner, reader.bytes())
+    if (problem) return problem
   }
 
   return undefined

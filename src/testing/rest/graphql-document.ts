@@ -24,7 +24,8 @@ export class QueryError extends Error {
   }
 }
 
-const TOKEN = /[\s,\uFEFF]+|#[^\n]*|(\.\.\.|[!$():=@[\]{|}]|[_A-Za-z]\w*|-?\d+(?:\.\d+)?(?:[Ee][+-]?\d+)?|"(?:[^"\\\n]|\\.)*")/gy
+const TOKEN =
+  /[\s,\u{FEFF}]+|#[^\n]*|(\.\.\.|[!$():=@[\]{|}]|[_A-Za-z]\w*|-?\d+(?:\.\d+)?(?:[Ee][+-]?\d+)?|"(?:[^"\\\n]|\\.)*")/guy
 
 interface Token {
   column: number

@@ -1,4 +1,4 @@
-import type {JsonObject, JsonValue, NamedVector} from '../../model/object.js'
+import type {JsonValue, NamedVector} from '../../model/object.js'
 import type {Predicate} from '../filter-model.js'
 import type {ObjectRoom} from '../objects.js'
 import type {Settings} from '../options.js'
@@ -29,8 +29,11 @@ export function graphql(served: GraphqlServed, query: string): unknown {
     const roots = parseQuery(query).map((root): [Field, Asked[]] => [root, asked(served, root)])
     const errors: unknown[] = []
     const data = roots.map(([root, fields]) => {
-      const answers = fields.map(({answer, field}) => [field.alias, answered(answer, {errors, field, root})])
-      return [root.alias, Object.fromEntries(answers)]
+      const answers = fields.map(({answer, field}): [string, unknown] => [
+        field.alias,
+        answered(answer, {errors, field, root}),
+      ])
+      return [root.alias, Object.fromEntries(answers)] as const
     })
     return {data: Object.fromEntries(data) as unknown, ...(errors.length > 0 && {errors})}
   } catch (error) {
@@ -89,10 +92,7 @@ const ANSWERED: Record<string, string[]> = {
 const NOT_ANSWERED =
   /^(?:ask|autocut|bm25|group|groupBy|hybrid|near(?:Audio|Depth|IMU|Image|Object|Text|Thermal|Vector|Video)|objectLimit|limit)$/
 
-function checkArguments(
-  collection: Collection,
-  {field, root, type}: {field: Field; root: Field; type: string},
-): void {
+function checkArguments(collection: Collection, {field, root, type}: {field: Field; root: Field; type: string}): void {
   for (const name of Object.keys(field.arguments)) {
     const isKnown = ANSWERED[root.name]!.includes(name)
     if (isKnown && (name !== 'tenant' || collection.tenants)) continue
@@ -119,7 +119,11 @@ function count({room, settings}: GraphqlServed, collection: Collection, {argumen
   return [{[meta!.alias]: {[meta!.fields[0]!.alias]: told}}]
 }
 
-function list({node, room, settings}: GraphqlServed, collection: Collection, {arguments: given}: Field): StoredObject[] {
+function list(
+  {node, room, settings}: GraphqlServed,
+  collection: Collection,
+  {arguments: given}: Field,
+): StoredObject[] {
   const tenant = textOf(given.tenant)
   const matches = where(room, collection, given)
   const keys = given.sort === undefined ? [] : [given.sort].flat().map((key) => sortKey(key))
@@ -209,7 +213,7 @@ function readFields(
 function picked(value: JsonValue, {fields}: Field): JsonValue {
   if (fields.length === 0 || typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((item) => picked(item, {fields} as Field))
-  return Object.fromEntries(fields.map((field) => [field.alias, picked((value as JsonObject)[field.name] ?? null, field)]))
+  return Object.fromEntries(fields.map((field) => [field.alias, picked(value[field.name] ?? null, field)]))
 }
 
 function readReferences(

@@ -71,13 +71,20 @@ function withoutClass(
   const className = named ?? classOf(room, canonicalUuid(id))
   if (className === undefined) return {status: 404}
   const below = `objects/${className}/${id}${property === undefined ? '' : `/references/${property}`}`
-  return router.find(method, below).handler?.({...request, params: {...request.params, class: className}}) ?? {status: 404}
+  return (
+    router.find(method, below).handler?.({...request, params: {...request.params, class: className}}) ?? {status: 404}
+  )
 }
 
-/** The class that has an object of this id; those with tenants are not asked. */
+/** The class that has an object of this id. @throws Refusal 422 when there is one with tenants, which needs to be told whose. */
 function classOf(room: ObjectRoom, id: string | undefined): string | undefined {
   if (id === undefined) return undefined
-  return room.database.all.find((collection) => !collection.tenants && collection.shard.get(id))?.name
+  const withTenants = room.database.all.find(({tenants}) => tenants)
+  if (withTenants)
+    within(`repo: object by id: search index ${withTenants.name.toLowerCase()}: determine shard: `, () =>
+      resolveShard(withTenants, ''),
+    )
+  return room.database.all.find((collection) => collection.shard.get(id))?.name
 }
 
 /** Of which node the routes are. */

@@ -4,9 +4,11 @@ import type {Settings} from '../options.js'
 
 import {Refusal} from '../refusal.js'
 import {propertyDefaults} from '../schema-defaults.js'
-import {checkProperty, newClass, updatedClass} from '../schema-rules.js'
+import {checkProperty, newClass} from '../schema-rules.js'
+import {updatedClass} from '../schema-update.js'
 import {Collection, type Database, type Collection as StoredCollection, upperFirst} from '../store.js'
 import {addTenants, deleteTenants, listTenants, type TenantRequest, updateTenants} from '../tenants.js'
+import {presetsOf} from '../text-analyzer.js'
 import {isBefore} from '../version.js'
 import {dropPropertyIndex, dropVectorIndex, setShardStatus} from './index-routes.js'
 import {InvalidBody, type RestAnswer, type Router} from './router.js'
@@ -48,7 +50,11 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
     schemaRefusal(() => {
       const collection = database.collections.get(upperFirst(params.class!))
       if (!collection) return {body: '', headers: {'content-type': 'application/json'}, status: 404}
-      collection.schema = updatedClass(collection.schema, (body ?? {}) as JsonObject)
+      collection.schema = updatedClass(
+        collection.schema,
+        (body ?? {}) as JsonObject,
+        collection.shards.map(({name}) => name),
+      )
       return {body: collection.schema, status: 200}
     }),
   )
@@ -58,7 +64,12 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
       if (!collection) throw new Refusal(422, `class "${upperFirst(params.class!)}": not found`)
       const {schema} = collection
       const others = schema.properties ?? []
-      checkProperty(body as SchemaProperty, {className: schema.class, database, others})
+      checkProperty(body as SchemaProperty, {
+        className: schema.class,
+        database,
+        others,
+        presets: presetsOf(schema.invertedIndexConfig),
+      })
       const property = propertyDefaults(body as SchemaProperty)
       schema.properties = [...others, property]
       return {body: property, status: 200}

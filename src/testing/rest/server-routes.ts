@@ -2,9 +2,8 @@ import type {Settings} from '../options.js'
 import type {Collection} from '../store.js'
 import type {Router} from './router.js'
 
-import {type GraphqlServed, graphql} from './graphql.js'
-
 import {isBefore} from '../version.js'
+import {graphql, type GraphqlServed} from './graphql.js'
 
 /** What the server tells of itself (meta, health, nodes), and GraphQL. */
 export function serverRoutes(router: Router, served: GraphqlServed, url: () => string): void {

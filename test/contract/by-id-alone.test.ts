@@ -1,0 +1,44 @@
+import {beforeEach, describe, expect, it} from 'vitest'
+
+import {messageOf, useTarget} from './target.js'
+
+const {create, target} = useTarget()
+
+describe('an object by its id alone', () => {
+  // The answers depend on all classes of the server: one of somebody else's that has tenants changes them.
+  beforeEach(async (context) => {
+    const {classes} = (await target.rest('GET', '/schema')).json as {
+      classes: Array<{multiTenancyConfig: {enabled: boolean}}>
+    }
+    if (classes.some(({multiTenancyConfig}) => multiTenancyConfig.enabled)) context.skip()
+  })
+
+  it('has references, until a class has tenants', async () => {
+    const name = await create('Self')
+    await target.rest('POST', `/schema/${name}/properties`, {dataType: [name], name: 'r'})
+    const [from, to] = [crypto.randomUUID(), crypto.randomUUID()]
+    for (const id of [from, to]) await target.rest('POST', '/objects', {class: name, id})
+    const beacon = `weaviate://localhost/${name}/${to}`
+    const path = `/objects/${from}/references/r`
+    const read = async (): Promise<unknown> => {
+      const {properties} = (await target.rest('GET', `/objects/${from}`)).json as {
+        properties: {r: Array<{beacon: string}>}
+      }
+      return properties.r.map((reference) => reference.beacon)
+    }
+
+    expect((await target.rest('POST', path, {beacon})).status).toBe(200)
+    expect((await target.rest('PUT', path, [{beacon}])).status).toBe(200)
+    expect(await read()).toEqual([beacon])
+    expect((await target.rest('DELETE', path, {beacon})).status).toBe(204)
+    expect(await read()).toEqual([])
+
+    const tenants = await create('Tenants', {multiTenancyConfig: {enabled: true}})
+    const answer = await target.rest('GET', `/objects/${from}`)
+    expect([answer.status, messageOf(answer)]).toEqual([
+      422,
+      expect.stringContaining(`class ${tenants} has multi-tenancy enabled, but request was without tenant`),
+    ])
+    expect((await target.rest('POST', path, {beacon})).status).toBe(422)
+  })
+})
