@@ -7,8 +7,8 @@ import {documentHead, documentTail, type SealedPart, sealLine} from '../codec/do
 import {DataOpsError} from '../model/errors.js'
 import {partCodec} from './formats.js'
 import {checkSealLine} from './limits.js'
-import {METADATA_FILE, partialName, partName, SCHEMA_FILE} from './names.js'
-import {publish} from './publish.js'
+import {isOwnFile, METADATA_FILE, partName, SCHEMA_FILE} from './names.js'
+import {publishFolder} from './publish.js'
 import {
   type ArchivePosition,
   type ArchiveWriter,
@@ -45,37 +45,20 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   static async open(options: ArchiveWriterOptions): Promise<DirectoryWriter> {
-    const {store, name, resumeAt} = options
     const writer = new DirectoryWriter(options, await partCodec(options.format))
-    const directory = partialName(name)
-    if (resumeAt) {
-      await writer.#dropUnfinished()
-    } else if (!(await store.createDirectory(directory))) {
-      throw new DataOpsError('STORAGE', `${store.describe(directory)} exists already.`, {hint: 'Run the backup again.'})
-    }
-
+    if (options.resumeAt) await writer.#dropUnfinished()
     return writer
   }
 
   /** What the earlier run wrote after its last flush has no footer. What it had finished must be there. */
   async #dropUnfinished(): Promise<void> {
     const {name, store} = this.#options
-    const directory = partialName(name)
-    const single = partName(this.#codec.extension)
-    const sizes = new Map((await store.list(directory)).map((entry) => [entry.name, entry.bytes]))
-    const [first] = this.#parts
-    if (first?.file && !sizes.has(first.file) && sizes.get(single) === first.bytes) {
-      // It was sealing: the only part had its final name.
-      await store.rename(`${directory}/${single}`, `${directory}/${first.file}`)
-      sizes.set(first.file, first.bytes)
-      sizes.delete(single)
-    }
-
+    const sizes = new Map((await store.list(name)).map((entry) => [entry.name, entry.bytes]))
     for (const {bytes, file} of this.#parts) {
       if (sizes.get(file!) === bytes) continue
       throw new DataOpsError(
         'BACKUP_DAMAGED',
-        `${store.describe(`${directory}/${file}`)} has not the ${bytes} bytes that were written.`,
+        `${store.describe(`${name}/${file}`)} has not the ${bytes} bytes that were written.`,
         {
           hint: 'Start the backup anew, with `resume: false`.',
         },
@@ -83,7 +66,10 @@ export class DirectoryWriter implements ArchiveWriter {
     }
 
     const finished = new Set(this.#parts.map((part) => part.file))
-    for (const file of sizes.keys()) if (!finished.has(file)) await store.remove(`${directory}/${file}`)
+    for (const file of sizes.keys()) {
+      const isLeft = isOwnFile(file) && file !== METADATA_FILE && !finished.has(file)
+      if (isLeft) await store.remove(`${name}/${file}`)
+    }
   }
 
   get bytes(): number {
@@ -111,21 +97,11 @@ export class DirectoryWriter implements ArchiveWriter {
   async seal(summary: SealSummary): Promise<SealedArchive> {
     const {check, head, name, platform, store} = this.#options
     await check?.()
-    const directory = partialName(name)
     // An empty collection has one empty part: readers in the wild expect the file.
     if (head.metadata.options.include_data && this.#parts.length === 0) this.#part ??= await this.#openPart()
     await this.#finishPart()
-    const [only] = this.#parts
-    if (this.#parts.length === 1 && only?.file) {
-      const single = partName(this.#codec.extension)
-      if (only.file !== single) {
-        await store.rename(`${directory}/${only.file}`, `${directory}/${single}`)
-        only.file = single
-      }
-    }
-
     const schema = utf8(`${JSON.stringify(head.schema, null, 2)}\n`)
-    await store.writeAtomic(`${directory}/${SCHEMA_FILE}`, schema)
+    await store.put(`${name}/${SCHEMA_FILE}`, schema)
     const document = utf8(documentHead(head) + documentTail(summary.objectCount))
     const sha256 = (bytes: Uint8Array): string => toHex(platform.sha256(bytes))
     const seal = {
@@ -146,10 +122,10 @@ export class DirectoryWriter implements ArchiveWriter {
     const metadata = new Uint8Array(document.length + lineBytes.length)
     metadata.set(document)
     metadata.set(lineBytes, document.length)
-    // Last of all: without it the directory is no backup.
-    await store.writeAtomic(`${directory}/${METADATA_FILE}`, metadata)
     await check?.()
-    const published = await publish(store, directory, name)
+    // Last of all: without it the directory is no backup.
+    const contents = {files: [{bytes: schema, name: SCHEMA_FILE}], parts: this.#parts}
+    const published = await publishFolder(store, name, metadata, contents)
     return {
       bytes: seal.statistics.bytes + lineBytes.length,
       name: published,
@@ -172,7 +148,7 @@ export class DirectoryWriter implements ArchiveWriter {
         schema: head.schema,
       }),
       extent: new PartExtent(),
-      file: await store.openWrite(`${partialName(name)}/${file}`, {create: true}),
+      file: await store.createWriter(`${name}/${file}`),
       hash: platform.createSha256(),
       name: file,
     }
@@ -188,8 +164,14 @@ export class DirectoryWriter implements ArchiveWriter {
     const part = this.#part
     if (!part) return
     await this.#append(part, await part.encoder.finish())
-    await part.file.sync()
-    await part.file.close()
+    if (!(await part.file.complete())) {
+      const {name, store} = this.#options
+      throw new DataOpsError('STORAGE', `${store.describe(`${name}/${part.name}`)} is there already.`, {
+        details: {path: store.describe(`${name}/${part.name}`)},
+        hint: 'Move it away, or run the backup again without `resume`.',
+      })
+    }
+
     this.#parts.push(part.extent.seal(part.name, part.file.bytes, toHex(part.hash.digest())))
     this.#finishedBytes += part.file.bytes
     this.#finishedRows += part.extent.rows

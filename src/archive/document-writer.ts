@@ -1,14 +1,14 @@
 import type {IncrementalHash} from '../codec/codec.js'
 import type {WeaviateObject} from '../model/object.js'
-import type {StoreWriter} from '../store/store.js'
+import type {StoreWriter, UnfinishedWriters} from '../store/store.js'
 
 import {toHex, utf8} from '../codec/bytes.js'
 import {documentHead, documentTail, sealLine} from '../codec/document.js'
 import {storedMember} from '../codec/gzip.js'
 import {JsonLinesEncoder} from '../codec/json/lines.js'
+import {DataOpsError} from '../model/errors.js'
 import {checkSealLine} from './limits.js'
-import {partialName} from './names.js'
-import {publish} from './publish.js'
+import {publishDocument} from './publish.js'
 import {
   type ArchivePosition,
   type ArchiveWriter,
@@ -50,12 +50,10 @@ export class DocumentWriter implements ArchiveWriter {
   }
 
   static async open(options: ArchiveWriterOptions): Promise<DocumentWriter> {
-    const {store, resumeAt} = options
-    const partial = partialName(options.name)
-    const file = await store.openWrite(
-      partial,
-      resumeAt?.document ? {resumeAt: resumeAt.document.fileBytes} : {create: true},
-    )
+    const {name, resumeAt, store} = options
+    const file = resumeAt?.document
+      ? await unfinishedOf(options).resume(name, resumeAt.document.fileBytes)
+      : await store.createWriter(name)
     const writer = new DocumentWriter(options, file)
     try {
       await (resumeAt?.document
@@ -117,9 +115,8 @@ export class DocumentWriter implements ArchiveWriter {
     checkSealLine(lineBytes, store.describe(name))
     await this.#file.append([compress ? storedMember(lineBytes) : lineBytes])
     await this.#file.sync()
-    await this.#file.close()
     await check?.()
-    const published = await publish(store, partialName(name), name)
+    const published = await publishDocument(store, this.#file, name)
     return {
       bytes: this.#file.bytes,
       name: published,
@@ -173,8 +170,8 @@ export class DocumentWriter implements ArchiveWriter {
 
   /** A hash cannot be carried over a restart: what an earlier run wrote is read once more. */
   async #rehash(fileBytes: number): Promise<void> {
-    const {compress, name, platform, store} = this.#options
-    const reader = await store.openRead(partialName(name))
+    const {compress, name, platform} = this.#options
+    const reader = await unfinishedOf(this.#options).openRead(name)
     try {
       const fileHash = this.#fileHash
       const chunks = (async function* () {
@@ -191,4 +188,12 @@ export class DocumentWriter implements ArchiveWriter {
       await reader.close()
     }
   }
+}
+
+/** @throws DataOpsError STORAGE where an interrupted document begins again. */
+function unfinishedOf({name, store}: ArchiveWriterOptions): UnfinishedWriters {
+  if (store.unfinished) return store.unfinished
+  throw new DataOpsError('STORAGE', `${store.describe(name)} cannot be continued where it lies.`, {
+    hint: 'Run the backup again without `resume`.',
+  })
 }

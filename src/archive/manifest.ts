@@ -16,7 +16,7 @@ import {isJsonObject} from '../model/object.js'
 import {sha256Hex} from '../platform/node.js'
 import {decodeJson, DocumentSource, type SealPlace} from './document-source.js'
 import {Field, MalformedError} from './fields.js'
-import {METADATA_FILE, partialName, SCHEMA_FILE, sealedNameOf} from './names.js'
+import {journalName, METADATA_FILE, SCHEMA_FILE, sealedNameOf} from './names.js'
 import {type BackupKind, readMetadata, readSchema, readSeal} from './sealed-fields.js'
 import {type Claims, isEnded, readBackupId, readClaims, readOpening, readWhole, unsealedContent} from './unsealed.js'
 
@@ -104,16 +104,19 @@ const ACCEPT = 'restore it with `acceptChanged: true`'
 
 type Content = Pick<Manifest, 'claims' | 'head' | 'metadata' | 'schema' | 'seal' | 'unsealed'>
 
+const FINISH = 'Run the backup again with `resume: true` to finish it.'
+
 async function kindOf(store: Store, name: string): Promise<BackupKind> {
   const where = store.describe(name)
   if (sealedNameOf(name.slice(name.lastIndexOf('/') + 1))) {
-    throw notABackup(where, 'it is unfinished', 'Run the backup again with `resume: true` to finish it.')
+    throw notABackup(where, 'it is unfinished', FINISH)
   }
 
   const entry = await store.stat(name)
   if (entry?.kind === 'file') return 'document'
   if (entry?.kind === 'directory') {
     if ((await store.stat(`${name}/${METADATA_FILE}`))?.kind === 'file') return 'directory'
+    if (await store.stat(journalName(name))) throw notABackup(where, 'it is unfinished', FINISH)
     throw notABackup(
       where,
       `it is a folder without ${METADATA_FILE}`,
@@ -122,7 +125,7 @@ async function kindOf(store: Store, name: string): Promise<BackupKind> {
   }
 
   if (entry) throw notABackup(where, 'it is neither a file nor a folder', 'Name the backup itself.')
-  const isUnfinished = name !== '' && (await store.stat(partialName(name))) !== undefined
+  const isUnfinished = name !== '' && (await store.unfinished?.stat(name)) !== undefined
   throw new DataOpsError('NOT_A_BACKUP', `${where} does not exist.`, {
     details: {path: where},
     hint: isUnfinished ? 'It is unfinished: run the backup again with `resume: true`.' : 'Check the path.',

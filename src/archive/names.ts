@@ -4,13 +4,13 @@ import type {BackupFormat} from '../codec/codec.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {sha256Hex} from '../platform/node.js'
+import {keyOfUnfinished, unfinishedName} from '../store/temporary-name.js'
 
 export const CATALOG_FILE = '.backup_catalog.json'
 export const CATALOG_LOCK_FILE = '.backup_catalog.lock'
 export const METADATA_FILE = 'metadata.json'
 export const SCHEMA_FILE = 'schema.json'
 
-const PARTIAL = '.partial'
 const JOURNAL = '.journal'
 const REMOVED = '.removed.partial'
 const COLLECTION = /^[A-Z][_0-9A-Za-z]*$/
@@ -95,9 +95,9 @@ export function parseBackupName(name: string): ParsedBackupName | undefined {
   }
 }
 
-/** What a backup is called until it is sealed. */
+/** What a document is called until it is sealed, in a folder of a machine; earlier versions called folders so, too. */
 export function partialName(backup: string): string {
-  return `${backup}${PARTIAL}`
+  return unfinishedName(backup)
 }
 
 /** Held by the process that writes an unfinished backup. */
@@ -107,14 +107,13 @@ export function partialLockName(backup: string): string {
 
 /** The name that an unfinished backup will have once it is sealed; undefined when `name` is not one of an unfinished backup. */
 export function sealedNameOf(name: string): string | undefined {
-  if (!name.endsWith(PARTIAL)) return undefined
-  const sealed = name.slice(0, -PARTIAL.length)
-  return parseBackupName(sealed) ? sealed : undefined
+  const sealed = keyOfUnfinished(name)
+  return sealed !== undefined && parseBackupName(sealed) ? sealed : undefined
 }
 
 /** Where an unfinished backup records what is already safe. */
 export function journalName(backup: string): string {
-  return `${backup}${PARTIAL}${JOURNAL}`
+  return `${partialName(backup)}${JOURNAL}`
 }
 
 /** The backup that an unfinished backup's journal belongs to; undefined when `name` is not one of a journal. */
@@ -122,14 +121,15 @@ export function backupOfJournal(name: string): string | undefined {
   return name.endsWith(JOURNAL) ? sealedNameOf(name.slice(0, -JOURNAL.length)) : undefined
 }
 
-/** What a backup's folder is called while it is being deleted, so that a half-deleted one is never taken for a backup. */
+/** Says that a backup's folder is being removed. Earlier versions gave the folder itself that name. */
 export function removedName(backup: string): string {
   return `${backup}${REMOVED}`
 }
 
-/** Whether a name is `removedName` of a backup. */
-export function isRemovedName(name: string): boolean {
-  return name.endsWith(REMOVED) && parseBackupName(name.slice(0, -REMOVED.length)) !== undefined
+/** The backup that a name is `removedName` of; undefined for every other name. */
+export function backupOfRemoved(name: string): string | undefined {
+  const backup = name.endsWith(REMOVED) ? name.slice(0, -REMOVED.length) : ''
+  return parseBackupName(backup) ? backup : undefined
 }
 
 /**
@@ -171,9 +171,19 @@ export function stillRejectedName(backup: string): string {
   return `${backup}.still-rejected.jsonl`
 }
 
-/** `objects.parquet`, or with an ordinal (from 1) `objects-00001.parquet`. */
-export function partName(extension: string, ordinal?: number): string {
-  return ordinal === undefined ? `objects.${extension}` : `objects-${String(ordinal).padStart(5, '0')}.${extension}`
+/** Where a long file of refused objects goes on: `….rejected.jsonl`, `….rejected-2.jsonl`, … */
+export function pieceName(rejected: string, piece: number): string {
+  return piece === 1 ? rejected : rejected.replace(/\.jsonl$/, `-${piece}.jsonl`)
+}
+
+/** Whether a file of refused objects may go on in further pieces: one that somebody else has named does not. */
+export function hasPieces(name: string): boolean {
+  return /\.(?:still-)?rejected\.jsonl$/.test(name)
+}
+
+/** By its ordinal, from 1: `objects.parquet`, `objects-00002.parquet`, … Earlier versions called the first of several `objects-00001.parquet`. */
+export function partName(extension: string, ordinal: number): string {
+  return ordinal === 1 ? `objects.${extension}` : `objects-${String(ordinal).padStart(5, '0')}.${extension}`
 }
 
 /**
@@ -185,7 +195,7 @@ export function findPartNames(files: readonly string[], extension: string): {nam
   for (const file of files) {
     if (!file.startsWith('objects') || !file.endsWith(`.${extension}`)) continue
     const rest = file.slice('objects'.length, -extension.length - 1)
-    const ordinal = rest === '' ? 0 : Number(/^-(\d{5,})(?:[-.].*)?$/.exec(rest)?.[1] ?? NaN)
+    const ordinal = rest === '' ? 1 : Number(/^-(\d{5,})(?:[-.].*)?$/.exec(rest)?.[1] ?? NaN)
     if (Number.isNaN(ordinal)) continue
     const other = byOrdinal.get(ordinal)
     if (other !== undefined) return {names: [], problem: `both ${other} and ${file} claim the same rows`}
@@ -194,18 +204,19 @@ export function findPartNames(files: readonly string[], extension: string): {nam
 
   const ordinals = [...byOrdinal.keys()].sort((a, b) => a - b)
   const names = ordinals.map((ordinal) => byOrdinal.get(ordinal) ?? '')
-  if (byOrdinal.has(0) && names.length > 1) {
-    return {names: [], problem: `both ${names[0]} and ${names[1]} claim the same rows`}
-  }
-
-  const gap = byOrdinal.has(0) ? undefined : ordinals.findIndex((ordinal, index) => ordinal !== index + 1)
-  if (gap === undefined || gap === -1) return {names}
+  const gap = ordinals.findIndex((ordinal, index) => ordinal !== index + 1)
+  if (gap === -1) return {names}
   return {names: [], problem: `${partName(extension, gap + 1)} is missing`}
 }
 
 /** Whether a file of that name, in the folder of a backup, is one that we put there. */
 export function isBackupFile(name: string): boolean {
   return name === METADATA_FILE || name === SCHEMA_FILE || PART.test(name)
+}
+
+/** The same, or one that was not complete. */
+export function isOwnFile(name: string): boolean {
+  return isBackupFile(name) || isBackupFile(keyOfUnfinished(name) ?? '')
 }
 
 /** Where a catalog that could not be read is kept. `attempt` as in `nextName`. */

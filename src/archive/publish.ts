@@ -1,27 +1,99 @@
-import type {Store} from '../store/store.js'
+/** The moment in which a backup comes into being: its name, or the next free one, all at once. */
+import type {Store, StoreWriter} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {nextName} from './names.js'
+import {journalName, METADATA_FILE, nextName, parseBackupName, removedName} from './names.js'
+import {copyParts} from './unfinished.js'
 
 const MAX_ATTEMPTS = 1000
 
 /** The names that a backup may get, the wanted one first: `-2`, `-3`, … for where it is taken. */
 export function* candidateNames(name: string): Generator<string> {
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) yield nextName(name, attempt)
+  yield name
+  const {attempt = 1} = parseBackupName(name) ?? {}
+  const first = attempt > 1 ? name.replace(`-${attempt}`, '') : name
+  for (let next = attempt + 1; next <= attempt + MAX_ATTEMPTS; next++) yield nextName(first, next)
 }
 
-/** Gives a finished backup its name, or the next free one. Returns the name it got. */
-export async function publish(store: Store, partial: string, name: string): Promise<string> {
-  // A rename that was killed halfway may have left an empty folder or file that held the name for it.
-  const taken = await store.stat(name)
-  const isEmpty =
-    taken?.kind === 'directory' ? (await store.list(name)).length === 0 : taken?.kind === 'file' && taken.bytes === 0
-  if (isEmpty) await store.remove(name)
+/** Whether nothing has that name: no backup, no unfinished one, none that is being removed. */
+export async function isNameFree(store: Store, name: string): Promise<boolean> {
+  for (const key of [name, journalName(name), removedName(name)]) if (await store.stat(key)) return false
+  return !(await store.unfinished?.stat(name))
+}
+
+/** Gives a document its name, or the next free one. Returns the name it got. */
+export async function publishDocument(store: Store, file: StoreWriter, name: string): Promise<string> {
+  if (await file.complete()) return name
+  await dropPlaceholder(store, name)
+  if (await file.complete()) return name
   for (const candidate of candidateNames(name)) {
-    if (await store.rename(partial, candidate)) return candidate
+    if (candidate === name || !(await isNameFree(store, candidate))) continue
+    if (await file.complete(candidate)) return candidate
+    // Nobody took it: the place cannot do that.
+    if (!(await store.stat(candidate))) break
   }
 
-  throw new DataOpsError('STORAGE', `All names like ${store.describe(name)} are taken.`, {
-    hint: `The finished backup is ${store.describe(partial)}: rename it.`,
+  throw taken(store, name)
+}
+
+/** What a folder holds when it is sealed, but for `metadata.json`. */
+export interface FolderContents {
+  /** By their names in the folder. */
+  files: ReadonlyArray<{bytes: Uint8Array; name: string}>
+  parts: ReadonlyArray<{file: string | null}>
+}
+
+/** Makes a folder a backup by its `metadata.json`; where that is taken, a copy under the next free name. Returns the name it got. */
+export async function publishFolder(
+  store: Store,
+  name: string,
+  metadata: Uint8Array,
+  {files, parts}: FolderContents,
+): Promise<string> {
+  const fill = async (folder: string): Promise<boolean> => {
+    for (const {bytes, name: file} of files) {
+      if ((await store.put(`${folder}/${file}`, bytes, {ifAbsent: true})) === undefined) return false
+    }
+
+    return true
+  }
+
+  const commit = async (folder: string): Promise<boolean> =>
+    (await store.put(`${folder}/${METADATA_FILE}`, metadata, {ifAbsent: true})) !== undefined
+  const isFilled = await fill(name)
+  if (isFilled) {
+    if (await commit(name)) return name
+    await dropPlaceholder(store, `${name}/${METADATA_FILE}`)
+    if (await commit(name)) return name
+  }
+
+  const candidate = await nextFreeName(store, name)
+  await copyParts(store, name, candidate, parts)
+  if (!(await fill(candidate)) || !(await commit(candidate))) throw taken(store, name)
+  for (const {file} of parts) await store.remove(`${name}/${file}`)
+  if (isFilled) for (const {name: file} of files) await store.remove(`${name}/${file}`)
+  return candidate
+}
+
+/** @throws DataOpsError STORAGE when there is none. */
+async function nextFreeName(store: Store, name: string): Promise<string> {
+  for (const candidate of candidateNames(name)) {
+    if (candidate !== name && (await isNameFree(store, candidate))) return candidate
+  }
+
+  throw taken(store, name)
+}
+
+/** Where there are no hard links, a kill may leave an empty file that held the name for what was to take it. */
+async function dropPlaceholder(store: Store, key: string): Promise<void> {
+  const found = await store.stat(key)
+  if (found?.kind === 'file' && found.bytes === 0) await store.remove(key)
+}
+
+function taken(store: Store, name: string): DataOpsError {
+  return new DataOpsError('STORAGE', `The name ${store.describe(name)} was taken while the backup was written.`, {
+    details: {path: store.describe(name)},
+    hint: 'Run the backup again.',
   })
 }
+

@@ -8,7 +8,6 @@ import {type BackupHead, documentTail} from '../codec/document.js'
 import {readJsonDocument} from '../codec/json/document.js'
 import {nodePlatform} from '../platform/node.js'
 import {partCodec} from './formats.js'
-import {partialName} from './names.js'
 
 /** Objects in row order, up to a position. @throws DataOpsError BACKUP_DAMAGED when a row cannot be read. */
 export async function* readUnfinished(
@@ -19,7 +18,8 @@ export async function* readUnfinished(
   const {document, parts, rows} = position
   if (rows === 0) return
   if (document) {
-    const file = await store.openRead(partialName(name))
+    const file = await store.unfinished?.openRead(name)
+    if (!file) return
     try {
       const bytes = file.stream(0, document.fileBytes)
       const text = head.metadata.options.compress ? nodePlatform.gunzip(bytes) : bytes
@@ -34,7 +34,7 @@ export async function* readUnfinished(
 
   const codec = await partCodec(head.metadata.options.format)
   for (const {file: part} of parts) {
-    const file = await store.openRead(`${partialName(name)}/${part}`)
+    const file = await store.openRead(`${name}/${part}`)
     try {
       const source = {read: async (start: number, end: number) => file.read(start, end), size: file.size}
       const decoder = await codec.openDecoder(source, {

@@ -1,4 +1,4 @@
-/** Writes one backup, as docs/format.md describes it: everything under `….partial` until it is sealed. */
+/** Writes one backup, as docs/format.md describes it: which is there once it is sealed, and not before. */
 import type {BackupFormat, Platform} from '../codec/codec.js'
 import type {WeaviateObject} from '../model/object.js'
 import type {Store} from '../store/store.js'
@@ -89,7 +89,7 @@ export interface ArchiveWriter {
   /** Puts everything written so far on the disk and says where that is. */
   flush: () => Promise<ArchivePosition>
   readonly rows: number
-  /** Ends the backup: hashes, seal, fsync, and the name without `.partial`. */
+  /** Ends the backup: hashes, seal, and the name that makes it one. */
   seal: (summary: SealSummary) => Promise<SealedArchive>
   write: (objects: readonly WeaviateObject[]) => Promise<void>
 }
@@ -100,7 +100,7 @@ export interface ArchiveWriterOptions {
   compress: boolean
   format: BackupFormat
   head: BackupHead
-  /** Name that the backup will have; the partial name follows from it. */
+  /** Name that the backup will have. */
   name: string
   platform: Platform
   /** Where an earlier run stopped. */

@@ -1,59 +1,23 @@
+/** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
 import path from 'node:path'
 
-import type {BackupFormat} from '../codec/codec.js'
 import type {Warning} from '../model/progress.js'
 import type {Store, StoreEntry} from '../store/store.js'
 
-import {decodeJson} from '../archive/document-source.js'
-import {Field, MalformedError} from '../archive/fields.js'
+import {MalformedError} from '../archive/fields.js'
 import {checkHashes} from '../archive/hashes.js'
 import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
-import {
-  CATALOG_FILE,
-  CATALOG_LOCK_FILE,
-  damagedCatalogName,
-  isBackupFile,
-  isCheckpointOf,
-  isRemovedName,
-  journalName,
-  parseBackupName,
-  partialLockName,
-  partialName,
-  removedName,
-  sealedNameOf,
-} from '../archive/names.js'
-import {present} from '../archive/sealed-fields.js'
+import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName, removedName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
 import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
-/** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
-import {isTemporaryName} from '../store/temporary-name.js'
+import {type CatalogTag, keepDamaged, readCatalog, tagOfCatalog, writeCatalog} from './catalog-file.js'
+import {type CatalogEntry, entryOf, kindOfName, wellFormedEntry} from './entry.js'
 import {reasonToKeep} from './in-use.js'
 import {chooseForRemoval} from './prune.js'
+import {isUnderWay, removeBackup, strangersIn, tidy} from './removal.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
-
-/** One backup in `.backup_catalog.json`. */
-export interface CatalogEntry {
-  collection: string
-  /** false: objects are missing from it. Absent from whole ones. */
-  complete?: false
-  /** Content digest of the collection, 64 hex digits. */
-  digest?: string
-  /** Name in the folder. */
-  file: string
-  format: BackupFormat
-  /** The backup's own id, a UUID. */
-  id: string
-  object_count: number
-  run_id?: string
-  /** Bytes of all its files. */
-  size: number
-  /** Tenants in the backup; absent without multi-tenancy. */
-  tenants?: number
-  /** Start of the backup, RFC 3339. */
-  timestamp: string
-}
 
 /**
  * `sealed`: listed and there. `unlisted`: sealed and there, without an entry. `missing`: an entry without its files.
@@ -85,12 +49,10 @@ export interface BackupCatalogOptions {
   onWarning?: (warning: Warning) => void
 }
 
-/** Bytes of a catalog at most: some hundred thousand entries. */
-const MAX_CATALOG = 64 * 1024 * 1024
 /** Backups that are looked into at the same time. */
 const PARALLEL = 8
-/** Milliseconds after which a temporary file, or an unfinished backup without a journal, is nobody's. */
-const ABANDONED = 3_600_000
+/** Times that a change is made anew on a catalog that somebody else has replaced. */
+const MAX_ATTEMPTS = 10
 
 export class BackupCatalog {
   readonly #options: BackupCatalogOptions
@@ -124,7 +86,7 @@ export class BackupCatalog {
   async #obstacleTo(backup: ListedBackup): Promise<string | undefined> {
     const use = await reasonToKeep(this.#store, backup.file)
     if (use !== undefined || parseBackupName(backup.file)?.kind === 'document') return use
-    const strangers = await this.#strangersIn(backup.file)
+    const strangers = await strangersIn(this.#store, backup.file)
     return strangers.length > 0 ? `its folder holds other files: ${strangers.slice(0, 3).join(', ')}` : undefined
   }
 
@@ -136,33 +98,6 @@ export class BackupCatalog {
       hint: 'Let that restore or backup finish; a checkpoint that nobody will continue can be removed by hand.',
       retryable: true,
     })
-  }
-
-  /** Removes the files of a backup, the folder of which is first renamed: half a backup is never taken for one. */
-  async #deleteFiles(file: string): Promise<void> {
-    const entry = await this.#store.stat(file)
-    if (entry?.kind === 'directory') {
-      const strangers = await this.#strangersIn(file)
-      if (strangers.length > 0) {
-        throw new DataOpsError('STORAGE', `${this.#store.describe(file)} holds files that are not of the backup.`, {
-          details: {files: strangers},
-          hint: `Move them away first: ${strangers.slice(0, 3).join(', ')}.`,
-        })
-      }
-
-      await this.#store.remove(removedName(file))
-      if (!(await this.#store.rename(file, removedName(file)))) {
-        throw new DataOpsError('STORAGE', `${this.#store.describe(removedName(file))} is in the way.`, {
-          hint: 'Another process is removing the same backup: try again.',
-        })
-      }
-
-      await this.#store.remove(removedName(file))
-    } else {
-      await this.#store.remove(file)
-    }
-
-    for (const {name} of await this.#store.list('')) if (isCheckpointOf(file, name)) await this.#store.remove(name)
   }
 
   /** The manifest of a listed backup when that very backup is there, whole as far as can be seen without reading it. */
@@ -183,7 +118,7 @@ export class BackupCatalog {
     const byName = new Map(onDisk.map((entry) => [entry.name, entry]))
     const known = await inParallel(listed, {atOnce: PARALLEL}, async (entry) => ({
       ...entry,
-      status: await this.#statusOf(entry, byName.get(entry.file)),
+      status: await this.#statusOf(entry, byName),
     }))
     const files = new Set(listed.map(({file}) => file))
     const others = onDisk.filter(({kind, name}) => kindOfName(name) === kind && !files.has(name))
@@ -197,7 +132,7 @@ export class BackupCatalog {
   /** The entries on disk; when they cannot be read, those that the backups themselves give. */
   async #load(isRepairing: boolean): Promise<CatalogEntry[]> {
     try {
-      return await this.#read()
+      return await readCatalog(this.#store)
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error
     }
@@ -225,40 +160,16 @@ export class BackupCatalog {
     }
   }
 
-  /** @throws MalformedError when the file is not a catalog. */
-  async #read(): Promise<CatalogEntry[]> {
-    const found = await this.#store.stat(CATALOG_FILE)
-    if (!found) return []
-    if (found.kind !== 'file' || found.bytes > MAX_CATALOG)
-      throw new MalformedError('the catalog', 'is no catalog file')
-    const reader = await this.#store.openRead(CATALOG_FILE)
-    let bytes: Uint8Array
-    try {
-      bytes = await reader.read(0, reader.size)
-    } finally {
-      await reader.close()
-    }
-
-    let value: unknown
-    try {
-      value = JSON.parse(decodeJson(bytes))
-    } catch (error) {
-      if (error instanceof SyntaxError) throw new MalformedError('the catalog', 'is no JSON')
-      throw error
-    }
-
-    return new Field(value, 'catalog').array().map((item) => readEntry(item))
-  }
-
   /** Under the lock: the entries, after putting aside a catalog that cannot be read. */
   async #readOrRebuild(lock: Lease): Promise<CatalogEntry[]> {
+    const tag = await tagOfCatalog(this.#store)
     try {
-      return await this.#read()
+      return await readCatalog(this.#store)
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error
-      const aside = await this.#setAside()
+      const aside = await keepDamaged(this.#store)
       const {entries} = await this.#scan()
-      await this.#write(entries, lock)
+      await this.#write(entries, lock, tag)
       this.#warn(
         'catalog-rebuilt',
         `The catalog was damaged (${error.message}); it was rebuilt from the backups and the old one kept as ${aside}.`,
@@ -280,69 +191,22 @@ export class BackupCatalog {
     const damaged: ReindexResult['damaged'] = []
     for (const result of results) {
       if ('entry' in result) entries.push(result.entry)
-      else damaged.push(result)
+      else if (!(await isUnderWay(this.#store, result.file))) damaged.push(result)
     }
 
     return {damaged, entries: entries.toSorted(newestFirst)}
   }
 
-  async #setAside(): Promise<string> {
-    const now = new Date()
-    for (let attempt = 1; ; attempt++) {
-      const name = damagedCatalogName(now, attempt)
-      if (await this.#store.rename(CATALOG_FILE, name)) return this.#store.describe(name)
-    }
-  }
-
-  async #statusOf(entry: CatalogEntry, found: StoreEntry | undefined): Promise<BackupStatus> {
+  async #statusOf(entry: CatalogEntry, onDisk: ReadonlyMap<string, StoreEntry>): Promise<BackupStatus> {
+    const found = onDisk.get(entry.file)
     if (found?.kind === undefined || found.kind !== kindOfName(entry.file)) return 'missing'
     if (found.kind === 'file') return found.bytes === entry.size ? 'sealed' : 'damaged'
     let bytes = 0
     for (const file of await this.#store.list(entry.file)) bytes += file.bytes
+    // What a removal has begun on is as good as gone.
+    if (bytes < entry.size && onDisk.has(removedName(entry.file))) return 'missing'
     // More may lie there: a file manager's own, say.
     return bytes >= entry.size ? 'sealed' : 'damaged'
-  }
-
-  /** Files in a backup's folder that no backup has. */
-  async #strangersIn(directory: string): Promise<string[]> {
-    const names: string[] = []
-    for (const {kind, name} of await this.#store.list(directory)) {
-      if (kind !== 'file' || !isBackupFile(name)) names.push(name)
-    }
-
-    return names
-  }
-
-  /** What killed processes left behind. */
-  async #tidy(): Promise<void> {
-    for (const {modified, name} of await this.#store.list('')) {
-      const isAbandoned = Date.now() - modified > ABANDONED
-      if ((isAbandoned && isTemporaryName(name)) || isRemovedName(name)) await this.#store.remove(name)
-      const backup = sealedNameOf(name)
-      if (isAbandoned && backup !== undefined) await this.#tidyUnfinished(backup)
-    }
-  }
-
-  /** Removes an unfinished backup that nobody can continue: it has no journal, and no process writes it. */
-  async #tidyUnfinished(backup: string): Promise<void> {
-    const lock = await Lease.tryAcquire(this.#store, partialLockName(backup))
-    if (!lock) return
-    try {
-      const partial = partialName(backup)
-      if (await this.#store.stat(journalName(backup))) return
-      const entry = await this.#store.stat(partial)
-      if (entry?.kind === 'directory' && (await this.#strangersIn(partial)).length > 0) return
-      await this.#store.remove(partial)
-      this.#warn(
-        'unfinished-removed',
-        `${this.#store.describe(partial)} was left by a killed run that cannot be continued; it was removed.`,
-        {
-          file: partial,
-        },
-      )
-    } finally {
-      await lock.release()
-    }
   }
 
   async #tryRead(file: string): Promise<{entry: CatalogEntry} | {file: string; reason: string}> {
@@ -356,14 +220,39 @@ export class BackupCatalog {
     }
   }
 
-  #warn(code: string, message: string, details: Record<string, unknown>): void {
-    this.#options.onWarning?.({code, details, message})
+  async #tidy(): Promise<void> {
+    await tidy(this.#store, (warning) => this.#options.onWarning?.(warning))
   }
 
-  async #write(entries: readonly CatalogEntry[], lock: Lease): Promise<void> {
-    const text = `${JSON.stringify(entries.toSorted(newestFirst), null, 2)}\n`
+  /** Changes what is listed, anew when somebody else has done so meanwhile. @throws DataOpsError STORAGE. */
+  async #update(lock: Lease, change: (entries: readonly CatalogEntry[]) => CatalogEntry[]): Promise<void> {
+    for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
+      // Its tag first: what is read then is of that one, or the write is refused and tried again.
+      const tag = await tagOfCatalog(this.#store)
+      if (await this.#tryWrite(change(await this.#readOrRebuild(lock)), lock, tag)) return
+    }
+
+    throw this.#changed()
+  }
+
+  async #tryWrite(entries: readonly CatalogEntry[], lock: Lease, tag: CatalogTag): Promise<boolean> {
     await lock.check()
-    await this.#store.writeAtomic(CATALOG_FILE, new TextEncoder().encode(text))
+    return writeCatalog(this.#store, entries, tag)
+  }
+
+  async #write(entries: readonly CatalogEntry[], lock: Lease, tag: CatalogTag): Promise<void> {
+    if (!(await this.#tryWrite(entries, lock, tag))) throw this.#changed()
+  }
+
+  #changed(): DataOpsError {
+    return new DataOpsError('STORAGE', `${this.#store.describe(CATALOG_FILE)} was changed by another process.`, {
+      hint: 'Try again.',
+      retryable: true,
+    })
+  }
+
+  #warn(code: string, message: string, details: Record<string, unknown>): void {
+    this.#options.onWarning?.({code, details, message})
   }
 
   /**
@@ -416,22 +305,17 @@ export class BackupCatalog {
     selectForRemoval([], policy, new Date())
     if (!(await this.#store.stat(''))) return {kept: [], reasons: {}, removed: []}
     return this.#locked(async (lock) => {
-      const entries = await this.#readOrRebuild(lock)
-      const choice = await this.#choose(entries, policy, collection)
+      const choice = await this.#choose(await this.#readOrRebuild(lock), policy, collection)
       const gone = new Set<string>()
       try {
         for (const {file} of choice.removed) {
           await lock.check()
           await this.#assertUnused(file)
-          await this.#deleteFiles(file)
+          await removeBackup(this.#store, file)
           gone.add(file)
         }
       } finally {
-        if (gone.size > 0)
-          await this.#write(
-            entries.filter(({file}) => !gone.has(file)),
-            lock,
-          )
+        if (gone.size > 0) await this.#update(lock, (entries) => entries.filter(({file}) => !gone.has(file)))
       }
 
       await this.#tidy()
@@ -443,8 +327,7 @@ export class BackupCatalog {
   async register(entry: CatalogEntry): Promise<void> {
     const checked = wellFormedEntry(entry)
     await this.#locked(async (lock) => {
-      const entries = await this.#readOrRebuild(lock)
-      await this.#write([checked, ...entries.filter(({file}) => file !== checked.file)], lock)
+      await this.#update(lock, (entries) => [checked, ...entries.filter(({file}) => file !== checked.file)])
     })
   }
 
@@ -453,8 +336,9 @@ export class BackupCatalog {
     if (!(await this.#store.stat(''))) return {damaged: [], entries: []}
     return this.#locked(async (lock) => {
       await this.#readOrRebuild(lock)
+      const tag = await tagOfCatalog(this.#store)
       const result = await this.#scan()
-      await this.#write(result.entries, lock)
+      await this.#write(result.entries, lock, tag)
       await this.#tidy()
       return result
     })
@@ -473,70 +357,14 @@ export class BackupCatalog {
     }
 
     await this.#locked(async (lock) => {
-      const entries = await this.#readOrRebuild(lock)
+      await this.#readOrRebuild(lock)
       if (backup.status !== 'missing') {
         await this.#assertUnused(backup.file)
-        await this.#deleteFiles(backup.file)
+        await removeBackup(this.#store, backup.file)
       }
 
-      await this.#write(
-        entries.filter(({file}) => file !== backup.file),
-        lock,
-      )
+      await this.#update(lock, (entries) => entries.filter(({file}) => file !== backup.file))
     })
     return backup
   }
-}
-
-/** The entry that a sealed backup gets. Skipped tenants do not count: they are not in it. */
-export function entryOf(manifest: Pick<SealedManifest, 'bytes' | 'metadata' | 'name' | 'seal'>): CatalogEntry {
-  const {bytes, metadata, name, seal} = manifest
-  return {
-    collection: metadata.collection,
-    ...(seal.complete === false && {complete: false as const}),
-    digest: seal.digest,
-    file: name,
-    format: metadata.options.format,
-    id: metadata.backup_id,
-    object_count: seal.object_count,
-    run_id: metadata.run_id,
-    size: bytes,
-    timestamp: metadata.timestamp,
-    ...(seal.tenants && {tenants: seal.tenants.filter(({skipped}) => skipped === undefined).length}),
-  }
-}
-
-/** Reads one entry of a file that anybody may have written: above all its file is one in this folder, named like a backup. */
-function readEntry(field: Field): CatalogEntry {
-  const file = field.member('file')
-  if (!parseBackupName(file.text())) throw new MalformedError(file.path, 'is not the name of a backup')
-  return {
-    collection: field.member('collection').text(),
-    ...(field.member('complete').optional((item) => item.boolean()) === false && {complete: false as const}),
-    ...present({digest: field.member('digest').optional((item) => item.sha256())}),
-    file: file.text(),
-    format: field.member('format').oneOf(['arrow', 'json', 'parquet'] as const),
-    id: field.member('id').uuid(),
-    object_count: field.member('object_count').count(),
-    ...present({run_id: field.member('run_id').optional((item) => item.uuid())}),
-    size: field.member('size').count(),
-    ...present({tenants: field.member('tenants').optional((item) => item.count())}),
-    timestamp: field.member('timestamp').time(),
-  }
-}
-
-function wellFormedEntry(entry: CatalogEntry): CatalogEntry {
-  try {
-    return readEntry(new Field(entry, 'entry'))
-  } catch (error) {
-    if (error instanceof MalformedError)
-      throw new DataOpsError('INVALID_INPUT', `Cannot register a backup: ${error.message}.`)
-    throw error
-  }
-}
-
-/** What a backup of that name is on the disk; undefined for other names. */
-function kindOfName(name: string): 'directory' | 'file' | undefined {
-  const parsed = parseBackupName(name)
-  return parsed && (parsed.kind === 'directory' ? 'directory' : 'file')
 }

@@ -1,8 +1,8 @@
-/** Leases in a store whose files are created exclusively: one file a generation, `NAME.1`, `NAME.2`, …; a longer file is a renewed lease. */
+/** Leases in a store: one file a generation, `NAME.1`, `NAME.2`, …, created where there is none; a longer file is a renewed lease. */
 import type {Store} from './store.js'
 
+import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../model/errors.js'
-import {temporaryName} from './temporary-name.js'
 
 /** One generation of a lease, as it was when it was read. */
 export interface LeaseRecord {
@@ -22,14 +22,17 @@ export interface LeasePlace {
   holds: (name: string, record: LeaseRecord) => Promise<boolean>
   /** Gives the lease to `text`, on condition that all there is of it is still `seen`; undefined when somebody was faster. */
   take: (name: string, text: string, seen: readonly LeaseRecord[]) => Promise<LeaseRecord | undefined>
-  /** Changes the tag; false when it is another's by now. */
+  /** Changes the tag; false when it is another's by now. Only for who has renewed it in time: see `retake`. */
   renew: (name: string, record: LeaseRecord) => Promise<boolean>
+  /** The lease anew, for its holder who has not renewed it in time; undefined when somebody else has it, or has had it meanwhile. */
+  retake: (name: string, record: LeaseRecord) => Promise<LeaseRecord | undefined>
   /** Does nothing when it is another's by now. */
   release: (name: string, record: LeaseRecord) => Promise<void>
 }
 
 const MAX_TEXT_BYTES = 4096
-const BEAT = new TextEncoder().encode('.')
+/** What stands in a lease that was given back where nothing can be removed. */
+export const RELEASED = '{"released":true}'
 
 export class FileLeases implements LeasePlace {
   constructor(private readonly store: Store) {}
@@ -79,55 +82,71 @@ export class FileLeases implements LeasePlace {
    * that take at once, and of one that slept over the other's whole turn, at least one sees the other's file and steps back.
    */
   async take(name: string, text: string, seen: readonly LeaseRecord[]): Promise<LeaseRecord | undefined> {
-    const generation = (seen.at(-1)?.generation ?? 0) + 1
+    const last = seen.at(-1)
+    // One that was given back and could not be removed is written over, so that they do not grow in number.
+    const released = last?.text === RELEASED ? last : undefined
+    const generation = released ? released.generation : (last?.generation ?? 0) + 1
     const file = fileOf(name, generation)
-    if (!(await this.#create(file, `${text}\n`))) return undefined
+    const isTaken = released ? await this.#overwrite(name, released, text) : await this.#create(file, text)
+    if (!isTaken) return undefined
     const tags = new Set(seen.map(({tag}) => tag))
     const now = await this.read(name)
     const own = now.find((record) => record.generation === generation)
     if (own?.text !== text) return undefined
     if (now.some((record) => record !== own && !tags.has(record.tag))) {
-      await this.store.remove(file)
+      await this.#drop(file)
       return undefined
     }
 
-    for (const {generation: old} of seen) await this.store.remove(fileOf(name, old))
+    for (const record of seen) if (record !== released) await this.#drop(fileOf(name, record.generation))
     return own
   }
 
   async renew(name: string, record: LeaseRecord): Promise<boolean> {
-    if (!(await this.holds(name, record))) return false
-    const entry = await this.store.stat(fileOf(name, record.generation))
-    if (!entry) return false
-    // Never creates: what was taken away meanwhile is not brought back.
-    const writer = await this.store.openWrite(fileOf(name, record.generation), {resumeAt: entry.bytes})
-    try {
-      await writer.append([BEAT])
-    } finally {
-      await writer.close()
-    }
+    const file = fileOf(name, record.generation)
+    // Its tag first: what is looked at after that is of that one, or nothing is written.
+    const entry = await this.store.stat(file)
+    if (entry?.tag === undefined || !(await this.holds(name, record))) return false
+    const beats = Math.max(0, entry.bytes - utf8(`${record.text}\n`).byteLength) + 1
+    const renewed = utf8(`${record.text}\n${'.'.repeat(beats)}`)
+    return (await this.store.put(file, renewed, {ifMatch: entry.tag})) !== undefined
+  }
 
-    return true
+  async retake(name: string, record: LeaseRecord): Promise<LeaseRecord | undefined> {
+    if (!(await this.holds(name, record))) return undefined
+    const next = fileOf(name, record.generation + 1)
+    if (!(await this.#create(next, record.text))) return undefined
+    // Whoever had it meanwhile has taken this one away.
+    const isStillOwn = (await this.#record(name, record.generation))?.text === record.text
+    await this.#drop(isStillOwn ? fileOf(name, record.generation) : next)
+    return isStillOwn ? this.#record(name, record.generation + 1) : undefined
   }
 
   async release(name: string, record: LeaseRecord): Promise<void> {
     if ((await this.#record(name, record.generation))?.text === record.text)
-      await this.store.remove(fileOf(name, record.generation))
+      await this.#drop(fileOf(name, record.generation))
   }
 
   /** Creates a file with its content, or not at all: nobody ever reads half an owner. */
-  async #create(name: string, text: string): Promise<boolean> {
-    const temporary = temporaryName()
-    const writer = await this.store.openWrite(temporary, {create: true})
-    try {
-      await writer.append([new TextEncoder().encode(text)])
-    } finally {
-      await writer.close()
-    }
+  async #create(file: string, text: string): Promise<boolean> {
+    return (await this.store.put(file, utf8(`${text}\n`), {ifAbsent: true})) !== undefined
+  }
 
-    const isCreated = await this.store.rename(temporary, name)
-    if (!isCreated) await this.store.remove(temporary)
-    return isCreated
+  async #overwrite(name: string, {generation}: LeaseRecord, text: string): Promise<boolean> {
+    const file = fileOf(name, generation)
+    const tag = (await this.store.stat(file))?.tag
+    if (tag === undefined || (await this.#record(name, generation))?.text !== RELEASED) return false
+    return (await this.store.put(file, utf8(`${text}\n`), {ifMatch: tag})) !== undefined
+  }
+
+  /** Removes a file; where that is refused it says that nobody holds it. */
+  async #drop(file: string): Promise<void> {
+    try {
+      await this.store.remove(file)
+    } catch (error) {
+      if (!(error instanceof DataOpsError && error.code === 'STORAGE')) throw error
+      await this.store.put(file, utf8(`${RELEASED}\n`))
+    }
   }
 }
 

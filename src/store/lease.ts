@@ -5,7 +5,7 @@ import type {Store} from './store.js'
 
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {randomUUID} from '../platform/node.js'
-import {FileLeases, type LeasePlace, type LeaseRecord} from './lease-files.js'
+import {FileLeases, type LeasePlace, type LeaseRecord, RELEASED} from './lease-files.js'
 import {isSelf, lifeOf, type Owner, SELF} from './process.js'
 
 /** Milliseconds: how long a lease lasts that is not renewed, and how often its holder renews it. Tests wait less; no option. */
@@ -159,15 +159,18 @@ export class Lease {
 
   #beat: Promise<void> = Promise.resolve()
   #isLost = false
+  #record: LeaseRecord
+  #renewed = moment()
   readonly #timer: NodeJS.Timeout
 
   private constructor(
     private readonly place: LeasePlace,
     private readonly name: string,
-    private readonly record: LeaseRecord,
+    record: LeaseRecord,
     /** Taken from a holder of whom nobody knows whether it lives: what it has open may still be written to. */
     readonly isTakenOver: boolean,
   ) {
+    this.#record = record
     this.#timer = setInterval(() => {
       this.#beat = this.#beat.then(async () => this.#renew())
     }, LEASE.renewMs)
@@ -176,12 +179,22 @@ export class Lease {
 
   /** Grows each time it is taken from another holder. */
   get generation(): number {
-    return this.record.generation
+    return this.#record.generation
   }
 
   async #renew(): Promise<void> {
+    const now = moment()
     try {
-      if (!(await this.place.renew(this.name, this.record))) this.#isLost = true
+      // Who stood still may not write over it: somebody may have had it meanwhile, and given it back.
+      if (elapsed(this.#renewed) > LEASE.ms) {
+        const record = await this.place.retake(this.name, this.#record)
+        if (record) this.#record = record
+        else this.#isLost = true
+      } else if (!(await this.place.renew(this.name, this.#record)) || elapsed(this.#renewed) > LEASE.ms) {
+        this.#isLost = true
+      }
+
+      this.#renewed = now
     } catch {
       // The next beat tries again; `check` tells the holder.
     }
@@ -189,7 +202,7 @@ export class Lease {
 
   /** @throws DataOpsError STORAGE when another process has taken it. */
   async check(): Promise<void> {
-    if (!this.#isLost && (await this.place.holds(this.name, this.record))) return
+    if (!this.#isLost && (await this.place.holds(this.name, this.#record))) return
     throw new DataOpsError('STORAGE', `The lease ${this.place.describe(this.name)} was lost to another process.`, {
       details: {leaseLost: true, path: this.place.describe(this.name)},
       hint: 'This process stood still for too long: see what the other one has done, or run it again.',
@@ -199,10 +212,24 @@ export class Lease {
 
   async release(): Promise<void> {
     clearInterval(this.#timer)
-    own.delete(this.record.text)
+    own.delete(this.#record.text)
     await this.#beat
-    await this.place.release(this.name, this.record)
+    await this.place.release(this.name, this.#record)
   }
+}
+
+interface Moment {
+  ofDay: number
+  steady: number
+}
+
+function moment(): Moment {
+  return {ofDay: Date.now(), steady: performance.now()}
+}
+
+/** Milliseconds since, by the clock that says more: one of them stands still while the machine sleeps. */
+function elapsed({ofDay, steady}: Moment): number {
+  return Math.max(Date.now() - ofDay, performance.now() - steady)
 }
 
 /** `held`: its holder cannot be asked, and its time has not passed. */
@@ -211,6 +238,7 @@ function lifeOfLease(
   record: LeaseRecord,
   by: LeaseObserver = observer,
 ): 'dead' | 'expired' | 'held' | 'running' {
+  if (record.text === RELEASED) return 'dead'
   const text = parseText(record.text)
   const life = lifeOf(text)
   if (life === 'dead' || (isSelf(text) && !own.has(record.text))) return 'dead'

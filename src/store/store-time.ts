@@ -5,9 +5,8 @@ import {temporaryName} from './temporary-name.js'
 /** Milliseconds since a file was last written, by the clock of its place: the times of this machine do not matter. undefined: it is not there. */
 export async function unchangedFor(store: Store, name: string): Promise<number | undefined> {
   const probe = temporaryName()
-  const writer = await store.openWrite(probe, {create: true})
+  await store.put(probe, new Uint8Array())
   try {
-    await writer.close()
     const entry = await store.stat(name)
     const now = await store.stat(probe)
     return entry && now && now.modified - entry.modified

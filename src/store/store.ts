@@ -21,15 +21,6 @@ export interface Store {
   stat: (key: string) => Promise<StoreEntry | undefined>
   /** Where writes that another process left can be read and continued. Absent: they begin again. */
   readonly unfinished?: UnfinishedWriters
-
-  /** @deprecated Goes once nobody calls it. */
-  createDirectory: (name: string) => Promise<boolean>
-  /** @deprecated Goes once nobody calls it. */
-  openWrite: (name: string, mode: {create: true} | {resumeAt: number}) => Promise<StoreWriter>
-  /** @deprecated Goes once nobody calls it. */
-  rename: (from: string, to: string) => Promise<boolean>
-  /** @deprecated Goes once nobody calls it. */
-  writeAtomic: (name: string, bytes: Uint8Array) => Promise<void>
 }
 
 /** `ifAbsent`: nothing has that key. `ifMatch`: the object has that tag. */

@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 
 import {
+  backupOfRemoved,
   backupName,
   checkpointName,
   damagedCatalogName,
   isBackupFile,
   isCheckpointOf,
-  isRemovedName,
   journalName,
   nextName,
   parseBackupName,
@@ -101,8 +101,8 @@ describe('names beside a backup', () => {
     expect(sealedNameOf(backup)).toBeUndefined()
     expect(sealedNameOf('notes.partial')).toBeUndefined()
     expect(sealedNameOf(removedName(backup))).toBeUndefined()
-    expect(isRemovedName(removedName(backup))).toBe(true)
-    expect(isRemovedName('notes.removed.partial')).toBe(false)
+    expect(backupOfRemoved(removedName(backup))).toBe(backup)
+    expect(backupOfRemoved('notes.removed.partial')).toBeUndefined()
     expect(isTemporaryName(temporaryName())).toBe(true)
     expect(isTemporaryName('.elysia.tmp')).toBe(false)
     const others = [partialName, journalName, removedName, rejectedName, (name: string) => checkpointName(name, 'X')]
@@ -159,8 +159,8 @@ describe('names beside a backup', () => {
   })
 
   it('numbers parts, and knows its own files', () => {
-    expect(partName('parquet')).toBe('objects.parquet')
-    expect(partName('arrow', 1)).toBe('objects-00001.arrow')
+    expect(partName('parquet', 1)).toBe('objects.parquet')
+    expect(partName('arrow', 2)).toBe('objects-00002.arrow')
     expect(partName('parquet', 123_456)).toBe('objects-123456.parquet')
     for (const name of [
       'metadata.json',

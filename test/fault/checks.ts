@@ -30,7 +30,11 @@ export async function checkFolder(directory: string, digest: string): Promise<Fo
   }
 
   const listed = new Set(state.good.map((file) => file.slice(directory.length + 1)))
-  for (const name of await readdir(directory).catch(() => [])) if (!listed.has(name)) state.left.push(name)
+  for (const {name, ...entry} of await readdir(directory, {withFileTypes: true}).catch(() => [])) {
+    if (listed.has(name)) continue
+    const isUnfinished = isFolder(entry) && !(await readdir(path.join(directory, name))).includes('metadata.json')
+    state.left.push(isUnfinished ? `${name}/` : name)
+  }
   return state
 }
 

@@ -117,7 +117,8 @@ async function writeFolder(content: Content, options: SealedBackupOptions): Prom
   const count = options.parts ?? 1
   const parts: SealedPart[] = []
   for (let ordinal = 1; ordinal <= count; ordinal++) {
-    const file = partName(content.format, count === 1 ? undefined : ordinal)
+    // As earlier versions called the first of several.
+    const file = count > 1 && ordinal === 1 ? `objects-00001.${content.format}` : partName(content.format, ordinal)
     const bytes = Buffer.from(`PAR1 not really ${ordinal} PAR1`)
     const rows = Math.floor((content.objects * ordinal) / count) - Math.floor((content.objects * (ordinal - 1)) / count)
     await writeFile(path.join(content.file, file), bytes)

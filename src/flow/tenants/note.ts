@@ -196,7 +196,7 @@ async function putBackNoted(
 }
 
 async function keep(store: Store, name: string, note: NoteFile): Promise<void> {
-  await (note.tenants.length === 0 ? store.remove(name) : store.writeAtomic(name, utf8(JSON.stringify(note))))
+  await (note.tenants.length === 0 ? store.remove(name) : store.put(name, utf8(JSON.stringify(note))))
 }
 
 async function readNote(store: Store, name: string): Promise<NoteFile | undefined> {

@@ -3,7 +3,7 @@ import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupOptions, BackupResult} from './options.js'
 
-import {partialName} from '../../archive/names.js'
+import {removeUnfinished} from '../../archive/unfinished.js'
 import {persistent} from '../../flow/persistent.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -93,7 +93,7 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
     if (written && !options.settle && !isRecreated(error)) throw unfinishedError(job, error, name)
     // Nobody could continue it.
     if (!written || written.activated.length === 0) {
-      await store.remove(partialName(name)).catch(() => {})
+      await removeUnfinished(store, name).catch(() => {})
       await removeJournal(store, name).catch(() => {})
     }
 

@@ -86,7 +86,7 @@ export async function readJournal(store: Store, backup: string): Promise<BackupJ
 
 /** Replaced as a whole: a crash leaves the journal before or the journal after. */
 export async function writeJournal(store: Store, backup: string, journal: BackupJournal): Promise<void> {
-  await store.writeAtomic(journalName(backup), utf8(JSON.stringify(journal)))
+  await store.put(journalName(backup), utf8(JSON.stringify(journal)))
 }
 
 export async function removeJournal(store: Store, backup: string): Promise<void> {

@@ -2,8 +2,8 @@
 import type {SealedManifest} from '../../archive/manifest.js'
 import type {BackupJob} from './job.js'
 
-import {partialName} from '../../archive/names.js'
-import {BackupCatalog, entryOf} from '../../catalog/catalog.js'
+import {BackupCatalog} from '../../catalog/catalog.js'
+import {entryOf} from '../../catalog/entry.js'
 import {DataOpsError} from '../../model/errors.js'
 import {unfitness} from './continuing.js'
 import {type BackupJournal, type JournalBinding, sameBinding, writeJournal} from './journal.js'
@@ -75,7 +75,7 @@ export async function claimUnfinished(
 
   const [newest] = unfinished
   if (options.resume !== true || !newest) return undefined
-  throw new DataOpsError('STORAGE', `Another process is writing ${store.describe(partialName(newest.name))}.`, {
+  throw new DataOpsError('STORAGE', `Another process is writing ${store.describe(newest.name)}.`, {
     hint: 'Wait for it, or leave out `resume` to take another backup beside it.',
   })
 }

@@ -1,11 +1,11 @@
 import type {Store} from '../../store/store.js'
 
 import {readManifest, type SealedManifest} from '../../archive/manifest.js'
-import {backupOfJournal, partialLockName, partialName} from '../../archive/names.js'
-import {candidateNames} from '../../archive/publish.js'
+import {backupOfJournal, partialLockName} from '../../archive/names.js'
+import {candidateNames, isNameFree} from '../../archive/publish.js'
+import {copyUnfinished, isContinuable, removeUnfinished} from '../../archive/unfinished.js'
 import {DataOpsError} from '../../model/errors.js'
 import {Lease} from '../../store/lease.js'
-import {temporaryName} from '../../store/temporary-name.js'
 import {type BackupJournal, type JournalBinding, readJournal, removeJournal, sameWork, writeJournal} from './journal.js'
 
 export interface UnfinishedBackup {
@@ -20,7 +20,7 @@ export interface UnfinishedBackup {
 export async function findUnfinished(store: Store, binding: JournalBinding): Promise<UnfinishedBackup[]> {
   const found: UnfinishedBackup[] = []
   for (const {journal, name} of await journals(store)) {
-    if (!sameWork(journal.binding, binding) || !(await store.stat(partialName(name)))) continue
+    if (!sameWork(journal.binding, binding) || !(await isContinuable(store, name, journal.position))) continue
     found.push({inUse: await Lease.isHeld(store, partialLockName(name)), journal, name})
   }
 
@@ -41,16 +41,18 @@ export async function endLeftovers(
 ): Promise<void> {
   for (const {journal: seen, name} of await journals(store)) {
     if (seen.binding.collection !== collection || seen.binding.server !== server) continue
-    const isWaiting = !(await store.stat(name)) && (await store.stat(partialName(name)))
-    if (isWaiting && seen.activated.length === 0) continue
+    const isSealed = seen.position.document && (await store.stat(name))
+    if (!isSealed && seen.activated.length === 0 && (await isContinuable(store, name, seen.position))) continue
     const claim = await claimUnfinished(store, name)
     if (!claim) continue
     const {journal, release} = claim
     try {
       const sealed = await sealedAs(store, name, journal)
       await end(name, {journal, ...(sealed && {sealed})})
-      if (sealed) await store.remove(partialName(name))
-      if (sealed || !(await store.stat(partialName(name)))) await removeJournal(store, name)
+      if (!sealed && (await isContinuable(store, name, journal.position))) continue
+      // The journal goes last: without it nobody knows what the rest is.
+      await removeUnfinished(store, name)
+      await removeJournal(store, name)
     } finally {
       await release()
     }
@@ -91,10 +93,7 @@ export async function claimName(store: Store, wanted: string): Promise<ClaimedNa
   for (const name of candidateNames(wanted)) {
     const lock = await Lease.tryAcquire(store, partialLockName(name))
     if (!lock) continue
-    if (!(await store.stat(name)) && !(await store.stat(partialName(name)))) {
-      return claimed(name, lock)
-    }
-
+    if (await isNameFree(store, name)) return claimed(name, lock)
     await lock.release()
   }
 
@@ -134,9 +133,9 @@ export async function claimToContinue(
   const claim = lease && (await withJournal(store, claimed(name, lease)))
   if (!claim) return undefined
   try {
-    const partial = await store.stat(partialName(name))
-    if (partial && !lease.isTakenOver) return claim
-    const moved = partial && (await moveUnfinished(store, claim))
+    const isThere = await isContinuable(store, name, claim.journal.position)
+    if (isThere && !lease.isTakenOver) return claim
+    const moved = isThere ? await moveUnfinished(store, claim) : undefined
     await claim.release()
     return moved
   } catch (error) {
@@ -145,43 +144,23 @@ export async function claimToContinue(
   }
 }
 
-/** Gives an unfinished backup another name, in an order that leaves one that can be continued whenever it is killed. */
+/**
+ * Goes on under another name, in an order that leaves what can be continued whenever it is killed: what its process writes when it wakes
+ * must land elsewhere.
+ */
 async function moveUnfinished(store: Store, {journal, name}: ClaimedBackup): Promise<ClaimedBackup> {
   const next = await claimName(store, name)
+  const {position} = journal
   try {
+    // A folder is known as unfinished by its journal, and only by that.
+    if (!position.document) await writeJournal(store, next.name, journal)
+    await copyUnfinished(store, {from: name, position, to: next.name})
     await writeJournal(store, next.name, journal)
-    const {document} = journal.position
-    // A file that is open follows its new name: what its process writes when it wakes must land in another one.
-    if (document) await copyStart(store, partialName(name), partialName(next.name), document.fileBytes)
-    else if (!(await store.rename(partialName(name), partialName(next.name))))
-      throw new DataOpsError('STORAGE', `${store.describe(partialName(next.name))} is in the way.`)
+    await removeUnfinished(store, name)
     await removeJournal(store, name)
-    if (document) await store.remove(partialName(name))
     return {...next, journal}
   } catch (error) {
     await next.release()
     throw error
-  }
-}
-
-/** Copies the first bytes of a file: the copy has its name once it is whole. */
-async function copyStart(store: Store, from: string, to: string, bytes: number): Promise<void> {
-  const reader = await store.openRead(from)
-  const temporary = temporaryName()
-  try {
-    const writer = await store.openWrite(temporary, {create: true})
-    try {
-      for await (const chunk of reader.stream(0, bytes)) await writer.append([chunk])
-      await writer.sync()
-    } finally {
-      await writer.close()
-    }
-
-    if (!(await store.rename(temporary, to))) throw new DataOpsError('STORAGE', `${store.describe(to)} is in the way.`)
-  } catch (error) {
-    await store.remove(temporary).catch(() => {})
-    throw error
-  } finally {
-    await reader.close()
   }
 }

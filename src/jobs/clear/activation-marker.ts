@@ -18,7 +18,7 @@ export function activationMarkerName(collection: string): string {
 }
 
 export async function writeActivationMarker(store: Store, collection: string, marker: ActivationMarker): Promise<void> {
-  await store.writeAtomic(activationMarkerName(collection), utf8(JSON.stringify(marker)))
+  await store.put(activationMarkerName(collection), utf8(JSON.stringify(marker)))
 }
 
 /** undefined when there is none, or none that can be trusted. */

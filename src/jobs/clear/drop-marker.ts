@@ -18,7 +18,7 @@ export function dropMarkerName(collection: string): string {
 }
 
 export async function writeDropMarker(store: Store, collection: string, marker: DropMarker): Promise<void> {
-  await store.writeAtomic(dropMarkerName(collection), utf8(JSON.stringify(marker)))
+  await store.put(dropMarkerName(collection), utf8(JSON.stringify(marker)))
 }
 
 /** undefined when there is none, or none that can be trusted. */

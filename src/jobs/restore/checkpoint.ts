@@ -195,7 +195,7 @@ export class Checkpoint {
       await this.fence?.()
       if (this.resumed) await this.#measureQuiet()
       await this.rejectedFile?.sync()
-      await this.#store.writeAtomic(this.#name, utf8(text))
+      await this.#store.put(this.#name, utf8(text))
     })
     return this.#saving
   }

@@ -1,19 +1,36 @@
 import type {WeaviateObject} from '../../model/object.js'
-import type {Store, StoreWriter} from '../../store/store.js'
+import type {Store} from '../../store/store.js'
 
+import {hasPieces, pieceName} from '../../archive/names.js'
 import {ByteBuffer} from '../../codec/byte-buffer.js'
+import {concatBytes} from '../../codec/bytes.js'
 import {decodeObjectLine, encodeObjectLine} from '../../codec/json/lines.js'
 import {DataOpsError} from '../../model/errors.js'
 
-/** Objects (or their references) that the server refused, one JSON line each: `{"reason", "pass", "object"}`. */
+/** Bytes of a piece, about: what a save writes at most, however much was refused before. */
+const PIECE_BYTES = 4 * 1024 * 1024
+
+interface Piece {
+  bytes: number
+  lines: Uint8Array[]
+  /** From 1. */
+  ordinal: number
+  /** Bytes of it that are in the store. */
+  saved: number
+}
+
+/** Objects (or their references) that the server refused, one JSON line each: `{"reason", "pass", "object"}`, in pieces that are each written as a whole. */
 export class RejectedObjects {
   readonly #name: string
   readonly #className: string
   readonly #store: Store
   /** Of the lines so far. */
   #bytes = 0
-  #opening?: Promise<StoreWriter>
   #count = 0
+  #isCleared = false
+  /** Those that are not in the store as they are here; the last one takes what comes. */
+  #pieces: Piece[] = [{bytes: 0, lines: [], ordinal: 1, saved: 0}]
+  #saving: Promise<void> = Promise.resolve()
 
   constructor(store: Store, name: string, className: string) {
     this.#store = store
@@ -31,12 +48,12 @@ export class RejectedObjects {
     return this.#bytes
   }
 
-  /** Where the lines stand. */
+  /** Where the lines stand, the first of them. */
   get path(): string {
     return this.#store.describe(this.#name)
   }
 
-  /** `onAppended` is called in the moment in which the line belongs to the file, and to `bytes`; on the disk it is after `sync`. */
+  /** `onAppended` is called in the moment in which the line belongs to the file, and to `bytes`; in the store it is after `sync`. */
   async add(
     object: WeaviateObject,
     pass: 'objects' | 'references',
@@ -47,43 +64,93 @@ export class RejectedObjects {
     line.text(`{"reason":${JSON.stringify(reason)},"pass":"${pass}","object":`)
     encodeObjectLine(object, this.#className, line)
     line.text('}\n')
-    this.#opening ??= this.#open()
-    const file = await this.#opening
     const bytes = line.contents()
-    const appended = file.append([bytes])
+    const piece = this.#pieceFor(bytes.byteLength)
+    piece.lines.push(bytes)
+    piece.bytes += bytes.byteLength
     this.#count++
     this.#bytes += bytes.byteLength
     onAppended?.()
-    await appended
+    if (this.#pieces.length > 1) await this.sync()
   }
 
-  /** Puts the lines so far on the disk. */
+  #pieceFor(bytes: number): Piece {
+    const last = this.#pieces.at(-1)
+    if (last && (last.bytes === 0 || last.bytes + bytes <= PIECE_BYTES)) return last
+    const next = {bytes: 0, lines: [], ordinal: (last?.ordinal ?? 0) + 1, saved: 0}
+    this.#pieces.push(next)
+    return next
+  }
+
+  /** Puts the lines so far into the store. */
   async sync(): Promise<void> {
-    await (await this.#opening)?.sync()
+    // One after another: an older state must not land on a newer one.
+    const saved = this.#saving.catch(() => {}).then(async () => this.#save())
+    this.#saving = saved
+    return saved
+  }
+
+  async #save(): Promise<void> {
+    for (const piece of [...this.#pieces]) {
+      if (piece.bytes === piece.saved) continue
+      // What an earlier restore left is none of this one's.
+      if (!this.#isCleared) await this.#removeFrom(piece.ordinal + 1)
+      this.#isCleared = true
+      const bytes = concatBytes(piece.lines)
+      await this.#store.put(pieceName(this.#name, piece.ordinal), bytes)
+      piece.saved = bytes.byteLength
+    }
+
+    const last = this.#pieces.at(-1)
+    this.#pieces = this.#pieces.filter((piece) => piece === last || piece.bytes !== piece.saved)
   }
 
   async close(): Promise<void> {
-    const file = await this.#opening
-    await file?.sync()
-    await file?.close()
+    await this.sync()
   }
 
   /** Forgets what an earlier run left. */
   async clear(): Promise<void> {
-    await this.#store.remove(this.#name)
+    await this.#removeFrom(1)
+  }
+
+  async #removeFrom(ordinal: number): Promise<void> {
+    for (let each = ordinal; await this.#store.stat(pieceName(this.#name, each)); each++)
+      await this.#store.remove(pieceName(this.#name, each))
   }
 
   /** Goes on behind the first `bytes` of what an earlier run left, all of it unless told: what follows was never said to be done. */
   async resume(bytes = Infinity): Promise<void> {
-    const entry = await this.#store.stat(this.#name)
-    if (!entry) return
-    this.#bytes = Math.min(bytes, entry.bytes)
-    if (entry.bytes > this.#bytes) await (await this.#store.openWrite(this.#name, {resumeAt: this.#bytes})).close()
+    for (let ordinal = 1; ; ordinal++) {
+      const name = pieceName(this.#name, ordinal)
+      const entry = await this.#store.stat(name)
+      if (!entry) return
+      const kept = Math.min(entry.bytes, bytes - this.#bytes)
+      this.#bytes += kept
+      const isWhole = kept === entry.bytes
+      // A full one stays as it is, whatever its size.
+      if (isWhole && kept >= PIECE_BYTES) {
+        this.#pieces = [{bytes: 0, lines: [], ordinal: ordinal + 1, saved: 0}]
+        continue
+      }
+
+      const lines = [await this.#read(name, kept)]
+      this.#pieces = [{bytes: kept, lines, ordinal, saved: kept}]
+      if (isWhole) continue
+      await (kept === 0 ? this.#store.remove(name) : this.#store.put(name, concatBytes(lines)))
+      await this.#removeFrom(ordinal + 1)
+      this.#isCleared = true
+      return
+    }
   }
 
-  async #open(): Promise<StoreWriter> {
-    const isThere = (await this.#store.stat(this.#name)) !== undefined
-    return this.#store.openWrite(this.#name, isThere ? {resumeAt: this.#bytes} : {create: true})
+  async #read(name: string, bytes: number): Promise<Uint8Array> {
+    const reader = await this.#store.openRead(name)
+    try {
+      return await reader.read(0, bytes)
+    } finally {
+      await reader.close()
+    }
   }
 }
 
@@ -94,8 +161,13 @@ export interface RejectedLine {
   reason: string
 }
 
-/** Reads such a file back. @throws DataOpsError INVALID_INPUT naming the line that is not one. */
+/** Reads such a file back, with the pieces in which it goes on. @throws DataOpsError INVALID_INPUT naming the line that is not one. */
 export async function* readRejected(store: Store, name: string): AsyncGenerator<RejectedLine> {
+  for (let piece = 1; piece === 1 || (hasPieces(name) && (await store.stat(pieceName(name, piece)))); piece++)
+    yield* readPiece(store, pieceName(name, piece))
+}
+
+async function* readPiece(store: Store, name: string): AsyncGenerator<RejectedLine> {
   const file = await store.openRead(name)
   const decoder = new TextDecoder('utf-8', {fatal: true})
   try {

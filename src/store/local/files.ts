@@ -1,6 +1,6 @@
 /** What a folder of a machine must be asked for so that nothing is lost or replaced. */
 import {constants, type Stats} from 'node:fs'
-import {type FileHandle, link, lstat, mkdir, open, rename, rmdir, unlink} from 'node:fs/promises'
+import {type FileHandle, link, lstat, open, rename, unlink} from 'node:fs/promises'
 
 import {DataOpsError} from '../../model/errors.js'
 import {errnoOf, isAbsent} from '../storage-error.js'
@@ -60,7 +60,7 @@ export async function renameFile(from: string, to: string, stats: Stats): Promis
       return isHalfDone
     }
 
-    if (NO_LINKS.has(code)) return renameOver(EMPTY_FILE, from, to)
+    if (NO_LINKS.has(code)) return renameOver(from, to)
     throw error
   }
 
@@ -68,39 +68,11 @@ export async function renameFile(from: string, to: string, stats: Stats): Promis
   return true
 }
 
-/** What holds a name until a rename replaces it. */
-interface Placeholder {
-  free: (name: string) => Promise<void>
-  /** Fails with EEXIST when the name is taken. */
-  take: (name: string) => Promise<void>
-}
-
-/** Where there are no hard links. */
-const EMPTY_FILE: Placeholder = {
-  free: unlink,
-  async take(name) {
-    const file = await open(name, 'wx')
-    await file.close()
-  },
-}
-
-/** A folder replaces an empty one alone. */
-const EMPTY_FOLDER: Placeholder = {
-  free: rmdir,
-  async take(name) {
-    await mkdir(name)
-  },
-}
-
-/** Like `renameFile`, for a folder. */
-export async function renameFolder(from: string, to: string): Promise<boolean> {
-  return renameOver(EMPTY_FOLDER, from, to)
-}
-
-/** Takes the name first, as a rename by itself would replace what has it. False: it is taken. */
-async function renameOver(placeholder: Placeholder, from: string, to: string): Promise<boolean> {
+/** Where there are no hard links: takes the name with an empty file first, as a rename by itself would replace what has it. False: it is taken. */
+async function renameOver(from: string, to: string): Promise<boolean> {
   try {
-    await placeholder.take(to)
+    const placeholder = await open(to, 'wx')
+    await placeholder.close()
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false
     throw error
@@ -109,7 +81,7 @@ async function renameOver(placeholder: Placeholder, from: string, to: string): P
   try {
     await rename(from, to)
   } catch (error) {
-    await placeholder.free(to).catch(() => undefined)
+    await unlink(to).catch(() => undefined)
     throw error
   }
 

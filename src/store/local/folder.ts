@@ -64,7 +64,7 @@ export class Folder {
   async placeToWrite(key: string): Promise<Place> {
     if (key === '') throw refused(key)
     checkKey(key)
-    await this.createRoot()
+    await this.#createRoot()
     // What is removed meanwhile takes its empty folder with it.
     for (let attempt = 1; attempt <= 5; attempt++) {
       const place = await this.place(key, 'entry')
@@ -76,15 +76,14 @@ export class Folder {
     throw new DataOpsError('STORAGE', `There is no folder ${folder}.`, {details: {path: folder}})
   }
 
-  /** Creates the folder itself; false when it was there. */
-  async createRoot(): Promise<boolean> {
+  async #createRoot(): Promise<void> {
     const first = await mkdir(this.#root, {mode: this.#modes.folder, recursive: true})
-    if (first === undefined) return false
+    if (first === undefined) return
     if (this.#modes.isGiven) await chmod(this.#root, this.#modes.folder)
     // Every folder that got a new one inside, from the innermost to the outermost.
     for (let folder = path.dirname(this.#root); ; folder = path.dirname(folder)) {
       await syncFolder(folder)
-      if (folder === path.dirname(first) || folder === path.dirname(folder)) return true
+      if (folder === path.dirname(first) || folder === path.dirname(folder)) return
     }
   }
 

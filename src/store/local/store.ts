@@ -1,14 +1,14 @@
 /** Backups in a folder of this machine. */
 import {constants, type Stats} from 'node:fs'
-import {chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, unlink} from 'node:fs/promises'
+import {type FileHandle, open, readdir, rename, rm, rmdir, unlink} from 'node:fs/promises'
 import path from 'node:path'
 
 import type {PutCondition, Store, StoreEntry, StoreReader, StoreWriter, UnfinishedWriters} from '../store.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {errnoOf, storageError} from '../storage-error.js'
+import {storageError} from '../storage-error.js'
 import {temporaryName, unfinishedName} from '../temporary-name.js'
-import {keepOpen, lstatIfThere, openIfThere, renameFile, renameFolder, requireFile, syncFolder, tagOf} from './files.js'
+import {keepOpen, lstatIfThere, openIfThere, renameFile, requireFile, syncFolder, tagOf} from './files.js'
 import {checkKey, Folder, type Modes, type Place, refused} from './folder.js'
 import {LocalReader} from './reader.js'
 import {LocalWriter} from './writer.js'
@@ -250,6 +250,14 @@ export class LocalStore implements Store {
       if (key === '') throw refused(key)
       const place = await this.#folder.place(key, 'entry')
       if (!place) return
+      const root = await this.#folder.place('', 'entry')
+      if (root && place.path !== path.join(root.path, key)) {
+        throw new DataOpsError('STORAGE', `${this.describe(key)} is reached by a symbolic link: nothing is removed there.`, {
+          details: {path: this.describe(key)},
+          hint: 'Remove the link, or what it leads to, by hand.',
+        })
+      }
+
       const stats = await lstatIfThere(place.path)
       if (!stats) return
       await (stats.isDirectory() ? rm(place.path, {force: true, recursive: true}) : unlink(place.path))
@@ -271,57 +279,6 @@ export class LocalStore implements Store {
         return
       }
     }
-  }
-
-  async createDirectory(name: string): Promise<boolean> {
-    return this.#attempt('create', name, async () => {
-      const isMade = await this.#folder.createRoot()
-      if (name === '') return isMade
-      const place = await this.#folder.placeToWrite(name)
-      try {
-        await mkdir(place.path, {mode: this.#modes.folder})
-        if (this.#modes.isGiven) await chmod(place.path, this.#modes.folder)
-      } catch (error) {
-        if (errnoOf(error) === 'EEXIST') return false
-        throw error
-      }
-
-      await syncFolder(place.folder)
-      return true
-    })
-  }
-
-  async openWrite(name: string, mode: {create: true} | {resumeAt: number}): Promise<StoreWriter> {
-    if ('resumeAt' in mode) return this.#resume(name, name, mode.resumeAt)
-    return this.#attempt('create', name, async () => {
-      const place = await this.#folder.placeToWrite(name)
-      const handle = await open(place.path, 'wx', this.#modes.file)
-      if (this.#modes.isGiven) await keepOpen(handle, async () => handle.chmod(this.#modes.file))
-      return this.#writer(handle, {bytes: 0, folderToSync: place.folder, key: name, name})
-    })
-  }
-
-  async rename(from: string, to: string): Promise<boolean> {
-    return this.#attempt('rename', from, async () => {
-      const source = await this.#folder.placeToWrite(from)
-      const target = await this.#folder.placeToWrite(to)
-      const stats = await lstat(source.path)
-      if (!stats.isFile() && !stats.isDirectory()) {
-        throw new DataOpsError('STORAGE', `${this.describe(from)} is neither a file nor a folder.`)
-      }
-
-      const isDone = await (stats.isDirectory()
-        ? renameFolder(source.path, target.path)
-        : renameFile(source.path, target.path, stats))
-      if (!isDone) return false
-      await syncFolder(target.folder)
-      if (source.folder !== target.folder) await syncFolder(source.folder)
-      return true
-    })
-  }
-
-  async writeAtomic(name: string, bytes: Uint8Array): Promise<void> {
-    await this.put(name, bytes)
   }
 }
 

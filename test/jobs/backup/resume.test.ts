@@ -110,10 +110,10 @@ describe('a write that fails', () => {
     let parts = 0
     const failing = new Proxy<Store>(local, {
       get(target, property) {
-        if (property === 'openWrite') {
-          return async (name: string, mode: Parameters<Store['openWrite']>[1]) => {
-            if (name.includes('objects-') && ++parts === 2) throw new DataOpsError('STORAGE', 'too many open files')
-            return target.openWrite(name, mode)
+        if (property === 'createWriter') {
+          return async (key: string) => {
+            if (key.includes('objects') && ++parts === 2) throw new DataOpsError('STORAGE', 'too many open files')
+            return target.createWriter(key)
           }
         }
 

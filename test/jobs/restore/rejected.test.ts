@@ -4,7 +4,7 @@ import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import type {WeaviateObject} from '../../../src/model/object.js'
-import type {Store} from '../../../src/store/store.js'
+import type {PutCondition, Store} from '../../../src/store/store.js'
 import type {Connection} from '../../../src/weaviate/connection.js'
 
 import {makeClass, makeObjects} from '../../../bench/data.js'
@@ -86,17 +86,14 @@ function watchedStore(seen: Array<{lines: number; rows: number}>): Store {
   const store = new LocalStore(directory.path)
   return new Proxy(store, {
     get(_, key) {
-      if (key === 'openWrite') {
-        return async (...request: Parameters<Store['openWrite']>) => {
-          await new Promise((resolve) => {
-            setTimeout(resolve, 40)
-          })
-          return store.openWrite(...request)
-        }
-      }
+      if (key === 'put') {
+        return async (name: string, bytes: Uint8Array, condition?: PutCondition) => {
+          if (name.includes('rejected')) {
+            await new Promise((resolve) => {
+              setTimeout(resolve, 40)
+            })
+          }
 
-      if (key === 'writeAtomic') {
-        return async (name: string, bytes: Uint8Array) => {
           if (name.endsWith('.checkpoint')) {
             const saved = JSON.parse(Buffer.from(bytes).toString()) as {rejected: number[][]; rejectedBytes: number}
             const file = path.join(directory.path, (await rejectedNames())[0] ?? 'none')
@@ -107,7 +104,7 @@ function watchedStore(seen: Array<{lines: number; rows: number}>): Store {
             })
           }
 
-          return store.writeAtomic(name, bytes)
+          return store.put(name, bytes, condition)
         }
       }
 

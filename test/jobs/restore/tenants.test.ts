@@ -274,7 +274,7 @@ function mortal(calls: number, isLastHeard: boolean): {connection: Connection; m
   const living = new LocalStore(directory.path)
   const store = new Proxy(living, {
     get(_, key) {
-      if (['openWrite', 'remove', 'writeAtomic'].includes(key as string) && made >= calls) {
+      if (['createWriter', 'put', 'remove'].includes(key as string) && made >= calls) {
         return async () => {
           throw dead
         }

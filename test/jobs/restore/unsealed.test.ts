@@ -5,6 +5,7 @@ import path from 'node:path'
 import {gunzipSync, gzipSync} from 'node:zlib'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
+import {partName} from '../../../src/archive/names.js'
 import type {Store} from '../../../src/store/store.js'
 import type {Connection} from '../../../src/weaviate/connection.js'
 
@@ -127,7 +128,7 @@ describe.each(ALL)('a reformatted backup ($format, compressed: $compress)', (kin
 })
 
 describe.each(PARTS)('the parts of a reformatted backup ($format, compressed: $compress)', (kind) => {
-  const part = (ordinal: number): string => `objects-0000${ordinal}.${kind.format}`
+  const part = (ordinal: number): string => partName(kind.format, ordinal)
 
   it('are found with sorted members, and those of its own list alone', async () => {
     const backup = await fifty(kind)

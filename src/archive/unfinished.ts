@@ -1,0 +1,72 @@
+/** What an unfinished backup has in the store: a write that is not complete, or a folder of parts without `metadata.json`. */
+import type {Store} from '../store/store.js'
+import type {ArchivePosition} from './writer.js'
+
+import {DataOpsError} from '../model/errors.js'
+import {copyBytes, copyObject} from '../store/copy.js'
+import {isOwnFile, METADATA_FILE, parseBackupName} from './names.js'
+
+/** Whether all is there that a position speaks of, and it is not sealed. */
+export async function isContinuable(store: Store, name: string, {document, parts}: ArchivePosition): Promise<boolean> {
+  if (document) return (await store.unfinished?.stat(name)) !== undefined
+  const files = new Set((await store.list(name)).map((entry) => entry.name))
+  return !files.has(METADATA_FILE) && parts.every(({file}) => file !== null && files.has(file))
+}
+
+/** Removes what there is of an unfinished backup; of a sealed one, and of what others have put there, nothing. */
+export async function removeUnfinished(store: Store, name: string): Promise<void> {
+  if (parseBackupName(name)?.kind === 'document') {
+    await store.unfinished?.remove(name)
+    return
+  }
+
+  const files = await store.list(name)
+  if (files.some((file) => file.name === METADATA_FILE)) return
+  for (const file of files) {
+    if (file.kind === 'file' && isOwnFile(file.name)) await store.remove(`${name}/${file.name}`)
+  }
+}
+
+/** Copies what a position speaks of. @throws DataOpsError STORAGE when something is in the way. */
+export async function copyUnfinished(
+  store: Store,
+  {from, position, to}: {from: string; position: ArchivePosition; to: string},
+): Promise<void> {
+  if (position.document) await copyDocument(store, from, to, position.document.fileBytes)
+  else await copyParts(store, from, to, position.parts)
+}
+
+/** Copies parts from one folder to another. @throws DataOpsError STORAGE when something is in the way. */
+export async function copyParts(
+  store: Store,
+  from: string,
+  to: string,
+  parts: ReadonlyArray<{file: string | null}>,
+): Promise<void> {
+  for (const {file} of parts) {
+    if (!(await copyObject(store, `${from}/${file}`, `${to}/${file}`))) {
+      throw new DataOpsError('STORAGE', `${store.describe(`${to}/${file}`)} is in the way.`, {hint: 'Run it again.'})
+    }
+  }
+}
+
+/** The copy is as unfinished as what it is of. */
+async function copyDocument(store: Store, from: string, to: string, bytes: number): Promise<void> {
+  const {unfinished} = store
+  if (!unfinished) throw new DataOpsError('STORAGE', `${store.describe(from)} cannot be continued where it lies.`)
+  const reader = await unfinished.openRead(from)
+  try {
+    const writer = await store.createWriter(to)
+    try {
+      await copyBytes(reader, writer, bytes)
+      await writer.sync()
+    } finally {
+      await writer.close()
+    }
+  } catch (error) {
+    await unfinished.remove(to).catch(() => {})
+    throw error
+  } finally {
+    await reader.close()
+  }
+}

@@ -1,0 +1,61 @@
+/** `.backup_catalog.json` itself: read with care, replaced as a whole and only as the one that was read. */
+import type {Store} from '../store/store.js'
+
+import {decodeJson} from '../archive/document-source.js'
+import {Field, MalformedError} from '../archive/fields.js'
+import {CATALOG_FILE, damagedCatalogName} from '../archive/names.js'
+import {utf8} from '../codec/bytes.js'
+import {copyObject} from '../store/copy.js'
+import {type CatalogEntry, readEntry} from './entry.js'
+import {newestFirst} from './retention.js'
+
+/** Bytes of a catalog at most: some hundred thousand entries. */
+const MAX_CATALOG = 64 * 1024 * 1024
+
+/** What `tagOfCatalog` says when there is none. */
+export type CatalogTag = string | undefined
+
+/** Of the catalog as it is now, damaged or not; undefined when there is none. */
+export async function tagOfCatalog(store: Store): Promise<CatalogTag> {
+  return (await store.stat(CATALOG_FILE))?.tag
+}
+
+/** @throws MalformedError when the file is not a catalog. */
+export async function readCatalog(store: Store): Promise<CatalogEntry[]> {
+  const found = await store.stat(CATALOG_FILE)
+  if (!found) return []
+  if (found.kind !== 'file' || found.bytes > MAX_CATALOG) throw new MalformedError('the catalog', 'is no catalog file')
+  const reader = await store.openRead(CATALOG_FILE)
+  let bytes: Uint8Array
+  try {
+    bytes = await reader.read(0, reader.size)
+  } finally {
+    await reader.close()
+  }
+
+  let value: unknown
+  try {
+    value = JSON.parse(decodeJson(bytes))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new MalformedError('the catalog', 'is no JSON')
+    throw error
+  }
+
+  return new Field(value, 'catalog').array().map((item) => readEntry(item))
+}
+
+/** False when the catalog is not the one of that tag any more, and nothing was written. */
+export async function writeCatalog(store: Store, entries: readonly CatalogEntry[], tag: CatalogTag): Promise<boolean> {
+  const text = `${JSON.stringify(entries.toSorted(newestFirst), null, 2)}\n`
+  const condition = tag === undefined ? {ifAbsent: true as const} : {ifMatch: tag}
+  return (await store.put(CATALOG_FILE, utf8(text), condition)) !== undefined
+}
+
+/** Keeps a copy of a catalog that cannot be read, before it is replaced. Returns where. */
+export async function keepDamaged(store: Store): Promise<string> {
+  const now = new Date()
+  for (let attempt = 1; ; attempt++) {
+    const name = damagedCatalogName(now, attempt)
+    if (await copyObject(store, CATALOG_FILE, name)) return store.describe(name)
+  }
+}

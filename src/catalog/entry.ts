@@ -1,0 +1,84 @@
+/** What the catalog says of one backup. */
+import type {SealedManifest} from '../archive/manifest.js'
+import type {BackupFormat} from '../codec/codec.js'
+
+import {Field, MalformedError} from '../archive/fields.js'
+import {parseBackupName} from '../archive/names.js'
+import {present} from '../archive/sealed-fields.js'
+import {DataOpsError} from '../model/errors.js'
+
+/** One backup in `.backup_catalog.json`. */
+export interface CatalogEntry {
+  collection: string
+  /** false: objects are missing from it. Absent from whole ones. */
+  complete?: false
+  /** Content digest of the collection, 64 hex digits. */
+  digest?: string
+  /** Name in the folder. */
+  file: string
+  format: BackupFormat
+  /** The backup's own id, a UUID. */
+  id: string
+  object_count: number
+  run_id?: string
+  /** Bytes of all its files. */
+  size: number
+  /** Tenants in the backup; absent without multi-tenancy. */
+  tenants?: number
+  /** Start of the backup, RFC 3339. */
+  timestamp: string
+}
+
+/** The entry that a sealed backup gets. Skipped tenants do not count: they are not in it. */
+export function entryOf(manifest: Pick<SealedManifest, 'bytes' | 'metadata' | 'name' | 'seal'>): CatalogEntry {
+  const {bytes, metadata, name, seal} = manifest
+  return {
+    collection: metadata.collection,
+    ...(seal.complete === false && {complete: false as const}),
+    digest: seal.digest,
+    file: name,
+    format: metadata.options.format,
+    id: metadata.backup_id,
+    object_count: seal.object_count,
+    run_id: metadata.run_id,
+    size: bytes,
+    timestamp: metadata.timestamp,
+    ...(seal.tenants && {tenants: seal.tenants.filter(({skipped}) => skipped === undefined).length}),
+  }
+}
+
+/** Reads one entry of a file that anybody may have written: above all its file is one in this folder, named like a backup. */
+export function readEntry(field: Field): CatalogEntry {
+  const file = field.member('file')
+  if (!parseBackupName(file.text())) throw new MalformedError(file.path, 'is not the name of a backup')
+  return {
+    collection: field.member('collection').text(),
+    ...(field.member('complete').optional((item) => item.boolean()) === false && {complete: false as const}),
+    ...present({digest: field.member('digest').optional((item) => item.sha256())}),
+    file: file.text(),
+    format: field.member('format').oneOf(['arrow', 'json', 'parquet'] as const),
+    id: field.member('id').uuid(),
+    object_count: field.member('object_count').count(),
+    ...present({run_id: field.member('run_id').optional((item) => item.uuid())}),
+    size: field.member('size').count(),
+    ...present({tenants: field.member('tenants').optional((item) => item.count())}),
+    timestamp: field.member('timestamp').time(),
+  }
+}
+
+/** @throws DataOpsError INVALID_INPUT. */
+export function wellFormedEntry(entry: CatalogEntry): CatalogEntry {
+  try {
+    return readEntry(new Field(entry, 'entry'))
+  } catch (error) {
+    if (error instanceof MalformedError)
+      throw new DataOpsError('INVALID_INPUT', `Cannot register a backup: ${error.message}.`)
+    throw error
+  }
+}
+
+/** What a backup of that name is on the disk; undefined for other names. */
+export function kindOfName(name: string): 'directory' | 'file' | undefined {
+  const parsed = parseBackupName(name)
+  return parsed && (parsed.kind === 'directory' ? 'directory' : 'file')
+}

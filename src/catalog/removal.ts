@@ -1,0 +1,122 @@
+/** Removes backups, and what killed processes left of backups: in an order that leaves no half of one to be taken for a backup. */
+import type {Warning} from '../model/progress.js'
+import type {Store, StoreEntry} from '../store/store.js'
+
+import {
+  backupOfRemoved,
+  isBackupFile,
+  isCheckpointOf,
+  isOwnFile,
+  journalName,
+  METADATA_FILE,
+  parseBackupName,
+  partialLockName,
+  partialName,
+  removedName,
+  SCHEMA_FILE,
+  sealedNameOf,
+} from '../archive/names.js'
+import {DataOpsError} from '../model/errors.js'
+import {Lease} from '../store/lease.js'
+import {isTemporaryName} from '../store/temporary-name.js'
+
+/** Milliseconds after which a temporary file, or an unfinished backup without a journal, is nobody's. */
+const ABANDONED = 3_600_000
+
+/** Removes the files of a backup, and its checkpoints. @throws DataOpsError STORAGE when its folder holds other files. */
+export async function removeBackup(store: Store, file: string): Promise<void> {
+  const entry = await store.stat(file)
+  if (entry?.kind === 'directory') {
+    const strangers = await strangersIn(store, file)
+    if (strangers.length > 0) {
+      throw new DataOpsError('STORAGE', `${store.describe(file)} holds files that are not of the backup.`, {
+        details: {files: strangers},
+        hint: `Move them away first: ${strangers.slice(0, 3).join(', ')}.`,
+      })
+    }
+
+    await store.remove(removedName(file))
+    await store.put(removedName(file), new Uint8Array())
+    // Without it the rest is no backup, and with the marker everybody knows what it is.
+    await store.remove(`${file}/${METADATA_FILE}`)
+    await store.remove(file)
+    await store.remove(removedName(file))
+  } else {
+    await store.remove(file)
+  }
+
+  for (const {name} of await store.list('')) if (isCheckpointOf(file, name)) await store.remove(name)
+}
+
+/** Files in a backup's folder that no backup has. */
+export async function strangersIn(store: Store, directory: string): Promise<string[]> {
+  const names: string[] = []
+  for (const {kind, name} of await store.list(directory)) {
+    if (kind !== 'file' || !isOwnFile(name)) names.push(name)
+  }
+
+  return names
+}
+
+/** Whether a folder is a backup that is being written, waits to be continued, or is being removed: none that is damaged. */
+export async function isUnderWay(store: Store, folder: string): Promise<boolean> {
+  if (await store.stat(`${folder}/${METADATA_FILE}`)) return false
+  for (const name of [journalName(folder), removedName(folder)]) if (await store.stat(name)) return true
+  return Lease.isHeld(store, partialLockName(folder))
+}
+
+/** Removes what killed processes left behind, and says so where it was a backup once begun. */
+export async function tidy(store: Store, warn: (warning: Warning) => void): Promise<void> {
+  for (const entry of await store.list('')) {
+    const {modified, name} = entry
+    const isAbandoned = Date.now() - modified > ABANDONED
+    if (isAbandoned && isTemporaryName(name)) await store.remove(name)
+    await finishRemoval(store, entry)
+    if (isAbandoned) await tidyUnfinished(store, entry, warn)
+  }
+}
+
+/** Finishes what a removal that was killed has begun. */
+async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<void> {
+  const backup = backupOfRemoved(name)
+  if (backup === undefined) return
+  // One that had not begun leaves a whole backup; a folder of that name is what an earlier version was removing.
+  const isBegun = kind === 'file' && !(await store.stat(`${backup}/${METADATA_FILE}`))
+  if (isBegun) {
+    for (const file of await store.list(backup)) {
+      if (file.kind === 'file' && isOwnFile(file.name)) await store.remove(`${backup}/${file.name}`)
+    }
+  }
+
+  await store.remove(name)
+}
+
+/** Removes an unfinished backup that nobody can continue: it has no journal, and no process writes it. */
+async function tidyUnfinished(store: Store, {kind, name}: StoreEntry, warn: (warning: Warning) => void): Promise<void> {
+  const backup = sealedNameOf(name) ?? (parseBackupName(name)?.kind === 'directory' ? name : undefined)
+  if (backup === undefined || (backup === name && kind !== 'directory')) return
+  const lock = await Lease.tryAcquire(store, partialLockName(backup))
+  if (!lock) return
+  try {
+    if (await store.stat(journalName(backup))) return
+    if (kind === 'directory' && !(await isUnfinishedFolder(store, name))) return
+    await store.remove(name)
+    warn({
+      code: 'unfinished-removed',
+      details: {file: name},
+      message: `${store.describe(name)} was left by a killed run that cannot be continued; it was removed.`,
+    })
+  } finally {
+    await lock.release()
+  }
+}
+
+/**
+ * Whether a folder without a journal is what a run left: under the name of an unfinished one it is, under a backup's own name only while
+ * it has no part. With parts it may be a backup that somebody took `metadata.json` from.
+ */
+async function isUnfinishedFolder(store: Store, folder: string): Promise<boolean> {
+  const names = (await store.list(folder)).map(({name}) => name)
+  if (folder === partialName(sealedNameOf(folder) ?? '')) return (await strangersIn(store, folder)).length === 0
+  return names.every((name) => name === SCHEMA_FILE || (isOwnFile(name) && !isBackupFile(name)))
+}
