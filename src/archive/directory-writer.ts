@@ -101,7 +101,6 @@ export class DirectoryWriter implements ArchiveWriter {
     if (head.metadata.options.include_data && this.#parts.length === 0) this.#part ??= await this.#openPart()
     await this.#finishPart()
     const schema = utf8(`${JSON.stringify(head.schema, null, 2)}\n`)
-    await store.put(`${name}/${SCHEMA_FILE}`, schema)
     const document = utf8(documentHead(head) + documentTail(summary.objectCount))
     const sha256 = (bytes: Uint8Array): string => toHex(platform.sha256(bytes))
     const seal = {

@@ -173,7 +173,7 @@ export function stillRejectedName(backup: string): string {
 
 /** Where a long file of refused objects goes on: `….rejected.jsonl`, `….rejected-2.jsonl`, … */
 export function pieceName(rejected: string, piece: number): string {
-  return piece === 1 ? rejected : rejected.replace(/\.jsonl$/, `-${piece}.jsonl`)
+  return piece === 1 ? rejected : `${rejected.slice(0, -'.jsonl'.length)}-${piece}.jsonl`
 }
 
 /** Whether a file of refused objects may go on in further pieces: one that somebody else has named does not. */

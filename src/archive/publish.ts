@@ -11,7 +11,7 @@ const MAX_ATTEMPTS = 1000
 export function* candidateNames(name: string): Generator<string> {
   yield name
   const {attempt = 1} = parseBackupName(name) ?? {}
-  const first = attempt > 1 ? name.replace(`-${attempt}`, '') : name
+  const first = attempt > 1 ? name.replace(new RegExp(String.raw`-${attempt}(?=(?:\.json(?:\.gz)?)?$)`), '') : name
   for (let next = attempt + 1; next <= attempt + MAX_ATTEMPTS; next++) yield nextName(first, next)
 }
 
@@ -96,4 +96,3 @@ function taken(store: Store, name: string): DataOpsError {
     hint: 'Run the backup again.',
   })
 }
-

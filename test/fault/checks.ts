@@ -1,5 +1,6 @@
 /** What must hold of a folder of backups after anything. */
 import {readdir} from 'node:fs/promises'
+import path from 'node:path'
 
 import {BackupCatalog, LocalStore, Verifier} from '../../src/index.js'
 
@@ -30,14 +31,16 @@ export async function checkFolder(directory: string, digest: string): Promise<Fo
   }
 
   const listed = new Set(state.good.map((file) => file.slice(directory.length + 1)))
-  for (const {name, ...entry} of await readdir(directory, {withFileTypes: true}).catch(() => [])) {
-    if (listed.has(name)) continue
-    const isUnfinished = isFolder(entry) && !(await readdir(path.join(directory, name))).includes('metadata.json')
-    state.left.push(isUnfinished ? `${name}/` : name)
+  for (const entry of await readdir(directory, {withFileTypes: true}).catch(() => [])) {
+    if (listed.has(entry.name)) continue
+    const isUnfinished =
+      entry.isDirectory() && !(await readdir(path.join(directory, entry.name))).includes('metadata.json')
+    state.left.push(isUnfinished ? `${entry.name}/` : entry.name)
   }
+
   return state
 }
 
-/** What a killed process may leave: unfinished files with their journal and lease, temporary ones, and the catalog's own. */
+/** What a killed process may leave: unfinished files and folders with their journal and lease, temporary ones, and the catalog's own. */
 export const LEFT_BY_A_KILL =
-  /^(\.backup_catalog\.(json|lock\.\d+)|.+\.partial(\.journal|\.lock\.\d+)?|\.tenants-[-\da-f]{36}\.json(\.lease\.\d+)?|\.elysia-[\da-f]{16}\.tmp)$/
+  /^(\.backup_catalog\.(json|lock\.\d+)|[A-Z]\w*_\d{4}-\d\d-\d\d_\d{6}(-\d+)?\/|.+\.partial(\.journal|\.lock\.\d+)?|\.tenants-[-\da-f]{36}\.json(\.lease\.\d+)?|\.elysia-[\da-f]{16}\.tmp)$/

@@ -91,7 +91,7 @@ export class RejectedObjects {
   }
 
   async #save(): Promise<void> {
-    for (const piece of [...this.#pieces]) {
+    for (const piece of this.#pieces) {
       if (piece.bytes === piece.saved) continue
       // What an earlier restore left is none of this one's.
       if (!this.#isCleared) await this.#removeFrom(piece.ordinal + 1)

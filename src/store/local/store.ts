@@ -252,10 +252,14 @@ export class LocalStore implements Store {
       if (!place) return
       const root = await this.#folder.place('', 'entry')
       if (root && place.path !== path.join(root.path, key)) {
-        throw new DataOpsError('STORAGE', `${this.describe(key)} is reached by a symbolic link: nothing is removed there.`, {
-          details: {path: this.describe(key)},
-          hint: 'Remove the link, or what it leads to, by hand.',
-        })
+        throw new DataOpsError(
+          'STORAGE',
+          `${this.describe(key)} is reached by a symbolic link: nothing is removed there.`,
+          {
+            details: {path: this.describe(key)},
+            hint: 'Remove the link, or what it leads to, by hand.',
+          },
+        )
       }
 
       const stats = await lstatIfThere(place.path)

@@ -5,10 +5,10 @@ import path from 'node:path'
 import {gunzipSync, gzipSync} from 'node:zlib'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
-import {partName} from '../../../src/archive/names.js'
 import type {Store} from '../../../src/store/store.js'
 import type {Connection} from '../../../src/weaviate/connection.js'
 
+import {partName} from '../../../src/archive/names.js'
 import {BackupCatalog} from '../../../src/catalog/catalog.js'
 import {openArchive} from '../../../src/catalog/locate.js'
 import {type Amendment, type BackupSeal, documentTail, sealLine} from '../../../src/codec/document.js'
@@ -166,9 +166,9 @@ describe.each(PARTS)('the parts of a reformatted backup ($format, compressed: $c
     await cp(path.join(backup, part(2)), path.join(backup, `objects-00002-again.${kind.format}`))
     expect((await failure(backup)).message).toContain('claim the same rows')
     await rm(path.join(backup, `objects-00002-again.${kind.format}`))
-    await cp(path.join(backup, part(2)), path.join(backup, `objects.${kind.format}`))
+    await cp(path.join(backup, part(2)), path.join(backup, `objects-00001.${kind.format}`))
     expect((await failure(backup)).message).toContain('claim the same rows')
-    await rm(path.join(backup, `objects.${kind.format}`))
+    await rm(path.join(backup, `objects-00001.${kind.format}`))
     await rename(path.join(backup, part(3)), path.join(backup, 'third'))
     expect((await failure(backup)).message).toContain('40 rows where its document says 50 objects')
     await rename(path.join(backup, 'third'), path.join(backup, part(3)))
@@ -193,7 +193,7 @@ describe.each(PARTS)('the parts of a reformatted backup ($format, compressed: $c
     const backup = await fifty(kind)
     const objects = makeObjects(20).map((object) => ({...object, properties: {...object.properties, title: 'new'}}))
     const other = await makeBackup(kind, SCHEMA, [objects], {directory: path.join(folder.path, 'other')})
-    await cp(path.join(other, `objects.${kind.format}`), path.join(backup, part(1)))
+    await cp(path.join(other, `objects-00001.${kind.format}`), path.join(backup, part(1)))
     await expect(restores.restoreCollection(backup)).rejects.toMatchObject({code: 'BACKUP_DAMAGED'})
     expect(await restores.restoreCollection(backup, {acceptChanged: true, verify: true})).toMatchObject({
       restored: 50,
@@ -283,7 +283,7 @@ describe.each(ALL)('a file that is exchanged after its hash was checked ($format
       const [from, to] =
         kind.format === 'json'
           ? [forged, backup]
-          : [forged, backup].map((at) => path.join(at, `objects.${kind.format}`))
+          : [forged, backup].map((at) => path.join(at, `objects-00001.${kind.format}`))
       if (how === 'exchanged') await rm(to!)
       await writeFile(to!, await readFile(from!))
     })

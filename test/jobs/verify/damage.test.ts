@@ -190,7 +190,7 @@ describe('a directory', () => {
     return target
   }
 
-  test.each(['objects-00001.parquet', 'objects-00002.parquet', 'schema.json'])('without %s names it', async (name) => {
+  test.each(['objects.parquet', 'objects-00002.parquet', 'schema.json'])('without %s names it', async (name) => {
     const damaged = await copy()
     await rm(path.join(damaged, name))
     expect(await problemsOf(damaged, {})).toContainEqual({
@@ -218,7 +218,7 @@ describe('a directory', () => {
 
   test('with parts of another backup names them', async () => {
     const damaged = await copy()
-    const [first, second] = ['objects-00001.parquet', 'objects-00002.parquet'].map((name) => path.join(damaged, name))
+    const [first, second] = ['objects.parquet', 'objects-00002.parquet'].map((name) => path.join(damaged, name))
     const bytes = await readFile(first!)
     await writeFile(first!, await readFile(second!))
     await writeFile(second!, bytes)
