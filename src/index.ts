@@ -29,7 +29,7 @@ export type {SchemaProperty, WeaviateClass} from './model/schema.js'
 export type {TenantStatus, WeaviateTenant} from './model/tenant.js'
 export {nodePlatform} from './platform/node.js'
 export {LocalStore} from './store/local/store.js'
-export type {Store, StoreEntry, StoreReader, StoreWriter} from './store/store.js'
+export type {PutCondition, Store, StoreEntry, StoreReader, StoreWriter, UnfinishedWriters} from './store/store.js'
 export {connect} from './weaviate/connect.js'
 export type {
   CollectionPlan,

@@ -137,7 +137,9 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   async #openPart(): Promise<OpenPart> {
-    const {compress, head, name, platform, store} = this.#options
+    const {check, compress, head, name, platform, store} = this.#options
+    // Who was asleep makes no folder anew that another process has gone from.
+    await check?.()
     const file = partName(this.#codec.extension, this.#parts.length + 1)
     return {
       encoder: this.#codec.createEncoder({

@@ -185,7 +185,7 @@ describe('a backup that is killed', () => {
     const {steps} = await runWorker(worker, {...job, directory: path.join(folder, 'whole')})
     const needed = pages
     pages = 0
-    const {killed} = await runWorker(worker, {...job, killAt: Math.floor(steps * 0.6)})
+    const {killed} = await runWorker(worker, {...job, killAt: Math.floor(steps * 0.5)})
     expect(killed).toBe(true)
     const read = pages
     expect(read).toBeGreaterThan(needed / 4)

@@ -87,6 +87,11 @@ export class Folder {
     }
   }
 
+  /** Symlinks resolved; it must be there. */
+  async root(): Promise<string> {
+    return realpath(this.#root)
+  }
+
   /** One after another, each inside. */
   async #createFolders(key: string): Promise<void> {
     const parts = key.split('/')

@@ -126,7 +126,8 @@ export class LocalStore implements Store {
         const place = await this.#folder.placeToWrite(key)
         const before = await lstatIfThere(place.path)
         if (!isMet(condition, before)) return undefined
-        const temporary = path.join(place.folder, temporaryName())
+        // Not in the object's folder: what a kill leaves there would look like a part of a backup.
+        const temporary = path.join(await this.#folder.root(), temporaryName())
         try {
           const written = await this.#writeFile(temporary, bytes, before)
           if (condition && 'ifAbsent' in condition) {

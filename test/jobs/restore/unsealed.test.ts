@@ -193,7 +193,7 @@ describe.each(PARTS)('the parts of a reformatted backup ($format, compressed: $c
     const backup = await fifty(kind)
     const objects = makeObjects(20).map((object) => ({...object, properties: {...object.properties, title: 'new'}}))
     const other = await makeBackup(kind, SCHEMA, [objects], {directory: path.join(folder.path, 'other')})
-    await cp(path.join(other, `objects-00001.${kind.format}`), path.join(backup, part(1)))
+    await cp(path.join(other, `objects.${kind.format}`), path.join(backup, part(1)))
     await expect(restores.restoreCollection(backup)).rejects.toMatchObject({code: 'BACKUP_DAMAGED'})
     expect(await restores.restoreCollection(backup, {acceptChanged: true, verify: true})).toMatchObject({
       restored: 50,
@@ -283,7 +283,7 @@ describe.each(ALL)('a file that is exchanged after its hash was checked ($format
       const [from, to] =
         kind.format === 'json'
           ? [forged, backup]
-          : [forged, backup].map((at) => path.join(at, `objects-00001.${kind.format}`))
+          : [forged, backup].map((at) => path.join(at, `objects.${kind.format}`))
       if (how === 'exchanged') await rm(to!)
       await writeFile(to!, await readFile(from!))
     })
