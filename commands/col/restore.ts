@@ -15,7 +15,7 @@ import {
   retryOptions,
   tenantFlag,
 } from '../../src/cli/flags.js'
-import {restoreLine, restoreLines} from '../../src/cli/results.js'
+import {differsBeyondRefusals, restoreLine, restoreLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
@@ -127,9 +127,8 @@ export default class ColRestore extends DataOpsCommand {
   async #report(restored: RestoreResult, isOneOfMany = false): Promise<void> {
     if (!restored.dryRun) restored.warnings.push(...(await this.announce('elysia:restore:confirmed', {restored})))
     this.print(isOneOfMany ? restoreLine(restored) : restoreLines(restored, {width: this.width}))
-    // Refused objects are missing from the collection: they explain a difference, and weigh more.
     if (restored.rejected > 0) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
-    else if (restored.verification?.equal === false) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
+    if (differsBeyondRefusals(restored)) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
   }
 
   async run(): Promise<RestoreResult | {collections: RestoreResult[]; failed?: LeftOut[]}> {

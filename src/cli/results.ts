@@ -216,6 +216,13 @@ export function verificationLines(verification: BackupVerification): string[] {
   ]
 }
 
+/** Whether a comparison found more than refused objects explain: those are missing, or differ in what of them was refused. */
+export function differsBeyondRefusals({rejected, rejectedButKept = 0, verification}: RestoreResult): boolean {
+  if (verification?.equal !== false) return false
+  const {different, extra, missing} = verification.counts
+  return extra > 0 || missing > rejected - rejectedButKept || missing + different > rejected || rejected === 0
+}
+
 function pace(objects: number, seconds: number): string {
   return `${formatSeconds(seconds)}${objects > 0 && seconds > 0 ? ` (${formatRate(objects / seconds)})` : ''}`
 }

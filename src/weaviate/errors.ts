@@ -126,17 +126,23 @@ export function serverWords(body: string): string {
 }
 
 function notAllowed(action: string, details: Record<string, unknown>): DataOpsError {
+  // RBAC says which: `insufficient permissions to read_data [[…`.
+  const permission = /insufficient permissions to (\w+_\w+)/.exec(
+    typeof details.reason === 'string' ? details.reason : '',
+  )?.[1]
   const isUnauthenticated = details.status === 401 || details.grpcStatus === 'UNAUTHENTICATED'
   return new DataOpsError(
     'NOT_ALLOWED',
     isUnauthenticated
       ? `Cannot ${action}: the server does not accept these credentials.`
-      : `Cannot ${action}: these credentials do not have the permission.`,
+      : `Cannot ${action}: these credentials do not have the permission${permission === undefined ? '' : ` ${permission}`}.`,
     {
-      details,
+      details: {...details, ...(permission !== undefined && {permission})},
       hint: isUnauthenticated
         ? 'Check the API key or the OIDC credentials.'
-        : 'Ask for a role that allows it; the reason in the details names the permission.',
+        : permission === undefined
+          ? 'Ask for a role that allows it; what the server said is in the details.'
+          : `Ask for a role with ${permission}.`,
     },
   )
 }

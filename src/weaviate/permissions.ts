@@ -23,7 +23,8 @@ export async function requirePermission(http: HttpClient, action: string, permis
   }
 
   const permissions = (info?.roles ?? []).flatMap((role) => role.permissions ?? [])
-  if (permissions.length === 0 || permissions.some((each) => each.action === permission)) return
+  if (permissions.some((each) => each.action === permission)) return
+  if (permissions.length === 0 && !(await isDenied(http))) return
   throw new DataOpsError(
     'NOT_ALLOWED',
     `Cannot ${action}: these credentials do not have the permission ${permission}.`,
@@ -32,4 +33,15 @@ export async function requirePermission(http: HttpClient, action: string, permis
       hint: `Ask for a role with ${permission}: without it the server shows none, as if there were none.`,
     },
   )
+}
+
+/** No roles are those of a server without RBAC, or of credentials that have none: these may not even ask for a collection that is not there. */
+async function isDenied(http: HttpClient): Promise<boolean> {
+  try {
+    await http.json({action: 'look for a collection', method: 'GET', path: '/v1/schema/ElysiaDataOpsProbe'})
+    return false
+  } catch (error) {
+    if (!(error instanceof DataOpsError) || error.retryable) throw error
+    return error.code === 'NOT_ALLOWED'
+  }
 }

@@ -24,6 +24,18 @@ describe('restError', () => {
     expect(rest(status, message)).toMatchObject({code, details: {reason: message, status}, retryable})
   })
 
+  it('names the permission that RBAC misses', () => {
+    const words =
+      "rbac: authorization, forbidden action: user 'nobody' has insufficient permissions to read_data [[Domain: data, Collection: Rb, Tenant: *, Object: *]]"
+    expect(rest(403, words)).toMatchObject({
+      code: 'NOT_ALLOWED',
+      details: {permission: 'read_data', reason: words},
+      hint: 'Ask for a role with read_data.',
+      message: expect.stringMatching(/these credentials do not have the permission read_data\.$/) as string,
+    })
+    expect(rest(403, 'forbidden').details).not.toHaveProperty('permission')
+  })
+
   it('tells what is too large apart from what is too much', () => {
     expect(isTooLarge(rest(413))).toBe(true)
     expect(isTooLarge(rest(429))).toBe(false)
