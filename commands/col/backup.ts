@@ -8,10 +8,12 @@ import {
   batchSizeFlag,
   concurrencyFlag,
   maxRateFlag,
+  milliseconds,
   outputFlag,
   retryFlags,
   retryOptions,
   tenantFlag,
+  waitReplicasFlag,
 } from '../../src/cli/flags.js'
 import {backupLine, backupLines, backupSum} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
@@ -70,6 +72,7 @@ export default class ColBackup extends DataOpsCommand {
     'schema-only': Flags.boolean({description: 'The schema only, the same as --no-include-data.'}),
     settle: Flags.boolean({description: 'Scan again until what changed during the backup is in it.'}),
     tenant: tenantFlag,
+    'wait-replicas': waitReplicasFlag,
   }
 
   static override examples = [
@@ -131,6 +134,7 @@ export default class ColBackup extends DataOpsCommand {
       resumeWithinMs: flags['resume-within'],
       settle: flags.settle,
       tenants: flags.tenant,
+      waitReplicasMs: milliseconds(flags['wait-replicas']),
     }
 
     const [only] = names

@@ -4,7 +4,14 @@ import type {ClearManager} from '../../src/jobs/clear/manager.js'
 import type {ClearOptions, ClearResult} from '../../src/jobs/clear/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {outputFlag, retryFlags, retryOptions} from '../../src/cli/flags.js'
+import {
+  consistencyFlag,
+  milliseconds,
+  outputFlag,
+  retryFlags,
+  retryOptions,
+  waitReplicasFlag,
+} from '../../src/cli/flags.js'
 import {plural} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {clearLines} from '../../src/cli/results.js'
@@ -33,6 +40,7 @@ export default class ColClear extends DataOpsCommand {
     'backup-first': Flags.boolean({
       description: 'Seal and verify a backup first, and delete nothing but what it holds.',
     }),
+    consistency: consistencyFlag,
     'dry-run': Flags.boolean({description: 'Count; delete nothing.'}),
     force: Flags.boolean({description: 'Do not ask.'}),
     'include-offloaded': Flags.boolean({
@@ -57,6 +65,7 @@ export default class ColClear extends DataOpsCommand {
       parse: async (text) => parseQuiet(text),
     })(),
     ...retryFlags,
+    'wait-replicas': {...waitReplicasFlag, dependsOn: ['backup-first']},
   }
 
   static override examples = [
@@ -105,10 +114,14 @@ export default class ColClear extends DataOpsCommand {
       ...this.operation({}),
       ...retryOptions(flags),
       allowProtected: flags['allow-protected'],
-      backupFirst: flags['backup-first'] && {includeOffloaded: flags['include-offloaded']},
+      backupFirst: flags['backup-first'] && {
+        includeOffloaded: flags['include-offloaded'],
+        waitReplicasMs: milliseconds(flags['wait-replicas']),
+      },
+      consistency: flags.consistency,
       dryRun: flags['dry-run'],
       keepSchema: flags['keep-schema'],
-      quietForMs: flags['quiet-for'] === undefined ? undefined : flags['quiet-for'] * 1000,
+      quietForMs: milliseconds(flags['quiet-for']),
       protectedNames: [...(settings.protectedNames?.value ?? []), ...(flags.protected ?? [])],
     }
 

@@ -8,6 +8,7 @@ import {
   BACKUPS_ARGUMENT,
   batchSizeFlag,
   concurrencyFlag,
+  consistencyFlag,
   maxRateFlag,
   outputFlag,
   parseOverrides,
@@ -55,6 +56,7 @@ export default class ColRestore extends DataOpsCommand {
       helpValue: '<folder>',
     }),
     concurrency: concurrencyFlag,
+    consistency: consistencyFlag,
     'dry-run': Flags.boolean({description: 'Check all that can be checked; change nothing.'}),
     exclude: Flags.string({
       description: 'Of several backups leave out those of this collection; * stands for any text; may be repeated.',
@@ -161,6 +163,7 @@ export default class ColRestore extends DataOpsCommand {
       batchSize: settings.batchSize?.value,
       checkpointDirectory: flags['checkpoint-dir'],
       concurrency: flags.concurrency,
+      consistency: flags.consistency,
       dryRun: flags['dry-run'],
       maxRate: flags['max-rate'],
       merge: flags.merge,

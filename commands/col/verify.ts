@@ -4,7 +4,7 @@ import type {CollectionComparison} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
-import {concurrencyFlag, fullFlag, outputFlag, tenantFlag} from '../../src/cli/flags.js'
+import {concurrencyFlag, fullFlag, milliseconds, outputFlag, tenantFlag, waitReplicasFlag} from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
 
 export default class ColVerify extends DataOpsCommand {
@@ -32,6 +32,7 @@ export default class ColVerify extends DataOpsCommand {
     limit: Flags.integer({description: 'Differences to list at most; default 20, with --json all.', min: 0}),
     output: outputFlag,
     tenant: tenantFlag,
+    'wait-replicas': waitReplicasFlag,
   }
 
   static override examples = [
@@ -55,6 +56,7 @@ export default class ColVerify extends DataOpsCommand {
       includeOffloaded: flags['include-offloaded'],
       limit: flags.limit ?? (this.jsonEnabled() ? Infinity : 20),
       tenants: flags.tenant,
+      waitReplicasMs: milliseconds(flags['wait-replicas']),
     })
     const leftOut = (comparison.tenantsLeftOut ?? []).map(
       ({name, reason}) => `  NOT compared: tenant ${name} (${reason})`,

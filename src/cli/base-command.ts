@@ -36,8 +36,10 @@ interface GlobalFlags {
   'batch-size'?: number
   'ca-file'?: string
   config?: string
+  'discover-nodes'?: boolean
   'grpc-url'?: string
   header?: string[]
+  node?: string[]
   output?: string
   progress?: string
   quiet?: boolean
@@ -142,8 +144,10 @@ export abstract class DataOpsCommand extends Command {
       apiKey: flags['api-key'],
       batchSize: flags['batch-size'],
       caFile: flags['ca-file'],
+      discoverNodes: flags['discover-nodes'],
       grpcUrl: flags['grpc-url'],
       headers: flags.header && parseHeaders(flags.header),
+      nodes: flags.node,
       timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
       transport: flags.transport,
       url: flags.url,

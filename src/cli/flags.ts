@@ -32,6 +32,11 @@ export const globalFlags = {
     helpGroup: CONNECTION,
     helpValue: '<path>',
   }),
+  'discover-nodes': Flags.boolean({
+    description:
+      'List through every address that the host of --url resolves to, as a headless service has one for each node (env ELYSIACTL_DISCOVER_NODES).',
+    helpGroup: CONNECTION,
+  }),
   'grpc-url': Flags.string({
     description:
       'gRPC address: host:port, URL, or a port of the host of --url; default: that host, port 50051 (env WEAVIATE_GRPC_URL).',
@@ -48,6 +53,15 @@ export const globalFlags = {
       parseHeaders([text === '' ? ':' : text])
       return text
     },
+  }),
+  node: Flags.string({
+    description:
+      'Another node of the cluster, URL or URL,gRPC address; may be repeated. Listings go through each, so that replicas that disagree are seen (env ELYSIACTL_NODES).',
+    helpGroup: CONNECTION,
+    helpValue: '<url>',
+    multiple: true,
+    multipleNonGreedy: true,
+    noCacheDefault: true,
   }),
   progress: Flags.string({
     description: 'How progress is shown on stderr: a live line on a terminal, plain lines, or a JSON document a line.',
@@ -102,6 +116,16 @@ export const oneTenantFlag = Flags.string({description: 'Only objects of this te
 
 export const fullFlag = Flags.boolean({description: 'Long values as a whole.'})
 
+export const consistencyFlag = Flags.option({
+  description: 'Replicas that must have taken each write; default QUORUM.',
+  options: ['ONE', 'QUORUM', 'ALL'] as const,
+})()
+
+export const waitReplicasFlag = secondsFlag({
+  description:
+    "Seconds to wait at most until the server's own async replication has found all replicas equal, where one address is known.",
+})
+
 export const concurrencyFlag = Flags.integer({
   description: 'Requests in flight at most; default 4.',
   helpGroup: RETRY,
@@ -131,8 +155,11 @@ export function retryOptions(flags: {'max-retries'?: number; 'retry-max-wait'?: 
   maxRetries?: number
   retryMaxWaitMs?: number
 } {
-  const wait = flags['retry-max-wait']
-  return {maxRetries: flags['max-retries'], retryMaxWaitMs: wait === undefined ? undefined : wait * 1000}
+  return {maxRetries: flags['max-retries'], retryMaxWaitMs: milliseconds(flags['retry-max-wait'])}
+}
+
+export function milliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000
 }
 
 const BYTE_UNITS: Readonly<Record<string, number>> = {

@@ -87,8 +87,10 @@ function valuesOf(document: unknown, filePath: string): SettingValues {
     backups: placeFrom(filePath, read('backups.location', 'text')),
     batchSize: read('weaviate.batch_size', 'number'),
     caFile: caFile && path.resolve(path.dirname(filePath), caFile),
+    discoverNodes: read('weaviate.discover_nodes', 'boolean'),
     grpcUrl: read('weaviate.grpc_endpoint', 'text'),
     headers: read('weaviate.headers', 'map'),
+    nodes: read('weaviate.nodes', 'texts'),
     oidc,
     protectedNames: read('clear.protected', 'texts'),
     timeoutMs: seconds === undefined ? undefined : seconds * 1000,
@@ -103,6 +105,7 @@ function placeFrom(filePath: string, place: string | undefined): string | undefi
 }
 
 interface Kinds {
+  boolean: boolean
   map: Record<string, string>
   number: number
   text: string
@@ -110,6 +113,7 @@ interface Kinds {
 }
 
 const KINDS: {[K in keyof Kinds]: {label: string; test: (value: unknown) => boolean}} = {
+  boolean: {label: 'true or false', test: (value) => typeof value === 'boolean'},
   map: {
     label: 'a map of names to texts',
     test: (value) => isMap(value) && Object.values(value).every((text) => typeof text === 'string'),

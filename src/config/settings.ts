@@ -17,7 +17,11 @@ export interface SettingValues {
   caFile?: string
   client?: ConnectOptions['client']
   grpcUrl?: string
+  /** Whether every address of the host's name is a node. */
+  discoverNodes?: boolean
   headers?: Record<string, string>
+  /** Further nodes of the cluster, `URL` or `URL,gRPC address`. */
+  nodes?: string[]
   oidc?: ConnectOptions['oidc']
   protectedNames?: string[]
   /** Milliseconds for one request. */
@@ -82,6 +86,7 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
   ca: {env: [], secret: false},
   caFile: {env: ['ELYSIACTL_CA_FILE'], flag: 'ca-file', parse: (text) => text, secret: false},
   client: {env: [], secret: true},
+  discoverNodes: {env: ['ELYSIACTL_DISCOVER_NODES'], flag: 'discover-nodes', parse: parseBoolean, secret: false},
   grpcUrl: {
     env: ['ELYSIACTL_GRPC_URL', 'WEAVIATE_GRPC_URL'],
     flag: 'grpc-url',
@@ -89,6 +94,12 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
     secret: false,
   },
   headers: {env: ['ELYSIACTL_HEADERS'], flag: 'header', parse: (text) => parseHeaders(text.split('\n')), secret: true},
+  nodes: {
+    env: ['ELYSIACTL_NODES'],
+    flag: 'node',
+    parse: (text) => text.split(/\s+/).filter(Boolean),
+    secret: false,
+  },
   oidc: {env: OIDC_ENV, secret: true},
   protectedNames: {
     default: [...PROTECTED_NAMES],
@@ -219,6 +230,10 @@ const recordType = {
   label: 'a set of members',
   test: (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value),
 }
+const textsType = {
+  label: 'a list of texts',
+  test: (value: unknown) => Array.isArray(value) && value.every((text) => typeof text === 'string'),
+}
 const EXPECTED_TYPES: Partial<Record<SettingName, {label: string; test: (value: unknown) => boolean}>> = {
   apiKey: textType,
   backups: textType,
@@ -226,6 +241,7 @@ const EXPECTED_TYPES: Partial<Record<SettingName, {label: string; test: (value: 
   ca: textType,
   caFile: textType,
   client: recordType,
+  discoverNodes: {label: 'true or false', test: (value) => typeof value === 'boolean'},
   grpcUrl: textType,
   headers: {
     label: 'a map of names to texts',
@@ -233,11 +249,9 @@ const EXPECTED_TYPES: Partial<Record<SettingName, {label: string; test: (value: 
       recordType.test(value) &&
       Object.values(value as Record<string, unknown>).every((text) => typeof text === 'string'),
   },
+  nodes: textsType,
   oidc: recordType,
-  protectedNames: {
-    label: 'a list of names',
-    test: (value) => Array.isArray(value) && value.every((text) => typeof text === 'string'),
-  },
+  protectedNames: textsType,
   timeoutMs: positiveType,
   transport: {
     label: 'auto, grpc or rest',
@@ -292,6 +306,9 @@ export function connectOptions(settings: Settings): ConnectOptions {
   const isOwn = [settings.url, settings.apiKey, settings.oidc].some(
     (setting) => setting && (setting.kind === 'flag' || setting.kind === 'env'),
   )
+  // Nodes that a weaker source names are those of its own cluster.
+  if (isFor(settings.url, settings.nodes)) options.nodes = settings.nodes?.value
+  if (isFor(settings.url, settings.discoverNodes)) options.discoverNodes = settings.discoverNodes?.value
   if (settings.client && !isOwn) return {...options, client: settings.client.value, url: hostUrl(settings)}
 
   if (settings.oidc && (!settings.apiKey || rank(settings.oidc) < rank(settings.apiKey))) {
@@ -301,6 +318,10 @@ export function connectOptions(settings: Settings): ConnectOptions {
   }
 
   return options
+}
+
+function isFor(url: Resolved<unknown> | undefined, setting: Resolved<unknown> | undefined): boolean {
+  return setting !== undefined && (!url || rank(setting) <= rank(url))
 }
 
 /** With a client the address is the client's, unless the host gives one beside it. */
@@ -324,6 +345,8 @@ const CONNECTION_SETTINGS: readonly SettingName[] = [
   'ca',
   'timeoutMs',
   'transport',
+  'nodes',
+  'discoverNodes',
 ]
 
 /** Each setting of the connection with where it came from, secrets masked; for the details of errors. */
@@ -412,6 +435,13 @@ export function parseSeconds(text: string): number {
   if (text.trim() === '' || !Number.isFinite(seconds) || seconds <= 0)
     throw new Error('needs a positive number of seconds')
   return seconds
+}
+
+/** @throws Error. */
+function parseBoolean(text: string): boolean {
+  if (/^(1|true|yes)$/i.test(text.trim())) return true
+  if (/^(0|false|no)$/i.test(text.trim())) return false
+  throw new Error('needs true or false')
 }
 
 function parsePositiveInteger(text: string): number {

@@ -1,5 +1,5 @@
 import type {Warning} from '../model/progress.js'
-import type {Connection} from '../weaviate/connection.js'
+import type {Connection, ConsistencyLevel} from '../weaviate/connection.js'
 import type {RetryOptions} from './options.js'
 
 import {DataOpsError} from '../model/errors.js'
@@ -7,6 +7,8 @@ import {retry} from '../weaviate/retry.js'
 import {onKnownCollection} from './known-collection.js'
 
 export interface PersistenceOptions extends RetryOptions {
+  /** Of all that is written; default: as each call says. */
+  consistency?: ConsistencyLevel
   onWarning?: (warning: Warning) => void
   signal?: AbortSignal
 }
@@ -35,6 +37,10 @@ class PersistentConnection implements Connection {
 
   get describe(): string {
     return this.#inner.describe
+  }
+
+  get replicas(): Connection['replicas'] {
+    return this.#inner.replicas
   }
 
   get restSide(): Connection['restSide'] {
@@ -96,7 +102,7 @@ class PersistentConnection implements Connection {
   }
 
   async deleteObjects(...[request]: Parameters<Connection['deleteObjects']>): ReturnType<Connection['deleteObjects']> {
-    return this.#inner.deleteObjects(request)
+    return this.#inner.deleteObjects(this.#atLevel(request))
   }
 
   async getCollection(...[name]: Parameters<Connection['getCollection']>): ReturnType<Connection['getCollection']> {
@@ -145,13 +151,18 @@ class PersistentConnection implements Connection {
   }
 
   async writeObjects(...[request]: Parameters<Connection['writeObjects']>): ReturnType<Connection['writeObjects']> {
-    return this.#inner.writeObjects(request)
+    return this.#inner.writeObjects(this.#atLevel(request))
   }
 
   async writeReferences(
     ...[request]: Parameters<Connection['writeReferences']>
   ): ReturnType<Connection['writeReferences']> {
-    return this.#inner.writeReferences(request)
+    return this.#inner.writeReferences(this.#atLevel(request))
+  }
+
+  #atLevel<T extends {consistency?: ConsistencyLevel}>(request: T): T {
+    const {consistency = this.#options.consistency} = request
+    return consistency === undefined ? request : {...request, consistency}
   }
 
   async #again<T>(call: (isRepeated: boolean) => Promise<T>, signal = this.#options.signal): Promise<T> {

@@ -1,30 +1,26 @@
 /** Opens a connection: address, credentials, readiness, and the transport that objects go by. */
-import {rootCertificates} from 'node:tls'
-
-import type {Connection, ConnectOptions, RestSide} from './connection.js'
+import type {Connection, ConnectOptions} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
 import {defaultGrpcAddress, isDoubtfulGuess, isReadableOnTheWay, parseGrpcUrl, parseRestUrl} from './address.js'
 import {createAuthorize, detailsOf} from './auth.js'
-import {capabilitiesOf, isAtLeast, OLDEST} from './capabilities.js'
+import {capabilitiesOf} from './capabilities.js'
 import {hasStatus} from './errors.js'
-import {connectGrpc, type GrpcObjects} from './grpc/objects.js'
 import {identifyCollection} from './identity.js'
+import {withReplicas} from './merged.js'
+import {closeAll, describePlace, openNodes} from './nodes.js'
 import {perCall, refusingUnknownVectors} from './per-call.js'
 import {requirePermission} from './permissions.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
 import {encodeJson, HttpClient} from './rest/http.js'
-import {getObjectRest, readReferencesPage, restObjects} from './rest/objects.js'
+import {restObjects} from './rest/objects.js'
 import {createRestSide} from './rest/side.js'
 import {createTenants, listTenants, setTenantStatus} from './rest/tenants.js'
+import {openTransports, type Place, type Transports} from './transports.js'
 
 const DEFAULT_URL = 'http://localhost:8080'
 const DEFAULT_TIMEOUT_MS = 60_000
-/** Milliseconds in which gRPC must answer before REST is taken instead. */
-const GRPC_CHECK_MS = 5000
-/** What servers take that do not say. */
-const DEFAULT_MESSAGE_BYTES = 104_858_000
 
 /**
  * Connects to a Weaviate server, and checks that it is ready and lets us in.
@@ -45,8 +41,9 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
     })
   }
 
-  let http: HttpClient | undefined
-  let grpc: GrpcObjects | undefined
+  const place: Place = {grpc: grpcAddress, url}
+  let main: Transports | undefined
+  let nodes: Transports[] = []
   try {
     const authorize = await createAuthorize(options, basic, {ca, proxy, timeoutMs, url})
     const headers = async () => {
@@ -59,41 +56,13 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
       })
     }
 
-    const rest = new HttpClient({ca, headers, onCall, proxy, timeoutMs, url})
-    http = rest
-    const {maxMessageBytes, version} = await checkRest(rest, url)
-    if (transport !== 'rest') {
-      grpc = connectGrpc({
-        ...grpcAddress,
-        ca: ca && [...rootCertificates, ca].join('\n'),
-        maxMessageBytes,
-        metadata: headers,
-        onCall,
-        rest: {
-          ...restObjects(rest),
-          getObject: async (className, id, tenant, signal) => getObjectRest(rest, className, id, {signal, tenant}),
-          readReferencesPage: async (request) => readReferencesPage(rest, request),
-        },
-        timeoutMs,
-      })
-      if (!(await grpcAnswers(grpc, grpcAddress.address, options))) {
-        grpc.close()
-        grpc = undefined
-      }
-    }
-
-    warnOfReadableCredentials(url, options)
-    return createConnection({
-      grpc,
-      http: rest,
-      maxMessageBytes,
-      restSide: grpc && createRestSide(rest, {grpc: grpcAddress.address, rest: url}),
-      url,
-      version,
-    })
+    const {onWarning} = options
+    main = await openTransports(place, {ca, headers, onCall, onWarning, proxy, timeoutMs, transport})
+    nodes = await openNodes(main, options, {ca, headers, onCall, onWarning, proxy, timeoutMs, transport})
+    for (const each of [main, ...nodes]) warnOfReadableCredentials(each.place.url, options)
+    return createConnection(main, nodes)
   } catch (error) {
-    grpc?.close()
-    await http?.close()
+    await closeAll([...(main ? [main] : []), ...nodes])
     throw toConnectError(error, url)
   }
 }
@@ -107,71 +76,17 @@ function warnOfReadableCredentials(url: string, {apiKey, client, oidc, onWarning
   })
 }
 
-/** REST is ready, is Weaviate's, and lets us in. */
-async function checkRest(http: HttpClient, url: string): Promise<{maxMessageBytes: number; version: string}> {
-  const action = `connect to ${url}`
-  await http.send({action, method: 'GET', path: '/v1/.well-known/ready'})
-  const {value} = await http.json<{grpcMaxMessageSize?: number; version?: string}>({
-    action,
-    method: 'GET',
-    path: '/v1/meta',
-  })
-  if (typeof value?.version !== 'string') {
-    throw new DataOpsError('CANNOT_CONNECT', `Cannot ${action}: what answers there is not Weaviate.`, {
-      hint: 'Check the address, its path included.',
-    })
-  }
-
-  if (!isAtLeast(value.version, OLDEST)) {
-    throw new DataOpsError(
-      'CANNOT_CONNECT',
-      `Weaviate at ${url} is version ${value.version}: ${OLDEST} or later is needed.`,
-      {
-        details: {oldest: OLDEST, version: value.version},
-        hint: 'Upgrade the server first: what an older one leaves out of its replies cannot be told from what is not there.',
-      },
-    )
-  }
-
-  return {maxMessageBytes: value.grpcMaxMessageSize ?? DEFAULT_MESSAGE_BYTES, version: value.version}
+/** Where the nodes were discovered, objects are read from one of them, and never from whichever the name leads to. */
+function createConnection(main: Transports, nodes: readonly Transports[]): Connection {
+  const plain = createPlain(main)
+  const [first] = nodes
+  const isDiscovered = first?.place.pinned !== undefined
+  const members = [...(isDiscovered ? [] : [plain]), ...nodes.map((node) => createPlain(node))]
+  return withReplicas(plain, members, main.http, async () => closeAll([main, ...nodes]))
 }
 
-/** Whether gRPC answers. @throws DataOpsError CANNOT_CONNECT when it must and does not; NOT_ALLOWED. */
-async function grpcAnswers(grpc: GrpcObjects, address: string, options: ConnectOptions): Promise<boolean> {
-  const checkMs = Math.min(GRPC_CHECK_MS, options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
-  try {
-    await grpc.check(AbortSignal.timeout(checkMs))
-    return true
-  } catch (error) {
-    if (!(error instanceof DataOpsError) || error.code === 'NOT_ALLOWED') throw error
-    const reason = error.code === 'INTERRUPTED' ? `no answer within ${checkMs / 1000} s` : error.message
-    if (options.transport === 'grpc') {
-      throw new DataOpsError('CANNOT_CONNECT', `Cannot reach gRPC at ${address}.`, {
-        cause: error,
-        details: {address, reason},
-        hint: 'Check the gRPC address and port, and whether it needs TLS; or use REST, which is slower.',
-      })
-    }
-
-    options.onWarning?.({
-      code: 'grpc-unreachable',
-      details: {address, reason},
-      message: `gRPC cannot be reached at ${address}: REST does the whole job, several times slower.`,
-    })
-    return false
-  }
-}
-
-interface Parts {
-  grpc?: GrpcObjects
-  http: HttpClient
-  maxMessageBytes: number
-  restSide?: RestSide
-  url: string
-  version: string
-}
-
-function createConnection({grpc, http, maxMessageBytes, restSide, url, version}: Parts): Connection {
+function createPlain({grpc, http, maxMessageBytes, place, version}: Transports): Connection {
+  const restSide = grpc && createRestSide(http, {grpc: place.grpc.address, rest: describePlace(place)})
   const capabilities = capabilitiesOf(version, maxMessageBytes)
   const rest = restObjects(http)
   const objects = refusingUnknownVectors(grpc ? perCall(grpc, rest, capabilities) : rest, capabilities)
@@ -181,7 +96,7 @@ function createConnection({grpc, http, maxMessageBytes, restSide, url, version}:
       grpc?.close()
       await http.close()
     },
-    describe: url,
+    describe: describePlace(place),
     ...(restSide && {restSide}),
     transport: grpc ? 'grpc' : 'rest',
     version,

@@ -36,6 +36,9 @@ export interface CollectionPlan {
   unnamedVector: boolean
 }
 
+/** How many replicas must have taken a write for it to count as done. */
+export type ConsistencyLevel = 'ALL' | 'ONE' | 'QUORUM'
+
 /** An object, or a reference, that the server refused for good. */
 export interface WriteFailure {
   id: string
@@ -73,6 +76,63 @@ export interface RestSide {
   }) => Promise<KnownObject[]>
 }
 
+/** What one node of a cluster says of itself and of its async replication. */
+export interface NodeState {
+  isHealthy: boolean
+  name: string
+  /** The last rounds in which it compared its replica of a shard with the others'. Milliseconds since 1970, by the node's clock. */
+  rounds: Array<{
+    /** When the last round began that found no difference. */
+    equalAt?: number
+    /** When the last round began that found one. */
+    differentAt?: number
+    shard: string
+  }>
+}
+
+/** What became of an object that not all replicas had in one version. */
+export type ReplicaOutcome =
+  /** A replica or more lack it, and it was kept. */
+  | 'kept'
+  /** Most replicas lack it, and the collection lets deletions win: it was left out. */
+  | 'left out'
+  /** All have it, in several versions: the newest was taken. */
+  | 'newest'
+
+/** What reading through several nodes came to. */
+export interface ReplicaReport {
+  /** Addresses that listings were read through. */
+  addresses: readonly string[]
+  /** Objects that differed, by what became of them. */
+  counts: Readonly<Record<ReplicaOutcome, number>>
+  /** The first hundred of those left out or kept although replicas lack them. */
+  examples: Array<{id: string; outcome: ReplicaOutcome; tenant?: string}>
+  /** Nodes of the cluster. */
+  nodes: readonly string[]
+  /** Nodes that did not answer for a replica of theirs. */
+  unasked: readonly string[]
+}
+
+/** The replicas of a cluster: through which addresses they are listed, and what they say. Reads repair nothing. */
+export interface ReplicaSide {
+  /** What is written goes there, alone. */
+  readonly main: Connection
+  /** Of each address that listings are read through; objects are read whole from the first. One alone: nothing is compared. */
+  readonly members: readonly Connection[]
+  /** Nodes and their async replication of a collection; undefined when these credentials may not see it. */
+  nodes: (collection: string, signal?: AbortSignal) => Promise<NodeState[] | undefined>
+  /** Which of these ids can be read at a level. It repairs what a replica lacks, which is a write: for those who have just written. */
+  readable: (request: {
+    collection: string
+    consistency: ConsistencyLevel
+    ids: readonly string[]
+    signal?: AbortSignal
+    tenant?: string
+  }) => Promise<string[]>
+  /** Begins an account of what is compared from now on, of one collection. */
+  watch: (collection: string) => () => ReplicaReport
+}
+
 /** A live connection. Every method rejects with a DataOpsError; transient failures have `retryable`, and are not retried here. */
 export interface Connection {
   /** What a server of this version can do. */
@@ -80,6 +140,8 @@ export interface Connection {
   close: () => Promise<void>
   /** The server's address without credentials, as the user gave it. */
   readonly describe: string
+  /** Absent where the server's replicas cannot be told apart. */
+  readonly replicas?: ReplicaSide
   /** Where objects go over gRPC; absent where there is one address only. */
   readonly restSide?: RestSide
   /** `grpc`, or `rest` where gRPC cannot be reached. */
@@ -119,6 +181,8 @@ export interface Connection {
    */
   deleteObjects: (request: {
     collection: string
+    /** Default: what the server takes, which is QUORUM. */
+    consistency?: ConsistencyLevel
     ids?: readonly string[]
     signal?: AbortSignal
     tenant?: string
@@ -137,12 +201,16 @@ export interface Connection {
   /** One batch, without references. Objects may be of several tenants. Resolves with those refused; rejects when the whole call failed. */
   writeObjects: (request: {
     collection: CollectionPlan
+    /** As in `deleteObjects`. */
+    consistency?: ConsistencyLevel
     objects: readonly WeaviateObject[]
     signal?: AbortSignal
   }) => Promise<WriteFailure[]>
   /** The references of those objects, appended in order, in one call. Beacons are sent as they stand. */
   writeReferences: (request: {
     collection: CollectionPlan
+    /** As in `deleteObjects`. */
+    consistency?: ConsistencyLevel
     objects: readonly WeaviateObject[]
     signal?: AbortSignal
   }) => Promise<WriteFailure[]>
@@ -167,10 +235,14 @@ export interface ConnectOptions {
   ca?: string
   /** An existing `weaviate-client`; host and token are taken from it, the token anew for each call. */
   client?: WeaviateClientLike
+  /** Lists through every address that the host of `url` resolves to (a headless service's pods), by that name for TLS; no proxy is used. */
+  discoverNodes?: boolean
   /** `host:port`, a port of the REST host, or a URL whose scheme (grpc/grpcs, http/https) says whether TLS is used. Default: the REST host, port 50051 (443 with https on weaviate.cloud-like hosts). */
   grpcUrl?: string
   /** Sent with every call (e.g. a vectorizer's key); never stored or shown. */
   headers?: Record<string, string>
+  /** Further nodes of the same cluster, `URL` or `URL,gRPC address`: listings are read through each, and what replicas differ in is found out. */
+  nodes?: readonly string[]
   /** OIDC: what signs in. Tokens are got and refreshed as they are needed. */
   oidc?:
     | {clientSecret: string; scopes?: string[]}

@@ -1,6 +1,7 @@
-/** What can be said of the replicas of a collection of which one address is known. */
+/** What is said of the replicas of a collection: what was compared, and what could not be. */
 import type {Warning} from '../model/progress.js'
 import type {WeaviateClass} from '../model/schema.js'
+import type {Connection, ReplicaReport} from './connection.js'
 
 /** Copies of each object that the cluster keeps. */
 export function replicationFactor(schema: WeaviateClass): number {
@@ -8,13 +9,37 @@ export function replicationFactor(schema: WeaviateClass): number {
   return typeof factor === 'number' ? factor : 1
 }
 
-/** A listing reads one replica of each shard, which may lack what was written while its node was down. undefined where there is one only. */
-export function replicasNotCompared({describe}: {describe: string}, schema: WeaviateClass): undefined | Warning {
+/** Addresses that listings go through. */
+export function listingAddresses(connection: Connection): string[] {
+  return connection.replicas?.members.map(({describe}) => describe) ?? [connection.describe]
+}
+
+/** A listing reads one replica of each shard, which may lack what was written while its node was down. undefined where all are listed. */
+export function replicasNotCompared(connection: Connection, schema: WeaviateClass): undefined | Warning {
   const factor = replicationFactor(schema)
-  if (factor <= 1) return undefined
+  const addresses = listingAddresses(connection)
+  if (addresses.length >= factor) return undefined
+  const compared =
+    addresses.length === 1
+      ? `of which the one that answers at ${addresses[0]} is read: they were not compared, and what it has missed is not seen`
+      : `of which those are compared that answer at ${addresses.join(' and ')}: what the others alone have is not seen`
   return {
     code: 'replicas-not-compared',
-    details: {collection: schema.class, factor},
-    message: `"${schema.class}" has ${factor} replicas, of which the one that answers at ${describe} is read: they were not compared, and what it has missed is not seen.`,
+    details: {addresses, collection: schema.class, factor},
+    message: `"${schema.class}" has ${factor} replicas, ${compared}.`,
+  }
+}
+
+/** What differed, for people; undefined when nothing did. */
+export function replicasDiffered({counts, examples, unasked}: ReplicaReport, collection: string): undefined | Warning {
+  const differed = counts.kept + counts.newest + counts['left out']
+  if (differed === 0 && unasked.length === 0) return undefined
+  const first = examples.find(({outcome}) => outcome === 'left out')
+  const leftOut = first ? `, such as ${first.id}` : ''
+  const silent = unasked.length > 0 ? ` Nodes that did not answer for theirs: ${unasked.join(', ')}.` : ''
+  return {
+    code: 'replicas-differ',
+    details: {collection, counts, examples, unasked},
+    message: `Replicas of "${collection}" differ in ${differed} objects: ${counts.kept} that some lack are taken, ${counts.newest} are taken in their newest version, ${counts['left out']} that most lack are taken for deleted${leftOut}.${silent}`,
   }
 }

@@ -7,6 +7,7 @@ import {type WeaviateObject} from '../model/object.js'
 import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
 import {type WeaviateTenant} from '../model/tenant.js'
 import {planCollection} from './collection-plan.js'
+import {replicationFactor} from './replicas.js'
 import {retry, sleep} from './retry.js'
 
 /** Objects of each side that are compared, and looked up by id where these samples have none in common. */
@@ -27,14 +28,42 @@ export interface SameServerOptions {
   signal?: AbortSignal
 }
 
-/** Proves for one collection that both addresses are one server, once. One object known over both ways is enough: replicas may lag. */
+/** Proves for one collection that REST and gRPC are one server, once: of each node that listings go through, and of where is written. */
 export class SameServer {
+  readonly #pairs: readonly AddressPair[]
+
+  constructor(connection: Connection, schema: WeaviateClass, options: SameServerOptions = {}) {
+    // What several nodes show together proves nothing of one address.
+    this.#pairs = [...new Set([pairOf(connection), ...severalOf(connection)])].map(
+      (each) => new AddressPair(each, schema, options),
+    )
+  }
+
+  /** False while one of them has shown no object. */
+  get isProven(): boolean {
+    return this.#pairs.every(({isProven}) => isProven)
+  }
+
+  /** As `AddressPair.prove`, of each. */
+  async prove(tenants?: readonly WeaviateTenant[]): Promise<void> {
+    for (const pair of this.#pairs) await pair.prove(tenants)
+  }
+
+  /** As `AddressPair.proveByWriting`, where is written. */
+  async proveByWriting(object: WeaviateObject): Promise<boolean> {
+    const [main] = this.#pairs
+    return (await main?.proveByWriting(object)) ?? true
+  }
+}
+
+/** One REST address and one gRPC address. One object known over both ways is enough: replicas may lag. */
+class AddressPair {
   readonly #connection: Connection
   readonly #options: SameServerOptions
   readonly #schema: WeaviateClass
   #isProven: boolean
 
-  constructor(connection: Connection, schema: WeaviateClass, options: SameServerOptions = {}) {
+  constructor(connection: Connection, schema: WeaviateClass, options: SameServerOptions) {
     this.#connection = connection
     this.#schema = schema
     this.#options = options
@@ -161,14 +190,24 @@ export class SameServer {
     const ids = listed.map(({id}) => id)
     const fetched = ids.length > 0 ? await this.#connection.getObjects({collection, ids, signal, tenant}) : []
     if (fetched.some((object) => isSame(object, byId.get(object.id)))) return 'one server'
-    return (await this.#hidesAll(page, tenant)) ? 'nothing there' : 'two servers'
+    return (await this.#countsMore(page, tenant)) ? 'nothing there' : 'two servers'
   }
 
-  /** gRPC lists no expired objects where the collection says so, but counts them. */
-  async #hidesAll(page: readonly KnownObject[], tenant: string | undefined): Promise<boolean> {
-    if (page.length > 0 || !this.#hidesExpired) return false
+  /** gRPC lists no expired objects where the collection says so, and a node lists nothing that was written while it was away; both are counted. */
+  async #countsMore(page: readonly KnownObject[], tenant: string | undefined): Promise<boolean> {
+    if (page.length > 0 || !(this.#hidesExpired || replicationFactor(this.#schema) > 1)) return false
     return (await this.#connection.count(this.#schema.class, tenant, this.#options.signal)) > 0
   }
+}
+
+/** Those that listings go through, where they are several. */
+function severalOf({replicas}: Connection): readonly Connection[] {
+  return replicas && replicas.members.length > 1 ? replicas.members : []
+}
+
+/** Where is written: not what several nodes show together. */
+function pairOf(connection: Connection): Connection {
+  return severalOf(connection).length > 0 ? (connection.replicas?.main ?? connection) : connection
 }
 
 /** For a name that REST does not know. @throws DataOpsError CANNOT_CONNECT when gRPC does. */
@@ -179,7 +218,7 @@ export async function assertUnknownOverGrpc(
 ): Promise<void> {
   const side = connection.restSide
   if (!side) return
-  const isKnown = async (): Promise<boolean> => isKnownOverGrpc(connection, name)
+  const isKnown = async (): Promise<boolean> => isKnownOverGrpc(pairOf(connection), name)
   for (let attempt = 1; await again(isKnown, options); attempt++) {
     if (await connection.getCollection(name)) return
     if (attempt >= TRIES) throw twoServers(side, name, `only gRPC knows a collection "${name}"`)

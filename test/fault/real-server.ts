@@ -12,8 +12,8 @@ export const BINARY = process.env.WEAVIATE_BINARY
 
 export interface RealServer {
   grpcUrl: string
-  /** SIGKILL; resolves when it is gone. */
-  kill: () => Promise<void>
+  /** SIGKILL, or another signal; resolves when it is gone. */
+  kill: (signal?: NodeJS.Signals) => Promise<void>
   /** Removes its data too. */
   remove: () => Promise<void>
   /** Starts it again on the same ports and data; resolves when it is ready. */
@@ -21,24 +21,52 @@ export interface RealServer {
   url: string
 }
 
+/** REST, gRPC, gossip, data, Raft, and Raft's own calls. */
+export type Ports = readonly [number, number, number, number, number, number]
+
 export async function startRealServer(environment: Readonly<Record<string, string>> = {}): Promise<RealServer> {
+  const server = await realServer((await freePorts(6)) as unknown as Ports, environment)
+  await server.start()
+  return server
+}
+
+/** Three nodes of one cluster, `node1` to `node3`. */
+export async function startRealCluster(): Promise<[RealServer, RealServer, RealServer]> {
+  const ports: Ports[] = []
+  for (let node = 0; node < 3; node++) {
+    // The nodes take each other's data and Raft's calls to be one port above.
+    const [gossip, raft] = [await freePair(), await freePair()]
+    const [rest, grpc] = (await freePorts(2)) as [number, number]
+    ports.push([rest, grpc, gossip, gossip + 1, raft, raft + 1])
+  }
+
+  const portsOf = (node: number): Ports => ports[node]!
+  const join = {
+    CLUSTER_IN_LOCALHOST: 'true',
+    CLUSTER_JOIN: `127.0.0.1:${portsOf(0)[2]}`,
+    RAFT_BOOTSTRAP_EXPECT: '3',
+    RAFT_JOIN: [0, 1, 2].map((node) => `node${node + 1}:${portsOf(node)[4]}`).join(','),
+  }
+  const make = async (node: number): Promise<RealServer> =>
+    realServer(portsOf(node), {...join, CLUSTER_HOSTNAME: `node${node + 1}`})
+  const nodes: [RealServer, RealServer, RealServer] = [await make(0), await make(1), await make(2)]
+  await Promise.all(nodes.map(async (node) => node.start()))
+  return nodes
+}
+
+async function realServer(
+  [rest, grpc, gossip, dataPort, raft, raftRpc]: Ports,
+  environment: Readonly<Record<string, string>>,
+): Promise<RealServer> {
   const data = await mkdtemp(path.join(tmpdir(), 'elysia-weaviate-'))
-  const [rest, grpc, gossip, dataPort, raft, raftRpc] = (await freePorts(6)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
   const url = `http://127.0.0.1:${rest}`
   let child: ChildProcess | undefined
   const server: RealServer = {
     grpcUrl: `127.0.0.1:${grpc}`,
-    async kill() {
+    async kill(signal = 'SIGKILL') {
       if (!child) return
       const gone = once(child, 'exit')
-      child.kill('SIGKILL')
+      child.kill(signal)
       await gone
       // eslint-disable-next-line require-atomic-updates -- nobody starts it while it is killed
       child = undefined
@@ -81,8 +109,18 @@ export async function startRealServer(environment: Readonly<Record<string, strin
     },
     url,
   }
-  await server.start()
   return server
+}
+
+/** A port whose next one is free too. */
+async function freePair(): Promise<number> {
+  for (;;) {
+    const [port] = (await freePorts(1)) as [number]
+    const next = createServer().listen(port + 1, '127.0.0.1')
+    const isFree = await Promise.race([once(next, 'listening').then(() => true), once(next, 'error').then(() => false)])
+    next.close()
+    if (isFree) return port
+  }
 }
 
 async function freePorts(count: number): Promise<number[]> {

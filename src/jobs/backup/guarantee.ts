@@ -1,15 +1,17 @@
 /** What a backup promises when it begins (`metadata.guarantee`), and what came of it (`seal.guarantee`). */
 import type {Completeness} from './completeness.js'
 
+import {type ReplicaFacts, replicaSentences} from '../replica-watch.js'
+
 const PROMISED =
   'Every object that exists from start to finish is in the backup exactly once; objects written or deleted meanwhile may or may not be. What came of it stands in seal.guarantee.'
 const PROMISED_SETTLED =
   'The collection is scanned again until a scan finds every object in the backup, and no other. What came of it stands in seal.guarantee.'
 
-const KEPT =
-  'Every object that existed from start to finish is in the backup exactly once, as the answering replica had it; objects written or deleted meanwhile may or may not be.'
-const SETTLED =
-  'The collection was scanned again until a scan found every object in the backup as the answering replica had it, and no other.'
+const kept = (asHad: string): string =>
+  `Every object that existed from start to finish is in the backup exactly once, ${asHad}; objects written or deleted meanwhile may or may not be.`
+const settledAs = (asHad: string): string =>
+  `The collection was scanned again until a scan found every object in the backup ${asHad}, and no other.`
 
 export function promisedGuarantee(settles: boolean): string {
   return settles ? PROMISED_SETTLED : PROMISED
@@ -17,22 +19,24 @@ export function promisedGuarantee(settles: boolean): string {
 
 export interface GuaranteeFacts {
   completeness?: Completeness
-  /** Of the collection; default 1. */
-  replicationFactor?: number
+  /** Absent from a collection without replicas. */
+  replicas?: ReplicaFacts
   /** Scans it took; absent from a backup that does not settle. */
   settled?: {rounds: number; settled: boolean}
 }
 
 /** One or more sentences, of what was done and compared. */
-export function sealedGuarantee({completeness, replicationFactor = 1, settled}: GuaranteeFacts): string {
+export function sealedGuarantee({completeness, replicas, settled}: GuaranteeFacts): string {
   if (!completeness) return 'The schema, tenants and aliases are as the server gave them; objects were not asked for.'
   const sentences: string[] = []
+  const isCompared = (replicas?.report?.addresses.length ?? 1) > 1
+  const asHad = isCompared ? 'as the newest of the compared replicas had it' : 'as the answering replica had it'
   if (!completeness.complete) {
     sentences.push(
-      `${completeness.shortfall} objects that the server counted are not in the backup; of the others, each is in it exactly once, as the answering replica had it.`,
+      `${completeness.shortfall} objects that the server counted are not in the backup; of the others, each is in it exactly once, ${asHad}.`,
     )
-  } else if (settled?.settled) sentences.push(SETTLED)
-  else sentences.push(KEPT)
+  } else if (settled?.settled) sentences.push(settledAs(asHad))
+  else sentences.push(kept(asHad))
   if (settled && !settled.settled) {
     sentences.push(
       `The collection still changed after ${settled.rounds} scans: objects that were written or deleted since they were last seen are in the backup as they were then.`,
@@ -42,12 +46,7 @@ export function sealedGuarantee({completeness, replicationFactor = 1, settled}: 
   const {counted, found} = completeness
   sentences.push(countedSentence(counted.before, counted.after, counted.read))
   if (found > 0) sentences.push(`${found} of them came out in a second listing only, over the other transport.`)
-  if (replicationFactor > 1) {
-    sentences.push(
-      `The collection has ${replicationFactor} replicas: the one that answered was read, and not compared with the others.`,
-    )
-  }
-
+  if (replicas) sentences.push(...replicaSentences(replicas))
   return sentences.join(' ')
 }
 

@@ -10,6 +10,7 @@ import type {TenantScope} from './tenants.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
+import {ReplicaWatch} from '../replica-watch.js'
 
 export interface BackupJob {
   collection: ResolvedCollection
@@ -21,6 +22,7 @@ export interface BackupJob {
   notes: TenantNotes
   options: BackupOptions
   plan: CollectionPlan
+  replicas: ReplicaWatch
   sameServer: SameServer
   store: Store
   warn: (code: string, message: string, details?: Record<string, unknown>) => void
@@ -33,16 +35,20 @@ export function makeJob(
 ): BackupJob {
   const {collection, connection, options} = given
   const warnings: Warning[] = []
+  const warn = (warning: Warning): void => {
+    warnings.push(warning)
+    options.onWarning?.(warning)
+  }
+
   return {
     ...given,
     compress: options.compress === true,
     format: options.format ?? 'json',
     plan: planCollection(collection.schema),
+    replicas: new ReplicaWatch(connection, collection.schema, {...options, warn}),
     sameServer: new SameServer(connection, collection.schema, options),
     warn(code, message, details) {
-      const warning = {code, details, message}
-      warnings.push(warning)
-      options.onWarning?.(warning)
+      warn({code, details, message})
     },
     warnings,
   }

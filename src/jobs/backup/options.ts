@@ -3,6 +3,7 @@ import type {MissingObject, SealedCount} from '../../codec/document.js'
 import type {RateLimit, RetryOptions} from '../../flow/options.js'
 import type {DataOpsError} from '../../model/errors.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
+import type {ReplicaReport} from '../../weaviate/connection.js'
 
 export interface BackupOptions extends OperationOptions, RetryOptions {
   /** Objects a page at most; by default 100 below 1,000 objects, 500 below 100,000, else 1,000. Bytes bound it further. */
@@ -29,6 +30,8 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   settle?: boolean
   /** Only these tenants. */
   tenants?: readonly string[]
+  /** Milliseconds to wait at most, where one of several replicas is read, until the server has found all of them equal; default 0. */
+  waitReplicasMs?: number
 }
 
 export interface BackupRunOptions extends BackupOptions {
@@ -62,6 +65,8 @@ export interface BackupResult {
   objectCount: number
   /** Where it lies: a file or a directory. */
   path: string
+  /** What replicas differed in; absent without replicas. */
+  replicas?: ReplicaReport
   /** Objects that an earlier, unfinished run had already read. */
   resumed: number
   runId: string

@@ -12,7 +12,6 @@ import {countInTenants} from '../../flow/tenants/count.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
-import {replicasNotCompared} from '../../weaviate/replicas.js'
 import {batchSizeFor, checkPositiveInteger} from '../options.js'
 import {COUNTED_TENANTS} from './completeness.js'
 import {headOf} from './head.js'
@@ -82,8 +81,7 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
   const tenants = await tenantsOf(job)
   await job.sameServer.prove(tenants)
   const holdsData = options.includeData !== false
-  const unseen = holdsData ? replicasNotCompared(connection, schema) : undefined
-  if (unseen) job.warn(unseen.code, unseen.message, unseen.details)
+  if (holdsData) await job.replicas.begin()
   const tenantPlan = tenants && planTenants(tenants, options)
   const expectedObjects = holdsData ? await countPlanned(job, tenantPlan) : 0
   const unfinished = options.settle ? [] : await fitToContinue(job, binding)

@@ -27,6 +27,7 @@ export function resultOf(job: BackupJob, {bytes, metadata, name, seal}: SealedMa
     dryRun: false,
     objectCount: seal.object_count,
     path: job.store.describe(name),
+    ...(job.replicas.report && {replicas: job.replicas.report}),
     resumed,
     ...(tenants && {tenants}),
     warnings: job.warnings,

@@ -9,7 +9,6 @@ import {readManifest, type SealedManifest} from '../../archive/manifest.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
 import {entryOf} from '../../catalog/entry.js'
 import {type BackupHead, type SealedTenant} from '../../codec/document.js'
-import {replicationFactor} from '../../weaviate/replicas.js'
 import {sealedGuarantee} from './guarantee.js'
 import {resultOf} from './result.js'
 import {checkSameCollection} from './same-collection.js'
@@ -47,7 +46,7 @@ export async function seal({completeness, open, settled}: Written): Promise<Seal
     finished: new Date().toISOString(),
     guarantee: sealedGuarantee({
       completeness,
-      replicationFactor: replicationFactor(schema),
+      replicas: completeness && (await job.replicas.end()),
       settled: options.settle ? settled : undefined,
     }),
     missing: completeness?.missing,

@@ -7,18 +7,21 @@ import type {ClearOptions, ClearResult} from './options.js'
 
 import {BackupCatalog} from '../../catalog/catalog.js'
 import {openArchive} from '../../catalog/locate.js'
+import {countObjects} from '../../flow/count-objects.js'
 import {persistent} from '../../flow/persistent.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
-import {countInTenants} from '../../flow/tenants/count.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {replicationFactor} from '../../weaviate/replicas.js'
 import {sleep} from '../../weaviate/retry.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {backUpCollection} from '../backup/backup.js'
+import {checkConsistency, confirmationOf, DEFAULT_CONSISTENCY, isSampled} from '../confirmation.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
+import {ReplicaWatch} from '../replica-watch.js'
 import {restoreBackup} from '../restore/restore.js'
 import {readActivationMarker, removeActivationMarker} from './activation-marker.js'
 import {backUpFirst} from './backup-first.js'
@@ -43,9 +46,13 @@ export class Clear {
   readonly #options: ClearOptions
   readonly #store: Store
   readonly #warnings: Warning[] = []
+  /** Deleted objects that were looked for by id. */
+  #sampled = 0
 
   constructor(connection: Connection, store: Store, notes: TenantNotes, options: ClearOptions) {
-    this.#connection = persistent(connection, {...this.#retrying(options), signal: options.signal})
+    const {consistency = DEFAULT_CONSISTENCY, signal} = options
+    checkConsistency(consistency)
+    this.#connection = persistent(connection, {...this.#retrying(options), consistency, signal})
     this.#direct = connection
     this.#notes = notes
     this.#options = options
@@ -59,6 +66,22 @@ export class Clear {
   }
 
   async run(schema: WeaviateClass): Promise<Outcome> {
+    if (replicationFactor(schema) <= 1) return this.#run(schema)
+    const watch = new ReplicaWatch(this.#connection, schema, {
+      signal: this.#options.signal,
+      warn: ({code, details, message}) => {
+        this.#warn(code, message, details)
+      },
+    })
+    await watch.begin()
+    const outcome = await this.#run(schema)
+    const replicas = (await watch.end())?.report
+    const {consistency} = this.#options
+    const confirmation = confirmationOf(this.#connection, schema, {consistency, sample: this.#sampled})
+    return {...outcome, ...(replicas && {replicas}), ...(!this.#options.dryRun && {confirmation})}
+  }
+
+  async #run(schema: WeaviateClass): Promise<Outcome> {
     const name = schema.class
     await this.#putBack(schema)
     const tenants = await this.#tenants(schema)
@@ -138,13 +161,13 @@ export class Clear {
   /** In inactive tenants too, which are activated meanwhile; not in offloaded ones. */
   async #countAll(name: string, tenants: WeaviateTenant[] | undefined): Promise<number> {
     const {signal} = this.#options
-    if (!tenants) return this.#connection.count(name, undefined, signal)
+    if (!tenants) return countObjects(this.#connection, name, undefined, signal)
     const reachable = tenants.filter((tenant) => !isOffloaded(tenant))
     const counts: number[] = []
     const note = this.#notes.begin(this.#connection.describe)
     await withActiveTenants(this.#connection, name, reachable, {note, signal}, async (group) => {
       const names = group.map((tenant) => tenant.name)
-      counts.push(await countInTenants(this.#connection, name, names, signal))
+      counts.push(await countObjects(this.#connection, name, names, signal))
     })
     return counts.reduce((sum, count) => sum + count, 0)
   }
@@ -181,8 +204,10 @@ export class Clear {
       })
     }
 
+    const {consistency = DEFAULT_CONSISTENCY} = this.#options
     const deletion = await deleteObjects({
       connection: this.#connection,
+      ...(isSampled(this.#connection, schema) && {sampleAt: consistency}),
       held: await this.#heldBy(backup),
       notes: this.#notes,
       onProgress: this.#options.onProgress,
@@ -193,6 +218,15 @@ export class Clear {
       throttle: new Throttle({...this.#retrying(this.#options), concurrency: DEFAULT_CONCURRENCY, signal}),
       total: backup?.objectCount ?? (await this.#countActive(name, tenants)),
     })
+    this.#sampled = deletion.sampled
+    if (deletion.stillThere.length > 0) {
+      this.#warn(
+        'objects-remain',
+        `${deletion.stillThere.length} of ${deletion.sampled} objects that were deleted can still be read at ${consistency}.`,
+        {objects: deletion.stillThere},
+      )
+    }
+
     this.#warnOfFresh(name, deletion)
     const remaining = await this.#remaining(name, tenants, deletion)
     return this.#result(name, {

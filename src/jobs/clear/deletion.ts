@@ -1,17 +1,18 @@
 /** Deletes the objects of a collection: all of them, or those alone that a backup holds as they are. */
 import type {ProgressEvent} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {CollectionPlan, Connection, ConsistencyLevel} from '../../weaviate/connection.js'
 
+import {countObjects} from '../../flow/count-objects.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
-import {countInTenants} from '../../flow/tenants/count.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {type Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {splitRange, WHOLE_RANGE} from '../../model/uuid-range.js'
 import {type SameServer} from '../../weaviate/same-server.js'
+import {SAMPLE} from '../confirmation.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
 import {FreshObjects, type HeldObjects} from './held.js'
 
@@ -26,6 +27,8 @@ export interface DeletionOptions {
   onProgress?: (event: ProgressEvent) => void
   plan: CollectionPlan
   sameServer: SameServer
+  /** The level at which some of what was deleted is looked for by id; none: it is not. */
+  sampleAt?: ConsistencyLevel
   signal?: AbortSignal
   /** Those whose objects are deleted; undefined in collections without tenants. */
   tenants?: readonly WeaviateTenant[]
@@ -40,13 +43,24 @@ export interface Deletion {
   fresh: FreshObjects
   /** Objects found afterwards in tenants that are inactive again. */
   leftInInactive: number
+  /** Deleted objects that were looked for by id. */
+  sampled: number
+  /** Those of them that were found. */
+  stillThere: string[]
   /** Milliseconds between asking for what is compared and the server's word that it is deleted, at most. */
   windowMs: number
 }
 
 export async function deleteObjects(options: DeletionOptions): Promise<Deletion> {
   const {connection, notes, plan, signal, tenants} = options
-  const deletion: Deletion = {deleted: 0, fresh: new FreshObjects(), leftInInactive: 0, windowMs: 0}
+  const deletion: Deletion = {
+    deleted: 0,
+    fresh: new FreshObjects(),
+    leftInInactive: 0,
+    sampled: 0,
+    stillThere: [],
+    windowMs: 0,
+  }
   const empty = async (slices: Slice[]): Promise<void> => {
     const {held} = options
     await inParallel(slices, {atOnce: DEFAULT_CONCURRENCY, signal}, async (slice) =>
@@ -66,7 +80,7 @@ export async function deleteObjects(options: DeletionOptions): Promise<Deletion>
     // The others are counted once all is done; these cannot be counted then.
     if (group[0]?.status === 'HOT') return
     const names = group.map(({name}) => name)
-    const left = await countInTenants(connection, plan.className, names, signal)
+    const left = await countObjects(connection, plan.className, names, signal)
     deletion.leftInInactive += left
   })
   return deletion
@@ -76,13 +90,44 @@ export async function deleteObjects(options: DeletionOptions): Promise<Deletion>
 async function deleteAll(options: DeletionOptions, tenant: string | undefined, deletion: Deletion): Promise<void> {
   const {connection, plan, signal} = options
   const goal = await connection.count(plan.className, tenant, signal)
+  const sample = await someIds(options, tenant)
   let gone = 0
   for (;;) {
     const {deleted, matched} = await deleteOnce(options, {tenant})
     gone += deleted
     progressed(options, deletion, deleted)
-    if (matched === 0 || (gone >= goal && deleted > 0)) return
+    if (matched === 0 || (gone >= goal && deleted > 0)) break
   }
+
+  await lookFor(options, {ids: sample, tenant}, deletion)
+}
+
+/** Of what is about to be deleted. */
+async function someIds(
+  {connection, plan, sampleAt, signal, throttle}: DeletionOptions,
+  tenant?: string,
+): Promise<string[]> {
+  if (sampleAt === undefined) return []
+  const page = await throttle.run(async () =>
+    connection.readPage({collection: plan, include: 'ids', limit: SAMPLE, signal, tenant}),
+  )
+  return page.objects.map(({id}) => id)
+}
+
+/** Whether some of what was deleted can still be read, until enough were looked for. */
+async function lookFor(
+  {connection, plan, sampleAt, signal, throttle}: DeletionOptions,
+  {ids, tenant}: {ids: readonly string[]; tenant?: string},
+  deletion: Deletion,
+): Promise<void> {
+  const {replicas} = connection
+  const sample = ids.slice(0, Math.max(0, SAMPLE - deletion.sampled))
+  if (sampleAt === undefined || !replicas || sample.length === 0) return
+  deletion.sampled += sample.length
+  const found = await throttle.run(async () =>
+    replicas.readable({collection: plan.className, consistency: sampleAt, ids: sample, signal, tenant}),
+  )
+  deletion.stillThere.push(...found)
 }
 
 /** Page by page: what is listed is compared at once, and deleted by id. */
@@ -109,6 +154,7 @@ async function deleteHeld(
       const {deleted} = await deleteOnce(options, {ids, tenant})
       deletion.windowMs = Math.max(deletion.windowMs, performance.now() - asked)
       progressed(options, deletion, deleted)
+      await lookFor(options, {ids, tenant}, deletion)
     }
 
     after = own.at(-1)?.id

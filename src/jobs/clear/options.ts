@@ -1,12 +1,16 @@
 import type {RetryOptions} from '../../flow/options.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
+import type {ConsistencyLevel, ReplicaReport} from '../../weaviate/connection.js'
 import type {BackupOptions, BackupResult} from '../backup/options.js'
+import type {Confirmation} from '../confirmation.js'
 
 export interface ClearOptions extends OperationOptions, RetryOptions {
   /** Needed for protected names. */
   allowProtected?: boolean
   /** Seals and verifies a backup before the first delete, and deletes nothing but what it holds: see `ClearResult.guarantee`. */
   backupFirst?: boolean | BackupOptions
+  /** Replicas that must have taken each deletion; default QUORUM. */
+  consistency?: ConsistencyLevel
   /** Counts, and deletes nothing. */
   dryRun?: boolean
   /** true (default): deletes the objects. false: drops the collection and creates it again, with its tenants. */
@@ -24,6 +28,8 @@ export interface ClearResult {
   /** With `backupFirst`. */
   backup?: BackupResult
   collection: string
+  /** What the numbers rest on; absent without replicas. */
+  confirmation?: Confirmation
   /** Objects removed. */
   deleted: number
   dryRun: boolean
@@ -33,6 +39,8 @@ export interface ClearResult {
   kept: number
   /** Objects found afterwards: written while clearing, or kept. A dry run: what would go. */
   remaining: number
+  /** What the replicas differed in; absent without replicas. */
+  replicas?: ReplicaReport
   /** Where the schema was put before the drop (`keepSchema: false`). */
   schemaFile?: string
   /** Wall time from the first request to the confirmation. */

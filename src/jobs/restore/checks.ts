@@ -8,6 +8,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 /** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
+import {checkConsistency} from '../confirmation.js'
 import {checkPositiveInteger, selectTenants} from '../options.js'
 import {blobHashes} from './view.js'
 
@@ -15,6 +16,7 @@ import {blobHashes} from './view.js'
 export function checkRestoreOptions(options: RestoreOptions): void {
   checkPositiveInteger(options.batchSize, 'batch size')
   checkPositiveInteger(options.concurrency, 'concurrency')
+  checkConsistency(options.consistency)
   if (options.name !== undefined && !isCollectionName(options.name)) {
     throw new DataOpsError('INVALID_INPUT', `"${options.name}" cannot be a collection's name.`, {
       hint: 'A name starts with an upper-case letter and goes on with letters, digits and underscores.',

@@ -3,10 +3,13 @@ import type {CollectionComparison} from '../verify/options.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 import type {Written} from './write.js'
 
-import {countInTenants} from '../../flow/tenants/count.js'
+import {countObjects} from '../../flow/count-objects.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {replicationFactor} from '../../weaviate/replicas.js'
+import {type Confirmation, confirmationOf, DEFAULT_CONSISTENCY, isSampled, SAMPLE} from '../confirmation.js'
+import {ReplicaWatch} from '../replica-watch.js'
 import {compareCollection} from '../verify/compare.js'
 import {restoreAliases, switchAlias} from './aliases.js'
 import {rejectedFileOf, resultOf} from './job.js'
@@ -20,11 +23,16 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
   const {checkpoint, job} = restore
   await transfer.rejected.close()
   let verification: CollectionComparison | undefined
+  let confirmation: Confirmation | undefined
+  const watch = new ReplicaWatch(restore.job.connection, transfer.plan.schema, restore.job)
   let kept: number
   try {
+    if (!job.options.skipData) await watch.begin()
     // In a merge it may have been there before.
     kept = target.isOurs ? await keptOf(target) : 0
     verification = await countAndCompare(target, kept)
+    confirmation = await confirmationIn(target)
+    if (confirmation) await watch.end()
   } catch (error) {
     await putTenantsBack(job, transfer.tenants, {isLast: true})
     throw error
@@ -44,6 +52,7 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
     ...resultOf(restore, {restored: objects.count - resumed.objects, resumed: resumed.objects}),
     aliases,
     references: references.count - resumed.references,
+    ...(confirmation && {confirmation, ...(watch.report && {replicas: watch.report})}),
     ...(kept > 0 && {rejectedButKept: kept}),
     ...(verification && {verification}),
   }
@@ -104,15 +113,44 @@ async function countRestored(target: Target): Promise<number> {
   const {restore, transfer} = target
   const {connection, options} = restore.job
   const {className, multiTenant} = transfer.plan
-  if (!multiTenant) return connection.count(className, undefined, options.signal)
+  if (!multiTenant) return countObjects(connection, className, undefined, options.signal)
   const {tenants} = transfer
   let live = 0
   for (const group of tenants.groups()) {
     const objects = group.map((tenant) => ({tenant}))
-    live += await tenants.whileActive(objects, async () => countInTenants(connection, className, group, options.signal))
+    live += await tenants.whileActive(objects, async () => countObjects(connection, className, group, options.signal))
   }
 
   return live
+}
+
+/** Where there are replicas: what the numbers rest on, some objects read by id at the level where one address alone is known. */
+async function confirmationIn({restore, transfer}: Target): Promise<Confirmation | undefined> {
+  const {job} = restore
+  const {connection, options, sample} = job
+  const {className, schema} = transfer.plan
+  if (options.skipData || replicationFactor(schema) <= 1) return undefined
+  const {consistency = DEFAULT_CONSISTENCY} = options
+  const wanted = isSampled(connection, schema) ? sample.objects.slice(0, SAMPLE) : []
+  const missing: string[] = []
+  for (const {id, tenant} of wanted) {
+    const found = await transfer.tenants.whileActive([{tenant}], async () =>
+      transfer.throttle.run(
+        async () => connection.replicas?.readable({collection: className, consistency, ids: [id], tenant}) ?? [],
+      ),
+    )
+    if (found.length === 0) missing.push(id)
+  }
+
+  if (missing.length > 0) {
+    throw new DataOpsError(
+      'CONTENT_DIFFERS',
+      `${missing.length} of ${wanted.length} objects that were written to "${className}" cannot be read at ${consistency}.`,
+      {details: {consistency, missing}, hint: 'Find what differs with `verifyCollection`.'},
+    )
+  }
+
+  return confirmationOf(connection, schema, {consistency, sample: wanted.length})
 }
 
 async function compare({restore}: Target): ReturnType<typeof compareCollection> {

@@ -16,6 +16,7 @@ import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {type Warning} from '../../model/progress.js'
 import {openStore} from '../../store/open.js'
+import {DEFAULT_CONSISTENCY, SpreadSample} from '../confirmation.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {type RestoreOptions, type RestoreResult} from './options.js'
 import {TargetLeases} from './target-leases.js'
@@ -39,6 +40,8 @@ export interface RestoreJob {
   options: RestoreOptions
   /** Holds the checkpoint and the refused objects. */
   place: Store
+  /** Some of what this run has written. */
+  sample: SpreadSample
   /** The collection that is written. */
   target: string
   warn: (warning: Warning) => void
@@ -63,6 +66,7 @@ export function makeJob(
 ): RestoreJob {
   const name = options.name ?? archive.head.metadata.collection
   const patient = persistent(connection, {
+    consistency: options.consistency ?? DEFAULT_CONSISTENCY,
     maxRetries: options.maxRetries,
     onWarning: (warning) => options.onWarning?.(warning),
     retryMaxWaitMs: options.retryMaxWaitMs,
@@ -91,6 +95,7 @@ export function makeJob(
     notes: allNotes,
     options,
     place,
+    sample: new SpreadSample(),
     target,
     warn(warning) {
       warnings.push(warning)

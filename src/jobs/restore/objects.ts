@@ -1,6 +1,7 @@
 import type {Throttle} from '../../flow/throttle.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {CollectionPlan, Connection, WriteFailure} from '../../weaviate/connection.js'
+import type {SpreadSample} from '../confirmation.js'
 import type {Checkpoint} from './checkpoint.js'
 import type {RejectedObjects} from './rejected.js'
 import type {RestoredTenants} from './tenants.js'
@@ -25,6 +26,8 @@ export interface RestoreTransferOptions extends OperationOptions {
   /** Of the target. */
   plan: CollectionPlan
   rejected: RejectedObjects
+  /** Remembers some of what is written. */
+  sample: SpreadSample
   /** Whether an object is among those wanted. */
   selected: (object: WeaviateObject) => boolean
   /** Of the target. */
@@ -66,6 +69,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
       for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
     })
     await reject(options, batch, failures, 'objects')
+    if (failures.length === 0) for (const object of batch.objects) options.sample.add(object)
     pass.count += batch.objects.length - failures.length
     pass.done.add(batch.from, batch.to)
     options.onProgress?.({

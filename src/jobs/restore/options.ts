@@ -2,6 +2,8 @@ import type {RateLimit, RetryOptions} from '../../flow/options.js'
 import type {DataOpsError} from '../../model/errors.js'
 import type {JsonValue} from '../../model/object.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
+import type {ConsistencyLevel, ReplicaReport} from '../../weaviate/connection.js'
+import type {Confirmation} from '../confirmation.js'
 import type {CollectionComparison} from '../verify/options.js'
 
 export interface RestoreOptions extends OperationOptions, RetryOptions {
@@ -20,6 +22,8 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
   checkpointDirectory?: string
   /** Batches in flight at most; default 4. */
   concurrency?: number
+  /** Replicas that must have taken each write; default QUORUM. */
+  consistency?: ConsistencyLevel
   /** Checks everything that can be checked, and changes nothing. */
   dryRun?: boolean
   maxRate?: RateLimit
@@ -67,6 +71,8 @@ export interface RestoreResult {
   aliases: string[]
   backupId: string
   collection: string
+  /** What the confirmation rests on; absent without replicas. */
+  confirmation?: Confirmation
   dryRun: boolean
   /** Dry runs: objects that a run would send; with `onConflict: 'skip'` at most, as the target is not searched for them. */
   expected?: number
@@ -78,6 +84,8 @@ export interface RestoreResult {
   rejectedButKept?: number
   /** Where they stand, with reasons; given whenever there are any. */
   rejectedFile?: string
+  /** What the replicas differed in when it was confirmed; absent without replicas. */
+  replicas?: ReplicaReport
   /** Objects that this run wrote. */
   restored: number
   /** Objects that earlier runs had written. */

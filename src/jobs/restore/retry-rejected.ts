@@ -12,13 +12,18 @@ import {interruptibly} from './write.js'
 
 /** Sends the objects of a `….rejected.jsonl` file. */
 export async function retryRejected(target: Target, file: string): Promise<RestoreResult> {
-  const {restore, transfer} = target
+  const {restore, sameServer, transfer} = target
   const {objection, rejected, tenants} = transfer
   const place = openStore(path.dirname(path.resolve(file)))
   let restored = 0
   await interruptibly(target, async () => {
     for await (const {object} of readRejected(place, path.basename(file))) {
       const reason = objection(object)
+      // Into a collection without objects nothing else shows which server it is on.
+      if (reason === undefined && !sameServer.isProven) {
+        await tenants.whileActive([object], async () => sameServer.proveByWriting(object))
+      }
+
       const send = async (): ReturnType<typeof sendWithReferences> => sendWithReferences(transfer, object)
       const [refused] =
         reason === undefined

@@ -1,4 +1,8 @@
 /** The second step of a restore: the collection and its tenants are there, and nothing speaks against writing objects. */
+import type {Connection} from '../../weaviate/connection.js'
+import type {SameServer} from '../../weaviate/same-server.js'
+
+import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
@@ -30,6 +34,7 @@ export interface CreatedTarget {
 export interface Target extends Pick<CreatedTarget, 'isOurs' | 'restore'> {
   /** What earlier runs had written. */
   resumed: {objects: number; references: number}
+  sameServer: SameServer
   transfer: RestoreTransferOptions
 }
 
@@ -85,6 +90,7 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
     isOurs,
     restore,
     resumed: {objects: checkpoint.objects.count, references: checkpoint.references.count},
+    sameServer,
     transfer: transferOf(restore, schema, {rejected, tenants}),
   }
   try {
@@ -159,6 +165,7 @@ function transferOf(
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),
     onProgress: options.onProgress,
     rejected,
+    sample: job.sample,
     // Without a choice none is passed over: an object of a tenant that the backup does not list is refused in sight.
     selected: wanted && isChoice ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
     sourceName: archive.head.metadata.collection,
@@ -228,7 +235,8 @@ export async function discard({alsoMade, isNew, restore, schema}: CreatedTarget)
   const {checkpoint, job} = restore
   try {
     // Anything in it would not be ours to delete.
-    if (checkpoint.objects.done.size > 0 || !(await isEmpty(job, schema))) return
+    const ours = new Set(restore.tenants?.map(({name}) => name))
+    if (checkpoint.objects.done.size > 0 || !(await isEmpty(job, schema, ours))) return
     await job.connection.deleteCollection(job.target)
     for (const name of alsoMade) {
       if ((await job.connection.count(name)) === 0) await job.connection.deleteCollection(name)
@@ -245,11 +253,24 @@ export async function discard({alsoMade, isNew, restore, schema}: CreatedTarget)
   }
 }
 
-async function isEmpty({connection, target}: RestoreJob, schema: WeaviateClass): Promise<boolean> {
-  if (isMultiTenant(schema)) return (await connection.listTenants(target)).length === 0
+/** Without objects, and with no tenants but those that this run made. */
+async function isEmpty(job: RestoreJob, schema: WeaviateClass, ours: ReadonlySet<string>): Promise<boolean> {
+  const {connection, notes, target} = job
+  if (!isMultiTenant(schema)) return isEmptyPlace(connection, target)
+  const tenants = await connection.listTenants(target)
+  if (tenants.some(({name}) => !ours.has(name))) return false
+  const inhabited: string[] = []
+  const note = notes.begin(connection.describe)
+  await withActiveTenants(connection, target, tenants, {note}, async (group) => {
+    for (const {name} of group) if (!(await isEmptyPlace(connection, target, name))) inhabited.push(name)
+  })
+  return inhabited.length === 0
+}
+
+async function isEmptyPlace(connection: Connection, className: string, tenant?: string): Promise<boolean> {
   // Where the collection is, whatever gRPC would say: the two may be two servers.
-  if (connection.restSide) return (await connection.restSide.listObjects({className: target, limit: 1})).length === 0
-  return (await connection.count(target)) === 0
+  if (!connection.restSide) return (await connection.count(className, tenant)) === 0
+  return (await connection.restSide.listObjects({className, limit: 1, tenant})).length === 0
 }
 
 /** Before anything is written: what the target has already is an error, or left alone. */

@@ -28,10 +28,10 @@ import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {nodePlatform} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
-import {replicasNotCompared} from '../../weaviate/replicas.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {checkPositiveInteger, DEFAULT_CONCURRENCY} from '../options.js'
+import {ReplicaWatch} from '../replica-watch.js'
 import {selectForComparison, type TenantSelection} from './compare-tenants.js'
 import {compareRecords, type Differences} from './differences.js'
 
@@ -72,8 +72,16 @@ export async function compareCollection(
   if (!schema) throw await collectionMissing(connection, options.collection)
   const folder = new TemporaryFolder()
   try {
+    const watch = new ReplicaWatch(connection, schema, {
+      ...options,
+      warn(warning) {
+        onWarning?.(warning)
+      },
+    })
+    await watch.begin()
     const result = await new Comparison(connection, archive, schema, folder, options).run()
-    return {...result, seconds: (performance.now() - started) / 1000}
+    const facts = await watch.end()
+    return {...result, ...(facts?.report && {replicas: facts.report}), seconds: (performance.now() - started) / 1000}
   } finally {
     await folder.remove()
   }
@@ -334,8 +342,6 @@ class Comparison {
     const schemaDifferences = compareSchemas(head.schema, schema, {ignoreName: true})
     const selection = await this.#selectTenants()
     await this.#sameServer.prove(selection.live)
-    const unseen = replicasNotCompared(this.#connection, schema)
-    if (unseen) this.#options.onWarning?.(unseen)
     const isHoldsObjects = head.metadata.options.include_data
     const expectedLive = isHoldsObjects ? await this.#countLive(selection) : 0
     const partitions = partitionsFor(Math.max(expectedLive, this.#archive.objectCount ?? 0), this.#maxInMemory)

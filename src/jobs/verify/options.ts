@@ -1,5 +1,6 @@
 import type {Problem} from '../../archive/problem.js'
 import type {OperationOptions} from '../../model/progress.js'
+import type {ReplicaReport} from '../../weaviate/connection.js'
 
 export interface VerifyBackupOptions extends OperationOptions {
   /** Hashes only: nothing is decoded. */
@@ -29,6 +30,8 @@ export interface CompareOptions extends OperationOptions {
   /** Differences to list at most; default 20, Infinity for all. */
   limit?: number
   tenants?: readonly string[]
+  /** Milliseconds to wait at most, where one of several replicas is read, until the server has found all of them equal; default 0. */
+  waitReplicasMs?: number
 }
 
 export interface ObjectDifference {
@@ -49,6 +52,8 @@ export interface CollectionComparison {
   differences: ObjectDifference[]
   equal: boolean
   liveDigest: string
+  /** What the replicas of the live collection differed in; absent without replicas. */
+  replicas?: ReplicaReport
   /** Blocking and other differences of the schemas, by path. */
   schemaDifferences: Array<{backup: unknown; live: unknown; path: string; severity: 'blocking' | 'notice'}>
   seconds: number

@@ -11,6 +11,8 @@ import {grpcError} from '../errors.js'
 export interface GrpcChannelOptions {
   /** `host:port` */
   address: string
+  /** The name that TLS and the server see, where `address` is one of several that it stands for. */
+  authority?: string
   /** Extra PEM text to trust. */
   ca?: string
   /** Bytes of one message at most, both ways. */
@@ -60,6 +62,11 @@ export class GrpcChannel {
   #connect(): Client {
     const options = this.#options
     const channelOptions: ClientOptions = {
+      ...(options.authority !== undefined && {
+        'grpc.default_authority': options.authority,
+        'grpc.enable_http_proxy': 0,
+        'grpc.ssl_target_name_override': options.authority.replace(/:\d+$/, ''),
+      }),
       'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW,
       'grpc.keepalive_permit_without_calls': 0,
       'grpc.keepalive_time_ms': KEEPALIVE_MS,

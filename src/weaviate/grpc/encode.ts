@@ -14,18 +14,23 @@ import {
   setOwn,
   type WeaviateObject,
 } from '../../model/object.js'
-import {Vectors_VectorType as VectorType} from '../proto/generated/weaviate.js'
+import {type ConsistencyLevel, Vectors_VectorType as VectorType} from '../proto/generated/weaviate.js'
 import {toInt64} from '../values.js'
 
 type PlannedProperties = ReadonlyMap<string, PlannedProperty>
 
 /** One batch, references left out. Values are sent as what they are: one that does not fit its property is refused by the server. */
-export function encodeBatchObjects(plan: GrpcCollectionPlan, objects: readonly WeaviateObject[]): Uint8Array {
+export function encodeBatchObjects(
+  plan: GrpcCollectionPlan,
+  objects: readonly WeaviateObject[],
+  consistency?: ConsistencyLevel,
+): Uint8Array {
   const writer = new BinaryWriter()
   for (const object of objects)
     writeMessage(writer, 10 /* objects */, () => {
       writeObject(writer, plan, object)
     })
+  if (consistency !== undefined) writer.uint32(16 /* consistency_level */).int32(consistency)
   return writer.finish()
 }
 

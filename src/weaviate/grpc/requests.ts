@@ -3,6 +3,7 @@ import type {GrpcCollectionPlan} from '../collection-plan.js'
 
 import {
   type BatchDeleteRequest,
+  type ConsistencyLevel,
   type Filters,
   Filters_Operator as Operator,
   type SearchRequest,
@@ -57,9 +58,10 @@ export function deleteRequest(
   tenant?: string,
   ids?: readonly string[],
   verbose = false,
+  consistencyLevel?: ConsistencyLevel,
 ): BatchDeleteRequest {
   const filters = ids ? filterByIds([...ids]) : filterById(Operator.OPERATOR_LIKE, {$case: 'valueText', value: '*'})
-  return {collection, dryRun: false, filters, tenant, verbose}
+  return {collection, consistencyLevel, dryRun: false, filters, tenant, verbose}
 }
 
 // Ids are always indexed, whatever a collection's properties and index settings.

@@ -2,7 +2,7 @@
 import {Buffer} from 'node:buffer'
 
 import type {JsonObject, JsonValue, WeaviateObject} from '../../model/object.js'
-import type {Connection, WriteFailure} from '../connection.js'
+import type {Connection, ConsistencyLevel, WriteFailure} from '../connection.js'
 import type {GrpcMethod} from './channel.js'
 import type {GrpcContext} from './context.js'
 
@@ -15,6 +15,7 @@ import {
   type BatchError,
   type BatchObjectsReply,
   type BatchReference,
+  ConsistencyLevel as GrpcLevel,
   WeaviateService,
 } from '../proto/generated/weaviate.js'
 import {parseBeacon} from '../values.js'
@@ -29,7 +30,7 @@ const BATCH_OBJECTS: GrpcMethod<Uint8Array, BatchObjectsReply> = {
 
 export async function writeObjects(
   {call, rest}: GrpcContext,
-  {collection, objects, signal}: Parameters<Connection['writeObjects']>[0],
+  {collection, consistency, objects, signal}: Parameters<Connection['writeObjects']>[0],
 ): Promise<WriteFailure[]> {
   const plan = grpcPlan(collection)
   const overGrpc: WeaviateObject[] = []
@@ -39,11 +40,12 @@ export async function writeObjects(
     way.push(object)
   }
 
-  const refused = overRest.length > 0 ? await rest.writeObjects({collection, objects: overRest, signal}) : []
+  const refused =
+    overRest.length > 0 ? await rest.writeObjects({collection, consistency, objects: overRest, signal}) : []
   if (overGrpc.length === 0) return refused
   const action = `write objects to ${plan.className}`
   try {
-    const {errors} = await call(BATCH_OBJECTS, encodeBatchObjects(plan, overGrpc), {
+    const {errors} = await call(BATCH_OBJECTS, encodeBatchObjects(plan, overGrpc, levelOf(consistency)), {
       action,
       collection: plan.className,
       signal,
@@ -52,13 +54,16 @@ export async function writeObjects(
   } catch (error) {
     // More than a gRPC message holds may still be less than REST takes.
     if (!isTooLarge(error) || overGrpc.length > 1) throw error
-    return mergeFailures([...refused, ...(await rest.writeObjects({collection, objects: overGrpc, signal}))])
+    return mergeFailures([
+      ...refused,
+      ...(await rest.writeObjects({collection, consistency, objects: overGrpc, signal})),
+    ])
   }
 }
 
 export async function writeReferences(
   {call}: GrpcContext,
-  {collection, objects, signal}: Parameters<Connection['writeReferences']>[0],
+  {collection, consistency, objects, signal}: Parameters<Connection['writeReferences']>[0],
 ): Promise<WriteFailure[]> {
   const plan = grpcPlan(collection)
   const planned = objects.flatMap((object) => planReferences(plan, object))
@@ -70,7 +75,7 @@ export async function writeReferences(
   const action = `write references of ${plan.className}`
   const {errors} = await call(
     WeaviateService.batchReferences,
-    {references: sendable.map((item) => item.reference!)},
+    {consistencyLevel: levelOf(consistency), references: sendable.map((item) => item.reference!)},
     {action, collection: plan.className, signal},
   )
   const sources = sendable.map(({object}) => object)
@@ -80,11 +85,11 @@ export async function writeReferences(
 
 export async function deleteObjects(
   {call}: GrpcContext,
-  {collection, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
+  {collection, consistency, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
 ): Promise<DeleteOutcome> {
   const action = `delete objects of ${collection}`
   const ask = async (verbose: boolean): Promise<DeleteOutcome> => {
-    const request = deleteRequest(collection, tenant, ids, verbose)
+    const request = deleteRequest(collection, tenant, ids, verbose, levelOf(consistency))
     const {failed, matches, objects, successful} = await call(WeaviateService.batchDelete, request, {
       action,
       collection,
@@ -95,6 +100,16 @@ export async function deleteObjects(
   }
 
   return withReason(action, ask)
+}
+
+const LEVELS: Readonly<Record<ConsistencyLevel, GrpcLevel>> = {
+  ALL: GrpcLevel.CONSISTENCY_LEVEL_ALL,
+  ONE: GrpcLevel.CONSISTENCY_LEVEL_ONE,
+  QUORUM: GrpcLevel.CONSISTENCY_LEVEL_QUORUM,
+}
+
+function levelOf(consistency: ConsistencyLevel | undefined): GrpcLevel | undefined {
+  return consistency && LEVELS[consistency]
 }
 
 interface PlannedReference {

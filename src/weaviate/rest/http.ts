@@ -1,5 +1,6 @@
 /** REST transport: JSON over HTTP with keep-alive, one timeout a request, and typed errors that never hold a header. */
 import {Buffer} from 'node:buffer'
+import {isIPv6, type LookupFunction} from 'node:net'
 import {rootCertificates} from 'node:tls'
 import {Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request} from 'undici'
 
@@ -16,6 +17,8 @@ export interface HttpClientOptions {
   /** Asked anew for each request, so that refreshed tokens are used. */
   headers: () => Promise<Record<string, string>>
   onCall?: (call: ServerCall) => void
+  /** The IP address that the host's name stands for here; no proxy is used then. */
+  pinned?: string
   /** A proxy's URL, or `env` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   proxy?: string
   /** Milliseconds for one request, its whole reply included. */
@@ -211,14 +214,15 @@ async function orAborted<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
   ])
 }
 
-function createDispatcher({ca, proxy, url}: HttpClientOptions): Dispatcher {
+function createDispatcher({ca, pinned, proxy, url}: HttpClientOptions): Dispatcher {
   const connect = {
     // `ca` replaces what Node trusts: name both.
     ...(ca && {ca: [...rootCertificates, ca]}),
+    ...(pinned !== undefined && {lookup: alwaysTo(pinned)}),
     timeout: 10_000,
   }
   const options = {connect, keepAliveTimeout: 30_000, requestTls: connect}
-  if (!proxy) return new Agent(options)
+  if (!proxy || pinned !== undefined) return new Agent(options)
   if (proxy === 'env') return new EnvHttpProxyAgent(options)
   try {
     // Plain http goes through the proxy as a forwarded request, https through a tunnel.
@@ -227,6 +231,15 @@ function createDispatcher({ca, proxy, url}: HttpClientOptions): Dispatcher {
     throw new DataOpsError('INVALID_INPUT', 'The address of the proxy is not a URL.', {
       hint: 'Write it as http://host:port.',
     })
+  }
+}
+
+/** Resolves every name to one address, so that TLS and the Host header keep the name. */
+function alwaysTo(address: string): LookupFunction {
+  const family = isIPv6(address) ? 6 : 4
+  return (_hostname, options, callback) => {
+    if (options.all) callback(null, [{address, family}])
+    else callback(null, address, family)
   }
 }
 

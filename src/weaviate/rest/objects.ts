@@ -1,5 +1,13 @@
 /** The data path over REST: all of it where gRPC cannot be reached, and what gRPC would lose where it can. */
-import type {CollectionPlan, Connection, KnownObject, ObjectPage, PageRequest, WriteFailure} from '../connection.js'
+import type {
+  CollectionPlan,
+  Connection,
+  ConsistencyLevel,
+  KnownObject,
+  ObjectPage,
+  PageRequest,
+  WriteFailure,
+} from '../connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
@@ -71,6 +79,8 @@ function toKnown({creationTimeUnix, id, lastUpdateTimeUnix}: RestObject): KnownO
 }
 
 export interface GetObjectOptions {
+  /** Default ONE: above it, what a replica lacks is written to it. Not with `node`. */
+  consistency?: ConsistencyLevel
   /** The replica to ask, by the name of its node; default: any one. */
   node?: string
   /** Properties to be reduced to bare beacons. */
@@ -81,12 +91,12 @@ export interface GetObjectOptions {
   vectors?: boolean
 }
 
-/** One object by id, of one replica: a read at a higher level would repair others, which is a write. undefined when there is none, or no such collection. */
+/** One object by id, of one replica unless a level is given. undefined when there is none, or no such collection. */
 export async function getObjectRest(
   http: HttpClient,
   className: string,
   id: string,
-  {node, referenceNames = [], signal, tenant, vectors = false}: GetObjectOptions = {},
+  {consistency = 'ONE', node, referenceNames = [], signal, tenant, vectors = false}: GetObjectOptions = {},
 ): Promise<undefined | WeaviateObject> {
   try {
     const {value} = await http.json<RestObject>({
@@ -94,7 +104,7 @@ export async function getObjectRest(
       method: 'GET',
       path: `/v1/objects/${encodeURIComponent(className)}/${encodeURIComponent(id)}`,
       query: {
-        ...(node === undefined ? {consistency_level: 'ONE'} : {node_name: node}),
+        ...(node === undefined ? {consistency_level: consistency} : {node_name: node}),
         include: vectors ? 'vector' : undefined,
         tenant,
       },
@@ -285,7 +295,7 @@ async function countByListing(
 
 async function deleteObjectsRest(
   http: HttpClient,
-  {collection, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
+  {collection, consistency, ids, signal, tenant}: Parameters<Connection['deleteObjects']>[0],
 ): Promise<DeleteOutcome> {
   const where = ids
     ? {operator: 'ContainsAny', path: ['id'], valueTextArray: ids}
@@ -304,7 +314,7 @@ async function deleteObjectsRest(
       body: JSON.stringify({match: {class: collection, where}, output: isVerbose ? 'verbose' : 'minimal'}),
       method: 'DELETE',
       path: '/v1/batch/objects',
-      query: {tenant},
+      query: {consistency_level: consistency, tenant},
       signal,
     })
     const {failed = 0, matches = 0, objects, successful = 0} = value.results ?? {}
@@ -319,7 +329,7 @@ interface BatchResult {
 
 async function writeObjectsRest(
   http: HttpClient,
-  {collection, objects, signal}: Parameters<Connection['writeObjects']>[0],
+  {collection, consistency, objects, signal}: Parameters<Connection['writeObjects']>[0],
 ): Promise<WriteFailure[]> {
   const failures: WriteFailure[] = []
   const sent: WeaviateObject[] = []
@@ -343,6 +353,7 @@ async function writeObjectsRest(
     body: `{"objects":[${texts.join(',')}]}`,
     method: 'POST',
     path: '/v1/batch/objects',
+    query: {consistency_level: consistency},
     signal,
   })
   return [...failures, ...collectFailures(action, value, sent)]
@@ -350,7 +361,7 @@ async function writeObjectsRest(
 
 async function writeReferencesRest(
   http: HttpClient,
-  {collection, objects, signal}: Parameters<Connection['writeReferences']>[0],
+  {collection, consistency, objects, signal}: Parameters<Connection['writeReferences']>[0],
 ): Promise<WriteFailure[]> {
   const sources: WeaviateObject[] = []
   const references: Array<{from: string; tenant?: string; to: JsonValue}> = []
@@ -371,6 +382,7 @@ async function writeReferencesRest(
     body: JSON.stringify(references),
     method: 'POST',
     path: '/v1/batch/references',
+    query: {consistency_level: consistency},
     signal,
   })
   return collectFailures(action, value, sources)

@@ -3,8 +3,8 @@ import type {KnownObject, RestSide} from '../connection.js'
 import type {HttpClient} from './http.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {hasStatus} from '../errors.js'
 import {getObjectRest, listIds} from './objects.js'
+import {readNodes} from './replicas.js'
 
 export function createRestSide(http: HttpClient, addresses: RestSide['addresses']): RestSide {
   return {
@@ -23,29 +23,14 @@ export function createRestSide(http: HttpClient, addresses: RestSide['addresses'
   }
 }
 
-/** Names of the cluster's nodes; empty when these credentials may not see them. */
-export async function listNodes(http: HttpClient, signal?: AbortSignal): Promise<string[]> {
-  try {
-    const {value} = await http.json<{nodes?: Array<{name?: string; status?: string}> | null}>({
-      action: 'list the nodes',
-      method: 'GET',
-      path: '/v1/nodes',
-      signal,
-    })
-    return (value.nodes ?? []).flatMap(({name, status}) => (name && status === 'HEALTHY' ? [name] : []))
-  } catch (error) {
-    if (error instanceof DataOpsError && (error.code === 'NOT_ALLOWED' || hasStatus(error, 404))) return []
-    throw error
-  }
-}
-
 async function findObject(
   http: HttpClient,
   {className, id, signal, tenant}: Parameters<RestSide['findObject']>[0],
 ): Promise<KnownObject | undefined> {
   const found = await getObjectRest(http, className, id, {signal, tenant})
   if (found) return found
-  for (const node of await listNodes(http, signal)) {
+  for (const {isHealthy, name: node} of (await readNodes(http, undefined, signal)) ?? []) {
+    if (!isHealthy) continue
     try {
       const there = await getObjectRest(http, className, id, {node, signal, tenant})
       if (there) return there

@@ -1,0 +1,54 @@
+import type {Connection} from '../weaviate/connection.js'
+
+import {WHOLE_RANGE} from '../model/uuid-range.js'
+import {planCollection} from '../weaviate/collection-plan.js'
+import {ParallelReader, slicesOfTenants} from './parallel-reader.js'
+import {countInTenants} from './tenants/count.js'
+import {Throttle} from './throttle.js'
+
+/** Ids and times weigh little: pages of the server's usual limit. */
+const PAGE = 10_000
+/** Pages under way. */
+const AT_ONCE = 4
+
+/** Whether listings go through several nodes, so that a count of one of them would say less. */
+export function isListedThroughNodes(connection: Connection): boolean {
+  return (connection.replicas?.members.length ?? 1) > 1
+}
+
+/**
+ * Objects in a collection, or in these tenants of it, which are active: as the server counts them, or as they come out when several nodes
+ * list them. @throws DataOpsError INTERRUPTED, or what the server answered.
+ */
+export async function countObjects(
+  connection: Connection,
+  className: string,
+  tenants: readonly string[] | undefined,
+  signal?: AbortSignal,
+): Promise<number> {
+  const schema = isListedThroughNodes(connection) ? await connection.getCollection(className) : undefined
+  if (!schema) {
+    return tenants
+      ? countInTenants(connection, className, tenants, signal)
+      : connection.count(className, undefined, signal)
+  }
+
+  const reader = new ParallelReader({
+    batchSize: PAGE,
+    concurrency: AT_ONCE,
+    connection,
+    expectedObjects: Number.MAX_SAFE_INTEGER,
+    include: 'ids',
+    plan: planCollection(schema),
+    signal,
+    slices: tenants ? slicesOfTenants(tenants.map((name) => ({name}))) : [{...WHOLE_RANGE}],
+    throttle: new Throttle({concurrency: AT_ONCE, signal}),
+  })
+  let objects = 0
+  for await (const page of reader.pages()) {
+    objects += page.objects.length
+    page.done()
+  }
+
+  return objects
+}

@@ -1,0 +1,123 @@
+/** What is found out of a collection's replicas while a job reads it, and said at its end. */
+import type {Warning} from '../model/progress.js'
+import type {WeaviateClass} from '../model/schema.js'
+import type {Connection, ReplicaReport} from '../weaviate/connection.js'
+
+import {
+  type AsyncReplication,
+  asyncReplication,
+  describeReplication,
+  waitForReplicas,
+} from '../weaviate/async-replication.js'
+import {listingAddresses, replicasDiffered, replicasNotCompared, replicationFactor} from '../weaviate/replicas.js'
+
+export interface ReplicaWatchOptions {
+  maxRetries?: number
+  signal?: AbortSignal
+  /** Milliseconds; default 0. */
+  waitReplicasMs?: number
+  warn: (warning: Warning) => void
+}
+
+/** For the sentences of a guarantee. */
+export interface ReplicaFacts {
+  /** Async replication after reading; looked at only where replicas were not all listed. */
+  after?: AsyncReplication
+  before?: AsyncReplication
+  /** Of the collection. */
+  factor: number
+  /** Whether fewer addresses than replicas were listed. */
+  isPartial: boolean
+  report?: ReplicaReport
+  /** Whether the server found all replicas equal before they were read; undefined when it was not waited for. */
+  waited?: boolean
+}
+
+export class ReplicaWatch {
+  readonly #connection: Connection
+  readonly #options: ReplicaWatchOptions
+  readonly #report: (() => ReplicaReport) | undefined
+  readonly #schema: WeaviateClass
+  #before?: AsyncReplication
+  #waited?: boolean
+
+  constructor(connection: Connection, schema: WeaviateClass, options: ReplicaWatchOptions) {
+    this.#connection = connection
+    this.#schema = schema
+    this.#report = replicationFactor(schema) > 1 ? connection.replicas?.watch(schema.class) : undefined
+    this.#options = options
+  }
+
+  /** undefined for a collection without replicas, or a server that does not tell them apart. */
+  get report(): ReplicaReport | undefined {
+    return this.#report?.()
+  }
+
+  get #isPartial(): boolean {
+    return listingAddresses(this.#connection).length < replicationFactor(this.#schema)
+  }
+
+  /** Before anything is read: warns of what is not compared, and waits where that was asked for. */
+  async begin(): Promise<void> {
+    if (!this.#isPartial) return
+    const {signal, waitReplicasMs = 0, warn} = this.#options
+    const name = this.#schema.class
+    const unseen = replicasNotCompared(this.#connection, this.#schema)
+    if (unseen) warn(unseen)
+    if (waitReplicasMs > 0) {
+      this.#waited = await waitForReplicas(this.#connection, name, {...this.#options, waitMs: waitReplicasMs})
+    }
+
+    this.#before = await asyncReplication(this.#connection, name, {signal})
+    if (this.#waited === false) {
+      warn({
+        code: 'replicas-not-settled',
+        details: {collection: name, replication: this.#before, waitMs: waitReplicasMs},
+        message: `The server has not found all replicas of "${name}" equal within ${waitReplicasMs / 1000} s: ${describeReplication(this.#before)}.`,
+      })
+    }
+  }
+
+  /** After everything is read; undefined for a collection without replicas. Warns of what differed. */
+  async end(): Promise<ReplicaFacts | undefined> {
+    const factor = replicationFactor(this.#schema)
+    if (factor <= 1) return undefined
+    const {signal, warn} = this.#options
+    const {report} = this
+    const differed = report && replicasDiffered(report, this.#schema.class)
+    if (differed) warn(differed)
+    const isPartial = this.#isPartial
+    const after = isPartial ? await asyncReplication(this.#connection, this.#schema.class, {signal}) : undefined
+    return {after, before: this.#before, factor, isPartial, report, waited: this.#waited}
+  }
+}
+
+/** What was compared, and what was not. */
+export function replicaSentences({after, before, factor, isPartial, report, waited}: ReplicaFacts): string[] {
+  const addresses = report?.addresses ?? []
+  const sentences = [
+    addresses.length > 1
+      ? `The collection has ${factor} replicas: listed and compared were those of ${addresses.length} nodes (${addresses.join(', ')}).`
+      : `The collection has ${factor} replicas: the one that answered was read, and not compared with the others.`,
+  ]
+  if (report && addresses.length > 1) sentences.push(differenceSentence(report))
+  if (addresses.length > 1 && isPartial) sentences.push('What the others alone have was not seen.')
+  if (!isPartial) return sentences
+  if (waited !== undefined) {
+    sentences.push(
+      waited
+        ? 'Before it was read the server compared all replicas itself and found them equal.'
+        : 'The server did not find all replicas equal in the time that was given.',
+    )
+  }
+
+  sentences.push(`Async replication before: ${describeReplication(before)}; after: ${describeReplication(after)}.`)
+  return sentences
+}
+
+function differenceSentence({counts, unasked}: ReplicaReport): string {
+  const differed = counts.kept + counts.newest + counts['left out']
+  const silent = unasked.length > 0 ? ` Nodes that did not answer for their replicas: ${unasked.join(', ')}.` : ''
+  if (differed === 0) return `They differed in no object.${silent}`
+  return `They differed in ${differed} objects: ${counts.newest} were taken in the newest version, ${counts.kept} that some replicas lack were taken, ${counts['left out']} that most replicas lack were taken for deleted.${silent}`
+}

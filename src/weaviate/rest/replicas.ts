@@ -1,0 +1,112 @@
+/** What REST tells of replicas: the nodes, their async replication, and an object as one of them has it. */
+import type {CollectionPlan, ConsistencyLevel, NodeState} from '../connection.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
+import {type WeaviateObject} from '../../model/object.js'
+import {hasStatus} from '../errors.js'
+import {type HttpClient} from './http.js'
+import {getObjectRest} from './objects.js'
+
+/** Objects asked for at a time. */
+const AT_ONCE = 8
+
+interface NodesReply {
+  nodes?: Array<{name?: string; shards?: null | ShardReply[]; status?: string}> | null
+}
+
+interface ShardReply {
+  asyncReplicationStatus?: Array<{
+    startDiffTimeUnixMillis?: number
+    targetNode?: string
+  }> | null
+  class?: string
+  name?: string
+}
+
+/** Names of the cluster's nodes, those that are not well too; empty when these credentials may not see them. */
+export async function listNodes(http: HttpClient, signal?: AbortSignal): Promise<string[]> {
+  return ((await readNodes(http, undefined, signal)) ?? []).map(({name}) => name)
+}
+
+/** Each node, with its async replication of `collection`; undefined when these credentials may not see them. */
+export async function readNodes(
+  http: HttpClient,
+  collection?: string,
+  signal?: AbortSignal,
+): Promise<NodeState[] | undefined> {
+  try {
+    const {value} = await http.json<NodesReply>({
+      action: 'list the nodes',
+      method: 'GET',
+      path: collection === undefined ? '/v1/nodes' : `/v1/nodes/${encodeURIComponent(collection)}`,
+      ...(collection !== undefined && {query: {output: 'verbose'}}),
+      signal,
+    })
+    return (value.nodes ?? []).flatMap(({name, shards, status}) =>
+      name ? [{isHealthy: status === 'HEALTHY', name, rounds: roundsOf(shards ?? [], collection)}] : [],
+    )
+  } catch (error) {
+    if (error instanceof DataOpsError && (error.code === 'NOT_ALLOWED' || hasStatus(error, 404))) return undefined
+    throw error
+  }
+}
+
+/** A round that found a difference names the node that it was with. */
+function roundsOf(shards: readonly ShardReply[], collection: string | undefined): NodeState['rounds'] {
+  return shards
+    .filter((shard) => shard.class === collection)
+    .map(({asyncReplicationStatus, name = ''}) => {
+      const last = (isDifferent: boolean): number | undefined => {
+        const times = (asyncReplicationStatus ?? [])
+          .filter(({targetNode}) => Boolean(targetNode) === isDifferent)
+          .map(({startDiffTimeUnixMillis = 0}) => startDiffTimeUnixMillis)
+        return times.length > 0 ? Math.max(...times) : undefined
+      }
+
+      return {differentAt: last(true), equalAt: last(false), shard: name}
+    })
+}
+
+/** `object`: as it is there. `absent`: the node has a replica, which lacks it. `elsewhere`: it has no replica of that shard. */
+export type ReplicaAnswer = 'absent' | 'elsewhere' | WeaviateObject
+
+/** One object as the replica of one node has it, which repairs nothing. */
+export async function readReplica(
+  http: HttpClient,
+  request: {collection: CollectionPlan; id: string; node: string; signal?: AbortSignal; tenant?: string},
+  vectors: boolean,
+): Promise<ReplicaAnswer> {
+  const {collection, id, node, signal, tenant} = request
+  const {className, referenceNames} = collection
+  try {
+    return (await getObjectRest(http, className, id, {node, referenceNames, signal, tenant, vectors})) ?? 'absent'
+  } catch (error) {
+    if (isElsewhere(error)) return 'elsewhere'
+    throw error
+  }
+}
+
+/** The server's words for a shard of which that node has no replica. */
+function isElsewhere(error: unknown): boolean {
+  const reason = error instanceof DataOpsError ? String(error.details.reason) : ''
+  return reason.includes('does not exist locally')
+}
+
+/** Which of these can be read at a level. */
+export async function readableAt(
+  http: HttpClient,
+  request: {
+    collection: string
+    consistency: ConsistencyLevel
+    ids: readonly string[]
+    signal?: AbortSignal
+    tenant?: string
+  },
+): Promise<string[]> {
+  const {collection, consistency, ids, signal, tenant} = request
+  const found = await inParallel(ids, {atOnce: AT_ONCE, signal}, async (id) =>
+    (await getObjectRest(http, collection, id, {consistency, signal, tenant})) ? [id] : [],
+  )
+  return found.flat()
+}

@@ -1,0 +1,204 @@
+/** Replicas that disagree: one node missed writes and deletions, and all of them are listed. */
+import {afterAll, beforeAll, describe, expect, it, vi} from 'vitest'
+
+import {makeClass, makeObjects} from '../../bench/data.js'
+import {readManifest} from '../../src/archive/manifest.js'
+import {BackupManager, ClearManager, connect, type Connection, RestoreManager, Verifier} from '../../src/index.js'
+import {LocalStore} from '../../src/store/local/store.js'
+import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {planCollection} from '../../src/weaviate/collection-plan.js'
+import {fillCollection, temporaryDirectory} from '../support/collections.js'
+
+// Looking again is what counts here, not the time in between.
+vi.mock('../../src/weaviate/retry.js', async (original) => ({
+  ...(await original<Record<string, unknown>>()),
+  sleep: async () => undefined,
+}))
+
+const NAME = 'Replicated'
+const SHAPE = {className: NAME, dims: 4, objects: 360}
+const OBJECTS = [...makeObjects(SHAPE)]
+/** Written while node3 was away. */
+const MISSED = new Set(OBJECTS.filter((_, index) => index % 7 === 0).map(({id}) => id))
+const GONE = OBJECTS.filter((_, index) => index % 36 === 1).map(({id}) => id)
+const LEFT = OBJECTS.length - GONE.length
+
+let server: EmbeddedWeaviate
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let folder: {directory: string}
+/** What does more than read. */
+let writes: string[]
+const open: Connection[] = []
+
+async function at(node: number, others: readonly number[] = []): Promise<Connection> {
+  const address = (index: number) => server.nodes[index]!
+  const nodes = others.map((index) => `${address(index).url},${address(index).grpcUrl}`)
+  const connection = await connect({grpcUrl: address(node).grpcUrl, nodes, url: address(node).url})
+  open.push(connection)
+  return connection
+}
+
+beforeAll(async () => {
+  writes = []
+  server = await startEmbeddedWeaviate({
+    onRequest({method, path, transport}) {
+      const byId = /^\/v1\/objects\/\w+\/[\da-f-]{36}/.test(path)
+      const repairs = byId && method === 'GET' && !/node_name=|consistency_level=ONE/.test(path)
+      const isRead =
+        transport === 'grpc' ? /^(Search|Aggregate|Check)$/.test(method) : method === 'GET' || path === '/v1/graphql'
+      if (repairs || !isRead) writes.push(`${method} ${path}`)
+    },
+    replicas: [
+      {name: 'node1'},
+      {name: 'node2'},
+      {keeps: ({collection}) => collection === NAME, misses: ({id}) => MISSED.has(id), name: 'node3'},
+    ],
+  })
+  directory = await temporaryDirectory()
+  folder = {directory: directory.path}
+  const first = await at(0)
+  const replicationConfig = {deletionStrategy: 'TimeBasedResolution', factor: 3}
+  await fillCollection(first, {...makeClass(SHAPE), replicationConfig}, OBJECTS)
+  await first.deleteObjects({collection: NAME, consistency: 'QUORUM', ids: GONE})
+  writes.length = 0
+})
+
+afterAll(async () => {
+  for (const connection of open) await connection.close()
+  await server.close()
+  await directory.remove()
+})
+
+describe('a backup through the node that was away', () => {
+  it('holds what a majority has, says what differed, and writes nothing to the cluster', async () => {
+    const healthy = await new BackupManager(await at(0), folder).backupCollection(NAME)
+    expect(healthy.objectCount).toBe(LEFT)
+    const all = await at(2, [0, 1])
+    for (const format of ['json', 'parquet'] as const) {
+      const backup = await new BackupManager(all, folder).backupCollection(NAME, {batchSize: 17, format})
+      expect(backup).toMatchObject({complete: true, digest: healthy.digest, objectCount: LEFT})
+      expect(backup.warnings.map(({code}) => code)).toEqual(['replicas-differ'])
+      const missed = [...MISSED].filter((id) => !GONE.includes(id)).length
+      expect(backup.replicas).toMatchObject({
+        addresses: [server.nodes[2]!.url, server.nodes[0]!.url, server.nodes[1]!.url],
+        counts: {kept: missed, 'left out': GONE.length, newest: 0},
+        nodes: ['node1', 'node2', 'node3'],
+      })
+      const store = new LocalStore(directory.path)
+      const {seal} = await readManifest(store, backup.path.slice(directory.path.length + 1))
+      expect(seal.guarantee).toContain('listed and compared were those of 3 nodes')
+      expect(seal.guarantee).toContain(`${missed} that some replicas lack were taken`)
+      expect(seal.guarantee).toContain('as the newest of the compared replicas had it')
+    }
+
+    const settled = await new BackupManager(all, folder).backupCollection(NAME, {settle: true})
+    expect(settled).toMatchObject({digest: healthy.digest, objectCount: LEFT})
+    const comparison = await new Verifier({connection: all, ...folder}).verifyCollection(NAME, healthy.path)
+    expect(comparison).toMatchObject({counts: {extra: 0, live: LEFT, missing: 0}, equal: true})
+    expect(comparison.replicas!.counts.kept).toBeGreaterThan(0)
+    expect(await new ClearManager(all, folder).count(NAME)).toBe(LEFT)
+    expect(writes).toEqual([])
+  })
+
+  it('alone is incomplete, and says so', async () => {
+    const backup = await new BackupManager(await at(2), folder).backupCollection(NAME)
+    expect(backup.complete).toBe(false)
+    expect(backup.objectCount).toBeLessThan(LEFT)
+    expect(backup.warnings.map(({code}) => code)).toEqual(['replicas-not-compared', 'incomplete'])
+    expect(backup.warnings[0]!.details).toMatchObject({factor: 3})
+    expect(writes).toEqual([])
+  })
+
+  it('two of three: what the third alone has is said not to be seen', async () => {
+    const backup = await new BackupManager(await at(2, [0]), folder).backupCollection(NAME)
+    expect(backup).toMatchObject({complete: true, objectCount: LEFT})
+    expect(backup.warnings.map(({code}) => code)).toEqual(['replicas-not-compared', 'replicas-differ'])
+  })
+})
+
+it('a page that most of it is left out of does not end the listing', async () => {
+  const all = await at(2, [0, 1])
+  const collection = planCollection((await all.getCollection(NAME))!)
+  const seen: string[] = []
+  for (let after: string | undefined; ;) {
+    const {objects} = await all.readPage({after, collection, include: 'ids', limit: 1})
+    if (objects.length === 0) break
+    expect(objects).toHaveLength(1)
+    seen.push(objects[0]!.id)
+    after = objects[0]!.id
+  }
+
+  expect(seen).toEqual(
+    OBJECTS.map(({id}) => id)
+      .filter((id) => !GONE.includes(id))
+      .sort(),
+  )
+})
+
+it('nothing is left out where the collection does not let deletions win', async () => {
+  const all = await at(2, [0, 1])
+  const schema = (await all.getCollection(NAME))!
+  const collection = planCollection({
+    ...schema,
+    replicationConfig: {deletionStrategy: 'NoAutomatedResolution', factor: 3},
+  })
+  const {objects} = await all.readPage({collection, include: 'objects', limit: 1000})
+  const kept = objects.filter(({id}) => GONE.includes(id))
+  expect(kept).toHaveLength(GONE.length)
+  expect(kept.every(({vector}) => vector?.byteLength === 16)).toBe(true)
+  expect(objects).toHaveLength(LEFT + kept.length)
+})
+
+it('a restore is confirmed by every node, or by the count and a sample, and says which', async () => {
+  const source = await new BackupManager(await at(0), folder).backupCollection(NAME)
+  const all = await at(0, [1, 2])
+  const listed = await new RestoreManager(all, folder).restoreCollection(source.path, {
+    consistency: 'ALL',
+    name: 'CopyA',
+    verify: true,
+  })
+  expect(listed).toMatchObject({
+    confirmation: {addresses: [{}, {}, {}].map(() => expect.any(String) as string), by: 'listing', consistency: 'ALL'},
+    restored: LEFT,
+    verification: {equal: true},
+  })
+  const one = await at(0)
+  const sampled = await new RestoreManager(one, folder).restoreCollection(source.path, {name: 'CopyB'})
+  expect(sampled).toMatchObject({confirmation: {by: 'sample', consistency: 'QUORUM', sample: 20}, restored: LEFT})
+  expect(sampled.warnings.map(({code}) => code)).toContain('replicas-not-compared')
+  const cleared = await new ClearManager(all, folder).clearCollection('CopyA')
+  expect(cleared).toMatchObject({confirmation: {by: 'listing'}, deleted: LEFT, remaining: 0})
+  const clearedAlone = await new ClearManager(one, folder).clearCollection('CopyB', {consistency: 'ONE'})
+  expect(clearedAlone).toMatchObject({
+    confirmation: {by: 'sample', consistency: 'ONE', sample: 20},
+    deleted: LEFT,
+    remaining: 0,
+  })
+  await expect(
+    new ClearManager(one, folder).clearCollection('CopyB', {consistency: 'TWO' as 'ONE'}),
+  ).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+  })
+})
+
+it('a node of another cluster, or one that does not answer, is an error that names it', async () => {
+  const other = await startEmbeddedWeaviate({replicas: [{name: 'elsewhere'}]})
+  try {
+    const {grpcUrl, url} = server
+    await expect(connect({grpcUrl, nodes: [`${other.url},${other.grpcUrl}`], url})).rejects.toMatchObject({
+      code: 'CANNOT_CONNECT',
+      details: {node: other.url},
+      exitCode: 6,
+    })
+  } finally {
+    await other.close()
+  }
+
+  await expect(connect({grpcUrl: server.grpcUrl, nodes: [other.url], url: server.url})).rejects.toMatchObject({
+    code: 'CANNOT_CONNECT',
+    details: {node: other.url},
+  })
+  await expect(connect({grpcUrl: server.grpcUrl, nodes: ['nonsense'], url: server.url})).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+  })
+})
