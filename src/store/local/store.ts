@@ -136,7 +136,7 @@ export class LocalStore implements Store {
               return undefined
             }
           } else {
-            if (!isMet(condition, await lstatIfThere(place.path))) {
+            if (condition && !isMet(condition, await lstatIfThere(place.path))) {
               await unlink(temporary)
               return undefined
             }
