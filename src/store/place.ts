@@ -1,11 +1,71 @@
-import {DataOpsError} from '../model/errors.js'
+/** Where backups lie, as people write it: a folder, or the URL of a cloud. */
+import {fileURLToPath} from 'node:url'
 
-/** @throws DataOpsError INVALID_INPUT for a place of a kind that is not known: `s3://bucket` is no folder called `s3:`. */
-export function checkPlace(place: string): void {
-  const [, scheme] = /^([a-z][a-z\d+.-]+):\/\//i.exec(place) ?? []
-  if (scheme === undefined || scheme === 'file') return
+import {DataOpsError} from '../model/errors.js'
+import {checkKey} from './key.js'
+
+/** A folder of this machine, or a prefix in object storage. */
+export type Place =
+  | {kind: 'az'; account: string; container: string; prefix: string; url: string}
+  | {kind: 'file'; path: string}
+  | {kind: 'gs' | 's3'; bucket: string; prefix: string; url: string}
+
+/** What people call it, and what has to be said of its URLs. */
+const FORMS = {az: 'az://account/container/prefix', gs: 'gs://bucket/prefix', s3: 's3://bucket/prefix'} as const
+
+/**
+ * Reads a path, `file:` URL, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://account/container/prefix`.
+ * @throws DataOpsError INVALID_INPUT for a place of a kind that is not known: `ftp://host` is no folder called `ftp:`.
+ */
+export function parsePlace(place: string): Place {
+  const [, scheme, rest = ''] = /^([a-z][a-z\d+.-]+):\/\/(.*)$/is.exec(place) ?? []
+  if (scheme === undefined) return {kind: 'file', path: place.startsWith('file:') ? fileURLToPath(place) : place}
+  const kind = scheme.toLowerCase()
+  if (kind === 'file') return {kind, path: fileURLToPath(place)}
+  if (kind === 's3' || kind === 'gs') {
+    const [bucket = '', ...folders] = partsOf(kind, rest)
+    return {bucket, kind, ...prefixOf(`${kind}://${bucket}`, folders)}
+  }
+
+  if (kind === 'az') {
+    const [account = '', container = '', ...folders] = partsOf(kind, rest)
+    return {account, container, kind, ...prefixOf(`az://${account}/${container}`, folders)}
+  }
+
   throw new DataOpsError('INVALID_INPUT', `Backups cannot lie at ${scheme}://: that kind of place is not known.`, {
     details: {scheme},
-    hint: 'Name a folder, or its file:// URL.',
+    hint: `Name a folder, or ${Object.values(FORMS).join(', ')}.`,
   })
+}
+
+/** @throws DataOpsError INVALID_INPUT for what is no place. */
+export function checkPlace(place: string): void {
+  parsePlace(place)
+}
+
+/** Whether it is the URL of a cloud: those are no paths, and `..` in them leads nowhere. */
+export function isCloudPlace(place: string): boolean {
+  return /^(?:az|gs|s3):\/\//i.test(place)
+}
+
+/** The names in a URL; nothing in it is decoded, as the clouds' own tools do it. */
+function partsOf(kind: keyof typeof FORMS, rest: string): string[] {
+  // What comes before an @ may be a secret: not repeated.
+  const [host = ''] = rest.split('/', 1)
+  const problem = (sentence: string): DataOpsError =>
+    new DataOpsError('INVALID_INPUT', `${sentence}.`, {hint: `Write ${FORMS[kind]}.`})
+  if (host.includes('@')) throw problem(`Credentials do not belong into the URL of a place`)
+  if (/[?#]/.test(rest)) throw problem(`The URL of a place ends with its prefix: nothing may follow a ? or #`)
+  const parts = rest.split('/').filter((part) => part !== '')
+  const needed = kind === 'az' ? 2 : 1
+  const names = parts.slice(0, needed)
+  if (names.length < needed || names.some((name) => !/^[\w.-]{3,222}$/.test(name)))
+    throw problem(`${kind}://${rest} names no ${kind === 'az' ? 'account and container' : 'bucket'}`)
+  checkKey(parts.slice(needed).join('/'))
+  return parts
+}
+
+function prefixOf(root: string, folders: readonly string[]): {prefix: string; url: string} {
+  const path = folders.join('/')
+  return path === '' ? {prefix: '', url: root} : {prefix: `${path}/`, url: `${root}/${path}`}
 }

@@ -21,6 +21,8 @@ export interface Store {
   stat: (key: string) => Promise<StoreEntry | undefined>
   /** Where writes that another process left can be read and continued. Absent: they begin again. */
   readonly unfinished?: UnfinishedWriters
+  /** Writes that were begun and neither completed nor dropped, where they are kept and paid for though nobody sees them. */
+  readonly uploads?: StoreUploads
 }
 
 /** `ifAbsent`: nothing has that key. `ifMatch`: the object has that tag. */
@@ -72,4 +74,10 @@ export interface UnfinishedWriters {
   /** Cuts it to `bytes` and goes on from there. @throws DataOpsError BACKUP_DAMAGED when it has fewer; STORAGE when there is none. */
   resume: (key: string, bytes: number) => Promise<StoreWriter>
   stat: (key: string) => Promise<StoreEntry | undefined>
+}
+
+/** Writes that nobody may be able to continue. */
+export interface StoreUploads {
+  /** Drops each that `mayGo` says of; its keys. `begun`: milliseconds since 1970, by the clock of the place. */
+  drop: (mayGo: (key: string, begun: number) => Promise<boolean>) => Promise<string[]>
 }

@@ -1,0 +1,117 @@
+/** What the client of a cloud must do so that backups can lie there: one request a call, no retries; everything else is done once, for all of them. */
+
+import type {PutCondition} from '../store.js'
+
+export interface ObjectClient {
+  /** Whether the service can be asked for writes that were begun and never completed. */
+  readonly keepsUploads: boolean
+  /** Begins a write of unknown length; nothing is to be seen of it before `complete`. */
+  begin: (key: string, mark: string, call: Call) => Promise<Upload>
+  /** What went wrong, for an error that any of these calls threw. */
+  failure: (error: unknown) => Failure
+  /** From `start` up to `end` or the end of the object; undefined when it holds nothing at all. `tag`: only of that version. */
+  get: (key: string, range: {end: number; start: number; tag?: string}, call: Call) => Promise<Piece | undefined>
+  /** undefined: there is nothing of that name. */
+  head: (key: string, call: Call) => Promise<FoundObject | undefined>
+  /** One page, in the order of the keys. */
+  list: (
+    request: {after?: string; delimiter?: '/'; limit?: number; prefix: string},
+    call: Call,
+  ) => Promise<{folders: string[]; next?: string; objects: FoundObject[]}>
+  /** The new tag; fails with `condition` when that is not met. */
+  put: (key: string, bytes: Uint8Array, options: PutOptions, call: Call) => Promise<string>
+  /** Removes up to `MAX_REMOVED` objects; one that is not there is none to be removed. */
+  remove: (keys: readonly string[], call: Call) => Promise<void>
+  /** Writes that were begun and never completed. */
+  uploads: (prefix: string, call: Call) => Promise<UnfinishedUpload[]>
+}
+
+/** Keys that `ObjectClient.remove` takes at once. */
+export const MAX_REMOVED = 1000
+/** The name of the metadata that tells one write of an object from another. */
+export const MARK = 'elysia-write'
+
+export interface Call {
+  /** Ends the request. */
+  signal: AbortSignal
+}
+
+export interface PutOptions {
+  condition?: PutCondition
+  /** Stored as metadata `MARK`. */
+  mark: string
+}
+
+export interface FoundObject {
+  bytes: number
+  key: string
+  mark?: string
+  /** Milliseconds since 1970, by the service's clock. */
+  modified: number
+  tag: string
+}
+
+export interface Piece {
+  bytes: Uint8Array
+  modified: number
+  /** Bytes of the whole object. */
+  size: number
+  tag: string
+}
+
+/** A write under way. Parts may be sent at the same time, and again. */
+export interface Upload {
+  abort: (call: Call) => Promise<void>
+  /** Makes it visible on condition that the key is free; fails with `condition` when it is not. */
+  complete: (call: Call) => Promise<void>
+  readonly limits: UploadLimits
+  /** `number` from 1; `isLast`: none follows. */
+  part: (number: number, bytes: Uint8Array, isLast: boolean, call: Call) => Promise<void>
+}
+
+export interface UploadLimits {
+  /** Parts that may be under way at once. */
+  atOnce: number
+  parts: number
+}
+
+/** A write that was begun, and neither completed nor dropped. */
+export interface UnfinishedUpload {
+  abort: (call: Call) => Promise<void>
+  /** Milliseconds since 1970, by the service's clock. */
+  begun: number
+  key: string
+}
+
+export type FailureKind =
+  /** Nothing of that name, or no upload. */
+  | 'absent'
+  /** The service cannot answer now: throttled, overloaded, cut off. */
+  | 'busy'
+  /** The time of this machine is wrong. */
+  | 'clock'
+  /** A condition was not met. */
+  | 'condition'
+  /** Another write was under way. */
+  | 'conflict'
+  | 'denied'
+  | 'no-bucket'
+  | 'no-credentials'
+  | 'refused'
+  | 'region'
+  | 'too-large'
+  | 'unreachable'
+  /** The service does not know what was asked for. */
+  | 'unsupported'
+
+export interface Failure {
+  /** The service's own word for it. */
+  code?: string
+  kind: FailureKind
+  /** Whether the service may have done what was asked although it failed. */
+  mayBeDone: boolean
+  /** In the service's words; no secret. */
+  reason: string
+  retryAfterMs?: number
+  status?: number
+}

@@ -1,0 +1,118 @@
+/** Turns what a cloud says into sentences that a person can act on. */
+import type {Failure, FailureKind} from './client.js'
+
+import {DataOpsError} from '../../model/errors.js'
+
+/** What was being done when it failed. */
+export interface ObjectAction {
+  /** `write`, `read`, `list`, … */
+  verb: string
+  /** The URL of what was touched. */
+  where: string
+}
+
+const SENTENCES: Readonly<Record<FailureKind, [reason: string, hint?: string]>> = {
+  absent: ['it does not exist', 'Check the URL.'],
+  busy: ['the service does not answer', 'Try again; what is finished is kept.'],
+  clock: ['the clock of this machine differs too much from that of the service', 'Set the clock.'],
+  condition: ['another process changed it', 'Run it again.'],
+  conflict: ['other writes of the same name were under way', 'Run it again.'],
+  denied: [
+    'the credentials do not allow it',
+    'docs/clouds lists the permissions that each job needs; check them, and which credentials are in use.',
+  ],
+  'no-bucket': ['there is no such bucket', 'Create it, or check its name, the account and the endpoint.'],
+  'no-credentials': [
+    'there are no usable credentials',
+    'Give them in the way that this cloud has for it: the environment, a profile, a sign-in, or the identity of the machine.',
+  ],
+  refused: ['the service refused it'],
+  region: ['the bucket lies in another region', 'Set the region of the bucket (AWS_REGION, or in the profile).'],
+  'too-large': ['it is larger than the service takes', 'Use --format parquet: it writes several files.'],
+  unreachable: ['the service cannot be reached', 'Check the network, the endpoint, and proxies on the way.'],
+  unsupported: ['the service cannot do it', 'Use a service that keeps conditions of writes (If-None-Match).'],
+}
+
+/** A failure of a call, on its way to whoever knows what it means. */
+export class ClientError extends Error {
+  constructor(
+    readonly failure: Failure,
+    readonly action: ObjectAction,
+  ) {
+    super(failure.reason)
+  }
+
+  /** As it leaves the store. */
+  toDataOpsError(): DataOpsError {
+    const {code, kind, reason, status} = this.failure
+    const [sentence, hint] = SENTENCES[kind]
+    const {verb, where} = this.action
+    const words = reason === '' ? '' : ` (${reason.replace(/\.$/, '')})`
+    return new DataOpsError('STORAGE', `Cannot ${verb} ${where}: ${sentence}${words}.`, {
+      details: {code, path: where, reason: kind, status},
+      hint,
+      retryable: kind === 'busy' || kind === 'conflict',
+    })
+  }
+}
+
+/** Whether an error is a failure of this kind. */
+export function isFailure(error: unknown, ...kinds: FailureKind[]): error is ClientError {
+  return error instanceof ClientError && kinds.includes(error.failure.kind)
+}
+
+/** Runs a piece of work of the store; whatever goes wrong leaves as a DataOpsError. */
+export async function leavingAsDataOpsError<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof ClientError ? error.toDataOpsError() : error
+  }
+}
+
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+const CUT: ReadonlySet<string> = new Set([
+  'ABORT_ERR',
+  'ECONNABORTED',
+  'ECONNRESET',
+  'EPIPE',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ETIMEDOUT',
+  'UND_ERR_SOCKET',
+])
+const CUT_NAMES: ReadonlySet<string> = new Set(['AbortError', 'RequestTimeout', 'TimeoutError'])
+
+/** What the network did, in whichever of the causes it stands; undefined: it is no failure of the network. */
+export function networkFailure(error: unknown): Failure | undefined {
+  for (let each: unknown = error, depth = 0; each instanceof Error && depth < 5; each = each.cause, depth++) {
+    const code = 'code' in each && typeof each.code === 'string' ? each.code : ''
+    if (UNREACHABLE.has(code)) return {code, kind: 'unreachable', mayBeDone: false, reason: code}
+    const isCut = CUT.has(code) || CUT_NAMES.has(each.name) || /^(?:aborted|socket hang up|terminated)$/.test(each.message)
+    if (isCut) return {code: code || each.name, kind: 'busy', mayBeDone: true, reason: `cut off: ${code || each.name}`}
+  }
+
+  return undefined
+}
+
+/** What a status alone says. */
+export function kindOfStatus(status: number | undefined): FailureKind {
+  if (status === undefined) return 'refused'
+  if (status === 404) return 'absent'
+  if (status === 409) return 'conflict'
+  if (status === 412) return 'condition'
+  if (status === 401 || status === 403) return 'denied'
+  if (status === 501) return 'unsupported'
+  if (status === 408 || status === 429 || status >= 500) return 'busy'
+  return 'refused'
+}

@@ -1,0 +1,127 @@
+/** Reads one version of an object: ranges of it, several at a time where it is read through. */
+import type {StoreReader} from '../store.js'
+import type {Piece} from './client.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
+import {isFailure, leavingAsDataOpsError} from './failure.js'
+import type {Calls} from './calls.js'
+
+/** Bytes of a chunk that `stream` yields at most. */
+const CHUNK = 1024 * 1024
+/** Bytes that one request asks for at most, and requests ahead of who reads: 16 MiB wait for it at most. */
+const RANGE = 4 * 1024 * 1024
+const AHEAD = 4
+/** Bytes that are asked for when it is opened: small objects need no second request. */
+export const OPENING = 64 * 1024
+
+export interface ReaderSource {
+  calls: Calls
+  /** The whole key. */
+  key: string
+  /** The URL. */
+  where: string
+}
+
+/** Opens what is there now. @throws ClientError `absent`; DataOpsError for what is none. */
+export async function openObject({calls, key, where}: ReaderSource): Promise<ObjectReader> {
+  const opening = await calls.attempt({bytes: OPENING, verb: 'read', where}, async (client, call) =>
+    client.get(key, {end: OPENING, start: 0}, call),
+  )
+  return new ObjectReader({calls, key, where}, opening)
+}
+
+export class ObjectReader implements StoreReader {
+  readonly #ended = new AbortController()
+  readonly size: number
+
+  constructor(
+    private readonly source: ReaderSource,
+    private opening: Piece | undefined,
+  ) {
+    this.size = opening?.size ?? 0
+  }
+
+  /** One request, pinned to the version that was opened. */
+  async #range(start: number, end: number, signal: AbortSignal): Promise<Uint8Array> {
+    const {calls, key, where} = this.source
+    const kept = this.opening
+    if (start === end) return new Uint8Array()
+    if (kept && end <= kept.bytes.length) return kept.bytes.subarray(start, end)
+    if (this.#ended.signal.aborted) throw new DataOpsError('STORAGE', `${where} was closed.`, {details: {path: where}})
+    try {
+      const piece = await calls.attempt({bytes: end - start, signal, verb: 'read', where}, async (client, call) =>
+        client.get(key, {end, start, tag: kept?.tag}, call),
+      )
+      if (piece?.bytes.length === end - start && piece.tag === kept?.tag) return piece.bytes
+      throw this.#changed()
+    } catch (error) {
+      throw isFailure(error, 'absent', 'condition') ? this.#changed() : error
+    }
+  }
+
+  #changed(): DataOpsError {
+    const {where} = this.source
+    return new DataOpsError('STORAGE', `${where} was changed or removed while it was read.`, {
+      details: {path: where, reason: 'changed'},
+      hint: 'Run it again.',
+    })
+  }
+
+  #check(start: number, end: number): void {
+    const {where} = this.source
+    if (start >= 0 && start <= end && end <= this.size) return
+    throw new DataOpsError('BACKUP_DAMAGED', `${where} ends too early: bytes ${start} to ${end} are not there.`, {
+      details: {end, path: where, size: this.size, start},
+      hint: 'The file was cut off or changed; use another backup.',
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort()
+  }
+
+  async read(start: number, end: number): Promise<Uint8Array> {
+    // Before allocating: the range may come from a damaged file.
+    this.#check(start, end)
+    return leavingAsDataOpsError(async () => {
+      if (end - start <= RANGE) return new Uint8Array(await this.#range(start, end, this.#ended.signal))
+      const bytes = new Uint8Array(end - start)
+      await inParallel(rangesOf(start, end), {atOnce: AHEAD}, async (range) => {
+        bytes.set(await this.#range(range.start, range.end, this.#ended.signal), range.start - start)
+      })
+      return bytes
+    })
+  }
+
+  async *stream(start = 0, end = this.size): AsyncGenerator<Uint8Array> {
+    this.#check(start, end)
+    const left = new AbortController()
+    const signal = AbortSignal.any([left.signal, this.#ended.signal])
+    const ranges = rangesOf(start, end)
+    const coming: Array<Promise<Uint8Array>> = []
+    const ask = (): void => {
+      const {done, value} = ranges.next()
+      if (done) return
+      const piece = leavingAsDataOpsError(async () => this.#range(value.start, value.end, signal))
+      // Not awaited if the consumer leaves; otherwise its turn throws it.
+      piece.catch(() => undefined)
+      coming.push(piece)
+    }
+
+    try {
+      for (let count = 0; count < AHEAD; count++) ask()
+      for (let next = coming.shift(); next; next = coming.shift()) {
+        const bytes = await next
+        ask()
+        for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK)
+      }
+    } finally {
+      left.abort()
+    }
+  }
+}
+
+function* rangesOf(start: number, end: number): Generator<{end: number; start: number}> {
+  for (let at = start; at < end; at += RANGE) yield {end: Math.min(at + RANGE, end), start: at}
+}

@@ -1,0 +1,263 @@
+/** Backups in object storage, whatever the cloud: keys under a prefix, conditions instead of renames. */
+import type {PutCondition, Store, StoreEntry, StoreReader, StoreUploads, StoreWriter} from '../store.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
+import {randomHex} from '../../platform/node.js'
+import {checkKey, refusedKey} from '../key.js'
+import {Calls, type Patience} from './calls.js'
+import {type FoundObject, MAX_REMOVED, type ObjectClient} from './client.js'
+import {isFailure, leavingAsDataOpsError} from './failure.js'
+import {Probe} from './probe.js'
+import {openObject} from './reader.js'
+import {ObjectWriter} from './writer.js'
+
+export interface ObjectStoreOptions {
+  /** Loads the client and makes it; called once something is asked for. */
+  connect: () => Promise<ObjectClient>
+  /** A place that does not keep conditions is used all the same. */
+  isUnsafe?: boolean
+  patience?: Patience
+  /** What comes before each key: '' or ends with `/`. */
+  prefix: string
+  /** The URL of the prefix, without secrets; what people see. */
+  url: string
+}
+
+export class ObjectStore implements Store {
+  readonly #calls: Calls
+  readonly #probe: Probe
+
+  constructor(private readonly options: ObjectStoreOptions) {
+    this.#calls = new Calls(options.connect, options.patience)
+    this.#probe = new Probe(this.#calls, {isOff: options.isUnsafe, key: this.#full('.elysia-conditions'), url: options.url})
+  }
+
+  describe(key: string): string {
+    return key === '' ? this.options.url : `${this.options.url.replace(/\/$/, '')}/${key}`
+  }
+
+  #full(key: string): string {
+    return `${this.options.prefix}${key}`
+  }
+
+  #prefixOf(folder: string): string {
+    return folder === '' ? this.options.prefix : `${this.#full(folder)}/`
+  }
+
+  async #inside<T>(key: string, work: () => Promise<T>): Promise<T> {
+    checkKey(key)
+    return leavingAsDataOpsError(work)
+  }
+
+  /** Everything under a prefix, page by page. */
+  async *#pages(prefix: string, action: {verb: string; where: string}, delimiter?: '/') {
+    let after: string | undefined
+    do {
+      const from = after
+      const page = await this.#calls.attempt(action, async (client, call) =>
+        client.list({after: from, delimiter, prefix}, call),
+      )
+      yield page
+      after = page.next
+    } while (after !== undefined)
+  }
+
+  async list(folder: string): Promise<StoreEntry[]> {
+    return this.#inside(folder, async () => {
+      const prefix = this.#prefixOf(folder)
+      const entries: StoreEntry[] = []
+      for await (const page of this.#pages(prefix, {verb: 'list', where: this.describe(folder)}, '/')) {
+        for (const object of page.objects) {
+          // Consoles make an object called like the folder itself.
+          if (object.key !== prefix) entries.push(entryOf(object, object.key.slice(prefix.length)))
+        }
+
+        for (const name of page.folders) entries.push(folderEntry(name.slice(prefix.length).replace(/\/$/, '')))
+      }
+
+      // `//` in a key: no name of ours, and none that could be asked for.
+      return entries.filter(({name}) => name !== '').sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    })
+  }
+
+  async openRead(key: string): Promise<StoreReader> {
+    return this.#inside(key, async () => {
+      if (key === '') throw refusedKey(key)
+      try {
+        return await openObject({calls: this.#calls, key: this.#full(key), where: this.describe(key)})
+      } catch (error) {
+        if (!isFailure(error, 'absent')) throw error
+        const where = this.describe(key)
+        if (await this.#hasAny(key)) throw noFile(where)
+        throw new DataOpsError('NOT_A_BACKUP', `${where} does not exist.`, {
+          details: {path: where},
+          hint: 'Check the URL.',
+        })
+      }
+    })
+  }
+
+  /** Whether anything lies in a folder; one that may not be listed has nothing that is known. */
+  async #hasAny(folder: string): Promise<boolean> {
+    const action = {verb: 'list', where: this.describe(folder)}
+    try {
+      const {folders, objects} = await this.#calls.attempt(action, async (client, call) =>
+        client.list({limit: 1, prefix: this.#prefixOf(folder)}, call),
+      )
+      return folders.length > 0 || objects.length > 0
+    } catch (error) {
+      if (isFailure(error, 'denied')) return false
+      throw error
+    }
+  }
+
+  async stat(key: string): Promise<StoreEntry | undefined> {
+    return this.#inside(key, async () => {
+      const action = {verb: 'read', where: this.describe(key)}
+      const name = key.slice(key.lastIndexOf('/') + 1)
+      if (key !== '') {
+        const found = await this.#calls.attempt(action, async (client, call) => client.head(this.#full(key), call))
+        if (found) return entryOf(found, name)
+      }
+
+      return (await this.#hasAny(key)) ? folderEntry(name) : undefined
+    })
+  }
+
+  async put(
+    key: string,
+    bytes: Uint8Array,
+    condition?: PutCondition,
+  ): Promise<string | undefined> {
+    return this.#inside(key, async () => {
+      if (key === '') throw refusedKey(key)
+      if (condition) await this.#probe.check()
+      return this.#put(key, bytes, condition)
+    })
+  }
+
+  async #put(
+    key: string,
+    bytes: Uint8Array,
+    condition?: PutCondition,
+  ): Promise<string | undefined> {
+    const mark = newMark()
+    const full = this.#full(key)
+    const action = {bytes: bytes.length, verb: 'write', where: this.describe(key)}
+    if (condition && this.options.isUnsafe && !(await this.#isMet(key, condition))) return undefined
+    let mayBeDone = false
+    try {
+      return await this.#calls.attempt(action, async (client, call, earlier) => {
+        mayBeDone = earlier.mayBeDone
+        return client.put(full, bytes, {condition, mark}, call)
+      })
+    } catch (error) {
+      const isUnmet = isFailure(error, 'condition') || (condition && 'ifMatch' in condition && isFailure(error, 'absent'))
+      if (!isUnmet) throw error
+      // The condition was not met because an attempt whose answer was lost had met it.
+      const found = mayBeDone ? await this.#head(key) : undefined
+      return found?.mark === mark ? found.tag : undefined
+    }
+  }
+
+  async #head(key: string): Promise<FoundObject | undefined> {
+    return this.#calls.attempt({verb: 'read', where: this.describe(key)}, async (client, call) =>
+      client.head(this.#full(key), call),
+    )
+  }
+
+  /** Looked at beforehand, which is all that there is where conditions are not kept. */
+  async #isMet(key: string, condition: PutCondition): Promise<boolean> {
+    const found = await this.#head(key)
+    return 'ifAbsent' in condition ? found === undefined : found?.tag === condition.ifMatch
+  }
+
+  async createWriter(key: string): Promise<StoreWriter> {
+    return this.#inside(key, async () => {
+      if (key === '') throw refusedKey(key)
+      await this.#probe.check()
+      return new ObjectWriter(
+        {
+          calls: this.#calls,
+          checkUploads: async () => this.#probe.checkUploads(),
+          fullKey: this.#full(key),
+          isFree: async () => !this.options.isUnsafe || (await this.#head(key)) === undefined,
+          isMarked: async (mark) => (await this.#head(key))?.mark === mark,
+          newMark,
+          putIfAbsent: async (name, bytes) => (await this.#put(name, bytes, {ifAbsent: true})) !== undefined,
+          where: (name) => this.describe(name),
+        },
+        key,
+      )
+    })
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#inside(key, async () => {
+      if (key === '') throw refusedKey(key)
+      const action = {verb: 'remove', where: this.describe(key)}
+      const remove = async (keys: readonly string[]): Promise<void> =>
+        this.#calls.attempt(action, async (client, call) => client.remove(keys, call))
+      await remove([this.#full(key)])
+      for await (const {objects} of this.#pages(this.#prefixOf(key), action)) {
+        if (objects.length > 0) await remove(objects.map((object) => object.key))
+      }
+    })
+  }
+
+  /* eslint-disable @typescript-eslint/require-await -- these go with the contract's */
+  async createDirectory(): Promise<boolean> {
+    throw gone()
+  }
+
+  async openWrite(): Promise<StoreWriter> {
+    throw gone()
+  }
+
+  async rename(): Promise<boolean> {
+    throw gone()
+  }
+
+  async writeAtomic(): Promise<void> {
+    throw gone()
+  }
+  /* eslint-enable @typescript-eslint/require-await */
+
+  /** Writes that were begun and never completed; none where the service drops them by itself. */
+  readonly uploads: StoreUploads = {
+    drop: async (mayGo) =>
+      leavingAsDataOpsError(async () => {
+        const {prefix} = this.options
+        const action = {verb: 'list the uploads of', where: this.describe('')}
+        const found = await this.#calls.attempt(action, async (client, call) => client.uploads(prefix, call))
+        const dropped = await inParallel(found, {atOnce: 4}, async (upload) => {
+          const key = upload.key.slice(prefix.length)
+          if (!(await mayGo(key, upload.begun))) return []
+          await this.#calls.attempt({verb: 'drop', where: this.describe(key)}, async (_, call) => upload.abort(call))
+          return [key]
+        })
+        return dropped.flat()
+      }),
+  }
+}
+
+function newMark(): string {
+  return randomHex(12)
+}
+
+function entryOf({bytes, modified, tag}: FoundObject, name: string): StoreEntry {
+  return {bytes, kind: 'file', modified, name, tag}
+}
+
+function folderEntry(name: string): StoreEntry {
+  return {bytes: 0, kind: 'directory', modified: 0, name}
+}
+
+function noFile(where: string): DataOpsError {
+  return new DataOpsError('STORAGE', `${where} is a folder.`, {details: {path: where}, hint: 'Name a file.'})
+}
+
+function gone(): DataOpsError {
+  return new DataOpsError('UNEXPECTED', 'Object storage has neither folders nor renames.')
+}

@@ -1,0 +1,14 @@
+import type {S3Client} from '@aws-sdk/client-s3'
+
+export type Sdk = typeof import('@aws-sdk/client-s3')
+
+/** What the calls of one bucket share. */
+export interface S3Bucket {
+  bucket: string
+  /** Base64 of the SHA-256, while the service takes such. */
+  checksum: (bytes: Uint8Array) => string | undefined
+  client: S3Client
+  sdk: Sdk
+  /** Runs a call with a checksum; once more without for a service that does not know them. */
+  withChecksums: <T>(work: () => Promise<T>) => Promise<T>
+}

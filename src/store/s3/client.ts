@@ -1,0 +1,276 @@
+/** S3, and what is compatible with it, by AWS's own SDK. */
+import type {GetObjectCommandOutput, S3Client, _Error as S3Error} from '@aws-sdk/client-s3'
+
+import type {Call, FoundObject, ObjectClient, Piece, PutOptions, Upload, UnfinishedUpload} from '../objects/client.js'
+
+import {inParallel} from '../../model/in-parallel.js'
+import {nodePlatform} from '../../platform/node.js'
+import {MARK} from '../objects/client.js'
+import {loadPeer} from '../peer.js'
+import type {S3Bucket, Sdk} from './bucket.js'
+import {s3Failure} from './failure.js'
+import {S3Upload} from './upload.js'
+
+export interface S3Options {
+  /** Milliseconds in which a connection must stand. */
+  connectMs?: number
+}
+
+const CONNECT_MS = 10_000
+/** The SDK asks for one even where there are none. */
+const ANY_REGION = 'us-east-1'
+const SILENT = {debug() {}, error() {}, info() {}, trace() {}, warn() {}}
+
+/**
+ * Credentials, region and endpoint are found by the SDK, as users of AWS know it.
+ * @throws DataOpsError INVALID_INPUT when the SDK is not installed.
+ */
+export async function connectS3(bucket: string, options: S3Options = {}): Promise<ObjectClient> {
+  const sdk = await loadPeer('Backups at s3://', '@aws-sdk/client-s3', async () => import('@aws-sdk/client-s3'))
+  const first = makeClient(sdk, options)
+  const hasRegion = await first.config.region().then(
+    () => true,
+    () => false,
+  )
+  return new S3ObjectClient(bucket, sdk, hasRegion ? first : makeClient(sdk, options, ANY_REGION))
+}
+
+function makeClient(sdk: Sdk, {connectMs = CONNECT_MS}: S3Options, region?: string): S3Client {
+  const client = new sdk.S3Client({
+    // Each part would open a connection of its own.
+    expectContinueHeader: false,
+    followRegionRedirects: true,
+    logger: SILENT,
+    // Repeated by us, who know what was being done.
+    maxAttempts: 1,
+    ...(region && {region}),
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    requestHandler: {connectionTimeout: connectMs, logger: SILENT},
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  })
+  // A service at an address of its own has no name for each bucket, as a rule; AWS knows both ways.
+  const find = client.config.endpointProvider
+  client.config.endpointProvider = (parameters, context) =>
+    find({...parameters, ForcePathStyle: parameters.ForcePathStyle || parameters.Endpoint !== undefined}, context)
+  return client
+}
+
+class S3ObjectClient implements ObjectClient {
+  readonly keepsUploads = true
+  readonly #shared: S3Bucket
+  #hasBatches = true
+  #hasChecksums = true
+  /** Whether something was there: a missing object and a missing bucket look the same to `head`. */
+  #isBucketKnown = false
+
+  constructor(
+    private readonly bucket: string,
+    private readonly sdk: Sdk,
+    private readonly client: S3Client,
+  ) {
+    this.#shared = {
+      bucket,
+      checksum: (bytes) => (this.#hasChecksums ? base64OfSha256(bytes) : undefined),
+      client,
+      sdk,
+      withChecksums: async (work) => {
+        try {
+          return await work()
+        } catch (error) {
+          if (!this.#hasChecksums || s3Failure(error).kind !== 'unsupported') throw error
+          this.#hasChecksums = false
+          return work()
+        }
+      },
+    }
+  }
+
+  failure = s3Failure
+
+  async begin(key: string, mark: string, {signal}: Call): Promise<Upload> {
+    return S3Upload.begin(this.#shared, key, mark, signal)
+  }
+
+  async get(
+    key: string,
+    {end, start, tag}: {end: number; start: number; tag?: string},
+    {signal}: Call,
+  ): Promise<Piece | undefined> {
+    let output: GetObjectCommandOutput
+    try {
+      output = await this.client.send(
+        new this.sdk.GetObjectCommand({
+          Bucket: this.bucket,
+          IfMatch: tag,
+          Key: key,
+          Range: `bytes=${start}-${end - 1}`,
+        }),
+        {abortSignal: signal},
+      )
+    } catch (error) {
+      // The range of an empty object.
+      if (s3Failure(error).status === 416) return undefined
+      throw error
+    }
+
+    this.#isBucketKnown = true
+    const bytes = (await output.Body?.transformToByteArray()) ?? new Uint8Array()
+    const total = /\/(\d+)$/.exec(output.ContentRange ?? '')?.[1]
+    if (total === undefined) {
+      // Whoever does not know ranges sends all of it.
+      return {bytes: bytes.subarray(start, end), modified: timeOf(output), size: bytes.length, tag: tagOf(output)}
+    }
+
+    return {bytes, modified: timeOf(output), size: Number(total), tag: tagOf(output)}
+  }
+
+  async head(key: string, call: Call): Promise<FoundObject | undefined> {
+    try {
+      const output = await this.client.send(new this.sdk.HeadObjectCommand({Bucket: this.bucket, Key: key}), {
+        abortSignal: call.signal,
+      })
+      this.#isBucketKnown = true
+      return {
+        bytes: output.ContentLength ?? 0,
+        key,
+        mark: output.Metadata?.[MARK],
+        modified: timeOf(output),
+        tag: tagOf(output),
+      }
+    } catch (error) {
+      const {kind, status} = s3Failure(error)
+      if (kind === 'absent' && this.#isBucketKnown) return undefined
+      if (status === undefined || status >= 500) throw error
+      // Its answers have no words: those of a read tell what is wrong.
+      return this.#explained(key, error, call)
+    }
+  }
+
+  /** `error`: what `head` said, which has no words. Nothing is there, or the words of a read. */
+  async #explained(key: string, error: unknown, call: Call): Promise<undefined> {
+    try {
+      await this.get(key, {end: 1, start: 0}, call)
+    } catch (reason) {
+      if (s3Failure(reason).kind !== 'absent') throw reason
+      this.#isBucketKnown = true
+      return undefined
+    }
+
+    // It can be read by now.
+    throw Object.assign(new Error('The service changed its mind', {cause: error}), {name: 'ServiceUnavailable'})
+  }
+
+  async list(
+    {after, delimiter, limit, prefix}: {after?: string; delimiter?: '/'; limit?: number; prefix: string},
+    {signal}: Call,
+  ): Promise<{folders: string[]; next?: string; objects: FoundObject[]}> {
+    const output = await this.client.send(
+      new this.sdk.ListObjectsV2Command({
+        Bucket: this.bucket,
+        ContinuationToken: after,
+        Delimiter: delimiter,
+        MaxKeys: limit,
+        Prefix: prefix,
+      }),
+      {abortSignal: signal},
+    )
+    this.#isBucketKnown = true
+    return {
+      folders: (output.CommonPrefixes ?? []).flatMap(({Prefix}) => Prefix ?? []),
+      next: output.IsTruncated ? output.NextContinuationToken : undefined,
+      objects: (output.Contents ?? []).flatMap(({ETag = '', Key, LastModified, Size = 0}) =>
+        Key === undefined ? [] : {bytes: Size, key: Key, modified: timeOf({LastModified}), tag: ETag},
+      ),
+    }
+  }
+
+  async put(key: string, bytes: Uint8Array, {condition, mark}: PutOptions, {signal}: Call): Promise<string> {
+    const output = await this.#shared.withChecksums(async () =>
+      this.client.send(
+        new this.sdk.PutObjectCommand({
+          Body: bytes,
+          Bucket: this.bucket,
+          ChecksumSHA256: this.#shared.checksum(bytes),
+          ContentLength: bytes.length,
+          Key: key,
+          Metadata: {[MARK]: mark},
+          ...(condition && ('ifAbsent' in condition ? {IfNoneMatch: '*'} : {IfMatch: condition.ifMatch})),
+        }),
+        {abortSignal: signal},
+      ),
+    )
+    this.#isBucketKnown = true
+    return tagOf(output)
+  }
+
+  async remove(keys: readonly string[], call: Call): Promise<void> {
+    if (keys.length === 1) return this.#removeEach(keys, call)
+
+    if (!this.#hasBatches) return this.#removeEach(keys, call)
+    const Errors = await this.#removeBatch(keys, call)
+    const failed = Errors.find(({Code}) => Code !== 'NoSuchKey')
+    if (!failed) return
+    throw Object.assign(new Error(failed.Message ?? failed.Code), {$metadata: {}, name: failed.Code ?? 'InternalError'})
+  }
+
+  async #removeEach(keys: readonly string[], {signal}: Call): Promise<void> {
+    await inParallel(keys, {atOnce: 8}, async (Key) =>
+      this.client.send(new this.sdk.DeleteObjectCommand({Bucket: this.bucket, Key}), {abortSignal: signal}),
+    )
+  }
+
+  /** What could not be removed. */
+  async #removeBatch(keys: readonly string[], call: Call): Promise<S3Error[]> {
+    try {
+      const {Errors = []} = await this.client.send(
+        new this.sdk.DeleteObjectsCommand({
+          Bucket: this.bucket,
+          ChecksumAlgorithm: 'SHA256',
+          Delete: {Objects: keys.map((key) => ({Key: key})), Quiet: true},
+        }),
+        {abortSignal: call.signal},
+      )
+      return Errors
+    } catch (error) {
+      const {code, kind} = s3Failure(error)
+      if (kind !== 'unsupported' && code !== 'MissingContentMD5') throw error
+      this.#hasBatches = false
+      await this.#removeEach(keys, call)
+      return []
+    }
+  }
+
+  async uploads(prefix: string, {signal}: Call): Promise<UnfinishedUpload[]> {
+    const found: UnfinishedUpload[] = []
+    let after: {KeyMarker?: string; UploadIdMarker?: string} | undefined = {}
+    while (after) {
+      const command: InstanceType<Sdk['ListMultipartUploadsCommand']> = new this.sdk.ListMultipartUploadsCommand({
+        Bucket: this.bucket,
+        Prefix: prefix,
+        ...after,
+      })
+      const output = await this.client.send(command, {abortSignal: signal})
+      for (const {Initiated, Key, UploadId} of output.Uploads ?? []) {
+        if (Key === undefined || UploadId === undefined) continue
+        const upload = new S3Upload(this.#shared, Key, UploadId)
+        found.push({abort: async (call) => upload.abort(call), begun: Initiated?.getTime() ?? Date.now(), key: Key})
+      }
+
+      after = output.IsTruncated ? {KeyMarker: output.NextKeyMarker, UploadIdMarker: output.NextUploadIdMarker} : undefined
+    }
+
+    return found
+  }
+}
+
+export function base64OfSha256(bytes: Uint8Array): string {
+  return Buffer.from(nodePlatform.sha256(bytes)).toString('base64')
+}
+
+function tagOf({ETag = ''}: {ETag?: string}): string {
+  return ETag
+}
+
+function timeOf({LastModified}: {LastModified?: Date}): number {
+  return LastModified?.getTime() ?? 0
+}

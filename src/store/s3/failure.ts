@@ -1,0 +1,77 @@
+import type {Failure, FailureKind} from '../objects/client.js'
+
+import {kindOfStatus, networkFailure} from '../objects/failure.js'
+
+/** What S3, and what calls itself compatible, says in words of its own. */
+const KINDS: Readonly<Record<string, FailureKind>> = {
+  AccessDenied: 'denied',
+  AllAccessDisabled: 'denied',
+  AuthorizationHeaderMalformed: 'region',
+  BadDigest: 'busy',
+  ConditionalRequestConflict: 'conflict',
+  CredentialsProviderError: 'no-credentials',
+  EntityTooLarge: 'too-large',
+  ExpiredToken: 'no-credentials',
+  ExpiredTokenException: 'no-credentials',
+  IncompleteBody: 'busy',
+  IllegalLocationConstraintException: 'region',
+  InternalError: 'busy',
+  InvalidAccessKeyId: 'no-credentials',
+  InvalidToken: 'no-credentials',
+  MissingSecurityHeader: 'no-credentials',
+  NoSuchBucket: 'no-bucket',
+  NoSuchKey: 'absent',
+  NoSuchUpload: 'absent',
+  NotFound: 'absent',
+  NotImplemented: 'unsupported',
+  OperationAborted: 'conflict',
+  PermanentRedirect: 'region',
+  PreconditionFailed: 'condition',
+  RequestExpired: 'clock',
+  RequestTimeTooSkewed: 'clock',
+  RequestTimeout: 'busy',
+  ServiceUnavailable: 'busy',
+  SignatureDoesNotMatch: 'no-credentials',
+  SlowDown: 'busy',
+  Throttling: 'busy',
+  ThrottlingException: 'busy',
+  TokenRefreshRequired: 'no-credentials',
+  XAmzContentChecksumMismatch: 'busy',
+  XAmzContentSHA256Mismatch: 'busy',
+}
+/** The service refused the bytes, and has written nothing. */
+const UNDONE: ReadonlySet<string> = new Set(['BadDigest', 'IncompleteBody', 'SlowDown', 'XAmzContentSHA256Mismatch'])
+
+interface ServiceError extends Error {
+  $metadata?: {httpStatusCode?: number}
+  $response?: {headers?: Record<string, string>}
+  Code?: string
+}
+
+/** What went wrong, for an error of the SDK. */
+export function s3Failure(error: unknown): Failure {
+  const {$metadata, $response, Code, message, name} = error as ServiceError
+  const status = $metadata?.httpStatusCode
+  const network = status === undefined || (status >= 200 && status < 300) ? networkFailure(error) : undefined
+  if (network) return {...network, reason: network.kind === 'unreachable' ? message : network.reason}
+  const code = Code ?? name
+  // An answer that is none: cut off on the way, or something between us and the service spoke.
+  const isGarbled = status !== undefined && status < 300
+  const kind = isGarbled ? 'busy' : (KINDS[code] ?? kindOfStatus(status))
+  const retryAfter = Number($response?.headers?.['retry-after'])
+  return {
+    code,
+    kind,
+    mayBeDone: kind === 'busy' && !UNDONE.has(code),
+    reason: reasonOf(code, message),
+    ...(retryAfter > 0 && {retryAfterMs: retryAfter * 1000}),
+    status,
+  }
+}
+
+/** Names that say nothing in the service's stead are left out. */
+function reasonOf(code: string, message: string): string {
+  const words = message.split('\n', 1)[0] ?? ''
+  const isEmpty = words === '' || words === 'UnknownError' || words === code
+  return isEmpty ? (/^(?:Error|UnknownError|\d+)$/.test(code) ? '' : code) : words.slice(0, 300)
+}

@@ -1,0 +1,76 @@
+import type {CompletedPart} from '@aws-sdk/client-s3'
+
+import type {Call, Upload} from '../objects/client.js'
+import type {S3Bucket} from './bucket.js'
+
+import {MARK} from '../objects/client.js'
+
+export class S3Upload implements Upload {
+  static async begin(bucket: S3Bucket, key: string, mark: string, signal: AbortSignal): Promise<S3Upload> {
+    const {client, sdk} = bucket
+    return bucket.withChecksums(async () => {
+      const hasChecksums = bucket.checksum(new Uint8Array()) !== undefined
+      const {UploadId} = await client.send(
+        new sdk.CreateMultipartUploadCommand({
+          Bucket: bucket.bucket,
+          ...(hasChecksums && {ChecksumAlgorithm: 'SHA256'}),
+          Key: key,
+          Metadata: {[MARK]: mark},
+        }),
+        {abortSignal: signal},
+      )
+      return new S3Upload(bucket, key, UploadId ?? '')
+    })
+  }
+
+  readonly limits = {atOnce: 4, parts: 10_000}
+  readonly #parts: CompletedPart[] = []
+
+  constructor(
+    private readonly bucket: S3Bucket,
+    private readonly key: string,
+    private readonly id: string,
+  ) {}
+
+  get #name() {
+    return {Bucket: this.bucket.bucket, Key: this.key, UploadId: this.id}
+  }
+
+  async part(number: number, bytes: Uint8Array, _isLast: boolean, {signal}: Call): Promise<void> {
+    const {checksum, client, sdk} = this.bucket
+    const ChecksumSHA256 = checksum(bytes)
+    const {ETag} = await client.send(
+      new sdk.UploadPartCommand({
+        ...this.#name,
+        Body: bytes,
+        ChecksumSHA256,
+        ContentLength: bytes.length,
+        PartNumber: number,
+      }),
+      {abortSignal: signal},
+    )
+    this.#parts[number - 1] = {ChecksumSHA256, ETag, PartNumber: number}
+  }
+
+  async complete({signal}: Call): Promise<void> {
+    const {client, sdk} = this.bucket
+    await client.send(
+      new sdk.CompleteMultipartUploadCommand({
+        ...this.#name,
+        IfNoneMatch: '*',
+        MultipartUpload: {Parts: this.#parts},
+      }),
+      {abortSignal: signal},
+    )
+  }
+
+  async abort({signal}: Call): Promise<void> {
+    const {client, sdk} = this.bucket
+    try {
+      await client.send(new sdk.AbortMultipartUploadCommand(this.#name), {abortSignal: signal})
+    } catch (error) {
+      // It is gone: dropped before, or complete.
+      if ((error as Error).name !== 'NoSuchUpload') throw error
+    }
+  }
+}
