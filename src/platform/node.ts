@@ -107,6 +107,11 @@ export function sha256Hex(...pieces: ReadonlyArray<string | Uint8Array>): string
   return sum.digest('hex')
 }
 
+/** What clouds check bytes by that they are sent: no proof against people. */
+export function md5(bytes: Uint8Array): Buffer {
+  return hash('md5', bytes, 'buffer')
+}
+
 /** Unpredictable bytes as lower-case hex, two digits a byte. */
 export function randomHex(bytes: number): string {
   return randomBytes(bytes).toString('hex')

@@ -1,30 +1,45 @@
+import type {ObjectClient} from './objects/client.js'
 import type {Store} from './store.js'
 
 import {LocalStore} from './local/store.js'
 import {ObjectStore} from './objects/store.js'
-import {parsePlace} from './place.js'
+import {parsePlace, type Place} from './place.js'
 
 export interface OpenStoreOptions {
+  /** Of the storage account of an `az://` place. Default: the identity that Azure's SDK finds. */
+  azureConnectionString?: string
   /** Writes also where the service does not keep conditions of writes: for a single writer at a time. Default: false. */
   unsafePlace?: boolean
 }
 
+let defaults: OpenStoreOptions = {}
+
+/** What `openStore` takes where it is given nothing, in this whole process: for programs, which alone read the environment. */
+export function setStoreDefaults(options: OpenStoreOptions): void {
+  defaults = options
+}
+
 /**
  * Opens the place that holds backups: a folder, by its path or `file:` URL, made when something is first written into it; or a prefix in
- * object storage (`s3://bucket/prefix`), whose client is loaded when something is first asked of it.
+ * object storage (`s3://bucket/prefix`, `gs://bucket/prefix`, `az://account/container/prefix`), whose client is loaded when something is
+ * first asked of it.
  * @throws DataOpsError INVALID_INPUT for a URL of another scheme.
  */
-export function openStore(place: string, {unsafePlace = false}: OpenStoreOptions = {}): Store {
+export function openStore(place: string, options: OpenStoreOptions = {}): Store {
   const parsed = parsePlace(place)
   if (parsed.kind === 'file') return new LocalStore(parsed.path)
-  const {kind, prefix, url} = parsed
+  const {azureConnectionString, unsafePlace} = {...defaults, ...options}
   return new ObjectStore({
-    async connect() {
-      if (kind === 's3') return (await import('./s3/client.js')).connectS3(parsed.bucket)
-      throw new Error(kind)
-    },
+    connect: async () => connect(parsed, azureConnectionString),
     isUnsafe: unsafePlace,
-    prefix,
-    url,
+    prefix: parsed.prefix,
+    url: parsed.url,
   })
+}
+
+/** Each SDK is loaded by who needs it alone. */
+async function connect(place: Exclude<Place, {kind: 'file'}>, connectionString?: string): Promise<ObjectClient> {
+  if (place.kind === 's3') return (await import('./s3/client.js')).connectS3(place.bucket)
+  if (place.kind === 'gs') return (await import('./gcs/client.js')).connectGcs(place.bucket)
+  return (await import('./azure/client.js')).connectAzure({...place, connectionString})
 }

@@ -8,7 +8,8 @@ import {checkKey} from './key.js'
 export type Place =
   | {kind: 'az'; account: string; container: string; prefix: string; url: string}
   | {kind: 'file'; path: string}
-  | {kind: 'gs' | 's3'; bucket: string; prefix: string; url: string}
+  | {kind: 'gs'; bucket: string; prefix: string; url: string}
+  | {kind: 's3'; bucket: string; prefix: string; url: string}
 
 /** What people call it, and what has to be said of its URLs. */
 const FORMS = {az: 'az://account/container/prefix', gs: 'gs://bucket/prefix', s3: 's3://bucket/prefix'} as const

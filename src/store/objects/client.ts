@@ -3,8 +3,8 @@
 import type {PutCondition} from '../store.js'
 
 export interface ObjectClient {
-  /** Whether the service can be asked for writes that were begun and never completed. */
-  readonly keepsUploads: boolean
+  /** A tag in the form of the service that no object has. */
+  readonly noTag: string
   /** Begins a write of unknown length; nothing is to be seen of it before `complete`. */
   begin: (key: string, mark: string, call: Call) => Promise<Upload>
   /** What went wrong, for an error that any of these calls threw. */
@@ -22,7 +22,7 @@ export interface ObjectClient {
   put: (key: string, bytes: Uint8Array, options: PutOptions, call: Call) => Promise<string>
   /** Removes up to `MAX_REMOVED` objects; one that is not there is none to be removed. */
   remove: (keys: readonly string[], call: Call) => Promise<void>
-  /** Writes that were begun and never completed. */
+  /** Writes that were begun and never completed; none where the service drops them by itself, or does not tell. */
   uploads: (prefix: string, call: Call) => Promise<UnfinishedUpload[]>
 }
 

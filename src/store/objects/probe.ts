@@ -30,7 +30,7 @@ export class Probe {
     if (this.options.isOff) return
     this.#puts ??= this.#whileThere([
       async () => this.#put({ifAbsent: true}),
-      async () => this.#put({ifMatch: `"${'0'.repeat(32)}"`}),
+      async () => this.#put({ifMatch: (await this.calls.client()).noTag}),
     ])
     try {
       await this.#puts

@@ -56,7 +56,7 @@ function makeClient(sdk: Sdk, {connectMs = CONNECT_MS}: S3Options, region?: stri
 }
 
 class S3ObjectClient implements ObjectClient {
-  readonly keepsUploads = true
+  readonly noTag = `"${'0'.repeat(32)}"`
   readonly #shared: S3Bucket
   #hasBatches = true
   #hasChecksums = true

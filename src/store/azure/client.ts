@@ -1,0 +1,165 @@
+/** Azure Blob Storage, by Microsoft's own SDK. */
+import type {BlobDownloadResponseParsed, BlobServiceClient, ContainerClient} from '@azure/storage-blob'
+
+import type {Call, FoundObject, ObjectClient, Piece, PutOptions, UnfinishedUpload, Upload} from '../objects/client.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
+import {md5} from '../../platform/node.js'
+import {loadPeer} from '../peer.js'
+import {azureFailure} from './failure.js'
+import {AZURE_MARK, AzureUpload} from './upload.js'
+
+export interface AzurePlace {
+  account: string
+  /** With the account's key or a shared access signature. Default: the identity that the SDK finds. */
+  connectionString?: string
+  container: string
+}
+
+const WHAT = 'Backups at az://'
+/** Repeated by us, who know what was being done. */
+const ONCE = {retryOptions: {maxTries: 1}}
+
+/** @throws DataOpsError INVALID_INPUT when an SDK is not installed, or the connection string is another account's. */
+export async function connectAzure({account, connectionString, container}: AzurePlace): Promise<ObjectClient> {
+  const sdk = await loadPeer(WHAT, '@azure/storage-blob', async () => import('@azure/storage-blob'))
+  let service: BlobServiceClient
+  if (connectionString === undefined) {
+    const {DefaultAzureCredential} = await loadPeer(WHAT, '@azure/identity', async () => import('@azure/identity'))
+    const url = `https://${account}.blob.core.windows.net`
+    service = new sdk.BlobServiceClient(url, new DefaultAzureCredential(), ONCE)
+  } else {
+    service = fromConnectionString(sdk, connectionString)
+    if (service.accountName !== account) {
+      throw new DataOpsError(
+        'INVALID_INPUT',
+        `The connection string is of the account ${service.accountName}, not of ${account}.`,
+        {hint: 'Name its account in the URL (az://account/container/prefix), or give the other one.'},
+      )
+    }
+  }
+
+  return new AzureObjectClient(service.getContainerClient(container))
+}
+
+function fromConnectionString(sdk: typeof import('@azure/storage-blob'), text: string): BlobServiceClient {
+  try {
+    return sdk.BlobServiceClient.fromConnectionString(text, ONCE)
+  } catch {
+    // What it says may have the key in it.
+    throw new DataOpsError('INVALID_INPUT', 'The connection string of the storage account cannot be read.', {
+      hint: 'Copy it anew from the account (AZURE_STORAGE_CONNECTION_STRING).',
+    })
+  }
+}
+
+class AzureObjectClient implements ObjectClient {
+  readonly noTag = '"0x0000000000000000"'
+
+  constructor(private readonly container: ContainerClient) {}
+
+  failure = azureFailure
+
+  async begin(key: string, mark: string): Promise<Upload> {
+    return new AzureUpload(this.container.getBlockBlobClient(key), mark)
+  }
+
+  async get(
+    key: string,
+    {end, start, tag}: {end: number; start: number; tag?: string},
+    {signal}: Call,
+  ): Promise<Piece | undefined> {
+    let answer: BlobDownloadResponseParsed
+    try {
+      answer = await this.container.getBlobClient(key).download(start, end - start, {
+        abortSignal: signal,
+        conditions: {ifMatch: tag},
+        maxRetryRequests: 0,
+      })
+    } catch (error) {
+      // The range of an empty object.
+      if (azureFailure(error).status === 416) return undefined
+      throw error
+    }
+
+    const pieces: Uint8Array[] = []
+    for await (const piece of answer.readableStreamBody ?? []) pieces.push(piece as Buffer)
+    const bytes = Buffer.concat(pieces)
+    const total = /\/(\d+)$/.exec(answer.contentRange ?? '')?.[1]
+    const size = total === undefined ? (answer.contentLength ?? bytes.length) : Number(total)
+    return {bytes, modified: answer.lastModified?.getTime() ?? 0, size, tag: answer.etag ?? ''}
+  }
+
+  async head(key: string, {signal}: Call): Promise<FoundObject | undefined> {
+    try {
+      const found = await this.container.getBlobClient(key).getProperties({abortSignal: signal})
+      return {
+        bytes: found.contentLength ?? 0,
+        key,
+        mark: found.metadata?.[AZURE_MARK],
+        modified: found.lastModified?.getTime() ?? 0,
+        tag: found.etag ?? '',
+      }
+    } catch (error) {
+      if (azureFailure(error).kind === 'absent') return undefined
+      throw error
+    }
+  }
+
+  async list(
+    {after, delimiter, limit, prefix}: {after?: string; delimiter?: '/'; limit?: number; prefix: string},
+    {signal}: Call,
+  ): Promise<{folders: string[]; next?: string; objects: FoundObject[]}> {
+    const options = {abortSignal: signal, prefix}
+    const page = {continuationToken: after, maxPageSize: limit}
+    const pages = delimiter
+      ? this.container.listBlobsByHierarchy(delimiter, options).byPage(page)
+      : this.container.listBlobsFlat(options).byPage(page)
+    const {value} = await pages.next()
+    if (value === undefined) return {folders: [], objects: []}
+    const {continuationToken, segment} = value as {
+      continuationToken?: string
+      segment: {
+        blobItems?: Array<{name: string; properties: {contentLength?: number; etag: string; lastModified: Date}}>
+        blobPrefixes?: Array<{name: string}>
+      }
+    }
+    return {
+      folders: (segment.blobPrefixes ?? []).map(({name}) => name),
+      next: continuationToken === '' ? undefined : continuationToken,
+      objects: (segment.blobItems ?? []).map(({name, properties}) => ({
+        bytes: properties.contentLength ?? 0,
+        key: name,
+        modified: properties.lastModified.getTime(),
+        tag: quoted(properties.etag),
+      })),
+    }
+  }
+
+  async put(key: string, bytes: Uint8Array, {condition, mark}: PutOptions, {signal}: Call): Promise<string> {
+    const {etag} = await this.container.getBlockBlobClient(key).upload(bytes, bytes.length, {
+      abortSignal: signal,
+      blobHTTPHeaders: {blobContentMD5: md5(bytes)},
+      conditions: condition && ('ifAbsent' in condition ? {ifNoneMatch: '*'} : {ifMatch: condition.ifMatch}),
+      metadata: {[AZURE_MARK]: mark},
+    })
+    return etag ?? ''
+  }
+
+  async remove(keys: readonly string[], {signal}: Call): Promise<void> {
+    await inParallel(keys, {atOnce: 16}, async (key) =>
+      this.container.getBlobClient(key).deleteIfExists({abortSignal: signal, deleteSnapshots: 'include'}),
+    )
+  }
+
+  /** The service drops blocks that nobody commits after a week, and shows them to nobody. */
+  async uploads(): Promise<UnfinishedUpload[]> {
+    return []
+  }
+}
+
+/** Listings leave out the quotation marks. */
+function quoted(etag: string): string {
+  return etag.startsWith('"') ? etag : `"${etag}"`
+}

@@ -1,0 +1,146 @@
+/** Google Cloud Storage, by Google's own SDK. Tags are generations. */
+import type {Bucket, File, FileMetadata, Storage} from '@google-cloud/storage'
+
+import type {Call, FoundObject, ObjectClient, Piece, PutOptions, UnfinishedUpload, Upload} from '../objects/client.js'
+
+import {inParallel} from '../../model/in-parallel.js'
+import {md5} from '../../platform/node.js'
+import {MARK} from '../objects/client.js'
+import {loadPeer} from '../peer.js'
+import {gcsFailure} from './failure.js'
+import {beginGcsUpload} from './upload.js'
+
+/**
+ * Credentials are found by the SDK (application default credentials), and `STORAGE_EMULATOR_HOST`.
+ * @throws DataOpsError INVALID_INPUT when the SDK is not installed.
+ */
+export async function connectGcs(bucket: string): Promise<ObjectClient> {
+  const name = '@google-cloud/storage'
+  const sdk = await loadPeer('Backups at gs://', name, async () => import('@google-cloud/storage'))
+  // Repeated by us, who know what was being done.
+  return new GcsObjectClient(new sdk.Storage({retryOptions: {autoRetry: false, maxRetries: 0}}), bucket)
+}
+
+class GcsObjectClient implements ObjectClient {
+  readonly noTag = '1'
+  readonly #bucket: Bucket
+
+  constructor(
+    private readonly storage: Storage,
+    bucket: string,
+  ) {
+    this.#bucket = storage.bucket(bucket)
+  }
+
+  failure = gcsFailure
+
+  async begin(key: string, mark: string): Promise<Upload> {
+    return beginGcsUpload(this.storage, this.#bucket.file(key), mark)
+  }
+
+  async get(
+    key: string,
+    {end, start, tag}: {end: number; start: number; tag?: string},
+    {signal}: Call,
+  ): Promise<Piece | undefined> {
+    const file = this.#bucket.file(key, tag === undefined ? {} : {generation: tag})
+    const stream = file.createReadStream({decompress: false, end: end - 1, start, validation: false})
+    const stop = (): void => {
+      stream.destroy()
+    }
+
+    signal.addEventListener('abort', stop, {once: true})
+    try {
+      let headers: Record<string, string | undefined> = {}
+      stream.on('response', (response: {headers: Record<string, string | undefined>}) => {
+        ;({headers} = response)
+      })
+      const pieces: Uint8Array[] = []
+      for await (const piece of stream) pieces.push(piece as Uint8Array)
+      const bytes = Buffer.concat(pieces)
+      const total = /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
+      // Small ones may come whole.
+      const size = total === undefined ? bytes.length : Number(total)
+      const modified = Date.parse(headers['last-modified'] ?? '') || 0
+      const whole = total === undefined ? bytes.subarray(start, end) : bytes
+      return {bytes: whole, modified, size, tag: headers['x-goog-generation'] ?? tag ?? (await this.#tagOf(key))}
+    } catch (error) {
+      // The range of an empty object.
+      if (gcsFailure(error).status === 416) return undefined
+      throw error
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  async #tagOf(key: string): Promise<string> {
+    const [metadata] = await this.#bucket.file(key).getMetadata()
+    return String(metadata.generation)
+  }
+
+  async head(key: string): Promise<FoundObject | undefined> {
+    try {
+      const [metadata] = await this.#bucket.file(key).getMetadata()
+      return {...foundOf(metadata, key), mark: markOf(metadata)}
+    } catch (error) {
+      if (gcsFailure(error).kind === 'absent') return undefined
+      throw error
+    }
+  }
+
+  async list({
+    after,
+    delimiter,
+    limit,
+    prefix,
+  }: {
+    after?: string
+    delimiter?: '/'
+    limit?: number
+    prefix: string
+  }): Promise<{folders: string[]; next?: string; objects: FoundObject[]}> {
+    const [files, next, answer] = (await this.#bucket.getFiles({
+      autoPaginate: false,
+      delimiter,
+      maxResults: limit,
+      pageToken: after,
+      prefix,
+    })) as unknown as [File[], null | {pageToken?: string}, {prefixes?: string[]}]
+    return {
+      folders: answer.prefixes ?? [],
+      next: next?.pageToken,
+      objects: files.map((file) => foundOf(file.metadata, file.name)),
+    }
+  }
+
+  async put(key: string, bytes: Uint8Array, {condition, mark}: PutOptions): Promise<string> {
+    const file = this.#bucket.file(key)
+    await file.save(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
+      // Checked by the service.
+      metadata: {md5Hash: md5(bytes).toString('base64'), metadata: {[MARK]: mark}},
+      preconditionOpts: condition && {ifGenerationMatch: 'ifAbsent' in condition ? 0 : condition.ifMatch},
+      resumable: false,
+      validation: false,
+    })
+    return String(file.metadata.generation)
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    await inParallel(keys, {atOnce: 16}, async (key) => this.#bucket.file(key).delete({ignoreNotFound: true}))
+  }
+
+  /** The service drops them after a week, and charges nothing until then. */
+  async uploads(): Promise<UnfinishedUpload[]> {
+    return []
+  }
+}
+
+function foundOf({generation, size, updated}: FileMetadata, key: string): FoundObject {
+  return {bytes: Number(size), key, modified: Date.parse(String(updated)) || 0, tag: String(generation)}
+}
+
+function markOf({metadata}: FileMetadata): string | undefined {
+  const mark = metadata?.[MARK]
+  return typeof mark === 'string' ? mark : undefined
+}
+
