@@ -17,6 +17,33 @@ it('opens a folder by path and by file URL', async () => {
   }
 })
 
-it.each(['s3://bucket/x', 'gs://b', 'az://a/c', 'https://host/x', 'S3://b'])('refuses %s', (place) => {
+it.each([
+  'ftp://bucket/x',
+  'https://host/x',
+  's3://',
+  's3://a:b@bucket/x',
+  's3://bucket/a/../b',
+  's3://bucket/a?b',
+  'az://account',
+  'gs://b/\\',
+])('refuses %s', (place) => {
   expect(() => openStore(place)).toThrow(expect.objectContaining({code: 'INVALID_INPUT'}) as Error)
+})
+
+it.each([
+  ['s3://bucket', 's3://bucket/a'],
+  ['S3://bucket/x/y/', 's3://bucket/x/y/a'],
+  ['gs://bucket/x', 'gs://bucket/x/a'],
+  ['az://account/container/x', 'az://account/container/x/a'],
+])('opens %s, and asks nothing of it yet', (place, described) => {
+  expect(openStore(place).describe('a')).toBe(described)
+})
+
+it('says no secret that stands in a URL', () => {
+  try {
+    openStore('s3://key:secret@bucket/x')
+    expect.unreachable()
+  } catch (error) {
+    expect(JSON.stringify([error, String(error)])).not.toContain('secret')
+  }
 })

@@ -146,7 +146,9 @@ export const bucketRoutes: Record<string, Route> = {
       else items.set(key.slice(0, end + 1), undefined)
     }
 
-    const names = [...items.keys()].filter((name) => name > after).toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    const names = [...items.keys()]
+      .filter((name) => name > after)
+      .toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     const page = names.slice(0, most)
     const texts = page.map((name) => {
       const object = items.get(name)
@@ -162,7 +164,8 @@ export const bucketRoutes: Record<string, Route> = {
 function objectOf(bucket: Bucket, {headers, key}: S3Request): StoredObject {
   const object = bucket.objects.get(key)
   if (!object) throw new S3Refusal(404, 'NoSuchKey')
-  if (headers['if-match'] !== undefined && headers['if-match'] !== object.etag) throw new S3Refusal(412, 'PreconditionFailed')
+  if (headers['if-match'] !== undefined && headers['if-match'] !== object.etag)
+    throw new S3Refusal(412, 'PreconditionFailed')
   return object
 }
 
@@ -189,12 +192,18 @@ function headersOf({etag, metadata, modified}: StoredObject): Record<string, str
 function metadataOf(headers: S3Request['headers']): Record<string, string> {
   const prefix = 'x-amz-meta-'
   return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value ?? '']] : [])),
+    Object.entries(headers).flatMap(([name, value]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), value ?? '']] : [],
+    ),
   )
 }
 
 function xml(text: string): Answer {
-  return {body: `<?xml version="1.0" encoding="UTF-8"?>${text}`, headers: {'content-type': 'application/xml'}, status: 200}
+  return {
+    body: `<?xml version="1.0" encoding="UTF-8"?>${text}`,
+    headers: {'content-type': 'application/xml'},
+    status: 200,
+  }
 }
 
 function escapeXml(text: string): string {
@@ -202,7 +211,12 @@ function escapeXml(text: string): string {
 }
 
 function unescapeXml(text: string): string {
-  return text.replaceAll('&quot;', '"').replaceAll('&#34;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
+  return text
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#34;', '"')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&')
 }
 
 function md5(bytes: Buffer): string {

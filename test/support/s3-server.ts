@@ -18,7 +18,8 @@ export interface S3Request {
  * What happens to a request instead of, or besides, being answered: `cut` without doing it, `lost` after doing it, `short`: half of
  * the answer's body, `stall`: no answer for ever, a status with S3's code, or a pause in milliseconds.
  */
-export type Fault = 'cut' | 'lost' | 'short' | 'stall' | {code: string; retryAfter?: number; status: number} | {pauseMs: number}
+export type Fault =
+  'cut' | 'lost' | 'short' | 'stall' | {code: string; retryAfter?: number; status: number} | {pauseMs: number}
 
 export interface S3Server {
   buckets: Buckets
@@ -144,7 +145,12 @@ function handle(server: S3Server, request: S3Request): Answer {
   }
 }
 
-function send(response: ServerResponse, request: S3Request, {body = '', headers, status}: Answer, isShort: boolean): void {
+function send(
+  response: ServerResponse,
+  request: S3Request,
+  {body = '', headers, status}: Answer,
+  isShort: boolean,
+): void {
   const bytes = Buffer.from(body)
   response.writeHead(status, {
     'content-length': String(bytes.length),
@@ -163,7 +169,14 @@ function requestOf(incoming: IncomingMessage, body: Buffer): S3Request {
   const headers = Object.fromEntries(
     Object.entries(incoming.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : value]),
   )
-  return {body, bucket, headers, key, operation: operationOf(incoming.method ?? '', key, url.searchParams), query: url.searchParams}
+  return {
+    body,
+    bucket,
+    headers,
+    key,
+    operation: operationOf(incoming.method ?? '', key, url.searchParams),
+    query: url.searchParams,
+  }
 }
 
 function operationOf(method: string, key: string, query: URLSearchParams): string {

@@ -37,7 +37,12 @@ interface AzureError extends Error {
 export function azureFailure(error: unknown): Failure {
   const {code: given, details, message, name, response, statusCode: status} = error as AzureError
   if (/Authentication|Credential/.test(name)) {
-    return {code: name, kind: 'no-credentials', mayBeDone: false, reason: (message.split('\n', 1)[0] ?? '').slice(0, 300)}
+    return {
+      code: name,
+      kind: 'no-credentials',
+      mayBeDone: false,
+      reason: (message.split('\n', 1)[0] ?? '').slice(0, 300),
+    }
   }
 
   const network = status === undefined || (status >= 200 && status < 300) ? networkFailure(error) : undefined

@@ -18,7 +18,10 @@ export async function connectGcs(bucket: string): Promise<ObjectClient> {
   const name = '@google-cloud/storage'
   const sdk = await loadPeer('Backups at gs://', name, async () => import('@google-cloud/storage'))
   // Repeated by us, who know what was being done.
-  return new GcsObjectClient(new sdk.Storage({retryOptions: {autoRetry: false, maxRetries: 0}}), bucket)
+  const storage = new sdk.Storage({retryOptions: {autoRetry: false, maxRetries: 0}})
+  // The SDK leaves out the path for the address of an emulator.
+  storage.baseUrl = `${storage.apiEndpoint}/storage/v1`
+  return new GcsObjectClient(storage, bucket)
 }
 
 class GcsObjectClient implements ObjectClient {
@@ -143,4 +146,3 @@ function markOf({metadata}: FileMetadata): string | undefined {
   const mark = metadata?.[MARK]
   return typeof mark === 'string' ? mark : undefined
 }
-

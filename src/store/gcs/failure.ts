@@ -26,7 +26,11 @@ export function gcsFailure(error: unknown): Failure {
 }
 
 function kindOf(status: number | undefined, message: string): FailureKind {
-  if (/could not load the default credentials|invalid_grant|invalid_rapt|unable to detect|no access.*credentials/i.test(message))
+  if (
+    /could not load the default credentials|invalid_grant|invalid_rapt|unable to detect|no access.*credentials/i.test(
+      message,
+    )
+  )
     return 'no-credentials'
   if (status === undefined) return 'refused'
   if (status === 401) return 'no-credentials'

@@ -98,7 +98,8 @@ export function networkFailure(error: unknown): Failure | undefined {
   for (let each: unknown = error, depth = 0; each instanceof Error && depth < 5; each = each.cause, depth++) {
     const code = 'code' in each && typeof each.code === 'string' ? each.code : ''
     if (UNREACHABLE.has(code)) return {code, kind: 'unreachable', mayBeDone: false, reason: code}
-    const isCut = CUT.has(code) || CUT_NAMES.has(each.name) || /^(?:aborted|socket hang up|terminated)$/.test(each.message)
+    const isCut =
+      CUT.has(code) || CUT_NAMES.has(each.name) || /^(?:aborted|socket hang up|terminated)$/.test(each.message)
     if (isCut) return {code: code || each.name, kind: 'busy', mayBeDone: true, reason: `cut off: ${code || each.name}`}
   }
 

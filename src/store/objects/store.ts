@@ -30,7 +30,11 @@ export class ObjectStore implements Store {
 
   constructor(private readonly options: ObjectStoreOptions) {
     this.#calls = new Calls(options.connect, options.patience)
-    this.#probe = new Probe(this.#calls, {isOff: options.isUnsafe, key: this.#full('.elysia-conditions'), url: options.url})
+    this.#probe = new Probe(this.#calls, {
+      isOff: options.isUnsafe,
+      key: this.#full('.elysia-conditions'),
+      url: options.url,
+    })
   }
 
   describe(key: string): string {
@@ -125,11 +129,7 @@ export class ObjectStore implements Store {
     })
   }
 
-  async put(
-    key: string,
-    bytes: Uint8Array,
-    condition?: PutCondition,
-  ): Promise<string | undefined> {
+  async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<string | undefined> {
     return this.#inside(key, async () => {
       if (key === '') throw refusedKey(key)
       if (condition) await this.#probe.check()
@@ -137,11 +137,7 @@ export class ObjectStore implements Store {
     })
   }
 
-  async #put(
-    key: string,
-    bytes: Uint8Array,
-    condition?: PutCondition,
-  ): Promise<string | undefined> {
+  async #put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<string | undefined> {
     const mark = newMark()
     const full = this.#full(key)
     const action = {bytes: bytes.length, verb: 'write', where: this.describe(key)}
@@ -153,7 +149,8 @@ export class ObjectStore implements Store {
         return client.put(full, bytes, {condition, mark}, call)
       })
     } catch (error) {
-      const isUnmet = isFailure(error, 'condition') || (condition && 'ifMatch' in condition && isFailure(error, 'absent'))
+      const isUnmet =
+        isFailure(error, 'condition') || (condition && 'ifMatch' in condition && isFailure(error, 'absent'))
       if (!isUnmet) throw error
       // The condition was not met because an attempt whose answer was lost had met it.
       const found = mayBeDone ? await this.#head(key) : undefined

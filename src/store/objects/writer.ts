@@ -80,10 +80,15 @@ export class ObjectWriter implements StoreWriter {
 
   async #take(chunks: readonly Uint8Array[]): Promise<void> {
     for (const chunk of chunks) {
-      for (let from = 0; from < chunk.byteLength; ) {
+      for (let from = 0; from < chunk.byteLength;) {
         const size = partSize(this.#parts + 1)
         // As large as a part only once that much is there.
-        this.#buffer = grown(this.#buffer, this.#buffered, Math.min(size, this.#buffered + chunk.byteLength - from), size)
+        this.#buffer = grown(
+          this.#buffer,
+          this.#buffered,
+          Math.min(size, this.#buffered + chunk.byteLength - from),
+          size,
+        )
         const piece = chunk.subarray(from, from + size - this.#buffered)
         this.#buffer.set(piece, this.#buffered)
         this.#buffered += piece.byteLength

@@ -256,7 +256,9 @@ class S3ObjectClient implements ObjectClient {
         found.push({abort: async (call) => upload.abort(call), begun: Initiated?.getTime() ?? Date.now(), key: Key})
       }
 
-      after = output.IsTruncated ? {KeyMarker: output.NextKeyMarker, UploadIdMarker: output.NextUploadIdMarker} : undefined
+      after = output.IsTruncated
+        ? {KeyMarker: output.NextKeyMarker, UploadIdMarker: output.NextUploadIdMarker}
+        : undefined
     }
 
     return found

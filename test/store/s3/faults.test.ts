@@ -35,7 +35,11 @@ beforeEach(() => {
 })
 
 /** Fails the first `times` requests of an operation on keys that end with `end`. */
-function fail(operation: string, fault: Fault, {end = '', times = 1}: {end?: string; times?: number} = {}): () => number {
+function fail(
+  operation: string,
+  fault: Fault,
+  {end = '', times = 1}: {end?: string; times?: number} = {},
+): () => number {
   let count = 0
   server.fault = (request) =>
     request.operation === operation && request.key.endsWith(end) && ++count <= times ? fault : undefined
@@ -231,7 +235,9 @@ describe('what is refused for good', () => {
   it('no credentials at all', async () => {
     const back = withEnvironment({AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: ''})
     try {
-      expect((await errorOf(s3Place(BUCKET, {patience: IMPATIENT}).store.list(''))).details.reason).toBe('no-credentials')
+      expect((await errorOf(s3Place(BUCKET, {patience: IMPATIENT}).store.list(''))).details.reason).toBe(
+        'no-credentials',
+      )
     } finally {
       back()
     }
@@ -323,11 +329,21 @@ describe('bounds', () => {
 describe('a reader', () => {
   it('that finds another version says so, and gives none of it', async () => {
     const {objects} = server.buckets.get(BUCKET)!
-    objects.set(`${place.prefix}a`, {bytes: Buffer.alloc(40 * MIB, 'a'), etag: '"a"', metadata: {}, modified: new Date()})
+    objects.set(`${place.prefix}a`, {
+      bytes: Buffer.alloc(40 * MIB, 'a'),
+      etag: '"a"',
+      metadata: {},
+      modified: new Date(),
+    })
     const reader = await store.openRead('a')
     const stream = reader.stream()[Symbol.asyncIterator]()
     await stream.next()
-    objects.set(`${place.prefix}a`, {bytes: Buffer.alloc(40 * MIB, 'b'), etag: '"b"', metadata: {}, modified: new Date()})
+    objects.set(`${place.prefix}a`, {
+      bytes: Buffer.alloc(40 * MIB, 'b'),
+      etag: '"b"',
+      metadata: {},
+      modified: new Date(),
+    })
     const read = async (): Promise<void> => {
       for (let next = await stream.next(); !next.done; next = await stream.next()) {
         expect(Buffer.from(next.value).equals(Buffer.alloc(next.value.length, 'a'))).toBe(true)
