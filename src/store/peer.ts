@@ -14,7 +14,7 @@ export async function loadPeer<T>(what: string, name: string, load: () => Promis
   try {
     return await load()
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
+    const {code} = error as NodeJS.ErrnoException
     // Of another package: it is broken, not missing.
     const isMissing = code === 'ERR_MODULE_NOT_FOUND' && error instanceof Error && error.message.includes(`'${name}'`)
     if (isMissing) {

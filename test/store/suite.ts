@@ -40,7 +40,7 @@ export async function writeAll(store: Store, name: string, text: string): Promis
   expect(await writer.complete()).toBe(true)
 }
 
-async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = []
   // Array.fromAsync is not in the library of this target.
 

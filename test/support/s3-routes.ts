@@ -117,7 +117,7 @@ export const objectRoutes: Record<string, Route> = {
 
 export const bucketRoutes: Record<string, Route> = {
   DeleteObjects(bucket, {body, headers}) {
-    if (!Object.keys(headers).some((name) => name === 'content-md5' || name.startsWith('x-amz-checksum-')))
+    if (Object.keys(headers).every((name) => !(name === 'content-md5' || name.startsWith('x-amz-checksum-'))))
       throw new S3Refusal(400, 'InvalidRequest')
     for (const [, key = ''] of body.toString().matchAll(/<Key>(.*?)<\/Key>/gs)) bucket.objects.delete(unescapeXml(key))
     return xml('<DeleteResult></DeleteResult>')

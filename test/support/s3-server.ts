@@ -1,3 +1,5 @@
+import type {AddressInfo, Socket} from 'node:net'
+
 /** A small S3 for tests: conditions are atomic, uploads and listings are like the real ones', and it fails on demand. */
 import {createHash, randomBytes} from 'node:crypto'
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http'
@@ -42,7 +44,7 @@ export interface S3Server {
 export const BUCKET = 'backups'
 
 export async function startS3({port = 0}: {port?: number} = {}): Promise<S3Server> {
-  const sockets = new Set<import('node:net').Socket>()
+  const sockets = new Set<Socket>()
   let bytesAtOnce = 0
   const http: Server = createServer((request, response) => {
     void answer(request, response)
@@ -55,7 +57,7 @@ export async function startS3({port = 0}: {port?: number} = {}): Promise<S3Serve
   await new Promise<void>((resolve) => {
     http.listen(port, '127.0.0.1', resolve)
   })
-  const address = http.address() as import('node:net').AddressInfo
+  const address = http.address() as AddressInfo
   const endpoint = `http://127.0.0.1:${address.port}`
   const server: S3Server = {
     buckets: new Map([[BUCKET, {objects: new Map(), uploads: new Map()}]]),
@@ -103,12 +105,16 @@ export async function startS3({port = 0}: {port?: number} = {}): Promise<S3Serve
     server.largestBody = Math.max(server.largestBody, request.body.length)
     const fault = server.fault?.(request)
     try {
-      if (fault === 'cut') return void incoming.socket.destroy()
+      if (fault === 'cut') {
+        incoming.socket.destroy()
+        return
+      }
+
       if (fault === 'stall') return
       if (typeof fault === 'object' && 'pauseMs' in fault) await sleep(fault.pauseMs)
       const result = typeof fault === 'object' && 'code' in fault ? refusal(fault) : handle(server, request)
-      if (fault === 'lost') return void incoming.socket.destroy()
-      send(response, request, result, fault === 'short')
+      if (fault === 'lost') incoming.socket.destroy()
+      else send(response, request, result, fault === 'short')
     } finally {
       bytesAtOnce -= size
     }
@@ -157,9 +163,9 @@ function send(
     'x-amz-request-id': randomBytes(8).toString('hex'),
     ...headers,
   })
-  if (request.operation.startsWith('Head')) return void response.end()
-  if (!isShort) return void response.end(bytes)
-  response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
+  if (request.operation.startsWith('Head')) response.end()
+  else if (isShort) response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
+  else response.end(bytes)
 }
 
 function requestOf(incoming: IncomingMessage, body: Buffer): S3Request {

@@ -1,4 +1,5 @@
 /** Azure Blob Storage, by Microsoft's own SDK. */
+import type * as AzureSdk from '@azure/storage-blob'
 import type {BlobDownloadResponseParsed, BlobServiceClient, ContainerClient} from '@azure/storage-blob'
 
 import type {Call, FoundObject, ObjectClient, Piece, PutOptions, UnfinishedUpload, Upload} from '../objects/client.js'
@@ -43,7 +44,7 @@ export async function connectAzure({account, connectionString, container}: Azure
   return new AzureObjectClient(service.getContainerClient(container))
 }
 
-function fromConnectionString(sdk: typeof import('@azure/storage-blob'), text: string): BlobServiceClient {
+function fromConnectionString(sdk: typeof AzureSdk, text: string): BlobServiceClient {
   try {
     return sdk.BlobServiceClient.fromConnectionString(text, ONCE)
   } catch {
@@ -55,7 +56,9 @@ function fromConnectionString(sdk: typeof import('@azure/storage-blob'), text: s
 }
 
 class AzureObjectClient implements ObjectClient {
-  readonly noTag = '"0x0000000000000000"'
+  get noTag(): string {
+    return '"0x0000000000000000"'
+  }
 
   constructor(private readonly container: ContainerClient) {}
 
@@ -116,7 +119,7 @@ class AzureObjectClient implements ObjectClient {
     const pages = delimiter
       ? this.container.listBlobsByHierarchy(delimiter, options).byPage(page)
       : this.container.listBlobsFlat(options).byPage(page)
-    const {value} = await pages.next()
+    const {value} = (await pages.next()) as {value?: unknown}
     if (value === undefined) return {folders: [], objects: []}
     const {continuationToken, segment} = value as {
       continuationToken?: string

@@ -1,9 +1,7 @@
 import type {BlockBlobClient} from '@azure/storage-blob'
 
-import type {Call, Upload} from '../objects/client.js'
-
 import {md5, randomHex} from '../../platform/node.js'
-import {MARK} from '../objects/client.js'
+import {type Call, MARK, type Upload} from '../objects/client.js'
 
 /** Its names of metadata are identifiers. */
 export const AZURE_MARK = MARK.replaceAll('-', '_')

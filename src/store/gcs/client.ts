@@ -1,11 +1,18 @@
 /** Google Cloud Storage, by Google's own SDK. Tags are generations. */
 import type {Bucket, File, FileMetadata, Storage} from '@google-cloud/storage'
 
-import type {Call, FoundObject, ObjectClient, Piece, PutOptions, UnfinishedUpload, Upload} from '../objects/client.js'
-
 import {inParallel} from '../../model/in-parallel.js'
 import {md5} from '../../platform/node.js'
-import {MARK} from '../objects/client.js'
+import {
+  type Call,
+  type FoundObject,
+  MARK,
+  type ObjectClient,
+  type Piece,
+  type PutOptions,
+  type UnfinishedUpload,
+  type Upload,
+} from '../objects/client.js'
 import {loadPeer} from '../peer.js'
 import {gcsFailure} from './failure.js'
 import {beginGcsUpload} from './upload.js'
@@ -25,7 +32,10 @@ export async function connectGcs(bucket: string): Promise<ObjectClient> {
 }
 
 class GcsObjectClient implements ObjectClient {
-  readonly noTag = '1'
+  get noTag(): string {
+    return '1'
+  }
+
   readonly #bucket: Bucket
 
   constructor(

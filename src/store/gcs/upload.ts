@@ -1,9 +1,7 @@
 /** A resumable upload: its bytes go in order, and the object is there once the last ones are. */
 import type {File, Storage} from '@google-cloud/storage'
 
-import type {Upload} from '../objects/client.js'
-
-import {MARK} from '../objects/client.js'
+import {MARK, type Upload} from '../objects/client.js'
 import {gcsFailure} from './failure.js'
 
 const EMPTY = Buffer.alloc(0)
@@ -57,7 +55,8 @@ class GcsUpload implements Upload {
   ) {}
 
   async part(number: number, bytes: Uint8Array, isLast: boolean): Promise<void> {
-    const start = (this.#starts[number - 1] ??= this.#offset)
+    const start = this.#starts[number - 1] ?? this.#offset
+    this.#starts[number - 1] = start
     const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     // The last bytes are what completes it.
     if (isLast) this.#last = body
@@ -90,7 +89,8 @@ class GcsUpload implements Upload {
     }
 
     this.#isUnsure = true
-    while (at < end || total !== undefined) {
+    for (;;) {
+      if (at === end && total === undefined) break
       if (at < start || at > end) throw Object.assign(new Error('The upload was dropped'), {code: 410})
       const range = at === end ? `*` : `${at}-${end - 1}`
       const known = await this.#put(body.subarray(at - start), `bytes ${range}/${total ?? '*'}`)
@@ -122,7 +122,7 @@ class GcsUpload implements Upload {
         method,
         uri: this.uri,
       }
-      this.storage.request(request as never, (error, _, response) => {
+      this.storage.request(request, (error, _, response) => {
         const {headers: answered = {}, statusCode = 0} = (response ?? {}) as {
           headers?: Record<string, string | undefined>
           statusCode?: number

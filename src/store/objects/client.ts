@@ -20,14 +20,12 @@ export interface ObjectClient {
   ) => Promise<{folders: string[]; next?: string; objects: FoundObject[]}>
   /** The new tag; fails with `condition` when that is not met. */
   put: (key: string, bytes: Uint8Array, options: PutOptions, call: Call) => Promise<string>
-  /** Removes up to `MAX_REMOVED` objects; one that is not there is none to be removed. */
+  /** Removes objects, at most a page of a listing; one that is not there is none to be removed. */
   remove: (keys: readonly string[], call: Call) => Promise<void>
   /** Writes that were begun and never completed; none where the service drops them by itself, or does not tell. */
   uploads: (prefix: string, call: Call) => Promise<UnfinishedUpload[]>
 }
 
-/** Keys that `ObjectClient.remove` takes at once. */
-export const MAX_REMOVED = 1000
 /** The name of the metadata that tells one write of an object from another. */
 export const MARK = 'elysia-write'
 

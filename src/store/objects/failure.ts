@@ -95,7 +95,7 @@ const CUT_NAMES: ReadonlySet<string> = new Set(['AbortError', 'RequestTimeout', 
 
 /** What the network did, in whichever of the causes it stands; undefined: it is no failure of the network. */
 export function networkFailure(error: unknown): Failure | undefined {
-  for (let each: unknown = error, depth = 0; each instanceof Error && depth < 5; each = each.cause, depth++) {
+  for (let depth = 0, each: unknown = error; each instanceof Error && depth < 5; each = each.cause, depth++) {
     const code = 'code' in each && typeof each.code === 'string' ? each.code : ''
     if (UNREACHABLE.has(code)) return {code, kind: 'unreachable', mayBeDone: false, reason: code}
     const isCut =

@@ -1,11 +1,11 @@
 /** Reads one version of an object: ranges of it, several at a time where it is read through. */
 import type {StoreReader} from '../store.js'
+import type {Calls} from './calls.js'
 import type {Piece} from './client.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {isFailure, leavingAsDataOpsError} from './failure.js'
-import type {Calls} from './calls.js'
 
 /** Bytes of a chunk that `stream` yields at most. */
 const CHUNK = 1024 * 1024
@@ -37,7 +37,7 @@ export class ObjectReader implements StoreReader {
 
   constructor(
     private readonly source: ReaderSource,
-    private opening: Piece | undefined,
+    private readonly opening: Piece | undefined,
   ) {
     this.size = opening?.size ?? 0
   }
@@ -101,9 +101,10 @@ export class ObjectReader implements StoreReader {
     const ranges = rangesOf(start, end)
     const coming: Array<Promise<Uint8Array>> = []
     const ask = (): void => {
-      const {done, value} = ranges.next()
-      if (done) return
-      const piece = leavingAsDataOpsError(async () => this.#range(value.start, value.end, signal))
+      const next = ranges.next()
+      if (next.done) return
+      const range = next.value
+      const piece = leavingAsDataOpsError(async () => this.#range(range.start, range.end, signal))
       // Not awaited if the consumer leaves; otherwise its turn throws it.
       piece.catch(() => undefined)
       coming.push(piece)

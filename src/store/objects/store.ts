@@ -1,12 +1,12 @@
 /** Backups in object storage, whatever the cloud: keys under a prefix, conditions instead of renames. */
 import type {PutCondition, Store, StoreEntry, StoreReader, StoreUploads, StoreWriter} from '../store.js'
+import type {FoundObject, ObjectClient} from './client.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {randomHex} from '../../platform/node.js'
 import {checkKey, refusedKey} from '../key.js'
 import {Calls, type Patience} from './calls.js'
-import {type FoundObject, MAX_REMOVED, type ObjectClient} from './client.js'
 import {isFailure, leavingAsDataOpsError} from './failure.js'
 import {Probe} from './probe.js'
 import {openObject} from './reader.js'
@@ -81,7 +81,7 @@ export class ObjectStore implements Store {
       }
 
       // `//` in a key: no name of ours, and none that could be asked for.
-      return entries.filter(({name}) => name !== '').sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+      return entries.filter(({name}) => name !== '').sort(byName)
     })
   }
 
@@ -203,7 +203,6 @@ export class ObjectStore implements Store {
     })
   }
 
-  /* eslint-disable @typescript-eslint/require-await -- these go with the contract's */
   async createDirectory(): Promise<boolean> {
     throw gone()
   }
@@ -219,7 +218,6 @@ export class ObjectStore implements Store {
   async writeAtomic(): Promise<void> {
     throw gone()
   }
-  /* eslint-enable @typescript-eslint/require-await */
 
   /** Writes that were begun and never completed; none where the service drops them by itself. */
   readonly uploads: StoreUploads = {
@@ -237,6 +235,11 @@ export class ObjectStore implements Store {
         return dropped.flat()
       }),
   }
+}
+
+function byName(a: StoreEntry, b: StoreEntry): number {
+  if (a.name === b.name) return 0
+  return a.name < b.name ? -1 : 1
 }
 
 function newMark(): string {

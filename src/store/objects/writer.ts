@@ -40,7 +40,7 @@ export class ObjectWriter implements StoreWriter {
   #buffered = 0
   #bytes = 0
   #closing: Promise<void> | undefined
-  #failure: unknown
+  #failure: Error | undefined
   readonly #inFlight = new Set<Promise<void>>()
   #isComplete = false
   readonly #mark: string
@@ -73,7 +73,7 @@ export class ObjectWriter implements StoreWriter {
     try {
       return await leavingAsDataOpsError(work)
     } catch (error) {
-      this.#failure ??= error
+      this.#failure ??= asError(error)
       throw this.#failure
     }
   }
@@ -119,7 +119,7 @@ export class ObjectWriter implements StoreWriter {
           ? this.#beginAgain(error)
           : error instanceof ClientError
             ? error.toDataOpsError()
-            : error
+            : asError(error)
       })
       .finally(() => this.#inFlight.delete(sending))
     this.#inFlight.add(sending)
@@ -223,6 +223,10 @@ export class ObjectWriter implements StoreWriter {
       .attempt({verb: 'drop', where: where(this.key)}, async (_, call) => upload.abort(call))
       .catch(() => undefined)
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }
 
 /** A buffer with room for `needed` bytes, of at most `most`, that holds the first `used` of what there was. */

@@ -1,6 +1,7 @@
+import type * as S3Sdk from '@aws-sdk/client-s3'
 import type {S3Client} from '@aws-sdk/client-s3'
 
-export type Sdk = typeof import('@aws-sdk/client-s3')
+export type Sdk = typeof S3Sdk
 
 /** What the calls of one bucket share. */
 export interface S3Bucket {

@@ -1,13 +1,21 @@
 /** S3, and what is compatible with it, by AWS's own SDK. */
 import type {GetObjectCommandOutput, S3Client, _Error as S3Error} from '@aws-sdk/client-s3'
 
-import type {Call, FoundObject, ObjectClient, Piece, PutOptions, Upload, UnfinishedUpload} from '../objects/client.js'
+import type {S3Bucket, Sdk} from './bucket.js'
 
 import {inParallel} from '../../model/in-parallel.js'
 import {nodePlatform} from '../../platform/node.js'
-import {MARK} from '../objects/client.js'
+import {
+  type Call,
+  type FoundObject,
+  MARK,
+  type ObjectClient,
+  type Piece,
+  type PutOptions,
+  type UnfinishedUpload,
+  type Upload,
+} from '../objects/client.js'
 import {loadPeer} from '../peer.js'
-import type {S3Bucket, Sdk} from './bucket.js'
 import {s3Failure} from './failure.js'
 import {S3Upload} from './upload.js'
 
@@ -28,11 +36,8 @@ const SILENT = {debug() {}, error() {}, info() {}, trace() {}, warn() {}}
 export async function connectS3(bucket: string, options: S3Options = {}): Promise<ObjectClient> {
   const sdk = await loadPeer('Backups at s3://', '@aws-sdk/client-s3', async () => import('@aws-sdk/client-s3'))
   const first = makeClient(sdk, options)
-  const hasRegion = await first.config.region().then(
-    () => true,
-    () => false,
-  )
-  return new S3ObjectClient(bucket, sdk, hasRegion ? first : makeClient(sdk, options, ANY_REGION))
+  const region = await first.config.region().catch(() => '')
+  return new S3ObjectClient(bucket, sdk, region === '' ? makeClient(sdk, options, ANY_REGION) : first)
 }
 
 function makeClient(sdk: Sdk, {connectMs = CONNECT_MS}: S3Options, region?: string): S3Client {
@@ -51,7 +56,10 @@ function makeClient(sdk: Sdk, {connectMs = CONNECT_MS}: S3Options, region?: stri
   // A service at an address of its own has no name for each bucket, as a rule; AWS knows both ways.
   const find = client.config.endpointProvider
   client.config.endpointProvider = (parameters, context) =>
-    find({...parameters, ForcePathStyle: parameters.ForcePathStyle || parameters.Endpoint !== undefined}, context)
+    find(
+      {...parameters, ForcePathStyle: parameters.ForcePathStyle === true || parameters.Endpoint !== undefined},
+      context,
+    )
   return client
 }
 
@@ -150,14 +158,14 @@ class S3ObjectClient implements ObjectClient {
   async #explained(key: string, error: unknown, call: Call): Promise<undefined> {
     try {
       await this.get(key, {end: 1, start: 0}, call)
-    } catch (reason) {
-      if (s3Failure(reason).kind !== 'absent') throw reason
+    } catch (error_) {
+      if (s3Failure(error_).kind !== 'absent') throw error_
       this.#isBucketKnown = true
       return undefined
     }
 
     // It can be read by now.
-    throw Object.assign(new Error('The service changed its mind', {cause: error}), {name: 'ServiceUnavailable'})
+    throw Object.assign(new Error('The service changed its mind', {cause: error}), {Code: 'ServiceUnavailable'})
   }
 
   async list(
@@ -210,7 +218,7 @@ class S3ObjectClient implements ObjectClient {
     const Errors = await this.#removeBatch(keys, call)
     const failed = Errors.find(({Code}) => Code !== 'NoSuchKey')
     if (!failed) return
-    throw Object.assign(new Error(failed.Message ?? failed.Code), {$metadata: {}, name: failed.Code ?? 'InternalError'})
+    throw Object.assign(new Error(failed.Message ?? failed.Code), {Code: failed.Code ?? 'InternalError'})
   }
 
   async #removeEach(keys: readonly string[], {signal}: Call): Promise<void> {

@@ -72,6 +72,6 @@ export function s3Failure(error: unknown): Failure {
 /** Names that say nothing in the service's stead are left out. */
 function reasonOf(code: string, message: string): string {
   const words = message.split('\n', 1)[0] ?? ''
-  const isEmpty = words === '' || words === 'UnknownError' || words === code
+  const isEmpty = ['', code, 'UnknownError'].includes(words)
   return isEmpty ? (/^(?:Error|UnknownError|\d+)$/.test(code) ? '' : code) : words.slice(0, 300)
 }

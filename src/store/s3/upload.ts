@@ -1,9 +1,8 @@
 import type {CompletedPart} from '@aws-sdk/client-s3'
 
-import type {Call, Upload} from '../objects/client.js'
 import type {S3Bucket} from './bucket.js'
 
-import {MARK} from '../objects/client.js'
+import {type Call, MARK, type Upload} from '../objects/client.js'
 
 export class S3Upload implements Upload {
   static async begin(bucket: S3Bucket, key: string, mark: string, signal: AbortSignal): Promise<S3Upload> {
