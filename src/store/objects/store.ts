@@ -203,22 +203,6 @@ export class ObjectStore implements Store {
     })
   }
 
-  async createDirectory(): Promise<boolean> {
-    throw gone()
-  }
-
-  async openWrite(): Promise<StoreWriter> {
-    throw gone()
-  }
-
-  async rename(): Promise<boolean> {
-    throw gone()
-  }
-
-  async writeAtomic(): Promise<void> {
-    throw gone()
-  }
-
   /** Writes that were begun and never completed; none where the service drops them by itself. */
   readonly uploads: StoreUploads = {
     drop: async (mayGo) =>
@@ -256,8 +240,4 @@ function folderEntry(name: string): StoreEntry {
 
 function noFile(where: string): DataOpsError {
   return new DataOpsError('STORAGE', `${where} is a folder.`, {details: {path: where}, hint: 'Name a file.'})
-}
-
-function gone(): DataOpsError {
-  return new DataOpsError('UNEXPECTED', 'Object storage has neither folders nor renames.')
 }
