@@ -10,14 +10,12 @@ const {create, named, target} = useTarget()
 let plain = ''
 let tenants = ''
 
-/** mulberry32 */
+/** A linear congruential generator: its state stays below 2^31. */
 function randomOf(seed: number): <T>(choices: readonly T[]) => T {
   let state = seed
   return (choices) => {
-    state = (state + 0x6d_2b_79_f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return choices[Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * choices.length)]!
+    state = (state * 48_271 + 11) % 2_147_483_647
+    return choices[Math.floor((state / 2_147_483_647) * choices.length)]!
   }
 }
 
