@@ -1,7 +1,7 @@
 import {Args} from '@oclif/core'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {BACKUP_ARGUMENT, fullFlag, oneTenantFlag, outputFlag} from '../../src/cli/flags.js'
+import {BACKUP_ARGUMENT, fullFlag, oneTenantFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {objectLines, shownObject, type ShownObject} from '../../src/cli/objects.js'
 import {DataOpsError} from '../../src/model/errors.js'
 
@@ -19,7 +19,7 @@ export default class BackupGet extends DataOpsCommand {
     uuid: Args.string({description: 'Id of the object.', ignoreStdin: true, required: true}),
   }
 
-  static override flags = {full: fullFlag, output: outputFlag, tenant: oneTenantFlag}
+  static override flags = {...openingFlags, full: fullFlag, output: outputFlag, tenant: oneTenantFlag}
 
   static override examples = [
     {
@@ -34,12 +34,11 @@ export default class BackupGet extends DataOpsCommand {
       throw new DataOpsError('INVALID_INPUT', `"${args.uuid}" is not the id of an object.`, {
         hint: 'Ids are UUIDs: 00000000-0000-4000-8000-000000000001.',
       })
-    const [{openArchive}, {findObject}, {openStore}] = await Promise.all([
+    const [{openArchive}, {findObject}] = await Promise.all([
       import('../../src/catalog/locate.js'),
       import('../../src/jobs/inspect/objects.js'),
-      import('../../src/store/open.js'),
     ])
-    const {archive} = await openArchive(args.backup, openStore(flags.output))
+    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
     const {signal} = this.operation()
     const found = await findObject(archive, args.uuid, {signal, tenant: flags.tenant})
     if (!found) {

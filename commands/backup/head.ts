@@ -1,7 +1,7 @@
 import {Args, Flags} from '@oclif/core'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {BACKUP_ARGUMENT, fullFlag, oneTenantFlag, outputFlag} from '../../src/cli/flags.js'
+import {BACKUP_ARGUMENT, fullFlag, oneTenantFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {objectLines, shownObject, type ShownObject} from '../../src/cli/objects.js'
 
 export default class BackupHead extends DataOpsCommand {
@@ -14,6 +14,7 @@ export default class BackupHead extends DataOpsCommand {
   static override args = {backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true})}
 
   static override flags = {
+    ...openingFlags,
     count: Flags.integer({char: 'n', default: 10, description: 'How many.', min: 1}),
     full: fullFlag,
     output: outputFlag,
@@ -30,12 +31,11 @@ export default class BackupHead extends DataOpsCommand {
 
   async run(): Promise<{objects: ShownObject[]}> {
     const {args, flags} = await this.parse(BackupHead)
-    const [{openArchive}, {firstObjects}, {openStore}] = await Promise.all([
+    const [{openArchive}, {firstObjects}] = await Promise.all([
       import('../../src/catalog/locate.js'),
       import('../../src/jobs/inspect/objects.js'),
-      import('../../src/store/open.js'),
     ])
-    const {archive} = await openArchive(args.backup, openStore(flags.output))
+    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
     const {signal} = this.operation()
     const found = await firstObjects(archive, {limit: flags.count, signal, tenant: flags.tenant})
     const objects = found.map((object) => shownObject(object))

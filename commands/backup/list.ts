@@ -4,7 +4,7 @@ import type {Store} from '../../src/store/store.js'
 
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {outputFlag} from '../../src/cli/flags.js'
+import {openingFlags, outputFlag} from '../../src/cli/flags.js'
 
 export interface BackupListResult {
   backups: BackupEntry[]
@@ -25,6 +25,7 @@ export default class BackupList extends DataOpsCommand {
   }
 
   static override flags = {
+    ...openingFlags,
     output: outputFlag,
     reindex: Flags.boolean({description: 'Make the catalog anew from the backups in the folder.'}),
   }

@@ -4,7 +4,7 @@ import type {ListedBackup} from '../../src/catalog/catalog.js'
 
 import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {outputFlag} from '../../src/cli/flags.js'
+import {openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {formatBytes, plural} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {DataOpsError} from '../../src/model/errors.js'
@@ -26,6 +26,7 @@ export default class BackupRemove extends DataOpsCommand {
   }
 
   static override flags = {
+    ...openingFlags,
     force: Flags.boolean({description: 'Do not ask.'}),
     output: outputFlag,
   }
@@ -41,7 +42,7 @@ export default class BackupRemove extends DataOpsCommand {
     const unconfirmed = (hint?: string) =>
       new DataOpsError('NOT_CONFIRMED', `Removing backup ${reference} was not confirmed; nothing was changed.`, {hint})
     if (!canAsk()) throw unconfirmed('Where nobody can be asked, say --force.')
-    const what = `${pathOf(backup.file)} (${plural(backup.object_count, 'object')}, ${formatBytes(backup.size)})`
+    const what = `${pathOf(backup.file)} (${backup.object_count === undefined ? 'an unknown number of objects' : plural(backup.object_count, 'object')}, ${formatBytes(backup.size)})`
     const answer = await ask(`This removes ${what}. Type yes to confirm: `)
     if (answer?.toLowerCase() !== 'yes') throw unconfirmed()
   }
@@ -57,7 +58,7 @@ export default class BackupRemove extends DataOpsCommand {
     const reference = named ? named.store.describe(named.name) : args.backup
     if (!flags.force) await this.#confirm(await catalog.find(reference), args.backup, pathOf)
     const removed = backupEntry(await catalog.remove(reference), pathOf)
-    this.print([`Removed backup ${removed.id} of ${removed.collection}: ${removed.path}`])
+    this.print([`Removed backup ${removed.id} of ${removed.collection || 'a hidden collection'}: ${removed.path}`])
     return {removed}
   }
 }

@@ -5,7 +5,7 @@ import type {WeaviateClass} from '../../src/model/schema.js'
 
 import {shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {BACKUP_ARGUMENT, outputFlag} from '../../src/cli/flags.js'
+import {BACKUP_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {formatBytes, formatCount, formatMembers, plural} from '../../src/cli/format.js'
 
 export interface BackupShowResult {
@@ -50,7 +50,7 @@ export default class BackupShow extends DataOpsCommand {
     }),
   }
 
-  static override flags = {output: outputFlag}
+  static override flags = {...openingFlags, output: outputFlag}
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'By id'},

@@ -4,7 +4,7 @@ import type {BackupVerification} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
-import {BACKUPS_ARGUMENT, outputFlag} from '../../src/cli/flags.js'
+import {BACKUPS_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {verificationLine, verificationLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
@@ -26,6 +26,7 @@ export default class BackupVerify extends DataOpsCommand {
   }
 
   static override flags = {
+    ...openingFlags,
     output: outputFlag,
     quick: Flags.boolean({description: 'Hashes only; nothing is decoded.'}),
   }
@@ -41,14 +42,16 @@ export default class BackupVerify extends DataOpsCommand {
 
   async run(): Promise<BackupVerification | {backups: BackupVerification[]; failed?: LeftOut[]}> {
     const {args, flags} = await this.parse(BackupVerify)
+    const encryption = await this.encryption()
     const {isSeveral, references} = await chooseBackups(args.backup, {
+      encryption,
       directory: flags.output,
       onWarning: (warning) => {
         this.warnOf(warning)
       },
     })
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
-    const verifier = new Verifier({directory: flags.output})
+    const verifier = new Verifier({directory: flags.output, ...encryption})
     const verify = async (reference: string): Promise<BackupVerification> => {
       const verification = await verifier.verifyBackup(reference, {...this.operation(), quick: flags.quick})
       this.print(isSeveral ? verificationLine(verification) : verificationLines(verification))

@@ -7,6 +7,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {
   batchSizeFlag,
   concurrencyFlag,
+  encryptionFlags,
   maxRateFlag,
   milliseconds,
   outputFlag,
@@ -36,6 +37,7 @@ export default class ColBackup extends DataOpsCommand {
   }
 
   static override flags = {
+    ...encryptionFlags,
     all: Flags.boolean({description: 'Every collection of the server.'}),
     'batch-size': batchSizeFlag,
     compress: Flags.boolean({char: 'z', description: 'gzip for JSON, zstd columns for Parquet and Arrow.'}),
@@ -118,7 +120,11 @@ export default class ColBackup extends DataOpsCommand {
     const settings = await this.settings()
     const connection = await this.connect()
     const {BackupManager} = await import('../../src/jobs/backup/manager.js')
-    const manager = new BackupManager(connection, {directory: flags.output, stateDirectory: this.stateDirectory})
+    const manager = new BackupManager(connection, {
+      directory: flags.output,
+      stateDirectory: this.stateDirectory,
+      ...(await this.encryption()),
+    })
     const options: BackupOptions = {
       ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume']}),
       ...retryOptions(flags),

@@ -6,6 +6,7 @@ import type {ClearOptions, ClearResult} from '../../src/jobs/clear/options.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {
   consistencyFlag,
+  encryptionFlags,
   milliseconds,
   outputFlag,
   retryFlags,
@@ -36,6 +37,7 @@ export default class ColClear extends DataOpsCommand {
   }
 
   static override flags = {
+    ...encryptionFlags,
     'allow-protected': Flags.boolean({description: 'Clear a collection whose name is protected.'}),
     'backup-first': Flags.boolean({
       description: 'Seal and verify a backup first, and delete nothing but what it holds.',
@@ -109,7 +111,11 @@ export default class ColClear extends DataOpsCommand {
     const settings = await this.settings()
     const connection = await this.connect()
     const {ClearManager} = await import('../../src/jobs/clear/manager.js')
-    const manager = new ClearManager(connection, {directory: flags.output, stateDirectory: this.stateDirectory})
+    const manager = new ClearManager(connection, {
+      directory: flags.output,
+      stateDirectory: this.stateDirectory,
+      ...(await this.encryption()),
+    })
     const options: ClearOptions = {
       ...this.operation({}),
       ...retryOptions(flags),

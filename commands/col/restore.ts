@@ -10,6 +10,7 @@ import {
   concurrencyFlag,
   consistencyFlag,
   maxRateFlag,
+  openingFlags,
   outputFlag,
   parseOverrides,
   retryFlags,
@@ -37,6 +38,7 @@ export default class ColRestore extends DataOpsCommand {
   }
 
   static override flags = {
+    ...openingFlags,
     'accept-changed': Flags.boolean({
       description: 'Restore a backup whose bytes are no longer what was sealed (edited, or from another tool).',
     }),
@@ -135,7 +137,9 @@ export default class ColRestore extends DataOpsCommand {
 
   async run(): Promise<RestoreResult | {collections: RestoreResult[]; failed?: LeftOut[]}> {
     const {args, flags} = await this.parse(ColRestore)
+    const encryption = await this.encryption()
     const {isSeveral, references: backups} = await chooseBackups(args.backup, {
+      encryption,
       directory: flags.output,
       exclude: flags.exclude,
       onWarning: (warning) => {
@@ -151,7 +155,11 @@ export default class ColRestore extends DataOpsCommand {
     const settings = await this.settings()
     const connection = await this.connect()
     const {RestoreManager} = await import('../../src/jobs/restore/manager.js')
-    const manager = new RestoreManager(connection, {directory: flags.output, stateDirectory: this.stateDirectory})
+    const manager = new RestoreManager(connection, {
+      directory: flags.output,
+      stateDirectory: this.stateDirectory,
+      ...encryption,
+    })
     const options: RestoreOptions = {
       ...this.operation({remove: ['--restart']}),
       ...retryOptions(flags),

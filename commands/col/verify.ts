@@ -4,7 +4,15 @@ import type {CollectionComparison} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
-import {concurrencyFlag, fullFlag, milliseconds, outputFlag, tenantFlag, waitReplicasFlag} from '../../src/cli/flags.js'
+import {
+  concurrencyFlag,
+  fullFlag,
+  milliseconds,
+  openingFlags,
+  outputFlag,
+  tenantFlag,
+  waitReplicasFlag,
+} from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
 
 export default class ColVerify extends DataOpsCommand {
@@ -19,6 +27,7 @@ export default class ColVerify extends DataOpsCommand {
   }
 
   static override flags = {
+    ...openingFlags,
     against: Flags.string({
       description: 'Backup: an id, path or URL; latest, Article@latest, Article@2026-02-01 (UTC).',
       helpValue: '<backup>',
@@ -49,7 +58,12 @@ export default class ColVerify extends DataOpsCommand {
     await checkBackupsExist([flags.against], flags.output)
     const connection = await this.connect()
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
-    const verifier = new Verifier({connection, directory: flags.output, stateDirectory: this.stateDirectory})
+    const verifier = new Verifier({
+      connection,
+      directory: flags.output,
+      stateDirectory: this.stateDirectory,
+      ...(await this.encryption()),
+    })
     const comparison = await verifier.verifyCollection(args.name, flags.against, {
       ...this.operation(),
       concurrency: flags.concurrency,

@@ -15,6 +15,7 @@ import {isJsonObject} from '../model/object.js'
 /** The head and the seal of a backup: everything about it but its objects, which are not read for it. */
 import {sha256Hex} from '../platform/node.js'
 import {decodeJson, DocumentSource, type SealPlace} from './document-source.js'
+import {AGE, encrypted} from './encrypted/words.js'
 import {Field, MalformedError} from './fields.js'
 import {journalName, METADATA_FILE, SCHEMA_FILE, sealedNameOf} from './names.js'
 import {type BackupKind, readMetadata, readSchema, readSeal} from './sealed-fields.js'
@@ -289,6 +290,8 @@ function refuseOtherVersions({where}: DocumentSource, metadata: unknown): void {
 function refuseUnknownRequirements({where}: DocumentSource, ...holders: unknown[]): void {
   const word = unknownRequirement(...holders)
   if (word === undefined) return
+  // The cover of an encrypted backup: whoever can open it reads another document.
+  if (word === JSON.stringify(AGE)) throw encrypted(where)
   throw new DataOpsError('NOT_A_BACKUP', `${where} requires ${word} of its reader, which this release does not know.`, {
     details: {path: where, requires: word},
     hint: 'Use a newer release to read it.',

@@ -17,6 +17,7 @@ const COLLECTION = /^[A-Z][_0-9A-Za-z]*$/
 const BACKUP =
   /^([A-Z][_0-9A-Za-z]*)_(\d{4})-(\d\d)-(\d\d)_(\d\d)(\d\d)(\d\d)(?:-([2-9]|[1-9]\d{1,8}))?(\.json|\.json\.gz)?$/
 const PART = /^objects(?:-\d{5,})?\.[a-z]+$/
+const ENCRYPTED = /^(?:key-\d+-[0-9a-f]{16}|metadata\.json|schema\.json|objects(?:-\d{5,})?\.[a-z]+(?:\.gz)?)\.age$/
 
 /** What a backup's name says. */
 export interface ParsedBackupName {
@@ -32,6 +33,19 @@ export interface ParsedBackupName {
 /** Whether a collection's name is one that Weaviate can have, and so one that is safe in a file name. */
 export function isCollectionName(name: string): boolean {
   return COLLECTION.test(name)
+}
+
+/** What the names of encrypted backups start with that hide their collection's. */
+const HIDDEN_STEM = 'Encrypted'
+
+/** Encrypted backups are folders, whatever their format. `isHidden`: their name does not say what of. */
+export function encryptedName(collection: string, startedAt: Date, isHidden: boolean): string {
+  return backupName(isHidden ? HIDDEN_STEM : collection, startedAt, 'parquet', false)
+}
+
+/** Whether a backup's name does not say what of it is. */
+export function isHiddenName(name: string): boolean {
+  return parseBackupName(name)?.collection === HIDDEN_STEM
 }
 
 /**
@@ -209,9 +223,14 @@ export function findPartNames(files: readonly string[], extension: string): {nam
   return {names: [], problem: `${partName(extension, gap + 1)} is missing`}
 }
 
+/** Whether a file holds the key of the encrypted backup in whose folder it lies. */
+export function isKeyFileName(name: string): boolean {
+  return /^key-[1-9]\d{0,5}-[0-9a-f]{16}\.age$/.test(name)
+}
+
 /** Whether a file of that name, in the folder of a backup, is one that we put there. */
 export function isBackupFile(name: string): boolean {
-  return name === METADATA_FILE || name === SCHEMA_FILE || PART.test(name)
+  return name === METADATA_FILE || name === SCHEMA_FILE || PART.test(name) || ENCRYPTED.test(name)
 }
 
 /** The same, or one that was not complete. */

@@ -4,13 +4,14 @@ import type {ArchivePosition} from './writer.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {copyBytes, copyObject} from '../store/copy.js'
-import {isOwnFile, METADATA_FILE, parseBackupName} from './names.js'
+import {isKeyFileName, isOwnFile, METADATA_FILE, parseBackupName} from './names.js'
 
 /** Whether all is there that a position speaks of, and it is not sealed. */
 export async function isContinuable(store: Store, name: string, {document, parts}: ArchivePosition): Promise<boolean> {
   if (document) return (await store.unfinished?.stat(name)) !== undefined
   const files = new Set((await store.list(name)).map((entry) => entry.name))
-  return !files.has(METADATA_FILE) && parts.every(({file}) => file !== null && files.has(file))
+  const isThere = (file: string): boolean => files.has(file) || files.has(`${file}.age`)
+  return !files.has(METADATA_FILE) && parts.every(({file}) => file !== null && isThere(file))
 }
 
 /** Removes what there is of an unfinished backup; of a sealed one, and of what others have put there, nothing. */
@@ -33,7 +34,18 @@ export async function copyUnfinished(
   {from, position, to}: {from: string; position: ArchivePosition; to: string},
 ): Promise<void> {
   if (position.document) await copyDocument(store, from, to, position.document.fileBytes)
-  else await copyParts(store, from, to, position.parts)
+  else await copyParts(store, from, to, await asTheyLie(store, from, position.parts))
+}
+
+/** Parts under the names that they have there: of an encrypted backup others, and with its key. */
+async function asTheyLie(
+  store: Store,
+  folder: string,
+  parts: ReadonlyArray<{file: string | null}>,
+): Promise<Array<{file: string | null}>> {
+  const names = (await store.list(folder)).map(({name}) => name)
+  const keys = names.filter((name) => isKeyFileName(name)).map((file) => ({file}))
+  return [...keys, ...parts.map(({file}) => ({file: names.includes(`${file}.age`) ? `${file}.age` : file}))]
 }
 
 /** Copies parts from one folder to another. @throws DataOpsError STORAGE when something is in the way. */

@@ -5,17 +5,19 @@ import type {Warning} from '../model/progress.js'
 import type {Store, StoreEntry} from '../store/store.js'
 
 import {MalformedError} from '../archive/fields.js'
-import {checkHashes} from '../archive/hashes.js'
-import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName, removedName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
+import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
 import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
 import {type CatalogTag, keepDamaged, readCatalog, tagOfCatalog, writeCatalog} from './catalog-file.js'
-import {type CatalogEntry, entryOf, kindOfName, wellFormedEntry} from './entry.js'
+import {type CatalogEntry, kindOfName, readEntryOf, wellFormedEntry, withHiddenName} from './entry.js'
+import {type Looked} from './held.js'
 import {reasonToKeep} from './in-use.js'
+import {lookAt} from './look.js'
 import {chooseForRemoval} from './prune.js'
+import {rekeyBackup, type RekeyOptions} from './rekey.js'
 import {isUnderWay, removeBackup, strangersIn, tidy} from './removal.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
 
@@ -43,7 +45,7 @@ export interface PruneResult {
   removed: ListedBackup[]
 }
 
-export interface BackupCatalogOptions {
+export interface BackupCatalogOptions extends EncryptionOptions {
   /** Milliseconds to wait for another process; default 45,000. */
   lockWaitMs?: number
   onWarning?: (warning: Warning) => void
@@ -59,7 +61,7 @@ export class BackupCatalog {
   readonly #store: Store
 
   constructor(place: Store | string, options: BackupCatalogOptions = {}) {
-    this.#store = typeof place === 'string' ? openStore(place) : place
+    this.#store = withEncryption(typeof place === 'string' ? openStore(place) : place, options)
     this.#options = options
   }
 
@@ -68,8 +70,7 @@ export class BackupCatalog {
     const backups = collection === undefined ? all : all.filter((backup) => backup.collection === collection)
     const usable = backups.filter(({status}) => status === 'sealed' || status === 'unlisted')
     const {reasons, remove: removed} = await chooseForRemoval(usable, policy, {
-      isWhole: async (manifest) => (await checkHashes({manifest, store: this.#store})).length === 0,
-      manifestOf: async (backup) => this.#goodManifest(backup),
+      lookAt: async (backup) => this.#lookAt(backup),
       obstacleTo: async (backup) => this.#obstacleTo(backup),
     })
     for (const {file, status} of backups)
@@ -100,12 +101,11 @@ export class BackupCatalog {
     })
   }
 
-  /** The manifest of a listed backup when that very backup is there, whole as far as can be seen without reading it. */
-  async #goodManifest(entry: CatalogEntry): Promise<SealedManifest | undefined> {
+  /** What a listed backup holds, when that very backup is there, whole as far as can be seen without reading it. */
+  async #lookAt(entry: CatalogEntry): Promise<Looked | undefined> {
     try {
-      const manifest = await readManifest(this.#store, entry.file)
-      await checkFiles(this.#store, manifest)
-      return manifest.metadata.backup_id === entry.id ? manifest : undefined
+      const looked = await lookAt(this.#store, entry.file)
+      return looked.id === entry.id ? looked : undefined
     } catch (error) {
       // Also one that may not be read: it cannot be vouched for.
       if (error instanceof DataOpsError) return undefined
@@ -126,7 +126,10 @@ export class BackupCatalog {
       const found = await this.#tryRead(name)
       return 'entry' in found ? {...found.entry, status: 'unlisted'} : undefined
     })
-    return [...known, ...unlisted.filter((entry) => entry !== undefined)].toSorted(newestFirst)
+    const all = [...known, ...unlisted.filter((entry) => entry !== undefined)]
+    return (await inParallel(all, {atOnce: PARALLEL}, async (entry) => withHiddenName(this.#store, entry))).toSorted(
+      newestFirst,
+    )
   }
 
   /** The entries on disk; when they cannot be read, those that the backups themselves give. */
@@ -211,9 +214,7 @@ export class BackupCatalog {
 
   async #tryRead(file: string): Promise<{entry: CatalogEntry} | {file: string; reason: string}> {
     try {
-      const manifest = await readManifest(this.#store, file)
-      await checkFiles(this.#store, manifest)
-      return {entry: entryOf(manifest)}
+      return {entry: await readEntryOf(this.#store, file)}
     } catch (error) {
       if (error instanceof DataOpsError) return {file, reason: error.message}
       throw error
@@ -345,17 +346,31 @@ export class BackupCatalog {
   }
 
   /**
+   * Gives an encrypted backup other readers, by the keys that came with the store; its data stays as it is.
+   * @throws DataOpsError NOT_A_BACKUP when there is none; INVALID_INPUT when it is not encrypted, or the keys do not open it.
+   */
+  async rekey(reference: string, to: RekeyOptions): Promise<ListedBackup> {
+    const backup = await this.#required(reference)
+    await rekeyBackup(this.#store, backup.file, to)
+    const entry = await readEntryOf(this.#store, backup.file)
+    await this.register(entry)
+    return {...backup, ...entry, collection: backup.collection}
+  }
+
+  async #required(reference: string): Promise<ListedBackup> {
+    const backup = await this.find(reference)
+    if (backup) return backup
+    throw new DataOpsError('NOT_A_BACKUP', `There is no backup ${reference} in ${this.#store.describe('')}.`, {
+      hint: 'List what there is with `BackupCatalog.list`.',
+    })
+  }
+
+  /**
    * Removes a backup, given as for `find`, with its files, checkpoints and entry; one whose files are gone loses its entry.
    * @throws DataOpsError NOT_A_BACKUP when there is none; STORAGE when its folder holds other files as well, or somebody counts on it.
    */
   async remove(reference: string): Promise<ListedBackup> {
-    const backup = await this.find(reference)
-    if (!backup) {
-      throw new DataOpsError('NOT_A_BACKUP', `There is no backup ${reference} in ${this.#store.describe('')}.`, {
-        hint: 'List what there is with `BackupCatalog.list`.',
-      })
-    }
-
+    const backup = await this.#required(reference)
     await this.#locked(async (lock) => {
       await this.#readOrRebuild(lock)
       if (backup.status !== 'missing') {

@@ -1,25 +1,33 @@
-/** What the catalog says of one backup. */
-import type {SealedManifest} from '../archive/manifest.js'
+/** What the catalog says of one backup, as the backup itself tells it. */
 import type {BackupFormat} from '../codec/codec.js'
+import type {Store} from '../store/store.js'
 
+import {checkCoveredFiles, readCover, type ReadCover} from '../archive/encrypted/cover.js'
+import {unlock} from '../archive/encrypted/unlock.js'
 import {Field, MalformedError} from '../archive/fields.js'
+import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {parseBackupName} from '../archive/names.js'
 import {present} from '../archive/sealed-fields.js'
 import {DataOpsError} from '../model/errors.js'
+import {canOpen, encryptionOf} from '../store/encryption.js'
 
 /** One backup in `.backup_catalog.json`. */
 export interface CatalogEntry {
+  /** Empty where an encrypted backup hides it. */
   collection: string
   /** false: objects are missing from it. Absent from whole ones. */
   complete?: false
   /** Content digest of the collection, 64 hex digits. */
   digest?: string
+  /** Its files are. Absent from others. */
+  encrypted?: true
   /** Name in the folder. */
   file: string
   format: BackupFormat
   /** The backup's own id, a UUID. */
   id: string
-  object_count: number
+  /** Absent where an encrypted backup hides it. */
+  object_count?: number
   run_id?: string
   /** Bytes of all its files. */
   size: number
@@ -55,10 +63,11 @@ export function readEntry(field: Field): CatalogEntry {
     collection: field.member('collection').text(),
     ...(field.member('complete').optional((item) => item.boolean()) === false && {complete: false as const}),
     ...present({digest: field.member('digest').optional((item) => item.sha256())}),
+    ...(field.member('encrypted').optional((item) => item.boolean()) === true && {encrypted: true as const}),
     file: file.text(),
     format: field.member('format').oneOf(['arrow', 'json', 'parquet'] as const),
     id: field.member('id').uuid(),
-    object_count: field.member('object_count').count(),
+    ...present({object_count: field.member('object_count').optional((item) => item.count())}),
     ...present({run_id: field.member('run_id').optional((item) => item.uuid())}),
     size: field.member('size').count(),
     ...present({tenants: field.member('tenants').optional((item) => item.count())}),
@@ -81,4 +90,46 @@ export function wellFormedEntry(entry: CatalogEntry): CatalogEntry {
 export function kindOfName(name: string): 'directory' | 'file' | undefined {
   const parsed = parseBackupName(name)
   return parsed && (parsed.kind === 'directory' ? 'directory' : 'file')
+}
+
+/** The entry of an encrypted backup: what stands in the clear beside it, and no more. */
+export function entryOfCover(cover: ReadCover): CatalogEntry {
+  return {
+    collection: cover.collection ?? '',
+    ...(cover.holds === 'incomplete' && {complete: false as const}),
+    encrypted: true,
+    file: cover.name,
+    format: cover.format,
+    id: cover.backupId,
+    ...(cover.objectCount !== undefined && {object_count: cover.objectCount}),
+    run_id: cover.runId,
+    size: cover.bytes,
+    timestamp: cover.timestamp,
+  }
+}
+
+/** The entry of a backup that is there, with all its files. @throws DataOpsError when it is none, or damaged as far as can be seen. */
+export async function readEntryOf(store: Store, file: string): Promise<CatalogEntry> {
+  const cover = await readCover(store, file)
+  if (cover) {
+    await checkCoveredFiles(store, cover)
+    return entryOfCover(cover)
+  }
+
+  const manifest = await readManifest(store, file)
+  await checkFiles(store, manifest)
+  return entryOf(manifest)
+}
+
+/** With what it hides, for those who have its key. */
+export async function withHiddenName<T extends CatalogEntry>(store: Store, entry: T): Promise<T> {
+  if (entry.collection !== '' || !canOpen(encryptionOf(store))) return entry
+  try {
+    const manifest = await readManifest((await unlock(store, entry.file)).store, entry.file)
+    return {...entry, collection: manifest.metadata.collection, object_count: manifest.seal.object_count}
+  } catch (error) {
+    // Somebody else's, or damaged: it is listed as it stands.
+    if (error instanceof DataOpsError) return entry
+    throw error
+  }
 }

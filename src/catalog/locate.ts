@@ -5,6 +5,8 @@ import {fileURLToPath} from 'node:url'
 import type {Store} from '../store/store.js'
 
 import {findContent, sealedContent} from '../archive/content.js'
+import {type ReadCover} from '../archive/encrypted/cover.js'
+import {checkCoverIs, unlock} from '../archive/encrypted/unlock.js'
 import {type Manifest, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {METADATA_FILE} from '../archive/names.js'
 import {Archive} from '../archive/reader.js'
@@ -12,19 +14,24 @@ import {DataOpsError} from '../model/errors.js'
 import {isPattern} from '../model/pattern.js'
 import {isMultiTenant} from '../model/schema.js'
 import {nodePlatform} from '../platform/node.js'
+import {encryptionOf, type EncryptionOptions, withEncryption} from '../store/encryption.js'
 import {openStore} from '../store/open.js'
 import {BackupCatalog, type ListedBackup} from './catalog.js'
 import {backupsNamed, hintOf, parseBackupReference} from './named.js'
 
 export interface OpenedArchive {
   archive: Archive
+  /** Of an encrypted one. */
+  cover?: ReadCover
+  /** What it lies in as it lies there. */
+  place: Store
   /** The store it lies in, which need not be the one asked. */
   store: Store
 }
 
 /**
  * Opens a backup given as for `locateBackup`.
- * @throws DataOpsError NOT_A_BACKUP, BACKUP_DAMAGED.
+ * @throws DataOpsError NOT_A_BACKUP, BACKUP_DAMAGED; INVALID_INPUT when it is encrypted and the keys of the store do not open it.
  */
 export async function openArchive(
   reference: string,
@@ -32,15 +39,19 @@ export async function openArchive(
   options: {acceptUnsealed?: boolean} = {},
 ): Promise<OpenedArchive> {
   const place = await locateBackup(reference, store)
-  const manifest = await readManifest(place.store, place.name, options)
+  const {cover, store: files} = await unlock(place.store, place.name)
+  const found = await readManifest(files, place.name, options)
+  if (cover) checkCoverIs(place.store, cover, found)
+  const manifest = cover ? {...found, bytes: cover.bytes} : found
   checkIdentity(reference, place, manifest)
+  const opened = {cover, place: place.store, store: files}
   if (manifest.seal) {
-    const archive = new Archive(place.store, manifest, nodePlatform, sealedContent(manifest as SealedManifest))
-    if (!options.acceptUnsealed || (await isWhole(archive))) return {archive, store: place.store}
+    const archive = new Archive(files, manifest, nodePlatform, sealedContent(manifest as SealedManifest))
+    if (!options.acceptUnsealed || (await isWhole(archive))) return {archive, ...opened}
   }
 
   const unsealed = manifest.seal ? withoutSeal(manifest as SealedManifest) : manifest
-  return {archive: await openUnsealed(place.store, unsealed), store: place.store}
+  return {archive: await openUnsealed(files, unsealed), ...opened}
 }
 
 async function isWhole(archive: Archive): Promise<boolean> {
@@ -129,12 +140,12 @@ export async function locateBackup(reference: string, store: Store): Promise<Bac
 
 /** Finds the places of all backups that a reference stands for, as `locateBackup` does for one. @throws DataOpsError NOT_A_BACKUP when there is none. */
 export async function locateBackups(reference: string, store: Store): Promise<LocatedBackups> {
-  const found = isPattern(reference) ? undefined : await placeAt(reference)
+  const found = isPattern(reference) ? undefined : await placeAt(reference, encryptionOf(store))
   if (found) return {passedOver: [], places: [found]}
   const {folder, name} = splitReference(reference)
   const asked = parseBackupReference(name)
   if (!asked) return {passedOver: [], places: [await placeInCatalog(reference, store)]}
-  const place = folder === undefined ? store : openStore(folder)
+  const place = folder === undefined ? store : withEncryption(openStore(folder), encryptionOf(store))
   const {backups, passedOver} = await backupsNamed(asked, await new BackupCatalog(place).list(), place)
   return {
     passedOver: passedOver.map(({backup, reason}) => ({path: place.describe(backup.file), reason})),
@@ -151,14 +162,14 @@ function splitReference(reference: string): {folder?: string; name: string} {
 }
 
 /** What stands at a path or URL. */
-async function placeAt(reference: string): Promise<BackupPlace | undefined> {
-  if (!URL_START.test(reference)) return placeOnDisk(reference)
-  if (/^file:/i.test(reference)) return placeOnDisk(fileURLToPath(reference))
+async function placeAt(reference: string, keys: EncryptionOptions): Promise<BackupPlace | undefined> {
+  if (!URL_START.test(reference)) return placeOnDisk(reference, keys)
+  if (/^file:/i.test(reference)) return placeOnDisk(fileURLToPath(reference), keys)
   const {folder = '', name} = splitReference(reference)
-  return parseBackupReference(name) ? undefined : {name, store: openStore(folder)}
+  return parseBackupReference(name) ? undefined : {name, store: withEncryption(openStore(folder), keys)}
 }
 
-async function placeOnDisk(reference: string): Promise<BackupPlace | undefined> {
+async function placeOnDisk(reference: string, keys: EncryptionOptions): Promise<BackupPlace | undefined> {
   let file: string
   try {
     // A link that a user names is followed; those inside a store are not.
@@ -169,7 +180,7 @@ async function placeOnDisk(reference: string): Promise<BackupPlace | undefined> 
 
   // A file of a directory backup stands for the directory.
   if (path.basename(file) === METADATA_FILE) file = path.dirname(file)
-  return {name: path.basename(file), store: openStore(path.dirname(file))}
+  return {name: path.basename(file), store: withEncryption(openStore(path.dirname(file)), keys)}
 }
 
 async function placeInCatalog(reference: string, store: Store): Promise<BackupPlace> {

@@ -2,11 +2,10 @@
 import type {Store} from '../store/store.js'
 import type {ListedBackup} from './catalog.js'
 
-import {readManifest} from '../archive/manifest.js'
 import {DataOpsError} from '../model/errors.js'
 import {nearestNames} from '../model/nearest.js'
 import {isPattern, matchesPattern} from '../model/pattern.js'
-import {heldBy} from './held.js'
+import {lookAt} from './look.js'
 
 /** What a name asks for. */
 export type BackupName =
@@ -86,8 +85,8 @@ async function newestOfEach(pattern: string, all: readonly ListedBackup[], store
   )
   if (matching.length === 0) throw none(`"${pattern}" matches no backup in ${store.describe('')}.`, hintOf(all))
   const found: NamedBackups = {backups: [], passedOver: []}
-  for (const collection of new Set(matching.map((backup) => backup.collection))) {
-    const ofIt = matching.filter((backup) => backup.collection === collection)
+  for (const collection of new Set(matching.map((backup) => groupOf(backup)))) {
+    const ofIt = matching.filter((backup) => groupOf(backup) === collection)
     const {backups, passedOver} = await newestWhole(ofIt, store, `of "${collection}" among "${pattern}"`)
     found.backups.push(...backups)
     found.passedOver.push(...passedOver)
@@ -117,9 +116,8 @@ async function whyNotWhole(backup: ListedBackup, store: Store): Promise<string |
   if (backup.status === 'missing') return 'is gone'
   if (backup.status === 'damaged') return 'is damaged'
   try {
-    const manifest = await readManifest(store, backup.file)
-    if (manifest.metadata.backup_id !== backup.id) return 'is another one by now'
-    const held = heldBy(manifest)
+    const {held, id} = await lookAt(store, backup.file)
+    if (id !== backup.id) return 'is another one by now'
     return {
       all: undefined,
       incomplete: 'lacks objects',
@@ -145,7 +143,12 @@ function ofRun(run: string, all: readonly ListedBackup[], where: string): Listed
 
   const backups = all.filter(({run_id: id}) => id === runs[0])
   // The newest first: of a collection that was backed up twice only that one.
-  return backups.filter(({collection}, at) => backups.findIndex((other) => other.collection === collection) === at)
+  return backups.filter((backup, at) => backups.findIndex((other) => groupOf(other) === groupOf(backup)) === at)
+}
+
+/** The collection that it is of; of those that hide it, each may be of another. */
+function groupOf({collection, file}: ListedBackup): string {
+  return collection || file
 }
 
 /** The collection of that name that has backups, in another case too where only one does. */

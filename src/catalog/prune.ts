@@ -1,7 +1,5 @@
 /** Which backups go: what a policy lets go, as long as a good backup that was looked at byte by byte holds the same. */
-import type {SealedManifest} from '../archive/manifest.js'
-
-import {type Held, heldBy} from './held.js'
+import {type Held, type Looked} from './held.js'
 import {type Retainable, type RetentionPolicy, selectForRemoval} from './retention.js'
 
 export interface PruneChoice<T> {
@@ -11,15 +9,14 @@ export interface PruneChoice<T> {
 }
 
 export interface PruneContext<T> {
-  /** Every byte is what was sealed. */
-  isWhole: (manifest: SealedManifest) => Promise<boolean>
   /** When it is there, as far as can be seen without reading it. */
-  manifestOf: (backup: T) => Promise<SealedManifest | undefined>
+  lookAt: (backup: T) => Promise<Looked | undefined>
   /** Why it may not be removed now, whatever the policy says. */
   obstacleTo: (backup: T) => Promise<string | undefined>
 }
 
 const DAMAGED = 'it is damaged; remove it by hand'
+const HIDDEN = 'it hides what it is a backup of: prune with an identity that opens it'
 
 /** @throws DataOpsError INVALID_INPUT when the policy makes no sense; STORAGE. */
 export async function chooseForRemoval<T extends Retainable>(
@@ -29,17 +26,18 @@ export async function chooseForRemoval<T extends Retainable>(
 ): Promise<PruneChoice<T>> {
   const candidates: Array<Candidate<T>> = []
   for (const backup of backups) {
-    const manifest = await context.manifestOf(backup)
-    const held = manifest && heldBy(manifest)
-    const {collection, file, timestamp} = backup
-    // One that cannot be read is counted with those it was once counted with.
-    candidates.push({backup, collection: `${collection} ${held?.kind ?? 'all'}`, file, held, manifest, timestamp})
+    const looked = await context.lookAt(backup)
+    const {file, timestamp} = backup
+    // One that cannot be read is counted with those it was once counted with; one whose collection nobody knows, alone.
+    const known = looked ? looked.collection : backup.collection
+    const collection = known === undefined || known === '' ? `hidden ${file}` : known
+    candidates.push({backup, collection: `${collection} ${looked?.held.kind ?? 'all'}`, file, looked, timestamp})
   }
 
   const {keep, reasons, remove} = selectForRemoval(candidates, policy, new Date())
-  const proofs = new Proofs(keep, context.isWhole)
+  const proofs = new Proofs(keep)
   // Complete ones first: what an incomplete one is worth depends on them.
-  const isIncomplete = ({held}: Candidate<T>): number => Number(held?.kind === 'incomplete')
+  const isIncomplete = ({looked}: Candidate<T>): number => Number(looked?.held.kind === 'incomplete')
   for (const candidate of remove.toSorted((a, b) => isIncomplete(a) - isIncomplete(b))) {
     const reason = (await proofs.reasonToKeep(candidate)) ?? (await context.obstacleTo(candidate.backup))
     if (reason !== undefined) reasons.set(candidate.file, [reason])
@@ -51,32 +49,31 @@ export async function chooseForRemoval<T extends Retainable>(
 
 interface Candidate<T> extends Retainable {
   backup: T
-  held?: Held
-  manifest?: SealedManifest
+  looked?: Looked
 }
 
 /** The kept backups, each read to its last byte once others are to go on its account. */
 class Proofs<T> {
-  readonly #isWhole: (manifest: SealedManifest) => Promise<boolean>
   readonly #keepers: Array<Candidate<T>>
   readonly #results = new Map<Candidate<T>, boolean>()
 
-  constructor(keepers: ReadonlyArray<Candidate<T>>, isWhole: (manifest: SealedManifest) => Promise<boolean>) {
-    this.#isWhole = isWhole
+  constructor(keepers: ReadonlyArray<Candidate<T>>) {
     this.#keepers = [...keepers]
   }
 
   /** Found to be so on the way. */
   get damaged(): Array<Candidate<T>> {
-    return this.#keepers.filter((keeper) => !keeper.held || this.#results.get(keeper) === false)
+    return this.#keepers.filter((keeper) => !keeper.looked || this.#results.get(keeper) === false)
   }
 
   async reasonToKeep(candidate: Candidate<T>): Promise<string | undefined> {
-    const {held} = candidate
-    if (!held) return DAMAGED
+    const {looked} = candidate
+    if (!looked) return DAMAGED
+    const {collection, held} = looked
+    if (collection === undefined) return HIDDEN
     for (const keeper of this.#keepers) {
-      const isOfCollection = keeper.manifest?.metadata.collection === candidate.manifest?.metadata.collection
-      if (isOfCollection && keeper.held && standsInFor(keeper.held, held) && (await this.#prove(keeper)))
+      const isOfCollection = keeper.looked?.collection === collection
+      if (isOfCollection && keeper.looked && standsInFor(keeper.looked.held, held) && (await this.#prove(keeper)))
         return undefined
     }
 
@@ -89,7 +86,7 @@ class Proofs<T> {
   async #prove(candidate: Candidate<T>): Promise<boolean> {
     const known = this.#results.get(candidate)
     if (known !== undefined) return known
-    const isWhole = candidate.manifest !== undefined && (await this.#isWhole(candidate.manifest))
+    const isWhole = candidate.looked !== undefined && (await candidate.looked.isWhole())
     this.#results.set(candidate, isWhole)
     return isWhole
   }
@@ -99,5 +96,8 @@ class Proofs<T> {
 function standsInFor(keeper: Held, other: Held): boolean {
   if (other.kind === 'schema') return keeper.kind !== 'incomplete'
   if (keeper.kind === 'all') return true
-  return keeper.kind === 'some' && other.kind === 'some' && [...other.tenants].every((name) => keeper.tenants.has(name))
+  const {tenants} = keeper
+  // Which they are is not known of one whose key nobody gave: it stands in for none, and none for it.
+  if (keeper.kind !== 'some' || other.kind !== 'some' || !tenants || !other.tenants) return false
+  return [...other.tenants].every((name) => tenants.has(name))
 }

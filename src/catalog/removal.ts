@@ -6,6 +6,7 @@ import {
   backupOfRemoved,
   isBackupFile,
   isCheckpointOf,
+  isKeyFileName,
   isOwnFile,
   journalName,
   METADATA_FILE,
@@ -118,5 +119,5 @@ async function tidyUnfinished(store: Store, {kind, name}: StoreEntry, warn: (war
 async function isUnfinishedFolder(store: Store, folder: string): Promise<boolean> {
   const names = (await store.list(folder)).map(({name}) => name)
   if (folder === partialName(sealedNameOf(folder) ?? '')) return (await strangersIn(store, folder)).length === 0
-  return names.every((name) => name === SCHEMA_FILE || (isOwnFile(name) && !isBackupFile(name)))
+  return names.every((name) => name === SCHEMA_FILE || isKeyFileName(name) || (isOwnFile(name) && !isBackupFile(name)))
 }

@@ -7,13 +7,16 @@ import {formatBytes, formatCount, formatTable} from './format.js'
 export interface BackupEntry {
   /** Bytes on disk. */
   bytes: number
+  /** Empty where it is hidden. */
   collection: string
   /** False: objects are missing from it. */
   complete: boolean
   digest?: string
+  encrypted?: true
   format: BackupFormat
   id: string
-  objectCount: number
+  /** Absent, like the name of the collection, from an encrypted backup that hides it. */
+  objectCount?: number
   path: string
   runId?: string
   status: BackupStatus
@@ -30,6 +33,7 @@ export function backupEntry(backup: ListedBackup, pathOf: (file: string) => stri
     collection: backup.collection,
     complete: backup.complete !== false,
     digest: backup.digest,
+    encrypted: backup.encrypted,
     format: backup.format,
     id: backup.id,
     objectCount: backup.object_count,
@@ -48,17 +52,25 @@ export function backupTable(backups: readonly BackupEntry[]): string[] {
   const length = idLength(backups)
   return formatTable(backups, [
     {header: 'ID', value: ({id}) => id.slice(0, length)},
-    {header: 'COLLECTION', value: ({collection}) => collection},
+    {header: 'COLLECTION', value: ({collection}) => collection || '(hidden)'},
     {header: 'WHEN', value: ({timestamp}) => shortTime(timestamp)},
     {header: 'FORMAT', value: ({format}) => format},
-    {align: 'right', header: 'OBJECTS', value: ({objectCount}) => formatCount(objectCount)},
+    {
+      align: 'right',
+      header: 'OBJECTS',
+      value: ({objectCount}) => (objectCount === undefined ? '?' : formatCount(objectCount)),
+    },
     {align: 'right', header: 'SIZE', value: ({bytes}) => formatBytes(bytes)},
     {header: 'PATH', value: (backup) => [backup.path, ...remarks(backup)].join(' ')},
   ])
 }
 
-function remarks({complete, status}: BackupEntry): string[] {
-  const words = [...(status === 'sealed' ? [] : [status]), ...(complete ? [] : ['incomplete'])]
+function remarks({complete, encrypted, status}: BackupEntry): string[] {
+  const words = [
+    ...(status === 'sealed' ? [] : [status]),
+    ...(complete ? [] : ['incomplete']),
+    ...(encrypted ? ['encrypted'] : []),
+  ]
   return words.length > 0 ? [`(${words.join(', ')})`] : []
 }
 

@@ -4,8 +4,10 @@ import path from 'node:path'
 
 import type {BackupCatalog} from '../catalog/catalog.js'
 import type {OperationOptions, Warning} from '../model/progress.js'
+import type {EncryptionOptions} from '../store/encryption.js'
 import type {Store} from '../store/store.js'
 import type {Connection} from '../weaviate/connection.js'
+import type {EncryptionFlags} from './encryption.js'
 
 import {askHost, type HostAnswers} from '../config/host.js'
 import {
@@ -31,7 +33,7 @@ import {guardStreams} from './streams.js'
 import {usageError} from './usage.js'
 
 /** The flags that base-command itself looks at. */
-interface GlobalFlags {
+interface GlobalFlags extends EncryptionFlags {
   'api-key'?: string
   'batch-size'?: number
   'ca-file'?: string
@@ -54,6 +56,7 @@ export abstract class DataOpsCommand extends Command {
 
   #answers: HostAnswers | undefined
   #connection: Connection | undefined
+  #encryption: EncryptionOptions | undefined
   #flags: GlobalFlags = {}
   #interrupt: Interrupt | undefined
   #progress: ProgressReporter | undefined
@@ -183,6 +186,19 @@ export abstract class DataOpsCommand extends Command {
     return path.join(this.config.home, '.local', 'state', 'elysia-data-ops')
   }
 
+  /** What opens encrypted backups and, for commands with a flag for it, whom new ones are encrypted to. */
+  protected async encryption(): Promise<EncryptionOptions> {
+    const {encryptionFrom, secretsOfEncryption} = await import('./encryption.js')
+    const {file, host} = await this.#ask()
+    this.#encryption ??= await encryptionFrom(
+      this.#flags,
+      {env: process.env, file, host},
+      Boolean(this.ctor.flags?.['hide-names']),
+    )
+    this.#secrets.push(...secretsOfEncryption(this.#encryption))
+    return this.#encryption
+  }
+
   /** The catalog of a folder, its store, and the paths of names in it. */
   protected async catalogIn(directory: string): Promise<{
     catalog: BackupCatalog
@@ -191,7 +207,8 @@ export abstract class DataOpsCommand extends Command {
   }> {
     const {BackupCatalog} = await import('../catalog/catalog.js')
     const {openStore} = await import('../store/open.js')
-    const store = openStore(directory)
+    const {withEncryption} = await import('../store/encryption.js')
+    const store = withEncryption(openStore(directory), await this.encryption())
     const catalog = new BackupCatalog(store, {
       onWarning: (warning) => {
         this.warnOf(warning)

@@ -1,5 +1,6 @@
 /** Backups as they are named on the command line. */
 import type {Warning} from '../model/progress.js'
+import type {EncryptionOptions} from '../store/encryption.js'
 
 import {plural} from './format.js'
 
@@ -21,6 +22,8 @@ export interface ChosenBackups {
 export interface ChooseOptions {
   /** Folder of the backups. */
   directory: string
+  /** What opens those that hide what they are of. */
+  encryption?: EncryptionOptions
   /** Patterns of collections to leave out. */
   exclude?: readonly string[]
   onWarning: (warning: Pick<Warning, 'message'>) => void
@@ -31,14 +34,22 @@ export interface ChooseOptions {
  * @throws DataOpsError NOT_A_BACKUP when one leads nowhere.
  */
 export async function chooseBackups(references: readonly string[], options: ChooseOptions): Promise<ChosenBackups> {
-  const [{locateBackups}, {isPlural}, {openStore}, {parseBackupName}, {matchesPattern}] = await Promise.all([
+  const [
+    {locateBackups},
+    {isPlural},
+    {openStore},
+    {isHiddenName, parseBackupName},
+    {matchesPattern},
+    {withEncryption},
+  ] = await Promise.all([
     import('../catalog/locate.js'),
     import('../catalog/named.js'),
     import('../store/open.js'),
     import('../archive/names.js'),
     import('../model/pattern.js'),
+    import('../store/encryption.js'),
   ])
-  const store = openStore(options.directory)
+  const store = withEncryption(openStore(options.directory), options.encryption ?? {})
   const chosen: Array<{collection?: string; isPath: boolean; name: string; reference: string}> = []
   for (const reference of references) {
     const {passedOver, places} = await locateBackups(reference, store)
@@ -70,7 +81,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
   function isOlder(one: {collection?: string; name: string}, other: {collection?: string; name: string}): boolean {
     const [mine, theirs] = [parseBackupName(one.name), parseBackupName(other.name)]
     if (!mine || !theirs) return false
-    if (mine.collection !== theirs.collection) return false
+    if (mine.collection !== theirs.collection || isHiddenName(one.name)) return false
     const [a, b] = [mine.startedAt.getTime(), theirs.startedAt.getTime()]
     return a < b || (a === b && mine.attempt < theirs.attempt)
   }

@@ -9,6 +9,7 @@ import {DataOpsError} from '../model/errors.js'
 
 const CONNECTION = 'CONNECTION'
 const RETRY = 'RETRY AND LOAD'
+const ENCRYPTION = 'ENCRYPTION'
 
 export const secondsFlag = Flags.custom<number>({
   helpValue: '<seconds>',
@@ -100,6 +101,48 @@ export const BACKUP_ARGUMENT =
   'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC).'
 export const BACKUPS_ARGUMENT =
   'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC); run:ID, or a pattern: the newest of each collection.'
+
+/** What opens encrypted backups. */
+export const openingFlags = {
+  identity: Flags.string({
+    description: 'File with the age identity that opens encrypted backups (env ELYSIACTL_IDENTITY).',
+    helpGroup: ENCRYPTION,
+    helpValue: '<path>',
+  }),
+  passphrase: Flags.boolean({
+    description: 'Ask for the passphrase of encrypted backups (env ELYSIACTL_PASSPHRASE).',
+    helpGroup: ENCRYPTION,
+  }),
+}
+
+/** Whom backups are encrypted to. */
+export const recipientFlags = {
+  'encrypt-to': Flags.string({
+    description: 'Encrypt to this age recipient (age1…); may be repeated. Settings: backups.recipients.',
+    helpGroup: ENCRYPTION,
+    helpValue: '<recipient>',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  'recipients-file': Flags.string({
+    description: 'Encrypt to the recipients in this file, one a line.',
+    helpGroup: ENCRYPTION,
+    helpValue: '<path>',
+  }),
+}
+
+export const encryptionFlags = {
+  ...openingFlags,
+  ...recipientFlags,
+  'hide-names': Flags.boolean({
+    description: 'Encrypted backups show neither the name of the collection nor how many objects they hold.',
+    helpGroup: ENCRYPTION,
+  }),
+  passphrase: Flags.boolean({
+    description: 'Ask for a passphrase and encrypt with it (env ELYSIACTL_PASSPHRASE).',
+    helpGroup: ENCRYPTION,
+  }),
+}
 
 export const batchSizeFlag = Flags.integer({
   description: 'Objects a page or batch at most; chosen by the size of the collection when not given.',

@@ -1,4 +1,5 @@
 import {createInterface} from 'node:readline'
+import {Writable} from 'node:stream'
 
 /** True when a question can be asked and answered. */
 export function canAsk(): boolean {
@@ -32,6 +33,30 @@ export async function ask(question: string, signal?: AbortSignal): Promise<strin
     })
     readline.question(question, (answer) => {
       end(answer.trim())
+    })
+  })
+}
+
+/** Asks on stderr for what must not be seen. Undefined when the input ends without an answer. */
+export async function askSecret(question: string): Promise<string | undefined> {
+  process.stderr.write(question)
+  const nowhere = new Writable({
+    write(_chunk, _encoding, done) {
+      done()
+    },
+  })
+  const readline = createInterface({input: process.stdin, output: nowhere, terminal: true})
+  return new Promise((resolve) => {
+    readline.once('close', () => {
+      process.stderr.write('\n')
+      resolve(undefined)
+    })
+    readline.once('SIGINT', () => {
+      process.kill(process.pid, 'SIGINT')
+    })
+    readline.question('', (answer) => {
+      resolve(answer)
+      readline.close()
     })
   })
 }

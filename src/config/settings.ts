@@ -20,10 +20,15 @@ export interface SettingValues {
   /** Whether every address of the host's name is a node. */
   discoverNodes?: boolean
   headers?: Record<string, string>
+  /** Path of a file with age identities. */
+  identity?: string
   /** Further nodes of the cluster, `URL` or `URL,gRPC address`. */
   nodes?: string[]
   oidc?: ConnectOptions['oidc']
+  passphrase?: string
   protectedNames?: string[]
+  /** Of age: whom backups are encrypted to. */
+  recipients?: string[]
   /** Milliseconds for one request. */
   timeoutMs?: number
   transport?: NonNullable<ConnectOptions['transport']>
@@ -94,6 +99,7 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
     secret: false,
   },
   headers: {env: ['ELYSIACTL_HEADERS'], flag: 'header', parse: (text) => parseHeaders(text.split('\n')), secret: true},
+  identity: {env: ['ELYSIACTL_IDENTITY'], flag: 'identity', parse: (text) => text, secret: false},
   nodes: {
     env: ['ELYSIACTL_NODES'],
     flag: 'node',
@@ -101,6 +107,7 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
     secret: false,
   },
   oidc: {env: OIDC_ENV, secret: true},
+  passphrase: {env: ['ELYSIACTL_PASSPHRASE'], parse: (text) => text, secret: true},
   protectedNames: {
     default: [...PROTECTED_NAMES],
     env: ['ELYSIACTL_PROTECTED'],
@@ -111,6 +118,7 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
         .filter(Boolean),
     secret: false,
   },
+  recipients: {env: [], secret: false},
   timeoutMs: {
     env: ['ELYSIACTL_TIMEOUT'],
     flag: 'timeout',
@@ -249,9 +257,12 @@ const EXPECTED_TYPES: Partial<Record<SettingName, {label: string; test: (value: 
       recordType.test(value) &&
       Object.values(value as Record<string, unknown>).every((text) => typeof text === 'string'),
   },
+  identity: textType,
   nodes: textsType,
   oidc: recordType,
+  passphrase: textType,
   protectedNames: textsType,
+  recipients: textsType,
   timeoutMs: positiveType,
   transport: {
     label: 'auto, grpc or rest',
@@ -374,13 +385,14 @@ export function secretsOf(settings: Settings): string[] {
   collect(settings.apiKey?.value)
   collect(settings.headers?.value)
   collect(settings.oidc?.value)
+  collect(settings.passphrase?.value)
   for (const url of [settings.url?.value, settings.grpcUrl?.value]) collect(passwordOf(url))
   return texts
 }
 
 /** Values of the secret environment variables. */
 export function secretsOfEnvironment(env: Readonly<Record<string, string | undefined>>): string[] {
-  const names = [...SETTINGS.apiKey.env, ...OIDC_ENV.slice(0, 4)]
+  const names = [...SETTINGS.apiKey.env, ...SETTINGS.passphrase.env, ...OIDC_ENV.slice(0, 4)]
   const texts = names.map((name) => env[name] ?? '')
   for (const line of (env.ELYSIACTL_HEADERS ?? '').split('\n')) texts.push(line.slice(line.indexOf(':') + 1).trim())
   for (const name of [...SETTINGS.url.env, ...SETTINGS.grpcUrl.env]) texts.push(passwordOf(env[name]) ?? '')

@@ -7,12 +7,13 @@ import {defaultBatchSize} from '../flow/page-size.js'
 import {TenantNotes} from '../flow/tenants/note.js'
 import {Throttle} from '../flow/throttle.js'
 import {DataOpsError} from '../model/errors.js'
+import {encryptionOf, type EncryptionOptions, isEncrypting, withEncryption} from '../store/encryption.js'
 import {openStore} from '../store/open.js'
 
 export const DEFAULT_DIRECTORY = './backups'
 export const DEFAULT_CONCURRENCY = 4
 
-export interface ManagerOptions {
+export interface ManagerOptions extends EncryptionOptions {
   /** Folder of the backups; default `./backups`. */
   directory?: string
   /** Folder for notes of activated tenants, where that of the backups cannot be written or is not there. Notes in it are looked at too. */
@@ -21,9 +22,18 @@ export interface ManagerOptions {
   store?: Store
 }
 
+/** The place that a manager works in, with what opens and encrypts the backups there. */
+export function storeOf(options: ManagerOptions): Store {
+  const {stateDirectory} = options
+  const state = stateDirectory === undefined ? undefined : openStore(stateDirectory)
+  return withEncryption(options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY), {...options, state})
+}
+
 /** Where jobs note which tenants they hold active, and find what killed runs left. */
 export function tenantNotes(store: Store, stateDirectory?: string): TenantNotes {
-  return new TenantNotes([store, stateDirectory === undefined ? undefined : openStore(stateDirectory)])
+  const state = stateDirectory === undefined ? undefined : openStore(stateDirectory)
+  // Notes name tenants: beside an encrypted backup they would be readable.
+  return new TenantNotes(isEncrypting(encryptionOf(store)) ? [state, store] : [store, state])
 }
 
 /** @throws DataOpsError INVALID_INPUT. */

@@ -7,6 +7,7 @@ import {removeUnfinished} from '../../archive/unfinished.js'
 import {persistent} from '../../flow/persistent.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
+import {checkEncryption, encryptionOf} from '../../store/encryption.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {type BackupJob, makeJob} from './job.js'
 import {removeJournal} from './journal.js'
@@ -25,6 +26,7 @@ export async function backUpCollection(
   notes = new TenantNotes([store]),
 ): Promise<BackupResult> {
   checkOptions(options)
+  await checkEncryption(encryptionOf(store))
   const started = performance.now()
   const connection = persistent(direct, options)
   const result = await runAnewOnNewMembers(options, async () =>
@@ -66,7 +68,7 @@ async function write(claimed: Claimed): Promise<Omit<BackupResult, 'seconds'>> {
   } = claimed
   const opened = await open(claimed)
   const sealed = await leftInOrder(opened, async () => seal(await transfer(opened)))
-  const result = await register(job, sealed.name, opened.resumedObjects)
+  const result = await register(job, opened.head, sealed, opened.resumedObjects)
   // Last: until then, whoever comes next knows what is left to do.
   await removeJournal(job.store, name)
   return result

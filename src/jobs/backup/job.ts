@@ -8,8 +8,10 @@ import type {BackupOptions} from './options.js'
 import type {TenantScope} from './tenants.js'
 
 import {type TenantNotes} from '../../flow/tenants/note.js'
+import {encryptionOf, type EncryptionOptions, isEncrypting} from '../../store/encryption.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
+import {withPrivateJournals} from './private-journals.js'
 import {ReplicaWatch} from '../replica-watch.js'
 
 export interface BackupJob {
@@ -17,6 +19,8 @@ export interface BackupJob {
   compress: boolean
   /** Waits for a server that is away. */
   connection: Connection
+  /** Who the backup is encrypted to; undefined: it is not. */
+  encryptTo?: EncryptionOptions
   format: BackupFormat
   /** Where tenants that are activated are noted. */
   notes: TenantNotes
@@ -33,7 +37,8 @@ export interface BackupJob {
 export function makeJob(
   given: Pick<BackupJob, 'collection' | 'connection' | 'notes' | 'options' | 'store'>,
 ): BackupJob {
-  const {collection, connection, options} = given
+  const {collection, connection, options, store} = given
+  const encryption = encryptionOf(store)
   const warnings: Warning[] = []
   const warn = (warning: Warning): void => {
     warnings.push(warning)
@@ -43,9 +48,11 @@ export function makeJob(
   return {
     ...given,
     compress: options.compress === true,
+    ...(isEncrypting(encryption) && {encryptTo: encryption}),
     format: options.format ?? 'json',
     plan: planCollection(collection.schema),
     replicas: new ReplicaWatch(connection, collection.schema, {...options, warn}),
+    ...(isEncrypting(encryption) && {store: withPrivateJournals(store, encryption.state)}),
     sameServer: new SameServer(connection, collection.schema, options),
     warn(code, message, details) {
       warn({code, details, message})

@@ -18,6 +18,8 @@ export interface BackupJournal extends TransferProgress {
   head: BackupHead
   /** What tells the collection from another of its name; absent where the server does not show it. */
   identity?: string
+  /** Of the key that its files are encrypted to: the public half. */
+  recipient?: string
   /** When it was continued, RFC 3339. */
   resumed?: string[]
   /** Some of the objects that were read, for when there is no `identity`. */

@@ -12,7 +12,7 @@ export interface KeptJournalOptions {
   collection: string
   content: ContentDigest
   /** What does not change. */
-  fixed: Pick<BackupJournal, 'binding' | 'head' | 'identity' | 'resumed' | 'tenants'>
+  fixed: Pick<BackupJournal, 'binding' | 'head' | 'identity' | 'recipient' | 'resumed' | 'tenants'>
   /** Of the backup. */
   name: string
   note: TenantNote

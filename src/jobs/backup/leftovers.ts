@@ -3,7 +3,7 @@ import type {SealedManifest} from '../../archive/manifest.js'
 import type {BackupJob} from './job.js'
 
 import {BackupCatalog} from '../../catalog/catalog.js'
-import {entryOf} from '../../catalog/entry.js'
+import {readEntryOf} from '../../catalog/entry.js'
 import {DataOpsError} from '../../model/errors.js'
 import {unfitness} from './continuing.js'
 import {type BackupJournal, type JournalBinding, sameBinding, writeJournal} from './journal.js'
@@ -18,10 +18,10 @@ const RESUME_WITHIN_MS = 15 * 60_000
  */
 export async function finishLeftovers(job: BackupJob, binding: JournalBinding): Promise<SealedManifest | undefined> {
   let finished: SealedManifest | undefined
-  await endLeftovers(job.store, binding, async (name, {journal, sealed}) => {
+  await endLeftovers(job.store, binding, async (name, {isSealed, journal, sealed}) => {
     await putTenantsBack(job, name, journal)
-    if (!sealed) return
-    await new BackupCatalog(job.store).register(entryOf(sealed))
+    if (!isSealed) return
+    await new BackupCatalog(job.store).register(await readEntryOf(job.store, name))
     if (sameBinding(journal.binding, binding)) finished ??= sealed
   })
   return finished

@@ -7,9 +7,9 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
 import {isPattern, matchesPattern} from '../../model/pattern.js'
 import {randomUUID} from '../../platform/node.js'
-import {openStore} from '../../store/open.js'
+import {checkEncryption, encryptionOf} from '../../store/encryption.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {DEFAULT_DIRECTORY, type ManagerOptions, tenantNotes} from '../options.js'
+import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {backUpCollection} from './backup.js'
 import {checkOptions} from './plan.js'
 
@@ -21,7 +21,7 @@ export class BackupManager {
 
   constructor(connection: Connection, options: ManagerOptions = {}) {
     this.#connection = connection
-    this.#store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
+    this.#store = storeOf(options)
     this.#notes = tenantNotes(this.#store, options.stateDirectory)
   }
 
@@ -40,6 +40,7 @@ export class BackupManager {
    */
   async backupCollections(names: readonly string[] | 'all', options: BackupRunOptions = {}): Promise<BackupRunResult> {
     checkOptions(options)
+    await checkEncryption(encryptionOf(this.#store))
     const runId = options.runId ?? randomUUID()
     const connection = persistent(this.#connection, options)
     const backups: BackupResult[] = []

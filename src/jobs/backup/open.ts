@@ -5,7 +5,7 @@ import type {TenantNote} from '../../flow/tenants/note.js'
 import type {BackupPlan} from './plan.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
-import {backupName} from '../../archive/names.js'
+import {type BackupEncryption, newBackupEncryption} from '../../archive/encrypted/writer.js'
 import {openArchiveWriter} from '../../archive/open-writer.js'
 import {nodePlatform} from '../../platform/node.js'
 import {Sample} from './continuing.js'
@@ -13,6 +13,7 @@ import {headOf} from './head.js'
 import {warnSkipped} from './job.js'
 import {KeptJournal} from './kept-journal.js'
 import {claimUnfinished, putTenantsBack} from './leftovers.js'
+import {nameOf} from './result.js'
 import {scopeOf, type TenantScope} from './tenants.js'
 import {type ClaimedBackup, type ClaimedName, claimName} from './unfinished.js'
 
@@ -46,12 +47,12 @@ export interface Open extends Omit<Claimed, 'step'> {
 
 export async function claim(plan: BackupPlan): Promise<Claimed> {
   const {job, tenantPlan, tenants, unfinished} = plan
-  const {collection, compress, format, store} = job
+  const {store} = job
   const resumed = job.options.resume ? await claimUnfinished(job, unfinished) : undefined
   const scope = resumed ? resumed.journal.tenants : tenantPlan && scopeOf(tenantPlan)
   warnSkipped(job, scope)
   const head = resumed?.journal.head ?? (await headOf(job, tenants))
-  const wanted = backupName(collection.schema.class, new Date(head.metadata.timestamp), format, compress)
+  const wanted = nameOf(job, new Date(head.metadata.timestamp))
   return {claim: resumed ?? (await claimName(store, wanted)), head, plan, resumed, scope, step: 'claimed'}
 }
 
@@ -76,9 +77,11 @@ export async function open(claimed: Claimed): Promise<Open> {
   const sample = new Sample(resumed?.journal.sample)
   const continued = [...(resumed?.journal.resumed ?? []), ...(resumed ? [new Date().toISOString()] : [])]
   if (resumed) await putTenantsBack(job, resumed.name, resumed.journal)
+  const encryption = await encryptionFor(claimed)
   const writer = await openArchiveWriter({
     check,
     compress,
+    encryption,
     format,
     head,
     name,
@@ -86,9 +89,18 @@ export async function open(claimed: Claimed): Promise<Open> {
     resumeAt: resumed?.journal.position,
     store,
   })
-  const fixed = {binding, head, identity, resumed: continued, tenants: scope}
+  const fixed = {binding, head, identity, recipient: encryption?.recipient, resumed: continued, tenants: scope}
   // Beside the journal, which only the next backup reads.
   const note = job.notes.begin(connection.describe)
   const journal = new KeptJournal({collection: schema.class, content, fixed, name, note, sample, store})
   return {...claimed, content, continued, identity, journal, note, resumedObjects, sample, step: 'open', writer}
+}
+
+/** A new backup gets a key of its own; what is continued goes on with the one that it has, of which its journal knows the public half. */
+async function encryptionFor({head, plan: {job}, resumed}: Claimed): Promise<BackupEncryption | undefined> {
+  const {encryptTo} = job
+  if (!encryptTo) return undefined
+  const recipient = resumed?.journal.recipient
+  if (recipient !== undefined) return {isHidden: encryptTo.hideNames === true, recipient}
+  return newBackupEncryption(encryptTo, head.metadata.backup_id)
 }

@@ -57,6 +57,8 @@ export interface BackupResult {
   /** Content digest, 64 hex. */
   digest: string
   dryRun: boolean
+  /** Absent from one that is not. */
+  encrypted?: true
   format: BackupFormat
   /** Backup id. */
   id: string

@@ -175,12 +175,20 @@ function warnUnfinished({collection, store, warn}: BackupJob, unfinished: readon
   )
 }
 
-function bindingOf({collection: {schema}, compress, connection, format, options}: BackupJob): JournalBinding {
+function bindingOf({
+  collection: {schema},
+  compress,
+  connection,
+  encryptTo,
+  format,
+  options,
+}: BackupJob): JournalBinding {
   const {includeData, includeOffloaded, settle, tenants} = options
   return {
     collection: schema.class,
     options: JSON.stringify({
       compress,
+      ...(encryptTo && {encryptTo: encryptTo.encryptTo ?? 'passphrase', hideNames: encryptTo.hideNames === true}),
       format,
       includeData: includeData !== false,
       includeOffloaded: includeOffloaded === true,

@@ -4,13 +4,23 @@ import type {BackupJob} from './job.js'
 import type {BackupResult} from './options.js'
 import type {TenantScope} from './tenants.js'
 
-import {backupName} from '../../archive/names.js'
+import {backupName, encryptedName} from '../../archive/names.js'
+
+/** What is told of a sealed backup. */
+export type SealedFacts = Pick<SealedManifest, 'bytes' | 'metadata' | 'name' | 'seal'>
+
+/** The name that a backup of this job gets, unless it is taken. */
+export function nameOf({collection: {schema}, compress, encryptTo, format}: BackupJob, startedAt: Date): string {
+  return encryptTo
+    ? encryptedName(schema.class, startedAt, encryptTo.hideNames === true)
+    : backupName(schema.class, startedAt, format, compress)
+}
 
 /** Whoever runs it knows when it began. */
 type Result = Omit<BackupResult, 'seconds'>
 
 /** Of a sealed backup. `resumed`: objects that an earlier run had read. */
-export function resultOf(job: BackupJob, {bytes, metadata, name, seal}: SealedManifest, resumed: number): Result {
+export function resultOf(job: BackupJob, {bytes, metadata, name, seal}: SealedFacts, resumed: number): Result {
   const tenants = seal.tenants && {
     count: seal.tenants.filter(({skipped}) => skipped === undefined).length,
     skipped: seal.tenants.flatMap(({name: tenant, skipped}) =>
@@ -36,7 +46,7 @@ export function resultOf(job: BackupJob, {bytes, metadata, name, seal}: SealedMa
 
 /** Of a dry run. */
 export function foretold(job: BackupJob, objectCount: number, scope: TenantScope | undefined): Result {
-  const name = backupName(job.collection.schema.class, new Date(), job.format, job.compress)
+  const name = nameOf(job, new Date())
   return {
     ...describe(job, '', job.options.runId ?? ''),
     bytes: 0,
@@ -52,14 +62,15 @@ export function foretold(job: BackupJob, objectCount: number, scope: TenantScope
 }
 
 function describe(
-  {collection, compress, format}: BackupJob,
+  {collection, compress, encryptTo, format}: BackupJob,
   id: string,
   runId: string,
-): Pick<BackupResult, 'alias' | 'collection' | 'compressed' | 'format' | 'id' | 'runId'> {
+): Pick<BackupResult, 'alias' | 'collection' | 'compressed' | 'encrypted' | 'format' | 'id' | 'runId'> {
   return {
     ...(collection.alias !== undefined && {alias: collection.alias}),
     collection: collection.schema.class,
     compressed: compress,
+    ...(encryptTo && {encrypted: true as const}),
     format,
     id,
     runId,

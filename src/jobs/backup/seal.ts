@@ -5,12 +5,12 @@ import type {BackupResult} from './options.js'
 import type {Written} from './write.js'
 
 import {type ContentDigest} from '../../archive/content-digest.js'
-import {readManifest, type SealedManifest} from '../../archive/manifest.js'
+import {readManifest} from '../../archive/manifest.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
-import {entryOf} from '../../catalog/entry.js'
+import {readEntryOf} from '../../catalog/entry.js'
 import {type BackupHead, type SealedTenant} from '../../codec/document.js'
 import {sealedGuarantee} from './guarantee.js'
-import {resultOf} from './result.js'
+import {resultOf, type SealedFacts} from './result.js'
 import {checkSameCollection} from './same-collection.js'
 import {type TenantScope} from './tenants.js'
 
@@ -68,8 +68,18 @@ function sealedTenants(head: BackupHead, content: ContentDigest, scope: TenantSc
 }
 
 /** Lists a sealed backup, as it is read back from the disk. `resumed`: objects that an earlier run had read. */
-export async function register(job: BackupJob, name: string, resumed: number): Promise<Omit<BackupResult, 'seconds'>> {
-  const manifest = await readManifest(job.store, name)
+export async function register(
+  job: BackupJob,
+  head: BackupHead,
+  sealed: SealedArchive,
+  resumed: number,
+): Promise<Omit<BackupResult, 'seconds'>> {
+  const {name} = sealed
+  const entry = await readEntryOf(job.store, name)
+  // What is encrypted is read back as far as it can be without its key.
+  const manifest = job.encryptTo
+    ? {bytes: entry.size, metadata: head.metadata, name, seal: sealed.seal}
+    : await readManifest(job.store, name)
   const {non_finite_vectors: nonFinite} = manifest.seal.statistics
   if (nonFinite > 0) {
     job.warn('non-finite-vectors', `${nonFinite} objects have vectors with components that are no finite numbers.`, {
@@ -78,11 +88,11 @@ export async function register(job: BackupJob, name: string, resumed: number): P
   }
 
   warnOfCounts(job, manifest)
-  await new BackupCatalog(job.store).register(entryOf(manifest))
+  await new BackupCatalog(job.store).register(entry)
   return resultOf(job, manifest, resumed)
 }
 
-function warnOfCounts(job: BackupJob, {seal: {complete, counted, missing = []}}: SealedManifest): void {
+function warnOfCounts(job: BackupJob, {seal: {complete, counted, missing = []}}: SealedFacts): void {
   if (!counted) return
   const {after, before, read} = counted
   if (complete === false) {

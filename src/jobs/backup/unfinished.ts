@@ -1,5 +1,6 @@
 import type {Store} from '../../store/store.js'
 
+import {readCover} from '../../archive/encrypted/cover.js'
 import {readManifest, type SealedManifest} from '../../archive/manifest.js'
 import {backupOfJournal, partialLockName} from '../../archive/names.js'
 import {candidateNames, isNameFree} from '../../archive/publish.js'
@@ -28,8 +29,10 @@ export async function findUnfinished(store: Store, binding: JournalBinding): Pro
 }
 
 export interface Leftover {
+  /** The backup was sealed, and only its last steps are missing. */
+  isSealed: boolean
   journal: BackupJournal
-  /** Set when the backup was sealed, and only its last steps are missing. */
+  /** Of one that is, where it can be read. */
   sealed?: SealedManifest
 }
 
@@ -48,8 +51,9 @@ export async function endLeftovers(
     const {journal, release} = claim
     try {
       const sealed = await sealedAs(store, name, journal)
-      await end(name, {journal, ...(sealed && {sealed})})
-      if (!sealed && (await isContinuable(store, name, journal.position))) continue
+      const isSealed = sealed !== undefined || (await isCovered(store, name, journal))
+      await end(name, {isSealed, journal, ...(sealed && {sealed})})
+      if (!isSealed && (await isContinuable(store, name, journal.position))) continue
       // The journal goes last: without it nobody knows what the rest is.
       await removeUnfinished(store, name)
       await removeJournal(store, name)
@@ -77,6 +81,12 @@ async function sealedAs(store: Store, name: string, journal: BackupJournal): Pro
   if (!(await store.stat(name))) return undefined
   const manifest = await readManifest(store, name).catch(() => {})
   return manifest?.metadata.backup_id === journal.head.metadata.backup_id ? manifest : undefined
+}
+
+/** The same of an encrypted one, of which the outside is enough. */
+async function isCovered(store: Store, name: string, journal: BackupJournal): Promise<boolean> {
+  const cover = await readCover(store, name).catch(() => {})
+  return cover?.backupId === journal.head.metadata.backup_id
 }
 
 export interface ClaimedName {

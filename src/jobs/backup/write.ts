@@ -1,10 +1,13 @@
 /** The third step of a backup: every object is read and written. */
 import type {Throttle} from '../../flow/throttle.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Store} from '../../store/store.js'
 import type {BackupJob} from './job.js'
 import type {BackupJournal} from './journal.js'
 import type {Open} from './open.js'
+import type {ClaimedBackup} from './unfinished.js'
 
+import {unlockUnfinished} from '../../archive/encrypted/unlock.js'
 import {slicesOfTenants} from '../../flow/parallel-reader.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
@@ -33,11 +36,12 @@ export async function transfer(open: Open): Promise<Written> {
     resumed,
     writer,
   } = open
-  const {connection, options, plan, store} = job
+  const {connection, options, plan} = job
   const concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
   const throttle = throttleOf(options)
-  const contents = options.settle || resumed ? new ObjectIndex() : undefined
-  if (contents && resumed) await indexUnfinished(store, resumed, contents)
+  const earlier = resumed && (await earlierFiles(job, resumed))
+  const contents = options.settle || earlier ? new ObjectIndex() : undefined
+  if (contents && resumed && earlier) await indexUnfinished(earlier, resumed, contents)
   const check = new CompletenessCheck({
     concurrency,
     connection,
@@ -57,6 +61,22 @@ export async function transfer(open: Open): Promise<Written> {
   } finally {
     await check.close()
   }
+}
+
+/** Where what an earlier run has written is read; undefined where it is encrypted and there is no key. */
+async function earlierFiles(job: BackupJob, {journal, name}: ClaimedBackup): Promise<Store | undefined> {
+  const {encryptTo, store} = job
+  if (!encryptTo) return store
+  const files = await unlockUnfinished(store, name, journal.head)
+  if (!files) {
+    job.warn(
+      'not-looked-at-again',
+      `What was read before the pause was not looked at again for changes: there is no identity that opens it.`,
+      {name},
+    )
+  }
+
+  return files
 }
 
 interface Reading {

@@ -4,6 +4,7 @@ import type {BackupResult} from '../backup/options.js'
 import type {ClearOptions} from './options.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {canOpen, encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {backUpCollection} from '../backup/backup.js'
 import {Verifier} from '../verify/verifier.js'
 
@@ -14,6 +15,15 @@ export async function backUpFirst(
   name: string,
   {backupFirst, maxRetries, onProgress, onWarning, retryMaxWaitMs, signal}: ClearOptions,
 ): Promise<BackupResult> {
+  const encryption = encryptionOf(store)
+  if (isEncrypting(encryption) && !canOpen(encryption)) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      'A backup that is encrypted must be read back before anything is cleared, and there is no identity that opens it.',
+      {hint: 'Give one (--identity, `identities`), or take the backup first by itself.'},
+    )
+  }
+
   const options = typeof backupFirst === 'object' ? backupFirst : {}
   const backup = await backUpCollection(connection, store, name, {
     maxRetries,

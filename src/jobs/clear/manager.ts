@@ -5,9 +5,8 @@ import type {ClearOptions, ClearResult} from './options.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {type WeaviateClass} from '../../model/schema.js'
-import {openStore} from '../../store/open.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
-import {DEFAULT_DIRECTORY, type ManagerOptions, tenantNotes} from '../options.js'
+import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {Clear} from './clear.js'
 import {readDropMarker} from './drop-marker.js'
 import {checkProtected} from './plan.js'
@@ -20,7 +19,7 @@ export class ClearManager {
 
   constructor(connection: Connection, options: ManagerOptions = {}) {
     this.#connection = connection
-    this.#store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
+    this.#store = storeOf(options)
     this.#notes = tenantNotes(this.#store, options.stateDirectory)
   }
 

@@ -4,8 +4,7 @@ import type {RestoreOptions, RestoreResult, RestoreRunOptions} from './options.j
 
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
-import {openStore} from '../../store/open.js'
-import {DEFAULT_DIRECTORY, type ManagerOptions, tenantNotes} from '../options.js'
+import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {checkRestoreOptions} from './checks.js'
 import {restoreBackup, restoreBackups, type RestoredBackups} from './restore.js'
 
@@ -17,7 +16,7 @@ export class RestoreManager {
 
   constructor(connection: Connection, options: ManagerOptions = {}) {
     this.#connection = connection
-    this.#store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
+    this.#store = storeOf(options)
     this.#notes = tenantNotes(this.#store, options.stateDirectory)
   }
 

@@ -12,7 +12,7 @@ export interface BackupVerification {
   /** Content digest recomputed (not with `quick`). */
   digest?: string
   id: string
-  /** Absent when so little is left of it that nothing says. */
+  /** Absent when so little is left of it that nothing says, or an encrypted one hides it and was not opened. */
   objectCount?: number
   path: string
   /** What is wrong, each naming file and place; none: the backup is whole. */

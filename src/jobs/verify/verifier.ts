@@ -2,16 +2,17 @@ import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupVerification, CollectionComparison, CompareOptions, VerifyBackupOptions} from './options.js'
 
+import {checkCover} from '../../archive/encrypted/cover.js'
 import {incompleteWarning} from '../../archive/incomplete.js'
 import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
-import {openStore} from '../../store/open.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {DEFAULT_DIRECTORY, type ManagerOptions, tenantNotes} from '../options.js'
+import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {checkBackup} from './backup.js'
 import {compareCollection} from './compare.js'
+import {progressOf, verifyCovered} from './covered.js'
 import {identifyDamaged} from './damaged.js'
 
 export interface VerifierOptions extends ManagerOptions {
@@ -27,14 +28,15 @@ export class Verifier {
 
   constructor(options: VerifierOptions = {}) {
     this.#connection = options.connection
-    this.#store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
+    this.#store = storeOf(options)
     this.#notes = tenantNotes(this.#store, options.stateDirectory)
   }
 
   /**
    * Verifies a backup, given by path, id or start of an id, without a server: every hash, every row decoded, counts and digests recomputed.
    * Damage is in `problems`.
-   * @throws DataOpsError NOT_A_BACKUP; BACKUP_DAMAGED when so little is left that it cannot be said which backup it is; STORAGE; INTERRUPTED.
+   * @throws DataOpsError NOT_A_BACKUP; BACKUP_DAMAGED when so little is left that it cannot be said which backup it is; STORAGE; INTERRUPTED;
+   * INVALID_INPUT when it is encrypted and there is no key (with `quick` none is needed).
    */
   async verifyBackup(backup: string, options: VerifyBackupOptions = {}): Promise<BackupVerification> {
     const started = performance.now()
@@ -43,12 +45,16 @@ export class Verifier {
     try {
       opened = await openArchive(backup, this.#store)
     } catch (error) {
+      const covered = await verifyCovered(backup, this.#store, {...options, error})
+      if (covered) return {...covered, quick: isQuick, seconds: secondsSince(started)}
       const damaged = await identifyDamaged(backup, this.#store, error)
       return {...damaged, quick: isQuick, seconds: secondsSince(started), warnings: []}
     }
 
-    const {archive, store} = opened
+    const {archive, cover, place, store} = opened
     const {digest, problems, warnings} = await checkBackup({archive, store}, options)
+    // What those without a key go by must be right as well.
+    if (cover && !isQuick) problems.push(...(await checkCover(place, cover, progressOf(cover, options))))
     return {
       bytes: archive.manifest.bytes,
       ...(digest !== undefined && {digest}),

@@ -1,0 +1,61 @@
+import {Args, Flags} from '@oclif/core'
+
+import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {openingFlags, outputFlag, recipientFlags} from '../../src/cli/flags.js'
+import {DataOpsError} from '../../src/model/errors.js'
+
+export default class BackupRekey extends DataOpsCommand {
+  static override summary = 'Change who can open an encrypted backup.'
+
+  static override usage = '<%= command.id %> BACKUP --identity <path> --encrypt-to <recipient> [flags]'
+
+  static override description = `Writes the small file with the backup's key anew, for the recipients named; the data is not touched. Whoever has opened the key before may still have it: what they must not read needs a new backup.`
+
+  static override args = {
+    backup: Args.string({
+      description: 'Path of a backup, or its id (or the beginning of it) in the folder.',
+      ignoreStdin: true,
+      required: true,
+    }),
+  }
+
+  static override flags = {
+    ...openingFlags,
+    ...recipientFlags,
+    'new-passphrase': Flags.boolean({
+      description: 'Ask for a passphrase that opens it from now on (env ELYSIACTL_NEW_PASSPHRASE).',
+      helpGroup: 'ENCRYPTION',
+    }),
+    output: outputFlag,
+  }
+
+  static override examples = [
+    {
+      command: '<%= config.bin %> <%= command.id %> 5f0c --identity me.txt --encrypt-to age1…',
+      description: 'To somebody else alone',
+    },
+  ]
+
+  async run(): Promise<{rekeyed: BackupEntry}> {
+    const {args, flags} = await this.parse(BackupRekey)
+    const {catalog, pathOf} = await this.catalogIn(flags.output)
+    const {askedPassphrase, recipientsOf} = await import('../../src/cli/encryption.js')
+    const encryptTo = await recipientsOf(flags)
+    if (flags['new-passphrase'] && encryptTo.length > 0) {
+      throw new DataOpsError('INVALID_INPUT', 'A backup is encrypted to recipients or with a passphrase, not both.', {
+        hint: 'Leave one of them out.',
+      })
+    }
+
+    const passphrase = flags['new-passphrase']
+      ? await askedPassphrase(process.env.ELYSIACTL_NEW_PASSPHRASE, {
+          question: 'New passphrase: ',
+          variable: 'ELYSIACTL_NEW_PASSPHRASE',
+        })
+      : undefined
+    const rekeyed = backupEntry(await catalog.rekey(args.backup, {encryptTo, passphrase}), pathOf)
+    this.print([`Backup ${rekeyed.id} has another key file: ${rekeyed.path}`])
+    return {rekeyed}
+  }
+}

@@ -1,0 +1,116 @@
+/** The files of one encrypted backup as if they were not: readers and writers of archives see their text under the names of a plain backup. */
+import type {BackupFormat} from '../../codec/codec.js'
+import type {Store, StoreEntry, StoreReader} from '../../store/store.js'
+import type {BackupKind} from '../sealed-fields.js'
+
+import {openAgeHeader, SINGLE_HEADER_BYTES} from '../../codec/age/header.js'
+import {textBytesOf} from '../../codec/age/payload.js'
+import {DataOpsError} from '../../model/errors.js'
+import {openAgeReader} from '../../store/age/reader.js'
+import {overlay} from '../../store/overlay.js'
+import {keyOfUnfinished} from '../../store/temporary-name.js'
+import {isKeyFileName, METADATA_FILE} from '../names.js'
+
+const AGE_SUFFIX = '.age'
+
+/** Where the files of an encrypted backup lie. */
+export class EncryptedNames {
+  constructor(
+    /** Of the backup. */
+    readonly backup: string,
+    readonly kind: BackupKind,
+    readonly isCompressed: boolean,
+  ) {}
+
+  /** A document's only file with objects. */
+  get document(): string {
+    return `objects.json${this.isCompressed ? '.gz' : ''}${AGE_SUFFIX}`
+  }
+
+  /** The key of the encrypted file that holds the text of `key`; undefined for what is no file of the backup. */
+  placeOf(key: string): string | undefined {
+    if (this.kind === 'document') return key === this.backup ? `${this.backup}/${this.document}` : undefined
+    if (!key.startsWith(`${this.backup}/`)) return undefined
+    // What a killed run left keeps the name that it has.
+    return keyOfUnfinished(key) === undefined ? `${key}${AGE_SUFFIX}` : key
+  }
+
+  /** The plain name of a file in the backup's folder; undefined for the cover and the files of the key. */
+  plainName(file: string): string | undefined {
+    if (file === METADATA_FILE || isKeyFileName(file)) return undefined
+    return file.endsWith(AGE_SUFFIX) ? file.slice(0, -AGE_SUFFIX.length) : file
+  }
+}
+
+export function namesOf(name: string, {compress, format}: {compress: boolean; format: BackupFormat}): EncryptedNames {
+  return new EncryptedNames(name, format === 'json' ? 'document' : 'directory', compress)
+}
+
+/** Reads the text of a backup's files. `identity`: the backup's own key. */
+export function decryptedFiles(store: Store, names: EncryptedNames, identity: string): Store {
+  return overlay(store, {
+    describe: (key: string) => store.describe(names.placeOf(key) ?? key),
+    async list(folder: string): Promise<StoreEntry[]> {
+      const entries = await store.list(folder)
+      return folder === names.backup ? plainEntries(entries, names) : entries
+    },
+    async openRead(key: string): Promise<StoreReader> {
+      const place = names.placeOf(key)
+      return place === undefined ? store.openRead(key) : openDecrypted(store, place, identity)
+    },
+    async stat(key: string): Promise<StoreEntry | undefined> {
+      const place = names.placeOf(key)
+      if (place === undefined) return store.stat(key)
+      const entry = await store.stat(place)
+      return entry && {...entry, bytes: textBytes(entry.bytes), name: key.slice(key.lastIndexOf('/') + 1)}
+    },
+  })
+}
+
+/** @throws DataOpsError BACKUP_DAMAGED when the file is not one of the backup with this key. */
+export async function openDecrypted(store: Store, place: string, identity: string): Promise<StoreReader> {
+  const file = await store.openRead(place)
+  const where = store.describe(place)
+  try {
+    return await openAgeReader(file, {
+      async fileKeyOf(header) {
+        try {
+          // Sizes are told from listings: every header has the same.
+          if (header.length !== SINGLE_HEADER_BYTES) throw new Error('its header is not for one recipient')
+          return await openAgeHeader(header, {identities: [identity]})
+        } catch (error) {
+          throw new DataOpsError(
+            'BACKUP_DAMAGED',
+            `${where} is damaged: it is not encrypted to the key of this backup.`,
+            {
+              cause: error,
+              details: {path: where},
+              hint: 'It was changed, or is the file of another backup. Use another backup.',
+            },
+          )
+        }
+      },
+      where,
+    })
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** A size that no encrypted file has is that of an empty text: whoever reads it finds out. */
+export function textBytes(bytes: number): number {
+  return textBytesOf(bytes - SINGLE_HEADER_BYTES) ?? 0
+}
+
+export function plainEntries(entries: readonly StoreEntry[], names: EncryptedNames): StoreEntry[] {
+  const plain: StoreEntry[] = []
+  for (const entry of entries) {
+    const name = names.plainName(entry.name)
+    if (name === undefined) continue
+    // What is not encrypted keeps its own name: nothing of the backup has it.
+    plain.push(name === entry.name ? entry : {...entry, bytes: textBytes(entry.bytes), name})
+  }
+
+  return plain
+}

@@ -1,0 +1,21 @@
+import type {BackupMetadata, BackupSeal} from '../../codec/document.js'
+import type {HeldKind} from './cover.js'
+
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+
+/** What a backup holds of its collection. */
+export function heldKind({
+  metadata,
+  schema,
+  seal,
+}: {
+  metadata: BackupMetadata
+  schema: WeaviateClass
+  seal: Pick<BackupSeal, 'complete' | 'tenants'>
+}): HeldKind {
+  if (!metadata.options.include_data) return 'schema'
+  if (seal.complete === false) return 'incomplete'
+  const isAll =
+    (metadata.options.tenants ?? []).length === 0 && (seal.tenants ?? []).every(({skipped}) => skipped === undefined)
+  return isMultiTenant(schema) && !isAll ? 'some' : 'all'
+}

@@ -1,0 +1,157 @@
+/** The key of one backup: an identity of its own, in a small age file for whoever may read the backup. */
+import type {Store} from '../../store/store.js'
+
+import {isAge, makeAgeHeader, newIdentity, openAgeHeader, recipientOf} from '../../codec/age/header.js'
+import {utf8} from '../../codec/bytes.js'
+import {DataOpsError} from '../../model/errors.js'
+import {sha256Hex} from '../../platform/node.js'
+import {openAgeReader} from '../../store/age/reader.js'
+import {encryptAge} from '../../store/age/writer.js'
+import {checkIdentities, type EncryptionOptions} from '../../store/encryption.js'
+import {encrypted} from './words.js'
+
+/** The base-2 logarithm of what a passphrase costs those who guess it: as the age program has it. Tests spend less; no option. */
+export const SCRYPT = {logN: 18}
+/** Bytes of a key file at most. */
+const MAX_KEY_FILE = 512 * 1024
+const NAME = /^key-([1-9]\d{0,5})-([0-9a-f]{16})\.age$/
+
+export interface BackupKey {
+  identity: string
+  recipient: string
+}
+
+export interface KeyFile {
+  content: Uint8Array
+  name: string
+}
+
+export async function newBackupKey(): Promise<BackupKey> {
+  return newIdentity()
+}
+
+/** The file that holds the key for these recipients, or behind a passphrase. Its name says its hash, so that damage shows without a key. */
+export async function makeKeyFile(
+  {identity, recipient}: BackupKey,
+  {backupId, number, to}: {backupId: string; number: number; to: EncryptionOptions},
+): Promise<KeyFile> {
+  const header = await makeAgeHeader(
+    to.encryptTo?.length || to.passphrase === undefined
+      ? {recipients: to.encryptTo ?? []}
+      : {passphrase: to.passphrase, workFactor: SCRYPT.logN},
+  )
+  // What `age-keygen` writes: `age -d -i` takes it as it is.
+  const text = `# backup: ${backupId}\n# public key: ${recipient}\n${identity}\n`
+  const {content, sha256} = encryptAge(header, utf8(text))
+  return {content, name: `key-${number}-${sha256.slice(0, 16)}.age`}
+}
+
+/** The key files of a backup, the newest first. */
+export async function keyFilesOf(store: Store, backup: string): Promise<Array<{name: string; number: number}>> {
+  const found: Array<{name: string; number: number}> = []
+  for (const {kind, name} of await store.list(backup)) {
+    const number = NAME.exec(name)?.[1]
+    if (number !== undefined && kind === 'file') found.push({name, number: Number(number)})
+  }
+
+  return found.sort((a, b) => b.number - a.number)
+}
+
+/** Why a key file is not what was written, as far as can be said without opening it. */
+export async function keyFileProblem(store: Store, backup: string, name: string): Promise<string | undefined> {
+  const content = await contentOf(store, `${backup}/${name}`)
+  if (!content || !isAge(content)) return 'It is no age file.'
+  return sha256Hex(content).startsWith(NAME.exec(name)?.[2] ?? '-')
+    ? undefined
+    : 'It is not what was written: its hash is another.'
+}
+
+/**
+ * Opens the key of a backup.
+ * @throws DataOpsError INVALID_INPUT when there is nothing to open it with, or that does not fit; BACKUP_DAMAGED when no key file is whole.
+ */
+export async function openBackupKey(
+  store: Store,
+  backup: string,
+  {backupId, keys}: {backupId: string; keys: EncryptionOptions},
+): Promise<BackupKey> {
+  const where = store.describe(backup)
+  await checkIdentities(keys)
+  const files = await keyFilesOf(store, backup)
+  const whole: string[] = []
+  let problem = 'its key file is missing'
+  for (const {name} of files) {
+    const found = await keyFileProblem(store, backup, name)
+    if (found === undefined) whole.push(name)
+    else problem = `its key file ${name} is not what was written`
+  }
+
+  if (whole.length === 0) throw damaged(where, problem)
+  const identities = keys.identities ?? []
+  const passphrases = keys.passphrase === undefined ? [] : [keys.passphrase]
+  if (identities.length + passphrases.length === 0) throw encrypted(where)
+  for (const name of whole) {
+    const text = await tryOpen(store, `${backup}/${name}`, {identities, passphrases})
+    if (text === undefined) continue
+    const [, identity] = /^(AGE-SECRET-KEY-1[0-9A-Z]+)$/m.exec(text) ?? []
+    if (identity === undefined) throw damaged(where, `its key file ${name} holds no key`)
+    if (/^# backup: (.*)$/m.exec(text)?.[1] !== backupId)
+      throw damaged(where, `its key file ${name} is of another backup`)
+    return {identity, recipient: await recipientOf(identity)}
+  }
+
+  const given = [identities.length > 0 && 'identity', passphrases.length > 0 && 'passphrase']
+    .filter(Boolean)
+    .join(' or ')
+  throw new DataOpsError('INVALID_INPUT', `The ${given} that was given does not open ${where}.`, {
+    details: {encrypted: true, path: where},
+    hint: 'It was encrypted to somebody else: give the identity of one of its recipients.',
+  })
+}
+
+/** Undefined when the keys do not fit. */
+async function tryOpen(
+  store: Store,
+  key: string,
+  keys: {identities: readonly string[]; passphrases: readonly string[]},
+): Promise<string | undefined> {
+  const file = await store.openRead(key)
+  try {
+    let isFitting = true
+    try {
+      const reader = await openAgeReader(file, {
+        async fileKeyOf(header) {
+          try {
+            return await openAgeHeader(header, keys)
+          } catch (error) {
+            isFitting = false
+            throw error
+          }
+        },
+        where: store.describe(key),
+      })
+      return new TextDecoder().decode(await reader.read(0, Math.min(reader.size, MAX_KEY_FILE)))
+    } catch (error) {
+      if (!isFitting) return undefined
+      throw error
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+async function contentOf(store: Store, key: string): Promise<Uint8Array | undefined> {
+  const file = await store.openRead(key)
+  try {
+    return file.size > MAX_KEY_FILE ? undefined : await file.read(0, file.size)
+  } finally {
+    await file.close()
+  }
+}
+
+function damaged(where: string, reason: string): DataOpsError {
+  return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {
+    details: {path: where},
+    hint: 'Use another backup, or another copy of its key file.',
+  })
+}

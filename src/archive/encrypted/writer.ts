@@ -1,0 +1,61 @@
+/** Writes an encrypted backup: the writer of its format, in an encrypted place. */
+import type {ArchiveWriter, ArchiveWriterOptions, SealedArchive, SealSummary} from '../writer.js'
+
+import {type EncryptionOptions} from '../../store/encryption.js'
+import {coverDocument, coverOf} from './cover.js'
+import {namesOf} from './files.js'
+import {heldKind} from './held.js'
+import {makeKeyFile, newBackupKey} from './key-file.js'
+import {EncryptedPlace} from './place.js'
+
+/** What a backup is encrypted to. */
+export interface BackupEncryption {
+  isHidden: boolean
+  /** Absent where an earlier run has put it there. */
+  keyFile?: Awaited<ReturnType<typeof makeKeyFile>>
+  /** Of the backup's own key. */
+  recipient: string
+}
+
+/** A new key for a backup, known to those who may read it. Its identity is nowhere but in the key file. */
+export async function newBackupEncryption(options: EncryptionOptions, backupId: string): Promise<BackupEncryption> {
+  const key = await newBackupKey()
+  const keyFile = await makeKeyFile(key, {backupId, number: 1, to: options})
+  return {isHidden: options.hideNames === true, keyFile, recipient: key.recipient}
+}
+
+export async function openEncryptedWriter(
+  {encryption, ...options}: ArchiveWriterOptions & {encryption: BackupEncryption},
+  open: (options: ArchiveWriterOptions) => Promise<ArchiveWriter>,
+): Promise<ArchiveWriter> {
+  const {compress, format, head, name, store} = options
+  let summary: SealSummary | undefined
+  const place = new EncryptedPlace(store, {
+    cover(files) {
+      if (!summary) throw new TypeError('the backup is not sealed yet')
+      const {finished, objectCount} = summary
+      const holds = heldKind({...head, seal: summary})
+      return coverDocument(coverOf(head, {files, finished, holds, isHidden: encryption.isHidden, objectCount}))
+    },
+    keyFile: encryption.keyFile,
+    names: namesOf(name, {compress, format}),
+    recipient: encryption.recipient,
+  })
+  const writer = await open({...options, store: place.store})
+  return {
+    get bytes() {
+      return writer.bytes
+    },
+    close: async () => writer.close(),
+    flush: async () => writer.flush(),
+    get rows() {
+      return writer.rows
+    },
+    async seal(given): Promise<SealedArchive> {
+      summary = given
+      const sealed = await writer.seal(given)
+      return {...sealed, bytes: place.bytes}
+    },
+    write: async (objects) => writer.write(objects),
+  }
+}

@@ -1,0 +1,56 @@
+import type {Store} from '../store/store.js'
+import type {Held, Looked} from './held.js'
+
+import {checkCover, checkCoveredFiles, readCover} from '../archive/encrypted/cover.js'
+import {heldKind} from '../archive/encrypted/held.js'
+import {unlock} from '../archive/encrypted/unlock.js'
+import {checkHashes} from '../archive/hashes.js'
+import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
+import {DataOpsError} from '../model/errors.js'
+import {canOpen, encryptionOf} from '../store/encryption.js'
+
+/**
+ * What a backup holds, and whether it is whole. Of an encrypted one what stands in the clear is enough, but for the name of its
+ * collection, where it hides that.
+ * @throws DataOpsError when it is none, or damaged as far as can be seen without reading it.
+ */
+export async function lookAt(store: Store, file: string): Promise<Looked> {
+  const cover = await readCover(store, file)
+  if (!cover) {
+    const manifest = await readManifest(store, file)
+    await checkFiles(store, manifest)
+    return lookedAt(store, manifest)
+  }
+
+  await checkCoveredFiles(store, cover)
+  const isWhole = async (): Promise<boolean> => (await checkCover(store, cover)).length === 0
+  if (cover.collection === undefined && canOpen(encryptionOf(store))) {
+    const files = await tryUnlock(store, file)
+    if (files) return {...lookedAt(files, await readManifest(files, file)), isWhole}
+  }
+
+  // Which of its tenants it holds stands inside.
+  const held: Held = {kind: cover.holds, ...(cover.holds !== 'some' && {tenants: new Set<string>()})}
+  return {collection: cover.collection, held, id: cover.backupId, isWhole}
+}
+
+/** Undefined where it is somebody else's. */
+async function tryUnlock(store: Store, file: string): Promise<Store | undefined> {
+  try {
+    return (await unlock(store, file)).store
+  } catch (error) {
+    if (error instanceof DataOpsError && error.code === 'INVALID_INPUT') return undefined
+    throw error
+  }
+}
+
+function lookedAt(store: Store, manifest: SealedManifest): Looked {
+  const {metadata, seal} = manifest
+  const tenants = (seal.tenants ?? []).flatMap(({name, skipped}) => (skipped === undefined ? [name] : []))
+  return {
+    collection: metadata.collection,
+    held: {kind: heldKind(manifest), tenants: new Set(tenants)},
+    id: metadata.backup_id,
+    isWhole: async () => (await checkHashes({manifest, store})).length === 0,
+  }
+}

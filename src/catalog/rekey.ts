@@ -1,0 +1,44 @@
+/** Gives an encrypted backup other readers: the file of its key is written anew, its data stays as it is. */
+import type {Store} from '../store/store.js'
+
+import {readCover} from '../archive/encrypted/cover.js'
+import {keyFileProblem, keyFilesOf, makeKeyFile, openBackupKey} from '../archive/encrypted/key-file.js'
+import {DataOpsError} from '../model/errors.js'
+import {checkEncryption, encryptionOf, isEncrypting} from '../store/encryption.js'
+
+/** Who can read it from now on. */
+export interface RekeyOptions {
+  encryptTo?: readonly string[]
+  passphrase?: string
+}
+
+/** The new file stands before the old ones go: a killed run leaves one that opens. @throws DataOpsError INVALID_INPUT, BACKUP_DAMAGED, STORAGE. */
+export async function rekeyBackup(store: Store, name: string, to: RekeyOptions): Promise<void> {
+  if (!isEncrypting(to)) {
+    throw new DataOpsError('INVALID_INPUT', 'Nobody is named who could open the backup from now on.', {
+      hint: 'Name recipients (--encrypt-to), or a passphrase.',
+    })
+  }
+
+  await checkEncryption(to)
+  const cover = await readCover(store, name)
+  if (!cover) {
+    throw new DataOpsError('INVALID_INPUT', `${store.describe(name)} is not encrypted: it has no key.`, {
+      hint: 'Take a new backup with --encrypt-to.',
+    })
+  }
+
+  const {backupId} = cover
+  const key = await openBackupKey(store, name, {backupId, keys: encryptionOf(store)})
+  const old = await keyFilesOf(store, name)
+  const file = await makeKeyFile(key, {backupId, number: (old[0]?.number ?? 0) + 1, to})
+  const tag = await store.put(`${name}/${file.name}`, file.content, {ifAbsent: true})
+  const problem = tag === undefined ? 'It is there already.' : await keyFileProblem(store, name, file.name)
+  if (problem !== undefined) {
+    throw new DataOpsError('STORAGE', `The new key file of ${store.describe(name)} could not be written: ${problem}`, {
+      hint: 'Those that were there are as they were.',
+    })
+  }
+
+  for (const {name: each} of old) await store.remove(`${name}/${each}`)
+}
