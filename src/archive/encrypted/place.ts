@@ -50,7 +50,7 @@ export class EncryptedPlace {
     return overlay(store, {
       createWriter: async (key: string) => this.#createWriter(key),
       describe: (key: string) => store.describe(place(key)),
-      list: async (folder: string): Promise<StoreEntry[]> => {
+      async list(folder: string): Promise<StoreEntry[]> {
         const entries = await store.list(folder)
         return folder === names.backup ? plainEntries(entries, names) : entries
       },
@@ -60,7 +60,7 @@ export class EncryptedPlace {
       },
       put: async (key: string, bytes: Uint8Array, condition?: PutCondition) => this.#put(key, bytes, condition),
       remove: async (key: string) => store.remove(place(key)),
-      stat: async (key: string): Promise<StoreEntry | undefined> => {
+      async stat(key: string): Promise<StoreEntry | undefined> {
         const at = names.placeOf(key)
         const entry = await store.stat(at ?? key)
         if (!entry || at === undefined) return entry
@@ -99,7 +99,7 @@ export class EncryptedPlace {
   /** A document is there once its cover is. */
   #committing(writer: AgeFileWriter): StoreWriter {
     const {backup} = this.#options.names
-    let isComplete = false
+    let completing: Promise<boolean> | undefined
     return {
       append: async (chunks) => writer.append(chunks),
       get bytes() {
@@ -109,8 +109,8 @@ export class EncryptedPlace {
       complete: async (as) => {
         // Another folder has not the files of this one.
         if (as !== undefined && as !== backup) return false
-        isComplete ||= await writer.complete()
-        return isComplete && (await this.#commit(backup)) !== undefined
+        completing ??= writer.complete()
+        return (await completing) && (await this.#commit(backup)) !== undefined
       },
       sync: async () => writer.sync(),
     }

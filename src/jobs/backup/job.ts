@@ -11,8 +11,8 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {encryptionOf, type EncryptionOptions, isEncrypting} from '../../store/encryption.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
-import {withPrivateJournals} from './private-journals.js'
 import {ReplicaWatch} from '../replica-watch.js'
+import {withPrivateJournals} from './private-journals.js'
 
 export interface BackupJob {
   collection: ResolvedCollection

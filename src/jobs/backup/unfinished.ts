@@ -51,9 +51,9 @@ export async function endLeftovers(
     const {journal, release} = claim
     try {
       const sealed = await sealedAs(store, name, journal)
-      const isSealed = sealed !== undefined || (await isCovered(store, name, journal))
-      await end(name, {isSealed, journal, ...(sealed && {sealed})})
-      if (!isSealed && (await isContinuable(store, name, journal.position))) continue
+      const isFinished = sealed !== undefined || (await isCovered(store, name, journal))
+      await end(name, {isSealed: isFinished, journal, ...(sealed && {sealed})})
+      if (!isFinished && (await isContinuable(store, name, journal.position))) continue
       // The journal goes last: without it nobody knows what the rest is.
       await removeUnfinished(store, name)
       await removeJournal(store, name)

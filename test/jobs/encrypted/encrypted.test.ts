@@ -211,7 +211,7 @@ it('refuses what cannot be encrypted to before anything is written', async () =>
     {passphrase: ''},
   ]) {
     const manager = new BackupManager(server.connection, {directory: empty.path, ...options})
-    const error: unknown = await manager.backupCollection(NAME).catch((thrown: unknown) => thrown)
+    const error: unknown = await manager.backupCollection(NAME).catch((error_: unknown) => error_)
     expect(error).toMatchObject({code: 'INVALID_INPUT'})
     expect((error as Error).message).not.toContain(me.identity)
   }
