@@ -20,6 +20,7 @@ const jobs = {
   'test:clients': testClients,
   'test:fault': testFault,
   'test:meanwhile': testMeanwhile,
+  'test:mutations': testMutations,
   'test:versions': testOnVersions,
 }
 const [name, ...options] = process.argv.slice(2)
@@ -77,6 +78,11 @@ function test() {
 
 function testClients() {
   must('node', ['--import', 'tsx', 'scripts/client-suites.mjs', ...options])
+}
+
+function testMutations() {
+  environment.MUTATIONS ??= '20000'
+  vitest(['test/jobs/encrypted/mutations.test.ts', ...options])
 }
 
 function testMeanwhile() {

@@ -10,7 +10,7 @@ import {METADATA_FILE, SCHEMA_FILE} from '../names.js'
 import {readCover, type ReadCover} from './cover.js'
 import {decryptedFiles, namesOf} from './files.js'
 import {heldKind} from './held.js'
-import {openBackupKey} from './key-file.js'
+import {keyFilesOf, openBackupKey} from './key-file.js'
 
 export interface Unlocked {
   /** Absent: the backup is not encrypted. */
@@ -25,9 +25,22 @@ export interface Unlocked {
  */
 export async function unlock(store: Store, name: string): Promise<Unlocked> {
   const cover = await readCover(store, name)
-  if (!cover) return {store}
+  if (!cover) {
+    // A plain backup has no key: what should say how this one is opened was changed.
+    if ((await keyFilesOf(store, name)).length > 0) throw noCover(store, name)
+    return {store}
+  }
+
   const {identity} = await openBackupKey(store, name, {backupId: cover.backupId, keys: encryptionOf(store)})
   return {cover, store: decryptedFiles(store, namesOf(name, cover), identity)}
+}
+
+function noCover(store: Store, name: string): DataOpsError {
+  const path = store.describe(`${name}/${METADATA_FILE}`)
+  return new DataOpsError('BACKUP_DAMAGED', `${path} is damaged: it is not that of an encrypted backup.`, {
+    details: {path},
+    hint: 'Use another backup.',
+  })
 }
 
 /** The same for one that is not finished; undefined where the keys of the store do not open it. */
