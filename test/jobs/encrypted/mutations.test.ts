@@ -1,5 +1,5 @@
 /** Encrypted backups that somebody has changed: each change is found, with a key and without one. `MUTATIONS`, `SEED`: how many, and which. */
-import {randomInt} from 'node:crypto'
+import {createHash, randomInt} from 'node:crypto'
 import {readdir, readFile, rm, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, expect, it} from 'vitest'
@@ -45,15 +45,10 @@ afterAll(async () => {
   await directory.remove()
 })
 
-/** Numbers that follow from a seed (mulberry32). */
+/** Numbers that follow from a seed. */
 function numbers(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d_2b_79_f5) | 0
-    let value = Math.imul(state ^ (state >>> 15), 1 | state)
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value
-    return Math.floor((((value ^ (value >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
+  let count = 0
+  return (below) => createHash('sha256').update(`${seed} ${count++}`).digest().readUInt32LE() % below
 }
 
 type Mutation = (bytes: Buffer, random: (below: number) => number, other: Buffer) => Buffer | undefined
@@ -61,7 +56,7 @@ type Mutation = (bytes: Buffer, random: (below: number) => number, other: Buffer
 const MUTATIONS: Record<string, Mutation> = {
   added: (bytes, random) => Buffer.concat([bytes, Buffer.alloc(1 + random(40), random(256))]),
   cut: (bytes, random) => bytes.subarray(0, random(bytes.length)),
-  'cut at a chunk': (bytes, random) => {
+  'cut at a chunk'(bytes, random) {
     const chunks = Math.floor((bytes.length - 184) / SEALED_CHUNK_BYTES)
     return chunks < 1 ? undefined : bytes.subarray(0, 184 + SEALED_CHUNK_BYTES * random(chunks + 1))
   },
