@@ -1,6 +1,10 @@
 export {BackupCatalog} from './catalog/catalog.js'
 export * from './codec/index.js'
 export type {RateLimit, RetryOptions} from './flow/options.js'
+export type {ObjectSource, ReadSourceOptions, SourceContent, SourcePage} from './flow/source.js'
+export type {FunctionContext, PlainObject, TransformFunctions} from './flow/transform/functions.js'
+export * as transforms from './flow/transform/index.js'
+export type {Changed, Look, Transform} from './flow/transform/transform.js'
 export {BackupManager} from './jobs/backup/manager.js'
 export type {
   BackupOptions,
@@ -15,6 +19,7 @@ export type {ClearOptions, ClearResult} from './jobs/clear/options.js'
 export type {ManagerOptions} from './jobs/options.js'
 export {RestoreManager} from './jobs/restore/manager.js'
 export type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './jobs/restore/options.js'
+export type {ShownObject, TransformPreview} from './jobs/survey.js'
 export type {
   BackupVerification,
   CollectionComparison,

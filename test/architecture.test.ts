@@ -189,7 +189,9 @@ function specifierOf(node: ts.Node): ts.Expression | undefined {
   if (ts.isImportDeclaration(node)) return node.importClause?.isTypeOnly ? undefined : node.moduleSpecifier
   if (ts.isExportDeclaration(node)) return node.isTypeOnly ? undefined : node.moduleSpecifier
   if (!ts.isCallExpression(node) || node.expression.kind !== ts.SyntaxKind.ImportKeyword) return undefined
-  return node.arguments[0]
+  // What is known only when it runs leads out of here: a module of the user's.
+  const [specifier] = node.arguments
+  return specifier && ts.isStringLiteralLike(specifier) ? specifier : undefined
 }
 
 /** Where an import of types alone leads. */

@@ -18,6 +18,7 @@ import {
 } from '../../src/cli/flags.js'
 import {backupLine, backupLines, backupSum} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
+import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern, matchesPattern} from '../../src/model/pattern.js'
 
@@ -75,6 +76,7 @@ export default class ColBackup extends DataOpsCommand {
     settle: Flags.boolean({description: 'Scan again until what changed during the backup is in it.'}),
     tenant: tenantFlag,
     'wait-replicas': waitReplicasFlag,
+    ...transformFlags,
   }
 
   static override examples = [
@@ -141,6 +143,7 @@ export default class ColBackup extends DataOpsCommand {
       settle: flags.settle,
       tenants: flags.tenant,
       waitReplicasMs: milliseconds(flags['wait-replicas']),
+      transforms: await transformsOf(flags),
     }
 
     const [only] = names

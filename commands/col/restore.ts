@@ -19,6 +19,7 @@ import {
 } from '../../src/cli/flags.js'
 import {differsBeyondRefusals, restoreLine, restoreLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
+import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
 export default class ColRestore extends DataOpsCommand {
@@ -97,6 +98,7 @@ export default class ColRestore extends DataOpsCommand {
     }),
     'skip-data': Flags.boolean({description: 'The schema, tenants and aliases only.'}),
     tenant: tenantFlag,
+    ...transformFlags,
     verify: Flags.boolean({description: 'Compare every object afterwards; counts are always compared.'}),
     'with-aliases': Flags.boolean({description: 'Re-point aliases that exist and point elsewhere.'}),
   }
@@ -183,6 +185,7 @@ export default class ColRestore extends DataOpsCommand {
       retryRejected: flags['retry-rejected'],
       skipData: flags['skip-data'],
       tenants: flags.tenant,
+      transforms: await transformsOf(flags),
       verify: flags.verify,
       withAliases: flags['with-aliases'],
     }

@@ -14,6 +14,7 @@ import {
   waitReplicasFlag,
 } from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
+import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 
 export default class ColVerify extends DataOpsCommand {
   static override summary = 'Compare a collection with a backup, object by object.'
@@ -38,10 +39,16 @@ export default class ColVerify extends DataOpsCommand {
     'include-offloaded': Flags.boolean({
       description: 'Onload offloaded tenants to compare them too; else they are left out, and named.',
     }),
-    limit: Flags.integer({description: 'Differences to list at most; default 20, with --json all.', min: 0}),
+    differences: Flags.integer({
+      aliases: ['limit'],
+      description: 'Differences to list at most; default 20, with --json all.',
+      min: 0,
+    }),
+    ids: transformFlags.ids,
     output: outputFlag,
     tenant: tenantFlag,
     'wait-replicas': waitReplicasFlag,
+    transform: transformFlags.transform,
   }
 
   static override examples = [
@@ -68,9 +75,10 @@ export default class ColVerify extends DataOpsCommand {
       ...this.operation(),
       concurrency: flags.concurrency,
       includeOffloaded: flags['include-offloaded'],
-      limit: flags.limit ?? (this.jsonEnabled() ? Infinity : 20),
+      limit: flags.differences ?? (this.jsonEnabled() ? Infinity : 20),
       tenants: flags.tenant,
       waitReplicasMs: milliseconds(flags['wait-replicas']),
+      transforms: await transformsOf({ids: flags.ids, transform: flags.transform}),
     })
     const leftOut = (comparison.tenantsLeftOut ?? []).map(
       ({name, reason}) => `  NOT compared: tenant ${name} (${reason})`,

@@ -3,7 +3,10 @@ import type {BackupSeal} from '../codec/document.js'
 import type {Warning} from '../model/progress.js'
 
 /** undefined: it is whole, or has no seal that would say. `path`: of the backup, for people. */
-export function incompleteWarning(path: string, seal: BackupSeal | undefined): undefined | Warning {
+export function incompleteWarning(
+  path: string,
+  seal: Pick<BackupSeal, 'complete' | 'counted' | 'missing' | 'object_count'> | undefined,
+): undefined | Warning {
   if (seal?.complete !== false) return undefined
   const {counted, missing = []} = seal
   const said = (count: null | number | undefined): string =>

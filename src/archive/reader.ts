@@ -54,6 +54,11 @@ export class Archive {
     this.#amendments = amendments
   }
 
+  /** Of its file or folder in the store. */
+  get name(): string {
+    return this.manifest.name
+  }
+
   get seal(): BackupSeal | undefined {
     return this.manifest.seal
   }

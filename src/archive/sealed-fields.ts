@@ -9,6 +9,7 @@ import type {
   SealedPart,
   SealedTenant,
 } from '../codec/document.js'
+import type {JsonObject} from '../model/object.js'
 import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
 
 import {type Field, MalformedError} from './fields.js'
@@ -44,8 +45,12 @@ export function readMetadata(field: Field, kind: BackupKind): BackupMetadata {
       aliases: field.member('aliases').optional(texts),
       columns: field.member('columns').optional(readColumns),
       guarantee: field.member('guarantee').optional((item) => item.text()),
+      partial: field.member('partial').optional((item) => item.boolean()),
       requires: field.member('requires').optional(texts),
       tenants: field.member('tenants').optional(readTenantStatuses),
+      transforms: field
+        .member('transforms')
+        .optional((list) => list.array().map((item) => item.plainObject() as JsonObject)),
     }),
     backup_id: field.member('backup_id').uuid(),
     collection: collectionName(field.member('collection')),

@@ -28,6 +28,8 @@ export interface CatalogEntry {
   id: string
   /** Absent where an encrypted backup hides it. */
   object_count?: number
+  /** Transforms left objects, or members of them, out; of an encrypted backup: they changed it. Absent from others. */
+  partial?: true
   run_id?: string
   /** Bytes of all its files. */
   size: number
@@ -48,6 +50,7 @@ export function entryOf(manifest: Pick<SealedManifest, 'bytes' | 'metadata' | 'n
     format: metadata.options.format,
     id: metadata.backup_id,
     object_count: seal.object_count,
+    ...(metadata.partial === true && {partial: true as const}),
     run_id: metadata.run_id,
     size: bytes,
     timestamp: metadata.timestamp,
@@ -68,6 +71,7 @@ export function readEntry(field: Field): CatalogEntry {
     format: field.member('format').oneOf(['arrow', 'json', 'parquet'] as const),
     id: field.member('id').uuid(),
     ...present({object_count: field.member('object_count').optional((item) => item.count())}),
+    ...(field.member('partial').optional((item) => item.boolean()) === true && {partial: true as const}),
     ...present({run_id: field.member('run_id').optional((item) => item.uuid())}),
     size: field.member('size').count(),
     ...present({tenants: field.member('tenants').optional((item) => item.count())}),
@@ -102,6 +106,7 @@ export function entryOfCover(cover: ReadCover): CatalogEntry {
     format: cover.format,
     id: cover.backupId,
     ...(cover.objectCount !== undefined && {object_count: cover.objectCount}),
+    ...(cover.holds === 'part' && {partial: true as const}),
     run_id: cover.runId,
     size: cover.bytes,
     timestamp: cover.timestamp,

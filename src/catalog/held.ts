@@ -1,9 +1,11 @@
 /** What a backup holds, and so what it may stand in for. */
 export interface Held {
   /** Counted apart: none of one kind takes the place of one of another. */
-  kind: 'all' | 'incomplete' | 'schema' | 'some'
+  kind: 'all' | 'incomplete' | 'part' | 'schema' | 'some'
   /** Of which there are objects; in a backup of some tenants. undefined: nobody knows without a key. */
   tenants?: ReadonlySet<string>
+  /** What was changed on the way into it, as text; absent when nothing was, or nobody knows without a key. */
+  transforms?: string
 }
 
 /** A backup that is there. */

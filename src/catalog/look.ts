@@ -49,7 +49,11 @@ function lookedAt(store: Store, manifest: SealedManifest): Looked {
   const tenants = (seal.tenants ?? []).flatMap(({name, skipped}) => (skipped === undefined ? [name] : []))
   return {
     collection: metadata.collection,
-    held: {kind: heldKind(manifest), tenants: new Set(tenants)},
+    held: {
+      kind: heldKind(manifest),
+      tenants: new Set(tenants),
+      ...(metadata.transforms && {transforms: JSON.stringify(metadata.transforms)}),
+    },
     id: metadata.backup_id,
     isWhole: async () => (await checkHashes({manifest, store})).length === 0,
   }

@@ -122,6 +122,7 @@ async function whyNotWhole(backup: ListedBackup, store: Store): Promise<string |
       all: undefined,
       incomplete: 'lacks objects',
       schema: 'holds the schema alone',
+      part: 'was changed on the way, or is a part',
       some: 'holds some tenants only',
     }[held.kind]
   } catch (error) {

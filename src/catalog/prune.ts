@@ -31,7 +31,13 @@ export async function chooseForRemoval<T extends Retainable>(
     // One that cannot be read is counted with those it was once counted with; one whose collection nobody knows, alone.
     const known = looked ? looked.collection : backup.collection
     const collection = known === undefined || known === '' ? `hidden ${file}` : known
-    candidates.push({backup, collection: `${collection} ${looked?.held.kind ?? 'all'}`, file, looked, timestamp})
+    candidates.push({
+      backup,
+      collection: `${collection} ${looked?.held.kind ?? 'all'}${looked?.held.transforms ?? ''}`,
+      file,
+      looked,
+      timestamp,
+    })
   }
 
   const {keep, reasons, remove} = selectForRemoval(candidates, policy, new Date())
@@ -94,10 +100,15 @@ class Proofs<T> {
 
 /** Whether nothing is lost with the second while the first is there. */
 function standsInFor(keeper: Held, other: Held): boolean {
+  // Only what was changed in the same way holds the same.
+    if ((keeper.kind === 'part' || other.kind === 'part') && (keeper.kind !== other.kind || keeper.transforms === undefined || keeper.transforms !== other.transforms))
+      return false
+
   if (other.kind === 'schema') return keeper.kind !== 'incomplete'
   if (keeper.kind === 'all') return true
   const {tenants} = keeper
   // Which they are is not known of one whose key nobody gave: it stands in for none, and none for it.
-  if (keeper.kind !== 'some' || other.kind !== 'some' || !tenants || !other.tenants) return false
+  const isSome = keeper.kind === 'some' || keeper.kind === 'part'
+  if (!isSome || keeper.kind !== other.kind || !tenants || !other.tenants) return false
   return [...other.tenants].every((name) => tenants.has(name))
 }

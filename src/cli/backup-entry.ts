@@ -17,6 +17,8 @@ export interface BackupEntry {
   id: string
   /** Absent, like the name of the collection, from an encrypted backup that hides it. */
   objectCount?: number
+  /** It holds a part of what its collection held: objects or members of them were left out on purpose. */
+  partial: boolean
   path: string
   runId?: string
   status: BackupStatus
@@ -37,6 +39,7 @@ export function backupEntry(backup: ListedBackup, pathOf: (file: string) => stri
     format: backup.format,
     id: backup.id,
     objectCount: backup.object_count,
+    partial: backup.partial === true,
     path: pathOf(backup.file),
     runId: backup.run_id,
     status: backup.status,
@@ -65,11 +68,12 @@ export function backupTable(backups: readonly BackupEntry[]): string[] {
   ])
 }
 
-function remarks({complete, encrypted, status}: BackupEntry): string[] {
+function remarks({complete, encrypted, partial, status}: BackupEntry): string[] {
   const words = [
     ...(status === 'sealed' ? [] : [status]),
     ...(complete ? [] : ['incomplete']),
     ...(encrypted ? ['encrypted'] : []),
+    ...(partial ? ['part'] : []),
   ]
   return words.length > 0 ? [`(${words.join(', ')})`] : []
 }

@@ -150,7 +150,7 @@ export const batchSizeFlag = Flags.integer({
 })
 
 export const tenantFlag = Flags.string({
-  description: 'Only this tenant; may be repeated.',
+  description: 'Only this tenant, or those of a pattern (eu-*); old=new gives it another name; may be repeated.',
   multiple: true,
   multipleNonGreedy: true,
 })

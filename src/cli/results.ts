@@ -2,6 +2,7 @@
 import type {BackupResult} from '../jobs/backup/options.js'
 import type {ClearResult} from '../jobs/clear/options.js'
 import type {RestoreResult} from '../jobs/restore/options.js'
+import type {ShownObject, TransformPreview} from '../jobs/survey.js'
 import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
 
 import {
@@ -19,7 +20,11 @@ export function backupLines(backup: BackupResult): string[] {
   const name = backup.alias ? `${backup.collection} (alias ${backup.alias})` : backup.collection
   const format = `${backup.format}${backup.compressed ? ', compressed' : ''}`
   if (backup.dryRun)
-    return [`Would back up ${name}: ${plural(backup.objectCount, 'object')} as ${format}`, ...skippedLines(backup)]
+    return [
+      `Would back up ${name}: ${plural(backup.objectCount, 'object')} as ${format}`,
+      ...changesLines(backup.changes),
+      ...skippedLines(backup),
+    ]
   return [
     `Backed up ${name}: ${plural(backup.objectCount, 'object')}, ${formatBytes(backup.bytes)}, ${pace(backup.objectCount - backup.resumed, backup.seconds)}`,
     ...formatMembers([
@@ -30,6 +35,7 @@ export function backupLines(backup: BackupResult): string[] {
       ['tenants', backup.tenants && formatCount(backup.tenants.count)],
       ['resumed', backup.resumed > 0 ? `${plural(backup.resumed, 'object')} of an earlier run` : undefined],
     ]),
+    ...(backup.partial ? ['  A PART of the collection: objects, or members of them, were left out on purpose'] : []),
     ...incompleteLines(backup),
     ...skippedLines(backup),
   ]
@@ -104,8 +110,33 @@ export function restoreLines(restored: RestoreResult, options: ShowOptions = {})
           : undefined,
       ],
     ]),
+    ...changesLines(restored.changes),
     ...(verification ? comparisonLines(verification, options) : []),
   ]
+}
+
+/** What would come of transforms: for a dry run. */
+function changesLines(changes: TransformPreview | undefined): string[] {
+  if (!changes) return []
+  const {example, lost, objects, read, refused, transforms, withoutVector} = changes
+  return [
+    `  ${formatCount(read)} objects become ${formatCount(objects)}, by ${transforms.map(({kind}) => kind as string).join(', ')}`,
+    ...(lost.length > 0 ? [`  LEFT BEHIND under their names: ${lost.join(', ')}`] : []),
+    ...(withoutVector > 0 ? [`  WITHOUT a vector: ${plural(withoutVector, 'object')}`] : []),
+    ...(refused
+      ? [`  REFUSED: ${plural(refused.objects, 'object')}, ${refused.first.id} among them: ${refused.first.reason}`]
+      : []),
+    ...(example
+      ? [`  before: ${shownObject(example.before)}`, ...example.after.map((after) => `  after:  ${shownObject(after)}`)]
+      : []),
+  ]
+}
+
+/** In a line, its vectors as their sizes. */
+function shownObject({dimensions, id, properties, tenant}: ShownObject): string {
+  const sizes = Object.entries(dimensions).map(([name, numbers]) => `${name} of ${numbers}`)
+  const text = JSON.stringify({id, ...(tenant !== undefined && {tenant}), ...properties})
+  return `${text.length > 300 ? `${text.slice(0, 300)}…` : text}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`
 }
 
 export function clearLines(cleared: ClearResult): string[] {
@@ -143,7 +174,7 @@ export function comparisonLines(comparison: CollectionComparison, options: ShowO
   return [
     `${collection} differs from backup ${backupId}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} in the backup)`,
     ...differences.map((difference) => `  ${differenceText(difference)}`),
-    ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--limit)`] : []),
+    ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
     ...schemaTable(schemaDifferences, options),
   ]
 }

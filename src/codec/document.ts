@@ -1,4 +1,5 @@
 /** The head, tail and seal of a backup's document (docs/format.md, "The document"): one definition for writer and reader. */
+import type {JsonObject} from '../model/object.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {TenantStatus} from '../model/tenant.js'
 import type {BackupFormat, PartColumn} from './codec.js'
@@ -6,7 +7,7 @@ import type {BackupFormat, PartColumn} from './codec.js'
 export const FORMAT_VERSION = '1.1'
 
 /** Words that `requires` may hold: a reader must know all of them, or stop. */
-export const KNOWN_REQUIREMENTS: readonly string[] = ['incomplete']
+export const KNOWN_REQUIREMENTS: readonly string[] = ['incomplete', 'partial']
 
 export interface BackupMetadata {
   [key: string]: unknown
@@ -24,6 +25,8 @@ export interface BackupMetadata {
     include_data: boolean
     tenants?: string[]
   }
+  /** Transforms left objects, or members of them, out. */
+  partial?: boolean
   /** What a reader must know to understand the backup, in words of KNOWN_REQUIREMENTS. */
   requires?: string[]
   run_id: string
@@ -31,6 +34,8 @@ export interface BackupMetadata {
   /** Start, RFC 3339, UTC. */
   timestamp: string
   tool_version: string
+  /** What objects, schema and tenants were changed by on the way from the collection, in order. */
+  transforms?: JsonObject[]
   version: string
   weaviate_version: string
 }

@@ -6,6 +6,7 @@ import type {Store} from '../store/store.js'
 import {defaultBatchSize} from '../flow/page-size.js'
 import {TenantNotes} from '../flow/tenants/note.js'
 import {Throttle} from '../flow/throttle.js'
+import {matchTenants} from '../flow/transform/tenants.js'
 import {DataOpsError} from '../model/errors.js'
 import {encryptionOf, type EncryptionOptions, isEncrypting, withEncryption} from '../store/encryption.js'
 import {openStore} from '../store/open.js'
@@ -43,21 +44,13 @@ export function checkPositiveInteger(value: number | undefined, name: string): v
   }
 }
 
-/** @throws DataOpsError INVALID_INPUT when a name is not among the tenants. */
+/** By names, patterns, and `old=new`. @throws DataOpsError INVALID_INPUT when one of them matches none. */
 export function selectTenants<Tenant extends {name: string}>(
   tenants: readonly Tenant[],
   names: readonly string[] | undefined,
 ): Tenant[] {
   if (!names || names.length === 0) return [...tenants]
-  const known = new Map(tenants.map((tenant) => [tenant.name, tenant]))
-  const missing = names.filter((name) => !known.has(name))
-  if (missing.length > 0) {
-    throw new DataOpsError('INVALID_INPUT', `There is no tenant ${missing.map((name) => `"${name}"`).join(', ')}.`, {
-      hint: `The collection has ${tenants.length} tenants${tenants.length > 0 ? `, "${tenants[0]!.name}" among them` : ''}.`,
-    })
-  }
-
-  return [...new Set(names)].map((name) => known.get(name)!)
+  return matchTenants(tenants, names)
 }
 
 /** The page size that the user set, or the one for a collection of this size. */

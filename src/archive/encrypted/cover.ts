@@ -17,8 +17,8 @@ import {AGE} from './words.js'
 
 export type CoveredFile = EncryptedFile & {file: string}
 
-/** What a backup holds, as far as pruning asks: `some`: of its tenants. */
-export type HeldKind = 'all' | 'incomplete' | 'schema' | 'some'
+/** What a backup holds, as far as pruning asks: `some`: of its tenants, `part`: what changes on the way have left of it. */
+export type HeldKind = 'all' | 'incomplete' | 'part' | 'schema' | 'some'
 
 export interface Cover {
   backupId: string
@@ -257,7 +257,7 @@ function readFields(metadata: Field, seal: Field): Cover {
       .map((item) => readFile(item)),
     finished: seal.member('finished').time(),
     format: options.member('format').oneOf(['arrow', 'json', 'parquet'] as const),
-    holds: seal.member('holds').oneOf(['all', 'incomplete', 'schema', 'some'] as const),
+    holds: seal.member('holds').oneOf(['all', 'incomplete', 'part', 'schema', 'some'] as const),
     ...(objectCount !== undefined && {objectCount}),
     runId: metadata.member('run_id').uuid(),
     timestamp: metadata.member('timestamp').time(),

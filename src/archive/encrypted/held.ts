@@ -15,6 +15,7 @@ export function heldKind({
 }): HeldKind {
   if (!metadata.options.include_data) return 'schema'
   if (seal.complete === false) return 'incomplete'
+  if (metadata.partial || metadata.transforms) return 'part'
   const isAll =
     (metadata.options.tenants ?? []).length === 0 && (seal.tenants ?? []).every(({skipped}) => skipped === undefined)
   return isMultiTenant(schema) && !isAll ? 'some' : 'all'

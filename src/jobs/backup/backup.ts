@@ -83,7 +83,7 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
       claim: {check, name},
       journal: {written},
       note,
-      plan: {job},
+      plan: {chain, job},
       writer,
     } = opened
     const {options, store} = job
@@ -92,7 +92,7 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
     // It is another process's by now, and so is what lies there.
     const lost = await failureOf(check)
     if (lost instanceof DataOpsError && lost.details.leaseLost) throw lost
-    if (written && !options.settle && !isRecreated(error)) throw unfinishedError(job, error, name)
+    if (written && !options.settle && !chain && !isRecreated(error)) throw unfinishedError(job, error, name)
     // Nobody could continue it.
     if (!written || written.activated.length === 0) {
       await removeUnfinished(store, name).catch(() => {})

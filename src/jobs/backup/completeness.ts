@@ -1,11 +1,9 @@
 /** Whether a backup holds as much as the server counts, and where it does not, what is missing. */
-import type {ContentDigest} from '../../archive/content-digest.js'
-import type {ArchiveWriter} from '../../archive/writer.js'
 import type {MissingObject, SealedCount} from '../../codec/document.js'
 import type {Throttle} from '../../flow/throttle.js'
 import type {WeaviateObject} from '../../model/object.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
-import type {ObjectIndex} from './object-index.js'
+import type {ArchiveSink} from './sink.js'
 
 import {checkObjects} from '../../flow/page-check.js'
 import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
@@ -32,17 +30,14 @@ export const COUNTED_TENANTS = 500
 export interface CompletenessOptions {
   concurrency: number
   connection: Connection
-  content: ContentDigest
-  /** Of a backup that settles. */
-  contents?: ObjectIndex
   /** Objects to come, as far as is known. */
   expectedObjects?: number
   plan: CollectionPlan
   signal?: AbortSignal
+  sink: ArchiveSink
   /** Of the earlier run of a resumed backup. */
   state?: CompletenessState
   throttle: Throttle
-  writer: ArchiveWriter
 }
 
 /** What a resumed run has to know: tenants that were counted at their end, and what was missing of them. */
@@ -164,7 +159,7 @@ export class CompletenessCheck {
     shortfall = Math.max(shortfall, byCount)
     return {
       complete: shortfall === 0,
-      counted: {after: sum('after'), before: sum('before'), read: this.#options.content.objects},
+      counted: {after: sum('after'), before: sum('before'), read: this.#options.sink.taken},
       found: this.#found,
       missing: [...this.#missing.values()],
       shortfall,
@@ -178,10 +173,8 @@ export class CompletenessCheck {
   }
 
   #shortfallOf(tenant: string | undefined): number {
-    const {content} = this.#options
     const {after = 0, before = after} = this.#countOf(tenant)
-    const held = tenant === undefined ? content.objects : content.tenant(tenant).objectCount
-    return Math.max(0, Math.min(before, after) - held)
+    return Math.max(0, Math.min(before, after) - this.#options.sink.takenOf(tenant))
   }
 
   async #count(
@@ -202,13 +195,13 @@ export class CompletenessCheck {
 
   /** Lists over the other transport, and reads what the backup lacks. */
   async #lookAgain(slices: Slice[]): Promise<void> {
-    const {concurrency, connection, content, plan, signal, throttle} = this.#options
+    const {concurrency, connection, plan, signal, sink, throttle} = this.#options
     const listed = this.#records()
     const reader = new ParallelReader({
       batchSize: LISTING_PAGE,
       concurrency,
       connection,
-      expectedObjects: content.objects,
+      expectedObjects: sink.taken,
       include: 'ids',
       plan,
       signal,
@@ -222,7 +215,7 @@ export class CompletenessCheck {
       page.done()
     }
 
-    const {contents} = this.#options
+    const {contents} = sink
     if (!this.#read && !contents) return
     for (let partition = 0; partition < listed.partitions; partition++) {
       // What settling, or an earlier run, has read and left out is known to the index alone.
@@ -254,7 +247,7 @@ export class CompletenessCheck {
   }
 
   async #readLacking(tenant: string | undefined, ids: string[]): Promise<void> {
-    const {connection, content, contents, plan, signal, throttle, writer} = this.#options
+    const {connection, plan, signal, sink, throttle} = this.#options
     const request = {collection: plan, signal, tenant}
     const objects = await throttle.run(async () => connection.getObjects({...request, ids}))
     const there = new Set(objects.map(({id}) => id))
@@ -269,13 +262,8 @@ export class CompletenessCheck {
     }
 
     checkObjects(objects, {collection: plan.className, ids, tenant})
-    for (const object of objects) {
-      this.#missing.delete(`${object.id}/${tenant ?? ''}`)
-      const added = content.add(object)
-      contents?.set(object, added)
-    }
-
-    await writer.write(objects)
+    for (const object of objects) this.#missing.delete(`${object.id}/${tenant ?? ''}`)
+    await sink.write(objects)
     this.#found += objects.length
   }
 
@@ -286,11 +274,11 @@ export class CompletenessCheck {
   }
 
   #records(): RecordList {
-    const {content, expectedObjects} = this.#options
+    const {expectedObjects, sink} = this.#options
     return new RecordList({
       folder: this.#folder,
       maxInMemory: MAX_RECORDS_IN_MEMORY,
-      partitions: this.#read?.partitions ?? partitionsFor(expectedObjects ?? content.objects, MAX_RECORDS_IN_MEMORY),
+      partitions: this.#read?.partitions ?? partitionsFor(expectedObjects ?? sink.taken, MAX_RECORDS_IN_MEMORY),
       recordBytes: KEY_BYTES,
     })
   }

@@ -46,12 +46,12 @@ export interface Open extends Omit<Claimed, 'step'> {
 }
 
 export async function claim(plan: BackupPlan): Promise<Claimed> {
-  const {job, tenantPlan, tenants, unfinished} = plan
+  const {chain, job, tenantPlan, tenants, unfinished} = plan
   const {store} = job
   const resumed = job.options.resume ? await claimUnfinished(job, unfinished) : undefined
   const scope = resumed ? resumed.journal.tenants : tenantPlan && scopeOf(tenantPlan)
   warnSkipped(job, scope)
-  const head = resumed?.journal.head ?? (await headOf(job, tenants))
+  const head = resumed?.journal.head ?? (await headOf(job, {chain, scope, tenants}))
   const wanted = nameOf(job, new Date(head.metadata.timestamp))
   return {claim: resumed ?? (await claimName(store, wanted)), head, plan, resumed, scope, step: 'claimed'}
 }
@@ -60,7 +60,7 @@ export async function open(claimed: Claimed): Promise<Open> {
   const {
     claim: {check, name},
     head,
-    plan: {binding, job},
+    plan: {binding, chain, job},
     resumed,
     scope,
   } = claimed
@@ -71,7 +71,7 @@ export async function open(claimed: Claimed): Promise<Open> {
     format,
     store,
   } = job
-  const content = new ContentDigest(schema, nodePlatform, resumed?.journal.content)
+  const content = new ContentDigest(chain?.schema ?? schema, nodePlatform, resumed?.journal.content)
   const resumedObjects = content.objects
   const identity = await connection.identify(schema)
   const sample = new Sample(resumed?.journal.sample)

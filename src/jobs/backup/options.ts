@@ -1,9 +1,11 @@
 import type {BackupFormat} from '../../codec/codec.js'
 import type {MissingObject, SealedCount} from '../../codec/document.js'
 import type {RateLimit, RetryOptions} from '../../flow/options.js'
+import type {Transform} from '../../flow/transform/transform.js'
 import type {DataOpsError} from '../../model/errors.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
 import type {ReplicaReport} from '../../weaviate/connection.js'
+import type {TransformPreview} from '../survey.js'
 
 export interface BackupOptions extends OperationOptions, RetryOptions {
   /** Objects a page at most; by default 100 below 1,000 objects, 500 below 100,000, else 1,000. Bytes bound it further. */
@@ -28,10 +30,12 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   runId?: string
   /** Scans again until what changed during the backup is in it. */
   settle?: boolean
-  /** Only these tenants. */
+  /** Only these tenants: names, patterns (`eu-*`), and `old=new` for another name. */
   tenants?: readonly string[]
   /** Milliseconds to wait at most, where one of several replicas is read, until the server has found all of them equal; default 0. */
   waitReplicasMs?: number
+  /** Changes on the way, one after another. A backup made with them is not continued once it is interrupted. */
+  transforms?: readonly Transform[]
 }
 
 export interface BackupRunOptions extends BackupOptions {
@@ -60,11 +64,15 @@ export interface BackupResult {
   /** Absent from one that is not. */
   encrypted?: true
   format: BackupFormat
+  /** Dry runs with transforms: what would come of them. */
+  changes?: TransformPreview
   /** Backup id. */
   id: string
   /** Objects known to be missing, by id: the first hundred. */
   missing?: MissingObject[]
   objectCount: number
+  /** Transforms left objects, or members of them, out. */
+  partial?: true
   /** Where it lies: a file or a directory. */
   path: string
   /** What replicas differed in; absent without replicas. */

@@ -1,5 +1,6 @@
 /** The first step of a backup: what will be read, by the options and by what earlier runs left. A dry run ends here. */
 import type {BackupFormat} from '../../codec/codec.js'
+import type {TransformChain} from '../../flow/transform/transform.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {JournalBinding} from './journal.js'
 import type {BackupOptions, BackupResult} from './options.js'
@@ -9,10 +10,12 @@ import {checkHead} from '../../archive/limits.js'
 import {type SealedManifest} from '../../archive/manifest.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {countInTenants} from '../../flow/tenants/count.js'
+import {renamesOf} from '../../flow/transform/tenants.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
 import {batchSizeFor, checkPositiveInteger} from '../options.js'
+import {chainOf, foretellChanges} from './changes.js'
 import {COUNTED_TENANTS} from './completeness.js'
 import {headOf} from './head.js'
 import {type BackupJob, warnSkipped} from './job.js'
@@ -28,7 +31,9 @@ export interface BackupPlan {
   /** Objects a page at most. */
   batchSize: number
   binding: JournalBinding
-  /** undefined: not known. */
+  /** What transforms make of it; undefined: objects are written as they are. */
+  chain?: TransformChain
+  /** Objects of the collection; undefined: not known. */
   expectedObjects?: number
   job: BackupJob
   /** undefined in collections without tenants, as `tenants`. */
@@ -54,10 +59,18 @@ export function checkOptions(options: BackupOptions): void {
     })
   }
 
-  if (options.resume === true && options.settle) {
+  const isChanged = (options.transforms ?? []).length > 0 || renamesOf(options.tenants ?? []).length > 0
+  if (options.settle && isChanged) {
+    throw new DataOpsError('INVALID_INPUT', 'A backup that changes objects on the way cannot settle.', {
+      hint: 'Back the collection up with `settle`, and change the objects when they are restored.',
+    })
+  }
+
+  if (options.resume === true && (options.settle || isChanged)) {
+    const what = options.settle ? 'settles' : 'changes objects on the way'
     throw new DataOpsError(
       'INVALID_INPUT',
-      'A backup that settles cannot be resumed: what it had read is not remembered.',
+      `A backup that ${what} cannot be resumed: what it had read is not remembered.`,
       {hint: 'Run it anew, without `resume`.'},
     )
   }
@@ -84,7 +97,8 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
   if (holdsData) await job.replicas.begin()
   const tenantPlan = tenants && planTenants(tenants, options)
   const expectedObjects = holdsData ? await countPlanned(job, tenantPlan) : 0
-  const unfinished = options.settle ? [] : await fitToContinue(job, binding)
+  const chain = await chainOf(job, tenantPlan)
+  const unfinished = options.settle || chain ? [] : await fitToContinue(job, binding)
   if (!options.resume) warnUnfinished(job, unfinished)
   if (options.resume === true && unfinished.length === 0) {
     if (finished) return {job, manifest: finished, step: 'sealed'}
@@ -98,6 +112,7 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
   return {
     batchSize: batchSizeFor(options, expectedObjects ?? Number.MAX_SAFE_INTEGER),
     binding,
+    chain,
     expectedObjects,
     job,
     step: 'planned',
@@ -109,6 +124,7 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
 
 /** What a dry run tells. @throws DataOpsError INVALID_INPUT when the collection could not be read back from a backup. */
 export async function foretell({
+  chain,
   expectedObjects,
   job,
   tenantPlan,
@@ -116,8 +132,11 @@ export async function foretell({
 }: BackupPlan): Promise<Omit<BackupResult, 'seconds'>> {
   const scope = tenantPlan && scopeOf(tenantPlan)
   warnSkipped(job, scope)
-  checkHead(await headOf(job, tenants))
-  return foretold(job, expectedObjects ?? (await countActive(job, tenantPlan)), scope)
+  checkHead(await headOf(job, {chain, scope, tenants}))
+  const foretelling = foretold(job, expectedObjects ?? (await countActive(job, tenantPlan)), scope)
+  if (!chain || job.options.includeData === false) return foretelling
+  const changes = await foretellChanges(job, chain, {expected: expectedObjects, tenantPlan})
+  return {...foretelling, changes, objectCount: changes.objects, ...(chain.isPartial && {partial: true})}
 }
 
 /** @throws DataOpsError INVALID_INPUT when tenants are asked for where there are none. */
@@ -183,7 +202,7 @@ function bindingOf({
   format,
   options,
 }: BackupJob): JournalBinding {
-  const {includeData, includeOffloaded, settle, tenants} = options
+  const {includeData, includeOffloaded, settle, tenants, transforms = []} = options
   return {
     collection: schema.class,
     options: JSON.stringify({
@@ -194,6 +213,7 @@ function bindingOf({
       includeOffloaded: includeOffloaded === true,
       settle: settle === true,
       tenants: [...(tenants ?? [])].sort(),
+      ...(transforms.length > 0 && {transforms: transforms.map(({record}) => record)}),
     }),
     schemaSha256: toHex(nodePlatform.sha256(utf8(JSON.stringify(schema)))),
     server: connection.describe,

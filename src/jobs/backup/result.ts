@@ -36,6 +36,7 @@ export function resultOf(job: BackupJob, {bytes, metadata, name, seal}: SealedFa
     digest: seal.digest,
     dryRun: false,
     objectCount: seal.object_count,
+    ...(metadata.partial === true && {partial: true as const}),
     path: job.store.describe(name),
     ...(job.replicas.report && {replicas: job.replicas.report}),
     resumed,

@@ -1,5 +1,6 @@
 /** The last steps of a backup: it is sealed, read back and listed. */
 import type {SealedArchive} from '../../archive/writer.js'
+import type {TransformChain} from '../../flow/transform/transform.js'
 import type {BackupJob} from './job.js'
 import type {BackupResult} from './options.js'
 import type {Written} from './write.js'
@@ -9,6 +10,7 @@ import {readManifest} from '../../archive/manifest.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
 import {readEntryOf} from '../../catalog/entry.js'
 import {type BackupHead, type SealedTenant} from '../../codec/document.js'
+import {isMultiTenant} from '../../model/schema.js'
 import {sealedGuarantee} from './guarantee.js'
 import {resultOf, type SealedFacts} from './result.js'
 import {checkSameCollection} from './same-collection.js'
@@ -21,7 +23,7 @@ export async function seal({completeness, open, settled}: Written): Promise<Seal
     continued,
     head,
     identity,
-    plan: {job},
+    plan: {chain, job},
     scope,
     writer,
   } = open
@@ -53,11 +55,22 @@ export async function seal({completeness, open, settled}: Written): Promise<Seal
     objectCount: content.objects,
     resumed: continued,
     statistics: content.statistics,
-    tenants: scope && sealedTenants(head, content, scope),
+    tenants: sealedTenants(head, content, chain ? scopeAfter(chain, scope) : scope),
   })
 }
 
-function sealedTenants(head: BackupHead, content: ContentDigest, scope: TenantScope): SealedTenant[] {
+/** What transforms make of it. */
+function scopeAfter({schema, tenants = []}: TransformChain, scope: TenantScope | undefined): TenantScope | undefined {
+  if (!isMultiTenant(schema)) return undefined
+  return {read: tenants.map(({name}) => name), skipped: scope?.skipped ?? []}
+}
+
+function sealedTenants(
+  head: BackupHead,
+  content: ContentDigest,
+  scope: TenantScope | undefined,
+): SealedTenant[] | undefined {
+  if (!scope) return undefined
   const skipped = new Map(scope.skipped.map(({name, reason}) => [name, reason]))
   const read = new Set(scope.read)
   return (head.metadata.tenants ?? []).map(({name}) => {

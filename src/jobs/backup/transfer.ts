@@ -1,13 +1,11 @@
-import type {ContentDigest} from '../../archive/content-digest.js'
 import type {ArchivePosition, ArchiveWriter} from '../../archive/writer.js'
 import type {Throttle} from '../../flow/throttle.js'
-import type {WeaviateObject} from '../../model/object.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SameServer} from '../../weaviate/same-server.js'
 import type {CompletenessCheck, CompletenessState} from './completeness.js'
-import type {ObjectIndex} from './object-index.js'
+import type {ArchiveSink} from './sink.js'
 
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {settledStatus} from '../../flow/tenants/activation.js'
@@ -47,11 +45,8 @@ export interface BackupTransferOptions extends OperationOptions {
   batchSize: number
   concurrency: number
   connection: Connection
-  content: ContentDigest
   /** Counts before and after, and looks again where fewer were read. */
   completeness: CompletenessCheck
-  /** Remembers each object for `settle`. */
-  contents?: ObjectIndex
   /** Tenants that an earlier run read, and did not count at their end; they are active. */
   counted?: string[]
   /** undefined: not known. */
@@ -62,8 +57,7 @@ export interface BackupTransferOptions extends OperationOptions {
   saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
   /** Keeps what a resumed run needs. */
   saveProgress: (progress: TransferProgress) => Promise<void>
-  /** Remembers some of what is read. */
-  sample?: {add: (object: WeaviateObject) => void}
+  sink: ArchiveSink
   slices: Slice[]
   throttle: Throttle
   writer: ArchiveWriter
@@ -126,14 +120,14 @@ async function readSlices(
   context: () => Context,
   counted: readonly string[] = [],
 ): Promise<void> {
-  const {completeness, content, plan, writer, expectedObjects} = options
+  const {completeness, plan, sink, writer, expectedObjects} = options
   await completeness.begin(slices, counted)
   const reader = new ParallelReader({
     batchSize: options.batchSize,
     concurrency: options.concurrency,
     connection: options.connection,
     expectedObjects:
-      expectedObjects === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, expectedObjects - content.objects),
+      expectedObjects === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, expectedObjects - sink.taken),
     include: 'objects',
     plan,
     signal: options.signal,
@@ -155,20 +149,14 @@ async function readSlices(
   try {
     for await (const page of reader.pages()) {
       isWhole = false
-      for (const object of page.objects) {
-        const added = content.add(object)
-        options.contents?.set(object, added)
-        options.sample?.add(object)
-      }
-
       await completeness.note(page.objects)
-      await writer.write(page.objects)
+      await sink.write(page.objects)
       page.done()
       isWhole = true
       options.onProgress?.({
         bytes: writer.bytes,
         collection: plan.className,
-        completed: content.objects,
+        completed: sink.taken,
         stage: 'backup',
         total: expectedObjects,
       })

@@ -15,6 +15,7 @@ import {type Completeness, CompletenessCheck} from './completeness.js'
 import {indexUnfinished} from './continuing.js'
 import {ObjectIndex} from './object-index.js'
 import {settle, type SettleResult} from './settle.js'
+import {ArchiveSink} from './sink.js'
 import {planRemaining, type TenantPlan} from './tenants.js'
 import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
 
@@ -32,8 +33,9 @@ export async function transfer(open: Open): Promise<Written> {
   if (!open.head.metadata.options.include_data) return {open, step: 'written'}
   const {
     content,
-    plan: {expectedObjects, job},
+    plan: {chain, expectedObjects, job},
     resumed,
+    sample,
     writer,
   } = open
   const {connection, options, plan} = job
@@ -42,24 +44,25 @@ export async function transfer(open: Open): Promise<Written> {
   const earlier = resumed && (await earlierFiles(job, resumed))
   const contents = options.settle || earlier ? new ObjectIndex() : undefined
   if (contents && resumed && earlier) await indexUnfinished(earlier, resumed, contents)
+  const sink = new ArchiveSink({chain, content, contents, expectedObjects, sample, writer})
   const check = new CompletenessCheck({
     concurrency,
     connection,
-    content,
-    contents,
     expectedObjects,
     plan,
     signal: options.signal,
+    sink,
     state: resumed?.journal.checked,
     throttle,
-    writer,
   })
   try {
-    await transferToArchive(transferOptions(open, {check, concurrency, contents, throttle}))
-    const settled = contents && (await lookAgain(open, {check, concurrency, contents, throttle}))
+    await transferToArchive(transferOptions(open, {check, concurrency, sink, throttle}))
+    await sink.check()
+    const settled = contents && (await lookAgain(open, {check, concurrency, contents, sink, throttle}))
     return {completeness: check.result(), open, settled, step: 'written'}
   } finally {
     await check.close()
+    await sink.close()
   }
 }
 
@@ -82,17 +85,15 @@ async function earlierFiles(job: BackupJob, {journal, name}: ClaimedBackup): Pro
 interface Reading {
   check: CompletenessCheck
   concurrency: number
-  contents?: ObjectIndex
+  sink: ArchiveSink
   throttle: Throttle
 }
 
-function transferOptions(open: Open, {check, concurrency, contents, throttle}: Reading): BackupTransferOptions {
+function transferOptions(open: Open, {check, concurrency, sink, throttle}: Reading): BackupTransferOptions {
   const {
-    content,
     journal,
     plan: {batchSize, expectedObjects, job, tenantPlan, tenants},
     resumed,
-    sample,
     writer,
   } = open
   const {connection, options, plan, sameServer} = job
@@ -102,17 +103,15 @@ function transferOptions(open: Open, {check, concurrency, contents, throttle}: R
     completeness: check,
     concurrency,
     connection,
-    content,
-    contents,
     counted: resumed && tenants && uncounted(resumed.journal, tenants),
     expectedObjects,
     onProgress: options.onProgress,
     plan,
     sameServer,
-    sample,
     saveActivated: async (activated) => journal.saveActivated(activated),
     saveProgress: async (progress) => journal.saveProgress(progress),
     signal: options.signal,
+    sink,
     throttle,
     writer,
   }

@@ -1,5 +1,5 @@
 /** Rows of a backup, cut into the calls that carry them, and a queue that has some of these under way. */
-import type {ArchivePage} from '../../archive/reader.js'
+import type {SourcePage} from '../../flow/source.js'
 import type {WeaviateObject} from '../../model/object.js'
 import type {TenantLimit} from './tenants.js'
 
@@ -18,9 +18,9 @@ export interface Batch {
 
 /** Cuts pages into batches; rows that need not be sent belong to the range of the batch behind them. */
 export async function* batches(
-  pages: AsyncIterable<ArchivePage>,
+  pages: AsyncIterable<SourcePage>,
   start: number,
-  wanted: (page: ArchivePage, index: number) => Promise<boolean>,
+  wanted: (page: SourcePage, index: number) => Promise<boolean>,
   /** `weigh`: the share of a batch that an object takes. */
   limit: {objects: number; tenants: TenantLimit; weigh: (object: WeaviateObject) => number},
 ): AsyncGenerator<Batch> {

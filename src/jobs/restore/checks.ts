@@ -1,4 +1,5 @@
-import type {BackupHead, BackupSeal} from '../../codec/document.js'
+import type {BackupHead} from '../../codec/document.js'
+import type {SourceContent} from '../../flow/source.js'
 import type {JsonValue, WeaviateObject} from '../../model/object.js'
 import type {RestoreOptions} from './options.js'
 
@@ -39,7 +40,7 @@ export function checkRestoreOptions(options: RestoreOptions): void {
 /** The tenants to restore, with their states; undefined in collections without tenants. @throws DataOpsError INVALID_INPUT. */
 export function tenantsToRestore(
   head: BackupHead,
-  seal: BackupSeal | undefined,
+  seal: SourceContent | undefined,
   names: readonly string[] | undefined,
 ): Array<{name: string; status: 'COLD' | 'FROZEN' | 'HOT'}> | undefined {
   if (!isMultiTenant(head.schema)) {
@@ -63,7 +64,7 @@ export function tenantsToRestore(
 
 /** Objects that a restore of these tenants writes; undefined when the backup does not say. */
 export function expectedObjects(
-  {objectCount, seal}: {objectCount?: number; seal?: BackupSeal},
+  {objectCount, seal}: {objectCount?: number; seal?: SourceContent},
   tenants: ReadonlyArray<{name: string}> | undefined,
 ): number | undefined {
   if (!tenants) return objectCount
@@ -80,7 +81,7 @@ export function expectedObjects(
 }
 
 /** @throws DataOpsError INVALID_INPUT when the backup holds what must be allowed first. */
-export function checkContent(seal: BackupSeal | undefined, schema: WeaviateClass, options: RestoreOptions): void {
+export function checkContent(seal: SourceContent | undefined, schema: WeaviateClass, options: RestoreOptions): void {
   if (!seal || options.skipData) return
   const hashed = blobHashes(schema)
   if (hashed.length > 0 && seal.object_count > 0 && !options.allowRehash) {

@@ -162,11 +162,12 @@ async function compare({restore}: Target): ReturnType<typeof compareCollection> 
   const comparison = await compareCollection(job.direct, view, {
     collection: job.target,
     concurrency,
-    isChanged: view !== job.archive,
+    isChanged: view !== job.archive || job.archive.seal?.digest === undefined,
     notes: job.notes,
     onProgress,
     signal,
-    tenants: chosen && tenants?.map(({name}) => name),
+    // Others of the target are no business of a restore that chooses.
+    tenants: chosen || job.options.transforms?.length ? tenants?.map(({name}) => name) : undefined,
   })
   return asRequested(comparison, job.options.overrides)
 }

@@ -1,4 +1,4 @@
-import type {Archive} from '../../archive/reader.js'
+import type {ObjectSource} from '../../flow/source.js'
 import type {Throttle} from '../../flow/throttle.js'
 import type {WeaviateObject} from '../../model/object.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
@@ -13,7 +13,7 @@ import {RowRanges} from './row-ranges.js'
 const IDS_A_CALL = 500
 
 export interface ConflictOptions {
-  archive: Pick<Archive, 'pages'>
+  archive: Pick<ObjectSource, 'pages'>
   connection: Connection
   /** Of the target. */
   plan: CollectionPlan

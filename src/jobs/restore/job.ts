@@ -1,8 +1,7 @@
 /** What all steps of one restore share: where from, where to, how, and what was warned of. */
 import path from 'node:path'
 
-import type {Archive} from '../../archive/reader.js'
-import type {OpenedArchive} from '../../catalog/locate.js'
+import type {ObjectSource} from '../../flow/source.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
@@ -25,7 +24,7 @@ import {RestoredTenants} from './tenants.js'
 export interface RestoreJob {
   /** Of all collections that are restored in the same go. */
   active: ActiveTenants
-  archive: Archive
+  archive: ObjectSource
   /** With `atomic`: the name that readers use, pointed at the collection once it is verified. */
   atomicAlias?: string
   connection: Connection
@@ -57,10 +56,16 @@ export interface KnownRestore {
   tenants?: WeaviateTenant[]
 }
 
+/** What is restored, and where notes of that are put. */
+export interface OpenedSource {
+  source: ObjectSource
+  store: Store
+}
+
 /** `active`: of the other collections that are restored in the same go. */
 export function makeJob(
   connection: Connection,
-  {archive, store}: OpenedArchive,
+  {source: archive, store}: OpenedSource,
   options: RestoreOptions,
   {active, notes}: {active?: ActiveTenants; notes: TenantNotes},
 ): RestoreJob {
@@ -86,7 +91,7 @@ export function makeJob(
     connection: patient,
     direct: connection,
     leases: new TargetLeases({
-      backup: archive.manifest.name,
+      backup: archive.name,
       collection: target,
       signal: options.signal,
       stores: place === store ? [store] : [store, place],
@@ -107,7 +112,7 @@ export function makeJob(
 
 /** The name of the file that this run puts refused objects into: never the one that it reads. */
 export function rejectedFileOf({archive, options}: RestoreJob): string {
-  const {name} = archive.manifest
+  const {name} = archive
   const written = rejectedName(name)
   const read = options.retryRejected
   return read !== undefined && path.basename(read) === written ? stillRejectedName(name) : written

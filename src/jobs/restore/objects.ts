@@ -1,3 +1,4 @@
+import type {ObjectSource, SourcePage} from '../../flow/source.js'
 import type {Throttle} from '../../flow/throttle.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {CollectionPlan, Connection, WriteFailure} from '../../weaviate/connection.js'
@@ -6,7 +7,7 @@ import type {Checkpoint} from './checkpoint.js'
 import type {RejectedObjects} from './rejected.js'
 import type {RestoredTenants} from './tenants.js'
 
-import {type Archive, type ArchivePage, objectKey} from '../../archive/reader.js'
+import {objectKey} from '../../archive/reader.js'
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
 import {lacksVectorOf, type Vectorizer} from '../../model/vectorizers.js'
 import {isTooLarge} from '../../weaviate/errors.js'
@@ -16,7 +17,7 @@ import {type Batch, batches, BatchQueue} from './batches.js'
 export const BATCH_BYTES = 2 * 1024 * 1024
 
 export interface RestoreTransferOptions extends OperationOptions {
-  archive: Pick<Archive, 'pages'>
+  archive: Pick<ObjectSource, 'pages'>
   batchSize: number
   checkpoint: Checkpoint
   concurrency: number
@@ -46,7 +47,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   const {checkpoint} = options
   const pass = checkpoint.objects
   const queue = new BatchQueue(options.concurrency)
-  const wanted = async (page: ArchivePage, index: number): Promise<boolean> => {
+  const wanted = async (page: SourcePage, index: number): Promise<boolean> => {
     const object = page.objects[index]!
     const row = page.rows[index]!
     const isSettled = pass.done.has(row) || checkpoint.skipped.has(row) || checkpoint.rejected.has(row)

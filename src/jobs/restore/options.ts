@@ -1,9 +1,11 @@
 import type {RateLimit, RetryOptions} from '../../flow/options.js'
+import type {Transform} from '../../flow/transform/transform.js'
 import type {DataOpsError} from '../../model/errors.js'
 import type {JsonValue} from '../../model/object.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
 import type {ConsistencyLevel, ReplicaReport} from '../../weaviate/connection.js'
 import type {Confirmation} from '../confirmation.js'
+import type {TransformPreview} from '../survey.js'
 import type {CollectionComparison} from '../verify/options.js'
 
 export interface RestoreOptions extends OperationOptions, RetryOptions {
@@ -43,8 +45,10 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
   retryRejected?: string
   /** The schema (and tenants, aliases) only. */
   skipData?: boolean
-  /** Only these tenants. */
+  /** Only these tenants: names, patterns (`eu-*`), and `old=new` for another name. */
   tenants?: readonly string[]
+  /** Changes on the way, one after another. The backup is read through once before anything is written. */
+  transforms?: readonly Transform[]
   /** Compares the digest of the restored collection with the backup's. */
   verify?: boolean
   /** Re-points aliases that exist and point elsewhere. */
@@ -74,6 +78,8 @@ export interface RestoreResult {
   /** What the confirmation rests on; absent without replicas. */
   confirmation?: Confirmation
   dryRun: boolean
+  /** Dry runs with transforms: what would come of them. */
+  changes?: TransformPreview
   /** Dry runs: objects that a run would send; with `onConflict: 'skip'` at most, as the target is not searched for them. */
   expected?: number
   /** References written. */

@@ -1,6 +1,7 @@
 /** The first step of a restore: everything that stands against it is found, and nothing is changed. A dry run ends here. */
 import path from 'node:path'
 
+import type {TransformPreview} from '../survey.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 
 import {incompleteWarning} from '../../archive/incomplete.js'
@@ -14,12 +15,20 @@ import {openStore} from '../../store/open.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {assertUnknownOverGrpc} from '../../weaviate/same-server.js'
 import {Checkpoint} from './checkpoint.js'
-import {checkContent, expectedObjects, missingTargets, refersToMissing, tenantsToRestore} from './checks.js'
+import {
+  checkContent,
+  expectedObjects,
+  makeObjection,
+  missingTargets,
+  refersToMissing,
+  tenantsToRestore,
+} from './checks.js'
 import {findExisting} from './conflicts.js'
 import {type KnownRestore, type RestoreJob, resultOf, sendingOf, tenantsOf} from './job.js'
 import {readRejected} from './rejected.js'
 import {checkRequested, checkReservedNames} from './requested.js'
 import {checkSameTarget} from './same-target.js'
+import {TransformedSource} from './transformed.js'
 import {type ArchiveView, viewWithoutTargets, withoutTargets} from './view.js'
 
 /** A restore that nothing stands against, as far as that can be known before. */
@@ -44,7 +53,7 @@ interface Live {
 /** `companions`: collections that are restored in the same go. */
 export async function planRestore(job: RestoreJob, companions: ReadonlySet<string> = new Set()): Promise<RestorePlan> {
   const {archive, connection, options, target} = job
-  const {head, manifest, seal} = archive
+  const {head, name: sourceName, seal} = archive
   const tenants = tenantsToRestore(head, seal, options.tenants)
   if (!options.acceptChanged) await archive.assertWhole({onProgress: options.onProgress, signal: options.signal})
   // What is lost stands first.
@@ -63,7 +72,7 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   if (!options.dryRun) await job.leases.take(`${target}@${connection.describe}`)
   const checkpoint = await Checkpoint.open(
     job.place,
-    manifest.name,
+    sourceName,
     {
       backupId: head.metadata.backup_id ?? '',
       digest: archive.fingerprint,
@@ -133,8 +142,29 @@ export async function foretell(plan: RestorePlan): Promise<RestoreResult> {
   const expected = await toSend(plan)
   return {
     ...resultOf(plan, {restored: 0, resumed: checkpoint.objects.count}),
+    ...(job.archive instanceof TransformedSource && {changes: await changesOf(plan, job.archive)}),
     ...(expected !== undefined && {expected}),
   }
+}
+
+/** With what would be refused of it. */
+async function changesOf(
+  {archive, job, prepared}: RestorePlan,
+  {preview}: TransformedSource,
+): Promise<TransformPreview> {
+  if (job.options.skipData) return preview
+  const objection = makeObjection(wholeOf(prepared), job.options)
+  let refused: TransformPreview['refused']
+  for await (const {objects} of archive.pages({signal: job.options.signal})) {
+    for (const object of objects) {
+      const reason = objection(object)
+      if (reason === undefined) continue
+      refused ??= {first: {id: object.id, reason}, objects: 0}
+      refused.objects++
+    }
+  }
+
+  return {...preview, ...(refused && {refused})}
 }
 
 export function conflict(target: string, count: number): DataOpsError {
@@ -273,7 +303,15 @@ function brief(value: unknown): string {
 }
 
 /** Options that change what is written, so that another run cannot continue with others. */
-function bindingOf({merge, missingTarget, onConflict, overrides, skipData, tenants}: RestoreOptions): string {
+function bindingOf({
+  merge,
+  missingTarget,
+  onConflict,
+  overrides,
+  skipData,
+  tenants,
+  transforms = [],
+}: RestoreOptions): string {
   const text = JSON.stringify({
     merge: merge === true,
     ...(missingTarget === 'drop' && {missingTarget}),
@@ -281,6 +319,7 @@ function bindingOf({merge, missingTarget, onConflict, overrides, skipData, tenan
     overrides: Object.entries(overrides ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
     skipData: skipData === true,
     tenants: [...(tenants ?? [])].sort(),
+    ...(transforms.length > 0 && {transforms: transforms.map(({record}) => record)}),
   })
   return toHex(nodePlatform.sha256(utf8(text))).slice(0, 16)
 }

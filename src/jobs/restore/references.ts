@@ -1,8 +1,9 @@
 /** The second pass of a restore: references, once every object is there. */
+import type {SourcePage} from '../../flow/source.js'
 import type {CollectionPlan, WriteFailure} from '../../weaviate/connection.js'
 import type {Placeholder} from './checkpoint.js'
 
-import {type ArchivePage, objectKey} from '../../archive/reader.js'
+import {objectKey} from '../../archive/reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type JsonValue, type WeaviateObject} from '../../model/object.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
@@ -23,7 +24,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   const pass = checkpoint.references
   const uncertain = pass.announced
   const queue = new BatchQueue(options.concurrency)
-  const wanted = async (page: ArchivePage, index: number): Promise<boolean> => {
+  const wanted = async (page: SourcePage, index: number): Promise<boolean> => {
     const object = page.objects[index]!
     const row = page.rows[index]!
     return (
@@ -110,7 +111,7 @@ async function ownPlaceholders(options: RestoreTransferOptions): Promise<Placeho
 }
 
 /** Pages up to a row. */
-async function* rowsBefore(end: number, pages: AsyncIterable<ArchivePage>): AsyncGenerator<ArchivePage> {
+async function* rowsBefore(end: number, pages: AsyncIterable<SourcePage>): AsyncGenerator<SourcePage> {
   for await (const page of pages) {
     if (page.endRow <= end) yield page
     else {

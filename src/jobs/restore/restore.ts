@@ -8,11 +8,12 @@ import {TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
 import {checkRestoreOptions, refersToMissing} from './checks.js'
 import {confirm} from './confirm.js'
-import {makeJob, type RestoreJob, schemaOf} from './job.js'
+import {makeJob, type OpenedSource, type RestoreJob, schemaOf} from './job.js'
 import {orderByReferences} from './order.js'
 import {foretell, planRestore, type RestorePlan} from './plan.js'
 import {endRetry, retryRejected} from './retry-rejected.js'
 import {type CreatedTarget, createTarget, discard, leave, prepareTarget, type Target} from './target.js'
+import {transformsOf, transformSource, withTenantsAsTransform} from './transformed.js'
 import {writeObjects, writeReferences} from './write.js'
 
 /** `RestoreManager.restoreCollection`, from a store that is open. */
@@ -44,14 +45,35 @@ export async function restoreBackups(
   options: RestoreRunOptions,
   notes = new TenantNotes([store]),
 ): Promise<RestoredBackups> {
-  checkRestoreOptions(options)
+  const sources = backups.map((backup) => ({backup, open: async () => openBackup(backup, store, options)}))
+  return restoreSources(connection, sources, options, notes)
+}
+
+async function openBackup(backup: string, store: Store, options: RestoreRunOptions): Promise<OpenedSource> {
+  const opened = await openArchive(backup, store, {acceptUnsealed: options.acceptChanged})
+  return {source: opened.archive, store: opened.store}
+}
+
+/** What is restored, as it was named, and how it is opened. */
+export interface SourceToRestore {
+  backup: string
+  open: () => Promise<OpenedSource>
+}
+
+/** As `restoreBackups`, from sources of any kind. */
+export async function restoreSources(
+  connection: Connection,
+  sources: readonly SourceToRestore[],
+  given: RestoreRunOptions,
+  notes: TenantNotes,
+): Promise<RestoredBackups> {
+  checkRestoreOptions(given)
+  const options = withTenantsAsTransform(given)
   const run = new RestoreRun(options)
   const jobs: RestoreJob[] = []
-  for (const backup of backups) {
+  for (const {backup, open} of sources) {
     const started = performance.now()
-    const opened = await run.attempt({backup}, async () =>
-      openArchive(backup, store, {acceptUnsealed: options.acceptChanged}),
-    )
+    const opened = await run.attempt({backup}, async () => transformed(await open(), options))
     if (!opened) continue
     const job = makeJob(connection, opened, options, {active: jobs[0]?.active, notes})
     run.named(job, backup)
@@ -67,6 +89,13 @@ export async function restoreBackups(
     // Whatever became of them: others may restore into the targets.
     for (const {leases} of jobs) await leases.release()
   }
+}
+
+async function transformed({source, store}: OpenedSource, options: RestoreRunOptions): Promise<OpenedSource> {
+  const transforms = transformsOf(options)
+  // What is looked through is what was sealed.
+  if (transforms.length > 0 && !options.acceptChanged) await source.assertWhole(options)
+  return {source: await transformSource(source, transforms, options), store}
 }
 
 /** Several restores that go on together. */

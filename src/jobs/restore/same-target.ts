@@ -1,5 +1,5 @@
 /** Whether the collection that a restore is to be continued in is the one that it was begun in. */
-import type {Archive} from '../../archive/reader.js'
+import type {ObjectSource} from '../../flow/source.js'
 import type {WeaviateObject} from '../../model/object.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {Checkpoint} from './checkpoint.js'
@@ -13,7 +13,7 @@ const SAMPLE = 20
 
 /** @throws DataOpsError CHECKPOINT when the target was dropped and made anew since: what the checkpoint says is in it is not. */
 export async function checkSameTarget(options: {
-  archive: Archive
+  archive: Pick<ObjectSource, 'pages'>
   checkpoint: Checkpoint
   connection: Connection
   live: WeaviateClass
@@ -58,7 +58,7 @@ async function holdsSample({
   return false
 }
 
-async function writtenSample(archive: Archive, checkpoint: Checkpoint): Promise<WeaviateObject[]> {
+async function writtenSample(archive: Pick<ObjectSource, 'pages'>, checkpoint: Checkpoint): Promise<WeaviateObject[]> {
   const {done} = checkpoint.objects
   const [first] = done.toJSON()
   const sample: WeaviateObject[] = []

@@ -1,5 +1,5 @@
 /** A backup as it is to be restored, where that is not as it is: references to what is gone left out, hashes hashed again. */
-import type {Archive} from '../../archive/reader.js'
+import type {ObjectSource} from '../../flow/source.js'
 import type {JsonObject, WeaviateObject} from '../../model/object.js'
 
 import {toHex, utf8} from '../../codec/bytes.js'
@@ -8,7 +8,7 @@ import {nodePlatform} from '../../platform/node.js'
 import {parseBeacon} from '../../weaviate/values.js'
 
 /** What a restore and a comparison read of a backup. */
-export type ArchiveView = Pick<Archive, 'head' | 'objectCount' | 'pages' | 'path' | 'seal'>
+export type ArchiveView = Pick<ObjectSource, 'head' | 'objectCount' | 'pages' | 'path' | 'seal'>
 
 /** Without references to these collections: properties that can point nowhere else are gone, others have fewer targets. */
 export function withoutTargets(schema: WeaviateClass, missing: ReadonlySet<string>): WeaviateClass {

@@ -1,4 +1,5 @@
-import type {BackupHead, BackupSeal} from '../../codec/document.js'
+import type {BackupHead} from '../../codec/document.js'
+import type {SourceContent} from '../../flow/source.js'
 /** Which tenants take part in a comparison. Pure. */
 import type {WeaviateTenant} from '../../model/tenant.js'
 
@@ -16,7 +17,7 @@ export interface TenantSelection {
 /** @throws DataOpsError INVALID_INPUT when a tenant that was asked for is in neither. */
 export function selectForComparison(
   head: BackupHead,
-  seal: BackupSeal | undefined,
+  seal: SourceContent | undefined,
   live: readonly WeaviateTenant[],
   options: {includeOffloaded?: boolean; tenants?: readonly string[]},
 ): TenantSelection {

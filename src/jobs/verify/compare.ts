@@ -1,4 +1,5 @@
-import type {Archive} from '../../archive/reader.js'
+import type {ObjectSource} from '../../flow/source.js'
+import type {TransformChain} from '../../flow/transform/transform.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {CollectionComparison, CompareOptions, ObjectDifference} from './options.js'
@@ -40,9 +41,11 @@ const DEFAULT_LIMIT = 20
 const OBJECTS_A_FETCH = 100
 
 /** What a comparison reads of a backup. */
-type ComparedArchive = Pick<Archive, 'head' | 'objectCount' | 'pages' | 'path' | 'seal'>
+type ComparedArchive = Pick<ObjectSource, 'head' | 'objectCount' | 'pages' | 'path' | 'seal'>
 
 export interface CompareCollectionOptions extends CompareOptions {
+  /** What is made of the live objects before they are compared. */
+  chain?: TransformChain
   /** The objects are given as they were restored, which is not as they were sealed. */
   isChanged?: boolean
   /** Name of the live collection; aliases are not followed. */
@@ -189,7 +192,7 @@ class Comparison {
   /** A comparison with rows that changed on the disk would accuse the collection of it. */
   #checkSealed(content: ContentDigest, {takesPart}: TenantSelection): void {
     const {path, seal} = this.#archive
-    if (!seal || this.#options.isChanged) return
+    if (seal?.digest === undefined || this.#options.isChanged) return
     const held = seal.tenants?.filter(({name, skipped}) => skipped === undefined && takesPart(name))
     // Their number too: no tenant that the seal does not list may add to them.
     const isSame = held
@@ -221,7 +224,7 @@ class Comparison {
         throttle: this.#throttle,
       })
       for await (const page of reader.pages()) {
-        for (const object of page.objects) this.#take(side, object)
+        for (const object of await this.#changed(page.objects)) this.#take(side, object)
         await side.records.settle()
         page.done()
         this.#progress(before + side.content.objects, total)
@@ -306,7 +309,7 @@ class Comparison {
         const difference = wanted.get(keyOf(object))
         // What was deleted since it was compared is not here: that it differed stays true, in what can no longer be said.
         if (difference && other) {
-          difference.members = describeDifference(schema, object, other, this.#plan.schema)
+          difference.members = describeDifference(schema, object, other, this.#liveSchema)
         }
       }
     }
@@ -316,15 +319,25 @@ class Comparison {
   async #fetch(ids: string[], tenant: string | undefined): Promise<WeaviateObject[]> {
     const {signal} = this.#options
     try {
-      return await this.#throttle.run(async () =>
+      const objects = await this.#throttle.run(async () =>
         this.#connection.getObjects({collection: this.#plan, ids, signal, tenant}),
       )
+      return await this.#changed(objects)
     } catch (error) {
       const isTooLarge = error instanceof DataOpsError && error.details.tooLarge === true
       if (!isTooLarge || ids.length <= 1) throw error
       const half = ids.length >> 1
       return [...(await this.#fetch(ids.slice(0, half), tenant)), ...(await this.#fetch(ids.slice(half), tenant))]
     }
+  }
+
+  async #changed(objects: WeaviateObject[]): Promise<WeaviateObject[]> {
+    return this.#options.chain?.objects(objects) ?? objects
+  }
+
+  /** Of the objects that are compared. */
+  get #liveSchema(): WeaviateClass {
+    return this.#options.chain?.schema ?? this.#plan.schema
   }
 
   #progress(completed: number, total: number): void {
@@ -339,13 +352,13 @@ class Comparison {
   async run(): Promise<Omit<CollectionComparison, 'seconds'>> {
     const {head} = this.#archive
     const {schema} = this.#plan
-    const schemaDifferences = compareSchemas(head.schema, schema, {ignoreName: true})
+    const schemaDifferences = compareSchemas(head.schema, this.#liveSchema, {ignoreName: true})
     const selection = await this.#selectTenants()
     await this.#sameServer.prove(selection.live)
     const isHoldsObjects = head.metadata.options.include_data
     const expectedLive = isHoldsObjects ? await this.#countLive(selection) : 0
     const partitions = partitionsFor(Math.max(expectedLive, this.#archive.objectCount ?? 0), this.#maxInMemory)
-    const live = this.#side(schema, partitions)
+    const live = this.#side(this.#liveSchema, partitions)
     const backup = this.#side(head.schema, partitions)
     if (isHoldsObjects) {
       const total = expectedLive + (this.#archive.objectCount ?? expectedLive)

@@ -1,4 +1,5 @@
 import type {Problem} from '../../archive/problem.js'
+import type {Transform} from '../../flow/transform/transform.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {ReplicaReport} from '../../weaviate/connection.js'
 
@@ -32,6 +33,8 @@ export interface CompareOptions extends OperationOptions {
   tenants?: readonly string[]
   /** Milliseconds to wait at most, where one of several replicas is read, until the server has found all of them equal; default 0. */
   waitReplicasMs?: number
+  /** For a backup that was changed on the way: what of it is code, or a list of ids, and so not in the backup. */
+  transforms?: readonly Transform[]
 }
 
 export interface ObjectDifference {

@@ -11,6 +11,7 @@ import {isMultiTenant} from '../../model/schema.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {checkBackup} from './backup.js'
+import {liveChain} from './changed.js'
 import {compareCollection} from './compare.js'
 import {progressOf, verifyCovered} from './covered.js'
 import {identifyDamaged} from './damaged.js'
@@ -91,7 +92,8 @@ export class Verifier {
       })
     }
 
-    return compareCollection(connection, archive, {...options, collection: schema.class, notes: this.#notes})
+    const chain = await liveChain(archive, schema, options)
+    return compareCollection(connection, archive, {...options, chain, collection: schema.class, notes: this.#notes})
   }
 }
 

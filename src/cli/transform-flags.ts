@@ -1,0 +1,139 @@
+/** Flags that change objects on their way, shared by all commands that move some. Imports nothing heavy: `--help` reads them. */
+import {Flags} from '@oclif/core'
+
+import type {Transform} from '../flow/transform/transform.js'
+
+import {DataOpsError} from '../model/errors.js'
+
+const CHANGES = 'CHANGES ON THE WAY'
+
+const listFlag = {helpGroup: CHANGES, multiple: true, multipleNonGreedy: true} as const
+
+export const transformFlags = {
+  drop: Flags.string({...listFlag, description: 'Leave this property out; may be repeated.', helpValue: '<name>'}),
+  'drop-vector': Flags.string({
+    ...listFlag,
+    description: 'Leave this vector out ("" is the unnamed one); may be repeated.',
+    helpValue: '<name>',
+  }),
+  ids: Flags.string({
+    description: 'Only the objects whose UUIDs stand in this file, one a line.',
+    helpGroup: CHANGES,
+    helpValue: '<file>',
+  }),
+  'into-tenant': Flags.string({
+    description: 'Make every object one of this tenant.',
+    exclusive: ['tenant-from'],
+    helpGroup: CHANGES,
+    helpValue: '<name>',
+  }),
+  limit: Flags.integer({description: 'The first so many objects by UUID.', helpGroup: CHANGES, min: 1}),
+  'no-tenants': Flags.boolean({
+    description: 'Make objects of tenants objects of a collection without.',
+    exclusive: ['into-tenant', 'tenant-from'],
+    helpGroup: CHANGES,
+  }),
+  'no-vectors': Flags.boolean({
+    description: 'Leave all vectors out: the vectorizer of the target makes new ones.',
+    helpGroup: CHANGES,
+  }),
+  rename: Flags.string({
+    ...listFlag,
+    description: 'Another name for a property; may be repeated.',
+    helpValue: '<old=new>',
+  }),
+  sample: Flags.string({
+    description: 'So many objects (1000), or such a share (1%); the same for the same --seed.',
+    exclusive: ['limit'],
+    helpGroup: CHANGES,
+    helpValue: '<number or share>',
+  }),
+  seed: Flags.string({
+    dependsOn: ['sample'],
+    description: 'Text that decides which objects --sample takes.',
+    helpGroup: CHANGES,
+  }),
+  'tenant-from': Flags.string({
+    description: 'Make each object one of the tenant that this property names.',
+    helpGroup: CHANGES,
+    helpValue: '<property>',
+  }),
+  transform: Flags.string({
+    ...listFlag,
+    description: 'A module (.mjs) with a function object(object, context), or schema(schema); may be repeated.',
+    helpValue: '<file>',
+  }),
+  vector: Flags.string({
+    ...listFlag,
+    description: 'Another name for a vector: old=new, =new for the unnamed one, old= to make it that.',
+    helpValue: '<old=new>',
+  }),
+  where: Flags.string({
+    ...listFlag,
+    description: 'Only objects for which this CEL expression is true, for example year >= 2020; may be repeated.',
+    helpValue: '<expression>',
+  }),
+}
+
+export interface TransformFlags {
+  drop?: string[]
+  'drop-vector'?: string[]
+  ids?: string
+  'into-tenant'?: string
+  limit?: number
+  'no-tenants'?: boolean
+  'no-vectors'?: boolean
+  rename?: string[]
+  sample?: string
+  seed?: string
+  'tenant-from'?: string
+  transform?: string[]
+  vector?: string[]
+  where?: string[]
+}
+
+/** In the order in which they work, whatever the order of the flags: choosing, tenants, properties, vectors, functions. @throws DataOpsError INVALID_INPUT. */
+export async function transformsOf(flags: TransformFlags): Promise<Transform[]> {
+  const {drop = [], ids, limit, rename = [], sample, seed, transform = [], vector = [], where = []} = flags
+  const wanted = Object.keys(transformFlags).some((name) => flags[name as keyof TransformFlags] !== undefined)
+  if (!wanted) return []
+  const make = await import('../flow/transform/index.js')
+  const transforms = [
+    ...where.map((expression) => make.where(expression)),
+    ...(ids === undefined ? [] : [make.onlyIds(await linesOf(ids))]),
+    ...(limit === undefined ? [] : [make.limit(limit)]),
+    ...(sample === undefined ? [] : [make.sample(/^\d+$/.test(sample) ? Number(sample) : sample, seed)]),
+    ...(flags['into-tenant'] === undefined ? [] : [make.intoTenant(flags['into-tenant'])]),
+    ...(flags['tenant-from'] === undefined ? [] : [make.tenantFrom(flags['tenant-from'])]),
+    ...(flags['no-tenants'] ? [make.outOfTenants()] : []),
+    ...(rename.length > 0 ? [make.rename(Object.fromEntries(rename.map((text) => pair(text, 'rename'))))] : []),
+    ...(drop.length > 0 ? [make.drop(drop)] : []),
+    ...(flags['drop-vector'] ?? []).map((name) => make.dropVector(name)),
+    ...vector.map((text) => make.moveVector(...pair(text, 'vector'))),
+    ...(flags['no-vectors'] ? [make.withoutVectors()] : []),
+  ]
+  for (const file of transform) transforms.push(await make.loadTransform(file))
+  return transforms
+}
+
+function pair(text: string, flag: string): [old: string, name: string] {
+  const parts = text.split('=')
+  const [old = '', name = ''] = parts
+  const isEmpty = flag === 'vector' ? old === name : old === '' || name === ''
+  if (parts.length === 2 && !isEmpty) return [old.trim(), name.trim()]
+  throw new DataOpsError('INVALID_INPUT', `--${flag} ${text} is not of the form old=new.`)
+}
+
+async function linesOf(file: string): Promise<string[]> {
+  const {readFile} = await import('node:fs/promises')
+  try {
+    const text = await readFile(file, 'utf8')
+    return text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '' && !line.startsWith('#'))
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
+    throw new DataOpsError('INVALID_INPUT', `The file of ids ${file} cannot be read (${reason}).`)
+  }
+}

@@ -1,0 +1,63 @@
+/** Whether two objects have the same UUID and tenant, in bounded memory. */
+import type {WeaviateObject} from '../model/object.js'
+
+import {
+  idOf,
+  KEY_BYTES,
+  keyAt,
+  MAX_RECORDS_IN_MEMORY,
+  partitionsFor,
+  RecordList,
+  TemporaryFolder,
+  TenantNumbers,
+  tenantOf,
+} from './records.js'
+
+/** Of a source that does not say how many objects it has. */
+const MANY = 10_000_000
+
+export class DuplicateCheck {
+  readonly #folder = new TemporaryFolder()
+  readonly #records: RecordList
+  readonly #tenants = new TenantNumbers()
+
+  constructor(expectedObjects = MANY) {
+    this.#records = new RecordList({
+      folder: this.#folder,
+      maxInMemory: MAX_RECORDS_IN_MEMORY,
+      partitions: partitionsFor(expectedObjects, MAX_RECORDS_IN_MEMORY),
+      recordBytes: KEY_BYTES,
+    })
+  }
+
+  add({id, tenant}: WeaviateObject): void {
+    this.#records.add(this.#tenants.number(tenant), id)
+  }
+
+  async settle(): Promise<void> {
+    await this.#records.settle()
+  }
+
+  /** One that is there twice. */
+  async first(): Promise<undefined | {id: string; tenant?: string}> {
+    for (let index = 0; index < this.#records.partitions; index++) {
+      const records = await this.#records.read(index)
+      const seen = new Set<string>()
+      for (let at = 0; at < records.length; at += KEY_BYTES) {
+        const key = keyAt(records, at)
+        if (seen.has(key)) {
+          const tenant = this.#tenants.name(tenantOf(key))
+          return {id: idOf(key), ...(tenant !== undefined && {tenant})}
+        }
+
+        seen.add(key)
+      }
+    }
+
+    return undefined
+  }
+
+  async close(): Promise<void> {
+    await this.#folder.remove()
+  }
+}

@@ -1,0 +1,51 @@
+/** A collection page by page, in no order, with inactive tenants active while they are read. */
+import type {WeaviateObject} from '../model/object.js'
+import type {WeaviateTenant} from '../model/tenant.js'
+import type {TenantNote} from './tenants/note.js'
+
+import {WHOLE_RANGE} from '../model/uuid-range.js'
+import {ParallelReader, type ParallelReaderOptions, type Slice, slicesOfTenants} from './parallel-reader.js'
+import {settledStatus} from './tenants/activation.js'
+import {ActiveTenants} from './tenants/active-tenants.js'
+
+export interface LivePagesOptions extends Omit<ParallelReaderOptions, 'slices'> {
+  note?: Pick<TenantNote, 'leave' | 'save'>
+  /** undefined in collections without: those that are read as they are, and groups that are activated for it. */
+  tenants?: {activate: readonly WeaviateTenant[][]; active: readonly WeaviateTenant[]}
+}
+
+export async function* livePages(options: LivePagesOptions): AsyncGenerator<WeaviateObject[], void, undefined> {
+  const {connection, note, plan, signal, tenants} = options
+  if (!tenants) {
+    yield* pagesOf(options, [{...WHOLE_RANGE}])
+    return
+  }
+
+  if (tenants.active.length > 0) yield* pagesOf(options, slicesOfTenants(tenants.active))
+  for (const group of tenants.activate) {
+    const engine = new ActiveTenants(connection, {note})
+    engine.admit(
+      plan.className,
+      group.map(({name, status}) => ({isActive: false, name, status: settledStatus(status)})),
+    )
+    const wanted = group.map(({name}) => ({collection: plan.className, name}))
+    try {
+      const release = await engine.hold(wanted, signal)
+      try {
+        yield* pagesOf(options, slicesOfTenants(group))
+      } finally {
+        release()
+      }
+    } finally {
+      await engine.putBack()
+    }
+  }
+}
+
+async function* pagesOf(options: LivePagesOptions, slices: Slice[]): AsyncGenerator<WeaviateObject[]> {
+  const reader = new ParallelReader({...options, slices})
+  for await (const page of reader.pages()) {
+    yield page.objects
+    page.done()
+  }
+}

@@ -1,0 +1,48 @@
+/** What a collection is read from: a backup, a live collection, what another program exported. */
+import type {ReadRowsOptions} from '../codec/codec.js'
+import type {BackupHead, BackupSeal, BackupStatistics} from '../codec/document.js'
+import type {WeaviateObject} from '../model/object.js'
+import type {OperationOptions} from '../model/progress.js'
+
+/** Objects in the order of their rows. Rows are ordinals, the same whenever the source is read, so that a job can go on from one. */
+export interface SourcePage {
+  /** Ordinal behind the last row. */
+  endRow: number
+  firstRow: number
+  objects: WeaviateObject[]
+  /** The ordinal of each object, ascending. What was one object in the source has one row. */
+  rows: number[]
+}
+
+export interface ReadSourceOptions extends ReadRowsOptions {
+  /** Reads every row, those before `fromRow` too, and compares them with the seal at the end, where there is one. */
+  check?: boolean
+}
+
+/** What a source says of its content as a whole. */
+export interface SourceContent extends Pick<BackupSeal, 'complete' | 'counted' | 'missing'> {
+  /** Absent: it may change while it is read. */
+  digest?: string
+  object_count: number
+  statistics: Omit<BackupStatistics, 'bytes' | 'rows'>
+  tenants?: BackupSeal['tenants']
+}
+
+export interface ObjectSource {
+  /** Tells its content from any other. */
+  readonly fingerprint: string
+  /** Schema, tenants, aliases. */
+  readonly head: BackupHead
+  /** What notes of jobs that read it are called by. */
+  readonly name: string
+  /** undefined: known only once it is read. */
+  readonly objectCount?: number
+  /** Where it lies, for messages. */
+  readonly path: string
+  /** What it says of its content as a whole, where it does. */
+  readonly seal?: SourceContent
+  /** Makes sure that it is whole, and that what is read from now on is what was looked at. @throws DataOpsError BACKUP_DAMAGED. */
+  assertWhole: (options?: OperationOptions) => Promise<void>
+  /** From `fromRow` on. */
+  pages: (options?: ReadSourceOptions) => AsyncIterable<SourcePage>
+}

@@ -1,0 +1,262 @@
+/** Transforms that leave objects out. */
+import {Environment} from '@marcbachmann/cel-js'
+
+import type {JsonValue, WeaviateObject} from '../../model/object.js'
+
+import {toHex, utf8} from '../../codec/bytes.js'
+import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
+import {nodePlatform} from '../../platform/node.js'
+import {eachObject, type Look, type Transform} from './transform.js'
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
+
+/**
+ * Objects for which a CEL expression is true: over `id`, `tenant`, `created`, `updated` (timestamps), `properties`, and each property by
+ * its own name (null where the object has none). @throws DataOpsError INVALID_INPUT when it does not parse.
+ */
+export function where(expression: string): Transform {
+  const parse = filterParser(expression)
+  // What cannot be right with any schema is said at once.
+  parse()
+  let compiled: undefined | {filter: (object: WeaviateObject) => boolean; schema: WeaviateClass}
+  return {
+    isPartial: true,
+    record: {expression, kind: 'where'},
+    page(objects, schema) {
+      if (compiled?.schema !== schema) compiled = {filter: parse(schema), schema}
+      const {filter} = compiled
+      return objects.map((object) => (filter(object) ? object : null))
+    },
+    schema(schema) {
+      parse(schema)
+      return schema
+    },
+  }
+}
+
+const FIXED = new Set(['id', 'tenant', 'created', 'updated', 'properties'])
+
+/** Without a schema: only whether it can be understood at all. */
+function filterParser(expression: string): (schema?: WeaviateClass) => (object: WeaviateObject) => boolean {
+  return (schema) => {
+    const members = (schema?.properties ?? []).filter(({name}) => !FIXED.has(name))
+    const environment = new Environment({unlistedVariablesAreDyn: schema === undefined})
+    for (const name of [...FIXED, ...members.map((member) => member.name)]) environment.registerVariable(name, 'dyn')
+    const readers = new Map((schema?.properties ?? []).map((property) => [property.name, readerOf(property)]))
+    const evaluate = checked(environment, expression)
+    return (object) => {
+      const properties: Record<string, unknown> = {}
+      for (const [name, value] of Object.entries(object.properties))
+        properties[name] = readers.get(name)?.(value) ?? value
+      const context: Record<string, unknown> = {
+        created: timeOf(object.creationTimeUnix),
+        id: object.id,
+        properties,
+        tenant: object.tenant ?? null,
+        updated: timeOf(object.lastUpdateTimeUnix),
+      }
+      for (const {name} of members) context[name] = properties[name] ?? null
+      return decide(evaluate, context, {expression, object})
+    }
+  }
+}
+
+type Evaluate = (context: Record<string, unknown>) => unknown
+
+function checked(environment: Environment, expression: string): Evaluate {
+  try {
+    const parsed = environment.parse(expression)
+    const {error, type, valid} = parsed.check()
+    if (!valid) throw error ?? new Error('it is not valid')
+    if (type !== 'bool' && type !== 'dyn') throw new Error(`it is of type ${type}, not true or false`)
+    return (context) => parsed(context) as unknown
+  } catch (error) {
+    throw new DataOpsError('INVALID_INPUT', `The filter ${expression} cannot be understood: ${firstLine(error)}.`, {
+      cause: error,
+      details: {expression},
+      hint: 'It is an expression in CEL, for example year >= 2020 && "news" in tags.',
+    })
+  }
+}
+
+function decide(
+  evaluate: Evaluate,
+  context: Record<string, unknown>,
+  {expression, object}: {expression: string; object: WeaviateObject},
+): boolean {
+  let result: unknown
+  let reason: string | undefined
+  try {
+    result = evaluate(context)
+  } catch (error) {
+    reason = firstLine(error)
+  }
+
+  if (typeof result === 'boolean') return result
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `The filter ${expression} says neither true nor false of the object ${object.id}${object.tenant === undefined ? '' : ` of tenant "${object.tenant}"`}: ${reason ?? 'its value is something else'}.`,
+    {
+      details: {expression, id: object.id, ...(object.tenant !== undefined && {tenant: object.tenant})},
+      hint: 'A property that an object lacks is null: ask for that first, as in year != null && year > 2000.',
+    },
+  )
+}
+
+function firstLine(error: unknown): string {
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n', 1)
+  return line.replace(/\.$/, '')
+}
+
+function timeOf(ms: number | undefined): Date | null {
+  return ms === undefined ? null : new Date(ms)
+}
+
+/** Values as CEL has them: ints are no doubles, dates are timestamps. */
+function readerOf(property: SchemaProperty): ((value: JsonValue) => unknown) | undefined {
+  if (isReference(property)) return undefined
+  const type = property.dataType[0] ?? ''
+  const one = type.startsWith('int') ? asInt : type.startsWith('date') ? asDate : undefined
+  if (!one) return undefined
+  return type.endsWith('[]') ? (value) => (Array.isArray(value) ? value.map((item) => one(item)) : value) : one
+}
+
+function asInt(value: JsonValue): unknown {
+  return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value
+}
+
+function asDate(value: JsonValue): unknown {
+  const date = typeof value === 'string' ? new Date(value) : undefined
+  return date && !Number.isNaN(date.getTime()) ? date : value
+}
+
+/** Objects with these UUIDs, of any tenant. @throws DataOpsError INVALID_INPUT naming what is no UUID. */
+export function onlyIds(ids: Iterable<string>): Transform {
+  const wanted = new Set<string>()
+  for (const id of ids) {
+    if (!UUID.test(id)) {
+      throw new DataOpsError('INVALID_INPUT', `"${id}" is no UUID.`, {hint: 'Give one UUID a line.'})
+    }
+
+    wanted.add(id.toLowerCase())
+  }
+
+  const text = [...wanted].sort().join('\n')
+  return {
+    isPartial: true,
+    page: eachObject((object) => (wanted.has(object.id) ? object : null)),
+    reads: 'ids',
+    record: {ids: wanted.size, kind: 'ids', sha256: hash(text)},
+  }
+}
+
+/** The first so many objects, by UUID (and tenant). */
+export function limit(objects: number): Transform {
+  return chosen('limit', {objects}, (object) => keyOf(object))
+}
+
+/** So many objects, or with `1%` such a share of them, spread evenly; the same for the same seed. @throws DataOpsError INVALID_INPUT. */
+export function sample(size: number | string, seed = ''): Transform {
+  const rank = (object: WeaviateObject): string => hash(`${seed}\n${keyOf(object)}`)
+  const share = typeof size === 'string' && size.endsWith('%') ? Number(size.slice(0, -1)) : undefined
+  if (share === undefined) return chosen('sample', {objects: Number(size), seed}, rank)
+  if (!(share > 0 && share <= 100)) {
+    throw new DataOpsError('INVALID_INPUT', `A sample of ${size} is none.`, {hint: 'For example 1% or 1000.'})
+  }
+
+  // Of the 53 bits that a number holds whole.
+  const below = share / 100
+  return {
+    isPartial: true,
+    page: eachObject((object) => (Number.parseInt(rank(object).slice(0, 13), 16) / 2 ** 52 < below ? object : null)),
+    reads: 'ids',
+    record: {kind: 'sample', percent: share, seed},
+  }
+}
+
+/** Those of the lowest rank: all are looked at first, so that which they are does not depend on the order of reading. */
+function chosen(
+  kind: 'limit' | 'sample',
+  options: {objects: number; seed?: string},
+  rank: (object: WeaviateObject) => string,
+): Transform {
+  if (!Number.isSafeInteger(options.objects) || options.objects < 1) {
+    throw new DataOpsError('INVALID_INPUT', `A ${kind} of ${options.objects} objects is none.`, {
+      hint: 'Give a whole number above 0.',
+    })
+  }
+
+  return {
+    isPartial: true,
+    async look(look) {
+      const last = await lastRank(look, options.objects, rank)
+      return upTo(kind, {...options, ...(last !== undefined && {last})}, rank)
+    },
+    reads: 'ids',
+    record: {...options, kind},
+  }
+}
+
+function upTo(
+  kind: string,
+  record: {last?: string; objects: number; seed?: string},
+  rank: (object: WeaviateObject) => string,
+): Transform {
+  const {last} = record
+  return {
+    isPartial: true,
+    page: eachObject((object) => (last === undefined || rank(object) <= last ? object : null)),
+    reads: 'ids',
+    record: {...record, kind},
+  }
+}
+
+/** The highest of so many lowest ranks; undefined when there are no more objects than that. */
+async function lastRank(
+  {pages, signal}: Look,
+  count: number,
+  rank: (object: WeaviateObject) => string,
+): Promise<string | undefined> {
+  let lowest: string[] = []
+  let all = 0
+  let bound: string | undefined
+  const cut = (): void => {
+    lowest = lowest.sort().slice(0, count)
+    if (lowest.length === count) bound = lowest.at(-1)
+  }
+
+  for await (const objects of pages()) {
+    throwIfAborted(signal)
+    all += objects.length
+    for (const object of objects) {
+      const own = rank(object)
+      if (bound === undefined || own < bound) lowest.push(own)
+    }
+
+    if (lowest.length > count * 2 + 1000) cut()
+  }
+
+  cut()
+  return all > count ? lowest.at(-1) : undefined
+}
+
+function keyOf({id, tenant}: WeaviateObject): string {
+  return `${id}/${tenant ?? ''}`
+}
+
+function hash(text: string): string {
+  return toHex(nodePlatform.sha256(utf8(text)))
+}
+
+/** From what stands in a backup's metadata; undefined: what decides is not there (a list of ids). */
+export function chosenAgain(record: Record<string, unknown>): Transform | undefined {
+  const {expression, kind, last, objects, percent, seed = ''} = record
+  if (kind === 'where' && typeof expression === 'string') return where(expression)
+  if (kind === 'sample' && typeof percent === 'number' && typeof seed === 'string') return sample(`${percent}%`, seed)
+  if (typeof objects !== 'number' || typeof seed !== 'string') return undefined
+  const decided = {objects, ...(typeof last === 'string' && {last})}
+  if (kind === 'limit') return upTo(kind, decided, keyOf)
+  if (kind === 'sample') return upTo(kind, {...decided, seed}, (object) => hash(`${seed}\n${keyOf(object)}`))
+  return undefined
+}

@@ -1,0 +1,249 @@
+/** Transforms of properties: other names, fewer of them, values of other types. */
+import {DataOpsError} from '../../model/errors.js'
+import {isJsonObject, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
+import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
+import {eachObject, type Transform} from './transform.js'
+
+/** Other names for properties, by their old ones. What the schema says of them (vectorizers, time to live) follows. */
+export function rename(names: Readonly<Record<string, string>>): Transform {
+  const renamed = new Map(Object.entries(names))
+  return {
+    page: eachObject((object) => withProperties(object, (name) => renamed.get(name) ?? name)),
+    record: {kind: 'rename', names: {...names}},
+    schema(schema) {
+      for (const [old, name] of renamed) checkRename(schema, old, name, renamed)
+      const properties = (schema.properties ?? []).map((property) => ({
+        ...property,
+        name: renamed.get(property.name) ?? property.name,
+      }))
+      return withNames({...schema, properties}, (name) => renamed.get(name) ?? name)
+    },
+  }
+}
+
+function checkRename(schema: WeaviateClass, old: string, name: string, all: ReadonlyMap<string, string>): void {
+  propertyOf(schema, old)
+  if (!/^[A-Za-z_]\w{0,230}$/.test(name) || ['_additional', '_id', 'id'].includes(name)) {
+    throw new DataOpsError('INVALID_INPUT', `"${name}" cannot be the name of a property.`, {
+      hint: 'A name starts with a letter, followed by letters, digits and underscores.',
+    })
+  }
+
+  // The server lower-cases the first letter.
+  const key = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1)
+  const others = (schema.properties ?? []).filter((property) => property.name !== old)
+  if (others.every((property) => key(all.get(property.name) ?? property.name) !== key(name))) return
+  throw new DataOpsError('INVALID_INPUT', `"${schema.class}" has a property "${name}" already.`, {
+    details: {property: old, taken: name},
+    hint: `Choose another name for "${old}", or drop or rename "${name}" as well.`,
+  })
+}
+
+/** Leaves properties out. */
+export function drop(names: readonly string[]): Transform {
+  const gone = new Set(names)
+  return {
+    isPartial: true,
+    page: eachObject((object) => withProperties(object, (name) => (gone.has(name) ? undefined : name))),
+    record: {kind: 'drop', names: [...names]},
+    schema(schema) {
+      for (const name of names) propertyOf(schema, name)
+      const ttl = schema.objectTtlConfig as undefined | {deleteOn?: string; enabled?: boolean}
+      if (ttl?.enabled && gone.has(ttl.deleteOn ?? '')) {
+        throw new DataOpsError('INVALID_INPUT', `"${ttl.deleteOn}" says how long objects of "${schema.class}" live.`, {
+          hint: 'Leave it in, or take the time to live away: --set objectTtlConfig=null.',
+        })
+      }
+
+      const properties = (schema.properties ?? []).filter((property) => !gone.has(property.name))
+      return withNames({...schema, properties}, (name) => (gone.has(name) ? undefined : name))
+    },
+  }
+}
+
+function withProperties(object: WeaviateObject, nameOf: (name: string) => string | undefined): WeaviateObject {
+  const properties: JsonObject = {}
+  for (const [old, value] of Object.entries(object.properties)) {
+    const name = nameOf(old)
+    if (name !== undefined) setOwn(properties, name, value)
+  }
+
+  return {...object, properties}
+}
+
+function propertyOf(schema: WeaviateClass, name: string): SchemaProperty {
+  const property = (schema.properties ?? []).find((candidate) => candidate.name === name)
+  if (property) return property
+  throw new DataOpsError('INVALID_INPUT', `"${schema.class}" has no property "${name}".`, {
+    details: {property: name},
+    hint: `It has ${(schema.properties ?? []).map((candidate) => candidate.name).join(', ') || 'none'}.`,
+  })
+}
+
+/** Lists of property names in what vectorizers are told, and the time to live, follow. */
+function withNames(schema: WeaviateClass, nameOf: (name: string) => string | undefined): WeaviateClass {
+  const next = {...schema}
+  if (isJsonObject(schema.moduleConfig)) next.moduleConfig = inModules(schema.moduleConfig, nameOf)
+  if (schema.vectorConfig) {
+    next.vectorConfig = Object.fromEntries(
+      Object.entries(schema.vectorConfig).map(([name, config]) => [
+        name,
+        isJsonObject(config.vectorizer) ? {...config, vectorizer: inModules(config.vectorizer, nameOf)} : config,
+      ]),
+    )
+  }
+
+  const ttl = schema.objectTtlConfig
+  if (isJsonObject(ttl) && typeof ttl.deleteOn === 'string' && !ttl.deleteOn.startsWith('_')) {
+    next.objectTtlConfig = {...ttl, deleteOn: nameOf(ttl.deleteOn) ?? ttl.deleteOn}
+  }
+
+  return next
+}
+
+function inModules(modules: JsonObject, nameOf: (name: string) => string | undefined): JsonObject {
+  return Object.fromEntries(
+    Object.entries(modules).map(([module, settings]) => [
+      module,
+      isJsonObject(settings)
+        ? Object.fromEntries(
+            Object.entries(settings).map(([key, value]) => [
+              key,
+              isListOfNames(key, value) ? follow(value, nameOf) : value,
+            ]),
+          )
+        : settings,
+    ]),
+  )
+}
+
+/** `properties`, or `imageFields` and its like. */
+function isListOfNames(key: string, value: JsonValue): value is string[] {
+  return /^properties$|Fields$/.test(key) && Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+function follow(names: readonly string[], nameOf: (name: string) => string | undefined): string[] {
+  return names.flatMap((name) => nameOf(name) ?? [])
+}
+
+/** Another type for a property, its values with it. @throws DataOpsError INVALID_INPUT for a type that values cannot follow to. */
+export function convert(name: string, type: string): Transform {
+  let change: ((value: JsonValue) => JsonValue | undefined) | undefined
+  return {
+    page: eachObject((object) => converted(object, name, change, type)),
+    record: {kind: 'convert', name, type},
+    schema(schema) {
+      const property = propertyOf(schema, name)
+      const from = property.dataType[0] ?? ''
+      change = conversion(from, type)
+      if (!change || property.dataType.length > 1) {
+        throw new DataOpsError('INVALID_INPUT', `Values of "${name}" cannot follow from ${from} to ${type}.`, {
+          details: {from, property: name, to: type},
+          hint: 'Change them with a transform of your own, or drop the property.',
+        })
+      }
+
+      const properties = (schema.properties ?? []).map((each) => (each.name === name ? retyped(each, type) : each))
+      return {...schema, properties}
+    },
+  }
+}
+
+function retyped(property: SchemaProperty, type: string): SchemaProperty {
+  const {indexRangeFilters, indexSearchable, tokenization, ...rest} = property
+  const isText = /^(?:string|text)/.test(type)
+  return {
+    ...rest,
+    dataType: [type],
+    ...(isText && {indexSearchable, tokenization}),
+    ...(/^(?:date|int|number)$/.test(type) && {indexRangeFilters}),
+  }
+}
+
+function converted(
+  object: WeaviateObject,
+  name: string,
+  change: ((value: JsonValue) => JsonValue | undefined) | undefined,
+  type: string,
+): WeaviateObject {
+  const value = object.properties[name]
+  if (value === undefined || value === null || !change) return object
+  const next = change(value)
+  if (next !== undefined) return {...object, properties: {...object.properties, [name]: next}}
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `"${name}" of the object ${object.id} is ${JSON.stringify(value).slice(0, 80)}, which is no ${type}.`,
+    {
+      details: {id: object.id, property: name, type, ...(object.tenant !== undefined && {tenant: object.tenant})},
+      hint: 'Leave such objects out with a filter, or change them with a transform of your own.',
+    },
+  )
+}
+
+const TEXTS = new Set(['string', 'text'])
+
+/** How a value follows; undefined results are values that cannot. undefined: none can. */
+function conversion(from: string, to: string): ((value: JsonValue) => JsonValue | undefined) | undefined {
+  if (!PRIMITIVE_TYPES.has(from) || !PRIMITIVE_TYPES.has(to)) return undefined
+  if (from === to) return (value) => value
+  const [isList, isListNow] = [from.endsWith('[]'), to.endsWith('[]')]
+  const one = oneValue(from.replace('[]', ''), to.replace('[]', ''))
+  if (!one) return undefined
+  if (isList && isListNow) return (value) => (Array.isArray(value) ? allOf(value, one) : undefined)
+  if (isListNow) return (value) => allOf([value], one)
+  // Only a list of one is one value.
+  if (isList) return (value) => (Array.isArray(value) && value.length === 1 ? one(value[0]!) : undefined)
+  return one
+}
+
+function allOf(values: readonly JsonValue[], one: (value: JsonValue) => JsonValue | undefined): JsonValue | undefined {
+  const results: JsonValue[] = []
+  for (const value of values) {
+    const result = one(value)
+    if (result === undefined) return undefined
+    results.push(result)
+  }
+
+  return results
+}
+
+function oneValue(from: string, to: string): ((value: JsonValue) => JsonValue | undefined) | undefined {
+  if (from === to || (TEXTS.has(from) && TEXTS.has(to))) return (value) => value
+  const isPlain = ['boolean', 'date', 'int', 'number', 'uuid', ...TEXTS].includes(from)
+  if (TEXTS.has(to)) return isPlain ? (value) => (typeof value === 'string' ? value : JSON.stringify(value)) : undefined
+  if (to === 'number' && from === 'int') return (value) => value
+  if (to === 'int' && from === 'number') return (value) => (Number.isSafeInteger(value) ? value : undefined)
+  if (!TEXTS.has(from)) return undefined
+  return (value) => (typeof value === 'string' ? fromText(value, to) : undefined)
+}
+
+function fromText(text: string, to: string): JsonValue | undefined {
+  switch (to) {
+    case 'boolean': {
+      return text === 'true' ? true : text === 'false' ? false : undefined
+    }
+
+    case 'date': {
+      return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text) &&
+        !Number.isNaN(Date.parse(text))
+        ? text
+        : undefined
+    }
+
+    case 'int': {
+      return /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
+    }
+
+    case 'number': {
+      return /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined
+    }
+
+    case 'uuid': {
+      return /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text) ? text.toLowerCase() : undefined
+    }
+
+    default: {
+      return undefined
+    }
+  }
+}

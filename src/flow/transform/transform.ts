@@ -1,0 +1,142 @@
+/** Changes of objects on their way from a source to a sink, and of the schema and the tenants with them: one mechanism for backup, restore and copy. */
+import type {JsonObject, WeaviateObject} from '../../model/object.js'
+import type {WeaviateClass} from '../../model/schema.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+
+/** What becomes of one object: left out, another one, or several. */
+export type Changed = null | readonly WeaviateObject[] | WeaviateObject
+
+/** What reads a source once, as it comes to the transform that asks for it. */
+export interface Look {
+  /** Without properties and vectors where the transform says that it reads no more than ids. */
+  pages: () => AsyncIterable<readonly WeaviateObject[]>
+  schema: WeaviateClass
+  signal?: AbortSignal
+}
+
+/** Objects are never changed in place, only made anew. The same object is always changed in the same way. */
+export interface Transform {
+  /** As it stands in a backup's metadata: `kind`, and whatever decides what it does. No secrets. */
+  readonly record: JsonObject & {kind: string}
+  /** Objects may be left out: a backup made with it is a part. */
+  readonly isPartial?: boolean
+  /** `ids`: of an object it reads no more than id, tenant and times. Default: all. */
+  readonly reads?: 'ids' | 'objects'
+  /** Must see all objects before it can change the first. Returns what goes on in its place. */
+  look?: (look: Look) => Promise<Transform>
+  /** One result for each object, in order. `schema`: of the objects that are given. */
+  page?: (objects: readonly WeaviateObject[], schema: WeaviateClass) => Promise<readonly Changed[]> | readonly Changed[]
+  /** What the objects' schema becomes. @throws DataOpsError INVALID_INPUT when it cannot. */
+  schema?: (schema: WeaviateClass) => WeaviateClass
+  /** What the tenants become, with the states they are to have. */
+  tenants?: (tenants: readonly WeaviateTenant[]) => WeaviateTenant[]
+}
+
+/** Objects, each with the row of the source that it comes from. */
+export interface RowsOfPage {
+  objects: WeaviateObject[]
+  rows: number[]
+}
+
+interface Step {
+  /** Of the objects that come to it. */
+  schema: WeaviateClass
+  transform: Transform
+}
+
+/** Transforms one after another, for one source. */
+export class TransformChain {
+  readonly #steps: readonly Step[]
+  /** What the objects have in the end. */
+  readonly schema: WeaviateClass
+  /** undefined in collections without. */
+  readonly tenants?: WeaviateTenant[]
+
+  private constructor(steps: readonly Step[], schema: WeaviateClass, tenants?: WeaviateTenant[]) {
+    this.#steps = steps
+    this.schema = schema
+    this.tenants = tenants
+  }
+
+  /**
+   * Works out what becomes of a source. `read`: its pages, as often as it is called.
+   * @throws DataOpsError INVALID_INPUT when a transform does not fit it.
+   */
+  static async of(
+    transforms: readonly Transform[],
+    source: {
+      read: (columns: 'all' | 'ids') => AsyncIterable<readonly WeaviateObject[]>
+      schema: WeaviateClass
+      signal?: AbortSignal
+      tenants?: readonly WeaviateTenant[]
+    },
+  ): Promise<TransformChain> {
+    const {read, signal} = source
+    let chain = new TransformChain([], source.schema, source.tenants && [...source.tenants])
+    for (const given of transforms) {
+      const before = chain
+      const pages = async function* (): AsyncGenerator<readonly WeaviateObject[]> {
+        const columns = given.reads === 'ids' && !before.readsObjects ? 'ids' : 'all'
+        for await (const objects of read(columns)) yield before.objects(objects)
+      }
+
+      const transform = given.look ? await given.look({pages, schema: before.schema, signal}) : given
+      const tenants = transform.tenants ? transform.tenants(before.tenants ?? []) : before.tenants
+      chain = new TransformChain(
+        [...before.#steps, {schema: before.schema, transform}],
+        transform.schema?.(before.schema) ?? before.schema,
+        tenants,
+      )
+    }
+
+    return chain
+  }
+
+  /** As they stand in the metadata. */
+  get records(): JsonObject[] {
+    return this.#steps.map(({transform}) => transform.record)
+  }
+
+  get isPartial(): boolean {
+    return this.#steps.some(({transform}) => transform.isPartial)
+  }
+
+  /** Whether more than ids must be read of each object. */
+  get readsObjects(): boolean {
+    return this.#steps.some(({transform}) => transform.page && transform.reads !== 'ids')
+  }
+
+  async objects(objects: readonly WeaviateObject[]): Promise<WeaviateObject[]> {
+    const changed = await this.page({objects: [...objects], rows: objects.map((_, index) => index)})
+    return changed.objects
+  }
+
+  /** What comes of one object has its row. */
+  async page(page: RowsOfPage): Promise<RowsOfPage> {
+    let now = page
+    for (const {schema, transform} of this.#steps) {
+      if (!transform.page) continue
+      const results = await transform.page(now.objects, schema)
+      const next: RowsOfPage = {objects: [], rows: []}
+      for (const [index, row] of now.rows.entries()) {
+        const result = results[index]
+        if (!result) continue
+        for (const object of Array.isArray(result)
+          ? (result as readonly WeaviateObject[])
+          : [result as WeaviateObject]) {
+          next.objects.push(object)
+          next.rows.push(row)
+        }
+      }
+
+      now = next
+    }
+
+    return now
+  }
+}
+
+/** A transform of each object by itself. */
+export function eachObject(change: (object: WeaviateObject) => Changed): NonNullable<Transform['page']> {
+  return (objects) => objects.map((object) => change(object))
+}

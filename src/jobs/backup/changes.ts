@@ -1,0 +1,69 @@
+/** What transforms make of the collection that is backed up. */
+import type {WeaviateObject} from '../../model/object.js'
+import type {BackupJob} from './job.js'
+import type {TenantPlan} from './tenants.js'
+
+import {livePages} from '../../flow/live-pages.js'
+import {renamesOf} from '../../flow/transform/tenants.js'
+import {type RowsOfPage, TransformChain} from '../../flow/transform/transform.js'
+import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
+import {lookThrough, type TransformPreview} from '../survey.js'
+
+/** undefined: objects are written as they are. @throws DataOpsError INVALID_INPUT when a transform does not fit the collection. */
+export async function chainOf(job: BackupJob, tenantPlan: TenantPlan | undefined): Promise<TransformChain | undefined> {
+  const {collection, options} = job
+  const {includeData = true, tenants: rules = [], transforms = []} = options
+  const all = [...renamesOf(rules), ...transforms]
+  if (all.length === 0) return undefined
+  return TransformChain.of(all, {
+    async *read(columns) {
+      if (includeData) yield* readLive(job, tenantPlan, columns === 'ids' ? 'ids' : 'objects')
+    },
+    schema: collection.schema,
+    signal: options.signal,
+    tenants: tenantPlan && [...tenantPlan.active, ...tenantPlan.activate.flat()],
+  })
+}
+
+/** For a dry run: reads everything. */
+export async function foretellChanges(
+  job: BackupJob,
+  chain: TransformChain,
+  {expected, tenantPlan}: {expected?: number; tenantPlan?: TenantPlan},
+): Promise<TransformPreview> {
+  const {collection, options} = job
+  const {preview} = await lookThrough(asRows(readLive(job, tenantPlan, 'objects')), chain, {
+    expected,
+    onProgress: options.onProgress,
+    schema: collection.schema,
+    signal: options.signal,
+  })
+  return preview
+}
+
+async function* asRows(pages: AsyncIterable<WeaviateObject[]>): AsyncGenerator<RowsOfPage> {
+  // What came of which is asked of one page at a time.
+  for await (const objects of pages) yield {objects, rows: [...objects.keys()]}
+}
+
+/** Everything that the backup will read, before it is begun. */
+function readLive(
+  {connection, notes, options, plan}: BackupJob,
+  tenantPlan: TenantPlan | undefined,
+  include: 'ids' | 'objects',
+): AsyncIterable<WeaviateObject[]> {
+  // A dry run wakes nobody.
+  const tenants = tenantPlan && options.dryRun ? {...tenantPlan, activate: []} : tenantPlan
+  return livePages({
+    batchSize: batchSizeFor(options, Number.MAX_SAFE_INTEGER),
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+    connection,
+    expectedObjects: Number.MAX_SAFE_INTEGER,
+    include,
+    note: notes.begin(connection.describe),
+    plan,
+    signal: options.signal,
+    tenants,
+    throttle: throttleOf(options),
+  })
+}

@@ -1,0 +1,83 @@
+/** Where a backup's objects go: changed where that is asked for, counted into the digest, and written. */
+import type {ContentDigest} from '../../archive/content-digest.js'
+import type {ArchiveWriter} from '../../archive/writer.js'
+import type {TransformChain} from '../../flow/transform/transform.js'
+import type {WeaviateObject} from '../../model/object.js'
+import type {ObjectIndex} from './object-index.js'
+
+import {DuplicateCheck} from '../../flow/duplicates.js'
+import {becomesOne, checkTenants} from '../survey.js'
+
+export interface ArchiveSinkOptions {
+  /** Absent: objects are written as they are. */
+  chain?: TransformChain
+  content: ContentDigest
+  /** Remembers each object for `settle`. */
+  contents?: ObjectIndex
+  expectedObjects?: number
+  /** Remembers some of what is read. */
+  sample?: {add: (object: WeaviateObject) => void}
+  writer: ArchiveWriter
+}
+
+export class ArchiveSink {
+  readonly #duplicates?: DuplicateCheck
+  readonly #options: ArchiveSinkOptions
+  readonly #taken = new Map<string | undefined, number>()
+  #takenInAll = 0
+
+  constructor(options: ArchiveSinkOptions) {
+    this.#options = options
+    if (options.chain) this.#duplicates = new DuplicateCheck(options.expectedObjects)
+  }
+
+  /** Every object that is in the backup, where that is remembered. */
+  get contents(): ObjectIndex | undefined {
+    return this.#options.contents
+  }
+
+  /** Objects of the collection that were taken, by earlier runs too, whatever became of them. */
+  get taken(): number {
+    return this.#options.chain ? this.#takenInAll : this.#options.content.objects
+  }
+
+  /** The same, of one tenant of the collection. */
+  takenOf(tenant: string | undefined): number {
+    const {chain, content} = this.#options
+    if (chain) return this.#taken.get(tenant) ?? 0
+    return tenant === undefined ? content.objects : content.tenant(tenant).objectCount
+  }
+
+  /** Objects as the collection has them. */
+  async write(objects: readonly WeaviateObject[]): Promise<void> {
+    const {chain, content, contents, sample, writer} = this.#options
+    const written = chain ? await this.#changed(chain, objects) : objects
+    for (const object of written) {
+      const added = content.add(object)
+      contents?.set(object, added)
+    }
+
+    for (const object of objects) sample?.add(object)
+    await writer.write(written)
+  }
+
+  /** Once all are written. @throws DataOpsError INVALID_INPUT when two have become one. */
+  async check(): Promise<void> {
+    const twice = await this.#duplicates?.first()
+    if (twice) throw becomesOne(twice)
+  }
+
+  async close(): Promise<void> {
+    await this.#duplicates?.close()
+  }
+
+  async #changed(chain: TransformChain, objects: readonly WeaviateObject[]): Promise<readonly WeaviateObject[]> {
+    const changed = await chain.objects(objects)
+    checkTenants(chain, changed)
+    for (const {tenant} of objects) this.#taken.set(tenant, (this.#taken.get(tenant) ?? 0) + 1)
+    this.#takenInAll += objects.length
+    for (const object of changed) this.#duplicates?.add(object)
+    await this.#duplicates?.settle()
+    return changed
+  }
+}

@@ -1,0 +1,171 @@
+/** A source as transforms make it: looked through once before anything is written, so that what it holds then is known, and what cannot be is refused. */
+import type {BackupHead} from '../../codec/document.js'
+import type {ObjectSource, ReadSourceOptions, SourceContent, SourcePage} from '../../flow/source.js'
+import type {OperationOptions} from '../../model/progress.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+
+import {convert} from '../../flow/transform/properties.js'
+import {selectTenants} from '../../flow/transform/tenants.js'
+import {type Transform, TransformChain} from '../../flow/transform/transform.js'
+import {isMultiTenant} from '../../model/schema.js'
+import {lookThrough, type Survey, type TransformPreview} from '../survey.js'
+import {type RestoreOptions} from './options.js'
+
+/** The choice of tenants among the transforms, where it is more than names, or others may change them. */
+export function withTenantsAsTransform<Options extends RestoreOptions>(options: Options): Options {
+  const {tenants: rules = [], transforms = []} = options
+  const isPlain = rules.every((rule) => !/[*=?]/.test(rule))
+  if (rules.length === 0 || (isPlain && transforms.length === 0)) return options
+  return {...options, tenants: undefined, transforms: [selectTenants(rules), ...transforms]}
+}
+
+/** Those that a restore is given, and with them values that follow the types that `overrides` give their properties. */
+export function transformsOf({overrides = {}, transforms = []}: RestoreOptions): Transform[] {
+  const conversions: Transform[] = []
+  for (const [path, value] of Object.entries(overrides)) {
+    const [, name] = /^properties\.([^.]+)\.dataType$/.exec(path) ?? []
+    const [type] = Array.isArray(value) ? value : [value]
+    if (name !== undefined && typeof type === 'string') conversions.push(convert(name, type))
+  }
+
+  return [...transforms, ...conversions]
+}
+
+/** @throws DataOpsError INVALID_INPUT when a transform does not fit the source, or an object of it. */
+export async function transformSource(
+  source: ObjectSource,
+  transforms: readonly Transform[],
+  {onProgress, signal}: OperationOptions,
+): Promise<ObjectSource> {
+  if (transforms.length === 0) return source
+  const {head} = source
+  const chain = await TransformChain.of(transforms, {
+    async *read(columns) {
+      for await (const {objects} of source.pages({columns, signal})) yield objects
+    },
+    schema: head.schema,
+    signal,
+    tenants: heldTenants(source),
+  })
+  const pages = source.pages({signal})
+  const survey = await lookThrough(pages, chain, {
+    expected: source.objectCount,
+    onProgress,
+    schema: head.schema,
+    signal,
+  })
+  return new TransformedSource(source, chain, survey)
+}
+
+/** With the states that they are to have. */
+function heldTenants({head, seal}: ObjectSource): undefined | WeaviateTenant[] {
+  if (!isMultiTenant(head.schema)) return undefined
+  const skipped = new Set((seal?.tenants ?? []).filter((tenant) => tenant.skipped !== undefined).map(({name}) => name))
+  return (head.metadata.tenants ?? []).filter(({name}) => !skipped.has(name))
+}
+
+export class TransformedSource implements ObjectSource {
+  readonly #chain: TransformChain
+  readonly #source: ObjectSource
+  readonly #survey: Survey
+  readonly head: BackupHead
+
+  constructor(source: ObjectSource, chain: TransformChain, survey: Survey) {
+    this.#source = source
+    this.#chain = chain
+    this.#survey = survey
+    const {metadata} = source.head
+    const {tenants: _, ...rest} = metadata
+    this.head = {
+      metadata: {
+        ...rest,
+        ...(isMultiTenant(chain.schema) && {tenants: allTenants(chain, survey)}),
+        transforms: [...(Array.isArray(metadata.transforms) ? metadata.transforms : []), ...chain.records],
+      },
+      schema: chain.schema,
+    }
+  }
+
+  get fingerprint(): string {
+    return this.#source.fingerprint
+  }
+
+  get name(): string {
+    return this.#source.name
+  }
+
+  get objectCount(): number {
+    return this.#survey.content.objects
+  }
+
+  get path(): string {
+    return this.#source.path
+  }
+
+  /** What a dry run tells. */
+  get preview(): TransformPreview {
+    return this.#survey.preview
+  }
+
+  get seal(): SourceContent {
+    const {content} = this.#survey
+    const isFixed = this.#source.seal?.digest !== undefined
+    const {complete, counted, missing} = this.#source.seal ?? {}
+    return {
+      ...(complete !== undefined && {complete}),
+      ...(counted && {counted}),
+      ...(missing && {missing}),
+      ...(isFixed && {digest: content.hex()}),
+      object_count: content.objects,
+      statistics: content.statistics,
+      ...(isMultiTenant(this.head.schema) && {
+        tenants: (this.head.metadata.tenants ?? []).map(({name}) => {
+          const {digest, objectCount} = content.tenant(name)
+          return {digest, name, object_count: objectCount}
+        }),
+      }),
+    }
+  }
+
+  async assertWhole(options?: OperationOptions): Promise<void> {
+    await this.#source.assertWhole(options)
+  }
+
+  /** Each object that comes of one has a row of its own. */
+  async *pages(options: ReadSourceOptions = {}): AsyncGenerator<SourcePage, void, undefined> {
+    const {most} = this.#survey
+    const {columns, fromRow = 0} = options
+    const read = {
+      ...options,
+      columns: columns !== undefined && this.#chain.readsObjects ? 'all' : columns,
+      fromRow: Math.floor(fromRow / most),
+    } as const
+    for await (const page of this.#source.pages(read)) {
+      const {objects, rows} = await this.#chain.page(page)
+      const own = ownRows(rows, most)
+      const first = own.findIndex((row) => row >= fromRow)
+      const at = first === -1 ? own.length : first
+      yield {
+        endRow: page.endRow * most,
+        firstRow: Math.max(fromRow, page.firstRow * most),
+        objects: objects.slice(at),
+        rows: own.slice(at),
+      }
+    }
+  }
+}
+
+function ownRows(rows: readonly number[], most: number): number[] {
+  let same = 0
+  return rows.map((row, index) => {
+    same = index > 0 && rows[index - 1] === row ? same + 1 : 0
+    return row * most + same
+  })
+}
+
+/** Functions may name tenants that nothing else does. */
+function allTenants({tenants = []}: TransformChain, survey: Survey): WeaviateTenant[] {
+  const known = new Set(tenants.map(({name}) => name))
+  const others = [...survey.tenants].filter((name) => !known.has(name)).sort()
+  return [...tenants, ...others.map((name) => ({name, status: 'HOT' as const}))]
+}

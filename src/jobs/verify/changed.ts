@@ -1,0 +1,65 @@
+/** A backup that was changed on the way, beside the collection it is from: the same changes are made to what is there. */
+import type {ObjectSource} from '../../flow/source.js'
+import type {WeaviateClass} from '../../model/schema.js'
+import type {CompareOptions} from './options.js'
+
+import {transformsAgain} from '../../flow/transform/again.js'
+import {TransformChain} from '../../flow/transform/transform.js'
+import {DataOpsError} from '../../model/errors.js'
+import {compareSchemas} from '../../model/schema-compare.js'
+
+/** Leave objects out and change none: made to a copy once more, they change nothing. */
+const CHOICES = new Set(['ids', 'limit', 'sample', 'where'])
+
+/**
+ * undefined: objects are compared as they are, since nothing was changed, or since what is there was restored from the backup.
+ * @throws DataOpsError INVALID_INPUT when the changes cannot be made again.
+ */
+export async function liveChain(
+  {head}: Pick<ObjectSource, 'head'>,
+  schema: WeaviateClass,
+  {transforms: given = []}: Pick<CompareOptions, 'transforms'>,
+): Promise<TransformChain | undefined> {
+  const records = head.metadata.transforms ?? []
+  if (records.length === 0) return undefined
+  const kinds = records.map(({kind}) => (typeof kind === 'string' ? kind : ''))
+  if (kinds.some((kind) => !CHOICES.has(kind)) && isCopy(head.schema, schema, kinds, given.length > 0)) return undefined
+  const {transforms, unknown} = transformsAgain(records, given)
+  const [lacking] = unknown
+  if (lacking) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      lacking.kind === 'ids'
+        ? 'The backup holds the objects of a list of ids, which is needed to compare it with its collection.'
+        : `The backup was changed by ${lacking.kind}, which is needed to compare it with its collection.`,
+      {
+        details: {transform: lacking.record},
+        hint: 'Give the same with `transforms`.',
+      },
+    )
+  }
+
+  if (transforms.some((transform) => transform.tenants)) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      'Tenants were changed on the way into the backup: it is compared with what was restored from it only.',
+      {hint: 'Restore it under another name, and compare that.'},
+    )
+  }
+
+  return TransformChain.of(transforms, {
+    read() {
+      throw new DataOpsError('UNEXPECTED', 'What a backup holds was decided when it was made.')
+    },
+    schema,
+  })
+}
+
+/** Whether a collection has the schema that the changes have made: then they were made to it already. */
+function isCopy(changed: WeaviateClass, schema: WeaviateClass, kinds: readonly string[], isGiven: boolean): boolean {
+  const isSame = compareSchemas(changed, schema, {ignoreName: true}).every(({severity}) => severity !== 'blocking')
+  if (!isSame) return false
+  // Without another schema nothing tells: functions that are given again are for the original.
+  const tells = kinds.some((kind) => !CHOICES.has(kind) && kind !== 'functions' && kind !== 'no-vectors')
+  return tells || (kinds.includes('functions') && !isGiven)
+}
