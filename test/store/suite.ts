@@ -167,6 +167,7 @@ export function storeSuite(title: string, open: () => Promise<StoreUnderTest>): 
         expect(writer.bytes).toBe(13)
         expect(await readAll(place.reopen(), 'd/a')).toBe('one two three')
         expect(await store.list('d')).toMatchObject([{bytes: 13, kind: 'file', name: 'a'}])
+        expect(await store.list('d/a')).toEqual([])
         await writer.close()
         await writer.close()
         expect(await readAll(place.reopen(), 'd/a')).toBe('one two three')

@@ -6,7 +6,7 @@ import path from 'node:path'
 import type {PutCondition, Store, StoreEntry, StoreReader, StoreWriter, UnfinishedWriters} from '../store.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {storageError} from '../storage-error.js'
+import {errnoOf, storageError} from '../storage-error.js'
 import {temporaryName, unfinishedName} from '../temporary-name.js'
 import {keepOpen, lstatIfThere, openIfThere, renameFile, requireFile, syncFolder, tagOf} from './files.js'
 import {checkKey, Folder, type Modes, type Place, refused} from './folder.js'
@@ -80,7 +80,11 @@ export class LocalStore implements Store {
     return this.#attempt('list', folder, async () => {
       const place = await this.#folder.place(folder, 'folder')
       if (!place) return []
-      const names = await readdir(place.path)
+      const names = await readdir(place.path).catch((error: unknown) => {
+        // Nothing lies in a file, as in every other place.
+        if (errnoOf(error) === 'ENOTDIR' && folder !== '') return []
+        throw error
+      })
       const entries = await Promise.all(
         names.toSorted().map(async (each) => this.#entry({folder: place.path, path: path.join(place.path, each)})),
       )
