@@ -55,6 +55,7 @@ describe('what is made from the commands', () => {
       'backup:head',
       'backup:list',
       'backup:prune',
+      'backup:rekey',
       'backup:remove',
       'backup:show',
       'backup:verify',

@@ -5,6 +5,7 @@ import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {CollectionComparison, CompareOptions, ObjectDifference} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
+import {objectKey} from '../../archive/reader.js'
 import {describeDifference} from '../../codec/digest.js'
 import {defaultBatchSize, TARGET_BYTES} from '../../flow/page-size.js'
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
@@ -251,7 +252,7 @@ class Comparison {
     const tenants = new Set<string | undefined>()
     for (const difference of listed) {
       if (difference.state !== 'different') continue
-      wanted.set(keyOf(difference), difference)
+      wanted.set(objectKey(difference.tenant, difference.id), difference)
       tenants.add(difference.tenant)
     }
 
@@ -277,7 +278,9 @@ class Comparison {
     let chunk: WeaviateObject[] = []
     let bytes = 0
     for await (const page of this.#archive.pages({signal})) {
-      const found = page.objects.filter((object) => isActive(object.tenant) && wanted.has(keyOf(object)))
+      const found = page.objects.filter(
+        (object) => isActive(object.tenant) && wanted.has(objectKey(object.tenant, object.id)),
+      )
       for (const object of found) {
         chunk.push(object)
         bytes += approximateBytes(object)
@@ -306,7 +309,7 @@ class Comparison {
       const live = new Map((await this.#fetch(ids, tenant)).map((object) => [object.id, object]))
       for (const object of group) {
         const other = live.get(object.id)
-        const difference = wanted.get(keyOf(object))
+        const difference = wanted.get(objectKey(object.tenant, object.id))
         // What was deleted since it was compared is not here: that it differed stays true, in what can no longer be said.
         if (difference && other) {
           difference.members = describeDifference(schema, object, other, this.#liveSchema)
@@ -396,8 +399,4 @@ class Comparison {
       ...(leftOut.length > 0 && {tenantsLeftOut: leftOut.map(({name, reason}) => ({name, reason}))}),
     }
   }
-}
-
-function keyOf({id, tenant}: {id: string; tenant?: string}): string {
-  return tenant === undefined ? id : `${id}/${tenant}`
 }
