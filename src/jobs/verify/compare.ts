@@ -212,6 +212,7 @@ class Comparison {
     selection: TenantSelection,
     {before, expected, total}: {before: number; expected: number; total: number},
   ): Promise<void> {
+    const {chain} = this.#options
     const read = async (slices: Slice[]): Promise<void> => {
       const reader = new ParallelReader({
         batchSize: defaultBatchSize(expected),
@@ -225,7 +226,7 @@ class Comparison {
         throttle: this.#throttle,
       })
       for await (const page of reader.pages()) {
-        for (const object of await this.#changed(page.objects)) this.#take(side, object)
+        for (const object of (await chain?.objects(page.objects)) ?? page.objects) this.#take(side, object)
         await side.records.settle()
         page.done()
         this.#progress(before + side.content.objects, total)
@@ -320,22 +321,18 @@ class Comparison {
 
   /** Live objects by id; fewer at a time where they are too large for one message. */
   async #fetch(ids: string[], tenant: string | undefined): Promise<WeaviateObject[]> {
-    const {signal} = this.#options
+    const {chain, signal} = this.#options
     try {
       const objects = await this.#throttle.run(async () =>
         this.#connection.getObjects({collection: this.#plan, ids, signal, tenant}),
       )
-      return await this.#changed(objects)
+      return (await chain?.objects(objects)) ?? objects
     } catch (error) {
       const isTooLarge = error instanceof DataOpsError && error.details.tooLarge === true
       if (!isTooLarge || ids.length <= 1) throw error
       const half = ids.length >> 1
       return [...(await this.#fetch(ids.slice(0, half), tenant)), ...(await this.#fetch(ids.slice(half), tenant))]
     }
-  }
-
-  async #changed(objects: WeaviateObject[]): Promise<WeaviateObject[]> {
-    return this.#options.chain?.objects(objects) ?? objects
   }
 
   /** Of the objects that are compared. */

@@ -80,7 +80,7 @@ export class LocalStore implements Store {
     return this.#attempt('list', folder, async () => {
       const place = await this.#folder.place(folder, 'folder')
       if (!place) return []
-      const names = await readdir(place.path).catch((error: unknown) => {
+      const names = await readdir(place.path).catch((error: unknown): string[] => {
         // Nothing lies in a file, as in every other place.
         if (errnoOf(error) === 'ENOTDIR' && folder !== '') return []
         throw error
