@@ -101,8 +101,11 @@ class Proofs<T> {
 /** Whether nothing is lost with the second while the first is there. */
 function standsInFor(keeper: Held, other: Held): boolean {
   // Only what was changed in the same way holds the same.
-    if ((keeper.kind === 'part' || other.kind === 'part') && (keeper.kind !== other.kind || keeper.transforms === undefined || keeper.transforms !== other.transforms))
-      return false
+  if (
+    (keeper.kind === 'part' || other.kind === 'part') &&
+    (keeper.kind !== other.kind || keeper.transforms === undefined || keeper.transforms !== other.transforms)
+  )
+    return false
 
   if (other.kind === 'schema') return keeper.kind !== 'incomplete'
   if (keeper.kind === 'all') return true
