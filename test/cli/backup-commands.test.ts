@@ -64,6 +64,7 @@ describe('backup list', () => {
       format: 'json',
       id: book.id,
       objectCount: 12,
+      partial: false,
       path: book.path,
       runId: expect.any(String) as string,
       status: 'sealed',

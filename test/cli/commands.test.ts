@@ -208,7 +208,7 @@ describe('results that are not all well', () => {
     const shown = await on('differs', 'col', 'verify', 'Author', '--against', String(id), '--limit', '1')
     expect(shown.code).toBe(4)
     expect(shown.stdout).toMatch(/^Author differs from backup .*1 missing, 0 extra, 1 different/)
-    expect(shown.stdout).toMatch(/… and 1 more \(--limit\)/)
+    expect(shown.stdout).toMatch(/… and 1 more \(--differences\)/)
   })
 
   it('prints the result and exits with 3 when objects were refused', async () => {
