@@ -18,6 +18,7 @@ export default defineConfig({
     'commands/col/clear': 'commands/col/clear.ts',
     'commands/col/restore': 'commands/col/restore.ts',
     'commands/col/verify': 'commands/col/verify.ts',
+    'commands/doctor': 'commands/doctor.ts',
     'debug-output': 'src/cli/debug-output.ts',
     'hooks/command-not-found': 'hooks/command-not-found.ts',
     'hooks/connection': 'hooks/connection.ts',

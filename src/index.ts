@@ -16,6 +16,8 @@ export type {
 export {ClearManager} from './jobs/clear/manager.js'
 export type {ClearOptions, ClearResult} from './jobs/clear/options.js'
 /** The public SDK of `@elysia/data-ops`, and nothing else. */
+export {type DoctorOptions, examine} from './jobs/doctor/doctor.js'
+export type {CheckName, Finding} from './jobs/doctor/finding.js'
 export type {ManagerOptions} from './jobs/options.js'
 export {RestoreManager} from './jobs/restore/manager.js'
 export type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './jobs/restore/options.js'
@@ -37,12 +39,14 @@ export {LocalStore} from './store/local/store.js'
 export type {PutCondition, Store, StoreEntry, StoreReader, StoreWriter, UnfinishedWriters} from './store/store.js'
 export {connect} from './weaviate/connect.js'
 export type {
+  AboutServer,
   CollectionPlan,
   Connection,
   ConnectOptions,
   ObjectPage,
   PageRequest,
   ServerCall,
+  ServerNode,
   WeaviateAlias,
   WriteFailure,
 } from './weaviate/connection.js'

@@ -14,6 +14,7 @@ const FLAGS: Readonly<Record<string, string>> = {
 
 const COMMANDS: Readonly<Record<string, string>> = {
   'BackupCatalog.list': 'backup list',
+  'BackupCatalog.prune': 'backup prune',
   'BackupCatalog.reindex': 'backup list --reindex',
   backupCollection: 'col backup',
   clearCollection: 'col clear',

@@ -12,6 +12,7 @@ import {withReplicas} from './merged.js'
 import {closeAll, describePlace, openNodes} from './nodes.js'
 import {perCall, refusingUnknownVectors} from './per-call.js'
 import {requirePermission} from './permissions.js'
+import {aboutServer} from './rest/about.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
 import {encodeJson, HttpClient} from './rest/http.js'
 import {restObjects} from './rest/objects.js'
@@ -91,6 +92,7 @@ function createPlain({grpc, http, maxMessageBytes, place, version}: Transports):
   const rest = restObjects(http)
   const objects = refusingUnknownVectors(grpc ? perCall(grpc, rest, capabilities) : rest, capabilities)
   return {
+    about: aboutServer(http),
     capabilities,
     async close() {
       grpc?.close()

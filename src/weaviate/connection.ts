@@ -133,8 +133,30 @@ export interface ReplicaSide {
   watch: (collection: string) => () => ReplicaReport
 }
 
+/** A node of the cluster, and the replicas that it holds. */
+export interface ServerNode {
+  name: string
+  /** `objects`: as the node counted them last. */
+  shards: Array<{className: string; name: string; objects: number}>
+  /** `HEALTHY`, or what else the server says. */
+  status: string
+  version: string
+}
+
+/** What a server tells of itself. */
+export interface AboutServer {
+  /** None where these credentials may not see them. */
+  nodes: () => Promise<ServerNode[]>
+  /** What the roles of these credentials allow; undefined where the server does not say (no RBAC, or before 1.28). */
+  permissions: () => Promise<string[] | undefined>
+  /** Milliseconds since 1970, to the second; undefined where it is not told. */
+  time: () => Promise<number | undefined>
+}
+
 /** A live connection. Every method rejects with a DataOpsError; transient failures have `retryable`, and are not retried here. */
 export interface Connection {
+  /** For whoever looks for what is wrong; jobs do without. */
+  readonly about?: AboutServer
   /** What a server of this version can do. */
   readonly capabilities: Capabilities
   close: () => Promise<void>

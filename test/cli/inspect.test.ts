@@ -130,3 +130,17 @@ describe('a command', () => {
     expect(stderr).not.toContain('secret-4711')
   })
 })
+
+describe('doctor', () => {
+  it('says what it looked at, and what is amiss with its mend', async () => {
+    const good = await on(['doctor', '--json'])
+    expect(good.json()).toMatchObject({healthy: true})
+    expect(good.code).toBe(0)
+    const lines = (await on(['doctor'])).stdout
+    expect(lines).toMatch(/^✔ REST and gRPC are one server, as objects of "Book" show\.$/m)
+    const bad = await on(['doctor', '--url', 'http://127.0.0.1:9'])
+    expect(bad).toMatchObject({code: 6})
+    expect(bad.stdout).toMatch(/^✘ Cannot connect to http:\/\/127\.0\.0\.1:9.*\n {4}Check that the server runs/)
+    expect(bad.stdout).toMatch(/^✔ Backups can be written to /m)
+  })
+})

@@ -63,6 +63,7 @@ describe('what is made from the commands', () => {
       'col:clear',
       'col:restore',
       'col:verify',
+      'doctor',
     ])
     const globals = ['json', 'url', 'grpc-url', 'api-key', 'header', 'timeout', 'config', 'ca-file', 'quiet', 'output']
     for (const [id, command] of Object.entries(commands)) {

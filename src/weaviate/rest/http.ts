@@ -46,6 +46,8 @@ export interface HttpRequest {
 export interface HttpReply {
   /** Of the body, after any content encoding is undone. */
   bytes: number
+  /** The header. */
+  date?: string
   text: string
 }
 
@@ -79,7 +81,9 @@ export class HttpClient {
       dispatcher: this.#dispatcher,
       headersTimeout: 0,
     })
-    return {bytes: await readBody(body, this.#maxBodyBytes), retryAfter: headers['retry-after'], status: statusCode}
+    const {date, 'retry-after': retryAfter} = headers
+    const bytes = await readBody(body, this.#maxBodyBytes)
+    return {bytes, ...(typeof date === 'string' && {date}), retryAfter, status: statusCode}
   }
 
   async close(): Promise<void> {
@@ -161,9 +165,9 @@ export class HttpClient {
       clearTimeout(timer)
     }
 
-    const {bytes, retryAfter, status} = reply
+    const {bytes, date, retryAfter, status} = reply
     const text = new TextDecoder().decode(bytes)
-    if (status < 300) return {bytes: bytes.byteLength, text}
+    if (status < 300) return {bytes: bytes.byteLength, ...(date !== undefined && {date}), text}
     throw restError({
       action,
       body: redact(text, headers),
@@ -175,6 +179,7 @@ export class HttpClient {
 
 interface RawReply {
   bytes: Uint8Array
+  date?: string
   retryAfter?: string | string[]
   status: number
 }

@@ -1,0 +1,203 @@
+/** Whether backups can lie where they are to, and what killed runs left there. Writes one small object, and removes it. */
+import {statfs} from 'node:fs/promises'
+import path from 'node:path'
+
+import type {Store} from '../../store/store.js'
+
+import {isRemovedName, parseBackupName, partialLockName} from '../../archive/names.js'
+import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
+import {utf8} from '../../codec/bytes.js'
+import {randomHex} from '../../platform/node.js'
+import {Lease} from '../../store/lease.js'
+import {isTemporaryName, keyOfUnfinished} from '../../store/temporary-name.js'
+import {tenantNotes} from '../options.js'
+import {type Finding, ok} from './finding.js'
+import {attempt, CLOCK_TOLERANCE} from './server.js'
+
+export interface PlaceOptions {
+  /** Bytes that may still be written; undefined: unknown. Default: asked of the file system. */
+  freeBytes?: (place: string) => Promise<number | undefined>
+  /** Milliseconds since 1970. */
+  now: () => number
+  stateDirectory?: string
+}
+
+export async function examinePlace(store: Store, options: PlaceOptions): Promise<Finding[]> {
+  const writable = await attempt('place', async () => tryOut(store, options))
+  const isThere = writable.every(({check, level}) => !(check === 'place' && level === 'error'))
+  if (!isThere) return writable
+  return [
+    ...writable,
+    ...(await attempt('space', async () => space(store, options))),
+    ...(await attempt('catalog', async () => catalog(store))),
+    ...(await attempt('leftovers', async () => leftovers(store))),
+    ...(await attempt('tenants', async () => tenants(store, options))),
+  ]
+}
+
+async function tryOut(store: Store, {now}: PlaceOptions): Promise<Finding[]> {
+  const key = `.elysia-${randomHex(8)}.tmp`
+  const [mine, other] = [utf8('mine'), utf8('other')]
+  const findings: Finding[] = []
+  try {
+    const before = now()
+    const tag = await store.put(key, mine, {ifAbsent: true})
+    const again = await store.put(key, other, {ifAbsent: true})
+    const stands = await bytesAt(store, key)
+    const entry = await store.stat(key)
+    const isHonoured = tag !== undefined && again === undefined && stands === 'mine'
+    findings.push(ok('place', `Backups can be written to ${store.describe('')}.`), conditionsFinding(store, isHonoured))
+    const off = entry ? Math.max(0, before - 2000 - entry.modified, entry.modified - now() - 2000) : 0
+    if (off > CLOCK_TOLERANCE) {
+      findings.push({
+        check: 'clock',
+        details: {milliseconds: off},
+        hint: 'Let it follow NTP. Nothing depends on it but what you see.',
+        level: 'warning',
+        message: `The clock of ${store.describe('')} and this one are ${Math.round(off / 1000)} seconds apart.`,
+      })
+    }
+  } finally {
+    await store.remove(key).catch(() => undefined)
+  }
+
+  return findings
+}
+
+function conditionsFinding(store: Store, isHonoured: boolean): Finding {
+  if (isHonoured) return ok('conditions', 'What is to be written only where nothing stands is not written over.')
+  return {
+    check: 'conditions',
+    code: 'STORAGE',
+    hint: 'Do not keep backups there: two processes could write over each other. Use a folder on a local disk, or object storage that honours conditional writes.',
+    level: 'error',
+    message: `${store.describe('')} does not honour "only if nothing is there".`,
+  }
+}
+
+async function bytesAt(store: Store, key: string): Promise<string> {
+  const reader = await store.openRead(key)
+  try {
+    return new TextDecoder().decode(await reader.read(0, reader.size))
+  } finally {
+    await reader.close()
+  }
+}
+
+async function space(store: Store, {freeBytes = freeOnDisk}: PlaceOptions): Promise<Finding[]> {
+  const place = store.describe('')
+  const free = await freeBytes(place)
+  if (free === undefined) {
+    return [{check: 'space', level: 'unknown', message: `How much room there is at ${place} cannot be found out.`}]
+  }
+
+  // The next run writes about what the newest backup of each collection takes.
+  const newest = new Map<string, ListedBackup>()
+  for (const backup of await new BackupCatalog(store).list())
+    if (!newest.has(backup.collection)) newest.set(backup.collection, backup)
+  let needed = 0
+  for (const {size} of newest.values()) needed += size
+  const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`
+  if (free >= needed)
+    return [ok('space', `${megabytes(free)} are free; the newest backups take ${megabytes(needed)}.`, {free, needed})]
+  return [
+    {
+      check: 'space',
+      code: 'STORAGE',
+      details: {free, needed},
+      hint: 'Make room: `BackupCatalog.prune` removes old backups. Or write compressed ones with `compress: true`.',
+      level: 'warning',
+      message: `${megabytes(free)} are free at ${place}, and the newest backups take ${megabytes(needed)}: the next run may not fit.`,
+    },
+  ]
+}
+
+/** Of the folder, or the one that it will be made in. */
+async function freeOnDisk(place: string): Promise<number | undefined> {
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(place)) return undefined
+  for (let folder = path.resolve(place); ; folder = path.dirname(folder)) {
+    try {
+      const {bavail, bsize} = await statfs(folder)
+      return bavail * bsize
+    } catch {
+      if (folder === path.dirname(folder)) return undefined
+    }
+  }
+}
+
+async function catalog(store: Store): Promise<Finding[]> {
+  const backups = await new BackupCatalog(store).list()
+  const findings = backups.flatMap((backup): Finding[] => {
+    const where = store.describe(backup.file)
+    const details = {id: backup.id, path: where}
+    if (backup.status === 'missing') {
+      const hint = 'Put it back, or drop its entry with `BackupCatalog.reindex`.'
+      return [{check: 'catalog', details, hint, level: 'warning', message: `${where} is listed, and gone.`}]
+    }
+
+    if (backup.status === 'damaged') {
+      const hint = `Do not count on it: back up "${backup.collection}" again, and see what is wrong with \`verifyBackup\`.`
+      return [{check: 'catalog', details, hint, level: 'warning', message: `${where} has not the size that it had.`}]
+    }
+
+    return []
+  })
+  const unlisted = backups.filter(({status}) => status === 'unlisted').length
+  if (unlisted > 0) {
+    const hint = 'Enter them with `BackupCatalog.reindex`.'
+    findings.push({check: 'catalog', hint, level: 'warning', message: `${unlisted} backups are not in the catalog.`})
+  }
+
+  return findings.length > 0 ? findings : [ok('catalog', `The catalog and its ${backups.length} backups agree.`)]
+}
+
+/** Names that hold what a killed run left. */
+async function leftovers(store: Store): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const add = (name: string, what: string, hint: string): void => {
+    const where = store.describe(name)
+    findings.push({check: 'leftovers', details: {path: where}, hint, level: 'warning', message: `${where} ${what}.`})
+  }
+
+  for (const {name} of await store.list('')) {
+    const unfinished = keyOfUnfinished(name)
+    const backup = unfinished === undefined ? undefined : parseBackupName(unfinished)
+    if (isRemovedName(name))
+      add(name, 'is a backup of which a killed run removed a part', 'Finish that with `BackupCatalog.reindex`.')
+    else if (backup && unfinished !== undefined) {
+      if (await Lease.describe(store, partialLockName(unfinished))) continue
+      add(
+        name,
+        'is a backup that a killed run has not finished',
+        `Back up "${backup.collection}" again, which continues it where it can; \`BackupCatalog.reindex\` removes what nobody can continue.`,
+      )
+    } else if (name.endsWith('.checkpoint')) {
+      add(name, 'waits for a restore to be continued', 'Run that restore again, or remove the file to give it up.')
+    } else if (isTemporaryName(name)) {
+      add(
+        name,
+        'is a temporary file',
+        'Nobody needs it once it is an hour old: `BackupCatalog.reindex` removes it then.',
+      )
+    } else if (/^\.drop-.*\.json$/.test(name)) {
+      add(
+        name,
+        'says that a collection was dropped and not yet made again',
+        'Run the same `clearCollection` again, which finishes it.',
+      )
+    }
+  }
+
+  return findings.length > 0 ? findings : [ok('leftovers', 'Killed runs left nothing behind.')]
+}
+
+async function tenants(store: Store, {stateDirectory}: PlaceOptions): Promise<Finding[]> {
+  const left = await tenantNotes(store, stateDirectory).left()
+  return left.map(({path: where, server, since, tenants: names}) => ({
+    check: 'tenants',
+    details: {path: where, server, since, tenants: names.length},
+    hint: `Any job on ${[...new Set(names.map(({collection}) => `"${collection}"`))].join(', ')} puts them back.`,
+    level: 'warning',
+    message: `${names.length} tenants at ${server} may have been left active by a run that was killed (${since}).`,
+  }))
+}
