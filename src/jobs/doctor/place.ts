@@ -4,7 +4,7 @@ import path from 'node:path'
 
 import type {Store} from '../../store/store.js'
 
-import {isRemovedName, parseBackupName, partialLockName} from '../../archive/names.js'
+import {backupOfRemoved, parseBackupName, partialLockName} from '../../archive/names.js'
 import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
 import {utf8} from '../../codec/bytes.js'
 import {randomHex} from '../../platform/node.js'
@@ -162,7 +162,7 @@ async function leftovers(store: Store): Promise<Finding[]> {
   for (const {name} of await store.list('')) {
     const unfinished = keyOfUnfinished(name)
     const backup = unfinished === undefined ? undefined : parseBackupName(unfinished)
-    if (isRemovedName(name))
+    if (backupOfRemoved(name) !== undefined)
       add(name, 'is a backup of which a killed run removed a part', 'Finish that with `BackupCatalog.reindex`.')
     else if (backup && unfinished !== undefined) {
       if (await Lease.describe(store, partialLockName(unfinished))) continue
