@@ -6,7 +6,14 @@ import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 import type {Finding} from '../../../src/jobs/doctor/finding.js'
 import type {Store} from '../../../src/store/store.js'
 
-import {BackupCatalog, BackupManager, connect, type Connection, type DataOpsError, LocalStore} from '../../../src/index.js'
+import {
+  BackupCatalog,
+  BackupManager,
+  connect,
+  type Connection,
+  type DataOpsError,
+  LocalStore,
+} from '../../../src/index.js'
 import {examine} from '../../../src/jobs/doctor/doctor.js'
 import {JOB_PERMISSIONS} from '../../../src/jobs/doctor/server.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
