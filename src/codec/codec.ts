@@ -6,6 +6,8 @@ export type BackupFormat = 'arrow' | 'json' | 'parquet'
 
 /** What a codec borrows from the platform it runs on; `portable.ts` has one for any, `src/platform/node.ts` the faster one. */
 export interface Platform {
+  /** As gzip has it, unsigned; absent where the platform has none of its own. */
+  crc32?: (bytes: Uint8Array) => number
   createSha256: () => IncrementalHash
   /** Inflates any number of gzip members; rejects with BACKUP_DAMAGED on bytes that are not gzip or end early. */
   gunzip: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>

@@ -18,6 +18,7 @@ const ZSTD_LEVEL = 1
 const INFLATED_CHUNK_BYTES = 256 * 1024
 
 export const nodePlatform: Platform = {
+  crc32: (bytes) => zlib.crc32(bytes),
   createSha256() {
     const sha256 = createHash('sha256')
     return {

@@ -4,6 +4,7 @@ import type {ByteSource, Platform} from '../codec.js'
 import type {ColumnValue, VectorRows} from '../columns/decode.js'
 
 import {concatBytes} from '../bytes.js'
+import {crc32} from '../gzip.js'
 import {
   type ColumnChunk,
   type CompressionCodec,
@@ -268,6 +269,7 @@ async function* readPages({chunk, leaf, platform, source, target}: LeafChunk): A
   while (left > 0) {
     const header = await reader.header()
     const body = await reader.bytes(header.compressed_page_size)
+    checkCrc(header, body, platform)
     const bodySize = header.uncompressed_page_size
     if (!(bodySize >= 0 && bodySize <= MAX_PAGE_BYTES)) throw new RangeError(`a page of ${bodySize} bytes`)
     if (header.type === 'DICTIONARY_PAGE' && header.dictionary_page_header) {
@@ -281,6 +283,14 @@ async function* readPages({chunk, leaf, platform, source, target}: LeafChunk): A
       yield page
     }
   }
+}
+
+/** Of the page as it lies in the file, where its writer put one: Weaviate's export does. Footers and headers have none. */
+function checkCrc({crc}: PageHeader, body: Uint8Array, platform: Platform): void {
+  if (crc === undefined) return
+  const found = platform.crc32?.(body) ?? crc32(body)
+  // Thrift's integers have a sign.
+  if (found !== crc >>> 0) throw new RangeError('a page does not have the CRC that its header says')
 }
 
 interface DataPage {
