@@ -15,5 +15,32 @@ export async function openArchiveWriter({
 }
 
 async function openPlainWriter(options: ArchiveWriterOptions): Promise<ArchiveWriter> {
-  return options.format === 'json' ? DocumentWriter.open(options) : DirectoryWriter.open(options)
+  return failingOnce(await (options.format === 'json' ? DocumentWriter.open(options) : DirectoryWriter.open(options)))
+}
+
+/** What failed may be half done: nothing is written behind it, and nothing said to be there. An earlier flush is what a later run goes on from. */
+function failingOnce(writer: ArchiveWriter): ArchiveWriter {
+  let failure: undefined | {error: unknown}
+  const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (failure) throw failure.error
+    try {
+      return await work()
+    } catch (error) {
+      failure = {error}
+      throw error
+    }
+  }
+
+  return {
+    get bytes() {
+      return writer.bytes
+    },
+    close: async () => writer.close(),
+    flush: async () => attempt(async () => writer.flush()),
+    get rows() {
+      return writer.rows
+    },
+    seal: async (summary) => attempt(async () => writer.seal(summary)),
+    write: async (objects) => attempt(async () => writer.write(objects)),
+  }
 }

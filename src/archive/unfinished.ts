@@ -6,10 +6,15 @@ import {DataOpsError} from '../model/errors.js'
 import {copyBytes, copyObject} from '../store/copy.js'
 import {isKeyFileName, isOwnFile, METADATA_FILE, parseBackupName} from './names.js'
 
-/** Whether all is there that a position speaks of, and it is not sealed. */
-export async function isContinuable(store: Store, name: string, {document, parts}: ArchivePosition): Promise<boolean> {
+/** Whether all is there that a position speaks of, and it is not sealed. `recipient`: it is encrypted, and worth nothing without its key. */
+export async function isContinuable(
+  store: Store,
+  name: string,
+  {position: {document, parts}, recipient}: {position: ArchivePosition; recipient?: string},
+): Promise<boolean> {
   if (document) return (await store.unfinished?.stat(name)) !== undefined
   const files = new Set((await store.list(name)).map((entry) => entry.name))
+  if (recipient !== undefined && [...files].every((file) => !isKeyFileName(file))) return false
   const isThere = (file: string): boolean => files.has(file) || files.has(`${file}.age`)
   return !files.has(METADATA_FILE) && parts.every(({file}) => file !== null && isThere(file))
 }

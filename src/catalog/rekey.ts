@@ -16,7 +16,7 @@ export interface RekeyOptions {
 export async function rekeyBackup(store: Store, name: string, to: RekeyOptions): Promise<void> {
   if (!isEncrypting(to)) {
     throw new DataOpsError('INVALID_INPUT', 'Nobody is named who could open the backup from now on.', {
-      hint: 'Name recipients (--encrypt-to), or a passphrase.',
+      hint: 'Name recipients (`encryptTo`), or a passphrase.',
     })
   }
 
@@ -24,7 +24,7 @@ export async function rekeyBackup(store: Store, name: string, to: RekeyOptions):
   const cover = await readCover(store, name)
   if (!cover) {
     throw new DataOpsError('INVALID_INPUT', `${store.describe(name)} is not encrypted: it has no key.`, {
-      hint: 'Take a new backup with --encrypt-to.',
+      hint: 'Take a new backup with `encryptTo`.',
     })
   }
 

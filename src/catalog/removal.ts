@@ -75,6 +75,14 @@ export async function tidy(store: Store, warn: (warning: Warning) => void): Prom
     await finishRemoval(store, entry)
     if (isAbandoned) await tidyUnfinished(store, entry, warn)
   }
+
+  await store.uploads?.drop(async (key) => isLeftUpload(store, key))
+}
+
+/** Whether an upload was of a backup of which nobody holds the lease any more. */
+async function isLeftUpload(store: Store, key: string): Promise<boolean> {
+  const [backup = ''] = key.split('/', 1)
+  return parseBackupName(backup) !== undefined && !(await Lease.isHeld(store, partialLockName(backup)))
 }
 
 /** Finishes what a removal that was killed has begun. */

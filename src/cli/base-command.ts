@@ -103,8 +103,8 @@ export abstract class DataOpsCommand extends Command {
       const parsed = await super.parse(options, argv)
       this.#flags = parsed.flags as GlobalFlags
       if (this.ctor.flags && 'output' in this.ctor.flags) {
-        const flags = parsed.flags as {output?: string}
-        flags.output = await this.#placeOfBackups(flags.output)
+        const flags = parsed.flags as {output?: string; 'unsafe-place'?: boolean}
+        flags.output = await this.#placeOfBackups(flags.output, flags['unsafe-place'])
       }
 
       return parsed
@@ -118,12 +118,19 @@ export abstract class DataOpsCommand extends Command {
   }
 
   /** Where the backups lie, by the strongest source; checked before anything else. */
-  async #placeOfBackups(given: string | undefined): Promise<string> {
+  async #placeOfBackups(given: string | undefined, unsafePlace = false): Promise<string> {
     const {file, host} = given === undefined ? await this.#ask() : {file: undefined, host: undefined}
     const setting = resolveSetting('backups', {env: process.env, file, flags: {backups: given}, host})
-    const {checkPlace} = await import('../store/place.js')
+    const {checkPlace, isCloudPlace} = await import('../store/place.js')
     const place = setting?.value ?? './backups'
     checkPlace(place)
+    // The SDK of each cloud reads its own variables; only this one has to be handed on.
+    const azureConnectionString = process.env.AZURE_STORAGE_CONNECTION_STRING
+    if (isCloudPlace(place)) {
+      const {setStoreDefaults} = await import('../store/open.js')
+      setStoreDefaults({azureConnectionString, unsafePlace})
+    }
+
     return place
   }
 

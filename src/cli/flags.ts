@@ -91,8 +91,9 @@ export const outputFlag = Flags.string({
   aliases: ['backups'],
   char: 'o',
   charAliases: ['b'],
-  description: 'Folder of the backups; default ./backups (env ELYSIACTL_BACKUPS).',
-  helpValue: '<folder>',
+  description:
+    'Folder of the backups, or s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix; default ./backups (env ELYSIACTL_BACKUPS).',
+  helpValue: '<place>',
   // Without a value the base command puts in what the settings say: a command always finds one.
 }) as Interfaces.OptionFlag<string>
 
@@ -102,12 +103,17 @@ export const BACKUP_ARGUMENT =
 export const BACKUPS_ARGUMENT =
   'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC); run:ID, or a pattern: the newest of each collection.'
 
-/** What opens encrypted backups. */
+/** What opens places and encrypted backups. */
 export const openingFlags = {
   identity: Flags.string({
     description: 'File with the age identity that opens encrypted backups (env ELYSIACTL_IDENTITY).',
     helpGroup: ENCRYPTION,
     helpValue: '<path>',
+  }),
+  'unsafe-place': Flags.boolean({
+    description:
+      'Write to object storage that does not keep conditions of writes, too: safe for a single writer at a time only.',
+    helpGroup: 'GLOBAL',
   }),
   passphrase: Flags.boolean({
     description: 'Ask for the passphrase of encrypted backups (env ELYSIACTL_PASSPHRASE).',

@@ -6,10 +6,12 @@ const FLAGS: Readonly<Record<string, string>> = {
   checkpointDirectory: 'checkpoint-dir',
   directory: 'output',
   headers: 'header',
+  identities: 'identity',
   nodes: 'node',
   overrides: 'set',
   protectedNames: 'protected',
   tenants: 'tenant',
+  transforms: 'transform',
 }
 
 const COMMANDS: Readonly<Record<string, string>> = {

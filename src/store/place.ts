@@ -1,4 +1,5 @@
 /** Where backups lie, as people write it: a folder, or the URL of a cloud. */
+import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 
 import {DataOpsError} from '../model/errors.js'
@@ -49,6 +50,17 @@ export function isCloudPlace(place: string): boolean {
   return /^(?:az|gs|s3):\/\//i.test(place)
 }
 
+/** The folder that a file lies in, and its name there. */
+export function splitPlace(file: string): {folder: string; name: string} {
+  if (!isCloudPlace(file)) {
+    const absolute = path.resolve(file)
+    return {folder: path.dirname(absolute), name: path.basename(absolute)}
+  }
+
+  const slash = file.lastIndexOf('/')
+  return {folder: file.slice(0, slash), name: file.slice(slash + 1)}
+}
+
 /** The names in a URL; nothing in it is decoded, as the clouds' own tools do it. */
 function partsOf(kind: keyof typeof FORMS, rest: string): string[] {
   // What comes before an @ may be a secret: not repeated.
@@ -67,6 +79,6 @@ function partsOf(kind: keyof typeof FORMS, rest: string): string[] {
 }
 
 function prefixOf(root: string, folders: readonly string[]): {prefix: string; url: string} {
-  const path = folders.join('/')
-  return path === '' ? {prefix: '', url: root} : {prefix: `${path}/`, url: `${root}/${path}`}
+  const joined = folders.join('/')
+  return joined === '' ? {prefix: '', url: root} : {prefix: `${joined}/`, url: `${root}/${joined}`}
 }

@@ -75,11 +75,11 @@ describe.skipIf(process.platform === 'win32')('ends', {timeout: 60_000}, () => {
   })
 
   it('refuses a place of a kind that is not known before it asks a server', async () => {
-    const argv = ['col', 'backup', 'Book', '--url', 'http://127.0.0.1:9', '-o', 's3://bucket/x', '--json']
+    const argv = ['col', 'backup', 'Book', '--url', 'http://127.0.0.1:9', '-o', 'ftp://host/x', '--json']
     const {code, json} = await start(argv).done
     expect(code).toBe(2)
-    expect(json()).toMatchObject({error: {code: 'INVALID_INPUT', details: {scheme: 's3'}}})
-    expect(existsSync('s3:')).toBe(false)
+    expect(json()).toMatchObject({error: {code: 'INVALID_INPUT', details: {scheme: 'ftp'}}})
+    expect(existsSync('ftp:')).toBe(false)
   })
 
   it('finds the place of the backups in the environment', async () => {

@@ -41,7 +41,7 @@ describe('the tarball', () => {
       ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'oclif.manifest.json', 'package.json'].toSorted(),
     )
     const odd = tarball.files.filter(
-      (file) => !/^(?:bin\/run\.js|dist\/.+\.(?:js|d\.ts)|docs\/(?:adr\/)?[\w-]+\.md|[\w.]+)$/.test(file),
+      (file) => !/^(?:bin\/run\.js|dist\/.+\.(?:js|d\.ts)|docs\/(?:adr\/|guides\/)?[\w-]+\.md|[\w.]+)$/.test(file),
     )
     expect(odd).toEqual([])
     expect(tarball.size).toBeLessThan(1_000_000)

@@ -43,6 +43,11 @@ export class EncryptedPlace {
     return this.#bytes
   }
 
+  /** Puts the key there: before the journal, by which a later run goes on without knowing it. */
+  async begin(): Promise<void> {
+    await this.#putKey(this.#options.names.backup)
+  }
+
   #overlay(): Store {
     const {names} = this.#options
     const store = this.#store
@@ -132,8 +137,8 @@ export class EncryptedPlace {
   async #putKey(folder: string): Promise<void> {
     const file = this.#keyFile
     if (!file) return
-    this.#keyFile = undefined
     await this.#store.put(`${folder}/${file.name}`, file.content)
+    this.#keyFile = undefined
   }
 
   /** Puts the cover over what lies in the folder: with it, that is a backup. Undefined when one is there. */

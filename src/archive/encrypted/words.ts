@@ -7,6 +7,6 @@ export const AGE = 'age'
 export function encrypted(where: string): DataOpsError {
   return new DataOpsError('INVALID_INPUT', `${where} is encrypted.`, {
     details: {encrypted: true, path: where},
-    hint: 'Give an identity that opens it (--identity, `identities`), or its passphrase.',
+    hint: 'Give an identity that opens it (`identities`), or its passphrase.',
   })
 }

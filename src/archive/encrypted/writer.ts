@@ -41,6 +41,7 @@ export async function openEncryptedWriter(
     names: namesOf(name, {compress, format}),
     recipient: encryption.recipient,
   })
+  await place.begin()
   const writer = await open({...options, store: place.store})
   return {
     get bytes() {

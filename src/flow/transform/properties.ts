@@ -51,7 +51,7 @@ export function drop(names: readonly string[]): Transform {
       const ttl = schema.objectTtlConfig as undefined | {deleteOn?: string; enabled?: boolean}
       if (ttl?.enabled && gone.has(ttl.deleteOn ?? '')) {
         throw new DataOpsError('INVALID_INPUT', `"${ttl.deleteOn}" says how long objects of "${schema.class}" live.`, {
-          hint: 'Leave it in, or take the time to live away: --set objectTtlConfig=null.',
+          hint: 'Leave it in, or take the time to live away: `overrides: {objectTtlConfig: null}`.',
         })
       }
 

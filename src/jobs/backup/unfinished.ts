@@ -21,7 +21,7 @@ export interface UnfinishedBackup {
 export async function findUnfinished(store: Store, binding: JournalBinding): Promise<UnfinishedBackup[]> {
   const found: UnfinishedBackup[] = []
   for (const {journal, name} of await journals(store)) {
-    if (!sameWork(journal.binding, binding) || !(await isContinuable(store, name, journal.position))) continue
+    if (!sameWork(journal.binding, binding) || !(await isContinuable(store, name, journal))) continue
     found.push({inUse: await Lease.isHeld(store, partialLockName(name)), journal, name})
   }
 
@@ -45,7 +45,7 @@ export async function endLeftovers(
   for (const {journal: seen, name} of await journals(store)) {
     if (seen.binding.collection !== collection || seen.binding.server !== server) continue
     const isSealed = seen.position.document && (await store.stat(name))
-    if (!isSealed && seen.activated.length === 0 && (await isContinuable(store, name, seen.position))) continue
+    if (!isSealed && seen.activated.length === 0 && (await isContinuable(store, name, seen))) continue
     const claim = await claimUnfinished(store, name)
     if (!claim) continue
     const {journal, release} = claim
@@ -53,7 +53,7 @@ export async function endLeftovers(
       const sealed = await sealedAs(store, name, journal)
       const isFinished = sealed !== undefined || (await isCovered(store, name, journal))
       await end(name, {isSealed: isFinished, journal, ...(sealed && {sealed})})
-      if (!isFinished && (await isContinuable(store, name, journal.position))) continue
+      if (!isFinished && (await isContinuable(store, name, journal))) continue
       // The journal goes last: without it nobody knows what the rest is.
       await removeUnfinished(store, name)
       await removeJournal(store, name)
@@ -143,7 +143,7 @@ export async function claimToContinue(
   const claim = lease && (await withJournal(store, claimed(name, lease)))
   if (!claim) return undefined
   try {
-    const isThere = await isContinuable(store, name, claim.journal.position)
+    const isThere = await isContinuable(store, name, claim.journal)
     if (isThere && !lease.isTakenOver) return claim
     const moved = isThere ? await moveUnfinished(store, claim) : undefined
     await claim.release()

@@ -20,7 +20,7 @@ export async function backUpFirst(
     throw new DataOpsError(
       'INVALID_INPUT',
       'A backup that is encrypted must be read back before anything is cleared, and there is no identity that opens it.',
-      {hint: 'Give one (--identity, `identities`), or take the backup first by itself.'},
+      {hint: 'Give one (`identities`), or take the backup first by itself.'},
     )
   }
 

@@ -82,7 +82,7 @@ export function makeJob(
   const target = options.atomic
     ? `${name}_${(archive.head.metadata.backup_id ?? '').replaceAll('-', '').slice(0, 8)}`
     : name
-  const place = options.checkpointDirectory === undefined ? store : openStore(path.resolve(options.checkpointDirectory))
+  const place = options.checkpointDirectory === undefined ? store : openStore(options.checkpointDirectory)
   const allNotes = notes.beside(place)
   return {
     active: active ?? new ActiveTenants(patient, {note: allNotes.begin(patient.describe)}),

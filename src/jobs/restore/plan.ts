@@ -1,5 +1,4 @@
 /** The first step of a restore: everything that stands against it is found, and nothing is changed. A dry run ends here. */
-import path from 'node:path'
 
 import type {TransformPreview} from '../survey.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
@@ -12,6 +11,7 @@ import {type PreparedSchema, prepareForCreate} from '../../model/schema-prepare.
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
 import {openStore} from '../../store/open.js'
+import {splitPlace} from '../../store/place.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {assertUnknownOverGrpc} from '../../weaviate/same-server.js'
 import {Checkpoint} from './checkpoint.js'
@@ -178,9 +178,9 @@ export function conflict(target: string, count: number): DataOpsError {
 async function toSend({checkpoint, job, tenants}: RestorePlan): Promise<number | undefined> {
   const {retryRejected, skipData} = job.options
   if (retryRejected !== undefined) {
-    const place = openStore(path.dirname(path.resolve(retryRejected)))
+    const {folder, name} = splitPlace(retryRejected)
     let lines = 0
-    for await (const _ of readRejected(place, path.basename(retryRejected))) lines++
+    for await (const _ of readRejected(openStore(folder), name)) lines++
     return lines
   }
 

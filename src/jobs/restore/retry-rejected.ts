@@ -1,10 +1,9 @@
 /** Objects that the server refused, and their references, once more. */
-import path from 'node:path'
-
 import type {RestoreResult} from './options.js'
 import type {Target} from './target.js'
 
 import {openStore} from '../../store/open.js'
+import {splitPlace} from '../../store/place.js'
 import {resultOf} from './job.js'
 import {sendWithReferences} from './references.js'
 import {readRejected} from './rejected.js'
@@ -14,10 +13,11 @@ import {interruptibly} from './write.js'
 export async function retryRejected(target: Target, file: string): Promise<RestoreResult> {
   const {restore, sameServer, transfer} = target
   const {objection, rejected, tenants} = transfer
-  const place = openStore(path.dirname(path.resolve(file)))
+  const {folder, name} = splitPlace(file)
+  const place = openStore(folder)
   let restored = 0
   await interruptibly(target, async () => {
-    for await (const {object} of readRejected(place, path.basename(file))) {
+    for await (const {object} of readRejected(place, name)) {
       const reason = objection(object)
       // Into a collection without objects nothing else shows which server it is on.
       if (reason === undefined && !sameServer.isProven) {

@@ -19,7 +19,7 @@ const SENTENCES: Readonly<Record<FailureKind, [reason: string, hint?: string]>> 
   conflict: ['other writes of the same name were under way', 'Run it again.'],
   denied: [
     'the credentials do not allow it',
-    'docs/clouds lists the permissions that each job needs; check them, and which credentials are in use.',
+    'docs/clouds.md lists the permissions that each job needs; check them, and which credentials are in use.',
   ],
   'no-bucket': ['there is no such bucket', 'Create it, or check its name, the account and the endpoint.'],
   'no-credentials': [
@@ -28,7 +28,7 @@ const SENTENCES: Readonly<Record<FailureKind, [reason: string, hint?: string]>> 
   ],
   refused: ['the service refused it'],
   region: ['the bucket lies in another region', 'Set the region of the bucket (AWS_REGION, or in the profile).'],
-  'too-large': ['it is larger than the service takes', 'Use --format parquet: it writes several files.'],
+  'too-large': ['it is larger than the service takes', "Use `format: 'parquet'`: it writes several files."],
   unreachable: ['the service cannot be reached', 'Check the network, the endpoint, and proxies on the way.'],
   unsupported: ['the service cannot do it', 'Use a service that keeps conditions of writes (If-None-Match).'],
 }

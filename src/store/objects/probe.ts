@@ -90,7 +90,7 @@ export class Probe {
       `The service behind ${url} does not keep conditions of writes: two processes could overwrite each other's backups there.`,
       {
         details: {path: url, reason: 'conditions'},
-        hint: 'Use a service or version that knows If-None-Match and If-Match; --unsafe-place writes all the same, for a single writer at a time.',
+        hint: 'Use a service or version that knows If-None-Match and If-Match; `unsafePlace: true` writes all the same, for a single writer at a time.',
       },
     )
   }

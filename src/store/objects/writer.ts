@@ -150,7 +150,7 @@ export class ObjectWriter implements StoreWriter {
     const path = this.place.where(this.key)
     return new DataOpsError('STORAGE', `${path} is larger than the service takes.`, {
       details: {path},
-      hint: 'Use --format parquet: it writes several files.',
+      hint: "Use `format: 'parquet'`: it writes several files.",
     })
   }
 

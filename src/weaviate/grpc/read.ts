@@ -27,7 +27,7 @@ const IDS_PER_SEARCH = 500
 
 // The server cannot put these into a gRPC reply, and fails the whole page: an `object` that looks like geo coordinates
 // (`{latitude, longitude}`) or an `object[]` that looks like references (`beacon`), a phone number whose national part is 0.
-// Up to 1.27 also lists of objects within objects, and geo coordinates; the words vary.
+// 1.25 also lists of objects within objects; the words vary.
 const NOT_FOR_GRPC = 'invalid type:'
 
 type RestPage = ReadonlyArray<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>

@@ -254,7 +254,7 @@ describe('a place that ignores conditions', () => {
     for (const attempt of attempts) {
       const error = await errorOf(attempt())
       expect(error).toMatchObject({code: 'INVALID_INPUT', details: {reason: 'conditions'}})
-      expect(error.hint).toContain('--unsafe-place')
+      expect(error.hint).toContain('`unsafePlace: true`')
       expect(keys()).toEqual([])
     }
   })

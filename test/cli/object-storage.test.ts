@@ -1,0 +1,113 @@
+/** Every command on backups in object storage: the tests' own S3. */
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+
+import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {BUCKET, type S3Server, startS3} from '../support/s3-server.js'
+import {fill, filler} from './fill.js'
+import {cli, type CliRun} from './run-cli.js'
+
+const OBJECTS = 40
+
+let server: EmbeddedWeaviate
+let s3: S3Server
+
+beforeAll(async () => {
+  server = await startEmbeddedWeaviate()
+  s3 = await startS3()
+  await fill(filler(server.url), 'Book', OBJECTS)
+})
+afterAll(async () => {
+  await s3.close()
+  await server.close()
+})
+
+async function on(place: string, ...argv: string[]): Promise<CliRun> {
+  const {env, grpcUrl, url} = {...server, env: s3.env}
+  return cli([...argv, '-o', place], {...env, WEAVIATE_GRPC_URL: grpcUrl!, WEAVIATE_URL: url})
+}
+
+interface Listed {
+  backups: Array<{file: string; id: string; objectCount: number; status: string}>
+}
+
+describe.each([
+  {flags: ['--format', 'json']},
+  {flags: ['--format', 'json', '--compress']},
+  {flags: ['--format', 'parquet']},
+  {flags: ['--format', 'arrow']},
+])('a backup in a bucket, $flags', ({flags}) => {
+  const place = `s3://${BUCKET}/${flags.join('').replaceAll('-', '')}`
+
+  it('is taken, listed, shown, verified, compared, restored and removed', async () => {
+    const name = `Copy${flags.join('').replaceAll('-', '')}`
+    const backup = await on(place, 'col', 'backup', 'Book', ...flags, '--json')
+    expect(backup, backup.stderr + backup.stdout).toMatchObject({code: 0})
+    const {id, objectCount, path} = backup.json() as {id: string; objectCount: number; path: string}
+    expect(objectCount).toBe(OBJECTS)
+    expect(path.startsWith(`${place}/Book_`)).toBe(true)
+    const list = (await on(place, 'backup', 'list', '--json')).json() as unknown as Listed
+    expect(list.backups).toMatchObject([{id, objectCount: OBJECTS, status: 'sealed'}])
+    expect((await on(place, 'backup', 'show', 'latest', '--json')).json()).toMatchObject({id})
+    const verified = await on(place, 'backup', 'verify', id, '--json')
+    expect(verified, verified.stderr + verified.stdout).toMatchObject({code: 0})
+    const equal = await on(place, 'col', 'verify', 'Book', '--against', id, '--json')
+    expect(equal, equal.stderr + equal.stdout).toMatchObject({code: 0})
+    const restored = await on(place, 'col', 'restore', id, '--name', name, '--verify', '--json')
+    expect(restored, restored.stderr + restored.stdout).toMatchObject({code: 0})
+    expect(restored.json()).toMatchObject({restored: OBJECTS})
+    // By its whole URL, from a place that is not its own.
+    const byUrl = await on(`s3://${BUCKET}/other`, 'backup', 'verify', path, '--json')
+    expect(byUrl, byUrl.stderr + byUrl.stdout).toMatchObject({code: 0})
+    const cleared = await on(place, 'col', 'clear', name, '--no-keep-schema', '--backup-first', '--force', '--json')
+    expect(cleared, cleared.stderr + cleared.stdout).toMatchObject({code: 0})
+    const removed = await on(place, 'backup', 'remove', id, '--force', '--json')
+    expect(removed, removed.stderr + removed.stdout).toMatchObject({code: 0})
+    const left = (await on(place, 'backup', 'list', '--json')).json() as unknown as Listed
+    expect(left.backups.map((each) => each.id)).not.toContain(id)
+    // What --backup-first took, and the schema that a drop keeps for itself.
+    expect(left.backups.map((each) => each.objectCount)).toEqual([0, OBJECTS])
+    expect(s3.buckets.get(BUCKET)!.uploads.size).toBe(0)
+  })
+})
+
+describe('a bucket', () => {
+  it('that keeps no conditions is refused before anything is written, unless --unsafe-place says so', async () => {
+    const place = `s3://${BUCKET}/unsafe`
+    s3.ignoresConditions = true
+    try {
+      const refused = await on(place, 'col', 'backup', 'Book', '--format', 'parquet')
+      expect(refused).toMatchObject({code: 2})
+      expect(refused.stderr).toContain('--unsafe-place')
+      const keys = [...s3.buckets.get(BUCKET)!.objects.keys()].filter((key) => key.startsWith('unsafe/'))
+      expect(keys.filter((key) => key.includes('Book'))).toEqual([])
+      const taken = await on(place, 'col', 'backup', 'Book', '--format', 'parquet', '--unsafe-place', '--json')
+      expect(taken, taken.stderr + taken.stdout).toMatchObject({code: 0})
+      expect(taken.json()).toMatchObject({objectCount: OBJECTS})
+    } finally {
+      s3.ignoresConditions = false
+    }
+  })
+
+  it('that is not there is said in a sentence', async () => {
+    const run = await on('s3://no-such-bucket/x', 'col', 'backup', 'Book')
+    expect(run.code).not.toBe(0)
+    expect(run.stderr).toContain('there is no such bucket')
+  })
+
+  it('loses what a killed run was uploading at the next prune', async () => {
+    const place = `s3://${BUCKET}/left`
+    expect((await on(place, 'col', 'backup', 'Book')).code).toBe(0)
+    const {uploads} = s3.buckets.get(BUCKET)!
+    const before = new Set(uploads.keys())
+    const key = 'left/Book_2026-01-01_000000.json'
+    const answer = await fetch(`${s3.endpoint}/${BUCKET}/${key}?uploads`, {
+      headers: {authorization: 'AWS4-HMAC-SHA256 Credential=tests-own-key/'},
+      method: 'POST',
+    })
+    expect(answer.status).toBe(200)
+    expect([...uploads.keys()].filter((id) => !before.has(id))).toHaveLength(1)
+    const pruned = await on(place, 'backup', 'prune', '--keep-last', '3', '--json')
+    expect(pruned, pruned.stderr + pruned.stdout).toMatchObject({code: 0})
+    expect([...uploads.keys()].filter((id) => !before.has(id))).toEqual([])
+  })
+})
