@@ -1,5 +1,5 @@
 /**
- * Jobs beside writers and other jobs, killed and paused, judged by the writers' own log. `MEANWHILE` says how many schedules (default 4),
+ * Jobs beside writers and other jobs, killed and paused, judged by the writers' own log. `MEANWHILE` says how many schedules (default 2),
  * `MEANWHILE_SEED` runs one.
  */
 import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises'
@@ -13,7 +13,7 @@ import {COLLECTION, type Job, type Ran, runJob, scheduleOf, Writers} from './mea
 import {randomOf} from './situations.js'
 
 const FROM = Number(process.env.MEANWHILE_SEED ?? '1')
-const MANY = process.env.MEANWHILE_SEED === undefined ? Number(process.env.MEANWHILE ?? '4') : 1
+const MANY = process.env.MEANWHILE_SEED === undefined ? Number(process.env.MEANWHILE ?? '2') : 1
 const QUIET: Job = {kind: 'backup', startAt: 0}
 
 type Contents = Map<string, string>

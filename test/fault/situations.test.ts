@@ -1,6 +1,6 @@
 /**
  * Tries to make it lie: random situations with an oracle that knows what was written. Success is claimed if, and only if, everything is there.
- * `SITUATIONS` says how many (default 60, seeds from 1); `SITUATION_SEED` runs one.
+ * `SITUATIONS` says how many (default 40, seeds from 1); `SITUATION_SEED` runs one.
  */
 import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
@@ -12,7 +12,7 @@ import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/in
 import {COLLECTION, randomOf, serverOptions, type Situation, situationOf, spoilBackup} from './situations.js'
 
 const FROM = Number(process.env.SITUATION_SEED ?? '1')
-const MANY = process.env.SITUATION_SEED === undefined ? Number(process.env.SITUATIONS ?? '60') : 1
+const MANY = process.env.SITUATION_SEED === undefined ? Number(process.env.SITUATIONS ?? '40') : 1
 const AT_ONCE = 6
 
 /** id/tenant → text */
