@@ -16,6 +16,7 @@ import {
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {temporaryDirectory} from '../support/collections.js'
+import {objectId} from '../support/object-id.js'
 
 // Looking again is what counts here, not the time in between.
 vi.mock('../../src/weaviate/retry.js', async (original) => ({
@@ -59,7 +60,7 @@ afterEach(async () => {
 
 function objects(count: number, tenant?: string) {
   return Array.from({length: count}, (_, index) => ({
-    id: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+    id: objectId(index),
     properties: {a: `text ${index}`},
     ...(tenant !== undefined && {tenant}),
   }))

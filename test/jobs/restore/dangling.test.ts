@@ -10,6 +10,7 @@ import {type Placeholder, SAVE_EVERY} from '../../../src/jobs/restore/checkpoint
 import {removePlaceholders, writeDangling} from '../../../src/jobs/restore/dangling.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
+import {objectId} from '../../support/object-id.js'
 
 const FROM = 'DanglingFrom'
 const TO = 'DanglingTo'
@@ -19,8 +20,6 @@ const SETTINGS = {...SAVE_EVERY}
 
 let server: TestServer
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
-
-const idOf = (ordinal: number): string => `00000000-0000-4000-8000-${String(ordinal).padStart(12, '0')}`
 
 beforeEach(async () => {
   server = await startTestServer()
@@ -59,7 +58,7 @@ async function write(name: string, objects: WeaviateObject[]): Promise<void> {
 }
 
 function referring(to: number): WeaviateObject {
-  return {id: idOf(900), properties: {to: [{beacon: `weaviate://localhost/${TO}/${idOf(to)}`}]}, tenant: TENANT}
+  return {id: objectId(900), properties: {to: [{beacon: `weaviate://localhost/${TO}/${objectId(to)}`}]}, tenant: TENANT}
 }
 
 describe('a placeholder', () => {
@@ -74,7 +73,7 @@ describe('a placeholder', () => {
         return connection.writeReferences(request)
       },
     }
-    await write(FROM, [{id: idOf(900), properties: {}, tenant: TENANT}])
+    await write(FROM, [{id: objectId(900), properties: {}, tenant: TENANT}])
     const refused = await writeDangling(referring(1), {
       connection: watching,
       plan: await planOf(FROM),
@@ -87,24 +86,24 @@ describe('a placeholder', () => {
     expect(await connection.count(TO, TENANT)).toBe(0)
     // On the disk before it is written, with its times as soon as there are some, and no more at the end.
     expect(remembered.map((each) => each.map(({id, times}) => [id, times !== undefined]))).toEqual([
-      [[idOf(1), false]],
-      [[idOf(1), true]],
+      [[objectId(1), false]],
+      [[objectId(1), true]],
       [],
     ])
   })
 
   it('is not written over what has come to be there meanwhile, nor deleted then', async () => {
-    await write(FROM, [{id: idOf(900), properties: {}, tenant: TENANT}])
+    await write(FROM, [{id: objectId(900), properties: {}, tenant: TENANT}])
     const refused = await writeDangling(referring(1), {
       connection: server.connection,
       plan: await planOf(FROM),
       async remember(placeholders) {
         if (placeholders.length > 0 && placeholders[0]!.times === undefined)
-          await write(TO, [{id: idOf(1), properties: {title: 'real'}, tenant: TENANT}])
+          await write(TO, [{id: objectId(1), properties: {title: 'real'}, tenant: TENANT}])
       },
     })
     expect(refused).toEqual([])
-    const found = await server.connection.getObjects({collection: await planOf(TO), ids: [idOf(1)], tenant: TENANT})
+    const found = await server.connection.getObjects({collection: await planOf(TO), ids: [objectId(1)], tenant: TENANT})
     expect(found.map(({properties}) => properties)).toEqual([{title: 'real'}])
   })
 
@@ -117,7 +116,7 @@ describe('a placeholder', () => {
         throw new DataOpsError('UNEXPECTED', 'killed')
       },
     }
-    await write(FROM, [{id: idOf(900), properties: {}, tenant: TENANT}])
+    await write(FROM, [{id: objectId(900), properties: {}, tenant: TENANT}])
     const run = writeDangling(referring(1), {
       connection: dying,
       plan: await planOf(FROM),
@@ -132,14 +131,14 @@ describe('a placeholder', () => {
     await new Promise((resolve) => {
       setTimeout(resolve, 5)
     })
-    await write(TO, [{id: idOf(1), properties: {}, tenant: TENANT, vector: new Uint8Array(16).fill(1)}])
+    await write(TO, [{id: objectId(1), properties: {}, tenant: TENANT, vector: new Uint8Array(16).fill(1)}])
     for (const placeholders of [last, untimed]) {
       await removePlaceholders(connection, placeholders)
       expect(await connection.count(TO, TENANT)).toBe(1)
     }
 
     await connection.deleteObjects({collection: TO, tenant: TENANT})
-    await write(TO, [{id: idOf(1), properties: {}, tenant: TENANT}])
+    await write(TO, [{id: objectId(1), properties: {}, tenant: TENANT}])
     // Another one, though it looks the same.
     await removePlaceholders(connection, last)
     expect(await connection.count(TO, TENANT)).toBe(1)
@@ -170,14 +169,14 @@ describe('a checkpoint', () => {
   it('to which ids were added that its backup does not refer to deletes nothing', async () => {
     const {connection} = server
     const objects = Array.from({length: 60}, (_, ordinal) => ({
-      id: idOf(1000 + ordinal),
-      properties: {to: [{beacon: `weaviate://localhost/${TO}/${idOf(500)}`}]},
+      id: objectId(1000 + ordinal),
+      properties: {to: [{beacon: `weaviate://localhost/${TO}/${objectId(500)}`}]},
       tenant: TENANT,
     }))
-    await write(TO, [{id: idOf(500), properties: {title: 'referred to'}, tenant: TENANT}])
+    await write(TO, [{id: objectId(500), properties: {title: 'referred to'}, tenant: TENANT}])
     await write(FROM, objects)
     expect(await connection.writeReferences({collection: await planOf(FROM), objects})).toEqual([])
-    const foreign = Array.from({length: 20}, (_, ordinal) => ({id: idOf(ordinal), properties: {}, tenant: TENANT}))
+    const foreign = Array.from({length: 20}, (_, ordinal) => ({id: objectId(ordinal), properties: {}, tenant: TENANT}))
     await write(TO, foreign)
     const backup = await new BackupManager(connection, {directory: directory.path}).backupCollection(FROM)
     await connection.deleteCollection(FROM)
@@ -229,7 +228,7 @@ describe('a checkpoint', () => {
   it('of a target with tenants knows it by what was written', async () => {
     const {connection} = server
     const objects = Array.from({length: 100}, (_, ordinal) => ({
-      id: idOf(ordinal + 1),
+      id: objectId(ordinal + 1),
       properties: {title: `title ${ordinal}`},
       tenant: TENANT,
     }))

@@ -1,44 +1,20 @@
 /** What a restore leaves out is asked for, and named. */
-import {afterEach, beforeEach, describe, expect, it} from 'vitest'
+import {describe, expect, it} from 'vitest'
 
 import type {WeaviateClass} from '../../../src/model/schema.js'
 
 import {BackupManager, RestoreManager} from '../../../src/index.js'
-import {type EmbeddedWeaviate, type EmbeddedWeaviateOptions, startEmbeddedWeaviate} from '../../../src/testing/index.js'
-import {connect} from '../../../src/weaviate/connect.js'
 import {type Connection} from '../../../src/weaviate/connection.js'
-import {fillCollection, restDump, temporaryDirectory} from '../../support/collections.js'
+import {fillCollection, restDump} from '../../support/collections.js'
+import {embeddedServers} from '../../support/embedded-servers.js'
+import {objectId} from '../../support/object-id.js'
 
-let directory: Awaited<ReturnType<typeof temporaryDirectory>>
-const open: Array<{connection: Connection; server: EmbeddedWeaviate}> = []
-
-beforeEach(async () => {
-  directory = await temporaryDirectory()
-})
-
-afterEach(async () => {
-  for (const {connection, server} of open) {
-    await connection.close()
-    await server.close()
-  }
-
-  open.length = 0
-  await directory.remove()
-})
-
-async function start(options: EmbeddedWeaviateOptions = {}): Promise<{connection: Connection; url: string}> {
-  const server = await startEmbeddedWeaviate(options)
-  const connection = await connect({grpcUrl: server.grpcUrl, url: server.url})
-  open.push({connection, server})
-  return {connection, url: server.url}
-}
-
-const id = (number: number): string => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
+const servers = embeddedServers()
 
 const backupOf = async (connection: Connection, name: string): Promise<string> =>
-  (await new BackupManager(connection, {directory: directory.path}).backupCollection(name)).path
+  (await new BackupManager(connection, {directory: servers.directory}).backupCollection(name)).path
 
-const restoring = (connection: Connection) => new RestoreManager(connection, {directory: directory.path})
+const restoring = (connection: Connection) => new RestoreManager(connection, {directory: servers.directory})
 
 describe('references to a collection that is gone', () => {
   const schema: WeaviateClass = {
@@ -52,12 +28,12 @@ describe('references to a collection that is gone', () => {
   }
 
   const backup = async (): Promise<string> => {
-    const {connection} = await start()
+    const {connection} = await servers.start()
     await connection.createCollection({class: 'Gone', vectorizer: 'none'})
-    const beacons = [`weaviate://localhost/Gone/${id(9)}`, `weaviate://localhost/Pointing/${id(1)}`]
+    const beacons = [`weaviate://localhost/Gone/${objectId(9)}`, `weaviate://localhost/Pointing/${objectId(1)}`]
     await fillCollection(connection, schema, [
       {
-        id: id(1),
+        id: objectId(1),
         properties: {either: beacons.map((beacon) => ({beacon})), lost: [{beacon: beacons[0]!}], title: 'a'},
       },
     ])
@@ -66,21 +42,21 @@ describe('references to a collection that is gone', () => {
 
   it('are dropped, and nothing else', async () => {
     const file = await backup()
-    const {connection, url} = await start()
+    const {connection, url} = await servers.start()
     await expect(restoring(connection).restoreCollection(file)).rejects.toMatchObject({details: {missing: ['Gone']}})
     expect(await connection.listCollections()).toEqual([])
     const options = {missingTarget: 'drop', verify: true} as const
     const restored = await restoring(connection).restoreCollection(file, options)
     expect(restored).toMatchObject({references: 1, rejected: 0, restored: 1, verification: {equal: true}})
     expect(restored.warnings.map(({code}) => code)).toContain('references-dropped')
-    const text = JSON.stringify((await restDump(url, 'Pointing')).get(id(1)))
-    expect(text).toContain(`weaviate://localhost/Pointing/${id(1)}`)
+    const text = JSON.stringify((await restDump(url, 'Pointing')).get(objectId(1)))
+    expect(text).toContain(`weaviate://localhost/Pointing/${objectId(1)}`)
     expect(text).not.toContain('Gone')
   })
 
   it('are kept, with the collection made empty', async () => {
     const file = await backup()
-    const {connection} = await start()
+    const {connection} = await servers.start()
     const options = {missingTarget: 'create', verify: true} as const
     const restored = await restoring(connection).restoreCollection(file, options)
     expect(restored).toMatchObject({references: 3, rejected: 0, restored: 1, verification: {equal: true}})
@@ -89,14 +65,14 @@ describe('references to a collection that is gone', () => {
 })
 
 it('goes on with the other backups, and names what was left out', async () => {
-  const source = await start()
+  const source = await servers.start()
   const files: string[] = []
   for (const name of ['First', 'Second', 'Third']) {
-    await fillCollection(source.connection, {class: name, vectorizer: 'none'}, [{id: id(1), properties: {}}])
+    await fillCollection(source.connection, {class: name, vectorizer: 'none'}, [{id: objectId(1), properties: {}}])
     files.push(await backupOf(source.connection, name))
   }
 
-  const {connection} = await start()
+  const {connection} = await servers.start()
   await connection.createCollection({class: 'Second', vectorizer: 'none'})
   const {collections, failed} = await restoring(connection).restoreCollections(files, {keepGoing: true})
   expect(collections.map(({collection, restored}) => [collection, restored])).toEqual([
@@ -108,15 +84,15 @@ it('goes on with the other backups, and names what was left out', async () => {
 })
 
 it('hashes hashes again only when it may, and then finds no difference', async () => {
-  const source = await start()
+  const source = await servers.start()
   const schema: WeaviateClass = {
     class: 'Hashed',
     properties: [{dataType: ['blobHash'], name: 'hash'}],
     vectorizer: 'none',
   }
-  await fillCollection(source.connection, schema, [{id: id(1), properties: {hash: 'aGVsbG8='}}])
+  await fillCollection(source.connection, schema, [{id: objectId(1), properties: {hash: 'aGVsbG8='}}])
   const file = await backupOf(source.connection, 'Hashed')
-  const {connection} = await start()
+  const {connection} = await servers.start()
   await expect(restoring(connection).restoreCollection(file)).rejects.toMatchObject({code: 'INVALID_INPUT'})
   expect(await connection.listCollections()).toEqual([])
   const restored = await restoring(connection).restoreCollection(file, {allowRehash: true, verify: true})
@@ -124,31 +100,31 @@ it('hashes hashes again only when it may, and then finds no difference', async (
 })
 
 it('says which refused objects the server keeps all the same', async () => {
-  const source = await start()
-  const objects = [1, 2, 3].map((number) => ({id: id(number), properties: {}}))
+  const source = await servers.start()
+  const objects = [1, 2, 3].map((number) => ({id: objectId(number), properties: {}}))
   await fillCollection(source.connection, {class: 'Kept', vectorizer: 'none'}, objects)
   const file = await backupOf(source.connection, 'Kept')
-  const {connection} = await start()
+  const {connection} = await servers.start()
   const refusing: Connection = {
     ...connection,
     async writeObjects(request) {
       await connection.writeObjects(request)
       return request.objects
-        .filter((object) => object.id === id(2))
+        .filter((object) => object.id === objectId(2))
         .map((object) => ({id: object.id, reason: "vector lengths don't match"}))
     },
   }
   const restored = await restoring(refusing).restoreCollection(file, {verify: true})
   expect(restored).toMatchObject({rejected: 1, rejectedButKept: 1, restored: 2})
-  expect(restored.warnings.find(({code}) => code === 'rejected-but-kept')?.details).toEqual({ids: [id(2)]})
+  expect(restored.warnings.find(({code}) => code === 'rejected-but-kept')?.details).toEqual({ids: [objectId(2)]})
 })
 
 it('leaves aliases out on a server without them, and refuses to be atomic there', async () => {
-  const source = await start()
-  await fillCollection(source.connection, {class: 'Named', vectorizer: 'none'}, [{id: id(1), properties: {}}])
+  const source = await servers.start()
+  await fillCollection(source.connection, {class: 'Named', vectorizer: 'none'}, [{id: objectId(1), properties: {}}])
   await source.connection.createAlias('Other', 'Named')
   const file = await backupOf(source.connection, 'Named')
-  const {connection} = await start({version: '1.30.23'})
+  const {connection} = await servers.start({version: '1.30.23'})
   await expect(restoring(connection).restoreCollection(file, {atomic: true})).rejects.toMatchObject({
     code: 'INVALID_INPUT',
   })

@@ -1,43 +1,19 @@
 /** What could be backed up can be restored, or is refused before anything is made, with the change that helps. */
 import {readdir} from 'node:fs/promises'
-import {afterEach, beforeEach, describe, expect, it} from 'vitest'
+import {describe, expect, it} from 'vitest'
 
 import type {WeaviateObject} from '../../../src/model/object.js'
 import type {WeaviateClass} from '../../../src/model/schema.js'
 
 import {BackupManager, RestoreManager, type RestoreOptions} from '../../../src/index.js'
-import {type EmbeddedWeaviate, type EmbeddedWeaviateOptions, startEmbeddedWeaviate} from '../../../src/testing/index.js'
-import {connect} from '../../../src/weaviate/connect.js'
 import {type Connection} from '../../../src/weaviate/connection.js'
-import {fillCollection, restDump, temporaryDirectory} from '../../support/collections.js'
+import {fillCollection, restDump} from '../../support/collections.js'
+import {embeddedServers} from '../../support/embedded-servers.js'
+import {objectId} from '../../support/object-id.js'
 
 const NAME = 'RefusedTest'
 
-let directory: Awaited<ReturnType<typeof temporaryDirectory>>
-const open: Array<{connection: Connection; server: EmbeddedWeaviate}> = []
-
-beforeEach(async () => {
-  directory = await temporaryDirectory()
-})
-
-afterEach(async () => {
-  for (const {connection, server} of open) {
-    await connection.close()
-    await server.close()
-  }
-
-  open.length = 0
-  await directory.remove()
-})
-
-async function start(options: EmbeddedWeaviateOptions = {}): Promise<{connection: Connection; url: string}> {
-  const server = await startEmbeddedWeaviate(options)
-  const connection = await connect({grpcUrl: server.grpcUrl, url: server.url})
-  open.push({connection, server})
-  return {connection, url: server.url}
-}
-
-const id = (number: number): string => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
+const servers = embeddedServers()
 
 const floats = (...numbers: number[]): Uint8Array => {
   const {buffer, byteLength, byteOffset} = Float32Array.from(numbers)
@@ -50,7 +26,7 @@ async function backupOf(
   objects: readonly WeaviateObject[],
   {change, others = []}: {change?: (schema: WeaviateClass) => WeaviateClass; others?: WeaviateClass[]} = {},
 ): Promise<string> {
-  const {connection} = await start()
+  const {connection} = await servers.start()
   for (const other of others) await connection.createCollection(other)
   await fillCollection(connection, schema, objects)
   const source: Connection = change
@@ -62,7 +38,7 @@ async function backupOf(
         },
       }
     : connection
-  return (await new BackupManager(source, {directory: directory.path}).backupCollection(schema.class)).path
+  return (await new BackupManager(source, {directory: servers.directory}).backupCollection(schema.class)).path
 }
 
 const plain = (more: Partial<WeaviateClass> = {}): WeaviateClass => ({
@@ -72,30 +48,30 @@ const plain = (more: Partial<WeaviateClass> = {}): WeaviateClass => ({
   ...more,
 })
 
-const restoring = (connection: Connection) => new RestoreManager(connection, {directory: directory.path})
+const restoring = (connection: Connection) => new RestoreManager(connection, {directory: servers.directory})
 
 const leftBehind = async (): Promise<string[]> =>
-  (await readdir(directory.path)).filter((entry) => entry.endsWith('.checkpoint'))
+  (await readdir(servers.directory)).filter((entry) => entry.endsWith('.checkpoint'))
 
 describe('an object over the message limit', () => {
   const objects = [1, 2, 3].map((number) => ({
-    id: id(number),
+    id: objectId(number),
     properties: {title: number === 2 ? 'x'.repeat(300_000) : `short ${number}`},
   }))
 
   it('is written over REST', async () => {
     const backup = await backupOf(plain(), objects)
-    const {connection, url} = await start({maxMessageBytes: 100_000})
+    const {connection, url} = await servers.start({maxMessageBytes: 100_000})
     const restored = await restoring(connection).restoreCollection(backup)
     expect(restored).toMatchObject({rejected: 0, restored: 3})
     const there = await restDump(url, NAME)
     expect(there.size).toBe(3)
-    expect(JSON.stringify(there.get(id(2)))).toContain('x'.repeat(300_000))
+    expect(JSON.stringify(there.get(objectId(2)))).toContain('x'.repeat(300_000))
   })
 
   it('is named where even that is refused, and the others are restored', async () => {
     const backup = await backupOf(plain(), objects)
-    const {connection, url} = await start({
+    const {connection, url} = await servers.start({
       maxMessageBytes: 100_000,
       onRequest: ({method, path, transport}) =>
         transport === 'rest' && method === 'POST' && path.startsWith('/v1/batch/objects')
@@ -104,18 +80,18 @@ describe('an object over the message limit', () => {
     })
     const restored = await restoring(connection).restoreCollection(backup)
     expect(restored).toMatchObject({rejected: 1, restored: 2})
-    expect([...(await restDump(url, NAME)).keys()].sort()).toEqual([id(1), id(3)])
+    expect([...(await restDump(url, NAME)).keys()].sort()).toEqual([objectId(1), objectId(3)])
   })
 })
 
 describe('a collection that the server refuses', () => {
-  const object = [{id: id(1), properties: {title: 'a'}}]
+  const object = [{id: objectId(1), properties: {title: 'a'}}]
 
   it('says which change helps: more replicas than nodes', async () => {
     const backup = await backupOf(plain(), object, {
       change: (schema) => ({...schema, replicationConfig: {...(schema.replicationConfig as object), factor: 3}}),
     })
-    const {connection} = await start()
+    const {connection} = await servers.start()
     await expect(restoring(connection).restoreCollection(backup)).rejects.toMatchObject({
       code: 'SERVER_REFUSED',
       hint: expect.stringContaining("`overrides: {'replicationConfig.factor': 1}`") as string,
@@ -130,7 +106,7 @@ describe('a collection that the server refuses', () => {
     const backup = await backupOf(plain(), object, {
       change: (schema) => ({...schema, vectorizer: 'text2vec-nosuch'}),
     })
-    const {connection} = await start()
+    const {connection} = await servers.start()
     const allowVectorization = true
     await expect(restoring(connection).restoreCollection(backup, {allowVectorization})).rejects.toMatchObject({
       hint: expect.stringContaining("`overrides: {'vectorizer': 'none'}`") as string,
@@ -141,7 +117,7 @@ describe('a collection that the server refuses', () => {
     const first = await backupOf(plain(), object)
     const second = await backupOf(plain({class: 'RefusedTwo'}), object)
     let creations = 0
-    const {connection} = await start({
+    const {connection} = await servers.start({
       maximumCollections: 1,
       onRequest({method, path}) {
         if (method === 'POST' && path === '/v1/schema') creations++
@@ -160,7 +136,11 @@ describe('a collection that the server refuses', () => {
 
 describe('changes by overrides', () => {
   const objects = [
-    {id: id(1), properties: {title: '1'}, vectors: new Map([['a', {bytes: floats(1, 2), kind: 'single' as const}]])},
+    {
+      id: objectId(1),
+      properties: {title: '1'},
+      vectors: new Map([['a', {bytes: floats(1, 2), kind: 'single' as const}]]),
+    },
   ]
   const schema: WeaviateClass = {
     class: NAME,
@@ -179,7 +159,7 @@ describe('changes by overrides', () => {
     'that objects cannot follow are refused before anything is made: $overrides',
     async ({overrides, path}) => {
       const backup = await backupOf(schema, objects)
-      const {connection} = await start()
+      const {connection} = await servers.start()
       for (const dryRun of [true, false]) {
         await expect(restoring(connection).restoreCollection(backup, {dryRun, overrides})).rejects.toMatchObject({
           code: 'INVALID_INPUT',
@@ -195,7 +175,7 @@ describe('changes by overrides', () => {
   it('leave out a reference to what is gone before it is looked for', async () => {
     const properties = [...schema.properties!, {dataType: ['Gone'], name: 'to'}]
     const backup = await backupOf({...schema, properties}, objects, {others: [{class: 'Gone'}]})
-    const {connection} = await start()
+    const {connection} = await servers.start()
     await expect(restoring(connection).restoreCollection(backup, {skipData: true})).rejects.toMatchObject({
       code: 'SCHEMA_MISMATCH',
       details: {missing: ['Gone']},
@@ -206,8 +186,8 @@ describe('changes by overrides', () => {
   })
 
   it('name the vectorizer of a vector by its path, which works', async () => {
-    const backup = await backupOf(schema, [{id: id(1), properties: {title: '1'}}])
-    const {connection} = await start()
+    const backup = await backupOf(schema, [{id: objectId(1), properties: {title: '1'}}])
+    const {connection} = await servers.start()
     const added = {'vectorConfig.a.vectorizer': {'text2vec-openai': {}}}
     await expect(restoring(connection).restoreCollection(backup, {overrides: added})).rejects.toMatchObject({
       hint: expect.stringContaining("`overrides: {'vectorConfig.a.vectorizer': 'none'}`") as string,
@@ -220,13 +200,13 @@ describe('changes by overrides', () => {
 it('restores a vector whose index was dropped with the default index', async () => {
   const vectors = new Map([['a', {bytes: floats(1, 2), kind: 'single' as const}]])
   const schema: WeaviateClass = {class: NAME, vectorConfig: {a: {vectorIndexType: 'flat', vectorizer: {none: {}}}}}
-  const backup = await backupOf(schema, [{id: id(1), properties: {}, vectors}], {
+  const backup = await backupOf(schema, [{id: objectId(1), properties: {}, vectors}], {
     change: (found) => ({
       ...found,
       vectorConfig: {a: {vectorIndexConfig: null, vectorIndexType: 'none', vectorizer: {none: {}}}},
     }),
   })
-  const {connection} = await start()
+  const {connection} = await servers.start()
   const restored = await restoring(connection).restoreCollection(backup, {verify: true})
   expect(restored).toMatchObject({restored: 1, verification: {equal: true}})
   expect(restored.warnings.map(({code}) => code)).toContain('vector-index-dropped')
@@ -234,8 +214,8 @@ it('restores a vector whose index was dropped with the default index', async () 
 
 it('refuses names that servers have reserved since, before anything is made', async () => {
   const properties = [{dataType: ['text'], name: 'title_searchable'}]
-  const backup = await backupOf(plain({properties}), [{id: id(1), properties: {title_searchable: 'a'}}])
-  const {connection} = await start()
+  const backup = await backupOf(plain({properties}), [{id: objectId(1), properties: {title_searchable: 'a'}}])
+  const {connection} = await servers.start()
   await expect(restoring(connection).restoreCollection(backup, {dryRun: true})).rejects.toMatchObject({
     code: 'SCHEMA_MISMATCH',
     details: {properties: ['title_searchable']},

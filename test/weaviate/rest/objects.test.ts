@@ -8,6 +8,7 @@ import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {connect} from '../../../src/weaviate/connect.js'
 import {HttpClient} from '../../../src/weaviate/rest/http.js'
 import {getObjectRest, readReferencesPage, restObjects} from '../../../src/weaviate/rest/objects.js'
+import {objectId} from '../../support/object-id.js'
 import {startTestServer, type TestServer} from '../server.js'
 
 const NAME = 'RestObjectsTest'
@@ -67,7 +68,6 @@ const floats = (...numbers: number[]) => {
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
-const uuid = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
 const beacon = (id: string) => ({beacon: `weaviate://localhost/${NAME}/${id}`})
 
 async function plan(name: string) {
@@ -95,7 +95,7 @@ describe('objects over REST', () => {
     const written: WeaviateObject[] = [
       {id: NIL, properties: {int: 9_007_199_254_740_992, number: -0, text: 'nil'}},
       {
-        id: uuid(1),
+        id: objectId(1),
         properties: {
           blob: 'aGVsbG8=',
           date: '2024-02-01T10:30:00.123456789+02:00',
@@ -128,8 +128,8 @@ describe('objects over REST', () => {
   it('take of a phone number what was put in', async () => {
     const collection = await plan(NAME)
     const phone = {defaultCountry: 'DE', input: '0171 1234567', internationalFormatted: 'not this', valid: false}
-    await connection.writeObjects({collection, objects: [{id: uuid(2), properties: {phone}}]})
-    const object = await getObjectRest(http, NAME, uuid(2))
+    await connection.writeObjects({collection, objects: [{id: objectId(2), properties: {phone}}]})
+    const object = await getObjectRest(http, NAME, objectId(2))
     expect(object!.properties.phone).toMatchObject({
       defaultCountry: 'DE',
       input: '0171 1234567',
@@ -140,18 +140,18 @@ describe('objects over REST', () => {
 
   it('keep references of every kind, in order, as bare beacons', async () => {
     const collection = await plan(NAME)
-    const self = [beacon(uuid(404)), beacon(uuid(3)), beacon(NIL), beacon(uuid(404))]
-    const objects = [{id: uuid(3), properties: {self, text: 'refers'}}]
+    const self = [beacon(objectId(404)), beacon(objectId(3)), beacon(NIL), beacon(objectId(404))]
+    const objects = [{id: objectId(3), properties: {self, text: 'refers'}}]
     expect(await connection.writeObjects({collection, objects})).toEqual([])
     expect(await connection.writeReferences({collection, objects})).toEqual([])
-    const [read] = await connection.getObjects({collection, ids: [uuid(3), uuid(404)]})
+    const [read] = await connection.getObjects({collection, ids: [objectId(3), objectId(404)]})
     expect(read!.properties).toEqual({self, text: 'refers'})
-    const found = (await readAll(100, 'references')).find((object) => object.id === uuid(3))
+    const found = (await readAll(100, 'references')).find((object) => object.id === objectId(3))
     expect(found!.properties).toEqual({self})
     const ids = await readAll(100, 'ids')
     expect(ids.every((object) => Object.keys(object.properties).length === 0)).toBe(true)
-    const page = await readReferencesPage(http, {after: uuid(2), className: NAME, limit: 1})
-    expect(page).toMatchObject([{id: uuid(3), properties: {self, text: 'refers'}}])
+    const page = await readReferencesPage(http, {after: objectId(2), className: NAME, limit: 1})
+    expect(page).toMatchObject([{id: objectId(3), properties: {self, text: 'refers'}}])
   })
 
   it('are refused one by one, with the reason', async () => {
@@ -160,16 +160,16 @@ describe('objects over REST', () => {
     const failures = await connection.writeObjects({
       collection,
       objects: [
-        {id: uuid(10), properties: {text: 'good'}},
-        {id: uuid(11), properties: {date: 'not a date'}},
-        {id: uuid(12), properties: {}, vectors},
+        {id: objectId(10), properties: {text: 'good'}},
+        {id: objectId(11), properties: {date: 'not a date'}},
+        {id: objectId(12), properties: {}, vectors},
       ],
     })
-    expect(failures.map(({id}) => id).toSorted()).toEqual([uuid(11), uuid(12)])
-    expect(failures.find(({id}) => id === uuid(11))!.reason).toMatch(/date/)
-    expect(failures.find(({id}) => id === uuid(12))!.reason).toMatch(/NaN/)
-    expect(await getObjectRest(http, NAME, uuid(10))).toMatchObject({properties: {text: 'good'}})
-    expect(await getObjectRest(http, NAME, uuid(11))).toBeUndefined()
+    expect(failures.map(({id}) => id).toSorted()).toEqual([objectId(11), objectId(12)])
+    expect(failures.find(({id}) => id === objectId(11))!.reason).toMatch(/date/)
+    expect(failures.find(({id}) => id === objectId(12))!.reason).toMatch(/NaN/)
+    expect(await getObjectRest(http, NAME, objectId(10))).toMatchObject({properties: {text: 'good'}})
+    expect(await getObjectRest(http, NAME, objectId(11))).toBeUndefined()
   })
 
   it('belong to tenants', async () => {
@@ -219,7 +219,7 @@ describe('objects over REST', () => {
 
 describe('a vector that JSON cannot carry', () => {
   it('is named when a page comes back empty', async () => {
-    const ids = Array.from({length: 20}, (_, index) => uuid(index))
+    const ids = Array.from({length: 20}, (_, index) => objectId(index))
     const bad = ids[13]!
     // Weaviate answers 200 with nothing as soon as such a vector is among those asked for.
     const fake = createServer((request, response) => {
