@@ -46,6 +46,11 @@ describe('names', () => {
     const wrong = await on('col', 'backup', 'Bock')
     expect(wrong).toMatchObject({code: 5})
     expect(wrong.stderr).toContain('Did you mean Book?')
+    // What deletes wants the name as it is; the server itself would take this one for Book.
+    const cleared = await on('col', 'clear', 'book', '--force')
+    expect(cleared).toMatchObject({code: 5})
+    expect(cleared.stderr).toContain('There is no collection "book"')
+    expect(cleared.stderr).toContain('Did you mean Book, BookTmp?')
     const none = await on('col', 'backup', 'Zoo*')
     expect(none).toMatchObject({code: 5})
     expect(none.stderr).toContain('There are Book, BookTmp, Film.')
