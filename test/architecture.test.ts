@@ -35,6 +35,8 @@ interface Source {
   folder: string
   /** Specifiers that are there when it runs: all but `import type` and `export type`. */
   imports: string[]
+  /** Those of them that are there before it runs: none of an `import()`. */
+  loaded: string[]
   /** Whether it says `new LocalStore`. */
   makesLocalStore: boolean
   /** All specifiers, those of types too. */
@@ -108,8 +110,22 @@ describe('rooms', () => {
     expect(wrong).toEqual([])
   })
 
+  it('load no package but oclif for the help of a command: what it does is imported once it runs', () => {
+    const packagesOf = (...files: string[]): string[] => {
+      const imports = reach(files, ({loaded}) => loaded).flatMap(({loaded}) => loaded)
+      return [...new Set(imports)].filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
+    }
+
+    const commands = [...sources.keys()].filter((file) => /^(?:commands|hooks)\//.test(file))
+    expect(packagesOf(...commands)).toEqual(['@oclif/core'])
+    expect(packagesOf('src/weaviate/same-server.ts')).toContain('@bufbuild/protobuf/wire')
+  })
+
   it('keep the codecs portable: nothing that they reach imports node:', () => {
-    const reached = reach('src/codec/index.ts', ...[...sources.keys()].filter((file) => file.startsWith('src/codec/')))
+    const reached = reach(
+      [...sources.keys()].filter((file) => file.startsWith('src/codec/')),
+      ({imports}) => imports,
+    )
     const fromNode = reached.flatMap(({file, imports}) =>
       imports.filter((specifier) => specifier.startsWith('node:')).map((specifier) => `${file} imports ${specifier}`),
     )
@@ -153,12 +169,14 @@ function read(file: string): Source {
 function scan(file: string, text: string): Source {
   const ambient: string[] = []
   const imports: string[] = []
+  const loaded: string[] = []
   const named: string[] = []
   let makesLocalStore = false
   const visit = (node: ts.Node): void => {
     if (ts.isIdentifier(node)) look(node)
     const specifier = specifierOf(node)
     if (specifier) imports.push((specifier as ts.StringLiteral).text)
+    if (specifier && !ts.isCallExpression(node)) loaded.push((specifier as ts.StringLiteral).text)
     const any = specifier ?? typeSpecifierOf(node)
     if (any) named.push((any as ts.StringLiteral).text)
     if (ts.isNewExpression(node) && node.expression.getText() === 'LocalStore') makesLocalStore = true
@@ -181,7 +199,7 @@ function scan(file: string, text: string): Source {
   }
 
   visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true))
-  return {ambient, file, folder: folderOf(file), imports, makesLocalStore, named}
+  return {ambient, file, folder: folderOf(file), imports, loaded, makesLocalStore, named}
 }
 
 /** Where an import leads that is there when the file runs. */
@@ -267,7 +285,7 @@ function resolve(file: string, specifier: string): string {
 }
 
 /** These files and all that they import, directly or not. */
-function reach(...files: string[]): Source[] {
+function reach(files: readonly string[], importsOf: (source: Source) => readonly string[]): Source[] {
   const reached = new Map<string, Source>()
   const waiting = [...files]
   for (let file = waiting.pop(); file; file = waiting.pop()) {
@@ -275,7 +293,11 @@ function reach(...files: string[]): Source[] {
     if (!source) throw new Error(`${file} is not there`)
     if (reached.has(file)) continue
     reached.set(file, source)
-    waiting.push(...source.imports.filter((name) => name.startsWith('.')).map((name) => resolve(source.file, name)))
+    waiting.push(
+      ...importsOf(source)
+        .filter((name) => name.startsWith('.'))
+        .map((name) => resolve(source.file, name)),
+    )
   }
 
   return [...reached.values()]

@@ -2,7 +2,6 @@ import {Args, Flags} from '@oclif/core'
 
 import type {BackupOptions, BackupResult, BackupRunResult, FailedBackup} from '../../src/jobs/backup/options.js'
 
-import {parseDuration} from '../../src/catalog/retention.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {
   batchSizeFlag,
@@ -69,7 +68,10 @@ export default class ColBackup extends DataOpsCommand {
     'resume-within': Flags.custom<number>({
       description: 'Continue no unfinished backup that was left for longer (30m, 12h, 2d); default 15m.',
       helpValue: '<time>',
-      parse: async (text) => parseDuration(text, {minutes: true}),
+      async parse(text) {
+        const {parseDuration} = await import('../../src/catalog/retention.js')
+        return parseDuration(text, {minutes: true})
+      },
     })(),
     ...retryFlags,
     'schema-only': Flags.boolean({description: 'The schema only, the same as --no-include-data.'}),

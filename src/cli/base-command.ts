@@ -21,7 +21,7 @@ import {
   type SettingValues,
 } from '../config/settings.js'
 import {DataOpsError, EXIT_CODES, withContext} from '../model/errors.js'
-import {isTwoServers} from '../weaviate/same-server.js'
+import {isTwoServers} from '../weaviate/errors.js'
 import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {globalFlags} from './flags.js'
 import {printable} from './format.js'

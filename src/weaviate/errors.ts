@@ -221,6 +221,11 @@ export function isTooLarge(error: unknown): error is DataOpsError {
   return error instanceof DataOpsError && error.details.tooLarge === true
 }
 
+/** Whether REST and gRPC were found to be two servers. */
+export function isTwoServers(error: unknown): boolean {
+  return error instanceof DataOpsError && error.code === 'CANNOT_CONNECT' && error.details.addresses !== undefined
+}
+
 /** Whether the server answered with this HTTP status. */
 export function hasStatus(error: unknown, ...statuses: number[]): error is DataOpsError {
   return error instanceof DataOpsError && statuses.includes(error.details.status as number)

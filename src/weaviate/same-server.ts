@@ -272,11 +272,6 @@ function isSame(one: KnownObject, other: KnownObject | undefined): boolean {
   return one.id === other?.id && one.creationTimeUnix === other.creationTimeUnix
 }
 
-/** Whether that is what an error says. */
-export function isTwoServers(error: unknown): boolean {
-  return error instanceof DataOpsError && error.code === 'CANNOT_CONNECT' && error.details.addresses !== undefined
-}
-
 function twoServers({addresses}: RestSide, collection: string, reason: string): DataOpsError {
   return new DataOpsError(
     'CANNOT_CONNECT',
