@@ -3,6 +3,7 @@ import {chmod, mkdir, realpath, stat} from 'node:fs/promises'
 import path from 'node:path'
 
 import {DataOpsError} from '../../model/errors.js'
+import {checkKey, refusedKey} from '../key.js'
 import {errnoOf, isAbsent} from '../storage-error.js'
 import {syncFolder} from './files.js'
 
@@ -43,16 +44,16 @@ export class Folder {
    */
   async place(key: string, kind: 'entry' | 'file' | 'folder'): Promise<Place | undefined> {
     checkKey(key)
-    if (key === '' && kind === 'file') throw refused(key)
+    if (key === '' && kind === 'file') throw refusedKey(key)
     try {
       const root = await realpath(this.#root)
       if (key === '') return {folder: path.dirname(root), path: root}
       const folder = await realpath(path.dirname(path.join(root, key)))
-      if (!isWithin(root, folder)) throw refused(key)
+      if (!isWithin(root, folder)) throw refusedKey(key)
       const entry = path.join(folder, path.basename(key))
       if (kind === 'entry') return {folder, path: entry}
       const real = await realpath(entry)
-      if (!isWithin(root, real)) throw refused(key)
+      if (!isWithin(root, real)) throw refusedKey(key)
       return {folder: path.dirname(real), path: real}
     } catch (error) {
       if (errnoOf(error) === 'ENOENT' || (errnoOf(error) === 'ENOTDIR' && key !== '')) return undefined
@@ -62,7 +63,7 @@ export class Folder {
 
   /** Where to put a key: its folder is there by then. */
   async placeToWrite(key: string): Promise<Place> {
-    if (key === '') throw refused(key)
+    if (key === '') throw refusedKey(key)
     checkKey(key)
     await this.#createRoot()
     // What is removed meanwhile takes its empty folder with it.
@@ -108,31 +109,16 @@ export class Folder {
     }
   }
 
-  /** What a symlink leads to; undefined when that is nothing, or outside. */
+  /** What a symlink leads to; undefined when that is nothing, or outside. @throws for one that cannot be followed: an automounter that fails answers as links in circles do. */
   async insideTarget(entry: string): Promise<Stats | undefined> {
     try {
       const real = await realpath(entry)
       return isWithin(await realpath(this.#root), real) ? await stat(real) : undefined
     } catch (error) {
-      if (isAbsent(error) || errnoOf(error) === 'ELOOP') return undefined
+      if (isAbsent(error)) return undefined
       throw error
     }
   }
-}
-
-/** @throws DataOpsError INVALID_INPUT for a key that could leave the store. */
-export function checkKey(key: string): void {
-  if (key === '') return
-  // A backslash separates folders on Windows, a colon names a drive or a stream there.
-  const isSafe = !/[\0\\:]/.test(key) && key.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
-  if (!isSafe) throw refused(key)
-}
-
-export function refused(name: string): DataOpsError {
-  return new DataOpsError('INVALID_INPUT', `${JSON.stringify(name)} does not name anything inside the backup folder.`, {
-    details: {name},
-    hint: 'A name may not be absolute, contain "..", or lead out through a symbolic link.',
-  })
 }
 
 function isWithin(root: string, candidate: string): boolean {

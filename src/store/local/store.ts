@@ -6,10 +6,11 @@ import path from 'node:path'
 import type {PutCondition, Store, StoreEntry, StoreReader, StoreWriter, UnfinishedWriters} from '../store.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {checkKey, refusedKey} from '../key.js'
 import {errnoOf, storageError} from '../storage-error.js'
 import {temporaryName, unfinishedName} from '../temporary-name.js'
 import {keepOpen, lstatIfThere, openIfThere, renameFile, requireFile, syncFolder, tagOf} from './files.js'
-import {checkKey, Folder, type Modes, type Place, refused} from './folder.js'
+import {Folder, type Modes, type Place} from './folder.js'
 import {LocalReader} from './reader.js'
 import {LocalWriter} from './writer.js'
 
@@ -55,20 +56,20 @@ export class LocalStore implements Store {
     }
   }
 
-  async #entry(place: Place): Promise<StoreEntry | undefined> {
-    let stats = await lstatIfThere(place.path)
-    if (!stats) return undefined
-    if (stats.isSymbolicLink()) {
-      const target = await this.#folder.insideTarget(place.path)
-      if (target) stats = target
-    }
+  async #entry({path: file}: Place): Promise<StoreEntry | undefined> {
+    const stats = await lstatIfThere(file)
+    const target = stats?.isSymbolicLink() ? await this.#folder.insideTarget(file) : undefined
+    return stats && entryOf(target ?? stats, path.basename(file))
+  }
 
-    return {
-      bytes: stats.isFile() ? stats.size : 0,
-      kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other',
-      modified: stats.mtimeMs,
-      name: path.basename(place.path),
-      ...(stats.isFile() && {tag: tagOf(stats)}),
+  /** In a listing a link that leads in circles stands as what it is: the rest is to be seen all the same. */
+  async #listed(place: Place): Promise<StoreEntry | undefined> {
+    try {
+      return await this.#entry(place)
+    } catch (error) {
+      const link = errnoOf(error) === 'ELOOP' ? await lstatIfThere(place.path) : undefined
+      if (link) return entryOf(link, path.basename(place.path))
+      throw error
     }
   }
 
@@ -86,7 +87,7 @@ export class LocalStore implements Store {
         throw error
       })
       const entries = await Promise.all(
-        names.toSorted().map(async (each) => this.#entry({folder: place.path, path: path.join(place.path, each)})),
+        names.toSorted().map(async (each) => this.#listed({folder: place.path, path: path.join(place.path, each)})),
       )
       // A name that is gone by now was not there.
       return entries.filter((entry) => entry !== undefined)
@@ -252,7 +253,7 @@ export class LocalStore implements Store {
 
   async remove(key: string): Promise<void> {
     await this.#attempt('remove', key, async () => {
-      if (key === '') throw refused(key)
+      if (key === '') throw refusedKey(key)
       const place = await this.#folder.place(key, 'entry')
       if (!place) return
       const root = await this.#folder.place('', 'entry')
@@ -293,9 +294,19 @@ export class LocalStore implements Store {
 
 /** What a file is called until it is complete. @throws DataOpsError INVALID_INPUT for a key that could leave the store. */
 function checked(key: string): string {
-  if (key === '') throw refused(key)
+  if (key === '') throw refusedKey(key)
   checkKey(key)
   return unfinishedName(key)
+}
+
+function entryOf(stats: Stats, name: string): StoreEntry {
+  return {
+    bytes: stats.isFile() ? stats.size : 0,
+    kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other',
+    modified: stats.mtimeMs,
+    name,
+    ...(stats.isFile() && {tag: tagOf(stats)}),
+  }
 }
 
 function isMet(condition: PutCondition | undefined, found: Stats | undefined): boolean {

@@ -136,6 +136,10 @@ describe('LocalStore', () => {
     await store.unfinished.remove('b')
     expect(await codeOf(store.openRead('dangling'))).toBe('NOT_A_BACKUP')
     expect(await codeOf(store.openRead('loop'))).toBe('STORAGE')
+    // Nobody knows what is there: that is not nothing.
+    expect(await codeOf(store.stat('loop'))).toBe('STORAGE')
+    expect(await codeOf(store.stat('loop/a'))).toBe('STORAGE')
+    expect(await store.stat('dangling')).toMatchObject({kind: 'other'})
     const entries = await store.list('')
     const kinds = Object.fromEntries(entries.map(({kind, name}) => [name, kind]))
     expect(kinds).toEqual({
