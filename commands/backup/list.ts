@@ -5,12 +5,15 @@ import type {Store} from '../../src/store/store.js'
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {exitAtLeast} from '../../src/cli/several.js'
 
 export interface BackupListResult {
   backups: BackupEntry[]
   /** With `--reindex`: files that look like backups and are none that can be used. */
   damaged?: Array<{path: string; reason: string}>
   directory: string
+  /** With `--reindex`: files that could not be read now; those that had an entry keep it. */
+  unread?: Array<{path: string; reason: string}>
 }
 
 export default class BackupList extends DataOpsCommand {
@@ -27,7 +30,10 @@ export default class BackupList extends DataOpsCommand {
   static override flags = {
     ...openingFlags,
     output: outputFlag,
-    reindex: Flags.boolean({description: 'Make the catalog anew from the backups in the folder.'}),
+    reindex: Flags.boolean({
+      description:
+        'Make the catalog anew from the backups in the folder. What cannot be read now keeps its entry, and the exit code is 3.',
+    }),
   }
 
   static override examples = [
@@ -64,6 +70,8 @@ export default class BackupList extends DataOpsCommand {
     const damaged = reindexed?.damaged.map(({file, reason}) => ({path: pathOf(file), reason}))
     for (const {path, reason} of damaged ?? []) this.warnOf({message: `${path} is no usable backup: ${reason}`})
     this.print(backups.length > 0 ? backupTable(backups) : [`There are no backups in ${pathOf('')}.`])
-    return {backups, directory: pathOf(''), ...(damaged && {damaged})}
+    const unread = reindexed?.unread.map(({file, reason}) => ({path: pathOf(file), reason}))
+    if (unread && unread.length > 0) exitAtLeast(3)
+    return {backups, directory: pathOf(''), ...(damaged && {damaged}), ...(unread && {unread})}
   }
 }

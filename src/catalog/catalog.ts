@@ -16,10 +16,11 @@ import {type CatalogEntry, kindOfName, readEntryOf, wellFormedEntry, withHiddenN
 import {type Looked} from './held.js'
 import {reasonToKeep} from './in-use.js'
 import {lookAt} from './look.js'
-import {chooseForRemoval} from './prune.js'
+import {chooseForRemoval, DAMAGED, problemOf} from './prune.js'
 import {rekeyBackup, type RekeyOptions} from './rekey.js'
-import {isUnderWay, removeBackup, strangersIn, tidy} from './removal.js'
+import {removeBackup, strangersIn, tidy} from './removal.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
+import {PARALLEL, type ReindexResult, scanBackups, tryReadEntry, type UnusableFile} from './scan.js'
 
 /**
  * `sealed`: listed and there. `unlisted`: sealed and there, without an entry. `missing`: an entry without its files.
@@ -28,13 +29,6 @@ import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.j
 export type BackupStatus = 'damaged' | 'missing' | 'sealed' | 'unlisted'
 
 export type ListedBackup = CatalogEntry & {status: BackupStatus}
-
-export interface ReindexResult {
-  /** Files that look like backups by their names and are none that can be used, and why. */
-  damaged: Array<{file: string; reason: string}>
-  /** Newest first. */
-  entries: CatalogEntry[]
-}
 
 export interface PruneResult {
   /** Newest first, as is `removed`. */
@@ -51,8 +45,6 @@ export interface BackupCatalogOptions extends EncryptionOptions {
   onWarning?: (warning: Warning) => void
 }
 
-/** Backups that are looked into at the same time. */
-const PARALLEL = 8
 /** Times that a change is made anew on a catalog that somebody else has replaced. */
 const MAX_ATTEMPTS = 10
 
@@ -73,8 +65,7 @@ export class BackupCatalog {
       lookAt: async (backup) => this.#lookAt(backup),
       obstacleTo: async (backup) => this.#obstacleTo(backup),
     })
-    for (const {file, status} of backups)
-      if (status === 'damaged') reasons.set(file, ['it is damaged; remove it by hand'])
+    for (const {file, status} of backups) if (status === 'damaged') reasons.set(file, [DAMAGED])
     const gone = new Set(removed.map(({file}) => file))
     return {
       kept: backups.filter(({file, status}) => status !== 'missing' && !gone.has(file)),
@@ -101,15 +92,13 @@ export class BackupCatalog {
     })
   }
 
-  /** What a listed backup holds, when that very backup is there, whole as far as can be seen without reading it. */
-  async #lookAt(entry: CatalogEntry): Promise<Looked | undefined> {
+  /** What a listed backup holds, when that very backup is there, whole as far as can be seen without reading it; or why not, in words. */
+  async #lookAt(entry: CatalogEntry): Promise<Looked | string> {
     try {
       const looked = await lookAt(this.#store, entry.file)
-      return looked.id === entry.id ? looked : undefined
+      return looked.id === entry.id ? looked : DAMAGED
     } catch (error) {
-      // Also one that may not be read: it cannot be vouched for.
-      if (error instanceof DataOpsError) return undefined
-      throw error
+      return problemOf(error)
     }
   }
 
@@ -123,8 +112,10 @@ export class BackupCatalog {
     const files = new Set(listed.map(({file}) => file))
     const others = onDisk.filter(({kind, name}) => kindOfName(name) === kind && !files.has(name))
     const unlisted = await inParallel(others, {atOnce: PARALLEL}, async ({name}): Promise<ListedBackup | undefined> => {
-      const found = await this.#tryRead(name)
-      return 'entry' in found ? {...found.entry, status: 'unlisted'} : undefined
+      const found = await tryReadEntry(this.#store, name)
+      if ('entry' in found) return {...found.entry, status: 'unlisted'}
+      if (found.isUnread) this.#warnUnread(found)
+      return undefined
     })
     const all = [...known, ...unlisted.filter((entry) => entry !== undefined)]
     return (await inParallel(all, {atOnce: PARALLEL}, async (entry) => withHiddenName(this.#store, entry))).toSorted(
@@ -182,22 +173,10 @@ export class BackupCatalog {
     }
   }
 
-  /** What the backups on the disk say, whatever the catalog does. */
-  async #scan(): Promise<ReindexResult> {
-    const names = await this.#store.list('')
-    const results = await inParallel(
-      names.filter(({kind, name}) => kindOfName(name) === kind),
-      {atOnce: PARALLEL},
-      async ({name}) => this.#tryRead(name),
-    )
-    const entries: CatalogEntry[] = []
-    const damaged: ReindexResult['damaged'] = []
-    for (const result of results) {
-      if ('entry' in result) entries.push(result.entry)
-      else if (!(await isUnderWay(this.#store, result.file))) damaged.push(result)
-    }
-
-    return {damaged, entries: entries.toSorted(newestFirst)}
+  async #scan(listed: readonly CatalogEntry[] = []): Promise<ReindexResult> {
+    const result = await scanBackups(this.#store, listed)
+    for (const each of result.unread) this.#warnUnread(each)
+    return result
   }
 
   async #statusOf(entry: CatalogEntry, onDisk: ReadonlyMap<string, StoreEntry>): Promise<BackupStatus> {
@@ -212,13 +191,11 @@ export class BackupCatalog {
     return bytes >= entry.size ? 'sealed' : 'damaged'
   }
 
-  async #tryRead(file: string): Promise<{entry: CatalogEntry} | {file: string; reason: string}> {
-    try {
-      return {entry: await readEntryOf(this.#store, file)}
-    } catch (error) {
-      if (error instanceof DataOpsError) return {file, reason: error.message}
-      throw error
-    }
+  #warnUnread({file, reason}: UnusableFile): void {
+    this.#warn('backup-not-read', `Whether ${this.#store.describe(file)} is a backup cannot be said now. ${reason}`, {
+      file,
+      reason,
+    })
   }
 
   async #tidy(): Promise<void> {
@@ -332,13 +309,13 @@ export class BackupCatalog {
     })
   }
 
-  /** Makes the catalog anew from the sealed backups in the folder. @throws DataOpsError STORAGE. */
+  /** Makes the catalog anew from the sealed backups in the folder; what cannot be read now keeps its entry (warning `backup-not-read`). @throws DataOpsError STORAGE. */
   async reindex(): Promise<ReindexResult> {
-    if (!(await this.#store.stat(''))) return {damaged: [], entries: []}
+    if (!(await this.#store.stat(''))) return {damaged: [], entries: [], unread: []}
     return this.#locked(async (lock) => {
-      await this.#readOrRebuild(lock)
+      const listed = await this.#readOrRebuild(lock)
       const tag = await tagOfCatalog(this.#store)
-      const result = await this.#scan()
+      const result = await this.#scan(listed)
       await this.#write(result.entries, lock, tag)
       await this.#tidy()
       return result

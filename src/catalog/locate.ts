@@ -16,6 +16,7 @@ import {isMultiTenant} from '../model/schema.js'
 import {nodePlatform} from '../platform/node.js'
 import {encryptionOf, type EncryptionOptions, withEncryption} from '../store/encryption.js'
 import {openStore} from '../store/open.js'
+import {errnoOf, isAbsent, storageError} from '../store/storage-error.js'
 import {BackupCatalog, type ListedBackup} from './catalog.js'
 import {backupsNamed, hintOf, parseBackupReference} from './named.js'
 
@@ -169,12 +170,18 @@ async function placeAt(reference: string, keys: EncryptionOptions): Promise<Back
   return parseBackupReference(name) ? undefined : {name, store: withEncryption(openStore(folder), keys)}
 }
 
+/** What the system says of what nothing can be called. */
+const NO_NAMES: ReadonlySet<string | undefined> = new Set(['EINVAL', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'])
+
 async function placeOnDisk(reference: string, keys: EncryptionOptions): Promise<BackupPlace | undefined> {
   let file: string
   try {
     // A link that a user names is followed; those inside a store are not.
     file = await realpath(reference)
-  } catch {
+  } catch (error) {
+    // Whatever is no path may be an id; a path of which nobody can say what is there is none.
+    const isPath = /[/\\]/.test(reference) && !isAbsent(error)
+    if (isPath && !NO_NAMES.has(errnoOf(error))) throw await storageError(error, reference, {verb: 'read'})
     return undefined
   }
 

@@ -1,4 +1,5 @@
 /** Which backups go: what a policy lets go, as long as a good backup that was looked at byte by byte holds the same. */
+import {DataOpsError} from '../model/errors.js'
 import {type Held, type Looked} from './held.js'
 import {type Retainable, type RetentionPolicy, selectForRemoval} from './retention.js'
 
@@ -9,14 +10,21 @@ export interface PruneChoice<T> {
 }
 
 export interface PruneContext<T> {
-  /** When it is there, as far as can be seen without reading it. */
-  lookAt: (backup: T) => Promise<Looked | undefined>
+  /** What it holds, as far as can be seen without reading it; in words why nobody can vouch for it. */
+  lookAt: (backup: T) => Promise<Looked | string>
   /** Why it may not be removed now, whatever the policy says. */
   obstacleTo: (backup: T) => Promise<string | undefined>
 }
 
-const DAMAGED = 'it is damaged; remove it by hand'
+export const DAMAGED = 'it is damaged; remove it by hand'
 const HIDDEN = 'it hides what it is a backup of: prune with an identity that opens it'
+
+/** Why nobody can vouch for a backup, by what came of looking at it: what cannot be read now is not damaged. Other errors are thrown on. */
+export function problemOf(error: unknown): string {
+  if (!(error instanceof DataOpsError)) throw error
+  if (error.code === 'BACKUP_DAMAGED') return DAMAGED
+  return `it could not be read${error.code === 'STORAGE' ? ' now' : ''}: ${error.message}`
+}
 
 /** @throws DataOpsError INVALID_INPUT when the policy makes no sense; STORAGE. */
 export async function chooseForRemoval<T extends Retainable>(
@@ -26,7 +34,8 @@ export async function chooseForRemoval<T extends Retainable>(
 ): Promise<PruneChoice<T>> {
   const candidates: Array<Candidate<T>> = []
   for (const backup of backups) {
-    const looked = await context.lookAt(backup)
+    const found = await context.lookAt(backup)
+    const [looked, problem] = typeof found === 'string' ? [undefined, found] : [found]
     const {file, timestamp} = backup
     // One that cannot be read is counted with those it was once counted with; one whose collection nobody knows, alone.
     const known = looked ? looked.collection : backup.collection
@@ -36,6 +45,7 @@ export async function chooseForRemoval<T extends Retainable>(
       collection: `${collection} ${looked?.held.kind ?? 'all'}${looked?.held.transforms ?? ''}`,
       file,
       looked,
+      problem,
       timestamp,
     })
   }
@@ -49,52 +59,62 @@ export async function chooseForRemoval<T extends Retainable>(
     if (reason !== undefined) reasons.set(candidate.file, [reason])
   }
 
-  for (const {file} of proofs.damaged) reasons.set(file, [...(reasons.get(file) ?? []), DAMAGED])
+  for (const [{file}, problem] of proofs.problems) reasons.set(file, [...(reasons.get(file) ?? []), problem])
   return {reasons, remove: remove.filter(({file}) => !reasons.has(file)).map(({backup}) => backup)}
 }
 
 interface Candidate<T> extends Retainable {
   backup: T
   looked?: Looked
+  /** Why it was not looked at. */
+  problem?: string
 }
 
 /** The kept backups, each read to its last byte once others are to go on its account. */
 class Proofs<T> {
   readonly #keepers: Array<Candidate<T>>
-  readonly #results = new Map<Candidate<T>, boolean>()
+  /** Why those that were read are not whole. */
+  readonly #results = new Map<Candidate<T>, string | undefined>()
 
   constructor(keepers: ReadonlyArray<Candidate<T>>) {
     this.#keepers = [...keepers]
   }
 
-  /** Found to be so on the way. */
-  get damaged(): Array<Candidate<T>> {
-    return this.#keepers.filter((keeper) => !keeper.looked || this.#results.get(keeper) === false)
+  /** What is wrong with those that are kept, as far as it was found on the way. */
+  get problems(): Array<[Candidate<T>, string]> {
+    return this.#keepers.flatMap((keeper): Array<[Candidate<T>, string]> => {
+      const problem = keeper.problem ?? this.#results.get(keeper)
+      return problem === undefined ? [] : [[keeper, problem]]
+    })
   }
 
   async reasonToKeep(candidate: Candidate<T>): Promise<string | undefined> {
-    const {looked} = candidate
-    if (!looked) return DAMAGED
+    const {looked, problem = DAMAGED} = candidate
+    if (!looked) return problem
     const {collection, held} = looked
     if (collection === undefined) return HIDDEN
     for (const keeper of this.#keepers) {
-      const isOfCollection = keeper.looked?.collection === collection
-      if (isOfCollection && keeper.looked && standsInFor(keeper.looked.held, held) && (await this.#prove(keeper)))
-        return undefined
+      if (keeper.looked?.collection !== collection || !standsInFor(keeper.looked.held, held)) continue
+      if ((await this.#prove(keeper, keeper.looked)) === undefined) return undefined
     }
 
     if (held.kind === 'incomplete') return 'it is incomplete, and there is no whole one'
-    if (!(await this.#prove(candidate))) return DAMAGED
+    const own = await this.#prove(candidate, looked)
+    if (own !== undefined) return own
     this.#keepers.push(candidate)
     return 'the last good one'
   }
 
-  async #prove(candidate: Candidate<T>): Promise<boolean> {
-    const known = this.#results.get(candidate)
-    if (known !== undefined) return known
-    const isWhole = candidate.looked !== undefined && (await candidate.looked.isWhole())
-    this.#results.set(candidate, isWhole)
-    return isWhole
+  /** Why it is not whole; undefined: it is. */
+  async #prove(candidate: Candidate<T>, {isWhole}: Looked): Promise<string | undefined> {
+    if (!this.#results.has(candidate)) {
+      const problem = await isWhole()
+        .then((isSo) => (isSo ? undefined : DAMAGED))
+        .catch(problemOf)
+      this.#results.set(candidate, problem)
+    }
+
+    return this.#results.get(candidate)
   }
 }
 

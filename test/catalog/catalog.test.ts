@@ -32,6 +32,7 @@ import {type CatalogEntry, entryOf} from '../../src/catalog/entry.js'
 import {DataOpsError} from '../../src/model/errors.js'
 import {Lease} from '../../src/store/lease.js'
 import {LocalStore} from '../../src/store/local/store.js'
+import {overlay} from '../../src/store/overlay.js'
 import {temporaryName} from '../../src/store/temporary-name.js'
 import {type SealedBackup, type SealedBackupOptions, writeSealedBackup} from '../support/sealed-backup.js'
 
@@ -71,6 +72,25 @@ async function back(options: SealedBackupOptions = {}): Promise<SealedBackup> {
   return backup
 }
 
+/** The catalog over a disk that fails on some files, from the read `after` that many on. */
+function withUnreadable(name: string, {after = 0, also = []}: {after?: number; also?: string[]} = {}): BackupCatalog {
+  let reads = 0
+  const failing = overlay(store, {
+    async openRead(key: string) {
+      if ([name, ...also].includes(key) && ++reads > after) {
+        throw new DataOpsError('STORAGE', `Cannot read ${key}: EIO.`)
+      }
+
+      return store.openRead(key)
+    },
+  })
+  return new BackupCatalog(failing, {
+    onWarning(warning) {
+      warnings.push(warning)
+    },
+  })
+}
+
 /** One backup a day, the oldest first. */
 async function days(count: number, options: SealedBackupOptions = {}): Promise<SealedBackup[]> {
   const backups: SealedBackup[] = []
@@ -108,7 +128,7 @@ describe('registering and listing', () => {
     expect(await catalog.find('abcd')).toBeUndefined()
     expect(await catalog.prune()).toEqual({kept: [], reasons: {}, removed: []})
     expect(await catalog.prune({}, {dryRun: true})).toEqual({kept: [], reasons: {}, removed: []})
-    expect(await catalog.reindex()).toEqual({damaged: [], entries: []})
+    expect(await catalog.reindex()).toEqual({damaged: [], entries: [], unread: []})
     expect((await failure(catalog.remove('abcd'))).code).toBe('NOT_A_BACKUP')
     expect(await readdir(parent)).toEqual([])
   })
@@ -474,6 +494,26 @@ describe('pruning', () => {
     expect(await readdir(shared?.file ?? '')).toContain('notes.txt')
   })
 
+  it('says of what cannot be read now that it cannot be: nothing goes on its account', async () => {
+    const names = (await days(4)).map(({name}) => name)
+    const [first = '', second = '', third = '', newest = ''] = names
+    const unread = withUnreadable(newest)
+    // As it is looked at.
+    const {reasons, removed} = await unread.prune({keepLast: 1}, {dryRun: true})
+    expect(removed.map(({file}) => file)).toEqual([second, first])
+    expect(reasons[newest]).toEqual(['one of the last 1', expect.stringMatching(/^it could not be read now: .*EIO/)])
+    expect(reasons[third]).toEqual(['the last good one'])
+    // As its bytes are read: opened once for its head, failing from then on.
+    const half = withUnreadable(newest, {after: 1})
+    expect((await half.prune({keepLast: 1}, {dryRun: true})).reasons).toEqual(reasons)
+    // One that would go is kept as well.
+    const old = await withUnreadable(first).prune({keepLast: 1})
+    expect(old.removed.map(({file}) => file)).toEqual([third, second])
+    expect(old.reasons[first]).toEqual([expect.stringMatching(/^it could not be read now: /)])
+    expect((await readdir(folder)).filter((name) => names.includes(name))).toEqual([first, newest])
+    expect(JSON.stringify([reasons, old.reasons])).not.toContain('by hand')
+  })
+
   it('never goes through a symlink out of the folder', async () => {
     const backups = await days(3, {format: 'parquet'})
     const outside = path.join(parent, 'elsewhere')
@@ -627,6 +667,43 @@ describe('a catalog file', () => {
     expect(await onDisk()).toEqual(entries)
     await rm(path.join(folder, CATALOG_FILE))
     expect((await catalog.reindex()).entries).toEqual(entries)
+  })
+
+  it('made anew keeps the entry of what cannot be read now, and says so', async () => {
+    const [one, two, three] = await days(3)
+    const before = await onDisk()
+    const unlisted = await writeSealedBackup(folder, {compress: true})
+    const result = await withUnreadable(two?.name ?? '', {also: [unlisted.name]}).reindex()
+    expect(result.entries).toEqual(before)
+    expect(await onDisk()).toEqual(before)
+    expect(result.damaged).toEqual([])
+    const unread = [two, unlisted].map((backup) => ({
+      file: backup?.name,
+      reason: expect.stringContaining('EIO') as string,
+    }))
+    expect(new Set(result.unread.map(({file}) => file))).toEqual(new Set(unread.map(({file}) => file)))
+    expect(result.unread).toEqual(expect.arrayContaining(unread))
+    expect(warnings.map(({code, details}) => [code, details?.file])).toEqual(
+      result.unread.map(({file}) => ['backup-not-read', file]),
+    )
+
+    // Nor is one forgotten that a failing mount hides.
+    await rm(three?.file ?? '')
+    await symlink(three?.name ?? '', three?.file ?? '')
+    const looped = await catalog.reindex()
+    expect(looped.unread).toMatchObject([{file: three?.name, reason: expect.stringContaining('symbolic') as string}])
+    expect(looped.entries.map(({id}) => id)).toEqual([three?.id, two?.id, unlisted.id, one?.id])
+
+    // What is not there any more is.
+    await rm(three?.file ?? '')
+    expect((await catalog.reindex()).unread).toEqual([])
+    expect((await onDisk()).map(({id}) => id)).toEqual([two?.id, unlisted.id, one?.id])
+  })
+
+  it('without an entry and not to be read now is said to be so in a listing', async () => {
+    const unlisted = await writeSealedBackup(folder)
+    expect(await withUnreadable(unlisted.name).list()).toEqual([])
+    expect(warnings).toMatchObject([{code: 'backup-not-read', details: {file: unlisted.name}}])
   })
 
   it.skipIf(process.getuid?.() !== 0)(

@@ -1,4 +1,4 @@
-import {mkdtemp, realpath, rm, unlink} from 'node:fs/promises'
+import {mkdtemp, realpath, rm, symlink, unlink} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {pathToFileURL} from 'node:url'
@@ -74,6 +74,18 @@ describe('names of backups', () => {
     })
     await expect(idOf('Artcle@latest')).rejects.toMatchObject({hint: 'Did you mean Article@latest?'})
     await expect(idOf('Article')).rejects.toMatchObject({code: 'NOT_A_BACKUP', hint: 'Did you mean Article@latest?'})
+  })
+
+  it('are not looked for where a path was meant that cannot be looked at', async () => {
+    await back('Article', '2026-02-01T00:00:00Z')
+    const loop = path.join(folder, 'loop')
+    await symlink('loop', loop)
+    await expect(idOf(loop)).rejects.toMatchObject({
+      code: 'STORAGE',
+      message: expect.stringContaining(`Cannot read ${loop}`) as string,
+    })
+    for (const none of [path.join(folder, 'none'), path.join(folder, 'x'.repeat(300)), 'abcd'])
+      await expect(idOf(none), none).rejects.toMatchObject({code: 'NOT_A_BACKUP'})
   })
 
   it('pass over what is not whole, say so, and never take it', async () => {

@@ -1,4 +1,4 @@
-import {mkdir, readdir, rename, rm, writeFile} from 'node:fs/promises'
+import {mkdir, readdir, rename, rm, symlink, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
@@ -98,6 +98,20 @@ describe('backup list', () => {
       directory: place,
     })
     expect(stderr).toMatch(/Warning: .*Broken_2026-01-01_000000\.json is no usable backup/)
+  })
+
+  it('keeps the entry of what cannot be read now as it makes the catalog anew, and exits with 3', async () => {
+    const {path: file} = await backup('Book')
+    await rm(file)
+    await symlink(path.basename(file), file)
+    const {code, json, stderr} = await offline('backup', 'list', '--reindex', '--json')
+    expect(code).toBe(3)
+    expect(json()).toMatchObject({
+      backups: [{collection: 'Book', path: file}],
+      damaged: [],
+      unread: [{path: file, reason: expect.stringContaining('symbolic links') as string}],
+    })
+    expect(stderr).toContain(`Warning: Whether ${file} is a backup cannot be said now. Cannot read ${file}`)
   })
 })
 

@@ -1,0 +1,67 @@
+/** What the backups of a folder say of themselves, whatever the catalog does. */
+import type {Store} from '../store/store.js'
+
+import {DataOpsError} from '../model/errors.js'
+import {inParallel} from '../model/in-parallel.js'
+import {type CatalogEntry, kindOfName, readEntryOf} from './entry.js'
+import {isUnderWay} from './removal.js'
+import {newestFirst} from './retention.js'
+
+/** Backups that are looked into at the same time. */
+export const PARALLEL = 8
+
+export interface UnusableFile {
+  file: string
+  reason: string
+}
+
+export interface ReindexResult {
+  /** Files that look like backups by their names and are none that can be used, and why. */
+  damaged: UnusableFile[]
+  /** Newest first. */
+  entries: CatalogEntry[]
+  /** Files that could not be read now, and why: those that had an entry keep it. */
+  unread: UnusableFile[]
+}
+
+/** The entries of all backups; of those that cannot be read now, what was `listed`. @throws DataOpsError STORAGE when the folder cannot be listed. */
+export async function scanBackups(store: Store, listed: readonly CatalogEntry[]): Promise<ReindexResult> {
+  const known = new Map(listed.map((entry) => [entry.file, entry]))
+  const names = await store.list('')
+  const results = await inParallel(
+    // A link that cannot be followed is neither file nor folder.
+    names.filter(({kind, name}) => kindOfName(name) === kind || (kind === 'other' && known.has(name))),
+    {atOnce: PARALLEL},
+    async ({name}) => tryReadEntry(store, name),
+  )
+  const entries: CatalogEntry[] = []
+  const damaged: UnusableFile[] = []
+  const unread: UnusableFile[] = []
+  for (const result of results) {
+    if ('entry' in result) {
+      entries.push(result.entry)
+      continue
+    }
+
+    const {file, isUnread, reason} = result
+    const before = known.get(file)
+    if (isUnread) unread.push({file, reason})
+    else if (!(await isUnderWay(store, file))) damaged.push({file, reason})
+    if (isUnread && before) entries.push(before)
+  }
+
+  return {damaged, entries: entries.toSorted(newestFirst), unread}
+}
+
+/** The entry of a backup, or why it has none. `isUnread`: it could not be read now, and may be whole all the same. */
+export async function tryReadEntry(
+  store: Store,
+  file: string,
+): Promise<{entry: CatalogEntry} | (UnusableFile & {isUnread: boolean})> {
+  try {
+    return {entry: await readEntryOf(store, file)}
+  } catch (error) {
+    if (error instanceof DataOpsError) return {file, isUnread: error.code === 'STORAGE', reason: error.message}
+    throw error
+  }
+}
