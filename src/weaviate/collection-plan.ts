@@ -55,6 +55,15 @@ export function planCollection(schema: WeaviateClass): GrpcCollectionPlan {
   }
 }
 
+/** For those who look for ids and times alone: without properties and vectors. */
+export function planBare({class: name, multiTenancyConfig, objectTtlConfig}: WeaviateClass): GrpcCollectionPlan {
+  return planCollection({
+    class: name,
+    ...(multiTenancyConfig !== undefined && {multiTenancyConfig}),
+    ...(objectTtlConfig !== undefined && {objectTtlConfig}),
+  })
+}
+
 /** gRPC leaves out what has expired and is not yet deleted; REST and counts show it. */
 function hidesExpired({objectTtlConfig}: WeaviateClass): boolean {
   const ttl = objectTtlConfig as null | undefined | {enabled?: boolean; filterExpiredObjects?: boolean}

@@ -1,10 +1,10 @@
 /** One view of a collection whose replicas are listed through several nodes: what they differ in is read of each, and the newest is taken. */
-import type {CollectionPlan, Connection, ObjectPage, PageRequest, ReplicaSide} from './connection.js'
+import type {Connection, ObjectPage, PageRequest, ReplicaSide} from './connection.js'
 import type {HttpClient} from './rest/http.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../model/object.js'
-import {planCollection} from './collection-plan.js'
+import {planBare} from './collection-plan.js'
 import {DisputedObjects} from './disputed.js'
 import {Tally} from './replica-tally.js'
 import {readableAt, readNodes} from './rest/replicas.js'
@@ -89,7 +89,7 @@ class MergedObjects {
 
   async getObjects(request: ObjectRequest): Promise<WeaviateObject[]> {
     const {collection, ids, signal, tenant} = request
-    const bare = {...request, collection: bareOf(collection)}
+    const bare = {...request, collection: planBare(collection.schema)}
     const found = await Promise.all(
       this.#members.map(async (member, index) =>
         whenActive(async () => member.getObjects(index === 0 ? request : bare), signal),
@@ -126,7 +126,10 @@ class MergedObjects {
     const {collection, signal} = request
     const member = this.#members[index]!
     if (index === 0) return whenActive(async () => member.readPage(request), signal)
-    return whenActive(async () => member.readPage({...request, collection: bareOf(collection), include: 'ids'}), signal)
+    return whenActive(
+      async () => member.readPage({...request, collection: planBare(collection.schema), include: 'ids'}),
+      signal,
+    )
   }
 }
 
@@ -181,16 +184,6 @@ function checkAscending(objects: readonly WeaviateObject[], {after, collection}:
 
     last = id
   }
-}
-
-/** Nothing but ids and times is asked for. */
-function bareOf({className, schema}: CollectionPlan): CollectionPlan {
-  const {multiTenancyConfig, objectTtlConfig} = schema
-  return planCollection({
-    class: className,
-    ...(multiTenancyConfig !== undefined && {multiTenancyConfig}),
-    ...(objectTtlConfig !== undefined && {objectTtlConfig}),
-  })
 }
 
 async function whenActive<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {

@@ -1,12 +1,12 @@
 /** Nothing in a gRPC reply says which server it is: whether REST and gRPC are one is found out by what both show of a collection. */
 import type {Warning} from '../model/progress.js'
-import type {Connection, KnownObject, RestSide} from './connection.js'
+import type {CollectionPlan, Connection, KnownObject, RestSide} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {type WeaviateObject} from '../model/object.js'
 import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
 import {type WeaviateTenant} from '../model/tenant.js'
-import {planCollection} from './collection-plan.js'
+import {planBare, planCollection} from './collection-plan.js'
 import {replicationFactor} from './replicas.js'
 import {retry, sleep} from './retry.js'
 
@@ -119,9 +119,9 @@ class AddressPair {
     const seen = await this.#settled(async () => {
       const [overRest, [overGrpc]] = await Promise.all([
         side.findObject(place),
-        this.#connection.getObjects({collection, ids: [id], tenant}),
+        this.#connection.getObjects({collection: this.#overGrpc, ids: [id], tenant}),
       ])
-      return overRest && (this.#hidesExpired || isSame(overRest, overGrpc))
+      return overRest && (collection.hidesExpired || isSame(overRest, overGrpc))
     })
     if (!seen) {
       await this.#takeBack(side, object)
@@ -132,9 +132,9 @@ class AddressPair {
     return true
   }
 
-  get #hidesExpired(): boolean {
-    const ttl = this.#schema.objectTtlConfig as undefined | {filterExpiredObjects?: boolean}
-    return ttl?.filterExpiredObjects === true
+  /** Ids and times, over gRPC whatever is hidden there: what would be read over REST proves nothing. */
+  get #overGrpc(): CollectionPlan {
+    return planBare({...this.#schema, objectTtlConfig: undefined})
   }
 
   /** Both were empty: whatever is under this id came from here. */
@@ -170,7 +170,7 @@ class AddressPair {
   async #look(side: RestSide, tenant: string | undefined): Promise<Verdict> {
     const {signal} = this.#options
     const className = this.#schema.class
-    const collection = planCollection(this.#schema)
+    const collection = this.#overGrpc
     const [page, listed] = await Promise.all([
       this.#connection
         .readPage({collection, include: 'ids', limit: SAMPLE, signal, tenant})
@@ -195,7 +195,8 @@ class AddressPair {
 
   /** gRPC lists no expired objects where the collection says so, and a node lists nothing that was written while it was away; both are counted. */
   async #countsMore(page: readonly KnownObject[], tenant: string | undefined): Promise<boolean> {
-    if (page.length > 0 || !(this.#hidesExpired || replicationFactor(this.#schema) > 1)) return false
+    const {hidesExpired} = planCollection(this.#schema)
+    if (page.length > 0 || !(hidesExpired || replicationFactor(this.#schema) > 1)) return false
     return (await this.#connection.count(this.#schema.class, tenant, this.#options.signal)) > 0
   }
 }

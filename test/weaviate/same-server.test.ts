@@ -119,6 +119,25 @@ describe('a collection of the same name on both', () => {
     expect(writesAtB).toEqual([])
   })
 
+  it('that hides what has expired, and so is read over REST: no job begins', async () => {
+    const ttl = {defaultTtl: 3600, deleteOn: '_creationTimeUnix', enabled: true, filterExpiredObjects: true}
+    for (const connection of [atA, atB])
+      await connection.createCollection({
+        ...SCHEMA,
+        invertedIndexConfig: {indexTimestamps: true},
+        objectTtlConfig: ttl,
+      })
+    await fill(atA, 12)
+    const backup = await backupOfA()
+    await fill(atB, 7)
+    writesAtB = []
+    await failureOf(new BackupManager(mixed, folder()).backupCollection(NAME))
+    await failureOf(new ClearManager(mixed, folder()).clearCollection(NAME))
+    await failureOf(new RestoreManager(mixed, folder()).restoreCollection(backup, {merge: true}))
+    expect([await atA.count(NAME), await atB.count(NAME)]).toEqual([12, 7])
+    expect(writesAtB).toEqual([])
+  })
+
   it('empty on both: the first object of a restore is taken back', async () => {
     await fill(atA, 9)
     const backup = await backupOfA()

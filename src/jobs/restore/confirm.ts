@@ -6,7 +6,7 @@ import type {Written} from './write.js'
 import {countObjects} from '../../flow/count-objects.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
-import {planCollection} from '../../weaviate/collection-plan.js'
+import {planBare} from '../../weaviate/collection-plan.js'
 import {replicationFactor} from '../../weaviate/replicas.js'
 import {type Confirmation, confirmationOf, DEFAULT_CONSISTENCY, isSampled, SAMPLE} from '../confirmation.js'
 import {ReplicaWatch} from '../replica-watch.js'
@@ -192,8 +192,7 @@ async function keptOf({restore, transfer}: Target): Promise<number> {
   const {checkpoint, job} = restore
   if (job.options.skipData || checkpoint.rejected.size === 0) return 0
   const {className, schema} = transfer.plan
-  // Nothing but the id is asked for.
-  const search = planCollection({class: className, multiTenancyConfig: schema.multiTenancyConfig})
+  const search = planBare(schema)
   const live = isMultiTenant(schema) ? await job.connection.listTenants(className) : undefined
   const there = live && new Set(live.map(({name}) => name))
   const ids: string[] = []

@@ -5,7 +5,7 @@ import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {RestoredTenants} from './tenants.js'
 
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
-import {planCollection} from '../../weaviate/collection-plan.js'
+import {planBare} from '../../weaviate/collection-plan.js'
 import {isTooLarge} from '../../weaviate/errors.js'
 import {RowRanges} from './row-ranges.js'
 
@@ -28,9 +28,7 @@ export interface ConflictOptions {
 export async function findExisting(options: ConflictOptions): Promise<RowRanges> {
   const {archive, signal} = options
   const existing = new RowRanges()
-  // Without properties and vectors: nothing but ids is asked for.
-  const {class: name, multiTenancyConfig} = options.plan.schema
-  const search = {...options, plan: planCollection({class: name, multiTenancyConfig})}
+  const search = {...options, plan: planBare(options.plan.schema)}
   for await (const page of archive.pages({columns: 'ids', signal})) {
     const byTenant = new Map<string | undefined, Map<string, number>>()
     for (const [index, object] of page.objects.entries()) {

@@ -67,7 +67,7 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
     checkRequested(wholeOf(original), wholeOf(prepared), options)
   }
 
-  checkContent(seal, {...prepared.create, ...prepared.afterCreate}, options)
+  checkContent(seal, wholeOf(prepared), options)
   // Before the checkpoint is read: what it says would be old when another restore goes on meanwhile.
   if (!options.dryRun) await job.leases.take(`${target}@${connection.describe}`)
   const checkpoint = await Checkpoint.open(
@@ -125,7 +125,7 @@ function settleTargets(plan: RestorePlan, existing: ReadonlySet<string>, compani
 }
 
 /** Both steps of a creation in one. */
-function wholeOf({afterCreate, create}: PreparedSchema): WeaviateClass {
+export function wholeOf({afterCreate, create}: PreparedSchema): WeaviateClass {
   const properties = [...(create.properties ?? []), ...(afterCreate?.properties ?? [])]
   return {...create, ...afterCreate, properties}
 }

@@ -13,7 +13,7 @@ import {findExisting} from './conflicts.js'
 import {proveByFirstObject, proveTarget} from './first-object.js'
 import {rejectedFileOf, type RestoreJob, sendingOf, tenantsOf} from './job.js'
 import {type RestoreTransferOptions} from './objects.js'
-import {conflict, type RestorePlan} from './plan.js'
+import {conflict, type RestorePlan, wholeOf} from './plan.js'
 import {withCreationHint} from './refusals.js'
 import {RejectedObjects} from './rejected.js'
 import {type RestoredTenants} from './tenants.js'
@@ -197,13 +197,7 @@ async function finishCreation({isOurs, restore, schema}: CreatedTarget): Promise
 /** A server of another version may drop or change settings without a word; only what it shows afterwards tells. */
 async function checkCreated({job, prepared}: RestorePlan, created: WeaviateClass): Promise<void> {
   const {connection, target} = job
-  const {afterCreate, create} = prepared
-  const wanted = {
-    ...create,
-    ...afterCreate,
-    properties: [...(create.properties ?? []), ...(afterCreate?.properties ?? [])],
-  }
-  const differences = compareSchemas(wanted, created, {ignoreName: true})
+  const differences = compareSchemas(wholeOf(prepared), created, {ignoreName: true})
   const blocking = differences.filter(({severity}) => severity === 'blocking')
   if (blocking.length > 0) {
     const fields = blocking.map(

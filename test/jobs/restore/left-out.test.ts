@@ -99,6 +99,27 @@ it('hashes hashes again only when it may, and then finds no difference', async (
   expect(restored).toMatchObject({restored: 1, verification: {equal: true}})
 })
 
+it('hashes hashes again only when it may, also beside references that are put off', async () => {
+  const source = await servers.start()
+  await source.connection.createCollection({class: 'Later', vectorizer: 'none'})
+  const schema: WeaviateClass = {
+    class: 'Earlier',
+    properties: [
+      {dataType: ['blobHash'], name: 'hash'},
+      {dataType: ['Later'], name: 'to'},
+    ],
+    vectorizer: 'none',
+  }
+  await fillCollection(source.connection, schema, [{id: objectId(1), properties: {hash: 'aGVsbG8='}}])
+  const files = [await backupOf(source.connection, 'Earlier'), await backupOf(source.connection, 'Later')]
+  const {connection} = await servers.start()
+  await expect(restoring(connection).restoreCollections(files)).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    details: {properties: ['hash']},
+  })
+  expect(await connection.listCollections()).toEqual([])
+})
+
 it('says which refused objects the server keeps all the same', async () => {
   const source = await servers.start()
   const objects = [1, 2, 3].map((number) => ({id: objectId(number), properties: {}}))
