@@ -1,5 +1,5 @@
-import {Command, Errors, type Interfaces} from '@oclif/core'
 /** What every command has: settings, connection, progress, interruption, and errors that a person can act on. */
+import {Command, Errors, type Interfaces} from '@oclif/core'
 import path from 'node:path'
 
 import type {BackupCatalog} from '../catalog/catalog.js'

@@ -1,7 +1,7 @@
+/** Asks whoever runs us how to reach Weaviate: the hook `elysia:connection`. */
 import type {Warning} from '../model/progress.js'
 import type {SettingsLayer, SettingValues} from './settings.js'
 
-/** Asks whoever runs us how to reach Weaviate: the hook `elysia:connection`. */
 import {DataOpsError} from '../model/errors.js'
 
 /** What a host's hook returns: any of these, nothing when it does not know. Milliseconds for `timeoutMs`. */

@@ -1,6 +1,6 @@
+/** Where each setting of a command comes from: flag > environment > host > settings file > default. */
 import type {ConnectOptions} from '../weaviate/connection.js'
 
-/** Where each setting of a command comes from: flag > environment > host > settings file > default. */
 import {PROTECTED_NAMES} from '../jobs/clear/plan.js'
 import {DataOpsError} from '../model/errors.js'
 

@@ -1,10 +1,10 @@
+/** Which objects there are, as small records in bounded memory: what comparing two unordered lists of any length needs. */
 import {Buffer} from 'node:buffer'
 import {appendFile, mkdtemp, readFile, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 
 import {DataOpsError} from '../model/errors.js'
-/** Which objects there are, as small records in bounded memory: what comparing two unordered lists of any length needs. */
 import {randomHex} from '../platform/node.js'
 import {storageError} from '../store/storage-error.js'
 

@@ -1,5 +1,5 @@
-import type {CollectionPlan} from './connection.js'
 /** What a class's pages and batches need, worked out once from its schema. */
+import type {CollectionPlan} from './connection.js'
 
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
 import {MetadataRequest, type ObjectPropertiesRequest, type PropertiesRequest} from './proto/generated/weaviate.js'

@@ -1,5 +1,5 @@
-import type {WeaviateClass} from '../../model/schema.js'
 /** Whether what was read from start to end was one collection, with one schema. */
+import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'

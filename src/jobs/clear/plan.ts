@@ -1,7 +1,7 @@
+/** Whether a collection may be cleared. Pure. */
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {ClearOptions} from './options.js'
 
-/** Whether a collection may be cleared. Pure. */
 import {DataOpsError} from '../../model/errors.js'
 import {matchesPattern} from '../../model/pattern.js'
 

@@ -1,5 +1,5 @@
-import type {SealedManifest} from '../../archive/manifest.js'
 /** Everything that can be said of a backup without a server: hashes, every row, counts and digests. */
+import type {SealedManifest} from '../../archive/manifest.js'
 import type {Problem} from '../../archive/problem.js'
 import type {Archive, ArchivePage} from '../../archive/reader.js'
 import type {BackupSeal, SealedPart} from '../../codec/document.js'

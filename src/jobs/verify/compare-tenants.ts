@@ -1,6 +1,6 @@
+/** Which tenants take part in a comparison. Pure. */
 import type {BackupHead} from '../../codec/document.js'
 import type {SourceContent} from '../../flow/source.js'
-/** Which tenants take part in a comparison. Pure. */
 import type {WeaviateTenant} from '../../model/tenant.js'
 
 import {DataOpsError} from '../../model/errors.js'

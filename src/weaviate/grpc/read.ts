@@ -1,5 +1,5 @@
-import type {Connection, ObjectPage, PageRequest} from '../connection.js'
 /** Pages of objects over gRPC, completed over REST where gRPC would lose something. */
+import type {Connection, ObjectPage, PageRequest} from '../connection.js'
 import type {GrpcMethod} from './channel.js'
 
 import {DataOpsError} from '../../model/errors.js'

@@ -1,5 +1,5 @@
-import type {WeaviateAlias} from '../connection.js'
 /** Aliases over REST; servers before 1.32 have none. */
+import type {WeaviateAlias} from '../connection.js'
 import type {HttpClient} from './http.js'
 
 import {hasStatus} from '../errors.js'
