@@ -2,8 +2,9 @@ import type {WeaviateObject} from '../model/object.js'
 import type {CollectionPlan, Connection, ObjectPage} from '../weaviate/connection.js'
 import type {Throttle} from './throttle.js'
 
-import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {throwIfAborted} from '../model/errors.js'
 import {numberToUuid, rangeSize, splitRange, type UuidRange, uuidToNumber, WHOLE_RANGE} from '../model/uuid-range.js'
+import {isTooLarge} from '../weaviate/errors.js'
 import {checkPage} from './page-check.js'
 import {PageSize, TARGET_BYTES} from './page-size.js'
 
@@ -244,8 +245,7 @@ export class ParallelReader {
             ...(viaRest && {viaRest}),
           })
         } catch (error) {
-          const tooLarge = error instanceof DataOpsError && error.details.tooLarge === true
-          if (!tooLarge) throw error
+          if (!isTooLarge(error)) throw error
           // Another worker may have halved it meanwhile.
           if (asked <= this.#pageSize.limit && !this.#pageSize.halve()) throw error
         }

@@ -1,6 +1,6 @@
+/** What the managers ask of a Weaviate server: the contract of this folder, the only one that knows URLs and protobuf. */
 import type {WeaviateObject} from '../model/object.js'
 import type {WeaviateClass} from '../model/schema.js'
-/** What the managers ask of a Weaviate server: the contract of this folder, the only one that knows URLs and protobuf. */
 import type {WeaviateTenant} from '../model/tenant.js'
 import type {Capabilities} from './capabilities.js'
 
@@ -209,7 +209,7 @@ export interface Connection {
     signal?: AbortSignal
     tenant?: string
   }) => Promise<{deleted: number; failed: number; matched: number; reason?: string}>
-  /** Objects by id, in any order; missing ones are left out. */
+  /** Objects by id, in any order; missing ones are left out. In smaller calls where they are too large for one. */
   getObjects: (request: {
     collection: CollectionPlan
     ids: readonly string[]

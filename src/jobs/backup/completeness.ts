@@ -5,6 +5,7 @@ import type {WeaviateObject} from '../../model/object.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {ArchiveSink} from './sink.js'
 
+import {objectKey} from '../../archive/reader.js'
 import {checkObjects} from '../../flow/page-check.js'
 import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
 import {
@@ -19,6 +20,7 @@ import {
   tenantOf,
 } from '../../flow/records.js'
 import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
 
 /** Ids alone weigh little, but REST lists them with their properties. */
 const LISTING_PAGE = 1000
@@ -86,7 +88,7 @@ export class CompletenessCheck {
     const {counts = [], found = 0, missing = []} = options.state ?? {}
     for (const [tenant, count] of counts) this.#counts.set(tenant ?? undefined, {...count})
     this.#found = found
-    for (const object of missing) this.#missing.set(`${object.id}/${object.tenant ?? ''}`, object)
+    for (const object of missing) this.#missing.set(objectKey(object.tenant, object.id), object)
   }
 
   state(): CompletenessState {
@@ -182,15 +184,9 @@ export class CompletenessCheck {
     take: (count: Count, objects: number) => void,
   ): Promise<void> {
     const {concurrency, connection, plan, signal} = this.#options
-    const waiting = tenants.values()
-    const worker = async (): Promise<void> => {
-      for (const tenant of waiting) {
-        const objects = await connection.count(plan.className, tenant, signal)
-        take(this.#countOf(tenant), objects)
-      }
-    }
-
-    await Promise.all(Array.from({length: Math.min(concurrency, tenants.length)}, async () => worker()))
+    await inParallel(tenants, {atOnce: concurrency, signal}, async (tenant) => {
+      take(this.#countOf(tenant), await connection.count(plan.className, tenant, signal))
+    })
   }
 
   /** Lists over the other transport, and reads what the backup lacks. */
@@ -257,12 +253,12 @@ export class CompletenessCheck {
         objects.push(...(await throttle.run(async () => connection.getObjects({...request, ids: [id], viaRest: true}))))
       } catch (error) {
         if (!(error instanceof DataOpsError) || error.retryable || error.code === 'INTERRUPTED') throw error
-        this.#missing.set(`${id}/${tenant ?? ''}`, {id, reason: error.message, ...(tenant !== undefined && {tenant})})
+        this.#missing.set(objectKey(tenant, id), {id, reason: error.message, ...(tenant !== undefined && {tenant})})
       }
     }
 
     checkObjects(objects, {collection: plan.className, ids, tenant})
-    for (const object of objects) this.#missing.delete(`${object.id}/${tenant ?? ''}`)
+    for (const object of objects) this.#missing.delete(objectKey(tenant, object.id))
     await sink.write(objects)
     this.#found += objects.length
   }

@@ -2,10 +2,9 @@ import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 
 import {fileStem} from '../../archive/names.js'
-import {utf8} from '../../codec/bytes.js'
 import {readMarker} from './marker.js'
 
-/** Says which tenants a clear has activated, and what they were: a crash leaves them so, and the next run puts them back. */
+/** As releases before 1.2 wrote it: which tenants a clear had activated, and what they were. A crash left them so, and the next run puts them back. */
 export interface ActivationMarker {
   server: string
   tenants: WeaviateTenant[]
@@ -15,10 +14,6 @@ const MAX_MARKER_BYTES = 64 * 1024 * 1024
 
 export function activationMarkerName(collection: string): string {
   return `.activated-${fileStem(collection)}.json`
-}
-
-export async function writeActivationMarker(store: Store, collection: string, marker: ActivationMarker): Promise<void> {
-  await store.put(activationMarkerName(collection), utf8(JSON.stringify(marker)))
 }
 
 /** undefined when there is none, or none that can be trusted. */

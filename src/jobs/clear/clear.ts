@@ -11,7 +11,6 @@ import {countObjects} from '../../flow/count-objects.js'
 import {persistent} from '../../flow/persistent.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
-import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
@@ -20,7 +19,7 @@ import {sleep} from '../../weaviate/retry.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {backUpCollection} from '../backup/backup.js'
 import {checkConsistency, confirmationOf, DEFAULT_CONSISTENCY, isSampled} from '../confirmation.js'
-import {DEFAULT_CONCURRENCY} from '../options.js'
+import {throttleOf} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {restoreBackup} from '../restore/restore.js'
 import {readActivationMarker, removeActivationMarker} from './activation-marker.js'
@@ -145,7 +144,6 @@ export class Clear {
     await this.#notes.putBack(this.#connection, name, (warning) => {
       this.#warn(warning.code, warning.message, warning.details)
     })
-    // As releases before 1.2 wrote it.
     const marker = await readActivationMarker(this.#store, name)
     if (marker?.server !== this.#connection.describe) return
     const there = new Set((await this.#connection.listTenants(name)).map((tenant) => tenant.name))
@@ -215,7 +213,7 @@ export class Clear {
       sameServer,
       signal,
       tenants: tenants?.filter((tenant) => !isOffloaded(tenant)),
-      throttle: new Throttle({...this.#retrying(this.#options), concurrency: DEFAULT_CONCURRENCY, signal}),
+      throttle: throttleOf(this.#options),
       total: backup?.objectCount ?? (await this.#countActive(name, tenants)),
     })
     this.#sampled = deletion.sampled

@@ -1,6 +1,8 @@
+/** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
 import type {BackupHead} from '../../codec/document.js'
-import type {SourceContent} from '../../flow/source.js'
+import type {ObjectSource, SourceContent} from '../../flow/source.js'
 import type {JsonValue, WeaviateObject} from '../../model/object.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
 import type {RestoreOptions} from './options.js'
 
 import {isCollectionName} from '../../archive/names.js'
@@ -8,7 +10,6 @@ import {hasFiniteVectors} from '../../codec/vectors.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
-/** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
 import {checkConsistency} from '../confirmation.js'
 import {checkPositiveInteger, selectTenants} from '../options.js'
 import {blobHashes} from './view.js'
@@ -37,6 +38,12 @@ export function checkRestoreOptions(options: RestoreOptions): void {
   }
 }
 
+/** Those that are in a backup, with the states that they had. */
+export function heldTenants({head, seal}: Pick<ObjectSource, 'head' | 'seal'>): WeaviateTenant[] {
+  const skipped = new Set((seal?.tenants ?? []).filter((tenant) => tenant.skipped !== undefined).map(({name}) => name))
+  return (head.metadata.tenants ?? []).filter(({name}) => !skipped.has(name))
+}
+
 /** The tenants to restore, with their states; undefined in collections without tenants. @throws DataOpsError INVALID_INPUT. */
 export function tenantsToRestore(
   head: BackupHead,
@@ -53,9 +60,7 @@ export function tenantsToRestore(
     return undefined
   }
 
-  const skipped = new Set((seal?.tenants ?? []).filter((tenant) => tenant.skipped !== undefined).map(({name}) => name))
-  const held = (head.metadata.tenants ?? []).filter(({name}) => !skipped.has(name))
-  return selectTenants(held, names).map(({name, status}) => ({
+  return selectTenants(heldTenants({head, seal}), names).map(({name, status}) => ({
     name,
     // A state on its way somewhere is restored as where it was going.
     status: status === 'FREEZING' ? 'FROZEN' : status === 'UNFREEZING' ? 'HOT' : status,

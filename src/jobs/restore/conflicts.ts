@@ -6,7 +6,6 @@ import type {RestoredTenants} from './tenants.js'
 
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
 import {planBare} from '../../weaviate/collection-plan.js'
-import {isTooLarge} from '../../weaviate/errors.js'
 import {RowRanges} from './row-ranges.js'
 
 /** Ids asked for in one call. */
@@ -60,18 +59,9 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
   return existing
 }
 
-/** Which of these ids there are; asked for in smaller calls where the objects are too large for one answer. */
+/** Which of these ids there are. */
 async function existingOf(options: ConflictOptions, ids: string[], tenant: string | undefined): Promise<string[]> {
   const {connection, plan, signal, throttle} = options
-  try {
-    const objects = await throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant}))
-    return objects.map(({id}) => id)
-  } catch (error) {
-    if (!isTooLarge(error) || ids.length <= 1) throw error
-    const half = ids.length >> 1
-    return [
-      ...(await existingOf(options, ids.slice(0, half), tenant)),
-      ...(await existingOf(options, ids.slice(half), tenant)),
-    ]
-  }
+  const objects = await throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant}))
+  return objects.map(({id}) => id)
 }

@@ -1,5 +1,5 @@
 /** The second step of a restore: the collection and its tenants are there, and nothing speaks against writing objects. */
-import type {Connection} from '../../weaviate/connection.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SameServer} from '../../weaviate/same-server.js'
 
 import {withActiveTenants} from '../../flow/tenants/activation.js'
@@ -91,7 +91,7 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
     restore,
     resumed: {objects: checkpoint.objects.count, references: checkpoint.references.count},
     sameServer,
-    transfer: transferOf(restore, schema, {rejected, tenants}),
+    transfer: transferOf(restore, plan, {rejected, tenants}),
   }
   try {
     await tenants.create()
@@ -151,15 +151,16 @@ async function openRejected({checkpoint, job}: RestorePlan): Promise<RejectedObj
 
 function transferOf(
   {archive: view, checkpoint, job, tenants: restored}: RestorePlan,
-  schema: WeaviateClass,
+  plan: CollectionPlan,
   {rejected, tenants}: Pick<RestoreTransferOptions, 'rejected' | 'tenants'>,
 ): RestoreTransferOptions {
   const {archive, options} = job
+  const {schema} = plan
   const expected = options.skipData ? 0 : expectedObjects(archive, restored)
   const isChoice = options.tenants !== undefined && options.tenants.length > 0
   const wanted = restored && new Set(restored.map(({name}) => name))
   return {
-    ...sendingOf(job, planCollection(schema), expected),
+    ...sendingOf(job, plan, expected),
     archive: view,
     checkpoint,
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),

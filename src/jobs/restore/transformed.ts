@@ -9,6 +9,7 @@ import {selectTenants} from '../../flow/transform/tenants.js'
 import {type Transform, TransformChain} from '../../flow/transform/transform.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {lookThrough, type Survey, type TransformPreview} from '../survey.js'
+import {heldTenants} from './checks.js'
 import {type RestoreOptions} from './options.js'
 
 /** The choice of tenants among the transforms, where it is more than names, or others may change them. */
@@ -45,7 +46,7 @@ export async function transformSource(
     },
     schema: head.schema,
     signal,
-    tenants: heldTenants(source),
+    tenants: isMultiTenant(head.schema) ? heldTenants(source) : undefined,
   })
   const pages = source.pages({signal})
   const survey = await lookThrough(pages, chain, {
@@ -55,13 +56,6 @@ export async function transformSource(
     signal,
   })
   return new TransformedSource(source, chain, survey)
-}
-
-/** With the states that they are to have. */
-function heldTenants({head, seal}: ObjectSource): undefined | WeaviateTenant[] {
-  if (!isMultiTenant(head.schema)) return undefined
-  const skipped = new Set((seal?.tenants ?? []).filter((tenant) => tenant.skipped !== undefined).map(({name}) => name))
-  return (head.metadata.tenants ?? []).filter(({name}) => !skipped.has(name))
 }
 
 export class TransformedSource implements ObjectSource {

@@ -1,3 +1,4 @@
+/** A live collection beside a backup: equal, or which objects are missing, extra or different. */
 import type {ObjectSource} from '../../flow/source.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
@@ -24,7 +25,6 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
-/** A live collection beside a backup: equal, or which objects are missing, extra or different. */
 import {compareSchemas} from '../../model/schema-compare.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
@@ -319,20 +319,13 @@ class Comparison {
     }
   }
 
-  /** Live objects by id; fewer at a time where they are too large for one message. */
+  /** Live objects by id. */
   async #fetch(ids: string[], tenant: string | undefined): Promise<WeaviateObject[]> {
     const {chain, signal} = this.#options
-    try {
-      const objects = await this.#throttle.run(async () =>
-        this.#connection.getObjects({collection: this.#plan, ids, signal, tenant}),
-      )
-      return (await chain?.objects(objects)) ?? objects
-    } catch (error) {
-      const isTooLarge = error instanceof DataOpsError && error.details.tooLarge === true
-      if (!isTooLarge || ids.length <= 1) throw error
-      const half = ids.length >> 1
-      return [...(await this.#fetch(ids.slice(0, half), tenant)), ...(await this.#fetch(ids.slice(half), tenant))]
-    }
+    const objects = await this.#throttle.run(async () =>
+      this.#connection.getObjects({collection: this.#plan, ids, signal, tenant}),
+    )
+    return (await chain?.objects(objects)) ?? objects
   }
 
   /** Of the objects that are compared. */
