@@ -219,7 +219,16 @@ export async function assertUnknownOverGrpc(
 ): Promise<void> {
   const side = connection.restSide
   if (!side) return
-  const isKnown = async (): Promise<boolean> => isKnownOverGrpc(pairOf(connection), name)
+  const isKnown = async (): Promise<boolean> => {
+    try {
+      return await isKnownOverGrpc(pairOf(connection), name)
+    } catch (error) {
+      // Credentials that may not read it say nothing about which server it is.
+      if (error instanceof DataOpsError && error.code === 'NOT_ALLOWED') return false
+      throw error
+    }
+  }
+
   for (let attempt = 1; await again(isKnown, options); attempt++) {
     // Weaviate takes `article` for Article: then both ways know the same collection, by another name than the one that was typed.
     const taken = name.charAt(0).toUpperCase() + name.slice(1)
@@ -245,6 +254,7 @@ async function again<T>(call: () => Promise<T>, options: SameServerOptions): Pro
   })
 }
 
+/** @throws DataOpsError NOT_ALLOWED when the credentials may not read it: that is no answer. */
 async function isKnownOverGrpc(connection: Connection, name: string): Promise<boolean> {
   try {
     await connection.readPage({collection: planCollection({class: name}), include: 'ids', limit: 1})
@@ -252,8 +262,6 @@ async function isKnownOverGrpc(connection: Connection, name: string): Promise<bo
   } catch (error) {
     if (!(error instanceof DataOpsError)) throw error
     if (error.code === 'COLLECTION_MISSING') return false
-    // Credentials that may not read it say nothing about which server it is.
-    if (error.code === 'NOT_ALLOWED') return false
     // It has tenants, and none was named.
     if (/multi-?tenan/i.test(String(error.details.reason))) return true
     throw error

@@ -28,6 +28,22 @@ const NAME = 'Prod'
 const SCHEMA: WeaviateClass = {class: NAME, properties: [{dataType: ['text'], name: 'a'}], vectorizer: 'none'}
 const WITH_TENANTS: WeaviateClass = {...SCHEMA, multiTenancyConfig: {enabled: true}}
 
+/** A connection whose credentials may not read objects. */
+function withoutReading(connection: Connection): Connection {
+  return new Proxy(connection, {
+    get(target, member) {
+      const value: unknown = Reflect.get(target, member, target)
+      if (member === 'readPage') {
+        return async () => {
+          throw new DataOpsError('NOT_ALLOWED', 'These credentials do not have the permission read_data.')
+        }
+      }
+
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}
+
 let a: EmbeddedWeaviate
 let b: EmbeddedWeaviate
 let atA: Connection
@@ -203,6 +219,17 @@ describe('a collection on one of them only', () => {
       code: 'COLLECTION_MISSING',
     })
   })
+})
+
+it('credentials that may not read are no second server: the missing permission is what is said', async () => {
+  await atA.createCollection(WITH_TENANTS)
+  // No active one: then all that can be asked is whether gRPC knows the collection.
+  await atA.createTenants(NAME, [{name: 'asleep', status: 'COLD'}])
+  const backing = new BackupManager(withoutReading(atA), folder()).backupCollection(NAME)
+  await expect(backing).rejects.toMatchObject({code: 'NOT_ALLOWED', message: expect.stringContaining('read_data') as string})
+  // A name that REST does not know is missing, whatever gRPC may say.
+  const missing = new BackupManager(withoutReading(atA), folder()).backupCollection('Nowhere')
+  await expect(missing).rejects.toMatchObject({code: 'COLLECTION_MISSING'})
 })
 
 it('one object in common is enough', async () => {

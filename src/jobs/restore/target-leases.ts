@@ -40,6 +40,8 @@ export class TargetLeases {
 
   async #takeIn(store: Store, name: string): Promise<void> {
     const {backup, collection, signal} = this.target
+    // The checkpoint's place may be the backup's own, by whatever name: then it is held already.
+    for (const held of this.#held) if (await held.isIn(store, name)) return
     const lease = await Lease.watchAndAcquire(store, name, {signal, subject: backup})
     if (lease) {
       this.#held.push(lease)

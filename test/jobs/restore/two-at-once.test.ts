@@ -1,5 +1,5 @@
 /** A second process at the same restore, and a prune meanwhile. */
-import {readdir} from 'node:fs/promises'
+import {readdir, symlink, unlink} from 'node:fs/promises'
 import {hostname} from 'node:os'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
@@ -95,6 +95,24 @@ describe('two restores of one backup into one target', () => {
     expect(await isEqual()).toBe(true)
     expect(await readdir(directory.path)).toEqual(['.backup_catalog.json', path.basename(backup.path)])
   })
+})
+
+it("a checkpoint in the backup's own place, by whatever name, is not in its own way", async () => {
+  const link = `${directory.path}-link`
+  await symlink(directory.path, link)
+  try {
+    for (const checkpointDirectory of [directory.path, link]) {
+      const restored = await new RestoreManager(server.connection).restoreCollection(backup.path, {
+        checkpointDirectory,
+        name: COPY,
+      })
+      expect(restored).toMatchObject({references, restored: 60})
+      expect(await readdir(directory.path)).toEqual(['.backup_catalog.json', path.basename(backup.path)])
+      await server.connection.deleteCollection(COPY)
+    }
+  } finally {
+    await unlink(link)
+  }
 })
 
 describe('pruning and removing', () => {
