@@ -26,10 +26,16 @@ export async function examinePlace(store: Store, options: PlaceOptions): Promise
   const writable = await attempt('place', async () => tryOut(store, options))
   const isThere = writable.every(({check, level}) => !(check === 'place' && level === 'error'))
   if (!isThere) return writable
+  let listed: Promise<ListedBackup[]> | undefined
+  const list: List = async () => {
+    listed ??= new BackupCatalog(store).list()
+    return listed
+  }
+
   return [
     ...writable,
-    ...(await attempt('space', async () => space(store, options))),
-    ...(await attempt('catalog', async () => catalog(store))),
+    ...(await attempt('space', async () => space(store, list, options))),
+    ...(await attempt('catalog', async () => catalog(store, list))),
     ...(await attempt('leftovers', async () => leftovers(store))),
     ...(await attempt('tenants', async () => tenants(store, options))),
   ]
@@ -84,7 +90,10 @@ async function bytesAt(store: Store, key: string): Promise<string> {
   }
 }
 
-async function space(store: Store, {freeBytes = freeOnDisk}: PlaceOptions): Promise<Finding[]> {
+/** Of the catalog, read once. */
+type List = () => Promise<ListedBackup[]>
+
+async function space(store: Store, list: List, {freeBytes = freeOnDisk}: PlaceOptions): Promise<Finding[]> {
   const place = store.describe('')
   const free = await freeBytes(place)
   if (free === undefined) {
@@ -93,8 +102,7 @@ async function space(store: Store, {freeBytes = freeOnDisk}: PlaceOptions): Prom
 
   // The next run writes about what the newest backup of each collection takes.
   const newest = new Map<string, ListedBackup>()
-  for (const backup of await new BackupCatalog(store).list())
-    if (!newest.has(backup.collection)) newest.set(backup.collection, backup)
+  for (const backup of await list()) if (!newest.has(backup.collection)) newest.set(backup.collection, backup)
   let needed = 0
   for (const {size} of newest.values()) needed += size
   const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`
@@ -125,8 +133,8 @@ async function freeOnDisk(place: string): Promise<number | undefined> {
   }
 }
 
-async function catalog(store: Store): Promise<Finding[]> {
-  const backups = await new BackupCatalog(store).list()
+async function catalog(store: Store, list: List): Promise<Finding[]> {
+  const backups = await list()
   const findings = backups.flatMap((backup): Finding[] => {
     const where = store.describe(backup.file)
     const details = {id: backup.id, path: where}

@@ -11,17 +11,7 @@ import {ContentDigest} from '../../archive/content-digest.js'
 import {checkHashes} from '../../archive/hashes.js'
 import {incompleteWarning} from '../../archive/incomplete.js'
 import {METADATA_FILE} from '../../archive/names.js'
-import {
-  idOf,
-  KEY_BYTES,
-  keyAt,
-  MAX_RECORDS_IN_MEMORY,
-  partitionsFor,
-  RecordList,
-  TemporaryFolder,
-  TenantNumbers,
-  tenantOf,
-} from '../../flow/records.js'
+import {DuplicateCheck} from '../../flow/duplicates.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {nodePlatform} from '../../platform/node.js'
 
@@ -51,14 +41,13 @@ export async function checkBackup(
   if (!seal) return {problems, warnings: []}
   const warnings = warningsOf(archive, seal)
   if (options.quick) return {problems, warnings}
-  const folder = new TemporaryFolder()
+  const check = new RowCheck(archive, archive.manifest as SealedManifest, store, options)
   try {
-    const check = new RowCheck(archive, archive.manifest as SealedManifest, store, folder, options)
     const damaged = new Set(problems.map(({file}) => file))
     const result = await check.run(damaged)
     return {digest: result.digest, problems: [...problems, ...result.problems], warnings}
   } finally {
-    await folder.remove()
+    await check.close()
   }
 }
 
@@ -99,23 +88,16 @@ class RowCheck {
   readonly #archive: Archive
   readonly #content: ContentDigest
   readonly #counts = new Map<string, number>()
-  readonly #ids: RecordList
+  readonly #duplicates: DuplicateCheck
   readonly #manifest: SealedManifest
   readonly #options: CheckBackupOptions
   readonly #parts: PartState[]
   readonly #problems: Problem[] = []
   readonly #store: Store
   readonly #tenants?: ReadonlyMap<string, {skipped?: string}>
-  readonly #tenantNumbers = new TenantNumbers()
   #isComplete = true
 
-  constructor(
-    archive: Archive,
-    manifest: SealedManifest,
-    store: Store,
-    folder: TemporaryFolder,
-    options: CheckBackupOptions,
-  ) {
+  constructor(archive: Archive, manifest: SealedManifest, store: Store, options: CheckBackupOptions) {
     this.#archive = archive
     this.#manifest = manifest
     this.#options = options
@@ -136,13 +118,7 @@ class RowCheck {
       from = to
       return state
     })
-    const maxInMemory = options.maxRecordsInMemory ?? MAX_RECORDS_IN_MEMORY
-    this.#ids = new RecordList({
-      folder,
-      maxInMemory,
-      partitions: partitionsFor(seal.object_count, maxInMemory),
-      recordBytes: KEY_BYTES,
-    })
+    this.#duplicates = new DuplicateCheck(seal.object_count, options.maxRecordsInMemory)
   }
 
   async #readPart(state: PartState): Promise<void> {
@@ -155,7 +131,7 @@ class RowCheck {
         if (page.firstRow !== next) this.#add(state.file, 'rows', `Row ${page.firstRow} follows row ${next - 1}.`)
         next = page.endRow
         this.#takePage(state, page)
-        await this.#ids.settle()
+        await this.#duplicates.settle()
         throwIfAborted(signal)
         if (isDirectory && next >= state.to) break
       }
@@ -181,7 +157,7 @@ class RowCheck {
       if (UUID.test(id)) {
         if (state.firstId === undefined || id < state.firstId) state.firstId = id
         if (state.lastId === undefined || id > state.lastId) state.lastId = id
-        this.#ids.add(this.#tenantNumbers.number(object.tenant), id)
+        this.#duplicates.add(object)
       } else this.#add(state.file, 'id', `Row ${page.rows[index]}: ${JSON.stringify(id).slice(0, 60)} is not a UUID.`)
 
       const reason = this.#tenantProblem(object)
@@ -223,24 +199,10 @@ class RowCheck {
   }
 
   async #checkDuplicates(): Promise<void> {
-    for (let index = 0; index < this.#ids.partitions; index++) {
-      throwIfAborted(this.#options.signal)
-      const records = await this.#ids.read(index)
-      const seen = new Set<string>()
-      for (let at = 0; at < records.length; at += KEY_BYTES) {
-        const key = keyAt(records, at)
-        if (seen.has(key)) {
-          const tenant = this.#tenantNumbers.name(tenantOf(key))
-          const where = tenant === undefined ? '' : ` of tenant "${tenant}"`
-          this.#add(
-            this.#store.describe(this.#manifest.name),
-            'duplicate',
-            `Object ${idOf(key)}${where} stands in it more than once.`,
-          )
-        }
-
-        seen.add(key)
-      }
+    const file = this.#store.describe(this.#manifest.name)
+    for await (const {id, tenant} of this.#duplicates.all(this.#options.signal)) {
+      const where = tenant === undefined ? '' : ` of tenant "${tenant}"`
+      this.#add(file, 'duplicate', `Object ${id}${where} stands in it more than once.`)
     }
   }
 
@@ -284,6 +246,10 @@ class RowCheck {
       const [kind, file] = key.split('\n', 2) as [string, string]
       this.#problems.push({file, message: `${count - MAX_OF_A_KIND} more problems of this kind: ${kind}.`})
     }
+  }
+
+  async close(): Promise<void> {
+    await this.#duplicates.close()
   }
 
   async run(damagedFiles: ReadonlySet<string>): Promise<{digest?: string; problems: Problem[]}> {
