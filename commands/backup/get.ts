@@ -4,8 +4,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {BACKUP_ARGUMENT, fullFlag, oneTenantFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {objectLines, shownObject, type ShownObject} from '../../src/cli/objects.js'
 import {DataOpsError} from '../../src/model/errors.js'
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+import {isUuid} from '../../src/model/uuid-range.js'
 
 export default class BackupGet extends DataOpsCommand {
   static override summary = 'Show one object of a backup.'
@@ -30,7 +29,7 @@ export default class BackupGet extends DataOpsCommand {
 
   async run(): Promise<{object: ShownObject}> {
     const {args, flags} = await this.parse(BackupGet)
-    if (!UUID.test(args.uuid))
+    if (!isUuid(args.uuid))
       throw new DataOpsError('INVALID_INPUT', `"${args.uuid}" is not the id of an object.`, {
         hint: 'Ids are UUIDs: 00000000-0000-4000-8000-000000000001.',
       })

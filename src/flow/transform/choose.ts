@@ -6,10 +6,9 @@ import type {JsonValue, WeaviateObject} from '../../model/object.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
+import {isUuid} from '../../model/uuid-range.js'
 import {nodePlatform} from '../../platform/node.js'
 import {eachObject, type Look, type Transform} from './transform.js'
-
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
 
 /**
  * Objects for which a CEL expression is true: over `id`, `tenant`, `created`, `updated` (timestamps), `properties`, and each property by
@@ -135,7 +134,7 @@ function asDate(value: JsonValue): unknown {
 export function onlyIds(ids: Iterable<string>): Transform {
   const wanted = new Set<string>()
   for (const id of ids) {
-    if (!UUID.test(id)) {
+    if (!isUuid(id)) {
       throw new DataOpsError('INVALID_INPUT', `"${id}" is no UUID.`, {hint: 'Give one UUID a line.'})
     }
 

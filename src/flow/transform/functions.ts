@@ -9,6 +9,7 @@ import {toHex} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isJsonObject, type JsonObject, type NamedVector, type WeaviateObject} from '../../model/object.js'
 import {type WeaviateClass} from '../../model/schema.js'
+import {isUuid} from '../../model/uuid-range.js'
 import {nodePlatform} from '../../platform/node.js'
 
 /** An object as functions see it: vectors are numbers. */
@@ -185,8 +186,7 @@ function fromResult(result: null | PlainObject | PlainObject[] | undefined, sour
 
 function fromPlain(object: PlainObject, source: WeaviateObject): WeaviateObject {
   const {id, properties, tenant, vector, vectors} = object
-  if (typeof id !== 'string' || !/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id))
-    throw new Error(`its id ${JSON.stringify(id)} is no UUID`)
+  if (typeof id !== 'string' || !isUuid(id)) throw new Error(`its id ${JSON.stringify(id)} is no UUID`)
   if (!isJsonObject(properties)) throw new Error('its properties are no object')
   if (tenant !== undefined && typeof tenant !== 'string') throw new Error('its tenant is no text')
   const {creationTimeUnix, lastUpdateTimeUnix} = source

@@ -2,6 +2,7 @@
 import {DataOpsError} from '../../model/errors.js'
 import {isJsonObject, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
 import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
+import {isUuid} from '../../model/uuid-range.js'
 import {eachObject, type Transform} from './transform.js'
 
 /** Other names for properties, by their old ones. What the schema says of them (vectorizers, time to live) follows. */
@@ -239,7 +240,7 @@ function fromText(text: string, to: string): JsonValue | undefined {
     }
 
     case 'uuid': {
-      return /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text) ? text.toLowerCase() : undefined
+      return isUuid(text) ? text.toLowerCase() : undefined
     }
 
     default: {
