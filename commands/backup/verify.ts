@@ -6,7 +6,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
 import {BACKUPS_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {verificationLine, verificationLines} from '../../src/cli/results.js'
-import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
+import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
 export default class BackupVerify extends DataOpsCommand {
@@ -67,10 +67,7 @@ export default class BackupVerify extends DataOpsCommand {
         backups.push(await verify(reference))
       } catch (error) {
         if (!(error instanceof DataOpsError) || error.code === 'INTERRUPTED') throw error
-        const left = leftOut({backup: reference, error})
-        this.print(leftOutLines(left, 'NOT verified'))
-        exitAtLeast(left.exitCode)
-        failed.push(left)
+        failed.push(this.leaveOut({backup: reference, error}, 'NOT verified'))
       }
     }
 

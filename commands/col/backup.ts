@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
-import type {BackupOptions, BackupResult, BackupRunResult, FailedBackup} from '../../src/jobs/backup/options.js'
+import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/jobs/backup/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {
@@ -16,7 +16,7 @@ import {
   waitReplicasFlag,
 } from '../../src/cli/flags.js'
 import {backupLine, backupLines, backupSum} from '../../src/cli/results.js'
-import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
+import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern, matchesPattern} from '../../src/model/pattern.js'
@@ -102,13 +102,6 @@ export default class ColBackup extends DataOpsCommand {
     if (!backup.complete) exitAtLeast(EXIT_CODES.INCOMPLETE)
   }
 
-  #leftOut(failed: FailedBackup): LeftOut {
-    const left = leftOut(failed)
-    this.print(leftOutLines(left, 'NOT backed up'))
-    exitAtLeast(left.exitCode)
-    return left
-  }
-
   async run(): Promise<BackupResult | (Omit<BackupRunResult, 'failed'> & {failed?: LeftOut[]})> {
     const {args, flags} = await this.parse(ColBackup)
     const names = args.name ?? []
@@ -167,7 +160,7 @@ export default class ColBackup extends DataOpsCommand {
     this.print(backupSum(run.backups))
     if (run.backups.some(({dryRun}) => !dryRun))
       this.suggest('Check them', ['backup', 'verify', `run:${run.runId.slice(0, 8)}`])
-    const notBackedUp = failed.map((one) => this.#leftOut(one))
+    const notBackedUp = failed.map((one) => this.leaveOut(one, 'NOT backed up'))
     if (run.backups.length === 0 && failed.length === 0)
       this.print([flags.exclude ? 'Every collection is excluded.' : 'The server has no collection.'])
     return {...run, ...(failed.length > 0 && {failed: notBackedUp})}

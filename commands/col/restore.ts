@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
-import type {FailedRestore, RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
+import type {RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
@@ -18,7 +18,7 @@ import {
   tenantFlag,
 } from '../../src/cli/flags.js'
 import {differsBeyondRefusals, restoreLine, restoreLines} from '../../src/cli/results.js'
-import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from '../../src/cli/several.js'
+import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
@@ -207,13 +207,6 @@ export default class ColRestore extends DataOpsCommand {
       keepGoing: flags['keep-going'],
       onConfirmed: async (restored) => this.#report(restored, true),
     })
-    return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.#leftOut(one))})}
-  }
-
-  #leftOut(failed: FailedRestore): LeftOut {
-    const left = leftOut(failed)
-    this.print(leftOutLines(left, 'NOT restored'))
-    exitAtLeast(left.exitCode)
-    return left
+    return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.leaveOut(one, 'NOT restored'))})}
   }
 }

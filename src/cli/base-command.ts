@@ -29,6 +29,7 @@ import {asTyped, warningsAsTyped} from './hints.js'
 import {Interrupt} from './interrupt.js'
 import {ProgressReporter} from './progress.js'
 import {redact, redactDeep, shellLine, withoutSecrets} from './secrets.js'
+import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from './several.js'
 import {guardStreams} from './streams.js'
 import {usageError} from './usage.js'
 
@@ -281,6 +282,14 @@ export abstract class DataOpsCommand extends Command {
     code: 'BACKUP_DAMAGED' | 'CONTENT_DIFFERS' | 'INCOMPLETE' | 'OBJECTS_REFUSED' | 'UNEXPECTED',
   ): void {
     process.exitCode = EXIT_CODES[code]
+  }
+
+  /** One of several that was not done: said, and counted into the exit code. `what`: `NOT restored`. */
+  protected leaveOut(one: Parameters<typeof leftOut>[0], what: string): LeftOut {
+    const left = leftOut(one)
+    this.print(leftOutLines(left, what))
+    exitAtLeast(left.exitCode)
+    return left
   }
 
   /**
