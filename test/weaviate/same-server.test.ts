@@ -226,7 +226,10 @@ it('credentials that may not read are no second server: the missing permission i
   // No active one: then all that can be asked is whether gRPC knows the collection.
   await atA.createTenants(NAME, [{name: 'asleep', status: 'COLD'}])
   const backing = new BackupManager(withoutReading(atA), folder()).backupCollection(NAME)
-  await expect(backing).rejects.toMatchObject({code: 'NOT_ALLOWED', message: expect.stringContaining('read_data') as string})
+  await expect(backing).rejects.toMatchObject({
+    code: 'NOT_ALLOWED',
+    message: expect.stringContaining('read_data') as string,
+  })
   // A name that REST does not know is missing, whatever gRPC may say.
   const missing = new BackupManager(withoutReading(atA), folder()).backupCollection('Nowhere')
   await expect(missing).rejects.toMatchObject({code: 'COLLECTION_MISSING'})
