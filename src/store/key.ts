@@ -15,3 +15,8 @@ export function refusedKey(key: string): DataOpsError {
     hint: 'A name may not be absolute, contain "..", or lead out through a symbolic link.',
   })
 }
+
+/** Last part of a key. */
+export function nameOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1)
+}

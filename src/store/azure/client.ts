@@ -2,11 +2,22 @@
 import type * as AzureSdk from '@azure/storage-blob'
 import type {BlobDownloadResponseParsed, BlobServiceClient, ContainerClient} from '@azure/storage-blob'
 
-import type {Call, FoundObject, ObjectClient, Piece, PutOptions, UnfinishedUpload, Upload} from '../objects/client.js'
-
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {md5} from '../../platform/node.js'
+import {
+  type Call,
+  contentOf,
+  type FoundObject,
+  type ListPage,
+  type ListRequest,
+  type ObjectClient,
+  type Piece,
+  type PutOptions,
+  type ReadRange,
+  type UnfinishedUpload,
+  type Upload,
+} from '../objects/client.js'
 import {loadPeer} from '../peer.js'
 import {azureFailure} from './failure.js'
 import {AZURE_MARK, AzureUpload} from './upload.js'
@@ -68,11 +79,8 @@ class AzureObjectClient implements ObjectClient {
     return new AzureUpload(this.container.getBlockBlobClient(key), mark)
   }
 
-  async get(
-    key: string,
-    {end, start, tag}: {end: number; start: number; tag?: string},
-    {signal}: Call,
-  ): Promise<Piece | undefined> {
+  async get(key: string, range: ReadRange, {signal}: Call): Promise<Piece | undefined> {
+    const {end, start, tag} = range
     let answer: BlobDownloadResponseParsed
     try {
       answer = await this.container.getBlobClient(key).download(start, end - start, {
@@ -88,10 +96,8 @@ class AzureObjectClient implements ObjectClient {
 
     const pieces: Uint8Array[] = []
     for await (const piece of answer.readableStreamBody ?? []) pieces.push(piece as Buffer)
-    const bytes = Buffer.concat(pieces)
-    const total = /\/(\d+)$/.exec(answer.contentRange ?? '')?.[1]
-    const size = total === undefined ? (answer.contentLength ?? bytes.length) : Number(total)
-    return {bytes, modified: answer.lastModified?.getTime() ?? 0, size, tag: answer.etag ?? ''}
+    const content = contentOf(Buffer.concat(pieces), answer.contentRange, range)
+    return {...content, modified: answer.lastModified?.getTime() ?? 0, tag: answer.etag ?? ''}
   }
 
   async head(key: string, {signal}: Call): Promise<FoundObject | undefined> {
@@ -110,10 +116,7 @@ class AzureObjectClient implements ObjectClient {
     }
   }
 
-  async list(
-    {after, delimiter, limit, prefix}: {after?: string; delimiter?: '/'; limit?: number; prefix: string},
-    {signal}: Call,
-  ): Promise<{folders: string[]; next?: string; objects: FoundObject[]}> {
+  async list({after, delimiter, limit, prefix}: ListRequest, {signal}: Call): Promise<ListPage> {
     const options = {abortSignal: signal, prefix}
     const page = {continuationToken: after, maxPageSize: limit}
     const pages = delimiter

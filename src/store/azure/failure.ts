@@ -1,6 +1,6 @@
 import type {Failure, FailureKind} from '../objects/client.js'
 
-import {kindOfStatus, networkFailure} from '../objects/failure.js'
+import {firstLine, kindOfStatus, networkFailure, retryAfter} from '../objects/failure.js'
 
 /** What Azure says in words of its own. */
 const KINDS: Readonly<Record<string, FailureKind>> = {
@@ -37,28 +37,21 @@ interface AzureError extends Error {
 export function azureFailure(error: unknown): Failure {
   const {code: given, details, message, name, response, statusCode: status} = error as AzureError
   if (/Authentication|Credential/.test(name)) {
-    return {
-      code: name,
-      kind: 'no-credentials',
-      mayBeDone: false,
-      reason: (message.split('\n', 1)[0] ?? '').slice(0, 300),
-    }
+    return {code: name, kind: 'no-credentials', mayBeDone: false, reason: firstLine(message)}
   }
 
   const network = status === undefined || (status >= 200 && status < 300) ? networkFailure(error) : undefined
-  if (network) return {...network, reason: network.kind === 'unreachable' ? message : network.reason}
+  if (network) return network
   const code = details?.errorCode ?? given ?? name
   // The SDK's own words for a connection that failed.
   const isCut = status === undefined && (code === 'REQUEST_SEND_ERROR' || code === 'PARSE_ERROR')
   const kind = isCut || (status !== undefined && status < 300) ? 'busy' : (KINDS[code] ?? kindOfStatus(status))
-  const retryAfter = Number(response?.headers?.get('retry-after'))
   return {
     code,
     kind,
     mayBeDone: kind === 'busy',
-    // Below its first line stand identifiers of the request.
-    reason: code.includes('Error') ? (message.split('\n', 1)[0] ?? '').slice(0, 300) : code,
-    ...(retryAfter > 0 && {retryAfterMs: retryAfter * 1000}),
+    reason: code.includes('Error') ? firstLine(message) : code,
+    ...retryAfter(response?.headers?.get('retry-after')),
     status,
   }
 }

@@ -5,11 +5,15 @@ import {inParallel} from '../../model/in-parallel.js'
 import {md5} from '../../platform/node.js'
 import {
   type Call,
+  contentOf,
   type FoundObject,
+  type ListPage,
+  type ListRequest,
   MARK,
   type ObjectClient,
   type Piece,
   type PutOptions,
+  type ReadRange,
   type UnfinishedUpload,
   type Upload,
 } from '../objects/client.js'
@@ -51,11 +55,8 @@ class GcsObjectClient implements ObjectClient {
     return beginGcsUpload(this.storage, this.#bucket.file(key), mark)
   }
 
-  async get(
-    key: string,
-    {end, start, tag}: {end: number; start: number; tag?: string},
-    {signal}: Call,
-  ): Promise<Piece | undefined> {
+  async get(key: string, range: ReadRange, {signal}: Call): Promise<Piece | undefined> {
+    const {end, start, tag} = range
     const file = this.#bucket.file(key, tag === undefined ? {} : {generation: tag})
     const stream = file.createReadStream({decompress: false, end: end - 1, start, validation: false})
     const stop = (): void => {
@@ -70,13 +71,9 @@ class GcsObjectClient implements ObjectClient {
       })
       const pieces: Uint8Array[] = []
       for await (const piece of stream) pieces.push(piece as Uint8Array)
-      const bytes = Buffer.concat(pieces)
-      const total = /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
-      // Small ones may come whole.
-      const size = total === undefined ? bytes.length : Number(total)
+      const content = contentOf(Buffer.concat(pieces), headers['content-range'], range)
       const modified = Date.parse(headers['last-modified'] ?? '') || 0
-      const whole = total === undefined ? bytes.subarray(start, end) : bytes
-      return {bytes: whole, modified, size, tag: headers['x-goog-generation'] ?? tag ?? (await this.#tagOf(key))}
+      return {...content, modified, tag: headers['x-goog-generation'] ?? tag ?? (await this.#tagOf(key))}
     } catch (error) {
       // The range of an empty object.
       if (gcsFailure(error).status === 416) return undefined
@@ -101,17 +98,7 @@ class GcsObjectClient implements ObjectClient {
     }
   }
 
-  async list({
-    after,
-    delimiter,
-    limit,
-    prefix,
-  }: {
-    after?: string
-    delimiter?: '/'
-    limit?: number
-    prefix: string
-  }): Promise<{folders: string[]; next?: string; objects: FoundObject[]}> {
+  async list({after, delimiter, limit, prefix}: ListRequest): Promise<ListPage> {
     const [files, next, answer] = (await this.#bucket.getFiles({
       autoPaginate: false,
       delimiter,

@@ -1,6 +1,6 @@
 import type {Failure, FailureKind} from '../objects/client.js'
 
-import {kindOfStatus, networkFailure} from '../objects/failure.js'
+import {firstLine, kindOfStatus, networkFailure, retryAfter} from '../objects/failure.js'
 
 interface GcsError extends Error {
   code?: number | string
@@ -12,15 +12,14 @@ export function gcsFailure(error: unknown): Failure {
   const {code, message, response} = error as GcsError
   const status = typeof code === 'number' ? code : (response?.statusCode ?? response?.status)
   const network = status === undefined ? networkFailure(error) : undefined
-  if (network) return {...network, reason: network.kind === 'unreachable' ? message : network.reason}
+  if (network) return network
   const kind = kindOf(status, message)
-  const retryAfter = Number(response?.headers?.['retry-after'])
   return {
     code: typeof code === 'string' ? code : undefined,
     kind,
     mayBeDone: kind === 'busy',
-    reason: (message.split('\n', 1)[0] ?? '').slice(0, 300),
-    ...(retryAfter > 0 && {retryAfterMs: retryAfter * 1000}),
+    reason: firstLine(message),
+    ...retryAfter(response?.headers?.['retry-after']),
     status,
   }
 }

@@ -4,6 +4,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import type {Call, Failure, ObjectClient} from './client.js'
 
 import {ClientError, type ObjectAction} from './failure.js'
+import {once} from './once.js'
 
 /** How long to try. */
 export interface Patience {
@@ -45,23 +46,15 @@ export interface Earlier {
 }
 
 export class Calls {
-  #client: Promise<ObjectClient> | undefined
+  /** Made by the first call. */
+  readonly client: () => Promise<ObjectClient>
   #hasAnswered = false
 
   constructor(
-    private readonly connect: () => Promise<ObjectClient>,
+    connect: () => Promise<ObjectClient>,
     private readonly patience: Patience = PATIENCE,
-  ) {}
-
-  /** Made by the first call. */
-  async client(): Promise<ObjectClient> {
-    this.#client ??= this.connect()
-    try {
-      return await this.#client
-    } catch (error) {
-      this.#client = undefined
-      throw error
-    }
+  ) {
+    this.client = once(connect)
   }
 
   /** @throws ClientError once it makes no sense to go on; DataOpsError for a client that cannot be loaded. */

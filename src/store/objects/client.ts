@@ -10,14 +10,11 @@ export interface ObjectClient {
   /** What went wrong, for an error that any of these calls threw. */
   failure: (error: unknown) => Failure
   /** From `start` up to `end` or the end of the object; undefined when it holds nothing at all. `tag`: only of that version. */
-  get: (key: string, range: {end: number; start: number; tag?: string}, call: Call) => Promise<Piece | undefined>
+  get: (key: string, range: ReadRange, call: Call) => Promise<Piece | undefined>
   /** undefined: there is nothing of that name. */
   head: (key: string, call: Call) => Promise<FoundObject | undefined>
   /** One page, in the order of the keys. */
-  list: (
-    request: {after?: string; delimiter?: '/'; limit?: number; prefix: string},
-    call: Call,
-  ) => Promise<{folders: string[]; next?: string; objects: FoundObject[]}>
+  list: (request: ListRequest, call: Call) => Promise<ListPage>
   /** The new tag; fails with `condition` when that is not met. */
   put: (key: string, bytes: Uint8Array, options: PutOptions, call: Call) => Promise<string>
   /** Removes objects, at most a page of a listing; one that is not there is none to be removed. */
@@ -40,6 +37,27 @@ export interface PutOptions {
   mark: string
 }
 
+/** Bytes from `start` up to `end`, more than none. */
+export interface ReadRange {
+  end: number
+  start: number
+  tag?: string
+}
+
+export interface ListRequest {
+  /** `next` of the page before. */
+  after?: string
+  delimiter?: '/'
+  limit?: number
+  prefix: string
+}
+
+export interface ListPage {
+  folders: string[]
+  next?: string
+  objects: FoundObject[]
+}
+
 export interface FoundObject {
   bytes: number
   key: string
@@ -55,6 +73,16 @@ export interface Piece {
   /** Bytes of the whole object. */
   size: number
   tag: string
+}
+
+/** What an answer to `get` holds, by its header `Content-Range`: whoever does not know ranges sends all of it. */
+export function contentOf(
+  bytes: Uint8Array,
+  contentRange: string | undefined,
+  {end, start}: ReadRange,
+): Pick<Piece, 'bytes' | 'size'> {
+  const total = /\/(\d+)$/.exec(contentRange ?? '')?.[1]
+  return total === undefined ? {bytes: bytes.subarray(start, end), size: bytes.length} : {bytes, size: Number(total)}
 }
 
 /** A write under way. Parts may be sent at the same time, and again. */

@@ -97,13 +97,24 @@ const CUT_NAMES: ReadonlySet<string> = new Set(['AbortError', 'RequestTimeout', 
 export function networkFailure(error: unknown): Failure | undefined {
   for (let depth = 0, each: unknown = error; each instanceof Error && depth < 5; each = each.cause, depth++) {
     const code = 'code' in each && typeof each.code === 'string' ? each.code : ''
-    if (UNREACHABLE.has(code)) return {code, kind: 'unreachable', mayBeDone: false, reason: code}
+    if (UNREACHABLE.has(code)) return {code, kind: 'unreachable', mayBeDone: false, reason: (error as Error).message}
     const isCut =
       CUT.has(code) || CUT_NAMES.has(each.name) || /^(?:aborted|socket hang up|terminated)$/.test(each.message)
     if (isCut) return {code: code || each.name, kind: 'busy', mayBeDone: true, reason: `cut off: ${code || each.name}`}
   }
 
   return undefined
+}
+
+/** The first line of what a service or SDK says: below it stand identifiers of the request. */
+export function firstLine(message: string): string {
+  return (message.split('\n', 1)[0] ?? '').slice(0, 300)
+}
+
+/** What the header `Retry-After` asks for, where it says so in seconds. */
+export function retryAfter(header: unknown): Pick<Failure, 'retryAfterMs'> {
+  const seconds = Number(header)
+  return seconds > 0 ? {retryAfterMs: seconds * 1000} : {}
 }
 
 /** What a status alone says. */

@@ -2,9 +2,11 @@
 import type {Calls} from './calls.js'
 import type {PutOptions} from './client.js'
 
+import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {randomHex} from '../../platform/node.js'
 import {isFailure} from './failure.js'
+import {once} from './once.js'
 
 export interface ProbeOptions {
   isOff?: boolean
@@ -17,8 +19,14 @@ export interface ProbeOptions {
 const OTHERS = 2
 
 export class Probe {
-  #puts: Promise<void> | undefined
-  #uploads: Promise<void> | undefined
+  readonly #puts = once(async () =>
+    this.#whileThere([
+      async () => this.#put({ifAbsent: true}),
+      async () => this.#put({ifMatch: (await this.calls.client()).noTag}),
+    ]),
+  )
+
+  readonly #uploads = once(async () => this.#whileThere([async () => this.#upload()]))
 
   constructor(
     private readonly calls: Calls,
@@ -27,29 +35,12 @@ export class Probe {
 
   /** Once for each store. @throws DataOpsError INVALID_INPUT for a place that writes what it should not; ClientError. */
   async check(): Promise<void> {
-    if (this.options.isOff) return
-    this.#puts ??= this.#whileThere([
-      async () => this.#put({ifAbsent: true}),
-      async () => this.#put({ifMatch: (await this.calls.client()).noTag}),
-    ])
-    try {
-      await this.#puts
-    } catch (error) {
-      this.#puts = undefined
-      throw error
-    }
+    if (!this.options.isOff) await this.#puts()
   }
 
   /** The same for the end of an upload in parts. */
   async checkUploads(): Promise<void> {
-    if (this.options.isOff) return
-    this.#uploads ??= this.#whileThere([async () => this.#upload()])
-    try {
-      await this.#uploads
-    } catch (error) {
-      this.#uploads = undefined
-      throw error
-    }
+    if (!this.options.isOff) await this.#uploads()
   }
 
   /** While there is an object at the key, none of `writes` may succeed. */
@@ -97,7 +88,7 @@ export class Probe {
 
   /** @returns true; fails with `condition` */
   async #put(condition: PutOptions['condition']): Promise<boolean> {
-    const bytes = new TextEncoder().encode(`Whether this place keeps the conditions of writes: ${randomHex(8)}\n`)
+    const bytes = utf8(`Whether this place keeps the conditions of writes: ${randomHex(8)}\n`)
     const {key, url} = this.options
     const action = {bytes: bytes.length, verb: 'write to', where: url}
     const mark = randomHex(12)
@@ -119,7 +110,7 @@ export class Probe {
     const action = {verb: 'write to', where: url}
     const upload = await this.calls.attempt(action, async (client, call) => client.begin(key, randomHex(12), call))
     try {
-      const bytes = new TextEncoder().encode('Whether this place keeps the conditions of uploads.\n')
+      const bytes = utf8('Whether this place keeps the conditions of uploads.\n')
       await this.calls.attempt(action, async (_, call) => upload.part(1, bytes, true, call))
       await this.calls.attempt(action, async (_, call) => upload.complete(call))
     } finally {

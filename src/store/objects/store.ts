@@ -5,7 +5,7 @@ import type {FoundObject, ObjectClient} from './client.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {randomHex} from '../../platform/node.js'
-import {checkKey, refusedKey} from '../key.js'
+import {checkKey, nameOf, refusedKey} from '../key.js'
 import {Calls, type Patience} from './calls.js'
 import {isFailure, leavingAsDataOpsError} from './failure.js'
 import {Probe} from './probe.js'
@@ -118,13 +118,9 @@ export class ObjectStore implements Store {
 
   async stat(key: string): Promise<StoreEntry | undefined> {
     return this.#inside(key, async () => {
-      const action = {verb: 'read', where: this.describe(key)}
-      const name = key.slice(key.lastIndexOf('/') + 1)
-      if (key !== '') {
-        const found = await this.#calls.attempt(action, async (client, call) => client.head(this.#full(key), call))
-        if (found) return entryOf(found, name)
-      }
-
+      const name = nameOf(key)
+      const found = key === '' ? undefined : await this.#head(key)
+      if (found) return entryOf(found, name)
       return (await this.#hasAny(key)) ? folderEntry(name) : undefined
     })
   }
@@ -181,9 +177,9 @@ export class ObjectStore implements Store {
           fullKey: this.#full(key),
           isFree: async () => !this.options.isUnsafe || (await this.#head(key)) === undefined,
           isMarked: async (mark) => (await this.#head(key))?.mark === mark,
-          newMark,
+          mark: newMark(),
           putIfAbsent: async (name, bytes) => (await this.#put(name, bytes, {ifAbsent: true})) !== undefined,
-          where: (name) => this.describe(name),
+          where: this.describe(key),
         },
         key,
       )

@@ -30,9 +30,10 @@ export interface WriterPlace {
   isMarked: (mark: string) => Promise<boolean>
   /** Puts a small object if its name is free; false when it is not. */
   putIfAbsent: (key: string, bytes: Uint8Array) => Promise<boolean>
-  /** A new mark, of this write alone. */
-  newMark: () => string
-  where: (key: string) => string
+  /** Of this write alone. */
+  mark: string
+  /** The URL. */
+  where: string
 }
 
 export class ObjectWriter implements StoreWriter {
@@ -43,7 +44,6 @@ export class ObjectWriter implements StoreWriter {
   #failure: Error | undefined
   readonly #inFlight = new Set<Promise<void>>()
   #isComplete = false
-  readonly #mark: string
   #parts = 0
   /** Appends, one after another. */
   #tail: Promise<void> = Promise.resolve()
@@ -52,9 +52,7 @@ export class ObjectWriter implements StoreWriter {
   constructor(
     private readonly place: WriterPlace,
     private readonly key: string,
-  ) {
-    this.#mark = place.newMark()
-  }
+  ) {}
 
   get bytes(): number {
     return this.#bytes
@@ -111,7 +109,7 @@ export class ObjectWriter implements StoreWriter {
     const bytes = (this.#buffer ?? new Uint8Array()).subarray(0, this.#buffered)
     this.#buffer = undefined
     this.#buffered = 0
-    const action = {bytes: bytes.length, verb: 'write', where: where(this.key)}
+    const action = {bytes: bytes.length, verb: 'write', where}
     const sending = calls
       .attempt(action, async (_, call) => upload.part(number, bytes, isLast, call))
       .catch((error: unknown) => {
@@ -131,8 +129,8 @@ export class ObjectWriter implements StoreWriter {
   async #begin(): Promise<Upload> {
     const {calls, checkUploads, fullKey, where} = this.place
     await checkUploads()
-    return calls.attempt({verb: 'write', where: where(this.key)}, async (client, call) =>
-      client.begin(fullKey, this.#mark, call),
+    return calls.attempt({verb: 'write', where}, async (client, call) =>
+      client.begin(fullKey, this.place.mark, call),
     )
   }
 
@@ -141,13 +139,13 @@ export class ObjectWriter implements StoreWriter {
     return error.toDataOpsError().with({
       details: {beginAgain: true},
       hint: 'Run it again.',
-      message: `Cannot write ${this.place.where(this.key)}: the service no longer has its parts.`,
+      message: `Cannot write ${this.place.where}: the service no longer has its parts.`,
       retryable: true,
     })
   }
 
   #tooLarge(): DataOpsError {
-    const path = this.place.where(this.key)
+    const path = this.place.where
     return new DataOpsError('STORAGE', `${path} is larger than the service takes.`, {
       details: {path},
       hint: "Use `format: 'parquet'`: it writes several files.",
@@ -189,7 +187,7 @@ export class ObjectWriter implements StoreWriter {
     const {calls, isMarked, where} = this.place
     let mayBeDone = false
     try {
-      await calls.attempt({verb: 'complete', where: where(this.key)}, async (_, call, earlier) => {
+      await calls.attempt({verb: 'complete', where}, async (_, call, earlier) => {
         mayBeDone = earlier.mayBeDone
         await upload.complete(call)
       })
@@ -197,7 +195,7 @@ export class ObjectWriter implements StoreWriter {
     } catch (error) {
       // It was done by an attempt whose answer was lost.
       const isAnswered = isFailure(error, 'absent', 'condition', 'conflict')
-      if ((mayBeDone || isFailure(error, 'absent', 'conflict')) && isAnswered && (await isMarked(this.#mark)))
+      if ((mayBeDone || isFailure(error, 'absent', 'conflict')) && isAnswered && (await isMarked(this.place.mark)))
         return true
       if (isFailure(error, 'condition')) return false
       if (!isFailure(error, 'absent', 'conflict')) throw error
@@ -211,7 +209,7 @@ export class ObjectWriter implements StoreWriter {
   }
 
   async #close(): Promise<void> {
-    this.#failure ??= new DataOpsError('STORAGE', `${this.place.where(this.key)} was closed.`)
+    this.#failure ??= new DataOpsError('STORAGE', `${this.place.where} was closed.`)
     await this.#tail
     await Promise.all(this.#inFlight)
     this.#buffer = undefined
@@ -219,9 +217,7 @@ export class ObjectWriter implements StoreWriter {
     if (!upload || this.#isComplete) return
     const {calls, where} = this.place
     // One that cannot be dropped now is found by `prune`.
-    await calls
-      .attempt({verb: 'drop', where: where(this.key)}, async (_, call) => upload.abort(call))
-      .catch(() => undefined)
+    await calls.attempt({verb: 'drop', where}, async (_, call) => upload.abort(call)).catch(() => undefined)
   }
 }
 

@@ -7,11 +7,15 @@ import {inParallel} from '../../model/in-parallel.js'
 import {nodePlatform} from '../../platform/node.js'
 import {
   type Call,
+  contentOf,
   type FoundObject,
+  type ListPage,
+  type ListRequest,
   MARK,
   type ObjectClient,
   type Piece,
   type PutOptions,
+  type ReadRange,
   type UnfinishedUpload,
   type Upload,
 } from '../objects/client.js'
@@ -99,11 +103,8 @@ class S3ObjectClient implements ObjectClient {
     return S3Upload.begin(this.#shared, key, mark, signal)
   }
 
-  async get(
-    key: string,
-    {end, start, tag}: {end: number; start: number; tag?: string},
-    {signal}: Call,
-  ): Promise<Piece | undefined> {
+  async get(key: string, range: ReadRange, {signal}: Call): Promise<Piece | undefined> {
+    const {end, start, tag} = range
     let output: GetObjectCommandOutput
     try {
       output = await this.client.send(
@@ -123,13 +124,7 @@ class S3ObjectClient implements ObjectClient {
 
     this.#isBucketKnown = true
     const bytes = (await output.Body?.transformToByteArray()) ?? new Uint8Array()
-    const total = /\/(\d+)$/.exec(output.ContentRange ?? '')?.[1]
-    if (total === undefined) {
-      // Whoever does not know ranges sends all of it.
-      return {bytes: bytes.subarray(start, end), modified: timeOf(output), size: bytes.length, tag: tagOf(output)}
-    }
-
-    return {bytes, modified: timeOf(output), size: Number(total), tag: tagOf(output)}
+    return {...contentOf(bytes, output.ContentRange, range), modified: timeOf(output), tag: tagOf(output)}
   }
 
   async head(key: string, call: Call): Promise<FoundObject | undefined> {
@@ -168,10 +163,7 @@ class S3ObjectClient implements ObjectClient {
     throw Object.assign(new Error('The service changed its mind', {cause: error}), {Code: 'ServiceUnavailable'})
   }
 
-  async list(
-    {after, delimiter, limit, prefix}: {after?: string; delimiter?: '/'; limit?: number; prefix: string},
-    {signal}: Call,
-  ): Promise<{folders: string[]; next?: string; objects: FoundObject[]}> {
+  async list({after, delimiter, limit, prefix}: ListRequest, {signal}: Call): Promise<ListPage> {
     const output = await this.client.send(
       new this.sdk.ListObjectsV2Command({
         Bucket: this.bucket,
@@ -212,9 +204,7 @@ class S3ObjectClient implements ObjectClient {
   }
 
   async remove(keys: readonly string[], call: Call): Promise<void> {
-    if (keys.length === 1) return this.#removeEach(keys, call)
-
-    if (!this.#hasBatches) return this.#removeEach(keys, call)
+    if (keys.length === 1 || !this.#hasBatches) return this.#removeEach(keys, call)
     const Errors = await this.#removeBatch(keys, call)
     const failed = Errors.find(({Code}) => Code !== 'NoSuchKey')
     if (!failed) return
@@ -273,7 +263,7 @@ class S3ObjectClient implements ObjectClient {
   }
 }
 
-export function base64OfSha256(bytes: Uint8Array): string {
+function base64OfSha256(bytes: Uint8Array): string {
   return Buffer.from(nodePlatform.sha256(bytes)).toString('base64')
 }
 

@@ -1,6 +1,6 @@
 import type {Failure, FailureKind} from '../objects/client.js'
 
-import {kindOfStatus, networkFailure} from '../objects/failure.js'
+import {firstLine, kindOfStatus, networkFailure, retryAfter} from '../objects/failure.js'
 
 /** What S3, and what calls itself compatible, says in words of its own. */
 const KINDS: Readonly<Record<string, FailureKind>> = {
@@ -53,25 +53,24 @@ export function s3Failure(error: unknown): Failure {
   const {$metadata, $response, Code, message, name} = error as ServiceError
   const status = $metadata?.httpStatusCode
   const network = status === undefined || (status >= 200 && status < 300) ? networkFailure(error) : undefined
-  if (network) return {...network, reason: network.kind === 'unreachable' ? message : network.reason}
+  if (network) return network
   const code = Code ?? name
   // An answer that is none: cut off on the way, or something between us and the service spoke.
   const isGarbled = status !== undefined && status < 300
   const kind = isGarbled ? 'busy' : (KINDS[code] ?? kindOfStatus(status))
-  const retryAfter = Number($response?.headers?.['retry-after'])
   return {
     code,
     kind,
     mayBeDone: kind === 'busy' && !UNDONE.has(code),
     reason: reasonOf(code, message),
-    ...(retryAfter > 0 && {retryAfterMs: retryAfter * 1000}),
+    ...retryAfter($response?.headers?.['retry-after']),
     status,
   }
 }
 
 /** Names that say nothing in the service's stead are left out. */
 function reasonOf(code: string, message: string): string {
-  const words = message.split('\n', 1)[0] ?? ''
+  const words = firstLine(message)
   const isEmpty = ['', code, 'UnknownError'].includes(words)
-  return isEmpty ? (/^(?:Error|UnknownError|\d+)$/.test(code) ? '' : code) : words.slice(0, 300)
+  return isEmpty ? (/^(?:Error|UnknownError|\d+)$/.test(code) ? '' : code) : words
 }

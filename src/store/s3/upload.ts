@@ -3,6 +3,7 @@ import type {CompletedPart} from '@aws-sdk/client-s3'
 import type {S3Bucket} from './bucket.js'
 
 import {type Call, MARK, type Upload} from '../objects/client.js'
+import {s3Failure} from './failure.js'
 
 export class S3Upload implements Upload {
   static async begin(bucket: S3Bucket, key: string, mark: string, signal: AbortSignal): Promise<S3Upload> {
@@ -69,7 +70,7 @@ export class S3Upload implements Upload {
       await client.send(new sdk.AbortMultipartUploadCommand(this.#name), {abortSignal: signal})
     } catch (error) {
       // It is gone: dropped before, or complete.
-      if ((error as Error).name !== 'NoSuchUpload') throw error
+      if (s3Failure(error).kind !== 'absent') throw error
     }
   }
 }
