@@ -14,6 +14,7 @@ import {DataOpsError} from '../model/errors.js'
 import {isJsonObject} from '../model/object.js'
 /** The head and the seal of a backup: everything about it but its objects, which are not read for it. */
 import {sha256Hex} from '../platform/node.js'
+import {nameOf} from '../store/key.js'
 import {decodeJson, DocumentSource, type SealPlace} from './document-source.js'
 import {AGE, encrypted} from './encrypted/words.js'
 import {Field, MalformedError} from './fields.js'
@@ -109,7 +110,7 @@ const FINISH = 'Run the backup again with `resume: true` to finish it.'
 
 async function kindOf(store: Store, name: string): Promise<BackupKind> {
   const where = store.describe(name)
-  if (sealedNameOf(name.slice(name.lastIndexOf('/') + 1))) {
+  if (sealedNameOf(nameOf(name))) {
     throw notABackup(where, 'it is unfinished', FINISH)
   }
 

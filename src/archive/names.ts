@@ -17,7 +17,10 @@ const COLLECTION = /^[A-Z][_0-9A-Za-z]*$/
 const BACKUP =
   /^([A-Z][_0-9A-Za-z]*)_(\d{4})-(\d\d)-(\d\d)_(\d\d)(\d\d)(\d\d)(?:-([2-9]|[1-9]\d{1,8}))?(\.json|\.json\.gz)?$/
 const PART = /^objects(?:-\d{5,})?\.[a-z]+$/
-const ENCRYPTED = /^(?:key-\d+-[0-9a-f]{16}|metadata\.json|schema\.json|objects(?:-\d{5,})?\.[a-z]+(?:\.gz)?)\.age$/
+/** What an encrypted file is called beyond the name of its text. */
+export const ENCRYPTED_SUFFIX = '.age'
+const ENCRYPTED = /^(?:metadata\.json|schema\.json|objects(?:-\d{5,})?\.[a-z]+(?:\.gz)?)\.age$/
+const KEY_FILE = /^key-([1-9]\d{0,5})-([0-9a-f]{16})\.age$/
 
 /** What a backup's name says. */
 export interface ParsedBackupName {
@@ -223,14 +226,27 @@ export function findPartNames(files: readonly string[], extension: string): {nam
   return {names: [], problem: `${partName(extension, gap + 1)} is missing`}
 }
 
+/** The file of a backup's key: the newest has the highest number, and the name says the start of its hash. */
+export function keyFileName(number: number, sha256: string): string {
+  return `key-${number}-${sha256.slice(0, 16)}${ENCRYPTED_SUFFIX}`
+}
+
+/** Reads the name of a key's file back; undefined for every other name. `hash`: 16 hex digits. */
+export function parseKeyFileName(name: string): undefined | {hash: string; number: number} {
+  const [, number, hash] = KEY_FILE.exec(name) ?? []
+  return number === undefined || hash === undefined ? undefined : {hash, number: Number(number)}
+}
+
 /** Whether a file holds the key of the encrypted backup in whose folder it lies. */
 export function isKeyFileName(name: string): boolean {
-  return /^key-[1-9]\d{0,5}-[0-9a-f]{16}\.age$/.test(name)
+  return KEY_FILE.test(name)
 }
 
 /** Whether a file of that name, in the folder of a backup, is one that we put there. */
 export function isBackupFile(name: string): boolean {
-  return name === METADATA_FILE || name === SCHEMA_FILE || PART.test(name) || ENCRYPTED.test(name)
+  return (
+    name === METADATA_FILE || name === SCHEMA_FILE || PART.test(name) || ENCRYPTED.test(name) || isKeyFileName(name)
+  )
 }
 
 /** The same, or one that was not complete. */

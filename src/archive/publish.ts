@@ -33,7 +33,7 @@ export async function publishDocument(store: Store, file: StoreWriter, name: str
     if (!(await store.stat(candidate))) break
   }
 
-  throw taken(store, name)
+  throw nameTaken(store, name)
 }
 
 /** What a folder holds when it is sealed, but for `metadata.json`. */
@@ -69,7 +69,7 @@ export async function publishFolder(
 
   const candidate = await nextFreeName(store, name)
   await copyParts(store, name, candidate, parts)
-  if (!(await fill(candidate)) || !(await commit(candidate))) throw taken(store, name)
+  if (!(await fill(candidate)) || !(await commit(candidate))) throw nameTaken(store, name)
   for (const {file} of parts) await store.remove(`${name}/${file}`)
   if (isFilled) for (const {name: file} of files) await store.remove(`${name}/${file}`)
   return candidate
@@ -81,7 +81,7 @@ async function nextFreeName(store: Store, name: string): Promise<string> {
     if (candidate !== name && (await isNameFree(store, candidate))) return candidate
   }
 
-  throw taken(store, name)
+  throw nameTaken(store, name)
 }
 
 /** Where there are no hard links, a kill may leave an empty file that held the name for what was to take it. */
@@ -90,7 +90,8 @@ async function dropPlaceholder(store: Store, key: string): Promise<void> {
   if (found?.kind === 'file' && found.bytes === 0) await store.remove(key)
 }
 
-function taken(store: Store, name: string): DataOpsError {
+/** The error of one whose name somebody else has by now. */
+export function nameTaken(store: Store, name: string): DataOpsError {
   return new DataOpsError('STORAGE', `The name ${store.describe(name)} was taken while the backup was written.`, {
     details: {path: store.describe(name)},
     hint: 'Run the backup again.',

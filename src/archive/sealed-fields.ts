@@ -18,7 +18,7 @@ import {isCollectionName, METADATA_FILE, SCHEMA_FILE} from './names.js'
 /** A file of its own, or a folder with parts. */
 export type BackupKind = 'directory' | 'document'
 
-const FORMATS = ['arrow', 'json', 'parquet'] as const
+export const FORMATS = ['arrow', 'json', 'parquet'] as const
 const STATUSES = ['COLD', 'FREEZING', 'FROZEN', 'HOT', 'UNFREEZING'] as const
 const ROLES = [
   'creation_time',

@@ -4,7 +4,7 @@ import type {ArchivePosition} from './writer.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {copyBytes, copyObject} from '../store/copy.js'
-import {isKeyFileName, isOwnFile, METADATA_FILE, parseBackupName} from './names.js'
+import {ENCRYPTED_SUFFIX, isKeyFileName, isOwnFile, METADATA_FILE, parseBackupName} from './names.js'
 
 /** Whether all is there that a position speaks of, and it is not sealed. `recipient`: it is encrypted, and worth nothing without its key. */
 export async function isContinuable(
@@ -15,7 +15,7 @@ export async function isContinuable(
   if (document) return (await store.unfinished?.stat(name)) !== undefined
   const files = new Set((await store.list(name)).map((entry) => entry.name))
   if (recipient !== undefined && [...files].every((file) => !isKeyFileName(file))) return false
-  const isThere = (file: string): boolean => files.has(file) || files.has(`${file}.age`)
+  const isThere = (file: string): boolean => files.has(file) || files.has(`${file}${ENCRYPTED_SUFFIX}`)
   return !files.has(METADATA_FILE) && parts.every(({file}) => file !== null && isThere(file))
 }
 
@@ -50,7 +50,9 @@ async function asTheyLie(
 ): Promise<Array<{file: string | null}>> {
   const names = (await store.list(folder)).map(({name}) => name)
   const keys = names.filter((name) => isKeyFileName(name)).map((file) => ({file}))
-  return [...keys, ...parts.map(({file}) => ({file: names.includes(`${file}.age`) ? `${file}.age` : file}))]
+  const asItLies = (file: string): string =>
+    names.includes(`${file}${ENCRYPTED_SUFFIX}`) ? `${file}${ENCRYPTED_SUFFIX}` : file
+  return [...keys, ...parts.map(({file}) => ({file: file === null ? null : asItLies(file)}))]
 }
 
 /** Copies parts from one folder to another. @throws DataOpsError STORAGE when something is in the way. */

@@ -7,7 +7,7 @@ import {unlock} from '../archive/encrypted/unlock.js'
 import {Field, MalformedError} from '../archive/fields.js'
 import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {parseBackupName} from '../archive/names.js'
-import {present} from '../archive/sealed-fields.js'
+import {FORMATS, present} from '../archive/sealed-fields.js'
 import {DataOpsError} from '../model/errors.js'
 import {canOpen, encryptionOf} from '../store/encryption.js'
 
@@ -68,7 +68,7 @@ export function readEntry(field: Field): CatalogEntry {
     ...present({digest: field.member('digest').optional((item) => item.sha256())}),
     ...(field.member('encrypted').optional((item) => item.boolean()) === true && {encrypted: true as const}),
     file: file.text(),
-    format: field.member('format').oneOf(['arrow', 'json', 'parquet'] as const),
+    format: field.member('format').oneOf(FORMATS),
     id: field.member('id').uuid(),
     ...present({object_count: field.member('object_count').optional((item) => item.count())}),
     ...(field.member('partial').optional((item) => item.boolean()) === true && {partial: true as const}),

@@ -12,13 +12,15 @@ import {type EncryptedFile} from '../../store/age/writer.js'
 import {decodeJson, DocumentSource} from '../document-source.js'
 import {Field, MalformedError} from '../fields.js'
 import {isCollectionName, isKeyFileName, METADATA_FILE} from '../names.js'
+import {FORMATS} from '../sealed-fields.js'
 import {keyFileProblem, keyFilesOf} from './key-file.js'
 import {AGE} from './words.js'
 
 export type CoveredFile = EncryptedFile & {file: string}
 
 /** What a backup holds, as far as pruning asks: `some`: of its tenants, `part`: what changes on the way have left of it. */
-export type HeldKind = 'all' | 'incomplete' | 'part' | 'schema' | 'some'
+const HELD_KINDS = ['all', 'incomplete', 'part', 'schema', 'some'] as const
+export type HeldKind = (typeof HELD_KINDS)[number]
 
 export interface Cover {
   backupId: string
@@ -256,8 +258,8 @@ function readFields(metadata: Field, seal: Field): Cover {
       .array()
       .map((item) => readFile(item)),
     finished: seal.member('finished').time(),
-    format: options.member('format').oneOf(['arrow', 'json', 'parquet'] as const),
-    holds: seal.member('holds').oneOf(['all', 'incomplete', 'part', 'schema', 'some'] as const),
+    format: options.member('format').oneOf(FORMATS),
+    holds: seal.member('holds').oneOf(HELD_KINDS),
     ...(objectCount !== undefined && {objectCount}),
     runId: metadata.member('run_id').uuid(),
     timestamp: metadata.member('timestamp').time(),

@@ -7,11 +7,10 @@ import {openAgeHeader, SINGLE_HEADER_BYTES} from '../../codec/age/header.js'
 import {textBytesOf} from '../../codec/age/payload.js'
 import {DataOpsError} from '../../model/errors.js'
 import {openAgeReader} from '../../store/age/reader.js'
+import {nameOf} from '../../store/key.js'
 import {overlay} from '../../store/overlay.js'
 import {keyOfUnfinished} from '../../store/temporary-name.js'
-import {isKeyFileName, METADATA_FILE} from '../names.js'
-
-const AGE_SUFFIX = '.age'
+import {ENCRYPTED_SUFFIX, isKeyFileName, METADATA_FILE} from '../names.js'
 
 /** Where the files of an encrypted backup lie. */
 export class EncryptedNames {
@@ -24,7 +23,7 @@ export class EncryptedNames {
 
   /** A document's only file with objects. */
   get document(): string {
-    return `objects.json${this.isCompressed ? '.gz' : ''}${AGE_SUFFIX}`
+    return `objects.json${this.isCompressed ? '.gz' : ''}${ENCRYPTED_SUFFIX}`
   }
 
   /** The key of the encrypted file that holds the text of `key`; undefined for what is no file of the backup. */
@@ -32,13 +31,13 @@ export class EncryptedNames {
     if (this.kind === 'document') return key === this.backup ? `${this.backup}/${this.document}` : undefined
     if (!key.startsWith(`${this.backup}/`)) return undefined
     // What a killed run left keeps the name that it has.
-    return keyOfUnfinished(key) === undefined ? `${key}${AGE_SUFFIX}` : key
+    return keyOfUnfinished(key) === undefined ? `${key}${ENCRYPTED_SUFFIX}` : key
   }
 
   /** The plain name of a file in the backup's folder; undefined for the cover and the files of the key. */
   plainName(file: string): string | undefined {
     if (file === METADATA_FILE || isKeyFileName(file)) return undefined
-    return file.endsWith(AGE_SUFFIX) ? file.slice(0, -AGE_SUFFIX.length) : file
+    return file.endsWith(ENCRYPTED_SUFFIX) ? file.slice(0, -ENCRYPTED_SUFFIX.length) : file
   }
 }
 
@@ -46,29 +45,35 @@ export function namesOf(name: string, {compress, format}: {compress: boolean; fo
   return new EncryptedNames(name, format === 'json' ? 'document' : 'directory', compress)
 }
 
-/** Reads the text of a backup's files. `identity`: the backup's own key. */
-export function decryptedFiles(store: Store, names: EncryptedNames, identity: string): Store {
-  return overlay(store, {
-    describe: (key: string) => store.describe(names.placeOf(key) ?? key),
-    async list(folder: string): Promise<StoreEntry[]> {
+/** What lies in the backup, by names and sizes of its text. */
+export function plainView(store: Store, names: EncryptedNames): Pick<Store, 'describe' | 'list' | 'stat'> {
+  return {
+    describe: (key) => store.describe(names.placeOf(key) ?? key),
+    async list(folder) {
       const entries = await store.list(folder)
       return folder === names.backup ? plainEntries(entries, names) : entries
     },
+    async stat(key) {
+      const place = names.placeOf(key)
+      const entry = await store.stat(place ?? key)
+      return entry && place !== undefined ? {...entry, bytes: textBytes(entry.bytes), name: nameOf(key)} : entry
+    },
+  }
+}
+
+/** Reads the text of a backup's files. `identity`: the backup's own key. */
+export function decryptedFiles(store: Store, names: EncryptedNames, identity: string): Store {
+  return overlay(store, {
+    ...plainView(store, names),
     async openRead(key: string): Promise<StoreReader> {
       const place = names.placeOf(key)
       return place === undefined ? store.openRead(key) : openDecrypted(store, place, identity)
-    },
-    async stat(key: string): Promise<StoreEntry | undefined> {
-      const place = names.placeOf(key)
-      if (place === undefined) return store.stat(key)
-      const entry = await store.stat(place)
-      return entry && {...entry, bytes: textBytes(entry.bytes), name: key.slice(key.lastIndexOf('/') + 1)}
     },
   })
 }
 
 /** @throws DataOpsError BACKUP_DAMAGED when the file is not one of the backup with this key. */
-export async function openDecrypted(store: Store, place: string, identity: string): Promise<StoreReader> {
+async function openDecrypted(store: Store, place: string, identity: string): Promise<StoreReader> {
   const file = await store.openRead(place)
   const where = store.describe(place)
   try {
@@ -99,11 +104,11 @@ export async function openDecrypted(store: Store, place: string, identity: strin
 }
 
 /** A size that no encrypted file has is that of an empty text: whoever reads it finds out. */
-export function textBytes(bytes: number): number {
+function textBytes(bytes: number): number {
   return textBytesOf(bytes - SINGLE_HEADER_BYTES) ?? 0
 }
 
-export function plainEntries(entries: readonly StoreEntry[], names: EncryptedNames): StoreEntry[] {
+function plainEntries(entries: readonly StoreEntry[], names: EncryptedNames): StoreEntry[] {
   const plain: StoreEntry[] = []
   for (const entry of entries) {
     const name = names.plainName(entry.name)

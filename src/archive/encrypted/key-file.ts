@@ -8,13 +8,13 @@ import {sha256Hex} from '../../platform/node.js'
 import {openAgeReader} from '../../store/age/reader.js'
 import {encryptAge} from '../../store/age/writer.js'
 import {checkIdentities, type EncryptionOptions} from '../../store/encryption.js'
+import {keyFileName, parseKeyFileName} from '../names.js'
 import {encrypted} from './words.js'
 
 /** The base-2 logarithm of what a passphrase costs those who guess it: as the age program has it. Tests spend less; no option. */
 export const SCRYPT = {logN: 18}
 /** Bytes of a key file at most. */
 const MAX_KEY_FILE = 512 * 1024
-const NAME = /^key-([1-9]\d{0,5})-([0-9a-f]{16})\.age$/
 
 export interface BackupKey {
   identity: string
@@ -43,15 +43,15 @@ export async function makeKeyFile(
   // What `age-keygen` writes: `age -d -i` takes it as it is.
   const text = `# backup: ${backupId}\n# public key: ${recipient}\n${identity}\n`
   const {content, sha256} = encryptAge(header, utf8(text))
-  return {content, name: `key-${number}-${sha256.slice(0, 16)}.age`}
+  return {content, name: keyFileName(number, sha256)}
 }
 
 /** The key files of a backup, the newest first. */
 export async function keyFilesOf(store: Store, backup: string): Promise<Array<{name: string; number: number}>> {
   const found: Array<{name: string; number: number}> = []
   for (const {kind, name} of await store.list(backup)) {
-    const number = NAME.exec(name)?.[1]
-    if (number !== undefined && kind === 'file') found.push({name, number: Number(number)})
+    const parsed = parseKeyFileName(name)
+    if (parsed && kind === 'file') found.push({name, number: parsed.number})
   }
 
   return found.sort((a, b) => b.number - a.number)
@@ -61,7 +61,7 @@ export async function keyFilesOf(store: Store, backup: string): Promise<Array<{n
 export async function keyFileProblem(store: Store, backup: string, name: string): Promise<string | undefined> {
   const content = await contentOf(store, `${backup}/${name}`)
   if (!content || !isAge(content)) return 'It is no age file.'
-  return sha256Hex(content).startsWith(NAME.exec(name)?.[2] ?? '-')
+  return sha256Hex(content).startsWith(parseKeyFileName(name)?.hash ?? '-')
     ? undefined
     : 'It is not what was written: its hash is another.'
 }

@@ -1,14 +1,16 @@
 /** Where one encrypted backup is written: writers of archives put its text there, and what lies there is encrypted. */
-import type {PutCondition, Store, StoreEntry, StoreWriter} from '../../store/store.js'
+import type {PutCondition, Store, StoreWriter} from '../../store/store.js'
 
 import {makeAgeHeader} from '../../codec/age/header.js'
-import {DataOpsError} from '../../model/errors.js'
+import {type DataOpsError} from '../../model/errors.js'
 import {AgeFileWriter} from '../../store/age/file-writer.js'
 import {encryptAge, type EncryptedFile} from '../../store/age/writer.js'
+import {nameOf} from '../../store/key.js'
 import {overlay} from '../../store/overlay.js'
-import {isKeyFileName, METADATA_FILE} from '../names.js'
+import {ENCRYPTED_SUFFIX, isKeyFileName, METADATA_FILE} from '../names.js'
+import {nameTaken} from '../publish.js'
 import {type CoveredFile, hashFile} from './cover.js'
-import {type EncryptedNames, plainEntries, textBytes} from './files.js'
+import {type EncryptedNames, plainView} from './files.js'
 import {type KeyFile} from './key-file.js'
 
 export interface EncryptedPlaceOptions {
@@ -51,26 +53,15 @@ export class EncryptedPlace {
   #overlay(): Store {
     const {names} = this.#options
     const store = this.#store
-    const place = (key: string): string => names.placeOf(key) ?? key
     return overlay(store, {
+      ...plainView(store, names),
       createWriter: async (key: string) => this.#createWriter(key),
-      describe: (key: string) => store.describe(place(key)),
-      async list(folder: string): Promise<StoreEntry[]> {
-        const entries = await store.list(folder)
-        return folder === names.backup ? plainEntries(entries, names) : entries
-      },
       openRead: async (key: string) => {
         if (names.placeOf(key) !== undefined) throw this.#taken()
         return store.openRead(key)
       },
       put: async (key: string, bytes: Uint8Array, condition?: PutCondition) => this.#put(key, bytes, condition),
-      remove: async (key: string) => store.remove(place(key)),
-      async stat(key: string): Promise<StoreEntry | undefined> {
-        const at = names.placeOf(key)
-        const entry = await store.stat(at ?? key)
-        if (!entry || at === undefined) return entry
-        return {...entry, bytes: textBytes(entry.bytes), name: key.slice(key.lastIndexOf('/') + 1)}
-      },
+      remove: async (key: string) => store.remove(names.placeOf(key) ?? key),
       // What a killed run left is dropped: an encrypted text has no place in the middle to go on from.
       unfinished: undefined,
     })
@@ -84,11 +75,7 @@ export class EncryptedPlace {
   }
 
   #taken(): DataOpsError {
-    const path = this.#store.describe(this.#options.names.backup)
-    return new DataOpsError('STORAGE', `The name ${path} was taken while the backup was written.`, {
-      details: {path},
-      hint: 'Run the backup again.',
-    })
+    return nameTaken(this.#store, this.#options.names.backup)
   }
 
   async #createWriter(key: string): Promise<StoreWriter> {
@@ -146,7 +133,7 @@ export class EncryptedPlace {
     const files: CoveredFile[] = []
     let bytes = 0
     for (const {bytes: size, name} of await this.#store.list(folder)) {
-      if (!name.endsWith('.age')) continue
+      if (!name.endsWith(ENCRYPTED_SUFFIX)) continue
       bytes += size
       if (isKeyFileName(name)) continue
       // What an earlier run wrote is read once more.
@@ -161,8 +148,4 @@ export class EncryptedPlace {
   async #header(): ReturnType<typeof makeAgeHeader> {
     return makeAgeHeader({recipients: [this.#options.recipient]})
   }
-}
-
-function nameOf(key: string): string {
-  return key.slice(key.lastIndexOf('/') + 1)
 }

@@ -6,7 +6,7 @@ import type {Problem} from '../problem.js'
 import {DataOpsError} from '../../model/errors.js'
 import {canOpen, encryptionOf} from '../../store/encryption.js'
 import {type Manifest} from '../manifest.js'
-import {METADATA_FILE, SCHEMA_FILE} from '../names.js'
+import {ENCRYPTED_SUFFIX, METADATA_FILE, SCHEMA_FILE} from '../names.js'
 import {readCover, type ReadCover} from './cover.js'
 import {decryptedFiles, namesOf} from './files.js'
 import {heldKind} from './held.js'
@@ -80,7 +80,7 @@ export function coverContradictions(store: Store, cover: ReadCover, manifest: Ma
     names.kind === 'document'
       ? [names.document]
       : [METADATA_FILE, SCHEMA_FILE, ...seal.parts.flatMap(({file: part}) => (part === null ? [] : [part]))].map(
-          (each) => `${each}.age`,
+          (each) => `${each}${ENCRYPTED_SUFFIX}`,
         )
   compare('list of files', list(cover.files.map((each) => each.file)), list(expected))
   return problems
