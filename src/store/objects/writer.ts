@@ -129,9 +129,7 @@ export class ObjectWriter implements StoreWriter {
   async #begin(): Promise<Upload> {
     const {calls, checkUploads, fullKey, where} = this.place
     await checkUploads()
-    return calls.attempt({verb: 'write', where}, async (client, call) =>
-      client.begin(fullKey, this.place.mark, call),
-    )
+    return calls.attempt({verb: 'write', where}, async (client, call) => client.begin(fullKey, this.place.mark, call))
   }
 
   /** The service dropped the upload, or somebody who took its writer for dead. */
