@@ -8,6 +8,7 @@ import {isGzip, locateSealMember, readStoredMember} from '../codec/gzip.js'
 import {DataOpsError} from '../model/errors.js'
 /** The two ends of a document, plain or gzipped, each in bounded memory (docs/format.md, "The document" and "Gzip"). */
 import {nodePlatform, sha256Hex} from '../platform/node.js'
+import {damaged} from '../store/damaged.js'
 import {MalformedError} from './fields.js'
 
 /** Bytes that the head line may have: a million tenants. */
@@ -145,11 +146,7 @@ export class DocumentSource {
       yield* nodePlatform.gunzip(this.#pieces())
     } catch (error) {
       if (!(error instanceof DataOpsError && error.code === 'BACKUP_DAMAGED')) throw error
-      throw new DataOpsError('BACKUP_DAMAGED', `${this.where} is damaged: it cannot be decompressed.`, {
-        cause: error,
-        details: {path: this.where},
-        hint: 'Use another backup.',
-      })
+      throw damaged(this.where, 'it cannot be decompressed', {cause: error})
     }
   }
 }

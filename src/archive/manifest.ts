@@ -14,6 +14,7 @@ import {DataOpsError} from '../model/errors.js'
 import {isJsonObject} from '../model/object.js'
 /** The head and the seal of a backup: everything about it but its objects, which are not read for it. */
 import {sha256Hex} from '../platform/node.js'
+import {damaged} from '../store/damaged.js'
 import {nameOf} from '../store/key.js'
 import {decodeJson, DocumentSource, type SealPlace} from './document-source.js'
 import {AGE, encrypted} from './encrypted/words.js'
@@ -151,12 +152,9 @@ async function readContent(source: DocumentSource, kind: BackupKind, isUnsealedA
 
   const isWhole = kind === 'directory' ? (await readFolderHead(source)) !== undefined : await isEnded(source)
   if (isUnsealedAccepted && isWhole) return readUnsealed(source, kind, head)
-  throw damaged(
-    source.where,
-    'it does not end with a valid seal',
-    undefined,
-    `It was cut off or changed. Use another backup; if it was changed on purpose: ${ACCEPT}.`,
-  )
+  throw damaged(source.where, 'it does not end with a valid seal', {
+    hint: `It was cut off or changed. Use another backup; if it was changed on purpose: ${ACCEPT}.`,
+  })
 }
 
 function isMoved(source: DocumentSource, {seal, start}: SealPlace): boolean {
@@ -175,7 +173,7 @@ function parseHead(source: DocumentSource, line: Uint8Array): RawHead {
     const value: unknown = JSON.parse(`${decodeJson(line)}]}`)
     return value as RawHead
   } catch (error) {
-    throw damaged(source.where, 'its head cannot be read', error)
+    throw damaged(source.where, 'its head cannot be read', {cause: error})
   }
 }
 
@@ -303,7 +301,7 @@ function wellFormed<T>({where}: DocumentSource, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (error instanceof MalformedError) throw damaged(where, error.message, error)
+    if (error instanceof MalformedError) throw damaged(where, error.message, {cause: error})
     throw error
   }
 }
@@ -318,10 +316,6 @@ async function bytesBesideMetadata(store: Store, name: string, seal: BackupSeal 
   }
 
   return bytes
-}
-
-function damaged(where: string, reason: string, cause?: unknown, hint = 'Use another backup.'): DataOpsError {
-  return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {cause, details: {path: where}, hint})
 }
 
 function notABackup(where: string, reason: string, hint = 'Name a backup that this tool has written.'): DataOpsError {

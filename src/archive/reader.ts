@@ -7,7 +7,8 @@ import type {ArchiveContent} from './content.js'
 import type {Manifest} from './manifest.js'
 
 import {type DocumentEnd, readJsonDocument} from '../codec/json/document.js'
-import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {type DataOpsError, throwIfAborted} from '../model/errors.js'
+import {damaged} from '../store/damaged.js'
 import {ContentDigest} from './content-digest.js'
 import {partCodec} from './formats.js'
 import {assertWhole, type CheckHashesOptions} from './hashes.js'
@@ -189,10 +190,7 @@ export class Archive {
   }
 
   #damaged(reason: string): DataOpsError {
-    return new DataOpsError('BACKUP_DAMAGED', `${this.path} is damaged: ${reason}.`, {
-      details: {path: this.path},
-      hint: 'See what is wrong with `verifyBackup`. Use another backup.',
-    })
+    return damaged(this.path, reason, {hint: 'See what is wrong with `verifyBackup`. Use another backup.'})
   }
 
   #page(firstRow: number, all: WeaviateObject[]): ArchivePage {

@@ -343,7 +343,7 @@ export class BackupCatalog {
   }
 
   /**
-   * Removes a backup, given as for `find`, with its files, checkpoints and entry; one whose files are gone loses its entry.
+   * Removes a backup, given as for `find`, with its files and its entry; one whose files are gone loses its entry.
    * @throws DataOpsError NOT_A_BACKUP when there is none; STORAGE when its folder holds other files as well, or somebody counts on it.
    */
   async remove(reference: string): Promise<ListedBackup> {

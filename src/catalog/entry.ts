@@ -97,7 +97,7 @@ export function kindOfName(name: string): 'directory' | 'file' | undefined {
 }
 
 /** The entry of an encrypted backup: what stands in the clear beside it, and no more. */
-export function entryOfCover(cover: ReadCover): CatalogEntry {
+function entryOfCover(cover: ReadCover): CatalogEntry {
   return {
     collection: cover.collection ?? '',
     ...(cover.holds === 'incomplete' && {complete: false as const}),

@@ -5,7 +5,6 @@ import type {Store, StoreEntry} from '../store/store.js'
 import {
   backupOfRemoved,
   isBackupFile,
-  isCheckpointOf,
   isKeyFileName,
   isOwnFile,
   journalName,
@@ -24,7 +23,7 @@ import {isTemporaryName} from '../store/temporary-name.js'
 /** Milliseconds after which a temporary file, or an unfinished backup without a journal, is nobody's. */
 const ABANDONED = 3_600_000
 
-/** Removes the files of a backup, and its checkpoints. @throws DataOpsError STORAGE when its folder holds other files. */
+/** Removes the files of a backup. @throws DataOpsError STORAGE when its folder holds other files. */
 export async function removeBackup(store: Store, file: string): Promise<void> {
   const entry = await store.stat(file)
   if (entry?.kind === 'directory') {
@@ -45,8 +44,6 @@ export async function removeBackup(store: Store, file: string): Promise<void> {
   } else {
     await store.remove(file)
   }
-
-  for (const {name} of await store.list('')) if (isCheckpointOf(file, name)) await store.remove(name)
 }
 
 /** Files in a backup's folder that no backup has. */

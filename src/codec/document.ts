@@ -7,7 +7,7 @@ import type {BackupFormat, PartColumn} from './codec.js'
 export const FORMAT_VERSION = '1.1'
 
 /** Words that `requires` may hold: a reader must know all of them, or stop. */
-export const KNOWN_REQUIREMENTS: readonly string[] = ['incomplete', 'partial']
+const KNOWN_REQUIREMENTS: ReadonlySet<string> = new Set(['incomplete', 'partial'])
 
 export interface BackupMetadata {
   [key: string]: unknown
@@ -123,7 +123,7 @@ export function unknownRequirement(...holders: unknown[]): string | undefined {
     const requires = (holder as undefined | {requires?: unknown} | null)?.requires
     if (requires === undefined) continue
     const words: unknown[] = Array.isArray(requires) ? requires : [requires]
-    const unknown = words.find((word) => typeof word !== 'string' || !KNOWN_REQUIREMENTS.includes(word))
+    const unknown = words.find((word) => typeof word !== 'string' || !KNOWN_REQUIREMENTS.has(word))
     if (unknown !== undefined) return JSON.stringify(unknown).slice(0, 80)
   }
 

@@ -278,7 +278,7 @@ export function describeHolder({host, pid, since}: LeaseHolder): string {
 }
 
 /** The error of one who did not get a lease. */
-export async function leaseHeld(
+async function leaseHeld(
   store: Store,
   name: string,
   options: LeaseOptions & {what?: string} = {},

@@ -5,15 +5,16 @@ import type {Problem} from '../problem.js'
 
 import {toHex, utf8} from '../../codec/bytes.js'
 import {type BackupHead, documentTail, FORMAT_VERSION, sealText} from '../../codec/document.js'
-import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {throwIfAborted} from '../../model/errors.js'
 import {isJsonObject} from '../../model/object.js'
 import {nodePlatform, sha256Hex} from '../../platform/node.js'
 import {type EncryptedFile} from '../../store/age/writer.js'
+import {damaged} from '../../store/damaged.js'
 import {decodeJson, DocumentSource} from '../document-source.js'
 import {Field, MalformedError} from '../fields.js'
 import {isCollectionName, isKeyFileName, METADATA_FILE} from '../names.js'
 import {FORMATS} from '../sealed-fields.js'
-import {keyFileProblem, keyFilesOf} from './key-file.js'
+import {keyFileProblem} from './key-file.js'
 import {AGE} from './words.js'
 
 export type CoveredFile = EncryptedFile & {file: string}
@@ -120,16 +121,6 @@ export async function readCover(store: Store, name: string): Promise<ReadCover |
     return {...cover, bytes, name}
   } finally {
     await reader.close()
-  }
-}
-
-/** Whether a folder holds an encrypted backup, damaged or not. */
-export async function isEncrypted(store: Store, name: string): Promise<boolean> {
-  try {
-    return (await readCover(store, name)) !== undefined || (await keyFilesOf(store, name)).length > 0
-  } catch (error) {
-    if (error instanceof DataOpsError && error.code === 'BACKUP_DAMAGED') return true
-    throw error
   }
 }
 
@@ -279,11 +270,4 @@ async function bytesOf(store: Store, name: string, cover: Cover, coverBytes: num
   for (const file of cover.files) bytes += file.bytes
   for (const {bytes: size, name: file} of await store.list(name)) if (isKeyFileName(file)) bytes += size
   return bytes
-}
-
-function damaged(where: string, reason: string): DataOpsError {
-  return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {
-    details: {path: where},
-    hint: 'Use another backup.',
-  })
 }

@@ -5,8 +5,8 @@ import type {BackupKind} from '../sealed-fields.js'
 
 import {openAgeHeader, SINGLE_HEADER_BYTES} from '../../codec/age/header.js'
 import {textBytesOf} from '../../codec/age/payload.js'
-import {DataOpsError} from '../../model/errors.js'
 import {openAgeReader} from '../../store/age/reader.js'
+import {damaged} from '../../store/damaged.js'
 import {nameOf} from '../../store/key.js'
 import {overlay} from '../../store/overlay.js'
 import {keyOfUnfinished} from '../../store/temporary-name.js'
@@ -84,15 +84,8 @@ async function openDecrypted(store: Store, place: string, identity: string): Pro
           if (header.length !== SINGLE_HEADER_BYTES) throw new Error('its header is not for one recipient')
           return await openAgeHeader(header, {identities: [identity]})
         } catch (error) {
-          throw new DataOpsError(
-            'BACKUP_DAMAGED',
-            `${where} is damaged: it is not encrypted to the key of this backup.`,
-            {
-              cause: error,
-              details: {path: where},
-              hint: 'It was changed, or is the file of another backup. Use another backup.',
-            },
-          )
+          const hint = 'It was changed, or is the file of another backup. Use another backup.'
+          throw damaged(where, 'it is not encrypted to the key of this backup', {cause: error, hint})
         }
       },
       where,

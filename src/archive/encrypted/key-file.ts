@@ -1,12 +1,13 @@
 /** The key of one backup: an identity of its own, in a small age file for whoever may read the backup. */
 import type {Store} from '../../store/store.js'
 
-import {isAge, makeAgeHeader, newIdentity, openAgeHeader, recipientOf} from '../../codec/age/header.js'
+import {isAge, makeAgeHeader, openAgeHeader, recipientOf} from '../../codec/age/header.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {sha256Hex} from '../../platform/node.js'
 import {openAgeReader} from '../../store/age/reader.js'
 import {encryptAge} from '../../store/age/writer.js'
+import {damaged} from '../../store/damaged.js'
 import {checkIdentities, type EncryptionOptions} from '../../store/encryption.js'
 import {keyFileName, parseKeyFileName} from '../names.js'
 import {encrypted} from './words.js'
@@ -24,10 +25,6 @@ export interface BackupKey {
 export interface KeyFile {
   content: Uint8Array
   name: string
-}
-
-export async function newBackupKey(): Promise<BackupKey> {
-  return newIdentity()
 }
 
 /** The file that holds the key for these recipients, or behind a passphrase. Its name says its hash, so that damage shows without a key. */
@@ -86,7 +83,7 @@ export async function openBackupKey(
     else problem = `its key file ${name} is not what was written`
   }
 
-  if (whole.length === 0) throw damaged(where, problem)
+  if (whole.length === 0) throw damagedKey(where, problem)
   const identities = keys.identities ?? []
   const passphrases = keys.passphrase === undefined ? [] : [keys.passphrase]
   if (identities.length + passphrases.length === 0) throw encrypted(where)
@@ -94,9 +91,9 @@ export async function openBackupKey(
     const text = await tryOpen(store, `${backup}/${name}`, {identities, passphrases})
     if (text === undefined) continue
     const [, identity] = /^(AGE-SECRET-KEY-1[0-9A-Z]+)$/m.exec(text) ?? []
-    if (identity === undefined) throw damaged(where, `its key file ${name} holds no key`)
+    if (identity === undefined) throw damagedKey(where, `its key file ${name} holds no key`)
     if (/^# backup: (.*)$/m.exec(text)?.[1] !== backupId)
-      throw damaged(where, `its key file ${name} is of another backup`)
+      throw damagedKey(where, `its key file ${name} is of another backup`)
     return {identity, recipient: await recipientOf(identity)}
   }
 
@@ -149,9 +146,6 @@ async function contentOf(store: Store, key: string): Promise<Uint8Array | undefi
   }
 }
 
-function damaged(where: string, reason: string): DataOpsError {
-  return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {
-    details: {path: where},
-    hint: 'Use another backup, or another copy of its key file.',
-  })
+function damagedKey(where: string, reason: string): DataOpsError {
+  return damaged(where, reason, {hint: 'Use another backup, or another copy of its key file.'})
 }

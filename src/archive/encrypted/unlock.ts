@@ -4,6 +4,7 @@ import type {Store} from '../../store/store.js'
 import type {Problem} from '../problem.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {damaged} from '../../store/damaged.js'
 import {canOpen, encryptionOf} from '../../store/encryption.js'
 import {type Manifest} from '../manifest.js'
 import {ENCRYPTED_SUFFIX, METADATA_FILE, SCHEMA_FILE} from '../names.js'
@@ -36,11 +37,7 @@ export async function unlock(store: Store, name: string): Promise<Unlocked> {
 }
 
 function noCover(store: Store, name: string): DataOpsError {
-  const path = store.describe(`${name}/${METADATA_FILE}`)
-  return new DataOpsError('BACKUP_DAMAGED', `${path} is damaged: it is not that of an encrypted backup.`, {
-    details: {path},
-    hint: 'Use another backup.',
-  })
+  return damaged(store.describe(`${name}/${METADATA_FILE}`), 'it is not that of an encrypted backup')
 }
 
 /** The same for one that is not finished; undefined where the keys of the store do not open it. */
@@ -58,7 +55,7 @@ export async function unlockUnfinished(store: Store, name: string, {metadata}: B
 }
 
 /** What stands in the clear and is not what the backup itself says: somebody has put another cover on it. */
-export function coverContradictions(store: Store, cover: ReadCover, manifest: Manifest): Problem[] {
+function coverContradictions(store: Store, cover: ReadCover, manifest: Manifest): Problem[] {
   const {metadata, seal} = manifest
   const problems: Problem[] = []
   const file = store.describe(`${cover.name}/${METADATA_FILE}`)

@@ -1,25 +1,26 @@
 /** Writes an encrypted backup: the writer of its format, in an encrypted place. */
 import type {ArchiveWriter, ArchiveWriterOptions, SealedArchive, SealSummary} from '../writer.js'
 
+import {newIdentity} from '../../codec/age/header.js'
 import {type EncryptionOptions} from '../../store/encryption.js'
 import {coverDocument, coverOf} from './cover.js'
 import {namesOf} from './files.js'
 import {heldKind} from './held.js'
-import {makeKeyFile, newBackupKey} from './key-file.js'
+import {type KeyFile, makeKeyFile} from './key-file.js'
 import {EncryptedPlace} from './place.js'
 
 /** What a backup is encrypted to. */
 export interface BackupEncryption {
   isHidden: boolean
   /** Absent where an earlier run has put it there. */
-  keyFile?: Awaited<ReturnType<typeof makeKeyFile>>
+  keyFile?: KeyFile
   /** Of the backup's own key. */
   recipient: string
 }
 
 /** A new key for a backup, known to those who may read it. Its identity is nowhere but in the key file. */
 export async function newBackupEncryption(options: EncryptionOptions, backupId: string): Promise<BackupEncryption> {
-  const key = await newBackupKey()
+  const key = await newIdentity()
   const keyFile = await makeKeyFile(key, {backupId, number: 1, to: options})
   return {isHidden: options.hideNames === true, keyFile, recipient: key.recipient}
 }

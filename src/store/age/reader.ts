@@ -14,8 +14,8 @@ import {
   textBytesOf,
 } from '../../codec/age/payload.js'
 /** Random access to the text of an age file: what is read of it is proven, chunk by chunk. */
-import {DataOpsError} from '../../model/errors.js'
 import {nodeChunkCipher} from '../../platform/chunk-cipher.js'
+import {damaged} from '../damaged.js'
 
 const FIRST_READ = 1024
 /** Chunks that were opened last, kept for reads that share one. */
@@ -46,7 +46,7 @@ export async function openAgeReader(file: StoreReader, {fileKeyOf, where}: AgeRe
 }
 
 /** @throws DataOpsError BACKUP_DAMAGED when the file does not start with one. */
-export async function readAgeHeader(file: StoreReader, where: string): Promise<Uint8Array> {
+async function readAgeHeader(file: StoreReader, where: string): Promise<Uint8Array> {
   for (let length = FIRST_READ; ; length = Math.min(length * 8, MAX_HEADER_BYTES)) {
     const start = await file.read(0, Math.min(length, file.size))
     const bytes = ageHeaderBytes(start)
@@ -192,11 +192,4 @@ class AgeReader implements StoreReader {
     const textEnd = Math.min(this.size, (index + 1) * CHUNK_BYTES)
     return this.#age.start + textEnd + TAG_BYTES * (index + 1)
   }
-}
-
-function damaged(where: string, reason: string): DataOpsError {
-  return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {
-    details: {path: where},
-    hint: 'Use another backup.',
-  })
 }

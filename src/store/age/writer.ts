@@ -2,7 +2,7 @@
 import type {AgeHeader} from '../../codec/age/header.js'
 import type {IncrementalHash} from '../../codec/codec.js'
 
-import {NONCE_BYTES, payloadBytes, payloadKey, PayloadSealer} from '../../codec/age/payload.js'
+import {NONCE_BYTES, payloadKey, PayloadSealer} from '../../codec/age/payload.js'
 import {concatBytes, toHex} from '../../codec/bytes.js'
 import {nodeChunkCipher, randomBytes} from '../../platform/chunk-cipher.js'
 import {nodePlatform} from '../../platform/node.js'
@@ -67,9 +67,4 @@ export function encryptAge(header: AgeHeader, text: Uint8Array): EncryptedFile &
   const pieces = stream.update([text])
   const {file, pieces: rest} = stream.finish()
   return {...file, content: concatBytes([...pieces, ...rest])}
-}
-
-/** Bytes of an age file with a header of that size, for a text of that size. */
-export function ageFileBytes(headerBytes: number, textBytes: number): number {
-  return headerBytes + payloadBytes(textBytes)
 }

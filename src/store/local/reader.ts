@@ -2,7 +2,8 @@ import type {FileHandle} from 'node:fs/promises'
 
 import type {StoreReader} from '../store.js'
 
-import {DataOpsError} from '../../model/errors.js'
+import {type DataOpsError} from '../../model/errors.js'
+import {endsTooEarly} from '../damaged.js'
 import {storageError} from '../storage-error.js'
 
 /** Bytes of a chunk that `StoreReader.stream` yields at most. */
@@ -27,10 +28,7 @@ export class LocalReader implements StoreReader {
   }
 
   #short(start: number, end: number): DataOpsError {
-    return new DataOpsError('BACKUP_DAMAGED', `${this.where} ends too early: bytes ${start} to ${end} are not there.`, {
-      details: {end, path: this.where, size: this.size, start},
-      hint: 'The file was cut off or changed; use another backup.',
-    })
+    return endsTooEarly(this.where, {end, size: this.size, start})
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import type {Piece} from './client.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
+import {endsTooEarly} from '../damaged.js'
 import {isFailure, leavingAsDataOpsError} from './failure.js'
 
 /** Bytes of a chunk that `stream` yields at most. */
@@ -13,7 +14,7 @@ const CHUNK = 1024 * 1024
 const RANGE = 4 * 1024 * 1024
 const AHEAD = 4
 /** Bytes that are asked for when it is opened: small objects need no second request. */
-export const OPENING = 64 * 1024
+const OPENING = 64 * 1024
 
 export interface ReaderSource {
   calls: Calls
@@ -69,12 +70,8 @@ export class ObjectReader implements StoreReader {
   }
 
   #check(start: number, end: number): void {
-    const {where} = this.source
     if (start >= 0 && start <= end && end <= this.size) return
-    throw new DataOpsError('BACKUP_DAMAGED', `${where} ends too early: bytes ${start} to ${end} are not there.`, {
-      details: {end, path: where, size: this.size, start},
-      hint: 'The file was cut off or changed; use another backup.',
-    })
+    throw endsTooEarly(this.source.where, {end, size: this.size, start})
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,21 @@
+import {DataOpsError} from '../model/errors.js'
+
+/** The error of a file that is not what was written. `where`: as people know it. */
+export function damaged(
+  where: string,
+  reason: string,
+  {cause, hint = 'Use another backup.'}: {cause?: unknown; hint?: string} = {},
+): DataOpsError {
+  return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {cause, details: {path: where}, hint})
+}
+
+/** The error of who asks for bytes that a file does not have. */
+export function endsTooEarly(
+  where: string,
+  {end, size, start}: {end: number; size: number; start: number},
+): DataOpsError {
+  return new DataOpsError('BACKUP_DAMAGED', `${where} ends too early: bytes ${start} to ${end} are not there.`, {
+    details: {end, path: where, size, start},
+    hint: 'The file was cut off or changed; use another backup.',
+  })
+}
