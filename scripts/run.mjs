@@ -21,6 +21,7 @@ const jobs = {
   'test:fault': testFault,
   'test:meanwhile': testMeanwhile,
   'test:mutations': testMutations,
+  'test:sweep': testSweep,
   'test:versions': testOnVersions,
 }
 const [name, ...options] = process.argv.slice(2)
@@ -89,6 +90,11 @@ function testMeanwhile() {
   build()
   environment.MEANWHILE ??= '200'
   vitest(['test/fault/meanwhile.test.ts', ...options])
+}
+
+function testSweep() {
+  environment.SWEEP ??= 'all'
+  vitest(['test/fault/sweep.test.ts', ...options])
 }
 
 function testFault() {

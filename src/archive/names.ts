@@ -178,6 +178,13 @@ export function targetLeaseOf(name: string): string | undefined {
   return TARGET_LEASE.exec(name)?.[1]
 }
 
+/** The lease of a backup or of a target that a file is a generation of; undefined for every other name. */
+export function jobLeaseOf(name: string): string | undefined {
+  const unfinished = /^(.+)\.lock\.\d+$/.exec(name)?.[1] ?? ''
+  const backup = sealedNameOf(unfinished)
+  return backup === undefined ? targetLeaseOf(name) : partialLockName(backup)
+}
+
 /** Objects that the server refused, one JSON line each. */
 export function rejectedName(backup: string): string {
   return `${backup}.rejected.jsonl`

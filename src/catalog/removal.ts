@@ -7,6 +7,7 @@ import {
   isBackupFile,
   isKeyFileName,
   isOwnFile,
+  jobLeaseOf,
   journalName,
   METADATA_FILE,
   parseBackupName,
@@ -60,6 +61,9 @@ export async function strangersIn(store: Store, directory: string): Promise<stri
 export async function isUnderWay(store: Store, folder: string): Promise<boolean> {
   if (await store.stat(`${folder}/${METADATA_FILE}`)) return false
   for (const name of [journalName(folder), removedName(folder)]) if (await store.stat(name)) return true
+  // The key of an encrypted one is there before anything that it opens.
+  const files = await store.list(folder)
+  if (files.length > 0 && files.every(({name}) => isKeyFileName(name))) return true
   return Lease.isHeld(store, partialLockName(folder))
 }
 
@@ -70,7 +74,10 @@ export async function tidy(store: Store, warn: (warning: Warning) => void): Prom
     const isAbandoned = Date.now() - modified > ABANDONED
     if (isAbandoned && isTemporaryName(name)) await store.remove(name)
     await finishRemoval(store, entry)
-    if (isAbandoned) await tidyUnfinished(store, entry, warn)
+    if (isAbandoned) {
+      await tidyLease(store, name)
+      await tidyUnfinished(store, entry, warn)
+    }
   }
 
   await store.uploads?.drop(async (key) => isLeftUpload(store, key))
@@ -80,6 +87,12 @@ export async function tidy(store: Store, warn: (warning: Warning) => void): Prom
 async function isLeftUpload(store: Store, key: string): Promise<boolean> {
   const [backup = ''] = key.split('/', 1)
   return parseBackupName(backup) !== undefined && !(await Lease.isHeld(store, partialLockName(backup)))
+}
+
+/** Removes a lease that its holder could not give back. */
+async function tidyLease(store: Store, name: string): Promise<void> {
+  const lease = jobLeaseOf(name)
+  if (lease !== undefined) await (await Lease.tryAcquire(store, lease))?.release()
 }
 
 /** Finishes what a removal that was killed has begun. */

@@ -215,11 +215,16 @@ export class Lease {
     })
   }
 
+  /** One whose file cannot be removed is given up all the same, and free when this process has ended: what was done with it is done. */
   async release(): Promise<void> {
     clearInterval(this.#timer)
     own.delete(this.#record.text)
     await this.#beat
-    await this.place.release(this.name, this.#record)
+    try {
+      await this.place.release(this.name, this.#record)
+    } catch (error) {
+      if (!(error instanceof DataOpsError)) throw error
+    }
   }
 }
 

@@ -218,7 +218,8 @@ describe('a lease', () => {
 
     await lease.release()
     const given = await Lease.acquire(store, 'lease', {place: failing})
-    await expect(given.release()).rejects.toThrow('no such disk')
+    // What was done under it is done.
+    await given.release()
     expect(await readdir(folder)).toEqual(['lease.1'])
     const next = await Lease.tryAcquire(store, 'lease')
     expect(next).toMatchObject({generation: 2})

@@ -103,8 +103,14 @@ export async function claimName(store: Store, wanted: string): Promise<ClaimedNa
   for (const name of candidateNames(wanted)) {
     const lock = await Lease.tryAcquire(store, partialLockName(name))
     if (!lock) continue
-    if (await isNameFree(store, name)) return claimed(name, lock)
-    await lock.release()
+    let isFree = false
+    try {
+      isFree = await isNameFree(store, name)
+    } finally {
+      if (!isFree) await lock.release()
+    }
+
+    if (isFree) return claimed(name, lock)
   }
 
   throw new DataOpsError('STORAGE', `All names like ${store.describe(wanted)} are taken.`, {

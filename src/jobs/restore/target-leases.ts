@@ -64,7 +64,6 @@ export class TargetLeases {
 
   async release(): Promise<void> {
     this.#keys.clear()
-    // One whose file cannot be removed is given up all the same, and free when this process has ended: no reason to fail.
-    for (let lease = this.#held.pop(); lease; lease = this.#held.pop()) await lease.release().catch(() => {})
+    for (let lease = this.#held.pop(); lease; lease = this.#held.pop()) await lease.release()
   }
 }
