@@ -95,8 +95,11 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
     if (written && !options.settle && !chain && !isRecreated(error)) throw unfinishedError(job, error, name)
     // Nobody could continue it.
     if (!written || written.activated.length === 0) {
-      await removeUnfinished(store, name).catch(() => {})
-      await removeJournal(store, name).catch(() => {})
+      // The journal last: without it nobody knows what the rest is.
+      await failureOf(async () => {
+        await removeUnfinished(store, name)
+        await removeJournal(store, name)
+      })
     }
 
     throw error

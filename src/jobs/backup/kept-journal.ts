@@ -18,6 +18,8 @@ export interface KeptJournalOptions {
   note: TenantNote
   sample: Sample
   store: Store
+  /** As an earlier run left it. */
+  written?: BackupJournal
 }
 
 export class KeptJournal {
@@ -26,9 +28,10 @@ export class KeptJournal {
 
   constructor(options: KeptJournalOptions) {
     this.#options = options
+    this.#written = options.written
   }
 
-  /** As it was when it last told of progress; undefined: nothing could be continued yet. */
+  /** As it lies there; undefined: nothing could be continued yet. */
   get written(): BackupJournal | undefined {
     return this.#written
   }

@@ -92,7 +92,9 @@ export async function open(claimed: Claimed): Promise<Open> {
   const fixed = {binding, head, identity, recipient: encryption?.recipient, resumed: continued, tenants: scope}
   // Beside the journal, which only the next backup reads.
   const note = job.notes.begin(connection.describe)
-  const journal = new KeptJournal({collection: schema.class, content, fixed, name, note, sample, store})
+  // Its tenants were put back above.
+  const written = resumed && {...resumed.journal, activated: []}
+  const journal = new KeptJournal({collection: schema.class, content, fixed, name, note, sample, store, written})
   return {...claimed, content, continued, identity, journal, note, resumedObjects, sample, step: 'open', writer}
 }
 

@@ -4,7 +4,7 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 import type {Store} from '../../../src/store/store.js'
 
 import {makeClass, makeObjects} from '../../../bench/data.js'
-import {BackupCatalog, BackupManager, DataOpsError, LocalStore, Verifier} from '../../../src/index.js'
+import {BackupCatalog, BackupManager, type Connection, DataOpsError, LocalStore, Verifier} from '../../../src/index.js'
 import {FLUSH_EVERY} from '../../../src/jobs/backup/transfer.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
@@ -65,6 +65,25 @@ async function resume(): Promise<{objectCount: number; path: string; tenants?: {
   expect(verified.problems).toEqual([])
   return result
 }
+
+it('what cannot go on now waits for the next run, with all that the first one read', async () => {
+  await makeCollection(server.connection, NAME, 60)
+  await interrupt(20)
+  const failing: Connection = {
+    ...server.connection,
+    async readPage(request) {
+      // Looking whether it is the same collection goes well.
+      if (request.include === 'ids') return server.connection.readPage(request)
+      throw new DataOpsError('SERVER_REFUSED', 'not now')
+    },
+  }
+  const again = new BackupManager(failing, {directory: directory.path}).backupCollection(NAME, {resume: true})
+  await expect(again).rejects.toMatchObject({code: 'SERVER_REFUSED', details: {resumable: true}})
+  const manager = new BackupManager(server.connection, {directory: directory.path})
+  const result = await manager.backupCollection(NAME, {resume: true})
+  expect(result).toMatchObject({complete: true, objectCount: 60})
+  expect(result.resumed).toBeGreaterThanOrEqual(20)
+})
 
 describe('tenants that change between the two runs', () => {
   it('are read in the state they are in now, and put back to it', async () => {
