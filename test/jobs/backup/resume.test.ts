@@ -4,8 +4,16 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 import type {Store} from '../../../src/store/store.js'
 
 import {makeClass, makeObjects} from '../../../bench/data.js'
-import {BackupCatalog, BackupManager, type Connection, DataOpsError, LocalStore, Verifier} from '../../../src/index.js'
+import {
+  BackupCatalog,
+  BackupManager,
+  type BackupOptions,
+  DataOpsError,
+  LocalStore,
+  Verifier,
+} from '../../../src/index.js'
 import {FLUSH_EVERY} from '../../../src/jobs/backup/transfer.js'
+import {overlay} from '../../../src/store/overlay.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 
@@ -44,10 +52,11 @@ async function makeTenants(states: Record<string, 'COLD' | 'HOT'>): Promise<void
 }
 
 /** Stops a backup as soon as so many objects are in it. */
-async function interrupt(objects: number): Promise<void> {
+async function interrupt(objects: number, options: BackupOptions = {}): Promise<void> {
   FLUSH_EVERY.ms = 0
   const controller = new AbortController()
   const backup = new BackupManager(server.connection, {directory: directory.path}).backupCollection(NAME, {
+    ...options,
     batchSize: 5,
     concurrency: 1,
     onProgress({completed}) {
@@ -68,19 +77,18 @@ async function resume(): Promise<{objectCount: number; path: string; tenants?: {
 
 it('what cannot go on now waits for the next run, with all that the first one read', async () => {
   await makeCollection(server.connection, NAME, 60)
-  await interrupt(20)
-  const failing: Connection = {
-    ...server.connection,
-    async readPage(request) {
-      // Looking whether it is the same collection goes well.
-      if (request.include === 'ids') return server.connection.readPage(request)
-      throw new DataOpsError('SERVER_REFUSED', 'not now')
+  await interrupt(20, {format: 'parquet'})
+  const store = new LocalStore(directory.path)
+  const failing = overlay(store, {
+    async openRead(key: string) {
+      if (key.endsWith('.parquet')) throw new DataOpsError('STORAGE', 'The place does not answer.')
+      return store.openRead(key)
     },
-  }
-  const again = new BackupManager(failing, {directory: directory.path}).backupCollection(NAME, {resume: true})
-  await expect(again).rejects.toMatchObject({code: 'SERVER_REFUSED', details: {resumable: true}})
-  const manager = new BackupManager(server.connection, {directory: directory.path})
-  const result = await manager.backupCollection(NAME, {resume: true})
+  })
+  const options = {format: 'parquet', resume: true} as const
+  const again = new BackupManager(server.connection, {store: failing}).backupCollection(NAME, options)
+  await expect(again).rejects.toMatchObject({code: 'STORAGE', details: {resumable: true}})
+  const result = await new BackupManager(server.connection, {store}).backupCollection(NAME, options)
   expect(result).toMatchObject({complete: true, objectCount: 60})
   expect(result.resumed).toBeGreaterThanOrEqual(20)
 })
