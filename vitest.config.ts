@@ -5,6 +5,8 @@ export default defineConfig({
     // @oclif/test captures stdout itself
     disableConsoleIntercept: true,
     include: ['test/**/*.test.ts'],
+    // By default one core is left alone; most tests wait for servers and disks.
+    maxWorkers: '100%',
     testTimeout: 30_000,
   },
 })
