@@ -9,16 +9,16 @@ import type {Store} from '../store/store.js'
 import type {Connection} from '../weaviate/connection.js'
 import type {EncryptionFlags} from './encryption.js'
 
+import {type SettingValues} from '../config/definitions.js'
 import {askHost, type HostAnswers} from '../config/host.js'
+import {parseHeaders} from '../config/setting-texts.js'
 import {
   connectOptions,
   describeSettings,
-  parseHeaders,
   resolveSetting,
   resolveSettings,
   secretsOf,
   type Settings,
-  type SettingValues,
 } from '../config/settings.js'
 import {DataOpsError, EXIT_CODES, withContext} from '../model/errors.js'
 import {isTwoServers} from '../weaviate/errors.js'

@@ -4,7 +4,8 @@ import {Flags, type Interfaces} from '@oclif/core'
 import type {RateLimit} from '../flow/options.js'
 import type {JsonValue} from '../model/object.js'
 
-import {parseHeaders, parseSeconds, TRANSPORTS} from '../config/settings.js'
+import {TRANSPORTS} from '../config/definitions.js'
+import {parseHeaders, parseSeconds} from '../config/setting-texts.js'
 import {DataOpsError} from '../model/errors.js'
 
 const CONNECTION = 'CONNECTION'

@@ -1,6 +1,7 @@
 /** Asks whoever runs us how to reach Weaviate: the hook `elysia:connection`. */
 import type {Warning} from '../model/progress.js'
-import type {SettingsLayer, SettingValues} from './settings.js'
+import type {SettingValues} from './definitions.js'
+import type {SettingsLayer} from './settings.js'
 
 import {DataOpsError} from '../model/errors.js'
 

@@ -6,7 +6,8 @@ import path from 'node:path'
 import type {Warning} from '../model/progress.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {oidcFrom, type SettingValues} from './settings.js'
+import {type SettingValues} from './definitions.js'
+import {oidcFrom} from './settings.js'
 
 export interface SettingsFile {
   path: string

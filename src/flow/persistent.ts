@@ -3,7 +3,7 @@ import type {Connection, ConsistencyLevel} from '../weaviate/connection.js'
 import type {RetryOptions} from './options.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {retry} from '../weaviate/retry.js'
+import {retry, retryAloud} from '../weaviate/retry.js'
 import {onKnownCollection} from './known-collection.js'
 
 export interface PersistenceOptions extends RetryOptions {
@@ -166,19 +166,7 @@ class PersistentConnection implements Connection {
   }
 
   async #again<T>(call: (isRepeated: boolean) => Promise<T>, signal = this.#options.signal): Promise<T> {
-    const {maxRetries, onWarning, retryMaxWaitMs} = this.#options
-    return retry(async (attempt) => call(attempt > 0), {
-      maxRetries,
-      maxWaitMs: retryMaxWaitMs,
-      onRetry({attempt, error, waitMs}) {
-        onWarning?.({
-          code: 'server-retry',
-          details: {attempt, waitMs},
-          message: `${error.message} Trying again in ${(waitMs / 1000).toFixed(1)} s.`,
-        })
-      },
-      signal,
-    })
+    return retryAloud(async (attempt) => call(attempt > 0), {...this.#options, signal})
   }
 }
 

@@ -2,7 +2,7 @@ import type {Warning} from '../model/progress.js'
 import type {RateLimit, RetryOptions} from './options.js'
 
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
-import {retry, sleep} from '../weaviate/retry.js'
+import {retryAloud, sleep} from '../weaviate/retry.js'
 import {AdaptiveConcurrency} from './concurrency.js'
 import {onKnownCollection} from './known-collection.js'
 
@@ -45,17 +45,11 @@ export class Throttle {
     try {
       if (cost) await this.#rate?.take(cost)
       throwIfAborted(this.#options.signal)
-      const result = await retry(async () => onKnownCollection(call), {
-        maxRetries: this.#options.maxRetries,
-        maxWaitMs: this.#options.retryMaxWaitMs,
-        signal: this.#options.signal,
-        onRetry: ({error, attempt, waitMs}) => {
+      const result = await retryAloud(async () => onKnownCollection(call), {
+        ...this.#options,
+        onWarning: (warning) => {
           this.#concurrency.pushBack()
-          this.#options.onWarning?.({
-            code: 'server-retry',
-            details: {attempt, waitMs},
-            message: `${error.message} Trying again in ${(waitMs / 1000).toFixed(1)} s.`,
-          })
+          this.#options.onWarning?.(warning)
         },
       })
       if (cost) this.#concurrency.observe(cost.objects)

@@ -2,6 +2,7 @@
 import type {RateLimit, RetryOptions} from '../flow/options.js'
 import type {OperationOptions} from '../model/progress.js'
 import type {Store} from '../store/store.js'
+import type {Connection} from '../weaviate/connection.js'
 
 import {defaultBatchSize} from '../flow/page-size.js'
 import {TenantNotes} from '../flow/tenants/note.js'
@@ -28,6 +29,18 @@ export function storeOf(options: ManagerOptions): Store {
   const {stateDirectory} = options
   const state = stateDirectory === undefined ? undefined : openStore(stateDirectory)
   return withEncryption(options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY), {...options, state})
+}
+
+/** What a manager works with. */
+export interface Workplace {
+  connection: Connection
+  notes: TenantNotes
+  store: Store
+}
+
+export function workplaceOf(connection: Connection, options: ManagerOptions): Workplace {
+  const store = storeOf(options)
+  return {connection, notes: tenantNotes(store, options.stateDirectory), store}
 }
 
 /** Where jobs note which tenants they hold active, and find what killed runs left. */

@@ -5,3 +5,17 @@ export interface WeaviateTenant {
   name: string
   status: TenantStatus
 }
+
+/** What the server's versions call each status, in capitals. */
+export const TENANT_STATUSES: Readonly<Record<string, TenantStatus>> = {
+  ACTIVE: 'HOT',
+  COLD: 'COLD',
+  FREEZING: 'FREEZING',
+  FROZEN: 'FROZEN',
+  HOT: 'HOT',
+  INACTIVE: 'COLD',
+  OFFLOADED: 'FROZEN',
+  OFFLOADING: 'FREEZING',
+  ONLOADING: 'UNFREEZING',
+  UNFREEZING: 'UNFREEZING',
+}

@@ -1,22 +1,9 @@
-import type {TenantStatus} from '../model/tenant.js'
-
+import {TENANT_STATUSES, type TenantStatus} from '../model/tenant.js'
 import {Refusal} from './refusal.js'
 import {type Collection, Shard} from './store.js'
 import {filled} from './values.js'
 
 const TENANT_NAME = /^[\w-]{1,64}$/
-const STATUSES: Record<string, TenantStatus> = {
-  ACTIVE: 'HOT',
-  COLD: 'COLD',
-  FREEZING: 'FREEZING',
-  FROZEN: 'FROZEN',
-  HOT: 'HOT',
-  INACTIVE: 'COLD',
-  OFFLOADED: 'FROZEN',
-  OFFLOADING: 'FREEZING',
-  ONLOADING: 'UNFREEZING',
-  UNFREEZING: 'UNFREEZING',
-}
 /** Most tenants that one PUT may change. */
 const MOST_UPDATES = 100
 /** Milliseconds that a tenant takes to be offloaded or onloaded. */
@@ -42,7 +29,7 @@ function tenantsOf(collection: Sought, what: string): NonNullable<Collection['te
 }
 
 function statusOf(request: TenantRequest, {offload}: TenantOptions): TenantStatus {
-  const status = STATUSES[filled(request.activityStatus) ?? 'HOT']!
+  const status = TENANT_STATUSES[filled(request.activityStatus) ?? 'HOT']!
   if (status === 'FREEZING' || status === 'UNFREEZING')
     throw new Refusal(422, `invalid activity status '${request.activityStatus}' for tenant "${request.name}"`)
   if (status !== 'HOT' && status !== 'COLD' && !offload)

@@ -1,5 +1,7 @@
 import {setTimeout as sleepFor} from 'node:timers/promises'
 
+import type {Warning} from '../model/progress.js'
+
 import {DataOpsError, interrupted, throwIfAborted} from '../model/errors.js'
 
 export interface RetryAttempt {
@@ -39,6 +41,31 @@ export async function retry<T>(task: (attempt: number) => Promise<T>, options: R
       await sleep(waitMs, signal)
     }
   }
+}
+
+/** The same, with the names that options of jobs have; each repetition is warned of. */
+export async function retryAloud<T>(
+  task: (attempt: number) => Promise<T>,
+  options: {
+    maxRetries?: number
+    onWarning?: (warning: Warning) => void
+    retryMaxWaitMs?: number
+    signal?: AbortSignal
+  },
+): Promise<T> {
+  const {maxRetries, onWarning, retryMaxWaitMs: maxWaitMs, signal} = options
+  return retry(task, {
+    maxRetries,
+    maxWaitMs,
+    onRetry({attempt, error, waitMs}) {
+      onWarning?.({
+        code: 'server-retry',
+        details: {attempt, waitMs},
+        message: `${error.message} Trying again in ${(waitMs / 1000).toFixed(1)} s.`,
+      })
+    },
+    signal,
+  })
 }
 
 /** Milliseconds before repetition `attempt` (from 0): between half and all of 0.2 s × 2^attempt, not less than the server asked for, not more than `maxWaitMs`. */

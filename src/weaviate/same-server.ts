@@ -8,7 +8,7 @@ import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
 import {type WeaviateTenant} from '../model/tenant.js'
 import {planBare, planCollection} from './collection-plan.js'
 import {replicationFactor} from './replicas.js'
-import {retry, sleep} from './retry.js'
+import {retryAloud, sleep} from './retry.js'
 
 /** Objects of each side that are compared, and looked up by id where these samples have none in common. */
 const SAMPLE = 10
@@ -155,7 +155,7 @@ class AddressPair {
   }
 
   async #again<T>(call: () => Promise<T>): Promise<T> {
-    return again(call, this.#options)
+    return retryAloud(call, this.#options)
   }
 
   async #compare(side: RestSide, tenant: string | undefined): Promise<Verdict> {
@@ -229,29 +229,13 @@ export async function assertUnknownOverGrpc(
     }
   }
 
-  for (let attempt = 1; await again(isKnown, options); attempt++) {
+  for (let attempt = 1; await retryAloud(isKnown, options); attempt++) {
     // Weaviate takes `article` for Article: then both ways know the same collection, by another name than the one that was typed.
     const taken = name.charAt(0).toUpperCase() + name.slice(1)
     if ((await connection.getCollection(name)) ?? (await connection.getCollection(taken))) return
     if (attempt >= TRIES) throw twoServers(side, name, `only gRPC knows a collection "${name}"`)
     await sleep(PAUSE_MS, options.signal)
   }
-}
-
-async function again<T>(call: () => Promise<T>, options: SameServerOptions): Promise<T> {
-  const {maxRetries, onWarning, retryMaxWaitMs, signal} = options
-  return retry(call, {
-    maxRetries,
-    maxWaitMs: retryMaxWaitMs,
-    onRetry({attempt, error, waitMs}) {
-      onWarning?.({
-        code: 'server-retry',
-        details: {attempt, waitMs},
-        message: `${error.message} Trying again in ${(waitMs / 1000).toFixed(1)} s.`,
-      })
-    },
-    signal,
-  })
 }
 
 /** @throws DataOpsError NOT_ALLOWED when the credentials may not read it: that is no answer. */

@@ -8,7 +8,8 @@ import {DataOpsError} from '../model/errors.js'
 import {isAtLeast, OLDEST} from './capabilities.js'
 import {connectGrpc, type GrpcObjects} from './grpc/objects.js'
 import {HttpClient} from './rest/http.js'
-import {getObjectRest, readReferencesPage, restObjects} from './rest/objects.js'
+import {restObjects} from './rest/objects.js'
+import {getObjectRest, readReferencesPage} from './rest/reading.js'
 
 /** Milliseconds in which gRPC must answer before REST is taken instead. */
 const GRPC_CHECK_MS = 5000

@@ -1,14 +1,12 @@
 import {describe, expect, it} from 'vitest'
 
+import {normalizeUrl, parseHeaders, withoutUserInfo} from '../../src/config/setting-texts.js'
 import {
   connectOptions,
   describeSettings,
-  normalizeUrl,
-  parseHeaders,
   resolveSettings,
   secretsOf,
   secretsOfEnvironment,
-  withoutUserInfo,
 } from '../../src/config/settings.js'
 
 const layer = (from: string, values: object) => ({from, values})

@@ -1,28 +1,22 @@
-import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupOptions, BackupResult, BackupRunOptions, BackupRunResult, FailedBackup} from './options.js'
 
 import {persistent} from '../../flow/persistent.js'
-import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
 import {isPattern, matchesPattern} from '../../model/pattern.js'
 import {randomUUID} from '../../platform/node.js'
 import {checkEncryption, encryptionOf} from '../../store/encryption.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
+import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {backUpCollection} from './backup.js'
 import {checkOptions} from './plan.js'
 
 /** Takes backups of collections. */
 export class BackupManager {
-  readonly #connection: Connection
-  readonly #notes: TenantNotes
-  readonly #store: Store
+  readonly #at: Workplace
 
   constructor(connection: Connection, options: ManagerOptions = {}) {
-    this.#connection = connection
-    this.#store = storeOf(options)
-    this.#notes = tenantNotes(this.#store, options.stateDirectory)
+    this.#at = workplaceOf(connection, options)
   }
 
   /**
@@ -30,7 +24,7 @@ export class BackupManager {
    * @throws DataOpsError COLLECTION_MISSING, INVALID_INPUT, STORAGE, INTERRUPTED, or what the server answered once retries are used up.
    */
   async backupCollection(name: string, options: BackupOptions = {}): Promise<BackupResult> {
-    return backUpCollection(this.#connection, this.#store, name, options, this.#notes)
+    return backUpCollection(this.#at.connection, this.#at.store, name, options, this.#at.notes)
   }
 
   /**
@@ -40,9 +34,9 @@ export class BackupManager {
    */
   async backupCollections(names: readonly string[] | 'all', options: BackupRunOptions = {}): Promise<BackupRunResult> {
     checkOptions(options)
-    await checkEncryption(encryptionOf(this.#store))
+    await checkEncryption(encryptionOf(this.#at.store))
     const runId = options.runId ?? randomUUID()
-    const connection = persistent(this.#connection, options)
+    const connection = persistent(this.#at.connection, options)
     const backups: BackupResult[] = []
     const failed: FailedBackup[] = []
     const attempt = async (name: string, step: () => Promise<void>): Promise<void> => {

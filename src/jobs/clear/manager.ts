@@ -1,32 +1,26 @@
-import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {ClearOptions, ClearResult} from './options.js'
 
-import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {type WeaviateClass} from '../../model/schema.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
-import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
+import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {Clear} from './clear.js'
 import {readDropMarker} from './drop-marker.js'
 import {checkProtected} from './plan.js'
 
 /** Empties collections. */
 export class ClearManager {
-  readonly #connection: Connection
-  readonly #notes: TenantNotes
-  readonly #store: Store
+  readonly #at: Workplace
 
   constructor(connection: Connection, options: ManagerOptions = {}) {
-    this.#connection = connection
-    this.#store = storeOf(options)
-    this.#notes = tenantNotes(this.#store, options.stateDirectory)
+    this.#at = workplaceOf(connection, options)
   }
 
   /** Objects in a collection, in its active and inactive tenants; not in offloaded ones. @throws DataOpsError COLLECTION_MISSING; INVALID_INPUT for an alias. */
   async count(name: string, signal?: AbortSignal): Promise<number> {
     const schema = await this.#collection(name)
-    const clear = new Clear(this.#connection, this.#store, this.#notes, {signal})
+    const clear = new Clear(this.#at.connection, this.#at.store, this.#at.notes, {signal})
     return clear.count(schema)
   }
 
@@ -40,9 +34,9 @@ export class ClearManager {
   async clearCollection(name: string, options: ClearOptions = {}): Promise<ClearResult> {
     const started = performance.now()
     checkProtected(name, options)
-    const clear = new Clear(this.#connection, this.#store, this.#notes, options)
-    const marker = await readDropMarker(this.#store, name)
-    const finished = marker?.server === this.#connection.describe ? await clear.finishDrop(name, marker) : undefined
+    const clear = new Clear(this.#at.connection, this.#at.store, this.#at.notes, options)
+    const marker = await readDropMarker(this.#at.store, name)
+    const finished = marker?.server === this.#at.connection.describe ? await clear.finishDrop(name, marker) : undefined
     if (!finished) {
       const schema = await this.#collection(name)
       // The server may take a name in another case for its own.
@@ -55,7 +49,7 @@ export class ClearManager {
   }
 
   async #collection(name: string): Promise<WeaviateClass> {
-    const alias = (await this.#connection.listAliases()).find((candidate) => candidate.alias === name)
+    const alias = (await this.#at.connection.listAliases()).find((candidate) => candidate.alias === name)
     if (alias) {
       throw new DataOpsError('INVALID_INPUT', `"${name}" is an alias of "${alias.collection}".`, {
         details: {alias: name, collection: alias.collection},
@@ -63,8 +57,8 @@ export class ClearManager {
       })
     }
 
-    const schema = await this.#connection.getCollection(name)
-    if (!schema) throw await collectionMissing(this.#connection, name)
+    const schema = await this.#at.connection.getCollection(name)
+    if (!schema) throw await collectionMissing(this.#at.connection, name)
     return schema
   }
 }

@@ -1,23 +1,17 @@
-import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
-import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
-import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
+import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {checkRestoreOptions} from './checks.js'
 import {restoreBackup, restoreBackups, type RestoredBackups} from './restore.js'
 
 /** Restores backups into collections. */
 export class RestoreManager {
-  readonly #connection: Connection
-  readonly #notes: TenantNotes
-  readonly #store: Store
+  readonly #at: Workplace
 
   constructor(connection: Connection, options: ManagerOptions = {}) {
-    this.#connection = connection
-    this.#store = storeOf(options)
-    this.#notes = tenantNotes(this.#store, options.stateDirectory)
+    this.#at = workplaceOf(connection, options)
   }
 
   /**
@@ -26,7 +20,7 @@ export class RestoreManager {
    * what was restored is not what the backup holds, or what the server answered once retries are used up.
    */
   async restoreCollection(backup: string, options: RestoreOptions = {}): Promise<RestoreResult> {
-    return restoreBackup(this.#connection, this.#store, backup, options, this.#notes)
+    return restoreBackup(this.#at.connection, this.#at.store, backup, options, this.#at.notes)
   }
 
   /** Restores several backups in an order that references between their collections allow. */
@@ -38,6 +32,6 @@ export class RestoreManager {
       })
     }
 
-    return restoreBackups(this.#connection, this.#store, backups, options, this.#notes)
+    return restoreBackups(this.#at.connection, this.#at.store, backups, options, this.#at.notes)
   }
 }

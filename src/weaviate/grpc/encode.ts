@@ -14,6 +14,7 @@ import {
   setOwn,
   type WeaviateObject,
 } from '../../model/object.js'
+import {phoneInput} from '../phone.js'
 import {type ConsistencyLevel, Vectors_VectorType as VectorType} from '../proto/generated/weaviate.js'
 import {toInt64} from '../values.js'
 
@@ -162,13 +163,6 @@ function writeProperties(
       writer.uint32(18 /* prop_name */).string(name)
     })
   }
-}
-
-// The rest of a phone number is the server's own reading of these two.
-function phoneInput(value: JsonValue): JsonValue {
-  if (!isJsonObject(value)) return value
-  const {defaultCountry, input} = value
-  return {...(input !== undefined && {input}), ...(defaultCountry !== undefined && {defaultCountry})}
 }
 
 type StructuralKind = Exclude<keyof PropertyTags, 'nonRef'>

@@ -6,7 +6,7 @@ import {inParallel} from '../../model/in-parallel.js'
 import {type WeaviateObject} from '../../model/object.js'
 import {hasStatus} from '../errors.js'
 import {type HttpClient} from './http.js'
-import {getObjectRest} from './objects.js'
+import {getObjectRest} from './reading.js'
 
 /** Objects asked for at a time. */
 const AT_ONCE = 8

@@ -3,7 +3,7 @@ import type {KnownObject, RestSide} from '../connection.js'
 import type {HttpClient} from './http.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {getObjectRest, listIds} from './objects.js'
+import {getObjectRest, listIds} from './reading.js'
 import {readNodes} from './replicas.js'
 
 export function createRestSide(http: HttpClient, addresses: RestSide['addresses']): RestSide {

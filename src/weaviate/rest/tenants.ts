@@ -1,11 +1,11 @@
-/** Tenants over REST. */
-import type {TenantStatus, WeaviateTenant} from '../../model/tenant.js'
 import type {HttpClient} from './http.js'
 
 import {DataOpsError} from '../../model/errors.js'
+/** Tenants over REST. */
+import {TENANT_STATUSES, type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 import {hasStatus} from '../errors.js'
 import {sleep} from '../retry.js'
-import {collectionMissing} from './objects.js'
+import {collectionMissing} from './reading.js'
 
 /** A POST takes thousands. */
 const CREATE_CHUNK = 1000
@@ -13,19 +13,6 @@ const CREATE_CHUNK = 1000
 const UPDATE_CHUNK = 100
 /** Up to this many are asked for one by one while waiting; more by one listing. */
 const POLL_SINGLY = 10
-
-const STATUSES: Readonly<Record<string, TenantStatus>> = {
-  ACTIVE: 'HOT',
-  COLD: 'COLD',
-  FREEZING: 'FREEZING',
-  FROZEN: 'FROZEN',
-  HOT: 'HOT',
-  INACTIVE: 'COLD',
-  OFFLOADED: 'FROZEN',
-  OFFLOADING: 'FREEZING',
-  ONLOADING: 'UNFREEZING',
-  UNFREEZING: 'UNFREEZING',
-}
 
 interface RestTenant {
   activityStatus?: string
@@ -35,7 +22,7 @@ interface RestTenant {
 /** HOT, COLD, FROZEN and the two on the way, whatever the server's version calls them. No status is HOT. */
 export function normalizeStatus(status: string | undefined): TenantStatus {
   if (status === undefined || status === '') return 'HOT'
-  const known = STATUSES[status.toUpperCase()]
+  const known = TENANT_STATUSES[status.toUpperCase()]
   if (!known) throw new DataOpsError('UNEXPECTED', `The server reports a tenant status that is not known: ${status}.`)
   return known
 }

@@ -13,7 +13,8 @@ import {type GrpcCollectionPlan, planCollection} from '../../../src/weaviate/col
 import {type WriteFailure} from '../../../src/weaviate/connection.js'
 import {connectGrpc, type GrpcObjects, type GrpcOptions} from '../../../src/weaviate/grpc/objects.js'
 import {HttpClient} from '../../../src/weaviate/rest/http.js'
-import {getObjectRest, readReferencesPage, restObjects} from '../../../src/weaviate/rest/objects.js'
+import {restObjects} from '../../../src/weaviate/rest/objects.js'
+import {getObjectRest, readReferencesPage} from '../../../src/weaviate/rest/reading.js'
 import {arbitraryObject, arbitraryVector, comparable} from '../../support/arbitraries.js'
 import {startTestServer, type TestServer} from '../server.js'
 
