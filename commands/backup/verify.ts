@@ -1,10 +1,10 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 
 import type {BackupVerification} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
-import {BACKUPS_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {backupsArgument, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {verificationLine, verificationLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
@@ -17,12 +17,7 @@ export default class BackupVerify extends DataOpsCommand {
   static override description = `Works without a server: every hash, every row decoded, counts and the content digest recomputed. The exit code is 4 when something is wrong; of several backups each is looked at.`
 
   static override args = {
-    backup: Args.string({
-      description: BACKUPS_ARGUMENT,
-      ignoreStdin: true,
-      multiple: true,
-      required: true,
-    }),
+    backup: backupsArgument,
   }
 
   static override flags = {

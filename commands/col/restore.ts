@@ -1,11 +1,11 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 
 import type {RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
 import {
-  BACKUPS_ARGUMENT,
+  backupsArgument,
   batchSizeFlag,
   concurrencyFlag,
   consistencyFlag,
@@ -30,12 +30,7 @@ export default class ColRestore extends DataOpsCommand {
   static override description = `Creates the collection and writes every object of the backup; a restore that was interrupted continues where it was. Objects that the server refuses are put into a file with the reasons, and the exit code is 3.`
 
   static override args = {
-    backup: Args.string({
-      description: BACKUPS_ARGUMENT,
-      ignoreStdin: true,
-      multiple: true,
-      required: true,
-    }),
+    backup: backupsArgument,
   }
 
   static override flags = {

@@ -1,5 +1,5 @@
-import type {SealedTenant} from '../codec/document.js'
 /** What the numbers of a seal say of each other. Pure: nothing is read. */
+import type {SealedTenant} from '../codec/document.js'
 import type {SealedManifest} from './manifest.js'
 
 import {DigestSum} from '../codec/digest.js'
@@ -44,6 +44,25 @@ export function sealContradictions(manifest: SealedManifest): string[] {
     problems.push(`seal.counted.read is ${seal.counted.read}, seal.object_count ${seal.object_count}.`)
   }
 
+  problems.push(...byteContradictions(manifest, partBytes))
+  if (!metadata.options.include_data && rows > 0) {
+    problems.push(`metadata says that the backup has no objects, the seal that it has ${rows} rows.`)
+  }
+
+  if (isMultiTenant(schema) === (seal.tenants === undefined)) {
+    problems.push(
+      seal.tenants
+        ? 'The seal lists tenants of a collection without multi-tenancy.'
+        : 'The seal lists no tenants of a collection with multi-tenancy.',
+    )
+  }
+
+  return [...problems, ...tenantContradictions(manifest, seal.tenants)]
+}
+
+function byteContradictions(manifest: SealedManifest, partBytes: number): string[] {
+  const {seal} = manifest
+  const problems: string[] = []
   if (manifest.kind === 'document') {
     const [part] = seal.parts
     if (part && (part.bytes !== seal.document.bytes || part.sha256 !== seal.document.sha256)) {
@@ -58,19 +77,7 @@ export function sealContradictions(manifest: SealedManifest): string[] {
     problems.push(`seal.statistics.bytes is ${seal.statistics.bytes}, less than the parts and the document have.`)
   }
 
-  if (!metadata.options.include_data && rows > 0) {
-    problems.push(`metadata says that the backup has no objects, the seal that it has ${rows} rows.`)
-  }
-
-  if (isMultiTenant(schema) === (seal.tenants === undefined)) {
-    problems.push(
-      seal.tenants
-        ? 'The seal lists tenants of a collection without multi-tenancy.'
-        : 'The seal lists no tenants of a collection with multi-tenancy.',
-    )
-  }
-
-  return [...problems, ...tenantContradictions(manifest, seal.tenants)]
+  return problems
 }
 
 function tenantContradictions({metadata, seal}: SealedManifest, tenants: SealedTenant[] | undefined): string[] {

@@ -12,17 +12,10 @@ import type {EncryptionFlags} from './encryption.js'
 import {type SettingValues} from '../config/definitions.js'
 import {askHost, type HostAnswers} from '../config/host.js'
 import {parseHeaders} from '../config/setting-texts.js'
-import {
-  connectOptions,
-  describeSettings,
-  resolveSetting,
-  resolveSettings,
-  secretsOf,
-  type Settings,
-} from '../config/settings.js'
-import {DataOpsError, EXIT_CODES, withContext} from '../model/errors.js'
-import {isTwoServers} from '../weaviate/errors.js'
+import {connectOptions, resolveSetting, resolveSettings, secretsOf, type Settings} from '../config/settings.js'
+import {DataOpsError, EXIT_CODES} from '../model/errors.js'
 import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
+import {asDataOpsError, type FailureDescription, withSource} from './failure.js'
 import {globalFlags} from './flags.js'
 import {printable} from './format.js'
 import {asTyped, warningsAsTyped} from './hints.js'
@@ -367,30 +360,6 @@ function settingsFileOf(flags: GlobalFlags, env: NodeJS.ProcessEnv): string | un
   return [flags.config, env.ELYSIACTL_CONFIG].find(Boolean)
 }
 
-/** What `--json` prints under `error`. */
-export interface FailureDescription {
-  code: string
-  details: Record<string, unknown>
-  exitCode: number
-  hint?: string
-  message: string
-}
-
-/** `instanceof` fails across copies of this package; anything unknown is a defect, and says so. */
-function asDataOpsError(error: unknown): DataOpsError {
-  if (error instanceof Error && error.name === 'DataOpsError') return error as DataOpsError
-  const message = error instanceof Error ? error.message : String(error)
-  const code = (error as NodeJS.ErrnoException | undefined)?.code
-  if (code === 'EMFILE' || code === 'ENFILE') {
-    return new DataOpsError('STORAGE', 'Too many files are open.', {
-      details: {code},
-      hint: 'Raise the limit of open files (ulimit -n).',
-    })
-  }
-
-  return new DataOpsError('UNEXPECTED', message || 'Something unexpected happened.')
-}
-
 async function readCaFile(file: string, from: string): Promise<string> {
   const {readFile} = await import('node:fs/promises')
   try {
@@ -399,32 +368,4 @@ async function readCaFile(file: string, from: string): Promise<string> {
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
     throw new DataOpsError('INVALID_INPUT', `The CA file ${file} (from ${from}) cannot be read (${reason}).`)
   }
-}
-
-/** A failed connection says which address or sign-in was tried, and who gave it. */
-function withSource(error: DataOpsError, settings: Settings | undefined): DataOpsError {
-  if (!settings || (error.code !== 'CANNOT_CONNECT' && error.code !== 'NOT_ALLOWED')) return error
-  return withContext(error, {
-    details: {settings: describeSettings(settings)},
-    hint: [error.hint, error.code === 'CANNOT_CONNECT' ? addressOrigin(settings, error) : credentialsOrigin(settings)]
-      .filter(Boolean)
-      .join(' '),
-  })
-}
-
-function addressOrigin({grpcUrl, url}: Settings, error: DataOpsError): string {
-  if (isTwoServers(error)) {
-    const grpc = grpcUrl?.from ?? 'the default (port 50051 of the same host): set WEAVIATE_GRPC_URL or --grpc-url'
-    return `The address of REST came from ${url?.from ?? 'the host'}, that of gRPC from ${grpc}.`
-  }
-
-  if (!url || url.kind === 'default') return 'No address was given: set WEAVIATE_URL or --url.'
-  return `The address came from ${url.from}.`
-}
-
-function credentialsOrigin({apiKey, client, oidc}: Settings): string {
-  const given = apiKey ?? oidc ?? client
-  return given
-    ? `The credentials came from ${given.from}.`
-    : 'No credentials were given: set WEAVIATE_API_KEY or --api-key.'
 }

@@ -1,5 +1,5 @@
 /** Flags that several commands share. Imports nothing heavy: `--help` reads them. */
-import {Flags, type Interfaces} from '@oclif/core'
+import {Args, Flags, type Interfaces} from '@oclif/core'
 
 import type {RateLimit} from '../flow/options.js'
 import type {JsonValue} from '../model/object.js'
@@ -101,8 +101,13 @@ export const outputFlag = Flags.string({
 /** What a BACKUP argument may be. */
 export const BACKUP_ARGUMENT =
   'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC).'
-export const BACKUPS_ARGUMENT =
-  'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC); run:ID, or a pattern: the newest of each collection.'
+export const backupsArgument = Args.string({
+  description:
+    'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC); run:ID, or a pattern: the newest of each collection.',
+  ignoreStdin: true,
+  multiple: true,
+  required: true,
+})
 
 /** What opens places and encrypted backups. */
 export const openingFlags = {

@@ -27,6 +27,7 @@ import {backUpFirst} from './backup-first.js'
 import {deleteObjects, type Deletion} from './deletion.js'
 import {type DropMarker, removeDropMarker, writeDropMarker} from './drop-marker.js'
 import {successorOf, takenByOthers} from './drop.js'
+import {guaranteeOf, stillChanging} from './guarantee.js'
 import {HeldObjects, type Survey, survey} from './held.js'
 import {checkDroppable, isOffloaded} from './plan.js'
 
@@ -34,6 +35,7 @@ import {checkDroppable, isOffloaded} from './plan.js'
 const QUIET_FOR = 2000
 
 type Outcome = Omit<ClearResult, 'seconds'>
+
 type Retrying = Pick<ClearOptions, 'maxRetries' | 'onWarning' | 'retryMaxWaitMs'>
 
 /** One clear while it runs. */
@@ -387,24 +389,4 @@ export class Clear {
     this.#warnings.push(warning)
     this.#options.onWarning?.(warning)
   }
-}
-
-/** What is promised about others who write meanwhile. The server has no delete that looks at what it deletes. */
-function guaranteeOf(windowMs: number, isDrop: boolean): string {
-  const ms = Math.ceil(windowMs)
-  return isDrop
-    ? `When it was last compared, ${ms} ms before the server had dropped the collection, every object was in the backup as it was. Lost are only writes that fell into those ${ms} ms: new objects, and changes of others.`
-    : `Only objects were deleted, by id, whose update time was that of the backup at most ${ms} ms before the server had deleted them. Lost are only changes of those very objects that fell into those ${ms} ms; new objects never are.`
-}
-
-function stillChanging(name: string, found: Survey, before: Survey | undefined): DataOpsError {
-  const {count, sample} = found.fresh
-  const what =
-    count > 0
-      ? `${count} of its ${found.objects} objects are not in the backup as they are`
-      : `it had ${before?.objects ?? 0} objects, and now has ${found.objects}`
-  return new DataOpsError('CONTENT_DIFFERS', `"${name}" still changes (${what}), so it was not dropped.`, {
-    details: {objects: sample, total: count},
-    hint: 'Stop the programs that write to it and run it again, or delete the objects alone with `keepSchema: true`.',
-  })
 }

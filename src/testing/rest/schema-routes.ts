@@ -58,6 +58,16 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
       return {body: collection.schema, status: 200}
     }),
   )
+  router.on('DELETE', 'schema/:class/vectors/:vector/index', ({params}) =>
+    dropVectorIndex(database, settings, {className: params.class!, vector: params.vector!}),
+  )
+  propertyRoutes(router, database)
+  shardRoutes(router, found, settings)
+  tenantRoutes(router, found, settings)
+  if (!isBefore(settings, '1.32')) aliasRoutes(router, database)
+}
+
+function propertyRoutes(router: Router, database: Database): void {
   router.on('POST', 'schema/:class/properties', ({body, params}) =>
     schemaRefusal(() => {
       const collection = database.collections.get(upperFirst(params.class!))
@@ -75,6 +85,12 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
       return {body: property, status: 200}
     }),
   )
+  router.on('DELETE', 'schema/:class/properties/:property/index/:index', ({params}) =>
+    dropPropertyIndex(database, {className: params.class!, index: params.index!, name: params.property!}),
+  )
+}
+
+function shardRoutes(router: Router, found: (name: string) => StoredCollection | undefined, settings: Settings): void {
   router.on('GET', 'schema/:class/shards', ({params}) => {
     const collection = found(params.class!)
     if (!collection) {
@@ -92,14 +108,6 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
   router.on('PUT', 'schema/:class/shards/:shard', ({body, params}) =>
     setShardStatus(found(params.class!), params, body),
   )
-  router.on('DELETE', 'schema/:class/properties/:property/index/:index', ({params}) =>
-    dropPropertyIndex(database, {className: params.class!, index: params.index!, name: params.property!}),
-  )
-  router.on('DELETE', 'schema/:class/vectors/:vector/index', ({params}) =>
-    dropVectorIndex(database, settings, {className: params.class!, vector: params.vector!}),
-  )
-  tenantRoutes(router, found, settings)
-  if (!isBefore(settings, '1.32')) aliasRoutes(router, database)
 }
 
 function tenantRoutes(router: Router, found: (name: string) => StoredCollection | undefined, settings: Settings): void {

@@ -1,0 +1,56 @@
+/** What a command says of an error: for a person, and for programs. */
+import {describeSettings, type Settings} from '../config/settings.js'
+import {DataOpsError, withContext} from '../model/errors.js'
+import {isTwoServers} from '../weaviate/errors.js'
+
+/** What `--json` prints under `error`. */
+export interface FailureDescription {
+  code: string
+  details: Record<string, unknown>
+  exitCode: number
+  hint?: string
+  message: string
+}
+
+/** `instanceof` fails across copies of this package; anything unknown is a defect, and says so. */
+export function asDataOpsError(error: unknown): DataOpsError {
+  if (error instanceof Error && error.name === 'DataOpsError') return error as DataOpsError
+  const message = error instanceof Error ? error.message : String(error)
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    return new DataOpsError('STORAGE', 'Too many files are open.', {
+      details: {code},
+      hint: 'Raise the limit of open files (ulimit -n).',
+    })
+  }
+
+  return new DataOpsError('UNEXPECTED', message || 'Something unexpected happened.')
+}
+
+/** A failed connection says which address or sign-in was tried, and who gave it. */
+export function withSource(error: DataOpsError, settings: Settings | undefined): DataOpsError {
+  if (!settings || (error.code !== 'CANNOT_CONNECT' && error.code !== 'NOT_ALLOWED')) return error
+  return withContext(error, {
+    details: {settings: describeSettings(settings)},
+    hint: [error.hint, error.code === 'CANNOT_CONNECT' ? addressOrigin(settings, error) : credentialsOrigin(settings)]
+      .filter(Boolean)
+      .join(' '),
+  })
+}
+
+function addressOrigin({grpcUrl, url}: Settings, error: DataOpsError): string {
+  if (isTwoServers(error)) {
+    const grpc = grpcUrl?.from ?? 'the default (port 50051 of the same host): set WEAVIATE_GRPC_URL or --grpc-url'
+    return `The address of REST came from ${url?.from ?? 'the host'}, that of gRPC from ${grpc}.`
+  }
+
+  if (!url || url.kind === 'default') return 'No address was given: set WEAVIATE_URL or --url.'
+  return `The address came from ${url.from}.`
+}
+
+function credentialsOrigin({apiKey, client, oidc}: Settings): string {
+  const given = apiKey ?? oidc ?? client
+  return given
+    ? `The credentials came from ${given.from}.`
+    : 'No credentials were given: set WEAVIATE_API_KEY or --api-key.'
+}
