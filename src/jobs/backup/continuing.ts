@@ -1,8 +1,7 @@
 /** Whether an unfinished backup is one of the collection that is there now, and what it holds so far. */
-import type {WeaviateObject} from '../../model/object.js'
 import type {Store} from '../../store/store.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
-import type {BackupJournal, SampledObject} from './journal.js'
+import type {BackupJournal} from './journal.js'
 import type {ObjectIndex} from './object-index.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
@@ -11,30 +10,7 @@ import {readUnfinished} from '../../archive/unfinished-reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {nodePlatform} from '../../platform/node.js'
 import {unchangedFor} from '../../store/store-time.js'
-
-/** Objects that are remembered, of those read first and of those read last. */
-const SAMPLE = 8
-
-/** Some of what a backup has read. */
-export class Sample {
-  readonly #first: SampledObject[]
-  #last: SampledObject[] = []
-
-  constructor(earlier: readonly SampledObject[] = []) {
-    this.#first = [...earlier].slice(0, SAMPLE)
-  }
-
-  add({creationTimeUnix, id, tenant}: WeaviateObject): void {
-    if (creationTimeUnix === undefined) return
-    const list = this.#first.length < SAMPLE ? this.#first : this.#last
-    list.push({created: creationTimeUnix, id, ...(tenant !== undefined && {tenant})})
-    if (this.#last.length > SAMPLE * 64) this.#last = this.#last.slice(-SAMPLE)
-  }
-
-  get objects(): SampledObject[] {
-    return [...this.#first, ...this.#last.slice(-SAMPLE)]
-  }
-}
+import {isSame} from './sample.js'
 
 interface Fitness {
   connection: Connection
@@ -59,31 +35,20 @@ export async function unfitness(
 
   // Nothing that could be another collection's.
   if (journal.position.rows === 0) return undefined
-  return (await holdsOneOf(journal.sample ?? [], {connection, plan, signal}))
+  const active = await activeTenants({connection, plan})
+  return (await isSame(journal.sample ?? [], {active, connection, plan, signal}))
     ? undefined
     : 'nothing shows that it is one of this very collection'
 }
 
-/** Whether one of the objects is there that came into being when it did, and none that came at another time. */
-async function holdsOneOf(
-  sample: readonly SampledObject[],
-  {connection, plan, signal}: Pick<Fitness, 'connection' | 'plan' | 'signal'>,
-): Promise<boolean> {
-  const states = plan.multiTenant
-    ? new Map((await connection.listTenants(plan.className)).map(({name, status}) => [name, status]))
-    : undefined
-  const asked = sample.filter(({tenant}) => !states || states.get(tenant ?? '') === 'HOT')
-  let same = 0
-  for (const [tenant, objects] of Map.groupBy(asked, (each) => each.tenant)) {
-    const created = new Map(objects.map((each) => [each.id, each.created]))
-    const live = await connection.getObjects({collection: plan, ids: [...created.keys()], signal, tenant})
-    for (const {creationTimeUnix, id} of live) {
-      if (creationTimeUnix !== created.get(id)) return false
-      same++
-    }
-  }
-
-  return same > 0
+/** Tenants that sleep cannot be asked; undefined: there are none. */
+async function activeTenants({
+  connection,
+  plan,
+}: Pick<Fitness, 'connection' | 'plan'>): Promise<Set<string | undefined> | undefined> {
+  if (!plan.multiTenant) return undefined
+  const tenants = await connection.listTenants(plan.className)
+  return new Set(tenants.flatMap(({name, status}) => (status === 'HOT' ? [name] : [])))
 }
 
 /** Reads back what an unfinished backup holds. @throws DataOpsError BACKUP_DAMAGED when that is not what its journal says. */

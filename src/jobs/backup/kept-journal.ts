@@ -3,7 +3,7 @@ import type {ContentDigest} from '../../archive/content-digest.js'
 import type {TenantNote} from '../../flow/tenants/note.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
-import type {Sample} from './continuing.js'
+import type {Sample} from './sample.js'
 import type {TransferProgress} from './transfer.js'
 
 import {type BackupJournal, writeJournal} from './journal.js'
@@ -43,7 +43,7 @@ export class KeptJournal {
       ...fixed,
       activated: progress.group,
       content: content.state(),
-      sample: sample.objects,
+      sample: sample.objects(new Set(progress.remaining.map(({tenant}) => tenant))),
       version: 1,
     }
     await writeJournal(store, name, this.#written)

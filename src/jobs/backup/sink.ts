@@ -16,7 +16,7 @@ export interface ArchiveSinkOptions {
   contents?: ObjectIndex
   expectedObjects?: number
   /** Remembers some of what is read. */
-  sample?: {add: (object: WeaviateObject) => void}
+  sample?: {add: (objects: readonly WeaviateObject[]) => void}
   writer: ArchiveWriter
 }
 
@@ -57,7 +57,7 @@ export class ArchiveSink {
       contents?.set(object, added)
     }
 
-    for (const object of objects) sample?.add(object)
+    sample?.add(objects)
     await writer.write(written)
   }
 

@@ -5,6 +5,7 @@ import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SameServer} from '../../weaviate/same-server.js'
 import type {CompletenessCheck, CompletenessState} from './completeness.js'
+import type {Sample} from './sample.js'
 import type {ArchiveSink} from './sink.js'
 
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
@@ -52,6 +53,8 @@ export interface BackupTransferOptions extends OperationOptions {
   /** undefined: not known. */
   expectedObjects?: number
   plan: CollectionPlan
+  /** Absent where the server itself tells a collection from another of its name. */
+  sample?: Pick<Sample, 'check'>
   sameServer: SameServer
   /** Keeps what is to be put back after a crash. */
   saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
@@ -165,6 +168,7 @@ async function readSlices(
     }
 
     isWhole = false
+    await options.sample?.check(new Set(slices.map(({tenant}) => tenant)), options)
     await completeness.end(slices, counted)
     isWhole = true
   } catch (error) {

@@ -91,9 +91,11 @@ interface Reading {
 
 function transferOptions(open: Open, {check, concurrency, sink, throttle}: Reading): BackupTransferOptions {
   const {
+    identity,
     journal,
     plan: {batchSize, expectedObjects, job, tenantPlan, tenants},
     resumed,
+    sample,
     writer,
   } = open
   const {connection, options, plan, sameServer} = job
@@ -107,6 +109,7 @@ function transferOptions(open: Open, {check, concurrency, sink, throttle}: Readi
     expectedObjects,
     onProgress: options.onProgress,
     plan,
+    ...(identity === undefined && {sample}),
     sameServer,
     saveActivated: async (activated) => journal.saveActivated(activated),
     saveProgress: async (progress) => journal.saveProgress(progress),

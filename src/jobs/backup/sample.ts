@@ -1,0 +1,124 @@
+/** Some of what a backup has read: by when it came into being, a collection or a tenant is told from another of its name. */
+import type {WeaviateObject} from '../../model/object.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {SampledObject} from './journal.js'
+
+import {objectKey} from '../../archive/reader.js'
+import {DataOpsError} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
+
+/** Objects that are remembered: of those read first, of those read last, and of the first page of each tenant. */
+const SAMPLE = 8
+/** Tenants of which one page was read that are remembered: more than are being read at any time. */
+const MOST_OF_ONE_PAGE = 1000
+const CHECKS_AT_ONCE = 4
+
+interface Asking {
+  connection: Pick<Connection, 'getObjects'>
+  plan: CollectionPlan
+  signal?: AbortSignal
+}
+
+/** Whether what is there now is what the sample was taken from; `unknown`: nothing of the sample is there. */
+type Sameness = 'other' | 'same' | 'unknown'
+
+export class Sample {
+  readonly #first: SampledObject[]
+  #last: SampledObject[] = []
+  /** Of tenants of which one page was read: all of that is of one. undefined: a collection without tenants. */
+  readonly #onePage = new Map<string | undefined, SampledObject[]>()
+  /** Of tenants of which more was read, so that it may be of two. */
+  readonly #severalPages = new Map<string | undefined, SampledObject[]>()
+
+  constructor(earlier: readonly SampledObject[] = []) {
+    this.#first = earlier.slice(0, SAMPLE)
+    for (const [tenant, objects] of Map.groupBy(earlier, (each) => each.tenant)) {
+      this.#onePage.set(tenant, objects.slice(0, SAMPLE))
+    }
+  }
+
+  /** Objects of one page, so of one tenant. */
+  add(objects: readonly WeaviateObject[]): void {
+    const known = objects.flatMap(({creationTimeUnix, id, tenant}): SampledObject[] =>
+      creationTimeUnix === undefined ? [] : [{created: creationTimeUnix, id, ...(tenant !== undefined && {tenant})}],
+    )
+    const [some] = known
+    if (!some) return
+    const lacking = SAMPLE - this.#first.length
+    this.#first.push(...known.slice(0, lacking))
+    this.#last = [...this.#last, ...known.slice(lacking).slice(-SAMPLE)].slice(-SAMPLE)
+    this.#addOf(some.tenant, known)
+  }
+
+  #addOf(tenant: string | undefined, objects: SampledObject[]): void {
+    const before = this.#onePage.get(tenant)
+    if (before) {
+      this.#onePage.delete(tenant)
+      this.#severalPages.set(tenant, before)
+    } else if (!this.#severalPages.has(tenant)) {
+      this.#onePage.set(tenant, spread(objects))
+      const [oldest] = this.#onePage.keys()
+      if (this.#onePage.size > MOST_OF_ONE_PAGE) this.#onePage.delete(oldest)
+    }
+  }
+
+  /** For the journal: also of each of the `unread` tenants of which a part is read. */
+  objects(unread: ReadonlySet<string | undefined>): SampledObject[] {
+    const begun = [...this.#severalPages, ...this.#onePage].flatMap(([tenant, objects]) =>
+      unread.has(tenant) ? objects : [],
+    )
+    const found = new Map<string, SampledObject>()
+    for (const object of [...this.#first, ...this.#last, ...begun])
+      found.set(objectKey(object.tenant, object.id), object)
+    return [...found.values()]
+  }
+
+  /**
+   * Once these tenants are read (undefined: a collection without), while they are active.
+   * @throws DataOpsError SERVER_REFUSED with `details.recreated` when one of them is not the one of which the first page was read.
+   */
+  async check(tenants: ReadonlySet<string | undefined>, asking: Asking): Promise<void> {
+    const asked = [...this.#severalPages].filter(([tenant]) => tenants.has(tenant))
+    for (const [tenant] of asked) this.#severalPages.delete(tenant)
+    await inParallel(asked, {atOnce: CHECKS_AT_ONCE, signal: asking.signal}, async ([tenant, objects]) => {
+      const found = await compare(objects, asking)
+      if (found !== 'same') throw recreated(asking.plan.className, tenant, found)
+    })
+  }
+}
+
+/** Whoever writes some of a page anew leaves others as they were. */
+function spread(objects: readonly SampledObject[]): SampledObject[] {
+  const step = Math.max(1, objects.length / SAMPLE)
+  return Array.from({length: Math.min(SAMPLE, objects.length)}, (_, index) => objects[Math.floor(index * step)]!)
+}
+
+/** One that is there as it came into being says that it is the same: others may have been written anew. */
+async function compare(objects: readonly SampledObject[], {connection, plan, signal}: Asking): Promise<Sameness> {
+  const created = new Map(objects.map((each) => [each.id, each.created]))
+  const tenant = objects[0]?.tenant
+  const live = await connection.getObjects({collection: plan, ids: [...created.keys()], signal, tenant})
+  if (live.some(({creationTimeUnix, id}) => creationTimeUnix === created.get(id))) return 'same'
+  return live.length > 0 ? 'other' : 'unknown'
+}
+
+/** Whether each tenant of a sample, or the collection, is surely what it was when that was read. Tenants that are not `active` are not asked. */
+export async function isSame(
+  sample: readonly SampledObject[],
+  {active, ...asking}: Asking & {active?: ReadonlySet<string | undefined>},
+): Promise<boolean> {
+  const groups = Map.groupBy(sample, (each) => each.tenant)
+  const asked = [...groups].filter(([tenant]) => !active || active.has(tenant))
+  for (const [, objects] of asked) if ((await compare(objects, asking)) !== 'same') return false
+  return asked.length > 0
+}
+
+function recreated(collection: string, tenant: string | undefined, found: Exclude<Sameness, 'same'>): DataOpsError {
+  const whose = tenant === undefined ? `"${collection}"` : `The tenant "${tenant}" of "${collection}"`
+  const what =
+    found === 'other' ? 'was made anew, or all of it written anew,' : 'was emptied, or dropped and made anew,'
+  return new DataOpsError('SERVER_REFUSED', `${whose} ${what} while it was being backed up; nothing was sealed.`, {
+    details: {collection, recreated: true, ...(tenant !== undefined && {tenant})},
+    hint: 'Run the backup again.',
+  })
+}
