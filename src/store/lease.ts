@@ -228,6 +228,19 @@ export class Lease {
   }
 }
 
+/** What `check` of a lease throws, where it was lost: who is kept from looking at it has not lost it. */
+export async function throwIfLost(check: () => Promise<void>): Promise<void> {
+  try {
+    await check()
+  } catch (error) {
+    if (isLeaseLost(error)) throw error
+  }
+}
+
+export function isLeaseLost(error: unknown): boolean {
+  return error instanceof DataOpsError && error.details.leaseLost === true
+}
+
 interface Moment {
   ofDay: number
   steady: number

@@ -7,6 +7,7 @@ import path from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, afterEach, beforeAll, describe, expect, it, vi} from 'vitest'
 
+import type {RequestInfo} from '../../src/testing/options.js'
 import type {WorkerJob} from './worker.js'
 
 import {BackupCatalog, BackupManager, connect, type Connection, Verifier} from '../../src/index.js'
@@ -14,8 +15,10 @@ import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {makeCollection} from '../support/collections.js'
 import {buildWorker, temporaryFolder} from './harness.js'
+import {makeTenants} from './samples.js'
 
 const NAME = 'FaultAsleep'
+const TENANTS = 'FaultAsleepTenants'
 const OBJECTS = 300
 
 let server: EmbeddedWeaviate
@@ -23,12 +26,15 @@ let connection: Connection
 let directory: Awaited<ReturnType<typeof temporaryFolder>>
 let worker: string
 let pauseMs = 0
+/** Runs at each request, after the pause. */
+let onRequest: (request: RequestInfo) => Promise<void> | void = () => {}
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
   server = await startEmbeddedWeaviate({
-    async onRequest({method}) {
-      if (method === 'Search' && pauseMs > 0) await sleep(pauseMs)
+    async onRequest(request) {
+      if (request.method === 'Search' && pauseMs > 0) await sleep(pauseMs)
+      await onRequest(request)
     },
   })
   connection = await connect({grpcUrl: server.grpcUrl!, url: server.url})
@@ -39,6 +45,7 @@ beforeAll(async () => {
 
 afterEach(() => {
   pauseMs = 0
+  onRequest = () => {}
   FLUSH_EVERY.ms = 60_000
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
   children.length = 0
@@ -49,6 +56,51 @@ afterAll(async () => {
   await server.close()
   await directory.remove()
 })
+
+/** Six inactive tenants of twenty objects. */
+async function makeSleepingTenants(): Promise<void> {
+  await makeTenants(connection, TENANTS, {objects: 120, tenants: 6})
+  await connection.setTenantStatus(
+    TENANTS,
+    (await connection.listTenants(TENANTS)).map(({name}) => ({name, status: 'COLD'})),
+  )
+}
+
+interface Sleeper {
+  child: ChildProcess
+  /** What it says when it has come to its end. */
+  ended: Promise<{error?: {code: string; message: string}}>
+}
+
+function startSleeper(folder: string, run: WorkerJob['run']): Sleeper {
+  const job: WorkerJob = {
+    directory: folder,
+    flushMs: 0,
+    grpcUrl: server.grpcUrl!,
+    leaseMs: 400,
+    run,
+    saveMs: 0,
+    url: server.url,
+  }
+  const child = spawn(process.execPath, [worker, JSON.stringify(job)], {stdio: ['ignore', 'pipe', 'inherit']})
+  children.push(child)
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  return {child, ended: once(child, 'close').then(() => JSON.parse(output) as Awaited<Sleeper['ended']>)}
+}
+
+/** Once as many rows are safe. */
+async function untilRead(folder: string, rows: number): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const journal = (await readdir(folder)).find((name) => name.endsWith('.journal'))!
+      expect(rowsIn(await readFile(path.join(folder, journal), 'utf8'))).toBeGreaterThanOrEqual(rows)
+    },
+    {interval: 5, timeout: 10_000},
+  )
+}
 
 /** SHA-256 of every file of a backup, by name. */
 async function hashes(place: string): Promise<Record<string, string>> {
@@ -78,28 +130,8 @@ describe('a backup that stands still for longer than its lease', () => {
     const folder = path.join(directory.path, `${format}-${compress}`)
     pauseMs = 20
     const options = {batchSize: 10, compress, concurrency: 1, format, resume: 'auto'} as const
-    const job: WorkerJob = {
-      directory: folder,
-      flushMs: 0,
-      grpcUrl: server.grpcUrl!,
-      leaseMs: 400,
-      run: {collection: NAME, job: 'backup', options},
-      url: server.url,
-    }
-    const child = spawn(process.execPath, [worker, JSON.stringify(job)], {stdio: ['ignore', 'pipe', 'inherit']})
-    children.push(child)
-    let output = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-    })
-    const ended = once(child, 'close')
-    await vi.waitFor(
-      async () => {
-        const journal = (await readdir(folder)).find((name) => name.endsWith('.journal'))!
-        expect(rowsIn(await readFile(path.join(folder, journal), 'utf8'))).toBeGreaterThanOrEqual(50)
-      },
-      {interval: 5, timeout: 10_000},
-    )
+    const {child, ended} = startSleeper(folder, {collection: NAME, job: 'backup', options})
+    await untilRead(folder, 50)
     child.kill('SIGSTOP')
     pauseMs = 0
     const backup = await new BackupManager(connection, {directory: folder}).backupCollection(NAME, options)
@@ -108,8 +140,7 @@ describe('a backup that stands still for longer than its lease', () => {
     const sealed = await hashes(backup.path)
 
     child.kill('SIGCONT')
-    await ended
-    const {error} = JSON.parse(output) as {error?: {code: string; message: string}}
+    const {error} = await ended
     expect(error).toMatchObject({code: 'STORAGE', message: expect.stringContaining('lost') as string})
     expect(await hashes(backup.path)).toEqual(sealed)
     expect(await new Verifier({directory: folder}).verifyBackup(backup.path)).toMatchObject({
@@ -120,6 +151,41 @@ describe('a backup that stands still for longer than its lease', () => {
     expect((await new BackupCatalog(folder).list()).map(({id, status}) => [id, status])).toEqual([
       [backup.id, 'sealed'],
     ])
+    expect(await readdir(folder)).toEqual(['.backup_catalog.json', path.basename(backup.path)])
+  })
+
+  it('leaves the tenants alone that its successor reads', async () => {
+    const folder = path.join(directory.path, 'tenants')
+    await makeSleepingTenants()
+    pauseMs = 20
+    const options = {batchSize: 5, concurrency: 1, resume: 'auto'} as const
+    const {child, ended} = startSleeper(folder, {collection: TENANTS, job: 'backup', options})
+    await untilRead(folder, 15)
+    child.kill('SIGSTOP')
+    pauseMs = 0
+
+    let pages = 0
+    const changes: string[] = []
+    let error: unknown
+    onRequest = async ({method, path: asked}) => {
+      if (method === 'PUT' && asked.endsWith('/tenants')) changes.push(asked)
+      if (method !== 'Search' || ++pages !== 12) return
+      // In the middle of what its successor reads it wakes, and comes to its end.
+      const before = changes.length
+      child.kill('SIGCONT')
+      error = (await ended).error
+      expect(changes.slice(before)).toEqual([])
+    }
+
+    const backup = await new BackupManager(connection, {directory: folder}).backupCollection(TENANTS, options)
+    expect(error).toMatchObject({code: 'STORAGE', message: expect.stringContaining('lost') as string})
+    expect(backup).toMatchObject({complete: true, objectCount: 120, tenants: {count: 6, skipped: []}})
+    expect(backup.resumed).toBeGreaterThanOrEqual(15)
+    const states = (await connection.listTenants(TENANTS)).map(({status}) => status)
+    expect(states).toEqual(states.map(() => 'COLD'))
+    expect(await new Verifier({connection, directory: folder}).verifyCollection(TENANTS, backup.path)).toMatchObject({
+      equal: true,
+    })
     expect(await readdir(folder)).toEqual(['.backup_catalog.json', path.basename(backup.path)])
   })
 })

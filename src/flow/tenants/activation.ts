@@ -1,9 +1,8 @@
 import type {Connection} from '../../weaviate/connection.js'
-import type {TenantNote} from './note.js'
 
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
-import {ACTIVATION_GROUP, ActiveTenants} from './active-tenants.js'
+import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from './active-tenants.js'
 
 /**
  * Runs `body` once with the tenants that are active, then with the others in groups of at most 100, each group activated before and put
@@ -15,7 +14,7 @@ export async function withActiveTenants(
   connection: Pick<Connection, 'setTenantStatus'>,
   className: string,
   tenants: readonly WeaviateTenant[],
-  {note, signal}: {note?: Pick<TenantNote, 'leave' | 'save'>; signal?: AbortSignal},
+  {note, signal}: {note?: HeldNote; signal?: AbortSignal},
   body: (group: WeaviateTenant[]) => Promise<void>,
 ): Promise<void> {
   const active = tenants.filter(({status}) => status === 'HOT')

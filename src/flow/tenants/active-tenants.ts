@@ -3,12 +3,16 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {TenantNote} from './note.js'
 
 import {throwIfAborted} from '../../model/errors.js'
+import {throwIfLost} from '../../store/lease.js'
 
 /** Tenants are activated in groups of this many (the server changes at most 100 a call). */
 export const ACTIVATION_GROUP = 100
 
 /** Tenants kept active at most, of all collections together: while there is work in one group, the next is activated. */
 export const MOST_ACTIVE_TENANTS = 2 * ACTIVATION_GROUP
+
+/** What says on the disk what may be active. */
+export type HeldNote = Pick<TenantNote, 'check' | 'leave' | 'save'>
 
 export interface TenantOfCollection {
   collection: string
@@ -32,7 +36,7 @@ export class ActiveTenants {
   readonly #admitted = new Map<string, Map<string, Tenant>>()
   readonly #connection: Pick<Connection, 'setTenantStatus'>
   readonly #limit: number
-  readonly #note?: Pick<TenantNote, 'leave' | 'save'>
+  readonly #note?: HeldNote
   /** Whatever may be active, least recently used first. */
   readonly #open = new Set<Tenant>()
   #lastTurn: Promise<unknown> = Promise.resolve()
@@ -41,7 +45,7 @@ export class ActiveTenants {
   /** `note`: says on the disk what may be active, before it is. */
   constructor(
     connection: Pick<Connection, 'setTenantStatus'>,
-    {limit = MOST_ACTIVE_TENANTS, note}: {limit?: number; note?: Pick<TenantNote, 'leave' | 'save'>} = {},
+    {limit = MOST_ACTIVE_TENANTS, note}: {limit?: number; note?: HeldNote} = {},
   ) {
     this.#connection = connection
     this.#limit = limit
@@ -97,7 +101,7 @@ export class ActiveTenants {
     })
   }
 
-  /** Makes everything inactive that nobody holds. Heeds no signal. @throws DataOpsError the first failure, once all was tried. */
+  /** Makes everything inactive that nobody holds. Heeds no signal. @throws DataOpsError the first failure, once all was tried; as `TenantNote.check`, and then nothing was. */
   async putBack(): Promise<void> {
     await this.#inTurn(async () => {
       try {
@@ -177,6 +181,8 @@ export class ActiveTenants {
   }
 
   async #deactivate(tenants: readonly Tenant[]): Promise<void> {
+    // Who stood still for too long puts nothing back: another run may be reading just these.
+    if (tenants.length > 0) await throwIfLost(async () => this.#note?.check())
     for (const tenant of tenants) tenant.isActive = false
     let failure: undefined | {error: unknown}
     for (const [collection, group] of byCollection(tenants)) {

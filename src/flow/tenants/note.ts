@@ -133,9 +133,18 @@ export class TenantNote {
     this.#server = server
   }
 
-  /** Resolves once the disk says that just these may be active; none: the note goes. @throws DataOpsError STORAGE when nowhere can be written. */
+  /** Before tenants are put back. @throws DataOpsError STORAGE with `details.leaseLost` when another run has taken the note: its tenants are that one's by now. */
+  async check(): Promise<void> {
+    await this.#held?.lease.check()
+  }
+
+  /**
+   * Resolves once the disk says that just these may be active; none: the note goes.
+   * @throws DataOpsError STORAGE when nowhere can be written, and as `check`.
+   */
   async save(tenants: readonly NotedTenant[]): Promise<void> {
     if (tenants.length === 0 && !this.#held) return
+    await this.check()
     this.#held ??= await this.#hold()
     const held = this.#held
     const noted = tenants.map(({collection, name, status}) => ({collection, name, status}))

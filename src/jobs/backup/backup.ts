@@ -8,6 +8,7 @@ import {persistent} from '../../flow/persistent.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {checkEncryption, encryptionOf} from '../../store/encryption.js'
+import {isLeaseLost} from '../../store/lease.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {type BackupJob, makeJob} from './job.js'
 import {removeJournal} from './journal.js'
@@ -88,10 +89,11 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
     } = opened
     const {options, store} = job
     await writer.close()
-    await note.leave()
-    // It is another process's by now, and so is what lies there.
+    // It is another process's by now, and so are what lies there and the tenants that were activated for it.
     const lost = await failureOf(check)
-    if (lost instanceof DataOpsError && lost.details.leaseLost) throw lost
+    if (isLeaseLost(lost)) await failureOf(async () => note.save([]))
+    await note.leave()
+    if (isLeaseLost(lost)) throw lost
     if (written && !options.settle && !chain && !isRecreated(error)) throw unfinishedError(job, error, name)
     // Nobody could continue it.
     if (!written || written.activated.length === 0) {

@@ -76,7 +76,7 @@ export async function open(claimed: Claimed): Promise<Open> {
   const identity = await connection.identify(schema)
   const sample = new Sample(resumed?.journal.sample)
   const continued = [...(resumed?.journal.resumed ?? []), ...(resumed ? [new Date().toISOString()] : [])]
-  if (resumed) await putTenantsBack(job, resumed.name, resumed.journal)
+  const plan = resumed ? await planAgain(claimed.plan, resumed) : claimed.plan
   const encryption = await encryptionFor(claimed)
   const writer = await openArchiveWriter({
     check,
@@ -95,7 +95,14 @@ export async function open(claimed: Claimed): Promise<Open> {
   // Its tenants were put back above.
   const written = resumed && {...resumed.journal, activated: []}
   const journal = new KeptJournal({collection: schema.class, content, fixed, name, note, sample, store, written})
-  return {...claimed, content, continued, identity, journal, note, resumedObjects, sample, step: 'open', writer}
+  return {...claimed, content, continued, identity, journal, note, plan, resumedObjects, sample, step: 'open', writer}
+}
+
+/** With the tenants as they are by now: what an earlier run had activated is put back, and whoever held the backup was waited for. */
+async function planAgain(plan: BackupPlan, {journal, name}: ClaimedBackup): Promise<BackupPlan> {
+  const {job, tenants} = plan
+  await putTenantsBack(job, name, journal)
+  return tenants ? {...plan, tenants: await job.connection.listTenants(job.plan.className)} : plan
 }
 
 /** A new backup gets a key of its own; what is continued goes on with the one that it has, of which its journal knows the public half. */

@@ -11,6 +11,8 @@ import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-r
 import {settledStatus, withActiveTenants} from '../../flow/tenants/activation.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 
+/** All tenants that are activated are noted before the first scan. */
+const NOTED = {async leave() {}, async save() {}}
 /** Scans after which a collection counts as never still. */
 const MAX_ROUNDS = 20
 /** Objects read again in one call. */
@@ -19,6 +21,8 @@ const OBJECTS_A_CALL = 100
 const SCAN_PAGE = 10_000
 
 export interface SettleOptions extends OperationOptions {
+  /** @throws DataOpsError STORAGE when another process has taken the backup over, and its tenants with it. */
+  check: () => Promise<void>
   concurrency: number
   connection: Connection
   content: ContentDigest
@@ -105,7 +109,7 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
           options.connection,
           options.plan.className,
           options.tenants,
-          {signal: options.signal},
+          {note: {check: options.check, ...NOTED}, signal: options.signal},
           async (group) => scan(slicesOfTenants(group)),
         )
       : scan([{...WHOLE_RANGE}]))

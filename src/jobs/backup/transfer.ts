@@ -11,6 +11,7 @@ import type {ArchiveSink} from './sink.js'
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {settledStatus} from '../../flow/tenants/activation.js'
 import {withDetails} from '../../model/errors.js'
+import {throwIfLost} from '../../store/lease.js'
 
 /** What a crash costs at most. Tests flush more often; no option. */
 export const FLUSH_EVERY = {
@@ -56,6 +57,8 @@ export interface BackupTransferOptions extends OperationOptions {
   /** Absent where the server itself tells a collection from another of its name. */
   sample?: Pick<Sample, 'check'>
   sameServer: SameServer
+  /** @throws DataOpsError STORAGE when another process has taken the backup over, and its tenants with it. */
+  check: () => Promise<void>
   /** Keeps what is to be put back after a crash. */
   saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
   /** Keeps what a resumed run needs. */
@@ -68,7 +71,7 @@ export interface BackupTransferOptions extends OperationOptions {
 
 /** Reads everything there is to read, counts it into the digest and hands it to the writer. */
 export async function transferToArchive(options: BackupTransferOptions): Promise<void> {
-  const {activation, connection, plan, sameServer, saveActivated, saveProgress, signal, writer} = options
+  const {activation, check, connection, plan, sameServer, saveActivated, saveProgress, signal, writer} = options
   const waiting = [...activation]
   const context = (group: WeaviateTenant[]): Context => ({
     checked: options.completeness.state(),
@@ -94,6 +97,8 @@ export async function transferToArchive(options: BackupTransferOptions): Promise
       failure = {error}
     }
 
+    // Who goes on with the backup reads these tenants now, and puts them back.
+    await throwIfLost(check)
     try {
       // Also after Ctrl-C: hence no signal.
       await connection.setTenantStatus(plan.className, tenants)

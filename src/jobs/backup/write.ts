@@ -102,6 +102,7 @@ function transferOptions(open: Open, {check, concurrency, sink, throttle}: Readi
   return {
     ...(resumed ? planRemaining(resumed.journal, tenants, options) : initialWork(tenantPlan)),
     batchSize,
+    check: fence(open),
     completeness: check,
     concurrency,
     connection,
@@ -111,12 +112,28 @@ function transferOptions(open: Open, {check, concurrency, sink, throttle}: Readi
     plan,
     ...(identity === undefined && {sample}),
     sameServer,
-    saveActivated: async (activated) => journal.saveActivated(activated),
+    saveActivated: savingActivated(open),
     saveProgress: async (progress) => journal.saveProgress(progress),
     signal: options.signal,
     sink,
     throttle,
     writer,
+  }
+}
+
+/** Whether the backup, and the tenants that it has activated, are still this process's. */
+function fence({claim, note}: Open): () => Promise<void> {
+  return async () => {
+    await claim.check()
+    await note.check()
+  }
+}
+
+/** Nothing is written beside what is another process's by now. */
+function savingActivated({claim, journal}: Open): (tenants: WeaviateTenant[]) => Promise<void> {
+  return async (tenants) => {
+    await claim.check()
+    await journal.saveActivated(tenants)
   }
 }
 
@@ -131,12 +148,21 @@ function initialWork(tenantPlan: TenantPlan | undefined): Pick<BackupTransferOpt
 
 /** For what changed since it was read: until the collection is still, or once over what was read before a pause. */
 async function lookAgain(
-  {content, journal, note, plan: {job, tenants}, resumed, scope, writer}: Open,
+  open: Open,
   {check, concurrency, contents, throttle}: Reading & {contents: ObjectIndex},
 ): Promise<SettleResult> {
+  const {
+    content,
+    note,
+    plan: {job, tenants},
+    resumed,
+    scope,
+    writer,
+  } = open
   const read = new Set(scope?.read)
   const live = tenants?.filter(({name}) => read.has(name))
   const settled = await settle({
+    check: fence(open),
     concurrency,
     connection: job.connection,
     content,
@@ -146,7 +172,7 @@ async function lookAgain(
     onProgress: job.options.onProgress,
     plan: job.plan,
     ...(resumed && {rounds: 1}),
-    saveActivated: async (activated) => journal.saveActivated(activated),
+    saveActivated: savingActivated(open),
     signal: job.options.signal,
     tenants: live,
     throttle,
