@@ -2,6 +2,7 @@ import type {ContentState} from '../../archive/content-digest.js'
 import type {BackupHead} from '../../codec/document.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
+import type {SampledObject} from './sample.js'
 import type {TenantScope} from './tenants.js'
 import type {TransferProgress} from './transfer.js'
 
@@ -27,14 +28,6 @@ export interface BackupJournal extends TransferProgress {
   /** Absent in collections without tenants. */
   tenants?: TenantScope
   version: 1
-}
-
-/** An object cannot come into being twice at the same time: what a collection is known by that shows nothing else. */
-export interface SampledObject {
-  /** Milliseconds since 1970. */
-  created: number
-  id: string
-  tenant?: string
 }
 
 /** A journal belongs to one server, collection, schema and set of options. */

@@ -1,11 +1,18 @@
 /** Some of what a backup has read: by when it came into being, a collection or a tenant is told from another of its name. */
 import type {WeaviateObject} from '../../model/object.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
-import type {SampledObject} from './journal.js'
 
 import {objectKey} from '../../archive/reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
+
+/** An object cannot come into being twice at the same time: what a collection is known by that shows nothing else. */
+export interface SampledObject {
+  /** Milliseconds since 1970. */
+  created: number
+  id: string
+  tenant?: string
+}
 
 /** Objects that are remembered: of those read first, of those read last, and of the first page of each tenant. */
 const SAMPLE = 8
