@@ -156,6 +156,18 @@ it('is described as it is: every file that docs/architecture.md names is there',
   expect(named.filter((name) => !existsSync(path.join(root, name)))).toEqual([])
 })
 
+it('says of each runtime dependency what it is for', () => {
+  const text = readFileSync(path.join(root, 'CONTRIBUTING.md'), 'utf8')
+  const rows = text.split('\n').filter((line) => line.startsWith('|'))
+  const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+    peerDependencies: Record<string, string>
+  }
+  const needed = Object.keys({...manifest.dependencies, ...manifest.peerDependencies})
+  expect(needed.length).toBeGreaterThan(15)
+  expect(needed.filter((name) => rows.every((row) => !row.split('|', 2)[1]!.includes(`\`${name}\``)))).toEqual([])
+})
+
 it('writes the version of package.json into backups', () => {
   expect(TOOL_VERSION).toBe(
     (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {version: string}).version,
