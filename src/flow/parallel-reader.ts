@@ -1,11 +1,10 @@
 import type {WeaviateObject} from '../model/object.js'
-import type {CollectionPlan, Connection, ObjectPage} from '../weaviate/connection.js'
+import type {CollectionPlan, Connection} from '../weaviate/connection.js'
 import type {Throttle} from './throttle.js'
 
 import {throwIfAborted} from '../model/errors.js'
 import {numberToUuid, rangeSize, splitRange, type UuidRange, uuidToNumber, WHOLE_RANGE} from '../model/uuid-range.js'
-import {isTooLarge} from '../weaviate/errors.js'
-import {checkPage} from './page-check.js'
+import {fetchPage} from './fetch-page.js'
 import {PageSize, TARGET_BYTES} from './page-size.js'
 
 /** A range of UUIDs in a collection, or in one of its tenants. */
@@ -225,35 +224,13 @@ export class ParallelReader {
   }
 
   async #fetch(slice: RunningSlice): Promise<SlicePage | undefined> {
-    const {connection, plan, include, signal, throttle, viaRest} = this.#options
-    let asked = 0
     const after = slice.cursor
     // An empty page after a short one confirms the end: one object is enough to say that there is more.
     const isConfirming = slice.short
-    const page: ObjectPage = await throttle.run(async () => {
-      for (;;) {
-        // A worker that waited for its turn asks with what is known by now.
-        asked = isConfirming ? 1 : this.#pageSize.limit
-        try {
-          return await connection.readPage({
-            after,
-            collection: plan,
-            include,
-            limit: asked,
-            signal,
-            tenant: slice.tenant,
-            ...(viaRest && {viaRest}),
-          })
-        } catch (error) {
-          if (!isTooLarge(error)) throw error
-          // Another worker may have halved it meanwhile.
-          if (asked <= this.#pageSize.limit && !this.#pageSize.halve()) throw error
-        }
-      }
-    })
-    checkPage(page, {after, collection: plan.className, limit: asked, tenant: slice.tenant})
-    this.#pageSize.observe(page.objects.length, page.bytes)
-    await throttle.pay({bytes: page.bytes, objects: page.objects.length})
+    const {asked, page} = await fetchPage(
+      {...this.#options, pageSize: this.#pageSize},
+      {after, tenant: slice.tenant, ...(isConfirming && {most: 1})},
+    )
     const received = page.objects.length
     const last = page.objects.at(-1)
     // The slice may have been cut while the page was under way: what lies above belongs to another worker.

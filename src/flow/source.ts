@@ -9,6 +9,8 @@ export interface SourcePage {
   /** Ordinal behind the last row. */
   endRow: number
   firstRow: number
+  /** Rows whose objects are no longer there; absent where none are. */
+  gone?: number[]
   objects: WeaviateObject[]
   /** The ordinal of each object, ascending. What was one object in the source has one row. */
   rows: number[]
@@ -33,6 +35,8 @@ export interface ObjectSource {
   readonly fingerprint: string
   /** Schema, tenants, aliases. */
   readonly head: BackupHead
+  /** Objects may change, or go, while it is read; its rows stay the same. */
+  readonly isLive?: boolean
   /** What notes of jobs that read it are called by. */
   readonly name: string
   /** undefined: known only once it is read. */

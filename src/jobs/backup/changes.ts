@@ -3,7 +3,7 @@ import type {WeaviateObject} from '../../model/object.js'
 import type {BackupJob} from './job.js'
 import type {TenantPlan} from './tenants.js'
 
-import {livePages} from '../../flow/live-pages.js'
+import {livePages} from '../../flow/live/pages.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {type RowsOfPage, TransformChain} from '../../flow/transform/transform.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'

@@ -23,6 +23,7 @@ interface CheckpointFile {
   binding: CheckpointBinding
   conflictsSettled?: boolean
   created: boolean
+  gone?: RowRange[]
   identity?: string
   objects: PassFile
   placeholders?: Placeholder[]
@@ -79,6 +80,8 @@ export class Checkpoint {
   conflictsSettled: boolean
   /** The collection was created by this restore. */
   created = false
+  /** Rows whose objects were no longer in the source when they came to be read: not written, whatever comes to be there. */
+  readonly gone: RowRanges
   /** What tells the target from another collection of its name; undefined where the server does not show it. */
   identity?: string
   readonly objects: Pass
@@ -118,6 +121,7 @@ export class Checkpoint {
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.conflictsSettled = file?.conflictsSettled ?? false
     this.created = file?.created ?? false
+    this.gone = new RowRanges(file?.gone)
     this.identity = file?.identity
     this.placeholders = file?.placeholders ?? []
     this.rejected = new RowRanges(file?.rejected)
@@ -221,6 +225,7 @@ export class Checkpoint {
       binding: this.binding,
       ...(this.conflictsSettled && {conflictsSettled: true}),
       created: this.created,
+      ...(this.gone.size > 0 && {gone: this.gone.toJSON()}),
       ...(this.identity !== undefined && {identity: this.identity}),
       objects: pass(this.objects),
       ...(this.placeholders.length > 0 && {placeholders: this.placeholders}),
@@ -303,6 +308,6 @@ function isCheckpointFile(file: CheckpointFile): boolean {
     (file.tenants ?? []).every((tenant) => isInactive(tenant)) &&
     (file.targetTenants ?? []).every((tenant) => typeof tenant.collection === 'string' && isInactive(tenant)) &&
     isCount(file.rejectedBytes) &&
-    [file.rejected, file.skipped].every((ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)))
+    [file.gone ?? [], file.rejected, file.skipped].every((ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)))
   )
 }

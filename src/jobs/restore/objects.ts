@@ -17,7 +17,7 @@ import {type Batch, batches, BatchQueue} from './batches.js'
 export const BATCH_BYTES = 2 * 1024 * 1024
 
 export interface RestoreTransferOptions extends OperationOptions {
-  archive: Pick<ObjectSource, 'pages'>
+  archive: Pick<ObjectSource, 'isLive' | 'pages'>
   batchSize: number
   checkpoint: Checkpoint
   concurrency: number
@@ -50,7 +50,8 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   const wanted = async (page: SourcePage, index: number): Promise<boolean> => {
     const object = page.objects[index]!
     const row = page.rows[index]!
-    const isSettled = pass.done.has(row) || checkpoint.skipped.has(row) || checkpoint.rejected.has(row)
+    const isSettled =
+      pass.done.has(row) || checkpoint.skipped.has(row) || checkpoint.rejected.has(row) || checkpoint.gone.has(row)
     if (isSettled || !options.selected(object)) return false
     const objection = options.objection(object)
     if (objection === undefined) return true
@@ -58,7 +59,10 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     return false
   }
 
-  const pages = options.archive.pages({check: true, fromRow: pass.done.firstMissing, signal: options.signal})
+  const pages = noting(
+    checkpoint,
+    options.archive.pages({check: true, fromRow: pass.done.firstMissing, signal: options.signal}),
+  )
   const limit = {
     objects: options.batchSize,
     tenants: options.tenants.limit(),
@@ -83,6 +87,17 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   })
   pass.finished = true
   await checkpoint.save()
+}
+
+/** Remembers what is gone: its references must not be sent either, should it come back. */
+async function* noting(
+  {gone, objects}: Checkpoint,
+  pages: AsyncIterable<SourcePage>,
+): AsyncGenerator<SourcePage, void, undefined> {
+  for await (const page of pages) {
+    for (const row of page.gone ?? []) if (!objects.done.has(row)) gone.add(row, row + 1)
+    yield page
+  }
 }
 
 /** What the server must vectorize goes by itself: a module that fails may take everything in the call with it. */

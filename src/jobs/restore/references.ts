@@ -6,6 +6,7 @@ import type {Placeholder} from './checkpoint.js'
 import {objectKey} from '../../archive/reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type JsonValue, type WeaviateObject} from '../../model/object.js'
+import {planBare} from '../../weaviate/collection-plan.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
 import {BATCH_BYTES, reject, type RestoreTransferOptions, writeInParts} from './objects.js'
@@ -31,6 +32,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
       !pass.done.has(row) &&
       !checkpoint.skipped.has(row) &&
       !checkpoint.rejected.has(row) &&
+      !checkpoint.gone.has(row) &&
       options.selected(object) &&
       countReferences(options.plan, object) > 0
     )
@@ -171,17 +173,20 @@ interface SendReferences {
 /** Returns how many references the server has taken, those of objects with one that it refused left out. */
 async function sendReferences(
   options: RestoreTransferOptions,
-  batch: Batch,
+  cut: Batch,
   {isWhole, writeDangling: write}: SendReferences,
 ): Promise<number> {
   const {connection, plan, throttle} = options
-  const objects = batch.objects.map((object) => toTarget(options, object))
+  // A source may show by now what was not there, or was left out, when objects were written: references alone would make an object.
+  const batch = options.archive.isLive ? await writtenOf(options, cut) : cut
+  let objects = batch.objects.map((object) => toTarget(options, object))
   let attempts = 0
   const refused = await throttle.run(
     async () => {
       const mayBeThere = attempts++ > 0 || isWhole
-      if (mayBeThere) await (isWhole ? writeAgain(options, batch.objects) : clearReferences(options, batch))
-      return connection.writeReferences({collection: plan, objects})
+      // What cannot be read again keeps the references that were sent first.
+      if (mayBeThere) objects = (await clearReferences(options, batch, isWhole)).map((object) => toTarget(options, object))
+      return objects.length > 0 ? connection.writeReferences({collection: plan, objects}) : []
     },
     {bytes: 0, objects: objects.length},
   )
@@ -205,9 +210,51 @@ async function sendReferences(
   return sent
 }
 
-/** Objects of a batch whose references may have arrived are written again: that clears them. */
-async function clearReferences(options: RestoreTransferOptions, batch: Batch): Promise<void> {
-  for await (const {objects} of wholePages(options, batch)) await writeAgain(options, objects)
+/** Objects of a batch whose references may have arrived are written again: that clears them. Returns those, with what they refer to now. */
+async function clearReferences(
+  options: RestoreTransferOptions,
+  batch: Batch,
+  isWhole: boolean,
+): Promise<WeaviateObject[]> {
+  if (isWhole) {
+    await writeAgain(options, batch.objects)
+    return batch.objects
+  }
+
+  const cleared: WeaviateObject[] = []
+  for await (const {objects} of wholePages(options, batch)) {
+    await writeAgain(options, objects)
+    // No more than that is kept in memory.
+    for (const object of objects) cleared.push(onlyReferences(options.plan, object))
+  }
+
+  return cleared
+}
+
+function onlyReferences({referenceNames}: CollectionPlan, {id, properties, tenant}: WeaviateObject): WeaviateObject {
+  const references = Object.entries(properties).filter(([name]) => referenceNames.has(name))
+  return {id, properties: Object.fromEntries(references), ...(tenant !== undefined && {tenant})}
+}
+
+/** Those that the target has. */
+async function writtenOf(
+  {connection, plan, signal, throttle}: RestoreTransferOptions,
+  batch: Batch,
+): Promise<Batch> {
+  const collection = planBare(plan.schema)
+  const there = new Set<string>()
+  for (const [tenant, group] of Map.groupBy(batch.objects, (object) => object.tenant)) {
+    const ids = group.map(({id}) => id)
+    const found = await throttle.run(async () => connection.getObjects({collection, ids, signal, tenant}))
+    for (const {id} of found) there.add(objectKey(tenant, id))
+  }
+
+  const isThere = ({id, tenant}: WeaviateObject): boolean => there.has(objectKey(tenant, id))
+  return {
+    ...batch,
+    objects: batch.objects.filter((object) => isThere(object)),
+    rows: batch.rows.filter((_, index) => isThere(batch.objects[index]!)),
+  }
 }
 
 /** A batch of the second pass, which read nothing but references, with all that its objects have. */

@@ -7,6 +7,7 @@ import type {WeaviateTenant} from '../../model/tenant.js'
 import {convert} from '../../flow/transform/properties.js'
 import {selectTenants} from '../../flow/transform/tenants.js'
 import {type Transform, TransformChain} from '../../flow/transform/transform.js'
+import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {lookThrough, type Survey, type TransformPreview} from '../survey.js'
 import {heldTenants} from './checks.js'
@@ -80,8 +81,14 @@ export class TransformedSource implements ObjectSource {
     }
   }
 
+  /** With how its rows are numbered: looked through again, a live source may need more of them. */
   get fingerprint(): string {
-    return this.#source.fingerprint
+    const {fingerprint, isLive} = this.#source
+    return isLive ? `${fingerprint} ${this.#survey.most}` : fingerprint
+  }
+
+  get isLive(): boolean | undefined {
+    return this.#source.isLive
   }
 
   get name(): string {
@@ -137,11 +144,13 @@ export class TransformedSource implements ObjectSource {
     for await (const page of this.#source.pages(read)) {
       const {objects, rows} = await this.#chain.page(page)
       const own = ownRows(rows, most)
+      const gone = page.gone?.flatMap((row) => Array.from({length: most}, (_, index) => row * most + index))
       const first = own.findIndex((row) => row >= fromRow)
       const at = first === -1 ? own.length : first
       yield {
         endRow: page.endRow * most,
         firstRow: Math.max(fromRow, page.firstRow * most),
+        ...(gone && {gone}),
         objects: objects.slice(at),
         rows: own.slice(at),
       }
@@ -153,6 +162,12 @@ function ownRows(rows: readonly number[], most: number): number[] {
   let same = 0
   return rows.map((row, index) => {
     same = index > 0 && rows[index - 1] === row ? same + 1 : 0
+    if (same >= most) {
+      throw new DataOpsError('INVALID_INPUT', `More than ${most} objects come of one now: it changed since it was looked at.`, {
+        hint: 'Run it again.',
+      })
+    }
+
     return row * most + same
   })
 }

@@ -8,7 +8,7 @@ import {nodePlatform} from '../../platform/node.js'
 import {parseBeacon} from '../../weaviate/values.js'
 
 /** What a restore and a comparison read of a backup. */
-export type ArchiveView = Pick<ObjectSource, 'head' | 'objectCount' | 'pages' | 'path' | 'seal'>
+export type ArchiveView = Pick<ObjectSource, 'head' | 'isLive' | 'objectCount' | 'pages' | 'path' | 'seal'>
 
 /** Without references to these collections: properties that can point nowhere else are gone, others have fewer targets. */
 export function withoutTargets(schema: WeaviateClass, missing: ReadonlySet<string>): WeaviateClass {
@@ -73,6 +73,7 @@ function viewOf(archive: ArchiveView, schema: WeaviateClass, change: (properties
 
   return {
     head: {...archive.head, schema},
+    isLive: archive.isLive,
     objectCount: archive.objectCount,
     async *pages(options) {
       for await (const page of archive.pages(options))

@@ -1,11 +1,11 @@
 /** A collection page by page, in no order, with inactive tenants active while they are read. */
-import type {WeaviateObject} from '../model/object.js'
-import type {WeaviateTenant} from '../model/tenant.js'
+import type {WeaviateObject} from '../../model/object.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
 
-import {WHOLE_RANGE} from '../model/uuid-range.js'
-import {ParallelReader, type ParallelReaderOptions, type Slice, slicesOfTenants} from './parallel-reader.js'
-import {settledStatus} from './tenants/activation.js'
-import {ActiveTenants, type HeldNote} from './tenants/active-tenants.js'
+import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {ParallelReader, type ParallelReaderOptions, type Slice, slicesOfTenants} from '../parallel-reader.js'
+import {settledStatus} from '../tenants/activation.js'
+import {ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
 
 export interface LivePagesOptions extends Omit<ParallelReaderOptions, 'slices'> {
   note?: HeldNote

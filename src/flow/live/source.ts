@@ -1,0 +1,345 @@
+/** A live collection as a source: in the order of its ids, which are listed first and kept, so that a job that stops can go on. */
+import type {BackupHead} from '../../codec/document.js'
+import type {WeaviateObject} from '../../model/object.js'
+import type {OperationOptions} from '../../model/progress.js'
+import type {WeaviateClass} from '../../model/schema.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {ResolvedCollection} from '../../weaviate/resolve.js'
+import type {ObjectSource, ReadSourceOptions, SourcePage} from '../source.js'
+import type {Throttle} from '../throttle.js'
+
+import {FORMAT_VERSION} from '../../codec/document.js'
+import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {NIL_UUID, numberToUuid, uuidToNumber} from '../../model/uuid-range.js'
+import {TOOL_VERSION} from '../../model/version.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {SameServer} from '../../weaviate/same-server.js'
+import {fetchPage, type FetchOptions} from '../fetch-page.js'
+import {PageSize} from '../page-size.js'
+import {settledStatus} from '../tenants/activation.js'
+import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
+import {inOrder} from './in-order.js'
+import {ID_BYTES, type RowList, type Run, type Segment} from './row-list.js'
+import {scanSegment} from './scan.js'
+
+/** Ids and times weigh little: pages of the server's usual limit. */
+const SCAN_PAGE = 10_000
+/** Rows of a segment of the list: the first are there soon, later ones are few. */
+const FIRST_SEGMENT = 4096
+const LARGEST_SEGMENT = 131_072
+
+export interface LiveSourceOptions extends OperationOptions {
+  /** Objects a page at most. */
+  batchSize: number
+  collection: ResolvedCollection
+  /** Pages in flight at most. */
+  concurrency: number
+  /** Waits for a server that is away. */
+  connection: Connection
+  list: RowList
+  name: string
+  /** Where tenants that are activated are noted. */
+  note?: HeldNote
+  /** Objects, as far as is known. */
+  objectCount?: number
+  /** For each of the two things that read: objects, and the list of their ids. */
+  throttle: () => Throttle
+}
+
+/** What of a segment is read in one go. */
+interface Stretch {
+  firstRow: number
+  /** Ascending. */
+  ids: string[]
+  tenant?: string
+}
+
+export class LiveSource implements ObjectSource {
+  readonly #active: ActiveTenants
+  readonly #groups: ReadonlyArray<ReadonlyArray<string | undefined>>
+  readonly #list: RowList
+  readonly #options: LiveSourceOptions
+  readonly #pageSizes: Readonly<Record<FetchOptions['include'], PageSize>>
+  readonly #plan: CollectionPlan
+  readonly #reading: Throttle
+  readonly #sameServer: SameServer
+  readonly #scanning: Throttle
+  #scan: Promise<void> | undefined
+  readonly head: BackupHead
+  readonly isLive = true
+  readonly name: string
+
+  constructor(options: LiveSourceOptions) {
+    const {batchSize, collection, connection, list, name, note, throttle} = options
+    this.#options = options
+    this.#list = list
+    this.#plan = planCollection(collection.schema)
+    this.#reading = throttle()
+    this.#scanning = throttle()
+    this.#pageSizes = {
+      ids: new PageSize(SCAN_PAGE),
+      objects: new PageSize(batchSize),
+      references: new PageSize(batchSize),
+    }
+    this.#sameServer = new SameServer(connection, collection.schema, options)
+    this.#active = new ActiveTenants(connection, {note})
+    const {tenants} = list
+    if (tenants) this.#active.admit(collection.schema.class, inactive(tenants))
+    this.#groups = tenants ? groupsOf(tenants) : [[undefined]]
+    this.name = name
+    this.head = headOf(options)
+  }
+
+  get fingerprint(): string {
+    return this.#list.id
+  }
+
+  get objectCount(): number | undefined {
+    return this.#list.place ? this.#options.objectCount : this.#list.rows
+  }
+
+  get path(): string {
+    return `"${this.#plan.className}" at ${this.#options.connection.describe}`
+  }
+
+  /** Objects that are in the list so far. */
+  get listed(): number {
+    return this.#list.rows
+  }
+
+  /** Objects that the server counted and did not list. */
+  get shortfall(): number {
+    return this.#list.shortfall
+  }
+
+  /** @throws DataOpsError CANNOT_CONNECT when REST and gRPC are two servers. */
+  async assertWhole(): Promise<void> {
+    await this.#sameServer.prove(this.#list.tenants)
+  }
+
+  /** Ascending by row; `gone` has rows whose objects are no longer there. @throws DataOpsError SERVER_REFUSED when the collection is another by now. */
+  async *pages(options: ReadSourceOptions = {}): AsyncGenerator<SourcePage, void, undefined> {
+    const {columns = 'all', fromRow = 0, signal = this.#options.signal} = options
+    const include = columns === 'all' ? 'objects' : columns
+    let held: undefined | {group: number; release: () => void}
+    try {
+      for (let index = this.#list.segmentOf(fromRow); ;) {
+        throwIfAborted(signal)
+        const group = this.#groupOf(index)
+        if (group === undefined) break
+        if (held?.group !== group) {
+          held?.release()
+          held = {group, release: await this.#hold(group, signal)}
+        }
+
+        if (this.#list.groupOf(index) === undefined) await this.#listMore(signal)
+        // A group without objects has no segment.
+        if (this.#list.groupOf(index) === undefined) continue
+        const segment = await this.#list.read(index)
+        // While these are read, the next are listed.
+        if (this.#groupOf(index + 1) === group && this.#list.groupOf(index + 1) === undefined) {
+          this.#listMore(signal).catch(() => undefined)
+        }
+
+        yield* this.#read(segment, {fromRow, include, signal})
+        index++
+      }
+    } finally {
+      held?.release()
+      await this.#scan?.catch(() => undefined)
+      await this.#active.putBack()
+    }
+
+    if (include === 'objects') await this.#assertSame()
+  }
+
+  /** Of a segment that is there, or of the one that will be listed next. */
+  #groupOf(segment: number): number | undefined {
+    const known = this.#list.groupOf(segment)
+    const {place} = this.#list
+    return known ?? (place && Math.floor(place.tenant / ACTIVATION_GROUP))
+  }
+
+  async #hold(group: number, signal: AbortSignal | undefined): Promise<() => void> {
+    const {className} = this.#plan
+    const names = this.#tenantsOf(group).filter((name) => name !== undefined)
+    const release = await this.#active.hold(
+      names.map((name) => ({collection: className, name})),
+      signal,
+    )
+    try {
+      await this.#sameServer.prove(names.map((name) => ({name, status: 'HOT'})))
+      return release
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  #tenantsOf(group: number): ReadonlyArray<string | undefined> {
+    return this.#groups[group] ?? []
+  }
+
+  /** Lists on, once at a time: whoever needs more meanwhile waits for what is under way. */
+  async #listMore(signal: AbortSignal | undefined): Promise<void> {
+    this.#scan ??= this.#listSegment(signal).finally(() => {
+      this.#scan = undefined
+    })
+    return this.#scan
+  }
+
+  async #listSegment(signal: AbortSignal | undefined): Promise<void> {
+    const {concurrency, connection} = this.#options
+    const {place, segments} = this.#list
+    if (!place) return
+    const group = Math.floor(place.tenant / ACTIVATION_GROUP)
+    const first = group * ACTIVATION_GROUP
+    const {place: next, ...found} = await scanSegment(
+      {
+        concurrency,
+        connection,
+        pageSize: this.#pageSizes.ids,
+        plan: this.#plan,
+        signal,
+        tenants: this.#tenantsOf(group),
+        throttle: this.#scanning,
+      },
+      {...place, tenant: place.tenant - first},
+      Math.min(LARGEST_SEGMENT, FIRST_SEGMENT * 2 ** Math.min(segments, 8)),
+    )
+    const isLast = group === this.#groups.length - 1
+    const behind = isLast ? undefined : {tenant: first + ACTIVATION_GROUP}
+    await this.#list.add(found, {
+      group,
+      lacking: found.lacking,
+      place: next ? {...next, tenant: first + next.tenant} : behind,
+    })
+  }
+
+  async *#read(
+    segment: Segment,
+    {fromRow, include, signal}: {fromRow: number; include: FetchOptions['include']; signal?: AbortSignal},
+  ): AsyncGenerator<SourcePage> {
+    const fetching: FetchOptions = {
+      connection: this.#options.connection,
+      include,
+      pageSize: this.#pageSizes[include],
+      plan: this.#plan,
+      signal,
+      throttle: this.#reading,
+    }
+    const {concurrency} = this.#options
+    yield* inOrder(stretches(segment, fromRow, fetching.pageSize), concurrency, async (stretch) =>
+      readStretch(fetching, stretch),
+    )
+  }
+
+  /** What was read from start to end is one collection. */
+  async #assertSame(): Promise<void> {
+    const {connection} = this.#options
+    const {collection, identity} = this.#list.source
+    const now = await connection.getCollection(collection)
+    const found = now && identity !== undefined ? await connection.identify(now) : undefined
+    if (now && (found === undefined || found === identity)) return
+    throw new DataOpsError(
+      'SERVER_REFUSED',
+      `"${collection}" was dropped${now ? ' and made anew' : ''} while it was being read.`,
+      {details: {collection, recreated: true}, hint: 'Run it again with `restart: true`, into an empty or new collection.'},
+    )
+  }
+}
+
+function headOf({collection, connection, list}: LiveSourceOptions): BackupHead {
+  const {aliases, schema} = collection
+  return {
+    metadata: {
+      aliases,
+      backup_id: list.id,
+      collection: schema.class,
+      options: {compress: false, format: 'json', include_data: true},
+      run_id: list.id,
+      ...(list.tenants && {tenants: list.tenants}),
+      timestamp: new Date().toISOString(),
+      tool_version: TOOL_VERSION,
+      version: FORMAT_VERSION,
+      weaviate_version: connection.version,
+    },
+    schema: schema satisfies WeaviateClass,
+  }
+}
+
+function inactive(tenants: readonly WeaviateTenant[]): Array<{isActive: boolean} & WeaviateTenant> {
+  return tenants
+    .map(({name, status}) => ({isActive: false, name, status: settledStatus(status)}))
+    .filter(({status}) => status !== 'HOT')
+}
+
+function groupsOf(tenants: readonly WeaviateTenant[]): string[][] {
+  const groups: string[][] = []
+  for (let start = 0; start < tenants.length; start += ACTIVATION_GROUP) {
+    groups.push(tenants.slice(start, start + ACTIVATION_GROUP).map(({name}) => name))
+  }
+
+  return groups
+}
+
+/** Cuts a segment into what one page holds, by what pages are known to hold when each is begun. */
+function* stretches({firstRow, ids, runs}: Segment, fromRow: number, pageSize: PageSize): Generator<Stretch> {
+  let start = 0
+  for (const {rows, tenant} of runs) {
+    const end = start + rows
+    for (let row = Math.max(start, fromRow - firstRow); row < end;) {
+      const to = Math.min(end, row + pageSize.limit)
+      yield {
+        firstRow: firstRow + row,
+        ids: idsBetween(ids, row, to),
+        ...(tenant !== undefined && {tenant}),
+      }
+      row = to
+    }
+
+    start = end
+  }
+}
+
+function idsBetween(ids: Buffer, from: number, to: number): string[] {
+  return Array.from({length: to - from}, (_, index) => {
+    const at = (from + index) * ID_BYTES
+    const hex = ids.toString('hex', at, at + ID_BYTES)
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  })
+}
+
+/** What came into being since the ids were listed is not among them, and passed over. */
+async function readStretch(fetching: FetchOptions, {firstRow, ids, tenant}: Stretch): Promise<SourcePage> {
+  const rowOf = new Map(ids.map((id, index) => [id, firstRow + index]))
+  const objects: WeaviateObject[] = []
+  const rows: number[] = []
+  const last = ids.at(-1) ?? NIL_UUID
+  let after = before(ids[0] ?? NIL_UUID)
+  for (let isConfirming = false; ;) {
+    const most = Math.max(1, rowOf.size)
+    const {asked, page} = await fetchPage(fetching, {after, most, tenant})
+    for (const object of page.objects) {
+      const row = rowOf.get(object.id)
+      if (row === undefined) continue
+      rowOf.delete(object.id)
+      objects.push(object)
+      rows.push(row)
+    }
+
+    after = page.objects.at(-1)?.id ?? after
+    // An empty page after a short one confirms the end.
+    const isOver = page.objects.length === 0 && isConfirming
+    isConfirming = page.objects.length < asked
+    if (isOver || rowOf.size === 0 || (after !== undefined && after >= last)) break
+  }
+
+  return {endRow: firstRow + ids.length, firstRow, ...(rowOf.size > 0 && {gone: [...rowOf.values()]}), objects, rows}
+}
+
+/** As an exclusive lower bound; none comes before the nil UUID. */
+function before(id: string): string | undefined {
+  return id === NIL_UUID ? undefined : numberToUuid(uuidToNumber(id) - 1n)
+}
