@@ -15,6 +15,15 @@ export type {
 } from './jobs/backup/options.js'
 export {ClearManager} from './jobs/clear/manager.js'
 export type {ClearOptions, ClearResult} from './jobs/clear/options.js'
+export {CopyManager} from './jobs/copy/manager.js'
+export type {
+  CopiedCollections,
+  CopyManagerOptions,
+  CopyOptions,
+  CopyResult,
+  CopyRunOptions,
+  FailedCopy,
+} from './jobs/copy/options.js'
 /** The public SDK of `@elysia/data-ops`, and nothing else. */
 export {type DoctorOptions, examine} from './jobs/doctor/doctor.js'
 export type {CheckName, Finding} from './jobs/doctor/finding.js'

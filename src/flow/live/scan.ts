@@ -3,9 +3,8 @@ import {Buffer} from 'node:buffer'
 
 import type {Connection} from '../../weaviate/connection.js'
 
-
 import {inParallel} from '../../model/in-parallel.js'
-import {fetchPage, type FetchOptions} from '../fetch-page.js'
+import {type FetchOptions, fetchPage} from '../fetch-page.js'
 import {ID_BYTES, type Run, type ScanPlace, type Segment} from './row-list.js'
 
 export interface ScanOptions extends Omit<FetchOptions, 'connection' | 'include'> {
@@ -71,8 +70,7 @@ async function begin(
   {after, begun}: Omit<ScanPlace, 'tenant'> = {},
 ): Promise<Listing> {
   const {connection, plan, signal, throttle} = options
-  const count = async (): Promise<number> =>
-    throttle.run(async () => connection.count(plan.className, tenant, signal))
+  const count = async (): Promise<number> => throttle.run(async () => connection.count(plan.className, tenant, signal))
   const [counted, {asked, page}] = await Promise.all([
     begun?.counted ?? count(),
     fetchPage({...options, include: 'ids'}, {after, tenant}),

@@ -1,5 +1,4 @@
 /** A live collection as a source: in the order of its ids, which are listed first and kept, so that a job that stops can go on. */
-import type {BackupHead} from '../../codec/document.js'
 import type {WeaviateObject} from '../../model/object.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
@@ -9,18 +8,18 @@ import type {ResolvedCollection} from '../../weaviate/resolve.js'
 import type {ObjectSource, ReadSourceOptions, SourcePage} from '../source.js'
 import type {Throttle} from '../throttle.js'
 
-import {FORMAT_VERSION} from '../../codec/document.js'
+import {type BackupHead, FORMAT_VERSION} from '../../codec/document.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {NIL_UUID, numberToUuid, uuidToNumber} from '../../model/uuid-range.js'
 import {TOOL_VERSION} from '../../model/version.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
-import {fetchPage, type FetchOptions} from '../fetch-page.js'
+import {type FetchOptions, fetchPage} from '../fetch-page.js'
 import {PageSize} from '../page-size.js'
 import {settledStatus} from '../tenants/activation.js'
 import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
 import {inOrder} from './in-order.js'
-import {ID_BYTES, type RowList, type Run, type Segment} from './row-list.js'
+import {ID_BYTES, type RowList, type Segment} from './row-list.js'
 import {scanSegment} from './scan.js'
 
 /** Ids and times weigh little: pages of the server's usual limit. */
@@ -37,6 +36,8 @@ export interface LiveSourceOptions extends OperationOptions {
   concurrency: number
   /** Waits for a server that is away. */
   connection: Connection
+  /** Whether inactive tenants are activated to be read; else they are passed over. */
+  isWaking: boolean
   list: RowList
   name: string
   /** Where tenants that are activated are noted. */
@@ -67,11 +68,10 @@ export class LiveSource implements ObjectSource {
   readonly #scanning: Throttle
   #scan: Promise<void> | undefined
   readonly head: BackupHead
-  readonly isLive = true
   readonly name: string
 
   constructor(options: LiveSourceOptions) {
-    const {batchSize, collection, connection, list, name, note, throttle} = options
+    const {batchSize, collection, connection, isWaking, list, name, note, throttle} = options
     this.#options = options
     this.#list = list
     this.#plan = planCollection(collection.schema)
@@ -86,7 +86,7 @@ export class LiveSource implements ObjectSource {
     this.#active = new ActiveTenants(connection, {note})
     const {tenants} = list
     if (tenants) this.#active.admit(collection.schema.class, inactive(tenants))
-    this.#groups = tenants ? groupsOf(tenants) : [[undefined]]
+    this.#groups = tenants ? groupsOf(tenants.filter(({status}) => isWaking || status === 'HOT')) : [[undefined]]
     this.name = name
     this.head = headOf(options)
   }
@@ -97,6 +97,10 @@ export class LiveSource implements ObjectSource {
 
   get objectCount(): number | undefined {
     return this.#list.place ? this.#options.objectCount : this.#list.rows
+  }
+
+  get isLive(): boolean {
+    return true
   }
 
   get path(): string {
@@ -208,7 +212,7 @@ export class LiveSource implements ObjectSource {
       {...place, tenant: place.tenant - first},
       Math.min(LARGEST_SEGMENT, FIRST_SEGMENT * 2 ** Math.min(segments, 8)),
     )
-    const isLast = group === this.#groups.length - 1
+    const isLast = group >= this.#groups.length - 1
     const behind = isLast ? undefined : {tenant: first + ACTIVATION_GROUP}
     await this.#list.add(found, {
       group,
@@ -245,7 +249,10 @@ export class LiveSource implements ObjectSource {
     throw new DataOpsError(
       'SERVER_REFUSED',
       `"${collection}" was dropped${now ? ' and made anew' : ''} while it was being read.`,
-      {details: {collection, recreated: true}, hint: 'Run it again with `restart: true`, into an empty or new collection.'},
+      {
+        details: {collection, recreated: true},
+        hint: 'Run it again with `restart: true`, into an empty or new collection.',
+      },
     )
   }
 }
@@ -269,7 +276,7 @@ function headOf({collection, connection, list}: LiveSourceOptions): BackupHead {
   }
 }
 
-function inactive(tenants: readonly WeaviateTenant[]): Array<{isActive: boolean} & WeaviateTenant> {
+function inactive(tenants: readonly WeaviateTenant[]): Array<WeaviateTenant & {isActive: boolean}> {
   return tenants
     .map(({name, status}) => ({isActive: false, name, status: settledStatus(status)}))
     .filter(({status}) => status !== 'HOT')

@@ -3,11 +3,11 @@ import type {BackupOptions, BackupResult, BackupRunOptions, BackupRunResult, Fai
 
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
-import {isPattern, matchesPattern} from '../../model/pattern.js'
 import {randomUUID} from '../../platform/node.js'
 import {checkEncryption, encryptionOf} from '../../store/encryption.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
+import {wantedCollections} from '../wanted-collections.js'
 import {backUpCollection} from './backup.js'
 import {checkOptions} from './plan.js'
 
@@ -67,25 +67,4 @@ export class BackupManager {
 
     return {backups, ...(failed.length > 0 && {failed}), runId}
   }
-}
-
-/** Patterns as the names that they match, without what is excluded. @throws DataOpsError COLLECTION_MISSING when one matches nothing. */
-async function wantedCollections(
-  connection: Connection,
-  names: readonly string[] | 'all',
-  exclude: readonly string[] = [],
-): Promise<string[]> {
-  const given = names === 'all' ? ['*'] : names
-  const needsAll = given.some((name) => isPattern(name))
-  const all = needsAll ? (await connection.listCollections()).map((schema) => schema.class).sort() : []
-  const wanted = given.flatMap((name) => {
-    if (!isPattern(name)) return [name]
-    const matching = all.filter((other) => matchesPattern(other, name))
-    if (matching.length > 0 || names === 'all') return matching
-    throw new DataOpsError('COLLECTION_MISSING', `No collection at ${connection.describe} matches "${name}".`, {
-      details: {pattern: name},
-      hint: all.length > 0 ? `There are ${all.slice(0, 10).join(', ')}.` : 'The server has no collections.',
-    })
-  })
-  return wanted.filter((name) => exclude.every((pattern) => !matchesPattern(name, pattern)))
 }

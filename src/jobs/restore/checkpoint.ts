@@ -308,6 +308,8 @@ function isCheckpointFile(file: CheckpointFile): boolean {
     (file.tenants ?? []).every((tenant) => isInactive(tenant)) &&
     (file.targetTenants ?? []).every((tenant) => typeof tenant.collection === 'string' && isInactive(tenant)) &&
     isCount(file.rejectedBytes) &&
-    [file.gone ?? [], file.rejected, file.skipped].every((ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)))
+    [file.gone ?? [], file.rejected, file.skipped].every(
+      (ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)),
+    )
   )
 }

@@ -86,10 +86,14 @@ export function expectedObjects(
 }
 
 /** @throws DataOpsError INVALID_INPUT when the backup holds what must be allowed first. */
-export function checkContent(seal: SourceContent | undefined, schema: WeaviateClass, options: RestoreOptions): void {
-  if (!seal || options.skipData) return
+export function checkContent(
+  {isLive, objectCount, seal}: Pick<ObjectSource, 'isLive' | 'objectCount' | 'seal'>,
+  schema: WeaviateClass,
+  options: RestoreOptions,
+): void {
+  if (options.skipData || !(isLive ?? seal)) return
   const hashed = blobHashes(schema)
-  if (hashed.length > 0 && seal.object_count > 0 && !options.allowRehash) {
+  if (hashed.length > 0 && (seal?.object_count ?? objectCount) !== 0 && !options.allowRehash) {
     throw new DataOpsError(
       'INVALID_INPUT',
       `The server keeps a hash only of what is written to ${hashed.join(', ')}, and would hash the hashes of the backup again.`,
@@ -97,6 +101,8 @@ export function checkContent(seal: SourceContent | undefined, schema: WeaviateCl
     )
   }
 
+  // Of what is live, each object is looked at on its way.
+  if (!seal) return
   const {non_finite_vectors: nonFinite, objects_without_vector: withoutVector} = seal.statistics
   if (nonFinite > 0 && !options.allowNonFinite) {
     throw new DataOpsError(

@@ -78,10 +78,7 @@ export function makeJob(
     signal: options.signal,
   })
   const warnings: Warning[] = []
-  // The same for each run of one backup, so that an interrupted one is found again.
-  const target = options.atomic
-    ? `${name}_${(archive.head.metadata.backup_id ?? '').replaceAll('-', '').slice(0, 8)}`
-    : name
+  const target = targetOf(name, archive.head.metadata.backup_id ?? '', options)
   const place = options.checkpointDirectory === undefined ? store : openStore(options.checkpointDirectory)
   const allNotes = notes.beside(place)
   return {
@@ -108,6 +105,11 @@ export function makeJob(
     },
     warnings,
   }
+}
+
+/** The collection that is written: the same for each run of one backup, so that an interrupted one is found again. */
+export function targetOf(name: string, backupId: string, {atomic}: Pick<RestoreOptions, 'atomic'>): string {
+  return atomic ? `${name}_${backupId.replaceAll('-', '').slice(0, 8)}` : name
 }
 
 /** The name of the file that this run puts refused objects into: never the one that it reads. */
@@ -162,6 +164,7 @@ export function resultOf(
     backupId: job.archive.head.metadata.backup_id ?? '',
     collection: job.target,
     dryRun: job.options.dryRun === true,
+    ...(checkpoint.gone.size > 0 && {gone: checkpoint.gone.size}),
     references: 0,
     rejected,
     ...(rejected > 0 && {rejectedFile: job.place.describe(rejectedFileOf(job))}),

@@ -82,6 +82,8 @@ export interface RestoreResult {
   changes?: TransformPreview
   /** Dry runs: objects that a run would send; with `onConflict: 'skip'` at most, as the target is not searched for them. */
   expected?: number
+  /** From a live source: objects that were deleted before they could be read, in all runs; absent when there are none. */
+  gone?: number
   /** References written. */
   references: number
   /** Objects that the server refused, themselves or their references, in this run and those it continues. */

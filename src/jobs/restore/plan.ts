@@ -67,7 +67,7 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
     checkRequested(wholeOf(original), wholeOf(prepared), options)
   }
 
-  checkContent(seal, wholeOf(prepared), options)
+  checkContent(archive, wholeOf(prepared), options)
   // Before the checkpoint is read: what it says would be old when another restore goes on meanwhile.
   if (!options.dryRun) await job.leases.take(`${target}@${connection.describe}`)
   const checkpoint = await Checkpoint.open(

@@ -185,7 +185,8 @@ async function sendReferences(
     async () => {
       const mayBeThere = attempts++ > 0 || isWhole
       // What cannot be read again keeps the references that were sent first.
-      if (mayBeThere) objects = (await clearReferences(options, batch, isWhole)).map((object) => toTarget(options, object))
+      if (mayBeThere)
+        objects = (await clearReferences(options, batch, isWhole)).map((object) => toTarget(options, object))
       return objects.length > 0 ? connection.writeReferences({collection: plan, objects}) : []
     },
     {bytes: 0, objects: objects.length},
@@ -237,10 +238,7 @@ function onlyReferences({referenceNames}: CollectionPlan, {id, properties, tenan
 }
 
 /** Those that the target has. */
-async function writtenOf(
-  {connection, plan, signal, throttle}: RestoreTransferOptions,
-  batch: Batch,
-): Promise<Batch> {
+async function writtenOf({connection, plan, signal, throttle}: RestoreTransferOptions, batch: Batch): Promise<Batch> {
   const collection = planBare(plan.schema)
   const there = new Set<string>()
   for (const [tenant, group] of Map.groupBy(batch.objects, (object) => object.tenant)) {

@@ -144,7 +144,8 @@ export class TransformedSource implements ObjectSource {
     for await (const page of this.#source.pages(read)) {
       const {objects, rows} = await this.#chain.page(page)
       const own = ownRows(rows, most)
-      const gone = page.gone?.flatMap((row) => Array.from({length: most}, (_, index) => row * most + index))
+      // One row stands for all that would have come of it.
+      const gone = page.gone?.map((row) => row * most)
       const first = own.findIndex((row) => row >= fromRow)
       const at = first === -1 ? own.length : first
       yield {
@@ -163,9 +164,13 @@ function ownRows(rows: readonly number[], most: number): number[] {
   return rows.map((row, index) => {
     same = index > 0 && rows[index - 1] === row ? same + 1 : 0
     if (same >= most) {
-      throw new DataOpsError('INVALID_INPUT', `More than ${most} objects come of one now: it changed since it was looked at.`, {
-        hint: 'Run it again.',
-      })
+      throw new DataOpsError(
+        'INVALID_INPUT',
+        `More than ${most} objects come of one now: it changed since it was looked at.`,
+        {
+          hint: 'Run it again.',
+        },
+      )
     }
 
     return row * most + same

@@ -1,0 +1,166 @@
+/** Copies of collections: restores from live sources, without an archive in between. */
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {RestoreResult} from '../restore/options.js'
+import type {CopiedCollections, CopyResult, CopyRunOptions} from './options.js'
+
+import {persistent} from '../../flow/persistent.js'
+import {TemporaryFolder} from '../../flow/records.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
+import {DataOpsError} from '../../model/errors.js'
+import {openStore} from '../../store/open.js'
+import {resolveCollection} from '../../weaviate/resolve.js'
+import {checkRestoreOptions} from '../restore/checks.js'
+import {type RestoredBackups, restoreSources, type SourceToRestore} from '../restore/restore.js'
+import {wantedCollections} from '../wanted-collections.js'
+import {type CopyJob, isBegun, openCopy, type OpenedCopy} from './open.js'
+import {isSameServer, refuseSame} from './same.js'
+import {errorOfACopy, warningOfACopy} from './words.js'
+
+export interface CopyPlace {
+  notes: TenantNotes
+  source: Connection
+  store: Store
+  target: Connection
+}
+
+/** `CopyManager.copyCollections`, in a store that is open. */
+export async function copyCollections(
+  place: CopyPlace,
+  names: readonly string[] | 'all',
+  given: CopyRunOptions,
+): Promise<CopiedCollections> {
+  checkRestoreOptions(given)
+  const options: CopyRunOptions = {
+    ...given,
+    onWarning(warning) {
+      given.onWarning?.(warningOfACopy(warning))
+    },
+  }
+  const folder = new TemporaryFolder()
+  // A dry run leaves nothing behind.
+  const store = options.dryRun ? openStore(await folder.path()) : place.store
+  const run = new CopyRun({...place, store}, options)
+  try {
+    return await run.copy(names)
+  } catch (error) {
+    throw errorOfACopy(error)
+  } finally {
+    await folder.remove()
+  }
+}
+
+class CopyRun {
+  readonly #opened = new Map<string, OpenedCopy>()
+  readonly #options: CopyRunOptions
+  readonly #place: CopyPlace
+
+  constructor(place: CopyPlace, options: CopyRunOptions) {
+    this.#options = options
+    this.#place = place
+  }
+
+  async copy(names: readonly string[] | 'all'): Promise<CopiedCollections> {
+    const {notes, source, target} = this.#place
+    const {exclude, name, onConfirmed, ...options} = this.#options
+    const wanted = await wantedCollections(persistent(source, options), names, exclude)
+    if (name !== undefined && wanted.length > 1) {
+      throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
+        hint: 'Copy them one by one, or leave out `name`.',
+      })
+    }
+
+    const leavesAliases = !options.withAliases && (await isSameServer(source, target))
+    // A wrong name, and a target that is the source, are said before anything is written.
+    const sources: SourceToRestore[] = []
+    for (const each of wanted) sources.push(await this.#sourceOf(each, leavesAliases))
+    try {
+      const restored = await restoreSources(
+        target,
+        sources,
+        {
+          ...options,
+          ...(name !== undefined && {name}),
+          onConfirmed: async (result) => onConfirmed?.(this.#resultOf(result)),
+        },
+        notes,
+      )
+      await this.#forget(restored.collections)
+      return this.#outcome(restored)
+    } catch (error) {
+      // The first failure is the one to report.
+      await this.#forget([]).catch(() => undefined)
+      throw error
+    } finally {
+      for (const {leases} of this.#opened.values()) await leases.release()
+    }
+  }
+
+  async #sourceOf(given: string, leavesAliases: boolean): Promise<SourceToRestore> {
+    const {notes, store} = this.#place
+    const {atomic, dryRun, signal} = this.#options
+    const source = persistent(this.#place.source, this.#options)
+    const target = persistent(this.#place.target, this.#options)
+    const collection = await resolveCollection(source, given)
+    const {schema} = collection
+    await refuseSame({schema, source, target}, this.#options.name ?? schema.class, {atomic, dryRun, notes, signal})
+    const job: CopyJob = {collection, leavesAliases, notes, options: this.#options, source, store, target}
+    return {
+      backup: given,
+      open: async () => {
+        const opened = await openCopy(job)
+        this.#opened.set(opened.list.id, opened)
+        return {source: opened.source, store}
+      },
+    }
+  }
+
+  /** What is done is not gone on with: the lists go, and those of copies that were refused before they began. */
+  async #forget(done: readonly RestoreResult[]): Promise<void> {
+    const ids = new Set(done.map(({backupId}) => backupId))
+    for (const [id, opened] of this.#opened) {
+      if (ids.has(id) || !(await isBegun(opened))) await opened.list.remove()
+    }
+  }
+
+  #outcome({collections, failed}: RestoredBackups): CopiedCollections {
+    return {
+      collections: collections.map((result) => this.#resultOf(result)),
+      ...(failed && {
+        failed: failed.map(({backup, error}) => ({collection: backup, error: errorOfACopy(error) as DataOpsError})),
+      }),
+    }
+  }
+
+  #resultOf({backupId, ...result}: RestoreResult): CopyResult {
+    const opened = this.#opened.get(backupId)
+    if (!opened) throw new DataOpsError('UNEXPECTED', 'A copy has ended that was not begun.')
+    const {job, leftOut, source} = opened
+    const {collection} = job
+    const warnings = result.warnings.map((warning) => warningOfACopy(warning))
+    if (source.shortfall > 0 && !result.dryRun) {
+      const warning = {
+        code: 'incomplete-copy',
+        details: {objects: source.shortfall},
+        message: `The server counted ${source.shortfall} more objects of "${collection.schema.class}" than it listed: they are not copied.`,
+      }
+      warnings.push(warning)
+    }
+
+    return {
+      ...result,
+      complete: source.shortfall === 0,
+      source: {collection: collection.schema.class, server: job.source.describe},
+      ...(leftOut.length > 0 && {tenantsLeftOut: leftOut}),
+      warnings,
+    }
+  }
+}
+
+/** The same for one. */
+export async function copyCollection(place: CopyPlace, name: string, options: CopyRunOptions): Promise<CopyResult> {
+  const {collections} = await copyCollections(place, [name], options)
+  const [copied] = collections
+  if (!copied) throw new DataOpsError('UNEXPECTED', 'The copy has ended without a result.')
+  return copied
+}

@@ -1,0 +1,162 @@
+/** A collection that is to be copied, as the source of a restore: its list of rows is that of an earlier run, or a new one. */
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {ResolvedCollection} from '../../weaviate/resolve.js'
+import type {CopyOptions} from './options.js'
+
+import {fileStem} from '../../archive/names.js'
+import {type ListedSource, RowList} from '../../flow/live/row-list.js'
+import {LiveSource} from '../../flow/live/source.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant} from '../../model/schema.js'
+import {sha256Hex} from '../../platform/node.js'
+import {batchSizeFor, DEFAULT_CONCURRENCY, selectTenants, throttleOf} from '../options.js'
+import {Checkpoint} from '../restore/checkpoint.js'
+import {targetOf} from '../restore/job.js'
+import {TargetLeases} from '../restore/target-leases.js'
+
+export interface CopyJob {
+  collection: ResolvedCollection
+  /** Aliases of the source are left with it: the target is on the same server. */
+  leavesAliases: boolean
+  notes: TenantNotes
+  options: CopyOptions
+  /** Both wait for a server that is away. */
+  source: Connection
+  /** Holds the checkpoint, the list of rows and the refused objects. */
+  store: Store
+  target: Connection
+}
+
+/** Once it is open; to be closed with `release`. */
+export interface OpenedCopy {
+  job: CopyJob
+  leases: TargetLeases
+  leftOut: Array<{name: string; reason: string}>
+  list: RowList
+  source: LiveSource
+}
+
+export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
+  const {collection, options, store} = job
+  const name = nameOf(job)
+  const leases = new TargetLeases({
+    backup: name,
+    collection: targetNameOf(job),
+    signal: options.signal,
+    stores: [store],
+  })
+  if (!options.dryRun) await leases.take(`list of ${name}`)
+  try {
+    const {leftOut, tenants} = await tenantsOf(job)
+    const list = await listOf(job, name, tenants)
+    const source = await sourceOf(job, name, list)
+    for (const {name: tenant, reason} of leftOut) {
+      options.onWarning?.({
+        code: 'tenant-skipped',
+        details: {name: tenant, reason},
+        message: `Tenant "${tenant}" of "${collection.schema.class}" is not copied: ${reason}.`,
+      })
+    }
+
+    return {job, leases, leftOut, list, source}
+  } catch (error) {
+    await leases.release()
+    throw error
+  }
+}
+
+/** Whether an earlier run of this copy can be gone on with. */
+export async function isBegun({job, list}: Pick<OpenedCopy, 'job' | 'list'>): Promise<boolean> {
+  const target = targetOf(targetNameOf(job), list.id, job.options)
+  return Checkpoint.exists(job.store, nameOf(job), {server: job.target.describe, target})
+}
+
+function targetNameOf({collection, options}: CopyJob): string {
+  return options.name ?? collection.schema.class
+}
+
+/** What its files are called by: the same for each run. */
+function nameOf(job: CopyJob): string {
+  const {collection, source, target} = job
+  const what = JSON.stringify([source.describe, collection.schema.class, target.describe, targetNameOf(job)])
+  return `${fileStem(collection.schema.class)}-${sha256Hex(what).slice(0, 8)}`
+}
+
+async function tenantsOf(job: CopyJob): Promise<{leftOut: OpenedCopy['leftOut']; tenants?: WeaviateTenant[]}> {
+  const {collection, notes, options, source} = job
+  const {schema} = collection
+  if (!isMultiTenant(schema)) return {leftOut: []}
+  if (!options.dryRun) {
+    await notes.putBack(source, schema.class, (warning) => {
+      options.onWarning?.(warning)
+    })
+  }
+
+  const chosen = selectTenants(await source.listTenants(schema.class), options.tenants)
+  const isRead = ({status}: WeaviateTenant): boolean =>
+    status === 'HOT' || status === 'COLD' || options.includeOffloaded === true
+  return {
+    leftOut: chosen.filter((tenant) => !isRead(tenant)).map(({name}) => ({name, reason: 'offloaded'})),
+    tenants: chosen.filter((tenant) => isRead(tenant)),
+  }
+}
+
+async function listOf(job: CopyJob, name: string, tenants: WeaviateTenant[] | undefined): Promise<RowList> {
+  const {options, store} = job
+  const folder = `${name}.rows`
+  const listed = await listedSource(job)
+  const found = options.restart ? undefined : await RowList.find(store, folder)
+  if (found && (await isBegun({job, list: found}))) {
+    const member = (Object.keys(listed) as Array<keyof ListedSource>).find((key) => listed[key] !== found.source[key])
+    if (member === undefined) return found
+    throw new DataOpsError('CHECKPOINT', changed(job, member), {
+      hint: 'Use the options of the interrupted run, or `restart: true` to start over.',
+    })
+  }
+
+  return RowList.begin(store, folder, {source: listed, ...(tenants && {tenants})})
+}
+
+function changed({collection}: CopyJob, member: keyof ListedSource): string {
+  const name = collection.schema.class
+  if (member === 'identity') return `"${name}" was dropped and made anew since this copy was interrupted.`
+  if (member === 'schemaSha256') return `The schema of "${name}" has changed since this copy was interrupted.`
+  return 'This copy was begun with another choice of tenants.'
+}
+
+async function listedSource({collection, options, source}: CopyJob): Promise<ListedSource> {
+  const {schema} = collection
+  const identity = await source.identify(schema)
+  const {includeOffloaded = false, tenants = []} = options
+  return {
+    collection: schema.class,
+    ...(identity !== undefined && {identity}),
+    schemaSha256: sha256Hex(JSON.stringify(schema)),
+    server: source.describe,
+    tenants: JSON.stringify([includeOffloaded, [...tenants].sort()]),
+  }
+}
+
+async function sourceOf(job: CopyJob, name: string, list: RowList): Promise<LiveSource> {
+  const {collection, leavesAliases, notes, options, source} = job
+  const {concurrency = DEFAULT_CONCURRENCY, skipData} = options
+  const isCounted = list.tenants === undefined && !skipData
+  const objectCount = isCounted ? await source.count(collection.schema.class, undefined, options.signal) : undefined
+  return new LiveSource({
+    batchSize: batchSizeFor(options, objectCount ?? Number.MAX_SAFE_INTEGER),
+    collection: leavesAliases ? {...collection, aliases: []} : collection,
+    concurrency,
+    connection: source,
+    isWaking: !options.dryRun,
+    list,
+    name,
+    note: notes.begin(source.describe),
+    ...(objectCount !== undefined && {objectCount}),
+    onWarning: options.onWarning,
+    signal: options.signal,
+    throttle: () => throttleOf(options),
+  })
+}

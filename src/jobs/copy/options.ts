@@ -1,0 +1,47 @@
+import type {Store} from '../../store/store.js'
+import type {FailedRestore, RestoreOptions, RestoreResult} from '../restore/options.js'
+
+export interface CopyOptions extends Omit<RestoreOptions, 'acceptChanged' | 'checkpointDirectory'> {
+  /** Onloads offloaded tenants of the source to copy them too; otherwise they are left out, and named. */
+  includeOffloaded?: boolean
+}
+
+export interface CopyRunOptions extends CopyOptions {
+  /** Collections to leave out, as patterns: `*` stands for any text. */
+  exclude?: readonly string[]
+  /** Goes on with the other collections when one cannot be copied; `failed` of the result names it. */
+  keepGoing?: boolean
+  /** Called with each collection as soon as it is counted, compared where that was asked for, and shown to readers; the next one waits for it. */
+  onConfirmed?: (copied: CopyResult) => Promise<void> | void
+}
+
+export interface CopyManagerOptions {
+  /** Folder of checkpoints and refused objects; default `./copies`. */
+  directory?: string
+  /** Folder for notes of activated tenants, where that of the checkpoints cannot be written or is not there. */
+  stateDirectory?: string
+  /** In place of a folder. */
+  store?: Store
+}
+
+export interface CopyResult extends Omit<RestoreResult, 'backupId'> {
+  /** False: objects that the source's server counted were not listed by it, and are not copied. */
+  complete: boolean
+  /** The collection that was read. */
+  source: {collection: string; server: string}
+  /** Tenants that were not copied, and why; absent when there are none. */
+  tenantsLeftOut?: Array<{name: string; reason: string}>
+}
+
+/** A collection that was not copied. */
+export interface FailedCopy {
+  /** As it was given, or a pattern matched it. */
+  collection: string
+  error: FailedRestore['error']
+}
+
+export interface CopiedCollections {
+  collections: CopyResult[]
+  /** With `keepGoing`: those left out; absent when there are none. */
+  failed?: FailedCopy[]
+}

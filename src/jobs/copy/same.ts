@@ -1,0 +1,119 @@
+/** Whether two names, at one address or two, are of one collection: to copy it into itself would lose references. */
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Connection} from '../../weaviate/connection.js'
+
+import {withActiveTenants} from '../../flow/tenants/activation.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {planBare} from '../../weaviate/collection-plan.js'
+
+/** Objects, or collections, of each side that are compared. */
+const SAMPLE = 10
+
+export interface BothSides {
+  /** Of the source. */
+  schema: WeaviateClass
+  source: Connection
+  target: Connection
+}
+
+export interface SameOptions {
+  /** The target's name is, or becomes, an alias of another collection. */
+  atomic?: boolean
+  /** Nobody is woken. */
+  dryRun?: boolean
+  notes: TenantNotes
+  signal?: AbortSignal
+}
+
+/** @throws DataOpsError INVALID_INPUT when the target, by its name or by an alias, is the source. */
+export async function refuseSame(sides: BothSides, name: string, options: SameOptions): Promise<void> {
+  const {schema, source, target} = sides
+  const aliases = target.capabilities.aliases ? await target.listAliases() : []
+  const alias = aliases.find((each) => each.alias === name)
+  // It is to point at the copy from then on.
+  if (alias && options.atomic) return
+  const there = await target.getCollection(alias?.collection ?? name)
+  if (!there || !(await isSame(sides, there, options))) return
+  const by = alias ? `, by the alias "${name}"` : ''
+  const where = target.describe === source.describe ? '' : ` (also called ${target.describe})`
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `The target is the source: the collection "${schema.class}" at ${source.describe}${where}${by}.`,
+    {
+      details: {collection: schema.class, server: source.describe, target: target.describe},
+      hint: 'Give the copy another name, or the address of another server.',
+    },
+  )
+}
+
+/** As far as that can be said without a look at objects. */
+export async function isSameServer(source: Connection, target: Connection): Promise<boolean> {
+  if (source === target || source.describe === target.describe) return true
+  const there = new Map((await target.listCollections()).map((schema) => [schema.class, schema]))
+  const common = (await source.listCollections()).filter((schema) => there.has(schema.class) && !isMultiTenant(schema))
+  for (const schema of common.slice(0, SAMPLE)) {
+    const [ours, theirs] = [await source.identify(schema), await target.identify(there.get(schema.class) ?? schema)]
+    if (ours !== undefined && theirs !== undefined) return ours === theirs
+  }
+
+  return false
+}
+
+async function isSame(sides: BothSides, there: WeaviateClass, options: SameOptions): Promise<boolean> {
+  const {schema, source, target} = sides
+  if (schema.class !== there.class) return false
+  if (source === target || source.describe === target.describe) return true
+  const [ours, theirs] = [await source.identify(schema), await target.identify(there)]
+  if (ours !== undefined && theirs !== undefined) return ours === theirs
+  if (isMultiTenant(schema) !== isMultiTenant(there)) return false
+  const found = isMultiTenant(schema) ? await holdSameTenants(sides, options) : await holdSame(sides)
+  return found ?? (await isSameServer(source, target))
+}
+
+/** An object cannot come into being twice at the same time. undefined: the source has none. */
+async function holdSame({schema, source, target}: BothSides, tenant?: string): Promise<boolean | undefined> {
+  const collection = planBare(schema)
+  const {objects} = await source.readPage({collection, include: 'ids', limit: SAMPLE, tenant})
+  if (objects.length === 0) return undefined
+  const created = new Map(objects.map(({creationTimeUnix, id}) => [id, creationTimeUnix]))
+  const found = await target.getObjects({collection, ids: [...created.keys()], tenant})
+  return found.some(({creationTimeUnix, id}) => creationTimeUnix !== undefined && creationTimeUnix === created.get(id))
+}
+
+async function holdSameTenants(sides: BothSides, options: SameOptions): Promise<boolean | undefined> {
+  const {schema, source, target} = sides
+  const tenants = await source.listTenants(schema.class)
+  const there = await target.listTenants(schema.class)
+  const names = new Set(there.map(({name}) => name))
+  // Nothing of one collection is in a state that it is not in.
+  const isOne = tenants.length === there.length && tenants.every(({name}) => names.has(name))
+  if (!isOne) return false
+  const readable = tenants.filter(({status}) => status === 'HOT' || (status === 'COLD' && !options.dryRun))
+  const verdicts: boolean[] = []
+  await withActiveTenants(
+    source,
+    schema.class,
+    readable,
+    {note: options.notes.begin(source.describe), signal: options.signal},
+    async (group) => {
+      const verdict = verdicts.length > 0 ? undefined : await compareGroup(sides, group)
+      if (verdict !== undefined) verdicts.push(verdict)
+    },
+  )
+  return verdicts[0]
+}
+
+/** Of tenants that are active at the source now. */
+async function compareGroup(sides: BothSides, group: readonly WeaviateTenant[]): Promise<boolean | undefined> {
+  const {schema, target} = sides
+  const states = new Map((await target.listTenants(schema.class)).map(({name, status}) => [name, status]))
+  if (group.some(({name}) => states.get(name) !== 'HOT')) return false
+  for (const {name} of group) {
+    const found = await holdSame(sides, name)
+    if (found !== undefined) return found
+  }
+
+  return undefined
+}
