@@ -86,6 +86,21 @@ export class ContentDigest {
     this.#count(content, -1)
   }
 
+  /** Counts in what another one has counted, of other objects. */
+  merge({objects, statistics, sum, tenants = []}: ContentState): void {
+    this.#objects += objects
+    this.#sum.merge(DigestSum.fromHex(sum))
+    this.statistics.non_finite_vectors += statistics.non_finite_vectors
+    this.statistics.objects_without_vector += statistics.objects_without_vector
+    this.statistics.references += statistics.references
+    for (const [name, count, theirs] of tenants) {
+      const tenant = this.#tenant(name)
+      if (!tenant) continue
+      tenant.sum.merge(DigestSum.fromHex(theirs))
+      tenant.objects += count
+    }
+  }
+
   /** 64 hex digits. */
   hex(): string {
     return this.#sum.hex()

@@ -1,51 +1,42 @@
-import type {IncrementalHash, PartCodec, PartEncoder} from '../codec/codec.js'
 import type {WeaviateObject} from '../model/object.js'
-import type {StoreWriter} from '../store/store.js'
 
 import {toHex, utf8} from '../codec/bytes.js'
 import {documentHead, documentTail, type SealedPart, sealLine} from '../codec/document.js'
 import {DataOpsError} from '../model/errors.js'
-import {partCodec} from './formats.js'
 import {checkSealLine} from './limits.js'
 import {isOwnFile, METADATA_FILE, partName, SCHEMA_FILE} from './names.js'
+import {PartsWriter} from './parts-writer.js'
 import {publishFolder} from './publish.js'
 import {
   type ArchivePosition,
   type ArchiveWriter,
   type ArchiveWriterOptions,
-  PartExtent,
   type SealedArchive,
   sealedFacts,
   type SealSummary,
+  type SharedFolder,
 } from './writer.js'
-
-interface OpenPart {
-  encoder: PartEncoder
-  extent: PartExtent
-  file: StoreWriter
-  hash: IncrementalHash
-  name: string
-}
 
 /** Writes the directory of `format parquet` and `format arrow`. A flush ends the part being written: its footer comes last. */
 export class DirectoryWriter implements ArchiveWriter {
   readonly #options: ArchiveWriterOptions
-  readonly #codec: PartCodec
-  readonly #parts: SealedPart[]
-  #finishedBytes: number
-  #finishedRows: number
-  #part?: OpenPart
+  readonly #names: PartNames
+  readonly #parts: SealedPart[] = []
+  readonly #writer: PartsWriter
+  #finishedBytes = 0
+  #finishedRows = 0
 
-  private constructor(options: ArchiveWriterOptions, codec: PartCodec) {
+  private constructor(options: ArchiveWriterOptions, names: PartNames, writer: PartsWriter) {
     this.#options = options
-    this.#codec = codec
-    this.#parts = [...(options.resumeAt?.parts ?? [])]
-    this.#finishedBytes = sum(this.#parts, 'bytes')
-    this.#finishedRows = sum(this.#parts, 'rows')
+    this.#names = names
+    this.#writer = writer
+    for (const part of options.resumeAt?.parts ?? []) this.#add(part)
   }
 
   static async open(options: ArchiveWriterOptions): Promise<DirectoryWriter> {
-    const writer = new DirectoryWriter(options, await partCodec(options.format))
+    const names = new PartNames(options.resumeAt?.parts)
+    const parts = await PartsWriter.open({...options, nextName: (extension) => names.next(extension)})
+    const writer = new DirectoryWriter(options, names, parts)
     if (options.resumeAt) await writer.#dropUnfinished()
     return writer
   }
@@ -73,19 +64,24 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   get bytes(): number {
-    return this.#finishedBytes + (this.#part?.file.bytes ?? 0)
+    return this.#finishedBytes + this.#writer.bytes
   }
 
   get rows(): number {
-    return this.#finishedRows + (this.#part?.extent.rows ?? 0)
+    return this.#finishedRows + this.#writer.rows
   }
 
   async write(objects: readonly WeaviateObject[]): Promise<void> {
-    if (objects.length === 0) return
-    this.#part ??= await this.#openPart()
-    const {encoder, extent} = this.#part
-    extent.add(objects)
-    await this.#append(this.#part, await encoder.write(objects))
+    await this.#writer.write(objects)
+  }
+
+  get folder(): SharedFolder {
+    return {
+      adopt: (parts) => {
+        for (const part of parts) this.#add(part)
+      },
+      nextName: (extension) => this.#names.next(extension),
+    }
   }
 
   async flush(): Promise<ArchivePosition> {
@@ -98,7 +94,7 @@ export class DirectoryWriter implements ArchiveWriter {
     const {check, head, name, platform, store} = this.#options
     await check?.()
     // An empty collection has one empty part: readers in the wild expect the file.
-    if (head.metadata.options.include_data && this.#parts.length === 0) this.#part ??= await this.#openPart()
+    if (head.metadata.options.include_data && this.#parts.length === 0) await this.#writer.begin()
     await this.#finishPart()
     const schema = utf8(`${JSON.stringify(head.schema, null, 2)}\n`)
     const document = utf8(documentHead(head) + documentTail(summary.objectCount))
@@ -133,55 +129,35 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   async close(): Promise<void> {
-    await this.#part?.file.close()
-  }
-
-  async #openPart(): Promise<OpenPart> {
-    const {check, compress, head, name, platform, store} = this.#options
-    // Who was asleep makes no folder anew that another process has gone from.
-    await check?.()
-    const file = partName(this.#codec.extension, this.#parts.length + 1)
-    return {
-      encoder: this.#codec.createEncoder({
-        columns: head.metadata.columns!,
-        compress,
-        platform,
-        schema: head.schema,
-      }),
-      extent: new PartExtent(),
-      file: await store.createWriter(`${name}/${file}`),
-      hash: platform.createSha256(),
-      name: file,
-    }
-  }
-
-  async #append(part: OpenPart, chunks: readonly Uint8Array[]): Promise<void> {
-    if (chunks.length === 0) return
-    for (const chunk of chunks) part.hash.update(chunk)
-    await part.file.append(chunks)
+    await this.#writer.close()
   }
 
   async #finishPart(): Promise<void> {
-    const part = this.#part
-    if (!part) return
-    await this.#append(part, await part.encoder.finish())
-    if (!(await part.file.complete())) {
-      const {name, store} = this.#options
-      throw new DataOpsError('STORAGE', `${store.describe(`${name}/${part.name}`)} is there already.`, {
-        details: {path: store.describe(`${name}/${part.name}`)},
-        hint: 'Move it away, or run the backup again without `resume`.',
-      })
-    }
+    const part = await this.#writer.finish()
+    if (part) this.#add(part)
+  }
 
-    this.#parts.push(part.extent.seal(part.name, part.file.bytes, toHex(part.hash.digest())))
-    this.#finishedBytes += part.file.bytes
-    this.#finishedRows += part.extent.rows
-    this.#part = undefined
+  #add(part: SealedPart): void {
+    this.#parts.push(part)
+    this.#finishedBytes += part.bytes
+    this.#finishedRows += part.rows
   }
 }
 
-function sum(parts: readonly SealedPart[], member: 'bytes' | 'rows'): number {
-  let total = 0
-  for (const part of parts) total += part[member]
-  return total
+/** Names of parts by their ordinals, each given once. */
+class PartNames {
+  readonly #given: Set<null | string>
+  #ordinal = 0
+
+  constructor(there: readonly SealedPart[] = []) {
+    this.#given = new Set(there.map(({file}) => file))
+  }
+
+  next(extension: string): string {
+    for (;;) {
+      this.#ordinal++
+      const name = partName(extension, this.#ordinal)
+      if (!this.#given.has(name)) return name
+    }
+  }
 }

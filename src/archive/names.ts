@@ -16,10 +16,10 @@ const REMOVED = '.removed.partial'
 const COLLECTION = /^[A-Z][_0-9A-Za-z]*$/
 const BACKUP =
   /^([A-Z][_0-9A-Za-z]*)_(\d{4})-(\d\d)-(\d\d)_(\d\d)(\d\d)(\d\d)(?:-([2-9]|[1-9]\d{1,8}))?(\.json|\.json\.gz)?$/
-const PART = /^objects(?:-\d{5,})?\.[a-z]+$/
+const PART = /^objects(?:-\d{5,}(?:-\d+)?)?\.[a-z]+$/
 /** What an encrypted file is called beyond the name of its text. */
 export const ENCRYPTED_SUFFIX = '.age'
-const ENCRYPTED = /^(?:metadata\.json|schema\.json|objects(?:-\d{5,})?\.[a-z]+(?:\.gz)?)\.age$/
+const ENCRYPTED = /^(?:metadata\.json|schema\.json|objects(?:-\d{5,}(?:-\d+)?)?\.[a-z]+(?:\.gz)?)\.age$/
 const KEY_FILE = /^key-([1-9]\d{0,5})-([0-9a-f]{16})\.age$/
 
 /** What a backup's name says. */
@@ -208,6 +208,11 @@ export function hasPieces(name: string): boolean {
 /** By its ordinal, from 1: `objects.parquet`, `objects-00002.parquet`, … Earlier versions called the first of several `objects-00001.parquet`. */
 export function partName(extension: string, ordinal: number): string {
   return ordinal === 1 ? `objects.${extension}` : `objects-${String(ordinal).padStart(5, '0')}.${extension}`
+}
+
+/** Of an attempt (from 1) at an item (from 1) of a backup that several machines write. */
+export function itemPartName(extension: string, item: number, attempt: number): string {
+  return `objects-${String(item).padStart(5, '0')}-${attempt}.${extension}`
 }
 
 /**

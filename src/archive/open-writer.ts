@@ -1,9 +1,10 @@
-import type {ArchiveWriter, ArchiveWriterOptions} from './writer.js'
+import type {ArchiveWriter, ArchiveWriterOptions, PartsForOthers} from './writer.js'
 
 import {DirectoryWriter} from './directory-writer.js'
 import {DocumentWriter} from './document-writer.js'
-import {type BackupEncryption, openEncryptedWriter} from './encrypted/writer.js'
+import {type BackupEncryption, openEncryptedParts, openEncryptedWriter} from './encrypted/writer.js'
 import {checkHead} from './limits.js'
+import {PartsWriter, type PartsWriterOptions} from './parts-writer.js'
 
 /** @throws DataOpsError STORAGE when the place cannot be written; INVALID_INPUT when the backup could not be read again. */
 export async function openArchiveWriter({
@@ -12,6 +13,14 @@ export async function openArchiveWriter({
 }: ArchiveWriterOptions & {encryption?: BackupEncryption}): Promise<ArchiveWriter> {
   if (!options.resumeAt) checkHead(options.head)
   return encryption ? openEncryptedWriter({...options, encryption}, openPlainWriter) : openPlainWriter(options)
+}
+
+/** `encryption`: without the file of the key, which is there already. */
+export async function openPartsWriter({
+  encryption,
+  ...options
+}: PartsWriterOptions & {encryption?: Omit<BackupEncryption, 'keyFile'>}): Promise<PartsForOthers> {
+  return encryption ? openEncryptedParts({...options, recipient: encryption.recipient}) : PartsWriter.open(options)
 }
 
 async function openPlainWriter(options: ArchiveWriterOptions): Promise<ArchiveWriter> {
@@ -37,6 +46,7 @@ function failingOnce(writer: ArchiveWriter): ArchiveWriter {
     },
     close: async () => writer.close(),
     flush: async () => attempt(async () => writer.flush()),
+    folder: writer.folder,
     get rows() {
       return writer.rows
     },

@@ -1,3 +1,4 @@
+import type {ReadRowsOptions} from '../codec/codec.js'
 import type {WeaviateObject} from '../model/object.js'
 import type {Store} from '../store/store.js'
 import type {ArchivePosition} from './writer.js'
@@ -14,6 +15,7 @@ export async function* readUnfinished(
   store: Store,
   name: string,
   {head, position}: {head: BackupHead; position: ArchivePosition},
+  columns: ReadRowsOptions['columns'] = 'all',
 ): AsyncGenerator<WeaviateObject[]> {
   const {document, parts, rows} = position
   if (rows === 0) return
@@ -42,7 +44,7 @@ export async function* readUnfinished(
         platform: nodePlatform,
         schema: head.schema,
       })
-      for await (const page of decoder.read({})) yield page.objects
+      for await (const page of decoder.read({columns})) yield page.objects
     } finally {
       await file.close()
     }

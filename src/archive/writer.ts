@@ -81,6 +81,20 @@ export interface SealedArchive {
   seal: BackupSeal
 }
 
+/** A part that was written, and what lies in the place where that is not its text. */
+export interface WrittenPart extends SealedPart {
+  /** Encrypted: the file as it is. */
+  stored?: {bytes: number; sha256: string}
+}
+
+/** A folder whose parts several write. */
+export interface SharedFolder {
+  /** Takes in parts that others have written. */
+  adopt: (parts: readonly WrittenPart[]) => void
+  /** A name for a part, given to nobody else. */
+  nextName: (extension: string) => string
+}
+
 export interface ArchiveWriter {
   /** Bytes written so far. */
   readonly bytes: number
@@ -88,9 +102,24 @@ export interface ArchiveWriter {
   close: () => Promise<void>
   /** Puts everything written so far on the disk and says where that is. */
   flush: () => Promise<ArchivePosition>
+  /** Where others can write parts of the backup; absent from documents. */
+  readonly folder?: SharedFolder
   readonly rows: number
   /** Ends the backup: hashes, seal, and the name that makes it one. */
   seal: (summary: SealSummary) => Promise<SealedArchive>
+  write: (objects: readonly WeaviateObject[]) => Promise<void>
+}
+
+/** Writes parts for a backup whose head and key others have put there. */
+export interface PartsForOthers {
+  /** Of the part that is being written, so far. */
+  readonly bytes: number
+  /** Begins a part, where none is being written: one without objects too. */
+  begin: () => Promise<void>
+  /** What is not finished is dropped. */
+  close: () => Promise<void>
+  /** Ends the part that is being written. Undefined when there is none. */
+  finish: () => Promise<undefined | WrittenPart>
   write: (objects: readonly WeaviateObject[]) => Promise<void>
 }
 

@@ -1,5 +1,7 @@
 /** Where one encrypted backup is written: writers of archives put its text there, and what lies there is encrypted. */
+import type {SealedPart} from '../../codec/document.js'
 import type {PutCondition, Store, StoreWriter} from '../../store/store.js'
+import type {WrittenPart} from '../writer.js'
 
 import {makeAgeHeader} from '../../codec/age/header.js'
 import {type DataOpsError} from '../../model/errors.js'
@@ -43,6 +45,23 @@ export class EncryptedPlace {
   /** Of the backup as it lies there; once it is sealed. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Takes it that these parts lie there as they say: what is told here is not read once more. Returns them as their text is. */
+  know(parts: readonly WrittenPart[]): SealedPart[] {
+    return parts.map(({stored, ...part}) => {
+      if (stored) this.#files.set(this.#nameOf(part), stored)
+      return part
+    })
+  }
+
+  /** A part that was written here. */
+  fileOf(part: SealedPart): EncryptedFile | undefined {
+    return this.#files.get(this.#nameOf(part))
+  }
+
+  #nameOf({file}: SealedPart): string {
+    return nameOf(this.#placeOf(`${this.#options.names.backup}/${file}`))
   }
 
   /** Puts the key there: before the journal, by which a later run goes on without knowing it. */

@@ -1,8 +1,9 @@
 /** Writes an encrypted backup: the writer of its format, in an encrypted place. */
-import type {ArchiveWriter, ArchiveWriterOptions, SealedArchive, SealSummary} from '../writer.js'
+import type {ArchiveWriter, ArchiveWriterOptions, PartsForOthers, SealedArchive, SealSummary} from '../writer.js'
 
 import {newIdentity} from '../../codec/age/header.js'
 import {type EncryptionOptions} from '../../store/encryption.js'
+import {PartsWriter, type PartsWriterOptions} from '../parts-writer.js'
 import {coverDocument, coverOf} from './cover.js'
 import {namesOf} from './files.js'
 import {heldKind} from './held.js'
@@ -43,13 +44,23 @@ export async function openEncryptedWriter(
     recipient: encryption.recipient,
   })
   await place.begin()
-  const writer = await open({...options, store: place.store})
+  const adopted = options.resumeAt && {...options.resumeAt, parts: place.know(options.resumeAt.parts)}
+  const writer = await open({...options, ...(adopted && {resumeAt: adopted}), store: place.store})
+  const {folder} = writer
   return {
     get bytes() {
       return writer.bytes
     },
     close: async () => writer.close(),
     flush: async () => writer.flush(),
+    ...(folder && {
+      folder: {
+        adopt(parts) {
+          folder.adopt(place.know(parts))
+        },
+        nextName: (extension) => folder.nextName(extension),
+      },
+    }),
     get rows() {
       return writer.rows
     },
@@ -57,6 +68,34 @@ export async function openEncryptedWriter(
       summary = given
       const sealed = await writer.seal(given)
       return {...sealed, bytes: place.bytes}
+    },
+    write: async (objects) => writer.write(objects),
+  }
+}
+
+/** Parts of a backup whose key lies in its folder already. */
+export async function openEncryptedParts({
+  recipient,
+  ...options
+}: PartsWriterOptions & {recipient: string}): Promise<PartsForOthers> {
+  const {compress, format, name, store} = options
+  const place = new EncryptedPlace(store, {
+    cover() {
+      throw new TypeError('parts make no backup')
+    },
+    names: namesOf(name, {compress, format}),
+    recipient,
+  })
+  const writer = await PartsWriter.open({...options, store: place.store})
+  return {
+    begin: async () => writer.begin(),
+    get bytes() {
+      return writer.bytes
+    },
+    close: async () => writer.close(),
+    async finish() {
+      const part = await writer.finish()
+      return part && {...part, stored: place.fileOf(part)}
     },
     write: async (objects) => writer.write(objects),
   }

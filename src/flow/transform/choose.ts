@@ -147,6 +147,9 @@ export function onlyIds(ids: Iterable<string>): Transform {
     page: eachObject((object) => (wanted.has(object.id) ? object : null)),
     reads: 'ids',
     record: {ids: wanted.size, kind: 'ids', sha256: hash(text)},
+    get sent() {
+      return {ids: [...wanted], kind: 'ids'}
+    },
   }
 }
 

@@ -98,7 +98,11 @@ export async function loadTransform(file: string): Promise<Transform> {
     schema: schema as TransformFunctions['schema'],
     ...(typeof partial === 'boolean' && {partial}),
   }
-  return transformObjects(functions, {name: path.basename(file), sha256: toHex(nodePlatform.sha256(bytes))})
+  const record = {name: path.basename(file), sha256: toHex(nodePlatform.sha256(bytes))}
+  return {
+    ...transformObjects(functions, record),
+    sent: {kind: 'module', path: path.resolve(file), sha256: record.sha256},
+  }
 }
 
 async function guarded<T>(

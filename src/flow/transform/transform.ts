@@ -20,6 +20,8 @@ export interface Transform {
   readonly record: JsonObject & {kind: string}
   /** Objects may be left out: a backup made with it is a part. */
   readonly isPartial?: boolean
+  /** What another thread makes it again from, where the record does not tell enough: JSON. */
+  readonly sent?: JsonObject
   /** `ids`: of an object it reads no more than id, tenant and times. Default: all. */
   readonly reads?: 'ids' | 'objects'
   /** Must see all objects before it can change the first. Returns what goes on in its place. */
@@ -38,7 +40,8 @@ export interface RowsOfPage {
   rows: number[]
 }
 
-interface Step {
+/** A transform in its place. */
+export interface Step {
   /** Of the objects that come to it. */
   schema: WeaviateClass
   transform: Transform
@@ -52,7 +55,8 @@ export class TransformChain {
   /** undefined in collections without. */
   readonly tenants?: WeaviateTenant[]
 
-  private constructor(steps: readonly Step[], schema: WeaviateClass, tenants?: WeaviateTenant[]) {
+  /** Of steps whose outcome is known: nothing is looked at. */
+  constructor(steps: readonly Step[], schema: WeaviateClass, tenants?: WeaviateTenant[]) {
     this.#steps = steps
     this.schema = schema
     this.tenants = tenants
@@ -90,6 +94,10 @@ export class TransformChain {
     }
 
     return chain
+  }
+
+  get steps(): readonly Step[] {
+    return this.#steps
   }
 
   /** As they stand in the metadata. */

@@ -35,6 +35,8 @@ export interface CompletenessOptions {
   /** Objects to come, as far as is known. */
   expectedObjects?: number
   plan: CollectionPlan
+  /** What is in the backup, where others have put it there and it was not noted here; undefined: it cannot be read. */
+  readBack?: () => Promise<AsyncIterable<ReadonlyArray<Pick<WeaviateObject, 'id' | 'tenant'>>> | undefined>
   signal?: AbortSignal
   sink: ArchiveSink
   /** Of the earlier run of a resumed backup. */
@@ -84,7 +86,7 @@ export class CompletenessCheck {
 
   constructor(options: CompletenessOptions) {
     this.#options = options
-    this.#read = this.#records()
+    if (!options.readBack) this.#read = this.#records()
     const {counts = [], found = 0, missing = []} = options.state ?? {}
     for (const [tenant, count] of counts) this.#counts.set(tenant ?? undefined, {...count})
     this.#found = found
@@ -212,6 +214,7 @@ export class CompletenessCheck {
     }
 
     const {contents} = sink
+    this.#read ??= await this.#readBack()
     if (!this.#read && !contents) return
     for (let partition = 0; partition < listed.partitions; partition++) {
       // What settling, or an earlier run, has read and left out is known to the index alone.
@@ -267,6 +270,18 @@ export class CompletenessCheck {
   #tenantsOf(slices: readonly Slice[], also: readonly string[]): Array<string | undefined> {
     if (!this.#options.plan.multiTenant) return [undefined]
     return [...new Set([...slices.map(({tenant}) => tenant), ...also])]
+  }
+
+  async #readBack(): Promise<RecordList | undefined> {
+    const pages = await this.#options.readBack?.()
+    if (!pages) return undefined
+    const read = this.#records()
+    for await (const objects of pages) {
+      for (const {id, tenant} of objects) read.add(this.#tenants.number(tenant), id)
+      await read.settle()
+    }
+
+    return read
   }
 
   #records(): RecordList {

@@ -2,7 +2,9 @@
 import type {SealedArchive} from '../../archive/writer.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {BackupJob} from './job.js'
+import type {Open} from './open.js'
 import type {BackupResult} from './options.js'
+import type {BackupPlan} from './plan.js'
 import type {Written} from './write.js'
 
 import {type ContentDigest} from '../../archive/content-digest.js'
@@ -16,8 +18,15 @@ import {resultOf, type SealedFacts} from './result.js'
 import {checkSameCollection} from './same-collection.js'
 import {type TenantScope} from './tenants.js'
 
+/** What is sealed, whoever has written it. */
+export interface ToSeal extends Pick<Written, 'completeness' | 'settled'> {
+  open: Pick<Open, 'content' | 'continued' | 'head' | 'identity' | 'scope' | 'writer'> & {
+    plan: Pick<BackupPlan, 'chain' | 'job'>
+  }
+}
+
 /** @throws DataOpsError SERVER_REFUSED when what was read is not of one collection. */
-export async function seal({completeness, open, settled}: Written): Promise<SealedArchive> {
+export async function seal({completeness, open, settled}: ToSeal): Promise<SealedArchive> {
   const {
     content,
     continued,

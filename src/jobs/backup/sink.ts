@@ -17,7 +17,9 @@ export interface ArchiveSinkOptions {
   expectedObjects?: number
   /** Remembers some of what is read. */
   sample?: {add: (objects: readonly WeaviateObject[]) => void}
-  writer: ArchiveWriter
+  /** What others have taken, with a chain: without one the digest knows it. */
+  taken?: ReadonlyArray<[tenant: null | string, objects: number]>
+  writer: Pick<ArchiveWriter, 'write'>
 }
 
 export class ArchiveSink {
@@ -28,6 +30,7 @@ export class ArchiveSink {
 
   constructor(options: ArchiveSinkOptions) {
     this.#options = options
+    for (const [tenant, objects] of options.taken ?? []) this.count(tenant ?? undefined, objects)
     if (options.chain) this.#duplicates = new DuplicateCheck(options.expectedObjects)
   }
 
@@ -46,6 +49,17 @@ export class ArchiveSink {
     const {chain, content} = this.#options
     if (chain) return this.#taken.get(tenant) ?? 0
     return tenant === undefined ? content.objects : content.tenant(tenant).objectCount
+  }
+
+  /** Where there is a chain. */
+  get takenByTenant(): Array<[tenant: string | undefined, objects: number]> {
+    return [...this.#taken]
+  }
+
+  /** Objects that were taken, where there is a chain. */
+  count(tenant: string | undefined, objects: number): void {
+    this.#taken.set(tenant, (this.#taken.get(tenant) ?? 0) + objects)
+    this.#takenInAll += objects
   }
 
   /** Objects as the collection has them. */
@@ -74,8 +88,7 @@ export class ArchiveSink {
   async #changed(chain: TransformChain, objects: readonly WeaviateObject[]): Promise<readonly WeaviateObject[]> {
     const changed = await chain.objects(objects)
     checkTenants(chain, changed)
-    for (const {tenant} of objects) this.#taken.set(tenant, (this.#taken.get(tenant) ?? 0) + 1)
-    this.#takenInAll += objects.length
+    for (const {tenant} of objects) this.count(tenant, 1)
     for (const object of changed) this.#duplicates?.add(object)
     await this.#duplicates?.settle()
     return changed

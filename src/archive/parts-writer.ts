@@ -1,0 +1,111 @@
+/** Writes the parts of a folder, one after another, under names that it is given. */
+import type {IncrementalHash, PartCodec, PartEncoder} from '../codec/codec.js'
+import type {SealedPart} from '../codec/document.js'
+import type {WeaviateObject} from '../model/object.js'
+import type {StoreWriter} from '../store/store.js'
+
+import {toHex} from '../codec/bytes.js'
+import {DataOpsError} from '../model/errors.js'
+import {partCodec} from './formats.js'
+import {type ArchiveWriterOptions, PartExtent} from './writer.js'
+
+export interface PartsWriterOptions extends Pick<
+  ArchiveWriterOptions,
+  'check' | 'compress' | 'format' | 'head' | 'name' | 'platform' | 'store'
+> {
+  /** What the next part is called; asked when its first objects are there. */
+  nextName: (extension: string) => Promise<string> | string
+}
+
+interface OpenPart {
+  encoder: PartEncoder
+  extent: PartExtent
+  file: StoreWriter
+  hash: IncrementalHash
+  name: string
+}
+
+export class PartsWriter {
+  readonly #codec: PartCodec
+  readonly #options: PartsWriterOptions
+  #part?: OpenPart
+
+  private constructor(options: PartsWriterOptions, codec: PartCodec) {
+    this.#options = options
+    this.#codec = codec
+  }
+
+  static async open(options: PartsWriterOptions): Promise<PartsWriter> {
+    return new PartsWriter(options, await partCodec(options.format))
+  }
+
+  /** Of the part that is being written, so far. */
+  get bytes(): number {
+    return this.#part?.file.bytes ?? 0
+  }
+
+  get rows(): number {
+    return this.#part?.extent.rows ?? 0
+  }
+
+  /** Begins a part, where none is being written: one without objects too. */
+  async begin(): Promise<void> {
+    this.#part ??= await this.#open()
+  }
+
+  async write(objects: readonly WeaviateObject[]): Promise<void> {
+    if (objects.length === 0) return
+    await this.begin()
+    const part = this.#part
+    if (!part) return
+    part.extent.add(objects)
+    await append(part, await part.encoder.write(objects))
+  }
+
+  /** Ends the part that is being written: its footer comes last. Undefined when there is none. */
+  async finish(): Promise<SealedPart | undefined> {
+    const part = this.#part
+    if (!part) return undefined
+    await append(part, await part.encoder.finish())
+    if (!(await part.file.complete())) {
+      const {name, store} = this.#options
+      throw new DataOpsError('STORAGE', `${store.describe(`${name}/${part.name}`)} is there already.`, {
+        details: {path: store.describe(`${name}/${part.name}`)},
+        hint: 'Move it away, or run the backup again without `resume`.',
+      })
+    }
+
+    this.#part = undefined
+    return part.extent.seal(part.name, part.file.bytes, toHex(part.hash.digest()))
+  }
+
+  /** What is not finished is dropped. */
+  async close(): Promise<void> {
+    await this.#part?.file.close()
+  }
+
+  async #open(): Promise<OpenPart> {
+    const {check, compress, head, name, nextName, platform, store} = this.#options
+    // Who was asleep makes no folder anew that another process has gone from.
+    await check?.()
+    const file = await nextName(this.#codec.extension)
+    return {
+      encoder: this.#codec.createEncoder({
+        columns: head.metadata.columns!,
+        compress,
+        platform,
+        schema: head.schema,
+      }),
+      extent: new PartExtent(),
+      file: await store.createWriter(`${name}/${file}`),
+      hash: platform.createSha256(),
+      name: file,
+    }
+  }
+}
+
+async function append(part: OpenPart, chunks: readonly Uint8Array[]): Promise<void> {
+  if (chunks.length === 0) return
+  for (const chunk of chunks) part.hash.update(chunk)
+  await part.file.append(chunks)
+}

@@ -1,0 +1,54 @@
+/** A chain of transforms on its way to another thread, or another machine. */
+import type {JsonObject} from '../../model/object.js'
+import type {WeaviateClass} from '../../model/schema.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {transformsAgain} from './again.js'
+import {onlyIds} from './choose.js'
+import {loadTransform} from './functions.js'
+import {type Transform, TransformChain} from './transform.js'
+
+/** JSON. */
+export interface SentChain {
+  schema: WeaviateClass
+  steps: Array<{schema: WeaviateClass; transform: JsonObject}>
+  tenants?: WeaviateTenant[]
+}
+
+/** Undefined where one of them is made of functions of this program, which stay here. */
+export function sendChain({schema, steps, tenants}: TransformChain): SentChain | undefined {
+  const sent: SentChain['steps'] = []
+  for (const {schema: before, transform} of steps) {
+    const own = transform.sent ?? (transformsAgain([transform.record]).transforms.length === 1 && transform.record)
+    // Without pages it changes no object.
+    if (!own && transform.page) return undefined
+    if (own) sent.push({schema: before, transform: own})
+  }
+
+  return {schema, steps: sent, ...(tenants && {tenants})}
+}
+
+/** @throws DataOpsError INVALID_INPUT when a module is not there, or not the same any more. */
+export async function receiveChain({schema, steps, tenants}: SentChain): Promise<TransformChain> {
+  const made = []
+  for (const step of steps) made.push({schema: step.schema, transform: await receive(step.transform)})
+  return new TransformChain(made, schema, tenants)
+}
+
+async function receive(sent: JsonObject): Promise<Transform> {
+  if (sent.kind === 'ids' && Array.isArray(sent.ids)) return onlyIds(sent.ids as string[])
+  if (sent.kind === 'module' && typeof sent.path === 'string') {
+    const transform = await loadTransform(sent.path)
+    if (transform.record.sha256 === sent.sha256) return transform
+    throw new DataOpsError('INVALID_INPUT', `The transform ${sent.path} was changed meanwhile.`, {
+      hint: 'Run it again.',
+    })
+  }
+
+  const [transform] = transformsAgain([sent]).transforms
+  if (transform) return transform
+  throw new DataOpsError('INVALID_INPUT', `A transform of the kind ${JSON.stringify(sent.kind)} is not known here.`, {
+    hint: 'Use the same release everywhere.',
+  })
+}

@@ -1,0 +1,145 @@
+/** The seal of a backup that many workers have written. */
+import type {Store} from '../../store/store.js'
+import type {BackupItemResult, BackupWorker} from './items.js'
+import type {BackupResult} from './options.js'
+
+import {ContentDigest} from '../../archive/content-digest.js'
+import {unlockUnfinished} from '../../archive/encrypted/unlock.js'
+import {openArchiveWriter} from '../../archive/open-writer.js'
+import {readUnfinished} from '../../archive/unfinished-reader.js'
+import {type ArchivePosition, type ArchiveWriter} from '../../archive/writer.js'
+import {DuplicateCheck} from '../../flow/duplicates.js'
+import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {DataOpsError} from '../../model/errors.js'
+import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {nodePlatform} from '../../platform/node.js'
+import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
+import {becomesOne} from '../survey.js'
+import {type Completeness, CompletenessCheck, type CompletenessState} from './completeness.js'
+import {register, seal} from './seal.js'
+import {ArchiveSink} from './sink.js'
+
+/**
+ * Seals what the items came to, in their order, once what the server counts is in them. Parts that no result names are removed.
+ * `check`: asked before the seal. @throws DataOpsError when the seal is another worker's by now.
+ */
+export async function sealItems(
+  worker: BackupWorker,
+  results: readonly BackupItemResult[],
+  {check}: {check?: () => Promise<void>} = {},
+): Promise<Omit<BackupResult, 'seconds'>> {
+  const {chain, job, work} = worker
+  const {compress, encryption, format, head, identity, name, schema, scope} = work
+  const content = new ContentDigest(chain?.schema ?? schema, nodePlatform)
+  for (const result of results) content.merge(result.content)
+  const parts = results.flatMap((result) => result.parts)
+  const position: ArchivePosition = {parts, rows: parts.reduce((sum, {rows}) => sum + rows, 0)}
+  const writer = await openArchiveWriter({
+    check,
+    compress,
+    ...(encryption && {encryption}),
+    format,
+    head,
+    name,
+    platform: nodePlatform,
+    resumeAt: position,
+    store: job.store,
+  })
+  try {
+    const completeness =
+      job.options.includeData === false ? undefined : await judge(worker, results, {content, position, writer})
+    const open = {content, continued: [], head, identity, plan: {chain, job}, scope, writer}
+    return await register(job, head, await seal({completeness, open}), 0)
+  } finally {
+    await writer.close()
+  }
+}
+
+interface Judged {
+  content: ContentDigest
+  position: ArchivePosition
+  writer: ArchiveWriter
+}
+
+/** What several items have read of is counted once more, and what is lacking is looked for. */
+async function judge(
+  worker: BackupWorker,
+  results: readonly BackupItemResult[],
+  {content, position, writer}: Judged,
+): Promise<Completeness> {
+  const {chain, job, work} = worker
+  const {connection, options, plan} = job
+  const {counts, expectedObjects} = work
+  const taken = results.flatMap((result) => result.taken ?? [])
+  const sink = new ArchiveSink({chain, content, expectedObjects, taken, writer})
+  const check = new CompletenessCheck({
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+    connection,
+    expectedObjects,
+    plan,
+    readBack: async () => idsOf(worker, position),
+    signal: options.signal,
+    sink,
+    state: stateOf(worker, results),
+    throttle: throttleOf(options),
+  })
+  try {
+    if (chain) await checkDuplicates(worker, position)
+    if (counts.length > 0) await check.end(slicesOf(counts))
+    await sink.check()
+    return check.result()
+  } finally {
+    await check.close()
+    await sink.close()
+  }
+}
+
+function stateOf({work}: BackupWorker, results: readonly BackupItemResult[]): CompletenessState {
+  const states = results.flatMap(({completeness}) => (completeness ? [completeness] : []))
+  return {
+    counts: [
+      ...states.flatMap(({counts}) => counts),
+      ...work.counts.map(([tenant, before]) => [tenant, {before, shortfall: 0}] as CompletenessState['counts'][number]),
+    ],
+    found: states.reduce((sum, {found}) => sum + found, 0),
+    missing: states.flatMap(({missing}) => missing),
+  }
+}
+
+function slicesOf(counts: BackupWorker['work']['counts']): Slice[] {
+  const names = counts.flatMap(([tenant]) => (tenant === null ? [] : [{name: tenant}]))
+  return names.length > 0 ? slicesOfTenants(names) : [{...WHOLE_RANGE}]
+}
+
+/** @throws DataOpsError INVALID_INPUT when two objects have become one. */
+async function checkDuplicates(worker: BackupWorker, position: ArchivePosition): Promise<void> {
+  const check = new DuplicateCheck(position.rows)
+  try {
+    const pages = await idsOf(worker, position)
+    if (!pages) {
+      throw new DataOpsError('INVALID_INPUT', 'Whether changed objects have become one cannot be seen without a key.', {
+        hint: 'Seal it where the identity of one of the recipients is.',
+      })
+    }
+
+    for await (const objects of pages) {
+      for (const object of objects) check.add(object)
+      await check.settle()
+    }
+
+    const twice = await check.first()
+    if (twice) throw becomesOne(twice)
+  } finally {
+    await check.close()
+  }
+}
+
+/** What the parts hold; undefined where they are encrypted and there is no key. */
+async function idsOf(
+  {job, work}: BackupWorker,
+  position: ArchivePosition,
+): Promise<ReturnType<typeof readUnfinished> | undefined> {
+  const {encryption, head, name} = work
+  const files: Store | undefined = encryption ? await unlockUnfinished(job.store, name, head) : job.store
+  return files && readUnfinished(files, name, {head, position}, 'ids')
+}
