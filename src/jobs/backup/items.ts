@@ -7,7 +7,6 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {SampledObject} from './journal.js'
 import type {BackupOptions} from './options.js'
 import type {TenantScope} from './tenants.js'
 
@@ -24,9 +23,9 @@ import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {nodePlatform} from '../../platform/node.js'
 import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {CompletenessCheck, type CompletenessState} from './completeness.js'
-import {Sample} from './continuing.js'
 import {type BackupJob, makeJob} from './job.js'
 import {checkSameCollection} from './same-collection.js'
+import {Sample, type SampledObject} from './sample.js'
 import {ArchiveSink} from './sink.js'
 
 /** What one worker reads at a time: JSON. */
@@ -127,7 +126,13 @@ export async function runBackupItem(worker: BackupWorker, item: BackupItem, run:
   const {expectedObjects} = work
   const sink = new ArchiveSink({chain, content, expectedObjects, sample, writer})
   try {
-    const completeness = await whileActive(worker, item, run, async () => readItem(worker, item, {run, sink, writer}))
+    const tenants = new Set(item.slices.map(({tenant}) => tenant))
+    const completeness = await whileActive(worker, item, run, async () => {
+      const state = await readItem(worker, item, {run, sink, writer})
+      // Where the server does not tell a collection from another of its name.
+      if (work.identity === undefined) await sample.check(tenants, {...job, signal: run.signal})
+      return state
+    })
     await sink.check()
     // Each item has its part, so that none seems to be missing.
     await writer.begin()
@@ -137,7 +142,7 @@ export async function runBackupItem(worker: BackupWorker, item: BackupItem, run:
       ...(completeness && {completeness}),
       content: content.state(),
       parts: part ? [part] : [],
-      sample: sample.objects,
+      sample: sample.objects(tenants),
       ...(chain && {taken: sink.takenByTenant.map(([tenant, objects]) => [tenant ?? null, objects])}),
     }
   } finally {
@@ -150,11 +155,21 @@ export async function runBackupItem(worker: BackupWorker, item: BackupItem, run:
 async function whileActive<T>(
   {job: {connection, notes, plan, sameServer}}: BackupWorker,
   {activate = []}: BackupItem,
-  {signal}: ItemRun,
+  {check, signal}: ItemRun,
   body: () => Promise<T>,
 ): Promise<T> {
   if (activate.length === 0) return body()
-  const engine = new ActiveTenants(connection, {note: notes.begin(connection.describe)})
+  const note = notes.begin(connection.describe)
+  const engine = new ActiveTenants(connection, {
+    note: {
+      async check() {
+        await note.check()
+        await check?.()
+      },
+      leave: async () => note.leave(),
+      save: async (tenants) => note.save(tenants),
+    },
+  })
   engine.admit(
     plan.className,
     activate.map(({name, status}) => ({isActive: false, name, status})),

@@ -94,6 +94,14 @@ export class Sample {
   }
 }
 
+/** Of a part that another worker has read. @throws DataOpsError SERVER_REFUSED as `Sample.check`. */
+export async function checkAgain(sample: readonly SampledObject[], asking: Asking): Promise<void> {
+  for (const [tenant, objects] of Map.groupBy(sample, (each) => each.tenant)) {
+    const found = await compare(objects, asking)
+    if (found !== 'same') throw recreated(asking.plan.className, tenant, found)
+  }
+}
+
 /** Whoever writes some of a page anew leaves others as they were. */
 function spread(objects: readonly SampledObject[]): SampledObject[] {
   const step = Math.max(1, objects.length / SAMPLE)

@@ -16,6 +16,7 @@ import {nodePlatform} from '../../platform/node.js'
 import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {becomesOne} from '../survey.js'
 import {type Completeness, CompletenessCheck, type CompletenessState} from './completeness.js'
+import {checkAgain} from './sample.js'
 import {register, seal} from './seal.js'
 import {ArchiveSink} from './sink.js'
 
@@ -85,12 +86,26 @@ async function judge(
   })
   try {
     if (chain) await checkDuplicates(worker, position)
-    if (counts.length > 0) await check.end(slicesOf(counts))
+    if (counts.length > 0) {
+      await checkSamples(worker, results)
+      await check.end(slicesOf(counts))
+    }
+
     await sink.check()
     return check.result()
   } finally {
     await check.close()
     await sink.close()
+  }
+}
+
+/** What several items have read a piece of each is of one collection, or tenant: where the server does not tell that itself. */
+async function checkSamples({job, work}: BackupWorker, results: readonly BackupItemResult[]): Promise<void> {
+  if (work.identity !== undefined) return
+  const shared = new Set(work.counts.map(([tenant]) => tenant ?? undefined))
+  for (const {sample} of results) {
+    const own = sample.filter(({tenant}) => shared.has(tenant))
+    await checkAgain(own, {connection: job.connection, plan: job.plan, signal: job.options.signal})
   }
 }
 
