@@ -4,7 +4,7 @@ import type {Store} from '../../src/store/store.js'
 
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {exitAtLeast} from '../../src/cli/several.js'
 
 export interface BackupListResult {
@@ -29,6 +29,7 @@ export default class BackupList extends DataOpsCommand {
 
   static override flags = {
     ...openingFlags,
+    mode: modeFlag,
     output: outputFlag,
     reindex: Flags.boolean({
       description:
@@ -51,7 +52,14 @@ export default class BackupList extends DataOpsCommand {
   /** Until any job on that collection has put them back. */
   async #warnOfTenants(store: Store): Promise<void> {
     const {tenantNotes} = await import('../../src/jobs/options.js')
-    for (const {path, server, since, tenants} of await tenantNotes(store, this.stateDirectory).left()) {
+    const notes = tenantNotes(store, this.stateDirectory)
+    for (const {path, reason} of await notes.unreadable()) {
+      this.warnOf({
+        message: `Which tenants a killed run has left active is not known: ${path} cannot be read (${reason}).`,
+      })
+    }
+
+    for (const {path, server, since, tenants} of await notes.left()) {
       for (const collection of new Set(tenants.map((tenant) => tenant.collection))) {
         const names = tenants.filter((tenant) => tenant.collection === collection)
         const message = `${names.length} tenants of "${collection}" at ${server} may have been left active by a run that was killed (${since}, see ${path}): the next backup, restore, verification or clear of that collection puts them back.`
@@ -60,10 +68,19 @@ export default class BackupList extends DataOpsCommand {
     }
   }
 
+  /** Until somebody has finished it, or given it up. */
+  async #warnOfLeftovers(store: Store): Promise<void> {
+    const {leftoversIn} = await import('../../src/catalog/leftovers.js')
+    for (const {hint, kind, name, what} of await leftoversIn(store)) {
+      if (kind !== 'temporary') this.warnOf({message: `${store.describe(name)} ${what}. ${hint}`})
+    }
+  }
+
   async run(): Promise<BackupListResult> {
     const {args, flags} = await this.parse(BackupList)
     const {catalog, pathOf, store} = await this.catalogIn(flags.output)
     await this.#warnOfTenants(store)
+    await this.#warnOfLeftovers(store)
     const reindexed = flags.reindex ? await catalog.reindex() : undefined
     const listed = await catalog.list({collection: args.collection})
     const backups = listed.map((backup) => backupEntry(backup, pathOf))

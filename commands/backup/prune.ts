@@ -4,7 +4,7 @@ import type {RetentionPolicy} from '../../src/catalog/retention.js'
 
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {formatBytes, plural} from '../../src/cli/format.js'
 
 export interface BackupPruneResult {
@@ -30,6 +30,7 @@ export default class BackupPrune extends DataOpsCommand {
 
   static override flags = {
     ...openingFlags,
+    mode: modeFlag,
     'dry-run': Flags.boolean({default: false, description: 'Say what would go; remove nothing.'}),
     'keep-daily': count('Keep the newest of each of the last days that have any.'),
     'keep-last': count('Keep the newest; default 5, also beside other rules.'),

@@ -9,6 +9,7 @@ import {
   encryptionFlags,
   maxRateFlag,
   milliseconds,
+  modeFlag,
   outputFlag,
   retryFlags,
   retryOptions,
@@ -38,6 +39,7 @@ export default class ColBackup extends DataOpsCommand {
 
   static override flags = {
     ...encryptionFlags,
+    mode: modeFlag,
     all: Flags.boolean({description: 'Every collection of the server.'}),
     'batch-size': batchSizeFlag,
     compress: Flags.boolean({char: 'z', description: 'gzip for JSON, zstd columns for Parquet and Arrow.'}),

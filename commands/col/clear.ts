@@ -8,6 +8,7 @@ import {
   consistencyFlag,
   encryptionFlags,
   milliseconds,
+  modeFlag,
   outputFlag,
   retryFlags,
   retryOptions,
@@ -38,6 +39,7 @@ export default class ColClear extends DataOpsCommand {
 
   static override flags = {
     ...encryptionFlags,
+    mode: modeFlag,
     'allow-protected': Flags.boolean({description: 'Clear a collection whose name is protected.'}),
     'backup-first': Flags.boolean({
       description: 'Seal and verify a backup first, and delete nothing but what it holds.',

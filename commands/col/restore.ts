@@ -10,6 +10,7 @@ import {
   concurrencyFlag,
   consistencyFlag,
   maxRateFlag,
+  modeFlag,
   openingFlags,
   outputFlag,
   parseOverrides,
@@ -35,6 +36,7 @@ export default class ColRestore extends DataOpsCommand {
 
   static override flags = {
     ...openingFlags,
+    mode: modeFlag,
     'accept-changed': Flags.boolean({
       description: 'Restore a backup whose bytes are no longer what was sealed (edited, or from another tool).',
     }),

@@ -13,6 +13,7 @@ export const SCHEMA_FILE = 'schema.json'
 
 const JOURNAL = '.journal'
 const REMOVED = '.removed.partial'
+const ELSEWHERE = '-elsewhere'
 const COLLECTION = /^[A-Z][_0-9A-Za-z]*$/
 const BACKUP =
   /^([A-Z][_0-9A-Za-z]*)_(\d{4})-(\d\d)-(\d\d)_(\d\d)(\d\d)(\d\d)(?:-([2-9]|[1-9]\d{1,8}))?(\.json|\.json\.gz)?$/
@@ -154,16 +155,26 @@ export function backupOfRemoved(name: string): string | undefined {
  * name or more (`Docs@http://host:8080`); what is long, or not safe in a file name, is cut and gets eight digits of its hash.
  */
 export function checkpointName(backup: string, target: string): string {
-  const room = MAX_NAME - `${backup}..checkpoint`.length
+  const room = MAX_NAME - `${backup}..checkpoint${ELSEWHERE}`.length
   if (/^[_0-9A-Za-z]{1,64}$/.test(target) && target.length <= room) return `${backup}.${target}.checkpoint`
   const digits = sha256Hex(target).slice(0, 8)
   const readable = target.replaceAll(/[^_0-9A-Za-z]+/g, '-').slice(0, Math.max(0, Math.min(48, room - 9)))
   return `${backup}.${readable}-${digits}.checkpoint`
 }
 
-/** Whether a name is that of a checkpoint of this backup, whatever the target. */
+/** What says beside a backup that a checkpoint of that name lies in another place. */
+export function checkpointNoteName(checkpoint: string): string {
+  return `${checkpoint}${ELSEWHERE}`
+}
+
+export function isCheckpointNote(name: string): boolean {
+  return name.endsWith(`.checkpoint${ELSEWHERE}`)
+}
+
+/** Whether a name is that of a checkpoint of this backup, or of a note of one, whatever the target. */
 export function isCheckpointOf(backup: string, name: string): boolean {
-  return name.startsWith(`${backup}.`) && /^[-_0-9A-Za-z]+\.checkpoint$/.test(name.slice(backup.length + 1))
+  const rest = name.slice(backup.length + 1)
+  return name.startsWith(`${backup}.`) && /^[-_0-9A-Za-z]+\.checkpoint(?:-elsewhere)?$/.test(rest)
 }
 
 const TARGET_LEASE = /^(\.restore-[0-9a-f]{16}\.lock)\.\d+$/

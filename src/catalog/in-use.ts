@@ -1,7 +1,8 @@
 /** Backups that somebody counts on: who restores them, waits to, or has just written them. */
 import type {Store} from '../store/store.js'
 
-import {isCheckpointOf, partialLockName, targetLeaseOf} from '../archive/names.js'
+import {notedCheckpoint} from '../archive/checkpoint-note.js'
+import {isCheckpointNote, isCheckpointOf, partialLockName, targetLeaseOf} from '../archive/names.js'
 import {describeHolder, Lease} from '../store/lease.js'
 
 /** Why a backup must not be removed now; undefined when nobody counts on it. */
@@ -16,5 +17,8 @@ export async function reasonToKeep(store: Store, file: string): Promise<string |
   }
 
   const checkpoint = names.find((name) => isCheckpointOf(file, name))
-  return checkpoint && `a restore of it waits to be continued (${checkpoint})`
+  if (checkpoint === undefined) return undefined
+  const elsewhere = isCheckpointNote(checkpoint) ? await notedCheckpoint(store, checkpoint) : undefined
+  const where = elsewhere === undefined ? checkpoint : `${elsewhere}, as ${checkpoint} says`
+  return `a restore of it waits to be continued (${where})`
 }

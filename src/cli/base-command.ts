@@ -27,6 +27,13 @@ import {guardStreams} from './streams.js'
 import {usageError} from './usage.js'
 
 /** The flags that base-command itself looks at. */
+/** Of commands that write to places. */
+interface PlaceFlags {
+  mode?: number
+  output?: string
+  'unsafe-place'?: boolean
+}
+
 interface GlobalFlags extends EncryptionFlags {
   'api-key'?: string
   'batch-size'?: number
@@ -97,8 +104,8 @@ export abstract class DataOpsCommand extends Command {
       const parsed = await super.parse(options, argv)
       this.#flags = parsed.flags as GlobalFlags
       if (this.ctor.flags && 'output' in this.ctor.flags) {
-        const flags = parsed.flags as {output?: string; 'unsafe-place'?: boolean}
-        flags.output = await this.#placeOfBackups(flags.output, flags['unsafe-place'])
+        const flags = parsed.flags as PlaceFlags
+        flags.output = await this.#placeOfBackups(flags)
       }
 
       return parsed
@@ -112,7 +119,7 @@ export abstract class DataOpsCommand extends Command {
   }
 
   /** Where the backups lie, by the strongest source; checked before anything else. */
-  async #placeOfBackups(given: string | undefined, unsafePlace = false): Promise<string> {
+  async #placeOfBackups({mode, output: given, 'unsafe-place': unsafePlace = false}: PlaceFlags): Promise<string> {
     const {file, host} = given === undefined ? await this.#ask() : {file: undefined, host: undefined}
     const setting = resolveSetting('backups', {env: process.env, file, flags: {backups: given}, host})
     const {checkPlace, isCloudPlace} = await import('../store/place.js')
@@ -120,9 +127,9 @@ export abstract class DataOpsCommand extends Command {
     checkPlace(place)
     // The SDK of each cloud reads its own variables; only this one has to be handed on.
     const azureConnectionString = process.env.AZURE_STORAGE_CONNECTION_STRING
-    if (isCloudPlace(place)) {
+    if (isCloudPlace(place) || mode !== undefined) {
       const {setStoreDefaults} = await import('../store/open.js')
-      setStoreDefaults({azureConnectionString, unsafePlace})
+      setStoreDefaults({azureConnectionString, mode, unsafePlace})
     }
 
     return place

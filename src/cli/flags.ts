@@ -17,6 +17,21 @@ export const secondsFlag = Flags.custom<number>({
   parse: async (text) => parseSeconds(text),
 })
 
+/** `640`, `0640`, `0o640`. */
+export const modeFlag = Flags.custom<number>({
+  description:
+    'Permissions of the files that are written in folders, octal (0640); default 0600, for their owner alone. Folders get the matching ones.',
+  helpGroup: 'GLOBAL',
+  helpValue: '<octal>',
+  async parse(text) {
+    const digits = /^(?:0o?)?([0-7]{3})$/i.exec(text)?.[1]
+    const mode = digits === undefined ? NaN : Number.parseInt(digits, 8)
+    // A backup that its owner cannot read and write is none.
+    if ((mode & 0o600) === 0o600) return mode
+    throw new Error('Expected permissions in octal that let the owner read and write, such as 0640')
+  },
+})()
+
 /** Flags of every command. */
 export const globalFlags = {
   'api-key': Flags.string({

@@ -8,6 +8,8 @@ import {parsePlace, type Place} from './place.js'
 export interface OpenStoreOptions {
   /** Of the storage account of an `az://` place. Default: the identity that Azure's SDK finds. */
   azureConnectionString?: string
+  /** Permissions of the files that are written in folders; default 0600. Folders get the matching ones. */
+  mode?: number
   /** Writes also where the service does not keep conditions of writes: for a single writer at a time. Default: false. */
   unsafePlace?: boolean
 }
@@ -27,8 +29,8 @@ export function setStoreDefaults(options: OpenStoreOptions): void {
  */
 export function openStore(place: string, options: OpenStoreOptions = {}): Store {
   const parsed = parsePlace(place)
-  if (parsed.kind === 'file') return new LocalStore(parsed.path)
-  const {azureConnectionString, unsafePlace} = {...defaults, ...options}
+  const {azureConnectionString, mode, unsafePlace} = {...defaults, ...options}
+  if (parsed.kind === 'file') return new LocalStore(parsed.path, {mode})
   return new ObjectStore({
     connect: async () => connect(parsed, azureConnectionString),
     isUnsafe: unsafePlace,

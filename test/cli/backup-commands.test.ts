@@ -1,4 +1,4 @@
-import {mkdir, readdir, rename, rm, symlink, writeFile} from 'node:fs/promises'
+import {mkdir, readdir, rename, rm, stat, symlink, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
@@ -51,6 +51,21 @@ async function listed(...argv: string[]): Promise<Entry[]> {
 }
 
 describe('backup list', () => {
+  it('warns of all that killed runs left, and of nothing once it is gone', async () => {
+    const {path: file} = await backup('Book')
+    const checkpoint = `${path.basename(file)}.Book-01234567.checkpoint`
+    const left = ['.drop-Film.json', '.activated-Film.json', checkpoint, `${checkpoint}-elsewhere`]
+    for (const name of left) await writeFile(path.join(place, name), '{}')
+    const {code, json, stderr} = await offline('backup', 'list', '--json')
+    expect({backups: (json().backups as Entry[]).length, code}).toEqual({backups: 1, code: 0})
+    for (const name of left) expect(stderr).toContain(`${path.join(place, name)} `)
+    expect(stderr).toMatch(/was dropped and not yet made again\. Unless that is being done now: run the same col clear/)
+    expect(stderr).toMatch(/tenants may have been left active/)
+    expect(stderr).toMatch(/waits for a restore to be continued, by another place\./)
+    for (const name of left) await rm(path.join(place, name))
+    expect((await offline('backup', 'list')).stderr).toBe('')
+  })
+
   it('shows every backup, newest first, with what --json promises', async () => {
     const book = await backup('Book')
     const film = await backup('Film')
@@ -186,5 +201,26 @@ describe('backup prune', () => {
     expect(shown.stdout).toMatch(/^Removed 2 backups \([\d.]+ kB\), kept 2\n/)
     expect((await listed()).map(({id}) => id).toSorted()).toEqual([books[2]!.id, film.id].toSorted())
     expect(await readdir(place)).toContain('Book_notes')
+  })
+})
+
+describe('--mode', () => {
+  it.each([
+    {files: 0o600, folder: 0o700, given: []},
+    {files: 0o640, folder: 0o750, given: ['--mode', '0640']},
+    {files: 0o644, folder: 0o755, given: ['--mode', '644']},
+  ])('$given: every file that is written', async ({files, folder: folderMode, given}) => {
+    const env = {WEAVIATE_GRPC_URL: server.grpcUrl!, WEAVIATE_URL: server.url}
+    expect((await cli(['col', 'backup', 'Book', '-o', place, ...given], env)).code).toBe(0)
+    const modeOf = async (name: string): Promise<number> => (await stat(path.join(place, name))).mode & 0o777
+    const names = await readdir(place)
+    expect(names).toHaveLength(2)
+    expect(await Promise.all(names.map(async (name) => modeOf(name)))).toEqual([files, files])
+    expect(await modeOf('')).toBe(folderMode)
+  })
+
+  it.each(['0440', '999', 'rw', '17777'])('%s is refused', async (mode) => {
+    const {code, stderr} = await offline('backup', 'list', '--mode', mode)
+    expect({code, isSaid: stderr.includes('such as 0640')}).toEqual({code: 2, isSaid: true})
   })
 })

@@ -25,6 +25,17 @@ export interface LeftTenants {
   tenants: NotedTenant[]
 }
 
+/** A note whose tenants nobody knows. */
+export interface UnreadableNote {
+  path: string
+  reason: string
+}
+
+interface FoundNotes {
+  readable: Array<{name: string; note: NoteFile; store: Store}>
+  unreadable: Array<{name: string; reason: string; store: Store}>
+}
+
 interface NoteFile {
   server: string
   since: string
@@ -62,9 +73,19 @@ export class TenantNotes {
   /** What killed runs left, as far as it can be read. Changes nothing. */
   async left(): Promise<LeftTenants[]> {
     const found: LeftTenants[] = []
-    for (const {name, note, store} of await this.#notes()) {
+    for (const {name, note, store} of (await this.#notes()).readable) {
       if (await Lease.isHeld(store, leaseOf(name))) continue
       found.push({path: store.describe(name), server: note.server, since: note.since, tenants: note.tenants})
+    }
+
+    return found
+  }
+
+  /** Notes of killed runs of which nobody knows what they say. */
+  async unreadable(): Promise<UnreadableNote[]> {
+    const found: UnreadableNote[] = []
+    for (const {name, reason, store} of (await this.#notes()).unreadable) {
+      if (!(await Lease.isHeld(store, leaseOf(name)))) found.push({path: store.describe(name), reason})
     }
 
     return found
@@ -79,7 +100,15 @@ export class TenantNotes {
     collection: string,
     onWarning: (warning: Warning) => void,
   ): Promise<void> {
-    for (const {name, note, store} of await this.#notes()) {
+    for (const {path, reason} of await this.unreadable()) {
+      onWarning({
+        code: 'tenant-note-unreadable',
+        details: {path, reason},
+        message: `Which tenants a killed run has left active is not known: ${path} cannot be read (${reason}). Remove it once they are as they should be.`,
+      })
+    }
+
+    for (const {name, note, store} of (await this.#notes()).readable) {
       if (note.server !== connection.describe || note.tenants.every((tenant) => tenant.collection !== collection))
         continue
       const lease = await Lease.tryAcquire(store, leaseOf(name))
@@ -107,12 +136,18 @@ export class TenantNotes {
     }
   }
 
-  async #notes(): Promise<Array<{name: string; note: NoteFile; store: Store}>> {
-    const found: Array<{name: string; note: NoteFile; store: Store}> = []
+  async #notes(): Promise<FoundNotes> {
+    const found: FoundNotes = {readable: [], unreadable: []}
     for (const store of this.#stores) {
       for (const {kind, name} of await store.list('')) {
-        const note = kind === 'file' && NOTE.test(name) ? await readNote(store, name) : undefined
-        if (note) found.push({name, note, store})
+        if (kind !== 'file' || !NOTE.test(name)) continue
+        try {
+          const note = await readNote(store, name)
+          if (note) found.readable.push({name, note, store})
+        } catch (error) {
+          if (!(error instanceof DataOpsError)) throw error
+          found.unreadable.push({name, reason: error.message, store})
+        }
       }
     }
 
@@ -208,25 +243,29 @@ async function keep(store: Store, name: string, note: NoteFile): Promise<void> {
   await (note.tenants.length === 0 ? store.remove(name) : store.put(name, utf8(JSON.stringify(note))))
 }
 
+/** undefined: it is gone meanwhile. @throws DataOpsError CHECKPOINT when it cannot be understood; STORAGE when it cannot be read now. */
 async function readNote(store: Store, name: string): Promise<NoteFile | undefined> {
+  const damaged = (cause?: unknown): DataOpsError =>
+    new DataOpsError('CHECKPOINT', `${store.describe(name)} cannot be understood.`, {cause})
   try {
     const reader = await store.openRead(name)
     try {
-      if (reader.size > MAX_NOTE_BYTES) return undefined
+      if (reader.size > MAX_NOTE_BYTES) throw damaged()
       const note = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size))) as Partial<NoteFile>
-      return isNote(note) ? note : undefined
+      if (!isNote(note)) throw damaged()
+      return note
     } finally {
       await reader.close()
     }
-  } catch {
-    // Gone meanwhile, or nothing that can be trusted.
-    return undefined
+  } catch (error) {
+    if (!(await store.stat(name))) return undefined
+    throw error instanceof DataOpsError ? error : damaged(error)
   }
 }
 
 function isNote(note: Partial<NoteFile>): note is NoteFile {
   return (
-    note.version === 1 &&
+    note?.version === 1 &&
     typeof note.server === 'string' &&
     typeof note.since === 'string' &&
     Array.isArray(note.tenants) &&

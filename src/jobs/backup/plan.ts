@@ -4,7 +4,6 @@ import type {TransformChain} from '../../flow/transform/transform.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {JournalBinding} from './journal.js'
 import type {BackupOptions, BackupResult} from './options.js'
-import type {UnfinishedBackup} from './unfinished.js'
 
 import {checkHead} from '../../archive/limits.js'
 import {type SealedManifest} from '../../archive/manifest.js'
@@ -22,6 +21,7 @@ import {type BackupJob, warnSkipped} from './job.js'
 import {finishLeftovers, fitToContinue} from './leftovers.js'
 import {foretold} from './result.js'
 import {planTenants, scopeOf, type TenantPlan} from './tenants.js'
+import {type UnfinishedBackup, type UnreadableJournal, unreadableJournals} from './unfinished.js'
 
 export const FORMATS: readonly BackupFormat[] = ['json', 'parquet', 'arrow']
 
@@ -100,6 +100,9 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
   const chain = await chainOf(job, tenantPlan)
   const unfinished = options.settle || chain ? [] : await fitToContinue(job, binding)
   if (!options.resume) warnUnfinished(job, unfinished)
+  const unreadable = await unreadableJournals(job.store, schema.class)
+  for (const each of unreadable) warnUnreadable(job, each)
+  if (options.resume === true && unfinished.length === 0 && !finished && unreadable[0]) throw unreadable[0].error
   if (options.resume === true && unfinished.length === 0) {
     if (finished) return {job, manifest: finished, step: 'sealed'}
     throw new DataOpsError(
@@ -179,6 +182,14 @@ async function countActive(
 
   const names = active.map(({name}) => name)
   return countInTenants(connection, collection.schema.class, names, signal)
+}
+
+function warnUnreadable({store, warn}: BackupJob, {error, name}: UnreadableJournal): void {
+  warn(
+    'journal-unreadable',
+    `Whether the unfinished backup ${store.describe(name)} could be continued, and whether its run has left tenants active, is not known: ${error.message}`,
+    {name, reason: error.message},
+  )
 }
 
 function warnUnfinished({collection, store, warn}: BackupJob, unfinished: readonly UnfinishedBackup[]): void {

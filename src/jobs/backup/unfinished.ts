@@ -2,7 +2,7 @@ import type {Store} from '../../store/store.js'
 
 import {readCover} from '../../archive/encrypted/cover.js'
 import {readManifest, type SealedManifest} from '../../archive/manifest.js'
-import {backupOfJournal, partialLockName} from '../../archive/names.js'
+import {backupOfJournal, fileStem, isHiddenName, parseBackupName, partialLockName} from '../../archive/names.js'
 import {candidateNames, isNameFree} from '../../archive/publish.js'
 import {copyUnfinished, isContinuable, removeUnfinished} from '../../archive/unfinished.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -20,7 +20,7 @@ export interface UnfinishedBackup {
 /** The unfinished backups of a collection of the same name, schema and options, newest first; whether it is that very collection `unfitness` tells. */
 export async function findUnfinished(store: Store, binding: JournalBinding): Promise<UnfinishedBackup[]> {
   const found: UnfinishedBackup[] = []
-  for (const {journal, name} of await journals(store)) {
+  for (const {journal, name} of (await journals(store)).readable) {
     if (!sameWork(journal.binding, binding) || !(await isContinuable(store, name, journal))) continue
     found.push({inUse: await Lease.isHeld(store, partialLockName(name)), journal, name})
   }
@@ -42,7 +42,7 @@ export async function endLeftovers(
   {collection, server}: Pick<JournalBinding, 'collection' | 'server'>,
   end: (name: string, leftover: Leftover) => Promise<void>,
 ): Promise<void> {
-  for (const {journal: seen, name} of await journals(store)) {
+  for (const {journal: seen, name} of (await journals(store)).readable) {
     if (seen.binding.collection !== collection || seen.binding.server !== server) continue
     const isSealed = seen.position.document && (await store.stat(name))
     if (!isSealed && seen.activated.length === 0 && (await isContinuable(store, name, seen))) continue
@@ -63,17 +63,48 @@ export async function endLeftovers(
   }
 }
 
-/** Journals that can be read, of the newest backup first. */
-async function journals(store: Store): Promise<Array<{journal: BackupJournal; name: string}>> {
-  const found: Array<{journal: BackupJournal; name: string}> = []
+/** An unfinished backup of which nobody knows how far it is, nor whether it has left tenants active. */
+export interface UnreadableJournal {
+  error: DataOpsError
+  /** Of the backup. */
+  name: string
+}
+
+/** Of backups of this collection, that no other process writes. */
+export async function unreadableJournals(store: Store, collection: string): Promise<UnreadableJournal[]> {
+  const found: UnreadableJournal[] = []
+  for (const each of (await journals(store)).unreadable) {
+    // The name of an encrypted one may hide what it is of.
+    const isOfCollection = parseBackupName(each.name)?.collection === fileStem(collection) || isHiddenName(each.name)
+    if (isOfCollection && !(await Lease.isHeld(store, partialLockName(each.name)))) found.push(each)
+  }
+
+  return found
+}
+
+interface Journals {
+  /** Of the newest backup first. */
+  readable: Array<{journal: BackupJournal; name: string}>
+  unreadable: UnreadableJournal[]
+}
+
+async function journals(store: Store): Promise<Journals> {
+  const found: Journals = {readable: [], unreadable: []}
   for (const entry of await store.list('')) {
     const name = backupOfJournal(entry.name)
-    const journal = name === undefined ? undefined : await readJournal(store, name).catch(() => {})
-    if (name !== undefined && journal) found.push({journal, name})
+    if (name === undefined) continue
+    try {
+      const journal = await readJournal(store, name)
+      if (journal) found.readable.push({journal, name})
+    } catch (error) {
+      if (!(error instanceof DataOpsError)) throw error
+      found.unreadable.push({error, name})
+    }
   }
 
   const time = ({journal}: {journal: BackupJournal}): number => Date.parse(journal.head.metadata.timestamp)
-  return found.sort((a, b) => time(b) - time(a))
+  found.readable.sort((a, b) => time(b) - time(a))
+  return found
 }
 
 /** A run may have been killed between the last rename and the end: then that very backup has its name already. */
@@ -129,10 +160,14 @@ async function claimUnfinished(store: Store, name: string): Promise<ClaimedBacku
 }
 
 async function withJournal(store: Store, claim: ClaimedName): Promise<ClaimedBackup | undefined> {
-  const journal = await readJournal(store, claim.name).catch(() => {})
-  if (journal) return {...claim, journal}
-  await claim.release()
-  return undefined
+  let journal: BackupJournal | undefined
+  try {
+    journal = await readJournal(store, claim.name)
+  } finally {
+    if (!journal) await claim.release()
+  }
+
+  return journal && {...claim, journal}
 }
 
 /**

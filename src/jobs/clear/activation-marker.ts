@@ -16,7 +16,7 @@ export function activationMarkerName(collection: string): string {
   return `.activated-${fileStem(collection)}.json`
 }
 
-/** undefined when there is none, or none that can be trusted. */
+/** undefined when there is none. @throws DataOpsError as `readMarker`. */
 export async function readActivationMarker(store: Store, collection: string): Promise<ActivationMarker | undefined> {
   return readMarker<ActivationMarker>(store, activationMarkerName(collection), {
     check({server, tenants}) {

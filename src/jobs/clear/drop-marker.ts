@@ -21,7 +21,7 @@ export async function writeDropMarker(store: Store, collection: string, marker: 
   await store.put(dropMarkerName(collection), utf8(JSON.stringify(marker)))
 }
 
-/** undefined when there is none, or none that can be trusted. */
+/** undefined when there is none. @throws DataOpsError as `readMarker`. */
 export async function readDropMarker(store: Store, collection: string): Promise<DropMarker | undefined> {
   // A name that no collection can have cannot have been dropped, and is no part of a file name.
   if (!/^\w+$/.test(collection)) return undefined

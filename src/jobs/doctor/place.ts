@@ -4,12 +4,10 @@ import path from 'node:path'
 
 import type {Store} from '../../store/store.js'
 
-import {backupOfRemoved, parseBackupName, partialLockName} from '../../archive/names.js'
 import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
+import {leftoversIn} from '../../catalog/leftovers.js'
 import {utf8} from '../../codec/bytes.js'
 import {randomHex} from '../../platform/node.js'
-import {Lease} from '../../store/lease.js'
-import {isTemporaryName, keyOfUnfinished} from '../../store/temporary-name.js'
 import {tenantNotes} from '../options.js'
 import {type Finding, ok} from './finding.js'
 import {attempt, CLOCK_TOLERANCE} from './server.js'
@@ -159,53 +157,29 @@ async function catalog(store: Store, list: List): Promise<Finding[]> {
   return findings.length > 0 ? findings : [ok('catalog', `The catalog and its ${backups.length} backups agree.`)]
 }
 
-/** Names that hold what a killed run left. */
 async function leftovers(store: Store): Promise<Finding[]> {
-  const findings: Finding[] = []
-  const add = (name: string, what: string, hint: string): void => {
+  const found = await leftoversIn(store)
+  if (found.length === 0) return [ok('leftovers', 'Killed runs left nothing behind.')]
+  return found.map(({hint, name, what}) => {
     const where = store.describe(name)
-    findings.push({check: 'leftovers', details: {path: where}, hint, level: 'warning', message: `${where} ${what}.`})
-  }
-
-  for (const {name} of await store.list('')) {
-    const unfinished = keyOfUnfinished(name)
-    const backup = unfinished === undefined ? undefined : parseBackupName(unfinished)
-    if (backupOfRemoved(name) !== undefined)
-      add(name, 'is a backup of which a killed run removed a part', 'Finish that with `BackupCatalog.reindex`.')
-    else if (backup && unfinished !== undefined) {
-      if (await Lease.describe(store, partialLockName(unfinished))) continue
-      add(
-        name,
-        'is a backup that a killed run has not finished',
-        `Back up "${backup.collection}" again, which continues it where it can; \`BackupCatalog.reindex\` removes what nobody can continue.`,
-      )
-    } else if (name.endsWith('.checkpoint')) {
-      add(name, 'waits for a restore to be continued', 'Run that restore again, or remove the file to give it up.')
-    } else if (isTemporaryName(name)) {
-      add(
-        name,
-        'is a temporary file',
-        'Nobody needs it once it is an hour old: `BackupCatalog.reindex` removes it then.',
-      )
-    } else if (/^\.drop-.*\.json$/.test(name)) {
-      add(
-        name,
-        'says that a collection was dropped and not yet made again',
-        'Run the same `clearCollection` again, which finishes it.',
-      )
-    }
-  }
-
-  return findings.length > 0 ? findings : [ok('leftovers', 'Killed runs left nothing behind.')]
+    return {check: 'leftovers', details: {path: where}, hint, level: 'warning', message: `${where} ${what}.`}
+  })
 }
 
 async function tenants(store: Store, {stateDirectory}: PlaceOptions): Promise<Finding[]> {
-  const left = await tenantNotes(store, stateDirectory).left()
-  return left.map(({path: where, server, since, tenants: names}) => ({
+  const notes = tenantNotes(store, stateDirectory)
+  const unreadable = (await notes.unreadable()).map(({path: where, reason}): Finding => ({
+    check: 'tenants',
+    details: {path: where, reason},
+    level: 'unknown',
+    message: `Which tenants a killed run has left active is not known: ${where} cannot be read.`,
+  }))
+  const left = (await notes.left()).map(({path: where, server, since, tenants: names}): Finding => ({
     check: 'tenants',
     details: {path: where, server, since, tenants: names.length},
     hint: `Any job on ${[...new Set(names.map(({collection}) => `"${collection}"`))].join(', ')} puts them back.`,
     level: 'warning',
     message: `${names.length} tenants at ${server} may have been left active by a run that was killed (${since}).`,
   }))
+  return [...unreadable, ...left]
 }

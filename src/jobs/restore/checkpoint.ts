@@ -1,3 +1,4 @@
+import type {CheckpointNote} from '../../archive/checkpoint-note.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 
@@ -101,6 +102,8 @@ export class Checkpoint {
   readonly rejectedBytes: number
   /** The file of rejected objects, which is on the disk before the rows are said to be done. */
   rejectedFile?: {readonly bytes: number; sync: () => Promise<void>}
+  /** Beside the backup, where that lies in another place. */
+  note?: CheckpointNote
   /** Asked before it is written. @throws when another process restores into the target by now. */
   fence?: () => Promise<void>
   /** Read from disk. */
@@ -199,6 +202,7 @@ export class Checkpoint {
       await this.fence?.()
       if (this.resumed) await this.#measureQuiet()
       await this.rejectedFile?.sync()
+      await this.note?.write()
       await this.#store.put(this.#name, utf8(text))
     })
     return this.#saving
@@ -213,6 +217,11 @@ export class Checkpoint {
     await this.#saving
     await this.fence?.()
     await this.#store.remove(this.#name)
+    await this.note?.remove()
+  }
+
+  get name(): string {
+    return this.#name
   }
 
   describe(): string {

@@ -30,6 +30,8 @@ export interface RestoreJob {
   connection: Connection
   /** Without retries of its own. */
   direct: Connection
+  /** Where the backup lies. */
+  home: Store
   /** Held while the target is written. */
   leases: TargetLeases
   /** What readers call the target. */
@@ -87,6 +89,7 @@ export function makeJob(
     ...(options.atomic && {atomicAlias: name}),
     connection: patient,
     direct: connection,
+    home: store,
     leases: new TargetLeases({
       backup: archive.name,
       collection: target,

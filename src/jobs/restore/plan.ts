@@ -3,6 +3,7 @@
 import type {TransformPreview} from '../survey.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 
+import {CheckpointNote} from '../../archive/checkpoint-note.js'
 import {incompleteWarning} from '../../archive/incomplete.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -82,7 +83,11 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
     },
     {isRetry: options.retryRejected !== undefined, restart: options.restart},
   )
-  if (!options.dryRun) checkpoint.fence = async () => job.leases.check()
+  if (!options.dryRun) {
+    checkpoint.fence = async () => job.leases.check()
+    checkpoint.note = noteOf(job, checkpoint)
+  }
+
   const live = await checkTarget(job, checkpoint, prepared)
   if (live && isMultiTenant(live.schema) && !options.dryRun) await job.notes.putBack(connection, target, job.warn)
   if (!live) checkReservedNames(head.schema, connection.version)
@@ -90,6 +95,12 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   // What an interrupted run left out of the collection stays out.
   const isSettled = live && !(live.isOurs && options.missingTarget === 'drop')
   return isSettled ? plan : settleTargets(plan, new Set(existing), companions)
+}
+
+/** undefined: the checkpoint itself lies beside the backup, where everybody sees it. */
+function noteOf({home, place, warn}: RestoreJob, checkpoint: Checkpoint): CheckpointNote | undefined {
+  if (place === home) return undefined
+  return new CheckpointNote({checkpoint: checkpoint.name, path: checkpoint.describe(), store: home, warn})
 }
 
 /** What becomes of references to collections that the server does not have. @throws DataOpsError SCHEMA_MISMATCH. */

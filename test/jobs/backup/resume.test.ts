@@ -1,4 +1,6 @@
 /** What a resumed backup holds, when something went wrong or changed before it was resumed. */
+import {readdir, readFile, writeFile} from 'node:fs/promises'
+import path from 'node:path'
 import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 
 import type {Store} from '../../../src/store/store.js'
@@ -177,4 +179,27 @@ describe('a backup that nobody could continue', () => {
     expect(left.map(({name}) => name).filter((name) => name.startsWith(NAME))).toEqual([])
     expect(await new BackupCatalog(directory.path).list()).toEqual([])
   })
+})
+
+it('whose journal cannot be read is not none: it is said, and is an error where it was to be continued', async () => {
+  await makeCollection(server.connection, NAME, 40, 4)
+  await interrupt(20)
+  const journal = (await readdir(directory.path)).find((name) => name.endsWith('.journal'))
+  const file = path.join(directory.path, journal!)
+  await writeFile(file, (await readFile(file, 'utf8')).slice(0, 200))
+  const manager = new BackupManager(server.connection, {directory: directory.path})
+  await expect(manager.backupCollection(NAME, {resume: true})).rejects.toMatchObject({
+    code: 'CHECKPOINT',
+    message: `The journal ${file} is damaged.`,
+  })
+  for (const how of [false, 'auto'] as const) {
+    const {complete, objectCount, warnings} = await manager.backupCollection(NAME, {resume: how})
+    expect({complete, objectCount}).toEqual({complete: true, objectCount: 40})
+    expect(warnings.map(({code}) => code)).toEqual(['journal-unreadable'])
+  }
+
+  // Another collection's is nobody's business here.
+  await makeCollection(server.connection, `${NAME}Other`, 5, 4)
+  expect((await manager.backupCollection(`${NAME}Other`)).warnings).toEqual([])
+  await server.connection.deleteCollection(`${NAME}Other`)
 })

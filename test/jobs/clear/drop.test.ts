@@ -1,4 +1,5 @@
-import {readdir} from 'node:fs/promises'
+import {readdir, rm, writeFile} from 'node:fs/promises'
+import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {makeClass} from '../../../bench/data.js'
@@ -47,10 +48,31 @@ async function tenants(): Promise<Array<[string, string]>> {
 }
 
 describe('clearing by dropping', () => {
+  it('deletes nothing while it is not known what an earlier drop was of', async () => {
+    const marker = path.join(directory.path, `.drop-${NAME}.json`)
+    for (const text of ['{}', 'null', '{"backup": "x"', '']) {
+      await writeFile(marker, text)
+      for (const keepSchema of [false, true]) {
+        await expect(manager.clearCollection(NAME, {keepSchema})).rejects.toMatchObject({
+          code: 'CHECKPOINT',
+          details: {path: marker},
+        })
+      }
+    }
+
+    expect(await tenants()).toEqual([
+      ['a', 'HOT'],
+      ['b', 'HOT'],
+      ['c', 'COLD'],
+    ])
+    await rm(marker)
+    expect(await manager.clearCollection(NAME, {keepSchema: false})).toMatchObject({remaining: 0})
+  })
+
   it('goes on where a run ended between creating the collection and its tenants', async () => {
     const before = await tenants()
-    fault = ({method, path}) =>
-      method === 'POST' && path.endsWith(`/${NAME}/tenants`) ? {message: 'no', status: 422} : undefined
+    fault = ({method, path: asked}) =>
+      method === 'POST' && asked.endsWith(`/${NAME}/tenants`) ? {message: 'no', status: 422} : undefined
     await expect(manager.clearCollection(NAME, {keepSchema: false})).rejects.toMatchObject({code: 'UNEXPECTED'})
     fault = () => undefined
     // What could only half be made is not left behind.

@@ -4,11 +4,13 @@ import {hostname} from 'node:os'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 
+import {leftoversIn} from '../../../src/catalog/leftovers.js'
 import {
   BackupCatalog,
   BackupManager,
   type Connection,
   DataOpsError,
+  LocalStore,
   RestoreManager,
   type RestoreOptions,
   Verifier,
@@ -134,6 +136,42 @@ describe('pruning and removing', () => {
     expect(await restore).toMatchObject({references, restored: 60})
     expect(await isEqual()).toBe(true)
     await catalog.remove(other.id)
+  })
+
+  it('keep a backup whose restore has its checkpoint in another place, and say where', async () => {
+    const elsewhere = await temporaryDirectory()
+    try {
+      const other = await new BackupManager(server.connection, {directory: directory.path}).backupCollection(COLLECTION)
+      SAVE_EVERY.ms = 0
+      const controller = new AbortController()
+      const manager = new RestoreManager(server.connection, {directory: directory.path})
+      const options = {batchSize: 10, checkpointDirectory: elsewhere.path, concurrency: 1, name: COPY}
+      const interrupted = manager.restoreCollection(backup.path, {
+        ...options,
+        onProgress({completed, stage}) {
+          if (stage === 'restore' && completed >= 30) controller.abort()
+        },
+        signal: controller.signal,
+      })
+      await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
+      const catalog = new BackupCatalog(directory.path)
+      const file = path.basename(backup.path)
+      const checkpoint = (await readdir(elsewhere.path)).find((name) => name.endsWith('.checkpoint'))
+      const where = path.join(elsewhere.path, checkpoint!)
+      const reason = `a restore of it waits to be continued (${where}, as ${checkpoint}-elsewhere says)`
+      expect(await catalog.prune({keepLast: 1})).toMatchObject({reasons: {[file]: [reason]}, removed: []})
+      await expect(catalog.remove(backup.id)).rejects.toMatchObject({code: 'STORAGE', details: {reason}})
+      expect(await leftoversIn(new LocalStore(directory.path))).toMatchObject([
+        {kind: 'restore', name: `${checkpoint}-elsewhere`, what: `waits for a restore to be continued, by ${where}`},
+      ])
+      expect((await manager.restoreCollection(backup.path, options)).resumed).toBeGreaterThanOrEqual(30)
+      expect(await isEqual()).toBe(true)
+      expect(await leftoversIn(new LocalStore(directory.path))).toEqual([])
+      expect((await catalog.prune({keepLast: 1}, {dryRun: true})).removed.map(({id}) => id)).toEqual([backup.id])
+      await catalog.remove(other.id)
+    } finally {
+      await elsewhere.remove()
+    }
   })
 
   it('keep a backup whose restore waits to be continued, until it has been', async () => {

@@ -1,0 +1,70 @@
+/** Says beside a backup that a restore of it waits to be continued, where its checkpoint lies in another place. */
+import type {Warning} from '../model/progress.js'
+import type {Store} from '../store/store.js'
+
+import {utf8} from '../codec/bytes.js'
+import {DataOpsError} from '../model/errors.js'
+import {checkpointNoteName} from './names.js'
+
+/** Longer ones are none of ours. */
+const MAX_BYTES = 65_536
+
+export class CheckpointNote {
+  readonly #key: string
+  readonly #path: string
+  readonly #store: Store
+  readonly #warn: (warning: Warning) => void
+  #isWritten = false
+
+  /** `checkpoint`: its name; `path`: where it lies; `store`: where the backup does. */
+  constructor(options: {checkpoint: string; path: string; store: Store; warn: (warning: Warning) => void}) {
+    this.#key = checkpointNoteName(options.checkpoint)
+    this.#path = options.path
+    this.#store = options.store
+    this.#warn = options.warn
+  }
+
+  /** Once, before the checkpoint. A place that nothing can be written to is said. */
+  async write(): Promise<void> {
+    if (this.#isWritten) return
+    this.#isWritten = true
+    try {
+      await this.#store.put(this.#key, utf8(JSON.stringify({checkpoint: this.#path})))
+    } catch (error) {
+      if (!(error instanceof DataOpsError)) throw error
+      this.#warn({
+        code: 'checkpoint-not-noted',
+        details: {checkpoint: this.#path, reason: error.message},
+        message: `Nothing says beside the backup that this restore needs it until it has ended: whoever may write there can remove it meanwhile. ${error.message}`,
+      })
+    }
+  }
+
+  /** After the checkpoint. */
+  async remove(): Promise<void> {
+    try {
+      await this.#store.remove(this.#key)
+    } catch (error) {
+      // Where it could not be written, there is none.
+      if (!(error instanceof DataOpsError)) throw error
+    }
+  }
+}
+
+/** Where the checkpoint lies that a note speaks of; undefined: it does not say. */
+export async function notedCheckpoint(store: Store, note: string): Promise<string | undefined> {
+  try {
+    const reader = await store.openRead(note)
+    try {
+      if (reader.size > MAX_BYTES) return undefined
+      const text = new TextDecoder().decode(await reader.read(0, reader.size))
+      const {checkpoint} = JSON.parse(text) as {checkpoint?: unknown}
+      return typeof checkpoint === 'string' ? checkpoint : undefined
+    } finally {
+      await reader.close()
+    }
+  } catch {
+    // That it is there is enough.
+    return undefined
+  }
+}

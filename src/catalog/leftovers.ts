@@ -1,0 +1,117 @@
+/** What killed runs have left in a place: what is to be finished, put back or given up. Nothing is changed. */
+import type {Store} from '../store/store.js'
+
+import {notedCheckpoint} from '../archive/checkpoint-note.js'
+import {
+  backupOfJournal,
+  backupOfRemoved,
+  isCheckpointNote,
+  parseBackupName,
+  partialLockName,
+  targetLeaseOf,
+} from '../archive/names.js'
+import {Lease} from '../store/lease.js'
+import {isTemporaryName, keyOfUnfinished} from '../store/temporary-name.js'
+
+export interface Leftover {
+  /** What to do about it. */
+  hint: string
+  /** `temporary`: nobody needs it. */
+  kind: 'activated' | 'drop' | 'removal' | 'restore' | 'temporary' | 'unfinished'
+  /** In the place. */
+  name: string
+  /** What it is, behind its path. */
+  what: string
+}
+
+const DROP = /^\.drop-.*\.json$/
+const ACTIVATED = /^\.activated-.*\.json$/
+
+export async function leftoversIn(store: Store): Promise<Leftover[]> {
+  const names = (await store.list('')).map(({name}) => name)
+  const restored = await restoredNow(store, names)
+  const found: Leftover[] = []
+  const unfinished = new Set<string>()
+  for (const name of names) {
+    // A document has a file and a journal.
+    const backup = backupOfJournal(name) ?? keyOfUnfinished(name)
+    if (backup !== undefined && unfinished.has(backup)) continue
+    if (backup !== undefined) unfinished.add(backup)
+    const leftover = await leftoverOf(store, name)
+    // What somebody is at is not left.
+    const isHeld = leftover?.kind === 'restore' && [...restored].some((file) => name.startsWith(`${file}.`))
+    if (leftover && !isHeld) found.push(leftover)
+  }
+
+  return found
+}
+
+/** Backups that are being restored. */
+async function restoredNow(store: Store, names: readonly string[]): Promise<Set<string>> {
+  const subjects = new Set<string>()
+  for (const lease of new Set(names.map((name) => targetLeaseOf(name)).filter((name) => name !== undefined))) {
+    const holder = await Lease.describe(store, lease)
+    if (holder?.subject !== undefined) subjects.add(holder.subject)
+  }
+
+  return subjects
+}
+
+async function leftoverOf(store: Store, name: string): Promise<Leftover | undefined> {
+  if (backupOfRemoved(name) !== undefined) {
+    return {
+      hint: 'Finish that with `BackupCatalog.reindex`.',
+      kind: 'removal',
+      name,
+      what: 'is a backup of which a killed run removed a part',
+    }
+  }
+
+  const unfinished = backupOfJournal(name) ?? keyOfUnfinished(name)
+  const backup = unfinished === undefined ? undefined : parseBackupName(unfinished)
+  if (backup && unfinished !== undefined) {
+    if (await Lease.describe(store, partialLockName(unfinished))) return undefined
+    return {
+      hint: `Back up "${backup.collection}" again, which continues it where it can; \`BackupCatalog.reindex\` removes what nobody can continue.`,
+      kind: 'unfinished',
+      name,
+      what: 'is a backup that a killed run has not finished',
+    }
+  }
+
+  if (name.endsWith('.checkpoint') || isCheckpointNote(name)) {
+    const elsewhere = isCheckpointNote(name) ? ((await notedCheckpoint(store, name)) ?? 'another place') : undefined
+    return {
+      hint: 'Run that restore again, or remove the file to give it up.',
+      kind: 'restore',
+      name,
+      what: `waits for a restore to be continued${elsewhere === undefined ? '' : `, by ${elsewhere}`}`,
+    }
+  }
+
+  if (DROP.test(name)) {
+    return {
+      hint: 'Unless that is being done now: run the same `clearCollection` again, which finishes it.',
+      kind: 'drop',
+      name,
+      what: 'says that a collection was dropped and not yet made again',
+    }
+  }
+
+  if (ACTIVATED.test(name)) {
+    return {
+      hint: 'Clear or count that collection from here once more, which puts them back.',
+      kind: 'activated',
+      name,
+      what: 'says that tenants may have been left active by a run that was killed',
+    }
+  }
+
+  if (!isTemporaryName(name)) return undefined
+  return {
+    hint: 'Nobody needs it once it is an hour old: `BackupCatalog.reindex` removes it then.',
+    kind: 'temporary',
+    name,
+    what: 'is a temporary file',
+  }
+}
