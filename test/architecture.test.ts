@@ -13,7 +13,7 @@ const FLOORS: readonly string[][] = [
   ['codec'],
   ['platform'],
   ['store', 'weaviate'],
-  ['archive', 'flow'],
+  ['archive', 'flow', 'work'],
   ['catalog'],
   ['jobs'],
   ['config', 'testing'],

@@ -7,8 +7,8 @@ export function memoryStore(objects = new Map<string, {bytes: Buffer; modified: 
   const entry = (key: string): StoreEntry | undefined => {
     const found = objects.get(key)
     const name = key.slice(key.lastIndexOf('/') + 1)
-    const isFolder = [...objects].some(([each]) => key === '' || each.startsWith(`${key}/`))
-    if (!found) return isFolder ? {bytes: 0, kind: 'directory', modified: 0, name} : undefined
+    const isFolder = (): boolean => [...objects].some(([each]) => key === '' || each.startsWith(`${key}/`))
+    if (!found) return isFolder() ? {bytes: 0, kind: 'directory', modified: 0, name} : undefined
     return {...found, bytes: found.bytes.length, kind: 'file', name}
   }
 

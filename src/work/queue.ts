@@ -1,0 +1,74 @@
+/** Work that is divided into items, and taken by workers that know nothing of each other. */
+
+/** An item as it was planned; its number is its place in the plan. */
+export interface PlannedItem<P> {
+  payload: P
+  /** From 0. The items of a phase are taken once all of the phases before it are done. */
+  phase: number
+  /** Share of the work, in a unit of the plan's own: objects, rows. */
+  weight?: number
+}
+
+/** An item that this worker has. */
+export interface Taken<P, R> {
+  /** From 1; above it, somebody has had the item before, and may have done some of it, or still be doing it. */
+  readonly attempt: number
+  readonly number: number
+  readonly payload: P
+  /** Fires when the item is another's by now, or the job was cancelled. */
+  readonly signal: AbortSignal
+  /** Before what must not happen twice. @throws DataOpsError STORAGE (`details.leaseLost`) when the item is another's by now. */
+  check: () => Promise<void>
+  /** Says how far it is, for people who look; in the place with the next renewal. */
+  note: (progress: unknown) => void
+  /** One conditional write; false: the item is another's by now, and so is its result. */
+  done: (result: R) => Promise<boolean>
+  /** Somebody tries again, or it is put aside. Nothing happens when it is another's by now. */
+  failed: (error: unknown) => Promise<void>
+  /** Gives it back, which is no failure. */
+  release: () => Promise<void>
+}
+
+export interface WorkQueue<P, R> {
+  /** Waits for items that others have; undefined: the job is over, or can go no further. @throws DataOpsError INTERRUPTED. */
+  take: (signal?: AbortSignal) => Promise<Taken<P, R> | undefined>
+  /** Of items that are done, by number. */
+  results: (phase?: number) => AsyncIterable<{number: number; result: R}>
+  state: () => Promise<QueueState>
+}
+
+/** Why an attempt at an item failed. */
+export interface ItemFailure {
+  attempt: number
+  code?: string
+  host?: string
+  message: string
+}
+
+/** `stuck`: items were put aside, and nothing else is left that could be done without them. */
+export type QueueEnd = 'cancelled' | 'done' | 'open' | 'stuck'
+
+export interface PhaseState {
+  aside: number
+  done: number
+  held: number
+  items: number
+  phase: number
+  /** Of all items and of those that are done. */
+  weight: number
+  weightDone: number
+}
+
+export interface QueueState {
+  /** Items that failed too often. */
+  aside: number[]
+  end: QueueEnd
+  /** Items that somebody has, or had and has not given back. */
+  held: number[]
+  /** Items that were begun and are not done, those held and put aside too. */
+  begun: number[]
+  phases: PhaseState[]
+}
+
+/** Times that an item may fail before it is put aside. A lost lease is no failure. */
+export const MAX_FAILURES = 3
