@@ -40,6 +40,14 @@ function randomFrom(seed: number): () => number {
   }
 }
 
+async function resultsOf(queue: StoreQueue<string, string>): Promise<Array<{number: number; result: string}>> {
+  const found: Array<{number: number; result: string}> = []
+  // Array.fromAsync is not in the library that the project is typed by.
+   
+  for await (const one of queue.results()) found.push(one)
+  return found
+}
+
 function planOf({items, last = 1}: Scenario): Array<PlannedItem<string>> {
   return Array.from({length: items + last}, (_, number) => ({
     payload: `item ${number}`,
@@ -124,7 +132,7 @@ describe('a queue in a store', () => {
           new JobPlace(memoryStore(run.objects), FOLDER),
           planOf({...rest, fates}),
         )
-        const found: Array<{number: number; result: string}> = await Array.fromAsync(results.results())
+        const found = await resultsOf(results)
         expect(found.map(({number}) => number)).toEqual(Array.from({length: rest.items + rest.last}, (_, n) => n))
         // What says that it is done is what counts, and nobody else says so.
         const numbers = run.done.map(({number}) => number)
