@@ -43,7 +43,7 @@ function randomFrom(seed: number): () => number {
 async function resultsOf(queue: StoreQueue<string, string>): Promise<Array<{number: number; result: string}>> {
   const found: Array<{number: number; result: string}> = []
   // Array.fromAsync is not in the library that the project is typed by.
-   
+
   for await (const one of queue.results()) found.push(one)
   return found
 }
