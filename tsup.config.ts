@@ -12,6 +12,7 @@ export default defineConfig({
     'commands/backup/prune': 'commands/backup/prune.ts',
     'commands/backup/rekey': 'commands/backup/rekey.ts',
     'commands/backup/remove': 'commands/backup/remove.ts',
+    'commands/backup/report': 'commands/backup/report.ts',
     'commands/backup/show': 'commands/backup/show.ts',
     'commands/backup/verify': 'commands/backup/verify.ts',
     'commands/col/backup': 'commands/col/backup.ts',

@@ -21,6 +21,7 @@ const jobs = {
   'test:fault': testFault,
   'test:meanwhile': testMeanwhile,
   'test:mutations': testMutations,
+  'test:report': testReport,
   'test:sweep': testSweep,
   'test:versions': testOnVersions,
 }
@@ -84,6 +85,18 @@ function testClients() {
 function testMutations() {
   environment.MUTATIONS ??= '20000'
   vitest(['test/jobs/encrypted/mutations.test.ts', ...options])
+}
+
+function testReport() {
+  build()
+  const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+  environment.CHROMIUM ??= browsers.find((browser) => existsSync(browser)) ?? ''
+  if (!existsSync(environment.CHROMIUM)) {
+    console.error('No browser: install Chromium (apt install chromium), or name one in CHROMIUM.')
+    process.exit(1)
+  }
+
+  vitest(['test/cli/report-browser.test.ts', ...options])
 }
 
 function testMeanwhile() {

@@ -57,6 +57,7 @@ describe('what is made from the commands', () => {
       'backup:prune',
       'backup:rekey',
       'backup:remove',
+      'backup:report',
       'backup:show',
       'backup:verify',
       'col:backup',

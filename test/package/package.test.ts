@@ -38,7 +38,17 @@ async function inProject(command: string, ...argv: string[]): Promise<string> {
 describe('the tarball', () => {
   it('holds what it should, and nothing else', () => {
     expect([...new Set(tarball.files.map((file) => file.split('/', 1)[0]!))].toSorted()).toEqual(
-      ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'oclif.manifest.json', 'package.json'].toSorted(),
+      [
+        'CHANGELOG.md',
+        'LICENSE',
+        'NOTICE',
+        'README.md',
+        'bin',
+        'dist',
+        'docs',
+        'oclif.manifest.json',
+        'package.json',
+      ].toSorted(),
     )
     const odd = tarball.files.filter(
       (file) => !/^(?:bin\/run\.js|dist\/.+\.(?:js|d\.ts)|docs\/(?:adr\/|guides\/)?[\w-]+\.md|[\w.]+)$/.test(file),

@@ -58,7 +58,16 @@ export async function fillCollection(
 ): Promise<void> {
   await connection.deleteCollection(schema.class)
   await connection.createCollection(schema)
-  const plan = planCollection((await connection.getCollection(schema.class))!)
+  await writeAll(connection, schema.class, objects)
+}
+
+/** Writes objects into a class that is there, references included. */
+export async function writeAll(
+  connection: Connection,
+  name: string,
+  objects: readonly WeaviateObject[],
+): Promise<void> {
+  const plan = planCollection((await connection.getCollection(name))!)
   for (let start = 0; start < objects.length; start += 200) {
     const batch = objects.slice(start, start + 200)
     const refused = await connection.writeObjects({collection: plan, objects: batch})
@@ -78,7 +87,10 @@ export async function makeCollection(
   dims = 16,
 ): Promise<void> {
   const options = {className, dims, objects}
-  await fillCollection(connection, makeClass(options), makeObjects(options))
+  await fillCollection(connection, makeClass(options), [])
+  // In pieces: a large one, made at once, lets connections that wait be closed.
+  for (let from = 0; from < objects; from += 5000)
+    await writeAll(connection, className, makeObjects(options, from, Math.min(from + 5000, objects)))
 }
 
 /** Every object as REST shows it, by tenant and id, without the times that the server sets. */

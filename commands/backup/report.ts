@@ -1,0 +1,63 @@
+import {Args, Flags} from '@oclif/core'
+
+import type {BackupReport} from '../../src/jobs/inspect/report.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {BACKUP_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {reportLines} from '../../src/cli/report/lines.js'
+
+export default class BackupReportCommand extends DataOpsCommand {
+  static override summary = 'Say what a backup holds: values, vectors, tenants.'
+
+  static override usage = '<%= command.id %> BACKUP [flags]'
+
+  static override description = `Reads every object once, in little memory, without a server, and verifies it on the way as \`backup verify\` does. With --html the report is one page that needs no network: histograms, vector norms, a map of a sample of the vectors. The page shows values of the backup; of an encrypted one it is as readable as any file.`
+
+  static override args = {backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true})}
+
+  static override flags = {
+    ...openingFlags,
+    'colour-by': Flags.string({
+      aliases: ['color-by'],
+      description:
+        'Property that colours the map of the vectors first; default: one with few values. The page offers others.',
+      helpValue: '<property>',
+    }),
+    html: Flags.string({description: 'File to write the page to; one that is there is replaced.', helpValue: '<file>'}),
+    output: outputFlag,
+  }
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> Article@latest', description: 'As a table'},
+    {
+      command: '<%= config.bin %> <%= command.id %> Article@latest --html article.html --colour-by topic',
+      description: 'As a page',
+    },
+  ]
+
+  async run(): Promise<BackupReport & {backupId: string; html?: string; path: string}> {
+    const {args, flags} = await this.parse(BackupReportCommand)
+    const {'colour-by': colourBy, html} = flags
+    const [{openArchive}, {reportOn}, {keepHeapSmall}] = await Promise.all([
+      import('../../src/catalog/locate.js'),
+      import('../../src/jobs/inspect/report.js'),
+      import('../../src/cli/small-heap.js'),
+    ])
+    keepHeapSmall()
+    const {archive, cover} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
+    const report = await reportOn(archive, {...this.operation(), colourBy})
+    if (html !== undefined) {
+      const [{reportPage}, {writePage}] = await Promise.all([
+        import('../../src/cli/report/page.js'),
+        import('../../src/cli/report/write.js'),
+      ])
+      await writePage(html, reportPage(archive, report))
+      if (cover)
+        this.warnOf({message: `The backup is encrypted, and ${html} shows values of it to whoever can read it.`})
+    }
+
+    this.print([...reportLines(report), ...(html === undefined ? [] : [`The page is in ${html}`])])
+    const result = {...report, backupId: archive.head.metadata.backup_id, path: archive.path}
+    return html === undefined ? result : {...result, html}
+  }
+}
