@@ -9,6 +9,8 @@ import {onKnownCollection} from './known-collection.js'
 export interface PersistenceOptions extends RetryOptions {
   /** Of all that is written; default: as each call says. */
   consistency?: ConsistencyLevel
+  /** Asked before each call that changes something, also before it is tried again. @throws when it must not be made. */
+  guard?: () => Promise<void>
   onWarning?: (warning: Warning) => void
   signal?: AbortSignal
 }
@@ -65,7 +67,7 @@ class PersistentConnection implements Connection {
   }
 
   async createAlias(...[alias, collection]: Parameters<Connection['createAlias']>): Promise<void> {
-    await this.#again(async (isRepeated) => {
+    await this.#change(async (isRepeated) => {
       try {
         await this.#inner.createAlias(alias, collection)
       } catch (error) {
@@ -79,7 +81,7 @@ class PersistentConnection implements Connection {
   }
 
   async createCollection(...[schema]: Parameters<Connection['createCollection']>): Promise<void> {
-    await this.#again(async (isRepeated) => {
+    await this.#change(async (isRepeated) => {
       try {
         await this.#inner.createCollection(schema)
       } catch (error) {
@@ -90,18 +92,19 @@ class PersistentConnection implements Connection {
   }
 
   async createTenants(...[collection, tenants]: Parameters<Connection['createTenants']>): Promise<void> {
-    await this.#again(async () => this.#inner.createTenants(collection, tenants))
+    await this.#change(async () => this.#inner.createTenants(collection, tenants))
   }
 
   async deleteAlias(...[alias]: Parameters<Connection['deleteAlias']>): Promise<void> {
-    await this.#again(async () => this.#inner.deleteAlias(alias))
+    await this.#change(async () => this.#inner.deleteAlias(alias))
   }
 
   async deleteCollection(...[name]: Parameters<Connection['deleteCollection']>): Promise<void> {
-    await this.#again(async () => this.#inner.deleteCollection(name))
+    await this.#change(async () => this.#inner.deleteCollection(name))
   }
 
   async deleteObjects(...[request]: Parameters<Connection['deleteObjects']>): ReturnType<Connection['deleteObjects']> {
+    await this.#options.guard?.()
     return this.#inner.deleteObjects(this.#atLevel(request))
   }
 
@@ -135,7 +138,12 @@ class PersistentConnection implements Connection {
 
   /** Its own signal only: tenants are put back after Ctrl-C too. */
   async setTenantStatus(...[collection, tenants, signal]: Parameters<Connection['setTenantStatus']>): Promise<void> {
-    await retry(async () => this.#inner.setTenantStatus(collection, tenants, signal), {
+    const change = async (): Promise<void> => {
+      await this.#options.guard?.()
+      await this.#inner.setTenantStatus(collection, tenants, signal)
+    }
+
+    await retry(change, {
       maxRetries: this.#options.maxRetries,
       maxWaitMs: this.#options.retryMaxWaitMs,
       signal,
@@ -143,26 +151,35 @@ class PersistentConnection implements Connection {
   }
 
   async updateAlias(...[alias, collection]: Parameters<Connection['updateAlias']>): Promise<void> {
-    await this.#again(async () => this.#inner.updateAlias(alias, collection))
+    await this.#change(async () => this.#inner.updateAlias(alias, collection))
   }
 
   async updateCollection(...[schema]: Parameters<Connection['updateCollection']>): Promise<void> {
-    await this.#again(async () => this.#inner.updateCollection(schema))
+    await this.#change(async () => this.#inner.updateCollection(schema))
   }
 
   async writeObjects(...[request]: Parameters<Connection['writeObjects']>): ReturnType<Connection['writeObjects']> {
+    await this.#options.guard?.()
     return this.#inner.writeObjects(this.#atLevel(request))
   }
 
   async writeReferences(
     ...[request]: Parameters<Connection['writeReferences']>
   ): ReturnType<Connection['writeReferences']> {
+    await this.#options.guard?.()
     return this.#inner.writeReferences(this.#atLevel(request))
   }
 
   #atLevel<T extends {consistency?: ConsistencyLevel}>(request: T): T {
     const {consistency = this.#options.consistency} = request
     return consistency === undefined ? request : {...request, consistency}
+  }
+
+  async #change(call: (isRepeated: boolean) => Promise<void>): Promise<void> {
+    await this.#again(async (isRepeated) => {
+      await this.#options.guard?.()
+      await call(isRepeated)
+    })
   }
 
   async #again<T>(call: (isRepeated: boolean) => Promise<T>, signal = this.#options.signal): Promise<T> {

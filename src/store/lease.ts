@@ -215,6 +215,11 @@ export class Lease {
     })
   }
 
+  /** As `check`, and asks the place only where this process stood still for so long that another may have taken it. */
+  async checkIfStale(): Promise<void> {
+    if (this.#isLost || elapsed(this.#renewed) > LEASE.ms) await this.check()
+  }
+
   /** One whose file cannot be removed is given up all the same, and free when this process has ended: what was done with it is done. */
   async release(): Promise<void> {
     clearInterval(this.#timer)

@@ -10,14 +10,16 @@ import {afterAll, afterEach, beforeAll, describe, expect, it, vi} from 'vitest'
 import type {RequestInfo} from '../../src/testing/options.js'
 import type {WorkerJob} from './worker.js'
 
-import {BackupCatalog, BackupManager, connect, type Connection, Verifier} from '../../src/index.js'
+import {BackupCatalog, BackupManager, connect, type Connection, RestoreManager, Verifier} from '../../src/index.js'
 import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
+import {GRACE} from '../../src/jobs/restore/checkpoint.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {makeCollection} from '../support/collections.js'
 import {buildWorker, temporaryFolder} from './harness.js'
-import {makeTenants} from './samples.js'
+import {makeReferences, makeTenants} from './samples.js'
 
 const NAME = 'FaultAsleep'
+const SOURCE = 'FaultAsleepSource'
 const TENANTS = 'FaultAsleepTenants'
 const OBJECTS = 300
 
@@ -26,6 +28,8 @@ let connection: Connection
 let directory: Awaited<ReturnType<typeof temporaryFolder>>
 let worker: string
 let pauseMs = 0
+/** Of what carries objects or references. */
+let writePauseMs = 0
 /** Runs at each request, after the pause. */
 let onRequest: (request: RequestInfo) => Promise<void> | void = () => {}
 const children: ChildProcess[] = []
@@ -34,6 +38,7 @@ beforeAll(async () => {
   server = await startEmbeddedWeaviate({
     async onRequest(request) {
       if (request.method === 'Search' && pauseMs > 0) await sleep(pauseMs)
+      if (request.method.startsWith('Batch') && writePauseMs > 0) await sleep(writePauseMs)
       await onRequest(request)
     },
   })
@@ -45,6 +50,7 @@ beforeAll(async () => {
 
 afterEach(() => {
   pauseMs = 0
+  writePauseMs = 0
   onRequest = () => {}
   FLUSH_EVERY.ms = 60_000
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
@@ -187,5 +193,77 @@ describe('a backup that stands still for longer than its lease', () => {
       equal: true,
     })
     expect(await readdir(folder)).toEqual(['.backup_catalog.json', path.basename(backup.path)])
+  })
+})
+
+describe('a restore that stands still for longer than its lease', () => {
+  const COPY = 'FaultAsleepCopy'
+  const SETTINGS = {...GRACE}
+
+  beforeAll(() => {
+    GRACE.ms = 20
+  })
+
+  afterAll(() => {
+    Object.assign(GRACE, SETTINGS)
+  })
+
+  /** Of its checkpoint: rows that are done in each pass. */
+  async function untilWritten(folder: string, isFar: (done: {objects: number; references: number}) => boolean) {
+    await vi.waitFor(
+      async () => {
+        const name = (await readdir(folder)).find((each) => each.endsWith('.checkpoint'))!
+        const file = JSON.parse(await readFile(path.join(folder, name), 'utf8')) as Record<string, {count: number}>
+        expect(isFar({objects: file.objects!.count, references: file.references!.count})).toBe(true)
+      },
+      {interval: 5, timeout: 10_000},
+    )
+  }
+
+  it.each([
+    ['among the objects', 0, {}],
+    ['among the references', 100, {}],
+    ['among the references of a merge', 100, {merge: true}],
+  ])('doubles and clears nothing of what its successor has written (%s)', async (_, references, how) => {
+    const folder = path.join(directory.path, `restore-${references}-${Object.keys(how).length}`)
+    await connection.deleteCollection(COPY)
+    const total = await makeReferences(connection, SOURCE, {objects: 150, references: 4})
+    const backup = await new BackupManager(connection, {directory: folder}).backupCollection(SOURCE)
+    if ('merge' in how) {
+      await new RestoreManager(connection, {directory: folder}).restoreCollection(backup.path, {name: COPY})
+    }
+
+    writePauseMs = 15
+    const options = {batchSize: 5, concurrency: 2, name: COPY, ...how}
+    const {child, ended} = startSleeper(folder, {backup: backup.path, job: 'restore', options})
+    await untilWritten(folder, (done) => done.objects >= 30 && done.references >= references)
+    child.kill('SIGSTOP')
+    writePauseMs = 0
+    const restored = await new RestoreManager(connection, {directory: folder}).restoreCollection(backup.path, {
+      ...options,
+      verify: true,
+    })
+    expect(restored).toMatchObject({rejected: 0, verification: {equal: true}})
+    expect(restored.resumed).toBeGreaterThanOrEqual(30)
+
+    const writes: string[] = []
+    onRequest = ({method, path: asked, transport}) => {
+      const isWrite = transport === 'grpc' ? method.startsWith('Batch') : ['DELETE', 'PATCH', 'PUT'].includes(method)
+      if (isWrite) writes.push(`${method} ${asked}`)
+    }
+
+    child.kill('SIGCONT')
+    const {error} = await ended
+    expect(error).toMatchObject({code: 'STORAGE', message: expect.stringContaining('lost') as string})
+    expect(writes).toEqual([])
+    onRequest = () => {}
+    // Its digest has every reference in its place.
+    const copy = await new BackupManager(connection, {directory: path.join(folder, 'copy')}).backupCollection(COPY)
+    expect(copy.objectCount).toBe(150)
+    expect(await new Verifier({connection, directory: folder}).verifyCollection(COPY, backup.path)).toMatchObject({
+      equal: true,
+    })
+    expect(total).toBeGreaterThan(200)
+    expect(await readdir(folder)).toEqual(['.backup_catalog.json', path.basename(backup.path), 'copy'])
   })
 })

@@ -72,16 +72,23 @@ export function makeJob(
   {active, notes}: {active?: ActiveTenants; notes: TenantNotes},
 ): RestoreJob {
   const name = options.name ?? archive.head.metadata.collection
+  const warnings: Warning[] = []
+  const target = targetOf(name, archive.head.metadata.backup_id ?? '', options)
+  const place = options.checkpointDirectory === undefined ? store : openStore(options.checkpointDirectory)
+  const leases = new TargetLeases({
+    backup: archive.name,
+    collection: target,
+    signal: options.signal,
+    stores: place === store ? [store] : [store, place],
+  })
   const patient = persistent(connection, {
     consistency: options.consistency ?? DEFAULT_CONSISTENCY,
+    guard: async () => leases.guard(),
     maxRetries: options.maxRetries,
     onWarning: (warning) => options.onWarning?.(warning),
     retryMaxWaitMs: options.retryMaxWaitMs,
     signal: options.signal,
   })
-  const warnings: Warning[] = []
-  const target = targetOf(name, archive.head.metadata.backup_id ?? '', options)
-  const place = options.checkpointDirectory === undefined ? store : openStore(options.checkpointDirectory)
   const allNotes = notes.beside(place)
   return {
     active: active ?? new ActiveTenants(patient, {note: allNotes.begin(patient.describe)}),
@@ -90,12 +97,7 @@ export function makeJob(
     connection: patient,
     direct: connection,
     home: store,
-    leases: new TargetLeases({
-      backup: archive.name,
-      collection: target,
-      signal: options.signal,
-      stores: place === store ? [store] : [store, place],
-    }),
+    leases,
     name,
     notes: allNotes,
     options,

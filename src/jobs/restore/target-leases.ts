@@ -62,6 +62,15 @@ export class TargetLeases {
     for (const lease of this.#held) await lease.check()
   }
 
+  /** Before each write to the target: cheap. @throws DataOpsError as `check`; trying again is of no use. */
+  async guard(): Promise<void> {
+    try {
+      for (const lease of this.#held) await lease.checkIfStale()
+    } catch (error) {
+      throw error instanceof DataOpsError ? error.with({retryable: false}) : error
+    }
+  }
+
   async release(): Promise<void> {
     this.#keys.clear()
     for (let lease = this.#held.pop(); lease; lease = this.#held.pop()) await lease.release()
