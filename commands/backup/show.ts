@@ -20,6 +20,10 @@ export interface BackupShowResult {
   /** What it promises about writes that happened while it ran. */
   guarantee?: string
   id: string
+  /** `compliance` or `governance`; absent from one that is not locked. */
+  lockMode?: string
+  /** Until then nobody can change or remove it, RFC 3339. */
+  lockedUntil?: string
   objectCount: number
   options: Record<string, unknown>
   /** Files with the objects; `file` is null where they stand in the document itself. */
@@ -67,7 +71,9 @@ export default class BackupShow extends DataOpsCommand {
   async run(): Promise<BackupShowResult> {
     const {args, flags} = await this.parse(BackupShow)
     const {openArchive} = await import('../../src/catalog/locate.js')
-    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
+    const {lockOf} = await import('../../src/archive/locked.js')
+    const {archive, place} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
+    const lock = await lockOf(place, archive.name)
     const {head, manifest} = archive
     const {metadata} = head
     // Without a seal openArchive has refused it.
@@ -83,6 +89,7 @@ export default class BackupShow extends DataOpsCommand {
       format: metadata.options.format,
       guarantee: metadata.guarantee,
       id: metadata.backup_id,
+      ...(lock && {lockMode: lock.mode, lockedUntil: new Date(lock.until).toISOString()}),
       objectCount: seal.object_count,
       options: metadata.options,
       parts: seal.parts.map(({bytes, file, rows, sha256}) => ({bytes, file: file ?? null, rows, sha256})),
@@ -134,6 +141,7 @@ function showLines(shown: BackupShowResult): string[] {
       ],
       ['non-finite', statistics.non_finite_vectors > 0 ? plural(statistics.non_finite_vectors, 'vector') : undefined],
       ['guarantee', shown.guarantee],
+      ['locked', shown.lockedUntil && `until ${shortTime(shown.lockedUntil)} UTC (${shown.lockMode})`],
     ]),
     ...skipped.map(({name, skipped: reason}) => `  NOT in it: tenant ${name} (${reason})`),
   ]

@@ -7,6 +7,7 @@ import {
   batchSizeFlag,
   concurrencyFlag,
   encryptionFlags,
+  lockFlags,
   maxRateFlag,
   milliseconds,
   modeFlag,
@@ -61,6 +62,7 @@ export default class ColBackup extends DataOpsCommand {
     'keep-going': Flags.boolean({
       description: 'Back up the other collections when one cannot be; the exit code is that of the gravest.',
     }),
+    ...lockFlags,
     'max-rate': maxRateFlag,
     output: outputFlag,
     resume: Flags.boolean({
@@ -95,6 +97,10 @@ export default class ColBackup extends DataOpsCommand {
       description: 'Those of a name, without some',
     },
     {command: '<%= config.bin %> <%= command.id %> --all --json', description: 'Everything; the result as JSON'},
+    {
+      command: '<%= config.bin %> <%= command.id %> Article -o s3://bucket/prefix --lock-for 30d',
+      description: 'Which nobody can change or remove for a month',
+    },
     {command: '<%= config.bin %> <%= command.id %> Article --schema-only', description: 'The schema only'},
   ]
 
@@ -134,6 +140,8 @@ export default class ColBackup extends DataOpsCommand {
       format: flags.format,
       includeData: !flags['schema-only'] && flags['include-data'],
       includeOffloaded: flags['include-offloaded'],
+      lockForMs: flags['lock-for'],
+      lockMode: flags['lock-mode'],
       maxRate: flags['max-rate'],
       resume: flags.resume ?? 'auto',
       resumeWithinMs: flags['resume-within'],

@@ -5,6 +5,7 @@ import type {Warning} from '../model/progress.js'
 import type {Store, StoreEntry} from '../store/store.js'
 
 import {MalformedError} from '../archive/fields.js'
+import {listPlace, lockBackup, lockedUntil, type LockOptions, pastWhatHides, requireLocks} from '../archive/locked.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName, removedName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
@@ -53,7 +54,7 @@ export class BackupCatalog {
   readonly #store: Store
 
   constructor(place: Store | string, options: BackupCatalogOptions = {}) {
-    this.#store = withEncryption(typeof place === 'string' ? openStore(place) : place, options)
+    this.#store = pastWhatHides(withEncryption(typeof place === 'string' ? openStore(place) : place, options))
     this.#options = options
   }
 
@@ -76,13 +77,21 @@ export class BackupCatalog {
 
   /** Why a backup that nobody needs must stay all the same. */
   async #obstacleTo(backup: ListedBackup): Promise<string | undefined> {
-    const use = await reasonToKeep(this.#store, backup.file)
+    const use = (await lockedUntil(this.#store, backup.file)) ?? (await reasonToKeep(this.#store, backup.file))
     if (use !== undefined || parseBackupName(backup.file)?.kind === 'document') return use
     const strangers = await strangersIn(this.#store, backup.file)
     return strangers.length > 0 ? `its folder holds other files: ${strangers.slice(0, 3).join(', ')}` : undefined
   }
 
   async #assertUnused(file: string): Promise<void> {
+    const locked = await lockedUntil(this.#store, file)
+    if (locked !== undefined) {
+      throw new DataOpsError('STORAGE', `${this.#store.describe(file)} is kept: ${locked}.`, {
+        details: {kept: file, locked: true, reason: locked},
+        hint: 'Nobody can remove it before that.',
+      })
+    }
+
     const use = await reasonToKeep(this.#store, file)
     if (use === undefined) return
     throw new DataOpsError('STORAGE', `${this.#store.describe(file)} is kept: ${use}.`, {
@@ -103,7 +112,7 @@ export class BackupCatalog {
   }
 
   async #list(listed: readonly CatalogEntry[]): Promise<ListedBackup[]> {
-    const onDisk = await this.#store.list('')
+    const onDisk = await listPlace(this.#store)
     const byName = new Map(onDisk.map((entry) => [entry.name, entry]))
     const known = await inParallel(listed, {atOnce: PARALLEL}, async (entry) => ({
       ...entry,
@@ -332,6 +341,19 @@ export class BackupCatalog {
     const entry = await readEntryOf(this.#store, backup.file)
     await this.register(entry)
     return {...backup, ...entry, collection: backup.collection}
+  }
+
+  /**
+   * Locks a backup in its place, or locks it for longer: until then nobody can change or remove it. Never for shorter.
+   * @throws DataOpsError NOT_A_BACKUP when there is none; INVALID_INPUT where nothing can be locked; STORAGE.
+   */
+  async extend(reference: string, lock: LockOptions): Promise<ListedBackup> {
+    await requireLocks(this.#store)
+    const backup = await this.#required(reference)
+    await lockBackup(this.#store, backup.file, lock)
+    const entry = await readEntryOf(this.#store, backup.file)
+    await this.register(entry)
+    return {...backup, ...entry, collection: backup.collection, status: 'sealed'}
   }
 
   async #required(reference: string): Promise<ListedBackup> {

@@ -5,6 +5,7 @@ import type {Store} from '../store/store.js'
 import {checkCoveredFiles, readCover, type ReadCover} from '../archive/encrypted/cover.js'
 import {unlock} from '../archive/encrypted/unlock.js'
 import {Field, MalformedError} from '../archive/fields.js'
+import {lockOf} from '../archive/locked.js'
 import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {parseBackupName} from '../archive/names.js'
 import {FORMATS, present} from '../archive/sealed-fields.js'
@@ -26,6 +27,8 @@ export interface CatalogEntry {
   format: BackupFormat
   /** The backup's own id, a UUID. */
   id: string
+  /** Until then nobody can change or remove it, RFC 3339. Absent from others. */
+  locked_until?: string
   /** Absent where an encrypted backup hides it. */
   object_count?: number
   /** Transforms left objects, or members of them, out; of an encrypted backup: they changed it. Absent from others. */
@@ -70,6 +73,7 @@ export function readEntry(field: Field): CatalogEntry {
     file: file.text(),
     format: field.member('format').oneOf(FORMATS),
     id: field.member('id').uuid(),
+    ...present({locked_until: field.member('locked_until').optional((item) => item.time())}),
     ...present({object_count: field.member('object_count').optional((item) => item.count())}),
     ...(field.member('partial').optional((item) => item.boolean()) === true && {partial: true as const}),
     ...present({run_id: field.member('run_id').optional((item) => item.uuid())}),
@@ -115,15 +119,17 @@ function entryOfCover(cover: ReadCover): CatalogEntry {
 
 /** The entry of a backup that is there, with all its files. @throws DataOpsError when it is none, or damaged as far as can be seen. */
 export async function readEntryOf(store: Store, file: string): Promise<CatalogEntry> {
+  const lock = await lockOf(store, file)
+  const locked = lock && {locked_until: new Date(lock.until).toISOString()}
   const cover = await readCover(store, file)
   if (cover) {
     await checkCoveredFiles(store, cover)
-    return entryOfCover(cover)
+    return {...entryOfCover(cover), ...locked}
   }
 
   const manifest = await readManifest(store, file)
   await checkFiles(store, manifest)
-  return entryOf(manifest)
+  return {...entryOf(manifest), ...locked}
 }
 
 /** With what it hides, for those who have its key. */

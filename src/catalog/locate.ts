@@ -7,6 +7,7 @@ import type {Store} from '../store/store.js'
 import {findContent, sealedContent} from '../archive/content.js'
 import {type ReadCover} from '../archive/encrypted/cover.js'
 import {checkCoverIs, unlock} from '../archive/encrypted/unlock.js'
+import {pastWhatHides} from '../archive/locked.js'
 import {type Manifest, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {METADATA_FILE} from '../archive/names.js'
 import {Archive} from '../archive/reader.js'
@@ -140,18 +141,24 @@ export async function locateBackup(reference: string, store: Store): Promise<Bac
 }
 
 /** Finds the places of all backups that a reference stands for, as `locateBackup` does for one. @throws DataOpsError NOT_A_BACKUP when there is none. */
-export async function locateBackups(reference: string, store: Store): Promise<LocatedBackups> {
+export async function locateBackups(reference: string, given: Store): Promise<LocatedBackups> {
+  const store = pastWhatHides(given)
   const found = isPattern(reference) ? undefined : await placeAt(reference, encryptionOf(store))
   if (found) return {passedOver: [], places: [found]}
   const {folder, name} = splitReference(reference)
   const asked = parseBackupReference(name)
   if (!asked) return {passedOver: [], places: [await placeInCatalog(reference, store)]}
-  const place = folder === undefined ? store : withEncryption(openStore(folder), encryptionOf(store))
+  const place = folder === undefined ? store : openPlace(folder, encryptionOf(store))
   const {backups, passedOver} = await backupsNamed(asked, await new BackupCatalog(place).list(), place)
   return {
     passedOver: passedOver.map(({backup, reason}) => ({path: place.describe(backup.file), reason})),
     places: backups.map((listed) => ({listed, name: listed.file, store: place})),
   }
+}
+
+/** With what opens backups, and nothing hidden that is locked. */
+function openPlace(place: string, keys: EncryptionOptions): Store {
+  return pastWhatHides(withEncryption(openStore(place), keys))
 }
 
 const URL_START = /^[a-z][a-z\d+.-]+:\/\//i
@@ -167,7 +174,7 @@ async function placeAt(reference: string, keys: EncryptionOptions): Promise<Back
   if (!URL_START.test(reference)) return placeOnDisk(reference, keys)
   if (/^file:/i.test(reference)) return placeOnDisk(fileURLToPath(reference), keys)
   const {folder = '', name} = splitReference(reference)
-  return parseBackupReference(name) ? undefined : {name, store: withEncryption(openStore(folder), keys)}
+  return parseBackupReference(name) ? undefined : {name, store: openPlace(folder, keys)}
 }
 
 /** What the system says of what nothing can be called. */
@@ -187,7 +194,7 @@ async function placeOnDisk(reference: string, keys: EncryptionOptions): Promise<
 
   // A file of a directory backup stands for the directory.
   if (path.basename(file) === METADATA_FILE) file = path.dirname(file)
-  return {name: path.basename(file), store: withEncryption(openStore(path.dirname(file)), keys)}
+  return {name: path.basename(file), store: openPlace(path.dirname(file), keys)}
 }
 
 async function placeInCatalog(reference: string, store: Store): Promise<BackupPlace> {

@@ -3,6 +3,7 @@ import type {Store} from '../store/store.js'
 
 import {readCover} from '../archive/encrypted/cover.js'
 import {keyFileProblem, keyFilesOf, makeKeyFile, openBackupKey} from '../archive/encrypted/key-file.js'
+import {lockOf, putBeside} from '../archive/locked.js'
 import {DataOpsError} from '../model/errors.js'
 import {checkEncryption, encryptionOf, isEncrypting} from '../store/encryption.js'
 
@@ -32,7 +33,7 @@ export async function rekeyBackup(store: Store, name: string, to: RekeyOptions):
   const key = await openBackupKey(store, name, {backupId, keys: encryptionOf(store)})
   const old = await keyFilesOf(store, name)
   const file = await makeKeyFile(key, {backupId, number: (old[0]?.number ?? 0) + 1, to})
-  const tag = await store.put(`${name}/${file.name}`, file.content, {ifAbsent: true})
+  const tag = await putBeside(store, `${name}/${file.name}`, file.content)
   const problem = tag === undefined ? 'It is there already.' : await keyFileProblem(store, name, file.name)
   if (problem !== undefined) {
     throw new DataOpsError('STORAGE', `The new key file of ${store.describe(name)} could not be written: ${problem}`, {
@@ -40,5 +41,6 @@ export async function rekeyBackup(store: Store, name: string, to: RekeyOptions):
     })
   }
 
-  for (const {name: each} of old) await store.remove(`${name}/${each}`)
+  // A locked one stays, and whoever it is for can open it until then.
+  if (!(await lockOf(store, name))) for (const {name: each} of old) await store.remove(`${name}/${each}`)
 }

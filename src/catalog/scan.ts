@@ -1,6 +1,7 @@
 /** What the backups of a folder say of themselves, whatever the catalog does. */
 import type {Store} from '../store/store.js'
 
+import {listPlace} from '../archive/locked.js'
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
 import {type CatalogEntry, kindOfName, readEntryOf} from './entry.js'
@@ -27,7 +28,7 @@ export interface ReindexResult {
 /** The entries of all backups; of those that cannot be read now, what was `listed`. @throws DataOpsError STORAGE when the folder cannot be listed. */
 export async function scanBackups(store: Store, listed: readonly CatalogEntry[]): Promise<ReindexResult> {
   const known = new Map(listed.map((entry) => [entry.file, entry]))
-  const names = await store.list('')
+  const names = await listPlace(store)
   const results = await inParallel(
     // A link that cannot be followed is neither file nor folder.
     names.filter(({kind, name}) => kindOfName(name) === kind || (kind === 'other' && known.has(name))),

@@ -15,6 +15,8 @@ export interface BackupEntry {
   encrypted?: true
   format: BackupFormat
   id: string
+  /** Until then nobody can change or remove it, RFC 3339; absent from one that is not locked. */
+  lockedUntil?: string
   /** Absent, like the name of the collection, from an encrypted backup that hides it. */
   objectCount?: number
   /** It holds a part of what its collection held: objects or members of them were left out on purpose. */
@@ -38,6 +40,7 @@ export function backupEntry(backup: ListedBackup, pathOf: (file: string) => stri
     encrypted: backup.encrypted,
     format: backup.format,
     id: backup.id,
+    lockedUntil: backup.locked_until,
     objectCount: backup.object_count,
     partial: backup.partial === true,
     path: pathOf(backup.file),
@@ -68,14 +71,19 @@ export function backupTable(backups: readonly BackupEntry[]): string[] {
   ])
 }
 
-function remarks({complete, encrypted, partial, status}: BackupEntry): string[] {
+function remarks({complete, encrypted, lockedUntil, partial, status}: BackupEntry): string[] {
   const words = [
     ...(status === 'sealed' ? [] : [status]),
     ...(complete ? [] : ['incomplete']),
     ...(encrypted ? ['encrypted'] : []),
     ...(partial ? ['part'] : []),
+    ...(isLocked(lockedUntil) ? [`locked until ${lockedUntil?.slice(0, 10)}`] : []),
   ]
   return words.length > 0 ? [`(${words.join(', ')})`] : []
+}
+
+function isLocked(until: string | undefined): boolean {
+  return until !== undefined && Date.parse(until) > Date.now()
 }
 
 /** As many digits as tell the ids apart. */

@@ -171,6 +171,28 @@ export const encryptionFlags = {
   }),
 }
 
+const LOCKS = 'LOCKS'
+
+/** How long backups cannot be changed or removed. */
+export const lockFlags = {
+  'lock-for': Flags.custom<number>({
+    description:
+      'Nobody can change or remove the backup for that long (12h, 30d, 2w), in object storage that has locks of single objects.',
+    helpGroup: LOCKS,
+    helpValue: '<time>',
+    async parse(text) {
+      const {parseDuration} = await import('../catalog/retention.js')
+      return parseDuration(text)
+    },
+  })(),
+  'lock-mode': Flags.option({
+    description:
+      'compliance (default): nobody at all can undo it; governance: who has a permission of its own for that.',
+    helpGroup: LOCKS,
+    options: ['compliance', 'governance'] as const,
+  })(),
+}
+
 export const batchSizeFlag = Flags.integer({
   description: 'Objects a page or batch at most; chosen by the size of the collection when not given.',
   min: 1,

@@ -33,6 +33,7 @@ export function backupLines(backup: BackupResult): string[] {
       ['format', format],
       ['digest', backup.digest],
       ['tenants', backup.tenants && formatCount(backup.tenants.count)],
+      ['locked', backup.lockedUntil && `until ${backup.lockedUntil.slice(0, 16).replace('T', ' ')} UTC`],
       ['resumed', backup.resumed > 0 ? `${plural(backup.resumed, 'object')} of an earlier run` : undefined],
     ]),
     ...(backup.partial ? ['  A PART of the collection: objects, or members of them, were left out on purpose'] : []),

@@ -4,6 +4,7 @@ import type {OperationOptions} from '../model/progress.js'
 import type {Store} from '../store/store.js'
 import type {Connection} from '../weaviate/connection.js'
 
+import {pastWhatHides} from '../archive/locked.js'
 import {defaultBatchSize} from '../flow/page-size.js'
 import {TenantNotes} from '../flow/tenants/note.js'
 import {Throttle} from '../flow/throttle.js'
@@ -28,7 +29,8 @@ export interface ManagerOptions extends EncryptionOptions {
 export function storeOf(options: ManagerOptions): Store {
   const {stateDirectory} = options
   const state = stateDirectory === undefined ? undefined : openStore(stateDirectory)
-  return withEncryption(options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY), {...options, state})
+  const store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
+  return pastWhatHides(withEncryption(store, {...options, state}))
 }
 
 /** What a manager works with. */

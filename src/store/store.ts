@@ -8,6 +8,8 @@ export interface Store {
   describe: (key: string) => string
   /** What lies directly in a folder (`''`: the store itself), by name; none when there is nothing. Folders are prefixes: they are there while something lies in them. */
   list: (folder: string) => Promise<StoreEntry[]>
+  /** Objects that nobody can change or remove before a time. Absent: the place has no such. */
+  readonly locks?: StoreLocks
   /** Pinned: what takes the object's place later is unseen or an error, never mixed in. @throws DataOpsError STORAGE when it cannot be read; NOT_A_BACKUP when it does not exist. */
   openRead: (key: string) => Promise<StoreReader>
   /**
@@ -80,4 +82,40 @@ export interface UnfinishedWriters {
 export interface StoreUploads {
   /** Drops each that `mayGo` says of; its keys. `begun`: milliseconds since 1970, by the clock of the place. */
   drop: (mayGo: (key: string, begun: number) => Promise<boolean>) => Promise<string[]>
+}
+
+/** `governance`: who has a permission of its own for that can undo it; `compliance`: nobody can. */
+export type LockMode = 'compliance' | 'governance'
+
+export interface ObjectLock {
+  mode: LockMode
+  /** Milliseconds since 1970. */
+  until: number
+}
+
+/** A version of an object that is locked. */
+export interface LockedEntry extends StoreEntry {
+  lock: ObjectLock
+  version: string
+}
+
+/**
+ * What cannot be changed or removed before a time, also by whoever may do all else. What is written over it, or says that it was removed,
+ * lies beside it and hides it: the first version that is locked is what was locked by its writer.
+ */
+export interface StoreLocks {
+  /** Whether objects there can be locked one by one; undefined: nobody may ask. */
+  areOn: () => Promise<boolean | undefined>
+  /** As those of the store, of an object that is locked from its first moment. */
+  createWriter: (key: string, lock: ObjectLock) => Promise<StoreWriter>
+  put: (key: string, bytes: Uint8Array, condition: PutCondition, lock: ObjectLock) => Promise<string | undefined>
+  /** The first version that is locked now. */
+  find: (key: string) => Promise<LockedEntry | undefined>
+  /** The first locked versions that something else lies over, by their keys: of `KEY` that one, of `FOLDER/` all in it. */
+  hidden: (key: string) => Promise<Map<string, LockedEntry>>
+  /** Locks the first locked version, or else what is there; one that is locked for longer stays so. @throws DataOpsError NOT_A_BACKUP when there is none. */
+  lock: (key: string, lock: ObjectLock) => Promise<void>
+  /** What lies or lay directly in a folder and may be hidden: folders, and objects that are there not once and as they were. */
+  names: (folder: string) => Promise<string[]>
+  openRead: (key: string, version: string) => Promise<StoreReader>
 }

@@ -3,22 +3,35 @@ import {createHash, randomBytes} from 'node:crypto'
 
 import type {S3Request} from './s3-server.js'
 
+export interface ObjectLock {
+  mode: string
+  until: Date
+}
+
 export interface StoredObject {
   bytes: Buffer
   etag: string
+  lock?: ObjectLock
   metadata: Record<string, string>
   modified: Date
+  version?: string
 }
+
+/** What a key was, the newest last; one without bytes says that it was removed. */
+export type StoredVersion = Partial<StoredObject> & {modified: Date; version: string}
 
 export interface StoredUpload {
   begun: Date
   key: string
+  lock?: ObjectLock
   metadata: Record<string, string>
   parts: Map<number, {bytes: Buffer; etag: string}>
 }
 
 export interface Bucket {
   objects: Map<string, StoredObject>
+  /** Those of a bucket with object lock; without, nothing is kept. */
+  versions?: Map<string, StoredVersion[]>
   uploads: Map<string, StoredUpload>
 }
 
@@ -74,17 +87,19 @@ export const objectRoutes: Record<string, Route> = {
     const bytes = Buffer.concat(parts.map((part) => part.bytes))
     const sums = Buffer.concat(parts.map(({etag}) => Buffer.from(etag.slice(1, -1), 'hex')))
     const etag = `"${md5(sums)}-${parts.length}"`
-    bucket.objects.set(request.key, {bytes, etag, metadata: upload.metadata, modified: new Date()})
+    const {lock, metadata} = upload
+    put(bucket, request.key, {bytes, etag, lock, metadata, modified: new Date()})
     bucket.uploads.delete(request.query.get('uploadId') ?? '')
     return xml(`<CompleteMultipartUploadResult><ETag>${escapeXml(etag)}</ETag></CompleteMultipartUploadResult>`)
   },
   CreateMultipartUpload(bucket, {headers, key}) {
     const id = randomBytes(12).toString('hex')
-    bucket.uploads.set(id, {begun: new Date(), key, metadata: metadataOf(headers), parts: new Map()})
+    const lock = lockOf(bucket, headers)
+    bucket.uploads.set(id, {begun: new Date(), key, lock, metadata: metadataOf(headers), parts: new Map()})
     return xml(`<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`)
   },
-  DeleteObject(bucket, {key}) {
-    bucket.objects.delete(key)
+  DeleteObject(bucket, {headers, key, query}) {
+    remove(bucket, key, {headers, version: query.get('versionId') ?? undefined})
     return {status: 204}
   },
   GetObject(bucket, request) {
@@ -104,9 +119,28 @@ export const objectRoutes: Record<string, Route> = {
   PutObject(bucket, request) {
     checkConditions(bucket.objects.get(request.key), request)
     const etag = `"${md5(request.body)}"`
-    const object = {bytes: request.body, etag, metadata: metadataOf(request.headers), modified: new Date()}
-    bucket.objects.set(request.key, object)
+    const {headers, key} = request
+    const lock = lockOf(bucket, headers)
+    if (lock && headers['content-md5'] === undefined && headers['x-amz-sdk-checksum-algorithm'] === undefined)
+      throw new S3Refusal(400, 'InvalidRequest')
+    put(bucket, key, {bytes: request.body, etag, lock, metadata: metadataOf(headers), modified: new Date()})
     return {headers: {etag}, status: 200}
+  },
+  PutObjectRetention(bucket, request) {
+    if (!bucket.versions) throw new S3Refusal(400, 'InvalidRequest')
+    const object = objectOf(bucket, request)
+    const text = request.body.toString()
+    const lock = {
+      mode: /<Mode>(.*?)<\/Mode>/s.exec(text)?.[1] ?? '',
+      until: new Date(/<RetainUntilDate>(.*?)<\/RetainUntilDate>/s.exec(text)?.[1] ?? ''),
+    }
+    const {lock: old} = object
+    const isShorter = old !== undefined && isLocked(old) && lock.until < old.until
+    const isWeaker = old?.mode === 'COMPLIANCE' && isLocked(old) && lock.mode !== 'COMPLIANCE'
+    if (isWeaker || (isShorter && !(old.mode === 'GOVERNANCE' && mayBypass(request.headers))))
+      throw new S3Refusal(403, 'AccessDenied')
+    object.lock = lock
+    return {status: 200}
   },
   UploadPart(bucket, {body, query}) {
     const etag = `"${md5(body)}"`
@@ -119,8 +153,51 @@ export const bucketRoutes: Record<string, Route> = {
   DeleteObjects(bucket, {body, headers}) {
     if (Object.keys(headers).every((name) => !(name === 'content-md5' || name.startsWith('x-amz-checksum-'))))
       throw new S3Refusal(400, 'InvalidRequest')
-    for (const [, key = ''] of body.toString().matchAll(/<Key>(.*?)<\/Key>/gs)) bucket.objects.delete(unescapeXml(key))
+    for (const [, text = ''] of body.toString().matchAll(/<Object>(.*?)<\/Object>/gs)) {
+      const key = unescapeXml(/<Key>(.*?)<\/Key>/s.exec(text)?.[1] ?? '')
+      remove(bucket, key, {headers, version: /<VersionId>(.*?)<\/VersionId>/s.exec(text)?.[1]})
+    }
+
     return xml('<DeleteResult></DeleteResult>')
+  },
+  GetObjectLockConfiguration(bucket) {
+    if (!bucket.versions) throw new S3Refusal(404, 'ObjectLockConfigurationNotFoundError')
+    return xml('<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>')
+  },
+  ListObjectVersions(bucket, {query}) {
+    const prefix = query.get('prefix') ?? ''
+    const delimiter = query.get('delimiter')
+    const after = query.get('key-marker') ?? ''
+    const afterVersion = query.get('version-id-marker')
+    const most = Math.min(Number(query.get('max-keys') ?? PAGE), PAGE)
+    const texts: string[] = []
+    const folders = new Set<string>()
+    const keys = [...(bucket.versions ?? new Map<string, StoredVersion[]>()).keys()]
+      .filter((key) => key.startsWith(prefix))
+      .toSorted()
+    let next: string | undefined
+    for (const key of keys) {
+      const end = delimiter ? key.indexOf(delimiter, prefix.length) : -1
+      if (end !== -1) {
+        folders.add(key.slice(0, end + 1))
+        continue
+      }
+
+      if (key < after || (key === after && !afterVersion)) continue
+      const all = (bucket.versions?.get(key) ?? []).toReversed()
+      const from = key === after ? all.findIndex(({version}) => version === afterVersion) + 1 : 0
+      for (const each of all.slice(from)) {
+        if (texts.length === most) break
+        next = `<NextKeyMarker>${escapeXml(key)}</NextKeyMarker><NextVersionIdMarker>${each.version}</NextVersionIdMarker>`
+        texts.push(versionXml(key, each, each === all[0]))
+      }
+    }
+
+    const isCut = texts.length === most
+    const prefixes = [...folders].map((each) => `<CommonPrefixes><Prefix>${escapeXml(each)}</Prefix></CommonPrefixes>`)
+    return xml(
+      `<ListVersionsResult><IsTruncated>${isCut}</IsTruncated>${isCut ? next : ''}${texts.join('')}${prefixes.join('')}</ListVersionsResult>`,
+    )
   },
   ListMultipartUploads(bucket, {query}) {
     const prefix = query.get('prefix') ?? ''
@@ -161,9 +238,66 @@ export const bucketRoutes: Record<string, Route> = {
   },
 }
 
-function objectOf(bucket: Bucket, {headers, key}: S3Request): StoredObject {
-  const object = bucket.objects.get(key)
-  if (!object) throw new S3Refusal(404, 'NoSuchKey')
+/** As a key is from now on. */
+export function put(bucket: Bucket, key: string, object: StoredObject): void {
+  const version = randomBytes(8).toString('hex')
+  const stored = {...object, version}
+  bucket.versions?.set(key, [...(bucket.versions.get(key) ?? []), stored])
+  bucket.objects.set(key, stored)
+}
+
+function remove(
+  bucket: Bucket,
+  key: string,
+  {headers, version}: {headers: Record<string, string | undefined>; version?: string},
+): void {
+  const {versions} = bucket
+  const all = versions?.get(key) ?? []
+  if (version === undefined || !versions) {
+    bucket.objects.delete(key)
+    versions?.set(key, [...all, {modified: new Date(), version: randomBytes(8).toString('hex')}])
+    return
+  }
+
+  const lock = all.find((each) => each.version === version)?.lock
+  if (lock && isLocked(lock) && !(lock.mode === 'GOVERNANCE' && mayBypass(headers)))
+    throw new S3Refusal(403, 'AccessDenied')
+  const left = all.filter((each) => each.version !== version)
+  const current = left.at(-1)
+  if (left.length > 0) versions.set(key, left)
+  else versions.delete(key)
+  if (current?.bytes) bucket.objects.set(key, current as StoredObject)
+  else bucket.objects.delete(key)
+}
+
+function isLocked({until}: ObjectLock): boolean {
+  return until.getTime() > Date.now()
+}
+
+function mayBypass(headers: Record<string, string | undefined>): boolean {
+  return headers['x-amz-bypass-governance-retention'] === 'true'
+}
+
+function lockOf(bucket: Bucket, headers: Record<string, string | undefined>): ObjectLock | undefined {
+  const mode = headers['x-amz-object-lock-mode']
+  const until = new Date(headers['x-amz-object-lock-retain-until-date'] ?? '')
+  if (mode === undefined) return undefined
+  if (!bucket.versions || !(until.getTime() > Date.now())) throw new S3Refusal(400, 'InvalidRequest')
+  return {mode, until}
+}
+
+function versionXml(key: string, {bytes, etag = '', modified, version}: StoredVersion, isLatest: boolean): string {
+  const start = `<Key>${escapeXml(key)}</Key><VersionId>${version}</VersionId><IsLatest>${isLatest}</IsLatest><LastModified>${modified.toISOString()}</LastModified>`
+  return bytes
+    ? `<Version>${start}<ETag>${escapeXml(etag)}</ETag><Size>${bytes.length}</Size></Version>`
+    : `<DeleteMarker>${start}</DeleteMarker>`
+}
+
+function objectOf(bucket: Bucket, {headers, key, query}: S3Request): StoredObject {
+  const version = query.get('versionId')
+  const named = bucket.versions?.get(key)?.find((each) => each.version === version)
+  const object = version === null ? bucket.objects.get(key) : (named as StoredObject | undefined)
+  if (!object?.bytes) throw new S3Refusal(404, version === null ? 'NoSuchKey' : 'NoSuchVersion')
   if (headers['if-match'] !== undefined && headers['if-match'] !== object.etag)
     throw new S3Refusal(412, 'PreconditionFailed')
   return object
@@ -184,9 +318,18 @@ function checkConditions(object: StoredObject | undefined, {headers}: S3Request)
   if (object.etag !== tag) throw new S3Refusal(412, 'PreconditionFailed')
 }
 
-function headersOf({etag, metadata, modified}: StoredObject): Record<string, string> {
+function headersOf({etag, lock, metadata, modified, version}: StoredObject): Record<string, string> {
   const own = Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value])
-  return {etag, 'last-modified': modified.toUTCString(), ...(Object.fromEntries(own) as Record<string, string>)}
+  return {
+    etag,
+    'last-modified': modified.toUTCString(),
+    ...(version !== undefined && {'x-amz-version-id': version}),
+    ...(lock && {
+      'x-amz-object-lock-mode': lock.mode,
+      'x-amz-object-lock-retain-until-date': lock.until.toISOString(),
+    }),
+    ...(Object.fromEntries(own) as Record<string, string>),
+  }
 }
 
 function metadataOf(headers: S3Request['headers']): Record<string, string> {

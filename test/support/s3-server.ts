@@ -189,10 +189,13 @@ function operationOf(method: string, key: string, query: URLSearchParams): strin
   if (key === '') {
     if (method === 'POST' && query.has('delete')) return 'DeleteObjects'
     if (method === 'GET' && query.has('uploads')) return 'ListMultipartUploads'
+    if (method === 'GET' && query.has('versions')) return 'ListObjectVersions'
+    if (method === 'GET' && query.has('object-lock')) return 'GetObjectLockConfiguration'
     return {GET: 'ListObjectsV2', HEAD: 'HeadBucket'}[method] ?? method
   }
 
   if (method === 'POST') return query.has('uploads') ? 'CreateMultipartUpload' : 'CompleteMultipartUpload'
+  if (method === 'PUT' && query.has('retention')) return 'PutObjectRetention'
   if (query.has('uploadId')) return {DELETE: 'AbortMultipartUpload', PUT: 'UploadPart'}[method] ?? method
   return {DELETE: 'DeleteObject', GET: 'GetObject', HEAD: 'HeadObject', PUT: 'PutObject'}[method] ?? method
 }

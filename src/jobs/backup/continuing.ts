@@ -5,6 +5,7 @@ import type {BackupJournal} from './journal.js'
 import type {ObjectIndex} from './object-index.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
+import {isPartLocked} from '../../archive/locked.js'
 import {journalName} from '../../archive/names.js'
 import {readUnfinished} from '../../archive/unfinished-reader.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -27,6 +28,7 @@ export async function unfitness(
 ): Promise<string | undefined> {
   const age = await unchangedFor(store, journalName(name))
   if (age === undefined) return 'it has been finished, or removed'
+  if (await isPartLocked(store, name)) return 'a run that was killed while it sealed it has locked what there is of it'
   if (age > maxAgeMs) return `it was left ${Math.round(age / 60_000)} minutes ago`
   const identity = await connection.identify(plan.schema)
   if (identity !== undefined && journal.identity !== undefined) {

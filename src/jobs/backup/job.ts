@@ -7,6 +7,7 @@ import type {ResolvedCollection} from '../../weaviate/resolve.js'
 import type {BackupOptions} from './options.js'
 import type {TenantScope} from './tenants.js'
 
+import {locking, type LockOptions} from '../../archive/locked.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {encryptionOf, type EncryptionOptions, isEncrypting} from '../../store/encryption.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
@@ -45,20 +46,25 @@ export function makeJob(
     options.onWarning?.(warning)
   }
 
+  const locked = options.lockForMs === undefined ? store : locking(store, lockOptions(options.lockForMs, options))
   return {
     ...given,
+    store: isEncrypting(encryption) ? withPrivateJournals(locked, encryption.state) : locked,
     compress: options.compress === true,
     ...(isEncrypting(encryption) && {encryptTo: encryption}),
     format: options.format ?? 'json',
     plan: planCollection(collection.schema),
     replicas: new ReplicaWatch(connection, collection.schema, {...options, warn}),
-    ...(isEncrypting(encryption) && {store: withPrivateJournals(store, encryption.state)}),
     sameServer: new SameServer(connection, collection.schema, options),
     warn(code, message, details) {
       warn({code, details, message})
     },
     warnings,
   }
+}
+
+function lockOptions(forMs: number, {lockMode: mode = 'compliance'}: BackupOptions): LockOptions {
+  return {forMs, mode}
 }
 
 export function warnSkipped(job: BackupJob, scope: TenantScope | undefined): void {

@@ -4,6 +4,7 @@ import type {RateLimit, RetryOptions} from '../../flow/options.js'
 import type {Transform} from '../../flow/transform/transform.js'
 import type {DataOpsError} from '../../model/errors.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
+import type {LockMode} from '../../store/store.js'
 import type {ReplicaReport} from '../../weaviate/connection.js'
 import type {TransformPreview} from '../survey.js'
 
@@ -21,6 +22,10 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   includeData?: boolean
   /** Onloads offloaded tenants to read them; otherwise they are listed as skipped. */
   includeOffloaded?: boolean
+  /** Milliseconds from its end in which nobody can change or remove the backup. The place must have locks of single objects. */
+  lockForMs?: number
+  /** `compliance` (default): nobody can undo the lock; `governance`: who has a permission of its own for that. */
+  lockMode?: LockMode
   maxRate?: RateLimit
   /** Continue an unfinished backup of the same collection, format and options, where there is one: `auto` does when one fits that no other process writes, true requires one, false (default) starts anew. */
   resume?: boolean | 'auto'
@@ -68,6 +73,8 @@ export interface BackupResult {
   changes?: TransformPreview
   /** Backup id. */
   id: string
+  /** Until then nobody can change or remove it, RFC 3339. Absent from one that is not locked. */
+  lockedUntil?: string
   /** Objects known to be missing, by id: the first hundred. */
   missing?: MissingObject[]
   objectCount: number

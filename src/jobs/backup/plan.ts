@@ -6,6 +6,7 @@ import type {JournalBinding} from './journal.js'
 import type {BackupOptions, BackupResult} from './options.js'
 
 import {checkHead} from '../../archive/limits.js'
+import {requireLocks} from '../../archive/locked.js'
 import {type SealedManifest} from '../../archive/manifest.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {countInTenants} from '../../flow/tenants/count.js'
@@ -75,6 +76,11 @@ export function checkOptions(options: BackupOptions): void {
     )
   }
 
+  if (options.lockMode !== undefined && options.lockForMs === undefined)
+    throw new DataOpsError('INVALID_INPUT', 'A mode of locks was given, and no time to lock the backup for.', {
+      hint: 'Say for how long (`lockForMs`), or leave out `lockMode`.',
+    })
+  checkPositiveInteger(options.lockForMs, 'time to lock the backup for, in milliseconds,')
   checkPositiveInteger(options.batchSize, 'batch size')
   checkPositiveInteger(options.concurrency, 'concurrency')
 }
@@ -83,6 +89,7 @@ export function checkOptions(options: BackupOptions): void {
 export async function planBackup(job: BackupJob): Promise<AlreadySealed | BackupPlan> {
   const {connection, options} = job
   const {schema} = job.collection
+  if (options.lockForMs !== undefined) await requireLocks(job.store)
   const binding = bindingOf(job)
   const finished = options.dryRun ? undefined : await finishLeftovers(job, binding)
   if (isMultiTenant(schema) && !options.dryRun) {

@@ -111,7 +111,10 @@ export async function register(
 
   warnOfCounts(job, manifest)
   await new BackupCatalog(job.store).register(entry)
-  return resultOf(job, manifest, resumed)
+  return {
+    ...resultOf(job, manifest, resumed),
+    ...(entry.locked_until !== undefined && {lockedUntil: entry.locked_until}),
+  }
 }
 
 function warnOfCounts(job: BackupJob, {seal: {complete, counted, missing = []}}: SealedFacts): void {

@@ -6,11 +6,13 @@ import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {md5} from '../../platform/node.js'
 import {
+  type BeginOptions,
   type Call,
   contentOf,
   type FoundObject,
   type ListPage,
   type ListRequest,
+  type LockClient,
   type ObjectClient,
   type Piece,
   type PutOptions,
@@ -20,6 +22,7 @@ import {
 } from '../objects/client.js'
 import {loadPeer} from '../peer.js'
 import {azureFailure} from './failure.js'
+import {AzureLocks, policyOf} from './locks.js'
 import {AZURE_MARK, AzureUpload} from './upload.js'
 
 export interface AzurePlace {
@@ -75,15 +78,20 @@ class AzureObjectClient implements ObjectClient {
 
   failure = azureFailure
 
-  async begin(key: string, mark: string): Promise<Upload> {
-    return new AzureUpload(this.container.getBlockBlobClient(key), mark)
+  get locks(): LockClient {
+    return new AzureLocks(this.container)
+  }
+
+  async begin(key: string, options: BeginOptions): Promise<Upload> {
+    return new AzureUpload(this.container.getBlockBlobClient(key), options)
   }
 
   async get(key: string, range: ReadRange, {signal}: Call): Promise<Piece | undefined> {
-    const {end, start, tag} = range
+    const {end, start, tag, version} = range
     let answer: BlobDownloadResponseParsed
     try {
-      answer = await this.container.getBlobClient(key).download(start, end - start, {
+      const blob = this.container.getBlobClient(key)
+      answer = await (version === undefined ? blob : blob.withVersion(version)).download(start, end - start, {
         abortSignal: signal,
         conditions: {ifMatch: tag},
         maxRetryRequests: 0,
@@ -143,11 +151,12 @@ class AzureObjectClient implements ObjectClient {
     }
   }
 
-  async put(key: string, bytes: Uint8Array, {condition, mark}: PutOptions, {signal}: Call): Promise<string> {
+  async put(key: string, bytes: Uint8Array, {condition, lock, mark}: PutOptions, {signal}: Call): Promise<string> {
     const {etag} = await this.container.getBlockBlobClient(key).upload(bytes, bytes.length, {
       abortSignal: signal,
       blobHTTPHeaders: {blobContentMD5: md5(bytes)},
       conditions: condition && ('ifAbsent' in condition ? {ifNoneMatch: '*'} : {ifMatch: condition.ifMatch}),
+      ...(lock && {immutabilityPolicy: policyOf(lock)}),
       metadata: {[AZURE_MARK]: mark},
     })
     return etag ?? ''

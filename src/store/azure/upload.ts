@@ -1,7 +1,8 @@
 import type {BlockBlobClient} from '@azure/storage-blob'
 
 import {md5, randomHex} from '../../platform/node.js'
-import {type Call, MARK, type Upload} from '../objects/client.js'
+import {type BeginOptions, type Call, MARK, type Upload} from '../objects/client.js'
+import {policyOf} from './locks.js'
 
 /** Its names of metadata are identifiers. */
 export const AZURE_MARK = MARK.replaceAll('-', '_')
@@ -15,7 +16,7 @@ export class AzureUpload implements Upload {
 
   constructor(
     private readonly blob: BlockBlobClient,
-    private readonly mark: string,
+    private readonly options: BeginOptions,
   ) {}
 
   async part(number: number, bytes: Uint8Array, _isLast: boolean, {signal}: Call): Promise<void> {
@@ -25,10 +26,12 @@ export class AzureUpload implements Upload {
   }
 
   async complete({signal}: Call): Promise<void> {
+    const {lock, mark} = this.options
     await this.blob.commitBlockList(this.#blocks, {
       abortSignal: signal,
       conditions: {ifNoneMatch: '*'},
-      metadata: {[AZURE_MARK]: this.mark},
+      ...(lock && {immutabilityPolicy: policyOf(lock)}),
+      metadata: {[AZURE_MARK]: mark},
     })
   }
 

@@ -4,11 +4,13 @@ import type {Bucket, File, FileMetadata, Storage} from '@google-cloud/storage'
 import {inParallel} from '../../model/in-parallel.js'
 import {md5} from '../../platform/node.js'
 import {
+  type BeginOptions,
   type Call,
   contentOf,
   type FoundObject,
   type ListPage,
   type ListRequest,
+  type LockClient,
   MARK,
   type ObjectClient,
   type Piece,
@@ -19,6 +21,8 @@ import {
 } from '../objects/client.js'
 import {loadPeer} from '../peer.js'
 import {gcsFailure} from './failure.js'
+import {foundOf} from './found.js'
+import {GcsLocks, retentionOf} from './locks.js'
 import {beginGcsUpload} from './upload.js'
 
 /**
@@ -51,13 +55,18 @@ class GcsObjectClient implements ObjectClient {
 
   failure = gcsFailure
 
-  async begin(key: string, mark: string): Promise<Upload> {
-    return beginGcsUpload(this.storage, this.#bucket.file(key), mark)
+  get locks(): LockClient {
+    return new GcsLocks(this.#bucket)
+  }
+
+  async begin(key: string, options: BeginOptions): Promise<Upload> {
+    return beginGcsUpload(this.storage, this.#bucket.file(key), options)
   }
 
   async get(key: string, range: ReadRange, {signal}: Call): Promise<Piece | undefined> {
-    const {end, start, tag} = range
-    const file = this.#bucket.file(key, tag === undefined ? {} : {generation: tag})
+    const {end, start, tag, version} = range
+    const generation = tag ?? version
+    const file = this.#bucket.file(key, generation === undefined ? {} : {generation})
     const stream = file.createReadStream({decompress: false, end: end - 1, start, validation: false})
     const stop = (): void => {
       stream.destroy()
@@ -73,7 +82,7 @@ class GcsObjectClient implements ObjectClient {
       for await (const piece of stream) pieces.push(piece as Uint8Array)
       const content = contentOf(Buffer.concat(pieces), headers['content-range'], range)
       const modified = Date.parse(headers['last-modified'] ?? '') || 0
-      return {...content, modified, tag: headers['x-goog-generation'] ?? tag ?? (await this.#tagOf(key))}
+      return {...content, modified, tag: headers['x-goog-generation'] ?? generation ?? (await this.#tagOf(key))}
     } catch (error) {
       // The range of an empty object.
       if (gcsFailure(error).status === 416) return undefined
@@ -113,11 +122,11 @@ class GcsObjectClient implements ObjectClient {
     }
   }
 
-  async put(key: string, bytes: Uint8Array, {condition, mark}: PutOptions): Promise<string> {
+  async put(key: string, bytes: Uint8Array, {condition, lock, mark}: PutOptions): Promise<string> {
     const file = this.#bucket.file(key)
     await file.save(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
       // Checked by the service.
-      metadata: {md5Hash: md5(bytes).toString('base64'), metadata: {[MARK]: mark}},
+      metadata: {md5Hash: md5(bytes).toString('base64'), metadata: {[MARK]: mark}, ...retentionOf(lock)},
       preconditionOpts: condition && {ifGenerationMatch: 'ifAbsent' in condition ? 0 : condition.ifMatch},
       resumable: false,
       validation: false,
@@ -133,10 +142,6 @@ class GcsObjectClient implements ObjectClient {
   async uploads(): Promise<UnfinishedUpload[]> {
     return []
   }
-}
-
-function foundOf({generation, size, updated}: FileMetadata, key: string): FoundObject {
-  return {bytes: Number(size), key, modified: Date.parse(String(updated)) || 0, tag: String(generation)}
 }
 
 function markOf({metadata}: FileMetadata): string | undefined {

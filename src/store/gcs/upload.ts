@@ -1,15 +1,16 @@
 /** A resumable upload: its bytes go in order, and the object is there once the last ones are. */
 import type {File, Storage} from '@google-cloud/storage'
 
-import {MARK, type Upload} from '../objects/client.js'
+import {type BeginOptions, MARK, type Upload} from '../objects/client.js'
 import {gcsFailure} from './failure.js'
+import {retentionOf} from './locks.js'
 
 const EMPTY = Buffer.alloc(0)
 
-export async function beginGcsUpload(storage: Storage, file: File, mark: string): Promise<Upload> {
+export async function beginGcsUpload(storage: Storage, file: File, {lock, mark}: BeginOptions): Promise<Upload> {
   try {
     const [uri] = await file.createResumableUpload({
-      metadata: {metadata: {[MARK]: mark}},
+      metadata: {metadata: {[MARK]: mark}, ...retentionOf(lock)},
       preconditionOpts: {ifGenerationMatch: 0},
     })
     return new GcsUpload(storage, uri)

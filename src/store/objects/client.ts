@@ -1,12 +1,12 @@
 /** What the client of a cloud must do so that backups can lie there: one request a call, no retries; everything else is done once, for all of them. */
 
-import type {PutCondition} from '../store.js'
+import type {ObjectLock, PutCondition} from '../store.js'
 
 export interface ObjectClient {
   /** A tag in the form of the service that no object has. */
   readonly noTag: string
   /** Begins a write of unknown length; nothing is to be seen of it before `complete`. */
-  begin: (key: string, mark: string, call: Call) => Promise<Upload>
+  begin: (key: string, options: BeginOptions, call: Call) => Promise<Upload>
   /** What went wrong, for an error that any of these calls threw. */
   failure: (error: unknown) => Failure
   /** From `start` up to `end` or the end of the object; undefined when it holds nothing at all. `tag`: only of that version. */
@@ -15,6 +15,8 @@ export interface ObjectClient {
   head: (key: string, call: Call) => Promise<FoundObject | undefined>
   /** One page, in the order of the keys. */
   list: (request: ListRequest, call: Call) => Promise<ListPage>
+  /** Locks of single objects. */
+  readonly locks: LockClient
   /** The new tag; fails with `condition` when that is not met. */
   put: (key: string, bytes: Uint8Array, options: PutOptions, call: Call) => Promise<string>
   /** Removes objects, at most a page of a listing; one that is not there is none to be removed. */
@@ -31,10 +33,54 @@ export interface Call {
   signal: AbortSignal
 }
 
-export interface PutOptions {
-  condition?: PutCondition
+export interface BeginOptions {
+  /** From the first moment. */
+  lock?: ObjectLock
   /** Stored as metadata `MARK`. */
   mark: string
+}
+
+export interface PutOptions extends BeginOptions {
+  condition?: PutCondition
+}
+
+/** Locks of single objects, in a bucket that keeps older versions. */
+export interface LockClient {
+  /** Whether the bucket has them. */
+  areOn: (call: Call) => Promise<boolean>
+  /** Sets the lock of a version; fails where that would shorten it. */
+  lock: (version: ObjectVersion, lock: ObjectLock, call: Call) => Promise<void>
+  /** Of a version that `versions` gave; undefined: it has none. */
+  lockOf: (version: ObjectVersion, call: Call) => Promise<ObjectLock | undefined>
+  /** One page, in the order of the keys; of each key all versions, in an order from old to new or the other way. */
+  versions: (request: VersionRequest, call: Call) => Promise<VersionPage>
+  /** Whether a page lists the versions of a key from the newest to the oldest. */
+  readonly isNewestFirst: boolean
+}
+
+export interface ObjectVersion extends FoundObject {
+  /** What is seen without naming a version. */
+  isCurrent: boolean
+  /** It says that the object was removed, and holds nothing. */
+  isRemoval: boolean
+  /** Where the listing says it. */
+  lock?: ObjectLock
+  version: string
+}
+
+export interface VersionRequest {
+  /** `next` of the page before. */
+  after?: string
+  delimiter?: '/'
+  /** More versions of a key than two may be left out. */
+  isForNames?: boolean
+  prefix: string
+}
+
+export interface VersionPage {
+  folders: string[]
+  next?: string
+  versions: ObjectVersion[]
 }
 
 /** Bytes from `start` up to `end`, more than none. */
@@ -42,6 +88,8 @@ export interface ReadRange {
   end: number
   start: number
   tag?: string
+  /** Default: what is there now. */
+  version?: string
 }
 
 export interface ListRequest {

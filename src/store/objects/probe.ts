@@ -108,7 +108,9 @@ export class Probe {
   async #upload(): Promise<void> {
     const {key, url} = this.options
     const action = {verb: 'write to', where: url}
-    const upload = await this.calls.attempt(action, async (client, call) => client.begin(key, randomHex(12), call))
+    const upload = await this.calls.attempt(action, async (client, call) =>
+      client.begin(key, {mark: randomHex(12)}, call),
+    )
     try {
       const bytes = utf8('Whether this place keeps the conditions of uploads.\n')
       await this.calls.attempt(action, async (_, call) => upload.part(1, bytes, true, call))

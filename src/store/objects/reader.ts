@@ -20,16 +20,18 @@ export interface ReaderSource {
   calls: Calls
   /** The whole key. */
   key: string
+  /** Default: what is there now. */
+  version?: string
   /** The URL. */
   where: string
 }
 
 /** Opens what is there now. @throws ClientError `absent`; DataOpsError for what is none. */
-export async function openObject({calls, key, where}: ReaderSource): Promise<ObjectReader> {
+export async function openObject({calls, key, version, where}: ReaderSource): Promise<ObjectReader> {
   const opening = await calls.attempt({bytes: OPENING, verb: 'read', where}, async (client, call) =>
-    client.get(key, {end: OPENING, start: 0}, call),
+    client.get(key, {end: OPENING, start: 0, version}, call),
   )
-  return new ObjectReader({calls, key, where}, opening)
+  return new ObjectReader({calls, key, version, where}, opening)
 }
 
 export class ObjectReader implements StoreReader {
@@ -45,14 +47,14 @@ export class ObjectReader implements StoreReader {
 
   /** One request, pinned to the version that was opened. */
   async #range(start: number, end: number, signal: AbortSignal): Promise<Uint8Array> {
-    const {calls, key, where} = this.source
+    const {calls, key, version, where} = this.source
     const kept = this.opening
     if (start === end) return new Uint8Array()
     if (kept && end <= kept.bytes.length) return kept.bytes.subarray(start, end)
     if (this.#ended.signal.aborted) throw new DataOpsError('STORAGE', `${where} was closed.`, {details: {path: where}})
     try {
       const piece = await calls.attempt({bytes: end - start, signal, verb: 'read', where}, async (client, call) =>
-        client.get(key, {end, start, tag: kept?.tag}, call),
+        client.get(key, {end, start, tag: kept?.tag, version}, call),
       )
       if (piece?.bytes.length === end - start && piece.tag === kept?.tag) return piece.bytes
       throw this.#changed()

@@ -1,5 +1,5 @@
 /** Backups in object storage, whatever the cloud: keys under a prefix, conditions instead of renames. */
-import type {PutCondition, Store, StoreEntry, StoreReader, StoreUploads, StoreWriter} from '../store.js'
+import type {ObjectLock, PutCondition, Store, StoreEntry, StoreReader, StoreUploads, StoreWriter} from '../store.js'
 import type {FoundObject, ObjectClient} from './client.js'
 
 import {DataOpsError} from '../../model/errors.js'
@@ -9,6 +9,7 @@ import {checkKey, nameOf, refusedKey} from '../key.js'
 import {Calls, type Patience} from './calls.js'
 import {isFailure, leavingAsDataOpsError} from './failure.js'
 import {Probe} from './probe.js'
+import {ObjectLocks} from './locks.js'
 import {openObject} from './reader.js'
 import {ObjectWriter} from './writer.js'
 
@@ -24,9 +25,16 @@ export interface ObjectStoreOptions {
   url: string
 }
 
+/** How a small object is written. */
+interface How {
+  condition?: PutCondition
+  lock?: ObjectLock
+}
+
 export class ObjectStore implements Store {
   readonly #calls: Calls
   readonly #probe: Probe
+  readonly locks: ObjectLocks
 
   constructor(private readonly options: ObjectStoreOptions) {
     this.#calls = new Calls(options.connect, options.patience)
@@ -34,6 +42,13 @@ export class ObjectStore implements Store {
       isOff: options.isUnsafe,
       key: this.#full('.elysia-conditions'),
       url: options.url,
+    })
+    this.locks = new ObjectLocks({
+      calls: this.#calls,
+      createWriter: async (key, lock) => this.#createWriter(key, lock),
+      describe: (key) => this.describe(key),
+      prefix: options.prefix,
+      put: async (key, bytes, condition, lock) => this.#putInside(key, bytes, {condition, lock}),
     })
   }
 
@@ -126,14 +141,18 @@ export class ObjectStore implements Store {
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<string | undefined> {
+    return this.#putInside(key, bytes, {condition})
+  }
+
+  async #putInside(key: string, bytes: Uint8Array, how: How): Promise<string | undefined> {
     return this.#inside(key, async () => {
       if (key === '') throw refusedKey(key)
-      if (condition) await this.#probe.check()
-      return this.#put(key, bytes, condition)
+      if (how.condition) await this.#probe.check()
+      return this.#put(key, bytes, how)
     })
   }
 
-  async #put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<string | undefined> {
+  async #put(key: string, bytes: Uint8Array, {condition, lock}: How): Promise<string | undefined> {
     const mark = newMark()
     const full = this.#full(key)
     const action = {bytes: bytes.length, verb: 'write', where: this.describe(key)}
@@ -142,7 +161,7 @@ export class ObjectStore implements Store {
     try {
       return await this.#calls.attempt(action, async (client, call, earlier) => {
         mayBeDone = earlier.mayBeDone
-        return client.put(full, bytes, {condition, mark}, call)
+        return client.put(full, bytes, {condition, lock, mark}, call)
       })
     } catch (error) {
       const isUnmet =
@@ -167,6 +186,10 @@ export class ObjectStore implements Store {
   }
 
   async createWriter(key: string): Promise<StoreWriter> {
+    return this.#createWriter(key)
+  }
+
+  async #createWriter(key: string, lock?: ObjectLock): Promise<StoreWriter> {
     return this.#inside(key, async () => {
       if (key === '') throw refusedKey(key)
       await this.#probe.check()
@@ -177,8 +200,10 @@ export class ObjectStore implements Store {
           fullKey: this.#full(key),
           isFree: async () => !this.options.isUnsafe || (await this.#head(key)) === undefined,
           isMarked: async (mark) => (await this.#head(key))?.mark === mark,
+          lock,
           mark: newMark(),
-          putIfAbsent: async (name, bytes) => (await this.#put(name, bytes, {ifAbsent: true})) !== undefined,
+          putIfAbsent: async (name, bytes) =>
+            (await this.#put(name, bytes, {condition: {ifAbsent: true}, lock})) !== undefined,
           where: this.describe(key),
         },
         key,

@@ -1,5 +1,5 @@
 /** A long write to a cloud: small ones are a single put, larger ones go out in parts of bounded size, few at a time. */
-import type {StoreWriter} from '../store.js'
+import type {ObjectLock, StoreWriter} from '../store.js'
 import type {Calls} from './calls.js'
 import type {Upload} from './client.js'
 
@@ -28,6 +28,8 @@ export interface WriterPlace {
   isFree: () => Promise<boolean>
   /** Whether what lies there was written with that mark. */
   isMarked: (mark: string) => Promise<boolean>
+  /** From the first moment. */
+  lock?: ObjectLock
   /** Puts a small object if its name is free; false when it is not. */
   putIfAbsent: (key: string, bytes: Uint8Array) => Promise<boolean>
   /** Of this write alone. */
@@ -127,9 +129,9 @@ export class ObjectWriter implements StoreWriter {
   }
 
   async #begin(): Promise<Upload> {
-    const {calls, checkUploads, fullKey, where} = this.place
+    const {calls, checkUploads, fullKey, lock, mark, where} = this.place
     await checkUploads()
-    return calls.attempt({verb: 'write', where}, async (client, call) => client.begin(fullKey, this.place.mark, call))
+    return calls.attempt({verb: 'write', where}, async (client, call) => client.begin(fullKey, {lock, mark}, call))
   }
 
   /** The service dropped the upload, or somebody who took its writer for dead. */

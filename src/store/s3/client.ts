@@ -4,13 +4,15 @@ import type {GetObjectCommandOutput, S3Client, _Error as S3Error} from '@aws-sdk
 import type {S3Bucket, Sdk} from './bucket.js'
 
 import {inParallel} from '../../model/in-parallel.js'
-import {nodePlatform} from '../../platform/node.js'
+import {md5, nodePlatform} from '../../platform/node.js'
 import {
+  type BeginOptions,
   type Call,
   contentOf,
   type FoundObject,
   type ListPage,
   type ListRequest,
+  type LockClient,
   MARK,
   type ObjectClient,
   type Piece,
@@ -21,6 +23,7 @@ import {
 } from '../objects/client.js'
 import {loadPeer} from '../peer.js'
 import {s3Failure} from './failure.js'
+import {lockHeaders, S3Locks} from './locks.js'
 import {S3Upload} from './upload.js'
 
 export interface S3Options {
@@ -99,12 +102,16 @@ class S3ObjectClient implements ObjectClient {
 
   failure = s3Failure
 
-  async begin(key: string, mark: string, {signal}: Call): Promise<Upload> {
-    return S3Upload.begin(this.#shared, key, mark, signal)
+  get locks(): LockClient {
+    return new S3Locks(this.#shared)
+  }
+
+  async begin(key: string, options: BeginOptions, {signal}: Call): Promise<Upload> {
+    return S3Upload.begin(this.#shared, key, options, signal)
   }
 
   async get(key: string, range: ReadRange, {signal}: Call): Promise<Piece | undefined> {
-    const {end, start, tag} = range
+    const {end, start, tag, version} = range
     let output: GetObjectCommandOutput
     try {
       output = await this.client.send(
@@ -113,6 +120,7 @@ class S3ObjectClient implements ObjectClient {
           IfMatch: tag,
           Key: key,
           Range: `bytes=${start}-${end - 1}`,
+          VersionId: version,
         }),
         {abortSignal: signal},
       )
@@ -184,7 +192,7 @@ class S3ObjectClient implements ObjectClient {
     }
   }
 
-  async put(key: string, bytes: Uint8Array, {condition, mark}: PutOptions, {signal}: Call): Promise<string> {
+  async put(key: string, bytes: Uint8Array, {condition, lock, mark}: PutOptions, {signal}: Call): Promise<string> {
     const output = await this.#shared.withChecksums(async () =>
       this.client.send(
         new this.sdk.PutObjectCommand({
@@ -194,6 +202,8 @@ class S3ObjectClient implements ObjectClient {
           ContentLength: bytes.length,
           Key: key,
           Metadata: {[MARK]: mark},
+          // S3 takes no locked object without.
+          ...(lock && {ContentMD5: md5(bytes).toString('base64'), ...lockHeaders(lock)}),
           ...(condition && ('ifAbsent' in condition ? {IfNoneMatch: '*'} : {IfMatch: condition.ifMatch})),
         }),
         {abortSignal: signal},

@@ -2,11 +2,17 @@ import type {CompletedPart} from '@aws-sdk/client-s3'
 
 import type {S3Bucket} from './bucket.js'
 
-import {type Call, MARK, type Upload} from '../objects/client.js'
+import {type BeginOptions, type Call, MARK, type Upload} from '../objects/client.js'
 import {s3Failure} from './failure.js'
+import {lockHeaders} from './locks.js'
 
 export class S3Upload implements Upload {
-  static async begin(bucket: S3Bucket, key: string, mark: string, signal: AbortSignal): Promise<S3Upload> {
+  static async begin(
+    bucket: S3Bucket,
+    key: string,
+    {lock, mark}: BeginOptions,
+    signal: AbortSignal,
+  ): Promise<S3Upload> {
     const {client, sdk} = bucket
     return bucket.withChecksums(async () => {
       const hasChecksums = bucket.checksum(new Uint8Array()) !== undefined
@@ -16,6 +22,7 @@ export class S3Upload implements Upload {
           ...(hasChecksums && {ChecksumAlgorithm: 'SHA256'}),
           Key: key,
           Metadata: {[MARK]: mark},
+          ...lockHeaders(lock),
         }),
         {abortSignal: signal},
       )

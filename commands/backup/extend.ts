@@ -1,0 +1,41 @@
+import {Args} from '@oclif/core'
+
+import {type BackupEntry, backupEntry, shortTime} from '../../src/cli/backup-entry.js'
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {BACKUP_ARGUMENT, lockFlags, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {DataOpsError} from '../../src/model/errors.js'
+
+export default class BackupExtend extends DataOpsCommand {
+  static override summary = 'Lock a backup, or lock it for longer.'
+
+  static override usage = '<%= command.id %> BACKUP --lock-for <time> [flags]'
+
+  static override description = `From now on, for that long, nobody can change or remove it, in object storage that has locks of single objects. A lock is never shortened.`
+
+  static override args = {
+    backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
+  }
+
+  static override flags = {...openingFlags, ...lockFlags, output: outputFlag}
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> 5f0c --lock-for 90d', description: 'For three more months'},
+  ]
+
+  async run(): Promise<{extended: BackupEntry}> {
+    const {args, flags} = await this.parse(BackupExtend)
+    const {'lock-for': forMs, 'lock-mode': mode = 'compliance'} = flags
+    if (forMs === undefined)
+      throw new DataOpsError('INVALID_INPUT', '--lock-for is missing.', {hint: 'Say for how long: --lock-for 30d.'})
+    const {store: given} = await this.catalogIn(flags.output)
+    const [{BackupCatalog}, {locateBackup}] = await Promise.all([
+      import('../../src/catalog/catalog.js'),
+      import('../../src/catalog/locate.js'),
+    ])
+    const {name, store} = await locateBackup(args.backup, given)
+    const locked = await new BackupCatalog(store).extend(name, {forMs, mode})
+    const extended = backupEntry(locked, (file) => store.describe(file))
+    this.print([`Backup ${extended.id} is locked until ${shortTime(extended.lockedUntil ?? '')} UTC: ${extended.path}`])
+    return {extended}
+  }
+}

@@ -1,0 +1,80 @@
+/** Immutability of single versions of blobs. */
+import type {BlobImmutabilityPolicy, ContainerClient} from '@azure/storage-blob'
+
+import type {Call, LockClient, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
+import type {ObjectLock} from '../store.js'
+
+/** What Azure calls unlocked is what others call governance. */
+export function policyOf(lock: ObjectLock): BlobImmutabilityPolicy {
+  return {expiriesOn: new Date(lock.until), policyMode: lock.mode === 'compliance' ? 'Locked' : 'Unlocked'}
+}
+
+export class AzureLocks implements LockClient {
+  readonly isNewestFirst = false
+
+  constructor(private readonly container: ContainerClient) {}
+
+  async areOn({signal}: Call): Promise<boolean> {
+    const found = await this.container.getProperties({abortSignal: signal})
+    return found.isImmutableStorageWithVersioningEnabled === true
+  }
+
+  async lock({key, version}: ObjectVersion, lock: ObjectLock, {signal}: Call): Promise<void> {
+    await this.container
+      .getBlobClient(key)
+      .withVersion(version)
+      .setImmutabilityPolicy(policyOf(lock), {abortSignal: signal})
+  }
+
+  async lockOf({lock}: ObjectVersion): Promise<ObjectLock | undefined> {
+    return lock
+  }
+
+  async versions({after, delimiter, prefix}: VersionRequest, {signal}: Call): Promise<VersionPage> {
+    const options = {abortSignal: signal, includeImmutabilityPolicy: true, includeVersions: true, prefix}
+    const page = {continuationToken: after}
+    const pages = delimiter
+      ? this.container.listBlobsByHierarchy(delimiter, options).byPage(page)
+      : this.container.listBlobsFlat(options).byPage(page)
+    const {value} = (await pages.next()) as {value?: unknown}
+    if (value === undefined) return {folders: [], versions: []}
+    const {continuationToken, segment} = value as {
+      continuationToken?: string
+      segment: {blobItems?: BlobVersion[]; blobPrefixes?: Array<{name: string}>}
+    }
+    return {
+      folders: (segment.blobPrefixes ?? []).map(({name}) => name),
+      next: continuationToken === '' ? undefined : continuationToken,
+      versions: (segment.blobItems ?? []).flatMap((item) => versionOf(item) ?? []),
+    }
+  }
+}
+
+interface BlobVersion {
+  isCurrentVersion?: boolean
+  name: string
+  properties: {
+    contentLength?: number
+    etag: string
+    immutabilityPolicyExpiresOn?: Date
+    immutabilityPolicyMode?: string
+    lastModified: Date
+  }
+  versionId?: string
+}
+
+function versionOf({isCurrentVersion, name, properties, versionId}: BlobVersion): ObjectVersion | undefined {
+  if (versionId === undefined) return undefined
+  const {contentLength = 0, etag, immutabilityPolicyExpiresOn: until, immutabilityPolicyMode, lastModified} = properties
+  const mode = immutabilityPolicyMode?.toLowerCase() === 'locked' ? 'compliance' : 'governance'
+  return {
+    bytes: contentLength,
+    isCurrent: isCurrentVersion === true,
+    isRemoval: false,
+    key: name,
+    ...(until && {lock: {mode, until: until.getTime()}}),
+    modified: lastModified.getTime(),
+    tag: etag,
+    version: versionId,
+  }
+}

@@ -1,0 +1,61 @@
+/** Retention of single objects: a version that has it cannot be removed before its time. */
+import type {Bucket, File, FileMetadata} from '@google-cloud/storage'
+
+import type {LockClient, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
+import type {ObjectLock} from '../store.js'
+
+import {foundOf} from './found.js'
+
+/** Of a write that is locked from its first moment. What Google calls unlocked is what others call governance. */
+export function retentionOf(lock: ObjectLock | undefined) {
+  if (!lock) return undefined
+  const mode = lock.mode === 'compliance' ? 'Locked' : 'Unlocked'
+  return {retention: {mode, retainUntilTime: new Date(lock.until).toISOString()}}
+}
+
+export class GcsLocks implements LockClient {
+  readonly isNewestFirst = false
+
+  constructor(private readonly bucket: Bucket) {}
+
+  async areOn(): Promise<boolean> {
+    const [{objectRetention}] = await this.bucket.getMetadata()
+    return objectRetention?.mode === 'Enabled'
+  }
+
+  async lock({key, version}: ObjectVersion, lock: ObjectLock): Promise<void> {
+    await this.bucket.file(key, {generation: version}).setMetadata({...retentionOf(lock)})
+  }
+
+  async lockOf({lock}: ObjectVersion): Promise<ObjectLock | undefined> {
+    return lock
+  }
+
+  async versions({after, delimiter, prefix}: VersionRequest): Promise<VersionPage> {
+    const [files, next, answer] = (await this.bucket.getFiles({
+      autoPaginate: false,
+      delimiter,
+      pageToken: after,
+      prefix,
+      versions: true,
+    })) as unknown as [File[], null | {pageToken?: string}, {prefixes?: string[]}]
+    return {
+      folders: answer.prefixes ?? [],
+      next: next?.pageToken,
+      versions: files.map(({metadata, name}) => ({
+        ...foundOf(metadata, name),
+        // What was removed or written over has a time of its end.
+        isCurrent: metadata.timeDeleted === undefined,
+        isRemoval: false,
+        ...lockIn(metadata),
+        version: String(metadata.generation),
+      })),
+    }
+  }
+}
+
+function lockIn({retention}: FileMetadata): {lock?: ObjectLock} {
+  const until = Date.parse(retention?.retainUntilTime ?? '')
+  if (Number.isNaN(until)) return {}
+  return {lock: {mode: retention?.mode === 'Locked' ? 'compliance' : 'governance', until}}
+}

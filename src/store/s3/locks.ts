@@ -1,0 +1,117 @@
+/** Object lock: a version that has it cannot be removed before its time; what is written over it is another version. */
+import type {ObjectLockMode} from '@aws-sdk/client-s3'
+
+import type {Call, LockClient, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
+import type {ObjectLock} from '../store.js'
+import type {S3Bucket} from './bucket.js'
+
+import {s3Failure} from './failure.js'
+
+/** Of a write that is locked from its first moment. */
+export function lockHeaders(lock: ObjectLock | undefined) {
+  return lock && {ObjectLockMode: modeOf(lock), ObjectLockRetainUntilDate: new Date(lock.until)}
+}
+
+function modeOf({mode}: ObjectLock): ObjectLockMode {
+  return mode === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE'
+}
+
+/** What a bucket without object lock answers, and a service that does not know it. */
+const NONE: ReadonlySet<string | undefined> = new Set([
+  'InvalidRequest',
+  'MethodNotAllowed',
+  'NoSuchObjectLockConfiguration',
+  'NotImplemented',
+  'ObjectLockConfigurationNotFoundError',
+])
+
+export class S3Locks implements LockClient {
+  readonly isNewestFirst = true
+
+  constructor(private readonly bucket: S3Bucket) {}
+
+  async areOn({signal}: Call): Promise<boolean> {
+    const {bucket, client, sdk} = this.bucket
+    try {
+      const command = new sdk.GetObjectLockConfigurationCommand({Bucket: bucket})
+      const {ObjectLockConfiguration: found} = await client.send(command, {abortSignal: signal})
+      return found?.ObjectLockEnabled === 'Enabled'
+    } catch (error) {
+      if (NONE.has(s3Failure(error).code)) return false
+      throw error
+    }
+  }
+
+  async lock({key, version}: ObjectVersion, lock: ObjectLock, {signal}: Call): Promise<void> {
+    const {bucket, client, sdk} = this.bucket
+    await client.send(
+      new sdk.PutObjectRetentionCommand({
+        Bucket: bucket,
+        ChecksumAlgorithm: 'SHA256',
+        Key: key,
+        Retention: {Mode: modeOf(lock), RetainUntilDate: new Date(lock.until)},
+        VersionId: version,
+      }),
+      {abortSignal: signal},
+    )
+  }
+
+  async lockOf({key, version}: ObjectVersion, {signal}: Call): Promise<ObjectLock | undefined> {
+    const {bucket, client, sdk} = this.bucket
+    const command = new sdk.HeadObjectCommand({Bucket: bucket, Key: key, VersionId: version})
+    const {ObjectLockMode: mode, ObjectLockRetainUntilDate: until} = await client.send(command, {abortSignal: signal})
+    if (!mode || !until) return undefined
+    return {mode: mode === 'COMPLIANCE' ? 'compliance' : 'governance', until: until.getTime()}
+  }
+
+  async versions({after, delimiter, isForNames, prefix}: VersionRequest, {signal}: Call): Promise<VersionPage> {
+    const {bucket, client, sdk} = this.bucket
+    const marker = after === undefined ? {} : (JSON.parse(after) as {KeyMarker?: string; VersionIdMarker?: string})
+    const output = await client.send(
+      new sdk.ListObjectVersionsCommand({Bucket: bucket, Delimiter: delimiter, Prefix: prefix, ...marker}),
+      {abortSignal: signal},
+    )
+    const versions = (output.Versions ?? []).flatMap(({ETag = '', IsLatest, Key, LastModified, Size = 0, VersionId}) =>
+      Key === undefined || VersionId === undefined
+        ? []
+        : [
+            {
+              bytes: Size,
+              isCurrent: IsLatest === true,
+              isRemoval: false,
+              key: Key,
+              modified: LastModified?.getTime() ?? 0,
+              tag: ETag,
+              version: VersionId,
+            },
+          ],
+    )
+    const removals = (output.DeleteMarkers ?? []).flatMap(({IsLatest, Key, VersionId = ''}) =>
+      Key === undefined
+        ? []
+        : [
+            {
+              bytes: 0,
+              isCurrent: IsLatest === true,
+              isRemoval: true,
+              key: Key,
+              modified: 0,
+              tag: '',
+              version: VersionId,
+            },
+          ],
+    )
+    const {NextKeyMarker: last} = output
+    const isSeenTwice = [...versions, ...removals].filter(({key}) => key === last).length > 1
+    const next = {
+      KeyMarker: last,
+      // Behind a key itself stands the next one: leases have thousands of versions.
+      ...(!(isForNames && isSeenTwice) && {VersionIdMarker: output.NextVersionIdMarker}),
+    }
+    return {
+      folders: (output.CommonPrefixes ?? []).flatMap(({Prefix}) => Prefix ?? []),
+      next: output.IsTruncated ? JSON.stringify(next) : undefined,
+      versions: [...versions, ...removals],
+    }
+  }
+}

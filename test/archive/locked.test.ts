@@ -1,0 +1,247 @@
+/**
+ * Locked backups on the tests' own S3, or with S3_ENDPOINT on a real one (S3_LOCKED_BUCKET: a bucket with object lock): whoever has the
+ * credentials that backups are taken with can do to them whatever they like, and they are there, whole.
+ */
+import {
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  PutObjectRetentionCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import {randomUUID} from 'node:crypto'
+import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+
+import {SCRYPT} from '../../src/archive/encrypted/key-file.js'
+import {newIdentity} from '../../src/codec/age/header.js'
+import {BackupCatalog, BackupManager, type BackupOptions, RestoreManager, Verifier} from '../../src/index.js'
+import {LEASE} from '../../src/store/lease.js'
+import {openStore} from '../../src/store/open.js'
+import {withEnvironment} from '../store/support.js'
+import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
+import {BUCKET, type S3Server, startS3} from '../support/s3-server.js'
+
+const DAY = 24 * 3_600_000
+const NAME = 'LockedDocs'
+const OBJECTS = 60
+const {S3_ENDPOINT: endpoint, S3_LOCKED_BUCKET: bucket = 'locked'} = process.env
+/** All of them on a real one. */
+const ALL: Array<{isEncrypted: boolean; options: BackupOptions}> = [
+  {isEncrypted: false, options: {format: 'json'}},
+  {isEncrypted: false, options: {compress: true, format: 'json'}},
+  {isEncrypted: false, options: {format: 'parquet'}},
+  {isEncrypted: true, options: {format: 'arrow'}},
+  {isEncrypted: true, options: {format: 'json'}},
+]
+
+const KINDS = endpoint === undefined ? ALL.slice(1, 4) : ALL
+
+let server: TestServer
+let s3: S3Server | undefined
+let client: S3Client
+let restoreEnvironment: () => void
+let me: {identity: string; recipient: string}
+let prefix: string
+let place: string
+
+const LEASES = {...LEASE}
+
+beforeAll(async () => {
+  // What was written over a lease holds it for its time.
+  Object.assign(LEASE, endpoint === undefined ? {ms: 2000, renewMs: 500} : {ms: 3000, renewMs: 1000})
+  SCRYPT.logN = 6
+  me = await newIdentity()
+  server = await startTestServer()
+  await makeCollection(server.connection, NAME, OBJECTS, 4)
+  s3 = endpoint === undefined ? await startS3() : undefined
+  s3?.buckets.set(bucket, {objects: new Map(), uploads: new Map(), versions: new Map()})
+  restoreEnvironment = withEnvironment(s3?.env ?? {AWS_ENDPOINT_URL_S3: endpoint ?? ''})
+  client = new S3Client({forcePathStyle: true, region: 'us-east-1'})
+})
+afterAll(async () => {
+  Object.assign(LEASE, LEASES)
+  client.destroy()
+  restoreEnvironment()
+  await s3?.close()
+  await server.connection.deleteCollection(NAME)
+  await server.close()
+})
+beforeEach(() => {
+  prefix = `locked-${randomUUID()}/`
+  place = `s3://${bucket}/${prefix.slice(0, -1)}`
+})
+
+interface Version {
+  isRemoval: boolean
+  key: string
+  version: string
+}
+
+async function versions(): Promise<Version[]> {
+  const {DeleteMarkers = [], Versions = []} = await client.send(
+    new ListObjectVersionsCommand({Bucket: bucket, Prefix: prefix}),
+  )
+  const all = [
+    ...Versions.map((each) => ({...each, isRemoval: false})),
+    ...DeleteMarkers.map((each) => ({...each, isRemoval: true})),
+  ]
+  return all.map(({isRemoval, Key = '', VersionId = ''}) => ({isRemoval, key: Key, version: VersionId}))
+}
+
+/** Everything that the credentials of a backup are good for. Returns what was refused. */
+async function attack(): Promise<string[]> {
+  const refused: string[] = []
+  const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+    await work().catch(() => refused.push(what))
+  }
+
+  const before = await versions()
+  for (const {key: Key, version: VersionId} of before) {
+    const Bucket = bucket
+    await attempt(`delete ${Key}`, async () => client.send(new DeleteObjectCommand({Bucket, Key, VersionId})))
+    await attempt(`shorten ${Key}`, async () =>
+      client.send(
+        new PutObjectRetentionCommand({
+          Bucket,
+          Key,
+          Retention: {Mode: 'COMPLIANCE', RetainUntilDate: new Date(Date.now() + 60_000)},
+          VersionId,
+        }),
+      ),
+    )
+  }
+
+  for (const Key of new Set(before.map(({key}) => key))) {
+    const RetainUntilDate = new Date(Date.now() + 300 * DAY)
+    await client.send(new PutObjectCommand({Body: 'overwritten', Bucket: bucket, Key}))
+    await client.send(
+      new PutObjectCommand({
+        Body: '{"metadata":{}}',
+        Bucket: bucket,
+        ChecksumAlgorithm: 'SHA256',
+        Key,
+        ObjectLockMode: 'COMPLIANCE',
+        ObjectLockRetainUntilDate: RetainUntilDate,
+      }),
+    )
+  }
+
+  // Every other one stays overwritten; the rest is removed on top of that.
+  const Objects = [...new Set(before.map(({key}) => key))].filter((_, index) => index % 2 === 0).map((Key) => ({Key}))
+  await client.send(new DeleteObjectsCommand({Bucket: bucket, ChecksumAlgorithm: 'SHA256', Delete: {Objects}}))
+  return refused
+}
+
+const keys = (isEncrypted: boolean) => (isEncrypted ? {encryptTo: [me.recipient]} : {})
+const opening = (isEncrypted: boolean) => (isEncrypted ? {identities: [me.identity]} : {})
+
+async function take({isEncrypted, options}: (typeof KINDS)[number], lockForMs = 30 * DAY) {
+  const manager = new BackupManager(server.connection, {directory: place, ...keys(isEncrypted)})
+  return manager.backupCollection(NAME, {...options, lockForMs})
+}
+
+describe.each(KINDS)('a locked backup, $options.format, encrypted: $isEncrypted', (kind) => {
+  it('is whole, listed and restored after everything that its own credentials can do to it', async () => {
+    const started = Date.now()
+    const backup = await take(kind)
+    const until = Date.parse(backup.lockedUntil ?? '')
+    expect(until).toBeGreaterThanOrEqual(started + 30 * DAY - 1000)
+    expect(until).toBeLessThan(Date.now() + 30 * DAY + 1000)
+    const written = (await versions()).filter(
+      ({isRemoval, key}) => !isRemoval && !key.split('/').at(-1)?.startsWith('.'),
+    )
+    const ofBackup = written.filter(({key}) => `s3://${bucket}/${key}`.startsWith(backup.path))
+    expect(ofBackup.length).toBeGreaterThan(0)
+    const refused = await attack()
+    // Each file of the backup has one version that nobody can remove; what is not of it has none.
+    const kept = refused.filter((what) => what.startsWith('delete ')).map((what) => what.slice('delete '.length))
+    const sealed = [...new Set(ofBackup.map(({key}) => key))].filter((key) => !key.includes('.partial'))
+    expect(kept.toSorted()).toEqual(sealed.toSorted())
+    expect(refused.filter((what) => what.startsWith('shorten ')).length).toBeGreaterThanOrEqual(sealed.length)
+
+    const opened = {directory: place, ...opening(kind.isEncrypted)}
+    const catalog = new BackupCatalog(place, opening(kind.isEncrypted))
+    await catalog.reindex()
+    expect(await catalog.list()).toMatchObject([{file: backup.path.split('/').at(-1), id: backup.id, status: 'sealed'}])
+    const verification = await new Verifier({connection: server.connection, ...opened}).verifyBackup(backup.id)
+    expect(verification).toMatchObject({digest: backup.digest, problems: []})
+    const name = `${NAME}Restored`
+    const manager = new RestoreManager(server.connection, opened)
+    const restored = await manager.restoreCollection(backup.id, {name, verify: true})
+    expect(restored).toMatchObject({restored: OBJECTS, verification: {equal: true}})
+    await server.connection.deleteCollection(name)
+  })
+})
+
+it('prune and remove leave a locked backup alone, and say until when; what is not locked goes', async () => {
+  const kind = ALL[2]!
+  const locked = await take(kind)
+  const manager = new BackupManager(server.connection, {directory: place})
+  const free = await manager.backupCollection(NAME, kind.options)
+  await manager.backupCollection(NAME, kind.options)
+  const catalog = new BackupCatalog(place)
+  const {kept, reasons, removed} = await catalog.prune({keepLast: 1})
+  expect(removed.map(({id}) => id)).toEqual([free.id])
+  expect(kept).toHaveLength(2)
+  const file = locked.path.split('/').at(-1) ?? ''
+  expect(reasons[file]?.join()).toBe(`it is locked until ${locked.lockedUntil?.slice(0, 16).replace('T', ' ')} UTC`)
+  await expect(catalog.remove(locked.id)).rejects.toMatchObject({
+    code: 'STORAGE',
+    details: {locked: true},
+    message: expect.stringContaining('is kept: it is locked until') as string,
+  })
+  expect(await new Verifier({directory: place}).verifyBackup(locked.id)).toMatchObject({problems: []})
+})
+
+it('extend locks one that is not, and locks for longer, never for shorter', async () => {
+  const backup = await new BackupManager(server.connection, {directory: place}).backupCollection(NAME, {
+    format: 'arrow',
+  })
+  expect(backup.lockedUntil).toBeUndefined()
+  const catalog = new BackupCatalog(place)
+  const first = await catalog.extend(backup.id, {forMs: 2 * DAY, mode: 'compliance'})
+  const longer = await catalog.extend(backup.id, {forMs: 5 * DAY, mode: 'compliance'})
+  const shorter = await catalog.extend(backup.id, {forMs: DAY, mode: 'compliance'})
+  const days = [first, longer, shorter].map((each) =>
+    Math.round((Date.parse(each.locked_until ?? '') - Date.now()) / DAY),
+  )
+  expect(days).toEqual([2, 5, 5])
+  expect((await attack()).filter((what) => what.startsWith('delete '))).toHaveLength(3)
+  expect(await new Verifier({directory: place}).verifyBackup(backup.id)).toMatchObject({problems: []})
+})
+
+it('rekey adds a file, locked as the others are', async () => {
+  const backup = await take(ALL[3]!)
+  const other = await newIdentity()
+  await new BackupCatalog(place, opening(true)).rekey(backup.id, {encryptTo: [other.recipient]})
+  const names = (await openStore(backup.path).list('')).map(({name}) => name)
+  expect(names.filter((name) => name.startsWith('key-'))).toHaveLength(2)
+  await attack()
+  for (const {identity} of [me, other]) {
+    const verifier = new Verifier({directory: place, identities: [identity]})
+    expect(await verifier.verifyBackup(backup.id)).toMatchObject({problems: []})
+  }
+})
+
+describe('a bucket without object lock', () => {
+  it('is refused before anything is written', async () => {
+    const plain = endpoint === undefined ? BUCKET : (process.env.S3_BUCKET ?? BUCKET)
+    const directory = `s3://${plain}/${prefix.slice(0, -1)}`
+    const backup = new BackupManager(server.connection, {directory}).backupCollection(NAME, {lockForMs: DAY})
+    await expect(backup).rejects.toMatchObject({code: 'INVALID_INPUT', details: {reason: 'no-locks'}})
+    expect(await openStore(directory).list('')).toEqual([])
+    const extended = new BackupCatalog(directory).extend('abcd', {forMs: DAY, mode: 'compliance'})
+    await expect(extended).rejects.toMatchObject({code: 'INVALID_INPUT'})
+  })
+
+  it('as a folder is', async () => {
+    const backup = new BackupManager(server.connection, {directory: '/nonexistent/x'}).backupCollection(NAME, {
+      lockForMs: DAY,
+    })
+    await expect(backup).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining('Nothing can be locked') as string,
+    })
+  })
+})
