@@ -1,3 +1,4 @@
+export type {LockOptions} from './archive/locked.js'
 export {BackupCatalog} from './catalog/catalog.js'
 export * from './codec/index.js'
 export type {RateLimit, RetryOptions} from './flow/options.js'
@@ -45,7 +46,19 @@ export type {SchemaProperty, WeaviateClass} from './model/schema.js'
 export type {TenantStatus, WeaviateTenant} from './model/tenant.js'
 export {nodePlatform} from './platform/node.js'
 export {LocalStore} from './store/local/store.js'
-export type {PutCondition, Store, StoreEntry, StoreReader, StoreWriter, UnfinishedWriters} from './store/store.js'
+export type {
+  LockedEntry,
+  LockMode,
+  ObjectLock,
+  PutCondition,
+  Store,
+  StoreEntry,
+  StoreLocks,
+  StoreReader,
+  StoreUploads,
+  StoreWriter,
+  UnfinishedWriters,
+} from './store/store.js'
 export {connect} from './weaviate/connect.js'
 export type {
   AboutServer,

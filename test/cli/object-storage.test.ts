@@ -70,6 +70,41 @@ describe.each([
   })
 })
 
+describe('a bucket with object lock', () => {
+  it('takes locked backups: list, show and remove say until when, extend locks for longer', async () => {
+    s3.buckets.set('locked', {objects: new Map(), uploads: new Map(), versions: new Map()})
+    const place = 's3://locked/team'
+    const backup = await on(place, 'col', 'backup', 'Book', '--lock-for', '30d', '--lock-mode', 'governance', '--json')
+    expect(backup, backup.stderr + backup.stdout).toMatchObject({code: 0})
+    const {id, lockedUntil} = backup.json() as {id: string; lockedUntil: string}
+    const days = (until: string): number => Math.round((Date.parse(until) - Date.now()) / 86_400_000)
+    expect(days(lockedUntil)).toBe(30)
+    const list = await on(place, 'backup', 'list')
+    expect(list.stdout).toContain(`(locked until ${lockedUntil.slice(0, 10)})`)
+    const shown = (await on(place, 'backup', 'show', id, '--json')).json()
+    expect(shown).toMatchObject({lockMode: 'governance', lockedUntil})
+    const refused = await on(place, 'backup', 'remove', id, '--force')
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain(`it is locked until ${lockedUntil.slice(0, 16).replace('T', ' ')} UTC`)
+    const longer = await on(place, 'backup', 'extend', id, '--lock-for', '8w', '--json')
+    expect(longer, longer.stderr + longer.stdout).toMatchObject({code: 0})
+    expect(days((longer.json() as {extended: {lockedUntil: string}}).extended.lockedUntil)).toBe(56)
+    const {backups} = (await on(place, 'backup', 'list', '--json')).json() as {backups: Array<{lockedUntil: string}>}
+    expect(backups.map((each) => days(each.lockedUntil))).toEqual([56])
+    expect((await on(place, 'backup', 'verify', id)).code).toBe(0)
+  })
+
+  it('is needed: without, nothing is written', async () => {
+    const place = `s3://${BUCKET}/not-locked`
+    const run = await on(place, 'col', 'backup', 'Book', '--lock-for', '30d')
+    expect(run.code).toBe(2)
+    expect(run.stderr).toContain('Nothing can be locked at s3://')
+    expect([...s3.buckets.get(BUCKET)!.objects.keys()].filter((key) => key.startsWith('not-locked/'))).toEqual([])
+    expect((await on(place, 'col', 'backup', 'Book', '--lock-mode', 'governance')).code).toBe(2)
+    expect((await on(place, 'backup', 'extend', 'abcd')).code).toBe(2)
+  })
+})
+
 describe('a bucket', () => {
   it('that keeps no conditions is refused before anything is written, unless --unsafe-place says so', async () => {
     const place = `s3://${BUCKET}/unsafe`

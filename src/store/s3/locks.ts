@@ -26,7 +26,9 @@ const NONE: ReadonlySet<string | undefined> = new Set([
 ])
 
 export class S3Locks implements LockClient {
-  readonly isNewestFirst = true
+  get isNewestFirst(): boolean {
+    return true
+  }
 
   constructor(private readonly bucket: S3Bucket) {}
 
