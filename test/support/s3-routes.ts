@@ -282,7 +282,8 @@ function lockOf(bucket: Bucket, headers: Record<string, string | undefined>): Ob
   const mode = headers['x-amz-object-lock-mode']
   const until = new Date(headers['x-amz-object-lock-retain-until-date'] ?? '')
   if (mode === undefined) return undefined
-  if (!bucket.versions || Number.isNaN(until.getTime()) || until.getTime() <= Date.now()) throw new S3Refusal(400, 'InvalidRequest')
+  if (!bucket.versions || Number.isNaN(until.getTime()) || until.getTime() <= Date.now())
+    throw new S3Refusal(400, 'InvalidRequest')
   return {mode, until}
 }
 
