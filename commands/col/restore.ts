@@ -55,6 +55,12 @@ export default class ColRestore extends DataOpsCommand {
       description: 'Folder for the checkpoint and refused objects; default: beside the backup.',
       helpValue: '<folder>',
     }),
+    collection: Flags.string({
+      description: "Of an export of the server's own, restore this collection; * stands for any text; may be repeated.",
+      helpValue: '<name>',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     concurrency: concurrencyFlag,
     consistency: consistencyFlag,
     'dry-run': Flags.boolean({description: 'Check all that can be checked; change nothing.'}),
@@ -86,6 +92,13 @@ export default class ColRestore extends DataOpsCommand {
     'retry-rejected': Flags.string({
       description: 'Send only the objects of a ….rejected.jsonl file.',
       helpValue: '<file>',
+    }),
+    'schema-from': Flags.string({
+      description:
+        "For an export of the server's own, which has none: a backup, a file with the schema, or a live collection; may be repeated.",
+      helpValue: '<place>',
+      multiple: true,
+      multipleNonGreedy: true,
     }),
     set: Flags.string({
       description: 'Change the schema, e.g. replicationConfig.factor=1; may be repeated.',
@@ -122,6 +135,11 @@ export default class ColRestore extends DataOpsCommand {
       description: 'The newest of each collection',
     },
     {
+      command:
+        '<%= config.bin %> <%= command.id %> s3://exports/nightly --collection Article --schema-from schema.json',
+      description: 'From an export that the server has made',
+    },
+    {
       command: '<%= config.bin %> <%= command.id %> 5f0c --set replicationConfig.factor=1',
       description: 'On a smaller cluster',
     },
@@ -138,6 +156,7 @@ export default class ColRestore extends DataOpsCommand {
     const {args, flags} = await this.parse(ColRestore)
     const encryption = await this.encryption()
     const {isSeveral, references: backups} = await chooseBackups(args.backup, {
+      collections: flags.collection ?? [],
       encryption,
       directory: flags.output,
       exclude: flags.exclude,
@@ -180,6 +199,7 @@ export default class ColRestore extends DataOpsCommand {
       overrides,
       restart: flags.restart,
       retryRejected: flags['retry-rejected'],
+      schemaFrom: flags['schema-from'],
       skipData: flags['skip-data'],
       tenants: flags.tenant,
       transforms: await transformsOf(flags),

@@ -1,7 +1,3 @@
-import {realpath} from 'node:fs/promises'
-import path from 'node:path'
-import {fileURLToPath} from 'node:url'
-
 import type {Store} from '../store/store.js'
 
 import {findContent, sealedContent} from '../archive/content.js'
@@ -9,17 +5,17 @@ import {type ReadCover} from '../archive/encrypted/cover.js'
 import {checkCoverIs, unlock} from '../archive/encrypted/unlock.js'
 import {pastWhatHides} from '../archive/locked.js'
 import {type Manifest, readManifest, type SealedManifest} from '../archive/manifest.js'
-import {METADATA_FILE} from '../archive/names.js'
 import {Archive} from '../archive/reader.js'
 import {DataOpsError} from '../model/errors.js'
 import {isPattern} from '../model/pattern.js'
 import {isMultiTenant} from '../model/schema.js'
 import {nodePlatform} from '../platform/node.js'
-import {encryptionOf, type EncryptionOptions, withEncryption} from '../store/encryption.js'
-import {openStore} from '../store/open.js'
-import {errnoOf, isAbsent, storageError} from '../store/storage-error.js'
-import {BackupCatalog, type ListedBackup} from './catalog.js'
+import {encryptionOf} from '../store/encryption.js'
+import {BackupCatalog} from './catalog.js'
 import {backupsNamed, hintOf, parseBackupReference} from './named.js'
+import {type BackupPlace, openPlace, placeAt, splitReference} from './place-at.js'
+
+export type {BackupPlace} from './place-at.js'
 
 export interface OpenedArchive {
   archive: Archive
@@ -109,14 +105,6 @@ function checkIdentity(reference: string, {listed, name, store}: BackupPlace, ma
   )
 }
 
-/** Where a reference points, whether or not a backup is there. */
-export interface BackupPlace {
-  /** Its entry, when it was found in the catalog. */
-  listed?: ListedBackup
-  name: string
-  store: Store
-}
-
 /** The places of the backups that one reference stands for. */
 export interface LocatedBackups {
   /** Newer ones of the same collections that are not whole, and why. */
@@ -154,47 +142,6 @@ export async function locateBackups(reference: string, given: Store): Promise<Lo
     passedOver: passedOver.map(({backup, reason}) => ({path: place.describe(backup.file), reason})),
     places: backups.map((listed) => ({listed, name: listed.file, store: place})),
   }
-}
-
-/** With what opens backups, and nothing hidden that is locked. */
-function openPlace(place: string, keys: EncryptionOptions): Store {
-  return pastWhatHides(withEncryption(openStore(place), keys))
-}
-
-const URL_START = /^[a-z][a-z\d+.-]+:\/\//i
-
-/** `backups/Article@latest`: a folder or URL, and what is meant in it. */
-function splitReference(reference: string): {folder?: string; name: string} {
-  const [, folder, name = reference] = /^(.*)[/\\]([^/\\]*)$/.exec(reference) ?? []
-  return {...(folder !== undefined && {folder: folder === '' ? '/' : folder}), name}
-}
-
-/** What stands at a path or URL. */
-async function placeAt(reference: string, keys: EncryptionOptions): Promise<BackupPlace | undefined> {
-  if (!URL_START.test(reference)) return placeOnDisk(reference, keys)
-  if (/^file:/i.test(reference)) return placeOnDisk(fileURLToPath(reference), keys)
-  const {folder = '', name} = splitReference(reference)
-  return parseBackupReference(name) ? undefined : {name, store: openPlace(folder, keys)}
-}
-
-/** What the system says of what nothing can be called. */
-const NO_NAMES: ReadonlySet<string | undefined> = new Set(['EINVAL', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'])
-
-async function placeOnDisk(reference: string, keys: EncryptionOptions): Promise<BackupPlace | undefined> {
-  let file: string
-  try {
-    // A link that a user names is followed; those inside a store are not.
-    file = await realpath(reference)
-  } catch (error) {
-    // Whatever is no path may be an id; a path of which nobody can say what is there is none.
-    const isPath = /[/\\]/.test(reference) && !isAbsent(error)
-    if (isPath && !NO_NAMES.has(errnoOf(error))) throw await storageError(error, reference, {verb: 'read'})
-    return undefined
-  }
-
-  // A file of a directory backup stands for the directory.
-  if (path.basename(file) === METADATA_FILE) file = path.dirname(file)
-  return {name: path.basename(file), store: openPlace(path.dirname(file), keys)}
 }
 
 async function placeInCatalog(reference: string, store: Store): Promise<BackupPlace> {

@@ -1,7 +1,9 @@
 /** Backups as they are named on the command line. */
 import type {Warning} from '../model/progress.js'
 import type {EncryptionOptions} from '../store/encryption.js'
+import type {Store} from '../store/store.js'
 
+import {DataOpsError} from '../model/errors.js'
 import {plural} from './format.js'
 
 /** A reference that leads nowhere is said before any server is asked. @throws DataOpsError NOT_A_BACKUP. */
@@ -12,6 +14,25 @@ export async function checkBackupsExist(references: readonly string[], directory
   for (const reference of references) await locateBackup(reference, store)
 }
 
+/** Of the export that lies there; undefined where none does. @throws DataOpsError BACKUP_DAMAGED, NOT_A_BACKUP. */
+async function collectionsAt(
+  reference: string,
+  store: Store,
+  patterns: readonly string[],
+): Promise<Array<{collection: string; reference: string}> | undefined> {
+  const [{collectionsOf, locateExport}, {NativeExport}] = await Promise.all([
+    import('../catalog/exports.js'),
+    import('../archive/native/export.js'),
+  ])
+  const place = await locateExport(reference, store)
+  if (!place) return undefined
+  const native = await NativeExport.open(place.store, place.name)
+  return collectionsOf(native, place, patterns).map((collection) => ({
+    collection,
+    reference: `${native.path}#${collection}`,
+  }))
+}
+
 export interface ChosenBackups {
   /** Whether the answer is a list, however many there are. */
   isSeveral: boolean
@@ -20,6 +41,8 @@ export interface ChosenBackups {
 }
 
 export interface ChooseOptions {
+  /** Takes exports apart: into these of their collections (names and patterns; none: all), each by a reference of its own. */
+  collections?: readonly string[]
   /** Folder of the backups. */
   directory: string
   /** What opens those that hide what they are of. */
@@ -52,6 +75,20 @@ export async function chooseBackups(references: readonly string[], options: Choo
   const store = withEncryption(openStore(options.directory), options.encryption ?? {})
   const chosen: Array<{collection?: string; isPath: boolean; name: string; reference: string}> = []
   for (const reference of references) {
+    const exported = options.collections && (await collectionsAt(reference, store, options.collections))
+    if (exported) {
+      const kept = exported.filter(
+        ({collection}) => !options.exclude?.some((pattern) => matchesPattern(collection, pattern)),
+      )
+      for (const one of kept) chosen.push({...one, isPath: false, name: one.reference})
+      continue
+    }
+
+    if (options.collections?.length)
+      throw new DataOpsError('INVALID_INPUT', `"${reference}" is no export: a backup holds one collection.`, {
+        hint: 'Leave out --collection.',
+      })
+
     const {passedOver, places} = await locateBackups(reference, store)
     for (const {path, reason} of passedOver)
       options.onWarning({message: `${path} ${reason}: an older backup is taken in its place.`})
@@ -74,7 +111,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
   }
 
   return {
-    isSeveral: references.length > 1 || references.some((reference) => isPlural(reference)),
+    isSeveral: Math.max(references.length, chosen.length) > 1 || references.some((reference) => isPlural(reference)),
     references: chosen.filter((one) => !older.has(one)).map(({reference}) => reference),
   }
 

@@ -26,7 +26,8 @@ export interface SourceContent extends Pick<BackupSeal, 'complete' | 'counted' |
   /** Absent: it may change while it is read. */
   digest?: string
   object_count: number
-  statistics: Omit<BackupStatistics, 'bytes' | 'rows'>
+  /** Absent: known only once all of it was read. */
+  statistics?: Omit<BackupStatistics, 'bytes' | 'rows'>
   tenants?: BackupSeal['tenants']
 }
 

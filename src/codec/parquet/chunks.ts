@@ -50,6 +50,8 @@ interface Page {
 /** A leaf's values in one row group, and what to make of them. */
 export interface LeafChunk {
   chunk: ColumnChunk
+  /** Where reading starts: a page, and the row that it starts with. Of leaves without lists only. Default: the first. */
+  from?: {offset: number; row: number}
   leaf: Leaf
   platform: Platform
   source: ByteSource
@@ -245,29 +247,43 @@ export function uncompressedBytes({meta_data: meta}: ColumnChunk): number {
   return size(meta?.total_uncompressed_size)
 }
 
+/** Where the pages of a chunk lie, its dictionary among them. @throws Error when the footer does not say it. */
+export function extentOf({meta_data: meta}: ColumnChunk): {end: number; start: number} {
+  // Some writers say 0 for no dictionary.
+  const dictionary = size(meta?.dictionary_page_offset ?? 0n)
+  const start = dictionary > 0 ? dictionary : size(meta?.data_page_offset)
+  return {end: start + size(meta?.total_compressed_size), start}
+}
+
 /** A count or offset of the footer, which may lack it or hold anything. */
-function size(value: bigint | undefined): number {
+export function size(value: bigint | undefined): number {
   const number = typeof value === 'bigint' ? Number(value) : NaN
   if (!Number.isSafeInteger(number) || number < 0)
     throw new RangeError(`a column chunk with ${value} in its description`)
   return number
 }
 
-async function* readPages({chunk, leaf, platform, source, target}: LeafChunk): AsyncGenerator<Page, void> {
+async function* readPages({chunk, from, leaf, platform, source, target}: LeafChunk): AsyncGenerator<Page, void> {
   const meta = chunk.meta_data
   if (!meta || chunk.file_path !== undefined || meta.path_in_schema.join('\0') !== leaf.path.join('\0')) {
     throw new Error('a column is not where the schema says')
   }
 
-  // Some writers say 0 for no dictionary.
-  const dictionaryStart = size(meta.dictionary_page_offset ?? 0n)
-  const start = dictionaryStart > 0 ? dictionaryStart : size(meta.data_page_offset)
-  const reader = new WindowReader(source, start, start + size(meta.total_compressed_size))
+  const {end, start} = extentOf(chunk)
+  const hasDictionary = start !== size(meta.data_page_offset)
+  let reader = new WindowReader(source, from && !hasDictionary ? from.offset : start, end)
+  let isAtStart = from !== undefined && hasDictionary
   const decompress = await decompressor(meta.codec, platform)
-  let left = size(meta.num_values)
+  let left = size(meta.num_values) - (from?.row ?? 0)
   let dictionary: PageValues | undefined
   while (left > 0) {
     const header = await reader.header()
+    if (from && isAtStart && header.type !== 'DICTIONARY_PAGE') {
+      isAtStart = false
+      reader = new WindowReader(source, from.offset, end)
+      continue
+    }
+
     const body = await reader.bytes(header.compressed_page_size)
     checkCrc(header, body, platform)
     const bodySize = header.uncompressed_page_size
@@ -286,7 +302,7 @@ async function* readPages({chunk, leaf, platform, source, target}: LeafChunk): A
 }
 
 /** Of the page as it lies in the file, where its writer put one: Weaviate's export does. Footers and headers have none. */
-function checkCrc({crc}: PageHeader, body: Uint8Array, platform: Platform): void {
+export function checkCrc({crc}: PageHeader, body: Uint8Array, platform: Platform): void {
   if (crc === undefined) return
   const found = platform.crc32?.(body) ?? crc32(body)
   // Thrift's integers have a sign.
@@ -391,7 +407,7 @@ async function decompressor(codec: CompressionCodec, platform: Platform): Promis
 const HEADER_BYTES = 64 * 1024
 
 /** Reads a range of the source from its start to its end, a window at a time. What it returns are views of the window. */
-class WindowReader {
+export class WindowReader {
   private window: Uint8Array = new Uint8Array(0)
   private windowStart = 0
 
@@ -403,6 +419,11 @@ class WindowReader {
     if (!Number.isSafeInteger(at) || !(at >= 0 && at <= end && end <= source.size)) {
       throw new RangeError('a column lies outside the file')
     }
+  }
+
+  /** Where it goes on. */
+  get position(): number {
+    return this.at
   }
 
   private async reach(count: number): Promise<void> {

@@ -1,75 +1,97 @@
 /** Weaviate's own Parquet export (1.37 and later), which Weaviate cannot import: vectors as bytes, the rest as JSON text. */
 import type {PartColumn} from '../codec.js'
 
-import {type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
-import {referenceProperties, type WeaviateClass} from '../../model/schema.js'
+import {isJsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
 import {damaged, REFERENCE} from '../columns/columns.js'
 import {assembleObjects, type ValuesColumn} from '../columns/decode.js'
 
-const SCALARS: PartColumn[] = [
+/** In their order. JSON is read as a property of its column's name, then taken apart; the references are among the properties. */
+export const EXPORT_COLUMNS: readonly PartColumn[] = [
   {name: 'id', role: 'id'},
   {name: 'creation_time', role: 'creation_time'},
   {name: 'update_time', role: 'update_time'},
   {name: 'vector', role: 'vector'},
-]
-/** Read as a property of their name, then taken apart. The references are among the properties. */
-const JSON_COLUMNS: PartColumn[] = [
   {name: 'named_vectors', property: 'named_vectors', role: 'property', type: 'object'},
   {name: 'multi_vectors', property: 'multi_vectors', role: 'property', type: 'object'},
   {name: 'properties', property: 'properties', role: 'property', type: REFERENCE},
 ]
 
-/** The columns of an export; undefined when the names are not those of one. */
-export function exportColumns(names: readonly string[]): PartColumn[] | undefined {
-  const columns = [...SCALARS, ...JSON_COLUMNS]
-  return names.length === columns.length && columns.every(({name}) => names.includes(name)) ? columns : undefined
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Whether those are the columns of an export. */
+export function isExport(names: readonly string[]): boolean {
+  return names.length === EXPORT_COLUMNS.length && EXPORT_COLUMNS.every(({name}) => names.includes(name))
 }
 
-/** Objects of an export. The tenant stands in the file's metadata. */
-export function exportObjects(
-  schema: WeaviateClass,
-  tenant: string | undefined,
-  columns: readonly ValuesColumn[],
-  from: number,
-  to: number,
-): WeaviateObject[] {
-  const references = new Set(referenceProperties(schema).map(({name}) => name))
+export interface ExportRows {
+  from: number
+  /** Names of reference properties. */
+  references: ReadonlySet<string>
+  /** Of the whole file. */
+  tenant?: string
+  to: number
+}
+
+/** Objects of an export. @throws DataOpsError BACKUP_DAMAGED on what the server does not write. */
+export function exportObjects(columns: readonly ValuesColumn[], rows: ExportRows): WeaviateObject[] {
+  const {from, references, tenant, to} = rows
   return assembleObjects(columns, from, to).map((raw) => {
+    const {id} = raw
+    if (!UUID.test(id)) throw damaged(`${JSON.stringify(id).slice(0, 60)} is no UUID.`)
+    if (raw.vector && (raw.vector.length === 0 || raw.vector.length % 4 !== 0)) {
+      throw damaged(`The vector of object ${id} has ${raw.vector.length} bytes.`)
+    }
+
     const {multi_vectors: multi, named_vectors: named, properties} = raw.properties
     const object: WeaviateObject = {...raw, properties: {}}
     if (tenant !== undefined) object.tenant = tenant
-    for (const [name, value] of members(properties)) {
+    for (const [name, value] of members(id, properties)) {
       if (value === null) continue
-      setOwn(object.properties, name, references.has(name) ? beacons(value) : value)
+      setOwn(object.properties, name, references.has(name) ? beacons(id, value) : value)
     }
 
-    const vectors: NonNullable<WeaviateObject['vectors']> = new Map()
-    for (const [name, vector] of members(named)) vectors.set(name, {bytes: floats(vector), kind: 'single'})
-    for (const [name, rows] of members(multi)) {
-      const first: unknown = Array.isArray(rows) ? rows[0] : undefined
-      const dims = Array.isArray(first) ? first.length : 0
-      vectors.set(name, {bytes: floats(Array.isArray(rows) ? rows.flat() : rows), dims, kind: 'multi'})
-    }
-
+    const vectors = new Map<string, NamedVector>()
+    for (const [name, vector] of members(id, named)) vectors.set(name, {bytes: floats(id, vector), kind: 'single'})
+    for (const [name, vector] of members(id, multi)) vectors.set(name, multiVector(id, vector))
     if (vectors.size > 0) object.vectors = vectors
     return object
   })
 }
 
-function members(value: JsonValue | undefined): Array<[string, JsonValue]> {
-  return Object.entries((value ?? {}) as Record<string, JsonValue>)
+function members(id: string, value: JsonValue | undefined): Array<[string, JsonValue]> {
+  if (value === undefined || value === null) return []
+  if (!isJsonObject(value)) throw damaged(`A column of object ${id} holds JSON that is no object.`)
+  return Object.entries(value)
 }
 
-function beacons(references: JsonValue): JsonValue {
-  if (!Array.isArray(references)) return references
-  return references.map((reference) => ({beacon: (reference as JsonObject | null)?.beacon ?? null}))
+function beacons(id: string, references: JsonValue): JsonValue {
+  if (!Array.isArray(references)) throw damaged(`References of object ${id} are no list.`)
+  return references.map((reference) => {
+    const beacon = isJsonObject(reference) ? reference.beacon : undefined
+    if (typeof beacon !== 'string') throw damaged(`A reference of object ${id} has no beacon.`)
+    return {beacon}
+  })
 }
 
-function floats(values: JsonValue): Uint8Array {
-  if (!Array.isArray(values) || values.some((value) => typeof value !== 'number')) {
-    throw damaged('A vector of the export is no array of numbers.')
+function multiVector(id: string, rows: JsonValue): NamedVector {
+  if (!Array.isArray(rows)) throw damaged(`A multi vector of object ${id} is no list.`)
+  const dims = Array.isArray(rows[0]) ? rows[0].length : 0
+  if (rows.some((row) => !Array.isArray(row) || row.length !== dims)) {
+    throw damaged(`A multi vector of object ${id} has rows of different lengths.`)
   }
 
-  const components = Float32Array.from(values)
+  return {bytes: floats(id, rows.flat()), dims, kind: 'multi'}
+}
+
+function floats(id: string, values: JsonValue): Uint8Array {
+  if (!Array.isArray(values) || values.some((value) => typeof value !== 'number')) {
+    throw damaged(`A vector of object ${id} is no array of numbers.`)
+  }
+
+  const components = Float32Array.from(values as number[])
+  if (components.some((component) => !Number.isFinite(component))) {
+    throw damaged(`A vector of object ${id} has a number that no float32 holds.`)
+  }
+
   return new Uint8Array(components.buffer, components.byteOffset, components.byteLength)
 }

@@ -9,6 +9,7 @@ import {writePageHeader} from 'hyparquet-writer/src/datapage.js'
 import {ParquetWriter} from 'hyparquet-writer/src/parquet-writer.js'
 import {parquetHeader} from 'hyparquet/src/column.js'
 import {deltaBinaryUnpack, deltaByteArray, deltaLengthByteArray} from 'hyparquet/src/delta.js'
+import {readOffsetIndex} from 'hyparquet/src/indexes.js'
 import {parquetMetadata} from 'hyparquet/src/metadata.js'
 
 export type {
@@ -65,6 +66,24 @@ export function decodeFooter(bytes: Uint8Array, footerLength: number): FileMetad
     // Bounds are not used, and text among them may be cut in the middle of a character.
     parsers: {stringFromBytes: (text: Uint8Array) => text},
   })
+}
+
+/** Where a page lies, and the row that it starts with. */
+export interface PageLocation {
+  /** Of the page, its header included. */
+  bytes: number
+  offset: number
+  row: number
+}
+
+/** The offset index of a column. @throws Error on bytes that are none. */
+export function decodeOffsetIndex(bytes: Uint8Array): PageLocation[] {
+  if (skipThriftStruct(bytes, 0) !== bytes.length) throw new RangeError('an offset index is longer than it says')
+  return readOffsetIndex(readerOf(bytes)).page_locations.map((page) => ({
+    bytes: page.compressed_page_size,
+    offset: Number(page.offset),
+    row: Number(page.first_row_index),
+  }))
 }
 
 /** Values of DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY. */

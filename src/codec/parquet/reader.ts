@@ -12,7 +12,7 @@ import type {
 import type {LeafTarget} from './pages.js'
 
 import {throwIfAborted} from '../../model/errors.js'
-import {referenceProperties} from '../../model/schema.js'
+import {referenceProperties, type WeaviateClass} from '../../model/schema.js'
 import {
   asDamaged,
   COLUMNS_KEY,
@@ -26,8 +26,8 @@ import {
 } from '../columns/columns.js'
 import {assembleObjects, type ColumnValue, DEFAULT_PAGE_BYTES, onlyReferences, pagesOf} from '../columns/decode.js'
 import {type Leaf, LeafCursor, uncompressedBytes} from './chunks.js'
-import {exportColumns, exportObjects} from './export.js'
-import {decodeFooter, type FileMetadata, type RowGroup, type SchemaElement} from './internals.js'
+import {EXPORT_COLUMNS, exportObjects, isExport} from './export.js'
+import {decodeFooter, type FileMetadata, type PageLocation, type RowGroup, type SchemaElement} from './internals.js'
 import {MAGIC} from './writer.js'
 
 /** Length of the footer, and the magic. */
@@ -47,7 +47,7 @@ export async function openParquet(source: ByteSource, options: PartDecoderOption
   }
 }
 
-async function readFooter(source: ByteSource): Promise<FileMetadata> {
+export async function readFooter(source: ByteSource): Promise<FileMetadata> {
   const {size} = source
   if (size < MAGIC.length + TRAILER_BYTES) throw damaged('The part is too short for a Parquet file.')
   const end = await source.read(Math.max(0, size - TAIL_BYTES), size)
@@ -72,7 +72,7 @@ export interface SchemaNode {
   leaf?: Leaf
 }
 
-function schemaNodes(elements: readonly SchemaElement[]): SchemaNode[] {
+export function schemaNodes(elements: readonly SchemaElement[]): SchemaNode[] {
   let next = 1
   let leaves = 0
   const node = (path: readonly string[], definition: number, repeated: readonly number[]): SchemaNode => {
@@ -100,13 +100,13 @@ function schemaNodes(elements: readonly SchemaElement[]): SchemaNode[] {
 }
 
 /** A column of the file, as the leaves to read and what they make. */
-interface Field {
+export interface Field {
   column: PartColumn
   leaves: Leaf[]
   target: LeafTarget
 }
 
-interface Layout {
+export interface Layout {
   assemble: (
     values: ReadonlyArray<readonly ColumnValue[]>,
     from: number,
@@ -114,6 +114,8 @@ interface Layout {
     fields: readonly Field[],
   ) => WeaviateObject[]
   fields: Field[]
+  /** By row group and leaf: where pages lie, for columns without lists. Nothing here proves it right. */
+  pageIndex?: ReadonlyArray<ReadonlyArray<readonly PageLocation[]>>
   /** Names of reference properties. */
   references: ReadonlySet<string>
 }
@@ -122,23 +124,8 @@ function layoutOf(metadata: FileMetadata, nodes: readonly SchemaNode[], options:
   const byName = new Map(nodes.map((node) => [node.element.name, node]))
   const keyValues = new Map((metadata.key_value_metadata ?? []).map(({key, value}) => [key, value]))
   const recorded = options.columns ?? parseColumns(keyValues.get(COLUMNS_KEY))
-  const exported = recorded ? undefined : exportColumns(nodes.map(({element}) => element.name))
-  if (exported) {
-    const tenant = keyValues.get('tenant')
-    return {
-      assemble: (values, from, to, fields) =>
-        exportObjects(
-          options.schema,
-          tenant,
-          fields.map(({column}, index) => ({column, values: values[index]!})),
-          from,
-          to,
-        ),
-      fields: exported.map((column) => bind(column, byName)),
-      references: new Set(referenceProperties(options.schema).map(({name}) => name)),
-    }
-  }
-
+  const isExported = !recorded && isExport(nodes.map(({element}) => element.name))
+  if (isExported) return exportLayout(nodes, options.schema, keyValues.get('tenant'))
   const columns =
     recorded ??
     foreignColumns(
@@ -154,6 +141,21 @@ function layoutOf(metadata: FileMetadata, nodes: readonly SchemaNode[], options:
       ),
     fields: columns.map((column) => bind(column, byName)),
     references: referenceNames(columns),
+  }
+}
+
+/** Of a file of Weaviate's own export; the tenant stands in its metadata. */
+export function exportLayout(nodes: readonly SchemaNode[], schema: WeaviateClass, tenant: string | undefined): Layout {
+  const byName = new Map(nodes.map((node) => [node.element.name, node]))
+  const references = new Set(referenceProperties(schema).map(({name}) => name))
+  return {
+    assemble: (values, from, to, fields) =>
+      exportObjects(
+        fields.map(({column}, index) => ({column, values: values[index]!})),
+        {from, references, tenant, to},
+      ),
+    fields: EXPORT_COLUMNS.map((column) => bind(column, byName)),
+    references,
   }
 }
 
@@ -261,15 +263,29 @@ export class ParquetDecoder implements PartDecoder {
   private async *readRowGroup(
     group: RowGroup,
     fields: readonly Field[],
-    {pageBytes, signal, skip}: {pageBytes: number; signal?: AbortSignal; skip: number},
+    {
+      pageBytes,
+      pageIndex,
+      signal,
+      skip,
+    }: {
+      pageBytes: number
+      pageIndex?: ReadonlyArray<readonly PageLocation[]>
+      signal?: AbortSignal
+      skip: number
+    },
   ): AsyncGenerator<RowPage, void> {
     const rows = Number(group.num_rows)
     try {
-      const columns = fields.map((field) => new FieldCursor(field, this.source, group, this.platform))
+      const at = pageIndex && {index: pageIndex, row: skip}
+      const columns = fields.map(
+        (field) => new FieldCursor(field, {at, group, platform: this.platform, source: this.source}),
+      )
       let bytes = 0
       for (const column of columns) bytes += column.bytes
       const batchRows = batchSize(rows, bytes, pageBytes)
-      let row = 0
+      if (at) for (const column of columns) await column.take(skip - column.firstRow)
+      let row = at ? skip : 0
       while (row < rows) {
         throwIfAborted(signal)
         const count = Math.min(batchRows, (row < skip ? skip : rows) - row)
@@ -294,11 +310,12 @@ export class ParquetDecoder implements PartDecoder {
     )
     const fields = this.layout.fields.filter(({column}) => wanted.has(column))
     let groupStart = 0
-    for (const group of this.metadata.row_groups) {
+    for (const [index, group] of this.metadata.row_groups.entries()) {
       const rows = Number(group.num_rows)
       const skip = Math.min(rows, Math.max(0, fromRow - groupStart))
       if (skip < rows) {
-        for await (const batch of this.readRowGroup(group, fields, {pageBytes, signal, skip})) {
+        const read = {pageBytes, pageIndex: this.layout.pageIndex?.[index], signal, skip}
+        for await (const batch of this.readRowGroup(group, fields, read)) {
           const page = columns === 'references' ? onlyReferences(batch.objects, this.layout.references) : batch.objects
           yield* pagesOf(page, groupStart + batch.firstRow, pageBytes)
         }
@@ -315,20 +332,34 @@ function batchSize(rows: number, bytes: number, pageBytes: number): number {
   return Math.max(1, Math.min(MAX_BATCH_ROWS, Math.floor((pageBytes / bytes) * rows)))
 }
 
+interface FieldPlace {
+  /** To start with the page that holds a row; default: with the first. */
+  at?: {index: ReadonlyArray<readonly PageLocation[]>; row: number}
+  group: RowGroup
+  platform: Platform
+  source: ByteSource
+}
+
 class FieldCursor {
   private readonly cursors: LeafCursor[]
   /** Bytes of the field's values in the row group, decompressed. */
   readonly bytes: number
+  /** That it starts with, counted from the first of the row group. */
+  readonly firstRow: number
 
-  constructor(field: Field, source: ByteSource, group: RowGroup, platform: Platform) {
+  constructor(field: Field, {at, group, platform, source}: FieldPlace) {
     let bytes = 0
+    let firstRow = 0
     this.cursors = field.leaves.map((leaf) => {
       const chunk = group.columns[leaf.index]
       if (!chunk) throw new Error('a row group lacks a column')
       bytes += uncompressedBytes(chunk)
-      return new LeafCursor({chunk, leaf, platform, source, target: field.target})
+      const from = at && pageOf(at.index[leaf.index] ?? [], at.row)
+      firstRow = from?.row ?? 0
+      return new LeafCursor({chunk, from, leaf, platform, source, target: field.target})
     })
     this.bytes = bytes
+    this.firstRow = firstRow
   }
 
   async take(count: number): Promise<ColumnValue[]> {
@@ -340,4 +371,10 @@ class FieldCursor {
       return typeof latitude === 'number' && typeof longitude === 'number' ? {latitude, longitude} : undefined
     })
   }
+}
+
+/** The page that holds a row; undefined for one of the first page, or without an index. */
+function pageOf(pages: readonly PageLocation[], row: number): PageLocation | undefined {
+  const page = pages.findLast((candidate) => candidate.row <= row)
+  return page && page.row > 0 ? page : undefined
 }

@@ -101,8 +101,8 @@ export function checkContent(
     )
   }
 
-  // Of what is live, each object is looked at on its way.
-  if (!seal) return
+  // Of what is live, or was not read yet, each object is looked at on its way.
+  if (!seal?.statistics) return
   const {non_finite_vectors: nonFinite, objects_without_vector: withoutVector} = seal.statistics
   if (nonFinite > 0 && !options.allowNonFinite) {
     throw new DataOpsError(

@@ -62,17 +62,31 @@ export interface KnownRestore {
 export interface OpenedSource {
   source: ObjectSource
   store: Store
+  /** What is to be said of it. */
+  warnings?: readonly Warning[]
+}
+
+/** What is restored, as it was named, and how it is opened. */
+export interface SourceToRestore {
+  backup: string
+  open: () => Promise<OpenedSource>
 }
 
 /** `active`: of the other collections that are restored in the same go. */
 export function makeJob(
   connection: Connection,
-  {source: archive, store}: OpenedSource,
+  {source: archive, store, warnings: said = []}: OpenedSource,
   options: RestoreOptions,
   {active, notes}: {active?: ActiveTenants; notes: TenantNotes},
 ): RestoreJob {
   const name = options.name ?? archive.head.metadata.collection
   const warnings: Warning[] = []
+  const warn = (warning: Warning): void => {
+    warnings.push(warning)
+    options.onWarning?.(warning)
+  }
+
+  for (const warning of said) warn(warning)
   const target = targetOf(name, archive.head.metadata.backup_id ?? '', options)
   const place = options.checkpointDirectory === undefined ? store : openStore(options.checkpointDirectory)
   const leases = new TargetLeases({
@@ -104,10 +118,7 @@ export function makeJob(
     place,
     sample: new SpreadSample(),
     target,
-    warn(warning) {
-      warnings.push(warning)
-      options.onWarning?.(warning)
-    },
+    warn,
     warnings,
   }
 }

@@ -15,7 +15,8 @@ export class RestoreManager {
   }
 
   /**
-   * Restores a backup, given by path or by catalog id. A run that was interrupted is continued from its checkpoint.
+   * Restores a backup, given by path or by catalog id, or a collection of an export that the server has made, given by its folder or URL
+   * (`exports/nightly#Article`; with `schemaFrom`). A run that was interrupted is continued from its checkpoint.
    * @throws DataOpsError NOT_A_BACKUP, BACKUP_DAMAGED, COLLECTION_EXISTS, SCHEMA_MISMATCH, CHECKPOINT, INVALID_INPUT, INTERRUPTED, CONTENT_DIFFERS when
    * what was restored is not what the backup holds, or what the server answered once retries are used up.
    */
@@ -23,7 +24,7 @@ export class RestoreManager {
     return restoreBackup(this.#at.connection, this.#at.store, backup, options, this.#at.notes)
   }
 
-  /** Restores several backups in an order that references between their collections allow. */
+  /** Restores several backups, or all collections of exports, in an order that references between them allow. */
   async restoreCollections(backups: readonly string[], options: RestoreRunOptions = {}): Promise<RestoredBackups> {
     checkRestoreOptions(options)
     if (options.name !== undefined && backups.length > 1) {

@@ -41,6 +41,11 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
   overrides?: Readonly<Record<string, JsonValue>>
   /** Forget the checkpoint of an earlier run and start over. */
   restart?: boolean
+  /**
+   * For the server's own exports, which hold none: where the schema is from, and with it states of tenants and aliases as far as they are
+   * known there. Backups, files with a schema (`/v1/schema`, or one class of it) or names of live collections. Default: with `merge` the target.
+   */
+  schemaFrom?: readonly string[]
   /** Sends only the objects of a `….rejected.jsonl` file. */
   retryRejected?: string
   /** The schema (and tenants, aliases) only. */
@@ -56,6 +61,8 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
 }
 
 export interface RestoreRunOptions extends RestoreOptions {
+  /** For the server's own exports: which of their collections, by names and patterns; default all. */
+  collections?: readonly string[]
   /** Goes on with the other backups when one cannot be restored; `failed` of the result names it. */
   keepGoing?: boolean
   /** Called with each collection as soon as it is counted, compared where that was asked for, and shown to readers; the next one waits for it. */

@@ -8,7 +8,8 @@ import {TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
 import {checkRestoreOptions, refersToMissing} from './checks.js'
 import {confirm} from './confirm.js'
-import {makeJob, type OpenedSource, type RestoreJob, schemaOf} from './job.js'
+import {exportsToRestore} from './exports.js'
+import {makeJob, type OpenedSource, type RestoreJob, schemaOf, type SourceToRestore} from './job.js'
 import {orderByReferences} from './order.js'
 import {foretell, planRestore, type RestorePlan} from './plan.js'
 import {endRetry, retryRejected} from './retry-rejected.js'
@@ -24,7 +25,15 @@ export async function restoreBackup(
   options: RestoreOptions,
   notes?: TenantNotes,
 ): Promise<RestoreResult> {
-  const {collections} = await restoreBackups(connection, store, [backup], options, notes)
+  const sources = await sourcesOf(backup, {connection, options, store}, {isOnly: true})
+  if (sources.length > 1) {
+    throw new DataOpsError('INVALID_INPUT', `The export ${backup} has ${sources.length} collections.`, {
+      details: {collections: sources.map((source) => source.backup)},
+      hint: `Name one of them: ${sources[0]?.backup}. Or restore them all with \`restoreCollections\`.`,
+    })
+  }
+
+  const {collections} = await restoreSources(connection, sources, options, notes ?? new TenantNotes([store]))
   const [restored] = collections
   if (!restored) throw new DataOpsError('UNEXPECTED', 'The restore has ended without a result.')
   return restored
@@ -45,19 +54,39 @@ export async function restoreBackups(
   options: RestoreRunOptions,
   notes = new TenantNotes([store]),
 ): Promise<RestoredBackups> {
-  const sources = backups.map((backup) => ({backup, open: async () => openBackup(backup, store, options)}))
+  const sources: SourceToRestore[] = []
+  for (const backup of backups) {
+    sources.push(...(await sourcesOf(backup, {connection, options, store}, {isOnly: backups.length === 1})))
+  }
+
   return restoreSources(connection, sources, options, notes)
+}
+
+/** A backup, or each collection of an export. What cannot be opened is found out with the others. */
+async function sourcesOf(
+  backup: string,
+  given: {connection: Connection; options: RestoreRunOptions; store: Store},
+  {isOnly}: {isOnly: boolean},
+): Promise<SourceToRestore[]> {
+  const {options, store} = given
+  try {
+    const exported = await exportsToRestore(backup, {...given, isOnly})
+    return exported ?? [{backup, open: async () => openBackup(backup, store, options)}]
+  } catch (error) {
+    return [
+      {
+        backup,
+        open() {
+          throw error
+        },
+      },
+    ]
+  }
 }
 
 async function openBackup(backup: string, store: Store, options: RestoreRunOptions): Promise<OpenedSource> {
   const opened = await openArchive(backup, store, {acceptUnsealed: options.acceptChanged})
   return {source: opened.archive, store: opened.store}
-}
-
-/** What is restored, as it was named, and how it is opened. */
-export interface SourceToRestore {
-  backup: string
-  open: () => Promise<OpenedSource>
 }
 
 /** As `restoreBackups`, from sources of any kind. */
@@ -91,11 +120,11 @@ export async function restoreSources(
   }
 }
 
-async function transformed({source, store}: OpenedSource, options: RestoreRunOptions): Promise<OpenedSource> {
+async function transformed({source, ...rest}: OpenedSource, options: RestoreRunOptions): Promise<OpenedSource> {
   const transforms = transformsOf(options)
   // What is looked through is what was sealed.
   if (transforms.length > 0 && !options.acceptChanged) await source.assertWhole(options)
-  return {source: await transformSource(source, transforms, options), store}
+  return {...rest, source: await transformSource(source, transforms, options)}
 }
 
 /** Several restores that go on together. */

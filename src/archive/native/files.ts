@@ -1,0 +1,217 @@
+/** The files of one collection of an export: looked at whole before any of them is believed, and read as what was looked at. */
+import type {ReadRowsOptions} from '../../codec/codec.js'
+import type {OperationOptions} from '../../model/progress.js'
+import type {WeaviateClass} from '../../model/schema.js'
+import type {ArchivePage} from '../reader.js'
+import type {ExportedCollection, NamedFile, NativeExport} from './export.js'
+
+import {toHex} from '../../codec/bytes.js'
+import {checkExportPages, type ExportFooter, openExportFile, readExportFooter} from '../../codec/parquet/export-file.js'
+import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {inParallel} from '../../model/in-parallel.js'
+import {nodePlatform, sha256Hex} from '../../platform/node.js'
+import {damaged} from '../../store/damaged.js'
+import {type FileProof, ProofMaker, provenReader} from '../proof.js'
+import {EXPORT_AGAIN} from './metadata.js'
+import {SequentialSource} from './sequential.js'
+
+/** Files that are looked at at the same time. */
+const AT_ONCE = 4
+
+/** A file that was looked at from its first byte to its last. */
+export interface LookedFile extends NamedFile {
+  footer: ExportFooter
+  proof: FileProof
+  sha256: string
+}
+
+type LookOptions = Pick<OperationOptions, 'onProgress' | 'signal'>
+
+export class ExportFiles {
+  readonly collection: ExportedCollection
+  readonly #export: NativeExport
+  #looked?: readonly LookedFile[]
+
+  constructor(native: NativeExport, name: string) {
+    this.#export = native
+    this.collection = native.collection(name)
+  }
+
+  /** Bytes of all. */
+  get bytes(): number {
+    return this.collection.files.reduce((sum, {bytes}) => sum + bytes, 0)
+  }
+
+  /**
+   * Reads every byte of every file, once: each page has its CRC, the counts are those that were exported, and ids ascend.
+   * @throws DataOpsError BACKUP_DAMAGED; STORAGE; INTERRUPTED.
+   */
+  async look(options: LookOptions = {}): Promise<readonly LookedFile[]> {
+    if (this.#looked) return this.#looked
+    let bytes = 0
+    const {name} = this.collection
+    const looked = await inParallel(this.collection.files, {atOnce: AT_ONCE, signal: options.signal}, async (file) =>
+      this.#lookAt(file, (more) => {
+        throwIfAborted(options.signal)
+        bytes += more
+        options.onProgress?.({bytes, collection: name, completed: 0, stage: 'verify'})
+      }),
+    )
+    this.#checkCounts(looked)
+    await this.#checkIds(looked, options)
+    this.#looked = looked
+    return looked
+  }
+
+  /** Whether its shards are tenants; undefined when no file says it. Known once it was looked at. */
+  get hasTenants(): boolean | undefined {
+    const [first] = this.#looked ?? []
+    return first?.footer.tenant !== undefined
+  }
+
+  /** Tells this content from any other. Once it was looked at. */
+  get fingerprint(): string {
+    const {id} = this.#export.facts
+    const files = (this.#looked ?? []).map(({file, sha256}) => [file, sha256])
+    return sha256Hex(JSON.stringify([id, this.collection.name, files]))
+  }
+
+  /** In the order of the files, what was looked at and nothing else. @throws DataOpsError BACKUP_DAMAGED. */
+  async *pages(schema: WeaviateClass, options: ReadRowsOptions = {}): AsyncGenerator<ArchivePage, void, undefined> {
+    const {fromRow = 0, signal} = options
+    let start = 0
+    for (const looked of await this.look({signal})) {
+      const {rows} = looked.footer
+      if (fromRow < start + rows) {
+        for await (const page of this.#rowsOf(looked, schema, {...options, fromRow: Math.max(0, fromRow - start)})) {
+          throwIfAborted(signal)
+          const firstRow = start + page.firstRow
+          const endRow = firstRow + page.objects.length
+          yield {endRow, firstRow, objects: page.objects, rows: page.objects.map((_, index) => firstRow + index)}
+        }
+      }
+
+      start += rows
+    }
+  }
+
+  async #lookAt(named: NamedFile, onBytes: (bytes: number) => void): Promise<LookedFile> {
+    const {file, shard} = named
+    return this.#withFile(file, async (reader, where) => {
+      const footer = await readExportFooter(reader)
+      if (footer.collection !== this.collection.name || (footer.tenant !== undefined && footer.tenant !== shard)) {
+        throw new DataOpsError('BACKUP_DAMAGED', 'It says that it is of another collection or tenant than its name.')
+      }
+
+      const maker = new ProofMaker(reader.size)
+      const hash = nodePlatform.createSha256()
+      const source = new SequentialSource(reader, where, (bytes) => {
+        maker.update(bytes)
+        hash.update(bytes)
+        onBytes(bytes.length)
+      })
+      try {
+        await checkExportPages(source, footer, nodePlatform)
+        await source.finish()
+      } finally {
+        await source.close()
+      }
+
+      const proof = maker.finish()
+      // What was read before the rest was hashed.
+      const again = await readExportFooter(provenReader(reader, proof, where))
+      return {...named, footer: again, proof, sha256: toHex(hash.digest())}
+    })
+  }
+
+  #checkCounts(looked: readonly LookedFile[]): void {
+    const {name, shards} = this.collection
+    const rows = new Map<string, number>()
+    for (const {footer, shard} of looked) rows.set(shard, (rows.get(shard) ?? 0) + footer.rows)
+    for (const {name: shard, objects} of shards) {
+      const found = rows.get(shard) ?? 0
+      if (found !== objects) {
+        throw this.#damaged(`the files of ${name}, ${shard}, have ${found} objects, and ${objects} were exported`)
+      }
+    }
+
+    if (new Set(looked.map(({footer}) => footer.tenant !== undefined)).size > 1) {
+      throw this.#damaged(`some of the files of ${name} are of a tenant, and some of none`)
+    }
+  }
+
+  /** In a shard they ascend, over all of its files: nothing stands there twice. */
+  async #checkIds(looked: readonly LookedFile[], {signal}: LookOptions): Promise<void> {
+    let last: undefined | {id: string; shard: string}
+    const schema = {class: this.collection.name}
+    for (const file of looked) {
+      const {shard} = file
+      for await (const {objects} of this.#rowsOf(file, schema, {columns: 'ids', signal})) {
+        for (const {id} of objects) {
+          if (last?.shard === shard && last.id >= id) {
+            throw damaged(this.#describe(file.file), `object ${id} stands behind ${last.id}`, {hint: EXPORT_AGAIN})
+          }
+
+          last = {id, shard}
+        }
+      }
+    }
+  }
+
+  async *#rowsOf(
+    {file, footer, proof}: LookedFile,
+    schema: WeaviateClass,
+    options: ReadRowsOptions,
+  ): AsyncGenerator<{firstRow: number; objects: ArchivePage['objects']}, void, undefined> {
+    const reader = await this.#export.store.openRead(`${this.#export.name}/${file}`)
+    const where = this.#describe(file)
+    try {
+      const source = provenReader(reader, proof, where)
+      const decoder = await openExportFile(source, footer, {platform: nodePlatform, schema})
+      let next = options.fromRow ?? 0
+      for await (const page of decoder.read(options)) {
+        next = page.firstRow + page.objects.length
+        yield page
+      }
+
+      if (next !== footer.rows) throw damaged(where, `it ends after ${next} of ${footer.rows} rows`)
+    } catch (error) {
+      throw inFile(error, where)
+    } finally {
+      await reader.close()
+    }
+  }
+
+  async #withFile<T>(
+    file: string,
+    work: (reader: Awaited<ReturnType<NativeExport['store']['openRead']>>, where: string) => Promise<T>,
+  ): Promise<T> {
+    const where = this.#describe(file)
+    const reader = await this.#export.store.openRead(`${this.#export.name}/${file}`)
+    try {
+      return await work(reader, where)
+    } catch (error) {
+      throw inFile(error, where)
+    } finally {
+      await reader.close()
+    }
+  }
+
+  #describe(file: string): string {
+    return this.#export.store.describe(`${this.#export.name}/${file}`)
+  }
+
+  #damaged(reason: string): DataOpsError {
+    return damaged(this.#export.path, reason, {hint: EXPORT_AGAIN})
+  }
+}
+
+/** The same, with the file that it is about. */
+function inFile(error: unknown, where: string): unknown {
+  if (!(error instanceof DataOpsError && error.code === 'BACKUP_DAMAGED') || error.message.includes(where)) return error
+  return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${error.message}`, {
+    cause: error,
+    details: {path: where},
+    hint: EXPORT_AGAIN,
+  })
+}

@@ -1,0 +1,113 @@
+/** Where the schema is from of what has none: backups, files, live collections. */
+import {readFile} from 'node:fs/promises'
+
+import type {Lacking} from '../../archive/native/source.js'
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+
+import {Field, MalformedError} from '../../archive/fields.js'
+import {isCollectionName} from '../../archive/names.js'
+import {readSchema} from '../../archive/sealed-fields.js'
+import {locateBackups, openArchive} from '../../catalog/locate.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isJsonObject} from '../../model/object.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {isAbsent} from '../../store/storage-error.js'
+
+/** Schemas that were given, for collections that have none. */
+export class GivenSchemas {
+  readonly #all: readonly Lacking[]
+
+  private constructor(all: readonly Lacking[]) {
+    this.#all = all
+  }
+
+  /** @throws DataOpsError INVALID_INPUT when one leads nowhere, or to something else. */
+  static async from(
+    references: readonly string[],
+    connection: Connection | undefined,
+    store: Store,
+  ): Promise<GivenSchemas> {
+    const all: Lacking[] = []
+    for (const reference of references) all.push(...(await schemasOf(reference, connection, store)))
+    return new GivenSchemas(all)
+  }
+
+  /** That of a collection: the one of its name, or the only one for the `only` collection there is. @throws DataOpsError INVALID_INPUT. */
+  of(collection: string, {only}: {only: boolean}): Lacking | undefined {
+    const named = this.#all.filter(({schema}) => schema.class === collection)
+    const [first = only && this.#all.length === 1 ? this.#all[0] : undefined, second] = named
+    if (!second) return first
+    throw new DataOpsError('INVALID_INPUT', `Two schemas of "${collection}" were given.`, {
+      hint: 'Give one of them with `schemaFrom`.',
+    })
+  }
+
+  get collections(): string[] {
+    return this.#all.map(({schema}) => schema.class)
+  }
+}
+
+async function schemasOf(reference: string, connection: Connection | undefined, store: Store): Promise<Lacking[]> {
+  const inFile = await schemasInFile(reference)
+  if (inFile) return inFile.map((schema) => ({schema}))
+  const live = isCollectionName(reference) && connection ? await liveSchema(reference, connection) : undefined
+  if (live) return [live]
+  try {
+    const {places} = await locateBackups(reference, store)
+    const lacking: Lacking[] = []
+    for (const {listed, name, store: place} of places) {
+      const {archive} = await openArchive(listed ? name : reference, listed ? place : store)
+      const {metadata, schema} = archive.head
+      lacking.push({aliases: metadata.aliases, schema, tenants: metadata.tenants})
+    }
+
+    return lacking
+  } catch (error) {
+    if (!(error instanceof DataOpsError && error.code === 'NOT_A_BACKUP')) throw error
+    throw new DataOpsError('INVALID_INPUT', `There is no schema at "${reference}": ${error.message}`, {
+      cause: error,
+      hint: 'Name a backup, a file with a schema, or a collection of the server.',
+    })
+  }
+}
+
+async function liveSchema(name: string, connection: Connection): Promise<Lacking | undefined> {
+  const schema = await connection.getCollection(name)
+  if (!schema) return undefined
+  return {schema, ...(isMultiTenant(schema) && {tenants: await connection.listTenants(name)})}
+}
+
+/** A class, or all of a server (`/v1/schema`); undefined for what is no file of that kind, a backup's document among them. */
+async function schemasInFile(file: string): Promise<undefined | WeaviateClass[]> {
+  let text: string
+  try {
+    if (!/\.json$/i.test(file)) return undefined
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw new DataOpsError('STORAGE', `Cannot read ${file}.`, {cause: error, details: {path: file}})
+  }
+
+  const value = parsed(text)
+  if (!isJsonObject(value) && !Array.isArray(value)) return undefined
+  const classes = Array.isArray(value) ? value : (value.classes ?? (value.class === undefined ? undefined : [value]))
+  if (!Array.isArray(classes)) return undefined
+  try {
+    return classes.map((item, index) => readSchema(new Field(item, `classes[${index}]`)))
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error
+    throw new DataOpsError('INVALID_INPUT', `${file} is no schema: ${error.message}.`, {
+      cause: error,
+      hint: 'A schema is what /v1/schema answers, or one of its classes.',
+    })
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

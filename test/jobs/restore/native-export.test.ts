@@ -1,0 +1,162 @@
+/** Exports that the server has made, restored as they are. */
+import {readdir, readFile, writeFile} from 'node:fs/promises'
+import path from 'node:path'
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+
+import {RestoreManager} from '../../../src/index.js'
+import {planCollection} from '../../../src/weaviate/collection-plan.js'
+import {startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
+import {copyExport, EXPORTED_CLASSES} from '../../support/native-export.js'
+
+const NAMES = ['Exp', 'ExpEmpty', 'ExpMT', 'ExpTarget']
+
+let server: TestServer
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let folder: string
+let schemas: string
+
+beforeAll(async () => {
+  server = await startTestServer()
+})
+
+afterAll(async () => server.close())
+
+beforeEach(async () => {
+  directory = await temporaryDirectory()
+  folder = await copyExport(directory.path)
+  schemas = path.join(directory.path, 'schema.json')
+  await writeFile(schemas, JSON.stringify({classes: Object.values(EXPORTED_CLASSES)}))
+})
+
+afterEach(async () => {
+  for (const {class: name} of await server.connection.listCollections()) await server.connection.deleteCollection(name)
+  await directory.remove()
+})
+
+function manager(): RestoreManager {
+  return new RestoreManager(server.connection, {directory: path.join(directory.path, 'backups')})
+}
+
+async function change(file: string, changed: (text: string) => string): Promise<void> {
+  const name = path.join(folder, file)
+  await writeFile(name, changed(await readFile(name, 'utf8')))
+}
+
+async function collections(): Promise<string[]> {
+  return (await server.connection.listCollections()).map(({class: name}) => name).sort()
+}
+
+describe('an export', () => {
+  it('is restored with all of its collections, references and tenants, and equals it', async () => {
+    const {collections: restored, failed} = await manager().restoreCollections([folder], {
+      schemaFrom: [schemas],
+      verify: true,
+    })
+    expect(failed).toBeUndefined()
+    const counts = restored.map((one) => [one.collection, [one.restored, one.verification?.equal]])
+    expect(Object.fromEntries(counts)).toEqual({
+      Exp: [3, true],
+      ExpEmpty: [0, true],
+      ExpMT: [2, true],
+      ExpTarget: [1, true],
+    })
+    expect(restored.find(({collection}) => collection === 'Exp')?.references).toBe(1)
+    expect(await server.connection.listTenants('ExpMT')).toEqual(
+      ['cold_1', 'empty', 'hot'].map((name) => ({name, status: 'HOT'})),
+    )
+    const [object] = await server.connection.getObjects({
+      collection: planCollection((await server.connection.getCollection('Exp'))!),
+      ids: ['22222222-2222-4222-8222-222222222222'],
+    })
+    expect(object?.properties).toMatchObject({
+      dateProp: '2026-01-15T12:00:00.123456789+02:00',
+      intProp: 9_007_199_254_740_992,
+      numberProp: -0,
+      ref: [{beacon: 'weaviate://localhost/ExpTarget/11111111-1111-4111-8111-111111111111'}],
+      textProp: 'héllo \u{0} 😀 <&>',
+    })
+    expect(Object.is(object?.properties.numberProp, -0)).toBe(true)
+    expect(object?.vectors?.get('col')).toMatchObject({dims: 2, kind: 'multi'})
+    // Nothing is left beside it.
+    expect(await readdir(directory.path)).toEqual(['nightly', 'schema.json'])
+  })
+
+  it('takes states of tenants, and the schema, from a live collection, and is merged into what is there', async () => {
+    const {connection} = server
+    await connection.createCollection({...EXPORTED_CLASSES.ExpMT, class: 'Model'})
+    await connection.createTenants('Model', [
+      {name: 'cold_1', status: 'COLD'},
+      {name: 'other', status: 'HOT'},
+    ])
+    const restored = await manager().restoreCollection(`${folder}#ExpMT`, {
+      name: 'Copy',
+      schemaFrom: ['Model'],
+      verify: true,
+    })
+    expect(restored).toMatchObject({collection: 'Copy', restored: 2, tenants: 3, verification: {equal: true}})
+    expect(await connection.listTenants('Copy')).toEqual([
+      {name: 'cold_1', status: 'COLD'},
+      {name: 'empty', status: 'HOT'},
+      {name: 'hot', status: 'HOT'},
+    ])
+
+    const merged = await manager().restoreCollection(`${folder}#ExpMT`, {merge: true, name: 'Copy', tenants: ['hot']})
+    expect(merged).toMatchObject({restored: 1, tenants: 1})
+    await expect(manager().restoreCollection(`${folder}#ExpMT`, {merge: true, name: 'Absent'})).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      hint: expect.stringContaining('schemaFrom') as string,
+    })
+  })
+
+  it('does not say which tenants were inactive: that is told where nothing else does', async () => {
+    const {warnings} = await manager().restoreCollection(`${folder}#ExpMT`, {schemaFrom: [schemas]})
+    expect(warnings.map(({code}) => code)).toContain('tenant-states-unknown')
+  })
+
+  it('that is no SUCCESS, lacks objects or has a damaged page is refused, and nothing is made', async () => {
+    const restore = async () => manager().restoreCollections([folder], {schemaFrom: [schemas]})
+    await change('export_metadata.json', (text) => text.replace('"status": "SUCCESS"', '"status": "CANCELED"'))
+    await expect(restore()).rejects.toMatchObject({
+      code: 'BACKUP_DAMAGED',
+      message: expect.stringContaining('CANCELED') as string,
+    })
+    folder = await copyExport(directory.path)
+    const more = (text: string) => text.replaceAll(/"objectsExported":( ?)3/g, '"objectsExported":$14')
+    await change('export_metadata.json', more)
+    await change('node_probe_status.json', more)
+    await expect(restore()).rejects.toMatchObject({
+      code: 'BACKUP_DAMAGED',
+      message: expect.stringContaining('have 3 objects, and 4 were exported') as string,
+    })
+    folder = await copyExport(directory.path)
+    const file = path.join(folder, 'ExpMT_hot_0000.parquet')
+    const bytes = await readFile(file)
+    // In the body of the page with the properties.
+    bytes[730]! ^= 1
+    await writeFile(file, bytes)
+    await expect(restore()).rejects.toMatchObject({
+      code: 'BACKUP_DAMAGED',
+      message: expect.stringContaining('CRC') as string,
+    })
+    expect(await collections()).toEqual([])
+  })
+
+  it('needs one collection where one is restored, and a schema that fits', async () => {
+    await expect(manager().restoreCollection(folder, {schemaFrom: [schemas]})).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    })
+    await expect(manager().restoreCollection(`${folder}#Nope`, {schemaFrom: [schemas]})).rejects.toMatchObject({
+      code: 'NOT_A_BACKUP',
+      hint: expect.stringContaining('ExpTarget') as string,
+    })
+    await expect(
+      manager().restoreCollections([folder], {collections: ['ExpT*'], schemaFrom: [schemas]}),
+    ).resolves.toMatchObject({collections: [{collection: 'ExpTarget', restored: 1}]})
+    await writeFile(schemas, JSON.stringify({...EXPORTED_CLASSES.ExpMT, multiTenancyConfig: {enabled: false}}))
+    await expect(manager().restoreCollection(`${folder}#ExpMT`, {schemaFrom: [schemas]})).rejects.toMatchObject({
+      code: 'SCHEMA_MISMATCH',
+    })
+    expect(await collections()).toEqual(['ExpTarget'])
+    expect(NAMES).toHaveLength(4)
+  })
+})
