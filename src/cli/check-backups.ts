@@ -1,4 +1,5 @@
 /** Backups as they are named on the command line. */
+import type * as Names from '../archive/names.js'
 import type {Warning} from '../model/progress.js'
 import type {EncryptionOptions} from '../store/encryption.js'
 import type {Store} from '../store/store.js'
@@ -57,14 +58,7 @@ export interface ChooseOptions {
  * @throws DataOpsError NOT_A_BACKUP when one leads nowhere.
  */
 export async function chooseBackups(references: readonly string[], options: ChooseOptions): Promise<ChosenBackups> {
-  const [
-    {locateBackups},
-    {isPlural},
-    {openStore},
-    {isHiddenName, parseBackupName},
-    {matchesPattern},
-    {withEncryption},
-  ] = await Promise.all([
+  const [{locateBackups}, {isPlural}, {openStore}, names, {matchesPattern}, {withEncryption}] = await Promise.all([
     import('../catalog/locate.js'),
     import('../catalog/named.js'),
     import('../store/open.js'),
@@ -73,7 +67,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
     import('../store/encryption.js'),
   ])
   const store = withEncryption(openStore(options.directory), options.encryption ?? {})
-  const chosen: Array<{collection?: string; isPath: boolean; name: string; reference: string}> = []
+  const chosen: Chosen[] = []
   for (const reference of references) {
     const exported = options.collections && (await collectionsAt(reference, store, options.collections))
     if (exported) {
@@ -93,7 +87,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
     for (const {path, reason} of passedOver)
       options.onWarning({message: `${path} ${reason}: an older backup is taken in its place.`})
     for (const {listed, name, store: place} of places) {
-      const collection = listed?.collection ?? parseBackupName(name)?.collection
+      const collection = listed?.collection ?? names.parseBackupName(name)?.collection
       if (options.exclude?.some((pattern) => collection !== undefined && matchesPattern(collection, pattern))) continue
       const known = places.length > 1 || isPlural(reference) ? place.describe(name) : reference
       if (chosen.some((other) => other.reference === known)) continue
@@ -102,11 +96,11 @@ export async function chooseBackups(references: readonly string[], options: Choo
   }
 
   const older = new Set(
-    chosen.filter((one) => one.isPath && chosen.some((other) => other.isPath && isOlder(one, other))),
+    chosen.filter((one) => one.isPath && chosen.some((other) => other.isPath && isOlder(one, other, names))),
   )
   if (older.size > 0) {
-    const names = [...older].slice(0, 3).map(({reference}) => reference)
-    const message = `Of each collection the newest is taken; ${plural(older.size, 'older one')} left out: ${names.join(', ')}.`
+    const first = [...older].slice(0, 3).map(({reference}) => reference)
+    const message = `Of each collection the newest is taken; ${plural(older.size, 'older one')} left out: ${first.join(', ')}.`
     options.onWarning({message})
   }
 
@@ -114,12 +108,24 @@ export async function chooseBackups(references: readonly string[], options: Choo
     isSeveral: Math.max(references.length, chosen.length) > 1 || references.some((reference) => isPlural(reference)),
     references: chosen.filter((one) => !older.has(one)).map(({reference}) => reference),
   }
+}
 
-  function isOlder(one: {collection?: string; name: string}, other: {collection?: string; name: string}): boolean {
-    const [mine, theirs] = [parseBackupName(one.name), parseBackupName(other.name)]
-    if (!mine || !theirs) return false
-    if (mine.collection !== theirs.collection || isHiddenName(one.name)) return false
-    const [a, b] = [mine.startedAt.getTime(), theirs.startedAt.getTime()]
-    return a < b || (a === b && mine.attempt < theirs.attempt)
-  }
+interface Chosen {
+  collection?: string
+  isPath: boolean
+  name: string
+  reference: string
+}
+
+/** By its name, of two of the same collection. */
+function isOlder(
+  one: Chosen,
+  other: Chosen,
+  {isHiddenName, parseBackupName}: Pick<typeof Names, 'isHiddenName' | 'parseBackupName'>,
+): boolean {
+  const [mine, theirs] = [parseBackupName(one.name), parseBackupName(other.name)]
+  if (!mine || !theirs) return false
+  if (mine.collection !== theirs.collection || isHiddenName(one.name)) return false
+  const [a, b] = [mine.startedAt.getTime(), theirs.startedAt.getTime()]
+  return a < b || (a === b && mine.attempt < theirs.attempt)
 }
