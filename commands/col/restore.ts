@@ -21,6 +21,7 @@ import {
 import {differsBeyondRefusals, restoreLine, restoreLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
+import {writingFlags} from '../../src/cli/writing-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
 export default class ColRestore extends DataOpsCommand {
@@ -40,16 +41,6 @@ export default class ColRestore extends DataOpsCommand {
     'accept-changed': Flags.boolean({
       description: 'Restore a backup whose bytes are no longer what was sealed (edited, or from another tool).',
     }),
-    'allow-non-finite': Flags.boolean({description: 'Write vectors that hold NaN or Infinity.'}),
-    'allow-rehash': Flags.boolean({
-      description: 'Let the server hash the hashes of blobHash properties again.',
-    }),
-    'allow-vectorization': Flags.boolean({
-      description: 'Let the server vectorize (and bill) objects that have no vector.',
-    }),
-    atomic: Flags.boolean({
-      description: 'Restore under a temporary name and point an alias of this name at it when verified.',
-    }),
     'batch-size': batchSizeFlag,
     'checkpoint-dir': Flags.string({
       description: 'Folder for the checkpoint and refused objects; default: beside the backup.',
@@ -63,7 +54,6 @@ export default class ColRestore extends DataOpsCommand {
     }),
     concurrency: concurrencyFlag,
     consistency: consistencyFlag,
-    'dry-run': Flags.boolean({description: 'Check all that can be checked; change nothing.'}),
     exclude: Flags.string({
       description: 'Of several backups leave out those of this collection; * stands for any text; may be repeated.',
       helpValue: '<pattern>',
@@ -74,25 +64,9 @@ export default class ColRestore extends DataOpsCommand {
       description: 'Restore the other backups when one cannot be; the exit code is that of the gravest.',
     }),
     'max-rate': maxRateFlag,
-    merge: Flags.boolean({description: 'Restore into a collection that exists.'}),
-    'missing-target': Flags.option({
-      description:
-        'References to collections that are gone: fail (default), create these, empty, or drop the references.',
-      options: ['create', 'drop', 'fail'] as const,
-    })(),
     name: Flags.string({description: 'Another name for the collection.'}),
-    'on-conflict': Flags.option({
-      dependsOn: ['merge'],
-      description: 'With --merge, what happens to objects that are there already; default overwrite.',
-      options: ['overwrite', 'skip', 'fail'] as const,
-    })(),
     output: outputFlag,
-    restart: Flags.boolean({description: 'Forget the checkpoint of an earlier run and start over.'}),
     ...retryFlags,
-    'retry-rejected': Flags.string({
-      description: 'Send only the objects of a ….rejected.jsonl file.',
-      helpValue: '<file>',
-    }),
     'schema-from': Flags.string({
       description:
         "For an export of the server's own, which has none: a backup, a file with the schema, or a live collection; may be repeated.",
@@ -100,17 +74,9 @@ export default class ColRestore extends DataOpsCommand {
       multiple: true,
       multipleNonGreedy: true,
     }),
-    set: Flags.string({
-      description: 'Change the schema, e.g. replicationConfig.factor=1; may be repeated.',
-      helpValue: '<path=value>',
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
-    'skip-data': Flags.boolean({description: 'The schema, tenants and aliases only.'}),
     tenant: tenantFlag,
     ...transformFlags,
-    verify: Flags.boolean({description: 'Compare every object afterwards; counts are always compared.'}),
-    'with-aliases': Flags.boolean({description: 'Re-point aliases that exist and point elsewhere.'}),
+    ...writingFlags,
   }
 
   static override examples = [

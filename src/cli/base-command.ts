@@ -8,6 +8,7 @@ import type {EncryptionOptions} from '../store/encryption.js'
 import type {Store} from '../store/store.js'
 import type {Connection} from '../weaviate/connection.js'
 import type {EncryptionFlags} from './encryption.js'
+import type {SecondServerFlags} from './second-server.js'
 
 import {type SettingValues} from '../config/definitions.js'
 import {askHost, type HostAnswers} from '../config/host.js'
@@ -26,7 +27,6 @@ import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from './several.js'
 import {guardStreams} from './streams.js'
 import {usageError} from './usage.js'
 
-/** The flags that base-command itself looks at. */
 /** Of commands that write to places. */
 interface PlaceFlags {
   mode?: number
@@ -34,7 +34,8 @@ interface PlaceFlags {
   'unsafe-place'?: boolean
 }
 
-interface GlobalFlags extends EncryptionFlags {
+/** The flags that base-command itself looks at. */
+interface GlobalFlags extends EncryptionFlags, SecondServerFlags {
   'api-key'?: string
   'batch-size'?: number
   'ca-file'?: string
@@ -56,13 +57,14 @@ export abstract class DataOpsCommand extends Command {
   static override readonly enableJsonFlag = true
 
   #answers: HostAnswers | undefined
-  #connection: Connection | undefined
+  readonly #connections: Connection[] = []
   #encryption: EncryptionOptions | undefined
   #flags: GlobalFlags = {}
   #interrupt: Interrupt | undefined
   #progress: ProgressReporter | undefined
   #resumable: Continuation | undefined
   readonly #secrets: string[]
+  #second: Settings | undefined
   #settings: Settings | undefined
 
   constructor(argv: string[], config: Interfaces.Config) {
@@ -73,7 +75,7 @@ export abstract class DataOpsCommand extends Command {
   }
 
   #describe(error: unknown): FailureDescription {
-    const known = withSource(asDataOpsError(error), this.#settings)
+    const known = withSource(asDataOpsError(error), this.#settings, this.#second)
     const resume = known.code === 'INTERRUPTED' && this.#resumable ? this.#resumeCommand(this.#resumable) : undefined
     const hint = resume ? `To continue: ${resume}` : known.hint
     return redactDeep(
@@ -171,7 +173,20 @@ export abstract class DataOpsCommand extends Command {
 
   /** Connects as the settings say; closed when the command ends. */
   protected async connect(): Promise<Connection> {
-    const settings = await this.settings()
+    return this.#open(await this.settings())
+  }
+
+  /** The same to the second server, of a command with flags for it; undefined: none was named. */
+  protected async connectSecond(): Promise<Connection | undefined> {
+    const {resolveSecond} = await import('../config/second-server.js')
+    const {secondServerValues} = await import('./second-server.js')
+    this.#second = resolveSecond({env: process.env, flags: secondServerValues(this.#flags)})
+    if (!this.#second) return undefined
+    this.#secrets.push(...secretsOf(this.#second))
+    return this.#open(this.#second)
+  }
+
+  async #open(settings: Settings): Promise<Connection> {
     const options = connectOptions(settings)
     if (settings.caFile) options.ca = await readCaFile(settings.caFile.value, settings.caFile.from)
     const {connect} = await import('../weaviate/connect.js')
@@ -182,7 +197,7 @@ export abstract class DataOpsCommand extends Command {
         this.warnOf(warning)
       },
     })
-    this.#connection = connection
+    this.#connections.push(connection)
     return connection
   }
 
@@ -351,7 +366,7 @@ export abstract class DataOpsCommand extends Command {
     this.#progress?.stop(error ? 'failed' : 'done')
     this.#interrupt?.dispose()
     // What the job came to is known; a connection that does not close cleanly changes nothing.
-    await this.#connection?.close().catch(() => undefined)
+    for (const connection of this.#connections) await connection.close().catch(() => undefined)
     await super.finally(error)
   }
 }

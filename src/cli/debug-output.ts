@@ -1,5 +1,6 @@
 import type {ServerCall} from '../weaviate/connection.js'
 
+import {secondEnvironment} from '../config/second-server.js'
 import {secretsOfEnvironment} from '../config/settings.js'
 import {matchesPattern} from '../model/pattern.js'
 import {redact, secretsOfArguments} from './secrets.js'
@@ -21,7 +22,11 @@ export function maskDebugOutput(secrets: readonly string[]): void {
 
 /** Every secret that a command is called with, by argument or environment. */
 export function secretsOfCall(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): string[] {
-  return [...secretsOfArguments(argv), ...secretsOfEnvironment(env)]
+  return [
+    ...secretsOfArguments(argv),
+    ...secretsOfEnvironment(env),
+    ...secretsOfEnvironment(secondEnvironment(env)),
+  ]
 }
 
 /** Whether `DEBUG` (`elysia:*`, `*,-elysia:grpc`) asks for what one part does. */

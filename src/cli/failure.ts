@@ -1,4 +1,5 @@
 /** What a command says of an error: for a person, and for programs. */
+import {withoutUserInfo} from '../config/setting-texts.js'
 import {describeSettings, type Settings} from '../config/settings.js'
 import {DataOpsError, withContext} from '../model/errors.js'
 import {isTwoServers} from '../weaviate/errors.js'
@@ -27,8 +28,9 @@ export function asDataOpsError(error: unknown): DataOpsError {
   return new DataOpsError('UNEXPECTED', message || 'Something unexpected happened.')
 }
 
-/** A failed connection says which address or sign-in was tried, and who gave it. */
-export function withSource(error: DataOpsError, settings: Settings | undefined): DataOpsError {
+/** A failed connection says which address or sign-in was tried, and who gave it. `second`: of the other server, where there are two. */
+export function withSource(error: DataOpsError, first: Settings | undefined, second?: Settings): DataOpsError {
+  const settings = second ? [first, second].find((each) => isOf(error, each)) : first
   if (!settings || (error.code !== 'CANNOT_CONNECT' && error.code !== 'NOT_ALLOWED')) return error
   return withContext(error, {
     details: {settings: describeSettings(settings)},
@@ -36,6 +38,12 @@ export function withSource(error: DataOpsError, settings: Settings | undefined):
       .filter(Boolean)
       .join(' '),
   })
+}
+
+/** Whether an error names the server of these settings. */
+function isOf(error: DataOpsError, settings: Settings | undefined): boolean {
+  const {grpcUrl, url} = settings ?? {}
+  return [url?.value, grpcUrl?.value].some((address) => address !== undefined && error.message.includes(withoutUserInfo(address)))
 }
 
 function addressOrigin({grpcUrl, url}: Settings, error: DataOpsError): string {

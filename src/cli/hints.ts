@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'BackupCatalog.reindex': 'backup list --reindex',
   backupCollection: 'col backup',
   clearCollection: 'col clear',
+  copyCollection: 'col copy',
   restoreCollection: 'col restore',
   verifyBackup: 'backup verify',
   verifyCollection: 'col verify --against',

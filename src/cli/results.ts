@@ -1,6 +1,7 @@
 /** Results of the managers as lines for a person. Pure. */
 import type {BackupResult} from '../jobs/backup/options.js'
 import type {ClearResult} from '../jobs/clear/options.js'
+import type {CopyResult} from '../jobs/copy/options.js'
 import type {RestoreResult} from '../jobs/restore/options.js'
 import type {ShownObject, TransformPreview} from '../jobs/survey.js'
 import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
@@ -90,15 +91,38 @@ export function restoreLine(restored: RestoreResult): string[] {
 }
 
 export function restoreLines(restored: RestoreResult, options: ShowOptions = {}): string[] {
-  const {collection, references, rejected, resumed, seconds, skipped, verification} = restored
-  const {dryRun, expected} = restored
+  const {backupId, verification} = restored
+  return [
+    ...writtenLines(restored, {done: 'Restored', from: ['backup', backupId], possible: 'Could restore'}),
+    ...(verification ? comparisonLines(verification, options) : []),
+  ]
+}
+
+export function copyLines(copied: CopyResult, options: ShowOptions = {}): string[] {
+  const {gone = 0, source, tenantsLeftOut = [], verification} = copied
+  const from = `${source.collection} at ${source.server}`
+  return [
+    ...writtenLines(copied, {done: 'Copied', from: ['from', from], possible: 'Could copy'}),
+    ...(gone > 0 ? [`  GONE meanwhile: ${plural(gone, 'object')}`] : []),
+    ...tenantsLeftOut.map(({name, reason}) => `  NOT copied: tenant ${name} (${reason})`),
+    ...copied.warnings.flatMap(({code, message}) => (code === 'incomplete-copy' ? [`  INCOMPLETE: ${message}`] : [])),
+    ...(verification ? comparisonLines(verification, {...options, against: {name: from, place: 'there'}}) : []),
+  ]
+}
+
+/** What a restore, or a copy, has written; `from`: what of. */
+function writtenLines(
+  restored: Omit<RestoreResult, 'backupId'>,
+  {done, from, possible}: {done: string; from: [label: string, name: string]; possible: string},
+): string[] {
+  const {collection, dryRun, expected, references, rejected, resumed, seconds, skipped} = restored
   const outcome = dryRun
-    ? `Could restore ${collection}${expected === undefined ? '' : `: ${plural(expected, 'object')}`}`
-    : `Restored ${collection}: ${plural(restored.restored, 'object')}, ${pace(restored.restored, seconds)}`
+    ? `${possible} ${collection}${expected === undefined ? '' : `: ${plural(expected, 'object')}`}`
+    : `${done} ${collection}: ${plural(restored.restored, 'object')}, ${pace(restored.restored, seconds)}`
   return [
     outcome,
     ...formatMembers([
-      ['backup', restored.backupId],
+      from,
       ['resumed', resumed > 0 ? `${plural(resumed, 'object')} of earlier runs` : undefined],
       ['skipped', skipped > 0 ? `${plural(skipped, 'object')} that were there already` : undefined],
       ['references', references > 0 ? formatCount(references) : undefined],
@@ -112,7 +136,6 @@ export function restoreLines(restored: RestoreResult, options: ShowOptions = {})
       ],
     ]),
     ...changesLines(restored.changes),
-    ...(verification ? comparisonLines(verification, options) : []),
   ]
 }
 
@@ -159,6 +182,8 @@ export function clearLines(cleared: ClearResult): string[] {
 }
 
 export interface ShowOptions {
+  /** What a collection was compared with, and where that is; default: the backup. */
+  against?: {name: string; place: string}
   /** Long values as a whole. */
   full?: boolean
   /** Characters of a line. */
@@ -167,13 +192,14 @@ export interface ShowOptions {
 
 export function comparisonLines(comparison: CollectionComparison, options: ShowOptions = {}): string[] {
   const {backupId, collection, counts, differences, schemaDifferences} = comparison
+  const {against = {name: `backup ${backupId}`, place: 'in the backup'}} = options
   if (comparison.equal)
     return [
-      `${collection} equals backup ${backupId}: ${plural(counts.live, 'object')}, digest ${comparison.liveDigest}`,
+      `${collection} equals ${against.name}: ${plural(counts.live, 'object')}, digest ${comparison.liveDigest}`,
     ]
   const unlisted = counts.missing + counts.extra + counts.different - differences.length
   return [
-    `${collection} differs from backup ${backupId}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} in the backup)`,
+    `${collection} differs from ${against.name}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,
     ...differences.map((difference) => `  ${differenceText(difference)}`),
     ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
     ...schemaTable(schemaDifferences, options),
@@ -249,7 +275,11 @@ export function verificationLines(verification: BackupVerification): string[] {
 }
 
 /** Whether a comparison found more than refused objects explain: those are missing, or differ in what of them was refused. */
-export function differsBeyondRefusals({rejected, rejectedButKept = 0, verification}: RestoreResult): boolean {
+export function differsBeyondRefusals({
+  rejected,
+  rejectedButKept = 0,
+  verification,
+}: Pick<RestoreResult, 'rejected' | 'rejectedButKept' | 'verification'>): boolean {
   if (verification?.equal !== false) return false
   const {different, extra, missing} = verification.counts
   return extra > 0 || missing > rejected - rejectedButKept || missing + different > rejected || rejected === 0

@@ -1,7 +1,7 @@
 /** Keeps secrets out of everything that is printed. */
 
 /** Flags whose value is a secret. */
-const SECRET_FLAGS: ReadonlySet<string> = new Set(['--api-key', '--header'])
+const SECRET_FLAGS: ReadonlySet<string> = new Set(['--api-key', '--header', '--to-api-key', '--to-header'])
 
 const MASK = '***'
 /** Shorter texts are masked in arguments, but not searched for in sentences: they would hit ordinary words. */

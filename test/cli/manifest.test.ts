@@ -63,6 +63,7 @@ describe('what is made from the commands', () => {
       'backup:verify',
       'col:backup',
       'col:clear',
+      'col:copy',
       'col:restore',
       'col:verify',
       'doctor',

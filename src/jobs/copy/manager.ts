@@ -2,10 +2,8 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {CopiedCollections, CopyManagerOptions, CopyOptions, CopyResult, CopyRunOptions} from './options.js'
 
 import {openStore} from '../../store/open.js'
-import {tenantNotes} from '../options.js'
+import {DEFAULT_DIRECTORY, tenantNotes} from '../options.js'
 import {copyCollection, copyCollections, type CopyPlace} from './copy.js'
-
-export const DEFAULT_COPIES = './copies'
 
 /** Copies collections from one server to another, or within one under another name. */
 export class CopyManager {
@@ -13,7 +11,7 @@ export class CopyManager {
 
   /** `target`: default the source's own server. */
   constructor(source: Connection, target: Connection = source, options: CopyManagerOptions = {}) {
-    const store = options.store ?? openStore(options.directory ?? DEFAULT_COPIES)
+    const store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
     this.#place = {notes: tenantNotes(store, options.stateDirectory), source, store, target}
   }
 

@@ -16,7 +16,7 @@ export interface CopyRunOptions extends CopyOptions {
 }
 
 export interface CopyManagerOptions {
-  /** Folder of checkpoints and refused objects; default `./copies`. */
+  /** Folder of checkpoints and refused objects; default `./backups`. */
   directory?: string
   /** Folder for notes of activated tenants, where that of the checkpoints cannot be written or is not there. */
   stateDirectory?: string

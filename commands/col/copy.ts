@@ -1,0 +1,164 @@
+import {Args, Flags} from '@oclif/core'
+
+import type {CopyResult, CopyRunOptions} from '../../src/jobs/copy/options.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {
+  batchSizeFlag,
+  concurrencyFlag,
+  consistencyFlag,
+  maxRateFlag,
+  outputFlag,
+  parseOverrides,
+  retryFlags,
+  retryOptions,
+  tenantFlag,
+} from '../../src/cli/flags.js'
+import {copyLines, differsBeyondRefusals} from '../../src/cli/results.js'
+import {secondServerFlags} from '../../src/cli/second-server.js'
+import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
+import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
+import {writingFlags} from '../../src/cli/writing-flags.js'
+import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
+import {isPattern} from '../../src/model/pattern.js'
+
+export default class ColCopy extends DataOpsCommand {
+  static override summary = 'Copy collections to another server, or within one under another name.'
+
+  static override usage = '<%= command.id %> [SOURCE [TARGET]] [flags]'
+
+  static override description = `Reads the source while it writes the target, without an archive in between. What is there when the ids are listed is copied, each object as it is when it is read. A copy that was interrupted continues where it was; its checkpoint lies where backups lie. A target that is the source is refused.`
+
+  static override args = {
+    source: Args.string({description: 'Collection, alias or pattern.', ignoreStdin: true}),
+    target: Args.string({description: 'Name of the copy; default: that of the source.', ignoreStdin: true}),
+  }
+
+  static override flags = {
+    ...secondServerFlags,
+    all: Flags.boolean({description: 'Every collection of the server.'}),
+    also: Flags.string({
+      description: 'Another collection, alias or pattern to copy under its own name; may be repeated.',
+      helpValue: '<source>',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    ...writingFlags,
+    'batch-size': batchSizeFlag,
+    'checkpoint-dir': Flags.string({
+      description: 'Folder for the checkpoint and refused objects; default: that of --output.',
+      helpValue: '<folder>',
+    }),
+    concurrency: concurrencyFlag,
+    consistency: consistencyFlag,
+    exclude: Flags.string({
+      description: 'Collection to leave out; * stands for any text; may be repeated.',
+      helpValue: '<pattern>',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    'include-offloaded': Flags.boolean({
+      description: 'Onload offloaded tenants of the source to copy them too; else they are left out, and named.',
+    }),
+    'keep-going': Flags.boolean({
+      description: 'Copy the other collections when one cannot be; the exit code is that of the gravest.',
+    }),
+    'max-rate': maxRateFlag,
+    output: outputFlag,
+    ...retryFlags,
+    tenant: tenantFlag,
+    ...transformFlags,
+  }
+
+  static override examples = [
+    {
+      command: '<%= config.bin %> <%= command.id %> Article --to-url http://new:8080 --verify',
+      description: 'To another server, compared object by object',
+    },
+    {command: '<%= config.bin %> <%= command.id %> Article ArticleCopy', description: 'Within one server'},
+    {
+      command: "<%= config.bin %> <%= command.id %> --all --exclude '*Tmp' --to-url http://new:8080",
+      description: 'Everything there is',
+    },
+    {
+      command: '<%= config.bin %> <%= command.id %> Article_v1 Article --atomic --set shardingConfig.desiredCount=1',
+      description: 'Changed, and shown to readers of an alias once it is equal',
+    },
+  ]
+
+  #report(copied: CopyResult): void {
+    this.print(copyLines(copied, {width: this.width}))
+    if (copied.rejected > 0) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
+    if (!copied.complete && !copied.dryRun) exitAtLeast(EXIT_CODES.INCOMPLETE)
+    if (differsBeyondRefusals(copied)) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
+  }
+
+  #namesOf(source: string | undefined, {all, also = []}: {all?: boolean; also?: string[]}): 'all' | string[] {
+    const names = [...(source === undefined ? [] : [source]), ...also]
+    if (all ? names.length > 0 : names.length === 0)
+      throw new DataOpsError('INVALID_INPUT', all ? '--all takes no names.' : 'SOURCE is missing.', {
+        hint: 'Name the collections, or say --all.',
+      })
+    return all ? 'all' : names
+  }
+
+  async run(): Promise<CopyResult | {collections: CopyResult[]; failed?: LeftOut[]}> {
+    const {args, flags} = await this.parse(ColCopy)
+    const names = this.#namesOf(args.source, flags)
+    const isSeveral = names === 'all' || names.length > 1 || names.some((name) => isPattern(name))
+    if (isSeveral && args.target !== undefined)
+      throw new DataOpsError('INVALID_INPUT', 'TARGET needs a single source.', {
+        hint: 'Copy them one by one, or leave out the name.',
+      })
+    const settings = await this.settings()
+    const source = await this.connect()
+    const target = (await this.connectSecond()) ?? source
+    const {CopyManager} = await import('../../src/jobs/copy/manager.js')
+    const manager = new CopyManager(source, target, {
+      directory: flags['checkpoint-dir'] ?? flags.output,
+      stateDirectory: this.stateDirectory,
+    })
+    const options: CopyRunOptions = {
+      ...this.operation({remove: ['--restart']}),
+      ...retryOptions(flags),
+      allowNonFinite: flags['allow-non-finite'],
+      allowRehash: flags['allow-rehash'],
+      allowVectorization: flags['allow-vectorization'],
+      atomic: flags.atomic,
+      batchSize: settings.batchSize?.value,
+      concurrency: flags.concurrency,
+      consistency: flags.consistency,
+      dryRun: flags['dry-run'],
+      includeOffloaded: flags['include-offloaded'],
+      maxRate: flags['max-rate'],
+      merge: flags.merge,
+      missingTarget: flags['missing-target'],
+      name: args.target,
+      onConflict: flags['on-conflict'],
+      overrides: flags.set && parseOverrides(flags.set),
+      restart: flags.restart,
+      retryRejected: flags['retry-rejected'],
+      skipData: flags['skip-data'],
+      tenants: flags.tenant,
+      transforms: await transformsOf(flags),
+      verify: flags.verify,
+      withAliases: flags['with-aliases'],
+    }
+    if (!isSeveral) {
+      const copied = await manager.copyCollection(names[0] ?? '', options)
+      this.#report(copied)
+      return copied
+    }
+
+    const {collections, failed = []} = await manager.copyCollections(names, {
+      ...options,
+      exclude: flags.exclude,
+      keepGoing: flags['keep-going'],
+      onConfirmed: (copied) => {
+        this.#report(copied)
+      },
+    })
+    if (collections.length + failed.length === 0) this.print(['There is no collection to copy.'])
+    return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.leaveOut(one, 'NOT copied'))})}
+  }
+}
