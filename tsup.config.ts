@@ -18,6 +18,7 @@ export default defineConfig({
     'commands/backup/verify': 'commands/backup/verify.ts',
     'commands/col/backup': 'commands/col/backup.ts',
     'commands/col/clear': 'commands/col/clear.ts',
+    'commands/col/copy': 'commands/col/copy.ts',
     'commands/col/restore': 'commands/col/restore.ts',
     'commands/col/verify': 'commands/col/verify.ts',
     'commands/doctor': 'commands/doctor.ts',

@@ -22,11 +22,7 @@ export function maskDebugOutput(secrets: readonly string[]): void {
 
 /** Every secret that a command is called with, by argument or environment. */
 export function secretsOfCall(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): string[] {
-  return [
-    ...secretsOfArguments(argv),
-    ...secretsOfEnvironment(env),
-    ...secretsOfEnvironment(secondEnvironment(env)),
-  ]
+  return [...secretsOfArguments(argv), ...secretsOfEnvironment(env), ...secretsOfEnvironment(secondEnvironment(env))]
 }
 
 /** Whether `DEBUG` (`elysia:*`, `*,-elysia:grpc`) asks for what one part does. */

@@ -43,7 +43,9 @@ export function withSource(error: DataOpsError, first: Settings | undefined, sec
 /** Whether an error names the server of these settings. */
 function isOf(error: DataOpsError, settings: Settings | undefined): boolean {
   const {grpcUrl, url} = settings ?? {}
-  return [url?.value, grpcUrl?.value].some((address) => address !== undefined && error.message.includes(withoutUserInfo(address)))
+  return [url?.value, grpcUrl?.value].some(
+    (address) => address !== undefined && error.message.includes(withoutUserInfo(address)),
+  )
 }
 
 function addressOrigin({grpcUrl, url}: Settings, error: DataOpsError): string {

@@ -194,9 +194,7 @@ export function comparisonLines(comparison: CollectionComparison, options: ShowO
   const {backupId, collection, counts, differences, schemaDifferences} = comparison
   const {against = {name: `backup ${backupId}`, place: 'in the backup'}} = options
   if (comparison.equal)
-    return [
-      `${collection} equals ${against.name}: ${plural(counts.live, 'object')}, digest ${comparison.liveDigest}`,
-    ]
+    return [`${collection} equals ${against.name}: ${plural(counts.live, 'object')}, digest ${comparison.liveDigest}`]
   const unlisted = counts.missing + counts.extra + counts.different - differences.length
   return [
     `${collection} differs from ${against.name}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,

@@ -1,9 +1,7 @@
 /** Flags of a second server. Imports nothing heavy: `--help` reads them. */
 import {Flags} from '@oclif/core'
 
-import type {SettingValues} from '../config/definitions.js'
-
-import {TRANSPORTS} from '../config/definitions.js'
+import {type SettingValues, TRANSPORTS} from '../config/definitions.js'
 import {parseHeaders} from '../config/setting-texts.js'
 import {milliseconds, secondsFlag} from './flags.js'
 

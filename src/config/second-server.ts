@@ -44,7 +44,7 @@ export function resolveSecond({env, flags}: {env: Environment; flags: SettingVal
 
   const [first] = Object.values(settings)
   if (!first) return undefined
-  if (settings.url) return settings as Settings
+  if (settings.url) return settings
   throw new DataOpsError('INVALID_INPUT', `${first.from} is of a second server, of which there is no address.`, {
     hint: 'Give it with --to-url or ELYSIACTL_TO_URL.',
   })
@@ -60,5 +60,5 @@ function resolve(env: Environment, flags: SettingValues): Settings {
 }
 
 function asSecond(from: string): string {
-  return from.replace(/--(?!to-)/, '--to-').replace(/\bELYSIACTL_(?!TO_)/, SECOND)
+  return from.replace(/--(?!to-)/, '--to-').replace(/\bELYSIACTL_(?!TO_)/, () => SECOND)
 }

@@ -1,0 +1,133 @@
+/** `col copy` and `col diff` between two servers, each with a key of its own. */
+import {readdir} from 'node:fs/promises'
+import path from 'node:path'
+import {setTimeout} from 'node:timers/promises'
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
+
+import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {fill, filler} from './fill.js'
+import {cli, type CliRun, start, temporaryFolder} from './run-cli.js'
+
+const KEYS = {a: 'key-of-the-first', b: 'key-of-the-second'}
+
+let a: EmbeddedWeaviate
+let b: EmbeddedWeaviate
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let latency = 0
+
+beforeAll(async () => {
+  a = await startEmbeddedWeaviate({
+    apiKeys: [KEYS.a],
+    async onRequest() {
+      if (latency > 0) await setTimeout(latency)
+    },
+  })
+  b = await startEmbeddedWeaviate({apiKeys: [KEYS.b]})
+  await fill(filler(a.url, KEYS.a), 'Book', 300)
+  folder = await temporaryFolder()
+})
+
+afterEach(async () => {
+  latency = 0
+  await filler(b.url, KEYS.b).request('DELETE', 'schema/Book')
+})
+
+afterAll(async () => {
+  await a.close()
+  await b.close()
+  await folder.remove()
+})
+
+const from = (): Record<string, string> => ({
+  WEAVIATE_API_KEY: KEYS.a,
+  WEAVIATE_GRPC_URL: a.grpcUrl ?? '',
+  WEAVIATE_URL: a.url,
+})
+const both = (): Record<string, string> => ({
+  ...from(),
+  ELYSIACTL_TO_API_KEY: KEYS.b,
+  ELYSIACTL_TO_GRPC_URL: b.grpcUrl ?? '',
+  ELYSIACTL_TO_URL: b.url,
+})
+const copy = async (argv: readonly string[], env = both()): Promise<CliRun> =>
+  cli(['col', 'copy', ...argv, '-o', path.join(folder.path, 'places'), '--json'], env)
+
+describe('col copy', () => {
+  it('copies to the second server, by the environment', async () => {
+    const run = await copy(['Book', '--verify'])
+    expect(run.code).toBe(0)
+    expect(run.json()).toMatchObject({
+      collection: 'Book',
+      complete: true,
+      restored: 300,
+      source: {collection: 'Book', server: a.url},
+      verification: {equal: true},
+    })
+    expect(await filler(b.url, KEYS.b).count('Book')).toBe(300)
+  })
+
+  it('copies to the second server, by flags, and says what it did in words', async () => {
+    const flags = ['--to-url', b.url, '--to-grpc-url', b.grpcUrl ?? '', '--to-api-key', KEYS.b]
+    const run = await cli(['col', 'copy', 'Book', ...flags, '-o', path.join(folder.path, 'places')], from())
+    expect(run.code).toBe(0)
+    expect(run.stdout).toMatch(/^Copied Book: 300 objects/)
+    expect(run.stdout).toContain(`Book at ${a.url}`)
+    expect(run.stdout + run.stderr).not.toContain(KEYS.b)
+  })
+
+  it('refuses the source itself, with exit code 2, and what needs an address, or one name for several', async () => {
+    for (const [argv, env, message] of [
+      [['Book'], from(), 'The target is the source'],
+      [['Book', 'Book', '--merge'], from(), 'The target is the source'],
+      [['Book', '--to-api-key', KEYS.b], from(), '--to-api-key is of a second server, of which there is no address.'],
+      [['Book'], {...from(), ELYSIACTL_TO_TRANSPORT: 'grpc'}, 'ELYSIACTL_TO_TRANSPORT is of a second server'],
+      [['Book'], {...both(), ELYSIACTL_TO_URL: 'ftp://x'}, 'ELYSIACTL_TO_URL gives an address that is not http'],
+      [['Bo*', 'Other'], both(), 'TARGET needs a single source.'],
+      [[], both(), 'SOURCE is missing.'],
+    ] as Array<[string[], Record<string, string>, string]>) {
+      const run = await copy(argv, env)
+      expect(run.code, run.stdout).toBe(2)
+      const {error} = run.json() as {error: {message: string}}
+      expect(error.message).toContain(message)
+    }
+
+    expect(await readdir(path.join(folder.path, 'places')).catch(() => [])).toEqual([])
+  })
+
+  it('says of which server the credentials were refused, and who gave them', async () => {
+    const wrong = await copy(['Book', '--to-api-key', 'wrong-key-of-nobody'])
+    expect(wrong.code).toBe(6)
+    const {error} = wrong.json() as {error: {details: {settings: unknown}; hint: string}}
+    expect(error.details.settings).toMatchObject({apiKey: {from: '--to-api-key', value: '***'}, url: {value: b.url}})
+    expect(error.hint).toContain('The credentials came from --to-api-key.')
+    expect(wrong.stdout + wrong.stderr).not.toContain('wrong-key-of-nobody')
+  })
+
+  it('goes on after Ctrl-C with the command that it names', async () => {
+    latency = 15
+    const place = path.join(folder.path, 'interrupted')
+    const argv = ['col', 'copy', 'Book', '-o', place, '--batch-size', '10', '--concurrency', '1']
+    const first = start(argv, both())
+    while (
+      (await filler(b.url, KEYS.b)
+        .count('Book')
+        .catch(() => 0)) < 60
+    ) {
+      await setTimeout(20)
+    }
+
+    first.kill('SIGINT')
+    const stopped = await first.done
+    expect(stopped.code).toBe(130)
+    expect(stopped.stderr).toContain(`To continue: elysia-data-ops col copy Book -o ${place} --batch-size 10`)
+    latency = 0
+    const run = await cli([...argv, '--verify', '--json'], both())
+    const {restored, resumed, verification} = run.json() as {restored: number; resumed: number; verification: unknown}
+    expect({code: run.code, sum: restored + resumed, verification}).toMatchObject({
+      code: 0,
+      sum: 300,
+      verification: {equal: true},
+    })
+    expect(resumed).toBeGreaterThanOrEqual(60)
+  })
+})
