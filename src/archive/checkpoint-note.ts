@@ -4,6 +4,7 @@ import type {Store} from '../store/store.js'
 
 import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../model/errors.js'
+import {forget} from '../store/forget.js'
 import {checkpointNoteName} from './names.js'
 
 /** Longer ones are none of ours. */
@@ -43,7 +44,7 @@ export class CheckpointNote {
   /** After the checkpoint. */
   async remove(): Promise<void> {
     try {
-      await this.#store.remove(this.#key)
+      await forget(this.#store, this.#key)
     } catch (error) {
       // Where it could not be written, there is none.
       if (!(error instanceof DataOpsError)) throw error

@@ -70,8 +70,9 @@ export async function publishFolder(
   const candidate = await nextFreeName(store, name)
   await copyParts(store, name, candidate, parts)
   if (!(await fill(candidate)) || !(await commit(candidate))) throw nameTaken(store, name)
-  for (const {file} of parts) await store.remove(`${name}/${file}`)
-  if (isFilled) for (const {name: file} of files) await store.remove(`${name}/${file}`)
+  const left = [...parts.map(({file}) => file), ...(isFilled ? files.map((file) => file.name) : [])]
+  // The backup is sealed, whatever stays of its first attempt.
+  for (const file of left) await store.remove(`${name}/${file}`).catch(() => undefined)
   return candidate
 }
 

@@ -337,7 +337,12 @@ export class BackupCatalog {
    */
   async rekey(reference: string, to: RekeyOptions): Promise<ListedBackup> {
     const backup = await this.#required(reference)
-    await rekeyBackup(this.#store, backup.file, to)
+    const kept = await rekeyBackup(this.#store, backup.file, to)
+    if (kept.length > 0) {
+      const message = `Who could open ${this.#store.describe(backup.file)} before still can: it is locked, or nothing may be removed there.`
+      this.#warn('old-keys-kept', message, {files: kept})
+    }
+
     const entry = await readEntryOf(this.#store, backup.file)
     await this.register(entry)
     return {...backup, ...entry, collection: backup.collection}

@@ -10,6 +10,7 @@ import {
   partialLockName,
   targetLeaseOf,
 } from '../archive/names.js'
+import {isForgotten} from '../store/forget.js'
 import {Lease} from '../store/lease.js'
 import {isTemporaryName, keyOfUnfinished} from '../store/temporary-name.js'
 
@@ -28,7 +29,10 @@ const DROP = /^\.drop-.*\.json$/
 const ACTIVATED = /^\.activated-.*\.json$/
 
 export async function leftoversIn(store: Store): Promise<Leftover[]> {
-  const names = (await store.list('')).map(({name}) => name)
+  const entries = await store.list('')
+  // What is over and could not be removed is empty.
+  const left = entries.filter((entry) => !isForgotten(entry) || keyOfUnfinished(entry.name) !== undefined)
+  const names = left.map(({name}) => name)
   const restored = await restoredNow(store, names)
   const found: Leftover[] = []
   const unfinished = new Set<string>()

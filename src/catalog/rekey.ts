@@ -13,8 +13,8 @@ export interface RekeyOptions {
   passphrase?: string
 }
 
-/** The new file stands before the old ones go: a killed run leaves one that opens. @throws DataOpsError INVALID_INPUT, BACKUP_DAMAGED, STORAGE. */
-export async function rekeyBackup(store: Store, name: string, to: RekeyOptions): Promise<void> {
+/** The new file stands before the old ones go: a killed run leaves one that opens. Returns those that stay, as nobody may remove them. @throws DataOpsError INVALID_INPUT, BACKUP_DAMAGED, STORAGE. */
+export async function rekeyBackup(store: Store, name: string, to: RekeyOptions): Promise<string[]> {
   if (!isEncrypting(to)) {
     throw new DataOpsError('INVALID_INPUT', 'Nobody is named who could open the backup from now on.', {
       hint: 'Name recipients (`encryptTo`), or a passphrase.',
@@ -41,6 +41,19 @@ export async function rekeyBackup(store: Store, name: string, to: RekeyOptions):
     })
   }
 
-  // A locked one stays, and whoever it is for can open it until then.
-  if (!(await lockOf(store, name))) for (const {name: each} of old) await store.remove(`${name}/${each}`)
+  const isLocked = (await lockOf(store, name)) !== undefined
+  const kept: string[] = []
+  for (const {name: each} of old) if (isLocked || !(await isRemoved(store, `${name}/${each}`))) kept.push(each)
+  return kept
+}
+
+/** False where that is not allowed. */
+async function isRemoved(store: Store, key: string): Promise<boolean> {
+  try {
+    await store.remove(key)
+    return true
+  } catch (error) {
+    if (error instanceof DataOpsError && error.details.reason === 'denied') return false
+    throw error
+  }
 }

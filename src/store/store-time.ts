@@ -1,5 +1,6 @@
 import type {Store} from './store.js'
 
+import {forget} from './forget.js'
 import {temporaryName} from './temporary-name.js'
 
 /** Milliseconds since a file was last written, by the clock of its place: the times of this machine do not matter. undefined: it is not there. */
@@ -11,6 +12,6 @@ export async function unchangedFor(store: Store, name: string): Promise<number |
     const now = await store.stat(probe)
     return entry && now && now.modified - entry.modified
   } finally {
-    await store.remove(probe)
+    await forget(store, probe)
   }
 }

@@ -214,7 +214,13 @@ it('extend locks one that is not, and locks for longer, never for shorter', asyn
 it('rekey adds a file, locked as the others are', async () => {
   const backup = await take(ALL[3]!)
   const other = await newIdentity()
-  await new BackupCatalog(place, opening(true)).rekey(backup.id, {encryptTo: [other.recipient]})
+  const warned: string[] = []
+  const onWarning = ({code}: {code: string}): void => {
+    warned.push(code)
+  }
+
+  await new BackupCatalog(place, {...opening(true), onWarning}).rekey(backup.id, {encryptTo: [other.recipient]})
+  expect(warned).toEqual(['old-keys-kept'])
   const names = (await openStore(backup.path).list('')).map(({name}) => name)
   expect(names.filter((name) => name.startsWith('key-'))).toHaveLength(2)
   await attack()

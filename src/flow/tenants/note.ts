@@ -6,6 +6,7 @@ import type {Connection} from '../../weaviate/connection.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {randomUUID} from '../../platform/node.js'
+import {forget} from '../../store/forget.js'
 import {Lease} from '../../store/lease.js'
 
 /** A tenant that a run has activated, or is about to, with the state to put back. */
@@ -240,7 +241,7 @@ async function putBackNoted(
 }
 
 async function keep(store: Store, name: string, note: NoteFile): Promise<void> {
-  await (note.tenants.length === 0 ? store.remove(name) : store.put(name, utf8(JSON.stringify(note))))
+  await (note.tenants.length === 0 ? forget(store, name) : store.put(name, utf8(JSON.stringify(note))))
 }
 
 /** undefined: it is gone meanwhile. @throws DataOpsError CHECKPOINT when it cannot be understood; STORAGE when it cannot be read now. */

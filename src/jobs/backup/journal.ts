@@ -9,6 +9,7 @@ import type {TransferProgress} from './transfer.js'
 import {journalName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
+import {forget, isForgotten} from '../../store/forget.js'
 
 /** What an unfinished backup needs to go on: where the bytes on disk end, and what is still to be read. */
 export interface BackupJournal extends TransferProgress {
@@ -58,7 +59,7 @@ const MAX_JOURNAL_BYTES = 256 * 1024 * 1024
 export async function readJournal(store: Store, backup: string): Promise<BackupJournal | undefined> {
   const name = journalName(backup)
   const entry = await store.stat(name)
-  if (!entry) return undefined
+  if (!entry || isForgotten(entry)) return undefined
   const damaged = (cause?: unknown): DataOpsError =>
     new DataOpsError('CHECKPOINT', `The journal ${store.describe(name)} is damaged.`, {
       cause,
@@ -85,5 +86,5 @@ export async function writeJournal(store: Store, backup: string, journal: Backup
 }
 
 export async function removeJournal(store: Store, backup: string): Promise<void> {
-  await store.remove(journalName(backup))
+  await forget(store, journalName(backup))
 }

@@ -2,6 +2,7 @@ import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 
 import {fileStem} from '../../archive/names.js'
+import {forget} from '../../store/forget.js'
 import {readMarker} from './marker.js'
 
 /** As releases before 1.2 wrote it: which tenants a clear had activated, and what they were. A crash left them so, and the next run puts them back. */
@@ -31,5 +32,5 @@ export async function readActivationMarker(store: Store, collection: string): Pr
 }
 
 export async function removeActivationMarker(store: Store, collection: string): Promise<void> {
-  await store.remove(activationMarkerName(collection))
+  await forget(store, activationMarkerName(collection))
 }

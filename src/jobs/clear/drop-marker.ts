@@ -2,6 +2,7 @@ import type {Store} from '../../store/store.js'
 
 import {fileStem, parseBackupName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
+import {forget} from '../../store/forget.js'
 import {readMarker} from './marker.js'
 
 /** Says that a collection is being dropped and created again, and from what: a crash in between is finished by the next run. */
@@ -35,5 +36,5 @@ export async function readDropMarker(store: Store, collection: string): Promise<
 }
 
 export async function removeDropMarker(store: Store, collection: string): Promise<void> {
-  await store.remove(dropMarkerName(collection))
+  await forget(store, dropMarkerName(collection))
 }

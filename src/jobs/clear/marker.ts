@@ -1,6 +1,7 @@
 import type {Store} from '../../store/store.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {isForgotten} from '../../store/forget.js'
 
 /**
  * What a small JSON file, left for the next run in case this one is killed, says; undefined when there is none. `maxBytes`: a larger file is none of ours.
@@ -12,7 +13,7 @@ export async function readMarker<Marker>(
   {check, maxBytes}: {check: (value: Partial<Marker>) => Marker | undefined; maxBytes: number},
 ): Promise<Marker | undefined> {
   const entry = await store.stat(name)
-  if (!entry) return undefined
+  if (!entry || isForgotten(entry)) return undefined
   if (entry.kind !== 'file' || entry.bytes > maxBytes) throw unusable(store, name)
   const reader = await store.openRead(name)
   try {

@@ -5,6 +5,7 @@ import type {Store} from '../../store/store.js'
 import {checkpointName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
+import {forget, isForgotten} from '../../store/forget.js'
 import {unchangedFor} from '../../store/store-time.js'
 import {sleep} from '../../weaviate/retry.js'
 import {type RowRange, RowRanges} from './row-ranges.js'
@@ -174,7 +175,8 @@ export class Checkpoint {
     backupName: string,
     {server, target}: Pick<CheckpointBinding, 'server' | 'target'>,
   ): Promise<boolean> {
-    return (await store.stat(checkpointName(backupName, `${target}@${server}`))) !== undefined
+    const entry = await store.stat(checkpointName(backupName, `${target}@${server}`))
+    return entry !== undefined && !isForgotten(entry)
   }
 
   /** Resolves once nothing that the earlier run has sent can still be at work in the server. @throws DataOpsError INTERRUPTED. */
@@ -216,7 +218,7 @@ export class Checkpoint {
   async remove(): Promise<void> {
     await this.#saving
     await this.fence?.()
-    await this.#store.remove(this.#name)
+    await forget(this.#store, this.#name)
     await this.note?.remove()
   }
 
@@ -265,7 +267,7 @@ function sameBinding(a: CheckpointBinding, b: CheckpointBinding): boolean {
 
 async function readCheckpoint(store: Store, name: string): Promise<CheckpointFile | undefined> {
   const entry = await store.stat(name)
-  if (!entry) return undefined
+  if (!entry || isForgotten(entry)) return undefined
   const damaged = (cause?: unknown): DataOpsError =>
     new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} is damaged.`, {
       cause,

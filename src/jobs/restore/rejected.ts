@@ -6,6 +6,7 @@ import {ByteBuffer} from '../../codec/byte-buffer.js'
 import {concatBytes} from '../../codec/bytes.js'
 import {decodeObjectLine, encodeObjectLine} from '../../codec/json/lines.js'
 import {DataOpsError} from '../../model/errors.js'
+import {forget} from '../../store/forget.js'
 
 /** Bytes of a piece, about: what a save writes at most, however much was refused before. */
 const PIECE_BYTES = 4 * 1024 * 1024
@@ -115,8 +116,11 @@ export class RejectedObjects {
   }
 
   async #removeFrom(ordinal: number): Promise<void> {
-    for (let each = ordinal; await this.#store.stat(pieceName(this.#name, each)); each++)
-      await this.#store.remove(pieceName(this.#name, each))
+    for (let each = ordinal; ; each++) {
+      const entry = await this.#store.stat(pieceName(this.#name, each))
+      if (!entry) return
+      await forget(this.#store, pieceName(this.#name, each))
+    }
   }
 
   /** Goes on behind the first `bytes` of what an earlier run left, all of it unless told: what follows was never said to be done. */
@@ -137,7 +141,7 @@ export class RejectedObjects {
       const lines = [await this.#read(name, kept)]
       this.#pieces = [{bytes: kept, lines, ordinal, saved: kept}]
       if (isWhole) continue
-      await (kept === 0 ? this.#store.remove(name) : this.#store.put(name, concatBytes(lines)))
+      await (kept === 0 ? forget(this.#store, name) : this.#store.put(name, concatBytes(lines)))
       await this.#removeFrom(ordinal + 1)
       this.#isCleared = true
       return
