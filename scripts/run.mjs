@@ -21,6 +21,7 @@ const jobs = {
   'test:fault': testFault,
   'test:meanwhile': testMeanwhile,
   'test:mutations': testMutations,
+  'test:replies': testReplies,
   'test:report': testReport,
   'test:sweep': testSweep,
   'test:versions': testOnVersions,
@@ -103,6 +104,11 @@ function testMeanwhile() {
   build()
   environment.MEANWHILE ??= '200'
   vitest(['test/fault/meanwhile.test.ts', ...options])
+}
+
+function testReplies() {
+  environment.REPLIES ??= '1500'
+  vitest(['test/fault/replies.test.ts', ...options])
 }
 
 function testSweep() {

@@ -2,19 +2,16 @@
 import type {HttpClient} from './rest/http.js'
 
 import {DataOpsError} from '../model/errors.js'
-
-interface OwnInfo {
-  roles?: null | Array<{permissions?: null | Array<{action?: string}>}>
-}
+import {permissionsIn} from './rest/shape.js'
 
 /**
  * For an empty listing: whether it is empty because nothing may be seen.
  * @throws DataOpsError NOT_ALLOWED when no role of these credentials has the permission.
  */
 export async function requirePermission(http: HttpClient, action: string, permission: string): Promise<void> {
-  let info: OwnInfo
+  let info: unknown
   try {
-    const {value} = await http.json<OwnInfo>({action: 'read the own roles', method: 'GET', path: '/v1/users/own-info'})
+    const {value} = await http.json<unknown>({action: 'read the own roles', method: 'GET', path: '/v1/users/own-info'})
     info = value
   } catch (error) {
     // Without RBAC, without credentials, or before 1.28, there is nothing to ask.
@@ -22,8 +19,8 @@ export async function requirePermission(http: HttpClient, action: string, permis
     throw error
   }
 
-  const permissions = (info?.roles ?? []).flatMap((role) => role.permissions ?? [])
-  if (permissions.some((each) => each.action === permission)) return
+  const permissions = permissionsIn(info) ?? []
+  if (permissions.includes(permission)) return
   if (permissions.length === 0 && !(await isDenied(http))) return
   throw new DataOpsError(
     'NOT_ALLOWED',

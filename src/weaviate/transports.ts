@@ -10,6 +10,7 @@ import {connectGrpc, type GrpcObjects} from './grpc/objects.js'
 import {HttpClient} from './rest/http.js'
 import {restObjects} from './rest/objects.js'
 import {getObjectRest, readReferencesPage} from './rest/reading.js'
+import {countOf} from './rest/shape.js'
 
 /** Milliseconds in which gRPC must answer before REST is taken instead. */
 const GRPC_CHECK_MS = 5000
@@ -87,7 +88,7 @@ function grpcAddressOf({grpc: {address, secure}, pinned}: Place): GrpcAddress & 
 async function checkRest(http: HttpClient, url: string): Promise<{maxMessageBytes: number; version: string}> {
   const action = `connect to ${url}`
   await http.send({action, method: 'GET', path: '/v1/.well-known/ready'})
-  const {value} = await http.json<{grpcMaxMessageSize?: number; version?: string}>({
+  const {value} = await http.json<{grpcMaxMessageSize?: unknown; version?: unknown}>({
     action,
     method: 'GET',
     path: '/v1/meta',
@@ -109,7 +110,10 @@ async function checkRest(http: HttpClient, url: string): Promise<{maxMessageByte
     )
   }
 
-  return {maxMessageBytes: value.grpcMaxMessageSize ?? DEFAULT_MESSAGE_BYTES, version: value.version}
+  return {
+    maxMessageBytes: countOf(value.grpcMaxMessageSize, action, 'bytes of a message') || DEFAULT_MESSAGE_BYTES,
+    version: value.version,
+  }
 }
 
 /** Whether gRPC answers. @throws DataOpsError CANNOT_CONNECT when it must and does not; NOT_ALLOWED. */

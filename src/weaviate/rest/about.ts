@@ -3,44 +3,32 @@ import type {AboutServer, ServerNode} from '../connection.js'
 import type {HttpClient} from './http.js'
 
 import {DataOpsError} from '../../model/errors.js'
-
-interface NodesReply {
-  nodes?: Array<{
-    name?: string
-    shards?: Array<{class?: string; name?: string; objectCount?: number}> | null
-    status?: string
-    version?: string
-  }> | null
-}
-
-interface OwnInfo {
-  roles?: null | Array<{permissions?: null | Array<{action?: string}>}>
-}
+import {countOf, optionalText, permissionsIn, recordsOf} from './shape.js'
 
 export function aboutServer(http: HttpClient): AboutServer {
   return {
     async nodes() {
+      const action = 'list the nodes'
       const found = await known(async () =>
-        http.json<NodesReply>({action: 'list the nodes', method: 'GET', path: '/v1/nodes', query: {output: 'verbose'}}),
+        http.json<{nodes?: unknown}>({action, method: 'GET', path: '/v1/nodes', query: {output: 'verbose'}}),
       )
-      return (found?.value.nodes ?? []).map(({name = '', shards, status = 'UNKNOWN', version = ''}): ServerNode => ({
-        name,
-        shards: (shards ?? []).map((shard) => ({
-          className: shard.class ?? '',
-          name: shard.name ?? '',
-          objects: shard.objectCount ?? 0,
+      const text = (value: unknown, what: string): string => optionalText(value, action, what) ?? ''
+      return recordsOf(found?.value.nodes, action, 'nodes').map(({name, shards, status, version}): ServerNode => ({
+        name: text(name, 'name of a node'),
+        shards: recordsOf(shards, action, 'shards').map((shard) => ({
+          className: text(shard.class, 'collection of a shard'),
+          name: text(shard.name, 'name of a shard'),
+          objects: countOf(shard.objectCount, action, 'objects'),
         })),
-        status,
-        version,
+        status: text(status, 'state of a node') || 'UNKNOWN',
+        version: text(version, 'version of a node'),
       }))
     },
     async permissions() {
       const found = await known(async () =>
-        http.json<OwnInfo>({action: 'read the own roles', method: 'GET', path: '/v1/users/own-info'}),
+        http.json<unknown>({action: 'read the own roles', method: 'GET', path: '/v1/users/own-info'}),
       )
-      if (!Array.isArray(found?.value.roles)) return undefined
-      const actions = found.value.roles.flatMap((role) => role.permissions ?? []).map(({action}) => action ?? '')
-      return [...new Set(actions)]
+      return found && permissionsIn(found.value)
     },
     async time() {
       const {date} = await http.send({action: 'ask the time', method: 'GET', path: '/v1/.well-known/live'})

@@ -3,16 +3,17 @@ import type {WeaviateAlias} from '../connection.js'
 import type {HttpClient} from './http.js'
 
 import {hasStatus} from '../errors.js'
+import {recordsOf, textOf} from './shape.js'
 
 /** Every alias; none on servers that do not know them. */
 export async function listAliases(http: HttpClient): Promise<WeaviateAlias[]> {
   try {
-    const {value} = await http.json<{aliases?: Array<{alias: string; class: string}> | null}>({
-      action: 'list aliases',
-      method: 'GET',
-      path: '/v1/aliases',
-    })
-    return (value.aliases ?? []).map((alias) => ({alias: alias.alias, collection: alias.class}))
+    const action = 'list aliases'
+    const {value} = await http.json<{aliases?: unknown}>({action, method: 'GET', path: '/v1/aliases'})
+    return recordsOf(value.aliases, action, 'aliases').map((each) => ({
+      alias: textOf(each.alias, action, 'name of an alias'),
+      collection: textOf(each.class, action, 'collection of an alias'),
+    }))
   } catch (error) {
     if (hasStatus(error, 404, 405, 501)) return []
     throw error

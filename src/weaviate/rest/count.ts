@@ -3,6 +3,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {isTransientReason} from '../errors.js'
 import {type HttpClient} from './http.js'
 import {collectionMissing, list} from './reading.js'
+import {countOf, optionalText, recordOf, recordsOf} from './shape.js'
 
 export async function countRest(
   http: HttpClient,
@@ -29,19 +30,20 @@ async function countByGraphql(
   // A name that is no GraphQL name would be read as something else.
   if (!/^\w+$/.test(className)) throw collectionMissing(className)
   const filter = tenant === undefined ? '' : `(tenant:${JSON.stringify(tenant)})`
-  const {value} = await http.json<{
-    data?: {Aggregate?: Record<string, Array<{meta?: {count?: number}}> | null> | null}
-    errors?: Array<{message?: string}>
-  }>({
+  const {value} = await http.json<{data?: unknown; errors?: unknown}>({
     action,
     body: JSON.stringify({query: `{Aggregate{${className}${filter}{meta{count}}}}`}),
     method: 'POST',
     path: '/v1/graphql',
     signal,
   })
-  const count = value.data?.Aggregate?.[className]?.[0]?.meta?.count
-  if (count !== undefined) return count
-  const reason = value.errors?.map((error) => error.message ?? '').join('; ') ?? ''
+  const aggregate = recordOf(recordOf(value.data, action, 'data').Aggregate, action, 'aggregate')
+  const [group] = recordsOf(aggregate[className], action, 'groups')
+  const {count} = recordOf(group?.meta, action, 'meta')
+  if (count !== undefined) return countOf(count, action, 'objects')
+  const reason = recordsOf(value.errors, action, 'errors')
+    .map(({message}) => optionalText(message, action, 'reason') ?? '')
+    .join('; ')
   throw new DataOpsError(
     isTransientReason(reason) ? 'SERVER_UNAVAILABLE' : 'SERVER_REFUSED',
     `Cannot ${action}: ${reason || 'the server gave no count'}`,
@@ -61,7 +63,8 @@ async function countByListing(
   for (let after: string | undefined; ;) {
     const {objects} = await list(http, {after, className, limit: COUNT_PAGE, signal, tenant}, false)
     count += objects.length
+    // A page that is short is not the end.
+    if (objects.length === 0) return count
     after = objects.at(-1)?.id
-    if (objects.length < COUNT_PAGE) return count
   }
 }

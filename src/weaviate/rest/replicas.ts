@@ -7,22 +7,11 @@ import {type WeaviateObject} from '../../model/object.js'
 import {hasStatus} from '../errors.js'
 import {type HttpClient} from './http.js'
 import {getObjectRest} from './reading.js'
+import {countOf, type JsonRecord, optionalText, recordsOf, textOf} from './shape.js'
 
 /** Objects asked for at a time. */
 const AT_ONCE = 8
-
-interface NodesReply {
-  nodes?: Array<{name?: string; shards?: null | ShardReply[]; status?: string}> | null
-}
-
-interface ShardReply {
-  asyncReplicationStatus?: Array<{
-    startDiffTimeUnixMillis?: number
-    targetNode?: string
-  }> | null
-  class?: string
-  name?: string
-}
+const ACTION = 'list the nodes'
 
 /** Names of the cluster's nodes, those that are not well too; empty when these credentials may not see them. */
 export async function listNodes(http: HttpClient, signal?: AbortSignal): Promise<string[]> {
@@ -36,16 +25,18 @@ export async function readNodes(
   signal?: AbortSignal,
 ): Promise<NodeState[] | undefined> {
   try {
-    const {value} = await http.json<NodesReply>({
-      action: 'list the nodes',
+    const {value} = await http.json<{nodes?: unknown}>({
+      action: ACTION,
       method: 'GET',
       path: collection === undefined ? '/v1/nodes' : `/v1/nodes/${encodeURIComponent(collection)}`,
       ...(collection !== undefined && {query: {output: 'verbose'}}),
       signal,
     })
-    return (value.nodes ?? []).flatMap(({name, shards, status}) =>
-      name ? [{isHealthy: status === 'HEALTHY', name, rounds: roundsOf(shards ?? [], collection)}] : [],
-    )
+    return recordsOf(value.nodes, ACTION, 'nodes').map(({name, shards, status}) => ({
+      isHealthy: status === 'HEALTHY',
+      name: textOf(name, ACTION, 'name of a node'),
+      rounds: roundsOf(recordsOf(shards, ACTION, 'shards'), collection),
+    }))
   } catch (error) {
     if (error instanceof DataOpsError && (error.code === 'NOT_ALLOWED' || hasStatus(error, 404))) return undefined
     throw error
@@ -53,18 +44,19 @@ export async function readNodes(
 }
 
 /** A round that found a difference names the node that it was with. */
-function roundsOf(shards: readonly ShardReply[], collection: string | undefined): NodeState['rounds'] {
+function roundsOf(shards: readonly JsonRecord[], collection: string | undefined): NodeState['rounds'] {
   return shards
     .filter((shard) => shard.class === collection)
-    .map(({asyncReplicationStatus, name = ''}) => {
+    .map(({asyncReplicationStatus, name}) => {
+      const rounds = recordsOf(asyncReplicationStatus, ACTION, 'rounds of replication')
       const last = (isDifferent: boolean): number | undefined => {
-        const times = (asyncReplicationStatus ?? [])
+        const times = rounds
           .filter(({targetNode}) => Boolean(targetNode) === isDifferent)
-          .map(({startDiffTimeUnixMillis = 0}) => startDiffTimeUnixMillis)
+          .map(({startDiffTimeUnixMillis: time}) => countOf(time, ACTION, 'milliseconds'))
         return times.length > 0 ? Math.max(...times) : undefined
       }
 
-      return {differentAt: last(true), equalAt: last(false), shard: name}
+      return {differentAt: last(true), equalAt: last(false), shard: optionalText(name, ACTION, 'name of a shard') ?? ''}
     })
 }
 

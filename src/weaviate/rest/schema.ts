@@ -7,6 +7,7 @@ import {hasStatus} from '../errors.js'
 import {identifyCollection} from '../identity.js'
 import {requirePermission} from '../permissions.js'
 import {encodeJson, type HttpClient} from './http.js'
+import {classOf, recordsOf} from './shape.js'
 
 export type CollectionOperations = Pick<
   Connection,
@@ -23,15 +24,11 @@ export function collectionOperations(http: HttpClient): CollectionOperations {
     getCollection: async (name) => getCollection(http, name),
     identify: async (schema) => identifyCollection(http, schema.class, isMultiTenant(schema)),
     async listCollections() {
-      const {value} = await http.json<{classes?: null | WeaviateClass[]}>({
-        action: 'list the collections',
-        method: 'GET',
-        path: '/v1/schema',
-      })
-      const classes: unknown = value.classes ?? []
-      if (!Array.isArray(classes)) throw malformed('list the collections', 'it is no list')
-      if (classes.length === 0) await requirePermission(http, 'list the collections', 'read_collections')
-      return classes as WeaviateClass[]
+      const action = 'list the collections'
+      const {value} = await http.json<{classes?: unknown}>({action, method: 'GET', path: '/v1/schema'})
+      const classes = recordsOf(value.classes, action, 'collections').map((each) => classOf(each, action))
+      if (classes.length === 0) await requirePermission(http, action, 'read_collections')
+      return classes
     },
     updateCollection: async (schema) => updateCollection(http, schema),
   }
@@ -54,22 +51,13 @@ async function createCollection(http: HttpClient, schema: WeaviateClass): Promis
   }
 }
 
-function malformed(action: string, reason: string): DataOpsError {
-  return new DataOpsError('UNEXPECTED', `Cannot ${action}: what the server answered cannot be right: ${reason}.`, {
-    details: {reason},
-  })
-}
-
 async function getCollection(http: HttpClient, name: string): Promise<undefined | WeaviateClass> {
   try {
-    const {value} = await http.json<WeaviateClass>({
-      action: `read the schema of ${name}`,
-      method: 'GET',
-      path: classPath(name),
-    })
-    if (typeof value.class !== 'string') throw malformed(`read the schema of ${name}`, 'it describes no collection')
+    const action = `read the schema of ${name}`
+    const {value} = await http.json<unknown>({action, method: 'GET', path: classPath(name)})
+    const schema = classOf(value, action)
     // The server follows aliases, and writes the first letter in upper case.
-    return value.class === name ? value : undefined
+    return schema.class === name ? schema : undefined
   } catch (error) {
     if (hasStatus(error, 404)) return undefined
     throw error

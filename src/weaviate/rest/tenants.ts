@@ -6,6 +6,7 @@ import {TENANT_STATUSES, type TenantStatus, type WeaviateTenant} from '../../mod
 import {hasStatus} from '../errors.js'
 import {sleep} from '../retry.js'
 import {collectionMissing} from './reading.js'
+import {type JsonRecord, optionalText, recordOf, recordsOf, textOf, wrongAnswer} from './shape.js'
 
 /** A POST takes thousands. */
 const CREATE_CHUNK = 1000
@@ -13,11 +14,6 @@ const CREATE_CHUNK = 1000
 const UPDATE_CHUNK = 100
 /** Up to this many are asked for one by one while waiting; more by one listing. */
 const POLL_SINGLY = 10
-
-interface RestTenant {
-  activityStatus?: string
-  name: string
-}
 
 /** HOT, COLD, FROZEN and the two on the way, whatever the server's version calls them. No status is HOT. */
 export function normalizeStatus(status: string | undefined): TenantStatus {
@@ -33,13 +29,11 @@ export async function listTenants(
   signal?: AbortSignal,
 ): Promise<WeaviateTenant[]> {
   try {
-    const {value} = await http.json<RestTenant[] | null>({
-      action: `list the tenants of ${collection}`,
-      method: 'GET',
-      path: tenantsPath(collection),
-      signal,
-    })
-    return (value ?? []).map((tenant) => toTenant(tenant))
+    const action = `list the tenants of ${collection}`
+    const {value} = await http.json<unknown>({action, method: 'GET', path: tenantsPath(collection), signal})
+    const tenants = recordsOf(value, action, 'tenants').map((tenant) => toTenant(tenant, action))
+    if (new Set(tenants.map(({name}) => name)).size === tenants.length) return tenants
+    throw wrongAnswer(action, 'a tenant is there twice')
   } catch (error) {
     throw (await isMissing(http, collection, error)) ? collectionMissing(collection) : error
   }
@@ -150,13 +144,12 @@ async function getTenants(
   try {
     return await Promise.all(
       wanted.map(async ({name}) => {
-        const {value} = await http.json<RestTenant>({
-          action: `read tenant ${name} of ${collection}`,
-          method: 'GET',
-          path: `${tenantsPath(collection)}/${encodeURIComponent(name)}`,
-          signal,
-        })
-        return toTenant(value)
+        const action = `read tenant ${name} of ${collection}`
+        const path = `${tenantsPath(collection)}/${encodeURIComponent(name)}`
+        const {value} = await http.json<unknown>({action, method: 'GET', path, signal})
+        const tenant = toTenant(recordOf(value, action, 'tenant'), action)
+        if (tenant.name !== name) throw wrongAnswer(action, `it is of ${tenant.name}`)
+        return tenant
       }),
     )
   } catch (error) {
@@ -166,8 +159,9 @@ async function getTenants(
   }
 }
 
-function toTenant({activityStatus, name}: RestTenant): WeaviateTenant {
-  return {name, status: normalizeStatus(activityStatus)}
+function toTenant({activityStatus, name}: JsonRecord, action: string): WeaviateTenant {
+  const status = optionalText(activityStatus, action, 'state of a tenant')
+  return {name: textOf(name, action, 'name of a tenant'), status: normalizeStatus(status)}
 }
 
 function encode(tenants: readonly WeaviateTenant[]): string {

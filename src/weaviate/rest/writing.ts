@@ -7,6 +7,7 @@ import {type DeleteOutcome, withReason} from '../delete-outcome.js'
 import {forbidden, isForbidden, isTransientReason} from '../errors.js'
 import {type HttpClient} from './http.js'
 import {beacons, encodeObject, own} from './object-json.js'
+import {countOf, type JsonRecord, optionalText, recordOf, recordsOf} from './shape.js'
 
 export async function deleteObjectsRest(
   http: HttpClient,
@@ -17,14 +18,7 @@ export async function deleteObjectsRest(
     : {operator: 'Like', path: ['id'], valueText: '*'}
   const action = `delete objects of ${collection}`
   return withReason(action, async (isVerbose) => {
-    const {value} = await http.json<{
-      results?: {
-        failed?: number
-        matches?: number
-        objects?: Array<{errors?: {error?: Array<{message?: string}>}}> | null
-        successful?: number
-      }
-    }>({
+    const {value} = await http.json<{results?: unknown}>({
       action,
       body: JSON.stringify({match: {class: collection, where}, output: isVerbose ? 'verbose' : 'minimal'}),
       method: 'DELETE',
@@ -32,14 +26,23 @@ export async function deleteObjectsRest(
       query: {consistency_level: consistency, tenant},
       signal,
     })
-    const {failed = 0, matches = 0, objects, successful = 0} = value.results ?? {}
-    const reason = objects?.map(({errors}) => errors?.error?.[0]?.message).find(Boolean)
-    return {deleted: successful, failed, matched: matches, reason}
+    const results = recordOf(value.results, action, 'results')
+    const [reason] = recordsOf(results.objects, action, 'objects').flatMap((object) => reasonsOf(object, action))
+    return {
+      deleted: countOf(results.successful, action, 'deleted objects'),
+      failed: countOf(results.failed, action, 'failures'),
+      matched: countOf(results.matches, action, 'matches'),
+      reason,
+    }
   })
 }
 
-interface BatchResult {
-  result?: {errors?: {error?: Array<{message?: string}>} | null; status?: string}
+/** The server's words for what it refused. */
+function reasonsOf(result: JsonRecord, action: string): string[] {
+  const {error} = recordOf(result.errors, action, 'errors')
+  return recordsOf(error, action, 'errors').map(
+    ({message}) => optionalText(message, action, 'reason') ?? 'no reason given',
+  )
 }
 
 export async function writeObjectsRest(
@@ -63,7 +66,7 @@ export async function writeObjectsRest(
 
   if (sent.length === 0) return failures
   const action = `write objects to ${collection.className}`
-  const {value} = await http.json<BatchResult[]>({
+  const {value} = await http.json<unknown>({
     action,
     body: `{"objects":[${texts.join(',')}]}`,
     method: 'POST',
@@ -92,7 +95,7 @@ export async function writeReferencesRest(
 
   if (references.length === 0) return []
   const action = `write references of ${collection.className}`
-  const {value} = await http.json<BatchResult[]>({
+  const {value} = await http.json<unknown>({
     action,
     body: JSON.stringify(references),
     method: 'POST',
@@ -104,7 +107,7 @@ export async function writeReferencesRest(
 }
 
 /** Failures by index. @throws DataOpsError SERVER_UNAVAILABLE when one of them would pass by itself. */
-function collectFailures(action: string, results: BatchResult[], sent: readonly WeaviateObject[]): WriteFailure[] {
+function collectFailures(action: string, results: unknown, sent: readonly WeaviateObject[]): WriteFailure[] {
   if (!Array.isArray(results) || results.length !== sent.length) {
     throw new DataOpsError(
       'UNEXPECTED',
@@ -113,10 +116,12 @@ function collectFailures(action: string, results: BatchResult[], sent: readonly 
   }
 
   const failures: WriteFailure[] = []
-  for (const [index, {result}] of results.entries()) {
-    const errors = result?.errors?.error ?? []
-    if (result?.status !== 'FAILED' && errors.length === 0) continue
-    const reason = errors.map((error) => error.message ?? '').join('; ') || 'no reason given'
+  for (const [index, each] of recordsOf(results, action, 'results').entries()) {
+    const result = recordOf(each.result, action, 'result')
+    const reasons = reasonsOf(result, action)
+    const status = optionalText(result.status, action, 'status')
+    if (status !== 'FAILED' && reasons.length === 0) continue
+    const reason = reasons.filter(Boolean).join('; ') || 'no reason given'
     if (isTransientReason(reason)) {
       throw new DataOpsError('SERVER_UNAVAILABLE', `Cannot ${action}: ${reason}`, {details: {reason}})
     }
