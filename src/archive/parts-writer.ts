@@ -94,6 +94,7 @@ export class PartsWriter {
         columns: head.metadata.columns!,
         compress,
         platform,
+        reusesBytes: true,
         schema: head.schema,
       }),
       extent: new PartExtent(),

@@ -25,6 +25,8 @@ export interface SlicePage {
   done: () => void
   /** Ascending by UUID, never empty. */
   objects: WeaviateObject[]
+  /** To be called, if at all, once nobody looks at the vectors any more: their memory is used again. */
+  release: () => void
   tenant?: string
 }
 
@@ -263,6 +265,9 @@ export class ParallelReader {
         if (slice.fetched && slice.pending === 0) this.#running.delete(slice)
       },
       objects,
+      release() {
+        page.release?.()
+      },
       tenant: slice.tenant,
     }
   }

@@ -53,7 +53,7 @@ export interface StoreReader {
 }
 
 export interface StoreWriter {
-  /** Appends. @throws DataOpsError STORAGE, naming the space needed when the disk is full. */
+  /** Appends; once it resolves, the memory of the chunks is the caller's again. @throws DataOpsError STORAGE, naming the space needed when the disk is full. */
   append: (chunks: readonly Uint8Array[]) => Promise<void>
   /** Appended so far. */
   readonly bytes: number

@@ -23,6 +23,8 @@ export interface ObjectPage {
   /** Bytes received. */
   bytes: number
   objects: WeaviateObject[]
+  /** Once, where it is there: takes the memory of the vectors for the next pages. They hold other bytes from then on. */
+  release?: () => void
 }
 
 /** A class with everything derived from it once: which properties to name, which need REST. Made by `planCollection(schema)`. */

@@ -13,15 +13,23 @@ type Arrow = typeof ArrowModule
 export class ArrowEncoder implements PartEncoder {
   private readonly builder: ColumnsBuilder
   private readonly columns: readonly PartColumn[]
+  private readonly reusesBytes: boolean
   private readonly rowGroupBytes: number
   private readonly zstdCompress: Platform['zstdCompress']
   private file: ArrowFile | undefined
   rows = 0
 
-  constructor({columns, compress, platform, rowGroupBytes = DEFAULT_ROW_GROUP_BYTES}: PartEncoderOptions) {
+  constructor({
+    columns,
+    compress,
+    platform,
+    reusesBytes = false,
+    rowGroupBytes = DEFAULT_ROW_GROUP_BYTES,
+  }: PartEncoderOptions) {
     this.builder = new ColumnsBuilder(columns, 'arrow')
     this.columns = columns
     this.zstdCompress = compress ? platform.zstdCompress : undefined
+    this.reusesBytes = reusesBytes
     this.rowGroupBytes = rowGroupBytes
   }
 
@@ -33,6 +41,7 @@ export class ArrowEncoder implements PartEncoder {
 
   async write(objects: readonly WeaviateObject[]): Promise<Uint8Array[]> {
     const file = await this.open()
+    if (this.reusesBytes) this.builder.recycle()
     for (const object of objects) {
       this.builder.append(object)
       this.rows++
@@ -44,6 +53,7 @@ export class ArrowEncoder implements PartEncoder {
 
   async finish(): Promise<Uint8Array[]> {
     const file = await this.open()
+    if (this.reusesBytes) this.builder.recycle()
     if (this.builder.rows > 0) file.write(this.builder.take())
     file.finish()
     return file.takeChunks()

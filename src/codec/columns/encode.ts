@@ -152,7 +152,12 @@ export class ColumnsBuilder {
     else this.exceptions.appendNull()
   }
 
-  /** The rows collected, of which the builder keeps nothing. */
+  /** Nobody looks at what was taken any more: its memory is used for what comes. */
+  recycle(): void {
+    for (const column of this.columns) column.recycle()
+  }
+
+  /** The rows collected: theirs is the memory until `recycle`. */
   take(): RowsBatch {
     const {maxId, minId, rows} = this
     this.rows = 0
@@ -262,6 +267,10 @@ class ColumnBuilder {
     return true
   }
 
+  recycle(): void {
+    for (const leaf of this.leaves) leaf.recycle()
+  }
+
   take(): ColumnBatch {
     const batch = {
       column: this.column,
@@ -323,6 +332,10 @@ const LONG_TEXT = 4096
 
 class LeafBuilder {
   private buffer = new ByteBuffer(256)
+  /** Given away by `take`. */
+  private taken?: ByteBuffer
+  /** For the next `take`. */
+  private spare?: ByteBuffer
   private count = 0
   private lengths: number[] = []
   private readonly type: LeafType
@@ -410,6 +423,12 @@ class LeafBuilder {
     }
   }
 
+  recycle(): void {
+    // Empty: whoever had it gave its memory to somebody else.
+    if (this.taken && this.taken.bytes.length > 0) this.spare = this.taken
+    this.taken = undefined
+  }
+
   take(): LeafBatch {
     const contents = this.buffer.contents()
     const batch = {
@@ -417,8 +436,11 @@ class LeafBuilder {
       count: this.count,
       lengths: this.lengths,
     }
+    this.taken = this.buffer
     // As much room as the last rows took, so that the next do not grow into it by doubling.
-    this.buffer = new ByteBuffer(Math.max(256, contents.length + (contents.length >> 6)))
+    this.buffer = this.spare ?? new ByteBuffer(Math.max(256, contents.length + (contents.length >> 6)))
+    this.buffer.clear()
+    this.spare = undefined
     this.count = 0
     this.lengths = []
     return batch

@@ -30,18 +30,26 @@ export class ParquetEncoder implements PartEncoder {
   private readonly columns: readonly PartColumn[]
   private readonly platform: Platform
   private readonly codec: CompressionCodec
+  private readonly reusesBytes: boolean
   private readonly rowGroupBytes: number
   private readonly rowGroups: RowGroup[] = []
   /** Bytes of the file so far. */
   private position = 0
   rows = 0
 
-  constructor({columns, compress, platform, rowGroupBytes = DEFAULT_ROW_GROUP_BYTES}: PartEncoderOptions) {
+  constructor({
+    columns,
+    compress,
+    platform,
+    reusesBytes = false,
+    rowGroupBytes = DEFAULT_ROW_GROUP_BYTES,
+  }: PartEncoderOptions) {
     this.builder = new ColumnsBuilder(columns, 'parquet')
     this.columns = columns
     this.platform = platform
     // Vectors hardly compress and text is a small part beside them: nothing is compressed unless asked for (docs/adr/0002).
     this.codec = compress ? (platform.zstdCompress ? 'ZSTD' : 'GZIP') : 'UNCOMPRESSED'
+    this.reusesBytes = reusesBytes
     this.rowGroupBytes = rowGroupBytes
   }
 
@@ -134,6 +142,7 @@ export class ParquetEncoder implements PartEncoder {
 
   async write(objects: readonly WeaviateObject[]): Promise<Uint8Array[]> {
     const chunks: Uint8Array[] = []
+    if (this.reusesBytes) this.builder.recycle()
     for (const object of objects) {
       this.builder.append(object)
       this.rows++
@@ -145,6 +154,7 @@ export class ParquetEncoder implements PartEncoder {
 
   async finish(): Promise<Uint8Array[]> {
     const chunks: Uint8Array[] = []
+    if (this.reusesBytes) this.builder.recycle()
     if (this.builder.rows > 0) await this.writeRowGroup(chunks)
     if (this.position === 0) this.append(chunks, MAGIC)
     this.append(

@@ -34,6 +34,11 @@ export class ArchiveSink {
     if (options.chain) this.#duplicates = new DuplicateCheck(options.expectedObjects)
   }
 
+  /** Whether objects are changed before they are written. */
+  get changes(): boolean {
+    return this.#options.chain !== undefined
+  }
+
   /** Every object that is in the backup, where that is remembered. */
   get contents(): ObjectIndex | undefined {
     return this.#options.contents

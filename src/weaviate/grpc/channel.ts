@@ -1,27 +1,23 @@
-/** Unary gRPC calls with a deadline, fresh metadata, an AbortSignal and typed errors. */
-import {Client, type ClientOptions, credentials, Metadata, type MethodDefinition, status} from '@grpc/grpc-js'
-import {Buffer} from 'node:buffer'
+/** Unary gRPC calls with a deadline, fresh metadata, an AbortSignal and typed errors, over HTTP/2 (docs/adr/0012). */
+import type {MethodDefinition} from '@grpc/grpc-js'
+import type {Buffer} from 'node:buffer'
 
 import type {ServerCall} from '../connection.js'
 
 import {DataOpsError, interrupted, throwIfAborted} from '../../model/errors.js'
 import {told} from '../calls.js'
 import {grpcError} from '../errors.js'
+import {exchange, type UnaryRequest} from './exchange.js'
+import {GrpcLink, type LinkOptions} from './link.js'
+import {MessageMemory} from './message.js'
+import {GrpcStatus, StatusError} from './status.js'
 
-export interface GrpcChannelOptions {
-  /** `host:port` */
-  address: string
-  /** The name that TLS and the server see, where `address` is one of several that it stands for. */
-  authority?: string
-  /** Extra PEM text to trust. */
-  ca?: string
+export interface GrpcChannelOptions extends LinkOptions {
   /** Bytes of one message at most, both ways. */
   maxMessageBytes: number
   /** Asked anew for each call, so that refreshed tokens are used. */
   metadata: () => Promise<Record<string, string>>
   onCall?: (call: ServerCall) => void
-  /** TLS. */
-  secure: boolean
   /** Milliseconds for one call. */
   timeoutMs: number
 }
@@ -38,51 +34,23 @@ export interface GrpcCall {
   signal?: AbortSignal
 }
 
-// gRPC servers hang up on clients that ask more often than every five minutes whether they are still there.
-const KEEPALIVE_MS = 330_000
-
-// HTTP/2 windows: Node's 64 KiB would make a page of megabytes wait for a round trip per 64 KiB.
-const FLOW_CONTROL_WINDOW = 4 * 1024 * 1024
-
 /** Errors that tell nothing of the server's being there. */
-const UNHEARD: ReadonlySet<status> = new Set([status.CANCELLED, status.DEADLINE_EXCEEDED, status.UNAVAILABLE])
+const UNHEARD: ReadonlySet<number> = new Set([
+  GrpcStatus.CANCELLED,
+  GrpcStatus.DEADLINE_EXCEEDED,
+  GrpcStatus.UNAVAILABLE,
+])
 
 export class GrpcChannel {
-  #client: Client
+  readonly #link: GrpcLink
+  readonly #memory = new MessageMemory()
   /** When the server was last heard of; of `performance.now()`. */
   #heardAt = -Infinity
-  #isClosed = false
   readonly #options: GrpcChannelOptions
 
   constructor(options: GrpcChannelOptions) {
     this.#options = options
-    this.#client = this.#connect()
-  }
-
-  #connect(): Client {
-    const options = this.#options
-    const channelOptions: ClientOptions = {
-      ...(options.authority !== undefined && {
-        'grpc.default_authority': options.authority,
-        'grpc.enable_http_proxy': 0,
-        'grpc.ssl_target_name_override': options.authority.replace(/:\d+$/, ''),
-      }),
-      'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW,
-      'grpc.keepalive_permit_without_calls': 0,
-      'grpc.keepalive_time_ms': KEEPALIVE_MS,
-      'grpc.keepalive_timeout_ms': 20_000,
-      'grpc.max_receive_message_length': options.maxMessageBytes,
-      'grpc.max_send_message_length': options.maxMessageBytes,
-      // Else a new client would be given the connection of the old one.
-      'grpc.use_local_subchannel_pool': 1,
-    }
-    return new Client(
-      options.address,
-      options.secure
-        ? credentials.createSsl(options.ca === undefined ? null : Buffer.from(options.ca))
-        : credentials.createInsecure(),
-      channelOptions,
-    )
+    this.#link = new GrpcLink(options)
   }
 
   /** @throws DataOpsError; `details.tooLarge` when the request or the reply is over the limit. */
@@ -107,46 +75,39 @@ export class GrpcChannel {
       )
     }
 
-    const headers = await this.#options.metadata()
+    const metadata = await this.#options.metadata()
     throwIfAborted(signal)
-    const metadata = new Metadata()
-    for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
-    const client = this.#client
-    const began = performance.now()
-    return new Promise<Reply>((resolve, reject) => {
-      const call = client.makeUnaryRequest(
-        method.path,
-        (serialized: typeof bytes) => serialized,
-        method.responseDeserialize,
-        bytes,
-        metadata,
-        {deadline: Date.now() + this.#options.timeoutMs},
-        (error, reply) => {
-          signal?.removeEventListener('abort', cancel)
-          if (!error || !UNHEARD.has(error.code)) this.#heardAt = performance.now()
-          else if (error.code === status.DEADLINE_EXCEEDED && this.#heardAt < began) this.#renew(client)
-          if (error)
-            reject(signal?.aborted ? interrupted(signal) : grpcError(error, {action, metadata: headers, signal}))
-          else resolve(reply!)
-        },
-      )
-      const cancel = () => {
-        call.cancel()
-      }
-
-      signal?.addEventListener('abort', cancel, {once: true})
-    })
+    try {
+      return method.responseDeserialize(await this.#exchange({message: bytes, metadata, path: method.path}, signal))
+    } catch (error) {
+      throw signal?.aborted ? interrupted(signal) : grpcError(error, {action, metadata, signal})
+    }
   }
 
-  /** Leaves a connection on which nothing is heard any more, half open perhaps: keepalive would take minutes to find that out. */
-  #renew(silent: Client): void {
-    if (this.#client !== silent || this.#isClosed) return
-    this.#client = this.#connect()
-    silent.close()
+  /** @throws StatusError. */
+  async #exchange(request: UnaryRequest, signal: AbortSignal | undefined): Promise<Buffer> {
+    const {maxMessageBytes, timeoutMs} = this.#options
+    const began = performance.now()
+    try {
+      const reply = await exchange(this.#link, request, {maxMessageBytes, memory: this.#memory, signal, timeoutMs})
+      this.#heardAt = performance.now()
+      return reply
+    } catch (error) {
+      const code = error instanceof StatusError ? error.code : GrpcStatus.UNKNOWN
+      if (!UNHEARD.has(code)) this.#heardAt = performance.now()
+      // Half open perhaps: keepalive would take minutes to find that out.
+      // Another call may have left it already: then the new one is younger than half of this call.
+      else if (code === GrpcStatus.DEADLINE_EXCEEDED && this.#heardAt < began) this.#link.leave(began + timeoutMs / 2)
+      throw error
+    }
+  }
+
+  /** Takes the memory of a reply for those to come: nobody may look at its bytes any more. */
+  release(reply: Uint8Array): void {
+    this.#memory.giveBack(reply)
   }
 
   close(): void {
-    this.#isClosed = true
-    this.#client.close()
+    this.#link.close()
   }
 }

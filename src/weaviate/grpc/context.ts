@@ -42,6 +42,8 @@ export interface RestObjects {
 
 export interface GrpcContext {
   call: CollectionCall
+  /** Takes the memory of a reply for those to come: nobody may look at its bytes any more. */
+  release: (reply: Uint8Array) => void
   rest: RestObjects
 }
 

@@ -34,7 +34,13 @@ export function connectGrpc({rest, ...options}: GrpcOptions): GrpcObjects {
     }
   }
 
-  const context: GrpcContext = {call, rest}
+  const context: GrpcContext = {
+    call,
+    release(reply) {
+      channel.release(reply)
+    },
+    rest,
+  }
   const reader = new GrpcReader(context)
   return {
     check: async (signal) => check(channel, signal),

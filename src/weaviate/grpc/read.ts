@@ -32,6 +32,11 @@ const NOT_FOR_GRPC = 'invalid type:'
 
 type RestPage = ReadonlyArray<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>
 
+interface SearchPage extends DecodedPage {
+  /** The reply, which vectors are views of. */
+  message: Uint8Array
+}
+
 export class GrpcReader {
   // Collections whose properties gRPC cannot carry, or not in a way that is known here, as found out.
   readonly #badlyCarried = new WeakSet<GrpcCollectionPlan>()
@@ -91,11 +96,7 @@ export class GrpcReader {
     return plan.hasReferences || this.#isBadlyCarried(plan)
   }
 
-  async #search(
-    plan: GrpcCollectionPlan,
-    query: PageQuery,
-    signal?: AbortSignal,
-  ): Promise<DecodedPage & {bytes: number}> {
+  async #search(plan: GrpcCollectionPlan, query: PageQuery, signal?: AbortSignal): Promise<SearchPage> {
     const action = `read objects of ${plan.className}`
     const isBare = query.include === 'ids' || this.#isBadlyCarried(plan)
     let bytes: Uint8Array
@@ -112,7 +113,7 @@ export class GrpcReader {
     }
 
     try {
-      return {...decodeSearchReply(bytes, query.tenant), bytes: bytes.byteLength}
+      return {...decodeSearchReply(bytes, query.tenant), message: bytes}
     } catch (error) {
       const isUnknownKind = error instanceof UnknownKindError
       if (isUnknownKind && !isBare) {
@@ -177,11 +178,11 @@ export class GrpcReader {
     if (include === 'references') return referencesPage(plan, await readRest(), tenant)
     const query: PageQuery = {after, include, limit, tenant}
     if (include === 'ids') {
-      const {bytes, objects} = await this.#search(plan, query, signal)
-      return {bytes, objects}
+      const {message, objects} = await this.#search(plan, query, signal)
+      return {bytes: message.byteLength, objects}
     }
 
-    let page: DecodedPage & {bytes: number}
+    let page: SearchPage
     let beside: RestPage | undefined
     try {
       ;[page, beside] = await Promise.all([
@@ -197,7 +198,13 @@ export class GrpcReader {
     // Later than the gRPC page only where that has just shown that REST is needed.
     const restPage = beside ?? (this.#readsRest(plan) ? await readRest() : [])
     await this.#complete(plan, page, restPage, signal)
-    return {bytes: page.bytes, objects: page.objects}
+    return {
+      bytes: page.message.byteLength,
+      objects: page.objects,
+      release: () => {
+        this.#context.release(page.message)
+      },
+    }
   }
 }
 

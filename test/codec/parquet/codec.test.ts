@@ -165,6 +165,23 @@ describe('parquet parts', () => {
     expect(comparables(read)).toEqual(comparables([...first, ...first]))
   })
 
+  it('are the same from an encoder that uses its memory again', async () => {
+    const objects = sampleObjects(300)
+    const options = {columns: parquetCodec.columns(sampleClass), platform: nodePlatform, schema: sampleClass}
+    for (const rowGroupBytes of [500, 3000, 40_000]) {
+      const encoder = parquetCodec.createEncoder({...options, compress: false, reusesBytes: true, rowGroupBytes})
+      const pieces: Buffer[] = []
+      for (let at = 0; at < objects.length; at += 23) {
+        // Copied before the next call, as a store does.
+        pieces.push(Buffer.concat(await encoder.write(objects.slice(at, at + 23))))
+      }
+
+      pieces.push(Buffer.concat(await encoder.finish()))
+      const expected = await encodePart(parquetCodec, sampleClass, objects, {pageObjects: 23, rowGroupBytes})
+      expect(Buffer.concat(pieces).equals(expected)).toBe(true)
+    }
+  })
+
   it('are read from any row, in pages, and only the columns wanted', async () => {
     const objects = sampleObjects()
     const part = await encodePart(parquetCodec, sampleClass, objects, {rowGroupBytes: 4000})

@@ -57,6 +57,7 @@ function reader(vectorType = 1) {
       asked.push(`grpc ${names.join(',')}`)
       return reply(names.length > 0 ? UNKNOWN_KIND : new Uint8Array(0), vectorType) as never
     },
+    release() {},
     rest: {
       async getObject(_className, id) {
         asked.push('rest object')
