@@ -122,6 +122,10 @@ export function activationGroup(tenants: WeaviateTenant[]): ActivationGroup {
   }
 }
 
+function objectsToCome({expectedObjects, sink}: BackupTransferOptions): number {
+  return expectedObjects === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, expectedObjects - sink.taken)
+}
+
 async function readSlices(
   options: BackupTransferOptions,
   slices: Slice[],
@@ -134,8 +138,7 @@ async function readSlices(
     batchSize: options.batchSize,
     concurrency: options.concurrency,
     connection: options.connection,
-    expectedObjects:
-      expectedObjects === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, expectedObjects - sink.taken),
+    expectedObjects: objectsToCome(options),
     include: 'objects',
     plan,
     signal: options.signal,
