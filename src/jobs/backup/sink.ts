@@ -34,8 +34,8 @@ export class ArchiveSink {
     if (options.chain) this.#duplicates = new DuplicateCheck(options.expectedObjects)
   }
 
-  /** Whether objects are changed before they are written. */
-  get changes(): boolean {
+  /** Whether objects may still be looked at that were written: by a user's function, which changes them on the way. */
+  get mayKeep(): boolean {
     return this.#options.chain !== undefined
   }
 

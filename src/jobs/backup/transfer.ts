@@ -163,8 +163,7 @@ async function readSlices(
       await completeness.note(page.objects)
       await sink.write(page.objects)
       page.done()
-      // What changes objects on the way may still have some of them.
-      if (!sink.changes) page.release()
+      if (!sink.mayKeep) page.release()
       isWhole = true
       options.onProgress?.({
         bytes: writer.bytes,
