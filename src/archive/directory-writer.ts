@@ -20,13 +20,13 @@ import {
 /** Writes the directory of `format parquet` and `format arrow`. A flush ends the part being written: its footer comes last. */
 export class DirectoryWriter implements ArchiveWriter {
   readonly #options: ArchiveWriterOptions
-  readonly #names: PartNames
+  readonly #names: Pick<PartNames, 'next'>
   readonly #parts: SealedPart[] = []
   readonly #writer: PartsWriter
   #finishedBytes = 0
   #finishedRows = 0
 
-  private constructor(options: ArchiveWriterOptions, names: PartNames, writer: PartsWriter) {
+  private constructor(options: ArchiveWriterOptions, names: Pick<PartNames, 'next'>, writer: PartsWriter) {
     this.#options = options
     this.#names = names
     this.#writer = writer
@@ -34,7 +34,7 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   static async open(options: ArchiveWriterOptions): Promise<DirectoryWriter> {
-    const names = new PartNames(options.resumeAt?.parts)
+    const names = options.shared ? {next: options.shared.nextName} : new PartNames(options.resumeAt?.parts)
     const parts = await PartsWriter.open({...options, nextName: (extension) => names.next(extension)})
     const writer = new DirectoryWriter(options, names, parts)
     if (options.resumeAt) await writer.#dropUnfinished()
@@ -43,7 +43,7 @@ export class DirectoryWriter implements ArchiveWriter {
 
   /** What the earlier run wrote after its last flush has no footer. What it had finished must be there. */
   async #dropUnfinished(): Promise<void> {
-    const {name, store} = this.#options
+    const {name, shared, store} = this.#options
     const sizes = new Map((await store.list(name)).map((entry) => [entry.name, entry.bytes]))
     for (const {bytes, file} of this.#parts) {
       if (sizes.get(file!) === bytes) continue
@@ -56,6 +56,7 @@ export class DirectoryWriter implements ArchiveWriter {
       )
     }
 
+    if (shared) return
     const finished = new Set(this.#parts.map((part) => part.file))
     for (const file of sizes.keys()) {
       const isLeft = isOwnFile(file) && file !== METADATA_FILE && !finished.has(file)
@@ -91,7 +92,7 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   async seal(summary: SealSummary): Promise<SealedArchive> {
-    const {check, head, name, platform, store} = this.#options
+    const {check, head, name, platform, shared, store} = this.#options
     await check?.()
     // An empty collection has one empty part: readers in the wild expect the file.
     if (head.metadata.options.include_data && this.#parts.length === 0) await this.#writer.begin()
@@ -120,7 +121,7 @@ export class DirectoryWriter implements ArchiveWriter {
     await check?.()
     // Last of all: without it the directory is no backup.
     const contents = {files: [{bytes: schema, name: SCHEMA_FILE}], parts: this.#parts}
-    const published = await publishFolder(store, name, metadata, contents)
+    const published = await publishFolder(store, name, metadata, {...contents, isSealed: shared?.isSealed})
     return {
       bytes: seal.statistics.bytes + lineBytes.length,
       name: published,

@@ -40,6 +40,8 @@ export async function publishDocument(store: Store, file: StoreWriter, name: str
 export interface FolderContents {
   /** By their names in the folder. */
   files: ReadonlyArray<{bytes: Uint8Array; name: string}>
+  /** Where others may be sealing the same backup: whether one of them has. What lies in its folder is theirs, and as good. */
+  isSealed?: () => Promise<boolean>
   parts: ReadonlyArray<{file: string | null}>
 }
 
@@ -48,11 +50,12 @@ export async function publishFolder(
   store: Store,
   name: string,
   metadata: Uint8Array,
-  {files, parts}: FolderContents,
+  {files, isSealed, parts}: FolderContents,
 ): Promise<string> {
   const fill = async (folder: string): Promise<boolean> => {
     for (const {bytes, name: file} of files) {
-      if ((await store.put(`${folder}/${file}`, bytes, {ifAbsent: true})) === undefined) return false
+      const isPut = (await store.put(`${folder}/${file}`, bytes, {ifAbsent: true})) !== undefined
+      if (!isPut && !isSealed) return false
     }
 
     return true
@@ -63,6 +66,7 @@ export async function publishFolder(
   const isFilled = await fill(name)
   if (isFilled) {
     if (await commit(name)) return name
+    if (await isSealed?.()) return name
     await dropPlaceholder(store, `${name}/${METADATA_FILE}`)
     if (await commit(name)) return name
   }

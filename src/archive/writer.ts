@@ -134,7 +134,16 @@ export interface ArchiveWriterOptions {
   platform: Platform
   /** Where an earlier run stopped. */
   resumeAt?: ArchivePosition
+  /** Of a folder that others may be sealing at this moment: what lies there may be theirs, and stays. */
+  shared?: SharedSeal
   store: Store
+}
+
+export interface SharedSeal {
+  /** Whether one of them has made it this very backup. */
+  isSealed: () => Promise<boolean>
+  /** Of parts that only this attempt at the seal writes. */
+  nextName: (extension: string) => string
 }
 
 /** Follows the least and the greatest id of a part, and its rows. */

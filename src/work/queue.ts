@@ -2,8 +2,10 @@
 
 /** An item as it was planned; its number is its place in the plan. */
 export interface PlannedItem<P> {
+  /** Items of different groups do not wait for each other. */
+  group: number
   payload: P
-  /** From 0. The items of a phase are taken once all of the phases before it are done. */
+  /** From 0. The items of a phase are taken once all of the group's phases before it are done. */
   phase: number
   /** Share of the work, in a unit of the plan's own: objects, rows. */
   weight?: number
@@ -32,8 +34,8 @@ export interface Taken<P, R> {
 export interface WorkQueue<P, R> {
   /** Waits for items that others have; undefined: the job is over, or can go no further. @throws DataOpsError INTERRUPTED. */
   take: (signal?: AbortSignal) => Promise<Taken<P, R> | undefined>
-  /** Of items that are done, by number. */
-  results: (phase?: number) => AsyncIterable<{number: number; result: R}>
+  /** Of items that are done, by number; `wanted`: of some. */
+  results: (wanted?: (number: number) => boolean) => AsyncIterable<{number: number; result: R}>
   state: () => Promise<QueueState>
 }
 
@@ -51,6 +53,7 @@ export type QueueEnd = 'cancelled' | 'done' | 'open' | 'stuck'
 export interface PhaseState {
   aside: number
   done: number
+  group: number
   held: number
   items: number
   phase: number

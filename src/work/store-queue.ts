@@ -39,8 +39,6 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
   #end: QueueEnd = 'open'
   /** The item to be taken next where it is free. */
   #next?: number
-  /** undefined: all are done. */
-  #phase?: number
 
   constructor(
     private readonly place: JobPlace<R>,
@@ -52,7 +50,8 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     this.#random = options.random ?? Math.random
     this.#hint = options.hint ?? this.#random()
     this.#view = new ItemsView(items)
-    this.#enter(this.#view.firstPhase())
+    this.#end = this.#view.end(false)
+    this.#begin()
   }
 
   async take(signal?: AbortSignal): Promise<Taken<P, R> | undefined> {
@@ -65,17 +64,15 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
       if (this.#end !== 'open') return undefined
       const again = await this.#takeAgain()
       if (again) return again
-      if (this.#untouched().length > 0) continue
+      if (this.#view.untouched().length > 0) continue
       waitMs = isChanged ? FIRST_WAIT_MS : Math.min(waitMs * 1.5, this.#renewMs)
       // Jitter, so that those who wait do not meet again and again.
       await this.#clock.sleep(waitMs * (0.5 + this.#random()), signal)
     }
   }
 
-  async *results(phase?: number): AsyncGenerator<{number: number; result: R}> {
-    const numbers = [...this.items.keys()].filter(
-      (number) => phase === undefined || this.items[number]?.phase === phase,
-    )
+  async *results(wanted: (number: number) => boolean = () => true): AsyncGenerator<{number: number; result: R}> {
+    const numbers = [...this.items.keys()].filter((number) => wanted(number))
     const step = RESULTS_AT_ONCE * 8
     for (let from = 0; from < numbers.length; from += step) {
       const records = await inParallel(numbers.slice(from, from + step), {atOnce: RESULTS_AT_ONCE}, async (number) => ({
@@ -88,6 +85,7 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
 
   async state(): Promise<QueueState> {
     for (const folder of foldersOf([...this.items.keys()])) await this.#look(folder)
+    this.#view.advance()
     this.#isCancelled ||= await this.place.isCancelled()
     return this.#view.state(this.#isCancelled)
   }
@@ -99,20 +97,18 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     return this.#view.update(folder, listed, {began, ended: this.#clock.monotonic()})
   }
 
-  /** Into all folders that may hold something to be done in this phase, and whether that is the phase still. */
+  /** Into all folders that may hold something whose turn it is. */
   async #lookAtUnfinished(): Promise<boolean> {
     let isChanged = false
-    if (this.#phase !== undefined)
-      for (const folder of this.#view.unfinishedFolders(this.#phase)) if (await this.#look(folder)) isChanged = true
-    this.#enter(this.#view.firstPhase())
+    for (const folder of this.#view.unfinishedFolders()) if (await this.#look(folder)) isChanged = true
+    if (this.#view.advance()) this.#begin()
+    this.#end = this.#view.end(false)
     return isChanged
   }
 
-  #enter(phase: number | undefined): void {
-    this.#end = this.#view.end(false)
-    if (phase === this.#phase) return
-    this.#phase = phase
-    const untouched = this.#untouched()
+  /** Where this worker starts, in a new phase too. */
+  #begin(): void {
+    const untouched = this.#view.untouched()
     this.#next = untouched[Math.min(untouched.length - 1, Math.floor(this.#hint * untouched.length))]
   }
 
@@ -130,14 +126,9 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     return this.#leaseMs / RENEWALS
   }
 
-  /** Of this phase, what nobody has had, as far as is known. */
-  #untouched(): number[] {
-    return this.#phase === undefined ? [] : this.#view.untouched(this.#phase)
-  }
-
   async #takeNext(): Promise<Taken<P, R> | undefined> {
-    if (this.#next === undefined || this.#phase === undefined) return undefined
-    return this.#view.isUntouched(this.#next, this.#phase) ? this.#takeUntouched(this.#next) : undefined
+    const next = this.#next
+    return next !== undefined && this.#view.isUntouched(next) ? this.#takeUntouched(next) : undefined
   }
 
   /**
@@ -146,13 +137,12 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
    */
   async #takeElsewhere(): Promise<Taken<P, R> | undefined> {
     for (;;) {
-      const untouched = this.#untouched()
+      const untouched = this.#view.untouched()
       const any = untouched[Math.floor(this.#random() * untouched.length)]
       if (any === undefined) return undefined
       const [folder = 0] = foldersOf([any])
       await this.#look(folder)
-      const number =
-        this.#phase === undefined ? undefined : middleOfLongestRun(this.#view.untouched(this.#phase, folder))
+      const number = middleOfLongestRun(this.#view.untouched(folder))
       const taken = number === undefined ? undefined : await this.#takeUntouched(number)
       if (taken) return taken
     }
@@ -170,9 +160,7 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
 
   /** One that failed, or was given back, or whose holder has not renewed it for its time. */
   async #takeAgain(): Promise<Taken<P, R> | undefined> {
-    const phase = this.#phase
-    if (phase === undefined) return undefined
-    for (const number of [...this.#view.opened(phase), ...this.#view.held(phase)]) {
+    for (const number of [...this.#view.opened(), ...this.#view.held()]) {
       const found = await this.#inspect(number)
       if (!found || !this.#isFree(number, found.record)) continue
       const begun = momentOf(this.#clock)

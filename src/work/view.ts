@@ -25,9 +25,29 @@ const UNTOUCHED: ListedItem = {isAside: false, isDone: false, opened: 0}
 
 export class ItemsView<P, R> {
   readonly #seen: Array<Seen<R>>
+  /** The phase that each group is in; absent: it is done. */
+  #phases = new Map<number, number>()
 
   constructor(private readonly items: ReadonlyArray<PlannedItem<P>>) {
     this.#seen = items.map(() => ({heldAfter: 0, listed: UNTOUCHED, since: 0, unchangedMs: 0}))
+    this.advance()
+  }
+
+  /** Lets groups go on to their next phase, by what is known to be done. Whether one has. */
+  advance(): boolean {
+    const phases = new Map<number, number>()
+    for (const [number, {group, phase}] of this.items.entries())
+      if (!this.#at(number).listed.isDone) phases.set(group, Math.min(phase, phases.get(group) ?? phase))
+    const isChanged =
+      phases.size !== this.#phases.size || [...phases].some(([group, phase]) => this.#phases.get(group) !== phase)
+    this.#phases = phases
+    return isChanged
+  }
+
+  /** Whether it is its turn. */
+  #isDue(number: number): boolean {
+    const {group, phase} = this.#planned(number)
+    return this.#phases.get(group) === phase
   }
 
   /** Takes in a listing of a folder that was made from `began` to `ended`, by the monotonic clock of this worker. Whether anything has changed. */
@@ -54,9 +74,9 @@ export class ItemsView<P, R> {
     return isChanged
   }
 
-  /** Folders with items of a phase that are not known to be done. */
-  unfinishedFolders(phase: number): number[] {
-    return foldersOf(this.#of(phase, ({listed}) => !listed.isDone))
+  /** Folders with items whose turn it is, and that are not known to be done. */
+  unfinishedFolders(): number[] {
+    return foldersOf(this.#due(({listed}) => !listed.isDone))
   }
 
   /** Somebody has it, and its tag is not known before the next look. */
@@ -85,25 +105,17 @@ export class ItemsView<P, R> {
     return this.#planned(number).payload
   }
 
-  /** The first phase that is not done; undefined: all are. */
-  firstPhase(): number | undefined {
-    let phase: number | undefined
-    for (const [number, item] of this.items.entries())
-      if (!this.#at(number).listed.isDone && (phase === undefined || item.phase < phase)) phase = item.phase
-    return phase
+  /** Whether it is its turn, and nobody has had it. */
+  isUntouched(number: number): boolean {
+    return number < this.items.length && this.#at(number).listed.signature === undefined && this.#isDue(number)
   }
 
-  /** Whether it is of a phase, and nobody has had it. */
-  isUntouched(number: number, phase: number): boolean {
-    return this.items[number]?.phase === phase && this.#at(number).listed.signature === undefined
-  }
-
-  /** Of a phase, and of a folder where one is given, those that nobody has had. */
-  untouched(phase: number, folder?: number): number[] {
+  /** Of those whose turn it is, and of a folder where one is given, what nobody has had. */
+  untouched(folder?: number): number[] {
     const first = folder === undefined ? 0 : folder * FOLDER_ITEMS
     const end = folder === undefined ? this.items.length : Math.min(first + FOLDER_ITEMS, this.items.length)
     const numbers: number[] = []
-    for (let number = first; number < end; number++) if (this.isUntouched(number, phase)) numbers.push(number)
+    for (let number = first; number < end; number++) if (this.isUntouched(number)) numbers.push(number)
     return numbers
   }
 
@@ -111,24 +123,25 @@ export class ItemsView<P, R> {
     return isOpen(this.#at(number))
   }
 
-  /** Of a phase, those that were given back, or failed. */
-  opened(phase: number): number[] {
-    return this.#of(phase, (seen) => isOpen(seen))
+  /** Of those whose turn it is: given back, or failed. */
+  opened(): number[] {
+    return this.#due((seen) => isOpen(seen))
   }
 
-  /** Of a phase, those that somebody has, as far as is known. */
-  held(phase: number): number[] {
-    return this.#of(phase, (seen) => isHeld(seen))
+  /** Of those whose turn it is: that somebody has, as far as is known. */
+  held(): number[] {
+    return this.#due((seen) => isHeld(seen))
   }
 
   state(isCancelled: boolean): QueueState {
     const numbers = (holds: (seen: Seen<R>) => boolean): number[] =>
       this.#seen.flatMap((seen, number) => (holds(seen) ? [number] : []))
-    const phases = new Map<number, PhaseState>()
-    for (const [number, {phase, weight = 1}] of this.items.entries()) {
+    const phases = new Map<string, PhaseState>()
+    for (const [number, {group, phase, weight = 1}] of this.items.entries()) {
       const seen = this.#at(number)
-      const state = phases.get(phase) ?? {aside: 0, done: 0, held: 0, items: 0, phase, weight: 0, weightDone: 0}
-      phases.set(phase, state)
+      const key = `${group} ${phase}`
+      const state = phases.get(key) ?? {aside: 0, done: 0, group, held: 0, items: 0, phase, weight: 0, weightDone: 0}
+      phases.set(key, state)
       const {isAside, isDone} = seen.listed
       state.items++
       state.weight += weight
@@ -144,20 +157,18 @@ export class ItemsView<P, R> {
       begun: numbers(({listed}) => listed.signature !== undefined && !listed.isDone),
       end: this.end(isCancelled),
       held: numbers((seen) => isHeld(seen)),
-      phases: [...phases.values()].sort((a, b) => a.phase - b.phase),
+      phases: [...phases.values()].sort((a, b) => a.group - b.group || a.phase - b.phase),
     }
   }
 
   end(isCancelled: boolean): QueueEnd {
-    const phase = this.firstPhase()
-    if (phase === undefined) return 'done'
+    if (this.#phases.size === 0) return 'done'
     if (isCancelled) return 'cancelled'
-    const isStuck = this.#of(phase, ({listed}) => !listed.isDone && !listed.isAside).length === 0
-    return isStuck ? 'stuck' : 'open'
+    return this.#due(({listed}) => !listed.isDone && !listed.isAside).length === 0 ? 'stuck' : 'open'
   }
 
-  #of(phase: number, holds: (seen: Seen<R>) => boolean): number[] {
-    return this.#seen.flatMap((seen, number) => (this.#planned(number).phase === phase && holds(seen) ? [number] : []))
+  #due(holds: (seen: Seen<R>) => boolean): number[] {
+    return this.#seen.flatMap((seen, number) => (this.#isDue(number) && holds(seen) ? [number] : []))
   }
 
   #at(number: number): Seen<R> {

@@ -50,6 +50,7 @@ async function resultsOf(queue: StoreQueue<string, string>): Promise<Array<{numb
 
 function planOf({items, last = 1}: Scenario): Array<PlannedItem<string>> {
   return Array.from({length: items + last}, (_, number) => ({
+    group: 0,
     payload: `item ${number}`,
     phase: number < items ? 0 : 1,
   }))
@@ -148,8 +149,8 @@ describe('a queue in a store', () => {
     const run = await simulate({failures: new Map([[4, 3]]), fates: [{}, {}, {}], items: 9, seed: 1})
     expect(run.state).toMatchObject({aside: [4], begun: [4], end: 'stuck'})
     expect(run.state.phases).toEqual([
-      {aside: 1, done: 8, held: 0, items: 9, phase: 0, weight: 9, weightDone: 8},
-      {aside: 0, done: 0, held: 0, items: 1, phase: 1, weight: 1, weightDone: 0},
+      {aside: 1, done: 8, group: 0, held: 0, items: 9, phase: 0, weight: 9, weightDone: 8},
+      {aside: 0, done: 0, group: 0, held: 0, items: 1, phase: 1, weight: 1, weightDone: 0},
     ])
     const record = await new JobPlace(memoryStore(run.objects), FOLDER).readRecord(4)
     expect(record?.failures.map(({attempt, code, message}) => [attempt, code, message])).toEqual([
@@ -163,7 +164,7 @@ describe('a queue in a store', () => {
     // Each dies once it has taken an item: calls 1 to 4 of an attempt that takes over are looks, and the taking.
     const objects: Run['objects'] = new Map()
     const time = new VirtualTime()
-    const plan = [{payload: 'item 0', phase: 0}]
+    const plan = [{group: 0, payload: 'item 0', phase: 0}]
     const waits: number[] = []
     for (let lost = 0; lost < 5; lost++) {
       const worker = new SimulatedWorker(time, {clockOffset: lost * 3_600_000}, () => 1)
@@ -207,7 +208,7 @@ describe('a queue in a store', () => {
         await worker.clock.sleep(random() * 2000)
         if (number < items) return payload
         // The seal.
-        for await (const {result} of queue.results(0)) results.push(result)
+        for await (const {result} of queue.results((one) => one < items)) results.push(result)
         return 'sealed'
       })
     })

@@ -1,13 +1,16 @@
 /** The seal of a backup that many workers have written. */
 import type {Store} from '../../store/store.js'
-import type {BackupItemResult, BackupWorker} from './items.js'
+import type {BackupItemResult, BackupWork, BackupWorker} from './items.js'
 import type {BackupResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
 import {unlockUnfinished} from '../../archive/encrypted/unlock.js'
+import {readManifest} from '../../archive/manifest.js'
+import {isOwnFile, itemPartName, METADATA_FILE, SCHEMA_FILE} from '../../archive/names.js'
 import {openArchiveWriter} from '../../archive/open-writer.js'
 import {readUnfinished} from '../../archive/unfinished-reader.js'
 import {type ArchivePosition, type ArchiveWriter} from '../../archive/writer.js'
+import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
 import {DuplicateCheck} from '../../flow/duplicates.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -20,20 +23,28 @@ import {checkAgain} from './sample.js'
 import {register, seal} from './seal.js'
 import {ArchiveSink} from './sink.js'
 
+export interface SealRun {
+  /** From 1: no other attempt at the seal has it. */
+  attempt?: number
+  /** Asked before the seal. @throws DataOpsError when it is another worker's by now. */
+  check?: () => Promise<void>
+}
+
 /**
- * Seals what the items came to, in their order, once what the server counts is in them. Parts that no result names are removed.
- * `check`: asked before the seal. @throws DataOpsError when the seal is another worker's by now.
+ * Seals what the items came to, in their order, once what the server counts is in them; then parts that are not in it are removed.
+ * Of several that seal at once, one does, and all come to its result.
  */
 export async function sealItems(
   worker: BackupWorker,
   results: readonly BackupItemResult[],
-  {check}: {check?: () => Promise<void>} = {},
+  {attempt = 1, check}: SealRun = {},
 ): Promise<Omit<BackupResult, 'seconds'>> {
   const {chain, job, work} = worker
   const {compress, encryption, format, head, identity, name, schema, scope} = work
   const content = new ContentDigest(chain?.schema ?? schema, nodePlatform)
   for (const result of results) content.merge(result.content)
   const parts = results.flatMap((result) => result.parts)
+  let added = 0
   const position: ArchivePosition = {parts, rows: parts.reduce((sum, {rows}) => sum + rows, 0)}
   const writer = await openArchiveWriter({
     check,
@@ -44,16 +55,42 @@ export async function sealItems(
     name,
     platform: nodePlatform,
     resumeAt: position,
+    // The cover of an encrypted one names all that lies in its folder: what is not to be in it goes before.
+    ...(!encryption && {
+      shared: {
+        isSealed: async () => (await sealedEntry(job.store, work)) !== undefined,
+        nextName: (extension: string) => itemPartName(extension, results.length + ++added, attempt),
+      },
+    }),
     store: job.store,
   })
   try {
     const completeness =
       job.options.includeData === false ? undefined : await judge(worker, results, {content, position, writer})
     const open = {content, continued: [], head, identity, plan: {chain, job}, scope, writer}
-    return await register(job, head, await seal({completeness, open}), 0)
+    const sealed = await seal({completeness, open})
+    if (!encryption) await dropUnsealed(job.store, sealed.name)
+    return await register(job, head, sealed, 0)
   } finally {
     await writer.close()
   }
+}
+
+/** What the catalog says of it, once somebody has sealed it. */
+export async function sealedEntry(store: Store, {head, name}: BackupWork): Promise<CatalogEntry | undefined> {
+  if (!(await store.stat(`${name}/${METADATA_FILE}`))) return undefined
+  const entry = await readEntryOf(store, name)
+  return entry.id === head.metadata.backup_id ? entry : undefined
+}
+
+/** What other attempts have left, and will not be asked for any more. */
+async function dropUnsealed(store: Store, name: string): Promise<void> {
+  const {
+    seal: {parts},
+  } = await readManifest(store, name)
+  const sealed = new Set<null | string>([METADATA_FILE, SCHEMA_FILE, ...parts.map(({file}) => file)])
+  for (const {name: file} of await store.list(name))
+    if (isOwnFile(file) && !sealed.has(file)) await store.remove(`${name}/${file}`)
 }
 
 interface Judged {
