@@ -1,7 +1,7 @@
 import type {WeaviateObject} from '../model/object.js'
 
 import {toHex, utf8} from '../codec/bytes.js'
-import {documentHead, documentTail, type SealedPart, sealLine} from '../codec/document.js'
+import {type BackupHead, documentHead, documentTail, type SealedPart, sealLine} from '../codec/document.js'
 import {DataOpsError} from '../model/errors.js'
 import {checkSealLine} from './limits.js'
 import {isOwnFile, METADATA_FILE, partName, SCHEMA_FILE} from './names.js'
@@ -97,7 +97,7 @@ export class DirectoryWriter implements ArchiveWriter {
     // An empty collection has one empty part: readers in the wild expect the file.
     if (head.metadata.options.include_data && this.#parts.length === 0) await this.#writer.begin()
     await this.#finishPart()
-    const schema = utf8(`${JSON.stringify(head.schema, null, 2)}\n`)
+    const schema = schemaFile(head)
     const document = utf8(documentHead(head) + documentTail(summary.objectCount))
     const sha256 = (bytes: Uint8Array): string => toHex(platform.sha256(bytes))
     const seal = {
@@ -143,6 +143,11 @@ export class DirectoryWriter implements ArchiveWriter {
     this.#finishedBytes += part.bytes
     this.#finishedRows += part.rows
   }
+}
+
+/** What `schema.json` holds. */
+export function schemaFile({schema}: BackupHead): Uint8Array {
+  return utf8(`${JSON.stringify(schema, null, 2)}\n`)
 }
 
 /** Names of parts by their ordinals, each given once. */

@@ -90,6 +90,25 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     return this.#view.state(this.#isCancelled)
   }
 
+  /**
+   * Of a job that was cancelled: takes from their workers what these have not given back, once they are gone; nothing can be done of it any
+   * more. @throws DataOpsError INTERRUPTED.
+   */
+  async reclaim(signal?: AbortSignal): Promise<void> {
+    for (let isOver = false; !isOver;) {
+      throwIfAborted(signal)
+      const {held} = await this.state()
+      isOver = true
+      for (const number of held) {
+        isOver = false
+        const taken = await this.#takeIfFree(number)
+        await taken?.release()
+      }
+
+      if (!isOver) await this.#clock.sleep(Math.min(FIRST_WAIT_MS * 5, this.#renewMs), signal)
+    }
+  }
+
   /** Whether the look showed that something was done, failed, or given back. */
   async #look(folder: number): Promise<boolean> {
     const began = this.#clock.monotonic()
@@ -161,17 +180,22 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
   /** One that failed, or was given back, or whose holder has not renewed it for its time. */
   async #takeAgain(): Promise<Taken<P, R> | undefined> {
     for (const number of [...this.#view.opened(), ...this.#view.held()]) {
-      const found = await this.#inspect(number)
-      if (!found || !this.#isFree(number, found.record)) continue
-      const begun = momentOf(this.#clock)
-      const {attempt, failures} = found.record
-      const record = this.#newRecord(attempt + 1, failures)
-      const tag = await this.place.replace(number, record, found.tag)
-      this.#view.begun(number)
-      if (tag !== undefined) return this.#holding(number, {begun, record, tag})
+      const taken = await this.#takeIfFree(number)
+      if (taken) return taken
     }
 
     return undefined
+  }
+
+  async #takeIfFree(number: number): Promise<Taken<P, R> | undefined> {
+    const found = await this.#inspect(number)
+    if (!found || !this.#isFree(number, found.record)) return undefined
+    const begun = momentOf(this.#clock)
+    const {attempt, failures} = found.record
+    const record = this.#newRecord(attempt + 1, failures)
+    const tag = await this.place.replace(number, record, found.tag)
+    this.#view.begun(number)
+    return tag === undefined ? undefined : this.#holding(number, {begun, record, tag})
   }
 
   /** Its record, where that is worth a request: what is renewed is left alone. */

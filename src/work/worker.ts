@@ -36,7 +36,9 @@ export async function work<P, R>(
       if (isOurs) done++
       onItem?.({item, what: isOurs ? 'done' : 'lost'})
     } catch (error) {
-      onItem?.({error, item, what: await giveBack(item, error, signal)})
+      // Not among the arguments of a call that may not be made.
+      const what = await giveBack(item, error, signal)
+      onItem?.({error, item, what})
     }
   }
 }

@@ -1,0 +1,137 @@
+/** Backups by several machines: the plan, one item of it, the seal. */
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {PlannedItem, Taken} from '../../work/queue.js'
+import type {CreateBackupJobOptions} from './options.js'
+import type {JobResult, JobTask} from './plan.js'
+
+import {schemaFile} from '../../archive/directory-writer.js'
+import {METADATA_FILE, SCHEMA_FILE} from '../../archive/names.js'
+import {BackupCatalog} from '../../catalog/catalog.js'
+import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
+import {DataOpsError} from '../../model/errors.js'
+import {randomUUID} from '../../platform/node.js'
+import {resolveCollection} from '../../weaviate/resolve.js'
+import {planBackupWork} from '../backup/divide.js'
+import {type BackupItemResult, type BackupWork, type BackupWorker, runBackupItem} from '../backup/items.js'
+import {sealedEntry, sealItems} from '../backup/seal-items.js'
+
+/** Objects of an item, and items at least and at most, where nobody says how many. */
+const ITEM_OBJECTS = 50_000
+const MIN_ITEMS = 32
+const MAX_ITEMS = 4096
+/** Objects that an item is taken to have where that is not known. */
+const UNKNOWN_WEIGHT = 1
+
+export interface PlannedBackups {
+  items: Array<PlannedItem<JobTask>>
+  works: BackupWork[]
+}
+
+/** The items of each collection are a group: none waits for another's. */
+export async function planBackups(
+  connection: Connection,
+  store: Store,
+  names: readonly string[],
+  {exclude: _, id: __, items: wanted, leaseMs: ___, ...options}: CreateBackupJobOptions,
+): Promise<PlannedBackups> {
+  const runId = randomUUID()
+  const planned: PlannedBackups = {items: [], works: []}
+  for (const [group, name] of names.entries()) {
+    const items = wanted ?? (await itemsFor(connection, name))
+    const divided = await planBackupWork(connection, store, name, {
+      items,
+      options: {...options, format: options.format ?? 'parquet', runId},
+    })
+    await reserve(store, divided.work)
+    const weight = Math.round((divided.work.expectedObjects ?? UNKNOWN_WEIGHT) / Math.max(1, divided.items.length))
+    planned.works.push(divided.work)
+    for (const [index, item] of divided.items.entries())
+      planned.items.push({group, payload: {do: 'read', item, number: index + 1}, phase: 0, weight})
+    planned.items.push({group, payload: {do: 'seal'}, phase: 1, weight: 0})
+  }
+
+  return planned
+}
+
+async function itemsFor(connection: Connection, name: string): Promise<number> {
+  const {schema} = await resolveCollection(connection, name)
+  const objects = await connection.count(schema.class).catch((error: unknown) => {
+    // Collections with tenants are counted one by one, where they are planned.
+    if (error instanceof DataOpsError && error.code !== 'CANNOT_CONNECT') return 0
+    throw error
+  })
+  return Math.min(MAX_ITEMS, Math.max(MIN_ITEMS, Math.ceil(objects / ITEM_OBJECTS)))
+}
+
+/** From here on the name is not free: the schema is what the seal would put there. An encrypted one has its key there. */
+async function reserve(store: Store, {encryption, head, name}: BackupWork): Promise<void> {
+  if (encryption) return
+  const isFree = await store.put(`${name}/${SCHEMA_FILE}`, schemaFile(head), {ifAbsent: true})
+  if (isFree !== undefined) return
+  throw new DataOpsError('STORAGE', `The name ${store.describe(name)} was taken meanwhile.`, {
+    hint: 'Create the job again.',
+    retryable: true,
+  })
+}
+
+export async function readBackupItem(
+  worker: BackupWorker,
+  taken: Taken<JobTask, JobResult>,
+  {onObjects, signal}: {onObjects: (objects: number) => void; signal: AbortSignal},
+): Promise<JobResult> {
+  const {attempt, payload} = taken
+  if (payload.do !== 'read') throw new TypeError('only items that read are read')
+  const read = await runBackupItem(worker, payload.item, {
+    attempt,
+    check: async () => taken.check(),
+    number: payload.number,
+    onProgress({completed}) {
+      taken.note({completed})
+      onObjects(completed)
+    },
+    signal,
+  })
+  return {read}
+}
+
+/** By whoever takes it, once all items are done; whoever comes second finds it done. */
+export async function sealBackup(
+  worker: BackupWorker,
+  results: readonly BackupItemResult[],
+  taken: Taken<JobTask, JobResult>,
+): Promise<JobResult> {
+  const {job, work} = worker
+  const sealed = await sealedEntry(job.store, work)
+  if (sealed) {
+    await new BackupCatalog(job.store).register(sealed)
+    return {sealed, warnings: []}
+  }
+
+  const {
+    path: _,
+    warnings,
+    ...result
+  } = await sealItems(worker, results, {attempt: taken.attempt, check: async () => taken.check()})
+  // What a killed worker has left active of an item that nobody had to read again.
+  await job.notes.putBack(job.connection, work.schema.class, (warning) => {
+    job.warn(warning.code, warning.message, warning.details)
+  })
+  return {sealed: await entryOf(job.store, work, result.id), warnings}
+}
+
+async function entryOf(store: Store, {name}: BackupWork, id: string): Promise<CatalogEntry> {
+  const entry = await readEntryOf(store, name)
+  if (entry.id === id) return entry
+  // Its name was taken: it has the next one.
+  const found = (await new BackupCatalog(store).list()).find((one) => one.id === id)
+  if (!found) throw new DataOpsError('UNEXPECTED', `The backup ${id} was sealed, and is not there.`)
+  return found
+}
+
+/** What a backup that will not be sealed has left. */
+export async function dropBackup(store: Store, work: BackupWork): Promise<string | undefined> {
+  if (await store.stat(`${work.name}/${METADATA_FILE}`)) return undefined
+  await store.remove(work.name)
+  return store.describe(work.name)
+}

@@ -1,0 +1,102 @@
+import type {CatalogEntry} from '../../catalog/entry.js'
+import type {RateLimit, RetryOptions} from '../../flow/options.js'
+import type {OperationOptions, Warning} from '../../model/progress.js'
+import type {ItemFailure, PhaseState, QueueEnd} from '../../work/queue.js'
+import type {BackupOptions} from '../backup/options.js'
+
+/** Of a job and its items; what is of the reading belongs to `work`. */
+export interface CreateJobOptions {
+  /** Lower-case letters, digits and dashes; made when absent. */
+  id?: string
+  /** Items of each collection, about; by default one for 50,000 objects, at least 32. */
+  items?: number
+  /** Milliseconds after which an item whose worker does not answer is taken by another, doubled at each attempt; default 30,000. */
+  leaseMs?: number
+}
+
+/** Parquet (default) or Arrow; whatever one process alone can do is refused. */
+export type CreateBackupJobOptions = CreateJobOptions &
+  OperationOptions &
+  Pick<
+    BackupOptions,
+    'batchSize' | 'compress' | 'format' | 'includeData' | 'includeOffloaded' | 'tenants' | 'transforms'
+  > & {
+    /** Collections to leave out, as patterns. */
+    exclude?: readonly string[]
+  }
+
+export interface WorkOptions extends OperationOptions, RetryOptions {
+  /** Requests in flight of this worker at most; default 4. */
+  concurrency?: number
+  /** From 0 to 1: where in the plan to start. */
+  hint?: number
+  /** Of this worker. */
+  maxRate?: RateLimit
+  /** Milliseconds to wait for the job to be created; default 0. */
+  waitMs?: number
+}
+
+export interface CreatedJob {
+  collections: string[]
+  id: string
+  items: number
+  kind: JobKind
+  /** Where its plan lies. */
+  path: string
+}
+
+export type JobKind = 'backup'
+
+/** An item that failed too often. */
+export interface AsideItem {
+  collection: string
+  failures: ItemFailure[]
+  item: number
+  task: string
+}
+
+/** Somebody who has an item. */
+export interface JobWorker {
+  attempt: number
+  /** How far it is with the item. */
+  completed?: number
+  host?: string
+  item: number
+  pid?: number
+  /** RFC 3339, by its own clock. */
+  since?: string
+  task: string
+}
+
+export interface JobState {
+  aside: AsideItem[]
+  collections: string[]
+  /** RFC 3339. */
+  created: string
+  /** `open`: there is something left to do; `stuck`: not without what was put aside. */
+  end: QueueEnd
+  id: string
+  kind: JobKind
+  /** What each collection has done of what, phase after phase. */
+  phases: Array<PhaseState & {collection: string; task: string}>
+  /** What is sealed. */
+  sealed: CatalogEntry[]
+  server: string
+  workers: JobWorker[]
+}
+
+export interface WorkResult extends JobState {
+  /** Items that this worker has done. */
+  done: number
+  /** Wall time of this worker. */
+  seconds: number
+  warnings: Warning[]
+}
+
+export interface CancelledJob {
+  id: string
+  /** Of backups that were not sealed: their files are gone. */
+  removed: string[]
+  /** False: it had ended before, and nothing was changed. */
+  wasOpen: boolean
+}
