@@ -10,7 +10,7 @@ import {describeHolder, Lease} from '../store/lease.js'
 export async function reasonToKeep(store: Store, file: string): Promise<string | undefined> {
   const writer = await Lease.describe(store, partialLockName(file))
   if (writer) return `it is being written by ${describeHolder(writer)}`
-  const entries = (await store.list('')).filter((entry) => !isForgotten(entry))
+  const entries = await store.list('')
   const names = entries.map(({name}) => name)
   const leases = new Set(names.map((name) => targetLeaseOf(name)).filter((name) => name !== undefined))
   for (const name of leases) {
@@ -18,9 +18,13 @@ export async function reasonToKeep(store: Store, file: string): Promise<string |
     if (holder?.subject === file) return `it is being restored by ${describeHolder(holder)}`
   }
 
-  const checkpoint = names.find((name) => isCheckpointOf(file, name))
-  if (checkpoint === undefined) return undefined
-  const elsewhere = isCheckpointNote(checkpoint) ? await notedCheckpoint(store, checkpoint) : undefined
-  const where = elsewhere === undefined ? checkpoint : `${elsewhere}, as ${checkpoint} says`
-  return `a restore of it waits to be continued (${where})`
+  for (const entry of entries) {
+    const {name} = entry
+    if (!isCheckpointOf(file, name) || (await isForgotten(store, name, entry))) continue
+    const elsewhere = isCheckpointNote(name) ? await notedCheckpoint(store, name) : undefined
+    const where = elsewhere === undefined ? name : `${elsewhere}, as ${name} says`
+    return `a restore of it waits to be continued (${where})`
+  }
+
+  return undefined
 }

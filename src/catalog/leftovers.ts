@@ -29,10 +29,8 @@ const DROP = /^\.drop-.*\.json$/
 const ACTIVATED = /^\.activated-.*\.json$/
 
 export async function leftoversIn(store: Store): Promise<Leftover[]> {
-  const entries = await store.list('')
-  // What is over and could not be removed is empty.
-  const left = entries.filter((entry) => !isForgotten(entry) || keyOfUnfinished(entry.name) !== undefined)
-  const names = left.map(({name}) => name)
+  const names: string[] = []
+  for (const entry of await store.list('')) if (!(await isForgotten(store, entry.name, entry))) names.push(entry.name)
   const restored = await restoredNow(store, names)
   const found: Leftover[] = []
   const unfinished = new Set<string>()

@@ -1,20 +1,30 @@
 /** Small files of our own that are of no more use, also where nothing may be removed. */
 import type {Store, StoreEntry} from './store.js'
 
+import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../model/errors.js'
 
-/** Removes it; where that is not allowed it is emptied. Never for anything of a backup. @throws DataOpsError STORAGE. */
+/** An empty file may be one that was damaged. */
+const OVER = utf8('{"over":true}\n')
+
+/** Removes it; where that is not allowed it says that it is over. Never for anything of a backup. @throws DataOpsError STORAGE. */
 export async function forget(store: Store, key: string): Promise<void> {
   try {
     await store.remove(key)
   } catch (error) {
     if (!(error instanceof DataOpsError) || error.details.reason !== 'denied') throw error
     const entry = await store.stat(key)
-    if (entry && !isForgotten(entry)) await store.put(key, new Uint8Array())
+    if (entry && !(await isForgotten(store, key, entry))) await store.put(key, OVER)
   }
 }
 
-/** Whether it was emptied. */
-export function isForgotten({bytes, kind}: StoreEntry): boolean {
-  return kind === 'file' && bytes === 0
+/** Whether it says that it is over. */
+export async function isForgotten(store: Store, key: string, {bytes, kind}: StoreEntry): Promise<boolean> {
+  if (kind !== 'file' || bytes !== OVER.length) return false
+  const reader = await store.openRead(key)
+  try {
+    return Buffer.from(await reader.read(0, reader.size)).equals(OVER)
+  } finally {
+    await reader.close()
+  }
 }

@@ -59,7 +59,7 @@ const MAX_JOURNAL_BYTES = 256 * 1024 * 1024
 export async function readJournal(store: Store, backup: string): Promise<BackupJournal | undefined> {
   const name = journalName(backup)
   const entry = await store.stat(name)
-  if (!entry || isForgotten(entry)) return undefined
+  if (!entry || (await isForgotten(store, name, entry))) return undefined
   const damaged = (cause?: unknown): DataOpsError =>
     new DataOpsError('CHECKPOINT', `The journal ${store.describe(name)} is damaged.`, {
       cause,

@@ -13,7 +13,7 @@ export async function readMarker<Marker>(
   {check, maxBytes}: {check: (value: Partial<Marker>) => Marker | undefined; maxBytes: number},
 ): Promise<Marker | undefined> {
   const entry = await store.stat(name)
-  if (!entry || isForgotten(entry)) return undefined
+  if (!entry || (await isForgotten(store, name, entry))) return undefined
   if (entry.kind !== 'file' || entry.bytes > maxBytes) throw unusable(store, name)
   const reader = await store.openRead(name)
   try {

@@ -175,8 +175,9 @@ export class Checkpoint {
     backupName: string,
     {server, target}: Pick<CheckpointBinding, 'server' | 'target'>,
   ): Promise<boolean> {
-    const entry = await store.stat(checkpointName(backupName, `${target}@${server}`))
-    return entry !== undefined && !isForgotten(entry)
+    const name = checkpointName(backupName, `${target}@${server}`)
+    const entry = await store.stat(name)
+    return entry !== undefined && !(await isForgotten(store, name, entry))
   }
 
   /** Resolves once nothing that the earlier run has sent can still be at work in the server. @throws DataOpsError INTERRUPTED. */
@@ -267,7 +268,7 @@ function sameBinding(a: CheckpointBinding, b: CheckpointBinding): boolean {
 
 async function readCheckpoint(store: Store, name: string): Promise<CheckpointFile | undefined> {
   const entry = await store.stat(name)
-  if (!entry || isForgotten(entry)) return undefined
+  if (!entry || (await isForgotten(store, name, entry))) return undefined
   const damaged = (cause?: unknown): DataOpsError =>
     new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} is damaged.`, {
       cause,

@@ -6,7 +6,7 @@ import {ByteBuffer} from '../../codec/byte-buffer.js'
 import {concatBytes} from '../../codec/bytes.js'
 import {decodeObjectLine, encodeObjectLine} from '../../codec/json/lines.js'
 import {DataOpsError} from '../../model/errors.js'
-import {forget} from '../../store/forget.js'
+import {forget, isForgotten} from '../../store/forget.js'
 
 /** Bytes of a piece, about: what a save writes at most, however much was refused before. */
 const PIECE_BYTES = 4 * 1024 * 1024
@@ -128,7 +128,7 @@ export class RejectedObjects {
     for (let ordinal = 1; ; ordinal++) {
       const name = pieceName(this.#name, ordinal)
       const entry = await this.#store.stat(name)
-      if (!entry) return
+      if (!entry || (await isForgotten(this.#store, name, entry))) return
       const kept = Math.min(entry.bytes, bytes - this.#bytes)
       this.#bytes += kept
       const isWhole = kept === entry.bytes
@@ -167,8 +167,12 @@ export interface RejectedLine {
 
 /** Reads such a file back, with the pieces in which it goes on. @throws DataOpsError INVALID_INPUT naming the line that is not one. */
 export async function* readRejected(store: Store, name: string): AsyncGenerator<RejectedLine> {
-  for (let piece = 1; piece === 1 || (hasPieces(name) && (await store.stat(pieceName(name, piece)))); piece++)
-    yield* readPiece(store, pieceName(name, piece))
+  for (let piece = 1; piece === 1 || hasPieces(name); piece++) {
+    const key = pieceName(name, piece)
+    const entry = await store.stat(key)
+    if (entry ? await isForgotten(store, key, entry) : piece > 1) return
+    yield* readPiece(store, key)
+  }
 }
 
 async function* readPiece(store: Store, name: string): AsyncGenerator<RejectedLine> {
