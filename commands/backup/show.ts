@@ -1,10 +1,12 @@
 import {Args} from '@oclif/core'
 
-import type {BackupSeal} from '../../src/codec/document.js'
+import type {BackupSeal, ExportReference} from '../../src/codec/document.js'
 import type {WeaviateClass} from '../../src/model/schema.js'
+import type {Store} from '../../src/store/store.js'
 
 import {shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {exportLines, type ExportShown, exportShown} from '../../src/cli/export-show.js'
 import {BACKUP_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {formatBytes, formatCount, formatMembers, plural} from '../../src/cli/format.js'
 
@@ -13,12 +15,15 @@ export interface BackupShowResult {
   bytes: number
   collection: string
   compressed: boolean
-  digest: string
+  /** Absent where the objects lie in an export that could not be read. */
+  digest?: string
   /** End of the backup, RFC 3339. */
   finished: string
   format: string
   /** What it promises about writes that happened while it ran. */
   guarantee?: string
+  /** Where its objects lie, when the server has exported them by itself. */
+  export?: ExportReference
   id: string
   /** `compliance` or `governance`; absent from one that is not locked. */
   lockMode?: string
@@ -68,11 +73,27 @@ export default class BackupShow extends DataOpsCommand {
     },
   ]
 
-  async run(): Promise<BackupShowResult> {
+  async #showExport(reference: string, store: Store): Promise<ExportShown | undefined> {
+    const [{collectionsOf, locateExport}, {NativeExport}] = await Promise.all([
+      import('../../src/catalog/exports.js'),
+      import('../../src/archive/native/export.js'),
+    ])
+    const place = await locateExport(reference, store)
+    if (!place) return undefined
+    const native = await NativeExport.open(place.store, place.name)
+    const shown = exportShown(native, collectionsOf(native, place))
+    this.print(exportLines(shown))
+    return shown
+  }
+
+  async run(): Promise<BackupShowResult | ExportShown> {
     const {args, flags} = await this.parse(BackupShow)
     const {openArchive} = await import('../../src/catalog/locate.js')
     const {lockOf} = await import('../../src/archive/locked.js')
-    const {archive, place} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
+    const {store} = await this.catalogIn(flags.output)
+    const exported = await this.#showExport(args.backup, store)
+    if (exported) return exported
+    const {archive, place} = await openArchive(args.backup, store)
     const lock = await lockOf(place, archive.name)
     const {head, manifest} = archive
     const {metadata} = head
@@ -85,6 +106,7 @@ export default class BackupShow extends DataOpsCommand {
       collection: metadata.collection,
       compressed: metadata.options.compress,
       digest: seal.digest,
+      ...(metadata.export && {export: metadata.export}),
       finished: seal.finished,
       format: metadata.options.format,
       guarantee: metadata.guarantee,
@@ -121,6 +143,7 @@ function showLines(shown: BackupShowResult): string[] {
     ...formatMembers([
       ['id', shown.id],
       ['path', shown.path],
+      ['export', shown.export && (shown.export.place ?? `${shown.export.path} (could not be read)`)],
       ['run', shown.runId],
       ['started', `${shortTime(shown.timestamp)} UTC`],
       ['finished', `${shortTime(shown.finished)} UTC`],
@@ -134,12 +157,12 @@ function showLines(shown: BackupShowResult): string[] {
       ],
       ['aliases', shown.aliases.length > 0 ? shown.aliases.join(', ') : undefined],
       ['tenants', tenants && formatCount(tenants.length - skipped.length)],
-      ['references', statistics.references > 0 ? formatCount(statistics.references) : undefined],
+      ['references', statistics.references ? formatCount(statistics.references) : undefined],
       [
         'without vector',
-        statistics.objects_without_vector > 0 ? plural(statistics.objects_without_vector, 'object') : undefined,
+        statistics.objects_without_vector ? plural(statistics.objects_without_vector, 'object') : undefined,
       ],
-      ['non-finite', statistics.non_finite_vectors > 0 ? plural(statistics.non_finite_vectors, 'vector') : undefined],
+      ['non-finite', statistics.non_finite_vectors ? plural(statistics.non_finite_vectors, 'vector') : undefined],
       ['guarantee', shown.guarantee],
       ['locked', shown.lockedUntil && `until ${shortTime(shown.lockedUntil)} UTC (${shown.lockMode})`],
     ]),

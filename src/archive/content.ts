@@ -32,7 +32,7 @@ export interface ArchiveContent {
 }
 
 export function sealedContent({seal}: SealedManifest): ArchiveContent {
-  const {amendments, digest, parts, statistics} = seal
+  const {amendments, digest = '', parts, statistics} = seal
   return {amendments, fingerprint: digest, parts, rows: statistics.rows}
 }
 

@@ -16,6 +16,7 @@ import {nodePlatform} from '../platform/node.js'
 import {MAX_SEAL} from './document-source.js'
 import {inflateMembers} from './gzip-members.js'
 import {METADATA_FILE, SCHEMA_FILE} from './names.js'
+import {partsPlace} from './parts-place.js'
 import {type Proof, ProofMaker} from './proof.js'
 import {sealContradictions} from './seal-checks.js'
 
@@ -159,18 +160,22 @@ class HashCheck {
     }
   }
 
-  async #checkPart(file: string, part: SealedPart): Promise<void> {
-    await this.#withFile(file, async (reader) => {
-      const proof = this.#options.proof && new ProofMaker(reader.size)
-      await this.#checkBytes(file, reader, part, {proof})
-      if (proof) this.#options.proof?.set(file, proof.finish())
-      if (reader.size > part.bytes) {
-        this.add(
-          file,
-          `It has ${reader.size} bytes, the seal says ${part.bytes}: something was added at byte ${part.bytes}.`,
-        )
-      }
-    })
+  async #checkPart(file: string, part: SealedPart, place: {key: string; store: Store}): Promise<void> {
+    await this.#withFile(
+      file,
+      async (reader) => {
+        const proof = this.#options.proof && new ProofMaker(reader.size)
+        await this.#checkBytes(file, reader, part, {proof})
+        if (proof) this.#options.proof?.set(file, proof.finish())
+        if (reader.size > part.bytes) {
+          this.add(
+            file,
+            `It has ${reader.size} bytes, the seal says ${part.bytes}: something was added at byte ${part.bytes}.`,
+          )
+        }
+      },
+      place,
+    )
   }
 
   async #checkSchema(file: string, reader: StoreReader, schema: WeaviateClass): Promise<void> {
@@ -219,14 +224,19 @@ class HashCheck {
   }
 
   /** What cannot be read because it is not there is a problem of the backup; a failing disk is an error. */
-  async #withFile(file: string, check: (reader: StoreReader) => Promise<void>): Promise<void> {
-    const entry = await this.#store.stat(file)
+  async #withFile(
+    file: string,
+    check: (reader: StoreReader) => Promise<void>,
+    elsewhere?: {key: string; store: Store},
+  ): Promise<void> {
+    const {key, store} = elsewhere ?? {key: file, store: this.#store}
+    const entry = await store.stat(key)
     if (entry?.kind !== 'file') {
       this.add(file, entry ? 'It is not a file.' : 'It is missing.')
       return
     }
 
-    const reader = await this.#store.openRead(file)
+    const reader = await store.openRead(key)
     try {
       await check(reader)
     } catch (error) {
@@ -251,9 +261,15 @@ class HashCheck {
   }
 
   /** Parts, schema and listing of a directory. */
-  async directory({name, schema, seal}: SealedManifest): Promise<void> {
+  async directory({metadata, name, schema, seal}: SealedManifest): Promise<void> {
     await this.#checkListing(name)
-    for (const part of seal.parts) await this.#checkPart(`${name}/${part.file}`, part)
+    if (seal.parts.length > 0 || metadata.export) {
+      const {keyOf, store} = partsPlace(this.#store, name, metadata)
+      for (const part of seal.parts) {
+        await this.#checkPart(`${name}/${part.file}`, part, {key: keyOf(part.file ?? ''), store})
+      }
+    }
+
     const file = `${name}/${SCHEMA_FILE}`
     await this.#withFile(file, async (reader) => this.#checkSchema(file, reader, schema))
   }

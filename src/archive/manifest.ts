@@ -76,7 +76,7 @@ export async function readManifest(store: Store, name: string, options: ReadMani
   try {
     const source = await DocumentSource.open(reader, store.describe(name))
     const content = await readContent(source, kind, options.acceptUnsealed ?? false)
-    const others = kind === 'directory' ? await bytesBesideMetadata(store, name, content.seal) : 0
+    const others = kind === 'directory' ? await bytesBesideMetadata(store, name, content) : 0
     return {bytes: source.bytes + others, compressed: source.isCompressed, kind, name, ...content}
   } finally {
     await reader.close()
@@ -99,6 +99,8 @@ export async function checkFiles(store: Store, manifest: SealedManifest): Promis
   }
 
   check(SCHEMA_FILE)
+  // What lies in an export is another's, and looked at when it is read.
+  if (manifest.metadata.export) return
   for (const {bytes, file} of manifest.seal.parts) if (file !== null) check(file, bytes)
 }
 
@@ -186,7 +188,7 @@ function readSealed(
   const metadata = readMetadata(new Field(head.metadata, 'metadata'), kind)
   const schema = readSchema(new Field(head.schema, 'schema'))
   if (schema.class !== metadata.collection) throw new MalformedError('schema.class', 'is not metadata.collection')
-  const seal = readSeal(new Field(place.seal, 'seal'), kind)
+  const seal = readSeal(new Field(place.seal, 'seal'), kind, metadata.export)
   const sealed = source.isCompressed ? seal.compressed : seal.document
   if (!sealed) throw new MalformedError('seal.compressed', 'is missing')
   if (sealed.bytes !== place.start) {
@@ -306,11 +308,12 @@ function wellFormed<T>({where}: DocumentSource, read: () => T): T {
   }
 }
 
-async function bytesBesideMetadata(store: Store, name: string, seal: BackupSeal | undefined): Promise<number> {
+/** In its own folder. */
+async function bytesBesideMetadata(store: Store, name: string, {metadata, seal}: Content): Promise<number> {
   let bytes = 0
   if (seal) {
     bytes += (await store.stat(`${name}/${SCHEMA_FILE}`))?.bytes ?? 0
-    for (const part of seal.parts) bytes += part.bytes
+    if (!metadata.export) for (const part of seal.parts) bytes += part.bytes
   } else {
     for (const entry of await store.list(name)) if (entry.name !== METADATA_FILE) bytes += entry.bytes
   }

@@ -12,6 +12,7 @@ import {damaged} from '../store/damaged.js'
 import {ContentDigest} from './content-digest.js'
 import {partCodec} from './formats.js'
 import {assertWhole, type CheckHashesOptions} from './hashes.js'
+import {partsPlace} from './parts-place.js'
 import {type Proof, provenReader} from './proof.js'
 
 /** Consecutive rows of a backup, without those that are void. Ordinals count through all parts. */
@@ -146,12 +147,13 @@ export class Archive {
   async *#partPages(options: ReadRowsOptions): AsyncGenerator<ArchivePage> {
     const {metadata, schema} = this.head
     const codec = await partCodec(metadata.options.format)
+    const parts = partsPlace(this.store, this.manifest.name, metadata)
     let partStart = 0
     for (const part of this.#content.parts) {
       const partEnd = partStart + part.rows
       const fromRow = Math.max(0, (options.fromRow ?? 0) - partStart)
       if (fromRow < part.rows) {
-        const file = await this.#open(`${this.manifest.name}/${part.file}`)
+        const file = await this.#open(`${this.manifest.name}/${part.file}`, parts.keyOf(part.file ?? ''), parts.store)
         try {
           const decoder = await codec.openDecoder(file, {columns: metadata.columns, platform: this.#platform, schema})
           if (decoder.rows !== part.rows) {
@@ -176,13 +178,13 @@ export class Archive {
   }
 
   /** A file of the backup; once it was proven whole, nothing but that is read of it. */
-  async #open(name: string): Promise<StoreReader> {
-    const reader = await this.store.openRead(name)
+  async #open(name: string, key = name, store = this.store): Promise<StoreReader> {
+    const reader = await store.openRead(key)
     if (!this.#proof) return reader
     try {
       const proof = this.#proof.get(name)
       if (!proof) throw this.#damaged(`${name} was not there when it was looked at`)
-      return provenReader(reader, proof, this.store.describe(name))
+      return provenReader(reader, proof, store.describe(key))
     } catch (error) {
       await reader.close()
       throw error

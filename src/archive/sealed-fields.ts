@@ -4,6 +4,7 @@ import type {
   Amendment,
   BackupMetadata,
   BackupSeal,
+  ExportReference,
   MissingObject,
   SealedCount,
   SealedPart,
@@ -44,6 +45,7 @@ export function readMetadata(field: Field, kind: BackupKind): BackupMetadata {
     ...present({
       aliases: field.member('aliases').optional(texts),
       columns: field.member('columns').optional(readColumns),
+      export: field.member('export').optional(readExportReference),
       guarantee: field.member('guarantee').optional((item) => item.text()),
       partial: field.member('partial').optional((item) => item.boolean()),
       requires: field.member('requires').optional(texts),
@@ -69,6 +71,16 @@ export function readMetadata(field: Field, kind: BackupKind): BackupMetadata {
     tool_version: field.member('tool_version').text(),
     version: field.member('version').text(),
     weaviate_version: field.member('weaviate_version').text(),
+  }
+}
+
+function readExportReference(field: Field): ExportReference {
+  const place = field.member('place')
+  return {
+    backend: field.member('backend').text(),
+    id: field.member('id').text(),
+    path: field.member('path').text(),
+    place: place.value === null ? null : place.text(),
   }
 }
 
@@ -127,7 +139,9 @@ function readProperty(field: Field): SchemaProperty {
   return field.object() as SchemaProperty
 }
 
-export function readSeal(field: Field, kind: BackupKind): BackupSeal {
+/** `exported`: of `metadata`. Where the export could not be read, nobody knows what is in it but its numbers. */
+export function readSeal(field: Field, kind: BackupKind, exported?: ExportReference): BackupSeal {
+  const isUnread = exported?.place === null
   const statistics = field.member('statistics')
   const seal: BackupSeal = {
     amendments: field
@@ -135,7 +149,6 @@ export function readSeal(field: Field, kind: BackupKind): BackupSeal {
       .array()
       .map((item) => readAmendment(item)),
     checksum: field.member('checksum').sha256(),
-    digest: field.member('digest').sha256(),
     document: readExtent(field.member('document')),
     finished: field.member('finished').time(),
     object_count: field.member('object_count').count(),
@@ -145,28 +158,31 @@ export function readSeal(field: Field, kind: BackupKind): BackupSeal {
       .map((item) => readPart(item, kind)),
     statistics: {
       bytes: statistics.member('bytes').count(),
-      non_finite_vectors: statistics.member('non_finite_vectors').count(),
-      objects_without_vector: statistics.member('objects_without_vector').count(),
-      references: statistics.member('references').count(),
       rows: statistics.member('rows').count(),
+      ...(!isUnread && {
+        non_finite_vectors: statistics.member('non_finite_vectors').count(),
+        objects_without_vector: statistics.member('objects_without_vector').count(),
+        references: statistics.member('references').count(),
+      }),
     },
     ...present({
       complete: field.member('complete').optional((item) => item.boolean()),
       compressed: field.member('compressed').optional(readExtent),
       counted: field.member('counted').optional(readCounted),
+      digest: isUnread ? undefined : field.member('digest').sha256(),
       guarantee: field.member('guarantee').optional((item) => item.text()),
       missing: field.member('missing').optional((list) => list.array().map((item) => readMissing(item))),
       requires: field.member('requires').optional(texts),
       resumed: field.member('resumed').optional((item) => item.array().map((each) => each.time())),
       schema_sha256: field.member('schema_sha256').optional((item) => item.sha256()),
-      tenants: field.member('tenants').optional((list) => list.array().map((item) => readTenant(item))),
+      tenants: field.member('tenants').optional((list) => list.array().map((item) => readTenant(item, isUnread))),
     }),
   }
   if (kind === 'directory' && !seal.schema_sha256) throw new MalformedError('seal.schema_sha256', 'is missing')
   if (kind === 'document' && seal.parts.length > 1) throw new MalformedError('seal.parts', 'has more than one part')
   const files = new Set(seal.parts.map(({file}) => file?.toLowerCase()))
   if (files.size < seal.parts.length) throw new MalformedError('seal.parts', 'names a file twice')
-  checkSums(seal)
+  if (!isUnread) checkSums(seal)
   return seal
 }
 
@@ -237,11 +253,12 @@ export function partFile(field: Field): string {
   return file
 }
 
-function readTenant(field: Field): SealedTenant {
+function readTenant(field: Field, isUnread: boolean): SealedTenant {
   const name = field.member('name').text()
   const skipped = field.member('skipped')
   if (skipped.isPresent) return {name, skipped: skipped.text()}
-  return {digest: field.member('digest').sha256(), name, object_count: field.member('object_count').count()}
+  const counted = {name, object_count: field.member('object_count').count()}
+  return isUnread ? counted : {...counted, digest: field.member('digest').sha256()}
 }
 
 function collectionName(field: Field): string {

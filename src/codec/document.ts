@@ -7,7 +7,7 @@ import type {BackupFormat, PartColumn} from './codec.js'
 export const FORMAT_VERSION = '1.1'
 
 /** Words that `requires` may hold: a reader must know all of them, or stop. */
-const KNOWN_REQUIREMENTS: ReadonlySet<string> = new Set(['incomplete', 'partial'])
+const KNOWN_REQUIREMENTS: ReadonlySet<string> = new Set(['export', 'incomplete', 'partial'])
 
 export interface BackupMetadata {
   [key: string]: unknown
@@ -15,6 +15,8 @@ export interface BackupMetadata {
   backup_id: string
   collection: string
   columns?: PartColumn[]
+  /** Where the objects lie, when not in the backup itself. */
+  export?: ExportReference
   /** What was promised when the backup began; `seal.guarantee` says what came of it. */
   guarantee?: string
   options: {
@@ -71,6 +73,17 @@ export interface BackupStatistics {
   rows: number
 }
 
+/** Where the objects of a backup lie that the server has exported by itself. */
+export interface ExportReference {
+  /** `s3`, `gcs`, `azure` or `filesystem`. */
+  backend: string
+  id: string
+  /** As the server says it. */
+  path: string
+  /** Folder or URL that it was read at; null where it could not be read. */
+  place: null | string
+}
+
 /** What the server counted, and what was read. */
 export interface SealedCount {
   /** When the backup ended; null where it could not be counted. */
@@ -95,7 +108,8 @@ export interface BackupSeal {
   complete?: boolean
   compressed?: {bytes: number; sha256: string}
   counted?: SealedCount
-  digest: string
+  /** Absent where the objects lie in an export (`metadata.export`) that could not be read when it was sealed. */
+  digest?: string
   document: {bytes: number; sha256: string}
   /** RFC 3339, UTC. */
   finished: string
@@ -110,7 +124,8 @@ export interface BackupSeal {
   /** When a backup that was interrupted was continued, RFC 3339: what had been read was looked at again for changes then. */
   resumed?: string[]
   schema_sha256?: string
-  statistics: BackupStatistics
+  /** Of objects that could not be read (no `digest`): no more than bytes and rows. */
+  statistics: Partial<BackupStatistics> & Pick<BackupStatistics, 'bytes' | 'rows'>
   tenants?: SealedTenant[]
 }
 

@@ -27,7 +27,7 @@ export interface SourceContent extends Pick<BackupSeal, 'complete' | 'counted' |
   digest?: string
   object_count: number
   /** Absent: known only once all of it was read. */
-  statistics?: Omit<BackupStatistics, 'bytes' | 'rows'>
+  statistics?: Partial<Omit<BackupStatistics, 'bytes' | 'rows'>>
   tenants?: BackupSeal['tenants']
 }
 

@@ -33,13 +33,18 @@ export class ExportSource {
   readonly files: ExportFiles
   readonly head: BackupHead
   readonly #export: NativeExport
+  readonly #isBare: boolean
   #content?: ContentDigest
 
-  /** @throws DataOpsError NOT_A_BACKUP when the export has no such collection. */
-  constructor(native: NativeExport, collection: string, lacking: Lacking) {
+  /**
+   * Without `lacking` nothing is known but the export itself: references are as it has them, and the digest is none.
+   * @throws DataOpsError NOT_A_BACKUP when the export has no such collection.
+   */
+  constructor(native: NativeExport, collection: string, lacking?: Lacking) {
     this.#export = native
+    this.#isBare = lacking === undefined
     this.files = new ExportFiles(native, collection)
-    this.head = headOf(native, this.files, lacking)
+    this.head = headOf(native, this.files, lacking ?? {schema: {class: collection}})
   }
 
   /** Of a backup of that collection alone, as far as notes of jobs are called by it. */
@@ -81,6 +86,7 @@ export class ExportSource {
   async assertWhole(options: Pick<OperationOptions, 'onProgress' | 'signal'> = {}): Promise<void> {
     await this.files.look(options)
     const {hasTenants} = this.files
+    if (this.#isBare) return
     if (hasTenants === undefined || hasTenants === isMultiTenant(this.head.schema)) return
     const {name} = this.files.collection
     throw new DataOpsError(

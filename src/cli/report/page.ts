@@ -63,14 +63,17 @@ function verification({head, seal}: Archive, {objects, verified}: BackupReport):
       ? [['A part', 'objects or members of them were left out on purpose'] as [string, string]]
       : []),
     ...(seal
-      ? [['Sealed', readable(seal.finished)] as [string, string], ['Digest', seal.digest] as [string, string]]
+      ? [
+          ['Sealed', readable(seal.finished)] as [string, string],
+          ['Digest', seal.digest ?? 'not known'] as [string, string],
+        ]
       : []),
     ['Id', metadata.backup_id],
   ]
   const guarantee = seal?.guarantee ?? metadata.guarantee
   if (guarantee !== undefined) rows.push(['Guarantee', guarantee])
   if (metadata.aliases?.length) rows.push(['Aliases', metadata.aliases.join(', ')])
-  if (seal && seal.statistics.references > 0) rows.push(['References', formatCount(seal.statistics.references)])
+  if (seal?.statistics.references) rows.push(['References', formatCount(seal.statistics.references)])
   return `<dl>${rows.map(([name, value, isBad]) => `<dt>${name}</dt><dd${isBad ? ' class="bad"' : ''}>${escape(value)}</dd>`).join('')}</dl>`
 }
 

@@ -63,7 +63,7 @@ export interface BackupResult {
   compressed: boolean
   /** What the server counted, and what was read. */
   counted?: SealedCount
-  /** Content digest, 64 hex. */
+  /** Content digest, 64 hex; empty of a dry run, and where the objects lie in an export that cannot be read from here. */
   digest: string
   dryRun: boolean
   /** Absent from one that is not. */

@@ -33,7 +33,7 @@ export function resultOf(job: BackupJob, {bytes, metadata, name, seal}: SealedFa
     complete: seal.complete !== false,
     ...(seal.counted && {counted: seal.counted}),
     ...(seal.missing && {missing: seal.missing}),
-    digest: seal.digest,
+    digest: seal.digest ?? '',
     dryRun: false,
     objectCount: seal.object_count,
     ...(metadata.partial === true && {partial: true as const}),

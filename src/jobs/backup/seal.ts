@@ -102,7 +102,7 @@ export async function register(
   const manifest = job.encryptTo
     ? {bytes: entry.size, metadata: head.metadata, name, seal: sealed.seal}
     : await readManifest(job.store, name)
-  const {non_finite_vectors: nonFinite} = manifest.seal.statistics
+  const {non_finite_vectors: nonFinite = 0} = manifest.seal.statistics
   if (nonFinite > 0) {
     job.warn('non-finite-vectors', `${nonFinite} objects have vectors with components that are no finite numbers.`, {
       objects: nonFinite,

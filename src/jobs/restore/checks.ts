@@ -103,7 +103,7 @@ export function checkContent(
 
   // Of what is live, or was not read yet, each object is looked at on its way.
   if (!seal?.statistics) return
-  const {non_finite_vectors: nonFinite, objects_without_vector: withoutVector} = seal.statistics
+  const {non_finite_vectors: nonFinite = 0, objects_without_vector: withoutVector = 0} = seal.statistics
   if (nonFinite > 0 && !options.allowNonFinite) {
     throw new DataOpsError(
       'INVALID_INPUT',

@@ -55,7 +55,7 @@ function warningsOf(archive: Archive, seal: BackupSeal): string[] {
   const incomplete = incompleteWarning(archive.path, seal)
   const warnings: string[] = incomplete ? [incomplete.message] : []
   if (!archive.head.metadata.options.include_data) warnings.push('It holds the schema only, no objects.')
-  const {non_finite_vectors: nonFinite} = seal.statistics
+  const {non_finite_vectors: nonFinite = 0} = seal.statistics
   if (nonFinite > 0) {
     warnings.push(
       `${nonFinite} objects have vectors with components that are no finite numbers: restoring them must be allowed.`,
@@ -215,9 +215,9 @@ class RowCheck {
     }
 
     compare('number of objects', content.objects, seal.object_count)
-    compare('content digest', content.hex(), seal.digest)
+    compare('content digest', content.hex(), seal.digest ?? 'none')
     for (const member of ['non_finite_vectors', 'objects_without_vector', 'references'] as const) {
-      compare(`statistic ${member}`, content.statistics[member], seal.statistics[member])
+      compare(`statistic ${member}`, content.statistics[member], seal.statistics[member] ?? 'none')
     }
 
     for (const tenant of seal.tenants ?? []) {

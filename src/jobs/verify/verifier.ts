@@ -4,6 +4,7 @@ import type {BackupVerification, CollectionComparison, CompareOptions, VerifyBac
 
 import {checkCover} from '../../archive/encrypted/cover.js'
 import {incompleteWarning} from '../../archive/incomplete.js'
+import {locateExport} from '../../catalog/exports.js'
 import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -15,6 +16,7 @@ import {liveChain} from './changed.js'
 import {compareCollection} from './compare.js'
 import {progressOf, verifyCovered} from './covered.js'
 import {identifyDamaged} from './damaged.js'
+import {compareExport, verifyExport} from './exports.js'
 
 export interface VerifierOptions extends ManagerOptions {
   /** Needed to verify collections. */
@@ -35,6 +37,7 @@ export class Verifier {
 
   /**
    * Verifies a backup, given by path, id or start of an id, without a server: every hash, every row decoded, counts and digests recomputed.
+   * Also an export that the server has made, by its folder or URL: every CRC, every row decoded, counts.
    * Damage is in `problems`.
    * @throws DataOpsError NOT_A_BACKUP; BACKUP_DAMAGED when so little is left that it cannot be said which backup it is; STORAGE; INTERRUPTED;
    * INVALID_INPUT when it is encrypted and there is no key (with `quick` none is needed).
@@ -42,6 +45,8 @@ export class Verifier {
   async verifyBackup(backup: string, options: VerifyBackupOptions = {}): Promise<BackupVerification> {
     const started = performance.now()
     const isQuick = options.quick === true
+    const exported = await verifyExport(backup, this.#store, options)
+    if (exported) return {...exported, quick: isQuick, seconds: secondsSince(started)}
     let opened: OpenedArchive
     try {
       opened = await openArchive(backup, this.#store)
@@ -82,8 +87,9 @@ export class Verifier {
       })
     }
 
-    const {archive} = await openArchive(against, this.#store)
-    const incomplete = incompleteWarning(archive.path, archive.seal)
+    const exported = await locateExport(against, this.#store)
+    const archive = exported ? undefined : (await openArchive(against, this.#store)).archive
+    const incomplete = archive && incompleteWarning(archive.path, archive.seal)
     if (incomplete) options.onWarning?.(incomplete)
     const {schema} = await resolveCollection(connection, name)
     if (isMultiTenant(schema)) {
@@ -92,8 +98,10 @@ export class Verifier {
       })
     }
 
-    const chain = await liveChain(archive, schema, options)
-    return compareCollection(connection, archive, {...options, chain, collection: schema.class, notes: this.#notes})
+    const compared = {...options, collection: schema.class, notes: this.#notes}
+    if (exported) return compareExport(connection, exported, {...compared, schema})
+    if (!archive) throw new DataOpsError('UNEXPECTED', 'There is neither a backup nor an export to compare with.')
+    return compareCollection(connection, archive, {...compared, chain: await liveChain(archive, schema, options)})
   }
 }
 
