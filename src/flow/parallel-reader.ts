@@ -69,7 +69,7 @@ interface RunningSlice {
 }
 
 /** A slice whose rest is thought to be smaller than this many pages is not worth cutting. */
-const PAGES_WORTH_CUTTING = 2
+export const PAGES_WORTH_CUTTING = 2
 
 /**
  * Reads slices of a collection with several workers. A worker without work takes the upper half of what is left of the largest running
@@ -109,6 +109,18 @@ export class ParallelReader {
     }
 
     return rest
+  }
+
+  /** Pages that somebody else could read, about. */
+  get spare(): number {
+    if (this.#queue.length > 1) return Infinity
+    const {rest} = this.#largest()
+    return rest / this.#pageSize.limit
+  }
+
+  /** Takes a slice out for somebody else to read; undefined: there is none that is worth it. */
+  give(): Slice | undefined {
+    return this.#queue.length > 1 ? this.#queue.pop() : this.#cut()
   }
 
   /** Once. @throws DataOpsError INTERRUPTED, or what the server answered once retries are used up. */
@@ -195,8 +207,8 @@ export class ParallelReader {
     return slice
   }
 
-  /** The upper half of what is left of the largest running slice. */
-  #cut(): Slice | undefined {
+  /** The running slice with the most objects left, as far as that can be told. */
+  #largest(): {largest?: RunningSlice; rest: number} {
     let largest: RunningSlice | undefined
     let largestRest = 0
     const left = Math.max(0, this.#options.expectedObjects - this.#read)
@@ -213,6 +225,12 @@ export class ParallelReader {
       }
     }
 
+    return {largest, rest: largestRest}
+  }
+
+  /** The upper half of what is left of the largest running slice. */
+  #cut(): Slice | undefined {
+    const {largest, rest: largestRest} = this.#largest()
     if (!largest || largestRest <= this.#pageSize.limit * PAGES_WORTH_CUTTING) return undefined
     const start = largest.cursor === undefined ? -1n : uuidToNumber(largest.cursor)
     const end = uuidToNumber(largest.until)

@@ -10,8 +10,23 @@ export interface ThrottleOptions extends RetryOptions {
   /** Calls in flight at most. */
   concurrency: number
   maxRate?: RateLimit
+  /** Told when the server has pushed back. */
+  onPushBack?: () => void
   onWarning?: (warning: Warning) => void
+  /** Kept elsewhere, in place of `maxRate`. */
+  rate?: Rate
   signal?: AbortSignal
+}
+
+/** Lets so much pass, and no more. */
+export interface Rate {
+  /** Resolves once that may pass. */
+  take: (cost: Cost) => Promise<void>
+}
+
+export interface Cost {
+  bytes: number
+  objects: number
 }
 
 /**
@@ -20,7 +35,8 @@ export interface ThrottleOptions extends RetryOptions {
  */
 export class Throttle {
   readonly #options: ThrottleOptions
-  readonly #rate?: TokenBucket
+  /** What the user set; undefined: nothing. */
+  readonly rate?: Rate
   readonly #concurrency: AdaptiveConcurrency
   #running = 0
   #waiting: Array<() => void> = []
@@ -28,7 +44,7 @@ export class Throttle {
   constructor(options: ThrottleOptions) {
     this.#options = options
     this.#concurrency = new AdaptiveConcurrency(options.concurrency)
-    if (options.maxRate) this.#rate = new TokenBucket(options.maxRate, options.signal)
+    this.rate = options.rate ?? (options.maxRate && new TokenBucket(options.maxRate, options.signal))
   }
 
   /** Calls allowed in flight now. */
@@ -40,15 +56,16 @@ export class Throttle {
    * Runs a call, again while it fails with a `retryable` error. `cost` is what it takes from the rate; a read, whose size is known
    * only afterwards, pays with `pay`.
    */
-  async run<T>(call: () => Promise<T>, cost?: {bytes: number; objects: number}): Promise<T> {
+  async run<T>(call: () => Promise<T>, cost?: Cost): Promise<T> {
     await this.#acquire()
     try {
-      if (cost) await this.#rate?.take(cost)
+      if (cost) await this.rate?.take(cost)
       throwIfAborted(this.#options.signal)
       const result = await retryAloud(async () => onKnownCollection(call), {
         ...this.#options,
         onWarning: (warning) => {
-          this.#concurrency.pushBack()
+          this.pushBack()
+          this.#options.onPushBack?.()
           this.#options.onWarning?.(warning)
         },
       })
@@ -60,9 +77,14 @@ export class Throttle {
     }
   }
 
-  async pay(cost: {bytes: number; objects: number}): Promise<void> {
+  async pay(cost: Cost): Promise<void> {
     this.#concurrency.observe(cost.objects)
-    await this.#rate?.take(cost)
+    await this.rate?.take(cost)
+  }
+
+  /** The server has pushed back, here or in another thread. */
+  pushBack(): void {
+    this.#concurrency.pushBack()
   }
 
   async #acquire(): Promise<void> {
@@ -84,7 +106,7 @@ export class Throttle {
 }
 
 /** Lets `rate` units a second pass, with at most one second saved up. */
-class TokenBucket {
+class TokenBucket implements Rate {
   readonly #perSecond: number
   readonly #unit: 'bytes' | 'objects'
   readonly #signal?: AbortSignal
@@ -105,7 +127,7 @@ class TokenBucket {
     this.#signal = signal
   }
 
-  async take(cost: {bytes: number; objects: number}): Promise<void> {
+  async take(cost: Cost): Promise<void> {
     const now = performance.now()
     this.#free = Math.min(this.#perSecond, this.#free + ((now - this.#at) / 1000) * this.#perSecond) - cost[this.#unit]
     this.#at = now

@@ -1,0 +1,79 @@
+/** Worker threads of this process: where their file is, and what becomes of those that die. */
+import {existsSync} from 'node:fs'
+import {availableParallelism} from 'node:os'
+import {fileURLToPath} from 'node:url'
+import {Worker} from 'node:worker_threads'
+
+import {DataOpsError} from '../../model/errors.js'
+import {type Offer, Peer} from './peer.js'
+
+/** Threads that a job uses at most where it is not told how many. */
+const MOST = 8
+
+/** Objects that make a thread of its own worth its start, where nobody says how many there should be. Tests need fewer; no option. */
+export const WORTH = {objects: 10_000}
+
+/** How many threads a job uses. `pages`: that there are, about. */
+export function workersFor(wanted: number | undefined, {objects, pages}: {objects: number; pages: number}): number {
+  if (wanted !== undefined) return Math.max(1, Math.min(wanted, pages))
+  return Math.max(1, Math.min(MOST, availableParallelism(), Math.floor(objects / WORTH.objects)))
+}
+
+/** What a thread does. */
+export type ThreadKind = 'backup' | 'restore'
+
+export class Thread<Theirs extends object> {
+  readonly peer: Peer<Theirs>
+  readonly #worker: Worker
+  #isClosed = false
+
+  /** `number`: for messages, from 1. */
+  constructor(kind: ThreadKind, number: number, ours: Offer) {
+    const entry = entryFile()
+    // From its sources, in tests.
+    const execArgv = entry.endsWith('.ts') ? ['--import', 'tsx'] : []
+    this.#worker = new Worker(entry, {execArgv, name: `${kind} ${number}`, workerData: {kind}})
+    this.peer = new Peer<Theirs>(this.#worker, ours)
+    const died = (reason: string, cause?: unknown): void => {
+      if (this.#isClosed) return
+      this.peer.end(
+        new DataOpsError('UNEXPECTED', `Worker ${number} of the ${kind} ended unexpectedly: ${reason}.`, {
+          cause,
+          details: {worker: number},
+          hint: 'Run it again to continue; with `workers: 1` it runs in one thread.',
+        }),
+      )
+    }
+
+    this.#worker.on('error', (error) => {
+      died(reasonOf(error), error)
+    })
+    this.#worker.on('exit', (code) => {
+      died(`exit code ${code}`)
+    })
+  }
+
+  /** Ends it, whatever it does. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.peer.end(new DataOpsError('INTERRUPTED', 'The worker was closed.'))
+    await this.#worker.terminate()
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') return 'it ran out of memory'
+  return error instanceof Error ? error.message.replace(/\.$/, '') : String(error)
+}
+
+/** Beside this file, or above it, however it was built. */
+function entryFile(): string {
+  const isSource = import.meta.url.endsWith('.ts')
+  const name = isSource ? 'worker.ts' : 'worker.js'
+  for (const folder of isSource ? ['../../'] : ['./', '../', '../../']) {
+    const file = fileURLToPath(new URL(`${folder}${name}`, import.meta.url))
+    if (existsSync(file)) return file
+  }
+
+  throw new DataOpsError('UNEXPECTED', `The file ${name} of this package is missing.`, {hint: 'Install it again.'})
+}
