@@ -27,6 +27,7 @@ export default defineConfig({
     'hooks/connection': 'hooks/connection.ts',
     index: 'src/index.ts',
     testing: 'src/testing/index.ts',
+    worker: 'src/worker.ts',
   },
   format: 'esm',
   platform: 'node',

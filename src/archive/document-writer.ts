@@ -77,9 +77,15 @@ export class DocumentWriter implements ArchiveWriter {
 
   async write(objects: readonly WeaviateObject[]): Promise<void> {
     if (objects.length === 0) return
-    const lines = this.#encoder.encode(objects)
+    const extent = new PartExtent()
+    extent.add(objects)
+    await this.appendLines(this.#encoder.encode(objects), extent)
+  }
+
+  async appendLines(lines: Uint8Array, extent: Pick<PartExtent, 'firstId' | 'lastId' | 'rows'>): Promise<void> {
+    if (extent.rows === 0) return
     if (this.#extent.rows > 0) await this.#append(SEPARATOR)
-    this.#extent.add(objects)
+    this.#extent.take(extent)
     await this.#append(lines)
   }
 

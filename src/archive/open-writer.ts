@@ -40,7 +40,11 @@ function failingOnce(writer: ArchiveWriter): ArchiveWriter {
     }
   }
 
+  const {appendLines} = writer
   return {
+    ...(appendLines && {
+      appendLines: async (lines, extent) => attempt(async () => appendLines.call(writer, lines, extent)),
+    }),
     get bytes() {
       return writer.bytes
     },

@@ -100,6 +100,8 @@ export interface ArchiveWriter {
   readonly bytes: number
   /** Closes the files and leaves what is there for a later run. */
   close: () => Promise<void>
+  /** Documents: appends lines that others have made, joined by `,\n`. */
+  appendLines?: (lines: Uint8Array, extent: Pick<PartExtent, 'firstId' | 'lastId' | 'rows'>) => Promise<void>
   /** Puts everything written so far on the disk and says where that is. */
   flush: () => Promise<ArchivePosition>
   /** Where others can write parts of the backup; absent from documents. */
@@ -169,6 +171,13 @@ export class PartExtent {
       if (this.firstId === undefined || id < this.firstId) this.firstId = id
       if (this.lastId === undefined || id > this.lastId) this.lastId = id
     }
+  }
+
+  /** Rows of others. */
+  take({firstId, lastId, rows}: Pick<PartExtent, 'firstId' | 'lastId' | 'rows'>): void {
+    this.rows += rows
+    if (firstId !== undefined && (this.firstId === undefined || firstId < this.firstId)) this.firstId = firstId
+    if (lastId !== undefined && (this.lastId === undefined || lastId > this.lastId)) this.lastId = lastId
   }
 
   seal(file: string | null, bytes: number, sha256: string): SealedPart {

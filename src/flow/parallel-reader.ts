@@ -6,6 +6,7 @@ import {throwIfAborted} from '../model/errors.js'
 import {numberToUuid, rangeSize, splitRange, type UuidRange, uuidToNumber, WHOLE_RANGE} from '../model/uuid-range.js'
 import {fetchPage} from './fetch-page.js'
 import {PageSize, TARGET_BYTES} from './page-size.js'
+import {Sleepers} from './sleepers.js'
 
 /** A range of UUIDs in a collection, or in one of its tenants. */
 export interface Slice extends UuidRange {
@@ -288,22 +289,5 @@ export class ParallelReader {
       },
       tenant: slice.tenant,
     }
-  }
-}
-
-/** Those who wait for something to have changed; all look again when it has. */
-class Sleepers {
-  #wakers: Array<() => void> = []
-
-  async sleep(): Promise<void> {
-    const {promise, resolve} = Promise.withResolvers<void>()
-    this.#wakers.push(resolve)
-    await promise
-  }
-
-  wake(): void {
-    const wakers = this.#wakers
-    this.#wakers = []
-    for (const wake of wakers) wake()
   }
 }

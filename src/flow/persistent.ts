@@ -23,6 +23,11 @@ export function persistent(connection: Connection, options: PersistenceOptions =
   return new PersistentConnection(connection, options)
 }
 
+/** The connection below, where there is one. */
+export function directOf(connection: Connection): Connection {
+  return connection instanceof PersistentConnection ? connection.direct : connection
+}
+
 /** Passes on what it is not about: whatever implements `Connection`, a class too, stays itself. */
 class PersistentConnection implements Connection {
   readonly #inner: Connection
@@ -35,6 +40,10 @@ class PersistentConnection implements Connection {
 
   get capabilities(): Connection['capabilities'] {
     return this.#inner.capabilities
+  }
+
+  get direct(): Connection {
+    return this.#inner
   }
 
   get describe(): string {

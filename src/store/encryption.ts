@@ -17,6 +17,8 @@ export interface EncryptionOptions {
 }
 
 export interface Encryption extends EncryptionOptions {
+  /** The store without them. */
+  below?: Store
   /** A place of this host alone, for what must not lie in the clear beside an encrypted backup while it is written. */
   state?: Store
 }
@@ -30,7 +32,7 @@ export interface KeyedStore extends Store {
 export function withEncryption(store: Store, {encryptTo, hideNames, identities, passphrase, state}: Encryption): Store {
   const given = {encryptTo, hideNames, identities, passphrase}
   if (Object.values(given).every((value) => value === undefined)) return store
-  return overlay(store, {encryption: {...given, state}})
+  return overlay(store, {encryption: {...given, below: store, state}})
 }
 
 export function encryptionOf(store: Store): Encryption {

@@ -1,6 +1,7 @@
 import type {ObjectClient} from './objects/client.js'
 import type {Store} from './store.js'
 
+import {encryptionOf} from './encryption.js'
 import {LocalStore} from './local/store.js'
 import {ObjectStore} from './objects/store.js'
 import {parsePlace, type Place} from './place.js'
@@ -29,14 +30,32 @@ export function setStoreDefaults(options: OpenStoreOptions): void {
  */
 export function openStore(place: string, options: OpenStoreOptions = {}): Store {
   const parsed = parsePlace(place)
-  const {azureConnectionString, mode, unsafePlace} = {...defaults, ...options}
-  if (parsed.kind === 'file') return new LocalStore(parsed.path, {mode})
-  return new ObjectStore({
-    connect: async () => connect(parsed, azureConnectionString),
-    isUnsafe: unsafePlace,
-    prefix: parsed.prefix,
-    url: parsed.url,
-  })
+  const all = {...defaults, ...options}
+  const {azureConnectionString, mode, unsafePlace} = all
+  const store =
+    parsed.kind === 'file'
+      ? new LocalStore(parsed.path, {mode})
+      : new ObjectStore({
+          connect: async () => connect(parsed, azureConnectionString),
+          isUnsafe: unsafePlace,
+          prefix: parsed.prefix,
+          url: parsed.url,
+        })
+  OPENED.set(store, {options: all, place})
+  return store
+}
+
+/** What another thread opens the same place by. May hold a secret: it is told to nobody else. */
+export interface OpenAgain {
+  options: OpenStoreOptions
+  place: string
+}
+
+const OPENED = new WeakMap<Store, OpenAgain>()
+
+/** Undefined for a store of somebody else's making. `store`: as `openStore` made it, perhaps with keys for encrypted backups. */
+export function storeOpenedAs(store: Store): OpenAgain | undefined {
+  return OPENED.get(encryptionOf(store).below ?? store)
 }
 
 /** Each SDK is loaded by who needs it alone. */

@@ -1,5 +1,5 @@
 /** Opens a connection: address, credentials, readiness, and the transport that objects go by. */
-import type {Connection, ConnectOptions} from './connection.js'
+import type {Connection, ConnectOptions, ServerCall} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {defaultGrpcAddress, isDoubtfulGuess, isReadableOnTheWay, parseGrpcUrl, parseRestUrl} from './address.js'
@@ -61,10 +61,54 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
     main = await openTransports(place, {ca, headers, onCall, onWarning, proxy, timeoutMs, transport})
     nodes = await openNodes(main, options, {ca, headers, onCall, onWarning, proxy, timeoutMs, transport})
     for (const each of [main, ...nodes]) warnOfReadableCredentials(each.place.url, options)
-    return createConnection(main, nodes)
+    const connection = createConnection(main, nodes)
+    if (nodes.length === 0) {
+      const again = {ca, isLogged: onCall !== undefined, place, proxy, timeoutMs, transport: connection.transport}
+      OPENED.set(connection, {again, headers, onCall})
+    }
+
+    return connection
   } catch (error) {
     await closeAll([...(main ? [main] : []), ...nodes])
     throw toConnectError(error, url)
+  }
+}
+
+/** What another thread connects by to the same server: no secrets, which it asks for with each call. */
+export interface ConnectAgain {
+  ca?: string
+  /** Whether somebody wants to know of each call. */
+  isLogged: boolean
+  place: Place
+  proxy?: string
+  timeoutMs: number
+  transport: 'grpc' | 'rest'
+}
+
+/** A connection, and what others need to have one like it. */
+export interface Opened {
+  again: ConnectAgain
+  headers: () => Promise<Record<string, string>>
+  onCall?: (call: ServerCall) => void
+}
+
+/** Not members: whoever prints a connection prints no headers. */
+const OPENED = new WeakMap<Connection, Opened>()
+
+/** Undefined for a connection of somebody else's making, and for one that lists through several nodes. */
+export function openedAs(connection: Connection): Opened | undefined {
+  return OPENED.get(connection)
+}
+
+/** As `connect` in another thread. */
+export async function connectAgain(
+  {isLogged, place, ...again}: ConnectAgain,
+  {headers, onCall}: Pick<Opened, 'headers' | 'onCall'>,
+): Promise<Connection> {
+  try {
+    return createConnection(await openTransports(place, {...again, headers, ...(isLogged && {onCall})}), [])
+  } catch (error) {
+    throw toConnectError(error, place.url)
   }
 }
 

@@ -48,6 +48,7 @@ export async function openEncryptedWriter(
   const writer = await open({...options, ...(adopted && {resumeAt: adopted}), store: place.store})
   const {folder} = writer
   return {
+    appendLines: writer.appendLines?.bind(writer),
     get bytes() {
       return writer.bytes
     },

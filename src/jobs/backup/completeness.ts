@@ -112,7 +112,7 @@ export class CompletenessCheck {
   }
 
   /** Remembers what is in the backup. */
-  async note(objects: readonly WeaviateObject[]): Promise<void> {
+  async note(objects: ReadonlyArray<Pick<WeaviateObject, 'id' | 'tenant'>>): Promise<void> {
     const records = this.#read
     if (!records) return
     for (const {id, tenant} of objects) records.add(this.#tenants.number(tenant), id)

@@ -35,6 +35,8 @@ export interface Open extends Omit<Claimed, 'step'> {
   content: ContentDigest
   /** When it was continued, RFC 3339. */
   continued: string[]
+  /** What others need to write parts of it; undefined: it is not encrypted. */
+  encryption?: {isHidden: boolean; recipient: string}
   /** What tells the collection from another of its name; undefined where the server does not show it. */
   identity?: string
   journal: KeptJournal
@@ -95,7 +97,9 @@ export async function open(claimed: Claimed): Promise<Open> {
   // Its tenants were put back above.
   const written = resumed && {...resumed.journal, activated: []}
   const journal = new KeptJournal({collection: schema.class, content, fixed, name, note, sample, store, written})
-  return {...claimed, content, continued, identity, journal, note, plan, resumedObjects, sample, step: 'open', writer}
+  const parts = encryption && {isHidden: encryption.isHidden, recipient: encryption.recipient}
+  const own = {content, continued, identity, journal, note, plan, resumedObjects, sample, writer}
+  return {...claimed, ...own, ...(parts && {encryption: parts}), step: 'open'}
 }
 
 /** With the tenants as they are by now: what an earlier run had activated is put back, and whoever held the backup was waited for. */

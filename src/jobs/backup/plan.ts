@@ -83,6 +83,7 @@ export function checkOptions(options: BackupOptions): void {
   checkPositiveInteger(options.lockForMs, 'time to lock the backup for, in milliseconds,')
   checkPositiveInteger(options.batchSize, 'batch size')
   checkPositiveInteger(options.concurrency, 'concurrency')
+  checkPositiveInteger(options.workers, 'number of workers')
 }
 
 /** Ends what killed runs left of their work on this collection; unless it is a dry run, nothing else is changed. */

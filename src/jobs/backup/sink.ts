@@ -1,5 +1,5 @@
 /** Where a backup's objects go: changed where that is asked for, counted into the digest, and written. */
-import type {ContentDigest} from '../../archive/content-digest.js'
+import type {ContentDigest, ObjectContent} from '../../archive/content-digest.js'
 import type {ArchiveWriter} from '../../archive/writer.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {WeaviateObject} from '../../model/object.js'
@@ -27,6 +27,9 @@ export class ArchiveSink {
   readonly #options: ArchiveSinkOptions
   readonly #taken = new Map<string | undefined, number>()
   #takenInAll = 0
+  /** Without a chain: what other threads have read, and the digest does not know yet. */
+  readonly #ahead = new Map<string | undefined, number>()
+  #aheadInAll = 0
 
   constructor(options: ArchiveSinkOptions) {
     this.#options = options
@@ -46,14 +49,15 @@ export class ArchiveSink {
 
   /** Objects of the collection that were taken, by earlier runs too, whatever became of them. */
   get taken(): number {
-    return this.#options.chain ? this.#takenInAll : this.#options.content.objects
+    return this.#options.chain ? this.#takenInAll : this.#options.content.objects + this.#aheadInAll
   }
 
   /** The same, of one tenant of the collection. */
   takenOf(tenant: string | undefined): number {
     const {chain, content} = this.#options
     if (chain) return this.#taken.get(tenant) ?? 0
-    return tenant === undefined ? content.objects : content.tenant(tenant).objectCount
+    const known = tenant === undefined ? content.objects : content.tenant(tenant).objectCount
+    return known + (this.#ahead.get(tenant) ?? 0)
   }
 
   /** Where there is a chain. */
@@ -65,6 +69,28 @@ export class ArchiveSink {
   count(tenant: string | undefined, objects: number): void {
     this.#taken.set(tenant, (this.#taken.get(tenant) ?? 0) + objects)
     this.#takenInAll += objects
+  }
+
+  /** Objects that another thread has read; below 0: that the digest knows by now. */
+  countAhead(tenant: string | undefined, objects: number): void {
+    this.#ahead.set(tenant, (this.#ahead.get(tenant) ?? 0) + objects)
+    this.#aheadInAll += objects
+  }
+
+  /** Some of a page that another thread has read, and what it has made of it. */
+  async noteOthers({
+    changed = [],
+    indexed = [],
+    sample,
+  }: {
+    changed?: ReadonlyArray<Pick<WeaviateObject, 'id' | 'tenant'>>
+    indexed?: ReadonlyArray<[object: WeaviateObject, content: ObjectContent]>
+    sample: readonly WeaviateObject[]
+  }): Promise<void> {
+    for (const [object, content] of indexed) this.#options.contents?.set(object, content)
+    this.#options.sample?.add(sample)
+    for (const object of changed) this.#duplicates?.add(object)
+    await this.#duplicates?.settle()
   }
 
   /** Objects as the collection has them. */

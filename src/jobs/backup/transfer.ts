@@ -7,6 +7,7 @@ import type {SameServer} from '../../weaviate/same-server.js'
 import type {CompletenessCheck, CompletenessState} from './completeness.js'
 import type {Sample} from './sample.js'
 import type {ArchiveSink} from './sink.js'
+import type {BackupThreads} from './threads.js'
 
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {settledStatus} from '../../flow/tenants/activation.js'
@@ -65,6 +66,8 @@ export interface BackupTransferOptions extends OperationOptions {
   saveProgress: (progress: TransferProgress) => Promise<void>
   sink: ArchiveSink
   slices: Slice[]
+  /** Read in place of this one. */
+  threads?: BackupThreads
   throttle: Throttle
   writer: ArchiveWriter
 }
@@ -111,6 +114,10 @@ export async function transferToArchive(options: BackupTransferOptions): Promise
 
     if (failure) throw failure.error
   }
+
+  const {threads} = options
+  const flushes = new Flushes(options, () => context([]))
+  await threads?.finish(async () => flushes.flush(threads))
 }
 
 type Context = Pick<TransferProgress, 'checked' | 'group' | 'waiting'>
@@ -132,29 +139,59 @@ async function readSlices(
   context: () => Context,
   counted: readonly string[] = [],
 ): Promise<void> {
-  const {completeness, plan, sink, writer, expectedObjects} = options
+  const {completeness, threads} = options
   await completeness.begin(slices, counted)
+  const flushes = new Flushes(options, context)
+  await (threads ? readByThreads(options, {flushes, slices, threads}) : readHere(options, {flushes, slices}))
+  await options.sample?.check(new Set(slices.map(({tenant}) => tenant)), options)
+  await completeness.end(slices, counted)
+}
+
+/** When what is written is put on the disk for good, and what remains then. */
+class Flushes {
+  readonly #context: () => Context
+  readonly #options: BackupTransferOptions
+  // Not the time of day: that may go backwards.
+  #at = performance.now()
+  #bytes: number
+
+  constructor(options: BackupTransferOptions, context: () => Context) {
+    this.#context = context
+    this.#options = options
+    this.#bytes = options.writer.bytes
+  }
+
+  get isDue(): boolean {
+    return (
+      this.#options.writer.bytes - this.#bytes >= FLUSH_EVERY.bytes || performance.now() - this.#at >= FLUSH_EVERY.ms
+    )
+  }
+
+  async flush(reader: {remaining: () => Slice[]}): Promise<void> {
+    const {saveProgress, writer} = this.#options
+    const position = await writer.flush()
+    await saveProgress({position, remaining: reader.remaining(), ...this.#context()})
+    this.#bytes = writer.bytes
+    this.#at = performance.now()
+  }
+}
+
+async function readHere(
+  options: BackupTransferOptions,
+  {flushes, slices}: {flushes: Flushes; slices: Slice[]},
+): Promise<void> {
+  const {completeness, expectedObjects, sink} = options
   const reader = new ParallelReader({
     batchSize: options.batchSize,
     concurrency: options.concurrency,
     connection: options.connection,
     expectedObjects: objectsToCome(options),
     include: 'objects',
-    plan,
+    plan: options.plan,
     signal: options.signal,
     slices,
     throttle: options.throttle,
   })
-  let flushedBytes = writer.bytes
-  // Not the time of day: that may go backwards.
-  let flushedAt = performance.now()
-  const flush = async (): Promise<void> => {
-    const position = await writer.flush()
-    await options.saveProgress({position, remaining: reader.remaining(), ...context()})
-    flushedBytes = writer.bytes
-    flushedAt = performance.now()
-  }
-
   // False while a page is in the digest and not in the archive: what is flushed then would not fit together.
   let isWhole = true
   try {
@@ -165,24 +202,40 @@ async function readSlices(
       page.done()
       if (!sink.mayKeep) page.release()
       isWhole = true
-      options.onProgress?.({
-        bytes: writer.bytes,
-        collection: plan.className,
-        completed: sink.taken,
-        stage: 'backup',
-        total: expectedObjects,
-      })
-      if (writer.bytes - flushedBytes >= FLUSH_EVERY.bytes || performance.now() - flushedAt >= FLUSH_EVERY.ms)
-        await flush()
+      tellProgress(options)
+      if (flushes.isDue) await flushes.flush(reader)
     }
-
-    isWhole = false
-    await options.sample?.check(new Set(slices.map(({tenant}) => tenant)), options)
-    await completeness.end(slices, counted)
-    isWhole = true
   } catch (error) {
     // Interrupted, or the server is gone for good: what is here need not be read again. The first failure is the one to report.
-    if (isWhole) await flush().catch(() => {})
+    if (isWhole) await flushes.flush(reader).catch(() => {})
     throw error
   }
+}
+
+async function readByThreads(
+  options: BackupTransferOptions,
+  {flushes, slices, threads}: {flushes: Flushes; slices: Slice[]; threads: BackupThreads},
+): Promise<void> {
+  try {
+    await threads.read(slices, {
+      isDue: () => flushes.isDue,
+      onProgress() {
+        tellProgress(options)
+      },
+      save: async () => flushes.flush(threads),
+    })
+  } catch (error) {
+    await threads.save().catch(() => {})
+    throw error
+  }
+}
+
+function tellProgress({expectedObjects, onProgress, plan, sink, threads, writer}: BackupTransferOptions): void {
+  onProgress?.({
+    bytes: writer.bytes + (threads?.bytes ?? 0),
+    collection: plan.className,
+    completed: sink.taken,
+    stage: 'backup',
+    total: expectedObjects,
+  })
 }

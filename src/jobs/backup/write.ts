@@ -16,7 +16,9 @@ import {indexUnfinished} from './continuing.js'
 import {ObjectIndex} from './object-index.js'
 import {settle, type SettleResult} from './settle.js'
 import {ArchiveSink} from './sink.js'
+import {startThreads} from './start-threads.js'
 import {planRemaining, type TenantPlan} from './tenants.js'
+import {type BackupThreads} from './threads.js'
 import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
 
 /** Everything that is to be in the backup is in its files. */
@@ -55,12 +57,15 @@ export async function transfer(open: Open): Promise<Written> {
     state: resumed?.journal.checked,
     throttle,
   })
+  let threads: BackupThreads | undefined
   try {
-    await transferToArchive(transferOptions(open, {check, concurrency, sink, throttle}))
+    threads = await startThreads(open, {check, concurrency, sink, throttle})
+    await transferToArchive({...transferOptions(open, {check, concurrency, sink, throttle}), threads})
     await sink.check()
     const settled = contents && (await lookAgain(open, {check, concurrency, contents, sink, throttle}))
     return {completeness: check.result(), open, settled, step: 'written'}
   } finally {
+    await threads?.close()
     await check.close()
     await sink.close()
   }

@@ -15,10 +15,7 @@ interface CallMessage {
   payload: unknown
 }
 
-export type Message =
-  | CallMessage
-  | {error: SentError; id: number}
-  | {id: number; result: unknown}
+export type Message = CallMessage | {error: SentError; id: number} | {id: number; result: unknown}
 
 /** What one side offers, by name. */
 export type Offer = Record<string, (payload: never) => unknown>

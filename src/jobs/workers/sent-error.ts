@@ -15,7 +15,15 @@ export function sendError(error: unknown): SentError {
   if (error instanceof DataOpsError) {
     const {code, details, hint, message, retryable, retryAfterMs, stack} = error
     // eslint-disable-next-line unicorn/prefer-structured-clone -- what cannot be cloned is left out
-    return {code, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown>, hint, message, retryable, retryAfterMs, stack}
+    return {
+      code,
+      details: JSON.parse(JSON.stringify(details)) as Record<string, unknown>,
+      hint,
+      message,
+      retryable,
+      retryAfterMs,
+      stack,
+    }
   }
 
   return error instanceof Error ? {message: error.message, stack: error.stack} : {message: String(error)}

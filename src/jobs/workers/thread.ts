@@ -13,6 +13,9 @@ const MOST = 8
 /** Objects that make a thread of its own worth its start, where nobody says how many there should be. Tests need fewer; no option. */
 export const WORTH = {objects: 10_000}
 
+/** Where the file of a thread is. Tests make one of the sources; no option. */
+export const ENTRY: {file?: string} = {}
+
 /** How many threads a job uses. `pages`: that there are, about. */
 export function workersFor(wanted: number | undefined, {objects, pages}: {objects: number; pages: number}): number {
   if (wanted !== undefined) return Math.max(1, Math.min(wanted, pages))
@@ -68,6 +71,7 @@ function reasonOf(error: unknown): string {
 
 /** Beside this file, or above it, however it was built. */
 function entryFile(): string {
+  if (ENTRY.file !== undefined) return ENTRY.file
   const isSource = import.meta.url.endsWith('.ts')
   const name = isSource ? 'worker.ts' : 'worker.js'
   for (const folder of isSource ? ['../../'] : ['./', '../', '../../']) {

@@ -1,0 +1,18 @@
+/** The file of a worker thread: what it does stands in the data that it is made with. */
+import {parentPort, workerData} from 'node:worker_threads'
+
+import type {LeaderCalls} from './jobs/backup/thread-calls.js'
+import type {ThreadKind} from './jobs/workers/thread.js'
+
+import {Peer} from './jobs/workers/peer.js'
+
+const port = parentPort
+if (!port) throw new TypeError('this file is one of a worker thread')
+const {kind} = workerData as {kind: ThreadKind}
+if (kind === 'backup') {
+  const {backupThread} = await import('./jobs/backup/thread.js')
+  const leader: Peer<LeaderCalls> = new Peer<LeaderCalls>(
+    port,
+    backupThread(() => leader),
+  )
+}
