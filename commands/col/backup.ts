@@ -16,6 +16,7 @@ import {
   retryOptions,
   tenantFlag,
   waitReplicasFlag,
+  workersFlag,
 } from '../../src/cli/flags.js'
 import {backupLine, backupLines, backupSum} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
@@ -82,6 +83,7 @@ export default class ColBackup extends DataOpsCommand {
     settle: Flags.boolean({description: 'Scan again until what changed during the backup is in it.'}),
     tenant: tenantFlag,
     'wait-replicas': waitReplicasFlag,
+    workers: workersFlag,
     ...transformFlags,
   }
 
@@ -148,6 +150,7 @@ export default class ColBackup extends DataOpsCommand {
       settle: flags.settle,
       tenants: flags.tenant,
       waitReplicasMs: milliseconds(flags['wait-replicas']),
+      workers: settings.workers?.value,
       transforms: await transformsOf(flags),
     }
 

@@ -50,6 +50,7 @@ interface GlobalFlags extends EncryptionFlags, SecondServerFlags {
   timeout?: number
   transport?: 'auto' | 'grpc' | 'rest'
   url?: string
+  workers?: number
 }
 
 export abstract class DataOpsCommand extends Command {
@@ -164,6 +165,7 @@ export abstract class DataOpsCommand extends Command {
       timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
       transport: flags.transport,
       url: flags.url,
+      workers: flags.workers,
     }
     this.#settings = resolveSettings({env: process.env, file: answers.file, flags: given, host: answers.host})
     this.#secrets.push(...secretsOf(this.#settings))

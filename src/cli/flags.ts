@@ -198,6 +198,11 @@ export const batchSizeFlag = Flags.integer({
   min: 1,
 })
 
+export const workersFlag = Flags.integer({
+  description: 'Threads, each with a connection of its own; default: one for each core, at most 8.',
+  min: 1,
+})
+
 export const tenantFlag = Flags.string({
   description: 'Only this tenant, or those of a pattern (eu-*); old=new gives it another name; may be repeated.',
   multiple: true,

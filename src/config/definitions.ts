@@ -33,6 +33,8 @@ export interface SettingValues {
   timeoutMs?: number
   transport?: NonNullable<ConnectOptions['transport']>
   url?: string
+  /** Threads of a backup or a restore. */
+  workers?: number
 }
 
 export const TRANSPORTS = ['auto', 'grpc', 'rest'] as const
@@ -118,6 +120,7 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
     parse: (text, variable) => normalizeUrl(text, variable === 'WCD_URL' ? 'https' : undefined),
     secret: false,
   },
+  workers: {env: ['ELYSIACTL_WORKERS'], flag: 'workers', parse: parsePositiveInteger, secret: false},
 }
 
 const textType = {label: 'text', test: (value: unknown) => typeof value === 'string'}
@@ -137,10 +140,15 @@ const textsType = {
   test: (value: unknown) => Array.isArray(value) && value.every((text) => typeof text === 'string'),
 }
 
+const countType = {
+  label: 'a positive integer',
+  test: (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0,
+}
+
 export const EXPECTED_TYPES: Partial<Record<SettingName, {label: string; test: (value: unknown) => boolean}>> = {
   apiKey: textType,
   backups: textType,
-  batchSize: {label: 'a positive integer', test: (value) => Number.isSafeInteger(value) && (value as number) > 0},
+  batchSize: countType,
   ca: textType,
   caFile: textType,
   client: recordType,
@@ -164,4 +172,5 @@ export const EXPECTED_TYPES: Partial<Record<SettingName, {label: string; test: (
     test: (value) => (TRANSPORTS as readonly unknown[]).includes(value),
   },
   url: textType,
+  workers: countType,
 }

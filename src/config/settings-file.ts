@@ -99,6 +99,7 @@ function valuesOf(document: unknown, filePath: string): SettingValues {
     timeoutMs: seconds === undefined ? undefined : seconds * 1000,
     transport: read('weaviate.transport', 'text') as SettingValues['transport'],
     url: read('services.weaviate_base_url', 'text') ?? read('weaviate.endpoint', 'text'),
+    workers: read('weaviate.workers', 'number'),
   }
 }
 

