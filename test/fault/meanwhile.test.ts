@@ -8,8 +8,17 @@ import path from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {describe, expect, it} from 'vitest'
 
-import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
-import {COLLECTION, type Job, type Ran, runJob, scheduleOf, Writers} from './meanwhile.js'
+import {
+  COLLECTION,
+  type Job,
+  type MeanwhileServer,
+  type Ran,
+  runJob,
+  type Schedule,
+  scheduleOf,
+  startMeanwhileServer,
+  Writers,
+} from './meanwhile.js'
 import {randomOf} from './situations.js'
 
 const FROM = Number(process.env.MEANWHILE_SEED ?? '1')
@@ -47,7 +56,7 @@ interface Verdict {
 async function play(seed: number): Promise<Verdict> {
   const random = randomOf(seed)
   const schedule = scheduleOf(seed, random)
-  const server = await startEmbeddedWeaviate({autoSchema: false})
+  const server = await startMeanwhileServer()
   const directory = await mkdtemp(path.join(tmpdir(), 'data-ops-meanwhile-'))
   try {
     await create(server)
@@ -55,11 +64,12 @@ async function play(seed: number): Promise<Verdict> {
     // Something to back up, and a backup to restore.
     for (let count = 0; count < 60; count++)
       await writers.put(`ffffffff-0000-4000-8000-${count.toString(16).padStart(12, '0')}`, `first ${count}`)
-    const common = ['--url', server.url, '--grpc-url', server.grpcUrl!, '-o', directory]
+    const common = ['--url', server.url, '--grpc-url', server.grpcUrl, '-o', directory]
     const first = await runJob(QUIET, ['col', 'backup', COLLECTION, ...common])
     const firstPath = String(first.json?.path)
     writers.start(schedule.writers)
     const ever = await sealedBackups(directory)
+    const world = disturb(server, schedule, writers)
     const ran = await Promise.all(
       schedule.jobs.map(async (job, index) => {
         await sleep(job.startAt)
@@ -69,6 +79,7 @@ async function play(seed: number): Promise<Verdict> {
         return done
       }),
     )
+    await world
     await writers.stop()
     const last = await runJob(QUIET, ['col', 'backup', COLLECTION, '--no-resume', ...common])
     const all = [first, ...ran, last]
@@ -80,6 +91,7 @@ async function play(seed: number): Promise<Verdict> {
     ])
     wrong.push(
       ...judgeBackups(writers, all, backups),
+      ...judgeMixed(writers, all, backups),
       ...(await judgeRestores(server, ran, backups)),
       ...judgeWords(all),
     )
@@ -91,6 +103,36 @@ async function play(seed: number): Promise<Verdict> {
   } finally {
     await server.close()
     await rm(directory, {force: true, recursive: true})
+  }
+}
+
+/** What happens to the server and to the collection meanwhile. */
+async function disturb(server: MeanwhileServer, {dropAt, outage}: Schedule, writers: Writers): Promise<void> {
+  const fall = async (): Promise<void> => {
+    if (!outage) return
+    await sleep(outage.at)
+    await server.interrupt(outage.for)
+  }
+
+  const drop = async (): Promise<void> => {
+    if (dropAt === undefined) return
+    await sleep(dropAt)
+    await writers.drop(async () => {
+      // Until it is done: the server may be away.
+      await persistently(async () => fetch(`${server.url}/v1/schema/${COLLECTION}`, {method: 'DELETE'}))
+      await create(server)
+    })
+  }
+
+  await Promise.all([fall(), drop()])
+}
+
+async function persistently(call: () => Promise<Response>): Promise<void> {
+  for (;;) {
+    const response = await call().catch(() => undefined)
+    // 422: another has made it meanwhile.
+    if (response?.ok || response?.status === 422) return
+    await sleep(20)
   }
 }
 
@@ -109,20 +151,22 @@ function argvOf({kind}: Job, index: number, first: string, common: readonly stri
   return [...words[kind], ...place]
 }
 
-async function create(server: EmbeddedWeaviate): Promise<void> {
-  await fetch(`${server.url}/v1/schema`, {
-    body: JSON.stringify({
-      class: COLLECTION,
-      description: 'kept',
-      properties: [{dataType: ['text'], name: 'text'}],
-      vectorizer: 'none',
+async function create(server: MeanwhileServer): Promise<void> {
+  await persistently(async () =>
+    fetch(`${server.url}/v1/schema`, {
+      body: JSON.stringify({
+        class: COLLECTION,
+        description: 'kept',
+        properties: [{dataType: ['text'], name: 'text'}],
+        vectorizer: 'none',
+      }),
+      headers: {'content-type': 'application/json'},
+      method: 'POST',
     }),
-    headers: {'content-type': 'application/json'},
-    method: 'POST',
-  })
+  )
 }
 
-async function contentsOf(server: EmbeddedWeaviate, name: string): Promise<Contents> {
+async function contentsOf(server: MeanwhileServer, name: string): Promise<Contents> {
   const response = await fetch(`${server.url}/v1/objects?class=${name}&limit=10000`)
   const {objects} = (await response.json()) as {objects?: Array<{id: string; properties: {text: string}}> | null}
   return new Map((objects ?? []).map(({id, properties}) => [id, properties.text]))
@@ -210,9 +254,25 @@ function judgeBackups(writers: Writers, all: readonly Ran[], backups: ReadonlyMa
   return wrong.slice(0, 3)
 }
 
+/** A backup is of one collection, of the one that was dropped or of the one that was made anew. */
+function judgeMixed({dropped}: Writers, all: readonly Ran[], backups: ReadonlyMap<string, Contents>): string[] {
+  if (!dropped) return []
+  // Merges bring the first objects back.
+  const merges = all.filter(({job}) => job.kind === 'merge')
+  if (merges.length > 0) return []
+  return all.flatMap(({code, job, json}) => {
+    const contents = code === 0 ? backups.get(String(json?.path)) : undefined
+    const texts = [...(contents?.values() ?? [])]
+    const anew = texts.filter((text) => text.startsWith('anew ')).length
+    return anew > 0 && anew < texts.length && ['backup', 'settle'].includes(job.kind)
+      ? [`${job.kind} has ${anew} objects of the new collection and ${texts.length - anew} of the old one`]
+      : []
+  })
+}
+
 /** A restore that says that it verified holds what its backup holds. */
 async function judgeRestores(
-  server: EmbeddedWeaviate,
+  server: MeanwhileServer,
   ran: readonly Ran[],
   backups: ReadonlyMap<string, Contents>,
 ): Promise<string[]> {

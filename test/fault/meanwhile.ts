@@ -3,9 +3,9 @@ import {type ChildProcess, spawn} from 'node:child_process'
 import path from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 
-import type {EmbeddedWeaviate} from '../../src/testing/index.js'
-
+import {startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {root} from '../support/root.js'
+import {BINARY, startRealServer} from './real-server.js'
 
 export const COLLECTION = 'Meanwhile'
 
@@ -23,7 +23,11 @@ export interface Job {
 }
 
 export interface Schedule {
+  /** Another program drops the collection and makes it anew, milliseconds after the start. */
+  dropAt?: number
   jobs: Job[]
+  /** The server is killed and started again, or (embedded) cuts every connection for some milliseconds. */
+  outage?: {at: number; for: number}
   seed: number
   writers: number
 }
@@ -40,7 +44,50 @@ export function scheduleOf(seed: number, random: () => number): Schedule {
       ...(fate > 0.85 && {pause: {at: between(300, 900), for: between(200, 1500)}}),
     }
   })
-  return {jobs, seed, writers: between(1, 3)}
+  const writers = between(1, 3)
+  const outage = random() < 0.3 && {at: between(200, 1500), for: between(100, 1500)}
+  const isDropped = random() < 0.25
+  return {jobs, seed, writers, ...(outage && {outage}), ...(isDropped && {dropAt: between(300, 1800)})}
+}
+
+/** An embedded server, or a real one. */
+export interface MeanwhileServer {
+  close: () => Promise<void>
+  grpcUrl: string
+  /** Away for some milliseconds, or for as long as a start takes. */
+  interrupt: (ms: number) => Promise<void>
+  url: string
+}
+
+export async function startMeanwhileServer(): Promise<MeanwhileServer> {
+  if (BINARY !== undefined) {
+    const real = await startRealServer({AUTOSCHEMA_ENABLED: 'false'})
+    return {
+      close: async () => real.remove(),
+      grpcUrl: real.grpcUrl,
+      async interrupt() {
+        await real.kill()
+        await real.start()
+      },
+      url: real.url,
+    }
+  }
+
+  let isAway = false
+  const embedded = await startEmbeddedWeaviate({
+    autoSchema: false,
+    onRequest: () => (isAway ? {drop: true} : undefined),
+  })
+  return {
+    close: async () => embedded.close(),
+    grpcUrl: embedded.grpcUrl!,
+    async interrupt(ms) {
+      isAway = true
+      await sleep(ms)
+      isAway = false
+    },
+    url: embedded.url,
+  }
 }
 
 /** One write or delete (`text` null) that the server has confirmed. Milliseconds by performance.now(). */
@@ -53,11 +100,15 @@ export interface Acknowledged {
 /** Writers that log what they were told; each id belongs to one of them, so that its history has an order. */
 export class Writers {
   readonly log = new Map<string, Acknowledged[]>()
+  /** When another program began to drop the collection, and when it had made it anew. */
+  dropped?: {begun: number; ended: number}
+  /** Of texts written since. */
+  #generation = ''
   readonly #running: Array<Promise<void>> = []
   readonly #stop = new AbortController()
 
   constructor(
-    private readonly server: EmbeddedWeaviate,
+    private readonly server: Pick<MeanwhileServer, 'url'>,
     private readonly random: () => number,
   ) {}
 
@@ -70,13 +121,28 @@ export class Writers {
     await Promise.all(this.#running)
   }
 
+  /** Drops the collection and makes it anew by `make`: what was written before is gone, rightly. */
+  async drop(make: () => Promise<void>): Promise<void> {
+    const begun = performance.now()
+    await make()
+    const ended = performance.now()
+    this.dropped = {begun, ended}
+    this.#generation = 'anew '
+    for (const [id, history] of this.log) {
+      this.log.set(
+        id,
+        history.filter((each) => each.begun > ended),
+      )
+    }
+  }
+
   async #write(writer: number): Promise<void> {
     const ids: string[] = []
     for (let count = 0; !this.#stop.signal.aborted; count++) {
       const isNew = ids.length === 0 || this.random() < 0.6
       const id = isNew ? idOf(writer, count) : ids[Math.floor(this.random() * ids.length)]!
       if (isNew) ids.push(id)
-      const text = !isNew && this.random() < 0.2 ? null : `${writer}.${count}`
+      const text = !isNew && this.random() < 0.2 ? null : `${this.#generation}${writer}.${count}`
       await this.put(id, text)
       await sleep(4)
     }
@@ -85,21 +151,29 @@ export class Writers {
   /** Logged only when it was acknowledged; what was refused (the collection is gone for a moment) happened or did not. */
   async put(id: string, text: null | string): Promise<void> {
     const begun = performance.now()
-    const response =
-      text === null
-        ? await fetch(`${this.server.url}/v1/objects/${COLLECTION}/${id}`, {method: 'DELETE'})
-        : await fetch(`${this.server.url}/v1/batch/objects`, {
-            body: JSON.stringify({objects: [{class: COLLECTION, id, properties: {text}}]}),
-            headers: {'content-type': 'application/json'},
-            method: 'POST',
-          })
-    const body = await response.text()
-    const isAcked = text === null ? response.status === 204 : response.ok && !body.includes('"error"')
+    const isAcked = await this.#send(id, text).catch(() => false)
     const history = this.log.get(id) ?? []
-    if (isAcked) history.push({acked: performance.now(), begun, text})
+    // Whether what was under way while it was dropped is in the new one is not known.
+    const isOfOne = !this.dropped || begun > this.dropped.ended || performance.now() < this.dropped.begun
+    if (isAcked && isOfOne) history.push({acked: performance.now(), begun, text})
     // Its state is not known from here on.
     else history.length = 0
     this.log.set(id, history)
+  }
+
+  async #send(id: string, text: null | string): Promise<boolean> {
+    if (text === null) {
+      const {status} = await fetch(`${this.server.url}/v1/objects/${COLLECTION}/${id}`, {method: 'DELETE'})
+      return status === 204
+    }
+
+    const response = await fetch(`${this.server.url}/v1/batch/objects`, {
+      body: JSON.stringify({objects: [{class: COLLECTION, id, properties: {text}}]}),
+      headers: {'content-type': 'application/json'},
+      method: 'POST',
+    })
+    const body = await response.text()
+    return response.ok && !body.includes('"error"')
   }
 }
 
