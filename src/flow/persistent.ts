@@ -1,8 +1,10 @@
 import type {Warning} from '../model/progress.js'
+import type {WeaviateClass} from '../model/schema.js'
 import type {Connection, ConsistencyLevel} from '../weaviate/connection.js'
 import type {RetryOptions} from './options.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {replicationFactor} from '../weaviate/replicas.js'
 import {retry, retryAloud} from '../weaviate/retry.js'
 import {onKnownCollection} from './known-collection.js'
 
@@ -32,6 +34,8 @@ export function directOf(connection: Connection): Connection {
 class PersistentConnection implements Connection {
   readonly #inner: Connection
   readonly #options: PersistenceOptions
+  /** Collections of which there is one copy: a level says nothing there, and some servers cannot carry it out (1.30 and older ask themselves over the network). */
+  readonly #single = new Map<string, boolean>()
 
   constructor(inner: Connection, options: PersistenceOptions) {
     this.#inner = inner
@@ -114,11 +118,13 @@ class PersistentConnection implements Connection {
 
   async deleteObjects(...[request]: Parameters<Connection['deleteObjects']>): ReturnType<Connection['deleteObjects']> {
     await this.#options.guard?.()
-    return this.#inner.deleteObjects(this.#atLevel(request))
+    return this.#inner.deleteObjects(this.#atLevel(request, request.collection))
   }
 
   async getCollection(...[name]: Parameters<Connection['getCollection']>): ReturnType<Connection['getCollection']> {
-    return this.#again(async () => this.#inner.getCollection(name))
+    const schema = await this.#again(async () => this.#inner.getCollection(name))
+    if (schema) this.#learn(schema)
+    return schema
   }
 
   async getObjects(...[request]: Parameters<Connection['getObjects']>): ReturnType<Connection['getObjects']> {
@@ -134,7 +140,9 @@ class PersistentConnection implements Connection {
   }
 
   async listCollections(): ReturnType<Connection['listCollections']> {
-    return this.#again(async () => this.#inner.listCollections())
+    const schemas = await this.#again(async () => this.#inner.listCollections())
+    for (const schema of schemas) this.#learn(schema)
+    return schemas
   }
 
   async listTenants(...[collection]: Parameters<Connection['listTenants']>): ReturnType<Connection['listTenants']> {
@@ -169,19 +177,25 @@ class PersistentConnection implements Connection {
 
   async writeObjects(...[request]: Parameters<Connection['writeObjects']>): ReturnType<Connection['writeObjects']> {
     await this.#options.guard?.()
-    return this.#inner.writeObjects(this.#atLevel(request))
+    this.#learn(request.collection.schema)
+    return this.#inner.writeObjects(this.#atLevel(request, request.collection.className))
   }
 
   async writeReferences(
     ...[request]: Parameters<Connection['writeReferences']>
   ): ReturnType<Connection['writeReferences']> {
     await this.#options.guard?.()
-    return this.#inner.writeReferences(this.#atLevel(request))
+    this.#learn(request.collection.schema)
+    return this.#inner.writeReferences(this.#atLevel(request, request.collection.className))
   }
 
-  #atLevel<T extends {consistency?: ConsistencyLevel}>(request: T): T {
+  #atLevel<T extends {consistency?: ConsistencyLevel}>(request: T, className: string): T {
     const {consistency = this.#options.consistency} = request
-    return consistency === undefined ? request : {...request, consistency}
+    return consistency === undefined || this.#single.get(className) ? request : {...request, consistency}
+  }
+
+  #learn(schema: WeaviateClass): void {
+    this.#single.set(schema.class, replicationFactor(schema) <= 1)
   }
 
   async #change(call: (isRepeated: boolean) => Promise<void>): Promise<void> {

@@ -16,7 +16,7 @@ const TRANSIENT_REASONS: readonly RegExp[] = [
   /node is shutting down|already shut or dropped/, // adapters/repos/db/index.go, shard.go
   /non-existing index|(cannot|could not) find index for class|source class .* not found in schema|not found locally/, // adapters/repos/db: the schema is read, the collection not opened yet
   /local (\S+ shard|index) (is )?not ready/, // adapters/repos/db/index.go, usecases/replica/errors/errors.go
-  /cannot achieve consistency level/, // usecases/replica/errors/errors.go
+  /cannot achieve consistency level|cannot reach enough replicas/, // usecases/replica/errors/errors.go, coordinator.go
   /context deadline exceeded/, // Go, between nodes
   /connection refused|connection reset by peer|no such host|i\/o timeout|broken pipe/, // Go, between nodes
   /insert into geo index.*(entrypoint|empty hnsw graph)/, // adapters/repos/db/vector/geo: a graph that is being cleaned up after a clear

@@ -40,7 +40,7 @@ type Retrying = Pick<ClearOptions, 'maxRetries' | 'onWarning' | 'retryMaxWaitMs'
 
 /** One clear while it runs. */
 export class Clear {
-  readonly #connection: Connection
+  #connection: Connection
   /** Without retries of its own. */
   readonly #direct: Connection
   readonly #notes: TenantNotes
@@ -67,7 +67,12 @@ export class Clear {
   }
 
   async run(schema: WeaviateClass): Promise<Outcome> {
-    if (replicationFactor(schema) <= 1) return this.#run(schema)
+    if (replicationFactor(schema) <= 1) {
+      const {signal} = this.#options
+      this.#connection = persistent(this.#direct, {...this.#retrying(this.#options), signal})
+      return this.#run(schema)
+    }
+
     const watch = new ReplicaWatch(this.#connection, schema, {
       signal: this.#options.signal,
       warn: ({code, details, message}) => {
