@@ -48,9 +48,15 @@ it('is sent where there are several copies, and only there', async () => {
   }
 
   expect(levels).toEqual([
-    'One none', 'One none', 'One none',
-    'Old none', 'Old none', 'Old none',
-    'Three QUORUM', 'Three QUORUM', 'Three QUORUM',
+    'One none',
+    'One none',
+    'One none',
+    'Old none',
+    'Old none',
+    'Old none',
+    'Three QUORUM',
+    'Three QUORUM',
+    'Three QUORUM',
   ])
 })
 
