@@ -29,6 +29,14 @@ export type {
 export {type DoctorOptions, examine} from './jobs/doctor/doctor.js'
 export type {CheckName, Finding} from './jobs/doctor/finding.js'
 export type {ManagerOptions} from './jobs/options.js'
+export {ReplaceManager} from './jobs/replace/manager.js'
+export type {
+  Replaced,
+  ReplacedCollections,
+  ReplaceOptions,
+  ReplaceResult,
+  ReplaceRunOptions,
+} from './jobs/replace/options.js'
 export {RestoreManager} from './jobs/restore/manager.js'
 export type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './jobs/restore/options.js'
 export type {ShownObject, TransformPreview} from './jobs/survey.js'

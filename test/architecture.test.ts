@@ -22,7 +22,7 @@ const FLOORS: readonly string[][] = [
   ['commands'],
 ]
 /** Jobs by floor: one imports another's functions, never its manager. */
-const JOBS: readonly string[] = ['backup', 'verify', 'restore', 'copy', 'clear', 'machines']
+const JOBS: readonly string[] = ['backup', 'verify', 'restore', 'copy', 'clear', 'replace', 'machines']
 /** The doors: they may import what they open. */
 const DOORS = new Set(['src/codec/index.ts', 'src/index.ts', 'src/testing/index.ts'])
 /** Of `process`, what neither prints nor reads the environment. */

@@ -1,6 +1,9 @@
 import {Flags} from '@oclif/core'
 
+import type {ManagerOptions} from '../../src/jobs/options.js'
+import type {ReplaceOptions, ReplaceResult} from '../../src/jobs/replace/options.js'
 import type {RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
+import type {Connection} from '../../src/weaviate/connection.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
@@ -16,13 +19,23 @@ import {
   parseOverrides,
   retryFlags,
   retryOptions,
+  saveFlags,
   tenantFlag,
 } from '../../src/cli/flags.js'
-import {differsBeyondRefusals, restoreLine, restoreLines} from '../../src/cli/results.js'
+import {differsBeyondRefusals, replacedLines, restoreLine, restoreLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {writingFlags} from '../../src/cli/writing-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
+
+interface Replacing {
+  connection: Connection
+  isSeveral: boolean
+  keepGoing: boolean
+  place: ManagerOptions
+}
+
+type Several<Result> = Result | {collections: Result[]; failed?: LeftOut[]}
 
 export default class ColRestore extends DataOpsCommand {
   static override summary = 'Restore collections from backups.'
@@ -37,9 +50,14 @@ export default class ColRestore extends DataOpsCommand {
 
   static override flags = {
     ...openingFlags,
+    ...saveFlags,
     mode: modeFlag,
     'accept-changed': Flags.boolean({
       description: 'Restore a backup whose bytes are no longer what was sealed (edited, or from another tool).',
+    }),
+    'allow-protected': Flags.boolean({
+      dependsOn: ['replace'],
+      description: 'With --replace, replace a collection whose name is protected.',
     }),
     'batch-size': batchSizeFlag,
     'checkpoint-dir': Flags.string({
@@ -66,6 +84,11 @@ export default class ColRestore extends DataOpsCommand {
     'max-rate': maxRateFlag,
     name: Flags.string({description: 'Another name for the collection.'}),
     output: outputFlag,
+    replace: Flags.boolean({
+      description:
+        'In place of what is there: an alias is switched once the new collection is verified; a collection is backed up, dropped and restored. Goes on where it was killed.',
+      exclusive: ['atomic', 'merge', 'retry-rejected', 'schema-from', 'skip-data', 'tenant'],
+    }),
     ...retryFlags,
     'schema-from': Flags.string({
       description:
@@ -97,6 +120,10 @@ export default class ColRestore extends DataOpsCommand {
       description: 'The newest whole backup of a collection, beside what is there',
     },
     {
+      command: '<%= config.bin %> <%= command.id %> 5f0c --replace',
+      description: 'In place of what is there, which is saved first',
+    },
+    {
       command: "<%= config.bin %> <%= command.id %> '*' --exclude '*Tmp' --keep-going",
       description: 'The newest of each collection',
     },
@@ -118,9 +145,34 @@ export default class ColRestore extends DataOpsCommand {
     if (differsBeyondRefusals(restored)) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
   }
 
-  async run(): Promise<RestoreResult | {collections: RestoreResult[]; failed?: LeftOut[]}> {
+  /** In place of what is there. */
+  async #replace(
+    backups: readonly string[],
+    {connection, isSeveral, keepGoing, place}: Replacing,
+    options: ReplaceOptions,
+  ): Promise<Several<ReplaceResult>> {
+    const {ReplaceManager} = await import('../../src/jobs/replace/manager.js')
+    const {collections, failed = []} = await new ReplaceManager(connection, place).replaceCollections(backups, {
+      ...options,
+      keepGoing,
+      onConfirmed: async (replaced) => {
+        await this.#report(replaced, isSeveral)
+        this.print(replacedLines(replaced))
+      },
+    })
+    const [replaced] = collections
+    if (!isSeveral && replaced) {
+      if (replaced.dryRun)
+        this.suggest('Replace it', ['col', 'restore', ...this.argv.filter((word) => word !== '--dry-run')])
+      return replaced
+    }
+
+    return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.leaveOut(one, 'NOT replaced'))})}
+  }
+
+  async run(): Promise<Several<RestoreResult> | Several<ReplaceResult>> {
     const {args, flags} = await this.parse(ColRestore)
-    const encryption = await this.encryption()
+    const encryption = await this.encryption(Boolean(flags.replace))
     const {isSeveral, references: backups} = await chooseBackups(args.backup, {
       collections: flags.collection ?? [],
       encryption,
@@ -138,12 +190,7 @@ export default class ColRestore extends DataOpsCommand {
 
     const settings = await this.settings()
     const connection = await this.connect()
-    const {RestoreManager} = await import('../../src/jobs/restore/manager.js')
-    const manager = new RestoreManager(connection, {
-      directory: flags.output,
-      stateDirectory: this.stateDirectory,
-      ...encryption,
-    })
+    const place = {directory: flags.output, stateDirectory: this.stateDirectory, ...encryption}
     const options: RestoreOptions = {
       ...this.operation({remove: ['--restart']}),
       ...retryOptions(flags),
@@ -173,6 +220,20 @@ export default class ColRestore extends DataOpsCommand {
       withAliases: flags['with-aliases'],
     }
 
+    if (flags.replace) {
+      const protection = {
+        allowProtected: flags['allow-protected'],
+        protectedNames: settings.protectedNames?.value,
+      }
+      return this.#replace(
+        backups,
+        {connection, isSeveral, keepGoing: flags['keep-going'], place},
+        {...options, ...protection},
+      )
+    }
+
+    const {RestoreManager} = await import('../../src/jobs/restore/manager.js')
+    const manager = new RestoreManager(connection, place)
     if (!isSeveral) {
       const restored = await manager.restoreCollection(backups[0]!, options)
       await this.#report(restored)

@@ -48,6 +48,7 @@ export function readMetadata(field: Field, kind: BackupKind): BackupMetadata {
       export: field.member('export').optional(readExportReference),
       guarantee: field.member('guarantee').optional((item) => item.text()),
       partial: field.member('partial').optional((item) => item.boolean()),
+      replaced_by: field.member('replaced_by').optional((item) => item.uuid()),
       requires: field.member('requires').optional(texts),
       tenants: field.member('tenants').optional(readTenantStatuses),
       transforms: field

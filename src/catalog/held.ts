@@ -17,6 +17,8 @@ export interface Looked {
   held: Held
   /** Of the backup. */
   id: string
+  /** Another backup has taken the place of what it holds. */
+  isReplaced?: true
   /** Every byte is what was sealed. */
   isWhole: () => Promise<boolean>
 }

@@ -18,7 +18,7 @@ export interface Leftover {
   /** What to do about it. */
   hint: string
   /** `temporary`: nobody needs it. */
-  kind: 'activated' | 'drop' | 'removal' | 'restore' | 'temporary' | 'unfinished'
+  kind: 'activated' | 'drop' | 'removal' | 'replace' | 'restore' | 'temporary' | 'unfinished'
   /** In the place. */
   name: string
   /** What it is, behind its path. */
@@ -26,6 +26,7 @@ export interface Leftover {
 }
 
 const DROP = /^\.drop-.*\.json$/
+const REPLACE = /^\.replace-.*\.json$/
 const ACTIVATED = /^\.activated-.*\.json$/
 
 export async function leftoversIn(store: Store): Promise<Leftover[]> {
@@ -97,6 +98,15 @@ async function leftoverOf(store: Store, name: string): Promise<Leftover | undefi
       kind: 'drop',
       name,
       what: 'says that a collection was dropped and not yet made again',
+    }
+  }
+
+  if (REPLACE.test(name)) {
+    return {
+      hint: 'Unless that is being done now: run the same `replaceCollection` again, which finishes it.',
+      kind: 'replace',
+      name,
+      what: 'says that a collection was dropped to be replaced, and where it is saved',
     }
   }
 

@@ -55,6 +55,7 @@ function lookedAt(store: Store, manifest: SealedManifest): Looked {
       ...(metadata.transforms && {transforms: JSON.stringify(metadata.transforms)}),
     },
     id: metadata.backup_id,
+    ...(metadata.replaced_by !== undefined && {isReplaced: true as const}),
     isWhole: async () => (await checkHashes({manifest, store})).length === 0,
   }
 }

@@ -116,8 +116,10 @@ async function whyNotWhole(backup: ListedBackup, store: Store): Promise<string |
   if (backup.status === 'missing') return 'is gone'
   if (backup.status === 'damaged') return 'is damaged'
   try {
-    const {held, id} = await lookAt(store, backup.file)
+    const {held, id, isReplaced} = await lookAt(store, backup.file)
     if (id !== backup.id) return 'is another one by now'
+    // Else what a mistake has left would be the newest, once it was replaced.
+    if (isReplaced) return 'is of what another backup has replaced'
     return {
       all: undefined,
       incomplete: 'lacks objects',

@@ -42,7 +42,7 @@ export async function chooseForRemoval<T extends Retainable>(
     const collection = known === undefined || known === '' ? `hidden ${file}` : known
     candidates.push({
       backup,
-      collection: `${collection} ${looked?.held.kind ?? 'all'}${looked?.held.transforms ?? ''}`,
+      collection: `${collection} ${looked?.held.kind ?? 'all'}${looked?.held.transforms ?? ''}${looked?.isReplaced ? ' replaced' : ''}`,
       file,
       looked,
       problem,

@@ -78,7 +78,9 @@ export abstract class DataOpsCommand extends Command {
   #describe(error: unknown): FailureDescription {
     const known = withSource(asDataOpsError(error), this.#settings, this.#second)
     const resume = known.code === 'INTERRUPTED' && this.#resumable ? this.#resumeCommand(this.#resumable) : undefined
-    const hint = resume ? `To continue: ${resume}` : known.hint
+    const {saved} = known.details
+    const back = typeof saved === 'string' ? ` What was there before is saved in ${saved}.` : ''
+    const hint = resume ? `To continue: ${resume}${back}` : known.hint
     return redactDeep(
       {
         code: known.code,
@@ -211,15 +213,11 @@ export abstract class DataOpsCommand extends Command {
     return path.join(this.config.home, '.local', 'state', 'elysia-data-ops')
   }
 
-  /** What opens encrypted backups and, for commands with a flag for it, whom new ones are encrypted to. */
-  protected async encryption(): Promise<EncryptionOptions> {
+  /** What opens encrypted backups and, for those that write some, whom new ones are encrypted to. */
+  protected async encryption(writes = Boolean(this.ctor.flags?.['hide-names'])): Promise<EncryptionOptions> {
     const {encryptionFrom, secretsOfEncryption} = await import('./encryption.js')
     const {file, host} = await this.#ask()
-    this.#encryption ??= await encryptionFrom(
-      this.#flags,
-      {env: process.env, file, host},
-      Boolean(this.ctor.flags?.['hide-names']),
-    )
+    this.#encryption ??= await encryptionFrom(this.#flags, {env: process.env, file, host}, writes)
     this.#secrets.push(...secretsOfEncryption(this.#encryption))
     return this.#encryption
   }

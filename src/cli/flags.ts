@@ -193,6 +193,9 @@ export const lockFlags = {
   })(),
 }
 
+/** How the backup is written that is taken before something is replaced. */
+export const saveFlags = {...recipientFlags, 'hide-names': encryptionFlags['hide-names']}
+
 export const batchSizeFlag = Flags.integer({
   description: 'Objects a page or batch at most; chosen by the size of the collection when not given.',
   min: 1,

@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   backupCollection: 'col backup',
   clearCollection: 'col clear',
   copyCollection: 'col copy',
+  replaceCollection: 'col restore --replace',
   restoreCollection: 'col restore',
   verifyBackup: 'backup verify',
   verifyCollection: 'col verify --against',

@@ -2,6 +2,7 @@
 import type {BackupResult} from '../jobs/backup/options.js'
 import type {ClearResult} from '../jobs/clear/options.js'
 import type {CopyResult} from '../jobs/copy/options.js'
+import type {ReplaceResult} from '../jobs/replace/options.js'
 import type {RestoreResult} from '../jobs/restore/options.js'
 import type {ShownObject, TransformPreview} from '../jobs/survey.js'
 import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
@@ -137,6 +138,16 @@ function writtenLines(
     ]),
     ...changesLines(restored.changes),
   ]
+}
+
+/** What was there before, where something was replaced. */
+export function replacedLines({dryRun, replaced}: ReplaceResult): string[] {
+  if (dryRun || !replaced) return []
+  const {gapMs, objectCount, saved} = replaced
+  if (gapMs === 0) return [`  Before, the alias pointed at ${saved}, which is still there.`]
+  const count = objectCount === undefined ? '' : ` (${plural(objectCount, 'object')})`
+  const gap = gapMs === undefined ? '' : ` For ${formatSeconds(gapMs / 1000)} readers found nothing, or a part of it.`
+  return [`  What was there before is in ${saved}${count}.${gap}`]
 }
 
 /** What would come of transforms: for a dry run. */

@@ -29,6 +29,8 @@ export interface BackupMetadata {
   }
   /** Transforms left objects, or members of them, out. */
   partial?: boolean
+  /** Id of the backup that took the place of this collection. */
+  replaced_by?: string
   /** What a reader must know to understand the backup, in words of KNOWN_REQUIREMENTS. */
   requires?: string[]
   run_id: string

@@ -36,6 +36,7 @@ export async function headOf(
     ...(tenants && {tenants: tenants.map(({name, status}) => ({name, status: status satisfies TenantStatus}))}),
     aliases,
     ...(chain?.isPartial && {partial: true, requires: ['partial']}),
+    ...(options.replacedBy !== undefined && {replaced_by: options.replacedBy}),
     ...(chain && {transforms: chain.records}),
     guarantee: promisedGuarantee(options.settle === true),
     ...(format !== 'json' && {columns: (await partCodec(format)).columns(schema)}),

@@ -27,6 +27,8 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   /** `compliance` (default): nobody can undo the lock; `governance`: who has a permission of its own for that. */
   lockMode?: LockMode
   maxRate?: RateLimit
+  /** Id of the backup that is about to take this collection's place: `latest` will pass this one over. */
+  replacedBy?: string
   /** Continue an unfinished backup of the same collection, format and options, where there is one: `auto` does when one fits that no other process writes, true requires one, false (default) starts anew. */
   resume?: boolean | 'auto'
   /** Milliseconds: `resume: 'auto'` continues no backup that was left for longer; default 900,000 (15 minutes). */

@@ -15,7 +15,6 @@ import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {replicationFactor} from '../../weaviate/replicas.js'
-import {sleep} from '../../weaviate/retry.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {backUpCollection} from '../backup/backup.js'
 import {checkConsistency, confirmationOf, DEFAULT_CONSISTENCY, isSampled} from '../confirmation.js'
@@ -27,12 +26,10 @@ import {backUpFirst} from './backup-first.js'
 import {deleteObjects, type Deletion} from './deletion.js'
 import {type DropMarker, removeDropMarker, writeDropMarker} from './drop-marker.js'
 import {successorOf, takenByOthers} from './drop.js'
-import {guaranteeOf, stillChanging} from './guarantee.js'
+import {guaranteeOf} from './guarantee.js'
 import {HeldObjects, type Survey, survey} from './held.js'
 import {checkDroppable, isOffloaded} from './plan.js'
-
-/** Milliseconds in which nothing may change before a drop. */
-const QUIET_FOR = 2000
+import {type Quiet, waitUntilQuiet} from './quiet.js'
 
 type Outcome = Omit<ClearResult, 'seconds'>
 
@@ -121,7 +118,7 @@ export class Clear {
     this.#warn('drop-finished', `"${name}" had been dropped by an interrupted clear; it is created again from ${path}.`)
     if (this.#options.dryRun) return this.#result(name, {deleted: 0, remaining: objects, schemaFile: path})
     let backup: BackupResult | undefined
-    let quiet: undefined | {found: Survey; started: number}
+    let quiet: Quiet | undefined
     if (live && state === 'foreign') {
       backup = this.#options.backupFirst && objects > 0 ? await this.#backUpFirst(name) : undefined
       quiet = await this.#waitUntilQuiet(live, await this.#heldBy(backup))
@@ -280,7 +277,7 @@ export class Clear {
       retryMaxWaitMs,
       signal,
     })
-    let quiet: {found: Survey; started: number}
+    let quiet: Quiet
     const marker: DropMarker = {backup: this.#nameOf(saved), server: this.#connection.describe}
     try {
       quiet = await this.#waitUntilQuiet(schema, held)
@@ -302,27 +299,9 @@ export class Clear {
     })
   }
 
-  /**
-   * Looks twice, with the quiet time in between: with a backup at every id and update time, else at the number of objects.
-   * @throws DataOpsError CONTENT_DIFFERS when there is anything that the backup has not, or that has changed.
-   */
-  async #waitUntilQuiet(
-    schema: WeaviateClass,
-    held: HeldObjects | undefined,
-  ): Promise<{found: Survey; started: number}> {
-    const {quietForMs = QUIET_FOR, signal} = this.#options
-    let before: Survey | undefined
-    for (;;) {
-      const started = performance.now()
-      const found = await this.#look(schema, held)
-      if (found.fresh.count > 0 || (before && found.objects !== before.objects)) {
-        throw stillChanging(schema.class, found, before)
-      }
-
-      if (before || quietForMs === 0) return {found, started}
-      before = found
-      await sleep(quietForMs, signal)
-    }
+  /** With a backup every id and update time is looked at, else the number of objects. */
+  async #waitUntilQuiet(schema: WeaviateClass, held: HeldObjects | undefined): Promise<Quiet> {
+    return waitUntilQuiet(schema.class, async () => this.#look(schema, held), this.#options)
   }
 
   async #look(schema: WeaviateClass, held: HeldObjects | undefined): Promise<Survey> {

@@ -1,0 +1,44 @@
+import type {Store} from '../../store/store.js'
+
+import {fileStem} from '../../archive/names.js'
+import {utf8} from '../../codec/bytes.js'
+import {readMarker} from '../clear/marker.js'
+
+/** Says, from before a collection is dropped until its successor is confirmed, what replaces it and where it is saved. */
+export interface ReplaceMarker {
+  /** Id of the backup that takes its place. */
+  backup: string
+  /** Where what was there lies, for a person and for `openArchive`. */
+  saved: string
+  server: string
+}
+
+const MAX_MARKER_BYTES = 65_536
+
+export function replaceMarkerName(collection: string): string {
+  return `.replace-${fileStem(collection)}.json`
+}
+
+export async function writeReplaceMarker(store: Store, collection: string, marker: ReplaceMarker): Promise<void> {
+  await store.put(replaceMarkerName(collection), utf8(JSON.stringify(marker)))
+}
+
+/** That of this server; undefined when there is none. @throws DataOpsError as `readMarker`. */
+export async function readReplaceMarker(
+  store: Store,
+  collection: string,
+  server: string,
+): Promise<ReplaceMarker | undefined> {
+  const marker = await readMarker<ReplaceMarker>(store, replaceMarkerName(collection), {
+    check: (value) =>
+      [value.backup, value.saved, value.server].every((member) => typeof member === 'string')
+        ? (value as ReplaceMarker)
+        : undefined,
+    maxBytes: MAX_MARKER_BYTES,
+  })
+  return marker?.server === server ? marker : undefined
+}
+
+export async function removeReplaceMarker(store: Store, collection: string): Promise<void> {
+  await store.remove(replaceMarkerName(collection))
+}

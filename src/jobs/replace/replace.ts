@@ -1,0 +1,259 @@
+/** A backup in place of what a name stands for now: an alias is switched; a collection, which the server cannot rename, is saved, dropped and restored. */
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {BackupResult} from '../backup/options.js'
+import type {RestoreOptions, RestoreResult} from '../restore/options.js'
+import type {CollectionComparison} from '../verify/options.js'
+import type {Replaced, ReplaceOptions, ReplaceResult} from './options.js'
+
+import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
+import {persistent} from '../../flow/persistent.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {openStore} from '../../store/open.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {backUpFirst} from '../clear/backup-first.js'
+import {HeldObjects, type Survey, survey} from '../clear/held.js'
+import {checkDroppable, checkProtected} from '../clear/plan.js'
+import {type Quiet, waitUntilQuiet} from '../clear/quiet.js'
+import {DEFAULT_CONSISTENCY} from '../confirmation.js'
+import {type Workplace} from '../options.js'
+import {Checkpoint} from '../restore/checkpoint.js'
+import {targetOf} from '../restore/job.js'
+import {restoreSources} from '../restore/restore.js'
+import {TargetLeases} from '../restore/target-leases.js'
+import {liveChain} from '../verify/changed.js'
+import {compareCollection} from '../verify/compare.js'
+import {readReplaceMarker, removeReplaceMarker, type ReplaceMarker, writeReplaceMarker} from './marker.js'
+
+/** `ReplaceManager.replaceCollection`. */
+export async function replaceCollection(
+  at: Workplace,
+  reference: string,
+  options: ReplaceOptions,
+): Promise<ReplaceResult> {
+  const opened = await openArchive(reference, at.store, {acceptUnsealed: options.acceptChanged})
+  const {metadata} = opened.archive.head
+  const name = options.name ?? metadata.collection
+  checkProtected(name, options)
+  const alias = at.connection.capabilities.aliases
+    ? (await at.connection.listAliases()).find((candidate) => candidate.alias === name)
+    : undefined
+  if (alias) {
+    const switching = {...options, atomic: true, verify: true}
+    const restored = await restoreOpened(at, opened, switching)
+    return {...restored, replaced: {gapMs: 0, saved: alias.collection}}
+  }
+
+  if (!metadata.options.include_data)
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      'A backup without objects replaces no collection: nothing would be left of it.',
+    )
+  const replacement = new Replacement(at, {name, opened, options})
+  if (options.dryRun) return replacement.foretell()
+  const leases = new TargetLeases({
+    backup: opened.archive.name,
+    collection: name,
+    signal: options.signal,
+    stores: [at.store],
+  })
+  // Not the name that the restore itself takes the target under.
+  await leases.take(`replace ${name}@${at.connection.describe}`)
+  try {
+    return await replacement.run()
+  } finally {
+    await leases.release()
+  }
+}
+
+/** The backup that was opened: what it was called by may be another one by now. */
+async function restoreOpened(
+  {connection, notes}: Workplace,
+  {archive, store}: OpenedArchive,
+  options: RestoreOptions,
+): Promise<RestoreResult> {
+  const source = {backup: archive.path, open: async () => ({source: archive, store})}
+  const {collections} = await restoreSources(connection, [source], options, notes)
+  const [restored] = collections
+  if (!restored) throw new DataOpsError('UNEXPECTED', 'The restore has ended without a result.')
+  return restored
+}
+
+interface ReplacementOptions {
+  name: string
+  opened: OpenedArchive
+  options: ReplaceOptions
+}
+
+/** Of one collection, while it runs. */
+class Replacement {
+  readonly #at: Workplace
+  /** Without retries of its own. */
+  readonly #direct: Connection
+  readonly #name: string
+  readonly #opened: OpenedArchive
+  readonly #options: ReplaceOptions
+
+  constructor(at: Workplace, {name, opened, options}: ReplacementOptions) {
+    const {maxRetries, onWarning, retryMaxWaitMs, signal} = options
+    const {consistency = DEFAULT_CONSISTENCY} = options
+    this.#at = {
+      ...at,
+      connection: persistent(at.connection, {
+        consistency,
+        maxRetries,
+        onWarning: (warning) => onWarning?.(warning),
+        retryMaxWaitMs,
+        signal,
+      }),
+    }
+    this.#direct = at.connection
+    this.#name = name
+    this.#opened = opened
+    this.#options = options
+  }
+
+  get #id(): string {
+    return this.#opened.archive.head.metadata.backup_id
+  }
+
+  /** Everything about the restore that can be checked beforehand, under a name that is free. */
+  async foretell(): Promise<ReplaceResult> {
+    const name = targetOf(this.#name, this.#id, {atomic: true})
+    const there = await this.#at.connection.getCollection(this.#name)
+    if (there && !this.#options.includeOffloaded) checkDroppable(this.#name, (await this.#tenants(there)) ?? [])
+    const foretold = await this.#restore({dryRun: true, name, restart: true})
+    return {...foretold, collection: this.#name, dryRun: true}
+  }
+
+  async run(): Promise<ReplaceResult> {
+    const {connection, store} = this.#at
+    const marker = await readReplaceMarker(store, this.#name, connection.describe)
+    const schema = await connection.getCollection(this.#name)
+    const replaced = marker && {saved: marker.saved}
+    if (!schema) return this.#finish(marker, replaced)
+    if (marker?.backup === this.#id && replaced && !this.#options.restart) {
+      if (await this.#isBegun()) return this.#finish(marker, replaced)
+      // The earlier run may have ended right before it could say that it was done.
+      const comparison = await this.#compare(schema)
+      if (comparison?.equal) {
+        await removeReplaceMarker(store, this.#name)
+        return this.#confirmed(comparison, replaced)
+      }
+    }
+
+    return this.#replace(schema)
+  }
+
+  /** Whether the restore was begun by an earlier run: what is there is a part of it. */
+  async #isBegun(): Promise<boolean> {
+    const {checkpointDirectory} = this.#options
+    const place = checkpointDirectory === undefined ? this.#opened.store : openStore(checkpointDirectory)
+    const where = {server: this.#at.connection.describe, target: this.#name}
+    return Checkpoint.exists(place, this.#opened.archive.name, where)
+  }
+
+  /** What would be changed on the way is not compared: then it is done again, with all that belongs to it. */
+  async #compare(schema: WeaviateClass): Promise<CollectionComparison | undefined> {
+    const {onProgress, overrides, signal, transforms = []} = this.#options
+    if (transforms.length > 0 || overrides) return undefined
+    const {archive} = this.#opened
+    const chain = await liveChain(archive, schema, {})
+    const {connection, notes} = this.#at
+    return compareCollection(connection, archive, {chain, collection: schema.class, notes, onProgress, signal})
+  }
+
+  async #replace(schema: WeaviateClass): Promise<ReplaceResult> {
+    const {connection, store} = this.#at
+    const name = schema.class
+    await this.foretell()
+    const backup = await this.#save(name)
+    const {archive} = await openArchive(backup.id, store)
+    const held = await HeldObjects.of(archive, this.#options.signal)
+    const {started} = await this.#waitUntilQuiet(schema, held)
+    const marker = {backup: this.#id, saved: backup.path, server: connection.describe}
+    await writeReplaceMarker(store, this.#name, marker)
+    await connection.deleteCollection(name)
+    return this.#finish(marker, {objectCount: backup.objectCount, saved: backup.path}, {started})
+  }
+
+  async #save(name: string): Promise<BackupResult> {
+    const {includeOffloaded, maxRetries, onProgress, onWarning, retryMaxWaitMs, signal} = this.#options
+    const calling = {maxRetries, onProgress, onWarning, retryMaxWaitMs, signal}
+    return backUpFirst(this.#direct, this.#at.store, name, {
+      ...calling,
+      backupFirst: {includeOffloaded, replacedBy: this.#id},
+    })
+  }
+
+  async #waitUntilQuiet(schema: WeaviateClass, held: HeldObjects): Promise<Quiet> {
+    const look = async (): Promise<Survey> => {
+      const tenants = await this.#tenants(schema)
+      checkDroppable(schema.class, tenants ?? [])
+      const {connection, notes} = this.#at
+      return survey({connection, held, notes, plan: planCollection(schema), signal: this.#options.signal, tenants})
+    }
+
+    try {
+      return await waitUntilQuiet(schema.class, look, this.#options)
+    } catch (error) {
+      if (!(error instanceof DataOpsError) || error.code !== 'CONTENT_DIFFERS') throw error
+      throw error.with({hint: 'Stop the programs that write to it, and run it again.'})
+    }
+  }
+
+  /** From here on nothing is there, or a part of the backup. `started`: when it was last there, where this run has dropped it. */
+  async #finish(
+    marker: ReplaceMarker | undefined,
+    replaced: Replaced | undefined,
+    {started}: {started?: number} = {},
+  ): Promise<ReplaceResult> {
+    try {
+      // A checkpoint of a collection that is gone is none to continue.
+      const isGone = !(await this.#at.connection.getCollection(this.#name))
+      const restored = await this.#restore({restart: isGone})
+      if (marker) await removeReplaceMarker(this.#at.store, this.#name)
+      if (!replaced) return restored
+      const gapMs = started === undefined ? {} : {gapMs: Math.ceil(performance.now() - started)}
+      return {...restored, replaced: {...replaced, ...gapMs}}
+    } catch (error) {
+      throw marker ? this.#wayBack(error, marker) : error
+    }
+  }
+
+  #wayBack(error: unknown, {saved}: ReplaceMarker): Error {
+    const known = error instanceof DataOpsError ? error : new DataOpsError('UNEXPECTED', String(error), {cause: error})
+    return known.with({
+      details: {saved},
+      hint: `"${this.#name}" was dropped, and what it held is in ${saved}. Go on with \`replaceCollection\` ${this.#opened.archive.path}, or go back with \`replaceCollection\` ${saved}.`,
+    })
+  }
+
+  #confirmed(verification: CollectionComparison, replaced: Replaced): ReplaceResult {
+    return {
+      aliases: [],
+      backupId: this.#id,
+      collection: this.#name,
+      dryRun: false,
+      references: 0,
+      rejected: 0,
+      replaced,
+      restored: 0,
+      resumed: verification.counts.live,
+      seconds: verification.seconds,
+      skipped: 0,
+      verification,
+      warnings: [],
+    }
+  }
+
+  async #restore(more: Pick<RestoreOptions, 'dryRun' | 'name' | 'restart'>): Promise<ReplaceResult> {
+    const options = {...this.#options, name: this.#name, verify: true, ...more}
+    return restoreOpened({...this.#at, connection: this.#direct}, this.#opened, options)
+  }
+
+  async #tenants(schema: WeaviateClass): Promise<undefined | WeaviateTenant[]> {
+    return isMultiTenant(schema) ? this.#at.connection.listTenants(schema.class) : undefined
+  }
+}

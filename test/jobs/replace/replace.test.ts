@@ -1,0 +1,241 @@
+/** A backup in place of a collection: nothing is lost, whenever it is killed. */
+import {readFile, writeFile} from 'node:fs/promises'
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+
+import {makeClass, makeObjects} from '../../../bench/data.js'
+import {
+  BackupCatalog,
+  BackupManager,
+  DataOpsError,
+  ReplaceManager,
+  type ReplaceOptions,
+  RestoreManager,
+  Verifier,
+} from '../../../src/index.js'
+import {GRACE, SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
+import {LocalStore} from '../../../src/store/local/store.js'
+import {
+  fillCollection,
+  makeCollection,
+  restDump,
+  startTestServer,
+  temporaryDirectory,
+  type TestServer,
+  writeAll,
+} from '../../support/collections.js'
+import {dyingStore} from '../../support/dying-store.js'
+
+const NAME = 'ReplacedDocs'
+const OBJECTS = 12
+const QUICK: ReplaceOptions = {quietForMs: 0}
+const before = {grace: GRACE.ms, every: SAVE_EVERY.ms}
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let server: TestServer
+let good: Map<string, unknown>
+let id: string
+
+beforeAll(async () => {
+  server = await startTestServer()
+  GRACE.ms = 0
+  SAVE_EVERY.ms = 0
+})
+afterAll(async () => {
+  GRACE.ms = before.grace
+  SAVE_EVERY.ms = before.every
+  await server.close()
+})
+
+beforeEach(async () => {
+  directory = await temporaryDirectory()
+  id = await prepare(directory.path)
+})
+afterEach(async () => {
+  for (const {alias} of await server.connection.listAliases()) await server.connection.deleteAlias(alias)
+  for (const {class: name} of await server.connection.listCollections()) await server.connection.deleteCollection(name)
+  await directory.remove()
+})
+
+/** A backup of the good state; then a mistake is made: other objects, and another schema. */
+async function prepare(folder: string): Promise<string> {
+  await makeCollection(server.connection, NAME, OBJECTS, 4)
+  good = await restDump(server.url, NAME)
+  const backup = await new BackupManager(server.connection, {directory: folder}).backupCollection(NAME)
+  await spoil()
+  return backup.id
+}
+
+async function spoil(): Promise<void> {
+  const options = {className: NAME, dims: 4, objects: 5, properties: 2}
+  await fillCollection(server.connection, makeClass(options), makeObjects(options))
+}
+
+const manager = () => new ReplaceManager(server.connection, {directory: directory.path})
+
+/** Of the mistake. */
+async function savedBackups() {
+  const all = await new BackupCatalog(new LocalStore(directory.path)).list()
+  return all.filter((backup) => backup.id !== id)
+}
+
+describe('replacing a collection', () => {
+  it('saves what is there, drops it, restores and compares', async () => {
+    const spoilt = await restDump(server.url, NAME)
+    const result = await manager().replaceCollection(id, QUICK)
+    expect(result).toMatchObject({
+      collection: NAME,
+      replaced: {gapMs: expect.any(Number) as number, objectCount: 5},
+      restored: OBJECTS,
+      verification: {equal: true},
+    })
+    expect(await restDump(server.url, NAME)).toEqual(good)
+    const {saved} = result.replaced!
+    expect(await new Verifier().verifyBackup(saved)).toMatchObject({objectCount: 5, problems: []})
+    // Of the collection's newest backup that is not what was replaced, again: it changes nothing but the time.
+    await new RestoreManager(server.connection).restoreCollection(saved, {name: 'Before'})
+    const before = await restDump(server.url, 'Before')
+    expect([...before.keys()]).toEqual([...spoilt.keys()])
+    expect(await manager().replaceCollection(`${NAME}@latest`, QUICK)).toMatchObject({backupId: id, restored: OBJECTS})
+  })
+
+  it('restores where there is nothing, and says in a dry run what it would do', async () => {
+    const before = await restDump(server.url, NAME)
+    expect(await manager().replaceCollection(id, {...QUICK, dryRun: true})).toMatchObject({
+      collection: NAME,
+      dryRun: true,
+      expected: OBJECTS,
+    })
+    expect(await restDump(server.url, NAME)).toEqual(before)
+    expect(await savedBackups()).toEqual([])
+    await server.connection.deleteCollection(NAME)
+    const result = await manager().replaceCollection(id, QUICK)
+    expect(result).not.toHaveProperty('replaced')
+    expect(await restDump(server.url, NAME)).toEqual(good)
+  })
+
+  it('switches an alias once the new collection is verified, and leaves the old one', async () => {
+    await server.connection.createAlias('Live', NAME)
+    const result = await manager().replaceCollection(id, {...QUICK, name: 'Live'})
+    expect(result).toMatchObject({aliases: ['Live'], replaced: {gapMs: 0, saved: NAME}, verification: {equal: true}})
+    expect(await server.connection.listAliases()).toEqual([{alias: 'Live', collection: result.collection}])
+    expect([...(await restDump(server.url, result.collection)).keys()]).toEqual([...good.keys()])
+    expect((await restDump(server.url, NAME)).size).toBe(5)
+  })
+
+  it('keeps aliases that point at the collection', async () => {
+    await server.connection.createAlias('Pointer', NAME)
+    await manager().replaceCollection(id, QUICK)
+    expect(await server.connection.listAliases()).toEqual([{alias: 'Pointer', collection: NAME}])
+  })
+
+  it('drops nothing for a protected name, or by a damaged backup', async () => {
+    const before = await restDump(server.url, NAME)
+    const options = {...QUICK, protectedNames: ['Replaced*']}
+    await expect(manager().replaceCollection(id, options)).rejects.toMatchObject({code: 'NOT_CONFIRMED'})
+    const {path: file} = await new Verifier({directory: directory.path}).verifyBackup(id)
+    const text = await readFile(file, 'utf8')
+    await writeFile(file, text.replace('property0":"', 'property0":"x'))
+    await expect(manager().replaceCollection(id, QUICK)).rejects.toMatchObject({code: 'BACKUP_DAMAGED'})
+    expect(await restDump(server.url, NAME)).toEqual(before)
+    expect(await savedBackups()).toEqual([])
+  })
+
+  it('drops nothing that still changes, nor what was backed up in vain', async () => {
+    const writing = {
+      ...QUICK,
+      onProgress({stage}: {stage: string}) {
+        isBackedUp ||= stage === 'backup'
+        // Between the backup and the last look.
+        if (!isBackedUp || stage !== 'verify' || writes > 0) return
+        writes++
+        const [object] = makeObjects({className: NAME, dims: 4, objects: 100, properties: 2}, 90, 91)
+        pending = writeAll(server.connection, NAME, [object!])
+      },
+    }
+    let isBackedUp = false
+    let writes = 0
+    let pending: Promise<void> | undefined
+    const outcome = await manager()
+      .replaceCollection(id, {...writing, quietForMs: 300})
+      .catch((error: unknown) => error)
+    await pending
+    expect(writes).toBe(1)
+    expect(outcome).toMatchObject({
+      code: 'CONTENT_DIFFERS',
+      hint: expect.stringContaining('Stop the programs') as string,
+    })
+    expect((await restDump(server.url, NAME)).size).toBe(6)
+  })
+})
+
+describe('a replacement that is killed', () => {
+  it('at any call to the place loses nothing, and goes on', {timeout: 120_000}, async () => {
+    const whole = dyingStore(new LocalStore(directory.path))
+    await new ReplaceManager(server.connection, {store: whole.store}).replaceCollection(id, QUICK)
+    const {calls} = whole
+    // Every note that it writes or removes, for the first time, and the call behind it; and some in between.
+    const isNote = (call: string): boolean => /^(?:put|remove) .*(?:\.replace-|\.checkpoint)/.test(call)
+    const marks = calls.flatMap((call, at) => (isNote(call) && calls.indexOf(call) === at ? [at, at + 1] : []))
+    const last = calls.findLastIndex((call) => isNote(call))
+    const chosen = [...new Set([...marks, last, ...calls.map((_, index) => index).filter((at) => at % 47 === 0)])]
+    let [dropped, untouched] = [0, 0]
+    for (const at of chosen.sort((a, b) => a - b)) {
+      await spoil()
+      const spoilt = await restDump(server.url, NAME)
+      const {store} = dyingStore(new LocalStore(directory.path), 'dies', at + 1)
+      const failure: unknown = await new ReplaceManager(server.connection, {store})
+        .replaceCollection(id, QUICK)
+        .then(() => undefined)
+        .catch((error: unknown) => error)
+      const there = await server.connection.getCollection(NAME)
+      const isUntouched =
+        there && [...(await restDump(server.url, NAME)).keys()].join(',') === [...spoilt.keys()].join(',')
+      if (isUntouched) untouched++
+      else {
+        dropped++
+        await expectSaved(spoilt, calls[at])
+        if (failure !== undefined) expect(failure, calls[at]).toBeInstanceOf(DataOpsError)
+      }
+
+      const again = await manager().replaceCollection(id, QUICK)
+      expect(again.verification, calls[at]).toMatchObject({equal: true})
+      expect(await restDump(server.url, NAME), calls[at]).toEqual(good)
+      const left = await new LocalStore(directory.path).list('')
+      expect(left.map(({name}) => name).filter((name) => /\.replace-|\.checkpoint$/.test(name))).toEqual([])
+    }
+
+    expect(marks.length).toBeGreaterThan(6)
+    expect(untouched).toBeGreaterThan(2)
+    expect(dropped).toBeGreaterThan(3)
+  })
+
+  it('says how to go on and how to go back, and both work', async () => {
+    const spoilt = await restDump(server.url, NAME)
+    const controller = new AbortController()
+    const onProgress = ({completed, stage}: {completed: number; stage: string}): void => {
+      if (stage === 'restore' && completed > 0) controller.abort()
+    }
+
+    const options = {...QUICK, batchSize: 4, concurrency: 1}
+    const failure = await manager()
+      .replaceCollection(id, {...options, onProgress, signal: controller.signal})
+      .catch((error: unknown) => error)
+    expect(failure).toMatchObject({code: 'INTERRUPTED', details: {saved: expect.any(String) as string}})
+    const {details, hint} = failure as DataOpsError
+    expect(hint).toContain(`go back with \`replaceCollection\` ${details.saved as string}`)
+    const back = await manager().replaceCollection(details.saved as string, options)
+    expect(back).toMatchObject({restored: 5, verification: {equal: true}})
+    expect([...(await restDump(server.url, NAME)).keys()]).toEqual([...spoilt.keys()])
+    // The earlier one is given up: from here on it is a replacement of its own.
+    expect(await manager().replaceCollection(id, {...options, restart: true})).toMatchObject({restored: OBJECTS})
+    expect(await restDump(server.url, NAME)).toEqual(good)
+  })
+})
+
+/** The newest whole backup of what was there, has it. */
+async function expectSaved(spoilt: Map<string, unknown>, at: string | undefined): Promise<void> {
+  const [newest] = await savedBackups()
+  expect(newest, at).toMatchObject({object_count: spoilt.size, status: 'sealed'})
+  const {problems} = await new Verifier({directory: directory.path}).verifyBackup(newest!.id)
+  expect(problems, at).toEqual([])
+}
