@@ -25,9 +25,27 @@ export interface Leftover {
   what: string
 }
 
-const DROP = /^\.drop-.*\.json$/
-const REPLACE = /^\.replace-.*\.json$/
-const ACTIVATED = /^\.activated-.*\.json$/
+/** Notes that a run leaves in case it is killed. */
+const NOTES: ReadonlyArray<Omit<Leftover, 'name'> & {pattern: RegExp}> = [
+  {
+    hint: 'Unless that is being done now: run the same `clearCollection` again, which finishes it.',
+    kind: 'drop',
+    pattern: /^\.drop-.*\.json$/,
+    what: 'says that a collection was dropped and not yet made again',
+  },
+  {
+    hint: 'Unless that is being done now: run the same `replaceCollection` again, which finishes it.',
+    kind: 'replace',
+    pattern: /^\.replace-.*\.json$/,
+    what: 'says that a collection was dropped to be replaced, and where it is saved',
+  },
+  {
+    hint: 'Clear or count that collection from here once more, which puts them back.',
+    kind: 'activated',
+    pattern: /^\.activated-.*\.json$/,
+    what: 'says that tenants may have been left active by a run that was killed',
+  },
+]
 
 export async function leftoversIn(store: Store): Promise<Leftover[]> {
   const names: string[] = []
@@ -92,33 +110,8 @@ async function leftoverOf(store: Store, name: string): Promise<Leftover | undefi
     }
   }
 
-  if (DROP.test(name)) {
-    return {
-      hint: 'Unless that is being done now: run the same `clearCollection` again, which finishes it.',
-      kind: 'drop',
-      name,
-      what: 'says that a collection was dropped and not yet made again',
-    }
-  }
-
-  if (REPLACE.test(name)) {
-    return {
-      hint: 'Unless that is being done now: run the same `replaceCollection` again, which finishes it.',
-      kind: 'replace',
-      name,
-      what: 'says that a collection was dropped to be replaced, and where it is saved',
-    }
-  }
-
-  if (ACTIVATED.test(name)) {
-    return {
-      hint: 'Clear or count that collection from here once more, which puts them back.',
-      kind: 'activated',
-      name,
-      what: 'says that tenants may have been left active by a run that was killed',
-    }
-  }
-
+  const note = NOTES.find(({pattern}) => pattern.test(name))
+  if (note) return {hint: note.hint, kind: note.kind, name, what: note.what}
   if (!isTemporaryName(name)) return undefined
   return {
     hint: 'Nobody needs it once it is an hour old: `BackupCatalog.reindex` removes it then.',

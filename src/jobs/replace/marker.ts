@@ -2,6 +2,7 @@ import type {Store} from '../../store/store.js'
 
 import {fileStem} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
+import {forget} from '../../store/forget.js'
 import {readMarker} from '../clear/marker.js'
 
 /** Says, from before a collection is dropped until its successor is confirmed, what replaces it and where it is saved. */
@@ -40,5 +41,5 @@ export async function readReplaceMarker(
 }
 
 export async function removeReplaceMarker(store: Store, collection: string): Promise<void> {
-  await store.remove(replaceMarkerName(collection))
+  await forget(store, replaceMarkerName(collection))
 }
