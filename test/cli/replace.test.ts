@@ -44,10 +44,8 @@ it('is refused beside flags that mean something else', async () => {
 it('goes on when it was killed after the drop, by the same command', async () => {
   const argv = ['col', 'restore', 'Book@latest', '--replace', '--batch-size', '100', '--max-rate', '400']
   const first = start([...argv, '-o', place], env)
-  while ((await weaviate.request('GET', 'schema').then(JSON.stringify)).includes('"Book"'))
-    await setTimeout(20)
-  while ((await readdir(place)).every((name) => !name.endsWith('.checkpoint')))
-    await setTimeout(20)
+  while ((await weaviate.request('GET', 'schema').then(JSON.stringify)).includes('"Book"')) await setTimeout(20)
+  while ((await readdir(place)).every((name) => !name.endsWith('.checkpoint'))) await setTimeout(20)
   first.kill('SIGKILL')
   await first.done
   const left = await on('doctor')
