@@ -46,6 +46,13 @@ export class ProofMaker {
   update(bytes: Uint8Array): void {
     this.#bytes += bytes.length
     for (let at = 0; at < bytes.length;) {
+      // What is a whole chunk need not be copied.
+      if (this.#filled === 0 && bytes.length - at >= this.#chunk.length) {
+        this.#hashes.push(nodePlatform.sha256(bytes.subarray(at, at + this.#chunk.length)))
+        at += this.#chunk.length
+        continue
+      }
+
       const piece = bytes.subarray(at, at + this.#chunk.length - this.#filled)
       this.#chunk.set(piece, this.#filled)
       this.#filled += piece.length
@@ -94,8 +101,9 @@ class ProvenReader implements StoreReader {
     const kept = first === last ? this.#kept.get(first) : undefined
     const from = first * chunkBytes
     const bytes = kept ?? (await this.#readChunks(first, last))
+    const wanted = bytes.subarray(start - from, end - from)
     // A copy: whoever asked for a few bytes shall not hold on to whole chunks, nor change one that is kept.
-    return new Uint8Array(bytes.subarray(start - from, end - from))
+    return kept || wanted.length < bytes.length / 2 ? new Uint8Array(wanted) : wanted
   }
 
   async *stream(start = 0, end = this.size): AsyncGenerator<Uint8Array> {

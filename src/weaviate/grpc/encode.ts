@@ -26,14 +26,22 @@ export function encodeBatchObjects(
   objects: readonly WeaviateObject[],
   consistency?: ConsistencyLevel,
 ): Uint8Array {
-  const writer = new BinaryWriter()
+  const writer = spare
+  // Should encoding fail, what it leaves behind is not used again.
+  spare = new BinaryWriter()
   for (const object of objects)
     writeMessage(writer, 10 /* objects */, () => {
       writeObject(writer, plan, object)
     })
   if (consistency !== undefined) writer.uint32(16 /* consistency_level */).int32(consistency)
-  return writer.finish()
+  const bytes = writer.finish()
+  if (bytes.length <= MAX_KEPT_BYTES) spare = writer
+  return bytes
 }
+
+/** A writer that has grown to the length of a batch need not grow again, which costs twice its bytes. */
+let spare = new BinaryWriter()
+const MAX_KEPT_BYTES = 8 * 1024 * 1024
 
 function writeMessage(writer: BinaryWriter, tag: number, writeFields: () => void): void {
   writer.uint32(tag).fork()

@@ -47,11 +47,14 @@ export class ReceivedBuffers {
   note({buffer}: Uint8Array): void {
     if (buffer === this.#last || !(buffer instanceof ArrayBuffer)) return
     // Node's own pool of small buffers is everybody's.
-    const last = this.#last?.byteLength === Buffer.poolSize ? undefined : this.#last
+    if (this.#last && this.#last.byteLength !== Buffer.poolSize) free(this.#last)
     this.#last = buffer
-    // ES2024: detaches it, which frees what it held.
-    ;(last as undefined | {transfer: (length: number) => ArrayBuffer})?.transfer(0)
   }
+}
+
+/** Frees memory at once, by detaching it: what looks at it later sees nothing. (ES2024; every Node that is supported has it.) */
+export function free(buffer: ArrayBufferLike): void {
+  ;(buffer as unknown as {transfer: (length: number) => ArrayBuffer}).transfer(0)
 }
 
 /**

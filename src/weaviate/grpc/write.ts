@@ -20,6 +20,7 @@ import {
 } from '../proto/generated/weaviate.js'
 import {parseBeacon} from '../values.js'
 import {encodeBatchObjects, hasLargestInt} from './encode.js'
+import {free} from './message.js'
 import {deleteRequest} from './requests.js'
 
 // Bytes in: they are encoded here instead of by the generated code.
@@ -45,11 +46,10 @@ export async function writeObjects(
   if (overGrpc.length === 0) return refused
   const action = `write objects to ${plan.className}`
   try {
-    const {errors} = await call(BATCH_OBJECTS, encodeBatchObjects(plan, overGrpc, levelOf(consistency)), {
-      action,
-      collection: plan.className,
-      signal,
-    })
+    const batch = encodeBatchObjects(plan, overGrpc, levelOf(consistency))
+    const {errors} = await call(BATCH_OBJECTS, batch, {action, collection: plan.className, signal})
+    // Answered, so the server has all of it. After a failure some of it may still be on its way.
+    free(batch.buffer)
     return mergeFailures([...refused, ...errors.map((error) => toFailure(action, error, overGrpc))])
   } catch (error) {
     // More than a gRPC message holds may still be less than REST takes.
