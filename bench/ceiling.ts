@@ -1,6 +1,8 @@
-/** What the server alone can do: the same bytes with nobody decoding or encoding them. The bench's yardstick. */
+/** What the server alone can do, and what a backup cannot do without: the bench's yardsticks. Nothing is decoded or encoded. */
 import {BinaryReader} from '@bufbuild/protobuf/wire'
 import {Buffer} from 'node:buffer'
+import {createHash, hash} from 'node:crypto'
+import {open} from 'node:fs/promises'
 
 import type {WeaviateObject} from '../src/model/object.js'
 import type {WeaviateClass} from '../src/model/schema.js'
@@ -13,15 +15,18 @@ import {type BatchObjectsReply, type SearchRequest, WeaviateService} from '../sr
 
 export interface Ceiling {
   bytes: number
+  /** User and system, of the client's process, while it ran. */
+  cpuSeconds: number
   objects: number
-  objectsPerSecond: number
   seconds: number
 }
 
 export interface ReadCeilingOptions {
   channel: GrpcChannelOptions
-  /** Objects in a page; default 500. */
-  limit?: number
+  /** Also hashes all bytes and each object, and writes the bytes to this file: what a backup cannot do without. */
+  file?: string
+  /** Bytes that a page aims at; default 2 MiB, as a backup's. */
+  pageBytes?: number
   schema: WeaviateClass
   /** Of the UUID space, read at once; default 2. */
   slices?: number
@@ -33,30 +38,42 @@ const RAW_SEARCH: GrpcMethod<SearchRequest, Uint8Array> = {
   responseDeserialize: (bytes) => bytes,
 }
 
-/** Reads a whole collection in slices and looks at nothing but the last id of each page. */
+const PAGE_BYTES = 2 * 1024 * 1024
+/** Objects of the first page, which tells how large they are. */
+const FIRST_PAGE = 100
+
+/** Reads a whole collection in slices, through the tool's own channel with its windows of 4 MiB, and looks at nothing but the ids. */
 export async function readCeiling(options: ReadCeilingOptions): Promise<Ceiling> {
-  const {limit = 500, schema, slices = 2, tenant} = options
+  const {file, pageBytes = PAGE_BYTES, schema, slices = 2, tenant} = options
   const plan = planCollection(schema)
   const channel = new GrpcChannel(options.channel)
+  const floor = file === undefined ? undefined : await Floor.open(file)
   let bytes = 0
   let objects = 0
   const readSlice = async (slice: number) => {
     const end = slice + 1 < slices ? firstId(slice + 1, slices) : undefined
+    let limit = FIRST_PAGE
     for (let after = slice === 0 ? undefined : firstId(slice, slices); ;) {
       const request = searchRequest(plan, {after, include: 'objects', limit, tenant}, false)
       const page = await channel.call(RAW_SEARCH, request, {action: 'measure reading'})
-      const ids = idsOf(page)
-      bytes += page.byteLength
+      const results = resultsOf(page)
       // What lies beyond the slice is another's.
-      objects += end === undefined ? ids.length : ids.filter((id) => id <= end).length
-      after = ids.at(-1)
-      if (after === undefined || ids.length < limit || (end !== undefined && after >= end)) return
+      const own = end === undefined ? results : results.filter(({id}) => id <= end)
+      await floor?.take(page, own)
+      bytes += page.byteLength
+      objects += own.length
+      after = results.at(-1)?.id
+      const isLast = results.length < limit || own.length < results.length
+      if (results.length > 0) limit = Math.max(1, Math.floor((pageBytes / page.byteLength) * results.length))
+      channel.release(page)
+      if (after === undefined || isLast) return
     }
   }
 
   try {
     return await measure(async () => {
       await Promise.all(Array.from({length: slices}, async (_, slice) => readSlice(slice)))
+      await floor?.finish()
       return {bytes, objects}
     })
   } finally {
@@ -64,9 +81,44 @@ export async function readCeiling(options: ReadCeilingOptions): Promise<Ceiling>
   }
 }
 
+/** Hashing and writing: the bytes of the objects, without the vector's second copy where an object has one (an unnamed one crosses the wire twice). */
+class Floor {
+  readonly #file: Awaited<ReturnType<typeof open>>
+  readonly #sum = createHash('sha256')
+  #tail: Promise<unknown> = Promise.resolve()
+
+  private constructor(file: Awaited<ReturnType<typeof open>>) {
+    this.#file = file
+  }
+
+  static async open(file: string): Promise<Floor> {
+    return new Floor(await open(file, 'w'))
+  }
+
+  async take(page: Uint8Array, results: readonly Result[]): Promise<void> {
+    for (const {end, start} of results) {
+      const object = page.subarray(start + ((end - start) >> 1), end)
+      hash('sha256', object, 'buffer')
+      this.#sum.update(object)
+    }
+
+    const first = results[0]
+    const last = results.at(-1)
+    if (!first || !last) return
+    const half = page.subarray(first.start, first.start + ((last.end - first.start) >> 1))
+    this.#tail = this.#tail.then(async () => this.#file.write(half))
+    await this.#tail
+  }
+
+  async finish(): Promise<void> {
+    this.#sum.digest()
+    await this.#file.close()
+  }
+}
+
 export interface WriteCeilingOptions {
-  /** Objects in a batch; default 200. */
-  batchSize?: number
+  /** Bytes that a batch aims at; default 2 MiB, as a restore's. */
+  batchBytes?: number
   channel: GrpcChannelOptions
   /** Batches on their way at once; default 4. */
   inFlight?: number
@@ -83,12 +135,13 @@ const RAW_BATCH: GrpcMethod<Buffer, BatchObjectsReply> = {
 
 /** Sends encoded batches. @throws Error when the server refuses an object. */
 export async function writeCeiling(options: WriteCeilingOptions): Promise<Ceiling> {
-  const {batchSize = 200, inFlight = 4, objects, schema} = options
+  const {batchBytes = PAGE_BYTES, inFlight = 4, objects, schema} = options
   const plan = planCollection(schema)
+  const one = encodeBatchObjects(plan, objects.slice(0, 1)).length
+  const batchSize = Math.max(1, Math.floor(batchBytes / one))
   const batches: Buffer[] = []
   for (let start = 0; start < objects.length; start += batchSize) {
-    const batch = encodeBatchObjects(plan, objects.slice(start, start + batchSize))
-    batches.push(Buffer.from(batch))
+    batches.push(Buffer.from(encodeBatchObjects(plan, objects.slice(start, start + batchSize))))
   }
 
   const bytes = batches.reduce((sum, batch) => sum + batch.byteLength, 0)
@@ -112,10 +165,12 @@ export async function writeCeiling(options: WriteCeilingOptions): Promise<Ceilin
 }
 
 async function measure(run: () => Promise<{bytes: number; objects: number}>): Promise<Ceiling> {
+  const cpu = process.cpuUsage()
   const start = performance.now()
   const {bytes, objects} = await run()
   const seconds = (performance.now() - start) / 1000
-  return {bytes, objects, objectsPerSecond: objects / seconds, seconds}
+  const {system, user} = process.cpuUsage(cpu)
+  return {bytes, cpuSeconds: (user + system) / 1e6, objects, seconds}
 }
 
 /** The id below which the slices before this one lie. */
@@ -124,18 +179,26 @@ function firstId(slice: number, slices: number): string {
   return `${head.toString(16).padStart(8, '0')}-0000-0000-0000-000000000000`
 }
 
-/** Steps over everything else in a SearchReply. */
-function idsOf(page: Uint8Array): string[] {
-  const ids: string[] = []
+interface Result {
+  end: number
+  id: string
+  start: number
+}
+
+/** Where each object of a SearchReply stands, and its id; everything else is stepped over. */
+function resultsOf(page: Uint8Array): Result[] {
+  const results: Result[] = []
   const reader = new BinaryReader(page)
   eachField(reader, reader.len, 18 /* results */, () => {
-    eachField(reader, endOf(reader), 18 /* metadata */, () => {
+    const end = endOf(reader)
+    const start = reader.pos
+    eachField(reader, end, 18 /* metadata */, () => {
       eachField(reader, endOf(reader), 10 /* id */, () => {
-        ids.push(reader.string())
+        results.push({end, id: reader.string(), start})
       })
     })
   })
-  return ids
+  return results
 }
 
 function endOf(reader: BinaryReader): number {
