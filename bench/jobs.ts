@@ -1,6 +1,8 @@
 /** What is measured, each in a process of its own so that memory and CPU are its own: `node jobs.mjs '<json>'`, bundled by run.ts, prints one JSON line. */
-import {BackupManager, ClearManager, connect, RestoreManager} from '@elysia/data-ops'
-import weaviate from 'weaviate-client'
+import type weaviateClient from 'weaviate-client'
+
+import {BackupManager, ClearManager, connect, RestoreManager, Verifier} from '@elysia/data-ops'
+import path from 'node:path'
 
 import {readCeiling, writeCeiling} from './ceiling.js'
 import {type DataOptions, makeClass, makeObjects} from './data.js'
@@ -13,11 +15,17 @@ export interface JobInput {
   directory: string
   format?: string
   grpcUrl: string
+  /** Batches of the write ceiling on their way at once; default 4. */
+  inFlight?: number
   job: JobName
   /** Collection to write to; default that of the data. */
   target?: string
   tenants?: number
   url: string
+  /** `restore`: compares the target with the backup afterwards. */
+  verify?: boolean
+  /** Threads of a backup. */
+  workers?: number
 }
 
 export type JobName =
@@ -27,8 +35,10 @@ export type JobName =
   | 'client-insert-many'
   | 'client-iterator'
   | 'client-loop'
+  | 'floor'
   | 'read-ceiling'
   | 'restore'
+  | 'verify'
   | 'write-ceiling'
 
 export interface JobOutput {
@@ -45,7 +55,9 @@ export interface JobOutput {
 /** The official client's iterator is measured on so many: it reads some 60 objects a second. */
 const ITERATED = 500
 
-const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes' | 'objects' | 'path' | 'seconds'>>> = {
+type Measured = Omit<JobOutput, 'cpuSeconds' | 'peakRss'> & {cpuSeconds?: number}
+
+const jobs: Record<JobName, (input: JobInput) => Promise<Measured>> = {
   async backup(input) {
     const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
     try {
@@ -56,6 +68,7 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes'
           compress: compression !== undefined,
           concurrency: input.concurrency,
           format: format as 'json',
+          workers: input.workers,
         },
       )
       return {bytes: result.bytes, objects: result.objectCount, path: result.path, seconds: result.seconds}
@@ -73,12 +86,19 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes'
         {
           concurrency: input.concurrency,
           name: input.target,
+          verify: input.verify,
         },
       )
       return {objects: result.restored, seconds: result.seconds}
     } finally {
       await connection.close()
     }
+  },
+
+  async verify(input) {
+    const result = await new Verifier({directory: input.directory}).verifyBackup(input.backup!)
+    if (result.problems.length > 0) throw new Error('the backup is damaged')
+    return {objects: input.data.objects, seconds: result.seconds}
   },
 
   async clear(input) {
@@ -112,13 +132,19 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Pick<JobOutput, 'bytes'
     return readCeiling({channel: channelOf(input), schema: makeClass(input.data)})
   },
 
+  async floor(input) {
+    const file = path.join(input.directory, 'floor')
+    return readCeiling({channel: channelOf(input), file, schema: makeClass(input.data)})
+  },
+
   async 'write-ceiling'(input) {
     const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
     const schema = makeClass({...input.data, className: input.target!})
     await connection.deleteCollection(input.target!)
     await connection.createCollection(schema)
     await connection.close()
-    return writeCeiling({channel: channelOf(input), objects: makeObjects(input.data), schema})
+    const {inFlight} = input
+    return writeCeiling({channel: channelOf(input), inFlight, objects: makeObjects(input.data), schema})
   },
 
   async 'client-loop'(input) {
@@ -200,7 +226,9 @@ function channelOf({grpcUrl}: JobInput): Parameters<typeof readCeiling>[0]['chan
   }
 }
 
-async function officialClient({grpcUrl, url}: JobInput): ReturnType<typeof weaviate.connectToCustom> {
+async function officialClient({grpcUrl, url}: JobInput): ReturnType<typeof weaviateClient.connectToCustom> {
+  // Here, so that it is no part of what our own jobs take.
+  const {default: weaviate} = await import('weaviate-client')
   const rest = new URL(url)
   const [grpcHost, grpcPort] = grpcUrl.replace(/^.*:\/\//, '').split(':', 2)
   return weaviate.connectToCustom({
@@ -218,8 +246,9 @@ const cpu = process.cpuUsage()
 const result = await jobs[input.job](input)
 const {system, user} = process.cpuUsage(cpu)
 const output: JobOutput = {
-  ...result,
+  // Ceilings measure their own: what is prepared for them is not theirs.
   cpuSeconds: (user + system) / 1e6,
+  ...result,
   // resourceUsage counts in KiB.
   peakRss: process.resourceUsage().maxRSS * 1024,
 }

@@ -63,8 +63,9 @@ function demo() {
 
 function bench() {
   build()
-  const file = options[0] === 'start-up' ? 'bench/start-up.ts' : 'bench/run.ts'
-  must('node', ['--import', 'tsx', file, ...options])
+  const isNamed = ['growth', 'start-up'].includes(options[0])
+  const [file, ...rest] = isNamed ? options : ['run', ...options]
+  must('node', ['--import', 'tsx', `bench/${file}.ts`, ...rest])
 }
 
 function test() {

@@ -99,6 +99,8 @@ export class GrpcLink {
     return new Promise((resolve, reject) => {
       const session = connectHttp2(`${this.scheme}://${this.authority}`, {
         createConnection: () => socket,
+        // Node counts all that is on its way, and refuses calls above 10 MB: batches in flight are more, and bounded elsewhere.
+        maxSessionMemory: Number.MAX_SAFE_INTEGER,
         settings: {enablePush: false, initialWindowSize: FLOW_CONTROL_WINDOW},
       })
       // Only calls under way keep the process alive.

@@ -24,7 +24,7 @@ type Answer = (stream: ServerHttp2Stream, request: Buffer, headers: Record<strin
 
 async function start(answer: Answer): Promise<{port: number; server: Http2Server; sessions: ServerHttp2Session[]}> {
   const sessions: ServerHttp2Session[] = []
-  const server = createServer()
+  const server = createServer({maxSessionMemory: 1000})
   server.on('session', (session) => {
     sessions.push(session)
   })
@@ -126,6 +126,16 @@ describe('a call', () => {
       }
     })
     await Promise.all(runs)
+  })
+
+  it('goes through beside others of many megabytes in all', async () => {
+    const {port} = await start((stream, request) => {
+      reply(stream, framed(Buffer.from(String(request.length))))
+    })
+    const channel = channelTo(port)
+    const large = Buffer.alloc(4 * 1024 * 1024)
+    const lengths = await Promise.all(Array.from({length: 8}, async () => (await call(channel, large)).toString()))
+    expect(lengths).toEqual(Array.from({length: 8}, () => String(large.length + 5)))
   })
 
   it('takes a message cut anywhere, and refuses what is none', () => {
