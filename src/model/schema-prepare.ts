@@ -230,3 +230,36 @@ function noSuchPath(path: string): DataOpsError {
     hint: 'Write it as replicationConfig.factor or properties.title.tokenization.',
   })
 }
+
+/** Those of the overrides that change what a class has, or may have; the paths of the others, which are of properties or vectors that it lacks. */
+export function fittingOverrides(schema: WeaviateClass, overrides: Overrides): {fitting: Overrides; others: string[]} {
+  const [fitting, others]: [Array<[string, JsonValue]>, string[]] = [[], []]
+  for (const [path, value] of Object.entries(overrides)) {
+    if (hasPlaceFor(schema, path)) fitting.push([path, value])
+    else others.push(path)
+  }
+
+  return {fitting: Object.fromEntries(fitting), others}
+}
+
+const OF_UNNAMED_VECTOR = new Set(['vectorIndexConfig', 'vectorIndexType', 'vectorizer'])
+
+function hasPlaceFor(schema: WeaviateClass, path: string): boolean {
+  const [top = '', name = ''] = path.split('.', 2)
+  const named = Object.keys(schema.vectorConfig ?? {})
+  if (top === 'vectorConfig') return named.includes(name)
+  if (OF_UNNAMED_VECTOR.has(top)) return schema.vectorIndexType !== undefined || named.length === 0
+  try {
+    override(structuredClone(schema), path, null)
+    return top !== 'properties' || indexOf(schema.properties ?? [], name) !== -1
+  } catch (error) {
+    if (error instanceof DataOpsError) return false
+    throw error
+  }
+}
+
+/** @throws DataOpsError INVALID_INPUT when a path has a place in none of several classes. */
+export function assertUsed(overrides: Overrides, used: ReadonlySet<string>): void {
+  const unused = Object.keys(overrides).find((path) => !used.has(path))
+  if (unused !== undefined) throw noSuchPath(unused)
+}

@@ -16,8 +16,14 @@ const TOKENIZATIONS = 'word lowercase whitespace field trigram gse kagome_kr kag
 const RESERVED = new Set(['_additional', '_id', 'id'])
 const NOT_NESTED = new Set(['blobHash', 'geoCoordinates', 'phoneNumber'])
 /** Vectorizer modules of the stock server, as far as their names tell. */
-const VECTORIZER =
-  /^(?:text2vec|text2multivec|multi2vec|multi2multivec|img2vec|ref2vec|text2colbert)-(?:aws|bigram|centroid|clip|cohere|contextionary|databricks|google|gpt4all|huggingface|jinaai|mistral|model2vec|morph|neural|nvidia|octoai|ollama|openai|palm|transformers|twelvelabs|voyageai|weaviate|bind)$/
+const FAMILIES = 'text2vec text2multivec multi2vec multi2multivec img2vec ref2vec text2colbert'.split(' ')
+const VENDORS =
+  'aws bigram centroid clip cohere contextionary databricks google gpt4all huggingface jinaai mistral model2vec morph neural nvidia octoai ollama openai palm transformers twelvelabs voyageai weaviate bind'.split(
+    ' ',
+  )
+export const VECTORIZERS: ReadonlySet<string> = new Set(
+  FAMILIES.flatMap((family) => VENDORS.map((vendor) => `${family}-${vendor}`)),
+)
 
 /** What the operator of a server allows. */
 type Limits = Pick<Settings, 'maximumCollections' | 'replicas'>
@@ -152,7 +158,7 @@ export function namedVectors(named: Record<string, JsonObject>): Record<string, 
 }
 
 function checkVectorizer(name: string, prefix: string): void {
-  if (name !== 'none' && !VECTORIZER.test(name))
+  if (name !== 'none' && !VECTORIZERS.has(name))
     throw new Refusal(422, `${prefix}no module with name "${name}" present`)
 }
 

@@ -147,6 +147,8 @@ export interface ServerNode {
 
 /** What a server tells of itself. */
 export interface AboutServer {
+  /** Names of the modules that it has; undefined where it does not say. */
+  modules: () => Promise<string[] | undefined>
   /** None where these credentials may not see them. */
   nodes: () => Promise<ServerNode[]>
   /** What the roles of these credentials allow; undefined where the server does not say (no RBAC, or before 1.28). */

@@ -25,6 +25,7 @@ import {
   tenantsToRestore,
 } from './checks.js'
 import {findExisting} from './conflicts.js'
+import {foretellCreation} from './foretold.js'
 import {type KnownRestore, type RestoreJob, resultOf, sendingOf, tenantsOf} from './job.js'
 import {readRejected} from './rejected.js'
 import {checkRequested, checkReservedNames} from './requested.js'
@@ -150,6 +151,7 @@ export async function foretell(plan: RestorePlan): Promise<RestoreResult> {
     if (existing.size > 0) throw conflict(job.target, existing.size)
   }
 
+  if (!live) await foretellCreation(job, wholeOf(plan.prepared))
   const expected = await toSend(plan)
   return {
     ...resultOf(plan, {restored: 0, resumed: checkpoint.objects.count}),

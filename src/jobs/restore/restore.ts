@@ -13,6 +13,7 @@ import {makeJob, type OpenedSource, type RestoreJob, schemaOf, type SourceToRest
 import {orderByReferences} from './order.js'
 import {foretell, planRestore, type RestorePlan} from './plan.js'
 import {endRetry, retryRejected} from './retry-rejected.js'
+import {SharedOverrides} from './shared-overrides.js'
 import {type CreatedTarget, createTarget, discard, leave, prepareTarget, type Target} from './target.js'
 import {transformsOf, transformSource, withTenantsAsTransform} from './transformed.js'
 import {writeObjects, writeReferences} from './write.js'
@@ -99,17 +100,25 @@ export async function restoreSources(
   checkRestoreOptions(given)
   const options = withTenantsAsTransform(given)
   const run = new RestoreRun(options)
+  const overrides = new SharedOverrides(options, sources.length)
   const jobs: RestoreJob[] = []
   for (const {backup, open} of sources) {
     const started = performance.now()
-    const opened = await run.attempt({backup}, async () => transformed(await open(), options))
+    const opened = await run.attempt({backup}, async () => {
+      const source = await open()
+      const own = overrides.of(source.source.head.schema)
+      return {own, source: await transformed(source, own.options)}
+    })
     if (!opened) continue
-    const job = makeJob(connection, opened, options, {active: jobs[0]?.active, notes})
+    const {own, source} = opened
+    const job = makeJob(connection, source, own.options, {active: jobs[0]?.active, notes})
+    if (own.warning) job.warn(own.warning)
     run.named(job, backup)
     run.spent(job, started)
     jobs.push(job)
   }
 
+  overrides.check(jobs.length)
   checkTargets(jobs.map(({name}) => name))
   const ordered = orderByReferences(jobs.map((job) => ({job, schema: schemaOf(job)}))).map(({job}) => job)
   try {

@@ -4,16 +4,16 @@ import type {SameServer} from '../../weaviate/same-server.js'
 
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {DataOpsError} from '../../model/errors.js'
-import {compareSchemas} from '../../model/schema-compare.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {vectorizersOf} from '../../model/vectorizers.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {expectedObjects, makeObjection} from './checks.js'
 import {findExisting} from './conflicts.js'
+import {checkCreated} from './created.js'
 import {proveByFirstObject, proveTarget} from './first-object.js'
 import {rejectedFileOf, type RestoreJob, sendingOf, tenantsOf} from './job.js'
 import {type RestoreTransferOptions} from './objects.js'
-import {conflict, type RestorePlan, wholeOf} from './plan.js'
+import {conflict, type RestorePlan} from './plan.js'
 import {withCreationHint} from './refusals.js'
 import {RejectedObjects} from './rejected.js'
 import {type RestoredTenants} from './tenants.js'
@@ -81,7 +81,7 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
   checkpoint.identity = await job.connection.identify(schema)
   // Two addresses of one server are one target.
   if (checkpoint.identity !== undefined) await job.leases.take(checkpoint.identity)
-  if (isOurs && checkpoint.objects.done.size === 0) await checkCreated(restore, schema)
+  if (isOurs && checkpoint.objects.done.size === 0) checkCreated(restore, schema)
   const sameServer = await proveTarget(job, schema)
   const plan = planCollection(schema)
   const tenants = tenantsOf(restore, plan, isOurs)
@@ -193,35 +193,6 @@ async function finishCreation({isOurs, restore, schema}: CreatedTarget): Promise
   const finished = await job.connection.getCollection(job.target)
   if (!finished) throw new DataOpsError('UNEXPECTED', `"${job.target}" is gone right after it was created.`)
   return finished
-}
-
-/** A server of another version may drop or change settings without a word; only what it shows afterwards tells. */
-async function checkCreated({job, prepared}: RestorePlan, created: WeaviateClass): Promise<void> {
-  const {connection, target} = job
-  const differences = compareSchemas(wholeOf(prepared), created, {ignoreName: true})
-  const blocking = differences.filter(({severity}) => severity === 'blocking')
-  if (blocking.length > 0) {
-    const fields = blocking.map(
-      ({backup, live, path: field}) =>
-        `${field} (backup ${JSON.stringify(backup)}, server ${JSON.stringify(live) ?? 'nothing'})`,
-    )
-    throw new DataOpsError(
-      'SCHEMA_MISMATCH',
-      `The server (version ${connection.version}) does not take the schema of "${target}": ${fields.join('; ')}.`,
-      {
-        details: {differences: blocking},
-        hint: 'Restore to a server that knows these settings, or change them with `overrides`.',
-      },
-    )
-  }
-
-  for (const {backup, live, path: field} of differences) {
-    job.warn({
-      code: 'schema-changed',
-      details: {backup, field, live},
-      message: `The server keeps ${field} as ${JSON.stringify(live)}; the backup has ${JSON.stringify(backup)}.`,
-    })
-  }
 }
 
 /** After a refusal: a collection that this run made and that is empty is of no use to anybody, and in the way of the next try. */

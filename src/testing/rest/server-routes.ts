@@ -2,6 +2,7 @@ import type {Settings} from '../options.js'
 import type {Collection} from '../store.js'
 import type {Router} from './router.js'
 
+import {VECTORIZERS} from '../schema-rules.js'
 import {isBefore} from '../version.js'
 import {graphql, type GraphqlServed} from './graphql.js'
 
@@ -13,7 +14,9 @@ export function serverRoutes(router: Router, served: GraphqlServed, url: () => s
     body: {
       ...(!isBefore(settings, '1.26') && {grpcMaxMessageSize: settings.maxMessageBytes}),
       hostname: url(),
-      modules: settings.offload ? {'offload-s3': {}} : {},
+      modules: Object.fromEntries(
+        [...VECTORIZERS, ...(settings.offload ? ['offload-s3'] : [])].map((name) => [name, {}]),
+      ),
       version: settings.version,
     },
     status: 200,

@@ -3,10 +3,15 @@ import type {AboutServer, ServerNode} from '../connection.js'
 import type {HttpClient} from './http.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {countOf, optionalText, permissionsIn, recordsOf} from './shape.js'
+import {countOf, optionalText, permissionsIn, recordOf, recordsOf} from './shape.js'
 
 export function aboutServer(http: HttpClient): AboutServer {
   return {
+    async modules() {
+      const action = 'list the modules'
+      const found = await known(async () => http.json<{modules?: unknown}>({action, method: 'GET', path: '/v1/meta'}))
+      return found && Object.keys(recordOf(found.value.modules, action, 'modules'))
+    },
     async nodes() {
       const action = 'list the nodes'
       const found = await known(async () =>

@@ -11,6 +11,7 @@ const NAME = 'ClearRetries'
 
 let isUnavailable: (request: RequestInfo) => boolean
 let refused = 0
+let isReadOnly = false
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 let server: Awaited<ReturnType<typeof startEmbeddedWeaviate>>
 let connection: Awaited<ReturnType<typeof connect>>
@@ -18,6 +19,7 @@ let connection: Awaited<ReturnType<typeof connect>>
 beforeAll(async () => {
   directory = await temporaryDirectory()
   server = await startEmbeddedWeaviate({
+    isReadOnly: () => isReadOnly,
     onRequest(request) {
       if (!isUnavailable(request)) return
       refused++
@@ -60,6 +62,19 @@ describe('the retries of a clear', () => {
     await manager.clearCollection(NAME, options)
     expect(await connection.count(NAME)).toBe(0)
   })
+})
+
+it('a shard that is read-only is named, with what helps, and nothing is said to be deleted', async () => {
+  isReadOnly = true
+  const manager = new ClearManager(connection, {directory: directory.path})
+  await expect(manager.clearCollection(NAME, {maxRetries: 1, retryMaxWaitMs: 1})).rejects.toMatchObject({
+    code: 'SERVER_UNAVAILABLE',
+    hint: expect.stringContaining('Make the shard writable again') as string,
+    message: expect.stringContaining('read-only') as string,
+  })
+  isReadOnly = false
+  expect(await connection.count(NAME)).toBe(20)
+  expect(await manager.clearCollection(NAME)).toMatchObject({deleted: 20, remaining: 0})
 })
 
 describe('a clear with a backup first', () => {
