@@ -6,6 +6,7 @@ export default defineConfig({
   dts: {entry: {codec: 'src/codec/index.ts', index: 'src/index.ts', testing: 'src/testing/index.ts'}},
   entry: {
     codec: 'src/codec/index.ts',
+    'commands/backup/copy': 'commands/backup/copy.ts',
     'commands/backup/extend': 'commands/backup/extend.ts',
     'commands/backup/get': 'commands/backup/get.ts',
     'commands/backup/head': 'commands/backup/head.ts',

@@ -6,6 +6,8 @@ export type {ObjectSource, ReadSourceOptions, SourceContent, SourcePage} from '.
 export type {FunctionContext, PlainObject, TransformFunctions} from './flow/transform/functions.js'
 export * as transforms from './flow/transform/index.js'
 export type {Changed, Look, Transform} from './flow/transform/transform.js'
+export {copyBackup} from './jobs/backup-copy/copy-backup.js'
+export type {CopyBackupOptions, CopyBackupResult} from './jobs/backup-copy/copy-backup.js'
 export {BackupManager} from './jobs/backup/manager.js'
 export type {
   BackupOptions,

@@ -101,6 +101,8 @@ async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<vo
   if (backup === undefined) return
   // One that had not begun leaves a whole backup; a folder of that name is what an earlier version was removing.
   const isBegun = kind === 'file' && !(await store.stat(`${backup}/${METADATA_FILE}`))
+  // A copy that is coming in has it too.
+  if (isBegun && (await Lease.isHeld(store, partialLockName(backup)))) return
   if (isBegun) {
     for (const file of await store.list(backup)) {
       if (file.kind === 'file' && isOwnFile(file.name)) await store.remove(`${backup}/${file.name}`)

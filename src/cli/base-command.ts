@@ -124,11 +124,19 @@ export abstract class DataOpsCommand extends Command {
   }
 
   /** Where the backups lie, by the strongest source; checked before anything else. */
-  async #placeOfBackups({mode, output: given, 'unsafe-place': unsafePlace = false}: PlaceFlags): Promise<string> {
+  async #placeOfBackups(flags: PlaceFlags): Promise<string> {
+    const {output: given} = flags
     const {file, host} = given === undefined ? await this.#ask() : {file: undefined, host: undefined}
     const setting = resolveSetting('backups', {env: process.env, file, flags: {backups: given}, host})
+    return this.placeOf(setting?.value ?? './backups', flags)
+  }
+
+  /** A place that was named, once it is checked; what opens it is set for this process. */
+  protected async placeOf(
+    place: string,
+    {mode, 'unsafe-place': unsafePlace = false}: Omit<PlaceFlags, 'output'>,
+  ): Promise<string> {
     const {checkPlace, isCloudPlace} = await import('../store/place.js')
-    const place = setting?.value ?? './backups'
     checkPlace(place)
     // The SDK of each cloud reads its own variables; only this one has to be handed on.
     const azureConnectionString = process.env.AZURE_STORAGE_CONNECTION_STRING

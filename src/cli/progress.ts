@@ -5,6 +5,7 @@ import {formatBar, formatBytes, formatCount, formatRate, formatSeconds, plural, 
 
 const DESCRIPTIONS: Readonly<Record<ProgressStage, string>> = {
   backup: 'Backing up',
+  carry: 'Copying the backup of',
   clear: 'Clearing',
   confirm: 'Confirming',
   references: 'Writing references of',

@@ -11,11 +11,11 @@ export interface ProgressEvent {
   /** Units in all, when known. */
   total?: number
   /** objects unless told. */
-  unit?: 'objects' | 'rows' | 'tenants'
+  unit?: 'files' | 'objects' | 'rows' | 'tenants'
 }
 
 export type ProgressStage =
-  'backup' | 'clear' | 'confirm' | 'references' | 'restore' | 'scan' | 'seal' | 'settle' | 'tenants' | 'verify'
+  'backup' | 'carry' | 'clear' | 'confirm' | 'references' | 'restore' | 'scan' | 'seal' | 'settle' | 'tenants' | 'verify'
 
 export interface Warning {
   /** Stable, kebab-case: `grpc-unreachable`, `tenants-skipped`, … */

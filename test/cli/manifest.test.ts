@@ -51,6 +51,7 @@ describe('what is made from the commands', () => {
     expect(text).not.toContain(root)
     const {commands} = JSON.parse(text) as {commands: Record<string, Record<string, object>>}
     expect(Object.keys(commands).toSorted()).toEqual([
+      'backup:copy',
       'backup:extend',
       'backup:get',
       'backup:head',

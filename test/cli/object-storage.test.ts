@@ -105,6 +105,18 @@ describe('a bucket with object lock', () => {
   })
 })
 
+it('a backup is copied to another bucket, as a command', async () => {
+  s3.buckets.set('other-bucket', {objects: new Map(), uploads: new Map()})
+  const place = `s3://${BUCKET}/copied`
+  const {id} = (await on(place, 'col', 'backup', 'Book', '--format', 'parquet', '--json')).json() as {id: string}
+  const copied = await on(place, 'backup', 'copy', id, '--to', 's3://other-bucket/x', '--json')
+  expect(copied, copied.stderr + copied.stdout).toMatchObject({code: 0})
+  expect(copied.json()).toMatchObject({collection: 'Book', id, resumed: 0, wasThere: false})
+  expect((await on('s3://other-bucket/x', 'backup', 'verify', id)).code).toBe(0)
+  expect((await on(place, 'backup', 'copy', id, '--to', 'ftp://x')).code).toBe(2)
+  expect((await on(place, 'backup', 'copy', id)).code).toBe(2)
+})
+
 describe('a bucket', () => {
   it('that keeps no conditions is refused before anything is written, unless --unsafe-place says so', async () => {
     const place = `s3://${BUCKET}/unsafe`

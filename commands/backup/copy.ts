@@ -1,0 +1,64 @@
+import {Args, Flags} from '@oclif/core'
+
+import type {CopyBackupResult} from '../../src/jobs/backup-copy/copy-backup.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {BACKUP_ARGUMENT, lockFlags, modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {formatBytes} from '../../src/cli/format.js'
+
+export default class BackupCopy extends DataOpsCommand {
+  static override summary = 'Copy a backup to another place.'
+
+  static override usage = '<%= command.id %> BACKUP --to <place> [flags]'
+
+  static override description = `Whole and verified, or not there at all; from and to any kind of place. An encrypted backup is copied as it is, without a key. An interrupted copy is gone on with by the next run; one that is there already is read and left.`
+
+  static override args = {
+    backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
+  }
+
+  static override flags = {
+    ...openingFlags,
+    ...lockFlags,
+    mode: modeFlag,
+    output: outputFlag,
+    to: Flags.string({
+      description:
+        'Place that it goes to: a folder, s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix.',
+      helpValue: '<place>',
+      required: true,
+    }),
+  }
+
+  static override examples = [
+    {
+      command: '<%= config.bin %> <%= command.id %> Article@latest --to s3://bucket/prefix',
+      description: 'The newest one, from the folder into a bucket',
+    },
+    {
+      command: '<%= config.bin %> <%= command.id %> 5f0c -o s3://bucket/prefix --to gs://other/prefix --lock-for 30d',
+      description: 'From cloud to cloud, locked there',
+    },
+  ]
+
+  async run(): Promise<CopyBackupResult> {
+    const {args, flags} = await this.parse(BackupCopy)
+    const {copyBackup} = await import('../../src/jobs/backup-copy/copy-backup.js')
+    const to = await this.placeOf(flags.to, flags)
+    const copied = await copyBackup(args.backup, {
+      ...this.operation({}),
+      directory: flags.output,
+      ...(await this.encryption()),
+      lockForMs: flags['lock-for'],
+      lockMode: flags['lock-mode'],
+      to,
+    })
+    const {bytes, id, path, wasThere} = copied
+    this.print([
+      wasThere
+        ? `Backup ${id} was there already, and is whole: ${path}`
+        : `Copied backup ${id} (${formatBytes(bytes)}): ${path}`,
+    ])
+    return copied
+  }
+}
