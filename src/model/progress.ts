@@ -15,7 +15,17 @@ export interface ProgressEvent {
 }
 
 export type ProgressStage =
-  'backup' | 'carry' | 'clear' | 'confirm' | 'references' | 'restore' | 'scan' | 'seal' | 'settle' | 'tenants' | 'verify'
+  | 'backup'
+  | 'carry'
+  | 'clear'
+  | 'confirm'
+  | 'references'
+  | 'restore'
+  | 'scan'
+  | 'seal'
+  | 'settle'
+  | 'tenants'
+  | 'verify'
 
 export interface Warning {
   /** Stable, kebab-case: `grpc-unreachable`, `tenants-skipped`, … */
