@@ -5,6 +5,7 @@ import type {CopyBackupResult} from '../../src/jobs/backup-copy/copy-backup.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {BACKUP_ARGUMENT, lockFlags, modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
+import {checkedPlace} from '../../src/cli/place.js'
 
 export default class BackupCopy extends DataOpsCommand {
   static override summary = 'Copy a backup to another place.'
@@ -44,7 +45,7 @@ export default class BackupCopy extends DataOpsCommand {
   async run(): Promise<CopyBackupResult> {
     const {args, flags} = await this.parse(BackupCopy)
     const {copyBackup} = await import('../../src/jobs/backup-copy/copy-backup.js')
-    const to = await this.placeOf(flags.to, flags)
+    const to = await checkedPlace(flags.to, flags)
     const copied = await copyBackup(args.backup, {
       ...this.operation({}),
       directory: flags.output,

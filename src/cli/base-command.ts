@@ -21,18 +21,12 @@ import {globalFlags} from './flags.js'
 import {printable} from './format.js'
 import {asTyped, warningsAsTyped} from './hints.js'
 import {Interrupt} from './interrupt.js'
+import {checkedPlace, type PlaceFlags} from './place.js'
 import {ProgressReporter} from './progress.js'
 import {redact, redactDeep, shellLine, withoutSecrets} from './secrets.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from './several.js'
 import {guardStreams} from './streams.js'
 import {usageError} from './usage.js'
-
-/** Of commands that write to places. */
-interface PlaceFlags {
-  mode?: number
-  output?: string
-  'unsafe-place'?: boolean
-}
 
 /** The flags that base-command itself looks at. */
 interface GlobalFlags extends EncryptionFlags, SecondServerFlags {
@@ -128,24 +122,7 @@ export abstract class DataOpsCommand extends Command {
     const {output: given} = flags
     const {file, host} = given === undefined ? await this.#ask() : {file: undefined, host: undefined}
     const setting = resolveSetting('backups', {env: process.env, file, flags: {backups: given}, host})
-    return this.placeOf(setting?.value ?? './backups', flags)
-  }
-
-  /** A place that was named, once it is checked; what opens it is set for this process. */
-  protected async placeOf(
-    place: string,
-    {mode, 'unsafe-place': unsafePlace = false}: Omit<PlaceFlags, 'output'>,
-  ): Promise<string> {
-    const {checkPlace, isCloudPlace} = await import('../store/place.js')
-    checkPlace(place)
-    // The SDK of each cloud reads its own variables; only this one has to be handed on.
-    const azureConnectionString = process.env.AZURE_STORAGE_CONNECTION_STRING
-    if (isCloudPlace(place) || mode !== undefined) {
-      const {setStoreDefaults} = await import('../store/open.js')
-      setStoreDefaults({azureConnectionString, mode, unsafePlace})
-    }
-
-    return place
+    return checkedPlace(setting?.value ?? './backups', flags)
   }
 
   /** What the host and the settings file answer, asked for once. */
