@@ -45,7 +45,10 @@ export type {ShownObject, TransformPreview} from './jobs/survey.js'
 export type {
   BackupVerification,
   CollectionComparison,
+  ComparedThing,
   CompareOptions,
+  Difference,
+  DiffOptions,
   ObjectDifference,
   VerifyBackupOptions,
 } from './jobs/verify/options.js'

@@ -214,6 +214,11 @@ export const tenantFlag = Flags.string({
 
 export const oneTenantFlag = Flags.string({description: 'Only objects of this tenant.'})
 
+export const differencesFlag = Flags.integer({
+  description: 'Differences to list at most; default 20, with --json all.',
+  min: 0,
+})
+
 export const fullFlag = Flags.boolean({description: 'Long values as a whole.'})
 
 export const consistencyFlag = Flags.option({

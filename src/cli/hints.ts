@@ -21,6 +21,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   backupCollection: 'col backup',
   clearCollection: 'col clear',
   copyCollection: 'col copy',
+  diffBackups: 'backup diff',
+  diffCollections: 'col diff',
   replaceCollection: 'col restore --replace',
   restoreCollection: 'col restore',
   verifyBackup: 'backup verify',

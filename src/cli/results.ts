@@ -195,6 +195,8 @@ export function clearLines(cleared: ClearResult): string[] {
 export interface ShowOptions {
   /** What a collection was compared with, and where that is; default: the backup. */
   against?: {name: string; place: string}
+  /** What the two columns of a schema's differences are called. */
+  columns?: [string, string]
   /** Long values as a whole. */
   full?: boolean
   /** Characters of a line. */
@@ -222,7 +224,7 @@ const VALUE_WIDTH = 16
 /** Path, backup, live: a row a difference, cut to the width. */
 export function schemaTable(
   differences: CollectionComparison['schemaDifferences'],
-  {full = false, width = 120}: ShowOptions,
+  {columns = ['BACKUP', 'LIVE'], full = false, width = 120}: ShowOptions,
 ): string[] {
   if (differences.length === 0) return []
   const shown = full ? differences : differences.slice(0, SCHEMA_ROWS)
@@ -239,8 +241,8 @@ export function schemaTable(
   return [
     ...formatTable(rows, [
       {header: 'SCHEMA', value: ({path}) => path},
-      {header: 'BACKUP', value: ({backup}) => backup},
-      {header: 'LIVE', value: ({live}) => live},
+      {header: columns[0], value: ({backup}) => backup},
+      {header: columns[1], value: ({live}) => live},
     ]).map((line) => `  ${line}`),
     ...(more > 0 ? [`  … and ${formatCount(more)} more`] : []),
     ...(more > 0 || isCut ? ['  (--full shows all of it)'] : []),
@@ -254,7 +256,7 @@ function schemaText(value: unknown, full: boolean): string {
   return !full && Array.isArray(type) ? type.join('|') : JSON.stringify(value)
 }
 
-function differenceText({id, members, state, tenant}: ObjectDifference): string {
+export function differenceText({id, members, state, tenant}: ObjectDifference): string {
   const where = tenant === undefined ? id : `${id} (tenant ${tenant})`
   return `${state.padEnd(9)} ${where}${members?.length ? `: ${members.join(', ')}` : ''}`
 }

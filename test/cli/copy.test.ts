@@ -131,3 +131,44 @@ describe('col copy', () => {
     expect(resumed).toBeGreaterThanOrEqual(60)
   })
 })
+
+describe('col diff and backup diff', () => {
+  const diff = async (argv: readonly string[]): Promise<CliRun> => cli(['col', 'diff', ...argv], both())
+
+  it('end with 0 where all is equal, and with 4 and what differs where not', async () => {
+    expect((await copy(['Book'])).code).toBe(0)
+    const same = await diff(['Book'])
+    expect(same.code).toBe(0)
+    expect(same.stdout).toContain(`Book at ${b.url} equals Book at ${a.url}: 300 objects, digest `)
+    const second = filler(b.url, KEYS.b)
+    await second.request('DELETE', 'objects/Book/00000000-0000-4000-8000-000000000003')
+    await second.request('PATCH', 'objects/Book/00000000-0000-4000-8000-000000000004', {
+      class: 'Book',
+      properties: {title: 'Another'},
+    })
+    const json = await diff(['Book', 'Book', '--json'])
+    expect(json.code).toBe(4)
+    expect(json.json()).toMatchObject({
+      a: {collection: 'Book', server: a.url},
+      counts: {different: 1, extra: 0, missing: 1},
+      differences: [{state: 'missing'}, {members: ['title'], state: 'different'}],
+      equal: false,
+    })
+    const words = await diff(['Book', 'Book'])
+    expect(words.code).toBe(4)
+    expect(words.stdout).toContain('different 00000000-0000-4000-8000-000000000004: title')
+  })
+
+  it('compare backups, and end with 5 or 2 where one of both is not there', async () => {
+    const place = path.join(folder.path, 'backups')
+    const of = ['col', 'backup', 'Book', '-o', place, '--json']
+    const [one, two] = [await cli(of, from()), await cli([...of, '--limit', '299'], from())]
+    const id = (run: CliRun): string => (run.json() as {id: string}).id
+    const run = await cli(['backup', 'diff', id(one), id(two), '-o', place, '--json'])
+    expect(run.code).toBe(4)
+    expect(run.json()).toMatchObject({counts: {different: 0, extra: 0, missing: 1}})
+    expect((await cli(['backup', 'diff', id(one), id(one), '-o', place])).code).toBe(0)
+    expect((await cli(['backup', 'diff', id(one), 'ffffff', '-o', place])).code).toBe(2)
+    expect((await diff(['Book'])).code).toBe(5)
+  })
+})

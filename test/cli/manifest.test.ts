@@ -53,6 +53,7 @@ describe('what is made from the commands', () => {
     expect(Object.keys(commands).toSorted()).toEqual([
       'backup:copy',
       'backup:extend',
+      'backup:diff',
       'backup:get',
       'backup:head',
       'backup:list',
@@ -65,6 +66,7 @@ describe('what is made from the commands', () => {
       'col:backup',
       'col:clear',
       'col:copy',
+      'col:diff',
       'col:restore',
       'col:verify',
       'doctor',

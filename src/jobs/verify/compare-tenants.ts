@@ -1,31 +1,25 @@
 /** Which tenants take part in a comparison. Pure. */
-import type {BackupHead} from '../../codec/document.js'
-import type {SourceContent} from '../../flow/source.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
+import type {HeldTenant, TakesPart} from './side.js'
 
 import {DataOpsError} from '../../model/errors.js'
 
 export interface TenantSelection {
-  /** Tenants of the live collection to read, as they are now. */
-  live: WeaviateTenant[]
-  /** Not compared, and why. `isOpen`: the backup holds objects that nothing was compared with. */
+  /** Not compared, and why. `isOpen`: the first of both holds objects that nothing was compared with. */
   leftOut: Array<{isOpen: boolean; name: string; reason: string}>
-  /** Whether objects of that tenant in the backup take part. */
-  takesPart: (tenant: string | undefined) => boolean
+  /** Whether objects of that tenant take part. */
+  takesPart: TakesPart
 }
 
-/** @throws DataOpsError INVALID_INPUT when a tenant that was asked for is in neither. */
+/** `live`: of the second of both. @throws DataOpsError INVALID_INPUT when a tenant that was asked for is in neither. */
 export function selectForComparison(
-  head: BackupHead,
-  seal: SourceContent | undefined,
+  held: readonly HeldTenant[],
   live: readonly WeaviateTenant[],
   options: {includeOffloaded?: boolean; tenants?: readonly string[]},
 ): TenantSelection {
-  const inBackup = new Map<string, {objects: number; skipped?: string}>()
-  for (const {name} of head.metadata.tenants ?? []) inBackup.set(name, {objects: 1})
-  for (const {name, object_count: objects = 0, skipped} of seal?.tenants ?? []) inBackup.set(name, {objects, skipped})
+  const inFirst = new Map(held.map((tenant) => [tenant.name, tenant]))
   const wanted = options.tenants && options.tenants.length > 0 ? new Set(options.tenants) : undefined
-  const names = new Set([...inBackup.keys(), ...live.map(({name}) => name)])
+  const names = new Set([...inFirst.keys(), ...live.map(({name}) => name)])
   const unknown = [...(wanted ?? [])].filter((name) => !names.has(name))
   if (unknown.length > 0) {
     throw new DataOpsError(
@@ -34,25 +28,21 @@ export function selectForComparison(
     )
   }
 
-  const selection: TenantSelection = {leftOut: [], live: [], takesPart: () => true}
-  const leftOut = new Set<string>()
-  const leaveOut = (name: string, reason: string, isOpen: boolean): void => {
-    leftOut.add(name)
-    selection.leftOut.push({isOpen, name, reason})
+  const leftOut = new Map<string, TenantSelection['leftOut'][number]>()
+  const isWanted = (name: string): boolean => !wanted || wanted.has(name)
+  for (const {name, skipped} of held) {
+    if (skipped !== undefined && isWanted(name))
+      leftOut.set(name, {isOpen: false, name, reason: `not in the backup: ${skipped}`})
   }
 
-  for (const [name, {skipped}] of inBackup) {
-    if (skipped !== undefined && (!wanted || wanted.has(name))) leaveOut(name, `not in the backup: ${skipped}`, false)
+  for (const {name, status} of live) {
+    const isReadable = status === 'HOT' || status === 'COLD' || options.includeOffloaded === true
+    if (isReadable || leftOut.has(name) || !isWanted(name)) continue
+    leftOut.set(name, {isOpen: (inFirst.get(name)?.objects ?? 0) > 0, name, reason: 'offloaded'})
   }
 
-  for (const tenant of live) {
-    if (leftOut.has(tenant.name) || (wanted && !wanted.has(tenant.name))) continue
-    const isReadable = tenant.status === 'HOT' || tenant.status === 'COLD' || options.includeOffloaded === true
-    if (isReadable) selection.live.push(tenant)
-    else leaveOut(tenant.name, 'offloaded', (inBackup.get(tenant.name)?.objects ?? 0) > 0)
+  return {
+    leftOut: [...leftOut.values()],
+    takesPart: (tenant) => (tenant === undefined ? !wanted : !leftOut.has(tenant) && isWanted(tenant)),
   }
-
-  selection.takesPart = (tenant) =>
-    tenant === undefined ? !wanted : !leftOut.has(tenant) && (!wanted || wanted.has(tenant))
-  return selection
 }

@@ -1,15 +1,14 @@
-/** A live collection beside a backup: equal, or which objects are missing, extra or different. */
-import type {ObjectSource} from '../../flow/source.js'
+/** Two sides that are compared, a live collection beside a backup as a rule: equal, or which objects are missing, extra or different. */
+import type {TenantNotes} from '../../flow/tenants/note.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
-import type {WeaviateTenant} from '../../model/tenant.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {OperationOptions} from '../../model/progress.js'
+import type {Connection} from '../../weaviate/connection.js'
 import type {CollectionComparison, CompareOptions, ObjectDifference} from './options.js'
+import type {ComparedSide} from './side.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
 import {objectKey} from '../../archive/reader.js'
 import {describeDifference} from '../../codec/digest.js'
-import {defaultBatchSize, TARGET_BYTES} from '../../flow/page-size.js'
-import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {persistent} from '../../flow/persistent.js'
 import {
   HASH_BYTES,
@@ -20,29 +19,20 @@ import {
   TemporaryFolder,
   TenantNumbers,
 } from '../../flow/records.js'
-import {withActiveTenants} from '../../flow/tenants/activation.js'
-import {type TenantNotes} from '../../flow/tenants/note.js'
-import {Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
 import {compareSchemas} from '../../model/schema-compare.js'
-import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
-import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {isMultiTenant} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
-import {planCollection} from '../../weaviate/collection-plan.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
-import {SameServer} from '../../weaviate/same-server.js'
-import {checkPositiveInteger, DEFAULT_CONCURRENCY} from '../options.js'
+import {checkPositiveInteger} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {selectForComparison, type TenantSelection} from './compare-tenants.js'
 import {compareRecords, type Differences} from './differences.js'
+import {LiveSide} from './live-side.js'
+import {type ComparedSource, SourceSide} from './source-side.js'
 
 const DEFAULT_LIMIT = 20
-/** Objects fetched together to see what differs in them. */
-const OBJECTS_A_FETCH = 100
-
-/** What a comparison reads of a backup. */
-type ComparedArchive = Pick<ObjectSource, 'head' | 'objectCount' | 'pages' | 'path' | 'seal'>
 
 export interface CompareCollectionOptions extends CompareOptions {
   /** What is made of the live objects before they are compared. */
@@ -65,7 +55,7 @@ export interface CompareCollectionOptions extends CompareOptions {
  */
 export async function compareCollection(
   direct: Connection,
-  archive: ComparedArchive,
+  archive: ComparedSource,
   options: CompareCollectionOptions,
 ): Promise<CollectionComparison> {
   checkPositiveInteger(options.concurrency, 'concurrency')
@@ -74,77 +64,94 @@ export async function compareCollection(
   const connection = persistent(direct, {onWarning, signal})
   const schema = await connection.getCollection(options.collection)
   if (!schema) throw await collectionMissing(connection, options.collection)
+  const watch = new ReplicaWatch(connection, schema, {
+    ...options,
+    warn(warning) {
+      onWarning?.(warning)
+    },
+  })
+  await watch.begin()
+  const first = new SourceSide(archive, options)
+  const compared = await compareSides(first, new LiveSide(connection, schema, options), options)
+  const facts = await watch.end()
+  return {
+    backupDigest: compared.digests.first,
+    backupId: archive.head.metadata.backup_id,
+    collection: schema.class,
+    counts: {...compared.counts, backup: compared.objects.first, live: compared.objects.second},
+    differences: compared.differences,
+    equal: compared.equal,
+    liveDigest: compared.digests.second,
+    ...(facts?.report && {replicas: facts.report}),
+    schemaDifferences: compared.schemaDifferences,
+    seconds: (performance.now() - started) / 1000,
+    ...(compared.tenantsLeftOut && {tenantsLeftOut: compared.tenantsLeftOut}),
+  }
+}
+
+export interface CompareSidesOptions extends OperationOptions {
+  /** Onloads offloaded tenants of live collections. */
+  includeOffloaded?: boolean
+  /** Differences to list at most; default 20. */
+  limit?: number
+  maxRecordsInMemory?: number
+  tenants?: readonly string[]
+}
+
+/** What came of two sides. `missing`: of the second. */
+export interface ComparedSides extends Pick<
+  CollectionComparison,
+  'differences' | 'equal' | 'schemaDifferences' | 'tenantsLeftOut'
+> {
+  counts: Pick<CollectionComparison['counts'], 'different' | 'extra' | 'missing'>
+  digests: {first: string; second: string}
+  objects: {first: number; second: number}
+}
+
+/** Reads both once, and what differs a second time. */
+export async function compareSides(
+  first: ComparedSide,
+  second: ComparedSide,
+  options: CompareSidesOptions,
+): Promise<ComparedSides> {
   const folder = new TemporaryFolder()
   try {
-    const watch = new ReplicaWatch(connection, schema, {
-      ...options,
-      warn(warning) {
-        onWarning?.(warning)
-      },
-    })
-    await watch.begin()
-    const result = await new Comparison(connection, archive, schema, folder, options).run()
-    const facts = await watch.end()
-    return {...result, ...(facts?.report && {replicas: facts.report}), seconds: (performance.now() - started) / 1000}
+    return await new Comparison(first, second, folder, options).run()
   } finally {
     await folder.remove()
   }
 }
 
-/** One side of a comparison. */
-interface Side {
+/** What was read of a side. */
+interface Content {
   content: ContentDigest
   records: RecordList
 }
 
 class Comparison {
-  readonly #archive: ComparedArchive
-  readonly #concurrency: number
-  readonly #connection: Connection
+  readonly #first: ComparedSide
   readonly #folder: TemporaryFolder
-  readonly #limit: number
-  readonly #maxInMemory: number
-  readonly #options: CompareCollectionOptions
-  readonly #plan: CollectionPlan
-  readonly #sameServer: SameServer
+  readonly #options: CompareSidesOptions
+  readonly #second: ComparedSide
   readonly #tenantNumbers = new TenantNumbers()
-  readonly #throttle: Throttle
 
-  constructor(
-    connection: Connection,
-    archive: ComparedArchive,
-    schema: WeaviateClass,
-    folder: TemporaryFolder,
-    options: CompareCollectionOptions,
-  ) {
-    this.#archive = archive
-    this.#concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
-    this.#connection = connection
+  constructor(first: ComparedSide, second: ComparedSide, folder: TemporaryFolder, options: CompareSidesOptions) {
+    this.#first = first
     this.#folder = folder
-    this.#limit = options.limit ?? DEFAULT_LIMIT
-    this.#maxInMemory = options.maxRecordsInMemory ?? MAX_RECORDS_IN_MEMORY
     this.#options = options
-    this.#plan = planCollection(schema)
-    this.#sameServer = new SameServer(connection, schema, options)
-    this.#throttle = new Throttle({
-      concurrency: this.#concurrency,
-      onWarning: options.onWarning,
-      signal: options.signal,
-    })
+    this.#second = second
   }
 
   async #selectTenants(): Promise<TenantSelection> {
-    const {head, seal} = this.#archive
-    const {schema} = this.#plan
     const {onWarning, tenants} = this.#options
-    if (tenants && tenants.length > 0 && !isMultiTenant(schema) && !isMultiTenant(head.schema)) {
-      throw new DataOpsError('INVALID_INPUT', `The collection "${schema.class}" has no tenants.`, {
+    const [first, second] = [this.#first, this.#second]
+    if (tenants && tenants.length > 0 && !isMultiTenant(first.schema) && !isMultiTenant(second.schema)) {
+      throw new DataOpsError('INVALID_INPUT', `The collection "${second.className}" has no tenants.`, {
         hint: 'Leave the tenants out.',
       })
     }
 
-    const live = isMultiTenant(schema) ? await this.#connection.listTenants(schema.class) : []
-    const selection = selectForComparison(head, seal, live, this.#options)
+    const selection = selectForComparison(await first.held(), await second.tenants(), this.#options)
     for (const {name, reason} of selection.leftOut) {
       onWarning?.({
         code: 'tenant-not-compared',
@@ -156,136 +163,60 @@ class Comparison {
     return selection
   }
 
-  /** Objects of the live side as far as that costs one call; else what the backup says: it decides only how memory is divided. */
-  async #countLive(selection: TenantSelection): Promise<number> {
-    const {multiTenant, className} = this.#plan
-    if (multiTenant) return selection.live.length === 0 ? 0 : (this.#archive.objectCount ?? 0)
-    return this.#connection.count(className, undefined, this.#options.signal)
-  }
-
-  #side(schema: WeaviateClass, partitions: number): Side {
-    return {
-      content: new ContentDigest(schema, nodePlatform),
-      records: new RecordList({
-        folder: this.#folder,
-        maxInMemory: this.#maxInMemory,
-        partitions,
-        recordBytes: KEY_BYTES + HASH_BYTES,
-      }),
-    }
-  }
-
-  #take({content, records}: Side, object: WeaviateObject): void {
-    records.add(this.#tenantNumbers.number(object.tenant), object.id, content.add(object).hash)
-  }
-
-  async #readBackup(side: Side, selection: TenantSelection, total: number): Promise<void> {
-    const {signal} = this.#options
-    for await (const page of this.#archive.pages({signal})) {
-      for (const object of page.objects) if (selection.takesPart(object.tenant)) this.#take(side, object)
-      await side.records.settle()
-      this.#progress(side.content.objects, total)
-    }
-
-    this.#checkSealed(side.content, selection)
-  }
-
-  /** A comparison with rows that changed on the disk would accuse the collection of it. */
-  #checkSealed(content: ContentDigest, {takesPart}: TenantSelection): void {
-    const {path, seal} = this.#archive
-    if (seal?.digest === undefined || this.#options.isChanged) return
-    const held = seal.tenants?.filter(({name, skipped}) => skipped === undefined && takesPart(name))
-    // Their number too: no tenant that the seal does not list may add to them.
-    const isSame = held
-      ? held.every(({digest, name}) => content.tenant(name).digest === digest) &&
-        held.reduce((sum, tenant) => sum + (tenant.object_count ?? 0), 0) === content.objects
-      : content.hex() === seal.digest
-    if (isSame) return
-    throw new DataOpsError('BACKUP_DAMAGED', `${path} is damaged: its objects are not those that were sealed.`, {
-      details: {path},
-      hint: 'See what is wrong with `verifyBackup`. Compare with another backup.',
+  async #read(
+    side: ComparedSide,
+    {takesPart}: TenantSelection,
+    {before, isRead, partitions, total}: {before: number; isRead: boolean; partitions: number; total: number},
+  ): Promise<Content> {
+    const content = new ContentDigest(side.schema, nodePlatform)
+    const records = new RecordList({
+      folder: this.#folder,
+      maxInMemory: this.#maxInMemory,
+      partitions,
+      recordBytes: KEY_BYTES + HASH_BYTES,
     })
-  }
-
-  async #readLive(
-    side: Side,
-    selection: TenantSelection,
-    {before, expected, total}: {before: number; expected: number; total: number},
-  ): Promise<void> {
-    const {chain} = this.#options
-    const read = async (slices: Slice[]): Promise<void> => {
-      const reader = new ParallelReader({
-        batchSize: defaultBatchSize(expected),
-        concurrency: this.#concurrency,
-        connection: this.#connection,
-        expectedObjects: Math.max(0, expected - side.content.objects),
-        include: 'objects',
-        plan: this.#plan,
-        signal: this.#options.signal,
-        slices,
-        throttle: this.#throttle,
-      })
-      for await (const page of reader.pages()) {
-        for (const object of (await chain?.objects(page.objects)) ?? page.objects) this.#take(side, object)
-        await side.records.settle()
-        page.done()
-        this.#progress(before + side.content.objects, total)
+    if (!isRead) return {content, records}
+    await side.read(takesPart, async (objects) => {
+      for (const object of objects) {
+        records.add(this.#tenantNumbers.number(object.tenant), object.id, content.add(object).hash)
       }
-    }
 
-    if (this.#plan.multiTenant) {
-      await this.#withTenants(selection.live, async (group) => {
-        await this.#sameServer.prove(group.map(({name}) => ({name, status: 'HOT'})))
-        await read(slicesOfTenants(group))
-      })
-    } else await read([{...WHOLE_RANGE}])
+      await records.settle()
+      this.#progress(before + content.objects, total)
+    })
+    side.check(content, takesPart)
+    return {content, records}
   }
 
-  async #withTenants(tenants: WeaviateTenant[], body: (group: WeaviateTenant[]) => Promise<void>): Promise<void> {
-    const {notes, signal} = this.#options
-    const note = notes?.begin(this.#connection.describe)
-    await withActiveTenants(this.#connection, this.#plan.className, tenants, {note, signal}, body)
-  }
-
-  /** Fetches the objects that differ, a few at a time from both sides, to name what differs in them. */
-  async #nameMembers({listed}: Differences, selection: TenantSelection): Promise<void> {
+  /** Looks at the objects that differ, a few at a time on both sides, to name what differs in them. */
+  async #nameMembers({listed}: Differences): Promise<void> {
     const wanted = new Map<string, ObjectDifference>()
-    const tenants = new Set<string | undefined>()
     for (const difference of listed) {
-      if (difference.state !== 'different') continue
-      wanted.set(objectKey(difference.tenant, difference.id), difference)
-      tenants.add(difference.tenant)
+      if (difference.state === 'different') wanted.set(objectKey(difference.tenant, difference.id), difference)
     }
 
     if (wanted.size === 0) return
-    if (!this.#plan.multiTenant) {
-      await this.#nameMembersOf(wanted, () => true)
-      return
-    }
-
-    // One pass over the backup for all active tenants, and one for each group of a hundred others.
-    const concerned = selection.live.filter(({name}) => tenants.has(name))
-    await this.#withTenants(concerned, async (group) => {
-      const names = new Set(group.map(({name}) => name))
-      await this.#nameMembersOf(wanted, (tenant) => tenant !== undefined && names.has(tenant))
+    const tenants = new Set(Array.from(wanted.values(), ({tenant}) => tenant))
+    await this.#second.eachGroup(tenants, async (isOpen) => {
+      const open = new Set([...tenants].filter((tenant) => isOpen(tenant)))
+      await this.#first.eachGroup(open, async (isOpenToo) => {
+        await this.#nameMembersOf(wanted, (tenant) => isOpen(tenant) && isOpenToo(tenant))
+      })
     })
   }
 
   async #nameMembersOf(
     wanted: Map<string, ObjectDifference>,
-    isActive: (tenant: string | undefined) => boolean,
+    isOpen: (tenant: string | undefined) => boolean,
   ): Promise<void> {
-    const {signal} = this.#options
+    const {atOnce} = this.#second
     let chunk: WeaviateObject[] = []
     let bytes = 0
-    for await (const page of this.#archive.pages({signal})) {
-      const found = page.objects.filter(
-        (object) => isActive(object.tenant) && wanted.has(objectKey(object.tenant, object.id)),
-      )
-      for (const object of found) {
+    for await (const objects of this.#first.wanted(wanted, isOpen)) {
+      for (const object of objects) {
         chunk.push(object)
         bytes += approximateBytes(object)
-        if (chunk.length >= OBJECTS_A_FETCH || bytes >= TARGET_BYTES) {
+        if (chunk.length >= atOnce.objects || bytes >= atOnce.bytes) {
           await this.#nameMembersIn(chunk, wanted)
           chunk = []
           bytes = 0
@@ -297,96 +228,77 @@ class Comparison {
   }
 
   async #nameMembersIn(objects: readonly WeaviateObject[], wanted: Map<string, ObjectDifference>): Promise<void> {
-    const byTenant = new Map<string | undefined, WeaviateObject[]>()
+    if (objects.length === 0) return
+    const others = await this.#second.find(objects)
     for (const object of objects) {
-      const group = byTenant.get(object.tenant)
-      if (group) group.push(object)
-      else byTenant.set(object.tenant, [object])
-    }
-
-    const {schema} = this.#archive.head
-    for (const [tenant, group] of byTenant) {
-      const ids = group.map(({id}) => id)
-      const live = new Map((await this.#fetch(ids, tenant)).map((object) => [object.id, object]))
-      for (const object of group) {
-        const other = live.get(object.id)
-        const difference = wanted.get(objectKey(object.tenant, object.id))
-        // What was deleted since it was compared is not here: that it differed stays true, in what can no longer be said.
-        if (difference && other) {
-          difference.members = describeDifference(schema, object, other, this.#liveSchema)
-        }
-      }
+      const key = objectKey(object.tenant, object.id)
+      const other = others.get(key)
+      const difference = wanted.get(key)
+      // What was deleted since it was compared is not here: that it differed stays true, in what can no longer be said.
+      if (difference && other)
+        difference.members = describeDifference(this.#first.schema, object, other, this.#second.schema)
     }
   }
 
-  /** Live objects by id. */
-  async #fetch(ids: string[], tenant: string | undefined): Promise<WeaviateObject[]> {
-    const {chain, signal} = this.#options
-    const objects = await this.#throttle.run(async () =>
-      this.#connection.getObjects({collection: this.#plan, ids, signal, tenant}),
-    )
-    return (await chain?.objects(objects)) ?? objects
-  }
-
-  /** Of the objects that are compared. */
-  get #liveSchema(): WeaviateClass {
-    return this.#options.chain?.schema ?? this.#plan.schema
+  get #maxInMemory(): number {
+    return this.#options.maxRecordsInMemory ?? MAX_RECORDS_IN_MEMORY
   }
 
   #progress(completed: number, total: number): void {
     this.#options.onProgress?.({
-      collection: this.#plan.className,
+      collection: this.#second.className,
       completed,
       stage: 'verify',
       total: Math.max(total, completed),
     })
   }
 
-  async run(): Promise<Omit<CollectionComparison, 'seconds'>> {
-    const {head} = this.#archive
-    const {schema} = this.#plan
-    const schemaDifferences = compareSchemas(head.schema, this.#liveSchema, {ignoreName: true})
+  async run(): Promise<ComparedSides> {
+    const [first, second] = [this.#first, this.#second]
+    const schemaDifferences = compareSchemas(first.schema, second.schema, {ignoreName: true})
     const selection = await this.#selectTenants()
-    await this.#sameServer.prove(selection.live)
-    const isHoldsObjects = head.metadata.options.include_data
-    const expectedLive = isHoldsObjects ? await this.#countLive(selection) : 0
-    const partitions = partitionsFor(Math.max(expectedLive, this.#archive.objectCount ?? 0), this.#maxInMemory)
-    const live = this.#side(this.#liveSchema, partitions)
-    const backup = this.#side(head.schema, partitions)
-    if (isHoldsObjects) {
-      const total = expectedLive + (this.#archive.objectCount ?? expectedLive)
-      await this.#readBackup(backup, selection, total)
-      await this.#readLive(live, selection, {before: backup.content.objects, expected: expectedLive, total})
-    } else {
-      this.#options.onWarning?.({
-        code: 'schema-only',
-        message: `The backup holds the schema only: the objects of "${schema.class}" were not compared.`,
-      })
-    }
-
-    const isSame = live.content.objects === backup.content.objects && live.content.hex() === backup.content.hex()
+    for (const side of [first, second]) await side.prove(selection.takesPart)
+    const [ours, theirs] = await this.#readBoth(selection)
+    const isSame = theirs.content.objects === ours.content.objects && theirs.content.hex() === ours.content.hex()
     const differences = isSame
       ? {counts: {different: 0, extra: 0, missing: 0}, listed: []}
-      : await compareRecords(backup.records, live.records, {
-          limit: this.#limit,
+      : await compareRecords(ours.records, theirs.records, {
+          limit: this.#options.limit ?? DEFAULT_LIMIT,
           signal: this.#options.signal,
           tenants: this.#tenantNumbers,
         })
-    if (differences.listed.length > 0) await this.#nameMembers(differences, selection)
+    if (differences.listed.length > 0) await this.#nameMembers(differences)
     const {leftOut} = selection
     return {
-      backupDigest: backup.content.hex(),
-      backupId: head.metadata.backup_id,
-      collection: schema.class,
-      counts: {...differences.counts, backup: backup.content.objects, live: live.content.objects},
+      counts: differences.counts,
       differences: differences.listed,
+      digests: {first: ours.content.hex(), second: theirs.content.hex()},
       equal:
         isSame &&
         leftOut.every(({isOpen}) => !isOpen) &&
         schemaDifferences.every(({severity}) => severity !== 'blocking'),
-      liveDigest: live.content.hex(),
+      objects: {first: ours.content.objects, second: theirs.content.objects},
       schemaDifferences,
       ...(leftOut.length > 0 && {tenantsLeftOut: leftOut.map(({name, reason}) => ({name, reason}))}),
     }
+  }
+
+  async #readBoth(selection: TenantSelection): Promise<[Content, Content]> {
+    const [first, second] = [this.#first, this.#second]
+    const hasObjects = first.hasObjects && second.hasObjects
+    const ofFirst = hasObjects ? await first.count(selection.takesPart) : 0
+    const ofSecond = (hasObjects ? await second.count(selection.takesPart, ofFirst) : 0) ?? 0
+    const partitions = partitionsFor(Math.max(ofSecond, ofFirst ?? 0), this.#maxInMemory)
+    const total = ofSecond + (ofFirst ?? ofSecond)
+    if (!hasObjects) {
+      this.#options.onWarning?.({
+        code: 'schema-only',
+        message: `The backup holds the schema only: the objects of "${second.className}" were not compared.`,
+      })
+    }
+
+    const how = {isRead: hasObjects, partitions, total}
+    const ours = await this.#read(first, selection, {...how, before: 0})
+    return [ours, await this.#read(second, selection, {...how, before: ours.content.objects})]
   }
 }

@@ -45,6 +45,39 @@ export interface ObjectDifference {
   tenant?: string
 }
 
+/** One of two things that were compared: a live collection, or a backup. */
+export interface ComparedThing {
+  backupId?: string
+  collection: string
+  /** Content digest. */
+  digest: string
+  objects: number
+  /** Of a backup. */
+  path?: string
+  /** What its replicas differed in; absent without replicas. */
+  replicas?: ReplicaReport
+  /** Of a live collection. */
+  server?: string
+}
+
+/** What of B is not as in A. */
+export interface Difference {
+  a: ComparedThing
+  b: ComparedThing
+  /** Objects in all, per kind, whatever `limit` lists. `missing` from B, `extra` in it. */
+  counts: {different: number; extra: number; missing: number}
+  differences: ObjectDifference[]
+  /** False also where something could not be compared. */
+  equal: boolean
+  /** Blocking and other differences of the schemas, by path. */
+  schemaDifferences: Array<{a: unknown; b: unknown; path: string; severity: 'blocking' | 'notice'}>
+  seconds: number
+  /** Tenants that are not part of the comparison, and why; absent when there are none. */
+  tenantsLeftOut?: Array<{name: string; reason: string}>
+}
+
+export type DiffOptions = Omit<CompareOptions, 'transforms'>
+
 /** A live collection beside a backup. */
 export interface CollectionComparison {
   backupDigest: string

@@ -1,6 +1,13 @@
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {BackupVerification, CollectionComparison, CompareOptions, VerifyBackupOptions} from './options.js'
+import type {
+  BackupVerification,
+  CollectionComparison,
+  CompareOptions,
+  Difference,
+  DiffOptions,
+  VerifyBackupOptions,
+} from './options.js'
 
 import {checkCover} from '../../archive/encrypted/cover.js'
 import {incompleteWarning} from '../../archive/incomplete.js'
@@ -16,6 +23,7 @@ import {liveChain} from './changed.js'
 import {compareCollection} from './compare.js'
 import {progressOf, verifyCovered} from './covered.js'
 import {identifyDamaged} from './damaged.js'
+import {diffBackups, diffCollections} from './diff.js'
 import {compareExport, verifyExport} from './exports.js'
 
 export interface VerifierOptions extends ManagerOptions {
@@ -75,18 +83,34 @@ export class Verifier {
   }
 
   /**
+   * Compares two live collections, given by name or alias: on this Verifier's server, the second on another one where `other` is given.
+   * @throws DataOpsError as `verifyCollection`.
+   */
+  async diffCollections(
+    a: string,
+    b: string,
+    {other, ...options}: DiffOptions & {other?: Connection} = {},
+  ): Promise<Difference> {
+    const first = this.#needConnection()
+    return diffCollections(
+      {a: {connection: first, name: a}, b: {connection: other ?? first, name: b}},
+      this.#notes,
+      options,
+    )
+  }
+
+  /** Compares two backups, given as for `verifyBackup`. @throws DataOpsError NOT_A_BACKUP; BACKUP_DAMAGED; STORAGE; INTERRUPTED. */
+  async diffBackups(a: string, b: string, options: DiffOptions = {}): Promise<Difference> {
+    return diffBackups({a, b}, this.#store, options)
+  }
+
+  /**
    * Compares a live collection, given by name or alias, with a backup, given by path, id or start of an id.
    * @throws DataOpsError INVALID_INPUT without a connection or with unknown tenants; COLLECTION_MISSING; NOT_A_BACKUP; BACKUP_DAMAGED; STORAGE;
    * INTERRUPTED; or what the server answered once retries are used up.
    */
   async verifyCollection(name: string, against: string, options: CompareOptions = {}): Promise<CollectionComparison> {
-    const connection = this.#connection
-    if (!connection) {
-      throw new DataOpsError('INVALID_INPUT', 'Comparing a collection needs a connection.', {
-        hint: 'Make the Verifier with a connection.',
-      })
-    }
-
+    const connection = this.#needConnection()
     const exported = await locateExport(against, this.#store)
     const archive = exported ? undefined : (await openArchive(against, this.#store)).archive
     const incomplete = archive && incompleteWarning(archive.path, archive.seal)
@@ -102,6 +126,13 @@ export class Verifier {
     if (exported) return compareExport(connection, exported, {...compared, schema})
     if (!archive) throw new DataOpsError('UNEXPECTED', 'There is neither a backup nor an export to compare with.')
     return compareCollection(connection, archive, {...compared, chain: await liveChain(archive, schema, options)})
+  }
+
+  #needConnection(): Connection {
+    if (this.#connection) return this.#connection
+    throw new DataOpsError('INVALID_INPUT', 'Comparing a collection needs a connection.', {
+      hint: 'Make the Verifier with a connection.',
+    })
   }
 }
 

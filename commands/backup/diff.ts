@@ -1,0 +1,56 @@
+import {Args} from '@oclif/core'
+
+import type {Difference} from '../../src/jobs/verify/options.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {checkBackupsExist} from '../../src/cli/check-backups.js'
+import {diffLines} from '../../src/cli/diff-results.js'
+import {BACKUP_ARGUMENT, differencesFlag, fullFlag, openingFlags, outputFlag, tenantFlag} from '../../src/cli/flags.js'
+
+export default class BackupDiff extends DataOpsCommand {
+  static override summary = 'Compare two backups, object by object, without a server.'
+
+  static override usage = '<%= command.id %> A B [flags]'
+
+  static override description = `Says what of B is missing, extra or different beside A, by UUID and property. The exit code is 4 when they differ, or when something of them could not be compared.`
+
+  static override args = {
+    a: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
+    b: Args.string({description: 'The other one, named in the same way.', ignoreStdin: true, required: true}),
+  }
+
+  static override flags = {
+    ...openingFlags,
+    differences: differencesFlag,
+    full: fullFlag,
+    output: outputFlag,
+    tenant: tenantFlag,
+  }
+
+  static override examples = [
+    {
+      command: '<%= config.bin %> <%= command.id %> Article@2026-02-01 Article@latest',
+      description: 'What has changed since',
+    },
+    {command: '<%= config.bin %> <%= command.id %> 5f0c 91aa --json', description: 'By id; all differences as JSON'},
+  ]
+
+  async run(): Promise<Difference> {
+    const {args, flags} = await this.parse(BackupDiff)
+    await checkBackupsExist([args.a, args.b], flags.output)
+    const {Verifier} = await import('../../src/jobs/verify/verifier.js')
+    const verifier = new Verifier({
+      directory: flags.output,
+      stateDirectory: this.stateDirectory,
+      ...(await this.encryption()),
+    })
+    const difference = await verifier.diffBackups(args.a, args.b, {
+      ...this.operation(),
+      limit: flags.differences ?? (this.jsonEnabled() ? Infinity : 20),
+      tenants: flags.tenant,
+    })
+    this.print(diffLines(difference, {full: flags.full, width: this.width}))
+    if (!difference.equal) this.exitWith('CONTENT_DIFFERS')
+    return difference
+  }
+}

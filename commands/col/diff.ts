@@ -1,0 +1,73 @@
+import {Args, Flags} from '@oclif/core'
+
+import type {Difference} from '../../src/jobs/verify/options.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {diffLines} from '../../src/cli/diff-results.js'
+import {
+  concurrencyFlag,
+  differencesFlag,
+  fullFlag,
+  milliseconds,
+  outputFlag,
+  tenantFlag,
+  waitReplicasFlag,
+} from '../../src/cli/flags.js'
+import {secondServerFlags} from '../../src/cli/second-server.js'
+
+export default class ColDiff extends DataOpsCommand {
+  static override summary = 'Compare two collections, object by object.'
+
+  static override usage = '<%= command.id %> A [B] [flags]'
+
+  static override description = `Says what of B is missing, extra or different beside A, by UUID and property; B may lie on a second server. The exit code is 4 when they differ, or when something of them could not be compared.`
+
+  static override args = {
+    a: Args.string({description: 'Collection (or alias).', ignoreStdin: true, required: true}),
+    b: Args.string({description: 'The other one; default: that of the same name.', ignoreStdin: true}),
+  }
+
+  static override flags = {
+    ...secondServerFlags,
+    concurrency: concurrencyFlag,
+    differences: differencesFlag,
+    full: fullFlag,
+    'include-offloaded': Flags.boolean({
+      description: 'Onload offloaded tenants to compare them too; else they are left out, and named.',
+    }),
+    output: outputFlag,
+    tenant: tenantFlag,
+    'wait-replicas': waitReplicasFlag,
+  }
+
+  static override examples = [
+    {
+      command: '<%= config.bin %> <%= command.id %> Article --to-url http://new:8080',
+      description: 'The same collection on two servers',
+    },
+    {
+      command: '<%= config.bin %> <%= command.id %> Article ArticleCopy --json',
+      description: 'Two on one server; all differences as JSON',
+    },
+  ]
+
+  async run(): Promise<Difference> {
+    const {args, flags} = await this.parse(ColDiff)
+    const connection = await this.connect()
+    const other = await this.connectSecond()
+    const {Verifier} = await import('../../src/jobs/verify/verifier.js')
+    const verifier = new Verifier({connection, directory: flags.output, stateDirectory: this.stateDirectory})
+    const difference = await verifier.diffCollections(args.a, args.b ?? args.a, {
+      ...this.operation(),
+      concurrency: flags.concurrency,
+      includeOffloaded: flags['include-offloaded'],
+      limit: flags.differences ?? (this.jsonEnabled() ? Infinity : 20),
+      ...(other && {other}),
+      tenants: flags.tenant,
+      waitReplicasMs: milliseconds(flags['wait-replicas']),
+    })
+    this.print(diffLines(difference, {full: flags.full, width: this.width}))
+    if (!difference.equal) this.exitWith('CONTENT_DIFFERS')
+    return difference
+  }
+}

@@ -1,0 +1,26 @@
+/** Differences of two collections or backups as lines for a person. Pure. */
+import type {ComparedThing, Difference} from '../jobs/verify/options.js'
+
+import {formatCount, plural} from './format.js'
+import {differenceText, schemaTable, type ShowOptions} from './results.js'
+
+export function diffLines(difference: Difference, options: ShowOptions = {}): string[] {
+  const {a, b, counts, differences, equal, schemaDifferences, tenantsLeftOut = []} = difference
+  const leftOut = tenantsLeftOut.map(({name, reason}) => `  NOT compared: tenant ${name} (${reason})`)
+  if (equal) return [`${nameOf(b)} equals ${nameOf(a)}: ${plural(b.objects, 'object')}, digest ${b.digest}`, ...leftOut]
+  const unlisted = counts.missing + counts.extra + counts.different - differences.length
+  return [
+    `${nameOf(b)} differs from ${nameOf(a)}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(b.objects)} and ${formatCount(a.objects)} objects)`,
+    ...differences.map((one) => `  ${differenceText(one)}`),
+    ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
+    ...schemaTable(
+      schemaDifferences.map(({a: before, b: now, path, severity}) => ({backup: before, live: now, path, severity})),
+      {...options, columns: ['A', 'B']},
+    ),
+    ...leftOut,
+  ]
+}
+
+function nameOf({backupId, collection, server}: ComparedThing): string {
+  return backupId === undefined ? `${collection} at ${server ?? ''}` : `backup ${backupId} of ${collection}`
+}

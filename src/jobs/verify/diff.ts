@@ -1,0 +1,138 @@
+/** What of one collection, or backup, is not as in another. */
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {ComparedThing, Difference, DiffOptions} from './options.js'
+import type {ComparedSide} from './side.js'
+
+import {incompleteWarning} from '../../archive/incomplete.js'
+import {openArchive} from '../../catalog/locate.js'
+import {persistent} from '../../flow/persistent.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
+import {compareSchemas} from '../../model/schema-compare.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {resolveCollection} from '../../weaviate/resolve.js'
+import {checkPositiveInteger} from '../options.js'
+import {ReplicaWatch} from '../replica-watch.js'
+import {compareSides} from './compare.js'
+import {LiveSide} from './live-side.js'
+import {SourceSide} from './source-side.js'
+
+interface Both<T> {
+  a: T
+  b: T
+}
+
+interface OpenedSide {
+  side: ComparedSide
+  thing: Omit<ComparedThing, 'digest' | 'objects'>
+  /** What is known of it once it was read. */
+  watch?: ReplicaWatch
+}
+
+/** `Verifier.diffCollections`. */
+export async function diffCollections(
+  {a, b}: Both<{connection: Connection; name: string}>,
+  notes: TenantNotes,
+  options: DiffOptions,
+): Promise<Difference> {
+  checkPositiveInteger(options.concurrency, 'concurrency')
+  const first = await openLive(a.connection, a.name, {...options, notes})
+  const second = await openLive(b.connection, b.name, {...options, notes})
+  return diff({a: first, b: second}, options)
+}
+
+/** `Verifier.diffBackups`. */
+export async function diffBackups({a, b}: Both<string>, store: Store, options: DiffOptions): Promise<Difference> {
+  return diff({a: await openBackup(a, store, options), b: await openBackup(b, store, options)}, options)
+}
+
+async function openLive(
+  direct: Connection,
+  name: string,
+  options: DiffOptions & {notes: TenantNotes},
+): Promise<OpenedSide> {
+  const {notes, onWarning, signal} = options
+  const connection = persistent(direct, {onWarning, signal})
+  const {schema} = await resolveCollection(connection, name)
+  await putBack(connection, schema, options)
+  const watch = new ReplicaWatch(connection, schema, {
+    ...options,
+    warn(warning) {
+      onWarning?.(warning)
+    },
+  })
+  await watch.begin()
+  return {
+    side: new LiveSide(connection, schema, {...options, notes}),
+    thing: {collection: schema.class, server: connection.describe},
+    watch,
+  }
+}
+
+async function putBack(
+  connection: Connection,
+  schema: WeaviateClass,
+  {notes, onWarning}: DiffOptions & {notes: TenantNotes},
+): Promise<void> {
+  if (!isMultiTenant(schema)) return
+  await notes.putBack(connection, schema.class, (warning) => {
+    onWarning?.(warning)
+  })
+}
+
+async function openBackup(backup: string, store: Store, {onWarning, signal}: DiffOptions): Promise<OpenedSide> {
+  const {archive} = await openArchive(backup, store)
+  const incomplete = incompleteWarning(archive.path, archive.seal)
+  if (incomplete) onWarning?.(incomplete)
+  const {backup_id: backupId, collection} = archive.head.metadata
+  return {side: new SourceSide(archive, {signal}), thing: {backupId, collection, path: archive.path}}
+}
+
+async function diff({a, b}: Both<OpenedSide>, options: DiffOptions): Promise<Difference> {
+  const started = performance.now()
+  const {counts, differences, digests, equal, objects, tenantsLeftOut} = await compareSides(a.side, b.side, options)
+  const schemaDifferences = schemasOf(a.side, b.side)
+  const [ofA, ofB] = [await a.watch?.end(), await b.watch?.end()]
+  return {
+    a: {
+      ...a.thing,
+      digest: digests.first,
+      objects: objects.first,
+      ...(ofA?.report && {replicas: ofA.report}),
+    },
+    b: {
+      ...b.thing,
+      digest: digests.second,
+      objects: objects.second,
+      ...(ofB?.report && {replicas: ofB.report}),
+    },
+    counts,
+    differences,
+    // What was not looked at on both sides is not known to be equal.
+    equal:
+      equal &&
+      !tenantsLeftOut &&
+      a.side.hasObjects === b.side.hasObjects &&
+      schemaDifferences.every(({severity}) => severity !== 'blocking'),
+    schemaDifferences,
+    seconds: (performance.now() - started) / 1000,
+    ...(tenantsLeftOut && {
+      tenantsLeftOut: tenantsLeftOut.map(({name, reason}) => ({
+        name,
+        reason: reason.replace('not in the backup: ', ''),
+      })),
+    }),
+  }
+}
+
+/** What either cannot take of the other is blocking: which of both is called A makes no difference. */
+function schemasOf(a: ComparedSide, b: ComparedSide): Difference['schemaDifferences'] {
+  const back = compareSchemas(b.schema, a.schema, {ignoreName: true})
+  const isBlocking = new Set(back.flatMap(({path, severity}) => (severity === 'blocking' ? [path] : [])))
+  return compareSchemas(a.schema, b.schema, {ignoreName: true}).map(({backup, live, path, severity}) => ({
+    a: backup,
+    b: live,
+    path,
+    severity: isBlocking.has(path) ? 'blocking' : severity,
+  }))
+}

@@ -1,0 +1,191 @@
+/** A live collection as one of two things that are compared. */
+import type {TransformChain} from '../../flow/transform/transform.js'
+import type {OperationOptions} from '../../model/progress.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {ComparedSide, HeldTenant, TakesPart} from './side.js'
+
+import {objectKey} from '../../archive/reader.js'
+import {defaultBatchSize, TARGET_BYTES} from '../../flow/page-size.js'
+import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {withActiveTenants} from '../../flow/tenants/activation.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
+import {Throttle} from '../../flow/throttle.js'
+import {type WeaviateObject} from '../../model/object.js'
+import {type WeaviateClass} from '../../model/schema.js'
+import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {SameServer} from '../../weaviate/same-server.js'
+import {DEFAULT_CONCURRENCY} from '../options.js'
+
+/** Objects fetched together to see what differs in them. */
+const OBJECTS_A_FETCH = 100
+
+export interface LiveSideOptions extends OperationOptions {
+  /** What is made of the objects before they are compared. */
+  chain?: TransformChain
+  concurrency?: number
+  /** Onloads offloaded tenants; else they are left out. */
+  includeOffloaded?: boolean
+  /** Where tenants that are activated are noted. */
+  notes?: TenantNotes
+}
+
+export class LiveSide implements ComparedSide {
+  readonly #concurrency: number
+  readonly #connection: Connection
+  readonly #options: LiveSideOptions
+  readonly #plan: CollectionPlan
+  readonly #sameServer: SameServer
+  readonly #throttle: Throttle
+  #expected = 0
+  #tenants?: WeaviateTenant[]
+  readonly atOnce = {bytes: TARGET_BYTES, objects: OBJECTS_A_FETCH}
+
+  constructor(connection: Connection, schema: WeaviateClass, options: LiveSideOptions) {
+    const {concurrency = DEFAULT_CONCURRENCY, onWarning, signal} = options
+    this.#concurrency = concurrency
+    this.#connection = connection
+    this.#options = options
+    this.#plan = planCollection(schema)
+    this.#sameServer = new SameServer(connection, schema, options)
+    this.#throttle = new Throttle({concurrency, onWarning, signal})
+  }
+
+  get className(): string {
+    return this.#plan.className
+  }
+
+  get hasObjects(): boolean {
+    return true
+  }
+
+  get schema(): WeaviateClass {
+    return this.#options.chain?.schema ?? this.#plan.schema
+  }
+
+  /** As far as that costs one call; else `like`, what the other says. */
+  async count(takesPart: TakesPart, like = 0): Promise<number> {
+    const {className, multiTenant} = this.#plan
+    const isEmpty = multiTenant && (await this.#reading(takesPart)).length === 0
+    this.#expected = multiTenant
+      ? isEmpty
+        ? 0
+        : like
+      : await this.#connection.count(className, undefined, this.#options.signal)
+    return this.#expected
+  }
+
+  /** There is nothing that says what it should be. */
+  check(): void {}
+
+  async eachGroup(names: ReadonlySet<string | undefined>, body: (isOpen: TakesPart) => Promise<void>): Promise<void> {
+    if (!this.#plan.multiTenant) {
+      await body(() => true)
+      return
+    }
+
+    const concerned = (await this.tenants()).filter(({name}) => names.has(name))
+    await this.#withTenants(concerned, async (group) => {
+      const open = new Set(group.map(({name}) => name))
+      await body((tenant) => tenant !== undefined && open.has(tenant))
+    })
+  }
+
+  async find(objects: readonly WeaviateObject[]): Promise<ReadonlyMap<string, WeaviateObject>> {
+    const found = new Map<string, WeaviateObject>()
+    for (const [tenant, group] of Map.groupBy(objects, (object) => object.tenant)) {
+      const ids = group.map(({id}) => id)
+      for (const object of await this.#fetch(ids, tenant)) found.set(objectKey(tenant, object.id), object)
+    }
+
+    return found
+  }
+
+  async held(): Promise<HeldTenant[]> {
+    const tenants = await this.tenants()
+    return tenants.map((tenant) => ({
+      name: tenant.name,
+      objects: 1,
+      ...(!this.#isReadable(tenant) && {skipped: 'offloaded'}),
+    }))
+  }
+
+  async prove(takesPart: TakesPart): Promise<void> {
+    await this.#sameServer.prove(await this.#reading(takesPart))
+  }
+
+  async read(takesPart: TakesPart, take: (objects: readonly WeaviateObject[]) => Promise<void>): Promise<void> {
+    const {chain} = this.#options
+    let taken = 0
+    const read = async (slices: Slice[]): Promise<void> => {
+      const reader = new ParallelReader({
+        batchSize: defaultBatchSize(this.#expected),
+        concurrency: this.#concurrency,
+        connection: this.#connection,
+        expectedObjects: Math.max(0, this.#expected - taken),
+        include: 'objects',
+        plan: this.#plan,
+        signal: this.#options.signal,
+        slices,
+        throttle: this.#throttle,
+      })
+      for await (const page of reader.pages()) {
+        const objects = (await chain?.objects(page.objects)) ?? page.objects
+        taken += objects.length
+        await take(objects)
+        page.done()
+      }
+    }
+
+    if (this.#plan.multiTenant) {
+      await this.#withTenants(await this.#reading(takesPart), async (group) => {
+        await this.#sameServer.prove(group.map(({name}) => ({name, status: 'HOT'})))
+        await read(slicesOfTenants(group))
+      })
+    } else await read([{...WHOLE_RANGE}])
+  }
+
+  async tenants(): Promise<WeaviateTenant[]> {
+    this.#tenants ??= this.#plan.multiTenant ? await this.#connection.listTenants(this.#plan.className) : []
+    return this.#tenants
+  }
+
+  async *wanted(
+    keys: ReadonlyMap<string, {id: string; tenant?: string}>,
+    isOpen: TakesPart,
+  ): AsyncGenerator<readonly WeaviateObject[]> {
+    const open = [...keys.values()].filter(({tenant}) => isOpen(tenant))
+    for (const [tenant, group] of Map.groupBy(open, (each) => each.tenant)) {
+      for (let start = 0; start < group.length; start += OBJECTS_A_FETCH) {
+        const ids = group.slice(start, start + OBJECTS_A_FETCH).map(({id}) => id)
+        yield this.#fetch(ids, tenant)
+      }
+    }
+  }
+
+  async #fetch(ids: string[], tenant: string | undefined): Promise<WeaviateObject[]> {
+    const {chain, signal} = this.#options
+    const objects = await this.#throttle.run(async () =>
+      this.#connection.getObjects({collection: this.#plan, ids, signal, tenant}),
+    )
+    return (await chain?.objects(objects)) ?? objects
+  }
+
+  #isReadable({status}: WeaviateTenant): boolean {
+    return status === 'HOT' || status === 'COLD' || this.#options.includeOffloaded === true
+  }
+
+  async #reading(takesPart: TakesPart): Promise<WeaviateTenant[]> {
+    return (await this.tenants()).filter((tenant) => takesPart(tenant.name) && this.#isReadable(tenant))
+  }
+
+  async #withTenants(
+    tenants: readonly WeaviateTenant[],
+    body: (group: WeaviateTenant[]) => Promise<void>,
+  ): Promise<void> {
+    const {notes, signal} = this.#options
+    const note = notes?.begin(this.#connection.describe)
+    await withActiveTenants(this.#connection, this.#plan.className, tenants, {note, signal}, body)
+  }
+}
