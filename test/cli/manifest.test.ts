@@ -52,8 +52,8 @@ describe('what is made from the commands', () => {
     const {commands} = JSON.parse(text) as {commands: Record<string, Record<string, object>>}
     expect(Object.keys(commands).toSorted()).toEqual([
       'backup:copy',
-      'backup:extend',
       'backup:diff',
+      'backup:extend',
       'backup:get',
       'backup:head',
       'backup:list',
