@@ -198,11 +198,14 @@ export class GrpcReader {
     // Later than the gRPC page only where that has just shown that REST is needed.
     const restPage = beside ?? (this.#readsRest(plan) ? await readRest() : [])
     await this.#complete(plan, page, restPage, signal)
+    let {message}: {message?: Uint8Array} = page
     return {
-      bytes: page.message.byteLength,
+      bytes: message.byteLength,
       objects: page.objects,
+      // Once: given back twice, two pages would be read into the same memory.
       release: () => {
-        this.#context.release(page.message)
+        if (message) this.#context.release(message)
+        message = undefined
       },
     }
   }

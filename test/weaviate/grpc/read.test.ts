@@ -51,13 +51,16 @@ const UNKNOWN_KIND = Uint8Array.from(
 
 function reader(vectorType = 1) {
   const asked: string[] = []
+  const released: Uint8Array[] = []
   const context: GrpcContext = {
     async call(_method, request) {
       const names = (request as SearchRequest).properties?.nonRefProperties ?? []
       asked.push(`grpc ${names.join(',')}`)
       return reply(names.length > 0 ? UNKNOWN_KIND : new Uint8Array(0), vectorType) as never
     },
-    release() {},
+    release(bytes) {
+      released.push(bytes)
+    },
     rest: {
       async getObject(_className, id) {
         asked.push('rest object')
@@ -78,7 +81,7 @@ function reader(vectorType = 1) {
       },
     },
   }
-  return {asked, reader: new GrpcReader(context)}
+  return {asked, reader: new GrpcReader(context), released}
 }
 
 const collection = planCollection({
@@ -114,5 +117,16 @@ describe('a kind of value that is not known', () => {
       details: {reason: 'a vector is of type 3, which is not known here'},
       hint: expect.stringContaining('use REST') as string,
     })
+  })
+})
+
+describe('the memory of a page', () => {
+  it('is given back once, however often that is asked for', async () => {
+    const {reader: grpc, released} = reader()
+    const page = await grpc.readPage({collection, include: 'objects', limit: 10})
+    expect(released).toEqual([])
+    page.release?.()
+    page.release?.()
+    expect(released).toHaveLength(1)
   })
 })
