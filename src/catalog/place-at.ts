@@ -9,6 +9,7 @@ import type {ListedBackup} from './catalog.js'
 import {pastWhatHides} from '../archive/locked.js'
 import {METADATA_FILE} from '../archive/names.js'
 import {EXPORT_METADATA_FILE} from '../archive/native/metadata.js'
+import {asFarAsReadable} from '../archive/unlisted.js'
 import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
 import {openStore} from '../store/open.js'
 import {errnoOf, isAbsent, storageError} from '../store/storage-error.js'
@@ -24,7 +25,7 @@ export interface BackupPlace {
 
 /** With what opens backups, and nothing hidden that is locked. */
 export function openPlace(place: string, keys: EncryptionOptions): Store {
-  return pastWhatHides(withEncryption(openStore(place), keys))
+  return asFarAsReadable(pastWhatHides(withEncryption(openStore(place), keys)))
 }
 
 const URL_START = /^[a-z][a-z\d+.-]+:\/\//i

@@ -33,6 +33,8 @@ export interface Cover {
   finished: string
   format: BackupFormat
   holds: HeldKind
+  /** The files of its key as it was sealed, for who may not list: `rekey` writes others. */
+  keys?: string[]
   /** Absent where names are hidden. */
   objectCount?: number
   runId: string
@@ -52,8 +54,8 @@ const FILE = /^[0-9A-Za-z][-.0-9A-Z_a-z]{0,199}\.age$/
 
 /** The document. An older release reads of it that it must know what `age` is, and stops. */
 export function coverDocument(cover: Cover): Uint8Array {
-  const {backupId, collection, compress, files, finished, format, holds, objectCount, runId, timestamp, toolVersion} =
-    cover
+  const {backupId, collection, compress, files, finished, format, holds} = cover
+  const {keys, objectCount, runId, timestamp, toolVersion} = cover
   const metadata = {
     version: FORMAT_VERSION,
     requires: [AGE],
@@ -70,6 +72,7 @@ export function coverDocument(cover: Cover): Uint8Array {
     holds,
     ...(objectCount !== undefined && {object_count: objectCount}),
     files,
+    ...(keys && {keys}),
     document: {bytes: utf8(start).length, sha256: sha256Hex(start)},
   }
   const text = sealText(seal as never)
@@ -84,8 +87,16 @@ export function coverOf(
     finished,
     holds,
     isHidden,
+    keys,
     objectCount,
-  }: {files: CoveredFile[]; finished: string; holds: HeldKind; isHidden: boolean; objectCount: number},
+  }: {
+    files: CoveredFile[]
+    finished: string
+    holds: HeldKind
+    isHidden: boolean
+    keys: string[]
+    objectCount: number
+  },
 ): Cover {
   return {
     backupId: metadata.backup_id,
@@ -95,6 +106,7 @@ export function coverOf(
     finished,
     format: metadata.options.format,
     holds,
+    keys,
     runId: metadata.run_id,
     timestamp: metadata.timestamp,
     toolVersion: metadata.tool_version,

@@ -17,7 +17,7 @@ import {type KeyFile} from './key-file.js'
 
 export interface EncryptedPlaceOptions {
   /** What stands in the clear once these are all files of the backup. */
-  cover: (files: CoveredFile[]) => Uint8Array
+  cover: (files: CoveredFile[], keys: string[]) => Uint8Array
   /** Put beside the first file; undefined where the folder has one already. */
   keyFile?: KeyFile
   names: EncryptedNames
@@ -150,16 +150,18 @@ export class EncryptedPlace {
   /** Puts the cover over what lies in the folder: with it, that is a backup. Undefined when one is there. */
   async #commit(folder: string): Promise<string | undefined> {
     const files: CoveredFile[] = []
+    const keys: string[] = []
     let bytes = 0
     for (const {bytes: size, name} of await this.#store.list(folder)) {
       if (!name.endsWith(ENCRYPTED_SUFFIX)) continue
       bytes += size
+      if (isKeyFileName(name)) keys.push(name)
       if (isKeyFileName(name)) continue
       // What an earlier run wrote is read once more.
       files.push({file: name, ...(this.#files.get(name) ?? (await hashFile(this.#store, `${folder}/${name}`)))})
     }
 
-    const cover = this.#options.cover(files)
+    const cover = this.#options.cover(files, keys)
     this.#bytes = bytes + cover.length
     return this.#store.put(`${folder}/${METADATA_FILE}`, cover, {ifAbsent: true})
   }

@@ -33,11 +33,11 @@ export async function openEncryptedWriter(
   const {compress, format, head, name, store} = options
   let summary: SealSummary | undefined
   const place = new EncryptedPlace(store, {
-    cover(files) {
+    cover(files, keys) {
       if (!summary) throw new TypeError('the backup is not sealed yet')
       const {finished, objectCount} = summary
       const holds = heldKind({...head, seal: summary})
-      return coverDocument(coverOf(head, {files, finished, holds, isHidden: encryption.isHidden, objectCount}))
+      return coverDocument(coverOf(head, {files, finished, holds, isHidden: encryption.isHidden, keys, objectCount}))
     },
     keyFile: encryption.keyFile,
     names: namesOf(name, {compress, format}),

@@ -33,7 +33,11 @@ export class TargetLeases {
         await this.#takeIn(store, targetLeaseName(key))
       } catch (error) {
         const isUnwritable = error instanceof DataOpsError && error.code === 'STORAGE' && !error.details.isHeld
-        if (!isUnwritable || index === stores.length - 1) throw error
+        if (!isUnwritable) throw error
+        if (index < stores.length - 1) continue
+        const hint =
+          'Nothing can be written beside the backup: name a folder for the checkpoint with `checkpointDirectory`.'
+        throw stores.length === 1 ? error.with({hint}) : error
       }
     }
   }

@@ -157,10 +157,13 @@ class S3ObjectClient implements ObjectClient {
     }
   }
 
-  /** `error`: what `head` said, which has no words. Nothing is there, or the words of a read. */
-  async #explained(key: string, error: unknown, call: Call): Promise<undefined> {
+  /** `error`: what `head` said, which has no words. Nothing is there, what a read tells, or its words. */
+  async #explained(key: string, error: unknown, call: Call): Promise<FoundObject | undefined> {
     try {
-      await this.get(key, {end: 1, start: 0}, call)
+      const piece = await this.get(key, {end: 1, start: 0}, call)
+      // It may be read, and not be asked for.
+      if (piece && s3Failure(error).kind === 'denied')
+        return {bytes: piece.size, key, modified: piece.modified, tag: piece.tag}
     } catch (error_) {
       if (s3Failure(error_).kind !== 'absent') throw error_
       this.#isBucketKnown = true
