@@ -172,7 +172,7 @@ export class ObjectRoom {
     const shard = resolveShard(collection, tenant)
     this.checkWritable(collection, tenant, shard)
     claimDimensions(collection.schema, shard, object)
-    shard.put(object)
+    this.replicas.put(shard, object)
   }
 
   /** @throws Refusal 500 when the shard takes no writes. */

@@ -66,6 +66,8 @@ export interface Replica {
   /** Objects that were written while it was away: it lacks them. */
   misses?: (object: ObjectPlace & {id: string}) => boolean
   name: string
+  /** Objects that were replaced while it was away: it has them as they were first. */
+  outdated?: (object: ObjectPlace & {id: string}) => boolean
 }
 
 export interface EmbeddedWeaviateOptions {

@@ -13,6 +13,7 @@ export interface ShardPlace {
 
 /** What each replica of a cluster holds: the truth of the shards, less what it missed, and with what it was not told to delete. */
 export class Replicas {
+  private readonly firsts = new WeakMap<Shard, Map<string, StoredObject>>()
   private readonly graves = new WeakMap<Shard, Map<string, StoredObject>>()
   private readonly repaired = new WeakMap<Shard, Set<string>>()
   private turn = 0
@@ -22,6 +23,13 @@ export class Replicas {
   private holds(replica: Replica, place: ShardPlace, id: string): boolean {
     const {misses} = replica
     return !misses?.({...named(place), id}) || this.repaired.get(place.shard)?.has(id) === true
+  }
+
+  /** As the replica has it. */
+  private versionOf({outdated}: Replica, place: ShardPlace, object: StoredObject): StoredObject {
+    const {id} = object
+    const isOld = outdated?.({...named(place), id}) === true && !this.repaired.get(place.shard)?.has(id)
+    return (isOld ? this.firsts.get(place.shard)?.get(id) : undefined) ?? object
   }
 
   private kept(replica: Replica, place: ShardPlace): StoredObject[] {
@@ -47,7 +55,7 @@ export class Replicas {
     const kept = graves.toSorted((a, b) => (a.id === b.id ? 0 : a.id < b.id ? -1 : 1))
     for (const object of place.shard.above(after)) {
       while (kept[0] && kept[0].id < object.id) yield kept.shift()!
-      if (!replica.misses || this.holds(replica, place, object.id)) yield object
+      if (!replica.misses || this.holds(replica, place, object.id)) yield this.versionOf(replica, place, object)
     }
 
     yield* kept
@@ -56,7 +64,7 @@ export class Replicas {
   /** One object as a replica has it. */
   get(replica: Replica, place: ShardPlace, id: string): StoredObject | undefined {
     const object = place.shard.get(id)
-    if (object) return this.holds(replica, place, id) ? object : undefined
+    if (object) return this.holds(replica, place, id) ? this.versionOf(replica, place, object) : undefined
     return this.kept(replica, place).find((candidate) => candidate.id === id)
   }
 
@@ -64,6 +72,18 @@ export class Replicas {
   repair(shard: Shard, id: string): void {
     if (!this.repaired.has(shard)) this.repaired.set(shard, new Set())
     this.repaired.get(shard)!.add(id)
+  }
+
+  /** Stores everywhere but where the first version of it stays. */
+  put(shard: Shard, object: StoredObject): void {
+    const first = shard.get(object.id)
+    if (first && this.settings.replicas.some(({outdated}) => outdated)) {
+      if (!this.firsts.has(shard)) this.firsts.set(shard, new Map())
+      const firsts = this.firsts.get(shard)!
+      if (!firsts.has(object.id)) firsts.set(object.id, first)
+    }
+
+    shard.put(object)
   }
 
   /** Deletes everywhere but where it is kept. */

@@ -8,6 +8,7 @@ import weaviate from 'weaviate-client'
 import type {Warning} from '../../src/model/progress.js'
 import type {ConnectOptions} from '../../src/weaviate/connection.js'
 
+import {BackupManager} from '../../src/index.js'
 import {startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {connect} from '../../src/weaviate/connect.js'
@@ -156,6 +157,74 @@ describe('connect', () => {
     })
     action = 'read_collections'
     expect(await connection.listCollections()).toEqual([])
+  })
+
+  it.each<[string, unknown]>([
+    ['/v1/schema/Any', null],
+    ['/v1/schema/Any', {class: null}],
+    ['/v1/schema/Any', {class: 'Any', properties: 'none'}],
+    ['/v1/schema/Any', {class: 'Any', properties: [{dataType: null, name: 'a'}]}],
+    ['/v1/schema/Any', {class: 'Any', vectorConfig: {a: null}}],
+    ['/v1/schema', {classes: [null]}],
+    ['/v1/schema/Any/tenants', [{name: 7}]],
+    ['/v1/aliases', {aliases: {a: 'b'}}],
+  ])('an answer that cannot be is an error with a type: %s %j', async (path, answer) => {
+    const replies = new Map<string, unknown>([
+      ['/v1/meta', {version: '1.39.0'}],
+      [path, answer],
+    ])
+    const url = await listen(
+      createServer((request, response) => {
+        response.end(JSON.stringify(replies.has(request.url!) ? replies.get(request.url!) : {}))
+      }),
+    )
+    const connection = await opened({transport: 'rest', url})
+    const asked: Record<string, () => Promise<unknown>> = {
+      '/v1/aliases': async () => connection.listAliases(),
+      '/v1/schema': async () => connection.listCollections(),
+      '/v1/schema/Any': async () => connection.getCollection('Any'),
+      '/v1/schema/Any/tenants': async () => connection.listTenants('Any'),
+    }
+    await expect(asked[path]!()).rejects.toMatchObject({
+      code: 'UNEXPECTED',
+      message: expect.stringContaining('cannot be right') as string,
+    })
+  })
+
+  it('a backup of all that may see nothing is refused, or says that nobody said so', async () => {
+    const replies: Record<string, {body: unknown; status?: number}> = {
+      '/v1/meta': {body: {version: '1.39.0'}},
+      '/v1/schema': {body: {classes: []}},
+    }
+    const url = await listen(
+      createServer((request, response) => {
+        const {body, status = 200} = replies[request.url!] ?? {body: {}}
+        response.writeHead(status)
+        response.end(JSON.stringify(body))
+      }),
+    )
+    const backUp = async (): Promise<{backups: number; codes: string[]}> => {
+      const codes: string[] = []
+      const {backups} = await new BackupManager(await opened({transport: 'rest', url})).backupCollections('all', {
+        maxRetries: 0,
+        onWarning({code}) {
+          codes.push(code)
+        },
+      })
+      return {backups: backups.length, codes}
+    }
+
+    // No roles at all, under RBAC.
+    replies['/v1/users/own-info'] = {body: {roles: [], username: 'u'}}
+    replies['/v1/schema/ElysiaDataOpsProbe'] = {body: {error: [{message: 'forbidden'}]}, status: 403}
+    await expect(backUp()).rejects.toMatchObject({code: 'NOT_ALLOWED', exitCode: 6})
+    // Anonymous, without RBAC.
+    replies['/v1/users/own-info'] = {body: {error: [{message: 'no user'}]}, status: 401}
+    replies['/v1/schema/ElysiaDataOpsProbe'] = {body: {}, status: 404}
+    expect(await backUp()).toEqual({backups: 0, codes: ['no-collections']})
+    // A role that may see all: there are none.
+    replies['/v1/users/own-info'] = {body: {roles: [{name: 'r', permissions: [{action: 'read_collections'}]}]}}
+    expect(await backUp()).toEqual({backups: 0, codes: []})
   })
 
   it('tells other servers, and those not ready yet, from Weaviate', async () => {

@@ -167,6 +167,47 @@ describe('a collection of the same name on both', () => {
     expect(restored).toMatchObject({restored: 9, verification: {counts: {live: 9}, equal: true}})
   })
 
+  it.each(['HOT', 'COLD'] as const)(
+    'empty on both, with a tenant (%s): the first object is taken back',
+    async (status) => {
+      const tenant = {name: 'T', status}
+      await fill(atA, 9, tenant)
+      const backup = await backupOfA()
+      await atA.deleteCollection(NAME)
+      await fill(atA, 0, tenant)
+      await fill(atB, 0, {...tenant, status: 'HOT'})
+      writesAtB = []
+      await failureOf(new RestoreManager(mixed, folder()).restoreCollection(backup, {merge: true}))
+      expect(writesAtB).toEqual(['BatchObjects', 'BatchDelete'])
+      expect(await atB.count(NAME, 'T')).toBe(0)
+      expect(await atA.listTenants(NAME)).toEqual([tenant])
+      const restored = await new RestoreManager(atA, folder()).restoreCollection(backup, {merge: true, verify: true})
+      expect(restored).toMatchObject({restored: 9, verification: {counts: {live: 9}, equal: true}})
+    },
+  )
+
+  it('empty on both: what was refused once is not sent to the wrong one, and to the right one as a whole', async () => {
+    await fill(atA, 9)
+    const backup = await backupOfA()
+    await atA.deleteCollection(NAME)
+    const refusing = Object.assign(Object.create(atA) as Connection, {
+      writeObjects: async ({objects: sent}: Parameters<Connection['writeObjects']>[0]) =>
+        sent.map(({id}) => ({id, reason: 'not today'})),
+    })
+    const {rejectedFile} = await new RestoreManager(refusing, folder()).restoreCollection(backup)
+    expect(await atA.count(NAME)).toBe(0)
+    await fill(atB, 0)
+    writesAtB = []
+    await failureOf(new RestoreManager(mixed, folder()).restoreCollection(backup, {retryRejected: rejectedFile}))
+    expect(writesAtB).toEqual(['BatchObjects', 'BatchDelete'])
+    expect([await atA.count(NAME), await atB.count(NAME)]).toEqual([0, 0])
+    const retried = await new RestoreManager(atA, folder()).restoreCollection(backup, {retryRejected: rejectedFile})
+    expect(retried).toMatchObject({rejected: 0, restored: 9})
+    expect(await new Verifier({connection: atA, ...folder()}).verifyCollection(NAME, backup)).toMatchObject({
+      equal: true,
+    })
+  })
+
   it('with tenants, active and inactive', async () => {
     for (const status of ['HOT', 'COLD'] as const) {
       const tenant = {name: `T${status}`, status}

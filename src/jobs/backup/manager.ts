@@ -57,6 +57,7 @@ export class BackupManager {
       })
     }
 
+    if (names === 'all' && collections.size === 0) await warnOfNothing(connection, this.#at.connection, options)
     for (const name of collections.values()) {
       await attempt(name, async () => {
         const backup = await this.backupCollection(name, {...options, runId})
@@ -67,4 +68,22 @@ export class BackupManager {
 
     return {backups, ...(failed.length > 0 && {failed}), runId}
   }
+}
+
+/** A server that shows no collection may have none, or none that these credentials may see. */
+async function warnOfNothing(
+  connection: Connection,
+  {about}: Connection,
+  {onWarning}: BackupRunOptions,
+): Promise<void> {
+  const {describe} = connection
+  // All are excluded.
+  if ((await connection.listCollections()).length > 0) return
+  const permissions = await about?.permissions()
+  if (permissions?.includes('read_collections')) return
+  onWarning?.({
+    code: 'no-collections',
+    details: {server: describe},
+    message: `${describe} shows no collection, and does not say whether these credentials may see all: it may have some.`,
+  })
 }

@@ -14,7 +14,13 @@ afterEach(async () => {
 
 async function serve(
   answer: (request: IncomingMessage, response: ServerResponse, body: string) => void,
-  options: {headers?: () => Promise<Record<string, string>>; proxy?: string; timeoutMs?: number; url?: string} = {},
+  options: {
+    headers?: () => Promise<Record<string, string>>
+    maxBodyBytes?: number
+    proxy?: string
+    timeoutMs?: number
+    url?: string
+  } = {},
 ) {
   const server = createServer((request, response) => {
     let body = ''
@@ -120,6 +126,31 @@ describe('HttpClient', () => {
     await expect(http.json(GET)).rejects.toMatchObject({code: 'SERVER_UNAVAILABLE', details: {networkCode: 'TIMEOUT'}})
     await expect(http.json({...GET, signal: AbortSignal.timeout(20)})).rejects.toMatchObject({code: 'INTERRUPTED'})
     await expect(http.json({...GET, signal: AbortSignal.abort()})).rejects.toMatchObject({code: 'INTERRUPTED'})
+  })
+
+  it('reads a reply without end no further than its bound, and lets go of it', async () => {
+    let written = 0
+    const gone = Promise.withResolvers<void>()
+    const {http} = await serve(
+      (_, response) => {
+        const timer = setInterval(() => {
+          written += 1000
+          response.write('x'.repeat(1000))
+        }, 1)
+        response.on('close', () => {
+          clearInterval(timer)
+          gone.resolve()
+        })
+      },
+      {maxBodyBytes: 5000},
+    )
+    await expect(http.json(GET)).rejects.toMatchObject({
+      code: 'UNEXPECTED',
+      details: {tooLarge: true},
+      message: expect.stringContaining('longer than 5000 bytes') as string,
+    })
+    await gone.promise
+    expect(written).toBeLessThan(200_000)
   })
 
   it('reports a cut connection as one that may be tried again', async () => {
