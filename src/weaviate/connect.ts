@@ -64,7 +64,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
     const connection = createConnection(main, nodes)
     if (nodes.length === 0) {
       const again = {ca, isLogged: onCall !== undefined, place, proxy, timeoutMs, transport: connection.transport}
-      OPENED.set(connection, {again, headers, onCall})
+      OPENED.set(connection, {again, headers, isFixed: !client && !options.oidc, onCall})
     }
 
     return connection
@@ -74,9 +74,11 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
   }
 }
 
-/** What another thread connects by to the same server: no secrets, which it asks for with each call. */
+/** What another thread connects by to the same server. */
 export interface ConnectAgain {
   ca?: string
+  /** Sent with each call, where they stay the same: told to nobody else. Absent: they are asked for with each. */
+  headers?: Record<string, string>
   /** Whether somebody wants to know of each call. */
   isLogged: boolean
   place: Place
@@ -89,6 +91,8 @@ export interface ConnectAgain {
 export interface Opened {
   again: ConnectAgain
   headers: () => Promise<Record<string, string>>
+  /** Whether the headers stay the same. */
+  isFixed: boolean
   onCall?: (call: ServerCall) => void
 }
 
@@ -100,9 +104,14 @@ export function openedAs(connection: Connection): Opened | undefined {
   return OPENED.get(connection)
 }
 
+/** For another thread of this process. */
+export async function sentConnection({again, headers, isFixed}: Opened): Promise<ConnectAgain> {
+  return isFixed ? {...again, headers: await headers()} : again
+}
+
 /** As `connect` in another thread. */
 export async function connectAgain(
-  {isLogged, place, ...again}: ConnectAgain,
+  {headers: _, isLogged, place, ...again}: ConnectAgain,
   {headers, onCall}: Pick<Opened, 'headers' | 'onCall'>,
 ): Promise<Connection> {
   try {

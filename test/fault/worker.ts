@@ -12,6 +12,7 @@ import type {RestoreOptions} from '../../src/jobs/restore/options.js'
 
 import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
+import {ENTRY} from '../../src/jobs/workers/thread.js'
 import {LEASE} from '../../src/store/lease.js'
 
 export interface WorkerJob {
@@ -34,6 +35,8 @@ export interface WorkerJob {
     | {backup: string; job: 'restore'; options?: RestoreOptions}
   /** A restore's checkpoints: milliseconds between two. */
   saveMs?: number
+  /** The file of its threads. */
+  threadFile?: string
   transport?: 'auto' | 'rest'
   url: string
 }
@@ -79,6 +82,7 @@ const {BackupManager, ClearManager, connect, DataOpsError, RestoreManager, Verif
 FLUSH_EVERY.ms = job.flushMs ?? FLUSH_EVERY.ms
 SAVE_EVERY.ms = job.saveMs ?? SAVE_EVERY.ms
 GRACE.ms = 20
+ENTRY.file = job.threadFile
 if (job.leaseMs !== undefined) Object.assign(LEASE, {ms: job.leaseMs, renewMs: job.leaseMs / 6})
 
 const connection = await connect({grpcUrl: job.grpcUrl, transport: job.transport ?? 'auto', url: job.url})

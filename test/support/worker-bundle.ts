@@ -7,14 +7,15 @@ import {afterAll, beforeAll} from 'vitest'
 import {ENTRY} from '../../src/jobs/workers/thread.js'
 import {root} from './root.js'
 
-/** Called where tests are declared. */
-export function bundledWorker(): void {
+/** Called where tests are declared. `plant`: JavaScript that each thread runs once it has started. */
+export function bundledWorker(plant = ''): {readonly file: string} {
   // Inside the project, where the packages that it imports are found.
   const file = path.join(root, '.tmp', `worker-${process.pid}.mjs`)
   beforeAll(async () => {
     await build({
       bundle: true,
       entryPoints: [path.join(root, 'src', 'worker.ts')],
+      footer: {js: plant},
       format: 'esm',
       logLevel: 'error',
       outfile: file,
@@ -28,4 +29,5 @@ export function bundledWorker(): void {
     delete ENTRY.file
     await rm(file, {force: true})
   })
+  return {file}
 }

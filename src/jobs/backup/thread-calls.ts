@@ -78,6 +78,8 @@ export interface ThreadResult {
 
 /** What a thread is asked. */
 export interface ThreadCalls {
+  /** Lets go of what it has open. */
+  close: () => Promise<void>
   /** Ends the part that it is writing. */
   finish: () => Promise<void>
   /** Takes a slice from what it reads, where that is worth it. */

@@ -30,6 +30,7 @@ export function backupThread(leader: () => Peer<LeaderCalls>): Offer {
   }
 
   const calls: ThreadCalls = {
+    close: async () => thread?.close(),
     finish: async () => running().flush(),
     give: () => thread?.give(),
     pushBack() {
@@ -93,7 +94,7 @@ class BackupThread {
     const {compress, connect, encryption, format, head, name, store, transforms} = setup
     const chain = transforms && (await receiveChain(transforms))
     const connection = await connectAgain(connect, {
-      headers: async () => leader.call('headers', undefined),
+      headers: async () => connect.headers ?? leader.call('headers', undefined),
       onCall(call) {
         leader.call('called', call).catch(() => {})
       },
@@ -112,6 +113,12 @@ class BackupThread {
             store: openStore(store.place, store.options),
           })
     return new BackupThread(setup, leader, {chain, connection, parts})
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#parts?.close()
+    await this.#connection.close()
   }
 
   give(): Slice | undefined {

@@ -2,7 +2,6 @@
 import type {ContentDigest} from '../../archive/content-digest.js'
 import type {ArchiveWriter} from '../../archive/writer.js'
 import type {OpenAgain} from '../../store/open.js'
-import type {Opened} from '../../weaviate/connect.js'
 import type {CompletenessCheck} from './completeness.js'
 import type {ArchiveSink} from './sink.js'
 import type {LeaderCalls, ThreadCalls, ThreadPage, ThreadResult, ThreadSetup} from './thread-calls.js'
@@ -13,9 +12,11 @@ import {type Throttle} from '../../flow/throttle.js'
 import {throwIfAborted} from '../../model/errors.js'
 import {type OperationOptions, type Warning} from '../../model/progress.js'
 import {splitRange} from '../../model/uuid-range.js'
+import {type Opened, sentConnection} from '../../weaviate/connect.js'
 import {type Offer} from '../workers/peer.js'
-import {Thread} from '../workers/thread.js'
+import {thisThread, Thread, type WorkingThread} from '../workers/thread.js'
 import {without} from './slices.js'
+import {backupThread} from './thread.js'
 
 /** Characters of a UUID. */
 const ID = 36
@@ -60,7 +61,7 @@ interface Led {
   held: Slice[]
   isReading: boolean
   spare: number
-  thread: Thread<ThreadCalls>
+  thread: WorkingThread<ThreadCalls>
 }
 
 export class BackupThreads {
@@ -84,7 +85,7 @@ export class BackupThreads {
     for (let number = 1; number <= count; number++) threads.#add(number)
     const isLimited = throttle.rate !== undefined
     try {
-      const given = {...setup, connect: opened.again, isLimited, store}
+      const given = {...setup, connect: await sentConnection(opened), isLimited, store}
       await Promise.all(threads.#threads.map(async ({thread}) => thread.peer.call('start', given)))
       return threads
     } catch (error) {
@@ -135,6 +136,9 @@ export class BackupThreads {
   }
 
   async close(): Promise<void> {
+    const [own] = this.#threads
+    // The others go with all that they have open.
+    await own?.thread.peer.call('close', undefined).catch(() => {})
     await Promise.all(this.#threads.map(async ({thread}) => thread.close()))
   }
 
@@ -163,7 +167,8 @@ export class BackupThreads {
       held: [],
       isReading: false,
       spare: 0,
-      thread: new Thread<ThreadCalls>('backup', number, offer),
+      // The first one is this one: the others are what it leads.
+      thread: number === 1 ? thisThread(backupThread, offer) : new Thread('backup', number, offer),
     }
     this.#threads.push(led)
   }
