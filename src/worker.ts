@@ -2,6 +2,7 @@
 import {parentPort, workerData} from 'node:worker_threads'
 
 import type {LeaderCalls} from './jobs/backup/thread-calls.js'
+import type {LeaderCalls as RestoreCalls} from './jobs/restore/thread-calls.js'
 import type {ThreadKind} from './jobs/workers/thread.js'
 
 import {Peer} from './jobs/workers/peer.js'
@@ -9,7 +10,13 @@ import {Peer} from './jobs/workers/peer.js'
 const port = parentPort
 if (!port) throw new TypeError('this file is one of a worker thread')
 const {kind} = workerData as {kind: ThreadKind}
-if (kind === 'backup') {
+if (kind === 'restore') {
+  const {restoreThread} = await import('./jobs/restore/thread.js')
+  const leader: Peer<RestoreCalls> = new Peer<RestoreCalls>(
+    port,
+    restoreThread(() => leader),
+  )
+} else {
   const {backupThread} = await import('./jobs/backup/thread.js')
   const leader: Peer<LeaderCalls> = new Peer<LeaderCalls>(
     port,

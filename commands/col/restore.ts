@@ -21,6 +21,7 @@ import {
   retryOptions,
   saveFlags,
   tenantFlag,
+  workersFlag,
 } from '../../src/cli/flags.js'
 import {differsBeyondRefusals, replacedLines, restoreLine, restoreLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
@@ -98,6 +99,7 @@ export default class ColRestore extends DataOpsCommand {
       multipleNonGreedy: true,
     }),
     tenant: tenantFlag,
+    workers: workersFlag,
     ...transformFlags,
     ...writingFlags,
   }
@@ -200,6 +202,7 @@ export default class ColRestore extends DataOpsCommand {
       allowVectorization: flags['allow-vectorization'],
       atomic: flags.atomic,
       batchSize: settings.batchSize?.value,
+      workers: settings.workers?.value,
       checkpointDirectory: flags['checkpoint-dir'],
       concurrency: flags.concurrency,
       consistency: flags.consistency,

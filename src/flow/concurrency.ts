@@ -11,6 +11,7 @@ const PATIENCE = 10
 export class AdaptiveConcurrency {
   readonly #maximum: number
   readonly #now: () => number
+  readonly #step: number
   #limit: number
   #epochStart: number
   #objects = 0
@@ -18,9 +19,14 @@ export class AdaptiveConcurrency {
   #before?: number
   #holding = 0
 
-  constructor(maximum: number, now: () => number = () => performance.now()) {
+  /** `lanes`: connections that the calls go over, of which each begins with as many. */
+  constructor(
+    maximum: number,
+    {lanes = 1, now = () => performance.now()}: {lanes?: number | undefined; now?: () => number} = {},
+  ) {
     this.#maximum = Math.max(1, maximum)
-    this.#limit = Math.min(INITIAL, this.#maximum)
+    this.#step = lanes
+    this.#limit = Math.min(INITIAL * lanes, this.#maximum)
     this.#now = now
     this.#epochStart = now()
   }
@@ -38,13 +44,13 @@ export class AdaptiveConcurrency {
     this.#objects = 0
     this.#epochStart = this.#now()
     if (this.#before !== undefined && rate < this.#before * WORTHWHILE) {
-      this.#limit--
+      this.#limit = Math.max(1, this.#limit - this.#step)
       this.#before = undefined
       this.#holding = PATIENCE
     } else if (this.#holding > 0) this.#holding--
     else if (this.#limit < this.#maximum) {
       this.#before = rate
-      this.#limit++
+      this.#limit = Math.min(this.#maximum, this.#limit + this.#step)
     } else this.#before = undefined
   }
 

@@ -13,6 +13,8 @@ export interface PersistenceOptions extends RetryOptions {
   consistency?: ConsistencyLevel
   /** Asked before each call that changes something, also before it is tried again. @throws when it must not be made. */
   guard?: () => Promise<void>
+  /** What writes in place of the connection now, if anything does. */
+  writes?: () => Pick<Connection, 'writeObjects' | 'writeReferences'> | undefined
   onWarning?: (warning: Warning) => void
   signal?: AbortSignal
 }
@@ -178,7 +180,7 @@ class PersistentConnection implements Connection {
   async writeObjects(...[request]: Parameters<Connection['writeObjects']>): ReturnType<Connection['writeObjects']> {
     await this.#options.guard?.()
     this.#learn(request.collection.schema)
-    return this.#inner.writeObjects(this.#atLevel(request, request.collection.className))
+    return (this.#options.writes?.() ?? this.#inner).writeObjects(this.#atLevel(request, request.collection.className))
   }
 
   async writeReferences(
@@ -186,7 +188,9 @@ class PersistentConnection implements Connection {
   ): ReturnType<Connection['writeReferences']> {
     await this.#options.guard?.()
     this.#learn(request.collection.schema)
-    return this.#inner.writeReferences(this.#atLevel(request, request.collection.className))
+    return (this.#options.writes?.() ?? this.#inner).writeReferences(
+      this.#atLevel(request, request.collection.className),
+    )
   }
 
   #atLevel<T extends {consistency?: ConsistencyLevel}>(request: T, className: string): T {

@@ -9,6 +9,8 @@ import {onKnownCollection} from './known-collection.js'
 export interface ThrottleOptions extends RetryOptions {
   /** Calls in flight at most. */
   concurrency: number
+  /** Connections that they go over; default 1. */
+  lanes?: number | undefined
   maxRate?: RateLimit
   /** Told when the server has pushed back. */
   onPushBack?: () => void
@@ -43,7 +45,7 @@ export class Throttle {
 
   constructor(options: ThrottleOptions) {
     this.#options = options
-    this.#concurrency = new AdaptiveConcurrency(options.concurrency)
+    this.#concurrency = new AdaptiveConcurrency(options.concurrency, {lanes: options.lanes})
     this.rate = options.rate ?? (options.maxRate && new TokenBucket(options.maxRate, options.signal))
   }
 

@@ -75,11 +75,12 @@ export function batchSizeFor(options: {batchSize?: number}, objectCount: number)
 
 /** Through which a job makes every call that carries objects. */
 export function throttleOf(
-  options: OperationOptions & RetryOptions & {concurrency?: number; maxRate?: RateLimit},
+  options: OperationOptions & RetryOptions & {concurrency?: number; lanes?: number; maxRate?: RateLimit},
 ): Throttle {
-  const {concurrency = DEFAULT_CONCURRENCY, maxRate, maxRetries, retryMaxWaitMs, signal} = options
+  const {concurrency = DEFAULT_CONCURRENCY, lanes, maxRate, maxRetries, retryMaxWaitMs, signal} = options
   return new Throttle({
     concurrency,
+    lanes,
     maxRate,
     maxRetries,
     onWarning: (warning) => options.onWarning?.(warning),

@@ -6,9 +6,10 @@ import {AdaptiveConcurrency} from '../../src/flow/concurrency.js'
 function simulate(
   maximum: number,
   throughput: (limit: number) => number,
+  lanes?: number,
 ): {concurrency: AdaptiveConcurrency; run: (epochs: number) => void} {
   let now = 0
-  const concurrency = new AdaptiveConcurrency(maximum, () => now)
+  const concurrency = new AdaptiveConcurrency(maximum, {lanes, now: () => now})
   return {
     concurrency,
     run(epochs) {
@@ -26,6 +27,15 @@ describe('AdaptiveConcurrency', () => {
     expect(concurrency.limit).toBe(2)
     run(20)
     expect(concurrency.limit).toBe(8)
+  })
+
+  it('begins with two for each lane, and climbs by one for each', () => {
+    const {concurrency, run} = simulate(32, (limit) => 1000 * limit, 8)
+    expect(concurrency.limit).toBe(16)
+    run(1)
+    expect(concurrency.limit).toBe(24)
+    run(10)
+    expect(concurrency.limit).toBe(32)
   })
 
   it('goes back when it brings nothing, and tries again later', () => {

@@ -48,6 +48,8 @@ export interface RestoreJob {
   warn: (warning: Warning) => void
   /** All so far. */
   warnings: Warning[]
+  /** What writes in place of the connection, while a pass has several workers. */
+  writers: {by?: Pick<Connection, 'writeObjects' | 'writeReferences'> | undefined}
 }
 
 /** A restore whose earlier runs are known. */
@@ -95,6 +97,7 @@ export function makeJob(
     signal: options.signal,
     stores: place === store ? [store] : [store, place],
   })
+  const writers: RestoreJob['writers'] = {}
   const patient = persistent(connection, {
     consistency: options.consistency ?? DEFAULT_CONSISTENCY,
     guard: async () => leases.guard(),
@@ -102,6 +105,7 @@ export function makeJob(
     onWarning: (warning) => options.onWarning?.(warning),
     retryMaxWaitMs: options.retryMaxWaitMs,
     signal: options.signal,
+    writes: () => writers.by,
   })
   const allNotes = notes.beside(place)
   return {
@@ -120,6 +124,7 @@ export function makeJob(
     target,
     warn,
     warnings,
+    writers,
   }
 }
 

@@ -4,6 +4,7 @@ import type {Target} from './target.js'
 import {DataOpsError} from '../../model/errors.js'
 import {writeObjects as transferObjects} from './objects.js'
 import {writeReferences as transferReferences} from './references.js'
+import {withThreads} from './threads.js'
 
 /** Every object is there, without its references. */
 export interface WithObjects {
@@ -22,7 +23,7 @@ export async function writeObjects(target: Target): Promise<WithObjects> {
   if (!restore.job.options.skipData) {
     await interruptibly(target, async () => {
       await restore.checkpoint.save()
-      if (!restore.checkpoint.objects.finished) await transferObjects(transfer)
+      if (!restore.checkpoint.objects.finished) await withThreads(restore.job, transfer, transferObjects)
     })
   }
 
@@ -34,7 +35,7 @@ export async function writeReferences({target}: WithObjects): Promise<Written> {
   const {restore, transfer} = target
   const isDone = restore.checkpoint.references.finished || !transfer.plan.hasReferences
   if (!restore.job.options.skipData && !isDone) {
-    await interruptibly(target, async () => transferReferences(transfer))
+    await interruptibly(target, async () => withThreads(restore.job, transfer, transferReferences))
   }
 
   return {step: 'references', target}

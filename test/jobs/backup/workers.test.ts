@@ -49,11 +49,10 @@ describe.each([{format: 'parquet'}, {format: 'arrow'}, {format: 'json'}, {compre
   '%o',
   (options) => {
     it('has the same content with 1, 2 and 4 workers', async () => {
-      const [one, ...others] = [
-        await backUp({...options, workers: 1}),
-        await backUp({...options, workers: 2}),
-        await backUp({...options, workers: 4}),
-      ]
+      const one = await backUp({...options, workers: 1})
+      const numbers = options.format === 'parquet' ? [2, 4] : [2]
+      const others: BackupResult[] = []
+      for (const workers of numbers) others.push(await backUp({...options, workers}))
       for (const backup of others) {
         expect(backup).toMatchObject({
           complete: true,
@@ -73,7 +72,7 @@ describe.each([{format: 'parquet'}, {format: 'arrow'}, {format: 'json'}, {compre
 )
 
 it('is interrupted, and continued with another number of workers', async () => {
-  const digest = (await backUp({format: 'parquet', workers: 1})).digest
+  const {digest} = await backUp({format: 'parquet', workers: 1})
   FLUSH_EVERY.ms = 0
   const controller = new AbortController()
   const interrupted = await backUp({

@@ -1,0 +1,125 @@
+/** Leads the threads of a restore: this one reads the backup and keeps account of it, the others encode and send. */
+import type {CollectionPlan, Connection, WriteFailure} from '../../weaviate/connection.js'
+import type {RestoreJob} from './job.js'
+import type {RestoreTransferOptions} from './objects.js'
+import type {LeaderCalls, ThreadCalls} from './thread-calls.js'
+
+import {directOf} from '../../flow/persistent.js'
+import {type Opened, openedAs, sentConnection} from '../../weaviate/connect.js'
+import {throttleOf} from '../options.js'
+import {type Offer} from '../workers/peer.js'
+import {Thread, workersFor} from '../workers/thread.js'
+import {sendObjects} from './sent-objects.js'
+
+type WriteRequest = Parameters<Connection['writeObjects']>[0]
+
+/** Writes in place of a connection. */
+export type Writes = Pick<Connection, 'writeObjects' | 'writeReferences'>
+
+/** Runs a pass with as many workers as the restore has. `rows`: that are left, about. */
+export async function withThreads<T>(
+  job: RestoreJob,
+  transfer: RestoreTransferOptions,
+  pass: (transfer: RestoreTransferOptions) => Promise<T>,
+): Promise<T> {
+  const {options, warn, writers} = job
+  const {batchSize, checkpoint, concurrency, plan, total = Number.MAX_SAFE_INTEGER} = transfer
+  const objects = Math.max(0, total - checkpoint.objects.count)
+  const left = checkpoint.objects.finished ? total : objects
+  const workers = workersFor(options.workers, {objects: left, pages: Math.ceil(left / batchSize)})
+  const opened = openedAs(directOf(job.connection))
+  if (workers > 1 && !opened && options.workers !== undefined) {
+    const reason = 'its connection is not one to one address that `connect` has made'
+    warn({
+      code: 'one-worker',
+      details: {reason, workers},
+      message: `"${job.target}" is written by one worker: ${reason}.`,
+    })
+  }
+
+  if (workers <= 1 || !opened) return pass(transfer)
+  const threads = await RestoreThreads.start({connection: directOf(job.connection), count: workers - 1, opened, plan})
+  writers.by = threads
+  const inFlight = concurrency * workers
+  try {
+    return await pass({
+      ...transfer,
+      concurrency: inFlight,
+      throttle: throttleOf({...options, concurrency: inFlight, lanes: workers}),
+    })
+  } finally {
+    writers.by = undefined
+    await threads.close()
+  }
+}
+
+interface RestoreThreadsOptions {
+  /** Of this thread, for what is not for the others. */
+  connection: Connection
+  count: number
+  opened: Opened
+  /** Of the target. */
+  plan: CollectionPlan
+}
+
+class RestoreThreads implements Writes {
+  readonly #options: RestoreThreadsOptions
+  readonly #threads: Array<{thread: Thread<ThreadCalls>; underWay: number}> = []
+
+  private constructor(options: RestoreThreadsOptions) {
+    this.#options = options
+    const {opened} = options
+    const calls: LeaderCalls = {
+      called: (call) => opened.onCall?.(call),
+      headers: async () => opened.headers(),
+    }
+    const offer: Offer = {...calls}
+    for (let number = 1; number <= options.count; number++) {
+      this.#threads.push({thread: new Thread<ThreadCalls>('restore', number + 1, offer), underWay: 0})
+    }
+  }
+
+  static async start(options: RestoreThreadsOptions): Promise<RestoreThreads> {
+    const threads = new RestoreThreads(options)
+    try {
+      const setup = {connect: await sentConnection(options.opened), schema: options.plan.schema}
+      await Promise.all(threads.#threads.map(async ({thread}) => thread.peer.call('start', setup)))
+      return threads
+    } catch (error) {
+      await threads.close()
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map(async ({thread}) => thread.close()))
+  }
+
+  async writeObjects(request: WriteRequest): Promise<WriteFailure[]> {
+    return this.#isForThem(request) ? this.#write('objects', request) : this.#options.connection.writeObjects(request)
+  }
+
+  async writeReferences(request: WriteRequest): Promise<WriteFailure[]> {
+    return this.#isForThem(request)
+      ? this.#write('references', request)
+      : this.#options.connection.writeReferences(request)
+  }
+
+  /** Placeholders go into other collections, by themselves. */
+  #isForThem({collection, signal}: WriteRequest): boolean {
+    return collection === this.#options.plan && signal === undefined
+  }
+
+  /** By the one with the least to do. */
+  async #write(what: 'objects' | 'references', {consistency, objects}: WriteRequest): Promise<WriteFailure[]> {
+    const [idlest] = this.#threads.toSorted((a, b) => a.underWay - b.underWay)
+    if (!idlest) throw new TypeError('there is no thread')
+    idlest.underWay++
+    try {
+      const sent = sendObjects(objects)
+      return await idlest.thread.peer.call('write', {...(consistency && {consistency}), sent, what}, [sent.vectors])
+    } finally {
+      idlest.underWay--
+    }
+  }
+}
