@@ -174,7 +174,7 @@ export default class ColRestore extends DataOpsCommand {
 
   async run(): Promise<Several<RestoreResult> | Several<ReplaceResult>> {
     const {args, flags} = await this.parse(ColRestore)
-    const encryption = await this.encryption(Boolean(flags.replace))
+    const encryption = await this.encryption(flags.replace)
     const {isSeveral, references: backups} = await chooseBackups(args.backup, {
       collections: flags.collection ?? [],
       encryption,
