@@ -24,8 +24,12 @@ export interface RealServer {
 /** REST, gRPC, gossip, data, Raft, and Raft's own calls. */
 export type Ports = readonly [number, number, number, number, number, number]
 
-export async function startRealServer(environment: Readonly<Record<string, string>> = {}): Promise<RealServer> {
-  const server = await realServer((await freePorts(6)) as unknown as Ports, environment)
+/** `binary`: another version. */
+export async function startRealServer(
+  environment: Readonly<Record<string, string>> = {},
+  binary = BINARY!,
+): Promise<RealServer> {
+  const server = await realServer((await freePorts(6)) as unknown as Ports, environment, binary)
   await server.start()
   return server
 }
@@ -57,6 +61,7 @@ export async function startRealCluster(): Promise<[RealServer, RealServer, RealS
 async function realServer(
   [rest, grpc, gossip, dataPort, raft, raftRpc]: Ports,
   environment: Readonly<Record<string, string>>,
+  binary = BINARY!,
 ): Promise<RealServer> {
   const data = await mkdtemp(path.join(tmpdir(), 'elysia-weaviate-'))
   const url = `http://127.0.0.1:${rest}`
@@ -76,7 +81,7 @@ async function realServer(
       await rm(data, {force: true, recursive: true})
     },
     async start() {
-      const started = spawn(BINARY!, ['--host', '127.0.0.1', '--port', String(rest), '--scheme', 'http'], {
+      const started = spawn(binary, ['--host', '127.0.0.1', '--port', String(rest), '--scheme', 'http'], {
         cwd: data,
         env: {
           AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: 'true',

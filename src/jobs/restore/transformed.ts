@@ -50,11 +50,11 @@ export async function transformSource(
     tenants: isMultiTenant(head.schema) ? heldTenants(source) : undefined,
   })
   const pages = source.pages({signal})
-  const survey = await lookThrough(pages, chain, {
-    expected: source.objectCount,
-    onProgress,
-    schema: head.schema,
-    signal,
+  const looking = {expected: source.objectCount, onProgress, schema: head.schema, signal}
+  const survey = await lookThrough(pages, chain, looking).catch((error: unknown) => {
+    // What cannot be changed is found before the target is touched.
+    const isTransforms = error instanceof DataOpsError && error.code === 'INVALID_INPUT'
+    throw isTransforms ? error.with({message: `${error.message} Nothing was written.`}) : error
   })
   return new TransformedSource(source, chain, survey)
 }
