@@ -25,6 +25,7 @@ const jobs = {
   'test:report': testReport,
   'test:sweep': testSweep,
   'test:versions': testOnVersions,
+  'test:workers': testWorkers,
 }
 const [name, ...options] = process.argv.slice(2)
 const job = jobs[name]
@@ -82,6 +83,12 @@ function test() {
 
 function testClients() {
   must('node', ['--import', 'tsx', 'scripts/client-suites.mjs', ...options])
+}
+
+function testWorkers() {
+  build()
+  environment.WORKERS_ROUNDS ??= '50'
+  vitest(['test/fault/workers.test.ts', ...options])
 }
 
 function testMutations() {

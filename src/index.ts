@@ -30,6 +30,17 @@ export type {
 /** The public SDK of `@elysia/data-ops`, and nothing else. */
 export {type DoctorOptions, examine} from './jobs/doctor/doctor.js'
 export type {CheckName, Finding} from './jobs/doctor/finding.js'
+export {JobManager} from './jobs/machines/manager.js'
+export type {
+  AsideItem,
+  CancelledJob,
+  CreateBackupJobOptions,
+  CreatedJob,
+  JobState,
+  JobWorker,
+  WorkOptions,
+  WorkResult,
+} from './jobs/machines/options.js'
 export type {ManagerOptions} from './jobs/options.js'
 export {ReplaceManager} from './jobs/replace/manager.js'
 export type {

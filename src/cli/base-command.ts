@@ -3,6 +3,7 @@ import {Command, Errors, type Interfaces} from '@oclif/core'
 import path from 'node:path'
 
 import type {BackupCatalog} from '../catalog/catalog.js'
+import type {JobManager} from '../jobs/machines/manager.js'
 import type {OperationOptions, Warning} from '../model/progress.js'
 import type {EncryptionOptions} from '../store/encryption.js'
 import type {Store} from '../store/store.js'
@@ -205,6 +206,12 @@ export abstract class DataOpsCommand extends Command {
     this.#encryption ??= await encryptionFrom(this.#flags, {env: process.env, file, host}, writes)
     this.#secrets.push(...secretsOfEncryption(this.#encryption))
     return this.#encryption
+  }
+
+  /** Jobs of several machines, through the place of the backups. */
+  protected async jobManager(directory: string): Promise<JobManager> {
+    const {JobManager: Manager} = await import('../jobs/machines/manager.js')
+    return new Manager({directory, stateDirectory: this.stateDirectory, ...(await this.encryption())})
   }
 
   /** The catalog of a folder, its store, and the paths of names in it. */

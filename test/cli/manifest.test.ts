@@ -70,6 +70,11 @@ describe('what is made from the commands', () => {
       'col:restore',
       'col:verify',
       'doctor',
+      'job:cancel',
+      'job:create:backup',
+      'job:list',
+      'job:show',
+      'job:work',
     ])
     const globals = ['json', 'url', 'grpc-url', 'api-key', 'header', 'timeout', 'config', 'ca-file', 'quiet', 'output']
     for (const [id, command] of Object.entries(commands)) {

@@ -67,13 +67,7 @@ export class JobManager {
       throw jobExists(id, place.describe())
     }
 
-    return {
-      collections: works.map(({schema}) => schema.class),
-      id,
-      items: items.length,
-      kind: plan.kind,
-      path: place.describe(),
-    }
+    return createdOf({place, plan})
   }
 
   /**
@@ -101,6 +95,13 @@ export class JobManager {
   /** @throws DataOpsError INVALID_INPUT without such a job. */
   async show(id: string): Promise<JobState> {
     return stateOf(await openJob(this.#store, id))
+  }
+
+  /** What `createBackup` has told of it; undefined: there is no such job. */
+  async find(id: string): Promise<CreatedJob | undefined> {
+    const place = placeOfJob(this.#store, id)
+    if ((await place.readPlan()) === undefined) return undefined
+    return createdOf(await openJob(this.#store, id))
   }
 
   /** Ids of the jobs that are in the place, the running ones and those that have ended. */
@@ -150,6 +151,16 @@ export class JobManager {
 
       await CLOCK.sleep(1000, signal)
     }
+  }
+}
+
+function createdOf({place, plan: {id, items, kind, works}}: OpenJob): CreatedJob {
+  return {
+    collections: works.map(({schema}) => schema.class),
+    id,
+    items: items.length,
+    kind,
+    path: place.describe(),
   }
 }
 

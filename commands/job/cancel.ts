@@ -1,0 +1,28 @@
+import type {CancelledJob} from '../../src/jobs/machines/options.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {jobArgument} from '../../src/cli/job-flags.js'
+import {cancelledLines} from '../../src/cli/job-results.js'
+
+export default class JobCancel extends DataOpsCommand {
+  static override summary = 'End a job: its workers stop, and what it has not sealed goes.'
+
+  static override description = `Waits until its workers have stopped, or have not answered for their time, then puts tenants back that they had activated.`
+
+  static override args = {job: jobArgument}
+
+  static override flags = {...openingFlags, mode: modeFlag, output: outputFlag}
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> nightly -o s3://bucket/backups', description: 'Give a job up'},
+  ]
+
+  async run(): Promise<CancelledJob> {
+    const {args, flags} = await this.parse(JobCancel)
+    const manager = await this.jobManager(flags.output)
+    const cancelled = await manager.cancel(await this.connect(), args.job, this.operation())
+    this.print(cancelledLines(cancelled))
+    return cancelled
+  }
+}

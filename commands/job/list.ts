@@ -1,0 +1,20 @@
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {openingFlags, outputFlag} from '../../src/cli/flags.js'
+
+export default class JobList extends DataOpsCommand {
+  static override summary = 'List the jobs in a place.'
+
+  static override flags = {...openingFlags, output: outputFlag}
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> -o s3://bucket/backups', description: 'Those of a bucket'},
+  ]
+
+  async run(): Promise<{jobs: string[]}> {
+    const {flags} = await this.parse(JobList)
+    const manager = await this.jobManager(flags.output)
+    const jobs = await manager.list()
+    this.print(jobs.length > 0 ? jobs : ['There are no jobs.'])
+    return {jobs}
+  }
+}

@@ -1,0 +1,26 @@
+import type {JobState} from '../../src/jobs/machines/options.js'
+
+import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {jobArgument} from '../../src/cli/job-flags.js'
+import {jobLines} from '../../src/cli/job-results.js'
+
+export default class JobShow extends DataOpsCommand {
+  static override summary = 'Show how far a job is, who works on it, and what failed.'
+
+  static override args = {job: jobArgument}
+
+  static override flags = {...openingFlags, output: outputFlag}
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %> nightly -o s3://bucket/backups --json', description: 'For a script'},
+  ]
+
+  async run(): Promise<JobState> {
+    const {args, flags} = await this.parse(JobShow)
+    const manager = await this.jobManager(flags.output)
+    const state = await manager.show(args.job)
+    this.print(jobLines(state))
+    return state
+  }
+}

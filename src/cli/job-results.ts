@@ -1,0 +1,63 @@
+/** What the commands for jobs of several machines print. */
+import type {AsideItem, CancelledJob, CreatedJob, JobState, JobWorker, WorkResult} from '../jobs/machines/options.js'
+
+import {type Column, formatCount, formatTable} from './format.js'
+
+export function createdJobLines({collections, id, items, path}: CreatedJob, wasThere: boolean): string[] {
+  const what = `${collections.join(', ')} in ${formatCount(items)} items`
+  return [wasThere ? `The job ${id} is there already: ${what}.` : `Created the job ${id}: ${what}.`, `  ${path}`]
+}
+
+type Phase = JobState['phases'][number]
+
+const PHASES: ReadonlyArray<Column<Phase>> = [
+  {header: 'COLLECTION', value: ({collection}) => collection},
+  {header: 'WHAT', value: ({task}) => task},
+  {align: 'right', header: 'ITEMS', value: ({items}) => formatCount(items)},
+  {align: 'right', header: 'DONE', value: ({done}) => formatCount(done)},
+  {align: 'right', header: 'UNDER WAY', value: ({held}) => formatCount(held)},
+  {align: 'right', header: 'PUT ASIDE', value: ({aside}) => formatCount(aside)},
+]
+
+const WORKERS: ReadonlyArray<Column<JobWorker>> = [
+  {header: 'WORKER', value: ({host = '', pid}) => (pid === undefined ? host : `${host}, process ${pid}`)},
+  {align: 'right', header: 'ITEM', value: ({item}) => String(item)},
+  {header: 'WHAT', value: ({task}) => task},
+  {align: 'right', header: 'ATTEMPT', value: ({attempt}) => String(attempt)},
+  {header: 'SINCE', value: ({since = ''}) => since},
+  {align: 'right', header: 'OBJECTS', value: ({completed}) => (completed === undefined ? '' : formatCount(completed))},
+]
+
+export function jobLines(state: JobState): string[] {
+  const {aside, collections, created, id, kind, phases, sealed, server, workers} = state
+  return [
+    `${id}: ${kind} of ${collections.join(', ')} at ${server}, created ${created}, ${endWord(state)}`,
+    ...formatTable(phases, PHASES),
+    ...(workers.length > 0 ? formatTable(workers, WORKERS) : []),
+    ...aside.flatMap((one) => asideLines(one)),
+    ...sealed.map(({file, object_count: count, complete}) => {
+      const objects = count === undefined ? '' : `: ${formatCount(count)} objects`
+      return `Sealed ${file}${objects}${complete === false ? ', INCOMPLETE' : ''}`
+    }),
+  ]
+}
+
+function asideLines({collection, failures, item, task}: AsideItem): string[] {
+  return [
+    `NOT done: item ${item} (${task}) of ${collection} failed ${failures.length} times`,
+    ...failures.map(({attempt, host, message}) => `  attempt ${attempt} on ${host ?? 'an unknown host'}: ${message}`),
+  ]
+}
+
+export function workLines(result: WorkResult): string[] {
+  return [`Did ${formatCount(result.done)} items.`, ...jobLines(result)]
+}
+
+export function cancelledLines({id, removed, wasOpen}: CancelledJob): string[] {
+  if (!wasOpen) return [`The job ${id} had ended already; nothing was changed.`]
+  return [`Cancelled the job ${id}.`, ...removed.map((path) => `  Removed ${path}`)]
+}
+
+function endWord({end}: JobState): string {
+  return {cancelled: 'cancelled', done: 'done', open: 'not finished', stuck: 'ended, but not everything is done'}[end]
+}
