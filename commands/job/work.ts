@@ -1,4 +1,3 @@
-
 import type {WorkResult} from '../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'

@@ -3,7 +3,7 @@ import {Args, Flags} from '@oclif/core'
 import type {CreatedJob} from '../../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../../src/cli/base-command.js'
-import {batchSizeFlag, encryptionFlags, milliseconds, modeFlag, outputFlag,tenantFlag} from '../../../src/cli/flags.js'
+import {batchSizeFlag, encryptionFlags, milliseconds, modeFlag, outputFlag, tenantFlag} from '../../../src/cli/flags.js'
 import {ifAbsentFlag, itemsFlag, jobFlag, leaseFlag} from '../../../src/cli/job-flags.js'
 import {createdJobLines} from '../../../src/cli/job-results.js'
 import {transformFlags, transformsOf} from '../../../src/cli/transform-flags.js'
