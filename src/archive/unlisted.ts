@@ -13,7 +13,7 @@ import {METADATA_FILE, parseBackupName, SCHEMA_FILE} from './names.js'
  */
 export function asFarAsReadable(store: Store): Store {
   const commit = (backup: string): string => `${backup}/${METADATA_FILE}`
-  const statByReading = async (key: string, denial?: unknown): Promise<StoreEntry | undefined> => {
+  const statByReading = async (key: string, denial?: Error): Promise<StoreEntry | undefined> => {
     try {
       const reader = await store.openRead(key)
       await reader.close()
@@ -27,7 +27,7 @@ export function asFarAsReadable(store: Store): Store {
   }
 
   const stat = async (key: string): Promise<StoreEntry | undefined> => {
-    let denial: unknown
+    let denial: Error | undefined
     try {
       const found = await store.stat(key)
       if (found) return found
@@ -38,7 +38,7 @@ export function asFarAsReadable(store: Store): Store {
 
     if (parseBackupName(key)?.kind !== 'directory') return denial === undefined ? undefined : statByReading(key, denial)
     if (await statByReading(commit(key))) return {bytes: 0, kind: 'directory', modified: 0, name: key}
-    if (denial instanceof Error) throw denial
+    if (denial) throw denial
     return undefined
   }
 
@@ -59,7 +59,7 @@ export function asFarAsReadable(store: Store): Store {
   })
 }
 
-function isDenied(error: unknown): boolean {
+function isDenied(error: unknown): error is DataOpsError {
   return error instanceof DataOpsError && error.code === 'STORAGE' && error.details.reason === 'denied'
 }
 

@@ -30,22 +30,28 @@ export async function backUpCollection(
   await checkEncryption(encryptionOf(store))
   const started = performance.now()
   const connection = persistent(direct, options)
-  const result = await runAnewOnNewMembers(options, async () =>
-    run(makeJob({collection: await resolveCollection(connection, name), connection, notes, options, store})),
+  const result = await runAnew(options, async (changed) =>
+    run(makeJob({collection: await resolveCollection(connection, name), connection, notes, options: changed, store})),
   )
   return {...result, seconds: (performance.now() - started) / 1000}
 }
 
-/** Times that a backup which settles is begun anew, since properties came into being while it ran. */
+/** Times that a backup is begun anew: since properties came into being while it ran, or a service has dropped what was uploaded. */
 const MAX_ANEW = 3
 
-async function runAnewOnNewMembers<T>({onWarning}: BackupOptions, attempt: () => Promise<T>): Promise<T> {
+async function runAnew<T>(given: BackupOptions, attempt: (options: BackupOptions) => Promise<T>): Promise<T> {
+  let options = given
   for (let attempts = 1; ; attempts++) {
     try {
-      return await attempt()
+      return await attempt(options)
     } catch (error) {
-      if (!(error instanceof DataOpsError) || !error.details.newMembers || attempts > MAX_ANEW) throw error
-      onWarning?.({code: 'schema-changed', details: error.details, message: `${error.message} It is begun anew.`})
+      const isDropped = error instanceof DataOpsError && error.details.beginAgain === true
+      const isAnew = isDropped || (error instanceof DataOpsError && error.details.newMembers)
+      if (!isAnew || attempts > MAX_ANEW) throw error
+      const code = isDropped ? 'upload-dropped' : 'schema-changed'
+      given.onWarning?.({code, details: error.details, message: `${error.message} It is begun anew.`})
+      // From the parts that are finished.
+      if (isDropped) options = {...given, resume: 'auto'}
     }
   }
 }

@@ -146,6 +146,8 @@ export interface Upload {
 export interface UploadLimits {
   /** Parts that may be under way at once. */
   atOnce: number
+  /** All but the last must have one size. */
+  isEqual?: boolean
   parts: number
 }
 

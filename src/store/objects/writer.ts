@@ -12,9 +12,9 @@ const PARTS_OF_A_SIZE = 1000
 /** Bytes that may be on their way at once, unless a single part is larger. */
 const IN_FLIGHT = 32 * 1024 * 1024
 
-/** Bytes of a part, by its number from 1. */
-export function partSize(number: number): number {
-  return PART * 2 ** Math.floor((number - 1) / PARTS_OF_A_SIZE)
+/** Bytes of a part, by its number from 1. `isEqual`: the service takes parts of one size only. */
+export function partSize(number: number, isEqual = false): number {
+  return isEqual ? PART : PART * 2 ** Math.floor((number - 1) / PARTS_OF_A_SIZE)
 }
 
 /** What the writer needs of its place. */
@@ -46,6 +46,8 @@ export class ObjectWriter implements StoreWriter {
   #failure: Error | undefined
   readonly #inFlight = new Set<Promise<void>>()
   #isComplete = false
+  /** Known once the first part is sent, whose size is the same either way. */
+  #isEqual = false
   #parts = 0
   /** Appends, one after another. */
   #tail: Promise<void> = Promise.resolve()
@@ -81,7 +83,7 @@ export class ObjectWriter implements StoreWriter {
   async #take(chunks: readonly Uint8Array[]): Promise<void> {
     for (const chunk of chunks) {
       for (let from = 0; from < chunk.byteLength;) {
-        const size = partSize(this.#parts + 1)
+        const size = this.#sizeOf(this.#parts + 1)
         // As large as a part only once that much is there.
         this.#buffer = grown(
           this.#buffer,
@@ -98,7 +100,7 @@ export class ObjectWriter implements StoreWriter {
       }
     }
 
-    if (this.#buffered === partSize(this.#parts + 1)) await this.#send(false)
+    if (this.#buffered === this.#sizeOf(this.#parts + 1)) await this.#send(false)
   }
 
   /** Sends what is gathered; resolves once there is room for more. */
@@ -106,6 +108,7 @@ export class ObjectWriter implements StoreWriter {
     const {calls, where} = this.place
     this.#upload ??= this.#begin()
     const upload = await this.#upload
+    this.#isEqual = upload.limits.isEqual === true
     const number = ++this.#parts
     if (number > upload.limits.parts) throw this.#tooLarge()
     const bytes = (this.#buffer ?? new Uint8Array()).subarray(0, this.#buffered)
@@ -123,9 +126,13 @@ export class ObjectWriter implements StoreWriter {
       })
       .finally(() => this.#inFlight.delete(sending))
     this.#inFlight.add(sending)
-    const atOnce = Math.max(1, Math.min(upload.limits.atOnce, Math.floor(IN_FLIGHT / partSize(number))))
+    const atOnce = Math.max(1, Math.min(upload.limits.atOnce, Math.floor(IN_FLIGHT / this.#sizeOf(number))))
     while (this.#inFlight.size >= atOnce) await Promise.race(this.#inFlight)
     if (this.#failure) throw this.#failure
+  }
+
+  #sizeOf(number: number): number {
+    return partSize(number, this.#isEqual)
   }
 
   async #begin(): Promise<Upload> {

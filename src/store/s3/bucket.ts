@@ -9,6 +9,8 @@ export interface S3Bucket {
   /** Base64 of the SHA-256, while the service takes such. */
   checksum: (bytes: Uint8Array) => string | undefined
   client: S3Client
+  /** Whether all parts of an upload but the last must have one size. */
+  needsEqualParts: () => boolean
   sdk: Sdk
   /** Runs a call with a checksum; once more without for a service that does not know them. */
   withChecksums: <T>(work: () => Promise<T>) => Promise<T>

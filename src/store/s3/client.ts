@@ -36,6 +36,14 @@ const CONNECT_MS = 10_000
 const ANY_REGION = 'us-east-1'
 const SILENT = {debug() {}, error() {}, info() {}, trace() {}, warn() {}}
 
+/** Clients of services that take parts of one size only; known once the first call was made. */
+const EQUAL_PARTS = new WeakSet<S3Client>()
+
+/** Cloudflare's R2 does. */
+export function wantsEqualParts(endpoint: string): boolean {
+  return /^https:\/\/[^/]*\.r2\.cloudflarestorage\.com(?:[:/]|$)/i.test(endpoint)
+}
+
 /**
  * Credentials, region and endpoint are found by the SDK, as users of AWS know it.
  * @throws DataOpsError INVALID_INPUT when the SDK is not installed.
@@ -48,7 +56,7 @@ export async function connectS3(bucket: string, options: S3Options = {}): Promis
 }
 
 function makeClient(sdk: Sdk, {connectMs = CONNECT_MS}: S3Options, region?: string): S3Client {
-  const client = new sdk.S3Client({
+  const client: S3Client = new sdk.S3Client({
     // Each part would open a connection of its own.
     expectContinueHeader: false,
     followRegionRedirects: true,
@@ -62,11 +70,12 @@ function makeClient(sdk: Sdk, {connectMs = CONNECT_MS}: S3Options, region?: stri
   })
   // A service at an address of its own has no name for each bucket, as a rule; AWS knows both ways.
   const find = client.config.endpointProvider
-  client.config.endpointProvider = (parameters, context) =>
-    find(
-      {...parameters, ForcePathStyle: parameters.ForcePathStyle === true || parameters.Endpoint !== undefined},
-      context,
-    )
+  client.config.endpointProvider = (parameters, context) => {
+    if (parameters.Endpoint !== undefined && wantsEqualParts(String(parameters.Endpoint))) EQUAL_PARTS.add(client)
+    const ForcePathStyle = parameters.ForcePathStyle === true || parameters.Endpoint !== undefined
+    return find({...parameters, ForcePathStyle}, context)
+  }
+
   return client
 }
 
@@ -87,6 +96,7 @@ class S3ObjectClient implements ObjectClient {
       bucket,
       checksum: (bytes) => (this.#hasChecksums ? base64OfSha256(bytes) : undefined),
       client,
+      needsEqualParts: () => EQUAL_PARTS.has(client),
       sdk,
       withChecksums: async (work) => {
         try {

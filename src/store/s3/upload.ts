@@ -2,7 +2,7 @@ import type {CompletedPart} from '@aws-sdk/client-s3'
 
 import type {S3Bucket} from './bucket.js'
 
-import {type BeginOptions, type Call, MARK, type Upload} from '../objects/client.js'
+import {type BeginOptions, type Call, MARK, type Upload, type UploadLimits} from '../objects/client.js'
 import {s3Failure} from './failure.js'
 import {lockHeaders} from './locks.js'
 
@@ -30,7 +30,10 @@ export class S3Upload implements Upload {
     })
   }
 
-  readonly limits = {atOnce: 4, parts: 10_000}
+  get limits(): UploadLimits {
+    return {atOnce: 4, isEqual: this.bucket.needsEqualParts(), parts: 10_000}
+  }
+
   readonly #parts: CompletedPart[] = []
 
   constructor(

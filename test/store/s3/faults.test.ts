@@ -5,6 +5,7 @@ import type {ObjectStore} from '../../../src/store/objects/store.js'
 
 import {DataOpsError} from '../../../src/model/errors.js'
 import {partSize} from '../../../src/store/objects/writer.js'
+import {wantsEqualParts} from '../../../src/store/s3/client.js'
 import {BUCKET, type Fault, type S3Request, type S3Server, startS3} from '../../support/s3-server.js'
 import {codeOf, collect, readAll, writeAll} from '../suite.js'
 import {IMPATIENT, s3Place, withEnvironment} from './support.js'
@@ -299,6 +300,11 @@ describe('bounds', () => {
     expect(sum).toBeGreaterThan(5 * 1024 ** 4)
     expect(partSize(1000)).toBe(8 * MIB)
     expect(partSize(1001)).toBe(16 * MIB)
+    // R2 takes parts of one size only.
+    expect(new Set([1, 2, 1001, 9999].map((number) => partSize(number, true)))).toEqual(new Set([8 * MIB]))
+    expect(wantsEqualParts('https://account.r2.cloudflarestorage.com')).toBe(true)
+    expect(wantsEqualParts('https://account.eu.r2.cloudflarestorage.com/')).toBe(true)
+    expect(wantsEqualParts('https://s3.eu-central-1.amazonaws.com')).toBe(false)
   })
 
   it('a small object is one request to write and one to read', async () => {
