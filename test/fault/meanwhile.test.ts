@@ -34,8 +34,13 @@ describe.skipIf(process.platform === 'win32')('while others write and other jobs
       const violations: string[] = []
       let window = 0
       for (let seed = FROM; seed < FROM + MANY; seed++) {
-        const {inWindow, story, wrong} = await play(seed)
+        // What stops a schedule that is not the tool's stops no campaign.
+        const {inWindow, story, wrong} = await play(seed).catch((error: unknown): Verdict => {
+          if (MANY <= 4) throw error
+          return {inWindow: 0, story: String(error), wrong: ['not played']}
+        })
         window += inWindow
+        if (MANY > 4) console.log(`seed ${seed}: ${wrong.length > 0 ? 'VIOLATION' : 'kept'}, ${inWindow} in windows`)
         if (wrong.length > 0) violations.push(`seed ${seed}: ${wrong.join(' | ')}\n${story}`)
       }
 

@@ -67,7 +67,16 @@ export async function startMeanwhileServer(): Promise<MeanwhileServer> {
       grpcUrl: real.grpcUrl,
       async interrupt() {
         await real.kill()
-        await real.start()
+        // Its ports may be another's for a moment.
+        for (let attempt = 1; ; attempt++) {
+          try {
+            await real.start()
+            return
+          } catch (error) {
+            if (attempt === 5) throw error
+            await sleep(1000)
+          }
+        }
       },
       url: real.url,
     }

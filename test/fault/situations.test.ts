@@ -5,11 +5,21 @@
 import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {describe, expect, it} from 'vitest'
 
 import {BackupManager, connect, type Connection, DataOpsError, RestoreManager} from '../../src/index.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
-import {COLLECTION, randomOf, serverOptions, type Situation, situationOf, spoilBackup} from './situations.js'
+import {
+  COLLECTION,
+  hasReplicas,
+  randomOf,
+  serverOptions,
+  type Situation,
+  situationOf,
+  spoilBackup,
+  TTL_SECONDS,
+} from './situations.js'
 
 const FROM = Number(process.env.SITUATION_SEED ?? '1')
 const MANY = process.env.SITUATION_SEED === undefined ? Number(process.env.SITUATIONS ?? '40') : 1
@@ -65,7 +75,9 @@ function judge(situation: Situation, {claims, isClaimed, restored, truth}: Outco
   if (claims.some((claim) => claim.startsWith('untyped'))) return `an error without a type: ${story}`
   if (isClaimed && !isWhole) return `claimed whole: ${story}`
   const mayBeCautious =
-    situation.serverFaults.some((fault) => CAUTION_IS_RIGHT.has(fault)) ||
+    situation.serverFaults.some(
+      (fault) => CAUTION_IS_RIGHT.has(fault) && !(situation.nodes && fault.startsWith('replica-')),
+    ) ||
     (situation.backupFault !== undefined && situation.backupFault !== 'interrupted')
   if (!isClaimed && !mayBeCautious) return `not claimed, though nothing stood against it: ${story}`
   return undefined
@@ -77,8 +89,12 @@ async function play(situation: Situation): Promise<Outcome> {
   const target = await startEmbeddedWeaviate()
   const directory = await mkdtemp(path.join(tmpdir(), 'data-ops-situation-'))
   const connections: Connection[] = []
-  const open = async ({grpcUrl, url}: EmbeddedWeaviate, transport: 'auto' | 'rest'): Promise<Connection> => {
-    const connection = await connect({grpcUrl, transport, url})
+  const open = async (
+    {grpcUrl, nodes: all, url}: EmbeddedWeaviate,
+    transport: 'auto' | 'rest',
+  ): Promise<Connection> => {
+    const nodes = situation.nodes ? all.slice(1).map((node) => `${node.url},${node.grpcUrl}`) : []
+    const connection = await connect({grpcUrl, nodes, transport, url})
     connections.push(connection)
     return connection
   }
@@ -162,12 +178,13 @@ async function send(server: EmbeddedWeaviate, method: string, where: string, bod
 async function fill(server: EmbeddedWeaviate, situation: Situation): Promise<Contents> {
   const {deleted, objects, seed, serverFaults, tenants} = situation
   const random = randomOf(seed + 3)
-  const hasReplicas = serverFaults.includes('replica-misses') || serverFaults.includes('replica-keeps')
+  const ttl = {defaultTtl: TTL_SECONDS, deleteOn: '_creationTimeUnix', enabled: true, filterExpiredObjects: true}
   await send(server, 'POST', '/v1/schema', {
     class: COLLECTION,
     properties: [{dataType: ['text'], name: 'text'}],
     vectorizer: 'none',
-    ...(hasReplicas && {replicationConfig: {factor: 2}}),
+    ...(hasReplicas(serverFaults) && {replicationConfig: {factor: 2}}),
+    ...(serverFaults.includes('expired') && {objectTtlConfig: ttl}),
     ...(tenants.length > 0 && {multiTenancyConfig: {enabled: true}}),
   })
   if (tenants.length > 0) {
@@ -190,6 +207,12 @@ async function fill(server: EmbeddedWeaviate, situation: Situation): Promise<Con
       return {class: COLLECTION, id, properties: {text}, tenant, vector: [random(), random()]}
     })
     await send(server, 'POST', '/v1/batch/objects', {objects: batch})
+    if (serverFaults.includes('replica-outdated')) {
+      await sleep(5)
+      for (const object of batch) object.properties = {text: `${object.properties.text}, written anew`}
+      await send(server, 'POST', '/v1/batch/objects', {objects: batch})
+    }
+
     for (const {id, properties} of batch) truth.set(`${id}/${tenant ?? ''}`, properties.text)
     for (const {id} of batch.slice(0, Math.min(deleted, objects))) {
       await send(server, 'DELETE', `/v1/objects/${COLLECTION}/${id}${tenant === undefined ? '' : `?tenant=${tenant}`}`)

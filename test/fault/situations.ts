@@ -6,6 +6,8 @@ import type {BackupOptions, RestoreOptions} from '../../src/index.js'
 import type {EmbeddedWeaviateOptions, ListedPage} from '../../src/testing/index.js'
 
 export const COLLECTION = 'Situation'
+/** Of what expires. */
+export const TTL_SECONDS = 3600
 
 export const SERVER_FAULTS = [
   'hides-over-grpc',
@@ -19,6 +21,8 @@ export const SERVER_FAULTS = [
   'counts-too-many',
   'replica-misses',
   'replica-keeps',
+  'replica-outdated',
+  'expired',
   'cuts-connections',
   'message-limit',
 ] as const
@@ -32,6 +36,8 @@ export interface Situation {
   backupFault?: BackupFault
   /** What was deleted while a replica was away. */
   deleted: number
+  /** Listings go through each node. */
+  nodes: boolean
   /** Objects a tenant, or in all. */
   objects: number
   restore: RestoreOptions
@@ -62,6 +68,8 @@ export function situationOf(seed: number): Situation {
   const format = pick(['json', 'parquet', 'arrow'] as const)
   const backupFault = random() < 0.35 ? pick(BACKUP_FAULTS) : undefined
   const tenants = random() < 0.3 ? ['anna', 'berta', 'carla'] : []
+  // Which of two versions is the newer one nobody can know who sees one.
+  const nodes = serverFaults.includes('replica-outdated') || random() < 0.5
   return {
     backup: {
       batchSize: pick([3, 10, 50]),
@@ -73,12 +81,15 @@ export function situationOf(seed: number): Situation {
       settle: backupFault !== 'interrupted' && random() < 0.2,
     },
     backupFault,
+    nodes: nodes && hasReplicas(serverFaults),
     deleted: serverFaults.includes('replica-keeps') ? 3 : 0,
     objects: pick([1, 7, 40, 120]),
     restore: {
       acceptChanged: backupFault === 'reformatted',
       batchSize: 20,
       maxRetries: 8,
+      // The target is one node.
+      ...(hasReplicas(serverFaults) && {overrides: {'replicationConfig.factor': 1}}),
       retryMaxWaitMs: 20,
       verify: true,
     },
@@ -92,6 +103,10 @@ export function situationOf(seed: number): Situation {
 /** Ids whose last digit but one is an odd number: about half of them. */
 export function isMarked(id: string): boolean {
   return Number.parseInt(id.at(-1)!, 16) % 3 === 0
+}
+
+export function hasReplicas(faults: readonly ServerFault[]): boolean {
+  return faults.some((fault) => fault.startsWith('replica-'))
 }
 
 /** Options of a server that behaves as the situation says while `isOn()`. */
@@ -147,9 +162,11 @@ export function serverOptions({seed, serverFaults}: Situation, isOn: () => boole
       return calls % 4 === 0 && calls < 60 ? {drop: true} : undefined
     },
     page: (page) => (isOn() ? spoil(page) : page.ids),
-    ...((has.has('replica-misses') || has.has('replica-keeps')) && {
+    now: () => Date.now() + (has.has('expired') && isOn() ? 2 * TTL_SECONDS * 1000 : 0),
+    ...(hasReplicas(serverFaults) && {
       replicas: [
         {
+          outdated: ({id}: {id: string}) => has.has('replica-outdated') && isMarked(id),
           keeps: () => has.has('replica-keeps'),
           misses: ({id}: {id: string}) => has.has('replica-misses') && isMarked(id),
           name: 'node1',
