@@ -71,7 +71,7 @@ function makeClient(sdk: Sdk, {connectMs = CONNECT_MS}: S3Options, region?: stri
   // A service at an address of its own has no name for each bucket, as a rule; AWS knows both ways.
   const find = client.config.endpointProvider
   client.config.endpointProvider = (parameters, context) => {
-    if (parameters.Endpoint !== undefined && wantsEqualParts(String(parameters.Endpoint))) EQUAL_PARTS.add(client)
+    if (parameters.Endpoint !== undefined && wantsEqualParts(parameters.Endpoint)) EQUAL_PARTS.add(client)
     const ForcePathStyle = parameters.ForcePathStyle === true || parameters.Endpoint !== undefined
     return find({...parameters, ForcePathStyle}, context)
   }
