@@ -19,6 +19,7 @@ const jobs = {
   test,
   'test:clients': testClients,
   'test:fault': testFault,
+  'test:kubernetes': testKubernetes,
   'test:meanwhile': testMeanwhile,
   'test:mutations': testMutations,
   'test:replies': testReplies,
@@ -83,6 +84,10 @@ function test() {
 
 function testClients() {
   must('node', ['--import', 'tsx', 'scripts/client-suites.mjs', ...options])
+}
+
+function testKubernetes() {
+  must('node', ['scripts/kubernetes-schemas.mjs'])
 }
 
 function testWorkers() {
