@@ -4,17 +4,30 @@ interface Context {
   id: string
 }
 
-/** A mistyped `col …` or `backup …`: says which command is near. Other words are none of this plugin's business in a host. */
+/** The name of this package's own program. */
+const OWN = 'elysia-data-ops'
+
+/**
+ * A mistyped `col …` or `backup …`, and in this package's own program any word: says which command is near.
+ * oclif takes a hook that returns for one that has dealt with it, and would end with 0: of a host's other words the error is oclif's own.
+ */
 export default async function commandNotFound({config, id}: Context): Promise<void> {
-  const [topic = '', name = ''] = id.split(':', 2)
-  if (topic !== 'col' && topic !== 'backup') return
   const [{Errors}, {nearest}] = await Promise.all([import('@oclif/core'), import('../src/model/nearest.js')])
-  const there = config.commandIDs
-    .filter((command) => command.startsWith(`${topic}:`))
-    .map((command) => command.slice(topic.length + 1))
-  const near = nearest(name, there)
-  const suggestion = near
-    ? `Did you mean: ${config.bin} ${topic} ${near}?`
-    : `There are: ${there.map((command) => `${config.bin} ${topic} ${command}`).join(', ')}.`
-  throw new Errors.CLIError(`There is no command "${topic} ${name}".`, {exit: 2, suggestions: [suggestion]})
+  const {bin, commandIDs} = config
+  const [topic = '', name = ''] = id.split(':', 2)
+  const isTopic = topic === 'col' || topic === 'backup'
+  if (!isTopic && bin !== OWN) throw new Errors.CLIError(`command ${id} not found`, {exit: 2})
+  const wanted = isTopic ? name : topic
+  const candidates = isTopic ? commandIDs.filter((command) => command.startsWith(`${topic}:`)) : commandIDs
+  const lastWord = (command: string): string => command.split(':').at(-1) ?? command
+  const near = nearest(
+    wanted,
+    candidates.map((command) => lastWord(command)),
+  )
+  const meant = near === undefined ? [] : candidates.filter((command) => lastWord(command) === near)
+  const typed = (commands: readonly string[], separator: string): string =>
+    commands.map((command) => `${bin} ${command.replaceAll(':', ' ')}`).join(separator)
+  const suggestion =
+    meant.length > 0 ? `Did you mean: ${typed(meant, ' or ')}?` : `There are: ${typed(candidates, ', ')}.`
+  throw new Errors.CLIError(`There is no command "${id.replaceAll(':', ' ')}".`, {exit: 2, suggestions: [suggestion]})
 }

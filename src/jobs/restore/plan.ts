@@ -257,7 +257,7 @@ async function checkTarget(
       `There is already a collection "${target}" at ${connection.describe}.`,
       {
         details: {collection: target},
-        hint: 'Restore under another name with `name`, into it with `merge: true`, or clear it first.',
+        hint: 'Restore under another name with `name`, into it with `merge: true`, or in its place with `replaceCollection`.',
       },
     )
   }
