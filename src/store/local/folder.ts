@@ -78,7 +78,7 @@ export class Folder {
   }
 
   async #createRoot(): Promise<void> {
-    const first = await mkdir(this.#root, {mode: this.#modes.folder, recursive: true})
+    const first = await makeFolders(this.#root, this.#modes.folder)
     if (first === undefined) return
     if (this.#modes.isGiven) await chmod(this.#root, this.#modes.folder)
     // Every folder that got a new one inside, from the innermost to the outermost.
@@ -123,4 +123,37 @@ export class Folder {
 
 function isWithin(root: string, candidate: string): boolean {
   return candidate === root || candidate.startsWith(root.endsWith(path.sep) ? root : root + path.sep)
+}
+
+/**
+ * Makes a folder and those that it lies in; the outermost one that was not there, undefined when all were. Node's own `recursive` tries for
+ * ever where a folder that is there takes none and says ENOENT, as /proc does.
+ */
+async function makeFolders(folder: string, mode: number): Promise<string | undefined> {
+  const missing: string[] = []
+  for (let each = folder; !(await isFolder(each)) && each !== path.dirname(each); each = path.dirname(each)) {
+    missing.unshift(each)
+  }
+
+  let first: string | undefined
+  for (const each of missing) {
+    try {
+      await mkdir(each, {mode})
+      first ??= each
+    } catch (error) {
+      // Somebody else made it meanwhile, or there is something else of that name.
+      if (errnoOf(error) !== 'EEXIST' || !(await isFolder(each))) throw error
+    }
+  }
+
+  return first
+}
+
+async function isFolder(name: string): Promise<boolean> {
+  try {
+    return (await stat(name)).isDirectory()
+  } catch {
+    // Whoever makes it finds out why.
+    return false
+  }
 }

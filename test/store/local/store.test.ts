@@ -209,6 +209,12 @@ describe('LocalStore', () => {
     await reader.close()
   })
 
+  // Node tries for ever to make a folder there, and its parents, over and over.
+  it.runIf(process.platform === 'linux')('says so where no folder can be made, also in /proc', async () => {
+    const error = await errorOf(new LocalStore('/proc/elysia/backups').put('a', Uint8Array.of(1)))
+    expect(error).toMatchObject({code: 'STORAGE'})
+  })
+
   it('says what is wrong with a path', async () => {
     await writeFile(path.join(folder, 'file'), '')
     const below = new LocalStore(path.join(folder, 'file'))
