@@ -65,7 +65,7 @@ function demo() {
 
 function bench() {
   build()
-  const isNamed = ['growth', 'start-up'].includes(options[0])
+  const isNamed = ['growth', 'latency', 'start-up'].includes(options[0])
   const [file, ...rest] = isNamed ? options : ['run', ...options]
   must('node', ['--import', 'tsx', `bench/${file}.ts`, ...rest])
 }
