@@ -16,6 +16,7 @@ export type {
   BackupRunResult,
   FailedBackup,
 } from './jobs/backup/options.js'
+export type {ExportBackupOptions} from './jobs/backup/via-export.js'
 export {ClearManager} from './jobs/clear/manager.js'
 export type {ClearOptions, ClearResult} from './jobs/clear/options.js'
 export {CopyManager} from './jobs/copy/manager.js'
@@ -89,6 +90,7 @@ export type {
   CollectionPlan,
   Connection,
   ConnectOptions,
+  ExportBackend,
   ObjectPage,
   PageRequest,
   ServerCall,

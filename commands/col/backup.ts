@@ -21,6 +21,7 @@ import {
 import {backupLine, backupLines, backupSum} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
+import {viaExport, viaExportFlags} from '../../src/cli/via-export.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern, matchesPattern} from '../../src/model/pattern.js'
 
@@ -85,6 +86,7 @@ export default class ColBackup extends DataOpsCommand {
     'wait-replicas': waitReplicasFlag,
     workers: workersFlag,
     ...transformFlags,
+    ...viaExportFlags,
   }
 
   static override examples = [
@@ -104,6 +106,10 @@ export default class ColBackup extends DataOpsCommand {
       description: 'Which nobody can change or remove for a month',
     },
     {command: '<%= config.bin %> <%= command.id %> Article --schema-only', description: 'The schema only'},
+    {
+      command: '<%= config.bin %> <%= command.id %> --all --via export --export-backend s3',
+      description: 'Exported by the server itself, for what is larger than one machine',
+    },
   ]
 
   async #report(backup: BackupResult, isOneOfMany = false): Promise<void> {
@@ -124,6 +130,7 @@ export default class ColBackup extends DataOpsCommand {
         hint: 'Leave one of them out.',
       })
 
+    const via = viaExport(flags)
     const settings = await this.settings()
     const connection = await this.connect()
     const {BackupManager} = await import('../../src/jobs/backup/manager.js')
@@ -132,6 +139,21 @@ export default class ColBackup extends DataOpsCommand {
       stateDirectory: this.stateDirectory,
       ...(await this.encryption()),
     })
+    if (via) {
+      const {failed: _, ...run} = await manager.exportCollections(flags.all ? 'all' : names, {
+        ...this.operation(),
+        ...retryOptions(flags),
+        ...via,
+        exclude: flags.exclude,
+        onSealed: async (backup) => this.#report(backup),
+        waitReplicasMs: milliseconds(flags['wait-replicas']),
+      })
+      const [first] = run.backups
+      if (first) this.suggest('Check it', ['backup', 'verify', first.id.slice(0, 8)])
+      else this.print(['There is no collection to export.'])
+      return run
+    }
+
     const options: BackupOptions = {
       ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume']}),
       ...retryOptions(flags),

@@ -1,18 +1,16 @@
 import type {WeaviateObject} from '../model/object.js'
 
-import {toHex, utf8} from '../codec/bytes.js'
-import {type BackupHead, documentHead, documentTail, type SealedPart, sealLine} from '../codec/document.js'
+import {type SealedPart} from '../codec/document.js'
 import {DataOpsError} from '../model/errors.js'
-import {checkSealLine} from './limits.js'
 import {isOwnFile, METADATA_FILE, partName, SCHEMA_FILE} from './names.js'
 import {PartsWriter} from './parts-writer.js'
 import {publishFolder} from './publish.js'
+import {sealFolder} from './seal-folder.js'
 import {
   type ArchivePosition,
   type ArchiveWriter,
   type ArchiveWriterOptions,
   type SealedArchive,
-  sealedFacts,
   type SealSummary,
   type SharedFolder,
 } from './writer.js'
@@ -97,36 +95,14 @@ export class DirectoryWriter implements ArchiveWriter {
     // An empty collection has one empty part: readers in the wild expect the file.
     if (head.metadata.options.include_data && this.#parts.length === 0) await this.#writer.begin()
     await this.#finishPart()
-    const schema = schemaFile(head)
-    const document = utf8(documentHead(head) + documentTail(summary.objectCount))
-    const sha256 = (bytes: Uint8Array): string => toHex(platform.sha256(bytes))
-    const seal = {
-      ...sealedFacts(summary),
-      parts: this.#parts,
-      amendments: summary.amendments,
-      schema_sha256: sha256(schema),
-      statistics: {
-        ...summary.statistics,
-        bytes: this.#finishedBytes + schema.length + document.length,
-        rows: this.#finishedRows,
-      },
-      document: {bytes: document.length, sha256: sha256(document)},
-    }
-    const line = sealLine(seal, (text) => sha256(utf8(text)))
-    const lineBytes = utf8(line)
-    checkSealLine(lineBytes, store.describe(name))
-    const metadata = new Uint8Array(document.length + lineBytes.length)
-    metadata.set(document)
-    metadata.set(lineBytes, document.length)
+    const held = {bytes: this.#finishedBytes, parts: this.#parts, rows: this.#finishedRows}
+    const {metadata, schema, seal} = sealFolder(summary, {head, held, platform, where: store.describe(name)})
     await check?.()
     // Last of all: without it the directory is no backup.
     const contents = {files: [{bytes: schema, name: SCHEMA_FILE}], parts: this.#parts}
     const published = await publishFolder(store, name, metadata, {...contents, isSealed: shared?.isSealed})
-    return {
-      bytes: seal.statistics.bytes + lineBytes.length,
-      name: published,
-      seal: {...seal, checksum: line.slice(-68, -4)},
-    }
+    const {bytes} = held
+    return {bytes: bytes + schema.length + metadata.length, name: published, seal}
   }
 
   async close(): Promise<void> {
@@ -143,11 +119,6 @@ export class DirectoryWriter implements ArchiveWriter {
     this.#finishedBytes += part.bytes
     this.#finishedRows += part.rows
   }
-}
-
-/** What `schema.json` holds. */
-export function schemaFile({schema}: BackupHead): Uint8Array {
-  return utf8(`${JSON.stringify(schema, null, 2)}\n`)
 }
 
 /** Names of parts by their ordinals, each given once. */

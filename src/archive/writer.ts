@@ -30,7 +30,8 @@ export interface SealSummary {
   /** Default true; false when it was found wanting. */
   complete?: boolean
   counted?: SealedCount
-  digest: string
+  /** Absent where the objects lie in an export that could not be read. */
+  digest?: string
   finished: string
   guarantee?: string
   /** Known to be missing, by id. */
@@ -38,7 +39,7 @@ export interface SealSummary {
   objectCount: number
   /** When an unfinished backup was continued, RFC 3339; empty: it was not. */
   resumed?: readonly string[]
-  statistics: Omit<BackupStatistics, 'bytes' | 'rows'>
+  statistics: Partial<Omit<BackupStatistics, 'bytes' | 'rows'>>
   tenants?: SealedTenant[]
 }
 
@@ -67,7 +68,7 @@ export function sealedFacts(
     ...(counted && {counted}),
     ...(missing && missing.length > 0 && {missing: missing.slice(0, MAX_NAMED_MISSING)}),
     object_count: objectCount,
-    digest,
+    ...(digest !== undefined && {digest}),
     ...(resumed.length > 0 && {resumed: [...resumed]}),
     ...(tenants && {tenants}),
   }

@@ -12,6 +12,8 @@ export const SINCE = {
   asyncReplication: '1.26.0',
   /** `replicationConfig.deletionStrategy: "TimeBasedResolution"`, the default of later servers. */
   deletionByTime: '1.25.0',
+  /** `/v1/export`, where it is switched on. */
+  exports: '1.37.0',
   /** Objects counted over gRPC. */
   grpcAggregate: '1.28.5',
   /** References written over gRPC. */

@@ -12,6 +12,7 @@ import {perCall, refusingUnknownVectors} from './per-call.js'
 import {requirePermission} from './permissions.js'
 import {aboutServer} from './rest/about.js'
 import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
+import {serverExports} from './rest/exports.js'
 import {HttpClient} from './rest/http.js'
 import {restObjects} from './rest/objects.js'
 import {collectionOperations} from './rest/schema.js'
@@ -146,6 +147,7 @@ function createPlain({grpc, http, maxMessageBytes, place, version}: Transports):
   const objects = refusingUnknownVectors(grpc ? perCall(grpc, rest, capabilities) : rest, capabilities)
   return {
     about: aboutServer(http),
+    ...(capabilities.exports && {exports: serverExports(http)}),
     capabilities,
     async close() {
       grpc?.close()

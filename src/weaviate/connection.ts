@@ -157,10 +157,47 @@ export interface AboutServer {
   time: () => Promise<number | undefined>
 }
 
+/** Where a server puts what it exports. */
+export type ExportBackend = 'azure' | 'filesystem' | 'gcs' | 's3'
+
+/** A shard, as the server's own export tells of it. Of a collection with tenants it is a tenant. */
+export interface ExportShardState {
+  error?: string
+  name: string
+  objects: number
+  skipReason?: string
+  status: string
+}
+
+/** An export of the server's own: SUCCESS is whole, FAILED and CANCELED are over, everything else goes on. */
+export interface ExportState {
+  /** Names that the server took: those that it does not know, or that these credentials may not read, are not among them. */
+  classes: string[]
+  error?: string
+  id: string
+  /** Where it lies, as the server says it. */
+  path: string
+  shards: ReadonlyMap<string, readonly ExportShardState[]>
+  /** RFC 3339. */
+  startedAt: string
+  status: string
+}
+
+/** The server's own exports. */
+export interface ServerExports {
+  /** @throws DataOpsError SERVER_REFUSED when it is over. */
+  cancel: (backend: ExportBackend, id: string) => Promise<void>
+  /** Of these collections, whole. @throws DataOpsError SERVER_REFUSED, with what to do about it. */
+  start: (backend: ExportBackend, id: string, collections: readonly string[]) => Promise<ExportState>
+  state: (backend: ExportBackend, id: string, signal?: AbortSignal) => Promise<ExportState>
+}
+
 /** A live connection. Every method rejects with a DataOpsError; transient failures have `retryable`, and are not retried here. */
 export interface Connection {
   /** For whoever looks for what is wrong; jobs do without. */
   readonly about?: AboutServer
+  /** Absent from servers that have none (before 1.37). */
+  readonly exports?: ServerExports
   /** What a server of this version can do. */
   readonly capabilities: Capabilities
   close: () => Promise<void>

@@ -15,11 +15,16 @@ import {type FileProof, ProofMaker, provenReader} from '../proof.js'
 import {EXPORT_AGAIN} from './metadata.js'
 import {SequentialSource} from './sequential.js'
 
-/** Files that are looked at at the same time. */
+/** Small files that are looked at at the same time: of large ones one is. */
 const AT_ONCE = 4
+/** Of objects without all but their ids, decoded at once. */
+const IDS_BYTES = 256 * 1024
+const SMALL_BYTES = 4 * 1024 * 1024
 
 /** A file that was looked at from its first byte to its last. */
 export interface LookedFile extends NamedFile {
+  /** The first one and the last one; absent where it has no rows. */
+  extent?: {first: string; last: string}
   footer: ExportFooter
   proof: FileProof
   sha256: string
@@ -50,7 +55,9 @@ export class ExportFiles {
     if (this.#looked) return this.#looked
     let bytes = 0
     const {name} = this.collection
-    const looked = await inParallel(this.collection.files, {atOnce: AT_ONCE, signal: options.signal}, async (file) =>
+    const {files} = this.collection
+    const isSmall = files.every((file) => file.bytes <= SMALL_BYTES)
+    const looked = await inParallel(files, {atOnce: isSmall ? AT_ONCE : 1, signal: options.signal}, async (file) =>
       this.#lookAt(file, (more) => {
         throwIfAborted(options.signal)
         bytes += more
@@ -58,9 +65,8 @@ export class ExportFiles {
       }),
     )
     this.#checkCounts(looked)
-    await this.#checkIds(looked, options)
-    this.#looked = looked
-    return looked
+    this.#looked = await this.#withIds(looked, options)
+    return this.#looked
   }
 
   /** Whether its shards are tenants; undefined when no file says it. Known once it was looked at. */
@@ -141,21 +147,28 @@ export class ExportFiles {
   }
 
   /** In a shard they ascend, over all of its files: nothing stands there twice. */
-  async #checkIds(looked: readonly LookedFile[], {signal}: LookOptions): Promise<void> {
+  async #withIds(looked: readonly LookedFile[], {signal}: LookOptions): Promise<LookedFile[]> {
     let last: undefined | {id: string; shard: string}
+    const known: LookedFile[] = []
     const schema = {class: this.collection.name}
     for (const file of looked) {
       const {shard} = file
-      for await (const {objects} of this.#rowsOf(file, schema, {columns: 'ids', signal})) {
+      let first: string | undefined
+      for await (const {objects} of this.#rowsOf(file, schema, {columns: 'ids', pageBytes: IDS_BYTES, signal})) {
         for (const {id} of objects) {
           if (last?.shard === shard && last.id >= id) {
             throw damaged(this.#describe(file.file), `object ${id} stands behind ${last.id}`, {hint: EXPORT_AGAIN})
           }
 
+          first ??= id
           last = {id, shard}
         }
       }
+
+      known.push({...file, ...(first !== undefined && last && {extent: {first, last: last.id}})})
     }
+
+    return known
   }
 
   async *#rowsOf(

@@ -107,7 +107,9 @@ function checkStatus(where: string, field: Field): void {
     `${where} is no whole export: its state is ${status}, not SUCCESS${reason ? ` (${reason})` : ''}.`,
     {
       details: {path: where, status, ...(reason && {reason})},
-      hint: isGoingOn ? 'Wait until the server has finished it; if it never does, export again.' : 'Export again.',
+      hint: isGoingOn
+        ? 'Wait until the server has finished it, and ask it (GET /v1/export/BACKEND/ID): it writes down the end when it is asked.'
+        : 'Export again.',
     },
   )
 }

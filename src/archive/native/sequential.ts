@@ -2,17 +2,18 @@
 import type {ByteSource} from '../../codec/codec.js'
 import type {StoreReader} from '../../store/store.js'
 
-import {concatBytes} from '../../codec/bytes.js'
 import {endsTooEarly} from '../../store/damaged.js'
+
+const FIRST_BYTES = 4 * 1024 * 1024
 
 export class SequentialSource implements ByteSource {
   readonly #chunks: AsyncIterator<Uint8Array>
   readonly #onBytes: (bytes: Uint8Array) => void
   readonly #where: string
   readonly size: number
-  /** What was read and may be asked for again, from `#start` on. */
-  #held: Uint8Array[] = []
-  #heldBytes = 0
+  /** One buffer for all: what is not yet behind, from its start on, is the file from `#start` on. */
+  #buffer = new Uint8Array(FIRST_BYTES)
+  #held = 0
   #start = 0
 
   /** `onBytes`: gets all of the file, in order, as far as it was read. */
@@ -23,17 +24,15 @@ export class SequentialSource implements ByteSource {
     this.size = reader.size
   }
 
-  /** `start` is at or behind that of the last call. */
+  /** `start` is at or behind that of the last call. What is returned stays so until the next one. */
   async read(start: number, end: number): Promise<Uint8Array> {
     if (start < this.#start || end < start || end > this.size) {
       throw endsTooEarly(this.#where, {end, size: this.size, start})
     }
 
     await this.#reach(end, start)
-    this.#drop(start)
-    const bytes = concatBytes(this.#held)
-    this.#held = [bytes]
-    return bytes.subarray(0, end - start)
+    const from = start - this.#start
+    return this.#buffer.subarray(from, from + end - start)
   }
 
   /** Reads what is left, for `onBytes` alone. */
@@ -47,23 +46,31 @@ export class SequentialSource implements ByteSource {
 
   /** Nothing before `from` is kept. */
   async #reach(end: number, from: number): Promise<void> {
-    while (this.#start + this.#heldBytes < end) {
+    while (this.#start + this.#held < end) {
       const next = await this.#chunks.next()
-      if (next.done === true) throw endsTooEarly(this.#where, {end, size: this.#start + this.#heldBytes, start: from})
+      if (next.done === true) throw endsTooEarly(this.#where, {end, size: this.#start + this.#held, start: from})
       this.#onBytes(next.value)
-      this.#held.push(next.value)
-      this.#heldBytes += next.value.length
       this.#drop(from)
+      this.#add(next.value)
     }
   }
 
-  #drop(before: number): void {
-    for (let first = this.#held[0]; first && this.#start < before; first = this.#held[0]) {
-      const count = Math.min(first.length, before - this.#start)
-      if (count === first.length) this.#held.shift()
-      else this.#held[0] = first.subarray(count)
-      this.#start += count
-      this.#heldBytes -= count
+  #add(bytes: Uint8Array): void {
+    if (this.#held + bytes.length > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#held + bytes.length))
+      larger.set(this.#buffer.subarray(0, this.#held))
+      this.#buffer = larger
     }
+
+    this.#buffer.set(bytes, this.#held)
+    this.#held += bytes.length
+  }
+
+  #drop(before: number): void {
+    const count = Math.min(this.#held, before - this.#start)
+    if (count <= 0) return
+    this.#buffer.copyWithin(0, count, this.#held)
+    this.#held -= count
+    this.#start += count
   }
 }

@@ -75,7 +75,7 @@ export class ExportSource {
       complete: true,
       object_count: objects,
       ...(content && {digest: content.hex(), statistics: content.statistics}),
-      ...(isMultiTenant(this.head.schema) && {tenants: shards.map((shard) => sealedTenant(shard, content))}),
+      ...(isMultiTenant(this.head.schema) && {tenants: sealedTenants(shards, content)}),
     }
   }
 
@@ -129,16 +129,24 @@ function isLeftOut({skipped}: ExportedShard): boolean {
   return skipped !== undefined && skipped !== 'no data'
 }
 
-function sealedTenant(shard: ExportedShard, content: ContentDigest | undefined): SealedTenant {
-  const {name, objects, skipped} = shard
-  if (isLeftOut(shard)) return {name, skipped: skipped ?? 'skipped'}
-  return {...(content && {digest: content.tenant(name).digest}), name, object_count: objects}
+/** `content`: of all of it, where it was read. */
+export function sealedTenants(shards: readonly ExportedShard[], content: ContentDigest | undefined): SealedTenant[] {
+  return shards.map((shard) => {
+    const {name, objects, skipped} = shard
+    if (isLeftOut(shard)) return {name, skipped: skipped ?? 'skipped'}
+    return {...(content && {digest: content.tenant(name).digest}), name, object_count: objects}
+  })
+}
+
+/** Those of an export, with the states that are known of them. What the export tells comes first: it is as old as the objects are. */
+export function tenantsOf(shards: readonly ExportedShard[], tenants: readonly WeaviateTenant[]): WeaviateTenant[] {
+  const known = new Map(tenants.map(({name, status}) => [name, status]))
+  return shards.map((shard) => ({name: shard.name, status: statusOf(shard, known.get(shard.name))}))
 }
 
 function headOf(native: NativeExport, files: ExportFiles, {aliases, schema, tenants = []}: Lacking): BackupHead {
   const {facts} = native
   const {name, shards} = files.collection
-  const known = new Map(tenants.map((tenant) => [tenant.name, tenant.status]))
   return {
     metadata: {
       ...(aliases && {aliases: [...aliases]}),
@@ -147,7 +155,7 @@ function headOf(native: NativeExport, files: ExportFiles, {aliases, schema, tena
       options: {compress: true, format: 'parquet', include_data: true},
       run_id: uuidOf(['export', facts.id, facts.startedAt]),
       ...(isMultiTenant(schema) && {
-        tenants: shards.map((shard) => ({name: shard.name, status: statusOf(shard, known.get(shard.name))})),
+        tenants: tenantsOf(shards, tenants),
       }),
       timestamp: facts.startedAt,
       tool_version: TOOL_VERSION,
@@ -158,7 +166,6 @@ function headOf(native: NativeExport, files: ExportFiles, {aliases, schema, tena
   }
 }
 
-/** What the export tells comes first: it is as old as the objects are. */
 function statusOf({skipped}: ExportedShard, known: TenantStatus | undefined): TenantStatus {
   const [, told] = STATUS.exec(skipped ?? '') ?? []
   return TENANT_STATUSES[told ?? ''] ?? known ?? 'HOT'

@@ -56,6 +56,8 @@ export interface LeafChunk {
   platform: Platform
   source: ByteSource
   target: LeafTarget
+  /** Bytes to read at once; default 16 MiB. A page that is larger is read whole. */
+  windowBytes?: number
 }
 
 export class LeafCursor {
@@ -263,7 +265,15 @@ export function size(value: bigint | undefined): number {
   return number
 }
 
-async function* readPages({chunk, from, leaf, platform, source, target}: LeafChunk): AsyncGenerator<Page, void> {
+async function* readPages({
+  chunk,
+  from,
+  leaf,
+  platform,
+  source,
+  target,
+  windowBytes,
+}: LeafChunk): AsyncGenerator<Page, void> {
   const meta = chunk.meta_data
   if (!meta || chunk.file_path !== undefined || meta.path_in_schema.join('\0') !== leaf.path.join('\0')) {
     throw new Error('a column is not where the schema says')
@@ -271,7 +281,7 @@ async function* readPages({chunk, from, leaf, platform, source, target}: LeafChu
 
   const {end, start} = extentOf(chunk)
   const hasDictionary = start !== size(meta.data_page_offset)
-  let reader = new WindowReader(source, from && !hasDictionary ? from.offset : start, end)
+  let reader = new WindowReader(source, from && !hasDictionary ? from.offset : start, end, windowBytes)
   let isAtStart = from !== undefined && hasDictionary
   const decompress = await decompressor(meta.codec, platform)
   let left = size(meta.num_values) - (from?.row ?? 0)
@@ -280,7 +290,7 @@ async function* readPages({chunk, from, leaf, platform, source, target}: LeafChu
     const header = await reader.header()
     if (from && isAtStart && header.type !== 'DICTIONARY_PAGE') {
       isAtStart = false
-      reader = new WindowReader(source, from.offset, end)
+      reader = new WindowReader(source, from.offset, end, windowBytes)
       continue
     }
 
@@ -415,6 +425,7 @@ export class WindowReader {
     private readonly source: ByteSource,
     private at: number,
     private readonly end: number,
+    private readonly windowBytes = WINDOW_BYTES,
   ) {
     if (!Number.isSafeInteger(at) || !(at >= 0 && at <= end && end <= source.size)) {
       throw new RangeError('a column lies outside the file')
@@ -428,7 +439,7 @@ export class WindowReader {
 
   private async reach(count: number): Promise<void> {
     if (this.at + count <= this.windowStart + this.window.length) return
-    const end = Math.min(this.end, this.at + Math.max(count, WINDOW_BYTES))
+    const end = Math.min(this.end, this.at + Math.max(count, this.windowBytes))
     this.window = await this.source.read(this.at, end)
     if (this.window.length !== end - this.at) throw new RangeError('the file ends early')
     this.windowStart = this.at

@@ -35,6 +35,8 @@ const TYPES: ReadonlyArray<Pick<SchemaElement, 'repetition_type' | 'type'>> = [
   {repetition_type: 'REQUIRED', type: 'INT64'},
   ...Array.from({length: 4}, () => ({repetition_type: 'OPTIONAL', type: 'BYTE_ARRAY'}) as const),
 ]
+/** To read at once. Its pages are of about 8 MiB, and seven columns are read beside each other. */
+const WINDOW_BYTES = 1024 * 1024
 /** Chunks lie one behind another, from here on. */
 const FIRST_BYTE = MAGIC.length
 
@@ -127,7 +129,7 @@ export async function checkExportPages(
 async function walk(chunk: ColumnChunk, source: ByteSource, platform: Platform): Promise<PageLocation[]> {
   const {end, start} = extentOf(chunk)
   const meta = chunk.meta_data
-  const reader = new WindowReader(source, start, end)
+  const reader = new WindowReader(source, start, end, WINDOW_BYTES)
   const pages: PageLocation[] = []
   let bytes = 0
   let row = 0
@@ -201,7 +203,7 @@ export async function openExportFile(
     }
 
     const layout = exportLayout(schemaNodes(metadata.schema), schema, tenant)
-    return new ParquetDecoder(source, metadata, {...layout, pageIndex}, platform)
+    return new ParquetDecoder(source, metadata, {...layout, pageIndex, windowBytes: WINDOW_BYTES}, platform)
   } catch (error) {
     throw asDamaged(error)
   }

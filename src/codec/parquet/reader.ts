@@ -118,6 +118,8 @@ export interface Layout {
   pageIndex?: ReadonlyArray<ReadonlyArray<readonly PageLocation[]>>
   /** Names of reference properties. */
   references: ReadonlySet<string>
+  /** Of each column, to read at once; default 16 MiB. */
+  windowBytes?: number
 }
 
 function layoutOf(metadata: FileMetadata, nodes: readonly SchemaNode[], options: PartDecoderOptions): Layout {
@@ -278,8 +280,9 @@ export class ParquetDecoder implements PartDecoder {
     const rows = Number(group.num_rows)
     try {
       const at = pageIndex && {index: pageIndex, row: skip}
+      const {windowBytes} = this.layout
       const columns = fields.map(
-        (field) => new FieldCursor(field, {at, group, platform: this.platform, source: this.source}),
+        (field) => new FieldCursor(field, {at, group, platform: this.platform, source: this.source, windowBytes}),
       )
       let bytes = 0
       for (const column of columns) bytes += column.bytes
@@ -338,6 +341,7 @@ interface FieldPlace {
   group: RowGroup
   platform: Platform
   source: ByteSource
+  windowBytes?: number
 }
 
 class FieldCursor {
@@ -347,7 +351,7 @@ class FieldCursor {
   /** That it starts with, counted from the first of the row group. */
   readonly firstRow: number
 
-  constructor(field: Field, {at, group, platform, source}: FieldPlace) {
+  constructor(field: Field, {at, group, platform, source, windowBytes}: FieldPlace) {
     let bytes = 0
     let firstRow = 0
     this.cursors = field.leaves.map((leaf) => {
@@ -356,7 +360,7 @@ class FieldCursor {
       bytes += uncompressedBytes(chunk)
       const from = at && pageOf(at.index[leaf.index] ?? [], at.row)
       firstRow = from?.row ?? 0
-      return new LeafCursor({chunk, from, leaf, platform, source, target: field.target})
+      return new LeafCursor({chunk, from, leaf, platform, source, target: field.target, windowBytes})
     })
     this.bytes = bytes
     this.firstRow = firstRow

@@ -10,6 +10,7 @@ import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {wantedCollections} from '../wanted-collections.js'
 import {backUpCollection} from './backup.js'
 import {checkOptions} from './plan.js'
+import {backUpViaExport, type ExportBackupOptions} from './via-export.js'
 
 /** Takes backups of collections. */
 export class BackupManager {
@@ -25,6 +26,15 @@ export class BackupManager {
    */
   async backupCollection(name: string, options: BackupOptions = {}): Promise<BackupResult> {
     return backUpCollection(this.#at.connection, this.#at.store, name, options, this.#at.notes)
+  }
+
+  /**
+   * Has the server export collections (or all there are) by itself, follows it, and lists each as a backup whose objects lie there. When
+   * the signal fires the export is cancelled.
+   * @throws DataOpsError INVALID_INPUT on servers before 1.37; SERVER_REFUSED when it is switched off, or fails; COLLECTION_MISSING; INTERRUPTED.
+   */
+  async exportCollections(names: readonly string[] | 'all', options: ExportBackupOptions): Promise<BackupRunResult> {
+    return backUpViaExport(this.#at, names, options)
   }
 
   /**

@@ -1,0 +1,57 @@
+/** The document that makes a folder a backup: what it holds, and the seal of it. */
+import type {Platform} from '../codec/codec.js'
+
+import {toHex, utf8} from '../codec/bytes.js'
+import {
+  type BackupHead,
+  type BackupSeal,
+  documentHead,
+  documentTail,
+  type SealedPart,
+  sealLine,
+} from '../codec/document.js'
+import {checkSealLine} from './limits.js'
+import {sealedFacts, type SealSummary} from './writer.js'
+
+export interface FolderToSeal {
+  head: BackupHead
+  /** `bytes`: of the parts. */
+  held: {bytes: number; parts: SealedPart[]; rows: number}
+  platform: Platform
+  /** For messages. */
+  where: string
+}
+
+/** `metadata`: the whole of `metadata.json`. `schema`: of `schema.json`. @throws DataOpsError INVALID_INPUT when it could not be read back. */
+export function sealFolder(
+  summary: SealSummary,
+  {head, held, platform, where}: FolderToSeal,
+): {metadata: Uint8Array; schema: Uint8Array; seal: BackupSeal} {
+  const schema = schemaFile(head)
+  const document = utf8(documentHead(head) + documentTail(summary.objectCount))
+  const sha256 = (bytes: Uint8Array): string => toHex(platform.sha256(bytes))
+  const seal = {
+    ...sealedFacts(summary),
+    parts: held.parts,
+    amendments: summary.amendments,
+    schema_sha256: sha256(schema),
+    statistics: {
+      ...summary.statistics,
+      bytes: held.bytes + schema.length + document.length,
+      rows: held.rows,
+    },
+    document: {bytes: document.length, sha256: sha256(document)},
+  }
+  const line = sealLine(seal, (text) => sha256(utf8(text)))
+  const lineBytes = utf8(line)
+  checkSealLine(lineBytes, where)
+  const metadata = new Uint8Array(document.length + lineBytes.length)
+  metadata.set(document)
+  metadata.set(lineBytes, document.length)
+  return {metadata, schema, seal: {...seal, checksum: line.slice(-68, -4)}}
+}
+
+/** What `schema.json` holds. */
+export function schemaFile({schema}: BackupHead): Uint8Array {
+  return utf8(`${JSON.stringify(schema, null, 2)}\n`)
+}

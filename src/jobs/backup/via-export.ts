@@ -1,0 +1,265 @@
+/** Backups whose objects the server exports by itself, each node its own shards: added is what an export lacks, and where it lies. */
+import type {ExportedShard} from '../../archive/native/metadata.js'
+import type {SealedPart} from '../../codec/document.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
+import type {Store} from '../../store/store.js'
+import type {Connection, ExportBackend, ExportState} from '../../weaviate/connection.js'
+import type {Workplace} from '../options.js'
+import type {BackupOptions, BackupResult, BackupRunResult} from './options.js'
+
+import {SCHEMA_FILE} from '../../archive/names.js'
+import {NativeExport} from '../../archive/native/export.js'
+import {ExportSource, sealedTenants, tenantsOf} from '../../archive/native/source.js'
+import {publishFolder} from '../../archive/publish.js'
+import {sealFolder} from '../../archive/seal-folder.js'
+import {type SealSummary} from '../../archive/writer.js'
+import {locateExport} from '../../catalog/exports.js'
+import {persistent} from '../../flow/persistent.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant} from '../../model/schema.js'
+import {nodePlatform, randomUUID} from '../../platform/node.js'
+import {encryptionOf, isEncrypting} from '../../store/encryption.js'
+import {resolveCollection, type ResolvedCollection} from '../../weaviate/resolve.js'
+import {replicaSentences} from '../replica-watch.js'
+import {wantedCollections} from '../wanted-collections.js'
+import {headOf} from './head.js'
+import {type BackupJob, makeJob} from './job.js'
+import {nameOf} from './result.js'
+import {register} from './seal.js'
+import {exportByServer} from './server-export.js'
+
+export interface ExportBackupOptions extends Pick<
+  BackupOptions,
+  'maxRetries' | 'onProgress' | 'onWarning' | 'retryMaxWaitMs' | 'runId' | 'signal' | 'waitReplicasMs'
+> {
+  /** Where the server puts it. */
+  backend: ExportBackend
+  /** Collections to leave out, as patterns. */
+  exclude?: readonly string[]
+  /** Called with each backup as soon as it is sealed. */
+  onSealed?: (backup: BackupResult) => Promise<void> | void
+  /** Folder or URL in which the server's exports are seen from here, where that is not where the server says. */
+  place?: string
+}
+
+/** What is known of a collection before it is exported. */
+interface Before {
+  /** Objects that the server counted; null: not counted. */
+  count: null | number
+  job: BackupJob
+  tenants?: WeaviateTenant[]
+}
+
+/** `BackupManager.exportCollections`. */
+export async function backUpViaExport(
+  {connection: direct, notes, store}: Workplace,
+  names: readonly string[] | 'all',
+  options: ExportBackupOptions,
+): Promise<BackupRunResult> {
+  const started = performance.now()
+  const exports = direct.exports ?? direct.replicas?.main.exports
+  if (!exports) throw tooOld(direct)
+  if (isEncrypting(encryptionOf(store))) throw notEncrypted()
+  const connection = persistent(direct, options)
+  const runId = options.runId ?? randomUUID()
+  const chosen: ResolvedCollection[] = []
+  for (const name of await wantedCollections(connection, names, options.exclude)) {
+    const collection = await resolveCollection(connection, name)
+    if (chosen.every(({schema}) => schema.class !== collection.schema.class)) chosen.push(collection)
+  }
+
+  if (chosen.length === 0) return {backups: [], runId}
+  const all: Before[] = []
+  for (const collection of chosen) {
+    const job = makeJob({
+      collection,
+      connection,
+      notes,
+      options: {...options, compress: true, format: 'parquet', runId},
+      store,
+    })
+    all.push(await lookBefore(job))
+  }
+
+  const id = `elysia-${new Date().toISOString().slice(0, 19).replaceAll(/\D/g, '-')}-${runId.slice(0, 8)}`
+  const collections = chosen.map(({schema}) => schema.class)
+  const state = await exportByServer(exports, {backend: options.backend, collections, id, options})
+  const native = await openHere(state, store, options)
+  const backups: BackupResult[] = []
+  for (const before of all) {
+    const sealed = await seal(before, {backend: options.backend, native, state})
+    const backup = {...sealed, seconds: (performance.now() - started) / 1000}
+    backups.push(backup)
+    await options.onSealed?.(backup)
+  }
+
+  return {backups, runId}
+}
+
+async function lookBefore(job: BackupJob): Promise<Before> {
+  const {collection, connection, options} = job
+  const {schema} = collection
+  await job.replicas.begin()
+  if (isMultiTenant(schema)) return {count: null, job, tenants: await connection.listTenants(schema.class)}
+  return {count: await connection.count(schema.class, undefined, options.signal), job}
+}
+
+/** What the server has written, where it can be read from here. Undefined, with a warning, where it cannot. */
+async function openHere(
+  {id, path, shards, startedAt}: ExportState,
+  store: Store,
+  options: ExportBackupOptions,
+): Promise<NativeExport | undefined> {
+  const where = options.place === undefined ? path : `${options.place.replace(/\/+$/, '')}/${id}`
+  const unread = (reason: string): void => {
+    options.onWarning?.({
+      code: 'export-not-read',
+      details: {export: id, path: where, reason},
+      message: `The export lies in ${where} and cannot be read from here (${reason}): its objects were not looked at, and have no digest.`,
+    })
+  }
+
+  let found: Awaited<ReturnType<typeof locateExport>>
+  try {
+    found = await locateExport(where, store)
+  } catch (error) {
+    if (error instanceof DataOpsError && error.code !== 'INTERRUPTED') {
+      unread(error.message)
+      return undefined
+    }
+
+    throw error
+  }
+
+  if (!found) {
+    unread('there is no export')
+    return undefined
+  }
+
+  const native = await NativeExport.open(found.store, found.name)
+  const isSame =
+    Date.parse(native.facts.startedAt) === Date.parse(startedAt) &&
+    [...shards].every(([collection, states]) => {
+      const {objects} = native.collection(collection)
+      return objects === states.reduce((sum, shard) => sum + shard.objects, 0)
+    })
+  if (!isSame) unread('what lies there is another one')
+  return isSame ? native : undefined
+}
+
+/** What is promised before anything is known. */
+const PROMISE =
+  'Each shard is exported by the server itself, as it is at one moment; objects written or deleted meanwhile may or may not be in it.'
+
+interface Exported {
+  backend: ExportBackend
+  native: NativeExport | undefined
+  state: ExportState
+}
+
+/** The entry of one collection. */
+async function seal(before: Before, {backend, native, state}: Exported): Promise<Omit<BackupResult, 'seconds'>> {
+  const {job, tenants} = before
+  const {collection, connection, options, store} = job
+  const {aliases, schema} = collection
+  const name = schema.class
+  const now = await connection.getCollection(name)
+  if (!now || JSON.stringify(now) !== JSON.stringify(schema)) {
+    job.warn(
+      'schema-changed',
+      `The schema of "${name}" was changed while it was exported: the backup has the one from before.`,
+    )
+  }
+
+  const source = native && new ExportSource(native, name, {aliases, schema, tenants})
+  const content = await source?.survey(options)
+  const shards = source?.files.collection.shards ?? shardsOf(state, name)
+  const head = await headOf(job, {tenants: tenants && tenantsOf(shards, tenants)})
+  const {columns: _, ...metadata} = head.metadata
+  const parts = source ? await partsOf(source) : []
+  const objects = shards.reduce((sum, shard) => sum + shard.objects, 0)
+  const after = tenants ? null : await connection.count(name, undefined, options.signal)
+  const counted = {after, before: before.count, read: objects}
+  const shortfall = before.count === null || after === null ? 0 : Math.max(0, Math.min(before.count, after) - objects)
+  const summary: SealSummary = {
+    amendments: [],
+    complete: shortfall === 0,
+    counted,
+    ...(content && {digest: content.hex()}),
+    finished: new Date().toISOString(),
+    guarantee: await guaranteeOf(before, {counted, shortfall, state}),
+    objectCount: objects,
+    statistics: content?.statistics ?? {},
+    ...(tenants && {tenants: sealedTenants(shards, content)}),
+  }
+  const document = {
+    metadata: {
+      ...metadata,
+      guarantee: PROMISE,
+      export: {backend, id: state.id, path: state.path, place: native?.path ?? null},
+      requires: ['export'],
+    },
+    schema,
+  }
+  const held = {
+    bytes: parts.reduce((sum, {bytes}) => sum + bytes, 0),
+    parts,
+    rows: parts.reduce((sum, {rows}) => sum + rows, 0),
+  }
+  const wanted = nameOf(job, new Date(head.metadata.timestamp))
+  const sealed = sealFolder(summary, {head: document, held, platform: nodePlatform, where: store.describe(wanted)})
+  const files = [{bytes: sealed.schema, name: SCHEMA_FILE}]
+  const published = await publishFolder(store, wanted, sealed.metadata, {files, parts: []})
+  const bytes = sealed.metadata.length + sealed.schema.length
+  return register(job, document, {bytes, name: published, seal: sealed.seal}, 0)
+}
+
+function shardsOf({shards}: ExportState, collection: string): ExportedShard[] {
+  return (shards.get(collection) ?? []).map(({name, objects, skipReason, status}) => ({
+    name,
+    objects,
+    ...(status === 'SKIPPED' && {skipped: skipReason ?? 'skipped'}),
+  }))
+}
+
+async function partsOf(source: ExportSource): Promise<SealedPart[]> {
+  const looked = await source.files.look()
+  return looked.map(({bytes, extent, file, footer, sha256}) => ({
+    bytes,
+    file,
+    ...(extent && {first_id: extent.first, last_id: extent.last}),
+    rows: footer.rows,
+    sha256,
+  }))
+}
+
+async function guaranteeOf(
+  {job}: Before,
+  {counted, shortfall, state}: {counted: NonNullable<SealSummary['counted']>; shortfall: number; state: ExportState},
+): Promise<string> {
+  const said = (count: null | number): string => (count === null ? 'an unknown number' : String(count))
+  const replicas = await job.replicas.end()
+  return [
+    `The server exported each shard by itself, as it was at a moment after ${state.startedAt}; what was written meanwhile may be in it or not.`,
+    `It counted ${said(counted.before)} before and ${said(counted.after)} after; ${counted.read} were exported.`,
+    ...(shortfall > 0 ? [`${shortfall} that it counted both times are not in it.`] : []),
+    ...(replicas ? replicaSentences(replicas) : []),
+  ].join(' ')
+}
+
+function tooOld({version}: Connection): DataOpsError {
+  return new DataOpsError(
+    'INVALID_INPUT',
+    `The server (version ${version}) cannot export by itself: that takes 1.37 or later.`,
+    {
+      details: {version},
+      hint: 'Back up without it.',
+    },
+  )
+}
+
+function notEncrypted(): DataOpsError {
+  return new DataOpsError('INVALID_INPUT', 'What the server exports by itself is not encrypted.', {
+    hint: 'Leave out the recipients, or back up without the export.',
+  })
+}

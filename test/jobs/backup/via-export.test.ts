@@ -1,0 +1,159 @@
+/** Backups whose objects the server exports by itself; the server's part is played by the export that a real one made. */
+import {readdir} from 'node:fs/promises'
+import path from 'node:path'
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+
+import type {Connection, ExportState, ServerExports} from '../../../src/weaviate/connection.js'
+
+import {BackupCatalog, BackupManager, RestoreManager, Verifier} from '../../../src/index.js'
+import {POLL} from '../../../src/jobs/backup/server-export.js'
+import {startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
+import {copyExport, EXPORTED_CLASSES} from '../../support/native-export.js'
+
+const STARTED = '2026-11-26T22:38:26.700Z'
+const SHARDS = new Map([
+  [
+    'ExpMT',
+    [
+      {name: 'cold_1', objects: 1, status: 'SUCCESS'},
+      {name: 'empty', objects: 0, skipReason: 'no data', status: 'SKIPPED'},
+      {name: 'hot', objects: 1, status: 'SUCCESS'},
+    ],
+  ],
+])
+
+let server: TestServer
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let calls: string[]
+
+beforeAll(async () => {
+  POLL.ms = 1
+  server = await startTestServer()
+})
+
+afterAll(async () => server.close())
+
+beforeEach(async () => {
+  calls = []
+  directory = await temporaryDirectory()
+  const {connection} = server
+  await connection.deleteCollection('ExpMT')
+  await connection.createCollection(EXPORTED_CLASSES.ExpMT)
+  await connection.createTenants('ExpMT', [
+    {name: 'cold_1', status: 'COLD'},
+    {name: 'empty', status: 'HOT'},
+    {name: 'hot', status: 'HOT'},
+  ])
+})
+
+afterEach(async () => directory.remove())
+
+/** A server that has exported, in `states`, and puts the export into a folder of that name under `place`. */
+function exporting(states: readonly string[], {classes = ['ExpMT'], place = 'exports'} = {}): Connection {
+  const left = [...states]
+  const state = (id: string): ExportState => ({
+    classes,
+    id,
+    path: path.join(directory.path, place, id),
+    shards: SHARDS,
+    startedAt: STARTED,
+    status: left.shift() ?? 'SUCCESS',
+  })
+  const exports: ServerExports = {
+    async cancel(_, id) {
+      calls.push(`cancel ${id}`)
+      left.unshift('CANCELED')
+    },
+    async start(_, id, collections) {
+      calls.push(`start ${collections.join(',')}`)
+      if (place === 'exports') await copyExport(path.join(directory.path, place), id)
+      return state(id)
+    },
+    async state(_, id) {
+      calls.push('state')
+      return state(id)
+    },
+  }
+  return {...server.connection, exports}
+}
+
+function managers(connection: Connection) {
+  const options = {directory: path.join(directory.path, 'backups')}
+  return {
+    backups: new BackupManager(connection, options),
+    catalog: new BackupCatalog(options.directory),
+    restores: new RestoreManager(connection, options),
+    verifier: new Verifier({connection, ...options}),
+  }
+}
+
+describe('a backup that the server exports', () => {
+  it('is listed, verified and restored like any other, with its tenants and their states', async () => {
+    const {backups, catalog, restores, verifier} = managers(exporting(['STARTED', 'TRANSFERRING', 'SUCCESS']))
+    const {backups: made} = await backups.exportCollections(['ExpMT'], {backend: 'filesystem'})
+    expect(made).toMatchObject([{collection: 'ExpMT', complete: true, objectCount: 2, tenants: {count: 3}}])
+    expect(calls).toEqual(['start ExpMT', 'state', 'state'])
+    const id = made[0]?.id ?? ''
+    expect(await catalog.list()).toMatchObject([{digest: made[0]?.digest, id, object_count: 2, status: 'sealed'}])
+    expect(await verifier.verifyBackup(id)).toMatchObject({digest: made[0]?.digest, objectCount: 2, problems: []})
+    // Nothing of the objects lies in the entry.
+    expect(await readdir(made[0]?.path ?? '')).toEqual(['metadata.json', 'schema.json'])
+    await server.connection.deleteCollection('ExpMT')
+    expect(await restores.restoreCollection(id, {verify: true})).toMatchObject({
+      restored: 2,
+      verification: {equal: true},
+    })
+    expect(await server.connection.listTenants('ExpMT')).toContainEqual({name: 'cold_1', status: 'COLD'})
+  })
+
+  it('whose files cannot be read from here has no digest, says so, and serves as schema where they can be', async () => {
+    const {backups, catalog, restores, verifier} = managers(exporting(['SUCCESS'], {place: 'elsewhere'}))
+    const codes: string[] = []
+    const {backups: made} = await backups.exportCollections(['ExpMT'], {
+      backend: 's3',
+      onWarning({code}) {
+        codes.push(code)
+      },
+    })
+    expect(codes).toContain('export-not-read')
+    const id = made[0]?.id ?? ''
+    expect(made).toMatchObject([{digest: '', objectCount: 2}])
+    const [listed] = await catalog.list()
+    expect(listed).toMatchObject({id, object_count: 2, status: 'sealed'})
+    expect(listed?.digest).toBeUndefined()
+    await server.connection.deleteCollection('ExpMT')
+    await expect(restores.restoreCollection(id)).rejects.toMatchObject({code: 'STORAGE'})
+    await expect(verifier.verifyBackup(id)).rejects.toMatchObject({code: 'STORAGE'})
+    expect(await server.connection.getCollection('ExpMT')).toBeUndefined()
+    const folder = await copyExport(directory.path)
+    expect(await restores.restoreCollection(`${folder}#ExpMT`, {schemaFrom: [id], verify: true})).toMatchObject({
+      restored: 2,
+      verification: {equal: true},
+    })
+    expect(await server.connection.listTenants('ExpMT')).toContainEqual({name: 'cold_1', status: 'COLD'})
+  })
+
+  it('that fails, is interrupted, or leaves a collection out makes no backup', async () => {
+    const {backups, catalog} = managers(exporting(['TRANSFERRING', 'FAILED']))
+    await expect(backups.exportCollections(['ExpMT'], {backend: 'filesystem'})).rejects.toMatchObject({
+      code: 'SERVER_REFUSED',
+      message: expect.stringContaining('FAILED') as string,
+    })
+    const stop = new AbortController()
+    const slow = managers(exporting(Array.from({length: 100}, () => 'TRANSFERRING'))).backups
+    const running = slow.exportCollections(['ExpMT'], {
+      backend: 'filesystem',
+      onProgress() {
+        stop.abort()
+      },
+      signal: stop.signal,
+    })
+    await expect(running).rejects.toMatchObject({code: 'INTERRUPTED'})
+    expect(calls.some((call) => call.startsWith('cancel elysia-'))).toBe(true)
+    const lacking = managers(exporting(['TRANSFERRING'], {classes: []})).backups
+    await expect(lacking.exportCollections(['ExpMT'], {backend: 'filesystem'})).rejects.toMatchObject({
+      code: 'NOT_ALLOWED',
+    })
+    expect(await catalog.list()).toEqual([])
+  })
+})
