@@ -17,6 +17,20 @@ const DECIMALS = Int8Array.from({length: 256}, (_, exponent) => {
   return decimals <= FASTEST ? decimals : -1
 })
 
+/** By exponent bits: half the gap between neighbours, in units of the last of one decimal less than `DECIMALS`. */
+const HALF_GAPS = Float64Array.from(DECIMALS, (decimals, exponent) => 2 ** (exponent - 151) * 10 ** (decimals - 1))
+/** What rounding in `magnitude * power` can add to or take from a distance, with room: between these it is decided by a division. */
+const SURELY = 1 - 1e-6
+const PERHAPS = 1 + 1e-6
+
+/** Decimals that are written without a loop, in three groups of four. */
+const GROUPED = 12
+/** Four digits as the bytes of a little-endian word. */
+const FOUR_DIGITS = Uint32Array.from({length: 10_000}, (_, value) => {
+  const digit = (power: number) => 48 + (Math.trunc(value / power) % 10)
+  return digit(1000) | (digit(100) << 8) | (digit(10) << 16) | (digit(1) << 24)
+})
+
 const TENS = Uint8Array.from({length: 100}, (_, value) => 48 + Math.trunc(value / 10))
 const ONES = Uint8Array.from({length: 100}, (_, value) => 48 + (value % 10))
 
@@ -43,7 +57,7 @@ export function writeVectorText(bytes: Uint8Array, out: ByteBuffer): void {
   const {bits, floats} = float32Views(bytes)
   const count = floats.length
   out.reserve(count * LONGEST + 2)
-  const text = out.bytes
+  const {bytes: text, view} = out
   let at = out.length
   text[at++] = 91
   for (let index = 0; index < count; index++) {
@@ -61,16 +75,33 @@ export function writeVectorText(bytes: Uint8Array, out: ByteBuffer): void {
     if (pattern >>> 31 !== 0) text[at++] = 45
     // Below 2^24 gaps, and a gap is below ten units of the last decimal: it fits in 31 bits.
     let digits = (magnitude * POWERS[decimals]! + 0.5) | 0
-    let isShorter = true
-    while (isShorter && decimals > 0) {
+    let halfGap = HALF_GAPS[exponent]!
+    while (decimals > 0) {
       const power = POWERS[decimals - 1]!
-      const shorter = (magnitude * power + 0.5) | 0
+      const scaled = magnitude * power
+      const shorter = (scaled + 0.5) | 0
+      const distance = Math.abs(shorter - scaled)
+      if (distance > halfGap * PERHAPS) break
       // Both operands are exact, so the quotient is what a reader's float64 will be.
-      isShorter = Math.fround(shorter / power) === magnitude
-      if (isShorter) {
-        digits = shorter
-        decimals--
-      }
+      if (distance > halfGap * SURELY && Math.fround(shorter / power) !== magnitude) break
+      digits = shorter
+      decimals--
+      halfGap /= 10
+    }
+
+    if (magnitude < 1 && magnitude >= 1e-6 && decimals <= GROUPED) {
+      // All twelve decimals; what follows is written over those that are not needed.
+      const all = digits * POWERS[GROUPED - decimals]!
+      const first = (all / 1e8) | 0
+      const rest = all - first * 1e8
+      const second = (rest / 1e4) | 0
+      text[at] = 48
+      text[at + 1] = 46
+      view.setUint32(at + 2, FOUR_DIGITS[first]!, true)
+      view.setUint32(at + 6, FOUR_DIGITS[second]!, true)
+      view.setUint32(at + 10, FOUR_DIGITS[rest - second * 1e4]!, true)
+      at += 2 + decimals
+      continue
     }
 
     if (magnitude < 1e-6) {
