@@ -47,7 +47,7 @@ const {commands} = JSON.parse(readFileSync(path.join(root, 'oclif.manifest.json'
 
 /** Words of a command as they stand in a manifest: its name, and flags that it has. */
 function checkCommand(words: readonly string[], file: string): void {
-  const id = [3, 2].map((count) => words.slice(0, count).join(':')).find((name) => name in commands)
+  const id = [3, 2].map((count) => words.slice(0, count).join(':')).find((name) => Object.hasOwn(commands, name))
   expect(id, `${file}: ${words.join(' ')}`).toBeDefined()
   const flags = words.filter((word) => word.startsWith('--')).map((word) => word.slice(2))
   expect(Object.keys(commands[id ?? '']?.flags ?? {}), file).toEqual(expect.arrayContaining(flags))
