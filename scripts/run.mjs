@@ -16,6 +16,7 @@ const environment = {...process.env, PATH: [bin, ...outside].join(path.delimiter
 const jobs = {
   bench,
   demo,
+  docs,
   test,
   'test:clients': testClients,
   'test:fault': testFault,
@@ -61,6 +62,13 @@ function build() {
 function demo() {
   build()
   must('node', ['scripts/demo.mjs', ...options])
+}
+
+/** The site in .tmp/site, from what is in the repository alone; a link that leads nowhere ends it. */
+function docs() {
+  must('node', ['--import', 'tsx', 'docs/.vitepress/pages.ts'])
+  must('typedoc', ['--options', 'docs/.vitepress/typedoc.json'])
+  must('vitepress', ['build', 'docs', ...options])
 }
 
 function bench() {
