@@ -1,12 +1,15 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags, type Interfaces} from '@oclif/core'
 
+import type {BackupManager} from '../../src/jobs/backup/manager.js'
 import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/jobs/backup/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {
   batchSizeFlag,
+  collectionsArgument,
   concurrencyFlag,
   encryptionFlags,
+  excludeFlag,
   lockFlags,
   maxRateFlag,
   milliseconds,
@@ -25,6 +28,8 @@ import {viaExport, viaExportFlags} from '../../src/cli/via-export.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern, matchesPattern} from '../../src/model/pattern.js'
 
+type ColBackupFlags = Interfaces.InferredFlags<typeof ColBackup.baseFlags & typeof ColBackup.flags>
+
 export default class ColBackup extends DataOpsCommand {
   static override summary = 'Back up collections to JSON, Parquet or Arrow.'
 
@@ -33,11 +38,7 @@ export default class ColBackup extends DataOpsCommand {
   static override description = `Writes each collection, its schema, tenants, vectors and references, to a backup that is sealed when it is complete: an interrupted one is never listed, and the next run continues it. NAME may be an alias, or a pattern in which * stands for any text.`
 
   static override args = {
-    name: Args.string({
-      description: 'Collection, alias or pattern; several may be given.',
-      ignoreStdin: true,
-      multiple: true,
-    }),
+    name: collectionsArgument,
   }
 
   static override flags = {
@@ -48,12 +49,7 @@ export default class ColBackup extends DataOpsCommand {
     compress: Flags.boolean({char: 'z', description: 'gzip for JSON, zstd columns for Parquet and Arrow.'}),
     concurrency: concurrencyFlag,
     'dry-run': Flags.boolean({description: 'Plan, check and count; write nothing.'}),
-    exclude: Flags.string({
-      description: 'Collection to leave out; * stands for any text; may be repeated.',
-      helpValue: '<pattern>',
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
+    exclude: excludeFlag,
     format: Flags.option({
       default: 'json',
       description: 'JSON is for reading, Parquet and Arrow for speed and for other tools.',
@@ -118,18 +114,31 @@ export default class ColBackup extends DataOpsCommand {
     if (!backup.complete) exitAtLeast(EXIT_CODES.INCOMPLETE)
   }
 
+  /** The cluster exports by itself. */
+  async #exported(
+    manager: BackupManager,
+    wanted: 'all' | string[],
+    flags: ColBackupFlags,
+    via: NonNullable<ReturnType<typeof viaExport>>,
+  ): Promise<Omit<BackupRunResult, 'failed'>> {
+    const {failed: _, ...run} = await manager.exportCollections(wanted, {
+      ...this.operation(),
+      ...retryOptions(flags),
+      ...via,
+      exclude: flags.exclude,
+      onSealed: async (backup) => this.#report(backup),
+      waitReplicasMs: milliseconds(flags['wait-replicas']),
+    })
+    const [first] = run.backups
+    if (first) this.suggest('Check it', ['backup', 'verify', first.id.slice(0, 8)])
+    else this.print(['There is no collection to export.'])
+    return run
+  }
+
   async run(): Promise<BackupResult | (Omit<BackupRunResult, 'failed'> & {failed?: LeftOut[]})> {
     const {args, flags} = await this.parse(ColBackup)
     const names = args.name ?? []
-    if (flags.all ? names.length > 0 : names.length === 0)
-      throw new DataOpsError('INVALID_INPUT', flags.all ? '--all takes no names.' : 'NAME is missing.', {
-        hint: 'Name the collections, or say --all.',
-      })
-    if (flags['schema-only'] && flags['include-data'])
-      throw new DataOpsError('INVALID_INPUT', '--include-data and --schema-only contradict each other.', {
-        hint: 'Leave one of them out.',
-      })
-
+    checkArguments(names, flags)
     const via = viaExport(flags)
     const settings = await this.settings()
     const connection = await this.connect()
@@ -139,21 +148,7 @@ export default class ColBackup extends DataOpsCommand {
       stateDirectory: this.stateDirectory,
       ...(await this.encryption()),
     })
-    if (via) {
-      const {failed: _, ...run} = await manager.exportCollections(flags.all ? 'all' : names, {
-        ...this.operation(),
-        ...retryOptions(flags),
-        ...via,
-        exclude: flags.exclude,
-        onSealed: async (backup) => this.#report(backup),
-        waitReplicasMs: milliseconds(flags['wait-replicas']),
-      })
-      const [first] = run.backups
-      if (first) this.suggest('Check it', ['backup', 'verify', first.id.slice(0, 8)])
-      else this.print(['There is no collection to export.'])
-      return run
-    }
-
+    if (via) return this.#exported(manager, flags.all ? 'all' : names, flags, via)
     const options: BackupOptions = {
       ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume']}),
       ...retryOptions(flags),
@@ -200,4 +195,15 @@ export default class ColBackup extends DataOpsCommand {
       this.print([flags.exclude ? 'Every collection is excluded.' : 'The server has no collection.'])
     return {...run, ...(failed.length > 0 && {failed: notBackedUp})}
   }
+}
+
+function checkArguments(names: readonly string[], flags: ColBackupFlags): void {
+  if (flags.all ? names.length > 0 : names.length === 0)
+    throw new DataOpsError('INVALID_INPUT', flags.all ? '--all takes no names.' : 'NAME is missing.', {
+      hint: 'Name the collections, or say --all.',
+    })
+  if (flags['schema-only'] && flags['include-data'])
+    throw new DataOpsError('INVALID_INPUT', '--include-data and --schema-only contradict each other.', {
+      hint: 'Leave one of them out.',
+    })
 }

@@ -7,6 +7,7 @@ import {
   batchSizeFlag,
   concurrencyFlag,
   consistencyFlag,
+  excludeFlag,
   maxRateFlag,
   outputFlag,
   parseOverrides,
@@ -51,12 +52,7 @@ export default class ColCopy extends DataOpsCommand {
     }),
     concurrency: concurrencyFlag,
     consistency: consistencyFlag,
-    exclude: Flags.string({
-      description: 'Collection to leave out; * stands for any text; may be repeated.',
-      helpValue: '<pattern>',
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
+    exclude: excludeFlag,
     'include-offloaded': Flags.boolean({
       description: 'Onload offloaded tenants of the source to copy them too; else they are left out, and named.',
     }),

@@ -1,5 +1,6 @@
-import {Flags} from '@oclif/core'
+import {Flags, type Interfaces} from '@oclif/core'
 
+import type {Settings} from '../../src/config/settings.js'
 import type {ManagerOptions} from '../../src/jobs/options.js'
 import type {ReplaceOptions, ReplaceResult} from '../../src/jobs/replace/options.js'
 import type {RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
@@ -37,6 +38,8 @@ interface Replacing {
 }
 
 type Several<Result> = Result | {collections: Result[]; failed?: LeftOut[]}
+
+type ColRestoreFlags = Interfaces.InferredFlags<typeof ColRestore.baseFlags & typeof ColRestore.flags>
 
 export default class ColRestore extends DataOpsCommand {
   static override summary = 'Restore collections from backups.'
@@ -172,28 +175,8 @@ export default class ColRestore extends DataOpsCommand {
     return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.leaveOut(one, 'NOT replaced'))})}
   }
 
-  async run(): Promise<Several<RestoreResult> | Several<ReplaceResult>> {
-    const {args, flags} = await this.parse(ColRestore)
-    const encryption = await this.encryption(flags.replace)
-    const {isSeveral, references: backups} = await chooseBackups(args.backup, {
-      collections: flags.collection ?? [],
-      encryption,
-      directory: flags.output,
-      exclude: flags.exclude,
-      onWarning: (warning) => {
-        this.warnOf(warning)
-      },
-    })
-    if (backups.length === 0) throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
-    for (const flag of ['name', 'retry-rejected'] as const)
-      if (Math.max(args.backup.length, backups.length) > 1 && flags[flag] !== undefined)
-        throw new DataOpsError('INVALID_INPUT', `--${flag} needs a single backup.`)
-    const overrides = flags.set && parseOverrides(flags.set)
-
-    const settings = await this.settings()
-    const connection = await this.connect()
-    const place = {directory: flags.output, stateDirectory: this.stateDirectory, ...encryption}
-    const options: RestoreOptions = {
+  async #options(flags: ColRestoreFlags, settings: Settings): Promise<RestoreOptions> {
+    return {
       ...this.operation({remove: ['--restart']}),
       ...retryOptions(flags),
       acceptChanged: flags['accept-changed'],
@@ -212,7 +195,7 @@ export default class ColRestore extends DataOpsCommand {
       missingTarget: flags['missing-target'],
       name: flags.name,
       onConflict: flags['on-conflict'],
-      overrides,
+      overrides: flags.set && parseOverrides(flags.set),
       restart: flags.restart,
       retryRejected: flags['retry-rejected'],
       schemaFrom: flags['schema-from'],
@@ -222,7 +205,31 @@ export default class ColRestore extends DataOpsCommand {
       verify: flags.verify,
       withAliases: flags['with-aliases'],
     }
+  }
 
+  async run(): Promise<Several<RestoreResult> | Several<ReplaceResult>> {
+    const {args, flags} = await this.parse(ColRestore)
+    const encryption = await this.encryption(flags.replace)
+    const {isSeveral, references: backups} = await chooseBackups(args.backup, {
+      collections: flags.collection ?? [],
+      encryption,
+      directory: flags.output,
+      exclude: flags.exclude,
+      onWarning: (warning) => {
+        this.warnOf(warning)
+      },
+    })
+    if (backups.length === 0) throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
+    for (const flag of ['name', 'retry-rejected'] as const)
+      if (Math.max(args.backup.length, backups.length) > 1 && flags[flag] !== undefined)
+        throw new DataOpsError('INVALID_INPUT', `--${flag} needs a single backup.`)
+    // What is no JSON is told before the server is asked anything.
+    if (flags.set) parseOverrides(flags.set)
+
+    const settings = await this.settings()
+    const connection = await this.connect()
+    const place = {directory: flags.output, stateDirectory: this.stateDirectory, ...encryption}
+    const options = await this.#options(flags, settings)
     if (flags.replace) {
       const protection = {
         allowProtected: flags['allow-protected'],

@@ -2,7 +2,7 @@
 import type {SealedTenant} from '../codec/document.js'
 import type {SealedManifest} from './manifest.js'
 
-import {DigestSum} from '../codec/digest.js'
+import {DigestSum} from '../codec/digest-sum.js'
 import {isMultiTenant} from '../model/schema.js'
 
 /** One sentence for each contradiction between the members of a seal, and between seal and head. */

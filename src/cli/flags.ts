@@ -116,6 +116,19 @@ export const outputFlag = Flags.string({
 /** What a BACKUP argument may be. */
 export const BACKUP_ARGUMENT =
   'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC).'
+export const collectionsArgument = Args.string({
+  description: 'Collection, alias or pattern; several may be given.',
+  ignoreStdin: true,
+  multiple: true,
+})
+
+export const excludeFlag = Flags.string({
+  description: 'Collection to leave out; * stands for any text; may be repeated.',
+  helpValue: '<pattern>',
+  multiple: true,
+  multipleNonGreedy: true,
+})
+
 export const backupsArgument = Args.string({
   description:
     'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC); run:ID, or a pattern: the newest of each collection.',

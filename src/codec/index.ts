@@ -5,19 +5,15 @@ export type {SchemaProperty, WeaviateClass} from '../model/schema.js'
 export {ByteBuffer} from './byte-buffer.js'
 export type * from './codec.js'
 export {partColumns} from './columns/columns.js'
-export {createDigester, describeDifference, type Digester, DigestSum} from './digest.js'
+export {DigestSum} from './digest-sum.js'
+export {createDigester, describeDifference, type Digester} from './digest.js'
 export * from './document.js'
 export {locateSealMember, readStoredMember, storedMember} from './gzip.js'
 export {type BackupBytes, type BackupDocument, readBackupDocument, type ReadBackupOptions} from './json/codec.js'
-export {
-  type DocumentEnd,
-  type DocumentPart,
-  readDocumentHead,
-  type ReadDocumentOptions,
-  readJsonDocument,
-} from './json/document.js'
+export {type DocumentEnd, type DocumentPart, readDocumentHead, readJsonDocument} from './json/document.js'
 export {writeVectorText} from './json/float32-text.js'
 export {type DecodeLineOptions, decodeObjectLine, encodeObjectLine, JsonLinesEncoder} from './json/lines.js'
+export {type ReadDocumentOptions} from './json/options.js'
 export {parquetCodec} from './parquet/codec.js'
 export {portablePlatform} from './portable.js'
 export {hasFiniteVectors, hasVector, isFiniteVector} from './vectors.js'

@@ -6,7 +6,8 @@ import type {WeaviateObject} from '../../src/model/object.js'
 import type {WeaviateClass} from '../../src/model/schema.js'
 
 import {toHex, utf8} from '../../src/codec/bytes.js'
-import {createDigester, DigestSum} from '../../src/codec/digest.js'
+import {DigestSum} from '../../src/codec/digest-sum.js'
+import {createDigester} from '../../src/codec/digest.js'
 import {
   type Amendment,
   type BackupMetadata,

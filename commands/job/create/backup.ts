@@ -1,9 +1,18 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 
 import type {CreatedJob} from '../../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../../src/cli/base-command.js'
-import {batchSizeFlag, encryptionFlags, milliseconds, modeFlag, outputFlag, tenantFlag} from '../../../src/cli/flags.js'
+import {
+  batchSizeFlag,
+  collectionsArgument,
+  encryptionFlags,
+  excludeFlag,
+  milliseconds,
+  modeFlag,
+  outputFlag,
+  tenantFlag,
+} from '../../../src/cli/flags.js'
 import {ifAbsentFlag, itemsFlag, jobFlag, leaseFlag} from '../../../src/cli/job-flags.js'
 import {createdJobLines} from '../../../src/cli/job-results.js'
 import {transformFlags, transformsOf} from '../../../src/cli/transform-flags.js'
@@ -17,25 +26,16 @@ export default class JobCreateBackup extends DataOpsCommand {
   static override description = `Divides each collection into items and writes the plan into the place of the backups; nothing is read yet. Then run "job work" with the job's name on as many machines as you like.`
 
   static override args = {
-    name: Args.string({
-      description: 'Collection, alias or pattern; several may be given.',
-      ignoreStdin: true,
-      multiple: true,
-    }),
+    name: collectionsArgument,
   }
 
   static override flags = {
     ...encryptionFlags,
     mode: modeFlag,
-    all: Flags.boolean({description: 'Every collection of the server.'}),
     'batch-size': batchSizeFlag,
     compress: Flags.boolean({char: 'z', description: 'zstd columns.'}),
-    exclude: Flags.string({
-      description: 'Collection to leave out; * stands for any text; may be repeated.',
-      helpValue: '<pattern>',
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
+    exclude: excludeFlag,
+    all: Flags.boolean({description: 'Every collection of the server.'}),
     format: Flags.option({
       default: 'parquet',
       description: 'Formats whose backups are folders of parts.',

@@ -6,7 +6,8 @@ import type {WeaviateObject} from '../../model/object.js'
 import type {PartColumn, PartEncoder, PartEncoderOptions, Platform} from '../codec.js'
 
 import {COLUMNS_KEY, type ColumnShape, columnShape, DEFAULT_ROW_GROUP_BYTES, GEO_MEMBERS} from '../columns/columns.js'
-import {type ColumnBatch, ColumnsBuilder, type LeafBatch, packBits, type RowsBatch} from '../columns/encode.js'
+import {type ColumnBatch, ColumnsBuilder, type RowsBatch} from '../columns/encode.js'
+import {type LeafBatch, packBits} from '../columns/leaf-builder.js'
 
 type Arrow = typeof ArrowModule
 

@@ -54,6 +54,7 @@ function assembleColumn(objects: WeaviateObject[], {column, values}: ValuesColum
 }
 
 /** Puts a column's value into an object; undefined for the id, which is there from the start. */
+// Long because it is a table: a case for each role.
 function setterOf(column: PartColumn): ((object: WeaviateObject, value: ColumnValue) => void) | undefined {
   switch (column.role) {
     case 'creation_time': {

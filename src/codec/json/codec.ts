@@ -47,6 +47,7 @@ export type BackupBytes = AsyncIterable<Uint8Array> | Blob | ReadableStream<Uint
  * (objects that changed while it ran), or that was reordered, must be given whole.
  * @throws DataOpsError NOT_A_BACKUP or BACKUP_DAMAGED.
  */
+// Long because what is returned and what reads share what was found so far.
 export async function readBackupDocument(bytes: BackupBytes, options: ReadBackupOptions = {}): Promise<BackupDocument> {
   const platform = options.platform ?? portablePlatform
   const open = () => inflated(chunksOf(bytes), platform)

@@ -53,6 +53,7 @@ function float32Views(bytes: Uint8Array): {bits: Uint32Array; floats: Float32Arr
  * ones as docs/format.md says. `bytes` is float32[n], little-endian, of any alignment.
  * @throws RangeError when the bytes are no multiple of four.
  */
+// Long because its loop is the hottest there is, and calls cost.
 export function writeVectorText(bytes: Uint8Array, out: ByteBuffer): void {
   const {bits, floats} = float32Views(bytes)
   const count = floats.length
@@ -254,6 +255,7 @@ export class VectorTextReader {
    * Reads the array of numbers whose `[` stands at `start`, appending its components.
    * Returns the place after its `]`, or -1 when it is no such array, or a number is beyond float32.
    */
+  // Long because it is the grammar of a number in the hottest loop of reading.
   // eslint-disable-next-line complexity -- the grammar of a JSON number, in one loop because it is the hot one
   read(text: Uint8Array, start: number): number {
     let at = start + 1

@@ -162,6 +162,7 @@ function reasonOf(error: unknown): string {
   return error instanceof SyntaxError ? 'it is not JSON' : 'it is not UTF-8, or too long'
 }
 
+// Long because it is a table: a case for each member.
 function decode(line: Uint8Array, columns: 'all' | 'ids' | 'references'): WeaviateObject {
   let id: JsonValue | undefined
   const object: WeaviateObject = {id: '', properties: {}}

@@ -1,51 +1,22 @@
 /** The leaf columns of a row group as cursors that read page by page: memory follows pages, whatever the size of the row group. */
-import type {JsonValue} from '../../model/object.js'
 import type {ByteSource, Platform} from '../codec.js'
-import type {ColumnValue, VectorRows} from '../columns/decode.js'
+import type {ColumnValue} from '../columns/decode.js'
 
-import {concatBytes} from '../bytes.js'
 import {crc32} from '../gzip.js'
 import {
   type ColumnChunk,
   type CompressionCodec,
-  decodePageHeader,
   type Encoding,
   loadDecompressors,
   type PageHeader,
-  type SchemaElement,
 } from './internals.js'
 import {bitWidth, RunReader} from './levels.js'
 import {decodeValues, type LeafTarget, type PageValues} from './pages.js'
+import {FlatSink, type Leaf, ListSink, listState, type Page, viewOf} from './sinks.js'
+import {WindowReader} from './window.js'
 
-/** A leaf of the file's schema, with what its levels mean. */
-export interface Leaf {
-  element: SchemaElement
-  /** Ordinal among the leaves: that of its chunk in a row group. */
-  index: number
-  maxDefinition: number
-  path: string[]
-  /** Definition level from which on the list of that depth has an element; one for each level of lists. */
-  repeated: number[]
-}
-
-/** Chunks up to this are read at once, larger ones in windows of this many bytes. */
-const WINDOW_BYTES = 16 * 1024 * 1024
 /** A page is decoded as a whole; DuckDB writes them up to 100 MB. */
 const MAX_PAGE_BYTES = 256 * 1024 * 1024
-/** Values in the lists of the rows that are taken at once. */
-const MAX_LIST_VALUES = 2 ** 24
-
-interface Page {
-  /** Values in the page. */
-  count: number
-  definitions?: RunReader
-  /** Values, nulls and empty lists that are left. */
-  left: number
-  repetitions?: RunReader
-  /** Values taken. */
-  taken: number
-  values: PageValues
-}
 
 /** A leaf's values in one row group, and what to make of them. */
 export interface LeafChunk {
@@ -111,137 +82,6 @@ export class LeafCursor {
     if (sink.rows !== count) throw new RangeError('a column ends early')
     return sink.finish()
   }
-}
-
-/** What an entry says: `depth` lists are there, the last of them empty unless `hasValue`; a null list when depth is 0. */
-interface ListState {
-  depth: number
-  empty: boolean
-  isNull: boolean
-}
-
-function listState(definition: number, {maxDefinition, repeated}: Leaf): ListState {
-  let depth = 0
-  for (const level of repeated) if (definition >= level - 1) depth++
-  const isEmpty = depth > 0 && definition < repeated[depth - 1]!
-  return {depth, empty: isEmpty, isNull: definition < maxDefinition}
-}
-
-interface Sink {
-  add: (repetition: number, state: ListState, entries: number, page: Page, values: number) => void
-  finish: () => ColumnValue[]
-  readonly rows: number
-}
-
-class FlatSink implements Sink {
-  private readonly values: ColumnValue[] = []
-
-  get rows(): number {
-    return this.values.length
-  }
-
-  add(_repetition: number, {isNull}: ListState, entries: number, page: Page): void {
-    if (!isNull && 'floats' in page.values) {
-      const view = viewOf(page.values.floats)
-      for (let index = 0; index < entries; index++) this.values.push(view.getFloat32((page.taken + index) * 4, true))
-      return
-    }
-
-    for (let index = 0; index < entries; index++) {
-      this.values.push(isNull || 'floats' in page.values ? undefined : page.values.items[page.taken + index])
-    }
-  }
-
-  finish(): ColumnValue[] {
-    return this.values
-  }
-}
-
-/** Lists, and lists of lists of float32. */
-class ListSink implements Sink {
-  private readonly lists: ColumnValue[] = []
-  /** The list at hand: undefined before the first row, null for a null. */
-  private list: null | undefined | {floats: Uint8Array[]; inner: number[]; isFloat: boolean; items: ColumnValue[]}
-  private total = 0
-  rows = 0
-
-  constructor(private readonly levels: number) {}
-
-  private extend(repetition: number, state: ListState, entries: number, page: Page, from: number): void {
-    const {list} = this
-    if (!list || (state.empty && state.depth === 1)) {
-      if (repetition > 0) throw new RangeError('a list continues that is not there')
-      return
-    }
-
-    this.total += entries
-    if (this.levels === 2) {
-      if (state.depth < 2) throw new TypeError('a multi vector has a row that is null')
-      if (repetition < 2) for (let index = 0; index < entries; index++) list.inner.push(state.empty ? 0 : 1)
-      else list.inner.push(list.inner.pop()! + entries)
-      if (state.empty) return
-    }
-
-    if ('floats' in page.values) {
-      if (state.isNull) throw new TypeError('a vector has a component that is null')
-      list.floats.push(page.values.floats.subarray(from * 4, (from + entries) * 4))
-    } else {
-      if (this.total > MAX_LIST_VALUES) throw new RangeError('lists of too many values')
-      for (let index = 0; index < entries; index++) {
-        list.items.push(state.isNull ? null : page.values.items[from + index])
-      }
-    }
-  }
-
-  private endRow(): void {
-    const {list} = this
-    if (list === undefined) return
-    if (list === null) this.lists.push(undefined)
-    else if (this.levels === 2) this.lists.push(vectorRows(list.floats, list.inner))
-    else this.lists.push(list.isFloat ? joinViews(list.floats) : (list.items as JsonValue[]))
-  }
-
-  add(repetition: number, state: ListState, entries: number, page: Page, values: number): void {
-    if (repetition === 0) {
-      for (let index = 0; index < entries; index++) {
-        this.endRow()
-        this.rows++
-        this.list = state.depth === 0 ? null : {floats: [], inner: [], isFloat: 'floats' in page.values, items: []}
-        this.extend(repetition, state, 1, page, page.taken + (values > 0 ? index : 0))
-      }
-    } else {
-      if (!this.list) throw new RangeError('a list continues before it starts')
-      this.extend(repetition, state, entries, page, page.taken)
-    }
-  }
-
-  finish(): ColumnValue[] {
-    this.endRow()
-    return this.lists
-  }
-}
-
-function vectorRows(floats: Uint8Array[], inner: readonly number[]): VectorRows {
-  const dims = inner[0] ?? 0
-  if (inner.some((length) => length !== dims)) throw new TypeError('a multi vector has rows of different lengths')
-  return {bytes: joinViews(floats), dims}
-}
-
-/** One view of parts that follow one another in memory, a copy of those that do not. */
-function joinViews(parts: readonly Uint8Array[]): Uint8Array {
-  const first = parts[0]
-  if (!first) return new Uint8Array(0)
-  let end = first.byteOffset
-  for (const part of parts) {
-    if (part.buffer !== first.buffer || part.byteOffset !== end) return concatBytes(parts)
-    end += part.length
-  }
-
-  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset)
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** Bytes of the values of a chunk, decompressed. @throws Error when the chunk is not described as one of that leaf. */
@@ -411,62 +251,5 @@ async function decompressor(codec: CompressionCodec, platform: Platform): Promis
     const output = decompress(bytes, outputLength)
     if (output.length !== outputLength) throw new RangeError('a page is not as long as its header says')
     return output
-  }
-}
-
-const HEADER_BYTES = 64 * 1024
-
-/** Reads a range of the source from its start to its end, a window at a time. What it returns are views of the window. */
-export class WindowReader {
-  private window: Uint8Array = new Uint8Array(0)
-  private windowStart = 0
-
-  constructor(
-    private readonly source: ByteSource,
-    private at: number,
-    private readonly end: number,
-    private readonly windowBytes = WINDOW_BYTES,
-  ) {
-    if (!Number.isSafeInteger(at) || !(at >= 0 && at <= end && end <= source.size)) {
-      throw new RangeError('a column lies outside the file')
-    }
-  }
-
-  /** Where it goes on. */
-  get position(): number {
-    return this.at
-  }
-
-  private async reach(count: number): Promise<void> {
-    if (this.at + count <= this.windowStart + this.window.length) return
-    const end = Math.min(this.end, this.at + Math.max(count, this.windowBytes))
-    this.window = await this.source.read(this.at, end)
-    if (this.window.length !== end - this.at) throw new RangeError('the file ends early')
-    this.windowStart = this.at
-  }
-
-  async bytes(count: number): Promise<Uint8Array> {
-    if (!(count >= 0 && count <= this.end - this.at)) throw new RangeError('a page is longer than its column')
-    await this.reach(count)
-    const start = this.at - this.windowStart
-    this.at += count
-    return this.window.subarray(start, start + count)
-  }
-
-  async header(): Promise<PageHeader> {
-    for (let reach = HEADER_BYTES; ; reach *= 16) {
-      const count = Math.min(reach, this.end - this.at)
-      if (count <= 0) throw new RangeError('a column ends early')
-      await this.reach(count)
-      try {
-        const start = this.at - this.windowStart
-        const {end, header} = decodePageHeader(this.window, start)
-        this.at += end - start
-        return header
-      } catch (error) {
-        // A header with long bounds in it may go on.
-        if (count < reach || reach >= WINDOW_BYTES) throw error
-      }
-    }
   }
 }

@@ -6,7 +6,7 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {ByteSource, Platform} from '../codec.js'
 
 import {asDamaged, damaged} from '../columns/columns.js'
-import {checkCrc, extentOf, size, WindowReader} from './chunks.js'
+import {checkCrc, extentOf, size} from './chunks.js'
 import {EXPORT_COLUMNS} from './export.js'
 import {
   type ColumnChunk,
@@ -17,6 +17,7 @@ import {
   type SchemaElement,
 } from './internals.js'
 import {exportLayout, ParquetDecoder, readFooter, schemaNodes} from './reader.js'
+import {WindowReader} from './window.js'
 import {MAGIC} from './writer.js'
 
 /** What a file of an export says of itself. */

@@ -125,6 +125,7 @@ const MAX_VARINT_BYTES = 10
  * Where the Thrift struct that starts at `offset` ends. hyparquet believes the counts that it reads; walking the struct first
  * makes sure that every count, length and depth fits the bytes that are there.
  */
+// Long because its readers share the place that they are at.
 export function skipThriftStruct(bytes: Uint8Array, offset: number): number {
   let at = offset
   const byte = () => {

@@ -124,6 +124,7 @@ function joinStreams(bytes: Uint8Array, count: number): Uint8Array {
   return joined
 }
 
+// Long because it is a table: a case for each type.
 function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, target: LeafTarget): PageValues {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const fixed = (width: number) => {

@@ -25,9 +25,10 @@ import {
   referenceNames,
 } from '../columns/columns.js'
 import {assembleObjects, type ColumnValue, DEFAULT_PAGE_BYTES, onlyReferences, pagesOf} from '../columns/decode.js'
-import {type Leaf, LeafCursor, uncompressedBytes} from './chunks.js'
+import {LeafCursor, uncompressedBytes} from './chunks.js'
 import {EXPORT_COLUMNS, exportObjects, isExport} from './export.js'
 import {decodeFooter, type FileMetadata, type PageLocation, type RowGroup, type SchemaElement} from './internals.js'
+import {type Leaf} from './sinks.js'
 import {MAGIC} from './writer.js'
 
 /** Length of the footer, and the magic. */

@@ -11,7 +11,8 @@ import {
   GEO_MEMBERS,
   type LeafType,
 } from '../columns/columns.js'
-import {type ColumnBatch, ColumnsBuilder, type LeafBatch} from '../columns/encode.js'
+import {type ColumnBatch, ColumnsBuilder} from '../columns/encode.js'
+import {type LeafBatch} from '../columns/leaf-builder.js'
 import {
   type ColumnChunk,
   type CompressionCodec,

@@ -52,6 +52,7 @@ export interface SettleResult {
  * Scans ids and update times of the live collection again, reads what was written since, and notes what was deleted, until a scan
  * finds the backup as the collection is.
  */
+// Long because a round is one closure over what changed in it.
 export async function settle(options: SettleOptions): Promise<SettleResult> {
   const {content, index, rounds = MAX_ROUNDS, writer} = options
   const amendments = new Map<string, Amendment>()

@@ -180,7 +180,7 @@ async function readHere(
   options: BackupTransferOptions,
   {flushes, slices}: {flushes: Flushes; slices: Slice[]},
 ): Promise<void> {
-  const {completeness, expectedObjects, sink} = options
+  const {completeness, sink} = options
   const reader = new ParallelReader({
     batchSize: options.batchSize,
     concurrency: options.concurrency,

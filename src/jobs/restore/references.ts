@@ -20,6 +20,7 @@ const ANNOUNCED_ROWS = 5000
  * Second pass: references, each object's in one call. The server appends them, so they must be sent once: what an earlier run
  * announced and did not confirm is written again as an object, which clears its references, before they are sent.
  */
+// Long because announcing, sending and noting share one pass.
 export async function writeReferences(options: RestoreTransferOptions): Promise<void> {
   const {archive, checkpoint} = options
   const pass = checkpoint.references

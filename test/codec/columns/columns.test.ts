@@ -5,7 +5,8 @@ import type {WeaviateClass} from '../../../src/model/schema.js'
 
 import {columnShape, parseColumns, partColumns} from '../../../src/codec/columns/columns.js'
 import {pagesOf} from '../../../src/codec/columns/decode.js'
-import {ColumnsBuilder, jsonText} from '../../../src/codec/columns/encode.js'
+import {ColumnsBuilder} from '../../../src/codec/columns/encode.js'
+import {jsonText} from '../../../src/codec/columns/json-text.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 import {floats} from '../part-sample.js'
 

@@ -6,12 +6,8 @@ import {describe, expect, it} from 'vitest'
 import type {WeaviateClass} from '../../../src/model/schema.js'
 
 import {toHex} from '../../../src/codec/bytes.js'
-import {
-  type DocumentEnd,
-  readDocumentHead,
-  type ReadDocumentOptions,
-  readJsonDocument,
-} from '../../../src/codec/json/document.js'
+import {type DocumentEnd, readDocumentHead, readJsonDocument} from '../../../src/codec/json/document.js'
+import {type ReadDocumentOptions} from '../../../src/codec/json/options.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../../../src/model/object.js'
 import {nodePlatform} from '../../../src/platform/node.js'

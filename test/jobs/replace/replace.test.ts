@@ -93,19 +93,19 @@ describe('replacing a collection', () => {
     expect(await new Verifier().verifyBackup(saved)).toMatchObject({objectCount: 5, problems: []})
     // Of the collection's newest backup that is not what was replaced, again: it changes nothing but the time.
     await new RestoreManager(server.connection).restoreCollection(saved, {name: 'Before'})
-    const before = await restDump(server.url, 'Before')
-    expect([...before.keys()]).toEqual([...spoilt.keys()])
+    const earlier = await restDump(server.url, 'Before')
+    expect([...earlier.keys()]).toEqual([...spoilt.keys()])
     expect(await manager().replaceCollection(`${NAME}@latest`, QUICK)).toMatchObject({backupId: id, restored: OBJECTS})
   })
 
   it('restores where there is nothing, and says in a dry run what it would do', async () => {
-    const before = await restDump(server.url, NAME)
+    const earlier = await restDump(server.url, NAME)
     expect(await manager().replaceCollection(id, {...QUICK, dryRun: true})).toMatchObject({
       collection: NAME,
       dryRun: true,
       expected: OBJECTS,
     })
-    expect(await restDump(server.url, NAME)).toEqual(before)
+    expect(await restDump(server.url, NAME)).toEqual(earlier)
     expect(await savedBackups()).toEqual([])
     await server.connection.deleteCollection(NAME)
     const result = await manager().replaceCollection(id, QUICK)
@@ -129,14 +129,14 @@ describe('replacing a collection', () => {
   })
 
   it('drops nothing for a protected name, or by a damaged backup', async () => {
-    const before = await restDump(server.url, NAME)
+    const earlier = await restDump(server.url, NAME)
     const options = {...QUICK, protectedNames: ['Replaced*']}
     await expect(manager().replaceCollection(id, options)).rejects.toMatchObject({code: 'NOT_CONFIRMED'})
     const {path: file} = await new Verifier({directory: directory.path}).verifyBackup(id)
     const text = await readFile(file, 'utf8')
     await writeFile(file, text.replace('property0":"', 'property0":"x'))
     await expect(manager().replaceCollection(id, QUICK)).rejects.toMatchObject({code: 'BACKUP_DAMAGED'})
-    expect(await restDump(server.url, NAME)).toEqual(before)
+    expect(await restDump(server.url, NAME)).toEqual(earlier)
     expect(await savedBackups()).toEqual([])
   })
 

@@ -69,7 +69,11 @@ describe('an export', () => {
       schemaFrom: [schemas],
     })
     const codes: string[] = []
-    const equal = await verifier.verifyCollection('ExpMT', folder, {onWarning: ({code}) => codes.push(code)})
+    const equal = await verifier.verifyCollection('ExpMT', folder, {
+      onWarning({code}) {
+        codes.push(code)
+      },
+    })
     expect(equal).toMatchObject({counts: {backup: 2, different: 0, extra: 0, live: 2, missing: 0}, equal: true})
     expect(codes).toContain('schema-not-compared')
 

@@ -1,0 +1,63 @@
+import type {ByteSource} from '../codec.js'
+
+import {decodePageHeader, type PageHeader} from './internals.js'
+
+/** Chunks up to this are read at once, larger ones in windows of this many bytes. */
+const WINDOW_BYTES = 16 * 1024 * 1024
+
+const HEADER_BYTES = 64 * 1024
+
+/** Reads a range of the source from its start to its end, a window at a time. What it returns are views of the window. */
+export class WindowReader {
+  private window: Uint8Array = new Uint8Array(0)
+  private windowStart = 0
+
+  constructor(
+    private readonly source: ByteSource,
+    private at: number,
+    private readonly end: number,
+    private readonly windowBytes = WINDOW_BYTES,
+  ) {
+    if (!Number.isSafeInteger(at) || !(at >= 0 && at <= end && end <= source.size)) {
+      throw new RangeError('a column lies outside the file')
+    }
+  }
+
+  /** Where it goes on. */
+  get position(): number {
+    return this.at
+  }
+
+  private async reach(count: number): Promise<void> {
+    if (this.at + count <= this.windowStart + this.window.length) return
+    const end = Math.min(this.end, this.at + Math.max(count, this.windowBytes))
+    this.window = await this.source.read(this.at, end)
+    if (this.window.length !== end - this.at) throw new RangeError('the file ends early')
+    this.windowStart = this.at
+  }
+
+  async bytes(count: number): Promise<Uint8Array> {
+    if (!(count >= 0 && count <= this.end - this.at)) throw new RangeError('a page is longer than its column')
+    await this.reach(count)
+    const start = this.at - this.windowStart
+    this.at += count
+    return this.window.subarray(start, start + count)
+  }
+
+  async header(): Promise<PageHeader> {
+    for (let reach = HEADER_BYTES; ; reach *= 16) {
+      const count = Math.min(reach, this.end - this.at)
+      if (count <= 0) throw new RangeError('a column ends early')
+      await this.reach(count)
+      try {
+        const start = this.at - this.windowStart
+        const {end, header} = decodePageHeader(this.window, start)
+        this.at += end - start
+        return header
+      } catch (error) {
+        // A header with long bounds in it may go on.
+        if (count < reach || reach >= WINDOW_BYTES) throw error
+      }
+    }
+  }
+}
