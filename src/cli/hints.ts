@@ -4,9 +4,11 @@
 const FLAGS: Readonly<Record<string, string>> = {
   apiKey: 'api-key',
   checkpointDirectory: 'checkpoint-dir',
+  collections: 'collection',
   directory: 'output',
   headers: 'header',
   identities: 'identity',
+  lockForMs: 'lock-for',
   nodes: 'node',
   overrides: 'set',
   protectedNames: 'protected',
@@ -25,6 +27,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   diffCollections: 'col diff',
   replaceCollection: 'col restore --replace',
   restoreCollection: 'col restore',
+  restoreCollections: 'col restore',
   verifyBackup: 'backup verify',
   verifyCollection: 'col verify --against',
 }

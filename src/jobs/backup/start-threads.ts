@@ -26,7 +26,11 @@ export async function startThreads(open: Open, reading: Reading): Promise<Backup
     plan: {batchSize, expectedObjects, job},
   } = open
   const {workers} = job.options
-  const objects = Math.max(0, (expectedObjects ?? Number.MAX_SAFE_INTEGER) - content.objects)
+  // What cannot be counted beforehand may be little: more than one thread is for whoever asks for them.
+  const objects =
+    expectedObjects === undefined && workers === undefined
+      ? 0
+      : Math.max(0, (expectedObjects ?? Number.MAX_SAFE_INTEGER) - content.objects)
   const count = workersFor(workers, {objects, pages: Math.ceil(objects / batchSize)})
   if (count <= 1) return undefined
   const options = optionsOf(open, reading, count)
@@ -46,9 +50,9 @@ function optionsOf(
 ): BackupThreadsOptions | string {
   const {collection, compress, format, options, warn} = job
   const opened = openedAs(directOf(job.connection))
-  if (!opened) return 'its connection is not one to one address that `connect` has made'
+  if (!opened) return 'its connection is not one to one address, made by this package'
   const store = storeOpenedAs(job.store)
-  if (!store) return 'its place is not one that `openStore` has opened'
+  if (!store) return 'its place is not one that this package has opened'
   const transforms = chain && sendChain(chain)
   if (chain && !transforms) return 'functions of this program cannot be sent to others'
   const {maxRetries, retryMaxWaitMs, signal} = options

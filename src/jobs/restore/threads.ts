@@ -29,7 +29,7 @@ export async function withThreads<T>(
   const workers = workersFor(options.workers, {objects: left, pages: Math.ceil(left / batchSize)})
   const opened = openedAs(directOf(job.connection))
   if (workers > 1 && !opened && options.workers !== undefined) {
-    const reason = 'its connection is not one to one address that `connect` has made'
+    const reason = 'its connection is not one to one address, made by this package'
     warn({
       code: 'one-worker',
       details: {reason, workers},
