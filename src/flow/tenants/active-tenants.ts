@@ -105,7 +105,7 @@ export class ActiveTenants {
   async putBack(): Promise<void> {
     await this.#inTurn(async () => {
       try {
-        await this.#deactivate(this.#idle())
+        await this.#deactivate(() => this.#idle())
       } catch (error) {
         await this.#note?.leave()
         throw error
@@ -146,16 +146,17 @@ export class ActiveTenants {
   /** Puts others back, or waits for those who hold them, until `missing` fit in beside the rest of `own`. */
   async #makeRoom(own: readonly Tenant[], missing: readonly Tenant[]): Promise<void> {
     const isOwn = new Set(own)
+    const isHeldByOthers = (): boolean => [...this.#open].some((tenant) => tenant.holders > 0 && !isOwn.has(tenant))
     for (;;) {
       const more = missing.filter((tenant) => !this.#open.has(tenant)).length
       const excess = this.#open.size + more - this.#limit
       if (more === 0 || excess <= 0) return
-      const idle = this.#idle()
-      const isHeldByOthers = [...this.#open].some((tenant) => tenant.holders > 0 && !isOwn.has(tenant))
-      if (idle.length >= excess || !isHeldByOthers) {
+      if (this.#idle().length >= excess || !isHeldByOthers()) {
         // A whole group: that takes the server no longer than one, and there is room for the next.
-        await this.#deactivate(idle.slice(0, Math.max(excess, ACTIVATION_GROUP)))
-        return
+        await this.#deactivate(() => this.#idle().slice(0, Math.max(excess, ACTIVATION_GROUP)))
+        if (!isHeldByOthers()) return
+        // Others may have taken some of them meanwhile.
+        continue
       }
 
       await new Promise<void>((resolve) => {
@@ -180,9 +181,11 @@ export class ActiveTenants {
     }
   }
 
-  async #deactivate(tenants: readonly Tenant[]): Promise<void> {
+  async #deactivate(choose: () => readonly Tenant[]): Promise<void> {
     // Who stood still for too long puts nothing back: another run may be reading just these.
-    if (tenants.length > 0) await throwIfLost(async () => this.#note?.check())
+    if (choose().length > 0) await throwIfLost(async () => this.#note?.check())
+    // In the same tick as the choice: from now on nobody takes them for active.
+    const tenants = choose()
     for (const tenant of tenants) tenant.isActive = false
     let failure: undefined | {error: unknown}
     for (const [collection, group] of byCollection(tenants)) {

@@ -130,6 +130,62 @@ describe('whatever is held by whom', () => {
   })
 })
 
+describe('a tenant that is held while the lease is looked at', () => {
+  const [one, other] = tenants(2) as [TenantOfCollection, TenantOfCollection]
+
+  function gated(server: Server) {
+    const gate = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    const note = {
+      async check() {
+        asked.resolve()
+        await gate.promise
+      },
+      async leave() {},
+      async save() {},
+    }
+    const active = new ActiveTenants(server, {limit: 1, note})
+    active.admit('A', [
+      {isActive: true, name: one.name},
+      {isActive: false, name: other.name},
+    ])
+    return {active, asked: asked.promise, open: gate.resolve}
+  }
+
+  test('stays active when all are put back', async () => {
+    const server = new Server([one])
+    const {active, asked, open} = gated(server)
+    const putBack = active.putBack()
+    await asked
+    const release = await active.hold([one])
+    open()
+    await putBack
+    expect(server.active).toEqual(['A/t0'])
+    expect(server.calls).toEqual([])
+    release()
+    await active.putBack()
+    expect(server.active).toEqual([])
+  })
+
+  test('stays active when another needs its room, which waits for it', async () => {
+    const server = new Server([one])
+    const {active, asked, open} = gated(server)
+    const waiting = active.hold([other])
+    await asked
+    const release = await active.hold([one])
+    open()
+    for (let count = 0; count < 5; count++) await tick()
+    expect(server.active).toEqual(['A/t0'])
+    release()
+    const releaseOther = await waiting
+    expect(server.active).toEqual(['A/t1'])
+    expect(server.most).toBe(1)
+    releaseOther()
+    await active.putBack()
+    expect(server.active).toEqual([])
+  })
+})
+
 describe('room', () => {
   test('is for two groups of a hundred; the least recently used make it, a group at a time', async () => {
     expect(MOST_ACTIVE_TENANTS).toBe(200)
