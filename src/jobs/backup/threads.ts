@@ -57,6 +57,8 @@ interface Led {
   ahead: Map<string | undefined, number>
   /** Of the part that it is writing. */
   bytes: number
+  /** Documents: what it has told of, and what is not appended yet. */
+  coming: ThreadResult[]
   /** What it was given and has not written for good. */
   held: Slice[]
   isReading: boolean
@@ -164,6 +166,7 @@ export class BackupThreads {
     const led: Led = {
       ahead: new Map(),
       bytes: 0,
+      coming: [],
       held: [],
       isReading: false,
       spare: 0,
@@ -185,7 +188,6 @@ export class BackupThreads {
       for (;;) {
         const slices = await this.#next(led)
         if (!slices) return
-        led.held.push(...slices)
         led.isReading = true
         await led.thread.peer.call('read', slices)
         led.isReading = false
@@ -204,7 +206,7 @@ export class BackupThreads {
   async #next(led: Led): Promise<Slice[] | undefined> {
     while (!this.#failure && !this.#options.signal?.aborted) {
       const share = Math.ceil(this.#queue.length / this.#threads.length / SHARE)
-      if (share > 0) return this.#queue.splice(0, Math.min(share, MOST_SLICES))
+      if (share > 0) return hold(led, this.#queue.splice(0, Math.min(share, MOST_SLICES)))
       const others = this.#threads.filter((other) => other !== led && other.isReading)
       if (others.length === 0) return undefined
       const [most] = others.toSorted((a, b) => b.spare - a.spare)
@@ -218,7 +220,9 @@ export class BackupThreads {
       const slice = await most.thread.peer.call('give', undefined)
       if (!slice) continue
       most.held = without(most.held, slice)
-      return [slice]
+      // Pages that it had told of before say that this remains for it.
+      for (const result of most.coming) result.remaining = without(result.remaining, slice)
+      return hold(led, [slice])
     }
 
     return undefined
@@ -227,6 +231,7 @@ export class BackupThreads {
   async #page(led: Led, page: ThreadPage): Promise<void> {
     const {completeness, sink} = this.#options
     const {bytes, document, ids, spare, tenant} = page
+    if (document) led.coming.push(document.result)
     const objects = Array.from({length: ids.length / ID}, (_, at) => ({
       id: ids.slice(at * ID, (at + 1) * ID),
       ...(tenant !== undefined && {tenant}),
@@ -256,6 +261,7 @@ export class BackupThreads {
   async #append(led: Led, {lines, result, written}: NonNullable<ThreadPage['document']>): Promise<void> {
     await this.#options.writer.appendLines?.(lines, written)
     this.#options.content.merge(result.content)
+    led.coming = led.coming.filter((other) => other !== result)
     led.held = result.remaining
     if (this.#reading?.isDue()) await this.#reading.save()
   }
@@ -290,4 +296,10 @@ export class BackupThreads {
     for (const {thread} of this.#threads) thread.peer.call('stop', undefined).catch(() => {})
     this.#sleepers.wake()
   }
+}
+
+/** At once, so that nothing that is saved in between lacks them. */
+function hold(led: Led, slices: Slice[]): Slice[] {
+  led.held.push(...slices)
+  return slices
 }
