@@ -1,4 +1,5 @@
 /** A backup's plan in items, and what all who carry them out must know. */
+import type {BackupHead} from '../../codec/document.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
@@ -7,7 +8,6 @@ import type {BackupOptions} from './options.js'
 
 import {newBackupEncryption} from '../../archive/encrypted/writer.js'
 import {checkHead} from '../../archive/limits.js'
-import {candidateNames, isNameFree, nameTaken} from '../../archive/publish.js'
 import {divideByContent} from '../../flow/divide.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {persistent} from '../../flow/persistent.js'
@@ -26,6 +26,7 @@ import {type BackupJob, makeJob, warnSkipped} from './job.js'
 import {type BackupPlan, checkOptions, planBackup} from './plan.js'
 import {nameOf} from './result.js'
 import {scopeOf} from './tenants.js'
+import {claimName} from './unfinished.js'
 
 /** Objects below which a range is not worth an item of its own. */
 const MIN_OBJECTS = 1000
@@ -63,8 +64,7 @@ export async function planBackupWork(
   checkHead(head)
   const {counts, items: divided} = await divideBackup(plan, items)
   const identity = await connection.identify(collection.schema)
-  const free = await freeName(job, new Date(head.metadata.timestamp))
-  const encryption = await putKey(job, free, head.metadata.backup_id)
+  const {encryption, name: free} = await takeName(job, head)
   return {
     items: divided,
     work: {
@@ -95,10 +95,19 @@ function notDivisible(what: string): DataOpsError {
   })
 }
 
-async function freeName(job: BackupJob, startedAt: Date): Promise<string> {
-  const wanted = nameOf(job, startedAt)
-  for (const name of candidateNames(wanted)) if (await isNameFree(job.store, name)) return name
-  throw nameTaken(job.store, wanted)
+/** As any backup takes its name: of an encrypted one the key is there before somebody else may find it free. */
+async function takeName(
+  job: BackupJob,
+  {metadata: {backup_id: id, timestamp}}: BackupHead,
+): Promise<Pick<BackupWork, 'encryption' | 'name'>> {
+  const claim = await claimName(job.store, nameOf(job, new Date(timestamp)))
+  try {
+    const encryption = await putKey(job, claim.name, id)
+    await claim.check()
+    return {...(encryption && {encryption}), name: claim.name}
+  } finally {
+    await claim.release()
+  }
 }
 
 /** What transforms have made is looked through for ids that are there twice: whoever seals must be able to read it. */

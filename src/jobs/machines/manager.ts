@@ -9,7 +9,7 @@ import {randomHex} from '../../platform/node.js'
 import {LEASE} from '../../store/lease.js'
 import {SELF} from '../../store/process.js'
 import {CLOCK} from '../../work/clock.js'
-import {type Taken} from '../../work/queue.js'
+import {type Taken, type WorkQueue} from '../../work/queue.js'
 import {work} from '../../work/worker.js'
 import {type BackupItemResult, type BackupWorker, openBackupWork} from '../backup/items.js'
 import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
@@ -199,14 +199,31 @@ class JobWorker {
         const group = this.#groupOf(taken.number)
         const worker = await this.#open(group)
         if (taken.payload.do === 'read') return this.#read(worker, taken, either)
-        const results: BackupItemResult[] = []
-        const isOfIt = (number: number): boolean =>
-          this.#groupOf(number) === group && job.plan.items[number]?.payload.do === 'read'
-        for await (const {result} of queue.results(isOfIt)) if ('read' in result) results.push(result.read)
-        return sealBackup(worker, results, taken)
+        return sealBackup(worker, await this.#readOf(queue, group), taken)
       },
       {signal},
     )
+  }
+
+  /** What the items of a collection came to. @throws DataOpsError STORAGE unless that is there of all of them: it would not be missed. */
+  async #readOf(queue: WorkQueue<JobTask, JobResult>, group: number): Promise<BackupItemResult[]> {
+    const {place, plan} = this.job
+    const wanted = new Set(
+      plan.items.flatMap((item, number) => (item.group === group && item.payload.do === 'read' ? [number] : [])),
+    )
+    const results: BackupItemResult[] = []
+    for await (const {number, result} of queue.results((each) => wanted.has(each))) {
+      if (!('read' in result)) continue
+      results.push(result.read)
+      wanted.delete(number)
+    }
+
+    const [lost] = wanted
+    if (lost === undefined) return results
+    throw new DataOpsError('STORAGE', `What item ${lost} of ${place.describe()} came to is not there any more.`, {
+      details: {item: lost, path: place.describe()},
+      hint: 'Somebody has changed the job: cancel it, and create it anew.',
+    })
   }
 
   async #read(worker: BackupWorker, taken: Taken<JobTask, JobResult>, signal: AbortSignal): Promise<JobResult> {

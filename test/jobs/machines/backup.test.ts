@@ -3,10 +3,13 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import type {CreateBackupJobOptions} from '../../../src/jobs/machines/options.js'
+import type {Store} from '../../../src/store/store.js'
 import type {Connection, PageRequest} from '../../../src/weaviate/connection.js'
 
+import {newIdentity} from '../../../src/codec/age/header.js'
 import {BackupManager, DataOpsError, Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
+import {withEncryption} from '../../../src/store/encryption.js'
 import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'
 
@@ -159,5 +162,49 @@ describe('a backup by several machines', () => {
     )
     expect(new Set(files).size).toBe(2)
     expect(await manager.list()).toEqual([other, id].sort())
+  })
+
+  it('encrypted ones of one moment have folders, and keys, of their own', async () => {
+    const place = store
+    const {identity, recipient} = await newIdentity()
+    const encrypting = withEncryption(place, {encryptTo: [recipient]})
+    const createIn = async (id: string): Promise<unknown> =>
+      new JobManager({store: encrypting}).createBackup(server.connection, [NAME], {id, items: 6})
+    const [first, second, third] = await Promise.allSettled([createIn('a'), createIn('b'), createIn('b')])
+    expect(first.status).toBe('fulfilled')
+    expect([second.status, third.status].sort()).toEqual(['fulfilled', 'rejected'])
+    const opening = withEncryption(place, {identities: [identity]})
+    const files = new Set<string | undefined>()
+    for (const id of ['a', 'b']) {
+      const {end, sealed} = await new JobManager({store: encrypting}).work(server.connection, id)
+      expect({end, sealed: sealed.length}).toEqual({end: 'done', sealed: 1})
+      const found = await new Verifier({connection: server.connection, store: opening}).verifyBackup(sealed[0]!.id)
+      expect(found).toMatchObject({digest, problems: []})
+      files.add(sealed[0]!.file)
+    }
+
+    expect(files.size).toBe(2)
+    expect((await place.list('')).filter(({kind}) => kind === 'directory')).toHaveLength(3)
+  })
+
+  it('is not sealed while what an item came to is not there', async () => {
+    const objects: Parameters<typeof memoryStore>[0] = new Map()
+    store = memoryStore(objects)
+    const id = await create({leaseMs: 600})
+    const isSealing = {value: false}
+    const lossy: Store = {
+      ...store,
+      async openRead(key) {
+        if (key.endsWith('/00002') && isSealing.value) objects.delete(key)
+        return store.openRead(key)
+      },
+      async put(key, bytes, condition) {
+        isSealing.value ||= key.endsWith('/00006')
+        return store.put(key, bytes, condition)
+      },
+    }
+    const worked = await new JobManager({store: lossy}).work(server.connection, id)
+    expect(isSealing.value).toBe(true)
+    expect(worked).toMatchObject({aside: [{item: 6, task: 'seal'}], end: 'stuck', sealed: []})
   })
 })
