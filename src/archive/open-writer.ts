@@ -20,7 +20,19 @@ export async function openPartsWriter({
   encryption,
   ...options
 }: PartsWriterOptions & {encryption?: Omit<BackupEncryption, 'keyFile'>}): Promise<PartsForOthers> {
-  return encryption ? openEncryptedParts({...options, recipient: encryption.recipient}) : PartsWriter.open(options)
+  const writer = await (encryption
+    ? openEncryptedParts({...options, recipient: encryption.recipient})
+    : PartsWriter.open(options))
+  const attempt = attempting()
+  return {
+    begin: async () => attempt(async () => writer.begin()),
+    get bytes() {
+      return writer.bytes
+    },
+    close: async () => writer.close(),
+    finish: async () => attempt(async () => writer.finish()),
+    write: async (objects) => attempt(async () => writer.write(objects)),
+  }
 }
 
 async function openPlainWriter(options: ArchiveWriterOptions): Promise<ArchiveWriter> {
@@ -28,9 +40,9 @@ async function openPlainWriter(options: ArchiveWriterOptions): Promise<ArchiveWr
 }
 
 /** What failed may be half done: nothing is written behind it, and nothing said to be there. An earlier flush is what a later run goes on from. */
-function failingOnce(writer: ArchiveWriter): ArchiveWriter {
+function attempting(): <T>(work: () => Promise<T>) => Promise<T> {
   let failure: undefined | {error: unknown}
-  const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
+  return async (work) => {
     if (failure) throw failure.error
     try {
       return await work()
@@ -39,7 +51,10 @@ function failingOnce(writer: ArchiveWriter): ArchiveWriter {
       throw error
     }
   }
+}
 
+function failingOnce(writer: ArchiveWriter): ArchiveWriter {
+  const attempt = attempting()
   const {appendLines} = writer
   return {
     ...(appendLines && {

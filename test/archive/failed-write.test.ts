@@ -1,15 +1,18 @@
 import {describe, expect, it} from 'vitest'
 
+import type {BackupHead} from '../../src/codec/document.js'
 import type {Store} from '../../src/store/store.js'
 
 import {readManifest} from '../../src/archive/manifest.js'
-import {openArchiveWriter} from '../../src/archive/open-writer.js'
+import {openArchiveWriter, openPartsWriter} from '../../src/archive/open-writer.js'
+import {newIdentity} from '../../src/codec/age/header.js'
 import {BackupManager, connect} from '../../src/index.js'
 import {nodePlatform} from '../../src/platform/node.js'
 import {openStore} from '../../src/store/open.js'
 import {startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {fill, filler} from '../cli/fill.js'
 import {temporaryFolder} from '../cli/run-cli.js'
+import {memoryStore} from '../support/memory-store.js'
 
 /** A store whose first long write cannot be completed, as of a service that is gone for a moment. */
 function failingOnce(store: Store): Store {
@@ -70,4 +73,39 @@ describe('a write that failed', () => {
       }
     },
   )
+
+  it.each([
+    {format: 'parquet'},
+    {format: 'arrow'},
+    {encryption: true, format: 'parquet'},
+    {encryption: true, format: 'arrow'},
+  ] as const)('nor is a part that a worker writes for others: %o', async (options) => {
+    const store = failingOnce(memoryStore())
+    const {recipient} = await newIdentity()
+    const writer = await openPartsWriter({
+      compress: false,
+      ...('encryption' in options && {encryption: {isHidden: false, recipient}}),
+      format: options.format,
+      head: {
+        metadata: {
+          columns: [
+            {name: 'id', role: 'id'},
+            {name: 'more', role: 'exceptions'},
+          ],
+        },
+        schema: {class: 'Book'},
+      } as unknown as BackupHead,
+      name: 'Book_2026-01-02_000000',
+      nextName: (extension) => `0001.${extension}`,
+      platform: nodePlatform,
+      store,
+    })
+    const objects = [{id: '00000000-0000-4000-8000-000000000001', properties: {}}]
+    await writer.write(objects)
+    await expect(writer.finish()).rejects.toThrow('gone for a moment')
+    await expect(writer.finish()).rejects.toThrow('gone for a moment')
+    await expect(writer.write(objects)).rejects.toThrow('gone for a moment')
+    await writer.close()
+    expect(await store.list('')).toEqual([])
+  })
 })
