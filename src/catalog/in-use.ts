@@ -1,8 +1,9 @@
 /** Backups that somebody counts on: who restores them, waits to, or has just written them. */
-import type {Store} from '../store/store.js'
+import type {Store, StoreEntry} from '../store/store.js'
 
 import {notedCheckpoint} from '../archive/checkpoint-note.js'
 import {isCheckpointNote, isCheckpointOf, partialLockName, targetLeaseOf} from '../archive/names.js'
+import {isJsonObject} from '../model/object.js'
 import {isForgotten} from '../store/forget.js'
 import {describeHolder, Lease} from '../store/lease.js'
 
@@ -26,5 +27,36 @@ export async function reasonToKeep(store: Store, file: string): Promise<string |
     return `a restore of it waits to be continued (${where})`
   }
 
+  for (const entry of entries) {
+    if (!DROP_NOTE.test(entry.name) || (await isForgotten(store, entry.name, entry))) continue
+    const named = await namedIn(store, entry)
+    if (named && !named.has(file) && !named.has(store.describe(file))) continue
+    return `a collection was dropped that may be made again from it (${entry.name})`
+  }
+
   return undefined
+}
+
+/** Notes of collections that were dropped, and not yet made again. */
+const DROP_NOTE = /^\.(?:drop|replace)-.*\.json$/
+const MAX_NOTE_BYTES = 65_536
+
+/** All texts of a note; undefined when it cannot be understood: then it may name anything. @throws DataOpsError STORAGE. */
+async function namedIn(store: Store, {bytes, kind, name}: StoreEntry): Promise<Set<string> | undefined> {
+  if (kind !== 'file' || bytes > MAX_NOTE_BYTES) return undefined
+  const reader = await store.openRead(name)
+  try {
+    const note: unknown = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size)))
+    if (!isJsonObject(note)) return undefined
+    return new Set(
+      Object.values(note)
+        .flat()
+        .filter((value) => typeof value === 'string'),
+    )
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  } finally {
+    await reader.close()
+  }
 }

@@ -267,6 +267,30 @@ describe('finding', () => {
 })
 
 describe('removing', () => {
+  it('leaves what a dropped collection may be made again from, and everything beside a note that nobody understands', async () => {
+    const [dropped, replaced, other] = [
+      await back(),
+      await back({format: 'parquet'}),
+      await back({startedAt: new Date('2024-02-02')}),
+    ]
+    await writeFile(path.join(folder, '.drop-Docs.json'), JSON.stringify({backup: dropped.name, server: 'x'}))
+    const note = {backup: other.id, earlier: [store.describe(replaced.name)], saved: '/elsewhere', server: 'x'}
+    await writeFile(path.join(folder, '.replace-Docs.json'), JSON.stringify(note))
+    for (const {name} of [dropped, replaced]) {
+      expect(await failure(catalog.remove(name))).toMatchObject({code: 'STORAGE', details: {kept: name}})
+    }
+
+    const {kept} = await catalog.prune({keepLast: 0, keepWithin: '1h'})
+    expect(kept.map(({file}) => file)).toEqual(expect.arrayContaining([dropped.name, replaced.name]))
+    expect(await catalog.remove(other.name)).toMatchObject({file: other.name})
+    await writeFile(path.join(folder, '.drop-Docs.json'), '{"backup":')
+    await rm(path.join(folder, '.replace-Docs.json'))
+    expect(await failure(catalog.remove(replaced.name))).toMatchObject({code: 'STORAGE'})
+    await rm(path.join(folder, '.drop-Docs.json'))
+    for (const {name} of [dropped, replaced]) await catalog.remove(name)
+    expect(await catalog.list()).toEqual([])
+  })
+
   it('takes the files and the entry, and nothing else', async () => {
     const document = await back()
     const directory = await back({format: 'parquet', parts: 3})

@@ -9,6 +9,10 @@ import {readMarker} from '../clear/marker.js'
 export interface ReplaceMarker {
   /** Id of the backup that takes its place. */
   backup: string
+  /** Where earlier runs, that were not finished, have saved what they dropped: the oldest first. */
+  earlier?: string[]
+  /** Where that backup lies: it is not removed meanwhile. */
+  path?: string
   /** Where what was there lies, for a person and for `openArchive`. */
   saved: string
   server: string
@@ -32,12 +36,16 @@ export async function readReplaceMarker(
 ): Promise<ReplaceMarker | undefined> {
   const marker = await readMarker<ReplaceMarker>(store, replaceMarkerName(collection), {
     check: (value) =>
-      [value.backup, value.saved, value.server].every((member) => typeof member === 'string')
+      [value.backup, value.saved, value.server].every((member) => typeof member === 'string') && areTexts(value.earlier)
         ? (value as ReplaceMarker)
         : undefined,
     maxBytes: MAX_MARKER_BYTES,
   })
   return marker?.server === server ? marker : undefined
+}
+
+function areTexts(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.every((member) => typeof member === 'string'))
 }
 
 export async function removeReplaceMarker(store: Store, collection: string): Promise<void> {

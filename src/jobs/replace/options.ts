@@ -24,6 +24,8 @@ export interface ReplaceRunOptions extends ReplaceOptions {
 
 /** What was there before. */
 export interface Replaced {
+  /** Backups of what earlier runs dropped, that were not finished, the oldest first: `saved` has what came to be there since. */
+  earlier?: string[]
   /** Milliseconds in which readers found no collection, or a part of it; 0 where an alias was switched. Absent when an earlier run dropped it. */
   gapMs?: number
   /** Objects of it. */

@@ -131,7 +131,7 @@ class Replacement {
     const {connection, store} = this.#at
     const marker = await readReplaceMarker(store, this.#name, connection.describe)
     const schema = await connection.getCollection(this.#name)
-    const replaced = marker && {saved: marker.saved}
+    const replaced = marker && {...(marker.earlier && {earlier: marker.earlier}), saved: marker.saved}
     if (!schema) return this.#finish(marker, replaced)
     if (marker?.backup === this.#id && replaced && !this.#options.restart) {
       if (await this.#isBegun()) return this.#finish(marker, replaced)
@@ -143,7 +143,7 @@ class Replacement {
       }
     }
 
-    return this.#replace(schema)
+    return this.#replace(schema, marker)
   }
 
   /** Whether the restore was begun by an earlier run: what is there is a part of it. */
@@ -164,7 +164,8 @@ class Replacement {
     return compareCollection(connection, archive, {chain, collection: schema.class, notes, onProgress, signal})
   }
 
-  async #replace(schema: WeaviateClass): Promise<ReplaceResult> {
+  /** `unfinished`: an earlier run has dropped what was there, and what is there now came to be since. */
+  async #replace(schema: WeaviateClass, unfinished?: ReplaceMarker): Promise<ReplaceResult> {
     const {connection, store} = this.#at
     const name = schema.class
     await this.foretell()
@@ -172,10 +173,14 @@ class Replacement {
     const {archive} = await openArchive(backup.id, store)
     const held = await HeldObjects.of(archive, this.#options.signal)
     const {started} = await this.#waitUntilQuiet(schema, held)
-    const marker = {backup: this.#id, saved: backup.path, server: connection.describe}
+    const {path} = this.#opened.archive
+    // Where that is what comes back, it need not be told of.
+    const before = unfinished ? [...(unfinished.earlier ?? []), unfinished.saved].filter((each) => each !== path) : []
+    const earlier = before.length > 0 ? {earlier: before} : {}
+    const marker = {backup: this.#id, ...earlier, path, saved: backup.path, server: connection.describe}
     await writeReplaceMarker(store, this.#name, marker)
     await connection.deleteCollection(name)
-    return this.#finish(marker, {objectCount: backup.objectCount, saved: backup.path}, {started})
+    return this.#finish(marker, {...earlier, objectCount: backup.objectCount, saved: backup.path}, {started})
   }
 
   async #save(name: string): Promise<BackupResult> {
@@ -222,11 +227,14 @@ class Replacement {
     }
   }
 
-  #wayBack(error: unknown, {saved}: ReplaceMarker): Error {
+  #wayBack(error: unknown, {earlier = [], saved: last}: ReplaceMarker): Error {
+    // What was there before anything was dropped.
+    const [saved = last] = earlier
+    const since = saved === last ? '' : ` What came to be there since is in ${[...earlier.slice(1), last].join(', ')}.`
     const known = error instanceof DataOpsError ? error : new DataOpsError('UNEXPECTED', String(error), {cause: error})
     return known.with({
-      details: {saved},
-      hint: `"${this.#name}" was dropped, and what it held is in ${saved}. Go on with \`replaceCollection\` ${this.#opened.archive.path}, or go back with \`replaceCollection\` ${saved}.`,
+      details: {saved, ...(saved !== last && {since: [...earlier.slice(1), last]})},
+      hint: `"${this.#name}" was dropped, and what it held is in ${saved}.${since} Go on with \`replaceCollection\` ${this.#opened.archive.path}, or go back with \`replaceCollection\` ${saved}.`,
     })
   }
 

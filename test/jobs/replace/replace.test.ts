@@ -232,6 +232,55 @@ describe('a replacement that is killed', () => {
   })
 })
 
+describe('a replacement beside a program that makes the collection again', () => {
+  it('keeps in sight what was there first, and what came since', async () => {
+    const spoilt = await restDump(server.url, NAME)
+    const options = {className: NAME, dims: 4, objects: 1, properties: 1}
+    const beside = {
+      ...server.connection,
+      async deleteCollection(name: string) {
+        await server.connection.deleteCollection(name)
+        await fillCollection(server.connection, makeClass(options), makeObjects(options))
+      },
+    }
+    const failure = await new ReplaceManager(beside, {directory: directory.path})
+      .replaceCollection(id, QUICK)
+      .catch((error: unknown) => error)
+    expect(failure).toMatchObject({code: 'COLLECTION_EXISTS', details: {saved: expect.any(String) as string}})
+    const first = (failure as DataOpsError).details.saved as string
+    // Until it is done, nobody removes what it may go back to, nor what it goes on with.
+    const catalog = new BackupCatalog(directory.path)
+    for (const backup of await catalog.list()) {
+      await expect(catalog.remove(backup.id)).rejects.toMatchObject({code: 'STORAGE', details: {kept: backup.file}})
+    }
+
+    const again = await new ReplaceManager(beside, {directory: directory.path})
+      .replaceCollection(id, QUICK)
+      .catch((error: unknown) => error)
+    expect(again).toMatchObject({code: 'COLLECTION_EXISTS', details: {saved: first}})
+    const {details, hint} = again as DataOpsError
+    const [since] = details.since as string[]
+    expect(hint).toContain(since)
+    const result = await manager().replaceCollection(id, QUICK)
+    expect(result).toMatchObject({replaced: {earlier: [first, since], objectCount: 1}, restored: OBJECTS})
+    expect(await restDump(server.url, NAME)).toEqual(good)
+    const verifier = new Verifier({directory: directory.path})
+    for (const [saved, objectCount] of [
+      [first, 5],
+      [since, 1],
+      [result.replaced?.saved, 1],
+    ] as const) {
+      expect(await verifier.verifyBackup(saved ?? '')).toMatchObject({objectCount, problems: []})
+    }
+
+    await server.connection.deleteCollection(NAME)
+    await new RestoreManager(server.connection).restoreCollection(first)
+    expect([...(await restDump(server.url, NAME)).keys()]).toEqual([...spoilt.keys()])
+    for (const backup of await catalog.list()) await catalog.remove(backup.id)
+    expect(await catalog.list()).toEqual([])
+  })
+})
+
 /** The newest whole backup of what was there, has it. */
 async function expectSaved(spoilt: Map<string, unknown>, at: string | undefined): Promise<void> {
   const [newest] = await savedBackups()
