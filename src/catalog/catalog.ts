@@ -4,6 +4,7 @@ import path from 'node:path'
 import type {Warning} from '../model/progress.js'
 import type {Store, StoreEntry} from '../store/store.js'
 
+import {refuseExportedAt} from '../archive/exported.js'
 import {MalformedError} from '../archive/fields.js'
 import {listPlace, lockBackup, lockedUntil, type LockOptions, pastWhatHides, requireLocks} from '../archive/locked.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName, removedName} from '../archive/names.js'
@@ -96,7 +97,7 @@ export class BackupCatalog {
     if (use === undefined) return
     throw new DataOpsError('STORAGE', `${this.#store.describe(file)} is kept: ${use}.`, {
       details: {kept: file, reason: use},
-      hint: 'Let that restore or backup finish; a checkpoint that nobody will continue can be removed by hand.',
+      hint: 'Let that restore or backup finish; a checkpoint or note that nobody will continue can be removed by hand.',
       retryable: true,
     })
   }
@@ -350,11 +351,12 @@ export class BackupCatalog {
 
   /**
    * Locks a backup in its place, or locks it for longer: until then nobody can change or remove it. Never for shorter.
-   * @throws DataOpsError NOT_A_BACKUP when there is none; INVALID_INPUT where nothing can be locked; STORAGE.
+   * @throws DataOpsError NOT_A_BACKUP when there is none; INVALID_INPUT where nothing can be locked, or its objects lie in an export; STORAGE.
    */
   async extend(reference: string, lock: LockOptions): Promise<ListedBackup> {
     await requireLocks(this.#store)
     const backup = await this.#required(reference)
+    await refuseExportedAt(this.#store, backup.file, 'locked')
     await lockBackup(this.#store, backup.file, lock)
     const entry = await readEntryOf(this.#store, backup.file)
     await this.register(entry)

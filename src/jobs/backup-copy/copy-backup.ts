@@ -2,6 +2,7 @@
 import type {OperationOptions} from '../../model/progress.js'
 import type {LockMode, Store} from '../../store/store.js'
 
+import {refuseExported} from '../../archive/exported.js'
 import {locking, type LockOptions, pastWhatHides, requireLocks} from '../../archive/locked.js'
 import {METADATA_FILE, parseBackupName, partialLockName, removedName} from '../../archive/names.js'
 import {candidateNames, isNameFree} from '../../archive/publish.js'
@@ -51,6 +52,7 @@ export async function copyBackup(reference: string, options: CopyBackupOptions):
   if (lock) await requireLocks(target)
   const {name, store} = await locateBackup(reference, storeOf(options))
   const backup = await findBackup(store, name)
+  if (backup.manifest) refuseExported(backup.manifest.metadata, 'copied')
   const there = await copyOf(backup, target)
   if (there !== undefined) {
     const problems = await problemsOf({...backup, name: there, store: target}, options)

@@ -5,10 +5,12 @@ import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from '
 
 import type {Connection, ExportState, ServerExports} from '../../../src/weaviate/connection.js'
 
-import {BackupCatalog, BackupManager, RestoreManager, Verifier} from '../../../src/index.js'
+import {BackupCatalog, BackupManager, copyBackup, RestoreManager, Verifier} from '../../../src/index.js'
 import {POLL} from '../../../src/jobs/backup/server-export.js'
+import {withEnvironment} from '../../store/support.js'
 import {startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {copyExport, EXPORTED_CLASSES} from '../../support/native-export.js'
+import {startS3} from '../../support/s3-server.js'
 
 const STARTED = '2026-11-26T22:38:26.700Z'
 const SHARDS = new Map([
@@ -131,6 +133,30 @@ describe('a backup that the server exports', () => {
       verification: {equal: true},
     })
     expect(await server.connection.listTenants('ExpMT')).toContainEqual({name: 'cold_1', status: 'COLD'})
+  })
+
+  it('is neither locked nor copied: that would not be done to its objects', async () => {
+    const s3 = await startS3()
+    const restoreEnvironment = withEnvironment(s3.env)
+    try {
+      s3.buckets.set('locked', {objects: new Map(), uploads: new Map(), versions: new Map()})
+      const place = 's3://locked/x'
+      const connection = exporting(['SUCCESS'])
+      const backups = new BackupManager(connection, {directory: place})
+      const [made] = (await backups.exportCollections(['ExpMT'], {backend: 'filesystem'})).backups
+      const id = made?.id ?? ''
+      const refused = {code: 'INVALID_INPUT', details: {reason: 'export'}}
+      const catalog = new BackupCatalog(place)
+      await expect(catalog.extend(id, {forMs: 86_400_000, mode: 'compliance'})).rejects.toMatchObject(refused)
+      const to = path.join(directory.path, 'copies')
+      await expect(copyBackup(id, {directory: place, to})).rejects.toMatchObject(refused)
+      expect(await readdir(to).catch(() => [])).toEqual([])
+      // Nothing of it is locked: it can be removed.
+      expect(await catalog.remove(id)).toMatchObject({id})
+    } finally {
+      restoreEnvironment()
+      await s3.close()
+    }
   })
 
   it('that fails, is interrupted, or leaves a collection out makes no backup', async () => {
