@@ -99,17 +99,21 @@ async function tidyLease(store: Store, name: string): Promise<void> {
 async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<void> {
   const backup = backupOfRemoved(name)
   if (backup === undefined) return
-  // One that had not begun leaves a whole backup; a folder of that name is what an earlier version was removing.
-  const isBegun = kind === 'file' && !(await store.stat(`${backup}/${METADATA_FILE}`))
-  // A copy that is coming in has it too.
-  if (isBegun && (await Lease.isHeld(store, partialLockName(backup)))) return
-  if (isBegun) {
-    for (const file of await store.list(backup)) {
-      if (file.kind === 'file' && isOwnFile(file.name)) await store.remove(`${backup}/${file.name}`)
+  // A copy that is coming in has it too: it must not be finished, or begun, in between.
+  const lease = await Lease.tryAcquire(store, partialLockName(backup))
+  if (!lease) return
+  try {
+    // One that had not begun leaves a whole backup; a folder of that name is what an earlier version was removing.
+    if (kind === 'file' && !(await store.stat(`${backup}/${METADATA_FILE}`))) {
+      for (const file of await store.list(backup)) {
+        if (file.kind === 'file' && isOwnFile(file.name)) await store.remove(`${backup}/${file.name}`)
+      }
     }
-  }
 
-  await store.remove(name)
+    await store.remove(name)
+  } finally {
+    await lease.release()
+  }
 }
 
 /** Removes an unfinished backup that nobody can continue: it has no journal, and no process writes it. */

@@ -3,6 +3,7 @@ import {readdir, readFile, rm, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
+import {partialLockName} from '../../src/archive/names.js'
 import {newIdentity} from '../../src/codec/age/header.js'
 import {
   BackupCatalog,
@@ -13,6 +14,7 @@ import {
   RestoreManager,
   Verifier,
 } from '../../src/index.js'
+import {Lease} from '../../src/store/lease.js'
 import {openStore} from '../../src/store/open.js'
 import {withEnvironment} from '../store/support.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../support/collections.js'
@@ -166,6 +168,36 @@ it('what an interrupted copy left is tidied away by prune, and not while it is c
   expect(await readdir(to.path)).toContain(path.basename(backup.path))
   await catalog.prune()
   expect((await readdir(to.path)).filter((name) => name.startsWith(NAME))).toEqual([])
+})
+
+it('what a killed copy left is not gone on with while another process tidies it away', async () => {
+  const backup = taken[2]!
+  const name = path.basename(backup.path)
+  const counted = dyingStore(openStore(to.path))
+  await copyBackup(backup.id, {directory: from.path, to: counted.store})
+  const commit = counted.calls.indexOf(`put ${name}/metadata.json`)
+  await rm(to.path, {force: true, recursive: true})
+  await copyBackup(backup.id, {
+    directory: from.path,
+    to: dyingStore(openStore(to.path), 'dies', commit + 1).store,
+  }).catch(() => undefined)
+  expect(await readdir(to.path)).toContain(`${name}.removed.partial`)
+  const store = openStore(to.path)
+  const claims: unknown[] = []
+  const tidying: ReturnType<typeof openStore> = {
+    ...bound(store),
+    async remove(key) {
+      // Another copy would go on from what is being removed.
+      if (key.startsWith(`${name}/`)) claims.push(await Lease.tryAcquire(store, partialLockName(name)))
+      await store.remove(key)
+    },
+  }
+  await new BackupCatalog(tidying).reindex()
+  expect(claims.length).toBeGreaterThan(1)
+  expect(claims.every((claim) => claim === undefined)).toBe(true)
+  const copied = await copyBackup(backup.id, {directory: from.path, to: to.path})
+  expect(copied).toMatchObject({resumed: 0, wasThere: false})
+  expect(await new Verifier().verifyBackup(copied.path)).toMatchObject({objectCount: OBJECTS, problems: []})
 })
 
 it('a damaged backup is not copied, and says so; what is damaged on the way is not either', async () => {
