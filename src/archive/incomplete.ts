@@ -28,3 +28,22 @@ export function incompleteWarning(
     message: `${path} is an incomplete backup: ${counts}${named}${more}.`,
   }
 }
+
+/** What is to be said of a backup, or an export, that was made without some tenants. undefined: it has all that there were. */
+export function skippedWarning(
+  path: string,
+  seal: Partial<Pick<BackupSeal, 'tenants'>> | undefined,
+): undefined | Warning {
+  const skipped = (seal?.tenants ?? []).flatMap(({name, skipped: reason}) =>
+    reason === undefined ? [] : [{name, reason}],
+  )
+  const [first] = skipped
+  if (!first) return undefined
+  const names = skipped.slice(0, 3).map(({name}) => `"${name}"`)
+  const more = skipped.length > 3 ? ` and ${skipped.length - 3} more` : ''
+  return {
+    code: 'tenants-not-in-backup',
+    details: {count: skipped.length, path, tenants: skipped.slice(0, 20)},
+    message: `${path} was made without ${names.join(', ')}${more} (${first.reason}): nothing of them is restored.`,
+  }
+}

@@ -4,7 +4,7 @@ import type {TransformPreview} from '../survey.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 
 import {CheckpointNote} from '../../archive/checkpoint-note.js'
-import {incompleteWarning} from '../../archive/incomplete.js'
+import {incompleteWarning, skippedWarning} from '../../archive/incomplete.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
@@ -61,6 +61,8 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   // What is lost stands first.
   const incomplete = incompleteWarning(archive.path, seal)
   if (incomplete) job.warn(incomplete)
+  const leftOut = tenants && !options.tenants?.length ? skippedWarning(archive.path, seal) : undefined
+  if (leftOut) job.warn(leftOut)
   const existing = (await connection.listCollections()).map((schema) => schema.class)
   const prepared = prepareForCreate(head.schema, {existing, name: target, overrides: options.overrides})
   for (const warning of prepared.warnings) job.warn(warning)

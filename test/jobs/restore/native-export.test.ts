@@ -113,6 +113,24 @@ describe('an export', () => {
     expect(warnings.map(({code}) => code)).toContain('tenant-states-unknown')
   })
 
+  it('without a tenant says so: its objects are not restored', async () => {
+    const frozen = (text: string): string =>
+      text.replaceAll(/("skipReason": ?)"no data"/g, '$1"tenant status is FROZEN"').replaceAll('eNo1uMcTPstn', 'eNo1')
+    for (const file of ['export_metadata.json', 'node_probe_status.json']) await change(file, frozen)
+    const {tenants, warnings} = await manager().restoreCollection(`${folder}#ExpMT`, {schemaFrom: [schemas]})
+    expect(tenants).toBe(2)
+    expect(warnings).toContainEqual(
+      expect.objectContaining({
+        code: 'tenants-not-in-backup',
+        details: expect.objectContaining({
+          count: 1,
+          tenants: [{name: 'empty', reason: 'tenant status is FROZEN'}],
+        }) as object,
+      }),
+    )
+    expect((await server.connection.listTenants('ExpMT')).map(({name}) => name).toSorted()).toEqual(['cold_1', 'hot'])
+  })
+
   it('that is no SUCCESS, lacks objects or has a damaged page is refused, and nothing is made', async () => {
     const restore = async () => manager().restoreCollections([folder], {schemaFrom: [schemas]})
     await change('export_metadata.json', (text) => text.replace('"status": "SUCCESS"', '"status": "CANCELED"'))
