@@ -6,7 +6,7 @@ import type {Store} from '../../store/store.js'
 
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
-import {randomUUID} from '../../platform/node.js'
+import {randomUUID, sha256Hex} from '../../platform/node.js'
 
 /** What a list is of. Any difference means that another list is needed. */
 export interface ListedSource {
@@ -41,14 +41,16 @@ export interface ScanPlace {
 interface ListState {
   /** Undefined: all is listed. */
   place?: ScanPlace
-  /** Rows of each segment, and the group of tenants that it is of. */
-  segments: Array<{group: number; rows: number}>
+  /** Rows of each segment, the SHA-256 of its file, and the group of tenants that it is of. */
+  segments: Array<{group: number; rows: number; sha256: string}>
   /** Objects that the server counted and did not list. */
   shortfall: number
 }
 
 /** Consecutive rows of one tenant. */
 export interface Run {
+  /** Of some of them, counted from its first: when their objects came into being, milliseconds since 1970. */
+  born?: Array<[row: number, created: number]>
   rows: number
   tenant?: string
 }
@@ -159,14 +161,11 @@ export class RowList {
   ): Promise<void> {
     const {segments, shortfall} = this.#state
     const rows = ids.length / ID_BYTES
-    if (rows > 0) {
-      const line = Buffer.from(`${JSON.stringify(runs)}\n`)
-      await this.#store.put(this.#nameOf(segments.length), Buffer.concat([line, ids]))
-    }
-
+    const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(runs)}\n`), ids])
+    if (rows > 0) await this.#store.put(this.#nameOf(segments.length), bytes)
     this.#state = {
       ...(place && {place}),
-      segments: rows > 0 ? [...segments, {group, rows}] : segments,
+      segments: rows > 0 ? [...segments, {group, rows, sha256: sha256Hex(bytes)}] : segments,
       shortfall: shortfall + lacking,
     }
     await this.#save()
@@ -178,9 +177,9 @@ export class RowList {
     const reader = await this.#store.openRead(this.#nameOf(segment))
     try {
       const bytes = Buffer.from(await reader.read(0, reader.size))
+      // An id that is not the one that was listed would be taken for an object that is gone.
+      if (sha256Hex(bytes) !== this.#state.segments[segment]?.sha256) throw damaged(this.#store, this.#folder)
       const end = bytes.indexOf('\n')
-      const rows = this.#state.segments[segment]?.rows
-      if (end === -1 || bytes.length - end - 1 !== (rows ?? -1) * ID_BYTES) throw damaged(this.#store, this.#folder)
       let firstRow = 0
       for (const earlier of this.#state.segments.slice(0, segment)) firstRow += earlier.rows
       const runs = JSON.parse(bytes.toString('utf8', 0, end)) as Run[]

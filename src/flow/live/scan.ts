@@ -1,11 +1,17 @@
 /** Lists the ids of a live collection, a segment at a time, in the order of its rows. */
 import {Buffer} from 'node:buffer'
 
+import type {WeaviateObject} from '../../model/object.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {inParallel} from '../../model/in-parallel.js'
 import {type FetchOptions, fetchPage} from '../fetch-page.js'
 import {ID_BYTES, type Run, type ScanPlace, type Segment} from './row-list.js'
+
+/** Objects of a page of which it is kept when they came into being. */
+const BORN_A_PAGE = 8
+
+type ObjectTimes = Pick<WeaviateObject, 'creationTimeUnix'>
 
 export interface ScanOptions extends Omit<FetchOptions, 'connection' | 'include'> {
   /** Tenants that are asked at the same time, at most. */
@@ -25,6 +31,8 @@ export interface Scanned extends Pick<Segment, 'ids' | 'runs'> {
 /** A tenant, or the collection, while it is listed. */
 interface Listing {
   after?: string
+  /** As in `Run`, of what is listed. */
+  born: NonNullable<Run['born']>
   /** Objects that the server counted before it was listed. */
   counted: number
   first: Uint8Array
@@ -51,7 +59,14 @@ export async function scanSegment(options: ScanOptions, place: ScanPlace, wanted
       const found = await listOne(options, listing, wanted - rows)
       rows += found.rows
       ids.push(...found.ids)
-      if (found.rows > 0) runs.push({rows: found.rows, ...(listing.tenant !== undefined && {tenant: listing.tenant})})
+      if (found.rows > 0) {
+        runs.push({
+          ...(listing.born.length > 0 && {born: listing.born}),
+          rows: found.rows,
+          ...(listing.tenant !== undefined && {tenant: listing.tenant}),
+        })
+      }
+
       const {counted} = listing
       const listed = (at.begun?.rows ?? 0) + found.rows
       if (found.after === undefined) {
@@ -77,6 +92,7 @@ async function begin(
   ])
   const last = page.objects.at(-1)?.id ?? after
   return {
+    born: bornOf(page.objects, 0),
     counted,
     first: bytesOf(page.objects),
     isEnded: page.objects.length < asked,
@@ -102,6 +118,7 @@ async function listOne(
     if (page.objects.length === 0 && isEnded) return {ids, rows}
     isEnded = page.objects.length < asked
     after = page.objects.at(-1)?.id ?? after
+    listing.born.push(...bornOf(page.objects, rows))
     rows += page.objects.length
     ids.push(bytesOf(page.objects))
   }
@@ -112,6 +129,14 @@ async function lackingIn(options: ScanOptions, {counted, tenant}: Listing, liste
   if (counted <= listed) return 0
   const now = await throttle.run(async () => connection.count(plan.className, tenant, signal))
   return Math.max(0, Math.min(counted, now) - listed)
+}
+
+/** Spread over a page, whose first object has that row. */
+function bornOf(objects: readonly ObjectTimes[], firstRow: number): NonNullable<Run['born']> {
+  const step = Math.max(1, Math.ceil(objects.length / BORN_A_PAGE))
+  return objects.flatMap(({creationTimeUnix}, index): Array<[number, number]> =>
+    index % step === 0 && creationTimeUnix !== undefined ? [[firstRow + index, creationTimeUnix]] : [],
+  )
 }
 
 function bytesOf(objects: ReadonlyArray<{id: string}>): Buffer {

@@ -18,6 +18,7 @@ import {type FetchOptions, fetchPage} from '../fetch-page.js'
 import {PageSize} from '../page-size.js'
 import {settledStatus} from '../tenants/activation.js'
 import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
+import {Births} from './births.js'
 import {inOrder} from './in-order.js'
 import {ID_BYTES, type RowList, type Segment} from './row-list.js'
 import {scanSegment} from './scan.js'
@@ -126,6 +127,7 @@ export class LiveSource implements ObjectSource {
   async *pages(options: ReadSourceOptions = {}): AsyncGenerator<SourcePage, void, undefined> {
     const {columns = 'all', fromRow = 0, signal = this.#options.signal} = options
     const include = columns === 'all' ? 'objects' : columns
+    const births = new Births()
     let held: undefined | {group: number; release: () => void}
     try {
       for (let index = this.#list.segmentOf(fromRow); ;) {
@@ -146,7 +148,11 @@ export class LiveSource implements ObjectSource {
           this.#listMore(signal).catch(() => undefined)
         }
 
-        yield* this.#read(segment, {fromRow, include, signal})
+        for await (const page of this.#read(segment, {fromRow, include, signal})) {
+          births.add(segment, page)
+          yield page
+        }
+
         index++
       }
     } finally {
@@ -155,7 +161,7 @@ export class LiveSource implements ObjectSource {
       await this.#active.putBack()
     }
 
-    if (include === 'objects') await this.#assertSame()
+    if (include === 'objects') await this.#assertSame(births)
   }
 
   /** Of a segment that is there, or of the one that will be listed next. */
@@ -239,16 +245,40 @@ export class LiveSource implements ObjectSource {
     )
   }
 
+  /** Where the server does not show which collection it is. What was rewritten lies beside what was not. */
+  async #isOfSame(births: Births): Promise<boolean> {
+    if (!births.areStrange) return true
+    const {connection} = this.#options
+    const {className} = this.#plan
+    for (const [tenant, known] of Map.groupBy(births.known, (each) => each.tenant)) {
+      const held = tenant === undefined ? [] : [{collection: className, name: tenant}]
+      const release = await this.#active.hold(held, this.#options.signal)
+      try {
+        const ids = known.map(({id}) => id)
+        const created = new Map(known.map((each) => [each.id, each.created]))
+        const live = await connection.getObjects({collection: this.#plan, ids, tenant})
+        if (live.some(({creationTimeUnix, id}) => creationTimeUnix === created.get(id))) return true
+      } finally {
+        release()
+        await this.#active.putBack()
+      }
+    }
+
+    return false
+  }
+
   /** What was read from start to end is one collection. */
-  async #assertSame(): Promise<void> {
+  async #assertSame(births: Births): Promise<void> {
     const {connection} = this.#options
     const {collection, identity} = this.#list.source
     const now = await connection.getCollection(collection)
     const found = now && identity !== undefined ? await connection.identify(now) : undefined
-    if (now && (found === undefined || found === identity)) return
+    const isSame = found === undefined ? await this.#isOfSame(births) : found === identity
+    if (now && isSame) return
+    const what = found === undefined ? 'made anew, or all of it written anew,' : 'dropped and made anew'
     throw new DataOpsError(
       'SERVER_REFUSED',
-      `"${collection}" was dropped${now ? ' and made anew' : ''} while it was being read.`,
+      `"${collection}" was ${now ? what : 'dropped'} while it was being read, or since its ids were listed.`,
       {
         details: {collection, recreated: true},
         hint: 'Run it again with `restart: true`, into an empty or new collection.',

@@ -1,5 +1,7 @@
 /** Copies between two embedded servers, and within one. */
-import {readdir} from 'node:fs/promises'
+import {Buffer} from 'node:buffer'
+import {readdir, readFile, writeFile} from 'node:fs/promises'
+import path from 'node:path'
 import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 
 import type {Connection} from '../../../src/weaviate/connection.js'
@@ -190,8 +192,8 @@ async function copyBeside(
   const writer: {connection?: Connection} = {}
   const {connection, url} = await servers.start({
     ...options,
-    async onRequest({path}) {
-      const isListing = path.endsWith('/Search') || path.startsWith('/v1/objects?')
+    async onRequest({path: asked}) {
+      const isListing = asked.endsWith('/Search') || asked.startsWith('/v1/objects?')
       if (!state.isCopying || !writer.connection || !isListing) return
       state.isCopying = false
       // Both sides of the proof that they are one server, and three pages of ids.
@@ -275,11 +277,109 @@ describe('a source that is written to while it is copied', () => {
   })
 })
 
-async function write(connection: Connection, ids: readonly string[]): Promise<void> {
+/** As if nobody could see which collection it is; `meanwhile` comes before the `at`-th page of objects is read. */
+function readingPages(connection: Connection, at: number, meanwhile: () => Promise<void>): Connection {
+  let pages = 0
+  return {
+    ...connection,
+    identify: async () => undefined,
+    async readPage(request) {
+      if (request.include === 'objects' && ++pages === at) await meanwhile()
+      return connection.readPage(request)
+    },
+  }
+}
+
+async function interruptedCopy(source: Connection, after: number): Promise<void> {
+  const controller = new AbortController()
+  const interrupted = manager(source).copyCollection(NAME, {
+    batchSize: 5,
+    concurrency: 1,
+    onProgress({completed, stage}) {
+      if (stage === 'restore' && completed >= after) controller.abort()
+    },
+    signal: controller.signal,
+  })
+  await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
+}
+
+describe.each([undefined, ['north', 'south']])(
+  'a source that does not show which collection it is, tenants: %s',
+  (tenants) => {
+    const anew = async (): Promise<void> => {
+      await a.connection.deleteCollection(NAME)
+      await fill(a.connection, 20, {tenants})
+    }
+
+    it('is dropped and made anew, with the same ids: the copy fails and says so', async () => {
+      await fill(a.connection, 20, {tenants})
+      const source = readingPages(a.connection, 3, anew)
+      const copied = manager(source).copyCollection(NAME, {batchSize: 5, concurrency: 1})
+      await expect(copied).rejects.toMatchObject({code: 'SERVER_REFUSED', details: {recreated: true}})
+    })
+
+    it('is made anew after the copy was interrupted: what comes then is not taken for what was listed', async () => {
+      await fill(a.connection, 20, {tenants})
+      const source = readingPages(a.connection, Infinity, anew)
+      await interruptedCopy(source, 10)
+      await anew()
+      const copied = manager(source).copyCollection(NAME, {batchSize: 5})
+      await expect(copied).rejects.toMatchObject({code: 'SERVER_REFUSED', details: {recreated: true}})
+    })
+
+    it('is copied whole where all that is read last is written anew', async () => {
+      await fill(a.connection, 20, {tenants})
+      const ids = makeObjects({className: NAME, dims: 4, objects: 20})
+        .map(({id}) => id)
+        .toSorted()
+      const last = tenants?.at(-1)
+      const source = readingPages(a.connection, 3, async () => {
+        const changed = tenants ? ids : ids.slice(10)
+        await a.connection.deleteObjects({collection: NAME, ids: changed, tenant: last})
+        await write(a.connection, changed, last)
+      })
+      const copied = await manager(source).copyCollection(NAME, {batchSize: 5, concurrency: 1})
+      expect(copied).toMatchObject({complete: true, restored: 20 * (tenants?.length ?? 1)})
+    })
+
+    it('is copied whole where some of it is deleted', async () => {
+      await fill(a.connection, 20, {tenants})
+      const ids = makeObjects({className: NAME, dims: 4, objects: 20})
+        .map(({id}) => id)
+        .toSorted()
+      const source = readingPages(a.connection, 3, async () => {
+        for (const tenant of tenants ?? [undefined]) {
+          await a.connection.deleteObjects({collection: NAME, ids: ids.slice(10, 12), tenant})
+        }
+      })
+      const copied = await manager(source).copyCollection(NAME, {batchSize: 5, concurrency: 1})
+      const each = tenants?.length ?? 1
+      expect(copied).toMatchObject({complete: true, gone: 2 * each, restored: 18 * each})
+    })
+  },
+)
+
+it('a list of rows that was changed on the disk is not believed: no object is taken to be gone', async () => {
+  await fill(a.connection, 40)
+  await interruptedCopy(a.connection, 15)
+  const rows = (await left()).find((name) => name.endsWith('.rows'))
+  const file = path.join(servers.directory, rows!, '000001.ids')
+  const bytes = await readFile(file)
+  // The last id, which was not copied yet, becomes another one.
+  const changed = Buffer.concat([bytes.subarray(0, -1), Buffer.from([(bytes.at(-1) ?? 0) ^ 1])])
+  await writeFile(file, changed)
+  await expect(manager().copyCollection(NAME, {batchSize: 5})).rejects.toMatchObject({code: 'CHECKPOINT'})
+  await writeFile(file, bytes)
+  expect(await manager().copyCollection(NAME, {batchSize: 5})).not.toHaveProperty('gone')
+  expect((await restDump(b.url, NAME)).size).toBe(40)
+})
+
+async function write(connection: Connection, ids: readonly string[], tenant?: string): Promise<void> {
   const collection = planCollection((await connection.getCollection(NAME))!)
   const objects = ids.map((id): WeaviateObject => ({
     id,
     properties: {before: [{beacon: `weaviate://localhost/${NAME}/${id}`}], title: 'again'},
+    ...(tenant !== undefined && {tenant}),
     vector: new Uint8Array(16),
   }))
   expect(await connection.writeObjects({collection, objects})).toEqual([])
