@@ -17,12 +17,15 @@ const KEPT = 6
 const STEP_BYTES = 256 * 1024
 /** Longer ones are left to the garbage collector. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024
+/** Shorter ones too, and take what they need: a step for each of many short replies would have it called for them alone. */
+const MIN_KEPT_BYTES = 64 * 1024
 
 /** Memory of messages that nobody looks at any more, for those to come. */
 export class MessageMemory {
   readonly #kept: Buffer[] = []
 
   take(length: number): Buffer {
+    if (length < MIN_KEPT_BYTES) return Buffer.allocUnsafeSlow(length)
     const at = this.#kept.findIndex((buffer) => buffer.length >= length)
     const [kept] = at === -1 ? [] : this.#kept.splice(at, 1)
     return (kept ?? Buffer.allocUnsafeSlow(Math.ceil(length / STEP_BYTES) * STEP_BYTES)).subarray(0, length)
@@ -30,7 +33,7 @@ export class MessageMemory {
 
   /** Of a message that `take` gave. Its bytes are another's from now on. */
   giveBack({buffer}: Uint8Array): void {
-    if (buffer.byteLength > MAX_KEPT_BYTES) return
+    if (buffer.byteLength < MIN_KEPT_BYTES || buffer.byteLength > MAX_KEPT_BYTES) return
     if (this.#kept.length >= KEPT) this.#kept.shift()
     this.#kept.push(Buffer.from(buffer as ArrayBuffer))
   }

@@ -138,6 +138,18 @@ describe('a call', () => {
     expect(lengths).toEqual(Array.from({length: 8}, () => String(large.length + 5)))
   })
 
+  it('takes what it needs when it is short, and the memory of another when it is long', () => {
+    const memory = new MessageMemory()
+    const short = memory.take(100)
+    expect(short.buffer.byteLength).toBe(100)
+    memory.giveBack(short)
+    expect(memory.take(100).buffer).not.toBe(short.buffer)
+    const long = memory.take(100_000)
+    memory.giveBack(long)
+    expect(memory.take(100).buffer).not.toBe(long.buffer)
+    expect(memory.take(200_000).buffer).toBe(long.buffer)
+  })
+
   it('takes a message cut anywhere, and refuses what is none', () => {
     const message = Buffer.from('some bytes of a message')
     const whole = framed(message)
