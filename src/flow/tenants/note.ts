@@ -84,12 +84,7 @@ export class TenantNotes {
 
   /** Notes of killed runs of which nobody knows what they say. */
   async unreadable(): Promise<UnreadableNote[]> {
-    const found: UnreadableNote[] = []
-    for (const {name, reason, store} of (await this.#notes()).unreadable) {
-      if (!(await Lease.isHeld(store, leaseOf(name)))) found.push({path: store.describe(name), reason})
-    }
-
-    return found
+    return leftUnreadable(await this.#notes())
   }
 
   /**
@@ -101,7 +96,8 @@ export class TenantNotes {
     collection: string,
     onWarning: (warning: Warning) => void,
   ): Promise<void> {
-    for (const {path, reason} of await this.unreadable()) {
+    const notes = await this.#notes()
+    for (const {path, reason} of await leftUnreadable(notes)) {
       onWarning({
         code: 'tenant-note-unreadable',
         details: {path, reason},
@@ -109,7 +105,7 @@ export class TenantNotes {
       })
     }
 
-    for (const {name, note, store} of (await this.#notes()).readable) {
+    for (const {name, note, store} of notes.readable) {
       if (note.server !== connection.describe || note.tenants.every((tenant) => tenant.collection !== collection))
         continue
       const lease = await Lease.tryAcquire(store, leaseOf(name))
@@ -154,6 +150,16 @@ export class TenantNotes {
 
     return found
   }
+}
+
+/** Not those of runs that live: they know themselves. */
+async function leftUnreadable({unreadable}: FoundNotes): Promise<UnreadableNote[]> {
+  const found: UnreadableNote[] = []
+  for (const {name, reason, store} of unreadable) {
+    if (!(await Lease.isHeld(store, leaseOf(name)))) found.push({path: store.describe(name), reason})
+  }
+
+  return found
 }
 
 /** What one run holds active, kept on the disk. */

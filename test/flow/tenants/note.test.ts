@@ -1,7 +1,7 @@
 /** Notes of tenants that killed runs left active: what nobody can read is not nothing. */
 import {writeFile} from 'node:fs/promises'
 import path from 'node:path'
-import {expect, it} from 'vitest'
+import {expect, it, vi} from 'vitest'
 
 import type {Warning} from '../../../src/model/progress.js'
 
@@ -31,6 +31,18 @@ it.each(['{"version": 1, "tenants"', 'null', '{"version": 2}', ''])('that say %j
       warnings.push(warning)
     })
     expect(warnings).toMatchObject([{code: 'tenant-note-unreadable', details: {path: file}}])
+  } finally {
+    await directory.remove()
+  }
+})
+
+it('are listed once by the run that puts tenants back', async () => {
+  const directory = await temporaryDirectory()
+  try {
+    const store = new LocalStore(directory.path)
+    const list = vi.spyOn(store, 'list')
+    await new TenantNotes([store]).putBack(connection, 'Any', () => {})
+    expect(list.mock.calls).toEqual([['']])
   } finally {
     await directory.remove()
   }
