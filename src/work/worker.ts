@@ -2,6 +2,7 @@
 import type {Taken, WorkQueue} from './queue.js'
 
 import {DataOpsError, interrupted, throwIfAborted} from '../model/errors.js'
+import {isLeaseLost} from '../store/lease.js'
 
 export interface WorkerOptions<P, R> {
   onItem?: (event: ItemEvent<P, R>) => void
@@ -61,10 +62,6 @@ async function giveBack<P, R>(item: Taken<P, R>, error: unknown, signal?: AbortS
   // The queue ends by itself once the job is cancelled.
   if (item.signal.aborted) return 'lost'
   throw error
-}
-
-function isLeaseLost(error: unknown): boolean {
-  return error instanceof DataOpsError && error.details.leaseLost === true
 }
 
 /** Nothing that another item, or another attempt of this worker, would not meet as well. */
