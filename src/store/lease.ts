@@ -5,6 +5,7 @@ import type {Store} from './store.js'
 
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {randomUUID} from '../platform/node.js'
+import {CLOCK, elapsedSince, momentOf} from './clock.js'
 import {FileLeases, type LeasePlace, type LeaseRecord, RELEASED} from './lease-files.js'
 import {isSelf, lifeOf, type Owner, SELF} from './process.js'
 
@@ -160,7 +161,7 @@ export class Lease {
   #beat: Promise<void> = Promise.resolve()
   #isLost = false
   #record: LeaseRecord
-  #renewed = moment()
+  #renewed = momentOf(CLOCK)
   readonly #timer: NodeJS.Timeout
 
   private constructor(
@@ -188,14 +189,14 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
-    const now = moment()
+    const now = momentOf(CLOCK)
     try {
       // Who stood still may not write over it: somebody may have had it meanwhile, and given it back.
-      if (elapsed(this.#renewed) > LEASE.ms) {
+      if (elapsedSince(this.#renewed, CLOCK) > LEASE.ms) {
         const record = await this.place.retake(this.name, this.#record)
         if (record) this.#record = record
         else this.#isLost = true
-      } else if (!(await this.place.renew(this.name, this.#record)) || elapsed(this.#renewed) > LEASE.ms) {
+      } else if (!(await this.place.renew(this.name, this.#record)) || elapsedSince(this.#renewed, CLOCK) > LEASE.ms) {
         this.#isLost = true
       }
 
@@ -217,7 +218,7 @@ export class Lease {
 
   /** As `check`, and asks the place only where this process stood still for so long that another may have taken it. */
   async checkIfStale(): Promise<void> {
-    if (this.#isLost || elapsed(this.#renewed) > LEASE.ms) await this.check()
+    if (this.#isLost || elapsedSince(this.#renewed, CLOCK) > LEASE.ms) await this.check()
   }
 
   /** One whose file cannot be removed is given up all the same, and free when this process has ended: what was done with it is done. */
@@ -244,20 +245,6 @@ export async function throwIfLost(check: () => Promise<void>): Promise<void> {
 
 export function isLeaseLost(error: unknown): boolean {
   return error instanceof DataOpsError && error.details.leaseLost === true
-}
-
-interface Moment {
-  ofDay: number
-  steady: number
-}
-
-function moment(): Moment {
-  return {ofDay: Date.now(), steady: performance.now()}
-}
-
-/** Milliseconds since, by the clock that says more: one of them stands still while the machine sleeps. */
-function elapsed({ofDay, steady}: Moment): number {
-  return Math.max(Date.now() - ofDay, performance.now() - steady)
 }
 
 /** `held`: its holder cannot be asked, and its time has not passed. */

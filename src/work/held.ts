@@ -2,7 +2,7 @@
 import type {ItemRecord, JobPlace} from './place.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {type Clock, elapsedSince, type Moment, momentOf} from './clock.js'
+import {type Clock, elapsedSince, type Moment, momentOf} from '../store/clock.js'
 import {MAX_FAILURES, type Taken} from './queue.js'
 
 export interface HeldOptions<P, R> {

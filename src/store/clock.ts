@@ -1,4 +1,4 @@
-/** Time as workers know it: their own, never another machine's. */
+/** Time as holders of leases and of items know it: their own, never another machine's. */
 import {setTimeout as sleep} from 'node:timers/promises'
 
 import {interrupted} from '../model/errors.js'
