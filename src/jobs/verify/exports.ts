@@ -7,7 +7,7 @@ import type {BackupVerification, CollectionComparison, VerifyBackupOptions} from
 
 import {NativeExport} from '../../archive/native/export.js'
 import {ExportSource} from '../../archive/native/source.js'
-import {collectionsOf, type ExportPlace, locateExport, oneCollectionOf} from '../../catalog/exports.js'
+import {collectionsOf, type ExportPlace, locateExport, openExport} from '../../catalog/exports.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareCollection, type CompareCollectionOptions} from './compare.js'
 
@@ -83,8 +83,7 @@ export async function compareExport(
   place: ExportPlace,
   {schema, ...options}: CompareCollectionOptions & {schema: WeaviateClass},
 ): Promise<CollectionComparison> {
-  const native = await NativeExport.open(place.store, place.name)
-  const source = new ExportSource(native, oneCollectionOf(native, place, schema.class), {schema})
+  const source = await openExport(place, {schema}, schema.class)
   await source.assertWhole({onProgress: options.onProgress, signal: options.signal})
   options.onWarning?.({
     code: 'schema-not-compared',
