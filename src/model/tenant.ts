@@ -6,6 +6,11 @@ export interface WeaviateTenant {
   status: TenantStatus
 }
 
+/** Whether a tenant's objects lie elsewhere, or are on the way there or back. */
+export function isOffloaded({status}: WeaviateTenant): boolean {
+  return status !== 'HOT' && status !== 'COLD'
+}
+
 /** What the server's versions call each status, in capitals. */
 export const TENANT_STATUSES: Readonly<Record<string, TenantStatus>> = {
   ACTIVE: 'HOT',

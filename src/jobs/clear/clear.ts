@@ -1,5 +1,4 @@
 import type {Warning} from '../../model/progress.js'
-import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupResult} from '../backup/options.js'
@@ -13,6 +12,7 @@ import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {replicationFactor} from '../../weaviate/replicas.js'
 import {SameServer} from '../../weaviate/same-server.js'
@@ -28,7 +28,7 @@ import {type DropMarker, removeDropMarker, writeDropMarker} from './drop-marker.
 import {successorOf, takenByOthers} from './drop.js'
 import {guaranteeOf} from './guarantee.js'
 import {HeldObjects, type Survey, survey} from './held.js'
-import {checkDroppable, isOffloaded} from './plan.js'
+import {checkDroppable} from './plan.js'
 import {type Quiet, waitUntilQuiet} from './quiet.js'
 
 type Outcome = Omit<ClearResult, 'seconds'>

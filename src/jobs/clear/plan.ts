@@ -1,9 +1,9 @@
 /** Whether a collection may be cleared. Pure. */
-import type {WeaviateTenant} from '../../model/tenant.js'
 import type {ClearOptions} from './options.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {matchesPattern} from '../../model/pattern.js'
+import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 
 /** Names that are not cleared by accident, Elysia's own among them; `*` stands for any text, and case does not matter. */
 export const PROTECTED_NAMES: readonly string[] = ['ELYSIA_*', 'ELYSIACTL_*', '*_SYSTEM', '.internal*']
@@ -22,11 +22,6 @@ export function checkProtected(name: string, options: Pick<ClearOptions, 'allowP
     details: {collection: name, pattern},
     hint: 'Add `allowProtected: true` if you are sure; nothing else does.',
   })
-}
-
-/** Whether a tenant's objects lie elsewhere, or are on the way there or back. */
-export function isOffloaded({status}: WeaviateTenant): boolean {
-  return status !== 'HOT' && status !== 'COLD'
 }
 
 /** A tenant cannot be created offloaded, and a drop takes what it holds. @throws DataOpsError INVALID_INPUT. */

@@ -1,5 +1,4 @@
 /** A collection that is to be copied, as the source of a restore: its list of rows is that of an earlier run, or a new one. */
-import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {ResolvedCollection} from '../../weaviate/resolve.js'
@@ -11,6 +10,7 @@ import {LiveSource} from '../../flow/live/source.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
+import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {sha256Hex} from '../../platform/node.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, selectTenants, throttleOf} from '../options.js'
 import {Checkpoint} from '../restore/checkpoint.js'
@@ -96,8 +96,7 @@ async function tenantsOf(job: CopyJob): Promise<{leftOut: OpenedCopy['leftOut'];
   }
 
   const chosen = selectTenants(await source.listTenants(schema.class), options.tenants)
-  const isRead = ({status}: WeaviateTenant): boolean =>
-    status === 'HOT' || status === 'COLD' || options.includeOffloaded === true
+  const isRead = (tenant: WeaviateTenant): boolean => options.includeOffloaded === true || !isOffloaded(tenant)
   return {
     leftOut: chosen.filter((tenant) => !isRead(tenant)).map(({name}) => ({name, reason: 'offloaded'})),
     tenants: chosen.filter((tenant) => isRead(tenant)),

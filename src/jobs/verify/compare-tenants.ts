@@ -1,8 +1,8 @@
 /** Which tenants take part in a comparison. Pure. */
-import type {WeaviateTenant} from '../../model/tenant.js'
 import type {HeldTenant, TakesPart} from './side.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 
 export interface TenantSelection {
   /** Not compared, and why. `isOpen`: the first of both holds objects that nothing was compared with. */
@@ -35,8 +35,9 @@ export function selectForComparison(
       leftOut.set(name, {isOpen: false, name, reason: `not in the backup: ${skipped}`})
   }
 
-  for (const {name, status} of live) {
-    const isReadable = status === 'HOT' || status === 'COLD' || options.includeOffloaded === true
+  for (const tenant of live) {
+    const {name} = tenant
+    const isReadable = options.includeOffloaded === true || !isOffloaded(tenant)
     if (isReadable || leftOut.has(name) || !isWanted(name)) continue
     leftOut.set(name, {isOpen: (inFirst.get(name)?.objects ?? 0) > 0, name, reason: 'offloaded'})
   }

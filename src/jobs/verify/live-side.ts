@@ -1,7 +1,6 @@
 /** A live collection as one of two things that are compared. */
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {OperationOptions} from '../../model/progress.js'
-import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {ComparedSide, HeldTenant, TakesPart} from './side.js'
 
@@ -13,6 +12,7 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {type WeaviateObject} from '../../model/object.js'
 import {type WeaviateClass} from '../../model/schema.js'
+import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
@@ -172,8 +172,8 @@ export class LiveSide implements ComparedSide {
     return (await chain?.objects(objects)) ?? objects
   }
 
-  #isReadable({status}: WeaviateTenant): boolean {
-    return status === 'HOT' || status === 'COLD' || this.#options.includeOffloaded === true
+  #isReadable(tenant: WeaviateTenant): boolean {
+    return this.#options.includeOffloaded === true || !isOffloaded(tenant)
   }
 
   async #reading(takesPart: TakesPart): Promise<WeaviateTenant[]> {
