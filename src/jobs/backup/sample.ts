@@ -102,8 +102,8 @@ export async function checkAgain(sample: readonly SampledObject[], asking: Askin
   }
 }
 
-/** Whoever writes some of a page anew leaves others as they were. */
-function spread(objects: readonly SampledObject[]): SampledObject[] {
+/** Some of a page, from all over it: whoever writes some of it anew leaves others as they were. */
+export function spread<T>(objects: readonly T[]): T[] {
   const step = Math.max(1, objects.length / SAMPLE)
   return Array.from({length: Math.min(SAMPLE, objects.length)}, (_, index) => objects[Math.floor(index * step)]!)
 }

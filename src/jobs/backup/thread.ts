@@ -17,9 +17,7 @@ import {openStore} from '../../store/open.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {connectAgain} from '../../weaviate/connect.js'
 import {checkTenants} from '../survey.js'
-
-/** Objects of a page that are shown to the leader. */
-const SAMPLE = 8
+import {spread} from './sample.js'
 
 /** `leader`: known once the thread is. */
 export function backupThread(leader: () => Peer<LeaderCalls>): Offer {
@@ -235,11 +233,7 @@ function encodeLines(
   return {lines: encoder.encode(objects), written: {firstId, lastId, rows}}
 }
 
-/** Spread over the page, with what tells an object from another of its id. */
+/** Some of a page, with what tells an object from another of its id. */
 function sampleOf(objects: readonly WeaviateObject[]): WeaviateObject[] {
-  const step = Math.max(1, objects.length / SAMPLE)
-  return Array.from({length: Math.min(SAMPLE, objects.length)}, (_, index) => {
-    const {creationTimeUnix, id, tenant} = objects[Math.floor(index * step)]!
-    return {creationTimeUnix, id, properties: {}, tenant}
-  })
+  return spread(objects).map(({creationTimeUnix, id, tenant}) => ({creationTimeUnix, id, properties: {}, tenant}))
 }
