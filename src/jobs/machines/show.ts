@@ -3,7 +3,7 @@ import type {CatalogEntry} from '../../catalog/entry.js'
 import type {AsideItem, JobState, JobWorker} from './options.js'
 
 import {inParallel} from '../../model/in-parallel.js'
-import {type JobPlan, type JobTask, type OpenJob, queueOf} from './plan.js'
+import {type JobPlan, type OpenJob, queueOf} from './plan.js'
 
 const AT_ONCE = 8
 
@@ -64,14 +64,10 @@ async function sealedOf(job: OpenJob, groups: readonly number[]): Promise<Catalo
 
 function where({items, works}: JobPlan, number: number): {collection: string; task: string} {
   const item = items[number]
-  return {collection: works[item?.group ?? 0]?.schema.class ?? '', task: item ? wordFor(item.payload) : ''}
+  return {collection: works[item?.group ?? 0]?.schema.class ?? '', task: item?.payload.do ?? ''}
 }
 
 function whereOfPhase(plan: JobPlan, of: {group: number; phase: number}): {collection: string; task: string} {
   const first = plan.items.findIndex(({group, phase}) => group === of.group && phase === of.phase)
   return where(plan, first)
-}
-
-function wordFor({do: word}: JobTask): string {
-  return word
 }

@@ -42,10 +42,6 @@ export class GivenSchemas {
       hint: 'Give one of them with `schemaFrom`.',
     })
   }
-
-  get collections(): string[] {
-    return this.#all.map(({schema}) => schema.class)
-  }
 }
 
 async function schemasOf(reference: string, connection: Connection | undefined, store: Store): Promise<Lacking[]> {
