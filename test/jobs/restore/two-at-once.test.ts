@@ -77,6 +77,19 @@ function failureOf(error: unknown): unknown {
   return error
 }
 
+/** Once half of the objects are there. */
+async function interruptHalfway(manager: RestoreManager, options: RestoreOptions): Promise<void> {
+  const controller = new AbortController()
+  const interrupted = manager.restoreCollection(backup.path, {
+    ...options,
+    onProgress({completed, stage}) {
+      if (stage === 'restore' && completed >= 30) controller.abort()
+    },
+    signal: controller.signal,
+  })
+  await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
+}
+
 describe('two restores of one backup into one target', () => {
   it.each([
     ['one after the other created it', {}],
@@ -143,17 +156,9 @@ describe('pruning and removing', () => {
     try {
       const other = await new BackupManager(server.connection, {directory: directory.path}).backupCollection(COLLECTION)
       SAVE_EVERY.ms = 0
-      const controller = new AbortController()
       const manager = new RestoreManager(server.connection, {directory: directory.path})
       const options = {batchSize: 10, checkpointDirectory: elsewhere.path, concurrency: 1, name: COPY}
-      const interrupted = manager.restoreCollection(backup.path, {
-        ...options,
-        onProgress({completed, stage}) {
-          if (stage === 'restore' && completed >= 30) controller.abort()
-        },
-        signal: controller.signal,
-      })
-      await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
+      await interruptHalfway(manager, options)
       const catalog = new BackupCatalog(directory.path)
       const file = path.basename(backup.path)
       const checkpoint = (await readdir(elsewhere.path)).find((name) => name.endsWith('.checkpoint'))
@@ -177,17 +182,9 @@ describe('pruning and removing', () => {
   it('keep a backup whose restore waits to be continued, until it has been', async () => {
     const other = await new BackupManager(server.connection, {directory: directory.path}).backupCollection(COLLECTION)
     SAVE_EVERY.ms = 0
-    const controller = new AbortController()
     const manager = new RestoreManager(server.connection, {directory: directory.path})
     const options = {batchSize: 10, concurrency: 1, name: COPY}
-    const interrupted = manager.restoreCollection(backup.path, {
-      ...options,
-      onProgress({completed, stage}) {
-        if (stage === 'restore' && completed >= 30) controller.abort()
-      },
-      signal: controller.signal,
-    })
-    await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
+    await interruptHalfway(manager, options)
     const catalog = new BackupCatalog(directory.path)
     const file = path.basename(backup.path)
     const reason = expect.stringMatching(/^a restore of it waits to be continued \(.+\.checkpoint\)$/) as string
