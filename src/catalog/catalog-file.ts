@@ -6,6 +6,7 @@ import {Field, MalformedError} from '../archive/fields.js'
 import {CATALOG_FILE, damagedCatalogName} from '../archive/names.js'
 import {utf8} from '../codec/bytes.js'
 import {copyObject} from '../store/copy.js'
+import {readAll} from '../store/read-all.js'
 import {type CatalogEntry, readEntry} from './entry.js'
 import {newestFirst} from './retention.js'
 
@@ -25,14 +26,7 @@ export async function readCatalog(store: Store): Promise<CatalogEntry[]> {
   const found = await store.stat(CATALOG_FILE)
   if (!found) return []
   if (found.kind !== 'file' || found.bytes > MAX_CATALOG) throw new MalformedError('the catalog', 'is no catalog file')
-  const reader = await store.openRead(CATALOG_FILE)
-  let bytes: Uint8Array
-  try {
-    bytes = await reader.read(0, reader.size)
-  } finally {
-    await reader.close()
-  }
-
+  const bytes = await readAll(store, CATALOG_FILE)
   let value: unknown
   try {
     value = JSON.parse(decodeJson(bytes))

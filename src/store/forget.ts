@@ -3,6 +3,7 @@ import type {Store, StoreEntry} from './store.js'
 
 import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../model/errors.js'
+import {readAll} from './read-all.js'
 
 /** An empty file may be one that was damaged. */
 const OVER = utf8('{"over":true}\n')
@@ -21,10 +22,5 @@ export async function forget(store: Store, key: string): Promise<void> {
 /** Whether it says that it is over. */
 export async function isForgotten(store: Store, key: string, {bytes, kind}: StoreEntry): Promise<boolean> {
   if (kind !== 'file' || bytes !== OVER.length) return false
-  const reader = await store.openRead(key)
-  try {
-    return Buffer.from(await reader.read(0, reader.size)).equals(OVER)
-  } finally {
-    await reader.close()
-  }
+  return Buffer.from(await readAll(store, key)).equals(OVER)
 }

@@ -9,6 +9,7 @@ import type {ItemFailure} from './queue.js'
 
 import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../model/errors.js'
+import {readAll} from '../store/read-all.js'
 
 const PLAN = 'plan.json'
 const CANCELLED = 'cancelled.json'
@@ -137,12 +138,7 @@ export class JobPlace<R> {
   async #read(key: string): Promise<unknown> {
     let bytes: Uint8Array
     try {
-      const reader = await this.store.openRead(key)
-      try {
-        bytes = await reader.read(0, reader.size)
-      } finally {
-        await reader.close()
-      }
+      bytes = await readAll(this.store, key)
     } catch (error) {
       if (error instanceof DataOpsError && error.code === 'NOT_A_BACKUP') return undefined
       throw error

@@ -3,6 +3,7 @@ import type {Store} from '../../store/store.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {damaged} from '../../store/damaged.js'
+import {readAll} from '../../store/read-all.js'
 import {Field, MalformedError} from '../fields.js'
 
 export const EXPORT_METADATA_FILE = 'export_metadata.json'
@@ -184,14 +185,10 @@ async function readJson(store: Store, key: string, name: string): Promise<Field>
   const entry = await store.stat(key)
   if (entry?.kind !== 'file') throw new MalformedError(name, 'is missing')
   if (entry.bytes > MAX_BYTES) throw new MalformedError(name, `has ${entry.bytes} bytes`)
-  const reader = await store.openRead(key)
   try {
-    const bytes = reader.size === 0 ? new Uint8Array(0) : await reader.read(0, reader.size)
-    return new Field(JSON.parse(new TextDecoder('utf-8', {fatal: true}).decode(bytes)), name)
+    return new Field(JSON.parse(new TextDecoder('utf-8', {fatal: true}).decode(await readAll(store, key))), name)
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) throw new MalformedError(name, 'is not JSON')
     throw error
-  } finally {
-    await reader.close()
   }
 }

@@ -7,6 +7,7 @@ import type {Store} from '../../store/store.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {randomUUID, sha256Hex} from '../../platform/node.js'
+import {readAll} from '../../store/read-all.js'
 
 /** What a list is of. Any difference means that another list is needed. */
 export interface ListedSource {
@@ -174,22 +175,17 @@ export class RowList {
   async read(segment: number): Promise<Segment> {
     const cached = this.#cache.get(segment)
     if (cached) return cached
-    const reader = await this.#store.openRead(this.#nameOf(segment))
-    try {
-      const bytes = Buffer.from(await reader.read(0, reader.size))
-      // An id that is not the one that was listed would be taken for an object that is gone.
-      if (sha256Hex(bytes) !== this.#state.segments[segment]?.sha256) throw damaged(this.#store, this.#folder)
-      const end = bytes.indexOf('\n')
-      let firstRow = 0
-      for (const earlier of this.#state.segments.slice(0, segment)) firstRow += earlier.rows
-      const runs = JSON.parse(bytes.toString('utf8', 0, end)) as Run[]
-      const read = {firstRow, ids: bytes.subarray(end + 1), runs}
-      if (this.#cache.size >= CACHED) this.#cache.delete(this.#cache.keys().next().value ?? 0)
-      this.#cache.set(segment, read)
-      return read
-    } finally {
-      await reader.close()
-    }
+    const bytes = Buffer.from(await readAll(this.#store, this.#nameOf(segment)))
+    // An id that is not the one that was listed would be taken for an object that is gone.
+    if (sha256Hex(bytes) !== this.#state.segments[segment]?.sha256) throw damaged(this.#store, this.#folder)
+    const end = bytes.indexOf('\n')
+    let firstRow = 0
+    for (const earlier of this.#state.segments.slice(0, segment)) firstRow += earlier.rows
+    const runs = JSON.parse(bytes.toString('utf8', 0, end)) as Run[]
+    const read = {firstRow, ids: bytes.subarray(end + 1), runs}
+    if (this.#cache.size >= CACHED) this.#cache.delete(this.#cache.keys().next().value ?? 0)
+    this.#cache.set(segment, read)
+    return read
   }
 
   async remove(): Promise<void> {
@@ -207,13 +203,10 @@ export class RowList {
 
 async function readJson<T>(store: Store, name: string): Promise<T | undefined> {
   if (!(await store.stat(name))) return undefined
-  const reader = await store.openRead(name)
   try {
-    return JSON.parse(new TextDecoder('utf-8', {fatal: true}).decode(await reader.read(0, reader.size))) as T
+    return JSON.parse(new TextDecoder('utf-8', {fatal: true}).decode(await readAll(store, name))) as T
   } catch (error) {
     throw error instanceof DataOpsError ? error : damaged(store, name)
-  } finally {
-    await reader.close()
   }
 }
 

@@ -7,6 +7,7 @@ import {toHex} from '../../codec/bytes.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {nodePlatform} from '../../platform/node.js'
 import {overlay} from '../../store/overlay.js'
+import {readAll} from '../../store/read-all.js'
 import {arrivedDamaged, assertSourceWhole, filesOf, type FoundBackup, problemsOf, taken} from './found.js'
 
 export interface Copying extends Pick<OperationOptions, 'onProgress' | 'signal'> {
@@ -87,7 +88,7 @@ async function copyFile(
  * @throws DataOpsError BACKUP_DAMAGED where the backup itself is; STORAGE where the way was.
  */
 export async function checkArrived(backup: FoundBackup, {name, signal, target}: Copying): Promise<Uint8Array> {
-  const commit = await readWhole(await backup.store.openRead(`${backup.name}/${METADATA_FILE}`))
+  const commit = await readAll(backup.store, `${backup.name}/${METADATA_FILE}`)
   const key = `${name}/${METADATA_FILE}`
   const entry = {bytes: commit.length, kind: 'file' as const, modified: 0, name: METADATA_FILE}
   const asIfCommitted = overlay(target, {
@@ -103,14 +104,6 @@ export async function checkArrived(backup: FoundBackup, {name, signal, target}: 
   for (const file of await filesOf(backup)) await target.remove(`${name}/${file}`)
   await assertSourceWhole(backup)
   throw arrivedDamaged(problem)
-}
-
-async function readWhole(reader: StoreReader): Promise<Uint8Array> {
-  try {
-    return await reader.read(0, reader.size)
-  } finally {
-    await reader.close()
-  }
 }
 
 function inMemory(bytes: Uint8Array): StoreReader {

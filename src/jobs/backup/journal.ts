@@ -9,7 +9,8 @@ import type {TransferProgress} from './transfer.js'
 import {journalName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
-import {forget, isForgotten} from '../../store/forget.js'
+import {forget} from '../../store/forget.js'
+import {readOwnJson} from '../../store/own-json.js'
 
 /** What an unfinished backup needs to go on: where the bytes on disk end, and what is still to be read. */
 export interface BackupJournal extends TransferProgress {
@@ -58,26 +59,20 @@ const MAX_JOURNAL_BYTES = 256 * 1024 * 1024
 /** undefined: there is none. @throws DataOpsError CHECKPOINT when it cannot be understood. */
 export async function readJournal(store: Store, backup: string): Promise<BackupJournal | undefined> {
   const name = journalName(backup)
-  const entry = await store.stat(name)
-  if (!entry || (await isForgotten(store, name, entry))) return undefined
-  const damaged = (cause?: unknown): DataOpsError =>
-    new DataOpsError('CHECKPOINT', `The journal ${store.describe(name)} is damaged.`, {
-      cause,
-      hint: 'Run the backup without `resume`, and remove the unfinished one.',
-    })
-  if (entry.kind !== 'file' || entry.bytes > MAX_JOURNAL_BYTES) throw damaged()
-  const reader = await store.openRead(name)
-  try {
-    const text = new TextDecoder('utf-8', {fatal: true}).decode(await reader.read(0, reader.size))
-    const journal = JSON.parse(text) as BackupJournal
-    if (journal.version !== 1 || !Array.isArray(journal.remaining) || typeof journal.position?.rows !== 'number')
-      throw damaged()
-    return journal
-  } catch (error) {
-    throw error instanceof DataOpsError ? error : damaged(error)
-  } finally {
-    await reader.close()
-  }
+  return readOwnJson(store, name, {
+    check(value) {
+      const journal = value as BackupJournal | null
+      const isJournal =
+        journal?.version === 1 && Array.isArray(journal.remaining) && typeof journal.position?.rows === 'number'
+      return isJournal ? journal : undefined
+    },
+    damaged: (cause) =>
+      new DataOpsError('CHECKPOINT', `The journal ${store.describe(name)} is damaged.`, {
+        cause,
+        hint: 'Run the backup without `resume`, and remove the unfinished one.',
+      }),
+    maxBytes: MAX_JOURNAL_BYTES,
+  })
 }
 
 /** Replaced as a whole: a crash leaves the journal before or the journal after. */

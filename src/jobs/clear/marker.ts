@@ -1,7 +1,7 @@
 import type {Store} from '../../store/store.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {isForgotten} from '../../store/forget.js'
+import {readOwnJson} from '../../store/own-json.js'
 
 /**
  * What a small JSON file, left for the next run in case this one is killed, says; undefined when there is none. `maxBytes`: a larger file is none of ours.
@@ -12,20 +12,11 @@ export async function readMarker<Marker>(
   name: string,
   {check, maxBytes}: {check: (value: Partial<Marker>) => Marker | undefined; maxBytes: number},
 ): Promise<Marker | undefined> {
-  const entry = await store.stat(name)
-  if (!entry || (await isForgotten(store, name, entry))) return undefined
-  if (entry.kind !== 'file' || entry.bytes > maxBytes) throw unusable(store, name)
-  const reader = await store.openRead(name)
-  try {
-    const text = new TextDecoder().decode(await reader.read(0, reader.size))
-    const marker = check(JSON.parse(text) as Partial<Marker>)
-    if (!marker) throw unusable(store, name)
-    return marker
-  } catch (error) {
-    throw error instanceof DataOpsError ? error : unusable(store, name, error)
-  } finally {
-    await reader.close()
-  }
+  return readOwnJson(store, name, {
+    check: (value) => check(value as Partial<Marker>),
+    damaged: (cause) => unusable(store, name, cause),
+    maxBytes,
+  })
 }
 
 function unusable(store: Store, name: string, cause?: unknown): DataOpsError {

@@ -8,6 +8,7 @@ import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
 import {leftoversIn} from '../../catalog/leftovers.js'
 import {utf8} from '../../codec/bytes.js'
 import {randomHex} from '../../platform/node.js'
+import {readAll} from '../../store/read-all.js'
 import {tenantNotes} from '../options.js'
 import {type Finding, ok} from './finding.js'
 import {attempt, CLOCK_TOLERANCE} from './server.js'
@@ -80,12 +81,7 @@ function conditionsFinding(store: Store, isHonoured: boolean): Finding {
 }
 
 async function bytesAt(store: Store, key: string): Promise<string> {
-  const reader = await store.openRead(key)
-  try {
-    return new TextDecoder().decode(await reader.read(0, reader.size))
-  } finally {
-    await reader.close()
-  }
+  return new TextDecoder().decode(await readAll(store, key))
 }
 
 /** Of the catalog, read once. */

@@ -1,6 +1,7 @@
 /** What a report says of one vector of the objects, and a sample of it for the map. */
 import type {JsonObject, WeaviateObject} from '../../model/object.js'
 
+import {viewOf} from '../../codec/bytes.js'
 import {NumberSketch, type NumberSummary, Reservoir} from './sketch.js'
 
 export interface VectorReport {
@@ -51,7 +52,7 @@ export class VectorSketch {
     this.#dimensions.add(dims)
     if (dims === 0) return
     if (isFirst) this.#points = new Reservoir(Math.min(POINTS, Math.floor(POINT_BYTES / (dims * COMPONENT_BYTES))))
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const view = viewOf(bytes)
     const rows = bytes.byteLength / (dims * 4)
     let isFinite = true
     for (let row = 0; row < rows; row++) {

@@ -6,6 +6,7 @@ import {checkpointName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {forget, isForgotten} from '../../store/forget.js'
+import {readOwnJson} from '../../store/own-json.js'
 import {unchangedFor} from '../../store/store-time.js'
 import {sleep} from '../../weaviate/retry.js'
 import {type RowRange, RowRanges} from './row-ranges.js'
@@ -267,25 +268,18 @@ function sameBinding(a: CheckpointBinding, b: CheckpointBinding): boolean {
 }
 
 async function readCheckpoint(store: Store, name: string): Promise<CheckpointFile | undefined> {
-  const entry = await store.stat(name)
-  if (!entry || (await isForgotten(store, name, entry))) return undefined
-  const damaged = (cause?: unknown): DataOpsError =>
-    new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} is damaged.`, {
-      cause,
-      hint: 'Use `restart: true` to start over (into an empty or new collection).',
-    })
-  if (entry.kind !== 'file' || entry.bytes > MAX_CHECKPOINT_BYTES) throw damaged()
-  const reader = await store.openRead(name)
-  try {
-    const text = new TextDecoder('utf-8', {fatal: true}).decode(await reader.read(0, reader.size))
-    const file = JSON.parse(text) as CheckpointFile
-    if (!isCheckpointFile(file)) throw damaged()
-    return file
-  } catch (error) {
-    throw error instanceof DataOpsError ? error : damaged(error)
-  } finally {
-    await reader.close()
-  }
+  return readOwnJson(store, name, {
+    check(value) {
+      const file = value as CheckpointFile
+      return isCheckpointFile(file) ? file : undefined
+    },
+    damaged: (cause) =>
+      new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} is damaged.`, {
+        cause,
+        hint: 'Use `restart: true` to start over (into an empty or new collection).',
+      }),
+    maxBytes: MAX_CHECKPOINT_BYTES,
+  })
 }
 
 function isCheckpointFile(file: CheckpointFile): boolean {
