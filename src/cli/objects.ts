@@ -1,6 +1,7 @@
 /** Objects as JSON, and as lines for a person. Pure. */
 import type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../model/object.js'
 
+import {viewOf} from '../codec/bytes.js'
 import {shortestFloat32} from '../model/float32.js'
 import {plural, printable, truncate} from './format.js'
 
@@ -32,7 +33,7 @@ export function shownObject(object: WeaviateObject): ShownObject {
 
 /** NaN and infinities are null in JSON. */
 function numbersOf(bytes: Uint8Array): number[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const view = viewOf(bytes)
   return Array.from({length: bytes.byteLength >> 2}, (_, at) => shortestFloat32(view.getFloat32(at * 4, true)))
 }
 

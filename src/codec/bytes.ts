@@ -25,3 +25,7 @@ export function concatBytes(chunks: readonly Uint8Array[]): Uint8Array {
 
   return bytes
 }
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

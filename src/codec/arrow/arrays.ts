@@ -1,6 +1,7 @@
 import type {ByteSource, Platform} from '../codec.js'
 import type {ColumnValue} from '../columns/decode.js'
 
+import {viewOf} from '../bytes.js'
 import {GEO_MEMBERS} from '../columns/columns.js'
 /** The arrays of an Arrow record batch as the values that `columns-decode.ts` takes. */
 import {type ArrowBatch, type ArrowField, LISTS, TEXTS} from './format.js'
@@ -102,10 +103,6 @@ function decompress(buffer: Uint8Array, platform: Platform): Uint8Array {
 
 function hasBit(bits: Uint8Array, index: number): boolean {
   return ((bits[index >> 3]! >> (index & 7)) & 1) === 1
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** The values of rows `from` to `to`: lists as arrays, lists of float32 as bytes when `isVector`. */

@@ -4,6 +4,8 @@
  */
 import type {ByteSource} from '../codec.js'
 
+import {viewOf} from '../bytes.js'
+
 const MAGIC = new Uint8Array([0x41, 0x52, 0x52, 0x4f, 0x57, 0x31])
 const MAX_METADATA_BYTES = 64 * 1024 * 1024
 const MAX_FIELDS = 10_000
@@ -16,7 +18,7 @@ class Table {
   ) {}
 
   static root(bytes: Uint8Array): Table {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const view = viewOf(bytes)
     return new Table(view, view.getUint32(0, true))
   }
 
@@ -222,7 +224,7 @@ function typeName(id: number, type: Table | undefined): ArrowTypeName {
 
 /** `bytes` is the message with its length in front; its body starts at `bodyStart` of the file. */
 function readBatch(bytes: Uint8Array, bodyStart: number, fileSize: number): ArrowBatch {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const view = viewOf(bytes)
   const message = Table.root(bytes.subarray(view.getInt32(0, true) === -1 ? 8 : 4))
   const batch = message.table(2)
   if (message.byte(1) !== 3 || !batch) throw new Error('a block of the file is no record batch')

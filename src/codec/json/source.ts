@@ -1,5 +1,6 @@
 /** The bytes of a document, in whatever pieces they come. */
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {concatBytes} from '../bytes.js'
 import {MAX_DEPTH} from '../digest.js'
 import {isSpace} from './float32-text.js'
 import {DEFAULT_LINE_BYTES, type ReadDocumentOptions} from './options.js'
@@ -209,14 +210,6 @@ function isDelimiter(code: number): boolean {
 
 /** A copy of the pieces as one. */
 export function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  let size = 0
-  for (const piece of pieces) size += piece.length
-  const bytes = new Uint8Array(size)
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.length
-  }
-
-  return bytes
+  const [only] = pieces
+  return only && pieces.length === 1 ? new Uint8Array(only) : concatBytes(pieces)
 }

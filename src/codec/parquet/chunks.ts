@@ -2,6 +2,7 @@
 import type {ByteSource, Platform} from '../codec.js'
 import type {ColumnValue} from '../columns/decode.js'
 
+import {viewOf} from '../bytes.js'
 import {crc32} from '../gzip.js'
 import {
   type ColumnChunk,
@@ -12,7 +13,7 @@ import {
 } from './internals.js'
 import {bitWidth, RunReader} from './levels.js'
 import {decodeValues, type LeafTarget, type PageValues} from './pages.js'
-import {FlatSink, type Leaf, ListSink, listState, type Page, viewOf} from './sinks.js'
+import {FlatSink, type Leaf, ListSink, listState, type Page} from './sinks.js'
 import {WindowReader} from './window.js'
 
 /** A page is decoded as a whole; DuckDB writes them up to 100 MB. */

@@ -12,6 +12,8 @@ import {deltaBinaryUnpack, deltaByteArray, deltaLengthByteArray} from 'hyparquet
 import {readOffsetIndex} from 'hyparquet/src/indexes.js'
 import {parquetMetadata} from 'hyparquet/src/metadata.js'
 
+import {viewOf} from '../bytes.js'
+
 export type {
   ColumnChunk,
   CompressionCodec,
@@ -114,7 +116,7 @@ export async function loadDecompressors(): Promise<
 }
 
 function readerOf(bytes: Uint8Array): {offset: number; view: DataView} {
-  return {offset: 0, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)}
+  return {offset: 0, view: viewOf(bytes)}
 }
 
 const MAX_THRIFT_DEPTH = 24

@@ -1,6 +1,7 @@
 /** What is inside a Parquet page: levels as runs, and values in any encoding as what `columns.ts` takes. */
 import type {ColumnValue} from '../columns/decode.js'
 
+import {viewOf} from '../bytes.js'
 import {decodeDeltaBytes, decodeDeltaIntegers, type Encoding, type SchemaElement} from './internals.js'
 import {RunReader} from './levels.js'
 
@@ -126,7 +127,7 @@ function joinStreams(bytes: Uint8Array, count: number): Uint8Array {
 
 // Long because it is a table: a case for each type.
 function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, target: LeafTarget): PageValues {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const view = viewOf(bytes)
   const fixed = (width: number) => {
     if (bytes.length < count * width) throw new RangeError('values end early')
   }

@@ -2,7 +2,7 @@
 import type {JsonValue} from '../../model/object.js'
 import type {ColumnValue, VectorRows} from '../columns/decode.js'
 
-import {concatBytes} from '../bytes.js'
+import {concatBytes, viewOf} from '../bytes.js'
 import {type SchemaElement} from './internals.js'
 import {type RunReader} from './levels.js'
 import {type PageValues} from './pages.js'
@@ -158,8 +158,4 @@ function joinViews(parts: readonly Uint8Array[]): Uint8Array {
   }
 
   return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset)
-}
-
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

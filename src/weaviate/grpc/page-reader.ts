@@ -1,5 +1,7 @@
 import {BinaryReader} from '@bufbuild/protobuf/wire'
 
+import {viewOf} from '../../codec/bytes.js'
+
 /** A reply that holds a value of a kind that is not known here. */
 export class UnknownKindError extends Error {}
 
@@ -13,7 +15,7 @@ export class PageReader extends BinaryReader {
 
   constructor(bytes: Uint8Array) {
     super(bytes, (part) => utf8.decode(part))
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#view = viewOf(bytes)
   }
 
   /** Where the message whose length comes next ends. */

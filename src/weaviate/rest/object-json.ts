@@ -1,6 +1,7 @@
 /** Objects as JSON, both ways, without loss. */
 import type {CollectionPlan, KnownObject} from '../connection.js'
 
+import {viewOf} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
 import {phoneInput} from '../phone.js'
@@ -113,7 +114,7 @@ function encodeRows(bytes: Uint8Array, dims: number): string | undefined {
 }
 
 function encodeVector(bytes: Uint8Array): string | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const view = viewOf(bytes)
   let text = '['
   for (let offset = 0; offset < bytes.byteLength; offset += 4) {
     const component = view.getFloat32(offset, true)
