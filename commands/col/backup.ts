@@ -22,7 +22,7 @@ import {
   workersFlag,
 } from '../../src/cli/flags.js'
 import {backupLine, backupLines, backupSum} from '../../src/cli/results.js'
-import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
+import {exitAtLeast, type LeftOut, namesOrAll} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {viaExport, viaExportFlags} from '../../src/cli/via-export.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
@@ -138,17 +138,17 @@ export default class ColBackup extends DataOpsCommand {
   async run(): Promise<BackupResult | (Omit<BackupRunResult, 'failed'> & {failed?: LeftOut[]})> {
     const {args, flags} = await this.parse(ColBackup)
     const names = args.name ?? []
-    checkArguments(names, flags)
+    const wanted = namesOrAll(names, flags.all)
+    checkArguments(flags)
     const via = viaExport(flags)
     const settings = await this.settings()
-    const connection = await this.connect()
     const {BackupManager} = await import('../../src/jobs/backup/manager.js')
-    const manager = new BackupManager(connection, {
+    const manager = new BackupManager(await this.connect(), {
       directory: flags.output,
       stateDirectory: this.stateDirectory,
       ...(await this.encryption()),
     })
-    if (via) return this.#exported(manager, flags.all ? 'all' : names, flags, via)
+    if (via) return this.#exported(manager, wanted, flags, via)
     const options: BackupOptions = {
       ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume']}),
       ...retryOptions(flags),
@@ -181,7 +181,7 @@ export default class ColBackup extends DataOpsCommand {
       return backup
     }
 
-    const {failed = [], ...run} = await manager.backupCollections(flags.all ? 'all' : names, {
+    const {failed = [], ...run} = await manager.backupCollections(wanted, {
       ...options,
       exclude: flags.exclude,
       keepGoing: flags['keep-going'],
@@ -197,11 +197,7 @@ export default class ColBackup extends DataOpsCommand {
   }
 }
 
-function checkArguments(names: readonly string[], flags: ColBackupFlags): void {
-  if (flags.all ? names.length > 0 : names.length === 0)
-    throw new DataOpsError('INVALID_INPUT', flags.all ? '--all takes no names.' : 'NAME is missing.', {
-      hint: 'Name the collections, or say --all.',
-    })
+function checkArguments(flags: ColBackupFlags): void {
   if (flags['schema-only'] && flags['include-data'])
     throw new DataOpsError('INVALID_INPUT', '--include-data and --schema-only contradict each other.', {
       hint: 'Leave one of them out.',

@@ -17,7 +17,7 @@ import {
 } from '../../src/cli/flags.js'
 import {copyLines, differsBeyondRefusals} from '../../src/cli/results.js'
 import {secondServerFlags} from '../../src/cli/second-server.js'
-import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
+import {exitAtLeast, type LeftOut, namesOrAll} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {writingFlags} from '../../src/cli/writing-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
@@ -89,18 +89,10 @@ export default class ColCopy extends DataOpsCommand {
     if (differsBeyondRefusals(copied)) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
   }
 
-  #namesOf(source: string | undefined, {all, also = []}: {all?: boolean; also?: string[]}): 'all' | string[] {
-    const names = [...(source === undefined ? [] : [source]), ...also]
-    if (all ? names.length > 0 : names.length === 0)
-      throw new DataOpsError('INVALID_INPUT', all ? '--all takes no names.' : 'SOURCE is missing.', {
-        hint: 'Name the collections, or say --all.',
-      })
-    return all ? 'all' : names
-  }
-
   async run(): Promise<CopyResult | {collections: CopyResult[]; failed?: LeftOut[]}> {
     const {args, flags} = await this.parse(ColCopy)
-    const names = this.#namesOf(args.source, flags)
+    const given = [...(args.source === undefined ? [] : [args.source]), ...(flags.also ?? [])]
+    const names = namesOrAll(given, flags.all, 'SOURCE')
     const isSeveral = names === 'all' || names.length > 1 || names.some((name) => isPattern(name))
     if (isSeveral && args.target !== undefined)
       throw new DataOpsError('INVALID_INPUT', 'TARGET needs a single source.', {

@@ -17,6 +17,21 @@ export const secondsFlag = Flags.custom<number>({
   parse: async (text) => parseSeconds(text),
 })
 
+/** Of flags that take headers. */
+export const HEADERS = {
+  helpValue: '<name: value>',
+  multiple: true,
+  multipleNonGreedy: true,
+  noCacheDefault: true,
+  async parse(text: string) {
+    parseHeaders([text === '' ? ':' : text])
+    return text
+  },
+} as const
+
+/** Of flags that take further nodes. */
+export const NODES = {helpValue: '<url>', multiple: true, multipleNonGreedy: true, noCacheDefault: true} as const
+
 /** `640`, `0640`, `0o640`. */
 export const modeFlag = Flags.custom<number>({
   description:
@@ -62,23 +77,13 @@ export const globalFlags = {
   header: Flags.string({
     description: 'Header sent with every call, "Name: value"; may be repeated (env ELYSIACTL_HEADERS).',
     helpGroup: CONNECTION,
-    helpValue: '<name: value>',
-    multiple: true,
-    multipleNonGreedy: true,
-    noCacheDefault: true,
-    async parse(text) {
-      parseHeaders([text === '' ? ':' : text])
-      return text
-    },
+    ...HEADERS,
   }),
   node: Flags.string({
     description:
       'Another node of the cluster, URL or URL,gRPC address; may be repeated. Listings go through each, so that replicas that disagree are seen (env ELYSIACTL_NODES).',
     helpGroup: CONNECTION,
-    helpValue: '<url>',
-    multiple: true,
-    multipleNonGreedy: true,
-    noCacheDefault: true,
+    ...NODES,
   }),
   progress: Flags.string({
     description: 'How progress is shown on stderr: a live line on a terminal, plain lines, or a JSON document a line.',

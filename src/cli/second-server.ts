@@ -3,7 +3,7 @@ import {Flags} from '@oclif/core'
 
 import {type SettingValues, TRANSPORTS} from '../config/definitions.js'
 import {parseHeaders} from '../config/setting-texts.js'
-import {milliseconds, secondsFlag} from './flags.js'
+import {HEADERS, milliseconds, NODES, secondsFlag} from './flags.js'
 
 const SECOND = 'SECOND SERVER'
 
@@ -29,22 +29,12 @@ export const secondServerFlags = {
   'to-header': Flags.string({
     description: 'Header sent with every call; may be repeated (env ELYSIACTL_TO_HEADERS).',
     helpGroup: SECOND,
-    helpValue: '<name: value>',
-    multiple: true,
-    multipleNonGreedy: true,
-    noCacheDefault: true,
-    async parse(text) {
-      parseHeaders([text === '' ? ':' : text])
-      return text
-    },
+    ...HEADERS,
   }),
   'to-node': Flags.string({
     description: 'Another node of the second cluster; may be repeated (env ELYSIACTL_TO_NODES).',
     helpGroup: SECOND,
-    helpValue: '<url>',
-    multiple: true,
-    multipleNonGreedy: true,
-    noCacheDefault: true,
+    ...NODES,
   }),
   'to-timeout': secondsFlag({
     description: 'Seconds that one request may take; default 60 (env ELYSIACTL_TO_TIMEOUT).',

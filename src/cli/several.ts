@@ -1,6 +1,5 @@
 /** Several things done by one command: what each came to, and what the whole. */
-import type {DataOpsError} from '../model/errors.js'
-
+import {DataOpsError} from '../model/errors.js'
 import {asTyped} from './hints.js'
 
 /** Exit codes, the gravest first. */
@@ -38,4 +37,13 @@ export function leftOut(one: {backup?: string; collection?: string; error: DataO
 /** `what`: `NOT restored`. */
 export function leftOutLines({backup, collection, hint, message}: LeftOut, what: string): string[] {
   return [`${what}: ${backup ?? collection ?? ''}: ${message}`, ...(hint === undefined ? [] : [`  ${hint}`])]
+}
+
+/** What a command is to work on. `argument`: what its names are called in its help. @throws DataOpsError INVALID_INPUT unless there are names, or `all`. */
+export function namesOrAll(names: readonly string[], all: boolean | undefined, argument = 'NAME'): 'all' | string[] {
+  if (all ? names.length > 0 : names.length === 0)
+    throw new DataOpsError('INVALID_INPUT', all ? '--all takes no names.' : `${argument} is missing.`, {
+      hint: 'Name the collections, or say --all.',
+    })
+  return all ? 'all' : [...names]
 }

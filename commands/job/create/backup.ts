@@ -15,8 +15,8 @@ import {
 } from '../../../src/cli/flags.js'
 import {ifAbsentFlag, itemsFlag, jobFlag, leaseFlag} from '../../../src/cli/job-flags.js'
 import {createdJobLines} from '../../../src/cli/job-results.js'
+import {namesOrAll} from '../../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../../src/cli/transform-flags.js'
-import {DataOpsError} from '../../../src/model/errors.js'
 
 export default class JobCreateBackup extends DataOpsCommand {
   static override summary = 'Plan a backup that several machines take.'
@@ -64,17 +64,13 @@ export default class JobCreateBackup extends DataOpsCommand {
 
   async run(): Promise<CreatedJob> {
     const {args, flags} = await this.parse(JobCreateBackup)
-    const names = args.name ?? []
-    if (flags.all ? names.length > 0 : names.length === 0)
-      throw new DataOpsError('INVALID_INPUT', flags.all ? '--all takes no names.' : 'NAME is missing.', {
-        hint: 'Name the collections, or say --all.',
-      })
+    const names = namesOrAll(args.name ?? [], flags.all)
     const settings = await this.settings()
     const manager = await this.jobManager(flags.output)
     const found = flags['if-absent'] && flags.job !== undefined ? await manager.find(flags.job) : undefined
     const created =
       found ??
-      (await manager.createBackup(await this.connect(), flags.all ? 'all' : names, {
+      (await manager.createBackup(await this.connect(), names, {
         ...this.operation(),
         batchSize: settings.batchSize?.value,
         compress: flags.compress,
