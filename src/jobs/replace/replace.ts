@@ -36,6 +36,11 @@ export async function replaceCollection(
   const {metadata} = opened.archive.head
   const name = options.name ?? metadata.collection
   checkProtected(name, options)
+  if (!metadata.options.include_data)
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      'A backup without objects replaces no collection: nothing would be left of it.',
+    )
   const alias = at.connection.capabilities.aliases
     ? (await at.connection.listAliases()).find((candidate) => candidate.alias === name)
     : undefined
@@ -45,11 +50,6 @@ export async function replaceCollection(
     return {...restored, replaced: {gapMs: 0, saved: alias.collection}}
   }
 
-  if (!metadata.options.include_data)
-    throw new DataOpsError(
-      'INVALID_INPUT',
-      'A backup without objects replaces no collection: nothing would be left of it.',
-    )
   const replacement = new Replacement(at, {name, opened, options})
   if (options.dryRun) return replacement.foretell()
   const leases = new TargetLeases({

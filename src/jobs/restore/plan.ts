@@ -268,8 +268,8 @@ async function checkTarget(
   return {isOurs: false, schema}
 }
 
-/** @throws DataOpsError COLLECTION_EXISTS when a name is an alias that must be none, or no alias that must be one. */
-async function checkNames({atomicAlias, connection, target}: RestoreJob): Promise<void> {
+/** @throws DataOpsError COLLECTION_EXISTS when a name is an alias that must be none, or no alias that must be one; INVALID_INPUT. */
+async function checkNames({archive, atomicAlias, connection, options, target}: RestoreJob): Promise<void> {
   if (!connection.capabilities.aliases) {
     if (atomicAlias === undefined) return
     throw new DataOpsError(
@@ -281,11 +281,21 @@ async function checkNames({atomicAlias, connection, target}: RestoreJob): Promis
     )
   }
 
-  const alias = (await connection.listAliases()).find((candidate) => candidate.alias === target)
+  const aliases = await connection.listAliases()
+  const alias = aliases.find((candidate) => candidate.alias === target)
   if (alias) {
     throw new DataOpsError('COLLECTION_EXISTS', `"${target}" is an alias of "${alias.collection}".`, {
       hint: 'Give the collection another name with `name`.',
     })
+  }
+
+  const shown = aliases.find((candidate) => candidate.alias === atomicAlias)
+  if (shown && (options.skipData || !archive.head.metadata.options.include_data)) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `The alias "${shown.alias}" would point at a collection without objects, in place of "${shown.collection}".`,
+      {hint: 'Restore under another name with `name`, or with objects.'},
+    )
   }
 
   if (atomicAlias !== undefined && (await connection.getCollection(atomicAlias))) {

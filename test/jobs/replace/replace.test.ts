@@ -6,6 +6,7 @@ import {makeClass, makeObjects} from '../../../bench/data.js'
 import {
   BackupCatalog,
   BackupManager,
+  CopyManager,
   DataOpsError,
   ReplaceManager,
   type ReplaceOptions,
@@ -119,6 +120,32 @@ describe('replacing a collection', () => {
     expect(result).toMatchObject({aliases: ['Live'], replaced: {gapMs: 0, saved: NAME}, verification: {equal: true}})
     expect(await server.connection.listAliases()).toEqual([{alias: 'Live', collection: result.collection}])
     expect([...(await restDump(server.url, result.collection)).keys()]).toEqual([...good.keys()])
+    expect((await restDump(server.url, NAME)).size).toBe(5)
+  })
+
+  it('points no alias at nothing: a backup without objects replaces none', async () => {
+    await server.connection.createAlias('Live', NAME)
+    const {id: bare} = await new BackupManager(server.connection, {directory: directory.path}).backupCollection(NAME, {
+      includeData: false,
+    })
+    for (const name of ['Live', NAME]) {
+      const replaced = manager().replaceCollection(bare, {...QUICK, name})
+      await expect(replaced).rejects.toMatchObject({code: 'INVALID_INPUT'})
+    }
+
+    const options = {directory: directory.path}
+    const atomic = {atomic: true, name: 'Live'}
+    const without = [
+      new RestoreManager(server.connection, options).restoreCollection(bare, atomic),
+      new RestoreManager(server.connection, options).restoreCollection(id, {...atomic, skipData: true}),
+      new CopyManager(server.connection, server.connection, options).copyCollection(NAME, {...atomic, skipData: true}),
+    ]
+    for (const one of await Promise.allSettled(without)) {
+      expect(one).toMatchObject({reason: {code: 'INVALID_INPUT'}, status: 'rejected'})
+    }
+
+    expect(await server.connection.listAliases()).toEqual([{alias: 'Live', collection: NAME}])
+    expect((await server.connection.listCollections()).map(({class: name}) => name)).toEqual([NAME])
     expect((await restDump(server.url, NAME)).size).toBe(5)
   })
 
