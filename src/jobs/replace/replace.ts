@@ -20,7 +20,7 @@ import {DEFAULT_CONSISTENCY} from '../confirmation.js'
 import {type Workplace} from '../options.js'
 import {Checkpoint} from '../restore/checkpoint.js'
 import {targetOf} from '../restore/job.js'
-import {restoreSources} from '../restore/restore.js'
+import {restoreOnly} from '../restore/restore.js'
 import {TargetLeases} from '../restore/target-leases.js'
 import {liveChain} from '../verify/changed.js'
 import {compareCollection} from '../verify/compare.js'
@@ -74,10 +74,7 @@ async function restoreOpened(
   options: RestoreOptions,
 ): Promise<RestoreResult> {
   const source = {backup: archive.path, open: async () => ({source: archive, store})}
-  const {collections} = await restoreSources(connection, [source], options, notes)
-  const [restored] = collections
-  if (!restored) throw new DataOpsError('UNEXPECTED', 'The restore has ended without a result.')
-  return restored
+  return restoreOnly(connection, [source], options, notes)
 }
 
 interface ReplacementOptions {

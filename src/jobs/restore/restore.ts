@@ -34,10 +34,7 @@ export async function restoreBackup(
     })
   }
 
-  const {collections} = await restoreSources(connection, sources, options, notes ?? new TenantNotes([store]))
-  const [restored] = collections
-  if (!restored) throw new DataOpsError('UNEXPECTED', 'The restore has ended without a result.')
-  return restored
+  return restoreOnly(connection, sources, options, notes ?? new TenantNotes([store]))
 }
 
 /** What became of several. */
@@ -127,6 +124,14 @@ export async function restoreSources(
     // Whatever became of them: others may restore into the targets.
     for (const {leases} of jobs) await leases.release()
   }
+}
+
+/** The same, of one source. */
+export async function restoreOnly(...given: Parameters<typeof restoreSources>): Promise<RestoreResult> {
+  const {collections} = await restoreSources(...given)
+  const [restored] = collections
+  if (!restored) throw new DataOpsError('UNEXPECTED', 'The restore has ended without a result.')
+  return restored
 }
 
 async function transformed({source, ...rest}: OpenedSource, options: RestoreRunOptions): Promise<OpenedSource> {
