@@ -13,6 +13,7 @@ export default defineConfig({
     'commands/backup/head': 'commands/backup/head.ts',
     'commands/backup/list': 'commands/backup/list.ts',
     'commands/backup/prune': 'commands/backup/prune.ts',
+    'commands/backup/query': 'commands/backup/query.ts',
     'commands/backup/rekey': 'commands/backup/rekey.ts',
     'commands/backup/remove': 'commands/backup/remove.ts',
     'commands/backup/report': 'commands/backup/report.ts',

@@ -57,21 +57,57 @@ export interface Column<Row> {
   value: (row: Row) => string
 }
 
-/** Lines of a table, columns two spaces apart. */
-export function formatTable<Row>(rows: readonly Row[], columns: ReadonlyArray<Column<Row>>): string[] {
-  const cells = [
-    columns.map(({header}) => header),
-    ...rows.map((row) => columns.map(({value}) => printable(value(row)))),
-  ]
-  const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]!.length)))
-  return cells.map((line) =>
+/** A column that is cut keeps at least as many characters. */
+const LEAST_WIDTH = 8
+
+/**
+ * Lines of a table, columns two spaces apart. Where they are wider than `width`, the widest columns are cut; where that is not enough,
+ * each row is a block of `header  value` lines.
+ */
+export function formatTable<Row>(
+  rows: readonly Row[],
+  columns: ReadonlyArray<Column<Row>>,
+  width = Infinity,
+): string[] {
+  const headers = columns.map(({header}) => header)
+  const cells = rows.map((row) => columns.map(({value}) => printable(value(row))))
+  const natural = headers.map((header, at) => Math.max(header.length, ...cells.map((line) => line[at]!.length)))
+  const widths = fitWidths(natural, width - 2 * (columns.length - 1))
+  if (!widths) return cells.flatMap((line, index) => [...(index > 0 ? [''] : []), ...block(headers, line, width)])
+  return [headers, ...cells].map((line) =>
     line
-      .map((cell, index) =>
-        columns[index]!.align === 'right' ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!),
-      )
+      .map((cell, at) => {
+        const cut = truncate(cell, widths[at]!)
+        return columns[at]!.align === 'right' ? cut.padStart(widths[at]!) : cut.padEnd(widths[at]!)
+      })
       .join('  ')
       .trimEnd(),
   )
+}
+
+/** Takes from the widest until all fit; undefined: they do not. */
+function fitWidths(natural: readonly number[], room: number): number[] | undefined {
+  const widths = [...natural]
+  let excess = widths.reduce((sum, each) => sum + each, 0) - room
+  while (excess > 0) {
+    const widest = Math.max(...widths)
+    if (widest <= LEAST_WIDTH) return undefined
+    const at = widths.indexOf(widest)
+    const next = Math.max(LEAST_WIDTH, ...widths.filter((each) => each < widest))
+    const taken = Math.min(excess, Math.max(1, widest - next))
+    widths[at] = widest - taken
+    excess -= taken
+  }
+
+  return widths
+}
+
+function block(headers: readonly string[], line: readonly string[], width: number): string[] {
+  const label = Math.max(0, ...headers.map((header) => header.length))
+  return headers.map((header, at) => {
+    const room = Math.max(LEAST_WIDTH, width - label - 2)
+    return `${header.padEnd(label)}  ${truncate(line[at]!, room)}`.trimEnd()
+  })
 }
 
 /** Lines of `label  value`, labels padded; undefined values are left out. */

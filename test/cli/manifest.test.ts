@@ -58,6 +58,7 @@ describe('what is made from the commands', () => {
       'backup:head',
       'backup:list',
       'backup:prune',
+      'backup:query',
       'backup:rekey',
       'backup:remove',
       'backup:report',
