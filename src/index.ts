@@ -96,5 +96,4 @@ export type {
   ServerCall,
   ServerNode,
   WeaviateAlias,
-  WriteFailure,
 } from './weaviate/connection.js'

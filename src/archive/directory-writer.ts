@@ -70,8 +70,8 @@ export class DirectoryWriter implements ArchiveWriter {
     return this.#finishedRows + this.#writer.rows
   }
 
-  async write(objects: readonly WeaviateObject[]): Promise<void> {
-    await this.#writer.write(objects)
+  async write(objects: readonly WeaviateObject[]): Promise<readonly never[]> {
+    return this.#writer.write(objects)
   }
 
   get folder(): SharedFolder {

@@ -75,11 +75,12 @@ export class DocumentWriter implements ArchiveWriter {
     return this.#extent.rows
   }
 
-  async write(objects: readonly WeaviateObject[]): Promise<void> {
-    if (objects.length === 0) return
+  async write(objects: readonly WeaviateObject[]): Promise<readonly never[]> {
+    if (objects.length === 0) return []
     const extent = new PartExtent()
     extent.add(objects)
     await this.appendLines(this.#encoder.encode(objects), extent)
+    return []
   }
 
   async appendLines(lines: Uint8Array, extent: Pick<PartExtent, 'firstId' | 'lastId' | 'rows'>): Promise<void> {

@@ -53,13 +53,14 @@ export class PartsWriter {
     this.#part ??= await this.#open()
   }
 
-  async write(objects: readonly WeaviateObject[]): Promise<void> {
-    if (objects.length === 0) return
+  async write(objects: readonly WeaviateObject[]): Promise<readonly never[]> {
+    if (objects.length === 0) return []
     await this.begin()
     const part = this.#part
-    if (!part) return
+    if (!part) return []
     part.extent.add(objects)
     await append(part, await part.encoder.write(objects))
+    return []
   }
 
   /** Ends the part that is being written: its footer comes last. Undefined when there is none. */

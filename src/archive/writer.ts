@@ -1,6 +1,7 @@
 /** Writes one backup, as docs/format.md describes it: which is there once it is sealed, and not before. */
 import type {BackupFormat, Platform} from '../codec/codec.js'
 import type {WeaviateObject} from '../model/object.js'
+import type {ObjectSink} from '../model/sink.js'
 import type {Store} from '../store/store.js'
 
 import {
@@ -96,7 +97,8 @@ export interface SharedFolder {
   nextName: (extension: string) => string
 }
 
-export interface ArchiveWriter {
+/** A sink that is nothing until it is sealed, in which what was taken is safe once it was flushed. One call at a time. */
+export interface ArchiveWriter extends ObjectSink {
   /** Bytes written so far. */
   readonly bytes: number
   /** Closes the files and leaves what is there for a later run. */
@@ -110,11 +112,10 @@ export interface ArchiveWriter {
   readonly rows: number
   /** Ends the backup: hashes, seal, and the name that makes it one. */
   seal: (summary: SealSummary) => Promise<SealedArchive>
-  write: (objects: readonly WeaviateObject[]) => Promise<void>
 }
 
 /** Writes parts for a backup whose head and key others have put there. */
-export interface PartsForOthers {
+export interface PartsForOthers extends ObjectSink {
   /** Of the part that is being written, so far. */
   readonly bytes: number
   /** Begins a part, where none is being written: one without objects too. */
@@ -123,7 +124,6 @@ export interface PartsForOthers {
   close: () => Promise<void>
   /** Ends the part that is being written. Undefined when there is none. */
   finish: () => Promise<undefined | WrittenPart>
-  write: (objects: readonly WeaviateObject[]) => Promise<void>
 }
 
 export interface ArchiveWriterOptions {

@@ -33,6 +33,14 @@ export interface WeaviateObject {
   vectors?: Map<string, NamedVector>
 }
 
+/** An object, or a reference of it, that was refused for good by whatever it was written to. */
+export interface WriteFailure {
+  id: string
+  /** In the server's own words, where it is one. */
+  reason: string
+  tenant?: string
+}
+
 /** Sets an own property, also one called `__proto__`, which plain assignment would swallow. */
 export function setOwn(target: JsonObject, key: string, value: JsonValue): void {
   if (key === '__proto__') {

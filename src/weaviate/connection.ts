@@ -1,5 +1,5 @@
 /** What the managers ask of a Weaviate server: the contract of this folder, the only one that knows URLs and protobuf. */
-import type {WeaviateObject} from '../model/object.js'
+import type {WeaviateObject, WriteFailure} from '../model/object.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {WeaviateTenant} from '../model/tenant.js'
 import type {Capabilities} from './capabilities.js'
@@ -40,14 +40,6 @@ export interface CollectionPlan {
 
 /** How many replicas must have taken a write for it to count as done. */
 export type ConsistencyLevel = 'ALL' | 'ONE' | 'QUORUM'
-
-/** An object, or a reference, that the server refused for good. */
-export interface WriteFailure {
-  id: string
-  /** The server's own words. */
-  reason: string
-  tenant?: string
-}
 
 export interface WeaviateAlias {
   alias: string

@@ -9,6 +9,7 @@ import type {ObjectIndex} from './object-index.js'
 
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {settledStatus, withActiveTenants} from '../../flow/tenants/activation.js'
+import {writeAll} from '../../model/sink.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 
 /** All tenants that are activated are noted before the first scan. */
@@ -173,7 +174,7 @@ async function readAgain(
     index.see(tenant, object.id, round)
   }
 
-  await writer.write(objects)
+  await writeAll(writer, objects)
 }
 
 async function* scanIds(

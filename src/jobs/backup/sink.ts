@@ -1,11 +1,11 @@
 /** Where a backup's objects go: changed where that is asked for, counted into the digest, and written. */
 import type {ContentDigest, ObjectContent} from '../../archive/content-digest.js'
-import type {ArchiveWriter} from '../../archive/writer.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {WeaviateObject} from '../../model/object.js'
 import type {ObjectIndex} from './object-index.js'
 
 import {DuplicateCheck} from '../../flow/duplicates.js'
+import {type ObjectSink, writeAll} from '../../model/sink.js'
 import {becomesOne, checkTenants} from '../survey.js'
 
 export interface ArchiveSinkOptions {
@@ -19,7 +19,7 @@ export interface ArchiveSinkOptions {
   sample?: {add: (objects: readonly WeaviateObject[]) => void}
   /** What others have taken, with a chain: without one the digest knows it. */
   taken?: ReadonlyArray<[tenant: null | string, objects: number]>
-  writer: Pick<ArchiveWriter, 'write'>
+  writer: ObjectSink
 }
 
 export class ArchiveSink {
@@ -103,7 +103,7 @@ export class ArchiveSink {
     }
 
     sample?.add(objects)
-    await writer.write(written)
+    await writeAll(writer, written)
   }
 
   /** Once all are written. @throws DataOpsError INVALID_INPUT when two have become one. */

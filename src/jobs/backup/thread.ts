@@ -12,6 +12,7 @@ import {Throttle} from '../../flow/throttle.js'
 import {receiveChain} from '../../flow/transform/sent.js'
 import {type TransformChain} from '../../flow/transform/transform.js'
 import {type WeaviateObject} from '../../model/object.js'
+import {writeAll} from '../../model/sink.js'
 import {nodePlatform} from '../../platform/node.js'
 import {openStore} from '../../store/open.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
@@ -180,7 +181,7 @@ class BackupThread {
     const {objects, tenant} = page
     const written = this.#chain ? await this.#changed(this.#chain, objects) : objects
     const contents: ObjectContent[] = Array.from(written, (object) => this.#content.add(object))
-    await this.#parts?.write(written)
+    if (this.#parts) await writeAll(this.#parts, written)
     const document = this.#encoder && encodeLines(this.#encoder, written)
     page.done()
     const {isIndexed} = this.#setup

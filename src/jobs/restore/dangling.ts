@@ -2,8 +2,8 @@
  * References to what is not there, in collections with tenants: the server takes a reference of such a collection only while its target
  * is there. So a placeholder stands in for the target while the reference is written, and is deleted again.
  */
-import type {JsonValue, WeaviateObject} from '../../model/object.js'
-import type {CollectionPlan, Connection, WriteFailure} from '../../weaviate/connection.js'
+import type {JsonValue, WeaviateObject, WriteFailure} from '../../model/object.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {Placeholder} from './checkpoint.js'
 
 import {isMultiTenant} from '../../model/schema.js'

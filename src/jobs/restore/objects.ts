@@ -1,16 +1,15 @@
 import type {ObjectSource, SourcePage} from '../../flow/source.js'
 import type {Throttle} from '../../flow/throttle.js'
 import type {OperationOptions} from '../../model/progress.js'
-import type {CollectionPlan, Connection, WriteFailure} from '../../weaviate/connection.js'
+import type {ObjectSink} from '../../model/sink.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SpreadSample} from '../confirmation.js'
 import type {Checkpoint} from './checkpoint.js'
 import type {RejectedObjects} from './rejected.js'
 import type {RestoredTenants} from './tenants.js'
 
 import {objectKey} from '../../archive/reader.js'
-import {approximateBytes, type WeaviateObject} from '../../model/object.js'
-import {lacksVectorOf, type Vectorizer} from '../../model/vectorizers.js'
-import {isTooLarge} from '../../weaviate/errors.js'
+import {approximateBytes, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
 
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
@@ -35,11 +34,10 @@ export interface RestoreTransferOptions extends OperationOptions {
   tenants: RestoredTenants
   /** Rows in all; undefined: not known. */
   total?: number
-  throttle: Throttle
-  /** Of the target. */
-  vectorizers: readonly Vectorizer[]
+  sink: ObjectSink
   /** References to this collection follow the target's name. */
   sourceName: string
+  throttle: Throttle
 }
 
 /** First pass: every object, without its references. */
@@ -71,7 +69,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   await queue.each(batches(pages, pass.done.firstMissing, wanted, limit), async (batch) => async () => {
     const failures: WriteFailure[] = []
     await options.tenants.whileActive(batch.objects, async () => {
-      for (const objects of separate(options, batch.objects)) failures.push(...(await sendObjects(options, objects)))
+      failures.push(...(await options.sink.write(batch.objects)))
     })
     await reject(options, batch, failures, 'objects')
     if (failures.length === 0) for (const object of batch.objects) options.sample.add(object)
@@ -97,48 +95,6 @@ async function* noting(
   for await (const page of pages) {
     for (const row of page.gone ?? []) if (!objects.done.has(row)) gone.add(row, row + 1)
     yield page
-  }
-}
-
-/** What the server must vectorize goes by itself: a module that fails may take everything in the call with it. */
-function separate({vectorizers}: RestoreTransferOptions, objects: readonly WeaviateObject[]): WeaviateObject[][] {
-  const whole: WeaviateObject[] = []
-  const lacking: WeaviateObject[] = []
-  for (const object of objects) {
-    const group = lacksVectorOf(object, vectorizers) ? lacking : whole
-    group.push(object)
-  }
-
-  return [whole, lacking].filter((group) => group.length > 0)
-}
-
-/** Sends objects in one call, or in smaller ones where that is too large. Returns those refused for good. */
-async function sendObjects(
-  {connection, plan, throttle}: RestoreTransferOptions,
-  objects: readonly WeaviateObject[],
-): Promise<WriteFailure[]> {
-  let bytes = 0
-  for (const object of objects) bytes += approximateBytes(object)
-  return throttle.run(async () => writeInParts(connection, plan, objects), {bytes, objects: objects.length})
-}
-
-/** Writes objects in as few calls as the server takes. Without a signal: a batch on its way is finished, so that nobody has to guess what became of it. */
-export async function writeInParts(
-  connection: Connection,
-  plan: CollectionPlan,
-  objects: readonly WeaviateObject[],
-): Promise<WriteFailure[]> {
-  try {
-    return await connection.writeObjects({collection: plan, objects})
-  } catch (error) {
-    if (!isTooLarge(error)) throw error
-    const [first] = objects
-    if (first && objects.length === 1) return [{id: first.id, reason: error.message, tenant: first.tenant}]
-    const half = objects.length >> 1
-    return [
-      ...(await writeInParts(connection, plan, objects.slice(0, half))),
-      ...(await writeInParts(connection, plan, objects.slice(half))),
-    ]
   }
 }
 

@@ -1,15 +1,17 @@
-/** The second pass of a restore: references, once every object is there. */
 import type {SourcePage} from '../../flow/source.js'
-import type {CollectionPlan, WriteFailure} from '../../weaviate/connection.js'
+/** The second pass of a restore: references, once every object is there. */
+import type {ObjectSink} from '../../model/sink.js'
+import type {CollectionPlan} from '../../weaviate/connection.js'
 import type {Placeholder} from './checkpoint.js'
 
 import {objectKey} from '../../archive/reader.js'
+import {toTarget} from '../../flow/live/sink.js'
 import {DataOpsError} from '../../model/errors.js'
-import {approximateBytes, type JsonValue, type WeaviateObject} from '../../model/object.js'
+import {approximateBytes, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {planBare} from '../../weaviate/collection-plan.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
-import {BATCH_BYTES, reject, type RestoreTransferOptions, writeInParts} from './objects.js'
+import {BATCH_BYTES, reject, type RestoreTransferOptions} from './objects.js'
 
 /** References that one batch holds. */
 const BATCH_REFERENCES = 2000
@@ -128,17 +130,17 @@ async function* rowsBefore(end: number, pages: AsyncIterable<SourcePage>): Async
 
 /** One object and its references. Writing an object clears its references, so this may be done again. Empty: all is written. */
 export async function sendWithReferences(
-  options: Pick<RestoreTransferOptions, 'connection' | 'plan' | 'sourceName' | 'throttle'>,
+  {plan, sink}: Pick<RestoreTransferOptions, 'plan' | 'sink'>,
   object: WeaviateObject,
 ): Promise<Array<{pass: 'objects' | 'references'; reason: string}>> {
-  const {connection, plan, throttle} = options
-  return throttle.run(async () => {
-    const refused = await writeInParts(connection, plan, [object])
-    if (refused.length > 0) return refused.map(({reason}) => ({pass: 'objects' as const, reason}))
-    if (countReferences(plan, object) === 0) return []
-    const references = await connection.writeReferences({collection: plan, objects: [toTarget(options, object)]})
-    return references.map(({reason}) => ({pass: 'references' as const, reason}))
+  const refused = await sink.write([object])
+  if (refused.length > 0) return refused.map(({reason}) => ({pass: 'objects' as const, reason}))
+  if (countReferences(plan, object) === 0) return []
+  const references = await sink.writeReferences?.([object], async (write) => {
+    await writeAgain(write, [object])
+    return [object]
   })
+  return (references ?? []).map(({reason}) => ({pass: 'references' as const, reason}))
 }
 
 /** References of one object, of which some point at nothing. */
@@ -175,31 +177,26 @@ interface SendReferences {
 async function sendReferences(
   options: RestoreTransferOptions,
   cut: Batch,
-  {isWhole, writeDangling: write}: SendReferences,
+  {isWhole, writeDangling: writeOne}: SendReferences,
 ): Promise<number> {
-  const {connection, plan, throttle} = options
+  const {plan, sink} = options
   // A source may show by now what was not there, or was left out, when objects were written: references alone would make an object.
   const batch = options.archive.isLive ? await writtenOf(options, cut) : cut
-  let objects = batch.objects.map((object) => toTarget(options, object))
-  let attempts = 0
-  const refused = await throttle.run(
-    async () => {
-      const mayBeThere = attempts++ > 0 || isWhole
-      // What cannot be read again keeps the references that were sent first.
-      if (mayBeThere)
-        objects = (await clearReferences(options, batch, isWhole)).map((object) => toTarget(options, object))
-      return objects.length > 0 ? connection.writeReferences({collection: plan, objects}) : []
-    },
-    {bytes: 0, objects: objects.length},
-  )
-  const failures: WriteFailure[] = refused.filter((failure) => !isDangling(failure))
-  if (refused.length > 0) {
+  let {objects} = batch
+  if (isWhole) await writeAgain(async (some) => sink.write(some), objects)
+  const refused = await sink.writeReferences?.(objects, async (write) => {
+    // What cannot be read again keeps the references that were sent first.
+    objects = await clearReferences(options, batch, {isWhole, write})
+    return objects
+  })
+  const failures = (refused ?? []).filter((failure) => !isDangling(failure))
+  if (refused && refused.length > 0) {
     const whole = isWhole ? batch : await readWhole(options, batch)
     const dangling = new Set(
       refused.filter((failure) => isDangling(failure)).map(({id, tenant}) => objectKey(tenant, id)),
     )
     for (const object of whole.objects) {
-      if (dangling.has(objectKey(object.tenant, object.id))) failures.push(...(await write(object)))
+      if (dangling.has(objectKey(object.tenant, object.id))) failures.push(...(await writeOne(object)))
     }
 
     await reject(options, whole, failures, 'references')
@@ -216,16 +213,16 @@ async function sendReferences(
 async function clearReferences(
   options: RestoreTransferOptions,
   batch: Batch,
-  isWhole: boolean,
+  {isWhole, write}: {isWhole: boolean; write: ObjectSink['write']},
 ): Promise<WeaviateObject[]> {
   if (isWhole) {
-    await writeAgain(options, batch.objects)
+    await writeAgain(write, batch.objects)
     return batch.objects
   }
 
   const cleared: WeaviateObject[] = []
   for await (const {objects} of wholePages(options, batch)) {
-    await writeAgain(options, objects)
+    await writeAgain(write, objects)
     // No more than that is kept in memory.
     for (const object of objects) cleared.push(onlyReferences(options.plan, object))
   }
@@ -280,11 +277,8 @@ async function* wholePages(
 }
 
 /** Objects that the server took before. @throws DataOpsError when it does not take one now: its references must not be sent twice. */
-async function writeAgain(
-  {connection, plan}: RestoreTransferOptions,
-  objects: readonly WeaviateObject[],
-): Promise<void> {
-  const [refused] = await writeInParts(connection, plan, objects)
+async function writeAgain(write: ObjectSink['write'], objects: readonly WeaviateObject[]): Promise<void> {
+  const [refused] = await write(objects)
   if (!refused) return
   throw new DataOpsError(
     'SERVER_REFUSED',
@@ -294,33 +288,6 @@ async function writeAgain(
       hint: 'See the log of the server, then run the restore again.',
     },
   )
-}
-
-/** An object as the target has it: references to its own collection follow the new name. */
-function toTarget(
-  options: Pick<RestoreTransferOptions, 'plan' | 'sourceName'>,
-  object: WeaviateObject,
-): WeaviateObject {
-  const {plan, sourceName} = options
-  if (sourceName === plan.className) return object
-  const properties = {...object.properties}
-  for (const name of plan.referenceNames) {
-    const references = properties[name]
-    if (Array.isArray(references))
-      properties[name] = references.map((reference) => retarget(reference, sourceName, plan.className))
-  }
-
-  return {...object, properties}
-}
-
-function retarget(reference: JsonValue, from: string, to: string): JsonValue {
-  if (typeof reference !== 'object' || reference === null || Array.isArray(reference)) return reference
-  const {beacon} = reference
-  if (typeof beacon !== 'string') return reference
-  const prefix = `weaviate://localhost/${from}/`
-  return beacon.startsWith(prefix)
-    ? {...reference, beacon: `weaviate://localhost/${to}/${beacon.slice(prefix.length)}`}
-    : reference
 }
 
 function countReferences(plan: CollectionPlan, object: WeaviateObject): number {

@@ -2,10 +2,10 @@
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SameServer} from '../../weaviate/same-server.js'
 
+import {LiveSink} from '../../flow/live/sink.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
-import {vectorizersOf} from '../../model/vectorizers.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {expectedObjects, makeObjection} from './checks.js'
 import {findExisting} from './conflicts.js'
@@ -159,8 +159,10 @@ function transferOf(
   const expected = options.skipData ? 0 : expectedObjects(archive, restored)
   const isChoice = options.tenants !== undefined && options.tenants.length > 0
   const wanted = restored && new Set(restored.map(({name}) => name))
+  const sending = sendingOf(job, plan, expected)
+  const sourceName = archive.head.metadata.collection
   return {
-    ...sendingOf(job, plan, expected),
+    ...sending,
     archive: view,
     checkpoint,
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),
@@ -169,10 +171,10 @@ function transferOf(
     sample: job.sample,
     // Without a choice none is passed over: an object of a tenant that the backup does not list is refused in sight.
     selected: wanted && isChoice ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
-    sourceName: archive.head.metadata.collection,
+    sink: new LiveSink({...sending, sourceName}),
+    sourceName,
     tenants,
     total: expected,
-    vectorizers: vectorizersOf(schema),
   }
 }
 

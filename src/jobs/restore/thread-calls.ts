@@ -1,7 +1,8 @@
 /** What the threads of a restore and the one that leads them say to each other. */
+import type {WriteFailure} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {ConnectAgain} from '../../weaviate/connect.js'
-import type {ConsistencyLevel, ServerCall, WriteFailure} from '../../weaviate/connection.js'
+import type {ConsistencyLevel, ServerCall} from '../../weaviate/connection.js'
 import type {SentObjects} from './sent-objects.js'
 
 export interface ThreadSetup {

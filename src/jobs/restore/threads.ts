@@ -1,9 +1,11 @@
 /** Leads the threads of a restore: this one reads the backup and keeps account of it, the others encode and send. */
-import type {CollectionPlan, Connection, WriteFailure} from '../../weaviate/connection.js'
+import type {WriteFailure} from '../../model/object.js'
+import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {RestoreJob} from './job.js'
 import type {RestoreTransferOptions} from './objects.js'
 import type {LeaderCalls, ThreadCalls} from './thread-calls.js'
 
+import {LiveSink} from '../../flow/live/sink.js'
 import {directOf} from '../../flow/persistent.js'
 import {type Opened, openedAs, sentConnection} from '../../weaviate/connect.js'
 import {throttleOf} from '../options.js'
@@ -42,10 +44,12 @@ export async function withThreads<T>(
   writers.by = threads
   const inFlight = concurrency * workers
   try {
+    const throttle = throttleOf({...options, concurrency: inFlight, lanes: workers})
     return await pass({
       ...transfer,
       concurrency: inFlight,
-      throttle: throttleOf({...options, concurrency: inFlight, lanes: workers}),
+      sink: new LiveSink({...transfer, throttle}),
+      throttle,
     })
   } finally {
     writers.by = undefined

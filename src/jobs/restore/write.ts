@@ -33,7 +33,8 @@ export async function writeObjects(target: Target): Promise<WithObjects> {
 /** Once the objects of this collection are written, and of those that it refers to. */
 export async function writeReferences({target}: WithObjects): Promise<Written> {
   const {restore, transfer} = target
-  const isDone = restore.checkpoint.references.finished || !transfer.plan.hasReferences
+  const {plan, sink} = transfer
+  const isDone = restore.checkpoint.references.finished || !plan.hasReferences || !sink.writeReferences
   if (!restore.job.options.skipData && !isDone) {
     await interruptibly(target, async () => withThreads(restore.job, transfer, transferReferences))
   }

@@ -1,12 +1,12 @@
 /** Batches of objects and of references, and deletions, over gRPC. */
 import {Buffer} from 'node:buffer'
 
-import type {JsonObject, JsonValue, WeaviateObject} from '../../model/object.js'
-import type {Connection, ConsistencyLevel, WriteFailure} from '../connection.js'
+import type {Connection, ConsistencyLevel} from '../connection.js'
 import type {GrpcMethod} from './channel.js'
 import type {GrpcContext} from './context.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {type JsonObject, type JsonValue, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {type DeleteOutcome, withReason} from '../delete-outcome.js'

@@ -1,8 +1,8 @@
 /** Batches of objects and references, and deletions, over REST. */
-import type {Connection, WriteFailure} from '../connection.js'
+import type {Connection} from '../connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {type JsonValue, type WeaviateObject} from '../../model/object.js'
+import {type JsonValue, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {type DeleteOutcome, withReason} from '../delete-outcome.js'
 import {forbidden, isForbidden, isTransientReason} from '../errors.js'
 import {type HttpClient} from './http.js'
