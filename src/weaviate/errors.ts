@@ -20,6 +20,7 @@ const TRANSIENT_REASONS: readonly RegExp[] = [
   /context deadline exceeded/, // Go, between nodes
   /connection refused|connection reset by peer|no such host|i\/o timeout|broken pipe/, // Go, between nodes
   /insert into geo index.*(entrypoint|empty hnsw graph)/, // adapters/repos/db/vector/geo: a graph that is being cleaned up after a clear
+  /get status for node \S+: unmarshal node status/, // usecases/export: its file is being written
   /too many requests|rate limit/i, // modules that call a provider, usecases/modulecomponents
 ]
 

@@ -73,7 +73,8 @@ export const objectRoutes: Record<string, Route> = {
     const upload = uploadOf(bucket, request.query)
     checkConditions(bucket.objects.get(request.key), request)
     const named = [...request.body.toString().matchAll(/<Part>(.*?)<\/Part>/gs)].map(([, text = '']) => ({
-      etag: unescapeXml(/<ETag>(.*?)<\/ETag>/s.exec(text)?.[1] ?? ''),
+      // MinIO's client leaves the quotes out.
+      etag: `"${unescapeXml(/<ETag>(.*?)<\/ETag>/s.exec(text)?.[1] ?? '').replaceAll('"', '')}"`,
       number: Number(/<PartNumber>(\d+)<\/PartNumber>/.exec(text)?.[1]),
     }))
     if (named.length === 0) throw new S3Refusal(400, 'MalformedXML')
@@ -90,7 +91,9 @@ export const objectRoutes: Record<string, Route> = {
     const {lock, metadata} = upload
     put(bucket, request.key, {bytes, etag, lock, metadata, modified: new Date()})
     bucket.uploads.delete(request.query.get('uploadId') ?? '')
-    return xml(`<CompleteMultipartUploadResult><ETag>${escapeXml(etag)}</ETag></CompleteMultipartUploadResult>`)
+    return xml(
+      `<CompleteMultipartUploadResult><Bucket>${escapeXml(request.bucket)}</Bucket><Key>${escapeXml(request.key)}</Key><ETag>${escapeXml(etag)}</ETag></CompleteMultipartUploadResult>`,
+    )
   },
   CreateMultipartUpload(bucket, {headers, key}) {
     const id = randomBytes(12).toString('hex')

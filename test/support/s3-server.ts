@@ -176,12 +176,25 @@ function requestOf(incoming: IncomingMessage, body: Buffer): S3Request {
     Object.entries(incoming.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : value]),
   )
   return {
-    body,
+    body: headers['x-amz-content-sha256']?.startsWith('STREAMING-') ? withoutChunks(body) : body,
     bucket,
     headers,
     key,
     operation: operationOf(incoming.method ?? '', key, url.searchParams),
     query: url.searchParams,
+  }
+}
+
+/** What stands in the chunks of `aws-chunked`, each after a line with its length; signatures and trailers are not looked at. */
+function withoutChunks(body: Buffer): Buffer {
+  const pieces: Buffer[] = []
+  for (let at = 0; ;) {
+    const start = body.indexOf('\r\n', at) + 2
+    const length = Number.parseInt(body.toString('latin1', at, start), 16)
+    if (length === 0) return Buffer.concat(pieces)
+    if (start < 2 || Number.isNaN(length)) throw new S3Refusal(400, 'IncompleteBody')
+    pieces.push(body.subarray(start, start + length))
+    at = start + length + 2
   }
 }
 

@@ -3,7 +3,7 @@ import type {PartColumn} from '../codec.js'
 
 import {isJsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
 import {damaged, REFERENCE} from '../columns/columns.js'
-import {assembleObjects, type ValuesColumn} from '../columns/decode.js'
+import {assembleObjects, type ColumnValue, type ValuesColumn} from '../columns/decode.js'
 
 /** In their order. JSON is read as a property of its column's name, then taken apart; the references are among the properties. */
 export const EXPORT_COLUMNS: readonly PartColumn[] = [
@@ -16,6 +16,7 @@ export const EXPORT_COLUMNS: readonly PartColumn[] = [
   {name: 'properties', property: 'properties', role: 'property', type: REFERENCE},
 ]
 
+const OPTIONAL: ReadonlySet<string> = new Set(['vector', 'named_vectors', 'multi_vectors', 'properties'])
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Whether those are the columns of an export. */
@@ -35,10 +36,14 @@ export interface ExportRows {
 /** Objects of an export. @throws DataOpsError BACKUP_DAMAGED on what the server does not write. */
 export function exportObjects(columns: readonly ValuesColumn[], rows: ExportRows): WeaviateObject[] {
   const {from, references, tenant, to} = rows
-  return assembleObjects(columns, from, to).map((raw) => {
+  return assembleObjects(
+    columns.map((column) => withoutEmpty(column)),
+    from,
+    to,
+  ).map((raw) => {
     const {id} = raw
     if (!UUID.test(id)) throw damaged(`${JSON.stringify(id).slice(0, 60)} is no UUID.`)
-    if (raw.vector && (raw.vector.length === 0 || raw.vector.length % 4 !== 0)) {
+    if (raw.vector && raw.vector.length % 4 !== 0) {
       throw damaged(`The vector of object ${id} has ${raw.vector.length} bytes.`)
     }
 
@@ -56,6 +61,17 @@ export function exportObjects(columns: readonly ValuesColumn[], rows: ExportRows
     if (vectors.size > 0) object.vectors = vectors
     return object
   })
+}
+
+/**
+ * After as many values as nulls before them, the writer of the server (1.39) gives values of no bytes where it means nulls. Nothing that it
+ * means to write has none.
+ */
+function withoutEmpty(source: ValuesColumn): ValuesColumn {
+  if (!OPTIONAL.has(source.column.name)) return source
+  const isEmpty = (value: ColumnValue): boolean =>
+    (typeof value === 'string' || value instanceof Uint8Array) && value.length === 0
+  return {...source, values: source.values.map((value) => (isEmpty(value) ? undefined : value))}
 }
 
 function members(id: string, value: JsonValue | undefined): Array<[string, JsonValue]> {
