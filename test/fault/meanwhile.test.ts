@@ -1,6 +1,6 @@
 /**
- * Jobs beside writers and other jobs, killed and paused, judged by the writers' own log. `MEANWHILE` says how many schedules (default 2),
- * `MEANWHILE_SEED` runs one.
+ * Jobs beside writers and other jobs, killed and paused, judged by the writers' own log. `MEANWHILE` says how many schedules (default 2), `MEANWHILE_FROM` the first seed,
+ * `MEANWHILE_SEED` runs one; `MEANWHILE_LONG` has pauses longer than a lease, `MEANWHILE_AT_ONCE` schedules at a time, each on a server of its own.
  */
 import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
@@ -8,9 +8,11 @@ import path from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {describe, expect, it} from 'vitest'
 
+import {inParallel} from '../../src/model/in-parallel.js'
 import {
   COLLECTION,
   type Job,
+  longScheduleOf,
   type MeanwhileServer,
   type Ran,
   runJob,
@@ -21,8 +23,10 @@ import {
 } from './meanwhile.js'
 import {randomOf} from './situations.js'
 
-const FROM = Number(process.env.MEANWHILE_SEED ?? '1')
-const MANY = process.env.MEANWHILE_SEED === undefined ? Number(process.env.MEANWHILE ?? '2') : 1
+const {MEANWHILE = '2', MEANWHILE_AT_ONCE = '1', MEANWHILE_FROM = '1', MEANWHILE_LONG, MEANWHILE_SEED} = process.env
+const FROM = Number(MEANWHILE_SEED ?? MEANWHILE_FROM)
+const MANY = MEANWHILE_SEED === undefined ? Number(MEANWHILE) : 1
+const IS_LONG = Boolean(MEANWHILE_LONG)
 const QUIET: Job = {kind: 'backup', startAt: 0}
 
 type Contents = Map<string, string>
@@ -31,19 +35,20 @@ describe.skipIf(process.platform === 'win32')('while others write and other jobs
   it(
     `${MANY} schedules break no guarantee`,
     async () => {
-      const violations: string[] = []
-      let window = 0
-      for (let seed = FROM; seed < FROM + MANY; seed++) {
+      const seeds = Array.from({length: MANY}, (_, index) => FROM + index)
+      const verdicts = await inParallel(seeds, {atOnce: Number(MEANWHILE_AT_ONCE)}, async (seed) => {
         // What stops a schedule that is not the tool's stops no campaign.
-        const {inWindow, story, wrong} = await play(seed).catch((error: unknown): Verdict => {
+        const verdict = await play(seed).catch((error: unknown): Verdict => {
           if (MANY <= 4) throw error
           return {inWindow: 0, story: String(error), wrong: ['not played']}
         })
-        window += inWindow
-        if (MANY > 4) console.log(`seed ${seed}: ${wrong.length > 0 ? 'VIOLATION' : 'kept'}, ${inWindow} in windows`)
-        if (wrong.length > 0) violations.push(`seed ${seed}: ${wrong.join(' | ')}\n${story}`)
-      }
-
+        if (MANY > 4) console.log(lineOf(seed, verdict))
+        return {...verdict, seed}
+      })
+      const window = verdicts.reduce((sum, {inWindow}) => sum + inWindow, 0)
+      const violations = verdicts
+        .filter(({wrong}) => wrong.length > 0)
+        .map(({seed, ...verdict}) => lineOf(seed, verdict))
       if (MANY > 4)
         console.log(`${MANY} schedules, ${violations.length} violations, ${window} writes in the windows of clears`)
       expect(violations.join('\n\n')).toBe('')
@@ -58,9 +63,15 @@ interface Verdict {
   wrong: string[]
 }
 
+function lineOf(seed: number, {inWindow, story, wrong}: Verdict): string {
+  return wrong.length > 0
+    ? `seed ${seed}: ${wrong.join(' | ')}\n${story}`
+    : `seed ${seed}: kept, ${inWindow} in windows`
+}
+
 async function play(seed: number): Promise<Verdict> {
   const random = randomOf(seed)
-  const schedule = scheduleOf(seed, random)
+  const schedule = (IS_LONG ? longScheduleOf : scheduleOf)(seed, random)
   const server = await startMeanwhileServer()
   const directory = await mkdtemp(path.join(tmpdir(), 'data-ops-meanwhile-'))
   try {
@@ -72,7 +83,7 @@ async function play(seed: number): Promise<Verdict> {
     const common = ['--url', server.url, '--grpc-url', server.grpcUrl, '-o', directory]
     const first = await runJob(QUIET, ['col', 'backup', COLLECTION, ...common])
     const firstPath = String(first.json?.path)
-    writers.start(schedule.writers)
+    writers.start(schedule)
     const ever = await sealedBackups(directory)
     const world = disturb(server, schedule, writers)
     const ran = await Promise.all(
@@ -97,7 +108,7 @@ async function play(seed: number): Promise<Verdict> {
     wrong.push(
       ...judgeBackups(writers, all, backups),
       ...judgeMixed(writers, all, backups),
-      ...(await judgeRestores(server, ran, backups)),
+      ...(await judgeRestores(server, ran, ever.get(firstPath))),
       ...judgeWords(all),
     )
     if (last.code !== 0) wrong.push(`the last backup, alone, ended with ${last.code}: ${JSON.stringify(last.json)}`)
@@ -148,12 +159,17 @@ function argvOf({kind}: Job, index: number, first: string, common: readonly stri
     drop: ['col', 'clear', COLLECTION, '--force', '--backup-first', '--no-keep-schema'],
     merge: ['col', 'restore', first, '--merge', '--on-conflict', 'skip'],
     prune: ['backup', 'prune', '--keep-last', '2'],
-    restore: ['col', 'restore', first, '--name', `Copy${index}`, '--verify'],
+    restore: ['col', 'restore', first, '--name', copyName(index), '--verify'],
     settle: ['col', 'backup', COLLECTION, '--settle'],
     verify: ['col', 'verify', COLLECTION, '--against', first],
   }
   const place = kind === 'prune' ? common.slice(-2) : common
   return [...words[kind], ...place]
+}
+
+/** With long pauses all restores share one target: who comes later finds what the sleeper left. */
+function copyName(index: number): string {
+  return IS_LONG ? 'Copy' : `Copy${index}`
 }
 
 async function create(server: MeanwhileServer): Promise<void> {
@@ -279,14 +295,17 @@ function judgeMixed({dropped}: Writers, all: readonly Ran[], backups: ReadonlyMa
 async function judgeRestores(
   server: MeanwhileServer,
   ran: readonly Ran[],
-  backups: ReadonlyMap<string, Contents>,
+  first: Contents | undefined,
 ): Promise<string[]> {
   const wrong: string[] = []
-  const [first] = backups.values()
   for (const [index, {code, job}] of ran.entries()) {
     if (code !== 0 || job.kind !== 'restore' || !first) continue
-    const copy = await contentsOf(server, `Copy${index}`)
-    if (copy.size !== 60) wrong.push(`Copy${index} has ${copy.size} objects of 60`)
+    const copy = await contentsOf(server, copyName(index))
+    const differing = [...first].filter(([id, text]) => copy.get(id) !== text)
+    if (copy.size !== first.size || differing.length > 0)
+      wrong.push(
+        `${copyName(index)} has ${copy.size} objects of ${first.size}, ${differing.length} missing or different`,
+      )
   }
 
   return wrong

@@ -29,7 +29,32 @@ export interface Schedule {
   /** The server is killed and started again, or (embedded) cuts every connection for some milliseconds. */
   outage?: {at: number; for: number}
   seed: number
+  /** Milliseconds between two writes of a writer. */
+  writeEveryMs: number
   writers: number
+}
+
+/** A job that sleeps for longer than a lease lasts (30 s), and others before and after it has lost it; the writers are slower, for the same number of objects. */
+export function longScheduleOf(seed: number, random: () => number): Schedule {
+  const between = (from: number, to: number): number => Math.floor(from + random() * (to - from))
+  const short = scheduleOf(seed, random)
+  const jobs = short.jobs.map((job, index): Job => {
+    const pause = {at: between(200, 1500), for: between(31_000, 38_000)}
+    if (index === 0) return {kind: job.kind, pause, startAt: job.startAt}
+    const isAfter = random() < 0.7
+    // Two of a kind: the later one goes on with what the sleeper began.
+    const kind = index === 1 && random() < 0.6 ? short.jobs[0]!.kind : job.kind
+    return {...job, kind, startAt: isAfter ? between(31_000, 37_000) : job.startAt}
+  })
+  const dropAt = short.dropAt !== undefined && random() < 0.5 ? between(2000, 36_000) : undefined
+  return {
+    jobs,
+    seed,
+    writeEveryMs: 40,
+    writers: short.writers,
+    ...(short.outage && {outage: short.outage}),
+    ...(dropAt && {dropAt}),
+  }
 }
 
 export function scheduleOf(seed: number, random: () => number): Schedule {
@@ -47,7 +72,7 @@ export function scheduleOf(seed: number, random: () => number): Schedule {
   const writers = between(1, 3)
   const outage = random() < 0.3 && {at: between(200, 1500), for: between(100, 1500)}
   const isDropped = random() < 0.25
-  return {jobs, seed, writers, ...(outage && {outage}), ...(isDropped && {dropAt: between(300, 1800)})}
+  return {jobs, seed, writeEveryMs: 4, writers, ...(outage && {outage}), ...(isDropped && {dropAt: between(300, 1800)})}
 }
 
 /** An embedded server, or a real one. */
@@ -121,8 +146,8 @@ export class Writers {
     private readonly random: () => number,
   ) {}
 
-  start(writers: number): void {
-    for (let writer = 0; writer < writers; writer++) this.#running.push(this.#write(writer))
+  start({writeEveryMs, writers}: Schedule): void {
+    for (let writer = 0; writer < writers; writer++) this.#running.push(this.#write(writer, writeEveryMs))
   }
 
   async stop(): Promise<void> {
@@ -145,7 +170,7 @@ export class Writers {
     }
   }
 
-  async #write(writer: number): Promise<void> {
+  async #write(writer: number, everyMs: number): Promise<void> {
     const ids: string[] = []
     for (let count = 0; !this.#stop.signal.aborted; count++) {
       const isNew = ids.length === 0 || this.random() < 0.6
@@ -153,7 +178,7 @@ export class Writers {
       if (isNew) ids.push(id)
       const text = !isNew && this.random() < 0.2 ? null : `${this.#generation}${writer}.${count}`
       await this.put(id, text)
-      await sleep(4)
+      await sleep(everyMs)
     }
   }
 
