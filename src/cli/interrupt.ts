@@ -29,7 +29,9 @@ export class Interrupt {
     return this.#controller.signal
   }
 
+  /** Once it was interrupted it goes on listening: a second signal while the command ends must not kill it by name, without an exit code. */
   dispose(): void {
+    if (this.#controller.signal.aborted) return
     for (const signal of SIGNALS) process.off(signal, this.#handle)
   }
 }

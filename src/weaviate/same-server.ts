@@ -87,7 +87,11 @@ class AddressPair {
     const names = isMultiTenant(this.#schema) ? active : [undefined]
     const name = this.#schema.class
     const missing = twoServers(side, name, `gRPC knows no collection "${name}"`)
-    if (names.length === 0 && !(await this.#settled(async () => isKnownOverGrpc(this.#connection, name)))) throw missing
+    if (
+      names.length === 0 &&
+      !(await this.#settled(async () => isKnownOverGrpc(this.#connection, name, this.#options.signal)))
+    )
+      throw missing
     for (let start = 0; start < names.length; start += TENANTS_AT_ONCE) {
       const group = names.slice(start, start + TENANTS_AT_ONCE)
       const verdicts = await Promise.all(group.map(async (tenant) => this.#compare(side, tenant)))
@@ -221,7 +225,7 @@ export async function assertUnknownOverGrpc(
   if (!side) return
   const isKnown = async (): Promise<boolean> => {
     try {
-      return await isKnownOverGrpc(pairOf(connection), name)
+      return await isKnownOverGrpc(pairOf(connection), name, options.signal)
     } catch (error) {
       // Credentials that may not read it say nothing about which server it is.
       if (error instanceof DataOpsError && error.code === 'NOT_ALLOWED') return false
@@ -239,9 +243,9 @@ export async function assertUnknownOverGrpc(
 }
 
 /** @throws DataOpsError NOT_ALLOWED when the credentials may not read it: that is no answer. */
-async function isKnownOverGrpc(connection: Connection, name: string): Promise<boolean> {
+async function isKnownOverGrpc(connection: Connection, name: string, signal?: AbortSignal): Promise<boolean> {
   try {
-    await connection.readPage({collection: planCollection({class: name}), include: 'ids', limit: 1})
+    await connection.readPage({collection: planCollection({class: name}), include: 'ids', limit: 1, signal})
     return true
   } catch (error) {
     if (!(error instanceof DataOpsError)) throw error

@@ -49,6 +49,8 @@ function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export interface CliProcess {
   done: Promise<CliRun>
   kill: (signal: NodeJS.Signals) => void
+  /** Resolves once stderr holds the text, or the process has ended. */
+  said: (text: string) => Promise<void>
 }
 
 /** Starts a program of node as a process of its own, stdin closed. */
@@ -79,6 +81,17 @@ export function start(
     done,
     kill(signal) {
       child.kill(signal)
+    },
+    async said(text) {
+      const heard = new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (stderr.includes(text)) resolve()
+        }
+
+        child.stderr.on('data', look)
+        look()
+      })
+      await Promise.race([heard, done])
     },
   }
 }

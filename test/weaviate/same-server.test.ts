@@ -288,3 +288,26 @@ it('one object in common is enough', async () => {
   const empty = Object.assign(Object.create(atA) as Connection, {restSide: {...inner, listObjects: async () => []}})
   expect(await new BackupManager(empty, folder()).backupCollection(NAME)).toMatchObject({objectCount: 300})
 })
+
+it('is not asked any longer once it is interrupted', async () => {
+  const stop = new AbortController()
+  const held = Promise.withResolvers<void>()
+  const server = await startEmbeddedWeaviate({
+    async onRequest({method}) {
+      if (method !== 'Search') return
+      stop.abort(new DataOpsError('INTERRUPTED', 'Stopped.'))
+      await held.promise
+    },
+  })
+  const connection = await connect({grpcUrl: server.grpcUrl, url: server.url})
+  try {
+    await fill(connection, 1, {name: 'a', status: 'COLD'})
+    // Of inactive tenants no object is read: gRPC is asked for the collection alone.
+    const backup = new BackupManager(connection, {directory: directory.path})
+    await expect(backup.backupCollection(NAME, {signal: stop.signal})).rejects.toMatchObject({code: 'INTERRUPTED'})
+  } finally {
+    held.resolve()
+    await connection.close()
+    await server.close()
+  }
+})
