@@ -2,6 +2,7 @@
 import type {Warning} from '../model/progress.js'
 import type {CollectionPlan, Connection, KnownObject, RestSide} from './connection.js'
 
+import {chunks} from '../model/chunks.js'
 import {DataOpsError} from '../model/errors.js'
 import {type WeaviateObject} from '../model/object.js'
 import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
@@ -92,8 +93,7 @@ class AddressPair {
       !(await this.#settled(async () => isKnownOverGrpc(this.#connection, name, this.#options.signal)))
     )
       throw missing
-    for (let start = 0; start < names.length; start += TENANTS_AT_ONCE) {
-      const group = names.slice(start, start + TENANTS_AT_ONCE)
+    for (const group of chunks(names, TENANTS_AT_ONCE)) {
       const verdicts = await Promise.all(group.map(async (tenant) => this.#compare(side, tenant)))
       if (verdicts.includes('one server')) {
         this.#isProven = true

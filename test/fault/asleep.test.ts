@@ -4,8 +4,7 @@ import {createHash} from 'node:crypto'
 import {once} from 'node:events'
 import {readdir, readFile} from 'node:fs/promises'
 import path from 'node:path'
-import {setTimeout as sleep} from 'node:timers/promises'
-import {afterAll, afterEach, beforeAll, describe, expect, it, vi} from 'vitest'
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 
 import type {RequestInfo} from '../../src/testing/options.js'
 import type {WorkerJob} from './worker.js'
@@ -27,18 +26,13 @@ let server: EmbeddedWeaviate
 let connection: Connection
 let directory: Awaited<ReturnType<typeof temporaryFolder>>
 let worker: string
-let pauseMs = 0
-/** Of what carries objects or references. */
-let writePauseMs = 0
-/** Runs at each request, after the pause. */
+/** Runs at each request, before it is answered. */
 let onRequest: (request: RequestInfo) => Promise<void> | void = () => {}
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
   server = await startEmbeddedWeaviate({
     async onRequest(request) {
-      if (request.method === 'Search' && pauseMs > 0) await sleep(pauseMs)
-      if (request.method.startsWith('Batch') && writePauseMs > 0) await sleep(writePauseMs)
       await onRequest(request)
     },
   })
@@ -49,8 +43,6 @@ beforeAll(async () => {
 }, 60_000)
 
 afterEach(() => {
-  pauseMs = 0
-  writePauseMs = 0
   onRequest = () => {}
   FLUSH_EVERY.ms = 60_000
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
@@ -97,15 +89,41 @@ function startSleeper(folder: string, run: WorkerJob['run']): Sleeper {
   return {child, ended: once(child, 'close').then(() => JSON.parse(output) as Awaited<Sleeper['ended']>)}
 }
 
-/** Once as many rows are safe. */
-async function untilRead(folder: string, rows: number): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const journal = (await readdir(folder)).find((name) => name.endsWith('.journal'))!
-      expect(rowsIn(await readFile(path.join(folder, journal), 'utf8'))).toBeGreaterThanOrEqual(rows)
-    },
-    {interval: 5, timeout: 10_000},
-  )
+/**
+ * Stops it once it is as far as that and its calls of one kind have arrived, and answers them then. Looked at while the calls are held:
+ * nothing is missed, and nothing is between its last look at the lease and the wire, which no lease can fence.
+ */
+async function stopWhile(
+  {child, ended}: Sleeper,
+  {calls, isFar, method}: {calls: number; isFar: () => Promise<boolean>; method: string},
+): Promise<void> {
+  const answer = Promise.withResolvers<void>()
+  const arrived = Promise.withResolvers<void>()
+  let waiting = 0
+  onRequest = async (request) => {
+    if (!request.method.startsWith(method) || !(waiting > 0 || (await isFar()))) return
+    if (++waiting === calls) arrived.resolve()
+    await answer.promise
+  }
+
+  const over = await Promise.race([arrived.promise, ended])
+  expect(over).toBeUndefined()
+  child.kill('SIGSTOP')
+  onRequest = () => {}
+  answer.resolve()
+}
+
+/** The JSON file of that ending in a folder; undefined: there is none yet. */
+async function fileIn<T>(folder: string, ending: string): Promise<T | undefined> {
+  const names = await readdir(folder).catch(() => [])
+  const name = names.find((each) => each.endsWith(ending))
+  return name === undefined ? undefined : (JSON.parse(await readFile(path.join(folder, name), 'utf8')) as T)
+}
+
+/** As many rows are safe. */
+async function hasRead(folder: string, rows: number): Promise<boolean> {
+  const journal = await fileIn<{position: {rows: number}}>(folder, '.journal')
+  return journal !== undefined && journal.position.rows >= rows
 }
 
 /** SHA-256 of every file of a backup, by name. */
@@ -121,10 +139,6 @@ async function hashes(place: string): Promise<Record<string, string>> {
   )
 }
 
-function rowsIn(journal: string): number {
-  return (JSON.parse(journal) as {position: {rows: number}}).position.rows
-}
-
 describe('a backup that stands still for longer than its lease', () => {
   it.each([
     {compress: false, format: 'json'},
@@ -134,19 +148,16 @@ describe('a backup that stands still for longer than its lease', () => {
   ] as const)('reaches nothing of what its successor has sealed ($format, compressed: $compress)', async (kind) => {
     const {compress, format} = kind
     const folder = path.join(directory.path, `${format}-${compress}`)
-    pauseMs = 20
     const options = {batchSize: 10, compress, concurrency: 1, format, resume: 'auto'} as const
-    const {child, ended} = startSleeper(folder, {collection: NAME, job: 'backup', options})
-    await untilRead(folder, 50)
-    child.kill('SIGSTOP')
-    pauseMs = 0
+    const sleeper = startSleeper(folder, {collection: NAME, job: 'backup', options})
+    await stopWhile(sleeper, {calls: 1, isFar: async () => hasRead(folder, 50), method: 'Search'})
     const backup = await new BackupManager(connection, {directory: folder}).backupCollection(NAME, options)
     expect(backup.objectCount).toBe(OBJECTS)
     expect(backup.resumed).toBeGreaterThanOrEqual(50)
     const sealed = await hashes(backup.path)
 
-    child.kill('SIGCONT')
-    const {error} = await ended
+    sleeper.child.kill('SIGCONT')
+    const {error} = await sleeper.ended
     expect(error).toMatchObject({code: 'STORAGE', message: expect.stringContaining('lost') as string})
     expect(await hashes(backup.path)).toEqual(sealed)
     expect(await new Verifier({directory: folder}).verifyBackup(backup.path)).toMatchObject({
@@ -163,12 +174,9 @@ describe('a backup that stands still for longer than its lease', () => {
   it('leaves the tenants alone that its successor reads', async () => {
     const folder = path.join(directory.path, 'tenants')
     await makeSleepingTenants()
-    pauseMs = 20
     const options = {batchSize: 5, concurrency: 1, resume: 'auto'} as const
-    const {child, ended} = startSleeper(folder, {collection: TENANTS, job: 'backup', options})
-    await untilRead(folder, 15)
-    child.kill('SIGSTOP')
-    pauseMs = 0
+    const sleeper = startSleeper(folder, {collection: TENANTS, job: 'backup', options})
+    await stopWhile(sleeper, {calls: 1, isFar: async () => hasRead(folder, 15), method: 'Search'})
 
     let pages = 0
     const changes: string[] = []
@@ -178,8 +186,8 @@ describe('a backup that stands still for longer than its lease', () => {
       if (method !== 'Search' || ++pages !== 12) return
       // In the middle of what its successor reads it wakes, and comes to its end.
       const before = changes.length
-      child.kill('SIGCONT')
-      error = (await ended).error
+      sleeper.child.kill('SIGCONT')
+      error = (await sleeper.ended).error
       expect(changes.slice(before)).toEqual([])
     }
 
@@ -208,16 +216,10 @@ describe('a restore that stands still for longer than its lease', () => {
     Object.assign(GRACE, SETTINGS)
   })
 
-  /** Of its checkpoint: rows that are done in each pass. */
-  async function untilWritten(folder: string, isFar: (done: {objects: number; references: number}) => boolean) {
-    await vi.waitFor(
-      async () => {
-        const name = (await readdir(folder)).find((each) => each.endsWith('.checkpoint'))!
-        const file = JSON.parse(await readFile(path.join(folder, name), 'utf8')) as Record<string, {count: number}>
-        expect(isFar({objects: file.objects!.count, references: file.references!.count})).toBe(true)
-      },
-      {interval: 5, timeout: 10_000},
-    )
+  /** As many objects and references are done, by its checkpoint. */
+  async function hasWritten(folder: string, objects: number, references: number): Promise<boolean> {
+    const file = await fileIn<Record<'objects' | 'references', {count: number}>>(folder, '.checkpoint')
+    return file !== undefined && file.objects.count >= objects && file.references.count >= references
   }
 
   it.each([
@@ -233,12 +235,9 @@ describe('a restore that stands still for longer than its lease', () => {
       await new RestoreManager(connection, {directory: folder}).restoreCollection(backup.path, {name: COPY})
     }
 
-    writePauseMs = 15
     const options = {batchSize: 5, concurrency: 2, name: COPY, ...how}
-    const {child, ended} = startSleeper(folder, {backup: backup.path, job: 'restore', options})
-    await untilWritten(folder, (done) => done.objects >= 30 && done.references >= references)
-    child.kill('SIGSTOP')
-    writePauseMs = 0
+    const sleeper = startSleeper(folder, {backup: backup.path, job: 'restore', options})
+    await stopWhile(sleeper, {calls: 2, isFar: async () => hasWritten(folder, 30, references), method: 'Batch'})
     const restored = await new RestoreManager(connection, {directory: folder}).restoreCollection(backup.path, {
       ...options,
       verify: true,
@@ -252,8 +251,8 @@ describe('a restore that stands still for longer than its lease', () => {
       if (isWrite) writes.push(`${method} ${asked}`)
     }
 
-    child.kill('SIGCONT')
-    const {error} = await ended
+    sleeper.child.kill('SIGCONT')
+    const {error} = await sleeper.ended
     expect(error).toMatchObject({code: 'STORAGE', message: expect.stringContaining('lost') as string})
     expect(writes).toEqual([])
     onRequest = () => {}

@@ -9,6 +9,7 @@ import type {ObjectSource, ReadSourceOptions, SourcePage} from '../source.js'
 import type {Throttle} from '../throttle.js'
 
 import {type BackupHead, FORMAT_VERSION} from '../../codec/document.js'
+import {chunks} from '../../model/chunks.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {NIL_UUID, numberToUuid, uuidToNumber} from '../../model/uuid-range.js'
 import {TOOL_VERSION} from '../../model/version.js'
@@ -313,12 +314,8 @@ function inactive(tenants: readonly WeaviateTenant[]): Array<WeaviateTenant & {i
 }
 
 function groupsOf(tenants: readonly WeaviateTenant[]): string[][] {
-  const groups: string[][] = []
-  for (let start = 0; start < tenants.length; start += ACTIVATION_GROUP) {
-    groups.push(tenants.slice(start, start + ACTIVATION_GROUP).map(({name}) => name))
-  }
-
-  return groups
+  const names = tenants.map(({name}) => name)
+  return [...chunks(names, ACTIVATION_GROUP)]
 }
 
 /** Cuts a segment into what one page holds, by what pages are known to hold when each is begun. */

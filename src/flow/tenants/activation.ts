@@ -1,5 +1,6 @@
 import type {Connection} from '../../weaviate/connection.js'
 
+import {chunks} from '../../model/chunks.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from './active-tenants.js'
@@ -26,9 +27,9 @@ export async function withActiveTenants(
     className,
     inactive.map(({name, status}) => ({isActive: false, name, status: settledStatus(status)})),
   )
-  for (let start = 0; start < inactive.length; start += ACTIVATION_GROUP) {
+  for (const group of chunks(inactive, ACTIVATION_GROUP)) {
     throwIfAborted(signal)
-    await withActiveGroup(engine, className, inactive.slice(start, start + ACTIVATION_GROUP), signal, body)
+    await withActiveGroup(engine, className, group, signal, body)
   }
 }
 

@@ -19,6 +19,7 @@ import {
   TenantNumbers,
   tenantOf,
 } from '../../flow/records.js'
+import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 
@@ -231,9 +232,7 @@ export class CompletenessCheck {
       }
 
       for (const [tenant, ids] of lacking) {
-        for (let start = 0; start < ids.length; start += OBJECTS_A_CALL) {
-          await this.#readLacking(tenant, ids.slice(start, start + OBJECTS_A_CALL))
-        }
+        for (const some of chunks(ids, OBJECTS_A_CALL)) await this.#readLacking(tenant, some)
       }
     }
   }

@@ -3,12 +3,17 @@ import type {ContentDigest} from '../../archive/content-digest.js'
 import type {TenantNote} from '../../flow/tenants/note.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
+import type {BackupJournal} from './journal.js'
 import type {Sample} from './sample.js'
 import type {TransferProgress} from './transfer.js'
 
-import {type BackupJournal, writeJournal} from './journal.js'
+import {journalName} from '../../archive/names.js'
+import {utf8} from '../../codec/bytes.js'
+import {OwnFile} from '../../store/own-file.js'
 
 export interface KeptJournalOptions {
+  /** Whether the backup is still this process's. @throws DataOpsError STORAGE when it is not. */
+  check: () => Promise<void>
   collection: string
   content: ContentDigest
   /** What does not change. */
@@ -23,10 +28,12 @@ export interface KeptJournalOptions {
 }
 
 export class KeptJournal {
+  readonly #file: OwnFile
   readonly #options: KeptJournalOptions
   #written?: BackupJournal
 
   constructor(options: KeptJournalOptions) {
+    this.#file = new OwnFile(options.store, journalName(options.name), options.check)
     this.#options = options
     this.#written = options.written
   }
@@ -37,7 +44,7 @@ export class KeptJournal {
   }
 
   async saveProgress(progress: TransferProgress): Promise<void> {
-    const {content, fixed, name, sample, store} = this.#options
+    const {content, fixed, sample} = this.#options
     this.#written = {
       ...progress,
       ...fixed,
@@ -46,13 +53,17 @@ export class KeptJournal {
       sample: sample.objects(new Set(progress.remaining.map(({tenant}) => tenant))),
       version: 1,
     }
-    await writeJournal(store, name, this.#written)
+    await this.#save(this.#written)
   }
 
   /** Keeps what is to be put back after a crash. Only once there is progress: tenants are activated after that. */
   async saveActivated(activated: WeaviateTenant[]): Promise<void> {
-    const {collection, name, note, store} = this.#options
+    const {collection, note} = this.#options
     await note.save(activated.map((tenant) => ({...tenant, collection})))
-    if (this.#written) await writeJournal(store, name, {...this.#written, activated})
+    if (this.#written) await this.#save({...this.#written, activated})
+  }
+
+  async #save(journal: BackupJournal): Promise<void> {
+    await this.#file.put(utf8(JSON.stringify(journal)))
   }
 }

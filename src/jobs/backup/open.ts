@@ -96,7 +96,7 @@ export async function open(claimed: Claimed): Promise<Open> {
   const note = job.notes.begin(connection.describe)
   // Its tenants were put back above.
   const written = resumed && {...resumed.journal, activated: []}
-  const journal = new KeptJournal({collection: schema.class, content, fixed, name, note, sample, store, written})
+  const journal = new KeptJournal({check, collection: schema.class, content, fixed, name, note, sample, store, written})
   const parts = encryption && {isHidden: encryption.isHidden, recipient: encryption.recipient}
   const own = {content, continued, identity, journal, note, plan, resumedObjects, sample, writer}
   return {...claimed, ...own, ...(parts && {encryption: parts}), step: 'open'}

@@ -9,6 +9,7 @@ import type {ObjectIndex} from './object-index.js'
 
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {settledStatus, withActiveTenants} from '../../flow/tenants/activation.js'
+import {chunks} from '../../model/chunks.js'
 import {writeAll} from '../../model/sink.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 
@@ -94,9 +95,7 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
 
       for (const [tenant, ids] of changed) {
         changes += ids.length
-        for (let start = 0; start < ids.length; start += OBJECTS_A_CALL) {
-          await readAgain(options, tenant, ids.slice(start, start + OBJECTS_A_CALL), round, amend)
-        }
+        for (const some of chunks(ids, OBJECTS_A_CALL)) await readAgain(options, tenant, some, round, amend)
       }
 
       const tenants = new Set(slices.map(({tenant}) => tenant))
@@ -145,8 +144,8 @@ async function seeUnlisted(
   }
 
   for (const [tenant, ids] of unlisted) {
-    for (let start = 0; start < ids.length; start += OBJECTS_A_CALL) {
-      const request = {collection: plan, ids: ids.slice(start, start + OBJECTS_A_CALL), signal, tenant, viaRest: true}
+    for (const some of chunks(ids, OBJECTS_A_CALL)) {
+      const request = {collection: plan, ids: some, signal, tenant, viaRest: true}
       const objects = await throttle.run(async () => connection.getObjects(request))
       for (const {id} of objects) index.see(tenant, id, round)
     }

@@ -3,6 +3,7 @@ import type {Slice} from '../../flow/parallel-reader.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
+import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 import {selectTenants} from '../options.js'
 import {activationGroup, type ActivationGroup, type TransferProgress} from './transfer.js'
@@ -42,9 +43,7 @@ export function planTenants(
     else plan.skipped.push({name: tenant.name, reason: 'offloaded'})
   }
 
-  for (let start = 0; start < inactive.length; start += ACTIVATION_GROUP) {
-    plan.activate.push(inactive.slice(start, start + ACTIVATION_GROUP))
-  }
+  plan.activate.push(...chunks(inactive, ACTIVATION_GROUP))
 
   return plan
 }

@@ -6,6 +6,7 @@ import {checkpointName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {forget, isForgotten} from '../../store/forget.js'
+import {OwnFile} from '../../store/own-file.js'
 import {readOwnJson} from '../../store/own-json.js'
 import {unchangedFor} from '../../store/store-time.js'
 import {sleep} from '../../weaviate/retry.js'
@@ -112,6 +113,7 @@ export class Checkpoint {
   readonly resumed: boolean
   /** For how long the earlier run had not written it, milliseconds, at a moment of the monotonic clock. */
   #quiet?: {at: number; ms: number}
+  readonly #file: OwnFile
   readonly #name: string
   readonly #store: Store
   #savedAt = -Infinity
@@ -121,6 +123,7 @@ export class Checkpoint {
     this.resumed = file !== undefined
     this.#store = store
     this.#name = name
+    this.#file = new OwnFile(store, name, async () => this.fence?.())
     this.binding = binding
     this.objects = passFrom(file?.objects)
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
@@ -202,12 +205,12 @@ export class Checkpoint {
     this.#saving = this.#saving.then(async () => {
       this.#savedAt = performance.now()
       // Rows and bytes of one moment: each row that is said to be refused has its line on the disk, and no other line is kept.
-      const text = JSON.stringify(this.#file())
+      const text = JSON.stringify(this.#content())
       await this.fence?.()
       if (this.resumed) await this.#measureQuiet()
       await this.rejectedFile?.sync()
       await this.note?.write()
-      await this.#store.put(this.#name, utf8(text))
+      await this.#file.put(utf8(text))
     })
     return this.#saving
   }
@@ -232,7 +235,7 @@ export class Checkpoint {
     return this.#store.describe(this.#name)
   }
 
-  #file(): CheckpointFile {
+  #content(): CheckpointFile {
     const pass = ({count, done, finished}: Pass): PassFile => ({count, done: done.toJSON(), finished})
     return {
       binding: this.binding,

@@ -5,6 +5,7 @@ import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {RestoredTenants} from './tenants.js'
 
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
+import {chunks} from '../../model/chunks.js'
 import {planBare} from '../../weaviate/collection-plan.js'
 import {RowRanges} from './row-ranges.js'
 
@@ -40,14 +41,11 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
 
     const found: number[] = []
     const entries = Array.from(byTenant, ([tenant, rows]) => ({rows, tenant}))
-    for (let first = 0; first < entries.length; first += ACTIVATION_GROUP) {
-      const group = entries.slice(first, first + ACTIVATION_GROUP)
+    for (const group of chunks(entries, ACTIVATION_GROUP)) {
       await options.tenants.whileActive(group, async () => {
         for (const {rows, tenant} of group) {
-          const ids = [...rows.keys()]
-          for (let start = 0; start < ids.length; start += IDS_A_CALL) {
-            for (const id of await existingOf(search, ids.slice(start, start + IDS_A_CALL), tenant))
-              found.push(rows.get(id)!)
+          for (const ids of chunks([...rows.keys()], IDS_A_CALL)) {
+            for (const id of await existingOf(search, ids, tenant)) found.push(rows.get(id)!)
           }
         }
       })

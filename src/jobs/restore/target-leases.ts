@@ -71,7 +71,9 @@ export class TargetLeases {
     try {
       for (const lease of this.#held) await lease.checkIfStale()
     } catch (error) {
-      throw error instanceof DataOpsError ? error.with({retryable: false}) : error
+      const hint =
+        'This process stood still for too long. See what the other one has done, and compare once both have ended: a call that was on its way may have been sent when this one woke.'
+      throw error instanceof DataOpsError ? error.with({hint, retryable: false}) : error
     }
   }
 

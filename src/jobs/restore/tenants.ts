@@ -4,6 +4,7 @@ import type {Checkpoint} from './checkpoint.js'
 
 import {settledStatus} from '../../flow/tenants/activation.js'
 import {ACTIVATION_GROUP, type ActiveTenants, type TenantOfCollection} from '../../flow/tenants/active-tenants.js'
+import {chunks} from '../../model/chunks.js'
 import {isMultiTenant, referenceProperties} from '../../model/schema.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 
@@ -131,8 +132,7 @@ export class RestoredTenants {
   groups(): string[][] {
     const {isLimited, most} = this.limit()
     const inactive = [...this.#names].filter((name) => isLimited(name))
-    const groups = [[...this.#names].filter((name) => !isLimited(name))]
-    for (let start = 0; start < inactive.length; start += most) groups.push(inactive.slice(start, start + most))
+    const groups = [[...this.#names].filter((name) => !isLimited(name)), ...chunks(inactive, most)]
     return groups.filter((group) => group.length > 0)
   }
 

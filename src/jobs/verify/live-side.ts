@@ -10,6 +10,7 @@ import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-r
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
+import {chunks} from '../../model/chunks.js'
 import {type WeaviateObject} from '../../model/object.js'
 import {type WeaviateClass} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
@@ -157,10 +158,8 @@ export class LiveSide implements ComparedSide {
   ): AsyncGenerator<readonly WeaviateObject[]> {
     const open = [...keys.values()].filter(({tenant}) => isOpen(tenant))
     for (const [tenant, group] of Map.groupBy(open, (each) => each.tenant)) {
-      for (let start = 0; start < group.length; start += OBJECTS_A_FETCH) {
-        const ids = group.slice(start, start + OBJECTS_A_FETCH).map(({id}) => id)
-        yield this.#fetch(ids, tenant)
-      }
+      const ids = group.map(({id}) => id)
+      for (const some of chunks(ids, OBJECTS_A_FETCH)) yield this.#fetch(some, tenant)
     }
   }
 

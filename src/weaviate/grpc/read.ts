@@ -2,6 +2,7 @@
 import type {Connection, ObjectPage, PageRequest} from '../connection.js'
 import type {GrpcMethod} from './channel.js'
 
+import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {approximateBytes, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
@@ -161,8 +162,7 @@ export class GrpcReader {
       }
     }
 
-    for (let start = 0; start < ids.length; start += IDS_PER_SEARCH)
-      await read(ids.slice(start, start + IDS_PER_SEARCH))
+    for (const some of chunks(ids, IDS_PER_SEARCH)) await read(some)
     return objects
   }
 

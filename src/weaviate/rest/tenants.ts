@@ -1,5 +1,6 @@
 import type {HttpClient} from './http.js'
 
+import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 /** Tenants over REST. */
 import {TENANT_STATUSES, type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
@@ -170,8 +171,4 @@ function encode(tenants: readonly WeaviateTenant[]): string {
 
 function tenantsPath(collection: string): string {
   return `/v1/schema/${encodeURIComponent(collection)}/tenants`
-}
-
-function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
 }
