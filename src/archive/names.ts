@@ -162,19 +162,28 @@ export function checkpointName(backup: string, target: string): string {
   return `${backup}.${readable}-${digits}.checkpoint`
 }
 
+/** That of a restore of an encrypted backup: it is encrypted too, and its name does not say what is restored where. */
+export function encryptedCheckpointName(backup: string, checkpoint: string): string {
+  return `${backup}.${sha256Hex(checkpoint).slice(0, 16)}.checkpoint${ENCRYPTED_SUFFIX}`
+}
+
+export function isCheckpoint(name: string): boolean {
+  return /\.checkpoint(?:\.age)?$/.test(name)
+}
+
 /** What says beside a backup that a checkpoint of that name lies in another place. */
 export function checkpointNoteName(checkpoint: string): string {
   return `${checkpoint}${ELSEWHERE}`
 }
 
 export function isCheckpointNote(name: string): boolean {
-  return name.endsWith(`.checkpoint${ELSEWHERE}`)
+  return name.endsWith(ELSEWHERE) && isCheckpoint(name.slice(0, -ELSEWHERE.length))
 }
 
 /** Whether a name is that of a checkpoint of this backup, or of a note of one, whatever the target. */
 export function isCheckpointOf(backup: string, name: string): boolean {
   const rest = name.slice(backup.length + 1)
-  return name.startsWith(`${backup}.`) && /^[-_0-9A-Za-z]+\.checkpoint(?:-elsewhere)?$/.test(rest)
+  return name.startsWith(`${backup}.`) && /^[-_0-9A-Za-z]+\.checkpoint(?:\.age)?(?:-elsewhere)?$/.test(rest)
 }
 
 const TARGET_LEASE = /^(\.restore-[0-9a-f]{16}\.lock)\.\d+$/
@@ -209,6 +218,12 @@ export function stillRejectedName(backup: string): string {
 /** Where a long file of refused objects goes on: `….rejected.jsonl`, `….rejected-2.jsonl`, … */
 export function pieceName(rejected: string, piece: number): string {
   return piece === 1 ? rejected : `${rejected.slice(0, -'.jsonl'.length)}-${piece}.jsonl`
+}
+
+/** The backup whose refused objects a file holds, or one of its pieces; undefined for every other name. */
+export function backupOfRejected(name: string): string | undefined {
+  const [, backup] = /^(.+)\.(?:still-)?rejected(?:-\d+)?\.jsonl$/.exec(name) ?? []
+  return backup !== undefined && parseBackupName(backup) ? backup : undefined
 }
 
 /** Whether a file of refused objects may go on in further pieces: one that somebody else has named does not. */

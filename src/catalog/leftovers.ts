@@ -5,6 +5,7 @@ import {notedCheckpoint} from '../archive/checkpoint-note.js'
 import {
   backupOfJournal,
   backupOfRemoved,
+  isCheckpoint,
   isCheckpointNote,
   parseBackupName,
   partialLockName,
@@ -100,7 +101,7 @@ async function leftoverOf(store: Store, name: string): Promise<Leftover | undefi
     }
   }
 
-  if (name.endsWith('.checkpoint') || isCheckpointNote(name)) {
+  if (isCheckpoint(name) || isCheckpointNote(name)) {
     const elsewhere = isCheckpointNote(name) ? ((await notedCheckpoint(store, name)) ?? 'another place') : undefined
     return {
       hint: 'Run that restore again, or remove the file to give it up.',

@@ -10,7 +10,7 @@ import {TenantNotes} from '../flow/tenants/note.js'
 import {Throttle} from '../flow/throttle.js'
 import {matchTenants} from '../flow/transform/tenants.js'
 import {DataOpsError} from '../model/errors.js'
-import {encryptionOf, type EncryptionOptions, isEncrypting, withEncryption} from '../store/encryption.js'
+import {canOpen, encryptionOf, type EncryptionOptions, isEncrypting, withEncryption} from '../store/encryption.js'
 import {openStore} from '../store/open.js'
 
 export const DEFAULT_DIRECTORY = './backups'
@@ -48,8 +48,9 @@ export function workplaceOf(connection: Connection, options: ManagerOptions): Wo
 /** Where jobs note which tenants they hold active, and find what killed runs left. */
 export function tenantNotes(store: Store, stateDirectory?: string): TenantNotes {
   const state = stateDirectory === undefined ? undefined : openStore(stateDirectory)
-  // Notes name tenants: beside an encrypted backup they would be readable.
-  return new TenantNotes(isEncrypting(encryptionOf(store)) ? [state, store] : [store, state])
+  // Beside an encrypted backup they are encrypted: where this host could not read them, it keeps them to itself.
+  const keys = encryptionOf(store)
+  return new TenantNotes(isEncrypting(keys) && !canOpen(keys) ? [state, store] : [store, state])
 }
 
 /** @throws DataOpsError INVALID_INPUT. */

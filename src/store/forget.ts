@@ -7,6 +7,12 @@ import {readAll} from './read-all.js'
 
 /** An empty file may be one that was damaged. */
 const OVER = utf8('{"over":true}\n')
+export const OVER_BYTES = OVER.length
+
+/** Whether this is what says that a file is over. */
+export function isOver(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes).equals(OVER)
+}
 
 /** Removes it; where that is not allowed it says that it is over. Never for anything of a backup. @throws DataOpsError STORAGE. */
 export async function forget(store: Store, key: string): Promise<void> {
@@ -22,5 +28,5 @@ export async function forget(store: Store, key: string): Promise<void> {
 /** Whether it says that it is over. */
 export async function isForgotten(store: Store, key: string, {bytes, kind}: StoreEntry): Promise<boolean> {
   if (kind !== 'file' || bytes !== OVER.length) return false
-  return Buffer.from(await readAll(store, key)).equals(OVER)
+  return isOver(await readAll(store, key))
 }

@@ -43,4 +43,4 @@ export async function checkFolder(directory: string, digest: string): Promise<Fo
 
 /** What a killed process may leave: unfinished files and folders with their journal and lease, temporary ones, and the catalog's own. */
 export const LEFT_BY_A_KILL =
-  /^(\.backup_catalog\.(json|lock\.\d+)|[A-Z]\w*_\d{4}-\d\d-\d\d_\d{6}(-\d+)?\/|.+\.partial(\.journal|\.lock\.\d+)?|\.tenants-[-\da-f]{36}\.json(\.lease\.\d+)?|\.elysia-[\da-f]{16}\.tmp)$/
+  /^(\.backup_catalog\.(json|lock\.\d+)|[A-Z]\w*_\d{4}-\d\d-\d\d_\d{6}(-\d+)?\/|.+\.partial(\.journal|\.lock\.\d+)?|\.tenants-[-\da-f]{36}\.json(\.age)?(\.lease\.\d+)?|\.elysia-[\da-f]{16}\.tmp)$/

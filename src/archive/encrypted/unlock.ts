@@ -12,11 +12,12 @@ import {readCover, type ReadCover} from './cover.js'
 import {decryptedFiles, namesOf} from './files.js'
 import {heldKind} from './held.js'
 import {keyFilesOf, openBackupKey} from './key-file.js'
+import {withNotesOf} from './notes.js'
 
 export interface Unlocked {
   /** Absent: the backup is not encrypted. */
   cover?: ReadCover
-  /** Reads the text of its files. */
+  /** Reads the text of its files, and encrypts what restores of it leave beside it. */
   store: Store
 }
 
@@ -32,8 +33,8 @@ export async function unlock(store: Store, name: string): Promise<Unlocked> {
     return {store}
   }
 
-  const {identity} = await openBackupKey(store, name, {backupId: cover.backupId, keys: encryptionOf(store)})
-  return {cover, store: decryptedFiles(store, namesOf(name, cover), identity)}
+  const key = await openBackupKey(store, name, {backupId: cover.backupId, keys: encryptionOf(store)})
+  return {cover, store: withNotesOf(name, key, decryptedFiles(store, namesOf(name, cover), key.identity))}
 }
 
 function noCover(store: Store, name: string): DataOpsError {

@@ -5,9 +5,9 @@ import type {Connection} from '../../weaviate/connection.js'
 
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
-import {randomUUID} from '../../platform/node.js'
 import {forget} from '../../store/forget.js'
 import {Lease} from '../../store/lease.js'
+import {isNoteName, newNoteName, withTenantNotes} from './encrypted-notes.js'
 
 /** A tenant that a run has activated, or is about to, with the state to put back. */
 export interface NotedTenant {
@@ -37,6 +37,12 @@ interface FoundNotes {
   unreadable: Array<{name: string; reason: string; store: Store}>
 }
 
+interface HeldNoteFile {
+  lease: Lease
+  name: string
+  store: Store
+}
+
 interface NoteFile {
   server: string
   since: string
@@ -44,7 +50,6 @@ interface NoteFile {
   version: 1
 }
 
-const NOTE = /^\.tenants-[-0-9a-f]{36}\.json$/
 const MAX_NOTE_BYTES = 64 * 1024 * 1024
 const STATES: ReadonlySet<unknown> = new Set<TenantStatus>(['COLD', 'FROZEN', 'HOT'])
 
@@ -57,7 +62,9 @@ export class TenantNotes {
 
   /** Notes are looked for in all of the stores, and written into the first that is there and can be written. */
   constructor(stores: ReadonlyArray<Store | undefined>) {
-    const places = stores.filter((store) => store !== undefined).map((store) => [store.describe(''), store] as const)
+    const places = stores
+      .filter((store) => store !== undefined)
+      .map((store) => [store.describe(''), withTenantNotes(store)] as const)
     this.#stores = [...new Map(places.toReversed()).values()].toReversed()
   }
 
@@ -137,7 +144,7 @@ export class TenantNotes {
     const found: FoundNotes = {readable: [], unreadable: []}
     for (const store of this.#stores) {
       for (const {kind, name} of await store.list('')) {
-        if (kind !== 'file' || !NOTE.test(name)) continue
+        if (kind !== 'file' || !isNoteName(name)) continue
         try {
           const note = await readNote(store, name)
           if (note) found.readable.push({name, note, store})
@@ -164,11 +171,10 @@ async function leftUnreadable({unreadable}: FoundNotes): Promise<UnreadableNote[
 
 /** What one run holds active, kept on the disk. */
 export class TenantNote {
-  readonly #name = `.tenants-${randomUUID()}.json`
   readonly #server: string
   readonly #since = new Date().toISOString()
   readonly #stores: readonly Store[]
-  #held?: {lease: Lease; store: Store}
+  #held?: HeldNoteFile
 
   constructor(stores: readonly Store[], server: string) {
     this.#stores = stores
@@ -191,7 +197,7 @@ export class TenantNote {
     const held = this.#held
     const noted = tenants.map(({collection, name, status}) => ({collection, name, status}))
     const note: NoteFile = {server: this.#server, since: this.#since, tenants: noted, version: 1}
-    await keep(held.store, this.#name, note)
+    await keep(held.store, held.name, note)
     if (tenants.length === 0) await this.leave()
   }
 
@@ -201,13 +207,14 @@ export class TenantNote {
     this.#held = undefined
   }
 
-  async #hold(): Promise<{lease: Lease; store: Store}> {
+  async #hold(): Promise<HeldNoteFile> {
     let failure: unknown
     for (const store of await inOrder(this.#stores)) {
       try {
         // Its name is nobody else's: there is nothing to wait for.
-        const lease = await Lease.tryAcquire(store, leaseOf(this.#name))
-        if (lease) return {lease, store}
+        const name = newNoteName(store)
+        const lease = await Lease.tryAcquire(store, leaseOf(name))
+        if (lease) return {lease, name, store}
       } catch (error) {
         failure ??= error
       }

@@ -1,9 +1,7 @@
 import type {Store} from '../../store/store.js'
 
-import {fileStem, parseBackupName} from '../../archive/names.js'
-import {utf8} from '../../codec/bytes.js'
-import {forget} from '../../store/forget.js'
-import {readMarker} from './marker.js'
+import {parseBackupName} from '../../archive/names.js'
+import {findMarker, markerName, removeMarker, writeMarker} from './marker.js'
 
 /** Says that a collection is being dropped and created again, and from what: a crash in between is finished by the next run. */
 export interface DropMarker {
@@ -12,29 +10,27 @@ export interface DropMarker {
   server: string
 }
 
-const MAX_MARKER_BYTES = 65_536
-
-export function dropMarkerName(collection: string): string {
-  return `.drop-${fileStem(collection)}.json`
+export function dropMarkerName(collection: string, store: Store): string {
+  return markerName('drop', collection, store)
 }
 
 export async function writeDropMarker(store: Store, collection: string, marker: DropMarker): Promise<void> {
-  await store.put(dropMarkerName(collection), utf8(JSON.stringify(marker)))
+  await writeMarker('drop', collection, {marker, store})
 }
 
 /** undefined when there is none. @throws DataOpsError as `readMarker`. */
 export async function readDropMarker(store: Store, collection: string): Promise<DropMarker | undefined> {
   // A name that no collection can have cannot have been dropped, and is no part of a file name.
   if (!/^\w+$/.test(collection)) return undefined
-  return readMarker<DropMarker>(store, dropMarkerName(collection), {
+  return findMarker<DropMarker>('drop', collection, {
     check: ({backup, server}) =>
       typeof backup === 'string' && typeof server === 'string' && parseBackupName(backup)
         ? {backup, server}
         : undefined,
-    maxBytes: MAX_MARKER_BYTES,
+    store,
   })
 }
 
 export async function removeDropMarker(store: Store, collection: string): Promise<void> {
-  await forget(store, dropMarkerName(collection))
+  await removeMarker('drop', collection, store)
 }

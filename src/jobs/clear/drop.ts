@@ -21,10 +21,10 @@ export async function successorOf(
 ): Promise<{live?: WeaviateClass; state: Successor}> {
   const live = await connection.getCollection(name)
   if (!live) return {state: 'gone'}
-  const {archive} = await openArchive(store.describe(marker.backup), store)
+  const {archive, store: files} = await openArchive(store.describe(marker.backup), store)
   const {schema} = archive.head
   const differences = compareSchemas(schema, live, {ignoreName: true})
-  const isBegun = await Checkpoint.exists(store, marker.backup, {server: marker.server, target: name})
+  const isBegun = await Checkpoint.exists(files, marker.backup, {server: marker.server, target: name})
   if (!isBegun) return {live, state: differences.length === 0 ? 'restored' : 'foreign'}
   // What creating a collection adds only afterwards.
   const references = new Set(
@@ -46,7 +46,7 @@ export function takenByOthers(store: Store, name: string, marker: DropMarker, ob
     `"${name}" was dropped to be made again, but meanwhile another program has made it with another schema, and written ${objects} objects that no backup has: nothing of it was deleted.`,
     {
       details: {collection: name, objects, schema: store.describe(marker.backup)},
-      hint: `Stop that program and run the same clear with \`backupFirst: true\`: it saves those objects and puts the schema back. If "${name}" is as it should be, remove ${store.describe(dropMarkerName(name))}.`,
+      hint: `Stop that program and run the same clear with \`backupFirst: true\`: it saves those objects and puts the schema back. If "${name}" is as it should be, remove ${store.describe(dropMarkerName(name, store))}.`,
     },
   )
 }

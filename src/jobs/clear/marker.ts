@@ -1,7 +1,44 @@
 import type {Store} from '../../store/store.js'
 
+import {fileStem} from '../../archive/names.js'
+import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
+import {sha256Hex} from '../../platform/node.js'
+import {encryptionOf} from '../../store/encryption.js'
+import {forget} from '../../store/forget.js'
 import {readOwnJson} from '../../store/own-json.js'
+
+/** What a marker says of a collection is called: where backups hide names, it does not say which. */
+export function markerName(kind: 'drop' | 'replace', collection: string, store: Store): string {
+  return nameOf(kind, collection, encryptionOf(store).hideNames === true)
+}
+
+function nameOf(kind: string, collection: string, isHidden: boolean): string {
+  return `.${kind}-${isHidden ? `hidden-${sha256Hex(collection).slice(0, 16)}` : fileStem(collection)}.json`
+}
+
+export async function writeMarker(
+  kind: 'drop' | 'replace',
+  collection: string,
+  {marker, store}: {marker: object; store: Store},
+): Promise<void> {
+  await store.put(markerName(kind, collection, store), utf8(JSON.stringify(marker)))
+}
+
+/** Whichever way its name was written. @throws DataOpsError as `readMarker`. */
+export async function findMarker<Marker>(
+  kind: 'drop' | 'replace',
+  collection: string,
+  {check, store}: {check: (value: Partial<Marker>) => Marker | undefined; store: Store},
+): Promise<Marker | undefined> {
+  const maxBytes = 65_536
+  const shown = await readMarker(store, nameOf(kind, collection, false), {check, maxBytes})
+  return shown ?? readMarker(store, nameOf(kind, collection, true), {check, maxBytes})
+}
+
+export async function removeMarker(kind: 'drop' | 'replace', collection: string, store: Store): Promise<void> {
+  for (const isHidden of [false, true]) await forget(store, nameOf(kind, collection, isHidden))
+}
 
 /**
  * What a small JSON file, left for the next run in case this one is killed, says; undefined when there is none. `maxBytes`: a larger file is none of ours.

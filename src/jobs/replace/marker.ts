@@ -1,9 +1,6 @@
 import type {Store} from '../../store/store.js'
 
-import {fileStem} from '../../archive/names.js'
-import {utf8} from '../../codec/bytes.js'
-import {forget} from '../../store/forget.js'
-import {readMarker} from '../clear/marker.js'
+import {findMarker, removeMarker, writeMarker} from '../clear/marker.js'
 
 /** Says, from before a collection is dropped until its successor is confirmed, what replaces it and where it is saved. */
 export interface ReplaceMarker {
@@ -18,14 +15,8 @@ export interface ReplaceMarker {
   server: string
 }
 
-const MAX_MARKER_BYTES = 65_536
-
-export function replaceMarkerName(collection: string): string {
-  return `.replace-${fileStem(collection)}.json`
-}
-
 export async function writeReplaceMarker(store: Store, collection: string, marker: ReplaceMarker): Promise<void> {
-  await store.put(replaceMarkerName(collection), utf8(JSON.stringify(marker)))
+  await writeMarker('replace', collection, {marker, store})
 }
 
 /** That of this server; undefined when there is none. @throws DataOpsError as `readMarker`. */
@@ -34,12 +25,12 @@ export async function readReplaceMarker(
   collection: string,
   server: string,
 ): Promise<ReplaceMarker | undefined> {
-  const marker = await readMarker<ReplaceMarker>(store, replaceMarkerName(collection), {
+  const marker = await findMarker<ReplaceMarker>('replace', collection, {
     check: (value) =>
       [value.backup, value.saved, value.server].every((member) => typeof member === 'string') && areTexts(value.earlier)
         ? (value as ReplaceMarker)
         : undefined,
-    maxBytes: MAX_MARKER_BYTES,
+    store,
   })
   return marker?.server === server ? marker : undefined
 }
@@ -49,5 +40,5 @@ function areTexts(value: unknown): boolean {
 }
 
 export async function removeReplaceMarker(store: Store, collection: string): Promise<void> {
-  await forget(store, replaceMarkerName(collection))
+  await removeMarker('replace', collection, store)
 }

@@ -10,7 +10,6 @@ import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
-import {openStore} from '../../store/open.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {backUpFirst} from '../clear/backup-first.js'
 import {HeldObjects, type Survey, survey} from '../clear/held.js'
@@ -19,7 +18,7 @@ import {type Quiet, waitUntilQuiet} from '../clear/quiet.js'
 import {DEFAULT_CONSISTENCY} from '../confirmation.js'
 import {type Workplace} from '../options.js'
 import {Checkpoint} from '../restore/checkpoint.js'
-import {targetOf} from '../restore/job.js'
+import {placeOfNotes, targetOf} from '../restore/job.js'
 import {restoreOnly} from '../restore/restore.js'
 import {TargetLeases} from '../restore/target-leases.js'
 import {liveChain} from '../verify/changed.js'
@@ -145,8 +144,7 @@ class Replacement {
 
   /** Whether the restore was begun by an earlier run: what is there is a part of it. */
   async #isBegun(): Promise<boolean> {
-    const {checkpointDirectory} = this.#options
-    const place = checkpointDirectory === undefined ? this.#opened.store : openStore(checkpointDirectory)
+    const place = placeOfNotes(this.#opened.store, this.#options)
     const where = {server: this.#at.connection.describe, target: this.#name}
     return Checkpoint.exists(place, this.#opened.archive.name, where)
   }

@@ -227,10 +227,6 @@ export class Checkpoint {
     await this.note?.remove()
   }
 
-  get name(): string {
-    return this.#name
-  }
-
   describe(): string {
     return this.#store.describe(this.#name)
   }

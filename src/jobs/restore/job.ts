@@ -9,12 +9,15 @@ import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {Checkpoint} from './checkpoint.js'
 import type {RestoreTransferOptions} from './objects.js'
 
+import {noteAt, notesBeside, plainNote} from '../../archive/encrypted/notes.js'
 import {rejectedName, stillRejectedName} from '../../archive/names.js'
 import {persistent} from '../../flow/persistent.js'
 import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {type Warning} from '../../model/progress.js'
+import {encryptionOf, withEncryption} from '../../store/encryption.js'
 import {openStore} from '../../store/open.js'
+import {splitPlace} from '../../store/place.js'
 import {DEFAULT_CONSISTENCY, SpreadSample} from '../confirmation.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {type RestoreOptions, type RestoreResult} from './options.js'
@@ -90,7 +93,7 @@ export function makeJob(
 
   for (const warning of said) warn(warning)
   const target = targetOf(name, archive.head.metadata.backup_id ?? '', options)
-  const place = options.checkpointDirectory === undefined ? store : openStore(options.checkpointDirectory)
+  const place = placeOfNotes(store, options)
   const leases = new TargetLeases({
     backup: archive.name,
     collection: target,
@@ -133,12 +136,24 @@ export function targetOf(name: string, backupId: string, {atomic}: Pick<RestoreO
   return atomic ? `${name}_${backupId.replaceAll('-', '').slice(0, 8)}` : name
 }
 
+/** Where the checkpoint and the refused objects lie: beside the backup, unless told. */
+export function placeOfNotes(backup: Store, {checkpointDirectory}: Pick<RestoreOptions, 'checkpointDirectory'>): Store {
+  if (checkpointDirectory === undefined) return backup
+  return withEncryption(notesBeside(backup, openStore(checkpointDirectory)), encryptionOf(backup))
+}
+
+/** The file of refused objects that is to be read, as a person named it. */
+export function rejectedToRead({home}: RestoreJob, file: string): {name: string; store: Store} {
+  const {folder, name} = splitPlace(file)
+  return noteAt(home, openStore(folder), name)
+}
+
 /** The name of the file that this run puts refused objects into: never the one that it reads. */
 export function rejectedFileOf({archive, options}: RestoreJob): string {
   const {name} = archive
   const written = rejectedName(name)
   const read = options.retryRejected
-  return read !== undefined && path.basename(read) === written ? stillRejectedName(name) : written
+  return read !== undefined && plainNote(path.basename(read)) === written ? stillRejectedName(name) : written
 }
 
 /** How calls that carry objects are made. `expected`: objects in all, where that is known. */

@@ -11,7 +11,6 @@ import {compareSchemas} from '../../model/schema-compare.js'
 import {type PreparedSchema, prepareForCreate} from '../../model/schema-prepare.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
-import {openStore} from '../../store/open.js'
 import {splitPlace} from '../../store/place.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {assertUnknownOverGrpc} from '../../weaviate/same-server.js'
@@ -26,7 +25,7 @@ import {
 } from './checks.js'
 import {findExisting} from './conflicts.js'
 import {foretellCreation} from './foretold.js'
-import {type KnownRestore, type RestoreJob, resultOf, sendingOf, tenantsOf} from './job.js'
+import {type KnownRestore, rejectedToRead, type RestoreJob, resultOf, sendingOf, tenantsOf} from './job.js'
 import {readRejected} from './rejected.js'
 import {checkRequested, checkReservedNames} from './requested.js'
 import {checkSameTarget} from './same-target.js'
@@ -103,7 +102,8 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
 /** undefined: the checkpoint itself lies beside the backup, where everybody sees it. */
 function noteOf({home, place, warn}: RestoreJob, checkpoint: Checkpoint): CheckpointNote | undefined {
   if (place === home) return undefined
-  return new CheckpointNote({checkpoint: checkpoint.name, path: checkpoint.describe(), store: home, warn})
+  const path = checkpoint.describe()
+  return new CheckpointNote({checkpoint: splitPlace(path).name, path, store: home, warn})
 }
 
 /** What becomes of references to collections that the server does not have. @throws DataOpsError SCHEMA_MISMATCH. */
@@ -193,9 +193,9 @@ export function conflict(target: string, count: number): DataOpsError {
 async function toSend({checkpoint, job, tenants}: RestorePlan): Promise<number | undefined> {
   const {retryRejected, skipData} = job.options
   if (retryRejected !== undefined) {
-    const {folder, name} = splitPlace(retryRejected)
+    const {name, store} = rejectedToRead(job, retryRejected)
     let lines = 0
-    for await (const _ of readRejected(openStore(folder), name)) lines++
+    for await (const _ of readRejected(store, name)) lines++
     return lines
   }
 

@@ -2,9 +2,7 @@
 import type {RestoreResult} from './options.js'
 import type {Target} from './target.js'
 
-import {openStore} from '../../store/open.js'
-import {splitPlace} from '../../store/place.js'
-import {resultOf} from './job.js'
+import {rejectedToRead, resultOf} from './job.js'
 import {sendWithReferences} from './references.js'
 import {readRejected} from './rejected.js'
 import {interruptibly} from './write.js'
@@ -13,11 +11,10 @@ import {interruptibly} from './write.js'
 export async function retryRejected(target: Target, file: string): Promise<RestoreResult> {
   const {restore, sameServer, transfer} = target
   const {objection, rejected, tenants} = transfer
-  const {folder, name} = splitPlace(file)
-  const place = openStore(folder)
+  const {name, store} = rejectedToRead(restore.job, file)
   let restored = 0
   await interruptibly(target, async () => {
-    for await (const {object} of readRejected(place, name)) {
+    for await (const {object} of readRejected(store, name)) {
       const reason = objection(object)
       // Into a collection without objects nothing else shows which server it is on.
       if (reason === undefined && !sameServer.isProven) {
