@@ -79,7 +79,7 @@ it.each([
   },
 )
 
-it('a passphrase of the environment encrypts and opens', {timeout: 90_000}, async () => {
+it('a passphrase of the environment encrypts and opens', async () => {
   const env = {ELYSIACTL_PASSPHRASE: 'correct horse'}
   const id = await taken('passphrase', [], env)
   expect(await on('passphrase', ['backup', 'show', id])).toMatchObject({code: 2})

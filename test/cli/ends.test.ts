@@ -43,7 +43,7 @@ async function shell(line: string, argv: readonly string[]): Promise<{code: numb
   })
 }
 
-describe.skipIf(process.platform === 'win32')('ends', {timeout: 60_000}, () => {
+describe.skipIf(process.platform === 'win32')('ends', () => {
   it('does the whole backup when whoever reads stderr has left', async () => {
     const {code} = await shell('"$@" 2> >(true)', backup('unread'))
     expect(code).toBe(0)

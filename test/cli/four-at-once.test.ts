@@ -44,7 +44,7 @@ async function backUp(place: string, collections: readonly string[]): Promise<Li
   return listed.backups
 }
 
-describe('four processes at once', {timeout: 120_000}, () => {
+describe('four processes at once', {timeout: 300_000}, () => {
   it('of four collections: four entries', async () => {
     const names = Array.from({length: PROCESSES}, (_, index) => `Book${index + 1}`)
     const backups = await backUp(`s3://${BUCKET}/four`, names)

@@ -55,7 +55,7 @@ afterAll(async () => {
 })
 
 // Each test runs several processes, which take their time on a busy machine.
-describe('installed into a host', {timeout: 90_000}, () => {
+describe('installed into a host', () => {
   it("backs up with the host's url and key, and tells the host", async () => {
     await hostSays({answer: {apiKey: KEY, grpcUrl: server.grpcUrl, url: server.url}})
     const output = path.join(folder.path, 'backups')

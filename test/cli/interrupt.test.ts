@@ -3,6 +3,7 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 
 import {Interrupt} from '../../src/cli/interrupt.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {Gates, type Held} from '../support/gates.js'
 import {fill, type Filler, filler, objectId} from './fill.js'
 import {type CliProcess, type CliRun, start, temporaryFolder} from './run-cli.js'
 
@@ -11,52 +12,20 @@ const OBJECTS = 1000
 let server: EmbeddedWeaviate
 let weaviate: Filler
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
-/** Calls of that name, or of that method and path, beyond so many wait until they are let go. */
-let held: Map<string, Held>
-
-interface Held {
-  beyond: number
-  /** Resolves when the first one waits. */
-  reached: Promise<void>
-  release: () => void
-  wait: () => Promise<void>
-}
+let gates: Gates
 
 beforeEach(async () => {
-  held = new Map()
-  server = await startEmbeddedWeaviate({
-    apiKeys: [KEY],
-    async onRequest({method, path: of, transport}) {
-      await held.get(transport === 'rest' ? `${method} ${of}` : method)?.wait()
-    },
-  })
+  gates = new Gates()
+  server = await startEmbeddedWeaviate({apiKeys: [KEY], onRequest: gates.onRequest})
   weaviate = filler(server.url, KEY)
   folder = await temporaryFolder()
   await fill(weaviate, 'Book', OBJECTS)
 })
 afterEach(async () => {
-  for (const {release} of held.values()) release()
+  gates.release()
   await server.close()
   await folder.remove()
 })
-
-function hold(call: string, beyond: number): Held {
-  const reached = Promise.withResolvers<void>()
-  const released = Promise.withResolvers<void>()
-  let calls = 0
-  const gate: Held = {
-    beyond,
-    reached: reached.promise,
-    release: released.resolve,
-    async wait() {
-      if (++calls <= beyond) return
-      reached.resolve()
-      await released.promise
-    },
-  }
-  held.set(call, gate)
-  return gate
-}
 
 /** Interrupts it while a call waits, which is answered once it knows. */
 async function interrupt(run: CliProcess, {reached, release}: Held, signal: NodeJS.Signals): Promise<CliRun> {
@@ -76,7 +45,7 @@ function command(...argv: string[]): CliProcess {
 // Each test runs several processes, which take their time on a busy machine.
 describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 180_000}, () => {
   it('ends a backup with 130 and the command that continues it, without a secret; that command finishes it', async () => {
-    const searching = hold('Search', 6)
+    const searching = gates.hold('Search', 6)
     const backup = command('col', 'backup', 'Book', '--batch-size', '50', '--concurrency', '1', '--json')
     const interrupted = await interrupt(backup, searching, 'SIGINT')
     expect(interrupted, interrupted.stderr).toMatchObject({code: 130})
@@ -99,7 +68,7 @@ describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 180_000}, () =
   it('ends a restore with 130 by SIGTERM too; the same command continues and sends only what is missing', async () => {
     const backup = await command('col', 'backup', 'Book', '--json').done
     const id = backup.json().id as string
-    const writing = hold('BatchObjects', 4)
+    const writing = gates.hold('BatchObjects', 4)
     const argv = ['col', 'restore', id, '--name', 'Copy', '--batch-size', '50', '--concurrency', '1']
     const interrupted = await interrupt(command(...argv), writing, 'SIGTERM')
     expect(interrupted, interrupted.stderr).toMatchObject({code: 130, stdout: ''})
@@ -119,7 +88,7 @@ describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 180_000}, () =
   })
 
   it('cleans up when the terminal is closed (SIGHUP), as often as that is said', async () => {
-    const searching = hold('Search', 4)
+    const searching = gates.hold('Search', 4)
     const backup = command('col', 'backup', 'Book', '--batch-size', '50', '--concurrency', '1', '--json')
     await searching.reached
     backup.kill('SIGHUP')
@@ -140,11 +109,11 @@ describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 180_000}, () =
     await weaviate.request('POST', 'batch/objects', {objects})
     await weaviate.request('PUT', 'schema/Rooms/tenants', [{activityStatus: 'COLD', name: 'a'}])
     // The first one only asks whether gRPC knows the collection.
-    const searching = hold('Search', 1)
+    const searching = gates.hold('Search', 1)
     const backup = command('col', 'backup', 'Rooms')
     await searching.reached
     // The tenant that it has woken is to be put back before it ends.
-    const puttingBack = hold('PUT /v1/schema/Rooms/tenants', 0)
+    const puttingBack = gates.hold('PUT /v1/schema/Rooms/tenants', 0)
     backup.kill('SIGINT')
     await puttingBack.reached
     backup.kill('SIGINT')

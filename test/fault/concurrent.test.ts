@@ -26,6 +26,7 @@ import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {start as startCli} from '../cli/run-cli.js'
 import {fillCollection, makeCollection} from '../support/collections.js'
+import {Gates} from '../support/gates.js'
 import {checkFolder} from './checks.js'
 import {buildWorker, runWorker, temporaryFolder} from './harness.js'
 import {report} from './report.js'
@@ -54,7 +55,7 @@ beforeAll(async () => {
   digest = (
     await new BackupManager(connection, {directory: path.join(directory.path, 'first')}).backupCollection(PLAIN)
   ).digest
-}, 60_000)
+})
 
 afterEach(() => {
   onRequest = none
@@ -66,18 +67,6 @@ afterAll(async () => {
   await server.close()
   await directory.remove()
 })
-
-/** Resolves once as many calls of that name have come; every one of them waits `ms`. */
-async function slow(method: string, calls: number, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    let left = calls
-    onRequest = async (request) => {
-      if (request.method !== method) return
-      if (--left === 0) resolve()
-      await sleep(ms)
-    }
-  })
-}
 
 function backupJob(folder: string, options: object = {}): WorkerJob {
   return {
@@ -113,7 +102,7 @@ describe('several processes', () => {
       times: 4,
       wronglyListed: 0,
     })
-  }, 60_000)
+  })
 
   it('that continue the same unfinished backup: one does, the others are told', async () => {
     const folder = path.join(directory.path, 'resume')
@@ -139,7 +128,7 @@ describe('several processes', () => {
     expect({good, wrong}).toEqual({good: [expect.any(String)], wrong: []})
     // The killed run may have left a temporary file, which `backup prune` removes.
     expect(left.filter((each) => !/^\.elysia-[\da-f]{16}\.tmp$/.test(each))).toEqual(['.backup_catalog.json'])
-  }, 60_000)
+  })
 })
 
 describe('Ctrl-C', () => {
@@ -151,20 +140,24 @@ describe('Ctrl-C', () => {
     async (signal) => {
       const folder = path.join(directory.path, `interrupt-${signal}`)
       const states = await statesOf(connection, TENANTS)
-      const reading = slow('Search', 1, 60)
-      const backup = cli(['col', 'backup', TENANTS, '--batch-size', '10', '--concurrency', '1'], folder)
-      await reading
+      const gates = new Gates()
+      onRequest = gates.onRequest
       // The active tenants come first, then those to activate.
+      const waking = gates.hold(`PUT /v1/schema/${TENANTS}/tenants`, 0)
+      const backup = cli(['col', 'backup', TENANTS, '--batch-size', '10', '--concurrency', '1'], folder)
+      await waking.reached
+      const reading = gates.hold('Search', 0)
+      waking.release()
+      await reading.reached
       await vi.waitFor(
         async () => {
           expect(await statesOf(connection, TENANTS)).not.toEqual(states)
         },
-        {
-          interval: 10,
-          timeout: 30_000,
-        },
+        {timeout: 60_000},
       )
       backup.kill(signal)
+      await backup.said(`Stopping (${signal})`)
+      gates.release()
       const run = await backup.done
       expect(run, run.stderr).toMatchObject({code: 130})
       expect(run.stderr).toContain('To continue: elysia-data-ops col backup --resume')
@@ -176,7 +169,6 @@ describe('Ctrl-C', () => {
       expect(again.json()).toMatchObject({objectCount: 120})
       expect(await statesOf(connection, TENANTS)).toEqual(states)
     },
-    60_000,
   )
 })
 
@@ -216,7 +208,7 @@ describe('tenants that a backup activates', () => {
     // And the backup knows them as they were before the killed one.
     const noted = new Map(archive.head.metadata.tenants!.map(({name, status}) => [name, status]))
     expect(noted).toEqual(new Map(states.map(({name, status}) => [name, status])))
-  }, 60_000)
+  })
 })
 
 describe('a disk', () => {
@@ -300,7 +292,7 @@ describe('a disk', () => {
       wronglyListed: wrong,
     })
     expect(wrong).toBe(0)
-  }, 60_000)
+  })
 
   it('that cannot be written says so before anything is read', async ({skip}) => {
     const folder = path.join(directory.path, 'unwritable')
@@ -423,7 +415,7 @@ describe('a clear', () => {
     })
     await connection.deleteAlias(`${NAME}Alias`)
     await connection.deleteCollection(NAME)
-  }, 120_000)
+  })
 
   it('of inactive tenants that is killed leaves them to the next run to put back', async () => {
     const states = await makeTenants(connection, NAME, {objects: 60, tenants: 9})
@@ -438,7 +430,7 @@ describe('a clear', () => {
     expect(await statesOf(connection, NAME)).toEqual(states)
     await connection.deleteAlias(`${NAME}Alias`)
     await connection.deleteCollection(NAME)
-  }, 60_000)
+  })
 
   it('with a backup first deletes nothing before that backup is sealed and verified', async () => {
     await makeCollection(connection, NAME, 100)
@@ -516,7 +508,7 @@ describe('rejected objects', () => {
       wronglyListed: 0,
     })
     await connection.deleteCollection(NAME)
-  }, 60_000)
+  })
 })
 
 async function verifyAll(folder: string): Promise<Array<{problems: unknown[]}>> {

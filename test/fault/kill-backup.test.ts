@@ -39,7 +39,7 @@ beforeAll(async () => {
   worker = await buildWorker()
   await makeCollection(server.connection, PLAIN, OBJECTS)
   await makeTenants(server.connection, TENANTS, {objects: OBJECTS, tenants: 12})
-}, 60_000)
+})
 
 afterAll(async () => {
   await server.connection.deleteAlias(`${TENANTS}${ALIAS_SUFFIX}`)

@@ -42,7 +42,7 @@ beforeAll(async () => {
   await makeCollection(server.connection, PLAIN, OBJECTS)
   references = await makeReferences(server.connection, REFERENCES, {objects: OBJECTS, references: 10})
   states = await makeTenants(server.connection, TENANTS, {objects: OBJECTS, tenants: 12})
-}, 60_000)
+})
 
 afterAll(async () => {
   await server.connection.deleteAlias(ALIAS)

@@ -27,7 +27,7 @@ beforeAll(async () => {
   worker = await buildWorker()
   states = await makeTenants(server.connection, NAME, {objects: OBJECTS, tenants: 12})
   backup = await new BackupManager(server.connection, {directory: directory.path}).backupCollection(NAME)
-}, 60_000)
+})
 
 afterAll(async () => {
   await server.connection.deleteAlias(`${NAME}Alias`)
@@ -79,7 +79,7 @@ function nextJobs(): Next[] {
 }
 
 describe('a run that is killed while tenants are active for it', () => {
-  it.each(['verify', 'count'] as const)('of %s: the next job puts them back', {timeout: 120_000}, async (killed) => {
+  it.each(['verify', 'count'] as const)('of %s: the next job puts them back', {timeout: 300_000}, async (killed) => {
     const run: WorkerJob['run'] =
       killed === 'verify' ? {against: backup.id, collection: NAME, job: 'verify'} : {collection: NAME, job: 'count'}
     const job: WorkerJob = {directory: directory.path, grpcUrl: server.grpcUrl, run, url: server.url}

@@ -113,26 +113,22 @@ describe('in an empty project', () => {
     const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const argv = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--types', 'node', 'types.ts']
     expect(await inProject(process.execPath, tsc, ...argv)).toBe('')
-  }, 60_000)
+  })
 
-  it.each(['README.md', 'docs/sdk.md', 'docs/testing.md'])(
-    'runs every example of %s',
-    async (page) => {
-      const text = await readFile(path.join(root, page), 'utf8')
-      const examples = [...text.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1]!)
-      expect(examples).not.toEqual([])
-      const folder = path.join(project, path.basename(page, '.md'))
-      await mkdir(folder, {recursive: true})
-      await writeFile(path.join(folder, 'examples.mjs'), runner(examples))
-      for (const [index, example] of examples.entries()) await writeFile(path.join(folder, `${index}.mjs`), example)
-      const {stdout} = await exec(process.execPath, ['examples.mjs'], {cwd: folder})
-      expect(stdout).toContain(`${examples.length} examples ran`)
-      // Comparisons are printed by the examples, and all of them hold.
-      expect(stdout).not.toContain('false')
-      expect(stdout).toContain('true')
-    },
-    60_000,
-  )
+  it.each(['README.md', 'docs/sdk.md', 'docs/testing.md'])('runs every example of %s', async (page) => {
+    const text = await readFile(path.join(root, page), 'utf8')
+    const examples = [...text.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1]!)
+    expect(examples).not.toEqual([])
+    const folder = path.join(project, path.basename(page, '.md'))
+    await mkdir(folder, {recursive: true})
+    await writeFile(path.join(folder, 'examples.mjs'), runner(examples))
+    for (const [index, example] of examples.entries()) await writeFile(path.join(folder, `${index}.mjs`), example)
+    const {stdout} = await exec(process.execPath, ['examples.mjs'], {cwd: folder})
+    expect(stdout).toContain(`${examples.length} examples ran`)
+    // Comparisons are printed by the examples, and all of them hold.
+    expect(stdout).not.toContain('false')
+    expect(stdout).toContain('true')
+  })
 })
 
 const TYPES = `

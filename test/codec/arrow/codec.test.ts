@@ -189,5 +189,5 @@ describe('damaged parts', () => {
       ),
       {numRuns: 600},
     )
-  }, 60_000)
+  })
 })

@@ -53,7 +53,7 @@ beforeAll(async () => {
     {name: 't4', status: 'COLD'},
     {name: 't5', status: 'COLD'},
   ])
-}, 60_000)
+})
 
 afterAll(async () => {
   for (const name of [PLAIN, TENANTS]) await server.connection.deleteCollection(name)

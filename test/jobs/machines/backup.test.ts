@@ -24,7 +24,7 @@ beforeAll(async () => {
   await makeCollection(server.connection, NAME, COUNT, 4)
   const manager = new BackupManager(server.connection, {store: memoryStore()})
   digest = (await manager.backupCollection(NAME, {format: 'parquet'})).digest
-}, 60_000)
+})
 
 afterAll(async () => {
   await server.connection.deleteCollection(NAME)

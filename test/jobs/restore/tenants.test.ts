@@ -190,7 +190,7 @@ describe('hundreds of inactive tenants', () => {
     await fill(FROM, states)
     from = (await backUp(FROM)).path
     to = (await backUp(TO)).path
-  }, 60_000)
+  })
 
   const options = {concurrency: 8, verify: true} as const
   const whole = {rejected: 0, tenants: 450, verification: {equal: true}}
