@@ -66,6 +66,7 @@ export type {
 } from './jobs/verify/options.js'
 export {Verifier} from './jobs/verify/verifier.js'
 export {DataOpsError, type ErrorCode, EXIT_CODES} from './model/errors.js'
+export type {WriteFailure} from './model/object.js'
 export type {OperationOptions, ProgressEvent, ProgressStage, Warning} from './model/progress.js'
 export type {SchemaProperty, WeaviateClass} from './model/schema.js'
 export type {TenantStatus, WeaviateTenant} from './model/tenant.js'
