@@ -29,6 +29,8 @@ export interface BackupShowResult {
   lockMode?: string
   /** Until then nobody can change or remove it, RFC 3339. */
   lockedUntil?: string
+  /** These credentials may not see whether it is locked. */
+  lockUnknown?: true
   objectCount: number
   options: Record<string, unknown>
   /** Files with the objects; `file` is null where they stand in the document itself. */
@@ -111,7 +113,9 @@ export default class BackupShow extends DataOpsCommand {
       format: metadata.options.format,
       guarantee: metadata.guarantee,
       id: metadata.backup_id,
-      ...(lock && {lockMode: lock.mode, lockedUntil: new Date(lock.until).toISOString()}),
+      ...(lock === 'unknown'
+        ? {lockUnknown: true as const}
+        : lock && {lockMode: lock.mode, lockedUntil: new Date(lock.until).toISOString()}),
       objectCount: seal.object_count,
       options: metadata.options,
       parts: seal.parts.map(({bytes, file, rows, sha256}) => ({bytes, file: file ?? null, rows, sha256})),
@@ -164,6 +168,7 @@ function showLines(shown: BackupShowResult): string[] {
       ],
       ['non-finite', statistics.non_finite_vectors ? plural(statistics.non_finite_vectors, 'vector') : undefined],
       ['guarantee', shown.guarantee],
+      ['locked', shown.lockUnknown && 'not known: these credentials may not see locks'],
       ['locked', shown.lockedUntil && `until ${shortTime(shown.lockedUntil)} UTC (${shown.lockMode})`],
     ]),
     ...skipped.map(({name, skipped: reason}) => `  NOT in it: tenant ${name} (${reason})`),

@@ -107,14 +107,20 @@ function byName(entries: StoreEntry[]): StoreEntry[] {
   return entries.sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
 }
 
-/** The lock of a sealed backup; undefined: it has none, or its time is over. */
-export async function lockOf({locks}: Store, backup: string): Promise<ObjectLock | undefined> {
-  return (await locks?.find(commitKey(backup)))?.lock
+/** The lock of a sealed backup; undefined: it has none, or its time is over; `unknown`: these credentials may not look. */
+export async function lockOf({locks}: Store, backup: string): Promise<'unknown' | ObjectLock | undefined> {
+  const found = await locks?.find(commitKey(backup))
+  return found === 'unknown' ? found : found?.lock
 }
+
+/** What lets credentials see locks. */
+export const SEES_LOCKS =
+  'Allow s3:GetBucketObjectLockConfiguration and, where objects are locked, s3:ListBucketVersions and s3:GetObjectRetention; storage.buckets.get; or to read the properties of the container.'
 
 /** Why a backup cannot be removed, in words; undefined where it can. */
 export async function lockedUntil(store: Store, backup: string): Promise<string | undefined> {
   const lock = await lockOf(store, backup)
+  if (lock === 'unknown') return 'these credentials may not see whether it is locked'
   return lock && `it is locked until ${timeOf(lock.until)}`
 }
 
@@ -122,14 +128,15 @@ function timeOf(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
-/** Whether anything of an unfinished backup is locked: then it cannot be changed any more. */
-export async function isPartLocked(store: Store, backup: string): Promise<boolean> {
+/** Whether anything of an unfinished backup is locked, or may be: then it cannot be changed any more. */
+export async function isPartLocked(store: Store, backup: string): Promise<'unknown' | boolean> {
   const {locks} = store
   if (!locks || (await locks.areOn()) === false) return false
   const found = await inParallel(await store.list(backup), {atOnce: AT_ONCE}, async ({name}) =>
     locks.find(`${backup}/${name}`),
   )
-  return found.some((entry) => entry !== undefined)
+  if (found.some((entry) => entry !== undefined && entry !== 'unknown')) return true
+  return found.includes('unknown') ? 'unknown' : false
 }
 
 /** Before anything is written. @throws DataOpsError INVALID_INPUT where objects cannot be locked one by one. */
@@ -144,7 +151,7 @@ export async function requireLocks(store: Store): Promise<StoreLocks> {
       `The credentials do not allow to ask whether anything can be locked at ${where}.`,
       {
         details: {path: where, reason: 'denied'},
-        hint: 'Allow s3:GetBucketObjectLockConfiguration, storage.buckets.get, or to read the properties of the container.',
+        hint: SEES_LOCKS,
       },
     )
   }
@@ -212,12 +219,15 @@ export async function lockBackup(store: Store, backup: string, {forMs, mode}: Lo
   // What the backup is known by last: until when it is locked, so is the rest.
   if (key !== backup) await lockFiles(store, locks, backup, lock)
   await locks.lock(key, lock)
-  return (await locks.find(key))?.lock ?? lock
+  const found = await lockOf(store, backup)
+  return found === 'unknown' ? lock : (found ?? lock)
 }
 
-/** Puts a file beside those of a sealed backup, locked for as long as they are. */
+/** Puts a file beside those of a sealed backup, locked for as long as they are, where that can be seen. */
 export async function putBeside(store: Store, key: string, bytes: Uint8Array): Promise<string | undefined> {
   const lock = await lockOf(store, backupOf(key) ?? nameOf(key))
   const condition = {ifAbsent: true as const}
-  return lock && store.locks ? store.locks.put(key, bytes, condition, lock) : store.put(key, bytes, condition)
+  return lock && lock !== 'unknown' && store.locks
+    ? store.locks.put(key, bytes, condition, lock)
+    : store.put(key, bytes, condition)
 }

@@ -6,7 +6,15 @@ import type {Store, StoreEntry} from '../store/store.js'
 
 import {refuseExportedAt} from '../archive/exported.js'
 import {MalformedError} from '../archive/fields.js'
-import {listPlace, lockBackup, lockedUntil, type LockOptions, pastWhatHides, requireLocks} from '../archive/locked.js'
+import {
+  listPlace,
+  lockBackup,
+  lockedUntil,
+  type LockOptions,
+  pastWhatHides,
+  requireLocks,
+  SEES_LOCKS,
+} from '../archive/locked.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName, removedName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
@@ -89,7 +97,7 @@ export class BackupCatalog {
     if (locked !== undefined) {
       throw new DataOpsError('STORAGE', `${this.#store.describe(file)} is kept: ${locked}.`, {
         details: {kept: file, locked: true, reason: locked},
-        hint: 'Nobody can remove it before that.',
+        hint: locked.includes('may not see') ? SEES_LOCKS : 'Nobody can remove it before that.',
       })
     }
 

@@ -29,6 +29,8 @@ export interface CatalogEntry {
   id: string
   /** Until then nobody can change or remove it, RFC 3339. Absent from others. */
   locked_until?: string
+  /** Whoever entered it could not see whether it is locked. Absent from others. */
+  lock_unknown?: true
   /** Absent where an encrypted backup hides it. */
   object_count?: number
   /** Transforms left objects, or members of them, out; of an encrypted backup: they changed it. Absent from others. */
@@ -73,6 +75,7 @@ export function readEntry(field: Field): CatalogEntry {
     file: file.text(),
     format: field.member('format').oneOf(FORMATS),
     id: field.member('id').uuid(),
+    ...(field.member('lock_unknown').optional((item) => item.boolean()) === true && {lock_unknown: true as const}),
     ...present({locked_until: field.member('locked_until').optional((item) => item.time())}),
     ...present({object_count: field.member('object_count').optional((item) => item.count())}),
     ...(field.member('partial').optional((item) => item.boolean()) === true && {partial: true as const}),
@@ -120,7 +123,8 @@ function entryOfCover(cover: ReadCover): CatalogEntry {
 /** The entry of a backup that is there, with all its files. @throws DataOpsError when it is none, or damaged as far as can be seen. */
 export async function readEntryOf(store: Store, file: string): Promise<CatalogEntry> {
   const lock = await lockOf(store, file)
-  const locked = lock && {locked_until: new Date(lock.until).toISOString()}
+  const locked =
+    lock === 'unknown' ? {lock_unknown: true as const} : lock && {locked_until: new Date(lock.until).toISOString()}
   const cover = await readCover(store, file)
   if (cover) {
     await checkCoveredFiles(store, cover)

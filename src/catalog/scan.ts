@@ -40,7 +40,10 @@ export async function scanBackups(store: Store, listed: readonly CatalogEntry[])
   const unread: UnusableFile[] = []
   for (const result of results) {
     if ('entry' in result) {
-      entries.push(result.entry)
+      const {entry} = result
+      const before = entry.lock_unknown && known.get(entry.file)?.locked_until
+      // What somebody has seen who may look is still so.
+      entries.push(before ? {...entry, locked_until: before} : entry)
       continue
     }
 

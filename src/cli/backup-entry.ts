@@ -17,6 +17,8 @@ export interface BackupEntry {
   id: string
   /** Until then nobody can change or remove it, RFC 3339; absent from one that is not locked. */
   lockedUntil?: string
+  /** Whoever entered it could not see whether it is locked. */
+  lockUnknown?: true
   /** Absent, like the name of the collection, from an encrypted backup that hides it. */
   objectCount?: number
   /** It holds a part of what its collection held: objects or members of them were left out on purpose. */
@@ -41,6 +43,7 @@ export function backupEntry(backup: ListedBackup, pathOf: (file: string) => stri
     format: backup.format,
     id: backup.id,
     lockedUntil: backup.locked_until,
+    ...(backup.lock_unknown && {lockUnknown: true as const}),
     objectCount: backup.object_count,
     partial: backup.partial === true,
     path: pathOf(backup.file),
@@ -71,12 +74,13 @@ export function backupTable(backups: readonly BackupEntry[]): string[] {
   ])
 }
 
-function remarks({complete, encrypted, lockedUntil, partial, status}: BackupEntry): string[] {
+function remarks({complete, encrypted, lockedUntil, lockUnknown, partial, status}: BackupEntry): string[] {
   const words = [
     ...(status === 'sealed' ? [] : [status]),
     ...(complete ? [] : ['incomplete']),
     ...(encrypted ? ['encrypted'] : []),
     ...(partial ? ['part'] : []),
+    ...(lockUnknown ? ['not known whether it is locked'] : []),
     ...(isLocked(lockedUntil) ? [`locked until ${lockedUntil?.slice(0, 10)}`] : []),
   ]
   return words.length > 0 ? [`(${words.join(', ')})`] : []

@@ -109,8 +109,8 @@ export interface StoreLocks {
   /** As those of the store, of an object that is locked from its first moment. */
   createWriter: (key: string, lock: ObjectLock) => Promise<StoreWriter>
   put: (key: string, bytes: Uint8Array, condition: PutCondition, lock: ObjectLock) => Promise<string | undefined>
-  /** The first version that is locked now. */
-  find: (key: string) => Promise<LockedEntry | undefined>
+  /** The first version that is locked now; undefined: none is; `unknown`: these credentials may not look. */
+  find: (key: string) => Promise<'unknown' | LockedEntry | undefined>
   /** The first locked versions that something else lies over, by their keys: of `KEY` that one, of `FOLDER/` all in it. */
   hidden: (key: string) => Promise<Map<string, LockedEntry>>
   /** Locks the first locked version, or else what is there; one that is locked for longer stays so. @throws DataOpsError NOT_A_BACKUP when there is none. */

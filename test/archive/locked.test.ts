@@ -11,11 +11,14 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 import {randomUUID} from 'node:crypto'
-import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+import path from 'node:path'
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
+import {lockOf} from '../../src/archive/locked.js'
 import {SCRYPT} from '../../src/archive/encrypted/key-file.js'
 import {newIdentity} from '../../src/codec/age/header.js'
 import {BackupCatalog, BackupManager, type BackupOptions, RestoreManager, Verifier} from '../../src/index.js'
+import {examinePlace} from '../../src/jobs/doctor/place.js'
 import {LEASE} from '../../src/store/lease.js'
 import {openStore} from '../../src/store/open.js'
 import {withEnvironment} from '../store/support.js'
@@ -229,6 +232,57 @@ it('rekey adds a file, locked as the others are', async () => {
     expect(await verifier.verifyBackup(backup.id)).toMatchObject({problems: []})
   }
 })
+
+/** Each way in which credentials may fail to see a lock. */
+const BLIND = [['GetObjectRetention'], ['ListObjectVersions'], ['GetObjectLockConfiguration', 'ListObjectVersions']]
+
+describe.runIf(endpoint === undefined)('credentials that may not see locks', () => {
+  afterEach(() => {
+    s3!.fault = undefined
+  })
+
+  it.each(BLIND)('take nothing for not being locked: %s', async (...blind) => {
+    const old = await new BackupManager(server.connection, {directory: place}).backupCollection(NAME, {
+      format: 'parquet',
+      lockForMs: DAY,
+    })
+    await new BackupManager(server.connection, {directory: place}).backupCollection(NAME, {format: 'parquet'})
+    const before = await versions()
+    s3!.fault = ({operation}) => (blind.includes(operation) ? {code: 'AccessDenied', status: 403} : undefined)
+    const warned: string[] = []
+    const catalog = new BackupCatalog(place, {onWarning: ({code}) => warned.push(code) && undefined})
+    const pruned = await catalog.prune({keepLast: 1})
+    expect(pruned.removed).toEqual([])
+    const words = 'may not see whether it is locked'
+    expect(Object.values(pruned.reasons).flat().join(' ')).toContain(words)
+    await expect(catalog.remove(old.id)).rejects.toMatchObject({
+      code: 'STORAGE',
+      hint: expect.stringContaining('s3:GetObjectRetention') as string,
+      message: expect.stringContaining(words) as string,
+    })
+    await expect(catalog.extend(old.id, {forMs: 2 * DAY, mode: 'compliance'})).rejects.toMatchObject({code: 'STORAGE'})
+    expect(await lockOf(openStore(place), path.basename(old.path))).toBe('unknown')
+    // What was seen by who may look is still so; of the other it is said.
+    const {entries} = await catalog.reindex()
+    expect(entries.map(({lock_unknown: isUnknown}) => isUnknown)).toEqual([true, true])
+    expect(entries.find(({id}) => id === old.id)?.locked_until).toBe(old.lockedUntil)
+    const files = ({key}: Version): boolean => /objects|schema|metadata/.test(key)
+    expect((await seeing(versions)).filter((each) => files(each))).toEqual(before.filter((each) => files(each)))
+  })
+
+  it('the doctor says so', async () => {
+    s3!.fault = ({operation}) =>
+      operation === 'GetObjectLockConfiguration' ? {code: 'AccessDenied', status: 403} : undefined
+    const findings = await examinePlace(openStore(place), {now: Date.now})
+    expect(findings.find(({check}) => check === 'locks')).toMatchObject({level: 'unknown'})
+  })
+})
+
+/** With credentials that may. */
+async function seeing<T>(work: () => Promise<T>): Promise<T> {
+  s3!.fault = undefined
+  return work()
+}
 
 describe('a bucket without object lock', () => {
   it('is refused before anything is written', async () => {

@@ -11,7 +11,8 @@ import type {Connection} from '../../src/weaviate/connection.js'
 
 import {BackupManager, ClearManager, RestoreManager, Verifier} from '../../src/index.js'
 import {type Capability, SINCE} from '../../src/weaviate/capabilities.js'
-import {startTestServer, temporaryDirectory, type TestServer} from '../support/collections.js'
+import {startTestServer, type TestServer} from '../support/collections.js'
+import {testPlace, type TestPlace} from '../support/test-place.js'
 
 export interface Format {
   compress: boolean
@@ -57,12 +58,12 @@ export interface Managers {
   verifier: Verifier
 }
 
-export function managersOn(connection: Connection, directory: string): Managers {
+export function managersOn(connection: Connection, directory: string, keys: TestPlace['keys'] = {}): Managers {
   return {
-    backups: new BackupManager(connection, {directory}),
-    clears: new ClearManager(connection, {directory}),
-    restores: new RestoreManager(connection, {directory}),
-    verifier: new Verifier({connection, directory}),
+    backups: new BackupManager(connection, {directory, ...keys}),
+    clears: new ClearManager(connection, {directory, ...keys}),
+    restores: new RestoreManager(connection, {directory, ...keys}),
+    verifier: new Verifier({connection, directory, ...keys}),
   }
 }
 
@@ -71,7 +72,7 @@ export function useBench(options: EmbeddedWeaviateOptions = {}): Bench {
   // Filled in before the first test.
   const bench: Bench = Object.create(null) as Bench
   const prefix = `Lossless${randomBytes(4).toString('hex')}`
-  let folder: Awaited<ReturnType<typeof temporaryDirectory>>
+  let folder: TestPlace
   const dropAll = async (): Promise<void> => {
     for (const {alias} of await bench.connection.listAliases()) {
       if (alias.startsWith(prefix)) await bench.connection.deleteAlias(alias)
@@ -108,9 +109,9 @@ export function useBench(options: EmbeddedWeaviateOptions = {}): Bench {
   }, 120_000)
 
   beforeEach(async () => {
-    folder = await temporaryDirectory()
+    folder = await testPlace()
     bench.directory = folder.path
-    Object.assign(bench, managersOn(bench.connection, folder.path))
+    Object.assign(bench, managersOn(bench.connection, folder.path, folder.keys))
   })
 
   afterEach(async () => folder.remove())

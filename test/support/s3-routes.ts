@@ -129,6 +129,14 @@ export const objectRoutes: Record<string, Route> = {
     put(bucket, key, {bytes: request.body, etag, lock, metadata: metadataOf(headers), modified: new Date()})
     return {headers: {etag}, status: 200}
   },
+  GetObjectRetention(bucket, request) {
+    if (!bucket.versions) throw new S3Refusal(400, 'InvalidRequest')
+    const {lock} = objectOf(bucket, request)
+    if (!lock) throw new S3Refusal(404, 'NoSuchObjectLockConfiguration')
+    return xml(
+      `<Retention><Mode>${lock.mode}</Mode><RetainUntilDate>${lock.until.toISOString()}</RetainUntilDate></Retention>`,
+    )
+  },
   PutObjectRetention(bucket, request) {
     if (!bucket.versions) throw new S3Refusal(400, 'InvalidRequest')
     const object = objectOf(bucket, request)

@@ -208,7 +208,7 @@ function operationOf(method: string, key: string, query: URLSearchParams): strin
   }
 
   if (method === 'POST') return query.has('uploads') ? 'CreateMultipartUpload' : 'CompleteMultipartUpload'
-  if (method === 'PUT' && query.has('retention')) return 'PutObjectRetention'
+  if (query.has('retention')) return method === 'PUT' ? 'PutObjectRetention' : 'GetObjectRetention'
   if (query.has('uploadId')) return {DELETE: 'AbortMultipartUpload', PUT: 'UploadPart'}[method] ?? method
   return {DELETE: 'DeleteObject', GET: 'GetObject', HEAD: 'HeadObject', PUT: 'PutObject'}[method] ?? method
 }

@@ -28,7 +28,9 @@ export async function unfitness(
 ): Promise<string | undefined> {
   const age = await unchangedFor(store, journalName(name))
   if (age === undefined) return 'it has been finished, or removed'
-  if (await isPartLocked(store, name)) return 'a run that was killed while it sealed it has locked what there is of it'
+  const isLocked = await isPartLocked(store, name)
+  if (isLocked === 'unknown') return 'these credentials may not see whether what there is of it is locked'
+  if (isLocked) return 'a run that was killed while it sealed it has locked what there is of it'
   if (age > maxAgeMs) return `it was left ${Math.round(age / 60_000)} minutes ago`
   const identity = await connection.identify(plan.schema)
   if (identity !== undefined && journal.identity !== undefined) {

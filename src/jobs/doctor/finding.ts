@@ -7,6 +7,7 @@ export type CheckName =
   | 'connection'
   | 'grpc'
   | 'leftovers'
+  | 'locks'
   | 'one-server'
   | 'permissions'
   | 'place'

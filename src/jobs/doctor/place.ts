@@ -4,6 +4,7 @@ import path from 'node:path'
 
 import type {Store} from '../../store/store.js'
 
+import {SEES_LOCKS} from '../../archive/locked.js'
 import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
 import {leftoversIn} from '../../catalog/leftovers.js'
 import {utf8} from '../../codec/bytes.js'
@@ -35,6 +36,7 @@ export async function examinePlace(store: Store, options: PlaceOptions): Promise
     ...writable,
     ...(await attempt('space', async () => space(store, list, options))),
     ...(await attempt('catalog', async () => catalog(store, list))),
+    ...(await attempt('locks', async () => locks(store))),
     ...(await attempt('leftovers', async () => leftovers(store))),
     ...(await attempt('tenants', async () => tenants(store, options))),
   ]
@@ -151,6 +153,18 @@ async function catalog(store: Store, list: List): Promise<Finding[]> {
   }
 
   return findings.length > 0 ? findings : [ok('catalog', `The catalog and its ${backups.length} backups agree.`)]
+}
+
+async function locks(store: Store): Promise<Finding[]> {
+  if (!store.locks || (await store.locks.areOn()) !== undefined) return []
+  return [
+    {
+      check: 'locks',
+      hint: SEES_LOCKS,
+      level: 'unknown',
+      message: `Whether backups are locked cannot be asked at ${store.describe('')}: none is pruned, removed or continued there.`,
+    },
+  ]
 }
 
 async function leftovers(store: Store): Promise<Finding[]> {

@@ -50,10 +50,16 @@ export class ObjectLocks implements StoreLocks {
     return this.place.put(key, bytes, condition, lock)
   }
 
-  async find(key: string): Promise<LockedEntry | undefined> {
+  async find(key: string): Promise<'unknown' | LockedEntry | undefined> {
     return this.#inside(key, async () => {
-      const versions = (await this.#versionsIn(key)).get(key) ?? []
-      return this.#firstLocked(key, versions)
+      try {
+        const versions = (await this.#areOn()) === false ? [] : await this.#seen(key, false)
+        return await this.#firstLocked(key, versions)
+      } catch (error) {
+        if (isFailure(error, 'denied')) return 'unknown'
+        if (isFailure(error, 'unsupported')) return undefined
+        throw error
+      }
     })
   }
 
@@ -61,7 +67,7 @@ export class ObjectLocks implements StoreLocks {
     return this.#inside(key.replace(/\/$/, ''), async () => {
       const shadowed = [...(await this.#versionsIn(key))].filter(([, versions]) => !isAlone(versions))
       const found = await inParallel(shadowed, {atOnce: AT_ONCE}, async ([each, versions]) => {
-        const entry = await this.#firstLocked(each, versions)
+        const entry = await this.#firstLocked(each, versions, true)
         const isShown = versions.some(({isCurrent, version}) => isCurrent && version === entry?.version)
         return entry && !isShown ? [[each, entry] as const] : []
       })
@@ -173,10 +179,15 @@ export class ObjectLocks implements StoreLocks {
     } while (after !== undefined)
   }
 
-  async #firstLocked(key: string, versions: readonly ObjectVersion[]): Promise<LockedEntry | undefined> {
+  /** `isLenient`: those that nobody may look at are passed over. @throws a failure `denied` otherwise. */
+  async #firstLocked(
+    key: string,
+    versions: readonly ObjectVersion[],
+    isLenient = false,
+  ): Promise<LockedEntry | undefined> {
     for (const version of versions) {
       if (version.isRemoval) continue
-      const lock = await this.#lockOf(version)
+      const lock = await this.#lockOf(version, isLenient)
       if (!lock || lock.until <= Date.now()) continue
       const {bytes, modified, tag} = version
       return {bytes, kind: 'file', lock, modified, name: nameOf(key), tag, version: version.version}
@@ -186,12 +197,12 @@ export class ObjectLocks implements StoreLocks {
   }
 
   /** undefined also for a version that is gone by now. */
-  async #lockOf(version: ObjectVersion): Promise<ObjectLock | undefined> {
+  async #lockOf(version: ObjectVersion, isLenient: boolean): Promise<ObjectLock | undefined> {
     const action = this.#action('look for the lock of', version.key.slice(this.place.prefix.length))
     try {
       return await this.place.calls.attempt(action, async (client, call) => client.locks.lockOf(version, call))
     } catch (error) {
-      if (isFailure(error, 'absent', 'denied')) return undefined
+      if (isFailure(error, 'absent') || (isLenient && isFailure(error, 'denied'))) return undefined
       throw error
     }
   }

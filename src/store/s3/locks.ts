@@ -60,10 +60,16 @@ export class S3Locks implements LockClient {
 
   async lockOf({key, version}: ObjectVersion, {signal}: Call): Promise<ObjectLock | undefined> {
     const {bucket, client, sdk} = this.bucket
-    const command = new sdk.HeadObjectCommand({Bucket: bucket, Key: key, VersionId: version})
-    const {ObjectLockMode: mode, ObjectLockRetainUntilDate: until} = await client.send(command, {abortSignal: signal})
-    if (!mode || !until) return undefined
-    return {mode: mode === 'COMPLIANCE' ? 'compliance' : 'governance', until: until.getTime()}
+    // Not by the headers of the object: those lack the lock where nobody may see it, as where there is none.
+    const command = new sdk.GetObjectRetentionCommand({Bucket: bucket, Key: key, VersionId: version})
+    try {
+      const {Retention: {Mode: mode, RetainUntilDate: until} = {}} = await client.send(command, {abortSignal: signal})
+      if (!mode || !until) return undefined
+      return {mode: mode === 'COMPLIANCE' ? 'compliance' : 'governance', until: until.getTime()}
+    } catch (error) {
+      if (NONE.has(s3Failure(error).code)) return undefined
+      throw error
+    }
   }
 
   async versions({after, delimiter, isForNames, prefix}: VersionRequest, {signal}: Call): Promise<VersionPage> {
