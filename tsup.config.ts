@@ -25,6 +25,8 @@ export default defineConfig({
     'commands/col/diff': 'commands/col/diff.ts',
     'commands/col/restore': 'commands/col/restore.ts',
     'commands/col/verify': 'commands/col/verify.ts',
+    'commands/complete': 'commands/complete.ts',
+    'commands/completion': 'commands/completion.ts',
     'commands/doctor': 'commands/doctor.ts',
     'commands/job/cancel': 'commands/job/cancel.ts',
     'commands/job/create/backup': 'commands/job/create/backup.ts',

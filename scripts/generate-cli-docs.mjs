@@ -76,7 +76,9 @@ function section(command, globalNames) {
 
 /** The reference, as Markdown. */
 function reference({commands}) {
-  const all = Object.values(commands).toSorted((a, b) => a.id.localeCompare(b.id))
+  const all = Object.values(commands)
+    .filter(({hidden}) => !hidden)
+    .toSorted((a, b) => a.id.localeCompare(b.id))
   const [first, ...others] = all
   const globals = Object.values(first.flags).filter(({name}) => others.every((command) => command.flags[name]))
   // Where backups lie is a flag of every command too, but not the same text everywhere.

@@ -70,6 +70,8 @@ describe('what is made from the commands', () => {
       'col:diff',
       'col:restore',
       'col:verify',
+      'complete',
+      'completion',
       'doctor',
       'job:cancel',
       'job:create:backup',
@@ -77,9 +79,10 @@ describe('what is made from the commands', () => {
       'job:show',
       'job:work',
     ])
-    const globals = ['json', 'url', 'grpc-url', 'api-key', 'header', 'timeout', 'config', 'ca-file', 'quiet', 'output']
+    const globals = ['json', 'url', 'grpc-url', 'api-key', 'header', 'timeout', 'config', 'ca-file', 'quiet']
     for (const [id, command] of Object.entries(commands)) {
       expect(Object.keys(command.flags!), id).toEqual(expect.arrayContaining(globals))
+      expect('output' in command.flags! || id === 'completion', id).toBe(true)
       expect(command.summary, id).toBeTruthy()
       expect(command.examples, id).not.toHaveLength(0)
       expect(command.hasDynamicHelp, id).toBe(false)

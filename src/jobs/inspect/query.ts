@@ -139,9 +139,9 @@ export class BackupQuery {
     const {DuckDBTypeId, JsonDuckDBValueConverter} = this.#duckdb
     const chunks = result.yieldConvertedRows(jsonConverter(JsonDuckDBValueConverter, DuckDBTypeId.FLOAT))
     for (;;) {
-      const {done, value} = await this.#attempt(async () => chunks.next())
-      if (done) return
-      yield value
+      const next = await this.#attempt(async () => chunks.next())
+      if (next.done) return
+      yield next.value
     }
   }
 
