@@ -14,6 +14,7 @@ import {
   retryFlags,
   retryOptions,
   tenantFlag,
+  workersFlag,
 } from '../../src/cli/flags.js'
 import {copyLines, differsBeyondRefusals} from '../../src/cli/results.js'
 import {secondServerFlags} from '../../src/cli/second-server.js'
@@ -63,6 +64,7 @@ export default class ColCopy extends DataOpsCommand {
     output: outputFlag,
     ...retryFlags,
     tenant: tenantFlag,
+    workers: workersFlag,
     ...transformFlags,
   }
 
@@ -131,6 +133,7 @@ export default class ColCopy extends DataOpsCommand {
       transforms: await transformsOf(flags),
       verify: flags.verify,
       withAliases: flags['with-aliases'],
+      workers: settings.workers?.value,
     }
     if (!isSeveral) {
       const copied = await manager.copyCollection(names[0] ?? '', options)

@@ -3,7 +3,9 @@ import type {JsonObject} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 
+import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
+import {nodePlatform} from '../../platform/node.js'
 import {transformsAgain} from './again.js'
 import {onlyIds} from './choose.js'
 import {loadTransform} from './functions.js'
@@ -27,6 +29,13 @@ export function sendChain({schema, steps, tenants}: TransformChain): SentChain |
   }
 
   return {schema, steps: sent, ...(tenants && {tenants})}
+}
+
+/** Tells a chain from one that would make something else of the same source; undefined where functions of this program decide that. */
+export function chainIdentity(chain: TransformChain): string | undefined {
+  if (!sendChain(chain)) return undefined
+  const tenants = chain.tenants?.map(({name}) => name).sort()
+  return toHex(nodePlatform.sha256(utf8(JSON.stringify([chain.records, chain.schema, tenants ?? null]))))
 }
 
 /** @throws DataOpsError INVALID_INPUT when a module is not there, or not the same any more. */

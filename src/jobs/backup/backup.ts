@@ -90,7 +90,7 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
       claim: {check, name},
       journal: {written},
       note,
-      plan: {chain, job},
+      plan: {chain, chainIdentity, job},
       writer,
     } = opened
     const {options, store} = job
@@ -100,7 +100,8 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
     if (isLeaseLost(lost)) await failureOf(async () => note.save([]))
     await note.leave()
     if (isLeaseLost(lost)) throw lost
-    if (written && !options.settle && !chain && !isRecreated(error)) throw unfinishedError(job, error, name)
+    const isResumable = !options.settle && (!chain || chainIdentity !== undefined)
+    if (written && isResumable && !isRecreated(error)) throw unfinishedError(job, error, name)
     // Nobody could continue it.
     if (!written || written.activated.length === 0) {
       // The journal last: without it nobody knows what the rest is.

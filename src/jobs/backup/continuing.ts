@@ -1,10 +1,10 @@
 /** Whether an unfinished backup is one of the collection that is there now, and what it holds so far. */
+import type {WeaviateObject} from '../../model/object.js'
 import type {Store} from '../../store/store.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {BackupJournal} from './journal.js'
-import type {ObjectIndex} from './object-index.js'
 
-import {ContentDigest} from '../../archive/content-digest.js'
+import {ContentDigest, type ObjectContent} from '../../archive/content-digest.js'
 import {isPartLocked} from '../../archive/locked.js'
 import {journalName} from '../../archive/names.js'
 import {readUnfinished} from '../../archive/unfinished-reader.js'
@@ -14,6 +14,8 @@ import {unchangedFor} from '../../store/store-time.js'
 import {isSame} from './sample.js'
 
 interface Fitness {
+  /** What tells the transforms of this run from others. */
+  chain?: string
   connection: Connection
   maxAgeMs: number
   plan: CollectionPlan
@@ -24,7 +26,7 @@ interface Fitness {
 /** Why an unfinished backup is not to be continued, in words; undefined when it is surely one of this collection, and young. */
 export async function unfitness(
   {journal, name}: {journal: BackupJournal; name: string},
-  {connection, maxAgeMs, plan, signal, store}: Fitness,
+  {chain, connection, maxAgeMs, plan, signal, store}: Fitness,
 ): Promise<string | undefined> {
   const age = await unchangedFor(store, journalName(name))
   if (age === undefined) return 'it has been finished, or removed'
@@ -32,6 +34,8 @@ export async function unfitness(
   if (isLocked === 'unknown') return 'these credentials may not see whether what there is of it is locked'
   if (isLocked) return 'a run that was killed while it sealed it has locked what there is of it'
   if (age > maxAgeMs) return `it was left ${Math.round(age / 60_000)} minutes ago`
+  if (journal.chain !== chain)
+    return 'what the changes on the way would make of the collection is not what they made of it then'
   const identity = await connection.identify(plan.schema)
   if (identity !== undefined && journal.identity !== undefined) {
     return identity === journal.identity ? undefined : 'it is one of another collection of that name'
@@ -55,15 +59,14 @@ async function activeTenants({
   return new Set(tenants.flatMap(({name, status}) => (status === 'HOT' ? [name] : [])))
 }
 
-/** Reads back what an unfinished backup holds. @throws DataOpsError BACKUP_DAMAGED when that is not what its journal says. */
-export async function indexUnfinished(
+/** Reads back what an unfinished backup holds, page by page. @throws DataOpsError BACKUP_DAMAGED in the end, when that is not what its journal says. */
+export async function* readBack(
   store: Store,
   {journal, name}: {journal: BackupJournal; name: string},
-  index: ObjectIndex,
-): Promise<void> {
+): AsyncGenerator<Array<[object: WeaviateObject, content: ObjectContent]>, void, undefined> {
   const content = new ContentDigest(journal.head.schema, nodePlatform)
   for await (const objects of readUnfinished(store, name, journal)) {
-    for (const object of objects) index.set(object, content.add(object))
+    yield objects.map((object) => [object, content.add(object)])
   }
 
   const expected = new ContentDigest(journal.head.schema, nodePlatform, journal.content)

@@ -17,6 +17,8 @@ export interface BackupJournal extends TransferProgress {
   /** Tenants that this backup may have activated, with the states to put back. */
   activated: WeaviateTenant[]
   binding: JournalBinding
+  /** Which transforms have made what is there, as `chainIdentity` tells them; absent where objects are written as they are. */
+  chain?: string
   content: ContentState
   head: BackupHead
   /** What tells the collection from another of its name; absent where the server does not show it. */

@@ -17,7 +17,7 @@ export interface KeptJournalOptions {
   collection: string
   content: ContentDigest
   /** What does not change. */
-  fixed: Pick<BackupJournal, 'binding' | 'head' | 'identity' | 'recipient' | 'resumed' | 'tenants'>
+  fixed: Pick<BackupJournal, 'binding' | 'chain' | 'head' | 'identity' | 'recipient' | 'resumed' | 'tenants'>
   /** Of the backup. */
   name: string
   note: TenantNote

@@ -40,8 +40,12 @@ export async function putTenantsBack(
   await writeJournal(store, name, {...journal, activated: []})
 }
 
-/** Unfinished backups that are to be continued, or for a run without `resume` all there are. */
-export async function fitToContinue(job: BackupJob, binding: JournalBinding): Promise<UnfinishedBackup[]> {
+/** Unfinished backups that are to be continued, or for a run without `resume` all there are. `chain`: the identity of this run's transforms. */
+export async function fitToContinue(
+  job: BackupJob,
+  binding: JournalBinding,
+  chain?: string,
+): Promise<UnfinishedBackup[]> {
   const {connection, options, plan, store} = job
   const {resume, resumeWithinMs = RESUME_WITHIN_MS, signal} = options
   const found = await findUnfinished(store, binding)
@@ -50,7 +54,7 @@ export async function fitToContinue(job: BackupJob, binding: JournalBinding): Pr
   for (const each of found) {
     // Who asks for it by name knows how old it is.
     const maxAgeMs = resume === true ? Infinity : resumeWithinMs
-    const reason = await unfitness(each, {connection, maxAgeMs, plan, signal, store})
+    const reason = await unfitness(each, {chain, connection, maxAgeMs, plan, signal, store})
     if (reason === undefined) fit.push(each)
     else {
       job.warn('not-continued', `The unfinished backup ${store.describe(each.name)} is not continued: ${reason}.`, {

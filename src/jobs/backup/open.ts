@@ -62,7 +62,7 @@ export async function open(claimed: Claimed): Promise<Open> {
   const {
     claim: {check, name},
     head,
-    plan: {binding, chain, job},
+    plan: {binding, chain, chainIdentity, job},
     resumed,
     scope,
   } = claimed
@@ -91,7 +91,15 @@ export async function open(claimed: Claimed): Promise<Open> {
     resumeAt: resumed?.journal.position,
     store,
   })
-  const fixed = {binding, head, identity, recipient: encryption?.recipient, resumed: continued, tenants: scope}
+  const fixed = {
+    binding,
+    chain: chainIdentity,
+    head,
+    identity,
+    recipient: encryption?.recipient,
+    resumed: continued,
+    tenants: scope,
+  }
   // Beside the journal, which only the next backup reads.
   const note = job.notes.begin(connection.describe)
   // Its tenants were put back above.

@@ -10,6 +10,7 @@ import {requireLocks} from '../../archive/locked.js'
 import {type SealedManifest} from '../../archive/manifest.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {countInTenants} from '../../flow/tenants/count.js'
+import {chainIdentity} from '../../flow/transform/sent.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
@@ -34,6 +35,8 @@ export interface BackupPlan {
   binding: JournalBinding
   /** What transforms make of it; undefined: objects are written as they are. */
   chain?: TransformChain
+  /** Tells it from another; undefined without one, and where nobody can tell. */
+  chainIdentity?: string
   /** Objects of the collection; undefined: not known. */
   expectedObjects?: number
   job: BackupJob
@@ -67,11 +70,10 @@ export function checkOptions(options: BackupOptions): void {
     })
   }
 
-  if (options.resume === true && (options.settle || isChanged)) {
-    const what = options.settle ? 'settles' : 'changes objects on the way'
+  if (options.resume === true && options.settle) {
     throw new DataOpsError(
       'INVALID_INPUT',
-      `A backup that ${what} cannot be resumed: what it had read is not remembered.`,
+      'A backup that settles cannot be resumed: what it had read is not remembered.',
       {hint: 'Run it anew, without `resume`.'},
     )
   }
@@ -106,7 +108,8 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
   const tenantPlan = tenants && planTenants(tenants, options)
   const expectedObjects = holdsData ? await countPlanned(job, tenantPlan) : 0
   const chain = await chainOf(job, tenantPlan)
-  const unfinished = options.settle || chain ? [] : await fitToContinue(job, binding)
+  const identity = chain && chainIdentity(chain)
+  const unfinished = await unfinishedOf(job, binding, chain && {identity})
   if (!options.resume) warnUnfinished(job, unfinished)
   const unreadable = await unreadableJournals(job.store, schema.class)
   for (const each of unreadable) warnUnreadable(job, each)
@@ -124,6 +127,7 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
     batchSize: batchSizeFor(options, expectedObjects ?? Number.MAX_SAFE_INTEGER),
     binding,
     chain,
+    chainIdentity: identity,
     expectedObjects,
     job,
     step: 'planned',
@@ -131,6 +135,23 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
     tenants,
     unfinished,
   }
+}
+
+/** @throws DataOpsError INVALID_INPUT when one is required, and none could be told from others. */
+async function unfinishedOf(
+  job: BackupJob,
+  binding: JournalBinding,
+  chain?: {identity?: string},
+): Promise<UnfinishedBackup[]> {
+  const {resume, settle} = job.options
+  if (settle) return []
+  if (!chain || chain.identity !== undefined) return fitToContinue(job, binding, chain?.identity)
+  if (resume !== true) return []
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    'A backup that functions of this program change cannot be resumed: nobody can tell whether they are the same.',
+    {hint: 'Give them as a module (`loadTransform`), or run it anew, without `resume`.'},
+  )
 }
 
 /** What a dry run tells. @throws DataOpsError INVALID_INPUT when the collection could not be read back from a backup. */

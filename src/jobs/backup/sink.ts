@@ -27,7 +27,7 @@ export class ArchiveSink {
   readonly #options: ArchiveSinkOptions
   readonly #taken = new Map<string | undefined, number>()
   #takenInAll = 0
-  /** Without a chain: what other threads have read, and the digest does not know yet. */
+  /** What other threads have read, and neither the digest nor `#taken` knows yet. */
   readonly #ahead = new Map<string | undefined, number>()
   #aheadInAll = 0
 
@@ -37,8 +37,8 @@ export class ArchiveSink {
     if (options.chain) this.#duplicates = new DuplicateCheck(options.expectedObjects)
   }
 
-  /** Whether objects may still be looked at that were written: by a user's function, which changes them on the way. */
-  get mayKeep(): boolean {
+  /** Whether objects are changed on the way: a user's function may still look at those that were written. */
+  get isChanging(): boolean {
     return this.#options.chain !== undefined
   }
 
@@ -49,18 +49,18 @@ export class ArchiveSink {
 
   /** Objects of the collection that were taken, by earlier runs too, whatever became of them. */
   get taken(): number {
-    return this.#options.chain ? this.#takenInAll : this.#options.content.objects + this.#aheadInAll
+    const {chain, content} = this.#options
+    return (chain ? this.#takenInAll : content.objects) + this.#aheadInAll
   }
 
   /** The same, of one tenant of the collection. */
   takenOf(tenant: string | undefined): number {
     const {chain, content} = this.#options
-    if (chain) return this.#taken.get(tenant) ?? 0
     const known = tenant === undefined ? content.objects : content.tenant(tenant).objectCount
-    return known + (this.#ahead.get(tenant) ?? 0)
+    return (chain ? (this.#taken.get(tenant) ?? 0) : known) + (this.#ahead.get(tenant) ?? 0)
   }
 
-  /** Where there is a chain. */
+  /** Where there is a chain: those of which what came is in the writer. */
   get takenByTenant(): Array<[tenant: string | undefined, objects: number]> {
     return [...this.#taken]
   }
@@ -71,7 +71,7 @@ export class ArchiveSink {
     this.#takenInAll += objects
   }
 
-  /** Objects that another thread has read; below 0: that the digest knows by now. */
+  /** Objects that another thread has read; below 0: that are known by now. */
   countAhead(tenant: string | undefined, objects: number): void {
     this.#ahead.set(tenant, (this.#ahead.get(tenant) ?? 0) + objects)
     this.#aheadInAll += objects

@@ -245,22 +245,27 @@ export class BackupThreads {
       ]),
       sample: page.sample,
     })
-    if (page.changed) sink.count(tenant, objects.length)
-    else if (!document) {
+    if (!document) {
       led.ahead.set(tenant, (led.ahead.get(tenant) ?? 0) + objects.length)
       sink.countAhead(tenant, objects.length)
     }
 
     led.bytes = bytes
     led.spare = spare
-    if (document) await this.#inTurn(async () => this.#append(led, document))
+    if (document) await this.#inTurn(async () => this.#append(led, document, {objects: objects.length, tenant}))
     this.#reading?.onProgress()
     if (spare > PAGES_WORTH_CUTTING) this.#sleepers.wake()
   }
 
-  async #append(led: Led, {lines, result, written}: NonNullable<ThreadPage['document']>): Promise<void> {
-    await this.#options.writer.appendLines?.(lines, written)
-    this.#options.content.merge(result.content)
+  async #append(
+    led: Led,
+    {lines, result, written}: NonNullable<ThreadPage['document']>,
+    {objects, tenant}: {objects: number; tenant?: string},
+  ): Promise<void> {
+    const {content, sink, writer} = this.#options
+    await writer.appendLines?.(lines, written)
+    content.merge(result.content)
+    if (sink.isChanging) sink.count(tenant, objects)
     led.coming = led.coming.filter((other) => other !== result)
     led.held = result.remaining
     if (this.#reading?.isDue()) await this.#reading.save()
@@ -272,7 +277,11 @@ export class BackupThreads {
     this.#options.content.merge(content)
     writer.folder?.adopt(parts)
     led.held = remaining
-    for (const [tenant, objects] of led.ahead) sink.countAhead(tenant, -objects)
+    for (const [tenant, objects] of led.ahead) {
+      sink.countAhead(tenant, -objects)
+      if (sink.isChanging) sink.count(tenant, objects)
+    }
+
     led.ahead.clear()
     led.bytes = 0
     await this.#inTurn(async () => this.#reading?.save())

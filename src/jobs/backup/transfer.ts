@@ -38,6 +38,8 @@ export interface TransferProgress {
   position: ArchivePosition
   /** Slices not read, or not in `position`. */
   remaining: Slice[]
+  /** Objects that were read, and what came of them is in `position`, by tenant; absent where none are changed on the way. */
+  taken?: Array<[tenant: null | string, objects: number]>
   /** Groups whose turn has not come, with what is left to read of them. */
   waiting: ActivationGroup[]
 }
@@ -81,7 +83,12 @@ export async function transferToArchive(options: BackupTransferOptions): Promise
     group,
     waiting: [...waiting],
   })
-  await saveProgress({...context([]), position: await writer.flush(), remaining: options.slices})
+  await saveProgress({
+    ...context([]),
+    ...takenBy(options.sink),
+    position: await writer.flush(),
+    remaining: options.slices,
+  })
   await readSlices(options, options.slices, () => context([]), options.counted)
   while (waiting.length > 0) {
     const {slices, tenants} = waiting.shift()!
@@ -118,6 +125,10 @@ export async function transferToArchive(options: BackupTransferOptions): Promise
   const {threads} = options
   const flushes = new Flushes(options, () => context([]))
   await threads?.finish(async () => flushes.flush(threads))
+}
+
+function takenBy(sink: ArchiveSink): Pick<TransferProgress, 'taken'> {
+  return sink.isChanging ? {taken: sink.takenByTenant.map(([tenant, objects]) => [tenant ?? null, objects])} : {}
 }
 
 type Context = Pick<TransferProgress, 'checked' | 'group' | 'waiting'>
@@ -168,9 +179,9 @@ class Flushes {
   }
 
   async flush(reader: {remaining: () => Slice[]}): Promise<void> {
-    const {saveProgress, writer} = this.#options
+    const {saveProgress, sink, writer} = this.#options
     const position = await writer.flush()
-    await saveProgress({position, remaining: reader.remaining(), ...this.#context()})
+    await saveProgress({position, remaining: reader.remaining(), ...takenBy(sink), ...this.#context()})
     this.#bytes = writer.bytes
     this.#at = performance.now()
   }
@@ -200,7 +211,7 @@ async function readHere(
       await completeness.note(page.objects)
       await sink.write(page.objects)
       page.done()
-      if (!sink.mayKeep) page.release()
+      if (!sink.isChanging) page.release()
       isWhole = true
       tellProgress(options)
       if (flushes.isDue) await flushes.flush(reader)

@@ -9,10 +9,11 @@ import type {ClaimedBackup} from './unfinished.js'
 
 import {unlockUnfinished} from '../../archive/encrypted/unlock.js'
 import {slicesOfTenants} from '../../flow/parallel-reader.js'
+import {DataOpsError} from '../../model/errors.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {type Completeness, CompletenessCheck} from './completeness.js'
-import {indexUnfinished} from './continuing.js'
+import {readBack} from './continuing.js'
 import {ObjectIndex} from './object-index.js'
 import {settle, type SettleResult} from './settle.js'
 import {ArchiveSink} from './sink.js'
@@ -44,9 +45,9 @@ export async function transfer(open: Open): Promise<Written> {
   const concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
   const throttle = throttleOf(options)
   const earlier = resumed && (await earlierFiles(job, resumed))
-  const contents = options.settle || earlier ? new ObjectIndex() : undefined
-  if (contents && resumed && earlier) await indexUnfinished(earlier, resumed, contents)
-  const sink = new ArchiveSink({chain, content, contents, expectedObjects, sample, writer})
+  const contents = options.settle || (earlier && !chain) ? new ObjectIndex() : undefined
+  const taken = resumed?.journal.taken
+  const sink = new ArchiveSink({chain, content, contents, expectedObjects, sample, taken, writer})
   const check = new CompletenessCheck({
     concurrency,
     connection,
@@ -59,6 +60,7 @@ export async function transfer(open: Open): Promise<Written> {
   })
   let threads: BackupThreads | undefined
   try {
+    if (resumed) await takeInEarlier(open, {earlier, resumed, sink})
     threads = await startThreads(open, {check, concurrency, sink, throttle})
     await transferToArchive({...transferOptions(open, {check, concurrency, sink, throttle}), threads})
     await sink.check()
@@ -68,6 +70,37 @@ export async function transfer(open: Open): Promise<Written> {
     await threads?.close()
     await check.close()
     await sink.close()
+  }
+}
+
+/** What an earlier run has written is known again: for what changes since, and for two objects of which changes on the way make one. */
+async function takeInEarlier(
+  {plan: {chain, job}}: Open,
+  {earlier, resumed, sink}: {earlier?: Store; resumed: ClaimedBackup; sink: ArchiveSink},
+): Promise<void> {
+  if (earlier) {
+    for await (const page of readBack(earlier, resumed)) {
+      await sink.noteOthers({changed: chain ? page.map(([object]) => object) : [], indexed: page, sample: []})
+    }
+  } else if (chain) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `The unfinished backup ${job.store.describe(resumed.name)} cannot be opened.`,
+      {
+        details: {name: resumed.name},
+        hint: 'Give the identity that opens it: whether changes on the way make one object of two shows only in what it holds. Or run it anew, without `resume`.',
+      },
+    )
+  }
+
+  if (chain) {
+    job.warn(
+      'not-looked-at-again',
+      'What was read before the pause was not looked at again for changes: it was changed on the way.',
+      {
+        name: resumed.name,
+      },
+    )
   }
 }
 
