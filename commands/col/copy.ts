@@ -1,5 +1,6 @@
-import {Args, Flags} from '@oclif/core'
+import {Args, Flags, type Interfaces} from '@oclif/core'
 
+import type {Settings} from '../../src/config/settings.js'
 import type {CopyResult, CopyRunOptions} from '../../src/jobs/copy/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
@@ -23,6 +24,8 @@ import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {writingFlags} from '../../src/cli/writing-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern} from '../../src/model/pattern.js'
+
+type ColCopyFlags = Interfaces.InferredFlags<typeof ColCopy.baseFlags & typeof ColCopy.flags>
 
 export default class ColCopy extends DataOpsCommand {
   static override summary = 'Copy collections to another server, or within one under another name.'
@@ -91,6 +94,36 @@ export default class ColCopy extends DataOpsCommand {
     if (differsBeyondRefusals(copied)) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
   }
 
+  async #options(flags: ColCopyFlags, settings: Settings, name: string | undefined): Promise<CopyRunOptions> {
+    return {
+      ...this.operation({remove: ['--restart']}),
+      ...retryOptions(flags),
+      allowNonFinite: flags['allow-non-finite'],
+      allowRehash: flags['allow-rehash'],
+      allowVectorization: flags['allow-vectorization'],
+      atomic: flags.atomic,
+      batchSize: settings.batchSize?.value,
+      concurrency: flags.concurrency,
+      consistency: flags.consistency,
+      dryRun: flags['dry-run'],
+      includeOffloaded: flags['include-offloaded'],
+      maxRate: flags['max-rate'],
+      merge: flags.merge,
+      missingTarget: flags['missing-target'],
+      name,
+      onConflict: flags['on-conflict'],
+      overrides: flags.set && parseOverrides(flags.set),
+      restart: flags.restart,
+      retryRejected: flags['retry-rejected'],
+      skipData: flags['skip-data'],
+      tenants: flags.tenant,
+      transforms: await transformsOf(flags),
+      verify: flags.verify,
+      withAliases: flags['with-aliases'],
+      workers: settings.workers?.value,
+    }
+  }
+
   async run(): Promise<CopyResult | {collections: CopyResult[]; failed?: LeftOut[]}> {
     const {args, flags} = await this.parse(ColCopy)
     const given = [...(args.source === undefined ? [] : [args.source]), ...(flags.also ?? [])]
@@ -108,33 +141,7 @@ export default class ColCopy extends DataOpsCommand {
       directory: flags['checkpoint-dir'] ?? flags.output,
       stateDirectory: this.stateDirectory,
     })
-    const options: CopyRunOptions = {
-      ...this.operation({remove: ['--restart']}),
-      ...retryOptions(flags),
-      allowNonFinite: flags['allow-non-finite'],
-      allowRehash: flags['allow-rehash'],
-      allowVectorization: flags['allow-vectorization'],
-      atomic: flags.atomic,
-      batchSize: settings.batchSize?.value,
-      concurrency: flags.concurrency,
-      consistency: flags.consistency,
-      dryRun: flags['dry-run'],
-      includeOffloaded: flags['include-offloaded'],
-      maxRate: flags['max-rate'],
-      merge: flags.merge,
-      missingTarget: flags['missing-target'],
-      name: args.target,
-      onConflict: flags['on-conflict'],
-      overrides: flags.set && parseOverrides(flags.set),
-      restart: flags.restart,
-      retryRejected: flags['retry-rejected'],
-      skipData: flags['skip-data'],
-      tenants: flags.tenant,
-      transforms: await transformsOf(flags),
-      verify: flags.verify,
-      withAliases: flags['with-aliases'],
-      workers: settings.workers?.value,
-    }
+    const options = await this.#options(flags, settings, args.target)
     if (!isSeveral) {
       const copied = await manager.copyCollection(names[0] ?? '', options)
       this.#report(copied)
