@@ -140,7 +140,8 @@ function resized(bytes: Uint8Array, floats: number): Uint8Array {
   return Uint8Array.from({length: floats * 4}, (_, index) => bytes[index % bytes.length]!)
 }
 
-it('arbitrary collections come back the same in every format', {timeout: 240_000}, async () => {
+// Of a real server on a busy machine each of the 40 takes up to a minute.
+it('arbitrary collections come back the same in every format', {timeout: 2_400_000}, async () => {
   const {connection, rest} = bench
   const formats = FORMATS.filter((format) => !isMissing(format))
   let run = 0
@@ -201,7 +202,6 @@ it('arbitrary collections come back the same in every format', {timeout: 240_000
     }),
     {
       endOnFailure: false,
-      interruptAfterTimeLimit: 200_000,
       numRuns: 40,
       ...(process.env.FC_SEED && {seed: Number(process.env.FC_SEED)}),
     },

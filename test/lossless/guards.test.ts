@@ -402,7 +402,7 @@ describe('a merge', () => {
     expect(dumpDifferences(await bench.rest.dump(a), before)).toEqual([])
   })
 
-  it('finds what is there among objects of 5 MB', {timeout: 240_000}, async () => {
+  it('finds what is there among objects of 5 MB', {timeout: 1_200_000}, async () => {
     const name = bench.name('Large')
     await bench.connection.deleteCollection(name)
     await bench.rest.send('POST', '/schema', {

@@ -23,7 +23,7 @@ beforeAll(async () => {
     const filled = await fillKitchenSink(bench.rest, options)
     sinks.push({...filled, before: await stateOf(filled)})
   }
-}, 300_000)
+}, 900_000)
 
 async function stateOf({friend, sink}: KitchenSink): Promise<Sink['before']> {
   const {rest} = bench
@@ -54,7 +54,7 @@ it('is a kitchen sink', () => {
 
 // Each format starts from what the one before it restored, which is what was there at first.
 describe.each(FORMATS)('$title', (format) => {
-  it.skipIf(isMissing(format))('backup, delete, restore', {timeout: 300_000}, async () => {
+  it.skipIf(isMissing(format))('backup, delete, restore', {timeout: 900_000}, async () => {
     for (const filled of sinks) await comesBack(filled, format)
   })
 })

@@ -51,7 +51,7 @@ function meddler(
 
 it.each(FORMATS.filter((format) => !isMissing(format)))(
   'settles on what the collection is in the end ($title)',
-  {timeout: 300_000},
+  {timeout: 900_000},
   async ({compress, format}) => {
     const {rest} = bench
     const name = bench.name('Settle')
@@ -102,7 +102,7 @@ it.each(FORMATS.filter((format) => !isMissing(format)))(
   },
 )
 
-it('settles after what is written while it settles', {timeout: 300_000}, async () => {
+it('settles after what is written while it settles', {timeout: 900_000}, async () => {
   const {rest} = bench
   const name = bench.name('SettleAgain')
   await fill(name)
@@ -125,7 +125,7 @@ it('settles after what is written while it settles', {timeout: 300_000}, async (
   expect(await bench.verifier.verifyCollection(name, settled.path)).toMatchObject({equal: true})
 })
 
-it('gives up on a collection that never stands still, and says so', {timeout: 300_000}, async () => {
+it('gives up on a collection that never stands still, and says so', {timeout: 900_000}, async () => {
   const {connection, rest} = bench
   const name = bench.name('Restless')
   await fill(name)
@@ -145,7 +145,7 @@ it('gives up on a collection that never stands still, and says so', {timeout: 30
   expect((await bench.verifier.verifyBackup(backup.path)).problems).toEqual([])
 })
 
-it('settles with tenants, those inactive too', {timeout: 300_000}, async () => {
+it('settles with tenants, those inactive too', {timeout: 900_000}, async () => {
   const {rest} = bench
   const name = bench.name('SettleTenants')
   await rest.send('POST', '/schema', {

@@ -243,7 +243,7 @@ describe('inactive tenants are inactive again', () => {
 
 describe('references', () => {
   /** A and B refer to each other and to what is not there, in two tenants, of which one is inactive. */
-  it('in a circle of collections, to a collection without tenants, and dangling ones', {timeout: 300_000}, async () => {
+  it('in a circle of collections, to a collection without tenants, and dangling ones', {timeout: 900_000}, async () => {
     const {connection, rest} = bench
     const [a, b, plain] = [bench.name('TenantsA'), bench.name('TenantsB'), bench.name('TenantsPlain')]
     const shared = {multiTenancyConfig: {enabled: true}, vectorizer: 'none'}
