@@ -68,11 +68,15 @@ async function testOn(binary, environment, wanted) {
     rmSync(report, {force: true})
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
     // A real server on a busy machine takes its time. One server for all files: what some of them ask of it (a node's state, all collections) is not theirs alone.
-    spawnSync('vitest', ['run', '--no-file-parallelism', '--testTimeout=300000', '--hookTimeout=300000', ...reporters, ...suites], {
-      env: {...environment, WEAVIATE_GRPC_URL: server.grpcUrl, WEAVIATE_URL: server.url},
-      shell: process.platform === 'win32',
-      stdio: 'inherit',
-    })
+    spawnSync(
+      'vitest',
+      ['run', '--no-file-parallelism', '--testTimeout=300000', '--hookTimeout=300000', ...reporters, ...suites],
+      {
+        env: {...environment, WEAVIATE_GRPC_URL: server.grpcUrl, WEAVIATE_URL: server.url},
+        shell: process.platform === 'win32',
+        stdio: 'inherit',
+      },
+    )
     // Without a report nothing ran.
     if (!existsSync(report)) return {failed: 1, passed: 0, skipped: 0, version}
     const {numFailedTestSuites, numFailedTests, numPassedTests, numPendingTests, numTodoTests, success} = JSON.parse(
