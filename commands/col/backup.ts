@@ -24,6 +24,7 @@ import {
 import {backupLine, backupLines, backupSum} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut, namesOrAll} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
+import {isLacking} from '../../src/cli/unread.js'
 import {viaExport, viaExportFlags} from '../../src/cli/via-export.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern, matchesPattern} from '../../src/model/pattern.js'
@@ -111,7 +112,7 @@ export default class ColBackup extends DataOpsCommand {
   async #report(backup: BackupResult, isOneOfMany = false): Promise<void> {
     if (!backup.dryRun) backup.warnings.push(...(await this.announce('elysia:backup:sealed', {backup})))
     this.print(isOneOfMany ? backupLine(backup) : backupLines(backup))
-    if (!backup.complete) exitAtLeast(EXIT_CODES.INCOMPLETE)
+    if (isLacking(backup)) exitAtLeast(EXIT_CODES.INCOMPLETE)
   }
 
   /** The cluster exports by itself. */

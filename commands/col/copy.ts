@@ -21,6 +21,7 @@ import {copyLines, differsBeyondRefusals} from '../../src/cli/results.js'
 import {secondServerFlags} from '../../src/cli/second-server.js'
 import {exitAtLeast, type LeftOut, namesOrAll} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
+import {comesFromLacking} from '../../src/cli/unread.js'
 import {writingFlags} from '../../src/cli/writing-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern} from '../../src/model/pattern.js'
@@ -90,7 +91,7 @@ export default class ColCopy extends DataOpsCommand {
   #report(copied: CopyResult): void {
     this.print(copyLines(copied, {width: this.width}))
     if (copied.rejected > 0) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
-    if (!copied.complete && !copied.dryRun) exitAtLeast(EXIT_CODES.INCOMPLETE)
+    if ((!copied.complete && !copied.dryRun) || comesFromLacking(copied)) exitAtLeast(EXIT_CODES.INCOMPLETE)
     if (differsBeyondRefusals(copied)) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
   }
 

@@ -27,6 +27,7 @@ import {
 import {differsBeyondRefusals, replacedLines, restoreLine, restoreLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
+import {comesFromLacking} from '../../src/cli/unread.js'
 import {writingFlags} from '../../src/cli/writing-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
@@ -147,6 +148,7 @@ export default class ColRestore extends DataOpsCommand {
     if (!restored.dryRun) restored.warnings.push(...(await this.announce('elysia:restore:confirmed', {restored})))
     this.print(isOneOfMany ? restoreLine(restored) : restoreLines(restored, {width: this.width}))
     if (restored.rejected > 0) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
+    if (comesFromLacking(restored)) exitAtLeast(EXIT_CODES.INCOMPLETE)
     if (differsBeyondRefusals(restored)) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
   }
 

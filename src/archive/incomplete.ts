@@ -29,7 +29,10 @@ export function incompleteWarning(
   }
 }
 
-/** What is to be said of a backup, or an export, that was made without some tenants. undefined: it has all that there were. */
+/** Why the tenants are not in a backup that somebody left out on purpose. */
+export const NOT_SELECTED = 'not selected'
+
+/** What is to be said of a backup, or an export, that was made without some tenants. undefined: it has all that there were. `details.unread`: those that nobody left out on purpose. */
 export function skippedWarning(
   path: string,
   seal: Partial<Pick<BackupSeal, 'tenants'>> | undefined,
@@ -43,7 +46,12 @@ export function skippedWarning(
   const more = skipped.length > 3 ? ` and ${skipped.length - 3} more` : ''
   return {
     code: 'tenants-not-in-backup',
-    details: {count: skipped.length, path, tenants: skipped.slice(0, 20)},
+    details: {
+      count: skipped.length,
+      path,
+      tenants: skipped.slice(0, 20),
+      unread: skipped.filter(({reason}) => reason !== NOT_SELECTED).length,
+    },
     message: `${path} was made without ${names.join(', ')}${more} (${first.reason}): nothing of them is restored.`,
   }
 }

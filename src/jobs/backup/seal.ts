@@ -8,6 +8,7 @@ import type {BackupPlan} from './plan.js'
 import type {Written} from './write.js'
 
 import {type ContentDigest} from '../../archive/content-digest.js'
+import {NOT_SELECTED} from '../../archive/incomplete.js'
 import {readManifest} from '../../archive/manifest.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
 import {readEntryOf} from '../../catalog/entry.js'
@@ -83,7 +84,7 @@ function sealedTenants(
   const skipped = new Map(scope.skipped.map(({name, reason}) => [name, reason]))
   const read = new Set(scope.read)
   return (head.metadata.tenants ?? []).map(({name}) => {
-    if (!read.has(name)) return {name, skipped: skipped.get(name) ?? 'not selected'}
+    if (!read.has(name)) return {name, skipped: skipped.get(name) ?? NOT_SELECTED}
     const {digest, objectCount} = content.tenant(name)
     return {name, object_count: objectCount, digest}
   })

@@ -6,6 +6,7 @@ import {cli, type CliRun} from '../../cli/run-cli.js'
 import {fillCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 
 const NAME = 'OffloadedCommands'
+const COPY = `${NAME}Copy`
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 let server: TestServer
@@ -16,7 +17,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await server.connection.deleteCollection(NAME)
+  for (const name of [NAME, COPY]) await server.connection.deleteCollection(name)
   await server.close()
   await directory.remove()
 })
@@ -49,6 +50,37 @@ describe.skipIf(process.env.WEAVIATE_URL !== undefined)('offloaded tenants', () 
     expect(cleared.code).toBe(0)
     await settled()
     expect((await col('clear', NAME, '--include-offloaded', '--force')).code).toBe(2)
+  })
+
+  it('that a backup, and a restore from it, are without are exit code 3; those that were not chosen are not', async () => {
+    await server.connection.createTenants(NAME, [{name: 'near', status: 'HOT'}])
+    const backup = await col('backup', NAME, '--json')
+    expect(backup).toMatchObject({code: 3})
+    expect(backup.json()).toMatchObject({
+      complete: true,
+      tenants: {count: 1, skipped: [{name: 'far', reason: 'offloaded'}]},
+    })
+    const id = String(backup.json().id)
+    expect((await col('restore', id, '--name', COPY, '--dry-run')).code).toBe(0)
+    const restored = await col('restore', id, '--name', COPY, '--json')
+    expect(restored).toMatchObject({code: 3})
+    expect(restored.json()).toMatchObject({
+      warnings: [
+        expect.objectContaining({
+          code: 'tenants-not-in-backup',
+          details: expect.objectContaining({unread: 1}) as object,
+        }),
+      ],
+    })
+    expect((await server.connection.listTenants(COPY)).map(({name}) => name)).toEqual(['near'])
+
+    const chosen = await col('backup', NAME, '--tenant', 'near', '--json')
+    expect(chosen).toMatchObject({code: 0})
+    const merged = await col('restore', String(chosen.json().id), '--name', COPY, '--merge', '--json')
+    expect(merged).toMatchObject({code: 0})
+    expect(merged.json()).toMatchObject({
+      warnings: [expect.objectContaining({details: expect.objectContaining({count: 1, unread: 0}) as object})],
+    })
   })
 
   it('are named by col verify, or compared', async () => {
