@@ -5,6 +5,7 @@ import type {Store} from '../store/store.js'
 import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../model/errors.js'
 import {forget} from '../store/forget.js'
+import {readOwnJson} from '../store/own-json.js'
 import {checkpointNoteName} from './names.js'
 
 /** Longer ones are none of ours. */
@@ -52,20 +53,12 @@ export class CheckpointNote {
   }
 }
 
-/** Where the checkpoint lies that a note speaks of; undefined: it does not say. */
+/** Where the checkpoint lies that a note speaks of; undefined: it does not say. That it is there is enough. */
 export async function notedCheckpoint(store: Store, note: string): Promise<string | undefined> {
-  try {
-    const reader = await store.openRead(note)
-    try {
-      if (reader.size > MAX_BYTES) return undefined
-      const text = new TextDecoder().decode(await reader.read(0, reader.size))
-      const {checkpoint} = JSON.parse(text) as {checkpoint?: unknown}
-      return typeof checkpoint === 'string' ? checkpoint : undefined
-    } finally {
-      await reader.close()
-    }
-  } catch {
-    // That it is there is enough.
-    return undefined
-  }
+  return readOwnJson(store, note, {
+    damaged: (cause) => new DataOpsError('CHECKPOINT', `${store.describe(note)} cannot be understood.`, {cause}),
+    maxBytes: MAX_BYTES,
+    name: 'note',
+    read: (file) => file.member('checkpoint').text(),
+  }).catch(() => undefined)
 }

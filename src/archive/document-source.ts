@@ -6,10 +6,10 @@ import {MAX_DEPTH} from '../codec/digest.js'
 import {type BackupSeal, parseSealLine} from '../codec/document.js'
 import {isGzip, locateSealMember, readStoredMember} from '../codec/gzip.js'
 import {DataOpsError} from '../model/errors.js'
+import {MalformedError} from '../model/fields.js'
 /** The two ends of a document, plain or gzipped, each in bounded memory (docs/format.md, "The document" and "Gzip"). */
 import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {damaged} from '../store/damaged.js'
-import {MalformedError} from './fields.js'
 
 /** Bytes that the head line may have: a million tenants. */
 export const MAX_LINE = 64 * 1024 * 1024

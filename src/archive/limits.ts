@@ -2,8 +2,8 @@
 import {utf8} from '../codec/bytes.js'
 import {type BackupHead, documentHead} from '../codec/document.js'
 import {DataOpsError} from '../model/errors.js'
+import {MalformedError} from '../model/fields.js'
 import {decodeJson, MAX_LINE, MAX_SEAL, SEAL_VALUES} from './document-source.js'
-import {MalformedError} from './fields.js'
 
 /** Bytes that the seal needs for a tenant at most, beside its name. */
 const TENANT_BYTES = 128

@@ -11,6 +11,7 @@ import {
   unknownRequirement,
 } from '../codec/document.js'
 import {DataOpsError} from '../model/errors.js'
+import {Field, MalformedError} from '../model/fields.js'
 import {isJsonObject} from '../model/object.js'
 /** The head and the seal of a backup: everything about it but its objects, which are not read for it. */
 import {sha256Hex} from '../platform/node.js'
@@ -18,7 +19,6 @@ import {damaged} from '../store/damaged.js'
 import {nameOf} from '../store/key.js'
 import {decodeJson, DocumentSource, type SealPlace} from './document-source.js'
 import {AGE, encrypted} from './encrypted/words.js'
-import {Field, MalformedError} from './fields.js'
 import {journalName, METADATA_FILE, SCHEMA_FILE, sealedNameOf} from './names.js'
 import {type BackupKind, readMetadata, readSchema, readSeal} from './sealed-fields.js'
 import {type Claims, isEnded, readBackupId, readClaims, readOpening, readWhole, unsealedContent} from './unsealed.js'

@@ -13,7 +13,7 @@ import type {
 import type {JsonObject} from '../model/object.js'
 import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
 
-import {type Field, MalformedError} from './fields.js'
+import {type Field, MalformedError} from '../model/fields.js'
 import {isCollectionName, METADATA_FILE, SCHEMA_FILE} from './names.js'
 
 /** A file of its own, or a folder with parts. */

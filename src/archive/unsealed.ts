@@ -4,10 +4,10 @@ import type {Amendment, BackupMetadata} from '../codec/document.js'
 import type {WeaviateClass} from '../model/schema.js'
 
 import {concatBytes} from '../codec/bytes.js'
+import {Field, MalformedError} from '../model/fields.js'
 /** Documents without a seal that holds: another tool's, reformatted, or edited. Only for those who ask for them. */
 import {sha256Hex} from '../platform/node.js'
 import {decodeJson, type DocumentSource, MAX_LINE, MAX_SEAL, SEAL_VALUES} from './document-source.js'
-import {Field, MalformedError} from './fields.js'
 import {
   type BackupKind,
   partFile,

@@ -2,9 +2,9 @@
 import type {Store} from '../store/store.js'
 
 import {decodeJson} from '../archive/document-source.js'
-import {Field, MalformedError} from '../archive/fields.js'
 import {CATALOG_FILE, damagedCatalogName} from '../archive/names.js'
 import {utf8} from '../codec/bytes.js'
+import {Field, MalformedError} from '../model/fields.js'
 import {copyObject} from '../store/copy.js'
 import {readAll} from '../store/read-all.js'
 import {type CatalogEntry, readEntry} from './entry.js'

@@ -5,7 +5,6 @@ import type {Warning} from '../model/progress.js'
 import type {Store, StoreEntry} from '../store/store.js'
 
 import {refuseExportedAt} from '../archive/exported.js'
-import {MalformedError} from '../archive/fields.js'
 import {
   listPlace,
   lockBackup,
@@ -17,6 +16,7 @@ import {
 } from '../archive/locked.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName, removedName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
+import {MalformedError} from '../model/fields.js'
 import {inParallel} from '../model/in-parallel.js'
 import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
 import {Lease} from '../store/lease.js'

@@ -4,12 +4,12 @@ import type {Store} from '../store/store.js'
 
 import {checkCoveredFiles, readCover, type ReadCover} from '../archive/encrypted/cover.js'
 import {unlock} from '../archive/encrypted/unlock.js'
-import {Field, MalformedError} from '../archive/fields.js'
 import {lockOf} from '../archive/locked.js'
 import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {parseBackupName} from '../archive/names.js'
 import {FORMATS, present} from '../archive/sealed-fields.js'
 import {DataOpsError} from '../model/errors.js'
+import {Field, MalformedError} from '../model/fields.js'
 import {canOpen, encryptionOf} from '../store/encryption.js'
 
 /** One backup in `.backup_catalog.json`. */

@@ -6,6 +6,7 @@ import {isCheckpointNote, isCheckpointOf, partialLockName, targetLeaseOf} from '
 import {isJsonObject} from '../model/object.js'
 import {isForgotten} from '../store/forget.js'
 import {describeHolder, Lease} from '../store/lease.js'
+import {readAll} from '../store/read-all.js'
 
 /** Why a backup must not be removed now; undefined when nobody counts on it. */
 export async function reasonToKeep(store: Store, file: string): Promise<string | undefined> {
@@ -44,9 +45,8 @@ const MAX_NOTE_BYTES = 65_536
 /** All texts of a note; undefined when it cannot be understood: then it may name anything. @throws DataOpsError STORAGE. */
 async function namedIn(store: Store, {bytes, kind, name}: StoreEntry): Promise<Set<string> | undefined> {
   if (kind !== 'file' || bytes > MAX_NOTE_BYTES) return undefined
-  const reader = await store.openRead(name)
   try {
-    const note: unknown = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size)))
+    const note: unknown = JSON.parse(new TextDecoder().decode(await readAll(store, name)))
     if (!isJsonObject(note)) return undefined
     return new Set(
       Object.values(note)
@@ -56,7 +56,5 @@ async function namedIn(store: Store, {bytes, kind, name}: StoreEntry): Promise<S
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error
-  } finally {
-    await reader.close()
   }
 }

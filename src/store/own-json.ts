@@ -2,34 +2,38 @@
 import type {Store} from './store.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {Field, MalformedError} from '../model/fields.js'
 import {isForgotten} from './forget.js'
 import {readAll} from './read-all.js'
 
 export interface OwnJsonOptions<T> {
-  /** undefined: nothing that can be trusted. */
-  check: (value: unknown) => T | undefined
   /** Makes the error of a file that is there and cannot be understood. */
   damaged: (cause?: unknown) => DataOpsError
   /** A larger file is none of ours. */
   maxBytes: number
+  /** What its members are named by in errors: `checkpoint`. */
+  name: string
+  /** @throws MalformedError when it is nothing that can be trusted. */
+  read: (file: Field) => T
 }
 
 const decoder = new TextDecoder('utf-8', {fatal: true})
 
-/** undefined: there is none, or it says that it is over. @throws DataOpsError what `damaged` makes; STORAGE when it cannot be read now. */
+/** undefined: there is none, or it says that it is over. @throws DataOpsError what `damaged` makes, with `details.reason`; STORAGE when it cannot be read now. */
 export async function readOwnJson<T>(
   store: Store,
   key: string,
-  {check, damaged, maxBytes}: OwnJsonOptions<T>,
+  {damaged, maxBytes, name, read}: OwnJsonOptions<T>,
 ): Promise<T | undefined> {
   const entry = await store.stat(key)
   if (!entry || (await isForgotten(store, key, entry))) return undefined
   if (entry.kind !== 'file' || entry.bytes > maxBytes) throw damaged()
   try {
-    const found = check(JSON.parse(decoder.decode(await readAll(store, key))))
-    if (found === undefined) throw damaged()
-    return found
+    return read(new Field(JSON.parse(decoder.decode(await readAll(store, key))), name))
   } catch (error) {
-    throw error instanceof DataOpsError ? error : damaged(error)
+    // It is gone meanwhile.
+    if (!(await store.stat(key))) return undefined
+    if (error instanceof DataOpsError) throw error
+    throw error instanceof MalformedError ? damaged(error).with({details: {reason: error.message}}) : damaged(error)
   }
 }

@@ -9,6 +9,7 @@ import type {ItemFailure} from './queue.js'
 
 import {utf8} from '../codec/bytes.js'
 import {DataOpsError} from '../model/errors.js'
+import {Field} from '../model/fields.js'
 import {readAll} from '../store/read-all.js'
 
 const PLAN = 'plan.json'
@@ -116,11 +117,16 @@ export class JobPlace<R> {
   async readRecord(number: number): Promise<ItemRecord<R> | undefined> {
     const key = this.#item(number)
     const value = await this.#read(key)
-    if (value === undefined || isRecord<R>(value)) return value
-    throw new DataOpsError('STORAGE', `${this.store.describe(key)} is damaged.`, {
-      details: {path: this.store.describe(key)},
-      hint: 'Somebody has changed it: cancel the job, and create it anew.',
-    })
+    if (value === undefined) return undefined
+    try {
+      return readRecord(new Field(value, 'item'))
+    } catch (error) {
+      throw new DataOpsError('STORAGE', `${this.store.describe(key)} is damaged.`, {
+        cause: error,
+        details: {path: this.store.describe(key)},
+        hint: 'Somebody has changed it: cancel the job, and create it anew.',
+      })
+    }
   }
 
   async mark(number: number, marker: Marker): Promise<void> {
@@ -179,12 +185,11 @@ function json(value: unknown): Uint8Array {
   return utf8(JSON.stringify(value))
 }
 
-function isRecord<R>(value: unknown): value is ItemRecord<R> {
-  const {attempt, beat, failures, state} = (value ?? {}) as Record<string, unknown>
-  return (
-    Number.isSafeInteger(attempt) &&
-    Number.isSafeInteger(beat) &&
-    Array.isArray(failures) &&
-    ['done', 'failed', 'released', 'taken'].includes(String(state))
-  )
+/** @throws MalformedError. */
+function readRecord<R>(file: Field): ItemRecord<R> {
+  file.member('attempt').count()
+  file.member('beat').count()
+  file.member('failures').array()
+  file.member('state').oneOf(['done', 'failed', 'released', 'taken'])
+  return file.value as ItemRecord<R>
 }

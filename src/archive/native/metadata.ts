@@ -2,9 +2,9 @@
 import type {Store} from '../../store/store.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {Field, MalformedError} from '../../model/fields.js'
 import {damaged} from '../../store/damaged.js'
 import {readAll} from '../../store/read-all.js'
-import {Field, MalformedError} from '../fields.js'
 
 export const EXPORT_METADATA_FILE = 'export_metadata.json'
 /** What this release looks at at most: 100,000 tenants take some 8 MB. */

@@ -6,7 +6,9 @@ import type {Store} from '../../store/store.js'
 
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
+import {type Field} from '../../model/fields.js'
 import {randomUUID, sha256Hex} from '../../platform/node.js'
+import {readOwnJson} from '../../store/own-json.js'
 import {readAll} from '../../store/read-all.js'
 
 /** What a list is of. Any difference means that another list is needed. */
@@ -67,6 +69,8 @@ export interface Segment {
 export const ID_BYTES = 16
 /** Parts of the list in memory: two megabytes each at most. */
 const CACHED = 4
+/** The names of all tenants are in it. */
+const MAX_LIST_BYTES = 256 * 1024 * 1024
 
 export class RowList {
   readonly #cache = new Map<number, Segment>()
@@ -84,11 +88,14 @@ export class RowList {
 
   /** One that was begun, if it is there. @throws DataOpsError CHECKPOINT when it cannot be understood. */
   static async find(store: Store, folder: string): Promise<RowList | undefined> {
-    const head = await readJson<ListHead>(store, `${folder}/head.json`)
-    const state = head && (await readJson<ListState>(store, `${folder}/state.json`))
+    const head = await readList<ListHead>(store, `${folder}/head.json`, (file) => {
+      file.member('version').exactly(1)
+      file.member('id').text()
+    })
+    const state = await readList<ListState>(store, `${folder}/state.json`, (file) => {
+      file.member('segments').array()
+    })
     if (!head || !state) return undefined
-    const isList = head.version === 1 && typeof head.id === 'string' && Array.isArray(state.segments)
-    if (!isList) throw damaged(store, folder)
     return new RowList(store, folder, head, state)
   }
 
@@ -201,13 +208,16 @@ export class RowList {
   }
 }
 
-async function readJson<T>(store: Store, name: string): Promise<T | undefined> {
-  if (!(await store.stat(name))) return undefined
-  try {
-    return JSON.parse(new TextDecoder('utf-8', {fatal: true}).decode(await readAll(store, name))) as T
-  } catch (error) {
-    throw error instanceof DataOpsError ? error : damaged(store, name)
-  }
+async function readList<T>(store: Store, name: string, check: (file: Field) => void): Promise<T | undefined> {
+  return readOwnJson(store, name, {
+    damaged: () => damaged(store, name),
+    maxBytes: MAX_LIST_BYTES,
+    name: 'list',
+    read(file) {
+      check(file)
+      return file.value as T
+    },
+  })
 }
 
 function damaged(store: Store, name: string): DataOpsError {

@@ -7,6 +7,7 @@ import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {forget} from '../../store/forget.js'
 import {Lease} from '../../store/lease.js'
+import {readOwnJson} from '../../store/own-json.js'
 import {isNoteName, newNoteName, withTenantNotes} from './encrypted-notes.js'
 
 /** A tenant that a run has activated, or is about to, with the state to put back. */
@@ -51,7 +52,7 @@ interface NoteFile {
 }
 
 const MAX_NOTE_BYTES = 64 * 1024 * 1024
-const STATES: ReadonlySet<unknown> = new Set<TenantStatus>(['COLD', 'FROZEN', 'HOT'])
+const STATES = ['COLD', 'FROZEN', 'HOT'] as const
 
 /**
  * Notes of the tenants that runs hold active: each is on the disk before the first of its tenants is activated, and goes once all are
@@ -259,35 +260,21 @@ async function keep(store: Store, name: string, note: NoteFile): Promise<void> {
 
 /** undefined: it is gone meanwhile. @throws DataOpsError CHECKPOINT when it cannot be understood; STORAGE when it cannot be read now. */
 async function readNote(store: Store, name: string): Promise<NoteFile | undefined> {
-  const damaged = (cause?: unknown): DataOpsError =>
-    new DataOpsError('CHECKPOINT', `${store.describe(name)} cannot be understood.`, {cause})
-  try {
-    const reader = await store.openRead(name)
-    try {
-      if (reader.size > MAX_NOTE_BYTES) throw damaged()
-      const note = JSON.parse(new TextDecoder().decode(await reader.read(0, reader.size))) as Partial<NoteFile>
-      if (!isNote(note)) throw damaged()
-      return note
-    } finally {
-      await reader.close()
-    }
-  } catch (error) {
-    if (!(await store.stat(name))) return undefined
-    throw error instanceof DataOpsError ? error : damaged(error)
-  }
-}
-
-function isNote(note: Partial<NoteFile>): note is NoteFile {
-  return (
-    note?.version === 1 &&
-    typeof note.server === 'string' &&
-    typeof note.since === 'string' &&
-    Array.isArray(note.tenants) &&
-    note.tenants.every(
-      (tenant) =>
-        typeof tenant?.collection === 'string' && typeof tenant.name === 'string' && STATES.has(tenant.status),
-    )
-  )
+  return readOwnJson(store, name, {
+    damaged: (cause) => new DataOpsError('CHECKPOINT', `${store.describe(name)} cannot be understood.`, {cause}),
+    maxBytes: MAX_NOTE_BYTES,
+    name: 'note',
+    read: (file) => ({
+      server: file.member('server').text(),
+      since: file.member('since').text(),
+      tenants: file.member('tenants').listOf((tenant) => ({
+        collection: tenant.member('collection').text(),
+        name: tenant.member('name').text(),
+        status: tenant.member('status').oneOf(STATES),
+      })),
+      version: file.member('version').exactly(1),
+    }),
+  })
 }
 
 function leaseOf(note: string): string {

@@ -62,18 +62,20 @@ const MAX_JOURNAL_BYTES = 256 * 1024 * 1024
 export async function readJournal(store: Store, backup: string): Promise<BackupJournal | undefined> {
   const name = journalName(backup)
   return readOwnJson(store, name, {
-    check(value) {
-      const journal = value as BackupJournal | null
-      const isJournal =
-        journal?.version === 1 && Array.isArray(journal.remaining) && typeof journal.position?.rows === 'number'
-      return isJournal ? journal : undefined
-    },
     damaged: (cause) =>
       new DataOpsError('CHECKPOINT', `The journal ${store.describe(name)} is damaged.`, {
         cause,
         hint: 'Run the backup without `resume`, and remove the unfinished one.',
       }),
     maxBytes: MAX_JOURNAL_BYTES,
+    name: 'journal',
+    // What else it holds is as this program has written it: it is in no place that others write to.
+    read(file) {
+      file.member('version').exactly(1)
+      file.member('remaining').array()
+      file.member('position').member('rows').count()
+      return file.value as BackupJournal
+    },
   })
 }
 

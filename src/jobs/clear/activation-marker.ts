@@ -20,14 +20,13 @@ export function activationMarkerName(collection: string): string {
 /** undefined when there is none. @throws DataOpsError as `readMarker`. */
 export async function readActivationMarker(store: Store, collection: string): Promise<ActivationMarker | undefined> {
   return readMarker<ActivationMarker>(store, activationMarkerName(collection), {
-    check({server, tenants}) {
-      const isMarker =
-        typeof server === 'string' &&
-        Array.isArray(tenants) &&
-        tenants.every((tenant) => typeof tenant?.name === 'string' && tenant.status === 'COLD')
-      return isMarker ? {server, tenants} : undefined
-    },
     maxBytes: MAX_MARKER_BYTES,
+    read: (file) => ({
+      server: file.member('server').text(),
+      tenants: file
+        .member('tenants')
+        .listOf((tenant) => ({name: tenant.member('name').text(), status: tenant.member('status').exactly('COLD')})),
+    }),
   })
 }
 

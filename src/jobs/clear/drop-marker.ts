@@ -23,10 +23,11 @@ export async function readDropMarker(store: Store, collection: string): Promise<
   // A name that no collection can have cannot have been dropped, and is no part of a file name.
   if (!/^\w+$/.test(collection)) return undefined
   return findMarker<DropMarker>('drop', collection, {
-    check: ({backup, server}) =>
-      typeof backup === 'string' && typeof server === 'string' && parseBackupName(backup)
-        ? {backup, server}
-        : undefined,
+    read(file) {
+      const backup = file.member('backup')
+      if (!parseBackupName(backup.text())) backup.fail('is no name of a backup')
+      return {backup: backup.text(), server: file.member('server').text()}
+    },
     store,
   })
 }

@@ -1,3 +1,4 @@
+import type {Field} from '../../model/fields.js'
 import type {Store} from '../../store/store.js'
 
 import {fileStem} from '../../archive/names.js'
@@ -29,11 +30,11 @@ export async function writeMarker(
 export async function findMarker<Marker>(
   kind: 'drop' | 'replace',
   collection: string,
-  {check, store}: {check: (value: Partial<Marker>) => Marker | undefined; store: Store},
+  {read, store}: {read: (file: Field) => Marker; store: Store},
 ): Promise<Marker | undefined> {
   const maxBytes = 65_536
-  const shown = await readMarker(store, nameOf(kind, collection, false), {check, maxBytes})
-  return shown ?? readMarker(store, nameOf(kind, collection, true), {check, maxBytes})
+  const shown = await readMarker(store, nameOf(kind, collection, false), {maxBytes, read})
+  return shown ?? readMarker(store, nameOf(kind, collection, true), {maxBytes, read})
 }
 
 export async function removeMarker(kind: 'drop' | 'replace', collection: string, store: Store): Promise<void> {
@@ -42,18 +43,14 @@ export async function removeMarker(kind: 'drop' | 'replace', collection: string,
 
 /**
  * What a small JSON file, left for the next run in case this one is killed, says; undefined when there is none. `maxBytes`: a larger file is none of ours.
- * @throws DataOpsError CHECKPOINT when there is one that `check` does not trust: what it said is not known; STORAGE when it cannot be read now.
+ * @throws DataOpsError CHECKPOINT when there is one that `read` does not trust: what it said is not known; STORAGE when it cannot be read now.
  */
 export async function readMarker<Marker>(
   store: Store,
   name: string,
-  {check, maxBytes}: {check: (value: Partial<Marker>) => Marker | undefined; maxBytes: number},
+  {maxBytes, read}: {maxBytes: number; read: (file: Field) => Marker},
 ): Promise<Marker | undefined> {
-  return readOwnJson(store, name, {
-    check: (value) => check(value as Partial<Marker>),
-    damaged: (cause) => unusable(store, name, cause),
-    maxBytes,
-  })
+  return readOwnJson(store, name, {damaged: (cause) => unusable(store, name, cause), maxBytes, name: 'marker', read})
 }
 
 function unusable(store: Store, name: string, cause?: unknown): DataOpsError {

@@ -26,17 +26,20 @@ export async function readReplaceMarker(
   server: string,
 ): Promise<ReplaceMarker | undefined> {
   const marker = await findMarker<ReplaceMarker>('replace', collection, {
-    check: (value) =>
-      [value.backup, value.saved, value.server].every((member) => typeof member === 'string') && areTexts(value.earlier)
-        ? (value as ReplaceMarker)
-        : undefined,
+    read(file) {
+      const earlier = file.member('earlier').optional((list) => list.listOf((item) => item.text()))
+      const path = file.member('path').optional((item) => item.text())
+      return {
+        backup: file.member('backup').text(),
+        ...(earlier && {earlier}),
+        ...(path !== undefined && {path}),
+        saved: file.member('saved').text(),
+        server: file.member('server').text(),
+      }
+    },
     store,
   })
   return marker?.server === server ? marker : undefined
-}
-
-function areTexts(value: unknown): boolean {
-  return value === undefined || (Array.isArray(value) && value.every((member) => typeof member === 'string'))
 }
 
 export async function removeReplaceMarker(store: Store, collection: string): Promise<void> {

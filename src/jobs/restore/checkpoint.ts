@@ -7,62 +7,17 @@ import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {forget, isForgotten} from '../../store/forget.js'
 import {OwnFile} from '../../store/own-file.js'
-import {readOwnJson} from '../../store/own-json.js'
 import {unchangedFor} from '../../store/store-time.js'
 import {sleep} from '../../weaviate/retry.js'
-import {type RowRange, RowRanges} from './row-ranges.js'
-
-/** What a checkpoint belongs to. Any difference means that it is not ours to continue. */
-export interface CheckpointBinding {
-  backupId: string
-  /** The backup's content digest: an edited backup is another backup. */
-  digest: string
-  /** Options that change what is written where. */
-  options: string
-  server: string
-  target: string
-}
-
-interface CheckpointFile {
-  binding: CheckpointBinding
-  conflictsSettled?: boolean
-  created: boolean
-  gone?: RowRange[]
-  identity?: string
-  objects: PassFile
-  placeholders?: Placeholder[]
-  references: PassFile & {announced: number}
-  rejected: RowRange[]
-  /** Of the file of rejected objects, what belongs to these rows. */
-  rejectedBytes: number
-  skipped: RowRange[]
-  targetTenants?: TargetTenant[]
-  tenants?: WeaviateTenant[]
-  version: 1
-}
-
-/** An object that stands in for one that is not there, while a reference to it is written. */
-export interface Placeholder {
-  collection: string
-  id: string
-  tenant?: string
-  /** The times that the server gave it, milliseconds since 1970: known once it has been written. */
-  times?: [created: number, updated: number]
-  /** Of its vectors, as they were written. */
-  vectors: string
-}
-
-/** A tenant of a collection that objects refer to. */
-export interface TargetTenant extends WeaviateTenant {
-  collection: string
-}
-
-interface PassFile {
-  /** Objects (or references) written. */
-  count: number
-  done: RowRange[]
-  finished: boolean
-}
+import {
+  type CheckpointBinding,
+  type CheckpointFile,
+  type PassFile,
+  type Placeholder,
+  readCheckpoint,
+  type TargetTenant,
+} from './checkpoint-file.js'
+import {RowRanges} from './row-ranges.js'
 
 /** One pass over the backup's rows: objects first, references second. */
 export interface Pass {
@@ -75,7 +30,6 @@ export interface Pass {
 export const SAVE_EVERY = {ms: 500}
 /** How long a call that a killed run has sent may go on in the server. Tests wait less; no option. */
 export const GRACE = {ms: 3000}
-const MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
 
 /** How far a restore is: bound to a backup and a target, replaced atomically, removed on success. */
 export class Checkpoint {
@@ -263,58 +217,5 @@ function sameBinding(a: CheckpointBinding, b: CheckpointBinding): boolean {
     a.options === b.options &&
     a.server === b.server &&
     a.target === b.target
-  )
-}
-
-async function readCheckpoint(store: Store, name: string): Promise<CheckpointFile | undefined> {
-  return readOwnJson(store, name, {
-    check(value) {
-      const file = value as CheckpointFile
-      return isCheckpointFile(file) ? file : undefined
-    },
-    damaged: (cause) =>
-      new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} is damaged.`, {
-        cause,
-        hint: 'Use `restart: true` to start over (into an empty or new collection).',
-      }),
-    maxBytes: MAX_CHECKPOINT_BYTES,
-  })
-}
-
-function isCheckpointFile(file: CheckpointFile): boolean {
-  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
-  const isRange = (range: unknown): boolean =>
-    Array.isArray(range) && range.length === 2 && isCount(range[0]) && isCount(range[1]) && range[0] < range[1]
-  const isPass = (pass: PassFile | undefined): boolean =>
-    pass !== undefined &&
-    isCount(pass.count) &&
-    Array.isArray(pass.done) &&
-    pass.done.every((range) => isRange(range)) &&
-    typeof pass.finished === 'boolean'
-  const isInactive = ({name, status}: WeaviateTenant): boolean =>
-    typeof name === 'string' && ['COLD', 'FROZEN'].includes(status)
-  return (
-    file?.version === 1 &&
-    typeof file.binding?.backupId === 'string' &&
-    ['boolean', 'undefined'].includes(typeof file.conflictsSettled) &&
-    typeof file.created === 'boolean' &&
-    isPass(file.objects) &&
-    isPass(file.references) &&
-    isCount(file.references.announced) &&
-    (file.placeholders ?? []).every(
-      ({collection, id, tenant, times, vectors}) =>
-        typeof collection === 'string' &&
-        typeof id === 'string' &&
-        ['string', 'undefined'].includes(typeof tenant) &&
-        ['string', 'undefined'].includes(typeof vectors) &&
-        (times === undefined || (Array.isArray(times) && times.length === 2 && times.every((time) => isCount(time)))),
-    ) &&
-    ['string', 'undefined'].includes(typeof file.identity) &&
-    (file.tenants ?? []).every((tenant) => isInactive(tenant)) &&
-    (file.targetTenants ?? []).every((tenant) => typeof tenant.collection === 'string' && isInactive(tenant)) &&
-    isCount(file.rejectedBytes) &&
-    [file.gone ?? [], file.rejected, file.skipped].every(
-      (ranges) => Array.isArray(ranges) && ranges.every((range) => isRange(range)),
-    )
   )
 }

@@ -4,7 +4,7 @@
  */
 import type {JsonValue, WeaviateObject, WriteFailure} from '../../model/object.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
-import type {Placeholder} from './checkpoint.js'
+import type {Placeholder} from './checkpoint-file.js'
 
 import {isMultiTenant} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'

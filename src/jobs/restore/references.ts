@@ -2,7 +2,7 @@ import type {SourcePage} from '../../flow/source.js'
 /** The second pass of a restore: references, once every object is there. */
 import type {ObjectSink} from '../../model/sink.js'
 import type {CollectionPlan} from '../../weaviate/connection.js'
-import type {Placeholder} from './checkpoint.js'
+import type {Placeholder} from './checkpoint-file.js'
 
 import {objectKey} from '../../archive/reader.js'
 import {toTarget} from '../../flow/live/sink.js'

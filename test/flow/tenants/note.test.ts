@@ -5,9 +5,11 @@ import {expect, it, vi} from 'vitest'
 
 import type {Warning} from '../../../src/model/progress.js'
 
+import {utf8} from '../../../src/codec/bytes.js'
 import {TenantNotes} from '../../../src/flow/tenants/note.js'
 import {LocalStore} from '../../../src/index.js'
 import {temporaryDirectory} from '../../support/collections.js'
+import {memoryStore} from '../../support/memory-store.js'
 
 const NAME = '.tenants-01234567-89ab-4cde-8f01-23456789abcd.json'
 const connection = {
@@ -46,4 +48,12 @@ it('are listed once by the run that puts tenants back', async () => {
   } finally {
     await directory.remove()
   }
+})
+
+it('says that it is over where it may not be removed: nobody is told of tenants then', async () => {
+  const store = memoryStore()
+  await store.put(NAME, utf8('{"over":true}\n'))
+  const notes = new TenantNotes([store])
+  expect(await notes.left()).toEqual([])
+  expect(await notes.unreadable()).toEqual([])
 })

@@ -1,4 +1,4 @@
-/** Reads values that came from a file nobody vouches for: each has the type that was asked for, or reading ends. */
+/** Reads values that came from a file, whoever has written it: each has the type that was asked for, or reading ends (docs/adr/0016-one-reader-of-files.md). */
 
 /** What is wrong, and where: `seal.parts[0].rows is not a whole number`. */
 export class MalformedError extends Error {
@@ -21,29 +21,41 @@ export class Field {
     readonly path: string,
   ) {}
 
-  #fail(reason: string): never {
-    throw new MalformedError(this.path, reason)
-  }
-
   get isPresent(): boolean {
     return this.value !== undefined
   }
 
   array(): Field[] {
-    if (!Array.isArray(this.value)) this.#fail('is not a list')
+    if (!Array.isArray(this.value)) this.fail('is not a list')
     return this.value.map((item, index) => new Field(item, `${this.path}[${index}]`))
   }
 
   boolean(): boolean {
-    if (typeof this.value !== 'boolean') this.#fail('is neither true nor false')
+    if (typeof this.value !== 'boolean') this.fail('is neither true nor false')
     return this.value
   }
 
   /** A whole number from 0 to 2^53 − 1. */
   count(): number {
     const {value} = this
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) this.#fail('is not a whole number')
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) this.fail('is not a whole number')
     return value
+  }
+
+  /** That very value. */
+  exactly<T extends boolean | number | string>(value: T): T {
+    if (this.value !== value) this.fail(`is not ${JSON.stringify(value)}`)
+    return value
+  }
+
+  /** @throws MalformedError about this value. */
+  fail(reason: string): never {
+    throw new MalformedError(this.path, reason)
+  }
+
+  /** A list of values that `read` takes one by one. */
+  listOf<T>(read: (item: Field) => T): T[] {
+    return this.array().map((item) => read(item))
   }
 
   member(name: string): Field {
@@ -52,13 +64,13 @@ export class Field {
 
   object(): Record<string, unknown> {
     const {value} = this
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) this.#fail('is not an object')
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) this.fail('is not an object')
     return value as Record<string, unknown>
   }
 
   oneOf<T extends string>(values: readonly T[]): T {
     const found = values.find((value) => value === this.value)
-    if (found === undefined) this.#fail(`is none of ${values.join(', ')}`)
+    if (found === undefined) this.fail(`is none of ${values.join(', ')}`)
     return found
   }
 
@@ -74,25 +86,25 @@ export class Field {
 
   sha256(): string {
     const text = this.text()
-    if (!/^[0-9a-f]{64}$/.test(text)) this.#fail('is not 64 hexadecimal digits')
+    if (!/^[0-9a-f]{64}$/.test(text)) this.fail('is not 64 hexadecimal digits')
     return text
   }
 
   text(): string {
-    if (typeof this.value !== 'string') this.#fail('is not text')
+    if (typeof this.value !== 'string') this.fail('is not text')
     return this.value
   }
 
   /** RFC 3339 in UTC, as it stands. */
   time(): string {
     const text = this.text()
-    if (!TIME.test(text) || Number.isNaN(Date.parse(text))) this.#fail('is not a time in UTC')
+    if (!TIME.test(text) || Number.isNaN(Date.parse(text))) this.fail('is not a time in UTC')
     return text
   }
 
   uuid(): string {
     const text = this.text()
-    if (!UUID.test(text)) this.#fail('is not a UUID')
+    if (!UUID.test(text)) this.fail('is not a UUID')
     return text
   }
 }
