@@ -1,10 +1,12 @@
 import {expect, it} from 'vitest'
 
+import {checkpointName} from '../../../src/archive/names.js'
 import {utf8} from '../../../src/codec/bytes.js'
 import {readCheckpoint} from '../../../src/jobs/restore/checkpoint-file.js'
 import {Checkpoint} from '../../../src/jobs/restore/checkpoint.js'
 import {memoryStore} from '../../support/memory-store.js'
 
+const NAME = checkpointName('backup', 'Target@s')
 const BINDING = {backupId: 'b', digest: 'd', options: '{}', server: 's', target: 'Target'}
 
 /** A checkpoint as a run leaves it that has come across everything. */
@@ -33,8 +35,8 @@ async function written(): Promise<{
   checkpoint.tenants = [{name: 'a', status: 'COLD'}]
   checkpoint.targetTenants = [{collection: 'Other', name: 'a', status: 'FROZEN'}]
   await checkpoint.save()
-  const value = {...(await readCheckpoint(store, checkpoint.name))}
-  return {name: checkpoint.name, store, value}
+  const value = {...(await readCheckpoint(store, NAME))}
+  return {name: NAME, store, value}
 }
 
 it('is read back as it was written, every member of it', async () => {
