@@ -23,6 +23,7 @@ const jobs = {
   'test:kubernetes': testKubernetes,
   'test:meanwhile': testMeanwhile,
   'test:mutations': testMutations,
+  'test:places': testPlaces,
   'test:replies': testReplies,
   'test:report': testReport,
   'test:sweep': testSweep,
@@ -102,6 +103,11 @@ function testWorkers() {
   build()
   environment.WORKERS_ROUNDS ??= '50'
   vitest(['test/fault/workers.test.ts', ...options])
+}
+
+function testPlaces() {
+  environment.PLACES_ROUNDS ??= '500'
+  vitest(['test/fault/places.test.ts', ...options])
 }
 
 function testMutations() {

@@ -72,7 +72,7 @@ export async function tidy(store: Store, warn: (warning: Warning) => void): Prom
   for (const entry of await store.list('')) {
     const {modified, name} = entry
     const isAbandoned = Date.now() - modified > ABANDONED
-    if (isAbandoned && isTemporaryName(name)) await store.remove(name)
+    if (isAbandoned && isTemporaryName(name)) await removeIfAllowed(store, name)
     await finishRemoval(store, entry)
     if (isAbandoned) {
       await tidyLease(store, name)
@@ -80,11 +80,21 @@ export async function tidy(store: Store, warn: (warning: Warning) => void): Prom
     }
   }
 
-  await store.uploads?.drop(async (key) => isLeftUpload(store, key))
+  await store.uploads?.drop(async (key, begun) => isLeftUpload(store, key, begun))
 }
 
-/** Whether an upload was of a backup of which nobody holds the lease any more. */
-async function isLeftUpload(store: Store, key: string): Promise<boolean> {
+/** Whoever may remove nothing has to live with it. */
+async function removeIfAllowed(store: Store, name: string): Promise<void> {
+  try {
+    await store.remove(name)
+  } catch (error) {
+    if (!(error instanceof DataOpsError) || error.details.reason !== 'denied') throw error
+  }
+}
+
+/** Whether an upload was of a backup of which nobody holds the lease any more, or by somebody who was looking at the place an hour ago. */
+async function isLeftUpload(store: Store, key: string, begun: number): Promise<boolean> {
+  if (isTemporaryName(key)) return Date.now() - begun > ABANDONED
   const [backup = ''] = key.split('/', 1)
   return parseBackupName(backup) !== undefined && !(await Lease.isHeld(store, partialLockName(backup)))
 }

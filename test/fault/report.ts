@@ -6,7 +6,7 @@ import process from 'node:process'
 export interface Finding {
   /** What was done, what went wrong and how often: a row of the table. */
   fault: string
-  job: 'backup' | 'clear' | 'restore' | 'verify'
+  job: 'backup' | 'clear' | 'prune' | 'restore' | 'verify'
   /** Anything worth a word: objects, references, repetitions. */
   note?: string
   /** Objects (or references) that were missing, doubled or different in the end. */

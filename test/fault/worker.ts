@@ -14,6 +14,7 @@ import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
 import {ENTRY} from '../../src/jobs/workers/thread.js'
 import {LEASE} from '../../src/store/lease.js'
+import {PART} from '../../src/store/objects/writer.js'
 
 export interface WorkerJob {
   /** Milliseconds after the step; 0 (default): before it is taken. */
@@ -33,6 +34,9 @@ export interface WorkerJob {
     | {collection: string; job: 'clear'; options?: ClearOptions}
     | {collection: string; job: 'count'}
     | {backup: string; job: 'restore'; options?: RestoreOptions}
+    | {job: 'prune'; keepLast: number}
+  /** Of a part of an upload to object storage. */
+  partBytes?: number
   /** A restore's checkpoints: milliseconds between two. */
   saveMs?: number
   /** The file of its threads. */
@@ -77,12 +81,13 @@ syncBuiltinESMExports()
 steps = 0
 
 // After the patches: `import {rename} from 'node:fs/promises'` sees them.
-const {BackupManager, ClearManager, connect, DataOpsError, RestoreManager, Verifier} =
+const {BackupCatalog, BackupManager, ClearManager, connect, DataOpsError, RestoreManager, Verifier} =
   await import('../../src/index.js')
 FLUSH_EVERY.ms = job.flushMs ?? FLUSH_EVERY.ms
 SAVE_EVERY.ms = job.saveMs ?? SAVE_EVERY.ms
 GRACE.ms = 20
 ENTRY.file = job.threadFile
+PART.bytes = job.partBytes ?? PART.bytes
 if (job.leaseMs !== undefined) Object.assign(LEASE, {ms: job.leaseMs, renewMs: job.leaseMs / 6})
 
 const connection = await connect({grpcUrl: job.grpcUrl, transport: job.transport ?? 'auto', url: job.url})
@@ -102,7 +107,9 @@ try {
           ? {count: await new ClearManager(connection, place).count(run.collection)}
           : run.job === 'verify'
             ? await new Verifier({connection, ...place}).verifyCollection(run.collection, run.against)
-            : await new RestoreManager(connection, place).restoreCollection(run.backup, run.options)
+            : run.job === 'prune'
+              ? await new BackupCatalog(job.directory).prune({keepLast: run.keepLast})
+              : await new RestoreManager(connection, place).restoreCollection(run.backup, run.options)
   process.stdout.write(`${JSON.stringify({result, steps})}\n`)
 } catch (error) {
   if (!(error instanceof DataOpsError)) throw error

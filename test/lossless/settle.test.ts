@@ -138,7 +138,7 @@ it('gives up on a collection that never stands still, and says so', {timeout: 90
       return connection.readPage(request)
     },
   }
-  const backup = await managersOn(restless, bench.directory).backups.backupCollection(name, {settle: true})
+  const backup = await managersOn(restless, bench.directory, bench.keys).backups.backupCollection(name, {settle: true})
   expect(writes).toBeGreaterThanOrEqual(20)
   expect(backup.warnings).toMatchObject([{code: 'not-settled'}])
   expect(backup.objectCount).toBe(OBJECTS)

@@ -41,6 +41,7 @@ export interface Bench extends Managers {
   directory: string
   /** Whether it is the server of WEAVIATE_URL. */
   isReal: boolean
+  keys: TestPlace['keys']
   /** A name for a collection, one of this run alone; whatever is created under it is dropped when the file is done. */
   name: (suffix: string) => string
   /** Skips the test in sight, with the reason, where the server cannot do what it is about. */
@@ -111,6 +112,7 @@ export function useBench(options: EmbeddedWeaviateOptions = {}): Bench {
   beforeEach(async () => {
     folder = await testPlace()
     bench.directory = folder.path
+    bench.keys = folder.keys
     Object.assign(bench, managersOn(bench.connection, folder.path, folder.keys))
   })
 

@@ -59,8 +59,8 @@ export class S3Refusal extends Error {
 
 type Route = (bucket: Bucket, request: S3Request) => Answer
 
-/** Bytes of the smallest part that is not the last. */
-const MIN_PART = 5 * 1024 * 1024
+/** `minPart`: bytes of every part but the last at least. Tests may have smaller ones. */
+export const LIMITS = {minPart: 5 * 1024 * 1024}
 const PAGE = 1000
 
 export const objectRoutes: Record<string, Route> = {
@@ -82,7 +82,7 @@ export const objectRoutes: Record<string, Route> = {
       const part = upload.parts.get(number)
       if (part?.etag !== etag) throw new S3Refusal(400, 'InvalidPart')
       if (index > 0 && number <= (named[index - 1]?.number ?? 0)) throw new S3Refusal(400, 'InvalidPartOrder')
-      if (index < named.length - 1 && part.bytes.length < MIN_PART) throw new S3Refusal(400, 'EntityTooSmall')
+      if (index < named.length - 1 && part.bytes.length < LIMITS.minPart) throw new S3Refusal(400, 'EntityTooSmall')
       return part
     })
     const bytes = Buffer.concat(parts.map((part) => part.bytes))

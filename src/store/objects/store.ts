@@ -6,6 +6,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {randomHex} from '../../platform/node.js'
 import {checkKey, nameOf, refusedKey} from '../key.js'
+import {CONDITIONS_PROBE} from '../temporary-name.js'
 import {Calls, type Patience} from './calls.js'
 import {isFailure, leavingAsDataOpsError} from './failure.js'
 import {ObjectLocks} from './locks.js'
@@ -40,7 +41,7 @@ export class ObjectStore implements Store {
     this.#calls = new Calls(options.connect, options.patience)
     this.#probe = new Probe(this.#calls, {
       isOff: options.isUnsafe,
-      key: this.#full('.elysia-conditions'),
+      key: this.#full(CONDITIONS_PROBE),
       url: options.url,
     })
     this.locks = new ObjectLocks({

@@ -6,7 +6,8 @@ import type {Upload} from './client.js'
 import {DataOpsError} from '../../model/errors.js'
 import {ClientError, isFailure, leavingAsDataOpsError} from './failure.js'
 
-const PART = 8 * 1024 * 1024
+/** Bytes of a part. Tests have smaller ones; no option. */
+export const PART = {bytes: 8 * 1024 * 1024}
 /** Parts of one size: then it doubles, so that as many parts as a service takes hold as much as it takes. */
 const PARTS_OF_A_SIZE = 1000
 /** Bytes that may be on their way at once, unless a single part is larger. */
@@ -14,7 +15,7 @@ const IN_FLIGHT = 32 * 1024 * 1024
 
 /** Bytes of a part, by its number from 1. `isEqual`: the service takes parts of one size only. */
 export function partSize(number: number, isEqual = false): number {
-  return isEqual ? PART : PART * 2 ** Math.floor((number - 1) / PARTS_OF_A_SIZE)
+  return isEqual ? PART.bytes : PART.bytes * 2 ** Math.floor((number - 1) / PARTS_OF_A_SIZE)
 }
 
 /** What the writer needs of its place. */
