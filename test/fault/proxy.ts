@@ -27,17 +27,17 @@ export interface FaultyProxy {
   readonly faults: number
 }
 
-/** `plan` says what happens to the n-th connection (from 1); nothing: it is passed on as it is. */
+/** `plan` says what happens to the n-th connection (from 1), after so many faults that came about; nothing: it is passed on as it is. */
 export async function startProxy(
   target: string,
-  plan: (connection: number) => ConnectionFault | undefined,
+  plan: (connection: number, faults: number) => ConnectionFault | undefined,
 ): Promise<FaultyProxy> {
   const {hostname, port} = new URL(target.includes('://') ? target : `http://${target}`)
   const sockets = new Set<Socket>()
   const counts = {connections: 0, faults: 0}
   const listener = createServer((client) => {
     counts.connections++
-    const fault = plan(counts.connections)
+    const fault = plan(counts.connections, counts.faults)
     sockets.add(client)
     client.on('error', () => {}).on('close', () => sockets.delete(client))
     const happen = (): void => {
