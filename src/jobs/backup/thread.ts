@@ -195,6 +195,8 @@ class BackupThread {
       spare: this.#reader?.spare ?? 0,
       ...(tenant !== undefined && {tenant}),
     })
+    // What was told was copied; transforms may have kept an object.
+    if (!this.#chain) page.release()
   }
 
   /** One page is being told of while the next one is worked on. */

@@ -136,6 +136,8 @@ export class LiveSide implements ComparedSide {
         taken += objects.length
         await take(objects)
         page.done()
+        // Hashed and noted; transforms may have kept an object.
+        if (!chain) page.release()
       }
     }
 
