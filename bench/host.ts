@@ -33,9 +33,12 @@ export function describeMachine(): string {
   return `Node ${process.version}, ${platform()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`
 }
 
+/** Holds the heap as the commands do (src/cli/small-heap.ts). */
+const HEAP = ['--max-semi-space-size=8', '--heap-growing-percent=100']
+
 /** Runs a job in a process of its own, so that its memory and CPU are its own. */
 export async function runJob(jobsFile: string, input: JobInput): Promise<JobOutput> {
-  const {stdout} = await promisify(execFile)(process.execPath, [jobsFile, JSON.stringify(input)], {
+  const {stdout} = await promisify(execFile)(process.execPath, [...HEAP, jobsFile, JSON.stringify(input)], {
     maxBuffer: 16 * 1024 * 1024,
   })
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as JobOutput

@@ -38,12 +38,10 @@ export default class BackupReportCommand extends DataOpsCommand {
   async run(): Promise<BackupReport & {backupId: string; html?: string; path: string}> {
     const {args, flags} = await this.parse(BackupReportCommand)
     const {'colour-by': colourBy, html} = flags
-    const [{openArchive}, {reportOn}, {keepHeapSmall}] = await Promise.all([
+    const [{openArchive}, {reportOn}] = await Promise.all([
       import('../../src/catalog/locate.js'),
       import('../../src/jobs/inspect/report.js'),
-      import('../../src/cli/small-heap.js'),
     ])
-    keepHeapSmall()
     const {archive, cover} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
     const report = await reportOn(archive, {...this.operation(), colourBy})
     if (html !== undefined) {

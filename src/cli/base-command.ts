@@ -26,6 +26,7 @@ import {checkedPlace, type PlaceFlags} from './place.js'
 import {ProgressReporter} from './progress.js'
 import {redact, redactDeep, shellLine, withoutSecrets} from './secrets.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from './several.js'
+import {keepHeapSmall} from './small-heap.js'
 import {guardStreams} from './streams.js'
 import {usageError} from './usage.js'
 
@@ -237,6 +238,7 @@ export abstract class DataOpsCommand extends Command {
    * @param resume how the same command is continued after an interruption; none: it is not
    */
   protected operation(resume?: Continuation): Required<OperationOptions> {
+    keepHeapSmall()
     this.#resumable = resume
     this.#interrupt ??= new Interrupt((name) => {
       this.progress.print(`Stopping (${name}): finishing the page in hand. Once more to stop at once.`)

@@ -5,6 +5,7 @@ import {fileURLToPath} from 'node:url'
 import {MessageChannel, Worker} from 'node:worker_threads'
 
 import {DataOpsError} from '../../model/errors.js'
+import {isYoungSpaceHeld} from '../../platform/young-space.js'
 import {type Offer, Peer} from './peer.js'
 
 /** Threads that a job uses at most where it is not told how many. */
@@ -27,6 +28,13 @@ export function workersFor(wanted: number | undefined, {objects, pages}: {object
 
 /** What a thread does. */
 export type ThreadKind = 'backup' | 'restore'
+
+/** What a thread is made with. */
+export interface ThreadData {
+  /** Whether its process holds the space for young objects, which it then has to do for itself. */
+  holdsYoungSpace: boolean
+  kind: ThreadKind
+}
 
 /** One of those that do the work of a job. */
 export interface WorkingThread<Theirs extends object> {
@@ -71,7 +79,7 @@ export class Thread<Theirs extends object> implements WorkingThread<Theirs> {
       execArgv,
       name: `${kind} ${number}`,
       resourceLimits: {maxYoungGenerationSizeMb: YOUNG_MB},
-      workerData: {kind},
+      workerData: {holdsYoungSpace: isYoungSpaceHeld(), kind} satisfies ThreadData,
     })
     this.peer = new Peer<Theirs>(this.#worker, ours)
     const died = (reason: string, cause?: unknown): void => {

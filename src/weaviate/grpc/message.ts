@@ -27,8 +27,10 @@ export class MessageMemory {
   take(length: number): Buffer {
     if (length < MIN_KEPT_BYTES) return Buffer.allocUnsafeSlow(length)
     const at = this.#kept.findIndex((buffer) => buffer.length >= length)
-    const [kept] = at === -1 ? [] : this.#kept.splice(at, 1)
-    return (kept ?? Buffer.allocUnsafeSlow(Math.ceil(length / STEP_BYTES) * STEP_BYTES)).subarray(0, length)
+    // None is long enough: one gives its place to a longer one, so that they do not become more.
+    const [kept] = this.#kept.splice(Math.max(0, at), 1)
+    const buffer = at === -1 || !kept ? Buffer.allocUnsafeSlow(Math.ceil(length / STEP_BYTES) * STEP_BYTES) : kept
+    return buffer.subarray(0, length)
   }
 
   /** Of a message that `take` gave. Its bytes are another's from now on. */
