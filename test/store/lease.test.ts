@@ -198,7 +198,7 @@ describe('a lease', () => {
         const [after] = await new FileLeases(store).read('lease')
         expect(after!.tag).not.toBe(before!.tag)
         expect(after!.text).toBe(before!.text)
-      })
+      }, 60_000)
       await lease.check()
       await lease.release()
       vi.advanceTimersByTime(60_000)
