@@ -19,6 +19,8 @@ const jobs = {
   docs,
   test,
   'test:clients': testClients,
+  'test:copies': testCopies,
+  'test:exports': testExports,
   'test:fault': testFault,
   'test:kubernetes': testKubernetes,
   'test:meanwhile': testMeanwhile,
@@ -97,6 +99,25 @@ function testClients() {
 
 function testKubernetes() {
   must('node', ['scripts/kubernetes-schemas.mjs'])
+}
+
+function testExports() {
+  build()
+  environment.FAULT_ROUNDS ??= '100'
+  environment.MUTATIONS ??= '1000'
+  vitest(['test/fault/kill-sources.test.ts', 'test/archive/native', 'test/fault/real-export.test.ts', ...options])
+}
+
+function testCopies() {
+  build()
+  if (!environment.WEAVIATE_BINARY || !environment.WEAVIATE_SOURCE_BINARY) {
+    console.error(
+      'No servers: name two programs of Weaviate in WEAVIATE_SOURCE_BINARY (from) and WEAVIATE_BINARY (to).',
+    )
+    process.exit(1)
+  }
+
+  vitest(['test/fault/real-copy.test.ts', ...options])
 }
 
 function testWorkers() {

@@ -1,5 +1,5 @@
 /** The commands of docs/guides/native-export.md run as they stand there; its Article is a collection of the export in test/fixtures. */
-import {mkdir, readFile, writeFile} from 'node:fs/promises'
+import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 
@@ -63,4 +63,18 @@ it('refuses an export that lost a file, with exit code 4, and makes nothing of i
   expect(done.json()).toMatchObject({error: {code: 'BACKUP_DAMAGED', message: expect.stringContaining(file) as string}})
   const classes = (await (await fetch(`${server.url}/v1/schema`)).json()) as {classes: Array<{class: string}>}
   expect(classes.classes.map(({class: name}) => name)).toEqual(['ExpTarget'])
+})
+
+it('says how a server is made to export by itself where it does not', async () => {
+  const place = path.join(folder.path, 'backups')
+  const argv = ['col', 'backup', 'ExpTarget', '--via', 'export', '--export-backend', 's3', '-o', place, '--json']
+  const done = await cli(argv, {WEAVIATE_GRPC_URL: server.grpcUrl ?? '', WEAVIATE_URL: server.url})
+  expect(done.code, done.stdout).toBe(1)
+  expect(done.json()).toMatchObject({
+    error: {
+      hint: expect.stringContaining('EXPORT_ENABLED=true') as string,
+      message: 'The server has its export switched off.',
+    },
+  })
+  expect(await readdir(place).catch(() => [])).toEqual([])
 })

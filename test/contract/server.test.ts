@@ -49,6 +49,17 @@ describe('the server', () => {
     })
   })
 
+  it('exports nothing by itself unless that was switched on', async ({skip}) => {
+    const {json: meta} = await target.rest('GET', '/meta')
+    if (Number(String(meta.version).split('.', 2)[1]) < 37) skip('exports came with Weaviate 1.37')
+    const words = 'export API is disabled; enable it via EXPORT_ENABLED=true or the runtime config'
+    const refused = {json: {error: [{message: words}]}, status: 422}
+    const order = {file_format: 'parquet', id: 'contract'}
+    expect(await target.rest('POST', '/export/filesystem', order)).toMatchObject(refused)
+    expect(await target.rest('GET', '/export/filesystem/contract')).toMatchObject(refused)
+    expect(await target.rest('DELETE', '/export/filesystem/contract')).toMatchObject(refused)
+  })
+
   it('refuses a body that is no JSON', async () => {
     const {json, status} = await target.rest('POST', '/schema', '{bad')
     expect(status).toBe(400)

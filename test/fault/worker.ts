@@ -8,8 +8,11 @@ import process from 'node:process'
 
 import type {BackupOptions} from '../../src/jobs/backup/options.js'
 import type {ClearOptions} from '../../src/jobs/clear/options.js'
-import type {RestoreOptions} from '../../src/jobs/restore/options.js'
+import type {CopyRunOptions} from '../../src/jobs/copy/options.js'
+import type {RestoreOptions, RestoreRunOptions} from '../../src/jobs/restore/options.js'
+import type {JsonObject} from '../../src/model/object.js'
 
+import {transformsAgain} from '../../src/flow/transform/again.js'
 import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
 import {ENTRY} from '../../src/jobs/workers/thread.js'
@@ -29,7 +32,9 @@ export interface WorkerJob {
   /** The step to die at; none: lives. */
   killAt?: number
   run:
-    | {collection: string; job: 'backup'; options?: BackupOptions}
+    | {backups: string[]; job: 'restores'; options?: RestoreRunOptions}
+    | {collection: string; job: 'backup'; options?: BackupOptions; transforms?: JsonObject[]}
+    | {collection: string; job: 'copy'; options?: CopyRunOptions; to: {grpcUrl: string; url: string}}
     | {against: string; collection: string; job: 'verify'}
     | {collection: string; job: 'clear'; options?: ClearOptions}
     | {collection: string; job: 'count'}
@@ -81,7 +86,7 @@ syncBuiltinESMExports()
 steps = 0
 
 // After the patches: `import {rename} from 'node:fs/promises'` sees them.
-const {BackupCatalog, BackupManager, ClearManager, connect, DataOpsError, RestoreManager, Verifier} =
+const {BackupCatalog, BackupManager, ClearManager, connect, CopyManager, DataOpsError, RestoreManager, Verifier} =
   await import('../../src/index.js')
 FLUSH_EVERY.ms = job.flushMs ?? FLUSH_EVERY.ms
 SAVE_EVERY.ms = job.saveMs ?? SAVE_EVERY.ms
@@ -90,26 +95,63 @@ ENTRY.file = job.threadFile
 PART.bytes = job.partBytes ?? PART.bytes
 if (job.leaseMs !== undefined) Object.assign(LEASE, {ms: job.leaseMs, renewMs: job.leaseMs / 6})
 
-const connection = await connect({grpcUrl: job.grpcUrl, transport: job.transport ?? 'auto', url: job.url})
-for (const [name, member] of Object.entries(connection)) {
-  if (typeof member === 'function' && name !== 'close') Object.assign(connection, {[name]: counted(member as never)})
+function counting<T extends object>(made: T): T {
+  for (const [name, member] of Object.entries(made)) {
+    if (typeof member === 'function' && name !== 'close') Object.assign(made, {[name]: counted(member as never)})
+  }
+
+  return made
 }
 
+const connection = counting(await connect({grpcUrl: job.grpcUrl, transport: job.transport ?? 'auto', url: job.url}))
+
 const place = {directory: job.directory}
-const {run} = job
+
+async function work(run: WorkerJob['run']): Promise<unknown> {
+  switch (run.job) {
+    case 'backup': {
+      const {transforms} = transformsAgain(run.transforms ?? [])
+      const options = {...run.options, ...(transforms.length > 0 && {transforms})}
+      return new BackupManager(connection, place).backupCollection(run.collection, options)
+    }
+
+    case 'clear': {
+      return new ClearManager(connection, place).clearCollection(run.collection, run.options)
+    }
+
+    case 'copy': {
+      const target = counting(await connect(run.to))
+      try {
+        return await new CopyManager(connection, target, place).copyCollection(run.collection, run.options)
+      } finally {
+        await target.close()
+      }
+    }
+
+    case 'count': {
+      return {count: await new ClearManager(connection, place).count(run.collection)}
+    }
+
+    case 'prune': {
+      return new BackupCatalog(job.directory).prune({keepLast: run.keepLast})
+    }
+
+    case 'restore': {
+      return new RestoreManager(connection, place).restoreCollection(run.backup, run.options)
+    }
+
+    case 'restores': {
+      return new RestoreManager(connection, place).restoreCollections(run.backups, run.options)
+    }
+
+    case 'verify': {
+      return new Verifier({connection, ...place}).verifyCollection(run.collection, run.against)
+    }
+  }
+}
+
 try {
-  const result =
-    run.job === 'backup'
-      ? await new BackupManager(connection, place).backupCollection(run.collection, run.options)
-      : run.job === 'clear'
-        ? await new ClearManager(connection, place).clearCollection(run.collection, run.options)
-        : run.job === 'count'
-          ? {count: await new ClearManager(connection, place).count(run.collection)}
-          : run.job === 'verify'
-            ? await new Verifier({connection, ...place}).verifyCollection(run.collection, run.against)
-            : run.job === 'prune'
-              ? await new BackupCatalog(job.directory).prune({keepLast: run.keepLast})
-              : await new RestoreManager(connection, place).restoreCollection(run.backup, run.options)
+  const result = await work(job.run)
   process.stdout.write(`${JSON.stringify({result, steps})}\n`)
 } catch (error) {
   if (!(error instanceof DataOpsError)) throw error

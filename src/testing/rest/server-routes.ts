@@ -2,6 +2,7 @@ import type {Settings} from '../options.js'
 import type {Collection} from '../store.js'
 import type {Router} from './router.js'
 
+import {Refusal} from '../refusal.js'
 import {VECTORIZERS} from '../schema-rules.js'
 import {isBefore} from '../version.js'
 import {graphql, type GraphqlServed} from './graphql.js'
@@ -47,6 +48,16 @@ export function serverRoutes(router: Router, served: GraphqlServed, url: () => s
     },
     status: 200,
   }))
+  const noExports = (): never => {
+    throw new Refusal(422, 'export API is disabled; enable it via EXPORT_ENABLED=true or the runtime config')
+  }
+
+  if (!isBefore(settings, '1.37')) {
+    router.on('POST', 'export/:backend', noExports)
+    router.on('GET', 'export/:backend/:id', noExports)
+    router.on('DELETE', 'export/:backend/:id', noExports)
+  }
+
   router.on('POST', 'graphql', ({body}) => ({
     body: graphql(served, (body as {query?: string}).query ?? ''),
     status: 200,
