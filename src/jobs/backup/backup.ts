@@ -100,7 +100,7 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
     if (isLeaseLost(lost)) await failureOf(async () => note.save([]))
     await note.leave()
     if (isLeaseLost(lost)) throw lost
-    const isResumable = !options.settle && (!chain || chainIdentity !== undefined)
+    const isResumable = !options.settle && (!chain || (chainIdentity !== undefined && !isRefused(error)))
     if (written && isResumable && !isRecreated(error)) throw unfinishedError(job, error, name)
     // Nobody could continue it.
     if (!written || written.activated.length === 0) {
@@ -121,6 +121,11 @@ function unfinishedError({store}: BackupJob, error: unknown, name: string): unkn
     details: {resumable: true, unfinished: store.describe(name)},
     hint: error.hint ?? 'Run it again with `resume: true` to continue.',
   })
+}
+
+/** By a transform, of which the same would come again. */
+function isRefused(error: unknown): boolean {
+  return error instanceof DataOpsError && error.code === 'INVALID_INPUT'
 }
 
 /** What was read is of a collection that is no more: nobody could continue it. */

@@ -84,7 +84,7 @@ async function takeInEarlier(
     }
   } else if (chain) {
     throw new DataOpsError(
-      'INVALID_INPUT',
+      'CHECKPOINT',
       `The unfinished backup ${job.store.describe(resumed.name)} cannot be opened.`,
       {
         details: {name: resumed.name},
