@@ -73,7 +73,7 @@ beforeAll(async () => {
       [...bucket().objects].filter(([key]) => key.startsWith(`template-${format}/`)),
     )
   }
-}, 60_000)
+}, 600_000)
 
 afterAll(async () => {
   Object.assign(LIMITS, {minPart: settings.minPart})

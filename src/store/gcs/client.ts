@@ -1,5 +1,6 @@
 /** Google Cloud Storage, by Google's own SDK. Tags are generations. */
 import type {Bucket, File, FileMetadata, Storage} from '@google-cloud/storage'
+import type {Readable} from 'node:stream'
 
 import {inParallel} from '../../model/in-parallel.js'
 import {md5} from '../../platform/node.js'
@@ -68,27 +69,18 @@ class GcsObjectClient implements ObjectClient {
     const generation = tag ?? version
     const file = this.#bucket.file(key, generation === undefined ? {} : {generation})
     const stream = file.createReadStream({decompress: false, end: end - 1, start, validation: false})
-    const stop = (): void => {
-      stream.destroy()
-    }
-
-    signal.addEventListener('abort', stop, {once: true})
     try {
       let headers: Record<string, string | undefined> = {}
       stream.on('response', (response: {headers: Record<string, string | undefined>}) => {
         ;({headers} = response)
       })
-      const pieces: Uint8Array[] = []
-      for await (const piece of stream) pieces.push(piece as Uint8Array)
-      const content = contentOf(Buffer.concat(pieces), headers['content-range'], range)
+      const content = contentOf(Buffer.concat(await collect(stream, signal)), headers['content-range'], range)
       const modified = Date.parse(headers['last-modified'] ?? '') || 0
       return {...content, modified, tag: headers['x-goog-generation'] ?? generation ?? (await this.#tagOf(key))}
     } catch (error) {
       // The range of an empty object.
       if (gcsFailure(error).status === 416) return undefined
       throw error
-    } finally {
-      signal.removeEventListener('abort', stop)
     }
   }
 
@@ -142,6 +134,36 @@ class GcsObjectClient implements ObjectClient {
   async uploads(): Promise<UnfinishedUpload[]> {
     return []
   }
+}
+
+/** All of a stream. Who does not want it any more leaves it until the SDK has its answer: destroyed before, it fails where nobody can catch that. */
+async function collect(stream: Readable, signal: AbortSignal): Promise<Uint8Array[]> {
+  return new Promise((resolve, reject) => {
+    const pieces: Uint8Array[] = []
+    let isAnswered = false
+    const stop = (): void => {
+      reject(new Error('it is no longer wanted'))
+      if (isAnswered) stream.destroy()
+    }
+
+    stream.once('pipe', () => {
+      isAnswered = true
+      if (signal.aborted) setImmediate(() => stream.destroy())
+    })
+    signal.addEventListener('abort', stop, {once: true})
+    stream
+      .on('data', (piece: Uint8Array) => {
+        pieces.push(piece)
+      })
+      .once('end', () => {
+        resolve(pieces)
+      })
+      .on('error', reject)
+      .once('close', () => {
+        signal.removeEventListener('abort', stop)
+        reject(new Error('the connection was closed'))
+      })
+  })
 }
 
 function markOf({metadata}: FileMetadata): string | undefined {
