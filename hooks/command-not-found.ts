@@ -27,7 +27,9 @@ export default async function commandNotFound({config, id}: Context): Promise<vo
   const meant = near === undefined ? [] : candidates.filter((command) => lastWord(command) === near)
   const typed = (commands: readonly string[], separator: string): string =>
     commands.map((command) => `${bin} ${command.replaceAll(':', ' ')}`).join(separator)
+  // What stands behind, oclif takes for words of the command too.
+  const typedWords = (isTopic && name !== '' ? [topic, name] : [topic]).join(' ')
   const suggestion =
     meant.length > 0 ? `Did you mean: ${typed(meant, ' or ')}?` : `There are: ${typed(candidates, ', ')}.`
-  throw new Errors.CLIError(`There is no command "${id.replaceAll(':', ' ')}".`, {exit: 2, suggestions: [suggestion]})
+  throw new Errors.CLIError(`There is no command "${typedWords}".`, {exit: 2, suggestions: [suggestion]})
 }

@@ -22,6 +22,7 @@ const jobs = {
   'test:copies': testCopies,
   'test:exports': testExports,
   'test:fault': testFault,
+  'test:guides': testGuides,
   'test:kubernetes': testKubernetes,
   'test:meanwhile': testMeanwhile,
   'test:mutations': testMutations,
@@ -129,6 +130,13 @@ function testWorkers() {
 function testPlaces() {
   environment.PLACES_ROUNDS ??= '500'
   vitest(['test/fault/places.test.ts', ...options])
+}
+
+function testGuides() {
+  build()
+  environment.GUIDES_PYTHON ??= 'python3'
+  must(environment.GUIDES_PYTHON, ['-c', 'import duckdb, pandas, polars, pyarrow'])
+  vitest(['test/docs/blocks.test.ts', ...options])
 }
 
 function testMutations() {

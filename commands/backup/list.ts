@@ -86,7 +86,7 @@ export default class BackupList extends DataOpsCommand {
     const backups = listed.map((backup) => backupEntry(backup, pathOf))
     const damaged = reindexed?.damaged.map(({file, reason}) => ({path: pathOf(file), reason}))
     for (const {path, reason} of damaged ?? []) this.warnOf({message: `${path} is no usable backup: ${reason}`})
-    this.print(backups.length > 0 ? backupTable(backups) : [`There are no backups in ${pathOf('')}.`])
+    this.print(backups.length > 0 ? backupTable(backups, this.tableWidth) : [`There are no backups in ${pathOf('')}.`])
     const unread = reindexed?.unread.map(({file, reason}) => ({path: pathOf(file), reason}))
     if (unread && unread.length > 0) exitAtLeast(3)
     return {backups, directory: pathOf(''), ...(damaged && {damaged}), ...(unread && {unread})}

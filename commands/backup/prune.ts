@@ -71,7 +71,7 @@ export default class BackupPrune extends DataOpsCommand {
     const bytes = removed.reduce((sum, backup) => sum + backup.bytes, 0)
     this.print([
       `${isDryRun ? 'Would remove' : 'Removed'} ${plural(removed.length, 'backup')} (${formatBytes(bytes)}), kept ${kept.length}`,
-      ...(removed.length > 0 ? backupTable(removed) : []),
+      ...(removed.length > 0 ? backupTable(removed, this.tableWidth) : []),
     ])
     return {dryRun: isDryRun, kept, removed}
   }

@@ -54,7 +54,7 @@ export default class BackupReportCommand extends DataOpsCommand {
         this.warnOf({message: `The backup is encrypted, and ${html} shows values of it to whoever can read it.`})
     }
 
-    this.print([...reportLines(report), ...(html === undefined ? [] : [`The page is in ${html}`])])
+    this.print([...reportLines(report, this.tableWidth), ...(html === undefined ? [] : [`The page is in ${html}`])])
     const result = {...report, backupId: archive.head.metadata.backup_id, path: archive.path}
     return html === undefined ? result : {...result, html}
   }

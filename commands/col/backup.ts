@@ -111,7 +111,7 @@ export default class ColBackup extends DataOpsCommand {
 
   async #report(backup: BackupResult, isOneOfMany = false): Promise<void> {
     if (!backup.dryRun) backup.warnings.push(...(await this.announce('elysia:backup:sealed', {backup})))
-    this.print(isOneOfMany ? backupLine(backup) : backupLines(backup))
+    this.print(isOneOfMany ? backupLine(backup, this.tableWidth) : backupLines(backup))
     if (isLacking(backup)) exitAtLeast(EXIT_CODES.INCOMPLETE)
   }
 

@@ -47,7 +47,8 @@ function write(place: string, text: string): void {
 
 rmSync(pages, {force: true, recursive: true})
 for (const file of [...BESIDE.keys(), ...globSync('docs/**/*.md', {cwd: root})]) {
-  const text = readFileSync(path.join(root, file), 'utf8')
+  // Comments are for the test of the commands.
+  const text = readFileSync(path.join(root, file), 'utf8').replaceAll(/^<!-- not run: .* -->\n+/gm, '')
   write(
     placeOf(file)!,
     withLinks(text, (target) => targetFrom(file, target)),

@@ -2,7 +2,7 @@
 import type {BackupStatus, ListedBackup} from '../catalog/catalog.js'
 import type {BackupFormat} from '../codec/codec.js'
 
-import {formatBytes, formatCount, formatTable} from './format.js'
+import {type Column, formatBytes, formatCount, formatTable} from './format.js'
 
 export interface BackupEntry {
   /** Bytes on disk. */
@@ -57,9 +57,9 @@ export function backupEntry(backup: ListedBackup, pathOf: (file: string) => stri
 const ID_LENGTH = 8
 const FULL_ID_LENGTH = 36
 
-export function backupTable(backups: readonly BackupEntry[]): string[] {
+export function backupTable(backups: readonly BackupEntry[], width?: number): string[] {
   const length = idLength(backups)
-  return formatTable(backups, [
+  const columns: Array<Column<BackupEntry>> = [
     {header: 'ID', value: ({id}) => id.slice(0, length)},
     {header: 'COLLECTION', value: ({collection}) => collection || '(hidden)'},
     {header: 'WHEN', value: ({timestamp}) => shortTime(timestamp)},
@@ -71,7 +71,8 @@ export function backupTable(backups: readonly BackupEntry[]): string[] {
     },
     {align: 'right', header: 'SIZE', value: ({bytes}) => formatBytes(bytes)},
     {header: 'PATH', value: (backup) => [backup.path, ...remarks(backup)].join(' ')},
-  ])
+  ]
+  return formatTable(backups, columns, width)
 }
 
 function remarks({complete, encrypted, lockedUntil, lockUnknown, partial, status}: BackupEntry): string[] {

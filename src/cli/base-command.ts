@@ -19,7 +19,7 @@ import {DataOpsError, EXIT_CODES} from '../model/errors.js'
 import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {asDataOpsError, type FailureDescription, withSource} from './failure.js'
 import {globalFlags} from './flags.js'
-import {printable} from './format.js'
+import {printable, wrapMember} from './format.js'
 import {asTyped, warningsAsTyped} from './hints.js'
 import {Interrupt} from './interrupt.js'
 import {checkedPlace, type PlaceFlags} from './place.js'
@@ -256,7 +256,8 @@ export abstract class DataOpsCommand extends Command {
 
   protected get progress(): ProgressReporter {
     const {progress, quiet} = this.#flags
-    const plain = progress === 'plain' || this.jsonEnabled()
+    const isSimple = Boolean(process.env.CI) || process.env.TERM === 'dumb'
+    const plain = progress === 'plain' || isSimple || this.jsonEnabled()
     this.#progress ??= new ProgressReporter({json: progress === 'json', plain, quiet})
     return this.#progress
   }
@@ -269,12 +270,20 @@ export abstract class DataOpsCommand extends Command {
   /** Prints lines to stdout, unless with `--json`; whatever a backup or server put into them cannot steer the terminal. */
   protected print(lines: readonly string[]): void {
     this.progress.stop()
-    for (const line of lines) this.log('%s', printable(line))
+    const {tableWidth} = this
+    for (const line of lines.flatMap((each) => wrapMember(printable(each), tableWidth))) this.log('%s', line)
   }
 
   /** Characters of a line, for what is cut to fit it; of a terminal only, what is piped stays as it is. */
   protected get width(): number {
-    return process.stdout.isTTY ? process.stdout.columns : 120
+    return Math.min(this.tableWidth, process.stdout.isTTY ? Infinity : 120)
+  }
+
+  /** The same for tables, which a program that reads them gets whole. */
+  protected get tableWidth(): number {
+    const {columns, isTTY} = process.stdout
+    // Some terminals do not say.
+    return isTTY ? columns || 80 : Infinity
   }
 
   /** Says, on stderr, which command is useful next: its words behind the name of the program. */

@@ -94,7 +94,8 @@ function fitWidths(natural: readonly number[], room: number): number[] | undefin
     if (widest <= LEAST_WIDTH) return undefined
     const at = widths.indexOf(widest)
     const next = Math.max(LEAST_WIDTH, ...widths.filter((each) => each < widest))
-    const taken = Math.min(excess, Math.max(1, widest - next))
+    const isAlone = widths.indexOf(widest) === widths.lastIndexOf(widest)
+    const taken = isAlone ? Math.min(excess, widest - next) : 1
     widths[at] = widest - taken
     excess -= taken
   }
@@ -116,6 +117,21 @@ export function formatMembers(members: ReadonlyArray<[label: string, value: stri
   return members
     .filter(([, value]) => value !== undefined)
     .map(([label, value]) => `  ${label.padEnd(width)}  ${printable(value!)}`)
+}
+
+/** A line of `formatMembers` whose value is longer than the line goes on below its beginning; words are never broken, other lines stay as they are. */
+export function wrapMember(line: string, width: number): string[] {
+  const [label] = /^ {2}\S+(?: \S+)* {2,}/.exec(line) ?? []
+  if (label === undefined || line.length <= width || label.length > width / 2) return [line]
+  const lines = ['']
+  for (const word of line.slice(label.length).split(' ')) {
+    const last = lines.length - 1
+    const longer = lines[last] === '' ? word : `${lines[last]} ${word}`
+    if (label.length + longer.length <= width || lines[last] === '') lines[last] = longer
+    else lines.push(word)
+  }
+
+  return lines.map((text, at) => (at === 0 ? label : ' '.repeat(label.length)) + text)
 }
 
 /** Text of a backup or server on one line: line ends and tabs as spaces, other control characters (a terminal would obey them) as `\xNN`. */

@@ -44,13 +44,14 @@ export function backupLines(backup: BackupResult): string[] {
   ]
 }
 
-/** One of many, on one line; what is missing from it below. */
-export function backupLine(backup: BackupResult): string[] {
+/** One of many, on one line, without its path where that does not fit; what is missing from it below. */
+export function backupLine(backup: BackupResult, width = Infinity): string[] {
   if (backup.dryRun) return backupLines(backup)
   const {bytes, collection, id, objectCount, path, resumed, seconds} = backup
   const size = `${plural(objectCount, 'object')}, ${formatBytes(bytes)}, ${pace(objectCount - resumed, seconds)}`
+  const line = `Backed up ${collection}: ${size}  ${id.slice(0, 8)}`
   return [
-    `Backed up ${collection}: ${size}  ${id.slice(0, 8)}  ${path}`,
+    line.length + path.length + 2 > width ? line : `${line}  ${path}`,
     ...incompleteLines(backup),
     ...skippedLines(backup),
   ]

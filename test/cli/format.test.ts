@@ -10,6 +10,7 @@ import {
   plural,
   printable,
   truncate,
+  wrapMember,
 } from '../../src/cli/format.js'
 
 describe('format', () => {
@@ -78,5 +79,56 @@ describe('format', () => {
   it('shows control characters of a backup instead of sending them to the terminal', () => {
     expect(printable('a\u{1B}[2Jb\u{7}\u{202E}c\nd\u{9B}')).toBe(String.raw`a\x1b[2Jb\x07\u202ec d\x9b`)
     expect(printable('Grüße 🎉')).toBe('Grüße 🎉')
+  })
+})
+
+describe('a narrow terminal', () => {
+  const rows = [
+    {name: 'a', size: 1, text: 'short'},
+    {name: 'b'.repeat(30), size: 20, text: 'x'.repeat(60)},
+  ]
+  const table = (width?: number) =>
+    formatTable(
+      rows,
+      [
+        {header: 'NAME', value: ({name}) => name},
+        {align: 'right', header: 'SIZE', value: ({size}) => String(size)},
+        {header: 'TEXT', value: ({text}) => text},
+      ],
+      width,
+    )
+
+  it('gets tables whose widest columns are cut, and none that is wider', () => {
+    expect(table()).toHaveLength(3)
+    expect(table()[2]).toBe(`${'b'.repeat(30)}    20  ${'x'.repeat(60)}`)
+    const cut = table(60)
+    expect(cut).toHaveLength(3)
+    expect(cut[2]).toBe(`${'b'.repeat(25)}…    20  ${'x'.repeat(25)}…`)
+    for (let width = 24; width < 110; width++)
+      for (const line of table(width)) expect(line.length, `${width}: ${line}`).toBeLessThanOrEqual(width)
+  })
+
+  it('gets a block for each row where columns could not be read', () => {
+    expect(table(20)).toEqual([
+      'NAME  a',
+      'SIZE  1',
+      'TEXT  short',
+      '',
+      'NAME  bbbbbbbbbbbbb…',
+      'SIZE  20',
+      'TEXT  xxxxxxxxxxxxx…',
+    ])
+  })
+
+  it('gets long values below their beginning, unbroken words, and other lines as they are', () => {
+    expect(wrapMember('  what it is  one two three four', 30)).toEqual([
+      '  what it is  one two three',
+      '              four',
+    ])
+    const path = `  path  ${'x'.repeat(80)}`
+    expect(wrapMember(path, 40)).toEqual([path])
+    const sentence = 'Backed up Article: 500 objects and much more to say'
+    expect(wrapMember(sentence, 20)).toEqual([sentence])
+    expect(wrapMember('  what it is  one two three four', Infinity)).toHaveLength(1)
   })
 })

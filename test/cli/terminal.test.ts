@@ -34,7 +34,12 @@ async function typing(line: string | undefined, ...argv: string[]): Promise<CliR
   process.stderr.isTTY = true
   if (line === undefined) keyboard.end()
   else keyboard.write(`${line}\n`)
-  return cli([...argv, '-o', folder.path], {WEAVIATE_GRPC_URL: server.grpcUrl!, WEAVIATE_URL: server.url})
+  return cli([...argv, '-o', folder.path], {
+    CI: '',
+    TERM: 'xterm',
+    WEAVIATE_GRPC_URL: server.grpcUrl!,
+    WEAVIATE_URL: server.url,
+  })
 }
 
 describe('on a terminal', () => {

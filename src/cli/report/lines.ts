@@ -2,23 +2,24 @@
 import type {NumberKind} from '../../jobs/inspect/property-sketch.js'
 import type {BackupReport} from '../../jobs/inspect/report.js'
 
-import {formatCount, formatTable, plural} from '../format.js'
+import {type Column, formatCount, formatTable, plural} from '../format.js'
 
-export function reportLines({objects, properties, vectors}: BackupReport): string[] {
+export function reportLines({objects, properties, vectors}: BackupReport, width?: number): string[] {
+  const columns: Array<Column<BackupReport['properties'][number]>> = [
+    {header: 'PROPERTY', value: ({name}) => name},
+    {header: 'TYPE', value: ({type}) => type},
+    {align: 'right', header: 'PRESENT', value: ({present}) => formatCount(present)},
+    {align: 'right', header: 'MISSING', value: ({missing}) => formatCount(missing)},
+    {
+      align: 'right',
+      header: 'DISTINCT',
+      value: ({distinct}) => `${distinct.estimated ? '~' : ''}${formatCount(distinct.value)}`,
+    },
+    {header: 'RANGE', value: ({numbers}) => (numbers ? rangeOf(numbers) : '')},
+  ]
   return [
     plural(objects, 'object'),
-    ...formatTable(properties, [
-      {header: 'PROPERTY', value: ({name}) => name},
-      {header: 'TYPE', value: ({type}) => type},
-      {align: 'right', header: 'PRESENT', value: ({present}) => formatCount(present)},
-      {align: 'right', header: 'MISSING', value: ({missing}) => formatCount(missing)},
-      {
-        align: 'right',
-        header: 'DISTINCT',
-        value: ({distinct}) => `${distinct.estimated ? '~' : ''}${formatCount(distinct.value)}`,
-      },
-      {header: 'RANGE', value: ({numbers}) => (numbers ? rangeOf(numbers) : '')},
-    ]),
+    ...formatTable(properties, columns, width),
     ...vectors.map(({count, dimensions, name, nonFinite, norms}) => {
       const what = name === '' ? 'Vectors' : `Vectors ${name}`
       const range = norms ? `, norms ${numberText(norms.min)} to ${numberText(norms.max)}` : ''
