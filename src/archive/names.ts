@@ -193,6 +193,11 @@ export function targetLeaseName(target: string): string {
   return `.restore-${sha256Hex(target).slice(0, 16)}.lock`
 }
 
+/** Says which job of several machines restores into the target of a lease. */
+export function targetReservationName(lease: string): string {
+  return `${lease.slice(0, -'.lock'.length)}.job.json`
+}
+
 /** The lease of a target that a file is a generation of; undefined for every other name. */
 export function targetLeaseOf(name: string): string | undefined {
   return TARGET_LEASE.exec(name)?.[1]

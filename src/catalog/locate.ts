@@ -36,7 +36,14 @@ export async function openArchive(
   store: Store,
   options: {acceptUnsealed?: boolean} = {},
 ): Promise<OpenedArchive> {
-  const place = await locateBackup(reference, store)
+  return openArchiveAt(await locateBackup(reference, store), {...options, reference})
+}
+
+/** The same, of a place that is known. */
+export async function openArchiveAt(
+  place: BackupPlace,
+  {reference = place.name, ...options}: {acceptUnsealed?: boolean; reference?: string} = {},
+): Promise<OpenedArchive> {
   const {cover, store: files} = await unlock(place.store, place.name)
   const found = await readManifest(files, place.name, options)
   if (cover) checkCoverIs(place.store, cover, found)

@@ -50,6 +50,11 @@ export class HeldItem<P, R> implements Taken<P, R> {
     void this.#renewUntilOver()
   }
 
+  get earlier(): Taken<P, R>['earlier'] {
+    if (this.attempt === 1) return 'none'
+    return this.#record.unseen ? 'unseen' : 'ended'
+  }
+
   get signal(): AbortSignal {
     return this.#abort.signal
   }

@@ -12,7 +12,7 @@ import {DataOpsError} from '../model/errors.js'
 import {Field} from '../model/fields.js'
 import {readAll} from '../store/read-all.js'
 
-const PLAN = 'plan.json'
+export const PLAN_FILE = 'plan.json'
 const CANCELLED = 'cancelled.json'
 const ITEMS = 'items'
 /** Items of a folder: with two objects each, and some that were tried again, less than the 1,000 of a page. */
@@ -39,6 +39,8 @@ export interface ItemRecord<R> {
   result?: R
   /** `failed` and `released`: free again, or put aside after too many failures. */
   state: 'done' | 'failed' | 'released' | 'taken'
+  /** It was taken from a holder whose end nobody saw. */
+  unseen?: boolean
 }
 
 /** What a listing shows of one item. */
@@ -73,12 +75,12 @@ export class JobPlace<R> {
 
   /** False: there is a job of that name. */
   async writePlan(plan: unknown): Promise<boolean> {
-    return (await this.store.put(this.#key(PLAN), json(plan), {ifAbsent: true})) !== undefined
+    return (await this.store.put(this.#key(PLAN_FILE), json(plan), {ifAbsent: true})) !== undefined
   }
 
   /** undefined: there is no such job. */
   async readPlan(): Promise<unknown> {
-    return this.#read(this.#key(PLAN))
+    return this.#read(this.#key(PLAN_FILE))
   }
 
   /** False: it was cancelled before. */

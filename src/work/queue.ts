@@ -15,6 +15,8 @@ export interface PlannedItem<P> {
 export interface Taken<P, R> {
   /** From 1; above it, somebody has had the item before, and may have done some of it, or still be doing it. */
   readonly attempt: number
+  /** How the attempts before ended; `unseen`: nobody knows whether the worker of one of them still lives. */
+  readonly earlier: 'ended' | 'none' | 'unseen'
   readonly number: number
   readonly payload: P
   /** Fires when the item is another's by now, or the job was cancelled. */

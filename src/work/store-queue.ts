@@ -191,8 +191,9 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     const found = await this.#inspect(number)
     if (!found || !this.#isFree(number, found.record)) return undefined
     const begun = momentOf(this.#clock)
-    const {attempt, failures} = found.record
-    const record = this.#newRecord(attempt + 1, failures)
+    const {attempt, failures, holder, state, unseen} = found.record
+    const isUnseen = unseen ?? (state === 'taken' && (holder === undefined || lifeOf(holder) !== 'dead'))
+    const record = {...this.#newRecord(attempt + 1, failures), ...(isUnseen && {unseen: true})}
     const tag = await this.place.replace(number, record, found.tag)
     this.#view.begun(number)
     return tag === undefined ? undefined : this.#holding(number, {begun, record, tag})

@@ -18,7 +18,7 @@ export interface ItemEvent<P, R> {
 
 /**
  * Takes items and does them, until the job is over, or can go no further. What an item fails with is written down with it; what is wrong
- * with this worker (it was interrupted, cannot connect, or may not) ends it, and it gives back what it had. Returns how many it has done.
+ * with this worker (it was interrupted, cannot connect, may not, or says `details.ofWorker`) ends it, and it gives back what it had. Returns how many it has done.
  * @throws DataOpsError INTERRUPTED, CANNOT_CONNECT, NOT_ALLOWED, or what the place answered.
  */
 export async function work<P, R>(
@@ -66,5 +66,6 @@ async function giveBack<P, R>(item: Taken<P, R>, error: unknown, signal?: AbortS
 
 /** Nothing that another item, or another attempt of this worker, would not meet as well. */
 function isOfWorker(error: unknown): boolean {
-  return error instanceof DataOpsError && ['CANNOT_CONNECT', 'INTERRUPTED', 'NOT_ALLOWED'].includes(error.code)
+  if (!(error instanceof DataOpsError)) return false
+  return ['CANNOT_CONNECT', 'INTERRUPTED', 'NOT_ALLOWED'].includes(error.code) || error.details.ofWorker === true
 }

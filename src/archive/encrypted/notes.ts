@@ -30,6 +30,11 @@ export function notesBeside(backup: Store, place: Store): Store {
   return 'notesIn' in backup ? (backup as NotedStore).notesIn(place) : place
 }
 
+/** Another place, in which all that is written is of the backup, whatever its name. */
+export function allNotesIn(backup: Store, place: Store): Store {
+  return 'notesIn' in backup ? (backup as NotedStore).notesIn(place, true) : place
+}
+
 /** Where such a note lies, of whatever name, and what it is called there. `file`: as it lies there. */
 export function noteAt(backup: Store, place: Store, file: string): {name: string; store: Store} {
   if (!('notesIn' in backup) || !file.endsWith(ENCRYPTED_SUFFIX)) return {name: file, store: place}

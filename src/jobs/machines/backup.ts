@@ -3,7 +3,7 @@ import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {PlannedItem, Taken} from '../../work/queue.js'
 import type {CreateBackupJobOptions} from './options.js'
-import type {JobResult, JobTask} from './plan.js'
+import type {BackupJobPlan, JobResult, JobTask, OpenJob} from './plan.js'
 
 import {METADATA_FILE, SCHEMA_FILE} from '../../archive/names.js'
 import {schemaFile} from '../../archive/seal-folder.js'
@@ -15,11 +15,8 @@ import {resolveCollection} from '../../weaviate/resolve.js'
 import {planBackupWork} from '../backup/divide.js'
 import {type BackupItemResult, type BackupWork, type BackupWorker, runBackupItem} from '../backup/items.js'
 import {sealedEntry, sealItems} from '../backup/seal-items.js'
+import {itemsFor, type JobQueue, OpenedWorks, resultsOf, type TaskRun, type Tasks} from './items.js'
 
-/** Objects of an item, and items at least and at most, where nobody says how many. */
-const ITEM_OBJECTS = 50_000
-const MIN_ITEMS = 32
-const MAX_ITEMS = 4096
 /** Objects that an item is taken to have where that is not known. */
 const UNKNOWN_WEIGHT = 1
 
@@ -38,7 +35,7 @@ export async function planBackups(
   const runId = randomUUID()
   const planned: PlannedBackups = {items: [], works: []}
   for (const [group, name] of names.entries()) {
-    const items = wanted ?? (await itemsFor(connection, name))
+    const items = wanted ?? itemsFor(await objectsOf(connection, name))
     const divided = await planBackupWork(connection, store, name, {
       items,
       options: {...options, format: options.format ?? 'parquet', runId},
@@ -54,14 +51,13 @@ export async function planBackups(
   return planned
 }
 
-async function itemsFor(connection: Connection, name: string): Promise<number> {
+async function objectsOf(connection: Connection, name: string): Promise<number> {
   const {schema} = await resolveCollection(connection, name)
-  const objects = await connection.count(schema.class).catch((error: unknown) => {
+  return connection.count(schema.class).catch((error: unknown) => {
     // Collections with tenants are counted one by one, where they are planned.
     if (error instanceof DataOpsError && error.code !== 'CANNOT_CONNECT') return 0
     throw error
   })
-  return Math.min(MAX_ITEMS, Math.max(MIN_ITEMS, Math.ceil(objects / ITEM_OBJECTS)))
 }
 
 /** From here on the name is not free: the schema is what the seal would put there. An encrypted one has its key there. */
@@ -75,10 +71,32 @@ async function reserve(store: Store, {encryption, head, name}: BackupWork): Prom
   })
 }
 
-export async function readBackupItem(
+/** How a worker of a backup job does what it has taken. */
+export class BackupTasks implements Tasks {
+  readonly #works: OpenedWorks<BackupWork, BackupWorker>
+
+  constructor(
+    private readonly job: OpenJob<BackupJobPlan>,
+    open: (work: BackupWork) => Promise<BackupWorker>,
+  ) {
+    this.#works = new OpenedWorks(job.plan.works, open)
+  }
+
+  async run(queue: JobQueue, taken: Taken<JobTask, JobResult>, run: TaskRun): Promise<JobResult> {
+    const {items} = this.job.plan
+    const group = items[taken.number]?.group ?? 0
+    const worker = await this.#works.of(group)
+    if (taken.payload.do === 'read') return readBackupItem(worker, taken, run)
+    const wanted = items.flatMap((item, number) => (item.group === group && item.payload.do === 'read' ? [number] : []))
+    const results = await resultsOf(this.job, queue, wanted, (result) => ('read' in result ? result.read : undefined))
+    return sealBackup(worker, results, taken)
+  }
+}
+
+async function readBackupItem(
   worker: BackupWorker,
   taken: Taken<JobTask, JobResult>,
-  {onObjects, signal}: {onObjects: (objects: number) => void; signal: AbortSignal},
+  {onProgress, signal}: TaskRun,
 ): Promise<JobResult> {
   const {attempt, payload} = taken
   if (payload.do !== 'read') throw new TypeError('only items that read are read')
@@ -86,17 +104,14 @@ export async function readBackupItem(
     attempt,
     check: async () => taken.check(),
     number: payload.number,
-    onProgress({completed}) {
-      taken.note({completed})
-      onObjects(completed)
-    },
+    onProgress,
     signal,
   })
   return {read}
 }
 
 /** By whoever takes it, once all items are done; whoever comes second finds it done. */
-export async function sealBackup(
+async function sealBackup(
   worker: BackupWorker,
   results: readonly BackupItemResult[],
   taken: Taken<JobTask, JobResult>,

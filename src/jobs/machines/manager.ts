@@ -1,6 +1,16 @@
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {CancelledJob, CreateBackupJobOptions, CreatedJob, JobState, WorkOptions, WorkResult} from './options.js'
+import type {
+  CancelledJob,
+  CreateBackupJobOptions,
+  CreatedJob,
+  CreateJobOptions,
+  CreateRestoreJobOptions,
+  JobKind,
+  JobState,
+  WorkOptions,
+  WorkResult,
+} from './options.js'
 
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -9,22 +19,24 @@ import {randomHex} from '../../platform/node.js'
 import {CLOCK} from '../../store/clock.js'
 import {LEASE} from '../../store/lease.js'
 import {SELF} from '../../store/process.js'
-import {type Taken, type WorkQueue} from '../../work/queue.js'
 import {work} from '../../work/worker.js'
-import {type BackupItemResult, type BackupWorker, openBackupWork} from '../backup/items.js'
+import {openBackupWork} from '../backup/items.js'
 import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
+import {openRestoreWork} from '../restore/items.js'
 import {wantedCollections} from '../wanted-collections.js'
-import {dropBackup, planBackups, readBackupItem, sealBackup} from './backup.js'
+import {BackupTasks, dropBackup, planBackups} from './backup.js'
+import {type Tasks} from './items.js'
 import {
+  type BackupJobPlan,
   jobNames,
   type JobPlan,
-  type JobResult,
-  type JobTask,
   openJob,
   type OpenJob,
   placeOfJob,
   queueOf,
+  type RestoreJobPlan,
 } from './plan.js'
+import {abandonRestores, planRestores, RestoreTasks} from './restore.js'
 import {stateOf} from './show.js'
 
 /** Jobs that several machines do, through a place that all of them reach: one creates it, any number work on it, anybody may look. */
@@ -46,21 +58,12 @@ export class JobManager {
     names: readonly string[] | 'all',
     options: CreateBackupJobOptions = {},
   ): Promise<CreatedJob> {
-    const id = options.id ?? `backup-${new Date().toISOString().slice(0, 19).replaceAll(/\D/g, '')}-${randomHex(2)}`
+    const id = options.id ?? newId('backup')
     await this.#mustBeNew(id)
     const wanted = [...new Set(await wantedCollections(connection, names, options.exclude))]
     if (wanted.length === 0) throw new DataOpsError('COLLECTION_MISSING', 'There is no collection to back up.')
     const {items, works} = await planBackups(connection, this.#store, wanted, options)
-    const plan: JobPlan = {
-      created: new Date().toISOString(),
-      id,
-      items,
-      kind: 'backup',
-      leaseMs: options.leaseMs ?? LEASE.ms,
-      server: connection.describe,
-      version: 1,
-      works,
-    }
+    const plan: JobPlan = {...this.#head(connection, id, options), items, kind: 'backup', version: 1, works}
     const place = placeOfJob(this.#store, id)
     if (!(await place.writePlan(plan))) {
       for (const one of works) await dropBackup(this.#store, one)
@@ -68,6 +71,33 @@ export class JobManager {
     }
 
     return createdOf({place, plan})
+  }
+
+  /**
+   * Plans restores of backups that lie in the same place, given as for a restore, and writes the plan down. The collections are created (or
+   * found, with `merge`) with their tenants, and nothing else may restore into them until the job has ended; no object is written yet.
+   * @throws DataOpsError as a restore does before it writes; INVALID_INPUT (also when there is a job of that id: `details.exists`).
+   */
+  async createRestore(
+    connection: Connection,
+    backups: readonly string[],
+    options: CreateRestoreJobOptions = {},
+  ): Promise<CreatedJob> {
+    const id = options.id ?? newId('restore')
+    await this.#mustBeNew(id)
+    if (options.name !== undefined && backups.length > 1) {
+      throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
+        hint: 'Create a job for each of them, or leave out `name`.',
+      })
+    }
+
+    const place = placeOfJob(this.#store, id)
+    const planning = {backups, id, notes: this.#notes, options}
+    return planRestores(connection, this.#store, planning, async ({items, works}) => {
+      const plan: JobPlan = {...this.#head(connection, id, options), items, kind: 'restore', version: 2, works}
+      if (!(await place.writePlan(plan))) throw jobExists(id, place.describe())
+      return createdOf({place, plan})
+    })
   }
 
   /**
@@ -121,17 +151,28 @@ export class JobManager {
     const job = await openJob(this.#store, id)
     const queue = queueOf(job)
     const {end} = await queue.state()
-    if (end === 'done') return {id, removed: [], wasOpen: false}
+    if (end === 'done') return {id, left: [], removed: [], wasOpen: false}
     await job.place.cancel({at: new Date().toISOString(), by: SELF})
     await queue.reclaim(signal)
+    const warn = (warning: Warning): void => onWarning?.(warning)
+    if (isRestore(job)) {
+      const left = await abandonRestores(connection, this.#store, {job, notes: this.#notes, onWarning: warn})
+      return {id, left, removed: [], wasOpen: true}
+    }
+
     const removed: string[] = []
     for (const one of job.plan.works) {
-      await this.#notes.putBack(connection, one.schema.class, (warning) => onWarning?.(warning))
+      if (!('head' in one)) continue
+      await this.#notes.putBack(connection, one.schema.class, warn)
       const dropped = await dropBackup(this.#store, one)
       if (dropped !== undefined) removed.push(dropped)
     }
 
-    return {id, removed, wasOpen: true}
+    return {id, left: [], removed, wasOpen: true}
+  }
+
+  #head(connection: Connection, id: string, {leaseMs = LEASE.ms}: CreateJobOptions) {
+    return {created: new Date().toISOString(), id, leaseMs, server: connection.describe}
   }
 
   async #mustBeNew(id: string): Promise<void> {
@@ -171,16 +212,23 @@ function jobExists(id: string, path: string): DataOpsError {
   })
 }
 
+function newId(kind: JobKind): string {
+  return `${kind}-${new Date().toISOString().slice(0, 19).replaceAll(/\D/g, '')}-${randomHex(2)}`
+}
+
+function isRestore(job: OpenJob): job is OpenJob<RestoreJobPlan> {
+  return job.plan.kind === 'restore'
+}
+
 interface JobWorkerOptions {
   notes: TenantNotes
   options: WorkOptions
   store: Store
 }
 
-/** One worker, with what it has opened of the collections so far. */
+/** One worker. */
 class JobWorker {
   #completed = 0
-  readonly #opened = new Map<number, Promise<BackupWorker>>()
 
   constructor(
     private readonly connection: Connection,
@@ -193,71 +241,33 @@ class JobWorker {
     const {job} = this
     const {hint, signal} = this.options.options
     const queue = queueOf(job, {hint})
+    const tasks = this.#tasks()
     return work(
       queue,
       async (taken, either) => {
-        const group = this.#groupOf(taken.number)
-        const worker = await this.#open(group)
-        if (taken.payload.do === 'read') return this.#read(worker, taken, either)
-        return sealBackup(worker, await this.#readOf(queue, group), taken)
+        const before = this.#completed
+        return tasks.run(queue, taken, {
+          onProgress: (event) => {
+            taken.note({completed: event.completed})
+            this.#completed = before + event.completed
+            this.options.options.onProgress?.({...event, completed: this.#completed, total: undefined})
+          },
+          signal: either,
+        })
       },
       {signal},
     )
   }
 
-  /** What the items of a collection came to. @throws DataOpsError STORAGE unless that is there of all of them: it would not be missed. */
-  async #readOf(queue: WorkQueue<JobTask, JobResult>, group: number): Promise<BackupItemResult[]> {
-    const {place, plan} = this.job
-    const wanted = new Set(
-      plan.items.flatMap((item, number) => (item.group === group && item.payload.do === 'read' ? [number] : [])),
-    )
-    const results: BackupItemResult[] = []
-    for await (const {number, result} of queue.results((each) => wanted.has(each))) {
-      if (!('read' in result)) continue
-      results.push(result.read)
-      wanted.delete(number)
-    }
-
-    const [lost] = wanted
-    if (lost === undefined) return results
-    throw new DataOpsError('STORAGE', `What item ${lost} of ${place.describe()} came to is not there any more.`, {
-      details: {item: lost, path: place.describe()},
-      hint: 'Somebody has changed the job: cancel it, and create it anew.',
-    })
-  }
-
-  async #read(worker: BackupWorker, taken: Taken<JobTask, JobResult>, signal: AbortSignal): Promise<JobResult> {
-    const before = this.#completed
-    return readBackupItem(worker, taken, {
-      onObjects: (objects) => {
-        this.#completed = before + objects
-        this.options.options.onProgress?.({
-          collection: worker.work.schema.class,
-          completed: this.#completed,
-          stage: 'backup',
-        })
-      },
-      signal,
-    })
-  }
-
-  #groupOf(number: number): number {
-    return this.job.plan.items[number]?.group ?? 0
-  }
-
-  async #open(group: number): Promise<BackupWorker> {
-    const known = this.#opened.get(group)
-    if (known) return known
-    const {notes, options, store} = this.options
-    const planned = this.job.plan.works[group]
-    if (!planned) throw new RangeError(`There is no collection ${group}.`)
-    const {concurrency, maxRate, maxRetries, onWarning, retryMaxWaitMs, signal} = options
-    const opened = openBackupWork(this.connection, store, planned, {
-      notes,
-      options: {concurrency, maxRate, maxRetries, onWarning, retryMaxWaitMs, signal},
-    })
-    this.#opened.set(group, opened)
-    opened.catch(() => this.#opened.delete(group))
-    return opened
+  #tasks(): Tasks {
+    const {connection, job} = this
+    const {notes, options: given, store} = this.options
+    const {concurrency, maxRate, maxRetries, onWarning, retryMaxWaitMs, signal} = given
+    const options = {concurrency, maxRate, maxRetries, onWarning, retryMaxWaitMs, signal}
+    return isRestore(job)
+      ? new RestoreTasks(job, async (one) => openRestoreWork(connection, store, one, {notes, options}))
+      : new BackupTasks(job as OpenJob<BackupJobPlan>, async (one) =>
+          openBackupWork(connection, store, one, {notes, options}),
+        )
   }
 }

@@ -3,6 +3,8 @@ import type {RateLimit, RetryOptions} from '../../flow/options.js'
 import type {OperationOptions, Warning} from '../../model/progress.js'
 import type {ItemFailure, PhaseState, QueueEnd} from '../../work/queue.js'
 import type {BackupOptions} from '../backup/options.js'
+import type {SentRestoreOptions} from '../restore/items.js'
+import type {RestoreOptions, RestoreResult} from '../restore/options.js'
 
 /** Of a job and its items; what is of the reading belongs to `work`. */
 export interface CreateJobOptions {
@@ -25,6 +27,12 @@ export type CreateBackupJobOptions = CreateJobOptions &
     exclude?: readonly string[]
   }
 
+/** What changes what is written; whatever one process alone can do is refused. */
+export type CreateRestoreJobOptions = CreateJobOptions &
+  OperationOptions &
+  SentRestoreOptions &
+  Pick<RestoreOptions, 'transforms'>
+
 export interface WorkOptions extends OperationOptions, RetryOptions {
   /** Requests in flight of this worker at most; default 4. */
   concurrency?: number
@@ -45,7 +53,7 @@ export interface CreatedJob {
   path: string
 }
 
-export type JobKind = 'backup'
+export type JobKind = 'backup' | 'restore'
 
 /** An item that failed too often. */
 export interface AsideItem {
@@ -79,6 +87,8 @@ export interface JobState {
   kind: JobKind
   /** What each collection has done of what, phase after phase. */
   phases: Array<PhaseState & {collection: string; task: string}>
+  /** Restores: what has ended. */
+  restored: RestoreResult[]
   /** What is sealed. */
   sealed: CatalogEntry[]
   server: string
@@ -95,6 +105,8 @@ export interface WorkResult extends JobState {
 
 export interface CancelledJob {
   id: string
+  /** Collections that hold a part of their backup; a restore by one process continues them. */
+  left: string[]
   /** Of backups that were not sealed: their files are gone. */
   removed: string[]
   /** False: it had ended before, and nothing was changed. */

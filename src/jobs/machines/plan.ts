@@ -4,38 +4,67 @@ import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {PlannedItem} from '../../work/queue.js'
 import type {BackupItem, BackupItemResult, BackupWork} from '../backup/items.js'
+import type {ObjectsResult, ReferencesResult, RestoreItem, RestoreWork} from '../restore/items.js'
+import type {RestoreResult} from '../restore/options.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {LEASE} from '../../store/lease.js'
-import {JobPlace} from '../../work/place.js'
+import {JobPlace, PLAN_FILE} from '../../work/place.js'
 import {StoreQueue} from '../../work/store-queue.js'
 
 /** Folder of all jobs, in the place of the backups. */
 export const JOBS_FOLDER = '.jobs'
 const NAME = /^[a-z0-9](?:[-a-z0-9.]{0,126}[a-z0-9])?$/
 
-export type JobTask = {do: 'read'; item: BackupItem; number: number} | {do: 'seal'}
+export type BackupTask = {do: 'read'; item: BackupItem; number: number} | {do: 'seal'}
 
-export type JobResult = {read: BackupItemResult} | {sealed: CatalogEntry; warnings: Warning[]}
+/** `work`: which of the works it is of; `of`: the number of the item with the same rows in the pass before. */
+export type RestoreTask =
+  | {do: 'end'; work: number}
+  | {do: 'objects'; item: RestoreItem; work: number}
+  | {do: 'references'; item: RestoreItem; of: number; work: number}
 
-export interface JobPlan {
+export type JobTask = BackupTask | RestoreTask
+
+export type JobResult =
+  | {objects: ObjectsResult}
+  | {read: BackupItemResult}
+  | {references: ReferencesResult}
+  | {restored: RestoreResult}
+  | {sealed: CatalogEntry; warnings: Warning[]}
+
+interface CommonPlan {
   /** RFC 3339, by the clock of whoever created it. */
   created: string
   id: string
   items: Array<PlannedItem<JobTask>>
-  kind: 'backup'
   /** Milliseconds that the lease of an item lasts without renewal. */
   leaseMs: number
   /** Of the server, as whoever created it reached it. */
   server: string
+}
+
+export interface BackupJobPlan extends CommonPlan {
+  kind: 'backup'
   version: 1
   /** By group. */
   works: BackupWork[]
 }
 
-export interface OpenJob {
+/** All items are one group: references wait for the objects of all collections. */
+export interface RestoreJobPlan extends CommonPlan {
+  kind: 'restore'
+  version: 2
+  works: RestoreWork[]
+}
+
+export type JobPlan = BackupJobPlan | RestoreJobPlan
+
+const VERSIONS: Readonly<Record<JobPlan['kind'], number>> = {backup: 1, restore: 2}
+
+export interface OpenJob<Plan extends JobPlan = JobPlan> {
   place: JobPlace<JobResult>
-  plan: JobPlan
+  plan: Plan
 }
 
 /** @throws DataOpsError INVALID_INPUT. */
@@ -48,7 +77,17 @@ export function checkJobName(id: string): void {
 
 export function placeOfJob(store: Store, id: string): JobPlace<JobResult> {
   checkJobName(id)
-  return new JobPlace(store, `${JOBS_FOLDER}/${id}`)
+  return new JobPlace(store, folderOf(id))
+}
+
+/** Where it says what is to be done. */
+export function planKeyOf(id: string): string {
+  return `${folderOf(id)}/${PLAN_FILE}`
+}
+
+/** Where all of a job lies. */
+export function folderOf(id: string): string {
+  return `${JOBS_FOLDER}/${id}`
 }
 
 /** @throws DataOpsError INVALID_INPUT when there is none of that name, or it is of a later version. */
@@ -62,8 +101,8 @@ export async function openJob(store: Store, id: string): Promise<OpenJob> {
     })
   }
 
-  const {items, version, works} = plan as Partial<JobPlan>
-  if (version !== 1 || !Array.isArray(items) || !Array.isArray(works)) {
+  const {items, kind, version, works} = plan as Partial<JobPlan>
+  if (kind === undefined || VERSIONS[kind] !== version || !Array.isArray(items) || !Array.isArray(works)) {
     throw new DataOpsError('INVALID_INPUT', `${place.describe()} is a job that this version does not understand.`, {
       hint: 'Use the version that created it.',
     })
@@ -74,6 +113,11 @@ export async function openJob(store: Store, id: string): Promise<OpenJob> {
 
 export function queueOf({place, plan}: OpenJob, options: {hint?: number} = {}): StoreQueue<JobTask, JobResult> {
   return new StoreQueue(place, plan.items, {...options, leaseMs: plan.leaseMs ?? LEASE.ms})
+}
+
+/** The collections that an item is of, as the server calls them. */
+export function collectionOf({kind, works}: JobPlan, {group, payload}: PlannedItem<JobTask>): string {
+  return (kind === 'restore' && 'work' in payload ? works[payload.work] : works[group])?.schema.class ?? ''
 }
 
 /** Names of the jobs that are there. */

@@ -1,9 +1,10 @@
 /** How far a job is, as anybody can see it who reaches its place. */
 import type {CatalogEntry} from '../../catalog/entry.js'
+import type {RestoreResult} from '../restore/options.js'
 import type {AsideItem, JobState, JobWorker} from './options.js'
 
 import {inParallel} from '../../model/in-parallel.js'
-import {type JobPlan, type OpenJob, queueOf} from './plan.js'
+import {collectionOf, type JobPlan, type OpenJob, queueOf} from './plan.js'
 
 const AT_ONCE = 8
 
@@ -41,33 +42,40 @@ export async function stateOf(job: OpenJob): Promise<JobState> {
     id: plan.id,
     kind: plan.kind,
     phases: phases.map((phase) => ({...phase, ...whereOfPhase(plan, phase)})),
-    sealed: await sealedOf(
+    ...(await endsOf(
       job,
       phases.filter(({done, phase}) => phase > 0 && done > 0).map(({group}) => group),
-    ),
+    )),
     server: plan.server,
     workers,
   }
 }
 
-async function sealedOf(job: OpenJob, groups: readonly number[]): Promise<CatalogEntry[]> {
+/** What has come to its end, of groups of which something has. */
+async function endsOf(job: OpenJob, groups: readonly number[]): Promise<Pick<JobState, 'restored' | 'sealed'>> {
+  const restored: RestoreResult[] = []
   const sealed: CatalogEntry[] = []
-  if (groups.length === 0) return sealed
-  const isSeal = (number: number): boolean => {
+  if (groups.length === 0) return {restored, sealed}
+  const isEnd = (number: number): boolean => {
     const item = job.plan.items[number]
-    return item?.payload.do === 'seal' && groups.includes(item.group)
+    return item !== undefined && ['end', 'seal'].includes(item.payload.do) && groups.includes(item.group)
   }
 
-  for await (const {result} of queueOf(job).results(isSeal)) if ('sealed' in result) sealed.push(result.sealed)
-  return sealed
+  for await (const {result} of queueOf(job).results(isEnd)) {
+    if ('sealed' in result) sealed.push(result.sealed)
+    else if ('restored' in result) restored.push(result.restored)
+  }
+
+  return {restored, sealed}
 }
 
-function where({items, works}: JobPlan, number: number): {collection: string; task: string} {
-  const item = items[number]
-  return {collection: works[item?.group ?? 0]?.schema.class ?? '', task: item?.payload.do ?? ''}
+function where(plan: JobPlan, number: number): {collection: string; task: string} {
+  const item = plan.items[number]
+  return {collection: item ? collectionOf(plan, item) : '', task: item?.payload.do ?? ''}
 }
 
 function whereOfPhase(plan: JobPlan, of: {group: number; phase: number}): {collection: string; task: string} {
-  const first = plan.items.findIndex(({group, phase}) => group === of.group && phase === of.phase)
-  return where(plan, first)
+  const items = plan.items.filter(({group, phase}) => group === of.group && phase === of.phase)
+  const collections = new Set(items.map((item) => collectionOf(plan, item)))
+  return {collection: [...collections].join(', '), task: items[0]?.payload.do ?? ''}
 }

@@ -119,7 +119,7 @@ function readPass(field: Field): PassFile {
   }
 }
 
-function readPlaceholder(field: Field): Placeholder {
+export function readPlaceholder(field: Field): Placeholder {
   const tenant = field.member('tenant').optional(text)
   const times = field.member('times').optional(pair)
   return {

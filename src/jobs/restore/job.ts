@@ -6,6 +6,7 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {RestoreAccount} from './account.js'
 import type {Checkpoint} from './checkpoint.js'
 import type {RestoreTransferOptions} from './objects.js'
 
@@ -77,12 +78,21 @@ export interface SourceToRestore {
   open: () => Promise<OpenedSource>
 }
 
-/** `active`: of the other collections that are restored in the same go. */
+interface JobContext {
+  /** Of the other collections that are restored in the same go. */
+  active?: ActiveTenants
+  /** Asked before each call that changes something; default: whether the target is still held. */
+  guard?: () => Promise<void>
+  notes: TenantNotes
+  /** In place of the connection. */
+  writes?: RestoreJob['writers']['by']
+}
+
 export function makeJob(
   connection: Connection,
   {source: archive, store, warnings: said = []}: OpenedSource,
   options: RestoreOptions,
-  {active, notes}: {active?: ActiveTenants; notes: TenantNotes},
+  {active, guard, notes, writes}: JobContext,
 ): RestoreJob {
   const name = options.name ?? archive.head.metadata.collection
   const warnings: Warning[] = []
@@ -100,10 +110,10 @@ export function makeJob(
     signal: options.signal,
     stores: place === store ? [store] : [store, place],
   })
-  const writers: RestoreJob['writers'] = {}
+  const writers: RestoreJob['writers'] = {by: writes}
   const patient = persistent(connection, {
     consistency: options.consistency ?? DEFAULT_CONSISTENCY,
-    guard: async () => leases.guard(),
+    guard: guard ?? (async () => leases.guard()),
     maxRetries: options.maxRetries,
     onWarning: (warning) => options.onWarning?.(warning),
     retryMaxWaitMs: options.retryMaxWaitMs,
@@ -174,7 +184,15 @@ export function sendingOf(
 
 /** `isNew`: the collection was created by this restore. */
 export function tenantsOf(
-  {checkpoint, job, tenants}: KnownRestore,
+  {
+    checkpoint,
+    isPlanned,
+    job,
+    tenants,
+  }: Pick<KnownRestore, 'job' | 'tenants'> & {
+    checkpoint: RestoreAccount
+    isPlanned?: boolean
+  },
   plan: CollectionPlan,
   isNew: boolean,
 ): RestoredTenants {
@@ -183,6 +201,7 @@ export function tenantsOf(
     checkpoint,
     connection: job.connection,
     isNew,
+    isPlanned,
     onWarning: job.warn,
     plan,
     signal: job.options.signal,

@@ -4,7 +4,7 @@ import type {OperationOptions} from '../../model/progress.js'
 import type {ObjectSink} from '../../model/sink.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SpreadSample} from '../confirmation.js'
-import type {Checkpoint} from './checkpoint.js'
+import type {RestoreAccount} from './account.js'
 import type {RejectedObjects} from './rejected.js'
 import type {RestoredTenants} from './tenants.js'
 
@@ -18,7 +18,7 @@ export const BATCH_BYTES = 2 * 1024 * 1024
 export interface RestoreTransferOptions extends OperationOptions {
   archive: Pick<ObjectSource, 'isLive' | 'pages'>
   batchSize: number
-  checkpoint: Checkpoint
+  checkpoint: RestoreAccount
   concurrency: number
   connection: Connection
   /** Why an object must not be sent; undefined: it may. */
@@ -89,7 +89,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
 
 /** Remembers what is gone: its references must not be sent either, should it come back. */
 async function* noting(
-  {gone, objects}: Checkpoint,
+  {gone, objects}: RestoreAccount,
   pages: AsyncIterable<SourcePage>,
 ): AsyncGenerator<SourcePage, void, undefined> {
   for await (const page of pages) {

@@ -38,6 +38,8 @@ export interface RestorePlan extends KnownRestore {
   live?: Live
   /** What is written of the backup. */
   archive: ArchiveView
+  /** Collections that the server does not have: references to them are left out. */
+  dropped?: string[]
   /** Collections to be made, empty, as the backup refers to them. */
   emptyTargets: string[]
   /** Collections of the same go that it refers to. */
@@ -129,6 +131,7 @@ function settleTargets(plan: RestorePlan, existing: ReadonlySet<string>, compani
   return {
     ...plan,
     archive: viewWithoutTargets(archive, gone),
+    dropped: missing,
     needs,
     prepared: {
       ...prepared,

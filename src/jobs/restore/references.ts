@@ -12,6 +12,7 @@ import {planBare} from '../../weaviate/collection-plan.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
 import {BATCH_BYTES, reject, type RestoreTransferOptions} from './objects.js'
+import {rowsBefore} from './ranged.js'
 
 /** References that one batch holds. */
 const BATCH_REFERENCES = 2000
@@ -115,19 +116,6 @@ async function ownPlaceholders(options: RestoreTransferOptions): Promise<Placeho
   return referredPlaceholders(asTarget, plan, checkpoint.placeholders)
 }
 
-/** Pages up to a row. */
-async function* rowsBefore(end: number, pages: AsyncIterable<SourcePage>): AsyncGenerator<SourcePage> {
-  for await (const page of pages) {
-    if (page.endRow <= end) yield page
-    else {
-      const count = page.rows.filter((row) => row < end).length
-      yield {...page, endRow: end, objects: page.objects.slice(0, count), rows: page.rows.slice(0, count)}
-    }
-
-    if (page.endRow >= end) return
-  }
-}
-
 /** One object and its references. Writing an object clears its references, so this may be done again. Empty: all is written. */
 export async function sendWithReferences(
   {plan, sink}: Pick<RestoreTransferOptions, 'plan' | 'sink'>,
@@ -144,7 +132,7 @@ export async function sendWithReferences(
 }
 
 /** References of one object, of which some point at nothing. */
-async function sendDangling(options: RestoreTransferOptions, object: WeaviateObject): Promise<WriteFailure[]> {
+export async function sendDangling(options: RestoreTransferOptions, object: WeaviateObject): Promise<WriteFailure[]> {
   const {checkpoint, connection, plan, throttle} = options
   return throttle.run(async () => {
     await forgetPlaceholders(options)
@@ -174,7 +162,7 @@ interface SendReferences {
 }
 
 /** Returns how many references the server has taken, those of objects with one that it refused left out. */
-async function sendReferences(
+export async function sendReferences(
   options: RestoreTransferOptions,
   cut: Batch,
   {isWhole, writeDangling: writeOne}: SendReferences,
@@ -230,7 +218,10 @@ async function clearReferences(
   return cleared
 }
 
-function onlyReferences({referenceNames}: CollectionPlan, {id, properties, tenant}: WeaviateObject): WeaviateObject {
+export function onlyReferences(
+  {referenceNames}: CollectionPlan,
+  {id, properties, tenant}: WeaviateObject,
+): WeaviateObject {
   const references = Object.entries(properties).filter(([name]) => referenceNames.has(name))
   return {id, properties: Object.fromEntries(references), ...(tenant !== undefined && {tenant})}
 }
@@ -290,7 +281,7 @@ async function writeAgain(write: ObjectSink['write'], objects: readonly Weaviate
   )
 }
 
-function countReferences(plan: CollectionPlan, object: WeaviateObject): number {
+export function countReferences(plan: CollectionPlan, object: WeaviateObject): number {
   let count = 0
   for (const name of plan.referenceNames) {
     const references = object.properties[name]

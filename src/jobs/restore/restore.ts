@@ -88,12 +88,26 @@ async function openBackup(backup: string, store: Store, options: RestoreRunOptio
 }
 
 /** As `restoreBackups`, from sources of any kind. */
-export async function restoreSources(
+export async function restoreSources(...given: GivenSources): Promise<RestoredBackups> {
+  return withJobs(given, async (run, jobs) => run.restore(jobs))
+}
+
+/** Makes the targets ready, and has `body` do what is to be done with them, while they are held. What fails leaves them as a restore does. */
+export async function prepareSources<T>(given: GivenSources, body: (targets: Target[]) => Promise<T>): Promise<T> {
+  return withJobs(given, async (run, jobs) => run.withTargets(jobs, body))
+}
+
+type GivenSources = [
   connection: Connection,
   sources: readonly SourceToRestore[],
-  given: RestoreRunOptions,
+  options: RestoreRunOptions,
   notes: TenantNotes,
-): Promise<RestoredBackups> {
+]
+
+async function withJobs<T>(
+  [connection, sources, given, notes]: GivenSources,
+  body: (run: RestoreRun, jobs: readonly RestoreJob[]) => Promise<T>,
+): Promise<T> {
   checkRestoreOptions(given)
   const options = withTenantsAsTransform(given)
   const run = new RestoreRun(options)
@@ -119,7 +133,7 @@ export async function restoreSources(
   checkTargets(jobs.map(({name}) => name))
   const ordered = orderByReferences(jobs.map((job) => ({job, schema: schemaOf(job)}))).map(({job}) => job)
   try {
-    return await run.restore(ordered)
+    return await body(run, ordered)
   } finally {
     // Whatever became of them: others may restore into the targets.
     for (const {leases} of jobs) await leases.release()
@@ -127,7 +141,7 @@ export async function restoreSources(
 }
 
 /** The same, of one source. */
-export async function restoreOnly(...given: Parameters<typeof restoreSources>): Promise<RestoreResult> {
+export async function restoreOnly(...given: GivenSources): Promise<RestoreResult> {
   const {collections} = await restoreSources(...given)
   const [restored] = collections
   if (!restored) throw new DataOpsError('UNEXPECTED', 'The restore has ended without a result.')
@@ -161,27 +175,46 @@ class RestoreRun {
   /** In this order, all of a step before any of the next one. */
   async restore(jobs: readonly RestoreJob[]): Promise<RestoredBackups> {
     const {dryRun, retryRejected: rejectedFile} = this.#options
-    const companions = new Set(jobs.map(({target}) => target))
-    // All are checked before any is created, and all are created before any has objects: references may go in circles.
-    const plans = await this.#each(
-      jobs,
-      (job) => job,
-      async (job) => planRestore(job, companions),
-    )
+    const plans = await this.#plan(jobs)
     if (dryRun) {
       for (const plan of plans) await this.#finish(plan.job, async () => foretell(plan))
       return this.#outcome()
     }
 
+    const targets = await this.#prepare(plans)
+    if (rejectedFile === undefined) await this.#write(targets)
+    else for (const target of targets) await this.#retry(target, rejectedFile)
+    return this.#outcome()
+  }
+
+  async withTargets<T>(jobs: readonly RestoreJob[], body: (targets: Target[]) => Promise<T>): Promise<T> {
+    const targets = await this.#prepare(await this.#plan(jobs))
+    try {
+      return await body(targets)
+    } catch (error) {
+      await this.#leave(error, () => true)
+      throw error
+    }
+  }
+
+  /** All are checked before any is created. */
+  async #plan(jobs: readonly RestoreJob[]): Promise<RestorePlan[]> {
+    const companions = new Set(jobs.map(({target}) => target))
+    return this.#each(
+      jobs,
+      (job) => job,
+      async (job) => planRestore(job, companions),
+    )
+  }
+
+  /** All are created before any has objects: references may go in circles. */
+  async #prepare(plans: readonly RestorePlan[]): Promise<Target[]> {
     const created = await this.#each(this.#possible(plans), jobOf, async (plan) => this.#made(await createTarget(plan)))
-    const targets = await this.#each(
+    return this.#each(
       created,
       ({restore}) => restore.job,
       async (one) => this.#opened(await prepareTarget(one)),
     )
-    if (rejectedFile === undefined) await this.#write(targets)
-    else for (const target of targets) await this.#retry(target, rejectedFile)
-    return this.#outcome()
   }
 
   named(job: RestoreJob, backup: string): void {

@@ -4,6 +4,7 @@ import type {Store} from '../../store/store.js'
 import {targetLeaseName} from '../../archive/names.js'
 import {DataOpsError} from '../../model/errors.js'
 import {describeHolder, Lease} from '../../store/lease.js'
+import {reservationOf, reserve, type ReservedBy} from './reserved.js'
 
 export interface LeasedTarget {
   /** Name of the backup in its store: it is kept while a lease names it. */
@@ -17,6 +18,7 @@ export interface LeasedTarget {
 export class TargetLeases {
   readonly #held: Lease[] = []
   readonly #keys = new Set<string>()
+  readonly #places: Array<{name: string; store: Store}> = []
 
   constructor(private readonly target: LeasedTarget) {}
 
@@ -49,6 +51,9 @@ export class TargetLeases {
     const lease = await Lease.watchAndAcquire(store, name, {signal, subject: backup})
     if (lease) {
       this.#held.push(lease)
+      const reserved = await reservationOf(store, name)
+      if (reserved) throw restoredByJob(reserved, collection, store.describe(name))
+      this.#places.push({name, store})
       return
     }
 
@@ -77,8 +82,23 @@ export class TargetLeases {
     }
   }
 
+  /** From here on the target is the job's, until `unreserve`, whoever holds the lease. Returns the names of the leases. */
+  async reserve(by: ReservedBy): Promise<string[]> {
+    for (const {name, store} of this.#places) await reserve(store, name, by)
+    return this.#places.map(({name}) => name)
+  }
+
   async release(): Promise<void> {
     this.#keys.clear()
+    this.#places.length = 0
     for (let lease = this.#held.pop(); lease; lease = this.#held.pop()) await lease.release()
   }
+}
+
+function restoredByJob({job}: ReservedBy, collection: string, path: string): DataOpsError {
+  return new DataOpsError('STORAGE', `The job "${job}" restores into "${collection}".`, {
+    details: {isHeld: true, job, path},
+    hint: `Wait until it has ended (\`job show ${job}\`), or end it with \`job cancel ${job}\`: two at once would write every reference twice.`,
+    retryable: true,
+  })
 }

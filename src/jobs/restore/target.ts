@@ -1,6 +1,7 @@
 /** The second step of a restore: the collection and its tenants are there, and nothing speaks against writing objects. */
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SameServer} from '../../weaviate/same-server.js'
+import type {RestoreAccount} from './account.js'
 
 import {LiveSink} from '../../flow/live/sink.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
@@ -11,7 +12,7 @@ import {expectedObjects, makeObjection} from './checks.js'
 import {findExisting} from './conflicts.js'
 import {checkCreated} from './created.js'
 import {proveByFirstObject, proveTarget} from './first-object.js'
-import {rejectedFileOf, type RestoreJob, sendingOf, tenantsOf} from './job.js'
+import {type KnownRestore, rejectedFileOf, type RestoreJob, sendingOf, tenantsOf} from './job.js'
 import {type RestoreTransferOptions} from './objects.js'
 import {conflict, type RestorePlan} from './plan.js'
 import {withCreationHint} from './refusals.js'
@@ -31,7 +32,8 @@ export interface CreatedTarget {
 }
 
 /** A collection that objects can be written to. To be left with `leave`, whatever happens, unless it is confirmed. */
-export interface Target extends Pick<CreatedTarget, 'isOurs' | 'restore'> {
+export interface Target extends Pick<CreatedTarget, 'isOurs'> {
+  restore: KnownRestore & Pick<RestorePlan, 'archive' | 'dropped'>
   /** What earlier runs had written. */
   resumed: {objects: number; references: number}
   sameServer: SameServer
@@ -149,8 +151,13 @@ async function openRejected({checkpoint, job}: RestorePlan): Promise<RejectedObj
   return rejected
 }
 
-function transferOf(
-  {archive: view, checkpoint, job, tenants: restored}: RestorePlan,
+export function transferOf(
+  {
+    archive: view,
+    checkpoint,
+    job,
+    tenants: restored,
+  }: Pick<RestorePlan, 'archive' | 'job' | 'tenants'> & {checkpoint: RestoreAccount},
   plan: CollectionPlan,
   {rejected, tenants}: Pick<RestoreTransferOptions, 'rejected' | 'tenants'>,
 ): RestoreTransferOptions {

@@ -1,6 +1,6 @@
 import type {Warning} from '../../model/progress.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
-import type {Checkpoint} from './checkpoint.js'
+import type {RestoreAccount} from './account.js'
 
 import {settledStatus} from '../../flow/tenants/activation.js'
 import {ACTIVATION_GROUP, type ActiveTenants, type TenantOfCollection} from '../../flow/tenants/active-tenants.js'
@@ -10,10 +10,12 @@ import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 
 export interface RestoredTenantsOptions {
   active: ActiveTenants
-  checkpoint: Checkpoint
+  checkpoint: RestoreAccount
   connection: Connection
   /** The collection was created by this restore: its tenants become as the backup has seen them, not as they were. */
   isNew: boolean
+  /** The account says, by a plan, which of them are to be inactive: nothing is asked of the server, and they are held while they are needed. */
+  isPlanned?: boolean
   onWarning: (warning: Warning) => void
   /** Of the target. */
   plan: CollectionPlan
@@ -76,8 +78,13 @@ export class RestoredTenants {
 
   /** To be called before references are written, once all restores of the same go have created their tenants. */
   async admitTargets(): Promise<void> {
-    const {active, checkpoint, connection, plan} = this.#options
+    const {active, checkpoint, connection, isPlanned, plan} = this.#options
     if (this.#names.size === 0) return
+    if (isPlanned) {
+      this.#admitPlanned()
+      return
+    }
+
     const targets = new Set(referenceProperties(plan.schema).flatMap(({dataType}) => dataType))
     targets.delete(plan.className)
     const found: Array<{collection: string; there: Statuses}> = []
@@ -171,6 +178,15 @@ export class RestoredTenants {
         })
       }
     }
+  }
+
+  #admitPlanned(): void {
+    const {active, checkpoint, plan} = this.#options
+    const {className} = plan
+    this.#targets = [...new Set(checkpoint.targetTenants.map(({collection}) => collection))]
+    const own = (checkpoint.tenants ?? []).map((tenant) => ({...tenant, collection: className}))
+    for (const {collection, name} of [...own, ...checkpoint.targetTenants])
+      active.admit(collection, [{isActive: false, name}])
   }
 
   #collections(references: boolean): string[] {

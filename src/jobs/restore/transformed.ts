@@ -4,11 +4,14 @@ import type {ObjectSource, ReadSourceOptions, SourceContent, SourcePage} from '.
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 
+import {ContentDigest, type ContentState} from '../../archive/content-digest.js'
 import {convert} from '../../flow/transform/properties.js'
+import {receiveChain, sendChain, type SentChain} from '../../flow/transform/sent.js'
 import {selectTenants} from '../../flow/transform/tenants.js'
 import {type Transform, TransformChain} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
+import {nodePlatform} from '../../platform/node.js'
 import {lookThrough, type Survey, type TransformPreview} from '../survey.js'
 import {heldTenants} from './checks.js'
 import {type RestoreOptions} from './options.js'
@@ -59,6 +62,26 @@ export async function transformSource(
   return new TransformedSource(source, chain, survey)
 }
 
+/** What another machine changes a source by, without looking through it again: JSON. */
+export interface SentTransforms {
+  chain: SentChain
+  content: ContentState
+  most: number
+  preview: TransformPreview
+  tenants: string[]
+}
+
+/** @throws DataOpsError INVALID_INPUT when a module is not there, or not the same any more. */
+export async function transformAgain(
+  source: ObjectSource,
+  {chain: sent, content, tenants, ...survey}: SentTransforms,
+): Promise<{source: ObjectSource; transforms: Transform[]}> {
+  const chain = await receiveChain(sent)
+  const known = {...survey, content: new ContentDigest(chain.schema, nodePlatform, content), tenants: new Set(tenants)}
+  const transforms = chain.steps.map(({transform}) => transform)
+  return {source: new TransformedSource(source, chain, known), transforms}
+}
+
 export class TransformedSource implements ObjectSource {
   readonly #chain: TransformChain
   readonly #source: ObjectSource
@@ -101,6 +124,20 @@ export class TransformedSource implements ObjectSource {
 
   get path(): string {
     return this.#source.path
+  }
+
+  /** undefined: functions of this program change it, and stay here. */
+  get sent(): SentTransforms | undefined {
+    const {content, most, preview, tenants} = this.#survey
+    const chain = sendChain(this.#chain)
+    // Without the object that it shows.
+    const {example: _, ...rest} = preview
+    return chain && {chain, content: content.state(), most, preview: rest, tenants: [...tenants]}
+  }
+
+  /** Rows for each of the source's own. */
+  get most(): number {
+    return this.#survey.most
   }
 
   /** What a dry run tells. */

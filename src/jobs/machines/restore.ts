@@ -1,0 +1,172 @@
+/** Restores by several machines: the plan, one item of it, the end. */
+import type {TenantNotes} from '../../flow/tenants/note.js'
+import type {Warning} from '../../model/progress.js'
+import type {Store} from '../../store/store.js'
+import type {Connection} from '../../weaviate/connection.js'
+import type {PlannedItem, Taken} from '../../work/queue.js'
+import type {CreateRestoreJobOptions} from './options.js'
+
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant} from '../../model/schema.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {type DividedRestore, planRestoreWork} from '../restore/divide.js'
+import {abandonRestore, endRestoreItems, type ItemOutcome} from '../restore/end-items.js'
+import {
+  openRestoreWork,
+  type RestoreItemRun,
+  type RestoreWork,
+  type RestoreWorker,
+  writeItemObjects,
+  writeItemReferences,
+} from '../restore/items.js'
+import {itemsFor, type JobQueue, OpenedWorks, resultsOf, type TaskRun, type Tasks} from './items.js'
+import {
+  folderOf,
+  planKeyOf,
+  type JobResult,
+  type JobTask,
+  type OpenJob,
+  type RestoreJobPlan,
+  type RestoreTask,
+} from './plan.js'
+
+export interface PlannedRestores {
+  items: Array<PlannedItem<JobTask>>
+  works: RestoreWork[]
+}
+
+interface PlanRestores {
+  backups: readonly string[]
+  id: string
+  notes: TenantNotes
+  options: CreateRestoreJobOptions
+}
+
+/** Targets are created and reserved; `write` puts the plan down, and they are no job's when it fails. */
+export async function planRestores<T>(
+  connection: Connection,
+  store: Store,
+  {backups, id, notes, options: {id: _, items, leaseMs: __, ...options}}: PlanRestores,
+  write: (planned: PlannedRestores) => Promise<T>,
+): Promise<T> {
+  const planning = {items: (rows: number) => items ?? itemsFor(rows), notes, options}
+  return planRestoreWork(connection, store, backups, planning, async (divided) => {
+    const works: RestoreWork[] = []
+    for (const {target, work} of divided)
+      works.push({...work, leases: await target.restore.job.leases.reserve({job: id, plan: planKeyOf(id)})})
+    return write({items: itemsOf(divided), works})
+  })
+}
+
+/**
+ * One group. What holds tenants active while it needs them goes one collection after another: a collection's tenants may be needed by
+ * the references, and the end, of another one.
+ */
+function itemsOf(divided: readonly DividedRestore[]): Array<PlannedItem<JobTask>> {
+  const apart = divided.some(({work}) => isMultiTenant(work.schema))
+  const planned: Array<PlannedItem<JobTask>> = []
+  const objects = divided.map(({items}, work) =>
+    items.map((item) => {
+      planned.push({group: 0, payload: {do: 'objects', item, work}, phase: 0, weight: weightOf(item)})
+      return planned.length - 1
+    }),
+  )
+  let phase = 1
+  for (const [
+    work,
+    {
+      items,
+      work: {schema},
+    },
+  ] of divided.entries()) {
+    if (!planCollection(schema).hasReferences || items.length === 0) continue
+    for (const [index, item] of items.entries()) {
+      const of = objects[work]?.[index] ?? 0
+      planned.push({group: 0, payload: {do: 'references', item, of, work}, phase, weight: weightOf(item)})
+    }
+
+    if (apart) phase++
+  }
+
+  phase++
+  for (const work of divided.keys()) {
+    planned.push({group: 0, payload: {do: 'end', work}, phase, weight: 0})
+    if (apart) phase++
+  }
+
+  return planned
+}
+
+function weightOf({ranges}: {ranges: ReadonlyArray<readonly [number, number]>}): number {
+  return ranges.reduce((sum, [from, to]) => sum + to - from, 0)
+}
+
+/** How a worker of a restore job does what it has taken. */
+export class RestoreTasks implements Tasks {
+  readonly #works: OpenedWorks<RestoreWork, RestoreWorker>
+
+  constructor(
+    private readonly job: OpenJob<RestoreJobPlan>,
+    open: (work: RestoreWork) => Promise<RestoreWorker>,
+  ) {
+    this.#works = new OpenedWorks(job.plan.works, open)
+  }
+
+  async run(queue: JobQueue, taken: Taken<JobTask, JobResult>, {onProgress, signal}: TaskRun): Promise<JobResult> {
+    const task = taken.payload as RestoreTask
+    const {id, leaseMs} = this.job.plan
+    const worker = await this.#works.of(task.work)
+    const run = {check: async () => taken.check(), onProgress, signal}
+    if (task.do === 'end') {
+      const outcomes = await this.#outcomes(queue, task.work)
+      return {restored: await endRestoreItems(worker, outcomes, {...run, job: id})}
+    }
+
+    const itemRun: RestoreItemRun = {
+      ...run,
+      attempt: taken.attempt,
+      earlier: taken.earlier,
+      files: `${folderOf(id)}/left/${String(taken.number).padStart(5, '0')}`,
+      leaseMs,
+    }
+    if (task.do === 'objects') return {objects: await writeItemObjects(worker, task.item, itemRun)}
+    const [objects] = await resultsOf(this.job, queue, [task.of], (result) =>
+      'objects' in result ? result.objects : undefined,
+    )
+    if (!objects) throw new TypeError('an item without a result is an error')
+    return {references: await writeItemReferences(worker, task.item, {...itemRun, objects})}
+  }
+
+  /** Of the last pass over each item's rows, in their order. */
+  async #outcomes(queue: JobQueue, work: number): Promise<ItemOutcome[]> {
+    const own = this.job.plan.items.flatMap(({payload}, number) =>
+      'work' in payload && payload.work === work && payload.do !== 'end' ? [{number, task: payload.do}] : [],
+    )
+    const last = own.some(({task}) => task === 'references') ? 'references' : 'objects'
+    const wanted = own.filter(({task}) => task === last).map(({number}) => number)
+    return resultsOf(this.job, queue, wanted, (result) => {
+      if ('objects' in result) return result.objects
+      return 'references' in result ? result.references : undefined
+    })
+  }
+}
+
+/** Of a job that was cancelled: tenants go back, and one process can continue it. Returns the collections that are there. */
+export async function abandonRestores(
+  connection: Connection,
+  store: Store,
+  {job, notes, onWarning}: {job: OpenJob<RestoreJobPlan>; notes: TenantNotes; onWarning: (warning: Warning) => void},
+): Promise<string[]> {
+  const left: string[] = []
+  for (const work of job.plan.works) {
+    try {
+      const worker = await openRestoreWork(connection, store, work, {notes, options: {onWarning}})
+      left.push(await abandonRestore(worker, {check: async () => {}, job: job.plan.id}))
+    } catch (error) {
+      // It was dropped since: there is nothing to be put back.
+      if (!(error instanceof DataOpsError) || error.code !== 'CHECKPOINT') throw error
+    }
+  }
+
+  return left
+}

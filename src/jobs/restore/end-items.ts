@@ -1,0 +1,145 @@
+/** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
+import type {Store} from '../../store/store.js'
+import type {ItemRejected, ObjectsResult, ReferencesResult, RestoreItemRun, RestoreWorker} from './items.js'
+import type {RestoreResult} from './options.js'
+import type {Target} from './target.js'
+
+import {ContentDigest} from '../../archive/content-digest.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant} from '../../model/schema.js'
+import {nodePlatform} from '../../platform/node.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {Checkpoint} from './checkpoint.js'
+import {tenantsToRestore} from './checks.js'
+import {confirm} from './confirm.js'
+import {proveTarget} from './first-object.js'
+import {jobOf, viewOf} from './items.js'
+import {rejectedFileOf, tenantsOf} from './job.js'
+import {readRejected, RejectedObjects} from './rejected.js'
+import {unreserve} from './reserved.js'
+import {putTenantsBack, transferOf} from './target.js'
+
+/** What came of an item in the end; of its references too, where there are some. */
+export type ItemOutcome = ObjectsResult | ReferencesResult
+
+export type EndRun = Pick<RestoreItemRun, 'check' | 'onProgress' | 'signal'> & {
+  /** That has reserved the target. */
+  job: string
+}
+
+/**
+ * Puts together what the items came to, in their order, joins what was refused, confirms it, and gives the target free. May be done again.
+ * @throws DataOpsError BACKUP_DAMAGED when what was read is not what was sealed; CONTENT_DIFFERS, and what a restore ends with.
+ */
+export async function endRestoreItems(
+  worker: RestoreWorker,
+  outcomes: readonly ItemOutcome[],
+  run: EndRun,
+): Promise<RestoreResult> {
+  const {work} = worker
+  checkContent(worker, outcomes)
+  const started = performance.now()
+  const target = await openTarget(worker, run)
+  const {checkpoint, job} = target.restore
+  try {
+    await addUp(worker, target, outcomes)
+    await run.check()
+  } catch (error) {
+    await putTenantsBack(job, target.transfer.tenants)
+    throw error
+  }
+
+  const result = await confirm({step: 'references', target})
+  await checkpoint.remove()
+  if (isMultiTenant(work.schema)) await job.notes.putBack(job.connection, job.target, job.warn)
+  for (const lease of work.leases) await unreserve(job.home, lease, run.job)
+  return {...result, seconds: (performance.now() - started) / 1000}
+}
+
+/** What a job that was cancelled leaves can be continued by one process. Returns the collection. */
+export async function abandonRestore(worker: RestoreWorker, run: EndRun): Promise<string> {
+  const {restore, transfer} = await openTarget(worker, run)
+  const {checkpoint, job} = restore
+  checkpoint.conflictsSettled = true
+  // Whatever was written is written again, and nobody knows which references were sent.
+  checkpoint.references.announced = worker.work.rows
+  await checkpoint.save()
+  await transfer.tenants.settle({isLast: false})
+  if (isMultiTenant(worker.work.schema)) await job.notes.putBack(job.connection, job.target, job.warn)
+  for (const lease of worker.work.leases) await unreserve(job.home, lease, run.job)
+  return job.target
+}
+
+/** @throws DataOpsError BACKUP_DAMAGED. */
+function checkContent({source, work: {backup}}: RestoreWorker, outcomes: readonly ItemOutcome[]): void {
+  const {seal} = source
+  if (!seal || outcomes.length === 0) return
+  const content = new ContentDigest(source.head.schema, nodePlatform)
+  for (const outcome of outcomes) content.merge(objectsOf(outcome).content)
+  const isSame = content.objects === seal.object_count && (seal.digest === undefined || content.hex() === seal.digest)
+  if (isSame) return
+  throw new DataOpsError(
+    'BACKUP_DAMAGED',
+    `${source.path} is damaged: ${content.objects} objects were read that are not the ${seal.object_count} that were sealed.`,
+    {details: {digest: content.hex(), path: source.path, sealed: backup.fingerprint}, hint: 'Use another backup.'},
+  )
+}
+
+/** The target as the plan has made it, with tenants in the states that they have now. */
+async function openTarget(worker: RestoreWorker, run: EndRun): Promise<Target> {
+  const {source, work} = worker
+  const job = jobOf(worker, run)
+  const checkpoint = await Checkpoint.open(job.place, source.name, work.binding, {restart: true})
+  checkpoint.created = work.isOurs
+  checkpoint.identity = work.identity
+  checkpoint.tenants = work.tenants
+  checkpoint.targetTenants = [...work.targetTenants]
+  for (const [from, to] of work.skipped) checkpoint.skipped.add(from, to)
+  const plan = planCollection(work.schema)
+  const restored = tenantsToRestore(source.head, source.seal, job.options.tenants)
+  const tenants = tenantsOf({checkpoint, job, tenants: restored}, plan, work.isOurs)
+  const rejected = new RejectedObjects(job.place, rejectedFileOf(job), source.head.metadata.collection)
+  const restore = {archive: viewOf(worker), checkpoint, job, tenants: restored}
+  await tenants.create()
+  return {
+    isOurs: work.isOurs,
+    restore,
+    resumed: {objects: 0, references: 0},
+    sameServer: await proveTarget(job, plan.schema),
+    transfer: transferOf(restore, plan, {rejected, tenants}),
+  }
+}
+
+async function addUp(
+  {left}: RestoreWorker,
+  {restore, transfer}: Target,
+  outcomes: readonly ItemOutcome[],
+): Promise<void> {
+  const {checkpoint, job} = restore
+  await transfer.rejected.clear()
+  for (const outcome of outcomes) {
+    const {objects, rejected, sample} = objectsOf(outcome)
+    checkpoint.objects.count += objects
+    for (const each of sample) job.sample.add(each)
+    await join(left, transfer.rejected, checkpoint, rejected)
+    if (!('references' in outcome)) continue
+    checkpoint.references.count += outcome.references
+    await join(left, transfer.rejected, checkpoint, outcome.rejected)
+  }
+}
+
+/** Lines of an item, behind those of the items before. */
+async function join(
+  left: Store,
+  all: RejectedObjects,
+  checkpoint: Checkpoint,
+  rejected: ItemRejected | undefined,
+): Promise<void> {
+  if (!rejected) return
+  for await (const {object, pass, reason} of readRejected(left, rejected.file)) await all.add(object, pass, reason)
+  for (const [from, to] of rejected.rows) checkpoint.rejected.add(from, to)
+}
+
+function objectsOf(outcome: ItemOutcome): ObjectsResult {
+  return 'references' in outcome ? outcome.objects : outcome
+}
