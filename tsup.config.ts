@@ -30,6 +30,7 @@ export default defineConfig({
     'commands/doctor': 'commands/doctor.ts',
     'commands/job/cancel': 'commands/job/cancel.ts',
     'commands/job/create/backup': 'commands/job/create/backup.ts',
+    'commands/job/create/restore': 'commands/job/create/restore.ts',
     'commands/job/list': 'commands/job/list.ts',
     'commands/job/show': 'commands/job/show.ts',
     'commands/job/work': 'commands/job/work.ts',

@@ -36,6 +36,7 @@ export type {
   AsideItem,
   CancelledJob,
   CreateBackupJobOptions,
+  CreateRestoreJobOptions,
   CreatedJob,
   JobState,
   JobWorker,

@@ -15,11 +15,14 @@ import {
 } from '../../src/cli/flags.js'
 import {jobArgument} from '../../src/cli/job-flags.js'
 import {workLines} from '../../src/cli/job-results.js'
+import {differsBeyondRefusals} from '../../src/cli/results.js'
+import {exitAtLeast} from '../../src/cli/several.js'
+import {EXIT_CODES} from '../../src/model/errors.js'
 
 export default class JobWork extends DataOpsCommand {
   static override summary = 'Work on a job, beside any number of others.'
 
-  static override description = `Takes items of the job until none is left, waiting for those that others have: what a worker leaves that dies, another takes. Exit code 0: the job is done; 3: it has ended, and not everything is done. JOB_COMPLETION_INDEX and JOB_COMPLETIONS, which Kubernetes sets, say where in the plan to start.`
+  static override description = `Takes items of the job until none is left, waiting for those that others have: what a worker leaves that dies, another takes. Exit code 0: the job is done; 3: it has ended, and not everything is done, or the server refused objects; 4: what was restored is not what the backup holds (with "job create restore --verify"). JOB_COMPLETION_INDEX and JOB_COMPLETIONS, which Kubernetes sets, say where in the plan to start.`
 
   static override args = {job: jobArgument}
 
@@ -51,6 +54,8 @@ export default class JobWork extends DataOpsCommand {
     })
     this.print(workLines(result))
     if (result.end !== 'done' || result.sealed.some(({complete}) => complete === false)) this.exitWith('INCOMPLETE')
+    if (result.restored.some(({rejected}) => rejected > 0)) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
+    if (result.restored.some((restored) => differsBeyondRefusals(restored))) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
     return result
   }
 }

@@ -2,6 +2,7 @@
 import type {AsideItem, CancelledJob, CreatedJob, JobState, JobWorker, WorkResult} from '../jobs/machines/options.js'
 
 import {type Column, formatCount, formatTable} from './format.js'
+import {restoreLines} from './results.js'
 
 export function createdJobLines({collections, id, items, path}: CreatedJob, wasThere: boolean): string[] {
   const what = `${collections.join(', ')} in ${formatCount(items)} items`
@@ -29,7 +30,7 @@ const WORKERS: ReadonlyArray<Column<JobWorker>> = [
 ]
 
 export function jobLines(state: JobState): string[] {
-  const {aside, collections, created, id, kind, phases, sealed, server, workers} = state
+  const {aside, collections, created, id, kind, phases, restored, sealed, server, workers} = state
   return [
     `${id}: ${kind} of ${collections.join(', ')} at ${server}, created ${created}, ${endWord(state)}`,
     ...formatTable(phases, PHASES),
@@ -39,6 +40,7 @@ export function jobLines(state: JobState): string[] {
       const objects = count === undefined ? '' : `: ${formatCount(count)} objects`
       return `Sealed ${file}${objects}${complete === false ? ', INCOMPLETE' : ''}`
     }),
+    ...restored.flatMap((one) => restoreLines(one)),
   ]
 }
 
@@ -53,9 +55,13 @@ export function workLines(result: WorkResult): string[] {
   return [`Did ${formatCount(result.done)} items.`, ...jobLines(result)]
 }
 
-export function cancelledLines({id, removed, wasOpen}: CancelledJob): string[] {
+export function cancelledLines({id, left, removed, wasOpen}: CancelledJob): string[] {
   if (!wasOpen) return [`The job ${id} had ended already; nothing was changed.`]
-  return [`Cancelled the job ${id}.`, ...removed.map((path) => `  Removed ${path}`)]
+  return [
+    `Cancelled the job ${id}.`,
+    ...removed.map((path) => `  Removed ${path}`),
+    ...left.map((collection) => `  ${collection} is there with a part of its backup: "col restore" goes on with it.`),
+  ]
 }
 
 function endWord({end}: JobState): string {

@@ -30,8 +30,8 @@ export type CreateBackupJobOptions = CreateJobOptions &
 /** What changes what is written; whatever one process alone can do is refused. */
 export type CreateRestoreJobOptions = CreateJobOptions &
   OperationOptions &
-  SentRestoreOptions &
-  Pick<RestoreOptions, 'transforms'>
+  Pick<RestoreOptions, 'transforms'> &
+  SentRestoreOptions
 
 export interface WorkOptions extends OperationOptions, RetryOptions {
   /** Requests in flight of this worker at most; default 4. */

@@ -117,7 +117,8 @@ export function queueOf({place, plan}: OpenJob, options: {hint?: number} = {}): 
 
 /** The collections that an item is of, as the server calls them. */
 export function collectionOf({kind, works}: JobPlan, {group, payload}: PlannedItem<JobTask>): string {
-  return (kind === 'restore' && 'work' in payload ? works[payload.work] : works[group])?.schema.class ?? ''
+  const index = kind === 'restore' && 'work' in payload ? payload.work : group
+  return works[index]?.schema.class ?? ''
 }
 
 /** Names of the jobs that are there. */

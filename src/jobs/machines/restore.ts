@@ -22,10 +22,10 @@ import {
 import {itemsFor, type JobQueue, OpenedWorks, resultsOf, type TaskRun, type Tasks} from './items.js'
 import {
   folderOf,
-  planKeyOf,
   type JobResult,
   type JobTask,
   type OpenJob,
+  planKeyOf,
   type RestoreJobPlan,
   type RestoreTask,
 } from './plan.js'
@@ -161,7 +161,7 @@ export async function abandonRestores(
   for (const work of job.plan.works) {
     try {
       const worker = await openRestoreWork(connection, store, work, {notes, options: {onWarning}})
-      left.push(await abandonRestore(worker, {check: async () => {}, job: job.plan.id}))
+      left.push(await abandonRestore(worker, {async check() {}, job: job.plan.id}))
     } catch (error) {
       // It was dropped since: there is nothing to be put back.
       if (!(error instanceof DataOpsError) || error.code !== 'CHECKPOINT') throw error

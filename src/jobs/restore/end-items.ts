@@ -1,8 +1,6 @@
 /** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
 import type {Store} from '../../store/store.js'
-import type {ItemRejected, ObjectsResult, ReferencesResult, RestoreItemRun, RestoreWorker} from './items.js'
 import type {RestoreResult} from './options.js'
-import type {Target} from './target.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -13,11 +11,19 @@ import {Checkpoint} from './checkpoint.js'
 import {tenantsToRestore} from './checks.js'
 import {confirm} from './confirm.js'
 import {proveTarget} from './first-object.js'
-import {jobOf, viewOf} from './items.js'
+import {
+  type ItemRejected,
+  jobOf,
+  type ObjectsResult,
+  type ReferencesResult,
+  type RestoreItemRun,
+  type RestoreWorker,
+  viewOf,
+} from './items.js'
 import {rejectedFileOf, tenantsOf} from './job.js'
 import {readRejected, RejectedObjects} from './rejected.js'
 import {unreserve} from './reserved.js'
-import {putTenantsBack, transferOf} from './target.js'
+import {putTenantsBack, type Target, transferOf} from './target.js'
 
 /** What came of an item in the end; of its references too, where there are some. */
 export type ItemOutcome = ObjectsResult | ReferencesResult

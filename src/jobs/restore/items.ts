@@ -1,5 +1,4 @@
 /** A restore that many workers do: what they must know, and the carrying out of one item of either pass. */
-import type {ContentState} from '../../archive/content-digest.js'
 import type {ObjectSource} from '../../flow/source.js'
 import type {WeaviateObject} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
@@ -9,7 +8,7 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {CheckpointBinding, TargetTenant} from './checkpoint-file.js'
 import type {RestoreOptions} from './options.js'
 
-import {ContentDigest} from '../../archive/content-digest.js'
+import {ContentDigest, type ContentState} from '../../archive/content-digest.js'
 import {allNotesIn} from '../../archive/encrypted/notes.js'
 import {openArchiveAt} from '../../catalog/locate.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'

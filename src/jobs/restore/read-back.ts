@@ -19,7 +19,8 @@ export async function mendReferences(transfer: RestoreTransferOptions): Promise<
   const {archive, checkpoint, signal} = transfer
   let mended = 0
   for await (const page of archive.pages({signal})) {
-    const isWritten = (row: number): boolean => ![checkpoint.skipped, checkpoint.rejected].some((rows) => rows.has(row))
+    const isWritten = (row: number): boolean =>
+      [checkpoint.skipped, checkpoint.rejected].every((rows) => !rows.has(row))
     let differing = await differingOf(transfer, page, isWritten)
     for (let attempt = 1; differing.length > 0; attempt++) {
       const [first] = differing

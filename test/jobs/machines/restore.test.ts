@@ -2,8 +2,8 @@
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import type {CreateRestoreJobOptions} from '../../../src/jobs/machines/options.js'
-import type {Store} from '../../../src/store/store.js'
 import type {WriteFailure} from '../../../src/model/object.js'
+import type {Store} from '../../../src/store/store.js'
 import type {Connection} from '../../../src/weaviate/connection.js'
 
 import {newIdentity} from '../../../src/codec/age/header.js'
