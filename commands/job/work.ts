@@ -15,7 +15,7 @@ import {
 } from '../../src/cli/flags.js'
 import {jobArgument} from '../../src/cli/job-flags.js'
 import {workLines} from '../../src/cli/job-results.js'
-import {differsBeyondRefusals} from '../../src/cli/results.js'
+import {comesFromLacking, differsBeyondRefusals} from '../../src/cli/results.js'
 import {exitAtLeast} from '../../src/cli/several.js'
 import {EXIT_CODES} from '../../src/model/errors.js'
 
@@ -55,6 +55,7 @@ export default class JobWork extends DataOpsCommand {
     this.print(workLines(result))
     if (result.end !== 'done' || result.sealed.some(({complete}) => complete === false)) this.exitWith('INCOMPLETE')
     if (result.restored.some(({rejected}) => rejected > 0)) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
+    if (result.restored.some((restored) => comesFromLacking(restored))) exitAtLeast(EXIT_CODES.INCOMPLETE)
     if (result.restored.some((restored) => differsBeyondRefusals(restored))) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
     return result
   }

@@ -4,6 +4,7 @@ import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {PlannedItem, Taken} from '../../work/queue.js'
+import type {RestoreItemRun} from '../restore/item-safety.js'
 import type {CreateRestoreJobOptions} from './options.js'
 
 import {DataOpsError} from '../../model/errors.js'
@@ -13,7 +14,6 @@ import {type DividedRestore, planRestoreWork} from '../restore/divide.js'
 import {abandonRestore, endRestoreItems, type ItemOutcome} from '../restore/end-items.js'
 import {
   openRestoreWork,
-  type RestoreItemRun,
   type RestoreWork,
   type RestoreWorker,
   writeItemObjects,

@@ -1,8 +1,8 @@
 /** What keeps an item safe from the attempts before it, and from whoever changes the states of its tenants. */
+import type {ProgressEvent} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {WriteFailure} from '../../model/object.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {RestoreItemRun} from './items.js'
 
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -15,6 +15,22 @@ import {GRACE} from './checkpoint.js'
 /** Milliseconds that a call may take over a connection that does not say. Tests wait less; no option. */
 export const LONGEST_CALL = {ms: 60_000}
 const MAX_BYTES = 16 * 1024 * 1024
+
+/** How an item is carried out. */
+export interface RestoreItemRun {
+  /** From 1: no other attempt at this item has it. */
+  attempt: number
+  /** Asked before each call that changes something. @throws when the item is another worker's by now. */
+  check: () => Promise<void>
+  /** How the attempts before ended. */
+  earlier: 'ended' | 'none' | 'unseen'
+  /** Keys of what the item leaves in the place begin like this. */
+  files: string
+  /** Milliseconds that a lease lasts. */
+  leaseMs: number
+  onProgress?: (event: ProgressEvent) => void
+  signal?: AbortSignal
+}
 
 /**
  * Waits, counted from now, until nothing that an earlier attempt has sent can still be at work in the server. A worker asks for its lease

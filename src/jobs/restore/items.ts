@@ -13,13 +13,12 @@ import {allNotesIn} from '../../archive/encrypted/notes.js'
 import {openArchiveAt} from '../../catalog/locate.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
-import {type ProgressEvent} from '../../model/progress.js'
 import {nodePlatform} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {ItemAccount} from './account.js'
 import {tenantsToRestore} from './checks.js'
 import {proveByFirstObject, proveTarget} from './first-object.js'
-import {calmFor, keepPlaceholders, leftPlaceholders, whileTenantsAre} from './item-safety.js'
+import {calmFor, keepPlaceholders, leftPlaceholders, type RestoreItemRun, whileTenantsAre} from './item-safety.js'
 import {makeJob, type RestoreJob, tenantsOf} from './job.js'
 import {type RestoreTransferOptions, writeObjects} from './objects.js'
 import {rangesOf} from './ranged.js'
@@ -129,22 +128,6 @@ export interface RestoreWorker {
   /** The backup's. */
   store: Store
   work: RestoreWork
-}
-
-/** How an item is carried out. */
-export interface RestoreItemRun {
-  /** From 1: no other attempt at this item has it. */
-  attempt: number
-  /** Asked before each call that changes something. @throws when the item is another worker's by now. */
-  check: () => Promise<void>
-  /** How the attempts before ended. */
-  earlier: 'ended' | 'none' | 'unseen'
-  /** Keys of what the item leaves in the place begin like this. */
-  files: string
-  /** Milliseconds that a lease lasts. */
-  leaseMs: number
-  onProgress?: (event: ProgressEvent) => void
-  signal?: AbortSignal
 }
 
 /** @throws DataOpsError INVALID_INPUT (`details.ofWorker`) when its keys do not open the backup; BACKUP_DAMAGED when another backup lies there by now; CHECKPOINT when the target was made anew. */
