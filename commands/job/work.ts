@@ -15,8 +15,9 @@ import {
 } from '../../src/cli/flags.js'
 import {jobArgument} from '../../src/cli/job-flags.js'
 import {workLines} from '../../src/cli/job-results.js'
-import {comesFromLacking, differsBeyondRefusals} from '../../src/cli/results.js'
+import {differsBeyondRefusals} from '../../src/cli/results.js'
 import {exitAtLeast} from '../../src/cli/several.js'
+import {comesFromLacking} from '../../src/cli/unread.js'
 import {EXIT_CODES} from '../../src/model/errors.js'
 
 export default class JobWork extends DataOpsCommand {

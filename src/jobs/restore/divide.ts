@@ -132,6 +132,7 @@ async function divideTarget(target: Target, archive: Archive, items: PlanOptions
     targetTenants,
     ...(tenants && {tenants}),
     ...(transforms && {transforms}),
+    warnings: job.warnings,
   }
   // What is being restored is kept.
   await checkpoint.save()

@@ -1,5 +1,6 @@
 /** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
 import type {Store} from '../../store/store.js'
+import type {RestoreItemRun} from './item-safety.js'
 import type {RestoreResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
@@ -16,7 +17,6 @@ import {
   jobOf,
   type ObjectsResult,
   type ReferencesResult,
-  type RestoreItemRun,
   type RestoreWorker,
   viewOf,
 } from './items.js'
@@ -59,7 +59,8 @@ export async function endRestoreItems(
   await checkpoint.remove()
   if (isMultiTenant(work.schema)) await job.notes.putBack(job.connection, job.target, job.warn)
   for (const lease of work.leases) await unreserve(job.home, lease, run.job)
-  return {...result, seconds: (performance.now() - started) / 1000}
+  const seconds = (performance.now() - started) / 1000
+  return {...result, seconds, warnings: [...work.warnings, ...result.warnings]}
 }
 
 /** What a job that was cancelled leaves can be continued by one process. Returns the collection. */

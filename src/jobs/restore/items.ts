@@ -1,6 +1,7 @@
 /** A restore that many workers do: what they must know, and the carrying out of one item of either pass. */
 import type {ObjectSource} from '../../flow/source.js'
 import type {WeaviateObject} from '../../model/object.js'
+import type {Warning} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
@@ -84,6 +85,8 @@ export interface RestoreWork {
   /** Tenants of the target that are to be inactive in the end. */
   tenants?: WeaviateTenant[]
   transforms?: SentTransforms
+  /** Of the planning: what the backup lacks, what the server has changed. */
+  warnings: Warning[]
 }
 
 /** What the server refused of an item. */
