@@ -1,5 +1,6 @@
 /** Which objects there are, as small records in bounded memory: what comparing two unordered lists of any length needs. */
 import {Buffer} from 'node:buffer'
+import {rmSync} from 'node:fs'
 import {appendFile, mkdtemp, readFile, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
@@ -17,21 +18,47 @@ export const HASH_BYTES = 32
 export const MAX_RECORDS_IN_MEMORY = 300_000
 const MAX_PARTITIONS = 4096
 
-/** A private folder for temporary files, created when it is needed and removed with all in it. */
+/** Those that are there now. */
+const folders = new Set<string>()
+
+/** A process that is ended at once, as by a second Ctrl-C, leaves nothing: what an encrypted backup holds may lie there in the clear. */
+function removeAtExit(): void {
+  for (const folder of folders) {
+    try {
+      rmSync(folder, {force: true, recursive: true})
+    } catch {
+      // The process ends all the same.
+    }
+  }
+}
+
+/** A private folder for temporary files, created when it is needed and removed with all in it: at the end of the process at the latest. */
 export class TemporaryFolder {
   #folder?: Promise<string>
 
   async path(): Promise<string> {
-    this.#folder ??= mkdtemp(path.join(tmpdir(), 'elysia-verify-')).catch(async (error: unknown) => {
-      throw await storageError(error, tmpdir(), {verb: 'create a temporary folder in'})
-    })
+    this.#folder ??= this.#make()
     return this.#folder
   }
 
   async remove(): Promise<void> {
     if (!this.#folder) return
     const folder = await this.#folder.catch(() => undefined)
-    if (folder !== undefined) await rm(folder, {force: true, recursive: true})
+    if (folder === undefined) return
+    await rm(folder, {force: true, recursive: true})
+    folders.delete(folder)
+    if (folders.size === 0) process.off('exit', removeAtExit)
+  }
+
+  async #make(): Promise<string> {
+    try {
+      const folder = await mkdtemp(path.join(tmpdir(), 'elysia-verify-'))
+      if (folders.size === 0) process.on('exit', removeAtExit)
+      folders.add(folder)
+      return folder
+    } catch (error) {
+      throw await storageError(error, tmpdir(), {verb: 'create a temporary folder in'})
+    }
   }
 }
 

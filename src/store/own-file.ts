@@ -1,6 +1,10 @@
 /** A small file that one run writes again and again while it holds a lease. */
 import type {PutCondition, Store} from './store.js'
 
+import {DataOpsError} from '../model/errors.js'
+
+const MOST_TRIES = 10
+
 /**
  * Written on condition that it is still as this run has left it: what a run that stood still has on its way to the disk must not land on
  * its successor's, nor where the successor has removed it.
@@ -20,10 +24,11 @@ export class OwnFile {
   async put(bytes: Uint8Array): Promise<void> {
     this.#condition ??= await this.#found()
     let tag = await this.store.put(this.key, bytes, this.#condition)
-    if (tag === undefined) {
-      // An answer was lost, or somebody has edited or removed it: it is this run's all the same, as long as the lease is.
-      await this.check()
-      tag = await this.store.put(this.key, bytes)
+    for (let tries = 1; tag === undefined && this.#condition; tries++) {
+      if (tries > MOST_TRIES) throw changedByOthers(this.store.describe(this.key))
+      // An answer was lost, or somebody has edited or removed it: it is this run's all the same, as it is while the lease is.
+      this.#condition = await this.#found()
+      tag = await this.store.put(this.key, bytes, this.#condition)
     }
 
     this.#condition = tag === undefined ? undefined : {ifMatch: tag}
@@ -36,4 +41,10 @@ export class OwnFile {
     if (!entry) return {ifAbsent: true}
     return entry.tag === undefined ? undefined : {ifMatch: entry.tag}
   }
+}
+
+function changedByOthers(where: string): DataOpsError {
+  return new DataOpsError('STORAGE', `${where} is changed by another program, again and again.`, {
+    hint: 'Stop that program, and run this again.',
+  })
 }

@@ -116,6 +116,13 @@ describe.skipIf(!isThere)('a backup is asked in SQL', () => {
     expect((await ask('Book@latest', 'from Book where false')).stdout).toBe('No rows.\n')
   })
 
+  it('with the plan of a query', async () => {
+    const of = await backup('Book', ['--format', 'parquet'])
+    for (const how of ['explain', 'EXPLAIN ANALYZE', 'explain (format json)', 'explain (analyze, format json)']) {
+      expect(await ask(of, `${how} select count(*) from Book`)).toMatchObject({code: 0})
+    }
+  })
+
   it('with values that cannot steer a terminal, nor break CSV', async () => {
     const of = await backup('Odd', ['--format', 'parquet'])
     const csv = await ask(of, `select text, '' as empty, null as nothing from Odd`, '--format', 'csv')
@@ -134,6 +141,10 @@ describe.skipIf(!isThere)('nothing but reading, and nothing but the backup', () 
     ["attach 'other.db'", 'A backup is only read'],
     ['install httpfs', 'A backup is only read'],
     ["copy Book to 'FILE' (format parquet)", /A backup is only read|Permission Error/],
+    ["explain analyze copy Book to 'FILE' (format parquet, use_tmp_file false)", 'A backup is only read'],
+    ["explain (analyze) copy Book to 'FILE' (format csv, use_tmp_file false)", 'A backup is only read'],
+    ["/* */ explain analyze copy Book to 'FILE' (format csv, use_tmp_file false)", 'A backup is only read'],
+    ['explain analyze create table a as select 1', 'A backup is only read'],
     ["copy Book to '/tmp/out.csv'", /A backup is only read|Permission Error/],
     ["select * from read_text('/etc/passwd')", 'Permission Error'],
     ["select * from '/etc/passwd'", 'does not exist'],

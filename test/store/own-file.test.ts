@@ -58,6 +58,25 @@ describe('a file of a run that holds a lease', () => {
     expect(await textOf(store)).toBe(left)
   })
 
+  it('does not either when the lease is lost just after it was looked at', async () => {
+    const store = memoryStore()
+    const sleepy = {...store}
+    const {file, lease} = ownFile(sleepy)
+    await file.put(utf8('mine'))
+    await store.put(KEY, utf8('edited'))
+    sleepy.put = async (key, bytes, condition) => {
+      if (lease.looks === 2 && !lease.isLost) {
+        lease.isLost = true
+        await store.put(KEY, utf8("a successor's"))
+      }
+
+      return store.put(key, bytes, condition)
+    }
+
+    await expect(file.put(utf8('late'))).rejects.toBe(lost)
+    expect(await textOf(store)).toBe("a successor's")
+  })
+
   it('writes nothing where it had not begun when the lease was lost', async () => {
     const store = memoryStore()
     const {file, lease} = ownFile(store)

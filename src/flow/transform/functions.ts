@@ -73,11 +73,14 @@ export function transformObjects(functions: TransformFunctions, record: JsonObje
  * @throws DataOpsError INVALID_INPUT.
  */
 export async function loadTransform(file: string): Promise<Transform> {
-  let bytes: Uint8Array
+  let sha256: string
   let exported: Record<string, unknown>
   try {
-    bytes = await readFile(file)
-    exported = (await import(pathToFileURL(path.resolve(file)).href)) as Record<string, unknown>
+    sha256 = toHex(nodePlatform.sha256(await readFile(file)))
+    const url = pathToFileURL(path.resolve(file))
+    // By its content: of a name alone Node loads a module once, and a file that was changed since would run as it was.
+    url.searchParams.set('sha256', sha256)
+    exported = (await import(url.href)) as Record<string, unknown>
   } catch (error) {
     throw new DataOpsError('INVALID_INPUT', `The transform ${file} cannot be loaded: ${messageOf(error)}`, {
       cause: error,
@@ -98,10 +101,10 @@ export async function loadTransform(file: string): Promise<Transform> {
     schema: schema as TransformFunctions['schema'],
     ...(typeof partial === 'boolean' && {partial}),
   }
-  const record = {name: path.basename(file), sha256: toHex(nodePlatform.sha256(bytes))}
+  const record = {name: path.basename(file), sha256}
   return {
     ...transformObjects(functions, record),
-    sent: {kind: 'module', path: path.resolve(file), sha256: record.sha256},
+    sent: {kind: 'module', path: path.resolve(file), sha256},
   }
 }
 
