@@ -89,6 +89,7 @@ async function comesBack({before, friend, objects, sink}: Sink, {compress, forma
 
   // Under another name references to itself follow, and those to others stay.
   const copy = bench.name('SinkCopy')
+  await bench.connection.deleteCollection(copy)
   await bench.restores.restoreCollection(backups[0]!.path, {name: copy, verify: true})
   expect(dumpDifferences(await bench.rest.dump(copy), renamed(before.sink, sink, copy))).toEqual([])
   const schema = JSON.parse(JSON.stringify(await bench.rest.schema(copy)).replaceAll(copy, () => sink)) as WeaviateClass

@@ -130,15 +130,23 @@ export class Rest {
 
   /** `body`: JSON, or text that is JSON already. Returns the text of the answer. @throws Error on any status but 2xx. */
   async send(method: 'DELETE' | 'GET' | 'PATCH' | 'POST' | 'PUT', place: string, body?: unknown): Promise<string> {
-    const reply = await fetch(`${this.#url}/v1${place}`, {
-      ...(body !== undefined && {
-        body: typeof body === 'string' ? body : JSON.stringify(body),
-        headers: {'content-type': 'application/json'},
-      }),
-      method,
+    const request = async (): Promise<{ok: boolean; status: number; text: string}> => {
+      const reply = await fetch(`${this.#url}/v1${place}`, {
+        ...(body !== undefined && {
+          body: typeof body === 'string' ? body : JSON.stringify(body),
+          headers: {'content-type': 'application/json'},
+        }),
+        method,
+      })
+      return {ok: reply.ok, status: reply.status, text: await reply.text()}
+    }
+
+    // A busy server closes connections that are idle, or whose reader is slow: what only reads is asked again.
+    const {ok, status, text} = await request().catch(async (error: unknown) => {
+      if (method !== 'GET') throw error
+      return request()
     })
-    const text = await reply.text()
-    if (!reply.ok) throw new Error(`${method} ${place}: ${reply.status} ${text.slice(0, 1000)}`)
+    if (!ok) throw new Error(`${method} ${place}: ${status} ${text.slice(0, 1000)}`)
     return text
   }
 
