@@ -77,7 +77,7 @@ function docs() {
 
 function bench() {
   build()
-  const isNamed = ['growth', 'latency', 'start-up'].includes(options[0])
+  const isNamed = ['growth', 'latency', 'memory', 'start-up'].includes(options[0])
   const [file, ...rest] = isNamed ? options : ['run', ...options]
   must('node', ['--import', 'tsx', `bench/${file}.ts`, ...rest])
 }

@@ -11,7 +11,7 @@ const GROWING_PERCENT = 100
 
 /**
  * Keeps V8's spaces small: of what is read and written nearly all dies young, and a larger space is only filled with it. Some of it
- * outlives a page and dies then: looking for it more often costs 2 % more CPU.
+ * outlives a page and dies then: it is looked for more often, at no cost that could be measured (docs/performance.md).
  */
 export function keepHeapSmall(): void {
   if (isYoungSpaceHeld()) return

@@ -14,8 +14,8 @@ export const KEY_BYTES = 20
 /** SHA-256 of the canonical encoding, behind the key. */
 export const HASH_BYTES = 32
 
-/** Records kept in memory by one list at most (10 to 20 MB); more are spilled to temporary files. */
-export const MAX_RECORDS_IN_MEMORY = 300_000
+/** Records kept in memory by one list at most (2 to 10 MB); more are spilled to temporary files. */
+export const MAX_RECORDS_IN_MEMORY = 100_000
 const MAX_PARTITIONS = 4096
 
 /** Those that are there now. */

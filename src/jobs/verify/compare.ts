@@ -43,7 +43,7 @@ export interface CompareCollectionOptions extends CompareOptions {
   collection: string
   /** Where tenants that are activated are noted. */
   notes?: TenantNotes
-  /** Records of objects kept in memory for each side at most; default 300,000. */
+  /** Records of objects kept in memory for each side at most; default 100,000. */
   maxRecordsInMemory?: number
 }
 

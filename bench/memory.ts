@@ -1,0 +1,77 @@
+/**
+ * npm run bench -- memory: peak resident memory of the commands, each in a process of its own. Ends with 1 when one takes more than --most.
+ *
+ * Options: --url URL --grpc-url HOST:PORT (default: the embedded server), --objects 200000, --dims 128, --workers 2, --most 350 (MB).
+ */
+import {execFile} from 'node:child_process'
+import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
+import path from 'node:path'
+import {parseArgs, promisify} from 'node:util'
+
+import {connectTo, describeMachine, fill, openHost} from './host.js'
+
+const {values: options} = parseArgs({
+  options: {
+    dims: {default: '128', type: 'string'},
+    'grpc-url': {type: 'string'},
+    most: {default: '350', type: 'string'},
+    objects: {default: '200000', type: 'string'},
+    url: {type: 'string'},
+    workers: {default: '2', type: 'string'},
+  },
+})
+
+const SOURCE = 'ElysiaMemory'
+const TARGET = 'ElysiaMemoryCopy'
+/** Says what a process took, when it ends. */
+const TELL = `import {threadId} from 'node:worker_threads'
+import {writeFileSync} from 'node:fs'
+if (threadId === 0) process.on('exit', () => writeFileSync(process.env.ELYSIA_BENCH_RSS, String(process.resourceUsage().maxRSS)))
+`
+
+const host = await openHost({grpcUrl: options['grpc-url'], url: options.url})
+const directory = await mkdtemp(path.join(tmpdir(), 'elysia-memory-'))
+const rssFile = path.join(directory, 'rss')
+const tellFile = path.join(directory, 'tell.mjs')
+let isTooMuch = false
+
+try {
+  await writeFile(tellFile, TELL)
+  const size = {dims: Number(options.dims), objects: Number(options.objects)}
+  await fill(host, {class: {className: SOURCE, ...size}})
+  console.log(`${options.objects} × ${options.dims}, ${options.workers} workers, ${describeMachine()}\n`)
+  console.log('| command | peak RSS, MB |\n| --- | ---: |')
+  const server = ['--url', host.url, '--grpc-url', host.grpcUrl]
+  const workers = ['--workers', options.workers]
+  for (const format of ['parquet', 'arrow']) {
+    const place = ['-o', path.join(directory, format)]
+    await measure(['col', 'backup', SOURCE, '--format', format, ...workers, ...server, ...place])
+    await measure(['backup', 'verify', `${SOURCE}@latest`, ...place])
+    await measure(['backup', 'report', `${SOURCE}@latest`, ...place])
+    await connectTo(host, async (connection) => connection.deleteCollection(TARGET))
+    await measure(['col', 'restore', `${SOURCE}@latest`, '--name', TARGET, '--verify', ...workers, ...server, ...place])
+  }
+} finally {
+  await connectTo(host, async (connection) => {
+    await connection.deleteCollection(SOURCE)
+    await connection.deleteCollection(TARGET)
+  })
+  await rm(directory, {force: true, recursive: true})
+  host.embedded?.kill()
+}
+
+if (isTooMuch) process.exitCode = 1
+
+async function measure(argv: readonly string[]): Promise<void> {
+  await promisify(execFile)(process.execPath, ['--import', tellFile, 'bin/run.js', ...argv], {
+    env: {...process.env, ELYSIA_BENCH_RSS: rssFile},
+    maxBuffer: 16 * 1024 * 1024,
+  })
+  // resourceUsage counts in KiB.
+  const megabytes = (Number(await readFile(rssFile, 'utf8')) * 1024) / 1e6
+  const isOver = megabytes > Number(options.most)
+  isTooMuch ||= isOver
+  const words = argv.slice(0, argv.indexOf('--url') === -1 ? 3 : argv.indexOf('--url')).join(' ')
+  console.log(`| ${words} | ${Math.round(megabytes)}${isOver ? ` (over ${options.most})` : ''} |`)
+}
