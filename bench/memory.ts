@@ -72,6 +72,6 @@ async function measure(argv: readonly string[]): Promise<void> {
   const megabytes = (Number(await readFile(rssFile, 'utf8')) * 1024) / 1e6
   const isOver = megabytes > Number(options.most)
   isTooMuch ||= isOver
-  const words = argv.slice(0, argv.indexOf('--url') === -1 ? 3 : argv.indexOf('--url')).join(' ')
+  const words = argv.slice(0, argv.includes('--url') ? argv.indexOf('--url') : 3).join(' ')
   console.log(`| ${words} | ${Math.round(megabytes)}${isOver ? ` (over ${options.most})` : ''} |`)
 }
