@@ -163,7 +163,8 @@ const JOBS: Job[] = [
   },
   {
     async check({store}) {
-      const listed = await new BackupCatalog(store).list()
+      // The entry of what was removed goes last; a killed prune leaves it, listed as missing.
+      const listed = (await new BackupCatalog(store).list()).filter(({status}) => status !== 'missing')
       expect(listed.map(({id}) => id)).toEqual([ids[0]])
       expect((await store.list('')).map(({name}) => name).toSorted()).toEqual([CATALOG, listed[0]!.file].toSorted())
     },
