@@ -113,10 +113,6 @@ export class ContentDigest {
     return {digest: (tenant?.sum ?? new DigestSum()).hex(), objectCount: tenant?.objects ?? 0}
   }
 
-  tenantNames(): string[] {
-    return [...(this.#tenants?.keys() ?? [])]
-  }
-
   state(): ContentState {
     return {
       objects: this.#objects,

@@ -22,11 +22,6 @@ export class PageSize {
     return this.#limit
   }
 
-  /** The average object of the pages so far, bytes. */
-  get bytesPerObject(): number {
-    return this.#bytesPerObject
-  }
-
   observe(objects: number, bytes: number): void {
     if (objects === 0) return
     const observed = bytes / objects

@@ -118,14 +118,6 @@ export class RecordList {
     return path.join(await this.#options.folder.path(), `${this.#file}-${index}`)
   }
 
-  get isSpilled(): boolean {
-    return this.#isSpilled
-  }
-
-  get length(): number {
-    return this.#length
-  }
-
   get partitions(): number {
     return this.#partitions.length
   }

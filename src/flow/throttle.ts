@@ -49,11 +49,6 @@ export class Throttle {
     this.rate = options.rate ?? (options.maxRate && new TokenBucket(options.maxRate, options.signal))
   }
 
-  /** Calls allowed in flight now. */
-  get limit(): number {
-    return this.#concurrency.limit
-  }
-
   /**
    * Runs a call, again while it fails with a `retryable` error. `cost` is what it takes from the rate; a read, whose size is known
    * only afterwards, pays with `pay`.

@@ -109,11 +109,6 @@ export class LiveSource implements ObjectSource {
     return `"${this.#plan.className}" at ${this.#options.connection.describe}`
   }
 
-  /** Objects that are in the list so far. */
-  get listed(): number {
-    return this.#list.rows
-  }
-
   /** Objects that the server counted and did not list. */
   get shortfall(): number {
     return this.#list.shortfall

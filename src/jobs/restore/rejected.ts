@@ -49,11 +49,6 @@ export class RejectedObjects {
     return this.#bytes
   }
 
-  /** Where the lines stand, the first of them. */
-  get path(): string {
-    return this.#store.describe(this.#name)
-  }
-
   /** `onAppended` is called in the moment in which the line belongs to the file, and to `bytes`; in the store it is after `sync`. */
   async add(
     object: WeaviateObject,
