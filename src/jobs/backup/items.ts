@@ -216,6 +216,7 @@ async function readItem(
       if (whole.length > 0) await check.note(page.objects)
       await sink.write(page.objects)
       page.done()
+      if (!sink.isChanging) page.release()
       onProgress?.({bytes: writer.bytes, collection: plan.className, completed: sink.taken, stage: 'backup'})
     }
 
