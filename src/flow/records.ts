@@ -106,7 +106,6 @@ export class RecordList {
   readonly #record: Buffer
   #inMemory = 0
   #isSpilled = false
-  #length = 0
 
   constructor(options: RecordListOptions) {
     this.#options = options
@@ -138,7 +137,6 @@ export class RecordList {
     record.copy(partition.bytes, partition.used)
     partition.used += record.length
     this.#inMemory++
-    this.#length++
   }
 
   /** Puts what is in memory into files when it is too much. @throws DataOpsError STORAGE. */

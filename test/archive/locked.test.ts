@@ -14,8 +14,8 @@ import {randomUUID} from 'node:crypto'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
-import {lockOf} from '../../src/archive/locked.js'
 import {SCRYPT} from '../../src/archive/encrypted/key-file.js'
+import {lockOf} from '../../src/archive/locked.js'
 import {newIdentity} from '../../src/codec/age/header.js'
 import {BackupCatalog, BackupManager, type BackupOptions, RestoreManager, Verifier} from '../../src/index.js'
 import {examinePlace} from '../../src/jobs/doctor/place.js'
@@ -250,7 +250,11 @@ describe.runIf(endpoint === undefined)('credentials that may not see locks', () 
     const before = await versions()
     s3!.fault = ({operation}) => (blind.includes(operation) ? {code: 'AccessDenied', status: 403} : undefined)
     const warned: string[] = []
-    const catalog = new BackupCatalog(place, {onWarning: ({code}) => warned.push(code) && undefined})
+    const catalog = new BackupCatalog(place, {
+      onWarning({code}) {
+        warned.push(code)
+      },
+    })
     const pruned = await catalog.prune({keepLast: 1})
     expect(pruned.removed).toEqual([])
     const words = 'may not see whether it is locked'
