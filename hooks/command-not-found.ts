@@ -24,7 +24,10 @@ export default async function commandNotFound({config, id}: Context): Promise<vo
     wanted,
     candidates.map((command) => lastWord(command)),
   )
-  const meant = near === undefined ? [] : candidates.filter((command) => lastWord(command) === near)
+  const like = candidates.filter((command) => lastWord(command) === near)
+  // "restore" is that of `col`, not that of `job create`.
+  const fewest = Math.min(...like.map((command) => command.split(':').length))
+  const meant = like.filter((command) => command.split(':').length === fewest)
   const typed = (commands: readonly string[], separator: string): string =>
     commands.map((command) => `${bin} ${command.replaceAll(':', ' ')}`).join(separator)
   // What stands behind, oclif takes for words of the command too.

@@ -27,7 +27,10 @@ describe('what fits', () => {
       ['job', ''],
       ['cancel', 'create', 'list', 'show', 'work'],
     ],
-    [['job', 'create', ''], ['backup']],
+    [
+      ['job', 'create', ''],
+      ['backup', 'restore'],
+    ],
     [['com'], ['completion']],
     [
       ['col', 'backup', '--format', ''],

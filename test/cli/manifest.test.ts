@@ -75,6 +75,7 @@ describe('what is made from the commands', () => {
       'doctor',
       'job:cancel',
       'job:create:backup',
+      'job:create:restore',
       'job:list',
       'job:show',
       'job:work',

@@ -150,7 +150,7 @@ async function unfinishedOf(
   throw new DataOpsError(
     'INVALID_INPUT',
     'A backup that functions of this program change cannot be resumed: nobody can tell whether they are the same.',
-    {hint: 'Give them as a module (`loadTransform`), or run it anew, without `resume`.'},
+    {hint: 'Give them as a module, which is known again by its content, or run it anew, without `resume`.'},
   )
 }
 
