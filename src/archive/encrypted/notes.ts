@@ -25,6 +25,11 @@ export function withNotesOf(backup: string, key: BackupKey, store: Store): Store
   return overlay(notesIn(store), {notesIn})
 }
 
+/** Whether the backup that is read there is encrypted. */
+export function isOfEncrypted(backup: Store): boolean {
+  return 'notesIn' in backup
+}
+
 /** Another place, for notes of the backup that is read in a store: as they are beside it. */
 export function notesBeside(backup: Store, place: Store): Store {
   return 'notesIn' in backup ? (backup as NotedStore).notesIn(place) : place

@@ -20,6 +20,7 @@ import {canOpen, checkEncryption, encryptionOf} from '../../store/encryption.js'
 import {listingAddresses} from '../../weaviate/replicas.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
+import {planInClear} from '../plan-in-clear.js'
 import {COUNTED_TENANTS} from './completeness.js'
 import {headOf} from './head.js'
 import {type BackupJob, makeJob, warnSkipped} from './job.js'
@@ -65,6 +66,8 @@ export async function planBackupWork(
   const {counts, items: divided} = await divideBackup(plan, items)
   const identity = await connection.identify(collection.schema)
   const {encryption, name: free} = await takeName(job, head)
+  if (encryption) job.warn('plan-in-clear', planInClear(job.plan.className), {collection: job.plan.className})
+
   return {
     items: divided,
     work: {

@@ -6,9 +6,11 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {RestoreOptions, RestoreRunOptions} from './options.js'
 import type {Target} from './target.js'
 
+import {isOfEncrypted} from '../../archive/encrypted/notes.js'
 import {openArchive} from '../../catalog/locate.js'
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
 import {DataOpsError} from '../../model/errors.js'
+import {planInClear} from '../plan-in-clear.js'
 import {exclusiveTenants, type RestoreItem, type RestoreWork, type SentRestoreOptions} from './items.js'
 import {prepareSources} from './restore.js'
 import {type RowRange, RowRanges} from './row-ranges.js'
@@ -113,6 +115,11 @@ async function divideTarget(target: Target, archive: Archive, items: PlanOptions
 
   const rows = partRows(archive).map((each) => each * (source?.most ?? 1))
   const {targetTenants, tenants} = checkpoint
+  if (isOfEncrypted(job.home)) {
+    const collection = job.target
+    job.warn({code: 'plan-in-clear', details: {collection}, message: planInClear(collection)})
+  }
+
   const work: RestoreWork = {
     backup: {
       fingerprint: archive.fingerprint,

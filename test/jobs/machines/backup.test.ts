@@ -3,6 +3,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import type {CreateBackupJobOptions} from '../../../src/jobs/machines/options.js'
+import type {Warning} from '../../../src/model/progress.js'
 import type {Store} from '../../../src/store/store.js'
 import type {Connection, PageRequest} from '../../../src/weaviate/connection.js'
 
@@ -168,11 +169,18 @@ describe('a backup by several machines', () => {
     const place = store
     const {identity, recipient} = await newIdentity()
     const encrypting = withEncryption(place, {encryptTo: [recipient]})
+    const warned: string[] = []
+    const onWarning = ({code}: Warning): void => {
+      warned.push(code)
+    }
+
     const createIn = async (id: string): Promise<unknown> =>
-      new JobManager({store: encrypting}).createBackup(server.connection, [NAME], {id, items: 6})
+      new JobManager({store: encrypting}).createBackup(server.connection, [NAME], {id, items: 6, onWarning})
     const [first, second, third] = await Promise.allSettled([createIn('a'), createIn('b'), createIn('b')])
     expect(first.status).toBe('fulfilled')
     expect([second.status, third.status].sort()).toEqual(['fulfilled', 'rejected'])
+    // What the folder of a job shows without a key.
+    expect(warned).toEqual(expect.arrayContaining(['plan-in-clear', 'plan-in-clear']))
     const opening = withEncryption(place, {identities: [identity]})
     const files = new Set<string | undefined>()
     for (const id of ['a', 'b']) {

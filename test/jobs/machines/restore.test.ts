@@ -212,7 +212,15 @@ describe('a restore by several machines', () => {
     const {identity, recipient} = await newIdentity()
     const id = await backup(NAME, 'parquet', withEncryption(store, {encryptTo: [recipient]}))
     const opening = withEncryption(store, {identities: [identity]})
-    const job = await new JobManager({store: opening}).createRestore(connection, [id], {items: 4, name: COPY})
+    const warned: string[] = []
+    const job = await new JobManager({store: opening}).createRestore(connection, [id], {
+      items: 4,
+      name: COPY,
+      onWarning({code}) {
+        warned.push(code)
+      },
+    })
+    expect(warned).toEqual(['plan-in-clear'])
     const texts = [...(objects ?? [])].map(([, {bytes}]) => bytes.toString('latin1'))
     expect(texts.some((text) => text.includes(identity))).toBe(false)
     const shut = new JobManager({store}).work(connection, job.id)
