@@ -32,7 +32,8 @@ export function holdYoungSpace(megabytes: number): void {
 
 function grow(megabytes: number): void {
   const target = megabytes * 2 ** 20
-  const isSmaller = (): boolean => capacity() < target * 0.9
+  // It is half of it or less; what is told of one that is being collected may be a little less than it is.
+  const isSmaller = (): boolean => capacity() < target * 0.6
   if (isSmaller()) {
     setFlagsFromString(`--semi-space-growth-factor=${Math.max(2, Math.round(target / capacity()))}`)
     // It grows when more outlived a collection than it holds.
