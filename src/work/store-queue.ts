@@ -59,11 +59,11 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
       throwIfAborted(signal)
       if (this.#end !== 'open' || (await this.#lookForCancellation())) return undefined
       const taken = (await this.#takeNext()) ?? (await this.#takeElsewhere())
-      if (taken) return taken
+      if (taken) return this.#unlessCancelled(taken)
       const isChanged = await this.#lookAtUnfinished()
       if (this.#end !== 'open') return undefined
       const again = await this.#takeAgain()
-      if (again) return again
+      if (again) return this.#unlessCancelled(again)
       if (this.#view.untouched().length > 0) continue
       waitMs = isChanged ? FIRST_WAIT_MS : Math.min(waitMs * 1.5, this.#renewMs)
       // Jitter, so that those who wait do not meet again and again.
@@ -109,6 +109,20 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     }
   }
 
+  /** Whoever cancels a job looks once for items that somebody has: what is taken after that look is given back at once. */
+  async #unlessCancelled(taken: Taken<P, R>): Promise<Taken<P, R> | undefined> {
+    try {
+      await this.#lookForCancellation(true)
+    } catch (error) {
+      await taken.release()
+      throw error
+    }
+
+    if (!this.#isCancelled) return taken
+    await taken.release()
+    return undefined
+  }
+
   /** Whether the look showed that something was done, failed, or given back. */
   async #look(folder: number): Promise<boolean> {
     const began = this.#clock.monotonic()
@@ -131,9 +145,9 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     this.#next = untouched[Math.min(untouched.length - 1, Math.floor(this.#hint * untouched.length))]
   }
 
-  async #lookForCancellation(): Promise<boolean> {
+  async #lookForCancellation(isSure = false): Promise<boolean> {
     const now = this.#clock.monotonic()
-    if (!this.#isCancelled && now - this.#lookedForCancellation >= this.#renewMs) {
+    if (!this.#isCancelled && (isSure || now - this.#lookedForCancellation >= this.#renewMs)) {
       this.#isCancelled = await this.place.isCancelled()
       this.#lookedForCancellation = now
     }

@@ -19,6 +19,7 @@ import {
   writeItemObjects,
   writeItemReferences,
 } from '../restore/items.js'
+import {isReserved, unreserve} from '../restore/reserved.js'
 import {itemsFor, type JobQueue, OpenedWorks, resultsOf, type TaskRun, type Tasks} from './items.js'
 import {
   folderOf,
@@ -101,6 +102,11 @@ function weightOf({ranges}: {ranges: ReadonlyArray<readonly [number, number]>}):
   return ranges.reduce((sum, [from, to]) => sum + to - from, 0)
 }
 
+/** How the keys begin of what an item leaves in the place. */
+function filesOf(id: string, number: number): string {
+  return `${folderOf(id)}/left/${String(number).padStart(5, '0')}`
+}
+
 /** How a worker of a restore job does what it has taken. */
 export class RestoreTasks implements Tasks {
   readonly #works: OpenedWorks<RestoreWork, RestoreWorker>
@@ -126,7 +132,7 @@ export class RestoreTasks implements Tasks {
       ...run,
       attempt: taken.attempt,
       earlier: taken.earlier,
-      files: `${folderOf(id)}/left/${String(taken.number).padStart(5, '0')}`,
+      files: filesOf(id, taken.number),
       leaseMs,
     }
     if (task.do === 'objects') return {objects: await writeItemObjects(worker, task.item, itemRun)}
@@ -151,22 +157,57 @@ export class RestoreTasks implements Tasks {
   }
 }
 
-/** Of a job that was cancelled: tenants go back, and one process can continue it. Returns the collections that are there. */
+interface AbandonRestores {
+  job: OpenJob<RestoreJobPlan>
+  notes: TenantNotes
+  onWarning: (warning: Warning) => void
+}
+
+/**
+ * Of a job that was cancelled: tenants go back, and one process can continue it. What has ended, or was given up before, is left alone:
+ * others may be at it. Returns the collections that can be continued. @throws DataOpsError what any of them failed with, once all were tried.
+ */
 export async function abandonRestores(
   connection: Connection,
   store: Store,
-  {job, notes, onWarning}: {job: OpenJob<RestoreJobPlan>; notes: TenantNotes; onWarning: (warning: Warning) => void},
+  {job, notes, onWarning}: AbandonRestores,
 ): Promise<string[]> {
   const left: string[] = []
-  for (const work of job.plan.works) {
+  const errors: unknown[] = []
+  for (const [index, work] of job.plan.works.entries()) {
     try {
+      if (!(await isReserved(store, work.leases, job.plan.id))) continue
       const worker = await openRestoreWork(connection, store, work, {notes, options: {onWarning}})
-      left.push(await abandonRestore(worker, {async check() {}, job: job.plan.id}))
+      const files = job.plan.items.flatMap(({payload}, number) =>
+        payload.do === 'references' && payload.work === index ? [filesOf(job.plan.id, number)] : [],
+      )
+      left.push(await abandonRestore(worker, {async check() {}, files, job: job.plan.id}))
     } catch (error) {
-      // It was dropped since: there is nothing to be put back.
-      if (!(error instanceof DataOpsError) || error.code !== 'CHECKPOINT') throw error
+      if (isOver(error)) await giveUp(connection, store, work, {error, job, notes, onWarning})
+      else errors.push(error)
     }
   }
 
+  if (errors.length > 0) throw errors[0]
   return left
+}
+
+/** Nothing is left that could be continued: the target, or the backup, is gone or another by now. */
+function isOver(error: unknown): error is DataOpsError {
+  return error instanceof DataOpsError && ['BACKUP_DAMAGED', 'CHECKPOINT', 'NOT_A_BACKUP'].includes(error.code)
+}
+
+async function giveUp(
+  connection: Connection,
+  store: Store,
+  {leases, schema: {class: collection}}: RestoreWork,
+  {error, job, notes, onWarning}: AbandonRestores & {error: DataOpsError},
+): Promise<void> {
+  await notes.beside(store).putBack(connection, collection, onWarning)
+  for (const lease of leases) await unreserve(store, lease, job.plan.id)
+  onWarning({
+    code: 'restore-not-continued',
+    details: {collection, reason: error.message},
+    message: `The restore into "${collection}" cannot be continued: ${error.message}`,
+  })
 }

@@ -1,6 +1,5 @@
 /** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
 import type {Store} from '../../store/store.js'
-import type {RestoreItemRun} from './item-safety.js'
 import type {RestoreResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
@@ -12,6 +11,7 @@ import {Checkpoint} from './checkpoint.js'
 import {tenantsToRestore} from './checks.js'
 import {confirm} from './confirm.js'
 import {proveTarget} from './first-object.js'
+import {leftPlaceholders, type RestoreItemRun} from './item-safety.js'
 import {
   type ItemRejected,
   jobOf,
@@ -63,13 +63,17 @@ export async function endRestoreItems(
   return {...result, seconds, warnings: [...work.warnings, ...result.warnings]}
 }
 
-/** What a job that was cancelled leaves can be continued by one process. Returns the collection. */
-export async function abandonRestore(worker: RestoreWorker, run: EndRun): Promise<string> {
+/** What a job that was cancelled leaves can be continued by one process. `files`: of its items of references. Returns the collection. */
+export async function abandonRestore(
+  worker: RestoreWorker,
+  {files, ...run}: EndRun & {files: readonly string[]},
+): Promise<string> {
   const {restore, transfer} = await openTarget(worker, run)
   const {checkpoint, job} = restore
   checkpoint.conflictsSettled = true
   // Whatever was written is written again, and nobody knows which references were sent.
   checkpoint.references.announced = worker.work.rows
+  for (const item of files) checkpoint.placeholders.push(...(await leftPlaceholders(worker.left, {files: item})))
   await checkpoint.save()
   await transfer.tenants.settle({isLast: false})
   if (isMultiTenant(worker.work.schema)) await job.notes.putBack(job.connection, job.target, job.warn)

@@ -37,6 +37,12 @@ export async function reserve(store: Store, lease: string, by: ReservedBy): Prom
   await store.put(targetReservationName(lease), utf8(JSON.stringify(by)))
 }
 
+/** Whether any of the leases still says that the target is this job's. */
+export async function isReserved(store: Store, leases: readonly string[], job: string): Promise<boolean> {
+  for (const lease of leases) if ((await reservationOf(store, lease))?.job === job) return true
+  return false
+}
+
 /** What is another job's by now stays. */
 export async function unreserve(store: Store, lease: string, job: string): Promise<void> {
   const found = await reservationOf(store, lease)
