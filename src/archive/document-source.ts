@@ -1,3 +1,4 @@
+/** The two ends of a document, plain or gzipped, each in bounded memory (docs/format.md, "The document" and "Gzip"). */
 import {Buffer} from 'node:buffer'
 
 import type {StoreReader} from '../store/store.js'
@@ -7,7 +8,6 @@ import {type BackupSeal, parseSealLine} from '../codec/document.js'
 import {isGzip, locateSealMember, readStoredMember} from '../codec/gzip.js'
 import {DataOpsError} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
-/** The two ends of a document, plain or gzipped, each in bounded memory (docs/format.md, "The document" and "Gzip"). */
 import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {damaged} from '../store/damaged.js'
 

@@ -1,7 +1,7 @@
+/** Reads a gzipped document member by member, so that what is wrong can be said to be in one of them. */
 import {concatBytes} from '../codec/bytes.js'
 import {GZIP_HEADER} from '../codec/gzip.js'
 import {DataOpsError} from '../model/errors.js'
-/** Reads a gzipped document member by member, so that what is wrong can be said to be in one of them. */
 import {crc32, createInflateRaw, type InflateRaw} from '../platform/node.js'
 
 const TRAILER_BYTES = 8

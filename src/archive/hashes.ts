@@ -1,3 +1,4 @@
+/** Every byte of a backup against what the seal says of it. Nothing is decoded but gzip. */
 import {Buffer} from 'node:buffer'
 import {isDeepStrictEqual} from 'node:util'
 
@@ -5,7 +6,6 @@ import type {OperationOptions} from '../model/progress.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {Store, StoreReader} from '../store/store.js'
 import type {Extent, Manifest, SealedManifest} from './manifest.js'
-/** Every byte of a backup against what the seal says of it. Nothing is decoded but gzip. */
 import type {Problem} from './problem.js'
 
 import {toHex, utf8} from '../codec/bytes.js'

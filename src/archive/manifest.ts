@@ -1,3 +1,4 @@
+/** The head and the seal of a backup: everything about it but its objects, which are not read for it. */
 import {Buffer} from 'node:buffer'
 
 import type {WeaviateClass} from '../model/schema.js'
@@ -13,7 +14,6 @@ import {
 import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {isJsonObject} from '../model/object.js'
-/** The head and the seal of a backup: everything about it but its objects, which are not read for it. */
 import {sha256Hex} from '../platform/node.js'
 import {damaged} from '../store/damaged.js'
 import {nameOf} from '../store/key.js'

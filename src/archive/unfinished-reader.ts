@@ -1,10 +1,10 @@
+/** Reads back what an unfinished backup holds for good. */
 import type {ReadRowsOptions} from '../codec/codec.js'
 import type {WeaviateObject} from '../model/object.js'
 import type {Store} from '../store/store.js'
 import type {ArchivePosition} from './writer.js'
 
 import {utf8} from '../codec/bytes.js'
-/** Reads back what an unfinished backup holds for good. */
 import {type BackupHead, documentTail} from '../codec/document.js'
 import {readJsonDocument} from '../codec/json/document.js'
 import {nodePlatform} from '../platform/node.js'

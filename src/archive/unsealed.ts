@@ -1,3 +1,4 @@
+/** Documents without a seal that holds: another tool's, reformatted, or edited. Only for those who ask for them. */
 import {Buffer} from 'node:buffer'
 
 import type {Amendment, BackupMetadata} from '../codec/document.js'
@@ -5,7 +6,6 @@ import type {WeaviateClass} from '../model/schema.js'
 
 import {concatBytes} from '../codec/bytes.js'
 import {Field, MalformedError} from '../model/fields.js'
-/** Documents without a seal that holds: another tool's, reformatted, or edited. Only for those who ask for them. */
 import {sha256Hex} from '../platform/node.js'
 import {decodeJson, type DocumentSource, MAX_LINE, MAX_SEAL, SEAL_VALUES} from './document-source.js'
 import {

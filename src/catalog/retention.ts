@@ -1,5 +1,5 @@
-import {parseBackupName} from '../archive/names.js'
 /** Which backups a retention policy keeps: pure, so that it can be tried on any history. */
+import {parseBackupName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
 
 /** A backup is kept when any rule keeps it. Counts are per collection; a calendar rule keeps the newest of each day, week, month that has any. */

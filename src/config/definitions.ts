@@ -1,6 +1,6 @@
+/** Every setting: what it may be, where it can be set, what it is by default. */
 import type {ConnectOptions} from '../weaviate/connection.js'
 
-/** Every setting: what it may be, where it can be set, what it is by default. */
 import {PROTECTED_NAMES} from '../jobs/clear/plan.js'
 import {normalizeUrl, parseBoolean, parseHeaders, parsePositiveInteger, parseSeconds} from './setting-texts.js'
 

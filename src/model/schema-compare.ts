@@ -1,5 +1,5 @@
-import {isJsonObject, type JsonObject, type JsonValue} from './object.js'
 /** What two classes differ in. */
+import {isJsonObject, type JsonObject, type JsonValue} from './object.js'
 import {withoutServerFields} from './schema-prepare.js'
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
 

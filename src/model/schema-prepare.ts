@@ -1,8 +1,8 @@
+/** A class as one server shows it, made into what another (or the same) accepts. */
 import type {Warning} from './progress.js'
 
 import {DataOpsError} from './errors.js'
 import {isJsonObject, type JsonObject, type JsonValue} from './object.js'
-/** A class as one server shows it, made into what another (or the same) accepts. */
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
 import {vectorizersOf} from './vectorizers.js'
 

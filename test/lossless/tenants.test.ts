@@ -1,7 +1,7 @@
+/** Every tenant, its objects and its state; and states are as they were, whatever stops a run. */
 import {readFile, writeFile} from 'node:fs/promises'
 import {beforeAll, describe, expect, it} from 'vitest'
 
-/** Every tenant, its objects and its state; and states are as they were, whatever stops a run. */
 import type {TenantStatus} from '../../src/model/tenant.js'
 
 import {DataOpsError} from '../../src/model/errors.js'

@@ -1,6 +1,6 @@
+/** A small S3 for tests: conditions are atomic, uploads and listings are like the real ones', and it fails on demand. */
 import type {AddressInfo, Socket} from 'node:net'
 
-/** A small S3 for tests: conditions are atomic, uploads and listings are like the real ones', and it fails on demand. */
 import {createHash, randomBytes} from 'node:crypto'
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http'
 import {setTimeout as sleep} from 'node:timers/promises'

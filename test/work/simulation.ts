@@ -1,5 +1,5 @@
-import type {Clock} from '../../src/store/clock.js'
 /** Workers in one process that share nothing but a store: time is made up, and a worker stands still or dies where it is told to. */
+import type {Clock} from '../../src/store/clock.js'
 import type {PutCondition, Store} from '../../src/store/store.js'
 
 import {interrupted} from '../../src/model/errors.js'

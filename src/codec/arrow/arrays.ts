@@ -1,9 +1,9 @@
+/** The arrays of an Arrow record batch as the values that `columns-decode.ts` takes. */
 import type {ByteSource, Platform} from '../codec.js'
 import type {ColumnValue} from '../columns/decode.js'
 
 import {viewOf} from '../bytes.js'
 import {GEO_MEMBERS} from '../columns/columns.js'
-/** The arrays of an Arrow record batch as the values that `columns-decode.ts` takes. */
 import {type ArrowBatch, type ArrowField, LISTS, TEXTS} from './format.js'
 
 /** A field's values in one batch. */

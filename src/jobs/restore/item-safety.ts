@@ -1,5 +1,5 @@
-import type {WriteFailure} from '../../model/object.js'
 /** What keeps an item safe from the attempts before it, and from whoever changes the states of its tenants. */
+import type {WriteFailure} from '../../model/object.js'
 import type {ProgressEvent} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'

@@ -1,5 +1,5 @@
-import type {SourcePage} from '../../flow/source.js'
 /** The second pass of a restore: references, once every object is there. */
+import type {SourcePage} from '../../flow/source.js'
 import type {ObjectSink} from '../../model/sink.js'
 import type {CollectionPlan} from '../../weaviate/connection.js'
 import type {Placeholder} from './checkpoint-file.js'

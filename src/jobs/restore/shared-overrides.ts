@@ -1,5 +1,5 @@
-import type {Warning} from '../../model/progress.js'
 /** Changes of the schema that are given for several collections at once: each gets those that it has a place for. */
+import type {Warning} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {RestoreRunOptions} from './options.js'
 

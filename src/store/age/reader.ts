@@ -1,3 +1,4 @@
+/** Random access to the text of an age file: what is read of it is proven, chunk by chunk. */
 import {Buffer} from 'node:buffer'
 
 import type {StoreReader} from '../store.js'
@@ -13,7 +14,6 @@ import {
   TAG_BYTES,
   textBytesOf,
 } from '../../codec/age/payload.js'
-/** Random access to the text of an age file: what is read of it is proven, chunk by chunk. */
 import {nodeChunkCipher} from '../../platform/chunk-cipher.js'
 import {damaged} from '../damaged.js'
 

@@ -1,11 +1,11 @@
-import {BinaryWriter} from '@bufbuild/protobuf/wire'
-
-import type {GrpcCollectionPlan, PlannedProperty} from '../collection-plan.js'
-
 /**
  * Objects straight into BatchObjectsRequest bytes, without the generated message objects in between.
  * The tags are those of proto/weaviate.proto; test/weaviate/grpc/encode.test.ts holds this against the generated code.
  */
+import {BinaryWriter} from '@bufbuild/protobuf/wire'
+
+import type {GrpcCollectionPlan, PlannedProperty} from '../collection-plan.js'
+
 import {
   isJsonObject,
   type JsonObject,

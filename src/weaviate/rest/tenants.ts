@@ -1,8 +1,8 @@
+/** Tenants over REST. */
 import type {HttpClient} from './http.js'
 
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
-/** Tenants over REST. */
 import {TENANT_STATUSES, type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 import {hasStatus} from '../errors.js'
 import {sleep} from '../retry.js'

@@ -1,9 +1,9 @@
+/** Inactive tenants: never too many of them active, in no collection, and as they were in the end, whatever ends a run. */
 import {readdir, rm, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import type {JsonObject, WeaviateObject} from '../../../src/model/object.js'
-/** Inactive tenants: never too many of them active, in no collection, and as they were in the end, whatever ends a run. */
 import type {TenantStatus} from '../../../src/model/tenant.js'
 import type {Connection} from '../../../src/weaviate/connection.js'
 

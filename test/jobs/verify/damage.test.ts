@@ -1,10 +1,10 @@
+/** Whatever happens to the bytes of a backup is found, and said to be in the file it happened to. */
 import {Buffer} from 'node:buffer'
 import {appendFile, cp, mkdtemp, readFile, rm, truncate, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 
-/** Whatever happens to the bytes of a backup is found, and said to be in the file it happened to. */
 import type {Problem} from '../../../src/archive/problem.js'
 import type {VerifyBackupOptions} from '../../../src/jobs/verify/options.js'
 
