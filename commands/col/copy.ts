@@ -11,7 +11,6 @@ import {
   excludeFlag,
   maxRateFlag,
   outputFlag,
-  parseOverrides,
   retryFlags,
   retryOptions,
   tenantFlag,
@@ -22,7 +21,7 @@ import {secondServerFlags} from '../../src/cli/second-server.js'
 import {exitAtLeast, type LeftOut, namesOrAll} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {comesFromLacking} from '../../src/cli/unread.js'
-import {writingFlags} from '../../src/cli/writing-flags.js'
+import {writingFlags, writingOptions} from '../../src/cli/writing-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern} from '../../src/model/pattern.js'
 
@@ -99,28 +98,19 @@ export default class ColCopy extends DataOpsCommand {
     return {
       ...this.operation({remove: ['--restart']}),
       ...retryOptions(flags),
-      allowNonFinite: flags['allow-non-finite'],
-      allowRehash: flags['allow-rehash'],
-      allowVectorization: flags['allow-vectorization'],
-      atomic: flags.atomic,
+      ...writingOptions(flags),
       batchSize: settings.batchSize?.value,
       concurrency: flags.concurrency,
       consistency: flags.consistency,
       dryRun: flags['dry-run'],
       includeOffloaded: flags['include-offloaded'],
       maxRate: flags['max-rate'],
-      merge: flags.merge,
-      missingTarget: flags['missing-target'],
       name,
-      onConflict: flags['on-conflict'],
-      overrides: flags.set && parseOverrides(flags.set),
       restart: flags.restart,
       retryRejected: flags['retry-rejected'],
       skipData: flags['skip-data'],
       tenants: flags.tenant,
       transforms: await transformsOf(flags),
-      verify: flags.verify,
-      withAliases: flags['with-aliases'],
       workers: settings.workers?.value,
     }
   }

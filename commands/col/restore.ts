@@ -28,7 +28,7 @@ import {differsBeyondRefusals, replacedLines, restoreLine, restoreLines} from '.
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {comesFromLacking} from '../../src/cli/unread.js'
-import {writingFlags} from '../../src/cli/writing-flags.js'
+import {writingFlags, writingOptions} from '../../src/cli/writing-flags.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 
 interface Replacing {
@@ -182,10 +182,7 @@ export default class ColRestore extends DataOpsCommand {
       ...this.operation({remove: ['--restart']}),
       ...retryOptions(flags),
       acceptChanged: flags['accept-changed'],
-      allowNonFinite: flags['allow-non-finite'],
-      allowRehash: flags['allow-rehash'],
-      allowVectorization: flags['allow-vectorization'],
-      atomic: flags.atomic,
+      ...writingOptions(flags),
       batchSize: settings.batchSize?.value,
       workers: settings.workers?.value,
       checkpointDirectory: flags['checkpoint-dir'],
@@ -193,19 +190,13 @@ export default class ColRestore extends DataOpsCommand {
       consistency: flags.consistency,
       dryRun: flags['dry-run'],
       maxRate: flags['max-rate'],
-      merge: flags.merge,
-      missingTarget: flags['missing-target'],
       name: flags.name,
-      onConflict: flags['on-conflict'],
-      overrides: flags.set && parseOverrides(flags.set),
       restart: flags.restart,
       retryRejected: flags['retry-rejected'],
       schemaFrom: flags['schema-from'],
       skipData: flags['skip-data'],
       tenants: flags.tenant,
       transforms: await transformsOf(flags),
-      verify: flags.verify,
-      withAliases: flags['with-aliases'],
     }
   }
 

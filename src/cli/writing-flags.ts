@@ -1,5 +1,9 @@
 /** Flags of commands that write objects into collections. Imports nothing heavy: `--help` reads them. */
-import {Flags} from '@oclif/core'
+import {Flags, type Interfaces} from '@oclif/core'
+
+import type {RestoreOptions} from '../jobs/restore/options.js'
+
+import {parseOverrides} from './flags.js'
 
 export const writingFlags = {
   'allow-non-finite': Flags.boolean({description: 'Write vectors that hold NaN or Infinity.'}),
@@ -38,4 +42,36 @@ export const writingFlags = {
   'skip-data': Flags.boolean({description: 'The schema, tenants and aliases only.'}),
   verify: Flags.boolean({description: 'Compare every object afterwards; counts are always compared.'}),
   'with-aliases': Flags.boolean({description: 'Re-point aliases that exist and point elsewhere.'}),
+}
+
+type WritingOptions = Pick<
+  RestoreOptions,
+  | 'allowNonFinite'
+  | 'allowRehash'
+  | 'allowVectorization'
+  | 'atomic'
+  | 'merge'
+  | 'missingTarget'
+  | 'onConflict'
+  | 'overrides'
+  | 'verify'
+  | 'withAliases'
+>
+
+/** What of these flags every way of writing has. @throws DataOpsError INVALID_INPUT for a `--set` that cannot be read. */
+export function writingOptions(
+  flags: Omit<Interfaces.InferredFlags<typeof writingFlags>, 'dry-run' | 'restart' | 'retry-rejected' | 'skip-data'>,
+): WritingOptions {
+  return {
+    allowNonFinite: flags['allow-non-finite'],
+    allowRehash: flags['allow-rehash'],
+    allowVectorization: flags['allow-vectorization'],
+    atomic: flags.atomic,
+    merge: flags.merge,
+    missingTarget: flags['missing-target'],
+    onConflict: flags['on-conflict'],
+    overrides: flags.set && parseOverrides(flags.set),
+    verify: flags.verify,
+    withAliases: flags['with-aliases'],
+  }
 }

@@ -19,7 +19,7 @@ import {
 import {ifAbsentFlag, itemsFlag, jobFlag, leaseFlag} from '../../../src/cli/job-flags.js'
 import {createdJobLines} from '../../../src/cli/job-results.js'
 import {transformFlags, transformsOf} from '../../../src/cli/transform-flags.js'
-import {writingFlags} from '../../../src/cli/writing-flags.js'
+import {writingFlags, writingOptions} from '../../../src/cli/writing-flags.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 
 const {
@@ -77,24 +77,15 @@ export default class JobCreateRestore extends DataOpsCommand {
       found ??
       (await manager.createRestore(await this.connect(), await this.#backups(args.backup, flags), {
         ...this.operation(),
-        allowNonFinite: flags['allow-non-finite'],
-        allowRehash: flags['allow-rehash'],
-        allowVectorization: flags['allow-vectorization'],
-        atomic: flags.atomic,
+        ...writingOptions(flags),
         batchSize: settings.batchSize?.value,
         consistency: flags.consistency,
         id: flags.job,
         items: flags.items,
         leaseMs: milliseconds(flags.lease),
-        merge: flags.merge,
-        missingTarget: flags['missing-target'],
         name: flags.name,
-        onConflict: flags['on-conflict'],
-        overrides: flags.set && parseOverrides(flags.set),
         tenants: flags.tenant,
         transforms: await transformsOf(flags),
-        verify: flags.verify,
-        withAliases: flags['with-aliases'],
       }))
     this.print(createdJobLines(created, found !== undefined))
     this.suggest('On each machine', ['job', 'work', created.id])
