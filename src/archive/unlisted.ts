@@ -2,6 +2,7 @@
 import type {Store, StoreEntry} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {isDenied} from '../store/denied.js'
 import {nameOf} from '../store/key.js'
 import {overlay} from '../store/overlay.js'
 import {DocumentSource} from './document-source.js'
@@ -57,10 +58,6 @@ export function asFarAsReadable(store: Store): Store {
     },
     stat,
   })
-}
-
-function isDenied(error: unknown): error is DataOpsError {
-  return error instanceof DataOpsError && error.code === 'STORAGE' && error.details.reason === 'denied'
 }
 
 function isAbsent(error: unknown): boolean {

@@ -5,6 +5,7 @@ import {readCover} from '../archive/encrypted/cover.js'
 import {keyFileProblem, keyFilesOf, makeKeyFile, openBackupKey} from '../archive/encrypted/key-file.js'
 import {lockOf, putBeside} from '../archive/locked.js'
 import {DataOpsError} from '../model/errors.js'
+import {removeIfAllowed} from '../store/denied.js'
 import {checkEncryption, encryptionOf, isEncrypting} from '../store/encryption.js'
 
 /** Who can read it from now on. */
@@ -43,17 +44,6 @@ export async function rekeyBackup(store: Store, name: string, to: RekeyOptions):
 
   const isLocked = (await lockOf(store, name)) !== undefined
   const kept: string[] = []
-  for (const {name: each} of old) if (isLocked || !(await isRemoved(store, `${name}/${each}`))) kept.push(each)
+  for (const {name: each} of old) if (isLocked || !(await removeIfAllowed(store, `${name}/${each}`))) kept.push(each)
   return kept
-}
-
-/** False where that is not allowed. */
-async function isRemoved(store: Store, key: string): Promise<boolean> {
-  try {
-    await store.remove(key)
-    return true
-  } catch (error) {
-    if (error instanceof DataOpsError && error.details.reason === 'denied') return false
-    throw error
-  }
 }

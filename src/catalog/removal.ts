@@ -18,6 +18,7 @@ import {
   sealedNameOf,
 } from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
+import {removeIfAllowed} from '../store/denied.js'
 import {Lease} from '../store/lease.js'
 import {isTemporaryName} from '../store/temporary-name.js'
 
@@ -72,6 +73,7 @@ export async function tidy(store: Store, warn: (warning: Warning) => void): Prom
   for (const entry of await store.list('')) {
     const {modified, name} = entry
     const isAbandoned = Date.now() - modified > ABANDONED
+    // Whoever may remove nothing has to live with it.
     if (isAbandoned && isTemporaryName(name)) await removeIfAllowed(store, name)
     await finishRemoval(store, entry)
     if (isAbandoned) {
@@ -81,15 +83,6 @@ export async function tidy(store: Store, warn: (warning: Warning) => void): Prom
   }
 
   await store.uploads?.drop(async (key, begun) => isLeftUpload(store, key, begun))
-}
-
-/** Whoever may remove nothing has to live with it. */
-async function removeIfAllowed(store: Store, name: string): Promise<void> {
-  try {
-    await store.remove(name)
-  } catch (error) {
-    if (!(error instanceof DataOpsError) || error.details.reason !== 'denied') throw error
-  }
 }
 
 /** Whether an upload was of a backup of which nobody holds the lease any more, or by somebody who was looking at the place an hour ago. */

@@ -2,7 +2,7 @@
 import type {Store, StoreEntry} from './store.js'
 
 import {utf8} from '../codec/bytes.js'
-import {DataOpsError} from '../model/errors.js'
+import {removeIfAllowed} from './denied.js'
 import {readAll} from './read-all.js'
 
 /** An empty file may be one that was damaged. */
@@ -16,13 +16,9 @@ export function isOver(bytes: Uint8Array): boolean {
 
 /** Removes it; where that is not allowed it says that it is over. Never for anything of a backup. @throws DataOpsError STORAGE. */
 export async function forget(store: Store, key: string): Promise<void> {
-  try {
-    await store.remove(key)
-  } catch (error) {
-    if (!(error instanceof DataOpsError) || error.details.reason !== 'denied') throw error
-    const entry = await store.stat(key)
-    if (entry && !(await isForgotten(store, key, entry))) await store.put(key, OVER)
-  }
+  if (await removeIfAllowed(store, key)) return
+  const entry = await store.stat(key)
+  if (entry && !(await isForgotten(store, key, entry))) await store.put(key, OVER)
 }
 
 /** Whether it says that it is over. */

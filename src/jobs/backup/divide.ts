@@ -67,7 +67,6 @@ export async function planBackupWork(
   const identity = await connection.identify(collection.schema)
   const {encryption, name: free} = await takeName(job, head)
   if (encryption) job.warn('plan-in-clear', planInClear(job.plan.className), {collection: job.plan.className})
-
   return {
     items: divided,
     work: {

@@ -5,6 +5,7 @@ import type {WeaviateObject, WriteFailure} from '../../model/object.js'
 import {objectKey} from '../../archive/reader.js'
 import {describeDifference} from '../../codec/digest.js'
 import {toTarget} from '../../flow/live/sink.js'
+import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 import {type RestoreTransferOptions} from './objects.js'
 import {countReferences, onlyReferences, sendDangling, sendReferences} from './references.js'
@@ -32,8 +33,7 @@ export async function mendReferences(transfer: RestoreTransferOptions): Promise<
         )
       }
 
-      for (let start = 0; start < differing.length; start += OBJECTS_A_CALL)
-        await mend(transfer, differing.slice(start, start + OBJECTS_A_CALL))
+      for (const some of chunks(differing, OBJECTS_A_CALL)) await mend(transfer, some)
       mended += differing.length
       const rows = new Set(differing.map(({row}) => row))
       differing = await differingOf(transfer, page, (row) => rows.has(row) && isWritten(row))
