@@ -3,9 +3,8 @@ import {readFile} from 'node:fs/promises'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 
 import type {SealedArchive} from '../../src/archive/writer.js'
-import type {WeaviateObject, WriteFailure} from '../../src/model/object.js'
+import type {WriteFailure} from '../../src/model/object.js'
 
-import {makeClass, makeObjects} from '../../bench/data.js'
 import {persistent} from '../../src/flow/persistent.js'
 import {TenantNotes} from '../../src/flow/tenants/note.js'
 import {where} from '../../src/flow/transform/index.js'
@@ -27,16 +26,10 @@ import {fillCollection, startTestServer, type TestServer} from '../support/colle
 import {MemoryArchive, MemorySink} from '../support/memory-sink.js'
 import {memorySource} from '../support/memory-source.js'
 import {memoryStore} from '../support/memory-store.js'
+import {selfReferring} from '../support/self-referring.js'
 
 const NAME = 'AnySink'
-const OPTIONS = {className: NAME, dims: 4, objects: 50}
-const made = makeObjects(OPTIONS)
-const objects = made.map((object, index): WeaviateObject => {
-  const before = [{beacon: `weaviate://localhost/${NAME}/${made[(index * 7) % made.length]!.id}`}]
-  return {...object, properties: {...object.properties, before}}
-})
-const schema = makeClass(OPTIONS)
-schema.properties!.push({dataType: [NAME], name: 'before'})
+const {objects, schema} = selfReferring(NAME)
 
 let server: TestServer
 
@@ -105,7 +98,7 @@ it('takes a backup, whose seal and objects are those of the collection', async (
 })
 
 it('takes what transforms make of a backup, and one that looks again for changes', async () => {
-  const half = where(`id < "${made.map(({id}) => id).toSorted()[25]!}"`)
+  const half = where(`id < "${objects.map(({id}) => id).toSorted()[25]!}"`)
   const part = new MemoryArchive()
   expect((await backUp(part, {transforms: [half]})).seal.object_count).toBe(25)
   expect(part.objects.size).toBe(25)
@@ -115,7 +108,7 @@ it('takes what transforms make of a backup, and one that looks again for changes
 
 it('that refuses an object makes no backup', async () => {
   const archive = new MemoryArchive()
-  const {id} = made[17]!
+  const {id} = objects[17]!
   archive.write = async (): Promise<WriteFailure[]> => [{id, reason: 'no room'}]
   await expect(backUp(archive)).rejects.toMatchObject({code: 'UNEXPECTED', details: {id, reason: 'no room'}})
 })
@@ -135,7 +128,7 @@ it('takes a restore, objects and references, past the server', async () => {
 it('that refuses objects of a restore: they are noted, and their references are not sent', async () => {
   const sink = new MemorySink(['before'])
   const {write} = sink
-  const refused = new Set(made.filter((_, index) => index % 10 === 0).map(({id}) => id))
+  const refused = new Set(objects.filter((_, index) => index % 10 === 0).map(({id}) => id))
   sink.write = async (some) => {
     await write.call(
       sink,

@@ -2,27 +2,19 @@
 import {readFile} from 'node:fs/promises'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 
-import {makeClass, makeObjects} from '../../bench/data.js'
 import {TenantNotes} from '../../src/flow/tenants/note.js'
 import {transformObjects, where} from '../../src/flow/transform/index.js'
 import {restoreSources} from '../../src/jobs/restore/restore.js'
 import {compareSides} from '../../src/jobs/verify/compare.js'
 import {SourceSide} from '../../src/jobs/verify/source-side.js'
-import {type WeaviateObject} from '../../src/model/object.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {startTestServer, type TestServer} from '../support/collections.js'
 import {memorySource} from '../support/memory-source.js'
 import {memoryStore} from '../support/memory-store.js'
+import {selfReferring} from '../support/self-referring.js'
 
 const NAME = 'AnySource'
-const OPTIONS = {className: NAME, dims: 4, objects: 50}
-const made = makeObjects(OPTIONS)
-const objects = made.map((object, index): WeaviateObject => {
-  const before = [{beacon: `weaviate://localhost/${NAME}/${made[(index * 7) % made.length]!.id}`}]
-  return {...object, properties: {...object.properties, before}}
-})
-const schema = makeClass(OPTIONS)
-schema.properties!.push({dataType: [NAME], name: 'before'})
+const {objects, schema} = selfReferring(NAME)
 
 let server: TestServer
 
@@ -56,7 +48,7 @@ it('is implemented in 40 lines', async () => {
 it('is restored, with references and transforms, and compared', async () => {
   const {collections} = await restore(memorySource(schema, objects), {verify: true})
   expect(collections).toMatchObject([{references: 50, rejected: 0, restored: 50, verification: {equal: true}}])
-  const half = where(`id < "${made.map(({id}) => id).toSorted()[25]!}"`)
+  const half = where(`id < "${objects.map(({id}) => id).toSorted()[25]!}"`)
   const part = await restore(memorySource(schema, objects), {name: 'AnyPart', transforms: [half], verify: true})
   expect(part.collections).toMatchObject([{references: 25, restored: 25, verification: {equal: true}}])
 })

@@ -31,3 +31,11 @@ export function bundledWorker(plant = ''): {readonly file: string} {
   })
   return {file}
 }
+
+/** To be planted: a thread dies at its fourth call of the pass that the environment names. */
+export const DIES_IN_PASS = `
+let asked = 0
+port.on('message', (message) => {
+  if (message.payload?.what === process.env.TEST_DIES_IN && ++asked === 4) throw new Error('planted')
+})
+`

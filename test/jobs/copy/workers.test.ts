@@ -2,22 +2,16 @@
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest'
 
 import {CopyManager, type CopyResult, type CopyRunOptions} from '../../../src/index.js'
-import {GRACE, SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
 import {makeReferences} from '../../fault/samples.js'
 import {restDump, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
-import {bundledWorker} from '../../support/worker-bundle.js'
+import {hastyCheckpoints} from '../../support/hasty-checkpoints.js'
+import {bundledWorker, DIES_IN_PASS} from '../../support/worker-bundle.js'
 
-// A thread dies at its fourth call of a pass.
-bundledWorker(`
-let asked = 0
-port.on('message', (message) => {
-  if (message.payload?.what === process.env.TEST_DIES_IN && ++asked === 4) throw new Error('planted')
-})
-`)
+bundledWorker(DIES_IN_PASS)
+hastyCheckpoints()
 const NAME = 'WorkersCopy'
 const TARGET = `${NAME}Target`
 const COUNT = 200
-const SETTINGS = {grace: {...GRACE}, save: {...SAVE_EVERY}}
 
 let server: TestServer
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
@@ -29,14 +23,10 @@ beforeAll(async () => {
 })
 
 beforeEach(async () => {
-  Object.assign(SAVE_EVERY, {ms: 0})
-  Object.assign(GRACE, {ms: 20})
   directory = await temporaryDirectory()
 })
 
 afterEach(async () => {
-  Object.assign(SAVE_EVERY, SETTINGS.save)
-  Object.assign(GRACE, SETTINGS.grace)
   await server.connection.deleteCollection(TARGET)
   await directory.remove()
 })

@@ -7,7 +7,6 @@ import type {RestoreOptions, RestoreResult} from '../../../src/jobs/restore/opti
 import type {WeaviateObject} from '../../../src/model/object.js'
 
 import {BackupManager, type BackupResult, RestoreManager} from '../../../src/index.js'
-import {GRACE, SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
 import {receiveObjects, sendObjects} from '../../../src/jobs/restore/sent-objects.js'
 import {
   fillCollection,
@@ -16,19 +15,14 @@ import {
   temporaryDirectory,
   type TestServer,
 } from '../../support/collections.js'
-import {bundledWorker} from '../../support/worker-bundle.js'
+import {hastyCheckpoints} from '../../support/hasty-checkpoints.js'
+import {bundledWorker, DIES_IN_PASS} from '../../support/worker-bundle.js'
 
-// A thread dies at its fourth call of a pass.
-bundledWorker(`
-let asked = 0
-port.on('message', (message) => {
-  if (message.payload?.what === process.env.TEST_DIES_IN && ++asked === 4) throw new Error('planted')
-})
-`)
+bundledWorker(DIES_IN_PASS)
+hastyCheckpoints()
 const NAME = 'WorkersRestore'
 const TARGET = `${NAME}Copy`
 const COUNT = 400
-const SETTINGS = {grace: {...GRACE}, save: {...SAVE_EVERY}}
 const idOf = (at: number): string => `${(at * 7919).toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`
 const vectorOf = (...numbers: number[]): Uint8Array => {
   const {buffer, byteLength, byteOffset} = Float32Array.from(numbers)
@@ -63,8 +57,6 @@ beforeAll(async () => {
 })
 
 beforeEach(async () => {
-  Object.assign(SAVE_EVERY, {ms: 0})
-  Object.assign(GRACE, {ms: 20})
   directory = await temporaryDirectory()
   backup = await new BackupManager(server.connection, {directory: directory.path}).backupCollection(NAME, {
     format: 'parquet',
@@ -72,8 +64,6 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  Object.assign(SAVE_EVERY, SETTINGS.save)
-  Object.assign(GRACE, SETTINGS.grace)
   await server.connection.deleteCollection(TARGET)
   await directory.remove()
 })
