@@ -12,7 +12,7 @@ import {parseArgs} from 'node:util'
 import type {DataOptions} from './data.js'
 import type {JobInput, JobOutput} from './jobs.js'
 
-import {bundleJobs, connectTo, describeMachine, fill, type Host, medianRow, openHost, runJob} from './host.js'
+import {bundleJobs, describeMachine, fill, type Host, leave, medianRow, openHost, runJob} from './host.js'
 import {type Growth, growthPlot, savePlot} from './plots.js'
 
 const {values: options} = parseArgs({
@@ -42,12 +42,8 @@ try {
   print()
   if (options.plot !== undefined) await savePlot(options.plot, growthPlot(growth))
 } finally {
-  await connectTo(host, async (connection) => {
-    await connection.deleteCollection(SOURCE)
-    await connection.deleteCollection(TARGET)
-  })
+  await leave(host, [SOURCE, TARGET])
   await rm(directory, {force: true, recursive: true})
-  host.embedded?.kill()
 }
 
 async function measure({grpcUrl, url}: Host, objects: number): Promise<void> {

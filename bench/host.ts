@@ -177,3 +177,11 @@ async function startServer(): Promise<{child: ChildProcess; grpcUrl: string; url
   })
   return {child, ...(JSON.parse(line) as {grpcUrl: string; url: string})}
 }
+
+/** What a run has made is removed, and a server of its own ended. */
+export async function leave(host: Host, collections: readonly string[]): Promise<void> {
+  await connectTo(host, async (connection) => {
+    for (const collection of collections) await connection.deleteCollection(collection)
+  })
+  host.embedded?.kill()
+}

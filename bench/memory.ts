@@ -9,7 +9,7 @@ import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {parseArgs, promisify} from 'node:util'
 
-import {connectTo, describeMachine, fill, openHost} from './host.js'
+import {connectTo, describeMachine, fill, leave, openHost} from './host.js'
 
 const {values: options} = parseArgs({
   options: {
@@ -53,12 +53,8 @@ try {
     await measure(['col', 'restore', `${SOURCE}@latest`, '--name', TARGET, '--verify', ...workers, ...server, ...place])
   }
 } finally {
-  await connectTo(host, async (connection) => {
-    await connection.deleteCollection(SOURCE)
-    await connection.deleteCollection(TARGET)
-  })
+  await leave(host, [SOURCE, TARGET])
   await rm(directory, {force: true, recursive: true})
-  host.embedded?.kill()
 }
 
 if (isTooMuch) process.exitCode = 1

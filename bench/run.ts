@@ -14,7 +14,7 @@ import {parseArgs} from 'node:util'
 import type {DataOptions, UuidDistribution} from './data.js'
 import type {JobInput, JobName, JobOutput} from './jobs.js'
 
-import {bundleJobs, connectTo, describeMachine, fill, medianRow, openHost, type Row, runJob} from './host.js'
+import {bundleJobs, describeMachine, fill, leave, medianRow, openHost, type Row, runJob} from './host.js'
 import {ratesPlot, savePlot} from './plots.js'
 
 const {values: options} = parseArgs({
@@ -73,12 +73,8 @@ try {
   print(rows)
   if (options.plot !== undefined) await savePlot(options.plot, ratesPlot(withShares(rows)))
 } finally {
-  await connectTo(host, async (connection) => {
-    await connection.deleteCollection(SOURCE)
-    await connection.deleteCollection(TARGET)
-  })
+  await leave(host, [SOURCE, TARGET])
   await rm(directory, {force: true, recursive: true})
-  host.embedded?.kill()
 }
 
 async function measureAll(): Promise<Row[]> {
