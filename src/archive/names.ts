@@ -186,6 +186,19 @@ export function isCheckpointOf(backup: string, name: string): boolean {
   return name.startsWith(`${backup}.`) && /^[-_0-9A-Za-z]+\.checkpoint(?:\.age)?(?:-elsewhere)?$/.test(rest)
 }
 
+const MARKERS = {activated: /^\.activated-.*\.json$/, drop: /^\.drop-.*\.json$/, replace: /^\.replace-.*\.json$/}
+
+export type MarkerKind = keyof typeof MARKERS
+
+/** Says what a run that is killed leaves to be finished: of which collection, unless that is hidden. */
+export function markerName(kind: MarkerKind, collection: string, isHidden: boolean): string {
+  return `.${kind}-${isHidden ? `hidden-${sha256Hex(collection).slice(0, 16)}` : fileStem(collection)}.json`
+}
+
+export function isMarker(name: string, kind: MarkerKind): boolean {
+  return MARKERS[kind].test(name)
+}
+
 const TARGET_LEASE = /^(\.restore-[0-9a-f]{16}\.lock)\.\d+$/
 
 /** Held by the process that restores into a target, whatever tells targets apart. */

@@ -2,7 +2,7 @@
 import type {Store, StoreEntry} from '../store/store.js'
 
 import {notedCheckpoint} from '../archive/checkpoint-note.js'
-import {isCheckpointNote, isCheckpointOf, partialLockName, targetLeaseOf} from '../archive/names.js'
+import {isCheckpointNote, isCheckpointOf, isMarker, partialLockName, targetLeaseOf} from '../archive/names.js'
 import {isJsonObject} from '../model/object.js'
 import {isForgotten} from '../store/forget.js'
 import {describeHolder, Lease} from '../store/lease.js'
@@ -29,7 +29,11 @@ export async function reasonToKeep(store: Store, file: string): Promise<string |
   }
 
   for (const entry of entries) {
-    if (!DROP_NOTE.test(entry.name) || (await isForgotten(store, entry.name, entry))) continue
+    if (
+      !(isMarker(entry.name, 'drop') || isMarker(entry.name, 'replace')) ||
+      (await isForgotten(store, entry.name, entry))
+    )
+      continue
     const named = await namedIn(store, entry)
     if (named && !named.has(file) && !named.has(store.describe(file))) continue
     return `a collection was dropped that may be made again from it (${entry.name})`
@@ -38,8 +42,6 @@ export async function reasonToKeep(store: Store, file: string): Promise<string |
   return undefined
 }
 
-/** Notes of collections that were dropped, and not yet made again. */
-const DROP_NOTE = /^\.(?:drop|replace)-.*\.json$/
 const MAX_NOTE_BYTES = 65_536
 
 /** All texts of a note; undefined when it cannot be understood: then it may name anything. @throws DataOpsError STORAGE. */

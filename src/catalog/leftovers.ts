@@ -7,6 +7,8 @@ import {
   backupOfRemoved,
   isCheckpoint,
   isCheckpointNote,
+  isMarker,
+  type MarkerKind,
   parseBackupName,
   partialLockName,
   targetLeaseOf,
@@ -27,23 +29,20 @@ export interface Leftover {
 }
 
 /** Notes that a run leaves in case it is killed. */
-const NOTES: ReadonlyArray<Omit<Leftover, 'name'> & {pattern: RegExp}> = [
+const NOTES: ReadonlyArray<Omit<Leftover, 'name'> & {kind: MarkerKind}> = [
   {
     hint: 'Unless that is being done now: run the same `clearCollection` again, which finishes it.',
     kind: 'drop',
-    pattern: /^\.drop-.*\.json$/,
     what: 'says that a collection was dropped and not yet made again',
   },
   {
     hint: 'Unless that is being done now: run the same `replaceCollection` again, which finishes it.',
     kind: 'replace',
-    pattern: /^\.replace-.*\.json$/,
     what: 'says that a collection was dropped to be replaced, and where it is saved',
   },
   {
     hint: 'Clear or count that collection from here once more, which puts them back.',
     kind: 'activated',
-    pattern: /^\.activated-.*\.json$/,
     what: 'says that tenants may have been left active by a run that was killed',
   },
 ]
@@ -111,8 +110,8 @@ async function leftoverOf(store: Store, name: string): Promise<Leftover | undefi
     }
   }
 
-  const note = NOTES.find(({pattern}) => pattern.test(name))
-  if (note) return {hint: note.hint, kind: note.kind, name, what: note.what}
+  const note = NOTES.find(({kind}) => isMarker(name, kind))
+  if (note) return {...note, name}
   if (!isTemporaryName(name)) return undefined
   return {
     hint: 'Nobody needs it once it is an hour old: `BackupCatalog.reindex` removes it then.',

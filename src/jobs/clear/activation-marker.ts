@@ -1,7 +1,7 @@
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 
-import {fileStem} from '../../archive/names.js'
+import {markerName} from '../../archive/names.js'
 import {forget} from '../../store/forget.js'
 import {readMarker} from './marker.js'
 
@@ -14,7 +14,7 @@ export interface ActivationMarker {
 const MAX_MARKER_BYTES = 64 * 1024 * 1024
 
 export function activationMarkerName(collection: string): string {
-  return `.activated-${fileStem(collection)}.json`
+  return markerName('activated', collection, false)
 }
 
 /** undefined when there is none. @throws DataOpsError as `readMarker`. */

@@ -1,7 +1,7 @@
 import type {Store} from '../../store/store.js'
 
 import {parseBackupName} from '../../archive/names.js'
-import {findMarker, markerName, removeMarker, writeMarker} from './marker.js'
+import {findMarker, markerNameIn, removeMarker, writeMarker} from './marker.js'
 
 /** Says that a collection is being dropped and created again, and from what: a crash in between is finished by the next run. */
 export interface DropMarker {
@@ -11,7 +11,7 @@ export interface DropMarker {
 }
 
 export function dropMarkerName(collection: string, store: Store): string {
-  return markerName('drop', collection, store)
+  return markerNameIn(store, 'drop', collection)
 }
 
 export async function writeDropMarker(store: Store, collection: string, marker: DropMarker): Promise<void> {

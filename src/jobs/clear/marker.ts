@@ -1,21 +1,16 @@
 import type {Field} from '../../model/fields.js'
 import type {Store} from '../../store/store.js'
 
-import {fileStem} from '../../archive/names.js'
+import {markerName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
-import {sha256Hex} from '../../platform/node.js'
 import {encryptionOf} from '../../store/encryption.js'
 import {forget} from '../../store/forget.js'
 import {readOwnJson} from '../../store/own-json.js'
 
-/** What a marker says of a collection is called: where backups hide names, it does not say which. */
-export function markerName(kind: 'drop' | 'replace', collection: string, store: Store): string {
-  return nameOf(kind, collection, encryptionOf(store).hideNames === true)
-}
-
-function nameOf(kind: string, collection: string, isHidden: boolean): string {
-  return `.${kind}-${isHidden ? `hidden-${sha256Hex(collection).slice(0, 16)}` : fileStem(collection)}.json`
+/** What a marker of that collection is called in a store. */
+export function markerNameIn(store: Store, kind: 'drop' | 'replace', collection: string): string {
+  return markerName(kind, collection, encryptionOf(store).hideNames === true)
 }
 
 export async function writeMarker(
@@ -23,7 +18,7 @@ export async function writeMarker(
   collection: string,
   {marker, store}: {marker: object; store: Store},
 ): Promise<void> {
-  await store.put(markerName(kind, collection, store), utf8(JSON.stringify(marker)))
+  await store.put(markerNameIn(store, kind, collection), utf8(JSON.stringify(marker)))
 }
 
 /** Whichever way its name was written. @throws DataOpsError as `readMarker`. */
@@ -33,12 +28,12 @@ export async function findMarker<Marker>(
   {read, store}: {read: (file: Field) => Marker; store: Store},
 ): Promise<Marker | undefined> {
   const maxBytes = 65_536
-  const shown = await readMarker(store, nameOf(kind, collection, false), {maxBytes, read})
-  return shown ?? readMarker(store, nameOf(kind, collection, true), {maxBytes, read})
+  const shown = await readMarker(store, markerName(kind, collection, false), {maxBytes, read})
+  return shown ?? readMarker(store, markerName(kind, collection, true), {maxBytes, read})
 }
 
 export async function removeMarker(kind: 'drop' | 'replace', collection: string, store: Store): Promise<void> {
-  for (const isHidden of [false, true]) await forget(store, nameOf(kind, collection, isHidden))
+  for (const isHidden of [false, true]) await forget(store, markerName(kind, collection, isHidden))
 }
 
 /**
