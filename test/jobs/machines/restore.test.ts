@@ -118,6 +118,16 @@ describe('a restore by several machines', () => {
     expect(await new JobManager({store}).work(connection, job)).toMatchObject({done: 0, end: 'done'})
   })
 
+  it('of a schema alone has nothing to read, and is whole', async () => {
+    const {id} = await new BackupManager(connection, {store}).backupCollection(NAME, {includeData: false})
+    const job = await create(id)
+    expect(await new JobManager({store}).work(connection, job)).toMatchObject({
+      end: 'done',
+      restored: [{collection: COPY, references: 0, rejected: 0, restored: 0}],
+    })
+    expect(await server.connection.count(COPY)).toBe(0)
+  })
+
   it('lets nobody else restore into the target until it has ended', async () => {
     const id = await backup()
     const job = await create(id)
