@@ -8,13 +8,16 @@ import type {Connection} from '../../../src/weaviate/connection.js'
 import {BackupManager, connect, RestoreManager, Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {GRACE} from '../../../src/jobs/restore/checkpoint.js'
+import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {makeReferences} from '../../fault/samples.js'
 import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'
+import {objectId} from '../../support/object-id.js'
 
 const NAME = 'MachinesCancelled'
 const PLAIN = 'MachinesPlainOne'
 const COPY = 'MachinesCancelledCopy'
+const DANGLING = 'MachinesDangling'
 const COUNT = 2000
 const USUAL = GRACE.ms
 
@@ -34,7 +37,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   GRACE.ms = USUAL
-  for (const name of [NAME, PLAIN, COPY]) await server.connection.deleteCollection(name)
+  for (const name of [NAME, PLAIN, COPY, DANGLING]) await server.connection.deleteCollection(name)
   await connection.close()
   await server.close()
 })
@@ -171,5 +174,55 @@ describe('a restore by several machines that is cancelled', () => {
     await server.connection.deleteCollection(COPY)
     const restored = await new RestoreManager(connection, {store}).restoreCollection(other, {name: COPY})
     expect(restored).toMatchObject({restored: 100})
+  })
+
+  it('leaves nothing behind that stood in for an object that is not there', async () => {
+    const {connection: on} = server
+    const schema = {
+      class: DANGLING,
+      multiTenancyConfig: {enabled: true},
+      properties: [{dataType: [DANGLING], name: 'to'}],
+      vectorizer: 'none',
+    }
+    await on.createCollection(schema)
+    await on.createTenants(DANGLING, [{name: 'a', status: 'HOT'}])
+    const collection = planCollection((await on.getCollection(DANGLING))!)
+    const beacon = `weaviate://localhost/${DANGLING}/${objectId(9)}`
+    const referring = {id: objectId(1), properties: {to: [{beacon}]}, tenant: 'a'}
+    await on.writeObjects({collection, objects: [referring, {id: objectId(9), properties: {}, tenant: 'a'}]})
+    await on.writeReferences({collection, objects: [referring]})
+    await on.deleteObjects({collection: DANGLING, ids: [objectId(9)], tenant: 'a'})
+    const id = await backup(DANGLING)
+    await on.deleteCollection(DANGLING)
+    const {id: job} = await new JobManager({store}).createRestore(connection, [id], {leaseMs: 1000})
+    const killed = Promise.withResolvers<never>()
+    const gate = Promise.withResolvers<void>()
+    killed.promise.catch(() => {})
+    let isGone = false
+    const isolated: Store = {
+      ...store,
+      async put(...given) {
+        return isGone ? killed.promise : store.put(...given)
+      },
+    }
+    const dying: Connection = {
+      ...connection,
+      async deleteObjects() {
+        isGone = true
+        gate.resolve()
+        return killed.promise
+      },
+    }
+    const working = new JobManager({store: isolated}).work(dying, job)
+    working.catch(() => {})
+    await gate.promise
+    expect(await on.count(DANGLING, 'a')).toBe(2)
+    expect(await new JobManager({store}).cancel(connection, job)).toMatchObject({left: [DANGLING]})
+    killed.reject(new Error('killed'))
+    await working.catch(() => {})
+    const restored = await new RestoreManager(connection, {store}).restoreCollection(id)
+    expect(restored).toMatchObject({references: 1, rejected: 0, restored: 1})
+    expect(await on.count(DANGLING, 'a')).toBe(1)
+    expect(await isEqual(id, DANGLING)).toBe(true)
   })
 })
