@@ -1,9 +1,11 @@
 /** How far a job is, as anybody can see it who reaches its place. */
 import type {CatalogEntry} from '../../catalog/entry.js'
+import type {PhaseState} from '../../work/queue.js'
 import type {RestoreResult} from '../restore/options.js'
 import type {AsideItem, JobState, JobWorker} from './options.js'
 
 import {inParallel} from '../../model/in-parallel.js'
+import {lostResult} from './items.js'
 import {collectionOf, type JobPlan, type OpenJob, queueOf} from './plan.js'
 
 const AT_ONCE = 8
@@ -42,28 +44,30 @@ export async function stateOf(job: OpenJob): Promise<JobState> {
     id: plan.id,
     kind: plan.kind,
     phases: phases.map((phase) => ({...phase, ...whereOfPhase(plan, phase)})),
-    ...(await endsOf(
-      job,
-      phases.filter(({done, phase}) => phase > 0 && done > 0).map(({group}) => group),
-    )),
+    ...(await endsOf(job, phases)),
     server: plan.server,
     workers,
   }
 }
 
-/** What has come to its end, of groups of which something has. */
-async function endsOf(job: OpenJob, groups: readonly number[]): Promise<Pick<JobState, 'restored' | 'sealed'>> {
+/** What has come to its end. @throws DataOpsError STORAGE when that is not there any more: nobody knows whether all went well. */
+async function endsOf(job: OpenJob, phases: readonly PhaseState[]): Promise<Pick<JobState, 'restored' | 'sealed'>> {
   const restored: RestoreResult[] = []
   const sealed: CatalogEntry[] = []
-  if (groups.length === 0) return {restored, sealed}
-  const isEnd = (number: number): boolean => {
-    const item = job.plan.items[number]
-    return item !== undefined && ['end', 'seal'].includes(item.payload.do) && groups.includes(item.group)
-  }
+  for (const {done, group, phase} of phases) {
+    const ends = job.plan.items.flatMap(({group: own, payload, phase: of}, number) =>
+      own === group && of === phase && ['end', 'seal'].includes(payload.do) ? [number] : [],
+    )
+    if (done === 0 || ends.length === 0) continue
+    const missing = new Set(ends)
+    for await (const {number, result} of queueOf(job).results((each) => missing.has(each))) {
+      missing.delete(number)
+      if ('sealed' in result) sealed.push(result.sealed)
+      else if ('restored' in result) restored.push(result.restored)
+    }
 
-  for await (const {result} of queueOf(job).results(isEnd)) {
-    if ('sealed' in result) sealed.push(result.sealed)
-    else if ('restored' in result) restored.push(result.restored)
+    const [lost] = missing
+    if (lost !== undefined && ends.length - missing.size < done) throw lostResult(job, lost)
   }
 
   return {restored, sealed}

@@ -14,6 +14,7 @@ import {compareCollection} from '../verify/compare.js'
 import {restoreAliases, switchAlias} from './aliases.js'
 import {rejectedFileOf, resultOf} from './job.js'
 import {readRejected} from './rejected.js'
+import {checkStillThere} from './same-target.js'
 import {putTenantsBack, type Target} from './target.js'
 import {viewHashedAgain} from './view.js'
 
@@ -27,6 +28,7 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
   const watch = new ReplicaWatch(restore.job.connection, transfer.plan.schema, restore.job)
   let kept: number
   try {
+    await checkStillThere(job.connection, {className: transfer.plan.className, identity: checkpoint.identity})
     if (!job.options.skipData) await watch.begin()
     // In a merge it may have been there before.
     kept = target.isOurs ? await keptOf(target) : 0

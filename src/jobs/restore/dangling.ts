@@ -10,6 +10,7 @@ import {isMultiTenant} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 import {sha256Hex} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {backoffMs, sleep} from '../../weaviate/retry.js'
 import {parseBeacon} from '../../weaviate/values.js'
 
 /** By what the server says of a target that is not there. */
@@ -23,26 +24,53 @@ export interface DanglingOptions {
   plan: CollectionPlan
   /** Keeps on the disk what is to be deleted after a crash. */
   remember: (placeholders: Placeholder[]) => Promise<void>
+  signal?: AbortSignal
 }
 
+/** Times that an object is written again whose placeholder another worker has deleted meanwhile, which had made it first. */
+const TRIES = 20
+/** Milliseconds between two of them at most: long, so that many workers with one target meet seldom. */
+const LONGEST_WAIT_MS = 2000
+
 /** Writes an object and its references, which point at what the target collection calls itself. Returns why the server refused one. */
-export async function writeDangling(
-  object: WeaviateObject,
-  {connection, plan, remember}: DanglingOptions,
-): Promise<WriteFailure[]> {
+export async function writeDangling(object: WeaviateObject, options: DanglingOptions): Promise<WriteFailure[]> {
+  for (let attempt = 1; ; attempt++) {
+    const {isWhole, refused} = await writeOnce(object, options)
+    // Where nothing could stand in, the next try would end as this one.
+    if (!isWhole || attempt >= TRIES || refused.every((failure) => !isDangling(failure))) return refused
+    await sleep(backoffMs(attempt, LONGEST_WAIT_MS) * Math.random(), options.signal)
+  }
+}
+
+interface WrittenOnce {
+  /** Each target was there, or something stood in for it. */
+  isWhole: boolean
+  refused: WriteFailure[]
+}
+
+async function writeOnce(object: WeaviateObject, {connection, plan, remember}: DanglingOptions): Promise<WrittenOnce> {
   const targets = targetsOf(plan, object)
+  let isWhole = true
   const missing: Placeholder[] = []
   const stand: Array<{collection: CollectionPlan; object: WeaviateObject; placeholder: Placeholder}> = []
   for (const [className, ids] of targets) {
     const schema = await connection.getCollection(className)
-    if (!schema) continue
+    if (!schema) {
+      isWhole = false
+      continue
+    }
+
     const collection = planCollection(schema)
     const tenant = isMultiTenant(schema) ? object.tenant : undefined
     const there = new Set((await connection.getObjects({collection, ids: [...ids], tenant})).map(({id}) => id))
     for (const id of ids) {
       if (there.has(id)) continue
       const standIn = await makePlaceholder(connection, collection, id, tenant)
-      if (!standIn) continue
+      if (!standIn) {
+        isWhole = false
+        continue
+      }
+
       const vectors = hashOfVectors(standIn)
       const placeholder: Placeholder = {collection: className, id, vectors, ...(tenant !== undefined && {tenant})}
       missing.push(placeholder)
@@ -60,7 +88,8 @@ export async function writeDangling(
       }
 
       const refused = await connection.writeObjects({collection: each.collection, objects: [each.object]})
-      if (refused.length > 0) return refused.map(({reason}) => ({id: object.id, reason, tenant: object.tenant}))
+      if (refused.length > 0)
+        return {isWhole, refused: refused.map(({reason}) => ({id: object.id, reason, tenant: object.tenant}))}
       const written = await find(connection, each.collection, each.placeholder)
       if (written) each.placeholder.times = timesOf(written)
     }
@@ -68,7 +97,8 @@ export async function writeDangling(
     await remember(missing)
     // The references that the server took the first time are cleared by this.
     const refused = await connection.writeObjects({collection: plan, objects: [object]})
-    return refused.length > 0 ? refused : await connection.writeReferences({collection: plan, objects: [object]})
+    if (refused.length > 0) return {isWhole, refused}
+    return {isWhole, refused: await connection.writeReferences({collection: plan, objects: [object]})}
   } finally {
     await removePlaceholders(connection, missing)
     await remember([])

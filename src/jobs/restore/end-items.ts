@@ -13,6 +13,7 @@ import {confirm} from './confirm.js'
 import {proveTarget} from './first-object.js'
 import {leftPlaceholders, type RestoreItemRun} from './item-safety.js'
 import {
+  checkTarget,
   type ItemRejected,
   jobOf,
   type ObjectsResult,
@@ -44,6 +45,7 @@ export async function endRestoreItems(
 ): Promise<RestoreResult> {
   const {work} = worker
   checkContent(worker, outcomes)
+  await checkTarget(worker)
   const started = performance.now()
   const target = await openTarget(worker, run)
   const {checkpoint, job} = target.restore

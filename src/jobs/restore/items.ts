@@ -27,6 +27,7 @@ import {mendReferences} from './read-back.js'
 import {writeReferences} from './references.js'
 import {RejectedObjects} from './rejected.js'
 import {type RowRange, RowRanges} from './row-ranges.js'
+import {isStillThere} from './same-target.js'
 import {transferOf} from './target.js'
 import {type SentTransforms, transformAgain} from './transformed.js'
 import {type ArchiveView, viewWithoutTargets} from './view.js'
@@ -168,11 +169,9 @@ export async function openRestoreWork(
   return worker
 }
 
-/** @throws DataOpsError CHECKPOINT. */
-async function checkTarget({direct, work: {identity, schema}}: RestoreWorker): Promise<void> {
-  const live = await direct.getCollection(schema.class)
-  const now = live && (await direct.identify(live))
-  if (live && (identity === undefined || now === undefined || now === identity)) return
+/** @throws DataOpsError CHECKPOINT when the target is not the collection that the job was created for. */
+export async function checkTarget({direct, work: {identity, schema}}: RestoreWorker): Promise<void> {
+  if (await isStillThere(direct, schema.class, identity)) return
   throw new DataOpsError('CHECKPOINT', `"${schema.class}" was dropped since this job was created.`, {
     details: {collection: schema.class},
     hint: 'Cancel the job, and create it anew.',
@@ -288,9 +287,12 @@ async function withTransfer<T>(
   const total = item.ranges.reduce((sum, [from, to]) => sum + to - from, 0)
   await tenants.admitTargets()
   try {
+    // What is another's collection by now is not written to, and what was written to it does not count.
+    await checkTarget(worker)
     if (!worker.isProven) await proveServer(worker, {...transfer, total}, {isFirst: content !== undefined, job})
     const counted = content ? viewOf(worker, rangesOf(source, ranged, content)) : archive
     const result = await body({...transfer, archive: counted, total}, job)
+    await checkTarget(worker)
     await rejected.close()
     return result
   } finally {

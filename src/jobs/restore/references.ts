@@ -133,7 +133,7 @@ export async function sendWithReferences(
 
 /** References of one object, of which some point at nothing. */
 export async function sendDangling(options: RestoreTransferOptions, object: WeaviateObject): Promise<WriteFailure[]> {
-  const {checkpoint, connection, plan, throttle} = options
+  const {checkpoint, connection, plan, signal, throttle} = options
   return throttle.run(async () => {
     await forgetPlaceholders(options)
     return writeDangling(toTarget(options, object), {
@@ -143,6 +143,7 @@ export async function sendDangling(options: RestoreTransferOptions, object: Weav
         checkpoint.placeholders = placeholders
         await checkpoint.save()
       },
+      signal,
     })
   })
 }

@@ -23,10 +23,32 @@ export async function checkSameTarget(options: {
   const identity = await connection.identify(live)
   const isKnown = identity !== undefined && checkpoint.identity !== undefined
   const isSame = isKnown ? identity === checkpoint.identity : await holdsSample(options)
-  if (isSame) return
-  throw new DataOpsError(
+  if (!isSame) throw madeAnew(live.class)
+}
+
+/** Whether it is there, and not known to be another than the one of that identity. */
+export async function isStillThere(
+  connection: Pick<Connection, 'getCollection' | 'identify'>,
+  name: string,
+  identity: string | undefined,
+): Promise<boolean> {
+  const live = await connection.getCollection(name)
+  const now = live && (await connection.identify(live))
+  return live !== undefined && (identity === undefined || now === undefined || now === identity)
+}
+
+/** @throws DataOpsError CHECKPOINT when what was written is not in the collection of that name, which was dropped meanwhile. */
+export async function checkStillThere(
+  connection: Connection,
+  {className, identity}: {className: string; identity: string | undefined},
+): Promise<void> {
+  if (!(await isStillThere(connection, className, identity))) throw madeAnew(className)
+}
+
+function madeAnew(name: string): DataOpsError {
+  return new DataOpsError(
     'CHECKPOINT',
-    `"${live.class}" is not the collection that this restore was begun in: it was dropped and made again since.`,
+    `"${name}" is not the collection that this restore was begun in: it was dropped and made again since.`,
     {hint: 'Run it again with `restart`, which begins anew.'},
   )
 }

@@ -108,6 +108,35 @@ describe('a placeholder', () => {
     expect(found.map(({properties}) => properties)).toEqual([{title: 'real'}])
   })
 
+  it('is made when that of another worker was there, and is gone by the time that it is needed', async () => {
+    const {connection} = server
+    await write(FROM, [{id: objectId(900), properties: {}, tenant: TENANT}])
+    await write(TO, [{id: objectId(1), properties: {}, tenant: TENANT}])
+    let tries = 0
+    const beside: Connection = {
+      ...connection,
+      async writeReferences(request) {
+        if (++tries === 1) await connection.deleteObjects({collection: TO, ids: [objectId(1)], tenant: TENANT})
+        return connection.writeReferences(request)
+      },
+    }
+    const refused = await writeDangling(referring(1), {
+      connection: beside,
+      plan: await planOf(FROM),
+      async remember() {},
+    })
+    expect(refused).toEqual([])
+    expect(tries).toBe(2)
+    expect(await connection.count(TO, TENANT)).toBe(0)
+    const [found] = await connection.getObjects({
+      collection: await planOf(FROM),
+      ids: [objectId(900)],
+      tenant: TENANT,
+      viaRest: true,
+    })
+    expect(found?.properties.to).toHaveLength(1)
+  })
+
   it('of a killed run is deleted only while it is exactly what was written', async () => {
     const {connection} = server
     let last: Placeholder[] = []

@@ -1,0 +1,112 @@
+/** A restore by several machines of which something is lost, or is not what it was, while it goes on. */
+import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+
+import type {Store} from '../../../src/store/store.js'
+import type {Connection} from '../../../src/weaviate/connection.js'
+
+import {BackupManager, connect, RestoreManager} from '../../../src/index.js'
+import {JobManager} from '../../../src/jobs/machines/manager.js'
+import {GRACE} from '../../../src/jobs/restore/checkpoint.js'
+import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
+import {memoryStore} from '../../support/memory-store.js'
+
+const PLAIN = 'MachinesLost'
+const COPY = 'MachinesLostCopy'
+const USUAL = GRACE.ms
+
+let server: TestServer
+let objects: NonNullable<Parameters<typeof memoryStore>[0]>
+let store: Store
+let connection: Connection
+
+beforeAll(async () => {
+  server = await startTestServer()
+  connection = await connect({grpcUrl: server.grpcUrl, url: server.url})
+  await makeCollection(server.connection, PLAIN, 3000, 4)
+  GRACE.ms = 200
+}, 60_000)
+
+afterAll(async () => {
+  GRACE.ms = USUAL
+  for (const name of [PLAIN, COPY]) await server.connection.deleteCollection(name)
+  await connection.close()
+  await server.close()
+})
+
+beforeEach(async () => {
+  objects = new Map()
+  store = memoryStore(objects)
+  await server.connection.deleteCollection(COPY)
+})
+
+async function backup(name = PLAIN): Promise<string> {
+  return (await new BackupManager(server.connection, {store}).backupCollection(name, {format: 'parquet'})).id
+}
+
+describe('a restore by several machines', () => {
+  it('is not said to be done while what it came to is not there', async () => {
+    const id = await backup()
+    const manager = new JobManager({store})
+    const {id: job, items} = await manager.createRestore(connection, [id], {items: 3, name: COPY})
+    expect(await manager.work(connection, job)).toMatchObject({end: 'done', restored: [{restored: 3000}]})
+    expect(objects.delete(`.jobs/${job}/items/00000/0000${items - 1}`)).toBe(true)
+    const lost = {code: 'STORAGE', details: {item: items - 1}}
+    await expect(manager.show(job)).rejects.toMatchObject(lost)
+    await expect(manager.work(connection, job)).rejects.toMatchObject(lost)
+  })
+
+  it('does not end in a collection that was made anew meanwhile, whatever it holds', async () => {
+    const id = await backup()
+    const on = server.connection
+    await makeCollection(on, COPY, 10, 4)
+    const manager = new JobManager({store})
+    const {id: job} = await manager.createRestore(connection, [id], {items: 3, merge: true, name: COPY})
+    let calls = 0
+    const meddled: Connection = {
+      ...connection,
+      async writeObjects(request) {
+        const failures = await connection.writeObjects(request)
+        // Somebody makes it anew, with more in it than is to be restored.
+        if (++calls === 4) {
+          await on.deleteCollection(COPY)
+          await makeCollection(on, COPY, 5000, 4)
+        }
+
+        return failures
+      },
+    }
+    const result = await manager.work(meddled, job, {concurrency: 1, hint: 0})
+    expect(result).toMatchObject({end: 'stuck', restored: []})
+    expect(result.aside.map(({failures, task}) => [task, failures.map(({code}) => code)])).toEqual(
+      [1, 2].map(() => ['objects', ['CHECKPOINT', 'CHECKPOINT', 'CHECKPOINT']]),
+    )
+    expect(await on.count(COPY)).toBe(5000)
+  })
+
+  it('by one process does not end in such a collection either', async () => {
+    const id = await backup()
+    const on = server.connection
+    await makeCollection(on, COPY, 10, 4)
+    let calls = 0
+    const meddled: Connection = {
+      ...connection,
+      async writeObjects(request) {
+        const failures = await connection.writeObjects(request)
+        if (++calls === 3) {
+          await on.deleteCollection(COPY)
+          await makeCollection(on, COPY, 5000, 4)
+        }
+
+        return failures
+      },
+    }
+    const restoring = new RestoreManager(meddled, {store}).restoreCollection(id, {
+      batchSize: 500,
+      concurrency: 1,
+      merge: true,
+      name: COPY,
+    })
+    await expect(restoring).rejects.toMatchObject({code: 'CHECKPOINT'})
+    expect(calls).toBeGreaterThan(3)
+  })
+})
