@@ -40,7 +40,7 @@ export function jobLines(state: JobState): string[] {
       const objects = count === undefined ? '' : `: ${formatCount(count)} objects`
       return `Sealed ${file}${objects}${complete === false ? ', INCOMPLETE' : ''}`
     }),
-    ...restored.flatMap((one) => restoreLines(one)),
+    ...restored.flatMap((one) => restoreLines(one, {ofSeveral: true})),
   ]
 }
 

@@ -95,7 +95,12 @@ export function restoreLine(restored: RestoreResult): string[] {
 export function restoreLines(restored: RestoreResult, options: ShowOptions = {}): string[] {
   const {backupId, verification} = restored
   return [
-    ...writtenLines(restored, {done: 'Restored', from: ['backup', backupId], possible: 'Could restore'}),
+    ...writtenLines(restored, {
+      done: 'Restored',
+      from: ['backup', backupId],
+      isTimed: !options.ofSeveral,
+      possible: 'Could restore',
+    }),
     ...(verification ? comparisonLines(verification, options) : []),
   ]
 }
@@ -112,15 +117,22 @@ export function copyLines(copied: CopyResult, options: ShowOptions = {}): string
   ]
 }
 
+interface WrittenWords {
+  done: string
+  from: [label: string, name: string]
+  isTimed?: boolean
+  possible: string
+}
+
 /** What a restore, or a copy, has written; `from`: what of. */
 function writtenLines(
   restored: Omit<RestoreResult, 'backupId'>,
-  {done, from, possible}: {done: string; from: [label: string, name: string]; possible: string},
+  {done, from, isTimed = true, possible}: WrittenWords,
 ): string[] {
   const {collection, dryRun, expected, references, rejected, resumed, seconds, skipped} = restored
   const outcome = dryRun
     ? `${possible} ${collection}${expected === undefined ? '' : `: ${plural(expected, 'object')}`}`
-    : `${done} ${collection}: ${plural(restored.restored, 'object')}, ${pace(restored.restored, seconds)}`
+    : `${done} ${collection}: ${plural(restored.restored, 'object')}${isTimed ? `, ${pace(restored.restored, seconds)}` : ''}`
   return [
     outcome,
     ...formatMembers([
@@ -200,6 +212,8 @@ export interface ShowOptions {
   columns?: [string, string]
   /** Long values as a whole. */
   full?: boolean
+  /** By several machines: its seconds are those of its end alone. */
+  ofSeveral?: boolean
   /** Characters of a line. */
   width?: number
 }

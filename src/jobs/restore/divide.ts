@@ -7,7 +7,7 @@ import type {RestoreOptions, RestoreRunOptions} from './options.js'
 import type {Target} from './target.js'
 
 import {isOfEncrypted} from '../../archive/encrypted/notes.js'
-import {openArchive} from '../../catalog/locate.js'
+import {openArchive, openArchiveAt, type OpenedArchive} from '../../catalog/locate.js'
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
 import {DataOpsError} from '../../model/errors.js'
 import {planInClear} from '../plan-in-clear.js'
@@ -50,8 +50,7 @@ export async function planRestoreWork<T>(
   const sources = backups.map((backup) => ({
     backup,
     async open() {
-      const {archive, store: home} = await openArchive(backup, store)
-      if (home.describe('') !== store.describe('')) throw elsewhere(archive.path, store)
+      const {archive, store: home} = await openHere(backup, store)
       archives.set(archive.name, archive)
       return {source: archive, store: home}
     },
@@ -72,6 +71,19 @@ export async function planRestoreWork<T>(
 
     return body(divided)
   })
+}
+
+/** The place may have been given by another name: what tells is the backup. @throws DataOpsError INVALID_INPUT when it is not there. */
+async function openHere(backup: string, store: Store): Promise<OpenedArchive> {
+  const found = await openArchive(backup, store)
+  if (found.store.describe('') === store.describe('')) return found
+  const {fingerprint, name, path} = found.archive
+  const here = await openArchiveAt({name, store}).catch((error: unknown) => {
+    if (error instanceof DataOpsError && error.code === 'NOT_A_BACKUP') return undefined
+    throw error
+  })
+  if (here?.archive.fingerprint === fingerprint) return here
+  throw elsewhere(path, store)
 }
 
 const OF_ONE_PROCESS = [

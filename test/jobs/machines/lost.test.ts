@@ -1,4 +1,5 @@
 /** A restore by several machines of which something is lost, or is not what it was, while it goes on. */
+import path from 'node:path'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import type {Store} from '../../../src/store/store.js'
@@ -7,7 +8,8 @@ import type {Connection} from '../../../src/weaviate/connection.js'
 import {BackupManager, connect, RestoreManager} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {GRACE} from '../../../src/jobs/restore/checkpoint.js'
-import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
+import {openStore} from '../../../src/store/open.js'
+import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'
 
 const PLAIN = 'MachinesLost'
@@ -108,5 +110,23 @@ describe('a restore by several machines', () => {
     })
     await expect(restoring).rejects.toMatchObject({code: 'CHECKPOINT'})
     expect(calls).toBeGreaterThan(3)
+  })
+
+  it('takes a backup that is named by a path, whatever the place is called', async () => {
+    const directory = await temporaryDirectory()
+    try {
+      const there = openStore(directory.path)
+      const {path: file} = await new BackupManager(server.connection, {store: there}).backupCollection(PLAIN, {
+        format: 'parquet',
+      })
+      const relative = new JobManager({store: openStore(path.relative(process.cwd(), directory.path))})
+      const {id: job} = await relative.createRestore(connection, [path.resolve(file)], {items: 2, name: COPY})
+      expect(await new JobManager({store: there}).work(connection, job)).toMatchObject({restored: [{restored: 3000}]})
+      await server.connection.deleteCollection(COPY)
+      const elsewhere = new JobManager({store}).createRestore(connection, [path.resolve(file)], {name: COPY})
+      await expect(elsewhere).rejects.toMatchObject({code: 'INVALID_INPUT'})
+    } finally {
+      await directory.remove()
+    }
   })
 })
