@@ -125,7 +125,7 @@ export class RestoreTasks implements Tasks {
     const run = {check: async () => taken.check(), onProgress, signal}
     if (task.do === 'end') {
       const outcomes = await this.#outcomes(queue, task.work)
-      return {restored: await endRestoreItems(worker, outcomes, {...run, job: id})}
+      return {restored: await endRestoreItems(worker, outcomes, {...run, files: filesOf(id, taken.number), job: id})}
     }
 
     const itemRun: RestoreItemRun = {

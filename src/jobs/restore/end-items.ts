@@ -3,9 +3,11 @@ import type {Store} from '../../store/store.js'
 import type {RestoreResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
+import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
+import {readOwnJson} from '../../store/own-json.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {Checkpoint} from './checkpoint.js'
 import {tenantsToRestore} from './checks.js'
@@ -23,8 +25,11 @@ import {
 } from './items.js'
 import {rejectedFileOf, tenantsOf} from './job.js'
 import {readRejected, RejectedObjects} from './rejected.js'
-import {unreserve} from './reserved.js'
+import {isReserved, unreserve} from './reserved.js'
 import {putTenantsBack, type Target, transferOf} from './target.js'
+
+/** Of what a restore came to. */
+const MAX_BYTES = 64 * 1024 * 1024
 
 /** What came of an item in the end; of its references too, where there are some. */
 export type ItemOutcome = ObjectsResult | ReferencesResult
@@ -41,9 +46,11 @@ export type EndRun = Pick<RestoreItemRun, 'check' | 'onProgress' | 'signal'> & {
 export async function endRestoreItems(
   worker: RestoreWorker,
   outcomes: readonly ItemOutcome[],
-  run: EndRun,
+  {files, ...run}: EndRun & Pick<RestoreItemRun, 'files'>,
 ): Promise<RestoreResult> {
-  const {work} = worker
+  const {left, store, work} = worker
+  const key = `${files}.restored.json`
+  if (!(await isReserved(store, work.leases, run.job))) return endedBefore(left, key)
   checkContent(worker, outcomes)
   await checkTarget(worker)
   const started = performance.now()
@@ -60,9 +67,29 @@ export async function endRestoreItems(
   const result = await confirm({step: 'references', target})
   await checkpoint.remove()
   if (isMultiTenant(work.schema)) await job.notes.putBack(job.connection, job.target, job.warn)
-  for (const lease of work.leases) await unreserve(job.home, lease, run.job)
   const seconds = (performance.now() - started) / 1000
-  return {...result, seconds, warnings: [...work.warnings, ...result.warnings]}
+  const ended = {...result, seconds, warnings: [...work.warnings, ...result.warnings]}
+  await left.put(key, utf8(JSON.stringify(ended)))
+  for (const lease of work.leases) await unreserve(job.home, lease, run.job)
+  return ended
+}
+
+/** By an attempt that had given the target free, and died before that was noted: others may be at it by now. */
+async function endedBefore(left: Store, key: string): Promise<RestoreResult> {
+  const lost = (cause?: unknown): DataOpsError =>
+    new DataOpsError('STORAGE', `What the restore came to is not in ${left.describe(key)}, and its target is free.`, {
+      cause,
+      details: {path: left.describe(key)},
+      hint: 'Somebody has changed the job: cancel it, and compare the collection with the backup.',
+    })
+  const found = await readOwnJson(left, key, {
+    damaged: lost,
+    maxBytes: MAX_BYTES,
+    name: 'result',
+    read: ({value}) => value as RestoreResult,
+  })
+  if (!found) throw lost()
+  return found
 }
 
 /** What a job that was cancelled leaves can be continued by one process. `files`: of its items of references. Returns the collection. */
@@ -103,6 +130,8 @@ async function openTarget(worker: RestoreWorker, run: EndRun): Promise<Target> {
   const {source, work} = worker
   const job = jobOf(worker, run)
   const checkpoint = await Checkpoint.open(job.place, source.name, work.binding, {restart: true})
+  // Once it is another worker's, or the target is free, the checkpoint may be another restore's.
+  checkpoint.fence = run.check
   checkpoint.created = work.isOurs
   checkpoint.identity = work.identity
   checkpoint.tenants = work.tenants

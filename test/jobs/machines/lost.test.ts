@@ -5,7 +5,7 @@ import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 import type {Store} from '../../../src/store/store.js'
 import type {Connection} from '../../../src/weaviate/connection.js'
 
-import {BackupManager, connect, RestoreManager} from '../../../src/index.js'
+import {BackupManager, connect, DataOpsError, RestoreManager} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {GRACE} from '../../../src/jobs/restore/checkpoint.js'
 import {openStore} from '../../../src/store/open.js'
@@ -83,6 +83,48 @@ describe('a restore by several machines', () => {
       [1, 2].map(() => ['objects', ['CHECKPOINT', 'CHECKPOINT', 'CHECKPOINT']]),
     )
     expect(await on.count(COPY)).toBe(5000)
+  })
+
+  it('ends once: what began after its end was given free, and before that was noted, is left alone', async () => {
+    const id = await backup()
+    const {id: job, items} = await new JobManager({store}).createRestore(connection, [id], {
+      items: 3,
+      leaseMs: 1000,
+      name: COPY,
+    })
+    let isGone = false
+    const dying: Store = {
+      ...store,
+      async put(key, bytes, condition) {
+        isGone ||= key.endsWith(`/0000${items - 1}`) && Buffer.from(bytes).includes('"state":"done"')
+        if (isGone) throw new DataOpsError('STORAGE', 'Nothing arrives.')
+        return store.put(key, bytes, condition)
+      },
+    }
+    await expect(new JobManager({store: dying}).work(connection, job)).rejects.toMatchObject({code: 'STORAGE'})
+    let calls = 0
+    const failing: Connection = {
+      ...connection,
+      async writeObjects(request) {
+        if (++calls > 3) throw new DataOpsError('SERVER_REFUSED', 'No.')
+        return connection.writeObjects(request)
+      },
+    }
+    const other = new RestoreManager(failing, {store}).restoreCollection(id, {
+      batchSize: 500,
+      concurrency: 1,
+      merge: true,
+      name: COPY,
+    })
+    await expect(other).rejects.toMatchObject({code: 'SERVER_REFUSED'})
+    const checkpoints = [...objects].filter(([key]) => key.endsWith('.checkpoint')).map(([, {tag}]) => tag)
+    expect(checkpoints).toHaveLength(1)
+    expect(await new JobManager({store}).work(connection, job)).toMatchObject({
+      done: 1,
+      end: 'done',
+      restored: [{collection: COPY, rejected: 0, restored: 3000}],
+    })
+    expect([...objects].filter(([key]) => key.endsWith('.checkpoint')).map(([, {tag}]) => tag)).toEqual(checkpoints)
   })
 
   it('by one process does not end in such a collection either', async () => {
