@@ -2,23 +2,11 @@ import {Flags} from '@oclif/core'
 
 import type {CreatedJob} from '../../../src/jobs/machines/options.js'
 
-import {DataOpsCommand} from '../../../src/cli/base-command.js'
-import {
-  batchSizeFlag,
-  collectionsArgument,
-  encryptionFlags,
-  excludeFlag,
-  milliseconds,
-  modeFlag,
-  outputFlag,
-  tenantFlag,
-} from '../../../src/cli/flags.js'
-import {ifAbsentFlag, itemsFlag, jobFlag, leaseFlag} from '../../../src/cli/job-flags.js'
-import {createdJobLines} from '../../../src/cli/job-results.js'
+import {collectionsArgument, encryptionFlags, excludeFlag} from '../../../src/cli/flags.js'
+import {JobCreateCommand, jobCreateFlags} from '../../../src/cli/job-create-command.js'
 import {namesOrAll} from '../../../src/cli/several.js'
-import {transformFlags, transformsOf} from '../../../src/cli/transform-flags.js'
 
-export default class JobCreateBackup extends DataOpsCommand {
+export default class JobCreateBackup extends JobCreateCommand {
   static override summary = 'Plan a backup that several machines take.'
 
   static override usage = ['<%= command.id %> NAME... [flags]', '<%= command.id %> --all [flags]']
@@ -30,25 +18,17 @@ export default class JobCreateBackup extends DataOpsCommand {
   }
 
   static override flags = {
+    ...jobCreateFlags,
     ...encryptionFlags,
-    mode: modeFlag,
-    'batch-size': batchSizeFlag,
+    all: Flags.boolean({description: 'Every collection of the server.'}),
     compress: Flags.boolean({char: 'z', description: 'zstd columns.'}),
     exclude: excludeFlag,
-    all: Flags.boolean({description: 'Every collection of the server.'}),
     format: Flags.option({
       default: 'parquet',
       description: 'Formats whose backups are folders of parts.',
       options: ['parquet', 'arrow'] as const,
     })(),
-    'if-absent': ifAbsentFlag,
     'include-offloaded': Flags.boolean({description: 'Onload offloaded tenants to read them; else they are skipped.'}),
-    items: itemsFlag,
-    job: jobFlag,
-    lease: leaseFlag,
-    output: outputFlag,
-    tenant: tenantFlag,
-    ...transformFlags,
   }
 
   static override examples = [
@@ -65,26 +45,14 @@ export default class JobCreateBackup extends DataOpsCommand {
   async run(): Promise<CreatedJob> {
     const {args, flags} = await this.parse(JobCreateBackup)
     const names = namesOrAll(args.name ?? [], flags.all)
-    const settings = await this.settings()
-    const manager = await this.jobManager(flags.output)
-    const found = flags['if-absent'] && flags.job !== undefined ? await manager.find(flags.job) : undefined
-    const created =
-      found ??
-      (await manager.createBackup(await this.connect(), names, {
-        ...this.operation(),
-        batchSize: settings.batchSize?.value,
+    return this.createOnce(flags, async (manager, options) =>
+      manager.createBackup(await this.connect(), names, {
+        ...options,
         compress: flags.compress,
         exclude: flags.exclude,
         format: flags.format,
-        id: flags.job,
         includeOffloaded: flags['include-offloaded'],
-        items: flags.items,
-        leaseMs: milliseconds(flags.lease),
-        tenants: flags.tenant,
-        transforms: await transformsOf(flags),
-      }))
-    this.print(createdJobLines(created, found !== undefined))
-    this.suggest('On each machine', ['job', 'work', created.id])
-    return created
+      }),
+    )
   }
 }

@@ -2,23 +2,9 @@ import {Flags} from '@oclif/core'
 
 import type {CreatedJob} from '../../../src/jobs/machines/options.js'
 
-import {DataOpsCommand} from '../../../src/cli/base-command.js'
 import {chooseBackups} from '../../../src/cli/check-backups.js'
-import {
-  backupsArgument,
-  batchSizeFlag,
-  consistencyFlag,
-  excludeFlag,
-  milliseconds,
-  modeFlag,
-  openingFlags,
-  outputFlag,
-  parseOverrides,
-  tenantFlag,
-} from '../../../src/cli/flags.js'
-import {ifAbsentFlag, itemsFlag, jobFlag, leaseFlag} from '../../../src/cli/job-flags.js'
-import {createdJobLines} from '../../../src/cli/job-results.js'
-import {transformFlags, transformsOf} from '../../../src/cli/transform-flags.js'
+import {backupsArgument, consistencyFlag, excludeFlag, openingFlags, parseOverrides} from '../../../src/cli/flags.js'
+import {JobCreateCommand, jobCreateFlags} from '../../../src/cli/job-create-command.js'
 import {writingFlags, writingOptions} from '../../../src/cli/writing-flags.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 
@@ -30,7 +16,7 @@ const {
   ...ofSeveral
 } = writingFlags
 
-export default class JobCreateRestore extends DataOpsCommand {
+export default class JobCreateRestore extends JobCreateCommand {
   static override summary = 'Plan a restore that several machines do.'
 
   static override usage = '<%= command.id %> BACKUP... [flags]'
@@ -40,19 +26,11 @@ export default class JobCreateRestore extends DataOpsCommand {
   static override args = {backup: backupsArgument}
 
   static override flags = {
+    ...jobCreateFlags,
     ...openingFlags,
-    mode: modeFlag,
-    'batch-size': batchSizeFlag,
     consistency: consistencyFlag,
     exclude: excludeFlag,
-    'if-absent': ifAbsentFlag,
-    items: itemsFlag,
-    job: jobFlag,
-    lease: leaseFlag,
     name: Flags.string({description: 'Another name for the collection.'}),
-    output: outputFlag,
-    tenant: tenantFlag,
-    ...transformFlags,
     ...ofSeveral,
   }
 
@@ -70,26 +48,14 @@ export default class JobCreateRestore extends DataOpsCommand {
   async run(): Promise<CreatedJob> {
     const {args, flags} = await this.parse(JobCreateRestore)
     if (flags.set) parseOverrides(flags.set)
-    const settings = await this.settings()
-    const manager = await this.jobManager(flags.output)
-    const found = flags['if-absent'] && flags.job !== undefined ? await manager.find(flags.job) : undefined
-    const created =
-      found ??
-      (await manager.createRestore(await this.connect(), await this.#backups(args.backup, flags), {
-        ...this.operation(),
+    return this.createOnce(flags, async (manager, options) =>
+      manager.createRestore(await this.connect(), await this.#backups(args.backup, flags), {
+        ...options,
         ...writingOptions(flags),
-        batchSize: settings.batchSize?.value,
         consistency: flags.consistency,
-        id: flags.job,
-        items: flags.items,
-        leaseMs: milliseconds(flags.lease),
         name: flags.name,
-        tenants: flags.tenant,
-        transforms: await transformsOf(flags),
-      }))
-    this.print(createdJobLines(created, found !== undefined))
-    this.suggest('On each machine', ['job', 'work', created.id])
-    return created
+      }),
+    )
   }
 
   async #backups(given: string[], {exclude, output}: {exclude?: string[]; output: string}): Promise<string[]> {
