@@ -276,7 +276,11 @@ function judgeBackups(writers: Writers, all: readonly Ran[], backups: ReadonlyMa
 }
 
 /** A backup is of one collection, of the one that was dropped or of the one that was made anew. */
-function judgeMixed({dropped}: Writers, all: readonly Ran[], backups: ReadonlyMap<string, Contents>): string[] {
+function judgeMixed(
+  {dropped, textsBefore}: Writers,
+  all: readonly Ran[],
+  backups: ReadonlyMap<string, Contents>,
+): string[] {
   if (!dropped) return []
   // Merges bring the first objects back.
   const merges = all.filter(({job}) => job.kind === 'merge')
@@ -285,8 +289,10 @@ function judgeMixed({dropped}: Writers, all: readonly Ran[], backups: ReadonlyMa
     const contents = code === 0 ? backups.get(String(json?.path)) : undefined
     const texts = [...(contents?.values() ?? [])]
     const anew = texts.filter((text) => text.startsWith('anew ')).length
-    return anew > 0 && anew < texts.length && ['backup', 'settle'].includes(job.kind)
-      ? [`${job.kind} has ${anew} objects of the new collection and ${texts.length - anew} of the old one`]
+    // What was on its way while it was dropped may be in either.
+    const old = texts.filter((text) => textsBefore.has(text)).length
+    return anew > 0 && old > 0 && ['backup', 'settle'].includes(job.kind)
+      ? [`${job.kind} has ${anew} objects of the new collection and ${old} of the old one`]
       : []
   })
 }

@@ -134,10 +134,13 @@ export interface Acknowledged {
 /** Writers that log what they were told; each id belongs to one of them, so that its history has an order. */
 export class Writers {
   readonly log = new Map<string, Acknowledged[]>()
+  /** Texts that were written before the collection was dropped, each answered by then: none of them can be in the new one. */
+  readonly textsBefore = new Set<string>()
   /** When another program began to drop the collection, and when it had made it anew. */
   dropped?: {begun: number; ended: number}
   /** Of texts written since. */
   #generation = ''
+  readonly #answered = new Set<string>()
   readonly #running: Array<Promise<void>> = []
   readonly #stop = new AbortController()
 
@@ -158,6 +161,7 @@ export class Writers {
   /** Drops the collection and makes it anew by `make`: what was written before is gone, rightly. */
   async drop(make: () => Promise<void>): Promise<void> {
     const begun = performance.now()
+    for (const text of this.#answered) this.textsBefore.add(text)
     await make()
     const ended = performance.now()
     this.dropped = {begun, ended}
@@ -186,6 +190,7 @@ export class Writers {
   async put(id: string, text: null | string): Promise<void> {
     const begun = performance.now()
     const isAcked = await this.#send(id, text).catch(() => false)
+    if (text !== null) this.#answered.add(text)
     const history = this.log.get(id) ?? []
     // Whether what was under way while it was dropped is in the new one is not known.
     const isOfOne = !this.dropped || begun > this.dropped.ended || performance.now() < this.dropped.begun
