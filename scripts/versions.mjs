@@ -1,5 +1,5 @@
 /* Runs the suites on each real server that WEAVIATE_BINARIES names: one after the other, on free ports of the loopback interface, in a folder that is removed. */
-import {spawn, spawnSync} from 'node:child_process'
+import {spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {existsSync, mkdirSync, readFileSync, rmSync} from 'node:fs'
 import {mkdtemp, rm} from 'node:fs/promises'
@@ -68,7 +68,8 @@ async function testOn(binary, environment, wanted) {
     rmSync(report, {force: true})
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
     // A real server on a busy machine takes its time. One server for all files: what some of them ask of it (a node's state, all collections) is not theirs alone.
-    spawnSync(
+    // Not spawnSync: what the server says has to be read meanwhile, or it stands still once the pipe is full.
+    const tests = spawn(
       'vitest',
       ['run', '--no-file-parallelism', '--testTimeout=300000', '--hookTimeout=300000', ...reporters, ...suites],
       {
@@ -77,6 +78,7 @@ async function testOn(binary, environment, wanted) {
         stdio: 'inherit',
       },
     )
+    await once(tests, 'close')
     // Without a report nothing ran.
     if (!existsSync(report)) return {failed: 1, passed: 0, skipped: 0, version}
     const {numFailedTestSuites, numFailedTests, numPassedTests, numPendingTests, numTodoTests, success} = JSON.parse(
