@@ -23,7 +23,7 @@ import {EXIT_CODES} from '../../src/model/errors.js'
 export default class JobWork extends DataOpsCommand {
   static override summary = 'Work on a job, beside any number of others.'
 
-  static override description = `Takes items of the job until none is left, waiting for those that others have: what a worker leaves that dies, another takes. Exit code 0: the job is done; 3: it has ended, and not everything is done, or the server refused objects; 4: what was restored is not what the backup holds (with "job create restore --verify"). JOB_COMPLETION_INDEX and JOB_COMPLETIONS, which Kubernetes sets, say where in the plan to start.`
+  static override description = `Takes items of the job until none is left, waiting for those that others have: what a worker leaves that dies, another takes. Exit code 0: the job is done; 3: it has ended, and not everything is done, tenants that were not left out on purpose are not in the backup, or the server refused objects; 4: what was restored is not what the backup holds (with "job create restore --verify"). JOB_COMPLETION_INDEX and JOB_COMPLETIONS, which Kubernetes sets, say where in the plan to start.`
 
   static override args = {job: jobArgument}
 
@@ -54,7 +54,8 @@ export default class JobWork extends DataOpsCommand {
       waitMs: milliseconds(flags.wait),
     })
     this.print(workLines(result))
-    if (result.end !== 'done' || result.sealed.some(({complete}) => complete === false)) this.exitWith('INCOMPLETE')
+    const isLacking = result.skipped.length > 0 || result.sealed.some(({complete}) => complete === false)
+    if (result.end !== 'done' || isLacking) this.exitWith('INCOMPLETE')
     if (result.restored.some(({rejected}) => rejected > 0)) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
     if (result.restored.some((restored) => comesFromLacking(restored))) exitAtLeast(EXIT_CODES.INCOMPLETE)
     if (result.restored.some((restored) => differsBeyondRefusals(restored))) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)

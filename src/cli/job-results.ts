@@ -9,6 +9,9 @@ export function createdJobLines({collections, id, items, path}: CreatedJob, wasT
   return [wasThere ? `The job ${id} is there already: ${what}.` : `Created the job ${id}: ${what}.`, `  ${path}`]
 }
 
+/** Tenants that are named, of those that are not in a backup. */
+const SKIPPED_SHOWN = 10
+
 type Phase = JobState['phases'][number]
 
 const PHASES: ReadonlyArray<Column<Phase>> = [
@@ -30,7 +33,7 @@ const WORKERS: ReadonlyArray<Column<JobWorker>> = [
 ]
 
 export function jobLines(state: JobState): string[] {
-  const {aside, collections, created, id, kind, phases, restored, sealed, server, workers} = state
+  const {aside, collections, created, id, kind, phases, restored, sealed, server, skipped, workers} = state
   return [
     `${id}: ${kind} of ${collections.join(', ')} at ${server}, created ${created}, ${endWord(state)}`,
     ...formatTable(phases, PHASES),
@@ -40,8 +43,17 @@ export function jobLines(state: JobState): string[] {
       const objects = count === undefined ? '' : `: ${formatCount(count)} objects`
       return `Sealed ${file}${objects}${complete === false ? ', INCOMPLETE' : ''}`
     }),
+    ...skippedLines(skipped),
     ...restored.flatMap((one) => restoreLines(one, {ofSeveral: true})),
   ]
+}
+
+function skippedLines(skipped: JobState['skipped']): string[] {
+  const shown = skipped
+    .slice(0, SKIPPED_SHOWN)
+    .map(({collection, reason, tenant}) => `NOT in the backup: tenant "${tenant}" of ${collection} (${reason})`)
+  const more = skipped.length - shown.length
+  return more > 0 ? [...shown, `… and ${formatCount(more)} tenants more`] : shown
 }
 
 function asideLines({collection, failures, item, task}: AsideItem): string[] {

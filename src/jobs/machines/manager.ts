@@ -22,7 +22,7 @@ import {SELF} from '../../store/process.js'
 import {work} from '../../work/worker.js'
 import {openBackupWork} from '../backup/items.js'
 import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
-import {openRestoreWork} from '../restore/items.js'
+import {notOfThisServer, openRestoreWork} from '../restore/items.js'
 import {wantedCollections} from '../wanted-collections.js'
 import {BackupTasks, dropBackup, planBackups} from './backup.js'
 import {type Tasks} from './items.js'
@@ -36,7 +36,7 @@ import {
   queueOf,
   type RestoreJobPlan,
 } from './plan.js'
-import {abandonRestores, planRestores, RestoreTasks} from './restore.js'
+import {abandonRestores, checkServerOf, planRestores, RestoreTasks} from './restore.js'
 import {stateOf} from './show.js'
 
 /** Jobs that several machines do, through a place that all of them reach: one creates it, any number work on it, anybody may look. */
@@ -152,6 +152,7 @@ export class JobManager {
     const queue = queueOf(job)
     const {end} = await queue.state()
     if (end === 'done') return {id, left: [], removed: [], wasOpen: false}
+    if (isRestore(job)) await checkServerOf(connection, this.#store, job)
     await job.place.cancel({at: new Date().toISOString(), by: SELF})
     await queue.reclaim(signal)
     const warn = (warning: Warning): void => onWarning?.(warning)
@@ -266,8 +267,14 @@ class JobWorker {
     const options = {concurrency, maxRate, maxRetries, onWarning, retryMaxWaitMs, signal}
     return isRestore(job)
       ? new RestoreTasks(job, async (one) => openRestoreWork(connection, store, one, {notes, options}))
-      : new BackupTasks(job as OpenJob<BackupJobPlan>, async (one) =>
-          openBackupWork(connection, store, one, {notes, options}),
-        )
+      : new BackupTasks(job as OpenJob<BackupJobPlan>, async (one) => {
+          try {
+            return await openBackupWork(connection, store, one, {notes, options})
+          } catch (error) {
+            throw error instanceof DataOpsError && error.details.recreated === true
+              ? notOfThisServer(error, connection)
+              : error
+          }
+        })
   }
 }

@@ -92,6 +92,8 @@ export interface JobState {
   /** What is sealed. */
   sealed: CatalogEntry[]
   server: string
+  /** Backups: tenants that are not in them, though nobody left them out on purpose. */
+  skipped: Array<{collection: string; reason: string; tenant: string}>
   workers: JobWorker[]
 }
 

@@ -13,6 +13,8 @@ import {planCollection} from '../../weaviate/collection-plan.js'
 import {type DividedRestore, planRestoreWork} from '../restore/divide.js'
 import {abandonRestore, endRestoreItems, type ItemOutcome} from '../restore/end-items.js'
 import {
+  checkTarget,
+  notOfThisServer,
   openRestoreWork,
   type RestoreWork,
   type RestoreWorker,
@@ -153,6 +155,26 @@ export class RestoreTasks implements Tasks {
     return resultsOf(this.job, queue, wanted, (result) => {
       if ('objects' in result) return result.objects
       return 'references' in result ? result.references : undefined
+    })
+  }
+}
+
+/**
+ * Before a job is cancelled: where a target is not there, it was dropped, or this is another server, at which nothing of the job may be
+ * put back. The address tells. @throws DataOpsError CHECKPOINT (`details.ofWorker`).
+ */
+export async function checkServerOf(
+  direct: Connection,
+  store: Store,
+  {plan: {id, server, works}}: OpenJob<RestoreJobPlan>,
+): Promise<void> {
+  if (direct.describe === server) return
+  for (const work of works) {
+    if (!(await isReserved(store, work.leases, id))) continue
+    await checkTarget({direct, work}).catch((error: unknown) => {
+      throw error instanceof DataOpsError && error.code === 'CHECKPOINT'
+        ? notOfThisServer(error, direct, server)
+        : error
     })
   }
 }

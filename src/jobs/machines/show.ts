@@ -46,8 +46,16 @@ export async function stateOf(job: OpenJob): Promise<JobState> {
     phases: phases.map((phase) => ({...phase, ...whereOfPhase(plan, phase)})),
     ...(await endsOf(job, phases)),
     server: plan.server,
+    skipped: skippedOf(plan),
     workers,
   }
+}
+
+function skippedOf(plan: JobPlan): JobState['skipped'] {
+  if (plan.kind !== 'backup') return []
+  return plan.works.flatMap(({schema: {class: collection}, scope}) =>
+    (scope?.skipped ?? []).map(({name: tenant, reason}) => ({collection, reason, tenant})),
+  )
 }
 
 /** What has come to its end. @throws DataOpsError STORAGE when that is not there any more: nobody knows whether all went well. */

@@ -134,7 +134,10 @@ export interface RestoreWorker {
   work: RestoreWork
 }
 
-/** @throws DataOpsError INVALID_INPUT (`details.ofWorker`) when its keys do not open the backup; BACKUP_DAMAGED when another backup lies there by now; CHECKPOINT when the target was made anew. */
+/**
+ * @throws DataOpsError INVALID_INPUT (`details.ofWorker`) when its keys do not open the backup; BACKUP_DAMAGED when another backup lies
+ * there by now; CHECKPOINT (`details.ofWorker`: its server may be another) when the target is not there.
+ */
 export async function openRestoreWork(
   direct: Connection,
   store: Store,
@@ -165,16 +168,36 @@ export async function openRestoreWork(
     store: files,
     work,
   }
-  await checkTarget(worker)
+  await checkTarget(worker).catch((error: unknown) => {
+    throw error instanceof DataOpsError && error.code === 'CHECKPOINT' ? notOfThisServer(error, direct) : error
+  })
   return worker
 }
 
 /** @throws DataOpsError CHECKPOINT when the target is not the collection that the job was created for. */
-export async function checkTarget({direct, work: {identity, schema}}: RestoreWorker): Promise<void> {
+export async function checkTarget({
+  direct,
+  work: {identity, schema},
+}: Pick<RestoreWorker, 'direct' | 'work'>): Promise<void> {
   if (await isStillThere(direct, schema.class, identity)) return
   throw new DataOpsError('CHECKPOINT', `"${schema.class}" was dropped since this job was created.`, {
     details: {collection: schema.class},
     hint: 'Cancel the job, and create it anew.',
+  })
+}
+
+/** For who has never seen the target of a job: that is nothing that another worker, at its own address, would meet. */
+export function notOfThisServer(
+  error: DataOpsError,
+  {describe}: Pick<Connection, 'describe'>,
+  at?: string,
+): DataOpsError {
+  const collection = String(error.details.collection)
+  const where = at === undefined ? '' : ` at ${at}`
+  return error.with({
+    details: {ofWorker: true, server: describe},
+    hint: `See whether ${describe} is the server that the job was created at (\`job show\` names it). If it is, cancel the job${where}, and create it anew.`,
+    message: `${describe} has not the collection "${collection}" that this job is of: it is another server, or the collection was dropped.`,
   })
 }
 

@@ -133,6 +133,21 @@ describe('a backup by several machines', () => {
     expect(await manager.work(server.connection, id)).toMatchObject({done: 7})
   })
 
+  it('ends a worker at another server, and no item', async () => {
+    const id = await create()
+    const other = await startTestServer()
+    const manager = new JobManager({store})
+    try {
+      const astray = manager.work(other.connection, id)
+      await expect(astray).rejects.toMatchObject({code: 'SERVER_REFUSED', details: {collection: NAME, ofWorker: true}})
+    } finally {
+      await other.close()
+    }
+
+    expect(await manager.show(id)).toMatchObject({aside: [], end: 'open', workers: []})
+    expect(await manager.work(server.connection, id)).toMatchObject({done: 7, sealed: [{digest}]})
+  })
+
   it('is cancelled: workers stop, and what was written goes', async () => {
     const id = await create({leaseMs: 600})
     const manager = new JobManager({store})

@@ -127,6 +127,25 @@ describe('a restore by several machines', () => {
     expect([...objects].filter(([key]) => key.endsWith('.checkpoint')).map(([, {tag}]) => tag)).toEqual(checkpoints)
   })
 
+  it('ends a worker, or a cancellation, at another server, and nothing of the job', async () => {
+    const id = await backup()
+    const {id: job} = await new JobManager({store}).createRestore(connection, [id], {items: 3, name: COPY})
+    const other = await startTestServer()
+    try {
+      const astray = new JobManager({store}).work(other.connection, job)
+      await expect(astray).rejects.toMatchObject({code: 'CHECKPOINT', details: {ofWorker: true}})
+      expect(await new JobManager({store}).show(job)).toMatchObject({aside: [], end: 'open', workers: []})
+      const cancelling = new JobManager({store}).cancel(other.connection, job)
+      await expect(cancelling).rejects.toMatchObject({code: 'CHECKPOINT', details: {ofWorker: true}})
+    } finally {
+      await other.close()
+    }
+
+    expect(await new JobManager({store}).cancel(connection, job)).toMatchObject({left: [COPY], wasOpen: true})
+    const restored = await new RestoreManager(connection, {store}).restoreCollection(id, {name: COPY})
+    expect(restored).toMatchObject({restored: 3000})
+  })
+
   it('by one process does not end in such a collection either', async () => {
     const id = await backup()
     const on = server.connection
