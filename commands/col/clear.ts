@@ -17,6 +17,7 @@ import {
 import {plural} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {clearLines} from '../../src/cli/results.js'
+import {leavesSome} from '../../src/cli/unread.js'
 import {DataOpsError, throwIfAborted} from '../../src/model/errors.js'
 
 /** @throws Error. */
@@ -138,7 +139,7 @@ export default class ColClear extends DataOpsCommand {
     if (result.backup && !result.dryRun)
       result.warnings.push(...(await this.announce('elysia:backup:sealed', {backup: result.backup})))
     this.print(clearLines(result))
-    if (result.kept > 0) this.exitWith('INCOMPLETE')
+    if (leavesSome(result)) this.exitWith('INCOMPLETE')
     return result
   }
 }

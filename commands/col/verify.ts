@@ -15,13 +15,14 @@ import {
 } from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
+import {isUnknown} from '../../src/jobs/verify/unknown.js'
 
 export default class ColVerify extends DataOpsCommand {
   static override summary = 'Compare a collection with a backup, object by object.'
 
   static override usage = '<%= command.id %> NAME --against <backup> [flags]'
 
-  static override description = `Reads the live collection and says whether it equals the backup, or what is missing, extra or different, by UUID and property. The exit code is 4 when they differ.`
+  static override description = `Reads the live collection and says whether it equals the backup, or what is missing, extra or different, by UUID and property. The exit code is 4 when they differ, and 3 when something could not be compared and the rest is the same.`
 
   static override args = {
     name: Args.string({description: 'Collection (or alias).', ignoreStdin: true, required: true}),
@@ -80,11 +81,11 @@ export default class ColVerify extends DataOpsCommand {
       waitReplicasMs: milliseconds(flags['wait-replicas']),
       transforms: await transformsOf({ids: flags.ids, transform: flags.transform}),
     })
-    const leftOut = (comparison.tenantsLeftOut ?? []).map(
+    const leftOut = (comparison.equal ? (comparison.tenantsLeftOut ?? []) : []).map(
       ({name, reason}) => `  NOT compared: tenant ${name} (${reason})`,
     )
     this.print([...comparisonLines(comparison, {full: flags.full, width: this.width}), ...leftOut])
-    if (!comparison.equal) this.exitWith('CONTENT_DIFFERS')
+    if (!comparison.equal) this.exitWith(isUnknown(comparison) ? 'INCOMPLETE' : 'CONTENT_DIFFERS')
     return comparison
   }
 }

@@ -5,8 +5,11 @@ import {formatCount, plural} from './format.js'
 import {differenceText, schemaTable, type ShowOptions} from './results.js'
 
 export function diffLines(difference: Difference, options: ShowOptions = {}): string[] {
-  const {a, b, counts, differences, equal, schemaDifferences, tenantsLeftOut = []} = difference
-  const leftOut = tenantsLeftOut.map(({name, reason}) => `  NOT compared: tenant ${name} (${reason})`)
+  const {a, b, counts, differences, equal, notCompared = [], schemaDifferences, tenantsLeftOut = []} = difference
+  const leftOut = [
+    ...tenantsLeftOut.map(({name, reason}) => `  NOT compared: tenant ${name} (${reason})`),
+    ...notCompared.filter((what) => !what.startsWith('tenant ')).map((what) => `  NOT compared: ${what}`),
+  ]
   if (equal) return [`${nameOf(b)} equals ${nameOf(a)}: ${plural(b.objects, 'object')}, digest ${b.digest}`, ...leftOut]
   const unlisted = counts.missing + counts.extra + counts.different - differences.length
   return [

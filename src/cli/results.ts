@@ -7,6 +7,7 @@ import type {RestoreResult} from '../jobs/restore/options.js'
 import type {ShownObject, TransformPreview} from '../jobs/survey.js'
 import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
 
+import {isUnknown} from '../jobs/verify/unknown.js'
 import {
   formatBytes,
   formatCount,
@@ -223,12 +224,21 @@ export function comparisonLines(comparison: CollectionComparison, options: ShowO
   const {against = {name: `backup ${backupId}`, place: 'in the backup'}} = options
   if (comparison.equal)
     return [`${collection} equals ${against.name}: ${plural(counts.live, 'object')}, digest ${comparison.liveDigest}`]
+  const unknown = (comparison.notCompared ?? []).map((what) => `  NOT compared: ${what}`)
+  if (isUnknown(comparison)) {
+    return [
+      `${collection} is not known to equal ${against.name}: what was compared is the same, and not everything could be (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,
+      ...unknown,
+    ]
+  }
+
   const unlisted = counts.missing + counts.extra + counts.different - differences.length
   return [
     `${collection} differs from ${against.name}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,
     ...differences.map((difference) => `  ${differenceText(difference)}`),
     ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
     ...schemaTable(schemaDifferences, options),
+    ...unknown,
   ]
 }
 
@@ -306,7 +316,7 @@ export function differsBeyondRefusals({
   rejectedButKept = 0,
   verification,
 }: Pick<RestoreResult, 'rejected' | 'rejectedButKept' | 'verification'>): boolean {
-  if (verification?.equal !== false) return false
+  if (verification?.equal !== false || isUnknown(verification)) return false
   const {different, extra, missing} = verification.counts
   return extra > 0 || missing > rejected - rejectedButKept || missing + different > rejected || rejected === 0
 }

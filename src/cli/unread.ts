@@ -1,5 +1,6 @@
 /** What a job could not read, though it was meant to: done, but not everything. */
 import type {BackupResult} from '../jobs/backup/options.js'
+import type {ClearResult} from '../jobs/clear/options.js'
 import type {Warning} from '../model/progress.js'
 
 import {NOT_SELECTED} from '../archive/incomplete.js'
@@ -14,4 +15,12 @@ export function comesFromLacking({dryRun, warnings}: {dryRun: boolean; warnings:
   return !dryRun && warnings.some(({code, details}) => LACKING.has(code) && details?.unread !== 0)
 }
 
-const LACKING = new Set(['incomplete-backup', 'tenant-skipped', 'tenants-not-in-backup'])
+const LACKING = new Set(['incomplete-backup', 'not-all-compared', 'tenant-skipped', 'tenants-not-in-backup'])
+
+/** Whether a clear has left objects: such as were written meanwhile, can still be read, or are in offloaded tenants. */
+export function leavesSome({dryRun, kept, remaining, tenantsNotCounted = [], warnings}: ClearResult): boolean {
+  if (dryRun) return false
+  return (
+    kept > 0 || remaining > 0 || tenantsNotCounted.length > 0 || warnings.some(({code}) => code === 'objects-remain')
+  )
+}

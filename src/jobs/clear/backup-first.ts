@@ -1,11 +1,13 @@
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {BackupResult} from '../backup/options.js'
+import type {BackupOptions, BackupResult} from '../backup/options.js'
 import type {ClearOptions} from './options.js'
 
+import {renamesOf} from '../../flow/transform/tenants.js'
 import {DataOpsError} from '../../model/errors.js'
 import {canOpen, encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {backUpCollection} from '../backup/backup.js'
+import {CHOICES} from '../verify/changed.js'
 import {Verifier} from '../verify/verifier.js'
 
 /** A sealed backup that was read back whole. @throws DataOpsError when it lacks tenants or does not hold: nothing may be cleared then. */
@@ -25,6 +27,7 @@ export async function backUpFirst(
   }
 
   const options = typeof backupFirst === 'object' ? backupFirst : {}
+  checkUnchanged(options)
   const backup = await backUpCollection(connection, store, name, {
     maxRetries,
     onProgress,
@@ -64,4 +67,15 @@ export async function backUpFirst(
   }
 
   return backup
+}
+
+/** Of what is changed on the way the backup has the id and the time, and not what it was. @throws DataOpsError INVALID_INPUT. */
+function checkUnchanged({tenants = [], transforms = []}: BackupOptions): void {
+  const change = transforms.find(({record}) => !CHOICES.has(record.kind))
+  if (!change && renamesOf(tenants).length === 0) return
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `A backup that changes objects on the way (${change?.record.kind ?? 'tenants'}) does not hold what would be deleted, so nothing was cleared.`,
+    {hint: 'Leave the changes out: make them when the backup is restored.'},
+  )
 }

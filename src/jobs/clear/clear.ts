@@ -1,3 +1,4 @@
+import type {BackupHead} from '../../codec/document.js'
 import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
@@ -30,6 +31,7 @@ import {guaranteeOf} from './guarantee.js'
 import {HeldObjects, type Survey, survey} from './held.js'
 import {checkDroppable} from './plan.js'
 import {type Quiet, waitUntilQuiet} from './quiet.js'
+import {changeOfShape} from './shape.js'
 
 type Outcome = Omit<ClearResult, 'seconds'>
 
@@ -280,7 +282,8 @@ export class Clear {
     let quiet: Quiet
     const marker: DropMarker = {backup: this.#nameOf(saved), server: this.#connection.describe}
     try {
-      quiet = await this.#waitUntilQuiet(schema, held)
+      const {archive} = await openArchive(saved.path, this.#store)
+      quiet = await this.#waitUntilQuiet(schema, held, archive.head)
     } catch (error) {
       await new BackupCatalog(this.#store).remove(saved.id).catch(() => undefined)
       throw error
@@ -293,24 +296,34 @@ export class Clear {
     return this.#result(name, {
       backup,
       deleted: quiet.found.objects,
-      remaining: 0,
+      remaining: await this.#remaining(name, await this.#tenants(schema)),
       schemaFile,
       ...(backup && {windowMs}),
     })
   }
 
   /** With a backup every id and update time is looked at, else the number of objects. */
-  async #waitUntilQuiet(schema: WeaviateClass, held: HeldObjects | undefined): Promise<Quiet> {
-    return waitUntilQuiet(schema.class, async () => this.#look(schema, held), this.#options)
+  async #waitUntilQuiet(
+    schema: WeaviateClass,
+    held: HeldObjects | undefined,
+    /** What will be made again. */
+    head?: BackupHead,
+  ): Promise<Quiet> {
+    return waitUntilQuiet(schema.class, async () => this.#look(schema, held, head), this.#options)
   }
 
-  async #look(schema: WeaviateClass, held: HeldObjects | undefined): Promise<Survey> {
+  async #look(schema: WeaviateClass, held: HeldObjects | undefined, head?: BackupHead): Promise<Survey> {
     const tenants = await this.#tenants(schema)
     checkDroppable(schema.class, tenants ?? [])
+    const changed = head && (await changeOfShape(this.#connection, head, tenants))
     const {signal} = this.#options
-    if (!held) return {fresh: {add() {}, count: 0, sample: []}, objects: await this.#countAll(schema.class, tenants)}
+    if (!held)
+      return {changed, fresh: {add() {}, count: 0, sample: []}, objects: await this.#countAll(schema.class, tenants)}
     const plan = planCollection(schema)
-    return survey({connection: this.#connection, held, notes: this.#notes, plan, signal, tenants})
+    return {
+      changed,
+      ...(await survey({connection: this.#connection, held, notes: this.#notes, plan, signal, tenants})),
+    }
   }
 
   async #recreate(name: string, marker: DropMarker): Promise<string> {

@@ -55,6 +55,8 @@ export class FreshObjects {
 }
 
 export interface Survey {
+  /** What else of the collection is not as a backup has it, in words. */
+  changed?: string
   /** Not in the backup as they are. */
   fresh: FreshObjects
   /** All that were listed. */

@@ -24,7 +24,8 @@ export async function waitUntilQuiet(
   for (;;) {
     const started = performance.now()
     const found = await look()
-    if (found.fresh.count > 0 || (before && found.objects !== before.objects)) throw stillChanging(name, found, before)
+    const isOther = found.changed !== undefined || found.fresh.count > 0
+    if (isOther || (before && found.objects !== before.objects)) throw stillChanging(name, found, before)
     if (before || quietForMs === 0) return {found, started}
     before = found
     await sleep(quietForMs, signal)

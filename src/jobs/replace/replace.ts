@@ -1,4 +1,5 @@
 /** A backup in place of what a name stands for now: an alias is switched; a collection, which the server cannot rename, is saved, dropped and restored. */
+import type {BackupHead} from '../../codec/document.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupResult} from '../backup/options.js'
@@ -15,6 +16,7 @@ import {backUpFirst} from '../clear/backup-first.js'
 import {HeldObjects, type Survey, survey} from '../clear/held.js'
 import {checkDroppable, checkProtected} from '../clear/plan.js'
 import {type Quiet, waitUntilQuiet} from '../clear/quiet.js'
+import {changeOfShape} from '../clear/shape.js'
 import {DEFAULT_CONSISTENCY} from '../confirmation.js'
 import {type Workplace} from '../options.js'
 import {Checkpoint} from '../restore/checkpoint.js'
@@ -167,7 +169,7 @@ class Replacement {
     const backup = await this.#save(name)
     const {archive} = await openArchive(backup.id, store)
     const held = await HeldObjects.of(archive, this.#options.signal)
-    const {started} = await this.#waitUntilQuiet(schema, held)
+    const {started} = await this.#waitUntilQuiet(schema, {head: archive.head, held})
     const {path} = this.#opened.archive
     // Where that is what comes back, it need not be told of.
     const before = unfinished ? [...(unfinished.earlier ?? []), unfinished.saved].filter((each) => each !== path) : []
@@ -187,12 +189,14 @@ class Replacement {
     })
   }
 
-  async #waitUntilQuiet(schema: WeaviateClass, held: HeldObjects): Promise<Quiet> {
+  async #waitUntilQuiet(schema: WeaviateClass, {head, held}: {head: BackupHead; held: HeldObjects}): Promise<Quiet> {
     const look = async (): Promise<Survey> => {
       const tenants = await this.#tenants(schema)
       checkDroppable(schema.class, tenants ?? [])
       const {connection, notes} = this.#at
-      return survey({connection, held, notes, plan: planCollection(schema), signal: this.#options.signal, tenants})
+      const changed = await changeOfShape(connection, head, tenants)
+      const {signal} = this.#options
+      return {changed, ...(await survey({connection, held, notes, plan: planCollection(schema), signal, tenants}))}
     }
 
     try {

@@ -11,6 +11,7 @@ import {replicationFactor} from '../../weaviate/replicas.js'
 import {type Confirmation, confirmationOf, DEFAULT_CONSISTENCY, isSampled, SAMPLE} from '../confirmation.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {compareCollection} from '../verify/compare.js'
+import {isUnknown} from '../verify/unknown.js'
 import {restoreAliases, switchAlias} from './aliases.js'
 import {rejectedFileOf, resultOf} from './job.js'
 import {readRejected} from './rejected.js'
@@ -46,7 +47,15 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
   const aliases = isShown ? await restoreAliases(job) : []
   if (job.atomicAlias !== undefined && isShown) aliases.push(await switchAlias(job, job.atomicAlias))
   if (verification && !verification.equal) {
-    job.warn({code: 'content-differs', message: `"${job.target}" does not hold what the backup holds.`})
+    job.warn(
+      isUnknown(verification)
+        ? {
+            code: 'not-all-compared',
+            details: {notCompared: verification.notCompared},
+            message: `Not all of "${job.target}" could be compared: ${verification.notCompared?.join('; ')}.`,
+          }
+        : {code: 'content-differs', message: `"${job.target}" does not hold what the backup holds.`},
+    )
   }
 
   const {objects, references} = checkpoint
@@ -179,13 +188,13 @@ function asRequested(
   comparison: CollectionComparison,
   overrides: RestoreOptions['overrides'] = {},
 ): CollectionComparison {
-  const {counts, schemaDifferences, tenantsLeftOut} = comparison
+  const {counts, notCompared, schemaDifferences} = comparison
   const isSame = counts.missing + counts.extra + counts.different === 0
   const asked = Object.keys(overrides)
   const isAsked = (path: string): boolean =>
     asked.some((change) => change === path || path.startsWith(`${change}.`) || change.startsWith(`${path}.`))
   const others = schemaDifferences.filter(({path, severity}) => severity === 'blocking' && !isAsked(path))
-  if (!isSame || others.length > 0 || tenantsLeftOut) return comparison
+  if (!isSame || others.length > 0 || notCompared) return comparison
   return {...comparison, equal: true}
 }
 

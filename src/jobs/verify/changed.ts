@@ -9,7 +9,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 
 /** Leave objects out and change none: made to a copy once more, they change nothing. */
-const CHOICES = new Set(['ids', 'limit', 'sample', 'where'])
+export const CHOICES = new Set(['ids', 'limit', 'sample', 'where'])
 
 /**
  * undefined: objects are compared as they are, since nothing was changed, or since what is there was restored from the backup.

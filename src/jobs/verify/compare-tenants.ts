@@ -1,11 +1,13 @@
 /** Which tenants take part in a comparison. Pure. */
+import type {SchemaDifference} from '../../model/schema-compare.js'
 import type {HeldTenant, TakesPart} from './side.js'
 
+import {NOT_SELECTED} from '../../archive/incomplete.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 
 export interface TenantSelection {
-  /** Not compared, and why. `isOpen`: the first of both holds objects that nothing was compared with. */
+  /** Not compared, and why. `isOpen`: nobody knows whether it is equal; else it was left out of the backup on purpose, or is not there. */
   leftOut: Array<{isOpen: boolean; name: string; reason: string}>
   /** Whether objects of that tenant take part. */
   takesPart: TakesPart
@@ -28,22 +30,44 @@ export function selectForComparison(
     )
   }
 
+  const there = new Set(live.map(({name}) => name))
   const leftOut = new Map<string, TenantSelection['leftOut'][number]>()
   const isWanted = (name: string): boolean => !wanted || wanted.has(name)
   for (const {name, skipped} of held) {
-    if (skipped !== undefined && isWanted(name))
-      leftOut.set(name, {isOpen: false, name, reason: `not in the backup: ${skipped}`})
+    if (skipped === undefined || !isWanted(name)) continue
+    const isOpen = skipped !== NOT_SELECTED && there.has(name)
+    leftOut.set(name, {isOpen, name, reason: `not in the backup: ${skipped}`})
   }
 
   for (const tenant of live) {
     const {name} = tenant
     const isReadable = options.includeOffloaded === true || !isOffloaded(tenant)
     if (isReadable || leftOut.has(name) || !isWanted(name)) continue
-    leftOut.set(name, {isOpen: (inFirst.get(name)?.objects ?? 0) > 0, name, reason: 'offloaded'})
+    leftOut.set(name, {isOpen: true, name, reason: 'offloaded'})
   }
 
   return {
     leftOut: [...leftOut.values()],
     takesPart: (tenant) => (tenant === undefined ? !wanted : !leftOut.has(tenant) && isWanted(tenant)),
   }
+}
+
+/** Tenants that only one of both has: without objects nothing else shows them. */
+export function tenantsApart(
+  held: readonly HeldTenant[],
+  live: readonly WeaviateTenant[],
+  takesPart: TakesPart,
+): SchemaDifference[] {
+  const there = new Set(live.map(({name}) => name))
+  const known = new Set(held.map(({name}) => name))
+  const apart = (name: string, isMissing: boolean): SchemaDifference => ({
+    backup: isMissing ? name : undefined,
+    live: isMissing ? undefined : name,
+    path: `tenants.${name}`,
+    severity: isMissing ? 'blocking' : 'notice',
+  })
+  return [
+    ...held.filter(({name}) => takesPart(name) && !there.has(name)).map(({name}) => apart(name, true)),
+    ...live.filter(({name}) => takesPart(name) && !known.has(name)).map(({name}) => apart(name, false)),
+  ]
 }

@@ -21,13 +21,13 @@ import {
 } from '../../flow/records.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
-import {compareSchemas} from '../../model/schema-compare.js'
+import {compareSchemas, type SchemaDifference} from '../../model/schema-compare.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
 import {checkPositiveInteger} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
-import {selectForComparison, type TenantSelection} from './compare-tenants.js'
+import {selectForComparison, tenantsApart, type TenantSelection} from './compare-tenants.js'
 import {compareRecords, type Differences} from './differences.js'
 import {LiveSide} from './live-side.js'
 import {type ComparedSource, SourceSide} from './source-side.js'
@@ -82,6 +82,7 @@ export async function compareCollection(
     differences: compared.differences,
     equal: compared.equal,
     liveDigest: compared.digests.second,
+    ...(compared.notCompared && {notCompared: compared.notCompared}),
     ...(facts?.report && {replicas: facts.report}),
     schemaDifferences: compared.schemaDifferences,
     seconds: (performance.now() - started) / 1000,
@@ -101,7 +102,7 @@ export interface CompareSidesOptions extends OperationOptions {
 /** What came of two sides. `missing`: of the second. */
 export interface ComparedSides extends Pick<
   CollectionComparison,
-  'differences' | 'equal' | 'schemaDifferences' | 'tenantsLeftOut'
+  'differences' | 'equal' | 'notCompared' | 'schemaDifferences' | 'tenantsLeftOut'
 > {
   counts: Pick<CollectionComparison['counts'], 'different' | 'extra' | 'missing'>
   digests: {first: string; second: string}
@@ -255,8 +256,11 @@ class Comparison {
 
   async run(): Promise<ComparedSides> {
     const [first, second] = [this.#first, this.#second]
-    const schemaDifferences = compareSchemas(first.schema, second.schema, {ignoreName: true})
     const selection = await this.#selectTenants()
+    const schemaDifferences = [
+      ...compareSchemas(first.schema, second.schema, {ignoreName: true}),
+      ...(await this.#tenantsApart(selection)),
+    ]
     for (const side of [first, second]) await side.prove(selection.takesPart)
     const [ours, theirs] = await this.#readBoth(selection)
     const isSame = theirs.content.objects === ours.content.objects && theirs.content.hex() === ours.content.hex()
@@ -269,18 +273,43 @@ class Comparison {
         })
     if (differences.listed.length > 0) await this.#nameMembers(differences)
     const {leftOut} = selection
+    const notCompared = await this.#notCompared(selection)
+    const isEqual = isSame && notCompared.length === 0
     return {
       counts: differences.counts,
       differences: differences.listed,
       digests: {first: ours.content.hex(), second: theirs.content.hex()},
-      equal:
-        isSame &&
-        leftOut.every(({isOpen}) => !isOpen) &&
-        schemaDifferences.every(({severity}) => severity !== 'blocking'),
+      equal: isEqual && schemaDifferences.every(({severity}) => severity !== 'blocking'),
+      ...(notCompared.length > 0 && {notCompared}),
       objects: {first: ours.content.objects, second: theirs.content.objects},
       schemaDifferences,
       ...(leftOut.length > 0 && {tenantsLeftOut: leftOut.map(({name, reason}) => ({name, reason}))}),
     }
+  }
+
+  /** Whose objects show nothing of it: of collections that both have tenants. */
+  async #tenantsApart({takesPart}: TenantSelection): Promise<SchemaDifference[]> {
+    const [first, second] = [this.#first, this.#second]
+    if (!isMultiTenant(first.schema) || !isMultiTenant(second.schema)) return []
+    return tenantsApart(await first.held(), await second.tenants(), takesPart)
+  }
+
+  /** Once both are read: why nobody knows whether they are equal. */
+  async #notCompared({leftOut, takesPart}: TenantSelection): Promise<string[]> {
+    const [first, second] = [this.#first, this.#second]
+    const open = leftOut.filter(({isOpen}) => isOpen).map(({name, reason}) => `tenant ${name} (${reason})`)
+    const unshown = [first, second].flatMap((side) => side.unshown() ?? [])
+    for (const reason of unshown) {
+      this.#options.onWarning?.({
+        code: 'objects-not-shown',
+        details: {collection: second.className},
+        message: `Of what "${second.className}" was compared with, or of itself, ${reason}.`,
+      })
+    }
+
+    const isSchemaOnly = first.hasObjects !== second.hasObjects
+    const isBlind = isSchemaOnly && !(await (first.hasObjects ? first : second).isEmpty(takesPart))
+    return [...open, ...unshown, ...(isBlind ? ['the objects: the backup holds the schema only'] : [])]
   }
 
   async #readBoth(selection: TenantSelection): Promise<[Content, Content]> {

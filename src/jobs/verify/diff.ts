@@ -13,7 +13,7 @@ import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {checkPositiveInteger} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
-import {compareSides} from './compare.js'
+import {type ComparedSides, compareSides} from './compare.js'
 import {LiveSide} from './live-side.js'
 import {SourceSide} from './source-side.js'
 
@@ -90,8 +90,9 @@ async function openBackup(backup: string, store: Store, {onWarning, signal}: Dif
 
 async function diff({a, b}: Both<OpenedSide>, options: DiffOptions): Promise<Difference> {
   const started = performance.now()
-  const {counts, differences, digests, equal, objects, tenantsLeftOut} = await compareSides(a.side, b.side, options)
-  const schemaDifferences = schemasOf(a.side, b.side)
+  const compared = await compareSides(a.side, b.side, options)
+  const {counts, differences, digests, equal, notCompared, objects, tenantsLeftOut} = compared
+  const schemaDifferences = [...schemasOf(a.side, b.side), ...tenantsOf(compared)]
   const [ofA, ofB] = [await a.watch?.end(), await b.watch?.end()]
   return {
     a: {
@@ -114,6 +115,7 @@ async function diff({a, b}: Both<OpenedSide>, options: DiffOptions): Promise<Dif
       !tenantsLeftOut &&
       a.side.hasObjects === b.side.hasObjects &&
       schemaDifferences.every(({severity}) => severity !== 'blocking'),
+    ...(notCompared && {notCompared}),
     schemaDifferences,
     seconds: (performance.now() - started) / 1000,
     ...(tenantsLeftOut && {
@@ -135,4 +137,11 @@ function schemasOf(a: ComparedSide, b: ComparedSide): Difference['schemaDifferen
     path,
     severity: isBlocking.has(path) ? 'blocking' : severity,
   }))
+}
+
+/** Tenants that one of both lacks, whichever it is. */
+function tenantsOf({schemaDifferences}: ComparedSides): Difference['schemaDifferences'] {
+  return schemaDifferences
+    .filter(({path}) => path.startsWith('tenants.'))
+    .map(({backup, live, path}) => ({a: backup, b: live, path, severity: 'blocking'}))
 }

@@ -5,6 +5,7 @@ import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {ComparedSide, HeldTenant, TakesPart} from './side.js'
 
 import {objectKey} from '../../archive/reader.js'
+import {countObjects} from '../../flow/count-objects.js'
 import {defaultBatchSize, TARGET_BYTES} from '../../flow/page-size.js'
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
@@ -18,6 +19,7 @@ import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
+import {ListedCounts} from './listed-counts.js'
 
 /** Objects fetched together to see what differs in them. */
 const OBJECTS_A_FETCH = 100
@@ -35,6 +37,7 @@ export interface LiveSideOptions extends OperationOptions {
 export class LiveSide implements ComparedSide {
   readonly #concurrency: number
   readonly #connection: Connection
+  readonly #counts: ListedCounts
   readonly #options: LiveSideOptions
   readonly #plan: CollectionPlan
   readonly #sameServer: SameServer
@@ -51,6 +54,7 @@ export class LiveSide implements ComparedSide {
     this.#plan = planCollection(schema)
     this.#sameServer = new SameServer(connection, schema, options)
     this.#throttle = new Throttle({concurrency, onWarning, signal})
+    this.#counts = new ListedCounts(connection, this.#plan, signal)
   }
 
   get className(): string {
@@ -112,6 +116,23 @@ export class LiveSide implements ComparedSide {
     }))
   }
 
+  async isEmpty(takesPart: TakesPart): Promise<boolean> {
+    const {className, multiTenant} = this.#plan
+    const {signal} = this.#options
+    if (!multiTenant) return (await countObjects(this.#connection, className, undefined, signal)) === 0
+    const counts: number[] = []
+    await this.#withTenants(await this.#reading(takesPart), async (group) => {
+      const names = group.map(({name}) => name)
+      counts.push(await countObjects(this.#connection, className, names, signal))
+    })
+    return counts.every((count) => count === 0)
+  }
+
+  unshown(): string | undefined {
+    const {counted, listed} = this.#counts
+    return counted > listed ? `the server counts ${counted} objects and lists ${listed} of them` : undefined
+  }
+
   async prove(takesPart: TakesPart): Promise<void> {
     await this.#sameServer.prove(await this.#reading(takesPart))
   }
@@ -134,6 +155,7 @@ export class LiveSide implements ComparedSide {
       for await (const page of reader.pages()) {
         const objects = (await chain?.objects(page.objects)) ?? page.objects
         taken += objects.length
+        this.#counts.add(page.tenant, page.objects.length)
         await take(objects)
         page.done()
         // Hashed and noted; transforms may have kept an object.
@@ -145,8 +167,12 @@ export class LiveSide implements ComparedSide {
       await this.#withTenants(await this.#reading(takesPart), async (group) => {
         await this.#sameServer.prove(group.map(({name}) => ({name, status: 'HOT'})))
         await read(slicesOfTenants(group))
+        await this.#counts.check(group.map(({name}) => name))
       })
-    } else await read([{...WHOLE_RANGE}])
+    } else {
+      await read([{...WHOLE_RANGE}])
+      await this.#counts.check([undefined])
+    }
   }
 
   async tenants(): Promise<WeaviateTenant[]> {

@@ -69,6 +69,8 @@ export interface Difference {
   differences: ObjectDifference[]
   /** False also where something could not be compared. */
   equal: boolean
+  /** As of a `CollectionComparison`. */
+  notCompared?: string[]
   /** Blocking and other differences of the schemas, by path. */
   schemaDifferences: Array<{a: unknown; b: unknown; path: string; severity: 'blocking' | 'notice'}>
   seconds: number
@@ -86,8 +88,11 @@ export interface CollectionComparison {
   /** Objects in all, per kind, whatever `limit` lists. */
   counts: {backup: number; different: number; extra: number; live: number; missing: number}
   differences: ObjectDifference[]
+  /** False also where something could not be compared. */
   equal: boolean
   liveDigest: string
+  /** What could not be compared, so that nobody knows whether it is equal, in words; absent when there is nothing. */
+  notCompared?: string[]
   /** What the replicas of the live collection differed in; absent without replicas. */
   replicas?: ReplicaReport
   /** Blocking and other differences of the schemas, by path. */

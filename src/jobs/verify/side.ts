@@ -27,6 +27,10 @@ export interface ComparedSide {
   eachGroup: (names: ReadonlySet<string | undefined>, body: (isOpen: TakesPart) => Promise<void>) => Promise<void>
   /** Those of them that are there, by `objectKey`; of tenants that are open. */
   find: (objects: readonly WeaviateObject[]) => Promise<ReadonlyMap<string, WeaviateObject>>
+  /** Whether there are no objects of those that take part; for where the other holds the schema only. */
+  isEmpty: (takesPart: TakesPart) => Promise<boolean>
+  /** Once all of it was read: objects that it says to have and does not show, in words. */
+  unshown: () => string | undefined
   /** Its tenants, as the first of both; none in collections without. */
   held: () => Promise<HeldTenant[]>
   /** False: it holds the schema only. */

@@ -73,6 +73,13 @@ export class SourceSide implements ComparedSide {
     return [...held.values()]
   }
 
+  async isEmpty(): Promise<boolean> {
+    return !this.hasObjects || this.#source.objectCount === 0
+  }
+
+  /** What it lacks shows in its digest. */
+  unshown(): undefined {}
+
   async prove(): Promise<void> {}
 
   async read(takesPart: TakesPart, take: (objects: readonly WeaviateObject[]) => Promise<void>): Promise<void> {

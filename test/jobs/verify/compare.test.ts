@@ -234,11 +234,12 @@ describe('tenants', () => {
     return Object.fromEntries(tenants.map(({name, status}) => [name, status]))
   }
 
-  test('that the backup skipped are left out, and that is said; states are put back', async () => {
+  test('that the backup skipped are left out, and nobody knows whether they are equal; states are put back', async () => {
     const result = await compare(backup, {onWarning})
     expect(result).toMatchObject({
-      counts: {backup: 30, live: 30},
-      equal: true,
+      counts: {backup: 30, different: 0, extra: 0, live: 30, missing: 0},
+      equal: false,
+      notCompared: ['tenant D (not in the backup: offloaded)'],
       tenantsLeftOut: [{name: 'D', reason: 'not in the backup: offloaded'}],
     })
     expect(warnings).toMatchObject([{code: 'tenant-not-compared', details: {name: 'D'}}])
@@ -285,7 +286,15 @@ describe('tenants', () => {
       equal: false,
       tenantsLeftOut: [{name: 'D'}, {name: 'A', reason: 'offloaded'}],
     })
-    await expect(compare(backup, {includeOffloaded: true})).resolves.toMatchObject({counts: {live: 30}, equal: true})
+    await expect(compare(backup, {includeOffloaded: true})).resolves.toMatchObject({
+      counts: {live: 30},
+      equal: false,
+      notCompared: ['tenant D (not in the backup: offloaded)'],
+    })
+    await expect(compare(backup, {includeOffloaded: true, tenants: ['A', 'B', 'C']})).resolves.toMatchObject({
+      counts: {live: 30},
+      equal: true,
+    })
     await expect(statuses()).resolves.toMatchObject({A: 'FROZEN', D: 'FROZEN'})
   })
 
@@ -390,7 +399,11 @@ describe('Verifier', () => {
         warnings.push(warning)
       },
     })
-    expect(result).toMatchObject({counts: {backup: 0, live: 0}, equal: true})
+    expect(result).toMatchObject({
+      counts: {backup: 0, live: 0},
+      equal: false,
+      notCompared: ['the objects: the backup holds the schema only'],
+    })
     expect(warnings).toMatchObject([{code: 'schema-only'}])
   })
 })

@@ -1,0 +1,12 @@
+import type {CollectionComparison} from './options.js'
+
+/** Whether two are called not equal only since something of them could not be compared: what was is the same. */
+export function isUnknown({
+  counts,
+  equal,
+  notCompared = [],
+  schemaDifferences,
+}: Pick<CollectionComparison, 'counts' | 'equal' | 'notCompared' | 'schemaDifferences'>): boolean {
+  if (equal || notCompared.length === 0 || counts.missing + counts.extra + counts.different > 0) return false
+  return schemaDifferences.every(({severity}) => severity !== 'blocking')
+}
