@@ -2,7 +2,7 @@
 import path from 'node:path'
 
 import type {Warning} from '../model/progress.js'
-import type {Store, StoreEntry} from '../store/store.js'
+import type {Store} from '../store/store.js'
 
 import {refuseExportedAt} from '../archive/exported.js'
 import {
@@ -14,7 +14,7 @@ import {
   requireLocks,
   SEES_LOCKS,
 } from '../archive/locked.js'
-import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName, removedName} from '../archive/names.js'
+import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
 import {inParallel} from '../model/in-parallel.js'
@@ -31,12 +31,9 @@ import {rekeyBackup, type RekeyOptions} from './rekey.js'
 import {removeBackup, strangersIn, tidy} from './removal.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
 import {PARALLEL, type ReindexResult, scanBackups, tryReadEntry, type UnusableFile} from './scan.js'
+import {type BackupStatus, statusOf} from './status.js'
 
-/**
- * `sealed`: listed and there. `unlisted`: sealed and there, without an entry. `missing`: an entry without its files.
- * `damaged`: its files do not have the size that they had.
- */
-export type BackupStatus = 'damaged' | 'missing' | 'sealed' | 'unlisted'
+export type {BackupStatus} from './status.js'
 
 export type ListedBackup = CatalogEntry & {status: BackupStatus}
 
@@ -125,7 +122,7 @@ export class BackupCatalog {
     const byName = new Map(onDisk.map((entry) => [entry.name, entry]))
     const known = await inParallel(listed, {atOnce: PARALLEL}, async (entry) => ({
       ...entry,
-      status: await this.#statusOf(entry, byName),
+      status: await statusOf(this.#store, entry, byName),
     }))
     const files = new Set(listed.map(({file}) => file))
     const others = onDisk.filter(({kind, name}) => kindOfName(name) === kind && !files.has(name))
@@ -197,27 +194,45 @@ export class BackupCatalog {
     return result
   }
 
-  async #statusOf(entry: CatalogEntry, onDisk: ReadonlyMap<string, StoreEntry>): Promise<BackupStatus> {
-    const found = onDisk.get(entry.file)
-    if (found?.kind === undefined || found.kind !== kindOfName(entry.file)) return 'missing'
-    if (found.kind === 'file') return found.bytes === entry.size ? 'sealed' : 'damaged'
-    let bytes = 0
-    for (const file of await this.#store.list(entry.file)) bytes += file.bytes
-    // What a removal has begun on is as good as gone.
-    if (bytes < entry.size && onDisk.has(removedName(entry.file))) return 'missing'
-    // More may lie there: a file manager's own, say.
-    return bytes >= entry.size ? 'sealed' : 'damaged'
-  }
-
   #warnUnread({file, reason}: UnusableFile): void {
-    this.#warn('backup-not-read', `Whether ${this.#store.describe(file)} is a backup cannot be said now. ${reason}`, {
-      file,
-      reason,
-    })
+    const message = `Whether ${this.#store.describe(file)} is a backup cannot be said now. ${reason}`
+    this.#warn('backup-not-read', message, {file, reason})
   }
 
   async #tidy(): Promise<void> {
     await tidy(this.#store, (warning) => this.#options.onWarning?.(warning))
+  }
+
+  /** The entry goes first: what a killed run leaves is a whole backup without an entry, or none. @throws DataOpsError STORAGE. */
+  async #remove(file: string, lock: Lease): Promise<void> {
+    await lock.check()
+    await this.#assertUnused(file)
+    const entry = (await this.#readOrRebuild(lock)).find((each) => each.file === file)
+    if (entry) await this.#update(lock, withoutFile(file))
+    try {
+      await removeBackup(this.#store, file)
+    } catch (error) {
+      if (entry && 'entry' in (await tryReadEntry(this.#store, file))) {
+        // What failed is what is to be said; without its entry it is listed all the same.
+        await this.#enter(entry, lock).catch(() => {})
+      }
+
+      throw error
+    }
+  }
+
+  /** Changes a backup that nobody changes or removes meanwhile, and its entry. */
+  async #change<T>({file}: ListedBackup, work: () => Promise<T>): Promise<{entry: CatalogEntry; result: T}> {
+    return this.#locked(async (lock) => {
+      const result = await work()
+      const entry = await readEntryOf(this.#store, file)
+      await this.#enter(entry, lock)
+      return {entry, result}
+    })
+  }
+
+  async #enter(entry: CatalogEntry, lock: Lease): Promise<void> {
+    await this.#update(lock, (entries) => [entry, ...withoutFile(entry.file)(entries)])
   }
 
   /** Changes what is listed, anew when somebody else has done so meanwhile. @throws DataOpsError STORAGE. */
@@ -283,7 +298,10 @@ export class BackupCatalog {
    * @throws DataOpsError STORAGE when the folder cannot be read.
    */
   async list({collection}: {collection?: string} = {}): Promise<ListedBackup[]> {
-    const backups = await this.#list(await this.#load(true))
+    let backups = await this.#list(await this.#load(true))
+    // Its entry may be older than what somebody has removed, or given another key, meanwhile.
+    const isDoubtful = ({status}: ListedBackup): boolean => status === 'missing' || status === 'damaged'
+    if (backups.some((backup) => isDoubtful(backup))) backups = await this.#list(await this.#load(true))
     return collection === undefined ? backups : backups.filter((backup) => backup.collection === collection)
   }
 
@@ -302,18 +320,7 @@ export class BackupCatalog {
     if (!(await this.#store.stat(''))) return {kept: [], reasons: {}, removed: []}
     return this.#locked(async (lock) => {
       const choice = await this.#choose(await this.#readOrRebuild(lock), policy, collection)
-      const gone = new Set<string>()
-      try {
-        for (const {file} of choice.removed) {
-          await lock.check()
-          await this.#assertUnused(file)
-          await removeBackup(this.#store, file)
-          gone.add(file)
-        }
-      } finally {
-        if (gone.size > 0) await this.#update(lock, (entries) => entries.filter(({file}) => !gone.has(file)))
-      }
-
+      for (const {file} of choice.removed) await this.#remove(file, lock)
       await this.#tidy()
       return choice
     })
@@ -322,9 +329,7 @@ export class BackupCatalog {
   /** Enters a sealed backup, in place of what was known of that file. @throws DataOpsError STORAGE. */
   async register(entry: CatalogEntry): Promise<void> {
     const checked = wellFormedEntry(entry)
-    await this.#locked(async (lock) => {
-      await this.#update(lock, (entries) => [checked, ...entries.filter(({file}) => file !== checked.file)])
-    })
+    await this.#locked(async (lock) => this.#enter(checked, lock))
   }
 
   /** Makes the catalog anew from the sealed backups in the folder; what cannot be read now keeps its entry (warning `backup-not-read`). @throws DataOpsError STORAGE. */
@@ -346,14 +351,12 @@ export class BackupCatalog {
    */
   async rekey(reference: string, to: RekeyOptions): Promise<ListedBackup> {
     const backup = await this.#required(reference)
-    const kept = await rekeyBackup(this.#store, backup.file, to)
+    const {entry, result: kept} = await this.#change(backup, async () => rekeyBackup(this.#store, backup.file, to))
     if (kept.length > 0) {
       const message = `Who could open ${this.#store.describe(backup.file)} before still can: it is locked, or nothing may be removed there.`
       this.#warn('old-keys-kept', message, {files: kept})
     }
 
-    const entry = await readEntryOf(this.#store, backup.file)
-    await this.register(entry)
     return {...backup, ...entry, collection: backup.collection}
   }
 
@@ -365,9 +368,7 @@ export class BackupCatalog {
     await requireLocks(this.#store)
     const backup = await this.#required(reference)
     await refuseExportedAt(this.#store, backup.file, 'locked')
-    await lockBackup(this.#store, backup.file, lock)
-    const entry = await readEntryOf(this.#store, backup.file)
-    await this.register(entry)
+    const {entry} = await this.#change(backup, async () => lockBackup(this.#store, backup.file, lock))
     return {...backup, ...entry, collection: backup.collection, status: 'sealed'}
   }
 
@@ -386,14 +387,13 @@ export class BackupCatalog {
   async remove(reference: string): Promise<ListedBackup> {
     const backup = await this.#required(reference)
     await this.#locked(async (lock) => {
-      await this.#readOrRebuild(lock)
-      if (backup.status !== 'missing') {
-        await this.#assertUnused(backup.file)
-        await removeBackup(this.#store, backup.file)
-      }
-
-      await this.#update(lock, (entries) => entries.filter(({file}) => file !== backup.file))
+      if (backup.status === 'missing') await this.#update(lock, withoutFile(backup.file))
+      else await this.#remove(backup.file, lock)
     })
     return backup
   }
+}
+
+function withoutFile(file: string): (entries: readonly CatalogEntry[]) => CatalogEntry[] {
+  return (entries) => entries.filter((entry) => entry.file !== file)
 }

@@ -122,7 +122,7 @@ const CASES = Object.entries(PLACES)
       })),
     ),
   )
-  .filter(({isSome}) => IS_ALL || isSome)
+  .filter(({isSome, kind, scenario}) => (IS_ALL || isSome) && (!scenario.isOfEncrypted || kind.isEncrypted))
 
 describe.each(CASES)('$title', ({kind, open, scenario}) => {
   it('holds at whatever call', async () => {

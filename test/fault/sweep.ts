@@ -49,6 +49,8 @@ interface After {
 
 export interface Scenario {
   check: (sweep: Sweep, after: After) => Promise<void>
+  /** Of backups that are encrypted alone. */
+  isOfEncrypted?: true
   /** Returns the ids of the backups that it has taken, the oldest first. */
   prepare: (sweep: Sweep) => Promise<string[]>
   run: (sweep: Sweep, ids: readonly string[]) => Promise<unknown>
@@ -84,7 +86,6 @@ function aged(store: Store): Store {
 async function listedWhole(sweep: Sweep): Promise<string[]> {
   const ids: string[] = []
   for (const {file, id, status} of (await catalogOf(sweep).list()).toReversed()) {
-    if (status === 'missing') continue
     expect(['sealed', 'unlisted']).toContain(status)
     const verified = await new Verifier({...keys(sweep), store: sweep.store}).verifyBackup(file)
     expect(verified).toMatchObject({objectCount: OBJECTS, problems: []})
@@ -245,6 +246,25 @@ export const SCENARIOS: Scenario[] = [
     },
     run: async (sweep) => catalogOf(sweep).reindex(),
     title: 'reindex',
+  },
+  {
+    async check(sweep, {ids}) {
+      expect(await listedWhole(sweep)).toEqual(ids)
+      expect(await catalogOf(sweep).rekey(ids[0]!, {encryptTo: [sweep.me.recipient]})).toMatchObject({id: ids[0]})
+      expect(await listedWhole(sweep)).toEqual(ids)
+      const {file} = (await catalogOf(sweep).find(ids[0]!))!
+      expect((await sweep.store.list(file)).filter(({name}) => name.startsWith('key-'))).toHaveLength(1)
+      await expectTidy(sweep, ids)
+    },
+    isOfEncrypted: true,
+    async prepare(sweep) {
+      const ids = await takeSome(sweep, 1)
+      // Its key file gets shorter with its readers.
+      await catalogOf(sweep).rekey(ids[0]!, {encryptTo: Array.from({length: 4}, () => sweep.me.recipient)})
+      return ids
+    },
+    run: async (sweep, [id = '']) => catalogOf(sweep).rekey(id, {encryptTo: [sweep.me.recipient]}),
+    title: 'rekey',
   },
   {
     check: checkRestore,

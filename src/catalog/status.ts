@@ -1,0 +1,32 @@
+import type {Store, StoreEntry} from '../store/store.js'
+
+import {removedName} from '../archive/names.js'
+import {type CatalogEntry, kindOfName} from './entry.js'
+import {tryReadEntry} from './scan.js'
+
+/**
+ * `sealed`: listed and there. `unlisted`: sealed and there, without an entry. `missing`: an entry without its files.
+ * `damaged`: its files do not have the size that they had.
+ */
+export type BackupStatus = 'damaged' | 'missing' | 'sealed' | 'unlisted'
+
+/** Of a backup with an entry; `onDisk`: what lies in its place, by name. */
+export async function statusOf(
+  store: Store,
+  entry: CatalogEntry,
+  onDisk: ReadonlyMap<string, StoreEntry>,
+): Promise<Exclude<BackupStatus, 'unlisted'>> {
+  const found = onDisk.get(entry.file)
+  if (found?.kind === undefined || found.kind !== kindOfName(entry.file)) return 'missing'
+  if (found.kind === 'file') return found.bytes === entry.size ? 'sealed' : 'damaged'
+  let bytes = 0
+  for (const file of await store.list(entry.file)) bytes += file.bytes
+  // More may lie there: a file manager's own, say.
+  if (bytes >= entry.size) return 'sealed'
+  // What a removal has begun on is as good as gone.
+  if (onDisk.has(removedName(entry.file))) return 'missing'
+  if (entry.encrypted !== true) return 'damaged'
+  // The file of its key may be a shorter one by now.
+  const now = await tryReadEntry(store, entry.file)
+  return 'entry' in now && now.entry.id === entry.id ? 'sealed' : 'damaged'
+}
