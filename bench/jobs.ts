@@ -24,7 +24,7 @@ export interface JobInput {
   url: string
   /** `restore`: compares the target with the backup afterwards. */
   verify?: boolean
-  /** Threads of a backup. */
+  /** Threads of a backup or restore. */
   workers?: number
 }
 
@@ -87,6 +87,7 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Measured>> = {
           concurrency: input.concurrency,
           name: input.target,
           verify: input.verify,
+          workers: input.workers,
         },
       )
       return {objects: result.restored, seconds: result.seconds}

@@ -1,5 +1,5 @@
 /** Where the objects of a backup are: known before any is read, whether or not a seal says it. */
-import type {Platform} from '../codec/codec.js'
+import type {IncrementalHash, Platform} from '../codec/codec.js'
 import type {Amendment} from '../codec/document.js'
 import type {Store, StoreReader} from '../store/store.js'
 import type {Manifest, SealedManifest} from './manifest.js'
@@ -8,7 +8,7 @@ import {utf8} from '../codec/bytes.js'
 import {readJsonDocument} from '../codec/json/document.js'
 import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
-import {sha256Hex} from '../platform/node.js'
+import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {partCodec} from './formats.js'
 import {findPartNames} from './names.js'
 import {type Proof, ProofMaker, provenReader} from './proof.js'
@@ -56,7 +56,8 @@ async function contentOfDocument(store: Store, manifest: Manifest, platform: Pla
   const file = await store.openRead(manifest.name)
   try {
     const maker = new ProofMaker(file.size)
-    const bytes = hashed(file, maker)
+    const sum = nodePlatform.createSha256()
+    const bytes = hashed(file, maker, sum)
     const text = manifest.compressed ? platform.gunzip(bytes) : bytes
     for await (const part of readJsonDocument(text, {fromRow: Infinity, platform})) {
       if (part.kind !== 'end') continue
@@ -68,7 +69,8 @@ async function contentOfDocument(store: Store, manifest: Manifest, platform: Pla
         throw contradiction(store, manifest, reason)
       }
 
-      return {amendments, fingerprint: fingerprintOf(proof), parts: [{file: null, rows}], proof, rows}
+      const fingerprint = fingerprintOf([{bytes: file.size, name: manifest.name, sum}])
+      return {amendments, fingerprint, parts: [{file: null, rows}], proof, rows}
     }
   } finally {
     await file.close()
@@ -91,6 +93,7 @@ async function contentOfDirectory(store: Store, manifest: Manifest, platform: Pl
   const listed = claims.parts ?? (await partsByName(store, manifest))
   const codec = await partCodec(metadata.options.format)
   const proof: Proof = new Map()
+  const hashedFiles: HashedFile[] = []
   const parts: ArchivePart[] = []
   let rows = 0
   for (const {file, rows: expected} of listed) {
@@ -99,7 +102,13 @@ async function contentOfDirectory(store: Store, manifest: Manifest, platform: Pl
     const reader = await store.openRead(where)
     try {
       const maker = new ProofMaker(reader.size)
-      for await (const chunk of reader.stream()) maker.update(chunk)
+      const sum = nodePlatform.createSha256()
+      for await (const chunk of reader.stream(0, reader.size, {isPassing: true})) {
+        maker.update(chunk)
+        sum.update(chunk)
+      }
+
+      hashedFiles.push({bytes: reader.size, name: where, sum})
       const made = maker.finish()
       proof.set(where, made)
       const source = provenReader(reader, made, store.describe(where))
@@ -120,7 +129,7 @@ async function contentOfDirectory(store: Store, manifest: Manifest, platform: Pl
     throw contradiction(store, manifest, `its parts have ${rows} rows where its document says ${objectCount} objects`)
   }
 
-  return {amendments, fingerprint: fingerprintOf(proof), parts, proof, rows}
+  return {amendments, fingerprint: fingerprintOf(hashedFiles), parts, proof, rows}
 }
 
 async function partsByName(store: Store, manifest: Manifest): Promise<Array<{file: string; rows?: number}>> {
@@ -136,15 +145,22 @@ async function partsByName(store: Store, manifest: Manifest): Promise<Array<{fil
   return found.names.map((file) => ({file}))
 }
 
-async function* hashed(file: StoreReader, maker: ProofMaker): AsyncGenerator<Uint8Array> {
+async function* hashed(file: StoreReader, maker: ProofMaker, sum: IncrementalHash): AsyncGenerator<Uint8Array> {
   for await (const chunk of file.stream()) {
     maker.update(chunk)
+    sum.update(chunk)
     yield chunk
   }
 }
 
-function fingerprintOf(proof: Proof): string {
-  return sha256Hex(...[...proof].flatMap(([name, {bytes, hashes}]) => [utf8(`${name}\n${bytes}\n`), hashes]))
+interface HashedFile {
+  bytes: number
+  name: string
+  sum: IncrementalHash
+}
+
+function fingerprintOf(files: readonly HashedFile[]): string {
+  return sha256Hex(...files.flatMap(({bytes, name, sum}) => [utf8(`${name}\n${bytes}\n`), sum.digest()]))
 }
 
 function contradiction(store: Store, {name}: Manifest, reason: string): DataOpsError {

@@ -206,7 +206,7 @@ class HashCheck {
     {proof, text = new TextDigest()}: {proof?: ProofMaker; text?: TextDigest},
   ): Promise<boolean> {
     const end = Math.min(extent.bytes, reader.size)
-    for await (const chunk of reader.stream(0, end)) {
+    for await (const chunk of reader.stream(0, end, {isPassing: true})) {
       throwIfAborted(this.#options.signal)
       text.update(chunk)
       proof?.update(chunk)

@@ -1,24 +1,26 @@
-/** What was hashed is what is read: each piece of a file is compared with its hash of the first reading before anything is made of it. */
+/** What was hashed is what is read: each piece of a file is compared with its tag of the first reading before anything is made of it. */
 import {Buffer} from 'node:buffer'
 
 import type {StoreReader} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {nodePlatform} from '../platform/node.js'
+import {PieceTags} from '../platform/node.js'
 
-const HASH_BYTES = 32
-const MIN_CHUNK = 64 * 1024
-/** Chunks of one file at most: 2 MiB of hashes. */
+const TAG_BYTES = 16
+const MIN_CHUNK = 128 * 1024
+/** Chunks of one file at most: 1 MiB of tags. */
 const MAX_CHUNKS = 65_536
 /** Chunks that were checked last, kept for reads that share one. */
 const KEPT_CHUNKS = 4
 
-/** The hashes of one file, chunk by chunk. */
+/** One file, chunk by chunk. */
 export interface FileProof {
   /** Of the file. */
   bytes: number
   chunkBytes: number
-  hashes: Uint8Array
+  /** By what made them: of no use to another process. */
+  key: PieceTags
+  tags: Uint8Array
 }
 
 /** By the file's name in its store. */
@@ -27,7 +29,8 @@ export type Proof = Map<string, FileProof>
 /** Takes a file's bytes from first to last. */
 export class ProofMaker {
   readonly #chunk: Buffer
-  readonly #hashes: Uint8Array[] = []
+  readonly #key = new PieceTags()
+  readonly #tags: Uint8Array[] = []
   #filled = 0
   #bytes = 0
 
@@ -40,7 +43,7 @@ export class ProofMaker {
 
   finish(): FileProof {
     if (this.#filled > 0) this.#endChunk()
-    return {bytes: this.#bytes, chunkBytes: this.#chunk.length, hashes: Buffer.concat(this.#hashes)}
+    return {bytes: this.#bytes, chunkBytes: this.#chunk.length, key: this.#key, tags: Buffer.concat(this.#tags)}
   }
 
   update(bytes: Uint8Array): void {
@@ -48,7 +51,7 @@ export class ProofMaker {
     for (let at = 0; at < bytes.length;) {
       // What is a whole chunk need not be copied.
       if (this.#filled === 0 && bytes.length - at >= this.#chunk.length) {
-        this.#hashes.push(nodePlatform.sha256(bytes.subarray(at, at + this.#chunk.length)))
+        this.#tag(bytes.subarray(at, at + this.#chunk.length))
         at += this.#chunk.length
         continue
       }
@@ -62,8 +65,12 @@ export class ProofMaker {
   }
 
   #endChunk(): void {
-    this.#hashes.push(nodePlatform.sha256(this.#chunk.subarray(0, this.#filled)))
+    this.#tag(this.#chunk.subarray(0, this.#filled))
     this.#filled = 0
+  }
+
+  #tag(chunk: Uint8Array): void {
+    this.#tags.push(this.#key.of(chunk, this.#tags.length))
   }
 }
 
@@ -131,10 +138,10 @@ class ProvenReader implements StoreReader {
   }
 
   #check(bytes: Uint8Array, firstChunk: number): void {
-    const {chunkBytes, hashes} = this.#proof
+    const {chunkBytes, key, tags} = this.#proof
     for (let at = 0, chunk = firstChunk; at < bytes.length; at += chunkBytes, chunk++) {
-      const found = nodePlatform.sha256(bytes.subarray(at, at + chunkBytes))
-      const expected = hashes.subarray(chunk * HASH_BYTES, (chunk + 1) * HASH_BYTES)
+      const found = key.of(bytes.subarray(at, at + chunkBytes), chunk)
+      const expected = tags.subarray(chunk * TAG_BYTES, (chunk + 1) * TAG_BYTES)
       if (Buffer.compare(found, expected) !== 0) throw exchanged(this.#where)
     }
   }

@@ -1,6 +1,6 @@
 /** What codecs borrow from Node: native hashes and compression. */
 /* eslint-disable n/no-unsupported-features/node-builtins -- zstd is experimental: its results are checked, and codecs do without where it is missing */
-import {createHash, hash, randomBytes} from 'node:crypto'
+import {createCipheriv, createHash, hash, randomBytes} from 'node:crypto'
 import {pipeline, Readable} from 'node:stream'
 import {promisify} from 'node:util'
 import * as zlib from 'node:zlib'
@@ -35,9 +35,20 @@ export const nodePlatform: Platform = {
     member.set(GZIP_HEADER)
     return member
   },
-  sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+  sha256: hashOf,
   // Node 22.15 and later.
   ...(typeof zlib.zstdCompressSync === 'function' && {zstdCompress, zstdDecompress}),
+}
+
+const HASH_BYTES = 32
+
+/** As text, one character a byte: a Buffer for each would have memory outside the heap, which the garbage collector is called for. */
+function hashOf(bytes: Uint8Array): Uint8Array {
+  const text = hash('sha256', bytes, 'binary')
+  const digest = new Uint8Array(HASH_BYTES)
+  // eslint-disable-next-line unicorn/prefer-code-point -- a unit is a byte here
+  for (let index = 0; index < HASH_BYTES; index++) digest[index] = text.charCodeAt(index)
+  return digest
 }
 
 async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -111,6 +122,21 @@ export function sha256Hex(...pieces: ReadonlyArray<string | Uint8Array>): string
 /** What clouds check bytes by that they are sent: no proof against people. */
 export function md5(bytes: Uint8Array): Buffer {
   return hash('md5', bytes, 'buffer')
+}
+
+/** Tells pieces of bytes from others within this process, at half of what SHA-256 costs: GMAC under a key that nobody else knows. */
+export class PieceTags {
+  readonly #key = randomBytes(16)
+
+  /** 16 bytes. `number`: of the piece; one with another number has another tag. */
+  of(piece: Uint8Array, number: number): Uint8Array {
+    const nonce = new Uint8Array(12)
+    new DataView(nonce.buffer).setFloat64(0, number, true)
+    const cipher = createCipheriv('aes-128-gcm', this.#key, nonce)
+    cipher.setAAD(piece)
+    cipher.final()
+    return cipher.getAuthTag()
+  }
 }
 
 /** Unpredictable bytes as lower-case hex, two digits a byte. */

@@ -48,8 +48,8 @@ export interface StoreReader {
   read: (start: number, end: number) => Promise<Uint8Array>
   /** Bytes. */
   size: number
-  /** Chunks of at most 1 MiB, from `start` to `end` (the end of the object). */
-  stream: (start?: number, end?: number) => AsyncIterable<Uint8Array>
+  /** Chunks of at most 1 MiB, from `start` to `end` (the end of the object). With `isPassing` a chunk may be overwritten once the next is asked for. */
+  stream: (start?: number, end?: number, options?: {isPassing?: boolean}) => AsyncIterable<Uint8Array>
 }
 
 export interface StoreWriter {

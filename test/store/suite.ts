@@ -324,6 +324,10 @@ export function storeSuite(title: string, open: () => Promise<StoreUnderTest>): 
           const chunks = await collect(reader.stream(start, end))
           expect(Math.max(0, ...chunks.map(({length}) => length))).toBeLessThanOrEqual(1024 * 1024)
           expect(Buffer.concat(chunks).equals(bytes.subarray(start, end))).toBe(true)
+          // Each is looked at before the next is asked for.
+          const passed: Buffer[] = []
+          for await (const chunk of reader.stream(start, end, {isPassing: true})) passed.push(Buffer.from(chunk))
+          expect(Buffer.concat(passed).equals(bytes.subarray(start, end))).toBe(true)
         }
 
         // Leaving early is no error, then or when the file is closed.

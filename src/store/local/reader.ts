@@ -40,21 +40,32 @@ export class LocalReader implements StoreReader {
   async read(start: number, end: number): Promise<Uint8Array> {
     // Before allocating: the range may come from a damaged file.
     if (!(start >= 0 && start <= end && end <= this.size)) throw this.#short(start, end)
-    const bytes = new Uint8Array(end - start)
+    return this.#readInto(new Uint8Array(end - start), start)
+  }
+
+  async #readInto(bytes: Uint8Array, start: number): Promise<Uint8Array> {
     let filled = 0
     while (filled < bytes.byteLength) {
       const {bytesRead} = await this.#readSome(bytes, filled, start + filled)
-      if (bytesRead === 0) throw this.#short(start, end)
+      if (bytesRead === 0) throw this.#short(start, start + bytes.byteLength)
       filled += bytesRead
     }
 
     return bytes
   }
 
-  async *stream(start = 0, end = this.size): AsyncGenerator<Uint8Array> {
+  async *stream(start = 0, end = this.size, {isPassing = false} = {}): AsyncGenerator<Uint8Array> {
     if (start === end) return
+    // One is looked at while the next is read into the other.
+    const spare: Uint8Array[] = isPassing && end - start > STREAM_CHUNK ? [new Uint8Array(STREAM_CHUNK)] : []
+    const read = async (from: number, to: number): Promise<Uint8Array> => {
+      const memory = spare.pop()
+      // Only the last chunk is shorter: nothing follows that it would be too short for.
+      return memory ? this.#readInto(memory.subarray(0, to - from), from) : this.read(from, to)
+    }
+
     let position = Math.min(start + STREAM_CHUNK, end)
-    let next = this.read(start, position)
+    let next = read(start, position)
     while (true) {
       const chunk = await next
       if (position >= end) {
@@ -65,10 +76,11 @@ export class LocalReader implements StoreReader {
       // The next chunk is read while the consumer has this one.
       const from = position
       position = Math.min(position + STREAM_CHUNK, end)
-      next = this.read(from, position)
+      next = read(from, position)
       // Not awaited if the consumer leaves; otherwise the next turn throws it.
       next.catch(() => undefined)
       yield chunk
+      if (isPassing) spare.push(chunk)
     }
   }
 }
