@@ -2,6 +2,7 @@ import type {SchemaProperty} from '../model/schema.js'
 import type {Collection, Shard, StoredObject} from './store.js'
 
 import {noSuchProperty} from './properties.js'
+import {Refusal} from './refusal.js'
 
 /** What kind of value a filter compares with: as REST's `value…` members are called, and `geoRange`. */
 export type FilterType = 'boolean' | 'date' | 'geoRange' | 'int' | 'number' | 'text'
@@ -13,6 +14,16 @@ export interface GeoRange {
   longitude: number
 }
 
+/** Words without any that an index has. */
+export class OnlyStopwords extends Refusal {
+  constructor() {
+    super(
+      422,
+      'invalid search term, only stopwords provided. Stopwords can be configured in class.invertedIndexConfig.stopwords',
+    )
+  }
+}
+
 /** A filter in one form for both transports, operators named as over REST. */
 export interface Filter {
   /** Of And, Or and Not; undefined for all others. */
@@ -20,6 +31,8 @@ export interface Filter {
   operator: string
   /** A property; or a reference, the class that it leads to, a property there, and so on. */
   path: string[]
+  /** Whether a list was given, be it of one. */
+  isList?: boolean
   type: FilterType | undefined
   values: Array<boolean | GeoRange | number | string>
 }

@@ -1,10 +1,10 @@
-import type {JsonObject} from '../model/object.js'
 import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
-import type {Filter, Predicate} from './filter-model.js'
 import type {StoredObject} from './store.js'
 
+import {type Filter, OnlyStopwords, type Predicate} from './filter-model.js'
 import {Refusal} from './refusal.js'
-import {canonicalUuid} from './values.js'
+import {analyzerOf, stopwordsOf, termsOf} from './text-terms.js'
+import {canonicalUuid, nanosecondsOf} from './values.js'
 
 /** A value as an index has it: text by its tokens. */
 export type Term = bigint | boolean | number | string
@@ -19,7 +19,7 @@ export function termTest(
   const type = of?.property.dataType[0]?.replace('[]', '')
   if (of && (type === 'text' || type === 'string')) return textTest(filter, read, of)
   const [wanted] = values as Term[]
-  if (operator === 'Like') return likeTest(String(wanted), read, filter)
+  if (operator === 'Like' && type !== 'boolean') return likeTest(String(wanted), read, filter)
   const convert = converter(type)
   const value = convert(wanted!)
   const test = comparison(operator, value)
@@ -33,17 +33,14 @@ function textTest(
   {property, schema}: {property: SchemaProperty; schema: WeaviateClass},
 ): Predicate {
   const {operator, values} = filter
-  const tokenize = tokenizer(property.tokenization)
+  const {tokenization} = property
+  const analyzer = analyzerOf(property)
+  const tokenize = termsOf(tokenization, analyzer)
   const text = values[0] as string
   const isLike = operator === 'Like'
-  const wanted = isLike
-    ? tokenizer(property.tokenization, true)(text)
-    : tokenize(text).filter((term) => property.tokenization !== 'word' || !isStopword(schema, term))
-  if (wanted.length === 0)
-    throw new Refusal(
-      422,
-      'invalid search term, only stopwords provided. Stopwords can be configured in class.invertedIndexConfig.stopwords',
-    )
+  const stopwords = isLike || tokenization !== 'word' ? new Set() : stopwordsOf(schema, property)
+  const wanted = termsOf(tokenization, analyzer, isLike)(text).filter((term) => !stopwords.has(term))
+  if (wanted.length === 0) throw new OnlyStopwords()
   const tests = wanted.map((term) => (isLike ? likeness(term) : comparison(operator, term)))
   return (object) => {
     const found = read(object).flatMap((item) => tokenize(String(item)))
@@ -79,18 +76,10 @@ function converter(type: string | undefined): (value: Term) => Term {
   return (value) => value
 }
 
-const DATE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/
-
-function nanosecondsOf(text: string): bigint {
-  const [, seconds = '', fraction = '', zone = ''] = DATE.exec(text) ?? []
-  const time = Date.parse(`${seconds}${zone}`)
-  if (Number.isNaN(time)) throw new Refusal(422, `trying parse time as RFC3339 string: parsing time "${text}"`)
-  return BigInt(time) * 1_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'))
-}
-
 function comparison(operator: string, value: Term): (found: Term[]) => boolean {
   switch (operator) {
-    case 'Equal': {
+    case 'Equal':
+    case 'Like': {
       return (found) => found.includes(value)
     }
 
@@ -119,60 +108,3 @@ function comparison(operator: string, value: Term): (found: Term[]) => boolean {
     }
   }
 }
-
-/** Splits text as its property is indexed; `hasWildcards` keeps * and ?. @throws Refusal for those that need a dictionary. */
-export function tokenizer(tokenization: unknown, hasWildcards = false): (text: string) => string[] {
-  const words = hasWildcards ? /[^\p{L}\p{N}*?]+/u : /[^\p{L}\p{N}]+/u
-  switch (tokenization) {
-    case 'field': {
-      return (text) => [text.trim()]
-    }
-
-    case 'lowercase': {
-      return (text) => text.toLowerCase().split(/\s+/u).filter(Boolean)
-    }
-
-    case 'trigram': {
-      return (text) => trigrams(text.toLowerCase().split(words).join(''))
-    }
-
-    case 'whitespace': {
-      return (text) => text.split(/\s+/u).filter(Boolean)
-    }
-
-    case 'word': {
-      return (text) => text.toLowerCase().split(words).filter(Boolean)
-    }
-
-    default: {
-      throw new Refusal(422, `the embedded server does not tokenize by ${String(tokenization)}`)
-    }
-  }
-}
-
-function trigrams(text: string): string[] {
-  const letters = [...text]
-  return letters.slice(2).map((_, index) => letters.slice(index, index + 3).join(''))
-}
-
-/** Values of filters are looked for without them. */
-function isStopword({invertedIndexConfig}: WeaviateClass, term: string): boolean {
-  const {
-    additions,
-    preset = 'en',
-    removals,
-  } = ((invertedIndexConfig as JsonObject | undefined)?.stopwords ?? {}) as {
-    additions?: null | string[]
-    preset?: string
-    removals?: null | string[]
-  }
-  if (removals?.includes(term)) return false
-  return additions?.includes(term) === true || (preset === 'en' && STOPWORDS.has(term))
-}
-
-/** The server's English ones. */
-const STOPWORDS = new Set(
-  'a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with'.split(
-    ' ',
-  ),
-)

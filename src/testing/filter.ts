@@ -1,6 +1,13 @@
 import {isReference, type SchemaProperty} from '../model/schema.js'
 import {parseBeacon} from './beacon.js'
-import {type Filter, type FilterScope, type GeoRange, type Predicate, propertyOf} from './filter-model.js'
+import {
+  type Filter,
+  type FilterScope,
+  type GeoRange,
+  OnlyStopwords,
+  type Predicate,
+  propertyOf,
+} from './filter-model.js'
 import {checkFilter} from './filter-rules.js'
 import {type Term, termTest} from './filter-terms.js'
 import {Refusal} from './refusal.js'
@@ -32,7 +39,7 @@ function compileClause(scope: FilterScope, filter: Filter): Predicate {
   const length = /^len\((.*)\)$/.exec(name)?.[1]
   if (length !== undefined) return compileLength(scope, filter, length)
   const property = propertyOf(scope.collection, name)
-  if (operator === 'IsNull') return compileNull(scope, filter, property.name)
+  if (operator === 'IsNull') return compileNull(scope, filter, property)
   if (isReference(property))
     return termTest({...filter, type: 'int'}, (object) => [listOf(own(object.properties, property.name)).length])
   requireIndex(property)
@@ -42,7 +49,18 @@ function compileClause(scope: FilterScope, filter: Filter): Predicate {
 
 /** Each value for itself, and what is found put together. */
 function compileContains(scope: FilterScope, filter: Filter): Predicate {
-  const tests = filter.values.map((value) => compileClause(scope, {...filter, operator: 'Equal', values: [value]}))
+  const {isList, operator, values} = filter
+  if (isList === false) throw new Refusal(422, 'value type should be []string but is string')
+  const tests = values.flatMap((value) => {
+    try {
+      return compileClause(scope, {...filter, operator: 'Equal', values: [value]})
+    } catch (error) {
+      // Of ContainsAny what remains is looked for.
+      if (operator !== 'ContainsAny' || !(error instanceof OnlyStopwords)) throw error
+      return []
+    }
+  })
+  if (tests.length === 0 && values.length > 0) throw new OnlyStopwords()
   if (filter.operator === 'ContainsAll') return (object) => tests.every((matches) => matches(object))
   const isAny: Predicate = (object) => tests.some((matches) => matches(object))
   return filter.operator === 'ContainsAny' ? isAny : (object) => !isAny(object)
@@ -90,29 +108,42 @@ function millisecondsOf(text: string): number {
 function compileLength(scope: FilterScope, filter: Filter, name: string): Predicate {
   const {schema} = scope.collection
   const property = propertyOf(scope.collection, name)
-  if (!(schema.invertedIndexConfig as undefined | {indexPropertyLength?: boolean})?.indexPropertyLength)
+  const config = schema.invertedIndexConfig as undefined | {indexNullState?: boolean; indexPropertyLength?: boolean}
+  if (!config?.indexPropertyLength)
     throw new Refusal(
       422,
       `Property length must be indexed to be filterable! add \`IndexPropertyLength: true\` to the invertedIndexConfig in ${schema.class}.  Geo-coordinates, phone numbers and data blobs are not supported by property length.`,
     )
+  if (/^(?:blob|blobHash|boolean|date|geoCoordinates|int|number|object|phoneNumber)$/.test(property.dataType[0]!))
+    throw new Refusal(
+      422,
+      `resolve doc ids for prop/value pair: bucket for prop ${name}_propertyLength not found - is it indexed?`,
+    )
+  // What an object lacks has a length only in a class that indexes what is null.
+  const missing = config.indexNullState ? [0] : []
   return termTest({...filter, type: 'int'}, (object) => {
     const value = own(object.properties, property.name)
-    if (Array.isArray(value)) return [value.length]
-    return [typeof value === 'string' ? [...value].length : 0]
+    if (Array.isArray(value)) return isReference(property) && value.length === 0 ? [] : [value.length]
+    if (typeof value !== 'string') return missing
+    return property.dataType[0] === 'uuid' ? [] : [[...value].length]
   })
 }
 
-function compileNull(scope: FilterScope, filter: Filter, name: string): Predicate {
+function compileNull(scope: FilterScope, filter: Filter, property: SchemaProperty): Predicate {
   const {invertedIndexConfig} = scope.collection.schema
   if (!(invertedIndexConfig as undefined | {indexNullState?: boolean})?.indexNullState)
     throw new Refusal(
       422,
       'Nullstate must be indexed to be filterable! Add `indexNullState: true` to the invertedIndexConfig',
     )
+  // The index has nothing of these, be they there or not.
+  if (/^(?:blob|blobHash|geoCoordinates|phoneNumber)$/.test(property.dataType[0]!)) return () => false
   return (object) => {
-    const value = own(object.properties, name) ?? null
-    const isNull = value === null || (Array.isArray(value) && value.length === 0)
-    return isNull === filter.values[0]
+    const value = own(object.properties, property.name) ?? null
+    if (value === null) return filter.values[0] === true
+    const isEmpty = value === '' || (Array.isArray(value) && value.length === 0)
+    // No references are neither.
+    return isEmpty === filter.values[0] && !(isEmpty && isReference(property))
   }
 }
 

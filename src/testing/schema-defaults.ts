@@ -112,10 +112,9 @@ function isMap(value: JsonValue): value is JsonObject {
 export function invertedIndexConfig(given: JsonObject = {}): JsonObject {
   const stopwords = (given.stopwords ?? {}) as JsonObject
   const preset = filled(stopwords.preset) ?? 'en'
-  for (const [name, words] of Object.entries((given.stopwordPresets ?? {}) as Record<string, unknown[]>))
-    if (words.length === 0) throw new Refusal(422, `stopwordPresets: preset "${name}" must have at least one word`)
   if (preset !== 'en' && preset !== 'none')
     throw new Refusal(422, `stopwordPreset '${preset as string}' does not exist`)
+  checkStopwords(given)
   const {b = 0, k1 = 0} = (given.bm25 ?? {}) as {b?: number; k1?: number}
   if (k1 < 0) throw new Refusal(422, 'BM25.k1 must be >= 0')
   if (b < 0 || b > 1) throw new Refusal(422, 'BM25.b must be >= 0 and <= 1')
@@ -129,6 +128,21 @@ export function invertedIndexConfig(given: JsonObject = {}): JsonObject {
       removals: stopwords.removals ?? null,
     },
     usingBlockMaxWAND: true,
+  }
+}
+
+/** @throws Refusal 422. */
+function checkStopwords({stopwordPresets, stopwords}: JsonObject): void {
+  const {additions, removals} = (stopwords ?? {}) as {additions?: null | string[]; removals?: null | string[]}
+  for (const [kind, words] of Object.entries({additions, removals}))
+    if (words?.some((word) => word.trim() === '')) throw new Refusal(422, `cannot use whitespace in stopword.${kind}`)
+  const both = removals?.find((word) => additions?.includes(word))
+  if (both !== undefined) throw new Refusal(422, `found '${both}' in both stopwords.additions and stopwords.removals`)
+  for (const [name, words] of Object.entries((stopwordPresets ?? {}) as Record<string, string[]>)) {
+    if (name.trim() === '') throw new Refusal(422, 'stopwordPresets: preset name must not be empty or whitespace-only')
+    if (words.length === 0) throw new Refusal(422, `stopwordPresets: preset "${name}" must have at least one word`)
+    if (words.some((word) => word.trim() === ''))
+      throw new Refusal(422, `stopwordPresets: preset "${name}" contains empty or whitespace-only word`)
   }
 }
 

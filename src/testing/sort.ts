@@ -12,7 +12,7 @@ export interface SortKey {
 
 export type Order = (a: StoredObject, b: StoredObject) => number
 
-/** Objects without a value come first, going up; equal ones stay in order of their ids. @throws Refusal 422. */
+/** Objects without a value, or with none in a list, come first, going up; equal ones stay in order of their ids. @throws Refusal 422. */
 export function compileSort(collection: Collection, keys: readonly SortKey[]): Order {
   const orders = keys.map((key, index) => {
     try {
@@ -64,7 +64,7 @@ function reader(collection: Collection, name: string): (object: StoredObject) =>
   const value = type.startsWith('date') ? (item: unknown) => Date.parse(item as string) : (item: unknown) => item
   return (object) => {
     const found = own(object.properties, name)
-    if (found === undefined) return undefined
+    if (found === undefined || (Array.isArray(found) && found.length === 0)) return undefined
     return [found].flat().map((item) => value(item) as Sortable)
   }
 }

@@ -2,6 +2,7 @@ import type {JsonObject} from '../model/object.js'
 import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
 
 import {Refusal} from './refusal.js'
+import {analyzerOf} from './text-terms.js'
 
 const BUILT_IN = new Set(['en', 'none'])
 
@@ -11,8 +12,8 @@ export function presetsOf(invertedIndexConfig: unknown): string[] {
 }
 
 /** Which list of stop words a property names; '' for none. */
-function presetOf({textAnalyzer}: SchemaProperty): string {
-  return ((textAnalyzer ?? {}) as {stopwordPreset?: string}).stopwordPreset ?? ''
+function presetOf(property: SchemaProperty): string {
+  return analyzerOf(property).stopwordPreset ?? ''
 }
 
 /** @throws Refusal 422 on a way of analyzing that the property cannot have. */

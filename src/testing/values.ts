@@ -2,6 +2,8 @@ import {Buffer} from 'node:buffer'
 
 import type {JsonObject, JsonValue} from '../model/object.js'
 
+import {Refusal} from './refusal.js'
+
 /** Reading and printing single values the way the real server, a Go program, does. */
 
 /** How a request's values came: it decides what the error texts call them. */
@@ -30,6 +32,15 @@ export function canonicalDate(value: unknown): string | undefined {
   const offset =
     Number(offsetHour ?? 0) + Number(offsetMinute ?? 0) === 0 ? 'Z' : `${sign}${offsetHour}:${offsetMinute}`
   return `${year}-${month}-${day}T${hour!.padStart(2, '0')}:${minute}:${second}${nanoseconds && `.${nanoseconds}`}${offset}`
+}
+
+/** The moment of RFC 3339 text, in nanoseconds as an int64 has them (centuries from 1970 on it wraps). @throws Refusal 422. */
+export function nanosecondsOf(text: string): bigint {
+  const date = canonicalDate(text)
+  const [, seconds = '', fraction = '', zone = ''] = /^(.{19})(?:\.(\d+))?(.*)$/.exec(date ?? '') ?? []
+  const time = Date.parse(`${seconds}${zone}`)
+  if (Number.isNaN(time)) throw new Refusal(422, `trying parse time as RFC3339 string: parsing time "${text}"`)
+  return BigInt.asIntN(64, BigInt(time) * 1_000_000n + BigInt(fraction.padEnd(9, '0')))
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

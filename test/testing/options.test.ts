@@ -202,7 +202,7 @@ describe('options', () => {
       httpPort: port,
     })
     await official.collections.createFromSchema({class: 'A'})
-    await expect(official.collections.use('A').query.nearVector([1])).rejects.toThrow('lists, filters and counts')
+    await expect(official.collections.use('A').query.nearVector([1])).rejects.toThrow('lists, filters and aggregates')
     await official.close()
   })
 })

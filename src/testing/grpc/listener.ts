@@ -6,9 +6,9 @@ import type {Settings} from '../options.js'
 import type {Requests} from '../requests.js'
 import type {WeaviateCalls} from './service.js'
 
+import {AggregateReply, AggregateRequest} from '../../weaviate/proto/generated/aggregate.js'
 import {HealthCheckResponse_ServingStatus, HealthService} from '../../weaviate/proto/generated/health.js'
 import {
-  type AggregateRequest,
   type BatchDeleteRequest,
   type BatchObjectsRequest,
   type BatchReferencesRequest,
@@ -29,7 +29,8 @@ const SERVICE = {
   ...WeaviateService,
   aggregate: {
     ...WeaviateService.aggregate,
-    requestDeserialize: checked('AggregateRequest', AGGREGATE, WeaviateService.aggregate.requestDeserialize),
+    requestDeserialize: checked('AggregateRequest', AGGREGATE, (bytes) => AggregateRequest.decode(bytes)),
+    responseSerialize: (reply: AggregateReply): Buffer => Buffer.from(AggregateReply.encode(reply).finish()),
   },
   batchObjects: {
     ...WeaviateService.batchObjects,

@@ -1,10 +1,9 @@
+import type {AggregateReply, AggregateRequest} from '../../weaviate/proto/generated/aggregate.js'
 import type {Predicate} from '../filter-model.js'
 import type {ObjectRoom} from '../objects.js'
 import type {Settings} from '../options.js'
 
 import {
-  type AggregateReply,
-  type AggregateRequest,
   type BatchDeleteReply,
   type BatchDeleteRequest,
   type BatchError,
@@ -19,6 +18,7 @@ import {
   type TenantsGetRequest,
 } from '../../weaviate/proto/generated/weaviate.js'
 import {type Access, dataOf, forbidden} from '../access.js'
+import {aggregateShard} from '../aggregate.js'
 import {parseBeacon} from '../beacon.js'
 import {compileFilter} from '../filter.js'
 import {deleteMatching, readCursor} from '../paging.js'
@@ -29,6 +29,7 @@ import {type Collection, upperFirst} from '../store.js'
 import {listTenants} from '../tenants.js'
 import {canonicalUuid, uuidBytes} from '../values.js'
 import {isBefore} from '../version.js'
+import {aggregateReply, wantedOf} from './aggregate.js'
 import {encodeSearch} from './encode-search.js'
 import {incomingFilter} from './incoming-filter.js'
 import {incomingObject} from './incoming.js'
@@ -185,15 +186,16 @@ export class WeaviateCalls {
   }
 
   aggregate(request: AggregateRequest): AggregateReply {
-    const collection = within('parse params: ', () => this.find(request.collection))
-    const shard = within('aggregate: ', () => resolveShard(collection, request.tenant))
-    const matches = this.filter(collection, request)
-    const matching = matches ? [...shard.above()].filter((object) => matches(object)).length : shard.size
-    const count = this.settings.count(matching, {collection: collection.name, tenant: request.tenant})
-    return {
-      result: {$case: 'singleResult', value: {objectsCount: request.objectsCount ? BigInt(count) : undefined}},
-      took: 0,
-    }
+    const {collection: name, objectsCount, tenant} = request
+    const collection = within('parse params: ', () => this.find(name))
+    return within('aggregate: ', () => {
+      const shard = resolveShard(collection, tenant)
+      const matches = this.filter(collection, request)
+      const wanted = wantedOf(collection, request)
+      const {count, properties} = aggregateShard(shard, matches, wanted)
+      const told = objectsCount ? this.settings.count(count, {collection: collection.name, tenant}) : 0
+      return aggregateReply({count: told, properties}, wanted, {isFiltered: matches !== undefined})
+    })
   }
 }
 

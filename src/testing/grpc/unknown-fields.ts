@@ -24,8 +24,8 @@ export const SEARCH: Known = {
   21: known(1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
 }
 
-/** Counting. */
-export const AGGREGATE: Known = known(1, 10, 20, 40)
+/** All but groups and what is searched for. */
+export const AGGREGATE: Known = known(1, 10, 20, 21, 30, 32, 40)
 
 /** Decodes a request, and refuses what it asks for beyond `fields` (vectors, ranking, grouping), which would else be ignored. */
 export function checked<Q>(name: string, fields: Known, decode: (bytes: Buffer) => Q): (bytes: Buffer) => Checked<Q> {
@@ -40,7 +40,7 @@ function unknownField(name: string, fields: Known, bytes: Uint8Array): Refusal |
     if (!inner)
       return new Refusal(
         501,
-        `the embedded server lists, filters and counts; it does not know field ${field} of ${name}`,
+        `the embedded server lists, filters and aggregates; it does not know field ${field} of ${name}`,
         status.UNIMPLEMENTED,
       )
     if (inner === true || wireType !== WireType.LengthDelimited) {

@@ -3,6 +3,7 @@ import type {Settings} from '../options.js'
 import type {ShardPlace} from '../replicas.js'
 
 import {parseBeacon, parseSourceBeacon} from '../beacon.js'
+import {checkFilter} from '../filter-rules.js'
 import {compileFilter} from '../filter.js'
 import {deleteMatching, type DeleteResult} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
@@ -86,10 +87,15 @@ function deleteObjects(room: ObjectRoom, settings: Settings, {body, query}: Rest
   if (!match?.where) throw new Refusal(422, 'validate: empty match.where clause')
   const {where} = match
   const tenant = query.get('tenant') ?? ''
-  const matches = within('validate: ', () =>
-    compileFilter(room.scopeOf(collection, tenant, {isDelete: true}), incomingFilter(where)),
-  )
+  const scope = room.scopeOf(collection, tenant, {isDelete: true})
+  const filter = within('validate: ', () => {
+    const read = incomingFilter(where)
+    checkFilter(scope, read)
+    return read
+  })
   const shard = within('batch delete objects: cannot find objects: ', () => resolveShard(collection, tenant))
+  const finding = `batch delete objects: cannot find objects: find matching doc ids in shard "${shard.name}": docIds: `
+  const matches = within(finding, () => compileFilter(scope, filter), 500)
   const {
     failure,
     ids,
@@ -108,18 +114,29 @@ function deleteObjects(room: ObjectRoom, settings: Settings, {body, query}: Rest
     body: {
       deletionTimeUnixMilli: NO_TIME,
       dryRun,
-      match: {class: collection.name, where: {operands: null, ...where}},
+      match: {class: collection.name, where: shownWhere(where)},
       output,
       results: {
         failed: failure === undefined ? 0 : 1,
         limit: settings.queryMaximumResults,
         matches: count,
-        objects: failure === undefined ? (output === 'verbose' ? ids.map((id) => ({id, status})) : null) : [failed],
+        objects:
+          failure === undefined
+            ? output === 'verbose' && ids.length > 0
+              ? ids.map((id) => ({id, status}))
+              : null
+            : [failed],
         successful: dryRun ? 0 : ids.length,
       },
     },
     status: 200,
   }
+}
+
+/** A filter as it is told back: with what it lacks as null. */
+function shownWhere(where: WhereBody): WhereBody {
+  const operands = where.operands?.map((operand) => shownWhere(operand)) ?? null
+  return {...where, operands, path: where.path ?? null}
 }
 
 /** Of a shard that takes no writes the real server says, under a status of 200, that one object has failed. */

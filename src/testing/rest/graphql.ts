@@ -12,6 +12,7 @@ import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 import {compileSort, type SortKey} from '../sort.js'
 import {floatsOf, own, shortestFloat32} from '../values.js'
+import {readAggregate} from './graphql-aggregate.js'
 import {type Argument, type Field, parseQuery, QueryError} from './graphql-document.js'
 import {incomingFilter, type WhereBody} from './incoming.js'
 import {InvalidBody} from './router.js'
@@ -23,7 +24,7 @@ export interface GraphqlServed {
   settings: Settings
 }
 
-/** Listing, filtering and sorting (`Get`), and counting (`Aggregate`): the answer to a query, errors included. */
+/** Listing, filtering and sorting (`Get`), and `Aggregate` without groups: the answer to a query, errors included. */
 export function graphql(served: GraphqlServed, query: string): unknown {
   try {
     const roots = parseQuery(query).map((root): [Field, Asked[]] => [root, asked(served, root)])
@@ -57,8 +58,8 @@ function asked(served: GraphqlServed, root: Field): Asked[] {
     if (!collection) throw new QueryError(`Cannot query field "${field.name}" on type "${type}".`, field.column)
     checkArguments(collection, {field, root, type})
     if (root.name === 'Aggregate') {
-      checkCount(field)
-      return {answer: () => count(served, collection, field), field}
+      const reader = readAggregate(collection, field)
+      return {answer: () => aggregate(served, collection, {field, read: reader}), field}
     }
 
     const read = readFields(served, collection, {parent: field, tenant: textOf(field.arguments.tenant)})
@@ -85,38 +86,38 @@ function failure(message: string, {column, path = null}: {column: number; path?:
 }
 
 const ANSWERED: Record<string, string[]> = {
-  Aggregate: ['tenant', 'where'],
+  Aggregate: ['limit', 'objectLimit', 'tenant', 'where'],
   Get: ['after', 'consistencyLevel', 'limit', 'offset', 'sort', 'tenant', 'where'],
 }
 /** The real server's, which the embedded one does not answer. */
 const NOT_ANSWERED =
-  /^(?:ask|autocut|bm25|group|groupBy|hybrid|near(?:Audio|Depth|IMU|Image|Object|Text|Thermal|Vector|Video)|objectLimit|limit)$/
+  /^(?:ask|autocut|bm25|group|groupBy|hybrid|near(?:Audio|Depth|IMU|Image|Object|Text|Thermal|Vector|Video))$/
 
 function checkArguments(collection: Collection, {field, root, type}: {field: Field; root: Field; type: string}): void {
   for (const name of Object.keys(field.arguments)) {
     const isKnown = ANSWERED[root.name]!.includes(name)
     if (isKnown && (name !== 'tenant' || collection.tenants)) continue
     if (NOT_ANSWERED.test(name))
-      throw new QueryError(`the embedded server lists, filters and counts; it does not answer ${name}`, field.column)
+      throw new QueryError(
+        `the embedded server lists, filters and aggregates; it does not answer ${name}`,
+        field.column,
+      )
     throw new QueryError(`Unknown argument "${name}" on field "${field.name}" of type "${type}".`, field.column)
   }
 }
 
-function checkCount({column, fields}: Field): void {
-  const [meta, ...others] = fields
-  const isCount = meta?.name === 'meta' && meta.fields.length === 1 && meta.fields[0]!.name === 'count'
-  if (!isCount || others.length > 0)
-    throw new QueryError('the embedded server aggregates by meta { count } only', column)
-}
-
-function count({room, settings}: GraphqlServed, collection: Collection, {arguments: given, fields}: Field): unknown {
+function aggregate(
+  {room, settings}: GraphqlServed,
+  collection: Collection,
+  {field, read}: {field: Field; read: ReturnType<typeof readAggregate>},
+): unknown {
+  const {arguments: given} = field
+  if (given.objectLimit !== undefined)
+    throw new Refusal(422, 'objectLimit can only be used with a near<Media> or hybrid filter')
   const tenant = textOf(given.tenant)
   const shard = resolveShard(collection, tenant)
-  const matches = where(room, collection, given)
-  const found = matches ? [...shard.above()].filter((object) => matches(object)).length : shard.size
-  const told = settings.count(found, {collection: collection.name, tenant})
-  const [meta] = fields
-  return [{[meta!.alias]: {[meta!.fields[0]!.alias]: told}}]
+  const count = (found: number): number => settings.count(found, {collection: collection.name, tenant})
+  return read({count, matches: where(room, collection, given), shard})
 }
 
 function list(
@@ -204,9 +205,22 @@ function readFields(
     if (!property)
       throw new QueryError(`Cannot query field "${field.name}" on type "${collection.name}".`, field.column)
     if (isReference(property)) return [field.alias, readReferences(served, {field, property, tenant})]
-    return [field.alias, (object) => picked(own(object.properties, property.name) ?? null, field)]
+    const isInt = property.dataType[0]!.startsWith('int')
+    return [
+      field.alias,
+      (object) => {
+        const value = own(object.properties, property.name) ?? null
+        return isInt ? int32(value) : picked(value, field)
+      },
+    ]
   })
   return (object) => Object.fromEntries(readers.map(([alias, read]) => [alias, read(object)]))
+}
+
+/** GraphQL has ints of 32 bits: others are null. */
+function int32(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map((item) => int32(item))
+  return typeof value === 'number' && Math.trunc(value) === (value | 0) ? value : null
 }
 
 /** A value, of which only the members that were asked for. */

@@ -108,7 +108,7 @@ export function incomingFilter(where: WhereBody): Filter {
   })
 }
 
-type WhereValue = Pick<Filter, 'type' | 'values'>
+type WhereValue = Pick<Filter, 'isList' | 'type' | 'values'>
 
 function clause(operator: string, path: string[], values: WhereValue[]): Filter {
   const [value] = values
@@ -131,7 +131,7 @@ function valuesOf(where: WhereBody): WhereValue[] {
           400,
           `parsing body body from "" failed, because json: cannot unmarshal ${goKind(value)} into Go struct field WhereFilter.match.where.${name}`,
         )
-    if (single !== undefined && single !== null) found.push({type, values: [single as string]})
+    if (single !== undefined && single !== null) found.push({isList: false, type, values: [single as string]})
     else if (list?.length) found.push({type, values: list as string[]})
   }
 

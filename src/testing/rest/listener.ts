@@ -11,6 +11,7 @@ import {accessOf, forbidden} from '../access.js'
 import {listen, type Listener} from '../listen.js'
 import {Refusal} from '../refusal.js'
 import {CollectionLimit} from '../schema-rules.js'
+import {isBefore} from '../version.js'
 import {batchRoutes} from './batch-routes.js'
 import {NonFiniteVector} from './json.js'
 import {objectRoutes} from './object-routes.js'
@@ -18,6 +19,7 @@ import {referenceRoutes} from './reference-routes.js'
 import {InvalidBody, type RestAnswer, Router} from './router.js'
 import {schemaRoutes} from './schema-routes.js'
 import {serverRoutes} from './server-routes.js'
+import {tokenizeRoutes} from './tokenize-routes.js'
 
 const ANONYMOUS =
   '{"code":401,"message": "anonymous access not enabled. Please authenticate through one of the available methods: [API-keys]" }'
@@ -40,6 +42,7 @@ export async function listenRest(
   objectRoutes(router, room, {node, settings})
   referenceRoutes(router, room, settings.now)
   batchRoutes(router, room, settings)
+  if (!isBefore(settings, '1.37')) tokenizeRoutes(router, room.database)
 
   const server = createServer((request, response) => {
     void serve(request, response)
@@ -144,7 +147,7 @@ function missingBody(method: string, below: string, body: string): RestAnswer | 
 }
 
 function isWrite(method: string, below: string): boolean {
-  return method !== 'GET' && method !== 'HEAD' && below !== 'graphql'
+  return method !== 'GET' && method !== 'HEAD' && !/^graphql$|(?:^|\/)tokenize$/.test(below)
 }
 
 function verbOf(method: string): string {
