@@ -51,9 +51,9 @@ interface NumbersAggregated {
 export type AggregatedKind = Aggregated['kind']
 
 /** How values of a property are put together; undefined where they cannot be. */
-export function aggregatedKind({dataType}: SchemaProperty): AggregatedKind | undefined {
-  if (isReference({dataType})) return 'reference'
-  return KINDS[dataType[0]!.replace('[]', '')]
+export function aggregatedKind(property: SchemaProperty): AggregatedKind | undefined {
+  if (isReference(property)) return 'reference'
+  return KINDS[property.dataType[0]!.replace('[]', '')]
 }
 
 const KINDS: Record<string, AggregatedKind> = {
@@ -154,7 +154,7 @@ function middleOf<T>(sorted: readonly T[]): {isPair: boolean; lower: T; upper: T
 }
 
 /** The first of the most frequent of sorted values. */
-function mostFrequent<T>(sorted: readonly T[]): T {
+function mostFrequent<T extends bigint | number>(sorted: readonly T[]): T {
   let best = sorted[0]!
   let most = 0
   let run = 0
