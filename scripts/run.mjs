@@ -17,6 +17,7 @@ const jobs = {
   bench,
   demo,
   docs,
+  recording,
   test,
   'test:clients': testClients,
   'test:copies': testCopies,
@@ -73,6 +74,12 @@ function docs() {
   must('node', ['--import', 'tsx', 'docs/.vitepress/pages.ts'])
   must('typedoc', ['--options', 'docs/.vitepress/typedoc.json'])
   must('vitepress', ['build', 'docs', ...options])
+}
+
+/** docs/images/recording.svg, which README opens with. */
+function recording() {
+  build()
+  must('node', ['scripts/recording.mjs'])
 }
 
 function bench() {
