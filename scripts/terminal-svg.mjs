@@ -26,7 +26,7 @@ export class Screen {
   /** `at`: seconds; `kind`: class of the lines that it writes to. */
   write(text, at, kind = '') {
     const touched = new Set()
-    for (const [, argument, code, plain] of text.matchAll(/\u{1B}\[([\d;?]*)([A-Za-z])|([\s\S])/gu)) {
+    for (const [, argument, code, plain] of text.matchAll(SEEN)) {
       if (code !== undefined) this.#obey(code, argument)
       else if (plain === '\n') this.#newLine()
       else if (plain === '\r') this.#column = 0

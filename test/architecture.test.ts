@@ -26,7 +26,7 @@ const JOBS: readonly string[] = ['backup', 'verify', 'restore', 'copy', 'clear',
 /** The doors: they may import what they open. */
 const DOORS = new Set(['src/codec/index.ts', 'src/index.ts', 'src/testing/index.ts'])
 /** Of `process`, what neither prints nor reads the environment. */
-const HARMLESS = new Set(['kill', 'off', 'on', 'pid', 'platform'])
+const HARMLESS = new Set(['getuid', 'kill', 'off', 'on', 'pid', 'platform'])
 
 interface Source {
   /** Where it uses `console`, or `process` in a way that is not harmless. */

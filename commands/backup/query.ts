@@ -20,7 +20,7 @@ export default class BackupQueryCommand extends DataOpsCommand {
 
   static override usage = '<%= command.id %> BACKUP SQL [flags]'
 
-  static override description = `By DuckDB (npm package @duckdb/node-api), without a server. The objects are a table called as the collection and \`objects\`, a column for each property, vectors as lists of floats. Parquet of this machine is read where it lies; what is in object storage, encrypted, JSON or Arrow by a temporary copy in the clear, which is removed. One statement that reads; other files and the network are out of its reach. Files are taken as they lie, unless --verify reads them first.`
+  static override description = `By DuckDB (npm package @duckdb/node-api), without a server. The objects are a table called as the collection and \`objects\`, a column for each property, vectors as lists of floats. Parquet of this machine is read where it lies; what is in object storage, encrypted, JSON or Arrow by a temporary copy in the clear, which is removed (after a kill -9: by the next command). One statement that reads; other files and the network are out of its reach. Files are taken as they lie, unless --verify reads them first.`
 
   static override args = {
     backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),

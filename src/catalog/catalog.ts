@@ -55,6 +55,7 @@ export interface BackupCatalogOptions extends EncryptionOptions {
 /** Times that a change is made anew on a catalog that somebody else has replaced. */
 const MAX_ATTEMPTS = 10
 
+/** The backups of a place: what there is, what can go, and how one is found. */
 export class BackupCatalog {
   readonly #options: BackupCatalogOptions
   readonly #store: Store

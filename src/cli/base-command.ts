@@ -103,6 +103,8 @@ export abstract class DataOpsCommand extends Command {
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
     try {
       const parsed = await super.parse(options, argv)
+      const {sweepTemporaryFolders} = await import('../flow/temporary-folder.js')
+      sweepTemporaryFolders()
       this.#flags = parsed.flags as GlobalFlags
       if (this.ctor.flags && 'output' in this.ctor.flags) {
         const flags = parsed.flags as PlaceFlags

@@ -14,6 +14,7 @@ export class ByteBuffer {
     this.view = new DataView(this.bytes.buffer)
   }
 
+  /** Forgets what is in it; the memory stays. */
   clear(): void {
     this.length = 0
   }
@@ -33,11 +34,13 @@ export class ByteBuffer {
     this.view = new DataView(grown.buffer)
   }
 
+  /** Adds one byte at the end. */
   byte(value: number): void {
     this.reserve(1)
     this.bytes[this.length++] = value
   }
 
+  /** Adds bytes at the end. */
   append(bytes: Uint8Array): void {
     this.reserve(bytes.length)
     this.bytes.set(bytes, this.length)

@@ -8,20 +8,25 @@ export type BackupFormat = 'arrow' | 'json' | 'parquet'
 export interface Platform {
   /** As gzip has it, unsigned; absent where the platform has none of its own. */
   crc32?: (bytes: Uint8Array) => number
+  /** Begins a SHA-256. */
   createSha256: () => IncrementalHash
   /** Inflates any number of gzip members; rejects with BACKUP_DAMAGED on bytes that are not gzip or end early. */
   gunzip: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
   /** One whole gzip member with the canonical header of docs/format.md, fastest level. */
   gzip: (bytes: Uint8Array) => Promise<Uint8Array>
+  /** Of all the bytes at once; 32 bytes. */
   sha256: (bytes: Uint8Array) => Uint8Array
   /** One zstd frame; absent where the platform has no zstd (then Parquet falls back to snappy or gzip). */
   zstdCompress?: (bytes: Uint8Array) => Uint8Array
+  /** One zstd frame that becomes `outputLength` bytes. */
   zstdDecompress?: (bytes: Uint8Array, outputLength: number) => Uint8Array
 }
 
+/** A hash of bytes that come in pieces. */
 export interface IncrementalHash {
   /** 32 bytes; the hash cannot be used afterwards. */
   digest: () => Uint8Array
+  /** Takes the next bytes, and keeps no reference to them. */
   update: (bytes: Uint8Array) => void
 }
 
@@ -46,6 +51,7 @@ export interface PartColumn {
   vectorKind?: 'multi' | 'single'
 }
 
+/** What a part is written with. */
 export interface PartEncoderOptions {
   columns: readonly PartColumn[]
   /** zstd (where the platform has it) instead of what the codec does by default. */
@@ -70,10 +76,12 @@ export interface PartEncoder {
 
 /** Consecutive rows of a part. `firstRow` is the ordinal of the first, within the part. */
 export interface RowPage {
+  /** From 0. */
   firstRow: number
   objects: WeaviateObject[]
 }
 
+/** Which rows are read, and how. */
 export interface ReadRowsOptions {
   /** `all`, or less where that is all that is needed: `references` has id, tenant and reference properties, `ids` id, tenant and times. */
   columns?: 'all' | 'ids' | 'references'
@@ -84,12 +92,15 @@ export interface ReadRowsOptions {
   signal?: AbortSignal
 }
 
+/** Reads the rows of one part. */
 export interface PartDecoder {
   /** Rows in order. @throws DataOpsError BACKUP_DAMAGED on anything that is not what the codec writes. */
   read: (options?: ReadRowsOptions) => AsyncIterable<RowPage>
+  /** Rows of the part. */
   readonly rows: number
 }
 
+/** What a part is read with. */
 export interface PartDecoderOptions {
   /** From `metadata.columns`; a foreign file has none and is read by names and types. */
   columns?: readonly PartColumn[]
@@ -99,10 +110,13 @@ export interface PartDecoderOptions {
 
 /** A format whose objects stand in parts of their own: Parquet, Arrow. */
 export interface PartCodec {
+  /** The columns of a collection's parts, from its schema. */
   columns: (schema: WeaviateClass) => PartColumn[]
+  /** Begins a part. */
   createEncoder: (options: PartEncoderOptions) => PartEncoder
   /** File name extension without the dot. */
   extension: string
   format: BackupFormat
+  /** Opens a part. @throws DataOpsError BACKUP_DAMAGED when it is none of this format. */
   openDecoder: (source: ByteSource, options: PartDecoderOptions) => Promise<PartDecoder>
 }

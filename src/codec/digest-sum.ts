@@ -41,6 +41,7 @@ export class DigestSum {
     }
   }
 
+  /** Adds what another sum was made of. */
   merge(other: DigestSum): void {
     const limbs = this.#limbs
     const others = other.#limbs

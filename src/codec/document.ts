@@ -9,6 +9,7 @@ export const FORMAT_VERSION = '1.1'
 /** Words that `requires` may hold: a reader must know all of them, or stop. */
 const KNOWN_REQUIREMENTS: ReadonlySet<string> = new Set(['export', 'incomplete', 'partial'])
 
+/** What a backup says of itself before its objects: `metadata.json`, or the beginning of its document. */
 export interface BackupMetadata {
   [key: string]: unknown
   aliases?: string[]
@@ -47,6 +48,7 @@ export interface BackupMetadata {
 /** `[tenant or null, id, row]`: rows of that object before the global ordinal `row` are void. */
 export type Amendment = [tenant: string | null, id: string, row: number]
 
+/** A part of a sealed backup: a file, or a stretch of the document. */
 export interface SealedPart {
   /** Bytes. */
   bytes: number
@@ -54,24 +56,32 @@ export interface SealedPart {
   file: string | null
   first_id?: string
   last_id?: string
+  /** Rows of the part. */
   rows: number
   sha256: string
 }
 
+/** A tenant of a sealed backup. */
 export interface SealedTenant {
   digest?: string
   name: string
+  /** Absent when its objects are not in the backup. */
   object_count?: number
   /** Why the tenant's objects are not in the backup. */
   skipped?: string
 }
 
+/** Counts of a sealed backup, found on the way. */
 export interface BackupStatistics {
   /** Bytes of all files but the seal line. */
   bytes: number
+  /** Objects with a component that is no finite number. */
   non_finite_vectors: number
+  /** Of the others, those without a vector, or without one that a vectorizer of the class makes. */
   objects_without_vector: number
+  /** Single references, of all objects. */
   references: number
+  /** In all parts, those of objects that were read again included. */
   rows: number
 }
 
@@ -103,6 +113,7 @@ export interface MissingObject {
   tenant?: string
 }
 
+/** What is known at the end, and makes a backup one: counts, digests, parts. */
 export interface BackupSeal {
   amendments: Amendment[]
   checksum: string
@@ -119,6 +130,7 @@ export interface BackupSeal {
   guarantee?: string
   /** Objects that are known to be missing, by id, the first MAX_NAMED_MISSING of them. */
   missing?: MissingObject[]
+  /** Objects that a restore writes. */
   object_count: number
   parts: SealedPart[]
   /** As `metadata.requires`, of what only the end knows: `incomplete`. */
@@ -147,6 +159,7 @@ export function unknownRequirement(...holders: unknown[]): string | undefined {
   return undefined
 }
 
+/** What stands before the objects: metadata and schema. */
 export interface BackupHead {
   metadata: BackupMetadata
   schema: WeaviateClass

@@ -9,10 +9,10 @@ import {
   MAX_RECORDS_IN_MEMORY,
   partitionsFor,
   RecordList,
-  TemporaryFolder,
   TenantNumbers,
   tenantOf,
 } from './records.js'
+import {TemporaryFolder} from './temporary-folder.js'
 
 /** Of a source that does not say how many objects it has. */
 const MANY = 10_000_000

@@ -1,9 +1,9 @@
 /** Which objects there are, as small records in bounded memory: what comparing two unordered lists of any length needs. */
 import {Buffer} from 'node:buffer'
-import {rmSync} from 'node:fs'
-import {appendFile, mkdtemp, readFile, rm} from 'node:fs/promises'
-import {tmpdir} from 'node:os'
+import {appendFile, readFile} from 'node:fs/promises'
 import path from 'node:path'
+
+import type {TemporaryFolder} from './temporary-folder.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {randomHex} from '../platform/node.js'
@@ -17,50 +17,6 @@ export const HASH_BYTES = 32
 /** Records kept in memory by one list at most (2 to 10 MB); more are spilled to temporary files. */
 export const MAX_RECORDS_IN_MEMORY = 100_000
 const MAX_PARTITIONS = 4096
-
-/** Those that are there now. */
-const folders = new Set<string>()
-
-/** A process that is ended at once, as by a second Ctrl-C, leaves nothing: what an encrypted backup holds may lie there in the clear. */
-function removeAtExit(): void {
-  for (const folder of folders) {
-    try {
-      rmSync(folder, {force: true, recursive: true})
-    } catch {
-      // The process ends all the same.
-    }
-  }
-}
-
-/** A private folder for temporary files, created when it is needed and removed with all in it: at the end of the process at the latest. */
-export class TemporaryFolder {
-  #folder?: Promise<string>
-
-  async path(): Promise<string> {
-    this.#folder ??= this.#make()
-    return this.#folder
-  }
-
-  async remove(): Promise<void> {
-    if (!this.#folder) return
-    const folder = await this.#folder.catch(() => undefined)
-    if (folder === undefined) return
-    await rm(folder, {force: true, recursive: true})
-    folders.delete(folder)
-    if (folders.size === 0) process.off('exit', removeAtExit)
-  }
-
-  async #make(): Promise<string> {
-    try {
-      const folder = await mkdtemp(path.join(tmpdir(), 'elysia-verify-'))
-      if (folders.size === 0) process.on('exit', removeAtExit)
-      folders.add(folder)
-      return folder
-    } catch (error) {
-      throw await storageError(error, tmpdir(), {verb: 'create a temporary folder in'})
-    }
-  }
-}
 
 /** Gives each tenant name a number; 0 stands for no tenant. */
 export class TenantNumbers {

@@ -8,6 +8,7 @@ import type {OperationOptions} from '../model/progress.js'
 export interface SourcePage {
   /** Ordinal behind the last row. */
   endRow: number
+  /** Ordinal of the first row, from 0. */
   firstRow: number
   /** Rows whose objects are no longer there; absent where none are. */
   gone?: number[]
@@ -16,6 +17,7 @@ export interface SourcePage {
   rows: number[]
 }
 
+/** Which objects of a source are read. */
 export interface ReadSourceOptions extends ReadRowsOptions {
   /** Reads every row, those before `fromRow` too, and compares them with the seal at the end, where there is one. */
   check?: boolean
@@ -25,12 +27,14 @@ export interface ReadSourceOptions extends ReadRowsOptions {
 export interface SourceContent extends Pick<BackupSeal, 'complete' | 'counted' | 'missing'> {
   /** Absent: it may change while it is read. */
   digest?: string
+  /** Objects in all. */
   object_count: number
   /** Absent: known only once all of it was read. */
   statistics?: Partial<Omit<BackupStatistics, 'bytes' | 'rows'>>
   tenants?: BackupSeal['tenants']
 }
 
+/** Where objects of a collection come from: a server, a backup, an export, or code. */
 export interface ObjectSource {
   /** Tells its content from any other. */
   readonly fingerprint: string

@@ -79,6 +79,7 @@ export class DataOpsError extends Error {
   readonly details: Record<string, unknown>
   readonly hint?: string
   readonly retryable: boolean
+  /** Milliseconds the server asked to wait; undefined: it did not say. */
   readonly retryAfterMs?: number
 
   constructor(code: ErrorCode, message: string, options: DataOpsErrorOptions = {}) {

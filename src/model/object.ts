@@ -1,5 +1,6 @@
 /** A value as JSON has it. */
 export type JsonValue = boolean | JsonObject | JsonValue[] | null | number | string
+/** An object of JSON. */
 export interface JsonObject {
   [key: string]: JsonValue
 }

@@ -14,6 +14,7 @@ export interface ProgressEvent {
   unit?: 'files' | 'objects' | 'rows' | 'tenants'
 }
 
+/** What a job is at. */
 export type ProgressStage =
   | 'backup'
   | 'carry'
@@ -27,6 +28,7 @@ export type ProgressStage =
   | 'tenants'
   | 'verify'
 
+/** What a caller should know though the job goes on. */
 export interface Warning {
   /** Stable, kebab-case: `grpc-unreachable`, `tenants-skipped`, … */
   code: string
@@ -37,7 +39,9 @@ export interface Warning {
 
 /** Options that every long operation takes. */
 export interface OperationOptions {
+  /** Called often, from within the work: it should be quick. */
   onProgress?: (event: ProgressEvent) => void
+  /** Called once a warning, when it arises; results hold them too. */
   onWarning?: (warning: Warning) => void
   /** Aborting finishes the page in hand, then rejects with INTERRUPTED. */
   signal?: AbortSignal

@@ -1,6 +1,7 @@
 /** Tenant activity as REST names it. */
 export type TenantStatus = 'COLD' | 'FREEZING' | 'FROZEN' | 'HOT' | 'UNFREEZING'
 
+/** A tenant of a collection and its state. */
 export interface WeaviateTenant {
   name: string
   status: TenantStatus

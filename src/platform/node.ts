@@ -17,6 +17,7 @@ const GZIP_LEVEL = 1
 const ZSTD_LEVEL = 1
 const INFLATED_CHUNK_BYTES = 256 * 1024
 
+/** Node's own hashes and compression. */
 export const nodePlatform: Platform = {
   crc32: (bytes) => zlib.crc32(bytes),
   createSha256() {

@@ -20,6 +20,7 @@ export interface Store {
   put: (key: string, bytes: Uint8Array, condition?: PutCondition) => Promise<string | undefined>
   /** Removes an object, or a folder with all in it; nothing to remove is no error. Never follows a symlink. */
   remove: (key: string) => Promise<void>
+  /** What lies at a key; undefined: nothing does. @throws DataOpsError STORAGE when that cannot be said. */
   stat: (key: string) => Promise<StoreEntry | undefined>
   /** Where writes that another process left can be read and continued. Absent: they begin again. */
   readonly unfinished?: UnfinishedWriters
@@ -30,6 +31,7 @@ export interface Store {
 /** `ifAbsent`: nothing has that key. `ifMatch`: the object has that tag. */
 export type PutCondition = {ifAbsent: true} | {ifMatch: string}
 
+/** What lies at a key. */
 export interface StoreEntry {
   /** Bytes; 0 for a folder. */
   bytes: number
@@ -42,7 +44,9 @@ export interface StoreEntry {
   tag?: string
 }
 
+/** The bytes of one object, pinned. */
 export interface StoreReader {
+  /** Lets go of it; may be called twice. */
   close: () => Promise<void>
   /** Exactly `end - start` bytes. @throws DataOpsError BACKUP_DAMAGED when the object is shorter. */
   read: (start: number, end: number) => Promise<Uint8Array>
@@ -52,6 +56,7 @@ export interface StoreReader {
   stream: (start?: number, end?: number, options?: {isPassing?: boolean}) => AsyncIterable<Uint8Array>
 }
 
+/** One long write, invisible until it is complete. */
 export interface StoreWriter {
   /** Appends; once it resolves, the memory of the chunks is the caller's again. @throws DataOpsError STORAGE, naming the space needed when the disk is full. */
   append: (chunks: readonly Uint8Array[]) => Promise<void>
@@ -72,9 +77,11 @@ export interface StoreWriter {
 export interface UnfinishedWriters {
   /** @throws DataOpsError NOT_A_BACKUP when there is none. */
   openRead: (key: string) => Promise<StoreReader>
+  /** Drops it; nothing to drop is no error. */
   remove: (key: string) => Promise<void>
   /** Cuts it to `bytes` and goes on from there. @throws DataOpsError BACKUP_DAMAGED when it has fewer; STORAGE when there is none. */
   resume: (key: string, bytes: number) => Promise<StoreWriter>
+  /** How long it is; undefined: there is none. */
   stat: (key: string) => Promise<StoreEntry | undefined>
 }
 
@@ -87,6 +94,7 @@ export interface StoreUploads {
 /** `governance`: who has a permission of its own for that can undo it; `compliance`: nobody can. */
 export type LockMode = 'compliance' | 'governance'
 
+/** Until when nobody may change or remove an object. */
 export interface ObjectLock {
   mode: LockMode
   /** Milliseconds since 1970. */
@@ -108,6 +116,7 @@ export interface StoreLocks {
   areOn: () => Promise<boolean | undefined>
   /** As those of the store, of an object that is locked from its first moment. */
   createWriter: (key: string, lock: ObjectLock) => Promise<StoreWriter>
+  /** As that of the store, of an object that is locked from its first moment. */
   put: (key: string, bytes: Uint8Array, condition: PutCondition, lock: ObjectLock) => Promise<string | undefined>
   /** The first version that is locked now; undefined: none is; `unknown`: these credentials may not look. */
   find: (key: string) => Promise<'unknown' | LockedEntry | undefined>
@@ -117,5 +126,6 @@ export interface StoreLocks {
   lock: (key: string, lock: ObjectLock) => Promise<void>
   /** What lies or lay directly in a folder and may be hidden: folders, and objects that are there not once and as they were. */
   names: (folder: string) => Promise<string[]>
+  /** Opens one version. @throws DataOpsError NOT_A_BACKUP when it is not there. */
   openRead: (key: string, version: string) => Promise<StoreReader>
 }

@@ -53,6 +53,7 @@ export interface ListedPage extends ObjectPlace {
   after: string | undefined
   /** In ascending order. */
   ids: readonly string[]
+  /** Objects that were asked for. */
   limit: number
   /** The node that answers. */
   node: string
@@ -70,6 +71,7 @@ export interface Replica {
   outdated?: (object: ObjectPlace & {id: string}) => boolean
 }
 
+/** How the embedded server is, and what goes wrong in it. */
 export interface EmbeddedWeaviateOptions {
   /** Keys that may do everything. With any key given (here or in `readOnlyApiKeys`), requests without one are refused. */
   apiKeys?: readonly string[]

@@ -17,6 +17,7 @@ export interface EmbeddedNode {
   url: string
 }
 
+/** A Weaviate in this process, as it was started. */
 export interface EmbeddedWeaviate {
   /** Stops at once: open connections are cut, everything stored is gone. */
   close: () => Promise<void>
@@ -26,6 +27,7 @@ export interface EmbeddedWeaviate {
   grpcUrl: string | undefined
   /** Each with addresses of its own, in the order of `replicas`; the first has those of the server. */
   nodes: readonly EmbeddedNode[]
+  /** Of REST. */
   port: number
   /** `http://127.0.0.1:port` */
   url: string

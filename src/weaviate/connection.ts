@@ -41,6 +41,7 @@ export interface CollectionPlan {
 /** How many replicas must have taken a write for it to count as done. */
 export type ConsistencyLevel = 'ALL' | 'ONE' | 'QUORUM'
 
+/** A second name of a collection. */
 export interface WeaviateAlias {
   alias: string
   collection: string
@@ -192,6 +193,7 @@ export interface Connection {
   readonly exports?: ServerExports
   /** What a server of this version can do. */
   readonly capabilities: Capabilities
+  /** Closes what it has opened; what is under way fails. */
   close: () => Promise<void>
   /** The server's address without credentials, as the user gave it. */
   readonly describe: string
@@ -204,25 +206,33 @@ export interface Connection {
   readonly version: string
 
   // schema
+  /** Creates it as the schema says. @throws DataOpsError COLLECTION_EXISTS when there is one of that name. */
   createCollection: (schema: WeaviateClass) => Promise<void>
+  /** Drops it with all objects; one that is not there is no error. */
   deleteCollection: (name: string) => Promise<void>
   /** undefined when there is none of that name. Aliases are not followed. */
   getCollection: (name: string) => Promise<undefined | WeaviateClass>
   /** A text that no other collection has, at whatever address, nor this one once it was dropped and made again; undefined when the server does not show what it could be made of (collections with tenants). */
   identify: (schema: WeaviateClass) => Promise<string | undefined>
+  /** Schemas of all that these credentials may see. */
   listCollections: () => Promise<WeaviateClass[]>
+  /** Changes what of a schema can be changed. */
   updateCollection: (schema: WeaviateClass) => Promise<void>
 
   // aliases
+  /** Makes a second name of a collection. */
   createAlias: (alias: string, collection: string) => Promise<void>
+  /** Removes the name; the collection stays. */
   deleteAlias: (alias: string) => Promise<void>
   /** Empty on servers without aliases (before 1.32). */
   listAliases: () => Promise<WeaviateAlias[]>
+  /** Points the name at another collection, at once for all readers. */
   updateAlias: (alias: string, collection: string) => Promise<void>
 
   // tenants
   /** Chunked as the server likes it. */
   createTenants: (collection: string, tenants: readonly WeaviateTenant[]) => Promise<void>
+  /** Each with its state; none without multi-tenancy. */
   listTenants: (collection: string) => Promise<WeaviateTenant[]>
   /** Chunked in hundreds; resolves once the server reports the state, not only accepted it. */
   setTenantStatus: (collection: string, tenants: readonly WeaviateTenant[], signal?: AbortSignal) => Promise<void>
@@ -284,6 +294,7 @@ export interface ServerCall {
   transport: 'grpc' | 'rest'
 }
 
+/** Which server, and how to speak with it. */
 export interface ConnectOptions {
   apiKey?: string
   /** Extra PEM text to trust. */
@@ -305,6 +316,7 @@ export interface ConnectOptions {
     | {accessToken: string; expiresIn?: number; refreshToken?: string}
   /** Told of each call once it is over. */
   onCall?: (call: ServerCall) => void
+  /** Called when something is worth knowing though it works. */
   onWarning?: (warning: {code: string; details?: Record<string, unknown>; message: string}) => void
   /** Milliseconds for one request; default 60,000. */
   timeoutMs?: number

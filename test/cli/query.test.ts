@@ -2,7 +2,7 @@
 import {existsSync} from 'node:fs'
 import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises'
 import path from 'node:path'
-import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+import {afterAll, beforeAll, describe, expect, it, vi} from 'vitest'
 
 import {newIdentity} from '../../src/codec/age/header.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
@@ -182,6 +182,31 @@ describe.skipIf(!isThere)('nothing but reading, and nothing but the backup', () 
       expect(done).toMatchObject({code: 4, stdout: ''})
     }
   })
+})
+
+it.skipIf(!isThere)('a copy in the clear that a kill -9 left goes with the next command, and no sooner', async () => {
+  const encrypted = await backup('Book', ['--format', 'parquet', '--encrypt-to', me.recipient])
+  const env = {TMPDIR: file('tmp')}
+  const endless = 'with recursive t(n) as (select 1 union all select n + 1 from t where n < 1e12) select max(n) from t'
+  const query = start(['backup', 'query', encrypted, endless, '--identity', file('me.txt')], env)
+  const clear = await vi.waitFor(
+    async () => {
+      const [copy] = await readdir(file('tmp'), {recursive: true}).then((all) =>
+        all.filter((each) => each.endsWith('.parquet')),
+      )
+      const bytes = await readFile(path.join(file('tmp'), copy!))
+      expect(bytes.subarray(-4).toString()).toBe('PAR1')
+      return path.join(file('tmp'), copy!)
+    },
+    {interval: 20, timeout: 20_000},
+  )
+  expect(await cli(['backup', 'list', '-o', file('backups')], env)).toMatchObject({code: 0})
+  expect(existsSync(clear)).toBe(true)
+  query.kill('SIGKILL')
+  await query.done
+  expect(existsSync(clear)).toBe(true)
+  expect(await cli(['backup', 'list', '-o', file('backups')], env)).toMatchObject({code: 0})
+  expect(await readdir(file('tmp'))).toEqual([])
 })
 
 it('says how DuckDB is installed where it is not', async () => {

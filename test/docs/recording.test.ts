@@ -70,7 +70,9 @@ describe('the terminal that it is drawn from', () => {
       [0, 'abcd'],
       [1, 'ef'],
     ])
-    expect(() => { screen.write('\u{1B}[3X', 1); }).toThrow('does not know ESC [ 3X')
+    expect(() => {
+      screen.write('\u{1B}[3X', 1)
+    }).toThrow('does not know ESC [ 3X')
   })
 
   it('scrolls when a line is below the last that fits, and escapes what SVG would take for its own', () => {

@@ -22,6 +22,7 @@ export interface ReadBackupOptions {
   signal?: AbortSignal
 }
 
+/** A backup of format json, or the one document of it, as a reader finds it. */
 export interface BackupDocument {
   metadata: BackupMetadata
   /**

@@ -12,6 +12,7 @@ import {concat, damaged, Source} from './source.js'
 export type DocumentPart =
   {kind: 'end'; end: DocumentEnd} | {kind: 'head'; head: BackupHead} | {kind: 'rows'; page: RowPage}
 
+/** What stands in a document behind its objects. */
 export interface DocumentEnd {
   /** False for a document that has been reformatted: its seal says nothing about its bytes. */
   canonical: boolean

@@ -126,6 +126,7 @@ function stringifyText(text: string): string {
   return json.includes(String.raw`\ud`) ? JSON.stringify(text.replaceAll(/\p{Surrogate}/gu, '\u{FFFD}')) : json
 }
 
+/** What a line of objects is read with. */
 export interface DecodeLineOptions {
   /** `ids` leaves out properties and vectors, `references` vectors, and properties that hold no beacon; default `all`. */
   columns?: 'all' | 'ids' | 'references'

@@ -2,6 +2,7 @@ import type {IncrementalHash, Platform, ReadRowsOptions} from '../codec.js'
 
 export const DEFAULT_LINE_BYTES = 512 * 1024 * 1024
 
+/** What a document is read with. */
 export interface ReadDocumentOptions extends ReadRowsOptions {
   /** Fed while reading a canonical document: `document` with everything before the seal line, `objects` with the object lines. */
   hash?: {document?: IncrementalHash; objects?: IncrementalHash}

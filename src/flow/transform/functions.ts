@@ -19,6 +19,7 @@ export interface PlainObject {
   id: string
   properties: JsonObject
   tenant?: string
+  /** Milliseconds since 1970; what is given back is not used. */
   updated?: number
   /** The unnamed vector. */
   vector?: Float32Array | number[]
@@ -26,12 +27,14 @@ export interface PlainObject {
   vectors?: Record<string, Array<Float32Array | number[]> | Float32Array | number[]>
 }
 
+/** What functions are told of the object at hand. */
 export interface FunctionContext {
   collection: string
   /** Of the objects that are given. */
   schema: WeaviateClass
 }
 
+/** Functions that change a schema and its objects on the way. */
 export interface TransformFunctions {
   /** What becomes of an object: null leaves it out. All of one page are asked for together. */
   object?: (
@@ -40,6 +43,7 @@ export interface TransformFunctions {
   ) => null | PlainObject | PlainObject[] | Promise<null | PlainObject | PlainObject[]>
   /** Whether objects, or members of them, are left out. Default: true where there is `object`. */
   partial?: boolean
+  /** What becomes of the schema; absent: it stays. */
   schema?: (schema: WeaviateClass) => WeaviateClass
 }
 

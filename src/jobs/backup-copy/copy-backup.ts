@@ -25,7 +25,9 @@ export interface CopyBackupOptions extends ManagerOptions, Pick<OperationOptions
   to: Store | string
 }
 
+/** A backup that lies in a second place now. */
 export interface CopyBackupResult {
+  /** Of all its files. */
   bytes: number
   /** Absent where an encrypted backup hides it. */
   collection?: string

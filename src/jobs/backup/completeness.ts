@@ -15,10 +15,10 @@ import {
   MAX_RECORDS_IN_MEMORY,
   partitionsFor,
   RecordList,
-  TemporaryFolder,
   TenantNumbers,
   tenantOf,
 } from '../../flow/records.js'
+import {TemporaryFolder} from '../../flow/temporary-folder.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'

@@ -8,6 +8,7 @@ import type {LockMode} from '../../store/store.js'
 import type {ReplicaReport} from '../../weaviate/connection.js'
 import type {TransformPreview} from '../survey.js'
 
+/** What of one collection is backed up, and how. */
 export interface BackupOptions extends OperationOptions, RetryOptions {
   /** Objects a page at most; by default 100 below 1,000 objects, 500 below 100,000, else 1,000. Bytes bound it further. */
   batchSize?: number
@@ -47,6 +48,7 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   transforms?: readonly Transform[]
 }
 
+/** The same for several collections, one run. */
 export interface BackupRunOptions extends BackupOptions {
   /** Collections to leave out, as patterns: `*` stands for any text. */
   exclude?: readonly string[]
@@ -56,6 +58,7 @@ export interface BackupRunOptions extends BackupOptions {
   onSealed?: (backup: BackupResult) => Promise<void> | void
 }
 
+/** What came of the backup of one collection. */
 export interface BackupResult {
   /** Set when the name given was an alias. */
   alias?: string
@@ -81,6 +84,7 @@ export interface BackupResult {
   lockedUntil?: string
   /** Objects known to be missing, by id: the first hundred. */
   missing?: MissingObject[]
+  /** Objects in the backup; with `dryRun`, those that would be. */
   objectCount: number
   /** Transforms left objects, or members of them, out. */
   partial?: true
@@ -105,6 +109,7 @@ export interface FailedBackup {
   error: DataOpsError
 }
 
+/** What came of a run: the backups that were made, and what was not. */
 export interface BackupRunResult {
   backups: BackupResult[]
   /** With `keepGoing`: what was not backed up; absent when there is none. */

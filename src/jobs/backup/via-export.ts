@@ -28,6 +28,7 @@ import {nameOf} from './result.js'
 import {register} from './seal.js'
 import {exportByServer} from './server-export.js'
 
+/** How a backup is made of an export that the server makes for it. */
 export interface ExportBackupOptions extends Pick<
   BackupOptions,
   'maxRetries' | 'onProgress' | 'onWarning' | 'retryMaxWaitMs' | 'runId' | 'signal' | 'waitReplicasMs'

@@ -4,6 +4,7 @@ import type {ConsistencyLevel, ReplicaReport} from '../../weaviate/connection.js
 import type {BackupOptions, BackupResult} from '../backup/options.js'
 import type {Confirmation} from '../confirmation.js'
 
+/** What of a collection is cleared, and what has to hold before. */
 export interface ClearOptions extends OperationOptions, RetryOptions {
   /** Needed for protected names. */
   allowProtected?: boolean
@@ -24,6 +25,7 @@ export interface ClearOptions extends OperationOptions, RetryOptions {
   protectedNames?: readonly string[]
 }
 
+/** What came of it. */
 export interface ClearResult {
   /** With `backupFirst`. */
   backup?: BackupResult

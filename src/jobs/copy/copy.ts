@@ -5,7 +5,7 @@ import type {RestoreResult} from '../restore/options.js'
 import type {CopiedCollections, CopyResult, CopyRunOptions} from './options.js'
 
 import {persistent} from '../../flow/persistent.js'
-import {TemporaryFolder} from '../../flow/records.js'
+import {TemporaryFolder} from '../../flow/temporary-folder.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {openStore} from '../../store/open.js'

@@ -1,11 +1,13 @@
 import type {Store} from '../../store/store.js'
 import type {FailedRestore, RestoreOptions, RestoreResult} from '../restore/options.js'
 
+/** How one collection is copied. */
 export interface CopyOptions extends Omit<RestoreOptions, 'acceptChanged' | 'checkpointDirectory'> {
   /** Onloads offloaded tenants of the source to copy them too; otherwise they are left out, and named. */
   includeOffloaded?: boolean
 }
 
+/** The same for several collections. */
 export interface CopyRunOptions extends CopyOptions {
   /** Collections to leave out, as patterns: `*` stands for any text. */
   exclude?: readonly string[]
@@ -15,6 +17,7 @@ export interface CopyRunOptions extends CopyOptions {
   onConfirmed?: (copied: CopyResult) => Promise<void> | void
 }
 
+/** What all copies of a manager have in common. */
 export interface CopyManagerOptions {
   /** Folder of checkpoints and refused objects; default `./backups`. */
   directory?: string
@@ -24,6 +27,7 @@ export interface CopyManagerOptions {
   store?: Store
 }
 
+/** What came of the copy of one collection. */
 export interface CopyResult extends Omit<RestoreResult, 'backupId'> {
   /** False: objects that the source's server counted were not listed by it, and are not copied. */
   complete: boolean
@@ -40,6 +44,7 @@ export interface FailedCopy {
   error: FailedRestore['error']
 }
 
+/** What came of the copies of several collections. */
 export interface CopiedCollections {
   collections: CopyResult[]
   /** With `keepGoing`: those left out; absent when there are none. */

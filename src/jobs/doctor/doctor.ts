@@ -6,6 +6,7 @@ import type {Finding} from './finding.js'
 import {examinePlace, type PlaceOptions} from './place.js'
 import {examineServer, failure} from './server.js'
 
+/** What is looked at. */
 export interface DoctorOptions extends Partial<PlaceOptions> {
   /** Or why there is none. */
   connection: Connection | DataOpsError

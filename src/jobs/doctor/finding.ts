@@ -1,5 +1,6 @@
 import type {ErrorCode} from '../../model/errors.js'
 
+/** What `examine` looks at. */
 export type CheckName =
   | 'catalog'
   | 'clock'

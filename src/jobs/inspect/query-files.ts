@@ -5,7 +5,7 @@ import path from 'node:path'
 import type {Archive} from '../../archive/reader.js'
 import type {OpenedArchive} from '../../catalog/locate.js'
 import type {SealedPart} from '../../codec/document.js'
-import type {TemporaryFolder} from '../../flow/records.js'
+import type {TemporaryFolder} from '../../flow/temporary-folder.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 

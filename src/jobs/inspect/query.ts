@@ -6,7 +6,7 @@ import type {OpenedArchive} from '../../catalog/locate.js'
 import type {JsonValue} from '../../model/object.js'
 import type {OperationOptions} from '../../model/progress.js'
 
-import {TemporaryFolder} from '../../flow/records.js'
+import {TemporaryFolder} from '../../flow/temporary-folder.js'
 import {DataOpsError, interrupted, throwIfAborted} from '../../model/errors.js'
 import {damaged} from '../../store/damaged.js'
 import {loadPeer} from '../../store/peer.js'

@@ -33,6 +33,7 @@ export type CreateRestoreJobOptions = CreateJobOptions &
   Pick<RestoreOptions, 'transforms'> &
   SentRestoreOptions
 
+/** How one machine works at a job. */
 export interface WorkOptions extends OperationOptions, RetryOptions {
   /** Requests in flight of this worker at most; default 4. */
   concurrency?: number
@@ -44,9 +45,11 @@ export interface WorkOptions extends OperationOptions, RetryOptions {
   waitMs?: number
 }
 
+/** A job that machines can work at. */
 export interface CreatedJob {
   collections: string[]
   id: string
+  /** Pieces of work that it was cut into. */
   items: number
   kind: JobKind
   /** Where its plan lies. */
@@ -59,23 +62,28 @@ export type JobKind = 'backup' | 'restore'
 export interface AsideItem {
   collection: string
   failures: ItemFailure[]
+  /** Its number in the plan, from 0. */
   item: number
   task: string
 }
 
 /** Somebody who has an item. */
 export interface JobWorker {
+  /** From 1. */
   attempt: number
   /** How far it is with the item. */
   completed?: number
   host?: string
+  /** Its number in the plan, from 0. */
   item: number
+  /** Process id on its host. */
   pid?: number
   /** RFC 3339, by its own clock. */
   since?: string
   task: string
 }
 
+/** How far a job of several machines is. */
 export interface JobState {
   aside: AsideItem[]
   collections: string[]
@@ -97,6 +105,7 @@ export interface JobState {
   workers: JobWorker[]
 }
 
+/** What one machine did, and how far the job is now. */
 export interface WorkResult extends JobState {
   /** Items that this worker has done. */
   done: number
@@ -105,6 +114,7 @@ export interface WorkResult extends JobState {
   warnings: Warning[]
 }
 
+/** What a job that was given up has left. */
 export interface CancelledJob {
   id: string
   /** Collections that hold a part of their backup; a restore by one process continues them. */

@@ -15,6 +15,7 @@ export interface ReplaceOptions extends Omit<
   quietForMs?: number
 }
 
+/** The same for several collections. */
 export interface ReplaceRunOptions extends ReplaceOptions {
   /** Goes on with the other backups when one cannot be restored; `failed` of the result names it. */
   keepGoing?: boolean
@@ -34,11 +35,13 @@ export interface Replaced {
   saved: string
 }
 
+/** What came of it, and where what was there before is. */
 export interface ReplaceResult extends RestoreResult {
   /** Absent when there was nothing. */
   replaced?: Replaced
 }
 
+/** What came of the replacements of several collections. */
 export interface ReplacedCollections {
   collections: ReplaceResult[]
   failed?: FailedRestore[]

@@ -8,6 +8,7 @@ import type {Confirmation} from '../confirmation.js'
 import type {TransformPreview} from '../survey.js'
 import type {CollectionComparison} from '../verify/options.js'
 
+/** Into what a backup is restored, and how. */
 export interface RestoreOptions extends OperationOptions, RetryOptions {
   /** Restores a backup whose bytes are no longer what was sealed (edited, reformatted, or from another tool). */
   acceptChanged?: boolean
@@ -62,6 +63,7 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
   withAliases?: boolean
 }
 
+/** The same for several backups. */
 export interface RestoreRunOptions extends RestoreOptions {
   /** For the server's own exports: which of their collections, by names and patterns; default all. */
   collections?: readonly string[]
@@ -80,6 +82,7 @@ export interface FailedRestore {
   error: DataOpsError
 }
 
+/** What came of the restore of one backup. */
 export interface RestoreResult {
   aliases: string[]
   backupId: string
@@ -111,6 +114,7 @@ export interface RestoreResult {
   seconds: number
   /** Merges with `onConflict: 'skip'`: objects left alone. */
   skipped: number
+  /** Tenants that were made or found; absent without multi-tenancy. */
   tenants?: number
   /** With `verify`. */
   verification?: CollectionComparison

@@ -16,9 +16,9 @@ import {
   MAX_RECORDS_IN_MEMORY,
   partitionsFor,
   RecordList,
-  TemporaryFolder,
   TenantNumbers,
 } from '../../flow/records.js'
+import {TemporaryFolder} from '../../flow/temporary-folder.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
 import {compareSchemas, type SchemaDifference} from '../../model/schema-compare.js'

@@ -3,12 +3,15 @@ import type {Transform} from '../../flow/transform/transform.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {ReplicaReport} from '../../weaviate/connection.js'
 
+/** How closely a backup is looked at. */
 export interface VerifyBackupOptions extends OperationOptions {
   /** Hashes only: nothing is decoded. */
   quick?: boolean
 }
 
+/** What was found in a backup; it is whole when there are no `problems`. */
 export interface BackupVerification {
+  /** Bytes that were read. */
   bytes: number
   /** Content digest recomputed (not with `quick`). */
   digest?: string
@@ -19,12 +22,15 @@ export interface BackupVerification {
   /** What is wrong, each naming file and place; none: the backup is whole. */
   problems: Problem[]
   quick: boolean
+  /** Wall time. */
   seconds: number
   /** What is right but worth knowing: non-finite vectors, skipped tenants. */
   warnings: string[]
 }
 
+/** What of a collection is compared, and how. */
 export interface CompareOptions extends OperationOptions {
+  /** Requests at once. */
   concurrency?: number
   /** Onloads offloaded tenants of the collection to compare them too; default: they are left out, and `tenantsLeftOut` says so. */
   includeOffloaded?: boolean
@@ -37,6 +43,7 @@ export interface CompareOptions extends OperationOptions {
   transforms?: readonly Transform[]
 }
 
+/** An object that is missing, extra or different. */
 export interface ObjectDifference {
   id: string
   /** For `different`: property names, `vector`, `vectors.<name>`. */
@@ -51,6 +58,7 @@ export interface ComparedThing {
   collection: string
   /** Content digest. */
   digest: string
+  /** Objects in it. */
   objects: number
   /** Of a backup. */
   path?: string
@@ -73,11 +81,13 @@ export interface Difference {
   notCompared?: string[]
   /** Blocking and other differences of the schemas, by path. */
   schemaDifferences: Array<{a: unknown; b: unknown; path: string; severity: 'blocking' | 'notice'}>
+  /** Wall time. */
   seconds: number
   /** Tenants that are not part of the comparison, and why; absent when there are none. */
   tenantsLeftOut?: Array<{name: string; reason: string}>
 }
 
+/** What is compared of two collections or backups. */
 export type DiffOptions = Omit<CompareOptions, 'transforms'>
 
 /** A live collection beside a backup. */
@@ -97,6 +107,7 @@ export interface CollectionComparison {
   replicas?: ReplicaReport
   /** Blocking and other differences of the schemas, by path. */
   schemaDifferences: Array<{backup: unknown; live: unknown; path: string; severity: 'blocking' | 'notice'}>
+  /** Wall time. */
   seconds: number
   /** Tenants that are not part of the comparison, and why; absent when there are none. */
   tenantsLeftOut?: Array<{name: string; reason: string}>

@@ -116,6 +116,7 @@ export class LocalStore implements Store {
     })
   }
 
+  /** What lies at a key; undefined: nothing does. */
   async stat(key: string): Promise<StoreEntry | undefined> {
     return this.#attempt('read', key, async () => {
       const place = await this.#folder.place(key, 'entry')
