@@ -4,7 +4,7 @@ import type {Store} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {openStore} from '../store/open.js'
-import {splitPlace} from '../store/place.js'
+import {isRootedPlace, splitPlace} from '../store/place.js'
 
 export interface PartsPlace {
   /** Of one of its files, in the store. */
@@ -21,7 +21,10 @@ export function partsPlace(
   if (!reference) return {keyOf: (file) => `${name}/${file}`, store}
   if (reference.place !== null) {
     const {folder, name: exported} = splitPlace(reference.place)
-    return {keyOf: (file) => `${exported}/${file}`, store: openStore(folder)}
+    return {
+      keyOf: (file) => `${exported}/${file}`,
+      store: openStore(folder, {isRooted: isRootedPlace(reference.place)}),
+    }
   }
 
   throw new DataOpsError(

@@ -7,7 +7,7 @@ import {ExportSource, type Lacking} from '../archive/native/source.js'
 import {DataOpsError} from '../model/errors.js'
 import {matchesPattern} from '../model/pattern.js'
 import {encryptionOf} from '../store/encryption.js'
-import {isCloudPlace} from '../store/place.js'
+import {isCloudPlace, isRootedPlace} from '../store/place.js'
 import {placeAt} from './place-at.js'
 
 export interface ExportPlace {
@@ -29,8 +29,23 @@ export async function locateExport(reference: string, store: Store): Promise<Exp
 }
 
 async function exportAt(reference: string, store: Store): Promise<ExportPlace | undefined> {
-  const found = await placeAt(reference.replace(/(?<=[^/])\/+$/, ''), encryptionOf(store))
-  return found && (await isExportAt(found.store, found.name)) ? {name: found.name, store: found.store} : undefined
+  const place = reference.replace(/(?<=[^/])\/+$/, '')
+  for (const isRooted of isRootedPlace(place) ? [true, false] : [false]) {
+    const found = await placeAt(place, encryptionOf(store), {isRooted})
+    if (found && (await isExportAt(found.store, found.name))) return {name: found.name, store: found.store}
+  }
+
+  return undefined
+}
+
+/**
+ * As `locateExport`, of what a server says of its own export: where EXPORT_DEFAULT_PATH begins with a slash, so do its keys in a bucket
+ * (1.39), and the URL that it tells is without.
+ */
+export async function locateServerExport(said: string, store: Store): Promise<ExportPlace | undefined> {
+  const found = await locateExport(said, store)
+  if (found || !isCloudPlace(said)) return found
+  return locateExport(said.replace(/^(az:\/\/[^/]+\/[^/]+|(?:gs|s3):\/\/[^/]+)\//i, '$1//'), store)
 }
 
 /**

@@ -11,7 +11,7 @@ import {METADATA_FILE} from '../archive/names.js'
 import {EXPORT_METADATA_FILE} from '../archive/native/metadata.js'
 import {asFarAsReadable} from '../archive/unlisted.js'
 import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
-import {openStore} from '../store/open.js'
+import {openStore, type OpenStoreOptions} from '../store/open.js'
 import {errnoOf, isAbsent, storageError} from '../store/storage-error.js'
 import {parseBackupReference} from './named.js'
 
@@ -24,8 +24,8 @@ export interface BackupPlace {
 }
 
 /** With what opens backups, and nothing hidden that is locked. */
-export function openPlace(place: string, keys: EncryptionOptions): Store {
-  return asFarAsReadable(pastWhatHides(withEncryption(openStore(place), keys)))
+export function openPlace(place: string, keys: EncryptionOptions, options?: OpenStoreOptions): Store {
+  return asFarAsReadable(pastWhatHides(withEncryption(openStore(place, options), keys)))
 }
 
 const URL_START = /^[a-z][a-z\d+.-]+:\/\//i
@@ -37,11 +37,15 @@ export function splitReference(reference: string): {folder?: string; name: strin
 }
 
 /** Undefined for what is neither. */
-export async function placeAt(reference: string, keys: EncryptionOptions): Promise<BackupPlace | undefined> {
+export async function placeAt(
+  reference: string,
+  keys: EncryptionOptions,
+  options?: OpenStoreOptions,
+): Promise<BackupPlace | undefined> {
   if (!URL_START.test(reference)) return placeOnDisk(reference, keys)
   if (/^file:/i.test(reference)) return placeOnDisk(fileURLToPath(reference), keys)
   const {folder = '', name} = splitReference(reference)
-  return parseBackupReference(name) ? undefined : {name, store: openPlace(folder, keys)}
+  return parseBackupReference(name) ? undefined : {name, store: openPlace(folder, keys, options)}
 }
 
 /** What the system says of what nothing can be called. */

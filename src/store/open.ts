@@ -9,6 +9,8 @@ import {parsePlace, type Place} from './place.js'
 export interface OpenStoreOptions {
   /** Of the storage account of an `az://` place. Default: the identity that Azure's SDK finds. */
   azureConnectionString?: string
+  /** In object storage the keys begin with a slash, as some programs write them: `s3://bucket//prefix`. Default: false. */
+  isRooted?: boolean
   /** Permissions of the files that are written in folders; default 0600. Folders get the matching ones. */
   mode?: number
   /** Writes also where the service does not keep conditions of writes: for a single writer at a time. Default: false. */
@@ -31,18 +33,23 @@ export function setStoreDefaults(options: OpenStoreOptions): void {
 export function openStore(place: string, options: OpenStoreOptions = {}): Store {
   const parsed = parsePlace(place)
   const all = {...defaults, ...options}
-  const {azureConnectionString, mode, unsafePlace} = all
+  const {azureConnectionString, isRooted, mode, unsafePlace} = all
   const store =
     parsed.kind === 'file'
       ? new LocalStore(parsed.path, {mode})
       : new ObjectStore({
           connect: async () => connect(parsed, azureConnectionString),
           isUnsafe: unsafePlace,
-          prefix: parsed.prefix,
-          url: parsed.url,
+          ...(isRooted ? rooted(parsed) : {prefix: parsed.prefix, url: parsed.url}),
         })
   OPENED.set(store, {options: all, place})
   return store
+}
+
+/** The same place, where its keys begin with a slash. */
+function rooted({prefix, url}: Exclude<Place, {kind: 'file'}>): {prefix: string; url: string} {
+  const root = prefix === '' ? url : url.slice(0, -prefix.length)
+  return {prefix: `/${prefix}`, url: `${root}/${url.slice(root.length) || ''}`}
 }
 
 /** What another thread opens the same place by. May hold a secret: it is told to nobody else. */

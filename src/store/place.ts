@@ -50,6 +50,11 @@ export function isCloudPlace(place: string): boolean {
   return /^(?:az|gs|s3):\/\//i.test(place)
 }
 
+/** Whether it names a bucket and keys in it that begin with a slash: `s3://bucket//prefix`. Backups never lie there. */
+export function isRootedPlace(place: string): boolean {
+  return /^(?:(?:gs|s3):\/\/[^/]+|az:\/\/[^/]+\/[^/]+)\/\//i.test(place)
+}
+
 /** The folder that a file lies in, and its name there. */
 export function splitPlace(file: string): {folder: string; name: string} {
   if (!isCloudPlace(file)) {

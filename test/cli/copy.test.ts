@@ -77,8 +77,8 @@ describe('col copy', () => {
 
   it('refuses the source itself, with exit code 2, and what needs an address, or one name for several', async () => {
     for (const [argv, env, message] of [
-      [['Book'], from(), 'The target is the source'],
-      [['Book', 'Book', '--merge'], from(), 'The target is the source'],
+      [['Book'], from(), `The target is the source: the collection "Book" at ${a.url}.`],
+      [['Book', 'Book', '--merge'], from(), `The target is the source: the collection "Book" at ${a.url}.`],
       [['Book', '--to-api-key', KEYS.b], from(), '--to-api-key is of a second server, of which there is no address.'],
       [['Book'], {...from(), ELYSIACTL_TO_TRANSPORT: 'grpc'}, 'ELYSIACTL_TO_TRANSPORT is of a second server'],
       [['Book'], {...both(), ELYSIACTL_TO_URL: 'ftp://x'}, 'ELYSIACTL_TO_URL gives an address that is not http'],

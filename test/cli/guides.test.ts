@@ -1,21 +1,28 @@
-/** The commands of docs/guides run as they stand there, and do what the guide says. */
+/**
+ * The commands of docs/guides run as they stand there, and do what the guide says. With WEAVIATE_BINARY on a server of that program, whose
+ * vectorizer asks this file for vectors.
+ */
+import {once} from 'node:events'
 import {readFile, writeFile} from 'node:fs/promises'
+import {createServer, type Server} from 'node:http'
+import {type AddressInfo} from 'node:net'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
-import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {BINARY, startRealServer} from '../fault/real-server.js'
 import {fill, type Filler, filler} from './fill.js'
 import {cli, type CliRun, root, temporaryFolder} from './run-cli.js'
 
 const OBJECTS = 300
 
-let server: EmbeddedWeaviate
+let server: {close: () => Promise<void>; grpcUrl?: string; url: string}
 let weaviate: Filler
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let text: string
 
 beforeAll(async () => {
-  server = await startEmbeddedWeaviate({vectorize: ({rank}) => [Number(rank), 0, 0, 0]})
+  server = BINARY ? await realServer() : await startEmbeddedWeaviate({vectorize: ({rank}) => [Number(rank), 0, 0, 0]})
   weaviate = filler(server.url)
   folder = await temporaryFolder()
   text = await readFile(path.join(root, 'docs/guides/migrations.md'), 'utf8')
@@ -37,6 +44,47 @@ afterAll(async () => {
   await folder.remove()
 })
 
+/** With a vectorizer that makes the rank of an object its vector, from its title. */
+async function realServer(): Promise<typeof server> {
+  const inference = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      if (request.method !== 'POST') {
+        response.setHeader('content-type', 'application/json')
+        response.end('{}')
+        return
+      }
+
+      const {text = ''} = JSON.parse(Buffer.concat(chunks).toString()) as {text?: string}
+      const vector = [Number(/title (\d+)/i.exec(text)?.[1]), 0, 0, 0]
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify({dim: 4, text, vector}))
+    })
+  })
+  inference.listen(0, '127.0.0.1')
+  await once(inference, 'listening')
+  const {port} = inference.address() as AddressInfo
+  const real = await startRealServer({
+    ENABLE_MODULES: 'text2vec-transformers',
+    TRANSFORMERS_INFERENCE_API: `http://127.0.0.1:${port}`,
+  })
+  return {
+    async close() {
+      await real.remove()
+      await closed(inference)
+    },
+    grpcUrl: real.grpcUrl,
+    url: real.url,
+  }
+}
+
+async function closed(http: Server): Promise<void> {
+  http.closeAllConnections()
+  http.close()
+  await once(http, 'close')
+}
+
 /** The commands of a section; the backups lie in a folder of the test's. */
 function commandsOf(section: string): string[][] {
   const at = text.indexOf(section)
@@ -51,7 +99,11 @@ async function run(argv: readonly string[], id = ''): Promise<CliRun> {
   const at = argv.indexOf('-o')
   const place = path.join(folder.path, at === -1 ? 'backups' : argv[at + 1]!)
   const rest = at === -1 ? argv : argv.filter((_, index) => index !== at && index !== at + 1)
-  const words = rest.map((word) => (word === 'ID' ? id : word === 'shout.mjs' ? path.join(folder.path, word) : word))
+  const words = rest.map((word) => {
+    // The one that the program has.
+    if (BINARY) word = word.replace('text2vec-contextionary', 'text2vec-transformers')
+    return word === 'ID' ? id : word === 'shout.mjs' ? path.join(folder.path, word) : word
+  })
   return cli([...words, '--json', '-o', place], {WEAVIATE_GRPC_URL: server.grpcUrl!, WEAVIATE_URL: server.url})
 }
 

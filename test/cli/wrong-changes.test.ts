@@ -40,11 +40,11 @@ const server = ({grpcUrl = '', url}: EmbeddedWeaviate): Record<string, string> =
 
 const mistakes: Array<[what: string, flags: () => string[], message: RegExp]> = [
   ['a filter that does not parse', () => ['--where', 'rank >'], /^The filter rank > cannot be understood: .+\.$/],
-  ['a rename onto a name that is taken', () => ['--rename', 'title=rank'], /has a property "rank" already/],
+  ['a rename onto a name that is taken', () => ['--rename', 'title=rank'], /^"Book" has a property "rank" already\.$/],
   [
     'a transform that throws on object 17',
     () => ['--transform', module],
-    new RegExp(String.raw`^The transform throws\.mjs failed on object 17, ${ID_17}: no\.`),
+    new RegExp(String.raw`^The transform throws\.mjs failed on object 17, ${ID_17}: no\.$`),
   ],
 ]
 

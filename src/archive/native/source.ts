@@ -63,9 +63,10 @@ export class ExportSource {
     return this.files.collection.objects
   }
 
-  /** Known once `assertWhole` has looked at all of it. */
+  /** Known once `assertWhole` has looked at all of it. With another schema it is another content. */
   get fingerprint(): string {
-    return this.files.fingerprint
+    const {fingerprint} = this.files
+    return this.#isBare ? fingerprint : sha256Hex(JSON.stringify([fingerprint, this.head.schema]))
   }
 
   get seal(): ExportContent {

@@ -1,13 +1,17 @@
 /** What transforms make of the collection that is backed up. */
 import type {WeaviateObject} from '../../model/object.js'
 import type {BackupJob} from './job.js'
+import type {BackupJournal} from './journal.js'
 import type {TenantPlan} from './tenants.js'
 
 import {livePages} from '../../flow/live/pages.js'
+import {type Slice} from '../../flow/parallel-reader.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {type RowsOfPage, TransformChain} from '../../flow/transform/transform.js'
+import {MAX_UUID} from '../../model/uuid-range.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {lookThrough, type TransformPreview} from '../survey.js'
+import {TakenSum} from './taken.js'
 
 /** undefined: objects are written as they are. @throws DataOpsError INVALID_INPUT when a transform does not fit the collection. */
 export async function chainOf(job: BackupJob, tenantPlan: TenantPlan | undefined): Promise<TransformChain | undefined> {
@@ -66,4 +70,40 @@ function readLive(
     tenants,
     throttle: throttleOf(options),
   })
+}
+
+/** Whether what an unfinished backup has taken is there as it was: nothing of it was changed or deleted, and nothing has come beside it. */
+export async function isAsTaken(
+  job: BackupJob,
+  tenantPlan: TenantPlan | undefined,
+  {remaining, takenSum, tenants, waiting}: BackupJournal,
+): Promise<boolean> {
+  if (takenSum === undefined) return false
+  const left = Map.groupBy([...remaining, ...waiting.flatMap(({slices}) => slices)], ({tenant}) => tenant)
+  const sum = new TakenSum()
+  for await (const objects of readLive(job, tenantPlan && ofTenants(tenantPlan, tenants?.read ?? [], left), 'ids'))
+    sum.add(objects.filter(({id, tenant}) => !left.get(tenant)?.some((slice) => isIn(id, slice))))
+  return sum.hex() === takenSum
+}
+
+function isIn(id: string, {after, until}: Slice): boolean {
+  return (after === undefined || id > after) && id <= until
+}
+
+/** Those of which something was taken. */
+function ofTenants(
+  {activate, active, skipped}: TenantPlan,
+  read: readonly string[],
+  left: ReadonlyMap<string | undefined, readonly Slice[]>,
+): TenantPlan {
+  const isTaken = ({name}: {name: string}): boolean =>
+    !left.get(name)?.some(({after, until}) => after === undefined && until === MAX_UUID)
+  const wanted = new Set(read)
+  const some = <T extends {name: string}>(tenants: readonly T[]): T[] =>
+    tenants.filter((tenant) => wanted.has(tenant.name) && isTaken(tenant))
+  return {
+    activate: activate.map((group) => some(group)).filter(({length}) => length > 0),
+    active: some(active),
+    skipped,
+  }
 }

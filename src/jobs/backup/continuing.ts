@@ -17,6 +17,8 @@ interface Fitness {
   /** What tells the transforms of this run from others. */
   chain?: string
   connection: Connection
+  /** With a chain: whether what was taken is there as it was; a reading of all ids. */
+  isAsTaken: (journal: BackupJournal) => Promise<boolean>
   maxAgeMs: number
   plan: CollectionPlan
   signal?: AbortSignal
@@ -26,7 +28,7 @@ interface Fitness {
 /** Why an unfinished backup is not to be continued, in words; undefined when it is surely one of this collection, and young. */
 export async function unfitness(
   {journal, name}: {journal: BackupJournal; name: string},
-  {chain, connection, maxAgeMs, plan, signal, store}: Fitness,
+  {chain, connection, isAsTaken, maxAgeMs, plan, signal, store}: Fitness,
 ): Promise<string | undefined> {
   const age = await unchangedFor(store, journalName(name))
   if (age === undefined) return 'it has been finished, or removed'
@@ -36,6 +38,17 @@ export async function unfitness(
   if (age > maxAgeMs) return `it was left ${Math.round(age / 60_000)} minutes ago`
   if (journal.chain !== chain)
     return 'what the changes on the way would make of the collection is not what they made of it then'
+  const other = await otherCollection(journal, {connection, plan, signal})
+  if (other !== undefined || chain === undefined || (await isAsTaken(journal))) return other
+  // What was made of it does not tell what it was made of, so that it cannot be looked at again one by one.
+  return 'what it had read of the collection was changed since, and what changes on the way made of that cannot be put right'
+}
+
+/** Why it is not surely one of this collection. */
+async function otherCollection(
+  journal: BackupJournal,
+  {connection, plan, signal}: Pick<Fitness, 'connection' | 'plan' | 'signal'>,
+): Promise<string | undefined> {
   const identity = await connection.identify(plan.schema)
   if (identity !== undefined && journal.identity !== undefined) {
     return identity === journal.identity ? undefined : 'it is one of another collection of that name'

@@ -1,10 +1,12 @@
 /** What killed runs of the same collection left: ended where that is all there is to do, continued where it is asked for. */
 import type {SealedManifest} from '../../archive/manifest.js'
 import type {BackupJob} from './job.js'
+import type {TenantPlan} from './tenants.js'
 
 import {BackupCatalog} from '../../catalog/catalog.js'
 import {readEntryOf} from '../../catalog/entry.js'
 import {DataOpsError} from '../../model/errors.js'
+import {isAsTaken} from './changes.js'
 import {unfitness} from './continuing.js'
 import {type BackupJournal, type JournalBinding, sameBinding, writeJournal} from './journal.js'
 import {type ClaimedBackup, claimToContinue, endLeftovers, findUnfinished, type UnfinishedBackup} from './unfinished.js'
@@ -44,7 +46,7 @@ export async function putTenantsBack(
 export async function fitToContinue(
   job: BackupJob,
   binding: JournalBinding,
-  chain?: string,
+  {chain, tenantPlan}: {chain?: string; tenantPlan?: TenantPlan},
 ): Promise<UnfinishedBackup[]> {
   const {connection, options, plan, store} = job
   const {resume, resumeWithinMs = RESUME_WITHIN_MS, signal} = options
@@ -54,7 +56,10 @@ export async function fitToContinue(
   for (const each of found) {
     // Who asks for it by name knows how old it is.
     const maxAgeMs = resume === true ? Infinity : resumeWithinMs
-    const reason = await unfitness(each, {chain, connection, maxAgeMs, plan, signal, store})
+    const isSame = async (journal: BackupJournal): Promise<boolean> =>
+      options.dryRun === true || isAsTaken(job, tenantPlan, journal)
+    const fitness = {chain, connection, isAsTaken: isSame, maxAgeMs, plan, signal, store}
+    const reason = await unfitness(each, fitness)
     if (reason === undefined) fit.push(each)
     else {
       job.warn('not-continued', `The unfinished backup ${store.describe(each.name)} is not continued: ${reason}.`, {

@@ -109,7 +109,7 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
   const expectedObjects = holdsData ? await countPlanned(job, tenantPlan) : 0
   const chain = await chainOf(job, tenantPlan)
   const identity = chain && chainIdentity(chain)
-  const unfinished = await unfinishedOf(job, binding, chain && {identity})
+  const unfinished = await unfinishedOf(job, binding, {...(chain && {chain: {identity}}), tenantPlan})
   if (!options.resume) warnUnfinished(job, unfinished)
   const unreadable = await unreadableJournals(job.store, schema.class)
   for (const each of unreadable) warnUnreadable(job, each)
@@ -141,11 +141,11 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
 async function unfinishedOf(
   job: BackupJob,
   binding: JournalBinding,
-  chain?: {identity?: string},
+  {chain, tenantPlan}: {chain?: {identity?: string}; tenantPlan?: TenantPlan},
 ): Promise<UnfinishedBackup[]> {
   const {resume, settle} = job.options
   if (settle) return []
-  if (!chain || chain.identity !== undefined) return fitToContinue(job, binding, chain?.identity)
+  if (!chain || chain.identity !== undefined) return fitToContinue(job, binding, {chain: chain?.identity, tenantPlan})
   if (resume !== true) return []
   throw new DataOpsError(
     'INVALID_INPUT',

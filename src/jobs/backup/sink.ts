@@ -7,6 +7,7 @@ import type {ObjectIndex} from './object-index.js'
 import {DuplicateCheck} from '../../flow/duplicates.js'
 import {type ObjectSink, writeAll} from '../../model/sink.js'
 import {becomesOne, checkTenants} from '../survey.js'
+import {TakenSum} from './taken.js'
 
 export interface ArchiveSinkOptions {
   /** Absent: objects are written as they are. */
@@ -19,6 +20,8 @@ export interface ArchiveSinkOptions {
   sample?: {add: (objects: readonly WeaviateObject[]) => void}
   /** What others have taken, with a chain: without one the digest knows it. */
   taken?: ReadonlyArray<[tenant: null | string, objects: number]>
+  /** Of the same, as `TakenSum` tells it. */
+  takenSum?: string
   writer: ObjectSink
 }
 
@@ -27,12 +30,14 @@ export class ArchiveSink {
   readonly #options: ArchiveSinkOptions
   readonly #taken = new Map<string | undefined, number>()
   #takenInAll = 0
+  readonly #takenSum: TakenSum
   /** What other threads have read, and neither the digest nor `#taken` knows yet. */
   readonly #ahead = new Map<string | undefined, number>()
   #aheadInAll = 0
 
   constructor(options: ArchiveSinkOptions) {
     this.#options = options
+    this.#takenSum = new TakenSum(options.takenSum)
     for (const [tenant, objects] of options.taken ?? []) this.count(tenant ?? undefined, objects)
     if (options.chain) this.#duplicates = new DuplicateCheck(options.expectedObjects)
   }
@@ -63,6 +68,16 @@ export class ArchiveSink {
   /** Where there is a chain: those of which what came is in the writer. */
   get takenByTenant(): Array<[tenant: string | undefined, objects: number]> {
     return [...this.#taken]
+  }
+
+  /** Which they were. */
+  get takenSum(): string {
+    return this.#takenSum.hex()
+  }
+
+  /** Which objects another thread has taken, where there is a chain. */
+  countSum(hex: string): void {
+    this.#takenSum.merge(hex)
   }
 
   /** Objects that were taken, where there is a chain. */
@@ -120,6 +135,7 @@ export class ArchiveSink {
     const changed = await chain.objects(objects)
     checkTenants(chain, changed)
     for (const {tenant} of objects) this.count(tenant, 1)
+    this.#takenSum.add(objects)
     for (const object of changed) this.#duplicates?.add(object)
     await this.#duplicates?.settle()
     return changed

@@ -74,6 +74,8 @@ export interface ThreadResult {
   parts: WrittenPart[]
   /** What of its slices is not read, or not written for good. */
   remaining: Slice[]
+  /** With transforms: which objects were read, as `TakenSum` tells it. */
+  takenSum?: string
 }
 
 /** What a thread is asked. */

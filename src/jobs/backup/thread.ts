@@ -19,6 +19,7 @@ import {planCollection} from '../../weaviate/collection-plan.js'
 import {connectAgain} from '../../weaviate/connect.js'
 import {checkTenants} from '../survey.js'
 import {spread} from './sample.js'
+import {TakenSum} from './taken.js'
 
 /** `leader`: known once the thread is. */
 export function backupThread(leader: () => Peer<LeaderCalls>): Offer {
@@ -59,6 +60,7 @@ class BackupThread {
   #flushedAt = performance.now()
   #lastPage: Promise<void> = Promise.resolve()
   #reader?: ParallelReader
+  #taken = new TakenSum()
 
   private constructor(
     setup: ThreadSetup,
@@ -211,6 +213,7 @@ class BackupThread {
   async #changed(chain: TransformChain, objects: readonly WeaviateObject[]): Promise<readonly WeaviateObject[]> {
     const changed = await chain.objects(objects)
     checkTenants(chain, changed)
+    this.#taken.add(objects)
     return changed
   }
 
@@ -218,7 +221,9 @@ class BackupThread {
   #result(parts: ThreadResult['parts']): ThreadResult {
     const content = this.#content.state()
     this.#content = this.#digest()
-    return {content, parts, remaining: this.#reader?.remaining() ?? []}
+    const takenSum = this.#taken.hex()
+    this.#taken = new TakenSum()
+    return {content, parts, remaining: this.#reader?.remaining() ?? [], ...(this.#chain && {takenSum})}
   }
 
   #digest(): ContentDigest {

@@ -266,12 +266,13 @@ export class BackupThreads {
     await writer.appendLines?.(lines, written)
     content.merge(result.content)
     if (sink.isChanging) sink.count(tenant, objects)
+    if (result.takenSum !== undefined) sink.countSum(result.takenSum)
     led.coming = led.coming.filter((other) => other !== result)
     led.held = result.remaining
     if (this.#reading?.isDue()) await this.#reading.save()
   }
 
-  async #flushed(led: Led, {content, parts, remaining}: ThreadResult): Promise<void> {
+  async #flushed(led: Led, {content, parts, remaining, takenSum}: ThreadResult): Promise<void> {
     const {sink, writer} = this.#options
     // All at once: what is saved fits together.
     this.#options.content.merge(content)
@@ -282,6 +283,7 @@ export class BackupThreads {
       if (sink.isChanging) sink.count(tenant, objects)
     }
 
+    if (takenSum !== undefined) sink.countSum(takenSum)
     led.ahead.clear()
     led.bytes = 0
     await this.#inTurn(async () => this.#reading?.save())

@@ -40,6 +40,8 @@ export interface TransferProgress {
   remaining: Slice[]
   /** Objects that were read, and what came of them is in `position`, by tenant; absent where none are changed on the way. */
   taken?: Array<[tenant: null | string, objects: number]>
+  /** Which those were; absent from journals of earlier releases too. */
+  takenSum?: string
   /** Groups whose turn has not come, with what is left to read of them. */
   waiting: ActivationGroup[]
 }
@@ -127,8 +129,9 @@ export async function transferToArchive(options: BackupTransferOptions): Promise
   await threads?.finish(async () => flushes.flush(threads))
 }
 
-function takenBy(sink: ArchiveSink): Pick<TransferProgress, 'taken'> {
-  return sink.isChanging ? {taken: sink.takenByTenant.map(([tenant, objects]) => [tenant ?? null, objects])} : {}
+function takenBy(sink: ArchiveSink): Pick<TransferProgress, 'taken' | 'takenSum'> {
+  if (!sink.isChanging) return {}
+  return {taken: sink.takenByTenant.map(([tenant, objects]) => [tenant ?? null, objects]), takenSum: sink.takenSum}
 }
 
 type Context = Pick<TransferProgress, 'checked' | 'group' | 'waiting'>

@@ -13,7 +13,7 @@ import {ExportSource, sealedTenants, tenantsOf} from '../../archive/native/sourc
 import {publishFolder} from '../../archive/publish.js'
 import {sealFolder} from '../../archive/seal-folder.js'
 import {type SealSummary} from '../../archive/writer.js'
-import {locateExport} from '../../catalog/exports.js'
+import {locateServerExport} from '../../catalog/exports.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
@@ -120,9 +120,9 @@ async function openHere(
     })
   }
 
-  let found: Awaited<ReturnType<typeof locateExport>>
+  let found: Awaited<ReturnType<typeof locateServerExport>>
   try {
-    found = await locateExport(where, store)
+    found = await locateServerExport(where, store)
   } catch (error) {
     if (error instanceof DataOpsError && error.code !== 'INTERRUPTED') {
       unread(error.message)

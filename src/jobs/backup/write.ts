@@ -46,8 +46,8 @@ export async function transfer(open: Open): Promise<Written> {
   const throttle = throttleOf(options)
   const earlier = resumed && (await earlierFiles(job, resumed))
   const contents = options.settle || (earlier && !chain) ? new ObjectIndex() : undefined
-  const taken = resumed?.journal.taken
-  const sink = new ArchiveSink({chain, content, contents, expectedObjects, sample, taken, writer})
+  const {taken, takenSum} = resumed?.journal ?? {}
+  const sink = new ArchiveSink({chain, content, contents, expectedObjects, sample, taken, takenSum, writer})
   const check = new CompletenessCheck({
     concurrency,
     connection,
@@ -89,16 +89,6 @@ async function takeInEarlier(
       {
         details: {name: resumed.name},
         hint: 'Give the identity that opens it: whether changes on the way make one object of two shows only in what it holds. Or run it anew, without `resume`.',
-      },
-    )
-  }
-
-  if (chain) {
-    job.warn(
-      'not-looked-at-again',
-      'What was read before the pause was not looked at again for changes: it was changed on the way.',
-      {
-        name: resumed.name,
       },
     )
   }

@@ -11,10 +11,11 @@ import {DataOpsError} from '../../model/errors.js'
 import {openStore} from '../../store/open.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {checkRestoreOptions} from '../restore/checks.js'
+import {EndedTogether} from '../restore/ended-together.js'
 import {type SourceToRestore} from '../restore/job.js'
 import {type RestoredBackups, restoreSources} from '../restore/restore.js'
 import {wantedCollections} from '../wanted-collections.js'
-import {type CopyJob, isBegun, openCopy, type OpenedCopy} from './open.js'
+import {addEarlier, type CopyJob, isBegun, openCopy, type OpenedCopy} from './open.js'
 import {isSameServer, refuseSame} from './same.js'
 import {errorOfACopy, warningOfACopy} from './words.js'
 
@@ -55,6 +56,7 @@ class CopyRun {
   readonly #opened = new Map<string, OpenedCopy>()
   readonly #options: CopyRunOptions
   readonly #place: CopyPlace
+  readonly #together = new EndedTogether()
 
   constructor(place: CopyPlace, options: CopyRunOptions) {
     this.#options = options
@@ -105,7 +107,18 @@ class CopyRun {
     const collection = await resolveCollection(source, given)
     const {schema} = collection
     await refuseSame({schema, source, target}, this.#options.name ?? schema.class, {atomic, dryRun, notes, signal})
-    const job: CopyJob = {collection, leavesAliases, notes, options: this.#options, source, store, target}
+    const job: CopyJob = {
+      collection,
+      leavesAliases,
+      notes,
+      options: this.#options,
+      source,
+      store,
+      target,
+      together: this.#together,
+    }
+    // One that cannot be read is told of when it is opened.
+    if (!this.#options.restart) await addEarlier(job).catch(() => undefined)
     return {
       backup: given,
       open: async () => {
@@ -119,6 +132,7 @@ class CopyRun {
   /** What is done is not gone on with: the lists go, and those of copies that were refused before they began. */
   async #forget(done: readonly RestoreResult[]): Promise<void> {
     const ids = new Set(done.map(({backupId}) => backupId))
+    this.#together.refresh()
     for (const [id, opened] of this.#opened) {
       if (ids.has(id) || !(await isBegun(opened))) await opened.list.remove()
     }

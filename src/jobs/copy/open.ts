@@ -13,7 +13,8 @@ import {isMultiTenant} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {sha256Hex} from '../../platform/node.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, selectTenants, throttleOf} from '../options.js'
-import {Checkpoint} from '../restore/checkpoint.js'
+import {Checkpoint, checkpointFileOf} from '../restore/checkpoint.js'
+import {type EndedTogether} from '../restore/ended-together.js'
 import {targetOf} from '../restore/job.js'
 import {TargetLeases} from '../restore/target-leases.js'
 
@@ -28,6 +29,8 @@ export interface CopyJob {
   /** Holds the checkpoint, the list of rows and the refused objects. */
   store: Store
   target: Connection
+  /** Of all that are copied in the same go. */
+  together: EndedTogether
 }
 
 /** Once it is open; to be closed with `release`. */
@@ -61,6 +64,7 @@ export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
       })
     }
 
+    job.together.add(store, checkpointFileOf(name, checkpointAt(job, list)))
     return {job, leases, leftOut, list, source}
   } catch (error) {
     await leases.release()
@@ -70,8 +74,19 @@ export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
 
 /** Whether an earlier run of this copy can be gone on with. */
 export async function isBegun({job, list}: Pick<OpenedCopy, 'job' | 'list'>): Promise<boolean> {
-  const target = targetOf(targetNameOf(job), list.id, job.options)
-  return Checkpoint.exists(job.store, nameOf(job), {server: job.target.describe, target})
+  const where = checkpointAt(job, list)
+  if (await Checkpoint.exists(job.store, nameOf(job), where)) return true
+  return (await job.together.find(job.store, checkpointFileOf(nameOf(job), where))) !== undefined
+}
+
+/** Says which checkpoint an earlier run of this copy would have left. Before any of the same go is opened. */
+export async function addEarlier(job: CopyJob): Promise<void> {
+  const list = await RowList.find(job.store, `${nameOf(job)}.rows`)
+  if (list) job.together.add(job.store, checkpointFileOf(nameOf(job), checkpointAt(job, list)))
+}
+
+function checkpointAt(job: CopyJob, {id}: RowList): {server: string; target: string} {
+  return {server: job.target.describe, target: targetOf(targetNameOf(job), id, job.options)}
 }
 
 function targetNameOf({collection, options}: CopyJob): string {

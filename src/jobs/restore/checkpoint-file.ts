@@ -22,6 +22,8 @@ export interface CheckpointFile {
   binding: CheckpointBinding
   conflictsSettled?: boolean
   created: boolean
+  /** Of restores that ended in the same go, the last whose checkpoint is left: what those said that went before it. */
+  endedWith?: EndedCheckpoint[]
   gone?: RowRange[]
   identity?: string
   objects: PassFile
@@ -34,6 +36,13 @@ export interface CheckpointFile {
   targetTenants?: TargetTenant[]
   tenants?: WeaviateTenant[]
   version: 1
+}
+
+/** A checkpoint that was there when its restore was confirmed. */
+export interface EndedCheckpoint {
+  file: CheckpointFile
+  /** Where it lay. */
+  path: string
 }
 
 /** An object that stands in for one that is not there, while a reference to it is written. */
@@ -81,6 +90,9 @@ function readFile(file: Field): CheckpointFile {
     binding: readBinding(file.member('binding')),
     conflictsSettled: file.member('conflictsSettled').optional((item) => item.boolean()),
     created: file.member('created').boolean(),
+    endedWith: file
+      .member('endedWith')
+      .optional((list) => list.listOf((one) => ({file: readFile(one.member('file')), path: text(one.member('path'))}))),
     gone: file.member('gone').optional(ranges),
     identity: file.member('identity').optional(text),
     objects: readPass(file.member('objects')),

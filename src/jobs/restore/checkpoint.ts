@@ -12,11 +12,13 @@ import {sleep} from '../../weaviate/retry.js'
 import {
   type CheckpointBinding,
   type CheckpointFile,
+  type EndedCheckpoint,
   type PassFile,
   type Placeholder,
   readCheckpoint,
   type TargetTenant,
 } from './checkpoint-file.js'
+import {type EndedTogether} from './ended-together.js'
 import {RowRanges} from './row-ranges.js'
 
 /** One pass over the backup's rows: objects first, references second. */
@@ -38,6 +40,8 @@ export class Checkpoint {
   conflictsSettled: boolean
   /** The collection was created by this restore. */
   created = false
+  /** Those of the same go that are confirmed, and whose checkpoints go before this one. */
+  #endedWith: readonly EndedCheckpoint[]
   /** Rows whose objects were no longer in the source when they came to be read: not written, whatever comes to be there. */
   readonly gone: RowRanges
   /** What tells the target from another collection of its name; undefined where the server does not show it. */
@@ -63,6 +67,8 @@ export class Checkpoint {
   note?: CheckpointNote
   /** Asked before it is written. @throws when another process restores into the target by now. */
   fence?: () => Promise<void>
+  /** Its file is gone, and that of another restore says what was in it. */
+  isOnlyTold = false
   /** Read from disk. */
   readonly resumed: boolean
   /** For how long the earlier run had not written it, milliseconds, at a moment of the monotonic clock. */
@@ -83,6 +89,7 @@ export class Checkpoint {
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.conflictsSettled = file?.conflictsSettled ?? false
     this.created = file?.created ?? false
+    this.#endedWith = file?.endedWith ?? []
     this.gone = new RowRanges(file?.gone)
     this.identity = file?.identity
     this.placeholders = file?.placeholders ?? []
@@ -95,16 +102,17 @@ export class Checkpoint {
 
   /**
    * The checkpoint of an earlier run, or a new one that is not on the disk yet. `restart` forgets the earlier one, but for tenants of a
-   * merge that it may have left active. `isRetry`: of a run that sends what was refused, beside that of the restore itself.
+   * merge that it may have left active. `isRetry`: of a run that sends what was refused, beside that of the restore itself. `together`: of
+   * the restores of the same go, one of which may say that this one was done.
    * @throws DataOpsError CHECKPOINT when there is one of another backup, another target or other options, or one that cannot be read.
    */
   static async open(
     store: Store,
     backupName: string,
     binding: CheckpointBinding,
-    options: {isRetry?: boolean; restart?: boolean} = {},
+    options: {isRetry?: boolean; restart?: boolean; together?: EndedTogether} = {},
   ): Promise<Checkpoint> {
-    const name = checkpointName(backupName, `${binding.target}@${binding.server}${options.isRetry ? ' retry' : ''}`)
+    const name = checkpointFileOf(backupName, binding, options)
     if (options.restart) {
       const restarted = new Checkpoint(store, name, binding)
       const earlier = await readCheckpoint(store, name).catch(() => undefined)
@@ -113,7 +121,8 @@ export class Checkpoint {
       return restarted
     }
 
-    const found = await readCheckpoint(store, name)
+    const own = await readCheckpoint(store, name)
+    const found = own ?? (await options.together?.find(store, name))
     if (found && !sameBinding(found.binding, binding)) {
       throw new DataOpsError(
         'CHECKPOINT',
@@ -124,16 +133,18 @@ export class Checkpoint {
       )
     }
 
-    return new Checkpoint(store, name, binding, found)
+    const checkpoint = new Checkpoint(store, name, binding, found)
+    checkpoint.isOnlyTold = found !== undefined && !own
+    return checkpoint
   }
 
   /** Whether a restore of that backup to that target was begun and not finished. */
   static async exists(
     store: Store,
     backupName: string,
-    {server, target}: Pick<CheckpointBinding, 'server' | 'target'>,
+    at: Pick<CheckpointBinding, 'server' | 'target'>,
   ): Promise<boolean> {
-    const name = checkpointName(backupName, `${target}@${server}`)
+    const name = checkpointFileOf(backupName, at)
     const entry = await store.stat(name)
     return entry !== undefined && !(await isForgotten(store, name, entry))
   }
@@ -174,6 +185,25 @@ export class Checkpoint {
     if (performance.now() - this.#savedAt >= SAVE_EVERY.ms) await this.save()
   }
 
+  /**
+   * Removes those of restores that ended in the same go. One by one they go, and until the last one is gone it says of all that they were
+   * done: a later run does not take what they have written for somebody else's.
+   */
+  static async removeAll(checkpoints: readonly Checkpoint[]): Promise<void> {
+    const last = checkpoints.at(-1)
+    if (!last) return
+    const others = checkpoints.slice(0, -1)
+    if (others.length > 0) {
+      last.#endedWith = others.map((one) => {
+        const {endedWith: _, ...file} = one.#content()
+        return {file, path: one.describe()}
+      })
+      await last.save()
+    }
+
+    for (const checkpoint of [...others, last]) await checkpoint.remove()
+  }
+
   async remove(): Promise<void> {
     await this.#saving
     await this.fence?.()
@@ -191,6 +221,7 @@ export class Checkpoint {
       binding: this.binding,
       ...(this.conflictsSettled && {conflictsSettled: true}),
       created: this.created,
+      ...(this.#endedWith.length > 0 && {endedWith: [...this.#endedWith]}),
       ...(this.gone.size > 0 && {gone: this.gone.toJSON()}),
       ...(this.identity !== undefined && {identity: this.identity}),
       objects: pass(this.objects),
@@ -204,6 +235,15 @@ export class Checkpoint {
       version: 1,
     }
   }
+}
+
+/** What the file of a checkpoint is called. */
+export function checkpointFileOf(
+  backupName: string,
+  {server, target}: Pick<CheckpointBinding, 'server' | 'target'>,
+  {isRetry}: {isRetry?: boolean} = {},
+): string {
+  return checkpointName(backupName, `${target}@${server}${isRetry ? ' retry' : ''}`)
 }
 
 function passFrom(file: PassFile | undefined): Pass {

@@ -158,6 +158,8 @@ export function makeObjection(
 ): (object: WeaviateObject) => string | undefined {
   const properties = knownProperties(schema.properties)
   const named = new Set(Object.keys(schema.vectorConfig ?? {}))
+  // Where there is one named vector the server (1.39) would take an unnamed one for it.
+  const hasOnlyNamed = named.size > 0 && !schema.vectorIndexType
   const vectorizers = options.allowVectorization ? [] : vectorizersOf(schema)
   return (object) => {
     if (tenants && (object.tenant === undefined || !tenants.has(object.tenant))) {
@@ -166,6 +168,7 @@ export function makeObjection(
 
     const unknown = unknownProperty(object.properties, properties)
     if (unknown !== undefined) return `the collection has no property "${unknown}"`
+    if (hasOnlyNamed && object.vector?.length) return 'the collection has no unnamed vector'
     for (const name of object.vectors?.keys() ?? []) {
       if (!named.has(name)) return `the collection has no vector "${name}"`
     }

@@ -7,7 +7,7 @@ import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {RestoreAccount} from './account.js'
-import type {Checkpoint} from './checkpoint.js'
+import type {EndedTogether} from './ended-together.js'
 import type {RestoreTransferOptions} from './objects.js'
 
 import {noteAt, notesBeside, plainNote} from '../../archive/encrypted/notes.js'
@@ -21,6 +21,7 @@ import {openStore} from '../../store/open.js'
 import {splitPlace} from '../../store/place.js'
 import {DEFAULT_CONSISTENCY, SpreadSample} from '../confirmation.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
+import {type Checkpoint, checkpointFileOf} from './checkpoint.js'
 import {type RestoreOptions, type RestoreResult} from './options.js'
 import {TargetLeases} from './target-leases.js'
 import {RestoredTenants} from './tenants.js'
@@ -49,6 +50,8 @@ export interface RestoreJob {
   sample: SpreadSample
   /** The collection that is written. */
   target: string
+  /** Their checkpoints, and its own. */
+  together?: EndedTogether
   warn: (warning: Warning) => void
   /** All so far. */
   warnings: Warning[]
@@ -84,6 +87,8 @@ interface JobContext {
   /** Asked before each call that changes something; default: whether the target is still held. */
   guard?: () => Promise<void>
   notes: TenantNotes
+  /** Of all that are restored in the same go: this one is put to them. */
+  together?: EndedTogether
   /** In place of the connection. */
   writes?: RestoreJob['writers']['by']
 }
@@ -92,7 +97,7 @@ export function makeJob(
   connection: Connection,
   {source: archive, store, warnings: said = []}: OpenedSource,
   options: RestoreOptions,
-  {active, guard, notes, writes}: JobContext,
+  {active, guard, notes, together, writes}: JobContext,
 ): RestoreJob {
   const name = options.name ?? archive.head.metadata.collection
   const warnings: Warning[] = []
@@ -121,6 +126,7 @@ export function makeJob(
     writes: () => writers.by,
   })
   const allNotes = notes.beside(place)
+  together?.add(place, checkpointFileOf(archive.name, {server: patient.describe, target}))
   return {
     active: active ?? new ActiveTenants(patient, {note: allNotes.begin(patient.describe)}),
     archive,
@@ -135,6 +141,7 @@ export function makeJob(
     place,
     sample: new SpreadSample(),
     target,
+    ...(together && {together}),
     warn,
     warnings,
     writers,

@@ -85,11 +85,13 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
       server: connection.describe,
       target,
     },
-    {isRetry: options.retryRejected !== undefined, restart: options.restart},
+    {isRetry: options.retryRejected !== undefined, restart: options.restart, together: job.together},
   )
   if (!options.dryRun) {
     checkpoint.fence = async () => job.leases.check()
     checkpoint.note = noteOf(job, checkpoint)
+    // By itself again: that of the other restore may go first this time.
+    if (checkpoint.isOnlyTold) await checkpoint.save()
   }
 
   const live = await checkTarget(job, checkpoint, prepared)

@@ -7,7 +7,9 @@ import {openArchive} from '../../catalog/locate.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
 import {checkRestoreOptions, refersToMissing} from './checks.js'
+import {Checkpoint} from './checkpoint.js'
 import {confirm} from './confirm.js'
+import {EndedTogether} from './ended-together.js'
 import {exportsToRestore} from './exports.js'
 import {makeJob, type OpenedSource, type RestoreJob, schemaOf, type SourceToRestore} from './job.js'
 import {orderByReferences} from './order.js'
@@ -113,6 +115,7 @@ async function withJobs<T>(
   const run = new RestoreRun(options)
   const overrides = new SharedOverrides(options, sources.length)
   const jobs: RestoreJob[] = []
+  const together = new EndedTogether()
   for (const {backup, open} of sources) {
     const started = performance.now()
     const opened = await run.attempt({backup}, async () => {
@@ -122,7 +125,7 @@ async function withJobs<T>(
     })
     if (!opened) continue
     const {own, source} = opened
-    const job = makeJob(connection, source, own.options, {active: jobs[0]?.active, notes})
+    const job = makeJob(connection, source, own.options, {active: jobs[0]?.active, notes, together})
     if (own.warning) job.warn(own.warning)
     run.named(job, backup)
     run.spent(job, started)
@@ -231,15 +234,18 @@ class RestoreRun {
     const withObjects = await this.#each(targets, (target) => target.restore.job, writeObjects)
     // References come last of all: a collection with tenants takes only those whose target is there.
     const written = await this.#each(withObjects, jobOfTarget, writeReferences)
+    const confirmed: Checkpoint[] = []
     for (const one of written) {
       await this.#finish(jobOfTarget(one), async () => {
         this.#open.delete(one.target)
-        return confirm(one)
+        const result = await confirm(one)
+        confirmed.push(one.target.restore.checkpoint)
+        return result
       })
     }
 
     // Not one by one: when a later one fails, the next run must know the earlier ones for its own.
-    for (const {target} of written) await target.restore.checkpoint.remove()
+    await Checkpoint.removeAll(confirmed)
   }
 
   async #retry(target: Target, file: string): Promise<void> {

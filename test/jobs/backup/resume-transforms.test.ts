@@ -11,6 +11,7 @@ import {
   Verifier,
   type Warning,
 } from '../../../src/index.js'
+import {transformsAgain} from '../../../src/flow/transform/again.js'
 import {FLUSH_EVERY} from '../../../src/jobs/backup/transfer.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {makeTenants} from '../../fault/samples.js'
@@ -92,7 +93,7 @@ describe('a backup that changes objects', () => {
     })
     expect(result).toMatchObject({complete: true, digest: whole.digest, objectCount: OBJECTS - 7, partial: true})
     expect(result.resumed).toBeGreaterThan(0)
-    expect(warnings.map(({code}) => code)).toEqual(['not-looked-at-again'])
+    expect(warnings).toEqual([])
     const verified = await new Verifier({directory: directory.path}).verifyBackup(result.path)
     expect(verified).toMatchObject({digest: whole.digest, problems: []})
     expect(await kept()).toHaveLength(3)
@@ -129,6 +130,59 @@ describe('a backup that changes objects', () => {
     expect(warnings).toMatchObject([{code: 'not-continued'}])
     expect(warnings[0]!.message).toContain('what the changes on the way would make of the collection')
     expect(await back({resume: 'auto', transforms})).toMatchObject({objectCount: 50, resumed: 0})
+  })
+
+  it.each([
+    {how: 'was written again', workers: 1},
+    {how: 'was written again', workers: 2},
+    {how: 'was left out and now is not', workers: 1},
+    {how: 'was deleted', workers: 1},
+    {how: 'came', workers: 1},
+  ])('is not continued when something of what it had read $how meanwhile, by $workers', async ({how, workers}) => {
+    const collection = planCollection((await server.connection.getCollection(NAME))!)
+    const [property] = collection.schema.properties!.filter(({dataType}) => dataType[0] === 'text')
+    const {objects} = await server.connection.readPage({collection, include: 'objects', limit: 1})
+    const first = objects[0]!
+    const {[property!.name]: value} = first.properties
+    // What is left out leaves nothing behind that could be compared.
+    const expression =
+      how === 'was left out and now is not' ? `id != "${first.id}" || ${property!.name} == "new"` : 'true'
+    const transforms = [transformsAgain([{expression, kind: 'where'}]).transforms[0]!]
+    expect(value).not.toBe('new')
+    await interrupt(30, {format: 'parquet', transforms, workers})
+    if (how === 'was deleted') await server.connection.deleteObjects({collection: NAME, ids: [first.id]})
+    else {
+      const id = how === 'came' ? '00000000-0000-4000-8000-000000000001' : first.id
+      const properties = {...first.properties, [property!.name]: 'new'}
+      expect(await server.connection.writeObjects({collection, objects: [{...first, id, properties}]})).toEqual([])
+    }
+
+    const warnings: Warning[] = []
+    const options: BackupOptions = {
+      format: 'parquet',
+      onWarning(warning) {
+        warnings.push(warning)
+      },
+      transforms,
+      workers,
+    }
+    await expect(back({...options, resume: true})).rejects.toMatchObject({code: 'INVALID_INPUT'})
+    expect(warnings).toMatchObject([{code: 'not-continued'}])
+    expect(warnings[0]!.message).toContain('what it had read of the collection was changed since')
+    const again = await back({...options, resume: 'auto'})
+    expect(again).toMatchObject({digest: (await back({format: 'parquet', transforms})).digest, resumed: 0})
+  })
+
+  it('is continued when what it had not read yet was changed meanwhile', async () => {
+    const collection = planCollection((await server.connection.getCollection(NAME))!)
+    const {objects} = await server.connection.readPage({collection, include: 'objects', limit: OBJECTS})
+    const last = objects.at(-1)!
+    const transforms = [drop([collection.schema.properties![0]!.name])]
+    await interrupt(20, {transforms})
+    await server.connection.deleteObjects({collection: NAME, ids: [last.id]})
+    const result = await back({resume: true, transforms})
+    expect(result.resumed).toBeGreaterThan(0)
+    expect(result).toMatchObject({digest: (await back({transforms})).digest, objectCount: OBJECTS - 1})
   })
 
   it('by functions of a program is refused, by a module is continued while that is the same', async () => {

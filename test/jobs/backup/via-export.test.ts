@@ -1,19 +1,25 @@
 /** Backups whose objects the server exports by itself; the server's part is played by the export that a real one made. */
-import {readdir} from 'node:fs/promises'
+import {readdir, readFile, rm} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
+import type {BackupRunResult} from '../../../src/jobs/backup/options.js'
+import type {Store} from '../../../src/store/store.js'
 import type {Connection, ExportState, ServerExports} from '../../../src/weaviate/connection.js'
 
 import {BackupCatalog, BackupManager, copyBackup, RestoreManager, Verifier} from '../../../src/index.js'
 import {POLL} from '../../../src/jobs/backup/server-export.js'
 import {withEnvironment} from '../../store/support.js'
 import {startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
+import {dyingStore} from '../../support/dying-store.js'
+import {memoryStore} from '../../support/memory-store.js'
 import {copyExport, EXPORTED_CLASSES} from '../../support/native-export.js'
+import {type StoredObject} from '../../support/s3-routes.js'
 import {startS3} from '../../support/s3-server.js'
 
 const STARTED = '2026-11-26T22:38:26.700Z'
 const SHARDS = new Map([
+  ['ExpTarget', [{name: 'P7hdLNQXmtZC', objects: 1, status: 'SUCCESS'}]],
   [
     'ExpMT',
     [
@@ -51,12 +57,19 @@ beforeEach(async () => {
 afterEach(async () => directory.remove())
 
 /** A server that has exported, in `states`, and puts the export into a folder of that name under `place`. */
-function exporting(states: readonly string[], {classes = ['ExpMT'], place = 'exports'} = {}): Connection {
+function exporting(
+  states: readonly string[],
+  {
+    classes = ['ExpMT'],
+    place = 'exports',
+    said,
+  }: {classes?: string[]; place?: string; said?: (id: string) => string} = {},
+): Connection {
   const left = [...states]
   const state = (id: string): ExportState => ({
     classes,
     id,
-    path: path.join(directory.path, place, id),
+    path: said?.(id) ?? path.join(directory.path, place, id),
     shards: SHARDS,
     startedAt: STARTED,
     status: left.shift() ?? 'SUCCESS',
@@ -133,6 +146,86 @@ describe('a backup that the server exports', () => {
       verification: {equal: true},
     })
     expect(await server.connection.listTenants('ExpMT')).toContainEqual({name: 'cold_1', status: 'COLD'})
+  })
+
+  it('is found in a bucket where the server keeps keys that begin with a slash, and says that they do not', async () => {
+    const s3 = await startS3()
+    const restoreEnvironment = withEnvironment(s3.env)
+    try {
+      const objects = new Map<string, StoredObject>()
+      s3.buckets.set('exports', {objects, uploads: new Map()})
+      const connection = exporting(['SUCCESS'], {place: 'bucket', said: (id) => `s3://exports/nightly/all/${id}`})
+      const {start} = connection.exports!
+      connection.exports!.start = async (backend, id, collections) => {
+        const folder = await copyExport(directory.path, id)
+        for (const name of await readdir(folder))
+          objects.set(`/nightly/all/${id}/${name}`, {
+            bytes: await readFile(path.join(folder, name)),
+            etag: `"${name}"`,
+            metadata: {},
+            modified: new Date(),
+          })
+        await rm(folder, {recursive: true})
+        return start(backend, id, collections)
+      }
+
+      const {backups, restores, verifier} = managers(connection)
+      const warnings: string[] = []
+      const {backups: made} = await backups.exportCollections(['ExpMT'], {
+        backend: 's3',
+        onWarning({code}) {
+          warnings.push(code)
+        },
+      })
+      expect(warnings).not.toContain('export-not-read')
+      const [{digest = '', id = ''} = {}] = made
+      expect(digest).toMatch(/^[0-9a-f]{64}$/)
+      expect(await verifier.verifyBackup(id)).toMatchObject({digest, objectCount: 2, problems: []})
+      await server.connection.deleteCollection('ExpMT')
+      expect(await restores.restoreCollection(id, {verify: true})).toMatchObject({
+        restored: 2,
+        verification: {equal: true},
+      })
+      const [folder = ''] = [...objects.keys()].map((key) => key.slice(0, key.lastIndexOf('/')))
+      expect(await verifier.verifyBackup(`s3://exports/${folder}#ExpMT`)).toMatchObject({digest, problems: []})
+    } finally {
+      restoreEnvironment()
+      await s3.close()
+    }
+  })
+
+  it('of several that dies at any call to the store leaves no entry that is not whole, and is taken again', async () => {
+    const names = ['ExpMT', 'ExpTarget']
+    await server.connection.deleteCollection('ExpTarget')
+    await server.connection.createCollection(EXPORTED_CLASSES.ExpTarget)
+    const connection = exporting(
+      Array.from({length: 200}, () => 'SUCCESS'),
+      {classes: names},
+    )
+    const run = async (store: Store): Promise<BackupRunResult> =>
+      new BackupManager(connection, {stateDirectory: path.join(directory.path, 'state'), store}).exportCollections(
+        names,
+        {
+          backend: 'filesystem',
+        },
+      )
+    const {calls: all, store: first} = dyingStore(memoryStore())
+    await run(first)
+    const whole: number[] = []
+    for (let at = 1; at <= all.length; at++) {
+      const store = memoryStore()
+      await expect(run(dyingStore(store, 'dies', at).store)).rejects.toMatchObject({code: 'STORAGE'})
+      const left = (await new BackupCatalog(store).list()).filter(({status}) => status !== 'missing')
+      whole.push(left.length)
+      for (const {id} of [...left, ...(await run(store)).backups])
+        expect(await new Verifier({store}).verifyBackup(id), `died at ${at}, ${all[at - 1]}`).toMatchObject({
+          problems: [],
+        })
+      expect((await new BackupCatalog(store).list()).length).toBe(left.length + names.length)
+    }
+
+    expect(new Set(whole)).toEqual(new Set([0, 1, 2]))
+    await server.connection.deleteCollection('ExpTarget')
   })
 
   it('is neither locked nor copied: that would not be done to its objects', async () => {

@@ -159,6 +159,32 @@ describe('an export', () => {
     expect(await collections()).toEqual([])
   })
 
+  it('that was interrupted is not gone on with by another schema', async () => {
+    const stop = new AbortController()
+    const options = {batchSize: 1, concurrency: 1, schemaFrom: [schemas]}
+    const begun = manager().restoreCollection(`${folder}#Exp`, {
+      ...options,
+      missingTarget: 'create',
+      onProgress({completed, stage}) {
+        if (stage === 'restore' && completed > 0) stop.abort()
+      },
+      signal: stop.signal,
+    })
+    await expect(begun).rejects.toMatchObject({code: 'INTERRUPTED'})
+    const {Exp} = EXPORTED_CLASSES
+    const properties = Exp.properties!.map((property) =>
+      property.name === 'intProp' ? {...property, dataType: ['number']} : property,
+    )
+    const other = path.join(directory.path, 'other.json')
+    await writeFile(other, JSON.stringify({...Exp, properties}))
+    await expect(manager().restoreCollection(`${folder}#Exp`, {...options, schemaFrom: [other]})).rejects.toMatchObject(
+      {code: 'CHECKPOINT'},
+    )
+    expect(await manager().restoreCollection(`${folder}#Exp`, {...options, verify: true})).toMatchObject({
+      verification: {equal: true},
+    })
+  })
+
   it('needs one collection where one is restored, and a schema that fits', async () => {
     await expect(manager().restoreCollection(folder, {schemaFrom: [schemas]})).rejects.toMatchObject({
       code: 'INVALID_INPUT',

@@ -1,0 +1,156 @@
+/**
+ * Restores and copies of several that die at a call to the store from the first one that is confirmed on: the next run ends them all. Every
+ * call that touches a checkpoint, and some of the others; `SWEEP=all` takes every one.
+ */
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+
+import type {Store} from '../../src/store/store.js'
+
+import {BackupManager, CopyManager, DataOpsError, RestoreManager, type RestoreRunOptions} from '../../src/index.js'
+import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
+import {restDump, startTestServer, type TestServer, writeAll} from '../support/collections.js'
+import {type Death, dyingStore} from '../support/dying-store.js'
+import {memoryStore} from '../support/memory-store.js'
+
+const NAMES = ['SeveralA', 'SeveralB', 'SeveralC']
+const OBJECTS = 6
+const OPTIONS = {batchSize: 3, concurrency: 1}
+const IS_ALL = process.env.SWEEP === 'all'
+const before = [GRACE, SAVE_EVERY].map((setting) => setting.ms)
+
+let from: TestServer
+let to: TestServer
+let expected: unknown[]
+
+beforeAll(async () => {
+  ;[from, to] = [await startTestServer(), await startTestServer()]
+  for (const [index, name] of NAMES.entries()) await fill(name, index)
+  // In a circle, so that none can be restored without the others.
+  for (const [index, name] of NAMES.entries()) {
+    const next = NAMES[(index + 1) % NAMES.length]!
+    const properties = [{dataType: [next], name: 'next'}]
+    await from.connection.updateCollection({class: name, properties})
+    const beacon = `weaviate://localhost/${next}/${idOf((index + 1) % NAMES.length, 0)}`
+    await writeAll(from.connection, name, [objectOf(index, 0, {next: [{beacon}]})])
+  }
+
+  expected = await dumps(from)
+})
+
+afterAll(async () => {
+  for (const server of [from, to]) {
+    for (const name of NAMES) await server.connection.deleteCollection(name)
+    await server.close()
+  }
+})
+
+beforeEach(() => {
+  GRACE.ms = 0
+  SAVE_EVERY.ms = 0
+})
+
+afterEach(() => {
+  ;[GRACE.ms, SAVE_EVERY.ms] = before as [number, number]
+})
+
+const idOf = (collection: number, object: number): string => `0000000${collection}-0000-4000-8000-00000000000${object}`
+const objectOf = (collection: number, object: number, more = {}) => ({
+  id: idOf(collection, object),
+  properties: {title: `${collection} ${object}`, ...more},
+})
+
+async function fill(name: string, collection: number): Promise<void> {
+  await from.connection.deleteCollection(name)
+  await from.connection.createCollection({
+    class: name,
+    properties: [{dataType: ['text'], name: 'title'}],
+    vectorizer: 'none',
+  })
+  await writeAll(
+    from.connection,
+    name,
+    Array.from({length: OBJECTS}, (_, object) => objectOf(collection, object)),
+  )
+}
+
+const dumps = async ({url}: TestServer): Promise<unknown[]> =>
+  Promise.all(NAMES.map(async (name) => [...(await restDump(url, name))]))
+
+interface Kind {
+  prepare: (store: Store) => Promise<string[]>
+  /** Returns which were gone on with, or written, and how many objects by which run. */
+  run: (store: Store, names: string[], options: RestoreRunOptions) => ReturnType<RestoreManager['restoreCollections']>
+  title: string
+}
+
+const KINDS: Kind[] = [
+  {
+    async prepare(store) {
+      const {backups} = await new BackupManager(from.connection, {store}).backupCollections(NAMES, {format: 'json'})
+      return backups.map(({id}) => id)
+    },
+    run: async (store, names, options) =>
+      new RestoreManager(to.connection, {store}).restoreCollections(names, {...OPTIONS, ...options}),
+    title: 'a restore of several backups',
+  },
+  {
+    prepare: async () => NAMES,
+    async run(store, names, options) {
+      const manager = new CopyManager(from.connection, to.connection, {store})
+      const {onConfirmed, ...rest} = options
+      const copied = await manager.copyCollections(names, {
+        ...OPTIONS,
+        ...rest,
+        onConfirmed: async (result) => onConfirmed?.({...result, backupId: ''}),
+      })
+      return {collections: copied.collections.map((one) => ({...one, backupId: ''}))}
+    },
+    title: 'a copy of several collections',
+  },
+]
+
+const clean = async (): Promise<void> => {
+  for (const name of NAMES) await to.connection.deleteCollection(name)
+}
+
+describe.each(KINDS)('$title', ({prepare, run}) => {
+  it.each<Death>(['dies', 'fails', 'lost'])('that %s at its end is known to be done', async (death) => {
+    await clean()
+    const first = memoryStore()
+    const names = await prepare(first)
+    let confirmed = 0
+    const counting = dyingStore(first, undefined, Infinity)
+    await run(counting.store, names, {onConfirmed: () => void (confirmed ||= counting.calls.length)})
+    const outcomes: string[] = []
+    for (let at = confirmed; at <= counting.calls.length; at++) {
+      if (!IS_ALL && at % 12 > 0 && !/^(?:put|remove) .*checkpoint/.test(counting.calls[at - 1] ?? '')) continue
+      await clean()
+      const store = memoryStore()
+      const given = await prepare(store)
+      const {store: dying} = dyingStore(store, death, at)
+      const failure: unknown = await run(dying, given, {}).catch((error: unknown) => error)
+      if (failure instanceof Error) expect(failure).toBeInstanceOf(DataOpsError)
+      const where = `${death} at ${at} of ${counting.calls.length}, ${counting.calls[at - 1]}`
+      const isLeft = (await store.list('')).some(({name}) => name.endsWith('.checkpoint'))
+      const again = await run(store, given, {verify: true}).catch((error: unknown) => error as DataOpsError)
+      if (again instanceof Error) {
+        // Nothing is left that could tell: all was done, and said, before it died.
+        expect(again, `${where}: ${again.message}`).toMatchObject({code: 'COLLECTION_EXISTS'})
+        expect(isLeft, where).toBe(false)
+        outcomes.push('over')
+      } else {
+        expect(again.collections, where).toHaveLength(NAMES.length)
+        for (const one of again.collections)
+          expect(one, where).toMatchObject({rejected: 0, restored: 0, resumed: OBJECTS, verification: {equal: true}})
+        outcomes.push('known')
+      }
+
+      expect(await dumps(to), where).toEqual(expected)
+      expect(
+        (await store.list('')).map(({name}) => name).filter((name) => /\.(?:checkpoint|rows)$/.test(name)),
+      ).toEqual([])
+    }
+
+    expect(outcomes.filter((one) => one === 'known').length).toBeGreaterThan(3)
+  })
+})

@@ -1,0 +1,31 @@
+/** What an object must not be sent for: the server would make something else of it. */
+import {describe, expect, it} from 'vitest'
+
+import {makeObjection} from '../../../src/jobs/restore/checks.js'
+import {type WeaviateObject} from '../../../src/model/object.js'
+import {type WeaviateClass} from '../../../src/model/schema.js'
+
+const vector = new Uint8Array(Float32Array.of(1, 2).buffer)
+const ID = '00000000-0000-4000-8000-000000000001'
+const unnamed: WeaviateObject = {id: ID, properties: {}, vector}
+const named: WeaviateObject = {id: ID, properties: {}, vectors: new Map([['main', {bytes: vector, kind: 'single'}]])}
+const config = {main: {vectorIndexType: 'flat', vectorizer: {none: {}}}}
+
+describe('a vector', () => {
+  it.each<[string, Partial<WeaviateClass>, WeaviateObject, string | undefined]>([
+    ['unnamed, where all have names', {vectorConfig: config}, unnamed, 'the collection has no unnamed vector'],
+    [
+      'unnamed and empty, where all have names',
+      {vectorConfig: config},
+      {...unnamed, vector: new Uint8Array()},
+      undefined,
+    ],
+    ['unnamed, where both are', {vectorConfig: config, vectorIndexType: 'hnsw'}, unnamed, undefined],
+    ['unnamed, where none has a name', {vectorIndexType: 'hnsw'}, unnamed, undefined],
+    ['unnamed, in a schema that leaves it to the server', {}, unnamed, undefined],
+    ['of a name that is there', {vectorConfig: config}, named, undefined],
+    ['of a name that is not', {}, named, 'the collection has no vector "main"'],
+  ])('%s', (_, schema, object, reason) => {
+    expect(makeObjection({class: 'Checked', ...schema}, {})(object)).toBe(reason)
+  })
+})
