@@ -43,6 +43,7 @@ export function prepareForCreate(schema: WeaviateClass, options: PrepareOptions 
   }
 
   prepared.class = name
+  if (hasNoShards(schema)) delete prepared.shardingConfig
   for (const [path, value] of Object.entries(overrides)) override(prepared, path, asVectorizer(path, value))
   if (prepared.class !== name) {
     throw new DataOpsError('INVALID_INPUT', 'The name of a collection is not set by a path.', {
@@ -56,6 +57,11 @@ export function prepareForCreate(schema: WeaviateClass, options: PrepareOptions 
   fitVirtualShards(prepared, overrides)
   const revived = reviveDroppedIndexes(prepared)
   return {...split(prepared, existing), warnings: [...revived, ...warningsFor(prepared)]}
+}
+
+/** Of a collection with tenants, now or before they were taken out: what the server shows of its sharding is empty, and not taken back. */
+function hasNoShards(schema: WeaviateClass): boolean {
+  return isMultiTenant(schema) || (isJsonObject(schema.shardingConfig) && schema.shardingConfig.desiredCount === 0)
 }
 
 /** What needs a second step: named vectors beside an unnamed one, and references to collections that are not there yet. */

@@ -444,3 +444,13 @@ describe('compareSchemas', () => {
     expect(compareSchemas(older, newer)).toMatchObject([{path: 'properties.s.dataType', severity: 'notice'}])
   })
 })
+
+it('what a server shows of the sharding of tenants is not taken over once there are none', () => {
+  const shardingConfig = {actualCount: 0, desiredCount: 0, function: '', key: '', strategy: '', virtualPerPhysical: 0}
+  const left: WeaviateClass = {class: NAME, shardingConfig, vectorizer: 'none'}
+  expect(prepareForCreate(left).create).toEqual({class: NAME, vectorizer: 'none'})
+  const overrides = {'shardingConfig.desiredCount': 3}
+  expect(prepareForCreate(left, {overrides}).create.shardingConfig).toEqual({desiredCount: 3})
+  const tenanted = {...left, multiTenancyConfig: {enabled: true}}
+  expect(prepareForCreate(tenanted, {overrides}).create.shardingConfig).toBeUndefined()
+})

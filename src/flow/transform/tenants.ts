@@ -68,7 +68,8 @@ export function outOfTenants(): Transform {
     record: {kind: 'out-of-tenants'},
     schema(schema) {
       needTenants(schema)
-      const {multiTenancyConfig: _, ...rest} = schema
+      // With tenants it says nothing, and is not taken without.
+      const {multiTenancyConfig: _, shardingConfig: __, ...rest} = schema
       return rest
     },
   }
