@@ -48,7 +48,9 @@ afterAll(async () => {
 async function realServer(): Promise<typeof server> {
   const inference = createServer((request, response) => {
     const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+    })
     request.on('end', () => {
       if (request.method !== 'POST') {
         response.setHeader('content-type', 'application/json')
@@ -56,10 +58,10 @@ async function realServer(): Promise<typeof server> {
         return
       }
 
-      const {text = ''} = JSON.parse(Buffer.concat(chunks).toString()) as {text?: string}
-      const vector = [Number(/title (\d+)/i.exec(text)?.[1]), 0, 0, 0]
+      const asked = JSON.parse(Buffer.concat(chunks).toString()) as {text: string}
+      const vector = [Number(/title (\d+)/i.exec(asked.text)?.[1]), 0, 0, 0]
       response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify({dim: 4, text, vector}))
+      response.end(JSON.stringify({dim: 4, text: asked.text, vector}))
     })
   })
   inference.listen(0, '127.0.0.1')

@@ -16,7 +16,7 @@ const NAMES = ['SeveralA', 'SeveralB', 'SeveralC']
 const OBJECTS = 6
 const OPTIONS = {batchSize: 3, concurrency: 1}
 const IS_ALL = process.env.SWEEP === 'all'
-const before = [GRACE, SAVE_EVERY].map((setting) => setting.ms)
+const before = {grace: {...GRACE}, save: {...SAVE_EVERY}}
 
 let from: TestServer
 let to: TestServer
@@ -50,7 +50,8 @@ beforeEach(() => {
 })
 
 afterEach(() => {
-  ;[GRACE.ms, SAVE_EVERY.ms] = before as [number, number]
+  Object.assign(GRACE, before.grace)
+  Object.assign(SAVE_EVERY, before.save)
 })
 
 const idOf = (collection: number, object: number): string => `0000000${collection}-0000-4000-8000-00000000000${object}`
@@ -120,7 +121,11 @@ describe.each(KINDS)('$title', ({prepare, run}) => {
     const names = await prepare(first)
     let confirmed = 0
     const counting = dyingStore(first, undefined, Infinity)
-    await run(counting.store, names, {onConfirmed: () => void (confirmed ||= counting.calls.length)})
+    await run(counting.store, names, {
+      onConfirmed() {
+        confirmed ||= counting.calls.length
+      },
+    })
     const outcomes: string[] = []
     for (let at = confirmed; at <= counting.calls.length; at++) {
       if (!IS_ALL && at % 12 > 0 && !/^(?:put|remove) .*checkpoint/.test(counting.calls[at - 1] ?? '')) continue

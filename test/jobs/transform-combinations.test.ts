@@ -10,10 +10,10 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import {
   BackupManager,
+  transforms as changes,
   CopyManager,
   RestoreManager,
   type Transform,
-  transforms as changes,
   Verifier,
 } from '../../src/index.js'
 import {type JsonObject, type JsonValue, type WeaviateObject} from '../../src/model/object.js'
@@ -31,7 +31,10 @@ let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 let fromFile: Transform
 const backups = new Map<string, string>()
 
-const vectorOf = (...numbers: number[]): Uint8Array => new Uint8Array(Float32Array.from(numbers).buffer)
+const vectorOf = (...numbers: number[]): Uint8Array => {
+  const {buffer, byteLength, byteOffset} = Float32Array.from(numbers)
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
 const idOf = (index: number): string =>
   `${createHash('sha256').update(`${index}`).digest('hex').slice(0, 8)}-0000-4000-8000-${String(index).padStart(12, '0')}`
 const uidOf = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, 'a')}`
@@ -144,7 +147,7 @@ function movedVector(from: string, to: string): Change {
       const named = new Set([...model.named, to].filter((name) => name !== from && name !== ''))
       const moved = (object: WeaviateObject): WeaviateObject => {
         const {vector, vectors, ...rest} = object
-        const all = new Map([...(vectors ?? [])])
+        const all = new Map(vectors)
         const bytes = from === '' ? vector : all.get(from)?.bytes
         all.delete(from)
         if (bytes && to !== '') all.set(to, {bytes, kind: 'single'})
@@ -257,7 +260,7 @@ const CHANGES: Change[] = [
   },
   {
     apply: (model) => ({
-      ...each(model, (object) => [withProperties(object, (properties) => without(properties, 'score') as JsonObject)]),
+      ...each(model, (object) => [withProperties(object, (properties) => without(properties, 'score'))]),
       properties: without(model.properties, 'score'),
     }),
     fits: ({properties}) => 'score' in properties,
@@ -401,7 +404,11 @@ const sorted = (record: Readonly<Record<string, unknown>>): Record<string, unkno
   Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
 
 function seen({id, properties, tenant, vector, vectors}: WeaviateObject): unknown {
-  const numbers = (bytes: Uint8Array): number[] => [...new Float32Array(bytes.slice().buffer)]
+  const numbers = (bytes: Uint8Array): number[] => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return Array.from({length: bytes.byteLength / 4}, (_, index) => view.getFloat32(index * 4, true))
+  }
+
   return {
     id,
     properties: sorted(properties),

@@ -41,7 +41,7 @@ export class Checkpoint {
   /** The collection was created by this restore. */
   created = false
   /** Those of the same go that are confirmed, and whose checkpoints go before this one. */
-  #endedWith: readonly EndedCheckpoint[]
+  #endedWith: readonly EndedCheckpoint[] = []
   /** Rows whose objects were no longer in the source when they came to be read: not written, whatever comes to be there. */
   readonly gone: RowRanges
   /** What tells the target from another collection of its name; undefined where the server does not show it. */
@@ -89,7 +89,6 @@ export class Checkpoint {
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.conflictsSettled = file?.conflictsSettled ?? false
     this.created = file?.created ?? false
-    this.#endedWith = file?.endedWith ?? []
     this.gone = new RowRanges(file?.gone)
     this.identity = file?.identity
     this.placeholders = file?.placeholders ?? []
@@ -135,6 +134,7 @@ export class Checkpoint {
 
     const checkpoint = new Checkpoint(store, name, binding, found)
     checkpoint.isOnlyTold = found !== undefined && !own
+    checkpoint.#endedWith = found?.endedWith ?? []
     return checkpoint
   }
 

@@ -56,7 +56,7 @@ interface Live {
 /** `companions`: collections that are restored in the same go. */
 export async function planRestore(job: RestoreJob, companions: ReadonlySet<string> = new Set()): Promise<RestorePlan> {
   const {archive, connection, options, target} = job
-  const {head, name: sourceName, seal} = archive
+  const {head, seal} = archive
   const tenants = tenantsToRestore(head, seal, options.tenants)
   if (!options.acceptChanged) await archive.assertWhole({onProgress: options.onProgress, signal: options.signal})
   // What is lost stands first.
@@ -75,25 +75,7 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   checkContent(archive, wholeOf(prepared), options)
   // Before the checkpoint is read: what it says would be old when another restore goes on meanwhile.
   if (!options.dryRun) await job.leases.take(`${target}@${connection.describe}`)
-  const checkpoint = await Checkpoint.open(
-    job.place,
-    sourceName,
-    {
-      backupId: head.metadata.backup_id ?? '',
-      digest: archive.fingerprint,
-      options: bindingOf(options),
-      server: connection.describe,
-      target,
-    },
-    {isRetry: options.retryRejected !== undefined, restart: options.restart, together: job.together},
-  )
-  if (!options.dryRun) {
-    checkpoint.fence = async () => job.leases.check()
-    checkpoint.note = noteOf(job, checkpoint)
-    // By itself again: that of the other restore may go first this time.
-    if (checkpoint.isOnlyTold) await checkpoint.save()
-  }
-
+  const checkpoint = await openCheckpoint(job)
   const live = await checkTarget(job, checkpoint, prepared)
   if (live && isMultiTenant(live.schema) && !options.dryRun) await job.notes.putBack(connection, target, job.warn)
   if (!live) checkReservedNames(head.schema, connection.version)
@@ -101,6 +83,28 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   // What an interrupted run left out of the collection stays out.
   const isSettled = live && !(live.isOurs && options.missingTarget === 'drop')
   return isSettled ? plan : settleTargets(plan, new Set(existing), companions)
+}
+
+async function openCheckpoint(job: RestoreJob): Promise<Checkpoint> {
+  const {archive, connection, options, place, target, together} = job
+  const checkpoint = await Checkpoint.open(
+    place,
+    archive.name,
+    {
+      backupId: archive.head.metadata.backup_id ?? '',
+      digest: archive.fingerprint,
+      options: bindingOf(options),
+      server: connection.describe,
+      target,
+    },
+    {isRetry: options.retryRejected !== undefined, restart: options.restart, together},
+  )
+  if (options.dryRun) return checkpoint
+  checkpoint.fence = async () => job.leases.check()
+  checkpoint.note = noteOf(job, checkpoint)
+  // By itself again: that of the other restore may go first this time.
+  if (checkpoint.isOnlyTold) await checkpoint.save()
+  return checkpoint
 }
 
 /** undefined: the checkpoint itself lies beside the backup, where everybody sees it. */

@@ -5,7 +5,7 @@ import {makeObjection} from '../../../src/jobs/restore/checks.js'
 import {type WeaviateObject} from '../../../src/model/object.js'
 import {type WeaviateClass} from '../../../src/model/schema.js'
 
-const vector = new Uint8Array(Float32Array.of(1, 2).buffer)
+const vector = new Uint8Array([0, 0, 128, 63, 0, 0, 0, 64])
 const ID = '00000000-0000-4000-8000-000000000001'
 const unnamed: WeaviateObject = {id: ID, properties: {}, vector}
 const named: WeaviateObject = {id: ID, properties: {}, vectors: new Map([['main', {bytes: vector, kind: 'single'}]])}
