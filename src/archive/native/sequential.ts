@@ -18,7 +18,7 @@ export class SequentialSource implements ByteSource {
 
   /** `onBytes`: gets all of the file, in order, as far as it was read. */
   constructor(reader: StoreReader, where: string, onBytes: (bytes: Uint8Array) => void) {
-    this.#chunks = reader.stream()[Symbol.asyncIterator]()
+    this.#chunks = reader.stream(0, reader.size, {isPassing: true})[Symbol.asyncIterator]()
     this.#onBytes = onBytes
     this.#where = where
     this.size = reader.size
