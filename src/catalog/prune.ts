@@ -128,10 +128,11 @@ function standsInFor(keeper: Held, other: Held): boolean {
     return false
 
   if (other.kind === 'schema') return keeper.kind !== 'incomplete'
-  if (keeper.kind === 'all') return true
+  // A tenant that was backed up by itself may be gone from the collection since.
+  if (keeper.kind === 'all' && other.kind !== 'some') return true
   const {tenants} = keeper
   // Which they are is not known of one whose key nobody gave: it stands in for none, and none for it.
-  const isSome = keeper.kind === 'some' || keeper.kind === 'part'
-  if (!isSome || keeper.kind !== other.kind || !tenants || !other.tenants) return false
+  const isComparable = keeper.kind === 'all' || keeper.kind === other.kind
+  if (keeper.kind === 'incomplete' || !isComparable || !tenants || !other.tenants) return false
   return [...other.tenants].every((name) => tenants.has(name))
 }

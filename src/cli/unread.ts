@@ -12,15 +12,16 @@ export function isLacking({complete, dryRun, tenants}: BackupResult): boolean {
 
 /** Whether what was restored or copied comes from a backup, or a collection, that could not be read whole. */
 export function comesFromLacking({dryRun, warnings}: {dryRun: boolean; warnings: readonly Warning[]}): boolean {
-  return !dryRun && warnings.some(({code, details}) => LACKING.has(code) && details?.unread !== 0)
+  // Whoever wants it on every replica has not got it.
+  const isAway = warnings.some(({code, details}) => code === 'replicas-away' && details?.consistency === 'ALL')
+  return !dryRun && (isAway || warnings.some(({code, details}) => LACKING.has(code) && details?.unread !== 0))
 }
 
 const LACKING = new Set(['incomplete-backup', 'not-all-compared', 'tenant-skipped', 'tenants-not-in-backup'])
 
-/** Whether a clear has left objects: such as were written meanwhile, can still be read, or are in offloaded tenants. */
+/** Whether a clear has left objects: such as were written meanwhile, can still be read, are in offloaded tenants, or on nodes that were away. */
 export function leavesSome({dryRun, kept, remaining, tenantsNotCounted = [], warnings}: ClearResult): boolean {
   if (dryRun) return false
-  return (
-    kept > 0 || remaining > 0 || tenantsNotCounted.length > 0 || warnings.some(({code}) => code === 'objects-remain')
-  )
+  const isShown = warnings.some(({code}) => code === 'objects-remain' || code === 'replicas-away')
+  return kept > 0 || remaining > 0 || tenantsNotCounted.length > 0 || isShown
 }

@@ -60,6 +60,14 @@ export function checkPositiveInteger(value: number | undefined, name: string): v
   }
 }
 
+/** None chosen is not all: a list that came out empty is a mistake. @throws DataOpsError INVALID_INPUT. */
+export function checkTenantsChosen(tenants: readonly string[] | undefined): void {
+  if (tenants?.length !== 0) return
+  throw new DataOpsError('INVALID_INPUT', 'A choice of tenants was given, and none is in it.', {
+    hint: 'Leave `tenants` out for all of them.',
+  })
+}
+
 /** By names, patterns, and `old=new`. @throws DataOpsError INVALID_INPUT when one of them matches none. */
 export function selectTenants<Tenant extends {name: string}>(
   tenants: readonly Tenant[],

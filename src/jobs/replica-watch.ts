@@ -1,7 +1,7 @@
 /** What is found out of a collection's replicas while a job reads it, and said at its end. */
 import type {Warning} from '../model/progress.js'
 import type {WeaviateClass} from '../model/schema.js'
-import type {Connection, ReplicaReport} from '../weaviate/connection.js'
+import type {Connection, ConsistencyLevel, ReplicaReport} from '../weaviate/connection.js'
 
 import {
   type AsyncReplication,
@@ -17,6 +17,8 @@ export interface ReplicaWatchOptions {
   /** Milliseconds; default 0. */
   waitReplicasMs?: number
   warn: (warning: Warning) => void
+  /** What is done to the collection: replicas that are away do not take part in it, and that is said. */
+  writes?: {as: 'deleted' | 'written'; consistency: ConsistencyLevel}
 }
 
 /** For the sentences of a guarantee. */
@@ -39,6 +41,7 @@ export class ReplicaWatch {
   readonly #report: (() => ReplicaReport) | undefined
   readonly #schema: WeaviateClass
   #before?: AsyncReplication
+  #isAwayTold = false
   #waited?: boolean
 
   constructor(connection: Connection, schema: WeaviateClass, options: ReplicaWatchOptions) {
@@ -59,16 +62,18 @@ export class ReplicaWatch {
 
   /** Before anything is read: warns of what is not compared, and waits where that was asked for. */
   async begin(): Promise<void> {
+    await this.#warnOfAway()
     if (!this.#isPartial) return
-    const {signal, waitReplicasMs = 0, warn} = this.#options
+    const {waitReplicasMs = 0, warn} = this.#options
     const name = this.#schema.class
     const unseen = replicasNotCompared(this.#connection, this.#schema)
     if (unseen) warn(unseen)
     if (waitReplicasMs > 0) {
-      this.#waited = await waitForReplicas(this.#connection, name, {...this.#options, waitMs: waitReplicasMs})
+      const waiting = {...this.#options, schema: this.#schema, waitMs: waitReplicasMs}
+      this.#waited = await waitForReplicas(this.#connection, waiting)
     }
 
-    this.#before = await asyncReplication(this.#connection, name, {signal})
+    this.#before = await this.#look()
     if (this.#waited === false) {
       warn({
         code: 'replicas-not-settled',
@@ -82,13 +87,37 @@ export class ReplicaWatch {
   async end(): Promise<ReplicaFacts | undefined> {
     const factor = replicationFactor(this.#schema)
     if (factor <= 1) return undefined
-    const {signal, warn} = this.#options
+    const {warn} = this.#options
+    await this.#warnOfAway()
     const {report} = this
     const differed = report && replicasDiffered(report, this.#schema.class)
     if (differed) warn(differed)
     const isPartial = this.#isPartial
-    const after = isPartial ? await asyncReplication(this.#connection, this.#schema.class, {signal}) : undefined
+    const after = isPartial ? await this.#look() : undefined
     return {after, before: this.#before, factor, isPartial, report, waited: this.#waited}
+  }
+
+  async #look(): Promise<AsyncReplication | undefined> {
+    return asyncReplication(this.#connection, {schema: this.#schema, signal: this.#options.signal})
+  }
+
+  /** Once: a node that is away has what it had, and shows it when it is back, until the server has compared it with the others. */
+  async #warnOfAway(): Promise<void> {
+    const {warn, writes} = this.#options
+    const factor = replicationFactor(this.#schema)
+    if (!writes || factor <= 1 || this.#isAwayTold) return
+    const state = await this.#look()
+    if (!state || state.away === 0) return
+    this.#isAwayTold = true
+    const {as, consistency} = writes
+    const name = this.#schema.class
+    const nodes = state.unwell.length > 0 ? ` (${state.unwell.join(', ')})` : ''
+    const shown = as === 'deleted' ? 'what was deleted is still there, and is shown' : 'what was written is not there'
+    warn({
+      code: 'replicas-away',
+      details: {away: state.away, collection: name, consistency, factor, unwell: state.unwell},
+      message: `${state.away} of ${factor} replicas of "${name}" are on nodes that are away${nodes}: ${shown} once they are back, until the server has compared replicas (\`asyncEnabled\`, \`deletionStrategy\`).`,
+    })
   }
 }
 

@@ -62,6 +62,8 @@ export interface ListedPage extends ObjectPlace {
 
 /** One node, which holds a replica of every shard. */
 export interface Replica {
+  /** Whether the node does not answer the others, or has left the cluster, as one that is restarted: `/v1/nodes` says so. Default: neither. */
+  away?: () => 'left' | 'unavailable' | undefined
   /** Objects that were deleted while it was away: it still has them. */
   keeps?: (object: ObjectPlace & {id: string}) => boolean
   /** Objects that were written while it was away: it lacks them. */

@@ -4,6 +4,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import {makeClass, makeObjects} from '../../bench/data.js'
 import {BackupManager, ClearManager, connect, type Connection, RestoreManager, Verifier} from '../../src/index.js'
+import {type ClearResult} from '../../src/jobs/clear/options.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {temporaryDirectory} from '../support/collections.js'
 import {BINARY, type RealServer, startRealCluster} from './real-server.js'
@@ -12,6 +13,8 @@ import {BINARY, type RealServer, startRealCluster} from './real-server.js'
 const NAME = 'Replicated'
 /** The server mends it by itself, some half a minute later. */
 const HEALING = 'Healing'
+/** Cleared while a node is away. */
+const CLEARED = 'Cleared'
 const SHAPE = {className: NAME, dims: 4, objects: 3500}
 const DELETED = 10
 
@@ -19,6 +22,7 @@ describe.skipIf(!BINARY)('a cluster of three, factor 3', {timeout: 300_000}, () 
   let cluster: [RealServer, RealServer, RealServer]
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>
   let folder: {directory: string}
+  let cleared: ClearResult
   const open: Connection[] = []
   const connected = async (options: Parameters<typeof connect>[0]): Promise<Connection> => {
     const connection = await connect(options)
@@ -49,7 +53,7 @@ describe.skipIf(!BINARY)('a cluster of three, factor 3', {timeout: 300_000}, () 
     folder = {directory: directory.path}
     const objects = [...makeObjects(SHAPE)]
     const first = await connected(cluster[0])
-    const schemas = [NAME, HEALING].map((className) => ({
+    const schemas = [NAME, HEALING, CLEARED].map((className) => ({
       ...makeClass({...SHAPE, className}),
       replicationConfig: {
         asyncEnabled: className === HEALING,
@@ -79,6 +83,7 @@ describe.skipIf(!BINARY)('a cluster of three, factor 3', {timeout: 300_000}, () 
       expect(deleted).toBe(DELETED)
     }
 
+    cleared = await new ClearManager(first, folder).clearCollection(CLEARED)
     await cluster[2].start()
   }, 180_000)
 
@@ -86,6 +91,24 @@ describe.skipIf(!BINARY)('a cluster of three, factor 3', {timeout: 300_000}, () 
     for (const connection of open) await connection.close()
     await Promise.all((cluster ?? []).map(async (node) => node.remove()))
     await directory?.remove()
+  })
+
+  it('a clear while one was away said so: there the objects are shown again, and nothing equals a backup of them', async () => {
+    expect(cleared).toMatchObject({deleted: 3500, remaining: 0})
+    expect(cleared.warnings).toContainEqual(
+      expect.objectContaining({
+        code: 'replicas-away',
+        details: expect.objectContaining({away: 1, factor: 3}) as object,
+      }),
+    )
+    expect(await listed(CLEARED)).toEqual([0, 0, 3000])
+    const alone = await connected(cluster[2])
+    const stale = await new BackupManager(alone, folder).backupCollection(CLEARED)
+    expect(stale.warnings.map(({code}) => code)).toContain('more-than-counted')
+    expect(await new Verifier({connection: alone, ...folder}).verifyCollection(CLEARED, stale.path)).toMatchObject({
+      equal: false,
+      notCompared: ['the server counts 0 objects and lists 3000'],
+    })
   })
 
   it('right after one is back: one address says what it has not compared, three have every object, and nothing is written', async () => {
@@ -150,7 +173,7 @@ describe.skipIf(!BINARY)('a cluster of three, factor 3', {timeout: 300_000}, () 
     const crossed = await connected({grpcUrl: cluster[1].grpcUrl, url: cluster[0].url})
     const sampled = await new RestoreManager(crossed, folder).restoreCollection(backup.path, {name: 'CopyTwo'})
     expect(sampled).toMatchObject({confirmation: {by: 'sample', consistency: 'QUORUM', sample: 20}, restored: 3490})
-    const cleared = await new ClearManager(crossed, folder).clearCollection('CopyTwo')
-    expect(cleared).toMatchObject({confirmation: {by: 'sample', sample: 20}, deleted: 3490, remaining: 0})
+    const emptied = await new ClearManager(crossed, folder).clearCollection('CopyTwo')
+    expect(emptied).toMatchObject({confirmation: {by: 'sample', sample: 20}, deleted: 3490, remaining: 0})
   })
 })

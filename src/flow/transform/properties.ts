@@ -236,7 +236,8 @@ function fromText(text: string, to: string): JsonValue | undefined {
     }
 
     case 'number': {
-      return /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined
+      const isNumber = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
+      return isNumber ? Number(text) : undefined
     }
 
     case 'uuid': {

@@ -118,6 +118,13 @@ export function selectTenants(rules: readonly string[]): Transform {
   }
 }
 
+/** Whether a transform lets a tenant be, by its name: one that chooses none lets all. */
+export function isChosenBy({record: {kind, rules}}: Transform): (name: string) => boolean {
+  if (kind !== 'tenants' || !Array.isArray(rules)) return () => true
+  const parsed = rules.flatMap((rule) => (typeof rule === 'string' ? [parseRule(rule)] : []))
+  return (name) => parsed.some(({pattern}) => pattern.test(name))
+}
+
 /** Tenants that rules of `selectTenants` are of, each once. @throws DataOpsError INVALID_INPUT when a rule matches none. */
 export function matchTenants<Tenant extends {name: string}>(
   tenants: readonly Tenant[],

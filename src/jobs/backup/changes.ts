@@ -8,6 +8,8 @@ import {livePages} from '../../flow/live/pages.js'
 import {type Slice} from '../../flow/parallel-reader.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {type RowsOfPage, TransformChain} from '../../flow/transform/transform.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant} from '../../model/schema.js'
 import {MAX_UUID} from '../../model/uuid-range.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {lookThrough, type TransformPreview} from '../survey.js'
@@ -19,7 +21,7 @@ export async function chainOf(job: BackupJob, tenantPlan: TenantPlan | undefined
   const {includeData = true, tenants: rules = [], transforms = []} = options
   const all = [...renamesOf(rules), ...transforms]
   if (all.length === 0) return undefined
-  return TransformChain.of(all, {
+  const chain = await TransformChain.of(all, {
     async *read(columns) {
       if (includeData) yield* readLive(job, tenantPlan, columns === 'ids' ? 'ids' : 'objects')
     },
@@ -27,6 +29,24 @@ export async function chainOf(job: BackupJob, tenantPlan: TenantPlan | undefined
     signal: options.signal,
     tenants: tenantPlan && [...tenantPlan.active, ...tenantPlan.activate.flat()],
   })
+  checkSkippedShown(chain, tenantPlan)
+  return chain
+}
+
+/** Tenants that cannot be read stand in the backup as such: where their names are gone, nothing would. @throws DataOpsError INVALID_INPUT. */
+function checkSkippedShown({schema, tenants = []}: TransformChain, {skipped = []}: Partial<TenantPlan> = {}): void {
+  const names = new Set(tenants.map(({name}) => name))
+  const lost = skipped.filter(({name}) => !isMultiTenant(schema) || names.has(name))
+  const [first] = lost
+  if (!first) return
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `${lost.length} tenants cannot be read, "${first.name}" among them (${first.reason}), and the backup could not say that it lacks them.`,
+    {
+      details: {tenants: lost},
+      hint: 'Have them onloaded with `includeOffloaded: true`, or name the others with `tenants`.',
+    },
+  )
 }
 
 /** For a dry run: reads everything. */

@@ -15,7 +15,7 @@ import {renamesOf} from '../../flow/transform/tenants.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {nodePlatform} from '../../platform/node.js'
-import {batchSizeFor, checkPositiveInteger} from '../options.js'
+import {batchSizeFor, checkPositiveInteger, checkTenantsChosen} from '../options.js'
 import {chainOf, foretellChanges} from './changes.js'
 import {COUNTED_TENANTS} from './completeness.js'
 import {headOf} from './head.js'
@@ -83,6 +83,7 @@ export function checkOptions(options: BackupOptions): void {
       hint: 'Say for how long (`lockForMs`), or leave out `lockMode`.',
     })
   checkPositiveInteger(options.lockForMs, 'time to lock the backup for, in milliseconds,')
+  checkTenantsChosen(options.tenants)
   checkPositiveInteger(options.batchSize, 'batch size')
   checkPositiveInteger(options.concurrency, 'concurrency')
   checkPositiveInteger(options.workers, 'number of workers')

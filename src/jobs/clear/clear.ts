@@ -77,6 +77,9 @@ export class Clear {
       warn: ({code, details, message}) => {
         this.#warn(code, message, details)
       },
+      ...(!this.#options.dryRun && {
+        writes: {as: 'deleted', consistency: this.#options.consistency ?? DEFAULT_CONSISTENCY},
+      }),
     })
     await watch.begin()
     const outcome = await this.#run(schema)

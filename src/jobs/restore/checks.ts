@@ -11,11 +11,12 @@ import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 import {checkConsistency} from '../confirmation.js'
-import {checkPositiveInteger, selectTenants} from '../options.js'
+import {checkPositiveInteger, checkTenantsChosen, selectTenants} from '../options.js'
 import {blobHashes} from './view.js'
 
 /** @throws DataOpsError INVALID_INPUT naming the option. */
 export function checkRestoreOptions(options: RestoreOptions): void {
+  checkTenantsChosen(options.tenants)
   checkPositiveInteger(options.batchSize, 'batch size')
   checkPositiveInteger(options.concurrency, 'concurrency')
   checkConsistency(options.consistency)

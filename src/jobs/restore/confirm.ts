@@ -26,7 +26,9 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
   await transfer.rejected.close()
   let verification: CollectionComparison | undefined
   let confirmation: Confirmation | undefined
-  const watch = new ReplicaWatch(restore.job.connection, transfer.plan.schema, restore.job)
+  const {consistency = DEFAULT_CONSISTENCY, signal} = job.options
+  const writes = {as: 'written', consistency} as const
+  const watch = new ReplicaWatch(job.connection, transfer.plan.schema, {signal, warn: job.warn, writes})
   let kept: number
   try {
     await checkStillThere(job.connection, {className: transfer.plan.className, identity: checkpoint.identity})

@@ -1,10 +1,15 @@
 /** Restores of one or several backups, one step of all after the other: planRestore → createTarget → prepareTarget → writeObjects → writeReferences → confirm. */
+import type {ObjectSource} from '../../flow/source.js'
+import type {Transform} from '../../flow/transform/transform.js'
+import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
+import {skippedWarning} from '../../archive/incomplete.js'
 import {openArchive} from '../../catalog/locate.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
+import {isChosenBy} from '../../flow/transform/tenants.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
 import {Checkpoint} from './checkpoint.js'
 import {checkRestoreOptions, refersToMissing} from './checks.js'
@@ -155,7 +160,17 @@ async function transformed({source, ...rest}: OpenedSource, options: RestoreRunO
   const transforms = transformsOf(options)
   // What is looked through is what was sealed.
   if (transforms.length > 0 && !options.acceptChanged) await source.assertWhole(options)
-  return {...rest, source: await transformSource(source, transforms, options)}
+  // What is made of it does not show what it lacks.
+  const lacking = transforms.length > 0 ? notChosen(source, transforms) : undefined
+  const warnings = [...(rest.warnings ?? []), ...(lacking ? [lacking] : [])]
+  return {...rest, source: await transformSource(source, transforms, options), warnings}
+}
+
+/** Of tenants that the backup lacks, those that would be restored. */
+function notChosen({path, seal}: ObjectSource, [first]: readonly Transform[]): undefined | Warning {
+  const isWanted = first ? isChosenBy(first) : () => true
+  const skipped = seal?.tenants?.filter((tenant) => tenant.skipped !== undefined && isWanted(tenant.name))
+  return skippedWarning(path, skipped && {tenants: skipped})
 }
 
 /** Several restores that go on together. */

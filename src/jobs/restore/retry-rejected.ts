@@ -1,8 +1,12 @@
 /** Objects that the server refused, and their references, once more. */
+import type {WeaviateObject} from '../../model/object.js'
+import type {RestoreTransferOptions} from './objects.js'
 import type {RestoreResult} from './options.js'
 import type {Target} from './target.js'
 
+import {planBare} from '../../weaviate/collection-plan.js'
 import {rejectedToRead, resultOf} from './job.js'
+import {conflict} from './plan.js'
 import {sendWithReferences} from './references.js'
 import {readRejected} from './rejected.js'
 import {interruptibly} from './write.js'
@@ -12,9 +16,18 @@ export async function retryRejected(target: Target, file: string): Promise<Resto
   const {restore, sameServer, transfer} = target
   const {objection, rejected, tenants} = transfer
   const {name, store} = rejectedToRead(restore.job, file)
+  const {onConflict} = restore.job.options
   let restored = 0
+  let skipped = 0
   await interruptibly(target, async () => {
-    for await (const {object} of readRejected(store, name)) {
+    if (onConflict === 'fail') await assertNone(target, file)
+    for await (const {object, pass} of readRejected(store, name)) {
+      // Of an object whose references were refused, the restore has written the rest.
+      if (onConflict === 'skip' && pass === 'objects' && (await isThere(transfer, object))) {
+        skipped++
+        continue
+      }
+
       const reason = objection(object)
       // Into a collection without objects nothing else shows which server it is on.
       if (reason === undefined && !sameServer.isProven) {
@@ -30,7 +43,28 @@ export async function retryRejected(target: Target, file: string): Promise<Resto
       else restored++
     }
   })
-  return resultOf(restore, {rejected: rejected.count, restored, resumed: 0})
+  return {...resultOf(restore, {rejected: rejected.count, restored, resumed: 0}), skipped}
+}
+
+/** @throws DataOpsError COLLECTION_EXISTS when some of what was refused has come to be there since. */
+async function assertNone({restore, transfer}: Target, file: string): Promise<void> {
+  const {name, store} = rejectedToRead(restore.job, file)
+  let there = 0
+  for await (const {object, pass} of readRejected(store, name))
+    if (pass === 'objects' && (await isThere(transfer, object))) there++
+  if (there > 0) throw conflict(restore.job.target, there)
+}
+
+async function isThere(
+  {connection, plan, signal, tenants, throttle}: RestoreTransferOptions,
+  object: WeaviateObject,
+): Promise<boolean> {
+  const {id, tenant} = object
+  const request = {collection: planBare(plan.schema), ids: [id], signal, tenant}
+  const found = await tenants.whileActive([object], async () =>
+    throttle.run(async () => connection.getObjects(request)),
+  )
+  return found.length > 0
 }
 
 /** Once nothing is sent any more. */

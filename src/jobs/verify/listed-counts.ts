@@ -6,6 +6,7 @@ import {ParallelReader} from '../../flow/parallel-reader.js'
 import {Throttle} from '../../flow/throttle.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {replicationFactor} from '../../weaviate/replicas.js'
 
 /** Ids alone weigh little: pages of the server's usual limit. */
 const LISTING_PAGE = 10_000
@@ -16,8 +17,10 @@ export class ListedCounts {
   readonly #listed = new Map<string | undefined, number>()
   readonly #plan: CollectionPlan
   readonly #signal?: AbortSignal
-  /** As far as it was checked; of what a tenant lists in excess nothing is taken for another. */
+  /** As far as it was checked. */
   counted = 0
+  /** In a tenant, or in the collection: what one lists in excess makes up for nothing of another. */
+  differs = false
   listed = 0
 
   constructor(connection: Connection, plan: CollectionPlan, signal: AbortSignal | undefined) {
@@ -36,9 +39,12 @@ export class ListedCounts {
     const counts = await inParallel(tenants, {atOnce: COUNTS_AT_ONCE, signal: this.#signal}, async (tenant) => {
       const listed = this.#listed.get(tenant) ?? 0
       const counted = await this.#count(tenant)
-      return counted > listed ? this.#again(tenant, counted) : {counted: listed, listed}
+      // Where there are replicas, one that was away may show what the others have deleted.
+      const isDoubtful = replicationFactor(this.#plan.schema) > 1 ? counted !== listed : counted > listed
+      return isDoubtful ? this.#again(tenant, counted) : {counted: listed, listed}
     })
     for (const {counted, listed} of counts) {
+      this.differs ||= counted !== listed
       this.counted += counted
       this.listed += listed
     }
@@ -63,8 +69,10 @@ export class ListedCounts {
       page.done()
     }
 
-    const counted = Math.min(before, await this.#count(tenant))
-    return {counted: Math.max(counted, listed), listed}
+    const after = await this.#count(tenant)
+    const [least, most] = [Math.min(before, after), Math.max(before, after)]
+    // One of both may be right while others write.
+    return {counted: Math.min(Math.max(least, listed), most), listed}
   }
 
   async #count(tenant: string | undefined): Promise<number> {

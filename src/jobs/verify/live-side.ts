@@ -129,8 +129,8 @@ export class LiveSide implements ComparedSide {
   }
 
   unshown(): string | undefined {
-    const {counted, listed} = this.#counts
-    return counted > listed ? `the server counts ${counted} objects and lists ${listed} of them` : undefined
+    const {counted, differs, listed} = this.#counts
+    return differs ? `the server counts ${counted} objects and lists ${listed}` : undefined
   }
 
   async prove(takesPart: TakesPart): Promise<void> {

@@ -17,7 +17,7 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
+import {checkTenantsChosen, type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {checkBackup} from './backup.js'
 import {liveChain} from './changed.js'
 import {compareCollection} from './compare.js'
@@ -91,6 +91,7 @@ export class Verifier {
     b: string,
     {other, ...options}: DiffOptions & {other?: Connection} = {},
   ): Promise<Difference> {
+    checkTenantsChosen(options.tenants)
     const first = this.#needConnection()
     return diffCollections(
       {a: {connection: first, name: a}, b: {connection: other ?? first, name: b}},
@@ -101,6 +102,7 @@ export class Verifier {
 
   /** Compares two backups, given as for `verifyBackup`. @throws DataOpsError NOT_A_BACKUP; BACKUP_DAMAGED; STORAGE; INTERRUPTED. */
   async diffBackups(a: string, b: string, options: DiffOptions = {}): Promise<Difference> {
+    checkTenantsChosen(options.tenants)
     return diffBackups({a, b}, this.#store, options)
   }
 
@@ -110,6 +112,7 @@ export class Verifier {
    * INTERRUPTED; or what the server answered once retries are used up.
    */
   async verifyCollection(name: string, against: string, options: CompareOptions = {}): Promise<CollectionComparison> {
+    checkTenantsChosen(options.tenants)
     const connection = this.#needConnection()
     const exported = await locateExport(against, this.#store)
     const archive = exported ? undefined : (await openArchive(against, this.#store)).archive

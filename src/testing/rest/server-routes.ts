@@ -81,17 +81,19 @@ function nodes(collections: Collection[], query: URLSearchParams, settings: Sett
   )
   const isVerbose = query.get('output') === 'verbose'
   return {
-    nodes: settings.replicas.map(({name}) => ({
-      batchStats: {queueLength: 0, ratePerSecond: 0},
-      name,
-      operationalMode: 'ReadWrite',
-      shards: isVerbose && shards.length > 0 ? shards : null,
-      ...(isVerbose && {
-        stats: {objectCount: shards.reduce((sum, shard) => sum + shard.objectCount, 0), shardCount: shards.length},
-      }),
-      status: 'HEALTHY',
-      version: settings.version,
-    })),
+    nodes: settings.replicas
+      .filter(({away}) => away?.() !== 'left')
+      .map(({away, name}) => ({
+        batchStats: {queueLength: 0, ratePerSecond: 0},
+        name,
+        operationalMode: 'ReadWrite',
+        shards: isVerbose && shards.length > 0 && away?.() === undefined ? shards : null,
+        ...(isVerbose && {
+          stats: {objectCount: shards.reduce((sum, shard) => sum + shard.objectCount, 0), shardCount: shards.length},
+        }),
+        status: away?.() === undefined ? 'HEALTHY' : 'UNAVAILABLE',
+        version: settings.version,
+      })),
   }
 }
 

@@ -37,7 +37,7 @@ it.each([undefined, 'anna'])(
     expect(compared).toMatchObject({
       counts: {backup: 7, different: 0, extra: 0, live: 7, missing: 0},
       equal: false,
-      notCompared: ['the server counts 10 objects and lists 7 of them'],
+      notCompared: ['the server counts 10 objects and lists 7'],
     })
     expect(isUnknown(compared)).toBe(true)
     expect(warned).toEqual(['objects-not-shown'])
