@@ -23,9 +23,12 @@ export async function successorOf(
   if (!live) return {state: 'gone'}
   const {archive, store: files} = await openArchive(store.describe(marker.backup), store)
   const {schema} = archive.head
+  // Another's marker, as where names in two cases are one file.
+  if (schema.class !== name) throw notOf(store, name, marker, schema.class)
   const differences = compareSchemas(schema, live, {ignoreName: true})
   const isBegun = await Checkpoint.exists(files, marker.backup, {server: marker.server, target: name})
-  if (!isBegun) return {live, state: differences.length === 0 ? 'restored' : 'foreign'}
+  // What has everything has got the rest since.
+  if (!isBegun) return {live, state: differences.every(({backup}) => backup === undefined) ? 'restored' : 'foreign'}
   // What creating a collection adds only afterwards.
   const references = new Set(
     (schema.properties ?? []).filter((property) => isReference(property)).map((each) => each.name),
@@ -47,6 +50,18 @@ export function takenByOthers(store: Store, name: string, marker: DropMarker, ob
     {
       details: {collection: name, objects, schema: store.describe(marker.backup)},
       hint: `Stop that program and run the same clear with \`backupFirst: true\`: it saves those objects and puts the schema back. If "${name}" is as it should be, remove ${store.describe(dropMarkerName(name, store))}.`,
+    },
+  )
+}
+
+function notOf(store: Store, name: string, marker: DropMarker, other: string): DataOpsError {
+  const path = store.describe(dropMarkerName(name, store))
+  return new DataOpsError(
+    'CHECKPOINT',
+    `${path} says that "${name}" was dropped, and names a backup of "${other}": nothing was deleted.`,
+    {
+      details: {backup: store.describe(marker.backup), collection: name, path},
+      hint: `Finish the clear of "${other}" first, or remove the file once both collections are as they should be.`,
     },
   )
 }

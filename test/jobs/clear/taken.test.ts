@@ -1,5 +1,6 @@
 /** A writer with auto-schema makes the collection anew between the drop and its creation. */
-import {readdir} from 'node:fs/promises'
+import {readdir, writeFile} from 'node:fs/promises'
+import path from 'node:path'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {makeClass, makeObjects} from '../../../bench/data.js'
@@ -102,5 +103,39 @@ describe('a collection that another program makes anew while it is dropped', () 
       .schemaFile
     expect(schema).toBeDefined()
     expect(await manager.clearCollection(NAME, {keepSchema: false, quietForMs: 1})).toMatchObject({warnings: []})
+  })
+
+  it('that has got a property since is none of others, though the marker was left: the property stays', async () => {
+    isWriting = false
+    const {schemaFile = ''} = await manager.clearCollection(NAME, {keepSchema: false, quietForMs: 1})
+    const marker = path.join(directory.path, `.drop-${NAME}.json`)
+    await writeFile(marker, JSON.stringify({backup: path.basename(schemaFile), server: connection.describe}))
+    const reply = await fetch(`${server.url}/v1/schema/${NAME}/properties`, {
+      body: '{"name": "since", "dataType": ["text"]}',
+      headers: {'content-type': 'application/json'},
+      method: 'POST',
+    })
+    expect(reply.status).toBe(200)
+    expect(await manager.clearCollection(NAME)).toMatchObject({deleted: 0, warnings: []})
+    expect((await connection.getCollection(NAME))?.properties?.map(({name}) => name)).toContain('since')
+    expect(await isMarked()).toBe(false)
+  })
+
+  it('nothing is dropped for a marker whose backup is of another collection', async () => {
+    isWriting = false
+    const data = {className: 'ClearTakenToo', dims: 4, objects: 2}
+    await fillCollection(connection, makeClass(data), makeObjects(data))
+    const {schemaFile = ''} = await manager.clearCollection(data.className, {keepSchema: false, quietForMs: 1})
+    const marker = path.join(directory.path, `.drop-${NAME}.json`)
+    await writeFile(marker, JSON.stringify({backup: path.basename(schemaFile), server: connection.describe}))
+    for (const options of [{}, {backupFirst: true}]) {
+      await expect(manager.clearCollection(NAME, options)).rejects.toMatchObject({
+        code: 'CHECKPOINT',
+        details: {collection: NAME, path: marker},
+      })
+    }
+
+    expect(await connection.count(NAME)).toBe(10)
+    expect(await connection.getCollection(data.className)).toBeDefined()
   })
 })
