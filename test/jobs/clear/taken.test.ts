@@ -23,8 +23,8 @@ let manager: ClearManager
 
 beforeAll(async () => {
   server = await startEmbeddedWeaviate({
-    async onRequest({method, path}) {
-      if (!isWriting || method !== 'POST' || path !== '/v1/schema') return
+    async onRequest({method, path: where}) {
+      if (!isWriting || method !== 'POST' || where !== '/v1/schema') return
       isWriting = false
       await write()
     },
