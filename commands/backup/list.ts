@@ -52,14 +52,14 @@ export default class BackupList extends DataOpsCommand {
   /** Until any job on that collection has put them back. */
   async #warnOfTenants(store: Store): Promise<void> {
     const {tenantNotes} = await import('../../src/jobs/options.js')
-    const notes = tenantNotes(store, this.stateDirectory)
-    for (const {path, reason} of await notes.unreadable()) {
+    const left = await tenantNotes(store, this.stateDirectory).left()
+    for (const {path, reason} of left.unreadable) {
       this.warnOf({
         message: `Which tenants a killed run has left active is not known: ${path} cannot be read (${reason}).`,
       })
     }
 
-    for (const {path, server, since, tenants} of await notes.left()) {
+    for (const {path, server, since, tenants} of left.tenants) {
       for (const collection of new Set(tenants.map((tenant) => tenant.collection))) {
         const names = tenants.filter((tenant) => tenant.collection === collection)
         const message = `${names.length} tenants of "${collection}" at ${server} may have been left active by a run that was killed (${since}, see ${path}): the next backup, restore, verification or clear of that collection puts them back.`

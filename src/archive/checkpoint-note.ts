@@ -8,9 +8,6 @@ import {forget} from '../store/forget.js'
 import {readOwnJson} from '../store/own-json.js'
 import {checkpointNoteName} from './names.js'
 
-/** Longer ones are none of ours. */
-const MAX_BYTES = 65_536
-
 export class CheckpointNote {
   readonly #key: string
   readonly #path: string
@@ -56,8 +53,6 @@ export class CheckpointNote {
 /** Where the checkpoint lies that a note speaks of; undefined: it does not say. That it is there is enough. */
 export async function notedCheckpoint(store: Store, note: string): Promise<string | undefined> {
   return readOwnJson(store, note, {
-    damaged: (cause) => new DataOpsError('CHECKPOINT', `${store.describe(note)} cannot be understood.`, {cause}),
-    maxBytes: MAX_BYTES,
     name: 'note',
     read: (file) => file.member('checkpoint').text(),
   }).catch(() => undefined)

@@ -1,4 +1,3 @@
-import type {Platform} from '../codec/codec.js'
 import type {BackupStatistics} from '../codec/document.js'
 import type {WeaviateObject} from '../model/object.js'
 
@@ -7,6 +6,7 @@ import {createDigester} from '../codec/digest.js'
 import {hasFiniteVectors, hasVector} from '../codec/vectors.js'
 import {isMultiTenant, referenceProperties, type WeaviateClass} from '../model/schema.js'
 import {lacksVectorOf, type Vectorizer, vectorizersOf} from '../model/vectorizers.js'
+import {nodePlatform} from '../platform/node.js'
 
 /** Digest and number of the objects of one tenant. */
 interface TenantContent {
@@ -43,8 +43,8 @@ export class ContentDigest {
   #objects = 0
   readonly statistics: ContentStatistics = {non_finite_vectors: 0, objects_without_vector: 0, references: 0}
 
-  constructor(schema: WeaviateClass, platform: Platform, state?: ContentState) {
-    this.#digester = createDigester(schema, platform)
+  constructor(schema: WeaviateClass, state?: ContentState) {
+    this.#digester = createDigester(schema, nodePlatform)
     this.#references = referenceProperties(schema).map((property) => property.name)
     this.#vectorizers = vectorizersOf(schema)
     this.#sum = state ? DigestSum.fromHex(state.sum) : new DigestSum()

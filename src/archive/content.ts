@@ -1,5 +1,5 @@
 /** Where the objects of a backup are: known before any is read, whether or not a seal says it. */
-import type {IncrementalHash, Platform} from '../codec/codec.js'
+import type {IncrementalHash} from '../codec/codec.js'
 import type {Amendment} from '../codec/document.js'
 import type {Store, StoreReader} from '../store/store.js'
 import type {Manifest, SealedManifest} from './manifest.js'
@@ -40,10 +40,10 @@ export function sealedContent({seal}: SealedManifest): ArchiveContent {
  * Finds the objects of a backup without a seal that holds: by the list of its own document, or by the names of its files where it has none.
  * @throws DataOpsError BACKUP_DAMAGED when a part is missing, when it cannot be said which parts belong to it, or when it holds another number of rows than it says.
  */
-export async function findContent(store: Store, manifest: Manifest, platform: Platform): Promise<ArchiveContent> {
+export async function findContent(store: Store, manifest: Manifest): Promise<ArchiveContent> {
   const content = await (manifest.kind === 'document'
-    ? contentOfDocument(store, manifest, platform)
-    : contentOfDirectory(store, manifest, platform))
+    ? contentOfDocument(store, manifest)
+    : contentOfDirectory(store, manifest))
   if (content.rows > 0 && !manifest.metadata.options.include_data) {
     throw contradiction(store, manifest, `its metadata says that it has no objects, and it has ${content.rows}`)
   }
@@ -51,15 +51,15 @@ export async function findContent(store: Store, manifest: Manifest, platform: Pl
   return content
 }
 
-async function contentOfDocument(store: Store, manifest: Manifest, platform: Platform): Promise<ArchiveContent> {
+async function contentOfDocument(store: Store, manifest: Manifest): Promise<ArchiveContent> {
   const proof: Proof = new Map()
   const file = await store.openRead(manifest.name)
   try {
     const maker = new ProofMaker(file.size)
     const sum = nodePlatform.createSha256()
     const bytes = hashed(file, maker, sum)
-    const text = manifest.compressed ? platform.gunzip(bytes) : bytes
-    for await (const part of readJsonDocument(text, {fromRow: Infinity, platform})) {
+    const text = manifest.compressed ? nodePlatform.gunzip(bytes) : bytes
+    for await (const part of readJsonDocument(text, {fromRow: Infinity, platform: nodePlatform})) {
       if (part.kind !== 'end') continue
       proof.set(manifest.name, maker.finish())
       const {rows, seal} = part.end
@@ -88,7 +88,7 @@ function claimsOf(store: Store, manifest: Manifest, document: unknown): ReturnTy
   }
 }
 
-async function contentOfDirectory(store: Store, manifest: Manifest, platform: Platform): Promise<ArchiveContent> {
+async function contentOfDirectory(store: Store, manifest: Manifest): Promise<ArchiveContent> {
   const {claims = {}, metadata, name, schema} = manifest
   const listed = claims.parts ?? (await partsByName(store, manifest))
   const codec = await partCodec(metadata.options.format)
@@ -112,7 +112,7 @@ async function contentOfDirectory(store: Store, manifest: Manifest, platform: Pl
       const made = maker.finish()
       proof.set(where, made)
       const source = provenReader(reader, made, store.describe(where))
-      const decoder = await codec.openDecoder(source, {columns: metadata.columns, platform, schema})
+      const decoder = await codec.openDecoder(source, {columns: metadata.columns, platform: nodePlatform, schema})
       if (expected !== undefined && decoder.rows !== expected) {
         throw contradiction(store, manifest, `${file} has ${decoder.rows} rows where its document says ${expected}`)
       }

@@ -90,13 +90,13 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   async seal(summary: SealSummary): Promise<SealedArchive> {
-    const {check, head, name, platform, shared, store} = this.#options
+    const {check, head, name, shared, store} = this.#options
     await check?.()
     // An empty collection has one empty part: readers in the wild expect the file.
     if (head.metadata.options.include_data && this.#parts.length === 0) await this.#writer.begin()
     await this.#finishPart()
     const held = {bytes: this.#finishedBytes, parts: this.#parts, rows: this.#finishedRows}
-    const {metadata, schema, seal} = sealFolder(summary, {head, held, platform, where: store.describe(name)})
+    const {metadata, schema, seal} = sealFolder(summary, {head, held, where: store.describe(name)})
     await check?.()
     // Last of all: without it the directory is no backup.
     const contents = {files: [{bytes: schema, name: SCHEMA_FILE}], parts: this.#parts}

@@ -7,6 +7,7 @@ import {documentHead, documentTail, sealLine} from '../codec/document.js'
 import {storedMember} from '../codec/gzip.js'
 import {JsonLinesEncoder} from '../codec/json/lines.js'
 import {DataOpsError} from '../model/errors.js'
+import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {checkSealLine} from './limits.js'
 import {publishDocument} from './publish.js'
 import {
@@ -45,8 +46,8 @@ export class DocumentWriter implements ArchiveWriter {
     this.#file = file
     this.#encoder = new JsonLinesEncoder(options.head.schema.class)
     this.#extent = PartExtent.from(options.resumeAt?.parts[0])
-    this.#textHash = options.platform.createSha256()
-    this.#fileHash = options.platform.createSha256()
+    this.#textHash = nodePlatform.createSha256()
+    this.#fileHash = nodePlatform.createSha256()
   }
 
   static async open(options: ArchiveWriterOptions): Promise<DocumentWriter> {
@@ -102,7 +103,7 @@ export class DocumentWriter implements ArchiveWriter {
   }
 
   async seal(summary: SealSummary): Promise<SealedArchive> {
-    const {check, compress, head, name, platform, store} = this.#options
+    const {check, compress, head, name, store} = this.#options
     await check?.()
     if (this.#extent.rows > 0) await this.#append(LINE_END)
     await this.#append(utf8(documentTail(summary.objectCount)))
@@ -117,7 +118,7 @@ export class DocumentWriter implements ArchiveWriter {
       document,
       ...(compressed && {compressed}),
     }
-    const line = sealLine(seal, (text) => toHex(platform.sha256(utf8(text))))
+    const line = sealLine(seal, sha256Hex)
     const lineBytes = utf8(line)
     checkSealLine(lineBytes, store.describe(name))
     await this.#file.append([compress ? storedMember(lineBytes) : lineBytes])
@@ -155,7 +156,7 @@ export class DocumentWriter implements ArchiveWriter {
     const text = Buffer.concat(this.#pending, this.#pendingBytes)
     this.#pending = []
     this.#pendingBytes = 0
-    const member = this.#options.platform.gzip(text)
+    const member = nodePlatform.gzip(text)
     // A failure is met when the member is awaited, in its turn.
     member.catch(() => {})
     this.#members.push(member)
@@ -177,7 +178,7 @@ export class DocumentWriter implements ArchiveWriter {
 
   /** A hash cannot be carried over a restart: what an earlier run wrote is read once more. */
   async #rehash(fileBytes: number): Promise<void> {
-    const {compress, name, platform} = this.#options
+    const {compress, name} = this.#options
     const reader = await unfinishedOf(this.#options).openRead(name)
     try {
       const fileHash = this.#fileHash
@@ -187,7 +188,7 @@ export class DocumentWriter implements ArchiveWriter {
           yield chunk
         }
       })()
-      for await (const text of compress ? platform.gunzip(chunks) : chunks) {
+      for await (const text of compress ? nodePlatform.gunzip(chunks) : chunks) {
         this.#textHash.update(text)
         this.#textBytes += text.length
       }

@@ -12,7 +12,7 @@ import {toHex, utf8} from '../codec/bytes.js'
 import {type BackupSeal, documentTail, parseSealLine, type SealedPart} from '../codec/document.js'
 import {readStoredMember} from '../codec/gzip.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
-import {nodePlatform} from '../platform/node.js'
+import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {MAX_SEAL} from './document-source.js'
 import {inflateMembers} from './gzip-members.js'
 import {METADATA_FILE, SCHEMA_FILE} from './names.js'
@@ -182,7 +182,7 @@ class HashCheck {
     const seal = this.#seal
     const bytes = await reader.read(0, reader.size)
     this.#count(bytes.length)
-    const sha256 = toHex(nodePlatform.sha256(bytes))
+    const sha256 = sha256Hex(bytes)
     if (sha256 !== seal.schema_sha256) {
       this.add(file, `The SHA-256 of bytes 0 to ${reader.size} is ${sha256}, the seal says ${seal.schema_sha256}.`)
     }
@@ -329,7 +329,7 @@ function readSeal(bytes: Uint8Array, isCompressed: boolean): BackupSeal | undefi
   if (!line) return undefined
   try {
     const text = new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(line)
-    return parseSealLine(text, (covered) => toHex(nodePlatform.sha256(utf8(covered))))
+    return parseSealLine(text, sha256Hex)
   } catch {
     return undefined
   }

@@ -6,12 +6,13 @@ import type {StoreWriter} from '../store/store.js'
 
 import {toHex} from '../codec/bytes.js'
 import {DataOpsError} from '../model/errors.js'
+import {nodePlatform} from '../platform/node.js'
 import {partCodec} from './formats.js'
 import {type ArchiveWriterOptions, PartExtent} from './writer.js'
 
 export interface PartsWriterOptions extends Pick<
   ArchiveWriterOptions,
-  'check' | 'compress' | 'format' | 'head' | 'name' | 'platform' | 'store'
+  'check' | 'compress' | 'format' | 'head' | 'name' | 'store'
 > {
   /** What the next part is called; asked when its first objects are there. */
   nextName: (extension: string) => Promise<string> | string
@@ -86,7 +87,7 @@ export class PartsWriter {
   }
 
   async #open(): Promise<OpenPart> {
-    const {check, compress, head, name, nextName, platform, store} = this.#options
+    const {check, compress, head, name, nextName, store} = this.#options
     // Who was asleep makes no folder anew that another process has gone from.
     await check?.()
     const file = await nextName(this.#codec.extension)
@@ -94,13 +95,13 @@ export class PartsWriter {
       encoder: this.#codec.createEncoder({
         columns: head.metadata.columns!,
         compress,
-        platform,
+        platform: nodePlatform,
         reusesBytes: true,
         schema: head.schema,
       }),
       extent: new PartExtent(),
       file: await store.createWriter(`${name}/${file}`),
-      hash: platform.createSha256(),
+      hash: nodePlatform.createSha256(),
       name: file,
     }
   }

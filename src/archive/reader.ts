@@ -1,5 +1,5 @@
 /** Reads one backup, whatever its format: rows in order, voided ones left out. */
-import type {Platform, ReadRowsOptions} from '../codec/codec.js'
+import type {ReadRowsOptions} from '../codec/codec.js'
 import type {BackupHead, BackupSeal} from '../codec/document.js'
 import type {WeaviateObject} from '../model/object.js'
 import type {Store, StoreReader} from '../store/store.js'
@@ -8,6 +8,7 @@ import type {Manifest} from './manifest.js'
 
 import {type DocumentEnd, readJsonDocument} from '../codec/json/document.js'
 import {type DataOpsError, throwIfAborted} from '../model/errors.js'
+import {nodePlatform} from '../platform/node.js'
 import {damaged} from '../store/damaged.js'
 import {ContentDigest} from './content-digest.js'
 import {partCodec} from './formats.js'
@@ -33,16 +34,14 @@ export interface ReadArchiveOptions extends ReadRowsOptions {
 export class Archive {
   readonly head: BackupHead
   readonly manifest: Manifest
-  readonly #platform: Platform
   readonly store: Store
   /** Key of an amended object → ordinal before which its rows are void. */
   readonly #amendments: ReadonlyMap<string, number>
   readonly #content: ArchiveContent
   #proof?: Proof
 
-  constructor(store: Store, manifest: Manifest, platform: Platform, content: ArchiveContent) {
+  constructor(store: Store, manifest: Manifest, content: ArchiveContent) {
     this.store = store
-    this.#platform = platform
     this.manifest = manifest
     this.head = {metadata: manifest.metadata, schema: manifest.schema}
     this.#content = content
@@ -97,7 +96,7 @@ export class Archive {
   async *pages(options: ReadArchiveOptions = {}): AsyncGenerator<ArchivePage, void, undefined> {
     if (!this.head.metadata.options.include_data) return
     const {check = false, fromRow = 0} = options
-    const content = check && this.seal ? new ContentDigest(this.head.schema, this.#platform) : undefined
+    const content = check && this.seal ? new ContentDigest(this.head.schema) : undefined
     const read = {...options, fromRow: content ? 0 : fromRow}
     const pages = this.manifest.kind === 'document' ? this.#documentPages(read) : this.#partPages(read)
     for await (const page of pages) {
@@ -122,8 +121,8 @@ export class Archive {
     const file = await this.#open(this.manifest.name)
     try {
       const bytes = file.stream()
-      const text = this.manifest.compressed ? this.#platform.gunzip(bytes) : bytes
-      for await (const part of readJsonDocument(text, {...options, platform: this.#platform})) {
+      const text = this.manifest.compressed ? nodePlatform.gunzip(bytes) : bytes
+      for await (const part of readJsonDocument(text, {...options, platform: nodePlatform})) {
         throwIfAborted(options.signal)
         if (part.kind === 'rows') yield this.#page(part.page.firstRow, part.page.objects)
         else if (part.kind === 'end') this.#checkEnd(part.end)
@@ -155,7 +154,7 @@ export class Archive {
       if (fromRow < part.rows) {
         const file = await this.#open(`${this.manifest.name}/${part.file}`, parts.keyOf(part.file ?? ''), parts.store)
         try {
-          const decoder = await codec.openDecoder(file, {columns: metadata.columns, platform: this.#platform, schema})
+          const decoder = await codec.openDecoder(file, {columns: metadata.columns, platform: nodePlatform, schema})
           if (decoder.rows !== part.rows) {
             throw this.#damaged(`${part.file} has ${decoder.rows} rows where ${part.rows} should be`)
           }

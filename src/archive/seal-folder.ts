@@ -1,7 +1,6 @@
 /** The document that makes a folder a backup: what it holds, and the seal of it. */
-import type {Platform} from '../codec/codec.js'
 
-import {toHex, utf8} from '../codec/bytes.js'
+import {utf8} from '../codec/bytes.js'
 import {
   type BackupHead,
   type BackupSeal,
@@ -10,6 +9,7 @@ import {
   type SealedPart,
   sealLine,
 } from '../codec/document.js'
+import {sha256Hex} from '../platform/node.js'
 import {checkSealLine} from './limits.js'
 import {sealedFacts, type SealSummary} from './writer.js'
 
@@ -17,7 +17,6 @@ export interface FolderToSeal {
   head: BackupHead
   /** `bytes`: of the parts. */
   held: {bytes: number; parts: SealedPart[]; rows: number}
-  platform: Platform
   /** For messages. */
   where: string
 }
@@ -25,24 +24,23 @@ export interface FolderToSeal {
 /** `metadata`: the whole of `metadata.json`. `schema`: of `schema.json`. @throws DataOpsError INVALID_INPUT when it could not be read back. */
 export function sealFolder(
   summary: SealSummary,
-  {head, held, platform, where}: FolderToSeal,
+  {head, held, where}: FolderToSeal,
 ): {metadata: Uint8Array; schema: Uint8Array; seal: BackupSeal} {
   const schema = schemaFile(head)
   const document = utf8(documentHead(head) + documentTail(summary.objectCount))
-  const sha256 = (bytes: Uint8Array): string => toHex(platform.sha256(bytes))
   const seal = {
     ...sealedFacts(summary),
     parts: held.parts,
     amendments: summary.amendments,
-    schema_sha256: sha256(schema),
+    schema_sha256: sha256Hex(schema),
     statistics: {
       ...summary.statistics,
       bytes: held.bytes + schema.length + document.length,
       rows: held.rows,
     },
-    document: {bytes: document.length, sha256: sha256(document)},
+    document: {bytes: document.length, sha256: sha256Hex(document)},
   }
-  const line = sealLine(seal, (text) => sha256(utf8(text)))
+  const line = sealLine(seal, sha256Hex)
   const lineBytes = utf8(line)
   checkSealLine(lineBytes, where)
   const metadata = new Uint8Array(document.length + lineBytes.length)

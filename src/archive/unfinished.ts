@@ -63,7 +63,7 @@ export async function copyParts(
   parts: ReadonlyArray<{file: string | null}>,
 ): Promise<void> {
   for (const {file} of parts) {
-    if (!(await copyObject(store, `${from}/${file}`, `${to}/${file}`))) {
+    if (!(await copyObject({key: `${from}/${file}`, store}, {key: `${to}/${file}`, store}))) {
       throw new DataOpsError('STORAGE', `${store.describe(`${to}/${file}`)} is in the way.`, {hint: 'Run it again.'})
     }
   }

@@ -1,5 +1,5 @@
 /** Writes one backup, as docs/format.md describes it: which is there once it is sealed, and not before. */
-import type {BackupFormat, Platform} from '../codec/codec.js'
+import type {BackupFormat} from '../codec/codec.js'
 import type {WeaviateObject} from '../model/object.js'
 import type {ObjectSink} from '../model/sink.js'
 import type {Store} from '../store/store.js'
@@ -134,7 +134,6 @@ export interface ArchiveWriterOptions {
   head: BackupHead
   /** Name that the backup will have. */
   name: string
-  platform: Platform
   /** Where an earlier run stopped. */
   resumeAt?: ArchivePosition
   /** Of a folder that others may be sealing at this moment: what lies there may be theirs, and stays. */

@@ -50,6 +50,6 @@ export async function keepDamaged(store: Store): Promise<string> {
   const now = new Date()
   for (let attempt = 1; ; attempt++) {
     const name = damagedCatalogName(now, attempt)
-    if (await copyObject(store, CATALOG_FILE, name)) return store.describe(name)
+    if (await copyObject({key: CATALOG_FILE, store}, {key: name, store})) return store.describe(name)
   }
 }

@@ -1,12 +1,12 @@
 /** Backups that somebody counts on: who restores them, waits to, or has just written them. */
-import type {Store, StoreEntry} from '../store/store.js'
+import type {Store} from '../store/store.js'
 
 import {notedCheckpoint} from '../archive/checkpoint-note.js'
 import {isCheckpointNote, isCheckpointOf, isMarker, partialLockName, targetLeaseOf} from '../archive/names.js'
-import {isJsonObject} from '../model/object.js'
+import {DataOpsError} from '../model/errors.js'
 import {isForgotten} from '../store/forget.js'
 import {describeHolder, Lease} from '../store/lease.js'
-import {readAll} from '../store/read-all.js'
+import {readOwnJson} from '../store/own-json.js'
 
 /** Why a backup must not be removed now; undefined when nobody counts on it. */
 export async function reasonToKeep(store: Store, file: string): Promise<string | undefined> {
@@ -28,35 +28,25 @@ export async function reasonToKeep(store: Store, file: string): Promise<string |
     return `a restore of it waits to be continued (${where})`
   }
 
-  for (const entry of entries) {
-    if (
-      !(isMarker(entry.name, 'drop') || isMarker(entry.name, 'replace')) ||
-      (await isForgotten(store, entry.name, entry))
-    )
-      continue
-    const named = await namedIn(store, entry)
-    if (named && !named.has(file) && !named.has(store.describe(file))) continue
-    return `a collection was dropped that may be made again from it (${entry.name})`
+  for (const {name} of entries) {
+    if (!isMarker(name, 'drop') && !isMarker(name, 'replace')) continue
+    if (await mayName(store, name, [file, store.describe(file)]))
+      return `a collection was dropped that may be made again from it (${name})`
   }
 
   return undefined
 }
 
-const MAX_NOTE_BYTES = 65_536
-
-/** All texts of a note; undefined when it cannot be understood: then it may name anything. @throws DataOpsError STORAGE. */
-async function namedIn(store: Store, {bytes, kind, name}: StoreEntry): Promise<Set<string> | undefined> {
-  if (kind !== 'file' || bytes > MAX_NOTE_BYTES) return undefined
+/** Whether a note has one of these texts: one that cannot be understood may. @throws DataOpsError STORAGE. */
+async function mayName(store: Store, note: string, texts: readonly string[]): Promise<boolean> {
   try {
-    const note: unknown = JSON.parse(new TextDecoder().decode(await readAll(store, name)))
-    if (!isJsonObject(note)) return undefined
-    return new Set(
-      Object.values(note)
-        .flat()
-        .filter((value) => typeof value === 'string'),
-    )
+    const named = await readOwnJson(store, note, {
+      name: 'note',
+      read: (file) => Object.values(file.object()).flat(),
+    })
+    return named?.some((value) => texts.includes(value)) ?? false
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined
+    if (error instanceof DataOpsError && error.code === 'CHECKPOINT') return true
     throw error
   }
 }

@@ -9,7 +9,6 @@ import {Archive} from '../archive/reader.js'
 import {DataOpsError} from '../model/errors.js'
 import {isPattern} from '../model/pattern.js'
 import {isMultiTenant} from '../model/schema.js'
-import {nodePlatform} from '../platform/node.js'
 import {encryptionOf} from '../store/encryption.js'
 import {BackupCatalog} from './catalog.js'
 import {backupsNamed, hintOf, parseBackupReference} from './named.js'
@@ -51,7 +50,7 @@ export async function openArchiveAt(
   checkIdentity(reference, place, manifest)
   const opened = {cover, place: place.store, store: files}
   if (manifest.seal) {
-    const archive = new Archive(files, manifest, nodePlatform, sealedContent(manifest as SealedManifest))
+    const archive = new Archive(files, manifest, sealedContent(manifest as SealedManifest))
     if (!options.acceptUnsealed || (await isWhole(archive))) return {archive, ...opened}
   }
 
@@ -77,8 +76,8 @@ function withoutSeal({seal, ...rest}: SealedManifest): Manifest {
 }
 
 async function openUnsealed(store: Store, manifest: Manifest): Promise<Archive> {
-  const content = await findContent(store, manifest, nodePlatform)
-  const archive = new Archive(store, manifest, nodePlatform, content)
+  const content = await findContent(store, manifest)
+  const archive = new Archive(store, manifest, content)
   const {metadata, schema} = manifest
   if (!isMultiTenant(schema) || metadata.tenants || content.rows === 0) return archive
   // Nobody says which tenants it has: the objects do.
@@ -88,7 +87,7 @@ async function openUnsealed(store: Store, manifest: Manifest): Promise<Archive> 
   }
 
   const tenants = [...names].map((name) => ({name, status: 'HOT' as const}))
-  return new Archive(store, {...manifest, metadata: {...metadata, tenants}}, nodePlatform, content)
+  return new Archive(store, {...manifest, metadata: {...metadata, tenants}}, content)
 }
 
 /** What lies under the name that the catalog has for an id need no longer be that backup. */

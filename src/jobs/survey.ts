@@ -7,7 +7,6 @@ import {ContentDigest} from '../archive/content-digest.js'
 import {DuplicateCheck} from '../flow/duplicates.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
-import {nodePlatform} from '../platform/node.js'
 
 /** An object without the numbers of its vectors. */
 export interface ShownObject {
@@ -53,7 +52,7 @@ export async function lookThrough(
   chain: TransformChain,
   {expected, onProgress, schema, signal}: OperationOptions & {expected?: number; schema: WeaviateClass},
 ): Promise<Survey> {
-  const content = new ContentDigest(chain.schema, nodePlatform)
+  const content = new ContentDigest(chain.schema)
   const duplicates = new DuplicateCheck(expected)
   const tenants = new Set<string>()
   let most = 1

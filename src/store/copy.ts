@@ -1,18 +1,36 @@
 import type {Store, StoreReader, StoreWriter} from './store.js'
 
+/** Where an object lies. */
+export interface StoredObject {
+  key: string
+  store: Store
+}
+
+export interface CopyOptions {
+  /** Before it can be seen. What it throws leaves nothing there. */
+  beforeComplete?: () => Promise<void> | void
+  /** Gets what was written. What it throws ends the copy. */
+  onChunk?: (chunk: Uint8Array) => void
+}
+
 /** Copies an object; false when the key is taken. @throws DataOpsError STORAGE; NOT_A_BACKUP when there is none. */
-export async function copyObject(store: Store, from: string, to: string): Promise<boolean> {
-  const reader = await store.openRead(from)
+export async function copyObject(
+  from: StoredObject,
+  {key, store}: StoredObject,
+  {beforeComplete, onChunk}: CopyOptions = {},
+): Promise<boolean> {
+  const reader = await from.store.openRead(from.key)
   try {
-    const writer = await store.createWriter(to)
+    const writer = await store.createWriter(key)
     let isComplete = false
     try {
-      await copyBytes(reader, writer, reader.size)
+      await copyBytes(reader, writer, reader.size, onChunk)
+      await beforeComplete?.()
       isComplete = await writer.complete()
       return isComplete
     } finally {
       await writer.close()
-      if (!isComplete) await store.unfinished?.remove(to)
+      if (!isComplete) await store.unfinished?.remove(key)
     }
   } finally {
     await reader.close()
@@ -20,6 +38,14 @@ export async function copyObject(store: Store, from: string, to: string): Promis
 }
 
 /** Appends the first bytes of one to another. */
-export async function copyBytes(reader: StoreReader, writer: StoreWriter, bytes: number): Promise<void> {
-  for await (const chunk of reader.stream(0, bytes)) await writer.append([chunk])
+export async function copyBytes(
+  reader: StoreReader,
+  writer: StoreWriter,
+  bytes: number,
+  onChunk?: CopyOptions['onChunk'],
+): Promise<void> {
+  for await (const chunk of reader.stream(0, bytes)) {
+    await writer.append([chunk])
+    onChunk?.(chunk)
+  }
 }

@@ -7,10 +7,10 @@ import {isForgotten} from './forget.js'
 import {readAll} from './read-all.js'
 
 export interface OwnJsonOptions<T> {
-  /** Makes the error of a file that is there and cannot be understood. */
-  damaged: (cause?: unknown) => DataOpsError
-  /** A larger file is none of ours. */
-  maxBytes: number
+  /** Makes the error of a file that is there and cannot be understood. Default: CHECKPOINT, which says just that. */
+  damaged?: (cause?: unknown) => DataOpsError
+  /** A larger file is none of ours. Default 64 KiB. */
+  maxBytes?: number
   /** What its members are named by in errors: `checkpoint`. */
   name: string
   /** @throws MalformedError when it is nothing that can be trusted. */
@@ -23,7 +23,7 @@ const decoder = new TextDecoder('utf-8', {fatal: true})
 export async function readOwnJson<T>(
   store: Store,
   key: string,
-  {damaged, maxBytes, name, read}: OwnJsonOptions<T>,
+  {damaged = (cause) => notUnderstood(store, key, cause), maxBytes = 65_536, name, read}: OwnJsonOptions<T>,
 ): Promise<T | undefined> {
   const entry = await store.stat(key)
   if (!entry || (await isForgotten(store, key, entry))) return undefined
@@ -36,4 +36,8 @@ export async function readOwnJson<T>(
     if (error instanceof DataOpsError) throw error
     throw error instanceof MalformedError ? damaged(error).with({details: {reason: error.message}}) : damaged(error)
   }
+}
+
+function notUnderstood(store: Store, key: string, cause?: unknown): DataOpsError {
+  return new DataOpsError('CHECKPOINT', `${store.describe(key)} cannot be understood.`, {cause})
 }

@@ -7,7 +7,6 @@ import {readManifest} from '../../src/archive/manifest.js'
 import {openArchiveWriter, openPartsWriter} from '../../src/archive/open-writer.js'
 import {newIdentity} from '../../src/codec/age/header.js'
 import {BackupManager, connect} from '../../src/index.js'
-import {nodePlatform} from '../../src/platform/node.js'
 import {openStore} from '../../src/store/open.js'
 import {startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {fill, filler} from '../cli/fill.js'
@@ -57,7 +56,6 @@ describe('a write that failed', () => {
           format,
           head: {metadata, schema},
           name: 'Book_2026-01-02_000000',
-          platform: nodePlatform,
           store: failingOnce(store),
         })
         const objects = [{id: '00000000-0000-4000-8000-000000000001', properties: {}}]
@@ -97,7 +95,6 @@ describe('a write that failed', () => {
       } as unknown as BackupHead,
       name: 'Book_2026-01-02_000000',
       nextName: (extension) => `0001.${extension}`,
-      platform: nodePlatform,
       store,
     })
     const objects = [{id: '00000000-0000-4000-8000-000000000001', properties: {}}]

@@ -8,7 +8,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {TENANT_STATUSES, type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 import {TOOL_VERSION} from '../../model/version.js'
-import {nodePlatform, sha256Hex} from '../../platform/node.js'
+import {sha256Hex} from '../../platform/node.js'
 import {ContentDigest, type ContentStatistics} from '../content-digest.js'
 import {fileStem} from '../names.js'
 import {ExportFiles} from './files.js'
@@ -103,7 +103,7 @@ export class ExportSource {
   async survey({onProgress, signal}: OperationOptions = {}): Promise<ContentDigest> {
     if (this.#content) return this.#content
     await this.assertWhole({onProgress, signal})
-    const content = new ContentDigest(this.head.schema, nodePlatform)
+    const content = new ContentDigest(this.head.schema)
     const collection = this.files.collection.name
     for await (const {objects} of this.pages({signal})) {
       for (const object of objects) content.add(object)

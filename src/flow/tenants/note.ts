@@ -79,20 +79,16 @@ export class TenantNotes {
     return new TenantNote(this.#stores, server)
   }
 
-  /** What killed runs left, as far as it can be read. Changes nothing. */
-  async left(): Promise<LeftTenants[]> {
-    const found: LeftTenants[] = []
-    for (const {name, note, store} of (await this.#notes()).readable) {
+  /** What killed runs left, and the notes of which nobody knows what they say. Changes nothing. */
+  async left(): Promise<{tenants: LeftTenants[]; unreadable: UnreadableNote[]}> {
+    const notes = await this.#notes()
+    const tenants: LeftTenants[] = []
+    for (const {name, note, store} of notes.readable) {
       if (await Lease.isHeld(store, leaseOf(name))) continue
-      found.push({path: store.describe(name), server: note.server, since: note.since, tenants: note.tenants})
+      tenants.push({path: store.describe(name), server: note.server, since: note.since, tenants: note.tenants})
     }
 
-    return found
-  }
-
-  /** Notes of killed runs of which nobody knows what they say. */
-  async unreadable(): Promise<UnreadableNote[]> {
-    return leftUnreadable(await this.#notes())
+    return {tenants, unreadable: await leftUnreadable(notes)}
   }
 
   /**
@@ -261,7 +257,6 @@ async function keep(store: Store, name: string, note: NoteFile): Promise<void> {
 /** undefined: it is gone meanwhile. @throws DataOpsError CHECKPOINT when it cannot be understood; STORAGE when it cannot be read now. */
 async function readNote(store: Store, name: string): Promise<NoteFile | undefined> {
   return readOwnJson(store, name, {
-    damaged: (cause) => new DataOpsError('CHECKPOINT', `${store.describe(name)} cannot be understood.`, {cause}),
     maxBytes: MAX_NOTE_BYTES,
     name: 'note',
     read: (file) => ({

@@ -3,11 +3,10 @@ import {Environment} from '@marcbachmann/cel-js'
 
 import type {JsonValue, WeaviateObject} from '../../model/object.js'
 
-import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
-import {nodePlatform} from '../../platform/node.js'
+import {sha256Hex} from '../../platform/node.js'
 import {eachObject, type Look, type Transform} from './transform.js'
 
 /**
@@ -248,7 +247,7 @@ function keyOf({id, tenant}: WeaviateObject): string {
 }
 
 function hash(text: string): string {
-  return toHex(nodePlatform.sha256(utf8(text)))
+  return sha256Hex(text)
 }
 
 /** From what stands in a backup's metadata; undefined: what decides is not there (a list of ids). */

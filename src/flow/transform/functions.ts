@@ -5,12 +5,11 @@ import {pathToFileURL} from 'node:url'
 
 import type {Changed, Transform} from './transform.js'
 
-import {toHex} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isJsonObject, type JsonObject, type NamedVector, type WeaviateObject} from '../../model/object.js'
 import {type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
-import {nodePlatform} from '../../platform/node.js'
+import {sha256Hex} from '../../platform/node.js'
 
 /** An object as functions see it: vectors are numbers. */
 export interface PlainObject {
@@ -80,7 +79,7 @@ export async function loadTransform(file: string): Promise<Transform> {
   let sha256: string
   let exported: Record<string, unknown>
   try {
-    sha256 = toHex(nodePlatform.sha256(await readFile(file)))
+    sha256 = sha256Hex(await readFile(file))
     const url = pathToFileURL(path.resolve(file))
     // By its content: of a name alone Node loads a module once, and a file that was changed since would run as it was.
     url.searchParams.set('sha256', sha256)

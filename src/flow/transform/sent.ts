@@ -3,9 +3,8 @@ import type {JsonObject} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 
-import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
-import {nodePlatform} from '../../platform/node.js'
+import {sha256Hex} from '../../platform/node.js'
 import {transformsAgain} from './again.js'
 import {onlyIds} from './choose.js'
 import {loadTransform} from './functions.js'
@@ -35,7 +34,7 @@ export function sendChain({schema, steps, tenants}: TransformChain): SentChain |
 export function chainIdentity(chain: TransformChain): string | undefined {
   if (!sendChain(chain)) return undefined
   const tenants = chain.tenants?.map(({name}) => name).sort()
-  return toHex(nodePlatform.sha256(utf8(JSON.stringify([chain.records, chain.schema, tenants ?? null]))))
+  return sha256Hex(JSON.stringify([chain.records, chain.schema, tenants ?? null]))
 }
 
 /** @throws DataOpsError INVALID_INPUT when a module is not there, or not the same any more. */

@@ -6,6 +6,7 @@ import {isOwnFile, METADATA_FILE} from '../../archive/names.js'
 import {toHex} from '../../codec/bytes.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {nodePlatform} from '../../platform/node.js'
+import {copyObject} from '../../store/copy.js'
 import {overlay} from '../../store/overlay.js'
 import {readAll} from '../../store/read-all.js'
 import {arrivedDamaged, assertSourceWhole, filesOf, type FoundBackup, problemsOf, taken} from './found.js'
@@ -20,7 +21,7 @@ export interface Copying extends Pick<OperationOptions, 'onProgress' | 'signal'>
 
 /** Copies what is not there yet of a folder, but for `metadata.json`. Returns the bytes that were. */
 export async function copyFiles(backup: FoundBackup, copying: Copying): Promise<number> {
-  const {check, name, target} = copying
+  const {check, name, signal, target} = copying
   const wanted = new Set(await filesOf(backup))
   const sizes = new Map((await backup.store.list(backup.name)).map((entry) => [entry.name, entry.bytes]))
   const there = new Set<string>()
@@ -34,11 +35,19 @@ export async function copyFiles(backup: FoundBackup, copying: Copying): Promise<
   }
 
   const progress = progressOf(backup, copying, {files: wanted.size, there: there.size})
+  const onChunk = (chunk: Uint8Array): void => {
+    throwIfAborted(signal)
+    progress(chunk.length)
+  }
+
   for (const file of wanted) {
     if (there.has(file)) continue
     await check()
-    if (!(await copyFile(backup, {...copying, file, progress}))) {
-      const path = target.describe(`${name}/${file}`)
+    const key = `${name}/${file}`
+    await target.unfinished?.remove(key)
+    const from = {key: `${backup.name}/${file}`, store: backup.store}
+    if (!(await copyObject(from, {key, store: target}, {onChunk}))) {
+      const path = target.describe(key)
       throw new DataOpsError('STORAGE', `${path} is in the way.`, {details: {path}, hint: 'Run it again.'})
     }
 
@@ -48,40 +57,7 @@ export async function copyFiles(backup: FoundBackup, copying: Copying): Promise<
   return resumed
 }
 
-interface CopiedFile extends Copying {
-  file: string
-  progress: Report
-}
-
 type Report = (bytes: number, files?: number) => void
-
-async function copyFile(
-  {name: from, store}: FoundBackup,
-  {file, name, progress, signal, target}: CopiedFile,
-): Promise<boolean> {
-  const reader = await store.openRead(`${from}/${file}`)
-  try {
-    const key = `${name}/${file}`
-    await target.unfinished?.remove(key)
-    const writer = await target.createWriter(key)
-    let isComplete = false
-    try {
-      for await (const chunk of reader.stream()) {
-        throwIfAborted(signal)
-        await writer.append([chunk])
-        progress(chunk.length)
-      }
-
-      isComplete = await writer.complete()
-      return isComplete
-    } finally {
-      await writer.close()
-      if (!isComplete) await target.unfinished?.remove(key)
-    }
-  } finally {
-    await reader.close()
-  }
-}
 
 /**
  * Reads everything back at the target, and gives the `metadata.json` that makes it a backup. What did not arrive as it was is gone then.
@@ -123,32 +99,25 @@ export async function copyDocument(backup: FoundBackup, copying: Copying): Promi
   const seal = backup.manifest?.seal
   const sealed = seal?.compressed ?? seal?.document
   const progress = progressOf(backup, copying, {files: 1, there: 0})
-  const reader = await backup.store.openRead(backup.name)
-  try {
-    const writer = await target.createWriter(name)
-    let isComplete = false
-    try {
-      const hash = nodePlatform.createSha256()
-      let at = 0
-      for await (const chunk of reader.stream()) {
+  const hash = nodePlatform.createSha256()
+  let at = 0
+  const isComplete = await copyObject(
+    {key: backup.name, store: backup.store},
+    {key: name, store: target},
+    {
+      async beforeComplete() {
+        if (toHex(hash.digest()) !== sealed?.sha256) await assertSourceWhole(backup)
+        await check()
+      },
+      onChunk(chunk) {
         throwIfAborted(signal)
         hash.update(chunk.subarray(0, Math.max(0, (sealed?.bytes ?? 0) - at)))
         at += chunk.length
-        await writer.append([chunk])
         progress(chunk.length)
-      }
-
-      if (toHex(hash.digest()) !== sealed?.sha256) await assertSourceWhole(backup)
-      await check()
-      isComplete = await writer.complete()
-      if (!isComplete) throw taken(target, name)
-    } finally {
-      await writer.close()
-      if (!isComplete) await target.unfinished?.remove(name)
-    }
-  } finally {
-    await reader.close()
-  }
+      },
+    },
+  )
+  if (!isComplete) throw taken(target, name)
 }
 
 function progressOf(

@@ -9,7 +9,6 @@ import {isPartLocked} from '../../archive/locked.js'
 import {journalName} from '../../archive/names.js'
 import {readUnfinished} from '../../archive/unfinished-reader.js'
 import {DataOpsError} from '../../model/errors.js'
-import {nodePlatform} from '../../platform/node.js'
 import {unchangedFor} from '../../store/store-time.js'
 import {isSame} from './sample.js'
 
@@ -77,12 +76,12 @@ export async function* readBack(
   store: Store,
   {journal, name}: {journal: BackupJournal; name: string},
 ): AsyncGenerator<Array<[object: WeaviateObject, content: ObjectContent]>, void, undefined> {
-  const content = new ContentDigest(journal.head.schema, nodePlatform)
+  const content = new ContentDigest(journal.head.schema)
   for await (const objects of readUnfinished(store, name, journal)) {
     yield objects.map((object) => [object, content.add(object)])
   }
 
-  const expected = new ContentDigest(journal.head.schema, nodePlatform, journal.content)
+  const expected = new ContentDigest(journal.head.schema, journal.content)
   if (content.hex() === expected.hex() && content.objects === expected.objects) return
   throw new DataOpsError('BACKUP_DAMAGED', `The unfinished backup ${store.describe(name)} is not what was written.`, {
     hint: 'Take a new backup, without `resume`.',

@@ -20,7 +20,6 @@ import {TenantNotes} from '../../flow/tenants/note.js'
 import {receiveChain, type SentChain} from '../../flow/transform/sent.js'
 import {type TransformChain} from '../../flow/transform/transform.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
-import {nodePlatform} from '../../platform/node.js'
 import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {CompletenessCheck, type CompletenessState} from './completeness.js'
 import {type BackupJob, makeJob} from './job.js'
@@ -118,10 +117,9 @@ export async function runBackupItem(worker: BackupWorker, item: BackupItem, run:
     head,
     name,
     nextName: (extension) => itemPartName(extension, number, attempt),
-    platform: nodePlatform,
     store: job.store,
   })
-  const content = new ContentDigest(chain?.schema ?? schema, nodePlatform)
+  const content = new ContentDigest(chain?.schema ?? schema)
   const sample = new Sample()
   const {expectedObjects} = work
   const sink = new ArchiveSink({chain, content, expectedObjects, sample, writer})

@@ -7,7 +7,6 @@ import type {BackupPlan} from './plan.js'
 import {ContentDigest} from '../../archive/content-digest.js'
 import {type BackupEncryption, newBackupEncryption} from '../../archive/encrypted/writer.js'
 import {openArchiveWriter} from '../../archive/open-writer.js'
-import {nodePlatform} from '../../platform/node.js'
 import {headOf} from './head.js'
 import {warnSkipped} from './job.js'
 import {KeptJournal} from './kept-journal.js'
@@ -73,7 +72,7 @@ export async function open(claimed: Claimed): Promise<Open> {
     format,
     store,
   } = job
-  const content = new ContentDigest(chain?.schema ?? schema, nodePlatform, resumed?.journal.content)
+  const content = new ContentDigest(chain?.schema ?? schema, resumed?.journal.content)
   const resumedObjects = content.objects
   const identity = await connection.identify(schema)
   const sample = new Sample(resumed?.journal.sample)
@@ -87,7 +86,6 @@ export async function open(claimed: Claimed): Promise<Open> {
     format,
     head,
     name,
-    platform: nodePlatform,
     resumeAt: resumed?.journal.position,
     store,
   })

@@ -8,13 +8,12 @@ import type {BackupOptions, BackupResult} from './options.js'
 import {checkHead} from '../../archive/limits.js'
 import {requireLocks} from '../../archive/locked.js'
 import {type SealedManifest} from '../../archive/manifest.js'
-import {toHex, utf8} from '../../codec/bytes.js'
 import {countInTenants} from '../../flow/tenants/count.js'
 import {chainIdentity} from '../../flow/transform/sent.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
-import {nodePlatform} from '../../platform/node.js'
+import {sha256Hex} from '../../platform/node.js'
 import {batchSizeFor, checkPositiveInteger, checkTenantsChosen} from '../options.js'
 import {chainOf, foretellChanges} from './changes.js'
 import {COUNTED_TENANTS} from './completeness.js'
@@ -256,7 +255,7 @@ function bindingOf({
       tenants: [...(tenants ?? [])].sort(),
       ...(transforms.length > 0 && {transforms: transforms.map(({record}) => record)}),
     }),
-    schemaSha256: toHex(nodePlatform.sha256(utf8(JSON.stringify(schema)))),
+    schemaSha256: sha256Hex(JSON.stringify(schema)),
     server: connection.describe,
   }
 }

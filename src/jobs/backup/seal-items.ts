@@ -15,7 +15,6 @@ import {DuplicateCheck} from '../../flow/duplicates.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
-import {nodePlatform} from '../../platform/node.js'
 import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {becomesOne} from '../survey.js'
 import {type Completeness, CompletenessCheck, type CompletenessState} from './completeness.js'
@@ -41,7 +40,7 @@ export async function sealItems(
 ): Promise<Omit<BackupResult, 'seconds'>> {
   const {chain, job, work} = worker
   const {compress, encryption, format, head, identity, name, schema, scope} = work
-  const content = new ContentDigest(chain?.schema ?? schema, nodePlatform)
+  const content = new ContentDigest(chain?.schema ?? schema)
   for (const result of results) content.merge(result.content)
   const parts = results.flatMap((result) => result.parts)
   let added = 0
@@ -53,7 +52,6 @@ export async function sealItems(
     format,
     head,
     name,
-    platform: nodePlatform,
     resumeAt: position,
     // The cover of an encrypted one names all that lies in its folder: what is not to be in it goes before.
     ...(!encryption && {

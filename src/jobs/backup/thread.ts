@@ -13,7 +13,6 @@ import {receiveChain} from '../../flow/transform/sent.js'
 import {type TransformChain} from '../../flow/transform/transform.js'
 import {type WeaviateObject} from '../../model/object.js'
 import {writeAll} from '../../model/sink.js'
-import {nodePlatform} from '../../platform/node.js'
 import {openStore} from '../../store/open.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {connectAgain} from '../../weaviate/connect.js'
@@ -110,7 +109,6 @@ class BackupThread {
             head,
             name,
             nextName: async (extension) => leader.call('partName', extension),
-            platform: nodePlatform,
             store: openStore(store.place, store.options),
           })
     return new BackupThread(setup, leader, {chain, connection, parts})
@@ -227,7 +225,7 @@ class BackupThread {
   }
 
   #digest(): ContentDigest {
-    return new ContentDigest(this.#chain?.schema ?? this.#setup.schema, nodePlatform)
+    return new ContentDigest(this.#chain?.schema ?? this.#setup.schema)
   }
 }
 

@@ -17,7 +17,7 @@ import {locateServerExport} from '../../catalog/exports.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
-import {nodePlatform, randomUUID} from '../../platform/node.js'
+import {randomUUID} from '../../platform/node.js'
 import {encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {resolveCollection, type ResolvedCollection} from '../../weaviate/resolve.js'
 import {replicaSentences} from '../replica-watch.js'
@@ -208,7 +208,7 @@ async function seal(before: Before, {backend, native, state}: Exported): Promise
     rows: parts.reduce((sum, {rows}) => sum + rows, 0),
   }
   const wanted = nameOf(job, new Date(head.metadata.timestamp))
-  const sealed = sealFolder(summary, {head: document, held, platform: nodePlatform, where: store.describe(wanted)})
+  const sealed = sealFolder(summary, {head: document, held, where: store.describe(wanted)})
   const files = [{bytes: sealed.schema, name: SCHEMA_FILE}]
   const published = await publishFolder(store, wanted, sealed.metadata, {files, parts: []})
   const bytes = sealed.metadata.length + sealed.schema.length

@@ -177,19 +177,19 @@ async function leftovers(store: Store): Promise<Finding[]> {
 }
 
 async function tenants(store: Store, {stateDirectory}: PlaceOptions): Promise<Finding[]> {
-  const notes = tenantNotes(store, stateDirectory)
-  const unreadable = (await notes.unreadable()).map(({path: where, reason}): Finding => ({
+  const left = await tenantNotes(store, stateDirectory).left()
+  const unreadable = left.unreadable.map(({path: where, reason}): Finding => ({
     check: 'tenants',
     details: {path: where, reason},
     level: 'unknown',
     message: `Which tenants a killed run has left active is not known: ${where} cannot be read.`,
   }))
-  const left = (await notes.left()).map(({path: where, server, since, tenants: names}): Finding => ({
+  const active = left.tenants.map(({path: where, server, since, tenants: names}): Finding => ({
     check: 'tenants',
     details: {path: where, server, since, tenants: names.length},
     hint: `Any job on ${[...new Set(names.map(({collection}) => `"${collection}"`))].join(', ')} puts them back.`,
     level: 'warning',
     message: `${names.length} tenants at ${server} may have been left active by a run that was killed (${since}).`,
   }))
-  return [...unreadable, ...left]
+  return [...unreadable, ...active]
 }

@@ -13,6 +13,7 @@ import {openPartsWriter} from '../../archive/open-writer.js'
 import {toHex} from '../../codec/bytes.js'
 import {throwIfAborted} from '../../model/errors.js'
 import {nodePlatform} from '../../platform/node.js'
+import {copyObject} from '../../store/copy.js'
 import {damaged} from '../../store/damaged.js'
 import {openStore} from '../../store/open.js'
 import {parsePlace} from '../../store/place.js'
@@ -81,26 +82,22 @@ async function copyParts(
 /** What is read is what was sealed. */
 async function copyPart(archive: Archive, part: SealedPart, target: Store, signal?: AbortSignal): Promise<void> {
   const file = String(part.file)
-  const reader = await archive.store.openRead(`${archive.name}/${file}`)
-  try {
-    const hash = nodePlatform.createSha256()
-    const writer = await target.createWriter(file)
-    try {
-      for await (const chunk of reader.stream()) {
+  const from = {key: `${archive.name}/${file}`, store: archive.store}
+  const hash = nodePlatform.createSha256()
+  await copyObject(
+    from,
+    {key: file, store: target},
+    {
+      beforeComplete() {
+        if (toHex(hash.digest()) !== part.sha256)
+          throw damaged(from.store.describe(from.key), 'its content is not what was sealed')
+      },
+      onChunk(chunk) {
         throwIfAborted(signal)
         hash.update(chunk)
-        await writer.append([chunk])
-      }
-
-      if (toHex(hash.digest()) !== part.sha256)
-        throw damaged(archive.store.describe(`${archive.name}/${file}`), 'its content is not what was sealed')
-      await writer.complete()
-    } finally {
-      await writer.close()
-    }
-  } finally {
-    await reader.close()
-  }
+      },
+    },
+  )
 }
 
 async function convert(archive: Archive, folder: string, {onProgress, signal}: OperationOptions): Promise<string[]> {
@@ -113,7 +110,6 @@ async function convert(archive: Archive, folder: string, {onProgress, signal}: O
     head: {metadata: {...metadata, columns: parquetCodec.columns(schema), options}, schema},
     name: COPY,
     nextName: (extension) => `${COPY}.${extension}`,
-    platform: nodePlatform,
     store: openStore(folder),
   })
   try {

@@ -6,7 +6,6 @@ import {ContentDigest} from '../../archive/content-digest.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
-import {nodePlatform} from '../../platform/node.js'
 import {readOwnJson} from '../../store/own-json.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {Checkpoint} from './checkpoint.js'
@@ -114,7 +113,7 @@ export async function abandonRestore(
 function checkContent({source, work: {backup}}: RestoreWorker, outcomes: readonly ItemOutcome[]): void {
   const {seal} = source
   if (!seal) return
-  const content = new ContentDigest(source.head.schema, nodePlatform)
+  const content = new ContentDigest(source.head.schema)
   for (const outcome of outcomes) content.merge(objectsOf(outcome).content)
   const isSame = content.objects === seal.object_count && (seal.digest === undefined || content.hex() === seal.digest)
   if (isSame) return

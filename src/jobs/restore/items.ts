@@ -14,7 +14,6 @@ import {allNotesIn} from '../../archive/encrypted/notes.js'
 import {openArchiveAt} from '../../catalog/locate.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
-import {nodePlatform} from '../../platform/node.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {ItemAccount} from './account.js'
 import {tenantsToRestore} from './checks.js'
@@ -229,7 +228,7 @@ export async function writeItemObjects(
   run: RestoreItemRun,
 ): Promise<ObjectsResult> {
   const {source} = worker
-  const content = new ContentDigest(source.head.schema, nodePlatform)
+  const content = new ContentDigest(source.head.schema)
   const account = await accountOf(worker, item, run)
   return withTransfer(worker, item, {account, content, run}, async (transfer, job) => {
     await writeObjects(transfer)

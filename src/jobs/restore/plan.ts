@@ -5,12 +5,11 @@ import type {RestoreOptions, RestoreResult} from './options.js'
 
 import {CheckpointNote} from '../../archive/checkpoint-note.js'
 import {incompleteWarning, skippedWarning} from '../../archive/incomplete.js'
-import {toHex, utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 import {type PreparedSchema, prepareForCreate} from '../../model/schema-prepare.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
-import {nodePlatform} from '../../platform/node.js'
+import {sha256Hex} from '../../platform/node.js'
 import {splitPlace} from '../../store/place.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {assertUnknownOverGrpc} from '../../weaviate/same-server.js'
@@ -355,5 +354,5 @@ function bindingOf({
     tenants: [...(tenants ?? [])].sort(),
     ...(transforms.length > 0 && {transforms: transforms.map(({record}) => record)}),
   })
-  return toHex(nodePlatform.sha256(utf8(text))).slice(0, 16)
+  return sha256Hex(text).slice(0, 16)
 }

@@ -11,7 +11,6 @@ import {selectTenants} from '../../flow/transform/tenants.js'
 import {type Transform, TransformChain} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
-import {nodePlatform} from '../../platform/node.js'
 import {lookThrough, type Survey, type TransformPreview} from '../survey.js'
 import {heldTenants} from './checks.js'
 import {type RestoreOptions} from './options.js'
@@ -77,7 +76,7 @@ export async function transformAgain(
   {chain: sent, content, tenants, ...survey}: SentTransforms,
 ): Promise<{source: ObjectSource; transforms: Transform[]}> {
   const chain = await receiveChain(sent)
-  const known = {...survey, content: new ContentDigest(chain.schema, nodePlatform, content), tenants: new Set(tenants)}
+  const known = {...survey, content: new ContentDigest(chain.schema, content), tenants: new Set(tenants)}
   const transforms = chain.steps.map(({transform}) => transform)
   return {source: new TransformedSource(source, chain, known), transforms}
 }

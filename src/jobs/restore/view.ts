@@ -2,9 +2,8 @@
 import type {ObjectSource} from '../../flow/source.js'
 import type {JsonObject, WeaviateObject} from '../../model/object.js'
 
-import {toHex, utf8} from '../../codec/bytes.js'
 import {referenceProperties, type WeaviateClass} from '../../model/schema.js'
-import {nodePlatform} from '../../platform/node.js'
+import {sha256Hex} from '../../platform/node.js'
 import {parseBeacon} from '../../weaviate/values.js'
 
 /** What a restore and a comparison read of a backup. */
@@ -48,7 +47,7 @@ export function viewHashedAgain(archive: ArchiveView): ArchiveView {
   return viewOf(archive, schema, (properties) => {
     for (const name of names) {
       const value = properties[name]
-      if (typeof value === 'string') properties[name] = toHex(nodePlatform.sha256(utf8(value)))
+      if (typeof value === 'string') properties[name] = sha256Hex(value)
     }
   })
 }

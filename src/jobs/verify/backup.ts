@@ -13,7 +13,6 @@ import {incompleteWarning} from '../../archive/incomplete.js'
 import {METADATA_FILE} from '../../archive/names.js'
 import {DuplicateCheck} from '../../flow/duplicates.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
-import {nodePlatform} from '../../platform/node.js'
 
 /** Problems of one kind that are named one by one; of more there is the number. */
 const MAX_OF_A_KIND = 20
@@ -103,7 +102,7 @@ class RowCheck {
     this.#options = options
     this.#store = store
     const {name, schema, seal} = manifest
-    this.#content = new ContentDigest(schema, nodePlatform)
+    this.#content = new ContentDigest(schema)
     this.#tenants = seal.tenants && new Map(seal.tenants.map((tenant) => [tenant.name, tenant]))
     let from = 0
     this.#parts = seal.parts.map((part) => {

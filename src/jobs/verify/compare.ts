@@ -23,7 +23,6 @@ import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
 import {compareSchemas, type SchemaDifference} from '../../model/schema-compare.js'
 import {isMultiTenant} from '../../model/schema.js'
-import {nodePlatform} from '../../platform/node.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
 import {checkPositiveInteger} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
@@ -169,7 +168,7 @@ class Comparison {
     {takesPart}: TenantSelection,
     {before, isRead, partitions, total}: {before: number; isRead: boolean; partitions: number; total: number},
   ): Promise<Content> {
-    const content = new ContentDigest(side.schema, nodePlatform)
+    const content = new ContentDigest(side.schema)
     const records = new RecordList({
       folder: this.#folder,
       maxInMemory: this.#maxInMemory,

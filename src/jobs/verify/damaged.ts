@@ -9,11 +9,11 @@ import {readManifest} from '../../archive/manifest.js'
 import {METADATA_FILE, parseBackupName} from '../../archive/names.js'
 import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
 import {type BackupPlace, locateBackup} from '../../catalog/locate.js'
-import {concatBytes, toHex, utf8} from '../../codec/bytes.js'
+import {concatBytes} from '../../codec/bytes.js'
 import {type BackupSeal, parseDocumentHead, parseSealLine} from '../../codec/document.js'
 import {locateSealMember, readStoredMember} from '../../codec/gzip.js'
 import {DataOpsError} from '../../model/errors.js'
-import {nodePlatform} from '../../platform/node.js'
+import {sha256Hex} from '../../platform/node.js'
 
 export interface DamagedBackup {
   /** Bytes of all its files. */
@@ -130,8 +130,7 @@ async function compressedSeal(reader: StoreReader): Promise<SealPlace | undefine
   const place = locateSealMember(await reader.read(Math.max(0, size - 4), size), size)
   if (!place || size - place.start > MAX_SEAL) return undefined
   const line = readStoredMember(await reader.read(place.start, size))
-  const seal =
-    line && parseSealLine(new TextDecoder().decode(line), (covered) => toHex(nodePlatform.sha256(utf8(covered))))
+  const seal = line && parseSealLine(new TextDecoder().decode(line), sha256Hex)
   return seal && {seal, start: place.start}
 }
 

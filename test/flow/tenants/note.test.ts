@@ -26,8 +26,8 @@ it.each(['{"version": 1, "tenants"', 'null', '{"version": 2}', ''])('that say %j
     const file = path.join(directory.path, NAME)
     await writeFile(file, text)
     const notes = new TenantNotes([new LocalStore(directory.path)])
-    expect(await notes.left()).toEqual([])
-    expect(await notes.unreadable()).toEqual([{path: file, reason: `${file} cannot be understood.`}])
+    const unreadable = [{path: file, reason: `${file} cannot be understood.`}]
+    expect(await notes.left()).toEqual({tenants: [], unreadable})
     const warnings: Warning[] = []
     await notes.putBack(connection, 'Any', (warning) => {
       warnings.push(warning)
@@ -54,6 +54,5 @@ it('says that it is over where it may not be removed: nobody is told of tenants 
   const store = memoryStore()
   await store.put(NAME, utf8('{"over":true}\n'))
   const notes = new TenantNotes([store])
-  expect(await notes.left()).toEqual([])
-  expect(await notes.unreadable()).toEqual([])
+  expect(await notes.left()).toEqual({tenants: [], unreadable: []})
 })

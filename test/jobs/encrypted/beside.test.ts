@@ -261,7 +261,7 @@ describe('killed', () => {
     expect(leaks()).toEqual([])
 
     // Who has no key knows that there is something which it does not know.
-    const [unreadable, ...others] = await tenantNotes(place).unreadable()
+    const [unreadable, ...others] = (await tenantNotes(place).left()).unreadable
     expect(others).toEqual([])
     expect(unreadable).toMatchObject({reason: expect.stringContaining('is encrypted') as string})
     await new Verifier({connection, store: place}).verifyCollection(NAME, backup.id).catch(() => {})
@@ -270,7 +270,7 @@ describe('killed', () => {
     const equal = await new Verifier({connection, ...readers}).verifyCollection(NAME, backup.id)
     expect(equal.equal).toBe(true)
     expect(await states()).toEqual(asMade)
-    expect(await tenantNotes(place).unreadable()).toEqual([])
+    expect((await tenantNotes(place).left()).unreadable).toEqual([])
     expect(leaks()).toEqual([])
   })
 })

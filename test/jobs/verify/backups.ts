@@ -13,7 +13,6 @@ import {ContentDigest} from '../../../src/archive/content-digest.js'
 import {partCodec} from '../../../src/archive/formats.js'
 import {openArchiveWriter} from '../../../src/archive/open-writer.js'
 import {type SealSummary} from '../../../src/archive/writer.js'
-import {nodePlatform} from '../../../src/platform/node.js'
 import {LocalStore} from '../../../src/store/local/store.js'
 
 export const KINDS = [
@@ -103,8 +102,8 @@ export async function makeBackup(
   }
   const extension = format === 'json' ? (compress ? '.json.gz' : '.json') : ''
   const name = `${schema.class}_2024-02-01_103000${extension}`
-  const writer = await openArchiveWriter({compress, format, head, name, platform: nodePlatform, store})
-  const content = new ContentDigest(schema, nodePlatform)
+  const writer = await openArchiveWriter({compress, format, head, name, store})
+  const content = new ContentDigest(schema)
   for (const page of pages) {
     for (const object of page) content.add(object)
     await writer.write(page)
