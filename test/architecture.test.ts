@@ -21,8 +21,26 @@ const FLOORS: readonly string[][] = [
   ['hooks'],
   ['commands'],
 ]
-/** Jobs by floor: one imports another's functions, never its manager. */
-const JOBS: readonly string[] = ['backup', 'verify', 'restore', 'copy', 'clear', 'replace', 'machines']
+/** Jobs by floor, `workers` below them all: one imports another's functions, never its manager. */
+const JOBS: readonly string[] = [
+  'workers',
+  'backup',
+  'backup-copy',
+  'doctor',
+  'inspect',
+  'verify',
+  'restore',
+  'copy',
+  'clear',
+  'replace',
+  'machines',
+]
+/** What only some rooms may import: hashes and compression, which the embedded server has as its own. */
+const BUILTINS = ['crypto', 'zlib'].flatMap((name) => [name, `node:${name}`])
+const OWN_BUILTINS: ReadonlySet<string> = new Set(['platform', 'testing'])
+/** The one class of a place on a disk, and the two files that name it: who makes one, and who lets others. */
+const LOCAL_STORE = 'src/store/local/store.ts'
+const KNOWS_LOCAL_STORE: ReadonlySet<string> = new Set(['src/index.ts', 'src/store/open.ts'])
 /** The doors: they may import what they open. */
 const DOORS = new Set(['src/codec/index.ts', 'src/index.ts', 'src/testing/index.ts'])
 /** Of `process`, what neither prints nor reads the environment. */
@@ -59,6 +77,9 @@ const core = [...sources.values()].filter(
 describe('rooms', () => {
   it('are all on a floor', () => {
     expect(new Set([...sources.values()].map(({folder}) => folder))).toEqual(new Set(FLOORS.flat()))
+    expect(scan('src/attic/x.ts', '').folder).toBe('attic')
+    const jobs = [...sources.keys()].flatMap((file) => /^src\/jobs\/([^/]+)\//.exec(file)?.[1] ?? [])
+    expect(new Set(jobs)).toEqual(new Set(JOBS))
   })
 
   it('import from floors below only, types too', () => {
@@ -68,6 +89,24 @@ describe('rooms', () => {
       "import type {Store} from '../store/store.js'\nimport {a} from '../model/a.js'",
     )
     expect(upwards(planted)).toEqual(['src/codec/x.ts imports src/store/store.ts'])
+    const inTypes = scan(
+      'src/codec/x.ts',
+      "let a: import('../store/store.js').Store\nexport type {b} from '../flow/b.js'",
+    )
+    expect(upwards(inTypes)).toEqual([
+      'src/codec/x.ts imports src/store/store.ts',
+      'src/codec/x.ts imports src/flow/b.ts',
+    ])
+    const late = scan(
+      'src/archive/x.ts',
+      "const a = await import('../catalog/a.js')\nexport * from '../jobs/options.js'",
+    )
+    expect(upwards(late)).toEqual([
+      'src/archive/x.ts imports src/catalog/a.ts',
+      'src/archive/x.ts imports src/jobs/options.ts',
+    ])
+    // Two rooms of one floor do not know of each other.
+    expect(upwards(scan('src/store/x.ts', "import type {a} from '../weaviate/a.js'"))).toHaveLength(1)
   })
 
   it('of jobs: stand on each other in one order, and never on a manager', () => {
@@ -77,8 +116,9 @@ describe('rooms', () => {
       "import {a} from '../restore/a.js'\nimport {b} from './plan.js'\nimport {c} from '../options.js'",
     )
     expect(betweenJobs(planted)).toEqual(['src/jobs/backup/x.ts imports src/jobs/restore/a.ts'])
-    const manager = scan('src/jobs/clear/x.ts', "import {BackupManager} from '../backup/manager.js'")
+    const manager = scan('src/jobs/clear/x.ts', "import type {BackupManager} from '../backup/manager.js'")
     expect(betweenJobs(manager)).toEqual(['src/jobs/clear/x.ts imports src/jobs/backup/manager.ts'])
+    expect(betweenJobs(scan('src/jobs/doctor/x.ts', "import {a} from '../clear/a.js'"))).toHaveLength(1)
   })
 
   it('have no circle between files', () => {
@@ -96,18 +136,25 @@ describe('rooms', () => {
     expect([...sources.values()].flatMap((source) => strays(source))).toEqual([])
     const planted = scan('src/archive/x.ts', "import {createHash} from 'node:crypto'\nconst s = new LocalStore('x')")
     expect(strays(planted)).toEqual(['src/archive/x.ts imports node:crypto', 'src/archive/x.ts makes a LocalStore'])
+    const zlib = scan('src/codec/x.ts', "import type {Gzip} from 'zlib'\nconst z = await import('node:zlib')")
+    expect(strays(zlib)).toEqual(['src/codec/x.ts imports zlib', 'src/codec/x.ts imports node:zlib'])
+    const renamed = scan(
+      'src/catalog/x.ts',
+      "import {LocalStore as Folder} from '../store/local/store.js'\nnew Folder('x')",
+    )
+    expect(strays(renamed)).toEqual(['src/catalog/x.ts imports src/store/local/store.ts'])
   })
 
   it('leave the embedded server to tests, and each command to itself', () => {
-    const wrong = [...sources.values()].flatMap(({file, folder, imports}) =>
-      imports
-        .filter((specifier) => specifier.startsWith('.'))
-        .map((specifier) => resolve(file, specifier))
-        .filter((target) => ['commands', 'testing'].includes(folderOf(target)))
-        .filter((target) => folder !== 'testing' || folderOf(target) !== 'testing')
-        .map((target) => `${file} imports ${target}`),
+    expect([...sources.values()].flatMap((source) => intoClosedRooms(source))).toEqual([])
+    const planted = scan(
+      'commands/x.ts',
+      "import {a} from '../src/testing/a.js'\nimport {b} from './backup/list.js'\nimport {c} from '../src/cli/c.js'",
     )
-    expect(wrong).toEqual([])
+    expect(intoClosedRooms(planted)).toEqual([
+      'commands/x.ts imports src/testing/a.ts',
+      'commands/x.ts imports commands/backup/list.ts',
+    ])
   })
 
   it('load no package but oclif for the help of a command: what it does is imported once it runs', () => {
@@ -126,11 +173,10 @@ describe('rooms', () => {
       [...sources.keys()].filter((file) => file.startsWith('src/codec/')),
       ({imports}) => imports,
     )
-    const fromNode = reached.flatMap(({file, imports}) =>
-      imports.filter((specifier) => specifier.startsWith('node:')).map((specifier) => `${file} imports ${specifier}`),
-    )
     expect(reached.map(({file}) => file)).toContain('src/model/schema.ts')
-    expect(fromNode).toEqual([])
+    expect(reached.flatMap((source) => fromNode(source))).toEqual([])
+    const planted = scan('src/codec/x.ts', "import {Buffer} from 'node:buffer'\nimport type {a} from 'node:fs'")
+    expect(fromNode(planted)).toEqual(['src/codec/x.ts imports node:buffer'])
   })
 })
 
@@ -225,7 +271,8 @@ function specifierOf(node: ts.Node): ts.Expression | undefined {
 }
 
 /** Where an import of types alone leads. */
-function typeSpecifierOf(node: ts.Node): ts.Expression | undefined {
+function typeSpecifierOf(node: ts.Node): ts.Node | undefined {
+  if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) return node.argument.literal
   return ts.isImportDeclaration(node) || ts.isExportDeclaration(node) ? node.moduleSpecifier : undefined
 }
 
@@ -260,11 +307,24 @@ function betweenJobs(source: Source): string[] {
 
 function strays(source: Source): string[] {
   const {file, folder, makesLocalStore, named} = source
-  const builtins = ['node:crypto', 'node:zlib'].filter((name) => named.includes(name))
+  const builtins = named.filter((name) => BUILTINS.includes(name))
+  const knows = neighbours(source).includes(LOCAL_STORE) && !KNOWS_LOCAL_STORE.has(file)
   return [
-    ...(folder === 'platform' || folder === 'testing' ? [] : builtins.map((name) => `${file} imports ${name}`)),
+    ...(OWN_BUILTINS.has(folder) ? [] : builtins.map((name) => `${file} imports ${name}`)),
     ...(makesLocalStore && file !== 'src/store/open.ts' ? [`${file} makes a LocalStore`] : []),
+    ...(knows ? [`${file} imports ${LOCAL_STORE}`] : []),
   ]
+}
+
+function intoClosedRooms(source: Source): string[] {
+  return neighbours(source)
+    .filter((target) => ['commands', 'testing'].includes(folderOf(target)))
+    .filter((target) => source.folder !== 'testing' || folderOf(target) !== 'testing')
+    .map((target) => `${source.file} imports ${target}`)
+}
+
+function fromNode({file, imports}: Source): string[] {
+  return imports.filter((name) => name.startsWith('node:')).map((name) => `${file} imports ${name}`)
 }
 
 /** The first circle that is found from each file on which no other was found. */

@@ -1,5 +1,4 @@
 /** What the head and the seal of a backup must look like (docs/format.md, "metadata" and "seal"). */
-import type {PartColumn} from '../codec/codec.js'
 import type {
   Amendment,
   BackupMetadata,
@@ -13,24 +12,14 @@ import type {
 import type {JsonObject} from '../model/object.js'
 import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
 
+import {COLUMN_ROLES, FORMATS, type PartColumn} from '../codec/codec.js'
 import {type Field, MalformedError} from '../model/fields.js'
 import {isCollectionName, METADATA_FILE, SCHEMA_FILE} from './names.js'
 
 /** A file of its own, or a folder with parts. */
 export type BackupKind = 'directory' | 'document'
 
-export const FORMATS = ['arrow', 'json', 'parquet'] as const
 const STATUSES = ['COLD', 'FREEZING', 'FROZEN', 'HOT', 'UNFREEZING'] as const
-const ROLES = [
-  'creation_time',
-  'exceptions',
-  'id',
-  'named_vector',
-  'property',
-  'tenant',
-  'update_time',
-  'vector',
-] as const
 
 /** `metadata`; members that are not known are passed on as they are. */
 export function readMetadata(field: Field, kind: BackupKind): BackupMetadata {
@@ -53,7 +42,7 @@ export function readMetadata(field: Field, kind: BackupKind): BackupMetadata {
       tenants: field.member('tenants').optional(readTenantStatuses),
       transforms: field
         .member('transforms')
-        .optional((list) => list.array().map((item) => item.plainObject() as JsonObject)),
+        .optional((list) => list.listOf((item) => item.plainObject() as JsonObject)),
     }),
     backup_id: field.member('backup_id').uuid(),
     collection: collectionName(field.member('collection')),
@@ -86,20 +75,18 @@ function readExportReference(field: Field): ExportReference {
 }
 
 export function readColumns(field: Field): PartColumn[] {
-  return field.array().map((item) => readColumn(item))
+  return field.listOf(readColumn)
 }
 
 export function readTenantStatuses(field: Field): NonNullable<BackupMetadata['tenants']> {
-  return field
-    .array()
-    .map((item) => ({name: item.member('name').text(), status: item.member('status').oneOf(STATUSES)}))
+  return field.listOf((item) => ({name: item.member('name').text(), status: item.member('status').oneOf(STATUSES)}))
 }
 
 function readColumn(field: Field): PartColumn {
   return {
     ...field.plainObject(),
     name: field.member('name').text(),
-    role: field.member('role').oneOf(ROLES),
+    role: field.member('role').oneOf(COLUMN_ROLES),
     ...present({
       property: field.member('property').optional((item) => item.text()),
       type: field.member('type').optional((item) => item.text()),
@@ -145,18 +132,12 @@ export function readSeal(field: Field, kind: BackupKind, exported?: ExportRefere
   const isUnread = exported?.place === null
   const statistics = field.member('statistics')
   const seal: BackupSeal = {
-    amendments: field
-      .member('amendments')
-      .array()
-      .map((item) => readAmendment(item)),
+    amendments: field.member('amendments').listOf(readAmendment),
     checksum: field.member('checksum').sha256(),
     document: readExtent(field.member('document')),
     finished: field.member('finished').time(),
     object_count: field.member('object_count').count(),
-    parts: field
-      .member('parts')
-      .array()
-      .map((item) => readPart(item, kind)),
+    parts: field.member('parts').listOf((item) => readPart(item, kind)),
     statistics: {
       bytes: statistics.member('bytes').count(),
       rows: statistics.member('rows').count(),
@@ -172,11 +153,11 @@ export function readSeal(field: Field, kind: BackupKind, exported?: ExportRefere
       counted: field.member('counted').optional(readCounted),
       digest: isUnread ? undefined : field.member('digest').sha256(),
       guarantee: field.member('guarantee').optional((item) => item.text()),
-      missing: field.member('missing').optional((list) => list.array().map((item) => readMissing(item))),
+      missing: field.member('missing').optional((list) => list.listOf(readMissing)),
       requires: field.member('requires').optional(texts),
-      resumed: field.member('resumed').optional((item) => item.array().map((each) => each.time())),
+      resumed: field.member('resumed').optional((item) => item.listOf((each) => each.time())),
       schema_sha256: field.member('schema_sha256').optional((item) => item.sha256()),
-      tenants: field.member('tenants').optional((list) => list.array().map((item) => readTenant(item, isUnread))),
+      tenants: field.member('tenants').optional((list) => list.listOf((item) => readTenant(item, isUnread))),
     }),
   }
   if (kind === 'directory' && !seal.schema_sha256) throw new MalformedError('seal.schema_sha256', 'is missing')
@@ -269,7 +250,7 @@ function collectionName(field: Field): string {
 }
 
 export function texts(field: Field): string[] {
-  return field.array().map((item) => item.text())
+  return field.listOf((item) => item.text())
 }
 
 /** Without the members that are undefined. */

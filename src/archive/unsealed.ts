@@ -134,10 +134,7 @@ export function readClaims(document: Field, kind: BackupKind): Claims {
   const parts = seal.member('parts').array()
   const rows = parts.map((part) => part.member('rows').count())
   return {
-    amendments: seal
-      .member('amendments')
-      .array()
-      .map((item) => readAmendment(item)),
+    amendments: seal.member('amendments').listOf(readAmendment),
     objectCount: objectCount ?? seal.member('object_count').count(),
     rows: rows.reduce((sum, count) => sum + count, 0),
     ...(kind === 'directory' && {

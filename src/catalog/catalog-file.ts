@@ -35,7 +35,7 @@ export async function readCatalog(store: Store): Promise<CatalogEntry[]> {
     throw error
   }
 
-  return new Field(value, 'catalog').array().map((item) => readEntry(item))
+  return new Field(value, 'catalog').listOf(readEntry)
 }
 
 /** False when the catalog is not the one of that tag any more, and nothing was written. */

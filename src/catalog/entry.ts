@@ -1,5 +1,4 @@
 /** What the catalog says of one backup, as the backup itself tells it. */
-import type {BackupFormat} from '../codec/codec.js'
 import type {Store} from '../store/store.js'
 
 import {checkCoveredFiles, readCover, type ReadCover} from '../archive/encrypted/cover.js'
@@ -7,7 +6,8 @@ import {unlock} from '../archive/encrypted/unlock.js'
 import {lockOf} from '../archive/locked.js'
 import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {parseBackupName} from '../archive/names.js'
-import {FORMATS, present} from '../archive/sealed-fields.js'
+import {present} from '../archive/sealed-fields.js'
+import {type BackupFormat, FORMATS} from '../codec/codec.js'
 import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {canOpen, encryptionOf} from '../store/encryption.js'

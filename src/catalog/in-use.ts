@@ -42,9 +42,12 @@ async function mayName(store: Store, note: string, texts: readonly string[]): Pr
   try {
     const named = await readOwnJson(store, note, {
       name: 'note',
-      read: (file) => Object.values(file.object()).flat(),
+      read: (file) =>
+        Object.values(file.object())
+          .flat()
+          .filter((value) => typeof value === 'string'),
     })
-    return named?.some((value) => texts.includes(value)) ?? false
+    return named?.some((text) => texts.includes(text)) ?? false
   } catch (error) {
     if (error instanceof DataOpsError && error.code === 'CHECKPOINT') return true
     throw error

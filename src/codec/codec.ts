@@ -2,7 +2,8 @@
 import type {WeaviateObject} from '../model/object.js'
 import type {WeaviateClass} from '../model/schema.js'
 
-export type BackupFormat = 'arrow' | 'json' | 'parquet'
+export const FORMATS = ['json', 'parquet', 'arrow'] as const
+export type BackupFormat = (typeof FORMATS)[number]
 
 /** What a codec borrows from the platform it runs on; `portable.ts` has one for any, `src/platform/node.ts` the faster one. */
 export interface Platform {
@@ -38,11 +39,23 @@ export interface ByteSource {
   size: number
 }
 
+/** What a column of a part can hold. */
+export const COLUMN_ROLES = [
+  'creation_time',
+  'exceptions',
+  'id',
+  'named_vector',
+  'property',
+  'tenant',
+  'update_time',
+  'vector',
+] as const
+
 /** Which column of a part holds what (docs/format.md, "Parquet and Arrow parts"). */
 export interface PartColumn {
   name: string
   property?: string
-  role: 'creation_time' | 'exceptions' | 'id' | 'named_vector' | 'property' | 'tenant' | 'update_time' | 'vector'
+  role: (typeof COLUMN_ROLES)[number]
   /** The Weaviate data type of a property. */
   type?: string
   /** The name of a named vector. */

@@ -2,12 +2,10 @@ import type {Connection} from '../weaviate/connection.js'
 
 import {WHOLE_RANGE} from '../model/uuid-range.js'
 import {planCollection} from '../weaviate/collection-plan.js'
-import {ParallelReader, slicesOfTenants} from './parallel-reader.js'
+import {listIds} from './list-ids.js'
+import {slicesOfTenants} from './parallel-reader.js'
 import {countInTenants} from './tenants/count.js'
-import {Throttle} from './throttle.js'
 
-/** Ids and times weigh little: pages of the server's usual limit. */
-const PAGE = 10_000
 /** Pages under way. */
 const AT_ONCE = 4
 
@@ -33,22 +31,9 @@ export async function countObjects(
       : connection.count(className, undefined, signal)
   }
 
-  const reader = new ParallelReader({
-    batchSize: PAGE,
-    concurrency: AT_ONCE,
-    connection,
-    expectedObjects: Number.MAX_SAFE_INTEGER,
-    include: 'ids',
-    plan: planCollection(schema),
-    signal,
-    slices: tenants ? slicesOfTenants(tenants.map((name) => ({name}))) : [{...WHOLE_RANGE}],
-    throttle: new Throttle({concurrency: AT_ONCE, signal}),
-  })
+  const slices = tenants ? slicesOfTenants(tenants.map((name) => ({name}))) : [{...WHOLE_RANGE}]
   let objects = 0
-  for await (const page of reader.pages()) {
-    objects += page.objects.length
-    page.done()
-  }
-
+  for await (const page of listIds({concurrency: AT_ONCE, connection, plan: planCollection(schema), signal, slices}))
+    objects += page.length
   return objects
 }

@@ -1,9 +1,9 @@
 /** What stands in the clear beside an encrypted backup: what listing and pruning need, and the hashes of its files as they lie there. */
-import type {BackupFormat} from '../../codec/codec.js'
 import type {Store} from '../../store/store.js'
 import type {Problem} from '../problem.js'
 
 import {toHex, utf8} from '../../codec/bytes.js'
+import {type BackupFormat, FORMATS} from '../../codec/codec.js'
 import {type BackupHead, documentTail, FORMAT_VERSION, sealText} from '../../codec/document.js'
 import {throwIfAborted} from '../../model/errors.js'
 import {Field, MalformedError} from '../../model/fields.js'
@@ -13,7 +13,6 @@ import {type EncryptedFile} from '../../store/age/writer.js'
 import {damaged} from '../../store/damaged.js'
 import {decodeJson, DocumentSource} from '../document-source.js'
 import {isCollectionName, isKeyFileName, METADATA_FILE} from '../names.js'
-import {FORMATS} from '../sealed-fields.js'
 import {keyFileProblem} from './key-file.js'
 import {AGE} from './words.js'
 
@@ -256,10 +255,7 @@ function readFields(metadata: Field, seal: Field): Cover {
     backupId: metadata.member('backup_id').uuid(),
     ...(collection !== undefined && {collection}),
     compress: options.member('compress').boolean(),
-    files: seal
-      .member('files')
-      .array()
-      .map((item) => readFile(item)),
+    files: seal.member('files').listOf(readFile),
     finished: seal.member('finished').time(),
     format: options.member('format').oneOf(FORMATS),
     holds: seal.member('holds').oneOf(HELD_KINDS),

@@ -54,12 +54,7 @@ async function readFacts(store: Store, name: string): Promise<ExportFacts> {
   const field = await readJson(store, `${name}/${EXPORT_METADATA_FILE}`, EXPORT_METADATA_FILE)
   checkStatus(store.describe(name), field)
   const collections = readShards(field.member('shardStatus'))
-  const classes = new Set(
-    field
-      .member('classes')
-      .array()
-      .map((item) => item.text()),
-  )
+  const classes = new Set(field.member('classes').listOf((item) => item.text()))
   for (const collection of collections.keys()) {
     if (!classes.has(collection)) throw new MalformedError('classes', `lacks "${collection}"`)
   }
@@ -146,10 +141,7 @@ interface Assigned {
 
 function readAssignments(field: Field): Assigned[] {
   return Object.keys(field.object()).flatMap((collection) =>
-    field
-      .member(collection)
-      .array()
-      .map((item) => ({collection, shard: item.text()})),
+    field.member(collection).listOf((item) => ({collection, shard: item.text()})),
   )
 }
 

@@ -3,10 +3,10 @@
  * columns of someone else's file may hold. `columns-encode.ts` takes objects apart, `columns-decode.ts` puts them together.
  */
 import type {JsonObject} from '../../model/object.js'
-import type {PartColumn, ReadRowsOptions} from '../codec.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
+import {COLUMN_ROLES, type PartColumn, type ReadRowsOptions} from '../codec.js'
 
 /** Key of a part's own metadata whose value is the JSON text of its columns. */
 export const COLUMNS_KEY = 'elysia:columns'
@@ -82,24 +82,14 @@ export function referenceNames(columns: readonly PartColumn[]): Set<string> {
 export function parseColumns(text: string | undefined): PartColumn[] | undefined {
   try {
     const columns = JSON.parse(text ?? '') as PartColumn[]
-    return Array.isArray(columns) && columns.every(({name, role}) => typeof name === 'string' && ROLES.has(role))
+    return Array.isArray(columns) &&
+      columns.every(({name, role}) => typeof name === 'string' && COLUMN_ROLES.includes(role))
       ? columns
       : undefined
   } catch {
     return undefined
   }
 }
-
-const ROLES: ReadonlySet<PartColumn['role']> = new Set([
-  'creation_time',
-  'exceptions',
-  'id',
-  'named_vector',
-  'property',
-  'tenant',
-  'update_time',
-  'vector',
-])
 
 /** A column of a file that another program has written. `type`: a Weaviate data type, or `float` for float32. */
 export interface ForeignColumn {

@@ -3,7 +3,8 @@ import type {WeaviateObject} from '../../model/object.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
-import {ParallelReader, type ParallelReaderOptions, type Slice, slicesOfTenants} from '../parallel-reader.js'
+import {readSlices} from '../list-ids.js'
+import {type ParallelReaderOptions, slicesOfTenants} from '../parallel-reader.js'
 import {settledStatus} from '../tenants/activation.js'
 import {ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
 
@@ -16,11 +17,11 @@ export interface LivePagesOptions extends Omit<ParallelReaderOptions, 'slices'> 
 export async function* livePages(options: LivePagesOptions): AsyncGenerator<WeaviateObject[], void, undefined> {
   const {connection, note, plan, signal, tenants} = options
   if (!tenants) {
-    yield* pagesOf(options, [{...WHOLE_RANGE}])
+    yield* readSlices({...options, slices: [{...WHOLE_RANGE}]})
     return
   }
 
-  if (tenants.active.length > 0) yield* pagesOf(options, slicesOfTenants(tenants.active))
+  if (tenants.active.length > 0) yield* readSlices({...options, slices: slicesOfTenants(tenants.active)})
   for (const group of tenants.activate) {
     const engine = new ActiveTenants(connection, {note})
     engine.admit(
@@ -31,20 +32,12 @@ export async function* livePages(options: LivePagesOptions): AsyncGenerator<Weav
     try {
       const release = await engine.hold(wanted, signal)
       try {
-        yield* pagesOf(options, slicesOfTenants(group))
+        yield* readSlices({...options, slices: slicesOfTenants(group)})
       } finally {
         release()
       }
     } finally {
       await engine.putBack()
     }
-  }
-}
-
-async function* pagesOf(options: LivePagesOptions, slices: Slice[]): AsyncGenerator<WeaviateObject[]> {
-  const reader = new ParallelReader({...options, slices})
-  for await (const page of reader.pages()) {
-    yield page.objects
-    page.done()
   }
 }

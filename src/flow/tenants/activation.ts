@@ -33,20 +33,22 @@ export async function withActiveTenants(
   }
 }
 
-async function withActiveGroup(
+/** Runs `body` once with these tenants, which the engine knows, active; then all that it holds is put back. @throws as `withActiveTenants`. */
+export async function withActiveGroup<T>(
   engine: ActiveTenants,
   className: string,
   group: WeaviateTenant[],
   signal: AbortSignal | undefined,
-  body: (group: WeaviateTenant[]) => Promise<void>,
-): Promise<void> {
+  body: (group: WeaviateTenant[]) => Promise<T>,
+): Promise<T> {
+  let result: T
   try {
     const release = await engine.hold(
       group.map(({name}) => ({collection: className, name})),
       signal,
     )
     try {
-      await body(group)
+      result = await body(group)
     } finally {
       release()
     }
@@ -63,6 +65,7 @@ async function withActiveGroup(
 
   // No signal: what was activated is put back, whatever happens.
   await engine.putBack()
+  return result
 }
 
 /** A state that can be asked for: those on the way there cannot. */

@@ -15,6 +15,7 @@ import {itemPartName} from '../../archive/names.js'
 import {openPartsWriter} from '../../archive/open-writer.js'
 import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
 import {persistent} from '../../flow/persistent.js'
+import {withActiveGroup} from '../../flow/tenants/activation.js'
 import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {receiveChain, type SentChain} from '../../flow/transform/sent.js'
@@ -172,20 +173,10 @@ async function whileActive<T>(
     plan.className,
     activate.map(({name, status}) => ({isActive: false, name, status})),
   )
-  try {
-    const release = await engine.hold(
-      activate.map(({name}) => ({collection: plan.className, name})),
-      signal,
-    )
-    try {
-      await sameServer.prove(activate.map(({name}) => ({name, status: 'HOT'})))
-      return await body()
-    } finally {
-      release()
-    }
-  } finally {
-    await engine.putBack()
-  }
+  return withActiveGroup(engine, plan.className, activate, signal, async () => {
+    await sameServer.prove(activate.map(({name}) => ({name, status: 'HOT'})))
+    return body()
+  })
 }
 
 interface Reading {

@@ -1,5 +1,4 @@
 /** The first step of a backup: what will be read, by the options and by what earlier runs left. A dry run ends here. */
-import type {BackupFormat} from '../../codec/codec.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {JournalBinding} from './journal.js'
@@ -8,6 +7,7 @@ import type {BackupOptions, BackupResult} from './options.js'
 import {checkHead} from '../../archive/limits.js'
 import {requireLocks} from '../../archive/locked.js'
 import {type SealedManifest} from '../../archive/manifest.js'
+import {type BackupFormat, FORMATS} from '../../codec/codec.js'
 import {countInTenants} from '../../flow/tenants/count.js'
 import {chainIdentity} from '../../flow/transform/sent.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
@@ -23,8 +23,6 @@ import {finishLeftovers, fitToContinue} from './leftovers.js'
 import {foretold} from './result.js'
 import {planTenants, scopeOf, type TenantPlan} from './tenants.js'
 import {type UnfinishedBackup, type UnreadableJournal, unreadableJournals} from './unfinished.js'
-
-export const FORMATS: readonly BackupFormat[] = ['json', 'parquet', 'arrow']
 
 /** A backup that nothing stands against, as far as that can be known before. */
 export interface BackupPlan {

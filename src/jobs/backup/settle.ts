@@ -7,7 +7,8 @@ import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {ObjectIndex} from './object-index.js'
 
-import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {listIds} from '../../flow/list-ids.js'
+import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {settledStatus, withActiveTenants} from '../../flow/tenants/activation.js'
 import {chunks} from '../../model/chunks.js'
 import {writeAll} from '../../model/sink.js'
@@ -19,8 +20,6 @@ const NOTED = {async leave() {}, async save() {}}
 const MAX_ROUNDS = 20
 /** Objects read again in one call. */
 const OBJECTS_A_CALL = 100
-/** Ids and times alone weigh little: pages of the server's usual limit. */
-const SCAN_PAGE = 10_000
 
 export interface SettleOptions extends OperationOptions {
   /** @throws DataOpsError STORAGE when another process has taken the backup over, and its tenants with it. */
@@ -82,7 +81,7 @@ export async function settle(options: SettleOptions): Promise<SettleResult> {
 
     const scan = async (slices: Slice[]): Promise<void> => {
       const changed = new Map<string | undefined, string[]>()
-      for await (const page of scanIds(options, slices)) {
+      for await (const page of listIds({...options, expectedObjects: content.objects, slices})) {
         for (const object of page) {
           const known = index.get(object.tenant, object.id)
           if (known) index.see(object.tenant, object.id, round)
@@ -174,26 +173,4 @@ async function readAgain(
   }
 
   await writeAll(writer, objects)
-}
-
-async function* scanIds(
-  options: SettleOptions,
-  slices: Slice[],
-): AsyncGenerator<Array<{id: string; lastUpdateTimeUnix?: number; tenant?: string}>> {
-  const {concurrency, connection, content, plan, signal, throttle} = options
-  const reader = new ParallelReader({
-    batchSize: SCAN_PAGE,
-    concurrency,
-    connection,
-    expectedObjects: content.objects,
-    include: 'ids',
-    plan,
-    signal,
-    slices,
-    throttle,
-  })
-  for await (const page of reader.pages()) {
-    yield page.objects
-    page.done()
-  }
 }

@@ -3,7 +3,8 @@ import type {Archive} from '../../archive/reader.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 
-import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {listIds} from '../../flow/list-ids.js'
+import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
@@ -11,8 +12,6 @@ import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {ObjectIndex} from '../backup/object-index.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
 
-/** Ids and times weigh little: pages of the server's usual limit. */
-const SURVEY_PAGE = 10_000
 /** Objects that are named as examples. */
 const SAMPLE = 20
 /** Only ids and times are compared. */
@@ -77,23 +76,12 @@ export interface SurveyOptions {
 export async function survey(options: SurveyOptions): Promise<Survey> {
   const {connection, held, notes, plan, signal, tenants} = options
   const found: Survey = {fresh: new FreshObjects(), objects: 0}
-  const throttle = new Throttle({concurrency: DEFAULT_CONCURRENCY, signal})
+  const listing = {concurrency: DEFAULT_CONCURRENCY, connection, plan, signal}
+  const throttle = new Throttle(listing)
   const list = async (slices: Slice[]): Promise<void> => {
-    const reader = new ParallelReader({
-      batchSize: SURVEY_PAGE,
-      concurrency: DEFAULT_CONCURRENCY,
-      connection,
-      expectedObjects: Number.MAX_SAFE_INTEGER,
-      include: 'ids',
-      plan,
-      signal,
-      slices,
-      throttle,
-    })
-    for await (const page of reader.pages()) {
-      for (const object of page.objects) if (!held.has(object)) found.fresh.add(object)
-      found.objects += page.objects.length
-      page.done()
+    for await (const objects of listIds({...listing, slices, throttle})) {
+      for (const object of objects) if (!held.has(object)) found.fresh.add(object)
+      found.objects += objects.length
     }
   }
 

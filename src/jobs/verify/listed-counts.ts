@@ -2,14 +2,11 @@
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 
 import {isListedThroughNodes} from '../../flow/count-objects.js'
-import {ParallelReader} from '../../flow/parallel-reader.js'
-import {Throttle} from '../../flow/throttle.js'
+import {listIds} from '../../flow/list-ids.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {replicationFactor} from '../../weaviate/replicas.js'
 
-/** Ids alone weigh little: pages of the server's usual limit. */
-const LISTING_PAGE = 10_000
 const COUNTS_AT_ONCE = 4
 
 export class ListedCounts {
@@ -52,23 +49,10 @@ export class ListedCounts {
 
   /** What was written since it was read is in another listing; what is hidden is not. */
   async #again(tenant: string | undefined, before: number): Promise<{counted: number; listed: number}> {
-    const reader = new ParallelReader({
-      batchSize: LISTING_PAGE,
-      concurrency: 1,
-      connection: this.#connection,
-      expectedObjects: before,
-      include: 'ids',
-      plan: this.#plan,
-      signal: this.#signal,
-      slices: [{...WHOLE_RANGE, ...(tenant !== undefined && {tenant})}],
-      throttle: new Throttle({concurrency: 1, signal: this.#signal}),
-    })
+    const slices = [{...WHOLE_RANGE, ...(tenant !== undefined && {tenant})}]
+    const listing = {concurrency: 1, connection: this.#connection, plan: this.#plan, signal: this.#signal, slices}
     let listed = 0
-    for await (const page of reader.pages()) {
-      listed += page.objects.length
-      page.done()
-    }
-
+    for await (const page of listIds({...listing, expectedObjects: before})) listed += page.length
     const after = await this.#count(tenant)
     const [least, most] = [Math.min(before, after), Math.max(before, after)]
     // One of both may be right while others write.
