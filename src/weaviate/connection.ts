@@ -124,6 +124,14 @@ export interface ReplicaSide {
     signal?: AbortSignal
     tenant?: string
   }) => Promise<string[]>
+  /** Of these ids, those that can be read at a level, in their newest version; repairs as `readable` does. */
+  versions?: (request: {
+    collection: string
+    consistency: ConsistencyLevel
+    ids: readonly string[]
+    signal?: AbortSignal
+    tenant?: string
+  }) => Promise<KnownObject[]>
   /** Begins an account of what is compared from now on, of one collection. */
   watch: (collection: string) => () => ReplicaReport
 }

@@ -7,7 +7,7 @@ import {approximateBytes, type WeaviateObject} from '../model/object.js'
 import {planBare} from './collection-plan.js'
 import {DisputedObjects} from './disputed.js'
 import {Tally} from './replica-tally.js'
-import {readableAt, readNodes} from './rest/replicas.js'
+import {readableAt, readNodes, versionsAt} from './rest/replicas.js'
 import {sleep} from './retry.js'
 
 /** A node may hear a moment later than the others that a tenant is active. */
@@ -32,6 +32,7 @@ export function withReplicas(
     members,
     nodes: async (collection, signal) => readNodes(http, collection, signal),
     readable: async (request) => readableAt(http, request),
+    versions: async (request) => versionsAt(http, request),
     watch(collection) {
       const {now} = tally
       return () => tally.report(collection, addresses, now)

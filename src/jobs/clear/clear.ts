@@ -29,7 +29,7 @@ import {type DropMarker, removeDropMarker, writeDropMarker} from './drop-marker.
 import {successorOf, takenByOthers} from './drop.js'
 import {guaranteeOf} from './guarantee.js'
 import {HeldObjects, type Survey, survey} from './held.js'
-import {checkDroppable} from './plan.js'
+import {checkAllListed, checkDroppable} from './plan.js'
 import {type Quiet, waitUntilQuiet} from './quiet.js'
 import {changeOfShape} from './shape.js'
 
@@ -93,7 +93,11 @@ export class Clear {
     const name = schema.class
     await this.#putBack(schema)
     const tenants = await this.#tenants(schema)
-    if (this.#options.keepSchema === false) checkDroppable(name, tenants ?? [])
+    if (this.#options.keepSchema === false) {
+      checkDroppable(name, tenants ?? [])
+      if (this.#options.backupFirst) checkAllListed(this.#connection, schema)
+    }
+
     const sameServer = new SameServer(this.#connection, schema, this.#options)
     await sameServer.prove(tenants)
     if (this.#options.dryRun) {

@@ -139,15 +139,20 @@ async function deleteHeld(
 ): Promise<void> {
   const {connection, plan, signal, throttle} = options
   for (let after = start; ;) {
-    const asked = performance.now()
+    let asked = performance.now()
     const {objects} = await throttle.run(async () =>
       connection.readPage({after, collection: plan, include: 'ids', limit: COMPARED_AT_ONCE, signal, tenant}),
     )
     const own = objects.filter(({id}) => id <= until)
-    const ids: string[] = []
+    let ids: string[] = []
     for (const object of own) {
       if (held.has(object)) ids.push(object.id)
       else deletion.fresh.add(object)
+    }
+
+    if (options.sampleAt !== undefined && connection.replicas?.versions && ids.length > 0) {
+      asked = performance.now()
+      ids = await heldByAll(options, held, {ids, tenant}, deletion)
     }
 
     if (ids.length > 0) {
@@ -161,6 +166,27 @@ async function deleteHeld(
     // Until nothing comes: a page may be short in the middle.
     if (after === undefined || own.length < objects.length) return
   }
+}
+
+/** Where one replica alone is listed, which may have old versions: those whose newest version is the backup's. */
+async function heldByAll(
+  {connection, plan, sampleAt, signal, throttle}: DeletionOptions,
+  held: HeldObjects,
+  {ids, tenant}: {ids: readonly string[]; tenant?: string},
+  {fresh}: Deletion,
+): Promise<string[]> {
+  // One replica alone may be the one that was listed.
+  const consistency = sampleAt === 'ALL' ? 'ALL' : 'QUORUM'
+  const request = {collection: plan.className, consistency, ids, signal, tenant} as const
+  const newest = await throttle.run(async () => (await connection.replicas?.versions?.(request)) ?? [])
+  const sure: string[] = []
+  for (const {id, lastUpdateTimeUnix} of newest) {
+    const object = {id, lastUpdateTimeUnix, ...(tenant !== undefined && {tenant})}
+    if (held.has(object)) sure.push(id)
+    else fresh.add(object)
+  }
+
+  return sure
 }
 
 async function deleteOnce(

@@ -1,9 +1,12 @@
 /** Whether a collection may be cleared. Pure. */
+import type {WeaviateClass} from '../../model/schema.js'
+import type {Connection} from '../../weaviate/connection.js'
 import type {ClearOptions} from './options.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {matchesPattern} from '../../model/pattern.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
+import {listingAddresses, replicationFactor} from '../../weaviate/replicas.js'
 
 /** Names that are not cleared by accident, Elysia's own among them; `*` stands for any text, and case does not matter. */
 export const PROTECTED_NAMES: readonly string[] = ['ELYSIA_*', 'ELYSIACTL_*', '*_SYSTEM', '.internal*']
@@ -34,6 +37,20 @@ export function checkDroppable(name: string, tenants: readonly WeaviateTenant[])
     {
       details: {collection: name, tenants: offloaded},
       hint: 'Onload or delete them first, or clear with `keepSchema: true`.',
+    },
+  )
+}
+
+/** A drop takes what replicas have that nobody has looked at. @throws DataOpsError INVALID_INPUT. */
+export function checkAllListed(connection: Connection, schema: WeaviateClass): void {
+  const [factor, listed] = [replicationFactor(schema), listingAddresses(connection).length]
+  if (listed >= factor) return
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `"${schema.class}" has ${factor} replicas, of which ${listed} can be listed: what the others alone have would be dropped, and be in no backup.`,
+    {
+      details: {collection: schema.class, factor, listed},
+      hint: 'Name each node when you connect (`nodes`), or clear with `keepSchema: true`.',
     },
   )
 }

@@ -1,5 +1,5 @@
 /** What REST tells of replicas: the nodes, their async replication, and an object as one of them has it. */
-import type {CollectionPlan, ConsistencyLevel, NodeState} from '../connection.js'
+import type {CollectionPlan, ConsistencyLevel, KnownObject, NodeState} from '../connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
@@ -85,20 +85,25 @@ function isElsewhere(error: unknown): boolean {
   return reason.includes('does not exist locally')
 }
 
+interface AtLevel {
+  collection: string
+  consistency: ConsistencyLevel
+  ids: readonly string[]
+  signal?: AbortSignal
+  tenant?: string
+}
+
 /** Which of these can be read at a level. */
-export async function readableAt(
-  http: HttpClient,
-  request: {
-    collection: string
-    consistency: ConsistencyLevel
-    ids: readonly string[]
-    signal?: AbortSignal
-    tenant?: string
-  },
-): Promise<string[]> {
+export async function readableAt(http: HttpClient, request: AtLevel): Promise<string[]> {
+  return (await versionsAt(http, request)).map(({id}) => id)
+}
+
+/** The same, in their newest version. */
+export async function versionsAt(http: HttpClient, request: AtLevel): Promise<KnownObject[]> {
   const {collection, consistency, ids, signal, tenant} = request
-  const found = await inParallel(ids, {atOnce: AT_ONCE, signal}, async (id) =>
-    (await getObjectRest(http, collection, id, {consistency, signal, tenant})) ? [id] : [],
-  )
+  const found = await inParallel(ids, {atOnce: AT_ONCE, signal}, async (id) => {
+    const object = await getObjectRest(http, collection, id, {consistency, signal, tenant})
+    return object ? [object] : []
+  })
   return found.flat()
 }
