@@ -300,14 +300,18 @@ describe('every value', () => {
   })
 })
 
-/** A geo index that has just been emptied refuses objects for a moment (Weaviate 1.39: "no usable entrypoint"). */
+/** A geo index that has just been emptied refuses objects for a moment (Weaviate 1.39: "no usable entrypoint"), which is an error that jobs try again after. */
 async function writeStubbornly(
   collection: GrpcCollectionPlan,
   objects: readonly WeaviateObject[],
 ): Promise<WriteFailure[]> {
   for (let attempt = 0; ; attempt++) {
-    const failures = await grpc.writeObjects({collection, objects})
-    if (attempt === 20 || failures.every(({reason}) => !reason.includes('insert into geo index'))) return failures
+    try {
+      return await grpc.writeObjects({collection, objects})
+    } catch (error) {
+      if (attempt === 20 || !String(error).includes('insert into geo index')) throw error
+    }
+
     await setTimeout(100)
   }
 }
