@@ -1,67 +1,85 @@
+import {createRequire} from 'node:module'
+
 import type {JsonObject} from '../model/object.js'
 
 import {Refusal} from './refusal.js'
 
-/** Calling codes of the countries that tests use, with the digit that national numbers start with. */
-const COUNTRIES: Record<string, {code: number; trunk: string}> = {
-  AT: {code: 43, trunk: '0'},
-  AU: {code: 61, trunk: '0'},
-  BE: {code: 32, trunk: '0'},
-  BR: {code: 55, trunk: '0'},
-  CA: {code: 1, trunk: '1'},
-  CH: {code: 41, trunk: '0'},
-  CN: {code: 86, trunk: '0'},
-  DE: {code: 49, trunk: '0'},
-  DK: {code: 45, trunk: ''},
-  ES: {code: 34, trunk: ''},
-  FR: {code: 33, trunk: '0'},
-  GB: {code: 44, trunk: '0'},
-  IE: {code: 353, trunk: '0'},
-  IN: {code: 91, trunk: '0'},
-  IT: {code: 39, trunk: ''},
-  JP: {code: 81, trunk: '0'},
-  MX: {code: 52, trunk: ''},
-  NL: {code: 31, trunk: '0'},
-  NO: {code: 47, trunk: ''},
-  NZ: {code: 64, trunk: '0'},
-  PL: {code: 48, trunk: ''},
-  PT: {code: 351, trunk: ''},
-  SE: {code: 46, trunk: '0'},
-  US: {code: 1, trunk: '1'},
+const LIBRARY = 'google-libphonenumber'
+
+/** Of the library, which has no types of its own. */
+interface PhoneNumber {
+  getCountryCode: () => number
+  getNationalNumber: () => number
 }
 
+interface Library {
+  PhoneNumberFormat: {INTERNATIONAL: number; NATIONAL: number}
+  PhoneNumberUtil: {
+    getInstance: () => {
+      format: (number: PhoneNumber, format: number) => string
+      isValidNumber: (number: PhoneNumber) => boolean
+      parse: (text: string, region: string) => PhoneNumber
+    }
+  }
+}
+
+const INVALID = 'invalid phone number: '
 const NO_COUNTRY =
-  'invalid phone number: invalid or missing defaultCountry - this field is optional if the specified number is in the ' +
+  `${INVALID}invalid or missing defaultCountry - this field is optional if the specified number is in the ` +
   'international format, but required if the number is in national format, use ISO 3166-1 alpha-2'
 
 /**
- * A phone number in the form that the server gives back. `input` and `defaultCountry` are the real server's exactly; the
- * parsed members are plain (no grouping of digits, `valid` by length) for the countries known here.
+ * A phone number in the form that the server gives back. The real one reads it with Google's library, and so does this one,
+ * where it is installed.
  * @throws Refusal 422.
  */
 export function parsePhoneNumber(input: string, defaultCountry: string): JsonObject {
+  const {PhoneNumberFormat, PhoneNumberUtil} = library()
+  const util = PhoneNumberUtil.getInstance()
   const country = defaultCountry.toUpperCase()
-  const digits = input.replaceAll(/\D/g, '')
-  if (digits.length < 2) throw new Refusal(422, 'invalid phone number: the phone number supplied is not a number')
-  const isInternational = /^\s*\+/.test(input)
-  const known = isInternational ? byCallingCode(digits) : COUNTRIES[country]
-  if (!known) throw new Refusal(422, NO_COUNTRY)
-  let national = isInternational ? digits.slice(String(known.code).length) : digits
-  if (known.trunk !== '' && national.startsWith(known.trunk) && national.length > 3) national = national.slice(1)
-  const isValid = national.length >= 7 && national.length <= 12
+  const number = refusing(() => util.parse(input, country))
+  const national = number.getNationalNumber()
+  const isValid = util.isValidNumber(number)
   return {
-    countryCode: known.code,
+    countryCode: number.getCountryCode(),
     ...(country !== '' && {defaultCountry: country}),
     input,
-    internationalFormatted: `+${known.code} ${national}`,
-    national: Number(national),
-    nationalFormatted: `${known.trunk === '0' ? '0' : ''}${national}`,
+    internationalFormatted: util.format(number, PhoneNumberFormat.INTERNATIONAL),
+    ...(national !== 0 && {national}),
+    nationalFormatted: util.format(number, PhoneNumberFormat.NATIONAL),
     ...(isValid && {valid: isValid}),
   }
 }
 
-function byCallingCode(digits: string): undefined | {code: number; trunk: string} {
-  return Object.values(COUNTRIES)
-    .toSorted((a, b) => b.code - a.code)
-    .find(({code}) => digits.startsWith(String(code)))
+/** What the library does not take, in the real server's words. */
+function refusing<T>(action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    const {message} = error as Error
+    throw new Refusal(
+      422,
+      message === 'Invalid country calling code' ? NO_COUNTRY : `${INVALID}${REASONS[message] ?? message}`,
+    )
+  }
+}
+
+const NOT_A_NUMBER = 'the phone number supplied is not a number'
+const REASONS: Record<string, string> = {
+  'Phone number too short after IDD': 'phone number had an IDD, but after this was not long enough to be a viable phone number',
+  'The string supplied did not seem to be a phone number': NOT_A_NUMBER,
+  'The string supplied is too long to be a phone number': 'the string supplied is too long to be a phone number',
+  'The string supplied is too short to be a phone number': 'the string supplied is too short to be a phone number',
+}
+
+let loaded: Library | undefined
+
+/** Loaded by the first phone number. */
+function library(): Library {
+  try {
+    loaded ??= createRequire(import.meta.url)(LIBRARY) as Library
+    return loaded
+  } catch {
+    throw new Refusal(422, `the embedded server reads phone numbers with ${LIBRARY}, which is not installed`)
+  }
 }

@@ -65,6 +65,10 @@ export function vectorIndexConfig(type: string, given: unknown): JsonObject {
   if (type === 'dynamic') throw new Refusal(422, 'the dynamic index can only be created when async indexing is enabled')
   const defaults = VECTOR_INDEXES[type]
   if (!defaults) throw new Refusal(422, `unrecognized or unsupported vectorIndexType "${type}"`)
+  if (type === 'hfresh')
+    for (const name of ['pq', 'bq', 'sq'])
+      if ((given as Record<string, undefined | {enabled?: boolean}> | null | undefined)?.[name]?.enabled)
+        throw new Refusal(422, `${PARSING}${name} is not supported for hfresh index (only rq-1 is supported)`)
   const config = overlay(defaults, given)
   checkIndex(type, config)
   const quantizers = ['bq', 'pq', 'rq', 'sq'].filter((name) => (config[name] as JsonObject | undefined)?.enabled)
@@ -84,6 +88,8 @@ export function vectorIndexConfig(type: string, given: unknown): JsonObject {
 const PARSING = 'class.VectorIndexConfig can not parse: parse vector index config: '
 
 function checkIndex(type: string, config: JsonObject): void {
+  const {bits, enabled} = (config.rq ?? {}) as {bits?: number; enabled?: boolean}
+  if (enabled === true && ![1, 4, 8].includes(bits!)) throw new Refusal(422, `${PARSING}RQ bits must be 8, 4 or 1`)
   if (type !== 'hnsw') return
   const {distribution, type: encoder} = (config.pq as JsonObject).encoder as {distribution: string; type: string}
   if (encoder !== 'kmeans' && encoder !== 'tile') throw new Refusal(422, `${PARSING}invalid encoder type ${encoder}`)
@@ -112,6 +118,7 @@ function isMap(value: JsonValue): value is JsonObject {
 export function invertedIndexConfig(given: JsonObject = {}): JsonObject {
   const stopwords = (given.stopwords ?? {}) as JsonObject
   const preset = filled(stopwords.preset) ?? 'en'
+  if (Number(given.cleanupIntervalSeconds ?? 0) < 0) throw new Refusal(422, 'cleanup interval seconds must be > 0')
   if (preset !== 'en' && preset !== 'none')
     throw new Refusal(422, `stopwordPreset '${preset as string}' does not exist`)
   checkStopwords(given)
@@ -159,6 +166,19 @@ const NO_SHARDING = {
 
 export function shardingConfig(given: JsonObject | null | undefined, isMultiTenant: boolean): JsonObject {
   if (isMultiTenant) return NO_SHARDING
+  for (const [name, only] of [
+    ['key', '_id'],
+    ['strategy', 'hash'],
+    ['function', 'murmur3'],
+  ] as const) {
+    const wanted = filled(given?.[name]) ?? only
+    if (wanted !== only)
+      throw new Refusal(
+        422,
+        `parse sharding config: sharding only supported on ${name} '${only}' for now, got: ${wanted as string}`,
+      )
+  }
+
   const count = Number(given?.desiredCount ?? 1)
   if (count < 0)
     throw new Refusal(422, `parse sharding config: sharding config: desiredCount must not be negative, got: ${count}`)
@@ -184,18 +204,8 @@ const RANGE_TYPES = new Set(['date', 'int', 'number'])
 export function propertyDefaults(given: SchemaProperty, isNested = false): SchemaProperty {
   const type = given.dataType[0] ?? ''
   const isText = TEXT_TYPES.has(type)
-  if (given.tokenization && !isText) throw new Refusal(422, `tokenization is not allowed for data type '${type}'`)
-  if (given.indexSearchable === true && !isText)
-    throw new Refusal(
-      422,
-      '`indexSearchable` is allowed only for text/text[] data types. For other data types set false or leave empty',
-    )
-  if (given.indexRangeFilters === true && !RANGE_TYPES.has(type))
-    throw new Refusal(
-      422,
-      '`indexRangeFilters` is allowed only for number/int/date data types. For other data types set false or leave empty',
-    )
-  const {description, indexInverted, ...rest} = given
+  checkIndexes(given, type)
+  const {description, indexInverted, nestedProperties = [], ...rest} = given
   const isInverted = indexInverted !== false
   const property: SchemaProperty = {
     ...rest,
@@ -207,11 +217,27 @@ export function propertyDefaults(given: SchemaProperty, isNested = false): Schem
   }
   delete property.searchableBlockmax
   delete property.tokenization
+  if (given.textAnalyzer && Object.values(given.textAnalyzer).every((value) => !value)) delete property.textAnalyzer
   if (typeof description === 'string' && description !== '') property.description = description
   if (isText) property.tokenization = tokenization(type, given.tokenization)
-  if (given.nestedProperties)
-    property.nestedProperties = given.nestedProperties.map((inner) => propertyDefaults(inner, true))
+  if (nestedProperties.length > 0)
+    property.nestedProperties = nestedProperties.map((inner) => propertyDefaults(inner, true))
   return property
+}
+
+function checkIndexes({indexRangeFilters, indexSearchable, tokenization: given}: SchemaProperty, type: string): void {
+  const isText = TEXT_TYPES.has(type)
+  if (given && !isText) throw new Refusal(422, `tokenization is not allowed for data type '${type}'`)
+  if (indexSearchable === true && !isText)
+    throw new Refusal(
+      422,
+      '`indexSearchable` is allowed only for text/text[] data types. For other data types set false or leave empty',
+    )
+  if (indexRangeFilters === true && !RANGE_TYPES.has(type))
+    throw new Refusal(
+      422,
+      '`indexRangeFilters` is allowed only for number/int/date data types. For other data types set false or leave empty',
+    )
 }
 
 /** The deprecated `string` was split at white space where text is split into words. */

@@ -69,6 +69,8 @@ function newName(given: JsonValue | undefined, database: Database): string {
   const name = upperFirst(typeof given === 'string' ? given : '')
   if (!CLASS_NAME.test(name)) throw new Refusal(422, `'${name}' is not a valid class name`)
   if (database.collections.has(name)) throw new Refusal(422, `class name ${name} already exists`)
+  const similar = database.all.find((other) => other.name.toLowerCase() === name.toLowerCase())
+  if (similar) throw new Refusal(422, `class already exists: found similar class "${similar.name}"`)
   if (database.aliases.has(name)) throw new Refusal(422, `alias name ${name} already exists`)
   return name
 }
@@ -87,8 +89,13 @@ function multiTenancy(given: JsonObject): JsonObject {
   }
 }
 
+const DELETION_STRATEGIES = 'NoAutomatedResolution DeleteOnConflict TimeBasedResolution'
+
 function replication(given: JsonObject, {replicas}: Limits): JsonObject {
   const config = (given.replicationConfig ?? {}) as JsonObject
+  const strategy = filled(config.deletionStrategy)
+  if (typeof strategy === 'string' && !DELETION_STRATEGIES.split(' ').includes(strategy))
+    throw new Refusal(422, `replicationConfig.deletionStrategy in body should be one of [${DELETION_STRATEGIES}]`)
   const factor = Number(filled(config.factor) ?? 1)
   if (factor > replicas.length)
     throw new Refusal(
@@ -98,7 +105,7 @@ function replication(given: JsonObject, {replicas}: Limits): JsonObject {
   return {
     ...asyncConfig(config),
     asyncEnabled: false,
-    deletionStrategy: filled(config.deletionStrategy) ?? 'TimeBasedResolution',
+    deletionStrategy: strategy ?? 'TimeBasedResolution',
     factor,
   }
 }

@@ -49,12 +49,15 @@ function checkOnce(requests: readonly TenantRequest[]): void {
 
 /** @throws Refusal 422. Tenants that are there already stay as they are. */
 export function addTenants(collection: Sought, requests: readonly TenantRequest[], options: TenantOptions): void {
-  for (const [index, {name}] of requests.entries())
+  for (const [index, {name = ''}] of requests.entries()) {
+    if (name === '') throw new Refusal(422, `tenant name at index ${index}: empty tenant name`)
     if (!TENANT_NAME.test(name))
       throw new Refusal(
         422,
         `tenant name at index ${index}:  '${name}' is not a valid tenant name. should only contain alphanumeric characters (a-z, A-Z, 0-9), underscore (_), and hyphen (-), with a length between 1 and 64 characters`,
       )
+  }
+
   checkOnce(requests)
   for (const {activityStatus = '', name} of requests)
     if (options.offload && !CREATED_AS.has(activityStatus))

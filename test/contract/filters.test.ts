@@ -266,3 +266,70 @@ describe('filters over REST', () => {
     expect(answer.status, answer.text).toBe(422)
   })
 })
+
+describe('what the index has of a value', () => {
+  let kinds = ''
+  const matching = async (where: object): Promise<unknown> => {
+    const match = {class: kinds, where}
+    const answer = await target.rest('DELETE', '/batch/objects', {dryRun: true, match, output: 'verbose'})
+    const {error, results} = answer.json as {error?: Array<{message: string}>; results?: {objects: Array<{id: string}> | null}}
+    return error?.[0]?.message.replace(/shard "\w+"/, 'shard S') ?? (results!.objects ?? []).map(({id}) => id.slice(-1))
+  }
+
+  const isNull = async (property: string): Promise<unknown> =>
+    Promise.all([true, false].map(async (valueBoolean) => matching({operator: 'IsNull', path: [property], valueBoolean})))
+  const refused = 'batch delete objects: cannot find objects: find matching doc ids in shard S: docIds: '
+
+  beforeAll(async () => {
+    const types = {bl: 'blob', d: 'date', g: 'geoCoordinates', t: 'text', ts: 'text[]', u: 'uuid', us: 'uuid[]'}
+    kinds = await create('Kinds', {
+      invertedIndexConfig: {indexNullState: true, indexPropertyLength: true},
+      properties: Object.entries(types).map(([property, type]) => ({dataType: [type], name: property})),
+    })
+    await target.rest('POST', `/schema/${kinds}/properties`, {dataType: [kinds], name: 'r'})
+    const full = {bl: 'AAAA', d: '0001-01-01T00:00:00Z', g: {latitude: 1, longitude: 2}, u: uuid(1), us: [uuid(1)]}
+    const objects = [
+      {...full, t: 'hello world', ts: ['a', '']},
+      {},
+      {d: '9999-12-31T23:59:59Z', r: [], t: '', ts: [], us: []},
+      {d: '2020-01-01T00:00:00Z', t: ' '},
+    ].map((properties, index) => ({class: kinds, id: uuid(index + 1), properties}))
+    await target.rest('POST', '/batch/objects', {objects})
+  })
+
+  it('tells empty texts and lists as null, no references as neither, and of blobs and places nothing', async () => {
+    expect(await isNull('t')).toEqual([
+      ['2', '3'],
+      ['1', '4'],
+    ])
+    expect(await isNull('us')).toEqual([['2', '3', '4'], ['1']])
+    expect(await isNull('r')).toEqual([['1', '2', '4'], []])
+    expect(await isNull('bl')).toEqual([[], []])
+    expect(await isNull('g')).toEqual([[], []])
+  })
+
+  it('has the length of texts and lists only', async () => {
+    expect(await matching({operator: 'Equal', path: ['len(t)'], valueInt: 0})).toEqual(['2', '3'])
+    expect(await matching({operator: 'GreaterThan', path: ['len(ts)'], valueInt: 1})).toEqual(['1'])
+    expect(await matching({operator: 'GreaterThan', path: ['len(u)'], valueInt: 0})).toEqual([])
+    expect(await matching({operator: 'Equal', path: ['len(d)'], valueInt: 0})).toBe(
+      `${refused}resolve doc ids for prop/value pair: bucket for prop d_propertyLength not found - is it indexed?`,
+    )
+  })
+
+  it('wraps dates that are centuries away', async () => {
+    expect(await matching({operator: 'LessThan', path: ['d'], valueDate: '1900-01-01T00:00:00Z'})).toEqual(['1', '3'])
+    expect(await matching({operator: 'GreaterThan', path: ['d'], valueDate: '9999-12-30T00:00:00Z'})).toEqual(['3', '4'])
+  })
+
+  it('is looked for by any word of a list that is no stop word', async () => {
+    const path = ['t']
+    expect(await matching({operator: 'ContainsAny', path, valueTextArray: ['the', 'hello']})).toEqual(['1'])
+    const onlyStopwords = 'invalid search term, only stopwords provided'
+    expect(await matching({operator: 'ContainsAny', path, valueTextArray: ['the', 'a']})).toContain(onlyStopwords)
+    expect(await matching({operator: 'ContainsAll', path, valueTextArray: ['the', 'hello']})).toContain(onlyStopwords)
+    expect(await matching({operator: 'ContainsAny', path: ['id'], valueText: uuid(1)})).toBe(
+      `${refused}value type should be []string but is string`,
+    )
+  })
+})

@@ -21,7 +21,7 @@ export interface ObjectBody {
 
 /** @throws InvalidBody when the id is no UUID. */
 export function incomingObject(body: ObjectBody): IncomingObject {
-  if (body.id !== undefined && body.id !== '' && !canonicalUuid(body.id))
+  if (filled(body.id) !== undefined && !canonicalUuid(body.id))
     throw new InvalidBody(601, `id in body must be of type uuid: ${JSON.stringify(body.id)}`)
   if (!body.class) throw new Refusal(422, 'invalid object: the given class is empty')
   if (Array.isArray(body.properties))

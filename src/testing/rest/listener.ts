@@ -13,6 +13,7 @@ import {Refusal} from '../refusal.js'
 import {CollectionLimit} from '../schema-rules.js'
 import {isBefore} from '../version.js'
 import {batchRoutes} from './batch-routes.js'
+import {checkBody} from './body-shapes.js'
 import {NonFiniteVector} from './json.js'
 import {objectRoutes} from './object-routes.js'
 import {referenceRoutes} from './reference-routes.js'
@@ -118,7 +119,7 @@ function answer({body, method, path, router, settings, token}: Asked): RestAnswe
     return token?.startsWith('Bearer ')
       ? {body: {code: 401, message: 'unauthorized: invalid api key'}, status: 401}
       : {body: ANONYMOUS, headers: {'content-type': 'text/plain; charset=utf-8'}, status: 401}
-  const {handler, methods, params} = router.find(method, below)
+  const {handler, methods, params, pattern} = router.find(method, below)
   if (!handler)
     return methods.length > 0
       ? {body: {code: 405, message: `method ${method} is not allowed, but [${methods.join(',')}] are`}, status: 405}
@@ -128,7 +129,9 @@ function answer({body, method, path, router, settings, token}: Asked): RestAnswe
     if (access === 'read' && isWrite(method, below)) throw forbidden(verbOf(method), below)
     const missing = missingBody(method, below, body)
     if (missing) return missing
-    return handler({access, body: parse(body), method, params, query: url.searchParams})
+    const decoded = parse(body)
+    checkBody(method, pattern, decoded)
+    return handler({access, body: decoded, method, params, query: url.searchParams})
   } catch (error) {
     return refusalAnswer(error)
   }

@@ -207,14 +207,14 @@ function list(room: ObjectRoom, {node, settings}: Served, request: RestRequest):
   const {query} = request
   const className = query.get('class')
   const tenant = query.get('tenant') ?? ''
+  const hasVector = isVectorWanted(request)
   const limit = whole(query, 'limit') ?? settings.queryDefaultsLimit
   const offset = whole(query, 'offset') ?? 0
-  const after = cursor(query.get('after') ?? '', {className, offset})
+  const after = cursor(query.get('after') ?? '', {className, hasSort: Boolean(query.get('sort')), offset})
   const collection = className === null ? undefined : room.database.find(className)
   if (className !== null && !collection) return {status: 404}
   const all = room.database.all.filter((each) => each.tenants === undefined)
   const collections = collection ? [collection] : all
-  const hasVector = isVectorWanted(request)
   const texts: string[] = []
   for (const each of collections) {
     const sort = sortOf(each, query)
@@ -262,12 +262,15 @@ function whole(query: URLSearchParams, name: string): number | undefined {
 }
 
 /** @throws Refusal. */
-function cursor(after: string, {className, offset}: {className: null | string; offset: number}): string | undefined {
+function cursor(
+  after: string,
+  {className, hasSort, offset}: {className: null | string; hasSort: boolean; offset: number},
+): string | undefined {
   if (after !== '' && className === null)
     throw new Refusal(
       500,
       'list objects: after parameter not allowed, cursor must be specific to one class, set class query param',
     )
-  const beside = {hasFilter: false, hasSort: false, offset}
+  const beside = {hasFilter: false, hasSort, offset}
   return readCursor(after, beside, "msg:cursor api: invalid 'after' parameter code:400 err:")
 }

@@ -1,4 +1,5 @@
 import type {JsonObject} from '../../model/object.js'
+import type {Collection} from '../store.js'
 import type {RestAnswer, RestRequest, Router} from './router.js'
 
 import {isReference} from '../../model/schema.js'
@@ -18,6 +19,8 @@ export function referenceRoutes(router: Router, room: ObjectRoom, now: () => num
   )
   router.on('PUT', PATTERN, (request) => change({now, room}, request, (_, place) => checked(room, place, request)))
   router.on('DELETE', PATTERN, (request) => {
+    const target = room.database.find(request.params.class!)
+    if (target) referenceOf(target, request.params.property!, 'msg:bad inputs')
     const ids = given(request).map(({beacon}) => parseBeacon(String(beacon)))
     const isMeant = (beacon: unknown): boolean => {
       const old = parseBeacon(String(beacon))
@@ -48,12 +51,20 @@ function change(
   return {status: 200}
 }
 
-function checked(room: ObjectRoom, {collection, id, tenant}: Place, request: RestRequest): JsonObject[] {
-  const name = request.params.property!
-  const property = collection.schema.properties?.find((candidate) => candidate.name === name)
-  if (!property) throw noSuchProperty(collection.name, name).within('msg:validate inputs code:400 err:')
+/** @throws Refusal 422 when a class has no such reference. */
+function referenceOf({name: className, schema}: Collection, name: string, message: string): void {
+  const property = schema.properties?.find((candidate) => candidate.name === name)
+  if (!property) throw noSuchProperty(className, name).within(`${message} code:400 err:`)
   if (!isReference(property))
     throw new Refusal(422, `msg:bad inputs code:400 err:property '${name}' is not a reference-type`)
+}
+
+function checked(room: ObjectRoom, {collection, id, tenant}: Place, request: RestRequest): JsonObject[] {
+  const name = request.params.property!
+  referenceOf(collection, name, 'msg:validate inputs')
+  for (const {beacon} of given(request))
+    if (!String(beacon).startsWith('weaviate://localhost/'))
+      throw new Refusal(422, 'msg:bad inputs code:400 err:unrecognized cross-ref ref format')
   try {
     const properties = {[name]: given(request)}
     const {object} = room.prepare({collection: collection.name, id, properties, tenant, transport: 'rest'})

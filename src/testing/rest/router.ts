@@ -22,7 +22,15 @@ export type Handler = (request: RestRequest) => RestAnswer
 interface Route {
   handler: Handler
   method: string
+  pattern: string
   segments: string[]
+}
+
+export interface Found {
+  handler?: Handler
+  methods: string[]
+  params: Record<string, string>
+  pattern: string
 }
 
 export class Router {
@@ -30,20 +38,20 @@ export class Router {
 
   /** `pattern` is a path below `/v1` whose segments may be `:name`. */
   on(method: string, pattern: string, handler: Handler): void {
-    this.routes.push({handler, method, segments: pattern.split('/')})
+    this.routes.push({handler, method, pattern, segments: pattern.split('/')})
   }
 
   /** The handler of a path and what its parameters are; without one, the methods that the path has. */
-  find(method: string, path: string): {handler?: Handler; methods: string[]; params: Record<string, string>} {
+  find(method: string, path: string): Found {
     const segments = path.split('/')
     const methods: string[] = []
     for (const route of this.routes) {
       const params = matchSegments(route.segments, segments)
-      if (params && route.method === method) return {handler: route.handler, methods, params}
+      if (params && route.method === method) return {handler: route.handler, methods, params, pattern: route.pattern}
       if (params) methods.push(route.method)
     }
 
-    return {methods, params: {}}
+    return {methods, params: {}, pattern: ''}
   }
 }
 

@@ -9,6 +9,7 @@ import {updatedClass} from '../schema-update.js'
 import {Collection, type Database, type Collection as StoredCollection, upperFirst} from '../store.js'
 import {addTenants, deleteTenants, listTenants, type TenantRequest, updateTenants} from '../tenants.js'
 import {presetsOf} from '../text-analyzer.js'
+import {filled} from '../values.js'
 import {isBefore} from '../version.js'
 import {dropPropertyIndex, dropVectorIndex, setShardStatus} from './index-routes.js'
 import {InvalidBody, type RestAnswer, type Router} from './router.js'
@@ -125,7 +126,7 @@ function tenantRoutes(router: Router, found: (name: string) => StoredCollection 
     status: 200,
   }))
   router.on('DELETE', 'schema/:class/tenants', ({body, params}) => {
-    deleteTenants(found(params.class!), body as string[])
+    deleteTenants(found(params.class!), (body ?? []) as string[])
     return {status: 200}
   })
   for (const method of ['GET', 'HEAD']) {
@@ -141,9 +142,9 @@ function tenantRoutes(router: Router, found: (name: string) => StoredCollection 
 const STATUSES = 'ACTIVE INACTIVE OFFLOADED OFFLOADING ONLOADING HOT COLD FROZEN FREEZING UNFREEZING'
 
 function tenantRequests(body: unknown): TenantRequest[] {
-  const requests = body as TenantRequest[]
+  const requests = (body ?? []) as TenantRequest[]
   for (const {activityStatus} of requests)
-    if (activityStatus !== undefined && !STATUSES.split(' ').includes(activityStatus))
+    if (filled(activityStatus) !== undefined && !STATUSES.split(' ').includes(activityStatus!))
       throw new InvalidBody(606, `activityStatus in body should be one of [${STATUSES}]`)
   return requests
 }
