@@ -195,7 +195,7 @@ export function aggregateShard(
 ): {count: number; properties: Map<string, Aggregated>} {
   const isFiltered = matches !== undefined
   if (wanted.size === 0 && !matches) return {count: shard.size, properties: new Map()}
-  const objects = [...shard.above()].filter((object) => !matches || matches(object))
+  const objects = [...shard.written()].filter((object) => !matches || matches(object))
   const context = `shard ${shard.name}: aggregate properties: ${isFiltered ? 'prepare aggregators for props: ' : ''}`
   const properties = within(context, () =>
     Array.from(wanted, ([name, each]): [string, Aggregated] => [name, aggregateProperty(each, {isFiltered, objects})]),

@@ -62,7 +62,7 @@ export function readCursor(
 }
 
 export interface DeleteResult {
-  /** In ascending order, at most the server's limit. */
+  /** In the order of writing, at most the server's limit. */
   ids: string[]
   /** All that match, above the limit too. */
   matches: number
@@ -81,7 +81,7 @@ export function deleteMatching(
 ): DeleteResult {
   const ids: string[] = []
   let matches = 0
-  for (const object of shard.above()) {
+  for (const object of shard.written()) {
     if (!options.matches(object)) continue
     matches++
     if (ids.length < options.maximumResults) ids.push(object.id)

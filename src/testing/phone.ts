@@ -66,7 +66,8 @@ function refusing<T>(action: () => T): T {
 
 const NOT_A_NUMBER = 'the phone number supplied is not a number'
 const REASONS: Record<string, string> = {
-  'Phone number too short after IDD': 'phone number had an IDD, but after this was not long enough to be a viable phone number',
+  'Phone number too short after IDD':
+    'phone number had an IDD, but after this was not long enough to be a viable phone number',
   'The string supplied did not seem to be a phone number': NOT_A_NUMBER,
   'The string supplied is too long to be a phone number': 'the string supplied is too long to be a phone number',
   'The string supplied is too short to be a phone number': 'the string supplied is too short to be a phone number',

@@ -105,7 +105,8 @@ export class Replicas {
   ): StoredObject[] {
     const {after, limit, transport} = options
     const replica = this.reader(node)
-    const page = readPage(this.above(replica, place, after), options)
+    const objects = this.above(replica, place, after)
+    const page = readPage(options.matches ? asWritten(place.shard, objects) : objects, options)
     const ids = page.map(({id}) => id)
     const shown = this.settings.page({...named(place), after, ids, limit, node: replica.name, transport}) ?? ids
     const found =
@@ -137,6 +138,12 @@ interface TtlConfig {
   deleteOn?: string
   enabled?: boolean
   filterExpiredObjects?: boolean
+}
+
+/** What a filter looks through: in the order of writing, and then what is kept of deleted ones. */
+function asWritten(shard: Shard, objects: Iterable<StoredObject>): StoredObject[] {
+  const ranks = new Map(Array.from(shard.written(), ({id}, rank) => [id, rank]))
+  return [...objects].toSorted((a, b) => (ranks.get(a.id) ?? Infinity) - (ranks.get(b.id) ?? Infinity) || 0)
 }
 
 function named({collection, tenant}: ShardPlace): {collection: string; tenant: string} {

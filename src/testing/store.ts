@@ -1,3 +1,5 @@
+import {Buffer} from 'node:buffer'
+
 import type {JsonObject, NamedVector} from '../model/object.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {TenantStatus} from '../model/tenant.js'
@@ -58,12 +60,20 @@ export class Shard {
   }
 
   put(object: StoredObject): void {
-    if (!this.objects.has(object.id)) this.added.push(object.id)
+    const old = this.objects.get(object.id)
+    if (!old) this.added.push(object.id)
+    // What another vector comes with is written anew.
+    if (old && !hasSameVectors(old, object)) this.objects.delete(object.id)
     this.objects.set(object.id, object)
   }
 
   delete(id: string): boolean {
     return this.objects.delete(id)
+  }
+
+  /** Objects as they were written: what a filter finds comes in this order. */
+  written(): IterableIterator<StoredObject> {
+    return this.objects.values()
   }
 
   /** Objects with an id above `after`, ascending. */
@@ -75,6 +85,22 @@ export class Shard {
     }
   }
 }
+
+function hasSameVectors(a: StoredObject, b: StoredObject): boolean {
+  const [mine, others] = [a, b].map(({vector, vectors}) => [
+    ['', vector] as const,
+    ...Array.from(vectors ?? [], ([name, {bytes}]) => [name, bytes] as const),
+  ])
+  return (
+    mine!.length === others!.length &&
+    mine!.every(([name, bytes], index) => {
+      const [other, theirs] = others![index]!
+      return name === other && Buffer.compare(bytes ?? NOTHING, theirs ?? NOTHING) === 0
+    })
+  )
+}
+
+const NOTHING = new Uint8Array()
 
 function merge(left: string[], right: string[]): string[] {
   const merged: string[] = []

@@ -272,12 +272,17 @@ describe('what the index has of a value', () => {
   const matching = async (where: object): Promise<unknown> => {
     const match = {class: kinds, where}
     const answer = await target.rest('DELETE', '/batch/objects', {dryRun: true, match, output: 'verbose'})
-    const {error, results} = answer.json as {error?: Array<{message: string}>; results?: {objects: Array<{id: string}> | null}}
-    return error?.[0]?.message.replace(/shard "\w+"/, 'shard S') ?? (results!.objects ?? []).map(({id}) => id.slice(-1))
+    const {error, results} = answer.json as {
+      error?: Array<{message: string}>
+      results?: {objects: Array<{id: string}> | null}
+    }
+    return error?.[0]?.message.replace(/shard "\w+"/, 'shard S') ?? (results!.objects ?? []).map(({id}) => id.slice(-1)).toSorted()
   }
 
   const isNull = async (property: string): Promise<unknown> =>
-    Promise.all([true, false].map(async (valueBoolean) => matching({operator: 'IsNull', path: [property], valueBoolean})))
+    Promise.all(
+      [true, false].map(async (valueBoolean) => matching({operator: 'IsNull', path: [property], valueBoolean})),
+    )
   const refused = 'batch delete objects: cannot find objects: find matching doc ids in shard S: docIds: '
 
   beforeAll(async () => {
@@ -319,7 +324,10 @@ describe('what the index has of a value', () => {
 
   it('wraps dates that are centuries away', async () => {
     expect(await matching({operator: 'LessThan', path: ['d'], valueDate: '1900-01-01T00:00:00Z'})).toEqual(['1', '3'])
-    expect(await matching({operator: 'GreaterThan', path: ['d'], valueDate: '9999-12-30T00:00:00Z'})).toEqual(['3', '4'])
+    expect(await matching({operator: 'GreaterThan', path: ['d'], valueDate: '9999-12-30T00:00:00Z'})).toEqual([
+      '3',
+      '4',
+    ])
   })
 
   it('is looked for by any word of a list that is no stop word', async () => {

@@ -43,7 +43,7 @@ export function incomingFilter(filters: Filters, scope: FilterScope): Filter {
   if (isGeo(value)) return {operator, path, type, values: [value]}
   const list = typeof value === 'object' ? value.values : [value]
   const values = list.map((item) => coerced(typeof item === 'bigint' ? Number(item) : item, type))
-  return {operator, path, type: type === 'geoRange' ? 'text' : type, values}
+  return {isList: typeof value === 'object', operator, path, type: type === 'geoRange' ? 'text' : type, values}
 }
 
 function isGeo(value: object | bigint | boolean | number | string): value is GeoRange {
