@@ -276,7 +276,10 @@ describe('what the index has of a value', () => {
       error?: Array<{message: string}>
       results?: {objects: Array<{id: string}> | null}
     }
-    return error?.[0]?.message.replace(/shard "\w+"/, 'shard S') ?? (results!.objects ?? []).map(({id}) => id.slice(-1)).toSorted()
+    return (
+      error?.[0]?.message.replace(/shard "\w+"/, 'shard S') ??
+      (results!.objects ?? []).map(({id}) => id.slice(-1)).toSorted()
+    )
   }
 
   const isNull = async (property: string): Promise<unknown> =>

@@ -27,7 +27,7 @@ async function prepare(on: Target): Promise<void> {
 async function worldOf(on: Target): Promise<string> {
   const paths = [`/schema/${plain}`, `/schema/${tenants}`, `/schema/${tenants}/tenants`, `/objects?class=${plain}`]
   const answers = await Promise.all(paths.map(async (path) => on.rest('GET', path)))
-  return JSON.stringify(answers.map(({json}) => withoutOrder(json)))
+  return JSON.stringify(answers.map((answer) => withoutOrder(answer.json)))
 }
 
 /** Tenants come in any order, and auto-schema adds its properties before an object is looked at: those of refused ones stay. */

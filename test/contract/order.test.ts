@@ -19,8 +19,8 @@ async function found(limit = 10): Promise<number[]> {
   const request = {collection: name, filters: anyNumber, limit, metadata: {uuid: true}, uses123Api: true}
   const numbers = idsOf(await target.grpc('search', request)).map((id) => Number(id.slice(-12)))
   const query = `{Get{${name}(limit:${limit} where:{path:"i",operator:GreaterThan,valueInt:0}){_additional{id}}}}`
-  const {json} = await target.rest('POST', '/graphql', {query})
-  const {data} = json as {data: {Get: Record<string, Array<{_additional: {id: string}}>>}}
+  const answer = await target.rest('POST', '/graphql', {query})
+  const {data} = answer.json as {data: {Get: Record<string, Array<{_additional: {id: string}}>>}}
   expect(data.Get[name]!.map(({_additional}) => Number(_additional.id.slice(-12)))).toEqual(numbers)
   return numbers
 }
@@ -45,7 +45,7 @@ it('leaves an object where it is when its properties change, and puts it last wh
 it('sorts equal ones as they were written', async () => {
   for (const number of [2, 3, 1, 4]) await write(number, 7, number === 4 ? [3, 4] : [1, 2])
   const query = `{Get{${name}(where:{path:"i",operator:Equal,valueInt:7} sort:{path:"i",order:asc}){_additional{id}}}}`
-  const {json} = await target.rest('POST', '/graphql', {query})
-  const {data} = json as {data: {Get: Record<string, Array<{_additional: {id: string}}>>}}
+  const answer = await target.rest('POST', '/graphql', {query})
+  const {data} = answer.json as {data: {Get: Record<string, Array<{_additional: {id: string}}>>}}
   expect(data.Get[name]!.map(({_additional}) => Number(_additional.id.slice(-12)))).toEqual([2, 3, 1, 4])
 })
