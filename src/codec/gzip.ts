@@ -2,6 +2,7 @@
 import {deflateSync, Gunzip} from 'fflate'
 
 import {DataOpsError} from '../model/errors.js'
+import {concatBytes} from './bytes.js'
 
 /** No time, no name, no system: the same bytes whoever wrote them. */
 export const GZIP_HEADER: Uint8Array = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff)
@@ -31,20 +32,10 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 function member(deflated: readonly Uint8Array[], content: Uint8Array): Uint8Array {
-  let size = GZIP_HEADER.length + TRAILER_BYTES
-  for (const piece of deflated) size += piece.length
-  const bytes = new Uint8Array(size)
-  bytes.set(GZIP_HEADER)
-  let at = GZIP_HEADER.length
-  for (const piece of deflated) {
-    bytes.set(piece, at)
-    at += piece.length
-  }
-
-  const view = new DataView(bytes.buffer)
-  view.setUint32(at, crc32(content), true)
-  view.setUint32(at + 4, content.length, true)
-  return bytes
+  const trailer = new DataView(new ArrayBuffer(TRAILER_BYTES))
+  trailer.setUint32(0, crc32(content), true)
+  trailer.setUint32(4, content.length, true)
+  return concatBytes([GZIP_HEADER, ...deflated, new Uint8Array(trailer.buffer)])
 }
 
 /** One whole canonical member, fastest level, by fflate. */

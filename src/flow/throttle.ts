@@ -5,6 +5,7 @@ import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {retryAloud, sleep} from '../weaviate/retry.js'
 import {AdaptiveConcurrency} from './concurrency.js'
 import {onKnownCollection} from './known-collection.js'
+import {Sleepers} from './sleepers.js'
 
 export interface ThrottleOptions extends RetryOptions {
   /** Calls in flight at most. */
@@ -41,7 +42,7 @@ export class Throttle {
   readonly rate?: Rate
   readonly #concurrency: AdaptiveConcurrency
   #running = 0
-  #waiting: Array<() => void> = []
+  readonly #waiting = new Sleepers()
 
   constructor(options: ThrottleOptions) {
     this.#options = options
@@ -70,7 +71,8 @@ export class Throttle {
       return result
     } finally {
       this.#running--
-      this.#wake()
+      // All look again: the bound may have moved by more than one.
+      this.#waiting.wake()
     }
   }
 
@@ -85,20 +87,8 @@ export class Throttle {
   }
 
   async #acquire(): Promise<void> {
-    while (this.#running >= this.#concurrency.limit) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve)
-      })
-    }
-
+    while (this.#running >= this.#concurrency.limit) await this.#waiting.sleep()
     this.#running++
-  }
-
-  #wake(): void {
-    // All look again: the bound may have moved by more than one.
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const resolve of waiting) resolve()
   }
 }
 

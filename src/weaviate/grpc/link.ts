@@ -1,5 +1,6 @@
 /** The HTTP/2 connection to a gRPC server: made when a call needs it, and anew once it is gone. */
 import {Buffer} from 'node:buffer'
+import {once} from 'node:events'
 import {request as httpRequest} from 'node:http'
 import {type ClientHttp2Session, connect as connectHttp2} from 'node:http2'
 import {connect as connectTcp, isIP, type Socket} from 'node:net'
@@ -160,14 +161,8 @@ async function openSocket({address, authority, ca, secure}: LinkOptions): Promis
 }
 
 async function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject)
-    socket.once(event, () => {
-      socket.off('error', reject)
-      socket.setNoDelay(true)
-      resolve(socket)
-    })
-  })
+  await once(socket, event)
+  return socket.setNoDelay(true)
 }
 
 function placeOf(address: string): {host: string; port: number} {
