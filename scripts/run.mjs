@@ -113,7 +113,11 @@ function testExports() {
   build()
   environment.FAULT_ROUNDS ??= '100'
   environment.MUTATIONS ??= '1000'
-  vitest(['test/fault/kill-sources.test.ts', 'test/archive/native', 'test/fault/real-export.test.ts', ...options])
+  environment.COMBINATIONS ??= '300'
+  environment.SWEEP ??= 'all'
+  const kills = ['test/fault/kill-sources.test.ts', 'test/fault/kill-several.test.ts']
+  const changes = ['test/archive/native', 'test/jobs/transform-combinations.test.ts']
+  vitest([...kills, ...changes, 'test/fault/real-export.test.ts', ...options])
 }
 
 function testCopies() {

@@ -2,13 +2,16 @@
  * Restores and copies of several that die at a call to the store from the first one that is confirmed on: the next run ends them all. Every
  * call that touches a checkpoint, and some of the others; `SWEEP=all` takes every one.
  */
+import {Buffer} from 'node:buffer'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import type {Store} from '../../src/store/store.js'
 
+import {newIdentity} from '../../src/codec/age/header.js'
 import {BackupManager, CopyManager, DataOpsError, RestoreManager, type RestoreRunOptions} from '../../src/index.js'
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
-import {restDump, startTestServer, type TestServer, writeAll} from '../support/collections.js'
+import {readAll} from '../../src/store/read-all.js'
+import {restDump, startTestServer, temporaryDirectory, type TestServer, writeAll} from '../support/collections.js'
 import {type Death, dyingStore} from '../support/dying-store.js'
 import {memoryStore} from '../support/memory-store.js'
 
@@ -21,9 +24,11 @@ const before = {grace: {...GRACE}, save: {...SAVE_EVERY}}
 let from: TestServer
 let to: TestServer
 let expected: unknown[]
+let state: Awaited<ReturnType<typeof temporaryDirectory>>
 
 beforeAll(async () => {
   ;[from, to] = [await startTestServer(), await startTestServer()]
+  state = await temporaryDirectory()
   for (const [index, name] of NAMES.entries()) await fill(name, index)
   // In a circle, so that none can be restored without the others.
   for (const [index, name] of NAMES.entries()) {
@@ -42,6 +47,8 @@ afterAll(async () => {
     for (const name of NAMES) await server.connection.deleteCollection(name)
     await server.close()
   }
+
+  await state.remove()
 })
 
 beforeEach(() => {
@@ -158,4 +165,44 @@ describe.each(KINDS)('$title', ({prepare, run}) => {
 
     expect(outcomes.filter((one) => one === 'known').length).toBeGreaterThan(3)
   })
+})
+
+it('what a checkpoint of an encrypted backup says does not come to stand in that of one that is not', async () => {
+  const {identity, recipient} = await newIdentity()
+  const prepare = async (): Promise<{ids: string[]; store: Store}> => {
+    const store = memoryStore()
+    const ids: string[] = []
+    for (const [index, name] of NAMES.entries()) {
+      const keys = index === 0 ? {encryptTo: [recipient], identities: [identity], stateDirectory: state.path} : {}
+      ids.push((await new BackupManager(from.connection, {...keys, store}).backupCollection(name)).id)
+    }
+
+    return {ids, store}
+  }
+
+  const run = async (store: Store, ids: string[], verify = false): ReturnType<RestoreManager['restoreCollections']> =>
+    new RestoreManager(to.connection, {identities: [identity], store}).restoreCollections(ids, {...OPTIONS, verify})
+  await clean()
+  const whole = await prepare()
+  const counting = dyingStore(whole.store)
+  await run(counting.store, whole.ids)
+  const removals = [...counting.calls.entries()].filter(([, call]) => /^remove .*checkpoint/.test(call))
+  expect(removals).toHaveLength(NAMES.length)
+  for (const [index] of removals) {
+    await clean()
+    const {ids, store} = await prepare()
+    // After that call.
+    const told = await run(dyingStore(store, 'dies', index + 2).store, ids).catch((error: unknown) => error)
+    if (told instanceof Error) expect(told).toMatchObject({code: 'STORAGE'})
+    const left = (await store.list('')).map(({name}) => name).filter((name) => name.includes('checkpoint'))
+    for (const name of left) {
+      const text = Buffer.from(await readAll(store, name)).toString()
+      expect([name, name.endsWith('.age') || !text.includes('SeveralA')]).toEqual([name, true])
+    }
+
+    if (left.length === 0) continue
+    const {collections} = await run(store, ids, true)
+    for (const one of collections) expect(one).toMatchObject({resumed: OBJECTS, verification: {equal: true}})
+    expect(await dumps(to)).toEqual(expected)
+  }
 })

@@ -35,6 +35,7 @@ const vectorOf = (...numbers: number[]): Uint8Array => {
   const {buffer, byteLength, byteOffset} = Float32Array.from(numbers)
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
+
 const idOf = (index: number): string =>
   `${createHash('sha256').update(`${index}`).digest('hex').slice(0, 8)}-0000-4000-8000-${String(index).padStart(12, '0')}`
 const uidOf = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, 'a')}`

@@ -6,6 +6,7 @@ import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
+import {isOfEncrypted} from '../../archive/encrypted/notes.js'
 import {skippedWarning} from '../../archive/incomplete.js'
 import {openArchive} from '../../catalog/locate.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
@@ -249,18 +250,22 @@ class RestoreRun {
     const withObjects = await this.#each(targets, (target) => target.restore.job, writeObjects)
     // References come last of all: a collection with tenants takes only those whose target is there.
     const written = await this.#each(withObjects, jobOfTarget, writeReferences)
-    const confirmed: Checkpoint[] = []
+    const plain: Checkpoint[] = []
+    const encrypted: Checkpoint[] = []
     for (const one of written) {
-      await this.#finish(jobOfTarget(one), async () => {
+      const {checkpoint, job} = one.target.restore
+      await this.#finish(job, async () => {
         this.#open.delete(one.target)
         const result = await confirm(one)
-        confirmed.push(one.target.restore.checkpoint)
+        const those = isOfEncrypted(job.home) ? encrypted : plain
+        those.push(checkpoint)
         return result
       })
     }
 
-    // Not one by one: when a later one fails, the next run must know the earlier ones for its own.
-    await Checkpoint.removeAll(confirmed)
+    // Not one by one: when a later one fails, the next run must know the earlier ones for its own. The last one tells of the others: what is
+    // encrypted does not come to stand in what is not.
+    await Checkpoint.removeAll([...plain, ...encrypted])
   }
 
   async #retry(target: Target, file: string): Promise<void> {
