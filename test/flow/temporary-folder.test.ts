@@ -7,6 +7,8 @@ import {afterEach, beforeEach, expect, it, vi} from 'vitest'
 
 import {sweepTemporaryFolders, TemporaryFolder} from '../../src/flow/temporary-folder.js'
 
+const NAMED = /^elysia-tmp-(?<machine>\w+)-(?<pid>\d+)-(?<started>\d*)-\w+$/
+
 let place: string
 
 beforeEach(async () => {
@@ -38,7 +40,7 @@ it('temporary folders are private, and go with a process that is ended at once',
 it('what a killed process has left is swept, and nothing else', async () => {
   const own = new TemporaryFolder()
   const name = path.basename(await own.path())
-  const [, , machine = '', pid = '', started = ''] = name.split('-', 5)
+  const {machine = '', pid = '', started = ''} = NAMED.exec(name)?.groups ?? {}
   const {pid: gone} = spawnSync(process.execPath, ['-e', ''])
   const folder = async (...words: Array<number | string>): Promise<string> => {
     const made = ['elysia-tmp', ...words].join('-')
