@@ -297,12 +297,15 @@ class Comparison {
   async #notCompared({leftOut, takesPart}: TenantSelection): Promise<string[]> {
     const [first, second] = [this.#first, this.#second]
     const open = leftOut.filter(({isOpen}) => isOpen).map(({name, reason}) => `tenant ${name} (${reason})`)
-    const unshown = [first, second].flatMap((side) => side.unshown() ?? [])
-    for (const reason of unshown) {
+    const unshown: string[] = []
+    for (const side of [first, second]) {
+      const reason = side.unshown()
+      if (reason === undefined) continue
+      unshown.push(reason)
       this.#options.onWarning?.({
         code: 'objects-not-shown',
-        details: {collection: second.className},
-        message: `Of what "${second.className}" was compared with, or of itself, ${reason}.`,
+        details: {collection: side.className, reason},
+        message: `What was compared of "${side.className}" is not what is there: ${reason}.`,
       })
     }
 
