@@ -36,7 +36,7 @@ const JOBS: readonly string[] = [
   'machines',
 ]
 /** What only some rooms may import: hashes and compression, which the embedded server has as its own. */
-const BUILTINS = ['crypto', 'zlib'].flatMap((name) => [name, `node:${name}`])
+const BUILTINS: ReadonlySet<string> = new Set(['crypto', 'node:crypto', 'node:zlib', 'zlib'])
 const OWN_BUILTINS: ReadonlySet<string> = new Set(['platform', 'testing'])
 /** The one class of a place on a disk, and the two files that name it: who makes one, and who lets others. */
 const LOCAL_STORE = 'src/store/local/store.ts'
@@ -307,7 +307,7 @@ function betweenJobs(source: Source): string[] {
 
 function strays(source: Source): string[] {
   const {file, folder, makesLocalStore, named} = source
-  const builtins = named.filter((name) => BUILTINS.includes(name))
+  const builtins = named.filter((name) => BUILTINS.has(name))
   const knows = neighbours(source).includes(LOCAL_STORE) && !KNOWS_LOCAL_STORE.has(file)
   return [
     ...(OWN_BUILTINS.has(folder) ? [] : builtins.map((name) => `${file} imports ${name}`)),

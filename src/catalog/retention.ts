@@ -51,7 +51,7 @@ export function selectForRemoval<T extends Retainable>(
   }
 
   const sorted = entries.toSorted(newestFirst)
-  for (const ofCollection of groupByCollection(sorted)) {
+  for (const ofCollection of Map.groupBy(sorted, ({collection}) => collection).values()) {
     const dated: T[] = []
     for (const entry of ofCollection) {
       // Also without a readable date, whose comparison is false.
@@ -122,17 +122,6 @@ export function parseDuration(text: string, {minutes = false} = {}): number {
 
 function isWithin(entry: Retainable, milliseconds: number, now: Date): boolean {
   return milliseconds > 0 && Date.parse(entry.timestamp) > now.getTime() - milliseconds
-}
-
-function groupByCollection<T extends Retainable>(entries: readonly T[]): Iterable<T[]> {
-  const groups = new Map<string, T[]>()
-  for (const entry of entries) {
-    const group = groups.get(entry.collection)
-    if (group) group.push(entry)
-    else groups.set(entry.collection, [entry])
-  }
-
-  return groups.values()
 }
 
 /** The first entry of each of the first `count` buckets. */

@@ -2,7 +2,7 @@
 import {deflateSync, Gunzip} from 'fflate'
 
 import {DataOpsError} from '../model/errors.js'
-import {concatBytes} from './bytes.js'
+import {concatBytes, viewOf} from './bytes.js'
 
 /** No time, no name, no system: the same bytes whoever wrote them. */
 export const GZIP_HEADER: Uint8Array = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff)
@@ -32,10 +32,11 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 function member(deflated: readonly Uint8Array[], content: Uint8Array): Uint8Array {
-  const trailer = new DataView(new ArrayBuffer(TRAILER_BYTES))
-  trailer.setUint32(0, crc32(content), true)
-  trailer.setUint32(4, content.length, true)
-  return concatBytes([GZIP_HEADER, ...deflated, new Uint8Array(trailer.buffer)])
+  const trailer = new Uint8Array(TRAILER_BYTES)
+  const view = viewOf(trailer)
+  view.setUint32(0, crc32(content), true)
+  view.setUint32(4, content.length, true)
+  return concatBytes([GZIP_HEADER, ...deflated, trailer])
 }
 
 /** One whole canonical member, fastest level, by fflate. */

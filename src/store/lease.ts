@@ -178,6 +178,11 @@ export class Lease {
     this.#timer.unref()
   }
 
+  /** Grows each time it is taken from another holder. */
+  get generation(): number {
+    return this.#record.generation
+  }
+
   /** Whether it is what lies under that name in a store: also in another one that leads to the same place. */
   async isIn(store: Store, name: string): Promise<boolean> {
     return (await new FileLeases(store).read(name)).some(({text}) => text === this.#record.text)

@@ -213,12 +213,5 @@ export class ActiveTenants {
 }
 
 function byCollection(tenants: readonly Tenant[]): Map<string, Tenant[]> {
-  const groups = new Map<string, Tenant[]>()
-  for (const tenant of tenants) {
-    const group = groups.get(tenant.collection)
-    if (group) group.push(tenant)
-    else groups.set(tenant.collection, [tenant])
-  }
-
-  return groups
+  return Map.groupBy(tenants, ({collection}) => collection)
 }

@@ -14,6 +14,7 @@ import {persistent} from '../../flow/persistent.js'
 import {settledStatus} from '../../flow/tenants/activation.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {sendChain} from '../../flow/transform/sent.js'
+import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {canOpen, checkEncryption, encryptionOf} from '../../store/encryption.js'
@@ -163,10 +164,7 @@ async function divideActive(
 ): Promise<{counts: BackupWork['counts']; items: BackupItem[]}> {
   if (tenants.length > Math.max(items, 1) || tenants.length > COUNTED_TENANTS) {
     const size = Math.ceil(tenants.length / Math.max(items, 1))
-    const groups = Array.from({length: Math.ceil(tenants.length / size)}, (_, at) =>
-      tenants.slice(at * size, (at + 1) * size),
-    )
-    return {counts: [], items: groups.map((group) => ({slices: slicesOfTenants(group)}))}
+    return {counts: [], items: Array.from(chunks(tenants, size), (group) => ({slices: slicesOfTenants(group)}))}
   }
 
   const {connection, options, plan} = job

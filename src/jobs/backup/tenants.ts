@@ -58,12 +58,8 @@ export function planRemaining(
   options: {includeOffloaded?: boolean},
 ): {activation: ActivationGroup[]; slices: Slice[]} {
   if (!tenants) return {activation: [], slices: progress.remaining}
-  const byTenant = new Map<string, Slice[]>()
-  for (const slice of [...progress.remaining, ...progress.waiting.flatMap((group) => group.slices)]) {
-    const slices = byTenant.get(slice.tenant!) ?? []
-    slices.push(slice)
-    byTenant.set(slice.tenant!, slices)
-  }
+  const left = [...progress.remaining, ...progress.waiting.flatMap((group) => group.slices)]
+  const byTenant = Map.groupBy(left, ({tenant}) => tenant!)
 
   const live = new Map(tenants.map((tenant) => [tenant.name, tenant]))
   for (const name of byTenant.keys()) {
