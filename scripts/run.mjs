@@ -84,7 +84,7 @@ function recording() {
 
 function bench() {
   build()
-  const isNamed = ['growth', 'latency', 'memory', 'start-up'].includes(options[0])
+  const isNamed = ['growth', 'latency', 'memory', 'native-export', 'start-up'].includes(options[0])
   const [file, ...rest] = isNamed ? options : ['run', ...options]
   must('node', ['--import', 'tsx', `bench/${file}.ts`, ...rest])
 }

@@ -15,6 +15,10 @@ const gzipAsync = promisify<zlib.InputType, zlib.ZlibOptions, Uint8Array>(zlib.g
 /** Fast enough not to hold up a backup; higher levels gain little on float32 text. */
 const GZIP_LEVEL = 1
 const ZSTD_LEVEL = 1
+/** Room that is left over, by which zlib knows that nothing more comes. */
+const ZSTD_SPARE = 512
+/** Bytes that are compressed, or decompressed, into one piece at most. */
+const ZSTD_AT_ONCE = 16 * 1024 * 1024
 const INFLATED_CHUNK_BYTES = 256 * 1024
 
 /** Node's own hashes and compression. */
@@ -87,13 +91,21 @@ async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 }
 
 function zstdCompress(bytes: Uint8Array): Uint8Array {
-  return zlib.zstdCompressSync(bytes, {params: {[zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL}})
+  return zlib.zstdCompressSync(bytes, {
+    // In one piece: zlib's own chunks, 16 KiB each, are joined by a copy.
+    chunkSize: Math.min(bytes.length + (bytes.length >> 8), ZSTD_AT_ONCE) + ZSTD_SPARE,
+    params: {[zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL},
+  })
 }
 
 function zstdDecompress(bytes: Uint8Array, outputLength: number): Uint8Array {
   let inflated: Uint8Array
   try {
-    inflated = zlib.zstdDecompressSync(bytes, {maxOutputLength: Math.max(1, outputLength)})
+    inflated = zlib.zstdDecompressSync(bytes, {
+      // What is claimed is not believed further than that.
+      chunkSize: Math.min(outputLength, ZSTD_AT_ONCE) + ZSTD_SPARE,
+      maxOutputLength: Math.max(1, outputLength),
+    })
   } catch (error) {
     throw new DataOpsError('BACKUP_DAMAGED', 'A zstd frame of the backup cannot be read.', {cause: error})
   }

@@ -7,9 +7,11 @@ const WINDOW_BYTES = 16 * 1024 * 1024
 
 const HEADER_BYTES = 64 * 1024
 
+const NOTHING: Uint8Array = new Uint8Array(0)
+
 /** Reads a range of the source from its start to its end, a window at a time. What it returns are views of the window. */
 export class WindowReader {
-  private window: Uint8Array = new Uint8Array(0)
+  private window = NOTHING
   private windowStart = 0
 
   constructor(
@@ -41,7 +43,14 @@ export class WindowReader {
     await this.reach(count)
     const start = this.at - this.windowStart
     this.at += count
-    return this.window.subarray(start, start + count)
+    const bytes = this.window.subarray(start, start + count)
+    // Of a page that was read by itself nothing is left to look at: it is its reader's alone.
+    if (start + count === this.window.length) {
+      this.window = NOTHING
+      this.windowStart = this.at
+    }
+
+    return bytes
   }
 
   async header(): Promise<PageHeader> {
