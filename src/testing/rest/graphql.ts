@@ -217,10 +217,12 @@ function readFields(
   return (object) => Object.fromEntries(readers.map(([alias, read]) => [alias, read(object)]))
 }
 
+const MOST_INT32 = 2 ** 31
+
 /** GraphQL has ints of 32 bits: others are null. */
 function int32(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map((item) => int32(item))
-  return typeof value === 'number' && Math.trunc(value) === (value | 0) ? value : null
+  return typeof value === 'number' && value >= -MOST_INT32 && value < MOST_INT32 ? value : null
 }
 
 /** A value, of which only the members that were asked for. */
