@@ -1,3 +1,5 @@
+/* eslint-disable @typescript-eslint/no-unsafe-argument -- answers are read as they come: a wrong shape fails the expectation */
+
 import {beforeAll, expect, it} from 'vitest'
 
 import {Filters_Operator} from '../../src/weaviate/proto/generated/weaviate.js'
