@@ -28,6 +28,7 @@ const jobs = {
   'test:meanwhile': testMeanwhile,
   'test:mutations': testMutations,
   'test:places': testPlaces,
+  'test:policies': testPolicies,
   'test:replies': testReplies,
   'test:report': testReport,
   'test:sweep': testSweep,
@@ -141,6 +142,11 @@ function testWorkers() {
 function testPlaces() {
   environment.PLACES_ROUNDS ??= '500'
   vitest(['test/fault/places.test.ts', ...options])
+}
+
+/** Needs a versitygw, by its path in VERSITYGW_BINARY; without it nothing is tried, and that is said. */
+function testPolicies() {
+  must('node', ['--import', 'tsx', 'test/store/s3/policies.ts', ...options])
 }
 
 function testGuides() {

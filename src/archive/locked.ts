@@ -4,6 +4,7 @@ import type {LockedEntry, LockMode, ObjectLock, Store, StoreEntry, StoreLocks, S
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
 import {nameOf} from '../store/key.js'
+import {asOpened} from '../store/open.js'
 import {overlay} from '../store/overlay.js'
 import {isBackupFile, METADATA_FILE, parseBackupName} from './names.js'
 
@@ -44,7 +45,7 @@ export function pastWhatHides(store: Store): Store {
     return found && (await isLocked(locks, backup, hidden)) ? found : undefined
   }
 
-  return overlay(store, {
+  const past = overlay(store, {
     isPastWhatHides: true,
     async list(folder: string): Promise<StoreEntry[]> {
       const shown = await store.list(folder)
@@ -65,6 +66,7 @@ export function pastWhatHides(store: Store): Store {
       return (await hiddenOf(key)).size > 0 ? folderEntry(key) : undefined
     },
   })
+  return asOpened(past, store)
 }
 
 async function isLocked(locks: StoreLocks, backup: string, hidden: ReadonlyMap<string, LockedEntry>): Promise<boolean> {

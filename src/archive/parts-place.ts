@@ -3,7 +3,7 @@ import type {BackupMetadata} from '../codec/document.js'
 import type {Store} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {openStore} from '../store/open.js'
+import {openStoreLike} from '../store/open.js'
 import {isRootedPlace, splitPlace} from '../store/place.js'
 
 export interface PartsPlace {
@@ -23,7 +23,7 @@ export function partsPlace(
     const {folder, name: exported} = splitPlace(reference.place)
     return {
       keyOf: (file) => `${exported}/${file}`,
-      store: openStore(folder, {isRooted: isRootedPlace(reference.place)}),
+      store: openStoreLike(folder, store, {isRooted: isRootedPlace(reference.place)}),
     }
   }
 

@@ -4,6 +4,7 @@ import type {Store, StoreEntry} from '../store/store.js'
 import {DataOpsError} from '../model/errors.js'
 import {isDenied} from '../store/denied.js'
 import {nameOf} from '../store/key.js'
+import {asOpened} from '../store/open.js'
 import {overlay} from '../store/overlay.js'
 import {DocumentSource} from './document-source.js'
 import {METADATA_FILE, parseBackupName, SCHEMA_FILE} from './names.js'
@@ -43,7 +44,7 @@ export function asFarAsReadable(store: Store): Store {
     return undefined
   }
 
-  return overlay(store, {
+  const readable = overlay(store, {
     async list(folder: string): Promise<StoreEntry[]> {
       try {
         return await store.list(folder)
@@ -58,6 +59,7 @@ export function asFarAsReadable(store: Store): Store {
     },
     stat,
   })
+  return asOpened(readable, store)
 }
 
 function isAbsent(error: unknown): boolean {

@@ -6,7 +6,6 @@ import {isExportAt} from '../archive/native/metadata.js'
 import {ExportSource, type Lacking} from '../archive/native/source.js'
 import {DataOpsError} from '../model/errors.js'
 import {matchesPattern} from '../model/pattern.js'
-import {encryptionOf} from '../store/encryption.js'
 import {isCloudPlace, isRootedPlace} from '../store/place.js'
 import {placeAt} from './place-at.js'
 
@@ -31,7 +30,7 @@ export async function locateExport(reference: string, store: Store): Promise<Exp
 async function exportAt(reference: string, store: Store): Promise<ExportPlace | undefined> {
   const place = reference.replace(/(?<=[^/])\/+$/, '')
   for (const isRooted of isRootedPlace(place) ? [true, false] : [false]) {
-    const found = await placeAt(place, encryptionOf(store), {isRooted})
+    const found = await placeAt(place, store, {isRooted})
     if (found && (await isExportAt(found.store, found.name))) return {name: found.name, store: found.store}
   }
 

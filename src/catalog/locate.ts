@@ -9,7 +9,6 @@ import {Archive} from '../archive/reader.js'
 import {DataOpsError} from '../model/errors.js'
 import {isPattern} from '../model/pattern.js'
 import {isMultiTenant} from '../model/schema.js'
-import {encryptionOf} from '../store/encryption.js'
 import {BackupCatalog} from './catalog.js'
 import {backupsNamed, hintOf, parseBackupReference} from './named.js'
 import {type BackupPlace, openPlace, placeAt, splitReference} from './place-at.js'
@@ -137,12 +136,12 @@ export async function locateBackup(reference: string, store: Store): Promise<Bac
 /** Finds the places of all backups that a reference stands for, as `locateBackup` does for one. @throws DataOpsError NOT_A_BACKUP when there is none. */
 export async function locateBackups(reference: string, given: Store): Promise<LocatedBackups> {
   const store = pastWhatHides(given)
-  const found = isPattern(reference) ? undefined : await placeAt(reference, encryptionOf(store))
+  const found = isPattern(reference) ? undefined : await placeAt(reference, store)
   if (found) return {passedOver: [], places: [found]}
   const {folder, name} = splitReference(reference)
   const asked = parseBackupReference(name)
   if (!asked) return {passedOver: [], places: [await placeInCatalog(reference, store)]}
-  const place = folder === undefined ? store : openPlace(folder, encryptionOf(store))
+  const place = folder === undefined ? store : openPlace(folder, store)
   const {backups, passedOver} = await backupsNamed(asked, await new BackupCatalog(place).list(), place)
   return {
     passedOver: passedOver.map(({backup, reason}) => ({path: place.describe(backup.file), reason})),

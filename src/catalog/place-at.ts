@@ -10,8 +10,8 @@ import {pastWhatHides} from '../archive/locked.js'
 import {METADATA_FILE} from '../archive/names.js'
 import {EXPORT_METADATA_FILE} from '../archive/native/metadata.js'
 import {asFarAsReadable} from '../archive/unlisted.js'
-import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
-import {openStore, type OpenStoreOptions} from '../store/open.js'
+import {encryptionOf, withEncryption} from '../store/encryption.js'
+import {openStoreLike, type OpenStoreOptions} from '../store/open.js'
 import {errnoOf, isAbsent, storageError} from '../store/storage-error.js'
 import {parseBackupReference} from './named.js'
 
@@ -23,9 +23,9 @@ export interface BackupPlace {
   store: Store
 }
 
-/** With what opens backups, and nothing hidden that is locked. */
-export function openPlace(place: string, keys: EncryptionOptions, options?: OpenStoreOptions): Store {
-  return asFarAsReadable(pastWhatHides(withEncryption(openStore(place, options), keys)))
+/** With what opens the backups, and the account, of a store that was given, and nothing hidden that is locked. */
+export function openPlace(place: string, given: Store, options?: OpenStoreOptions): Store {
+  return asFarAsReadable(pastWhatHides(withEncryption(openStoreLike(place, given, options), encryptionOf(given))))
 }
 
 const URL_START = /^[a-z][a-z\d+.-]+:\/\//i
@@ -39,19 +39,19 @@ export function splitReference(reference: string): {folder?: string; name: strin
 /** Undefined for what is neither. */
 export async function placeAt(
   reference: string,
-  keys: EncryptionOptions,
+  given: Store,
   options?: OpenStoreOptions,
 ): Promise<BackupPlace | undefined> {
-  if (!URL_START.test(reference)) return placeOnDisk(reference, keys)
-  if (/^file:/i.test(reference)) return placeOnDisk(fileURLToPath(reference), keys)
+  if (!URL_START.test(reference)) return placeOnDisk(reference, given)
+  if (/^file:/i.test(reference)) return placeOnDisk(fileURLToPath(reference), given)
   const {folder = '', name} = splitReference(reference)
-  return parseBackupReference(name) ? undefined : {name, store: openPlace(folder, keys, options)}
+  return parseBackupReference(name) ? undefined : {name, store: openPlace(folder, given, options)}
 }
 
 /** What the system says of what nothing can be called. */
 const NO_NAMES: ReadonlySet<string | undefined> = new Set(['EINVAL', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'])
 
-async function placeOnDisk(reference: string, keys: EncryptionOptions): Promise<BackupPlace | undefined> {
+async function placeOnDisk(reference: string, given: Store): Promise<BackupPlace | undefined> {
   let file: string
   try {
     // A link that a user names is followed; those inside a store are not.
@@ -65,5 +65,5 @@ async function placeOnDisk(reference: string, keys: EncryptionOptions): Promise<
 
   // A file of a directory backup, or of an export, stands for the directory.
   if ([EXPORT_METADATA_FILE, METADATA_FILE].includes(path.basename(file))) file = path.dirname(file)
-  return {name: path.basename(file), store: openPlace(path.dirname(file), keys)}
+  return {name: path.basename(file), store: openPlace(path.dirname(file), given)}
 }

@@ -60,6 +60,26 @@ export interface OpenAgain {
 
 const OPENED = new WeakMap<Store, OpenAgain>()
 
+/** Says of a decorated store that it is that place, too. */
+export function asOpened<T extends Store>(decorated: T, store: Store): T {
+  const opened = storeOpenedAs(store)
+  if (opened) OPENED.set(decorated, opened)
+  return decorated
+}
+
+/** Opens another place: one in the same storage account with what the store was opened with. @throws DataOpsError INVALID_INPUT. */
+export function openStoreLike(place: string, store: Store, options?: OpenStoreOptions): Store {
+  const opened = storeOpenedAs(store)
+  const account = accountOf(place)
+  const isSame = opened !== undefined && account !== undefined && accountOf(opened.place) === account
+  return openStore(place, {...(isSame && {azureConnectionString: opened.options.azureConnectionString}), ...options})
+}
+
+function accountOf(place: string): string | undefined {
+  const parsed = parsePlace(place)
+  return parsed.kind === 'az' ? parsed.account : undefined
+}
+
 /** Undefined for a store of somebody else's making. `store`: as `openStore` made it, perhaps with keys for encrypted backups. */
 export function storeOpenedAs(store: Store): OpenAgain | undefined {
   return OPENED.get(encryptionOf(store).below ?? store)

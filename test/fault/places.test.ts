@@ -6,6 +6,7 @@ import {spawn} from 'node:child_process'
 import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
+import type {RestoreOptions} from '../../src/jobs/restore/options.js'
 import type {Store} from '../../src/store/store.js'
 import type {WorkerJob} from './worker.js'
 
@@ -20,15 +21,17 @@ import {withEnvironment} from '../store/support.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
 import {LIMITS} from '../support/s3-routes.js'
 import {BUCKET, type Fault, type S3Request, type S3Server, startS3} from '../support/s3-server.js'
-import {buildWorker, momentOf, randomFrom, SEED} from './harness.js'
+import {buildWorker, momentOf, randomFrom, SEED, WORKER_ENVIRONMENT} from './harness.js'
 import {report} from './report.js'
 
-/** Kills, and failures, in all. */
+/** Kills, and runs that meet a failure, in all; FAULT_SEED for other moments. */
 const ROUNDS = Number(process.env.PLACES_ROUNDS ?? 3)
+/** Processes in a row that are killed before their job is done once more. */
+const KILLS_IN_A_ROW = 4
 const NAME = 'FaultPlaces'
 const COPY = 'FaultPlacesCopy'
-const OBJECTS = 120
-const PART_BYTES = 8192
+const OBJECTS = 60
+const PART_BYTES = 4096
 const CATALOG = '.backup_catalog.json'
 const settings = {
   flush: FLUSH_EVERY.ms,
@@ -118,6 +121,8 @@ function age(prefix: string): void {
 
 interface Round {
   format: Format
+  /** A run before has ended, though it may not have said so: of a restore, what comes after goes on as one into what is there. */
+  isOver?: boolean
   prefix: string
   store: Store
 }
@@ -125,7 +130,7 @@ interface Round {
 /** What a job does, in a process of its own and in this one, and what must hold once it was done after all. */
 interface Job {
   check: (round: Round) => Promise<void>
-  inProcess: (round: Round) => WorkerJob['run']
+  inProcess: (round: Round) => Promise<WorkerJob['run']>
   name: 'backup' | 'prune' | 'restore'
   run: (round: Round) => Promise<unknown>
 }
@@ -137,7 +142,7 @@ const JOBS: Job[] = [
     async check({store}) {
       expect(await new BackupCatalog(store).list()).not.toHaveLength(0)
     },
-    inProcess: ({format}) => ({collection: NAME, job: 'backup', options: {...reading, format, resume: 'auto'}}),
+    inProcess: async ({format}) => ({collection: NAME, job: 'backup', options: {...reading, format, resume: 'auto'}}),
     name: 'backup',
     run: async ({format, store}) =>
       new BackupManager(server.connection, {store}).backupCollection(NAME, {...reading, format, resume: 'auto'}),
@@ -150,15 +155,11 @@ const JOBS: Job[] = [
       })
       await server.connection.deleteCollection(COPY)
     },
-    inProcess: () => ({backup: ids[0]!, job: 'restore', options: writing}),
+    inProcess: async (round) => ({backup: ids[0]!, job: 'restore', options: await writingTo(round)}),
     name: 'restore',
-    async run({store}) {
-      const there = await server.connection.getCollection(COPY)
-      return new RestoreManager(server.connection, {store}).restoreCollection(ids[0]!, {
-        ...writing,
-        // The run before may have ended right before it could say so.
-        ...(there && !(await hasCheckpoint(store)) && {merge: true}),
-      })
+    async run(round) {
+      const restores = new RestoreManager(server.connection, {store: round.store})
+      return restores.restoreCollection(ids[0]!, await writingTo(round))
     },
   },
   {
@@ -167,11 +168,17 @@ const JOBS: Job[] = [
       expect(listed.map(({id}) => id)).toEqual([ids[0]])
       expect((await store.list('')).map(({name}) => name).toSorted()).toEqual([CATALOG, listed[0]!.file].toSorted())
     },
-    inProcess: () => ({job: 'prune', keepLast: 1}),
+    inProcess: async () => ({job: 'prune', keepLast: 1}),
     name: 'prune',
     run: async ({store}) => new BackupCatalog(store).prune({keepLast: 1}),
   },
 ]
+
+async function writingTo(round: Round): Promise<RestoreOptions> {
+  if (!round.isOver)
+    round.isOver = (await server.connection.getCollection(COPY)) !== undefined && !(await hasCheckpoint(round.store))
+  return {...writing, ...(round.isOver && {merge: true})}
+}
 
 const hasCheckpoint = async (store: Store): Promise<boolean> =>
   (await store.list('')).some(({name}) => name.includes('.checkpoint'))
@@ -203,7 +210,10 @@ async function runProcess(
     saveMs: 0,
     url: server.url,
   }
-  const child = spawn(process.execPath, [worker, JSON.stringify(job)], {stdio: ['ignore', 'pipe', 'pipe']})
+  const child = spawn(process.execPath, [worker, JSON.stringify(job)], {
+    env: {...process.env, ...WORKER_ENVIRONMENT},
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const seen = {output: '', requests: 0}
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -230,13 +240,16 @@ async function runProcess(
   return {isKilled, requests: seen.requests}
 }
 
-/** After a kill or a failure: what is listed is whole, what was there is; done once more, it is done, and no upload is left. */
-async function recover(job: Job, round: Round, {before, where}: {before: string[]; where: string}): Promise<void> {
-  const {prefix, store} = round
-  const listed = await listedWhole(store, where)
+/** After a kill or a failure: what is listed is whole, and what was there is. */
+async function expectKept(job: Job, {store}: Round, {before, where}: {before: string[]; where: string}): Promise<void> {
   // A prune may have removed all but the newest.
   const kept = job.name === 'prune' ? before.slice(0, 1) : before
-  expect(listed, where).toEqual(expect.arrayContaining(kept))
+  expect(await listedWhole(store, where), where).toEqual(expect.arrayContaining(kept))
+}
+
+/** Done once more, it is done, and no upload is left. */
+async function recover(job: Job, round: Round, where: string): Promise<void> {
+  const {prefix, store} = round
   age(prefix)
   await job.run(round)
   await job.check(round)
@@ -260,25 +273,31 @@ const share = Math.ceil(ROUNDS / JOBS.length)
 const TIMEOUT = 60_000 + ROUNDS * 20_000
 
 describe.each(JOBS)('$name on S3', (job) => {
-  it(`is killed (${share} rounds)`, {timeout: TIMEOUT}, async () => {
+  it(`is killed (${share} processes)`, {timeout: TIMEOUT}, async () => {
     const random = randomFrom(SEED)
     const requests = new Map<Format, number>()
     let kills = 0
-    for (let index = 0; index < share; index++) {
+    for (let index = 0; index * KILLS_IN_A_ROW < share; index++) {
       const {before, round} = await begin(job, index, 'kill')
       const {format} = round
       if (!requests.has(format)) {
-        requests.set(format, (await runProcess(round, job.inProcess(round))).requests)
+        requests.set(format, (await runProcess(round, await job.inProcess(round))).requests)
         empty(round.prefix)
         await begin(job, index, 'kill')
       }
 
-      const at = momentOf(index, share, requests.get(format)!, random)
-      const isDone = random() < 0.5
-      const where = `${job.name} of ${format}, seed ${SEED}, round ${index}, killed ${isDone ? 'after' : 'at'} request ${at} of ${requests.get(format)}`
-      const {isKilled} = await runProcess(round, job.inProcess(round), {at, isDone})
-      if (isKilled) kills++
-      await recover(job, round, {before, where})
+      let where = `${job.name} of ${format}, seed ${SEED}, round ${index}, of ${requests.get(format)} requests`
+      for (let kill = index * KILLS_IN_A_ROW; kill < Math.min(share, (index + 1) * KILLS_IN_A_ROW); kill++) {
+        // Moments that lie next to each other in the order of the rounds are not killed in a row.
+        const at = momentOf((kill * 7) % share, share, requests.get(format)!, random)
+        const isDone = random() < 0.5
+        where += `, killed ${isDone ? 'after' : 'at'} ${at}`
+        const {isKilled} = await runProcess(round, await job.inProcess(round), {at, isDone})
+        if (isKilled) kills++
+        await expectKept(job, round, {before, where})
+      }
+
+      await recover(job, round, where)
     }
 
     // A single one may come too late.
@@ -292,9 +311,9 @@ describe.each(JOBS)('$name on S3', (job) => {
     })
   })
 
-  it(`meets failures (${share} rounds)`, {timeout: TIMEOUT}, async () => {
+  it(`meets failures (${share} runs)`, {timeout: TIMEOUT}, async () => {
     const random = randomFrom(SEED + 1)
-    const totals = {failures: 0, times: 0}
+    const totals = {failures: 0, runs: 0, times: 0}
     for (let index = 0; index < share; index++) {
       const {before, round} = await begin(job, index, 'fault')
       const fault = faultOf(index)
@@ -305,11 +324,11 @@ describe.each(JOBS)('$name on S3', (job) => {
       const counted = {first: undefined as S3Request | undefined, requests: 0}
       s3.fault = (request) => {
         counted.requests++
-        if (counted.requests < at) return undefined
+        if (counted.requests < at || !isFitting(fault, request)) return undefined
         counted.first ??= request
         if (counted.first !== request && !(isLasting && request.operation === counted.first.operation)) return undefined
         totals.times++
-        return isFitting(fault, request) ? fault : undefined
+        return fault
       }
 
       await job.run(round).catch((error: unknown) => {
@@ -317,14 +336,16 @@ describe.each(JOBS)('$name on S3', (job) => {
         if (!(error instanceof DataOpsError)) throw new Error(where, {cause: error})
       })
       s3.fault = undefined
-      await recover(job, round, {before, where})
+      if (counted.first) totals.runs++
+      await expectKept(job, round, {before, where})
+      await recover(job, round, where)
     }
 
     if (share > 2) expect(totals.times).toBeGreaterThan(0)
     report({
       fault: `409, 412, 500, 503, cut, lost, short and stalled answers of S3 during a ${job.name}`,
       job: job.name,
-      note: `${totals.failures} failed, with an error that says so, and were done again`,
+      note: `in ${totals.runs} runs, of which ${totals.failures} failed, with an error that says so, and were done again`,
       objectsLost: 0,
       times: totals.times,
       wronglyListed: 0,

@@ -5,7 +5,14 @@ import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import {newIdentity} from '../../src/codec/age/header.js'
-import {BackupManager, type BackupOptions, type BackupResult, RestoreManager, Verifier} from '../../src/index.js'
+import {
+  BackupCatalog,
+  BackupManager,
+  type BackupOptions,
+  type BackupResult,
+  RestoreManager,
+  Verifier,
+} from '../../src/index.js'
 import {withEnvironment} from '../store/support.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
 import {BUCKET, type S3Server, startS3} from '../support/s3-server.js'
@@ -49,6 +56,18 @@ afterAll(async () => {
   await rm(checkpoints, {force: true, recursive: true})
   await server.connection.deleteCollection(NAME)
   await server.close()
+})
+
+it('of what may not be listed nothing is said: no prune, and no catalog made anew, that had nothing to do', async () => {
+  const catalog = new BackupCatalog(directory)
+  for (const run of [
+    async () => catalog.list(),
+    async () => catalog.prune({keepLast: 1}),
+    async () => catalog.prune({keepLast: 1}, {dryRun: true}),
+    async () => catalog.reindex(),
+  ]) {
+    await expect(run()).rejects.toMatchObject({code: 'STORAGE', details: {reason: 'denied'}})
+  }
 })
 
 describe.each(KINDS.map((kind, index) => ({...kind, index})))('$options.format, encrypted: $isEncrypted', (kind) => {

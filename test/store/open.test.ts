@@ -4,8 +4,11 @@ import path from 'node:path'
 import {pathToFileURL} from 'node:url'
 import {expect, it} from 'vitest'
 
+import {pastWhatHides} from '../../src/archive/locked.js'
+import {openPlace} from '../../src/catalog/place-at.js'
 import {utf8} from '../../src/codec/bytes.js'
-import {openStore} from '../../src/store/open.js'
+import {withEncryption} from '../../src/store/encryption.js'
+import {openStore, storeOpenedAs} from '../../src/store/open.js'
 
 it('opens a folder by path and by file URL', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'data-ops-open-'))
@@ -46,4 +49,24 @@ it('says no secret that stands in a URL', () => {
   } catch (error) {
     expect(JSON.stringify([error, String(error)])).not.toContain('secret')
   }
+})
+
+it.each(['s3://bucket/x', 'gs://bucket/x', 'az://account/container/x'])(
+  'lets other threads open %s, as the jobs have it, with and without keys',
+  (place) => {
+    const store = openStore(place)
+    for (const each of [store, pastWhatHides(store), pastWhatHides(withEncryption(store, {passphrase: 'x'}))]) {
+      expect(storeOpenedAs(each)?.place).toBe(place)
+    }
+  },
+)
+
+it('opens what lies in the same account with what the store was opened with, and nothing else', () => {
+  const azureConnectionString = 'AccountName=account;AccountKey=eA=='
+  const store = openStore('az://account/container/x', {azureConnectionString})
+  const given = (place: string): unknown =>
+    storeOpenedAs(openPlace(place, pastWhatHides(store)))?.options.azureConnectionString
+  expect(given('az://account/container/y')).toBe(azureConnectionString)
+  expect(given('az://account/other')).toBe(azureConnectionString)
+  for (const place of ['az://other-one/container/y', 's3://account/x', '/account']) expect(given(place)).toBeUndefined()
 })

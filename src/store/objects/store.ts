@@ -118,7 +118,7 @@ export class ObjectStore implements Store {
     })
   }
 
-  /** Whether anything lies in a folder; one that may not be listed has nothing that is known. */
+  /** Whether anything lies in a folder; one that may not be listed has nothing that is known. Of the place itself that would say too much. */
   async #hasAny(folder: string): Promise<boolean> {
     const action = {verb: 'list', where: this.describe(folder)}
     try {
@@ -127,7 +127,7 @@ export class ObjectStore implements Store {
       )
       return folders.length > 0 || objects.length > 0
     } catch (error) {
-      if (isFailure(error, 'denied')) return false
+      if (folder !== '' && isFailure(error, 'denied')) return false
       throw error
     }
   }
