@@ -92,7 +92,7 @@ export default class BackupQueryCommand extends DataOpsCommand {
 
   /** A program gets every byte as it is; a terminal would obey some. */
   #exactly(lines: readonly string[]): void {
-    if (process.stdout.isTTY) this.print(lines)
+    if (process.stdout.isTTY) this.print(lines, Infinity)
     else if (lines.length > 0) this.log('%s', lines.join('\n'))
   }
 
@@ -106,7 +106,7 @@ export default class BackupQueryCommand extends DataOpsCommand {
       if (isMore) break
     }
 
-    this.print(shown.length > 0 ? queryTable(columns, shown, width) : ['No rows.'])
+    this.print(shown.length > 0 ? queryTable(columns, shown, width) : ['No rows.'], width)
     if (isMore) this.progress.print(`The first ${plural(count, 'row')}; all of them with --format csv or --json.`)
   }
 }

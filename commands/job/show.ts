@@ -20,7 +20,7 @@ export default class JobShow extends DataOpsCommand {
     const {args, flags} = await this.parse(JobShow)
     const manager = await this.jobManager(flags.output)
     const state = await manager.show(args.job)
-    this.print(jobLines(state))
+    this.print(jobLines(state, this.tableWidth))
     return state
   }
 }

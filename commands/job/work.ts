@@ -53,7 +53,7 @@ export default class JobWork extends DataOpsCommand {
       maxRate: flags['max-rate'],
       waitMs: milliseconds(flags.wait),
     })
-    this.print(workLines(result))
+    this.print(workLines(result, this.tableWidth))
     const isLacking = result.skipped.length > 0 || result.sealed.some(({complete}) => complete === false)
     if (result.end !== 'done' || isLacking) this.exitWith('INCOMPLETE')
     if (result.restored.some(({rejected}) => rejected > 0)) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)

@@ -60,9 +60,9 @@ const FULL_ID_LENGTH = 36
 export function backupTable(backups: readonly BackupEntry[], width?: number): string[] {
   const length = idLength(backups)
   const columns: Array<Column<BackupEntry>> = [
-    {header: 'ID', value: ({id}) => id.slice(0, length)},
+    {cut: 'nothing', header: 'ID', value: ({id}) => id.slice(0, length)},
     {header: 'COLLECTION', value: ({collection}) => collection || '(hidden)'},
-    {header: 'WHEN', value: ({timestamp}) => shortTime(timestamp)},
+    {cut: 'nothing', header: 'WHEN', value: ({timestamp}) => shortTime(timestamp)},
     {header: 'FORMAT', value: ({format}) => format},
     {
       align: 'right',
@@ -70,7 +70,8 @@ export function backupTable(backups: readonly BackupEntry[], width?: number): st
       value: ({objectCount}) => (objectCount === undefined ? '?' : formatCount(objectCount)),
     },
     {align: 'right', header: 'SIZE', value: ({bytes}) => formatBytes(bytes)},
-    {header: 'PATH', value: (backup) => [backup.path, ...remarks(backup)].join(' ')},
+    // What tells paths of one place apart, and what there is to say of a backup, stands at the end.
+    {cut: 'start', header: 'PATH', value: (backup) => [backup.path, ...remarks(backup)].join(' ')},
   ]
   return formatTable(backups, columns, width)
 }

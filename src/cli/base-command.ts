@@ -19,7 +19,7 @@ import {DataOpsError, EXIT_CODES} from '../model/errors.js'
 import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {asDataOpsError, type FailureDescription, withSource} from './failure.js'
 import {globalFlags} from './flags.js'
-import {printable, wrapMember} from './format.js'
+import {printable, wrapLine} from './format.js'
 import {asTyped, warningsAsTyped} from './hints.js'
 import {Interrupt} from './interrupt.js'
 import {checkedPlace, type PlaceFlags} from './place.js'
@@ -269,11 +269,10 @@ export abstract class DataOpsCommand extends Command {
     this.progress.warn({message: redact(asTyped(warning.message), this.#secrets)})
   }
 
-  /** Prints lines to stdout, unless with `--json`; whatever a backup or server put into them cannot steer the terminal. */
-  protected print(lines: readonly string[]): void {
+  /** Prints lines to stdout, unless with `--json`; whatever a backup or server put into them cannot steer the terminal. `width`: of what is wrapped. */
+  protected print(lines: readonly string[], width = this.tableWidth): void {
     this.progress.stop()
-    const {tableWidth} = this
-    for (const line of lines.flatMap((each) => wrapMember(printable(each), tableWidth))) this.log('%s', line)
+    for (const line of lines.flatMap((each) => wrapLine(printable(each), width))) this.log('%s', line)
   }
 
   /** Characters of a line, for what is cut to fit it; of a terminal only, what is piped stays as it is. */

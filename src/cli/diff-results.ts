@@ -1,7 +1,7 @@
 /** Differences of two collections or backups as lines for a person. Pure. */
 import type {ComparedThing, Difference} from '../jobs/verify/options.js'
 
-import {formatCount, plural} from './format.js'
+import {formatCount, formatMembers, plural} from './format.js'
 import {differenceText, schemaTable, type ShowOptions} from './results.js'
 
 export function diffLines(difference: Difference, options: ShowOptions = {}): string[] {
@@ -10,7 +10,12 @@ export function diffLines(difference: Difference, options: ShowOptions = {}): st
     ...tenantsLeftOut.map(({name, reason}) => `  NOT compared: tenant ${name} (${reason})`),
     ...notCompared.filter((what) => !what.startsWith('tenant ')).map((what) => `  NOT compared: ${what}`),
   ]
-  if (equal) return [`${nameOf(b)} equals ${nameOf(a)}: ${plural(b.objects, 'object')}, digest ${b.digest}`, ...leftOut]
+  if (equal)
+    return [
+      `${nameOf(b)} equals ${nameOf(a)}: ${plural(b.objects, 'object')}`,
+      ...formatMembers([['digest', b.digest]]),
+      ...leftOut,
+    ]
   const unlisted = counts.missing + counts.extra + counts.different - differences.length
   return [
     `${nameOf(b)} differs from ${nameOf(a)}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(b.objects)} and ${formatCount(a.objects)} objects)`,

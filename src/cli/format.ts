@@ -1,4 +1,5 @@
 /** Numbers, sizes, times and tables for people. Pure. */
+import {displayWidth, padEnd, padStart, truncate} from './width.js'
 
 /** `1,234,567` */
 export function formatCount(count: number): string {
@@ -45,14 +46,10 @@ export function formatBar(fraction: number, width: number): string {
   return '█'.repeat(filled) + '░'.repeat(width - filled)
 }
 
-/** Cuts to a number of characters, `…` last. */
-export function truncate(text: string, width: number): string {
-  if (text.length <= width) return text
-  return width < 1 ? '' : `${text.slice(0, width - 1)}…`
-}
-
 export interface Column<Row> {
   align?: 'right'
+  /** What of it goes where it is cut; default: its end. `nothing`: it is never cut. */
+  cut?: 'nothing' | 'start'
   header: string
   value: (row: Row) => string
 }
@@ -71,30 +68,34 @@ export function formatTable<Row>(
 ): string[] {
   const headers = columns.map(({header}) => header)
   const cells = rows.map((row) => columns.map(({value}) => printable(value(row))))
-  const natural = headers.map((header, at) => Math.max(header.length, ...cells.map((line) => line[at]!.length)))
-  const widths = fitWidths(natural, width - 2 * (columns.length - 1))
+  const natural = headers.map((header, at) =>
+    Math.max(displayWidth(header), ...cells.map((line) => displayWidth(line[at]!))),
+  )
+  const widths = fitWidths(natural, width - 2 * (columns.length - 1), (at) => columns[at]!.cut === 'nothing')
   if (!widths) return cells.flatMap((line, index) => [...(index > 0 ? [''] : []), ...block(headers, line, width)])
   return [headers, ...cells].map((line) =>
     line
       .map((cell, at) => {
-        const cut = truncate(cell, widths[at]!)
-        return columns[at]!.align === 'right' ? cut.padStart(widths[at]!) : cut.padEnd(widths[at]!)
+        const {align, cut: missing} = columns[at]!
+        const cut = truncate(cell, widths[at]!, missing === 'start' ? 'start' : 'end')
+        return align === 'right' ? padStart(cut, widths[at]!) : padEnd(cut, widths[at]!)
       })
       .join('  ')
       .trimEnd(),
   )
 }
 
-/** Takes from the widest until all fit; undefined: they do not. */
-function fitWidths(natural: readonly number[], room: number): number[] | undefined {
+/** Takes from the widest that may be cut until all fit; undefined: they do not. */
+function fitWidths(natural: readonly number[], room: number, isKept: (at: number) => boolean): number[] | undefined {
   const widths = [...natural]
   let excess = widths.reduce((sum, each) => sum + each, 0) - room
   while (excess > 0) {
-    const widest = Math.max(...widths)
+    const cuttable = widths.filter((_, at) => !isKept(at))
+    const widest = Math.max(0, ...cuttable)
     if (widest <= LEAST_WIDTH) return undefined
-    const at = widths.indexOf(widest)
-    const next = Math.max(LEAST_WIDTH, ...widths.filter((each) => each < widest))
-    const isAlone = widths.indexOf(widest) === widths.lastIndexOf(widest)
+    const at = widths.findIndex((each, index) => each === widest && !isKept(index))
+    const next = Math.max(LEAST_WIDTH, ...cuttable.filter((each) => each < widest))
+    const isAlone = cuttable.indexOf(widest) === cuttable.lastIndexOf(widest)
     const taken = isAlone ? Math.min(excess, widest - next) : 1
     widths[at] = widest - taken
     excess -= taken
@@ -104,34 +105,40 @@ function fitWidths(natural: readonly number[], room: number): number[] | undefin
 }
 
 function block(headers: readonly string[], line: readonly string[], width: number): string[] {
-  const label = Math.max(0, ...headers.map((header) => header.length))
+  const label = Math.max(0, ...headers.map((header) => displayWidth(header)))
   return headers.map((header, at) => {
     const room = Math.max(LEAST_WIDTH, width - label - 2)
-    return `${header.padEnd(label)}  ${truncate(line[at]!, room)}`.trimEnd()
+    return `${padEnd(header, label)}  ${truncate(line[at]!, room)}`.trimEnd()
   })
 }
 
 /** Lines of `label  value`, labels padded; undefined values are left out. */
 export function formatMembers(members: ReadonlyArray<[label: string, value: string | undefined]>): string[] {
-  const width = Math.max(...members.map(([label]) => label.length))
-  return members
-    .filter(([, value]) => value !== undefined)
-    .map(([label, value]) => `  ${label.padEnd(width)}  ${printable(value!)}`)
+  const shown = members.filter(([, value]) => value !== undefined)
+  const width = Math.max(...shown.map(([label]) => displayWidth(label)))
+  return shown.map(([label, value]) => `  ${padEnd(label, width)}  ${printable(value!)}`)
 }
 
-/** A line of `formatMembers` whose value is longer than the line goes on below its beginning; words are never broken, other lines stay as they are. */
-export function wrapMember(line: string, width: number): string[] {
+/**
+ * A line that is wider goes on in the next: behind a label (`formatMembers`) below the beginning of its value, else two columns further in.
+ * Words are never broken.
+ */
+export function wrapLine(line: string, width: number): string[] {
+  if (displayWidth(line) <= width) return [line]
   const [label] = /^ {2}\S+(?: \S+)* {2,}/.exec(line) ?? []
-  if (label === undefined || line.length <= width || label.length > width / 2) return [line]
+  const isLabelled = label !== undefined && displayWidth(label) <= width / 2
+  const [start] = isLabelled ? [label] : (/^ */.exec(line) ?? [''])
+  const indent = ' '.repeat(isLabelled ? displayWidth(label) : Math.min(start.length + 2, width / 4))
   const lines = ['']
-  for (const word of line.slice(label.length).split(' ')) {
+  // Words with the spaces behind them: those at the end of a line are not seen.
+  for (const word of line.slice(start.length).match(/\S+ */g) ?? []) {
     const last = lines.length - 1
-    const longer = lines[last] === '' ? word : `${lines[last]} ${word}`
-    if (label.length + longer.length <= width || lines[last] === '') lines[last] = longer
+    const longer = (last === 0 ? start : indent) + lines[last] + word
+    if (lines[last] === '' || displayWidth(longer.trimEnd()) <= width) lines[last] += word
     else lines.push(word)
   }
 
-  return lines.map((text, at) => (at === 0 ? label : ' '.repeat(label.length)) + text)
+  return lines.map((text, at) => ((at === 0 ? start : indent) + text).trimEnd())
 }
 
 /** Text of a backup or server on one line: line ends and tabs as spaces, other control characters (a terminal would obey them) as `\xNN`. */

@@ -32,12 +32,13 @@ const WORKERS: ReadonlyArray<Column<JobWorker>> = [
   {align: 'right', header: 'OBJECTS', value: ({completed}) => (completed === undefined ? '' : formatCount(completed))},
 ]
 
-export function jobLines(state: JobState): string[] {
+/** `width`: characters of a line, for its tables. */
+export function jobLines(state: JobState, width?: number): string[] {
   const {aside, collections, created, id, kind, phases, restored, sealed, server, skipped, workers} = state
   return [
     `${id}: ${kind} of ${collections.join(', ')} at ${server}, created ${created}, ${endWord(state)}`,
-    ...formatTable(phases, PHASES),
-    ...(workers.length > 0 ? formatTable(workers, WORKERS) : []),
+    ...formatTable(phases, PHASES, width),
+    ...(workers.length > 0 ? formatTable(workers, WORKERS, width) : []),
     ...aside.flatMap((one) => asideLines(one)),
     ...sealed.map(({file, object_count: count, complete}) => {
       const objects = count === undefined ? '' : `: ${formatCount(count)} objects`
@@ -63,8 +64,8 @@ function asideLines({collection, failures, item, task}: AsideItem): string[] {
   ]
 }
 
-export function workLines(result: WorkResult): string[] {
-  return [`Did ${formatCount(result.done)} items.`, ...jobLines(result)]
+export function workLines(result: WorkResult, width?: number): string[] {
+  return [`Did ${formatCount(result.done)} items.`, ...jobLines(result, width)]
 }
 
 export function cancelledLines({id, left, removed, wasOpen}: CancelledJob): string[] {

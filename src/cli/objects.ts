@@ -3,7 +3,8 @@ import type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../model/
 
 import {viewOf} from '../codec/bytes.js'
 import {shortestFloat32} from '../model/float32.js'
-import {plural, printable, truncate} from './format.js'
+import {plural, printable} from './format.js'
+import {displayWidth, padEnd, truncate} from './width.js'
 
 /** What `--json` shows. */
 export interface ShownObject {
@@ -61,12 +62,16 @@ export function objectLines(object: ShownObject, {full = false, width}: ObjectLi
     ...(vector ? [['vector', vectorText(vector, full)] satisfies [string, string]] : []),
     ...Object.entries(vectors).map(([name, value]): [string, string] => [`vector ${name}`, vectorText(value, full)]),
   ]
-  const label = Math.max(0, ...members.map(([name]) => name.length))
-  const room = full ? Infinity : Math.max(20, width - label - 4)
+  const label = Math.max(0, ...members.map(([name]) => displayWidth(name)))
+  const isNarrow = !full && label > width / 2
+  const room = full ? Infinity : Math.max(20, width - (isNarrow ? 0 : label) - 4)
   const notes = [tenant !== undefined && `tenant ${tenant}`, created && `created ${created}`].filter(Boolean).join(', ')
   return [
     `${id}${notes ? `  (${notes})` : ''}`,
-    ...members.map(([name, text]) => `  ${name.padEnd(label)}  ${truncate(printable(text), room)}`),
+    ...members.flatMap(([name, text]) => {
+      const shown = truncate(printable(text), room)
+      return isNarrow ? [`  ${name}`, `    ${shown}`] : [`  ${padEnd(name, label)}  ${shown}`]
+    }),
   ]
 }
 

@@ -8,16 +8,8 @@ import type {ShownObject, TransformPreview} from '../jobs/survey.js'
 import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
 
 import {isUnknown} from '../jobs/verify/unknown.js'
-import {
-  formatBytes,
-  formatCount,
-  formatMembers,
-  formatRate,
-  formatSeconds,
-  formatTable,
-  plural,
-  truncate,
-} from './format.js'
+import {formatBytes, formatCount, formatMembers, formatRate, formatSeconds, formatTable, plural} from './format.js'
+import {displayWidth, truncate} from './width.js'
 
 export function backupLines(backup: BackupResult): string[] {
   const name = backup.alias ? `${backup.collection} (alias ${backup.alias})` : backup.collection
@@ -52,7 +44,7 @@ export function backupLine(backup: BackupResult, width = Infinity): string[] {
   const size = `${plural(objectCount, 'object')}, ${formatBytes(bytes)}, ${pace(objectCount - resumed, seconds)}`
   const line = `Backed up ${collection}: ${size}  ${id.slice(0, 8)}`
   return [
-    line.length + path.length + 2 > width ? line : `${line}  ${path}`,
+    displayWidth(line) + displayWidth(path) + 2 > width ? line : `${line}  ${path}`,
     ...incompleteLines(backup),
     ...skippedLines(backup),
   ]
@@ -223,7 +215,10 @@ export function comparisonLines(comparison: CollectionComparison, options: ShowO
   const {backupId, collection, counts, differences, schemaDifferences} = comparison
   const {against = {name: `backup ${backupId}`, place: 'in the backup'}} = options
   if (comparison.equal)
-    return [`${collection} equals ${against.name}: ${plural(counts.live, 'object')}, digest ${comparison.liveDigest}`]
+    return [
+      `${collection} equals ${against.name}: ${plural(counts.live, 'object')}`,
+      ...formatMembers([['digest', comparison.liveDigest]]),
+    ]
   const unknown = (comparison.notCompared ?? []).map((what) => `  NOT compared: ${what}`)
   if (isUnknown(comparison)) {
     return [
@@ -253,7 +248,7 @@ export function schemaTable(
 ): string[] {
   if (differences.length === 0) return []
   const shown = full ? differences : differences.slice(0, SCHEMA_ROWS)
-  const widest = Math.max('SCHEMA'.length, ...shown.map(({path}) => path.length))
+  const widest = Math.max('SCHEMA'.length, ...shown.map(({path}) => displayWidth(path)))
   // Two spaces before and between; whatever the path leaves is shared by the two values.
   const room = full ? Infinity : Math.max(VALUE_WIDTH, Math.floor((width - widest - 6) / 2))
   const rows = shown.map(({backup, live, path}) => ({

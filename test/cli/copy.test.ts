@@ -139,7 +139,7 @@ describe('col diff and backup diff', () => {
     expect((await copy(['Book'])).code).toBe(0)
     const same = await diff(['Book'])
     expect(same.code).toBe(0)
-    expect(same.stdout).toContain(`Book at ${b.url} equals Book at ${a.url}: 300 objects, digest `)
+    expect(same.stdout).toContain(`Book at ${b.url} equals Book at ${a.url}: 300 objects\n  digest  `)
     const second = filler(b.url, KEYS.b)
     await second.request('DELETE', 'objects/Book/00000000-0000-4000-8000-000000000003')
     await second.request('PATCH', 'objects/Book/00000000-0000-4000-8000-000000000004', {

@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest'
 
+import {backupTable} from '../../src/cli/backup-entry.js'
 import {
   formatBar,
   formatBytes,
@@ -9,9 +10,10 @@ import {
   formatTable,
   plural,
   printable,
-  truncate,
-  wrapMember,
+  wrapLine,
 } from '../../src/cli/format.js'
+import {objectLines} from '../../src/cli/objects.js'
+import {displayWidth, padEnd, padStart, truncate} from '../../src/cli/width.js'
 
 describe('format', () => {
   it('writes sizes in powers of 1,000', () => {
@@ -73,7 +75,32 @@ describe('format', () => {
         ['digest', undefined],
         ['path', 'p'],
       ]),
-    ).toEqual(['  id      1', '  path    p'])
+    ).toEqual(['  id    1', '  path  p'])
+  })
+
+  it('counts columns of the terminal, not characters: of Chinese and of emoji it takes two each', () => {
+    const texts = ['abc', '東京', 'ﾊﾝ', 'カー', '한글', 'e\u{301}', '👩‍👩‍👧', '🇯🇵', '✔', '…', '❤\u{FE0F}', '（）', '\u{200B}']
+    expect(texts.map((text) => displayWidth(text))).toEqual([3, 4, 2, 4, 4, 1, 2, 2, 1, 1, 2, 4, 0])
+    expect([truncate('東京タワー', 6), truncate('東京タワー', 5), truncate('a👩‍👩‍👧b', 3), truncate('東京', 4)]).toEqual([
+      '東京…',
+      '東京…',
+      'a…',
+      '東京',
+    ])
+    expect([truncate('abcdef', 4, 'start'), truncate('東京タワー', 6, 'start')]).toEqual(['…def', '…ワー'])
+    expect([padEnd('東', 4), padStart('東', 4), padEnd('東京', 2)]).toEqual(['東  ', '  東', '東京'])
+    const rows = ['東京タワーの物語', 'plain'].map((name) => ({name}))
+    const table = formatTable(
+      rows,
+      [
+        {header: 'NAME', value: ({name}) => name},
+        {header: 'X', value: () => 'x'},
+      ],
+      15,
+    )
+    expect(table).toEqual(['NAME          X', '東京タワー…   x', 'plain         x'])
+    expect(table.map((line) => displayWidth(line))).toEqual([15, 15, 15])
+    expect(wrapLine('  title  東京 大阪 名古屋', 14)).toEqual(['  title  東京', '         大阪', '         名古屋'])
   })
 
   it('shows control characters of a backup instead of sending them to the terminal', () => {
@@ -83,6 +110,32 @@ describe('format', () => {
 })
 
 describe('a narrow terminal', () => {
+  it('leaves times and ids of a table whole, and of paths the end with what is said of a backup', () => {
+    const entry = {
+      bytes: 12,
+      collection: 'AVeryLongCollectionName',
+      complete: false,
+      format: 'json',
+      id: '5f0c1234-0000-4000-8000-000000000000',
+      objectCount: 3,
+      partial: false,
+      path: 'backups/AVeryLongCollectionName_2026-02-01_103000.json',
+      status: 'sealed',
+      timestamp: '2026-02-01T10:30:00.000Z',
+    } as const
+    const [header = '', line = ''] = backupTable([entry], 90)
+    expect(header).toMatch(/^ID {8}COLLECTION {2,}WHEN/)
+    expect(line).toMatch(/^5f0c1234 {2}AVery\S*… +2026-02-01 10:30:00 {2}json +3 +12 B {2}…\S* ?\(incomplete\)$/)
+    expect(line).toHaveLength(90)
+    expect(backupTable([entry], 60)).toHaveLength(7)
+  })
+
+  it('shows members of an object below their names where those are long', () => {
+    const object = {id: 'an-id', properties: {aNameThatIsQuiteLong: 'a value', b: 1}}
+    expect(objectLines(object, {width: 36})).toEqual(['an-id', '  aNameThatIsQuiteLong', '    a value', '  b', '    1'])
+    expect(objectLines(object, {width: 60})).toHaveLength(3)
+  })
+
   const rows = [
     {name: 'a', size: 1, text: 'short'},
     {name: 'b'.repeat(30), size: 20, text: 'x'.repeat(60)},
@@ -120,15 +173,20 @@ describe('a narrow terminal', () => {
     ])
   })
 
-  it('gets long values below their beginning, unbroken words, and other lines as they are', () => {
-    expect(wrapMember('  what it is  one two three four', 30)).toEqual([
+  it('gets long values below their beginning, and words unbroken', () => {
+    expect(wrapLine('  what it is  one two three four', 30)).toEqual([
       '  what it is  one two three',
       '              four',
     ])
     const path = `  path  ${'x'.repeat(80)}`
-    expect(wrapMember(path, 40)).toEqual([path])
+    expect(wrapLine(path, 40)).toEqual([path])
     const sentence = 'Backed up Article: 500 objects and much more to say'
-    expect(wrapMember(sentence, 20)).toEqual([sentence])
-    expect(wrapMember('  what it is  one two three four', Infinity)).toHaveLength(1)
+    expect(wrapLine(sentence, 20)).toEqual(['Backed up Article:', '  500 objects and', '  much more to say'])
+    expect(wrapLine('Backed up A: 5 objects  5f0c  backups/A', 24)).toEqual([
+      'Backed up A: 5 objects',
+      '  5f0c  backups/A',
+    ])
+    expect(wrapLine(`  ${sentence}`, 40)).toEqual(['  Backed up Article: 500 objects and', '    much more to say'])
+    expect(wrapLine('  what it is  one two three four', Infinity)).toHaveLength(1)
   })
 })

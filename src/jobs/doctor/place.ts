@@ -101,7 +101,13 @@ async function space(store: Store, list: List, {freeBytes = freeOnDisk}: PlaceOp
   for (const backup of await list()) if (!newest.has(backup.collection)) newest.set(backup.collection, backup)
   let needed = 0
   for (const {size} of newest.values()) needed += size
-  const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`
+  const megabytes = (bytes: number): string => {
+    if (bytes < 1e6) return 'less than 1 MB'
+    return bytes < 1e10
+      ? `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`
+      : `${Math.round(bytes / 1e9).toLocaleString('en-US')} GB`
+  }
+
   if (free >= needed)
     return [ok('space', `${megabytes(free)} are free; the newest backups take ${megabytes(needed)}.`, {free, needed})]
   return [
