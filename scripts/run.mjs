@@ -136,7 +136,7 @@ function testCopies() {
 function testWorkers() {
   build()
   environment.WORKERS_ROUNDS ??= '50'
-  vitest(['test/fault/workers.test.ts', ...options])
+  vitest(['test/fault/workers.test.ts', 'test/fault/workers-restore.test.ts', '--no-file-parallelism', ...options])
 }
 
 function testPlaces() {

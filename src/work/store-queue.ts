@@ -3,7 +3,7 @@ import type {ItemRecord, JobPlace} from './place.js'
 
 import {throwIfAborted} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
-import {type Clock, CLOCK, momentOf} from '../store/clock.js'
+import {type Clock, CLOCK, elapsedSince, type Moment, momentOf} from '../store/clock.js'
 import {LEASE} from '../store/lease.js'
 import {lifeOf, SELF} from '../store/process.js'
 import {HeldItem, leaseMs} from './held.js'
@@ -35,7 +35,7 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
   readonly #view: ItemsView<P, R>
   readonly #hint: number
   #isCancelled = false
-  #lookedForCancellation = -Infinity
+  #lookedForCancellation?: Moment
   #end: QueueEnd = 'open'
   /** The item to be taken next where it is free. */
   #next?: number
@@ -92,13 +92,15 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
 
   /**
    * Of a job that was cancelled: takes from their workers what these have not given back, once they are gone; nothing can be done of it any
-   * more. @throws DataOpsError INTERRUPTED.
+   * more. Looks for so long that nobody takes anything unseen who has not seen the cancellation. @throws DataOpsError INTERRUPTED.
    */
   async reclaim(signal?: AbortSignal): Promise<void> {
+    const began = this.#clock.monotonic()
     for (let isOver = false; !isOver;) {
       throwIfAborted(signal)
+      const isSeen = this.#clock.monotonic() - began > this.#renewMs
       const {held} = await this.state()
-      isOver = true
+      isOver = isSeen
       for (const number of held) {
         isOver = false
         const taken = await this.#takeIfFree(number)
@@ -109,10 +111,13 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     }
   }
 
-  /** Whoever cancels a job looks once for items that somebody has: what is taken after that look is given back at once. */
+  /**
+   * Whoever cancels a job looks for items that somebody has until `renewMs` have gone by: what was taken so long after the last look for
+   * a cancellation needs another, and is given back at once.
+   */
   async #unlessCancelled(taken: Taken<P, R>): Promise<Taken<P, R> | undefined> {
     try {
-      await this.#lookForCancellation(true)
+      await this.#lookForCancellation()
     } catch (error) {
       await taken.release()
       throw error
@@ -145,9 +150,10 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     this.#next = untouched[Math.min(untouched.length - 1, Math.floor(this.#hint * untouched.length))]
   }
 
-  async #lookForCancellation(isSure = false): Promise<boolean> {
-    const now = this.#clock.monotonic()
-    if (!this.#isCancelled && (isSure || now - this.#lookedForCancellation >= this.#renewMs)) {
+  async #lookForCancellation(): Promise<boolean> {
+    const looked = this.#lookedForCancellation
+    if (!this.#isCancelled && (!looked || elapsedSince(looked, this.#clock) >= this.#renewMs)) {
+      const now = momentOf(this.#clock)
       this.#isCancelled = await this.place.isCancelled()
       this.#lookedForCancellation = now
     }

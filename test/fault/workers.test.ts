@@ -6,10 +6,10 @@ import {afterAll, beforeAll, expect, it} from 'vitest'
 
 import {BackupManager, connect, type Connection, Verifier} from '../../src/index.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
-import {cli, type CliRun, start} from '../cli/run-cli.js'
 import {makeCollection} from '../support/collections.js'
 import {memoryStore} from '../support/memory-store.js'
 import {BUCKET, type S3Server, startS3} from '../support/s3-server.js'
+import {WorkerProcesses} from './worker-processes.js'
 
 const ROUNDS = Number(process.env.WORKERS_ROUNDS ?? 1)
 const IS_LONG = ROUNDS > 1
@@ -19,23 +19,16 @@ const OBJECTS = IS_LONG ? 24_000 : 3000
 const RATE = IS_LONG ? 400 : 1000
 const KILL_EVERY_MS = IS_LONG ? 1000 : 1500
 const NAME = 'Worked'
-/** Loaded before a worker: its time of day differs. */
-const CLOCK = `data:text/javascript,${encodeURIComponent(`
-  const offset = Number(process.env.CLOCK_OFFSET ?? 0), Real = Date, before = Date.now
-  Date.now = () => before() + offset
-  globalThis.Date = class extends Real {
-    constructor(...given) { super(...(given.length === 0 ? [Date.now()] : given)) }
-  }
-`)}`
-
 let server: EmbeddedWeaviate
 let s3: S3Server
 let connection: Connection
 let digest: string
+let workers: WorkerProcesses
 
 beforeAll(async () => {
   server = await startEmbeddedWeaviate()
   s3 = await startS3()
+  workers = new WorkerProcesses({grpcUrl: server.grpcUrl ?? '', s3, url: server.url, workers: WORKERS})
   connection = await connect({grpcUrl: server.grpcUrl, url: server.url})
   await makeCollection(connection, NAME, OBJECTS, 4)
   digest = (await new BackupManager(connection, {store: memoryStore()}).backupCollection(NAME, {format: 'parquet'}))
@@ -48,66 +41,24 @@ afterAll(async () => {
   await server.close()
 })
 
-const environment = (index: number): Record<string, string> => ({
-  ...s3.env,
-  // From an hour behind to an hour ahead.
-  CLOCK_OFFSET: String(Math.round((index / Math.max(1, WORKERS - 1) - 0.5) * 7_200_000)),
-  JOB_COMPLETIONS: String(WORKERS),
-  JOB_COMPLETION_INDEX: String(index),
-  NODE_OPTIONS: `--import=${CLOCK}`,
-  WEAVIATE_GRPC_URL: server.grpcUrl ?? '',
-  WEAVIATE_URL: server.url,
-})
-
-interface Ended {
-  kills: number
-  runs: CliRun[]
-}
-
-/** Until each has ended by itself: one that was killed is started again, as its pod would be. */
-async function workUntilDone(job: string, place: string, maxKills: number): Promise<Ended> {
-  let kills = 0
-  const running = new Map<number, ReturnType<typeof start>>()
-  const worker = async (index: number): Promise<CliRun> => {
-    for (;;) {
-      const child = start(['job', 'work', job, '-o', place, '--max-rate', String(RATE), '--json'], environment(index))
-      running.set(index, child)
-      const ended = await child.done
-      running.delete(index)
-      if (!ended.stderr.includes('(SIGKILL)')) return ended
-    }
-  }
-
-  const all = Array.from({length: WORKERS}, async (_, index) => worker(index))
-  const killer = setInterval(() => {
-    const alive = [...running.values()]
-    const victim = alive[Math.floor(Math.random() * alive.length)]
-    if (!victim || kills >= maxKills) return
-    victim.kill('SIGKILL')
-    kills++
-  }, KILL_EVERY_MS)
-  const runs = await Promise.all(all).finally(() => {
-    clearInterval(killer)
-  })
-  return {kills, runs}
-}
-
 it.each(Array.from({length: ROUNDS}, (_, round) => round + 1))(
   'round %i: a backup by workers that are killed is the backup that one process takes, sealed once',
   async (round) => {
     const place = `s3://${BUCKET}/round-${round}`
     const job = `backup-${round}`
-    const created = await cli(
-      ['job', 'create', 'backup', NAME, '-o', place, '--job', job, '--lease', '2', '--items', '24', '--json'],
-      environment(0),
+    const created = await workers.run(
+      ...['job', 'create', 'backup', NAME, '-o', place, '--job', job, '--lease', '2', '--items', '24', '--json'],
     )
     expect(created, created.stderr + created.stdout).toMatchObject({code: 0})
-    const {kills, runs} = await workUntilDone(job, place, IS_LONG ? 1000 : 1)
+    const {kills, runs} = await workers.untilDone(
+      ['job', 'work', job, '-o', place, '--max-rate', String(RATE), '--json'],
+      {everyMs: KILL_EVERY_MS, kills: IS_LONG ? 1000 : 1},
+    )
     for (const run of runs) expect(run, run.stderr + run.stdout).toMatchObject({code: 0})
     expect(kills).toBeGreaterThan(0)
-    const shown = await cli(['job', 'show', job, '-o', place, '--json'], environment(0))
+    const shown = await workers.run('job', 'show', job, '-o', place, '--json')
     expect(shown.json()).toMatchObject({aside: [], end: 'done', workers: []})
-    const listed = await cli(['backup', 'list', '-o', place, '--json'], environment(0))
+    const listed = await workers.run('backup', 'list', '-o', place, '--json')
     const {backups} = listed.json() as {
       backups: Array<{digest: string; id: string; objectCount: number; status: string}>
     }

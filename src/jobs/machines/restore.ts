@@ -109,6 +109,16 @@ function filesOf(id: string, number: number): string {
   return `${folderOf(id)}/left/${String(number).padStart(5, '0')}`
 }
 
+/** The items of a collection, without its end. */
+function numbersOf(
+  {plan}: OpenJob<RestoreJobPlan>,
+  work: number,
+): Array<{number: number; task: 'objects' | 'references'}> {
+  return plan.items.flatMap(({payload}, number) =>
+    'work' in payload && payload.work === work && payload.do !== 'end' ? [{number, task: payload.do}] : [],
+  )
+}
+
 /** How a worker of a restore job does what it has taken. */
 export class RestoreTasks implements Tasks {
   readonly #works: OpenedWorks<RestoreWork, RestoreWorker>
@@ -127,7 +137,9 @@ export class RestoreTasks implements Tasks {
     const run = {check: async () => taken.check(), onProgress, signal}
     if (task.do === 'end') {
       const outcomes = await this.#outcomes(queue, task.work)
-      return {restored: await endRestoreItems(worker, outcomes, {...run, files: filesOf(id, taken.number), job: id})}
+      const itemFiles = numbersOf(this.job, task.work).map(({number}) => filesOf(id, number))
+      const end = {...run, files: filesOf(id, taken.number), itemFiles, job: id}
+      return {restored: await endRestoreItems(worker, outcomes, end)}
     }
 
     const itemRun: RestoreItemRun = {
@@ -147,9 +159,7 @@ export class RestoreTasks implements Tasks {
 
   /** Of the last pass over each item's rows, in their order. */
   async #outcomes(queue: JobQueue, work: number): Promise<ItemOutcome[]> {
-    const own = this.job.plan.items.flatMap(({payload}, number) =>
-      'work' in payload && payload.work === work && payload.do !== 'end' ? [{number, task: payload.do}] : [],
-    )
+    const own = numbersOf(this.job, work)
     const last = own.some(({task}) => task === 'references') ? 'references' : 'objects'
     const wanted = own.filter(({task}) => task === last).map(({number}) => number)
     return resultsOf(this.job, queue, wanted, (result) => {

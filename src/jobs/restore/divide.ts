@@ -16,8 +16,8 @@ import {prepareSources} from './restore.js'
 import {type RowRange, RowRanges} from './row-ranges.js'
 import {TransformedSource} from './transformed.js'
 
-/** Rows below which a range is not worth an item of its own. */
-const MIN_ROWS = 1000
+/** Rows below which a range is not worth an item of its own. Tests have smaller ones; no option. */
+export const SMALLEST_ITEM = {rows: 1000}
 /** Rows in between that are read for nothing, rather than a part being opened once more. */
 const GAP_ROWS = 1000
 
@@ -201,7 +201,7 @@ async function divideRows(
   {rows, wanted}: {rows: readonly number[]; wanted: number},
 ): Promise<RestoreItem[]> {
   const parts = rangesOfParts(rows)
-  const count = Math.max(1, Math.min(wanted, Math.ceil(work.rows / MIN_ROWS)))
+  const count = Math.max(1, Math.min(wanted, Math.ceil(work.rows / SMALLEST_ITEM.rows)))
   const size = Math.max(1, Math.ceil(work.rows / count))
   if (work.rows === 0) return []
   if (count === 1) return [{ranges: [[0, work.rows]]}]

@@ -3,9 +3,11 @@ import type {Store} from '../../store/store.js'
 import type {RestoreResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
+import {plainNote} from '../../archive/encrypted/notes.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
+import {forget} from '../../store/forget.js'
 import {readOwnJson} from '../../store/own-json.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {Checkpoint} from './checkpoint.js'
@@ -40,16 +42,22 @@ export type EndRun = Pick<RestoreItemRun, 'check' | 'onProgress' | 'signal'> & {
 
 /**
  * Puts together what the items came to, in their order, joins what was refused, confirms it, and gives the target free. May be done again.
+ * `itemFiles`: how the keys begin of what its items have left.
  * @throws DataOpsError BACKUP_DAMAGED when what was read is not what was sealed; CONTENT_DIFFERS, and what a restore ends with.
  */
 export async function endRestoreItems(
   worker: RestoreWorker,
   outcomes: readonly ItemOutcome[],
-  {files, ...run}: EndRun & Pick<RestoreItemRun, 'files'>,
+  {files, itemFiles, ...run}: EndRun & Pick<RestoreItemRun, 'files'> & {itemFiles: readonly string[]},
 ): Promise<RestoreResult> {
   const {left, store, work} = worker
   const key = `${files}.restored.json`
-  if (!(await isReserved(store, work.leases, run.job))) return endedBefore(left, key)
+  if (!(await isReserved(store, work.leases, run.job))) {
+    const before = await endedBefore(left, key)
+    await dropLeft(left, key, itemFiles)
+    return before
+  }
+
   checkContent(worker, outcomes)
   await checkTarget(worker)
   const started = performance.now()
@@ -70,7 +78,17 @@ export async function endRestoreItems(
   const ended = {...result, seconds, warnings: [...work.warnings, ...result.warnings]}
   await left.put(key, utf8(JSON.stringify(ended)))
   for (const lease of work.leases) await unreserve(job.home, lease, run.job)
+  await dropLeft(left, key, itemFiles)
   return ended
+}
+
+/** What the attempts at the items have left for each other, and what is the same in the end's own files by now. */
+async function dropLeft(left: Store, key: string, itemFiles: readonly string[]): Promise<void> {
+  const folder = key.slice(0, key.lastIndexOf('/'))
+  for (const {name} of await left.list(folder)) {
+    const file = plainNote(`${folder}/${name}`)
+    if (itemFiles.some((stem) => file.startsWith(stem))) await forget(left, file)
+  }
 }
 
 /** By an attempt that had given the target free, and died before that was noted: others may be at it by now. */
@@ -139,7 +157,7 @@ async function openTarget(worker: RestoreWorker, run: EndRun): Promise<Target> {
   const plan = planCollection(work.schema)
   const restored = tenantsToRestore(source.head, source.seal, job.options.tenants)
   const tenants = tenantsOf({checkpoint, job, tenants: restored}, plan, work.isOurs)
-  const rejected = new RejectedObjects(job.place, rejectedFileOf(job), source.head.metadata.collection)
+  const rejected = new RejectedObjects(job.place, rejectedFileOf(job), source.head.metadata.collection, run.check)
   const restore = {archive: viewOf(worker), checkpoint, job, tenants: restored}
   await tenants.create()
   return {

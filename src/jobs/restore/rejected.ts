@@ -24,6 +24,8 @@ interface Piece {
 export class RejectedObjects {
   readonly #name: string
   readonly #className: string
+  /** Asked before each change in the store. @throws when the target is another's by now, and so is a file of that name. */
+  readonly #fence: () => Promise<void>
   readonly #store: Store
   /** Of the lines so far. */
   #bytes = 0
@@ -33,7 +35,8 @@ export class RejectedObjects {
   #pieces: Piece[] = [{bytes: 0, lines: [], ordinal: 1, saved: 0}]
   #saving: Promise<void> = Promise.resolve()
 
-  constructor(store: Store, name: string, className: string) {
+  constructor(store: Store, name: string, className: string, fence: () => Promise<void> = async () => {}) {
+    this.#fence = fence
     this.#store = store
     this.#name = name
     this.#className = className
@@ -93,6 +96,7 @@ export class RejectedObjects {
       if (!this.#isCleared) await this.#removeFrom(piece.ordinal + 1)
       this.#isCleared = true
       const bytes = concatBytes(piece.lines)
+      await this.#fence()
       await this.#store.put(pieceName(this.#name, piece.ordinal), bytes)
       piece.saved = bytes.byteLength
     }
@@ -114,6 +118,7 @@ export class RejectedObjects {
     for (let each = ordinal; ; each++) {
       const entry = await this.#store.stat(pieceName(this.#name, each))
       if (!entry) return
+      await this.#fence()
       await forget(this.#store, pieceName(this.#name, each))
     }
   }
@@ -136,6 +141,7 @@ export class RejectedObjects {
       const lines = [await this.#read(name, kept)]
       this.#pieces = [{bytes: kept, lines, ordinal, saved: kept}]
       if (isWhole) continue
+      await this.#fence()
       await (kept === 0 ? forget(this.#store, name) : this.#store.put(name, concatBytes(lines)))
       await this.#removeFrom(ordinal + 1)
       this.#isCleared = true

@@ -142,7 +142,8 @@ export async function putTenantsBack(
 
 /** Objects that the server refuses are put there, behind those of earlier runs of the same restore. */
 async function openRejected({checkpoint, job}: RestorePlan): Promise<RejectedObjects> {
-  const rejected = new RejectedObjects(job.place, rejectedFileOf(job), job.archive.head.metadata.collection)
+  const {collection} = job.archive.head.metadata
+  const rejected = new RejectedObjects(job.place, rejectedFileOf(job), collection, async () => job.leases.check())
   const isRetry = job.options.retryRejected !== undefined
   if (isRetry) await rejected.resume()
   else if (checkpoint.resumed) await rejected.resume(checkpoint.rejectedBytes)

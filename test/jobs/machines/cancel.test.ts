@@ -20,6 +20,8 @@ const COPY = 'MachinesCancelledCopy'
 const DANGLING = 'MachinesDangling'
 const COUNT = 2000
 const USUAL = GRACE.ms
+/** Whoever cancels looks for a sixth of it. */
+const LEASE_MS = 6000
 
 let server: TestServer
 let references: number
@@ -53,7 +55,9 @@ async function backup(name = NAME): Promise<string> {
 }
 
 async function create(id: string, options: CreateRestoreJobOptions = {}): Promise<string> {
-  return (await new JobManager({store}).createRestore(connection, [id], {items: 2, name: COPY, ...options})).id
+  return (
+    await new JobManager({store}).createRestore(connection, [id], {items: 2, leaseMs: LEASE_MS, name: COPY, ...options})
+  ).id
 }
 
 async function isEqual(id: string, of = COPY): Promise<boolean> {
@@ -117,7 +121,7 @@ describe('a restore by several machines that is cancelled', () => {
   it('leaves the collections alone that it had ended', async () => {
     const [id, plain] = [await backup(), await backup(PLAIN)]
     await server.connection.deleteCollection(PLAIN)
-    const other = await new JobManager({store}).createRestore(connection, [plain, id], {merge: true})
+    const other = await new JobManager({store}).createRestore(connection, [plain, id], {leaseMs: LEASE_MS, merge: true})
     const ended = Promise.withResolvers<void>()
     const held = Promise.withResolvers<void>()
     const aborting = new AbortController()

@@ -129,7 +129,8 @@ describe('a restore by several machines', () => {
 
   it('ends a worker, or a cancellation, at another server, and nothing of the job', async () => {
     const id = await backup()
-    const {id: job} = await new JobManager({store}).createRestore(connection, [id], {items: 3, name: COPY})
+    const options = {items: 3, leaseMs: 6000, name: COPY}
+    const {id: job} = await new JobManager({store}).createRestore(connection, [id], options)
     const other = await startTestServer()
     try {
       const astray = new JobManager({store}).work(other.connection, job)

@@ -59,7 +59,12 @@ async function backup(name = NAME, format: 'json' | 'parquet' = 'parquet', place
 }
 
 async function create(id: string, options: CreateRestoreJobOptions = {}): Promise<string> {
-  const job = await new JobManager({store}).createRestore(connection, [id], {items: 4, name: COPY, ...options})
+  const job = await new JobManager({store}).createRestore(connection, [id], {
+    items: 4,
+    leaseMs: 6000,
+    name: COPY,
+    ...options,
+  })
   return job.id
 }
 
@@ -225,6 +230,7 @@ describe('a restore by several machines', () => {
     const warned: string[] = []
     const job = await new JobManager({store: opening}).createRestore(connection, [id], {
       items: 4,
+      leaseMs: 6000,
       name: COPY,
       onWarning({code}) {
         warned.push(code)

@@ -1,0 +1,67 @@
+/** How often a restore by several machines asks its place, for each item more. */
+import {afterAll, beforeAll, expect, it} from 'vitest'
+
+import {BackupManager, connect, type Connection} from '../../../src/index.js'
+import {JobManager} from '../../../src/jobs/machines/manager.js'
+import {SMALLEST_ITEM} from '../../../src/jobs/restore/divide.js'
+import {openStore} from '../../../src/store/open.js'
+import {makeReferences} from '../../fault/samples.js'
+import {startTestServer, type TestServer} from '../../support/collections.js'
+import {BUCKET, type S3Server, startS3} from '../../support/s3-server.js'
+
+const NAME = 'MachinesCounted'
+const COPY = 'MachinesCountedCopy'
+const COUNT = 400
+const USUAL = SMALLEST_ITEM.rows
+
+let server: TestServer
+let s3: S3Server
+let connection: Connection
+
+beforeAll(async () => {
+  server = await startTestServer()
+  s3 = await startS3()
+  Object.assign(process.env, s3.env)
+  connection = await connect({grpcUrl: server.grpcUrl, url: server.url})
+  await makeReferences(server.connection, NAME, {dims: 4, objects: COUNT, references: 2})
+  SMALLEST_ITEM.rows = 5
+}, 60_000)
+
+afterAll(async () => {
+  SMALLEST_ITEM.rows = USUAL
+  for (const name of [NAME, COPY]) await server.connection.deleteCollection(name)
+  await connection.close()
+  await server.close()
+  await s3.close()
+})
+
+/** All but bytes of parts and renewals: by what is done with what. */
+async function requestsOf(backup: string, wanted: number): Promise<{all: number; items: number; kinds: string}> {
+  const manager = new JobManager({store: openStore(`s3://${BUCKET}/counted`)})
+  const kinds = new Map<string, number>()
+  s3.fault = ({body, key, operation}) => {
+    const isRenewal = operation === 'PutObject' && /"beat":(?!1,).*"state":"taken"/.test(body.toString())
+    if (isRenewal || key.includes('/objects')) return undefined
+    const kind = `${operation} ${key.replaceAll(/\d+/g, '0')}`
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+    return undefined
+  }
+  const {id, items} = await manager.createRestore(connection, [backup], {items: wanted, name: COPY})
+  const worked = await manager.work(connection, id, {hint: 0})
+  s3.fault = undefined
+  expect(worked).toMatchObject({done: items, end: 'done', restored: [{restored: COUNT}]})
+  await server.connection.deleteCollection(COPY)
+  const all = [...kinds.values()].reduce((sum, count) => sum + count, 0)
+  return {all, items, kinds: JSON.stringify([...kinds], undefined, 1)}
+}
+
+it('is at most five times', async () => {
+  const {id} = await new BackupManager(connection, {store: openStore(`s3://${BUCKET}/counted`)}).backupCollection(
+    NAME,
+    {format: 'parquet'},
+  )
+  const few = await requestsOf(id, 10)
+  const many = await requestsOf(id, 50)
+  expect([few.items, many.items]).toEqual([21, 101])
+  expect((many.all - few.all) / (many.items - few.items), many.kinds).toBeLessThanOrEqual(5)
+}, 60_000)
