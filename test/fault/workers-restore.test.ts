@@ -126,7 +126,8 @@ async function takeRestored(): Promise<Restored> {
     digests.push((await new BackupManager(connection, {store: memoryStore()}).backupCollection(name)).digest)
   const rejected: string[] = []
   const bucket = s3.buckets.get(BUCKET)?.objects
-  for (const key of keysIn().filter((each) => each.includes('rejected') && !each.startsWith('.jobs/'))) {
+  const files = keysIn().filter((each) => each.includes('rejected') && !each.startsWith('.jobs/'))
+  for (const key of files) {
     const lines = textOf(key).trim().split('\n')
     rejected.push(...lines.map((line) => `${key} ${(JSON.parse(line) as {object: {id: string}}).object.id}`))
     bucket?.delete(`restores/${key}`)
@@ -187,7 +188,7 @@ it.each(Array.from({length: ROUNDS}, (_, round) => round + 1))(
     const job = `restore-${round}`
     const place = ['-o', PLACE, '--json']
     const created = await workers.run(
-      ...['job', 'create', 'restore', ...backups, '--job', job, '--lease', '2', '--items', '16', ...place],
+      'job', 'create', 'restore', ...backups, '--job', job, '--lease', '2', '--items', '16', ...place,
       ...(OVERRIDES ? ['--set', `vectorizer=${VECTORIZER}`, '--allow-vectorization'] : []),
     )
     expect(created, created.stderr + created.stdout).toMatchObject({code: 0})

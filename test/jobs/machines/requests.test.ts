@@ -46,12 +46,14 @@ async function requestsOf(backup: string, wanted: number): Promise<{all: number;
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
     return undefined
   }
+
   const {id, items} = await manager.createRestore(connection, [backup], {items: wanted, name: COPY})
   const worked = await manager.work(connection, id, {hint: 0})
   s3.fault = undefined
   expect(worked).toMatchObject({done: items, end: 'done', restored: [{restored: COUNT}]})
   await server.connection.deleteCollection(COPY)
-  const all = [...kinds.values()].reduce((sum, count) => sum + count, 0)
+  let all = 0
+  for (const count of kinds.values()) all += count
   return {all, items, kinds: JSON.stringify([...kinds], undefined, 1)}
 }
 
