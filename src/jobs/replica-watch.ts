@@ -116,7 +116,7 @@ export class ReplicaWatch {
     warn({
       code: 'replicas-away',
       details: {away: state.away, collection: name, consistency, factor, unwell: state.unwell},
-      message: `${state.away} of ${factor} replicas of "${name}" are on nodes that are away${nodes}: ${shown} once they are back, until the server has compared replicas (\`asyncEnabled\`, \`deletionStrategy\`).`,
+      message: `${state.away} of ${factor} replicas of "${name}" are on nodes that are away${nodes}: ${shown} once they are back, until the server has compared replicas (asyncEnabled, deletionStrategy).`,
     })
   }
 }
