@@ -79,7 +79,21 @@ describe('format', () => {
   })
 
   it('counts columns of the terminal, not characters: of Chinese and of emoji it takes two each', () => {
-    const texts = ['abc', '東京', 'ﾊﾝ', 'カー', '한글', 'e\u{301}', '👩‍👩‍👧', '🇯🇵', '✔', '…', '❤\u{FE0F}', '（）', '\u{200B}']
+    const texts = [
+      'abc',
+      '東京',
+      'ﾊﾝ',
+      'カー',
+      '한글',
+      'e\u{301}',
+      '👩‍👩‍👧',
+      '🇯🇵',
+      '✔',
+      '…',
+      '❤\u{FE0F}',
+      '（）',
+      '\u{200B}',
+    ]
     expect(texts.map((text) => displayWidth(text))).toEqual([3, 4, 2, 4, 4, 1, 2, 2, 1, 1, 2, 4, 0])
     expect([truncate('東京タワー', 6), truncate('東京タワー', 5), truncate('a👩‍👩‍👧b', 3), truncate('東京', 4)]).toEqual([
       '東京…',

@@ -188,7 +188,17 @@ it.each(Array.from({length: ROUNDS}, (_, round) => round + 1))(
     const job = `restore-${round}`
     const place = ['-o', PLACE, '--json']
     const created = await workers.run(
-      'job', 'create', 'restore', ...backups, '--job', job, '--lease', '2', '--items', '16', ...place,
+      'job',
+      'create',
+      'restore',
+      ...backups,
+      '--job',
+      job,
+      '--lease',
+      '2',
+      '--items',
+      '16',
+      ...place,
       ...(OVERRIDES ? ['--set', `vectorizer=${VECTORIZER}`, '--allow-vectorization'] : []),
     )
     expect(created, created.stderr + created.stdout).toMatchObject({code: 0})

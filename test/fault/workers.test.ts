@@ -47,7 +47,19 @@ it.each(Array.from({length: ROUNDS}, (_, round) => round + 1))(
     const place = `s3://${BUCKET}/round-${round}`
     const job = `backup-${round}`
     const created = await workers.run(
-      'job', 'create', 'backup', NAME, '-o', place, '--job', job, '--lease', '2', '--items', '24', '--json',
+      'job',
+      'create',
+      'backup',
+      NAME,
+      '-o',
+      place,
+      '--job',
+      job,
+      '--lease',
+      '2',
+      '--items',
+      '24',
+      '--json',
     )
     expect(created, created.stderr + created.stdout).toMatchObject({code: 0})
     const {kills, runs} = await workers.untilDone(
