@@ -175,9 +175,10 @@ const JOBS: Job[] = [
 ]
 
 async function writingTo(round: Round): Promise<RestoreOptions> {
-  if (!round.isOver)
-    round.isOver = (await server.connection.getCollection(COPY)) !== undefined && !(await hasCheckpoint(round.store))
-  return {...writing, ...(round.isOver && {merge: true})}
+  const isThere = async (): Promise<boolean> => (await server.connection.getCollection(COPY)) !== undefined
+  const isOver = round.isOver === true || ((await isThere()) && !(await hasCheckpoint(round.store)))
+  round.isOver = isOver
+  return {...writing, ...(isOver && {merge: true})}
 }
 
 const hasCheckpoint = async (store: Store): Promise<boolean> =>
