@@ -3,6 +3,7 @@ import type {WeaviateObject} from '../model/object.js'
 import type {WeaviateClass} from '../model/schema.js'
 
 export const FORMATS = ['json', 'parquet', 'arrow'] as const
+/** How the objects of a backup are laid down: in one JSON document, or in a folder of Parquet or Arrow parts. */
 export type BackupFormat = (typeof FORMATS)[number]
 
 /** What a codec borrows from the platform it runs on; `portable.ts` has one for any, `src/platform/node.ts` the faster one. */

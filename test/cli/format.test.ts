@@ -114,7 +114,7 @@ describe('format', () => {
     )
     expect(table).toEqual(['NAME          X', '東京タワー…   x', 'plain         x'])
     expect(table.map((line) => displayWidth(line))).toEqual([15, 15, 15])
-    expect(wrapLine('  title  東京 大阪 名古屋', 14)).toEqual(['  title  東京', '         大阪', '         名古屋'])
+    expect(wrapLine('  名  東京 大阪 名古屋', 14)).toEqual(['  名  東京', '      大阪', '      名古屋'])
   })
 
   it('shows control characters of a backup instead of sending them to the terminal', () => {
