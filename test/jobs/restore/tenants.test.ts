@@ -9,7 +9,7 @@ import type {Connection} from '../../../src/weaviate/connection.js'
 
 import {MOST_ACTIVE_TENANTS} from '../../../src/flow/tenants/active-tenants.js'
 import {BackupManager, RestoreManager, type RestoreOptions, Verifier} from '../../../src/index.js'
-import {SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
+import {GRACE, SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 import {LocalStore} from '../../../src/store/local/store.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
@@ -18,6 +18,7 @@ import {startTestServer, temporaryDirectory, type TestServer} from '../../suppor
 const FROM = 'TenantRestoreFrom'
 const TO = 'TenantRestoreTo'
 const SAVED_EVERY = SAVE_EVERY.ms
+const GRACED = GRACE.ms
 
 type States = Record<string, TenantStatus>
 
@@ -27,10 +28,13 @@ let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 beforeAll(async () => {
   server = await startTestServer()
   SAVE_EVERY.ms = 0
+  // The calls of what dies here have ended with it.
+  GRACE.ms = 200
 })
 
 afterAll(async () => {
   SAVE_EVERY.ms = SAVED_EVERY
+  GRACE.ms = GRACED
   await dropAll()
   await server.close()
 })
