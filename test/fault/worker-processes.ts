@@ -21,6 +21,9 @@ const PRELOAD = `data:text/javascript,${encodeURIComponent(`
   }
 `)}`
 
+/** Exit code. */
+const CANNOT_CONNECT = 6
+
 export interface WorkersOptions {
   /** Each seems to be on a machine of its own: nobody sees whether another one lives. */
   apart?: boolean
@@ -118,7 +121,8 @@ export class WorkerProcesses {
       this.#running.set(index, child)
       const ended = await child.done
       this.#running.delete(index)
-      if (!ended.stderr.includes('(SIGKILL)')) return ended
+      // Whoever starts them starts what could not connect again, too: the server is busy with eight of them.
+      if (!ended.stderr.includes('(SIGKILL)') && ended.code !== CANNOT_CONNECT) return ended
     }
   }
 
