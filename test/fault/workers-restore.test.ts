@@ -26,6 +26,8 @@ const COUNTS: Readonly<Record<string, number>> = IS_LONG
   ? {[PLAIN]: 4000, [TENANTS]: 1200}
   : {[PLAIN]: 600, [TENANTS]: 120}
 const TENANT_NAMES = Array.from({length: 12}, (_, index) => `tenant${index}`)
+/** In each of many rounds. */
+const KILLS = 25
 /** Objects a second of one worker, so that a round lasts for some kills. */
 const RATE = 150
 const PLACE = `s3://${BUCKET}/restores`
@@ -207,7 +209,8 @@ it.each(Array.from({length: ROUNDS}, (_, round) => round + 1))(
     const {kills, runs, stops} = await (IS_LONG
       ? workers.untilDone([...work, '--max-rate', String(RATE)], {
           everyMs: 1000,
-          kills: 1000,
+          // Leases are doubled with each attempt: whoever is killed for ever waits for ever.
+          kills: KILLS,
           ...(round % 3 === 2 && {stopMs: 6000}),
         })
       : workers.untilDone(work))
