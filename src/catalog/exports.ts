@@ -6,7 +6,7 @@ import {isExportAt} from '../archive/native/metadata.js'
 import {ExportSource, type Lacking} from '../archive/native/source.js'
 import {DataOpsError} from '../model/errors.js'
 import {matchesPattern} from '../model/pattern.js'
-import {isCloudPlace, isRootedPlace} from '../store/place.js'
+import {isCloudPlace, isRootedPlace, rootedPlace} from '../store/place.js'
 import {placeAt} from './place-at.js'
 
 export interface ExportPlace {
@@ -44,7 +44,7 @@ async function exportAt(reference: string, store: Store): Promise<ExportPlace | 
 export async function locateServerExport(said: string, store: Store): Promise<ExportPlace | undefined> {
   const found = await locateExport(said, store)
   if (found || !isCloudPlace(said)) return found
-  return locateExport(said.replace(/^(az:\/\/[^/]+\/[^/]+|(?:gs|s3):\/\/[^/]+)\//i, '$1//'), store)
+  return locateExport(rootedPlace(said), store)
 }
 
 /**

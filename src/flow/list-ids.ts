@@ -1,6 +1,6 @@
 import type {WeaviateObject} from '../model/object.js'
 
-import {ParallelReader, type ParallelReaderOptions} from './parallel-reader.js'
+import {objectsOf, type ParallelReaderOptions} from './parallel-reader.js'
 import {Throttle} from './throttle.js'
 
 /** Ids and times weigh little: pages of the server's usual limit. */
@@ -8,15 +8,7 @@ const PAGE = 10_000
 
 type ListedSlices = Pick<ParallelReaderOptions, 'concurrency' | 'connection' | 'plan' | 'signal' | 'slices'>
 
-/** Objects of slices page by page, for whoever need not go on later from where it stopped. */
-export async function* readSlices(options: ParallelReaderOptions): AsyncGenerator<WeaviateObject[], void, undefined> {
-  for await (const page of new ParallelReader(options).pages()) {
-    yield page.objects
-    page.done()
-  }
-}
-
-/** The same, with ids and times alone. `throttle`: shared with whoever else reads; `expectedObjects`: default many. */
+/** Objects of slices page by page, with ids and times alone. `throttle`: shared with whoever else reads; `expectedObjects`: default many. */
 export async function* listIds({
   expectedObjects = Number.MAX_SAFE_INTEGER,
   throttle,
@@ -26,7 +18,7 @@ export async function* listIds({
   void,
   undefined
 > {
-  yield* readSlices({
+  yield* objectsOf({
     ...options,
     batchSize: PAGE,
     expectedObjects,

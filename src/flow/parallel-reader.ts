@@ -291,3 +291,11 @@ export class ParallelReader {
     }
   }
 }
+
+/** Objects of slices page by page, for whoever need not go on later from where it stopped. */
+export async function* objectsOf(options: ParallelReaderOptions): AsyncGenerator<WeaviateObject[], void, undefined> {
+  for await (const page of new ParallelReader(options).pages()) {
+    yield page.objects
+    page.done()
+  }
+}

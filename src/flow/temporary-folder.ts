@@ -4,8 +4,7 @@ import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 
-import {toHex} from '../codec/bytes.js'
-import {nodePlatform} from '../platform/node.js'
+import {sha256Hex} from '../platform/node.js'
 import {lifeOf, SELF} from '../store/process.js'
 import {storageError} from '../store/storage-error.js'
 
@@ -13,7 +12,7 @@ import {storageError} from '../store/storage-error.js'
 const NAME = /^elysia-tmp-([\da-f]{12})-(\d+)-(\d*)-\w{6}$/
 
 function machineDigest(): string {
-  return toHex(nodePlatform.sha256(new TextEncoder().encode(SELF.machine))).slice(0, 12)
+  return sha256Hex(SELF.machine ?? '').slice(0, 12)
 }
 
 /** Those of this process that are there now. */

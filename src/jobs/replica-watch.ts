@@ -62,7 +62,7 @@ export class ReplicaWatch {
 
   /** Before anything is read: warns of what is not compared, and waits where that was asked for. */
   async begin(): Promise<void> {
-    await this.#warnOfAway()
+    const seen = await this.#warnOfAway()
     if (!this.#isPartial) return
     const {waitReplicasMs = 0, warn} = this.#options
     const name = this.#schema.class
@@ -73,7 +73,8 @@ export class ReplicaWatch {
       this.#waited = await waitForReplicas(this.#connection, waiting)
     }
 
-    this.#before = await this.#look()
+    // After waiting it is another.
+    this.#before = this.#waited === undefined && seen ? seen : await this.#look()
     if (this.#waited === false) {
       warn({
         code: 'replicas-not-settled',
@@ -88,12 +89,12 @@ export class ReplicaWatch {
     const factor = replicationFactor(this.#schema)
     if (factor <= 1) return undefined
     const {warn} = this.#options
-    await this.#warnOfAway()
+    const isPartial = this.#isPartial
+    const after = isPartial ? await this.#look() : undefined
+    await this.#warnOfAway(after)
     const {report} = this
     const differed = report && replicasDiffered(report, this.#schema.class)
     if (differed) warn(differed)
-    const isPartial = this.#isPartial
-    const after = isPartial ? await this.#look() : undefined
     return {after, before: this.#before, factor, isPartial, report, waited: this.#waited}
   }
 
@@ -101,13 +102,16 @@ export class ReplicaWatch {
     return asyncReplication(this.#connection, {schema: this.#schema, signal: this.#options.signal})
   }
 
-  /** Once: a node that is away has what it had, and shows it when it is back, until the server has compared it with the others. */
-  async #warnOfAway(): Promise<void> {
+  /**
+   * Once: a node that is away has what it had, and shows it when it is back, until the server has compared it with the others. `now`: a look
+   * that was had. Returns the look that it took.
+   */
+  async #warnOfAway(now?: AsyncReplication): Promise<AsyncReplication | undefined> {
     const {warn, writes} = this.#options
     const factor = replicationFactor(this.#schema)
-    if (!writes || factor <= 1 || this.#isAwayTold) return
-    const state = await this.#look()
-    if (!state || state.away === 0) return
+    if (!writes || factor <= 1 || this.#isAwayTold) return now
+    const state = now ?? (await this.#look())
+    if (!state || state.away === 0) return state
     this.#isAwayTold = true
     const {as, consistency} = writes
     const name = this.#schema.class
@@ -118,6 +122,7 @@ export class ReplicaWatch {
       details: {away: state.away, collection: name, consistency, factor, unwell: state.unwell},
       message: `${state.away} of ${factor} replicas of "${name}" are on nodes that are away${nodes}: ${shown} once they are back, until the server has compared replicas (asyncEnabled, deletionStrategy).`,
     })
+    return state
   }
 }
 

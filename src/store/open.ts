@@ -49,7 +49,7 @@ export function openStore(place: string, options: OpenStoreOptions = {}): Store 
 /** The same place, where its keys begin with a slash. */
 function rooted({prefix, url}: Exclude<Place, {kind: 'file'}>): {prefix: string; url: string} {
   const root = prefix === '' ? url : url.slice(0, -prefix.length)
-  return {prefix: `/${prefix}`, url: `${root}/${url.slice(root.length) || ''}`}
+  return {prefix: `/${prefix}`, url: `${root}/${url.slice(root.length)}`}
 }
 
 /** What another thread opens the same place by. May hold a secret: it is told to nobody else. */

@@ -50,9 +50,18 @@ export function isCloudPlace(place: string): boolean {
   return /^(?:az|gs|s3):\/\//i.test(place)
 }
 
+/** A bucket, and what separates it from the keys in it. */
+const BUCKET = /^(?:(?:gs|s3):\/\/[^/]+|az:\/\/[^/]+\/[^/]+)\//i
+
 /** Whether it names a bucket and keys in it that begin with a slash: `s3://bucket//prefix`. Backups never lie there. */
 export function isRootedPlace(place: string): boolean {
-  return /^(?:(?:gs|s3):\/\/[^/]+|az:\/\/[^/]+\/[^/]+)\/\//i.test(place)
+  const [bucket] = BUCKET.exec(place) ?? []
+  return bucket !== undefined && place[bucket.length] === '/'
+}
+
+/** The same keys, with a slash before them. */
+export function rootedPlace(place: string): string {
+  return place.replace(BUCKET, '$&/')
 }
 
 /** The folder that a file lies in, and its name there. */

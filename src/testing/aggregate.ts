@@ -7,6 +7,9 @@ import {isReference, type SchemaProperty} from '../model/schema.js'
 import {Refusal, within} from './refusal.js'
 import {nanosecondsOf, own} from './values.js'
 
+/** Top occurrences that are told where no limit is given. */
+export const TOP_OCCURRENCES = 5
+
 /** What is asked of one property. */
 export interface Wanted {
   /** Their names as over GraphQL: count, type, mean, topOccurrences, … */

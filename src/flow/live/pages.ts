@@ -3,8 +3,7 @@ import type {WeaviateObject} from '../../model/object.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
-import {readSlices} from '../list-ids.js'
-import {type ParallelReaderOptions, slicesOfTenants} from '../parallel-reader.js'
+import {objectsOf, type ParallelReaderOptions, slicesOfTenants} from '../parallel-reader.js'
 import {settledStatus} from '../tenants/activation.js'
 import {ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
 
@@ -17,11 +16,11 @@ export interface LivePagesOptions extends Omit<ParallelReaderOptions, 'slices'> 
 export async function* livePages(options: LivePagesOptions): AsyncGenerator<WeaviateObject[], void, undefined> {
   const {connection, note, plan, signal, tenants} = options
   if (!tenants) {
-    yield* readSlices({...options, slices: [{...WHOLE_RANGE}]})
+    yield* objectsOf({...options, slices: [{...WHOLE_RANGE}]})
     return
   }
 
-  if (tenants.active.length > 0) yield* readSlices({...options, slices: slicesOfTenants(tenants.active)})
+  if (tenants.active.length > 0) yield* objectsOf({...options, slices: slicesOfTenants(tenants.active)})
   for (const group of tenants.activate) {
     const engine = new ActiveTenants(connection, {note})
     engine.admit(
@@ -32,7 +31,7 @@ export async function* livePages(options: LivePagesOptions): AsyncGenerator<Weav
     try {
       const release = await engine.hold(wanted, signal)
       try {
-        yield* readSlices({...options, slices: slicesOfTenants(group)})
+        yield* objectsOf({...options, slices: slicesOfTenants(group)})
       } finally {
         release()
       }

@@ -145,7 +145,7 @@ export function onlyIds(ids: Iterable<string>): Transform {
     isPartial: true,
     page: eachObject((object) => (wanted.has(object.id) ? object : null)),
     reads: 'ids',
-    record: {ids: wanted.size, kind: 'ids', sha256: hash(text)},
+    record: {ids: wanted.size, kind: 'ids', sha256: sha256Hex(text)},
     get sent() {
       return {ids: [...wanted], kind: 'ids'}
     },
@@ -159,7 +159,7 @@ export function limit(objects: number): Transform {
 
 /** So many objects, or with `1%` such a share of them, spread evenly; the same for the same seed. @throws DataOpsError INVALID_INPUT. */
 export function sample(size: number | string, seed = ''): Transform {
-  const rank = (object: WeaviateObject): string => hash(`${seed}\n${keyOf(object)}`)
+  const rank = (object: WeaviateObject): string => sha256Hex(`${seed}\n${keyOf(object)}`)
   const share = typeof size === 'string' && size.endsWith('%') ? Number(size.slice(0, -1)) : undefined
   if (share === undefined) return chosen('sample', {objects: Number(size), seed}, rank)
   if (!(share > 0 && share <= 100)) {
@@ -246,10 +246,6 @@ function keyOf({id, tenant}: WeaviateObject): string {
   return `${id}/${tenant ?? ''}`
 }
 
-function hash(text: string): string {
-  return sha256Hex(text)
-}
-
 /** From what stands in a backup's metadata; undefined: what decides is not there (a list of ids). */
 export function chosenAgain(record: Record<string, unknown>): Transform | undefined {
   const {expression, kind, last, objects, percent, seed = ''} = record
@@ -258,6 +254,6 @@ export function chosenAgain(record: Record<string, unknown>): Transform | undefi
   if (typeof objects !== 'number' || typeof seed !== 'string') return undefined
   const decided = {objects, ...(typeof last === 'string' && {last})}
   if (kind === 'limit') return upTo(kind, decided, keyOf)
-  if (kind === 'sample') return upTo(kind, {...decided, seed}, (object) => hash(`${seed}\n${keyOf(object)}`))
+  if (kind === 'sample') return upTo(kind, {...decided, seed}, (object) => sha256Hex(`${seed}\n${keyOf(object)}`))
   return undefined
 }

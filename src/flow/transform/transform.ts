@@ -34,6 +34,9 @@ export interface Transform {
   tenants?: (tenants: readonly WeaviateTenant[]) => WeaviateTenant[]
 }
 
+/** Kinds that leave objects out and change none: made to what they have left once more, they change nothing. */
+export const CHOICES: ReadonlySet<string> = new Set(['ids', 'limit', 'sample', 'where'])
+
 /** Objects, each with the row of the source that it comes from. */
 export interface RowsOfPage {
   objects: WeaviateObject[]

@@ -4,10 +4,10 @@ import type {BackupOptions, BackupResult} from '../backup/options.js'
 import type {ClearOptions} from './options.js'
 
 import {renamesOf} from '../../flow/transform/tenants.js'
+import {CHOICES} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
 import {canOpen, encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {backUpCollection} from '../backup/backup.js'
-import {CHOICES} from '../verify/changed.js'
 import {Verifier} from '../verify/verifier.js'
 
 /** A sealed backup that was read back whole. @throws DataOpsError when it lacks tenants or does not hold: nothing may be cleared then. */

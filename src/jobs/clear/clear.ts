@@ -322,15 +322,14 @@ export class Clear {
   async #look(schema: WeaviateClass, held: HeldObjects | undefined, head?: BackupHead): Promise<Survey> {
     const tenants = await this.#tenants(schema)
     checkDroppable(schema.class, tenants ?? [])
-    const changed = head && (await changeOfShape(this.#connection, head, tenants))
     const {signal} = this.#options
-    if (!held)
-      return {changed, fresh: {add() {}, count: 0, sample: []}, objects: await this.#countAll(schema.class, tenants)}
-    const plan = planCollection(schema)
-    return {
-      changed,
-      ...(await survey({connection: this.#connection, held, notes: this.#notes, plan, signal, tenants})),
+    if (held) {
+      const plan = planCollection(schema)
+      return survey({connection: this.#connection, head, held, notes: this.#notes, plan, signal, tenants})
     }
+
+    const changed = head && (await changeOfShape(this.#connection, head, tenants))
+    return {changed, fresh: {add() {}, count: 0, sample: []}, objects: await this.#countAll(schema.class, tenants)}
   }
 
   async #recreate(name: string, marker: DropMarker): Promise<string> {

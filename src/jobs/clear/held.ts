@@ -1,5 +1,6 @@
 /** What a backup holds of each object, for comparing it with what is there: id and update time. */
 import type {Archive} from '../../archive/reader.js'
+import type {BackupHead} from '../../codec/document.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 
@@ -11,6 +12,7 @@ import {Throttle} from '../../flow/throttle.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {ObjectIndex} from '../backup/object-index.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
+import {changeOfShape} from './shape.js'
 
 /** Objects that are named as examples. */
 const SAMPLE = 20
@@ -64,6 +66,8 @@ export interface Survey {
 
 export interface SurveyOptions {
   connection: Connection
+  /** What the schema and the tenants are compared with, too. */
+  head?: BackupHead
   held: HeldObjects
   notes: TenantNotes
   plan: CollectionPlan
@@ -74,8 +78,9 @@ export interface SurveyOptions {
 
 /** Lists every object with its update time, and compares it with the backup. */
 export async function survey(options: SurveyOptions): Promise<Survey> {
-  const {connection, held, notes, plan, signal, tenants} = options
-  const found: Survey = {fresh: new FreshObjects(), objects: 0}
+  const {connection, head, held, notes, plan, signal, tenants} = options
+  const changed = head && (await changeOfShape(connection, head, tenants))
+  const found: Survey = {changed, fresh: new FreshObjects(), objects: 0}
   const listing = {concurrency: DEFAULT_CONCURRENCY, connection, plan, signal}
   const throttle = new Throttle(listing)
   const list = async (slices: Slice[]): Promise<void> => {

@@ -13,8 +13,7 @@ import {planCollection} from '../../weaviate/collection-plan.js'
 import {type DividedRestore, planRestoreWork} from '../restore/divide.js'
 import {abandonRestore, endRestoreItems, type ItemOutcome} from '../restore/end-items.js'
 import {
-  checkTarget,
-  notOfThisServer,
+  checkTargetHere,
   openRestoreWork,
   type RestoreWork,
   type RestoreWorker,
@@ -180,12 +179,7 @@ export async function checkServerOf(
 ): Promise<void> {
   if (direct.describe === server) return
   for (const work of works) {
-    if (!(await isReserved(store, work.leases, id))) continue
-    await checkTarget({direct, work}).catch((error: unknown) => {
-      throw error instanceof DataOpsError && error.code === 'CHECKPOINT'
-        ? notOfThisServer(error, direct, server)
-        : error
-    })
+    if (await isReserved(store, work.leases, id)) await checkTargetHere({direct, work}, server)
   }
 }
 
@@ -210,9 +204,9 @@ export async function abandonRestores(
     try {
       if (!(await isReserved(store, work.leases, job.plan.id))) continue
       const worker = await openRestoreWork(connection, store, work, {notes, options: {onWarning}})
-      const files = job.plan.items.flatMap(({payload}, number) =>
-        payload.do === 'references' && payload.work === index ? [filesOf(job.plan.id, number)] : [],
-      )
+      const files = numbersOf(job, index)
+        .filter(({task}) => task === 'references')
+        .map(({number}) => filesOf(job.plan.id, number))
       left.push(await abandonRestore(worker, {async check() {}, files, job: job.plan.id}))
     } catch (error) {
       if (isOver(error)) await giveUp(connection, store, work, {error, job, notes, onWarning})

@@ -16,7 +16,6 @@ import {backUpFirst} from '../clear/backup-first.js'
 import {HeldObjects, type Survey, survey} from '../clear/held.js'
 import {checkDroppable, checkProtected} from '../clear/plan.js'
 import {type Quiet, waitUntilQuiet} from '../clear/quiet.js'
-import {changeOfShape} from '../clear/shape.js'
 import {DEFAULT_CONSISTENCY} from '../confirmation.js'
 import {type Workplace} from '../options.js'
 import {Checkpoint} from '../restore/checkpoint.js'
@@ -194,9 +193,8 @@ class Replacement {
       const tenants = await this.#tenants(schema)
       checkDroppable(schema.class, tenants ?? [])
       const {connection, notes} = this.#at
-      const changed = await changeOfShape(connection, head, tenants)
       const {signal} = this.#options
-      return {changed, ...(await survey({connection, held, notes, plan: planCollection(schema), signal, tenants}))}
+      return survey({connection, head, held, notes, plan: planCollection(schema), signal, tenants})
     }
 
     try {

@@ -167,10 +167,20 @@ export async function openRestoreWork(
     store: files,
     work,
   }
-  await checkTarget(worker).catch((error: unknown) => {
-    throw error instanceof DataOpsError && error.code === 'CHECKPOINT' ? notOfThisServer(error, direct) : error
-  })
+  await checkTargetHere(worker)
   return worker
+}
+
+/**
+ * For who has never seen the target: where it is not there, this may be another server than the job's. `at`: where the job was created.
+ * @throws DataOpsError CHECKPOINT (`details.ofWorker`).
+ */
+export async function checkTargetHere(worker: Pick<RestoreWorker, 'direct' | 'work'>, at?: string): Promise<void> {
+  await checkTarget(worker).catch((error: unknown) => {
+    throw error instanceof DataOpsError && error.code === 'CHECKPOINT'
+      ? notOfThisServer(error, worker.direct, at)
+      : error
+  })
 }
 
 /** @throws DataOpsError CHECKPOINT when the target is not the collection that the job was created for. */

@@ -4,12 +4,9 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {CompareOptions} from './options.js'
 
 import {transformsAgain} from '../../flow/transform/again.js'
-import {TransformChain} from '../../flow/transform/transform.js'
+import {CHOICES, TransformChain} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
-
-/** Leave objects out and change none: made to a copy once more, they change nothing. */
-export const CHOICES = new Set(['ids', 'limit', 'sample', 'where'])
 
 /**
  * undefined: objects are compared as they are, since nothing was changed, or since what is there was restored from the backup.

@@ -6,11 +6,9 @@ import {
   type AggregateRequest,
   type AggregateRequest_Aggregation,
 } from '../../weaviate/proto/generated/aggregate.js'
-import {type Aggregated, type Wanted} from '../aggregate.js'
+import {type Aggregated, TOP_OCCURRENCES, type Wanted} from '../aggregate.js'
 import {propertyOf} from '../filter-model.js'
 import {within} from '../refusal.js'
-
-const TOP_OCCURRENCES = 5
 
 /** What is asked of each property; the last time counts where one is named twice, as on the real server. */
 export function wantedOf(

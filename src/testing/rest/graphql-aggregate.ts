@@ -2,7 +2,14 @@ import type {SchemaProperty} from '../../model/schema.js'
 import type {Predicate} from '../filter-model.js'
 import type {Collection, Shard} from '../store.js'
 
-import {type Aggregated, aggregatedKind, type AggregatedKind, aggregateShard, type Wanted} from '../aggregate.js'
+import {
+  type Aggregated,
+  aggregatedKind,
+  type AggregatedKind,
+  aggregateShard,
+  TOP_OCCURRENCES,
+  type Wanted,
+} from '../aggregate.js'
 import {Refusal} from '../refusal.js'
 import {type Field, QueryError} from './graphql-document.js'
 
@@ -16,7 +23,6 @@ const FIELDS: Record<AggregatedKind, string[]> = {
   reference: ['pointingTo', 'type'],
   text: TEXT,
 }
-const TOP_OCCURRENCES = 5
 
 /** What a query asks of a collection's aggregate, checked. @throws QueryError for what the collection does not have. */
 export function readAggregate(

@@ -45,6 +45,24 @@ async function backup(name = PLAIN): Promise<string> {
   return (await new BackupManager(server.connection, {store}).backupCollection(name, {format: 'parquet'})).id
 }
 
+/** Somebody makes the target anew after so many writes, with more in it than is to be restored. */
+function madeAnewAfter(writes: number): {calls: () => number; meddled: Connection} {
+  let calls = 0
+  const meddled: Connection = {
+    ...connection,
+    async writeObjects(request) {
+      const failures = await connection.writeObjects(request)
+      if (++calls === writes) {
+        await server.connection.deleteCollection(COPY)
+        await makeCollection(server.connection, COPY, 5000, 4)
+      }
+
+      return failures
+    },
+  }
+  return {calls: () => calls, meddled}
+}
+
 describe('a restore by several machines', () => {
   it('is not said to be done while what it came to is not there', async () => {
     const id = await backup()
@@ -63,21 +81,7 @@ describe('a restore by several machines', () => {
     await makeCollection(on, COPY, 10, 4)
     const manager = new JobManager({store})
     const {id: job} = await manager.createRestore(connection, [id], {items: 3, merge: true, name: COPY})
-    let calls = 0
-    const meddled: Connection = {
-      ...connection,
-      async writeObjects(request) {
-        const failures = await connection.writeObjects(request)
-        // Somebody makes it anew, with more in it than is to be restored.
-        if (++calls === 4) {
-          await on.deleteCollection(COPY)
-          await makeCollection(on, COPY, 5000, 4)
-        }
-
-        return failures
-      },
-    }
-    const result = await manager.work(meddled, job, {concurrency: 1, hint: 0})
+    const result = await manager.work(madeAnewAfter(4).meddled, job, {concurrency: 1, hint: 0})
     expect(result).toMatchObject({end: 'stuck', restored: []})
     expect(result.aside.map(({failures, task}) => [task, failures.map(({code}) => code)])).toEqual(
       [1, 2].map(() => ['objects', ['CHECKPOINT', 'CHECKPOINT', 'CHECKPOINT']]),
@@ -151,19 +155,7 @@ describe('a restore by several machines', () => {
     const id = await backup()
     const on = server.connection
     await makeCollection(on, COPY, 10, 4)
-    let calls = 0
-    const meddled: Connection = {
-      ...connection,
-      async writeObjects(request) {
-        const failures = await connection.writeObjects(request)
-        if (++calls === 3) {
-          await on.deleteCollection(COPY)
-          await makeCollection(on, COPY, 5000, 4)
-        }
-
-        return failures
-      },
-    }
+    const {calls, meddled} = madeAnewAfter(3)
     const restoring = new RestoreManager(meddled, {store}).restoreCollection(id, {
       batchSize: 500,
       concurrency: 1,
@@ -171,7 +163,7 @@ describe('a restore by several machines', () => {
       name: COPY,
     })
     await expect(restoring).rejects.toMatchObject({code: 'CHECKPOINT'})
-    expect(calls).toBeGreaterThan(3)
+    expect(calls()).toBeGreaterThan(3)
   })
 
   it('takes a backup that is named by a path, whatever the place is called', async () => {
