@@ -224,12 +224,14 @@ export class Lease {
   /** One whose file cannot be removed is given up all the same, and free when this process has ended: what was done with it is done. */
   async release(): Promise<void> {
     clearInterval(this.#timer)
-    own.delete(this.#record.text)
     await this.#beat
     try {
       await this.place.release(this.name, this.#record)
     } catch (error) {
       if (!(error instanceof DataOpsError)) throw error
+    } finally {
+      // Not before: what somebody else of this process has by then would be removed as if it were still this one.
+      own.delete(this.#record.text)
     }
   }
 }

@@ -11,6 +11,7 @@ import {DataOpsError} from '../../src/model/errors.js'
 import {FileLeases} from '../../src/store/lease-files.js'
 import {LEASE, Lease, LeaseObserver} from '../../src/store/lease.js'
 import {LocalStore} from '../../src/store/local/store.js'
+import {overlay} from '../../src/store/overlay.js'
 
 const WORKER = fileURLToPath(new URL('lease-worker.ts', import.meta.url))
 const SETTINGS = {...LEASE}
@@ -81,6 +82,29 @@ describe('a lease', () => {
 
     await Promise.all(Array.from({length: 10}, work))
     expect({most, turns}).toEqual({most: 1, turns: 10})
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  it("that is being given back is nobody else's of this process, whose own would be removed with it", async () => {
+    const reached = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    const slow = overlay(store, {
+      async remove(key: string) {
+        reached.resolve()
+        await gate.promise
+        await store.remove(key)
+      },
+    })
+    const first = await Lease.acquire(slow, 'lease')
+    const releasing = first.release()
+    await reached.promise
+    expect(await Lease.tryAcquire(store, 'lease')).toBeUndefined()
+    gate.resolve()
+    await releasing
+    const second = await Lease.tryAcquire(store, 'lease')
+    await second?.check()
+    expect(await readdir(folder)).toEqual(['lease.1'])
+    await second?.release()
     expect(await readdir(folder)).toEqual([])
   })
 
