@@ -122,15 +122,18 @@ export class Clear {
     }
 
     const path = this.#store.describe(marker.backup)
-    const objects = live && state === 'foreign' ? await this.count(live) : 0
+    const foreign = state === 'foreign' ? live : undefined
+    // Of what nobody has looked at, nobody knows whether a backup has it.
+    if (foreign) checkAllListed(this.#connection, foreign)
+    const objects = foreign ? await this.count(foreign) : 0
     if (objects > 0 && !this.#options.backupFirst) throw takenByOthers(this.#store, name, marker, objects)
     this.#warn('drop-finished', `"${name}" had been dropped by an interrupted clear; it is created again from ${path}.`)
     if (this.#options.dryRun) return this.#result(name, {deleted: 0, remaining: objects, schemaFile: path})
     let backup: BackupResult | undefined
     let quiet: Quiet | undefined
-    if (live && state === 'foreign') {
+    if (foreign) {
       backup = this.#options.backupFirst && objects > 0 ? await this.#backUpFirst(name) : undefined
-      quiet = await this.#waitUntilQuiet(live, await this.#heldBy(backup))
+      quiet = await this.#waitUntilQuiet(foreign, await this.#heldBy(backup))
       if (!backup && quiet.found.objects > 0) throw takenByOthers(this.#store, name, marker, quiet.found.objects)
       await this.#connection.deleteCollection(name)
     }
