@@ -155,11 +155,14 @@ export function backupOfRemoved(name: string): string | undefined {
  * name or more (`Docs@http://host:8080`); what is long, or not safe in a file name, is cut and gets eight digits of its hash.
  */
 export function checkpointName(backup: string, target: string): string {
-  const room = MAX_NAME - `${backup}..checkpoint${ELSEWHERE}`.length
-  if (/^[_0-9A-Za-z]{1,64}$/.test(target) && target.length <= room) return `${backup}.${target}.checkpoint`
+  return `${backup}.${partOfTarget(target, MAX_NAME - `${backup}..checkpoint${ELSEWHERE}`.length)}.checkpoint`
+}
+
+function partOfTarget(target: string, room: number): string {
+  if (/^[_0-9A-Za-z]{1,64}$/.test(target) && target.length <= room) return target
   const digits = sha256Hex(target).slice(0, 8)
   const readable = target.replaceAll(/[^_0-9A-Za-z]+/g, '-').slice(0, Math.max(0, Math.min(48, room - 9)))
-  return `${backup}.${readable}-${digits}.checkpoint`
+  return `${readable}-${digits}`
 }
 
 /** That of a restore of an encrypted backup: it is encrypted too, and its name does not say what is restored where. */
@@ -223,14 +226,28 @@ export function jobLeaseOf(name: string): string | undefined {
   return backup === undefined ? targetLeaseOf(name) : partialLockName(backup)
 }
 
-/** Objects that the server refused, one JSON line each. */
-export function rejectedName(backup: string): string {
-  return `${backup}.rejected.jsonl`
+/** What follows a backup and a target in the name of a file of refused objects, or of one of its pieces. */
+const REJECTED = /\.(?:still-)?rejected(?:-\d+)?\.jsonl$/
+
+/** Objects that the server refused, one JSON line each: `<backup>.<target>.rejected.jsonl`, with `target` as for a checkpoint. */
+export function rejectedName(backup: string, target: string): string {
+  return `${backup}.${rejectedPart(backup, target)}.rejected.jsonl`
 }
 
 /** Objects that the server refused once more when they were sent again: not the file that is being read. */
-export function stillRejectedName(backup: string): string {
-  return `${backup}.still-rejected.jsonl`
+export function stillRejectedName(backup: string, target: string): string {
+  return `${backup}.${rejectedPart(backup, target)}.still-rejected.jsonl`
+}
+
+function rejectedPart(backup: string, target: string): string {
+  return partOfTarget(target, MAX_NAME - `${backup}..still-rejected-9999.jsonl`.length)
+}
+
+/** Those of an encrypted backup: encrypted too, and the name does not say what is restored where. */
+export function encryptedRejectedName(backup: string, rejected: string): string {
+  const [ending = ''] = REJECTED.exec(rejected) ?? []
+  const target = rejected.slice(backup.length + 1, -ending.length)
+  return `${backup}.${sha256Hex(target).slice(0, 16)}${ending}${ENCRYPTED_SUFFIX}`
 }
 
 /** Where a long file of refused objects goes on: `….rejected.jsonl`, `….rejected-2.jsonl`, … */
@@ -238,10 +255,11 @@ export function pieceName(rejected: string, piece: number): string {
   return piece === 1 ? rejected : `${rejected.slice(0, -'.jsonl'.length)}-${piece}.jsonl`
 }
 
-/** The backup whose refused objects a file holds, or one of its pieces; undefined for every other name. */
-export function backupOfRejected(name: string): string | undefined {
-  const [, backup] = /^(.+)\.(?:still-)?rejected(?:-\d+)?\.jsonl$/.exec(name) ?? []
-  return backup !== undefined && parseBackupName(backup) ? backup : undefined
+/** Whether a file, or one of its pieces, holds refused objects of this backup, whatever the target. */
+export function isRejectedOf(backup: string, name: string): boolean {
+  const [ending] = REJECTED.exec(name) ?? []
+  if (ending === undefined || !name.startsWith(`${backup}.`)) return false
+  return /^[-_0-9A-Za-z]+$/.test(name.slice(backup.length + 1, -ending.length))
 }
 
 /** Whether a file of refused objects may go on in further pieces: one that somebody else has named does not. */

@@ -6,13 +6,17 @@ import {
   backupOfRemoved,
   checkpointName,
   damagedCatalogName,
+  encryptedRejectedName,
+  hasPieces,
   isBackupFile,
   isCheckpointOf,
+  isRejectedOf,
   journalName,
   nextName,
   parseBackupName,
   partialName,
   partName,
+  pieceName,
   rejectedName,
   removedName,
   sealedNameOf,
@@ -105,7 +109,12 @@ describe('names beside a backup', () => {
     expect(backupOfRemoved('notes.removed.partial')).toBeUndefined()
     expect(isTemporaryName(temporaryName())).toBe(true)
     expect(isTemporaryName('.elysia.tmp')).toBe(false)
-    const others = [partialName, journalName, removedName, rejectedName, (name: string) => checkpointName(name, 'X')]
+    const others = [
+      partialName,
+      journalName,
+      removedName,
+      ...[rejectedName, checkpointName].map((make) => (name: string) => make(name, 'X')),
+    ]
     for (const make of others) expect(parseBackupName(make(backup))).toBeUndefined()
     expect(sealedNameOf(journalName(backup))).toBeUndefined()
   })
@@ -122,8 +131,31 @@ describe('names beside a backup', () => {
         expect(name === checkpointName(backup, other)).toBe(one === other)
       }),
     )
-    expect(isCheckpointOf(backup, rejectedName(backup))).toBe(false)
+    expect(isCheckpointOf(backup, rejectedName(backup, 'X'))).toBe(false)
     expect(isCheckpointOf('A_2024-02-01_103000', checkpointName('A_2024-02-01_103000.json', 'X'))).toBe(false)
+  })
+
+  it('keeps refused objects for different targets apart', () => {
+    const plain = 'A_2024-02-01_103000'
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (one, other) => {
+        for (const make of [rejectedName, stillRejectedName]) {
+          const name = make(backup, one)
+          expect(isRejectedOf(backup, pieceName(name, 2))).toBe(true)
+          expect(isRejectedOf(`${backup}x`, name)).toBe(false)
+          expect(hasPieces(name)).toBe(true)
+          expect(name === make(backup, other)).toBe(one === other)
+        }
+      }),
+    )
+    expect(isRejectedOf(plain, rejectedName(`${plain}.json`, 'X'))).toBe(false)
+    const hidden = encryptedRejectedName(plain, pieceName(rejectedName(plain, 'Docs@http://a:8080'), 3))
+    expect(hidden).toMatch(/^A_2024-02-01_103000\.[0-9a-f]{16}\.rejected-3\.jsonl\.age$/)
+    const others = ['Docs@http://b:8080', 'Docs@http://a:8080'].map((at) =>
+      encryptedRejectedName(plain, stillRejectedName(plain, at)),
+    )
+    expect(new Set(others).size).toBe(2)
+    expect(others[1]).toBe(hidden.replace('rejected-3', 'still-rejected'))
   })
 
   it('fits in 255 bytes, for the longest name of a collection too', () => {
@@ -141,8 +173,10 @@ describe('names beside a backup', () => {
         `${lock}.01234567.01234567`,
         journalName(longest),
         removedName(longest),
-        rejectedName(longest),
-        stillRejectedName(longest),
+        ...['Docs', target, `${target}@http://a:8080`].flatMap((at) => [
+          pieceName(rejectedName(longest, at), 9999),
+          pieceName(stillRejectedName(longest, at), 9999),
+        ]),
         checkpointName(longest, 'Docs'),
         checkpointName(longest, target),
         checkpointName(longest, `${target}@https://${'host.'.repeat(40)}:8080`),

@@ -297,7 +297,7 @@ describe('removing', () => {
     const other = await back({startedAt: new Date('2024-02-02')})
     for (const {name} of [document, directory, other]) {
       await writeFile(path.join(folder, checkpointName(name, 'Docs')), '')
-      await writeFile(path.join(folder, rejectedName(name)), '')
+      await writeFile(path.join(folder, rejectedName(name, 'Docs')), '')
     }
 
     // Restores that wait to be continued.
@@ -315,11 +315,11 @@ describe('removing', () => {
     expect(await readdir(folder)).toEqual(
       [
         CATALOG_FILE,
-        rejectedName(document.name),
-        rejectedName(directory.name),
+        rejectedName(document.name, 'Docs'),
+        rejectedName(directory.name, 'Docs'),
         other.name,
         checkpointName(other.name, 'Docs'),
-        rejectedName(other.name),
+        rejectedName(other.name, 'Docs'),
       ].toSorted(),
     )
     expect(await onDisk()).toMatchObject([{id: other.id}])

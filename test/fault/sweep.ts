@@ -7,6 +7,7 @@ import type {BackupOptions} from '../../src/jobs/backup/options.js'
 import type {Store} from '../../src/store/store.js'
 import type {Connection} from '../../src/weaviate/connection.js'
 
+import {rejectedName} from '../../src/archive/names.js'
 import {
   BackupCatalog,
   BackupManager,
@@ -173,11 +174,12 @@ async function checkRestore(sweep: Sweep, {ids, isDone, result}: After): Promise
 
   const {file} = (await catalogOf(sweep).find(id))!
   const lines: string[] = []
-  for await (const {object} of readRejected(sweep.store, `${file}.rejected.jsonl`)) lines.push(object.id)
+  const rejected = rejectedName(file, `${TARGET}@${sweep.server.connection.describe}`)
+  for await (const {object} of readRejected(sweep.store, rejected)) lines.push(object.id)
   expect(lines.toSorted()).toEqual(refused)
   const live = [...(await restDump(sweep.server.url, TARGET)).keys()].toSorted()
   expect(live).toEqual(all.filter((each) => !isRefused(each)))
-  await expectTidy(sweep, [id], [`${file}.rejected.jsonl`])
+  await expectTidy(sweep, [id], [rejected])
 }
 
 export const SCENARIOS: Scenario[] = [

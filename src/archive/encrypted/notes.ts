@@ -5,7 +5,14 @@ import {makeAgeHeader, openAgeHeader} from '../../codec/age/header.js'
 import {type NoteKeys, withEncryptedNotes} from '../../store/age/notes.js'
 import {damaged} from '../../store/damaged.js'
 import {overlay} from '../../store/overlay.js'
-import {backupOfRejected, ENCRYPTED_SUFFIX, encryptedCheckpointName, isCheckpoint, isCheckpointOf} from '../names.js'
+import {
+  ENCRYPTED_SUFFIX,
+  encryptedCheckpointName,
+  encryptedRejectedName,
+  isCheckpoint,
+  isCheckpointOf,
+  isRejectedOf,
+} from '../names.js'
 import {type BackupKey} from './key-file.js'
 
 /** A store in which an encrypted backup is read. */
@@ -53,7 +60,7 @@ export function plainNote(file: string): string {
 
 function placeOf(backup: string, note: string): string | undefined {
   if (isCheckpoint(note) && isCheckpointOf(backup, note)) return encryptedCheckpointName(backup, note)
-  return backupOfRejected(note) === backup ? `${note}${ENCRYPTED_SUFFIX}` : undefined
+  return isRejectedOf(backup, note) ? encryptedRejectedName(backup, note) : undefined
 }
 
 function keysOf({identity, recipient}: BackupKey): NoteKeys {

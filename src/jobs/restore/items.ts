@@ -212,7 +212,7 @@ export function notOfThisServer(
 
 /** The restore as a worker does a piece of it. */
 export function jobOf(worker: RestoreWorker, run: Pick<RestoreItemRun, 'check' | 'onProgress' | 'signal'>): RestoreJob {
-  const {direct, notes, options, source, store} = worker
+  const {direct, notes, options, source, store, work} = worker
   const {check, onProgress, signal} = run
   const guard = async (): Promise<void> => {
     try {
@@ -223,7 +223,12 @@ export function jobOf(worker: RestoreWorker, run: Pick<RestoreItemRun, 'check' |
   }
 
   const writes = whileTenantsAre(direct)
-  return makeJob(direct, {source, store}, {...options, onProgress, signal}, {guard, notes, writes})
+  return makeJob(
+    direct,
+    {source, store},
+    {...options, onProgress, signal},
+    {guard, notes, server: work.binding.server, writes},
+  )
 }
 
 /** The backup as it is restored. */

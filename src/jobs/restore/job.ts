@@ -10,7 +10,7 @@ import type {RestoreAccount} from './account.js'
 import type {EndedTogether} from './ended-together.js'
 import type {RestoreTransferOptions} from './objects.js'
 
-import {noteAt, notesBeside, plainNote} from '../../archive/encrypted/notes.js'
+import {noteAt, notesBeside} from '../../archive/encrypted/notes.js'
 import {rejectedName, stillRejectedName} from '../../archive/names.js'
 import {persistent} from '../../flow/persistent.js'
 import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
@@ -48,6 +48,8 @@ export interface RestoreJob {
   place: Store
   /** Some of what this run has written. */
   sample: SpreadSample
+  /** As what is left in the place names it: the same for all workers of a job. */
+  server: string
   /** The collection that is written. */
   target: string
   /** Their checkpoints, and its own. */
@@ -87,6 +89,8 @@ interface JobContext {
   /** Asked before each call that changes something; default: whether the target is still held. */
   guard?: () => Promise<void>
   notes: TenantNotes
+  /** What the server is called by; default: its address. */
+  server?: string
   /** Of all that are restored in the same go: this one is put to them. */
   together?: EndedTogether
   /** In place of the connection. */
@@ -97,7 +101,7 @@ export function makeJob(
   connection: Connection,
   {source: archive, store, warnings: said = []}: OpenedSource,
   options: RestoreOptions,
-  {active, guard, notes, together, writes}: JobContext,
+  {active, guard, notes, server = connection.describe, together, writes}: JobContext,
 ): RestoreJob {
   const name = options.name ?? archive.head.metadata.collection
   const warnings: Warning[] = []
@@ -126,7 +130,7 @@ export function makeJob(
     writes: () => writers.by,
   })
   const allNotes = notes.beside(place)
-  together?.add(place, checkpointFileOf(archive.name, {server: patient.describe, target}))
+  together?.add(place, checkpointFileOf(archive.name, {server, target}))
   return {
     active: active ?? new ActiveTenants(patient, {note: allNotes.begin(patient.describe)}),
     archive,
@@ -140,6 +144,7 @@ export function makeJob(
     options,
     place,
     sample: new SpreadSample(),
+    server,
     target,
     ...(together && {together}),
     warn,
@@ -165,12 +170,13 @@ export function rejectedToRead({home}: RestoreJob, file: string): {name: string;
   return noteAt(home, openStore(folder), name)
 }
 
-/** The name of the file that this run puts refused objects into: never the one that it reads. */
-export function rejectedFileOf({archive, options}: RestoreJob): string {
-  const {name} = archive
-  const written = rejectedName(name)
+/** The name of the file that this run puts refused objects into: of this target alone, and never the one that it reads. */
+export function rejectedFileOf({archive: {name}, options, place, server, target}: RestoreJob): string {
+  const at = `${target}@${server}`
+  const written = rejectedName(name, at)
   const read = options.retryRejected
-  return read !== undefined && plainNote(path.basename(read)) === written ? stillRejectedName(name) : written
+  const isRead = read !== undefined && path.basename(read) === path.basename(place.describe(written))
+  return isRead ? stillRejectedName(name, at) : written
 }
 
 /** How calls that carry objects are made. `expected`: objects in all, where that is known. */

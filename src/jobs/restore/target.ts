@@ -8,6 +8,7 @@ import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {type Checkpoint} from './checkpoint.js'
 import {expectedObjects, makeObjection} from './checks.js'
 import {findExisting} from './conflicts.js'
 import {checkCreated} from './created.js'
@@ -146,10 +147,22 @@ async function openRejected({checkpoint, job}: RestorePlan): Promise<RejectedObj
   const rejected = new RejectedObjects(job.place, rejectedFileOf(job), collection, async () => job.leases.check())
   const isRetry = job.options.retryRejected !== undefined
   if (isRetry) await rejected.resume()
-  else if (checkpoint.resumed) await rejected.resume(checkpoint.rejectedBytes)
+  else if (checkpoint.resumed) await goOnBehind(rejected, checkpoint, job)
   else await rejected.clear()
   if (!isRetry) checkpoint.rejectedFile = rejected
   return rejected
+}
+
+/** Says so when lines of earlier runs are gone: their objects are not sent again. */
+async function goOnBehind(rejected: RejectedObjects, {rejectedBytes}: Checkpoint, job: RestoreJob): Promise<void> {
+  await rejected.resume(rejectedBytes)
+  if (rejected.bytes >= rejectedBytes) return
+  const file = job.place.describe(rejectedFileOf(job))
+  job.warn({
+    code: 'rejected-lines-lost',
+    details: {bytes: rejected.bytes, expected: rejectedBytes, file},
+    message: `Objects that earlier runs of this restore had refused are not, or not all, in ${file}: \`--verify\` tells which are missing.`,
+  })
 }
 
 export function transferOf(
