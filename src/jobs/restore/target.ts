@@ -115,8 +115,9 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
 export async function leave({restore, transfer}: Target): Promise<void> {
   const {checkpoint, job} = restore
   const {retryRejected, skipData} = job.options
+  // What failed before is to be told; no row whose line is not on the disk is said to be done.
   if (retryRejected === undefined && !skipData) await checkpoint.save().catch(() => {})
-  await transfer.rejected.close()
+  await transfer.rejected.close().catch(() => {})
   const isAsBefore = await putTenantsBack(job, transfer.tenants)
   // There is nothing in it but tenants to put back.
   if (isAsBefore && retryRejected !== undefined) await checkpoint.remove()
