@@ -33,6 +33,9 @@ import {checkAllListed, checkDroppable} from './plan.js'
 import {type Quiet, waitUntilQuiet} from './quiet.js'
 import {changeOfShape} from './shape.js'
 
+/** What was lost of a collection, as far as it is named in a sentence. */
+const LOST_NAMED = 5
+
 type Outcome = Omit<ClearResult, 'seconds'>
 
 type Retrying = Pick<ClearOptions, 'maxRetries' | 'onWarning' | 'retryMaxWaitMs'>
@@ -115,8 +118,9 @@ export class Clear {
    * nothing is left to do. @throws DataOpsError COLLECTION_EXISTS when another one with objects stands in its place.
    */
   async finishDrop(name: string, marker: DropMarker): Promise<Outcome | undefined> {
-    const {live, state} = await successorOf(this.#connection, this.#store, name, marker)
+    const {live, lost, state} = await successorOf(this.#connection, this.#store, name, marker)
     if (state === 'restored') {
+      this.#warnOfLost(name, marker, lost)
       if (!this.#options.dryRun) await removeDropMarker(this.#store, name)
       return undefined
     }
@@ -251,6 +255,18 @@ export class Clear {
       tenants,
       ...(backup && {windowMs: deletion.windowMs}),
     })
+  }
+
+  /** Nothing is made again that somebody may have removed on purpose. */
+  #warnOfLost(name: string, {backup}: DropMarker, lost: readonly string[] = []): void {
+    if (lost.length === 0) return
+    const path = this.#store.describe(backup)
+    const more = lost.length > LOST_NAMED ? ` and ${lost.length - LOST_NAMED} more` : ''
+    this.#warn(
+      'dropped-and-lost',
+      `"${name}" had been dropped by an interrupted clear and is there again without ${lost.slice(0, LOST_NAMED).join(', ')}${more}: ${path} has them.`,
+      {lost, path},
+    )
   }
 
   #warnOfFresh(name: string, {fresh}: Deletion): void {

@@ -1,4 +1,5 @@
 /** What a drop leaves behind it: the marker, and whatever stands in the collection's place while there is one. */
+import type {BackupHead} from '../../codec/document.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 
@@ -18,7 +19,7 @@ export async function successorOf(
   store: Store,
   name: string,
   marker: DropMarker,
-): Promise<{live?: WeaviateClass; state: Successor}> {
+): Promise<{lost?: string[]; live?: WeaviateClass; state: Successor}> {
   const live = await connection.getCollection(name)
   if (!live) return {state: 'gone'}
   const {archive, store: files} = await openArchive(store.describe(marker.backup), store)
@@ -28,7 +29,9 @@ export async function successorOf(
   const differences = compareSchemas(schema, live, {ignoreName: true})
   const isBegun = await Checkpoint.exists(files, marker.backup, {server: marker.server, target: name})
   // What has everything has got the rest since.
-  if (!isBegun) return {live, state: differences.every(({backup}) => backup === undefined) ? 'restored' : 'foreign'}
+  const hasAll = differences.every(({backup}) => backup === undefined)
+  if (!isBegun && hasAll) return {live, lost: await lostOf(connection, archive.head, live), state: 'restored'}
+  if (!isBegun) return {live, state: 'foreign'}
   // What creating a collection adds only afterwards.
   const references = new Set(
     (schema.properties ?? []).filter((property) => isReference(property)).map((each) => each.name),
@@ -40,6 +43,17 @@ export async function successorOf(
   }
 
   return {live, state: differences.every((each) => isPutOff(each.path, each.live)) ? 'begun' : 'foreign'}
+}
+
+/** Tenants and aliases that are not there again: somebody else has made the collection, or has removed them since. */
+async function lostOf(connection: Connection, {metadata}: BackupHead, {class: name}: WeaviateClass): Promise<string[]> {
+  const {aliases = [], tenants = []} = metadata
+  const tenantsNow = new Set(tenants.length > 0 ? (await connection.listTenants(name)).map((each) => each.name) : [])
+  const aliasesNow = new Set(aliases.length > 0 ? (await connection.listAliases()).map(({alias}) => alias) : [])
+  return [
+    ...tenants.filter((each) => !tenantsNow.has(each.name)).map((each) => `tenant ${each.name}`),
+    ...aliases.filter((alias) => !aliasesNow.has(alias)).map((alias) => `alias ${alias}`),
+  ]
 }
 
 /** The collection was dropped, and somebody else's stands in its place with objects that no backup has. */

@@ -92,6 +92,22 @@ describe('clearing by dropping', () => {
     expect(await tenants()).toEqual(before)
   })
 
+  it('says what is gone of a collection that another program has made again in between as it was', async () => {
+    fault = ({method, path: asked}) =>
+      method === 'POST' && asked === '/v1/schema' ? {message: 'no', status: 422} : undefined
+    await expect(manager.clearCollection(NAME, {keepSchema: false})).rejects.toMatchObject({code: 'UNEXPECTED'})
+    fault = () => undefined
+    await connection.createCollection(makeClass({className: NAME, dims: 4, objects: 0, tenant: 'a'}))
+    await connection.createTenants(NAME, [{name: 'a', status: 'HOT'}])
+    for (const dryRun of [true, false]) {
+      const {warnings} = await manager.clearCollection(NAME, {dryRun, keepSchema: false})
+      expect(warnings).toMatchObject([{code: 'dropped-and-lost', details: {lost: ['tenant b', 'tenant c']}}])
+    }
+
+    // It is told once.
+    expect((await manager.clearCollection(NAME, {keepSchema: false})).warnings).toEqual([])
+  })
+
   it('is refused while tenants are offloaded, before anything is touched', async () => {
     await connection.setTenantStatus(NAME, [{name: 'b', status: 'FROZEN'}])
     const before = await tenants()
