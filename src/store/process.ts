@@ -43,8 +43,9 @@ export function lifeOf(owner: Owner): 'dead' | 'running' | 'unknown' {
   if (!isRunning(owner.pid)) return 'dead'
   const status = statusOf(owner.pid)
   if (status === undefined) return 'running'
-  // A zombie has ended, and another start is another process with a used number.
-  if (status.state === 'Z' || status.started !== owner.started) return 'dead'
+  // A zombie has ended, and another start is another process with a used number. Who could not tell its own may be this one.
+  const isAnother = owner.started !== undefined && status.started !== owner.started
+  if (status.state === 'Z' || isAnother) return 'dead'
   return status.state === 'T' || status.state === 't' ? 'unknown' : 'running'
 }
 

@@ -54,6 +54,8 @@ it('what a killed process has left is swept, and nothing else', async () => {
   if (started !== '') dead.push(await folder(machine, pid, '1', 'abcdef'))
   const others = [
     name,
+    // It runs, and could not see when it was started.
+    await folder(machine, pid, '', 'ghijkl'),
     await folder('0123456789ab', gone, '1', 'abcdef'),
     await folder(machine, gone, '1', 'abcdef', 'more'),
     await folder('verify', 'abcdef'),
