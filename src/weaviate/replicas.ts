@@ -1,7 +1,7 @@
 /** What is said of the replicas of a collection: what was compared, and what could not be. */
 import type {Warning} from '../model/progress.js'
 import type {WeaviateClass} from '../model/schema.js'
-import type {Connection, ReplicaReport} from './connection.js'
+import type {Connection, ConsistencyLevel, ReplicaReport} from './connection.js'
 
 /** Copies of each object that the cluster keeps. */
 export function replicationFactor(schema: WeaviateClass): number {
@@ -12,6 +12,13 @@ export function replicationFactor(schema: WeaviateClass): number {
 /** Addresses that listings go through. */
 export function listingAddresses(connection: Connection): string[] {
   return connection.replicas?.members.map(({describe}) => describe) ?? [connection.describe]
+}
+
+/** Whether a read at that level, but no less than QUORUM, may see newer versions of objects than are listed. */
+export function isListedBelow(connection: Connection, schema: WeaviateClass, consistency: ConsistencyLevel): boolean {
+  const factor = replicationFactor(schema)
+  const asked = consistency === 'ALL' ? factor : Math.floor(factor / 2) + 1
+  return listingAddresses(connection).length < asked
 }
 
 /** A listing reads one replica of each shard, which may lack what was written while its node was down. undefined where all are listed. */

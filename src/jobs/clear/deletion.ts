@@ -23,6 +23,8 @@ export interface DeletionOptions {
   connection: Connection
   /** Only what it has, as it is, is deleted; none: everything. */
   held?: HeldObjects
+  /** With `held`, where too few replicas are listed: the level at which the newest version of each object is asked for. */
+  newestAt?: 'ALL' | 'QUORUM'
   notes: TenantNotes
   onProgress?: (event: ProgressEvent) => void
   plan: CollectionPlan
@@ -150,7 +152,7 @@ async function deleteHeld(
       else deletion.fresh.add(object)
     }
 
-    if (options.sampleAt !== undefined && connection.replicas?.versions && ids.length > 0) {
+    if (options.newestAt !== undefined && connection.replicas?.versions && ids.length > 0) {
       asked = performance.now()
       ids = await heldByAll(options, held, {ids, tenant}, deletion)
     }
@@ -168,16 +170,15 @@ async function deleteHeld(
   }
 }
 
-/** Where one replica alone is listed, which may have old versions: those whose newest version is the backup's. */
+/** Where so few replicas are listed that all of them may have old versions: those whose newest version is the backup's. */
 async function heldByAll(
-  {connection, plan, sampleAt, signal, throttle}: DeletionOptions,
+  {connection, newestAt = 'QUORUM', plan, signal, throttle}: DeletionOptions,
   held: HeldObjects,
   {ids, tenant}: {ids: readonly string[]; tenant?: string},
   {fresh}: Deletion,
 ): Promise<string[]> {
   // One replica alone may be the one that was listed.
-  const consistency = sampleAt === 'ALL' ? 'ALL' : 'QUORUM'
-  const request = {collection: plan.className, consistency, ids, signal, tenant} as const
+  const request = {collection: plan.className, consistency: newestAt, ids, signal, tenant}
   const newest = await throttle.run(async () => (await connection.replicas?.versions?.(request)) ?? [])
   const sure: string[] = []
   for (const {id, lastUpdateTimeUnix} of newest) {
