@@ -28,13 +28,10 @@ import {deleteObjects, type Deletion} from './deletion.js'
 import {type DropMarker, removeDropMarker, writeDropMarker} from './drop-marker.js'
 import {successorOf, takenByOthers} from './drop.js'
 import {guaranteeOf} from './guarantee.js'
-import {HeldObjects, type Survey, survey} from './held.js'
+import {HeldObjects, objectsKept, type Survey, survey} from './held.js'
 import {checkAllListed, checkDroppable} from './plan.js'
 import {type Quiet, waitUntilQuiet} from './quiet.js'
 import {changeOfShape} from './shape.js'
-
-/** What was lost of a collection, as far as it is named in a sentence. */
-const LOST_NAMED = 5
 
 type Outcome = Omit<ClearResult, 'seconds'>
 
@@ -77,8 +74,8 @@ export class Clear {
 
     const watch = new ReplicaWatch(this.#connection, schema, {
       signal: this.#options.signal,
-      warn: ({code, details, message}) => {
-        this.#warn(code, message, details)
+      warn: (warning) => {
+        this.#tell(warning)
       },
       ...(!this.#options.dryRun && {
         writes: {as: 'deleted', consistency: this.#options.consistency ?? DEFAULT_CONSISTENCY},
@@ -120,7 +117,7 @@ export class Clear {
   async finishDrop(name: string, marker: DropMarker): Promise<Outcome | undefined> {
     const {live, lost, state} = await successorOf(this.#connection, this.#store, name, marker)
     if (state === 'restored') {
-      this.#warnOfLost(name, marker, lost)
+      if (lost) this.#tell(lost)
       if (!this.#options.dryRun) await removeDropMarker(this.#store, name)
       return undefined
     }
@@ -162,7 +159,7 @@ export class Clear {
     if (!isMultiTenant(schema)) return
     const name = schema.class
     await this.#notes.putBack(this.#connection, name, (warning) => {
-      this.#warn(warning.code, warning.message, warning.details)
+      this.#tell(warning)
     })
     const marker = await readActivationMarker(this.#store, name)
     if (marker?.server !== this.#connection.describe) return
@@ -248,7 +245,7 @@ export class Clear {
       )
     }
 
-    this.#warnOfFresh(name, deletion)
+    if (deletion.fresh.count > 0) this.#tell(objectsKept(name, deletion.fresh))
     const remaining = await this.#remaining(name, tenants, deletion)
     return this.#result(name, {
       backup,
@@ -258,27 +255,6 @@ export class Clear {
       tenants,
       ...(backup && {windowMs: deletion.windowMs}),
     })
-  }
-
-  /** Nothing is made again that somebody may have removed on purpose. */
-  #warnOfLost(name: string, {backup}: DropMarker, lost: readonly string[] = []): void {
-    if (lost.length === 0) return
-    const path = this.#store.describe(backup)
-    const more = lost.length > LOST_NAMED ? ` and ${lost.length - LOST_NAMED} more` : ''
-    this.#warn(
-      'dropped-and-lost',
-      `"${name}" had been dropped by an interrupted clear and is there again without ${lost.slice(0, LOST_NAMED).join(', ')}${more}: ${path} has them.`,
-      {lost, path},
-    )
-  }
-
-  #warnOfFresh(name: string, {fresh}: Deletion): void {
-    if (fresh.count === 0) return
-    this.#warn(
-      'objects-kept',
-      `${fresh.count} objects of "${name}" were written after they were backed up, or while they were, and are not deleted: the backup does not have them as they are.`,
-      {objects: fresh.sample, total: fresh.count},
-    )
   }
 
   /** Counts what is there after a clear, and warns of what was written meanwhile. */
@@ -410,7 +386,10 @@ export class Clear {
   }
 
   #warn(code: string, message: string, details?: Record<string, unknown>): void {
-    const warning = {code, details, message}
+    this.#tell({code, details, message})
+  }
+
+  #tell(warning: Warning): void {
     this.#warnings.push(warning)
     this.#options.onWarning?.(warning)
   }

@@ -1,5 +1,6 @@
 /** What a drop leaves behind it: the marker, and whatever stands in the collection's place while there is one. */
 import type {BackupHead} from '../../codec/document.js'
+import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 
@@ -10,6 +11,9 @@ import {isReference, type WeaviateClass} from '../../model/schema.js'
 import {Checkpoint} from '../restore/checkpoint.js'
 import {type DropMarker, dropMarkerName} from './drop-marker.js'
 
+/** What was lost of a collection, as far as it is named in a sentence. */
+const LOST_NAMED = 5
+
 /** `gone`: nothing is there. `begun`: made from the marker's backup, not yet all of it. `restored`: all of it. `foreign`: something else. */
 export type Successor = 'begun' | 'foreign' | 'gone' | 'restored'
 
@@ -19,7 +23,7 @@ export async function successorOf(
   store: Store,
   name: string,
   marker: DropMarker,
-): Promise<{lost?: string[]; live?: WeaviateClass; state: Successor}> {
+): Promise<{live?: WeaviateClass; lost?: Warning; state: Successor}> {
   const live = await connection.getCollection(name)
   if (!live) return {state: 'gone'}
   const {archive, store: files} = await openArchive(store.describe(marker.backup), store)
@@ -30,7 +34,15 @@ export async function successorOf(
   const isBegun = await Checkpoint.exists(files, marker.backup, {server: marker.server, target: name})
   // What has everything has got the rest since.
   const hasAll = differences.every(({backup}) => backup === undefined)
-  if (!isBegun && hasAll) return {live, lost: await lostOf(connection, archive.head, live), state: 'restored'}
+  if (!isBegun && hasAll) {
+    const lost = await lostOf(connection, archive.head, live)
+    return {
+      live,
+      ...(lost.length > 0 && {lost: droppedAndLost(name, store.describe(marker.backup), lost)}),
+      state: 'restored',
+    }
+  }
+
   if (!isBegun) return {live, state: 'foreign'}
   // What creating a collection adds only afterwards.
   const references = new Set(
@@ -54,6 +66,16 @@ async function lostOf(connection: Connection, {metadata}: BackupHead, {class: na
     ...tenants.filter((each) => !tenantsNow.has(each.name)).map((each) => `tenant ${each.name}`),
     ...aliases.filter((alias) => !aliasesNow.has(alias)).map((alias) => `alias ${alias}`),
   ]
+}
+
+/** Nothing is made again that somebody may have removed on purpose. */
+function droppedAndLost(name: string, path: string, lost: readonly string[]): Warning {
+  const more = lost.length > LOST_NAMED ? ` and ${lost.length - LOST_NAMED} more` : ''
+  return {
+    code: 'dropped-and-lost',
+    details: {lost, path},
+    message: `"${name}" had been dropped by an interrupted clear and is there again without ${lost.slice(0, LOST_NAMED).join(', ')}${more}: ${path} has them.`,
+  }
 }
 
 /** The collection was dropped, and somebody else's stands in its place with objects that no backup has. */

@@ -1,6 +1,7 @@
 /** What a backup holds of each object, for comparing it with what is there: id and update time. */
 import type {Archive} from '../../archive/reader.js'
 import type {BackupHead} from '../../codec/document.js'
+import type {Warning} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 
@@ -100,4 +101,13 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
       )
     : list([{...WHOLE_RANGE}]))
   return found
+}
+
+/** What is there and is not deleted, since the backup does not have it as it is. */
+export function objectsKept(name: string, {count, sample}: Survey['fresh']): Warning {
+  return {
+    code: 'objects-kept',
+    details: {objects: sample, total: count},
+    message: `${count} objects of "${name}" were written after they were backed up, or while they were, and are not deleted: the backup does not have them as they are.`,
+  }
 }
