@@ -124,9 +124,8 @@ async function* readPages({
   const hasDictionary = start !== size(meta.data_page_offset)
   let reader = new WindowReader(source, from && !hasDictionary ? from.offset : start, end, windowBytes)
   let isAtStart = from !== undefined && hasDictionary
-  const decompress = await decompressor(meta.codec, platform)
+  const decode = await pageDecoder({chunk, leaf, platform, target})
   let left = size(meta.num_values) - (from?.row ?? 0)
-  let dictionary: PageValues | undefined
   while (left > 0) {
     const header = await reader.header()
     if (from && isAtStart && header.type !== 'DICTIONARY_PAGE') {
@@ -137,6 +136,26 @@ async function* readPages({
 
     const body = await reader.bytes(header.compressed_page_size)
     checkCrc(header, body, platform)
+    const page = decode(header, body)
+    if (!page) continue
+    left -= page.left
+    if (left < 0) throw new RangeError('more values in the pages than in their column')
+    yield page
+  }
+}
+
+/** Decodes the pages of a chunk, given in their order; undefined for those without rows, of which a dictionary is remembered. */
+export async function pageDecoder({
+  chunk,
+  leaf,
+  platform,
+  target,
+}: Pick<LeafChunk, 'chunk' | 'leaf' | 'platform' | 'target'>): Promise<
+  (header: PageHeader, body: Uint8Array) => Page | undefined
+> {
+  const decompress = await decompressor(chunk.meta_data?.codec, platform)
+  let dictionary: PageValues | undefined
+  return (header, body) => {
     const bodySize = header.uncompressed_page_size
     if (!(bodySize >= 0 && bodySize <= MAX_PAGE_BYTES)) throw new RangeError(`a page of ${bodySize} bytes`)
     if (header.type === 'DICTIONARY_PAGE' && header.dictionary_page_header) {
@@ -144,11 +163,10 @@ async function* readPages({
       const bytes = decompress(body, bodySize)
       dictionary = decodeValues({bytes, count, element: leaf.element, encoding: 'PLAIN', target})
     } else if (header.type === 'DATA_PAGE' || header.type === 'DATA_PAGE_V2') {
-      const page = decodePage({body, decompress, dictionary, header, leaf, target})
-      left -= page.left
-      if (left < 0) throw new RangeError('more values in the pages than in their column')
-      yield page
+      return decodePage({body, decompress, dictionary, header, leaf, target})
     }
+
+    return undefined
   }
 }
 
@@ -242,10 +260,10 @@ function countValues(definitions: RunReader | undefined, entries: number, maxDef
 
 type Decompress = (bytes: Uint8Array, outputLength: number) => Uint8Array
 
-async function decompressor(codec: CompressionCodec, platform: Platform): Promise<Decompress> {
+async function decompressor(codec: CompressionCodec | undefined, platform: Platform): Promise<Decompress> {
   if (codec === 'UNCOMPRESSED') return (bytes) => bytes
   const decompress =
-    codec === 'ZSTD' && platform.zstdDecompress ? platform.zstdDecompress : (await loadDecompressors())[codec]
+    codec === 'ZSTD' && platform.zstdDecompress ? platform.zstdDecompress : (await loadDecompressors())[codec ?? '']
   if (!decompress) throw new Error(`compression ${codec} is not known`)
   return (bytes, outputLength) => {
     if (outputLength < 0) throw new RangeError(`a page of ${outputLength} bytes`)

@@ -6,7 +6,7 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {ByteSource, Platform} from '../codec.js'
 
 import {asDamaged, damaged} from '../columns/columns.js'
-import {checkCrc, extentOf, size} from './chunks.js'
+import {checkCrc, extentOf, pageDecoder, size} from './chunks.js'
 import {EXPORT_COLUMNS} from './export.js'
 import {
   type ColumnChunk,
@@ -16,7 +16,7 @@ import {
   type PageLocation,
   type SchemaElement,
 } from './internals.js'
-import {exportLayout, ParquetDecoder, readFooter, schemaNodes} from './reader.js'
+import {exportLayout, ParquetDecoder, readFooter, type SchemaNode, schemaNodes} from './reader.js'
 import {WindowReader} from './window.js'
 import {MAGIC} from './writer.js'
 
@@ -102,8 +102,10 @@ function checkExtents({num_rows: total, row_groups: groups}: FileMetadata): void
 }
 
 /**
- * Walks through every page of a file, from its first byte to the last, without decoding any.
- * @throws DataOpsError BACKUP_DAMAGED when a page has no CRC or another one, or lies where the footer or the offset index does not say.
+ * Walks through every page of a file, from its first byte to the last. What footer and headers say of a page has no checksum, so that each
+ * is decoded as well, as far as bytes.
+ * @throws DataOpsError BACKUP_DAMAGED when a page has no CRC or another one, lies where the footer or the offset index does not say, or is
+ * not what they say.
  */
 export async function checkExportPages(
   source: ByteSource,
@@ -114,8 +116,11 @@ export async function checkExportPages(
     const start = await source.read(0, MAGIC.length)
     if (MAGIC.some((byte, index) => byte !== start[index])) throw new Error('it does not start like a Parquet file')
     const walked: Array<{chunk: ColumnChunk; pages: PageLocation[]}> = []
+    const nodes = schemaNodes(metadata.schema)
     for (const {columns} of metadata.row_groups) {
-      for (const chunk of columns) walked.push({chunk, pages: await walk(chunk, source, platform)})
+      for (const [index, chunk] of columns.entries()) {
+        walked.push({chunk, pages: await walk({chunk, node: nodes[index], platform, source})})
+      }
     }
 
     // In the order in which they lie, for who reads from front to end.
@@ -127,8 +132,20 @@ export async function checkExportPages(
   }
 }
 
-async function walk(chunk: ColumnChunk, source: ByteSource, platform: Platform): Promise<PageLocation[]> {
+interface Walked {
+  chunk: ColumnChunk
+  /** Of the schema. */
+  node: SchemaNode | undefined
+  platform: Platform
+  source: ByteSource
+}
+
+async function walk({chunk, node, platform, source}: Walked): Promise<PageLocation[]> {
   const {end, start} = extentOf(chunk)
+  const leaf = node?.leaf
+  if (!leaf) throw new Error('a column is not where the schema says')
+  const target = leaf.element.type === 'BYTE_ARRAY' ? 'binary' : 'number'
+  const decode = await pageDecoder({chunk, leaf, platform, target})
   const meta = chunk.meta_data
   const reader = new WindowReader(source, start, end, WINDOW_BYTES)
   const pages: PageLocation[] = []
@@ -139,7 +156,9 @@ async function walk(chunk: ColumnChunk, source: ByteSource, platform: Platform):
     const header = await reader.header()
     const body = reader.position
     if (header.crc === undefined) throw new Error(`the page at byte ${offset} has no CRC`)
-    checkCrc(header, await reader.bytes(header.compressed_page_size), platform)
+    const page = await reader.bytes(header.compressed_page_size)
+    checkCrc(header, page, platform)
+    decode(header, page)
     bytes += body - offset + header.uncompressed_page_size
     if (header.type === 'DICTIONARY_PAGE') {
       if (offset !== start || size(meta?.data_page_offset) !== reader.position)
