@@ -37,7 +37,15 @@ export interface Filter {
   values: Array<boolean | GeoRange | number | string>
 }
 
-export type Predicate = (object: StoredObject) => boolean
+/** A value as an index has it: text by its tokens. */
+export type Term = bigint | boolean | number | string
+
+/** Whether a filter matches an object. */
+export interface Predicate {
+  (object: StoredObject): boolean
+  /** Of a clause that is read off an index row by row, values ascending: the first row that has this object, which matches. */
+  firstRow?: (object: StoredObject) => Term
+}
 
 /** Where a filter looks. */
 export interface FilterScope {

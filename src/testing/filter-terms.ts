@@ -1,13 +1,10 @@
 import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
 import type {StoredObject} from './store.js'
 
-import {type Filter, OnlyStopwords, type Predicate} from './filter-model.js'
+import {type Filter, OnlyStopwords, type Predicate, type Term} from './filter-model.js'
 import {Refusal} from './refusal.js'
 import {analyzerOf, stopwordsOf, termsOf} from './text-terms.js'
 import {canonicalUuid, nanosecondsOf} from './values.js'
-
-/** A value as an index has it: text by its tokens. */
-export type Term = bigint | boolean | number | string
 
 /** Compares the terms of a property with those of a filter's value. @throws Refusal 422. */
 export function termTest(
@@ -21,9 +18,10 @@ export function termTest(
   const [wanted] = values as Term[]
   if (operator === 'Like' && type !== 'boolean') return likeTest(String(wanted), read, filter)
   const convert = converter(type)
-  const value = convert(wanted!)
-  const test = comparison(operator, value)
-  return (object) => test(read(object).map((item) => convert(item)))
+  const terms = (object: StoredObject): Term[] => read(object).map((item) => convert(item))
+  const predicate = comparison(operator, convert(wanted!), terms)
+  // Such an index has all values at once, and no rows.
+  return of?.property.indexRangeFilters === true ? (object) => predicate(object) : predicate
 }
 
 /** Terms of the value that was given are looked for each: all of them must match. */
@@ -41,26 +39,23 @@ function textTest(
   const stopwords = isLike || tokenization !== 'word' ? new Set() : stopwordsOf(schema, property)
   const wanted = termsOf(tokenization, analyzer, isLike)(text).filter((term) => !stopwords.has(term))
   if (wanted.length === 0) throw new OnlyStopwords()
-  const tests = wanted.map((term) => (isLike ? likeness(term) : comparison(operator, term)))
-  return (object) => {
-    const found = read(object).flatMap((item) => tokenize(String(item)))
-    return tests.every((test) => test(found))
-  }
+  const terms = (object: StoredObject): Term[] => read(object).flatMap((item) => tokenize(String(item)))
+  const tests = wanted.map((term) => (isLike ? rowsOf(terms, likeness(term)) : comparison(operator, term, terms)))
+  return tests.length === 1 ? tests[0]! : (object) => tests.every((test) => test(object))
 }
 
 function likeTest(pattern: string, read: (object: StoredObject) => Term[], {type}: Filter): Predicate {
   if (type !== 'text') throw new Refusal(422, 'failed to read: like operator is not supported for this type')
-  const test = likeness(pattern)
-  return (object) => test(read(object))
+  return rowsOf(read, likeness(pattern))
 }
 
-function likeness(pattern: string): (found: Term[]) => boolean {
+function likeness(pattern: string): (term: Term) => boolean {
   const source = pattern
     .replaceAll(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
     .replaceAll('*', '.*')
     .replaceAll('?', '.')
   const expression = new RegExp(`^${source}$`, 'u')
-  return (found) => found.some((item) => expression.test(String(item)))
+  return (term) => expression.test(String(term))
 }
 
 /** How values of a type are compared: dates by the moment, UUIDs by their bytes. */
@@ -76,35 +71,45 @@ function converter(type: string | undefined): (value: Term) => Term {
   return (value) => value
 }
 
-function comparison(operator: string, value: Term): (found: Term[]) => boolean {
+function comparison(operator: string, value: Term, read: (object: StoredObject) => Term[]): Predicate {
   switch (operator) {
     case 'Equal':
     case 'Like': {
-      return (found) => found.includes(value)
+      return (object) => read(object).includes(value)
     }
 
     case 'GreaterThan': {
-      return (found) => found.some((item) => item > value)
+      return rowsOf(read, (term) => term > value)
     }
 
     case 'GreaterThanEqual': {
-      return (found) => found.some((item) => item >= value)
+      return rowsOf(read, (term) => term >= value)
     }
 
     case 'LessThan': {
-      return (found) => found.some((item) => item < value)
+      return rowsOf(read, (term) => term < value)
     }
 
     case 'LessThanEqual': {
-      return (found) => found.some((item) => item <= value)
+      return rowsOf(read, (term) => term <= value)
     }
 
     case 'NotEqual': {
-      return (found) => !found.includes(value)
+      return (object) => !read(object).includes(value)
     }
 
     default: {
       throw new Refusal(422, `the embedded server does not know the filter operator ${operator} here`)
     }
   }
+}
+
+function rowsOf(read: (object: StoredObject) => Term[], isIn: (term: Term) => boolean): Predicate {
+  const first = (a: Term, b: Term): Term => (b < a ? b : a)
+  return Object.assign((object: StoredObject) => read(object).some((term) => isIn(term)), {
+    firstRow: (object: StoredObject) =>
+      read(object)
+        .filter((term) => isIn(term))
+        .reduce((a, b) => first(a, b)),
+  })
 }

@@ -7,9 +7,10 @@ import {
   OnlyStopwords,
   type Predicate,
   propertyOf,
+  type Term,
 } from './filter-model.js'
 import {checkFilter} from './filter-rules.js'
-import {type Term, termTest} from './filter-terms.js'
+import {termTest} from './filter-terms.js'
 import {Refusal} from './refusal.js'
 import {lowerFirst, type StoredObject} from './store.js'
 import {own} from './values.js'
@@ -24,6 +25,7 @@ function compile(scope: FilterScope, filter: Filter): Predicate {
   const {operands, operator} = filter
   if (!operands) return compileClause(scope, filter)
   const compiled = operands.map((operand) => compile(scope, operand))
+  if (operator !== 'Not' && compiled.length === 1) return compiled[0]!
   if (operator === 'And') return (object) => compiled.every((matches) => matches(object))
   if (operator === 'Or') return (object) => compiled.some((matches) => matches(object))
   return (object) => !compiled[0]!(object)

@@ -1,3 +1,4 @@
+import type {Predicate, Term} from './filter-model.js'
 import type {Order} from './sort.js'
 import type {Shard, StoredObject} from './store.js'
 
@@ -6,7 +7,7 @@ import {canonicalUuid, uuidProblem} from './values.js'
 
 export interface PageOptions {
   limit: number
-  matches?: ((object: StoredObject) => boolean) | undefined
+  matches?: Predicate | undefined
   maximumResults: number
   offset: number
   /** Instead of their own order. */
@@ -24,10 +25,10 @@ export function readPage(
       `query maximum results exceeded: the total limit calculated from the provided offset '${offset}' and limit '${limit}' exceeds the configured value for QUERY_MAXIMUM_RESULTS '${maximumResults}'. If you've supplied a negative offset or limit, this may be an underflow error`,
     )
   if (limit === 0) return []
+  const found = matches ? firstRows(objects, matches, offset + limit) : objects
   const page: StoredObject[] = []
   let skip = offset
-  for (const object of sort ? [...objects].toSorted(sort) : objects) {
-    if (matches && !matches(object)) continue
+  for (const object of sort ? [...found].toSorted(sort) : found) {
     if (skip > 0) {
       skip--
       continue
@@ -38,6 +39,20 @@ export function readPage(
   }
 
   return page
+}
+
+/** Of what matches, what is found when an index is read until it has told of so many: before anything is sorted. */
+function firstRows(objects: Iterable<StoredObject>, matches: Predicate, many: number): StoredObject[] {
+  const found = [...objects].filter((object) => matches(object))
+  const {firstRow} = matches
+  if (!firstRow || found.length <= many) return found
+  const rows = found.map((object) => firstRow(object))
+  const last = rows.toSorted(compareTerms)[many - 1]!
+  return found.filter((_, index) => compareTerms(rows[index]!, last) <= 0)
+}
+
+function compareTerms(a: Term, b: Term): number {
+  return a < b ? -1 : Number(a > b)
 }
 
 /** What may not stand beside a cursor. */
@@ -73,7 +88,7 @@ export function deleteMatching(
   shard: Shard,
   options: {
     dryRun: boolean
-    matches: (object: StoredObject) => boolean
+    matches: Predicate
     maximumResults: number
     /** Deletes one. */
     remove: (id: string) => void

@@ -225,9 +225,18 @@ export function propertyDefaults(given: SchemaProperty, isNested = false): Schem
   return property
 }
 
-function checkIndexes({indexRangeFilters, indexSearchable, tokenization: given}: SchemaProperty, type: string): void {
+function checkIndexes(property: SchemaProperty, type: string): void {
+  const {indexFilterable, indexInverted, indexRangeFilters, indexSearchable, tokenization: given} = property
   const isText = TEXT_TYPES.has(type)
   if (given && !isText) throw new Refusal(422, `tokenization is not allowed for data type '${type}'`)
+  if (type.startsWith('string') && typeof given === 'string' && !/^(?:field|word|)$/.test(given))
+    throw new Refusal(422, `tokenization '${given}' is not allowed for data type '${type}'`)
+  const indexes = [indexFilterable, indexRangeFilters, indexSearchable]
+  if (isGiven(indexInverted) && indexes.some((index) => isGiven(index)))
+    throw new Refusal(
+      422,
+      '`indexInverted` is deprecated and can not be set together with `indexFilterable`, `indexSearchable` or `indexRangeFilters`',
+    )
   if (indexSearchable === true && !isText)
     throw new Refusal(
       422,
@@ -238,6 +247,10 @@ function checkIndexes({indexRangeFilters, indexSearchable, tokenization: given}:
       422,
       '`indexRangeFilters` is allowed only for number/int/date data types. For other data types set false or leave empty',
     )
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null
 }
 
 /** The deprecated `string` was split at white space where text is split into words. */

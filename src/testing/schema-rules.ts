@@ -240,6 +240,11 @@ function checkNested(path: string, property: SchemaProperty, presets: readonly s
     if (!PRIMITIVE_TYPES.has(type)) throw new Refusal(422, `property '${innerPath}': reference data type not allowed`)
     if (NOT_NESTED.has(type))
       throw new Refusal(422, `property '${innerPath}': data type '${type}' not allowed as nested property`)
+    if (type.startsWith('string'))
+      throw new Refusal(
+        422,
+        `property '${innerPath}': data type '${type}' is deprecated and not allowed as nested property`,
+      )
     checkAnalyzer(innerPath, inner, presets)
     checkNested(innerPath, inner, presets)
   }

@@ -61,6 +61,18 @@ describe('classes that are refused', () => {
     [{shardingConfig: {desiredCount: -1}}, /desiredCount must not be negative/],
     [{vectorConfig: {'a b': NONE}}, /target vector name/],
     [{properties: [{dataType: ['text', 'int'], name: 'a'}]}, /'text' is not a valid class name/],
+    [
+      {properties: [{dataType: ['string'], name: 'a', tokenization: 'lowercase'}]},
+      /tokenization 'lowercase' is not allowed for data type 'string'/,
+    ],
+    [
+      {properties: [{dataType: ['object'], name: 'a', nestedProperties: [{dataType: ['string'], name: 'b'}]}]},
+      /property 'a\.b': data type 'string' is deprecated and not allowed as nested property/,
+    ],
+    ...['indexFilterable', 'indexSearchable', 'indexRangeFilters'].map((index): [object, RegExp] => [
+      {properties: [{dataType: ['text'], indexInverted: true, [index]: false, name: 'a'}]},
+      /`indexInverted` is deprecated and can not be set together with/,
+    ]),
   ])('%j', async (schema, message) => {
     const {status, text} = await target.rest('POST', '/schema', {class: named('Refused'), ...schema})
     expect(status).toBe(422)
