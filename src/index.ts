@@ -73,6 +73,7 @@ export type {SchemaProperty, WeaviateClass} from './model/schema.js'
 export type {TenantStatus, WeaviateTenant} from './model/tenant.js'
 export {nodePlatform} from './platform/node.js'
 export {LocalStore} from './store/local/store.js'
+export {openStore, type OpenStoreOptions} from './store/open.js'
 export type {
   LockedEntry,
   LockMode,

@@ -4,11 +4,9 @@ import path from 'node:path'
 import {gunzipSync} from 'node:zlib'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
-import {isCheckpoint} from '../src/archive/names.js'
 import {BackupCatalog, BackupManager, ClearManager, RestoreManager} from '../src/index.js'
-import {openStore} from '../src/store/open.js'
 import {makeCollection, restDump, startTestServer, type TestServer} from './support/collections.js'
-import {IS_PLAIN_FOLDER, testPlace, type TestPlace} from './support/test-place.js'
+import {IS_PLAIN_FOLDER, namesIn, testPlace, type TestPlace} from './support/test-place.js'
 
 const NAME = 'SeedTest'
 const OTHER = 'SeedTestCopy'
@@ -40,7 +38,7 @@ const managers = (): {backups: BackupManager; clears: ClearManager; restores: Re
 })
 
 const checkpoints = async (): Promise<string[]> =>
-  (await openStore(directory.path).list('')).map(({name}) => name).filter((name) => isCheckpoint(name))
+  (await namesIn(directory.path)).filter((name) => name.includes('.checkpoint'))
 
 describe('unit tests of the seed', () => {
   it.skipIf(!IS_PLAIN_FOLDER)('test_backup_schema_only', async () => {
@@ -188,7 +186,7 @@ describe('integration test of the seed', () => {
     const before = await restDump(server.url, NAME)
     const {backups, restores} = managers()
     const backup = await backups.backupCollection(NAME)
-    const listed = await new BackupCatalog(directory.path).list()
+    const listed = await new BackupCatalog(directory.keys.store ?? directory.path).list()
     expect(listed).toMatchObject([{collection: NAME, format: 'json', id: backup.id, object_count: 1000}])
     await server.connection.deleteCollection(NAME)
     await restores.restoreCollection(backup.path)

@@ -11,7 +11,7 @@ import {Throttle} from '../flow/throttle.js'
 import {matchTenants} from '../flow/transform/tenants.js'
 import {DataOpsError} from '../model/errors.js'
 import {canOpen, encryptionOf, type EncryptionOptions, isEncrypting, withEncryption} from '../store/encryption.js'
-import {openStore} from '../store/open.js'
+import {openStore, openStoreLike} from '../store/open.js'
 
 export const DEFAULT_DIRECTORY = './backups'
 export const DEFAULT_CONCURRENCY = 4
@@ -27,10 +27,13 @@ export interface ManagerOptions extends EncryptionOptions {
 
 /** The place that a manager works in, with what opens and encrypts the backups there. */
 export function storeOf(options: ManagerOptions): Store {
-  const {stateDirectory} = options
-  const state = stateDirectory === undefined ? undefined : openStore(stateDirectory)
   const store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
-  return pastWhatHides(withEncryption(store, {...options, state}))
+  return pastWhatHides(withEncryption(store, {...options, state: stateOf(store, options.stateDirectory)}))
+}
+
+/** What lies there is this user's alone, whatever the permissions of the backups. */
+function stateOf(store: Store, stateDirectory: string | undefined): Store | undefined {
+  return stateDirectory === undefined ? undefined : openStoreLike(stateDirectory, store, {mode: undefined})
 }
 
 /** What a manager works with. */
@@ -47,7 +50,7 @@ export function workplaceOf(connection: Connection, options: ManagerOptions): Wo
 
 /** Where jobs note which tenants they hold active, and find what killed runs left. */
 export function tenantNotes(store: Store, stateDirectory?: string): TenantNotes {
-  const state = stateDirectory === undefined ? undefined : openStore(stateDirectory)
+  const state = stateOf(store, stateDirectory)
   // Beside an encrypted backup they are encrypted: where this host could not read them, it keeps them to itself.
   const keys = encryptionOf(store)
   return new TenantNotes(isEncrypting(keys) && !canOpen(keys) ? [state, store] : [store, state])

@@ -4,6 +4,7 @@ import type {Store} from './store.js'
 import {encryptionOf} from './encryption.js'
 import {LocalStore} from './local/store.js'
 import {ObjectStore} from './objects/store.js'
+import {belowOf} from './overlay.js'
 import {parsePlace, type Place} from './place.js'
 
 export interface OpenStoreOptions {
@@ -67,17 +68,36 @@ export function asOpened<T extends Store>(decorated: T, store: Store): T {
   return decorated
 }
 
-/** Opens another place: one in the same storage account with what the store was opened with. @throws DataOpsError INVALID_INPUT. */
+/**
+ * Opens another place with what the store was opened with, as far as that is meant for it: what opens a storage account in that
+ * account, leave to go without conditions of writes in that bucket or container.
+ * @throws DataOpsError INVALID_INPUT.
+ */
 export function openStoreLike(place: string, store: Store, options?: OpenStoreOptions): Store {
-  const opened = storeOpenedAs(store)
-  const account = accountOf(place)
-  const isSame = opened !== undefined && account !== undefined && accountOf(opened.place) === account
-  return openStore(place, {...(isSame && {azureConnectionString: opened.options.azureConnectionString}), ...options})
+  const opened = openedBelow(store)
+  return openStore(place, {...(opened && optionsFor(place, opened)), ...options})
 }
 
-function accountOf(place: string): string | undefined {
-  const parsed = parsePlace(place)
-  return parsed.kind === 'az' ? parsed.account : undefined
+function openedBelow(store: Store): OpenAgain | undefined {
+  for (let at: Store | undefined = store; at; at = belowOf(at)) {
+    const opened = OPENED.get(at)
+    if (opened) return opened
+  }
+
+  return undefined
+}
+
+function optionsFor(place: string, {options, place: from}: OpenAgain): OpenStoreOptions {
+  const [one, other] = [parsePlace(place), parsePlace(from)]
+  const {azureConnectionString, unsafePlace} = options
+  return {
+    ...(one.kind === 'az' && other.kind === 'az' && one.account === other.account && {azureConnectionString}),
+    ...(bucketOf(one) !== undefined && bucketOf(one) === bucketOf(other) && {unsafePlace}),
+  }
+}
+
+function bucketOf(place: Place): string | undefined {
+  return place.kind === 'file' ? undefined : place.url.slice(0, place.url.length - place.prefix.length)
 }
 
 /** Undefined for a store of somebody else's making. `store`: as `openStore` made it, perhaps with keys for encrypted backups. */

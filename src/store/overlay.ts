@@ -1,8 +1,15 @@
 import type {Store} from './store.js'
 
+const BELOW = new WeakMap<Store, Store>()
+
+/** The store that one stands on; undefined: it is none of `overlay`. */
+export function belowOf(store: Store): Store | undefined {
+  return BELOW.get(store)
+}
+
 /** A store that does some things in another way, and the rest as the one below it. */
 export function overlay<Own extends object>(store: Store, own: Own): Own & Store {
-  return new Proxy(store, {
+  const over = new Proxy(store, {
     get(target, key) {
       const from = Object.hasOwn(own, key) ? own : target
       const value: unknown = Reflect.get(from, key, from)
@@ -10,4 +17,6 @@ export function overlay<Own extends object>(store: Store, own: Own): Own & Store
     },
     has: (target, key) => Object.hasOwn(own, key) || Reflect.has(target, key),
   }) as Own & Store
+  BELOW.set(over, store)
+  return over
 }

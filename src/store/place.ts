@@ -67,7 +67,7 @@ export function rootedPlace(place: string): string {
 /** The folder that a file lies in, and its name there. */
 export function splitPlace(file: string): {folder: string; name: string} {
   if (!isCloudPlace(file)) {
-    const absolute = path.resolve(file)
+    const absolute = path.resolve(file.startsWith('file:') ? fileURLToPath(file) : file)
     return {folder: path.dirname(absolute), name: path.basename(absolute)}
   }
 

@@ -1,6 +1,4 @@
 /** What a restore refuses, what it asks for, and what it leaves behind. */
-import {readdir, readFile, writeFile} from 'node:fs/promises'
-import path from 'node:path'
 import {describe, expect, it} from 'vitest'
 
 import type {WeaviateObject} from '../../src/model/object.js'
@@ -9,6 +7,7 @@ import type {SchemaProperty} from '../../src/model/schema.js'
 import {DataOpsError} from '../../src/model/errors.js'
 import {isAtLeast} from '../../src/weaviate/capabilities.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
+import {IS_PLAIN, namesIn, overwriteAt, textAt} from '../support/test-place.js'
 import {createKitchenSink, vectorsOfSinks} from './kitchen-sink.js'
 import {dumpDifferences, managersOn, tailId, useBench, vectorOfBits} from './support.js'
 
@@ -146,7 +145,7 @@ describe('a vectorizer', () => {
     expect(await bench.connection.getCollection(bare)).toBeUndefined()
   })
 
-  it('that is allowed to work and refuses an object has it put aside', async (context) => {
+  it.skipIf(!IS_PLAIN)('that is allowed to work and refuses an object has it put aside', async (context) => {
     await bench.needsModule(context, 'text2vec-openai')
     context.skip(
       !isAtLeast(bench.connection.version, '1.30.0'),
@@ -156,7 +155,7 @@ describe('a vectorizer', () => {
     // Allowed, the server tries: it has no key, and so refuses that object, which is kept.
     const allowed = await bench.restores.restoreCollection(backup.path, {allowVectorization: true, overrides})
     expect(allowed).toMatchObject({rejected: 1, restored: 2})
-    expect(await readFile(allowed.rejectedFile!, 'utf8')).toContain(tailId(5))
+    expect(await textAt(allowed.rejectedFile!)).toContain(tailId(5))
   })
 
   it('of one vector among several is not set to work unasked', async (context) => {
@@ -214,16 +213,16 @@ describe('a vectorizer', () => {
 
 /** Adds a property to every other object of a JSON backup. */
 async function editBackup(file: string, property: string): Promise<void> {
-  const lines = (await readFile(file, 'utf8')).split('\n')
+  const lines = (await textAt(file)).split('\n')
   let ordinal = 0
   const edited = lines.map((line) => {
     if (!line.startsWith('{"id"')) return line
     return ordinal++ % 2 === 0 ? line : line.replace('"properties":{', () => `"properties":{"${property}":"new",`)
   })
-  await writeFile(file, edited.join('\n'))
+  await overwriteAt(file, edited.join('\n'))
 }
 
-describe('an edited backup', () => {
+describe.skipIf(!IS_PLAIN)('an edited backup', () => {
   it('is refused, and with leave its unknown properties are', async () => {
     const name = bench.name('Edited')
     await fill(name, 6)
@@ -238,7 +237,7 @@ describe('an edited backup', () => {
 
     const result = await bench.restores.restoreCollection(backup.path, {acceptChanged: true})
     expect(result).toMatchObject({rejected: 3, restored: 3})
-    const lines = (await readFile(result.rejectedFile!, 'utf8')).trim().split('\n')
+    const lines = (await textAt(result.rejectedFile!)).trim().split('\n')
     expect(lines.map((line) => (JSON.parse(line) as {object: {id: string}; reason: string}).object.id).sort()).toEqual(
       [1, 3, 5].map((index) => tailId(index)),
     )
@@ -278,8 +277,8 @@ describe('an edited backup', () => {
     })
     await bench.rest.write([JSON.stringify({class: name, id: tailId(1), properties: {nested: {title: 'a'}}})])
     const backup = await bench.backups.backupCollection(name)
-    const content = await readFile(backup.path, 'utf8')
-    await writeFile(backup.path, content.replace('"nested":{"title":"a"', '"nested":{"title":"a","unknown":"b"'))
+    const content = await textAt(backup.path)
+    await overwriteAt(backup.path, content.replace('"nested":{"title":"a"', '"nested":{"title":"a","unknown":"b"'))
     await bench.connection.deleteCollection(name)
     expect(await bench.restores.restoreCollection(backup.path, {acceptChanged: true})).toMatchObject({
       rejected: 1,
@@ -291,7 +290,7 @@ describe('an edited backup', () => {
 })
 
 describe('what the server refuses', () => {
-  it('a reference that it cannot take leaves the object whole, also when tried again', async () => {
+  it.skipIf(!IS_PLAIN)('a reference that it cannot take leaves the object whole, also when tried again', async () => {
     const [name, other] = [bench.name('RefusedReference'), bench.name('RefusedTarget')]
     await fill(other, 1)
     await fill(name, 3, {properties: [text('title'), {dataType: [other], name: 'to'}]})
@@ -300,13 +299,13 @@ describe('what the server refuses', () => {
     )
     const backup = await bench.backups.backupCollection(name)
     // To a collection that is not among those of the property, nor anywhere.
-    const content = await readFile(backup.path, 'utf8')
+    const content = await textAt(backup.path)
     const edited = content
       .split('\n')
       .map((line) =>
         line.startsWith(`{"id":"${tailId(1)}"`) ? line.replace(`/${other}/`, '/NoSuchCollection/') : line,
       )
-    await writeFile(backup.path, edited.join('\n'))
+    await overwriteAt(backup.path, edited.join('\n'))
     const before = await bench.rest.dump(name)
     await bench.connection.deleteCollection(name)
     const result = await bench.restores.restoreCollection(backup.path, {acceptChanged: true})
@@ -460,13 +459,14 @@ it('says which collections are finished when a later one fails, and goes on wher
       },
     },
     bench.directory,
+    bench.keys,
   )
   const [one, two] = backups.map((backup) => backup.path)
   await expect(failing.restores.restoreCollections([one!, two!])).rejects.toMatchObject({
     details: {collection: second, finished: [{collection: first, restored: 3}]},
     message: /Nothing is counted today/,
   })
-  const checkpoints = (await readdir(bench.directory)).filter((entry) => entry.endsWith('.checkpoint'))
+  const checkpoints = (await namesIn(bench.directory)).filter((entry) => entry.includes('.checkpoint'))
   expect(checkpoints).toHaveLength(2)
   const resumed = {restored: 0, resumed: 3, verification: {equal: true}}
   expect(await bench.restores.restoreCollections([one!, two!], {verify: true})).toMatchObject({
@@ -476,7 +476,7 @@ it('says which collections are finished when a later one fails, and goes on wher
     ],
   })
   expect(dumpDifferences(await bench.rest.dump(second), before)).toEqual([])
-  expect((await readdir(bench.directory)).filter((entry) => entry.endsWith('.checkpoint'))).toEqual([])
+  expect((await namesIn(bench.directory)).filter((entry) => entry.includes('.checkpoint'))).toEqual([])
 })
 
 it('overrides settings by path, and reports what has no place', async () => {
@@ -542,48 +542,51 @@ describe('aliases', () => {
 })
 
 describe('an atomic restore', () => {
-  it('shows its objects to readers of the alias once they are verified, and not before', async (context) => {
-    bench.needs(context, 'aliases')
-    const [source, live] = [bench.name('AtomicSource'), bench.name('AtomicLive')]
-    await fill(source, 5, {properties: [text('title'), {dataType: [source], name: 'self'}]})
-    await bench.rest.refer([{from: `${source}/${tailId(1)}/self`, to: `${source}/${tailId(2)}`}])
-    const backup = await bench.backups.backupCollection(source)
-    await expect(bench.restores.restoreCollection(backup.path, {atomic: true})).rejects.toMatchObject({
-      code: 'COLLECTION_EXISTS',
-    })
+  it.skipIf(!IS_PLAIN)(
+    'shows its objects to readers of the alias once they are verified, and not before',
+    async (context) => {
+      bench.needs(context, 'aliases')
+      const [source, live] = [bench.name('AtomicSource'), bench.name('AtomicLive')]
+      await fill(source, 5, {properties: [text('title'), {dataType: [source], name: 'self'}]})
+      await bench.rest.refer([{from: `${source}/${tailId(1)}/self`, to: `${source}/${tailId(2)}`}])
+      const backup = await bench.backups.backupCollection(source)
+      await expect(bench.restores.restoreCollection(backup.path, {atomic: true})).rejects.toMatchObject({
+        code: 'COLLECTION_EXISTS',
+      })
 
-    const seen = new Set<string>()
-    const result = await bench.restores.restoreCollection(backup.path, {
-      atomic: true,
-      name: live,
-      onProgress({stage}) {
-        seen.add(stage)
-      },
-    })
-    expect(seen.has('verify')).toBe(true)
-    expect(result.collection).toMatch(new RegExp(`^${live}_[0-9a-f]{8}$`))
-    expect(result.aliases).toContain(live)
-    expect(await bench.connection.listAliases()).toContainEqual({alias: live, collection: result.collection})
-    expect((await bench.rest.dump(live)).size).toBe(5)
+      const seen = new Set<string>()
+      const result = await bench.restores.restoreCollection(backup.path, {
+        atomic: true,
+        name: live,
+        onProgress({stage}) {
+          seen.add(stage)
+        },
+      })
+      expect(seen.has('verify')).toBe(true)
+      expect(result.collection).toMatch(new RegExp(`^${live}_[0-9a-f]{8}$`))
+      expect(result.aliases).toContain(live)
+      expect(await bench.connection.listAliases()).toContainEqual({alias: live, collection: result.collection})
+      expect((await bench.rest.dump(live)).size).toBe(5)
 
-    // What does not hold what the backup does is not shown.
-    await bench.rest.write([JSON.stringify({class: source, id: tailId(9), properties: {title: 'nine'}})])
-    const next = await bench.backups.backupCollection(source)
-    await editBackup(next.path, 'unknown')
-    const failed = await bench.restores
-      .restoreCollection(next.path, {acceptChanged: true, atomic: true, name: live})
-      .catch((error: unknown) => error)
-    expect(failed).not.toMatchObject({verification: {equal: true}})
-    expect(await bench.connection.listAliases()).toContainEqual({alias: live, collection: result.collection})
+      // What does not hold what the backup does is not shown.
+      await bench.rest.write([JSON.stringify({class: source, id: tailId(9), properties: {title: 'nine'}})])
+      const next = await bench.backups.backupCollection(source)
+      await editBackup(next.path, 'unknown')
+      const failed = await bench.restores
+        .restoreCollection(next.path, {acceptChanged: true, atomic: true, name: live})
+        .catch((error: unknown) => error)
+      expect(failed).not.toMatchObject({verification: {equal: true}})
+      expect(await bench.connection.listAliases()).toContainEqual({alias: live, collection: result.collection})
 
-    // And another one takes the place of the first, which stays.
-    const last = await bench.backups.backupCollection(source)
-    const switched = await bench.restores.restoreCollection(last.path, {atomic: true, name: live})
-    expect(switched.warnings).toMatchObject([{code: 'alias-switched', details: {previous: result.collection}}])
-    expect(await bench.connection.listAliases()).toContainEqual({alias: live, collection: switched.collection})
-    expect((await bench.rest.dump(live)).size).toBe(6)
-    expect(await bench.connection.count(result.collection)).toBe(5)
-  })
+      // And another one takes the place of the first, which stays.
+      const last = await bench.backups.backupCollection(source)
+      const switched = await bench.restores.restoreCollection(last.path, {atomic: true, name: live})
+      expect(switched.warnings).toMatchObject([{code: 'alias-switched', details: {previous: result.collection}}])
+      expect(await bench.connection.listAliases()).toContainEqual({alias: live, collection: switched.collection})
+      expect((await bench.rest.dump(live)).size).toBe(6)
+      expect(await bench.connection.count(result.collection)).toBe(5)
+    },
+  )
 })
 
 it('keeps an empty collection, with and without properties', async () => {
@@ -605,7 +608,5 @@ it('keeps an empty collection, with and without properties', async () => {
     }
   }
 
-  expect(
-    (await readdir(bench.directory)).filter((entry) => /checkpoint|rejected|partial/.test(path.basename(entry))),
-  ).toEqual([])
+  expect((await namesIn(bench.directory)).filter((entry) => /checkpoint|rejected|partial/.test(entry))).toEqual([])
 })

@@ -1,11 +1,10 @@
 /** Every tenant, its objects and its state; and states are as they were, whatever stops a run. */
-import {readFile, writeFile} from 'node:fs/promises'
 import {beforeAll, describe, expect, it} from 'vitest'
 
 import type {TenantStatus} from '../../src/model/tenant.js'
 
 import {DataOpsError} from '../../src/model/errors.js'
-import {IS_PLAIN_FOLDER} from '../support/test-place.js'
+import {IS_PLAIN, IS_PLAIN_FOLDER, overwriteAt, textAt} from '../support/test-place.js'
 import {dumpDifferences, FORMATS, isMissing, managersOn, MAX, NIL, renamed, tailId, useBench} from './support.js'
 
 const bench = useBench()
@@ -227,14 +226,14 @@ describe('inactive tenants are inactive again', () => {
     expect(dumpDifferences(await dumpAll(name), before)).toEqual([])
   })
 
-  it.skipIf(!IS_PLAIN_FOLDER)('after objects that were refused are tried again', async () => {
+  it.skipIf(!IS_PLAIN)('after objects that were refused are tried again', async () => {
     await fill(name)
     const status = await states(name)
     const backup = await bench.backups.backupCollection(name)
     const file = `${bench.directory}/one.rejected.jsonl`
     const object = {id: tailId(7), class: name, tenant: 'inactive', properties: {title: 'again'}}
     const line = `{"reason":"none","pass":"objects","object":${JSON.stringify(object)}}`
-    await writeFile(file, `${line}\n`)
+    await overwriteAt(file, `${line}\n`)
     expect(await bench.restores.restoreCollection(backup.path, {merge: true, retryRejected: file})).toMatchObject({
       restored: 1,
     })
@@ -421,7 +420,7 @@ it(`keeps ${MANY} tenants`, {timeout: 600_000}, async () => {
     verification: {equal: true, liveDigest: backup.digest},
   })
   expect(await states(many)).toEqual(status)
-  if (!IS_PLAIN_FOLDER) return
-  const metadata = JSON.parse(await readFile(`${backup.path}/metadata.json`, 'utf8')) as {seal: {tenants: unknown[]}}
+  if (!IS_PLAIN) return
+  const metadata = JSON.parse(await textAt(`${backup.path}/metadata.json`)) as {seal: {tenants: unknown[]}}
   expect(metadata.seal.tenants).toHaveLength(MANY)
 })

@@ -11,7 +11,7 @@ import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
 import {locateBackup} from '../../catalog/locate.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {Lease} from '../../store/lease.js'
-import {openStore} from '../../store/open.js'
+import {openStoreLike} from '../../store/open.js'
 import {type ManagerOptions, storeOf} from '../options.js'
 import {checkArrived, copyDocument, copyFiles} from './files.js'
 import {arrivedDamaged, findBackup, type FoundBackup, problemsOf, taken} from './found.js'
@@ -49,10 +49,11 @@ export interface CopyBackupResult {
  */
 export async function copyBackup(reference: string, options: CopyBackupOptions): Promise<CopyBackupResult> {
   const {lockForMs, lockMode: mode = 'compliance', to} = options
-  const target = pastWhatHides(typeof to === 'string' ? openStore(to) : to)
+  const from = storeOf(options)
+  const target = pastWhatHides(typeof to === 'string' ? openStoreLike(to, from) : to)
   const lock = lockForMs === undefined ? undefined : {forMs: lockForMs, mode}
   if (lock) await requireLocks(target)
-  const {name, store} = await locateBackup(reference, storeOf(options))
+  const {name, store} = await locateBackup(reference, from)
   const backup = await findBackup(store, name)
   if (backup.manifest) refuseExported(backup.manifest.metadata, 'copied')
   const there = await copyOf(backup, target)

@@ -17,7 +17,7 @@ import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {type Warning} from '../../model/progress.js'
 import {encryptionOf, withEncryption} from '../../store/encryption.js'
-import {openStore} from '../../store/open.js'
+import {openStoreLike} from '../../store/open.js'
 import {splitPlace} from '../../store/place.js'
 import {DEFAULT_CONSISTENCY, SpreadSample} from '../confirmation.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
@@ -161,13 +161,13 @@ export function targetOf(name: string, backupId: string, {atomic}: Pick<RestoreO
 /** Where the checkpoint and the refused objects lie: beside the backup, unless told. */
 export function placeOfNotes(backup: Store, {checkpointDirectory}: Pick<RestoreOptions, 'checkpointDirectory'>): Store {
   if (checkpointDirectory === undefined) return backup
-  return withEncryption(notesBeside(backup, openStore(checkpointDirectory)), encryptionOf(backup))
+  return withEncryption(notesBeside(backup, openStoreLike(checkpointDirectory, backup)), encryptionOf(backup))
 }
 
 /** The file of refused objects that is to be read, as a person named it. */
 export function rejectedToRead({home}: RestoreJob, file: string): {name: string; store: Store} {
   const {folder, name} = splitPlace(file)
-  return noteAt(home, openStore(folder), name)
+  return noteAt(home, openStoreLike(folder, home), name)
 }
 
 /** The name of the file that this run puts refused objects into: of this target alone, and never the one that it reads. */
