@@ -17,13 +17,21 @@ export interface SentChain {
   tenants?: WeaviateTenant[]
 }
 
+/** Functions of this program change objects. Without pages it changes none. */
+export function staysHere(transform: Transform): boolean {
+  return transform.page !== undefined && sentOf(transform) === undefined
+}
+
+function sentOf({record, sent}: Transform): JsonObject | undefined {
+  return sent ?? (transformsAgain([record]).transforms.length === 1 ? record : undefined)
+}
+
 /** Undefined where one of them is made of functions of this program, which stay here. */
 export function sendChain({schema, steps, tenants}: TransformChain): SentChain | undefined {
   const sent: SentChain['steps'] = []
   for (const {schema: before, transform} of steps) {
-    const own = transform.sent ?? (transformsAgain([transform.record]).transforms.length === 1 && transform.record)
-    // Without pages it changes no object.
-    if (!own && transform.page) return undefined
+    if (staysHere(transform)) return undefined
+    const own = sentOf(transform)
     if (own) sent.push({schema: before, transform: own})
   }
 

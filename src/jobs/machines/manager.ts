@@ -26,6 +26,7 @@ import {notOfThisServer, openRestoreWork} from '../restore/items.js'
 import {wantedCollections} from '../wanted-collections.js'
 import {BackupTasks, dropBackup, planBackups} from './backup.js'
 import {type Tasks} from './items.js'
+import {checkKnownOptions} from './known-options.js'
 import {
   type BackupJobPlan,
   jobNames,
@@ -58,6 +59,7 @@ export class JobManager {
     names: readonly string[] | 'all',
     options: CreateBackupJobOptions = {},
   ): Promise<CreatedJob> {
+    checkKnownOptions('backup', options)
     const id = options.id ?? newId('backup')
     await this.#mustBeNew(id)
     const wanted = [...new Set(await wantedCollections(connection, names, options.exclude))]
@@ -83,6 +85,7 @@ export class JobManager {
     backups: readonly string[],
     options: CreateRestoreJobOptions = {},
   ): Promise<CreatedJob> {
+    checkKnownOptions('restore', options)
     const id = options.id ?? newId('restore')
     await this.#mustBeNew(id)
     if (options.name !== undefined && backups.length > 1) {

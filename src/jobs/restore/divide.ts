@@ -9,6 +9,7 @@ import type {Target} from './target.js'
 import {isOfEncrypted} from '../../archive/encrypted/notes.js'
 import {openArchive, openArchiveAt, type OpenedArchive} from '../../catalog/locate.js'
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
+import {staysHere} from '../../flow/transform/sent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {planInClear} from '../plan-in-clear.js'
 import {exclusiveTenants, type RestoreItem, type RestoreWork, type SentRestoreOptions} from './items.js'
@@ -36,7 +37,7 @@ interface PlanOptions {
 
 /**
  * Plans restores for workers that share nothing but the place: the targets are created, with their tenants, and held while `body` writes
- * the plan down. @throws DataOpsError as a restore does before it writes; INVALID_INPUT for what several workers cannot do.
+ * the plan down. @throws DataOpsError as a restore does before it writes; INVALID_INPUT for functions of a program, and what does not lie here.
  */
 export async function planRestoreWork<T>(
   connection: Connection,
@@ -45,7 +46,7 @@ export async function planRestoreWork<T>(
   {items, notes, options}: PlanOptions,
   body: (divided: DividedRestore[]) => Promise<T>,
 ): Promise<T> {
-  checkDivisible(options)
+  if (options.transforms?.some((transform) => staysHere(transform))) throw byFunctions()
   const archives = new Map<string, Archive>()
   const sources = backups.map((backup) => ({
     backup,
@@ -86,23 +87,9 @@ async function openHere(backup: string, store: Store): Promise<OpenedArchive> {
   throw elsewhere(path, store)
 }
 
-const OF_ONE_PROCESS = [
-  'acceptChanged',
-  'checkpointDirectory',
-  'dryRun',
-  'keepGoing',
-  'restart',
-  'retryRejected',
-  'schemaFrom',
-  'skipData',
-  'workers',
-] as const
-
-function checkDivisible(options: RestoreRunOptions): void {
-  const given = OF_ONE_PROCESS.find((name) => options[name] !== undefined && options[name] !== false)
-  if (given === undefined) return
-  throw new DataOpsError('INVALID_INPUT', `A restore with \`${given}\` cannot be done by several machines.`, {
-    hint: 'Leave it out, or restore with one process.',
+function byFunctions(): DataOpsError {
+  return new DataOpsError('INVALID_INPUT', 'A restore by functions of a program cannot be done by several machines.', {
+    hint: 'Give them as a module, or restore with one process.',
   })
 }
 
@@ -119,11 +106,7 @@ async function divideTarget(target: Target, archive: Archive, items: PlanOptions
   if (objects.done.size > 0) throw begunByOne(target)
   const source = job.archive instanceof TransformedSource ? job.archive : undefined
   const transforms = source?.sent
-  if (source && !transforms) {
-    throw new DataOpsError('INVALID_INPUT', 'A restore by functions of a program cannot be done by several machines.', {
-      hint: 'Give them as a module, or restore with one process.',
-    })
-  }
+  if (source && !transforms) throw byFunctions()
 
   const rows = partRows(archive).map((each) => each * (source?.most ?? 1))
   const {targetTenants, tenants} = checkpoint
