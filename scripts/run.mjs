@@ -27,6 +27,7 @@ const jobs = {
   'test:kubernetes': testKubernetes,
   'test:meanwhile': testMeanwhile,
   'test:mutations': testMutations,
+  'test:peers': testPeers,
   'test:places': testPlaces,
   'test:policies': testPolicies,
   'test:replies': testReplies,
@@ -145,6 +146,11 @@ function testPlaces() {
 }
 
 /** Needs a versitygw, by its path in VERSITYGW_BINARY; without it nothing is tried, and that is said. */
+function testPeers() {
+  build()
+  must('node', ['--import', 'tsx', 'test/package/peers.ts', ...options])
+}
+
 function testPolicies() {
   must('node', ['--import', 'tsx', 'test/store/s3/policies.ts', ...options])
 }

@@ -120,6 +120,17 @@ describe('installed into a host', () => {
     })
   })
 
+  it('says how to install the package of a cloud into the folder of the plugins', async () => {
+    const listed = await elysiactl('backup', 'list', '--json', '-o', 's3://bucket/x')
+    expect(listed.code).toBe(2)
+    expect(listed.json()).toMatchObject({
+      error: {
+        code: 'INVALID_INPUT',
+        hint: `Install it: npm install --prefix ${path.join(folder.path, 'data', 'elysiactl')} @aws-sdk/client-s3`,
+      },
+    })
+  })
+
   it('answers --help without loading anything of the plugin', async () => {
     const help = await elysiactl('col', 'backup', '--help')
     expect(help.stdout).toContain('$ elysiactl col backup NAME... [flags]')

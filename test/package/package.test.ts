@@ -115,6 +115,17 @@ describe('in an empty project', () => {
     expect(await inProject(process.execPath, tsc, ...argv)).toBe('')
   })
 
+  it('says how to install the package of a cloud, which is not there', async () => {
+    const program = path.join(project, 'node_modules', '.bin', 'elysia-data-ops')
+    const argv = ['backup', 'list', '--json', '-o', 'az://account/container/x']
+    const {code, stdout} = await exec(program, argv, {cwd: project}).then(
+      (ended) => ({...ended, code: 0}),
+      (error: unknown) => error as {code: number; stdout: string},
+    )
+    expect(code).toBe(2)
+    expect(stdout).toContain(`Install it: npm install --prefix ${project} @azure/storage-blob @azure/identity`)
+  })
+
   it.each(['README.md', 'docs/sdk.md', 'docs/testing.md'])('runs every example of %s', async (page) => {
     const text = await readFile(path.join(root, page), 'utf8')
     const examples = [...text.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1]!)

@@ -7,7 +7,19 @@ const own = 'node_modules/@elysia/data-ops/dist/chunk.js'
 
 it.each([
   ['a project', `/p/${own}`, ['/p/package.json'], `npm install --prefix /p ${name}`],
-  ['a path with spaces', `/a b/${own}`, ['/a b/package.json'], `npm install --prefix "/a b" ${name}`],
+  ['a path with spaces', `/a b/${own}`, ['/a b/package.json'], `npm install --prefix '/a b' ${name}`],
+  [
+    'a path that a shell would read',
+    `/a $b's/${own}`,
+    ["/a $b's/package.json"],
+    String.raw`npm install --prefix '/a $b'\''s' ${name}`,
+  ],
+  [
+    'a path with spaces on Windows',
+    String.raw`C:\a b\node_modules\@elysia\data-ops\dist\chunk.js`,
+    [String.raw`C:\a b\package.json`],
+    String.raw`npm install --prefix "C:\a b" ${name}`,
+  ],
   ['a global install', `/usr/local/lib/${own}`, [], `npm install --global --prefix /usr/local ${name}`],
   [
     'a global install on Windows',

@@ -38,7 +38,9 @@ const ONCE = {retryOptions: {maxTries: 1}}
 
 /** @throws DataOpsError INVALID_INPUT when an SDK is not installed, or the connection string is another account's. */
 export async function connectAzure({account, connectionString, container}: AzurePlace): Promise<ObjectClient> {
-  const sdk = await loadPeer(WHAT, '@azure/storage-blob', async () => import('@azure/storage-blob'))
+  const sdk = await loadPeer(WHAT, '@azure/storage-blob', async () => import('@azure/storage-blob'), [
+    '@azure/identity',
+  ])
   let service: BlobServiceClient
   if (connectionString === undefined) {
     const {DefaultAzureCredential} = await loadPeer(WHAT, '@azure/identity', async () => import('@azure/identity'))
