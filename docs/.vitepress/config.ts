@@ -40,7 +40,7 @@ export default defineConfig({
     sidebar: existsSync(pages)
       ? [
           {items: [{link: '/', text: 'Start'}, page('comparison')]},
-          {items: folder('guides'), text: 'Guides'},
+          {items: folder('guides').filter(({link}) => link !== '/guides/index'), link: '/guides/', text: 'Guides'},
           {items: named('kubernetes', 'clouds', 'encryption', 'permissions', 'replicas'), text: 'Where it runs'},
           {items: named('cli', 'errors', 'json-output'), text: 'Terminal'},
           {items: [page('sdk'), {link: '/api/', text: 'SDK reference'}, page('testing')], text: 'Program'},

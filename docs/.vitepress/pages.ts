@@ -3,24 +3,12 @@ import {cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync,
 import path from 'node:path'
 
 import {withLinks} from './links.js'
+import {FILES_BESIDE, FOLDERS, placeOf} from './places.js'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const pages = path.join(root, '.tmp/pages')
 const {repository} = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {repository: {url: string}}
 const sources = repository.url.replace(/^git\+/, '').replace(/\.git$/, '')
-
-const BESIDE = new Map([
-  ['CHANGELOG.md', 'changelog.md'],
-  ['CONTRIBUTING.md', 'contributing.md'],
-  ['README.md', 'index.md'],
-  ['SECURITY.md', 'security.md'],
-])
-
-/** Where a file of the repository is in the site; undefined where it is not. */
-function placeOf(file: string): string | undefined {
-  if (file === 'docs/adr') return 'adr/index.md'
-  return BESIDE.get(file) ?? (file.startsWith('docs/') ? file.slice('docs/'.length) : undefined)
-}
 
 /** A file that is no page is shown where the sources are; one that is not there ends the build. */
 function targetFrom(file: string, target: string): string {
@@ -46,7 +34,7 @@ function write(place: string, text: string): void {
 }
 
 rmSync(pages, {force: true, recursive: true})
-for (const file of [...BESIDE.keys(), ...globSync('docs/**/*.md', {cwd: root})]) {
+for (const file of [...FILES_BESIDE, ...globSync('docs/**/*.md', {cwd: root})]) {
   // Comments are for the test of the commands.
   const text = readFileSync(path.join(root, file), 'utf8').replaceAll(/^<!-- not run: .* -->\n+/gm, '')
   write(
@@ -57,10 +45,12 @@ for (const file of [...BESIDE.keys(), ...globSync('docs/**/*.md', {cwd: root})])
 
 cpSync(path.join(root, 'docs/images'), path.join(pages, 'images'), {recursive: true})
 
-const decisions = globSync('docs/adr/*.md', {cwd: root})
-  .toSorted()
-  .map((file) => {
-    const title = /^# (.+)$/m.exec(readFileSync(path.join(root, file), 'utf8'))?.[1]
-    return `- [${title ?? file}](./${path.basename(file)})`
-  })
-write('adr/index.md', `# Decisions, and why\n\n${decisions.join('\n')}\n`)
+for (const [folder, title] of FOLDERS) {
+  const listed = globSync(`${folder}/*.md`, {cwd: root})
+    .toSorted()
+    .map((file) => {
+      const heading = /^# (.+)$/m.exec(readFileSync(path.join(root, file), 'utf8'))?.[1]
+      return `- [${heading ?? file}](./${path.basename(file)})`
+    })
+  write(placeOf(folder)!, `# ${title}\n\n${listed.join('\n')}\n`)
+}

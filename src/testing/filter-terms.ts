@@ -105,11 +105,12 @@ function comparison(operator: string, value: Term, read: (object: StoredObject) 
 }
 
 function rowsOf(read: (object: StoredObject) => Term[], isIn: (term: Term) => boolean): Predicate {
-  const first = (a: Term, b: Term): Term => (b < a ? b : a)
-  return Object.assign((object: StoredObject) => read(object).some((term) => isIn(term)), {
-    firstRow: (object: StoredObject) =>
-      read(object)
-        .filter((term) => isIn(term))
-        .reduce((a, b) => first(a, b)),
+  const rows = (object: StoredObject): Term[] => read(object).filter((term) => isIn(term))
+  return Object.assign((object: StoredObject) => rows(object).length > 0, {
+    firstRow: (object: StoredObject) => rows(object).toSorted(compareTerms)[0]!,
   })
+}
+
+export function compareTerms(a: Term, b: Term): number {
+  return a < b ? -1 : Number(a > b)
 }

@@ -1,7 +1,8 @@
-import type {Predicate, Term} from './filter-model.js'
+import type {Predicate} from './filter-model.js'
 import type {Order} from './sort.js'
 import type {Shard, StoredObject} from './store.js'
 
+import {compareTerms} from './filter-terms.js'
 import {Refusal} from './refusal.js'
 import {canonicalUuid, uuidProblem} from './values.js'
 
@@ -49,10 +50,6 @@ function firstRows(objects: Iterable<StoredObject>, matches: Predicate, many: nu
   const rows = found.map((object) => firstRow(object))
   const last = rows.toSorted(compareTerms)[many - 1]!
   return found.filter((_, index) => compareTerms(rows[index]!, last) <= 0)
-}
-
-function compareTerms(a: Term, b: Term): number {
-  return a < b ? -1 : Number(a > b)
 }
 
 /** What may not stand beside a cursor. */

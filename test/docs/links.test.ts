@@ -1,8 +1,9 @@
-import {existsSync, globSync, readFileSync} from 'node:fs'
+import {existsSync, globSync, readFileSync, statSync} from 'node:fs'
 import path from 'node:path'
 import {describe, expect, it} from 'vitest'
 
 import {anchors, relativeLinks, slug, withLinks} from '../../docs/.vitepress/links.js'
+import {FILES_BESIDE, FOLDERS, placeOf} from '../../docs/.vitepress/places.js'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8')
@@ -21,6 +22,22 @@ describe('links between the documents', () => {
     const links = files.flatMap((file) => relativeLinks(read(file)).map((target) => ({file, target})))
     expect(links.length).toBeGreaterThan(70)
     expect(links.map(({file, target}) => fault(file, target)).filter((found) => found !== undefined)).toEqual([])
+  })
+
+  it('lead to a page of the site wherever they lead to one of the repository', () => {
+    const linked = files.flatMap((file) =>
+      relativeLinks(read(file)).map((target) => path.posix.join(path.dirname(file), target.split('#', 1)[0]!)),
+    )
+    const inDocs = linked.map((file) => file.replace(/\/$/, '')).filter((file) => file.startsWith('docs/'))
+    expect(inDocs).toContain('docs/guides')
+    const without = inDocs.filter(
+      (file) => placeOf(file) === undefined || statSync(path.join(root, file)).isDirectory(),
+    )
+    expect([...new Set(without)].toSorted()).toEqual([...FOLDERS.keys()].toSorted())
+    for (const file of FILES_BESIDE) expect(placeOf(file)).toMatch(/^[a-z]+\.md$/)
+    expect(placeOf('docs/guides')).toBe('guides/index.md')
+    expect(placeOf('docs/.vitepress')).toBeUndefined()
+    expect(placeOf('src/index.ts')).toBeUndefined()
   })
 
   it('are missed when they lead nowhere', () => {
