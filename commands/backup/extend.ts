@@ -32,7 +32,7 @@ export default class BackupExtend extends DataOpsCommand {
       import('../../src/catalog/catalog.js'),
       import('../../src/catalog/locate.js'),
     ])
-    const {name, store} = await locateBackup(args.backup, given)
+    const {name, store} = await locateBackup(args.backup, given, this.operation())
     const locked = await new BackupCatalog(store).extend(name, {forMs, mode})
     const extended = backupEntry(locked, (file) => store.describe(file))
     this.print([`Backup ${extended.id} is locked until ${shortTime(extended.lockedUntil ?? '')} UTC: ${extended.path}`])

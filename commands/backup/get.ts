@@ -37,9 +37,9 @@ export default class BackupGet extends DataOpsCommand {
       import('../../src/catalog/locate.js'),
       import('../../src/jobs/inspect/objects.js'),
     ])
-    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
-    const {signal} = this.operation()
-    const found = await findObject(archive, args.uuid, {signal, tenant: flags.tenant})
+    const operation = this.operation()
+    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store, operation)
+    const found = await findObject(archive, args.uuid, {signal: operation.signal, tenant: flags.tenant})
     if (!found) {
       const where = flags.tenant === undefined ? '' : ` of tenant "${flags.tenant}"`
       throw new DataOpsError('OBJECT_MISSING', `There is no object ${args.uuid}${where} in ${archive.path}.`, {

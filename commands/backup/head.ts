@@ -35,9 +35,9 @@ export default class BackupHead extends DataOpsCommand {
       import('../../src/catalog/locate.js'),
       import('../../src/jobs/inspect/objects.js'),
     ])
-    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
-    const {signal} = this.operation()
-    const found = await firstObjects(archive, {limit: flags.count, signal, tenant: flags.tenant})
+    const operation = this.operation()
+    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store, operation)
+    const found = await firstObjects(archive, {limit: flags.count, signal: operation.signal, tenant: flags.tenant})
     const objects = found.map((object) => shownObject(object))
     const options = {full: flags.full, width: this.width}
     this.print(

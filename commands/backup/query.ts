@@ -66,9 +66,9 @@ export default class BackupQueryCommand extends DataOpsCommand {
       import('../../src/catalog/locate.js'),
       import('../../src/jobs/inspect/query.js'),
     ])
-    const opened = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
-    const {archive} = opened
     const operation = this.operation()
+    const opened = await openArchive(args.backup, (await this.catalogIn(flags.output)).store, operation)
+    const {archive} = opened
     if (archive.seal?.complete === false) this.warnOf({message: `${archive.path} lacks objects of its collection.`})
     if (flags.verify) await archive.assertWhole(operation)
     const query = await Query.open(opened, operation)

@@ -1,6 +1,7 @@
 import {Args, Flags} from '@oclif/core'
 
 import type {ListedBackup} from '../../src/catalog/catalog.js'
+import type {Warning} from '../../src/model/progress.js'
 
 import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
@@ -54,11 +55,20 @@ export default class BackupRemove extends DataOpsCommand {
       import('../../src/catalog/locate.js'),
       import('../../src/catalog/named.js'),
     ])
-    const named = parseBackupReference(args.backup) && (await locateBackup(args.backup, store))
+    const named =
+      parseBackupReference(args.backup) && (await locateBackup(args.backup, store, {onWarning: refuseOlder}))
     const reference = named ? named.store.describe(named.name) : args.backup
     if (!flags.force) await this.#confirm(await catalog.find(reference), args.backup, pathOf)
     const removed = backupEntry(await catalog.remove(reference), pathOf)
     this.print([`Removed backup ${removed.id} of ${removed.collection || 'a hidden collection'}: ${removed.path}`])
     return {removed}
   }
+}
+
+/** The newest was meant. @throws DataOpsError INVALID_INPUT. */
+function refuseOlder({details: {path} = {}, message}: Warning): never {
+  throw new DataOpsError('INVALID_INPUT', `Nothing is removed: ${message.replace('is taken', 'would be removed')}`, {
+    details: {path},
+    hint: 'Name the one that is to go by its id or path.',
+  })
 }

@@ -42,8 +42,9 @@ export default class BackupReportCommand extends DataOpsCommand {
       import('../../src/catalog/locate.js'),
       import('../../src/jobs/inspect/report.js'),
     ])
-    const {archive, cover} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store)
-    const report = await reportOn(archive, {...this.operation(), colourBy})
+    const operation = this.operation()
+    const {archive, cover} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store, operation)
+    const report = await reportOn(archive, {...operation, colourBy})
     if (html !== undefined) {
       const [{reportPage}, {writePage}] = await Promise.all([
         import('../../src/cli/report/page.js'),

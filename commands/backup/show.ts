@@ -95,7 +95,7 @@ export default class BackupShow extends DataOpsCommand {
     const {store} = await this.catalogIn(flags.output)
     const exported = await this.#showExport(args.backup, store)
     if (exported) return exported
-    const {archive, place} = await openArchive(args.backup, store)
+    const {archive, place} = await openArchive(args.backup, store, this.operation())
     const lock = await lockOf(place, archive.name)
     const {head, manifest} = archive
     const {metadata} = head

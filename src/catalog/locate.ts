@@ -1,3 +1,4 @@
+import type {Warning} from '../model/progress.js'
 import type {Store} from '../store/store.js'
 
 import {findContent, sealedContent} from '../archive/content.js'
@@ -32,9 +33,9 @@ export interface OpenedArchive {
 export async function openArchive(
   reference: string,
   store: Store,
-  options: {acceptUnsealed?: boolean} = {},
+  {acceptUnsealed, onWarning}: {acceptUnsealed?: boolean; onWarning?: (warning: Warning) => void} = {},
 ): Promise<OpenedArchive> {
-  return openArchiveAt(await locateBackup(reference, store), {...options, reference})
+  return openArchiveAt(await locateBackup(reference, store, {onWarning}), {acceptUnsealed, reference})
 }
 
 /** The same, of a place that is known. */
@@ -119,11 +120,16 @@ export interface LocatedBackups {
 
 /**
  * Finds the place of a backup given by path, URL, id, start of an id, name, `latest`, `Article@latest`, `Article@2026-02-01`; or by `run:ID` or a pattern
- * where that stands for one.
+ * where that stands for one. `onWarning` is told of newer ones that are not whole.
  * @throws DataOpsError NOT_A_BACKUP when there is none; INVALID_INPUT when there are several.
  */
-export async function locateBackup(reference: string, store: Store): Promise<BackupPlace> {
-  const {places} = await locateBackups(reference, store)
+export async function locateBackup(
+  reference: string,
+  store: Store,
+  {onWarning}: {onWarning?: (warning: Warning) => void} = {},
+): Promise<BackupPlace> {
+  const {passedOver, places} = await locateBackups(reference, store)
+  for (const {path, reason} of passedOver) onWarning?.(olderTaken(path, reason))
   const [place] = places
   if (place && places.length === 1) return place
   const ids = places.map(({listed, name}) => listed?.id ?? name)
@@ -131,6 +137,15 @@ export async function locateBackup(reference: string, store: Store): Promise<Bac
     details: {ids},
     hint: `Name one of them: ${ids.slice(0, 3).join(', ')}.`,
   })
+}
+
+/** Of a newer one that was passed over. */
+export function olderTaken(path: string, reason: string): Warning {
+  return {
+    code: 'older-taken',
+    details: {path, reason},
+    message: `${path} ${reason}: an older backup is taken in its place.`,
+  }
 }
 
 /** Finds the places of all backups that a reference stands for, as `locateBackup` does for one. @throws DataOpsError NOT_A_BACKUP when there is none. */

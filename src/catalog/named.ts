@@ -20,6 +20,9 @@ export interface NamedBackups {
   passedOver: Array<{backup: ListedBackup; reason: string}>
 }
 
+/** By so much may clocks of machines differ that back up into one place. */
+const CLOCK_SKEW_MS = 600_000
+
 const AT = /^(\w+)@([^/\\]+)$/
 const TIME = /^\d{4}(?:-?\d\d(?:-?\d\d(?:[T _]?\d\d(?::?\d\d(?::?\d\d)?)?Z?)?)?)?$/
 
@@ -111,10 +114,12 @@ async function newestWhole(candidates: readonly ListedBackup[], store: Store, wh
   )
 }
 
-/** Why it is not all of its collection; undefined when it is, as far as its head and seal say. */
+/** Why it cannot be taken for the newest, or is not all of its collection; undefined when it is, as far as its head and seal say. */
 async function whyNotWhole(backup: ListedBackup, store: Store): Promise<string | undefined> {
   if (backup.status === 'missing') return 'is gone'
   if (backup.status === 'damaged') return 'is damaged'
+  // A clock was ahead when it was made: whether others are newer cannot be told.
+  if (Date.parse(backup.timestamp) > Date.now() + CLOCK_SKEW_MS) return 'is dated in the future'
   try {
     const {held, id, isReplaced} = await lookAt(store, backup.file)
     if (id !== backup.id) return 'is another one by now'

@@ -58,14 +58,15 @@ export interface ChooseOptions {
  * @throws DataOpsError NOT_A_BACKUP when one leads nowhere.
  */
 export async function chooseBackups(references: readonly string[], options: ChooseOptions): Promise<ChosenBackups> {
-  const [{locateBackups}, {isPlural}, {openStore}, names, {matchesPattern}, {withEncryption}] = await Promise.all([
-    import('../catalog/locate.js'),
-    import('../catalog/named.js'),
-    import('../store/open.js'),
-    import('../archive/names.js'),
-    import('../model/pattern.js'),
-    import('../store/encryption.js'),
-  ])
+  const [{locateBackups, olderTaken}, {isPlural}, {openStore}, names, {matchesPattern}, {withEncryption}] =
+    await Promise.all([
+      import('../catalog/locate.js'),
+      import('../catalog/named.js'),
+      import('../store/open.js'),
+      import('../archive/names.js'),
+      import('../model/pattern.js'),
+      import('../store/encryption.js'),
+    ])
   const store = withEncryption(openStore(options.directory), options.encryption ?? {})
   const chosen: Chosen[] = []
   for (const reference of references) {
@@ -84,12 +85,12 @@ export async function chooseBackups(references: readonly string[], options: Choo
       })
 
     const {passedOver, places} = await locateBackups(reference, store)
-    for (const {path, reason} of passedOver)
-      options.onWarning({message: `${path} ${reason}: an older backup is taken in its place.`})
+    for (const {path, reason} of passedOver) options.onWarning(olderTaken(path, reason))
     for (const {listed, name, store: place} of places) {
       const collection = listed?.collection ?? names.parseBackupName(name)?.collection
       if (options.exclude?.some((pattern) => collection !== undefined && matchesPattern(collection, pattern))) continue
-      const known = places.length > 1 || isPlural(reference) ? place.describe(name) : reference
+      const isTold = places.length > 1 || isPlural(reference) || passedOver.length > 0
+      const known = isTold ? place.describe(name) : reference
       if (chosen.some((other) => other.reference === known)) continue
       chosen.push({collection, isPath: listed === undefined, name, reference: known})
     }

@@ -1,4 +1,4 @@
-/** How what was written or deleted is found out afterwards, where the server keeps several replicas. */
+/** How what was written or deleted is found out afterwards, where a count alone would tell too little. */
 import type {WeaviateObject} from '../model/object.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {Connection, ConsistencyLevel} from '../weaviate/connection.js'
@@ -29,11 +29,7 @@ export function confirmationOf(
   schema: WeaviateClass,
   {consistency = DEFAULT_CONSISTENCY, sample}: {consistency?: ConsistencyLevel; sample: number},
 ): Confirmation {
-  const by = isListedThroughNodes(connection)
-    ? 'listing'
-    : isSampled(connection, schema) && sample > 0
-      ? 'sample'
-      : 'count'
+  const by = isListedThroughNodes(connection) ? 'listing' : sample > 0 ? 'sample' : 'count'
   return {addresses: listingAddresses(connection), by, consistency, ...(by === 'sample' && {sample})}
 }
 

@@ -76,6 +76,22 @@ describe('names of backups', () => {
     await expect(idOf('Article')).rejects.toMatchObject({code: 'NOT_A_BACKUP', hint: 'Did you mean Article@latest?'})
   })
 
+  it('are not of a clock that was ahead: what is dated in the future is passed over', async () => {
+    const ahead = await back('Article', new Date(Date.now() + 3_600_000).toISOString())
+    await expect(idOf('Article@latest')).rejects.toMatchObject({
+      code: 'NOT_A_BACKUP',
+      hint: `The newest, ${ahead.id}, is dated in the future: name it by its id to take it all the same.`,
+    })
+    const good = await back('Article', '2026-02-01T00:00:00Z')
+    const found = await locateBackups('Article@latest', store)
+    expect(found.places.map(({listed}) => listed?.id)).toEqual([good.id])
+    expect(found.passedOver).toEqual([{path: ahead.file, reason: 'is dated in the future'}])
+    // Clocks of two machines are never quite the same.
+    const near = await back('Article', new Date(Date.now() + 60_000).toISOString())
+    expect(await idOf('latest')).toBe(near.id)
+    expect(await idOf(ahead.id)).toBe(ahead.id)
+  })
+
   it('are not looked for where a path was meant that cannot be looked at', async () => {
     await back('Article', '2026-02-01T00:00:00Z')
     const loop = path.join(folder, 'loop')

@@ -1,4 +1,5 @@
 /** Backups and collections by the names that people type. */
+import {readdir, readFile, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
@@ -76,6 +77,15 @@ describe('names', () => {
     const removed = await on('backup', 'remove', 'Book@latest', '--force', '--json')
     expect(removed.json()).toMatchObject({removed: {id: again.id}})
     expect((await on('backup', 'show', 'latest', '--json')).json()).not.toMatchObject({id: again.id})
+    // The newest was meant, not what is the newest whole one.
+    const film = (await on('col', 'backup', 'Film', '--json')).json() as unknown as Taken
+    const [text, before] = [await readFile(film.path, 'utf8'), await readdir(path.dirname(film.path))]
+    await writeFile(film.path, text.slice(0, -40))
+    const refused = await on('backup', 'remove', 'Film@latest', '--force')
+    expect(refused).toMatchObject({code: 2})
+    expect(refused.stderr).toContain('Nothing is removed')
+    expect(await readdir(path.dirname(film.path))).toEqual(before)
+    await writeFile(film.path, text)
   })
 
   it('of several go on past what fails, with its reason', async () => {

@@ -16,7 +16,7 @@ import {type ManagerOptions, storeOf} from '../options.js'
 import {checkArrived, copyDocument, copyFiles} from './files.js'
 import {arrivedDamaged, findBackup, type FoundBackup, problemsOf, taken} from './found.js'
 
-export interface CopyBackupOptions extends ManagerOptions, Pick<OperationOptions, 'onProgress' | 'signal'> {
+export interface CopyBackupOptions extends ManagerOptions, OperationOptions {
   /** Milliseconds from its arrival in which nobody can change or remove the copy. */
   lockForMs?: number
   /** As for backups. */
@@ -53,7 +53,7 @@ export async function copyBackup(reference: string, options: CopyBackupOptions):
   const target = pastWhatHides(typeof to === 'string' ? openStoreLike(to, from) : to)
   const lock = lockForMs === undefined ? undefined : {forMs: lockForMs, mode}
   if (lock) await requireLocks(target)
-  const {name, store} = await locateBackup(reference, from)
+  const {name, store} = await locateBackup(reference, from, options)
   const backup = await findBackup(store, name)
   if (backup.manifest) refuseExported(backup.manifest.metadata, 'copied')
   const there = await copyOf(backup, target)

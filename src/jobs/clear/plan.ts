@@ -41,8 +41,12 @@ export function checkDroppable(name: string, tenants: readonly WeaviateTenant[])
   )
 }
 
-/** A drop takes what replicas have that nobody has looked at. @throws DataOpsError INVALID_INPUT. */
-export function checkAllListed(connection: Connection, schema: WeaviateClass): void {
+/** A drop takes what replicas have that nobody has looked at. `instead`: what can be done without a drop. @throws DataOpsError INVALID_INPUT. */
+export function checkAllListed(
+  connection: Connection,
+  schema: WeaviateClass,
+  instead = 'clear with `keepSchema: true`',
+): void {
   const [factor, listed] = [replicationFactor(schema), listingAddresses(connection).length]
   if (listed >= factor) return
   throw new DataOpsError(
@@ -50,7 +54,7 @@ export function checkAllListed(connection: Connection, schema: WeaviateClass): v
     `"${schema.class}" has ${factor} replicas, of which ${listed} can be listed: what the others alone have would be dropped, and be in no backup.`,
     {
       details: {collection: schema.class, factor, listed},
-      hint: 'Name each node when you connect (`nodes`), or clear with `keepSchema: true`.',
+      hint: `Name each node when you connect (\`nodes\`), or ${instead}.`,
     },
   )
 }

@@ -14,7 +14,7 @@ import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {backUpFirst} from '../clear/backup-first.js'
 import {HeldObjects, type Survey, survey} from '../clear/held.js'
-import {checkDroppable, checkProtected} from '../clear/plan.js'
+import {checkAllListed, checkDroppable, checkProtected} from '../clear/plan.js'
 import {type Quiet, waitUntilQuiet} from '../clear/quiet.js'
 import {DEFAULT_CONSISTENCY} from '../confirmation.js'
 import {type Workplace} from '../options.js'
@@ -32,7 +32,10 @@ export async function replaceCollection(
   reference: string,
   options: ReplaceOptions,
 ): Promise<ReplaceResult> {
-  const opened = await openArchive(reference, at.store, {acceptUnsealed: options.acceptChanged})
+  const opened = await openArchive(reference, at.store, {
+    acceptUnsealed: options.acceptChanged,
+    onWarning: options.onWarning,
+  })
   const {metadata} = opened.archive.head
   const name = options.name ?? metadata.collection
   checkProtected(name, options)
@@ -119,6 +122,7 @@ class Replacement {
   async foretell(): Promise<ReplaceResult> {
     const name = targetOf(this.#name, this.#id, {atomic: true})
     const there = await this.#at.connection.getCollection(this.#name)
+    if (there) checkAllListed(this.#at.connection, there, 'restore under another name (`name`)')
     if (there && !this.#options.includeOffloaded) checkDroppable(this.#name, (await this.#tenants(there)) ?? [])
     const foretold = await this.#restore({dryRun: true, name, restart: true})
     return {...foretold, collection: this.#name, dryRun: true}

@@ -137,19 +137,26 @@ async function countRestored(target: Target): Promise<number> {
   return live
 }
 
-/** Where there are replicas: what the numbers rest on, some objects read by id at the level where one address alone is known. */
-async function confirmationIn({restore, transfer}: Target): Promise<Confirmation | undefined> {
+/**
+ * What the numbers rest on, where a count alone would tell too little: some objects are read by id where one address of a cluster is
+ * known, at the level of the writes; and in a merge, where others' objects may make up in number for missing ones.
+ */
+async function confirmationIn(target: Target): Promise<Confirmation | undefined> {
+  const {isOurs, restore, transfer} = target
   const {job} = restore
   const {connection, options, sample} = job
   const {className, schema} = transfer.plan
-  if (options.skipData || replicationFactor(schema) <= 1) return undefined
+  if (options.skipData || (isOurs && replicationFactor(schema) <= 1)) return undefined
   const {consistency = DEFAULT_CONSISTENCY} = options
-  const wanted = isSampled(connection, schema) ? sample.objects.slice(0, SAMPLE) : []
+  const wanted = !isOurs || isSampled(connection, schema) ? sample.objects.slice(0, SAMPLE) : []
+  const bare = planBare(schema)
   const missing: string[] = []
   for (const {id, tenant} of wanted) {
     const found = await transfer.tenants.whileActive([{tenant}], async () =>
-      transfer.throttle.run(
-        async () => connection.replicas?.readable({collection: className, consistency, ids: [id], tenant}) ?? [],
+      transfer.throttle.run(async () =>
+        connection.replicas
+          ? connection.replicas.readable({collection: className, consistency, ids: [id], tenant})
+          : connection.getObjects({collection: bare, ids: [id], tenant}),
       ),
     )
     if (found.length === 0) missing.push(id)
@@ -159,7 +166,10 @@ async function confirmationIn({restore, transfer}: Target): Promise<Confirmation
     throw new DataOpsError(
       'CONTENT_DIFFERS',
       `${missing.length} of ${wanted.length} objects that were written to "${className}" cannot be read at ${consistency}.`,
-      {details: {consistency, missing}, hint: 'Find what differs with `verifyCollection`.'},
+      {
+        details: {consistency, missing},
+        hint: `Find what differs with \`verifyCollection\`${isOurs ? '.' : '; what another program has deleted since is not missing.'}`,
+      },
     )
   }
 

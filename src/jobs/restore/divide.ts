@@ -1,6 +1,7 @@
 /** Restores in items, and what all who carry them out must know. */
 import type {Archive} from '../../archive/reader.js'
 import type {TenantNotes} from '../../flow/tenants/note.js'
+import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {RestoreOptions, RestoreRunOptions} from './options.js'
@@ -51,9 +52,10 @@ export async function planRestoreWork<T>(
   const sources = backups.map((backup) => ({
     backup,
     async open() {
-      const {archive, store: home} = await openHere(backup, store)
+      const warnings: Warning[] = []
+      const {archive, store: home} = await openHere(backup, store, warnings)
       archives.set(archive.name, archive)
-      return {source: archive, store: home}
+      return {source: archive, store: home, warnings}
     },
   }))
   return prepareSources([connection, sources, options, notes], async (targets) => {
@@ -75,8 +77,12 @@ export async function planRestoreWork<T>(
 }
 
 /** The place may have been given by another name: what tells is the backup. @throws DataOpsError INVALID_INPUT when it is not there. */
-async function openHere(backup: string, store: Store): Promise<OpenedArchive> {
-  const found = await openArchive(backup, store)
+async function openHere(backup: string, store: Store, warnings: Warning[]): Promise<OpenedArchive> {
+  const found = await openArchive(backup, store, {
+    onWarning(warning) {
+      warnings.push(warning)
+    },
+  })
   if (found.store.describe('') === store.describe('')) return found
   const {fingerprint, name, path} = found.archive
   const here = await openArchiveAt({name, store}).catch((error: unknown) => {

@@ -91,8 +91,14 @@ async function sourcesOf(
 }
 
 async function openBackup(backup: string, store: Store, options: RestoreRunOptions): Promise<OpenedSource> {
-  const opened = await openArchive(backup, store, {acceptUnsealed: options.acceptChanged})
-  return {source: opened.archive, store: opened.store}
+  const warnings: Warning[] = []
+  const opened = await openArchive(backup, store, {
+    acceptUnsealed: options.acceptChanged,
+    onWarning(warning) {
+      warnings.push(warning)
+    },
+  })
+  return {source: opened.archive, store: opened.store, warnings}
 }
 
 /** As `restoreBackups`, from sources of any kind. */

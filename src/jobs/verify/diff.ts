@@ -81,7 +81,7 @@ async function putBack(
 }
 
 async function openBackup(backup: string, store: Store, {onWarning, signal}: DiffOptions): Promise<OpenedSide> {
-  const {archive} = await openArchive(backup, store)
+  const {archive} = await openArchive(backup, store, {onWarning})
   const incomplete = incompleteWarning(archive.path, archive.seal)
   if (incomplete) onWarning?.(incomplete)
   const {backup_id: backupId, collection} = archive.head.metadata

@@ -56,8 +56,13 @@ export class Verifier {
     const exported = await verifyExport(backup, this.#store, options)
     if (exported) return {...exported, quick: isQuick, seconds: secondsSince(started)}
     let opened: OpenedArchive
+    const told: string[] = []
     try {
-      opened = await openArchive(backup, this.#store)
+      opened = await openArchive(backup, this.#store, {
+        onWarning({message}) {
+          told.push(message)
+        },
+      })
     } catch (error) {
       const covered = await verifyCovered(backup, this.#store, {...options, error})
       if (covered) return {...covered, quick: isQuick, seconds: secondsSince(started)}
@@ -78,7 +83,7 @@ export class Verifier {
       problems,
       quick: isQuick,
       seconds: secondsSince(started),
-      warnings,
+      warnings: [...told, ...warnings],
     }
   }
 
@@ -115,7 +120,7 @@ export class Verifier {
     checkTenantsChosen(options.tenants)
     const connection = this.#needConnection()
     const exported = await locateExport(against, this.#store)
-    const archive = exported ? undefined : (await openArchive(against, this.#store)).archive
+    const archive = exported ? undefined : (await openArchive(against, this.#store, options)).archive
     const incomplete = archive && incompleteWarning(archive.path, archive.seal)
     if (incomplete) options.onWarning?.(incomplete)
     const {schema} = await resolveCollection(connection, name)

@@ -139,6 +139,32 @@ describe('the count', () => {
     expect(await restores({count: async () => 6}).restoreCollection(backup, {merge: true})).toMatchObject({resumed: 10})
   })
 
+  it("is not made up by others' objects: some of what was written are read by id", async () => {
+    const {connection} = server
+    await connection.deleteObjects({collection: NAME, tenant: 'active'})
+    const collection = planCollection((await connection.getCollection(NAME))!)
+    const others = makeObjects(sample).map((object) => ({
+      ...object,
+      id: object.id.replace(/^.{8}/, 'ffffffff'),
+      tenant: 'active',
+    }))
+    expect(await connection.writeObjects({collection, objects: [...others]})).toEqual([])
+    let calls = 0
+    const losing = restores({
+      // The first is looked for at once.
+      writeObjects: async (request) => (++calls > 1 ? [] : connection.writeObjects(request)),
+    })
+    const options = {batchSize: 1, concurrency: 1, merge: true, tenants: ['active']} as const
+    const refusal = losing.restoreCollection(backup, options)
+    await expect(refusal).rejects.toMatchObject({
+      code: 'CONTENT_DIFFERS',
+      message: expect.stringContaining('of 5 objects that were written') as string,
+    })
+    const restored = await restores().restoreCollection(backup, {...options, restart: true})
+    expect(restored).toMatchObject({confirmation: {by: 'sample', sample: 5}, restored: 5})
+    expect(await connection.count(NAME, 'active')).toBe(10)
+  })
+
   it('takes four tenants at a time', async () => {
     const {connection} = server
     const names = Array.from({length: 9}, (_, index) => `more${index}`)
