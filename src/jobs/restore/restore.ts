@@ -8,7 +8,6 @@ import type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} fr
 
 import {isOfEncrypted} from '../../archive/encrypted/notes.js'
 import {skippedWarning} from '../../archive/incomplete.js'
-import {openArchive} from '../../catalog/locate.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {isChosenBy} from '../../flow/transform/tenants.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
@@ -16,12 +15,12 @@ import {Checkpoint} from './checkpoint.js'
 import {checkRestoreOptions, refersToMissing} from './checks.js'
 import {confirm} from './confirm.js'
 import {EndedTogether} from './ended-together.js'
-import {exportsToRestore} from './exports.js'
 import {makeJob, type OpenedSource, type RestoreJob, schemaOf, type SourceToRestore} from './job.js'
 import {orderByReferences} from './order.js'
 import {foretell, planRestore, type RestorePlan} from './plan.js'
 import {endRetry, retryRejected} from './retry-rejected.js'
 import {SharedOverrides} from './shared-overrides.js'
+import {sourcesOf} from './sources.js'
 import {type CreatedTarget, createTarget, discard, leave, prepareTarget, type Target} from './target.js'
 import {transformsOf, transformSource, withTenantsAsTransform} from './transformed.js'
 import {writeObjects, writeReferences} from './write.js'
@@ -66,39 +65,6 @@ export async function restoreBackups(
   }
 
   return restoreSources(connection, sources, options, notes)
-}
-
-/** A backup, or each collection of an export. What cannot be opened is found out with the others. */
-async function sourcesOf(
-  backup: string,
-  given: {connection: Connection; options: RestoreRunOptions; store: Store},
-  {isOnly}: {isOnly: boolean},
-): Promise<SourceToRestore[]> {
-  const {options, store} = given
-  try {
-    const exported = await exportsToRestore(backup, {...given, isOnly})
-    return exported ?? [{backup, open: async () => openBackup(backup, store, options)}]
-  } catch (error) {
-    return [
-      {
-        backup,
-        open() {
-          throw error
-        },
-      },
-    ]
-  }
-}
-
-async function openBackup(backup: string, store: Store, options: RestoreRunOptions): Promise<OpenedSource> {
-  const warnings: Warning[] = []
-  const opened = await openArchive(backup, store, {
-    acceptUnsealed: options.acceptChanged,
-    onWarning(warning) {
-      warnings.push(warning)
-    },
-  })
-  return {source: opened.archive, store: opened.store, warnings}
 }
 
 /** As `restoreBackups`, from sources of any kind. */
