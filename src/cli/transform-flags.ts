@@ -106,8 +106,9 @@ export async function transformsOf(flags: TransformFlags): Promise<Transform[]> 
     ...(flags['into-tenant'] === undefined ? [] : [make.intoTenant(flags['into-tenant'])]),
     ...(flags['tenant-from'] === undefined ? [] : [make.tenantFrom(flags['tenant-from'])]),
     ...(flags['no-tenants'] ? [make.outOfTenants()] : []),
-    ...(rename.length > 0 ? [make.rename(Object.fromEntries(rename.map((text) => pair(text, 'rename'))))] : []),
+    // A name that is dropped is free.
     ...(drop.length > 0 ? [make.drop(drop)] : []),
+    ...(rename.length > 0 ? [make.rename(Object.fromEntries(rename.map((text) => pair(text, 'rename'))))] : []),
     ...(flags['drop-vector'] ?? []).map((name) => make.dropVector(name)),
     ...vector.map((text) => make.moveVector(...pair(text, 'vector'))),
     ...(flags['no-vectors'] ? [make.withoutVectors()] : []),

@@ -42,6 +42,8 @@ export interface ObjectSource {
   readonly head: BackupHead
   /** Objects may change, or go, while it is read; its rows stay the same. */
   readonly isLive?: boolean
+  /** Changed on the way by what this run was given: what is not as its seal says is their doing. */
+  readonly isTransformed?: boolean
   /** What notes of jobs that read it are called by. */
   readonly name: string
   /** undefined: known only once it is read. */

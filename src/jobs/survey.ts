@@ -62,7 +62,7 @@ export async function lookThrough(
     for await (const page of pages) {
       throwIfAborted(signal)
       read += page.objects.length
-      const changed = await chain.page(page)
+      const changed = await chain.page(page, signal)
       checkTenants(chain, changed.objects)
       most = Math.max(most, mostOfARow(changed.rows))
       for (const object of changed.objects) {
@@ -120,6 +120,15 @@ export function checkTenants({schema}: TransformChain, objects: readonly Weaviat
       ? `The object ${wrong.id} has no tenant, and would go into a collection with tenants.`
       : `The object ${wrong.id} is of tenant "${wrong.tenant}", and would go into a collection without.`,
     {details: {id: wrong.id}, hint: 'Let the transform change the schema (multiTenancyConfig) and the objects alike.'},
+  )
+}
+
+/** What functions make of a source is not what they made of it when it was looked through. */
+export function changesEachTime(path: string): DataOpsError {
+  return new DataOpsError(
+    'INVALID_INPUT',
+    `The transforms make something else of ${path} each time: the same object must always become the same.`,
+    {hint: 'Take chance, the time and counters out of them, and begin anew.'},
   )
 }
 

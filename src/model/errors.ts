@@ -131,3 +131,20 @@ export function interrupted(signal?: AbortSignal): DataOpsError {
 export function throwIfAborted(signal?: AbortSignal): void {
   if (signal?.aborted) throw interrupted(signal)
 }
+
+/** What a task comes to, unless the signal fires first, whatever the task waits for. @throws DataOpsError INTERRUPTED. */
+export async function orInterrupted<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return task
+  throwIfAborted(signal)
+  const {promise: stopped, reject} = Promise.withResolvers<never>()
+  const stop = (): void => {
+    reject(interrupted(signal))
+  }
+
+  signal.addEventListener('abort', stop, {once: true})
+  try {
+    return await Promise.race([task, stopped])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -193,7 +193,7 @@ it('what a dry run tells is what a person would look for', async () => {
   const {code, stdout} = await cli(['col', 'restore', 'Article@latest', ...flags, '-o', place], env)
   expect(code).toBe(0)
   expect(stdout).toContain('Could restore Dry: 3 objects')
-  expect(stdout).toContain(`${OBJECTS} objects become 3, by limit, rename, drop`)
+  expect(stdout).toContain(`${OBJECTS} objects become 3, by limit, drop, rename`)
   expect(stdout).toContain('LEFT BEHIND under their names: title, author')
   expect(stdout).toMatch(/before: .*"title":"Title 0".*\n {2}after: .*"headline":"Title 0"/)
 })

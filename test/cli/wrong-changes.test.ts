@@ -5,7 +5,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {fill, filler} from './fill.js'
-import {cli, temporaryFolder} from './run-cli.js'
+import {cli, start, temporaryFolder} from './run-cli.js'
 
 const ID_17 = '00000000-0000-4000-8000-000000000010'
 
@@ -36,6 +36,42 @@ afterAll(async () => {
 const server = ({grpcUrl = '', url}: EmbeddedWeaviate): Record<string, string> => ({
   WEAVIATE_GRPC_URL: grpcUrl,
   WEAVIATE_URL: url,
+})
+
+/** Of nothing that is left to wait for Node makes an end, as if all were well. */
+it('a transform that never answers ends a restore as what it is, with nothing written', async () => {
+  const never = path.join(folder.path, 'never.mjs')
+  await writeFile(never, 'export const object = () => new Promise(() => {})\n')
+  const done = await start(['col', 'restore', backup, '--transform', never, '--json'], server(b)).done
+  expect(done.code, done.stdout + done.stderr).toBe(2)
+  expect(done.json()).toMatchObject({
+    error: {
+      code: 'INVALID_INPUT',
+      message: expect.stringMatching(
+        /^The transform never\.mjs failed on object 1, .*: it never answers\. Nothing was written\.$/,
+      ) as string,
+    },
+  })
+})
+
+it('a name that is dropped is free for another property, as the hint says', async () => {
+  const argv = [
+    'col',
+    'restore',
+    backup,
+    '--name',
+    'Freed',
+    '--rename',
+    'title=rank',
+    '--drop',
+    'rank',
+    '--verify',
+    '--json',
+  ]
+  const done = await cli(argv, server(b))
+  expect(done.code, done.stdout).toBe(0)
+  expect(done.json()).toMatchObject({restored: 30, verification: {equal: true}})
+  await filler(b.url).request('DELETE', 'schema/Freed')
 })
 
 const mistakes: Array<[what: string, flags: () => string[], message: RegExp]> = [

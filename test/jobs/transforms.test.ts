@@ -328,6 +328,24 @@ describe('what cannot be', () => {
   })
 })
 
+it.each([true, false])(
+  'functions that make something else each time are said to, not the backup (verify: %s)',
+  async (verify) => {
+    let asked = 0
+    const some = transformObjects({object: (object) => (++asked % 7 === 0 ? null : object)}, {name: 'moody'})
+    const work = manager().restoreCollection(whole, {name: target, transforms: [some], verify})
+    await expect(work).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      hint: expect.stringContaining('Take chance, the time and counters out of them') as string,
+      message: expect.stringMatching(/^The transforms make something else of .* each time: /) as string,
+    })
+    // Gone on with, too.
+    await expect(manager().restoreCollection(whole, {name: target, transforms: [some], verify})).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    })
+  },
+)
+
 it('a dry run tells what would come of it, and makes nothing', async () => {
   const transforms = [where('score < 3.0'), rename({title: 'heading'}), drop(['year'])]
   const {changes, expected: count} = await manager().restoreCollection(whole, {dryRun: true, name: target, transforms})

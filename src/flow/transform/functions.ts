@@ -3,33 +3,19 @@ import {readFile} from 'node:fs/promises'
 import path from 'node:path'
 import {pathToFileURL} from 'node:url'
 
-import type {Changed, Transform} from './transform.js'
+import type {Transform} from './transform.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {isJsonObject, type JsonObject, type NamedVector, type WeaviateObject} from '../../model/object.js'
+import {isJsonObject, type JsonObject, type WeaviateObject} from '../../model/object.js'
 import {type WeaviateClass} from '../../model/schema.js'
-import {isUuid} from '../../model/uuid-range.js'
 import {sha256Hex} from '../../platform/node.js'
-
-/** An object as functions see it: vectors are numbers. */
-export interface PlainObject {
-  /** Milliseconds since 1970, as is `updated`; what is given back is not used. */
-  created?: number
-  id: string
-  properties: JsonObject
-  tenant?: string
-  /** Milliseconds since 1970; what is given back is not used. */
-  updated?: number
-  /** The unnamed vector. */
-  vector?: Float32Array | number[]
-  /** By name; a list of vectors for multi-vectors. */
-  vectors?: Record<string, Array<Float32Array | number[]> | Float32Array | number[]>
-}
+import {keptProperties} from './kept.js'
+import {asPlain, fromResult, type PlainObject} from './plain.js'
 
 /** What functions are told of the object at hand. */
 export interface FunctionContext {
   collection: string
-  /** Of the objects that are given. */
+  /** Of the objects that are given; a copy. */
   schema: WeaviateClass
 }
 
@@ -50,6 +36,15 @@ export interface TransformFunctions {
 export function transformObjects(functions: TransformFunctions, record: JsonObject & {name: string}): Transform {
   const {object: change, partial = change !== undefined, schema: changeSchema} = functions
   let given = 0
+  const after = (schema: WeaviateClass): WeaviateClass =>
+    changeSchema ? changedSchema(schema, changeSchema, record.name) : schema
+  let known: undefined | {context: FunctionContext; kept: Kept; of: WeaviateClass}
+  const knownOf = (schema: WeaviateClass): NonNullable<typeof known> => {
+    const context = {collection: schema.class, schema: structuredClone(schema)}
+    if (known?.of !== schema) known = {context, kept: keptProperties(after(schema).properties ?? []), of: schema}
+    return known
+  }
+
   return {
     ...(partial && {isPartial: true}),
     record: {...record, kind: 'functions'},
@@ -57,18 +52,26 @@ export function transformObjects(functions: TransformFunctions, record: JsonObje
       async page(objects, schema) {
         const first = given + 1
         given += objects.length
-        const context = {collection: schema.class, schema}
-        return Promise.all(
-          objects.map(async (object, index) =>
-            guarded({name: record.name, number: first + index, object}, async () =>
-              fromResult(await change(asPlain(object), context), object),
-            ),
-          ),
+        const {context, kept} = knownOf(schema)
+        return allAnswered(
+          objects.map((object, index) => ({name: record.name, number: first + index, object})),
+          async ({object}) => fromResult(await change(asPlain(object), context), object, kept),
         )
       },
     }),
-    ...(changeSchema && {schema: (schema) => changedSchema(schema, changeSchema, record.name)}),
+    ...(changeSchema && {schema: after}),
   }
+}
+
+type Kept = (properties: JsonObject) => JsonObject
+
+/** An object that a function is asked about. */
+interface Asked {
+  /** Of the transform. */
+  name: string
+  /** From 1. */
+  number: number
+  object: WeaviateObject
 }
 
 /**
@@ -111,25 +114,47 @@ export async function loadTransform(file: string): Promise<Transform> {
   }
 }
 
-async function guarded<T>(
-  {name, number, object}: {name: string; number: number; object: WeaviateObject},
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof DataOpsError && error.code === 'INTERRUPTED') throw error
-    const {id, tenant} = object
-    throw new DataOpsError(
-      'INVALID_INPUT',
-      `The transform ${name} failed on object ${number}, ${id}${tenant === undefined ? '' : ` of tenant "${tenant}"`}: ${messageOf(error)}`,
-      {
-        cause: error,
-        details: {id, number, transform: name, ...(tenant !== undefined && {tenant})},
-        hint: 'Mend the transform, or leave such objects out with a filter, and run it again.',
-      },
-    )
+/** All at once. @throws DataOpsError INVALID_INPUT that names the object of the first failure, or of one that is never answered. */
+async function allAnswered<T>(asked: readonly Asked[], ask: (one: Asked) => Promise<T>): Promise<T[]> {
+  const open = new Set(asked)
+  const {promise: stuck, reject} = Promise.withResolvers<never>()
+  // Nothing is left that could answer: the program would end here, as if all were well.
+  const onEnd = (): void => {
+    const [one] = open
+    if (one) reject(failure(one, new Error('it never answers')))
   }
+
+  process.on('beforeExit', onEnd)
+  try {
+    return await Promise.race([
+      stuck,
+      Promise.all(
+        asked.map(async (one) => {
+          try {
+            return await ask(one)
+          } catch (error) {
+            throw error instanceof DataOpsError && error.code === 'INTERRUPTED' ? error : failure(one, error)
+          } finally {
+            open.delete(one)
+          }
+        }),
+      ),
+    ])
+  } finally {
+    process.off('beforeExit', onEnd)
+  }
+}
+
+function failure({name, number, object: {id, tenant}}: Asked, error: unknown): DataOpsError {
+  return new DataOpsError(
+    'INVALID_INPUT',
+    `The transform ${name} failed on object ${number}, ${id}${tenant === undefined ? '' : ` of tenant "${tenant}"`}: ${messageOf(error)}`,
+    {
+      cause: error,
+      details: {id, number, transform: name, ...(tenant !== undefined && {tenant})},
+      hint: 'Mend the transform, or leave such objects out with a filter, and run it again.',
+    },
+  )
 }
 
 function messageOf(error: unknown): string {
@@ -157,86 +182,4 @@ function changedSchema(
   }
 
   return changed
-}
-
-function asPlain(object: WeaviateObject): PlainObject {
-  const {creationTimeUnix: created, id, lastUpdateTimeUnix: updated, properties, tenant, vector, vectors} = object
-  return {
-    ...(created !== undefined && {created}),
-    id,
-    properties: structuredClone(properties),
-    ...(tenant !== undefined && {tenant}),
-    ...(updated !== undefined && {updated}),
-    ...(vector?.length && {vector: toNumbers(vector)}),
-    ...(vectors && {
-      vectors: Object.fromEntries(Array.from(vectors, ([name, named]) => [name, namedToNumbers(named)])),
-    }),
-  }
-}
-
-function toNumbers(bytes: Uint8Array): Float32Array {
-  // A copy: vectors are views of any alignment.
-  const copy = new ArrayBuffer(bytes.length)
-  new Uint8Array(copy).set(bytes)
-  return new Float32Array(copy)
-}
-
-function namedToNumbers(vector: NamedVector): Float32Array | Float32Array[] {
-  const all = toNumbers(vector.bytes)
-  if (vector.kind === 'single') return all
-  const rows = vector.dims === 0 ? 0 : all.length / vector.dims
-  return Array.from({length: rows}, (_, row) => all.slice(row * vector.dims, (row + 1) * vector.dims))
-}
-
-function fromResult(result: null | PlainObject | PlainObject[] | undefined, source: WeaviateObject): Changed {
-  if (result === undefined) throw new Error('it returns nothing; null leaves an object out')
-  if (result === null) return null
-  return Array.isArray(result) ? result.map((one) => fromPlain(one, source)) : fromPlain(result, source)
-}
-
-function fromPlain(object: PlainObject, source: WeaviateObject): WeaviateObject {
-  const {id, properties, tenant, vector, vectors} = object
-  if (typeof id !== 'string' || !isUuid(id)) throw new Error(`its id ${JSON.stringify(id)} is no UUID`)
-  if (!isJsonObject(properties)) throw new Error('its properties are no object')
-  if (tenant !== undefined && typeof tenant !== 'string') throw new Error('its tenant is no text')
-  const {creationTimeUnix, lastUpdateTimeUnix} = source
-  return {
-    ...(creationTimeUnix !== undefined && {creationTimeUnix}),
-    id: id.toLowerCase(),
-    ...(lastUpdateTimeUnix !== undefined && {lastUpdateTimeUnix}),
-    // As JSON has it, whatever was given: no dates, nothing undefined.
-    // eslint-disable-next-line unicorn/prefer-structured-clone
-    properties: JSON.parse(JSON.stringify(properties)) as JsonObject,
-    ...(tenant !== undefined && {tenant}),
-    ...(vector && vector.length > 0 && {vector: toBytes(vector, 'its vector')}),
-    ...(vectors && {
-      vectors: new Map(
-        Object.entries(vectors).map(([name, named]) => [name, namedFromNumbers(named, `its vector "${name}"`)]),
-      ),
-    }),
-  }
-}
-
-function namedFromNumbers(vector: Array<Float32Array | number[]> | Float32Array | number[], what: string): NamedVector {
-  const rows =
-    Array.isArray(vector) && typeof vector[0] === 'object' ? (vector as Array<Float32Array | number[]>) : undefined
-  if (!rows) return {bytes: toBytes(vector as Float32Array | number[], what), kind: 'single'}
-  const dims = rows[0]!.length
-  if (rows.some((row) => row.length !== dims)) throw new Error(`${what} has rows of different lengths`)
-  return {
-    bytes: toBytes(
-      rows.flatMap((row) => [...row]),
-      what,
-    ),
-    dims,
-    kind: 'multi',
-  }
-}
-
-function toBytes(vector: Float32Array | number[], what: string): Uint8Array {
-  const isNumbers =
-    vector instanceof Float32Array || (Array.isArray(vector) && vector.every((item) => typeof item === 'number'))
-  if (!isNumbers) throw new Error(`${what} is no list of numbers`)
-  const numbers = Float32Array.from(vector)
-  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }

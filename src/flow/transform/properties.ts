@@ -3,6 +3,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {isJsonObject, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
 import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
+import {keptDate} from './kept.js'
 import {eachObject, type Transform} from './transform.js'
 
 /** Other names for properties, by their old ones. What the schema says of them (vectorizers, time to live) follows. */
@@ -30,8 +31,19 @@ function checkRename(schema: WeaviateClass, old: string, name: string, all: Read
     })
   }
 
-  // The server lower-cases the first letter.
+  // As the server makes it.
   const key = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1)
+  if (key(name) !== name) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `"${name}" cannot be the name of a property: the server would make it "${key(name)}".`,
+      {
+        details: {property: old},
+        hint: `Rename it to "${key(name)}".`,
+      },
+    )
+  }
+
   const others = (schema.properties ?? []).filter((property) => property.name !== old)
   if (others.every((property) => key(all.get(property.name) ?? property.name) !== key(name))) return
   throw new DataOpsError('INVALID_INPUT', `"${schema.class}" has a property "${name}" already.`, {
@@ -173,7 +185,7 @@ function converted(
   if (next !== undefined) return {...object, properties: {...object.properties, [name]: next}}
   throw new DataOpsError(
     'INVALID_INPUT',
-    `"${name}" of the object ${object.id} is ${JSON.stringify(value).slice(0, 80)}, which is no ${type}.`,
+    `"${name}" of the object ${object.id} is ${JSON.stringify(value).slice(0, 80)}, which is no ${type}, or would lose something as one.`,
     {
       details: {id: object.id, property: name, type, ...(object.tenant !== undefined && {tenant: object.tenant})},
       hint: 'Leave such objects out with a filter, or change them with a transform of your own.',
@@ -211,11 +223,38 @@ function allOf(values: readonly JsonValue[], one: (value: JsonValue) => JsonValu
 function oneValue(from: string, to: string): ((value: JsonValue) => JsonValue | undefined) | undefined {
   if (from === to || (TEXTS.has(from) && TEXTS.has(to))) return (value) => value
   const isPlain = ['boolean', 'date', 'int', 'number', 'uuid', ...TEXTS].includes(from)
-  if (TEXTS.has(to)) return isPlain ? (value) => (typeof value === 'string' ? value : JSON.stringify(value)) : undefined
+  if (TEXTS.has(to)) return isPlain ? (value) => asText(value, from) : undefined
   if (to === 'number' && from === 'int') return (value) => value
-  if (to === 'int' && from === 'number') return (value) => (Number.isSafeInteger(value) ? value : undefined)
+  if (to === 'int' && from === 'number') return (value) => asInt(Number(value))
   if (!TEXTS.has(from)) return undefined
   return (value) => (typeof value === 'string' ? fromText(value, to) : undefined)
+}
+
+/** With every digit that it has. */
+function asText(value: JsonValue, from: string): string {
+  if (typeof value === 'string') return value
+  if (Object.is(value, -0)) return from === 'int' ? '0' : '-0'
+  return from === 'int' && Number.isInteger(value) ? String(BigInt(value as number)) : JSON.stringify(value)
+}
+
+/** There is one zero. */
+function asInt(value: number): number | undefined {
+  return Number.isSafeInteger(value) ? value + 0 : undefined
+}
+
+/** Undefined where it would lose digits. */
+function asNumber(text: string): number | undefined {
+  const number = Number(text)
+  return Number.isFinite(number) && digitsOf(text) === digitsOf(String(number)) ? number : undefined
+}
+
+/** Those that count, and where the point is: the same for all ways of writing a decimal. */
+function digitsOf(text: string): string {
+  const [, whole = '', fraction = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? []
+  const all = `${whole}${fraction}`.replace(/^0+/, '')
+  const digits = all.replace(/0+$/, '')
+  const point = Number(exponent) - fraction.length + (all.length - digits.length)
+  return digits === '' ? '0' : `${digits}e${point}`
 }
 
 function fromText(text: string, to: string): JsonValue | undefined {
@@ -225,19 +264,15 @@ function fromText(text: string, to: string): JsonValue | undefined {
     }
 
     case 'date': {
-      return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text) &&
-        !Number.isNaN(Date.parse(text))
-        ? text
-        : undefined
+      return keptDate(text)
     }
 
     case 'int': {
-      return /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
+      return /^-?\d+$/.test(text) ? asInt(Number(text)) : undefined
     }
 
     case 'number': {
-      const isNumber = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
-      return isNumber ? Number(text) : undefined
+      return /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? asNumber(text) : undefined
     }
 
     case 'uuid': {

@@ -3,6 +3,8 @@ import type {JsonObject, WeaviateObject} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 
+import {orInterrupted} from '../../model/errors.js'
+
 /** What becomes of one object: left out, another one, or several. */
 export type Changed = null | readonly WeaviateObject[] | WeaviateObject
 
@@ -84,7 +86,7 @@ export class TransformChain {
       const before = chain
       const pages = async function* (): AsyncGenerator<readonly WeaviateObject[]> {
         const columns = given.reads === 'ids' && !before.readsObjects ? 'ids' : 'all'
-        for await (const objects of read(columns)) yield before.objects(objects)
+        for await (const objects of read(columns)) yield before.objects(objects, signal)
       }
 
       const transform = given.look ? await given.look({pages, schema: before.schema, signal}) : given
@@ -117,17 +119,17 @@ export class TransformChain {
     return this.#steps.some(({transform}) => transform.page && transform.reads !== 'ids')
   }
 
-  async objects(objects: readonly WeaviateObject[]): Promise<WeaviateObject[]> {
-    const changed = await this.page({objects: [...objects], rows: objects.map((_, index) => index)})
+  async objects(objects: readonly WeaviateObject[], signal?: AbortSignal): Promise<WeaviateObject[]> {
+    const changed = await this.page({objects: [...objects], rows: objects.map((_, index) => index)}, signal)
     return changed.objects
   }
 
-  /** What comes of one object has its row. */
-  async page(page: RowsOfPage): Promise<RowsOfPage> {
+  /** What comes of one object has its row. A function that never answers can be interrupted. */
+  async page(page: RowsOfPage, signal?: AbortSignal): Promise<RowsOfPage> {
     let now = page
     for (const {schema, transform} of this.#steps) {
       if (!transform.page) continue
-      const results = await transform.page(now.objects, schema)
+      const results = await orInterrupted(Promise.resolve(transform.page(now.objects, schema)), signal)
       const next: RowsOfPage = {objects: [], rows: []}
       for (const [index, row] of now.rows.entries()) {
         const result = results[index]

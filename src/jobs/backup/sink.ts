@@ -18,6 +18,7 @@ export interface ArchiveSinkOptions {
   expectedObjects?: number
   /** Remembers some of what is read. */
   sample?: {add: (objects: readonly WeaviateObject[]) => void}
+  signal?: AbortSignal
   /** What others have taken, with a chain: without one the digest knows it. */
   taken?: ReadonlyArray<[tenant: null | string, objects: number]>
   /** Of the same, as `TakenSum` tells it. */
@@ -132,7 +133,7 @@ export class ArchiveSink {
   }
 
   async #changed(chain: TransformChain, objects: readonly WeaviateObject[]): Promise<readonly WeaviateObject[]> {
-    const changed = await chain.objects(objects)
+    const changed = await chain.objects(objects, this.#options.signal)
     checkTenants(chain, changed)
     for (const {tenant} of objects) this.count(tenant, 1)
     this.#takenSum.add(objects)

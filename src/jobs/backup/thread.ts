@@ -209,7 +209,7 @@ class BackupThread {
   }
 
   async #changed(chain: TransformChain, objects: readonly WeaviateObject[]): Promise<readonly WeaviateObject[]> {
-    const changed = await chain.objects(objects)
+    const changed = await chain.objects(objects, this.#stop.signal)
     checkTenants(chain, changed)
     this.#taken.add(objects)
     return changed

@@ -47,7 +47,8 @@ export async function transfer(open: Open): Promise<Written> {
   const earlier = resumed && (await earlierFiles(job, resumed))
   const contents = options.settle || (earlier && !chain) ? new ObjectIndex() : undefined
   const {taken, takenSum} = resumed?.journal ?? {}
-  const sink = new ArchiveSink({chain, content, contents, expectedObjects, sample, taken, takenSum, writer})
+  const {signal} = options
+  const sink = new ArchiveSink({chain, content, contents, expectedObjects, sample, signal, taken, takenSum, writer})
   const check = new CompletenessCheck({
     concurrency,
     connection,

@@ -11,7 +11,7 @@ import {selectTenants} from '../../flow/transform/tenants.js'
 import {type Transform, TransformChain} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
-import {lookThrough, type Survey, type TransformPreview} from '../survey.js'
+import {changesEachTime, lookThrough, type Survey, type TransformPreview} from '../survey.js'
 import {heldTenants} from './checks.js'
 import {type RestoreOptions} from './options.js'
 
@@ -109,6 +109,10 @@ export class TransformedSource implements ObjectSource {
     return isLive ? `${fingerprint} ${this.#survey.most}` : fingerprint
   }
 
+  get isTransformed(): boolean {
+    return true
+  }
+
   get isLive(): boolean | undefined {
     return this.#source.isLive
   }
@@ -168,17 +172,26 @@ export class TransformedSource implements ObjectSource {
     await this.#source.assertWhole(options)
   }
 
+  /** Whether each object can become something else when it is asked for again, and that would show. */
+  get #isDoubtful(): boolean {
+    return !this.isLive && this.#chain.records.some(({kind}) => kind === 'functions')
+  }
+
   /** Each object that comes of one has a row of its own. */
   async *pages(options: ReadSourceOptions = {}): AsyncGenerator<SourcePage, void, undefined> {
     const {most} = this.#survey
     const {columns, fromRow = 0} = options
+    const again =
+      options.check && columns === undefined && this.#isDoubtful ? new ContentDigest(this.head.schema) : undefined
     const read = {
       ...options,
       columns: columns !== undefined && this.#chain.readsObjects ? 'all' : columns,
-      fromRow: Math.floor(fromRow / most),
+      fromRow: again ? 0 : Math.floor(fromRow / most),
     } as const
     for await (const page of this.#source.pages(read)) {
-      const {objects, rows} = await this.#chain.page(page)
+      const {objects, rows} = await this.#chain.page(page, options.signal)
+      for (const object of again ? objects : []) again?.add(object)
+      if (page.endRow * most <= fromRow) continue
       const own = ownRows(rows, most)
       // One row stands for all that would have come of it.
       const gone = page.gone?.map((row) => row * most)
@@ -192,6 +205,8 @@ export class TransformedSource implements ObjectSource {
         rows: own.slice(at),
       }
     }
+
+    if (again && again.hex() !== this.#survey.content.hex()) throw changesEachTime(this.path)
   }
 }
 

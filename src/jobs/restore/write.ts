@@ -50,11 +50,18 @@ export async function interruptibly<T>({isOurs, restore}: Target, body: () => Pr
     if (!(error instanceof DataOpsError)) throw error
     const {checkpoint, job} = restore
     const restored = checkpoint.objects.count
-    const another = isOurs ? `, or delete "${job.target}" and use \`restart: true\` to start over` : ''
     throw error.with({
       details: {checkpoint: checkpoint.describe(), resumable: true, restored},
-      hint: `Run the same restore again to continue${another}.`,
+      hint: howToGoOn(error, isOurs ? job.target : undefined),
       message: `${error.message} "${job.target}" has ${restored} objects of the backup so far.`,
     })
   }
+}
+
+/** `ours`: the collection, where it was made by this restore. */
+function howToGoOn({code, hint}: DataOpsError, ours: string | undefined): string {
+  const another = ours === undefined ? 'use `restart: true`' : `delete "${ours}" and use \`restart: true\``
+  // What was given is wrong, and something else is no continuation.
+  if (code === 'INVALID_INPUT' && hint !== undefined) return `${hint} To begin anew, ${another}.`
+  return `Run the same restore again to continue${ours === undefined ? '' : `, or ${another} to start over`}.`
 }

@@ -153,7 +153,7 @@ export class LiveSide implements ComparedSide {
         throttle: this.#throttle,
       })
       for await (const page of reader.pages()) {
-        const objects = (await chain?.objects(page.objects)) ?? page.objects
+        const objects = (await chain?.objects(page.objects, this.#options.signal)) ?? page.objects
         taken += objects.length
         this.#counts.add(page.tenant, page.objects.length)
         await take(objects)
@@ -196,7 +196,7 @@ export class LiveSide implements ComparedSide {
     const objects = await this.#throttle.run(async () =>
       this.#connection.getObjects({collection: this.#plan, ids, signal, tenant}),
     )
-    return (await chain?.objects(objects)) ?? objects
+    return (await chain?.objects(objects, signal)) ?? objects
   }
 
   #isReadable(tenant: WeaviateTenant): boolean {

@@ -8,9 +8,10 @@ import type {ComparedSide, HeldTenant, TakesPart} from './side.js'
 
 import {objectKey} from '../../archive/reader.js'
 import {DataOpsError} from '../../model/errors.js'
+import {changesEachTime} from '../survey.js'
 
 /** What a comparison reads of a source. */
-export type ComparedSource = Pick<ObjectSource, 'head' | 'objectCount' | 'pages' | 'path' | 'seal'>
+export type ComparedSource = Pick<ObjectSource, 'head' | 'isTransformed' | 'objectCount' | 'pages' | 'path' | 'seal'>
 
 /** Objects that differ, kept while they are looked for: each time it is read as a whole. */
 const LOOKED_UP = {bytes: 64 * 1024 * 1024, objects: 100_000}
@@ -111,6 +112,7 @@ export class SourceSide implements ComparedSide {
         held.reduce((sum, tenant) => sum + (tenant.object_count ?? 0), 0) === content.objects
       : content.hex() === seal.digest
     if (isSame) return
+    if (this.#source.isTransformed) throw changesEachTime(path)
     throw new DataOpsError('BACKUP_DAMAGED', `${path} is damaged: its objects are not those that were sealed.`, {
       details: {path},
       hint: 'See what is wrong with `verifyBackup`. Compare with another backup.',

@@ -2,8 +2,96 @@ import {writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {expect, it} from 'vitest'
 
-import {loadTransform} from '../../../src/flow/transform/functions.js'
+import {loadTransform, transformObjects} from '../../../src/flow/transform/functions.js'
+import {TransformChain} from '../../../src/flow/transform/transform.js'
 import {temporaryDirectory} from '../../support/collections.js'
+
+const ID = '00000000-0000-4000-8000-000000000001'
+const SCHEMA = {
+  class: 'Any',
+  properties: [
+    {dataType: ['date'], name: 'day'},
+    {dataType: ['uuid[]'], name: 'others'},
+    {dataType: ['object'], name: 'inside', nestedProperties: [{dataType: ['date'], name: 'day'}]},
+  ],
+}
+
+/** What a function that gives that back makes of an object. */
+async function madeBy(result: unknown): Promise<unknown> {
+  const transform = transformObjects({object: () => result as null}, {name: 'test'})
+  return transform.page?.([{id: ID, properties: {}}], SCHEMA)
+}
+
+it.each([
+  [{properties: {number: NaN}}, 'its property "number" is NaN, which no property can be'],
+  [{properties: {list: [1, -Infinity]}}, 'its property "list[1]" is -Infinity, which no property can be'],
+  [{properties: {deep: {big: 5n}}}, 'its property "deep.big" is 5, which no property can be'],
+  [{properties: {map: new Map()}}, 'its property "map" is a Map, which no property can be'],
+  [{properties: {bytes: new Uint8Array(2)}}, 'its property "bytes" is a Uint8Array, which no property can be'],
+  [{properties: {text: '\u{D800}'}}, 'its property "text" has half of a character, which no text keeps'],
+  [{properties: {}, vectr: [1]}, 'it returns a member "vectr", which no object has'],
+  [{properties: {}, vector: ['a']}, 'its vector is no list of numbers'],
+  [{properties: {}, vectors: {main: [[1, 2], [3]]}}, 'its vector "main" has rows of different lengths'],
+])('what would be lost of %o is refused', async (given, reason) => {
+  await expect(madeBy({id: ID, ...given})).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    message: `The transform test failed on object 1, ${ID}: ${reason}.`,
+  })
+})
+
+it.each([
+  [undefined, 'it returns nothing; null leaves an object out'],
+  [true, 'it returns true, which is no object'],
+  [[null], 'it returns null, which is no object'],
+  [{properties: {}}, 'its id undefined is no UUID'],
+])('%o is no object', async (given, reason) => {
+  await expect(madeBy(given)).rejects.toMatchObject({message: expect.stringContaining(reason) as string})
+})
+
+it('dates, UUIDs, zeros and vectors are what the server will give back', async () => {
+  const day = new Date(0)
+  const inside = {day: '2024-02-29T10:00:00.120+00:00'}
+  const properties = {day, gone: undefined, inside, list: [undefined, -0], others: [ID.toUpperCase()], zero: -0}
+  const [made] = (await madeBy([{id: ID, properties, vector: [], vectors: {main: [], other: [1]}}])) as unknown[][]
+  expect(made).toEqual([
+    {
+      id: ID,
+      properties: {
+        day: '1970-01-01T00:00:00Z',
+        inside: {day: '2024-02-29T10:00:00.12Z'},
+        list: [null, -0],
+        others: [ID],
+        zero: -0,
+      },
+      vectors: new Map([['other', {bytes: new Uint8Array([0, 0, 128, 63]), kind: 'single'}]]),
+    },
+  ])
+})
+
+it('a function that spoils the schema that it is told spoils its own', async () => {
+  const schema = structuredClone(SCHEMA)
+  const spoil = transformObjects(
+    {
+      object(object, context) {
+        context.schema.properties?.splice(0)
+        return object
+      },
+    },
+    {name: 'test'},
+  )
+  const [made] = (await spoil.page?.([{id: ID, properties: {day: '2024-01-01T00:00:00.50Z'}}], schema)) ?? []
+  expect(made).toEqual({id: ID, properties: {day: '2024-01-01T00:00:00.5Z'}})
+  expect(schema).toEqual(SCHEMA)
+})
+
+it('one that never answers can be interrupted', async () => {
+  const stop = new AbortController()
+  const never = transformObjects({object: async () => new Promise(() => {})}, {name: 'test'})
+  const chain = new TransformChain([{schema: SCHEMA, transform: never}], SCHEMA)
+  const running = chain.objects([{id: ID, properties: {}}], stop.signal)
+  stop.abort()
+  await expect(running).rejects.toMatchObject({code: 'INTERRUPTED'})
+})
 
 it('a module that was changed since it was loaded runs as it is now, by the hash that it has now', async () => {
   const directory = await temporaryDirectory()
