@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 
-import type {JsonValue} from '../../../src/model/object.js'
+import type {JsonValue, WeaviateObject} from '../../../src/model/object.js'
 
 import {keptDate} from '../../../src/flow/transform/kept.js'
 import {convert} from '../../../src/flow/transform/properties.js'
@@ -15,9 +15,7 @@ function followed(value: JsonValue, from: string, to: string): JsonValue | undef
   const schema = {class: 'Any', properties: [{dataType: [from], name: 'it'}]}
   transform.schema?.(schema)
   try {
-    const [changed] = (transform.page?.([{id: ID, properties: {it: value}}], schema) ?? []) as Array<{
-      properties: Record<string, JsonValue>
-    }>
+    const [changed] = (transform.page?.([{id: ID, properties: {it: value}}], schema) ?? []) as WeaviateObject[]
     return changed?.properties.it
   } catch (error) {
     expect(error).toMatchObject({code: 'INVALID_INPUT', details: {id: ID, property: 'it', type: to}})
