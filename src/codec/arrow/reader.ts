@@ -12,6 +12,7 @@ import type {
 import {throwIfAborted} from '../../model/errors.js'
 import {
   asDamaged,
+  checkAllListed,
   COLUMNS_KEY,
   type ColumnShape,
   columnShape,
@@ -54,6 +55,10 @@ export async function openArrow(source: ByteSource, options: PartDecoderOptions)
         fields.map((field) => describeField(field)),
       )
     for (const column of columns) checkColumn(column, fields)
+    checkAllListed(
+      columns,
+      fields.map(({name}) => name),
+    )
     return new ArrowDecoder(source, file, columns, options.platform)
   } catch (error) {
     throw asDamaged(error)

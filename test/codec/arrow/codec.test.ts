@@ -52,6 +52,20 @@ describe('arrow parts', () => {
     }
   })
 
+  it('are refused when they hold a column that their list does not name: it would be left out without a word', async () => {
+    const bytes = await encodePart(arrowCodec, sampleClass, sampleObjects(3))
+    const [left, ...columns] = arrowCodec
+      .columns(sampleClass)
+      .filter(({role}) => role === 'property' || role === 'id')
+      .toReversed()
+    const read = decodePart(arrowCodec, bytes, {columns: columns.toReversed(), schema: sampleClass})
+    await expect(read).rejects.toMatchObject({
+      code: 'BACKUP_DAMAGED',
+      message: expect.stringContaining('list of columns') as string,
+    })
+    expect(left?.role).toBe('property')
+  })
+
   it('may be empty', async () => {
     const bytes = await encodePart(arrowCodec, sampleClass, [])
     expect(await decodePart(arrowCodec, bytes, {schema: sampleClass})).toEqual([])

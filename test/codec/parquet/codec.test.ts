@@ -72,6 +72,20 @@ describe('parquet parts', () => {
     }
   })
 
+  it('are refused when they hold a column that their list does not name: it would be left out without a word', async () => {
+    const bytes = await encodePart(parquetCodec, sampleClass, sampleObjects(3))
+    const [left, ...columns] = parquetCodec
+      .columns(sampleClass)
+      .filter(({role}) => role === 'property' || role === 'id')
+      .toReversed()
+    const read = decodePart(parquetCodec, bytes, {columns: columns.toReversed(), schema: sampleClass})
+    await expect(read).rejects.toMatchObject({
+      code: 'BACKUP_DAMAGED',
+      message: expect.stringContaining('list of columns') as string,
+    })
+    expect(left?.role).toBe('property')
+  })
+
   it('may be empty', async () => {
     const bytes = await encodePart(parquetCodec, sampleClass, [])
     expect(await decodePart(parquetCodec, bytes, {schema: sampleClass})).toEqual([])
