@@ -4,6 +4,7 @@ import type {Store} from '../store/store.js'
 import {decodeJson} from '../archive/document-source.js'
 import {CATALOG_FILE, damagedCatalogName} from '../archive/names.js'
 import {utf8} from '../codec/bytes.js'
+import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {copyObject} from '../store/copy.js'
 import {readAll} from '../store/read-all.js'
@@ -45,11 +46,20 @@ export async function writeCatalog(store: Store, entries: readonly CatalogEntry[
   return (await store.put(CATALOG_FILE, utf8(text), condition)) !== undefined
 }
 
-/** Keeps a copy of a catalog that cannot be read, before it is replaced. Returns where. */
+/** Names that are tried, of one second. */
+const MAX_DAMAGED = 100
+
+/** Keeps a copy of a catalog that cannot be read, before it is replaced. Returns where. @throws DataOpsError STORAGE. */
 export async function keepDamaged(store: Store): Promise<string> {
   const now = new Date()
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1; attempt <= MAX_DAMAGED; attempt++) {
     const name = damagedCatalogName(now, attempt)
     if (await copyObject({key: CATALOG_FILE, store}, {key: name, store})) return store.describe(name)
   }
+
+  const path = store.describe(CATALOG_FILE)
+  throw new DataOpsError('STORAGE', `${path} is damaged, and no copy of it can be kept: each name is taken.`, {
+    details: {path},
+    hint: 'Move it elsewhere, then run `backup list --reindex`.',
+  })
 }

@@ -1,7 +1,6 @@
 /** What stands at a path or URL that a person has typed. */
 import {realpath} from 'node:fs/promises'
 import path from 'node:path'
-import {fileURLToPath} from 'node:url'
 
 import type {Store} from '../store/store.js'
 import type {ListedBackup} from './catalog.js'
@@ -12,6 +11,7 @@ import {EXPORT_METADATA_FILE} from '../archive/native/metadata.js'
 import {asFarAsReadable} from '../archive/unlisted.js'
 import {encryptionOf, withEncryption} from '../store/encryption.js'
 import {openStoreLike, type OpenStoreOptions} from '../store/open.js'
+import {pathOfFileUrl} from '../store/place.js'
 import {errnoOf, isAbsent, storageError} from '../store/storage-error.js'
 import {parseBackupReference} from './named.js'
 
@@ -43,7 +43,7 @@ export async function placeAt(
   options?: OpenStoreOptions,
 ): Promise<BackupPlace | undefined> {
   if (!URL_START.test(reference)) return placeOnDisk(reference, given)
-  if (/^file:/i.test(reference)) return placeOnDisk(fileURLToPath(reference), given)
+  if (/^file:/i.test(reference)) return placeOnDisk(pathOfFileUrl(reference), given)
   const {folder = '', name} = splitReference(reference)
   return parseBackupReference(name) ? undefined : {name, store: openPlace(folder, given, options)}
 }

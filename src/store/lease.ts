@@ -13,6 +13,8 @@ import {isSelf, lifeOf, type Owner, SELF} from './process.js'
 export const LEASE = {ms: 30_000, renewMs: 5000}
 /** Milliseconds that a lease may ask for at most: nobody's file stops others for longer. */
 const MAX_MS = 3_600_000
+/** Times that a lease which nobody holds may be refused in a row by its place, and nothing change: then waiting is of no use. */
+const MAX_REFUSED = 20
 
 /** Who holds a lease. */
 export interface LeaseHolder extends Owner {
@@ -119,7 +121,7 @@ export class Lease {
 
   /**
    * As `tryAcquire`, but watches a holder that cannot be asked until it shows itself, or has not for its time.
-   * @throws DataOpsError INTERRUPTED.
+   * @throws DataOpsError INTERRUPTED; STORAGE where nobody holds it and the place does not let it be written.
    */
   static async watchAndAcquire(
     store: Store,
@@ -129,12 +131,14 @@ export class Lease {
     const place = options.place ?? new FileLeases(store)
     const tags = async (): Promise<string> => (await place.read(name)).map(({tag}) => tag).join('\n')
     const before = await tags()
-    for (;;) {
+    for (let refused = 0; ;) {
       const lease = await this.tryAcquire(store, name, options)
       if (lease) return lease
       const records = await place.read(name)
       const isRunning = records.some((record) => lifeOf(parseText(record.text)) === 'running')
       if (isRunning || (await tags()) !== before) return undefined
+      if (!(await this.isHeld(store, name, options)) && ++refused > MAX_REFUSED)
+        throw leaseRefused(place.describe(name))
       throwIfAborted(options.signal)
       await sleep(Math.min(200, LEASE.ms / 10))
     }
@@ -289,14 +293,23 @@ export function describeHolder({host, pid, since}: LeaseHolder): string {
   return since === undefined ? who : `${who} since ${since}`
 }
 
+/** As of a place that says that a name is taken where nothing is. */
+function leaseRefused(where: string): DataOpsError {
+  return new DataOpsError('STORAGE', `Nobody holds ${where}, and it cannot be taken all the same.`, {
+    details: {path: where, reason: 'refused'},
+    hint: 'See what the place answers to writes on condition (doctor): some refuse a name that was removed where versions are kept.',
+  })
+}
+
 /** The error of one who did not get a lease. */
 async function leaseHeld(
   store: Store,
   name: string,
   options: LeaseOptions & {what?: string} = {},
 ): Promise<DataOpsError> {
-  const holder = (await Lease.describe(store, name, options)) ?? {}
+  const holder = await Lease.describe(store, name, options)
   const where = store.describe(name)
+  if (!holder) return leaseRefused(where)
   return new DataOpsError('STORAGE', `${options.what ?? where} is held by ${describeHolder(holder)}.`, {
     details: {host: holder.host, path: where, pid: holder.pid, since: holder.since},
     hint: 'Try again once it has finished, or has been gone for half a minute.',

@@ -20,10 +20,14 @@ const FORMS = {az: 'az://account/container/prefix', gs: 'gs://bucket/prefix', s3
  * @throws DataOpsError INVALID_INPUT for a place of a kind that is not known: `ftp://host` is no folder called `ftp:`.
  */
 export function parsePlace(place: string): Place {
+  if (/^file:/i.test(place)) return {kind: 'file', path: pathOfFileUrl(place)}
   const [, scheme, rest = ''] = /^([a-z][a-z\d+.-]+):\/\/(.*)$/is.exec(place) ?? []
-  if (scheme === undefined) return {kind: 'file', path: place.startsWith('file:') ? fileURLToPath(place) : place}
+  if (scheme === undefined) {
+    checkNoCloud(place)
+    return {kind: 'file', path: place}
+  }
+
   const kind = scheme.toLowerCase()
-  if (kind === 'file') return {kind, path: fileURLToPath(place)}
   if (kind === 's3' || kind === 'gs') {
     const [bucket = '', ...folders] = partsOf(kind, rest)
     return {bucket, kind, ...prefixOf(`${kind}://${bucket}`, folders)}
@@ -38,6 +42,29 @@ export function parsePlace(place: string): Place {
     details: {scheme},
     hint: `Name a folder, or ${Object.values(FORMS).join(', ')}.`,
   })
+}
+
+/** What lacks a slash, as where paths are joined, is no folder called `s3:`. */
+function checkNoCloud(place: string): void {
+  const [, scheme = ''] = /^(az|gs|s3):/i.exec(place) ?? []
+  if (scheme === '') return
+  const form = FORMS[scheme.toLowerCase() as keyof typeof FORMS]
+  throw new DataOpsError('INVALID_INPUT', `Two slashes follow the ${scheme}: of a place in object storage.`, {
+    details: {scheme},
+    hint: `Write ${form}, or ./${scheme}:… for a folder of that name.`,
+  })
+}
+
+/** @throws DataOpsError INVALID_INPUT for one that names no file of this machine. */
+export function pathOfFileUrl(url: string): string {
+  try {
+    return fileURLToPath(url)
+  } catch (error) {
+    throw new DataOpsError('INVALID_INPUT', `${url} names no file of this machine.`, {
+      cause: error,
+      hint: 'Write file:///folder, with three slashes, or the path alone.',
+    })
+  }
 }
 
 /** @throws DataOpsError INVALID_INPUT for what is no place. */
@@ -67,7 +94,7 @@ export function rootedPlace(place: string): string {
 /** The folder that a file lies in, and its name there. */
 export function splitPlace(file: string): {folder: string; name: string} {
   if (!isCloudPlace(file)) {
-    const absolute = path.resolve(file.startsWith('file:') ? fileURLToPath(file) : file)
+    const absolute = path.resolve(/^file:/i.test(file) ? pathOfFileUrl(file) : file)
     return {folder: path.dirname(absolute), name: path.basename(absolute)}
   }
 
@@ -83,6 +110,7 @@ function partsOf(kind: keyof typeof FORMS, rest: string): string[] {
     new DataOpsError('INVALID_INPUT', `${sentence}.`, {hint: `Write ${FORMS[kind]}.`})
   if (host.includes('@')) throw problem(`Credentials do not belong into the URL of a place`)
   if (/[?#]/.test(rest)) throw problem(`The URL of a place ends with its prefix: nothing may follow a ? or #`)
+  if (/\p{Cc}/u.test(rest)) throw problem('The URL of a place has a character in it that cannot be shown')
   const parts = rest.split('/').filter((part) => part !== '')
   const needed = kind === 'az' ? 2 : 1
   const names = parts.slice(0, needed)

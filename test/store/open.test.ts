@@ -35,6 +35,14 @@ it.each([
   's3://bucket/a?b',
   'az://account',
   'gs://b/\\',
+  's3:/bucket/x',
+  's3:bucket/x',
+  'S3:/bucket',
+  'gs:/bucket/x',
+  String.raw`az:\account\container`,
+  's3://bucket/a\nb',
+  'file://host/x',
+  'FILE:///a%2Fb',
 ])('refuses %s', (place) => {
   expect(() => openStore(place)).toThrow(expect.objectContaining({code: 'INVALID_INPUT'}) as Error)
 })

@@ -27,6 +27,8 @@ export interface S3Server {
   buckets: Buckets
   close: () => Promise<void>
   endpoint: string
+  /** Answers of that operation say that there is more, and not where. */
+  endless?: string
   /** Asked for each request, in the order of their arrival. */
   fault: ((request: S3Request) => Fault | undefined) | undefined
   /** The environment of a process that uses it. */
@@ -113,6 +115,7 @@ export async function startS3({port = 0}: {port?: number} = {}): Promise<S3Serve
       if (fault === 'stall') return
       if (typeof fault === 'object' && 'pauseMs' in fault) await sleep(fault.pauseMs)
       const result = typeof fault === 'object' && 'code' in fault ? refusal(fault) : handle(server, request)
+      if (server.endless === request.operation) result.body = endless(String(result.body))
       if (fault === 'lost') incoming.socket.destroy()
       else send(response, request, result, fault === 'short')
     } finally {
@@ -121,6 +124,10 @@ export async function startS3({port = 0}: {port?: number} = {}): Promise<S3Serve
   }
 
   return server
+}
+
+function endless(body: string): string {
+  return body.replace('<IsTruncated>false<', '<IsTruncated>true<').replaceAll(/<Next\w+>.*?<\/Next\w+>/g, '')
 }
 
 function refusal({code, retryAfter, status}: {code: string; retryAfter?: number; status: number}): Answer {

@@ -76,14 +76,18 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
   'ECONNREFUSED',
   'EHOSTUNREACH',
+  'ENETDOWN',
   'ENETUNREACH',
   'ENOTFOUND',
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ])
+/** Said also of a connection that stood, on which something may have been asked. */
+const LOST_ON_THE_WAY: ReadonlySet<string> = new Set(['EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH'])
 const CUT: ReadonlySet<string> = new Set([
   'ABORT_ERR',
+  'EADDRNOTAVAIL',
   'ECONNABORTED',
   'ECONNRESET',
   'EPIPE',
@@ -91,24 +95,39 @@ const CUT: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
   'UND_ERR_SOCKET',
 ])
+/** An answer that is none of HTTP, or was changed on its way. */
+const GARBLED = /^(?:HPE_|ERR_SSL_(?:BAD_RECORD|DECRYPTION_FAILED))/
 const CUT_NAMES: ReadonlySet<string> = new Set(['AbortError', 'RequestTimeout', 'TimeoutError'])
 
 /** What the network did, in whichever of the causes it stands; undefined: it is no failure of the network. */
 export function networkFailure(error: unknown): Failure | undefined {
   for (let depth = 0, each: unknown = error; each instanceof Error && depth < 5; each = each.cause, depth++) {
     const code = 'code' in each && typeof each.code === 'string' ? each.code : ''
-    if (UNREACHABLE.has(code)) return {code, kind: 'unreachable', mayBeDone: false, reason: (error as Error).message}
+    if (UNREACHABLE.has(code)) {
+      const reason = firstLine((error as Error).message)
+      return {code, kind: 'unreachable', mayBeDone: LOST_ON_THE_WAY.has(code), reason}
+    }
+
     const isCut =
-      CUT.has(code) || CUT_NAMES.has(each.name) || /^(?:aborted|socket hang up|terminated)$/.test(each.message)
+      CUT.has(code) ||
+      GARBLED.test(code) ||
+      CUT_NAMES.has(each.name) ||
+      /^(?:aborted|socket hang up|terminated)$/.test(each.message)
     if (isCut) return {code: code || each.name, kind: 'busy', mayBeDone: true, reason: `cut off: ${code || each.name}`}
   }
 
   return undefined
 }
 
-/** The first line of what a service or SDK says: below it stand identifiers of the request. */
+/** The first line of what a service or SDK says: below it stand identifiers of the request. Of URLs in it, without what may be a secret: who asks, signatures, sessions. */
 export function firstLine(message: string): string {
-  return (message.split('\n', 1)[0] ?? '').slice(0, 300)
+  const [line = ''] = message.split('\n', 1)
+  return line.replaceAll(/(\w:\/\/)(?:[^\s/@]*@)?([^\s?#]*)[?#][^\s]*|(\w:\/\/)[^\s/@]*@/g, '$1$2$3').slice(0, 300)
+}
+
+/** The error of a listing that has more, and says not where: what is known of it is not all. */
+export function endlessListing(): Error {
+  return Object.assign(new Error('it says that its listing goes on, and not where'), {Code: 'InternalError', code: 500})
 }
 
 /** What the header `Retry-After` asks for, where it says so in seconds. */

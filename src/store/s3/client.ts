@@ -21,6 +21,7 @@ import {
   type UnfinishedUpload,
   type Upload,
 } from '../objects/client.js'
+import {endlessListing} from '../objects/failure.js'
 import {loadPeer} from '../peer.js'
 import {s3Failure} from './failure.js'
 import {lockHeaders, S3Locks} from './locks.js'
@@ -32,6 +33,8 @@ export interface S3Options {
 }
 
 const CONNECT_MS = 10_000
+/** Bytes of an object that may come whole from a service that does not know ranges. */
+const MOST_WHOLE = 16 * 1024 * 1024
 /** The SDK asks for one even where there are none. */
 const ANY_REGION = 'us-east-1'
 const SILENT = {debug() {}, error() {}, info() {}, trace() {}, warn() {}}
@@ -141,6 +144,11 @@ class S3ObjectClient implements ObjectClient {
     }
 
     this.#isBucketKnown = true
+    if (output.ContentRange === undefined && (output.ContentLength ?? 0) > MOST_WHOLE) {
+      ;(output.Body as undefined | {destroy?: () => void})?.destroy?.()
+      throw Object.assign(new Error('It answers a range with the whole object'), {Code: 'NotImplemented'})
+    }
+
     const bytes = (await output.Body?.transformToByteArray()) ?? new Uint8Array()
     return {...contentOf(bytes, output.ContentRange, range), modified: timeOf(output), tag: tagOf(output)}
   }
@@ -196,6 +204,7 @@ class S3ObjectClient implements ObjectClient {
       {abortSignal: signal},
     )
     this.#isBucketKnown = true
+    if (output.IsTruncated && !output.NextContinuationToken) throw endlessListing()
     return {
       folders: (output.CommonPrefixes ?? []).flatMap(({Prefix}) => Prefix ?? []),
       next: output.IsTruncated ? output.NextContinuationToken : undefined,
@@ -277,6 +286,7 @@ class S3ObjectClient implements ObjectClient {
         found.push({abort: async (call) => upload.abort(call), begun: Initiated?.getTime() ?? Date.now(), key: Key})
       }
 
+      if (output.IsTruncated && !output.NextKeyMarker) throw endlessListing()
       after = output.IsTruncated
         ? {KeyMarker: output.NextKeyMarker, UploadIdMarker: output.NextUploadIdMarker}
         : undefined

@@ -5,6 +5,7 @@ import type {Call, LockClient, ObjectVersion, VersionPage, VersionRequest} from 
 import type {ObjectLock} from '../store.js'
 import type {S3Bucket} from './bucket.js'
 
+import {endlessListing} from '../objects/failure.js'
 import {s3Failure} from './failure.js'
 
 /** Of a write that is locked from its first moment. */
@@ -110,6 +111,7 @@ export class S3Locks implements LockClient {
           ],
     )
     const {NextKeyMarker: last} = output
+    if (output.IsTruncated && !last) throw endlessListing()
     const isSeenTwice = [...versions, ...removals].filter(({key}) => key === last).length > 1
     const next = {
       KeyMarker: last,

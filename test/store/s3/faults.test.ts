@@ -4,6 +4,7 @@ import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 import type {ObjectStore} from '../../../src/store/objects/store.js'
 
 import {DataOpsError} from '../../../src/model/errors.js'
+import {Lease, LEASE} from '../../../src/store/lease.js'
 import {partSize} from '../../../src/store/objects/writer.js'
 import {wantsEqualParts} from '../../../src/store/s3/client.js'
 import {BUCKET, type Fault, type S3Request, type S3Server, startS3} from '../../support/s3-server.js'
@@ -290,6 +291,9 @@ describe('a place that ignores conditions', () => {
 
 describe('bounds', () => {
   it('an upload has few parts on their way, of 8 MiB at first, and 10,000 of them hold 5 TiB', async () => {
+    // A busy machine takes its time for so much.
+    place = s3Place(BUCKET)
+    store = place.store
     server.maxBytesAtOnce = 0
     server.largestBody = 0
     expect(await writeParts('a', Buffer.alloc(70 * MIB))).toBe(true)
@@ -378,7 +382,49 @@ describe('a reader', () => {
   })
 })
 
+it('a lease that nobody holds and that cannot be taken is an error, not waited for', async () => {
+  const {ms} = LEASE
+  LEASE.ms = 20
+  try {
+    const count = fail('PutObject', {code: 'PreconditionFailed', status: 412}, {end: '.1', times: Infinity})
+    const error = await errorOf(Lease.watchAndAcquire(store, 'one'))
+    expect(error).toMatchObject({code: 'STORAGE', details: {reason: 'refused'}})
+    expect(count()).toBeLessThan(30)
+    expect(await errorOf(Lease.acquire(store, 'one', {waitMs: 20}))).toMatchObject({details: {reason: 'refused'}})
+    server.fault = undefined
+    const lease = await Lease.watchAndAcquire(store, 'one')
+    expect(lease).toBeDefined()
+    await lease?.release()
+    expect(keys()).toEqual([])
+  } finally {
+    LEASE.ms = ms
+  }
+})
+
+it('a listing that goes on and says not where is an error, never taken for all', async () => {
+  await store.put('a', Buffer.from('a'))
+  const writer = await store.createWriter('b')
+  await writer.append([Buffer.alloc(9 * MIB)])
+  server.buckets.set('locked', {objects: new Map(), uploads: new Map(), versions: new Map()})
+  const {store: locked} = s3Place('locked', {patience: IMPATIENT})
+  for (const [operation, list] of [
+    ['ListObjectsV2', async () => store.list('')],
+    ['ListMultipartUploads', async () => store.uploads.drop(async () => true)],
+    ['ListObjectVersions', async () => locked.locks.names('')],
+  ] as const) {
+    server.endless = operation
+    expect((await errorOf(list())).message, operation).toContain('and not where')
+  }
+
+  server.endless = undefined
+  expect(uploadsLeft()).toBe(1)
+  await writer.close()
+  expect((await store.list('')).map(({name}) => name)).toEqual(['a'])
+})
+
 it('uploads that were left are dropped where they may go', async () => {
+  place = s3Place(BUCKET)
+  store = place.store
   const writers = await Promise.all(['a', 'd/b', 'd/c'].map(async (key) => store.createWriter(key)))
   for (const writer of writers) await writer.append([Buffer.alloc(9 * MIB)])
   for (const writer of writers) await writer.sync()
