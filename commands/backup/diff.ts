@@ -6,13 +6,14 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
 import {diffLines} from '../../src/cli/diff-results.js'
 import {BACKUP_ARGUMENT, differencesFlag, fullFlag, openingFlags, outputFlag, tenantFlag} from '../../src/cli/flags.js'
+import {isUnknown} from '../../src/jobs/verify/unknown.js'
 
 export default class BackupDiff extends DataOpsCommand {
   static override summary = 'Compare two backups, object by object, without a server.'
 
   static override usage = '<%= command.id %> A B [flags]'
 
-  static override description = `Says what of B is missing, extra or different beside A, by UUID and property. The exit code is 4 when they differ, or when something of them could not be compared.`
+  static override description = `Says what of B is missing, extra or different beside A, by UUID and property. The exit code is 4 when they differ, and 3 when something could not be compared and the rest is the same.`
 
   static override args = {
     a: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
@@ -50,7 +51,7 @@ export default class BackupDiff extends DataOpsCommand {
       tenants: flags.tenant,
     })
     this.print(diffLines(difference, {full: flags.full, width: this.width}))
-    if (!difference.equal) this.exitWith('CONTENT_DIFFERS')
+    if (!difference.equal) this.exitWith(isUnknown(difference) ? 'INCOMPLETE' : 'CONTENT_DIFFERS')
     return difference
   }
 }

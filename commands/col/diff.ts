@@ -14,13 +14,14 @@ import {
   waitReplicasFlag,
 } from '../../src/cli/flags.js'
 import {secondServerFlags} from '../../src/cli/second-server.js'
+import {isUnknown} from '../../src/jobs/verify/unknown.js'
 
 export default class ColDiff extends DataOpsCommand {
   static override summary = 'Compare two collections, object by object.'
 
   static override usage = '<%= command.id %> A [B] [flags]'
 
-  static override description = `Says what of B is missing, extra or different beside A, by UUID and property; B may lie on a second server. The exit code is 4 when they differ, or when something of them could not be compared.`
+  static override description = `Says what of B is missing, extra or different beside A, by UUID and property; B may lie on a second server. The exit code is 4 when they differ, and 3 when something could not be compared and the rest is the same.`
 
   static override args = {
     a: Args.string({description: 'Collection (or alias).', ignoreStdin: true, required: true}),
@@ -67,7 +68,7 @@ export default class ColDiff extends DataOpsCommand {
       waitReplicasMs: milliseconds(flags['wait-replicas']),
     })
     this.print(diffLines(difference, {full: flags.full, width: this.width}))
-    if (!difference.equal) this.exitWith('CONTENT_DIFFERS')
+    if (!difference.equal) this.exitWith(isUnknown(difference) ? 'INCOMPLETE' : 'CONTENT_DIFFERS')
     return difference
   }
 }

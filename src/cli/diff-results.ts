@@ -1,21 +1,28 @@
 /** Differences of two collections or backups as lines for a person. Pure. */
 import type {ComparedThing, Difference} from '../jobs/verify/options.js'
 
+import {isUnknown} from '../jobs/verify/unknown.js'
 import {formatCount, formatMembers, plural} from './format.js'
 import {differenceText, schemaTable, type ShowOptions} from './results.js'
 
 export function diffLines(difference: Difference, options: ShowOptions = {}): string[] {
   const {a, b, counts, differences, equal, notCompared = [], schemaDifferences, tenantsLeftOut = []} = difference
-  const leftOut = [
-    ...tenantsLeftOut.map(({name, reason}) => `  NOT compared: tenant ${name} (${reason})`),
-    ...notCompared.filter((what) => !what.startsWith('tenant ')).map((what) => `  NOT compared: ${what}`),
-  ]
+  const leftOut = tenantsLeftOut.map(({name, reason}) => `tenant ${name} (${reason})`)
+  // Tenants stand in both.
+  const unknown = [...new Set([...leftOut, ...notCompared])].map((what) => `  NOT compared: ${what}`)
   if (equal)
     return [
       `${nameOf(b)} equals ${nameOf(a)}: ${plural(b.objects, 'object')}`,
       ...formatMembers([['digest', b.digest]]),
-      ...leftOut,
+      ...unknown,
     ]
+  if (isUnknown(difference)) {
+    return [
+      `${nameOf(b)} is not known to equal ${nameOf(a)}: what was compared is the same, and not everything could be (${formatCount(b.objects)} and ${formatCount(a.objects)} objects)`,
+      ...unknown,
+    ]
+  }
+
   const unlisted = counts.missing + counts.extra + counts.different - differences.length
   return [
     `${nameOf(b)} differs from ${nameOf(a)}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(b.objects)} and ${formatCount(a.objects)} objects)`,
@@ -25,7 +32,7 @@ export function diffLines(difference: Difference, options: ShowOptions = {}): st
       schemaDifferences.map(({a: before, b: now, path, severity}) => ({backup: before, live: now, path, severity})),
       {...options, columns: ['A', 'B']},
     ),
-    ...leftOut,
+    ...unknown,
   ]
 }
 

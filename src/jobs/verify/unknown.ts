@@ -1,12 +1,11 @@
-import type {CollectionComparison} from './options.js'
+import type {Difference} from './options.js'
+
+interface Unknowable extends Pick<Difference, 'counts' | 'equal' | 'notCompared'> {
+  schemaDifferences: ReadonlyArray<Pick<Difference['schemaDifferences'][number], 'severity'>>
+}
 
 /** Whether two are called not equal only since something of them could not be compared: what was is the same. */
-export function isUnknown({
-  counts,
-  equal,
-  notCompared = [],
-  schemaDifferences,
-}: Pick<CollectionComparison, 'counts' | 'equal' | 'notCompared' | 'schemaDifferences'>): boolean {
+export function isUnknown({counts, equal, notCompared = [], schemaDifferences}: Unknowable): boolean {
   if (equal || notCompared.length === 0 || counts.missing + counts.extra + counts.different > 0) return false
   return schemaDifferences.every(({severity}) => severity !== 'blocking')
 }
