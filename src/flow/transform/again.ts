@@ -33,7 +33,8 @@ export function transformsAgain(
   return {transforms, unknown}
 }
 
-function recordKey(record: JsonObject): string {
+/** The same for the same record, whatever the order of its members. */
+export function recordKey(record: JsonObject): string {
   return JSON.stringify(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 

@@ -15,7 +15,7 @@ import {EndedTogether} from '../restore/ended-together.js'
 import {type SourceToRestore} from '../restore/job.js'
 import {type RestoredBackups, restoreSources} from '../restore/restore.js'
 import {wantedCollections} from '../wanted-collections.js'
-import {addEarlier, type CopyJob, isBegun, openCopy, type OpenedCopy} from './open.js'
+import {addEarlier, type CopyJob, isBegun, leftOutWarnings, openCopy, type OpenedCopy} from './open.js'
 import {isSameServer, refuseSame} from './same.js'
 import {errorOfACopy, warningOfACopy} from './words.js'
 
@@ -152,7 +152,7 @@ class CopyRun {
     if (!opened) throw new DataOpsError('UNEXPECTED', 'A copy has ended that was not begun.')
     const {job, leftOut, source} = opened
     const {collection} = job
-    const warnings = result.warnings.map((warning) => warningOfACopy(warning))
+    const warnings = [...leftOutWarnings(opened), ...result.warnings].map((warning) => warningOfACopy(warning))
     if (source.shortfall > 0 && !result.dryRun) {
       const warning = {
         code: 'incomplete-copy',

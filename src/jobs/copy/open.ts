@@ -1,4 +1,5 @@
 /** A collection that is to be copied, as the source of a restore: its list of rows is that of an earlier run, or a new one. */
+import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {ResolvedCollection} from '../../weaviate/resolve.js'
@@ -43,7 +44,7 @@ export interface OpenedCopy {
 }
 
 export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
-  const {collection, options, store} = job
+  const {options, store} = job
   const name = nameOf(job)
   const leases = new TargetLeases({
     backup: name,
@@ -56,20 +57,22 @@ export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
     const {leftOut, tenants} = await tenantsOf(job)
     const list = await listOf(job, name, tenants)
     const source = await sourceOf(job, name, list)
-    for (const {name: tenant, reason} of leftOut) {
-      options.onWarning?.({
-        code: 'tenant-skipped',
-        details: {name: tenant, reason},
-        message: `Tenant "${tenant}" of "${collection.schema.class}" is not copied: ${reason}.`,
-      })
-    }
-
+    for (const warning of leftOutWarnings({job, leftOut})) options.onWarning?.(warning)
     job.together.add(store, checkpointFileOf(name, checkpointAt(job, list)))
     return {job, leases, leftOut, list, source}
   } catch (error) {
     await leases.release()
     throw error
   }
+}
+
+/** Of tenants that are not copied though nobody left them out. */
+export function leftOutWarnings({job, leftOut}: Pick<OpenedCopy, 'job' | 'leftOut'>): Warning[] {
+  return leftOut.map(({name, reason}) => ({
+    code: 'tenant-skipped',
+    details: {name, reason},
+    message: `Tenant "${name}" of "${job.collection.schema.class}" is not copied: ${reason}.`,
+  }))
 }
 
 /** Whether an earlier run of this copy can be gone on with. */
@@ -112,6 +115,19 @@ async function tenantsOf(job: CopyJob): Promise<{leftOut: OpenedCopy['leftOut'];
 
   const chosen = selectTenants(await source.listTenants(schema.class), options.tenants)
   const isRead = (tenant: WeaviateTenant): boolean => options.includeOffloaded === true || !isOffloaded(tenant)
+  const away = chosen.find(
+    (tenant) => !isRead(tenant) && options.tenants?.some((rule) => rule.startsWith(`${tenant.name}=`)),
+  )
+  if (away) {
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `Tenant "${away.name}" of "${schema.class}" is offloaded, and was to be copied under another name.`,
+      {
+        hint: 'Add `includeOffloaded: true`, or leave it out.',
+      },
+    )
+  }
+
   return {
     leftOut: chosen.filter((tenant) => !isRead(tenant)).map(({name}) => ({name, reason: 'offloaded'})),
     tenants: chosen.filter((tenant) => isRead(tenant)),

@@ -103,10 +103,12 @@ export class TransformedSource implements ObjectSource {
     }
   }
 
-  /** With how its rows are numbered: looked through again, a live source may need more of them. */
+  /** With how its rows are numbered, and which were chosen: looked through again, a live source may need more of them, or have others. */
   get fingerprint(): string {
     const {fingerprint, isLive} = this.#source
-    return isLive ? `${fingerprint} ${this.#survey.most}` : fingerprint
+    if (!isLive) return fingerprint
+    const chosen = this.#chain.records.filter(({last}) => last !== undefined)
+    return [fingerprint, this.#survey.most, ...chosen.map((record) => JSON.stringify(record))].join(' ')
   }
 
   get isTransformed(): boolean {

@@ -3,7 +3,7 @@ import type {ObjectSource} from '../../flow/source.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {CompareOptions} from './options.js'
 
-import {transformsAgain} from '../../flow/transform/again.js'
+import {recordKey, transformsAgain} from '../../flow/transform/again.js'
 import {CHOICES, TransformChain} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
@@ -18,6 +18,21 @@ export async function liveChain(
   {transforms: given = []}: Pick<CompareOptions, 'transforms'>,
 ): Promise<TransformChain | undefined> {
   const records = head.metadata.transforms ?? []
+  const made = new Set(records.map((record) => recordKey(record)))
+  const stray = given.find(({record}) => !made.has(recordKey(record)))
+  if (stray) {
+    const {kind, name} = stray.record
+    const what = typeof name === 'string' ? name : kind
+    throw new DataOpsError(
+      'INVALID_INPUT',
+      `The backup was not made with the change that was given, ${what}.`,
+      {
+        details: {transform: stray.record},
+        hint: 'Leave it out; what a restore has changed is compared by the restore itself, with `verify: true`.',
+      },
+    )
+  }
+
   if (records.length === 0) return undefined
   const kinds = records.map(({kind}) => (typeof kind === 'string' ? kind : ''))
   if (kinds.some((kind) => !CHOICES.has(kind)) && isCopy(head.schema, schema, kinds, given.length > 0)) return undefined

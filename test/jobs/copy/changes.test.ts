@@ -1,0 +1,98 @@
+/** Copies that change objects, whose source changes too, or lacks some. */
+import {afterEach, beforeEach, expect, it} from 'vitest'
+
+import type {Connection} from '../../../src/weaviate/connection.js'
+
+import {limit, sample} from '../../../src/flow/transform/index.js'
+import {CopyManager} from '../../../src/index.js'
+import {SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
+import {restDump, writeAll} from '../../support/collections.js'
+import {embeddedServers} from '../../support/embedded-servers.js'
+
+const servers = embeddedServers()
+const NAME = 'ChangedCopy'
+const idOf = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+
+let at: {connection: Connection; url: string}
+
+beforeEach(async () => {
+  SAVE_EVERY.ms = 0
+  at = await servers.start()
+})
+
+afterEach(() => {
+  SAVE_EVERY.ms = 500
+})
+
+const copies = (): CopyManager => new CopyManager(at.connection, at.connection, {directory: servers.directory})
+
+async function fill(tenants?: readonly string[]): Promise<void> {
+  const {connection} = at
+  await connection.createCollection({
+    class: NAME,
+    ...(tenants && {multiTenancyConfig: {enabled: true}}),
+    properties: [{dataType: ['text'], name: 'title'}],
+    vectorizer: 'none',
+  })
+  await connection.createTenants(
+    NAME,
+    (tenants ?? []).map((name) => ({name, status: 'HOT' as const})),
+  )
+  for (const tenant of tenants ?? [undefined]) {
+    const objects = Array.from({length: 12}, (_, index) => ({
+      id: idOf(index),
+      properties: {title: `text ${index}`},
+      ...(tenant !== undefined && {tenant}),
+    }))
+    await writeAll(connection, NAME, objects)
+  }
+}
+
+it.each([
+  ['the first', limit],
+  ['a sample', sample],
+])('%s of a source whose objects went meanwhile are not gone on with as others than they were', async (_, choose) => {
+  await fill()
+  const options = {batchSize: 1, concurrency: 1, name: 'ChosenCopy'}
+  const stop = new AbortController()
+  const interrupted = copies().copyCollection(NAME, {
+    ...options,
+    onProgress({completed, stage}) {
+      if (stage === 'restore' && completed >= 3) stop.abort()
+    },
+    signal: stop.signal,
+    transforms: [choose(5)],
+  })
+  await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
+  const written = [...(await restDump(at.url, 'ChosenCopy')).keys()]
+  expect(written.length).toBeGreaterThan(0)
+  const reply = await fetch(`${at.url}/v1/objects/${NAME}/${written[0] ?? ''}`, {method: 'DELETE'})
+  expect(reply.status).toBe(204)
+  // It would be one more than were asked for.
+  await expect(copies().copyCollection(NAME, {...options, transforms: [choose(5)]})).rejects.toMatchObject({
+    code: 'CHECKPOINT',
+  })
+  await at.connection.deleteCollection('ChosenCopy')
+  const anew = await copies().copyCollection(NAME, {...options, restart: true, transforms: [choose(5)], verify: true})
+  expect(anew).toMatchObject({restored: 5, verification: {equal: true}})
+})
+
+it('an offloaded tenant that is left out is told of in the result, and is refused where it was to be renamed', async () => {
+  await fill(['away', 'here'])
+  await at.connection.setTenantStatus(NAME, [{name: 'away', status: 'FROZEN'}])
+  const left = await copies().copyCollection(NAME, {name: 'LeftCopy', verify: true})
+  expect(left).toMatchObject({
+    restored: 12,
+    tenantsLeftOut: [{name: 'away', reason: 'offloaded'}],
+    warnings: [{code: 'tenant-skipped', details: {name: 'away', reason: 'offloaded'}}],
+  })
+  const renamed = {name: 'RenamedCopy', tenants: ['away=back', 'here']}
+  await expect(copies().copyCollection(NAME, renamed)).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    message: `Tenant "away" of "${NAME}" is offloaded, and was to be copied under another name.`,
+  })
+  expect(await at.connection.getCollection('RenamedCopy')).toBeUndefined()
+  const all = await copies().copyCollection(NAME, {...renamed, includeOffloaded: true, verify: true})
+  expect(all).toMatchObject({restored: 24, verification: {equal: true}})
+  expect((await at.connection.listTenants('RenamedCopy')).map(({name}) => name).toSorted()).toEqual(['back', 'here'])
+})
