@@ -23,14 +23,10 @@ export async function liveChain(
   if (stray) {
     const {kind, name} = stray.record
     const what = typeof name === 'string' ? name : kind
-    throw new DataOpsError(
-      'INVALID_INPUT',
-      `The backup was not made with the change that was given, ${what}.`,
-      {
-        details: {transform: stray.record},
-        hint: 'Leave it out; what a restore has changed is compared by the restore itself, with `verify: true`.',
-      },
-    )
+    throw new DataOpsError('INVALID_INPUT', `The backup was not made with the change that was given, ${what}.`, {
+      details: {transform: stray.record},
+      hint: 'Leave it out; what a restore has changed is compared by the restore itself, with `verify: true`.',
+    })
   }
 
   if (records.length === 0) return undefined
