@@ -39,6 +39,7 @@ import {
 } from './plan.js'
 import {abandonRestores, checkServerOf, planRestores, RestoreTasks} from './restore.js'
 import {stateOf} from './show.js'
+import {checkServer, witnessesOf} from './witness.js'
 
 /** Jobs that several machines do, through a place that all of them reach: one creates it, any number work on it, anybody may look. */
 export class JobManager {
@@ -65,7 +66,8 @@ export class JobManager {
     const wanted = [...new Set(await wantedCollections(connection, names, options.exclude))]
     if (wanted.length === 0) throw new DataOpsError('COLLECTION_MISSING', 'There is no collection to back up.')
     const {items, works} = await planBackups(connection, this.#store, wanted, options)
-    const plan: JobPlan = {...this.#head(connection, id, options), items, kind: 'backup', version: 1, works}
+    const head = await this.#head(connection, {id, options, works})
+    const plan: JobPlan = {...head, items, kind: 'backup', version: 1, works}
     const place = placeOfJob(this.#store, id)
     if (!(await place.writePlan(plan))) {
       for (const one of works) await dropBackup(this.#store, one)
@@ -97,7 +99,8 @@ export class JobManager {
     const place = placeOfJob(this.#store, id)
     const planning = {backups, id, notes: this.#notes, options}
     return planRestores(connection, this.#store, planning, async ({items, works}) => {
-      const plan: JobPlan = {...this.#head(connection, id, options), items, kind: 'restore', version: 2, works}
+      const head = await this.#head(connection, {id, options, works})
+      const plan: JobPlan = {...head, items, kind: 'restore', version: 2, works}
       if (!(await place.writePlan(plan))) throw jobExists(id, place.describe())
       return createdOf({place, plan})
     })
@@ -110,6 +113,7 @@ export class JobManager {
   async work(connection: Connection, id: string, options: WorkOptions = {}): Promise<WorkResult> {
     const started = performance.now()
     const job = await this.#waitFor(id, options)
+    await checkServer(connection, job.plan)
     const warnings: Warning[] = []
     const onWarning = (warning: Warning): void => {
       warnings.push(warning)
@@ -155,6 +159,7 @@ export class JobManager {
     const queue = queueOf(job)
     const {end} = await queue.state()
     if (end === 'done') return {id, left: [], removed: [], wasOpen: false}
+    await checkServer(connection, job.plan)
     if (isRestore(job)) await checkServerOf(connection, this.#store, job)
     await job.place.cancel({at: new Date().toISOString(), by: SELF})
     await queue.reclaim(signal)
@@ -175,8 +180,12 @@ export class JobManager {
     return {id, left: [], removed, wasOpen: true}
   }
 
-  #head(connection: Connection, id: string, {leaseMs = LEASE.ms}: CreateJobOptions) {
-    return {created: new Date().toISOString(), id, leaseMs, server: connection.describe}
+  async #head(
+    connection: Connection,
+    {id, options: {leaseMs = LEASE.ms}, works}: {id: string; options: CreateJobOptions; works: JobPlan['works']},
+  ) {
+    const witnesses = await witnessesOf(connection, works)
+    return {created: new Date().toISOString(), id, leaseMs, server: connection.describe, witnesses}
   }
 
   async #mustBeNew(id: string): Promise<void> {

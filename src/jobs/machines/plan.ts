@@ -6,6 +6,7 @@ import type {PlannedItem} from '../../work/queue.js'
 import type {BackupItem, BackupItemResult, BackupWork} from '../backup/items.js'
 import type {ObjectsResult, ReferencesResult, RestoreItem, RestoreWork} from '../restore/items.js'
 import type {RestoreResult} from '../restore/options.js'
+import type {Witness} from './witness.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {LEASE} from '../../store/lease.js'
@@ -42,6 +43,8 @@ interface CommonPlan {
   leaseMs: number
   /** Of the server, as whoever created it reached it. */
   server: string
+  /** By which it is told from other servers, where the job's collections do not tell. */
+  witnesses?: Witness[]
 }
 
 export interface BackupJobPlan extends CommonPlan {
