@@ -6,7 +6,6 @@ import type {PlannedItem} from '../../work/queue.js'
 import type {BackupItem, BackupItemResult, BackupWork} from '../backup/items.js'
 import type {ObjectsResult, ReferencesResult, RestoreItem, RestoreWork} from '../restore/items.js'
 import type {RestoreResult} from '../restore/options.js'
-import type {Witness} from './witness.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {LEASE} from '../../store/lease.js'
@@ -33,6 +32,12 @@ export type JobResult =
   | {references: ReferencesResult}
   | {restored: RestoreResult}
   | {sealed: CatalogEntry; warnings: Warning[]}
+
+/** A collection by which a server is told from others: of the job, or any other. */
+export interface Witness {
+  collection: string
+  identity: string
+}
 
 interface CommonPlan {
   /** RFC 3339, by the clock of whoever created it. */

@@ -1,15 +1,9 @@
 /** Whether a worker is at the server that a job was created at, where the job's collections do not tell: those with tenants have no identity. */
 import type {Connection} from '../../weaviate/connection.js'
-import type {JobPlan} from './plan.js'
+import type {JobPlan, Witness} from './plan.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
-
-/** A collection by which a server is told from others: of the job, or any other. */
-export interface Witness {
-  collection: string
-  identity: string
-}
 
 /** More than one: any of them may be dropped meanwhile. */
 const WANTED = 3
