@@ -104,7 +104,7 @@ function replication(given: JsonObject, {replicas}: Limits): JsonObject {
     )
   return {
     ...asyncConfig(config),
-    asyncEnabled: false,
+    asyncEnabled: factor > 1,
     deletionStrategy: strategy ?? 'TimeBasedResolution',
     factor,
   }

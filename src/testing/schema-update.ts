@@ -60,11 +60,12 @@ function updatedReplication(old: WeaviateClass, given: JsonObject, shards: reado
       422,
       `not enough replicas in shard "${shard}" to increase replication factor to ${factor} for class "${old.class}"`,
     )
-  const {asyncConfig: _, ...rest} = before
+  // What is not given is not kept.
+  const strategy = filled(after.deletionStrategy)
   return {
-    ...rest,
     ...asyncConfig(after),
-    deletionStrategy: filled(after.deletionStrategy) ?? before.deletionStrategy ?? null,
+    asyncEnabled: factor > 1,
+    ...(strategy !== undefined && {deletionStrategy: strategy}),
     factor,
   }
 }
@@ -131,6 +132,9 @@ function updatedIndex(type: string, before: unknown, {given, prefix}: {given: un
     if (was !== is) throw immutable(name, was, is, `${CANNOT_UPDATE}${prefix}`)
   }
 
+  const [was, wanted] = [old, after].map((config) => config.rq as JsonObject | undefined)
+  if (was?.enabled === true && was.bits !== wanted?.bits)
+    throw immutable(type === 'flat' ? 'rq.bits' : 'rq bits', was.bits, wanted?.bits, `${CANNOT_UPDATE}${prefix}`)
   const {distance} = old
   if (after.distance !== distance) throw immutable('distance', distance, after.distance, `${CANNOT_UPDATE}${prefix}`)
   return after

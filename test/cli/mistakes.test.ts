@@ -4,22 +4,27 @@ import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import commandNotFound from '../../hooks/command-not-found.js'
-import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {startTestServer, type TestServer} from '../support/collections.js'
 import {fill, filler} from './fill.js'
 import {cli, type CliRun, root, start, temporaryFolder} from './run-cli.js'
 
-let server: EmbeddedWeaviate
+let server: TestServer
+/** A real server keeps what it had. */
+let before: string[]
+
+const names = async () => (await server.connection.listCollections()).map((schema) => schema.class)
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let env: Record<string, string>
 
 beforeAll(async () => {
-  server = await startEmbeddedWeaviate()
+  server = await startTestServer()
   folder = await temporaryFolder()
   env = {
     ELYSIACTL_BACKUPS: path.join(folder.path, 'backups'),
-    WEAVIATE_GRPC_URL: server.grpcUrl!,
+    WEAVIATE_GRPC_URL: server.grpcUrl,
     WEAVIATE_URL: server.url,
   }
+  before = await names()
   const weaviate = filler(server.url)
   await fill(weaviate, 'Article', 20)
   await fill(weaviate, 'Author', 3)
@@ -29,6 +34,8 @@ beforeAll(async () => {
   expect(await cli(['col', 'backup', 'Article', 'Author', '-q'], env)).toMatchObject({code: 0})
 })
 afterAll(async () => {
+  for (const name of await names()) if (!before.includes(name)) await server.connection.deleteCollection(name)
+  await filler(server.url).request('DELETE', 'aliases/Live')
   await server.close()
   await folder.remove()
 })

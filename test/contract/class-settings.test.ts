@@ -23,6 +23,45 @@ async function changed(
   return {schema: await schemaOf(full), said: answer.status === 200 ? '' : messageOf(answer), status: answer.status}
 }
 
+describe('members of a body', () => {
+  it('are taken in any case, as Go does, the last one of a name', async () => {
+    const full = named('Cases')
+    const vectors = {V: {VectorIndexConfig: {distance: 'dot'}, VECTORIZER: {none: {}}, vectorindextype: 'flat'}}
+    const {status} = await target.rest('POST', '/schema', {
+      CLASS: full,
+      Description: 'one',
+      description: 'two',
+      MultiTenancyConfig: {autotenantcreation: true},
+      multitenancyconfig: {ENABLED: true},
+      PROPERTIES: [{IndexSearchable: false, NAME: 'a', datatype: ['text']}],
+      VectorConfig: vectors,
+    })
+    expect(status).toBe(200)
+    expect(await schemaOf(full)).toMatchObject({
+      description: 'two',
+      multiTenancyConfig: {autoTenantCreation: true, enabled: true},
+      properties: [{dataType: ['text'], indexSearchable: false, name: 'a'}],
+      vectorConfig: {V: {vectorIndexConfig: {distance: 'dot'}, vectorIndexType: 'flat'}},
+    })
+    expect((await schemaOf(full)).vectorConfig).not.toHaveProperty('v')
+
+    const tenants = [{ActivityStatus: 'COLD', NAME: 't1'}, {Name: 't2'}]
+    expect((await target.rest('POST', `/schema/${full}/tenants`, tenants)).status).toBe(200)
+    expect((await target.rest('GET', `/schema/${full}/tenants`)).json).toEqual(
+      expect.arrayContaining([expect.objectContaining({activityStatus: 'COLD', name: 't1'})]),
+    )
+    const object = {Class: full, ID: uuid(1), PROPERTIES: {a: 'x'}, Tenant: 't2', VECTORS: {V: [1, 2]}}
+    expect((await target.rest('POST', '/objects', object)).json).toMatchObject({
+      properties: {a: 'x'},
+      tenant: 't2',
+      vectors: {V: [1, 2]},
+    })
+    const where = {OPERATOR: 'Equal', PATH: ['a'], VALUETEXT: 'x'}
+    const deleted = await target.rest('DELETE', '/batch/objects?tenant=t2', {MATCH: {Class: full, Where: where}})
+    expect(deleted.json).toMatchObject({results: {matches: 1, successful: 1}})
+  })
+})
+
 describe('quantizers', () => {
   it.each([
     ['bq', true],
@@ -38,6 +77,26 @@ describe('quantizers', () => {
     expect(said).toContain(
       `validate vector index config: ${quantizer} is immutable: attempted change from "${isEnabled}" to "${!isEnabled}"`,
     )
+  })
+
+  it.each([
+    ['flat', 'rq.bits'],
+    ['hnsw', 'rq bits'],
+  ])('keep their bits once they are enabled: %s', async (vectorIndexType, what) => {
+    const index = {vectorIndexConfig: {rq: {enabled: true}}, vectorIndexType}
+    const {said, status} = await changed(`Bits${vectorIndexType}`, index, ({vectorIndexConfig}) => {
+      Object.assign(vectorIndexConfig!.rq as object, {bits: 1})
+    })
+    expect(status).toBe(422)
+    expect(said).toContain(`validate vector index config: ${what} is immutable: attempted change from "8" to "1"`)
+  })
+
+  it('of an hnsw index get bits as they are enabled', async () => {
+    const {schema, status} = await changed('NewBits', {}, ({vectorIndexConfig}) => {
+      vectorIndexConfig!.rq = {bits: 1, enabled: true}
+    })
+    expect(status).toBe(200)
+    expect(schema.vectorIndexConfig!.rq).toMatchObject({bits: 1, enabled: true})
   })
 
   it('of a named flat vector too', async () => {
@@ -70,8 +129,10 @@ describe('replication', () => {
       factor: 1,
     })
     delete schema.replicationConfig!.asyncConfig
+    delete schema.replicationConfig!.deletionStrategy
     expect((await target.rest('PUT', `/schema/${name}`, schema)).status).toBe(200)
-    expect((await schemaOf(name)).replicationConfig).not.toHaveProperty('asyncConfig')
+    // What is not given is not kept.
+    expect((await schemaOf(name)).replicationConfig).toEqual({asyncEnabled: false, factor: 1})
   })
 
   it('is not raised for shards that are there', async () => {

@@ -21,6 +21,7 @@ const OBJECT = struct('Object', {
   creationTimeUnix: 'int',
   id: 'string',
   lastUpdateTimeUnix: 'int',
+  properties: 'any',
   tenant: 'string',
   vector: {list: 'number'},
   vectors: {map: 'any'},
@@ -61,6 +62,7 @@ const CLASS = struct('Class', {
     stopwords: STOPWORDS,
     usingBlockMaxWAND: 'boolean',
   }),
+  moduleConfig: 'any',
   multiTenancyConfig: struct('MultiTenancyConfig', {
     autoTenantActivation: 'boolean',
     autoTenantCreation: 'boolean',
@@ -73,11 +75,34 @@ const CLASS = struct('Class', {
     filterExpiredObjects: 'boolean',
   }),
   properties: {list: PROPERTY},
-  replicationConfig: struct('ReplicationConfig', {asyncEnabled: 'boolean', deletionStrategy: 'string', factor: 'int'}),
-  vectorConfig: {map: struct('VectorConfig', {vectorIndexType: 'string'})},
+  replicationConfig: struct('ReplicationConfig', {
+    asyncConfig: 'any',
+    asyncEnabled: 'boolean',
+    deletionStrategy: 'string',
+    factor: 'int',
+  }),
+  shardingConfig: 'any',
+  vectorConfig: {
+    map: struct('VectorConfig', {vectorIndexConfig: 'any', vectorIndexType: 'string', vectorizer: 'any'}),
+  },
+  vectorIndexConfig: 'any',
   vectorIndexType: 'string',
   vectorizer: 'string',
 })
+
+const WHERE: Struct = {
+  fields: () => ({
+    operands: {list: WHERE},
+    operator: 'any',
+    path: 'any',
+    ...Object.fromEntries(VALUES.map((kind): [string, Shape] => [`value${kind}`, 'any'])),
+  }),
+  name: 'WhereFilter',
+}
+const VALUES = ['Boolean', 'Date', 'GeoRange', 'Int', 'Number', 'String', 'Text'].flatMap((kind) => [
+  kind,
+  `${kind}Array`,
+])
 
 const TOKENIZE = struct('TokenizeRequest', {
   analyzerConfig: ANALYZER,
@@ -96,7 +121,7 @@ const BODIES: Record<string, Record<string, Shape>> = {
   'batch/objects': {
     DELETE: struct('BatchDelete', {
       dryRun: 'boolean',
-      match: struct('BatchDeleteMatch', {class: 'string', where: {map: 'any'}}),
+      match: struct('BatchDeleteMatch', {class: 'string', where: WHERE}),
       output: 'string',
     }),
     POST: struct('BatchObjectsCreateBody', {fields: TEXTS, objects: {list: OBJECT}}),
@@ -125,14 +150,42 @@ const NAMED: Record<string, Record<string, string>> = {
   'schema/:class/tenants': {DELETE: 'tenants'},
 }
 
-/** @throws InvalidBody 400 for what cannot be decoded, before anything else is looked at. */
-export function checkBody(method: string, pattern: string, body: unknown): void {
+/**
+ * A body with its members named as they are in the server's structs: Go takes them in any case, and the last one for it.
+ * @throws InvalidBody 400 for what cannot be decoded, before anything else is looked at.
+ */
+export function decodedBody(method: string, pattern: string, body: unknown): unknown {
   const shape = BODIES[pattern]?.[method]
-  if (!shape || body === undefined) return
-  const problem = mismatch(body, shape, '')
-  if (problem === undefined) return
+  if (!shape || body === undefined) return body
+  const named = withNames(body, shape)
+  const problem = mismatch(named, shape, '')
+  if (problem === undefined) return named
   const name = NAMED[pattern]?.[method] ?? 'body'
   throw new InvalidBody(400, `parsing ${name} body from "" failed, because json: cannot unmarshal ${problem}`)
+}
+
+function withNames(value: unknown, shape: Shape): unknown {
+  if (typeof value !== 'object' || value === null || typeof shape === 'string') return value
+  if ('list' in shape) return Array.isArray(value) ? value.map((item) => withNames(item, shape.list)) : value
+  if (Array.isArray(value)) return value
+  if ('map' in shape)
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withNames(item, shape.map)]))
+  const fields = shape.fields()
+  const names = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]))
+  const named = new Map<string, unknown>()
+  for (const [given, item] of Object.entries(value)) {
+    const name = names.get(given.toLowerCase())
+    if (name === undefined) named.set(given, item)
+    else named.set(name, merged(named.get(name), withNames(item, fields[name]!)))
+  }
+
+  return Object.fromEntries(named)
+}
+
+/** What is named twice is decoded into the same struct. */
+function merged(before: unknown, item: unknown): unknown {
+  const areStructs = [before, item].every((one) => typeof one === 'object' && one !== null && !Array.isArray(one))
+  return areStructs ? {...(before as object), ...(item as object)} : item
 }
 
 /** What does not fit, and where. */

@@ -13,7 +13,7 @@ import {Refusal} from '../refusal.js'
 import {CollectionLimit} from '../schema-rules.js'
 import {isBefore} from '../version.js'
 import {batchRoutes} from './batch-routes.js'
-import {checkBody} from './body-shapes.js'
+import {decodedBody} from './body-shapes.js'
 import {NonFiniteVector} from './json.js'
 import {objectRoutes} from './object-routes.js'
 import {referenceRoutes} from './reference-routes.js'
@@ -129,8 +129,7 @@ function answer({body, method, path, router, settings, token}: Asked): RestAnswe
     if (access === 'read' && isWrite(method, below)) throw forbidden(verbOf(method), below)
     const missing = missingBody(method, below, body)
     if (missing) return missing
-    const decoded = parse(body)
-    checkBody(method, pattern, decoded)
+    const decoded = decodedBody(method, pattern, parse(body))
     return handler({access, body: decoded, method, params, query: url.searchParams})
   } catch (error) {
     return refusalAnswer(error)
