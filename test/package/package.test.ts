@@ -35,6 +35,17 @@ async function inProject(command: string, ...argv: string[]): Promise<string> {
   }
 }
 
+async function typeCheck(...argv: string[]): Promise<string> {
+  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const options = ['--noEmit', '--target', 'es2024', '--module', 'nodenext', '--types', 'node']
+  return inProject(process.execPath, tsc, ...options, ...argv)
+}
+
+async function examplesOf(page: string): Promise<string[]> {
+  const text = await readFile(path.join(root, page), 'utf8')
+  return [...text.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1]!)
+}
+
 describe('the tarball', () => {
   it('holds what it should, and nothing else', () => {
     expect([...new Set(tarball.files.map((file) => file.split('/', 1)[0]!))].toSorted()).toEqual(
@@ -110,9 +121,25 @@ describe('in an empty project', () => {
     await cp(path.join(root, 'node_modules', 'undici-types'), path.join(project, 'node_modules', 'undici-types'), {
       recursive: true,
     })
-    const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-    const argv = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--types', 'node', 'types.ts']
-    expect(await inProject(process.execPath, tsc, ...argv)).toBe('')
+    expect(await typeCheck('--strict', 'types.ts')).toBe('')
+  })
+
+  it('has types that the examples of the SDK fit', async () => {
+    const names: string[] = []
+    for (const page of ['README.md', 'docs/sdk.md'])
+      for (const example of await examplesOf(page)) {
+        names.push(`example${names.length}.ts`)
+        await writeFile(path.join(project, names.at(-1)!), example)
+      }
+
+    expect(names.length).toBeGreaterThan(15)
+    // They are JavaScript: what may be undefined is not asked about.
+    expect(await typeCheck('--skipLibCheck', ...names)).toBe('')
+    await writeFile(
+      path.join(project, 'wrong.ts'),
+      "import {connect} from '@elysia/data-ops'\nvoid connect({uri: 'a'})\n",
+    )
+    await expect(typeCheck('--skipLibCheck', 'wrong.ts')).rejects.toThrow("'uri' does not exist")
   })
 
   it('says how to install the package of a cloud, which is not there', async () => {
@@ -127,8 +154,7 @@ describe('in an empty project', () => {
   })
 
   it.each(['README.md', 'docs/sdk.md', 'docs/testing.md'])('runs every example of %s', async (page) => {
-    const text = await readFile(path.join(root, page), 'utf8')
-    const examples = [...text.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1]!)
+    const examples = await examplesOf(page)
     expect(examples).not.toEqual([])
     const folder = path.join(project, path.basename(page, '.md'))
     await mkdir(folder, {recursive: true})
