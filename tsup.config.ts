@@ -38,6 +38,7 @@ export default defineConfig({
     'hooks/command-not-found': 'hooks/command-not-found.ts',
     'hooks/connection': 'hooks/connection.ts',
     index: 'src/index.ts',
+    'node-version': 'src/cli/node-version.ts',
     testing: 'src/testing/index.ts',
     worker: 'src/worker.ts',
   },
