@@ -158,7 +158,9 @@ async function catalog(store: Store, list: List): Promise<Finding[]> {
     findings.push({check: 'catalog', hint, level: 'warning', message: `${unlisted} backups are not in the catalog.`})
   }
 
-  return findings.length > 0 ? findings : [ok('catalog', `The catalog and its ${backups.length} backups agree.`)]
+  return findings.length > 0
+    ? findings
+    : [ok('catalog', `The catalog and its ${backups.length === 1 ? 'one backup' : `${backups.length} backups`} agree.`)]
 }
 
 async function locks(store: Store): Promise<Finding[]> {
