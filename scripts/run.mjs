@@ -153,6 +153,7 @@ function testPeers() {
 
 function testPolicies() {
   must('node', ['--import', 'tsx', 'test/store/s3/policies.ts', ...options])
+  must('node', ['--import', 'tsx', 'test/store/azure/policies.ts', ...options])
 }
 
 function testGuides() {

@@ -41,7 +41,14 @@ export default defineConfig({
       ? [
           {items: [{link: '/', text: 'Start'}, page('comparison')]},
           {items: folder('guides').filter(({link}) => link !== '/guides/index'), link: '/guides/', text: 'Guides'},
-          {items: named('kubernetes', 'clouds', 'encryption', 'permissions', 'replicas'), text: 'Where it runs'},
+          {
+            items: [
+              ...named('kubernetes', 'clouds'),
+              ...folder('clouds'),
+              ...named('encryption', 'permissions', 'replicas'),
+            ],
+            text: 'Where it runs',
+          },
           {items: named('cli', 'errors', 'json-output'), text: 'Terminal'},
           {items: [page('sdk'), {link: '/api/', text: 'SDK reference'}, page('testing')], text: 'Program'},
           {

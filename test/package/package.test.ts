@@ -62,7 +62,8 @@ describe('the tarball', () => {
       ].toSorted(),
     )
     const odd = tarball.files.filter(
-      (file) => !/^(?:bin\/run\.js|dist\/.+\.(?:js|d\.ts)|docs\/(?:adr\/|guides\/)?[\w-]+\.md|[\w.]+)$/.test(file),
+      (file) =>
+        !/^(?:bin\/run\.js|dist\/.+\.(?:js|d\.ts)|docs\/(?:adr\/|clouds\/|guides\/)?[\w-]+\.md|[\w.]+)$/.test(file),
     )
     expect(odd).toEqual([])
     expect(tarball.size).toBeLessThan(1_000_000)
