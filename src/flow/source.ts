@@ -52,6 +52,8 @@ export interface ObjectSource {
   readonly path: string
   /** What it says of its content as a whole, where it does. */
   readonly seal?: SourceContent
+  /** That write it unless told otherwise; undefined: by the cores. */
+  readonly workers?: number
   /** Makes sure that it is whole, and that what is read from now on is what was looked at. @throws DataOpsError BACKUP_DAMAGED. */
   assertWhole: (options?: OperationOptions) => Promise<void>
   /** From `fromRow` on. */

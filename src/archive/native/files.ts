@@ -17,6 +17,8 @@ import {SequentialSource} from './sequential.js'
 
 /** Small files that are looked at at the same time: of large ones one is. */
 const AT_ONCE = 4
+/** Of objects, decoded at once: pages of the file are large as it is, and seven columns of them are held beside the objects. */
+const OBJECTS_BYTES = 1024 * 1024
 /** Of objects without all but their ids, decoded at once. */
 const IDS_BYTES = 256 * 1024
 const SMALL_BYTES = 4 * 1024 * 1024
@@ -84,12 +86,16 @@ export class ExportFiles {
 
   /** In the order of the files, what was looked at and nothing else. @throws DataOpsError BACKUP_DAMAGED. */
   async *pages(schema: WeaviateClass, options: ReadRowsOptions = {}): AsyncGenerator<ArchivePage, void, undefined> {
-    const {fromRow = 0, signal} = options
+    const {fromRow = 0, pageBytes = OBJECTS_BYTES, signal} = options
     let start = 0
     for (const looked of await this.look({signal})) {
       const {rows} = looked.footer
       if (fromRow < start + rows) {
-        for await (const page of this.#rowsOf(looked, schema, {...options, fromRow: Math.max(0, fromRow - start)})) {
+        for await (const page of this.#rowsOf(looked, schema, {
+          ...options,
+          fromRow: Math.max(0, fromRow - start),
+          pageBytes,
+        })) {
           throwIfAborted(signal)
           const firstRow = start + page.firstRow
           const endRow = firstRow + page.objects.length

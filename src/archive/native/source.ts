@@ -47,6 +47,11 @@ export class ExportSource {
     this.head = headOf(native, this.files, lacking ?? {schema: {class: collection}})
   }
 
+  /** One writes faster than a server takes, in 100 MB less beside pages of 8 MiB. */
+  get workers(): number {
+    return 1
+  }
+
   /** Of a backup of that collection alone, as far as notes of jobs are called by it. */
   get name(): string {
     const {id} = this.#export.facts

@@ -28,7 +28,10 @@ export async function withThreads<T>(
   const {batchSize, checkpoint, concurrency, plan, total = Number.MAX_SAFE_INTEGER} = transfer
   const objects = Math.max(0, total - checkpoint.objects.count)
   const left = checkpoint.objects.finished ? total : objects
-  const workers = workersFor(options.workers, {objects: left, pages: Math.ceil(left / batchSize)})
+  const workers = workersFor(options.workers ?? job.archive.workers, {
+    objects: left,
+    pages: Math.ceil(left / batchSize),
+  })
   const opened = openedAs(directOf(job.connection))
   if (workers > 1 && !opened && options.workers !== undefined) {
     const reason = 'its connection is not one to one address, made by this package'

@@ -145,6 +145,10 @@ export class TransformedSource implements ObjectSource {
     return this.#survey.most
   }
 
+  get workers(): number | undefined {
+    return this.#source.workers
+  }
+
   /** What a dry run tells. */
   get preview(): TransformPreview {
     return this.#survey.preview

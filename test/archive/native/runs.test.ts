@@ -7,6 +7,8 @@ import type {WeaviateClass} from '../../../src/model/schema.js'
 import {NativeExport} from '../../../src/archive/native/export.js'
 import {ExportSource} from '../../../src/archive/native/source.js'
 import {viewOf} from '../../../src/codec/bytes.js'
+import {limit} from '../../../src/flow/transform/index.js'
+import {transformSource} from '../../../src/jobs/restore/transformed.js'
 import {openStore} from '../../../src/store/open.js'
 import {root} from '../../support/root.js'
 
@@ -48,4 +50,11 @@ it('objects without vectors have none, whatever stands in their place', async ()
     vector: [index, index],
   })
   expect(found).toEqual([bare('0'), bare('1'), whole(2), whole(3), bare('4'), bare('5'), bare('6')])
+})
+
+it('it is written by one worker unless more are asked for, changed on the way too', async () => {
+  const native = await NativeExport.open(openStore(path.join(root, 'test/fixtures')), 'native-export-runs')
+  const source = new ExportSource(native, 'Mixed', {schema: SCHEMA})
+  const changed = await transformSource(source, [limit(3)], {})
+  expect([source.workers, changed.workers, changed.objectCount]).toEqual([1, 1, 3])
 })
