@@ -1,7 +1,7 @@
 /** What is measured, each in a process of its own so that memory and CPU are its own: `node jobs.mjs '<json>'`, bundled by run.ts, prints one JSON line. */
 import type weaviateClient from 'weaviate-client'
 
-import {BackupManager, ClearManager, connect, RestoreManager, Verifier} from '@elysia/data-ops'
+import {BackupManager, ClearManager, connect, CopyManager, RestoreManager, Verifier} from '@elysia/data-ops'
 import path from 'node:path'
 
 import {readCeiling, writeCeiling} from './ceiling.js'
@@ -35,9 +35,11 @@ export type JobName =
   | 'client-insert-many'
   | 'client-iterator'
   | 'client-loop'
+  | 'copy'
   | 'floor'
   | 'read-ceiling'
   | 'restore'
+  | 'restore-export'
   | 'verify'
   | 'write-ceiling'
 
@@ -89,6 +91,40 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Measured>> = {
           verify: input.verify,
           workers: input.workers,
         },
+      )
+      return {objects: result.restored, seconds: result.seconds}
+    } finally {
+      await connection.close()
+    }
+  },
+
+  async 'restore-export'(input) {
+    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
+    try {
+      await connection.deleteCollection(input.target!)
+      const result = await new RestoreManager(connection, {directory: input.directory}).restoreCollection(
+        input.backup!,
+        {
+          checkpointDirectory: input.directory,
+          concurrency: input.concurrency,
+          name: input.target,
+          schemaFrom: [input.data.className],
+          workers: input.workers,
+        },
+      )
+      return {objects: result.restored, seconds: result.seconds}
+    } finally {
+      await connection.close()
+    }
+  },
+
+  async copy(input) {
+    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
+    try {
+      await connection.deleteCollection(input.target!)
+      const result = await new CopyManager(connection, connection, {directory: input.directory}).copyCollection(
+        input.data.className,
+        {concurrency: input.concurrency, name: input.target, workers: input.workers},
       )
       return {objects: result.restored, seconds: result.seconds}
     } finally {

@@ -4,11 +4,14 @@
  * Options: --url URL --grpc-url HOST:PORT (default: the embedded server, in a process of its own), --objects 50000, --dims 1536, --properties 6,
  * --named 0 (named vectors in place of the unnamed one), --uuids random|sequential|v7, --index flat|hnsw, --shards 1, --tenants 0, --inactive (the tenants,
  * as they are where there are thousands),
- * --formats json,json.gz,parquet,parquet.zst,arrow, --runs 3, --concurrency N, --workers N, --skip-client, --plot FILE.svg.
+ * --formats json,json.gz,parquet,parquet.zst,arrow, --runs 3, --concurrency N, --workers N, --skip-client, --plot FILE.svg,
+ * --also copy,export: a copy within the server beside the slower of both ceilings; a restore of an export that the server makes first (with EXPORT_ENABLED and
+ * backup-filesystem), beside the write ceiling.
  */
 import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {parseArgs} from 'node:util'
 
 import type {DataOptions, UuidDistribution} from './data.js'
@@ -19,6 +22,7 @@ import {ratesPlot, savePlot} from './plots.js'
 
 const {values: options} = parseArgs({
   options: {
+    also: {default: '', type: 'string'},
     concurrency: {type: 'string'},
     dims: {default: '1536', type: 'string'},
     formats: {default: 'json,json.gz,parquet,parquet.zst,arrow', type: 'string'},
@@ -80,6 +84,8 @@ try {
 async function measureAll(): Promise<Row[]> {
   const rows: Row[] = []
   const formats = options.formats.split(',')
+  const also = new Set(options.also.split(','))
+  const exported = also.has('export') ? await exportSource() : undefined
   const samples = new Map<string, JobOutput[]>()
   const take = async (label: string, job: JobName, more: Partial<JobInput> = {}): Promise<JobOutput> => {
     const output = await runOne(job, more)
@@ -95,6 +101,11 @@ async function measureAll(): Promise<Row[]> {
     await take('read ceiling: undecoded pages', 'read-ceiling')
     if (tenants === 0) await take('floor of a backup: hashed and written, nothing decoded', 'floor')
     if (!options['skip-client']) await take('official client, hand-written loop (writes nothing)', 'client-loop')
+    if (also.has('copy')) await take('copy, within one server', 'copy', {target: TARGET})
+    if (exported !== undefined) {
+      await take('restore, export of the server', 'restore-export', {backup: exported, target: TARGET})
+    }
+
     for (const [index, format] of formats.entries()) {
       const backup = await take(`back up, ${format}`, 'backup', {format})
       await take(`restore, ${format}`, 'restore', {backup: backup.path, target: TARGET})
@@ -118,6 +129,22 @@ async function measureAll(): Promise<Row[]> {
   if (!options['skip-client']) await take('official client, iterator', 'client-iterator')
   for (const [job, outputs] of samples) rows.push(medianRow(job, outputs))
   return rows
+}
+
+/** Has the server export what is measured. Returns where that lies; it stays there. */
+async function exportSource(): Promise<string> {
+  const id = `elysia-bench-${Date.now()}`
+  const url = `${host.url}/v1/export/filesystem`
+  const body = JSON.stringify({file_format: 'parquet', id, include: [SOURCE]})
+  const begun = await fetch(url, {body, headers: {'content-type': 'application/json'}, method: 'POST'})
+  if (!begun.ok) throw new Error(`no export: ${begun.status} ${await begun.text()}`)
+  for (;;) {
+    const reply = await fetch(`${url}/${id}`)
+    const {path: place, status} = (await reply.json()) as {path: string; status: string}
+    if (status === 'SUCCESS') return place
+    if (status === 'FAILED' || status === 'CANCELED') throw new Error(`the export is ${status}`)
+    await sleep(200)
+  }
 }
 
 /** Many tenants: backing up, beside the same objects in one collection. */
@@ -147,6 +174,8 @@ function withShares(rows: readonly Row[]): Array<Row & {share?: number}> {
   const [read, write, erase] = [best('read ceiling'), best('write ceiling'), best('clear: bare')]
   return rows.map((row) => {
     const {job, objectsPerSecond} = row
+    const slower = read !== undefined && write !== undefined ? Math.min(read, write) : undefined
+    if (job.startsWith('copy')) return slower === undefined ? row : {...row, share: objectsPerSecond / slower}
     const ceiling = job.startsWith('restore') || job.includes('insertMany') ? write : job === 'clear' ? erase : read
     const isYardstick = /ceiling|bare/.test(job)
     return ceiling === undefined || isYardstick ? row : {...row, share: objectsPerSecond / ceiling}
@@ -157,7 +186,7 @@ function print(rows: Row[]): void {
   console.log('| job | objects/s | of the ceiling | CPU, µs an object | peak RSS, MB | backup, MB |')
   console.log('| --- | ---: | ---: | ---: | ---: | ---: |')
   for (const {bytes, cpuPerObject, job, objectsPerSecond, peakRss, share} of withShares(rows)) {
-    const ours = /^(?:back up|restore|clear$)/.test(job)
+    const ours = /^(?:back up|copy|restore|clear$)/.test(job)
     const cells = [
       job,
       Math.round(objectsPerSecond),
