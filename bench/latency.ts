@@ -1,6 +1,7 @@
 /**
  * Workers on a server that answers each call after 200 ms and uses no CPU for it: N of them are to be N times as fast as one. On the
- * embedded server, in a process of its own. `npm run bench -- latency`; LATENCY_OBJECTS and LATENCY_WORKERS change what is measured.
+ * embedded server, in a process of its own. `npm run bench -- latency`; LATENCY_OBJECTS and LATENCY_WORKERS change what is measured;
+ * LATENCY_PLOT names an SVG file.
  */
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
@@ -10,6 +11,7 @@ import path from 'node:path'
 
 import {BackupManager, connect, RestoreManager} from '../dist/index.js'
 import {makeClass, makeObjects} from './data.js'
+import {savePlot, togetherPlot} from './plots.js'
 
 const LATENCY_MS = 200
 const OBJECTS = Number(process.env.LATENCY_OBJECTS ?? 20_000)
@@ -73,6 +75,12 @@ try {
       `${workers} workers: back up ${backup.seconds.toFixed(1)} s, restore ${restored.seconds.toFixed(1)} s in all`,
     )
     await connection.deleteCollection(`${NAME}Copy`)
+  }
+
+  const {LATENCY_PLOT} = process.env
+  if (LATENCY_PLOT !== undefined) {
+    const jobs = Object.entries(rates).map(([job, [one = 0, many = 0]]) => ({job, many, one}))
+    await savePlot(LATENCY_PLOT, togetherPlot(jobs, `${WORKERS} workers`))
   }
 
   for (const [job, [one = 0, many = 0]] of Object.entries(rates)) {

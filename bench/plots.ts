@@ -91,6 +91,52 @@ export function growthPlot(jobs: readonly Growth[]): string {
   return draw(1000, 380, {...both, legend: {bottom: 4, textStyle: {color: INK}}})
 }
 
+/** What workers do together, beside one alone: objects a second. */
+export interface Together {
+  job: string
+  many: number
+  one: number
+}
+
+/** A bar for one worker and one for all, for each job. `workers`: how many these are, and what, as "8 processes". */
+export function togetherPlot(jobs: readonly Together[], workers: string): string {
+  const series = (name: string, values: readonly number[], colour: number, text: (at: number) => string) => ({
+    data: values.map((value) => Math.round(value)),
+    itemStyle: {color: COLOURS[colour]},
+    label: {
+      color: INK,
+      formatter: ({dataIndex}: {dataIndex: number}) => text(dataIndex),
+      position: 'top',
+      show: true,
+    },
+    name,
+    type: 'bar',
+  })
+  const rate = (value = 0): string => `${Math.round(value)}/s`
+  return draw(600, 320, {
+    animation: false,
+    grid: {bottom: 60, left: 70, right: 20, top: 44},
+    legend: {bottom: 4, textStyle: {color: INK}},
+    series: [
+      series(
+        'one',
+        jobs.map(({one}) => one),
+        0,
+        (at) => rate(jobs[at]?.one),
+      ),
+      series(
+        workers,
+        jobs.map(({many}) => many),
+        1,
+        (at) => `${rate(jobs[at]?.many)}, ${((jobs[at]?.many ?? 0) / (jobs[at]?.one ?? 1)).toFixed(1)} times`,
+      ),
+    ],
+    title: {text: 'objects a second, each call answered after 200 ms', textStyle: {color: INK, fontSize: 14}},
+    xAxis: {axisLabel: {color: INK}, data: jobs.map(({job}) => job), type: 'category'},
+    yAxis: {axisLabel: {color: INK}, min: 0, type: 'value'},
+  })
+}
+
 interface Part {
   grid: object
   series: object | object[]

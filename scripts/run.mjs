@@ -86,7 +86,7 @@ function recording() {
 
 function bench() {
   build()
-  const isNamed = ['growth', 'latency', 'memory', 'native-export', 'start-up'].includes(options[0])
+  const isNamed = ['growth', 'latency', 'latency-jobs', 'memory', 'native-export', 'start-up'].includes(options[0])
   const [file, ...rest] = isNamed ? options : ['run', ...options]
   must('node', ['--import', 'tsx', `bench/${file}.ts`, ...rest])
 }
@@ -193,7 +193,7 @@ function testReplies() {
 
 function testSweep() {
   environment.SWEEP ??= 'all'
-  vitest(['test/fault/sweep.test.ts', ...options])
+  vitest(['test/fault/sweep.test.ts', 'test/jobs/machines/dying.test.ts', ...options])
 }
 
 function testFault() {

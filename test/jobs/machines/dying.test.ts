@@ -25,7 +25,7 @@ const USUAL = {clock: {...CLOCK}, grace: GRACE.ms, rows: SMALLEST_ITEM.rows}
 const FASTER = 10
 const LEASE_MS = 600
 /** One call of a restore in so many. */
-const STEP = process.env.SWEEP === 'all' ? 1 : 11
+const STEP = process.env.SWEEP === 'all' ? 1 : 23
 
 let server: TestServer
 let objects: NonNullable<Parameters<typeof memoryStore>[0]>
