@@ -18,6 +18,8 @@ export interface JobInput {
   /** Batches of the write ceiling on their way at once; default 4. */
   inFlight?: number
   job: JobName
+  /** Of encrypted backups. */
+  keys?: {encryptTo: string[]; identities: string[]}
   /** Collection to write to; default that of the data. */
   target?: string
   tenants?: number
@@ -64,7 +66,7 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Measured>> = {
     const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
     try {
       const [format, compression] = input.format!.split('.', 2)
-      const result = await new BackupManager(connection, {directory: input.directory}).backupCollection(
+      const result = await new BackupManager(connection, {directory: input.directory, ...input.keys}).backupCollection(
         input.data.className,
         {
           compress: compression !== undefined,
@@ -83,15 +85,15 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Measured>> = {
     const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
     try {
       await connection.deleteCollection(input.target!)
-      const result = await new RestoreManager(connection, {directory: input.directory}).restoreCollection(
-        input.backup!,
-        {
-          concurrency: input.concurrency,
-          name: input.target,
-          verify: input.verify,
-          workers: input.workers,
-        },
-      )
+      const result = await new RestoreManager(connection, {
+        directory: input.directory,
+        ...input.keys,
+      }).restoreCollection(input.backup!, {
+        concurrency: input.concurrency,
+        name: input.target,
+        verify: input.verify,
+        workers: input.workers,
+      })
       return {objects: result.restored, seconds: result.seconds}
     } finally {
       await connection.close()

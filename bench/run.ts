@@ -7,6 +7,7 @@
  * --formats json,json.gz,parquet,parquet.zst,arrow, --runs 3, --concurrency N, --workers N, --skip-client, --plot FILE.svg,
  * --also copy,export: a copy within the server beside the slower of both ceilings; a restore of an export that the server makes first (with EXPORT_ENABLED and
  * backup-filesystem), beside the write ceiling.
+ * --place s3://bucket/prefix: the same backups and restores there (with AWS's variables), and --encrypted: encrypted, in the folder; beside the others, round by round.
  */
 import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
@@ -17,6 +18,7 @@ import {parseArgs} from 'node:util'
 import type {DataOptions, UuidDistribution} from './data.js'
 import type {JobInput, JobName, JobOutput} from './jobs.js'
 
+import {newIdentity} from '../src/codec/age/header.js'
 import {bundleJobs, describeMachine, fill, leave, medianRow, openHost, type Row, runJob} from './host.js'
 import {ratesPlot, savePlot} from './plots.js'
 
@@ -25,12 +27,14 @@ const {values: options} = parseArgs({
     also: {default: '', type: 'string'},
     concurrency: {type: 'string'},
     dims: {default: '1536', type: 'string'},
+    encrypted: {default: false, type: 'boolean'},
     formats: {default: 'json,json.gz,parquet,parquet.zst,arrow', type: 'string'},
     'grpc-url': {type: 'string'},
     inactive: {default: false, type: 'boolean'},
     index: {default: 'flat', type: 'string'},
     named: {default: '0', type: 'string'},
     objects: {default: '50000', type: 'string'},
+    place: {type: 'string'},
     plot: {type: 'string'},
     properties: {default: '6', type: 'string'},
     runs: {default: '3', type: 'string'},
@@ -86,6 +90,7 @@ async function measureAll(): Promise<Row[]> {
   const formats = options.formats.split(',')
   const also = new Set(options.also.split(','))
   const exported = also.has('export') ? await exportSource() : undefined
+  const elsewhere = await otherPlaces()
   const samples = new Map<string, JobOutput[]>()
   const take = async (label: string, job: JobName, more: Partial<JobInput> = {}): Promise<JobOutput> => {
     const output = await runOne(job, more)
@@ -114,6 +119,11 @@ async function measureAll(): Promise<Row[]> {
         ? take('clear', 'clear', {target: TARGET})
         : take('clear: bare BatchDelete loop', 'batch-delete-loop', {target: TARGET}))
       await rm(backup.path!, {force: true, recursive: true})
+      for (const {label, ...where} of elsewhere) {
+        const other = await take(`back up ${label}, ${format}`, 'backup', {format, ...where})
+        await take(`restore ${label}, ${format}`, 'restore', {backup: other.path, target: TARGET, ...where})
+        await runOne('clear', {target: TARGET})
+      }
     }
 
     for (const inFlight of [4, 8]) {
@@ -129,6 +139,16 @@ async function measureAll(): Promise<Row[]> {
   if (!options['skip-client']) await take('official client, iterator', 'client-iterator')
   for (const [job, outputs] of samples) rows.push(medianRow(job, outputs))
   return rows
+}
+
+/** Where else backups are measured. What lies in object storage stays there. */
+async function otherPlaces(): Promise<Array<{directory?: string; keys?: JobInput['keys']; label: string}>> {
+  const {encrypted, place} = options
+  const {identity, recipient} = await newIdentity()
+  return [
+    ...(place === undefined ? [] : [{directory: place, label: 'in object storage'}]),
+    ...(encrypted ? [{keys: {encryptTo: [recipient], identities: [identity]}, label: 'encrypted'}] : []),
+  ]
 }
 
 /** Has the server export what is measured. Returns where that lies; it stays there. */
