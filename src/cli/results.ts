@@ -214,22 +214,25 @@ export interface ShowOptions {
 export function comparisonLines(comparison: CollectionComparison, options: ShowOptions = {}): string[] {
   const {backupId, collection, counts, differences, schemaDifferences} = comparison
   const {against = {name: `backup ${backupId}`, place: 'in the backup'}} = options
+  const made = 'what the changes make of '
+  const live = `${comparison.changed === 'live' ? made : ''}${collection}`
+  const other = `${comparison.changed === 'backup' ? made : ''}${against.name}`
   if (comparison.equal)
     return [
-      `${collection} equals ${against.name}: ${plural(counts.live, 'object')}`,
+      `${live} equals ${other}: ${plural(counts.live, 'object')}`,
       ...formatMembers([['digest', comparison.liveDigest]]),
     ]
   const unknown = (comparison.notCompared ?? []).map((what) => `  NOT compared: ${what}`)
   if (isUnknown(comparison)) {
     return [
-      `${collection} is not known to equal ${against.name}: what was compared is the same, and not everything could be (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,
+      `${live} is not known to equal ${other}: what was compared is the same, and not everything could be (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,
       ...unknown,
     ]
   }
 
   const unlisted = counts.missing + counts.extra + counts.different - differences.length
   return [
-    `${collection} differs from ${against.name}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,
+    `${live} differs from ${other}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,
     ...differences.map((difference) => `  ${differenceText(difference)}`),
     ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
     ...schemaTable(schemaDifferences, options),

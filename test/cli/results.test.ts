@@ -23,6 +23,16 @@ function compared(schemaDifferences: CollectionComparison['schemaDifferences']):
   }
 }
 
+describe('a comparison', () => {
+  it('says when changes were made to one of both before', () => {
+    const equal: CollectionComparison = {...compared([]), equal: true}
+    const first = (changed?: 'backup' | 'live'): string | undefined => comparisonLines({...equal, changed})[0]
+    expect(first()).toBe('Book equals backup 5f0c: 1 object')
+    expect(first('backup')).toBe('Book equals what the changes make of backup 5f0c: 1 object')
+    expect(first('live')).toBe('what the changes make of Book equals backup 5f0c: 1 object')
+  })
+})
+
 describe('differences of schemas', () => {
   const differences: CollectionComparison['schemaDifferences'] = [
     {backup: 'word', live: 'field', path: 'properties.title.tokenization', severity: 'notice'},

@@ -76,6 +76,7 @@ export async function compareCollection(
   return {
     backupDigest: compared.digests.first,
     backupId: archive.head.metadata.backup_id,
+    ...(archive.isTransformed ? {changed: 'backup'} : options.chain && {changed: 'live'}),
     collection: schema.class,
     counts: {...compared.counts, backup: compared.objects.first, live: compared.objects.second},
     differences: compared.differences,

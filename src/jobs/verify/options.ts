@@ -94,6 +94,11 @@ export type DiffOptions = Omit<CompareOptions, 'transforms'>
 export interface CollectionComparison {
   backupDigest: string
   backupId: string
+  /**
+   * What was compared in place of one of both: `backup`, what this run's changes make of the backup; `live`, what the changes that the
+   * backup was made with make of the collection. Absent: both as they are.
+   */
+  changed?: 'backup' | 'live'
   collection: string
   /** Objects in all, per kind, whatever `limit` lists. */
   counts: {backup: number; different: number; extra: number; live: number; missing: number}
