@@ -66,11 +66,18 @@ export class JobManager {
     const wanted = [...new Set(await wantedCollections(connection, names, options.exclude))]
     if (wanted.length === 0) throw new DataOpsError('COLLECTION_MISSING', 'There is no collection to back up.')
     const {items, works} = await planBackups(connection, this.#store, wanted, options)
-    const head = await this.#head(connection, {id, options, works})
+    const drop = async (): Promise<void> => {
+      for (const one of works) await dropBackup(this.#store, one)
+    }
+
+    const head = await this.#head(connection, {id, options, works}).catch(async (error: unknown) => {
+      await drop()
+      throw error
+    })
     const plan: JobPlan = {...head, items, kind: 'backup', version: 1, works}
     const place = placeOfJob(this.#store, id)
     if (!(await place.writePlan(plan))) {
-      for (const one of works) await dropBackup(this.#store, one)
+      await drop()
       throw jobExists(id, place.describe())
     }
 

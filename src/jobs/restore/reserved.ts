@@ -16,10 +16,25 @@ export interface ReservedBy {
   plan: string
 }
 
-/** Who restores into a target, other than by holding its lease. To be asked, and `reserve` called, while the lease is held. */
-export async function reservationOf(store: Store, lease: string): Promise<ReservedBy | undefined> {
+/**
+ * Who restores into a target, other than by holding its lease. To be asked, and `reserve` called, while the lease is held: whoever wrote one
+ * whose job has no plan has died before there was one, or the job has ended, and it is removed.
+ */
+export async function reservationNow(store: Store, lease: string): Promise<ReservedBy | undefined> {
+  const found = await readReservation(store, lease)
+  if (!found || (await store.stat(found.plan))) return found
+  await forget(store, targetReservationName(lease))
+  return undefined
+}
+
+async function reservationOf(store: Store, lease: string): Promise<ReservedBy | undefined> {
+  const found = await readReservation(store, lease)
+  return found && (await store.stat(found.plan)) ? found : undefined
+}
+
+async function readReservation(store: Store, lease: string): Promise<ReservedBy | undefined> {
   const name = targetReservationName(lease)
-  const found = await readOwnJson(store, name, {
+  return readOwnJson(store, name, {
     damaged: (cause) =>
       new DataOpsError('STORAGE', `${store.describe(name)} is damaged.`, {
         cause,
@@ -30,7 +45,6 @@ export async function reservationOf(store: Store, lease: string): Promise<Reserv
     name: 'reservation',
     read: (by) => ({job: by.member('job').text(), plan: by.member('plan').text()}),
   })
-  return found && (await store.stat(found.plan)) ? found : undefined
 }
 
 export async function reserve(store: Store, lease: string, by: ReservedBy): Promise<void> {

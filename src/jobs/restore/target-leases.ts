@@ -4,7 +4,7 @@ import type {Store} from '../../store/store.js'
 import {targetLeaseName} from '../../archive/names.js'
 import {DataOpsError} from '../../model/errors.js'
 import {describeHolder, Lease} from '../../store/lease.js'
-import {reservationOf, reserve, type ReservedBy} from './reserved.js'
+import {reservationNow, reserve, type ReservedBy} from './reserved.js'
 
 export interface LeasedTarget {
   /** Name of the backup in its store: it is kept while a lease names it. */
@@ -51,7 +51,7 @@ export class TargetLeases {
     const lease = await Lease.watchAndAcquire(store, name, {signal, subject: backup})
     if (lease) {
       this.#held.push(lease)
-      const reserved = await reservationOf(store, name)
+      const reserved = await reservationNow(store, name)
       if (reserved) throw restoredByJob(reserved, collection, store.describe(name))
       this.#places.push({name, store})
       return

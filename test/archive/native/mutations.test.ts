@@ -173,10 +173,10 @@ describe('a changed export', () => {
       bytes[at + 1] = 14
       await writeFile(file, bytes)
       const [source] = await sourcesOf(folder)
-      const isTaken = await source!.assertWhole().then(
-        () => true,
-        () => false,
-      )
+      const isTaken = await source!
+        .assertWhole()
+        .then(() => true)
+        .catch(() => false)
       // What else looks like one: it can be read.
       if (isTaken) await source!.survey()
       else refused++

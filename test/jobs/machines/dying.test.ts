@@ -89,8 +89,8 @@ async function sweep(
     let error: unknown
     try {
       await run(dying)
-    } catch (failed) {
-      error = failed
+    } catch (error_) {
+      error = error_
     }
 
     const isOver = calls.length < at

@@ -304,8 +304,10 @@ describe('a restore by several machines, killed in each kind of item, is what on
     expect({end, killed}).toEqual({end: 'done', killed: deaths.length})
     const {seconds: _, warnings: __, ...told} = alone
     const {seconds: ___, warnings: ____, ...same} = restored[0] ?? alone
-    expect({...same, verification: same.verification?.counts}).toEqual({
+    // How many of them are read by id is each one's own.
+    expect({...same, confirmation: same.confirmation?.by, verification: same.verification?.counts}).toEqual({
       ...told,
+      confirmation: told.confirmation?.by,
       verification: told.verification?.counts,
     })
     expect(same.verification?.equal).toBe(told.verification?.equal)

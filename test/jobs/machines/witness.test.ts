@@ -7,6 +7,7 @@ import type {Connection} from '../../../src/weaviate/connection.js'
 import {BackupManager, connect} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {GRACE} from '../../../src/jobs/restore/checkpoint.js'
+import {DataOpsError} from '../../../src/model/errors.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../../src/testing/index.js'
 import {ALIAS_SUFFIX, makeTenants} from '../../fault/samples.js'
 import {makeCollection} from '../../support/collections.js'
@@ -131,4 +132,16 @@ it('what showed it may be gone: then the address tells', async () => {
   const job = await createRestore()
   await here.deleteCollection(OTHER)
   expect(await manager().work(here, job)).toMatchObject({end: 'done', restored: [{restored: COUNT}]})
+})
+
+it('creation leaves nothing in the place when other collections cannot be listed', async () => {
+  const before = await store.list('')
+  const blind = {
+    ...here,
+    async listCollections() {
+      throw new DataOpsError('SERVER_REFUSED', 'No list today.')
+    },
+  }
+  await expect(manager().createBackup(blind, [NAME])).rejects.toThrow('No list today.')
+  expect(await store.list('')).toEqual(before)
 })
