@@ -60,6 +60,6 @@ export async function keepDamaged(store: Store): Promise<string> {
   const path = store.describe(CATALOG_FILE)
   throw new DataOpsError('STORAGE', `${path} is damaged, and no copy of it can be kept: each name is taken.`, {
     details: {path},
-    hint: 'Move it elsewhere, then run `backup list --reindex`.',
+    hint: 'Move it elsewhere, then have the catalog made anew with `BackupCatalog.reindex`.',
   })
 }

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'BackupCatalog.list': 'backup list',
   'BackupCatalog.prune': 'backup prune',
   'BackupCatalog.reindex': 'backup list --reindex',
+  'JobManager.work': 'job work',
   backupCollection: 'col backup',
   clearCollection: 'col clear',
   copyCollection: 'col copy',

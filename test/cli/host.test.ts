@@ -121,8 +121,9 @@ describe('installed into a host', () => {
   })
 
   it('says how to install the package of a cloud into the folder of the plugins', async () => {
+    await hostSays({answer: {apiKey: KEY, grpcUrl: server.grpcUrl, url: server.url}})
     const listed = await elysiactl('backup', 'list', '--json', '-o', 's3://bucket/x')
-    expect(listed.code).toBe(2)
+    expect(listed, listed.stderr + listed.stdout).toMatchObject({code: 2})
     expect(listed.json()).toMatchObject({
       error: {
         code: 'INVALID_INPUT',

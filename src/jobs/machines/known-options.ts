@@ -59,7 +59,7 @@ export function checkKnownOptions(kind: JobKind, options: object): void {
   const [name] = other
   throw new DataOpsError('INVALID_INPUT', `A ${kind} with \`${name}\` cannot be done by several machines.`, {
     hint: OF_WORKERS.has(name)
-      ? 'Give it to `work`: each machine has its own.'
+      ? 'Give it to `JobManager.work`: each machine has its own.'
       : `Leave it out, or ${kind === 'backup' ? 'take it' : 'restore'} with one process.`,
   })
 }
