@@ -174,7 +174,8 @@ describe.skipIf(!BINARY)('on a real server', {timeout: 1_200_000}, () => {
     const job: WorkerJob = {
       directory: folder,
       grpcUrl: server.grpcUrl,
-      run: {collection: PLAIN, job: 'backup', options: {format: 'parquet', resume: 'auto'}},
+      // One thread each: the processes are what there is to be many of.
+      run: {collection: PLAIN, job: 'backup', options: {format: 'parquet', resume: 'auto', workers: 1}},
       url: server.url,
     }
     const runs = await Promise.all(Array.from({length: 4}, async () => runWorker(worker, job)))
