@@ -135,15 +135,16 @@ export function throwIfAborted(signal?: AbortSignal): void {
 /** What a task comes to, unless the signal fires first, whatever the task waits for. @throws DataOpsError INTERRUPTED. */
 export async function orInterrupted<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return task
-  throwIfAborted(signal)
   const {promise: stopped, reject} = Promise.withResolvers<never>()
   const stop = (): void => {
     reject(interrupted(signal))
   }
 
+  if (signal.aborted) stop()
   signal.addEventListener('abort', stop, {once: true})
   try {
-    return await Promise.race([task, stopped])
+    // What the task comes to afterwards is waited for as well: nobody else would hear of its failure.
+    return await Promise.race([stopped, task])
   } finally {
     signal.removeEventListener('abort', stop)
   }

@@ -1,8 +1,9 @@
+import {setImmediate} from 'node:timers/promises'
 import {describe, expect, it} from 'vitest'
 
 import {onKnownCollection} from '../../src/flow/known-collection.js'
 import {withActiveTenants} from '../../src/flow/tenants/activation.js'
-import {DataOpsError, withDetails} from '../../src/model/errors.js'
+import {DataOpsError, orInterrupted, withDetails} from '../../src/model/errors.js'
 
 const busy = new DataOpsError('SERVER_UNAVAILABLE', 'Busy.', {
   details: {status: 429},
@@ -57,5 +58,33 @@ describe('an error with more context', () => {
       retryAfterMs: 7000,
     })
     expect(calls).toBe(2)
+  })
+})
+
+describe('a task that may be interrupted', () => {
+  it('is left at once, and what it comes to later ends no program', async () => {
+    const unheard: unknown[] = []
+    const hear = (error: unknown): void => {
+      unheard.push(error)
+    }
+
+    process.on('unhandledRejection', hear)
+    try {
+      for (const isBefore of [true, false]) {
+        const abort = new AbortController()
+        const {promise, reject} = Promise.withResolvers<never>()
+        if (isBefore) abort.abort()
+        const outcome = orInterrupted(promise, abort.signal)
+        abort.abort()
+        await expect(outcome).rejects.toMatchObject({code: 'INTERRUPTED'})
+        reject(new Error('too late'))
+        await setImmediate()
+      }
+
+      expect(unheard).toEqual([])
+      expect(await orInterrupted(Promise.resolve(1), new AbortController().signal)).toBe(1)
+    } finally {
+      process.off('unhandledRejection', hear)
+    }
   })
 })

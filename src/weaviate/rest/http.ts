@@ -7,7 +7,7 @@ import {Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request} from 'un
 import type {JsonValue} from '../../model/object.js'
 import type {ServerCall} from '../connection.js'
 
-import {DataOpsError, interrupted, throwIfAborted} from '../../model/errors.js'
+import {DataOpsError, interrupted, orInterrupted, throwIfAborted} from '../../model/errors.js'
 import {told} from '../calls.js'
 import {networkError, redact, restError} from '../errors.js'
 
@@ -149,7 +149,8 @@ export class HttpClient {
     const stop = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal
     let reply: RawReply
     try {
-      reply = await orAborted(this.#exchange(url, {body, headers, method, signal: stop}), stop)
+      // undici heeds a signal only once it is connected, and a proxy may never let it.
+      reply = await orInterrupted(this.#exchange(url, {body, headers, method, signal: stop}), stop)
     } catch (error) {
       if (signal?.aborted) throw interrupted(signal)
       if (deadline.signal.aborted) {
@@ -201,22 +202,6 @@ async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number): Prom
   }
 
   return Buffer.concat(chunks, bytes)
-}
-
-/** undici heeds a signal only once it is connected, and a proxy may never let it. */
-async function orAborted<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
-  return Promise.race([
-    task,
-    new Promise<never>((_resolve, reject) => {
-      signal.addEventListener(
-        'abort',
-        () => {
-          reject(signal.reason as Error)
-        },
-        {once: true},
-      )
-    }),
-  ])
 }
 
 function createDispatcher({ca, pinned, proxy, url}: HttpClientOptions): Dispatcher {
