@@ -15,7 +15,7 @@ import {
 } from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
-import {isUnknown} from '../../src/jobs/verify/unknown.js'
+import {isUnknown, tenantInWords} from '../../src/jobs/verify/unknown.js'
 
 export default class ColVerify extends DataOpsCommand {
   static override summary = 'Compare a collection with a backup, object by object.'
@@ -82,7 +82,7 @@ export default class ColVerify extends DataOpsCommand {
       transforms: await transformsOf({ids: flags.ids, transform: flags.transform}),
     })
     const leftOut = (comparison.equal ? (comparison.tenantsLeftOut ?? []) : []).map(
-      ({name, reason}) => `  NOT compared: tenant ${name} (${reason})`,
+      (tenant) => `  NOT compared: ${tenantInWords(tenant)}`,
     )
     this.print([...comparisonLines(comparison, {full: flags.full, width: this.width}), ...leftOut])
     if (!comparison.equal) this.exitWith(isUnknown(comparison) ? 'INCOMPLETE' : 'CONTENT_DIFFERS')

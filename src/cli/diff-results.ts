@@ -1,13 +1,13 @@
 /** Differences of two collections or backups as lines for a person. Pure. */
 import type {ComparedThing, Difference} from '../jobs/verify/options.js'
 
-import {isUnknown} from '../jobs/verify/unknown.js'
+import {isUnknown, tenantInWords} from '../jobs/verify/unknown.js'
 import {formatCount, formatMembers, plural} from './format.js'
 import {differenceText, schemaTable, type ShowOptions} from './results.js'
 
 export function diffLines(difference: Difference, options: ShowOptions = {}): string[] {
   const {a, b, counts, differences, equal, notCompared = [], schemaDifferences, tenantsLeftOut = []} = difference
-  const leftOut = tenantsLeftOut.map(({name, reason}) => `tenant ${name} (${reason})`)
+  const leftOut = tenantsLeftOut.map((tenant) => tenantInWords(tenant))
   // Tenants stand in both.
   const unknown = [...new Set([...leftOut, ...notCompared])].map((what) => `  NOT compared: ${what}`)
   if (equal)

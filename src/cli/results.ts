@@ -7,7 +7,7 @@ import type {RestoreResult} from '../jobs/restore/options.js'
 import type {ShownObject, TransformPreview} from '../jobs/survey.js'
 import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
 
-import {isUnknown} from '../jobs/verify/unknown.js'
+import {isUnknown, tenantInWords} from '../jobs/verify/unknown.js'
 import {formatBytes, formatCount, formatMembers, formatRate, formatSeconds, formatTable, plural} from './format.js'
 import {displayWidth, truncate} from './width.js'
 
@@ -74,7 +74,7 @@ function incompleteLines({complete, counted, missing = []}: BackupResult): strin
 }
 
 function skippedLines({tenants}: BackupResult): string[] {
-  return (tenants?.skipped ?? []).map(({name, reason}) => `  NOT in it: tenant ${name} (${reason})`)
+  return (tenants?.skipped ?? []).map((tenant) => `  NOT in it: ${tenantInWords(tenant)}`)
 }
 
 /** One of many, on one line, unless there is something to say of it. */
@@ -104,7 +104,7 @@ export function copyLines(copied: CopyResult, options: ShowOptions = {}): string
   return [
     ...writtenLines(copied, {done: 'Copied', from: ['from', from], possible: 'Could copy'}),
     ...(gone > 0 ? [`  GONE meanwhile: ${plural(gone, 'object')}`] : []),
-    ...tenantsLeftOut.map(({name, reason}) => `  NOT copied: tenant ${name} (${reason})`),
+    ...tenantsLeftOut.map((tenant) => `  NOT copied: ${tenantInWords(tenant)}`),
     ...copied.warnings.flatMap(({code, message}) => (code === 'incomplete-copy' ? [`  INCOMPLETE: ${message}`] : [])),
     ...(verification ? comparisonLines(verification, {...options, against: {name: from, place: 'there'}}) : []),
   ]

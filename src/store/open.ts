@@ -8,7 +8,6 @@ import {belowOf} from './overlay.js'
 import {parsePlace, type Place} from './place.js'
 
 /** How a place is opened. */
-/** How a place is opened. */
 export interface OpenStoreOptions {
   /** Of the storage account of an `az://` place. Default: the identity that Azure's SDK finds. */
   azureConnectionString?: string

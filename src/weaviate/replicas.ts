@@ -14,11 +14,16 @@ export function listingAddresses(connection: Connection): string[] {
   return connection.replicas?.members.map(({describe}) => describe) ?? [connection.describe]
 }
 
-/** Whether a read at that level, but no less than QUORUM, may see newer versions of objects than are listed. */
-export function isListedBelow(connection: Connection, schema: WeaviateClass, consistency: ConsistencyLevel): boolean {
+/** The level, no less than QUORUM, at which a read may see newer versions of objects than are listed; undefined where it cannot. */
+export function levelAboveListed(
+  connection: Connection,
+  schema: WeaviateClass,
+  consistency: ConsistencyLevel,
+): 'ALL' | 'QUORUM' | undefined {
   const factor = replicationFactor(schema)
-  const asked = consistency === 'ALL' ? factor : Math.floor(factor / 2) + 1
-  return listingAddresses(connection).length < asked
+  const level = consistency === 'ALL' ? 'ALL' : 'QUORUM'
+  const asked = level === 'ALL' ? factor : Math.floor(factor / 2) + 1
+  return listingAddresses(connection).length < asked ? level : undefined
 }
 
 /** A listing reads one replica of each shard, which may lack what was written while its node was down. undefined where all are listed. */

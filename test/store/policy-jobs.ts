@@ -140,11 +140,31 @@ export async function policyJobs(): Promise<PolicyJobs> {
 }
 
 /** How it ended, in words. `BROKEN`: by what is no error of ours. */
-export async function outcomeOf(run: () => Promise<unknown>): Promise<string> {
+async function outcomeOf(run: () => Promise<unknown>): Promise<string> {
   try {
     await run()
     return 'works'
   } catch (error) {
     return error instanceof DataOpsError ? `says: ${error.message}` : `BROKEN: ${String(error)}`
   }
+}
+
+interface Trial {
+  /** Of what was prepared. */
+  id: string
+  /** What it can do without. */
+  optional: {includes: (action: string) => boolean}
+  place: string
+  /** What is not allowed. */
+  without?: string | undefined
+}
+
+/** Says what came of a job that may do all of it, or all but one thing: it works with all, and fails cleanly without what it needs. */
+export async function isAsDocumented(job: PolicyJob, {id, optional, place, without}: Trial): Promise<boolean> {
+  const outcome = await outcomeOf(async () => job.run(place, id))
+  const isWorking = outcome === 'works'
+  const isExpected = without === undefined ? isWorking : !isWorking || optional.includes(without)
+  const isHolding = isExpected && !outcome.startsWith('BROKEN')
+  console.log(`${isHolding ? 'ok ' : 'NOT'} ${job.name}, ${without ? `without ${without}` : 'with all'}: ${outcome}`)
+  return isHolding
 }

@@ -12,7 +12,7 @@ import type {
 import {throwIfAborted} from '../../model/errors.js'
 import {
   asDamaged,
-  checkAllListed,
+  checkColumnsListed,
   COLUMNS_KEY,
   type ColumnShape,
   columnShape,
@@ -55,7 +55,7 @@ export async function openArrow(source: ByteSource, options: PartDecoderOptions)
         fields.map((field) => describeField(field)),
       )
     for (const column of columns) checkColumn(column, fields)
-    checkAllListed(
+    checkColumnsListed(
       columns,
       fields.map(({name}) => name),
     )

@@ -92,7 +92,7 @@ export function parseColumns(text: string | undefined): PartColumn[] | undefined
 }
 
 /** What a part holds and does not list would be left out without a word. @throws DataOpsError BACKUP_DAMAGED. */
-export function checkAllListed(columns: readonly PartColumn[], found: readonly string[]): void {
+export function checkColumnsListed(columns: readonly PartColumn[], found: readonly string[]): void {
   const listed = new Set(columns.map(({name}) => name))
   const other = found.find((name) => !listed.has(name))
   if (other !== undefined) throw damaged(`Column "${other}" of the part is not in its list of columns.`)

@@ -15,7 +15,7 @@ import {throwIfAborted} from '../../model/errors.js'
 import {referenceProperties, type WeaviateClass} from '../../model/schema.js'
 import {
   asDamaged,
-  checkAllListed,
+  checkColumnsListed,
   COLUMNS_KEY,
   columnShape,
   columnsToRead,
@@ -136,7 +136,7 @@ function layoutOf(metadata: FileMetadata, nodes: readonly SchemaNode[], options:
       options.schema,
       nodes.map((node) => describeNode(node)),
     )
-  checkAllListed(columns, [...byName.keys()])
+  checkColumnsListed(columns, [...byName.keys()])
   return {
     assemble: (values, from, to, fields) =>
       assembleObjects(

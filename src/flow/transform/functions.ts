@@ -40,8 +40,11 @@ export function transformObjects(functions: TransformFunctions, record: JsonObje
     changeSchema ? changedSchema(schema, changeSchema, record.name) : schema
   let known: undefined | {context: FunctionContext; kept: Kept; of: WeaviateClass}
   const knownOf = (schema: WeaviateClass): NonNullable<typeof known> => {
-    const context = {collection: schema.class, schema: structuredClone(schema)}
-    if (known?.of !== schema) known = {context, kept: keptProperties(after(schema).properties ?? []), of: schema}
+    if (known?.of !== schema) {
+      const context = {collection: schema.class, schema: structuredClone(schema)}
+      known = {context, kept: keptProperties(after(schema).properties ?? []), of: schema}
+    }
+
     return known
   }
 

@@ -15,7 +15,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
-import {isListedBelow, replicationFactor} from '../../weaviate/replicas.js'
+import {levelAboveListed, replicationFactor} from '../../weaviate/replicas.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {backUpCollection} from '../backup/backup.js'
 import {checkConsistency, confirmationOf, DEFAULT_CONSISTENCY, isSampled} from '../confirmation.js'
@@ -224,9 +224,7 @@ export class Clear {
       connection: this.#connection,
       ...(isSampled(this.#connection, schema) && {sampleAt: consistency}),
       held: await this.#heldBy(backup),
-      ...(isListedBelow(this.#connection, schema, consistency) && {
-        newestAt: consistency === 'ALL' ? consistency : 'QUORUM',
-      }),
+      newestAt: levelAboveListed(this.#connection, schema, consistency),
       notes: this.#notes,
       onProgress: this.#options.onProgress,
       plan: planCollection(schema),

@@ -24,7 +24,7 @@ export interface DeletionOptions {
   /** Only what it has, as it is, is deleted; none: everything. */
   held?: HeldObjects
   /** With `held`, where too few replicas are listed: the level at which the newest version of each object is asked for. */
-  newestAt?: 'ALL' | 'QUORUM'
+  newestAt?: 'ALL' | 'QUORUM' | undefined
   notes: TenantNotes
   onProgress?: (event: ProgressEvent) => void
   plan: CollectionPlan

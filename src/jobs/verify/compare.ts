@@ -30,6 +30,7 @@ import {selectForComparison, tenantsApart, type TenantSelection} from './compare
 import {compareRecords, type Differences} from './differences.js'
 import {LiveSide} from './live-side.js'
 import {type ComparedSource, SourceSide} from './source-side.js'
+import {tenantInWords} from './unknown.js'
 
 const DEFAULT_LIMIT = 20
 
@@ -297,7 +298,7 @@ class Comparison {
   /** Once both are read: why nobody knows whether they are equal. */
   async #notCompared({leftOut, takesPart}: TenantSelection): Promise<string[]> {
     const [first, second] = [this.#first, this.#second]
-    const open = leftOut.filter(({isOpen}) => isOpen).map(({name, reason}) => `tenant ${name} (${reason})`)
+    const open = leftOut.filter(({isOpen}) => isOpen).map((tenant) => tenantInWords(tenant))
     const unshown: string[] = []
     for (const side of [first, second]) {
       const reason = side.unshown()

@@ -15,7 +15,7 @@ import {
 import process from 'node:process'
 
 import {setStoreDefaults} from '../../../src/store/open.js'
-import {outcomeOf, type PolicyJob, policyJobs, type PolicyKind} from '../policy-jobs.js'
+import {isAsDocumented, type PolicyJob, policyJobs, type PolicyKind} from '../policy-jobs.js'
 
 const {AZURE_CONTAINER: container = 'policies', AZURE_STORAGE_CONNECTION_STRING: owner} = process.env
 if (owner === undefined) {
@@ -60,12 +60,7 @@ async function tryJob(job: PolicyJob, index: number, without: string | undefined
   const id = await job.prepare(place)
   await reset()
   setStoreDefaults({azureConnectionString: signatureOf(letters.replace(without ?? '-', ''))})
-  const outcome = await outcomeOf(async () => job.run(place, id))
-  const isWorking = outcome === 'works'
-  const isExpected = without === undefined ? isWorking : !isWorking || optional.includes(without)
-  const isHolding = isExpected && !outcome.startsWith('BROKEN')
-  if (!isHolding) broken++
-  console.log(`${isHolding ? 'ok ' : 'NOT'} ${job.name}, ${without ? `without ${without}` : 'with all'}: ${outcome}`)
+  if (!(await isAsDocumented(job, {id, optional, place, without}))) broken++
 }
 
 function signatureOf(letters: string): string {

@@ -11,7 +11,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {promisify} from 'node:util'
 
 import {temporaryDirectory} from '../../support/collections.js'
-import {outcomeOf, type PolicyJob, policyJobs, type PolicyKind} from '../policy-jobs.js'
+import {isAsDocumented, type PolicyJob, policyJobs, type PolicyKind} from '../policy-jobs.js'
 
 const binary = process.env.VERSITYGW_BINARY
 if (binary === undefined) {
@@ -81,12 +81,7 @@ async function tryJob(job: PolicyJob, index: number, without: string | undefined
     actions.filter((action) => action !== without),
   )
   as(USER)
-  const outcome = await outcomeOf(async () => job.run(place, id))
-  const isWorking = outcome === 'works'
-  const isExpected = without === undefined ? isWorking : !isWorking || optional.includes(without)
-  const isHolding = isExpected && !outcome.startsWith('BROKEN')
-  if (!isHolding) broken++
-  console.log(`${isHolding ? 'ok ' : 'NOT'} ${job.name}, ${without ? `without ${without}` : 'with all'}: ${outcome}`)
+  if (!(await isAsDocumented(job, {id, optional, place, without}))) broken++
 }
 
 function as({accessKeyId, secretAccessKey}: typeof ROOT): void {
