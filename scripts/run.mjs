@@ -145,12 +145,13 @@ function testPlaces() {
   vitest(['test/fault/places.test.ts', ...options])
 }
 
-/** Needs a versitygw, by its path in VERSITYGW_BINARY; without it nothing is tried, and that is said. */
+/** Installs the tarball in a project, globally and into a host, and the packages of each cloud by the command that it says. */
 function testPeers() {
   build()
   must('node', ['--import', 'tsx', 'test/package/peers.ts', ...options])
 }
 
+/** Needs a versitygw, by its path in VERSITYGW_BINARY, and an Azurite; without them nothing is tried, and that is said. */
 function testPolicies() {
   must('node', ['--import', 'tsx', 'test/store/s3/policies.ts', ...options])
   must('node', ['--import', 'tsx', 'test/store/azure/policies.ts', ...options])

@@ -66,9 +66,14 @@ export default class BackupRemove extends DataOpsCommand {
 }
 
 /** The newest was meant. @throws DataOpsError INVALID_INPUT. */
-function refuseOlder({details: {path} = {}, message}: Warning): never {
-  throw new DataOpsError('INVALID_INPUT', `Nothing is removed: ${message.replace('is taken', 'would be removed')}`, {
-    details: {path},
-    hint: 'Name the one that is to go by its id or path.',
-  })
+function refuseOlder({details}: Warning): never {
+  const {path, reason} = details as {path: string; reason: string}
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `Nothing is removed: ${path} ${reason}: an older backup would be removed in its place.`,
+    {
+      details: {path},
+      hint: 'Name the one that is to go by its id or path.',
+    },
+  )
 }
