@@ -2,10 +2,12 @@
 import type {JobManager} from '../jobs/machines/manager.js'
 import type {CreateBackupJobOptions, CreatedJob, CreateRestoreJobOptions} from '../jobs/machines/options.js'
 
+import {EXIT_CODES} from '../model/errors.js'
 import {DataOpsCommand} from './base-command.js'
 import {batchSizeFlag, milliseconds, modeFlag, outputFlag, tenantFlag} from './flags.js'
 import {ifAbsentFlag, itemsFlag, jobFlag, leaseFlag} from './job-flags.js'
 import {createdJobLines} from './job-results.js'
+import {exitAtLeast} from './several.js'
 import {type TransformFlags, transformFlags, transformsOf} from './transform-flags.js'
 
 export const jobCreateFlags = {
@@ -40,11 +42,16 @@ export abstract class JobCreateCommand extends DataOpsCommand {
   ): Promise<CreatedJob> {
     const settings = await this.settings()
     const manager = await this.jobManager(flags.output)
+    const operation = this.operation()
     const found = flags['if-absent'] && flags.job !== undefined ? await manager.find(flags.job) : undefined
     const created =
       found ??
       (await create(manager, {
-        ...this.operation(),
+        ...operation,
+        onWarning(warning) {
+          if (warning.code === 'ids-not-there') exitAtLeast(EXIT_CODES.INCOMPLETE)
+          operation.onWarning?.(warning)
+        },
         batchSize: settings.batchSize?.value,
         id: flags.job,
         items: flags.items,

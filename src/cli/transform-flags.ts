@@ -99,8 +99,9 @@ export async function transformsOf(flags: TransformFlags): Promise<Transform[]> 
   if (!wanted) return []
   const make = await import('../flow/transform/index.js')
   const transforms = [
-    ...where.map((expression) => make.where(expression)),
+    // First of all: which of them are there does not hang on what else is chosen.
     ...(ids === undefined ? [] : [make.onlyIds(await linesOf(ids))]),
+    ...where.map((expression) => make.where(expression)),
     ...(limit === undefined ? [] : [make.limit(limit)]),
     ...(sample === undefined ? [] : [make.sample(/^\d+$/.test(sample) ? Number(sample) : sample, seed)]),
     ...(flags['into-tenant'] === undefined ? [] : [make.intoTenant(flags['into-tenant'])]),
@@ -108,13 +109,26 @@ export async function transformsOf(flags: TransformFlags): Promise<Transform[]> 
     ...(flags['no-tenants'] ? [make.outOfTenants()] : []),
     // A name that is dropped is free.
     ...(drop.length > 0 ? [make.drop(drop)] : []),
-    ...(rename.length > 0 ? [make.rename(Object.fromEntries(rename.map((text) => pair(text, 'rename'))))] : []),
+    ...(rename.length > 0 ? [make.rename(renamesOf(rename))] : []),
     ...(flags['drop-vector'] ?? []).map((name) => make.dropVector(name)),
     ...vector.map((text) => make.moveVector(...pair(text, 'vector'))),
     ...(flags['no-vectors'] ? [make.withoutVectors()] : []),
   ]
   for (const file of transform) transforms.push(await make.loadTransform(file))
   return transforms
+}
+
+/** @throws DataOpsError INVALID_INPUT for two names of one property. */
+function renamesOf(given: readonly string[]): Record<string, string> {
+  const names = new Map<string, string>()
+  for (const text of given) {
+    const [old, name] = pair(text, 'rename')
+    if ((names.get(old) ?? name) !== name)
+      throw new DataOpsError('INVALID_INPUT', `--rename gives "${old}" two names, "${names.get(old)}" and "${name}".`)
+    names.set(old, name)
+  }
+
+  return Object.fromEntries(names)
 }
 
 function pair(text: string, flag: string): [old: string, name: string] {
@@ -128,8 +142,11 @@ function pair(text: string, flag: string): [old: string, name: string] {
 async function linesOf(file: string): Promise<string[]> {
   const {readFile} = await import('node:fs/promises')
   try {
-    const text = await readFile(file, 'utf8')
-    return text
+    const bytes = await readFile(file)
+    // As some shells of Windows write it.
+    const isWide = bytes[0] === 0xff && bytes[1] === 0xfe
+    return new TextDecoder(isWide ? 'utf-16le' : 'utf8')
+      .decode(bytes)
       .split('\n')
       .map((line) => line.trim())
       .filter((line) => line !== '' && !line.startsWith('#'))

@@ -5,9 +5,10 @@ import type {Warning} from '../model/progress.js'
 
 import {NOT_SELECTED} from '../archive/incomplete.js'
 
-/** Whether the backup lacks objects that were counted, or tenants that could not be read; what was not chosen is nobody's loss. */
-export function isLacking({complete, dryRun, tenants}: BackupResult): boolean {
-  return !complete || (!dryRun && (tenants?.skipped ?? []).some(({reason}) => reason !== NOT_SELECTED))
+/** Whether the backup lacks objects that were counted or asked for, or tenants that could not be read; what was not chosen is nobody's loss. */
+export function isLacking({complete, dryRun, tenants, warnings}: BackupResult): boolean {
+  const skipped = (tenants?.skipped ?? []).some(({reason}) => reason !== NOT_SELECTED)
+  return !complete || (!dryRun && (skipped || warnings.some(({code}) => code === 'ids-not-there')))
 }
 
 /** Whether what was restored or copied comes from a backup, or a collection, that could not be read whole. */
@@ -17,7 +18,13 @@ export function comesFromLacking({dryRun, warnings}: {dryRun: boolean; warnings:
   return !dryRun && (isAway || warnings.some(({code, details}) => LACKING.has(code) && details?.unread !== 0))
 }
 
-const LACKING = new Set(['incomplete-backup', 'not-all-compared', 'tenant-skipped', 'tenants-not-in-backup'])
+const LACKING = new Set([
+  'ids-not-there',
+  'incomplete-backup',
+  'not-all-compared',
+  'tenant-skipped',
+  'tenants-not-in-backup',
+])
 
 /** Whether a clear has left objects: such as were written meanwhile, can still be read, are in offloaded tenants, or on nodes that were away. */
 export function leavesSome({dryRun, kept, remaining, tenantsNotCounted = [], warnings}: ClearResult): boolean {

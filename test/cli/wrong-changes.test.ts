@@ -74,6 +74,54 @@ it('a name that is dropped is free for another property, as the hint says', asyn
   await filler(b.url).request('DELETE', 'schema/Freed')
 })
 
+describe('ids that are not all there', () => {
+  const there = ['00000000-0000-4000-8000-00000000000A', '00000000-0000-4000-8000-000000000003']
+  const absent = Array.from({length: 7}, (_, index) => `f0000000-0000-4000-8000-00000000000${index}`)
+  const lines = ['# chosen', ...there, '', ...there.map((id) => id.toLowerCase()), ...absent.toReversed()]
+
+  it.each(['backup', 'restore', 'copy'])('are told of, and a %s ends with code 3', async (job) => {
+    const file = path.join(folder.path, 'ids.txt')
+    // As Windows writes it.
+    await writeFile(file, Buffer.from(`\u{FEFF}${lines.join('\r\n')}`, job === 'copy' ? 'utf16le' : 'utf8'))
+    const to = {ELYSIACTL_TO_GRPC_URL: b.grpcUrl ?? '', ELYSIACTL_TO_URL: b.url}
+    const env = job === 'restore' ? server(b) : {...server(a), ...to}
+    const place = path.join(folder.path, 'ids')
+    const done = await cli(['col', job, job === 'restore' ? backup : 'Book', '--ids', file, '-o', place, '--json'], env)
+    expect(done.code, done.stdout + done.stderr).toBe(3)
+    expect(done.json()).toMatchObject({
+      [job === 'backup' ? 'objectCount' : 'restored']: 2,
+      warnings: [
+        {
+          code: 'ids-not-there',
+          details: {absent: 7, asked: 9, ids: absent.slice(0, 5)},
+          message: `7 of the 9 ids are not those of objects of "Book": ${absent.slice(0, 5).join(', ')}, …`,
+        },
+      ],
+    })
+    if (job === 'backup') return
+    expect(await filler(b.url).count('Book')).toBe(2)
+    await filler(b.url).request('DELETE', 'schema/Book')
+  })
+
+  it.each([
+    ['# none\n\n', /^The list of ids is empty: nothing would be left\.$/],
+    [`${there[0]},1\n`, /^"00000000-0000-4000-8000-00000000000A,1" is no UUID\.$/],
+    [undefined, /^The file of ids .+ cannot be read \(ENOENT\)\.$/],
+  ])('in a file like %j, which is none, are refused', async (text, message) => {
+    const file = path.join(folder.path, text === undefined ? 'absent.txt' : 'wrong.txt')
+    if (text !== undefined) await writeFile(file, text)
+    const done = await cli(['col', 'restore', backup, '--ids', file, '--json'], server(b))
+    expect(done.code).toBe(2)
+    expect(done.json()).toMatchObject({error: {message: expect.stringMatching(message) as string}})
+  })
+})
+
+it('two names for one property are refused', async () => {
+  const done = await cli(['col', 'backup', 'Book', '--rename', 'title=a', '--rename', 'title=b', '--json'], server(a))
+  expect(done.code).toBe(2)
+  expect(done.json()).toMatchObject({error: {message: '--rename gives "title" two names, "a" and "b".'}})
+})
+
 const mistakes: Array<[what: string, flags: () => string[], message: RegExp]> = [
   ['a filter that does not parse', () => ['--where', 'rank >'], /^The filter rank > cannot be understood: .+\.$/],
   ['a rename onto a name that is taken', () => ['--rename', 'title=rank'], /^"Book" has a property "rank" already\.$/],

@@ -354,3 +354,14 @@ it('a dry run tells what would come of it, and makes nothing', async () => {
   expect(changes?.example?.after[0]?.properties).toHaveProperty('heading')
   expect(await server.connection.getCollection(target)).toBeUndefined()
 })
+
+it('a comparison with the collection whose objects went into tenants is refused as what it is', async () => {
+  const verifier = new Verifier({connection: server.connection, directory: directory.path})
+  for (const transform of [tenantFrom('customer'), intoTenant('one')]) {
+    const changed = await backups().backupCollection(NAME, {transforms: [transform]})
+    await expect(verifier.verifyCollection(NAME, changed.path)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringMatching(/^Tenants were changed on the way into the backup/) as string,
+    })
+  }
+})

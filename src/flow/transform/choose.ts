@@ -2,6 +2,7 @@
 import {Environment} from '@marcbachmann/cel-js'
 
 import type {JsonValue, WeaviateObject} from '../../model/object.js'
+import type {Warning} from '../../model/progress.js'
 
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
@@ -129,26 +130,59 @@ function asDate(value: JsonValue): unknown {
   return date && !Number.isNaN(date.getTime()) ? date : value
 }
 
-/** Objects with these UUIDs, of any tenant. @throws DataOpsError INVALID_INPUT naming what is no UUID. */
+/**
+ * Objects with these UUIDs, of any tenant. Which of them are not there is looked for first, and warned of (`ids-not-there`).
+ * @throws DataOpsError INVALID_INPUT naming what is no UUID, and for a list of none.
+ */
 export function onlyIds(ids: Iterable<string>): Transform {
   const wanted = new Set<string>()
   for (const id of ids) {
     if (!isUuid(id)) {
-      throw new DataOpsError('INVALID_INPUT', `"${id}" is no UUID.`, {hint: 'Give one UUID a line.'})
+      throw new DataOpsError('INVALID_INPUT', `"${id.slice(0, 80)}" is no UUID.`, {hint: 'Give one UUID a line.'})
     }
 
     wanted.add(id.toLowerCase())
   }
 
-  const text = [...wanted].sort().join('\n')
-  return {
+  if (wanted.size === 0) throw new DataOpsError('INVALID_INPUT', 'The list of ids is empty: nothing would be left.')
+  const record = {ids: wanted.size, kind: 'ids', sha256: sha256Hex([...wanted].sort().join('\n'))}
+  const made = (warning?: Warning): Transform => ({
     isPartial: true,
+    async look(look) {
+      return made(absentWarning(await absentOf(look, wanted), wanted.size, look.schema.class))
+    },
     page: eachObject((object) => (wanted.has(object.id) ? object : null)),
     reads: 'ids',
-    record: {ids: wanted.size, kind: 'ids', sha256: sha256Hex(text)},
+    record,
     get sent() {
       return {ids: [...wanted], kind: 'ids'}
     },
+    ...(warning && {warning}),
+  })
+  return made()
+}
+
+async function absentOf({pages, signal}: Look, wanted: ReadonlySet<string>): Promise<string[]> {
+  const absent = new Set(wanted)
+  for await (const objects of pages()) {
+    throwIfAborted(signal)
+    for (const {id} of objects) absent.delete(id)
+  }
+
+  return [...absent].sort()
+}
+
+/** Ids that a warning names at most. */
+const NAMED_IDS = 5
+
+function absentWarning(absent: readonly string[], asked: number, collection: string): undefined | Warning {
+  if (absent.length === 0) return undefined
+  const named = absent.slice(0, NAMED_IDS)
+  const more = absent.length > named.length ? ', …' : ''
+  return {
+    code: 'ids-not-there',
+    details: {absent: absent.length, asked, ids: named},
+    message: `${absent.length} of the ${asked} ids are not those of objects of "${collection}": ${named.join(', ')}${more}`,
   }
 }
 

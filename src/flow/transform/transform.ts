@@ -1,5 +1,6 @@
 /** Changes of objects on their way from a source to a sink, and of the schema and the tenants with them: one mechanism for backup, restore and copy. */
 import type {JsonObject, WeaviateObject} from '../../model/object.js'
+import type {Warning} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 
@@ -26,6 +27,8 @@ export interface Transform {
   readonly sent?: JsonObject
   /** `ids`: of an object it reads no more than id, tenant and times. Default: all. */
   readonly reads?: 'ids' | 'objects'
+  /** What its look has found that is to be told. */
+  readonly warning?: Warning
   /** Must see all objects before it can change the first. Returns what goes on in its place. */
   look?: (look: Look) => Promise<Transform>
   /** One result for each object, in order. `schema`: of the objects that are given. */
@@ -68,13 +71,13 @@ export class TransformChain {
   }
 
   /**
-   * Works out what becomes of a source. `read`: its pages, as often as it is called.
+   * Works out what becomes of a source. `read`: its pages, as often as it is called; absent: nothing needs to be looked at.
    * @throws DataOpsError INVALID_INPUT when a transform does not fit it.
    */
   static async of(
     transforms: readonly Transform[],
     source: {
-      read: (columns: 'all' | 'ids') => AsyncIterable<readonly WeaviateObject[]>
+      read?: (columns: 'all' | 'ids') => AsyncIterable<readonly WeaviateObject[]>
       schema: WeaviateClass
       signal?: AbortSignal
       tenants?: readonly WeaviateTenant[]
@@ -84,21 +87,26 @@ export class TransformChain {
     let chain = new TransformChain([], source.schema, source.tenants && [...source.tenants])
     for (const given of transforms) {
       const before = chain
+      if (!read) {
+        chain = before.#with(given)
+        continue
+      }
+
       const pages = async function* (): AsyncGenerator<readonly WeaviateObject[]> {
         const columns = given.reads === 'ids' && !before.readsObjects ? 'ids' : 'all'
         for await (const objects of read(columns)) yield before.objects(objects, signal)
       }
 
-      const transform = given.look ? await given.look({pages, schema: before.schema, signal}) : given
-      const tenants = transform.tenants ? transform.tenants(before.tenants ?? []) : before.tenants
-      chain = new TransformChain(
-        [...before.#steps, {schema: before.schema, transform}],
-        transform.schema?.(before.schema) ?? before.schema,
-        tenants,
-      )
+      chain = before.#with(given.look ? await given.look({pages, schema: before.schema, signal}) : given)
     }
 
     return chain
+  }
+
+  #with(transform: Transform): TransformChain {
+    const {schema} = this
+    const tenants = transform.tenants ? transform.tenants(this.tenants ?? []) : this.tenants
+    return new TransformChain([...this.#steps, {schema, transform}], transform.schema?.(schema) ?? schema, tenants)
   }
 
   get steps(): readonly Step[] {
@@ -108,6 +116,10 @@ export class TransformChain {
   /** As they stand in the metadata. */
   get records(): JsonObject[] {
     return this.#steps.map(({transform}) => transform.record)
+  }
+
+  get warnings(): Warning[] {
+    return this.#steps.flatMap(({transform: {warning}}) => warning ?? [])
   }
 
   get isPartial(): boolean {

@@ -30,6 +30,7 @@ export async function chainOf(job: BackupJob, tenantPlan: TenantPlan | undefined
     tenants: tenantPlan && [...tenantPlan.active, ...tenantPlan.activate.flat()],
   })
   checkSkippedShown(chain, tenantPlan)
+  for (const {code, details, message} of includeData ? chain.warnings : []) job.warn(code, message, details)
   return chain
 }
 

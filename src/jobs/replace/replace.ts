@@ -49,6 +49,7 @@ export async function replaceCollection(
     : undefined
   if (alias) {
     const switching = {...options, atomic: true, verify: true}
+    if (options.transforms?.length) checkSomeLeft(await restoreOpened(at, opened, {...switching, dryRun: true}), name)
     const restored = await restoreOpened(at, opened, switching)
     return {...restored, replaced: {gapMs: 0, saved: alias.collection}}
   }
@@ -68,6 +69,16 @@ export async function replaceCollection(
   } finally {
     await leases.release()
   }
+}
+
+/** @throws DataOpsError INVALID_INPUT when transforms leave nothing of something: a filter that was mistyped empties no collection. */
+function checkSomeLeft({changes}: RestoreResult, name: string): void {
+  if (!changes || changes.read === 0 || changes.objects > 0) return
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `The changes leave none of the ${changes.read} objects of the backup: nothing would be left of "${name}".`,
+    {hint: 'Choose others, or remove the objects with `clearCollection`.'},
+  )
 }
 
 /** The backup that was opened: what it was called by may be another one by now. */
@@ -125,6 +136,7 @@ class Replacement {
     if (there) checkAllListed(this.#at.connection, there, 'restore under another name (`name`)')
     if (there && !this.#options.includeOffloaded) checkDroppable(this.#name, (await this.#tenants(there)) ?? [])
     const foretold = await this.#restore({dryRun: true, name, restart: true})
+    checkSomeLeft(foretold, this.#name)
     return {...foretold, collection: this.#name, dryRun: true}
   }
 

@@ -135,8 +135,9 @@ async function transformed({source, ...rest}: OpenedSource, options: RestoreRunO
   if (transforms.length > 0 && !options.acceptChanged) await source.assertWhole(options)
   // What is made of it does not show what it lacks.
   const lacking = transforms.length > 0 ? notChosen(source, transforms) : undefined
-  const warnings = [...(rest.warnings ?? []), ...(lacking ? [lacking] : [])]
-  return {...rest, source: await transformSource(source, transforms, options), warnings}
+  const changed = await transformSource(source, transforms, options)
+  const warnings = [...(rest.warnings ?? []), ...(lacking ? [lacking] : []), ...(changed.warnings ?? [])]
+  return {...rest, source: changed, warnings}
 }
 
 /** Of tenants that the backup lacks, those that would be restored. */

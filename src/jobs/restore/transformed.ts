@@ -1,7 +1,7 @@
 /** A source as transforms make it: looked through once before anything is written, so that what it holds then is known, and what cannot be is refused. */
 import type {BackupHead} from '../../codec/document.js'
 import type {ObjectSource, ReadSourceOptions, SourceContent, SourcePage} from '../../flow/source.js'
-import type {OperationOptions} from '../../model/progress.js'
+import type {OperationOptions, Warning} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 
 import {ContentDigest, type ContentState} from '../../archive/content-digest.js'
@@ -40,7 +40,7 @@ export async function transformSource(
   source: ObjectSource,
   transforms: readonly Transform[],
   {onProgress, signal}: OperationOptions,
-): Promise<ObjectSource> {
+): Promise<ObjectSource & {warnings?: readonly Warning[]}> {
   if (transforms.length === 0) return source
   const {head} = source
   const chain = await TransformChain.of(transforms, {
@@ -113,6 +113,11 @@ export class TransformedSource implements ObjectSource {
 
   get isTransformed(): boolean {
     return true
+  }
+
+  /** What the transforms have found that is to be told. */
+  get warnings(): readonly Warning[] {
+    return this.#chain.warnings
   }
 
   get isLive(): boolean | undefined {

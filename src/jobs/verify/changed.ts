@@ -47,7 +47,7 @@ export async function liveChain(
     )
   }
 
-  if (transforms.some((transform) => transform.tenants)) {
+  if (transforms.some(({record: {kind}, tenants}) => tenants !== undefined || kind === 'tenant-from')) {
     throw new DataOpsError(
       'INVALID_INPUT',
       'Tenants were changed on the way into the backup: it is compared with what was restored from it only.',
@@ -55,12 +55,8 @@ export async function liveChain(
     )
   }
 
-  return TransformChain.of(transforms, {
-    read() {
-      throw new DataOpsError('UNEXPECTED', 'What a backup holds was decided when it was made.')
-    },
-    schema,
-  })
+  // What a backup holds was decided when it was made.
+  return TransformChain.of(transforms, {schema})
 }
 
 /** Whether a collection has the schema that the changes have made: then they were made to it already. */

@@ -11,6 +11,7 @@ import {
   ReplaceManager,
   type ReplaceOptions,
   RestoreManager,
+  transforms,
   Verifier,
 } from '../../../src/index.js'
 import {GRACE, SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
@@ -315,3 +316,27 @@ async function expectSaved(spoilt: Map<string, unknown>, at: string | undefined)
   const {problems} = await new Verifier({directory: directory.path}).verifyBackup(newest!.id)
   expect(problems, at).toEqual([])
 }
+
+describe('with changes on the way that leave nothing of a backup', () => {
+  const none = {...QUICK, transforms: [transforms.where('id < "0"')]}
+  const refusal = {
+    code: 'INVALID_INPUT',
+    message: `The changes leave none of the ${OBJECTS} objects of the backup: nothing would be left of "${NAME}".`,
+  }
+
+  it('drops nothing', async () => {
+    const there = await restDump(server.url, NAME)
+    await expect(manager().replaceCollection(id, none)).rejects.toMatchObject(refusal)
+    expect(await restDump(server.url, NAME)).toEqual(there)
+    expect(await savedBackups()).toEqual([])
+  })
+
+  it('switches no alias', async () => {
+    await server.connection.deleteCollection(NAME)
+    await makeCollection(server.connection, `${NAME}_v1`, 3, 4)
+    await server.connection.createAlias(NAME, `${NAME}_v1`)
+    await expect(manager().replaceCollection(id, none)).rejects.toMatchObject(refusal)
+    expect(await server.connection.listAliases()).toEqual([{alias: NAME, collection: `${NAME}_v1`}])
+    expect((await server.connection.listCollections()).map(({class: name}) => name)).toEqual([`${NAME}_v1`])
+  })
+})
