@@ -6,6 +6,7 @@ import path from 'node:path'
 
 import {readCeiling, writeCeiling} from './ceiling.js'
 import {type DataOptions, makeClass, makeObjects} from './data.js'
+import {peakBytes} from './peak.mjs'
 
 export interface JobInput {
   /** Tells formats apart: `json`, `json.gz`, `parquet`, `parquet.zst`, `arrow`. */
@@ -288,8 +289,7 @@ const output: JobOutput = {
   // Ceilings measure their own: what is prepared for them is not theirs.
   cpuSeconds: (user + system) / 1e6,
   ...result,
-  // resourceUsage counts in KiB.
-  peakRss: process.resourceUsage().maxRSS * 1024,
+  peakRss: peakBytes(),
 }
 console.log(JSON.stringify(output))
 

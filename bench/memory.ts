@@ -4,7 +4,7 @@
  * Options: --url URL --grpc-url HOST:PORT (default: the embedded server), --objects 200000, --dims 128, --workers 2, --most 350 (MB).
  */
 import {execFile} from 'node:child_process'
-import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'
+import {mkdtemp, readFile, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {parseArgs, promisify} from 'node:util'
@@ -24,20 +24,13 @@ const {values: options} = parseArgs({
 
 const SOURCE = 'ElysiaMemory'
 const TARGET = 'ElysiaMemoryCopy'
-/** Says what a process took, when it ends. */
-const TELL = `import {threadId} from 'node:worker_threads'
-import {writeFileSync} from 'node:fs'
-if (threadId === 0) process.on('exit', () => writeFileSync(process.env.ELYSIA_BENCH_RSS, String(process.resourceUsage().maxRSS)))
-`
 
 const host = await openHost({grpcUrl: options['grpc-url'], url: options.url})
 const directory = await mkdtemp(path.join(tmpdir(), 'elysia-memory-'))
-const rssFile = path.join(directory, 'rss')
-const tellFile = path.join(directory, 'tell.mjs')
+const peakFile = path.join(directory, 'peak')
 let isTooMuch = false
 
 try {
-  await writeFile(tellFile, TELL)
   const size = {dims: Number(options.dims), objects: Number(options.objects)}
   await fill(host, {class: {className: SOURCE, ...size}})
   console.log(`${options.objects} × ${options.dims}, ${options.workers} workers, ${describeMachine()}\n`)
@@ -60,12 +53,11 @@ try {
 if (isTooMuch) process.exitCode = 1
 
 async function measure(argv: readonly string[]): Promise<void> {
-  await promisify(execFile)(process.execPath, ['--import', tellFile, 'bin/run.js', ...argv], {
-    env: {...process.env, ELYSIA_BENCH_RSS: rssFile},
+  await promisify(execFile)(process.execPath, ['--import', './bench/tell-peak.mjs', 'bin/run.js', ...argv], {
+    env: {...process.env, ELYSIA_PEAK_FILE: peakFile},
     maxBuffer: 16 * 1024 * 1024,
   })
-  // resourceUsage counts in KiB.
-  const megabytes = (Number(await readFile(rssFile, 'utf8')) * 1024) / 1e6
+  const megabytes = Number(await readFile(peakFile, 'utf8')) / 1e6
   const isOver = megabytes > Number(options.most)
   isTooMuch ||= isOver
   const words = argv.slice(0, argv.includes('--url') ? argv.indexOf('--url') : 3).join(' ')

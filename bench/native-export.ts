@@ -28,10 +28,11 @@ const rows = Number(options.rows)
 const dims = Number(options.dims)
 const PAGE_BYTES = 8 * 1024 * 1024
 const FIXTURE = 'test/fixtures/native-export'
-const READ = `import {Verifier} from '@elysia/data-ops'
+const READ = `import {peakBytes} from './bench/peak.mjs'
+import {Verifier} from '@elysia/data-ops'
 const {objectCount, problems} = await new Verifier({directory: '.'}).verifyBackup(process.env.ELYSIA_BENCH_EXPORT)
-const {maxRSS, systemCPUTime, userCPUTime} = process.resourceUsage()
-console.log(JSON.stringify({cpuMicros: systemCPUTime + userCPUTime, maxRSS, objectCount, problems}))
+const {systemCPUTime, userCPUTime} = process.resourceUsage()
+console.log(JSON.stringify({cpuMicros: systemCPUTime + userCPUTime, objectCount, peak: peakBytes(), problems}))
 `
 
 type Value = (row: number) => Uint8Array | undefined
@@ -203,10 +204,9 @@ try {
   const {stdout} = await promisify(execFile)(process.execPath, [...HEAP, '--input-type=module', '-e', READ], {
     env: {...process.env, ELYSIA_BENCH_EXPORT: `${folder}#${COLLECTION}`},
   })
-  const result = JSON.parse(stdout) as {cpuMicros: number; maxRSS: number; objectCount: number; problems: unknown[]}
+  const result = JSON.parse(stdout) as {cpuMicros: number; objectCount: number; peak: number; problems: unknown[]}
   if (result.problems.length > 0 || result.objectCount !== rows) throw new Error(`it was read as ${stdout}`)
-  // resourceUsage counts in KiB.
-  const megabytes = Math.round((result.maxRSS * 1024) / 1e6)
+  const megabytes = Math.round(result.peak / 1e6)
   console.log(`an export of ${rows} × ${dims} in one row group, ${Math.round(bytes / 1e6)} MB, ${describeMachine()}\n`)
   console.log(
     `looked through and read: ${megabytes} MB at most, ${Math.round(result.cpuMicros / rows)} µs CPU an object`,

@@ -17,6 +17,7 @@ import {arrowCodec} from '../src/codec/arrow/codec.js'
 import {parquetCodec} from '../src/codec/parquet/codec.js'
 import {nodePlatform as platform} from '../src/platform/node.js'
 import {makeClass, makeObjects} from './data.js'
+import {peakBytes} from './peak.mjs'
 
 const PAGE_OBJECTS = 1000
 const ROADS = ['parquet', 'parquet zstd', 'arrow', 'arrow zstd', 'wasm', 'wasm snappy', 'wasm zstd'] as const
@@ -170,10 +171,9 @@ interface WasmBatch {
 const [objects = '20000', wasm = '', road, step, file] = process.argv.slice(2)
 if (road && file) {
   const clock = await (step === 'write' ? write : read)(road as Road, file, Number(objects), wasm)
-  const {maxRSS} = process.resourceUsage()
   const size = ((await stat(file)).size / 1e6).toFixed(0)
   console.log(
-    `${road.padEnd(13)} ${step!.padEnd(6)} ${clock.per(Number(objects))}  ${Math.round(maxRSS / 1024)} MB resident  ${size} MB`,
+    `${road.padEnd(13)} ${step!.padEnd(6)} ${clock.per(Number(objects))}  ${Math.round(peakBytes() / 1e6)} MB resident  ${size} MB`,
   )
 } else {
   const folder = await mkdtemp(path.join(tmpdir(), 'roads-'))

@@ -1,6 +1,7 @@
 /** Reads a backup that somebody else made, in a process with little memory. argv: path, and `restore` for a server's address. Prints one JSON line. */
 import process from 'node:process'
 
+import {peakBytes} from '../../bench/peak.mjs'
 import {openArchive} from '../../src/catalog/locate.js'
 import {connect, DataOpsError, LocalStore, RestoreManager, Verifier} from '../../src/index.js'
 
@@ -44,4 +45,4 @@ if (url !== undefined) {
   })
 }
 
-process.stdout.write(`${JSON.stringify({outcomes, peakBytes: process.resourceUsage().maxRSS * 1024})}\n`)
+process.stdout.write(`${JSON.stringify({outcomes, peakBytes: peakBytes()})}\n`)

@@ -1,0 +1,2 @@
+/** Bytes. */
+export function peakBytes(): number
