@@ -69,7 +69,10 @@ describe('the page', () => {
     )
     expect(page).toContain('&#60;img src=x onerror=&#34;document.title')
     expect(page).not.toContain(HOSTILE)
-    expect(page).not.toMatch(/undefined|NaN|\[object/)
+    expect(page).not.toMatch(/undefined|NaN|\[object|ecmeta/)
+    // The one that most objects have is mapped.
+    expect(page).toContain('vectors called plot, a sample')
+    expect(page).toContain('<span>in no object</span>')
     expect(page.match(/<input type="radio"[^>]* checked>/g)).toHaveLength(1)
     expect(page).toMatch(/ checked> minutes<\/label>/)
     for (const name of ['title', 'genre', 'languages', 'minutes', 'rating', 'colour', 'released', 'madeIn', 'never'])

@@ -41,9 +41,15 @@ export function histogramChart({histogram}: NumberSummary): string {
   })
 }
 
+/** Characters of a name that stands beside its bar, at most. */
+const BESIDE = 14
+const ABOVE = {inside: true, margin: 0, padding: [0, 0, 9, 0], verticalAlign: 'bottom', width: 330}
+
 export function barChart(bars: ReadonlyArray<{count: number; value: string}>): string {
-  return draw(340, 8 + bars.length * 22, {
-    grid: {bottom: 4, left: 122, right: 62, top: 4},
+  // Names that are too long to stand beside the bars stand above them.
+  const isAbove = bars.some(({value}) => value.length > BESIDE)
+  return draw(340, 8 + bars.length * (isAbove ? 38 : 22), {
+    grid: {bottom: isAbove ? -4 : 4, left: isAbove ? 0 : 122, right: 62, top: isAbove ? 12 : 4},
     series: [
       {
         barWidth: 14,
@@ -61,7 +67,7 @@ export function barChart(bars: ReadonlyArray<{count: number; value: string}>): s
     ],
     xAxis: {...HIDDEN, min: 0},
     yAxis: {
-      axisLabel: {color: INK, fontSize: 12, overflow: 'truncate', width: 94},
+      axisLabel: {color: INK, fontSize: 12, overflow: 'truncate', ...(isAbove ? ABOVE : {width: 94})},
       axisLine: {show: false},
       axisTick: {show: false},
       data: bars.map(({value}) => value),
@@ -120,10 +126,11 @@ function draw(width: number, height: number, options: EChartsCoreOption): string
   }
 }
 
-/** Sized by the page, read by nobody who does not see it, without the empty background and digits that no screen shows. */
+/** Sized by the page, read by nobody who does not see it, without the empty background, what only scripts ask for, and digits that no screen shows. */
 function tidy(svg: string): string {
   return svg
     .replace(/ width="\d+" height="\d+"/, ' aria-hidden="true" focusable="false"')
     .replaceAll(/<rect width="\d+" height="\d+" x="0" y="0"[^>]*fill="(?:none|transparent)"[^>]*><\/rect>/g, '')
+    .replaceAll(/ (?:class|ecmeta_\w+)="[^"]*"|<style[^>]*>[^]*?<\/style>/g, '')
     .replaceAll(/\d+\.\d{3,}/g, (number) => String(Number(Number(number).toFixed(2))))
 }

@@ -31,7 +31,8 @@ export function reportLines({objects, properties, vectors}: BackupReport, width?
 
 function rangeOf({kind, max, min}: {kind: NumberKind; max: number; min: number}): string {
   const text = kind === 'time' ? (value: number) => new Date(value).toISOString().slice(0, 10) : numberText
-  return `${kind === 'length' ? 'length ' : ''}${text(min)} to ${text(max)}`
+  const range = min === max ? text(min) : `${text(min)} to ${text(max)}`
+  return `${kind === 'length' ? 'length ' : ''}${range}`
 }
 
 function numberText(value: number): string {

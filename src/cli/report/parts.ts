@@ -27,12 +27,15 @@ export function dataTable(heads: readonly string[], rows: ReadonlyArray<readonly
 
 export function propertyCard(property: PropertyReport, objects: number): string {
   const {distinct, missing, name, numbers, present, top, type} = property
-  const facts = [
-    `${formatCount(present)} of ${formatCount(objects)} (${percent(objects === 0 ? 0 : present / objects)})`,
-    missing > 0 ? `${formatCount(missing)} missing` : '',
-    `${distinct.estimated ? 'about ' : ''}${formatCount(distinct.value)} different`,
-    numbers ? rangeText(numbers) : '',
-  ]
+  const facts =
+    present === 0
+      ? ['in no object']
+      : [
+          `${formatCount(present)} of ${formatCount(objects)} (${percent(present / objects)})`,
+          missing > 0 ? `${formatCount(missing)} missing` : '',
+          `${distinct.estimated ? 'about ' : ''}${formatCount(distinct.value)} different`,
+          numbers ? rangeText(numbers) : '',
+        ]
   const drawn = top ? values(top) : numbers ? distribution(numbers) : {chart: '', table: ''}
   return card(name, type, facts, drawn)
 }
@@ -40,12 +43,12 @@ export function propertyCard(property: PropertyReport, objects: number): string 
 export function vectorCard({count, dimensions, name, nonFinite, norms}: VectorReport): string {
   const facts = [
     plural(count, 'object'),
-    `${dimensions.map((each) => formatCount(each)).join(', ')} ${dimensions.join(',') === '1' ? 'dimension' : 'dimensions'}`,
     nonFinite > 0 ? `${formatCount(nonFinite)} not finite` : '',
     norms ? `norms ${rangeText({...norms, kind: 'value'})}` : '',
   ]
   const drawn = norms ? distribution({...norms, kind: 'value'}) : {chart: '', table: ''}
-  return card(name === '' ? 'Unnamed vector' : name, 'norms', facts, drawn)
+  const lengths = `${dimensions.map((each) => formatCount(each)).join(', ')} ${dimensions.join(',') === '1' ? 'dimension' : 'dimensions'}`
+  return card(name === '' ? 'Unnamed vector' : name, lengths, facts, drawn)
 }
 
 interface Drawn {
@@ -57,7 +60,7 @@ function card(name: string, type: string, maybe: readonly string[], {chart, tabl
   const facts = maybe.filter(Boolean)
   const numbers = `Numbers<span class="hidden"> of ${escape(name)}</span>`
   return [
-    `<article><h3>${escape(name)} <small>${escape(type)}</small></h3><p>${escape(facts.join(' · '))}</p>`,
+    `<article><h3>${escape(name)} <small>${escape(type)}</small></h3><p>${facts.map((fact) => `<span>${escape(fact)}</span>`).join(' · ')}</p>`,
     chart && `<figure role="img" aria-label="${escape(`${name}: ${facts.join(', ')}`)}">${chart}</figure>`,
     table && `<details><summary>${numbers}</summary>${table}</details>`,
     '</article>',
@@ -108,12 +111,15 @@ export function short(value: number): string {
   return String(Number(value.toPrecision(4)))
 }
 
-/** `97 %`; what is not all is never 100 %, what is there never 0 %. */
+/** `97 %` in one line; what is not all is never 100 %, what is there never 0 %. */
 export function percent(share: number): string {
-  const value = share * 100
-  if (value === 0 || value === 100 || (value >= 1 && value <= 99)) return `${value.toFixed(0)} %`
-  if (value < 1) return value < 0.01 ? '< 0.01 %' : `${value.toFixed(2)} %`
-  return value > 99.99 ? '> 99.99 %' : `${value.toFixed(2)} %`
+  return `${percentage(share * 100)}\u{A0}%`
+}
+
+function percentage(value: number): string {
+  if (value === 0 || value === 100 || (value >= 1 && value <= 99)) return value.toFixed(0)
+  if (value < 1) return value < 0.01 ? '<\u{A0}0.01' : value.toFixed(2)
+  return value > 99.99 ? '>\u{A0}99.99' : value.toFixed(2)
 }
 
 /** One drawing for each way to colour it; the page shows the one that is chosen, without any script. */

@@ -12,6 +12,7 @@ small,header p,article p,footer{color:var(--dim)}
 header p{margin:.25rem 0;overflow-wrap:anywhere}
 small{font-weight:400}
 article p{margin:.25rem 0;font-size:.9rem}
+article p span{display:inline-block}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr));gap:1rem}
 article{background:var(--card);border-radius:.5rem;padding:1rem;min-width:0}
 figure{margin:.5rem 0}
@@ -21,7 +22,7 @@ svg text{font-family:system-ui,sans-serif!important}
 .ends{display:flex;justify-content:space-between;gap:1rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:0}
 dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
-@media (max-width:36rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}
+@media (max-width:36rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}${marksOnPhones()}}
 .bad{color:var(--bad);font-weight:600}
 table{border-collapse:collapse;font-size:.85rem;width:100%}
 th,td{text-align:left;padding:.2rem .75rem .2rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
@@ -39,3 +40,9 @@ label{padding:.15rem 0;overflow-wrap:anywhere}
 footer{font-size:.85rem;padding-bottom:2rem;overflow-wrap:anywhere}
 @media print{details{display:none}article{break-inside:avoid}}
 `
+
+/** The map is drawn for a wide page: on a narrow one its symbols get a stroke of their own colour, or a thicker one. */
+function marksOnPhones(): string {
+  const filled = [0, 1, 2, 3].map((at) => `.map [fill="var(--c${at})"]{stroke:var(--c${at});stroke-width:.8}`)
+  return `${filled.join('')}.map [stroke^="var(--c"]{stroke-width:.8}`
+}

@@ -63,7 +63,7 @@ export class PropertySketch {
   }
 
   report(objects: number): PropertyReport {
-    const numbers = this.#numbers.summary
+    const numbers = this.type === ALIKE ? undefined : this.#numbers.summary
     const distinct = this.#distinct.count
     // Values that are alike as far as they are shown are not counted as one.
     const top = this.#top?.size === distinct.value ? [...this.#top] : []
@@ -78,6 +78,9 @@ export class PropertySketch {
     }
   }
 }
+
+/** All of its values have one length. */
+const ALIKE = 'uuid'
 
 function kindOf(type: string): NumberKind {
   if (/^date(?:\[\])?$/.test(type)) return 'time'

@@ -9,7 +9,7 @@ import {type VectorMap, vectorMap} from './vector-map.js'
 import {type VectorReport, VectorSketch} from './vector-sketch.js'
 
 export interface BackupReport {
-  /** Of the vector that most objects have; absent where no object has one. */
+  /** Of the vector that most objects have, of several the longest; absent where no object has one. */
   map?: VectorMap
   objects: number
   properties: PropertyReport[]
@@ -53,7 +53,7 @@ export async function reportOn(archive: Archive, options: ReportOptions = {}): P
 
   const reports = sketches.map((sketch) => sketch.report(objects))
   const sampled = [...vectors.values()].filter(({points}) => points.length > 2)
-  const mapped = sampled.sort((a, b) => b.points.length - a.points.length)[0]
+  const mapped = sampled.sort(byMap)[0]
   return {
     ...(mapped && {map: vectorMap(mapped.name, mapped.points, reports, colourBy)}),
     objects,
@@ -61,6 +61,10 @@ export async function reportOn(archive: Archive, options: ReportOptions = {}): P
     vectors: [...vectors.values()].map((sketch) => sketch.report()),
     verified: new Date().toISOString(),
   }
+}
+
+function byMap(a: VectorSketch, b: VectorSketch): number {
+  return b.count - a.count || b.longest - a.longest
 }
 
 function addVectors(vectors: Map<string, VectorSketch>, object: WeaviateObject): void {

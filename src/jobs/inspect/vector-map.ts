@@ -62,8 +62,13 @@ export function vectorMap(
       report,
     ),
   }))
-  if (new Set(tenants).size > 1)
-    colourings.splice(wanted.length, 0, {by: 'tenant', isTenant: true, ...byValue(tenants)})
+  const tenantCount = new Set(tenants).size
+  if (tenantCount > 1) {
+    // Where nearly all would be "(others)", what else there is comes first.
+    const at = tenantCount <= CATEGORIES ? wanted.length : Math.min(colourings.length, COLOURINGS - 1)
+    colourings.splice(at, 0, {by: 'tenant', isTenant: true, ...byValue(tenants)})
+  }
+
   return {colourings: colourings.slice(0, COLOURINGS), name, points: places.map(([x, y]) => ({x, y})), shown}
 }
 

@@ -71,6 +71,16 @@ export class VectorSketch {
     }))
   }
 
+  /** Objects that have it. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** The most components that one had. */
+  get longest(): number {
+    return Math.max(0, ...this.#dimensions)
+  }
+
   get points(): readonly MapPoint[] {
     return this.#points.items
   }

@@ -1,9 +1,11 @@
 import {describe, expect, it} from 'vitest'
 
+import type {Archive} from '../../../src/archive/reader.js'
 import type {JsonObject} from '../../../src/model/object.js'
 
 import {project} from '../../../src/jobs/inspect/pca.js'
 import {PropertySketch} from '../../../src/jobs/inspect/property-sketch.js'
+import {reportOn} from '../../../src/jobs/inspect/report.js'
 import {DistinctCounter, NumberSketch, randomNumbers, Reservoir} from '../../../src/jobs/inspect/sketch.js'
 import {vectorMap} from '../../../src/jobs/inspect/vector-map.js'
 import {VectorSketch} from '../../../src/jobs/inspect/vector-sketch.js'
@@ -105,6 +107,8 @@ describe('a property', () => {
     expect(reportOf('date', dates)).toMatchObject({
       numbers: {kind: 'time', max: Date.UTC(2024, 1, 1, 0, 0, 0, 123), min: Date.UTC(2023, 0, 1)},
     })
+    // All uuids are of one length.
+    expect(reportOf('uuid', [objectId(1)])).not.toHaveProperty('numbers')
     expect(reportOf('Article', [[{beacon: 'weaviate://localhost/Article/1'}]])).toMatchObject({type: 'reference'})
   })
 
@@ -164,10 +168,34 @@ describe('vectors', () => {
       '48 to 59',
     ])
     expect(colourings[2]!.of.filter((category) => category === 4)).toHaveLength(12)
+    // Of more tenants than there are colours nearly all would look alike: last.
+    const manyTenants = points.map((point, at) => ({...point, tenant: `t${at}`}))
+    expect(vectorMap('', manyTenants, reports).colourings.map(({by}) => by)).toEqual(['kind', 'rank', 'tenant'])
     const asked = vectorMap('', points, reports, 'word').colourings[0]!
     expect(asked).toMatchObject({by: 'word'})
     expect(asked.categories).toHaveLength(8)
     expect(asked.categories.at(-1)).toBe('(others)')
     expect(asked.of.filter((category) => category === 7)).toHaveLength(53)
+  })
+
+  it('are mapped by the one that most objects have, of several the longest', async () => {
+    const objects = Array.from({length: 4}, (_, at) => ({
+      id: objectId(at),
+      properties: {},
+      vectors: new Map([
+        ['short', {bytes: float32Bytes(at, 1), kind: 'single' as const}],
+        ['long', {bytes: float32Bytes(at, 1, 2), kind: 'single' as const}],
+        ...(at > 0 ? [['rare', {bytes: float32Bytes(at, 1, 2, 3), kind: 'single' as const}] as const] : []),
+      ]),
+    }))
+    const archive = {
+      async assertWhole() {},
+      head: {schema: {class: 'A'}},
+      objectCount: objects.length,
+      async *pages() {
+        yield {objects}
+      },
+    }
+    expect(await reportOn(archive as unknown as Archive)).toMatchObject({map: {name: 'long'}, objects: 4})
   })
 })
