@@ -6,6 +6,7 @@ import path from 'node:path'
 import type {TemporaryFolder} from './temporary-folder.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {writeUuid} from '../model/uuid-range.js'
 import {randomHex} from '../platform/node.js'
 import {storageError} from '../store/storage-error.js'
 
@@ -81,7 +82,7 @@ export class RecordList {
   add(tenant: number, id: string, hash?: Uint8Array): void {
     const record = this.#record
     record.writeUInt32BE(tenant, 0)
-    record.write(id.replaceAll('-', ''), 4, 16, 'hex')
+    writeUuid(id, record, 4)
     if (hash) record.set(hash, KEY_BYTES)
     const partition = this.#partitions[partitionOf(record, this.#partitions.length)]!
     if (partition.used + record.length > partition.bytes.length) {

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import {Buffer} from 'node:buffer'
 import {describe, expect, it} from 'vitest'
 
 import {
@@ -9,6 +10,7 @@ import {
   splitRange,
   uuidToNumber,
   WHOLE_RANGE,
+  writeUuid,
 } from '../../src/model/uuid-range.js'
 
 const arbitraryNumber = fc.bigInt({max: 2n ** 128n - 1n, min: 0n})
@@ -22,6 +24,14 @@ describe('UUIDs as numbers', () => {
       }),
     )
     expect(numberToUuid(0n)).toBe(NIL_UUID)
+    fc.assert(
+      fc.property(arbitraryNumber, fc.boolean(), (number, isUpper) => {
+        const bytes = new Uint8Array(18)
+        const uuid = numberToUuid(number)
+        writeUuid(isUpper ? uuid.toUpperCase() : uuid, bytes, 1)
+        expect(Buffer.from(bytes).toString('hex')).toBe(`00${uuid.replaceAll('-', '')}00`)
+      }),
+    )
     expect(numberToUuid(2n ** 128n - 1n)).toBe(MAX_UUID)
   })
 })

@@ -6,7 +6,7 @@
 import type {BinaryReader} from '@bufbuild/protobuf/wire'
 
 import {shortestFloat32} from '../../model/float32.js'
-import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
+import {type JsonObject, type JsonValue, type NamedVector, type WeaviateObject} from '../../model/object.js'
 import {GeoCoordinate, PhoneNumber, Vectors_VectorType as VectorType} from '../proto/generated/weaviate.js'
 import {phoneToJson} from '../values.js'
 import {PageReader, UnknownKindError} from './page-reader.js'
@@ -72,12 +72,12 @@ function readMetadataField(reader: PageReader, object: WeaviateObject, tag: numb
     }
 
     case 24 /* creation_time_unix */: {
-      object.creationTimeUnix = Number(reader.int64())
+      object.creationTimeUnix = reader.number64()
       return
     }
 
     case 40 /* last_update_time_unix */: {
-      object.lastUpdateTimeUnix = Number(reader.int64())
+      object.lastUpdateTimeUnix = reader.number64()
       return
     }
 
@@ -163,7 +163,7 @@ function readPropertiesResult(reader: PageReader, object: WeaviateObject): void 
   while (reader.pos < end) {
     const tag = reader.uint32()
     // Missing properties come as null, and are absent here as in REST; within an object null is a value.
-    if (tag === 90 /* non_ref_props */) readProperties(reader, object.properties, (value) => value !== null)
+    if (tag === 90 /* non_ref_props */) readProperties(reader, object.properties, false)
     else if (NO_VALUES.has(tag)) reader.pass(tag)
     else reader.unknown('PropertiesResult', tag)
   }
@@ -178,35 +178,37 @@ const NO_VALUES: ReadonlySet<number> = new Set([
 
 function readObject(reader: PageReader): JsonObject {
   const object: JsonObject = {}
-  readProperties(reader, object, () => true)
+  readProperties(reader, object, true)
   return object
 }
 
-function readProperties(reader: PageReader, target: JsonObject, isKept: (value: JsonValue) => boolean): void {
+function readProperties(reader: PageReader, target: JsonObject, keepsNull: boolean): void {
   const end = reader.end()
+  const first = reader.found.size
   while (reader.pos < end) {
     const tag = reader.uint32()
-    if (tag === 10 /* fields */) readProperty(reader, target, isKept)
+    if (tag === 10 /* fields */) readProperty(reader, keepsNull)
     else reader.unknown('Properties', tag)
   }
 
   reader.ended(end)
+  reader.found.moveInto(target, first)
 }
 
-function readProperty(reader: PageReader, target: JsonObject, isKept: (value: JsonValue) => boolean): void {
+function readProperty(reader: PageReader, keepsNull: boolean): void {
   const end = reader.end()
   let key = ''
   let value: JsonValue | undefined
   while (reader.pos < end) {
     const tag = reader.uint32()
-    if (tag === 10 /* key */) key = reader.string()
+    if (tag === 10 /* key */) key = reader.name()
     else if (tag === 18 /* value */) value = readValue(reader)
     else reader.unknown('property', tag)
   }
 
   reader.ended(end)
   if (value === undefined) throw new UnknownKindError(`the property "${key}" comes without a value`)
-  if (isKept(value)) setOwn(target, key, value)
+  if (keepsNull || value !== null) reader.found.add(key, value)
 }
 
 function readValue(reader: PageReader): JsonValue {
@@ -246,7 +248,7 @@ function readValueField(reader: PageReader, tag: number): JsonValue {
     }
 
     case 64 /* int_value */: {
-      return reader.int(reader.int64())
+      return reader.int(reader.number64())
     }
 
     case 74 /* geo_value */: {

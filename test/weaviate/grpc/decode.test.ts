@@ -205,6 +205,10 @@ function mapValues(object: JsonObject, map: (value: JsonValue) => JsonValue): Js
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]))
 }
 
+function byUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
 describe('decodeSearchReply', () => {
   test('decodes whatever the generated code encodes', () => {
     fc.assert(
@@ -261,6 +265,56 @@ describe('decodeSearchReply', () => {
     }
     const {objects} = decodeSearchReply(toReply(schema, [{id: 'x', properties: {o: {t: null}}}]))
     expect(objects[0]!.properties).toEqual({o: {t: null}})
+  })
+
+  test('whatever the order that the server sends, properties stand in that of their names, also within objects', () => {
+    const names = ['b', 'a', 'ü', 'a1', 'B', '__proto__', 'x'.repeat(200), 'x'.repeat(199)]
+    const schema = {
+      class: 'C',
+      properties: [
+        ...names.map((name) => ({dataType: ['text'], name})),
+        {dataType: ['object'], name: 'o', nestedProperties: names.map((name) => ({dataType: ['text'], name}))},
+      ],
+    }
+    fc.assert(
+      fc.property(fc.shuffledSubarray(names, {minLength: 0}), fc.shuffledSubarray(names), (outer, inner) => {
+        const of = (some: string[]) => {
+          const object: JsonObject = {}
+          for (const name of some) setOwn(object, name, `of ${name}`)
+          return object
+        }
+
+        const properties = {...of(outer)}
+        setOwn(properties, 'o', of(inner))
+        const shuffled = {
+          ...schema,
+          properties: schema.properties.toSorted((a, b) => outer.indexOf(a.name) - outer.indexOf(b.name)),
+        }
+        const [object] = decodeSearchReply(toReply(shuffled, [{id: 'x', properties}])).objects
+        expect(Object.keys(object!.properties)).toEqual([...outer, 'o'].toSorted(byUnits))
+        expect(Object.keys(object!.properties.o!)).toEqual(inner.toSorted(byUnits))
+        for (const name of outer) expect(object!.properties[name]).toBe(`of ${name}`)
+      }),
+    )
+  })
+
+  test('more properties than are put in order are all there', () => {
+    const properties = Object.fromEntries(Array.from({length: 100}, (_, index) => [`p${100 - index}`, index]))
+    const schema = {class: 'C', properties: Object.keys(properties).map((name) => ({dataType: ['int'], name}))}
+    expect(decodeSearchReply(toReply(schema, [{id: 'x', properties}])).objects[0]!.properties).toEqual(properties)
+  })
+
+  test('int64 is the float64 nearest to it', () => {
+    fc.assert(
+      fc.property(fc.bigInt({max: 2n ** 63n - 1n, min: -(2n ** 63n)}), (int) => {
+        const writer = new BinaryWriter()
+        writer.uint32(18).fork().uint32(18).fork().uint32(10).string('x')
+        writer.uint32(24).int64(int)
+        writer.join()
+        writer.join()
+        expect(decodeSearchReply(writer.finish()).objects[0]!.creationTimeUnix).toBe(Number(int))
+      }),
+    )
   })
 
   test('an empty reply is an empty page', () => {
