@@ -30,8 +30,13 @@ export function objectId(index: number): string {
   return `00000000-0000-4000-8000-${index.toString(16).padStart(12, '0')}`
 }
 
-/** A collection of that many objects, with an 8-dimensional vector each. */
-export async function fill(server: Filler, name: string, objects: number): Promise<void> {
+/** A collection of that many objects, with an 8-dimensional vector each. `settings`: more of its schema. */
+export async function fill(
+  server: Filler,
+  name: string,
+  objects: number,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
   await server.request('POST', 'schema', {
     class: name,
     properties: [
@@ -39,6 +44,7 @@ export async function fill(server: Filler, name: string, objects: number): Promi
       {dataType: ['int'], name: 'rank'},
     ],
     vectorizer: 'none',
+    ...settings,
   })
   for (let from = 0; from < objects; from += 500) {
     const batch = Array.from({length: Math.min(500, objects - from)}, (_, offset) => {

@@ -1,5 +1,5 @@
 /**
- * The commands of docs/guides run as they stand there, and do what the guide says. With WEAVIATE_BINARY on a server of that program, whose
+ * The commands of docs/guides run as they stand there, and do what the guide says. With WEAVIATE_BINARY on three nodes of that program, whose
  * vectorizer asks this file for vectors.
  */
 import {once} from 'node:events'
@@ -10,11 +10,13 @@ import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import {startEmbeddedWeaviate} from '../../src/testing/index.js'
-import {BINARY, startRealServer} from '../fault/real-server.js'
+import {BINARY, startRealCluster} from '../fault/real-server.js'
 import {fill, type Filler, filler} from './fill.js'
 import {cli, type CliRun, root, temporaryFolder} from './run-cli.js'
 
 const OBJECTS = 300
+/** What is to become one shard, once. The embedded server has one node. */
+const LARGE = {replicationConfig: {factor: BINARY ? 3 : 1}, shardingConfig: {desiredCount: 8}}
 
 let server: {close: () => Promise<void>; grpcUrl?: string; url: string}
 let weaviate: Filler
@@ -26,7 +28,7 @@ beforeAll(async () => {
   weaviate = filler(server.url)
   folder = await temporaryFolder()
   text = await readFile(path.join(root, 'docs/guides/migrations.md'), 'utf8')
-  await fill(weaviate, 'Article', OBJECTS)
+  await fill(weaviate, 'Article', OBJECTS, LARGE)
   await weaviate.request('POST', 'schema/Article/properties', {dataType: ['text'], name: 'author'})
   for (let index = 0; index < OBJECTS; index++) {
     const id = `00000000-0000-4000-8000-${index.toString(16).padStart(12, '0')}`
@@ -67,17 +69,17 @@ async function realServer(): Promise<typeof server> {
   inference.listen(0, '127.0.0.1')
   await once(inference, 'listening')
   const {port} = inference.address() as AddressInfo
-  const real = await startRealServer({
+  const nodes = await startRealCluster({
     ENABLE_MODULES: 'text2vec-transformers',
     TRANSFORMERS_INFERENCE_API: `http://127.0.0.1:${port}`,
   })
   return {
     async close() {
-      await real.remove()
+      for (const node of nodes) await node.remove()
       await closed(inference)
     },
-    grpcUrl: real.grpcUrl,
-    url: real.url,
+    grpcUrl: nodes[0].grpcUrl,
+    url: nodes[0].url,
   }
 }
 
@@ -162,7 +164,15 @@ describe('docs/guides/migrations.md', () => {
   })
 
   it('takes fewer shards', async () => {
-    expect(await runAll('## Fewer shards')).toMatchObject([{verification: {equal: true}}])
+    expect(await weaviate.request('GET', 'schema/Article')).toMatchObject(LARGE)
+    expect(await runAll('## Fewer shards')).toMatchObject([{restored: OBJECTS, verification: {equal: true}}])
+    expect(await weaviate.request('GET', 'schema/ArticleSmall')).toMatchObject({
+      replicationConfig: {factor: 1},
+      shardingConfig: {actualCount: 1, desiredCount: 1},
+    })
+    const bare = async (name: string): Promise<unknown[]> =>
+      (await objectsOf(name)).map(({id, properties, vector}) => ({id, properties, vector}))
+    expect(await bare('ArticleSmall')).toEqual(await bare('Article'))
   })
 
   it('takes a sample, which is a part', async () => {

@@ -35,7 +35,9 @@ export async function startRealServer(
 }
 
 /** Three nodes of one cluster, `node1` to `node3`. */
-export async function startRealCluster(): Promise<[RealServer, RealServer, RealServer]> {
+export async function startRealCluster(
+  environment: Readonly<Record<string, string>> = {},
+): Promise<[RealServer, RealServer, RealServer]> {
   const ports: Ports[] = []
   for (let node = 0; node < 3; node++) {
     // The nodes take each other's data and Raft's calls to be one port above.
@@ -46,6 +48,7 @@ export async function startRealCluster(): Promise<[RealServer, RealServer, RealS
 
   const portsOf = (node: number): Ports => ports[node]!
   const join = {
+    ...environment,
     CLUSTER_IN_LOCALHOST: 'true',
     CLUSTER_JOIN: `127.0.0.1:${portsOf(0)[2]}`,
     RAFT_BOOTSTRAP_EXPECT: '3',

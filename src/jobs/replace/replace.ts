@@ -91,6 +91,9 @@ async function restoreOpened(
   return restoreOnly(connection, [source], options, notes)
 }
 
+const isChanging = ({overrides, transforms = []}: ReplaceOptions): boolean =>
+  transforms.length > 0 || overrides !== undefined
+
 interface ReplacementOptions {
   name: string
   opened: OpenedArchive
@@ -168,8 +171,8 @@ class Replacement {
 
   /** What would be changed on the way is not compared: then it is done again, with all that belongs to it. */
   async #compare(schema: WeaviateClass): Promise<CollectionComparison | undefined> {
-    const {onProgress, overrides, signal, transforms = []} = this.#options
-    if (transforms.length > 0 || overrides) return undefined
+    const {onProgress, signal} = this.#options
+    if (isChanging(this.#options)) return undefined
     const {archive} = this.#opened
     const chain = await liveChain(archive, schema, {})
     const {connection, notes} = this.#at
@@ -243,11 +246,15 @@ class Replacement {
   #wayBack(error: unknown, {earlier = [], saved: last}: ReplaceMarker): Error {
     // What was there before anything was dropped.
     const [saved = last] = earlier
+    const others =
+      isChanging(this.#options) || (error instanceof DataOpsError && error.code === 'CHECKPOINT')
+        ? ' with the options of the run that dropped it (others need `restart: true`)'
+        : ''
     const since = saved === last ? '' : ` What came to be there since is in ${[...earlier.slice(1), last].join(', ')}.`
     const known = error instanceof DataOpsError ? error : new DataOpsError('UNEXPECTED', String(error), {cause: error})
     return known.with({
       details: {saved, ...(saved !== last && {since: [...earlier.slice(1), last]})},
-      hint: `"${this.#name}" was dropped, and what it held is in ${saved}.${since} Go on with \`replaceCollection\` ${this.#opened.archive.path}, or go back with \`replaceCollection\` ${saved}.`,
+      hint: `"${this.#name}" was dropped, and what it held is in ${saved}.${since} Go on with \`replaceCollection\` ${this.#opened.archive.path}${others}, or go back with \`replaceCollection\` ${saved}.`,
     })
   }
 

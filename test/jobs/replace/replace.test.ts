@@ -260,6 +260,33 @@ describe('a replacement that is killed', () => {
   })
 })
 
+it('with changes that was interrupted is continued with the same alone, as the hint says, or begun anew', async () => {
+  const controller = new AbortController()
+  const onProgress = ({completed, stage}: {completed: number; stage: string}): void => {
+    if (stage === 'restore' && completed > 0) controller.abort()
+  }
+
+  const other = {...QUICK, batchSize: 2, concurrency: 1}
+  const options = {...other, transforms: [transforms.limit(7)]}
+  const how =
+    /Go on with .+ with the options of the run that dropped it \(others need `restart: true`\), or go back with/
+  await expect(
+    manager().replaceCollection(id, {...options, onProgress, signal: controller.signal}),
+  ).rejects.toMatchObject({code: 'INTERRUPTED', hint: expect.stringMatching(how) as string})
+  await expect(manager().replaceCollection(id, other)).rejects.toMatchObject({
+    code: 'CHECKPOINT',
+    hint: expect.stringMatching(how) as string,
+  })
+  const {resumed, restored, verification} = await manager().replaceCollection(id, options)
+  expect(resumed).toBeGreaterThan(0)
+  expect(resumed + restored).toBe(7)
+  expect(verification).toMatchObject({equal: true})
+  const first = [...good].toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, 7)
+  expect(await restDump(server.url, NAME)).toEqual(new Map(first))
+  expect(await manager().replaceCollection(id, {...other, restart: true})).toMatchObject({restored: OBJECTS})
+  expect(await restDump(server.url, NAME)).toEqual(good)
+})
+
 describe('a replacement beside a program that makes the collection again', () => {
   it('keeps in sight what was there first, and what came since', async () => {
     const spoilt = await restDump(server.url, NAME)
