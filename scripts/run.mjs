@@ -1,5 +1,5 @@
 /* Sets up what is missing, then runs a job on the Node that package-lock.json pins. Itself it needs Node 20 and npm, nothing else. */
-import {spawnSync} from 'node:child_process'
+import {spawn, spawnSync} from 'node:child_process'
 import {existsSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
@@ -91,13 +91,16 @@ function bench() {
   must('node', ['--import', 'tsx', `bench/${file}.ts`, ...rest])
 }
 
-function test() {
+async function test() {
   // First, since scripts and benchmarks are checked against the package's built types.
   build()
   if (options.length === 0) {
-    must('eslint', ['.'])
-    must('prettier', ['--check', '--log-level=warn', '.'])
-    must('tsc', ['--noEmit'])
+    // Each keeps one core busy.
+    await mustAll([
+      ['eslint', '.'],
+      ['prettier', '--check', '--log-level=warn', '.'],
+      ['tsc', '--noEmit'],
+    ])
   }
 
   vitest(options)
@@ -237,6 +240,31 @@ function must(command, args, env) {
   const {error, signal, status} = run(command, args, env)
   if (error) console.error(`${command}: ${error.message}`)
   if (status !== 0) process.exit(signal ? 130 : (status ?? 1))
+}
+
+/** Side by side; what fails lets the others say what they found too. */
+async function mustAll(commands) {
+  const codes = await Promise.all(
+    commands.map(
+      async ([command, ...args]) =>
+        new Promise((resolve) => {
+          const child = spawn(command, args, {
+            env: environment,
+            shell: process.platform === 'win32',
+            stdio: ['ignore', 'inherit', 'inherit'],
+          })
+          child.once('error', (error) => {
+            console.error(`${command}: ${error.message}`)
+            resolve(1)
+          })
+          child.once('close', (code) => {
+            resolve(code ?? 130)
+          })
+        }),
+    ),
+  )
+  const worst = Math.max(...codes)
+  if (worst !== 0) process.exit(worst)
 }
 
 function newest(names) {

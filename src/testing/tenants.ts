@@ -7,7 +7,7 @@ const TENANT_NAME = /^[\w-]{1,64}$/
 /** Most tenants that one PUT may change. */
 const MOST_UPDATES = 100
 /** Milliseconds that a tenant takes to be offloaded or onloaded. */
-const OFFLOAD_MS = 60
+const OFFLOAD_MS = 15
 
 export interface TenantRequest {
   activityStatus?: string

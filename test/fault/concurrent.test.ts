@@ -193,7 +193,7 @@ describe('tenants that a backup activates', () => {
       ...backupJob(folder),
       run: {collection: TENANTS, job: 'backup' as const, options: {batchSize: 5, concurrency: 1}},
     }
-    for (let killAt = 60; ; killAt += 12) {
+    for (let killAt = 300; ; killAt += 12) {
       const {killed} = await runWorker(worker, {...job, killAt})
       expect(killed).toBe(true)
       if (JSON.stringify(await statesOf(connection, TENANTS)) !== JSON.stringify(states)) break

@@ -181,7 +181,7 @@ function watched(
 
 describe('hundreds of inactive tenants', () => {
   const isEmbedded = process.env.WEAVIATE_URL === undefined
-  const states = statesFor(450, (index) => {
+  const states = statesFor(260, (index) => {
     if (index % 50 === 7) return 'HOT'
     return isEmbedded && index % 50 === 8 ? 'FROZEN' : 'COLD'
   })
@@ -197,7 +197,7 @@ describe('hundreds of inactive tenants', () => {
   })
 
   const options = {concurrency: 8, verify: true} as const
-  const whole = {rejected: 0, tenants: 450, verification: {equal: true}}
+  const whole = {rejected: 0, tenants: 260, verification: {equal: true}}
 
   it('are active by turns: restored together', {timeout: 120_000}, async () => {
     await dropAll()
@@ -217,14 +217,14 @@ describe('hundreds of inactive tenants', () => {
       const {connection, most} = watched([FROM, TO], {[FROM]: states, [TO]: states})
       const restores = new RestoreManager(connection, {directory: directory.path})
       await server.connection.deleteCollection(FROM)
-      expect(await restores.restoreCollection(from, options)).toMatchObject({...whole, restored: 1350})
+      expect(await restores.restoreCollection(from, options)).toMatchObject({...whole, restored: 780})
       expect(await statesOf(FROM)).toEqual(states)
       expect(await statesOf(TO)).toEqual(states)
       const skipping = {...options, merge: true, onConflict: 'skip'} as const
-      expect(await restores.restoreCollection(from, skipping)).toMatchObject({...whole, restored: 0, skipped: 1350})
+      expect(await restores.restoreCollection(from, skipping)).toMatchObject({...whole, restored: 0, skipped: 780})
       expect(await restores.restoreCollection(from, {...options, merge: true})).toMatchObject({
         ...whole,
-        restored: 1350,
+        restored: 780,
       })
       expect(await statesOf(FROM)).toEqual(states)
       expect(await statesOf(TO)).toEqual(states)
