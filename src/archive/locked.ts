@@ -141,12 +141,35 @@ export async function isPartLocked(store: Store, backup: string): Promise<'unkno
   return found.includes('unknown') ? 'unknown' : false
 }
 
-/** Before anything is written. @throws DataOpsError INVALID_INPUT where objects cannot be locked one by one. */
+/** Milliseconds by which the end of a lock may be off. */
+const MOST_APART = 5 * 60_000
+
+/** Its end is set by the clock of this machine, and goes by that of the place. @throws DataOpsError STORAGE. */
+function checkClock(where: string, apart = 0): void {
+  if (apart <= MOST_APART) return
+  throw new DataOpsError(
+    'STORAGE',
+    `The clock of ${where} and this one are ${Math.round(apart / 60_000)} minutes apart: a lock would end too early, or too late.`,
+    {
+      details: {milliseconds: apart, path: where, reason: 'clock'},
+      hint: 'Set the clock of this machine (let it follow NTP), and run it again.',
+    },
+  )
+}
+
+/**
+ * Before anything is written. @throws DataOpsError INVALID_INPUT where objects cannot be locked one by one; STORAGE where nobody may ask, or
+ * the clocks are minutes apart.
+ */
 export async function requireLocks(store: Store): Promise<StoreLocks> {
   const {locks} = store
   const areOn = locks ? await locks.areOn() : false
-  if (locks && areOn) return locks
   const where = store.describe('')
+  if (locks && areOn) {
+    checkClock(where, await locks.clocksApart())
+    return locks
+  }
+
   if (areOn === undefined) {
     throw new DataOpsError(
       'STORAGE',

@@ -33,6 +33,11 @@ export function momentOf(clock: Clock): Moment {
   return {monotonic: clock.monotonic(), ofDay: clock.ofDay()}
 }
 
+/** Milliseconds that another clock is apart from this one, which told the time, in whole seconds, between two moments of this one. */
+export function clocksApart(told: number, before: number, after: number): number {
+  return told < before - 1000 ? before - told : Math.max(0, told - after)
+}
+
 /** Milliseconds since, by the clock that says more: one of them stands still while the machine sleeps. */
 export function elapsedSince({monotonic, ofDay}: Moment, clock: Clock): number {
   return Math.max(clock.monotonic() - monotonic, clock.ofDay() - ofDay)

@@ -114,6 +114,8 @@ export interface LockedEntry extends StoreEntry {
 export interface StoreLocks {
   /** Whether objects there can be locked one by one; undefined: nobody may ask. */
   areOn: () => Promise<boolean | undefined>
+  /** Milliseconds that the clock of the place and this machine's are apart, when that was asked; undefined: it does not tell. */
+  clocksApart: () => Promise<number | undefined>
   /** As those of the store, of an object that is locked from its first moment. */
   createWriter: (key: string, lock: ObjectLock) => Promise<StoreWriter>
   /** As that of the store, of an object that is locked from its first moment. */

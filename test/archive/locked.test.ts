@@ -17,7 +17,14 @@ import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from '
 import {SCRYPT} from '../../src/archive/encrypted/key-file.js'
 import {lockOf} from '../../src/archive/locked.js'
 import {newIdentity} from '../../src/codec/age/header.js'
-import {BackupCatalog, BackupManager, type BackupOptions, RestoreManager, Verifier} from '../../src/index.js'
+import {
+  BackupCatalog,
+  BackupManager,
+  type BackupOptions,
+  copyBackup,
+  RestoreManager,
+  Verifier,
+} from '../../src/index.js'
 import {examinePlace} from '../../src/jobs/doctor/place.js'
 import {LEASE} from '../../src/store/lease.js'
 import {openStore} from '../../src/store/open.js'
@@ -308,4 +315,38 @@ describe('a bucket without object lock', () => {
       message: expect.stringContaining('Nothing can be locked') as string,
     })
   })
+})
+
+describe.skipIf(endpoint !== undefined)('where the clock of the place is not the one of this machine', () => {
+  it.each([-DAY, 7 * 60_000])(
+    'by %d ms, nothing is locked: neither a backup, nor a copy, nor for longer',
+    async (ahead) => {
+      const {id} = await new BackupManager(server.connection, {directory: place}).backupCollection(NAME)
+      const before = (await versions()).length
+      const minutes = Math.round(Math.abs(ahead) / 60_000)
+      const refusal = {
+        code: 'STORAGE',
+        details: {reason: 'clock'},
+        message: `The clock of ${place} and this one are ${minutes} minutes apart: a lock would end too early, or too late.`,
+      }
+      s3!.clockAheadMs = ahead
+      try {
+        const backups = new BackupManager(server.connection, {directory: place})
+        await expect(backups.backupCollection(NAME, {lockForMs: DAY})).rejects.toMatchObject(refusal)
+        const options = {forMs: DAY, mode: 'compliance'} as const
+        await expect(new BackupCatalog(place).extend(id, options)).rejects.toMatchObject(refusal)
+        const to = `${place}-copies`
+        const copying = copyBackup(id, {directory: place, lockForMs: DAY, to})
+        await expect(copying).rejects.toMatchObject({code: 'STORAGE', details: {path: to, reason: 'clock'}})
+        expect((await versions()).length).toBe(before)
+        const unlocked = await lockOf(openStore(place), (await new BackupCatalog(place).list())[0]!.file)
+        expect(unlocked).toBeUndefined()
+        // A minute is no matter.
+        s3!.clockAheadMs = 60_000
+        expect(await new BackupCatalog(place).extend(id, options)).toBeDefined()
+      } finally {
+        delete s3!.clockAheadMs
+      }
+    },
+  )
 })

@@ -116,6 +116,7 @@ it('nobody rekeys or locks a backup while a prune goes on', async () => {
   const {names, remove, store} = await place({format: 'parquet'})
   const locks = {
     areOn: async () => true,
+    clocksApart: async () => undefined,
     find: async () => undefined,
     hidden: async () => new Map(),
     names: async () => [],

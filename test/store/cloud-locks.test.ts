@@ -59,11 +59,25 @@ async function beside(
   }
 }
 
+const DAY = 24 * 3_600_000
+const withDate = (answer: Answer, ahead: number): Answer => ({
+  ...answer,
+  headers: {...answer.headers, date: new Date(Date.now() + ahead).toUTCString()},
+})
+const isApart = {
+  code: 'STORAGE',
+  details: {reason: 'clock'},
+  message: expect.stringMatching(
+    / are 14(?:39|40) minutes apart: a lock would end too early, or too late\.$/,
+  ) as string,
+}
+
 const storeOf = (client: ObjectClient): ObjectStore =>
   new ObjectStore({connect: async () => client, prefix: 'p/', url: 'x://bucket/p'})
 
 it('Google: writes, locks and lists with the retention of objects, and refuses a bucket that has none', async () => {
   let hasRetention = true
+  let ahead = 0
   const version = (generation: string, more: object): object => ({
     bucket: 'bucket',
     etag: 'e',
@@ -78,7 +92,7 @@ it('Google: writes, locks and lists with the retention of objects, and refuses a
     const {pathname} = new URL(url, 'http://x')
     const json = (value: unknown): Answer => ({body: JSON.stringify(value), headers})
     if (pathname.endsWith('/b/bucket'))
-      return json(hasRetention ? {objectRetention: {mode: 'Enabled'}} : {name: 'bucket'})
+      return withDate(json(hasRetention ? {objectRetention: {mode: 'Enabled'}} : {name: 'bucket'}), ahead)
     if (pathname.endsWith('/b/bucket/o') && method === 'GET')
       return json({
         items: [
@@ -118,6 +132,8 @@ it('Google: writes, locks and lists with the retention of objects, and refuses a
         {isCurrent: true, lock: undefined, version: '3'},
       ])
       expect(await (await requireLocks(storeOf(client))).areOn()).toBe(true)
+      ahead = -DAY
+      await expect(requireLocks(storeOf(client))).rejects.toMatchObject(isApart)
       hasRetention = false
       await expect(requireLocks(storeOf(client))).rejects.toMatchObject({
         code: 'INVALID_INPUT',
@@ -131,6 +147,7 @@ it('Google: writes, locks and lists with the retention of objects, and refuses a
 
 it('Azure: writes, locks and lists with immutability policies, and refuses a container that has none', async () => {
   let isImmutable = true
+  let ahead = 0
   const blob = (version: string, more: string): string =>
     `<Blob><Name>p/a</Name><VersionId>${version}</VersionId>${more.includes('current') ? '<IsCurrentVersion>true</IsCurrentVersion>' : ''}` +
     `<Properties><Last-Modified>Wed, 02 Jan 2030 03:04:05 GMT</Last-Modified><Etag>0x1</Etag><Content-Length>3</Content-Length>` +
@@ -145,7 +162,7 @@ it('Azure: writes, locks and lists with immutability policies, and refuses a con
     }
 
     if (url.includes('restype=container'))
-      return {headers: isImmutable ? {'x-ms-immutable-storage-with-versioning-enabled': 'true'} : {}}
+      return withDate({headers: isImmutable ? {'x-ms-immutable-storage-with-versioning-enabled': 'true'} : {}}, ahead)
     return {headers: {etag: '"0x1"'}, status: method === 'PUT' && !url.includes('comp=immutability') ? 201 : 200}
   }
 
@@ -188,6 +205,8 @@ it('Azure: writes, locks and lists with immutability policies, and refuses a con
       {isCurrent: true, lock: undefined, version: 'v2'},
     ])
     expect(await (await requireLocks(storeOf(client))).areOn()).toBe(true)
+    ahead = DAY
+    await expect(requireLocks(storeOf(client))).rejects.toMatchObject(isApart)
     isImmutable = false
     await expect(requireLocks(storeOf(client))).rejects.toMatchObject({
       code: 'INVALID_INPUT',

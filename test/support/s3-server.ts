@@ -27,6 +27,8 @@ export interface S3Server {
   buckets: Buckets
   close: () => Promise<void>
   endpoint: string
+  /** Milliseconds that its clock is ahead of this one, as far as its answers tell. */
+  clockAheadMs?: number
   /** Answers of that operation say that there is more, and not where. */
   endless?: string
   /** Asked for each request, in the order of their arrival. */
@@ -117,13 +119,18 @@ export async function startS3({port = 0}: {port?: number} = {}): Promise<S3Serve
       const result = typeof fault === 'object' && 'code' in fault ? refusal(fault) : handle(server, request)
       if (server.endless === request.operation) result.body = endless(String(result.body))
       if (fault === 'lost') incoming.socket.destroy()
-      else send(response, request, result, fault === 'short')
+      else send(response, request, dated(result, server), fault === 'short')
     } finally {
       bytesAtOnce -= size
     }
   }
 
   return server
+}
+
+function dated(answer: Answer, {clockAheadMs}: S3Server): Answer {
+  if (clockAheadMs === undefined) return answer
+  return {...answer, headers: {...answer.headers, date: new Date(Date.now() + clockAheadMs).toUTCString()}}
 }
 
 function endless(body: string): string {

@@ -9,6 +9,7 @@ import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
 import {leftoversIn} from '../../catalog/leftovers.js'
 import {utf8} from '../../codec/bytes.js'
 import {randomHex} from '../../platform/node.js'
+import {clocksApart} from '../../store/clock.js'
 import {readAll} from '../../store/read-all.js'
 import {tenantNotes} from '../options.js'
 import {type Finding, ok} from './finding.js'
@@ -54,12 +55,13 @@ async function tryOut(store: Store, {now}: PlaceOptions): Promise<Finding[]> {
     const entry = await store.stat(key)
     const isHonoured = tag !== undefined && again === undefined && stands === 'mine'
     findings.push(ok('place', `Backups can be written to ${store.describe('')}.`), conditionsFinding(store, isHonoured))
-    const off = entry ? Math.max(0, before - 2000 - entry.modified, entry.modified - now() - 2000) : 0
+    // Some folders keep time in steps of two seconds.
+    const off = entry ? clocksApart(entry.modified, before - 1000, now() + 2000) : 0
     if (off > CLOCK_TOLERANCE) {
       findings.push({
         check: 'clock',
         details: {milliseconds: off},
-        hint: 'Let it follow NTP. Nothing depends on it but what you see.',
+        hint: 'Let it follow NTP: the ends of locks, and the times that you see, go by it.',
         level: 'warning',
         message: `The clock of ${store.describe('')} and this one are ${Math.round(off / 1000)} seconds apart.`,
       })

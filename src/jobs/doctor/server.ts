@@ -3,6 +3,7 @@ import type {Connection, ServerNode} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {clocksApart} from '../../store/clock.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {type Finding, ok} from './finding.js'
 
@@ -130,8 +131,7 @@ async function serverClock({about}: Connection, {now}: ServerOptions): Promise<F
   const before = now()
   const there = await about?.time()
   if (there === undefined) return [unknownClock()]
-  // The server's clock says whole seconds, some time between the call and its reply.
-  const off = there < before - 1000 ? before - there : Math.max(0, there - now())
+  const off = clocksApart(there, before, now())
   if (off <= CLOCK_TOLERANCE) return [ok('clock', "The server's clock and this one agree.")]
   return [
     {

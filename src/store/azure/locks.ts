@@ -1,8 +1,17 @@
 /** Immutability of single versions of blobs. */
 import type {BlobImmutabilityPolicy, ContainerClient} from '@azure/storage-blob'
 
-import type {Call, LockClient, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
 import type {ObjectLock} from '../store.js'
+
+import {
+  type Call,
+  type LockClient,
+  type LocksFound,
+  type ObjectVersion,
+  toldBy,
+  type VersionPage,
+  type VersionRequest,
+} from '../objects/client.js'
 
 /** What Azure calls unlocked is what others call governance. */
 export function policyOf(lock: ObjectLock): BlobImmutabilityPolicy {
@@ -16,9 +25,11 @@ export class AzureLocks implements LockClient {
 
   constructor(private readonly container: ContainerClient) {}
 
-  async areOn({signal}: Call): Promise<boolean> {
-    const found = await this.container.getProperties({abortSignal: signal})
-    return found.isImmutableStorageWithVersioningEnabled === true
+  async areOn({signal}: Call): Promise<LocksFound> {
+    const {date, isImmutableStorageWithVersioningEnabled: isOn} = await this.container.getProperties({
+      abortSignal: signal,
+    })
+    return {isOn: isOn === true, ...toldBy(date)}
   }
 
   async lock({key, version}: ObjectVersion, lock: ObjectLock, {signal}: Call): Promise<void> {

@@ -46,8 +46,7 @@ export interface PutOptions extends BeginOptions {
 
 /** Locks of single objects, in a bucket that keeps older versions. */
 export interface LockClient {
-  /** Whether the bucket has them. */
-  areOn: (call: Call) => Promise<boolean>
+  areOn: (call: Call) => Promise<LocksFound>
   /** Sets the lock of a version; fails where that would shorten it. */
   lock: (version: ObjectVersion, lock: ObjectLock, call: Call) => Promise<void>
   /** Of a version that `versions` gave; undefined: it has none. */
@@ -56,6 +55,19 @@ export interface LockClient {
   versions: (request: VersionRequest, call: Call) => Promise<VersionPage>
   /** Whether a page lists the versions of a key from the newest to the oldest. */
   readonly isNewestFirst: boolean
+}
+
+export interface LocksFound {
+  /** Whether the bucket has them. */
+  isOn: boolean
+  /** Milliseconds since 1970, by the service's clock; undefined: it did not tell. */
+  now?: number
+}
+
+/** From the header `Date` of an answer. */
+export function toldBy(date: unknown): {now?: number} {
+  const now = date instanceof Date ? date.getTime() : typeof date === 'string' ? Date.parse(date) : NaN
+  return Number.isNaN(now) ? {} : {now}
 }
 
 export interface ObjectVersion extends FoundObject {

@@ -5,6 +5,7 @@ import type {ObjectVersion, VersionPage} from './client.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
+import {clocksApart} from '../clock.js'
 import {checkKey, nameOf} from '../key.js'
 import {isFailure, leavingAsDataOpsError} from './failure.js'
 import {once} from './once.js'
@@ -24,14 +25,16 @@ export interface LockPlace {
 }
 
 export class ObjectLocks implements StoreLocks {
-  readonly #areOn = once(async () => {
+  readonly #found = once(async (): Promise<{apart?: number; isOn?: boolean}> => {
     try {
-      return await this.place.calls.attempt(this.#action('look for locks in', ''), async (client, call) =>
-        client.locks.areOn(call),
-      )
+      return await this.place.calls.attempt(this.#action('look for locks in', ''), async (client, call) => {
+        const before = Date.now()
+        const {isOn, now} = await client.locks.areOn(call)
+        return {isOn, ...(now !== undefined && {apart: clocksApart(now, before, Date.now())})}
+      })
     } catch (error) {
-      if (isFailure(error, 'unsupported')) return false
-      if (isFailure(error, 'denied')) return undefined
+      if (isFailure(error, 'unsupported')) return {isOn: false}
+      if (isFailure(error, 'denied')) return {}
       throw error
     }
   })
@@ -39,7 +42,16 @@ export class ObjectLocks implements StoreLocks {
   constructor(private readonly place: LockPlace) {}
 
   async areOn(): Promise<boolean | undefined> {
-    return leavingAsDataOpsError(this.#areOn)
+    return leavingAsDataOpsError(async () => this.#areOn())
+  }
+
+  async clocksApart(): Promise<number | undefined> {
+    return leavingAsDataOpsError(async () => (await this.#found()).apart)
+  }
+
+  async #areOn(): Promise<boolean | undefined> {
+    const {isOn} = await this.#found()
+    return isOn
   }
 
   async createWriter(key: string, lock: ObjectLock): Promise<StoreWriter> {

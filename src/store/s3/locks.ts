@@ -1,10 +1,18 @@
 /** Object lock: a version that has it cannot be removed before its time; what is written over it is another version. */
 import type {ObjectLockMode} from '@aws-sdk/client-s3'
 
-import type {Call, LockClient, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
 import type {ObjectLock} from '../store.js'
 import type {S3Bucket} from './bucket.js'
 
+import {
+  type Call,
+  type LockClient,
+  type LocksFound,
+  type ObjectVersion,
+  toldBy,
+  type VersionPage,
+  type VersionRequest,
+} from '../objects/client.js'
 import {endlessListing} from '../objects/failure.js'
 import {s3Failure} from './failure.js'
 
@@ -33,14 +41,24 @@ export class S3Locks implements LockClient {
 
   constructor(private readonly bucket: S3Bucket) {}
 
-  async areOn({signal}: Call): Promise<boolean> {
+  async areOn({signal}: Call): Promise<LocksFound> {
     const {bucket, client, sdk} = this.bucket
+    const command = new sdk.GetObjectLockConfigurationCommand({Bucket: bucket})
+    let date: unknown
+    // What it says is all that the SDK gives of an answer.
+    command.middlewareStack.add(
+      (next) => async (given) => {
+        const result = await next(given)
+        date = (result.response as {headers?: Record<string, unknown>}).headers?.date
+        return result
+      },
+      {step: 'deserialize'},
+    )
     try {
-      const command = new sdk.GetObjectLockConfigurationCommand({Bucket: bucket})
       const {ObjectLockConfiguration: found} = await client.send(command, {abortSignal: signal})
-      return found?.ObjectLockEnabled === 'Enabled'
+      return {isOn: found?.ObjectLockEnabled === 'Enabled', ...toldBy(date)}
     } catch (error) {
-      if (NONE.has(s3Failure(error).code)) return false
+      if (NONE.has(s3Failure(error).code)) return {isOn: false}
       throw error
     }
   }
