@@ -116,7 +116,9 @@ export abstract class DataOpsCommand extends Command {
       throw usageError(error, {
         argv: this.argv,
         command: this.commandLine,
+        config: this.config,
         flagNames: Object.keys({...this.ctor.baseFlags, ...this.ctor.flags, json: true}),
+        id: this.id ?? '',
       })
     }
   }

@@ -1,6 +1,6 @@
 /** Turns what oclif says about wrong arguments into one sentence and a next step. */
 import {DataOpsError} from '../model/errors.js'
-import {nearest} from '../model/nearest.js'
+import {type KnownCommand, meantByFlag} from './meant-flag.js'
 
 interface ParseError extends Error {
   args?: Array<string | {description?: string; name: string}>
@@ -11,8 +11,11 @@ export interface UsageContext {
   argv: readonly string[]
   /** `elysiactl col backup` */
   command: string
+  config: {bin: string; commands: readonly KnownCommand[]}
   /** Long names of the command's flags. */
   flagNames: readonly string[]
+  /** `col:backup` */
+  id: string
 }
 
 /** @param error anything thrown while arguments were parsed */
@@ -23,16 +26,25 @@ export function usageError(error: unknown, context: UsageContext): unknown {
   return new DataOpsError('INVALID_INPUT', message, {hint: hint ?? `See ${context.command} --help.`})
 }
 
-function sentence(error: ParseError, {argv, command, flagNames}: UsageContext): {hint?: string; message: string} {
+function sentence(error: ParseError, context: UsageContext): {hint?: string; message: string} {
+  const {argv, config, flagNames, id} = context
   switch (error.constructor.name) {
     case 'NonExistentFlagsError': {
       // A value after "=" may be a secret meant for a misspelt flag.
       const flags = (error.flags ?? []).map((flag) => flag.split('=', 1)[0]!)
-      const near = flags.map((flag) => nearest(flag.replace(/^-+/, ''), flagNames)).find(Boolean)
-      return {
-        hint: near && `Did you mean --${near}? See ${command} --help.`,
-        message: `There is no flag ${flags.join(', ')}.`,
-      }
+      const meant = flags.map((flag) => {
+        const at = argv.findIndex((argument) => argument.split('=', 1)[0] === flag)
+        const value = argv[argv[at]?.includes('=') ? at : at + 1]
+        return meantByFlag({
+          bin: config.bin,
+          commands: config.commands,
+          flagNames,
+          id,
+          name: flag.replace(/^-+/, ''),
+          value,
+        })
+      })
+      return {hint: meant.find(Boolean), message: `There is no flag ${flags.join(', ')}.`}
     }
 
     case 'RequiredArgsError': {

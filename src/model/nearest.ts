@@ -1,12 +1,19 @@
 /** "Did you mean …?" */
 
-/** The name that is at most two edits away, or that this is the beginning of. */
+/** The name that is at most two edits away (of short names one, or two letters that changed places), or that this is the beginning of. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   if (name.length < 3) return undefined
   const scored = names
     .map((candidate) => ({candidate, edits: candidate.startsWith(name) ? 0 : distance(name, candidate)}))
     .toSorted((a, b) => a.edits - b.edits)
-  return scored[0] && scored[0].edits <= 2 ? scored[0].candidate : undefined
+  const [best] = scored
+  if (!best) return undefined
+  const isShort = name.length < 6 && letters(name) !== letters(best.candidate)
+  return best.edits <= (isShort ? 1 : 2) ? best.candidate : undefined
+}
+
+function letters(name: string): string {
+  return [...name].sort().join('')
 }
 
 /** At most three names that a mistyped one may stand for, the nearest first: the same in another case, its beginning, or at most two edits away. */
