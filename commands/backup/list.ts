@@ -21,7 +21,7 @@ export default class BackupList extends DataOpsCommand {
 
   static override usage = '<%= command.id %> [COLLECTION] [flags]'
 
-  static override description = `Times are UTC. A backup whose files are gone is shown as missing, one without an entry in the catalog as unlisted, one whose files have another size as damaged, one that lacks objects which the server counted as incomplete.`
+  static override description = `Times are UTC. A backup whose files are gone is shown as missing, one without an entry in the catalog as unlisted, one whose files have another size as damaged, one that lacks objects which the server counted as incomplete. Where the terminal has no room for paths they are left out; \`backup show\` and --json have them.`
 
   static override args = {
     collection: Args.string({description: 'Only backups of this collection.', ignoreStdin: true}),

@@ -4,7 +4,7 @@ import type {BackupSeal, ExportReference} from '../../src/codec/document.js'
 import type {WeaviateClass} from '../../src/model/schema.js'
 import type {Store} from '../../src/store/store.js'
 
-import {shortTime} from '../../src/cli/backup-entry.js'
+import {completeness, shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {exportLines, type ExportShown, exportShown} from '../../src/cli/export-show.js'
 import {BACKUP_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
@@ -14,6 +14,8 @@ export interface BackupShowResult {
   aliases: string[]
   bytes: number
   collection: string
+  /** False: objects that the server counted are not in it. Absent: its version of the format does not say. */
+  complete?: boolean
   compressed: boolean
   /** Absent where the objects lie in an export that could not be read. */
   digest?: string
@@ -106,12 +108,13 @@ export default class BackupShow extends DataOpsCommand {
       aliases: metadata.aliases ?? [],
       bytes: manifest.bytes,
       collection: metadata.collection,
+      complete: seal.complete,
       compressed: metadata.options.compress,
       digest: seal.digest,
       ...(metadata.export && {export: metadata.export}),
       finished: seal.finished,
       format: metadata.options.format,
-      guarantee: metadata.guarantee,
+      guarantee: seal.guarantee ?? metadata.guarantee,
       id: metadata.backup_id,
       ...(lock === 'unknown'
         ? {lockUnknown: true as const}
@@ -153,6 +156,7 @@ function showLines(shown: BackupShowResult): string[] {
       ['finished', `${shortTime(shown.finished)} UTC`],
       ['format', `${shown.format}${shown.compressed ? ', compressed' : ''}`],
       ['digest', shown.digest],
+      ['complete', completeness(shown.complete, shown.options.include_data !== false).text],
       ['Weaviate', shown.weaviateVersion],
       ['tool', shown.toolVersion],
       [

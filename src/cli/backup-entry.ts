@@ -3,6 +3,7 @@ import type {BackupStatus, ListedBackup} from '../catalog/catalog.js'
 import type {BackupFormat} from '../codec/codec.js'
 
 import {type Column, formatBytes, formatCount, formatTable} from './format.js'
+import {displayWidth} from './width.js'
 
 export interface BackupEntry {
   /** Bytes on disk. */
@@ -56,8 +57,11 @@ export function backupEntry(backup: ListedBackup, pathOf: (file: string) => stri
 
 const ID_LENGTH = 8
 const FULL_ID_LENGTH = 36
+/** Columns for paths, at least: a name of a file with its time needs as many. */
+const PATH_WIDTH = 24
 
-export function backupTable(backups: readonly BackupEntry[], width?: number): string[] {
+/** Where there is no room for paths they are left out: `backup show` has them. */
+export function backupTable(backups: readonly BackupEntry[], width = Infinity): string[] {
   const length = idLength(backups)
   const columns: Array<Column<BackupEntry>> = [
     {cut: 'nothing', header: 'ID', value: ({id}) => id.slice(0, length)},
@@ -70,10 +74,24 @@ export function backupTable(backups: readonly BackupEntry[], width?: number): st
       value: ({objectCount}) => (objectCount === undefined ? '?' : formatCount(objectCount)),
     },
     {align: 'right', header: 'SIZE', value: ({bytes}) => formatBytes(bytes)},
-    // What tells paths of one place apart, and what there is to say of a backup, stands at the end.
-    {cut: 'start', header: 'PATH', value: (backup) => [backup.path, ...remarks(backup)].join(' ')},
   ]
+  const others = Math.max(...formatTable(backups, columns).map((line) => displayWidth(line)))
+  const isBlocks = formatTable(backups, columns, width)[0]?.includes('SIZE') === false
+  // What tells paths of one place apart, and what there is to say of a backup, stands at the end.
+  if (isBlocks || others + 2 + PATH_WIDTH <= width)
+    columns.push({cut: 'start', header: 'PATH', value: (backup) => [backup.path, ...remarks(backup)].join(' ')})
+  else if (backups.some((backup) => remarks(backup).length > 0))
+    columns.push({header: 'NOTES', value: (backup) => remarks(backup).join(' ')})
   return formatTable(backups, columns, width)
+}
+
+/** Whether all that the server counted is in it; `undefined`: an older version of the format does not say. */
+export function completeness(complete: boolean | undefined, hasData: boolean): {isBad: boolean; text: string} {
+  if (!hasData) return {isBad: false, text: 'the schema alone: it was taken without objects'}
+  if (complete === undefined) return {isBad: false, text: 'not known: its version of the format does not say'}
+  return complete
+    ? {isBad: false, text: 'yes: all that the server counted is in it'}
+    : {isBad: true, text: 'NO: objects that the server counted are not in it'}
 }
 
 function remarks({complete, encrypted, lockedUntil, lockUnknown, partial, status}: BackupEntry): string[] {

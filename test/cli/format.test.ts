@@ -137,10 +137,17 @@ describe('a narrow terminal', () => {
       status: 'sealed',
       timestamp: '2026-02-01T10:30:00.000Z',
     } as const
-    const [header = '', line = ''] = backupTable([entry], 90)
-    expect(header).toMatch(/^ID {8}COLLECTION {2,}WHEN/)
-    expect(line).toMatch(/^5f0c1234 {2}AVery\S*… +2026-02-01 10:30:00 {2}json +3 +12 B {2}…\S* ?\(incomplete\)$/)
-    expect(line).toHaveLength(90)
+    const [header = '', line = ''] = backupTable([entry], 110)
+    expect(header).toMatch(/^ID {8}COLLECTION {2,}WHEN.*PATH$/)
+    expect(line).toMatch(/^5f0c1234 {2}AVery\S* +2026-02-01 10:30:00 {2}json +3 +12 B {2}…\S* ?\(incomplete\)$/)
+    expect(line).toHaveLength(110)
+    // Without room for a path: what there is to say of the backup, and the whole name.
+    const [short = '', without = ''] = backupTable([entry], 96)
+    expect(short).toMatch(/ SIZE {2}NOTES$/)
+    expect(without).toMatch(
+      /^5f0c1234 {2}AVeryLongCollectionName {2}2026-02-01 10:30:00 {2}json +3 +12 B {2}\(incomplete\)$/,
+    )
+    expect(backupTable([{...entry, complete: true}], 80)[0]).toMatch(/ SIZE$/)
     expect(backupTable([entry], 60)).toHaveLength(7)
   })
 

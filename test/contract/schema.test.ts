@@ -169,6 +169,26 @@ describe('creating a class', () => {
     expect(shards.json[0]).toMatchObject({status: 'READY'})
   })
 
+  it('lists the shards of tenants, of one where it is named, while they are active', async () => {
+    const name = await create('TenantShards', {multiTenancyConfig: {enabled: true}})
+    const statuses = ['HOT', 'HOT', 'COLD'].map((activityStatus, at) => ({activityStatus, name: `t${at}`}))
+    const shardsOf = async (of: string, query = '') => target.rest('GET', `/schema/${of}/shards${query}`)
+    const ready = (tenant: string) => ({name: tenant, status: 'READY', vectorQueueSize: 0})
+    await target.rest('POST', `/schema/${name}/tenants`, statuses.slice(0, 2))
+    expect((await shardsOf(name)).json).toEqual(expect.arrayContaining([ready('t0'), ready('t1')]))
+    expect(await shardsOf(name, '?tenant=t1')).toMatchObject({json: [ready('t1')], status: 200})
+    expect(await shardsOf(name, '?tenant=none')).toMatchObject({json: [], status: 200})
+    expect(await shardsOf(await create('NoTenants'), '?tenant=t1')).toMatchObject({json: [], status: 200})
+    await target.rest('POST', `/schema/${name}/tenants`, statuses.slice(2))
+    const refused = {
+      json: {error: [{message: 'shard t2: status code: 500 body: (local t2 shard not found\n)'}]},
+      status: 500,
+    }
+    expect(await shardsOf(name)).toMatchObject(refused)
+    expect(await shardsOf(name, '?tenant=t2')).toMatchObject(refused)
+    expect(await shardsOf(name, '?tenant=t0')).toMatchObject({json: [ready('t0')], status: 200})
+  })
+
   it('has no sharding with multi-tenancy', async () => {
     const name = await create('Tenants', {multiTenancyConfig: {enabled: true}, vectorIndexType: 'flat'})
     expect(await schemaOf(name)).toMatchObject({

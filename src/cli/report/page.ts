@@ -3,6 +3,7 @@ import type {Archive} from '../../archive/reader.js'
 import type {SealedTenant} from '../../codec/document.js'
 import type {BackupReport} from '../../jobs/inspect/report.js'
 
+import {completeness} from '../backup-entry.js'
 import {formatBytes, formatCount, plural} from '../format.js'
 import {choiceStyle, dataTable, escape, mapCard, propertyCard, vectorCard} from './parts.js'
 import {STYLE} from './style.js'
@@ -51,13 +52,14 @@ function section(id: string, title: string, body: string): string {
 
 function verification({head, seal}: Archive, {objects, verified}: BackupReport): string {
   const {metadata} = head
+  const whole = completeness(seal?.complete, metadata.options.include_data)
   const skipped = (seal?.tenants ?? []).filter((tenant) => tenant.skipped !== undefined).length
   const rows: Array<[name: string, value: string, isBad?: boolean]> = [
     [
       'Verified',
       `${readable(verified)}, for this page: every file has its sealed hash; ${plural(objects, 'object')} read, and their number and content digest are those of the seal`,
     ],
-    completeness(seal?.complete, metadata.options.include_data),
+    ['Complete', whole.text, whole.isBad],
     ...(skipped > 0 ? [['Not in it', plural(skipped, 'tenant'), true] satisfies [string, string, boolean]] : []),
     ...(metadata.partial
       ? [['A part', 'objects or members of them were left out on purpose'] as [string, string]]
@@ -75,14 +77,6 @@ function verification({head, seal}: Archive, {objects, verified}: BackupReport):
   if (metadata.aliases?.length) rows.push(['Aliases', metadata.aliases.join(', ')])
   if (seal?.statistics.references) rows.push(['References', formatCount(seal.statistics.references)])
   return `<dl>${rows.map(([name, value, isBad]) => `<dt>${name}</dt><dd${isBad ? ' class="bad"' : ''}>${escape(value)}</dd>`).join('')}</dl>`
-}
-
-function completeness(complete: boolean | undefined, hasData: boolean): [string, string, boolean?] {
-  if (!hasData) return ['Complete', 'the schema alone: it was taken without objects']
-  if (complete === undefined) return ['Complete', 'not known: its version of the format does not say']
-  return complete
-    ? ['Complete', 'yes: all that the server counted is in it']
-    : ['Complete', 'NO: objects that the server counted are not in it', true]
 }
 
 function tenantsTable(tenants: readonly SealedTenant[]): string {

@@ -92,7 +92,7 @@ function propertyRoutes(router: Router, database: Database): void {
 }
 
 function shardRoutes(router: Router, found: (name: string) => StoredCollection | undefined, settings: Settings): void {
-  router.on('GET', 'schema/:class/shards', ({params}) => {
+  router.on('GET', 'schema/:class/shards', ({params, query}) => {
     const collection = found(params.class!)
     if (!collection) {
       const message = `cannot get shards status for a non-existing index for ${params.class}: not found`
@@ -100,7 +100,15 @@ function shardRoutes(router: Router, found: (name: string) => StoredCollection |
     }
 
     const isFull = (tenant: string): boolean => settings.isReadOnly({collection: collection.name, tenant})
-    const shards = collection.shards.map(({name, readOnly}) => {
+    const wanted = query.get('tenant') ?? ''
+    const chosen = collection.shards.filter(({name}) => wanted === '' || (collection.tenants && name === wanted))
+    const away = chosen.find(({name}) => collection.tenants && collection.tenants.get(name)?.status !== 'HOT')
+    if (away) {
+      const message = `shard ${away.name}: status code: 500 body: (local ${away.name} shard not found\n)`
+      return {body: {error: [{message}]}, status: 500}
+    }
+
+    const shards = chosen.map(({name, readOnly}) => {
       const isReadOnly = readOnly !== undefined || isFull(collection.tenants ? name : '')
       return {name, status: isReadOnly ? 'READONLY' : 'READY', vectorQueueSize: 0}
     })
