@@ -19,6 +19,8 @@ export function promisedGuarantee(settles: boolean): string {
 
 export interface GuaranteeFacts {
   completeness?: Completeness
+  /** Properties and vectors that came into being meanwhile, in words. */
+  newMembers?: readonly string[]
   /** Absent from a collection without replicas. */
   replicas?: ReplicaFacts
   /** Scans it took; absent from a backup that does not settle. */
@@ -26,7 +28,7 @@ export interface GuaranteeFacts {
 }
 
 /** One or more sentences, of what was done and compared. */
-export function sealedGuarantee({completeness, replicas, settled}: GuaranteeFacts): string {
+export function sealedGuarantee({completeness, newMembers = [], replicas, settled}: GuaranteeFacts): string {
   if (!completeness) return 'The schema, tenants and aliases are as the server gave them; objects were not asked for.'
   const sentences: string[] = []
   const isCompared = (replicas?.report?.addresses.length ?? 1) > 1
@@ -46,6 +48,10 @@ export function sealedGuarantee({completeness, replicas, settled}: GuaranteeFact
   const {counted, found} = completeness
   sentences.push(countedSentence(counted.before, counted.after, counted.read))
   if (found > 0) sentences.push(`${found} of them came out in a second listing only, over the other transport.`)
+  if (newMembers.length > 0)
+    sentences.push(
+      `The collection got ${newMembers.join(', ')} meanwhile: what was written of them may not be in the backup.`,
+    )
   if (replicas) sentences.push(...replicaSentences(replicas))
   return sentences.join(' ')
 }

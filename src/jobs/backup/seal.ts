@@ -42,7 +42,8 @@ export async function seal({completeness, open, settled}: ToSeal): Promise<Seale
     connection,
     options,
   } = job
-  await checkSameCollection(connection, schema, {identity, settles: options.settle === true})
+  const newMembers = await checkSameCollection(connection, schema, {identity, settles: options.settle === true})
+  if (newMembers.length > 0) warnOfNew(job, newMembers)
   options.onProgress?.({
     bytes: writer.bytes,
     collection: schema.class,
@@ -58,6 +59,7 @@ export async function seal({completeness, open, settled}: ToSeal): Promise<Seale
     finished: new Date().toISOString(),
     guarantee: sealedGuarantee({
       completeness,
+      newMembers,
       replicas: completeness && (await job.replicas.end()),
       settled: options.settle ? settled : undefined,
     }),
@@ -67,6 +69,11 @@ export async function seal({completeness, open, settled}: ToSeal): Promise<Seale
     statistics: content.statistics,
     tenants: sealedTenants(head, content, chain ? scopeAfter(chain, scope) : scope),
   })
+}
+
+function warnOfNew({plan: {className}, warn}: BackupJob, newMembers: string[]): void {
+  const message = `"${className}" got ${newMembers.join(', ')} since the backup began: what was written of them may not be in it.`
+  warn('schema-changed', message, {collection: className, newMembers})
 }
 
 /** What transforms make of it. */

@@ -3,11 +3,13 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {BackupOptions, BackupResult} from '../backup/options.js'
 import type {ClearOptions} from './options.js'
 
+import {openArchive} from '../../catalog/locate.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {CHOICES} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
 import {canOpen, encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {backUpCollection} from '../backup/backup.js'
+import {newMembersOf} from '../backup/same-collection.js'
 import {Verifier} from '../verify/verifier.js'
 
 /** A sealed backup that was read back whole. @throws DataOpsError when it lacks tenants or does not hold: nothing may be cleared then. */
@@ -54,6 +56,7 @@ export async function backUpFirst(
     })
   }
 
+  await checkHasMembers(connection, store, backup)
   const {problems} = await new Verifier({store}).verifyBackup(backup.path, {onProgress, signal})
   if (problems.length > 0) {
     throw new DataOpsError(
@@ -67,6 +70,19 @@ export async function backUpFirst(
   }
 
   return backup
+}
+
+/** Objects that were read may have been written with what the backup did not ask for. @throws DataOpsError INCOMPLETE. */
+async function checkHasMembers(connection: Connection, store: Store, {collection, path}: BackupResult): Promise<void> {
+  const {archive} = await openArchive(path, store)
+  const live = await connection.getCollection(collection)
+  const newMembers = live ? newMembersOf(archive.head.schema, live) : []
+  if (newMembers.length === 0) return
+  throw new DataOpsError(
+    'INCOMPLETE',
+    `"${collection}" got ${newMembers.join(', ')} while it was backed up, which the backup lacks, so nothing was cleared.`,
+    {details: {backup: path, newMembers}, hint: 'Run it again: the next backup has them.'},
+  )
 }
 
 /** Of what is changed on the way the backup has the id and the time, and not what it was. @throws DataOpsError INVALID_INPUT. */

@@ -7,6 +7,7 @@ import {collectionMissing} from '../../weaviate/resolve.js'
 import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {Clear} from './clear.js'
 import {readDropMarker} from './drop-marker.js'
+import {checkMarkerIsOf} from './marker.js'
 import {checkProtected} from './plan.js'
 
 /** Empties collections. */
@@ -28,7 +29,7 @@ export class ClearManager {
    * Deletes all objects of a collection, and nothing else. With `keepSchema: false` it is dropped and created again. With `backupFirst`
    * nothing is deleted but what the backup holds.
    * @throws DataOpsError COLLECTION_MISSING, INVALID_INPUT for an alias or (`keepSchema: false`) offloaded tenants, NOT_CONFIRMED for a protected name, BACKUP_DAMAGED when the backup taken first
-   * does not hold, CONTENT_DIFFERS when a collection that is to be dropped still changes, COLLECTION_EXISTS when another one stands in the place of one that was dropped, INTERRUPTED, or what the
+   * does not hold, CONTENT_DIFFERS when a collection that is to be dropped still changes, COLLECTION_EXISTS when another one stands in the place of one that was dropped, CHECKPOINT when one of that name was dropped at another address and is not made again yet, INTERRUPTED, or what the
    * server answered once retries are used up.
    */
   async clearCollection(name: string, options: ClearOptions = {}): Promise<ClearResult> {
@@ -36,7 +37,8 @@ export class ClearManager {
     checkProtected(name, options)
     const clear = new Clear(this.#at.connection, this.#at.store, this.#at.notes, options)
     const marker = await readDropMarker(this.#at.store, name)
-    const finished = marker?.server === this.#at.connection.describe ? await clear.finishDrop(name, marker) : undefined
+    if (marker) checkMarkerIsOf(this.#at.connection.describe, 'drop', {collection: name, marker, store: this.#at.store})
+    const finished = marker && (await clear.finishDrop(name, marker))
     if (!finished) {
       const schema = await this.#collection(name)
       // The server may take a name in another case for its own.

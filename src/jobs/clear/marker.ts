@@ -32,6 +32,27 @@ export async function findMarker<Marker>(
   return shown ?? readMarker(store, markerName(kind, collection, true), {maxBytes, read})
 }
 
+/**
+ * A marker in hand: of this address, or it is not known whether it is of this server, which may have several.
+ * @throws DataOpsError CHECKPOINT for another address: what it says is neither finished nor written over.
+ */
+export function checkMarkerIsOf(
+  server: string,
+  kind: 'drop' | 'replace',
+  {collection, marker, store}: {collection: string; marker: {server: string}; store: Store},
+): void {
+  if (marker.server === server) return
+  const path = store.describe(markerNameIn(store, kind, collection))
+  throw new DataOpsError(
+    'CHECKPOINT',
+    `${path} says that "${collection}" was dropped at ${marker.server} and has to be made again: whether that is this server, ${server}, cannot be said, and nothing was changed.`,
+    {
+      details: {collection, path, server: marker.server},
+      hint: `Run the same command at ${marker.server} first. Where that is another server, give each a place of its own; where it is not there any more, remove the file once the collection is as it should be.`,
+    },
+  )
+}
+
 export async function removeMarker(kind: 'drop' | 'replace', collection: string, store: Store): Promise<void> {
   for (const isHidden of [false, true]) await forget(store, markerName(kind, collection, isHidden))
 }

@@ -1,6 +1,6 @@
 import type {Store} from '../../store/store.js'
 
-import {findMarker, removeMarker, writeMarker} from '../clear/marker.js'
+import {checkMarkerIsOf, findMarker, removeMarker, writeMarker} from '../clear/marker.js'
 
 /** Says, from before a collection is dropped until its successor is confirmed, what replaces it and where it is saved. */
 export interface ReplaceMarker {
@@ -19,7 +19,7 @@ export async function writeReplaceMarker(store: Store, collection: string, marke
   await writeMarker('replace', collection, {marker, store})
 }
 
-/** That of this server; undefined when there is none. @throws DataOpsError as `readMarker`. */
+/** undefined when there is none. @throws DataOpsError as `readMarker`; CHECKPOINT for one of another address. */
 export async function readReplaceMarker(
   store: Store,
   collection: string,
@@ -39,7 +39,8 @@ export async function readReplaceMarker(
     },
     store,
   })
-  return marker?.server === server ? marker : undefined
+  if (marker) checkMarkerIsOf(server, 'replace', {collection, marker, store})
+  return marker
 }
 
 export async function removeReplaceMarker(store: Store, collection: string): Promise<void> {

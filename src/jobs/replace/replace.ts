@@ -134,9 +134,11 @@ class Replacement {
 
   /** Everything about the restore that can be checked beforehand, under a name that is free. */
   async foretell(): Promise<ReplaceResult> {
+    const {connection, store} = this.#at
+    await readReplaceMarker(store, this.#name, connection.describe)
     const name = targetOf(this.#name, this.#id, {atomic: true})
-    const there = await this.#at.connection.getCollection(this.#name)
-    if (there) checkAllListed(this.#at.connection, there, 'restore under another name (`name`)')
+    const there = await connection.getCollection(this.#name)
+    if (there) checkAllListed(connection, there, 'restore under another name (`name`)')
     if (there && !this.#options.includeOffloaded) checkDroppable(this.#name, (await this.#tenants(there)) ?? [])
     const foretold = await this.#restore({dryRun: true, name, restart: true})
     checkSomeLeft(foretold, this.#name)

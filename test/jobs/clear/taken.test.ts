@@ -1,5 +1,5 @@
 /** A writer with auto-schema makes the collection anew between the drop and its creation. */
-import {readdir, writeFile} from 'node:fs/promises'
+import {readdir, readFile, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
@@ -119,6 +119,26 @@ describe('a collection that another program makes anew while it is dropped', () 
     expect(await manager.clearCollection(NAME)).toMatchObject({deleted: 0, warnings: []})
     expect((await connection.getCollection(NAME))?.properties?.map(({name}) => name)).toContain('since')
     expect(await isMarked()).toBe(false)
+  })
+
+  it('nothing is deleted, nor is the marker written over, for one of another address', async () => {
+    isWriting = false
+    const {schemaFile = ''} = await manager.clearCollection(NAME, {keepSchema: false, quietForMs: 1})
+    const marker = path.join(directory.path, `.drop-${NAME}.json`)
+    const text = JSON.stringify({backup: path.basename(schemaFile), server: 'http://the-same-by-another-name:8080'})
+    await writeFile(marker, text)
+    // What auto-schema has made meanwhile, or another server's own.
+    await fillCollection(connection, makeClass({className: NAME, dims: 4, objects: 3, properties: 1}), [])
+    const there = await connection.getCollection(NAME)
+    for (const options of [{}, {backupFirst: true}, {dryRun: true}, {keepSchema: false, quietForMs: 1}]) {
+      await expect(manager.clearCollection(NAME, options)).rejects.toMatchObject({
+        code: 'CHECKPOINT',
+        details: {collection: NAME, path: marker, server: 'http://the-same-by-another-name:8080'},
+      })
+    }
+
+    expect(await connection.getCollection(NAME)).toEqual(there)
+    expect(await readFile(marker, 'utf8')).toBe(text)
   })
 
   it('nothing is dropped for a marker whose backup is of another collection', async () => {

@@ -1,5 +1,6 @@
 /** A backup in place of a collection: nothing is lost, whenever it is killed. */
 import {readFile, writeFile} from 'node:fs/promises'
+import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {makeClass, makeObjects} from '../../../bench/data.js'
@@ -258,6 +259,17 @@ describe('a replacement that is killed', () => {
     expect(await manager().replaceCollection(id, {...options, restart: true})).toMatchObject({restored: OBJECTS})
     expect(await restDump(server.url, NAME)).toEqual(good)
   })
+})
+
+it('drops nothing where one at another address was not finished', async () => {
+  const marker = path.join(directory.path, `.replace-${NAME}.json`)
+  const text = JSON.stringify({backup: id, saved: 'what-was-there', server: 'http://the-same-by-another-name:8080'})
+  await writeFile(marker, text)
+  const there = await restDump(server.url, NAME)
+  for (const options of [{}, {restart: true}, {dryRun: true}])
+    await expect(manager().replaceCollection(id, {...QUICK, ...options})).rejects.toMatchObject({code: 'CHECKPOINT'})
+  expect(await restDump(server.url, NAME)).toEqual(there)
+  expect(await readFile(marker, 'utf8')).toBe(text)
 })
 
 it('with changes that was interrupted is continued with the same alone, as the hint says, or begun anew', async () => {
