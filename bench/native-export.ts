@@ -1,8 +1,9 @@
 /**
  * npm run bench -- native-export: peak resident memory, and CPU, of looking through and reading an export of the server's own, which has one
- * row group a file however large that is. The file is made here, as the server lays it out. Ends with 1 above --most.
+ * row group a file however large that is. The file is made here, as the server lays it out. Ends with 1 above --most. With --url it is
+ * restored to that Weaviate too, into a collection of its own that is dropped in the end.
  *
- * Options: --rows 300000, --dims 768, --most 350 (MB).
+ * Options: --rows 300000, --dims 768, --most 350 (MB); --url, --grpc-url, --workers 1.
  */
 /* eslint-disable n/no-unsupported-features/node-builtins -- zstd is experimental in the oldest Node, and fine for a bench */
 import {Buffer} from 'node:buffer'
@@ -20,8 +21,11 @@ import {describeMachine, HEAP} from './host.js'
 const {values: options} = parseArgs({
   options: {
     dims: {default: '768', type: 'string'},
+    'grpc-url': {type: 'string'},
     most: {default: '350', type: 'string'},
     rows: {default: '300000', type: 'string'},
+    url: {type: 'string'},
+    workers: {default: '1', type: 'string'},
   },
 })
 const rows = Number(options.rows)
@@ -33,6 +37,20 @@ import {Verifier} from '@elysia/data-ops'
 const {objectCount, problems} = await new Verifier({directory: '.'}).verifyBackup(process.env.ELYSIA_BENCH_EXPORT)
 const {systemCPUTime, userCPUTime} = process.resourceUsage()
 console.log(JSON.stringify({cpuMicros: systemCPUTime + userCPUTime, objectCount, peak: peakBytes(), problems}))
+`
+const RESTORE = `import {peakBytes} from './bench/peak.mjs'
+import {connect, RestoreManager} from '@elysia/data-ops'
+const {export: from, name, place, schema, server, workers} = JSON.parse(process.env.ELYSIA_BENCH_EXPORT)
+const connection = await connect(server)
+const begun = process.resourceUsage()
+const started = performance.now()
+const manager = new RestoreManager(connection, {directory: place})
+const {restored} = await manager.restoreCollection(from, {name, schemaFrom: [schema], workers})
+const {systemCPUTime, userCPUTime} = process.resourceUsage()
+const cpuMicros = systemCPUTime + userCPUTime - begun.systemCPUTime - begun.userCPUTime
+console.log(JSON.stringify({cpuMicros, peak: peakBytes(), restored, seconds: (performance.now() - started) / 1000}))
+await connection.deleteCollection(name)
+await connection.close()
 `
 
 type Value = (row: number) => Uint8Array | undefined
@@ -194,6 +212,42 @@ async function writeFacts(folder: string): Promise<string> {
   return path.join(folder, `${COLLECTION}_${shard}_0000.parquet`)
 }
 
+/** To the Weaviate that is named. */
+async function restore(url: string, folder: string): Promise<void> {
+  const workers = Number(options.workers)
+  const schema = path.join(directory, 'schema.json')
+  await writeFile(
+    schema,
+    JSON.stringify({
+      class: COLLECTION,
+      properties: [
+        {dataType: ['number'], indexFilterable: false, name: 'number'},
+        {dataType: ['text'], indexFilterable: false, indexSearchable: false, name: 'text'},
+      ],
+      vectorIndexType: 'flat',
+      vectorizer: 'none',
+    }),
+  )
+  const given = {
+    export: `${folder}#${COLLECTION}`,
+    name: `BenchExport${process.pid}`,
+    place: directory,
+    schema,
+    server: {grpcUrl: options['grpc-url'], url},
+    workers,
+  }
+  const {stdout} = await promisify(execFile)(process.execPath, [...HEAP, '--input-type=module', '-e', RESTORE], {
+    env: {...process.env, ELYSIA_BENCH_EXPORT: JSON.stringify(given)},
+  })
+  const result = JSON.parse(stdout) as {cpuMicros: number; peak: number; restored: number; seconds: number}
+  if (result.restored !== rows) throw new Error(`it was restored as ${stdout}`)
+  const megabytes = Math.round(result.peak / 1e6)
+  console.log(
+    `restored by ${workers}: ${megabytes} MB at most, ${Math.round(result.cpuMicros / rows)} µs CPU an object, ${Math.round(rows / result.seconds)} objects/s`,
+  )
+  if (megabytes > Number(options.most)) process.exitCode = 1
+}
+
 const directory = await mkdtemp(path.join(tmpdir(), 'elysia-export-'))
 try {
   const folder = path.join(directory, 'nightly')
@@ -212,6 +266,7 @@ try {
     `looked through and read: ${megabytes} MB at most, ${Math.round(result.cpuMicros / rows)} µs CPU an object`,
   )
   if (megabytes > Number(options.most)) process.exitCode = 1
+  if (options.url !== undefined) await restore(options.url, folder)
 } finally {
   await rm(directory, {force: true, recursive: true})
 }

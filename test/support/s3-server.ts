@@ -37,6 +37,8 @@ export interface S3Server {
   env: Record<string, string>
   /** Conditions are not looked at. */
   ignoresConditions: boolean
+  /** Asked for the lock of an object it gives the object, as moto does. */
+  ignoresRetention: boolean
   /** Bytes of the largest request body so far. */
   largestBody: number
   /** Bytes of request bodies that are being worked on, at most. */
@@ -84,6 +86,7 @@ export async function startS3({port = 0}: {port?: number} = {}): Promise<S3Serve
     },
     fault: undefined,
     ignoresConditions: false,
+    ignoresRetention: false,
     largestBody: 0,
     maxBytesAtOnce: 0,
     operations: [],
@@ -153,7 +156,9 @@ function handle(server: S3Server, request: S3Request): Answer {
       throw new S3Refusal(400, 'BadDigest')
     const bucket = server.buckets.get(request.bucket)
     if (!bucket) throw new S3Refusal(404, 'NoSuchBucket')
-    const route = (request.key === '' ? bucketRoutes : objectRoutes)[request.operation]
+    const isOther = server.ignoresRetention && request.operation === 'GetObjectRetention'
+    const operation = isOther ? 'GetObject' : request.operation
+    const route = (request.key === '' ? bucketRoutes : objectRoutes)[operation]
     if (!route) throw new S3Refusal(501, 'NotImplemented')
     const headers = server.ignoresConditions
       ? {...request.headers, 'if-match': undefined, 'if-none-match': undefined}

@@ -8,6 +8,7 @@ import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {sha256Hex} from '../../platform/node.js'
+import {neverEqual} from './never-equal.js'
 import {eachObject, type Look, type Transform} from './transform.js'
 
 /**
@@ -39,11 +40,11 @@ const FIXED = new Set(['id', 'tenant', 'created', 'updated', 'properties'])
 /** Without a schema: only whether it can be understood at all. */
 function filterParser(expression: string): (schema?: WeaviateClass) => (object: WeaviateObject) => boolean {
   return (schema) => {
-    const members = (schema?.properties ?? []).filter(({name}) => !FIXED.has(name))
     const environment = new Environment({unlistedVariablesAreDyn: schema === undefined})
-    for (const name of [...FIXED, ...members.map((member) => member.name)]) environment.registerVariable(name, 'dyn')
+    for (const name of FIXED) environment.registerVariable(name, 'dyn')
+    const members = (schema?.properties ?? []).filter(({name}) => !FIXED.has(name) && isOurs(environment, name))
     const readers = new Map((schema?.properties ?? []).map((property) => [property.name, readerOf(property)]))
-    const evaluate = checked(environment, expression)
+    const evaluate = checked(environment, expression, schema)
     return (object) => {
       const properties: Record<string, unknown> = {}
       for (const [name, value] of Object.entries(object.properties))
@@ -61,20 +62,45 @@ function filterParser(expression: string): (schema?: WeaviateClass) => (object: 
   }
 }
 
+/** Whether a variable can have that name: words of the language cannot, such as `type`; `properties["type"]` is the property. */
+function isOurs(environment: Environment, name: string): boolean {
+  try {
+    environment.registerVariable(name, 'dyn')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Words of the language that stand in an expression where a property may be meant. */
+function wordsIn(expression: string): string[] {
+  const names = expression.replaceAll(/"[^"]*"|'[^']*'/g, '""').match(/(?<![.\w])[A-Za-z_]\w*(?!\w|\s*\()/g) ?? []
+  const all = new Environment()
+  return [...new Set(names)].filter((name) => !isOurs(all, name) && !CONSTANTS.has(name) && !FIXED.has(name))
+}
+
+const CONSTANTS = new Set(['false', 'in', 'null', 'true'])
+
 type Evaluate = (context: Record<string, unknown>) => unknown
 
-function checked(environment: Environment, expression: string): Evaluate {
+function checked(environment: Environment, expression: string, schema?: WeaviateClass): Evaluate {
   try {
     const parsed = environment.parse(expression)
+    const wrong = schema && neverEqual(parsed.ast, schema)
+    if (wrong !== undefined) throw new Error(wrong)
     const {error, type, valid} = parsed.check()
     if (!valid) throw error ?? new Error('it is not valid')
     if (type !== 'bool' && type !== 'dyn') throw new Error(`it is of type ${type}, not true or false`)
     return (context) => parsed(context) as unknown
   } catch (error) {
+    const [word] = wordsIn(expression)
     throw new DataOpsError('INVALID_INPUT', `The filter ${expression} cannot be understood: ${firstLine(error)}.`, {
       cause: error,
       details: {expression},
-      hint: 'It is an expression in CEL, for example year >= 2020 && "news" in tags.',
+      hint:
+        word === undefined
+          ? 'It is an expression in CEL, for example year >= 2020 && "news" in tags.'
+          : `"${word}" is a word of CEL, the language of filters: a property of that name is properties["${word}"].`,
     })
   }
 }

@@ -34,7 +34,21 @@ const NONE: ReadonlySet<string | undefined> = new Set([
   'ObjectLockConfigurationNotFoundError',
 ])
 
+function lockIn(mode: string | undefined, until: Date | undefined): ObjectLock | undefined {
+  if (!mode || !until) return undefined
+  return {mode: mode === 'COMPLIANCE' ? 'compliance' : 'governance', until: until.getTime()}
+}
+
+/** A whole answer that the SDK can make nothing of. */
+function isOtherAnswer(error: unknown): boolean {
+  const {$response} = error as {$response?: {statusCode?: number}}
+  return $response?.statusCode === 200 || $response?.statusCode === 206
+}
+
 export class S3Locks implements LockClient {
+  /** Some services do not know the question, and answer another one: moto does. */
+  #ignoresRetention = false
+
   get isNewestFirst(): boolean {
     return true
   }
@@ -77,18 +91,30 @@ export class S3Locks implements LockClient {
     )
   }
 
-  async lockOf({key, version}: ObjectVersion, {signal}: Call): Promise<ObjectLock | undefined> {
+  async lockOf(version: ObjectVersion, call: Call): Promise<ObjectLock | undefined> {
+    if (this.#ignoresRetention) return this.#lockInHeaders(version, call)
     const {bucket, client, sdk} = this.bucket
+    const {key, version: id} = version
     // Not by the headers of the object: those lack the lock where nobody may see it, as where there is none.
-    const command = new sdk.GetObjectRetentionCommand({Bucket: bucket, Key: key, VersionId: version})
+    const command = new sdk.GetObjectRetentionCommand({Bucket: bucket, Key: key, VersionId: id})
     try {
-      const {Retention: {Mode: mode, RetainUntilDate: until} = {}} = await client.send(command, {abortSignal: signal})
-      if (!mode || !until) return undefined
-      return {mode: mode === 'COMPLIANCE' ? 'compliance' : 'governance', until: until.getTime()}
+      const {Retention: found} = await client.send(command, {abortSignal: call.signal})
+      if (found) return lockIn(found.Mode, found.RetainUntilDate)
     } catch (error) {
       if (NONE.has(s3Failure(error).code)) return undefined
-      throw error
+      if (!isOtherAnswer(error)) throw error
     }
+
+    // Such a service gave the object itself.
+    this.#ignoresRetention = true
+    return this.#lockInHeaders(version, call)
+  }
+
+  async #lockInHeaders({key, version}: ObjectVersion, {signal}: Call): Promise<ObjectLock | undefined> {
+    const {bucket, client, sdk} = this.bucket
+    const command = new sdk.HeadObjectCommand({Bucket: bucket, Key: key, VersionId: version})
+    const {ObjectLockMode, ObjectLockRetainUntilDate} = await client.send(command, {abortSignal: signal})
+    return lockIn(ObjectLockMode, ObjectLockRetainUntilDate)
   }
 
   async versions({after, delimiter, isForNames, prefix}: VersionRequest, {signal}: Call): Promise<VersionPage> {

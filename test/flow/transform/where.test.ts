@@ -1,0 +1,114 @@
+/** Filters beside collections whose properties have any name and type: each chooses what it says, or is refused with what to write instead. */
+import {expect, it} from 'vitest'
+
+import type {WeaviateObject} from '../../../src/model/object.js'
+import type {WeaviateClass} from '../../../src/model/schema.js'
+
+import {where} from '../../../src/flow/transform/index.js'
+
+const TYPES: Record<string, string> = {
+  class: 'text',
+  count: 'int[]',
+  int: 'int',
+  ok: 'boolean',
+  package: 'text',
+  rank: 'int',
+  size: 'number',
+  tags: 'text[]',
+  type: 'text',
+  when: 'date',
+  whens: 'date[]',
+}
+const SCHEMA: WeaviateClass = {
+  class: 'Named',
+  properties: Object.entries(TYPES).map(([name, type]) => ({dataType: [type], name})),
+}
+const OBJECTS: WeaviateObject[] = [
+  {
+    id: '00000000-0000-4000-8000-000000000001',
+    properties: {
+      class: 'k',
+      count: [1, 2],
+      int: 5,
+      ok: true,
+      package: 'p',
+      rank: 1,
+      size: 1.5,
+      tags: ['a'],
+      type: 't1',
+      when: '2024-01-10T00:00:00.000000001Z',
+      whens: ['2024-01-10T00:00:00Z'],
+    },
+  },
+  {
+    creationTimeUnix: 1_700_000_000_000,
+    id: 'f0000000-0000-4000-8000-000000000002',
+    properties: {class: 'l', package: 'q', type: 't2'},
+    tenant: 'eu',
+  },
+]
+
+async function chosen(expression: string): Promise<string> {
+  const transform = where(expression)
+  transform.schema?.(SCHEMA)
+  const results = await transform.page!(OBJECTS, SCHEMA)
+  return results.map((result) => (result === null ? '-' : '+')).join('')
+}
+
+it.each([
+  // Names that are words of the language stand in the schema without harm.
+  ['class == "k"', '+-'],
+  ['properties.type == "t1"', '+-'],
+  ['properties["package"] == "q"', '-+'],
+  ['has(properties.int) && properties.int == 5', '+-'],
+  ['size == 1.5', '+-'],
+  ['rank == 1.0', '+-'],
+  ['when != null && when >= timestamp("2024-01-10T00:00:00Z")', '+-'],
+  ['when == null', '-+'],
+  ['tags == ["a"]', '+-'],
+  ['tags != null && "a" in tags', '+-'],
+  ['count != null && 2 in count', '+-'],
+  ['count != null && count.exists(x, x == 2)', '+-'],
+  ['rank in [1, 2]', '+-'],
+  ['tenant == "eu" || ok == true', '++'],
+  ['created != null && created == timestamp("2023-11-14T22:13:20Z")', '-+'],
+])('%s chooses %s', async (expression, expected) => {
+  expect(await chosen(expression)).toBe(expected)
+})
+
+it.each([
+  [
+    'when == "2024-01-10T00:00:00Z"',
+    '"when" is a date, which "2024-01-10T00:00:00Z" never equals: compare it with timestamp("2024-01-10T00:00:00Z")',
+  ],
+  [
+    'ok == true && properties.when != "2024-01-10"',
+    '"when" is a date, which "2024-01-10" never equals: compare it with timestamp("2024-01-10")',
+  ],
+  ['created != "2024"', '"created" is a date, which "2024" never equals: compare it with timestamp("2024")'],
+  ['!("1" == rank)', '"rank" is a number, which "1" never equals'],
+  ['properties["type"] == 1', '"type" is a text, which 1 never equals'],
+  ['ok != "true"', '"ok" is a boolean, which "true" never equals'],
+  ['tags == "a"', '"tags" is a list, which "a" never equals'],
+  ['rank in ["1", "2"]', '"rank" is a number, which "1" never equals'],
+  [
+    'whens != null && !("2024-01-10T00:00:00Z" in whens)',
+    '"each of whens" is a date, which "2024-01-10T00:00:00Z" never equals: compare it with timestamp("2024-01-10T00:00:00Z")',
+  ],
+])('%s would say the same of every object, and is refused', async (expression, reason) => {
+  await expect(chosen(expression)).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    message: `The filter ${expression} cannot be understood: ${reason}.`,
+  })
+})
+
+it.each([
+  ['type == "t1"', 'type'],
+  ['package == "p"', 'package'],
+  ['int in [1, 5]', 'int'],
+])('%s is refused, and the hint says how the property is written', async (expression, word) => {
+  await expect(chosen(expression)).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    hint: `"${word}" is a word of CEL, the language of filters: a property of that name is properties["${word}"].`,
+  })
+})
