@@ -363,8 +363,8 @@ it.skipIf(endpoint !== undefined)(
       const store = openStore(place)
       const [of, ofPlain] = [locked.path, plain.path].map((each) => path.basename(each)) as [string, string]
       expect(await lockOf(store, ofPlain)).toBeUndefined()
-    await attack()
-    const lock = await lockOf(store, of)
+      await attack()
+      const lock = await lockOf(store, of)
       expect(lock).toMatchObject({mode: 'compliance'})
       expect((lock as {until: number}).until).toBeGreaterThan(Date.now() + DAY - 60_000)
       expect(await lockOf(store, ofPlain)).toBeUndefined()
