@@ -6,6 +6,7 @@ import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-e
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
 import {exitAtLeast} from '../../src/cli/several.js'
+import {plural} from '../../src/model/plural.js'
 
 export interface BackupListResult {
   backups: BackupEntry[]
@@ -62,7 +63,7 @@ export default class BackupList extends DataOpsCommand {
     for (const {path, server, since, tenants} of left.tenants) {
       for (const collection of new Set(tenants.map((tenant) => tenant.collection))) {
         const names = tenants.filter((tenant) => tenant.collection === collection)
-        const message = `${names.length} tenants of "${collection}" at ${server} may have been left active by a run that was killed (${since}, see ${path}): the next backup, restore, verification or clear of that collection puts them back.`
+        const message = `${plural(names.length, 'tenant')} of "${collection}" at ${server} may have been left active by a run that was killed (${since}, see ${path}): the next backup, restore, verification or clear of that collection puts them back.`
         this.warnOf({message})
       }
     }

@@ -1,4 +1,3 @@
-/** Every byte of a backup against what the seal says of it. Nothing is decoded but gzip. */
 import {Buffer} from 'node:buffer'
 import {isDeepStrictEqual} from 'node:util'
 
@@ -12,6 +11,8 @@ import {toHex, utf8} from '../codec/bytes.js'
 import {type BackupSeal, documentTail, parseSealLine, type SealedPart} from '../codec/document.js'
 import {readStoredMember} from '../codec/gzip.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
+/** Every byte of a backup against what the seal says of it. Nothing is decoded but gzip. */
+import {plural} from '../model/plural.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {MAX_SEAL} from './document-source.js'
 import {inflateMembers} from './gzip-members.js'
@@ -116,7 +117,7 @@ class HashCheck {
 
     // In damaged text it would be a second message for the same.
     if (isWhole && !text.endsWith(documentTail(seal.object_count))) {
-      this.add(file, `The line before the seal does not say that there are ${seal.object_count} objects.`)
+      this.add(file, `The line before the seal does not say that it has ${plural(seal.object_count, 'object')}.`)
     }
 
     if (isWhole && this.head && text.startSha256() !== this.head.sha256) {

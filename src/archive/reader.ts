@@ -1,4 +1,3 @@
-/** Reads one backup, whatever its format: rows in order, voided ones left out. */
 import type {ReadRowsOptions} from '../codec/codec.js'
 import type {BackupHead, BackupSeal} from '../codec/document.js'
 import type {WeaviateObject} from '../model/object.js'
@@ -8,6 +7,8 @@ import type {Manifest} from './manifest.js'
 
 import {type DocumentEnd, readJsonDocument} from '../codec/json/document.js'
 import {type DataOpsError, throwIfAborted} from '../model/errors.js'
+/** Reads one backup, whatever its format: rows in order, voided ones left out. */
+import {plural} from '../model/plural.js'
 import {nodePlatform} from '../platform/node.js'
 import {damaged} from '../store/damaged.js'
 import {ContentDigest} from './content-digest.js'
@@ -111,7 +112,7 @@ export class Archive {
     const {seal} = this
     if (!seal) return
     if (content.objects !== seal.object_count) {
-      throw this.#damaged(`it has ${content.objects} objects where its seal says ${seal.object_count}`)
+      throw this.#damaged(`it has ${plural(content.objects, 'object')} where its seal says ${seal.object_count}`)
     }
 
     if (content.hex() !== seal.digest) throw this.#damaged('its objects are not those that were sealed')

@@ -1,8 +1,9 @@
-/** What the numbers of a seal say of each other. Pure: nothing is read. */
 import type {SealedTenant} from '../codec/document.js'
 import type {SealedManifest} from './manifest.js'
 
 import {DigestSum} from '../codec/digest-sum.js'
+/** What the numbers of a seal say of each other. Pure: nothing is read. */
+import {plural} from '../model/plural.js'
 import {isMultiTenant} from '../model/schema.js'
 
 /** One sentence for each contradiction between the members of a seal, and between seal and head. */
@@ -105,7 +106,7 @@ function tenantContradictions({metadata, seal}: SealedManifest, tenants: SealedT
 
   if (objects !== seal.object_count) {
     problems.push(
-      `The tenants of the seal have ${objects} objects together, seal.object_count says ${seal.object_count}.`,
+      `The tenants of the seal have ${plural(objects, 'object')} together, seal.object_count says ${seal.object_count}.`,
     )
   }
 

@@ -1,15 +1,8 @@
 /** Numbers, sizes, times and tables for people. Pure. */
+import {formatCount} from '../model/plural.js'
 import {displayWidth, padEnd, padStart, truncate} from './width.js'
 
-/** `1,234,567` */
-export function formatCount(count: number): string {
-  return Math.round(count).toLocaleString('en-US')
-}
-
-/** `1 object`, `1,234 objects` */
-export function plural(count: number, noun: string, plurals = `${noun}s`): string {
-  return `${formatCount(count)} ${count === 1 ? noun : plurals}`
-}
+export {formatCount, plural} from '../model/plural.js'
 
 /** `0 B`, `999 B`, `1.5 kB`, `12 MB` (powers of 1,000) */
 export function formatBytes(bytes: number): string {

@@ -1,11 +1,11 @@
 /** What the commands for jobs of several machines print. */
 import type {AsideItem, CancelledJob, CreatedJob, JobState, JobWorker, WorkResult} from '../jobs/machines/options.js'
 
-import {type Column, formatCount, formatTable} from './format.js'
+import {type Column, formatCount, formatTable, plural} from './format.js'
 import {restoreLines} from './results.js'
 
 export function createdJobLines({collections, id, items, path}: CreatedJob, wasThere: boolean): string[] {
-  const what = `${collections.join(', ')} in ${formatCount(items)} items`
+  const what = `${collections.join(', ')} in ${plural(items, 'item')}`
   return [wasThere ? `The job ${id} is there already: ${what}.` : `Created the job ${id}: ${what}.`, `  ${path}`]
 }
 
@@ -41,7 +41,7 @@ export function jobLines(state: JobState, width?: number): string[] {
     ...(workers.length > 0 ? formatTable(workers, WORKERS, width) : []),
     ...aside.flatMap((one) => asideLines(one)),
     ...sealed.map(({file, object_count: count, complete}) => {
-      const objects = count === undefined ? '' : `: ${formatCount(count)} objects`
+      const objects = count === undefined ? '' : `: ${plural(count, 'object')}`
       return `Sealed ${file}${objects}${complete === false ? ', INCOMPLETE' : ''}`
     }),
     ...skippedLines(skipped),
@@ -54,18 +54,18 @@ function skippedLines(skipped: JobState['skipped']): string[] {
     .slice(0, SKIPPED_SHOWN)
     .map(({collection, reason, tenant}) => `NOT in the backup: tenant "${tenant}" of ${collection} (${reason})`)
   const more = skipped.length - shown.length
-  return more > 0 ? [...shown, `… and ${formatCount(more)} tenants more`] : shown
+  return more > 0 ? [...shown, `… and ${plural(more, 'more tenant')}`] : shown
 }
 
 function asideLines({collection, failures, item, task}: AsideItem): string[] {
   return [
-    `NOT done: item ${item} (${task}) of ${collection} failed ${failures.length} times`,
+    `NOT done: item ${item} (${task}) of ${collection} failed ${plural(failures.length, 'time')}`,
     ...failures.map(({attempt, host, message}) => `  attempt ${attempt} on ${host ?? 'an unknown host'}: ${message}`),
   ]
 }
 
 export function workLines(result: WorkResult, width?: number): string[] {
-  return [`Did ${formatCount(result.done)} items.`, ...jobLines(result, width)]
+  return [`Did ${plural(result.done, 'item')}.`, ...jobLines(result, width)]
 }
 
 export function cancelledLines({id, left, removed, wasOpen}: CancelledJob): string[] {

@@ -161,7 +161,7 @@ function changesLines(changes: TransformPreview | undefined): string[] {
   if (!changes) return []
   const {example, lost, objects, read, refused, transforms, withoutVector} = changes
   return [
-    `  ${formatCount(read)} objects become ${formatCount(objects)}, by ${transforms.map(({kind}) => kind as string).join(', ')}`,
+    `  ${plural(read, 'object becomes', 'objects become')} ${formatCount(objects)}, by ${transforms.map(({kind}) => kind as string).join(', ')}`,
     ...(lost.length > 0 ? [`  LEFT BEHIND under their names: ${lost.join(', ')}`] : []),
     ...(withoutVector > 0 ? [`  WITHOUT a vector: ${plural(withoutVector, 'object')}`] : []),
     ...(refused

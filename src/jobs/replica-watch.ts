@@ -1,8 +1,9 @@
-/** What is found out of a collection's replicas while a job reads it, and said at its end. */
 import type {Warning} from '../model/progress.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {Connection, ConsistencyLevel, ReplicaReport} from '../weaviate/connection.js'
 
+/** What is found out of a collection's replicas while a job reads it, and said at its end. */
+import {plural} from '../model/plural.js'
 import {
   type AsyncReplication,
   asyncReplication,
@@ -153,5 +154,5 @@ function differenceSentence({counts, unasked}: ReplicaReport): string {
   const differed = counts.kept + counts.newest + counts['left out']
   const silent = unasked.length > 0 ? ` Nodes that did not answer for their replicas: ${unasked.join(', ')}.` : ''
   if (differed === 0) return `They differed in no object.${silent}`
-  return `They differed in ${differed} objects: ${counts.newest} were taken in the newest version, ${counts.kept} that some replicas lack were taken, ${counts['left out']} that most replicas lack were taken for deleted.${silent}`
+  return `They differed in ${plural(differed, 'object')}: ${counts.newest} were taken in the newest version, ${counts.kept} that some replicas lack were taken, ${counts['left out']} that most replicas lack were taken for deleted.${silent}`
 }

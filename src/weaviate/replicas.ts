@@ -1,7 +1,9 @@
-/** What is said of the replicas of a collection: what was compared, and what could not be. */
 import type {Warning} from '../model/progress.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {Connection, ConsistencyLevel, ReplicaReport} from './connection.js'
+
+/** What is said of the replicas of a collection: what was compared, and what could not be. */
+import {plural} from '../model/plural.js'
 
 /** Copies of each object that the cluster keeps. */
 export function replicationFactor(schema: WeaviateClass): number {
@@ -52,6 +54,6 @@ export function replicasDiffered({counts, examples, unasked}: ReplicaReport, col
   return {
     code: 'replicas-differ',
     details: {collection, counts, examples, unasked},
-    message: `Replicas of "${collection}" differ in ${differed} objects: ${counts.kept} that some lack are taken, ${counts.newest} are taken in their newest version, ${counts['left out']} that most lack are taken for deleted${leftOut}.${silent}`,
+    message: `Replicas of "${collection}" differ in ${plural(differed, 'object')}: ${counts.kept} that some lack are taken, ${counts.newest} are taken in their newest version, ${counts['left out']} that most lack are taken for deleted${leftOut}.${silent}`,
   }
 }

@@ -80,7 +80,7 @@ describe('vectors that are no numbers', () => {
     expect(backup.warnings).toMatchObject([{code: 'non-finite-vectors', details: {objects: 1}}])
     const verification = await bench.verifier.verifyBackup(backup.path)
     expect(verification.problems).toEqual([])
-    expect(verification.warnings.join(' ')).toContain('1 objects have vectors')
+    expect(verification.warnings.join(' ')).toContain('1 object has vectors')
     const copy = `${name}Copy`
     await expect(bench.restores.restoreCollection(backup.path, {name: copy})).rejects.toMatchObject({
       code: 'INVALID_INPUT',

@@ -1,7 +1,8 @@
-/** A finished export as it lies in a place: which of its files belong to which collection. */
 import type {Store, StoreEntry} from '../../store/store.js'
 
 import {DataOpsError} from '../../model/errors.js'
+/** A finished export as it lies in a place: which of its files belong to which collection. */
+import {plural} from '../../model/plural.js'
 import {damaged} from '../../store/damaged.js'
 import {EXPORT_AGAIN, type ExportedShard, type ExportFacts, readExportFacts} from './metadata.js'
 
@@ -103,9 +104,13 @@ function assign(where: string, facts: ExportFacts, entries: readonly StoreEntry[
     const there = new Set(own.map(({shard}) => shard))
     const missing = shards.find(({name: shard, objects}) => objects > 0 && !there.has(shard))
     if (missing) {
-      throw damaged(where, `the file ${name}_${missing.name}_0000.parquet is missing, of ${missing.objects} objects`, {
-        hint: EXPORT_AGAIN,
-      })
+      throw damaged(
+        where,
+        `the file ${name}_${missing.name}_0000.parquet is missing, of ${plural(missing.objects, 'object')}`,
+        {
+          hint: EXPORT_AGAIN,
+        },
+      )
     }
 
     collections.set(name, {files: own, name, objects: shards.reduce((sum, {objects}) => sum + objects, 0), shards})

@@ -1,4 +1,3 @@
-/** The files of one collection of an export: looked at whole before any of them is believed, and read as what was looked at. */
 import type {ReadRowsOptions} from '../../codec/codec.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
@@ -9,6 +8,8 @@ import {toHex} from '../../codec/bytes.js'
 import {checkExportPages, type ExportFooter, openExportFile, readExportFooter} from '../../codec/parquet/export-file.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
+/** The files of one collection of an export: looked at whole before any of them is believed, and read as what was looked at. */
+import {plural} from '../../model/plural.js'
 import {nodePlatform, sha256Hex} from '../../platform/node.js'
 import {damaged} from '../../store/damaged.js'
 import {type FileProof, ProofMaker, provenReader} from '../proof.js'
@@ -143,7 +144,9 @@ export class ExportFiles {
     for (const {name: shard, objects} of shards) {
       const found = rows.get(shard) ?? 0
       if (found !== objects) {
-        throw this.#damaged(`the files of ${name}, ${shard}, have ${found} objects, and ${objects} were exported`)
+        throw this.#damaged(
+          `the files of ${name}, ${shard}, have ${plural(found, 'object')}, and ${objects} were exported`,
+        )
       }
     }
 

@@ -2,6 +2,7 @@ import type {Connection} from '../../weaviate/connection.js'
 
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {plural} from '../../model/plural.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from './active-tenants.js'
 
@@ -78,6 +79,6 @@ function leftActive(error: unknown, className: string, group: readonly WeaviateT
   if (!(error instanceof DataOpsError)) return error
   return error.with({
     details: {tenants: group.map(({name, status}) => ({name, status}))},
-    message: `${error.message} ${group.length} tenants of "${className}" may have been left active.`,
+    message: `${error.message} ${plural(group.length, 'tenant')} of "${className}" may have been left active.`,
   })
 }

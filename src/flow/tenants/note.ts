@@ -5,6 +5,7 @@ import type {Connection} from '../../weaviate/connection.js'
 
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
+import {plural} from '../../model/plural.js'
 import {forget} from '../../store/forget.js'
 import {Lease} from '../../store/lease.js'
 import {readOwnJson} from '../../store/own-json.js'
@@ -122,7 +123,7 @@ export class TenantNotes {
         onWarning({
           code: 'tenants-put-back',
           details: {collection, since: note.since, tenants: count},
-          message: `${count} tenants of "${collection}" that a killed run had left active (since ${note.since}) are as they were again.`,
+          message: `${plural(count, 'tenant')} of "${collection}", left active by a killed run (since ${note.since}), ${count === 1 ? 'is as it was' : 'are as they were'} again.`,
         })
       } catch (error) {
         if (!(error instanceof DataOpsError)) throw error

@@ -1,6 +1,7 @@
-/** Transforms of tenants: into them, out of them, from one to another, only some. */
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {type JsonValue, type WeaviateObject} from '../../model/object.js'
+/** Transforms of tenants: into them, out of them, from one to another, only some. */
+import {plural} from '../../model/plural.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {eachObject, type Transform} from './transform.js'
 
@@ -144,7 +145,7 @@ function checkMatches(rules: readonly Rule[], tenants: ReadonlyArray<{name: stri
   const unmatched = rules.filter(({pattern}) => tenants.every(({name}) => !pattern.test(name)))
   if (unmatched.length === 0) return
   throw new DataOpsError('INVALID_INPUT', `There is no tenant ${unmatched.map(({text}) => `"${text}"`).join(', ')}.`, {
-    hint: `The collection has ${tenants.length} tenants${tenants.length > 0 ? `, "${tenants[0]!.name}" among them` : ''}.`,
+    hint: `The collection has ${plural(tenants.length, 'tenant')}${tenants.length > 0 ? `, "${tenants[0]!.name}" among them` : ''}.`,
   })
 }
 

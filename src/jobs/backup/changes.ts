@@ -1,4 +1,3 @@
-/** What transforms make of the collection that is backed up. */
 import type {WeaviateObject} from '../../model/object.js'
 import type {BackupJob} from './job.js'
 import type {BackupJournal} from './journal.js'
@@ -9,6 +8,8 @@ import {type Slice} from '../../flow/parallel-reader.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {type RowsOfPage, TransformChain} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
+/** What transforms make of the collection that is backed up. */
+import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {MAX_UUID} from '../../model/uuid-range.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
@@ -42,7 +43,7 @@ function checkSkippedShown({schema, tenants = []}: TransformChain, {skipped = []
   if (!first) return
   throw new DataOpsError(
     'INVALID_INPUT',
-    `${lost.length} tenants cannot be read, "${first.name}" among them (${first.reason}), and the backup could not say that it lacks them.`,
+    `${plural(lost.length, 'tenant')} cannot be read, "${first.name}" among them (${first.reason}), and the backup could not say that it lacks them.`,
     {
       details: {tenants: lost},
       hint: 'Have them onloaded with `includeOffloaded: true`, or name the others with `tenants`.',

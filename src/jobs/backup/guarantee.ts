@@ -1,6 +1,7 @@
-/** What a backup promises when it begins (`metadata.guarantee`), and what came of it (`seal.guarantee`). */
 import type {Completeness} from './completeness.js'
 
+/** What a backup promises when it begins (`metadata.guarantee`), and what came of it (`seal.guarantee`). */
+import {plural} from '../../model/plural.js'
 import {type ReplicaFacts, replicaSentences} from '../replica-watch.js'
 
 const PROMISED =
@@ -35,7 +36,7 @@ export function sealedGuarantee({completeness, newMembers = [], replicas, settle
   const asHad = isCompared ? 'as the newest of the compared replicas had it' : 'as the answering replica had it'
   if (!completeness.complete) {
     sentences.push(
-      `${completeness.shortfall} objects that the server counted are not in the backup; of the others, each is in it exactly once, ${asHad}.`,
+      `${plural(completeness.shortfall, 'object that the server counted is', 'objects that the server counted are')} not in the backup; of the others, each is in it exactly once, ${asHad}.`,
     )
   } else if (settled?.settled) sentences.push(settledAs(asHad))
   else sentences.push(kept(asHad))

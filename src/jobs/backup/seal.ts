@@ -1,4 +1,3 @@
-/** The last steps of a backup: it is sealed, read back and listed. */
 import type {SealedArchive} from '../../archive/writer.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {BackupJob} from './job.js'
@@ -13,6 +12,8 @@ import {readManifest} from '../../archive/manifest.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
 import {readEntryOf} from '../../catalog/entry.js'
 import {type BackupHead, type SealedTenant} from '../../codec/document.js'
+/** The last steps of a backup: it is sealed, read back and listed. */
+import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {sealedGuarantee} from './guarantee.js'
 import {resultOf, type SealedFacts} from './result.js'
@@ -112,9 +113,13 @@ export async function register(
     : await readManifest(job.store, name)
   const {non_finite_vectors: nonFinite = 0} = manifest.seal.statistics
   if (nonFinite > 0) {
-    job.warn('non-finite-vectors', `${nonFinite} objects have vectors with components that are no finite numbers.`, {
-      objects: nonFinite,
-    })
+    job.warn(
+      'non-finite-vectors',
+      `${plural(nonFinite, 'object has', 'objects have')} vectors with components that are no finite numbers.`,
+      {
+        objects: nonFinite,
+      },
+    )
   }
 
   warnOfCounts(job, manifest)
@@ -135,7 +140,7 @@ function warnOfCounts(job: BackupJob, {seal: {complete, counted, missing = []}}:
   } else if (before !== null && after !== null && read > Math.max(before, after)) {
     job.warn(
       'more-than-counted',
-      `${read} objects were read; the server counted ${before} before and ${after} after.`,
+      `${plural(read, 'object was', 'objects were')} read; the server counted ${before} before and ${after} after.`,
       {counted},
     )
   }

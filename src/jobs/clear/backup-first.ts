@@ -7,6 +7,7 @@ import {openArchive} from '../../catalog/locate.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {CHOICES} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
+import {plural} from '../../model/plural.js'
 import {canOpen, encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {backUpCollection} from '../backup/backup.js'
 import {newMembersOf} from '../backup/same-collection.js'
@@ -42,7 +43,7 @@ export async function backUpFirst(
   if (skipped.length > 0) {
     throw new DataOpsError(
       'INVALID_INPUT',
-      `The backup lacks ${skipped.length} tenants (${skipped[0]!.reason}), so nothing was cleared.`,
+      `The backup lacks ${plural(skipped.length, 'tenant')} (${skipped[0]!.reason}), so nothing was cleared.`,
       {
         hint: 'Onload them, or have them onloaded for the backup with `includeOffloaded: true`.',
       },

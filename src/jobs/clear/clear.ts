@@ -12,6 +12,7 @@ import {persistent} from '../../flow/persistent.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
+import {plural} from '../../model/plural.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
@@ -143,7 +144,7 @@ export class Clear {
     if (backup) {
       this.#warn(
         'others-saved',
-        `Another program had made "${name}" in between and written ${objects} objects: they are in ${backup.path}, and can be merged.`,
+        `Another program had made "${name}" in between and written ${plural(objects, 'object')}: they are in ${backup.path}, and can be merged.`,
         {objects, path: backup.path},
       )
     }
@@ -260,9 +261,13 @@ export class Clear {
     const remaining = (deletion?.leftInInactive ?? 0) + (await this.#countActive(name, tenants))
     const written = remaining - (deletion?.fresh.count ?? 0)
     if (written > 0) {
-      this.#warn('objects-remain', `${written} objects were written to "${name}" while it was being cleared.`, {
-        remaining: written,
-      })
+      this.#warn(
+        'objects-remain',
+        `${plural(written, 'object was', 'objects were')} written to "${name}" while it was being cleared.`,
+        {
+          remaining: written,
+        },
+      )
     }
 
     return remaining

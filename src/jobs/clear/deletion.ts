@@ -1,4 +1,3 @@
-/** Deletes the objects of a collection: all of them, or those alone that a backup holds as they are. */
 import type {ProgressEvent} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection, ConsistencyLevel} from '../../weaviate/connection.js'
@@ -10,6 +9,8 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {type Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
+/** Deletes the objects of a collection: all of them, or those alone that a backup holds as they are. */
+import {plural} from '../../model/plural.js'
 import {splitRange, WHOLE_RANGE} from '../../model/uuid-range.js'
 import {type SameServer} from '../../weaviate/same-server.js'
 import {SAMPLE} from '../confirmation.js'
@@ -199,7 +200,7 @@ async function deleteOnce(
   const where = what.tenant === undefined ? `"${className}"` : `tenant "${what.tenant}" of "${className}"`
   throw new DataOpsError(
     'SERVER_REFUSED',
-    `The server matched ${reply.matched} objects of ${where} and deleted ${reply.deleted}: ${reply.reason ?? 'it gave no reason'}.`,
+    `The server matched ${plural(reply.matched, 'object')} of ${where} and deleted ${reply.deleted}: ${reply.reason ?? 'it gave no reason'}.`,
     {
       details: {deleted: reply.deleted, failed: reply.failed, matched: reply.matched, reason: reply.reason},
       hint: 'See the log of the server.',

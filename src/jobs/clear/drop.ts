@@ -1,4 +1,3 @@
-/** What a drop leaves behind it: the marker, and whatever stands in the collection's place while there is one. */
 import type {BackupHead} from '../../codec/document.js'
 import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
@@ -6,6 +5,8 @@ import type {Connection} from '../../weaviate/connection.js'
 
 import {openArchive} from '../../catalog/locate.js'
 import {DataOpsError} from '../../model/errors.js'
+/** What a drop leaves behind it: the marker, and whatever stands in the collection's place while there is one. */
+import {plural} from '../../model/plural.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 import {isReference, type WeaviateClass} from '../../model/schema.js'
 import {Checkpoint} from '../restore/checkpoint.js'
@@ -82,7 +83,7 @@ function droppedAndLost(name: string, path: string, lost: readonly string[]): Wa
 export function takenByOthers(store: Store, name: string, marker: DropMarker, objects: number): DataOpsError {
   return new DataOpsError(
     'COLLECTION_EXISTS',
-    `"${name}" was dropped to be made again, but meanwhile another program has made it with another schema, and written ${objects} objects that no backup has: nothing of it was deleted.`,
+    `"${name}" was dropped to be made again, but meanwhile another program has made it with another schema, and written ${plural(objects, 'object')} that no backup has: nothing of it was deleted.`,
     {
       details: {collection: name, objects, schema: store.describe(marker.backup)},
       hint: `Stop that program and run the same clear with \`backupFirst: true\`: it saves those objects and puts the schema back. If "${name}" is as it should be, remove ${store.describe(dropMarkerName(name, store))}.`,

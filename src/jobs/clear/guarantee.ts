@@ -1,4 +1,5 @@
 import {DataOpsError} from '../../model/errors.js'
+import {plural} from '../../model/plural.js'
 import {type Survey} from './held.js'
 
 /** What is promised about others who write meanwhile. The server has no delete that looks at what it deletes. */
@@ -16,7 +17,7 @@ export function stillChanging(name: string, found: Survey, before: Survey | unde
     changed ??
     (count > 0
       ? `${count} of its ${found.objects} objects are not in the backup as they are`
-      : `it had ${before?.objects ?? 0} objects, and now has ${found.objects}`)
+      : `it had ${plural(before?.objects ?? 0, 'object')}, and now has ${found.objects}`)
   return new DataOpsError('CONTENT_DIFFERS', `"${name}" still changes (${what}), so it was not dropped.`, {
     details: {objects: sample, total: count},
     hint: 'Stop the programs that write to it and run it again, or delete the objects alone with `keepSchema: true`.',

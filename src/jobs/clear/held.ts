@@ -1,4 +1,3 @@
-/** What a backup holds of each object, for comparing it with what is there: id and update time. */
 import type {Archive} from '../../archive/reader.js'
 import type {BackupHead} from '../../codec/document.js'
 import type {Warning} from '../../model/progress.js'
@@ -10,6 +9,8 @@ import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
+/** What a backup holds of each object, for comparing it with what is there: id and update time. */
+import {plural} from '../../model/plural.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {ObjectIndex} from '../backup/object-index.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
@@ -108,6 +109,6 @@ export function objectsKept(name: string, {count, sample}: Survey['fresh']): War
   return {
     code: 'objects-kept',
     details: {objects: sample, total: count},
-    message: `${count} objects of "${name}" were written after they were backed up, or while they were, and are not deleted: the backup does not have them as they are.`,
+    message: `${plural(count, 'object')} of "${name}" written after or during the backup ${count === 1 ? 'is' : 'are'} not deleted: the backup does not have ${count === 1 ? 'it as it is' : 'them as they are'}.`,
   }
 }

@@ -1,4 +1,3 @@
-/** Whether backups can lie where they are to, and what killed runs left there. Writes one small object, and removes it. */
 import {statfs} from 'node:fs/promises'
 import path from 'node:path'
 
@@ -8,6 +7,8 @@ import {SEES_LOCKS} from '../../archive/locked.js'
 import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
 import {leftoversIn} from '../../catalog/leftovers.js'
 import {utf8} from '../../codec/bytes.js'
+/** Whether backups can lie where they are to, and what killed runs left there. Writes one small object, and removes it. */
+import {plural} from '../../model/plural.js'
 import {randomHex} from '../../platform/node.js'
 import {clocksApart} from '../../store/clock.js'
 import {readAll} from '../../store/read-all.js'
@@ -157,7 +158,12 @@ async function catalog(store: Store, list: List): Promise<Finding[]> {
   const unlisted = backups.filter(({status}) => status === 'unlisted').length
   if (unlisted > 0) {
     const hint = 'Enter them with `BackupCatalog.reindex`.'
-    findings.push({check: 'catalog', hint, level: 'warning', message: `${unlisted} backups are not in the catalog.`})
+    findings.push({
+      check: 'catalog',
+      hint,
+      level: 'warning',
+      message: `${plural(unlisted, 'backup is', 'backups are')} not in the catalog.`,
+    })
   }
 
   return findings.length > 0
@@ -199,7 +205,7 @@ async function tenants(store: Store, {stateDirectory}: PlaceOptions): Promise<Fi
     details: {path: where, server, since, tenants: names.length},
     hint: `Any job on ${[...new Set(names.map(({collection}) => `"${collection}"`))].join(', ')} puts them back.`,
     level: 'warning',
-    message: `${names.length} tenants at ${server} may have been left active by a run that was killed (${since}).`,
+    message: `${plural(names.length, 'tenant')} at ${server} may have been left active by a run that was killed (${since}).`,
   }))
   return [...unreadable, ...active]
 }

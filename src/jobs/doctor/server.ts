@@ -1,7 +1,8 @@
-/** Whether the server can be worked with: both ways, version, permissions, clock, replicas. Changes nothing. */
 import type {Connection, ServerNode} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
+/** Whether the server can be worked with: both ways, version, permissions, clock, replicas. Changes nothing. */
+import {plural} from '../../model/plural.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {clocksApart} from '../../store/clock.js'
 import {SameServer} from '../../weaviate/same-server.js'
@@ -191,6 +192,6 @@ function outOfStep(nodes: readonly ServerNode[]): Finding[] {
     details: {counts: Object.fromEntries(perNode), shard},
     hint: 'Look again in a minute. When they stay apart, switch asynchronous replication on, or read all objects once with consistency level ALL, before a backup.',
     level: 'warning',
-    message: `The replicas of a shard of "${className}" have ${perNode.map(([node, objects]) => `${objects} objects on ${node}`).join(', ')}.`,
+    message: `The replicas of a shard of "${className}" have ${perNode.map(([node, objects]) => `${plural(objects, 'object')} on ${node}`).join(', ')}.`,
   }))
 }

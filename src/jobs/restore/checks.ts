@@ -1,4 +1,3 @@
-/** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
 import type {BackupHead} from '../../codec/document.js'
 import type {ObjectSource, SourceContent} from '../../flow/source.js'
 import type {JsonValue, WeaviateObject} from '../../model/object.js'
@@ -8,6 +7,8 @@ import type {RestoreOptions} from './options.js'
 import {isCollectionName} from '../../archive/names.js'
 import {hasFiniteVectors} from '../../codec/vectors.js'
 import {DataOpsError} from '../../model/errors.js'
+/** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
+import {plural} from '../../model/plural.js'
 import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 import {checkConsistency} from '../confirmation.js'
@@ -108,7 +109,7 @@ export function checkContent(
   if (nonFinite > 0 && !options.allowNonFinite) {
     throw new DataOpsError(
       'INVALID_INPUT',
-      `${nonFinite} objects of the backup have vectors with components that are no finite numbers.`,
+      `${plural(nonFinite, 'object of the backup has', 'objects of the backup have')} vectors with components that are no finite numbers.`,
       {
         details: {objects: nonFinite},
         hint: 'The server would take them and then fail to list them over REST. Add `allowNonFinite: true` to restore them all the same.',
@@ -125,7 +126,7 @@ export function checkContent(
   if (withoutVector > 0 && modules.length > 0 && !options.allowVectorization) {
     throw new DataOpsError(
       'INVALID_INPUT',
-      `${withoutVector} objects of the backup lack a vector, and the server would vectorize them with ${modules.join(', ')}.`,
+      `${plural(withoutVector, 'object of the backup lacks', 'objects of the backup lack')} a vector, and the server would vectorize with ${modules.join(', ')}.`,
       {
         details: {modules, objects: withoutVector},
         hint: `Add \`allowVectorization: true\` to let it (which may be billed), or restore with ${changes.join(' and ')}.`,

@@ -1,10 +1,11 @@
-/** The last step of a restore: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
 import type {CollectionComparison} from '../verify/options.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 import type {Written} from './write.js'
 
 import {countObjects} from '../../flow/count-objects.js'
 import {DataOpsError} from '../../model/errors.js'
+/** The last step of a restore: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
+import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {planBare} from '../../weaviate/collection-plan.js'
 import {replicationFactor} from '../../weaviate/replicas.js'
@@ -112,8 +113,8 @@ function checkCount({isOurs, restore, transfer}: Target, live: number, kept: num
   throw new DataOpsError(
     'CONTENT_DIFFERS',
     isOurs
-      ? `"${className}" has ${live} objects where ${written} were written.`
-      : `"${className}" has ${live} objects where at least the ${written} that were written should be.`,
+      ? `"${className}" has ${plural(live, 'object')} where ${written} were written.`
+      : `"${className}" has ${plural(live, 'object')} where at least the ${written} that were written should be.`,
     {
       details: {live, rejected: restore.checkpoint.rejected.size, written},
       hint: 'Find what differs with `verifyCollection`.',
@@ -234,7 +235,7 @@ async function keptOf({restore, transfer}: Target): Promise<number> {
     job.warn({
       code: 'rejected-but-kept',
       details: {ids},
-      message: `The server refused ${checkpoint.rejected.size} objects and keeps ${ids.length} of them all the same: ${ids.slice(0, 10).join(', ')}${ids.length > 10 ? ', …' : ''}.`,
+      message: `The server refused ${plural(checkpoint.rejected.size, 'object')} and keeps ${ids.length} of them all the same: ${ids.slice(0, 10).join(', ')}${ids.length > 10 ? ', …' : ''}.`,
     })
   }
 

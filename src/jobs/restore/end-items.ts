@@ -1,4 +1,3 @@
-/** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
 import type {Store} from '../../store/store.js'
 import type {RestoreResult} from './options.js'
 
@@ -6,6 +5,8 @@ import {ContentDigest} from '../../archive/content-digest.js'
 import {plainNote} from '../../archive/encrypted/notes.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
+/** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
+import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {forget} from '../../store/forget.js'
 import {readOwnJson} from '../../store/own-json.js'
@@ -137,7 +138,7 @@ function checkContent({source, work: {backup}}: RestoreWorker, outcomes: readonl
   if (isSame) return
   throw new DataOpsError(
     'BACKUP_DAMAGED',
-    `${source.path} is damaged: ${content.objects} objects were read that are not the ${seal.object_count} that were sealed.`,
+    `${source.path} is damaged: ${plural(content.objects, 'object was', 'objects were')} read that are not the ${seal.object_count} that were sealed.`,
     {details: {digest: content.hex(), path: source.path, sealed: backup.fingerprint}, hint: 'Use another backup.'},
   )
 }

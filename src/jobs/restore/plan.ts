@@ -6,6 +6,7 @@ import type {RestoreOptions, RestoreResult} from './options.js'
 import {CheckpointNote} from '../../archive/checkpoint-note.js'
 import {incompleteWarning, skippedWarning} from '../../archive/incomplete.js'
 import {DataOpsError} from '../../model/errors.js'
+import {plural} from '../../model/plural.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 import {type PreparedSchema, prepareForCreate} from '../../model/schema-prepare.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
@@ -191,10 +192,14 @@ async function changesOf(
 }
 
 export function conflict(target: string, count: number): DataOpsError {
-  return new DataOpsError('COLLECTION_EXISTS', `${count} objects of the backup are in "${target}" already.`, {
-    details: {objects: count},
-    hint: "Use `onConflict: 'overwrite'` or `onConflict: 'skip'`.",
-  })
+  return new DataOpsError(
+    'COLLECTION_EXISTS',
+    `${plural(count, 'object')} of the backup ${count === 1 ? 'is' : 'are'} in "${target}" already.`,
+    {
+      details: {objects: count},
+      hint: "Use `onConflict: 'overwrite'` or `onConflict: 'skip'`.",
+    },
+  )
 }
 
 /** Objects that a run would send now; undefined when the backup does not say how many it has. */

@@ -1,4 +1,3 @@
-/** References that may have been sent before, by somebody who may still have been at it: read back once they are written, and mended. */
 import type {SourcePage} from '../../flow/source.js'
 import type {WeaviateObject, WriteFailure} from '../../model/object.js'
 
@@ -7,6 +6,8 @@ import {describeDifference} from '../../codec/digest.js'
 import {toTarget} from '../../flow/live/sink.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
+/** References that may have been sent before, by somebody who may still have been at it: read back once they are written, and mended. */
+import {plural} from '../../model/plural.js'
 import {type RestoreTransferOptions} from './objects.js'
 import {countReferences, onlyReferences, sendDangling, sendReferences} from './references.js'
 
@@ -28,7 +29,7 @@ export async function mendReferences(transfer: RestoreTransferOptions): Promise<
       if (attempt > TRIES) {
         throw new DataOpsError(
           'CONTENT_DIFFERS',
-          `${differing.length} objects have other references than were written, ${first?.object.id} among them.`,
+          `${plural(differing.length, 'object has', 'objects have')} other references than were written, ${first?.object.id} among them.`,
           {details: {id: first?.object.id}, hint: 'See who else writes to the collection.', retryable: true},
         )
       }

@@ -5,6 +5,7 @@ import type {RestoreAccount} from './account.js'
 import {settledStatus} from '../../flow/tenants/activation.js'
 import {ACTIVATION_GROUP, type ActiveTenants, type TenantOfCollection} from '../../flow/tenants/active-tenants.js'
 import {chunks} from '../../model/chunks.js'
+import {plural} from '../../model/plural.js'
 import {isMultiTenant, referenceProperties} from '../../model/schema.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 
@@ -174,7 +175,7 @@ export class RestoredTenants {
         onWarning({
           code: 'tenants-not-offloaded',
           details: {collection, reason: error instanceof Error ? error.message : String(error), tenants: names.length},
-          message: `${names.length} tenants of "${collection}" that were offloaded are inactive only: the server cannot offload them.`,
+          message: `${plural(names.length, 'offloaded tenant')} of "${collection}" ${names.length === 1 ? 'is' : 'are'} inactive only: the server cannot offload.`,
         })
       }
     }

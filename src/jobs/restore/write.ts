@@ -1,7 +1,8 @@
-/** The third and fourth step of a restore: every object, then the references of all. */
 import type {Target} from './target.js'
 
 import {DataOpsError} from '../../model/errors.js'
+/** The third and fourth step of a restore: every object, then the references of all. */
+import {plural} from '../../model/plural.js'
 import {writeObjects as transferObjects} from './objects.js'
 import {writeReferences as transferReferences} from './references.js'
 import {withThreads} from './threads.js'
@@ -53,7 +54,7 @@ export async function interruptibly<T>({isOurs, restore}: Target, body: () => Pr
     throw error.with({
       details: {checkpoint: checkpoint.describe(), resumable: true, restored},
       hint: howToGoOn(error, isOurs ? job.target : undefined),
-      message: `${error.message} "${job.target}" has ${restored} objects of the backup so far.`,
+      message: `${error.message} "${job.target}" has ${plural(restored, 'object')} of the backup so far.`,
     })
   }
 }

@@ -1,4 +1,3 @@
-/** Everything that can be said of a backup without a server: hashes, every row, counts and digests. */
 import type {SealedManifest} from '../../archive/manifest.js'
 import type {Problem} from '../../archive/problem.js'
 import type {Archive, ArchivePage} from '../../archive/reader.js'
@@ -13,6 +12,8 @@ import {incompleteWarning} from '../../archive/incomplete.js'
 import {METADATA_FILE} from '../../archive/names.js'
 import {DuplicateCheck} from '../../flow/duplicates.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+/** Everything that can be said of a backup without a server: hashes, every row, counts and digests. */
+import {plural} from '../../model/plural.js'
 
 /** Problems of one kind that are named one by one; of more there is the number. */
 const MAX_OF_A_KIND = 20
@@ -57,7 +58,7 @@ function warningsOf(archive: Archive, seal: BackupSeal): string[] {
   const {non_finite_vectors: nonFinite = 0} = seal.statistics
   if (nonFinite > 0) {
     warnings.push(
-      `${nonFinite} objects have vectors with components that are no finite numbers: restoring them must be allowed.`,
+      `${plural(nonFinite, 'object has', 'objects have')} vectors with components that are no finite numbers: restoring them must be allowed.`,
     )
   }
 
@@ -226,7 +227,7 @@ class RowCheck {
       this.#add(
         file,
         'tenant content',
-        `Tenant "${tenant.name}" has ${objectCount} objects with the digest ${digest}, the seal says ${tenant.object_count} with ${tenant.digest}.`,
+        `Tenant "${tenant.name}" has ${plural(objectCount, 'object')} with the digest ${digest}, the seal says ${tenant.object_count} with ${tenant.digest}.`,
       )
     }
   }

@@ -1,4 +1,3 @@
-/** A live collection as one of two things that are compared. */
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
@@ -13,6 +12,8 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {chunks} from '../../model/chunks.js'
 import {type WeaviateObject} from '../../model/object.js'
+/** A live collection as one of two things that are compared. */
+import {plural} from '../../model/plural.js'
 import {type WeaviateClass} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
@@ -130,7 +131,7 @@ export class LiveSide implements ComparedSide {
 
   unshown(): string | undefined {
     const {counted, differs, listed} = this.#counts
-    return differs ? `the server counts ${counted} objects and lists ${listed}` : undefined
+    return differs ? `the server counts ${plural(counted, 'object')} and lists ${listed}` : undefined
   }
 
   async prove(takesPart: TakesPart): Promise<void> {

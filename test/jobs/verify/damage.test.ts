@@ -350,6 +350,6 @@ describe('a backup that was sealed wrong', () => {
     const backup = await makeBackup(json, TENANT_SCHEMA, [[object!]], {directory, tenants})
     const {problems, warnings} = await verifier.verifyBackup(backup)
     expect(problems).toEqual([])
-    expect(warnings).toEqual([expect.stringContaining('1 objects have vectors')])
+    expect(warnings).toEqual([expect.stringContaining('1 object has vectors')])
   })
 })
