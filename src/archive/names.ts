@@ -209,6 +209,9 @@ export function targetLeaseName(target: string): string {
   return `.restore-${sha256Hex(target).slice(0, 16)}.lock`
 }
 
+/** Folder of all jobs of several machines, in the place of the backups. */
+export const JOBS_FOLDER = '.jobs'
+
 /** Says which job of several machines restores into the target of a lease. */
 export function targetReservationName(lease: string): string {
   return `${lease.slice(0, -'.lock'.length)}.job.json`

@@ -21,6 +21,7 @@ import {DataOpsError} from '../model/errors.js'
 import {removeIfAllowed} from '../store/denied.js'
 import {Lease} from '../store/lease.js'
 import {isTemporaryName} from '../store/temporary-name.js'
+import {JobBackups} from './job-backups.js'
 
 /** Milliseconds after which a temporary file, or an unfinished backup without a journal, is nobody's. */
 const ABANDONED = 3_600_000
@@ -65,11 +66,12 @@ export async function isUnderWay(store: Store, folder: string): Promise<boolean>
   // The key of an encrypted one is there before anything that it opens.
   const files = await store.list(folder)
   if (files.length > 0 && files.every(({name}) => isKeyFileName(name))) return true
-  return Lease.isHeld(store, partialLockName(folder))
+  return (await Lease.isHeld(store, partialLockName(folder))) || new JobBackups(store).has(folder)
 }
 
 /** Removes what killed processes left behind, and says so where it was a backup once begun. */
 export async function tidy(store: Store, warn: (warning: Warning) => void): Promise<void> {
+  const jobs = new JobBackups(store)
   for (const entry of await store.list('')) {
     const {modified, name} = entry
     const isAbandoned = Date.now() - modified > ABANDONED
@@ -78,18 +80,23 @@ export async function tidy(store: Store, warn: (warning: Warning) => void): Prom
     await finishRemoval(store, entry)
     if (isAbandoned) {
       await tidyLease(store, name)
-      await tidyUnfinished(store, entry, warn)
+      await tidyUnfinished(store, entry, {jobs, warn})
     }
   }
 
-  await store.uploads?.drop(async (key, begun) => isLeftUpload(store, key, begun))
+  await store.uploads?.drop(async (key, begun) => isLeftUpload(store, jobs, {begun, key}))
 }
 
-/** Whether an upload was of a backup of which nobody holds the lease any more, or by somebody who was looking at the place an hour ago. */
-async function isLeftUpload(store: Store, key: string, begun: number): Promise<boolean> {
+/** Whether an upload was of a backup of which nobody holds the lease any more, nor a job writes it, or by somebody who was looking at the place an hour ago. */
+async function isLeftUpload(
+  store: Store,
+  jobs: JobBackups,
+  {begun, key}: {begun: number; key: string},
+): Promise<boolean> {
   if (isTemporaryName(key)) return Date.now() - begun > ABANDONED
   const [backup = ''] = key.split('/', 1)
-  return parseBackupName(backup) !== undefined && !(await Lease.isHeld(store, partialLockName(backup)))
+  if (parseBackupName(backup) === undefined || (await Lease.isHeld(store, partialLockName(backup)))) return false
+  return !(await jobs.has(backup))
 }
 
 /** Removes a lease that its holder could not give back. */
@@ -120,14 +127,19 @@ async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<vo
 }
 
 /** Removes an unfinished backup that nobody can continue: it has no journal, and no process writes it. */
-async function tidyUnfinished(store: Store, {kind, name}: StoreEntry, warn: (warning: Warning) => void): Promise<void> {
+async function tidyUnfinished(
+  store: Store,
+  {kind, modified, name}: StoreEntry,
+  {jobs, warn}: {jobs: JobBackups; warn: (warning: Warning) => void},
+): Promise<void> {
   const backup = sealedNameOf(name) ?? (parseBackupName(name)?.kind === 'directory' ? name : undefined)
   if (backup === undefined || (backup === name && kind !== 'directory')) return
   const lock = await Lease.tryAcquire(store, partialLockName(backup))
   if (!lock) return
   try {
     if (await store.stat(journalName(backup))) return
-    if (kind === 'directory' && !(await isUnfinishedFolder(store, name))) return
+    if (kind === 'directory' && !(await isUnfinishedFolder(store, name, modified))) return
+    if (await jobs.has(backup)) return
     await store.remove(name)
     warn({
       code: 'unfinished-removed',
@@ -143,8 +155,11 @@ async function tidyUnfinished(store: Store, {kind, name}: StoreEntry, warn: (war
  * Whether a folder without a journal is what a run left: under the name of an unfinished one it is, under a backup's own name only while
  * it has no part. With parts it may be a backup that somebody took `metadata.json` from.
  */
-async function isUnfinishedFolder(store: Store, folder: string): Promise<boolean> {
-  const names = (await store.list(folder)).map(({name}) => name)
+async function isUnfinishedFolder(store: Store, folder: string, changed: number): Promise<boolean> {
+  const files = await store.list(folder)
+  // In object storage a folder has no time of its own.
+  if (changed === 0 && files.some(({modified}) => Date.now() - modified <= ABANDONED)) return false
+  const names = files.map(({name}) => name)
   if (folder === partialName(sealedNameOf(folder) ?? '')) return (await strangersIn(store, folder)).length === 0
   return names.every((name) => name === SCHEMA_FILE || isKeyFileName(name) || (isOwnFile(name) && !isBackupFile(name)))
 }

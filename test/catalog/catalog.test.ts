@@ -586,7 +586,7 @@ describe('pruning', () => {
 
   it('removes unfinished backups that nothing can continue, once they are old, and no others', async () => {
     const backups = await days(2)
-    const old = async (name: string): Promise<void> => utimes(path.join(folder, name), 0, 0)
+    const old = async (name: string): Promise<void> => utimes(path.join(folder, name), 1, 1)
     const dead = ['Docs_2020-01-01_000000.json.partial', 'Docs_2020-01-02_000000.partial']
     const kept = [
       // With a journal it can be continued.

@@ -7,13 +7,12 @@ import type {BackupItem, BackupItemResult, BackupWork} from '../backup/items.js'
 import type {ObjectsResult, ReferencesResult, RestoreItem, RestoreWork} from '../restore/items.js'
 import type {RestoreResult} from '../restore/options.js'
 
+import {JOBS_FOLDER} from '../../archive/names.js'
 import {DataOpsError} from '../../model/errors.js'
 import {LEASE} from '../../store/lease.js'
 import {JobPlace, PLAN_FILE} from '../../work/place.js'
 import {StoreQueue} from '../../work/store-queue.js'
 
-/** Folder of all jobs, in the place of the backups. */
-export const JOBS_FOLDER = '.jobs'
 const NAME = /^[a-z0-9](?:[-a-z0-9.]{0,126}[a-z0-9])?$/
 
 export type BackupTask = {do: 'read'; item: BackupItem; number: number} | {do: 'seal'}

@@ -100,7 +100,9 @@ describe('a property that comes into being during a backup', () => {
   it('is told of, and sealed', async () => {
     const told: string[] = []
     const {id, warnings} = await new BackupManager(meanwhile(writeNote), {store}).backupCollection(NAME, {
-      onWarning: ({code}) => told.push(code),
+      onWarning({code}) {
+        told.push(code)
+      },
     })
     expect(warnings).toMatchObject([{code: 'schema-changed', details: {newMembers: ['the property note']}}])
     expect(told).toEqual(['schema-changed'])
