@@ -1,5 +1,6 @@
 /** A backup in place of what a name stands for now: an alias is switched; a collection, which the server cannot rename, is saved, dropped and restored. */
 import type {BackupHead} from '../../codec/document.js'
+import type {Warning} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupResult} from '../backup/options.js'
@@ -11,6 +12,7 @@ import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {backUpFirst} from '../clear/backup-first.js'
 import {HeldObjects, type Survey, survey} from '../clear/held.js'
@@ -186,6 +188,8 @@ class Replacement {
     const {connection, store} = this.#at
     const name = schema.class
     await this.foretell()
+    const plain = this.#savedInTheClear()
+    if (plain) this.#options.onWarning?.(plain)
     const backup = await this.#save(name)
     const {archive} = await openArchive(backup.id, store)
     const held = await HeldObjects.of(archive, this.#options.signal)
@@ -197,7 +201,20 @@ class Replacement {
     const marker = {backup: this.#id, ...earlier, path, saved: backup.path, server: connection.describe}
     await writeReplaceMarker(store, this.#name, marker)
     await connection.deleteCollection(name)
-    return this.#finish(marker, {...earlier, objectCount: backup.objectCount, saved: backup.path}, {started})
+    const replaced = {...earlier, objectCount: backup.objectCount, saved: backup.path}
+    const finished = await this.#finish(marker, replaced, {started})
+    return {...finished, warnings: [...(plain ? [plain] : []), ...finished.warnings]}
+  }
+
+  /** What was worth encrypting is about to lie there for anybody to read. */
+  #savedInTheClear(): undefined | Warning {
+    const {archive, cover} = this.#opened
+    if (!cover || isEncrypting(encryptionOf(this.#at.store))) return undefined
+    return {
+      code: 'saved-in-the-clear',
+      details: {backup: archive.path, collection: this.#name},
+      message: `${archive.path} is encrypted; what "${this.#name}" holds now is saved in the clear, as nobody is named to encrypt it to.`,
+    }
   }
 
   async #save(name: string): Promise<BackupResult> {

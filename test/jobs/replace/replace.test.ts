@@ -4,6 +4,7 @@ import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {makeClass, makeObjects} from '../../../bench/data.js'
+import {newIdentity} from '../../../src/codec/age/header.js'
 import {
   BackupCatalog,
   BackupManager,
@@ -297,6 +298,25 @@ it('with changes that was interrupted is continued with the same alone, as the h
   expect(await restDump(server.url, NAME)).toEqual(new Map(first))
   expect(await manager().replaceCollection(id, {...other, restart: true})).toMatchObject({restored: OBJECTS})
   expect(await restDump(server.url, NAME)).toEqual(good)
+})
+
+it('of an encrypted backup says when what is there is saved in the clear', async () => {
+  const {identity, recipient} = await newIdentity()
+  const keys = {directory: directory.path, identities: [identity]}
+  const encrypted = {...keys, encryptTo: [recipient]}
+  const {id: secret} = await new BackupManager(server.connection, encrypted).backupCollection(NAME)
+  const told: string[] = []
+  const onWarning = ({code}: {code: string}): void => {
+    told.push(code)
+  }
+
+  const plain = await new ReplaceManager(server.connection, keys).replaceCollection(secret, {...QUICK, onWarning})
+  expect(told).toEqual(['saved-in-the-clear'])
+  expect(plain.warnings).toMatchObject([{code: 'saved-in-the-clear', details: {collection: NAME}}])
+  const kept = await new ReplaceManager(server.connection, encrypted).replaceCollection(secret, QUICK)
+  expect(kept.warnings).toEqual([])
+  const saved = [plain, kept].map(({replaced}) => replaced?.saved ?? '')
+  expect(saved.map((each) => path.extname(each))).toEqual(['.json', ''])
 })
 
 describe('a replacement beside a program that makes the collection again', () => {
