@@ -1,5 +1,6 @@
 /**
- * npm run bench -- start-up: how long the test's host CLI takes to print its help, without the plugin and with it, and the help of `col backup`.
+ * npm run bench -- start-up: what the test's host CLI takes to print its help, without the plugin and with it, and the help of `col backup`:
+ * time, and CPU (user and system), which a busy machine changes less.
  * Option: --runs 20.
  */
 import {spawnSync} from 'node:child_process'
@@ -25,13 +26,24 @@ function hostIn(name: string): NodeJS.ProcessEnv {
   }
 }
 
+interface Cost {
+  cpu: number
+  ms: number
+}
+
 /** Milliseconds. @throws Error with what was printed when the process fails. */
-function run(env: NodeJS.ProcessEnv, argv: string[]): number {
+function run(env: NodeJS.ProcessEnv, argv: string[]): Cost {
   const start = performance.now()
-  const {status, stderr, stdout} = spawnSync(process.execPath, [host, ...argv], {encoding: 'utf8', env})
+  // The shell tells what its children took.
+  const command = ['-c', '"$@" >&2 && times', 'sh', process.execPath, host, ...argv]
+  const {status, stderr, stdout} = spawnSync('sh', command, {encoding: 'utf8', env})
   const ms = performance.now() - start
-  if (status !== 0) throw new Error(`${argv.join(' ')} ended with ${status}: ${stderr}${stdout}`)
-  return ms
+  if (status !== 0) throw new Error(`${argv.join(' ')} ended with ${status}: ${stderr}`)
+  const children = stdout.trim().split('\n').at(-1) ?? ''
+  const seconds = [...children.matchAll(/(\d+)m([\d.]+)s/g)].map(
+    ([, minutes, rest]) => Number(minutes) * 60 + Number(rest),
+  )
+  return {cpu: seconds.reduce((sum, each) => sum + each, 0) * 1000, ms}
 }
 
 try {
@@ -46,21 +58,30 @@ try {
     {argv: ['--help'], env: plugin, name: 'with the plugin: --help'},
     {argv: ['col', 'backup', '--help'], env: plugin, name: 'with the plugin: col backup --help'},
   ]
-  const samples = cases.map((): number[] => [])
+  const samples = cases.map((): Cost[] => [])
   // In turns, the first time uncounted: it fills caches.
   for (let round = 0; round <= Number(values.runs); round++) {
     for (const [index, {argv, env}] of cases.entries()) {
-      const ms = run(env, argv)
-      if (round > 0) samples[index]!.push(ms)
+      const cost = run(env, argv)
+      if (round > 0) samples[index]!.push(cost)
     }
   }
 
-  const medians = samples.map((times) => times.toSorted((a, b) => a - b)[times.length >> 1]!)
+  const median = (costs: readonly Cost[]): number =>
+    costs.map(({ms}) => ms).toSorted((a, b) => a - b)[costs.length >> 1]!
+  // The kernel counts CPU in hundredths of a second.
+  const mean = (costs: readonly Cost[]): number => costs.reduce((sum, {cpu}) => sum + cpu, 0) / costs.length
+  const columns = ['ms', 'of the host alone', 'ms CPU', 'of the host alone']
   console.log(
-    `medians of ${values.runs}, Node ${process.version}\n\n| command | ms | of the host alone |\n| --- | ---: | ---: |`,
+    `${values.runs} runs in turns, medians of time and means of CPU, Node ${process.version}\n\n| command | ${columns.join(' | ')} |`,
   )
+  console.log(`| --- |${' ---: |'.repeat(columns.length)}`)
   for (const [index, {name}] of cases.entries()) {
-    console.log(`| ${name} | ${Math.round(medians[index]!)} | ${(medians[index]! / medians[0]!).toFixed(2)} |`)
+    const cells = [median, mean].flatMap((typical) => {
+      const [own, alone] = [typical(samples[index]!), typical(samples[0]!)]
+      return [String(Math.round(own)), (own / alone).toFixed(2)]
+    })
+    console.log(`| ${name} | ${cells.join(' | ')} |`)
   }
 } finally {
   await rm(folder, {force: true, recursive: true})
