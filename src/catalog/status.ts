@@ -1,6 +1,6 @@
 import type {Store, StoreEntry} from '../store/store.js'
 
-import {removedName} from '../archive/names.js'
+import {isBackupFile, METADATA_FILE, removedName} from '../archive/names.js'
 import {type CatalogEntry, kindOfName} from './entry.js'
 import {tryReadEntry} from './scan.js'
 
@@ -20,9 +20,14 @@ export async function statusOf(
   if (found?.kind === undefined || found.kind !== kindOfName(entry.file)) return 'missing'
   if (found.kind === 'file') return found.bytes === entry.size ? 'sealed' : 'damaged'
   let bytes = 0
-  for (const file of await store.list(entry.file)) bytes += file.bytes
-  // More may lie there: a file manager's own, say.
-  if (bytes >= entry.size) return 'sealed'
+  let isCommitted = false
+  for (const file of await store.list(entry.file)) {
+    // More may lie there, a file manager's own, say: it makes up for nothing.
+    if (isBackupFile(file.name)) bytes += file.bytes
+    isCommitted ||= file.name === METADATA_FILE
+  }
+
+  if (isCommitted && bytes >= entry.size) return 'sealed'
   // What a removal has begun on is as good as gone.
   if (onDisk.has(removedName(entry.file))) return 'missing'
   if (entry.encrypted !== true) return 'damaged'

@@ -194,6 +194,8 @@ describe('registering and listing', () => {
     await rm(folderGone.file, {recursive: true})
     await appendFile(cut.file, 'x')
     await rm(path.join(folderCut.file, 'objects-00001.parquet'))
+    // What a file manager leaves makes up for nothing.
+    await writeFile(path.join(folderCut.file, '.DS_Store'), Buffer.alloc(100_000))
     await writeFile(path.join(kept.file, '.DS_Store'), 'x')
     await writeFile(path.join(folder, 'notes.json'), '{}')
     await writeFile(path.join(folder, 'Docs_2024-02-01_999999.json'), '{}')
