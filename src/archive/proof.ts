@@ -81,6 +81,7 @@ export function provenReader(reader: StoreReader, proof: FileProof, where: strin
 }
 
 class ProvenReader implements StoreReader {
+  readonly giveBack?: (bytes: Uint8Array) => void
   readonly #kept = new Map<number, Uint8Array>()
   readonly #proof: FileProof
   readonly #reader: StoreReader
@@ -90,6 +91,8 @@ class ProvenReader implements StoreReader {
     this.#proof = proof
     this.#reader = reader
     this.#where = where
+    // What is kept here are copies.
+    if (reader.giveBack) this.giveBack = (bytes) => reader.giveBack?.(bytes)
   }
 
   get size(): number {

@@ -1,4 +1,5 @@
-import type {ReadRowsOptions} from '../codec/codec.js'
+/** Reads one backup, whatever its format: rows in order, voided ones left out. */
+import type {ReadRowsOptions, RowPage} from '../codec/codec.js'
 import type {BackupHead, BackupSeal} from '../codec/document.js'
 import type {WeaviateObject} from '../model/object.js'
 import type {Store, StoreReader} from '../store/store.js'
@@ -7,7 +8,6 @@ import type {Manifest} from './manifest.js'
 
 import {type DocumentEnd, readJsonDocument} from '../codec/json/document.js'
 import {type DataOpsError, throwIfAborted} from '../model/errors.js'
-/** Reads one backup, whatever its format: rows in order, voided ones left out. */
 import {plural} from '../model/plural.js'
 import {nodePlatform} from '../platform/node.js'
 import {damaged} from '../store/damaged.js'
@@ -23,6 +23,8 @@ export interface ArchivePage {
   endRow: number
   firstRow: number
   objects: WeaviateObject[]
+  /** See `RowPage.release`. */
+  release?: () => void
   /** The ordinal of each object. */
   rows: number[]
 }
@@ -125,7 +127,7 @@ export class Archive {
       const text = this.manifest.compressed ? nodePlatform.gunzip(bytes) : bytes
       for await (const part of readJsonDocument(text, {...options, platform: nodePlatform})) {
         throwIfAborted(options.signal)
-        if (part.kind === 'rows') yield this.#page(part.page.firstRow, part.page.objects)
+        if (part.kind === 'rows') yield this.#page(part.page)
         else if (part.kind === 'end') this.#checkEnd(part.end)
       }
     } finally {
@@ -164,7 +166,7 @@ export class Archive {
           for await (const page of decoder.read({...options, fromRow})) {
             throwIfAborted(options.signal)
             next = page.firstRow + page.objects.length
-            yield this.#page(partStart + page.firstRow, page.objects)
+            yield this.#page({...page, firstRow: partStart + page.firstRow})
           }
 
           if (next !== part.rows) throw this.#damaged(`${part.file} ends after ${next} of ${part.rows} rows`)
@@ -195,10 +197,11 @@ export class Archive {
     return damaged(this.path, reason, {hint: 'See what is wrong with `verifyBackup`. Use another backup.'})
   }
 
-  #page(firstRow: number, all: WeaviateObject[]): ArchivePage {
+  #page(page: RowPage): ArchivePage {
+    const {firstRow, objects: all} = page
     const endRow = firstRow + all.length
     if (this.#amendments.size === 0) {
-      return {endRow, firstRow, objects: all, rows: all.map((_, index) => firstRow + index)}
+      return {...page, endRow, rows: all.map((_, index) => firstRow + index)}
     }
 
     const objects: WeaviateObject[] = []
@@ -211,7 +214,7 @@ export class Archive {
       rows.push(row)
     }
 
-    return {endRow, firstRow, objects, rows}
+    return {...page, endRow, objects, rows}
   }
 }
 
@@ -225,5 +228,5 @@ function from(page: ArchivePage, fromRow: number): ArchivePage {
   if (page.firstRow >= fromRow) return page
   const first = page.rows.findIndex((row) => row >= fromRow)
   const at = first === -1 ? page.rows.length : first
-  return {endRow: page.endRow, firstRow: fromRow, objects: page.objects.slice(at), rows: page.rows.slice(at)}
+  return {...page, firstRow: fromRow, objects: page.objects.slice(at), rows: page.rows.slice(at)}
 }

@@ -34,6 +34,8 @@ export interface IncrementalHash {
 
 /** Random access to the bytes of one part. */
 export interface ByteSource {
+  /** Takes memory that `read` gave, for later reads: nobody looks at it any more. Absent: it stays the caller's. */
+  giveBack?: (bytes: Uint8Array) => void
   /** @throws DataOpsError BACKUP_DAMAGED when the bytes are not there. */
   read: (start: number, end: number) => Promise<Uint8Array>
   /** Bytes. */
@@ -93,6 +95,8 @@ export interface RowPage {
   /** From 0. */
   firstRow: number
   objects: WeaviateObject[]
+  /** Says that nobody looks at the objects any more: their memory is used for those to come. Need not be called. */
+  release?: () => void
 }
 
 /** Which rows are read, and how. */

@@ -13,6 +13,8 @@ export interface SourcePage {
   /** Rows whose objects are no longer there; absent where none are. */
   gone?: number[]
   objects: WeaviateObject[]
+  /** See `RowPage.release`. */
+  release?: () => void
   /** The ordinal of each object, ascending. What was one object in the source has one row. */
   rows: number[]
 }

@@ -48,6 +48,8 @@ export interface StoreEntry {
 export interface StoreReader {
   /** Lets go of it; may be called twice. */
   close: () => Promise<void>
+  /** Takes memory that `read` gave, for later reads: nobody looks at it any more. Absent: it stays the caller's. */
+  giveBack?: (bytes: Uint8Array) => void
   /** Exactly `end - start` bytes. @throws DataOpsError BACKUP_DAMAGED when the object is shorter. */
   read: (start: number, end: number) => Promise<Uint8Array>
   /** Bytes. */

@@ -57,7 +57,8 @@ export class LeafCursor {
     const {maxDefinition, repeated} = this.leaf
     const sink = repeated.length === 0 ? new FlatSink() : new ListSink(repeated.length)
     for (;;) {
-      const page = await this.currentPage()
+      // Waiting for what is there costs more than a vector's run of levels.
+      const page = this.page && this.page.left > 0 ? this.page : await this.currentPage()
       if (!page) break
       const {definitions, repetitions} = page
       if (repetitions?.count === 0) repetitions.advance()

@@ -26,8 +26,8 @@ import {
   referenceNames,
 } from '../columns/columns.js'
 import {assembleObjects, type ColumnValue, DEFAULT_PAGE_BYTES, onlyReferences, pagesOf} from '../columns/decode.js'
-import {LeafCursor, uncompressedBytes} from './chunks.js'
 import {EXPORT_COLUMNS, exportObjects, isExport} from './export.js'
+import {type Field, FieldCursor} from './field-cursor.js'
 import {decodeFooter, type FileMetadata, type PageLocation, type RowGroup, type SchemaElement} from './internals.js'
 import {type Leaf} from './sinks.js'
 import {MAGIC} from './writer.js'
@@ -99,13 +99,6 @@ export function schemaNodes(elements: readonly SchemaElement[]): SchemaNode[] {
   const [root] = elements
   if (!root) throw new RangeError('the schema is empty')
   return children(root, [], 0, [])
-}
-
-/** A column of the file, as the leaves to read and what they make. */
-export interface Field {
-  column: PartColumn
-  leaves: Leaf[]
-  target: LeafTarget
 }
 
 export interface Layout {
@@ -284,8 +277,9 @@ export class ParquetDecoder implements PartDecoder {
     try {
       const at = pageIndex && {index: pageIndex, row: skip}
       const {windowBytes} = this.layout
+      const {pieces, source} = noting(this.source)
       const columns = fields.map(
-        (field) => new FieldCursor(field, {at, group, platform: this.platform, source: this.source, windowBytes}),
+        (field) => new FieldCursor(field, {at, group, platform: this.platform, source, windowBytes}),
       )
       let bytes = 0
       for (const column of columns) bytes += column.bytes
@@ -297,7 +291,18 @@ export class ParquetDecoder implements PartDecoder {
         const count = Math.min(batchRows, (row < skip ? skip : rows) - row)
         const values: ColumnValue[][] = []
         for (const column of columns) values.push(await column.take(count))
-        if (row >= skip) yield {firstRow: row, objects: this.layout.assemble(values, 0, count, fields)}
+        if (row >= skip) {
+          const objects = this.layout.assemble(values, 0, count, fields)
+          // Of a group that is one page nothing is left to read.
+          const release =
+            count === rows
+              ? () => {
+                  giveBack(this.source, pieces)
+                }
+              : undefined
+          yield {firstRow: row, objects, ...(release && {release})}
+        }
+
         row += count
       }
     } catch (error) {
@@ -323,7 +328,10 @@ export class ParquetDecoder implements PartDecoder {
         const read = {pageBytes, pageIndex: this.layout.pageIndex?.[index], signal, skip}
         for await (const batch of this.readRowGroup(group, fields, read)) {
           const page = columns === 'references' ? onlyReferences(batch.objects, this.layout.references) : batch.objects
-          yield* pagesOf(page, groupStart + batch.firstRow, pageBytes)
+          const pages = [...pagesOf(page, groupStart + batch.firstRow, pageBytes)]
+          const [first] = pages
+          if (first && pages.length === 1 && batch.release) yield {...first, release: batch.release}
+          else yield* pages
         }
       }
 
@@ -332,56 +340,27 @@ export class ParquetDecoder implements PartDecoder {
   }
 }
 
+/** The same source, and all that is read of it from now on; nothing where it takes nothing back. */
+function noting(source: ByteSource): {pieces: Uint8Array[]; source: ByteSource} {
+  const pieces: Uint8Array[] = []
+  if (!source.giveBack) return {pieces, source}
+  const read = async (start: number, end: number): Promise<Uint8Array> => {
+    const bytes = await source.read(start, end)
+    pieces.push(bytes)
+    return bytes
+  }
+
+  return {pieces, source: {read, size: source.size}}
+}
+
+/** Once: given back twice, two pages would be read into the same memory. */
+function giveBack(source: ByteSource, pieces: Uint8Array[]): void {
+  for (const piece of pieces) source.giveBack?.(piece)
+  pieces.length = 0
+}
+
 /** Rows to decode at once. A row group that is not much larger than a page is taken whole. */
 function batchSize(rows: number, bytes: number, pageBytes: number): number {
   if (bytes <= pageBytes * 1.25) return Math.min(rows, MAX_BATCH_ROWS)
   return Math.max(1, Math.min(MAX_BATCH_ROWS, Math.floor((pageBytes / bytes) * rows)))
-}
-
-interface FieldPlace {
-  /** To start with the page that holds a row; default: with the first. */
-  at?: {index: ReadonlyArray<readonly PageLocation[]>; row: number}
-  group: RowGroup
-  platform: Platform
-  source: ByteSource
-  windowBytes?: number
-}
-
-class FieldCursor {
-  private readonly cursors: LeafCursor[]
-  /** Bytes of the field's values in the row group, decompressed. */
-  readonly bytes: number
-  /** That it starts with, counted from the first of the row group. */
-  readonly firstRow: number
-
-  constructor(field: Field, {at, group, platform, source, windowBytes}: FieldPlace) {
-    let bytes = 0
-    let firstRow = 0
-    this.cursors = field.leaves.map((leaf) => {
-      const chunk = group.columns[leaf.index]
-      if (!chunk) throw new Error('a row group lacks a column')
-      bytes += uncompressedBytes(chunk)
-      const from = at && pageOf(at.index[leaf.index] ?? [], at.row)
-      firstRow = from?.row ?? 0
-      return new LeafCursor({chunk, from, leaf, platform, source, target: field.target, windowBytes})
-    })
-    this.bytes = bytes
-    this.firstRow = firstRow
-  }
-
-  async take(count: number): Promise<ColumnValue[]> {
-    const values = await this.cursors[0]!.take(count)
-    if (this.cursors.length === 1) return values
-    const longitudes = await this.cursors[1]!.take(count)
-    return values.map((latitude, row) => {
-      const longitude = longitudes[row]
-      return typeof latitude === 'number' && typeof longitude === 'number' ? {latitude, longitude} : undefined
-    })
-  }
-}
-
-/** The page that holds a row; undefined for one of the first page, or without an index. */
-function pageOf(pages: readonly PageLocation[], row: number): PageLocation | undefined {
-  const page = pages.findLast((candidate) => candidate.row <= row)
-  return page && page.row > 0 ? page : undefined
 }

@@ -81,7 +81,7 @@ export class FlatSink implements Sink {
 export class ListSink implements Sink {
   private readonly lists: ColumnValue[] = []
   /** The list at hand: undefined before the first row, null for a null. */
-  private list: null | undefined | {floats: Uint8Array[]; inner: number[]; isFloat: boolean; items: ColumnValue[]}
+  private list: null | undefined | {floats: FloatRun[]; inner: number[]; isFloat: boolean; items: ColumnValue[]}
   private total = 0
   rows = 0
 
@@ -104,7 +104,7 @@ export class ListSink implements Sink {
 
     if ('floats' in page.values) {
       if (state.isNull) throw new TypeError('a vector has a component that is null')
-      list.floats.push(page.values.floats.subarray(from * 4, (from + entries) * 4))
+      addFloats(list.floats, {bytes: page.values.floats, end: (from + entries) * 4, start: from * 4})
     } else {
       if (this.total > MAX_LIST_VALUES) throw new RangeError('lists of too many values')
       for (let index = 0; index < entries; index++) {
@@ -118,7 +118,7 @@ export class ListSink implements Sink {
     if (list === undefined) return
     if (list === null) this.lists.push(undefined)
     else if (this.levels === 2) this.lists.push(vectorRows(list.floats, list.inner))
-    else this.lists.push(list.isFloat ? joinViews(list.floats) : (list.items as JsonValue[]))
+    else this.lists.push(list.isFloat ? joinRuns(list.floats) : (list.items as JsonValue[]))
   }
 
   add(repetition: number, state: ListState, entries: number, page: Page, values: number): void {
@@ -141,21 +141,28 @@ export class ListSink implements Sink {
   }
 }
 
-function vectorRows(floats: Uint8Array[], inner: readonly number[]): VectorRows {
-  const dims = inner[0] ?? 0
-  if (inner.some((length) => length !== dims)) throw new TypeError('a multi vector has rows of different lengths')
-  return {bytes: joinViews(floats), dims}
+/** Bytes `start` to `end` of a page's values. */
+interface FloatRun {
+  bytes: Uint8Array
+  end: number
+  start: number
 }
 
-/** One view of parts that follow one another in memory, a copy of those that do not. */
-function joinViews(parts: readonly Uint8Array[]): Uint8Array {
-  const first = parts[0]
-  if (!first) return new Uint8Array(0)
-  let end = first.byteOffset
-  for (const part of parts) {
-    if (part.buffer !== first.buffer || part.byteOffset !== end) return concatBytes(parts)
-    end += part.length
-  }
+/** The levels of one vector come in several runs, whose values follow one another. */
+function addFloats(runs: FloatRun[], run: FloatRun): void {
+  const last = runs.at(-1)
+  if (last?.bytes === run.bytes && last.end === run.start) last.end = run.end
+  else runs.push(run)
+}
 
-  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset)
+function vectorRows(floats: readonly FloatRun[], inner: readonly number[]): VectorRows {
+  const dims = inner[0] ?? 0
+  if (inner.some((length) => length !== dims)) throw new TypeError('a multi vector has rows of different lengths')
+  return {bytes: joinRuns(floats), dims}
+}
+
+/** A view of one run, a copy of several. */
+function joinRuns(runs: readonly FloatRun[]): Uint8Array {
+  const views = runs.map(({bytes, end, start}) => new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
+  return concatBytes(views)
 }

@@ -7,6 +7,8 @@ import type {TenantLimit} from './tenants.js'
 export interface Batch {
   from: number
   objects: WeaviateObject[]
+  /** Pages that the objects stand in. */
+  pages: PageInUse[]
   /** The ordinal of each object. */
   rows: number[]
   /** Those that are limited. */
@@ -16,20 +18,55 @@ export interface Batch {
   weight: number
 }
 
+/** A page whose memory is given back once it is cut, and nobody looks at what was cut from it. */
+class PageInUse {
+  readonly #release: () => void
+  #users = 1
+
+  constructor(release: () => void) {
+    this.#release = release
+  }
+
+  use(): void {
+    this.#users++
+  }
+
+  leave(): void {
+    if (--this.#users === 0) this.#release()
+  }
+}
+
+/** Nobody looks at the objects any more. */
+export function leave(batch: Batch): void {
+  for (const page of batch.pages) page.leave()
+  batch.pages.length = 0
+}
+
 /** Cuts pages into batches; rows that need not be sent belong to the range of the batch behind them. */
 export async function* batches(
   pages: AsyncIterable<SourcePage>,
   start: number,
-  wanted: (page: SourcePage, index: number) => Promise<boolean>,
+  wanted: (page: SourcePage, index: number) => boolean | Promise<boolean>,
   /** `weigh`: the share of a batch that an object takes. */
   limit: {objects: number; tenants: TenantLimit; weigh: (object: WeaviateObject) => number},
 ): AsyncGenerator<Batch> {
   const {isLimited, most} = limit.tenants
-  const begin = (row: number): Batch => ({from: row, objects: [], rows: [], tenants: new Set(), to: row, weight: 0})
+  const begin = (row: number): Batch => ({
+    from: row,
+    objects: [],
+    pages: [],
+    rows: [],
+    tenants: new Set(),
+    to: row,
+    weight: 0,
+  })
   let batch = begin(start)
   for await (const page of pages) {
+    const inUse = page.release && new PageInUse(page.release)
     for (const [index, object] of page.objects.entries()) {
-      if (await wanted(page, index)) {
+      const isWanted = wanted(page, index)
+      // Waiting for what is known costs as much as finding it out.
+      if (isWanted === true || (isWanted !== false && (await isWanted))) {
         const weight = limit.weigh(object)
         const {tenant} = object
         const isFull =
@@ -43,6 +80,11 @@ export async function* batches(
         }
 
         if (isLimited(tenant)) batch.tenants.add(tenant)
+        if (inUse && batch.pages.at(-1) !== inUse) {
+          inUse.use()
+          batch.pages.push(inUse)
+        }
+
         batch.objects.push(object)
         batch.rows.push(page.rows[index]!)
         batch.weight += weight
@@ -52,6 +94,7 @@ export async function* batches(
     }
 
     batch.to = page.endRow
+    inUse?.leave()
   }
 
   if (batch.to > batch.from) yield batch

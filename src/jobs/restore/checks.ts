@@ -205,10 +205,11 @@ function unknownProperty(value: JsonValue, known: KnownProperties): string | und
     return undefined
   }
 
-  for (const [name, member] of Object.entries(value)) {
+  // eslint-disable-next-line unicorn/prefer-object-iterable-methods -- a pair for each is garbage
+  for (const name of Object.keys(value)) {
     if (!known.has(name)) return name
     const nested = known.get(name)
-    const unknown = nested && unknownProperty(member, nested)
+    const unknown = nested && unknownProperty(value[name]!, nested)
     if (unknown !== undefined) return `${name}.${unknown}`
   }
 

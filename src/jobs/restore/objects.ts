@@ -10,7 +10,7 @@ import type {RestoredTenants} from './tenants.js'
 
 import {objectKey} from '../../archive/reader.js'
 import {approximateBytes, type WeaviateObject, type WriteFailure} from '../../model/object.js'
-import {type Batch, batches, BatchQueue} from './batches.js'
+import {type Batch, batches, BatchQueue, leave} from './batches.js'
 
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
 export const BATCH_BYTES = 2 * 1024 * 1024
@@ -45,7 +45,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   const {checkpoint} = options
   const pass = checkpoint.objects
   const queue = new BatchQueue(options.concurrency)
-  const wanted = async (page: SourcePage, index: number): Promise<boolean> => {
+  const wanted = (page: SourcePage, index: number): boolean | Promise<boolean> => {
     const object = page.objects[index]!
     const row = page.rows[index]!
     const isSettled =
@@ -53,8 +53,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     if (isSettled || !options.selected(object)) return false
     const objection = options.objection(object)
     if (objection === undefined) return true
-    await rejectRow(options, object, row, 'objects', objection)
-    return false
+    return rejectRow(options, object, row, 'objects', objection).then(() => false)
   }
 
   const pages = noting(
@@ -73,6 +72,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     })
     await reject(options, batch, failures, 'objects')
     if (failures.length === 0) for (const object of batch.objects) options.sample.add(object)
+    leave(batch)
     pass.count += batch.objects.length - failures.length
     pass.done.add(batch.from, batch.to)
     options.onProgress?.({
@@ -100,7 +100,7 @@ async function* noting(
 
 export async function reject(
   options: RestoreTransferOptions,
-  batch: Batch,
+  batch: Pick<Batch, 'objects' | 'rows'>,
   failures: readonly WriteFailure[],
   pass: 'objects' | 'references',
 ): Promise<void> {

@@ -87,7 +87,7 @@ function hasReferencesOf(transfer: RestoreTransferOptions, object: WeaviateObjec
 async function mend(transfer: RestoreTransferOptions, differing: readonly Differing[]): Promise<void> {
   const objects = differing.map(({object}) => object)
   const rows = differing.map(({row}) => row)
-  const batch = {from: 0, objects, rows, tenants: new Set<string | undefined>(), to: 0, weight: 1}
+  const batch = {from: 0, objects, pages: [], rows, tenants: new Set<string | undefined>(), to: 0, weight: 1}
   const writeDangling = async (object: WeaviateObject): Promise<WriteFailure[]> => sendDangling(transfer, object)
   await transfer.tenants.whileActive(
     objects,

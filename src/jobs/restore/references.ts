@@ -29,7 +29,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   const pass = checkpoint.references
   const uncertain = pass.announced
   const queue = new BatchQueue(options.concurrency)
-  const wanted = async (page: SourcePage, index: number): Promise<boolean> => {
+  const wanted = (page: SourcePage, index: number): boolean => {
     const object = page.objects[index]!
     const row = page.rows[index]!
     return (

@@ -149,18 +149,20 @@ function writeProperties(
   planned: PlannedProperties,
   properties: JsonObject,
 ): void {
-  const structural: Array<{kind: StructuralKind; name: string; value: JsonValue}> = []
+  let structural: StructuralProperty[] | undefined
   // Everything but arrays and objects goes into the Struct, which is one message and so comes first.
   writeMessage(writer, tags.nonRef, () => {
-    for (const [name, value] of Object.entries(properties)) {
+    // eslint-disable-next-line unicorn/prefer-object-iterable-methods -- a pair for each is garbage
+    for (const name of Object.keys(properties)) {
+      const value = properties[name]
       if (value === undefined) continue
       const property = planned.get(name)
       const kind = structuralKind(value, property)
-      if (kind) structural.push({kind, name, value})
+      if (kind) (structural ??= []).push({kind, name, value})
       else writeStructField(writer, name, property?.dataType === 'phoneNumber' ? phoneInput(value) : value)
     }
   })
-  for (const {kind, name, value} of structural) {
+  for (const {kind, name, value} of structural ?? []) {
     if (kind === 'emptyLists') {
       writer.uint32(tags.emptyLists).string(name)
       continue
@@ -174,6 +176,12 @@ function writeProperties(
 }
 
 type StructuralKind = Exclude<keyof PropertyTags, 'nonRef'>
+
+interface StructuralProperty {
+  kind: StructuralKind
+  name: string
+  value: JsonValue
+}
 
 // What a value has a field of its own for. Geo coordinates and phone numbers go as Structs; so do mixed arrays, which
 // no property has: the server says what is wrong with them.
