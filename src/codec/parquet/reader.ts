@@ -9,7 +9,6 @@ import type {
   ReadRowsOptions,
   RowPage,
 } from '../codec.js'
-import type {LeafTarget} from './pages.js'
 
 import {throwIfAborted} from '../../model/errors.js'
 import {referenceProperties, type WeaviateClass} from '../../model/schema.js'
