@@ -21,6 +21,8 @@ export interface RestoreTransferOptions extends OperationOptions {
   checkpoint: RestoreAccount
   concurrency: number
   connection: Connection
+  /** Whether what is written is looked at by nobody afterwards. A connection of somebody else's making may keep what it was given. */
+  keepsNothing: boolean
   /** Why an object must not be sent; undefined: it may. */
   objection: (object: WeaviateObject) => string | undefined
   /** Of the target. */
@@ -72,7 +74,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     })
     await reject(options, batch, failures, 'objects')
     if (failures.length === 0) for (const object of batch.objects) options.sample.add(object)
-    leave(batch)
+    if (options.keepsNothing) leave(batch)
     pass.count += batch.objects.length - failures.length
     pass.done.add(batch.from, batch.to)
     options.onProgress?.({

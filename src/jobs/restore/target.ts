@@ -4,10 +4,12 @@ import type {SameServer} from '../../weaviate/same-server.js'
 import type {RestoreAccount} from './account.js'
 
 import {LiveSink} from '../../flow/live/sink.js'
+import {directOf} from '../../flow/persistent.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {openedAs} from '../../weaviate/connect.js'
 import {type Checkpoint} from './checkpoint.js'
 import {expectedObjects, makeObjection} from './checks.js'
 import {findExisting} from './conflicts.js'
@@ -187,6 +189,7 @@ export function transferOf(
     ...sending,
     archive: view,
     checkpoint,
+    keepsNothing: openedAs(directOf(job.connection)) !== undefined,
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),
     onProgress: options.onProgress,
     rejected,

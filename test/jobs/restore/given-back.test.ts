@@ -41,13 +41,24 @@ async function vectorsOf(name: string): Promise<unknown> {
   return [...found].map(([id, object]) => [id, (object as {vector: unknown}).vector])
 }
 
-it('a restore whose memory is written over as soon as it is given back is whole', async () => {
-  const directory = await temporaryDirectory()
+/** Memory that is given back is written over at once. */
+function scribble(): {given: () => number; restore: () => void} {
   let given = 0
-  const giveBack = vi.spyOn(LocalReader.prototype, 'giveBack').mockImplementation(({buffer}) => {
+  const spy = vi.spyOn(LocalReader.prototype, 'giveBack').mockImplementation(({buffer}) => {
     new Uint8Array(buffer, 0, buffer.byteLength).fill(0xaa)
     given += buffer.byteLength
   })
+  return {
+    given: () => given,
+    restore() {
+      spy.mockRestore()
+    },
+  }
+}
+
+it('a restore whose memory is written over as soon as it is given back is whole', async () => {
+  const directory = await temporaryDirectory()
+  const {given, restore} = scribble()
   try {
     const options = {directory: directory.path}
     const backup = await new BackupManager(server.connection, options).backupCollection(NAME, {format: 'parquet'})
@@ -60,10 +71,39 @@ it('a restore whose memory is written over as soon as it is given back is whole'
       workers: 1,
     })
     expect(restored.restored).toBe(objects.length)
-    expect(given).toBeGreaterThan(objects.length * 12)
+    expect(given()).toBeGreaterThan(objects.length * 12)
     expect(await vectorsOf(TARGET)).toEqual(await vectorsOf(NAME))
   } finally {
-    giveBack.mockRestore()
+    restore()
+    await directory.remove()
+  }
+})
+
+it("a connection of somebody else's making may keep what it was given to write", async () => {
+  const directory = await temporaryDirectory()
+  const {given, restore} = scribble()
+  const kept: WeaviateObject[] = []
+  const recording = {
+    ...server.connection,
+    async writeObjects(request: Parameters<typeof server.connection.writeObjects>[0]) {
+      kept.push(...request.objects)
+      return server.connection.writeObjects(request)
+    },
+  }
+  try {
+    const options = {directory: directory.path}
+    const backup = await new BackupManager(server.connection, options).backupCollection(NAME, {format: 'parquet'})
+    await server.connection.deleteCollection(TARGET)
+    await new RestoreManager(recording, options).restoreCollection(backup.path, {
+      batchSize: 30,
+      name: TARGET,
+      workers: 1,
+    })
+    const vectors = new Map(kept.map(({id, vector}) => [id, vector]))
+    expect(objects.map(({id}) => vectors.get(id))).toEqual(objects.map(({vector}) => vector))
+    expect(given()).toBe(0)
+  } finally {
+    restore()
     await directory.remove()
   }
 })
