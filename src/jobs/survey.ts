@@ -173,10 +173,11 @@ function lostOf(before: WeaviateClass, after: WeaviateClass): string[] {
   return membersOf(before).filter((member) => !there.has(member))
 }
 
-function membersOf({properties = [], vectorConfig = {}, vectorIndexType}: WeaviateClass): string[] {
+function membersOf({properties, vectorConfig, vectorIndexType}: WeaviateClass): string[] {
   return [
-    ...properties.map(({name}) => name),
+    // A server says null of a collection without properties.
+    ...(properties ?? []).map(({name}) => name),
     ...(vectorIndexType ? ['vector'] : []),
-    ...Object.keys(vectorConfig).map((name) => `vectors.${name}`),
+    ...Object.keys(vectorConfig ?? {}).map((name) => `vectors.${name}`),
   ]
 }

@@ -40,10 +40,10 @@ export function keptProperties(properties: readonly SchemaProperty[]): (values: 
   }
 }
 
-function keepOf({dataType, nestedProperties = []}: SchemaProperty): Keep | undefined {
+function keepOf({dataType, nestedProperties}: SchemaProperty): Keep | undefined {
   const [type = ''] = dataType
   const one = type.replace('[]', '')
-  const keep = one === 'object' ? keepObject(nestedProperties) : KEEPS[one]
+  const keep = one === 'object' ? keepObject(nestedProperties ?? []) : KEEPS[one]
   if (!keep || one === type) return keep
   return (value) => (Array.isArray(value) ? value.map((item) => keep(item)) : value)
 }

@@ -42,9 +42,12 @@ export function newMembersOf(before: WeaviateClass, now: WeaviateClass): string[
   ]
 }
 
-function newProperties(before: readonly SchemaProperty[] = [], now: readonly SchemaProperty[] = []): string[] {
-  const known = new Map(before.map((property) => [property.name, property]))
-  return now.flatMap(({name, nestedProperties}) => {
+/** A server says null of a collection without properties. */
+type Properties = null | readonly SchemaProperty[] | undefined
+
+function newProperties(before: Properties, now: Properties): string[] {
+  const known = new Map((before ?? []).map((property) => [property.name, property]))
+  return (now ?? []).flatMap(({name, nestedProperties}) => {
     const earlier = known.get(name)
     if (!earlier) return [name]
     return newProperties(earlier.nestedProperties, nestedProperties).map((nested) => `${name}.${nested}`)
