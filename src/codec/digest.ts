@@ -292,7 +292,7 @@ function beaconOf(reference: JsonValue): JsonValue | undefined {
   return typeof reference === 'object' && reference !== null && !Array.isArray(reference) ? reference.beacon : undefined
 }
 
-function compileShapes(properties: readonly SchemaProperty[] | undefined): Map<string, Shape> {
+function compileShapes(properties: WeaviateClass['properties']): Map<string, Shape> {
   const shapes = new Map<string, Shape>()
   for (const property of properties ?? []) {
     const shape = compileShape(property)

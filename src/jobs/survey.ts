@@ -175,7 +175,6 @@ function lostOf(before: WeaviateClass, after: WeaviateClass): string[] {
 
 function membersOf({properties, vectorConfig, vectorIndexType}: WeaviateClass): string[] {
   return [
-    // A server says null of a collection without properties.
     ...(properties ?? []).map(({name}) => name),
     ...(vectorIndexType ? ['vector'] : []),
     ...Object.keys(vectorConfig ?? {}).map((name) => `vectors.${name}`),

@@ -1,7 +1,7 @@
 /** What two classes differ in. */
 import {isJsonObject, type JsonObject, type JsonValue} from './object.js'
 import {withoutServerFields} from './schema-prepare.js'
-import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
+import {isMultiTenant, isReference, type WeaviateClass} from './schema.js'
 
 export interface SchemaDifference {
   backup: JsonValue | undefined
@@ -48,7 +48,7 @@ function comparable(schema: WeaviateClass, isAnonymous: boolean): JsonObject {
   return {...(rest as JsonObject), properties: byName(properties)}
 }
 
-function byName(properties: SchemaProperty[] | undefined): JsonObject {
+function byName(properties: WeaviateClass['properties']): JsonObject {
   const named = Object.create(null) as JsonObject
   for (const {name, nestedProperties, ...rest} of properties ?? []) {
     named[name] = {...(rest as JsonObject), ...(nestedProperties && {nestedProperties: byName(nestedProperties)})}

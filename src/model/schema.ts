@@ -6,7 +6,8 @@ export interface SchemaProperty {
   /** `['text']`, `['object[]']`, or for references the target classes. */
   dataType: string[]
   name: string
-  nestedProperties?: SchemaProperty[]
+  /** As for a class. */
+  nestedProperties?: null | SchemaProperty[]
 }
 
 /** A class as `/v1/schema/{class}` returns it: kept whole, only what is needed here is typed. */
@@ -14,7 +15,8 @@ export interface WeaviateClass {
   [key: string]: unknown
   class: string
   multiTenancyConfig?: {[key: string]: unknown; enabled?: boolean}
-  properties?: SchemaProperty[]
+  /** The server says null of a class without properties (1.39.0). */
+  properties?: null | SchemaProperty[]
   /** Set when the class has an unnamed vector (alone, or beside named ones). */
   vectorIndexType?: string
   vectorConfig?: Record<string, JsonObject>

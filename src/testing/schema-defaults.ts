@@ -205,7 +205,7 @@ export function propertyDefaults(given: SchemaProperty, isNested = false): Schem
   const type = given.dataType[0] ?? ''
   const isText = TEXT_TYPES.has(type)
   checkIndexes(given, type)
-  const {description, indexInverted, nestedProperties = [], ...rest} = given
+  const {description, indexInverted, nestedProperties, ...rest} = given
   const isInverted = indexInverted !== false
   const property: SchemaProperty = {
     ...rest,
@@ -220,7 +220,7 @@ export function propertyDefaults(given: SchemaProperty, isNested = false): Schem
   if (given.textAnalyzer && Object.values(given.textAnalyzer).every((value) => !value)) delete property.textAnalyzer
   if (typeof description === 'string' && description !== '') property.description = description
   if (isText) property.tokenization = tokenization(type, given.tokenization)
-  if (nestedProperties.length > 0)
+  if (nestedProperties && nestedProperties.length > 0)
     property.nestedProperties = nestedProperties.map((inner) => propertyDefaults(inner, true))
   return property
 }

@@ -1,5 +1,5 @@
 /** Whether what was read from start to end was one collection, with one schema. */
-import type {SchemaProperty, WeaviateClass} from '../../model/schema.js'
+import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
@@ -42,8 +42,7 @@ export function newMembersOf(before: WeaviateClass, now: WeaviateClass): string[
   ]
 }
 
-/** A server says null of a collection without properties. */
-type Properties = null | readonly SchemaProperty[] | undefined
+type Properties = WeaviateClass['properties']
 
 function newProperties(before: Properties, now: Properties): string[] {
   const known = new Map((before ?? []).map((property) => [property.name, property]))

@@ -29,7 +29,6 @@ const PAGE_BYTES = 512 * 1024
 /** @throws DataOpsError BACKUP_DAMAGED; INVALID_INPUT for a property that the schema does not have; INTERRUPTED. */
 export async function reportOn(archive: Archive, options: ReportOptions = {}): Promise<BackupReport> {
   const {class: collection} = archive.head.schema
-  // A server says null of a collection without properties.
   const properties = archive.head.schema.properties ?? []
   const {colourBy, onProgress, signal} = options
   if (colourBy !== undefined && properties.every(({name}) => name !== colourBy)) {

@@ -74,7 +74,7 @@ describe('a backup that changes objects', () => {
     {format: 'json', workers: 2},
     {format: 'parquet', workers: 2},
   ] as const)('is continued: $format, by $workers', async (how) => {
-    const {properties = []} = (await server.connection.getCollection(NAME))!
+    const properties = (await server.connection.getCollection(NAME))!.properties ?? []
     const [first, second] = properties.map(({name}) => name) as [string, string]
     const transforms = [rename({[first]: 'renamed'}), drop([second]), limit(OBJECTS - 7)]
     const whole = await back({...how, transforms})
@@ -100,7 +100,7 @@ describe('a backup that changes objects', () => {
   })
 
   it('is continued with the same changes only', async () => {
-    const {properties = []} = (await server.connection.getCollection(NAME))!
+    const properties = (await server.connection.getCollection(NAME))!.properties ?? []
     const [first, second] = properties.map(({name}) => name) as [string, string]
     await interrupt(30, {transforms: [drop([first])]})
     const before = await kept()

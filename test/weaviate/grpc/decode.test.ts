@@ -57,10 +57,10 @@ function toProperties(properties: readonly SchemaProperty[], values: JsonObject,
   return {fields}
 }
 
-function toValue({dataType, nestedProperties = []}: SchemaProperty, value: JsonValue): Value {
+function toValue({dataType, nestedProperties}: SchemaProperty, value: JsonValue): Value {
   const [type = ''] = dataType
   if (value === null) return {kind: {$case: 'nullValue', value: 0}}
-  if (Array.isArray(value)) return {kind: {$case: 'listValue', value: toList(type, nestedProperties, value)}}
+  if (Array.isArray(value)) return {kind: {$case: 'listValue', value: toList(type, nestedProperties ?? [], value)}}
   switch (type) {
     case 'blob': {
       return {kind: {$case: 'blobValue', value: value as string}}
@@ -87,7 +87,7 @@ function toValue({dataType, nestedProperties = []}: SchemaProperty, value: JsonV
     }
 
     case 'object': {
-      return {kind: {$case: 'objectValue', value: toProperties(nestedProperties, value as JsonObject, false)}}
+      return {kind: {$case: 'objectValue', value: toProperties(nestedProperties ?? [], value as JsonObject, false)}}
     }
 
     case 'phoneNumber': {
