@@ -28,6 +28,7 @@ import {assembleObjects, type ColumnValue, DEFAULT_PAGE_BYTES, onlyReferences, p
 import {EXPORT_COLUMNS, exportObjects, isExport} from './export.js'
 import {type Field, FieldCursor} from './field-cursor.js'
 import {decodeFooter, type FileMetadata, type PageLocation, type RowGroup, type SchemaElement} from './internals.js'
+import {NotedSource} from './noted-source.js'
 import {type Leaf} from './sinks.js'
 import {MAGIC} from './writer.js'
 
@@ -276,13 +277,16 @@ export class ParquetDecoder implements PartDecoder {
     try {
       const at = pageIndex && {index: pageIndex, row: skip}
       const {windowBytes} = this.layout
-      const {pieces, source} = noting(this.source)
+      const source = new NotedSource(this.source)
       const columns = fields.map(
         (field) => new FieldCursor(field, {at, group, platform: this.platform, source, windowBytes}),
       )
       let bytes = 0
       for (const column of columns) bytes += column.bytes
       const batchRows = batchSize(rows, bytes, pageBytes)
+      // Of a group that is one page nothing is left to read once it is decoded.
+      const isOnePage = skip === 0 && batchRows >= rows
+      if (!isOnePage) source.stop()
       if (at) for (const column of columns) await column.take(skip - column.firstRow)
       let row = at ? skip : 0
       while (row < rows) {
@@ -292,14 +296,11 @@ export class ParquetDecoder implements PartDecoder {
         for (const column of columns) values.push(await column.take(count))
         if (row >= skip) {
           const objects = this.layout.assemble(values, 0, count, fields)
-          // Of a group that is one page nothing is left to read.
-          const release =
-            count === rows
-              ? () => {
-                  giveBack(this.source, pieces)
-                }
-              : undefined
-          yield {firstRow: row, objects, ...(release && {release})}
+          const release = (): void => {
+            source.giveAllBack()
+          }
+
+          yield {firstRow: row, objects, ...(isOnePage && {release})}
         }
 
         row += count
@@ -337,25 +338,6 @@ export class ParquetDecoder implements PartDecoder {
       groupStart += rows
     }
   }
-}
-
-/** The same source, and all that is read of it from now on; nothing where it takes nothing back. */
-function noting(source: ByteSource): {pieces: Uint8Array[]; source: ByteSource} {
-  const pieces: Uint8Array[] = []
-  if (!source.giveBack) return {pieces, source}
-  const read = async (start: number, end: number): Promise<Uint8Array> => {
-    const bytes = await source.read(start, end)
-    pieces.push(bytes)
-    return bytes
-  }
-
-  return {pieces, source: {read, size: source.size}}
-}
-
-/** Once: given back twice, two pages would be read into the same memory. */
-function giveBack(source: ByteSource, pieces: Uint8Array[]): void {
-  for (const piece of pieces) source.giveBack?.(piece)
-  pieces.length = 0
 }
 
 /** Rows to decode at once. A row group that is not much larger than a page is taken whole. */
