@@ -1,3 +1,4 @@
+/** Every byte of a backup against what the seal says of it. Nothing is decoded but gzip. */
 import {Buffer} from 'node:buffer'
 import {isDeepStrictEqual} from 'node:util'
 
@@ -11,7 +12,6 @@ import {toHex, utf8} from '../codec/bytes.js'
 import {type BackupSeal, documentTail, parseSealLine, type SealedPart} from '../codec/document.js'
 import {readStoredMember} from '../codec/gzip.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
-/** Every byte of a backup against what the seal says of it. Nothing is decoded but gzip. */
 import {plural} from '../model/plural.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {MAX_SEAL} from './document-source.js'

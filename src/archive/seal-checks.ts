@@ -1,8 +1,8 @@
+/** What the numbers of a seal say of each other. Pure: nothing is read. */
 import type {SealedTenant} from '../codec/document.js'
 import type {SealedManifest} from './manifest.js'
 
 import {DigestSum} from '../codec/digest-sum.js'
-/** What the numbers of a seal say of each other. Pure: nothing is read. */
 import {plural} from '../model/plural.js'
 import {isMultiTenant} from '../model/schema.js'
 

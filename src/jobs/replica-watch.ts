@@ -1,8 +1,8 @@
+/** What is found out of a collection's replicas while a job reads it, and said at its end. */
 import type {Warning} from '../model/progress.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {Connection, ConsistencyLevel, ReplicaReport} from '../weaviate/connection.js'
 
-/** What is found out of a collection's replicas while a job reads it, and said at its end. */
 import {plural} from '../model/plural.js'
 import {
   type AsyncReplication,

@@ -1,8 +1,8 @@
+/** What is said of the replicas of a collection: what was compared, and what could not be. */
 import type {Warning} from '../model/progress.js'
 import type {WeaviateClass} from '../model/schema.js'
 import type {Connection, ConsistencyLevel, ReplicaReport} from './connection.js'
 
-/** What is said of the replicas of a collection: what was compared, and what could not be. */
 import {plural} from '../model/plural.js'
 
 /** Copies of each object that the cluster keeps. */

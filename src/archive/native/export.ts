@@ -1,7 +1,7 @@
+/** A finished export as it lies in a place: which of its files belong to which collection. */
 import type {Store, StoreEntry} from '../../store/store.js'
 
 import {DataOpsError} from '../../model/errors.js'
-/** A finished export as it lies in a place: which of its files belong to which collection. */
 import {plural} from '../../model/plural.js'
 import {damaged} from '../../store/damaged.js'
 import {EXPORT_AGAIN, type ExportedShard, type ExportFacts, readExportFacts} from './metadata.js'

@@ -1,3 +1,4 @@
+/** The files of one collection of an export: looked at whole before any of them is believed, and read as what was looked at. */
 import type {ReadRowsOptions} from '../../codec/codec.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
@@ -8,7 +9,6 @@ import {toHex} from '../../codec/bytes.js'
 import {checkExportPages, type ExportFooter, openExportFile, readExportFooter} from '../../codec/parquet/export-file.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
-/** The files of one collection of an export: looked at whole before any of them is believed, and read as what was looked at. */
 import {plural} from '../../model/plural.js'
 import {nodePlatform, sha256Hex} from '../../platform/node.js'
 import {damaged} from '../../store/damaged.js'

@@ -1,6 +1,6 @@
+/** Transforms of tenants: into them, out of them, from one to another, only some. */
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {type JsonValue, type WeaviateObject} from '../../model/object.js'
-/** Transforms of tenants: into them, out of them, from one to another, only some. */
 import {plural} from '../../model/plural.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {eachObject, type Transform} from './transform.js'

@@ -1,3 +1,4 @@
+/** What transforms make of the collection that is backed up. */
 import type {WeaviateObject} from '../../model/object.js'
 import type {BackupJob} from './job.js'
 import type {BackupJournal} from './journal.js'
@@ -8,7 +9,6 @@ import {type Slice} from '../../flow/parallel-reader.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {type RowsOfPage, TransformChain} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
-/** What transforms make of the collection that is backed up. */
 import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {MAX_UUID} from '../../model/uuid-range.js'

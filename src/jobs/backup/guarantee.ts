@@ -1,6 +1,6 @@
+/** What a backup promises when it begins (`metadata.guarantee`), and what came of it (`seal.guarantee`). */
 import type {Completeness} from './completeness.js'
 
-/** What a backup promises when it begins (`metadata.guarantee`), and what came of it (`seal.guarantee`). */
 import {plural} from '../../model/plural.js'
 import {type ReplicaFacts, replicaSentences} from '../replica-watch.js'
 

@@ -1,3 +1,4 @@
+/** The last steps of a backup: it is sealed, read back and listed. */
 import type {SealedArchive} from '../../archive/writer.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {BackupJob} from './job.js'
@@ -12,7 +13,6 @@ import {readManifest} from '../../archive/manifest.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
 import {readEntryOf} from '../../catalog/entry.js'
 import {type BackupHead, type SealedTenant} from '../../codec/document.js'
-/** The last steps of a backup: it is sealed, read back and listed. */
 import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {sealedGuarantee} from './guarantee.js'

@@ -1,3 +1,4 @@
+/** Deletes the objects of a collection: all of them, or those alone that a backup holds as they are. */
 import type {ProgressEvent} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection, ConsistencyLevel} from '../../weaviate/connection.js'
@@ -9,7 +10,6 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {type Throttle} from '../../flow/throttle.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
-/** Deletes the objects of a collection: all of them, or those alone that a backup holds as they are. */
 import {plural} from '../../model/plural.js'
 import {splitRange, WHOLE_RANGE} from '../../model/uuid-range.js'
 import {type SameServer} from '../../weaviate/same-server.js'

@@ -1,3 +1,4 @@
+/** What a drop leaves behind it: the marker, and whatever stands in the collection's place while there is one. */
 import type {BackupHead} from '../../codec/document.js'
 import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
@@ -5,7 +6,6 @@ import type {Connection} from '../../weaviate/connection.js'
 
 import {openArchive} from '../../catalog/locate.js'
 import {DataOpsError} from '../../model/errors.js'
-/** What a drop leaves behind it: the marker, and whatever stands in the collection's place while there is one. */
 import {plural} from '../../model/plural.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 import {isReference, type WeaviateClass} from '../../model/schema.js'

@@ -1,3 +1,4 @@
+/** What a backup holds of each object, for comparing it with what is there: id and update time. */
 import type {Archive} from '../../archive/reader.js'
 import type {BackupHead} from '../../codec/document.js'
 import type {Warning} from '../../model/progress.js'
@@ -9,7 +10,6 @@ import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
-/** What a backup holds of each object, for comparing it with what is there: id and update time. */
 import {plural} from '../../model/plural.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {ObjectIndex} from '../backup/object-index.js'

@@ -1,3 +1,4 @@
+/** Whether backups can lie where they are to, and what killed runs left there. Writes one small object, and removes it. */
 import {statfs} from 'node:fs/promises'
 import path from 'node:path'
 
@@ -7,7 +8,6 @@ import {SEES_LOCKS} from '../../archive/locked.js'
 import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
 import {leftoversIn} from '../../catalog/leftovers.js'
 import {utf8} from '../../codec/bytes.js'
-/** Whether backups can lie where they are to, and what killed runs left there. Writes one small object, and removes it. */
 import {plural} from '../../model/plural.js'
 import {randomHex} from '../../platform/node.js'
 import {clocksApart} from '../../store/clock.js'

@@ -1,7 +1,7 @@
+/** Whether the server can be worked with: both ways, version, permissions, clock, replicas. Changes nothing. */
 import type {Connection, ServerNode} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
-/** Whether the server can be worked with: both ways, version, permissions, clock, replicas. Changes nothing. */
 import {plural} from '../../model/plural.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {clocksApart} from '../../store/clock.js'

@@ -1,3 +1,4 @@
+/** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
 import type {BackupHead} from '../../codec/document.js'
 import type {ObjectSource, SourceContent} from '../../flow/source.js'
 import type {JsonValue, WeaviateObject} from '../../model/object.js'
@@ -7,7 +8,6 @@ import type {RestoreOptions} from './options.js'
 import {isCollectionName} from '../../archive/names.js'
 import {hasFiniteVectors} from '../../codec/vectors.js'
 import {DataOpsError} from '../../model/errors.js'
-/** What a restore will do, and whether it may. Pure: nothing here talks to a server or a disk. */
 import {plural} from '../../model/plural.js'
 import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'

@@ -1,10 +1,10 @@
+/** The last step of a restore: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
 import type {CollectionComparison} from '../verify/options.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 import type {Written} from './write.js'
 
 import {countObjects} from '../../flow/count-objects.js'
 import {DataOpsError} from '../../model/errors.js'
-/** The last step of a restore: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
 import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {planBare} from '../../weaviate/collection-plan.js'

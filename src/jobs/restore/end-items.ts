@@ -1,3 +1,4 @@
+/** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
 import type {Store} from '../../store/store.js'
 import type {RestoreResult} from './options.js'
 
@@ -5,7 +6,6 @@ import {ContentDigest} from '../../archive/content-digest.js'
 import {plainNote} from '../../archive/encrypted/notes.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
-/** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
 import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {forget} from '../../store/forget.js'

@@ -1,7 +1,7 @@
+/** The third and fourth step of a restore: every object, then the references of all. */
 import type {Target} from './target.js'
 
 import {DataOpsError} from '../../model/errors.js'
-/** The third and fourth step of a restore: every object, then the references of all. */
 import {plural} from '../../model/plural.js'
 import {writeObjects as transferObjects} from './objects.js'
 import {writeReferences as transferReferences} from './references.js'

@@ -1,3 +1,4 @@
+/** Everything that can be said of a backup without a server: hashes, every row, counts and digests. */
 import type {SealedManifest} from '../../archive/manifest.js'
 import type {Problem} from '../../archive/problem.js'
 import type {Archive, ArchivePage} from '../../archive/reader.js'
@@ -12,7 +13,6 @@ import {incompleteWarning} from '../../archive/incomplete.js'
 import {METADATA_FILE} from '../../archive/names.js'
 import {DuplicateCheck} from '../../flow/duplicates.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
-/** Everything that can be said of a backup without a server: hashes, every row, counts and digests. */
 import {plural} from '../../model/plural.js'
 
 /** Problems of one kind that are named one by one; of more there is the number. */

@@ -1,3 +1,4 @@
+/** A live collection as one of two things that are compared. */
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
@@ -12,7 +13,6 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {chunks} from '../../model/chunks.js'
 import {type WeaviateObject} from '../../model/object.js'
-/** A live collection as one of two things that are compared. */
 import {plural} from '../../model/plural.js'
 import {type WeaviateClass} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
