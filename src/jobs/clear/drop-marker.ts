@@ -18,8 +18,12 @@ export async function writeDropMarker(store: Store, collection: string, marker: 
   await writeMarker('drop', collection, {marker, store})
 }
 
-/** undefined when there is none. @throws DataOpsError as `readMarker`. */
-export async function readDropMarker(store: Store, collection: string): Promise<DropMarker | undefined> {
+/** undefined when there is none. @throws DataOpsError as `findMarker`. */
+export async function readDropMarker(
+  store: Store,
+  collection: string,
+  server: string,
+): Promise<DropMarker | undefined> {
   // A name that no collection can have cannot have been dropped, and is no part of a file name.
   if (!/^\w+$/.test(collection)) return undefined
   return findMarker<DropMarker>('drop', collection, {
@@ -28,6 +32,7 @@ export async function readDropMarker(store: Store, collection: string): Promise<
       if (!parseBackupName(backup.text())) backup.fail('is no name of a backup')
       return {backup: backup.text(), server: file.member('server').text()}
     },
+    server,
     store,
   })
 }

@@ -7,7 +7,6 @@ import {collectionMissing} from '../../weaviate/resolve.js'
 import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {Clear} from './clear.js'
 import {readDropMarker} from './drop-marker.js'
-import {checkMarkerIsOf} from './marker.js'
 import {checkProtected} from './plan.js'
 
 /** Empties collections. */
@@ -36,8 +35,7 @@ export class ClearManager {
     const started = performance.now()
     checkProtected(name, options)
     const clear = new Clear(this.#at.connection, this.#at.store, this.#at.notes, options)
-    const marker = await readDropMarker(this.#at.store, name)
-    if (marker) checkMarkerIsOf(this.#at.connection.describe, 'drop', {collection: name, marker, store: this.#at.store})
+    const marker = await readDropMarker(this.#at.store, name, this.#at.connection.describe)
     const finished = marker && (await clear.finishDrop(name, marker))
     if (!finished) {
       const schema = await this.#collection(name)

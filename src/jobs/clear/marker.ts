@@ -21,34 +21,33 @@ export async function writeMarker(
   await store.put(markerNameIn(store, kind, collection), utf8(JSON.stringify(marker)))
 }
 
-/** Whichever way its name was written. @throws DataOpsError as `readMarker`. */
-export async function findMarker<Marker>(
+/**
+ * Whichever way its name was written; undefined when there is none.
+ * @throws DataOpsError as `readMarker`; CHECKPOINT for one of another address, which may be this server's too: what it says is neither finished nor written over.
+ */
+export async function findMarker<Marker extends {server: string}>(
   kind: 'drop' | 'replace',
   collection: string,
-  {read, store}: {read: (file: Field) => Marker; store: Store},
+  {read, server, store}: {read: (file: Field) => Marker; server: string; store: Store},
 ): Promise<Marker | undefined> {
-  const maxBytes = 65_536
-  const shown = await readMarker(store, markerName(kind, collection, false), {maxBytes, read})
-  return shown ?? readMarker(store, markerName(kind, collection, true), {maxBytes, read})
+  for (const isHidden of [false, true]) {
+    const name = markerName(kind, collection, isHidden)
+    const marker = await readMarker(store, name, {maxBytes: 65_536, read})
+    if (marker && marker.server !== server)
+      throw ofOther(marker.server, server, {collection, path: store.describe(name)})
+    if (marker) return marker
+  }
+
+  return undefined
 }
 
-/**
- * A marker in hand: of this address, or it is not known whether it is of this server, which may have several.
- * @throws DataOpsError CHECKPOINT for another address: what it says is neither finished nor written over.
- */
-export function checkMarkerIsOf(
-  server: string,
-  kind: 'drop' | 'replace',
-  {collection, marker, store}: {collection: string; marker: {server: string}; store: Store},
-): void {
-  if (marker.server === server) return
-  const path = store.describe(markerNameIn(store, kind, collection))
-  throw new DataOpsError(
+function ofOther(other: string, server: string, {collection, path}: {collection: string; path: string}): DataOpsError {
+  return new DataOpsError(
     'CHECKPOINT',
-    `${path} says that "${collection}" was dropped at ${marker.server} and has to be made again: whether that is this server, ${server}, cannot be said, and nothing was changed.`,
+    `${path} says that "${collection}" was dropped at ${other} and has to be made again: whether that is this server, ${server}, cannot be said, and nothing was changed.`,
     {
-      details: {collection, path, server: marker.server},
-      hint: `Run the same command at ${marker.server} first. Where that is another server, give each a place of its own; where it is not there any more, remove the file once the collection is as it should be.`,
+      details: {collection, path, server: other},
+      hint: `Run the same command at ${other} first. Where that is another server, give each a place of its own; where it is not there any more, remove the file once the collection is as it should be.`,
     },
   )
 }

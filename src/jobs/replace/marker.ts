@@ -1,6 +1,6 @@
 import type {Store} from '../../store/store.js'
 
-import {checkMarkerIsOf, findMarker, removeMarker, writeMarker} from '../clear/marker.js'
+import {findMarker, removeMarker, writeMarker} from '../clear/marker.js'
 
 /** Says, from before a collection is dropped until its successor is confirmed, what replaces it and where it is saved. */
 export interface ReplaceMarker {
@@ -19,13 +19,13 @@ export async function writeReplaceMarker(store: Store, collection: string, marke
   await writeMarker('replace', collection, {marker, store})
 }
 
-/** undefined when there is none. @throws DataOpsError as `readMarker`; CHECKPOINT for one of another address. */
+/** undefined when there is none. @throws DataOpsError as `findMarker`. */
 export async function readReplaceMarker(
   store: Store,
   collection: string,
   server: string,
 ): Promise<ReplaceMarker | undefined> {
-  const marker = await findMarker<ReplaceMarker>('replace', collection, {
+  return findMarker<ReplaceMarker>('replace', collection, {
     read(file) {
       const earlier = file.member('earlier').optional((list) => list.listOf((item) => item.text()))
       const path = file.member('path').optional((item) => item.text())
@@ -37,10 +37,9 @@ export async function readReplaceMarker(
         server: file.member('server').text(),
       }
     },
+    server,
     store,
   })
-  if (marker) checkMarkerIsOf(server, 'replace', {collection, marker, store})
-  return marker
 }
 
 export async function removeReplaceMarker(store: Store, collection: string): Promise<void> {
