@@ -1,17 +1,8 @@
 /** Immutability of single versions of blobs. */
 import type {BlobImmutabilityPolicy, ContainerClient} from '@azure/storage-blob'
 
+import type {Call, LockClient, LocksFound, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
 import type {ObjectLock} from '../store.js'
-
-import {
-  type Call,
-  type LockClient,
-  type LocksFound,
-  type ObjectVersion,
-  toldBy,
-  type VersionPage,
-  type VersionRequest,
-} from '../objects/client.js'
 
 /** What Azure calls unlocked is what others call governance. */
 export function policyOf(lock: ObjectLock): BlobImmutabilityPolicy {
@@ -29,7 +20,7 @@ export class AzureLocks implements LockClient {
     const {date, isImmutableStorageWithVersioningEnabled: isOn} = await this.container.getProperties({
       abortSignal: signal,
     })
-    return {isOn: isOn === true, ...toldBy(date)}
+    return {isOn: isOn === true, date}
   }
 
   async lock({key, version}: ObjectVersion, lock: ObjectLock, {signal}: Call): Promise<void> {

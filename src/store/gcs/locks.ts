@@ -1,16 +1,9 @@
 /** Retention of single objects: a version that has it cannot be removed before its time. */
 import type {Bucket, BucketMetadata, File, FileMetadata} from '@google-cloud/storage'
 
+import type {LockClient, LocksFound, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
 import type {ObjectLock} from '../store.js'
 
-import {
-  type LockClient,
-  type LocksFound,
-  type ObjectVersion,
-  toldBy,
-  type VersionPage,
-  type VersionRequest,
-} from '../objects/client.js'
 import {foundOf} from './found.js'
 
 /** Of a write that is locked from its first moment. What Google calls unlocked is what others call governance. */
@@ -30,7 +23,7 @@ export class GcsLocks implements LockClient {
   async areOn(): Promise<LocksFound> {
     const [{objectRetention}, answer] = (await this.bucket.getMetadata()) as [BucketMetadata, unknown]
     const {headers} = (answer ?? {}) as {headers?: Record<string, unknown>}
-    return {isOn: objectRetention?.mode === 'Enabled', ...toldBy(headers?.date)}
+    return {isOn: objectRetention?.mode === 'Enabled', date: headers?.date}
   }
 
   async lock({key, version}: ObjectVersion, lock: ObjectLock): Promise<void> {

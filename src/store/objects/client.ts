@@ -58,16 +58,10 @@ export interface LockClient {
 }
 
 export interface LocksFound {
+  /** The answer's header of that name, a text or a `Date`: the time by the service's clock. */
+  date?: unknown
   /** Whether the bucket has them. */
   isOn: boolean
-  /** Milliseconds since 1970, by the service's clock; undefined: it did not tell. */
-  now?: number
-}
-
-/** From the header `Date` of an answer. */
-export function toldBy(date: unknown): {now?: number} {
-  const now = date instanceof Date ? date.getTime() : typeof date === 'string' ? Date.parse(date) : NaN
-  return Number.isNaN(now) ? {} : {now}
 }
 
 export interface ObjectVersion extends FoundObject {

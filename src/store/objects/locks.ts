@@ -29,8 +29,9 @@ export class ObjectLocks implements StoreLocks {
     try {
       return await this.place.calls.attempt(this.#action('look for locks in', ''), async (client, call) => {
         const before = Date.now()
-        const {isOn, now} = await client.locks.areOn(call)
-        return {isOn, ...(now !== undefined && {apart: clocksApart(now, before, Date.now())})}
+        const {date, isOn} = await client.locks.areOn(call)
+        const told = date instanceof Date ? date.getTime() : typeof date === 'string' ? Date.parse(date) : NaN
+        return {isOn, ...(!Number.isNaN(told) && {apart: clocksApart(told, before, Date.now())})}
       })
     } catch (error) {
       if (isFailure(error, 'unsupported')) return {isOn: false}

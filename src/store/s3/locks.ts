@@ -1,18 +1,10 @@
 /** Object lock: a version that has it cannot be removed before its time; what is written over it is another version. */
 import type {ObjectLockMode} from '@aws-sdk/client-s3'
 
+import type {Call, LockClient, LocksFound, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
 import type {ObjectLock} from '../store.js'
 import type {S3Bucket} from './bucket.js'
 
-import {
-  type Call,
-  type LockClient,
-  type LocksFound,
-  type ObjectVersion,
-  toldBy,
-  type VersionPage,
-  type VersionRequest,
-} from '../objects/client.js'
 import {endlessListing} from '../objects/failure.js'
 import {s3Failure} from './failure.js'
 
@@ -70,7 +62,7 @@ export class S3Locks implements LockClient {
     )
     try {
       const {ObjectLockConfiguration: found} = await client.send(command, {abortSignal: signal})
-      return {isOn: found?.ObjectLockEnabled === 'Enabled', ...toldBy(date)}
+      return {isOn: found?.ObjectLockEnabled === 'Enabled', date}
     } catch (error) {
       if (NONE.has(s3Failure(error).code)) return {isOn: false}
       throw error
