@@ -60,13 +60,13 @@ export async function strangersIn(store: Store, directory: string): Promise<stri
 }
 
 /** Whether a folder is a backup that is being written, waits to be continued, or is being removed: none that is damaged. */
-export async function isUnderWay(store: Store, folder: string): Promise<boolean> {
+export async function isUnderWay(store: Store, folder: string, jobs: JobBackups): Promise<boolean> {
   if (await store.stat(`${folder}/${METADATA_FILE}`)) return false
   for (const name of [journalName(folder), removedName(folder)]) if (await store.stat(name)) return true
   // The key of an encrypted one is there before anything that it opens.
   const files = await store.list(folder)
   if (files.length > 0 && files.every(({name}) => isKeyFileName(name))) return true
-  return (await Lease.isHeld(store, partialLockName(folder))) || new JobBackups(store).has(folder)
+  return (await Lease.isHeld(store, partialLockName(folder))) || jobs.has(folder)
 }
 
 /** Removes what killed processes left behind, and says so where it was a backup once begun. */

@@ -5,6 +5,7 @@ import {listPlace} from '../archive/locked.js'
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
 import {type CatalogEntry, kindOfName, readEntryOf} from './entry.js'
+import {JobBackups} from './job-backups.js'
 import {isUnderWay} from './removal.js'
 import {newestFirst} from './retention.js'
 
@@ -35,6 +36,7 @@ export async function scanBackups(store: Store, listed: readonly CatalogEntry[])
     {atOnce: PARALLEL},
     async ({name}) => tryReadEntry(store, name),
   )
+  const jobs = new JobBackups(store)
   const entries: CatalogEntry[] = []
   const damaged: UnusableFile[] = []
   const unread: UnusableFile[] = []
@@ -50,7 +52,7 @@ export async function scanBackups(store: Store, listed: readonly CatalogEntry[])
     const {file, isUnread, reason} = result
     const before = known.get(file)
     if (isUnread) unread.push({file, reason})
-    else if (!(await isUnderWay(store, file))) damaged.push({file, reason})
+    else if (!(await isUnderWay(store, file, jobs))) damaged.push({file, reason})
     if (isUnread && before) entries.push(before)
   }
 
