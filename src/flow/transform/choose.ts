@@ -8,7 +8,7 @@ import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {sha256Hex} from '../../platform/node.js'
-import {neverEqual} from './never-equal.js'
+import {FIXED, neverEqual} from './never-equal.js'
 import {eachObject, type Look, type Transform} from './transform.js'
 
 /**
@@ -35,13 +35,11 @@ export function where(expression: string): Transform {
   }
 }
 
-const FIXED = new Set(['id', 'tenant', 'created', 'updated', 'properties'])
-
 /** Without a schema: only whether it can be understood at all. */
 function filterParser(expression: string): (schema?: WeaviateClass) => (object: WeaviateObject) => boolean {
   return (schema) => {
     const environment = new Environment({unlistedVariablesAreDyn: schema === undefined})
-    for (const name of FIXED) environment.registerVariable(name, 'dyn')
+    for (const name of FIXED.keys()) environment.registerVariable(name, 'dyn')
     const members = (schema?.properties ?? []).filter(({name}) => !FIXED.has(name) && isOurs(environment, name))
     const readers = new Map((schema?.properties ?? []).map((property) => [property.name, readerOf(property)]))
     const evaluate = checked(environment, expression, schema)

@@ -21,12 +21,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
   uuid: 'a text',
 }
 
-const FIXED: ReadonlyArray<[string, Kind]> = [
+/** What an expression may name beside properties. */
+export const FIXED: ReadonlyMap<string, Kind | undefined> = new Map<string, Kind | undefined>([
   ['created', 'a date'],
   ['id', 'a text'],
+  ['properties', undefined],
   ['tenant', 'a text'],
   ['updated', 'a date'],
-]
+])
 
 /** A property, or what each of its values is. */
 interface Side {
@@ -107,8 +109,8 @@ function sideOf(node: unknown, types: Types): Side | undefined {
   const found = nameIn(node)
   if (!found) return undefined
   const {isOwn, name} = found
-  const fixed = isOwn ? undefined : FIXED.find(([each]) => each === name)
-  if (fixed) return {kind: fixed[1], name}
+  const fixed = isOwn ? undefined : FIXED.get(name)
+  if (fixed) return {kind: fixed, name}
   const type = types.get(name)
   const kind = type?.endsWith('[]') ? 'a list' : KINDS[type ?? '']
   return kind && {kind, name}
