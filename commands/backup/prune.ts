@@ -5,7 +5,8 @@ import type {RetentionPolicy} from '../../src/catalog/retention.js'
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
-import {formatBytes, plural} from '../../src/cli/format.js'
+import {formatBytes} from '../../src/cli/format.js'
+import {plural} from '../../src/model/plural.js'
 
 export interface BackupPruneResult {
   dryRun: boolean

@@ -5,8 +5,8 @@ import type {JsonValue} from '../../src/model/object.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {BACKUP_ARGUMENT, fullFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
-import {plural} from '../../src/cli/format.js'
 import {csvLine, queryTable} from '../../src/cli/query-output.js'
+import {plural} from '../../src/model/plural.js'
 
 interface QueryAnswer {
   backupId: string

@@ -6,9 +6,10 @@ import type {Warning} from '../../src/model/progress.js'
 import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {openingFlags, outputFlag} from '../../src/cli/flags.js'
-import {formatBytes, plural} from '../../src/cli/format.js'
+import {formatBytes} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {DataOpsError} from '../../src/model/errors.js'
+import {plural} from '../../src/model/plural.js'
 
 export default class BackupRemove extends DataOpsCommand {
   static override summary = 'Remove a backup, its files and its entry.'

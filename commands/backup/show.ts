@@ -8,7 +8,8 @@ import {completeness, shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {exportLines, type ExportShown, exportShown} from '../../src/cli/export-show.js'
 import {BACKUP_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
-import {formatBytes, formatCount, formatMembers, plural} from '../../src/cli/format.js'
+import {formatBytes, formatMembers} from '../../src/cli/format.js'
+import {formatCount, plural} from '../../src/model/plural.js'
 
 export interface BackupShowResult {
   aliases: string[]

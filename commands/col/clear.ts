@@ -14,11 +14,11 @@ import {
   retryOptions,
   waitReplicasFlag,
 } from '../../src/cli/flags.js'
-import {plural} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {clearLines} from '../../src/cli/results.js'
 import {leavesSome} from '../../src/cli/unread.js'
 import {DataOpsError, throwIfAborted} from '../../src/model/errors.js'
+import {plural} from '../../src/model/plural.js'
 
 /** @throws Error. */
 function parseQuiet(text: string): number {

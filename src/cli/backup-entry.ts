@@ -2,7 +2,8 @@
 import type {BackupStatus, ListedBackup} from '../catalog/catalog.js'
 import type {BackupFormat} from '../codec/codec.js'
 
-import {type Column, formatBytes, formatCount, formatTable} from './format.js'
+import {formatCount} from '../model/plural.js'
+import {type Column, formatBytes, formatTable} from './format.js'
 import {displayWidth} from './width.js'
 
 export interface BackupEntry {

@@ -5,7 +5,7 @@ import type {EncryptionOptions} from '../store/encryption.js'
 import type {Store} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {plural} from './format.js'
+import {plural} from '../model/plural.js'
 
 /** A reference that leads nowhere is said before any server is asked. @throws DataOpsError NOT_A_BACKUP. */
 export async function checkBackupsExist(references: readonly string[], directory: string): Promise<void> {

@@ -2,7 +2,8 @@
 import type {ComparedThing, Difference} from '../jobs/verify/options.js'
 
 import {isUnknown, tenantInWords} from '../jobs/verify/unknown.js'
-import {formatCount, formatMembers, plural} from './format.js'
+import {formatCount, plural} from '../model/plural.js'
+import {formatMembers} from './format.js'
 import {differenceText, schemaTable, type ShowOptions} from './results.js'
 
 export function diffLines(difference: Difference, options: ShowOptions = {}): string[] {

@@ -1,8 +1,9 @@
 /** An export that the server has made, as `backup show` tells it. */
 import type {NativeExport} from '../archive/native/export.js'
 
+import {formatCount, plural} from '../model/plural.js'
 import {shortTime} from './backup-entry.js'
-import {formatBytes, formatCount, formatMembers, formatTable, plural} from './format.js'
+import {formatBytes, formatMembers, formatTable} from './format.js'
 
 export interface ExportShown {
   backend: string

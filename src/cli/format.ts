@@ -2,8 +2,6 @@
 import {formatCount} from '../model/plural.js'
 import {displayWidth, padEnd, padStart, truncate} from './width.js'
 
-export {formatCount, plural} from '../model/plural.js'
-
 /** `0 B`, `999 B`, `1.5 kB`, `12 MB` (powers of 1,000) */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']

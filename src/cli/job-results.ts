@@ -1,7 +1,8 @@
 /** What the commands for jobs of several machines print. */
 import type {AsideItem, CancelledJob, CreatedJob, JobState, JobWorker, WorkResult} from '../jobs/machines/options.js'
 
-import {type Column, formatCount, formatTable, plural} from './format.js'
+import {formatCount, plural} from '../model/plural.js'
+import {type Column, formatTable} from './format.js'
 import {restoreLines} from './results.js'
 
 export function createdJobLines({collections, id, items, path}: CreatedJob, wasThere: boolean): string[] {

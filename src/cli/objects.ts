@@ -3,7 +3,8 @@ import type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../model/
 
 import {viewOf} from '../codec/bytes.js'
 import {shortestFloat32} from '../model/float32.js'
-import {plural, printable} from './format.js'
+import {plural} from '../model/plural.js'
+import {printable} from './format.js'
 import {displayWidth, padEnd, truncate} from './width.js'
 
 /** What `--json` shows. */

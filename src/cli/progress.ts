@@ -1,7 +1,8 @@
 /** Shows a manager's progress on stderr: a live line on a terminal, sparse plain lines elsewhere. */
 import type {ProgressEvent, ProgressStage, Warning} from '../model/progress.js'
 
-import {formatBar, formatBytes, formatCount, formatRate, formatSeconds, plural, printable} from './format.js'
+import {formatCount, plural} from '../model/plural.js'
+import {formatBar, formatBytes, formatRate, formatSeconds, printable} from './format.js'
 import {truncate} from './width.js'
 
 const DESCRIPTIONS: Readonly<Record<ProgressStage, string>> = {

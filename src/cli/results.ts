@@ -8,7 +8,8 @@ import type {ShownObject, TransformPreview} from '../jobs/survey.js'
 import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
 
 import {isUnknown, tenantInWords} from '../jobs/verify/unknown.js'
-import {formatBytes, formatCount, formatMembers, formatRate, formatSeconds, formatTable, plural} from './format.js'
+import {formatCount, plural} from '../model/plural.js'
+import {formatBytes, formatMembers, formatRate, formatSeconds, formatTable} from './format.js'
 import {displayWidth, truncate} from './width.js'
 
 export function backupLines(backup: BackupResult): string[] {

@@ -8,12 +8,12 @@ import {
   formatRate,
   formatSeconds,
   formatTable,
-  plural,
   printable,
   wrapLine,
 } from '../../src/cli/format.js'
 import {objectLines} from '../../src/cli/objects.js'
 import {displayWidth, padEnd, padStart, truncate} from '../../src/cli/width.js'
+import {plural} from '../../src/model/plural.js'
 
 describe('format', () => {
   it('writes sizes in powers of 1,000', () => {

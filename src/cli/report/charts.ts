@@ -7,7 +7,7 @@ import {SVGRenderer} from 'echarts/renderers'
 import type {NumberSummary} from '../../jobs/inspect/sketch.js'
 import type {Colouring, VectorMap} from '../../jobs/inspect/vector-map.js'
 
-import {formatCount} from '../format.js'
+import {formatCount} from '../../model/plural.js'
 
 let isReady = false
 

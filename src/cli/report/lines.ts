@@ -2,7 +2,8 @@
 import type {NumberKind} from '../../jobs/inspect/property-sketch.js'
 import type {BackupReport} from '../../jobs/inspect/report.js'
 
-import {type Column, formatCount, formatTable, plural} from '../format.js'
+import {formatCount, plural} from '../../model/plural.js'
+import {type Column, formatTable} from '../format.js'
 
 export function reportLines({objects, properties, vectors}: BackupReport, width?: number): string[] {
   const columns: Array<Column<BackupReport['properties'][number]>> = [

@@ -3,8 +3,9 @@ import type {Archive} from '../../archive/reader.js'
 import type {SealedTenant} from '../../codec/document.js'
 import type {BackupReport} from '../../jobs/inspect/report.js'
 
+import {formatCount, plural} from '../../model/plural.js'
 import {completeness} from '../backup-entry.js'
-import {formatBytes, formatCount, plural} from '../format.js'
+import {formatBytes} from '../format.js'
 import {choiceStyle, dataTable, escape, mapCard, propertyCard, vectorCard} from './parts.js'
 import {STYLE} from './style.js'
 

@@ -4,7 +4,7 @@ import type {NumberSummary} from '../../jobs/inspect/sketch.js'
 import type {Colouring, VectorMap} from '../../jobs/inspect/vector-map.js'
 import type {VectorReport} from '../../jobs/inspect/vector-sketch.js'
 
-import {formatCount, plural} from '../format.js'
+import {formatCount, plural} from '../../model/plural.js'
 import {barChart, histogramChart, mapChart, symbolOf} from './charts.js'
 
 /** Whatever a backup holds is text on the page, and nothing else. */
