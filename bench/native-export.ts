@@ -212,6 +212,14 @@ async function writeFacts(folder: string): Promise<string> {
   return path.join(folder, `${COLLECTION}_${shard}_0000.parquet`)
 }
 
+/** In a process of its own: what it prints. */
+async function run(code: string, given: string): Promise<string> {
+  const {stdout} = await promisify(execFile)(process.execPath, [...HEAP, '--input-type=module', '-e', code], {
+    env: {...process.env, ELYSIA_BENCH_EXPORT: given},
+  })
+  return stdout
+}
+
 /** To the Weaviate that is named. */
 async function restore(url: string, folder: string): Promise<void> {
   const workers = Number(options.workers)
@@ -236,9 +244,7 @@ async function restore(url: string, folder: string): Promise<void> {
     server: {grpcUrl: options['grpc-url'], url},
     workers,
   }
-  const {stdout} = await promisify(execFile)(process.execPath, [...HEAP, '--input-type=module', '-e', RESTORE], {
-    env: {...process.env, ELYSIA_BENCH_EXPORT: JSON.stringify(given)},
-  })
+  const stdout = await run(RESTORE, JSON.stringify(given))
   const result = JSON.parse(stdout) as {cpuMicros: number; peak: number; restored: number; seconds: number}
   if (result.restored !== rows) throw new Error(`it was restored as ${stdout}`)
   const megabytes = Math.round(result.peak / 1e6)
@@ -255,9 +261,7 @@ try {
   const file = await open(await writeFacts(folder), 'w')
   const bytes = await writeFileOf(file)
   await file.close()
-  const {stdout} = await promisify(execFile)(process.execPath, [...HEAP, '--input-type=module', '-e', READ], {
-    env: {...process.env, ELYSIA_BENCH_EXPORT: `${folder}#${COLLECTION}`},
-  })
+  const stdout = await run(READ, `${folder}#${COLLECTION}`)
   const result = JSON.parse(stdout) as {cpuMicros: number; objectCount: number; peak: number; problems: unknown[]}
   if (result.problems.length > 0 || result.objectCount !== rows) throw new Error(`it was read as ${stdout}`)
   const megabytes = Math.round(result.peak / 1e6)

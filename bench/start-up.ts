@@ -26,12 +26,13 @@ function hostIn(name: string): NodeJS.ProcessEnv {
   }
 }
 
+/** Milliseconds. */
 interface Cost {
   cpu: number
   ms: number
 }
 
-/** Milliseconds. @throws Error with what was printed when the process fails. */
+/** @throws Error with what was printed when the process fails. */
 function run(env: NodeJS.ProcessEnv, argv: string[]): Cost {
   const start = performance.now()
   // The shell tells what its children took.

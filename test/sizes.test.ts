@@ -1,4 +1,4 @@
-/** How long files and functions are, and that nothing stands twice. */
+/** How long files and functions are, where they say what they are, and that nothing stands twice. */
 import {readdirSync, readFileSync} from 'node:fs'
 import {mkdtemp, rm, writeFile} from 'node:fs/promises'
 import {createRequire} from 'node:module'
@@ -35,6 +35,16 @@ describe('sizes', () => {
     expect(tooLong('x.ts', `// ${REASON}it is a table.\nfunction f() {\n${body}}\n`)).toEqual([])
     expect(tooLong('x.ts', 'a()\n'.repeat(FILE_LINES + 1))).toEqual([`x.ts has ${FILE_LINES + 1} lines`])
     expect(tooLong('x.ts', `/** ${REASON}it is a table. */\n${'a()\n'.repeat(FILE_LINES + 1)}`)).toEqual([])
+  })
+})
+
+/** Sorting imports takes what stands above the first of them along. */
+const HEADER_AMONG_IMPORTS = /^import [^]*?^\/\*\*[^\n]*\*\/\nimport /m
+
+describe('headers', () => {
+  it('stand above all imports', () => {
+    expect(files.filter((file) => HEADER_AMONG_IMPORTS.test(readFileSync(path.join(root, file), 'utf8')))).toEqual([])
+    expect("import {a} from 'a'\n/** What it is. */\nimport {b} from 'b'\n").toMatch(HEADER_AMONG_IMPORTS)
   })
 })
 
