@@ -84,7 +84,9 @@ export async function tidy(store: Store, warn: (warning: Warning) => void): Prom
     }
   }
 
-  await store.uploads?.drop(async (key, begun) => isLeftUpload(store, jobs, {begun, key}))
+  // Anew, since these are listed now: the job of one of them may have been planned since the others were asked for.
+  const jobsNow = new JobBackups(store)
+  await store.uploads?.drop(async (key, begun) => isLeftUpload(store, jobsNow, {begun, key}))
 }
 
 /** Whether an upload was of a backup of which nobody holds the lease any more, nor a job writes it, or by somebody who was looking at the place an hour ago. */

@@ -40,7 +40,9 @@ export async function scanBackups(store: Store, listed: readonly CatalogEntry[])
   const entries: CatalogEntry[] = []
   const damaged: UnusableFile[] = []
   const unread: UnusableFile[] = []
-  for (const result of results) {
+  for (const first of results) {
+    const result = await secondLook(store, first, jobs)
+    if (!result) continue
     if ('entry' in result) {
       const {entry} = result
       const before = entry.lock_unknown && known.get(entry.file)?.locked_until
@@ -52,18 +54,24 @@ export async function scanBackups(store: Store, listed: readonly CatalogEntry[])
     const {file, isUnread, reason} = result
     const before = known.get(file)
     if (isUnread) unread.push({file, reason})
-    else if (!(await isUnderWay(store, file, jobs))) damaged.push({file, reason})
+    else damaged.push({file, reason})
     if (isUnread && before) entries.push(before)
   }
 
   return {damaged, entries: entries.toSorted(newestFirst), unread}
 }
 
+type Found = {entry: CatalogEntry} | (UnusableFile & {isUnread: boolean})
+
+/** undefined: it is under way. One that was sealed while it was looked at is no damaged one. */
+async function secondLook(store: Store, found: Found, jobs: JobBackups): Promise<Found | undefined> {
+  if ('entry' in found || found.isUnread) return found
+  if (await isUnderWay(store, found.file, jobs)) return undefined
+  return tryReadEntry(store, found.file)
+}
+
 /** The entry of a backup, or why it has none. `isUnread`: it could not be read now, and may be whole all the same. */
-export async function tryReadEntry(
-  store: Store,
-  file: string,
-): Promise<{entry: CatalogEntry} | (UnusableFile & {isUnread: boolean})> {
+export async function tryReadEntry(store: Store, file: string): Promise<Found> {
   try {
     return {entry: await readEntryOf(store, file)}
   } catch (error) {
