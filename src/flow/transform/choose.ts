@@ -5,10 +5,10 @@ import type {JsonValue, WeaviateObject} from '../../model/object.js'
 import type {Warning} from '../../model/progress.js'
 
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
-import {isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
+import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {sha256Hex} from '../../platform/node.js'
-import {FIXED, neverEqual} from './never-equal.js'
+import {FIXED, neverEqual, saidIn} from './never-equal.js'
 import {eachObject, type Look, type Transform} from './transform.js'
 
 /**
@@ -23,6 +23,7 @@ export function where(expression: string): Transform {
   return {
     isPartial: true,
     record: {expression, kind: 'where'},
+    remark: (schema) => meantOtherwise(expression, schema),
     page(objects, schema) {
       if (compiled?.schema !== schema) compiled = {filter: parse(schema), schema}
       const {filter} = compiled
@@ -77,6 +78,30 @@ function wordsIn(expression: string): string[] {
   return [...new Set(names)].filter((name) => !isOurs(all, name) && !CONSTANTS.has(name) && !FIXED.has(name))
 }
 
+/** Names that a property may have, and that say something else of an object all the same. */
+const OF_OBJECTS: ReadonlyMap<string, string> = new Map([
+  ['created', 'when an object was created'],
+  ['tenant', 'the tenant of an object'],
+  ['updated', 'when an object was last written'],
+])
+
+/** Those of an expression that are properties of the collection too. */
+function bothIn(ast: unknown, {properties}: WeaviateClass): string[] {
+  const own = new Set((properties ?? []).map(({name}) => name).filter((name) => OF_OBJECTS.has(name)))
+  return own.size === 0 ? [] : [...saidIn(ast, own)]
+}
+
+function meantOtherwise(expression: string, schema: WeaviateClass): undefined | Warning {
+  const names = bothIn(new Environment({unlistedVariablesAreDyn: true}).parse(expression).ast, schema)
+  if (names.length === 0) return undefined
+  const said = names.map((name) => `"${name}" is ${OF_OBJECTS.get(name)}, and the property is properties["${name}"]`)
+  return {
+    code: 'filter-name',
+    details: {collection: schema.class, expression, names},
+    message: `In the filter ${expression} ${said.join('; ')}.`,
+  }
+}
+
 const CONSTANTS = new Set(['false', 'in', 'null', 'true'])
 
 type Evaluate = (context: Record<string, unknown>) => unknown
@@ -86,6 +111,8 @@ function checked(environment: Environment, expression: string, schema?: Weaviate
     const parsed = environment.parse(expression)
     const wrong = schema && neverEqual(parsed.ast, schema)
     if (wrong !== undefined) throw new Error(wrong)
+    if (schema && !isMultiTenant(schema) && bothIn(parsed.ast, schema).includes('tenant'))
+      throw new Error('the collection has no tenants, and the property "tenant" is properties["tenant"]')
     const {error, type, valid} = parsed.check()
     if (!valid) throw error ?? new Error('it is not valid')
     if (type !== 'bool' && type !== 'dyn') throw new Error(`it is of type ${type}, not true or false`)

@@ -1,6 +1,6 @@
 /** Comparisons in a filter that say the same of every object, since the two sides are never of one kind: a date beside a text. */
 import {type JsonValue} from '../../model/object.js'
-import {isReference, type WeaviateClass} from '../../model/schema.js'
+import {isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 
 /** As the parser gives it: what the arguments are depends on `op`. */
 interface Node {
@@ -30,26 +30,58 @@ export const FIXED: ReadonlyMap<string, Kind | undefined> = new Map<string, Kind
   ['updated', 'a date'],
 ])
 
-/** A property, or what each of its values is. */
-interface Side {
-  kind: Kind
+/** What an expression stands for, as far as that is known of each object; null, which it may be as well, equals null alone. */
+interface Known {
+  /** Of a list: what each of its values is. */
+  each?: Known
+  kind?: Kind
+  /** Of an object: what is in it. */
+  members?: Scope
   name: string
 }
 
+/** What names stand for; undefined: nothing is known of it. */
+type Scope = ReadonlyMap<string, Known | undefined>
+
+/** Calls on a list in which the first argument is a name for each of its values. */
+const OVER_LISTS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])
+
 /** The first of them, in a sentence without its dot; undefined: there is none. */
 export function neverEqual(ast: unknown, schema: WeaviateClass): string | undefined {
-  const kinds = new Map<string, string>()
-  for (const property of schema.properties ?? [])
-    if (!isReference(property)) kinds.set(property.name, property.dataType[0] ?? '')
-  return firstIn(ast, kinds)
+  const members = new Map<string, Known | undefined>()
+  for (const property of schema.properties ?? []) {
+    if (!isReference(property)) members.set(property.name, knownOf(property, property.name, false))
+  }
+
+  const scope = new Map(members)
+  for (const [name, kind] of FIXED) scope.set(name, {kind, name})
+  scope.set('properties', {members, name: 'properties'})
+  return firstIn(ast, scope)
 }
 
-type Types = ReadonlyMap<string, string>
+/** Dates are dates in an object's own properties; within those they are what the server shows. */
+function knownOf({dataType, nestedProperties}: SchemaProperty, name: string, isWithin: boolean): Known {
+  const type = dataType[0] ?? ''
+  if (type.endsWith('[]')) {
+    const one = {dataType: [type.slice(0, -2)], name, nestedProperties}
+    return {each: knownOf(one, `each of ${name}`, isWithin), kind: 'a list', name}
+  }
 
-function firstIn(node: unknown, types: Types): string | undefined {
+  if (type === 'object') {
+    const members = (nestedProperties ?? []).map((each): [string, Known] => [
+      each.name,
+      knownOf(each, `${name}.${each.name}`, true),
+    ])
+    return {members: new Map(members), name}
+  }
+
+  return {kind: isWithin && type === 'date' ? 'a text' : KINDS[type], name}
+}
+
+function firstIn(node: unknown, scope: Scope): string | undefined {
   if (Array.isArray(node)) {
     for (const each of node) {
-      const found = firstIn(each, types)
+      const found = firstIn(each, scope)
       if (found !== undefined) return found
     }
 
@@ -57,69 +89,92 @@ function firstIn(node: unknown, types: Types): string | undefined {
   }
 
   if (!isNode(node)) return undefined
-  return ofComparison(node, types) ?? firstIn(node.args, types)
+  const named = namedIn(node, scope)
+  if (!named) return ofComparison(node, scope) ?? firstIn(node.args, scope)
+  const {inside, known, name, outside} = named
+  return firstIn(outside, scope) ?? firstIn(inside, new Map([...scope, [name, known]]))
 }
 
 function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && 'op' in value && 'args' in value
 }
 
-function ofComparison({args, op}: Node, types: Types): string | undefined {
+function ofComparison({args, op}: Node, scope: Scope): string | undefined {
   if (!Array.isArray(args) || args.length !== 2) return undefined
   const [a, b] = args as [unknown, unknown]
-  if (op === '==' || op === '!=') return apart(sideOf(a, types), b) ?? apart(sideOf(b, types), a)
+  if (op === '==' || op === '!=') return apart(knownIn(a, scope), b) ?? apart(knownIn(b, scope), a)
   if (op !== 'in') return undefined
   if (isNode(b) && b.op === 'list' && Array.isArray(b.args)) {
-    const side = sideOf(a, types)
-    return b.args.map((item) => apart(side, item)).find((found) => found !== undefined)
+    const known = knownIn(a, scope)
+    return b.args.map((item) => apart(known, item)).find((found) => found !== undefined)
   }
 
-  return apart(elementOf(b, types), a)
+  return apart(knownIn(b, scope)?.each, a)
 }
 
-function apart(side: Side | undefined, other: unknown): string | undefined {
+function apart(known: Known | undefined, other: unknown): string | undefined {
   const literal = literalIn(other)
-  if (!side || literal === undefined || side.kind === literal.kind) return undefined
-  const shown = JSON.stringify(literal.value)
-  const help = side.kind === 'a date' && literal.kind === 'a text' ? `: compare it with timestamp(${shown})` : ''
-  return `"${side.name}" is ${side.kind}, which ${shown} never equals${help}`
+  if (!known?.kind || literal === undefined || known.kind === literal.kind) return undefined
+  const {shown} = literal
+  const help = known.kind === 'a date' && literal.kind === 'a text' ? `: compare it with timestamp(${shown})` : ''
+  return `"${known.name}" is ${known.kind}, which ${shown} never equals${help}`
 }
 
-function literalIn(node: unknown): undefined | {kind: Kind; value: JsonValue} {
-  if (!isNode(node) || node.op !== 'value') return undefined
+/** A value that stands in the expression, and how it is shown. */
+function literalIn(node: unknown): undefined | {kind: Kind; shown: string; value?: JsonValue} {
+  if (!isNode(node)) return undefined
+  if (node.op === 'call' && Array.isArray(node.args) && node.args[0] === 'timestamp') {
+    const [of] = (node.args[1] ?? []) as unknown[]
+    return {kind: 'a date', shown: `timestamp(${literalIn(of)?.shown ?? '…'})`}
+  }
+
+  if (node.op !== 'value') return undefined
   const value: unknown = node.args
-  if (typeof value === 'string') return {kind: 'a text', value}
-  if (typeof value === 'boolean') return {kind: 'a boolean', value}
-  if (typeof value === 'number' || typeof value === 'bigint') return {kind: 'a number', value: Number(value)}
+  if (typeof value === 'string') return {kind: 'a text', shown: JSON.stringify(value), value}
+  if (typeof value === 'boolean') return {kind: 'a boolean', shown: String(value), value}
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return {kind: 'a number', shown: String(value), value: Number(value)}
   return undefined
 }
 
-/** `name`, `properties.name` or `properties["name"]`. */
-function nameIn(node: unknown): undefined | {isOwn: boolean; name: string} {
+/** A name, a member of an object, or a value of a list. */
+function knownIn(node: unknown, scope: Scope): Known | undefined {
   if (!isNode(node)) return undefined
-  if (node.op === 'id' && typeof node.args === 'string') return {isOwn: false, name: node.args}
+  if (node.op === 'id' && typeof node.args === 'string') return scope.get(node.args)
   if ((node.op !== '.' && node.op !== '[]') || !Array.isArray(node.args)) return undefined
   const [of, member] = node.args as unknown[]
-  if (!isNode(of) || of.op !== 'id' || of.args !== 'properties') return undefined
+  const {each, members} = knownIn(of, scope) ?? {}
   const name = typeof member === 'string' ? member : literalIn(member)?.value
-  return typeof name === 'string' ? {isOwn: true, name} : undefined
+  return typeof name === 'string' ? members?.get(name) : node.op === '[]' ? each : undefined
 }
 
-function sideOf(node: unknown, types: Types): Side | undefined {
-  const found = nameIn(node)
-  if (!found) return undefined
-  const {isOwn, name} = found
-  const fixed = isOwn ? undefined : FIXED.get(name)
-  if (fixed) return {kind: fixed, name}
-  const type = types.get(name)
-  const kind = type?.endsWith('[]') ? 'a list' : KINDS[type ?? '']
-  return kind && {kind, name}
+interface Named {
+  /** Where the name stands for what it was given for. */
+  inside: unknown[]
+  known: Known | undefined
+  name: string
+  outside: unknown[]
 }
 
-function elementOf(node: unknown, types: Types): Side | undefined {
-  const name = nameIn(node)?.name
-  const type = name === undefined ? undefined : types.get(name)
-  if (name === undefined || !type?.endsWith('[]')) return undefined
-  const kind = KINDS[type.replace('[]', '')]
-  return kind && {kind, name: `each of ${name}`}
+/** Of a call that gives values a name of its own: `tags.exists(tag, …)`, `cel.bind(name, value, …)`. */
+function namedIn({args, op}: Node, scope: Scope): Named | undefined {
+  if (op !== 'rcall' || !Array.isArray(args)) return undefined
+  const [called, of, given] = args as unknown[]
+  if (!Array.isArray(given)) return undefined
+  const [variable, ...rest] = given as unknown[]
+  if (!isNode(variable) || variable.op !== 'id' || typeof variable.args !== 'string') return undefined
+  const name = variable.args
+  if (typeof called === 'string' && OVER_LISTS.has(called))
+    return {inside: rest, known: knownIn(of, scope)?.each, name, outside: [of]}
+  const isBind = called === 'bind' && isNode(of) && of.op === 'id' && of.args === 'cel'
+  return isBind ? {inside: rest.slice(1), known: knownIn(rest[0], scope), name, outside: [rest[0]]} : undefined
+}
+
+/** Which of some names an expression says, other than for values that it has named so itself. */
+export function saidIn(node: unknown, names: ReadonlySet<string>): ReadonlySet<string> {
+  if (Array.isArray(node)) return new Set(node.flatMap((each) => [...saidIn(each, names)]))
+  if (!isNode(node)) return new Set()
+  if (node.op === 'id') return new Set(typeof node.args === 'string' && names.has(node.args) ? [node.args] : [])
+  const {inside, name, outside} = namedIn(node, new Map()) ?? {inside: [], outside: node.args}
+  return new Set([...saidIn(outside, names), ...[...saidIn(inside, names)].filter((each) => each !== name)])
 }

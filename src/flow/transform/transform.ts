@@ -29,6 +29,8 @@ export interface Transform {
   readonly reads?: 'ids' | 'objects'
   /** What its look has found that is to be told. */
   readonly warning?: Warning
+  /** What is to be told of its being made to objects of that schema. */
+  remark?: (schema: WeaviateClass) => undefined | Warning
   /** Must see all objects before it can change the first. Returns what goes on in its place. */
   look?: (look: Look) => Promise<Transform>
   /** One result for each object, in order. `schema`: of the objects that are given. */
@@ -119,7 +121,10 @@ export class TransformChain {
   }
 
   get warnings(): Warning[] {
-    return this.#steps.flatMap(({transform: {warning}}) => warning ?? [])
+    return this.#steps.flatMap(({schema, transform}) => [
+      ...(transform.warning ? [transform.warning] : []),
+      ...[transform.remark?.(schema) ?? []].flat(),
+    ])
   }
 
   get isPartial(): boolean {

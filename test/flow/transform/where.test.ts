@@ -21,7 +21,19 @@ const TYPES: Record<string, string> = {
 }
 const SCHEMA: WeaviateClass = {
   class: 'Named',
-  properties: Object.entries(TYPES).map(([name, type]) => ({dataType: [type], name})),
+  properties: [
+    ...Object.entries(TYPES).map(([name, type]) => ({dataType: [type], name})),
+    ...['object', 'object[]'].map((type, at) => ({
+      dataType: [type],
+      name: at === 0 ? 'place' : 'places',
+      nestedProperties: [
+        {dataType: ['date'], name: 'since'},
+        {dataType: ['int'], name: 'floor'},
+      ],
+    })),
+    // Also what every object's properties are called together.
+    {dataType: ['int[]'], name: 'properties'},
+  ],
 }
 const OBJECTS: WeaviateObject[] = [
   {
@@ -32,6 +44,7 @@ const OBJECTS: WeaviateObject[] = [
       int: 5,
       ok: true,
       package: 'p',
+      place: {floor: 2, since: '2020-01-01T00:00:00Z'},
       rank: 1,
       size: 1.5,
       tags: ['a'],
@@ -72,6 +85,16 @@ it.each([
   ['rank in [1, 2]', '+-'],
   ['tenant == "eu" || ok == true', '++'],
   ['created != null && created == timestamp("2023-11-14T22:13:20Z")', '-+'],
+  // A name that the filter gives is its own, whatever property is called so.
+  ['tags != null && tags.exists(rank, rank == "a")', '+-'],
+  ['tags != null && tags.all(when, when in ["a", "b"])', '+-'],
+  ['tags != null && tags.map(rank, rank == "a") == [true]', '+-'],
+  ['tags != null && tags.filter(ok, ok != "a") == []', '+-'],
+  ['tags != null && tags.exists_one(tags, tags == "a")', '+-'],
+  ['tags != null && cel.bind(rank, tags[0], rank == "a")', '+-'],
+  ['place != null && place.since == "2020-01-01T00:00:00Z"', '+-'],
+  ['place != null && place.floor == 2', '+-'],
+  ['"rank" in properties', '+-'],
 ])('%s chooses %s', async (expression, expected) => {
   expect(await chosen(expression)).toBe(expected)
 })
@@ -95,6 +118,23 @@ it.each([
     'whens != null && !("2024-01-10T00:00:00Z" in whens)',
     '"each of whens" is a date, which "2024-01-10T00:00:00Z" never equals: compare it with timestamp("2024-01-10T00:00:00Z")',
   ],
+  [
+    'whens.exists(w, w == "2024")',
+    '"each of whens" is a date, which "2024" never equals: compare it with timestamp("2024")',
+  ],
+  ['cel.bind(r, rank, r == "1")', '"rank" is a number, which "1" never equals'],
+  ['tags.exists(rank, rank == "a") || rank == "a"', '"rank" is a number, which "a" never equals'],
+  ['tags[0] == 1', '"each of tags" is a text, which 1 never equals'],
+  // Within an object a date is the text that the server shows.
+  [
+    'place.since == timestamp("2020-01-01T00:00:00Z")',
+    '"place.since" is a text, which timestamp("2020-01-01T00:00:00Z") never equals',
+  ],
+  [
+    'places.exists(p, p.since != timestamp("2020-01-01T00:00:00Z"))',
+    '"each of places.since" is a text, which timestamp("2020-01-01T00:00:00Z") never equals',
+  ],
+  ['properties.place.floor == "2"', '"place.floor" is a number, which "2" never equals'],
 ])('%s would say the same of every object, and is refused', async (expression, reason) => {
   await expect(chosen(expression)).rejects.toMatchObject({
     code: 'INVALID_INPUT',
@@ -111,4 +151,26 @@ it.each([
     code: 'INVALID_INPUT',
     hint: `"${word}" is a word of CEL, the language of filters: a property of that name is properties["${word}"].`,
   })
+})
+
+const BOTH = ['created', 'tenant', 'updated'].map((name) => ({dataType: ['text'], name}))
+const TENANTED: WeaviateClass = {class: 'Both', multiTenancyConfig: {enabled: true}, properties: BOTH}
+
+it.each([
+  ['created != null && tenant == "eu"', ['created', 'tenant']],
+  ['updated == null', ['updated']],
+  ['properties.created == "a" && properties["tenant"] == "b" && id != ""', undefined],
+])('%s says in a warning which of its names are properties too', (expression, names) => {
+  const transform = where(expression)
+  transform.schema?.(TENANTED)
+  expect(transform.remark?.(TENANTED)?.details?.names).toEqual(names)
+  expect(transform.remark?.(SCHEMA)).toBeUndefined()
+})
+
+it('a property called as what a collection lacks is not mistaken for it', () => {
+  const schema = {class: 'Both', properties: BOTH}
+  expect(() => where('tenant == "acme"').schema?.(schema)).toThrow(
+    'the collection has no tenants, and the property "tenant" is properties["tenant"]',
+  )
+  expect(where('properties.tenant == "acme"').schema?.(schema)).toBe(schema)
 })
