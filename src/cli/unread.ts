@@ -22,6 +22,7 @@ const LACKING = new Set([
   'ids-not-there',
   'incomplete-backup',
   'not-all-compared',
+  'source-changed',
   'tenant-skipped',
   'tenants-not-in-backup',
 ])

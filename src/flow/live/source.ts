@@ -11,6 +11,7 @@ import type {Throttle} from '../throttle.js'
 import {type BackupHead, FORMAT_VERSION} from '../../codec/document.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {newMembersOf} from '../../model/new-members.js'
 import {NIL_UUID, numberToUuid, uuidToNumber} from '../../model/uuid-range.js'
 import {TOOL_VERSION} from '../../model/version.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
@@ -68,6 +69,7 @@ export class LiveSource implements ObjectSource {
   readonly #reading: Throttle
   readonly #sameServer: SameServer
   readonly #scanning: Throttle
+  #newMembers: readonly string[] = []
   #scan: Promise<void> | undefined
   readonly head: BackupHead
   readonly name: string
@@ -112,6 +114,11 @@ export class LiveSource implements ObjectSource {
   /** Objects that the server counted and did not list. */
   get shortfall(): number {
     return this.#list.shortfall
+  }
+
+  /** Properties and vectors that the collection has got, in words, when its objects were last read to the end: they are read without. */
+  get newMembers(): readonly string[] {
+    return this.#newMembers
   }
 
   /** @throws DataOpsError CANNOT_CONNECT when REST and gRPC are two servers. */
@@ -270,7 +277,11 @@ export class LiveSource implements ObjectSource {
     const now = await connection.getCollection(collection)
     const found = now && identity !== undefined ? await connection.identify(now) : undefined
     const isSame = found === undefined ? await this.#isOfSame(births) : found === identity
-    if (now && isSame) return
+    if (now && isSame) {
+      this.#newMembers = newMembersOf(this.#plan.schema, now)
+      return
+    }
+
     const what = found === undefined ? 'made anew, or all of it written anew,' : 'dropped and made anew'
     throw new DataOpsError(
       'SERVER_REFUSED',

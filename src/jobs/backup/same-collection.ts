@@ -3,6 +3,7 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {newMembersOf} from '../../model/new-members.js'
 
 /**
  * Returns the properties and vectors that came into being meanwhile, in words: what is read over gRPC lacks them.
@@ -31,26 +32,6 @@ export async function checkSameCollection(
   }
 
   return newMembers
-}
-
-/** Properties, nested ones too, and vectors that a schema has and an earlier one has not, in words. */
-export function newMembersOf(before: WeaviateClass, now: WeaviateClass): string[] {
-  const vectors = new Set(Object.keys(before.vectorConfig ?? {}))
-  return [
-    ...newProperties(before.properties, now.properties).map((name) => `the property ${name}`),
-    ...Object.keys(now.vectorConfig ?? {}).flatMap((name) => (vectors.has(name) ? [] : [`the vector ${name}`])),
-  ]
-}
-
-type Properties = WeaviateClass['properties']
-
-function newProperties(before: Properties, now: Properties): string[] {
-  const known = new Map((before ?? []).map((property) => [property.name, property]))
-  return (now ?? []).flatMap(({name, nestedProperties}) => {
-    const earlier = known.get(name)
-    if (!earlier) return [name]
-    return newProperties(earlier.nestedProperties, nestedProperties).map((nested) => `${name}.${nested}`)
-  })
 }
 
 function recreated(collection: string, what: string): DataOpsError {

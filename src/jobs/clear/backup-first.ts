@@ -7,10 +7,10 @@ import {openArchive} from '../../catalog/locate.js'
 import {renamesOf} from '../../flow/transform/tenants.js'
 import {CHOICES} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
+import {newMembersOf} from '../../model/new-members.js'
 import {plural} from '../../model/plural.js'
 import {canOpen, encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {backUpCollection} from '../backup/backup.js'
-import {newMembersOf} from '../backup/same-collection.js'
 import {Verifier} from '../verify/verifier.js'
 
 /** A sealed backup that was read back whole. @throws DataOpsError when it lacks tenants or does not hold: nothing may be cleared then. */

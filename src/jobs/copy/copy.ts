@@ -162,6 +162,16 @@ class CopyRun {
       warnings.push(warning)
     }
 
+    const {newMembers} = source
+    if (newMembers.length > 0 && !result.dryRun) {
+      const {schema} = collection
+      warnings.push({
+        code: 'source-changed',
+        details: {collection: schema.class, newMembers},
+        message: `"${schema.class}" got ${newMembers.join(', ')} since the copy began: what was written of them is not in the copy.`,
+      })
+    }
+
     return {
       ...result,
       complete: source.shortfall === 0,

@@ -96,3 +96,51 @@ it('an offloaded tenant that is left out is told of in the result, and is refuse
   expect(all).toMatchObject({restored: 24, verification: {equal: true}})
   expect((await at.connection.listTenants('RenamedCopy')).map(({name}) => name).toSorted()).toEqual(['back', 'here'])
 })
+
+it.each([true, false])(
+  'what the source got meanwhile is named, as its values are not copied (verify: %s)',
+  async (verify) => {
+    await fill()
+    let isAdded = false
+    const {connection, url} = at
+    const writesMore = async (): Promise<void> => {
+      await fetch(`${url}/v1/schema/${NAME}/properties`, {
+        body: JSON.stringify({dataType: ['text'], name: 'extra'}),
+        headers: {'content-type': 'application/json'},
+        method: 'POST',
+      })
+      await fetch(`${url}/v1/objects/${NAME}/${idOf(11)}`, {
+        body: JSON.stringify({class: NAME, id: idOf(11), properties: {extra: 'more', title: 'text 11'}}),
+        headers: {'content-type': 'application/json'},
+        method: 'PUT',
+      })
+    }
+
+    const source = new Proxy(connection, {
+      get(target, member) {
+        const value: unknown = Reflect.get(target, member, target)
+        if (typeof value !== 'function') return value
+        if (member !== 'readPage') return (value as () => unknown).bind(target)
+        return async (request: Parameters<Connection['readPage']>[0]) => {
+          if (request.include === 'objects' && !isAdded) {
+            isAdded = true
+            await writesMore()
+          }
+
+          return connection.readPage(request)
+        }
+      },
+    })
+    const copied = await new CopyManager(source, connection, {directory: servers.directory}).copyCollection(NAME, {
+      batchSize: 4,
+      name: 'GrownCopy',
+      verify,
+    })
+    expect(isAdded).toBe(true)
+    expect((await restDump(url, NAME)).get(idOf(11))).toMatchObject({properties: {extra: 'more'}})
+    expect(copied).toMatchObject({
+      restored: 12,
+      warnings: [{code: 'source-changed', details: {newMembers: ['the property extra']}}],
+    })
+  },
+)

@@ -1,8 +1,8 @@
 import {expect, it} from 'vitest'
 
-import type {WeaviateClass} from '../../../src/model/schema.js'
+import type {WeaviateClass} from '../../src/model/schema.js'
 
-import {newMembersOf} from '../../../src/jobs/backup/same-collection.js'
+import {newMembersOf} from '../../src/model/new-members.js'
 
 /** As a server says it of a collection without properties. */
 const bare = {class: 'C', properties: null} as unknown as WeaviateClass
