@@ -1,5 +1,5 @@
 import type {Field} from '../../model/fields.js'
-import type {Store} from '../../store/store.js'
+import type {PutCondition, Store, StoreEntry} from '../../store/store.js'
 
 import {markerName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
@@ -8,17 +8,44 @@ import {encryptionOf} from '../../store/encryption.js'
 import {forget} from '../../store/forget.js'
 import {readOwnJson} from '../../store/own-json.js'
 
+const MAX_ATTEMPTS = 5
+
+/** Shown and hidden. */
+function namesOf(kind: 'drop' | 'replace', collection: string): string[] {
+  return [false, true].map((isHidden) => markerName(kind, collection, isHidden))
+}
+
 /** What a marker of that collection is called in a store. */
 export function markerNameIn(store: Store, kind: 'drop' | 'replace', collection: string): string {
   return markerName(kind, collection, encryptionOf(store).hideNames === true)
 }
 
+/**
+ * In place of an earlier one, whichever way its name was written: there are never two of a collection.
+ * @throws DataOpsError CHECKPOINT, and nothing is written, when another address has left one meanwhile, or one that is not understood.
+ */
 export async function writeMarker(
   kind: 'drop' | 'replace',
   collection: string,
-  {marker, store}: {marker: object; store: Store},
+  {marker, store}: {marker: object & {server: string}; store: Store},
 ): Promise<void> {
-  await store.put(markerNameIn(store, kind, collection), utf8(JSON.stringify(marker)))
+  const read = (file: Field): {server: string} => ({server: file.member('server').text()})
+  const wanted = markerNameIn(store, kind, collection)
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    // Before they are read: what somebody writes after that is not written over.
+    const entries = new Map<string, StoreEntry | undefined>()
+    for (const name of namesOf(kind, collection)) entries.set(name, await store.stat(name))
+    const [found] = await markersOf(kind, collection, {read, server: marker.server, store})
+    const name = found?.name ?? wanted
+    const entry = entries.get(name)
+    const condition: PutCondition = entry ? {ifMatch: entry.tag ?? ''} : {ifAbsent: true}
+    if ((await store.put(name, utf8(JSON.stringify(marker)), condition)) !== undefined) return
+  }
+
+  throw new DataOpsError('STORAGE', `${store.describe(wanted)} is being changed by another process.`, {
+    hint: 'Try again.',
+    retryable: true,
+  })
 }
 
 /**
@@ -28,17 +55,27 @@ export async function writeMarker(
 export async function findMarker<Marker extends {server: string}>(
   kind: 'drop' | 'replace',
   collection: string,
-  {read, server, store}: {read: (file: Field) => Marker; server: string; store: Store},
+  where: {read: (file: Field) => Marker; server: string; store: Store},
 ): Promise<Marker | undefined> {
-  for (const isHidden of [false, true]) {
-    const name = markerName(kind, collection, isHidden)
+  const [found] = await markersOf(kind, collection, where)
+  return found?.marker
+}
+
+/** Of earlier versions there may be two: the one that a run has left last comes first. */
+async function markersOf<Marker extends {server: string}>(
+  kind: 'drop' | 'replace',
+  collection: string,
+  {read, server, store}: {read: (file: Field) => Marker; server: string; store: Store},
+): Promise<Array<{marker: Marker; modified: number; name: string}>> {
+  const found: Array<{marker: Marker; modified: number; name: string}> = []
+  for (const name of namesOf(kind, collection)) {
     const marker = await readMarker(store, name, {maxBytes: 65_536, read})
-    if (marker && marker.server !== server)
-      throw ofOther(marker.server, server, {collection, path: store.describe(name)})
-    if (marker) return marker
+    if (!marker) continue
+    if (marker.server !== server) throw ofOther(marker.server, server, {collection, path: store.describe(name)})
+    found.push({marker, modified: (await store.stat(name))?.modified ?? 0, name})
   }
 
-  return undefined
+  return found.toSorted((one, other) => other.modified - one.modified)
 }
 
 function ofOther(other: string, server: string, {collection, path}: {collection: string; path: string}): DataOpsError {
@@ -53,7 +90,7 @@ function ofOther(other: string, server: string, {collection, path}: {collection:
 }
 
 export async function removeMarker(kind: 'drop' | 'replace', collection: string, store: Store): Promise<void> {
-  for (const isHidden of [false, true]) await forget(store, markerName(kind, collection, isHidden))
+  for (const name of namesOf(kind, collection)) await forget(store, name)
 }
 
 /**

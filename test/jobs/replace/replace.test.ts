@@ -1,5 +1,6 @@
 /** A backup in place of a collection: nothing is lost, whenever it is killed. */
-import {readFile, writeFile} from 'node:fs/promises'
+import {writeFileSync} from 'node:fs'
+import {readdir, readFile, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
@@ -375,6 +376,52 @@ async function expectSaved(spoilt: Map<string, unknown>, at: string | undefined)
   const {problems} = await new Verifier({directory: directory.path}).verifyBackup(newest!.id)
   expect(problems, at).toEqual([])
 }
+
+it('that hides names goes on with what one says that did not, and leaves one word of it', async () => {
+  const me = await newIdentity()
+  const options = {className: NAME, dims: 4, objects: 1, properties: 1}
+  const beside = {
+    ...server.connection,
+    async deleteCollection(name: string) {
+      await server.connection.deleteCollection(name)
+      await fillCollection(server.connection, makeClass(options), makeObjects(options))
+    },
+  }
+  const hiding = {encryptTo: [me.recipient], hideNames: true, identities: [me.identity]}
+  const details: Array<Record<string, unknown>> = []
+  for (const keys of [{}, hiding]) {
+    const failure = await new ReplaceManager(beside, {directory: directory.path, ...keys})
+      .replaceCollection(id, QUICK)
+      .catch((error: unknown) => error)
+    expect(failure).toMatchObject({code: 'COLLECTION_EXISTS'})
+    details.push((failure as DataOpsError).details)
+    expect((await readdir(directory.path)).filter((name) => name.startsWith('.replace-'))).toHaveLength(1)
+  }
+
+  const [first, since] = [details[0]?.saved, ...(details[1]?.since as string[])]
+  const result = await manager().replaceCollection(id, QUICK)
+  expect(result).toMatchObject({replaced: {earlier: [first, since], objectCount: 1}, restored: OBJECTS})
+})
+
+it('drops nothing where one at another address has begun meanwhile', async () => {
+  const marker = path.join(directory.path, `.replace-${NAME}.json`)
+  const text = JSON.stringify({backup: id, saved: 'what-was-there', server: 'http://another:8080'})
+  const there = await restDump(server.url, NAME)
+  let isBegun = false
+  const onProgress = (): void => {
+    if (isBegun) return
+    isBegun = true
+    writeFileSync(marker, text)
+  }
+
+  await expect(manager().replaceCollection(id, {...QUICK, onProgress})).rejects.toMatchObject({
+    code: 'CHECKPOINT',
+    details: {server: 'http://another:8080'},
+  })
+  expect(isBegun).toBe(true)
+  expect(await restDump(server.url, NAME)).toEqual(there)
+  expect(await readFile(marker, 'utf8')).toBe(text)
+})
 
 describe('with changes on the way that leave nothing of a backup', () => {
   const none = {...QUICK, transforms: [transforms.where('id < "0"')]}
