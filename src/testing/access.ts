@@ -16,8 +16,8 @@ export function accessOf(header: string | undefined, {apiKeys, readOnlyApiKeys}:
 /** What a read-only key is told. `verb` is C, R, U or D. */
 export function forbidden(verb: string, resource: string): Refusal {
   return new Refusal(
-    403,
     `adminlist: authorization, forbidden action: user 'read-only' has insufficient permissions to ${verb} [${resource}]`,
+    403,
     7,
   )
 }

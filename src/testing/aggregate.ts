@@ -82,14 +82,13 @@ export function aggregateProperty(
   if (kind === 'reference') return {kind, pointingTo: dataType}
   if (kind === undefined)
     throw new Refusal(
-      422,
       type === 'geoCoordinates' || type === 'phoneNumber'
         ? `property ${name}: dataType ${type} can't be aggregated`
         : `property ${name}: unrecoginzed dataType ${type}`,
     )
   const isIndexed = !isFiltered && !type.endsWith('[]') && kind !== 'text'
   if (isIndexed && property.indexFilterable === false)
-    throw new Refusal(422, `property ${name}: could not find bucket for prop ${name}`)
+    throw new Refusal(`property ${name}: could not find bucket for prop ${name}`)
   const values = objects.flatMap((object) => own(object.properties, name) ?? [])
   if (kind === 'boolean') return booleans(values as boolean[])
   if (kind === 'numerical') return numbers(values as number[])
@@ -171,7 +170,7 @@ function mostFrequent<T extends bigint | number>(sorted: readonly T[]): T {
 
 function texts(values: string[], topLimit: number): Aggregated {
   if (values.length > 0 && topLimit < 1)
-    throw new Refusal(501, `the embedded server does not tell top occurrences up to ${topLimit}`, 12)
+    throw new Refusal(`the embedded server does not tell top occurrences up to ${topLimit}`, 501, 12)
   const counts = new Map<string, number>()
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
   const topOccurrences = Array.from(counts, ([value, occurs]) => ({occurs, value}))

@@ -111,7 +111,6 @@ function inferArrayType(values: unknown[], where: Where): string[] {
     const stranger = targets.indexOf(undefined)
     if (stranger === -1) return [...new Set(targets as string[])]
     throw new Refusal(
-      422,
       `element [${stranger}]: mismatched data type - reference expected, got '${inferScalar(values[stranger])}'`,
     )
   }
@@ -121,7 +120,7 @@ function inferArrayType(values: unknown[], where: Where): string[] {
     const other = inferScalar(value)
     if (other === type) continue
     if (!TEXTUAL.has(type) || !TEXTUAL.has(other))
-      throw new Refusal(422, `element [${index}]: mismatched data type - '${type}' expected, got '${other}'`)
+      throw new Refusal(`element [${index}]: mismatched data type - '${type}' expected, got '${other}'`)
     type = 'text'
   }
 

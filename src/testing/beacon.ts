@@ -18,10 +18,10 @@ export function parseBeacon(beacon: string): Target {
   const path = beacon.replace(/^weaviate:\/\/[^/]*\//, '')
   const segments = path.split('/').filter((segment) => segment !== '')
   if (!beacon.startsWith('weaviate://') || segments.length === 0 || segments.length > 2)
-    throw new Refusal(422, `invalid cref URI: path must be of format '<class>/<uuid>', but got '${path}'`)
+    throw new Refusal(`invalid cref URI: path must be of format '<class>/<uuid>', but got '${path}'`)
   const text = segments.at(-1)!
   const id = canonicalUuid(text)
-  if (!id) throw new Refusal(422, `invalid cref URI: ${segments.length}nd path segment must be uuid, but got '${text}'`)
+  if (!id) throw new Refusal(`invalid cref URI: ${segments.length}nd path segment must be uuid, but got '${text}'`)
   return {collection: segments.length === 2 ? segments[0]! : '', id}
 }
 
@@ -31,6 +31,6 @@ export function parseSourceBeacon(beacon: string): Target & {property: string} {
   const [collection = '', text = '', property = ''] = segments
   const id = canonicalUuid(text)
   if (segments.length !== 3 || !id)
-    throw new Refusal(422, `invalid cref URI: 2nd path segment must be uuid, but got '${text || property}'`)
+    throw new Refusal(`invalid cref URI: 2nd path segment must be uuid, but got '${text || property}'`)
   return {collection, id, property}
 }

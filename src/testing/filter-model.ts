@@ -18,7 +18,6 @@ export interface GeoRange {
 export class OnlyStopwords extends Refusal {
   constructor() {
     super(
-      422,
       'invalid search term, only stopwords provided. Stopwords can be configured in class.invertedIndexConfig.stopwords',
     )
   }

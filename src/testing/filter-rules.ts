@@ -22,7 +22,7 @@ export function checkFilter(scope: FilterScope, filter: Filter): void {
     }
   }
 
-  if (problems.length > 0) throw new Refusal(422, problems.join(', '))
+  if (problems.length > 0) throw new Refusal(problems.join(', '))
 }
 
 const LENGTH_OPERATORS = new Set(['Equal', 'GreaterThan', 'GreaterThanEqual', 'LessThan', 'LessThanEqual', 'NotEqual'])
@@ -32,29 +32,24 @@ function checkClause(scope: FilterScope, filter: Filter): void {
   const {operator, path, type, values} = filter
   const name = path.at(-1) ?? ''
   if (name === 'id' || name === '_id') {
-    if (type !== 'text')
-      throw new Refusal(422, 'using ["_id"] to filter by uuid: must use "valueText" to specify the id')
+    if (type !== 'text') throw new Refusal('using ["_id"] to filter by uuid: must use "valueText" to specify the id')
     return
   }
 
   if (name === '_creationTimeUnix' || name === '_lastUpdateTimeUnix') {
     if (type !== 'date' && type !== 'text')
-      throw new Refusal(422, `using ["${name}"] to filter by timestamp: must use "valueText" or "valueDate"`)
+      throw new Refusal(`using ["${name}"] to filter by timestamp: must use "valueText" or "valueDate"`)
     return
   }
 
   const collection = path.length === 1 ? scope.collection : scope.find(path.at(-2)!)
-  if (!collection) throw new Refusal(422, `class "${path.at(-2)}" does not exist in schema`)
+  if (!collection) throw new Refusal(`class "${path.at(-2)}" does not exist in schema`)
   const length = /^len\((.*)\)$/.exec(name)?.[1]
   const property = rootProperty(collection, length ?? name)
   if (property.nestedProperties)
-    throw new Refusal(
-      422,
-      'the embedded server does not filter by what is in objects, as the real one does not by default',
-    )
+    throw new Refusal('the embedded server does not filter by what is in objects, as the real one does not by default')
   if (operator === 'IsNull') {
-    if (type !== 'boolean')
-      throw new Refusal(422, `operator IsNull requires a booleanValue, got ${valueName(type)} instead`)
+    if (type !== 'boolean') throw new Refusal(`operator IsNull requires a booleanValue, got ${valueName(type)} instead`)
     return
   }
 
@@ -73,27 +68,24 @@ function rootProperty({name: className, schema}: Collection, name: string): Sche
 
 function checkLength({operator, type, values}: Filter): void {
   if (type !== 'int')
-    throw new Refusal(422, `Filtering for property length requires IntValue, got "${valueName(type)}" instead`)
+    throw new Refusal(`Filtering for property length requires IntValue, got "${valueName(type)}" instead`)
   if (!LENGTH_OPERATORS.has(operator))
     throw new Refusal(
-      422,
       `Filtering for property length supports operators (not) equal and greater/less than (equal), got ${operator} instead`,
     )
   if (Number(values[0]) < 0)
-    throw new Refusal(422, `Can only filter for positive property length got ${Number(values[0])} instead`)
+    throw new Refusal(`Can only filter for positive property length got ${Number(values[0])} instead`)
 }
 
 function checkUuid({name}: SchemaProperty, {operator, type}: Filter): void {
   if (type !== 'text')
-    throw new Refusal(422, `property "${name}" is of type "uuid" or "uuid[]": specify uuid as string using "valueText"`)
-  if (!UUID_OPERATORS.has(operator))
-    throw new Refusal(422, `operator "${operator}" cannot be used on uuid/uuid[] props`)
+    throw new Refusal(`property "${name}" is of type "uuid" or "uuid[]": specify uuid as string using "valueText"`)
+  if (!UUID_OPERATORS.has(operator)) throw new Refusal(`operator "${operator}" cannot be used on uuid/uuid[] props`)
 }
 
 function checkCount({dataType, name}: SchemaProperty, type: Filter['type']): void {
   if (type === 'int') return
   throw new Refusal(
-    422,
     `Property "${name}" is a ref prop to the class "${dataType[0]}". Only "valueInt" can be used on a ref prop directly to count the number of refs. Or did you mean to filter on a primitive prop of the referenced class? In this case make sure your path contains 3 elements in the form of [<propName>, <ClassNameOfReferencedClass>, <primitvePropOnClass>]`,
   )
 }
@@ -104,7 +96,6 @@ function checkType({dataType}: SchemaProperty, type: Filter['type'], values: Fil
   if (type === wanted && values.length > 0) return
   const named = own === 'geoCoordinates' ? own : wanted
   throw new Refusal(
-    422,
     `data type filter cannot use "${valueName(type)}" on type "${dataType[0]}", use "${valueName(named)}" instead`,
   )
 }

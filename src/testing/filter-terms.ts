@@ -45,7 +45,7 @@ function textTest(
 }
 
 function likeTest(pattern: string, read: (object: StoredObject) => Term[], {type}: Filter): Predicate {
-  if (type !== 'text') throw new Refusal(422, 'failed to read: like operator is not supported for this type')
+  if (type !== 'text') throw new Refusal('failed to read: like operator is not supported for this type')
   return rowsOf(read, likeness(pattern))
 }
 
@@ -64,44 +64,26 @@ function converter(type: string | undefined): (value: Term) => Term {
   if (type === 'uuid')
     return (value) => {
       const uuid = canonicalUuid(value)
-      if (!uuid) throw new Refusal(422, `parse string as uuid: invalid UUID "${String(value)}"`)
+      if (!uuid) throw new Refusal(`parse string as uuid: invalid UUID "${String(value)}"`)
       return uuid
     }
 
   return (value) => value
 }
 
+const ORDERS: Readonly<Record<string, (term: Term, value: Term) => boolean>> = {
+  GreaterThan: (term, value) => term > value,
+  GreaterThanEqual: (term, value) => term >= value,
+  LessThan: (term, value) => term < value,
+  LessThanEqual: (term, value) => term <= value,
+}
+
 function comparison(operator: string, value: Term, read: (object: StoredObject) => Term[]): Predicate {
-  switch (operator) {
-    case 'Equal':
-    case 'Like': {
-      return (object) => read(object).includes(value)
-    }
-
-    case 'GreaterThan': {
-      return rowsOf(read, (term) => term > value)
-    }
-
-    case 'GreaterThanEqual': {
-      return rowsOf(read, (term) => term >= value)
-    }
-
-    case 'LessThan': {
-      return rowsOf(read, (term) => term < value)
-    }
-
-    case 'LessThanEqual': {
-      return rowsOf(read, (term) => term <= value)
-    }
-
-    case 'NotEqual': {
-      return (object) => !read(object).includes(value)
-    }
-
-    default: {
-      throw new Refusal(422, `the embedded server does not know the filter operator ${operator} here`)
-    }
-  }
+  const order = ORDERS[operator]
+  if (order) return rowsOf(read, (term) => order(term, value))
+  if (operator === 'Equal' || operator === 'Like') return (object) => read(object).includes(value)
+  if (operator === 'NotEqual') return (object) => !read(object).includes(value)
+  throw new Refusal(`the embedded server does not know the filter operator ${operator} here`)
 }
 
 function rowsOf(read: (object: StoredObject) => Term[], isIn: (term: Term) => boolean): Predicate {

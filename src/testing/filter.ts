@@ -52,7 +52,7 @@ function compileClause(scope: FilterScope, filter: Filter): Predicate {
 /** Each value for itself, and what is found put together. */
 function compileContains(scope: FilterScope, filter: Filter): Predicate {
   const {isList, operator, values} = filter
-  if (isList === false) throw new Refusal(422, 'value type should be []string but is string')
+  if (isList === false) throw new Refusal('value type should be []string but is string')
   const tests = values.flatMap((value) => {
     try {
       return compileClause(scope, {...filter, operator: 'Equal', values: [value]})
@@ -74,7 +74,7 @@ function compileReference(
 ): Predicate {
   const property = propertyOf(scope.collection, lowerFirst(name))
   const collection = scope.find(target)
-  if (!collection) throw new Refusal(422, `class "${target}" does not exist in schema`)
+  if (!collection) throw new Refusal(`class "${target}" does not exist in schema`)
   const matches = compileClause({...scope, collection}, {...filter, path})
   return (object) =>
     listOf(own(object.properties, property.name)).some((item) => {
@@ -90,7 +90,6 @@ function compileTime(scope: FilterScope, filter: Filter, name: string): Predicat
   const {class: className, invertedIndexConfig} = scope.collection.schema
   if (!(invertedIndexConfig as undefined | {indexTimestamps?: boolean})?.indexTimestamps)
     throw new Refusal(
-      422,
       `Timestamps must be indexed to be filterable! Add \`IndexTimestamps: true\` to the InvertedIndexConfig in ${className}`,
     )
   const values = filter.values.map((value) =>
@@ -103,7 +102,7 @@ function compileTime(scope: FilterScope, filter: Filter, name: string): Predicat
 function millisecondsOf(text: string): number {
   const time = Date.parse(text)
   if (Number.isNaN(time) || !/^\d{4}-\d\d-\d\dT/.test(text))
-    throw new Refusal(422, `trying parse time as RFC3339 string: parsing time "${text}"`)
+    throw new Refusal(`trying parse time as RFC3339 string: parsing time "${text}"`)
   return Math.floor(time)
 }
 
@@ -113,12 +112,10 @@ function compileLength(scope: FilterScope, filter: Filter, name: string): Predic
   const config = schema.invertedIndexConfig as undefined | {indexNullState?: boolean; indexPropertyLength?: boolean}
   if (!config?.indexPropertyLength)
     throw new Refusal(
-      422,
       `Property length must be indexed to be filterable! add \`IndexPropertyLength: true\` to the invertedIndexConfig in ${schema.class}.  Geo-coordinates, phone numbers and data blobs are not supported by property length.`,
     )
   if (/^(?:blob|blobHash|boolean|date|geoCoordinates|int|number|object|phoneNumber)$/.test(property.dataType[0]!))
     throw new Refusal(
-      422,
       `resolve doc ids for prop/value pair: bucket for prop ${name}_propertyLength not found - is it indexed?`,
     )
   // What an object lacks has a length only in a class that indexes what is null.
@@ -135,7 +132,6 @@ function compileNull(scope: FilterScope, filter: Filter, property: SchemaPropert
   const {invertedIndexConfig} = scope.collection.schema
   if (!(invertedIndexConfig as undefined | {indexNullState?: boolean})?.indexNullState)
     throw new Refusal(
-      422,
       'Nullstate must be indexed to be filterable! Add `indexNullState: true` to the invertedIndexConfig',
     )
   // The index has nothing of these, be they there or not.
@@ -158,7 +154,7 @@ const EARTH_RADIUS = 6_371_000
 
 function compileGeo({operator, values}: Filter, name: string): Predicate {
   if (operator !== 'WithinGeoRange')
-    throw new Refusal(422, `the embedded server does not know the operator ${operator} of geo coordinates`)
+    throw new Refusal(`the embedded server does not know the operator ${operator} of geo coordinates`)
   const range = values[0] as GeoRange
   return (object) => {
     const place = own(object.properties, name) as GeoRange | undefined
@@ -178,7 +174,6 @@ function metres(a: Omit<GeoRange, 'distance'>, b: Omit<GeoRange, 'distance'>): n
 function requireIndex({indexFilterable, indexRangeFilters, indexSearchable, name}: SchemaProperty): void {
   if (indexFilterable === false && !indexSearchable && !indexRangeFilters)
     throw new Refusal(
-      422,
       `Filtering by property '${name}' requires inverted index. Is \`indexFilterable\` option of property '${name}' enabled? Set it to \`true\` or leave empty`,
     )
 }

@@ -39,5 +39,5 @@ function checkTtl(
 }
 
 function refused(message: string): Refusal {
-  return new Refusal(422, `ObjectTTLConfig: ${message}`)
+  return new Refusal(`ObjectTTLConfig: ${message}`)
 }

@@ -62,10 +62,10 @@ export class ObjectRoom {
   ): Shard {
     const name = `${collection.name}/${source.id}`
     const shard = within(`source: get object ${name}: determine shard: `, () => resolveShard(collection, tenant))
-    if (!shard.get(source.id)) throw new Refusal(422, `source: object ${name} not found for tenant "${tenant}"`)
+    if (!shard.get(source.id)) throw new Refusal(`source: object ${name} not found for tenant "${tenant}"`)
     const targetTenant = targets.tenants ? tenant : ''
     if (!resolveShard(targets, targetTenant).get(to.id))
-      throw new Refusal(422, `target: object ${targets.name}/${to.id} not found for tenant "${targetTenant}"`)
+      throw new Refusal(`target: object ${targets.name}/${to.id} not found for tenant "${targetTenant}"`)
     return shard
   }
 
@@ -78,7 +78,7 @@ export class ObjectRoom {
       return validateProperties(schema, properties, {exists: (target) => this.exists(target, tenant), transport})
     } catch (error) {
       if (!(error instanceof NonFiniteNumber)) throw error
-      throw new Refusal(500, `marshal object ${id} to binary: ${error.message}`)
+      throw new Refusal(`marshal object ${id} to binary: ${error.message}`, 500)
     }
   }
 
@@ -92,7 +92,7 @@ export class ObjectRoom {
     const {collection: name, properties, transport} = incoming
     let collection = this.database.find(name)
     if (!collection) {
-      if (!autoSchema) throw new Refusal(422, `class '${name}' not present in schema`)
+      if (!autoSchema) throw new Refusal(`class '${name}' not present in schema`)
       const schema = within('auto-schema: create collection: ', () =>
         newClass({class: upperFirst(name), description: autoDescription()}, this.database, this.options),
       )
@@ -126,7 +126,7 @@ export class ObjectRoom {
     const collection = this.extendSchema(given, autoSchema)
     const incoming = placeVectors(collection.schema, given)
     const id = canonicalUuid(incoming.id)
-    if (!id) throw new Refusal(422, uuidProblem(incoming.id))
+    if (!id) throw new Refusal(uuidProblem(incoming.id))
     checkVectors(collection.schema, incoming)
     const properties = this.checkedProperties(collection, id, incoming)
     const now = this.options.now()
@@ -179,7 +179,7 @@ export class ObjectRoom {
   checkWritable(collection: Collection, tenant: string, shard: Shard): void {
     const isFull = this.options.isReadOnly({collection: collection.name, tenant})
     const reason = isFull ? 'disk usage too high. Set to read-only at 95.00%, threshold set to 90.00%' : shard.readOnly
-    if (reason) throw new Refusal(500, `store is read-only due to: ${reason}`)
+    if (reason) throw new Refusal(`store is read-only due to: ${reason}`, 500)
   }
 
   /** The shard that references from this tenant reach, if they reach one. */
@@ -202,21 +202,20 @@ export class ObjectRoom {
   /** Appends one reference. @throws Refusal with the words of a batch reply. */
   appendReference(source: Target & {property: string}, to: Target, tenant: string): void {
     const collection = this.database.find(source.collection)
-    if (!collection) throw new Refusal(422, `source class "${source.collection}" not found in schema`)
+    if (!collection) throw new Refusal(`source class "${source.collection}" not found in schema`)
     const property = collection.schema.properties?.find((candidate) => candidate.name === source.property)
     const target = {collection: to.collection || onlyTarget(collection, source.property, property), id: to.id}
     const targets = target.collection === '' ? undefined : this.database.find(target.collection)
     // The real server names the source class here.
-    if (target.collection !== '' && !targets)
-      throw new Refusal(422, `target class "${collection.name}" not found in schema`)
+    if (target.collection !== '' && !targets) throw new Refusal(`target class "${collection.name}" not found in schema`)
     const shard = collection.tenants
       ? this.tenantSource(collection, source, {targets: targets!, to: target}, tenant)
       : plainSource(collection, targets, tenant)
     const object = shard.get(source.id)
-    if (!object) throw new Refusal(422, `ref batch: object with id ${source.id} not found`)
-    if (!property) throw new Refusal(422, `ref batch: property '${source.property}' not found in schema`)
+    if (!object) throw new Refusal(`ref batch: object with id ${source.id} not found`)
+    if (!property) throw new Refusal(`ref batch: property '${source.property}' not found in schema`)
     if (!isReference(property))
-      throw new Refusal(422, `ref batch: prop ${source.property} is present, but not a ref, got: string`)
+      throw new Refusal(`ref batch: prop ${source.property} is present, but not a ref, got: string`)
     this.checkWritable(collection, tenant, shard)
     const references = (own(object.properties, source.property) ?? []) as JsonObject[]
     const appended = [...references, {beacon: beaconTo(target)}]
@@ -241,7 +240,6 @@ function orRefusal<T>(action: () => T): Refusal | T {
 function plainSource(collection: Collection, targets: Collection | undefined, tenant: string): Shard {
   if (targets?.tenants)
     throw new Refusal(
-      422,
       'invalid reference: cannot reference a multi-tenant enabled class from a non multi-tenant enabled class',
     )
   return resolveShard(collection, tenant)
@@ -249,10 +247,9 @@ function plainSource(collection: Collection, targets: Collection | undefined, te
 
 /** The class that a beacon without one means: that of the property, if it has only one. */
 function onlyTarget(collection: Collection, name: string, property: SchemaProperty | undefined): string {
-  if (!property) throw new Refusal(422, `property ${name} does not exist for class ${collection.name}`)
+  if (!property) throw new Refusal(`property ${name} does not exist for class ${collection.name}`)
   if (property.dataType.length === 1) return property.dataType[0]!
-  if (collection.tenants)
-    throw new Refusal(422, 'multi-target references require the class name in the target beacon url')
+  if (collection.tenants) throw new Refusal('multi-target references require the class name in the target beacon url')
   return ''
 }
 

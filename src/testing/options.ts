@@ -161,7 +161,7 @@ function withoutKey(_: JsonObject, module: string): never {
   const vendor = module.slice(module.indexOf('-') + 1)
   const header = `X-${vendor.slice(0, 1).toUpperCase()}${vendor.slice(1)}-Api-Key`
   throw new Refusal(
-    500,
     `vectorize target vector : update vector: API Key: no api key found neither in request header: ${header} nor in environment variable under ${vendor.toUpperCase()}_APIKEY`,
+    500,
   )
 }

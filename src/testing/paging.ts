@@ -22,7 +22,6 @@ export function readPage(
 ): StoredObject[] {
   if (offset + limit > maximumResults)
     throw new Refusal(
-      422,
       `query maximum results exceeded: the total limit calculated from the provided offset '${offset}' and limit '${limit}' exceeds the configured value for QUERY_MAXIMUM_RESULTS '${maximumResults}'. If you've supplied a negative offset or limit, this may be an underflow error`,
     )
   if (limit === 0) return []
@@ -67,9 +66,9 @@ export function readCursor(
 ): string | undefined {
   if (after === '') return undefined
   const beside = offset > 0 ? 'offset' : hasFilter ? 'where' : hasSort ? 'sort' : undefined
-  if (beside) throw new Refusal(422, `${prefix}${beside} cannot be set with after and limit parameters`)
+  if (beside) throw new Refusal(`${prefix}${beside} cannot be set with after and limit parameters`)
   const id = canonicalUuid(after)
-  if (!id) throw new Refusal(422, `${prefix}after parameter '${after}' is not a valid uuid: ${uuidProblem(after)}`)
+  if (!id) throw new Refusal(`${prefix}after parameter '${after}' is not a valid uuid: ${uuidProblem(after)}`)
   return id
 }
 

@@ -58,7 +58,6 @@ function refusing<T>(action: () => T): T {
   } catch (error) {
     const {message} = error as Error
     throw new Refusal(
-      422,
       message === 'Invalid country calling code' ? NO_COUNTRY : `${INVALID}${REASONS[message] ?? message}`,
     )
   }
@@ -81,6 +80,6 @@ function library(): Library {
     loaded ??= createRequire(import.meta.url)(LIBRARY) as Library
     return loaded
   } catch {
-    throw new Refusal(422, `the embedded server reads phone numbers with ${LIBRARY}, which is not installed`)
+    throw new Refusal(`the embedded server reads phone numbers with ${LIBRARY}, which is not installed`)
   }
 }

@@ -48,7 +48,6 @@ export function validateProperties(schema: WeaviateClass, incoming: Incoming, co
 
 export function noSuchProperty(className: string, name: string): Refusal {
   return new Refusal(
-    422,
     `no such prop with name '${name}' found in class '${className}' in the schema. Check your schema files for which properties in this class are available`,
   )
 }
@@ -99,7 +98,7 @@ function readArray(
   const named = of.named === 'number' ? 'integer' : of.named
   if (!Array.isArray(value)) {
     const article = /^[aiu]/.test(named) && named !== 'uuid' ? 'an' : 'a'
-    throw new Refusal(422, `not ${article} ${named} array, but ${goType(value, of.transport)}`)
+    throw new Refusal(`not ${article} ${named} array, but ${goType(value, of.transport)}`)
   }
 
   return value.map((item) => {
@@ -107,7 +106,7 @@ function readArray(
       return of.read(item, of.transport)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      throw new Refusal(422, `invalid ${named} array value: ${goText(value, of.transport)}`)
+      throw new Refusal(`invalid ${named} array value: ${goText(value, of.transport)}`)
     }
   })
 }
@@ -115,12 +114,12 @@ function readArray(
 function readObject(place: Place, value: unknown): JsonObject {
   const {className, context, path, property} = place
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Refusal(422, `object must be a map, but got: ${goType(value, context.transport)}`)
+    throw new Refusal(`object must be a map, but got: ${goType(value, context.transport)}`)
   const object: JsonObject = {}
   for (const [key, item] of Object.entries(value as Incoming).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const nested = property.nestedProperties?.find((candidate) => candidate.name === key)
     const nestedPath = `${path}.${key}`
-    if (!nested) throw new Refusal(422, `unknown property '${nestedPath}'`)
+    if (!nested) throw new Refusal(`unknown property '${nestedPath}'`)
     const read =
       item === null || item === undefined
         ? null
@@ -134,34 +133,32 @@ function readObject(place: Place, value: unknown): JsonObject {
 }
 
 function readObjects(place: Place, value: unknown): JsonValue[] {
-  if (!Array.isArray(value))
-    throw new Refusal(422, `not an object array, but ${goType(value, place.context.transport)}`)
+  if (!Array.isArray(value)) throw new Refusal(`not an object array, but ${goType(value, place.context.transport)}`)
   return value.map((item, index) => within(`invalid object '${index}' in array: `, () => readObject(place, item)))
 }
 
 function readReferences({className, context, path, property}: Place, value: unknown): JsonValue[] {
-  if (!Array.isArray(value))
-    throw new Refusal(422, `reference property is not a slice ${goText(value, context.transport)}`)
+  if (!Array.isArray(value)) throw new Refusal(`reference property is not a slice ${goText(value, context.transport)}`)
   return value.map((item: unknown) => {
     const beacon = (item as Incoming | null)?.beacon
     if (typeof beacon !== 'string')
-      throw new Refusal(422, `beacon property is not a string: ${goType(beacon, context.transport)}`)
+      throw new Refusal(`beacon property is not a string: ${goType(beacon, context.transport)}`)
     const target = parseBeacon(beacon)
     if (target.collection === '' && property.dataType.length === 1) target.collection = property.dataType[0]!
     if (!context.exists(target))
-      throw new Refusal(422, `invalid cref: 'cref' ${className}:${path}: no object with id ${target.id} found`)
+      throw new Refusal(`invalid cref: 'cref' ${className}:${path}: no object with id ${target.id} found`)
     return {beacon: beaconTo(target)}
   })
 }
 
 function readText(value: unknown, transport: Transport): string {
   if (typeof value === 'string') return value
-  throw new Refusal(422, `not a string, but ${goType(value, transport)}`)
+  throw new Refusal(`not a string, but ${goType(value, transport)}`)
 }
 
 function readBool(value: unknown, transport: Transport): JsonValue {
   if (typeof value === 'boolean') return value
-  throw new Refusal(422, `not a bool, but ${goType(value, transport)}`)
+  throw new Refusal(`not a bool, but ${goType(value, transport)}`)
 }
 
 /** Ints are float64: what comes as int64 is rounded, what comes as float64 must be an int64 that Go can convert back. */
@@ -172,10 +169,10 @@ function readInt(value: unknown, transport: Transport): number {
     const isTop = transport === 'rest' ? value <= 2 ** 63 : value < 2 ** 63
     if (value % 1 === 0 && value >= -(2 ** 63) && isTop) return transport === 'rest' ? value + 0 : value
     if (transport === 'rest')
-      throw new Refusal(422, `the JSON number '${goText(value, transport)}' could not be converted to an int`)
+      throw new Refusal(`the JSON number '${goText(value, transport)}' could not be converted to an int`)
   }
 
-  throw new Refusal(422, `requires an integer, the given value is '${goText(value, transport)}'`)
+  throw new Refusal(`requires an integer, the given value is '${goText(value, transport)}'`)
 }
 
 function readNumber(value: unknown, transport: Transport): number {
@@ -185,14 +182,13 @@ function readNumber(value: unknown, transport: Transport): number {
   }
 
   if (typeof value === 'bigint') return Number(value)
-  throw new Refusal(422, `requires a float, the given value is '${goText(value, transport)}'`)
+  throw new Refusal(`requires a float, the given value is '${goText(value, transport)}'`)
 }
 
 function readDate(value: unknown, transport: Transport): string {
   const date = canonicalDate(value)
   if (date) return date
   throw new Refusal(
-    422,
     `requires a string with a RFC3339 formatted date, but the given value is '${goText(value, transport)}'`,
   )
 }
@@ -200,12 +196,12 @@ function readDate(value: unknown, transport: Transport): string {
 function readUuid(value: unknown, transport: Transport): string {
   const uuid = canonicalUuid(value)
   if (uuid) return uuid
-  throw new Refusal(422, `requires a string of UUID format, but the given value is '${goText(value, transport)}'`)
+  throw new Refusal(`requires a string of UUID format, but the given value is '${goText(value, transport)}'`)
 }
 
 function readBlob(value: unknown, transport: Transport): string {
-  if (typeof value !== 'string') throw new Refusal(422, `not a blob base64 string, but ${goType(value, transport)}`)
-  if (value.length % 4 !== 0 || !BASE64.test(value)) throw new Refusal(422, 'not a valid blob base64 string')
+  if (typeof value !== 'string') throw new Refusal(`not a blob base64 string, but ${goType(value, transport)}`)
+  if (value.length % 4 !== 0 || !BASE64.test(value)) throw new Refusal('not a valid blob base64 string')
   return value
 }
 
@@ -215,10 +211,10 @@ function sha256(text: string): string {
 
 function readGeo(value: unknown, transport: Transport): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Refusal(422, `geoCoordinates must be a map, but got: ${goType(value, transport)}`)
+    throw new Refusal(`geoCoordinates must be a map, but got: ${goType(value, transport)}`)
   const map = value as Incoming
   for (const name of ['longitude', 'latitude'])
-    if (!Object.hasOwn(map, name)) throw new Refusal(422, `geoCoordinates is missing required field '${name}'`)
+    if (!Object.hasOwn(map, name)) throw new Refusal(`geoCoordinates is missing required field '${name}'`)
   return {
     latitude: readCoordinate(map.latitude, 'latitude', transport),
     longitude: readCoordinate(map.longitude, 'longitude', transport),
@@ -227,16 +223,16 @@ function readGeo(value: unknown, transport: Transport): JsonObject {
 
 function readCoordinate(value: unknown, name: string, transport: Transport): number {
   if (typeof value !== 'number')
-    throw new Refusal(422, `invalid ${name}: must be json.Number or float, but got ${goType(value, transport)}`)
+    throw new Refusal(`invalid ${name}: must be json.Number or float, but got ${goType(value, transport)}`)
   return shortestFloat32(Math.fround(value))
 }
 
 function readPhone(value: unknown, transport: Transport): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Refusal(422, `phoneNumber must be a map, but got: ${goType(value, transport)}`)
+    throw new Refusal(`phoneNumber must be a map, but got: ${goType(value, transport)}`)
   const {defaultCountry = '', input} = value as Incoming
-  if (input === undefined) throw new Refusal(422, "phoneNumber is missing required field 'input'")
-  if (typeof input !== 'string') throw new Refusal(422, 'phoneNumber.input must be a string')
-  if (typeof defaultCountry !== 'string') throw new Refusal(422, 'phoneNumber.defaultCountry must be a string')
+  if (input === undefined) throw new Refusal("phoneNumber is missing required field 'input'")
+  if (typeof input !== 'string') throw new Refusal('phoneNumber.input must be a string')
+  if (typeof defaultCountry !== 'string') throw new Refusal('phoneNumber.defaultCountry must be a string')
   return parsePhoneNumber(input, defaultCountry)
 }

@@ -1,8 +1,8 @@
-/** The server says no: an HTTP status and the words of the real server. Over gRPC it is `grpcCode`, UNKNOWN unless given. */
+/** The server says no, in the words of the real one: by an HTTP status, 422 unless given; over gRPC by `grpcCode`, UNKNOWN unless given. */
 export class Refusal extends Error {
   constructor(
-    readonly status: number,
     message: string,
+    readonly status = 422,
     readonly grpcCode = 2,
   ) {
     super(message)
@@ -11,7 +11,7 @@ export class Refusal extends Error {
 
   /** The same refusal with more context in front of its message. */
   within(prefix: string, status = this.status): Refusal {
-    return new Refusal(status, `${prefix}${this.message}`, this.grpcCode)
+    return new Refusal(`${prefix}${this.message}`, status, this.grpcCode)
   }
 }
 

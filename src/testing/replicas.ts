@@ -11,32 +11,45 @@ export interface ShardPlace {
   tenant: string
 }
 
+/** Of a shard: objects as they were first, those that were deleted, and ids of which all replicas were told since. */
+interface Past {
+  firsts: Map<string, StoredObject>
+  graves: Map<string, StoredObject>
+  repaired: Set<string>
+}
+
 /** What each replica of a cluster holds: the truth of the shards, less what it missed, and with what it was not told to delete. */
 export class Replicas {
-  private readonly firsts = new WeakMap<Shard, Map<string, StoredObject>>()
-  private readonly graves = new WeakMap<Shard, Map<string, StoredObject>>()
-  private readonly repaired = new WeakMap<Shard, Set<string>>()
+  private readonly pasts = new WeakMap<Shard, Past>()
   private turn = 0
 
   constructor(private readonly settings: Settings) {}
 
+  private pastOf(shard: Shard): Past {
+    const past = this.pasts.get(shard) ?? {firsts: new Map(), graves: new Map(), repaired: new Set()}
+    this.pasts.set(shard, past)
+    return past
+  }
+
   private holds(replica: Replica, place: ShardPlace, id: string): boolean {
     const {misses} = replica
-    return !misses?.({...named(place), id}) || this.repaired.get(place.shard)?.has(id) === true
+    return !misses?.({...named(place), id}) || this.pastOf(place.shard).repaired.has(id)
   }
 
   /** As the replica has it. */
   private versionOf({outdated}: Replica, place: ShardPlace, object: StoredObject): StoredObject {
     const {id} = object
-    const isOld = outdated?.({...named(place), id}) === true && !this.repaired.get(place.shard)?.has(id)
-    return (isOld ? this.firsts.get(place.shard)?.get(id) : undefined) ?? object
+    if (!outdated?.({...named(place), id})) return object
+    const {firsts, repaired} = this.pastOf(place.shard)
+    return repaired.has(id) ? object : (firsts.get(id) ?? object)
   }
 
   private kept(replica: Replica, place: ShardPlace): StoredObject[] {
     const {keeps} = replica
     if (!keeps) return []
-    const graves = [...(this.graves.get(place.shard)?.values() ?? [])]
-    return graves.filter(({id}) => !place.shard.get(id) && keeps({...named(place), id}))
+    return [...this.pastOf(place.shard).graves.values()].filter(
+      ({id}) => !place.shard.get(id) && keeps({...named(place), id}),
+    )
   }
 
   /** The replica that a listing at this node's address is read from. */
@@ -70,16 +83,14 @@ export class Replicas {
 
   /** A read of all replicas writes what one of them missed to it. */
   repair(shard: Shard, id: string): void {
-    if (!this.repaired.has(shard)) this.repaired.set(shard, new Set())
-    this.repaired.get(shard)!.add(id)
+    this.pastOf(shard).repaired.add(id)
   }
 
   /** Stores everywhere but where the first version of it stays. */
   put(shard: Shard, object: StoredObject): void {
     const first = shard.get(object.id)
     if (first && this.settings.replicas.some(({outdated}) => outdated)) {
-      if (!this.firsts.has(shard)) this.firsts.set(shard, new Map())
-      const firsts = this.firsts.get(shard)!
+      const {firsts} = this.pastOf(shard)
       if (!firsts.has(object.id)) firsts.set(object.id, first)
     }
 
@@ -89,11 +100,7 @@ export class Replicas {
   /** Deletes everywhere but where it is kept. */
   delete(shard: Shard, id: string): boolean {
     const object = shard.get(id)
-    if (object && this.settings.replicas.some(({keeps}) => keeps)) {
-      if (!this.graves.has(shard)) this.graves.set(shard, new Map())
-      this.graves.get(shard)!.set(id, object)
-    }
-
+    if (object && this.settings.replicas.some(({keeps}) => keeps)) this.pastOf(shard).graves.set(id, object)
     return shard.delete(id)
   }
 

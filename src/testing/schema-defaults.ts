@@ -62,24 +62,23 @@ const DISTANCES = new Set(['cosine', 'dot', 'l2-squared', 'manhattan', 'hamming'
 
 /** A vector index configuration as the server shows it: defaults under what is given, unknown members dropped. */
 export function vectorIndexConfig(type: string, given: unknown): JsonObject {
-  if (type === 'dynamic') throw new Refusal(422, 'the dynamic index can only be created when async indexing is enabled')
+  if (type === 'dynamic') throw new Refusal('the dynamic index can only be created when async indexing is enabled')
   const defaults = VECTOR_INDEXES[type]
-  if (!defaults) throw new Refusal(422, `unrecognized or unsupported vectorIndexType "${type}"`)
+  if (!defaults) throw new Refusal(`unrecognized or unsupported vectorIndexType "${type}"`)
   if (type === 'hfresh')
     for (const name of ['pq', 'bq', 'sq'])
       if ((given as Record<string, undefined | {enabled?: boolean}> | null | undefined)?.[name]?.enabled)
-        throw new Refusal(422, `${PARSING}${name} is not supported for hfresh index (only rq-1 is supported)`)
+        throw new Refusal(`${PARSING}${name} is not supported for hfresh index (only rq-1 is supported)`)
   const config = overlay(defaults, given)
   checkIndex(type, config)
   const quantizers = ['bq', 'pq', 'rq', 'sq'].filter((name) => (config[name] as JsonObject | undefined)?.enabled)
   if (quantizers.length > 1)
     throw new Refusal(
-      422,
       `class.VectorIndexConfig can not parse: parse vector index config: invalid ${type} config: more than a single compression methods enabled`,
     )
   if (!DISTANCES.has(config.distance as string)) {
     const choice = '["cosine", "dot", "l2-squared", "manhattan","hamming"]'
-    throw new Refusal(422, `unrecognized distance metric ${JSON.stringify(config.distance)},choose one of ${choice}`)
+    throw new Refusal(`unrecognized distance metric ${JSON.stringify(config.distance)},choose one of ${choice}`)
   }
 
   return config
@@ -89,15 +88,15 @@ const PARSING = 'class.VectorIndexConfig can not parse: parse vector index confi
 
 function checkIndex(type: string, config: JsonObject): void {
   const {bits, enabled} = (config.rq ?? {}) as {bits?: number; enabled?: boolean}
-  if (enabled === true && ![1, 4, 8].includes(bits!)) throw new Refusal(422, `${PARSING}RQ bits must be 8, 4 or 1`)
+  if (enabled === true && ![1, 4, 8].includes(bits!)) throw new Refusal(`${PARSING}RQ bits must be 8, 4 or 1`)
   if (type !== 'hnsw') return
   const {distribution, type: encoder} = (config.pq as JsonObject).encoder as {distribution: string; type: string}
-  if (encoder !== 'kmeans' && encoder !== 'tile') throw new Refusal(422, `${PARSING}invalid encoder type ${encoder}`)
+  if (encoder !== 'kmeans' && encoder !== 'tile') throw new Refusal(`${PARSING}invalid encoder type ${encoder}`)
   if (distribution !== 'log-normal' && distribution !== 'normal')
-    throw new Refusal(422, `${PARSING}invalid encoder distribution ${distribution}`)
+    throw new Refusal(`${PARSING}invalid encoder distribution ${distribution}`)
   for (const name of ['maxConnections', 'efConstruction'])
     if (Number(config[name]) < 4)
-      throw new Refusal(422, `${PARSING}invalid hnsw config: ${name} must be a positive integer with a minimum of 4`)
+      throw new Refusal(`${PARSING}invalid hnsw config: ${name} must be a positive integer with a minimum of 4`)
 }
 
 function overlay(defaults: JsonObject, given: unknown): JsonObject {
@@ -118,13 +117,12 @@ function isMap(value: JsonValue): value is JsonObject {
 export function invertedIndexConfig(given: JsonObject = {}): JsonObject {
   const stopwords = (given.stopwords ?? {}) as JsonObject
   const preset = filled(stopwords.preset) ?? 'en'
-  if (Number(given.cleanupIntervalSeconds ?? 0) < 0) throw new Refusal(422, 'cleanup interval seconds must be > 0')
-  if (preset !== 'en' && preset !== 'none')
-    throw new Refusal(422, `stopwordPreset '${preset as string}' does not exist`)
+  if (Number(given.cleanupIntervalSeconds ?? 0) < 0) throw new Refusal('cleanup interval seconds must be > 0')
+  if (preset !== 'en' && preset !== 'none') throw new Refusal(`stopwordPreset '${preset as string}' does not exist`)
   checkStopwords(given)
   const {b = 0, k1 = 0} = (given.bm25 ?? {}) as {b?: number; k1?: number}
-  if (k1 < 0) throw new Refusal(422, 'BM25.k1 must be >= 0')
-  if (b < 0 || b > 1) throw new Refusal(422, 'BM25.b must be >= 0 and <= 1')
+  if (k1 < 0) throw new Refusal('BM25.k1 must be >= 0')
+  if (b < 0 || b > 1) throw new Refusal('BM25.b must be >= 0 and <= 1')
   return {
     ...given,
     bm25: given.bm25 ?? {b: 0.75, k1: 1.2},
@@ -142,14 +140,14 @@ export function invertedIndexConfig(given: JsonObject = {}): JsonObject {
 function checkStopwords({stopwordPresets, stopwords}: JsonObject): void {
   const {additions, removals} = (stopwords ?? {}) as {additions?: null | string[]; removals?: null | string[]}
   for (const [kind, words] of Object.entries({additions, removals}))
-    if (words?.some((word) => word.trim() === '')) throw new Refusal(422, `cannot use whitespace in stopword.${kind}`)
+    if (words?.some((word) => word.trim() === '')) throw new Refusal(`cannot use whitespace in stopword.${kind}`)
   const both = removals?.find((word) => additions?.includes(word))
-  if (both !== undefined) throw new Refusal(422, `found '${both}' in both stopwords.additions and stopwords.removals`)
+  if (both !== undefined) throw new Refusal(`found '${both}' in both stopwords.additions and stopwords.removals`)
   for (const [name, words] of Object.entries((stopwordPresets ?? {}) as Record<string, string[]>)) {
-    if (name.trim() === '') throw new Refusal(422, 'stopwordPresets: preset name must not be empty or whitespace-only')
-    if (words.length === 0) throw new Refusal(422, `stopwordPresets: preset "${name}" must have at least one word`)
+    if (name.trim() === '') throw new Refusal('stopwordPresets: preset name must not be empty or whitespace-only')
+    if (words.length === 0) throw new Refusal(`stopwordPresets: preset "${name}" must have at least one word`)
     if (words.some((word) => word.trim() === ''))
-      throw new Refusal(422, `stopwordPresets: preset "${name}" contains empty or whitespace-only word`)
+      throw new Refusal(`stopwordPresets: preset "${name}" contains empty or whitespace-only word`)
   }
 }
 
@@ -174,16 +172,14 @@ export function shardingConfig(given: JsonObject | null | undefined, isMultiTena
     const wanted = filled(given?.[name]) ?? only
     if (wanted !== only)
       throw new Refusal(
-        422,
         `parse sharding config: sharding only supported on ${name} '${only}' for now, got: ${wanted as string}`,
       )
   }
 
   const count = Number(given?.desiredCount ?? 1)
   if (count < 0)
-    throw new Refusal(422, `parse sharding config: sharding config: desiredCount must not be negative, got: ${count}`)
-  if (count === 0)
-    throw new Refusal(422, 'updating db: TYPE_ADD_CLASS: apply add class: a class needs one shard at least')
+    throw new Refusal(`parse sharding config: sharding config: desiredCount must not be negative, got: ${count}`)
+  if (count === 0) throw new Refusal('updating db: TYPE_ADD_CLASS: apply add class: a class needs one shard at least')
   const perPhysical = Number(given?.virtualPerPhysical ?? 128)
   return {
     actualCount: count,
@@ -228,23 +224,20 @@ export function propertyDefaults(given: SchemaProperty, isNested = false): Schem
 function checkIndexes(property: SchemaProperty, type: string): void {
   const {indexFilterable, indexInverted, indexRangeFilters, indexSearchable, tokenization: given} = property
   const isText = TEXT_TYPES.has(type)
-  if (given && !isText) throw new Refusal(422, `tokenization is not allowed for data type '${type}'`)
+  if (given && !isText) throw new Refusal(`tokenization is not allowed for data type '${type}'`)
   if (type.startsWith('string') && typeof given === 'string' && !/^(?:field|word|)$/.test(given))
-    throw new Refusal(422, `tokenization '${given}' is not allowed for data type '${type}'`)
+    throw new Refusal(`tokenization '${given}' is not allowed for data type '${type}'`)
   const indexes = [indexFilterable, indexRangeFilters, indexSearchable]
   if (isGiven(indexInverted) && indexes.some((index) => isGiven(index)))
     throw new Refusal(
-      422,
       '`indexInverted` is deprecated and can not be set together with `indexFilterable`, `indexSearchable` or `indexRangeFilters`',
     )
   if (indexSearchable === true && !isText)
     throw new Refusal(
-      422,
       '`indexSearchable` is allowed only for text/text[] data types. For other data types set false or leave empty',
     )
   if (indexRangeFilters === true && !RANGE_TYPES.has(type))
     throw new Refusal(
-      422,
       '`indexRangeFilters` is allowed only for number/int/date data types. For other data types set false or leave empty',
     )
 }

@@ -31,7 +31,7 @@ type Limits = Pick<Settings, 'maximumCollections' | 'replicas'>
 /** One collection too many. Over REST the answer has a form of its own. */
 export class CollectionLimit extends Refusal {
   constructor(readonly limit: number) {
-    super(429, `collections count limit of ${limit} reached for this instance.`)
+    super(`collections count limit of ${limit} reached for this instance.`, 429)
   }
 }
 
@@ -67,21 +67,21 @@ export function newClass(given: JsonObject, database: Database, limits: Limits):
 
 function newName(given: JsonValue | undefined, database: Database): string {
   const name = upperFirst(typeof given === 'string' ? given : '')
-  if (!CLASS_NAME.test(name)) throw new Refusal(422, `'${name}' is not a valid class name`)
-  if (database.collections.has(name)) throw new Refusal(422, `class name ${name} already exists`)
+  if (!CLASS_NAME.test(name)) throw new Refusal(`'${name}' is not a valid class name`)
+  if (database.collections.has(name)) throw new Refusal(`class name ${name} already exists`)
   const similar = database.all.find((other) => other.name.toLowerCase() === name.toLowerCase())
-  if (similar) throw new Refusal(422, `class already exists: found similar class "${similar.name}"`)
-  if (database.aliases.has(name)) throw new Refusal(422, `alias name ${name} already exists`)
+  if (similar) throw new Refusal(`class already exists: found similar class "${similar.name}"`)
+  if (database.aliases.has(name)) throw new Refusal(`alias name ${name} already exists`)
   return name
 }
 
 function multiTenancy(given: JsonObject): JsonObject {
   const config = (given.multiTenancyConfig ?? {}) as JsonObject
   if (config.enabled === true && given.shardingConfig)
-    throw new Refusal(422, 'cannot have both shardingConfig and multiTenancyConfig')
+    throw new Refusal('cannot have both shardingConfig and multiTenancyConfig')
   for (const option of ['autoTenantCreation', 'autoTenantActivation'])
     if (config.enabled !== true && config[option] === true)
-      throw new Refusal(422, `can't enable ${option} on a non-multi-tenant class`)
+      throw new Refusal(`can't enable ${option} on a non-multi-tenant class`)
   return {
     autoTenantActivation: config.autoTenantActivation ?? false,
     autoTenantCreation: config.autoTenantCreation ?? false,
@@ -95,11 +95,10 @@ function replication(given: JsonObject, {replicas}: Limits): JsonObject {
   const config = (given.replicationConfig ?? {}) as JsonObject
   const strategy = filled(config.deletionStrategy)
   if (typeof strategy === 'string' && !DELETION_STRATEGIES.split(' ').includes(strategy))
-    throw new Refusal(422, `replicationConfig.deletionStrategy in body should be one of [${DELETION_STRATEGIES}]`)
+    throw new Refusal(`replicationConfig.deletionStrategy in body should be one of [${DELETION_STRATEGIES}]`)
   const factor = Number(filled(config.factor) ?? 1)
   if (factor > replicas.length)
     throw new Refusal(
-      422,
       `init sharding state: could not find enough weaviate nodes for replication: ${replicas.length} available, ${factor} requested`,
     )
   return {
@@ -127,7 +126,7 @@ function vectorSettings(given: JsonObject): JsonObject {
   const named = (given.vectorConfig ?? {}) as Record<string, JsonObject>
   if (Object.keys(named).length > 0) {
     if ([given.vectorizer, given.vectorIndexType, given.vectorIndexConfig].some(Boolean))
-      throw new Refusal(422, 'creating a class with both a class level vector index and named vectors is forbidden')
+      throw new Refusal('creating a class with both a class level vector index and named vectors is forbidden')
     return {vectorConfig: namedVectors(named)}
   }
 
@@ -146,12 +145,11 @@ export function namedVectors(named: Record<string, JsonObject>): Record<string, 
   for (const name of Object.keys(named).toSorted()) {
     if (!VECTOR_NAME.test(name))
       throw new Refusal(
-        422,
         `class.VectorConfig target vector name "${name}" is not valid, in Weaviate target vector names are restricted to valid GraphQL names, which must be “/[_A-Za-z][_0-9A-Za-z]{0,229}/”.`,
       )
     const {vectorizer} = named[name]!
     if (typeof vectorizer !== 'object' || vectorizer === null || Array.isArray(vectorizer))
-      throw new Refusal(422, 'class.VectorConfig.Vectorizer must be an object, got <nil>')
+      throw new Refusal('class.VectorConfig.Vectorizer must be an object, got <nil>')
     for (const module of Object.keys(vectorizer)) checkVectorizer(module, `target vector "${name}": vectorizer: `)
     const vectorIndexType = (filled(named[name]!.vectorIndexType) ?? 'hnsw') as string
     result[name] = {
@@ -165,8 +163,7 @@ export function namedVectors(named: Record<string, JsonObject>): Record<string, 
 }
 
 function checkVectorizer(name: string, prefix: string): void {
-  if (name !== 'none' && !VECTORIZERS.has(name))
-    throw new Refusal(422, `${prefix}no module with name "${name}" present`)
+  if (name !== 'none' && !VECTORIZERS.has(name)) throw new Refusal(`${prefix}no module with name "${name}" present`)
 }
 
 export interface PropertyPlace {
@@ -186,23 +183,21 @@ export function checkProperty(
   const name = lowerFirst(property.name ?? '')
   if (!PROPERTY_NAME.test(name))
     throw new Refusal(
-      422,
       `'${name}' is not a valid property name. Property names in Weaviate are restricted to valid GraphQL names, which must be “/[_A-Za-z][_0-9A-Za-z]{0,230}/”`,
     )
-  if (RESERVED.has(name)) throw new Refusal(422, `'${name}' is a reserved property name`)
+  if (RESERVED.has(name)) throw new Refusal(`'${name}' is a reserved property name`)
   if (others.some((other) => other.name.toLowerCase() === name.toLowerCase()))
     throw new Refusal(
-      422,
       `class "${className}": conflict for property "${name}": already in use or provided multiple times`,
     )
   const {tokenization} = property
   if (typeof tokenization === 'string' && tokenization !== '' && !TOKENIZATIONS.split(' ').includes(tokenization))
-    throw new Refusal(422, `tokenization in body should be one of [${TOKENIZATIONS}]`)
+    throw new Refusal(`tokenization in body should be one of [${TOKENIZATIONS}]`)
   checkDataType(name, property.dataType ?? [])
   if (!PRIMITIVE_TYPES.has(property.dataType[0]!)) {
     for (const target of property.dataType)
       if (target !== className && !database.collections.has(target))
-        throw new Refusal(422, 'bad request: reference property to nonexistent class')
+        throw new Refusal('bad request: reference property to nonexistent class')
   }
 
   checkAnalyzer(name, property, presets)
@@ -211,40 +206,33 @@ export function checkProperty(
 
 function checkDataType(path: string, dataType: string[]): void {
   if (dataType.length === 0)
-    throw new Refusal(422, `property '${path}': invalid dataType: []: dataType must have at least one element`)
+    throw new Refusal(`property '${path}': invalid dataType: []: dataType must have at least one element`)
   const primitive = dataType.length > 1 ? dataType.find((type) => !/^[A-Z]/.test(type)) : undefined
   if (primitive !== undefined)
     throw new Refusal(
-      422,
       `property '${path}': invalid dataType: [${dataType.join(' ')}]: '${primitive}' is not a valid class name`,
     )
   for (const type of dataType)
     if (!PRIMITIVE_TYPES.has(type) && !/^[A-Z]/.test(type))
-      throw new Refusal(422, `property '${path}': invalid dataType: [${type}]: unknown primitive data type '${type}'`)
+      throw new Refusal(`property '${path}': invalid dataType: [${type}]: unknown primitive data type '${type}'`)
 }
 
 function checkNested(path: string, property: SchemaProperty, presets: readonly string[]): void {
   const isNested = property.dataType[0] === 'object' || property.dataType[0] === 'object[]'
   const nested = property.nestedProperties ?? []
   if (isNested && nested.length === 0)
-    throw new Refusal(422, `property '${path}': At least one nested property is required for data type object/object[]`)
+    throw new Refusal(`property '${path}': At least one nested property is required for data type object/object[]`)
   if (!isNested && nested.length > 0)
-    throw new Refusal(
-      422,
-      `property '${path}': nestedProperties is not allowed for data type other than object/object[]`,
-    )
+    throw new Refusal(`property '${path}': nestedProperties is not allowed for data type other than object/object[]`)
   for (const inner of nested) {
     const innerPath = `${path}.${inner.name}`
     checkDataType(innerPath, inner.dataType)
     const type = inner.dataType[0]!
-    if (!PRIMITIVE_TYPES.has(type)) throw new Refusal(422, `property '${innerPath}': reference data type not allowed`)
+    if (!PRIMITIVE_TYPES.has(type)) throw new Refusal(`property '${innerPath}': reference data type not allowed`)
     if (NOT_NESTED.has(type))
-      throw new Refusal(422, `property '${innerPath}': data type '${type}' not allowed as nested property`)
+      throw new Refusal(`property '${innerPath}': data type '${type}' not allowed as nested property`)
     if (type.startsWith('string'))
-      throw new Refusal(
-        422,
-        `property '${innerPath}': data type '${type}' is deprecated and not allowed as nested property`,
-      )
+      throw new Refusal(`property '${innerPath}': data type '${type}' is deprecated and not allowed as nested property`)
     checkAnalyzer(innerPath, inner, presets)
     checkNested(innerPath, inner, presets)
   }

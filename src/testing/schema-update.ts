@@ -20,18 +20,17 @@ export function updatedClass(old: WeaviateClass, given: JsonObject, shards: read
   if (given.class !== old.class) throw immutable('class name', old.class, given.class, '')
   const properties = ((given.properties ?? []) as SchemaProperty[]).map((property) => propertyDefaults(property))
   const oldProperties = old.properties ?? []
-  if (properties.length !== oldProperties.length)
-    throw new Refusal(422, `${CANNOT_UPDATE}${FIELDS_OTHER_THAN_DESCRIPTION}`)
+  if (properties.length !== oldProperties.length) throw new Refusal(`${CANNOT_UPDATE}${FIELDS_OTHER_THAN_DESCRIPTION}`)
   for (const property of oldProperties) {
     const changed = properties.find((candidate) => candidate.name === property.name)
     if (!changed || !isSameButDescriptions(property, changed))
-      throw new Refusal(422, `${CANNOT_UPDATE}property "${property.name}": ${FIELDS_OTHER_THAN_DESCRIPTION}`)
+      throw new Refusal(`${CANNOT_UPDATE}property "${property.name}": ${FIELDS_OTHER_THAN_DESCRIPTION}`)
   }
 
   checkImmutable(old, given)
   const tenancy = (given.multiTenancyConfig ?? {}) as JsonObject
   if ((tenancy.enabled ?? false) !== (old.multiTenancyConfig?.enabled ?? false))
-    throw new Refusal(422, `${CANNOT_UPDATE}enabling multi-tenancy for an existing class is not supported`)
+    throw new Refusal(`${CANNOT_UPDATE}enabling multi-tenancy for an existing class is not supported`)
   checkPresetsKept(old, given.invertedIndexConfig, CANNOT_UPDATE)
   const {objectTtlConfig: _, ...rest} = old
   return {
@@ -57,7 +56,6 @@ function updatedReplication(old: WeaviateClass, given: JsonObject, shards: reado
   const [shard] = shards
   if (factor > Number(before.factor) && shard !== undefined)
     throw new Refusal(
-      422,
       `not enough replicas in shard "${shard}" to increase replication factor to ${factor} for class "${old.class}"`,
     )
   // What is not given is not kept.
@@ -88,7 +86,7 @@ function checkImmutable(old: WeaviateClass, given: JsonObject): void {
     ['indexPropertyLength', 'indexPropertyLength'],
   ] as const) {
     const [from, to] = [before[name] === true, after[name] === true]
-    if (from !== to) throw new Refusal(422, `"${called}" setting is immutable. Value changed from "${from}" to "${to}"`)
+    if (from !== to) throw new Refusal(`"${called}" setting is immutable. Value changed from "${from}" to "${to}"`)
   }
 }
 
@@ -109,7 +107,7 @@ function updatedVectors(old: WeaviateClass, given: JsonObject): Partial<Weaviate
   const named = namedVectors((given.vectorConfig ?? {}) as Record<string, JsonObject>)
   for (const [name, before] of Object.entries(oldNamed)) {
     const after = named[name]
-    if (!after) throw new Refusal(422, `${CANNOT_UPDATE}missing config for vector "${name}"`)
+    if (!after) throw new Refusal(`${CANNOT_UPDATE}missing config for vector "${name}"`)
     if (after.vectorIndexType !== before.vectorIndexType)
       throw immutable('vector index type', before.vectorIndexType, after.vectorIndexType)
     updatedIndex(before.vectorIndexType as string, before.vectorIndexConfig, {
@@ -141,7 +139,7 @@ function updatedIndex(type: string, before: unknown, {given, prefix}: {given: un
 }
 
 function immutable(what: string, from: unknown, to: unknown, prefix = CANNOT_UPDATE): Refusal {
-  return new Refusal(422, `${prefix}${what} is immutable: attempted change from "${String(from)}" to "${String(to)}"`)
+  return new Refusal(`${prefix}${what} is immutable: attempted change from "${String(from)}" to "${String(to)}"`)
 }
 
 function isSameButDescriptions(a: SchemaProperty, b: SchemaProperty): boolean {

@@ -46,24 +46,28 @@ export async function startEmbeddedWeaviate(options: EmbeddedWeaviateOptions = {
     await Promise.all(open.map(async (listener) => listener.close()))
   }
 
-  const listenNode = async (node: number): Promise<{grpc: Listener | undefined; rest: Listener}> => {
+  const opened = (listener: Listener): Listener => {
+    open.push(listener)
+    return listener
+  }
+
+  const listenNode = async (node: number) => {
     const at = (port: number) => ({node, port: node === 0 ? port : 0, requests})
-    const rest = await listenRest(room, settings, at(settings.port))
-    open.push(rest)
-    if (!settings.grpc) return {grpc: undefined, rest}
-    const grpc = await listenGrpc(new WeaviateCalls(room, settings, node), settings, at(settings.grpcPort))
-    open.push(grpc)
-    return {grpc, rest}
+    const {port} = opened(await listenRest(room, settings, at(settings.port)))
+    const url = `http://127.0.0.1:${port}`
+    if (!settings.grpc) return {grpcPort: undefined, grpcUrl: undefined, port, url}
+    const calls = new WeaviateCalls(room, settings, node)
+    const grpc = opened(await listenGrpc(calls, settings, at(settings.grpcPort)))
+    return {grpcPort: grpc.port, grpcUrl: `127.0.0.1:${grpc.port}`, port, url}
   }
 
   const nodes: EmbeddedNode[] = []
   let first: Awaited<ReturnType<typeof listenNode>> | undefined
   try {
     for (const [index, {name}] of settings.replicas.entries()) {
-      const listeners = await listenNode(index)
-      first ??= listeners
-      const {grpc, rest} = listeners
-      nodes.push({grpcUrl: grpc && `127.0.0.1:${grpc.port}`, name, url: `http://127.0.0.1:${rest.port}`})
+      const node = await listenNode(index)
+      first ??= node
+      nodes.push({grpcUrl: node.grpcUrl, name, url: node.url})
     }
   } catch (error) {
     await close()
@@ -71,13 +75,5 @@ export async function startEmbeddedWeaviate(options: EmbeddedWeaviateOptions = {
   }
 
   if (!first) throw new RangeError('a server needs one node at least')
-  const {grpc, rest} = first
-  return {
-    close,
-    grpcPort: grpc?.port,
-    grpcUrl: grpc && `127.0.0.1:${grpc.port}`,
-    nodes,
-    port: rest.port,
-    url: `http://127.0.0.1:${rest.port}`,
-  }
+  return {...first, close, nodes}
 }

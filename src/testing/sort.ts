@@ -34,8 +34,8 @@ export function compileSort(collection: Collection, keys: readonly SortKey[]): O
 
 function compileKey(collection: Collection, {ascending, path}: SortKey): Order {
   const [name, ...rest] = path
-  if (name === undefined) throw new Refusal(422, 'path parameter cannot be empty')
-  if (rest.length > 0) throw new Refusal(422, 'sorting by reference not supported, path must have exactly one argument')
+  if (name === undefined) throw new Refusal('path parameter cannot be empty')
+  if (rest.length > 0) throw new Refusal('sorting by reference not supported, path must have exactly one argument')
   const read = reader(collection, name)
   const direction = ascending ? 1 : -1
   return (a, b) => direction * compare(read(a), read(b))
@@ -51,16 +51,12 @@ function reader(collection: Collection, name: string): (object: StoredObject) =>
   const type = property.dataType[0]!
   if (type.startsWith('uuid'))
     throw new Refusal(
-      422,
       `prop "${name}" is of type uuid/uuid[]: sorting by uuid is currently not supported - if you believe it should be, please open a feature request on github.com/weaviate/weaviate`,
     )
   if (isReference(property) || !PRIMITIVE_TYPES.has(type))
-    throw new Refusal(
-      422,
-      `sorting by reference not supported, property "${name}" is a ref prop to the class "${type}"`,
-    )
+    throw new Refusal(`sorting by reference not supported, property "${name}" is a ref prop to the class "${type}"`)
   if (!/^(?:boolean|date|int|number|text)(?:\[\])?$/.test(type))
-    throw new Refusal(501, `the embedded server does not sort by values of type ${type}`, 12)
+    throw new Refusal(`the embedded server does not sort by values of type ${type}`, 501, 12)
   const value = type.startsWith('date') ? (item: unknown) => Date.parse(item as string) : (item: unknown) => item
   return (object) => {
     const found = own(object.properties, name)

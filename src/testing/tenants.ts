@@ -23,17 +23,17 @@ export interface TenantOptions {
 type Sought = Collection | undefined
 
 function tenantsOf(collection: Sought, what: string): NonNullable<Collection['tenants']> {
-  if (!collection) throw new Refusal(422, `${what}class not found`)
+  if (!collection) throw new Refusal(`${what}class not found`)
   if (collection.tenants) return collection.tenants
-  throw new Refusal(422, `${what}multi-tenancy is not enabled for class "${collection.name}"`)
+  throw new Refusal(`${what}multi-tenancy is not enabled for class "${collection.name}"`)
 }
 
 function statusOf(request: TenantRequest, {offload}: TenantOptions): TenantStatus {
   const status = TENANT_STATUSES[filled(request.activityStatus) ?? 'HOT']!
   if (status === 'FREEZING' || status === 'UNFREEZING')
-    throw new Refusal(422, `invalid activity status '${request.activityStatus}' for tenant "${request.name}"`)
+    throw new Refusal(`invalid activity status '${request.activityStatus}' for tenant "${request.name}"`)
   if (status !== 'HOT' && status !== 'COLD' && !offload)
-    throw new Refusal(422, "can't offload tenants, because offload-s3 module is not enabled")
+    throw new Refusal("can't offload tenants, because offload-s3 module is not enabled")
   return status
 }
 
@@ -42,7 +42,7 @@ const CREATED_AS = new Set(['', 'ACTIVE', 'COLD', 'HOT', 'INACTIVE'])
 function checkOnce(requests: readonly TenantRequest[]): void {
   const names = new Set<string>()
   for (const {name} of requests) {
-    if (names.has(name)) throw new Refusal(422, `tenant name ${name} existed multiple times`)
+    if (names.has(name)) throw new Refusal(`tenant name ${name} existed multiple times`)
     names.add(name)
   }
 }
@@ -50,10 +50,9 @@ function checkOnce(requests: readonly TenantRequest[]): void {
 /** @throws Refusal 422. Tenants that are there already stay as they are. */
 export function addTenants(collection: Sought, requests: readonly TenantRequest[], options: TenantOptions): void {
   for (const [index, {name = ''}] of requests.entries()) {
-    if (name === '') throw new Refusal(422, `tenant name at index ${index}: empty tenant name`)
+    if (name === '') throw new Refusal(`tenant name at index ${index}: empty tenant name`)
     if (!TENANT_NAME.test(name))
       throw new Refusal(
-        422,
         `tenant name at index ${index}:  '${name}' is not a valid tenant name. should only contain alphanumeric characters (a-z, A-Z, 0-9), underscore (_), and hyphen (-), with a length between 1 and 64 characters`,
       )
   }
@@ -61,7 +60,7 @@ export function addTenants(collection: Sought, requests: readonly TenantRequest[
   checkOnce(requests)
   for (const {activityStatus = '', name} of requests)
     if (options.offload && !CREATED_AS.has(activityStatus))
-      throw new Refusal(422, `invalid activity status '${activityStatus}' for tenant "${name}"`)
+      throw new Refusal(`invalid activity status '${activityStatus}' for tenant "${name}"`)
   const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, options)}))
   const tenants = tenantsOf(collection, 'updating schema: TYPE_ADD_TENANT: ')
   for (const {name, status} of wanted) if (!tenants.has(name)) tenants.set(name, {name, shard: new Shard(name), status})
@@ -75,19 +74,18 @@ export function updateTenants(
 ): Array<{activityStatus: TenantStatus; name: string}> {
   if (requests.length > MOST_UPDATES)
     throw new Refusal(
-      422,
       `maximum number of tenants allowed to be updated simultaneously is ${MOST_UPDATES}. Please reduce the number of tenants in your request and try again`,
     )
   for (const [index, {activityStatus, name}] of requests.entries()) {
-    if (!activityStatus) throw new Refusal(422, `invalid activity status '' for tenant "${name}"`)
+    if (!activityStatus) throw new Refusal(`invalid activity status '' for tenant "${name}"`)
     if (requests.findIndex((other) => other.name === name) !== index)
-      throw new Refusal(422, `tenant name ${name} existed multiple times`)
+      throw new Refusal(`tenant name ${name} existed multiple times`)
   }
 
   const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, options)}))
   const tenants = tenantsOf(collection, 'updating schema: TYPE_UPDATE_TENANT: ')
   for (const {name} of wanted)
-    if (!tenants.has(name)) throw new Refusal(422, `updating schema: TYPE_UPDATE_TENANT: shard not found: ${name}`)
+    if (!tenants.has(name)) throw new Refusal(`updating schema: TYPE_UPDATE_TENANT: shard not found: ${name}`)
   return wanted.map(({name, status}) => {
     const tenant = tenants.get(name)!
     if (tenant.status === status) return {activityStatus: status, name}

@@ -23,19 +23,16 @@ export function checkAnalyzer(path: string, property: SchemaProperty, presets: r
   const type = dataType[0]!
   if (type !== 'text' && type !== 'text[]')
     throw new Refusal(
-      422,
       `property '${path}': processing options are only allowed for text and text[] data types, got '${type}'`,
     )
   const preset = presetOf(property)
   if (preset === '') return
   if (typeof tokenization === 'string' && tokenization !== '' && tokenization !== 'word')
     throw new Refusal(
-      422,
       `property '${path}': stopwordPreset is only supported with tokenization "word", got "${tokenization}"`,
     )
   if (!BUILT_IN.has(preset) && !presets.includes(preset))
     throw new Refusal(
-      422,
       `property '${path}': unknown stopword preset "${preset}"; must be a built-in preset ('en', 'none') or defined in invertedIndexConfig.stopwordPresets`,
     )
 }
@@ -50,7 +47,6 @@ export function checkPresetsKept(old: WeaviateClass, invertedIndexConfig: unknow
       const preset = presetOf(property)
       if (removed.has(preset))
         throw new Refusal(
-          422,
           `${prefix}inverted index config: invertedIndexConfig.stopwordPresets: cannot remove preset "${preset}" because it is still used by property "${path}"`,
         )
       check(property.nestedProperties ?? [], `${path}.`)

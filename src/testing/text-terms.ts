@@ -38,7 +38,6 @@ export function presetWords(name: string, presets: StopwordPresets = {}): Readon
   if (Object.hasOwn(presets, name)) return new Set(presets[name])
   if (name !== 'en' && name !== 'none')
     throw new Refusal(
-      422,
       `unknown stopword preset ${JSON.stringify(name)}; define it in stopwordPresets or use a built-in preset ('en', 'none')`,
     )
   return name === 'en' ? ENGLISH : new Set()
@@ -71,40 +70,21 @@ export function termsOf(
   return (text) => tokenize(folded(text, ignored))
 }
 
+const SPACES = /\p{White_Space}+/u
+
 function tokenizer(tokenization: unknown, hasWildcards: boolean): (text: string) => string[] {
-  const words = hasWildcards ? /[^\p{L}\p{N}*?]+/u : /[^\p{L}\p{N}]+/u
-  switch (tokenization) {
-    case 'field': {
-      return (text) => [text.replaceAll(/^\p{White_Space}+|\p{White_Space}+$/gu, '')]
-    }
-
-    case 'lowercase': {
-      return (text) =>
-        lowered(text)
-          .split(/\p{White_Space}+/u)
-          .filter(Boolean)
-    }
-
-    case 'trigram': {
-      return (text) => trigrams(lowered(text.split(words).join('')))
-    }
-
-    case 'whitespace': {
-      return (text) => text.split(/\p{White_Space}+/u).filter(Boolean)
-    }
-
-    case 'word': {
-      return (text) =>
-        text
-          .split(words)
-          .filter(Boolean)
-          .map((word) => lowered(word))
-    }
-
-    default: {
-      throw new Refusal(422, `the embedded server does not tokenize by ${String(tokenization)}`)
-    }
+  const between = hasWildcards ? /[^\p{L}\p{N}*?]+/u : /[^\p{L}\p{N}]+/u
+  const parts = (text: string, separator: RegExp): string[] => text.split(separator).filter(Boolean)
+  const tokenizers: Readonly<Record<string, (text: string) => string[]>> = {
+    field: (text) => [text.replaceAll(/^\p{White_Space}+|\p{White_Space}+$/gu, '')],
+    lowercase: (text) => parts(lowered(text), SPACES),
+    trigram: (text) => trigrams(lowered(parts(text, between).join(''))),
+    whitespace: (text) => parts(text, SPACES),
+    word: (text) => parts(text, between).map((word) => lowered(word)),
   }
+  const found = tokenizers[String(tokenization)]
+  if (!found) throw new Refusal(`the embedded server does not tokenize by ${String(tokenization)}`)
+  return found
 }
 
 /** Letter by letter, as Go does: no letter depends on its neighbours. */

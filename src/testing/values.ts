@@ -39,7 +39,7 @@ export function nanosecondsOf(text: string): bigint {
   const date = canonicalDate(text)
   const [, seconds = '', fraction = '', zone = ''] = /^(.{19})(?:\.(\d+))?(.*)$/.exec(date ?? '') ?? []
   const time = Date.parse(`${seconds}${zone}`)
-  if (Number.isNaN(time)) throw new Refusal(422, `trying parse time as RFC3339 string: parsing time "${text}"`)
+  if (Number.isNaN(time)) throw new Refusal(`trying parse time as RFC3339 string: parsing time "${text}"`)
   return BigInt.asIntN(64, BigInt(time) * 1_000_000n + BigInt(fraction.padEnd(9, '0')))
 }
 

@@ -40,21 +40,21 @@ export function placeVectors<T extends GivenVectors>({vectorConfig, vectorIndexT
 export function checkVectors(schema: WeaviateClass, incoming: GivenVectors): void {
   for (const name of incoming.vectors?.keys() ?? [])
     if (!Object.hasOwn(schema.vectorConfig ?? {}, name))
-      throw new Refusal(422, `collection ${schema.class} does not have configuration for vector ${name}`)
+      throw new Refusal(`collection ${schema.class} does not have configuration for vector ${name}`)
   for (const [name, {bytes, kind}] of incoming.vectors ?? []) {
     const index = schema.vectorConfig![name]!.vectorIndexConfig as JsonObject | undefined
     const isMulti = (index?.multivector as JsonObject | undefined)?.enabled === true
     if (bytes.byteLength > 0 && isMulti !== (kind === 'multi'))
       throw new Refusal(
-        500,
         isMulti
           ? `update vector index for target vector ${name}: insert to vector index: AddBatch called on multivector index`
           : `update multi vector index for target vector ${name}: insert to vector index: addMultiBatch called on non-multivector index`,
+        500,
       )
   }
 
   if (incoming.vector?.byteLength && !schema.vectorIndexType)
-    throw new Refusal(422, `collection ${schema.class} configuration does not have single vector index`)
+    throw new Refusal(`collection ${schema.class} configuration does not have single vector index`)
 }
 
 /** Fixes the dimensions of each vector of a shard. @throws Refusal 500 when a vector has others than those before it. */
@@ -88,9 +88,9 @@ function floatsIn(bytes: Uint8Array): number {
 function wrongDimensions(id: string, {dims, index, name}: Claim, fixed: number): Refusal {
   const what = name === '' ? `Validate vector index for ${id}` : `Validate vector index ${name} for target vector ${id}`
   return new Refusal(
-    500,
     index === 'flat'
       ? `${what}: insert called with a vector of the wrong size: ${dims}. Saved length: ${fixed}, path: memory`
       : `${what}: new node has a vector with length ${dims}. Existing nodes have vectors with length ${fixed}: vector dimensions do not match the index dimensions`,
+    500,
   )
 }

@@ -52,20 +52,20 @@ export async function batchStream(call: BatchStreamCall, {access, calls, cut, se
   for await (const {message} of call.iterator({destroyOnReturn: false}) as AsyncIterable<BatchStreamRequest>) {
     ordinal++
     if (ordinal === 0) {
-      if (message?.$case !== 'start') throw new Refusal(422, 'first message must be a start message')
+      if (message?.$case !== 'start') throw new Refusal('first message must be a start message')
       send({$case: 'started', value: {}})
       continue
     }
 
     if (message?.$case === 'stop') continue
-    if (message?.$case !== 'data') throw new Refusal(422, 'invalid batch send request: data field is nil')
+    if (message?.$case !== 'data') throw new Refusal('invalid batch send request: data field is nil')
     const named = namesOf(message.value)
     if (named.uuids.length + named.beacons.length === 0) continue
     const fault = settings.onBatchStream({...named, ordinal}) ?? undefined
     if (attend({access, calls, cut, fault, send}, {data: message.value, named})) return
   }
 
-  if (ordinal === -1) throw new Refusal(422, 'initial stream message receive: EOF')
+  if (ordinal === -1) throw new Refusal('initial stream message receive: EOF')
 }
 
 interface Attended extends Omit<Served, 'settings'> {

@@ -25,7 +25,7 @@ const OPERATORS: Partial<Record<Filters_Operator, string>> = {
 /** @throws Refusal in the real server's words. */
 export function incomingFilter(filters: Filters, scope: FilterScope): Filter {
   const operator = OPERATORS[filters.operator]
-  if (!operator) throw new Refusal(422, `unknown filter operator ${Filters_Operator[filters.operator]}`)
+  if (!operator) throw new Refusal(`unknown filter operator ${Filters_Operator[filters.operator]}`)
   if (['And', 'Not', 'Or'].includes(operator)) {
     const operands = filters.filters.map((operand) => incomingFilter(operand, scope))
     return {operands, operator, path: [], type: undefined, values: []}
@@ -33,13 +33,12 @@ export function incomingFilter(filters: Filters, scope: FilterScope): Filter {
 
   if (!filters.target && filters.on.length % 2 !== 1)
     throw new Refusal(
-      422,
       `paths needs to have a uneven number of components: property, class, property, ...., got [${filters.on.join(' ')}]`,
     )
   const path = filters.target ? pathOf(filters.target, scope, scope.collection) : filters.on
   const type = typeOf(path, operator, scope)
   const value = filters.testValue?.value
-  if (value === undefined) throw new Refusal(422, 'unknown value type <nil>')
+  if (value === undefined) throw new Refusal('unknown value type <nil>')
   if (isGeo(value)) return {operator, path, type, values: [value]}
   const list = typeof value === 'object' ? value.values : [value]
   const values = list.map((item) => coerced(typeof item === 'bigint' ? Number(item) : item, type))
@@ -70,15 +69,12 @@ function pathOf({target}: FilterTarget, scope: FilterScope, collection: Collecti
       const name = lowerFirst(target.value.on)
       const {dataType} = propertyOf(collection, name)
       if (dataType.length !== 1)
-        throw new Refusal(
-          422,
-          `expected reference property with a single target, got [${dataType.join(' ')}] for ${name} `,
-        )
+        throw new Refusal(`expected reference property with a single target, got [${dataType.join(' ')}] for ${name} `)
       return innerPath({inner: target.value.target, name, scope, targetCollection: dataType[0]!})
     }
 
     default: {
-      throw new Refusal(422, 'unknown target type <nil>')
+      throw new Refusal('unknown target type <nil>')
     }
   }
 }
@@ -92,13 +88,13 @@ interface Inner {
 
 function innerPath({inner, name, scope, targetCollection}: Inner): string[] {
   const linked = classNamed(scope, targetCollection)
-  if (!inner) throw new Refusal(422, 'unknown target type <nil>')
+  if (!inner) throw new Refusal('unknown target type <nil>')
   return [name, linked.name, ...pathOf(inner, scope, linked)]
 }
 
 function classNamed(scope: FilterScope, name: string): Collection {
   const collection = scope.find(name)
-  if (!collection) throw new Refusal(422, `could not find class ${upperFirst(name)} in schema`)
+  if (!collection) throw new Refusal(`could not find class ${upperFirst(name)} in schema`)
   return collection
 }
 
@@ -122,9 +118,9 @@ function coerced(value: boolean | number | string, type: FilterType): boolean | 
   if (type !== 'int' && type !== 'number') return mustBe(value, type)
   const number = typeof value === 'string' && value !== '' ? Number(value) : value
   if (typeof number !== 'number' || (Number.isNaN(number) && typeof value === 'string'))
-    throw new Refusal(422, `expected ${type === 'int' ? 'an integer' : 'a number'} value, but got '${String(value)}'`)
+    throw new Refusal(`expected ${type === 'int' ? 'an integer' : 'a number'} value, but got '${String(value)}'`)
   if (type === 'int' && !Number.isInteger(number))
-    throw new Refusal(422, `filtering for integer, but received a floating point number ${number}`)
+    throw new Refusal(`filtering for integer, but received a floating point number ${number}`)
   return number
 }
 
@@ -132,5 +128,5 @@ function mustBe(value: boolean | number | string, type: FilterType): boolean | n
   const wanted = type === 'boolean' ? 'boolean' : 'string'
   if (typeof value === wanted) return value
   const shown = wanted === 'boolean' ? 'bool' : wanted
-  throw new Refusal(422, `expected value to be ${shown}, got '${typeof value}'`)
+  throw new Refusal(`expected value to be ${shown}, got '${typeof value}'`)
 }

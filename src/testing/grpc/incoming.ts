@@ -44,7 +44,7 @@ function multiVector(bytes: Uint8Array): NamedVector {
   const dims = bytes.byteLength < 2 ? 0 : bytes[0]! | (bytes[1]! << 8)
   const rows = copyBytes(bytes.subarray(2))
   if (rows.byteLength > 0 && (dims === 0 || rows.byteLength % (dims * 4) !== 0))
-    throw new Refusal(422, 'invalid multi vector bytes')
+    throw new Refusal('invalid multi vector bytes')
   return {bytes: rows, dims, kind: 'multi'}
 }
 
@@ -53,7 +53,7 @@ function incomingProperties(given: BatchObject_Properties, schema: undefined | W
   for (const {propName, uuids} of given.singleTargetRefProps) {
     const targets = targetsOf(schema, propName)
     if (targets.length > 1)
-      throw new Refusal(422, `target is a multi-target reference, need single target [${targets.join(' ')}]`)
+      throw new Refusal(`target is a multi-target reference, need single target [${targets.join(' ')}]`)
     properties.set(
       propName,
       uuids.map((id) => ({beacon: beaconTo({collection: targets[0]!, id})})),
@@ -63,7 +63,7 @@ function incomingProperties(given: BatchObject_Properties, schema: undefined | W
   for (const {propName, targetCollection, uuids} of given.multiTargetRefProps) {
     const targets = targetsOf(schema, propName)
     if (targets.length < 2)
-      throw new Refusal(422, `target is a single-target reference, need multi-target [${targets.join(' ')}]`)
+      throw new Refusal(`target is a single-target reference, need multi-target [${targets.join(' ')}]`)
     const references = (properties.get(propName) ?? []) as unknown[]
     properties.set(propName, [
       ...references,

@@ -116,35 +116,39 @@ class FrontDesk {
     private readonly sockets: Map<string, Socket>,
   ) {}
 
-  private cutter(peer: string): () => void {
-    return () => this.sockets.get(peer)?.destroy()
-  }
-
   /** What the caller may do. @throws Refusal. */
   private accessOf({metadata}: {metadata: Metadata}, isPublic = false): Access {
     const access = accessOf(metadata.get('authorization')[0]?.toString(), this.settings)
-    if (!access && !isPublic) throw new Refusal(401, 'extract auth: unauthorized: invalid api key')
+    if (!access && !isPublic) throw new Refusal('extract auth: unauthorized: invalid api key', 401)
     return access ?? 'read'
   }
 
-  private async attend<Q, R>(call: ServerUnaryCall<Q, R>, callback: sendUnaryData<R>, answer: () => R): Promise<void> {
+  /** What comes of a call goes to `done`, or what went wrong to `failed`. */
+  private async attend<R>(
+    call: {getPath: () => string; getPeer: () => string},
+    answer: (cut: () => void) => Promise<R> | R,
+    {done, failed}: {done: (result: R) => void; failed: (error: {code: number; details: string}) => void},
+  ): Promise<void> {
     const path = call.getPath()
-    const cut = this.cutter(call.getPeer())
+    const peer = call.getPeer()
+    const cut = (): void => {
+      this.sockets.get(peer)?.destroy()
+    }
 
     try {
       const method = path.slice(path.lastIndexOf('/') + 1)
       const fault = await this.requests.arrive({method, path, transport: 'grpc'})
-      if (fault && 'status' in fault) {
-        callback({code: fault.status, details: fault.message ?? 'injected fault'})
-      } else if (fault && !fault.after) {
+      if (fault && 'status' in fault) throw new Refusal(fault.message ?? 'injected fault', fault.status, fault.status)
+      if (fault && !fault.after) {
         cut()
-      } else {
-        const result = answer()
-        if (fault) cut()
-        else this.send(callback, result)
+        return
       }
+
+      const result = await answer(cut)
+      if (fault) cut()
+      else done(result)
     } catch (error) {
-      callback(serviceError(error))
+      failed(serviceError(error))
     }
   }
 
@@ -167,7 +171,12 @@ class FrontDesk {
         return answer(call.request, this.accessOf(call, isPublic))
       }
 
-      void this.attend(call, callback, authorized)
+      void this.attend(call, authorized, {
+        done: (result) => {
+          this.send(callback, result)
+        },
+        failed: callback,
+      })
     }
   }
 
@@ -175,34 +184,22 @@ class FrontDesk {
   stream(
     answer: (call: BatchStreamCall, access: Access, cut: () => void) => Promise<void>,
   ): (call: BatchStreamCall) => void {
-    const attend = async (call: BatchStreamCall): Promise<void> => {
-      const path = call.getPath()
-      const cut = this.cutter(call.getPeer())
-      try {
-        const fault = await this.requests.arrive({
-          method: path.slice(path.lastIndexOf('/') + 1),
-          path,
-          transport: 'grpc',
-        })
-        if (fault && 'status' in fault) throw new Refusal(fault.status, fault.message ?? 'injected fault', fault.status)
-        if (fault && !fault.after) {
-          cut()
-          return
-        }
-
-        if (isBefore(this.settings, '1.36')) throw unknownMethod(path)
-        await answer(call, this.accessOf(call), cut)
-        if (fault) cut()
-        else call.end()
-      } catch (error) {
-        call.emit('error', serviceError(error))
-      }
-    }
-
     return (call) => {
       // A client that is gone is no failure of the server.
       call.on('error', () => undefined)
-      void attend(call)
+      const authorized = async (cut: () => void): Promise<void> => {
+        if (isBefore(this.settings, '1.36')) throw unknownMethod(call.getPath())
+        await answer(call, this.accessOf(call), cut)
+      }
+
+      void this.attend(call, authorized, {
+        done() {
+          call.end()
+        },
+        failed(error) {
+          call.emit('error', error)
+        },
+      })
     }
   }
 }
@@ -214,7 +211,7 @@ function mostBytes({maxMessageBytes, proxyMessageBytes}: Settings): number {
 
 function unknownMethod(path: string): Refusal {
   const [, service, method] = path.split('/', 3)
-  return new Refusal(501, `unknown method ${method} for service ${service}`, status.UNIMPLEMENTED)
+  return new Refusal(`unknown method ${method} for service ${service}`, 501, status.UNIMPLEMENTED)
 }
 
 function serviceError(error: unknown): {code: number; details: string} {

@@ -55,40 +55,18 @@ function encodeValue(value: Value): Uint8Array {
   return writer.uint32(delimited(LIST_VALUE)).bytes(list.finish()).finish()
 }
 
-/** The values of a list, each for itself. */
-function itemsOf({kind}: ListValue): Array<NonNullable<Value['kind']>> {
-  switch (kind?.$case) {
-    case 'boolValues': {
-      return kind.value.values.map((value) => ({$case: 'boolValue', value}))
-    }
+type Kind = NonNullable<Value['kind']>
 
-    case 'dateValues': {
-      return kind.value.values.map((value) => ({$case: 'dateValue', value}))
-    }
+/** The values of a list, each for itself: of `textValues` each is a `textValue`. */
+function itemsOf({kind}: ListValue): Kind[] {
+  if (!kind) return []
+  const told = valuesOf(kind).map((value): unknown => ({$case: kind.$case.slice(0, -1), value}))
+  return told as Kind[]
+}
 
-    case 'intValues': {
-      const {buffer} = new Uint8Array(kind.value.values)
-      return Array.from(new BigInt64Array(buffer), (value) => ({$case: 'intValue', value}))
-    }
-
-    case 'numberValues': {
-      return Array.from(doublesOf(kind.value.values), (value) => ({$case: 'numberValue', value}))
-    }
-
-    case 'objectValues': {
-      return kind.value.values.map((value) => ({$case: 'objectValue', value}))
-    }
-
-    case 'textValues': {
-      return kind.value.values.map((value) => ({$case: 'textValue', value}))
-    }
-
-    case 'uuidValues': {
-      return kind.value.values.map((value) => ({$case: 'uuidValue', value}))
-    }
-
-    default: {
-      return []
-    }
-  }
+function valuesOf(kind: NonNullable<ListValue['kind']>): unknown[] {
+  if (kind.$case === 'numberValues') return [...doublesOf(kind.value.values)]
+  if (kind.$case !== 'intValues') return [...kind.value.values]
+  const {buffer} = new Uint8Array(kind.value.values)
+  return [...new BigInt64Array(buffer)]
 }

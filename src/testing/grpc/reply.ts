@@ -66,10 +66,9 @@ function checkReference(
   {targetCollection}: RefPropertiesRequest,
 ): void {
   if (PRIMITIVE_TYPES.has(dataType[0]!))
-    throw new Refusal(422, `extract properties request: could not find class ${dataType[0]} in schema`)
+    throw new Refusal(`extract properties request: could not find class ${dataType[0]} in schema`)
   if (dataType.length > 1 && targetCollection === '')
     throw new Refusal(
-      422,
       `extract properties request: multi target references from collection ${schema.class} and property ${name} with need an explicitlinked collection. Available linked collections are [${dataType.join(' ')}]`,
     )
 }
@@ -186,97 +185,55 @@ function resolve(references: JsonObject[], request: RefPropertiesRequest, contex
 
 const NULL: Value = {kind: {$case: 'nullValue', value: 0}}
 
-function propertyValue(property: SchemaProperty, value: JsonValue, nested?: ObjectPropertiesRequest): Value {
-  if (value === null) return NULL
-  switch (String(property.dataType[0])) {
-    case 'blob':
-    case 'blobHash': {
-      return {kind: {$case: 'blobValue', value: value as string}}
-    }
+type Told = NonNullable<Value['kind']>
 
-    case 'boolean': {
-      return {kind: {$case: 'boolValue', value: value as boolean}}
-    }
+type ListKind = NonNullable<Extract<Told, {$case: 'listValue'}>['value']['kind']>
 
-    case 'date': {
-      return {kind: {$case: 'dateValue', value: value as string}}
-    }
-
-    case 'geoCoordinates': {
-      return {kind: {$case: 'geoValue', value: value as {latitude: number; longitude: number}}}
-    }
-
-    case 'int': {
-      return {kind: {$case: 'intValue', value: int64(value as number)}}
-    }
-
-    case 'number': {
-      return {kind: {$case: 'numberValue', value: value as number}}
-    }
-
-    case 'object': {
-      return {kind: {$case: 'objectValue', value: objectValue(property, value as JsonObject, nested)}}
-    }
-
-    case 'phoneNumber': {
-      return {kind: {$case: 'phoneValue', value: phoneValue(value as JsonObject)}}
-    }
-
-    case 'string':
-    case 'text': {
-      return {kind: {$case: 'textValue', value: value as string}}
-    }
-
-    case 'uuid': {
-      return {kind: {$case: 'uuidValue', value: value as string}}
-    }
-
-    default: {
-      return {kind: {$case: 'listValue', value: {kind: listKind(property, value as JsonValue[], nested)}}}
-    }
-  }
+/** How a value is told, by its data type. */
+const KINDS: Readonly<Record<string, (value: JsonValue) => Told>> = {
+  blob: (value) => ({$case: 'blobValue', value: value as string}),
+  blobHash: (value) => ({$case: 'blobValue', value: value as string}),
+  boolean: (value) => ({$case: 'boolValue', value: value as boolean}),
+  date: (value) => ({$case: 'dateValue', value: value as string}),
+  geoCoordinates: (value) => ({$case: 'geoValue', value: value as {latitude: number; longitude: number}}),
+  int: (value) => ({$case: 'intValue', value: int64(value as number)}),
+  number: (value) => ({$case: 'numberValue', value: value as number}),
+  phoneNumber: (value) => ({$case: 'phoneValue', value: phoneValue(value as JsonObject)}),
+  string: (value) => ({$case: 'textValue', value: value as string}),
+  text: (value) => ({$case: 'textValue', value: value as string}),
+  uuid: (value) => ({$case: 'uuidValue', value: value as string}),
 }
 
-type ListKind = NonNullable<Extract<Value['kind'], {$case: 'listValue'}>['value']['kind']>
+const LIST_KINDS: Readonly<Record<string, (values: JsonValue[]) => ListKind>> = {
+  'boolean[]': (values) => ({$case: 'boolValues', value: {values: values as boolean[]}}),
+  'date[]': (values) => ({$case: 'dateValues', value: {values: values as string[]}}),
+  'int[]'(values) {
+    const ints = BigInt64Array.from(values, (value) => int64(value as number))
+    return {$case: 'intValues', value: {values: bytesUnder(ints)}}
+  },
+  'number[]': (values) => ({
+    $case: 'numberValues',
+    value: {values: bytesUnder(Float64Array.from(values as number[]))},
+  }),
+  'string[]': (values) => ({$case: 'textValues', value: {values: values as string[]}}),
+  'text[]': (values) => ({$case: 'textValues', value: {values: values as string[]}}),
+  'uuid[]': (values) => ({$case: 'uuidValues', value: {values: values as string[]}}),
+}
 
-function listKind(property: SchemaProperty, values: JsonValue[], nested?: ObjectPropertiesRequest): ListKind {
-  switch (String(property.dataType[0])) {
-    case 'boolean[]': {
-      return {$case: 'boolValues', value: {values: values as boolean[]}}
-    }
-
-    case 'date[]': {
-      return {$case: 'dateValues', value: {values: values as string[]}}
-    }
-
-    case 'int[]': {
-      const ints = BigInt64Array.from(values, (value) => int64(value as number))
-      return {$case: 'intValues', value: {values: bytesUnder(ints)}}
-    }
-
-    case 'number[]': {
-      const numbers = Float64Array.from(values as number[])
-      return {$case: 'numberValues', value: {values: bytesUnder(numbers)}}
-    }
-
-    case 'object[]': {
-      const objects = values.map((value) => objectValue(property, value as JsonObject, nested))
-      return {$case: 'objectValues', value: {values: objects}}
-    }
-
-    case 'string[]':
-    case 'text[]': {
-      return {$case: 'textValues', value: {values: values as string[]}}
-    }
-
-    case 'uuid[]': {
-      return {$case: 'uuidValues', value: {values: values as string[]}}
-    }
-
-    default: {
-      throw new Refusal(500, `invalid type: ${property.dataType.join(' ')}`)
-    }
-  }
+function propertyValue(property: SchemaProperty, value: JsonValue, nested?: ObjectPropertiesRequest): Value {
+  if (value === null) return NULL
+  const type = String(property.dataType[0])
+  const objectOf = (item: JsonValue) => objectValue(property, item as JsonObject, nested)
+  if (type === 'object') return {kind: {$case: 'objectValue', value: objectOf(value)}}
+  const kind = KINDS[type]?.(value)
+  if (kind) return {kind}
+  const values = value as JsonValue[]
+  const list: ListKind | undefined =
+    type === 'object[]'
+      ? {$case: 'objectValues', value: {values: values.map((item) => objectOf(item))}}
+      : LIST_KINDS[type]?.(values)
+  if (!list) throw new Refusal(`invalid type: ${property.dataType.join(' ')}`, 500)
+  return {kind: {$case: 'listValue', value: {kind: list}}}
 }
 
 /** Go's conversion on amd64: what an int64 cannot hold becomes the least one. */

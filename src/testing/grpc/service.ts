@@ -46,7 +46,7 @@ export class WeaviateCalls {
 
   private find(name: string): Collection {
     const collection = this.room.database.find(name)
-    if (!collection) throw new Refusal(422, `could not find class ${upperFirst(name)} in schema`)
+    if (!collection) throw new Refusal(`could not find class ${upperFirst(name)} in schema`)
     return collection
   }
 
@@ -115,13 +115,13 @@ export class WeaviateCalls {
 
   batchReferences({references}: BatchReferencesRequest, access: Access): BatchReferencesReply {
     if (references.length === 0)
-      throw new Refusal(422, 'invalid params: length cannot be 0, need at least one reference for batching')
+      throw new Refusal('invalid params: length cannot be 0, need at least one reference for batching')
     if (access === 'read') throw forbidden('U', dataOf(upperFirst(references[0]!.fromCollection)))
     const errors: BatchError[] = []
     for (const [index, reference] of references.entries()) {
       try {
         const id = canonicalUuid(reference.fromUuid)
-        if (!id) throw new Refusal(422, `invalid cref URI: 2nd path segment must be uuid, but got '${reference.name}'`)
+        if (!id) throw new Refusal(`invalid cref URI: 2nd path segment must be uuid, but got '${reference.name}'`)
         const source = {collection: reference.fromCollection, id, property: reference.name}
         const path = reference.toCollection === undefined ? '' : `${reference.toCollection}/`
         this.room.appendReference(
@@ -141,7 +141,7 @@ export class WeaviateCalls {
     if (access === 'read') throw forbidden('D', dataOf(upperFirst(request.collection), request.tenant))
     const {collection, matches} = within('batch delete params: ', () => {
       const found = this.find(request.collection)
-      if (!request.filters) throw new Refusal(422, 'no filters in batch delete request')
+      if (!request.filters) throw new Refusal('no filters in batch delete request')
       return {collection: found, matches: this.filter(found, request, {isDelete: true})!}
     })
     const tenant = request.tenant ?? ''
@@ -172,8 +172,8 @@ export class WeaviateCalls {
   tenantsGet(request: TenantsGetRequest): TenantsGetReply {
     const names = request.params?.value.values
     const tenants = within('get tenants: ', () => {
-      if (request.collection === '') throw new Refusal(422, 'missing collection ')
-      if (names?.length === 0) throw new Refusal(422, 'must specify at least one tenant name')
+      if (request.collection === '') throw new Refusal('missing collection ')
+      if (names?.length === 0) throw new Refusal('must specify at least one tenant name')
       return listTenants(this.room.database.find(request.collection), names)
     })
     return {

@@ -39,8 +39,8 @@ function unknownField(name: string, fields: Known, bytes: Uint8Array): Refusal |
     const inner = fields[field]
     if (!inner)
       return new Refusal(
-        501,
         `the embedded server lists, filters and aggregates; it does not know field ${field} of ${name}`,
+        501,
         status.UNIMPLEMENTED,
       )
     if (inner === true || wireType !== WireType.LengthDelimited) {

@@ -16,7 +16,7 @@ export function batchRoutes(router: Router, room: ObjectRoom, settings: Settings
   router.on('POST', 'batch/objects', ({body}) => {
     const {objects = []} = body as {objects?: ObjectBody[]}
     if (objects.length === 0)
-      throw new Refusal(422, "invalid param 'objects': cannot be empty, need at least one object for batching")
+      throw new Refusal("invalid param 'objects': cannot be empty, need at least one object for batching")
     const incoming = objects.map((object) => incomingObject(object))
     const outcomes = room.writeBatch(incoming, (object) => object)
     const answers = outcomes.map((outcome, index) => outcomeText(outcome, objects[index]!))
@@ -48,7 +48,7 @@ interface ReferenceBody {
 
 function writeReferences(room: ObjectRoom, references: ReferenceBody[]): unknown[] {
   if (references.length === 0)
-    throw new Refusal(422, 'invalid params: length cannot be 0, need at least one reference for batching')
+    throw new Refusal('invalid params: length cannot be 0, need at least one reference for batching')
   for (const {from, to} of references)
     for (const [name, beacon] of Object.entries({from, to}))
       if (!/^\w+:\/\//.test(beacon))
@@ -83,8 +83,8 @@ function deleteObjects(room: ObjectRoom, settings: Settings, {body, query}: Rest
     output?: string
   }
   const collection = room.database.find(match?.class ?? '')
-  if (!collection) throw new Refusal(422, `validate: failed to get class: ${match?.class ?? ''}`)
-  if (!match?.where) throw new Refusal(422, 'validate: empty match.where clause')
+  if (!collection) throw new Refusal(`validate: failed to get class: ${match?.class ?? ''}`)
+  if (!match?.where) throw new Refusal('validate: empty match.where clause')
   const {where} = match
   const tenant = query.get('tenant') ?? ''
   const scope = room.scopeOf(collection, tenant, {isDelete: true})

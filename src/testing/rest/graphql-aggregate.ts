@@ -108,7 +108,7 @@ function shownField({name: className}: Collection, {fields, name}: Field, {count
   if (found.kind === 'reference') {
     // The real server finds out where references point to only beside their type.
     if (!aggregators.has('type'))
-      throw new Refusal(501, `the embedded server tells what ${name} points to only with its type`)
+      throw new Refusal(`the embedded server tells what ${name} points to only with its type`, 501)
     return members(fields, {...found, type: 'cref'})
   }
 

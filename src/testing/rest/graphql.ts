@@ -113,7 +113,7 @@ function aggregate(
 ): unknown {
   const {arguments: given} = field
   if (given.objectLimit !== undefined)
-    throw new Refusal(422, 'objectLimit can only be used with a near<Media> or hybrid filter')
+    throw new Refusal('objectLimit can only be used with a near<Media> or hybrid filter')
   const tenant = textOf(given.tenant)
   const shard = resolveShard(collection, tenant)
   const count = (found: number): number => settings.count(found, {collection: collection.name, tenant})
@@ -132,7 +132,7 @@ function list(
   const offset = Number(given.offset ?? 0)
   const after = readCursor(textOf(given.after), {hasFilter: matches !== undefined, hasSort: sort !== undefined, offset})
   if (given.limit === 0)
-    throw new Refusal(422, 'explorer: list class: search: invalid pagination params: invalid default limit: 0')
+    throw new Refusal('explorer: list class: search: invalid pagination params: invalid default limit: 0')
   const limit = Number(given.limit ?? settings.queryDefaultsLimit)
   return within('explorer: list class: search: ', () => {
     const shard: Shard = within(`object search at index ${collection.name.toLowerCase()}: `, () =>

@@ -23,9 +23,8 @@ export interface ObjectBody {
 export function incomingObject(body: ObjectBody): IncomingObject {
   if (filled(body.id) !== undefined && !canonicalUuid(body.id))
     throw new InvalidBody(601, `id in body must be of type uuid: ${JSON.stringify(body.id)}`)
-  if (!body.class) throw new Refusal(422, 'invalid object: the given class is empty')
-  if (Array.isArray(body.properties))
-    throw new Refusal(422, "invalid object: could not recognize object's properties: []")
+  if (!body.class) throw new Refusal('invalid object: the given class is empty')
+  if (Array.isArray(body.properties)) throw new Refusal("invalid object: could not recognize object's properties: []")
   if (body.vector && !isNumbers(body.vector))
     throw new InvalidBody(400, 'parsing body body from "" failed, because json: cannot unmarshal Object.vector')
   const named = Object.entries(body.vectors ?? {}).flatMap(([name, vector]): Array<[string, NamedVector]> =>
@@ -51,7 +50,7 @@ function namedVector(vector: number[] | number[][]): NamedVector {
   const rows = vector as number[][]
   const dims = rows[0]!.length
   if (rows.some((row) => row.length !== dims))
-    throw new Refusal(500, 'multi vector array consists of vectors with varying dimensions')
+    throw new Refusal('multi vector array consists of vectors with varying dimensions', 500)
   return {bytes: bytesOf(rows.flat()), dims, kind: 'multi'}
 }
 
@@ -99,10 +98,10 @@ export function incomingFilter(where: WhereBody): Filter {
   return within('invalid where filter: ', () => {
     const otherwise = 'or switch to compare operator (eg. Equal, NotEqual, etc.)'
     const name = `operator '${operator}'`
-    if (path) throw new Refusal(422, `${name} not compatible with field 'path', remove 'path' ${otherwise}`)
+    if (path) throw new Refusal(`${name} not compatible with field 'path', remove 'path' ${otherwise}`)
     if (values.length > 0)
-      throw new Refusal(422, `${name} not compatible with field 'value<Type>', remove value field ${otherwise}`)
-    if (!operands?.length) throw new Refusal(422, `${name}, but no operands set - add at least one operand`)
+      throw new Refusal(`${name} not compatible with field 'value<Type>', remove value field ${otherwise}`)
+    if (!operands?.length) throw new Refusal(`${name}, but no operands set - add at least one operand`)
     const read = operands.map((operand, index) => within(`operand ${index}: `, () => incomingFilter(operand)))
     return {operands: read, operator, path: [], type: undefined, values: []}
   })
@@ -112,11 +111,11 @@ type WhereValue = Pick<Filter, 'isList' | 'type' | 'values'>
 
 function clause(operator: string, path: string[], values: WhereValue[]): Filter {
   const [value] = values
-  if (values.length > 1) throw new Refusal(422, 'found more than one values the clause')
-  if (!value) throw new Refusal(422, `got operator '${operator}', but no value<Type> field set`)
-  if (path.length === 0) throw new Refusal(422, "field 'path': must have at least one element")
+  if (values.length > 1) throw new Refusal('found more than one values the clause')
+  if (!value) throw new Refusal(`got operator '${operator}', but no value<Type> field set`)
+  if (path.length === 0) throw new Refusal("field 'path': must have at least one element")
   if (path.length % 2 === 0)
-    throw new Refusal(422, "field 'path': path must have an odd number of elements: property, class, property, …")
+    throw new Refusal("field 'path': path must have an odd number of elements: property, class, property, …")
   return {operator, path, ...value}
 }
 

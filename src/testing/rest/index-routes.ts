@@ -13,11 +13,11 @@ export function setShardStatus(
   if (body === undefined) throw new InvalidBody(602, 'body in body is required')
   const prefix = 'updating db: TYPE_UPDATE_SHARD_STATUS: '
   if (!collection)
-    throw new Refusal(404, `${prefix}cannot update shard status to a non-existing index for ${params.class}: not found`)
+    throw new Refusal(`${prefix}cannot update shard status to a non-existing index for ${params.class}: not found`, 404)
   const status = (body as {status?: string}).status ?? ''
   const shard = collection.shards.find(({name}) => name === params.shard)
-  if (!shard) throw new Refusal(404, `${prefix}shard ${params.shard} not found`)
-  if (status !== 'READONLY' && status !== 'READY') throw new Refusal(500, `${prefix}${status}: invalid storage status`)
+  if (!shard) throw new Refusal(`${prefix}shard ${params.shard} not found`, 404)
+  if (status !== 'READONLY' && status !== 'READY') throw new Refusal(`${prefix}${status}: invalid storage status`, 500)
   shard.readOnly = status === 'READONLY' ? 'manually set by user' : undefined
   return {body: {status}, status: 200}
 }
@@ -32,14 +32,14 @@ export function dropVectorIndex(
   {droppedVectorMs}: Settings,
   {className, vector}: {className: string; vector: string},
 ): RestAnswer {
-  if (droppedVectorMs < 0) throw new Refusal(500, DISABLED)
+  if (droppedVectorMs < 0) throw new Refusal(DISABLED, 500)
   const collection = database.collections.get(upperFirst(className))
-  if (!collection) throw new Refusal(404, `class "${className}": not found`)
+  if (!collection) throw new Refusal(`class "${className}": not found`, 404)
   const {vectorConfig = {}} = collection.schema
   if (Object.keys(vectorConfig).length === 0)
-    throw new Refusal(422, `validation: class "${collection.name}" has no named vector configurations`)
+    throw new Refusal(`validation: class "${collection.name}" has no named vector configurations`)
   const config = vectorConfig[vector]
-  if (!config) throw new Refusal(404, `not found: vector index "${vector}" not found in class "${collection.name}"`)
+  if (!config) throw new Refusal(`not found: vector index "${vector}" not found in class "${collection.name}"`, 404)
   collection.schema = {
     ...collection.schema,
     vectorConfig: {...vectorConfig, [vector]: {vectorIndexType: 'none', vectorizer: config.vectorizer ?? {}}},
@@ -82,10 +82,9 @@ export function dropPropertyIndex(
   }
 
   const collection = database.collections.get(upperFirst(className))
-  if (!collection) throw new Refusal(422, `class "${upperFirst(className)}": not found`)
+  if (!collection) throw new Refusal(`class "${upperFirst(className)}": not found`)
   const {properties} = collection.schema
-  if (!properties?.some((property) => property.name === name))
-    throw new Refusal(422, `property name ${name}: not found`)
+  if (!properties?.some((property) => property.name === name)) throw new Refusal(`property name ${name}: not found`)
   const changed = properties.map((property) => (property.name === name ? {...property, [member]: false} : property))
   collection.schema = {...collection.schema, properties: changed}
   return {status: 200}

@@ -30,8 +30,8 @@ export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}:
   router.on('POST', 'objects/validate', ({body}) => {
     const given = body as ObjectBody
     const known = room.database.find(given.class ?? '')
-    if (!known) throw new Refusal(422, `invalid object: class "${given.class ?? ''}" not found in schema`)
-    if (!given.id) throw new Refusal(422, 'invalid object: invalid UUID length: 0')
+    if (!known) throw new Refusal(`invalid object: class "${given.class ?? ''}" not found in schema`)
+    if (!given.id) throw new Refusal('invalid object: invalid UUID length: 0')
     within('invalid object: ', () => room.prepare(incomingObject(given), {autoSchema: false}))
     return {status: 200}
   })
@@ -47,8 +47,8 @@ export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}:
     const place = placeOf(room, request, {prefix: (index) => `${deleting(index)}determine shard: `})
     if (!place)
       throw new Refusal(
-        500,
         `could not delete object from vector repo: delete from non-existing index for ${request.params.class}`,
+        500,
       )
     within(`${deleting(place.collection.name.toLowerCase())}delete local object: shard="${place.shard.name}": `, () => {
       room.checkWritable(place.collection, place.tenant, place.shard)
@@ -102,7 +102,7 @@ function asRead(
   const {id, object, shard} = place
   const name = query.get('node_name')
   const replica = name === null ? room.replicas.reader(node) : room.replicas.byName(name)
-  if (!replica) throw new Refusal(500, `repo: object by id: node ${name} not found`)
+  if (!replica) throw new Refusal(`repo: object by id: node ${name} not found`, 500)
   if (name !== null || query.get('consistency_level') === 'ONE') return room.replicas.get(replica, place, id)
   if (object) room.replicas.repair(shard, id)
   return object
@@ -111,7 +111,7 @@ function asRead(
 function replace(room: ObjectRoom, request: RestRequest): RestAnswer {
   const body = request.body as ObjectBody
   if (canonicalUuid(body.id) !== canonicalUuid(request.params.id))
-    throw new Refusal(422, "invalid update: field 'id' is immutable")
+    throw new Refusal("invalid update: field 'id' is immutable")
   const params = {...request.params, class: filled(body.class) ?? request.params.class!}
   const place = placeOf(room, {...request, params}, {tenant: body.tenant})
   if (!place?.object) return {status: 404}
@@ -168,7 +168,7 @@ function create(room: ObjectRoom, body: ObjectBody): RestAnswer {
   // The real server looks an object up by the id it was given, and so refuses before it tries to store it.
   const isLookedUp = body.id !== undefined && (tenant === '' || !collection.tenants || collection.tenants.has(tenant))
   const shard = within(`${isLookedUp ? '' : importing}determine shard: `, () => resolveShard(collection, tenant))
-  if (shard.get(object.id)) throw new Refusal(422, `id '${object.id}' already exists`)
+  if (shard.get(object.id)) throw new Refusal(`id '${object.id}' already exists`)
   const storing = `${importing}put local object: shard="${shard.name}": `
   within(storing, () => {
     room.checkWritable(collection, tenant, shard)
@@ -199,7 +199,7 @@ const INCLUDES = new Set(['classification', 'featureProjection', 'interpretation
 function isVectorWanted({query}: RestRequest): boolean {
   const wanted = (query.get('include') ?? '').split(',').filter(Boolean)
   for (const name of wanted)
-    if (!INCLUDES.has(name)) throw new Refusal(400, `unrecognized property '${name}' in ?include list`)
+    if (!INCLUDES.has(name)) throw new Refusal(`unrecognized property '${name}' in ?include list`, 400)
   return wanted.includes('vector')
 }
 
@@ -245,7 +245,6 @@ function sortOf(collection: Collection, query: URLSearchParams): Order | undefin
       const order = orders[index] ?? orders.at(-1) ?? 'asc'
       if (order !== 'asc' && order !== 'desc')
         throw new Refusal(
-          422,
           `sort parameter at position ${index}: invalid order parameter, possible values are: ["asc", "desc"] not: "${order}"`,
         )
       return {ascending: order === 'asc', path: [name]}
@@ -268,8 +267,8 @@ function cursor(
 ): string | undefined {
   if (after !== '' && className === null)
     throw new Refusal(
-      500,
       'list objects: after parameter not allowed, cursor must be specific to one class, set class query param',
+      500,
     )
   const beside = {hasFilter: false, hasSort, offset}
   return readCursor(after, beside, "msg:cursor api: invalid 'after' parameter code:400 err:")

@@ -56,7 +56,7 @@ function referenceOf({name: className, schema}: Collection, name: string, messag
   const property = schema.properties?.find((candidate) => candidate.name === name)
   if (!property) throw noSuchProperty(className, name).within(`${message} code:400 err:`)
   if (!isReference(property))
-    throw new Refusal(422, `msg:bad inputs code:400 err:property '${name}' is not a reference-type`)
+    throw new Refusal(`msg:bad inputs code:400 err:property '${name}' is not a reference-type`)
 }
 
 function checked(room: ObjectRoom, {collection, id, tenant}: Place, request: RestRequest): JsonObject[] {
@@ -64,7 +64,7 @@ function checked(room: ObjectRoom, {collection, id, tenant}: Place, request: Res
   referenceOf(collection, name, 'msg:validate inputs')
   for (const {beacon} of given(request))
     if (!String(beacon).startsWith('weaviate://localhost/'))
-      throw new Refusal(422, 'msg:bad inputs code:400 err:unrecognized cross-ref ref format')
+      throw new Refusal('msg:bad inputs code:400 err:unrecognized cross-ref ref format')
   try {
     const properties = {[name]: given(request)}
     const {object} = room.prepare({collection: collection.name, id, properties, tenant, transport: 'rest'})
@@ -72,6 +72,6 @@ function checked(room: ObjectRoom, {collection, id, tenant}: Place, request: Res
   } catch (error) {
     const missing = error instanceof Refusal ? /no object with id \S+ found$/.exec(error.message) : null
     if (!missing) throw error
-    throw new Refusal(422, `msg:validate existence code:400 err:validate reference: ${missing[0]}`)
+    throw new Refusal(`msg:validate existence code:400 err:validate reference: ${missing[0]}`)
   }
 }

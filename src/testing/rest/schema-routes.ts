@@ -72,7 +72,7 @@ function propertyRoutes(router: Router, database: Database): void {
   router.on('POST', 'schema/:class/properties', ({body, params}) =>
     schemaRefusal(() => {
       const collection = database.collections.get(upperFirst(params.class!))
-      if (!collection) throw new Refusal(422, `class "${upperFirst(params.class!)}": not found`)
+      if (!collection) throw new Refusal(`class "${upperFirst(params.class!)}": not found`)
       const {schema} = collection
       const others = schema.properties ?? []
       checkProperty(body as SchemaProperty, {
@@ -163,7 +163,7 @@ function aliasRoutes(router: Router, database: Database): void {
   const {aliases, collections} = database
   const target = (name: unknown): string => {
     const collection = upperFirst(String(name))
-    if (!collections.has(collection)) throw new Refusal(422, `validation: target class "${collection}" does not exist`)
+    if (!collections.has(collection)) throw new Refusal(`validation: target class "${collection}" does not exist`)
     return collection
   }
 
@@ -175,11 +175,11 @@ function aliasRoutes(router: Router, database: Database): void {
   router.on('POST', 'aliases', ({body}) => {
     const given = body as {alias?: string; class?: string}
     const alias = upperFirst(given.alias ?? '')
-    if (!/^[A-Z][_0-9A-Za-z]*$/.test(alias)) throw new Refusal(422, `validation: '${alias}' is not a valid alias name`)
+    if (!/^[A-Z][_0-9A-Za-z]*$/.test(alias)) throw new Refusal(`validation: '${alias}' is not a valid alias name`)
     const collection = target(given.class)
     const prefix = 'updating schema: TYPE_CREATE_ALIAS: create alias: '
-    if (collections.has(alias)) throw new Refusal(500, `${prefix}class ${alias} already exists`)
-    if (aliases.has(alias)) throw new Refusal(422, `validation: ${prefix}${alias}, alias already exists`)
+    if (collections.has(alias)) throw new Refusal(`${prefix}class ${alias} already exists`, 500)
+    if (aliases.has(alias)) throw new Refusal(`validation: ${prefix}${alias}, alias already exists`)
     aliases.set(alias, collection)
     return {body: {alias, class: collection}, status: 200}
   })

@@ -49,7 +49,7 @@ export function serverRoutes(router: Router, served: GraphqlServed, url: () => s
     status: 200,
   }))
   const noExports = (): never => {
-    throw new Refusal(422, 'export API is disabled; enable it via EXPORT_ENABLED=true or the runtime config')
+    throw new Refusal('export API is disabled; enable it via EXPORT_ENABLED=true or the runtime config')
   }
 
   if (!isBefore(settings, '1.37')) {

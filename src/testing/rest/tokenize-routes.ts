@@ -37,7 +37,7 @@ export function tokenizeRoutes(router: Router, database: Database): void {
     const property = schema?.properties?.find((candidate) => candidate.name.toLowerCase() === name)
     if (!schema || !property) return {status: 404}
     const text = textOf(body as TokenizeBody)
-    if (!property.tokenization) throw new Refusal(422, 'tokenization is not enabled for this property')
+    if (!property.tokenization) throw new Refusal('tokenization is not enabled for this property')
     return terms(text, {
       analyzer: analyzerOf(property),
       stopwords: stopwordsOf(schema, property),
@@ -57,9 +57,9 @@ function tokenized(body: TokenizeBody): RestAnswer {
   if (typeof tokenization !== 'string') throw new InvalidBody(602, 'tokenization in body is required')
   if (!KNOWN.includes(tokenization))
     throw new InvalidBody(606, `tokenization in body should be one of [${KNOWN.join(' ')}]`)
-  if (!PLAIN.has(tokenization)) throw new Refusal(422, `unsupported tokenization strategy: ${tokenization}`)
+  if (!PLAIN.has(tokenization)) throw new Refusal(`unsupported tokenization strategy: ${tokenization}`)
   if (new TextEncoder().encode(text).byteLength > MOST_BYTES)
-    throw new Refusal(422, 'text exceeds maximum allowed length of 10,000 characters')
+    throw new Refusal('text exceeds maximum allowed length of 10,000 characters')
   const analyzer = analyzerConfig ?? {}
   checkFolding(analyzer)
   return terms(text, {analyzer, stopwords: wordsOf(body, tokenization), tokenization})
@@ -72,7 +72,7 @@ function wordsOf(
 ): ReadonlySet<string> {
   const presets = stopwordPresets ?? {}
   if (stopwords && Object.keys(presets).length > 0)
-    throw new Refusal(422, 'stopwords and stopwordPresets are mutually exclusive; pass only one')
+    throw new Refusal('stopwords and stopwordPresets are mutually exclusive; pass only one')
   invertedIndexConfig({stopwordPresets: presets, ...(stopwords && {stopwords: {...stopwords}})})
   if (analyzerConfig?.stopwordPreset) return presetWords(analyzerConfig.stopwordPreset, presets)
   if (stopwords) return configuredWords(stopwords)
@@ -81,10 +81,10 @@ function wordsOf(
 
 function checkFolding({asciiFold, asciiFoldIgnore}: TextAnalyzer): void {
   const ignored = asciiFoldIgnore ?? []
-  if (!asciiFold && ignored.length > 0) throw new Refusal(422, 'asciiFoldIgnore requires asciiFold to be enabled')
+  if (!asciiFold && ignored.length > 0) throw new Refusal('asciiFoldIgnore requires asciiFold to be enabled')
   for (const entry of ignored)
     if ([...entry.normalize('NFC')].length !== 1)
-      throw new Refusal(422, `each asciiFoldIgnore entry must be a single character, got ${JSON.stringify(entry)}`)
+      throw new Refusal(`each asciiFoldIgnore entry must be a single character, got ${JSON.stringify(entry)}`)
 }
 
 function terms(
