@@ -7,7 +7,6 @@ type Signal = (typeof SIGNALS)[number]
 /** The first signal aborts; a second one ends the process at once, unless it only says again that the terminal is closed. */
 export class Interrupt {
   readonly #controller = new AbortController()
-  readonly #onFirst: (signal: string) => void
 
   readonly #handle = (name: Signal) => {
     if (this.#controller.signal.aborted) {
@@ -16,12 +15,11 @@ export class Interrupt {
       process.exit(EXIT_CODES.INTERRUPTED)
     }
 
-    this.#onFirst(name)
+    this.onFirst(name)
     this.#controller.abort(new DataOpsError('INTERRUPTED', `Stopped by ${name}.`, {retryable: false}))
   }
 
-  constructor(onFirst: (signal: string) => void) {
-    this.#onFirst = onFirst
+  constructor(private readonly onFirst: (signal: string) => void) {
     for (const signal of SIGNALS) process.on(signal, this.#handle)
   }
 

@@ -78,7 +78,6 @@ export const PAGES_WORTH_CUTTING = 2
  * workers' pages.
  */
 export class ParallelReader {
-  readonly #options: ParallelReaderOptions
   readonly #pageSize: PageSize
   readonly #queue: Slice[]
   readonly #running = new Set<RunningSlice>()
@@ -90,8 +89,7 @@ export class ParallelReader {
   #failure?: {error: unknown}
   #read = 0
 
-  constructor(options: ParallelReaderOptions) {
-    this.#options = options
+  constructor(private readonly options: ParallelReaderOptions) {
     this.#pageSize = new PageSize(options.batchSize, options.targetBytes ?? TARGET_BYTES)
     this.#queue = [...options.slices]
     // A collection in one piece starts in equal parts: right for random UUIDs, and put right for all others while it runs.
@@ -126,11 +124,11 @@ export class ParallelReader {
 
   /** Once. @throws DataOpsError INTERRUPTED, or what the server answered once retries are used up. */
   async *pages(): AsyncGenerator<SlicePage, void, undefined> {
-    this.#working = this.#options.concurrency
-    const workers = Array.from({length: this.#options.concurrency}, async () => this.#work())
+    this.#working = this.options.concurrency
+    const workers = Array.from({length: this.options.concurrency}, async () => this.#work())
     try {
       for (;;) {
-        throwIfAborted(this.#options.signal)
+        throwIfAborted(this.options.signal)
         const page = this.#ready.shift()
         if (page) {
           this.#workers.wake()
@@ -166,7 +164,7 @@ export class ParallelReader {
   async #readSlice(slice: RunningSlice): Promise<void> {
     while (!slice.fetched && !this.#isOver()) {
       // Bounded memory: a worker holds one page in the queue at most.
-      if (this.#ready.length >= this.#options.concurrency) {
+      if (this.#ready.length >= this.options.concurrency) {
         await this.#workers.sleep()
         continue
       }
@@ -212,7 +210,7 @@ export class ParallelReader {
   #largest(): {largest?: RunningSlice; rest: number} {
     let largest: RunningSlice | undefined
     let largestRest = 0
-    const left = Math.max(0, this.#options.expectedObjects - this.#read)
+    const left = Math.max(0, this.options.expectedObjects - this.#read)
     for (const slice of this.#running) {
       // Before its first page nothing is known of a slice, and it may be empty.
       if (slice.fetched || slice.idsPerObject === undefined) continue
@@ -249,7 +247,7 @@ export class ParallelReader {
     // An empty page after a short one confirms the end: one object is enough to say that there is more.
     const isConfirming = slice.short
     const {asked, page} = await fetchPage(
-      {...this.#options, pageSize: this.#pageSize},
+      {...this.options, pageSize: this.#pageSize},
       {after, tenant: slice.tenant, ...(isConfirming && {most: 1})},
     )
     const received = page.objects.length

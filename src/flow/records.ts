@@ -57,21 +57,19 @@ export interface RecordListOptions {
 
 /** Records in no order, in partitions by their key: the same key is in the same partition of every list with as many of them. */
 export class RecordList {
-  readonly #options: RecordListOptions
   readonly #file = randomHex(6)
   readonly #partitions: Partition[]
   readonly #record: Buffer
   #inMemory = 0
   #isSpilled = false
 
-  constructor(options: RecordListOptions) {
-    this.#options = options
+  constructor(private readonly options: RecordListOptions) {
     this.#partitions = Array.from({length: options.partitions}, () => ({bytes: Buffer.alloc(0), used: 0}))
     this.#record = Buffer.alloc(options.recordBytes)
   }
 
   async #path(index: number): Promise<string> {
-    return path.join(await this.#options.folder.path(), `${this.#file}-${index}`)
+    return path.join(await this.options.folder.path(), `${this.#file}-${index}`)
   }
 
   get partitions(): number {
@@ -98,7 +96,7 @@ export class RecordList {
 
   /** Puts what is in memory into files when it is too much. @throws DataOpsError STORAGE. */
   async settle(): Promise<void> {
-    if (this.#inMemory <= this.#options.maxInMemory) return
+    if (this.#inMemory <= this.options.maxInMemory) return
     this.#isSpilled = true
     for (const [index, partition] of this.#partitions.entries()) {
       if (partition.used === 0) continue

@@ -37,15 +37,13 @@ export interface Cost {
  * server answers, retries what is worth retrying, and keeps to the rate the user set.
  */
 export class Throttle {
-  readonly #options: ThrottleOptions
   /** What the user set; undefined: nothing. */
   readonly rate?: Rate
   readonly #concurrency: AdaptiveConcurrency
   #running = 0
   readonly #waiting = new Sleepers()
 
-  constructor(options: ThrottleOptions) {
-    this.#options = options
+  constructor(private readonly options: ThrottleOptions) {
     this.#concurrency = new AdaptiveConcurrency(options.concurrency, {lanes: options.lanes})
     this.rate = options.rate ?? (options.maxRate && new TokenBucket(options.maxRate, options.signal))
   }
@@ -58,13 +56,13 @@ export class Throttle {
     await this.#acquire()
     try {
       if (cost) await this.rate?.take(cost)
-      throwIfAborted(this.#options.signal)
+      throwIfAborted(this.options.signal)
       const result = await retryAloud(async () => onKnownCollection(call), {
-        ...this.#options,
+        ...this.options,
         onWarning: (warning) => {
           this.pushBack()
-          this.#options.onPushBack?.()
-          this.#options.onWarning?.(warning)
+          this.options.onPushBack?.()
+          this.options.onWarning?.(warning)
         },
       })
       if (cost) this.#concurrency.observe(cost.objects)

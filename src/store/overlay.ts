@@ -1,22 +1,20 @@
-import type {Store} from './store.js'
+const BELOW = new WeakMap<object, object>()
 
-const BELOW = new WeakMap<Store, Store>()
-
-/** The store that one stands on; undefined: it is none of `overlay`. */
-export function belowOf(store: Store): Store | undefined {
-  return BELOW.get(store)
+/** What one stands on, a store as a rule; undefined: it is none of `overlay`. */
+export function belowOf<Below extends object>(over: Below): Below | undefined {
+  return BELOW.get(over) as Below | undefined
 }
 
-/** A store that does some things in another way, and the rest as the one below it. */
-export function overlay<Own extends object>(store: Store, own: Own): Own & Store {
-  const over = new Proxy(store, {
+/** What does some things in its own way, and the rest as what is below it: whatever that is, a class too, stays itself. */
+export function overlay<Below extends object, Own extends object>(below: Below, own: Own): Below & Own {
+  const over = new Proxy(below, {
     get(target, key) {
       const from = Object.hasOwn(own, key) ? own : target
       const value: unknown = Reflect.get(from, key, from)
       return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(from) : value
     },
     has: (target, key) => Object.hasOwn(own, key) || Reflect.has(target, key),
-  }) as Own & Store
-  BELOW.set(over, store)
+  }) as Below & Own
+  BELOW.set(over, below)
   return over
 }

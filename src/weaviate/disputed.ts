@@ -44,16 +44,13 @@ interface Nodes {
 }
 
 export class DisputedObjects {
-  readonly #http: HttpClient
-  readonly #members: readonly Connection[]
-  readonly #tally: Tally
   #nodes?: Nodes
 
-  constructor(members: readonly Connection[], http: HttpClient, tally: Tally) {
-    this.#members = members
-    this.#http = http
-    this.#tally = tally
-  }
+  constructor(
+    private readonly members: readonly Connection[],
+    private readonly http: HttpClient,
+    private readonly tally: Tally,
+  ) {}
 
   /** As they are to be taken, in any order; those left out, and those that no replica has any more, are missing. */
   async resolve(request: ResolveRequest): Promise<WeaviateObject[]> {
@@ -89,7 +86,7 @@ export class DisputedObjects {
     }
 
     const note = (outcome: 'kept' | 'left out' | 'newest'): void => {
-      this.#tally.add(collection.className, id, tenant, outcome)
+      this.tally.add(collection.className, id, tenant, outcome)
     }
 
     if (isLeftOut) {
@@ -110,13 +107,13 @@ export class DisputedObjects {
   ): Promise<undefined | WeaviateObject> {
     const {collection, signal, tenant} = request
     try {
-      const whole = await readReplica(this.#http, {collection, id, node, signal, tenant}, true)
+      const whole = await readReplica(this.http, {collection, id, node, signal, tenant}, true)
       // Deleted meanwhile.
       return typeof whole === 'string' ? undefined : whole
     } catch (error) {
       if (!(error instanceof DataOpsError) || error.code !== 'SERVER_REFUSED') throw error
       // A vector that is no number cannot come over REST: over gRPC, of a node that has this version.
-      for (const member of this.#members) {
+      for (const member of this.members) {
         const found = await member.getObjects({collection, ids: [id], signal, tenant})
         const same = found.find(({lastUpdateTimeUnix}) => lastUpdateTimeUnix === object.lastUpdateTimeUnix)
         if (same) return same
@@ -131,7 +128,7 @@ export class DisputedObjects {
     const versions = await inParallel(ids, {atOnce: AT_ONCE, signal: request.signal}, async (id) =>
       this.#readEach(request, id, nodes),
     )
-    this.#tally.asked([...nodes.healthy, ...nodes.unwell], new Set(versions.flatMap(({unasked}) => unasked)))
+    this.tally.asked([...nodes.healthy, ...nodes.unwell], new Set(versions.flatMap(({unasked}) => unasked)))
     return versions
   }
 
@@ -143,7 +140,7 @@ export class DisputedObjects {
     const versions: Versions = {absent: 0, id, there: [], unasked: [...unwell]}
     await Promise.all(
       healthy.map(async (node) => {
-        const answer = await readReplica(this.#http, {collection, id, node, signal, tenant}, false)
+        const answer = await readReplica(this.http, {collection, id, node, signal, tenant}, false)
         if (answer === 'absent') versions.absent++
         else if (answer !== 'elsewhere') versions.there.push({node, object: answer})
       }),
@@ -155,7 +152,7 @@ export class DisputedObjects {
   async #listNodes(signal?: AbortSignal): Promise<Nodes> {
     const now = performance.now()
     if (this.#nodes && now - this.#nodes.at < NODES_MS) return this.#nodes
-    const nodes = await readNodes(this.#http, undefined, signal)
+    const nodes = await readNodes(this.http, undefined, signal)
     if (!nodes || nodes.length === 0) {
       throw new DataOpsError('NOT_ALLOWED', 'Cannot compare replicas: the server does not list its nodes.', {
         hint: 'Use credentials with the permission read_nodes.',

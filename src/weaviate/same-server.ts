@@ -59,15 +59,13 @@ export class SameServer {
 
 /** One REST address and one gRPC address. One object known over both ways is enough: replicas may lag. */
 class AddressPair {
-  readonly #connection: Connection
-  readonly #options: SameServerOptions
-  readonly #schema: WeaviateClass
   #isProven: boolean
 
-  constructor(connection: Connection, schema: WeaviateClass, options: SameServerOptions) {
-    this.#connection = connection
-    this.#schema = schema
-    this.#options = options
+  constructor(
+    private readonly connection: Connection,
+    private readonly schema: WeaviateClass,
+    private readonly options: SameServerOptions,
+  ) {
     this.#isProven = connection.restSide === undefined
   }
 
@@ -82,15 +80,15 @@ class AddressPair {
    * @throws DataOpsError CANNOT_CONNECT naming both addresses.
    */
   async prove(tenants?: readonly WeaviateTenant[]): Promise<void> {
-    const side = this.#connection.restSide
+    const side = this.connection.restSide
     if (this.#isProven || !side) return
     const active = (tenants ?? []).flatMap(({name, status}) => (status === 'HOT' ? [name] : []))
-    const names = isMultiTenant(this.#schema) ? active : [undefined]
-    const name = this.#schema.class
+    const names = isMultiTenant(this.schema) ? active : [undefined]
+    const name = this.schema.class
     const missing = twoServers(side, name, `gRPC knows no collection "${name}"`)
     if (
       names.length === 0 &&
-      !(await this.#settled(async () => isKnownOverGrpc(this.#connection, name, this.#options.signal)))
+      !(await this.#settled(async () => isKnownOverGrpc(this.connection, name, this.options.signal)))
     )
       throw missing
     for (const group of chunks(names, TENANTS_AT_ONCE)) {
@@ -111,25 +109,25 @@ class AddressPair {
    * @throws DataOpsError CANNOT_CONNECT naming both addresses.
    */
   async proveByWriting(object: WeaviateObject): Promise<boolean> {
-    const side = this.#connection.restSide
+    const side = this.connection.restSide
     if (this.#isProven || !side) return true
     await this.prove(object.tenant === undefined ? [] : [{name: object.tenant, status: 'HOT'}])
     if (this.isProven) return true
-    const collection = planCollection(this.#schema)
-    const refused = await this.#again(async () => this.#connection.writeObjects({collection, objects: [object]}))
+    const collection = planCollection(this.schema)
+    const refused = await this.#again(async () => this.connection.writeObjects({collection, objects: [object]}))
     if (refused.length > 0) return false
     const {id, tenant} = object
-    const place = {className: this.#schema.class, id, ...(tenant !== undefined && {tenant})}
+    const place = {className: this.schema.class, id, ...(tenant !== undefined && {tenant})}
     const seen = await this.#settled(async () => {
       const [overRest, [overGrpc]] = await Promise.all([
         side.findObject(place),
-        this.#connection.getObjects({collection: this.#overGrpc, ids: [id], tenant}),
+        this.connection.getObjects({collection: this.#overGrpc, ids: [id], tenant}),
       ])
       return overRest && (collection.hidesExpired || isSame(overRest, overGrpc))
     })
     if (!seen) {
       await this.#takeBack(side, object)
-      throw twoServers(side, this.#schema.class, 'what is written over gRPC is not there over REST')
+      throw twoServers(side, this.schema.class, 'what is written over gRPC is not there over REST')
     }
 
     this.#isProven = true
@@ -138,13 +136,13 @@ class AddressPair {
 
   /** Ids and times, over gRPC whatever is hidden there: what would be read over REST proves nothing. */
   get #overGrpc(): CollectionPlan {
-    return planBare({...this.#schema, objectTtlConfig: undefined})
+    return planBare({...this.schema, objectTtlConfig: undefined})
   }
 
   /** Both were empty: whatever is under this id came from here. */
   async #takeBack(side: RestSide, {id, tenant}: WeaviateObject): Promise<void> {
-    const className = this.#schema.class
-    await this.#again(async () => this.#connection.deleteObjects({collection: className, ids: [id], tenant}))
+    const className = this.schema.class
+    await this.#again(async () => this.connection.deleteObjects({collection: className, ids: [id], tenant}))
     const there = await this.#again(async () => side.findObject({className, id, tenant}))
     if (there) await this.#again(async () => side.deleteObject({className, id, tenant}))
   }
@@ -154,12 +152,12 @@ class AddressPair {
     for (let attempt = 1; ; attempt++) {
       if (await this.#again(look)) return true
       if (attempt >= TRIES) return false
-      await sleep(PAUSE_MS, this.#options.signal)
+      await sleep(PAUSE_MS, this.options.signal)
     }
   }
 
   async #again<T>(call: () => Promise<T>): Promise<T> {
-    return retryAloud(call, this.#options)
+    return retryAloud(call, this.options)
   }
 
   async #compare(side: RestSide, tenant: string | undefined): Promise<Verdict> {
@@ -172,11 +170,11 @@ class AddressPair {
   }
 
   async #look(side: RestSide, tenant: string | undefined): Promise<Verdict> {
-    const {signal} = this.#options
-    const className = this.#schema.class
+    const {signal} = this.options
+    const className = this.schema.class
     const collection = this.#overGrpc
     const [page, listed] = await Promise.all([
-      this.#connection
+      this.connection
         .readPage({collection, include: 'ids', limit: SAMPLE, signal, tenant})
         .then((page) => listedIn(page, className))
         .catch((error: unknown) => unknown(error, tenant)),
@@ -192,16 +190,16 @@ class AddressPair {
     }
 
     const ids = listed.map(({id}) => id)
-    const fetched = ids.length > 0 ? await this.#connection.getObjects({collection, ids, signal, tenant}) : []
+    const fetched = ids.length > 0 ? await this.connection.getObjects({collection, ids, signal, tenant}) : []
     if (fetched.some((object) => isSame(object, byId.get(object.id)))) return 'one server'
     return (await this.#countsMore(page, tenant)) ? 'nothing there' : 'two servers'
   }
 
   /** gRPC lists no expired objects where the collection says so, and a node lists nothing that was written while it was away; both are counted. */
   async #countsMore(page: readonly KnownObject[], tenant: string | undefined): Promise<boolean> {
-    const {hidesExpired} = planCollection(this.#schema)
-    if (page.length > 0 || !(hidesExpired || replicationFactor(this.#schema) > 1)) return false
-    return (await this.#connection.count(this.#schema.class, tenant, this.#options.signal)) > 0
+    const {hidesExpired} = planCollection(this.schema)
+    if (page.length > 0 || !(hidesExpired || replicationFactor(this.schema) > 1)) return false
+    return (await this.connection.count(this.schema.class, tenant, this.options.signal)) > 0
   }
 }
 

@@ -34,7 +34,6 @@ interface Tenant extends TenantOfCollection {
  */
 export class ActiveTenants {
   readonly #admitted = new Map<string, Map<string, Tenant>>()
-  readonly #connection: Pick<Connection, 'setTenantStatus'>
   readonly #limit: number
   readonly #note?: HeldNote
   /** Whatever may be active, least recently used first. */
@@ -44,10 +43,9 @@ export class ActiveTenants {
 
   /** `note`: says on the disk what may be active, before it is. */
   constructor(
-    connection: Pick<Connection, 'setTenantStatus'>,
+    private readonly connection: Pick<Connection, 'setTenantStatus'>,
     {limit = MOST_ACTIVE_TENANTS, note}: {limit?: number; note?: HeldNote} = {},
   ) {
-    this.#connection = connection
     this.#limit = limit
     this.#note = note
   }
@@ -172,7 +170,7 @@ export class ActiveTenants {
     // Also when it fails: nobody knows what became of it.
     for (const tenant of tenants) this.#open.add(tenant)
     for (const [collection, group] of byCollection(tenants)) {
-      await this.#connection.setTenantStatus(
+      await this.connection.setTenantStatus(
         collection,
         group.map(({name}) => ({name, status: 'HOT'})),
         signal,
@@ -190,7 +188,7 @@ export class ActiveTenants {
     let failure: undefined | {error: unknown}
     for (const [collection, group] of byCollection(tenants)) {
       try {
-        await this.#connection.setTenantStatus(
+        await this.connection.setTenantStatus(
           collection,
           group.map(({name, status}) => ({name, status})),
         )

@@ -169,15 +169,13 @@ async function leftUnreadable({unreadable}: FoundNotes): Promise<UnreadableNote[
 
 /** What one run holds active, kept on the disk. */
 export class TenantNote {
-  readonly #server: string
   readonly #since = new Date().toISOString()
-  readonly #stores: readonly Store[]
   #held?: HeldNoteFile
 
-  constructor(stores: readonly Store[], server: string) {
-    this.#stores = stores
-    this.#server = server
-  }
+  constructor(
+    private readonly stores: readonly Store[],
+    private readonly server: string,
+  ) {}
 
   /** Before tenants are put back. @throws DataOpsError STORAGE with `details.leaseLost` when another run has taken the note: its tenants are that one's by now. */
   async check(): Promise<void> {
@@ -194,7 +192,7 @@ export class TenantNote {
     this.#held ??= await this.#hold()
     const held = this.#held
     const noted = tenants.map(({collection, name, status}) => ({collection, name, status}))
-    const note: NoteFile = {server: this.#server, since: this.#since, tenants: noted, version: 1}
+    const note: NoteFile = {server: this.server, since: this.#since, tenants: noted, version: 1}
     await keep(held.store, held.name, note)
     if (tenants.length === 0) await this.leave()
   }
@@ -207,7 +205,7 @@ export class TenantNote {
 
   async #hold(): Promise<HeldNoteFile> {
     let failure: unknown
-    for (const store of await inOrder(this.#stores)) {
+    for (const store of await inOrder(this.stores)) {
       try {
         // Its name is nobody else's: there is nothing to wait for.
         const name = newNoteName(store)

@@ -28,28 +28,22 @@ export interface QueryResult {
 }
 
 export class BackupQuery {
-  readonly #archive: OpenedArchive['archive']
-  readonly #connection: DuckDBConnection
   readonly #duckdb: DuckDB
   readonly #instance: DuckDBInstance
-  readonly #options: OperationOptions
   readonly #temporary: TemporaryFolder
   readonly #interrupt = () => {
-    this.#connection.interrupt()
+    this.connection.interrupt()
   }
 
   private constructor(
     {duckdb, instance, temporary}: {duckdb: DuckDB; instance: DuckDBInstance; temporary: TemporaryFolder},
-    connection: DuckDBConnection,
-    archive: OpenedArchive['archive'],
-    options: OperationOptions,
+    private readonly connection: DuckDBConnection,
+    private readonly archive: OpenedArchive['archive'],
+    private readonly options: OperationOptions,
   ) {
     this.#duckdb = duckdb
     this.#instance = instance
     this.#temporary = temporary
-    this.#connection = connection
-    this.#archive = archive
-    this.#options = options
     options.signal?.addEventListener('abort', this.#interrupt)
   }
 
@@ -89,7 +83,7 @@ export class BackupQuery {
   /** Other files, the network, other settings: out of reach of what is asked from now on. */
   async #prepare(files: readonly string[]): Promise<void> {
     const list = `[${files.map((file) => literal(file)).join(', ')}]`
-    const {collection} = this.#archive.head.metadata
+    const {collection} = this.archive.head.metadata
     const names = new Map([collection, TABLE].map((name) => [name.toLowerCase(), name]))
     try {
       for (const statement of [
@@ -100,11 +94,11 @@ export class BackupQuery {
         ...[...names.values()].map((name) => `CREATE VIEW ${identifier(name)} AS SELECT * FROM read_parquet(${list})`),
         'SET lock_configuration = true',
       ])
-        await this.#connection.run(statement)
+        await this.connection.run(statement)
     } catch (error) {
       await this.close()
-      await this.#archive.assertWhole(this.#options)
-      throw damaged(this.#archive.path, `DuckDB cannot open it: ${firstLine(error)}`)
+      await this.archive.assertWhole(this.options)
+      throw damaged(this.archive.path, `DuckDB cannot open it: ${firstLine(error)}`)
     }
   }
 
@@ -113,7 +107,7 @@ export class BackupQuery {
    * @throws DataOpsError INVALID_INPUT for what is not, or what DuckDB refuses; BACKUP_DAMAGED; INTERRUPTED.
    */
   async run(sql: string): Promise<QueryResult> {
-    throwIfAborted(this.#options.signal)
+    throwIfAborted(this.options.signal)
     const result = await this.#attempt(async () => (await this.#statement(sql)).stream())
     const types = result.columnTypes()
     return {
@@ -124,7 +118,7 @@ export class BackupQuery {
 
   async #statement(sql: string): Promise<DuckDBPreparedStatement> {
     const {StatementType} = this.#duckdb
-    const statements = sql.trim() === '' ? undefined : await this.#connection.extractStatements(sql)
+    const statements = sql.trim() === '' ? undefined : await this.connection.extractStatements(sql)
     if (statements?.count !== 1) {
       const what = statements ? `These are ${statements.count} statements` : 'There is no statement'
       throw new DataOpsError('INVALID_INPUT', `${what}, and one is needed.`, {hint: this.#tables()})
@@ -144,7 +138,7 @@ export class BackupQuery {
     const [start] = EXPLAIN.exec(sql) ?? []
     if (start === undefined) return false
     // The whole was understood: where the rest is not, options stand in it that are none of these.
-    const explained = await this.#connection.extractStatements(sql.slice(start.length)).catch(() => undefined)
+    const explained = await this.connection.extractStatements(sql.slice(start.length)).catch(() => undefined)
     if (explained?.count !== 1) return false
     return (await explained.prepare(0)).statementType === this.#duckdb.StatementType.SELECT
   }
@@ -164,10 +158,10 @@ export class BackupQuery {
     try {
       return await work()
     } catch (error) {
-      if (this.#options.signal?.aborted) throw interrupted(this.#options.signal)
+      if (this.options.signal?.aborted) throw interrupted(this.options.signal)
       if (error instanceof DataOpsError) throw error
       if (/^(?:IO|Invalid Input|Serialization|TProtocolException)/i.test(firstLine(error)))
-        await this.#archive.assertWhole(this.#options)
+        await this.archive.assertWhole(this.options)
       throw new DataOpsError('INVALID_INPUT', `The query fails: ${sentence(error)}`, {
         details: {reason: error instanceof Error ? error.message : String(error)},
         hint: this.#tables(),
@@ -176,16 +170,16 @@ export class BackupQuery {
   }
 
   #tables(): string {
-    const {collection} = this.#archive.head.metadata
-    const columns = (this.#archive.head.schema.properties ?? []).map(({name}) => name)
+    const {collection} = this.archive.head.metadata
+    const columns = (this.archive.head.schema.properties ?? []).map(({name}) => name)
     const shown = ['id', ...columns.slice(0, 8), ...(columns.length > 8 ? ['…'] : [])].join(', ')
     return `The table is ${collection}, or ${TABLE}, with columns ${shown}; "describe ${TABLE}" shows all.`
   }
 
   /** Removes what was copied. */
   async close(): Promise<void> {
-    this.#options.signal?.removeEventListener('abort', this.#interrupt)
-    this.#connection.closeSync()
+    this.options.signal?.removeEventListener('abort', this.#interrupt)
+    this.connection.closeSync()
     this.#instance.closeSync()
     await this.#temporary.remove()
   }

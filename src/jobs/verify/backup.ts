@@ -85,23 +85,20 @@ interface PartState {
 }
 
 class RowCheck {
-  readonly #archive: Archive
   readonly #content: ContentDigest
   readonly #counts = new Map<string, number>()
   readonly #duplicates: DuplicateCheck
-  readonly #manifest: SealedManifest
-  readonly #options: CheckBackupOptions
   readonly #parts: PartState[]
   readonly #problems: Problem[] = []
-  readonly #store: Store
   readonly #tenants?: ReadonlyMap<string, {skipped?: string}>
   #isComplete = true
 
-  constructor(archive: Archive, manifest: SealedManifest, store: Store, options: CheckBackupOptions) {
-    this.#archive = archive
-    this.#manifest = manifest
-    this.#options = options
-    this.#store = store
+  constructor(
+    private readonly archive: Archive,
+    private readonly manifest: SealedManifest,
+    private readonly store: Store,
+    private readonly options: CheckBackupOptions,
+  ) {
     const {name, schema, seal} = manifest
     this.#content = new ContentDigest(schema)
     this.#tenants = seal.tenants && new Map(seal.tenants.map((tenant) => [tenant.name, tenant]))
@@ -122,11 +119,11 @@ class RowCheck {
   }
 
   async #readPart(state: PartState): Promise<void> {
-    const {signal} = this.#options
-    const isDirectory = this.#manifest.kind === 'directory'
+    const {signal} = this.options
+    const isDirectory = this.manifest.kind === 'directory'
     let next = state.from
     try {
-      for await (const page of this.#archive.pages({fromRow: state.from, signal})) {
+      for await (const page of this.archive.pages({fromRow: state.from, signal})) {
         if (isDirectory && page.firstRow >= state.to) break
         if (page.firstRow !== next) this.#add(state.file, 'rows', `Row ${page.firstRow} follows row ${next - 1}.`)
         next = page.endRow
@@ -165,8 +162,8 @@ class RowCheck {
       this.#content.add(object)
     }
 
-    const {metadata, seal} = this.#manifest
-    this.#options.onProgress?.({
+    const {metadata, seal} = this.manifest
+    this.options.onProgress?.({
       collection: metadata.collection,
       completed: this.#content.objects,
       stage: 'verify',
@@ -199,16 +196,16 @@ class RowCheck {
   }
 
   async #checkDuplicates(): Promise<void> {
-    const file = this.#store.describe(this.#manifest.name)
-    for await (const {id, tenant} of this.#duplicates.all(this.#options.signal)) {
+    const file = this.store.describe(this.manifest.name)
+    for await (const {id, tenant} of this.#duplicates.all(this.options.signal)) {
       const where = tenant === undefined ? '' : ` of tenant "${tenant}"`
       this.#add(file, 'duplicate', `Object ${id}${where} stands in it more than once.`)
     }
   }
 
   #checkContent(): void {
-    const {kind, name, seal} = this.#manifest
-    const file = this.#store.describe(kind === 'directory' ? `${name}/${METADATA_FILE}` : name)
+    const {kind, name, seal} = this.manifest
+    const file = this.store.describe(kind === 'directory' ? `${name}/${METADATA_FILE}` : name)
     const content = this.#content
     const compare = (what: string, found: number | string, sealed: number | string): void => {
       if (found !== sealed) this.#add(file, what, `The ${what} is ${found}, the seal says ${sealed}.`)
@@ -255,7 +252,7 @@ class RowCheck {
   async run(damagedFiles: ReadonlySet<string>): Promise<{digest?: string; problems: Problem[]}> {
     for (const state of this.#parts) {
       // Text names the line that is wrong; of a damaged binary part nothing that is read can be relied on.
-      if (this.#manifest.kind === 'directory' && damagedFiles.has(state.file)) this.#isComplete = false
+      if (this.manifest.kind === 'directory' && damagedFiles.has(state.file)) this.#isComplete = false
       else await this.#readPart(state)
     }
 

@@ -131,29 +131,25 @@ interface Content {
 }
 
 class Comparison {
-  readonly #first: ComparedSide
-  readonly #folder: TemporaryFolder
-  readonly #options: CompareSidesOptions
-  readonly #second: ComparedSide
   readonly #tenantNumbers = new TenantNumbers()
 
-  constructor(first: ComparedSide, second: ComparedSide, folder: TemporaryFolder, options: CompareSidesOptions) {
-    this.#first = first
-    this.#folder = folder
-    this.#options = options
-    this.#second = second
-  }
+  constructor(
+    private readonly first: ComparedSide,
+    private readonly second: ComparedSide,
+    private readonly folder: TemporaryFolder,
+    private readonly options: CompareSidesOptions,
+  ) {}
 
   async #selectTenants(): Promise<TenantSelection> {
-    const {onWarning, tenants} = this.#options
-    const [first, second] = [this.#first, this.#second]
+    const {onWarning, tenants} = this.options
+    const [first, second] = [this.first, this.second]
     if (tenants && tenants.length > 0 && !isMultiTenant(first.schema) && !isMultiTenant(second.schema)) {
       throw new DataOpsError('INVALID_INPUT', `The collection "${second.className}" has no tenants.`, {
         hint: 'Leave the tenants out.',
       })
     }
 
-    const selection = selectForComparison(await first.held(), await second.tenants(), this.#options)
+    const selection = selectForComparison(await first.held(), await second.tenants(), this.options)
     for (const {name, reason} of selection.leftOut) {
       onWarning?.({
         code: 'tenant-not-compared',
@@ -172,7 +168,7 @@ class Comparison {
   ): Promise<Content> {
     const content = new ContentDigest(side.schema)
     const records = new RecordList({
-      folder: this.#folder,
+      folder: this.folder,
       maxInMemory: this.#maxInMemory,
       partitions,
       recordBytes: KEY_BYTES + HASH_BYTES,
@@ -199,9 +195,9 @@ class Comparison {
 
     if (wanted.size === 0) return
     const tenants = new Set(Array.from(wanted.values(), ({tenant}) => tenant))
-    await this.#second.eachGroup(tenants, async (isOpen) => {
+    await this.second.eachGroup(tenants, async (isOpen) => {
       const open = new Set([...tenants].filter((tenant) => isOpen(tenant)))
-      await this.#first.eachGroup(open, async (isOpenToo) => {
+      await this.first.eachGroup(open, async (isOpenToo) => {
         await this.#nameMembersOf(wanted, (tenant) => isOpen(tenant) && isOpenToo(tenant))
       })
     })
@@ -211,10 +207,10 @@ class Comparison {
     wanted: Map<string, ObjectDifference>,
     isOpen: (tenant: string | undefined) => boolean,
   ): Promise<void> {
-    const {atOnce} = this.#second
+    const {atOnce} = this.second
     let chunk: WeaviateObject[] = []
     let bytes = 0
-    for await (const objects of this.#first.wanted(wanted, isOpen)) {
+    for await (const objects of this.first.wanted(wanted, isOpen)) {
       for (const object of objects) {
         chunk.push(object)
         bytes += approximateBytes(object)
@@ -231,24 +227,24 @@ class Comparison {
 
   async #nameMembersIn(objects: readonly WeaviateObject[], wanted: Map<string, ObjectDifference>): Promise<void> {
     if (objects.length === 0) return
-    const others = await this.#second.find(objects)
+    const others = await this.second.find(objects)
     for (const object of objects) {
       const key = objectKey(object.tenant, object.id)
       const other = others.get(key)
       const difference = wanted.get(key)
       // What was deleted since it was compared is not here: that it differed stays true, in what can no longer be said.
       if (difference && other)
-        difference.members = describeDifference(this.#first.schema, object, other, this.#second.schema)
+        difference.members = describeDifference(this.first.schema, object, other, this.second.schema)
     }
   }
 
   get #maxInMemory(): number {
-    return this.#options.maxRecordsInMemory ?? MAX_RECORDS_IN_MEMORY
+    return this.options.maxRecordsInMemory ?? MAX_RECORDS_IN_MEMORY
   }
 
   #progress(completed: number, total: number): void {
-    this.#options.onProgress?.({
-      collection: this.#second.className,
+    this.options.onProgress?.({
+      collection: this.second.className,
       completed,
       stage: 'verify',
       total: Math.max(total, completed),
@@ -256,7 +252,7 @@ class Comparison {
   }
 
   async run(): Promise<ComparedSides> {
-    const [first, second] = [this.#first, this.#second]
+    const [first, second] = [this.first, this.second]
     const selection = await this.#selectTenants()
     const schemaDifferences = [
       ...compareSchemas(first.schema, second.schema, {ignoreName: true}),
@@ -268,8 +264,8 @@ class Comparison {
     const differences = isSame
       ? {counts: {different: 0, extra: 0, missing: 0}, listed: []}
       : await compareRecords(ours.records, theirs.records, {
-          limit: this.#options.limit ?? DEFAULT_LIMIT,
-          signal: this.#options.signal,
+          limit: this.options.limit ?? DEFAULT_LIMIT,
+          signal: this.options.signal,
           tenants: this.#tenantNumbers,
         })
     if (differences.listed.length > 0) await this.#nameMembers(differences)
@@ -290,21 +286,21 @@ class Comparison {
 
   /** Whose objects show nothing of it: of collections that both have tenants. */
   async #tenantsApart({takesPart}: TenantSelection): Promise<SchemaDifference[]> {
-    const [first, second] = [this.#first, this.#second]
+    const [first, second] = [this.first, this.second]
     if (!isMultiTenant(first.schema) || !isMultiTenant(second.schema)) return []
     return tenantsApart(await first.held(), await second.tenants(), takesPart)
   }
 
   /** Once both are read: why nobody knows whether they are equal. */
   async #notCompared({leftOut, takesPart}: TenantSelection): Promise<string[]> {
-    const [first, second] = [this.#first, this.#second]
+    const [first, second] = [this.first, this.second]
     const open = leftOut.filter(({isOpen}) => isOpen).map((tenant) => tenantInWords(tenant))
     const unshown: string[] = []
     for (const side of [first, second]) {
       const reason = side.unshown()
       if (reason === undefined) continue
       unshown.push(reason)
-      this.#options.onWarning?.({
+      this.options.onWarning?.({
         code: 'objects-not-shown',
         details: {collection: side.className, reason},
         message: `What was compared of "${side.className}" is not what is there: ${reason}.`,
@@ -317,14 +313,14 @@ class Comparison {
   }
 
   async #readBoth(selection: TenantSelection): Promise<[Content, Content]> {
-    const [first, second] = [this.#first, this.#second]
+    const [first, second] = [this.first, this.second]
     const hasObjects = first.hasObjects && second.hasObjects
     const ofFirst = hasObjects ? await first.count(selection.takesPart) : 0
     const ofSecond = (hasObjects ? await second.count(selection.takesPart, ofFirst) : 0) ?? 0
     const partitions = partitionsFor(Math.max(ofSecond, ofFirst ?? 0), this.#maxInMemory)
     const total = ofSecond + (ofFirst ?? ofSecond)
     if (!hasObjects) {
-      this.#options.onWarning?.({
+      this.options.onWarning?.({
         code: 'schema-only',
         message: `The backup holds the schema only: the objects of "${second.className}" were not compared.`,
       })

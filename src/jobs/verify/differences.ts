@@ -61,21 +61,18 @@ function isSameHash(a: Buffer, atA: number, b: Buffer, atB: number): boolean {
 
 /** Keeps the least of all that are added, and little more than that in memory. */
 class FirstDifferences {
-  readonly #limit: number
   #kept: ObjectDifference[] = []
 
-  constructor(limit: number) {
-    this.#limit = limit
-  }
+  constructor(private readonly limit: number) {}
 
   add(difference: ObjectDifference): void {
-    if (this.#limit <= 0) return
+    if (this.limit <= 0) return
     this.#kept.push(difference)
-    if (this.#kept.length >= this.#limit * 2 + 1000) this.#kept = this.sorted()
+    if (this.#kept.length >= this.limit * 2 + 1000) this.#kept = this.sorted()
   }
 
   sorted(): ObjectDifference[] {
-    return this.#kept.toSorted(byTenantAndId).slice(0, this.#limit)
+    return this.#kept.toSorted(byTenantAndId).slice(0, this.limit)
   }
 }
 

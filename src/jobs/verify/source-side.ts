@@ -23,29 +23,27 @@ export interface SourceSideOptions {
 }
 
 export class SourceSide implements ComparedSide {
-  readonly #options: SourceSideOptions
-  readonly #source: ComparedSource
   readonly atOnce = LOOKED_UP
 
-  constructor(source: ComparedSource, options: SourceSideOptions) {
-    this.#source = source
-    this.#options = options
-  }
+  constructor(
+    private readonly source: ComparedSource,
+    private readonly options: SourceSideOptions,
+  ) {}
 
   get className(): string {
-    return this.#source.head.metadata.collection
+    return this.source.head.metadata.collection
   }
 
   get hasObjects(): boolean {
-    return this.#source.head.metadata.options.include_data
+    return this.source.head.metadata.options.include_data
   }
 
   get schema(): WeaviateClass {
-    return this.#source.head.schema
+    return this.source.head.schema
   }
 
   async count(): Promise<number | undefined> {
-    return this.#source.objectCount
+    return this.source.objectCount
   }
 
   async eachGroup(_: ReadonlySet<string | undefined>, body: (isOpen: TakesPart) => Promise<void>): Promise<void> {
@@ -63,7 +61,7 @@ export class SourceSide implements ComparedSide {
   }
 
   async held(): Promise<HeldTenant[]> {
-    const {head, seal} = this.#source
+    const {head, seal} = this.source
     const held = new Map<string, HeldTenant>()
     // Where the seal does not say, there may be some.
     for (const {name} of head.metadata.tenants ?? []) held.set(name, {name, objects: 1})
@@ -75,7 +73,7 @@ export class SourceSide implements ComparedSide {
   }
 
   async isEmpty(): Promise<boolean> {
-    return !this.hasObjects || this.#source.objectCount === 0
+    return !this.hasObjects || this.source.objectCount === 0
   }
 
   /** What it lacks shows in its digest. */
@@ -84,7 +82,7 @@ export class SourceSide implements ComparedSide {
   async prove(): Promise<void> {}
 
   async read(takesPart: TakesPart, take: (objects: readonly WeaviateObject[]) => Promise<void>): Promise<void> {
-    for await (const {objects} of this.#source.pages({signal: this.#options.signal})) {
+    for await (const {objects} of this.source.pages({signal: this.options.signal})) {
       await take(objects.filter(({tenant}) => takesPart(tenant)))
     }
   }
@@ -95,7 +93,7 @@ export class SourceSide implements ComparedSide {
   }
 
   async *wanted(keys: ReadonlyMap<string, unknown>, isOpen: TakesPart): AsyncGenerator<readonly WeaviateObject[]> {
-    for await (const {objects} of this.#source.pages({signal: this.#options.signal})) {
+    for await (const {objects} of this.source.pages({signal: this.options.signal})) {
       const found = objects.filter(({id, tenant}) => isOpen(tenant) && keys.has(objectKey(tenant, id)))
       if (found.length > 0) yield found
     }
@@ -103,8 +101,8 @@ export class SourceSide implements ComparedSide {
 
   /** A comparison with rows that changed on the disk would accuse the other of it. */
   check(content: ContentDigest, takesPart: TakesPart): void {
-    const {path, seal} = this.#source
-    if (seal?.digest === undefined || this.#options.isChanged) return
+    const {path, seal} = this.source
+    if (seal?.digest === undefined || this.options.isChanged) return
     const held = seal?.tenants?.filter(({name, skipped}) => skipped === undefined && takesPart(name))
     // Their number too: no tenant that the seal does not list may add to them.
     const isSame = held
@@ -112,7 +110,7 @@ export class SourceSide implements ComparedSide {
         held.reduce((sum, tenant) => sum + (tenant.object_count ?? 0), 0) === content.objects
       : content.hex() === seal.digest
     if (isSame) return
-    if (this.#source.isTransformed) throw changesEachTime(path)
+    if (this.source.isTransformed) throw changesEachTime(path)
     throw new DataOpsError('BACKUP_DAMAGED', `${path} is damaged: its objects are not those that were sealed.`, {
       details: {path},
       hint: 'See what is wrong with `verifyBackup`. Compare with another backup.',

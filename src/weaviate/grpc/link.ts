@@ -35,23 +35,20 @@ export interface LinkSession {
 }
 
 export class GrpcLink {
-  readonly #options: LinkOptions
   #current?: Promise<LinkSession>
   #isClosed = false
   /** Of `performance.now()`. */
   #begunAt = 0
 
-  constructor(options: LinkOptions) {
-    this.#options = options
-  }
+  constructor(private readonly options: LinkOptions) {}
 
   /** Of `:authority`. */
   get authority(): string {
-    return this.#options.authority ?? this.#options.address
+    return this.options.authority ?? this.options.address
   }
 
   get scheme(): string {
-    return this.#options.secure ? 'https' : 'http'
+    return this.options.secure ? 'https' : 'http'
   }
 
   /** @throws StatusError UNAVAILABLE. */
@@ -92,7 +89,7 @@ export class GrpcLink {
   async #open(): Promise<LinkSession> {
     let socket: Socket
     try {
-      socket = await openSocket(this.#options)
+      socket = await openSocket(this.options)
     } catch (error) {
       throw unconnected(error)
     }

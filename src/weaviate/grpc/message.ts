@@ -68,16 +68,14 @@ export function free(buffer: ArrayBufferLike): void {
  */
 export class MessageAssembler {
   readonly #header = Buffer.alloc(HEADER_BYTES)
-  readonly #maxBytes: number
-  readonly #memory: MessageMemory
   #message?: Buffer
   /** Bytes of header and message so far. */
   #taken = 0
 
-  constructor(maxBytes: number, memory: MessageMemory) {
-    this.#maxBytes = maxBytes
-    this.#memory = memory
-  }
+  constructor(
+    private readonly maxBytes: number,
+    private readonly memory: MessageMemory,
+  ) {}
 
   /** The message, once it is whole. */
   get bytes(): Buffer {
@@ -112,13 +110,13 @@ export class MessageAssembler {
   #begin(): Buffer {
     const length = this.#header.readUInt32BE(1)
     if (this.#header[0] !== 0) throw new StatusError(GrpcStatus.INTERNAL, 'A compressed message came unasked')
-    if (length > this.#maxBytes) {
+    if (length > this.maxBytes) {
       throw new StatusError(
         GrpcStatus.RESOURCE_EXHAUSTED,
-        `Received message larger than max (${length} vs ${this.#maxBytes})`,
+        `Received message larger than max (${length} vs ${this.maxBytes})`,
       )
     }
 
-    return this.#memory.take(length)
+    return this.memory.take(length)
   }
 }

@@ -41,11 +41,8 @@ interface SearchPage extends DecodedPage {
 export class GrpcReader {
   // Collections whose properties gRPC cannot carry, or not in a way that is known here, as found out.
   readonly #badlyCarried = new WeakSet<GrpcCollectionPlan>()
-  readonly #context: GrpcContext
 
-  constructor(context: GrpcContext) {
-    this.#context = context
-  }
+  constructor(private readonly context: GrpcContext) {}
 
   // Adds to a page what comes over REST: from the same page there, and what that lacks one by one.
   async #complete(
@@ -65,7 +62,7 @@ export class GrpcReader {
     }
 
     await inParallel(singly, {atOnce: SINGLE_FETCHES, signal}, async (object) => {
-      const found = await this.#context.rest.getObject(plan.className, object.id, object.tenant, signal)
+      const found = await this.context.rest.getObject(plan.className, object.id, object.tenant, signal)
       // Deleted since: it stays as gRPC saw it, so that the page is not taken for the last.
       if (!found) return
       if (isOtherVersion(found, object)) await this.#readWhole(plan, object, signal)
@@ -76,7 +73,7 @@ export class GrpcReader {
   // It was written between the two answers: all of it comes over REST, of one version.
   async #readWhole(plan: GrpcCollectionPlan, object: WeaviateObject, signal?: AbortSignal): Promise<void> {
     const ids = [object.id]
-    const [whole] = await this.#context.rest.getObjects({collection: plan, ids, signal, tenant: object.tenant})
+    const [whole] = await this.context.rest.getObjects({collection: plan, ids, signal, tenant: object.tenant})
     if (!whole) return
     delete object.vector
     delete object.vectors
@@ -102,7 +99,7 @@ export class GrpcReader {
     const isBare = query.include === 'ids' || this.#isBadlyCarried(plan)
     let bytes: Uint8Array
     try {
-      bytes = await this.#context.call(SEARCH, searchRequest(plan, query, isBare), {
+      bytes = await this.context.call(SEARCH, searchRequest(plan, query, isBare), {
         action,
         collection: plan.className,
         signal,
@@ -140,7 +137,7 @@ export class GrpcReader {
     viaRest,
   }: Parameters<Connection['getObjects']>[0]): Promise<WeaviateObject[]> {
     const plan = grpcPlan(collection)
-    if (viaRest || plan.hidesExpired) return this.#context.rest.getObjects({collection, ids, signal, tenant})
+    if (viaRest || plan.hidesExpired) return this.context.rest.getObjects({collection, ids, signal, tenant})
     const objects: WeaviateObject[] = []
     const read = async (values: readonly string[]): Promise<void> => {
       try {
@@ -153,7 +150,7 @@ export class GrpcReader {
         const half = Math.floor(values.length / 2)
         if (half === 0) {
           // Larger than any message: it can still come over REST.
-          objects.push(...(await this.#context.rest.getObjects({collection, ids: values, signal, tenant})))
+          objects.push(...(await this.context.rest.getObjects({collection, ids: values, signal, tenant})))
           return
         }
 
@@ -169,10 +166,10 @@ export class GrpcReader {
   async readPage(request: PageRequest): Promise<ObjectPage> {
     const plan = grpcPlan(request.collection)
     const {after, include, limit, signal, tenant} = request
-    if (include !== 'references' && (request.viaRest || plan.hidesExpired)) return this.#context.rest.readPage(request)
+    if (include !== 'references' && (request.viaRest || plan.hidesExpired)) return this.context.rest.readPage(request)
     const readRest = async () => {
       const restRequest: RestPageRequest = {after, className: plan.className, limit, signal, tenant}
-      return this.#context.rest.readReferencesPage(restRequest)
+      return this.context.rest.readReferencesPage(restRequest)
     }
 
     if (include === 'references') return referencesPage(plan, await readRest(), tenant)
@@ -191,7 +188,7 @@ export class GrpcReader {
       ])
     } catch (error) {
       // One object larger than any message: no smaller page helps, and REST knows no such limit.
-      if (limit === 1 && isTooLarge(error)) return this.#context.rest.readPage(request)
+      if (limit === 1 && isTooLarge(error)) return this.context.rest.readPage(request)
       throw error
     }
 
@@ -204,7 +201,7 @@ export class GrpcReader {
       objects: page.objects,
       // Once: given back twice, two pages would be read into the same memory.
       release: () => {
-        if (message) this.#context.release(message)
+        if (message) this.context.release(message)
         message = undefined
       },
     }
