@@ -1,9 +1,9 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 
 import type {CopyBackupResult} from '../../src/jobs/backup-copy/copy-backup.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {BACKUP_ARGUMENT, lockFlags, modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {backupArgument, lockFlags, modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
 import {checkedPlace} from '../../src/cli/place.js'
 
@@ -15,14 +15,13 @@ export default class BackupCopy extends DataOpsCommand {
   static override description = `Whole and verified, or not there at all; from and to any kind of place. An encrypted backup is copied as it is, without a key. An interrupted copy is gone on with by the next run; one that is there already is read and left.`
 
   static override args = {
-    backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
+    backup: backupArgument,
   }
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     ...lockFlags,
     mode: modeFlag,
-    output: outputFlag,
     to: Flags.string({
       description:
         'Place that it goes to: a folder, s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix.',

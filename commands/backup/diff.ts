@@ -5,7 +5,7 @@ import type {Difference} from '../../src/jobs/verify/options.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
 import {diffLines} from '../../src/cli/diff-results.js'
-import {BACKUP_ARGUMENT, differencesFlag, fullFlag, openingFlags, outputFlag, tenantFlag} from '../../src/cli/flags.js'
+import {backupArgument, differencesFlag, fullFlag, placeFlags, tenantFlag} from '../../src/cli/flags.js'
 import {isUnknown} from '../../src/jobs/verify/unknown.js'
 
 export default class BackupDiff extends DataOpsCommand {
@@ -16,15 +16,14 @@ export default class BackupDiff extends DataOpsCommand {
   static override description = `Says what of B is missing, extra or different beside A, by UUID and property. The exit code is 4 when they differ, and 3 when something could not be compared and the rest is the same.`
 
   static override args = {
-    a: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
+    a: backupArgument,
     b: Args.string({description: 'The other one, named in the same way.', ignoreStdin: true, required: true}),
   }
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     differences: differencesFlag,
     full: fullFlag,
-    output: outputFlag,
     tenant: tenantFlag,
   }
 
@@ -40,11 +39,7 @@ export default class BackupDiff extends DataOpsCommand {
     const {args, flags} = await this.parse(BackupDiff)
     await checkBackupsExist([args.a, args.b], flags.output)
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
-    const verifier = new Verifier({
-      directory: flags.output,
-      stateDirectory: this.stateDirectory,
-      ...(await this.encryption()),
-    })
+    const verifier = new Verifier(await this.managerOptions(flags.output))
     const difference = await verifier.diffBackups(args.a, args.b, {
       ...this.operation(),
       limit: flags.differences ?? (this.jsonEnabled() ? Infinity : 20),

@@ -1,8 +1,6 @@
-import {Args} from '@oclif/core'
-
 import {type BackupEntry, backupEntry, shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {BACKUP_ARGUMENT, lockFlags, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {backupArgument, lockFlags, placeFlags} from '../../src/cli/flags.js'
 import {DataOpsError} from '../../src/model/errors.js'
 
 export default class BackupExtend extends DataOpsCommand {
@@ -13,10 +11,10 @@ export default class BackupExtend extends DataOpsCommand {
   static override description = `From now on, for that long, nobody can change or remove it, in object storage that has locks of single objects. A lock is never shortened.`
 
   static override args = {
-    backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
+    backup: backupArgument,
   }
 
-  static override flags = {...openingFlags, ...lockFlags, output: outputFlag}
+  static override flags = {...placeFlags, ...lockFlags}
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> 5f0c --lock-for 90d', description: 'For three more months'},

@@ -1,7 +1,7 @@
 import {Args} from '@oclif/core'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {BACKUP_ARGUMENT, fullFlag, oneTenantFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {backupArgument, fullFlag, oneTenantFlag, placeFlags} from '../../src/cli/flags.js'
 import {objectLines, shownObject, type ShownObject} from '../../src/cli/objects.js'
 import {DataOpsError} from '../../src/model/errors.js'
 import {isUuid} from '../../src/model/uuid-range.js'
@@ -14,11 +14,11 @@ export default class BackupGet extends DataOpsCommand {
   static override description = `Needs no server. Long values are cut; --full or --json shows all of them. The exit code is 1 when the backup has no such object.`
 
   static override args = {
-    backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
+    backup: backupArgument,
     uuid: Args.string({description: 'Id of the object.', ignoreStdin: true, required: true}),
   }
 
-  static override flags = {...openingFlags, full: fullFlag, output: outputFlag, tenant: oneTenantFlag}
+  static override flags = {...placeFlags, full: fullFlag, tenant: oneTenantFlag}
 
   static override examples = [
     {
@@ -33,12 +33,9 @@ export default class BackupGet extends DataOpsCommand {
       throw new DataOpsError('INVALID_INPUT', `"${args.uuid}" is not the id of an object.`, {
         hint: 'Ids are UUIDs: 00000000-0000-4000-8000-000000000001.',
       })
-    const [{openArchive}, {findObject}] = await Promise.all([
-      import('../../src/catalog/locate.js'),
-      import('../../src/jobs/inspect/objects.js'),
-    ])
+    const {findObject} = await import('../../src/jobs/inspect/objects.js')
     const operation = this.operation()
-    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store, operation)
+    const {archive} = await this.openBackup(args.backup, flags.output, operation)
     const found = await findObject(archive, args.uuid, {signal: operation.signal, tenant: flags.tenant})
     if (!found) {
       const where = flags.tenant === undefined ? '' : ` of tenant "${flags.tenant}"`

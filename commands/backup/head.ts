@@ -1,7 +1,7 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {BACKUP_ARGUMENT, fullFlag, oneTenantFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {backupArgument, fullFlag, oneTenantFlag, placeFlags} from '../../src/cli/flags.js'
 import {objectLines, shownObject, type ShownObject} from '../../src/cli/objects.js'
 
 export default class BackupHead extends DataOpsCommand {
@@ -11,13 +11,12 @@ export default class BackupHead extends DataOpsCommand {
 
   static override description = `Needs no server. Objects come in the order in which they lie in the backup; long values are cut, --full or --json shows all of them.`
 
-  static override args = {backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true})}
+  static override args = {backup: backupArgument}
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     count: Flags.integer({char: 'n', default: 10, description: 'How many.', min: 1}),
     full: fullFlag,
-    output: outputFlag,
     tenant: oneTenantFlag,
   }
 
@@ -31,12 +30,9 @@ export default class BackupHead extends DataOpsCommand {
 
   async run(): Promise<{objects: ShownObject[]}> {
     const {args, flags} = await this.parse(BackupHead)
-    const [{openArchive}, {firstObjects}] = await Promise.all([
-      import('../../src/catalog/locate.js'),
-      import('../../src/jobs/inspect/objects.js'),
-    ])
+    const {firstObjects} = await import('../../src/jobs/inspect/objects.js')
     const operation = this.operation()
-    const {archive} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store, operation)
+    const {archive} = await this.openBackup(args.backup, flags.output, operation)
     const found = await firstObjects(archive, {limit: flags.count, signal: operation.signal, tenant: flags.tenant})
     const objects = found.map((object) => shownObject(object))
     const options = {full: flags.full, width: this.width}

@@ -4,7 +4,7 @@ import type {Store} from '../../src/store/store.js'
 
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {exitAtLeast} from '../../src/cli/several.js'
 import {plural} from '../../src/model/plural.js'
 
@@ -29,9 +29,8 @@ export default class BackupList extends DataOpsCommand {
   }
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     mode: modeFlag,
-    output: outputFlag,
     reindex: Flags.boolean({
       description:
         'Make the catalog anew from the backups in the folder. What cannot be read now keeps its entry, and the exit code is 3.',

@@ -4,7 +4,7 @@ import type {RetentionPolicy} from '../../src/catalog/retention.js'
 
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
 import {plural} from '../../src/model/plural.js'
 
@@ -30,7 +30,7 @@ export default class BackupPrune extends DataOpsCommand {
   }
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     mode: modeFlag,
     'dry-run': Flags.boolean({default: false, description: 'Say what would go; remove nothing.'}),
     'keep-daily': count('Keep the newest of each of the last days that have any.'),
@@ -41,7 +41,6 @@ export default class BackupPrune extends DataOpsCommand {
       description: 'Keep everything younger than this: 12h, 30d, 2w.',
       helpValue: '<duration>',
     }),
-    output: outputFlag,
   }
 
   static override examples = [

@@ -4,7 +4,7 @@ import type {BackupQuery} from '../../src/jobs/inspect/query.js'
 import type {JsonValue} from '../../src/model/object.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {BACKUP_ARGUMENT, fullFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {backupArgument, fullFlag, placeFlags} from '../../src/cli/flags.js'
 import {csvLine, queryTable} from '../../src/cli/query-output.js'
 import {plural} from '../../src/model/plural.js'
 
@@ -23,12 +23,12 @@ export default class BackupQueryCommand extends DataOpsCommand {
   static override description = `By DuckDB (npm package @duckdb/node-api), without a server. The objects are a table called as the collection and \`objects\`, a column for each property, vectors as lists of floats. Parquet of this machine is read where it lies; what is in object storage, encrypted, JSON or Arrow by a temporary copy in the clear, which is removed (after a kill -9: by the next command). One statement that reads; other files and the network are out of its reach. Files are taken as they lie, unless --verify reads them first.`
 
   static override args = {
-    backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true}),
+    backup: backupArgument,
     sql: Args.string({description: 'A SELECT of DuckDB.', ignoreStdin: true, required: true}),
   }
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     count: Flags.integer({
       char: 'n',
       default: 100,
@@ -41,7 +41,6 @@ export default class BackupQueryCommand extends DataOpsCommand {
       options: ['table', 'csv'] as const,
     })(),
     full: fullFlag,
-    output: outputFlag,
     verify: Flags.boolean({description: 'Make sure first that every file of the backup is what was sealed.'}),
   }
 
@@ -62,12 +61,9 @@ export default class BackupQueryCommand extends DataOpsCommand {
 
   async run(): Promise<QueryAnswer | undefined> {
     const {args, flags} = await this.parse(BackupQueryCommand)
-    const [{openArchive}, {BackupQuery: Query}] = await Promise.all([
-      import('../../src/catalog/locate.js'),
-      import('../../src/jobs/inspect/query.js'),
-    ])
+    const {BackupQuery: Query} = await import('../../src/jobs/inspect/query.js')
     const operation = this.operation()
-    const opened = await openArchive(args.backup, (await this.catalogIn(flags.output)).store, operation)
+    const opened = await this.openBackup(args.backup, flags.output, operation)
     const {archive} = opened
     if (archive.seal?.complete === false) this.warnOf({message: `${archive.path} lacks objects of its collection.`})
     if (flags.verify) await archive.assertWhole(operation)

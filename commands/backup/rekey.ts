@@ -2,7 +2,7 @@ import {Args, Flags} from '@oclif/core'
 
 import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {modeFlag, openingFlags, outputFlag, recipientFlags} from '../../src/cli/flags.js'
+import {modeFlag, placeFlags, recipientFlags} from '../../src/cli/flags.js'
 import {DataOpsError} from '../../src/model/errors.js'
 
 export default class BackupRekey extends DataOpsCommand {
@@ -21,14 +21,13 @@ export default class BackupRekey extends DataOpsCommand {
   }
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     mode: modeFlag,
     ...recipientFlags,
     'new-passphrase': Flags.boolean({
       description: 'Ask for a passphrase that opens it from now on (env ELYSIACTL_NEW_PASSPHRASE).',
       helpGroup: 'ENCRYPTION',
     }),
-    output: outputFlag,
   }
 
   static override examples = [

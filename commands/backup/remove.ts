@@ -5,7 +5,7 @@ import type {Warning} from '../../src/model/progress.js'
 
 import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {DataOpsError} from '../../src/model/errors.js'
@@ -28,9 +28,8 @@ export default class BackupRemove extends DataOpsCommand {
   }
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     force: Flags.boolean({description: 'Do not ask.'}),
-    output: outputFlag,
   }
 
   static override examples = [

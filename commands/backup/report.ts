@@ -1,9 +1,9 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 
 import type {BackupReport} from '../../src/jobs/inspect/report.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {BACKUP_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {backupArgument, placeFlags} from '../../src/cli/flags.js'
 import {reportLines} from '../../src/cli/report/lines.js'
 
 export default class BackupReportCommand extends DataOpsCommand {
@@ -13,10 +13,10 @@ export default class BackupReportCommand extends DataOpsCommand {
 
   static override description = `Reads every object once, in little memory, without a server, and verifies it on the way as \`backup verify\` does. With --html the report is one page that needs no network: histograms, vector norms, a map of a sample of the vectors. The page shows values of the backup; of an encrypted one it is as readable as any file.`
 
-  static override args = {backup: Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true})}
+  static override args = {backup: backupArgument}
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     'colour-by': Flags.string({
       aliases: ['color-by'],
       description:
@@ -24,7 +24,6 @@ export default class BackupReportCommand extends DataOpsCommand {
       helpValue: '<property>',
     }),
     html: Flags.string({description: 'File to write the page to; one that is there is replaced.', helpValue: '<file>'}),
-    output: outputFlag,
   }
 
   static override examples = [
@@ -38,12 +37,9 @@ export default class BackupReportCommand extends DataOpsCommand {
   async run(): Promise<BackupReport & {backupId: string; html?: string; path: string}> {
     const {args, flags} = await this.parse(BackupReportCommand)
     const {'colour-by': colourBy, html} = flags
-    const [{openArchive}, {reportOn}] = await Promise.all([
-      import('../../src/catalog/locate.js'),
-      import('../../src/jobs/inspect/report.js'),
-    ])
+    const {reportOn} = await import('../../src/jobs/inspect/report.js')
     const operation = this.operation()
-    const {archive, cover} = await openArchive(args.backup, (await this.catalogIn(flags.output)).store, operation)
+    const {archive, cover} = await this.openBackup(args.backup, flags.output, operation)
     const report = await reportOn(archive, {...operation, colourBy})
     if (html !== undefined) {
       const [{reportPage}, {writePage}] = await Promise.all([

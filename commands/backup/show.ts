@@ -1,5 +1,3 @@
-import {Args} from '@oclif/core'
-
 import type {BackupSeal, ExportReference} from '../../src/codec/document.js'
 import type {WeaviateClass} from '../../src/model/schema.js'
 import type {Store} from '../../src/store/store.js'
@@ -7,7 +5,7 @@ import type {Store} from '../../src/store/store.js'
 import {completeness, shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {exportLines, type ExportShown, exportShown} from '../../src/cli/export-show.js'
-import {BACKUP_ARGUMENT, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {backupArgument, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes, formatMembers} from '../../src/cli/format.js'
 import {formatCount, plural} from '../../src/model/plural.js'
 
@@ -57,14 +55,10 @@ export default class BackupShow extends DataOpsCommand {
   static override description = `Reads its head and its seal, not its objects; with --json the schema, tenants and files too.`
 
   static override args = {
-    backup: Args.string({
-      description: BACKUP_ARGUMENT,
-      ignoreStdin: true,
-      required: true,
-    }),
+    backup: backupArgument,
   }
 
-  static override flags = {...openingFlags, output: outputFlag}
+  static override flags = {...placeFlags}
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'By id'},

@@ -4,7 +4,7 @@ import type {BackupVerification} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
-import {backupsArgument, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {backupsArgument, placeFlags} from '../../src/cli/flags.js'
 import {verificationLine, verificationLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
@@ -21,8 +21,7 @@ export default class BackupVerify extends DataOpsCommand {
   }
 
   static override flags = {
-    ...openingFlags,
-    output: outputFlag,
+    ...placeFlags,
     quick: Flags.boolean({description: 'Hashes only; nothing is decoded.'}),
   }
 
@@ -41,9 +40,7 @@ export default class BackupVerify extends DataOpsCommand {
     const {isSeveral, references} = await chooseBackups(args.backup, {
       encryption,
       directory: flags.output,
-      onWarning: (warning) => {
-        this.warnOf(warning)
-      },
+      onWarning: this.onWarning,
     })
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
     const verifier = new Verifier({directory: flags.output, ...encryption})

@@ -8,6 +8,7 @@ import {
   batchSizeFlag,
   collectionsArgument,
   concurrencyFlag,
+  durationFlag,
   encryptionFlags,
   excludeFlag,
   lockFlags,
@@ -68,14 +69,10 @@ export default class ColBackup extends DataOpsCommand {
       allowNo: true,
       description: 'Require an unfinished backup to continue, or start anew; by default one that fits is continued.',
     }),
-    'resume-within': Flags.custom<number>({
-      description: 'Continue no unfinished backup that was left for longer (30m, 12h, 2d); default 15m.',
-      helpValue: '<time>',
-      async parse(text) {
-        const {parseDuration} = await import('../../src/catalog/retention.js')
-        return parseDuration(text, {minutes: true})
-      },
-    })(),
+    'resume-within': durationFlag(
+      'Continue no unfinished backup that was left for longer (30m, 12h, 2d); default 15m.',
+      {minutes: true},
+    ),
     ...retryFlags,
     'schema-only': Flags.boolean({description: 'The schema only, the same as --no-include-data.'}),
     settle: Flags.boolean({description: 'Scan again until what changed during the backup is in it.'}),
@@ -144,11 +141,7 @@ export default class ColBackup extends DataOpsCommand {
     const via = viaExport(flags)
     const settings = await this.settings()
     const {BackupManager} = await import('../../src/jobs/backup/manager.js')
-    const manager = new BackupManager(await this.connect(), {
-      directory: flags.output,
-      stateDirectory: this.stateDirectory,
-      ...(await this.encryption()),
-    })
+    const manager = new BackupManager(await this.connect(), await this.managerOptions(flags.output))
     if (via) return this.#exported(manager, wanted, flags, via)
     const options: BackupOptions = {
       ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume']}),

@@ -10,6 +10,7 @@ import {
   milliseconds,
   modeFlag,
   outputFlag,
+  REPEATED,
   retryFlags,
   retryOptions,
   waitReplicasFlag,
@@ -61,8 +62,7 @@ export default class ColClear extends DataOpsCommand {
     protected: Flags.string({
       description: 'One more protected name, * stands for any text; may be repeated.',
       helpValue: '<pattern>',
-      multiple: true,
-      multipleNonGreedy: true,
+      ...REPEATED,
     }),
     'quiet-for': Flags.custom<number>({
       description: 'Seconds in which nothing may change before --no-keep-schema drops; default 2.',
@@ -114,11 +114,7 @@ export default class ColClear extends DataOpsCommand {
     const settings = await this.settings()
     const connection = await this.connect()
     const {ClearManager} = await import('../../src/jobs/clear/manager.js')
-    const manager = new ClearManager(connection, {
-      directory: flags.output,
-      stateDirectory: this.stateDirectory,
-      ...(await this.encryption()),
-    })
+    const manager = new ClearManager(connection, await this.managerOptions(flags.output))
     const options: ClearOptions = {
       ...this.operation({}),
       ...retryOptions(flags),

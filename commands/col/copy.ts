@@ -11,6 +11,7 @@ import {
   excludeFlag,
   maxRateFlag,
   outputFlag,
+  REPEATED,
   retryFlags,
   retryOptions,
   tenantFlag,
@@ -45,8 +46,7 @@ export default class ColCopy extends DataOpsCommand {
     also: Flags.string({
       description: 'Another collection, alias or pattern to copy under its own name; may be repeated.',
       helpValue: '<source>',
-      multiple: true,
-      multipleNonGreedy: true,
+      ...REPEATED,
     }),
     ...writingFlags,
     'batch-size': batchSizeFlag,

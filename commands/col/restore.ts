@@ -15,9 +15,9 @@ import {
   consistencyFlag,
   maxRateFlag,
   modeFlag,
-  openingFlags,
-  outputFlag,
   parseOverrides,
+  placeFlags,
+  REPEATED,
   retryFlags,
   retryOptions,
   saveFlags,
@@ -54,7 +54,7 @@ export default class ColRestore extends DataOpsCommand {
   }
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     ...saveFlags,
     mode: modeFlag,
     'accept-changed': Flags.boolean({
@@ -72,23 +72,20 @@ export default class ColRestore extends DataOpsCommand {
     collection: Flags.string({
       description: "Of an export of the server's own, restore this collection; * stands for any text; may be repeated.",
       helpValue: '<name>',
-      multiple: true,
-      multipleNonGreedy: true,
+      ...REPEATED,
     }),
     concurrency: concurrencyFlag,
     consistency: consistencyFlag,
     exclude: Flags.string({
       description: 'Of several backups leave out those of this collection; * stands for any text; may be repeated.',
       helpValue: '<pattern>',
-      multiple: true,
-      multipleNonGreedy: true,
+      ...REPEATED,
     }),
     'keep-going': Flags.boolean({
       description: 'Restore the other backups when one cannot be; the exit code is that of the gravest.',
     }),
     'max-rate': maxRateFlag,
     name: Flags.string({description: 'Another name for the collection.'}),
-    output: outputFlag,
     replace: Flags.boolean({
       description:
         'In place of what is there: an alias is switched once the new collection is verified; a collection is backed up, dropped and restored. Goes on where it was killed.',
@@ -99,8 +96,7 @@ export default class ColRestore extends DataOpsCommand {
       description:
         "For an export of the server's own, which has none: a backup, a file with the schema, or a live collection; may be repeated.",
       helpValue: '<place>',
-      multiple: true,
-      multipleNonGreedy: true,
+      ...REPEATED,
     }),
     tenant: tenantFlag,
     workers: workersFlag,
@@ -208,9 +204,7 @@ export default class ColRestore extends DataOpsCommand {
       encryption,
       directory: flags.output,
       exclude: flags.exclude,
-      onWarning: (warning) => {
-        this.warnOf(warning)
-      },
+      onWarning: this.onWarning,
     })
     if (backups.length === 0) throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
     for (const flag of ['name', 'retry-rejected'] as const)

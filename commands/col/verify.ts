@@ -4,15 +4,7 @@ import type {CollectionComparison} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
-import {
-  concurrencyFlag,
-  fullFlag,
-  milliseconds,
-  openingFlags,
-  outputFlag,
-  tenantFlag,
-  waitReplicasFlag,
-} from '../../src/cli/flags.js'
+import {concurrencyFlag, fullFlag, milliseconds, placeFlags, tenantFlag, waitReplicasFlag} from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {isUnknown, tenantInWords} from '../../src/jobs/verify/unknown.js'
@@ -29,7 +21,7 @@ export default class ColVerify extends DataOpsCommand {
   }
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     against: Flags.string({
       description: 'Backup: an id, path or URL; latest, Article@latest, Article@2026-02-01 (UTC).',
       helpValue: '<backup>',
@@ -46,7 +38,6 @@ export default class ColVerify extends DataOpsCommand {
       min: 0,
     }),
     ids: transformFlags.ids,
-    output: outputFlag,
     tenant: tenantFlag,
     'wait-replicas': waitReplicasFlag,
     transform: transformFlags.transform,
@@ -66,12 +57,7 @@ export default class ColVerify extends DataOpsCommand {
     await checkBackupsExist([flags.against], flags.output)
     const connection = await this.connect()
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
-    const verifier = new Verifier({
-      connection,
-      directory: flags.output,
-      stateDirectory: this.stateDirectory,
-      ...(await this.encryption()),
-    })
+    const verifier = new Verifier({connection, ...(await this.managerOptions(flags.output))})
     const comparison = await verifier.verifyCollection(args.name, flags.against, {
       ...this.operation(),
       concurrency: flags.concurrency,

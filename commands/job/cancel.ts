@@ -1,7 +1,7 @@
 import type {CancelledJob} from '../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {modeFlag, openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {jobArgument} from '../../src/cli/job-flags.js'
 import {cancelledLines} from '../../src/cli/job-results.js'
 
@@ -12,7 +12,7 @@ export default class JobCancel extends DataOpsCommand {
 
   static override args = {job: jobArgument}
 
-  static override flags = {...openingFlags, mode: modeFlag, output: outputFlag}
+  static override flags = {...placeFlags, mode: modeFlag}
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> nightly -o s3://bucket/backups', description: 'Give a job up'},

@@ -1,10 +1,10 @@
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {placeFlags} from '../../src/cli/flags.js'
 
 export default class JobList extends DataOpsCommand {
   static override summary = 'List the jobs in a place.'
 
-  static override flags = {...openingFlags, output: outputFlag}
+  static override flags = {...placeFlags}
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> -o s3://bucket/backups', description: 'Those of a bucket'},

@@ -1,7 +1,7 @@
 import type {JobState} from '../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {openingFlags, outputFlag} from '../../src/cli/flags.js'
+import {placeFlags} from '../../src/cli/flags.js'
 import {jobArgument} from '../../src/cli/job-flags.js'
 import {jobLines} from '../../src/cli/job-results.js'
 
@@ -10,7 +10,7 @@ export default class JobShow extends DataOpsCommand {
 
   static override args = {job: jobArgument}
 
-  static override flags = {...openingFlags, output: outputFlag}
+  static override flags = {...placeFlags}
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> nightly -o s3://bucket/backups --json', description: 'For a script'},

@@ -6,8 +6,7 @@ import {
   maxRateFlag,
   milliseconds,
   modeFlag,
-  openingFlags,
-  outputFlag,
+  placeFlags,
   recipientFlags,
   retryFlags,
   retryOptions,
@@ -28,12 +27,11 @@ export default class JobWork extends DataOpsCommand {
   static override args = {job: jobArgument}
 
   static override flags = {
-    ...openingFlags,
+    ...placeFlags,
     ...recipientFlags,
     mode: modeFlag,
     concurrency: concurrencyFlag,
     'max-rate': maxRateFlag,
-    output: outputFlag,
     ...retryFlags,
     wait: secondsFlag({description: 'Seconds to wait for the job to be created; default 0.'}),
   }

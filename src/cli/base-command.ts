@@ -3,7 +3,9 @@ import {Command, Errors, type Interfaces} from '@oclif/core'
 import path from 'node:path'
 
 import type {BackupCatalog} from '../catalog/catalog.js'
+import type {OpenedArchive} from '../catalog/locate.js'
 import type {JobManager} from '../jobs/machines/manager.js'
+import type {ManagerOptions} from '../jobs/options.js'
 import type {OperationOptions, Warning} from '../model/progress.js'
 import type {EncryptionOptions} from '../store/encryption.js'
 import type {Store} from '../store/store.js'
@@ -11,14 +13,12 @@ import type {Connection} from '../weaviate/connection.js'
 import type {EncryptionFlags} from './encryption.js'
 import type {SecondServerFlags} from './second-server.js'
 
-import {type SettingValues} from '../config/definitions.js'
 import {askHost, type HostAnswers} from '../config/host.js'
-import {parseHeaders} from '../config/setting-texts.js'
 import {connectOptions, resolveSetting, resolveSettings, secretsOf, type Settings} from '../config/settings.js'
 import {DataOpsError, EXIT_CODES} from '../model/errors.js'
 import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {asDataOpsError, type FailureDescription, withSource} from './failure.js'
-import {globalFlags} from './flags.js'
+import {globalFlags, serverValues} from './flags.js'
 import {printable, wrapLine} from './format.js'
 import {asTyped, warningsAsTyped} from './hints.js'
 import {Interrupt} from './interrupt.js'
@@ -31,21 +31,10 @@ import {guardStreams} from './streams.js'
 import {usageError} from './usage.js'
 
 /** The flags that base-command itself looks at. */
-interface GlobalFlags extends EncryptionFlags, SecondServerFlags {
-  'api-key'?: string
+interface GlobalFlags
+  extends EncryptionFlags, SecondServerFlags, Partial<Interfaces.InferredFlags<typeof globalFlags>> {
   'batch-size'?: number
-  'ca-file'?: string
-  config?: string
-  'discover-nodes'?: boolean
-  'grpc-url'?: string
-  header?: string[]
-  node?: string[]
   output?: string
-  progress?: string
-  quiet?: boolean
-  timeout?: number
-  transport?: 'auto' | 'grpc' | 'rest'
-  url?: string
   workers?: number
 }
 
@@ -147,19 +136,7 @@ export abstract class DataOpsCommand extends Command {
     if (this.#settings) return this.#settings
     const flags = this.#flags
     const answers = await this.#ask()
-    const given: SettingValues = {
-      apiKey: flags['api-key'],
-      batchSize: flags['batch-size'],
-      caFile: flags['ca-file'],
-      discoverNodes: flags['discover-nodes'],
-      grpcUrl: flags['grpc-url'],
-      headers: flags.header && parseHeaders(flags.header),
-      nodes: flags.node,
-      timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
-      transport: flags.transport,
-      url: flags.url,
-      workers: flags.workers,
-    }
+    const given = {...serverValues(flags), batchSize: flags['batch-size'], workers: flags.workers}
     this.#settings = resolveSettings({env: process.env, file: answers.file, flags: given, host: answers.host})
     this.#secrets.push(...secretsOf(this.#settings))
     for (const warning of answers.warnings) this.warnOf(warning)
@@ -185,13 +162,7 @@ export abstract class DataOpsCommand extends Command {
     const options = connectOptions(settings)
     if (settings.caFile) options.ca = await readCaFile(settings.caFile.value, settings.caFile.from)
     const {connect} = await import('../weaviate/connect.js')
-    const connection = await connect({
-      ...options,
-      onCall: callLogger(process.env.DEBUG),
-      onWarning: (warning) => {
-        this.warnOf(warning)
-      },
-    })
+    const connection = await connect({...options, onCall: callLogger(process.env.DEBUG), onWarning: this.onWarning})
     this.#connections.push(connection)
     return connection
   }
@@ -213,10 +184,25 @@ export abstract class DataOpsCommand extends Command {
     return this.#encryption
   }
 
+  /** What a manager works with. */
+  protected async managerOptions(directory: string | undefined): Promise<ManagerOptions> {
+    return {directory, stateDirectory: this.stateDirectory, ...(await this.encryption())}
+  }
+
   /** Jobs of several machines, through the place of the backups. */
   protected async jobManager(directory: string): Promise<JobManager> {
     const {JobManager: Manager} = await import('../jobs/machines/manager.js')
-    return new Manager({directory, stateDirectory: this.stateDirectory, ...(await this.encryption())})
+    return new Manager(await this.managerOptions(directory))
+  }
+
+  /** A backup, opened to be read. */
+  protected async openBackup(
+    reference: string,
+    directory: string,
+    operation: OperationOptions,
+  ): Promise<OpenedArchive> {
+    const {openArchive} = await import('../catalog/locate.js')
+    return openArchive(reference, (await this.catalogIn(directory)).store, operation)
   }
 
   /** The catalog of a folder, its store, and the paths of names in it. */
@@ -229,11 +215,7 @@ export abstract class DataOpsCommand extends Command {
     const {openStore} = await import('../store/open.js')
     const {withEncryption} = await import('../store/encryption.js')
     const store = withEncryption(openStore(directory), await this.encryption())
-    const catalog = new BackupCatalog(store, {
-      onWarning: (warning) => {
-        this.warnOf(warning)
-      },
-    })
+    const catalog = new BackupCatalog(store, {onWarning: this.onWarning})
     return {catalog, pathOf: (file) => store.describe(file), store}
   }
 
@@ -251,9 +233,7 @@ export abstract class DataOpsCommand extends Command {
       onProgress: (event) => {
         this.progress.update(event)
       },
-      onWarning: (warning) => {
-        this.warnOf(warning)
-      },
+      onWarning: this.onWarning,
       signal: this.#interrupt.signal,
     }
   }
@@ -269,6 +249,11 @@ export abstract class DataOpsCommand extends Command {
   /** Warnings go to stderr, also with `--json`. */
   protected warnOf(warning: Pick<Warning, 'message'>): void {
     this.progress.warn({message: redact(asTyped(warning.message), this.#secrets)})
+  }
+
+  /** The same, to be handed on. */
+  protected readonly onWarning = (warning: Pick<Warning, 'message'>): void => {
+    this.warnOf(warning)
   }
 
   /** Prints lines to stdout, unless with `--json`; whatever a backup or server put into them cannot steer the terminal. `width`: of what is wrapped. */

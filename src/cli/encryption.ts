@@ -1,20 +1,17 @@
 /** What opens encrypted backups and whom new ones are encrypted to: from flags, the environment, the settings and the terminal. */
+import type {Interfaces} from '@oclif/core'
+
 import {readFile} from 'node:fs/promises'
 
 import type {EncryptionOptions} from '../store/encryption.js'
+import type {encryptionFlags} from './flags.js'
 
 import {resolveSetting, type SettingSources} from '../config/settings.js'
 import {DataOpsError} from '../model/errors.js'
 import {askSecret, canAsk} from './prompt.js'
 
-/** The flags that are looked at, of commands that have them. */
-export interface EncryptionFlags {
-  'encrypt-to'?: string[]
-  'hide-names'?: boolean
-  identity?: string
-  passphrase?: boolean
-  'recipients-file'?: string
-}
+/** Of commands that have them. */
+export type EncryptionFlags = Partial<Interfaces.InferredFlags<typeof encryptionFlags>>
 
 const PASSPHRASE = {question: 'Passphrase: ', variable: 'ELYSIACTL_PASSPHRASE'}
 

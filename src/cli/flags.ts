@@ -1,10 +1,10 @@
 /** Flags that several commands share. Imports nothing heavy: `--help` reads them. */
 import {Args, Flags, type Interfaces} from '@oclif/core'
 
-import type {RateLimit} from '../flow/options.js'
+import type {RateLimit, RetryOptions} from '../flow/options.js'
 import type {JsonValue} from '../model/object.js'
 
-import {TRANSPORTS} from '../config/definitions.js'
+import {type SettingValues, TRANSPORTS} from '../config/definitions.js'
 import {parseHeaders, parseSeconds} from '../config/setting-texts.js'
 import {DataOpsError} from '../model/errors.js'
 
@@ -17,11 +17,13 @@ export const secondsFlag = Flags.custom<number>({
   parse: async (text) => parseSeconds(text),
 })
 
+/** Of flags that may be repeated, each with one value. */
+export const REPEATED = {multiple: true, multipleNonGreedy: true} as const
+
 /** Of flags that take headers. */
 export const HEADERS = {
   helpValue: '<name: value>',
-  multiple: true,
-  multipleNonGreedy: true,
+  ...REPEATED,
   noCacheDefault: true,
   async parse(text: string) {
     parseHeaders([text === '' ? ':' : text])
@@ -30,7 +32,19 @@ export const HEADERS = {
 } as const
 
 /** Of flags that take further nodes. */
-export const NODES = {helpValue: '<url>', multiple: true, multipleNonGreedy: true, noCacheDefault: true} as const
+export const NODES = {helpValue: '<url>', ...REPEATED, noCacheDefault: true} as const
+
+/** Of a time in words: 12h, 30d. `minutes`: 30m, too. */
+export const durationFlag = (description: string, options?: {helpGroup?: string; minutes?: boolean}) =>
+  Flags.custom<number>({
+    description,
+    ...(options?.helpGroup !== undefined && {helpGroup: options.helpGroup}),
+    helpValue: '<time>',
+    async parse(text) {
+      const {parseDuration} = await import('../catalog/retention.js')
+      return parseDuration(text, {minutes: options?.minutes})
+    },
+  })()
 
 /** `640`, `0640`, `0o640`. */
 export const modeFlag = Flags.custom<number>({
@@ -95,12 +109,12 @@ export const globalFlags = {
     description: 'Seconds that one request may take; default 60 (env ELYSIACTL_TIMEOUT).',
     helpGroup: CONNECTION,
   }),
-  transport: Flags.string({
+  transport: Flags.option({
     description:
       'How objects travel: auto takes gRPC where it answers, else REST, several times slower (env ELYSIACTL_TRANSPORT).',
     helpGroup: CONNECTION,
-    options: [...TRANSPORTS],
-  }),
+    options: TRANSPORTS,
+  })(),
   url: Flags.string({
     description: 'Address of Weaviate; default http://localhost:8080 (env WEAVIATE_URL).',
     helpGroup: CONNECTION,
@@ -121,6 +135,8 @@ export const outputFlag = Flags.string({
 /** What a BACKUP argument may be. */
 export const BACKUP_ARGUMENT =
   'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC).'
+export const backupArgument = Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true})
+
 export const collectionsArgument = Args.string({
   description: 'Collection, alias or pattern; several may be given.',
   ignoreStdin: true,
@@ -130,8 +146,7 @@ export const collectionsArgument = Args.string({
 export const excludeFlag = Flags.string({
   description: 'Collection to leave out; * stands for any text; may be repeated.',
   helpValue: '<pattern>',
-  multiple: true,
-  multipleNonGreedy: true,
+  ...REPEATED,
 })
 
 export const backupsArgument = Args.string({
@@ -160,14 +175,16 @@ export const openingFlags = {
   }),
 }
 
+/** Where backups lie, and what opens them. */
+export const placeFlags = {...openingFlags, output: outputFlag}
+
 /** Whom backups are encrypted to. */
 export const recipientFlags = {
   'encrypt-to': Flags.string({
     description: 'Encrypt to this age recipient (age1…); may be repeated. Settings: backups.recipients.',
     helpGroup: ENCRYPTION,
     helpValue: '<recipient>',
-    multiple: true,
-    multipleNonGreedy: true,
+    ...REPEATED,
   }),
   'recipients-file': Flags.string({
     description: 'Encrypt to the recipients in this file, one a line.',
@@ -193,16 +210,10 @@ const LOCKS = 'LOCKS'
 
 /** How long backups cannot be changed or removed. */
 export const lockFlags = {
-  'lock-for': Flags.custom<number>({
-    description:
-      'Nobody can change or remove the backup for that long (12h, 30d, 2w), in object storage that has locks of single objects.',
-    helpGroup: LOCKS,
-    helpValue: '<time>',
-    async parse(text) {
-      const {parseDuration} = await import('../catalog/retention.js')
-      return parseDuration(text)
-    },
-  })(),
+  'lock-for': durationFlag(
+    'Nobody can change or remove the backup for that long (12h, 30d, 2w), in object storage that has locks of single objects.',
+    {helpGroup: LOCKS},
+  ),
   'lock-mode': Flags.option({
     description:
       'compliance (default): nobody at all can undo it; governance: who has a permission of its own for that.',
@@ -226,8 +237,7 @@ export const workersFlag = Flags.integer({
 
 export const tenantFlag = Flags.string({
   description: 'Only this tenant, or those of a pattern (eu-*); old=new gives it another name; may be repeated.',
-  multiple: true,
-  multipleNonGreedy: true,
+  ...REPEATED,
 })
 
 export const oneTenantFlag = Flags.string({description: 'Only objects of this tenant.'})
@@ -274,15 +284,27 @@ export const retryFlags = {
   }),
 }
 
-export function retryOptions(flags: {'max-retries'?: number; 'retry-max-wait'?: number}): {
-  maxRetries?: number
-  retryMaxWaitMs?: number
-} {
+export function retryOptions(flags: Partial<Interfaces.InferredFlags<typeof retryFlags>>): RetryOptions {
   return {maxRetries: flags['max-retries'], retryMaxWaitMs: milliseconds(flags['retry-max-wait'])}
 }
 
 export function milliseconds(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : seconds * 1000
+}
+
+/** What flags say of a server. */
+export function serverValues(flags: Partial<Interfaces.InferredFlags<typeof globalFlags>>): SettingValues {
+  return {
+    apiKey: flags['api-key'],
+    caFile: flags['ca-file'],
+    discoverNodes: flags['discover-nodes'],
+    grpcUrl: flags['grpc-url'],
+    headers: flags.header && parseHeaders(flags.header),
+    nodes: flags.node,
+    timeoutMs: milliseconds(flags.timeout),
+    transport: flags.transport,
+    url: flags.url,
+  }
 }
 
 const BYTE_UNITS: Readonly<Record<string, number>> = {

@@ -1,4 +1,6 @@
 /** What the commands that plan a job of several machines have in common. */
+import type {Interfaces} from '@oclif/core'
+
 import type {JobManager} from '../jobs/machines/manager.js'
 import type {CreateBackupJobOptions, CreatedJob, CreateRestoreJobOptions} from '../jobs/machines/options.js'
 
@@ -8,7 +10,7 @@ import {batchSizeFlag, milliseconds, modeFlag, outputFlag, tenantFlag} from './f
 import {ifAbsentFlag, itemsFlag, jobFlag, leaseFlag} from './job-flags.js'
 import {createdJobLines} from './job-results.js'
 import {exitAtLeast} from './several.js'
-import {type TransformFlags, transformFlags, transformsOf} from './transform-flags.js'
+import {transformFlags, transformsOf} from './transform-flags.js'
 
 export const jobCreateFlags = {
   mode: modeFlag,
@@ -22,22 +24,13 @@ export const jobCreateFlags = {
   ...transformFlags,
 }
 
-interface JobCreateFlags extends TransformFlags {
-  'if-absent': boolean
-  items?: number
-  job?: string
-  lease?: number
-  output: string
-  tenant?: string[]
-}
-
 /** What both kinds of jobs take. */
 type CommonOptions = Pick<CreateBackupJobOptions, keyof CreateBackupJobOptions & keyof CreateRestoreJobOptions>
 
 export abstract class JobCreateCommand extends DataOpsCommand {
   /** The job that `create` plans, or with `--if-absent` the one of that name. */
   protected async createOnce(
-    flags: JobCreateFlags,
+    flags: Interfaces.InferredFlags<typeof jobCreateFlags>,
     create: (manager: JobManager, options: CommonOptions) => Promise<CreatedJob>,
   ): Promise<CreatedJob> {
     const settings = await this.settings()

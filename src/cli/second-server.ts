@@ -1,9 +1,8 @@
 /** Flags of a second server. Imports nothing heavy: `--help` reads them. */
-import {Flags} from '@oclif/core'
+import {Flags, type Interfaces} from '@oclif/core'
 
 import {type SettingValues, TRANSPORTS} from '../config/definitions.js'
-import {parseHeaders} from '../config/setting-texts.js'
-import {HEADERS, milliseconds, NODES, secondsFlag} from './flags.js'
+import {HEADERS, NODES, secondsFlag, serverValues} from './flags.js'
 
 const SECOND = 'SECOND SERVER'
 
@@ -40,39 +39,24 @@ export const secondServerFlags = {
     description: 'Seconds that one request may take; default 60 (env ELYSIACTL_TO_TIMEOUT).',
     helpGroup: SECOND,
   }),
-  'to-transport': Flags.string({
+  'to-transport': Flags.option({
     description: 'How objects travel (env ELYSIACTL_TO_TRANSPORT).',
     helpGroup: SECOND,
-    options: [...TRANSPORTS],
-  }),
+    options: TRANSPORTS,
+  })(),
   'to-url': Flags.string({
     description: 'Address of the second server (env ELYSIACTL_TO_URL); without it, the second is the first.',
     helpGroup: SECOND,
   }),
 }
 
-export interface SecondServerFlags {
-  'to-api-key'?: string
-  'to-ca-file'?: string
-  'to-discover-nodes'?: boolean
-  'to-grpc-url'?: string
-  'to-header'?: string[]
-  'to-node'?: string[]
-  'to-timeout'?: number
-  'to-transport'?: string
-  'to-url'?: string
-}
+export type SecondServerFlags = Partial<Interfaces.InferredFlags<typeof secondServerFlags>>
 
+/** As flags of the first are, without `to-`. */
 export function secondServerValues(flags: SecondServerFlags): SettingValues {
-  return {
-    apiKey: flags['to-api-key'],
-    caFile: flags['to-ca-file'],
-    discoverNodes: flags['to-discover-nodes'],
-    grpcUrl: flags['to-grpc-url'],
-    headers: flags['to-header'] && parseHeaders(flags['to-header']),
-    nodes: flags['to-node'],
-    timeoutMs: milliseconds(flags['to-timeout']),
-    transport: flags['to-transport'] as SettingValues['transport'],
-    url: flags['to-url'],
-  }
+  const named = Object.keys(secondServerFlags).map((name) => [
+    name.slice('to-'.length),
+    flags[name as keyof typeof flags],
+  ])
+  return serverValues(Object.fromEntries(named) as Parameters<typeof serverValues>[0])
 }

@@ -1,13 +1,14 @@
 /** Flags that change objects on their way, shared by all commands that move some. Imports nothing heavy: `--help` reads them. */
-import {Flags} from '@oclif/core'
+import {Flags, type Interfaces} from '@oclif/core'
 
 import type {Transform} from '../flow/transform/transform.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {REPEATED} from './flags.js'
 
 const CHANGES = 'CHANGES ON THE WAY'
 
-const listFlag = {helpGroup: CHANGES, multiple: true, multipleNonGreedy: true} as const
+const listFlag = {helpGroup: CHANGES, ...REPEATED} as const
 
 export const transformFlags = {
   drop: Flags.string({...listFlag, description: 'Leave this property out; may be repeated.', helpValue: '<name>'}),
@@ -75,22 +76,7 @@ export const transformFlags = {
   }),
 }
 
-export interface TransformFlags {
-  drop?: string[]
-  'drop-vector'?: string[]
-  ids?: string
-  'into-tenant'?: string
-  limit?: number
-  'no-tenants'?: boolean
-  'no-vectors'?: boolean
-  rename?: string[]
-  sample?: string
-  seed?: string
-  'tenant-from'?: string
-  transform?: string[]
-  vector?: string[]
-  where?: string[]
-}
+export type TransformFlags = Partial<Interfaces.InferredFlags<typeof transformFlags>>
 
 /** In the order in which they work, whatever the order of the flags: choosing, tenants, properties, vectors, functions. @throws DataOpsError INVALID_INPUT. */
 export async function transformsOf(flags: TransformFlags): Promise<Transform[]> {

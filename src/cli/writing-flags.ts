@@ -3,7 +3,7 @@ import {Flags, type Interfaces} from '@oclif/core'
 
 import type {RestoreOptions} from '../jobs/restore/options.js'
 
-import {parseOverrides} from './flags.js'
+import {parseOverrides, REPEATED} from './flags.js'
 
 export const writingFlags = {
   'allow-non-finite': Flags.boolean({description: 'Write vectors that hold NaN or Infinity.'}),
@@ -36,8 +36,7 @@ export const writingFlags = {
   set: Flags.string({
     description: 'Change the schema, e.g. replicationConfig.factor=1; may be repeated.',
     helpValue: '<path=value>',
-    multiple: true,
-    multipleNonGreedy: true,
+    ...REPEATED,
   }),
   'skip-data': Flags.boolean({description: 'The schema, tenants and aliases only.'}),
   verify: Flags.boolean({description: 'Compare every object afterwards; counts are always compared.'}),

@@ -63,9 +63,7 @@ export default class JobCreateRestore extends JobCreateCommand {
       directory: output,
       encryption: await this.encryption(),
       exclude,
-      onWarning: (warning) => {
-        this.warnOf(warning)
-      },
+      onWarning: this.onWarning,
     })
     if (references.length > 0) return references
     throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
