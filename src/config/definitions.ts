@@ -2,6 +2,7 @@
 import type {ConnectOptions} from '../weaviate/connection.js'
 
 import {PROTECTED_NAMES} from '../jobs/clear/plan.js'
+import {isJsonObject} from '../model/object.js'
 import {normalizeUrl, parseBoolean, parseHeaders, parsePositiveInteger, parseSeconds} from './setting-texts.js'
 
 /** Everything that can be set elsewhere than on the command line. */
@@ -41,14 +42,45 @@ export const TRANSPORTS = ['auto', 'grpc', 'rest'] as const
 
 export type SettingName = keyof SettingValues
 
+/** What a value may be. */
+export interface SettingType {
+  label: string
+  test: (value: unknown) => boolean
+}
+
+export const BOOLEAN: SettingType = {label: 'true or false', test: (value) => typeof value === 'boolean'}
+export const TEXT: SettingType = {label: 'text', test: (value) => typeof value === 'string'}
+export const TEXTS: SettingType = {
+  label: 'a list of texts',
+  test: (value) => Array.isArray(value) && value.every((text) => typeof text === 'string'),
+}
+export const MAP: SettingType = {
+  label: 'a map of names to texts',
+  test: (value) => isJsonObject(value) && Object.values(value).every((text) => typeof text === 'string'),
+}
+const COUNT: SettingType = {
+  label: 'a positive integer',
+  test: (value) => Number.isSafeInteger(value) && (value as number) > 0,
+}
+const POSITIVE: SettingType = {
+  label: 'a positive number',
+  test: (value) => typeof value === 'number' && Number.isFinite(value) && value > 0,
+}
+const RECORD: SettingType = {label: 'a set of members', test: isJsonObject}
+const TRANSPORT: SettingType = {
+  label: 'auto, grpc or rest',
+  test: (value) => (TRANSPORTS as readonly unknown[]).includes(value),
+}
+
 export interface SettingDefinition<T> {
   default?: T
   /** Environment variables, strongest first. */
   env: readonly string[]
   flag?: string
-  /** Reads the text of an environment variable. @throws Error whose message follows the variable's name. */
+  /** Reads the text of an environment variable; default: it is the value. @throws Error whose message follows the variable's name. */
   parse?: (text: string, variable: string) => T
-  secret: boolean
+  secret?: true
+  type: SettingType
 }
 
 /** Environment variables of the OIDC sign-ins; one of the first three groups decides which. */
@@ -65,31 +97,27 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
   apiKey: {
     env: ['ELYSIACTL_API_KEY', 'WEAVIATE_API_KEY', 'WCD_API_KEY'],
     flag: 'api-key',
-    parse: (text) => text,
     secret: true,
+    type: TEXT,
   },
-  backups: {default: './backups', env: ['ELYSIACTL_BACKUPS'], flag: 'output', parse: (text) => text, secret: false},
-  batchSize: {env: ['ELYSIACTL_BATCH_SIZE'], flag: 'batch-size', parse: parsePositiveInteger, secret: false},
-  ca: {env: [], secret: false},
-  caFile: {env: ['ELYSIACTL_CA_FILE'], flag: 'ca-file', parse: (text) => text, secret: false},
-  client: {env: [], secret: true},
-  discoverNodes: {env: ['ELYSIACTL_DISCOVER_NODES'], flag: 'discover-nodes', parse: parseBoolean, secret: false},
-  grpcUrl: {
-    env: ['ELYSIACTL_GRPC_URL', 'WEAVIATE_GRPC_URL'],
-    flag: 'grpc-url',
-    parse: (text) => text,
-    secret: false,
+  backups: {default: './backups', env: ['ELYSIACTL_BACKUPS'], flag: 'output', type: TEXT},
+  batchSize: {env: ['ELYSIACTL_BATCH_SIZE'], flag: 'batch-size', parse: parsePositiveInteger, type: COUNT},
+  ca: {env: [], type: TEXT},
+  caFile: {env: ['ELYSIACTL_CA_FILE'], flag: 'ca-file', type: TEXT},
+  client: {env: [], secret: true, type: RECORD},
+  discoverNodes: {env: ['ELYSIACTL_DISCOVER_NODES'], flag: 'discover-nodes', parse: parseBoolean, type: BOOLEAN},
+  grpcUrl: {env: ['ELYSIACTL_GRPC_URL', 'WEAVIATE_GRPC_URL'], flag: 'grpc-url', type: TEXT},
+  headers: {
+    env: ['ELYSIACTL_HEADERS'],
+    flag: 'header',
+    parse: (text) => parseHeaders(text.split('\n')),
+    secret: true,
+    type: MAP,
   },
-  headers: {env: ['ELYSIACTL_HEADERS'], flag: 'header', parse: (text) => parseHeaders(text.split('\n')), secret: true},
-  identity: {env: ['ELYSIACTL_IDENTITY'], flag: 'identity', parse: (text) => text, secret: false},
-  nodes: {
-    env: ['ELYSIACTL_NODES'],
-    flag: 'node',
-    parse: (text) => text.split(/\s+/).filter(Boolean),
-    secret: false,
-  },
-  oidc: {env: OIDC_ENV, secret: true},
-  passphrase: {env: ['ELYSIACTL_PASSPHRASE'], parse: (text) => text, secret: true},
+  identity: {env: ['ELYSIACTL_IDENTITY'], flag: 'identity', type: TEXT},
+  nodes: {env: ['ELYSIACTL_NODES'], flag: 'node', parse: (text) => text.split(/\s+/).filter(Boolean), type: TEXTS},
+  oidc: {env: OIDC_ENV, secret: true, type: RECORD},
+  passphrase: {env: ['ELYSIACTL_PASSPHRASE'], secret: true, type: TEXT},
   protectedNames: {
     default: [...PROTECTED_NAMES],
     env: ['ELYSIACTL_PROTECTED'],
@@ -98,79 +126,22 @@ export const SETTINGS: {readonly [K in SettingName]: SettingDefinition<NonNullab
         .split(',')
         .map((name) => name.trim())
         .filter(Boolean),
-    secret: false,
+    type: TEXTS,
   },
-  recipients: {env: [], secret: false},
+  recipients: {env: [], type: TEXTS},
   timeoutMs: {
     env: ['ELYSIACTL_TIMEOUT'],
     flag: 'timeout',
     parse: (text) => parseSeconds(text) * 1000,
-    secret: false,
+    type: POSITIVE,
   },
-  transport: {
-    env: ['ELYSIACTL_TRANSPORT'],
-    flag: 'transport',
-    parse: (text) => text as NonNullable<ConnectOptions['transport']>,
-    secret: false,
-  },
+  transport: {env: ['ELYSIACTL_TRANSPORT'], flag: 'transport', type: TRANSPORT},
   url: {
     default: 'http://localhost:8080',
     env: ['ELYSIACTL_URL', 'WEAVIATE_URL', 'WCD_URL'],
     flag: 'url',
     parse: (text, variable) => normalizeUrl(text, variable === 'WCD_URL' ? 'https' : undefined),
-    secret: false,
+    type: TEXT,
   },
-  workers: {env: ['ELYSIACTL_WORKERS'], flag: 'workers', parse: parsePositiveInteger, secret: false},
-}
-
-const textType = {label: 'text', test: (value: unknown) => typeof value === 'string'}
-
-const positiveType = {
-  label: 'a positive number',
-  test: (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value > 0,
-}
-
-export const recordType = {
-  label: 'a set of members',
-  test: (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value),
-}
-
-const textsType = {
-  label: 'a list of texts',
-  test: (value: unknown) => Array.isArray(value) && value.every((text) => typeof text === 'string'),
-}
-
-const countType = {
-  label: 'a positive integer',
-  test: (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0,
-}
-
-export const EXPECTED_TYPES: Partial<Record<SettingName, {label: string; test: (value: unknown) => boolean}>> = {
-  apiKey: textType,
-  backups: textType,
-  batchSize: countType,
-  ca: textType,
-  caFile: textType,
-  client: recordType,
-  discoverNodes: {label: 'true or false', test: (value) => typeof value === 'boolean'},
-  grpcUrl: textType,
-  headers: {
-    label: 'a map of names to texts',
-    test: (value) =>
-      recordType.test(value) &&
-      Object.values(value as Record<string, unknown>).every((text) => typeof text === 'string'),
-  },
-  identity: textType,
-  nodes: textsType,
-  oidc: recordType,
-  passphrase: textType,
-  protectedNames: textsType,
-  recipients: textsType,
-  timeoutMs: positiveType,
-  transport: {
-    label: 'auto, grpc or rest',
-    test: (value) => (TRANSPORTS as readonly unknown[]).includes(value),
-  },
-  url: textType,
-  workers: countType,
+  workers: {env: ['ELYSIACTL_WORKERS'], flag: 'workers', parse: parsePositiveInteger, type: COUNT},
 }

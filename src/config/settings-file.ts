@@ -6,7 +6,8 @@ import path from 'node:path'
 import type {Warning} from '../model/progress.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {type SettingValues} from './definitions.js'
+import {isJsonObject} from '../model/object.js'
+import {BOOLEAN, MAP, type SettingType, type SettingValues, TEXT, TEXTS} from './definitions.js'
 import {oidcFrom} from './settings.js'
 
 export interface SettingsFile {
@@ -116,18 +117,12 @@ interface Kinds {
   texts: string[]
 }
 
-const KINDS: {[K in keyof Kinds]: {label: string; test: (value: unknown) => boolean}} = {
-  boolean: {label: 'true or false', test: (value) => typeof value === 'boolean'},
-  map: {
-    label: 'a map of names to texts',
-    test: (value) => isMap(value) && Object.values(value).every((text) => typeof text === 'string'),
-  },
+const KINDS: Record<keyof Kinds, SettingType> = {
+  boolean: BOOLEAN,
+  map: MAP,
   number: {label: 'a number', test: (value) => typeof value === 'number'},
-  text: {label: 'text', test: (value) => typeof value === 'string'},
-  texts: {
-    label: 'a list of texts',
-    test: (value) => Array.isArray(value) && value.every((text) => typeof text === 'string'),
-  },
+  text: TEXT,
+  texts: TEXTS,
 }
 
 function reader(document: unknown, filePath: string) {
@@ -135,7 +130,7 @@ function reader(document: unknown, filePath: string) {
     let value: unknown = document
     for (const key of name.split('.')) {
       if (value === undefined || value === null) return undefined
-      if (!isMap(value)) throw wrongType(filePath, name, 'inside a map')
+      if (!isJsonObject(value)) throw wrongType(filePath, name, 'inside a map')
       value = Object.hasOwn(value, key) ? value[key] : undefined
     }
 
@@ -147,8 +142,4 @@ function reader(document: unknown, filePath: string) {
 
 function wrongType(filePath: string, name: string, label: string): DataOpsError {
   return new DataOpsError('INVALID_INPUT', `In the settings file ${filePath}, ${name} must be ${label}.`)
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

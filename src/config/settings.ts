@@ -2,15 +2,8 @@
 import type {ConnectOptions} from '../weaviate/connection.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {
-  EXPECTED_TYPES,
-  OIDC_ENV,
-  recordType,
-  type SettingDefinition,
-  type SettingName,
-  SETTINGS,
-  type SettingValues,
-} from './definitions.js'
+import {isJsonObject} from '../model/object.js'
+import {OIDC_ENV, type SettingDefinition, type SettingName, SETTINGS, type SettingValues} from './definitions.js'
 import {normalizeUrl, passwordOf, withoutUserInfo} from './setting-texts.js'
 
 export type SourceKind = 'default' | 'env' | 'file' | 'flag' | 'host'
@@ -98,8 +91,9 @@ function candidates<K extends SettingName>(
     })
     if (oidc) add(oidc, 'env', variable ?? OIDC_ENV[0])
   } else if (variable) {
+    const text = env[variable]!
     add(
-      attempt(variable, () => definition.parse!(env[variable]!, variable)),
+      attempt(variable, () => definition.parse?.(text, variable) ?? text),
       'env',
       variable,
     )
@@ -113,12 +107,9 @@ function candidates<K extends SettingName>(
 
 /** Values of any source pass here; names the source when one cannot be used. */
 function normalize(name: SettingName, value: unknown, from: string): unknown {
-  const expected = EXPECTED_TYPES[name]
-  if (expected && !expected.test(value))
-    throw new DataOpsError(
-      'INVALID_INPUT',
-      `${upperFirst(from)} gives something else than ${expected.label} as ${name}.`,
-    )
+  const {label, test} = SETTINGS[name].type
+  if (!test(value))
+    throw new DataOpsError('INVALID_INPUT', `${upperFirst(from)} gives something else than ${label} as ${name}.`)
   if (name === 'url') return attempt(from, () => normalizeUrl(value as string))
   return value
 }
@@ -230,8 +221,7 @@ export function secretsOf(settings: Settings): string[] {
   const texts: string[] = []
   const collect = (value: unknown) => {
     if (typeof value === 'string') texts.push(value)
-    else if (recordType.test(value))
-      for (const member of Object.values(value as Record<string, unknown>)) collect(member)
+    else if (isJsonObject(value)) for (const member of Object.values(value)) collect(member)
   }
 
   collect(settings.apiKey?.value)
