@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto'
 
-import {type JsonObject, type JsonValue, setOwn} from '../model/object.js'
+import {isJsonObject, type JsonObject, type JsonValue, setOwn} from '../model/object.js'
 import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
 import {beaconTo, parseBeacon, type Target} from './beacon.js'
 import {parsePhoneNumber} from './phone.js'
@@ -113,10 +113,9 @@ function readArray(
 
 function readObject(place: Place, value: unknown): JsonObject {
   const {className, context, path, property} = place
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Refusal(`object must be a map, but got: ${goType(value, context.transport)}`)
+  if (!isJsonObject(value)) throw new Refusal(`object must be a map, but got: ${goType(value, context.transport)}`)
   const object: JsonObject = {}
-  for (const [key, item] of Object.entries(value as Incoming).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [key, item] of Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const nested = property.nestedProperties?.find((candidate) => candidate.name === key)
     const nestedPath = `${path}.${key}`
     if (!nested) throw new Refusal(`unknown property '${nestedPath}'`)
@@ -210,14 +209,12 @@ function sha256(text: string): string {
 }
 
 function readGeo(value: unknown, transport: Transport): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Refusal(`geoCoordinates must be a map, but got: ${goType(value, transport)}`)
-  const map = value as Incoming
+  if (!isJsonObject(value)) throw new Refusal(`geoCoordinates must be a map, but got: ${goType(value, transport)}`)
   for (const name of ['longitude', 'latitude'])
-    if (!Object.hasOwn(map, name)) throw new Refusal(`geoCoordinates is missing required field '${name}'`)
+    if (!Object.hasOwn(value, name)) throw new Refusal(`geoCoordinates is missing required field '${name}'`)
   return {
-    latitude: readCoordinate(map.latitude, 'latitude', transport),
-    longitude: readCoordinate(map.longitude, 'longitude', transport),
+    latitude: readCoordinate(value.latitude, 'latitude', transport),
+    longitude: readCoordinate(value.longitude, 'longitude', transport),
   }
 }
 
@@ -228,9 +225,8 @@ function readCoordinate(value: unknown, name: string, transport: Transport): num
 }
 
 function readPhone(value: unknown, transport: Transport): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Refusal(`phoneNumber must be a map, but got: ${goType(value, transport)}`)
-  const {defaultCountry = '', input} = value as Incoming
+  if (!isJsonObject(value)) throw new Refusal(`phoneNumber must be a map, but got: ${goType(value, transport)}`)
+  const {defaultCountry = '', input} = value
   if (input === undefined) throw new Refusal("phoneNumber is missing required field 'input'")
   if (typeof input !== 'string') throw new Refusal('phoneNumber.input must be a string')
   if (typeof defaultCountry !== 'string') throw new Refusal('phoneNumber.defaultCountry must be a string')

@@ -1,6 +1,6 @@
-import type {JsonObject, JsonValue} from '../model/object.js'
 import type {SchemaProperty} from '../model/schema.js'
 
+import {isJsonObject, type JsonObject} from '../model/object.js'
 import {Refusal} from './refusal.js'
 import {lowerFirst} from './store.js'
 import {filled} from './values.js'
@@ -104,14 +104,10 @@ function overlay(defaults: JsonObject, given: unknown): JsonObject {
   const result: JsonObject = {}
   for (const [name, value] of Object.entries(defaults)) {
     const wanted = from[name]
-    result[name] = isMap(value) ? overlay(value, wanted) : (wanted ?? value)
+    result[name] = isJsonObject(value) ? overlay(value, wanted) : (wanted ?? value)
   }
 
   return result
-}
-
-function isMap(value: JsonValue): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function invertedIndexConfig(given: JsonObject = {}): JsonObject {

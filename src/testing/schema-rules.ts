@@ -1,6 +1,6 @@
-import type {JsonObject, JsonValue} from '../model/object.js'
 import type {Settings} from './options.js'
 
+import {isJsonObject, type JsonObject, type JsonValue} from '../model/object.js'
 import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
 import {objectTtlConfig} from './object-ttl.js'
 import {Refusal} from './refusal.js'
@@ -148,8 +148,7 @@ export function namedVectors(named: Record<string, JsonObject>): Record<string, 
         `class.VectorConfig target vector name "${name}" is not valid, in Weaviate target vector names are restricted to valid GraphQL names, which must be “/[_A-Za-z][_0-9A-Za-z]{0,229}/”.`,
       )
     const {vectorizer} = named[name]!
-    if (typeof vectorizer !== 'object' || vectorizer === null || Array.isArray(vectorizer))
-      throw new Refusal('class.VectorConfig.Vectorizer must be an object, got <nil>')
+    if (!isJsonObject(vectorizer)) throw new Refusal('class.VectorConfig.Vectorizer must be an object, got <nil>')
     for (const module of Object.keys(vectorizer)) checkVectorizer(module, `target vector "${name}": vectorizer: `)
     const vectorIndexType = (filled(named[name]!.vectorIndexType) ?? 'hnsw') as string
     result[name] = {

@@ -1,8 +1,8 @@
-import type {JsonValue} from '../model/object.js'
+import {isJsonObject, type JsonValue} from '../model/object.js'
 
 /** What was put in of a phone number; the server works out the rest, and refuses to be told it. */
 export function phoneInput(value: JsonValue): JsonValue {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  if (!isJsonObject(value)) return value
   const {defaultCountry, input} = value
   return {...(defaultCountry !== undefined && {defaultCountry}), ...(input !== undefined && {input})}
 }

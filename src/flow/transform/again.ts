@@ -45,52 +45,20 @@ function again(record: JsonObject): Transform | undefined {
     return Array.isArray(list) && list.every((item) => typeof item === 'string') ? list : undefined
   }
 
-  switch (record.kind) {
-    case 'convert': {
-      return using(text('name'), text('type'), convert)
-    }
-
-    case 'drop': {
-      return using(texts('names'), true, drop)
-    }
-
-    case 'drop-vector': {
-      return using(text('name'), true, dropVector)
-    }
-
-    case 'into-tenant': {
-      return using(text('tenant'), true, intoTenant)
-    }
-
-    case 'no-vectors': {
-      return withoutVectors()
-    }
-
-    case 'out-of-tenants': {
-      return outOfTenants()
-    }
-
-    case 'rename': {
-      const {names} = record
-      return isJsonObject(names) ? rename(names as Record<string, string>) : undefined
-    }
-
-    case 'tenant-from': {
-      return using(text('property'), true, tenantFrom)
-    }
-
-    case 'tenants': {
-      return using(texts('rules'), true, selectTenants)
-    }
-
-    case 'vector': {
-      return using(text('from'), text('to'), moveVector)
-    }
-
-    default: {
-      return chosenAgain(record)
-    }
+  const makers: Readonly<Record<string, () => Transform | undefined>> = {
+    convert: () => using(text('name'), text('type'), convert),
+    drop: () => using(texts('names'), true, drop),
+    'drop-vector': () => using(text('name'), true, dropVector),
+    'into-tenant': () => using(text('tenant'), true, intoTenant),
+    'no-vectors': () => withoutVectors(),
+    'out-of-tenants': () => outOfTenants(),
+    rename: () => (isJsonObject(record.names) ? rename(record.names as Record<string, string>) : undefined),
+    'tenant-from': () => using(text('property'), true, tenantFrom),
+    tenants: () => using(texts('rules'), true, selectTenants),
+    vector: () => using(text('from'), text('to'), moveVector),
   }
+  const kind = text('kind') ?? ''
+  return Object.hasOwn(makers, kind) ? makers[kind]?.() : chosenAgain(record)
 }
 
 function using<A, B>(a: A | undefined, b: B | undefined, make: (a: A, b: B) => Transform): Transform | undefined {

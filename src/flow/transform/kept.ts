@@ -1,5 +1,5 @@
 /** Dates and UUIDs in the one way in which the server keeps them, whatever way they are written in: what it gives back is compared with them. */
-import {type JsonObject, type JsonValue, setOwn} from '../../model/object.js'
+import {isJsonObject, type JsonObject, type JsonValue, setOwn} from '../../model/object.js'
 import {type SchemaProperty} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
 
@@ -50,7 +50,7 @@ function keepOf({dataType, nestedProperties}: SchemaProperty): Keep | undefined 
 
 function keepObject(members: readonly SchemaProperty[]): Keep {
   const keep = keptProperties(members)
-  return (value) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? keep(value) : value)
+  return (value) => (isJsonObject(value) ? keep(value) : value)
 }
 
 const KEEPS: Partial<Record<string, Keep>> = {

@@ -227,7 +227,7 @@ function oneValue(from: string, to: string): ((value: JsonValue) => JsonValue | 
   if (to === 'number' && from === 'int') return (value) => value
   if (to === 'int' && from === 'number') return (value) => asInt(Number(value))
   if (!TEXTS.has(from)) return undefined
-  return (value) => (typeof value === 'string' ? fromText(value, to) : undefined)
+  return (value) => (typeof value === 'string' ? FROM_TEXT[to]?.(value) : undefined)
 }
 
 /** With every digit that it has. */
@@ -257,30 +257,10 @@ function digitsOf(text: string): string {
   return digits === '' ? '0' : `${digits}e${point}`
 }
 
-function fromText(text: string, to: string): JsonValue | undefined {
-  switch (to) {
-    case 'boolean': {
-      return text === 'true' ? true : text === 'false' ? false : undefined
-    }
-
-    case 'date': {
-      return keptDate(text)
-    }
-
-    case 'int': {
-      return /^-?\d+$/.test(text) ? asInt(Number(text)) : undefined
-    }
-
-    case 'number': {
-      return /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? asNumber(text) : undefined
-    }
-
-    case 'uuid': {
-      return isUuid(text) ? text.toLowerCase() : undefined
-    }
-
-    default: {
-      return undefined
-    }
-  }
+const FROM_TEXT: Readonly<Record<string, (text: string) => JsonValue | undefined>> = {
+  boolean: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+  date: keptDate,
+  int: (text) => (/^-?\d+$/.test(text) ? asInt(Number(text)) : undefined),
+  number: (text) => (/^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? asNumber(text) : undefined),
+  uuid: (text) => (isUuid(text) ? text.toLowerCase() : undefined),
 }

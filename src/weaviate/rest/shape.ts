@@ -2,6 +2,7 @@
 import type {SchemaProperty, WeaviateClass} from '../../model/schema.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {isJsonObject} from '../../model/object.js'
 
 export type JsonRecord = Record<string, unknown>
 
@@ -11,22 +12,18 @@ export function wrongAnswer(action: string, reason: string): DataOpsError {
   })
 }
 
-function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 /** A list of objects; absent or null is none. `what`: what it is a list of, in the plural. @throws DataOpsError UNEXPECTED. */
 export function recordsOf(value: unknown, action: string, what: string): JsonRecord[] {
   if (value === undefined || value === null) return []
   if (!Array.isArray(value)) throw wrongAnswer(action, `its ${what} are no list`)
-  if (value.every((item) => isRecord(item))) return value
+  if (value.every((item) => isJsonObject(item))) return value
   throw wrongAnswer(action, `among its ${what} is one that is no object`)
 }
 
 /** An object; absent or null is an empty one. @throws DataOpsError UNEXPECTED. */
 export function recordOf(value: unknown, action: string, what: string): JsonRecord {
   if (value === undefined || value === null) return {}
-  if (isRecord(value)) return value
+  if (isJsonObject(value)) return value
   throw wrongAnswer(action, `its ${what} is no object`)
 }
 
@@ -64,11 +61,11 @@ const SECTIONS = [
 
 /** @throws DataOpsError UNEXPECTED when it is no class that could be. */
 export function classOf(value: unknown, action: string): WeaviateClass {
-  if (!isRecord(value) || typeof value.class !== 'string' || value.class === '')
+  if (!isJsonObject(value) || typeof value.class !== 'string' || value.class === '')
     throw wrongAnswer(action, 'it describes no collection')
   for (const section of SECTIONS) recordOf(value[section], action, section)
   for (const [name, config] of Object.entries(recordOf(value.vectorConfig, action, 'vectorConfig'))) {
-    if (!isRecord(config)) throw wrongAnswer(action, `the vector "${name}" is no object`)
+    if (!isJsonObject(config)) throw wrongAnswer(action, `the vector "${name}" is no object`)
   }
 
   checkProperties(value.properties, action)
