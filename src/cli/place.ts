@@ -12,8 +12,8 @@ export async function checkedPlace(
   place: string,
   {mode, 'unsafe-place': unsafePlace = false}: Omit<PlaceFlags, 'output'>,
 ): Promise<string> {
-  const {checkPlace, isCloudPlace} = await import('../store/place.js')
-  checkPlace(place)
+  const {isCloudPlace, parsePlace} = await import('../store/place.js')
+  parsePlace(place)
   // The SDK of each cloud reads its own variables; only this one has to be handed on.
   const azureConnectionString = process.env.AZURE_STORAGE_CONNECTION_STRING
   if (isCloudPlace(place) || mode !== undefined) {

@@ -302,15 +302,11 @@ function leaseRefused(where: string): DataOpsError {
 }
 
 /** The error of one who did not get a lease. */
-async function leaseHeld(
-  store: Store,
-  name: string,
-  options: LeaseOptions & {what?: string} = {},
-): Promise<DataOpsError> {
+async function leaseHeld(store: Store, name: string, options: LeaseOptions): Promise<DataOpsError> {
   const holder = await Lease.describe(store, name, options)
   const where = store.describe(name)
   if (!holder) return leaseRefused(where)
-  return new DataOpsError('STORAGE', `${options.what ?? where} is held by ${describeHolder(holder)}.`, {
+  return new DataOpsError('STORAGE', `${where} is held by ${describeHolder(holder)}.`, {
     details: {host: holder.host, path: where, pid: holder.pid, since: holder.since},
     hint: 'Try again once it has finished, or has been gone for half a minute.',
     retryable: true,

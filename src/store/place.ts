@@ -67,11 +67,6 @@ export function pathOfFileUrl(url: string): string {
   }
 }
 
-/** @throws DataOpsError INVALID_INPUT for what is no place. */
-export function checkPlace(place: string): void {
-  parsePlace(place)
-}
-
 /** Whether it is the URL of a cloud: those are no paths, and `..` in them leads nowhere. */
 export function isCloudPlace(place: string): boolean {
   return /^(?:az|gs|s3):\/\//i.test(place)

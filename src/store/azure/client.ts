@@ -23,6 +23,7 @@ import {
 import {loadPeer} from '../peer.js'
 import {azureFailure} from './failure.js'
 import {AzureLocks, policyOf} from './locks.js'
+import {pageOf} from './page.js'
 import {AZURE_MARK, AzureUpload} from './upload.js'
 
 export interface AzurePlace {
@@ -72,9 +73,7 @@ function fromConnectionString(sdk: typeof AzureSdk, text: string): BlobServiceCl
 }
 
 class AzureObjectClient implements ObjectClient {
-  get noTag(): string {
-    return '"0x0000000000000000"'
-  }
+  readonly noTag = '"0x0000000000000000"'
 
   constructor(private readonly container: ContainerClient) {}
 
@@ -127,24 +126,10 @@ class AzureObjectClient implements ObjectClient {
   }
 
   async list({after, delimiter, limit, prefix}: ListRequest, {signal}: Call): Promise<ListPage> {
-    const options = {abortSignal: signal, prefix}
-    const page = {continuationToken: after, maxPageSize: limit}
-    const pages = delimiter
-      ? this.container.listBlobsByHierarchy(delimiter, options).byPage(page)
-      : this.container.listBlobsFlat(options).byPage(page)
-    const {value} = (await pages.next()) as {value?: unknown}
-    if (value === undefined) return {folders: [], objects: []}
-    const {continuationToken, segment} = value as {
-      continuationToken?: string
-      segment: {
-        blobItems?: Array<{name: string; properties: {contentLength?: number; etag: string; lastModified: Date}}>
-        blobPrefixes?: Array<{name: string}>
-      }
-    }
+    const {items, ...page} = await pageOf<Blob>(this.container, {abortSignal: signal, after, delimiter, limit, prefix})
     return {
-      folders: (segment.blobPrefixes ?? []).map(({name}) => name),
-      next: continuationToken === '' ? undefined : continuationToken,
-      objects: (segment.blobItems ?? []).map(({name, properties}) => ({
+      ...page,
+      objects: items.map(({name, properties}) => ({
         bytes: properties.contentLength ?? 0,
         key: name,
         modified: properties.lastModified.getTime(),
@@ -174,6 +159,12 @@ class AzureObjectClient implements ObjectClient {
   async uploads(): Promise<UnfinishedUpload[]> {
     return []
   }
+}
+
+/** As a listing has it. */
+interface Blob {
+  name: string
+  properties: {contentLength?: number; etag: string; lastModified: Date}
 }
 
 /** Listings leave out the quotation marks. */

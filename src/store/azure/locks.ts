@@ -4,15 +4,15 @@ import type {BlobImmutabilityPolicy, ContainerClient} from '@azure/storage-blob'
 import type {Call, LockClient, LocksFound, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
 import type {ObjectLock} from '../store.js'
 
+import {pageOf} from './page.js'
+
 /** What Azure calls unlocked is what others call governance. */
 export function policyOf(lock: ObjectLock): BlobImmutabilityPolicy {
   return {expiriesOn: new Date(lock.until), policyMode: lock.mode === 'compliance' ? 'Locked' : 'Unlocked'}
 }
 
 export class AzureLocks implements LockClient {
-  get isNewestFirst(): boolean {
-    return false
-  }
+  readonly isNewestFirst = false
 
   constructor(private readonly container: ContainerClient) {}
 
@@ -35,22 +35,9 @@ export class AzureLocks implements LockClient {
   }
 
   async versions({after, delimiter, prefix}: VersionRequest, {signal}: Call): Promise<VersionPage> {
-    const options = {abortSignal: signal, includeImmutabilityPolicy: true, includeVersions: true, prefix}
-    const page = {continuationToken: after}
-    const pages = delimiter
-      ? this.container.listBlobsByHierarchy(delimiter, options).byPage(page)
-      : this.container.listBlobsFlat(options).byPage(page)
-    const {value} = (await pages.next()) as {value?: unknown}
-    if (value === undefined) return {folders: [], versions: []}
-    const {continuationToken, segment} = value as {
-      continuationToken?: string
-      segment: {blobItems?: BlobVersion[]; blobPrefixes?: Array<{name: string}>}
-    }
-    return {
-      folders: (segment.blobPrefixes ?? []).map(({name}) => name),
-      next: continuationToken === '' ? undefined : continuationToken,
-      versions: (segment.blobItems ?? []).flatMap((item) => versionOf(item) ?? []),
-    }
+    const options = {abortSignal: signal, includeImmutabilityPolicy: true, includeVersions: true}
+    const {items, ...page} = await pageOf<BlobVersion>(this.container, {...options, after, delimiter, prefix})
+    return {...page, versions: items.flatMap((item) => versionOf(item) ?? [])}
   }
 }
 

@@ -1,5 +1,5 @@
 /** Google Cloud Storage, by Google's own SDK. Tags are generations. */
-import type {Bucket, File, FileMetadata, Storage} from '@google-cloud/storage'
+import type {Bucket, FileMetadata, Storage} from '@google-cloud/storage'
 import type {Readable} from 'node:stream'
 
 import {inParallel} from '../../model/in-parallel.js'
@@ -22,7 +22,7 @@ import {
 } from '../objects/client.js'
 import {loadPeer} from '../peer.js'
 import {gcsFailure} from './failure.js'
-import {foundOf} from './found.js'
+import {foundOf, pageOf} from './found.js'
 import {GcsLocks, retentionOf} from './locks.js'
 import {beginGcsUpload} from './upload.js'
 
@@ -41,10 +41,7 @@ export async function connectGcs(bucket: string): Promise<ObjectClient> {
 }
 
 class GcsObjectClient implements ObjectClient {
-  get noTag(): string {
-    return '1'
-  }
-
+  readonly noTag = '1'
   readonly #bucket: Bucket
 
   constructor(
@@ -100,18 +97,8 @@ class GcsObjectClient implements ObjectClient {
   }
 
   async list({after, delimiter, limit, prefix}: ListRequest): Promise<ListPage> {
-    const [files, next, answer] = (await this.#bucket.getFiles({
-      autoPaginate: false,
-      delimiter,
-      maxResults: limit,
-      pageToken: after,
-      prefix,
-    })) as unknown as [File[], null | {pageToken?: string}, {prefixes?: string[]}]
-    return {
-      folders: answer.prefixes ?? [],
-      next: next?.pageToken,
-      objects: files.map((file) => foundOf(file.metadata, file.name)),
-    }
+    const {files, ...page} = await pageOf(this.#bucket, {delimiter, maxResults: limit, pageToken: after, prefix})
+    return {...page, objects: files.map((file) => foundOf(file.metadata, file.name))}
   }
 
   async put(key: string, bytes: Uint8Array, {condition, lock, mark}: PutOptions): Promise<string> {

@@ -1,10 +1,10 @@
 /** Retention of single objects: a version that has it cannot be removed before its time. */
-import type {Bucket, BucketMetadata, File, FileMetadata} from '@google-cloud/storage'
+import type {Bucket, BucketMetadata, FileMetadata} from '@google-cloud/storage'
 
 import type {LockClient, LocksFound, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
 import type {ObjectLock} from '../store.js'
 
-import {foundOf} from './found.js'
+import {foundOf, pageOf} from './found.js'
 
 /** Of a write that is locked from its first moment. What Google calls unlocked is what others call governance. */
 export function retentionOf(lock: ObjectLock | undefined) {
@@ -14,9 +14,7 @@ export function retentionOf(lock: ObjectLock | undefined) {
 }
 
 export class GcsLocks implements LockClient {
-  get isNewestFirst(): boolean {
-    return false
-  }
+  readonly isNewestFirst = false
 
   constructor(private readonly bucket: Bucket) {}
 
@@ -35,16 +33,9 @@ export class GcsLocks implements LockClient {
   }
 
   async versions({after, delimiter, prefix}: VersionRequest): Promise<VersionPage> {
-    const [files, next, answer] = (await this.bucket.getFiles({
-      autoPaginate: false,
-      delimiter,
-      pageToken: after,
-      prefix,
-      versions: true,
-    })) as unknown as [File[], null | {pageToken?: string}, {prefixes?: string[]}]
+    const {files, ...page} = await pageOf(this.bucket, {delimiter, pageToken: after, prefix, versions: true})
     return {
-      folders: answer.prefixes ?? [],
-      next: next?.pageToken,
+      ...page,
       versions: files.map(({metadata, name}) => ({
         ...foundOf(metadata, name),
         // What was removed or written over has a time of its end.

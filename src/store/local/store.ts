@@ -136,18 +136,13 @@ export class LocalStore implements Store {
         const temporary = path.join(await this.#folder.root(), temporaryName())
         try {
           const written = await this.#writeFile(temporary, bytes, before)
-          if (condition && 'ifAbsent' in condition) {
-            if (!(await renameFile(temporary, place.path, written))) {
-              await unlink(temporary)
-              return undefined
-            }
-          } else {
-            if (condition && !isMet(condition, await lstatIfThere(place.path))) {
-              await unlink(temporary)
-              return undefined
-            }
-
-            await rename(temporary, place.path)
+          const isPut =
+            condition && 'ifAbsent' in condition
+              ? await renameFile(temporary, place.path, written)
+              : await replaceFile(temporary, place.path, condition)
+          if (!isPut) {
+            await unlink(temporary)
+            return undefined
           }
 
           await syncFolder(place.folder)
@@ -308,6 +303,13 @@ function entryOf(stats: Stats, name: string): StoreEntry {
     name,
     ...(stats.isFile() && {tag: tagOf(stats)}),
   }
+}
+
+/** False when the condition is no longer met. */
+async function replaceFile(from: string, to: string, condition: PutCondition | undefined): Promise<boolean> {
+  if (condition && !isMet(condition, await lstatIfThere(to))) return false
+  await rename(from, to)
+  return true
 }
 
 function isMet(condition: PutCondition | undefined, found: Stats | undefined): boolean {

@@ -43,16 +43,11 @@ export class ObjectLocks implements StoreLocks {
   constructor(private readonly place: LockPlace) {}
 
   async areOn(): Promise<boolean | undefined> {
-    return leavingAsDataOpsError(async () => this.#areOn())
+    return leavingAsDataOpsError(async () => (await this.#found()).isOn)
   }
 
   async clocksApart(): Promise<number | undefined> {
     return leavingAsDataOpsError(async () => (await this.#found()).apart)
-  }
-
-  async #areOn(): Promise<boolean | undefined> {
-    const {isOn} = await this.#found()
-    return isOn
   }
 
   async createWriter(key: string, lock: ObjectLock): Promise<StoreWriter> {
@@ -66,7 +61,7 @@ export class ObjectLocks implements StoreLocks {
   async find(key: string): Promise<'unknown' | LockedEntry | undefined> {
     return this.#inside(key, async () => {
       try {
-        const versions = (await this.#areOn()) === false ? [] : await this.#seen(key, false)
+        const versions = (await this.#found()).isOn === false ? [] : await this.#seen(key, false)
         return await this.#firstLocked(key, versions)
       } catch (error) {
         if (isFailure(error, 'denied')) return 'unknown'
@@ -112,7 +107,7 @@ export class ObjectLocks implements StoreLocks {
 
   async names(folder: string): Promise<string[]> {
     return this.#inside(folder, async () => {
-      if ((await this.#areOn()) === false) return []
+      if ((await this.#found()).isOn === false) return []
       const prefix = folder === '' ? this.place.prefix : this.#full(`${folder}/`)
       const folders = new Set<string>()
       const objects: ObjectVersion[] = []
@@ -151,7 +146,7 @@ export class ObjectLocks implements StoreLocks {
 
   /** Those of `KEY`, or of all in `FOLDER/`, by their keys; none where nobody may look, or nothing can be locked. */
   async #versionsIn(key: string): Promise<Map<string, ObjectVersion[]>> {
-    if ((await this.#areOn()) === false) return new Map()
+    if ((await this.#found()).isOn === false) return new Map()
     try {
       const versions = await this.#seen(key, key.endsWith('/'))
       return Map.groupBy(versions, (each) => each.key.slice(this.place.prefix.length))

@@ -27,11 +27,7 @@ import {s3Failure} from './failure.js'
 import {lockHeaders, S3Locks} from './locks.js'
 import {S3Upload} from './upload.js'
 
-export interface S3Options {
-  /** Milliseconds in which a connection must stand. */
-  connectMs?: number
-}
-
+/** Milliseconds in which a connection must stand. */
 const CONNECT_MS = 10_000
 /** Bytes of an object that may come whole from a service that does not know ranges. */
 const MOST_WHOLE = 16 * 1024 * 1024
@@ -51,14 +47,14 @@ export function wantsEqualParts(endpoint: string): boolean {
  * Credentials, region and endpoint are found by the SDK, as users of AWS know it.
  * @throws DataOpsError INVALID_INPUT when the SDK is not installed.
  */
-export async function connectS3(bucket: string, options: S3Options = {}): Promise<ObjectClient> {
+export async function connectS3(bucket: string): Promise<ObjectClient> {
   const sdk = await loadPeer('Backups at s3://', '@aws-sdk/client-s3', async () => import('@aws-sdk/client-s3'))
-  const first = makeClient(sdk, options)
+  const first = makeClient(sdk)
   const region = await first.config.region().catch(() => '')
-  return new S3ObjectClient(bucket, sdk, region === '' ? makeClient(sdk, options, ANY_REGION) : first)
+  return new S3ObjectClient(bucket, sdk, region === '' ? makeClient(sdk, ANY_REGION) : first)
 }
 
-function makeClient(sdk: Sdk, {connectMs = CONNECT_MS}: S3Options, region?: string): S3Client {
+function makeClient(sdk: Sdk, region?: string): S3Client {
   const client: S3Client = new sdk.S3Client({
     // Each part would open a connection of its own.
     expectContinueHeader: false,
@@ -68,7 +64,7 @@ function makeClient(sdk: Sdk, {connectMs = CONNECT_MS}: S3Options, region?: stri
     maxAttempts: 1,
     ...(region && {region}),
     requestChecksumCalculation: 'WHEN_REQUIRED',
-    requestHandler: {connectionTimeout: connectMs, logger: SILENT},
+    requestHandler: {connectionTimeout: CONNECT_MS, logger: SILENT},
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
   // A service at an address of its own has no name for each bucket, as a rule; AWS knows both ways.

@@ -1,5 +1,5 @@
 /** Object lock: a version that has it cannot be removed before its time; what is written over it is another version. */
-import type {ObjectLockMode} from '@aws-sdk/client-s3'
+import type {ObjectLockMode, ObjectVersion as S3Version} from '@aws-sdk/client-s3'
 
 import type {Call, LockClient, LocksFound, ObjectVersion, VersionPage, VersionRequest} from '../objects/client.js'
 import type {ObjectLock} from '../store.js'
@@ -41,9 +41,7 @@ export class S3Locks implements LockClient {
   /** Some services do not know the question, and answer another one: moto does. */
   #ignoresRetention = false
 
-  get isNewestFirst(): boolean {
-    return true
-  }
+  readonly isNewestFirst = true
 
   constructor(private readonly bucket: S3Bucket) {}
 
@@ -116,39 +114,13 @@ export class S3Locks implements LockClient {
       new sdk.ListObjectVersionsCommand({Bucket: bucket, Delimiter: delimiter, Prefix: prefix, ...marker}),
       {abortSignal: signal},
     )
-    const versions = (output.Versions ?? []).flatMap(({ETag = '', IsLatest, Key, LastModified, Size = 0, VersionId}) =>
-      Key === undefined || VersionId === undefined
-        ? []
-        : [
-            {
-              bytes: Size,
-              isCurrent: IsLatest === true,
-              isRemoval: false,
-              key: Key,
-              modified: LastModified?.getTime() ?? 0,
-              tag: ETag,
-              version: VersionId,
-            },
-          ],
-    )
-    const removals = (output.DeleteMarkers ?? []).flatMap(({IsLatest, Key, VersionId = ''}) =>
-      Key === undefined
-        ? []
-        : [
-            {
-              bytes: 0,
-              isCurrent: IsLatest === true,
-              isRemoval: true,
-              key: Key,
-              modified: 0,
-              tag: '',
-              version: VersionId,
-            },
-          ],
-    )
+    const versions = [
+      ...(output.Versions ?? []).flatMap((found) => versionOf(found, false)),
+      ...(output.DeleteMarkers ?? []).flatMap((found) => versionOf(found, true)),
+    ]
     const {NextKeyMarker: last} = output
     if (output.IsTruncated && !last) throw endlessListing()
-    const isSeenTwice = [...versions, ...removals].filter(({key}) => key === last).length > 1
+    const isSeenTwice = versions.filter(({key}) => key === last).length > 1
     const next = {
       KeyMarker: last,
       // Behind a key itself stands the next one: leases have thousands of versions.
@@ -157,7 +129,14 @@ export class S3Locks implements LockClient {
     return {
       folders: (output.CommonPrefixes ?? []).flatMap(({Prefix}) => Prefix ?? []),
       next: output.IsTruncated ? JSON.stringify(next) : undefined,
-      versions: [...versions, ...removals],
+      versions,
     }
   }
+}
+
+function versionOf(found: S3Version, isRemoval: boolean): ObjectVersion[] {
+  const {ETag: tag = '', IsLatest, Key: key, LastModified, Size: bytes = 0, VersionId} = found
+  if (key === undefined || (VersionId === undefined && !isRemoval)) return []
+  const modified = LastModified?.getTime() ?? 0
+  return [{bytes, isCurrent: IsLatest === true, isRemoval, key, modified, tag, version: VersionId ?? ''}]
 }
