@@ -51,6 +51,11 @@ export function setOwn(target: JsonObject, key: string, value: JsonValue): void 
   }
 }
 
+/** A property that an object has itself; what inherited names (`toString`) stand for is none. */
+export function own(properties: JsonObject, name: string): JsonValue | undefined {
+  return Object.hasOwn(properties, name) ? properties[name] : undefined
+}
+
 /** Bytes that an object takes, near enough to size batches and pages by. */
 export function approximateBytes(object: WeaviateObject): number {
   let bytes = 128 + (object.vector?.byteLength ?? 0)

@@ -3,9 +3,10 @@ import {Buffer} from 'node:buffer'
 import type {Predicate} from './filter-model.js'
 import type {Shard, StoredObject} from './store.js'
 
+import {own} from '../model/object.js'
 import {isReference, type SchemaProperty} from '../model/schema.js'
 import {Refusal, within} from './refusal.js'
-import {nanosecondsOf, own} from './values.js'
+import {nanosecondsOf} from './values.js'
 
 /** Top occurrences that are told where no limit is given. */
 export const TOP_OCCURRENCES = 5

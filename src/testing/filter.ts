@@ -1,3 +1,4 @@
+import {own} from '../model/object.js'
 import {isReference, type SchemaProperty} from '../model/schema.js'
 import {parseBeacon} from './beacon.js'
 import {
@@ -13,7 +14,6 @@ import {checkFilter} from './filter-rules.js'
 import {termTest} from './filter-terms.js'
 import {Refusal} from './refusal.js'
 import {lowerFirst, type StoredObject} from './store.js'
-import {own} from './values.js'
 
 /** @throws Refusal 422 for what the real server refuses, and operators that the embedded server lacks. */
 export function compileFilter(scope: FilterScope, filter: Filter): Predicate {

@@ -1,7 +1,7 @@
-import type {JsonObject, NamedVector} from '../model/object.js'
 import type {FilterScope} from './filter-model.js'
 import type {Settings} from './options.js'
 
+import {type JsonObject, type NamedVector, own} from '../model/object.js'
 import {isReference, type SchemaProperty} from '../model/schema.js'
 import {autoDescription, inferProperties} from './auto-schema.js'
 import {beaconTo, type Target} from './beacon.js'
@@ -19,7 +19,7 @@ import {
   type StoredObject,
   upperFirst,
 } from './store.js'
-import {canonicalUuid, own, type Transport, uuidProblem} from './values.js'
+import {canonicalUuid, type Transport, uuidProblem} from './values.js'
 import {checkVectors, claimDimensions, fillVectors, placeVectors} from './vectors.js'
 
 /** An object on its way in, of either transport. */

@@ -1,8 +1,8 @@
 import type {ListedPage, Replica, Settings} from './options.js'
 import type {Collection, Shard, StoredObject} from './store.js'
 
+import {own} from '../model/object.js'
 import {type PageOptions, readPage} from './paging.js'
-import {own} from './values.js'
 
 /** The objects of one shard, and what they are called. */
 export interface ShardPlace {

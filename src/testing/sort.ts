@@ -1,9 +1,9 @@
 import type {Collection, StoredObject} from './store.js'
 
+import {own} from '../model/object.js'
 import {isReference, PRIMITIVE_TYPES} from '../model/schema.js'
 import {propertyOf} from './filter-model.js'
 import {Refusal} from './refusal.js'
-import {own} from './values.js'
 
 export interface SortKey {
   ascending: boolean

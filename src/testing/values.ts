@@ -1,7 +1,5 @@
 import {Buffer} from 'node:buffer'
 
-import type {JsonObject, JsonValue} from '../model/object.js'
-
 import {Refusal} from './refusal.js'
 
 /** Reading and printing single values the way the real server, a Go program, does. */
@@ -109,11 +107,6 @@ export function shortestFloat32(value: number): number {
   }
 
   return value
-}
-
-/** A property of an object; what inherited names (`toString`) stand for is none. */
-export function own(properties: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(properties, name) ? properties[name] : undefined
 }
 
 /** undefined for what a client leaves empty as well as for what it leaves out. */

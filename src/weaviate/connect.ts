@@ -11,7 +11,7 @@ import {closeAll, describePlace, openNodes} from './nodes.js'
 import {perCall, refusingUnknownVectors} from './per-call.js'
 import {requirePermission} from './permissions.js'
 import {aboutServer} from './rest/about.js'
-import {createAlias, deleteAlias, listAliases, updateAlias} from './rest/aliases.js'
+import {aliasOperations} from './rest/aliases.js'
 import {serverExports} from './rest/exports.js'
 import {HttpClient} from './rest/http.js'
 import {restObjects} from './rest/objects.js'
@@ -160,14 +160,7 @@ function createPlain({grpc, http, maxMessageBytes, place, version}: Transports):
 
     ...collectionOperations(http),
 
-    createAlias: async (alias, collection) => createAlias(http, alias, collection),
-    deleteAlias: async (alias) => deleteAlias(http, alias),
-    async listAliases() {
-      const aliases = await listAliases(http)
-      if (aliases.length === 0) await requirePermission(http, 'list aliases', 'read_aliases')
-      return aliases
-    },
-    updateAlias: async (alias, collection) => updateAlias(http, alias, collection),
+    ...aliasOperations(http),
 
     createTenants: async (collection, tenants) => createTenants(http, collection, tenants),
     async listTenants(collection) {
@@ -177,12 +170,7 @@ function createPlain({grpc, http, maxMessageBytes, place, version}: Transports):
     },
     setTenantStatus: async (collection, tenants, signal) => setTenantStatus(http, collection, tenants, {signal}),
 
-    count: async (collection, tenant, signal) => objects.count(collection, tenant, signal),
-    deleteObjects: async (request) => objects.deleteObjects(request),
-    getObjects: async (request) => objects.getObjects(request),
-    readPage: async (request) => objects.readPage(request),
-    writeObjects: async (request) => objects.writeObjects(request),
-    writeReferences: async (request) => objects.writeReferences(request),
+    ...objects,
   }
 }
 

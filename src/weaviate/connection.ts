@@ -50,18 +50,20 @@ export interface WeaviateAlias {
 /** An object as a listing of ids shows it. Milliseconds since 1970. */
 export type KnownObject = Pick<WeaviateObject, 'creationTimeUnix' | 'id' | 'lastUpdateTimeUnix'>
 
+export interface ObjectRequest {
+  className: string
+  id: string
+  signal?: AbortSignal
+  tenant?: string
+}
+
 /** What shows whether REST and gRPC, whose addresses are apart, are one server: the REST side of it. Reads repair no replica. */
 export interface RestSide {
   /** Of both, without credentials. */
   readonly addresses: {grpc: string; rest: string}
-  deleteObject: (request: {className: string; id: string; signal?: AbortSignal; tenant?: string}) => Promise<void>
+  deleteObject: (request: ObjectRequest) => Promise<void>
   /** One object, as any node of the cluster has it; undefined when none has. */
-  findObject: (request: {
-    className: string
-    id: string
-    signal?: AbortSignal
-    tenant?: string
-  }) => Promise<KnownObject | undefined>
+  findObject: (request: ObjectRequest) => Promise<KnownObject | undefined>
   /** The first objects of the listing. */
   listObjects: (request: {
     className: string
@@ -108,6 +110,15 @@ export interface ReplicaReport {
   unasked: readonly string[]
 }
 
+/** Objects that are to be read at a level. */
+export interface AtLevelRequest {
+  collection: string
+  consistency: ConsistencyLevel
+  ids: readonly string[]
+  signal?: AbortSignal
+  tenant?: string
+}
+
 /** The replicas of a cluster: through which addresses they are listed, and what they say. Reads repair nothing. */
 export interface ReplicaSide {
   /** What is written goes there, alone. */
@@ -117,21 +128,9 @@ export interface ReplicaSide {
   /** Nodes and their async replication of a collection; undefined when these credentials may not see it. */
   nodes: (collection: string, signal?: AbortSignal) => Promise<NodeState[] | undefined>
   /** Which of these ids can be read at a level. It repairs what a replica lacks, which is a write: for those who have just written. */
-  readable: (request: {
-    collection: string
-    consistency: ConsistencyLevel
-    ids: readonly string[]
-    signal?: AbortSignal
-    tenant?: string
-  }) => Promise<string[]>
+  readable: (request: AtLevelRequest) => Promise<string[]>
   /** Of these ids, those that can be read at a level, in their newest version; repairs as `readable` does. */
-  versions?: (request: {
-    collection: string
-    consistency: ConsistencyLevel
-    ids: readonly string[]
-    signal?: AbortSignal
-    tenant?: string
-  }) => Promise<KnownObject[]>
+  versions?: (request: AtLevelRequest) => Promise<KnownObject[]>
   /** Begins an account of what is compared from now on, of one collection. */
   watch: (collection: string) => () => ReplicaReport
 }
@@ -191,6 +190,15 @@ export interface ServerExports {
   /** Of these collections, whole. @throws DataOpsError SERVER_REFUSED, with what to do about it. */
   start: (backend: ExportBackend, id: string, collections: readonly string[]) => Promise<ExportState>
   state: (backend: ExportBackend, id: string, signal?: AbortSignal) => Promise<ExportState>
+}
+
+/** One batch that is to be written. */
+export interface WriteRequest {
+  collection: CollectionPlan
+  /** As in `deleteObjects`. */
+  consistency?: ConsistencyLevel
+  objects: readonly WeaviateObject[]
+  signal?: AbortSignal
 }
 
 /** A live connection. Every method rejects with a DataOpsError; transient failures have `retryable`, and are not retried here. */
@@ -272,21 +280,9 @@ export interface Connection {
   /** One page of the cursor listing. */
   readPage: (request: PageRequest) => Promise<ObjectPage>
   /** One batch, without references. Objects may be of several tenants. Resolves with those refused; rejects when the whole call failed. */
-  writeObjects: (request: {
-    collection: CollectionPlan
-    /** As in `deleteObjects`. */
-    consistency?: ConsistencyLevel
-    objects: readonly WeaviateObject[]
-    signal?: AbortSignal
-  }) => Promise<WriteFailure[]>
+  writeObjects: (request: WriteRequest) => Promise<WriteFailure[]>
   /** The references of those objects, appended in order, in one call. Beacons are sent as they stand. */
-  writeReferences: (request: {
-    collection: CollectionPlan
-    /** As in `deleteObjects`. */
-    consistency?: ConsistencyLevel
-    objects: readonly WeaviateObject[]
-    signal?: AbortSignal
-  }) => Promise<WriteFailure[]>
+  writeReferences: (request: WriteRequest) => Promise<WriteFailure[]>
 }
 
 /** One call that was made, for whoever looks for what is slow or fails. No headers, no bodies. */

@@ -18,12 +18,8 @@ const YOUNG_MS = 60_000
 /** Milliseconds that the list of nodes is believed. */
 const NODES_MS = 5000
 
-interface ResolveRequest {
-  collection: CollectionPlan
+interface ResolveRequest extends Pick<PageRequest, 'collection' | 'include' | 'signal' | 'tenant'> {
   ids: readonly string[]
-  include: PageRequest['include']
-  signal?: AbortSignal
-  tenant?: string
 }
 
 /** One object as all replicas have it. */

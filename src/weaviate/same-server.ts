@@ -59,19 +59,15 @@ export class SameServer {
 
 /** One REST address and one gRPC address. One object known over both ways is enough: replicas may lag. */
 class AddressPair {
-  #isProven: boolean
+  /** False while neither side has shown an object. */
+  isProven: boolean
 
   constructor(
     private readonly connection: Connection,
     private readonly schema: WeaviateClass,
     private readonly options: SameServerOptions,
   ) {
-    this.#isProven = connection.restSide === undefined
-  }
-
-  /** False while neither side has shown an object. */
-  get isProven(): boolean {
-    return this.#isProven
+    this.isProven = connection.restSide === undefined
   }
 
   /**
@@ -81,7 +77,7 @@ class AddressPair {
    */
   async prove(tenants?: readonly WeaviateTenant[]): Promise<void> {
     const side = this.connection.restSide
-    if (this.#isProven || !side) return
+    if (this.isProven || !side) return
     const active = (tenants ?? []).flatMap(({name, status}) => (status === 'HOT' ? [name] : []))
     const names = isMultiTenant(this.schema) ? active : [undefined]
     const name = this.schema.class
@@ -94,7 +90,7 @@ class AddressPair {
     for (const group of chunks(names, TENANTS_AT_ONCE)) {
       const verdicts = await Promise.all(group.map(async (tenant) => this.#compare(side, tenant)))
       if (verdicts.includes('one server')) {
-        this.#isProven = true
+        this.isProven = true
         return
       }
 
@@ -110,7 +106,7 @@ class AddressPair {
    */
   async proveByWriting(object: WeaviateObject): Promise<boolean> {
     const side = this.connection.restSide
-    if (this.#isProven || !side) return true
+    if (this.isProven || !side) return true
     await this.prove(object.tenant === undefined ? [] : [{name: object.tenant, status: 'HOT'}])
     if (this.isProven) return true
     const collection = planCollection(this.schema)
@@ -130,7 +126,7 @@ class AddressPair {
       throw twoServers(side, this.schema.class, 'what is written over gRPC is not there over REST')
     }
 
-    this.#isProven = true
+    this.isProven = true
     return true
   }
 

@@ -1,6 +1,6 @@
-import type {JsonObject, JsonValue} from '../../model/object.js'
 import type {ObjectRoom} from '../objects.js'
 
+import {type JsonObject, type JsonValue, own} from '../../model/object.js'
 import {isReference, PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {
   type MetadataRequest,
@@ -21,7 +21,7 @@ import {parseBeacon} from '../beacon.js'
 import {noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'
 import {type Collection, lowerFirst, type StoredObject} from '../store.js'
-import {bytesUnder, own, uuidBytes} from '../values.js'
+import {bytesUnder, uuidBytes} from '../values.js'
 
 /** What a search returns of each object. */
 export interface Selection {

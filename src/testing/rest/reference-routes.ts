@@ -1,13 +1,12 @@
-import type {JsonObject} from '../../model/object.js'
 import type {Collection} from '../store.js'
 import type {RestAnswer, RestRequest, Router} from './router.js'
 
+import {type JsonObject, own} from '../../model/object.js'
 import {isReference} from '../../model/schema.js'
 import {parseBeacon} from '../beacon.js'
 import {type ObjectRoom, sortedWith} from '../objects.js'
 import {type Incoming, noSuchProperty} from '../properties.js'
 import {Refusal} from '../refusal.js'
-import {own} from '../values.js'
 import {type Place, placeOf} from './place.js'
 
 const PATTERN = 'objects/:class/:id/references/:property'

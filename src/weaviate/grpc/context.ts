@@ -1,6 +1,7 @@
 /** What reading and writing over gRPC work with: a way to call, and REST beside it. */
-import type {JsonObject, WeaviateObject} from '../../model/object.js'
+import type {WeaviateObject} from '../../model/object.js'
 import type {Connection} from '../connection.js'
+import type {ListRequest, ReferencesPage} from '../rest/reading.js'
 import type {GrpcCall, GrpcMethod} from './channel.js'
 
 import {DataOpsError} from '../../model/errors.js'
@@ -12,18 +13,8 @@ export type CollectionCall = <Request, Reply>(
   options: GrpcCall & {collection: string},
 ) => Promise<Reply>
 
-export interface RestPageRequest {
-  after?: string
-  className: string
-  limit: number
-  signal?: AbortSignal
-  tenant?: string
-}
-
 /** What gRPC cannot carry goes over REST: references whose target is gone, some properties, ints of 2^63. */
-export interface RestObjects {
-  /** Whole objects, as `Connection` has them. */
-  getObjects: Connection['getObjects']
+export interface RestObjects extends Pick<Connection, 'getObjects' | 'readPage' | 'writeObjects'> {
   /** With all its properties as REST shows them; undefined when there is none. */
   getObject: (
     className: string,
@@ -31,13 +22,8 @@ export interface RestObjects {
     tenant?: string,
     signal?: AbortSignal,
   ) => Promise<undefined | WeaviateObject>
-  /** Whole pages, as `Connection` has them. */
-  readPage: Connection['readPage']
   /** A page of the same cursor listing, with all properties as REST shows them. */
-  readReferencesPage: (
-    request: RestPageRequest,
-  ) => Promise<Array<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>>
-  writeObjects: Connection['writeObjects']
+  readReferencesPage: (request: ListRequest) => Promise<ReferencesPage>
 }
 
 export interface GrpcContext {

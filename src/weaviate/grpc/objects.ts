@@ -1,5 +1,5 @@
 /** Objects over gRPC: the bulk of a backup and of a restore goes through here. */
-import type {Connection} from '../connection.js'
+import type {ObjectOperations} from '../rest/objects.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {HealthService, HealthCheckResponse_ServingStatus as ServingStatus} from '../proto/generated/health.js'
@@ -14,10 +14,7 @@ export interface GrpcOptions extends GrpcChannelOptions {
   rest: RestObjects
 }
 
-export type GrpcObjects = Pick<
-  Connection,
-  'count' | 'deleteObjects' | 'getObjects' | 'readPage' | 'writeObjects' | 'writeReferences'
-> & {
+export type GrpcObjects = ObjectOperations & {
   /** The standard gRPC health check. @throws DataOpsError when the server does not answer, or does not serve. */
   check: (signal?: AbortSignal) => Promise<void>
   close: () => void

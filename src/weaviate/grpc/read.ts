@@ -1,5 +1,6 @@
 /** Pages of objects over gRPC, completed over REST where gRPC would lose something. */
 import type {Connection, ObjectPage, PageRequest} from '../connection.js'
+import type {ReferencesPage} from '../rest/reading.js'
 import type {GrpcMethod} from './channel.js'
 
 import {chunks} from '../../model/chunks.js'
@@ -9,7 +10,7 @@ import {approximateBytes, type JsonObject, type JsonValue, setOwn, type Weaviate
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {isTooLarge} from '../errors.js'
 import {type SearchRequest, WeaviateService} from '../proto/generated/weaviate.js'
-import {type GrpcContext, reasonOf, type RestPageRequest} from './context.js'
+import {type GrpcContext, reasonOf} from './context.js'
 import {type DecodedPage, decodeSearchReply} from './decode.js'
 import {UnknownKindError} from './page-reader.js'
 import {filterByIds, type PageQuery, searchRequest} from './requests.js'
@@ -31,8 +32,6 @@ const IDS_PER_SEARCH = 500
 // 1.25 also lists of objects within objects; the words vary.
 const NOT_FOR_GRPC = 'invalid type:'
 
-type RestPage = ReadonlyArray<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>
-
 interface SearchPage extends DecodedPage {
   /** The reply, which vectors are views of. */
   message: Uint8Array
@@ -48,7 +47,7 @@ export class GrpcReader {
   async #complete(
     plan: GrpcCollectionPlan,
     page: DecodedPage,
-    restPage: RestPage,
+    restPage: ReferencesPage,
     signal?: AbortSignal,
   ): Promise<void> {
     const byId = new Map(restPage.map((beside) => [beside.id, beside]))
@@ -167,10 +166,8 @@ export class GrpcReader {
     const plan = grpcPlan(request.collection)
     const {after, include, limit, signal, tenant} = request
     if (include !== 'references' && (request.viaRest || plan.hidesExpired)) return this.context.rest.readPage(request)
-    const readRest = async () => {
-      const restRequest: RestPageRequest = {after, className: plan.className, limit, signal, tenant}
-      return this.context.rest.readReferencesPage(restRequest)
-    }
+    const readRest = async () =>
+      this.context.rest.readReferencesPage({after, className: plan.className, limit, signal, tenant})
 
     if (include === 'references') return referencesPage(plan, await readRest(), tenant)
     const query: PageQuery = {after, include, limit, tenant}
@@ -180,7 +177,7 @@ export class GrpcReader {
     }
 
     let page: SearchPage
-    let beside: RestPage | undefined
+    let beside: ReferencesPage | undefined
     try {
       ;[page, beside] = await Promise.all([
         this.#search(plan, query, signal),
@@ -213,7 +210,7 @@ function isOtherVersion(rest: {lastUpdateTimeUnix?: number}, object: WeaviateObj
   return a !== undefined && b !== undefined && a !== b
 }
 
-function referencesPage(plan: GrpcCollectionPlan, page: RestPage, tenant?: string): ObjectPage {
+function referencesPage(plan: GrpcCollectionPlan, page: ReferencesPage, tenant?: string): ObjectPage {
   const objects = page.map(({id, properties}) => ({
     id,
     properties: references(plan, properties),

@@ -1,18 +1,12 @@
 /** How a gRPC call ended that did not end well. */
 import {type ClientHttp2Stream, constants, type IncomingHttpHeaders} from 'node:http2'
 
-export const GrpcStatus = {
-  CANCELLED: 1,
-  DEADLINE_EXCEEDED: 4,
-  INTERNAL: 13,
-  OK: 0,
-  PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8,
-  UNAUTHENTICATED: 16,
-  UNAVAILABLE: 14,
-  UNIMPLEMENTED: 12,
-  UNKNOWN: 2,
-} as const
+import {GRPC_STATUS} from '../errors.js'
+
+/** Numbers of gRPC status codes by name. */
+export const GrpcStatus = Object.fromEntries(GRPC_STATUS.map((name, code) => [name, code])) as Readonly<
+  Record<(typeof GRPC_STATUS)[number], number>
+>
 
 /** `code` and `details` as gRPC libraries have them; what `grpcError` takes. */
 export class StatusError extends Error {

@@ -1,7 +1,7 @@
 /** Batches of objects and of references, and deletions, over gRPC. */
 import {Buffer} from 'node:buffer'
 
-import type {Connection, ConsistencyLevel} from '../connection.js'
+import type {Connection, ConsistencyLevel, WriteRequest} from '../connection.js'
 import type {GrpcMethod} from './channel.js'
 import type {GrpcContext} from './context.js'
 
@@ -31,7 +31,7 @@ const BATCH_OBJECTS: GrpcMethod<Uint8Array, BatchObjectsReply> = {
 
 export async function writeObjects(
   {call, rest}: GrpcContext,
-  {collection, consistency, objects, signal}: Parameters<Connection['writeObjects']>[0],
+  {collection, consistency, objects, signal}: WriteRequest,
 ): Promise<WriteFailure[]> {
   const plan = grpcPlan(collection)
   const overGrpc: WeaviateObject[] = []
@@ -63,7 +63,7 @@ export async function writeObjects(
 
 export async function writeReferences(
   {call}: GrpcContext,
-  {collection, consistency, objects, signal}: Parameters<Connection['writeReferences']>[0],
+  {collection, consistency, objects, signal}: WriteRequest,
 ): Promise<WriteFailure[]> {
   const plan = grpcPlan(collection)
   const planned = objects.flatMap((object) => planReferences(plan, object))

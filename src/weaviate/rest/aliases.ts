@@ -1,12 +1,42 @@
 /** Aliases over REST; servers before 1.32 have none. */
-import type {WeaviateAlias} from '../connection.js'
+import type {Connection, WeaviateAlias} from '../connection.js'
 import type {HttpClient} from './http.js'
 
 import {hasStatus} from '../errors.js'
+import {requirePermission} from '../permissions.js'
 import {recordsOf, textOf} from './shape.js'
 
+/** A connection's methods about aliases. */
+export function aliasOperations(
+  http: HttpClient,
+): Pick<Connection, 'createAlias' | 'deleteAlias' | 'listAliases' | 'updateAlias'> {
+  return {
+    async createAlias(alias, collection) {
+      const body = JSON.stringify({alias, class: collection})
+      await http.send({action: `create alias ${alias}`, body, method: 'POST', path: '/v1/aliases'})
+    },
+    async deleteAlias(alias) {
+      try {
+        await http.send({action: `remove alias ${alias}`, method: 'DELETE', path: aliasPath(alias)})
+      } catch (error) {
+        // One that is not there is no error.
+        if (!hasStatus(error, 404)) throw error
+      }
+    },
+    async listAliases() {
+      const aliases = await listAliases(http)
+      if (aliases.length === 0) await requirePermission(http, 'list aliases', 'read_aliases')
+      return aliases
+    },
+    async updateAlias(alias, collection) {
+      const body = JSON.stringify({class: collection})
+      await http.send({action: `point alias ${alias} at ${collection}`, body, method: 'PUT', path: aliasPath(alias)})
+    },
+  }
+}
+
 /** Every alias; none on servers that do not know them. */
-export async function listAliases(http: HttpClient): Promise<WeaviateAlias[]> {
+async function listAliases(http: HttpClient): Promise<WeaviateAlias[]> {
   try {
     const action = 'list aliases'
     const {value} = await http.json<{aliases?: unknown}>({action, method: 'GET', path: '/v1/aliases'})
@@ -17,33 +47,6 @@ export async function listAliases(http: HttpClient): Promise<WeaviateAlias[]> {
   } catch (error) {
     if (hasStatus(error, 404, 405, 501)) return []
     throw error
-  }
-}
-
-export async function createAlias(http: HttpClient, alias: string, collection: string): Promise<void> {
-  await http.send({
-    action: `create alias ${alias}`,
-    body: JSON.stringify({alias, class: collection}),
-    method: 'POST',
-    path: '/v1/aliases',
-  })
-}
-
-export async function updateAlias(http: HttpClient, alias: string, collection: string): Promise<void> {
-  await http.send({
-    action: `point alias ${alias} at ${collection}`,
-    body: JSON.stringify({class: collection}),
-    method: 'PUT',
-    path: aliasPath(alias),
-  })
-}
-
-/** Removes an alias; one that is not there is no error. */
-export async function deleteAlias(http: HttpClient, alias: string): Promise<void> {
-  try {
-    await http.send({action: `remove alias ${alias}`, method: 'DELETE', path: aliasPath(alias)})
-  } catch (error) {
-    if (!hasStatus(error, 404)) throw error
   }
 }
 

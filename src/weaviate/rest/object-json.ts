@@ -3,7 +3,14 @@ import type {CollectionPlan, KnownObject} from '../connection.js'
 
 import {viewOf} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
-import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
+import {
+  type JsonObject,
+  type JsonValue,
+  type NamedVector,
+  own,
+  setOwn,
+  type WeaviateObject,
+} from '../../model/object.js'
 import {phoneInput} from '../phone.js'
 import {encodeJson} from './http.js'
 
@@ -183,8 +190,4 @@ export function beacons(value: JsonValue | undefined): Array<{beacon: string}> {
     if (typeof item?.beacon !== 'string') throw malformed('an object', 'a reference has no beacon')
     return {beacon: item.beacon}
   })
-}
-
-export function own(properties: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(properties, name) ? properties[name] : undefined
 }

@@ -19,11 +19,11 @@ export interface ListRequest {
   tenant?: string
 }
 
-/** Ids and properties, as REST shows them, of one page of the cursor listing, vectors left out: every beacon verbatim, dangling ones too. */
-export async function readReferencesPage(
-  http: HttpClient,
-  request: ListRequest,
-): Promise<Array<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>> {
+/** Ids and properties as REST shows them. */
+export type ReferencesPage = Array<{id: string; lastUpdateTimeUnix?: number; properties: JsonObject}>
+
+/** Of one page of the cursor listing, vectors left out: every beacon verbatim, dangling ones too. */
+export async function readReferencesPage(http: HttpClient, request: ListRequest): Promise<ReferencesPage> {
   const {objects} = await list(http, request, false)
   return objects.map((object) => ({
     id: object.id.toLowerCase(),

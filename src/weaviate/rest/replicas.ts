@@ -1,5 +1,5 @@
 /** What REST tells of replicas: the nodes, their async replication, and an object as one of them has it. */
-import type {CollectionPlan, ConsistencyLevel, KnownObject, NodeState} from '../connection.js'
+import type {AtLevelRequest, CollectionPlan, KnownObject, NodeState} from '../connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
@@ -14,8 +14,8 @@ const AT_ONCE = 8
 const ACTION = 'list the nodes'
 
 /** Names of the cluster's nodes, those that are not well too; empty when these credentials may not see them. */
-export async function listNodes(http: HttpClient, signal?: AbortSignal): Promise<string[]> {
-  return ((await readNodes(http, undefined, signal)) ?? []).map(({name}) => name)
+export async function listNodes(http: HttpClient): Promise<string[]> {
+  return ((await readNodes(http)) ?? []).map(({name}) => name)
 }
 
 /** Each node, with its async replication of `collection`; undefined when these credentials may not see them. */
@@ -85,21 +85,13 @@ function isElsewhere(error: unknown): boolean {
   return reason.includes('does not exist locally')
 }
 
-interface AtLevel {
-  collection: string
-  consistency: ConsistencyLevel
-  ids: readonly string[]
-  signal?: AbortSignal
-  tenant?: string
-}
-
 /** Which of these can be read at a level. */
-export async function readableAt(http: HttpClient, request: AtLevel): Promise<string[]> {
+export async function readableAt(http: HttpClient, request: AtLevelRequest): Promise<string[]> {
   return (await versionsAt(http, request)).map(({id}) => id)
 }
 
 /** The same, in their newest version. */
-export async function versionsAt(http: HttpClient, request: AtLevel): Promise<KnownObject[]> {
+export async function versionsAt(http: HttpClient, request: AtLevelRequest): Promise<KnownObject[]> {
   const {collection, consistency, ids, signal, tenant} = request
   const found = await inParallel(ids, {atOnce: AT_ONCE, signal}, async (id) => {
     const object = await getObjectRest(http, collection, id, {consistency, signal, tenant})

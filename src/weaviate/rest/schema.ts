@@ -7,6 +7,7 @@ import {hasStatus} from '../errors.js'
 import {identifyCollection} from '../identity.js'
 import {requirePermission} from '../permissions.js'
 import {encodeJson, type HttpClient} from './http.js'
+import {collectionMissing} from './reading.js'
 import {classOf, recordsOf} from './shape.js'
 
 export type CollectionOperations = Pick<
@@ -67,12 +68,7 @@ async function getCollection(http: HttpClient, name: string): Promise<undefined 
 /** Adds the properties that the collection lacks, in order, then changes what else differs. Members left out stay as they are. */
 async function updateCollection(http: HttpClient, schema: WeaviateClass): Promise<void> {
   const live = await getCollection(http, schema.class)
-  if (!live) {
-    throw new DataOpsError('COLLECTION_MISSING', `There is no collection ${schema.class}.`, {
-      details: {collection: schema.class},
-    })
-  }
-
+  if (!live) throw collectionMissing(schema.class)
   const existing = new Set((live.properties ?? []).map((property) => property.name))
   const added = (schema.properties ?? []).filter((property) => !existing.has(property.name))
   for (const property of added) {

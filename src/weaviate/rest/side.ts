@@ -1,5 +1,5 @@
 /** The REST side of a connection whose objects go over gRPC. */
-import type {KnownObject, RestSide} from '../connection.js'
+import type {KnownObject, ObjectRequest, RestSide} from '../connection.js'
 import type {HttpClient} from './http.js'
 
 import {DataOpsError} from '../../model/errors.js'
@@ -25,7 +25,7 @@ export function createRestSide(http: HttpClient, addresses: RestSide['addresses'
 
 async function findObject(
   http: HttpClient,
-  {className, id, signal, tenant}: Parameters<RestSide['findObject']>[0],
+  {className, id, signal, tenant}: ObjectRequest,
 ): Promise<KnownObject | undefined> {
   const found = await getObjectRest(http, className, id, {signal, tenant})
   if (found) return found

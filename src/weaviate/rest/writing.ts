@@ -1,12 +1,12 @@
 /** Batches of objects and references, and deletions, over REST. */
-import type {Connection} from '../connection.js'
+import type {Connection, WriteRequest} from '../connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {type JsonValue, type WeaviateObject, type WriteFailure} from '../../model/object.js'
+import {type JsonValue, own, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {type DeleteOutcome, withReason} from '../delete-outcome.js'
 import {forbidden, isForbidden, isTransientReason} from '../errors.js'
 import {type HttpClient} from './http.js'
-import {beacons, encodeObject, own} from './object-json.js'
+import {beacons, encodeObject} from './object-json.js'
 import {countOf, type JsonRecord, optionalText, recordOf, recordsOf} from './shape.js'
 
 export async function deleteObjectsRest(
@@ -47,7 +47,7 @@ function reasonsOf(result: JsonRecord, action: string): string[] {
 
 export async function writeObjectsRest(
   http: HttpClient,
-  {collection, consistency, objects, signal}: Parameters<Connection['writeObjects']>[0],
+  {collection, consistency, objects, signal}: WriteRequest,
 ): Promise<WriteFailure[]> {
   const failures: WriteFailure[] = []
   const sent: WeaviateObject[] = []
@@ -79,7 +79,7 @@ export async function writeObjectsRest(
 
 export async function writeReferencesRest(
   http: HttpClient,
-  {collection, consistency, objects, signal}: Parameters<Connection['writeReferences']>[0],
+  {collection, consistency, objects, signal}: WriteRequest,
 ): Promise<WriteFailure[]> {
   const sources: WeaviateObject[] = []
   const references: Array<{from: string; tenant?: string; to: JsonValue}> = []
