@@ -4,10 +4,10 @@ import type {ComparedThing, Difference} from '../jobs/verify/options.js'
 import {isUnknown, tenantInWords} from '../jobs/verify/unknown.js'
 import {formatCount, plural} from '../model/plural.js'
 import {formatMembers} from './format.js'
-import {differenceText, schemaTable, type ShowOptions} from './results.js'
+import {differenceLines, schemaTable, type ShowOptions} from './results.js'
 
 export function diffLines(difference: Difference, options: ShowOptions = {}): string[] {
-  const {a, b, counts, differences, equal, notCompared = [], schemaDifferences, tenantsLeftOut = []} = difference
+  const {a, b, equal, notCompared = [], schemaDifferences, tenantsLeftOut = []} = difference
   const leftOut = tenantsLeftOut.map((tenant) => tenantInWords(tenant))
   // Tenants stand in both.
   const unknown = [...new Set([...leftOut, ...notCompared])].map((what) => `  NOT compared: ${what}`)
@@ -17,18 +17,16 @@ export function diffLines(difference: Difference, options: ShowOptions = {}): st
       ...formatMembers([['digest', b.digest]]),
       ...unknown,
     ]
+  const sizes = `${formatCount(b.objects)} and ${formatCount(a.objects)} objects`
   if (isUnknown(difference)) {
     return [
-      `${nameOf(b)} is not known to equal ${nameOf(a)}: what was compared is the same, and not everything could be (${formatCount(b.objects)} and ${formatCount(a.objects)} objects)`,
+      `${nameOf(b)} is not known to equal ${nameOf(a)}: what was compared is the same, and not everything could be (${sizes})`,
       ...unknown,
     ]
   }
 
-  const unlisted = counts.missing + counts.extra + counts.different - differences.length
   return [
-    `${nameOf(b)} differs from ${nameOf(a)}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(b.objects)} and ${formatCount(a.objects)} objects)`,
-    ...differences.map((one) => `  ${differenceText(one)}`),
-    ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
+    ...differenceLines(`${nameOf(b)} differs from ${nameOf(a)}`, difference, sizes),
     ...schemaTable(
       schemaDifferences.map(({a: before, b: now, path, severity}) => ({backup: before, live: now, path, severity})),
       {...options, columns: ['A', 'B']},

@@ -5,7 +5,7 @@ import type {CopyResult} from '../jobs/copy/options.js'
 import type {ReplaceResult} from '../jobs/replace/options.js'
 import type {RestoreResult} from '../jobs/restore/options.js'
 import type {ShownObject, TransformPreview} from '../jobs/survey.js'
-import type {BackupVerification, CollectionComparison, ObjectDifference} from '../jobs/verify/options.js'
+import type {BackupVerification, CollectionComparison, Difference, ObjectDifference} from '../jobs/verify/options.js'
 
 import {isUnknown, tenantInWords} from '../jobs/verify/unknown.js'
 import {formatCount, plural} from '../model/plural.js'
@@ -213,7 +213,7 @@ export interface ShowOptions {
 }
 
 export function comparisonLines(comparison: CollectionComparison, options: ShowOptions = {}): string[] {
-  const {backupId, collection, counts, differences, schemaDifferences} = comparison
+  const {backupId, collection, counts, schemaDifferences} = comparison
   const {against = {name: `backup ${backupId}`, place: 'in the backup'}} = options
   const made = 'what the changes make of '
   const live = `${comparison.changed === 'live' ? made : ''}${collection}`
@@ -231,11 +231,9 @@ export function comparisonLines(comparison: CollectionComparison, options: ShowO
     ]
   }
 
-  const unlisted = counts.missing + counts.extra + counts.different - differences.length
+  const sizes = `${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place}`
   return [
-    `${live} differs from ${other}: ${formatCount(counts.missing)} missing, ${formatCount(counts.extra)} extra, ${formatCount(counts.different)} different (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,
-    ...differences.map((difference) => `  ${differenceText(difference)}`),
-    ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
+    ...differenceLines(`${live} differs from ${other}`, comparison, sizes),
     ...schemaTable(schemaDifferences, options),
     ...unknown,
   ]
@@ -280,7 +278,21 @@ function schemaText(value: unknown, full: boolean): string {
   return !full && Array.isArray(type) ? type.join('|') : JSON.stringify(value)
 }
 
-export function differenceText({id, members, state, tenant}: ObjectDifference): string {
+/** How many objects differ, of how many, and those that are listed. */
+export function differenceLines(
+  what: string,
+  {counts: {different, extra, missing}, differences}: Pick<Difference, 'counts' | 'differences'>,
+  sizes: string,
+): string[] {
+  const unlisted = missing + extra + different - differences.length
+  return [
+    `${what}: ${formatCount(missing)} missing, ${formatCount(extra)} extra, ${formatCount(different)} different (${sizes})`,
+    ...differences.map((difference) => `  ${differenceText(difference)}`),
+    ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
+  ]
+}
+
+function differenceText({id, members, state, tenant}: ObjectDifference): string {
   const where = tenant === undefined ? id : `${id} (tenant ${tenant})`
   return `${state.padEnd(9)} ${where}${members?.length ? `: ${members.join(', ')}` : ''}`
 }

@@ -99,11 +99,11 @@ export class TenantNotes {
   async putBack(
     connection: Pick<Connection, 'describe' | 'listTenants' | 'setTenantStatus'>,
     collection: string,
-    onWarning: (warning: Warning) => void,
+    onWarning: ((warning: Warning) => void) | undefined,
   ): Promise<void> {
     const notes = await this.#notes()
     for (const {path, reason} of await leftUnreadable(notes)) {
-      onWarning({
+      onWarning?.({
         code: 'tenant-note-unreadable',
         details: {path, reason},
         message: `Which tenants a killed run has left active is not known: ${path} cannot be read (${reason}). Remove it once they are as they should be.`,
@@ -120,14 +120,14 @@ export class TenantNotes {
         const count = await putBackNoted(connection, collection, note.tenants)
         await keep(store, name, {...note, tenants: note.tenants.filter((tenant) => tenant.collection !== collection)})
         if (count === 0) continue
-        onWarning({
+        onWarning?.({
           code: 'tenants-put-back',
           details: {collection, since: note.since, tenants: count},
           message: `${plural(count, 'tenant')} of "${collection}", left active by a killed run (since ${note.since}), ${count === 1 ? 'is as it was' : 'are as they were'} again.`,
         })
       } catch (error) {
         if (!(error instanceof DataOpsError)) throw error
-        onWarning({
+        onWarning?.({
           code: 'tenants-left-active',
           details: {collection, note: store.describe(name), reason: error.message},
           message: `Tenants of "${collection}" that a killed run had left active could not be put back: ${error.message}`,

@@ -108,9 +108,7 @@ async function tenantsOf(job: CopyJob): Promise<{leftOut: OpenedCopy['leftOut'];
   const {schema} = collection
   if (!isMultiTenant(schema)) return {leftOut: []}
   if (!options.dryRun) {
-    await notes.putBack(source, schema.class, (warning) => {
-      options.onWarning?.(warning)
-    })
+    await notes.putBack(source, schema.class, options.onWarning)
   }
 
   const chosen = selectTenants(await source.listTenants(schema.class), options.tenants)

@@ -75,9 +75,7 @@ async function putBack(
   {notes, onWarning}: DiffOptions & {notes: TenantNotes},
 ): Promise<void> {
   if (!isMultiTenant(schema)) return
-  await notes.putBack(connection, schema.class, (warning) => {
-    onWarning?.(warning)
-  })
+  await notes.putBack(connection, schema.class, onWarning)
 }
 
 async function openBackup(backup: string, store: Store, {onWarning, signal}: DiffOptions): Promise<OpenedSide> {

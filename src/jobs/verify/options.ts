@@ -69,22 +69,16 @@ export interface ComparedThing {
 }
 
 /** What of B is not as in A. */
-export interface Difference {
+export interface Difference extends Pick<
+  CollectionComparison,
+  'differences' | 'equal' | 'notCompared' | 'seconds' | 'tenantsLeftOut'
+> {
   a: ComparedThing
   b: ComparedThing
   /** Objects in all, per kind, whatever `limit` lists. `missing` from B, `extra` in it. */
   counts: {different: number; extra: number; missing: number}
-  differences: ObjectDifference[]
-  /** False also where something could not be compared. */
-  equal: boolean
-  /** As of a `CollectionComparison`. */
-  notCompared?: string[]
   /** Blocking and other differences of the schemas, by path. */
   schemaDifferences: Array<{a: unknown; b: unknown; path: string; severity: 'blocking' | 'notice'}>
-  /** Wall time. */
-  seconds: number
-  /** Tenants that are not part of the comparison, and why; absent when there are none. */
-  tenantsLeftOut?: Array<{name: string; reason: string}>
 }
 
 /** What is compared of two collections or backups. */

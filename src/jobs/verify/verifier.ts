@@ -52,9 +52,13 @@ export class Verifier {
    */
   async verifyBackup(backup: string, options: VerifyBackupOptions = {}): Promise<BackupVerification> {
     const started = performance.now()
-    const isQuick = options.quick === true
+    const found = await this.#verify(backup, options)
+    return {...found, quick: options.quick === true, seconds: (performance.now() - started) / 1000}
+  }
+
+  async #verify(backup: string, options: VerifyBackupOptions): Promise<Omit<BackupVerification, 'quick' | 'seconds'>> {
     const exported = await verifyExport(backup, this.#store, options)
-    if (exported) return {...exported, quick: isQuick, seconds: secondsSince(started)}
+    if (exported) return exported
     let opened: OpenedArchive
     const told: string[] = []
     try {
@@ -65,15 +69,14 @@ export class Verifier {
       })
     } catch (error) {
       const covered = await verifyCovered(backup, this.#store, {...options, error})
-      if (covered) return {...covered, quick: isQuick, seconds: secondsSince(started)}
-      const damaged = await identifyDamaged(backup, this.#store, error)
-      return {...damaged, quick: isQuick, seconds: secondsSince(started), warnings: []}
+      if (covered) return covered
+      return {...(await identifyDamaged(backup, this.#store, error)), warnings: []}
     }
 
     const {archive, cover, place, store} = opened
     const {digest, problems, warnings} = await checkBackup({archive, store}, options)
     // What those without a key go by must be right as well.
-    if (cover && !isQuick) problems.push(...(await checkCover(place, cover, progressOf(cover, options))))
+    if (cover && !options.quick) problems.push(...(await checkCover(place, cover, progressOf(cover, options))))
     return {
       bytes: archive.manifest.bytes,
       ...(digest !== undefined && {digest}),
@@ -81,8 +84,6 @@ export class Verifier {
       ...(archive.objectCount !== undefined && {objectCount: archive.objectCount}),
       path: archive.path,
       problems,
-      quick: isQuick,
-      seconds: secondsSince(started),
       warnings: [...told, ...warnings],
     }
   }
@@ -125,9 +126,7 @@ export class Verifier {
     if (incomplete) options.onWarning?.(incomplete)
     const {schema} = await resolveCollection(connection, name)
     if (isMultiTenant(schema)) {
-      await this.#notes.putBack(connection, schema.class, (warning) => {
-        options.onWarning?.(warning)
-      })
+      await this.#notes.putBack(connection, schema.class, options.onWarning)
     }
 
     const compared = {...options, collection: schema.class, notes: this.#notes}
@@ -142,8 +141,4 @@ export class Verifier {
       hint: 'Make the Verifier with a connection.',
     })
   }
-}
-
-function secondsSince(started: number): number {
-  return (performance.now() - started) / 1000
 }
