@@ -32,7 +32,7 @@ import {usageError} from './usage.js'
 
 /** The flags that base-command itself looks at. */
 interface GlobalFlags
-  extends EncryptionFlags, SecondServerFlags, Partial<Interfaces.InferredFlags<typeof globalFlags>> {
+  extends EncryptionFlags, Partial<Interfaces.InferredFlags<typeof globalFlags>>, SecondServerFlags {
   'batch-size'?: number
   output?: string
   workers?: number
@@ -94,7 +94,7 @@ export abstract class DataOpsCommand extends Command {
       const parsed = await super.parse(options, argv)
       const {sweepTemporaryFolders} = await import('../flow/temporary-folder.js')
       sweepTemporaryFolders()
-      this.#flags = parsed.flags as GlobalFlags
+      this.#flags = parsed.flags
       if (this.ctor.flags && 'output' in this.ctor.flags) {
         const flags = parsed.flags as PlaceFlags
         flags.output = await this.#placeOfBackups(flags)

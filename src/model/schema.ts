@@ -22,28 +22,13 @@ export interface WeaviateClass {
   vectorConfig?: Record<string, JsonObject>
 }
 
+/** Data types of which there are lists, too. */
+const LISTED = ['boolean', 'date', 'int', 'number', 'object', 'string', 'text', 'uuid']
+
 /** Weaviate's primitive and nested data types; anything else in `dataType` is a reference target (starts upper-case). */
 export const PRIMITIVE_TYPES = new Set([
-  'text',
-  'text[]',
-  'string',
-  'string[]',
-  'int',
-  'int[]',
-  'number',
-  'number[]',
-  'boolean',
-  'boolean[]',
-  'date',
-  'date[]',
-  'uuid',
-  'uuid[]',
-  'geoCoordinates',
-  'phoneNumber',
-  'blob',
-  'blobHash',
-  'object',
-  'object[]',
+  ...LISTED.flatMap((type) => [type, `${type}[]`]),
+  ...['blob', 'blobHash', 'geoCoordinates', 'phoneNumber'],
 ])
 
 export function isReference(property: SchemaProperty): boolean {

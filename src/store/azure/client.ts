@@ -73,7 +73,9 @@ function fromConnectionString(sdk: typeof AzureSdk, text: string): BlobServiceCl
 }
 
 class AzureObjectClient implements ObjectClient {
-  readonly noTag = '"0x0000000000000000"'
+  get noTag(): string {
+    return '"0x0000000000000000"'
+  }
 
   constructor(private readonly container: ContainerClient) {}
 

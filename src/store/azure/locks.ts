@@ -12,7 +12,9 @@ export function policyOf(lock: ObjectLock): BlobImmutabilityPolicy {
 }
 
 export class AzureLocks implements LockClient {
-  readonly isNewestFirst = false
+  get isNewestFirst(): boolean {
+    return false
+  }
 
   constructor(private readonly container: ContainerClient) {}
 

@@ -41,7 +41,10 @@ export async function connectGcs(bucket: string): Promise<ObjectClient> {
 }
 
 class GcsObjectClient implements ObjectClient {
-  readonly noTag = '1'
+  get noTag(): string {
+    return '1'
+  }
+
   readonly #bucket: Bucket
 
   constructor(

@@ -14,7 +14,9 @@ export function retentionOf(lock: ObjectLock | undefined) {
 }
 
 export class GcsLocks implements LockClient {
-  readonly isNewestFirst = false
+  get isNewestFirst(): boolean {
+    return false
+  }
 
   constructor(private readonly bucket: Bucket) {}
 

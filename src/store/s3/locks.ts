@@ -41,7 +41,9 @@ export class S3Locks implements LockClient {
   /** Some services do not know the question, and answer another one: moto does. */
   #ignoresRetention = false
 
-  readonly isNewestFirst = true
+  get isNewestFirst(): boolean {
+    return true
+  }
 
   constructor(private readonly bucket: S3Bucket) {}
 

@@ -9,8 +9,7 @@ import type {WeaviateCalls} from './service.js'
 
 import {
   BatchStreamReply,
-  type BatchStreamReply_Results_Error,
-  type BatchStreamReply_Results_Success,
+  type BatchStreamReply_Results as Results,
   BatchStreamRequest,
   type BatchStreamRequest_Data,
 } from '../../weaviate/proto/generated/batch_stream.js'
@@ -112,11 +111,6 @@ function namesOf({objects, references}: BatchStreamRequest_Data): Named {
 
 function beaconOf({fromCollection, fromUuid, name}: BatchReference): string {
   return `${beaconTo({collection: fromCollection, id: fromUuid})}/${name}`
-}
-
-interface Results {
-  errors: BatchStreamReply_Results_Error[]
-  successes: BatchStreamReply_Results_Success[]
 }
 
 function write(calls: WeaviateCalls, access: Access, {objects, references}: BatchStreamRequest_Data): Results {

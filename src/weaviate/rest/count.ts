@@ -5,27 +5,23 @@ import {type HttpClient} from './http.js'
 import {collectionMissing, list} from './reading.js'
 import {countOf, optionalText, recordOf, recordsOf} from './shape.js'
 
-export async function countRest(
-  http: HttpClient,
-  className: string,
-  tenant?: string,
-  signal?: AbortSignal,
-): Promise<number> {
+interface Counted {
+  className: string
+  signal?: AbortSignal
+  tenant?: string
+}
+
+export async function countRest(http: HttpClient, counted: Counted): Promise<number> {
   try {
-    return await countByGraphql(http, className, tenant, signal)
+    return await countByGraphql(http, counted)
   } catch (error) {
     // GraphQL can be switched off, or not allowed by a role; the listing gives the same number, or the true reason why not.
     if (!(error instanceof DataOpsError) || error.retryable || error.code === 'INTERRUPTED') throw error
-    return countByListing(http, className, tenant, signal)
+    return countByListing(http, counted)
   }
 }
 
-async function countByGraphql(
-  http: HttpClient,
-  className: string,
-  tenant?: string,
-  signal?: AbortSignal,
-): Promise<number> {
+async function countByGraphql(http: HttpClient, {className, signal, tenant}: Counted): Promise<number> {
   const action = `count the objects of ${className}`
   // A name that is no GraphQL name would be read as something else.
   if (!/^\w+$/.test(className)) throw collectionMissing(className)
@@ -53,12 +49,7 @@ async function countByGraphql(
 
 const COUNT_PAGE = 1000
 
-async function countByListing(
-  http: HttpClient,
-  className: string,
-  tenant?: string,
-  signal?: AbortSignal,
-): Promise<number> {
+async function countByListing(http: HttpClient, {className, signal, tenant}: Counted): Promise<number> {
   let count = 0
   for (let after: string | undefined; ;) {
     const {objects} = await list(http, {after, className, limit: COUNT_PAGE, signal, tenant}, false)

@@ -14,7 +14,7 @@ export type ObjectOperations = Pick<
 /** A connection's object methods over REST alone. */
 export function restObjects(http: HttpClient): ObjectOperations {
   return {
-    count: async (collection, tenant, signal) => countRest(http, collection, tenant, signal),
+    count: async (collection, tenant, signal) => countRest(http, {className: collection, signal, tenant}),
     deleteObjects: async (request) => deleteObjectsRest(http, request),
     getObjects: async (request) => getObjectsRest(http, request),
     readPage: async (request) => readPageRest(http, request),
