@@ -6,6 +6,7 @@ import {readFile} from 'node:fs/promises'
 import type {EncryptionOptions} from '../store/encryption.js'
 import type {encryptionFlags} from './flags.js'
 
+import {linesOf} from '../config/setting-texts.js'
 import {resolveSetting, type SettingSources} from '../config/settings.js'
 import {DataOpsError} from '../model/errors.js'
 import {askSecret, canAsk} from './prompt.js'
@@ -84,14 +85,6 @@ async function identitiesOf(file: string, from: string): Promise<string[]> {
     `The file ${file} (from ${from}) holds something else than identities of age.`,
     'Each line is AGE-SECRET-KEY-…, as age-keygen writes it; keys of SSH, and files that are encrypted themselves, are not read.',
   )
-}
-
-/** Without comments and empty lines. */
-function linesOf(text: string): string[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'))
 }
 
 async function readText(file: string, from: string): Promise<string> {

@@ -3,6 +3,7 @@ import {Flags, type Interfaces} from '@oclif/core'
 
 import type {Transform} from '../flow/transform/transform.js'
 
+import {linesOf} from '../config/setting-texts.js'
 import {DataOpsError} from '../model/errors.js'
 import {REPEATED} from './flags.js'
 
@@ -86,7 +87,7 @@ export async function transformsOf(flags: TransformFlags): Promise<Transform[]> 
   const make = await import('../flow/transform/index.js')
   const transforms = [
     // First of all: which of them are there does not hang on what else is chosen.
-    ...(ids === undefined ? [] : [make.onlyIds(await linesOf(ids))]),
+    ...(ids === undefined ? [] : [make.onlyIds(await idsIn(ids))]),
     ...where.map((expression) => make.where(expression)),
     ...(limit === undefined ? [] : [make.limit(limit)]),
     ...(sample === undefined ? [] : [make.sample(/^\d+$/.test(sample) ? Number(sample) : sample, seed)]),
@@ -125,17 +126,13 @@ function pair(text: string, flag: string): [old: string, name: string] {
   throw new DataOpsError('INVALID_INPUT', `--${flag} ${text} is not of the form old=new.`)
 }
 
-async function linesOf(file: string): Promise<string[]> {
+async function idsIn(file: string): Promise<string[]> {
   const {readFile} = await import('node:fs/promises')
   try {
     const bytes = await readFile(file)
     // As some shells of Windows write it.
     const isWide = bytes[0] === 0xff && bytes[1] === 0xfe
-    return new TextDecoder(isWide ? 'utf-16le' : 'utf8')
-      .decode(bytes)
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '' && !line.startsWith('#'))
+    return linesOf(new TextDecoder(isWide ? 'utf-16le' : 'utf8').decode(bytes))
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
     throw new DataOpsError('INVALID_INPUT', `The file of ids ${file} cannot be read (${reason}).`)

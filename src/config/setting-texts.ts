@@ -42,6 +42,14 @@ export function parseHeaders(lines: readonly string[]): Record<string, string> {
   return headers
 }
 
+/** Of a file that people write: without comments and empty lines. */
+export function linesOf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+}
+
 /** Seconds from text. @throws Error when it is no positive number. */
 export function parseSeconds(text: string): number {
   const seconds = Number(text)

@@ -17,7 +17,7 @@ export interface ReplicaWatchOptions {
   signal?: AbortSignal
   /** Milliseconds; default 0. */
   waitReplicasMs?: number
-  warn: (warning: Warning) => void
+  warn?: (warning: Warning) => void
   /** What is done to the collection: replicas that are away do not take part in it, and that is said. */
   writes?: {as: 'deleted' | 'written'; consistency: ConsistencyLevel}
 }
@@ -68,7 +68,7 @@ export class ReplicaWatch {
     const {waitReplicasMs = 0, warn} = this.#options
     const name = this.#schema.class
     const unseen = replicasNotCompared(this.#connection, this.#schema)
-    if (unseen) warn(unseen)
+    if (unseen) warn?.(unseen)
     if (waitReplicasMs > 0) {
       const waiting = {...this.#options, schema: this.#schema, waitMs: waitReplicasMs}
       this.#waited = await waitForReplicas(this.#connection, waiting)
@@ -77,7 +77,7 @@ export class ReplicaWatch {
     // After waiting it is another.
     this.#before = this.#waited === undefined && seen ? seen : await this.#look()
     if (this.#waited === false) {
-      warn({
+      warn?.({
         code: 'replicas-not-settled',
         details: {collection: name, replication: this.#before, waitMs: waitReplicasMs},
         message: `The server has not found all replicas of "${name}" equal within ${waitReplicasMs / 1000} s: ${describeReplication(this.#before)}.`,
@@ -95,7 +95,7 @@ export class ReplicaWatch {
     await this.#warnOfAway(after)
     const {report} = this
     const differed = report && replicasDiffered(report, this.#schema.class)
-    if (differed) warn(differed)
+    if (differed) warn?.(differed)
     return {after, before: this.#before, factor, isPartial, report, waited: this.#waited}
   }
 
@@ -118,7 +118,7 @@ export class ReplicaWatch {
     const name = this.#schema.class
     const nodes = state.unwell.length > 0 ? ` (${state.unwell.join(', ')})` : ''
     const shown = as === 'deleted' ? 'what was deleted is still there, and is shown' : 'what was written is not there'
-    warn({
+    warn?.({
       code: 'replicas-away',
       details: {away: state.away, collection: name, consistency, factor, unwell: state.unwell},
       message: `${state.away} of ${factor} replicas of "${name}" are on nodes that are away${nodes}: ${shown} once they are back, until the server has compared replicas (asyncEnabled, deletionStrategy).`,

@@ -64,12 +64,7 @@ export async function compareCollection(
   const connection = persistent(direct, {onWarning, signal})
   const schema = await connection.getCollection(options.collection)
   if (!schema) throw await collectionMissing(connection, options.collection)
-  const watch = new ReplicaWatch(connection, schema, {
-    ...options,
-    warn(warning) {
-      onWarning?.(warning)
-    },
-  })
+  const watch = new ReplicaWatch(connection, schema, {...options, warn: onWarning})
   await watch.begin()
   const first = new SourceSide(archive, options)
   const compared = await compareSides(first, new LiveSide(connection, schema, options), options)

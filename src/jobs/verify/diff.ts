@@ -55,12 +55,7 @@ async function openLive(
   const connection = persistent(direct, {onWarning, signal})
   const {schema} = await resolveCollection(connection, name)
   await putBack(connection, schema, options)
-  const watch = new ReplicaWatch(connection, schema, {
-    ...options,
-    warn(warning) {
-      onWarning?.(warning)
-    },
-  })
+  const watch = new ReplicaWatch(connection, schema, {...options, warn: onWarning})
   await watch.begin()
   return {
     side: new LiveSide(connection, schema, {...options, notes}),
