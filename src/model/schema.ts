@@ -22,14 +22,12 @@ export interface WeaviateClass {
   vectorConfig?: Record<string, JsonObject>
 }
 
+const UNLISTED = ['blob', 'blobHash', 'geoCoordinates', 'phoneNumber']
 /** Data types of which there are lists, too. */
 const LISTED = ['boolean', 'date', 'int', 'number', 'object', 'string', 'text', 'uuid']
 
 /** Weaviate's primitive and nested data types; anything else in `dataType` is a reference target (starts upper-case). */
-export const PRIMITIVE_TYPES = new Set([
-  ...LISTED.flatMap((type) => [type, `${type}[]`]),
-  ...['blob', 'blobHash', 'geoCoordinates', 'phoneNumber'],
-])
+export const PRIMITIVE_TYPES = new Set([...UNLISTED, ...LISTED.flatMap((type) => [type, `${type}[]`])])
 
 export function isReference(property: SchemaProperty): boolean {
   return !PRIMITIVE_TYPES.has(property.dataType[0] ?? '')

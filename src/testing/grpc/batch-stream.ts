@@ -9,9 +9,9 @@ import type {WeaviateCalls} from './service.js'
 
 import {
   BatchStreamReply,
-  type BatchStreamReply_Results as Results,
   BatchStreamRequest,
   type BatchStreamRequest_Data,
+  type BatchStreamReply_Results as Results,
 } from '../../weaviate/proto/generated/batch_stream.js'
 import {beaconTo} from '../beacon.js'
 import {Refusal} from '../refusal.js'
