@@ -70,8 +70,6 @@ export interface QueueState {
   end: QueueEnd
   /** Items that somebody has, or had and has not given back. */
   held: number[]
-  /** Items that were begun and are not done, those held and put aside too. */
-  begun: number[]
   phases: PhaseState[]
 }
 

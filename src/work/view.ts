@@ -154,7 +154,6 @@ export class ItemsView<P, R> {
 
     return {
       aside: numbers(({listed}) => listed.isAside && !listed.isDone),
-      begun: numbers(({listed}) => listed.signature !== undefined && !listed.isDone),
       end: this.end(isCancelled),
       held: numbers((seen) => isHeld(seen)),
       phases: [...phases.values()].sort((a, b) => a.group - b.group || a.phase - b.phase),

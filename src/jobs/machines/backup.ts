@@ -1,7 +1,7 @@
 /** Backups by several machines: the plan, one item of it, the seal. */
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {PlannedItem, Taken} from '../../work/queue.js'
+import type {PlannedItem} from '../../work/queue.js'
 import type {CreateBackupJobOptions} from './options.js'
 import type {BackupJobPlan, JobResult, JobTask, OpenJob} from './plan.js'
 
@@ -15,7 +15,7 @@ import {resolveCollection} from '../../weaviate/resolve.js'
 import {planBackupWork} from '../backup/divide.js'
 import {type BackupItemResult, type BackupWork, type BackupWorker, runBackupItem} from '../backup/items.js'
 import {sealedEntry, sealItems} from '../backup/seal-items.js'
-import {itemsFor, type JobQueue, OpenedWorks, resultsOf, type TaskRun, type Tasks} from './items.js'
+import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask, type TaskRun} from './items.js'
 
 /** Objects that an item is taken to have where that is not known. */
 const UNKNOWN_WEIGHT = 1
@@ -72,49 +72,31 @@ async function reserve(store: Store, {encryption, head, name}: BackupWork): Prom
 }
 
 /** How a worker of a backup job does what it has taken. */
-export class BackupTasks implements Tasks {
-  readonly #works: OpenedWorks<BackupWork, BackupWorker>
+export function backupTasks(
+  job: OpenJob<BackupJobPlan>,
+  queue: JobQueue,
+  open: (work: BackupWork) => Promise<BackupWorker>,
+): RunTask {
+  const {items, works} = job.plan
+  const workerOf = openedOnce(works, open)
+  return async ({number: taken, payload}, run) => {
+    const group = items[taken]?.group ?? 0
+    const worker = await workerOf(group)
+    if (payload.do === 'read') {
+      return {read: await runBackupItem(worker, payload.item, {...run, number: payload.number})}
+    }
 
-  constructor(
-    private readonly job: OpenJob<BackupJobPlan>,
-    open: (work: BackupWork) => Promise<BackupWorker>,
-  ) {
-    this.#works = new OpenedWorks(job.plan.works, open)
-  }
-
-  async run(queue: JobQueue, taken: Taken<JobTask, JobResult>, run: TaskRun): Promise<JobResult> {
-    const {items} = this.job.plan
-    const group = items[taken.number]?.group ?? 0
-    const worker = await this.#works.of(group)
-    if (taken.payload.do === 'read') return readBackupItem(worker, taken, run)
     const wanted = items.flatMap((item, number) => (item.group === group && item.payload.do === 'read' ? [number] : []))
-    const results = await resultsOf(this.job, queue, wanted, (result) => ('read' in result ? result.read : undefined))
-    return sealBackup(worker, results, taken)
+    const results = await resultsOf(job, queue, wanted, (result) => ('read' in result ? result.read : undefined))
+    return sealBackup(worker, results, run)
   }
-}
-
-async function readBackupItem(
-  worker: BackupWorker,
-  taken: Taken<JobTask, JobResult>,
-  {onProgress, signal}: TaskRun,
-): Promise<JobResult> {
-  const {attempt, payload} = taken
-  if (payload.do !== 'read') throw new TypeError('only items that read are read')
-  const read = await runBackupItem(worker, payload.item, {
-    attempt,
-    check: async () => taken.check(),
-    number: payload.number,
-    onProgress,
-    signal,
-  })
-  return {read}
 }
 
 /** By whoever takes it, once all items are done; whoever comes second finds it done. */
 async function sealBackup(
   worker: BackupWorker,
   results: readonly BackupItemResult[],
-  taken: Taken<JobTask, JobResult>,
+  {attempt, check}: TaskRun,
 ): Promise<JobResult> {
   const {job, work} = worker
   const sealed = await sealedEntry(job.store, work)
@@ -123,16 +105,12 @@ async function sealBackup(
     return {sealed, warnings: []}
   }
 
-  const {
-    path: _,
-    warnings,
-    ...result
-  } = await sealItems(worker, results, {attempt: taken.attempt, check: async () => taken.check()})
+  const {id, warnings} = await sealItems(worker, results, {attempt, check})
   // What a killed worker has left active of an item that nobody had to read again.
   await job.notes.putBack(job.connection, work.schema.class, (warning) => {
     job.warn(warning.code, warning.message, warning.details)
   })
-  return {sealed: await entryOf(job.store, work, result.id), warnings}
+  return {sealed: await entryOf(job.store, work, id), warnings}
 }
 
 async function entryOf(store: Store, {name}: BackupWork, id: string): Promise<CatalogEntry> {

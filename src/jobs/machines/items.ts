@@ -25,14 +25,15 @@ export function lostResult({place}: OpenJob, number: number): DataOpsError {
 export type JobQueue = WorkQueue<JobTask, JobResult>
 
 export interface TaskRun {
+  attempt: number
+  /** As `Taken.check`. */
+  check: () => Promise<void>
   onProgress: (event: ProgressEvent) => void
   signal: AbortSignal
 }
 
-/** How a worker does what it has taken. */
-export interface Tasks {
-  run: (queue: JobQueue, taken: Taken<JobTask, JobResult>, run: TaskRun) => Promise<JobResult>
-}
+/** Does what a worker has taken. */
+export type RunTask = (taken: Taken<JobTask, JobResult>, run: TaskRun) => Promise<JobResult>
 
 /** What `pick` takes of the results of these items, in their order. @throws DataOpsError STORAGE unless it is there of all of them. */
 export async function resultsOf<T>(
@@ -55,23 +56,20 @@ export async function resultsOf<T>(
   throw lostResult(job, lost)
 }
 
-/** What a worker has opened of the collections of a job so far. */
-export class OpenedWorks<Work, Worker> {
-  readonly #opened = new Map<number, Promise<Worker>>()
-
-  constructor(
-    private readonly works: readonly Work[],
-    private readonly open: (work: Work) => Promise<Worker>,
-  ) {}
-
-  async of(index: number): Promise<Worker> {
-    const known = this.#opened.get(index)
+/** What a worker opens of the collections of a job, each once; what could not be opened is tried again. */
+export function openedOnce<Work, Worker>(
+  works: readonly Work[],
+  open: (work: Work) => Promise<Worker>,
+): (index: number) => Promise<Worker> {
+  const opened = new Map<number, Promise<Worker>>()
+  return async (index) => {
+    const known = opened.get(index)
     if (known) return known
-    const work = this.works[index]
+    const work = works[index]
     if (!work) throw new RangeError(`There is no collection ${index}.`)
-    const opened = this.open(work)
-    this.#opened.set(index, opened)
-    opened.catch(() => this.#opened.delete(index))
-    return opened
+    const worker = open(work)
+    opened.set(index, worker)
+    worker.catch(() => opened.delete(index))
+    return worker
   }
 }

@@ -24,8 +24,8 @@ import {openBackupWork} from '../backup/items.js'
 import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {notOfThisServer, openRestoreWork} from '../restore/items.js'
 import {wantedCollections} from '../wanted-collections.js'
-import {BackupTasks, dropBackup, planBackups} from './backup.js'
-import {type Tasks} from './items.js'
+import {backupTasks, dropBackup, planBackups} from './backup.js'
+import {type JobQueue, type RunTask} from './items.js'
 import {checkKnownOptions} from './known-options.js'
 import {
   type BackupJobPlan,
@@ -37,7 +37,7 @@ import {
   queueOf,
   type RestoreJobPlan,
 } from './plan.js'
-import {abandonRestores, checkServerOf, planRestores, RestoreTasks} from './restore.js'
+import {abandonRestores, checkServerOf, planRestores, restoreTasks} from './restore.js'
 import {stateOf} from './show.js'
 import {checkServer, witnessesOf} from './witness.js'
 
@@ -60,9 +60,7 @@ export class JobManager {
     names: readonly string[] | 'all',
     options: CreateBackupJobOptions = {},
   ): Promise<CreatedJob> {
-    checkKnownOptions('backup', options)
-    const id = options.id ?? newId('backup')
-    await this.#mustBeNew(id)
+    const {id, place} = await this.#begin('backup', options)
     const wanted = [...new Set(await wantedCollections(connection, names, options.exclude))]
     if (wanted.length === 0) throw new DataOpsError('COLLECTION_MISSING', 'There is no collection to back up.')
     const {items, works} = await planBackups(connection, this.#store, wanted, options)
@@ -75,7 +73,6 @@ export class JobManager {
       throw error
     })
     const plan: JobPlan = {...head, items, kind: 'backup', version: 1, works}
-    const place = placeOfJob(this.#store, id)
     if (!(await place.writePlan(plan))) {
       await drop()
       throw jobExists(id, place.describe())
@@ -94,16 +91,13 @@ export class JobManager {
     backups: readonly string[],
     options: CreateRestoreJobOptions = {},
   ): Promise<CreatedJob> {
-    checkKnownOptions('restore', options)
-    const id = options.id ?? newId('restore')
-    await this.#mustBeNew(id)
+    const {id, place} = await this.#begin('restore', options)
     if (options.name !== undefined && backups.length > 1) {
       throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
         hint: 'Create a job for each of them, or leave out `name`.',
       })
     }
 
-    const place = placeOfJob(this.#store, id)
     const planning = {backups, id, notes: this.#notes, options}
     return planRestores(connection, this.#store, planning, async ({items, works}) => {
       const head = await this.#head(connection, {id, options, works})
@@ -127,12 +121,7 @@ export class JobManager {
       options.onWarning?.(warning)
     }
 
-    const worker = new JobWorker(connection, job, {
-      notes: this.#notes,
-      options: {...options, onWarning},
-      store: this.#store,
-    })
-    const done = await worker.run()
+    const done = await this.#takeItems(connection, job, {...options, onWarning})
     return {...(await stateOf(job)), done, seconds: (performance.now() - started) / 1000, warnings}
   }
 
@@ -195,9 +184,57 @@ export class JobManager {
     return {created: new Date().toISOString(), id, leaseMs, server: connection.describe, witnesses}
   }
 
-  async #mustBeNew(id: string): Promise<void> {
+  /** Returns how many items it has done. */
+  async #takeItems(connection: Connection, job: OpenJob, options: WorkOptions): Promise<number> {
+    const {hint, onProgress, signal} = options
+    const queue = queueOf(job, {hint})
+    const runTask = this.#tasks(connection, job, {options, queue})
+    let completed = 0
+    return work(
+      queue,
+      async (taken, either) => {
+        const before = completed
+        return runTask(taken, {
+          attempt: taken.attempt,
+          check: async () => taken.check(),
+          onProgress(event) {
+            taken.note({completed: event.completed})
+            completed = before + event.completed
+            onProgress?.({...event, completed, total: undefined})
+          },
+          signal: either,
+        })
+      },
+      signal,
+    )
+  }
+
+  #tasks(
+    connection: Connection,
+    job: OpenJob,
+    {options: given, queue}: {options: WorkOptions; queue: JobQueue},
+  ): RunTask {
+    const {concurrency, maxRate, maxRetries, onWarning, retryMaxWaitMs, signal} = given
+    const how = {notes: this.#notes, options: {concurrency, maxRate, maxRetries, onWarning, retryMaxWaitMs, signal}}
+    if (isRestore(job)) {
+      return restoreTasks(job, queue, async (one) => openRestoreWork(connection, this.#store, one, how))
+    }
+
+    return backupTasks(job as OpenJob<BackupJobPlan>, queue, async (one) =>
+      openBackupWork(connection, this.#store, one, how).catch((error: unknown) => {
+        const isOther = error instanceof DataOpsError && error.details.recreated === true
+        throw isOther ? notOfThisServer(error, connection) : error
+      }),
+    )
+  }
+
+  /** @throws DataOpsError INVALID_INPUT for options that jobs do not know, and when there is a job of that id. */
+  async #begin(kind: JobKind, options: CreateJobOptions): Promise<{id: string; place: OpenJob['place']}> {
+    checkKnownOptions(kind, options)
+    const {id = newId(kind)} = options
     const place = placeOfJob(this.#store, id)
     if ((await place.readPlan()) !== undefined) throw jobExists(id, place.describe())
+    return {id, place}
   }
 
   async #waitFor(id: string, {signal, waitMs = 0}: WorkOptions): Promise<OpenJob> {
@@ -238,62 +275,4 @@ function newId(kind: JobKind): string {
 
 function isRestore(job: OpenJob): job is OpenJob<RestoreJobPlan> {
   return job.plan.kind === 'restore'
-}
-
-interface JobWorkerOptions {
-  notes: TenantNotes
-  options: WorkOptions
-  store: Store
-}
-
-/** One worker. */
-class JobWorker {
-  #completed = 0
-
-  constructor(
-    private readonly connection: Connection,
-    private readonly job: OpenJob,
-    private readonly options: JobWorkerOptions,
-  ) {}
-
-  /** Items that it has done. */
-  async run(): Promise<number> {
-    const {job} = this
-    const {hint, signal} = this.options.options
-    const queue = queueOf(job, {hint})
-    const tasks = this.#tasks()
-    return work(
-      queue,
-      async (taken, either) => {
-        const before = this.#completed
-        return tasks.run(queue, taken, {
-          onProgress: (event) => {
-            taken.note({completed: event.completed})
-            this.#completed = before + event.completed
-            this.options.options.onProgress?.({...event, completed: this.#completed, total: undefined})
-          },
-          signal: either,
-        })
-      },
-      {signal},
-    )
-  }
-
-  #tasks(): Tasks {
-    const {connection, job} = this
-    const {notes, options: given, store} = this.options
-    const {concurrency, maxRate, maxRetries, onWarning, retryMaxWaitMs, signal} = given
-    const options = {concurrency, maxRate, maxRetries, onWarning, retryMaxWaitMs, signal}
-    return isRestore(job)
-      ? new RestoreTasks(job, async (one) => openRestoreWork(connection, store, one, {notes, options}))
-      : new BackupTasks(job as OpenJob<BackupJobPlan>, async (one) => {
-          try {
-            return await openBackupWork(connection, store, one, {notes, options})
-          } catch (error) {
-            throw error instanceof DataOpsError && error.details.recreated === true
-              ? notOfThisServer(error, connection)
-              : error
-          }
-        })
-  }
 }

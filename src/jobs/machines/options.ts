@@ -16,13 +16,31 @@ export interface CreateJobOptions {
   leaseMs?: number
 }
 
+/** Those of jobs of every kind. */
+export const JOB_OPTIONS = [
+  'id',
+  'items',
+  'leaseMs',
+  'onProgress',
+  'onWarning',
+  'signal',
+] as const satisfies ReadonlyArray<keyof (CreateJobOptions & OperationOptions)>
+
+/** Those of a backup that several machines can go by. */
+export const BACKUP_OPTIONS = [
+  'batchSize',
+  'compress',
+  'format',
+  'includeData',
+  'includeOffloaded',
+  'tenants',
+  'transforms',
+] as const satisfies ReadonlyArray<keyof BackupOptions>
+
 /** Parquet (default) or Arrow; whatever one process alone can do is refused. */
 export type CreateBackupJobOptions = CreateJobOptions &
   OperationOptions &
-  Pick<
-    BackupOptions,
-    'batchSize' | 'compress' | 'format' | 'includeData' | 'includeOffloaded' | 'tenants' | 'transforms'
-  > & {
+  Pick<BackupOptions, (typeof BACKUP_OPTIONS)[number]> & {
     /** Collections to leave out, as patterns. */
     exclude?: readonly string[]
   }

@@ -74,17 +74,12 @@ export interface OpenJob<Plan extends JobPlan = JobPlan> {
   plan: Plan
 }
 
-/** @throws DataOpsError INVALID_INPUT. */
-export function checkJobName(id: string): void {
-  if (NAME.test(id)) return
+/** @throws DataOpsError INVALID_INPUT when that is no name of a job. */
+export function placeOfJob(store: Store, id: string): JobPlace<JobResult> {
+  if (NAME.test(id)) return new JobPlace(store, folderOf(id))
   throw new DataOpsError('INVALID_INPUT', `${JSON.stringify(id)} is not the name of a job.`, {
     hint: 'Use lower-case letters, digits, dashes and dots, at most 128.',
   })
-}
-
-export function placeOfJob(store: Store, id: string): JobPlace<JobResult> {
-  checkJobName(id)
-  return new JobPlace(store, folderOf(id))
 }
 
 /** Where it says what is to be done. */

@@ -3,8 +3,7 @@ import type {TenantNotes} from '../../flow/tenants/note.js'
 import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {PlannedItem, Taken} from '../../work/queue.js'
-import type {RestoreItemRun} from '../restore/item-safety.js'
+import type {PlannedItem} from '../../work/queue.js'
 import type {CreateRestoreJobOptions} from './options.js'
 
 import {DataOpsError} from '../../model/errors.js'
@@ -21,7 +20,7 @@ import {
   writeItemReferences,
 } from '../restore/items.js'
 import {isReserved, unreserve} from '../restore/reserved.js'
-import {itemsFor, type JobQueue, OpenedWorks, resultsOf, type TaskRun, type Tasks} from './items.js'
+import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask} from './items.js'
 import {
   folderOf,
   type JobResult,
@@ -74,17 +73,11 @@ function itemsOf(divided: readonly DividedRestore[]): Array<PlannedItem<JobTask>
     }),
   )
   let phase = 1
-  for (const [
-    work,
-    {
-      items,
-      work: {schema},
-    },
-  ] of divided.entries()) {
-    if (!planCollection(schema).hasReferences || items.length === 0) continue
+  for (const [work, {items, work: of}] of divided.entries()) {
+    if (!planCollection(of.schema).hasReferences || items.length === 0) continue
     for (const [index, item] of items.entries()) {
-      const of = objects[work]?.[index] ?? 0
-      planned.push({group: 0, payload: {do: 'references', item, of, work}, phase, weight: weightOf(item)})
+      const before = objects[work]?.[index] ?? 0
+      planned.push({group: 0, payload: {do: 'references', item, of: before, work}, phase, weight: weightOf(item)})
     }
 
     if (apart) phase++
@@ -119,53 +112,46 @@ function numbersOf(
 }
 
 /** How a worker of a restore job does what it has taken. */
-export class RestoreTasks implements Tasks {
-  readonly #works: OpenedWorks<RestoreWork, RestoreWorker>
-
-  constructor(
-    private readonly job: OpenJob<RestoreJobPlan>,
-    open: (work: RestoreWork) => Promise<RestoreWorker>,
-  ) {
-    this.#works = new OpenedWorks(job.plan.works, open)
-  }
-
-  async run(queue: JobQueue, taken: Taken<JobTask, JobResult>, {onProgress, signal}: TaskRun): Promise<JobResult> {
-    const task = taken.payload as RestoreTask
-    const {id, leaseMs} = this.job.plan
-    const worker = await this.#works.of(task.work)
-    const run = {check: async () => taken.check(), onProgress, signal}
+export function restoreTasks(
+  job: OpenJob<RestoreJobPlan>,
+  queue: JobQueue,
+  open: (work: RestoreWork) => Promise<RestoreWorker>,
+): RunTask {
+  const {id, leaseMs, works} = job.plan
+  const workerOf = openedOnce(works, open)
+  return async ({earlier, number: taken, payload}, run) => {
+    const task = payload as RestoreTask
+    const worker = await workerOf(task.work)
+    const files = filesOf(id, taken)
     if (task.do === 'end') {
-      const outcomes = await this.#outcomes(queue, task.work)
-      const itemFiles = numbersOf(this.job, task.work).map(({number}) => filesOf(id, number))
-      const end = {...run, files: filesOf(id, taken.number), itemFiles, job: id}
-      return {restored: await endRestoreItems(worker, outcomes, end)}
+      const own = numbersOf(job, task.work)
+      const outcomes = await outcomesOf(job, queue, own)
+      const itemFiles = own.map(({number}) => filesOf(id, number))
+      return {restored: await endRestoreItems(worker, outcomes, {...run, files, itemFiles, job: id})}
     }
 
-    const itemRun: RestoreItemRun = {
-      ...run,
-      attempt: taken.attempt,
-      earlier: taken.earlier,
-      files: filesOf(id, taken.number),
-      leaseMs,
-    }
+    const itemRun = {...run, earlier, files, leaseMs}
     if (task.do === 'objects') return {objects: await writeItemObjects(worker, task.item, itemRun)}
-    const [objects] = await resultsOf(this.job, queue, [task.of], (result) =>
+    const [objects] = await resultsOf(job, queue, [task.of], (result) =>
       'objects' in result ? result.objects : undefined,
     )
     if (!objects) throw new TypeError('an item without a result is an error')
     return {references: await writeItemReferences(worker, task.item, {...itemRun, objects})}
   }
+}
 
-  /** Of the last pass over each item's rows, in their order. */
-  async #outcomes(queue: JobQueue, work: number): Promise<ItemOutcome[]> {
-    const own = numbersOf(this.job, work)
-    const last = own.some(({task}) => task === 'references') ? 'references' : 'objects'
-    const wanted = own.filter(({task}) => task === last).map(({number}) => number)
-    return resultsOf(this.job, queue, wanted, (result) => {
-      if ('objects' in result) return result.objects
-      return 'references' in result ? result.references : undefined
-    })
-  }
+/** Of the last pass over each item's rows, in their order. */
+async function outcomesOf(
+  job: OpenJob<RestoreJobPlan>,
+  queue: JobQueue,
+  own: ReturnType<typeof numbersOf>,
+): Promise<ItemOutcome[]> {
+  const last = own.some(({task}) => task === 'references') ? 'references' : 'objects'
+  const wanted = own.filter(({task}) => task === last).map(({number}) => number)
+  return resultsOf(job, queue, wanted, (result) => {
+    if ('objects' in result) return result.objects
+    return 'references' in result ? result.references : undefined
+  })
 }
 
 /**

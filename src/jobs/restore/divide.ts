@@ -4,7 +4,7 @@ import type {TenantNotes} from '../../flow/tenants/note.js'
 import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {RestoreOptions, RestoreRunOptions} from './options.js'
+import type {RestoreRunOptions} from './options.js'
 import type {Target} from './target.js'
 
 import {isOfEncrypted} from '../../archive/encrypted/notes.js'
@@ -13,7 +13,7 @@ import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
 import {staysHere} from '../../flow/transform/sent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {planInClear} from '../plan-in-clear.js'
-import {exclusiveTenants, type RestoreItem, type RestoreWork, type SentRestoreOptions} from './items.js'
+import {exclusiveTenants, type RestoreItem, type RestoreWork, SENT_OPTIONS} from './items.js'
 import {prepareSources} from './restore.js'
 import {type RowRange, RowRanges} from './row-ranges.js'
 import {TransformedSource} from './transformed.js'
@@ -133,7 +133,7 @@ async function divideTarget(target: Target, archive: Archive, items: PlanOptions
     isOurs,
     ...(references.announced > 0 && {isUncertain: true}),
     leases: [],
-    options: sentOptions(job.options),
+    options: Object.fromEntries(SENT_OPTIONS.map((name) => [name, job.options[name]])),
     rows: rows.reduce((sum, each) => sum + each, 0),
     schema: transfer.plan.schema,
     skipped: checkpoint.skipped.toJSON(),
@@ -159,28 +159,6 @@ function begunByOne({restore: {checkpoint, job}}: Target): DataOpsError {
     details: {checkpoint: checkpoint.describe()},
     hint: 'Run that restore again, which continues it; or delete the collection and the checkpoint, and create the job again.',
   })
-}
-
-/** Without what is of whoever runs it. */
-function sentOptions(options: RestoreOptions): SentRestoreOptions {
-  const {allowNonFinite, allowRehash, allowVectorization, atomic, batchSize, consistency, merge} = options
-  const {missingTarget, name, onConflict, overrides, tenants, verify, withAliases} = options
-  return {
-    allowNonFinite,
-    allowRehash,
-    allowVectorization,
-    atomic,
-    batchSize,
-    consistency,
-    merge,
-    missingTarget,
-    name,
-    onConflict,
-    overrides,
-    tenants,
-    verify,
-    withAliases,
-  }
 }
 
 /** Ranges of about as many rows each. Tenants that are active only while they are needed are one item's, some of them together. */

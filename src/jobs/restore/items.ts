@@ -40,24 +40,26 @@ export interface RestoreItem {
   tenants?: string[]
 }
 
-/** Options of a restore that every worker must know: JSON. */
-export type SentRestoreOptions = Pick<
-  RestoreOptions,
-  | 'allowNonFinite'
-  | 'allowRehash'
-  | 'allowVectorization'
-  | 'atomic'
-  | 'batchSize'
-  | 'consistency'
-  | 'merge'
-  | 'missingTarget'
-  | 'name'
-  | 'onConflict'
-  | 'overrides'
-  | 'tenants'
-  | 'verify'
-  | 'withAliases'
->
+/** Options of a restore that every worker must know: what is not of whoever runs it. */
+export const SENT_OPTIONS = [
+  'allowNonFinite',
+  'allowRehash',
+  'allowVectorization',
+  'atomic',
+  'batchSize',
+  'consistency',
+  'merge',
+  'missingTarget',
+  'name',
+  'onConflict',
+  'overrides',
+  'tenants',
+  'verify',
+  'withAliases',
+] as const satisfies ReadonlyArray<keyof RestoreOptions>
+
+/** JSON. */
+export type SentRestoreOptions = Pick<RestoreOptions, (typeof SENT_OPTIONS)[number]>
 
 /** What every worker of a restore must know: JSON, without secrets. */
 export interface RestoreWork {
