@@ -37,19 +37,17 @@ export interface ReplicaFacts {
 }
 
 export class ReplicaWatch {
-  readonly #connection: Connection
-  readonly #options: ReplicaWatchOptions
   readonly #report: (() => ReplicaReport) | undefined
-  readonly #schema: WeaviateClass
   #before?: AsyncReplication
   #isAwayTold = false
   #waited?: boolean
 
-  constructor(connection: Connection, schema: WeaviateClass, options: ReplicaWatchOptions) {
-    this.#connection = connection
-    this.#schema = schema
+  constructor(
+    private readonly connection: Connection,
+    private readonly schema: WeaviateClass,
+    private readonly options: ReplicaWatchOptions,
+  ) {
     this.#report = replicationFactor(schema) > 1 ? connection.replicas?.watch(schema.class) : undefined
-    this.#options = options
   }
 
   /** undefined for a collection without replicas, or a server that does not tell them apart. */
@@ -58,20 +56,20 @@ export class ReplicaWatch {
   }
 
   get #isPartial(): boolean {
-    return listingAddresses(this.#connection).length < replicationFactor(this.#schema)
+    return listingAddresses(this.connection).length < replicationFactor(this.schema)
   }
 
   /** Before anything is read: warns of what is not compared, and waits where that was asked for. */
   async begin(): Promise<void> {
     const seen = await this.#warnOfAway()
     if (!this.#isPartial) return
-    const {waitReplicasMs = 0, warn} = this.#options
-    const name = this.#schema.class
-    const unseen = replicasNotCompared(this.#connection, this.#schema)
+    const {waitReplicasMs = 0, warn} = this.options
+    const name = this.schema.class
+    const unseen = replicasNotCompared(this.connection, this.schema)
     if (unseen) warn?.(unseen)
     if (waitReplicasMs > 0) {
-      const waiting = {...this.#options, schema: this.#schema, waitMs: waitReplicasMs}
-      this.#waited = await waitForReplicas(this.#connection, waiting)
+      const waiting = {...this.options, schema: this.schema, waitMs: waitReplicasMs}
+      this.#waited = await waitForReplicas(this.connection, waiting)
     }
 
     // After waiting it is another.
@@ -87,20 +85,20 @@ export class ReplicaWatch {
 
   /** After everything is read; undefined for a collection without replicas. Warns of what differed. */
   async end(): Promise<ReplicaFacts | undefined> {
-    const factor = replicationFactor(this.#schema)
+    const factor = replicationFactor(this.schema)
     if (factor <= 1) return undefined
-    const {warn} = this.#options
+    const {warn} = this.options
     const isPartial = this.#isPartial
     const after = isPartial ? await this.#look() : undefined
     await this.#warnOfAway(after)
     const {report} = this
-    const differed = report && replicasDiffered(report, this.#schema.class)
+    const differed = report && replicasDiffered(report, this.schema.class)
     if (differed) warn?.(differed)
     return {after, before: this.#before, factor, isPartial, report, waited: this.#waited}
   }
 
   async #look(): Promise<AsyncReplication | undefined> {
-    return asyncReplication(this.#connection, {schema: this.#schema, signal: this.#options.signal})
+    return asyncReplication(this.connection, {schema: this.schema, signal: this.options.signal})
   }
 
   /**
@@ -108,14 +106,14 @@ export class ReplicaWatch {
    * that was had. Returns the look that it took.
    */
   async #warnOfAway(now?: AsyncReplication): Promise<AsyncReplication | undefined> {
-    const {warn, writes} = this.#options
-    const factor = replicationFactor(this.#schema)
+    const {warn, writes} = this.options
+    const factor = replicationFactor(this.schema)
     if (!writes || factor <= 1 || this.#isAwayTold) return now
     const state = now ?? (await this.#look())
     if (!state || state.away === 0) return state
     this.#isAwayTold = true
     const {as, consistency} = writes
-    const name = this.#schema.class
+    const name = this.schema.class
     const nodes = state.unwell.length > 0 ? ` (${state.unwell.join(', ')})` : ''
     const shown = as === 'deleted' ? 'what was deleted is still there, and is shown' : 'what was written is not there'
     warn?.({

@@ -82,7 +82,16 @@ export async function lookThrough(
     await duplicates.close()
   }
 
-  return {content, most, preview: previewOf({chain, content, example, read, schema}), tenants}
+  const preview: TransformPreview = {
+    ...(example && {example}),
+    lost: lostOf(schema, chain.schema),
+    objects: content.objects,
+    partial: chain.isPartial,
+    read,
+    transforms: chain.records,
+    withoutVector: content.statistics.objects_without_vector,
+  }
+  return {content, most, preview, tenants}
 }
 
 function exampleOf(page: RowsOfPage, changed: RowsOfPage): TransformPreview['example'] {
@@ -141,30 +150,6 @@ export function becomesOne({id, tenant}: {id: string; tenant?: string}): DataOps
       hint: 'Leave one of them out with a filter, or give it another UUID with a transform of your own.',
     },
   )
-}
-
-function previewOf({
-  chain,
-  content,
-  example,
-  read,
-  schema,
-}: {
-  chain: TransformChain
-  content: ContentDigest
-  example: TransformPreview['example']
-  read: number
-  schema: WeaviateClass
-}): TransformPreview {
-  return {
-    ...(example && {example}),
-    lost: lostOf(schema, chain.schema),
-    objects: content.objects,
-    partial: chain.isPartial,
-    read,
-    transforms: chain.records,
-    withoutVector: content.statistics.objects_without_vector,
-  }
 }
 
 /** Members that the schema no longer has under their names. */

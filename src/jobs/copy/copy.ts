@@ -54,18 +54,16 @@ export async function copyCollections(
 
 class CopyRun {
   readonly #opened = new Map<string, OpenedCopy>()
-  readonly #options: CopyRunOptions
-  readonly #place: CopyPlace
   readonly #together = new EndedTogether()
 
-  constructor(place: CopyPlace, options: CopyRunOptions) {
-    this.#options = options
-    this.#place = place
-  }
+  constructor(
+    private readonly place: CopyPlace,
+    private readonly options: CopyRunOptions,
+  ) {}
 
   async copy(names: readonly string[] | 'all'): Promise<CopiedCollections> {
-    const {notes, source, target} = this.#place
-    const {exclude, name, onConfirmed, ...options} = this.#options
+    const {notes, source, target} = this.place
+    const {exclude, name, onConfirmed, ...options} = this.options
     const wanted = await wantedCollections(persistent(source, options), names, exclude)
     if (name !== undefined && wanted.length > 1) {
       throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
@@ -100,25 +98,15 @@ class CopyRun {
   }
 
   async #sourceOf(given: string, leavesAliases: boolean): Promise<SourceToRestore> {
-    const {notes, store} = this.#place
-    const {atomic, dryRun, signal} = this.#options
-    const source = persistent(this.#place.source, this.#options)
-    const target = persistent(this.#place.target, this.#options)
+    const {options, place} = this
+    const {store} = place
+    const source = persistent(place.source, options)
+    const target = persistent(place.target, options)
     const collection = await resolveCollection(source, given)
-    const {schema} = collection
-    await refuseSame({schema, source, target}, this.#options.name ?? schema.class, {atomic, dryRun, notes, signal})
-    const job: CopyJob = {
-      collection,
-      leavesAliases,
-      notes,
-      options: this.#options,
-      source,
-      store,
-      target,
-      together: this.#together,
-    }
+    const job: CopyJob = {...place, collection, leavesAliases, options, source, target, together: this.#together}
+    await refuseSame(job)
     // One that cannot be read is told of when it is opened.
-    if (!this.#options.restart) await addEarlier(job).catch(() => undefined)
+    if (!options.restart) await addEarlier(job).catch(() => undefined)
     return {
       backup: given,
       open: async () => {
@@ -154,12 +142,11 @@ class CopyRun {
     const {collection} = job
     const warnings = [...leftOutWarnings(opened), ...result.warnings].map((warning) => warningOfACopy(warning))
     if (source.shortfall > 0 && !result.dryRun) {
-      const warning = {
+      warnings.push({
         code: 'incomplete-copy',
         details: {objects: source.shortfall},
         message: `The server counted ${source.shortfall} more objects of "${collection.schema.class}" than it listed: they are not copied.`,
-      }
-      warnings.push(warning)
+      })
     }
 
     const {newMembers} = source

@@ -92,7 +92,8 @@ function checkpointAt(job: CopyJob, {id}: RowList): {server: string; target: str
   return {server: job.target.describe, target: targetOf(targetNameOf(job), id, job.options)}
 }
 
-function targetNameOf({collection, options}: CopyJob): string {
+/** The name that the copy is asked to have. */
+export function targetNameOf({collection, options}: CopyJob): string {
   return options.name ?? collection.schema.class
 }
 

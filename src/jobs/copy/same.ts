@@ -3,39 +3,25 @@ import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {withActiveTenants} from '../../flow/tenants/activation.js'
-import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {planBare} from '../../weaviate/collection-plan.js'
+import {type CopyJob, targetNameOf} from './open.js'
 
 /** Objects, or collections, of each side that are compared. */
 const SAMPLE = 10
 
-export interface BothSides {
-  /** Of the source. */
-  schema: WeaviateClass
-  source: Connection
-  target: Connection
-}
-
-export interface SameOptions {
-  /** The target's name is, or becomes, an alias of another collection. */
-  atomic?: boolean
-  /** Nobody is woken. */
-  dryRun?: boolean
-  notes: TenantNotes
-  signal?: AbortSignal
-}
-
 /** @throws DataOpsError INVALID_INPUT when the target, by its name or by an alias, is the source. */
-export async function refuseSame(sides: BothSides, name: string, options: SameOptions): Promise<void> {
-  const {schema, source, target} = sides
+export async function refuseSame(job: CopyJob): Promise<void> {
+  const {collection, options, source, target} = job
+  const {schema} = collection
+  const name = targetNameOf(job)
   const aliases = target.capabilities.aliases ? await target.listAliases() : []
   const alias = aliases.find((each) => each.alias === name)
   // It is to point at the copy from then on.
   if (alias && options.atomic) return
   const there = await target.getCollection(alias?.collection ?? name)
-  if (!there || !(await isSame(sides, there, options))) return
+  if (!there || !(await isSame(job, there))) return
   const by = alias ? `, by the alias "${name}"` : ''
   const where = target.describe === source.describe ? '' : ` (also called ${target.describe})`
   throw new DataOpsError(
@@ -61,19 +47,23 @@ export async function isSameServer(source: Connection, target: Connection): Prom
   return false
 }
 
-async function isSame(sides: BothSides, there: WeaviateClass, options: SameOptions): Promise<boolean> {
-  const {schema, source, target} = sides
+async function isSame(job: CopyJob, there: WeaviateClass): Promise<boolean> {
+  const {collection, source, target} = job
+  const {schema} = collection
   if (schema.class !== there.class) return false
   if (source === target || source.describe === target.describe) return true
   const [ours, theirs] = [await source.identify(schema), await target.identify(there)]
   if (ours !== undefined && theirs !== undefined) return ours === theirs
   if (isMultiTenant(schema) !== isMultiTenant(there)) return false
-  const found = isMultiTenant(schema) ? await holdSameTenants(sides, options) : await holdSame(sides)
+  const found = isMultiTenant(schema) ? await holdSameTenants(job) : await holdSame(job)
   return found ?? (await isSameServer(source, target))
 }
 
 /** An object cannot come into being twice at the same time. undefined: the source has none. */
-async function holdSame({schema, source, target}: BothSides, tenant?: string): Promise<boolean | undefined> {
+async function holdSame(
+  {collection: {schema}, source, target}: CopyJob,
+  tenant?: string,
+): Promise<boolean | undefined> {
   const collection = planBare(schema)
   const {objects} = await source.readPage({collection, include: 'ids', limit: SAMPLE, tenant})
   if (objects.length === 0) return undefined
@@ -82,10 +72,11 @@ async function holdSame({schema, source, target}: BothSides, tenant?: string): P
   return found.some(({creationTimeUnix, id}) => creationTimeUnix !== undefined && creationTimeUnix === created.get(id))
 }
 
-async function holdSameTenants(sides: BothSides, options: SameOptions): Promise<boolean | undefined> {
-  const {schema, source, target} = sides
-  const tenants = await source.listTenants(schema.class)
-  const there = await target.listTenants(schema.class)
+async function holdSameTenants(job: CopyJob): Promise<boolean | undefined> {
+  const {collection, notes, options, source, target} = job
+  const name = collection.schema.class
+  const tenants = await source.listTenants(name)
+  const there = await target.listTenants(name)
   const names = new Set(there.map(({name}) => name))
   // Nothing of one collection is in a state that it is not in.
   const isOne = tenants.length === there.length && tenants.every(({name}) => names.has(name))
@@ -94,11 +85,11 @@ async function holdSameTenants(sides: BothSides, options: SameOptions): Promise<
   const verdicts: boolean[] = []
   await withActiveTenants(
     source,
-    schema.class,
+    name,
     readable,
-    {note: options.notes.begin(source.describe), signal: options.signal},
+    {note: notes.begin(source.describe), signal: options.signal},
     async (group) => {
-      const verdict = verdicts.length > 0 ? undefined : await compareGroup(sides, group)
+      const verdict = verdicts.length > 0 ? undefined : await compareGroup(job, group)
       if (verdict !== undefined) verdicts.push(verdict)
     },
   )
@@ -106,12 +97,12 @@ async function holdSameTenants(sides: BothSides, options: SameOptions): Promise<
 }
 
 /** Of tenants that are active at the source now. */
-async function compareGroup(sides: BothSides, group: readonly WeaviateTenant[]): Promise<boolean | undefined> {
-  const {schema, target} = sides
-  const states = new Map((await target.listTenants(schema.class)).map(({name, status}) => [name, status]))
+async function compareGroup(job: CopyJob, group: readonly WeaviateTenant[]): Promise<boolean | undefined> {
+  const {collection, target} = job
+  const states = new Map((await target.listTenants(collection.schema.class)).map(({name, status}) => [name, status]))
   if (group.some(({name}) => states.get(name) !== 'HOT')) return false
   for (const {name} of group) {
-    const found = await holdSame(sides, name)
+    const found = await holdSame(job, name)
     if (found !== undefined) return found
   }
 
