@@ -100,3 +100,8 @@ export function throttleOf(
     signal,
   })
 }
+
+/** Whether a run over several goes on without the one that failed. */
+export function isPassedOver(error: unknown, {keepGoing}: {keepGoing?: boolean}): error is DataOpsError {
+  return Boolean(keepGoing) && error instanceof DataOpsError && error.code !== 'INTERRUPTED'
+}

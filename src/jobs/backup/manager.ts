@@ -6,7 +6,7 @@ import {DataOpsError, withDetails} from '../../model/errors.js'
 import {randomUUID} from '../../platform/node.js'
 import {checkEncryption, encryptionOf} from '../../store/encryption.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
+import {isPassedOver, type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {wantedCollections} from '../wanted-collections.js'
 import {backUpCollection} from './backup.js'
 import {checkOptions} from './plan.js'
@@ -53,8 +53,7 @@ export class BackupManager {
       try {
         await step()
       } catch (error) {
-        const isOver = !options.keepGoing || !(error instanceof DataOpsError) || error.code === 'INTERRUPTED'
-        if (isOver) throw withDetails(error, {collection: name, finished: backups, runId})
+        if (!isPassedOver(error, options)) throw withDetails(error, {collection: name, finished: backups, runId})
         failed.push({collection: name, error})
       }
     }

@@ -20,6 +20,7 @@ import {
   writeItemReferences,
 } from '../restore/items.js'
 import {isReserved, unreserve} from '../restore/reserved.js'
+import {rowsIn} from '../restore/row-ranges.js'
 import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask} from './items.js'
 import {
   folderOf,
@@ -68,7 +69,7 @@ function itemsOf(divided: readonly DividedRestore[]): Array<PlannedItem<JobTask>
   const planned: Array<PlannedItem<JobTask>> = []
   const objects = divided.map(({items}, work) =>
     items.map((item) => {
-      planned.push({group: 0, payload: {do: 'objects', item, work}, phase: 0, weight: weightOf(item)})
+      planned.push({group: 0, payload: {do: 'objects', item, work}, phase: 0, weight: rowsIn(item.ranges)})
       return planned.length - 1
     }),
   )
@@ -77,7 +78,7 @@ function itemsOf(divided: readonly DividedRestore[]): Array<PlannedItem<JobTask>
     if (!planCollection(of.schema).hasReferences || items.length === 0) continue
     for (const [index, item] of items.entries()) {
       const before = objects[work]?.[index] ?? 0
-      planned.push({group: 0, payload: {do: 'references', item, of: before, work}, phase, weight: weightOf(item)})
+      planned.push({group: 0, payload: {do: 'references', item, of: before, work}, phase, weight: rowsIn(item.ranges)})
     }
 
     if (apart) phase++
@@ -90,10 +91,6 @@ function itemsOf(divided: readonly DividedRestore[]): Array<PlannedItem<JobTask>
   }
 
   return planned
-}
-
-function weightOf({ranges}: {ranges: ReadonlyArray<readonly [number, number]>}): number {
-  return ranges.reduce((sum, [from, to]) => sum + to - from, 0)
 }
 
 /** How the keys begin of what an item leaves in the place. */

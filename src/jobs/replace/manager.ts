@@ -2,8 +2,7 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {FailedRestore} from '../restore/options.js'
 import type {ReplacedCollections, ReplaceOptions, ReplaceResult, ReplaceRunOptions} from './options.js'
 
-import {DataOpsError} from '../../model/errors.js'
-import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
+import {isPassedOver, type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {checkRestoreOptions} from '../restore/checks.js'
 import {replaceCollection} from './replace.js'
 
@@ -40,8 +39,7 @@ export class ReplaceManager {
         collections.push(replaced)
         await onConfirmed?.(replaced)
       } catch (error) {
-        const isOver = !keepGoing || !(error instanceof DataOpsError) || error.code === 'INTERRUPTED'
-        if (isOver) throw error
+        if (!isPassedOver(error, {keepGoing})) throw error
         failed.push({backup, error})
       }
     }

@@ -1,6 +1,6 @@
 import type {Store} from '../../store/store.js'
 
-import {findMarker, removeMarker, writeMarker} from '../clear/marker.js'
+import {findMarker} from '../clear/marker.js'
 
 /** Says, from before a collection is dropped until its successor is confirmed, what replaces it and where it is saved. */
 export interface ReplaceMarker {
@@ -13,10 +13,6 @@ export interface ReplaceMarker {
   /** Where what was there lies, for a person and for `openArchive`. */
   saved: string
   server: string
-}
-
-export async function writeReplaceMarker(store: Store, collection: string, marker: ReplaceMarker): Promise<void> {
-  await writeMarker('replace', collection, {marker, store})
 }
 
 /** undefined when there is none. @throws DataOpsError as `findMarker`. */
@@ -40,8 +36,4 @@ export async function readReplaceMarker(
     server,
     store,
   })
-}
-
-export async function removeReplaceMarker(store: Store, collection: string): Promise<void> {
-  await removeMarker('replace', collection, store)
 }

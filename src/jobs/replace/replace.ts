@@ -16,6 +16,7 @@ import {encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {backUpFirst} from '../clear/backup-first.js'
 import {HeldObjects, type Survey, survey} from '../clear/held.js'
+import {removeMarker, writeMarker} from '../clear/marker.js'
 import {checkAllListed, checkDroppable, checkProtected} from '../clear/plan.js'
 import {type Quiet, waitUntilQuiet} from '../clear/quiet.js'
 import {DEFAULT_CONSISTENCY} from '../confirmation.js'
@@ -26,7 +27,7 @@ import {restoreOnly} from '../restore/restore.js'
 import {TargetLeases} from '../restore/target-leases.js'
 import {liveChain} from '../verify/changed.js'
 import {compareCollection} from '../verify/compare.js'
-import {readReplaceMarker, removeReplaceMarker, type ReplaceMarker, writeReplaceMarker} from './marker.js'
+import {readReplaceMarker, type ReplaceMarker} from './marker.js'
 
 /** `ReplaceManager.replaceCollection`. */
 export async function replaceCollection(
@@ -56,7 +57,7 @@ export async function replaceCollection(
     return {...restored, replaced: {gapMs: 0, saved: alias.collection}}
   }
 
-  const replacement = new Replacement(at, {name, opened, options})
+  const replacement = new Replacement(at, name, opened, options)
   if (options.dryRun) return replacement.foretell()
   const leases = new TargetLeases({
     backup: opened.archive.name,
@@ -96,69 +97,52 @@ async function restoreOpened(
 const isChanging = ({overrides, transforms = []}: ReplaceOptions): boolean =>
   transforms.length > 0 || overrides !== undefined
 
-interface ReplacementOptions {
-  name: string
-  opened: OpenedArchive
-  options: ReplaceOptions
-}
-
 /** Of one collection, while it runs. */
 class Replacement {
   readonly #at: Workplace
   /** Without retries of its own. */
   readonly #direct: Connection
-  readonly #name: string
-  readonly #opened: OpenedArchive
-  readonly #options: ReplaceOptions
 
-  constructor(at: Workplace, {name, opened, options}: ReplacementOptions) {
-    const {maxRetries, onWarning, retryMaxWaitMs, signal} = options
+  constructor(
+    at: Workplace,
+    private readonly name: string,
+    private readonly opened: OpenedArchive,
+    private readonly options: ReplaceOptions,
+  ) {
     const {consistency = DEFAULT_CONSISTENCY} = options
-    this.#at = {
-      ...at,
-      connection: persistent(at.connection, {
-        consistency,
-        maxRetries,
-        onWarning: (warning) => onWarning?.(warning),
-        retryMaxWaitMs,
-        signal,
-      }),
-    }
+    this.#at = {...at, connection: persistent(at.connection, {...options, consistency})}
     this.#direct = at.connection
-    this.#name = name
-    this.#opened = opened
-    this.#options = options
   }
 
   get #id(): string {
-    return this.#opened.archive.head.metadata.backup_id
+    return this.opened.archive.head.metadata.backup_id
   }
 
   /** Everything about the restore that can be checked beforehand, under a name that is free. */
   async foretell(): Promise<ReplaceResult> {
     const {connection, store} = this.#at
-    await readReplaceMarker(store, this.#name, connection.describe)
-    const name = targetOf(this.#name, this.#id, {atomic: true})
-    const there = await connection.getCollection(this.#name)
+    await readReplaceMarker(store, this.name, connection.describe)
+    const name = targetOf(this.name, this.#id, {atomic: true})
+    const there = await connection.getCollection(this.name)
     if (there) checkAllListed(connection, there, 'restore under another name (`name`)')
-    if (there && !this.#options.includeOffloaded) checkDroppable(this.#name, (await this.#tenants(there)) ?? [])
+    if (there && !this.options.includeOffloaded) checkDroppable(this.name, (await this.#tenants(there)) ?? [])
     const foretold = await this.#restore({dryRun: true, name, restart: true})
-    checkSomeLeft(foretold, this.#name)
-    return {...foretold, collection: this.#name, dryRun: true}
+    checkSomeLeft(foretold, this.name)
+    return {...foretold, collection: this.name, dryRun: true}
   }
 
   async run(): Promise<ReplaceResult> {
     const {connection, store} = this.#at
-    const marker = await readReplaceMarker(store, this.#name, connection.describe)
-    const schema = await connection.getCollection(this.#name)
+    const marker = await readReplaceMarker(store, this.name, connection.describe)
+    const schema = await connection.getCollection(this.name)
     const replaced = marker && {...(marker.earlier && {earlier: marker.earlier}), saved: marker.saved}
     if (!schema) return this.#finish(marker, replaced)
-    if (marker?.backup === this.#id && replaced && !this.#options.restart) {
+    if (marker?.backup === this.#id && replaced && !this.options.restart) {
       if (await this.#isBegun()) return this.#finish(marker, replaced)
       // The earlier run may have ended right before it could say that it was done.
       const comparison = await this.#compare(schema)
       if (comparison?.equal) {
-        await removeReplaceMarker(store, this.#name)
+        await removeMarker('replace', this.name, store)
         return this.#confirmed(comparison, replaced)
       }
     }
@@ -168,16 +152,16 @@ class Replacement {
 
   /** Whether the restore was begun by an earlier run: what is there is a part of it. */
   async #isBegun(): Promise<boolean> {
-    const place = placeOfNotes(this.#opened.store, this.#options)
-    const where = {server: this.#at.connection.describe, target: this.#name}
-    return Checkpoint.exists(place, this.#opened.archive.name, where)
+    const place = placeOfNotes(this.opened.store, this.options)
+    const where = {server: this.#at.connection.describe, target: this.name}
+    return Checkpoint.exists(place, this.opened.archive.name, where)
   }
 
   /** What would be changed on the way is not compared: then it is done again, with all that belongs to it. */
   async #compare(schema: WeaviateClass): Promise<CollectionComparison | undefined> {
-    const {onProgress, signal} = this.#options
-    if (isChanging(this.#options)) return undefined
-    const {archive} = this.#opened
+    const {onProgress, signal} = this.options
+    if (isChanging(this.options)) return undefined
+    const {archive} = this.opened
     const chain = await liveChain(archive, schema, {})
     const {connection, notes} = this.#at
     return compareCollection(connection, archive, {chain, collection: schema.class, notes, onProgress, signal})
@@ -189,17 +173,17 @@ class Replacement {
     const name = schema.class
     await this.foretell()
     const plain = this.#savedInTheClear()
-    if (plain) this.#options.onWarning?.(plain)
+    if (plain) this.options.onWarning?.(plain)
     const backup = await this.#save(name)
     const {archive} = await openArchive(backup.id, store)
-    const held = await HeldObjects.of(archive, this.#options.signal)
+    const held = await HeldObjects.of(archive, this.options.signal)
     const {started} = await this.#waitUntilQuiet(schema, {head: archive.head, held})
-    const {path} = this.#opened.archive
+    const {path} = this.opened.archive
     // Where that is what comes back, it need not be told of.
     const before = unfinished ? [...(unfinished.earlier ?? []), unfinished.saved].filter((each) => each !== path) : []
     const earlier = before.length > 0 ? {earlier: before} : {}
-    const marker = {backup: this.#id, ...earlier, path, saved: backup.path, server: connection.describe}
-    await writeReplaceMarker(store, this.#name, marker)
+    const marker: ReplaceMarker = {backup: this.#id, ...earlier, path, saved: backup.path, server: connection.describe}
+    await writeMarker('replace', this.name, {marker, store})
     await connection.deleteCollection(name)
     const replaced = {...earlier, objectCount: backup.objectCount, saved: backup.path}
     const finished = await this.#finish(marker, replaced, {started})
@@ -208,17 +192,17 @@ class Replacement {
 
   /** What was worth encrypting is about to lie there for anybody to read. */
   #savedInTheClear(): undefined | Warning {
-    const {archive, cover} = this.#opened
+    const {archive, cover} = this.opened
     if (!cover || isEncrypting(encryptionOf(this.#at.store))) return undefined
     return {
       code: 'saved-in-the-clear',
-      details: {backup: archive.path, collection: this.#name},
-      message: `${archive.path} is encrypted; what "${this.#name}" holds now is saved in the clear, as nobody is named to encrypt it to.`,
+      details: {backup: archive.path, collection: this.name},
+      message: `${archive.path} is encrypted; what "${this.name}" holds now is saved in the clear, as nobody is named to encrypt it to.`,
     }
   }
 
   async #save(name: string): Promise<BackupResult> {
-    const {includeOffloaded, maxRetries, onProgress, onWarning, retryMaxWaitMs, signal} = this.#options
+    const {includeOffloaded, maxRetries, onProgress, onWarning, retryMaxWaitMs, signal} = this.options
     const calling = {maxRetries, onProgress, onWarning, retryMaxWaitMs, signal}
     return backUpFirst(this.#direct, this.#at.store, name, {
       ...calling,
@@ -231,12 +215,12 @@ class Replacement {
       const tenants = await this.#tenants(schema)
       checkDroppable(schema.class, tenants ?? [])
       const {connection, notes} = this.#at
-      const {signal} = this.#options
+      const {signal} = this.options
       return survey({connection, head, held, notes, plan: planCollection(schema), signal, tenants})
     }
 
     try {
-      return await waitUntilQuiet(schema.class, look, this.#options)
+      return await waitUntilQuiet(schema.class, look, this.options)
     } catch (error) {
       if (!(error instanceof DataOpsError) || error.code !== 'CONTENT_DIFFERS') throw error
       throw error.with({hint: 'Stop the programs that write to it, and run it again.'})
@@ -251,9 +235,9 @@ class Replacement {
   ): Promise<ReplaceResult> {
     try {
       // A checkpoint of a collection that is gone is none to continue.
-      const isGone = !(await this.#at.connection.getCollection(this.#name))
+      const isGone = !(await this.#at.connection.getCollection(this.name))
       const restored = await this.#restore({restart: isGone})
-      if (marker) await removeReplaceMarker(this.#at.store, this.#name)
+      if (marker) await removeMarker('replace', this.name, this.#at.store)
       if (!replaced) return restored
       const gapMs = started === undefined ? {} : {gapMs: Math.ceil(performance.now() - started)}
       return {...restored, replaced: {...replaced, ...gapMs}}
@@ -266,14 +250,14 @@ class Replacement {
     // What was there before anything was dropped.
     const [saved = last] = earlier
     const others =
-      isChanging(this.#options) || (error instanceof DataOpsError && error.code === 'CHECKPOINT')
+      isChanging(this.options) || (error instanceof DataOpsError && error.code === 'CHECKPOINT')
         ? ' with the options of the run that dropped it (others need `restart: true`)'
         : ''
     const since = saved === last ? '' : ` What came to be there since is in ${[...earlier.slice(1), last].join(', ')}.`
     const known = error instanceof DataOpsError ? error : new DataOpsError('UNEXPECTED', String(error), {cause: error})
     return known.with({
       details: {saved, ...(saved !== last && {since: [...earlier.slice(1), last]})},
-      hint: `"${this.#name}" was dropped, and what it held is in ${saved}.${since} Go on with \`replaceCollection\` ${this.#opened.archive.path}${others}, or go back with \`replaceCollection\` ${saved}.`,
+      hint: `"${this.name}" was dropped, and what it held is in ${saved}.${since} Go on with \`replaceCollection\` ${this.opened.archive.path}${others}, or go back with \`replaceCollection\` ${saved}.`,
     })
   }
 
@@ -281,7 +265,7 @@ class Replacement {
     return {
       aliases: [],
       backupId: this.#id,
-      collection: this.#name,
+      collection: this.name,
       dryRun: false,
       references: 0,
       rejected: 0,
@@ -296,8 +280,8 @@ class Replacement {
   }
 
   async #restore(more: Pick<RestoreOptions, 'dryRun' | 'name' | 'restart'>): Promise<ReplaceResult> {
-    const options = {...this.#options, name: this.#name, verify: true, ...more}
-    return restoreOpened({...this.#at, connection: this.#direct}, this.#opened, options)
+    const options = {...this.options, name: this.name, verify: true, ...more}
+    return restoreOpened({...this.#at, connection: this.#direct}, this.opened, options)
   }
 
   async #tenants(schema: WeaviateClass): Promise<undefined | WeaviateTenant[]> {

@@ -1,3 +1,5 @@
+import {isDeepStrictEqual} from 'node:util'
+
 import type {CheckpointNote} from '../../archive/checkpoint-note.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
@@ -122,7 +124,7 @@ export class Checkpoint {
 
     const own = await readCheckpoint(store, name)
     const found = own ?? (await options.together?.find(store, name))
-    if (found && !sameBinding(found.binding, binding)) {
+    if (found && !isDeepStrictEqual(found.binding, binding)) {
       throw new DataOpsError(
         'CHECKPOINT',
         `The checkpoint ${store.describe(name)} belongs to another backup or other options.`,
@@ -246,16 +248,6 @@ export function checkpointFileOf(
   return checkpointName(backupName, `${target}@${server}${isRetry ? ' retry' : ''}`)
 }
 
-function passFrom(file: PassFile | undefined): Pass {
+export function passFrom(file: PassFile | undefined): Pass {
   return {count: file?.count ?? 0, done: new RowRanges(file?.done), finished: file?.finished ?? false}
-}
-
-function sameBinding(a: CheckpointBinding, b: CheckpointBinding): boolean {
-  return (
-    a.backupId === b.backupId &&
-    a.digest === b.digest &&
-    a.options === b.options &&
-    a.server === b.server &&
-    a.target === b.target
-  )
 }

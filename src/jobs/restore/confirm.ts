@@ -15,6 +15,7 @@ import {compareCollection} from '../verify/compare.js'
 import {isUnknown} from '../verify/unknown.js'
 import {restoreAliases, switchAlias} from './aliases.js'
 import {rejectedFileOf, resultOf} from './job.js'
+import {isThere} from './objects.js'
 import {readRejected} from './rejected.js'
 import {checkStillThere} from './same-target.js'
 import {putTenantsBack, type Target} from './target.js'
@@ -24,7 +25,7 @@ import {viewHashedAgain} from './view.js'
 export async function confirm({target}: Written): Promise<RestoreResult> {
   const {restore, resumed, transfer} = target
   const {checkpoint, job} = restore
-  await transfer.rejected.close()
+  await transfer.rejected.sync()
   let verification: CollectionComparison | undefined
   let confirmation: Confirmation | undefined
   const {consistency = DEFAULT_CONSISTENCY, signal} = job.options
@@ -32,7 +33,7 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
   const watch = new ReplicaWatch(job.connection, transfer.plan.schema, {signal, warn: job.warn, writes})
   let kept: number
   try {
-    await checkStillThere(job.connection, {className: transfer.plan.className, identity: checkpoint.identity})
+    await checkStillThere(job.connection, transfer.plan.className, checkpoint.identity)
     if (!job.options.skipData) await watch.begin()
     // In a merge it may have been there before.
     kept = target.isOurs ? await keptOf(target) : 0
@@ -216,19 +217,14 @@ async function keptOf({restore, transfer}: Target): Promise<number> {
   const {checkpoint, job} = restore
   if (job.options.skipData || checkpoint.rejected.size === 0) return 0
   const {className, schema} = transfer.plan
-  const search = planBare(schema)
   const live = isMultiTenant(schema) ? await job.connection.listTenants(className) : undefined
   const there = live && new Set(live.map(({name}) => name))
   const ids: string[] = []
   for await (const {object, pass} of readRejected(job.place, rejectedFileOf(job))) {
     if (pass !== 'objects') continue
-    const {id, tenant} = object
     // A tenant that is not there keeps nothing.
-    if (there && !there.has(tenant ?? '')) continue
-    const found = await transfer.tenants.whileActive([{tenant}], async () =>
-      transfer.throttle.run(async () => job.connection.getObjects({collection: search, ids: [id], tenant})),
-    )
-    if (found.length > 0) ids.push(id)
+    if (there && !there.has(object.tenant ?? '')) continue
+    if (await isThere(transfer, object)) ids.push(object.id)
   }
 
   if (ids.length > 0) {

@@ -1,7 +1,5 @@
 import type {ObjectSource} from '../../flow/source.js'
-import type {Throttle} from '../../flow/throttle.js'
-import type {WeaviateObject} from '../../model/object.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {RestoreTransferOptions} from './objects.js'
 import type {RestoredTenants} from './tenants.js'
 
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
@@ -12,23 +10,19 @@ import {RowRanges} from './row-ranges.js'
 /** Ids asked for in one call. */
 const IDS_A_CALL = 500
 
-export interface ConflictOptions {
+export interface ConflictOptions extends Pick<
+  RestoreTransferOptions,
+  'connection' | 'plan' | 'selected' | 'signal' | 'throttle'
+> {
   archive: Pick<ObjectSource, 'pages'>
-  connection: Connection
-  /** Of the target. */
-  plan: CollectionPlan
-  /** Whether an object is among those wanted. */
-  selected: (object: WeaviateObject) => boolean
-  signal?: AbortSignal
   tenants: Pick<RestoredTenants, 'whileActive'>
-  throttle: Throttle
 }
 
 /** Rows of a backup whose objects the target has already. Reads ids only from the backup. */
 export async function findExisting(options: ConflictOptions): Promise<RowRanges> {
-  const {archive, signal} = options
+  const {archive, connection, signal, throttle} = options
   const existing = new RowRanges()
-  const search = {...options, plan: planBare(options.plan.schema)}
+  const collection = planBare(options.plan.schema)
   for await (const page of archive.pages({columns: 'ids', signal})) {
     const byTenant = new Map<string | undefined, Map<string, number>>()
     for (const [index, object] of page.objects.entries()) {
@@ -45,7 +39,8 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
       await options.tenants.whileActive(group, async () => {
         for (const {rows, tenant} of group) {
           for (const ids of chunks([...rows.keys()], IDS_A_CALL)) {
-            for (const id of await existingOf(search, ids, tenant)) found.push(rows.get(id)!)
+            const there = await throttle.run(async () => connection.getObjects({collection, ids, signal, tenant}))
+            for (const {id} of there) found.push(rows.get(id)!)
           }
         }
       })
@@ -55,11 +50,4 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
   }
 
   return existing
-}
-
-/** Which of these ids there are. */
-async function existingOf(options: ConflictOptions, ids: string[], tenant: string | undefined): Promise<string[]> {
-  const {connection, plan, signal, throttle} = options
-  const objects = await throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant}))
-  return objects.map(({id}) => id)
 }

@@ -10,7 +10,6 @@ import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {forget} from '../../store/forget.js'
 import {readOwnJson} from '../../store/own-json.js'
-import {planCollection} from '../../weaviate/collection-plan.js'
 import {Checkpoint} from './checkpoint.js'
 import {tenantsToRestore} from './checks.js'
 import {confirm} from './confirm.js'
@@ -25,7 +24,7 @@ import {
   type RestoreWorker,
   viewOf,
 } from './items.js'
-import {rejectedFileOf, tenantsOf} from './job.js'
+import {rejectedFileOf} from './job.js'
 import {readRejected, RejectedObjects} from './rejected.js'
 import {isReserved, unreserve} from './reserved.js'
 import {putTenantsBack, type Target, transferOf} from './target.js'
@@ -155,19 +154,14 @@ async function openTarget(worker: RestoreWorker, run: EndRun): Promise<Target> {
   checkpoint.tenants = work.tenants
   checkpoint.targetTenants = [...work.targetTenants]
   for (const [from, to] of work.skipped) checkpoint.skipped.add(from, to)
-  const plan = planCollection(work.schema)
-  const restored = tenantsToRestore(source.head, source.seal, job.options.tenants)
-  const tenants = tenantsOf({checkpoint, job, tenants: restored}, plan, work.isOurs)
+  const {isOurs, schema} = work
   const rejected = new RejectedObjects(job.place, rejectedFileOf(job), source.head.metadata.collection, run.check)
-  const restore = {archive: viewOf(worker), checkpoint, job, tenants: restored}
-  await tenants.create()
-  return {
-    isOurs: work.isOurs,
-    restore,
-    resumed: {objects: 0, references: 0},
-    sameServer: await proveTarget(job, plan.schema),
-    transfer: transferOf(restore, plan, {rejected, tenants}),
-  }
+  const tenants = tenantsToRestore(source.head, source.seal, job.options.tenants)
+  const restore = {archive: viewOf(worker), checkpoint, job, tenants}
+  const transfer = transferOf(restore, schema, {isOurs, rejected})
+  await transfer.tenants.create()
+  const sameServer = await proveTarget(job, schema)
+  return {isOurs, restore, resumed: {objects: 0, references: 0}, sameServer, transfer}
 }
 
 async function addUp(

@@ -1,5 +1,4 @@
 /** The server's own exports as sources of a restore: each of their collections, with the schema that they lack. */
-import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {OpenedSource, SourceToRestore} from './job.js'
@@ -11,25 +10,31 @@ import {collectionsOf, locateExport} from '../../catalog/exports.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {vectorizersOf} from '../../model/vectorizers.js'
-import {GivenSchemas} from './schema-from.js'
+import {givenSchemas, liveSchema, schemaOf} from './schema-from.js'
+
+/** How a restore opens what it was named. */
+export interface ToOpen {
+  connection: Connection
+  /** Nothing else is restored in this run. */
+  isOnly: boolean
+  options: RestoreRunOptions
+  store: Store
+}
 
 /**
- * The collections of the export that a reference leads to; undefined when none lies there. `isOnly`: nothing else is restored in this run.
+ * The collections of the export that a reference leads to; undefined when none lies there.
  * @throws DataOpsError INVALID_INPUT, BACKUP_DAMAGED.
  */
 export async function exportsToRestore(
   reference: string,
-  {
-    connection,
-    isOnly,
-    options,
-    store,
-  }: {connection: Connection; isOnly: boolean; options: RestoreRunOptions; store: Store},
+  {connection, isOnly, options, store}: ToOpen,
 ): Promise<SourceToRestore[] | undefined> {
   const place = await locateExport(reference, store)
   if (!place) {
-    if (options.collections?.length) throw noExport(reference)
-    return undefined
+    if (!options.collections?.length) return undefined
+    throw new DataOpsError('INVALID_INPUT', `"${reference}" is no export: a backup holds one collection.`, {
+      hint: 'Leave out `collections`.',
+    })
   }
 
   if (options.acceptChanged) {
@@ -47,12 +52,13 @@ export async function exportsToRestore(
     })
   }
 
-  const given = await GivenSchemas.from(options.schemaFrom ?? [], connection, store)
+  const given = await givenSchemas(options.schemaFrom ?? [], connection, store)
   return chosen.map((collection) => ({
     backup: `${native.path}#${collection}`,
     async open() {
       const lacking =
-        given.of(collection, {only: isOnly && chosen.length === 1}) ?? (await ofTarget(collection, connection, options))
+        schemaOf(given, collection, {only: isOnly && chosen.length === 1}) ??
+        (await ofTarget(collection, connection, options))
       return {...(await open(native, collection, lacking, options)), store: place.store}
     },
   }))
@@ -69,34 +75,21 @@ async function open(
   // What the server would have to vectorize is told before anything is created.
   if (!skipData && !allowVectorization && vectorizersOf(lacking.schema).length > 0)
     await source.survey({onProgress, signal})
-  const isGuessed = isMultiTenant(lacking.schema) && lacking.tenants === undefined
-  return {source, ...(isGuessed && {warnings: [statesUnknown(collection)]})}
-}
-
-function statesUnknown(collection: string): Warning {
-  return {
+  if (!isMultiTenant(lacking.schema) || lacking.tenants !== undefined) return {source}
+  const warning = {
     code: 'tenant-states-unknown',
     details: {collection},
     message: `The export does not say which tenants of "${collection}" were inactive: all that are in it become active.`,
   }
+  return {source, warnings: [warning]}
 }
 
 /** Of the collection that is there, in a merge. @throws DataOpsError INVALID_INPUT. */
 async function ofTarget(collection: string, connection: Connection, options: RestoreRunOptions): Promise<Lacking> {
-  const target = options.name ?? collection
-  const schema = options.merge ? await connection.getCollection(target) : undefined
-  if (schema) {
-    return {schema, ...(isMultiTenant(schema) && {tenants: await connection.listTenants(target)})}
-  }
-
+  const lacking = options.merge ? await liveSchema(options.name ?? collection, connection) : undefined
+  if (lacking) return lacking
   throw new DataOpsError('INVALID_INPUT', `The export holds no schema, and none was given for "${collection}".`, {
     details: {collection},
     hint: 'Name a backup, a file with the schema, or a live collection with `schemaFrom`; with `merge` the collection that is there has it.',
-  })
-}
-
-function noExport(reference: string): DataOpsError {
-  return new DataOpsError('INVALID_INPUT', `"${reference}" is no export: a backup holds one collection.`, {
-    hint: 'Leave out `collections`.',
   })
 }

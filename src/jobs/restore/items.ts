@@ -14,18 +14,17 @@ import {allNotesIn} from '../../archive/encrypted/notes.js'
 import {openArchiveAt} from '../../catalog/locate.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
-import {planCollection} from '../../weaviate/collection-plan.js'
-import {ItemAccount} from './account.js'
+import {itemAccount, type RestoreAccount} from './account.js'
 import {tenantsToRestore} from './checks.js'
 import {proveByFirstObject, proveTarget} from './first-object.js'
 import {calmFor, keepPlaceholders, leftPlaceholders, type RestoreItemRun, whileTenantsAre} from './item-safety.js'
-import {makeJob, type RestoreJob, tenantsOf} from './job.js'
+import {makeJob, type RestoreJob} from './job.js'
 import {type RestoreTransferOptions, writeObjects} from './objects.js'
 import {rangesOf} from './ranged.js'
 import {mendReferences} from './read-back.js'
 import {writeReferences} from './references.js'
 import {RejectedObjects} from './rejected.js'
-import {type RowRange, RowRanges} from './row-ranges.js'
+import {type RowRange, RowRanges, rowsIn} from './row-ranges.js'
 import {isStillThere} from './same-target.js'
 import {transferOf} from './target.js'
 import {type SentTransforms, transformAgain} from './transformed.js'
@@ -246,15 +245,15 @@ export async function writeItemObjects(
 ): Promise<ObjectsResult> {
   const {source} = worker
   const content = new ContentDigest(source.head.schema)
-  const account = await accountOf(worker, item, run)
-  return withTransfer(worker, item, {account, content, run}, async (transfer, job) => {
+  return withTransfer(worker, item, {content, run}, async (transfer, job) => {
+    const {checkpoint, plan} = transfer
     await writeObjects(transfer)
     // Objects that come later than the references of the next phase would clear them.
-    if (run.attempt > 1 && transfer.plan.hasReferences) await account.calm(run.signal)
+    if (run.attempt > 1 && plan.hasReferences) await checkpoint.calm(run.signal)
     await run.check()
     return {
       content: content.state(),
-      objects: account.objects.count,
+      objects: checkpoint.objects.count,
       ...rejectedOf(transfer, run),
       sample: job.sample.objects.slice(0, 4),
     }
@@ -268,39 +267,41 @@ export async function writeItemReferences(
   {objects, ...run}: RestoreItemRun & {objects: ObjectsResult},
 ): Promise<ReferencesResult> {
   if (objects.content.statistics.references === 0) return {objects, references: 0}
-  const account = await accountOf(worker, item, run, objects.rejected?.rows)
   const isUncertain = run.attempt > 1 || worker.work.isUncertain === true
-  // Any of them may have been sent: their objects are written again, which clears what is there.
-  if (isUncertain) account.references.announced = item.ranges.at(-1)?.[1] ?? 0
-  return withTransfer(worker, item, {account, run}, async (transfer) => {
+  const refused = objects.rejected?.rows
+  return withTransfer(worker, item, {refused, run}, async (transfer) => {
+    const {references} = transfer.checkpoint
+    // Any of them may have been sent: their objects are written again, which clears what is there.
+    if (isUncertain) references.announced = item.ranges.at(-1)?.[1] ?? 0
     await writeReferences(transfer)
     const mended = isUncertain ? await mendReferences(transfer) : 0
     await run.check()
-    const rejected = rejectedOf(transfer, run, objects.rejected?.rows)
-    return {...(mended > 0 && {mended}), objects, references: account.references.count, ...rejected}
+    const rejected = rejectedOf(transfer, run, refused)
+    return {...(mended > 0 && {mended}), objects, references: references.count, ...rejected}
   })
 }
 
-interface Transfer {
-  account: ItemAccount
+interface ItemPass {
+  /** Of the objects: takes in all that is read. */
   content?: ContentDigest
+  /** Of the references: rows whose objects were refused. */
+  refused?: RowRange[]
   run: RestoreItemRun
 }
 
 async function accountOf(
   {direct, left, work}: RestoreWorker,
   {isOfOthers, tenants}: RestoreItem,
-  run: RestoreItemRun,
-  rejected: RowRange[] = [],
-): Promise<ItemAccount> {
+  {refused = [], run}: ItemPass,
+): Promise<RestoreAccount> {
   const own = tenants && new Set(tenants)
   const isOwn = ({name}: {name: string}): boolean => (own ? own.has(name) : !isOfOthers)
-  return new ItemAccount({
+  return itemAccount({
     calm: calmFor(run, direct),
     keepPlaceholders: async (placeholders) => keepPlaceholders(left, run, placeholders),
     placeholders: run.attempt > 1 ? await leftPlaceholders(left, run) : [],
-    rejected: new RowRanges(rejected),
-    skipped: new RowRanges(work.skipped),
+    rejected: refused,
+    skipped: work.skipped,
     targetTenants: work.targetTenants.filter((tenant) => isOwn(tenant)),
     tenants: work.tenants?.filter((tenant) => isOwn(tenant)),
   })
@@ -309,30 +310,31 @@ async function accountOf(
 async function withTransfer<T>(
   worker: RestoreWorker,
   item: RestoreItem,
-  {account, content, run}: Transfer,
+  pass: ItemPass,
   body: (transfer: RestoreTransferOptions, job: RestoreJob) => Promise<T>,
 ): Promise<T> {
-  const {source, work} = worker
+  const {left, source, work} = worker
+  const {content, run} = pass
   const job = jobOf(worker, run)
-  const plan = planCollection(work.schema)
   const ranged = {isOf: belongsTo(item, work), ranges: item.ranges}
-  const restored = tenantsToRestore(source.head, source.seal, job.options.tenants)
-  const {className} = planCollection(source.head.schema)
-  const rejected = new RejectedObjects(worker.left, rejectedKey(run), className)
-  const tenants = tenantsOf({checkpoint: account, isPlanned: true, job, tenants: restored}, plan, work.isOurs)
-  const restore = {checkpoint: account, job, tenants: restored}
   const archive = viewOf(worker, rangesOf(source, ranged))
-  const transfer = transferOf({...restore, archive}, plan, {rejected, tenants})
-  const total = item.ranges.reduce((sum, [from, to]) => sum + to - from, 0)
-  await tenants.admitTargets()
+  const checkpoint = await accountOf(worker, item, pass)
+  const tenants = tenantsToRestore(source.head, source.seal, job.options.tenants)
+  const rejected = new RejectedObjects(left, rejectedKey(run), source.head.schema.class)
+  const target = {isOurs: work.isOurs, isPlanned: true, rejected}
+  const transfer = {
+    ...transferOf({archive, checkpoint, job, tenants}, work.schema, target),
+    total: rowsIn(item.ranges),
+  }
+  await transfer.tenants.admitTargets()
   try {
     // What is another's collection by now is not written to, and what was written to it does not count.
     await checkTarget(worker)
-    if (!worker.isProven) await proveServer(worker, {...transfer, total}, {isFirst: content !== undefined, job})
+    if (!worker.isProven) await proveServer(worker, transfer, {isFirst: content !== undefined, job})
     const counted = content ? viewOf(worker, rangesOf(source, ranged, content)) : archive
-    const result = await body({...transfer, archive: counted, total}, job)
+    const result = await body({...transfer, archive: counted}, job)
     await checkTarget(worker)
-    await rejected.close()
+    await rejected.sync()
     return result
   } finally {
     await job.active.putBack()

@@ -2,13 +2,10 @@
 import path from 'node:path'
 
 import type {ObjectSource} from '../../flow/source.js'
-import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
-import type {RestoreAccount} from './account.js'
+import type {Connection} from '../../weaviate/connection.js'
 import type {EndedTogether} from './ended-together.js'
-import type {RestoreTransferOptions} from './objects.js'
 
 import {noteAt, notesBeside} from '../../archive/encrypted/notes.js'
 import {rejectedName, stillRejectedName} from '../../archive/names.js'
@@ -20,11 +17,9 @@ import {encryptionOf, withEncryption} from '../../store/encryption.js'
 import {openStoreLike} from '../../store/open.js'
 import {splitPlace} from '../../store/place.js'
 import {DEFAULT_CONSISTENCY, SpreadSample} from '../confirmation.js'
-import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {type Checkpoint, checkpointFileOf} from './checkpoint.js'
 import {type RestoreOptions, type RestoreResult} from './options.js'
 import {TargetLeases} from './target-leases.js'
-import {RestoredTenants} from './tenants.js'
 
 export interface RestoreJob {
   /** Of all collections that are restored in the same go. */
@@ -179,49 +174,6 @@ export function rejectedFileOf({archive: {name}, options, place, server, target}
   return isRead ? stillRejectedName(name, at) : written
 }
 
-/** How calls that carry objects are made. `expected`: objects in all, where that is known. */
-export function sendingOf(
-  {connection, options}: RestoreJob,
-  plan: CollectionPlan,
-  expected: number | undefined,
-): Pick<RestoreTransferOptions, 'batchSize' | 'concurrency' | 'connection' | 'plan' | 'signal' | 'throttle'> {
-  return {
-    batchSize: batchSizeFor(options, expected ?? Number.MAX_SAFE_INTEGER),
-    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
-    connection,
-    plan,
-    signal: options.signal,
-    throttle: throttleOf(options),
-  }
-}
-
-/** `isNew`: the collection was created by this restore. */
-export function tenantsOf(
-  {
-    checkpoint,
-    isPlanned,
-    job,
-    tenants,
-  }: Pick<KnownRestore, 'job' | 'tenants'> & {
-    checkpoint: RestoreAccount
-    isPlanned?: boolean
-  },
-  plan: CollectionPlan,
-  isNew: boolean,
-): RestoredTenants {
-  return new RestoredTenants({
-    active: job.active,
-    checkpoint,
-    connection: job.connection,
-    isNew,
-    isPlanned,
-    onWarning: job.warn,
-    plan,
-    signal: job.options.signal,
-    tenants,
-  })
-}
-
 /** A result, without what only a finished restore knows. `rejected`: by all runs of this restore. */
 export function resultOf(
   {checkpoint, job, tenants}: KnownRestore,
@@ -244,9 +196,4 @@ export function resultOf(
     ...(tenants && {tenants: tenants.length}),
     warnings: job.warnings,
   }
-}
-
-/** The schema that a backup was taken with. */
-export function schemaOf({archive}: RestoreJob): WeaviateClass {
-  return archive.head.schema
 }

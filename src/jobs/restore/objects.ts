@@ -5,11 +5,14 @@ import type {ObjectSink} from '../../model/sink.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SpreadSample} from '../confirmation.js'
 import type {RestoreAccount} from './account.js'
+import type {RestoreJob} from './job.js'
 import type {RejectedObjects} from './rejected.js'
 import type {RestoredTenants} from './tenants.js'
 
 import {objectKey} from '../../archive/reader.js'
 import {approximateBytes, type WeaviateObject, type WriteFailure} from '../../model/object.js'
+import {planBare} from '../../weaviate/collection-plan.js'
+import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {type Batch, batches, BatchQueue, leave} from './batches.js'
 
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
@@ -40,6 +43,22 @@ export interface RestoreTransferOptions extends OperationOptions {
   /** References to this collection follow the target's name. */
   sourceName: string
   throttle: Throttle
+}
+
+/** How calls that carry objects are made. `expected`: objects in all, where that is known. */
+export function sendingOf(
+  {connection, options}: RestoreJob,
+  plan: CollectionPlan,
+  expected: number | undefined,
+): Pick<RestoreTransferOptions, 'batchSize' | 'concurrency' | 'connection' | 'plan' | 'signal' | 'throttle'> {
+  return {
+    batchSize: batchSizeFor(options, expected ?? Number.MAX_SAFE_INTEGER),
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+    connection,
+    plan,
+    signal: options.signal,
+    throttle: throttleOf(options),
+  }
 }
 
 /** First pass: every object, without its references. */
@@ -89,6 +108,18 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   await checkpoint.save()
 }
 
+/** Whether the target has an object of its id. */
+export async function isThere(
+  {connection, plan, signal, tenants, throttle}: RestoreTransferOptions,
+  {id, tenant}: WeaviateObject,
+): Promise<boolean> {
+  const request = {collection: planBare(plan.schema), ids: [id], signal, tenant}
+  const found = await tenants.whileActive([{tenant}], async () =>
+    throttle.run(async () => connection.getObjects(request)),
+  )
+  return found.length > 0
+}
+
 /** Remembers what is gone: its references must not be sent either, should it come back. */
 async function* noting(
   {gone, objects}: RestoreAccount,
@@ -115,7 +146,7 @@ export async function reject(
   }
 }
 
-export async function rejectRow(
+async function rejectRow(
   {checkpoint, rejected}: RestoreTransferOptions,
   object: WeaviateObject,
   row: number,

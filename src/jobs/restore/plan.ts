@@ -25,10 +25,12 @@ import {
 } from './checks.js'
 import {findExisting} from './conflicts.js'
 import {foretellCreation} from './foretold.js'
-import {type KnownRestore, rejectedToRead, type RestoreJob, resultOf, sendingOf, tenantsOf} from './job.js'
+import {type KnownRestore, rejectedToRead, type RestoreJob, resultOf} from './job.js'
+import {sendingOf} from './objects.js'
 import {readRejected} from './rejected.js'
 import {checkRequested, checkReservedNames} from './requested.js'
 import {checkSameTarget} from './same-target.js'
+import {RestoredTenants} from './tenants.js'
 import {TransformedSource} from './transformed.js'
 import {type ArchiveView, viewWithoutTargets, withoutTargets} from './view.js'
 
@@ -240,7 +242,7 @@ async function existingNow(restore: RestorePlan, {isOurs, schema}: Live): Return
     ...sendingOf(job, plan, undefined),
     archive: job.archive,
     selected: ({tenant}) => tenant === undefined || wanted.get(tenant) === true,
-    tenants: tenantsOf(restore, plan, isOurs),
+    tenants: new RestoredTenants({...restore, isNew: isOurs, plan}),
   })
 }
 

@@ -3,7 +3,8 @@ import type {ContentDigest} from '../../archive/content-digest.js'
 import type {ReadSourceOptions, SourcePage} from '../../flow/source.js'
 import type {WeaviateObject} from '../../model/object.js'
 import type {RowRange} from './row-ranges.js'
-import type {ArchiveView} from './view.js'
+
+import {type ArchiveView, describedAs} from './view.js'
 
 export interface Ranged {
   /** Whether an object of these rows belongs to it. */
@@ -15,9 +16,7 @@ export interface Ranged {
 /** `content`: counts in what is read of it. */
 export function rangesOf(archive: ArchiveView, {isOf, ranges}: Ranged, content?: ContentDigest): ArchiveView {
   return {
-    head: archive.head,
-    isLive: archive.isLive,
-    objectCount: archive.objectCount,
+    ...describedAs(archive),
     /** What is proven by reading all of it is for whoever comes last to compare. */
     async *pages({check: _, fromRow = 0, ...options}: ReadSourceOptions = {}) {
       for (const [from, to] of ranges) {
@@ -30,8 +29,6 @@ export function rangesOf(archive: ArchiveView, {isOf, ranges}: Ranged, content?:
         }
       }
     },
-    path: archive.path,
-    seal: archive.seal,
   }
 }
 

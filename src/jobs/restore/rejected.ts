@@ -22,11 +22,6 @@ interface Piece {
 
 /** Objects (or their references) that the server refused, one JSON line each: `{"reason", "pass", "object"}`, in pieces that are each written as a whole. */
 export class RejectedObjects {
-  readonly #name: string
-  readonly #className: string
-  /** Asked before each change in the store. @throws when the target is another's by now, and so is a file of that name. */
-  readonly #fence: () => Promise<void>
-  readonly #store: Store
   /** Of the lines so far. */
   #bytes = 0
   #count = 0
@@ -35,12 +30,13 @@ export class RejectedObjects {
   #pieces: Piece[] = [{bytes: 0, lines: [], ordinal: 1, saved: 0}]
   #saving: Promise<void> = Promise.resolve()
 
-  constructor(store: Store, name: string, className: string, fence: () => Promise<void> = async () => {}) {
-    this.#fence = fence
-    this.#store = store
-    this.#name = name
-    this.#className = className
-  }
+  constructor(
+    private readonly store: Store,
+    private readonly name: string,
+    private readonly className: string,
+    /** Asked before each change in the store. @throws when the target is another's by now, and so is a file of that name. */
+    private readonly fence: () => Promise<void> = async () => {},
+  ) {}
 
   /** Added by this run. */
   get count(): number {
@@ -61,7 +57,7 @@ export class RejectedObjects {
   ): Promise<void> {
     const line = new ByteBuffer()
     line.text(`{"reason":${JSON.stringify(reason)},"pass":"${pass}","object":`)
-    encodeObjectLine(object, this.#className, line)
+    encodeObjectLine(object, this.className, line)
     line.text('}\n')
     const bytes = line.contents()
     const piece = this.#pieceFor(bytes.byteLength)
@@ -96,17 +92,13 @@ export class RejectedObjects {
       if (!this.#isCleared) await this.#removeFrom(piece.ordinal + 1)
       this.#isCleared = true
       const bytes = concatBytes(piece.lines)
-      await this.#fence()
-      await this.#store.put(pieceName(this.#name, piece.ordinal), bytes)
+      await this.fence()
+      await this.store.put(pieceName(this.name, piece.ordinal), bytes)
       piece.saved = bytes.byteLength
     }
 
     const last = this.#pieces.at(-1)
     this.#pieces = this.#pieces.filter((piece) => piece === last || piece.bytes !== piece.saved)
-  }
-
-  async close(): Promise<void> {
-    await this.sync()
   }
 
   /** Forgets what an earlier run left. */
@@ -116,19 +108,19 @@ export class RejectedObjects {
 
   async #removeFrom(ordinal: number): Promise<void> {
     for (let each = ordinal; ; each++) {
-      const entry = await this.#store.stat(pieceName(this.#name, each))
+      const entry = await this.store.stat(pieceName(this.name, each))
       if (!entry) return
-      await this.#fence()
-      await forget(this.#store, pieceName(this.#name, each))
+      await this.fence()
+      await forget(this.store, pieceName(this.name, each))
     }
   }
 
   /** Goes on behind the first `bytes` of what an earlier run left, all of it unless told: what follows was never said to be done. */
   async resume(bytes = Infinity): Promise<void> {
     for (let ordinal = 1; ; ordinal++) {
-      const name = pieceName(this.#name, ordinal)
-      const entry = await this.#store.stat(name)
-      if (!entry || (await isForgotten(this.#store, name, entry))) return
+      const name = pieceName(this.name, ordinal)
+      const entry = await this.store.stat(name)
+      if (!entry || (await isForgotten(this.store, name, entry))) return
       const kept = Math.min(entry.bytes, bytes - this.#bytes)
       this.#bytes += kept
       const isWhole = kept === entry.bytes
@@ -141,8 +133,8 @@ export class RejectedObjects {
       const lines = [await this.#read(name, kept)]
       this.#pieces = [{bytes: kept, lines, ordinal, saved: kept}]
       if (isWhole) continue
-      await this.#fence()
-      await (kept === 0 ? forget(this.#store, name) : this.#store.put(name, concatBytes(lines)))
+      await this.fence()
+      await (kept === 0 ? forget(this.store, name) : this.store.put(name, concatBytes(lines)))
       await this.#removeFrom(ordinal + 1)
       this.#isCleared = true
       return
@@ -150,7 +142,7 @@ export class RejectedObjects {
   }
 
   async #read(name: string, bytes: number): Promise<Uint8Array> {
-    const reader = await this.#store.openRead(name)
+    const reader = await this.store.openRead(name)
     try {
       return await reader.read(0, bytes)
     } finally {

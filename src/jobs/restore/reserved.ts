@@ -7,8 +7,6 @@ import {DataOpsError} from '../../model/errors.js'
 import {forget} from '../../store/forget.js'
 import {readOwnJson} from '../../store/own-json.js'
 
-const MAX_BYTES = 65_536
-
 /** By which job: it has ended where its plan is gone. */
 export interface ReservedBy {
   job: string
@@ -41,7 +39,6 @@ async function readReservation(store: Store, lease: string): Promise<ReservedBy 
         details: {isHeld: true, path: store.describe(name)},
         hint: 'It says which job restores into the collection. Remove it once none does: see `job list`.',
       }),
-    maxBytes: MAX_BYTES,
     name: 'reservation',
     read: (by) => ({job: by.member('job').text(), plan: by.member('plan').text()}),
   })

@@ -11,11 +11,12 @@ import {skippedWarning} from '../../archive/incomplete.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {isChosenBy} from '../../flow/transform/tenants.js'
 import {DataOpsError, withDetails} from '../../model/errors.js'
+import {isPassedOver} from '../options.js'
 import {Checkpoint} from './checkpoint.js'
 import {checkRestoreOptions, refersToMissing} from './checks.js'
 import {confirm} from './confirm.js'
 import {EndedTogether} from './ended-together.js'
-import {makeJob, type OpenedSource, type RestoreJob, schemaOf, type SourceToRestore} from './job.js'
+import {makeJob, type OpenedSource, type RestoreJob, type SourceToRestore} from './job.js'
 import {orderByReferences} from './order.js'
 import {foretell, planRestore, type RestorePlan} from './plan.js'
 import {endRetry, retryRejected} from './retry-rejected.js'
@@ -31,9 +32,9 @@ export async function restoreBackup(
   store: Store,
   backup: string,
   options: RestoreOptions,
-  notes?: TenantNotes,
+  notes = new TenantNotes([store]),
 ): Promise<RestoreResult> {
-  const sources = await sourcesOf(backup, {connection, options, store}, {isOnly: true})
+  const sources = await sourcesOf(backup, {connection, isOnly: true, options, store})
   if (sources.length > 1) {
     throw new DataOpsError('INVALID_INPUT', `The export ${backup} has ${sources.length} collections.`, {
       details: {collections: sources.map((source) => source.backup)},
@@ -41,7 +42,7 @@ export async function restoreBackup(
     })
   }
 
-  return restoreOnly(connection, sources, options, notes ?? new TenantNotes([store]))
+  return restoreOnly(connection, sources, options, notes)
 }
 
 /** What became of several. */
@@ -57,11 +58,11 @@ export async function restoreBackups(
   store: Store,
   backups: readonly string[],
   options: RestoreRunOptions,
-  notes = new TenantNotes([store]),
+  notes: TenantNotes,
 ): Promise<RestoredBackups> {
   const sources: SourceToRestore[] = []
   for (const backup of backups) {
-    sources.push(...(await sourcesOf(backup, {connection, options, store}, {isOnly: backups.length === 1})))
+    sources.push(...(await sourcesOf(backup, {connection, isOnly: backups.length === 1, options, store})))
   }
 
   return restoreSources(connection, sources, options, notes)
@@ -69,12 +70,12 @@ export async function restoreBackups(
 
 /** As `restoreBackups`, from sources of any kind. */
 export async function restoreSources(...given: GivenSources): Promise<RestoredBackups> {
-  return withJobs(given, async (run, jobs) => run.restore(jobs))
+  return withJobs(given, async (run, ones) => run.restore(ones))
 }
 
 /** Makes the targets ready, and has `body` do what is to be done with them, while they are held. What fails leaves them as a restore does. */
 export async function prepareSources<T>(given: GivenSources, body: (targets: Target[]) => Promise<T>): Promise<T> {
-  return withJobs(given, async (run, jobs) => run.withTargets(jobs, body))
+  return withJobs(given, async (run, ones) => run.withTargets(ones, body))
 }
 
 type GivenSources = [
@@ -86,13 +87,13 @@ type GivenSources = [
 
 async function withJobs<T>(
   [connection, sources, given, notes]: GivenSources,
-  body: (run: RestoreRun, jobs: readonly RestoreJob[]) => Promise<T>,
+  body: (run: RestoreRun, ones: readonly OneRestore[]) => Promise<T>,
 ): Promise<T> {
   checkRestoreOptions(given)
   const options = withTenantsAsTransform(given)
   const run = new RestoreRun(options)
   const overrides = new SharedOverrides(options, sources.length)
-  const jobs: RestoreJob[] = []
+  const ones: OneRestore[] = []
   const together = new EndedTogether()
   for (const {backup, open} of sources) {
     const started = performance.now()
@@ -103,21 +104,21 @@ async function withJobs<T>(
     })
     if (!opened) continue
     const {own, source} = opened
-    const job = makeJob(connection, source, own.options, {active: jobs[0]?.active, notes, together})
+    const job = makeJob(connection, source, own.options, {active: ones[0]?.job.active, notes, together})
     if (own.warning) job.warn(own.warning)
-    run.named(job, backup)
-    run.spent(job, started)
-    jobs.push(job)
+    ones.push({backup, job, seconds: secondsSince(started)})
   }
 
-  overrides.check(jobs.length)
-  checkTargets(jobs.map(({name}) => name))
-  const ordered = orderByReferences(jobs.map((job) => ({job, schema: schemaOf(job)}))).map(({job}) => job)
+  overrides.check(ones.length)
+  checkTargets(ones.map(({job}) => job.name))
   try {
-    return await body(run, ordered)
+    return await body(
+      run,
+      orderByReferences(ones, ({job}) => job.archive.head.schema),
+    )
   } finally {
     // Whatever became of them: others may restore into the targets.
-    for (const {leases} of jobs) await leases.release()
+    for (const {job} of ones) await job.leases.release()
   }
 }
 
@@ -147,91 +148,88 @@ function notChosen({path, seal}: ObjectSource, [first]: readonly Transform[]): u
   return skippedWarning(path, skipped && {tenants: skipped})
 }
 
+/** One of several restores, as far as it is. */
+interface OneRestore {
+  /** As it was given. */
+  readonly backup: string
+  /** Made, and not confirmed yet. */
+  created?: CreatedTarget
+  readonly job: RestoreJob
+  /** What a failure must leave in order. */
+  open?: Target
+  /** Time that was spent on it. */
+  seconds: number
+}
+
+/** Each of several restores with what it has come to in one step: that of the next one. */
+type Step<Ticket> = ReadonlyArray<[one: OneRestore, ticket: Ticket]>
+
 /** Several restores that go on together. */
 class RestoreRun {
-  /** Made, and not written to yet. */
-  readonly #created = new Map<RestoreJob, CreatedTarget>()
-  /** As each was given. */
-  readonly #backups = new Map<RestoreJob, string>()
+  #all: readonly OneRestore[] = []
   readonly #failed: FailedRestore[] = []
   readonly #finished: RestoreResult[] = []
-  /** Those that a failure must leave in order. */
-  readonly #open = new Set<Target>()
-  readonly #options: RestoreRunOptions
-  readonly #seconds = new Map<RestoreJob, number>()
 
-  constructor(options: RestoreRunOptions) {
-    this.#options = options
-  }
+  constructor(private readonly options: RestoreRunOptions) {}
 
   /** In this order, all of a step before any of the next one. */
-  async restore(jobs: readonly RestoreJob[]): Promise<RestoredBackups> {
-    const {dryRun, retryRejected: rejectedFile} = this.#options
-    const plans = await this.#plan(jobs)
-    if (dryRun) {
-      for (const plan of plans) await this.#finish(plan.job, async () => foretell(plan))
-      return this.#outcome()
+  async restore(ones: readonly OneRestore[]): Promise<RestoredBackups> {
+    const {dryRun, retryRejected: rejectedFile} = this.options
+    const plans = await this.#plan(ones)
+    if (dryRun) for (const [one, plan] of plans) await this.#finish(one, async () => foretell(plan))
+    else {
+      const targets = await this.#prepare(plans)
+      if (rejectedFile === undefined) await this.#write(targets)
+      else for (const [one, target] of targets) await this.#retry(one, target, rejectedFile)
     }
 
-    const targets = await this.#prepare(plans)
-    if (rejectedFile === undefined) await this.#write(targets)
-    else for (const target of targets) await this.#retry(target, rejectedFile)
-    return this.#outcome()
+    return {collections: this.#finished, ...(this.#failed.length > 0 && {failed: this.#failed})}
   }
 
-  async withTargets<T>(jobs: readonly RestoreJob[], body: (targets: Target[]) => Promise<T>): Promise<T> {
-    const targets = await this.#prepare(await this.#plan(jobs))
+  async withTargets<T>(ones: readonly OneRestore[], body: (targets: Target[]) => Promise<T>): Promise<T> {
+    const targets = await this.#prepare(await this.#plan(ones))
     try {
-      return await body(targets)
+      return await body(targets.map(([, target]) => target))
     } catch (error) {
-      await this.#leave(error, () => true)
+      await this.#leave(error, this.#all)
       throw error
     }
   }
 
   /** All are checked before any is created. */
-  async #plan(jobs: readonly RestoreJob[]): Promise<RestorePlan[]> {
-    const companions = new Set(jobs.map(({target}) => target))
+  async #plan(ones: readonly OneRestore[]): Promise<Step<RestorePlan>> {
+    this.#all = ones
+    const companions = new Set(ones.map(({job}) => job.target))
     return this.#each(
-      jobs,
-      (job) => job,
+      ones.map((one) => [one, one.job]),
       async (job) => planRestore(job, companions),
     )
   }
 
   /** All are created before any has objects: references may go in circles. */
-  async #prepare(plans: readonly RestorePlan[]): Promise<Target[]> {
-    const created = await this.#each(this.#possible(plans), jobOf, async (plan) => this.#made(await createTarget(plan)))
-    return this.#each(
-      created,
-      ({restore}) => restore.job,
-      async (one) => this.#opened(await prepareTarget(one)),
-    )
+  async #prepare(plans: Step<RestorePlan>): Promise<Step<Target>> {
+    const created = await this.#each(this.#possible(plans), async (plan, one) => {
+      one.created = await createTarget(plan)
+      return one.created
+    })
+    return this.#each(created, async (target, one) => {
+      one.open = await prepareTarget(target)
+      return one.open
+    })
   }
 
-  named(job: RestoreJob, backup: string): void {
-    this.#backups.set(job, backup)
-  }
-
-  /** Time that was spent on a restore since `started`. */
-  spent(job: RestoreJob, started: number): void {
-    this.#seconds.set(job, (this.#seconds.get(job) ?? 0) + (performance.now() - started) / 1000)
-  }
-
-  async #write(targets: readonly Target[]): Promise<void> {
-    const jobOfTarget = ({target}: {target: Target}): RestoreJob => target.restore.job
-    const withObjects = await this.#each(targets, (target) => target.restore.job, writeObjects)
+  async #write(targets: Step<Target>): Promise<void> {
+    const withObjects = await this.#each(targets, writeObjects)
     // References come last of all: a collection with tenants takes only those whose target is there.
-    const written = await this.#each(withObjects, jobOfTarget, writeReferences)
+    const written = await this.#each(withObjects, writeReferences)
     const plain: Checkpoint[] = []
     const encrypted: Checkpoint[] = []
-    for (const one of written) {
-      const {checkpoint, job} = one.target.restore
-      await this.#finish(job, async () => {
-        this.#open.delete(one.target)
-        const result = await confirm(one)
-        const those = isOfEncrypted(job.home) ? encrypted : plain
-        those.push(checkpoint)
+    for (const [one, ticket] of written) {
+      await this.#finish(one, async () => {
+        one.open = undefined
+        const result = await confirm(ticket)
+        const those = isOfEncrypted(one.job.home) ? encrypted : plain
+        those.push(ticket.target.restore.checkpoint)
         return result
       })
     }
@@ -241,70 +239,53 @@ class RestoreRun {
     await Checkpoint.removeAll([...plain, ...encrypted])
   }
 
-  async #retry(target: Target, file: string): Promise<void> {
-    await this.#finish(target.restore.job, async () => {
+  async #retry(one: OneRestore, target: Target, file: string): Promise<void> {
+    await this.#finish(one, async () => {
       const result = await retryRejected(target, file)
-      this.#open.delete(target)
+      one.open = undefined
       await endRetry(target)
       return result
     })
   }
 
-  #made(created: CreatedTarget): CreatedTarget {
-    this.#created.set(created.restore.job, created)
-    return created
-  }
-
-  #opened(target: Target): Target {
-    this.#open.add(target)
-    return target
-  }
-
   /** One step of each. */
   async #each<From, To>(
-    items: readonly From[],
-    job: (item: From) => RestoreJob,
-    step: (item: From) => Promise<To>,
-  ): Promise<To[]> {
-    const done: To[] = []
-    for (const item of items) {
-      const result = await this.#attemptOf(job(item), async () => step(item))
-      if (result !== undefined) done.push(result)
+    items: Step<From>,
+    step: (ticket: From, one: OneRestore) => Promise<To>,
+  ): Promise<Array<[OneRestore, To]>> {
+    const done: Array<[OneRestore, To]> = []
+    for (const [one, ticket] of items) {
+      const result = await this.#attemptOf(one, async () => step(ticket, one))
+      if (result !== undefined) done.push([one, result])
     }
 
     return done
   }
 
-  async #finish(job: RestoreJob, step: () => Promise<RestoreResult>): Promise<void> {
-    const result = await this.#attemptOf(job, step)
+  async #finish(one: OneRestore, step: () => Promise<RestoreResult>): Promise<void> {
+    const result = await this.#attemptOf(one, step)
     if (!result) return
-    this.#created.delete(job)
-    const restored = {...result, seconds: this.#seconds.get(job) ?? 0}
+    one.created = undefined
+    const restored = {...result, seconds: one.seconds}
     this.#finished.push(restored)
-    await this.#timed(job, async () => this.#options.onConfirmed?.(restored))
+    await this.#timed(one, async () => this.options.onConfirmed?.(restored))
   }
 
   /** Plans whose targets can still come into being: those of a backup that was left out cannot. */
-  #possible(plans: readonly RestorePlan[]): RestorePlan[] {
-    let left = [...plans]
-    for (;;) {
-      const there = new Set(left.map(({job}) => job.target))
-      const stuck = left.filter(({needs}) => needs.some((target) => !there.has(target)))
-      if (stuck.length === 0) return left
-      for (const {job, needs} of stuck) {
-        const error = refersToMissing(
-          job.target,
-          needs.filter((target) => !there.has(target)),
-        )
-        this.#failed.push({backup: this.#backups.get(job) ?? '', collection: job.target, error})
+  #possible(plans: Step<RestorePlan>): Step<RestorePlan> {
+    for (let left = plans; ;) {
+      const there = new Set(left.map(([{job}]) => job.target))
+      const isMissing = (target: string): boolean => !there.has(target)
+      const possible = left.filter(([, {needs}]) => !needs.some((target) => isMissing(target)))
+      if (possible.length === left.length) return left
+      for (const [{backup, job}, {needs}] of left) {
+        const missing = needs.filter((target) => isMissing(target))
+        if (missing.length === 0) continue
+        this.#failed.push({backup, collection: job.target, error: refersToMissing(job.target, missing)})
       }
 
-      left = left.filter((plan) => !stuck.includes(plan))
+      left = possible
     }
-  }
-
-  #outcome(): RestoredBackups {
-    return {collections: this.#finished, ...(this.#failed.length > 0 && {failed: this.#failed})}
   }
 
   /** Undefined when it failed and the others go on. */
@@ -312,52 +293,48 @@ class RestoreRun {
     try {
       return await step()
     } catch (error) {
-      const isOver = !this.#options.keepGoing || !(error instanceof DataOpsError) || error.code === 'INTERRUPTED'
-      if (isOver) throw error
+      if (!isPassedOver(error, this.options)) throw error
       this.#failed.push({...one, error})
       return undefined
     }
   }
 
-  async #attemptOf<T>(job: RestoreJob, step: () => Promise<T>): Promise<T | undefined> {
-    return this.attempt({backup: this.#backups.get(job) ?? '', collection: job.target}, async () =>
-      this.#timed(job, step),
-    )
+  async #attemptOf<T>(one: OneRestore, step: () => Promise<T>): Promise<T | undefined> {
+    return this.attempt({backup: one.backup, collection: one.job.target}, async () => this.#timed(one, step))
   }
 
-  async #timed<T>(job: RestoreJob, step: () => Promise<T>): Promise<T> {
+  async #timed<T>(one: OneRestore, step: () => Promise<T>): Promise<T> {
     const started = performance.now()
     try {
       return await step()
     } catch (error) {
-      const isOver = !this.#options.keepGoing || !(error instanceof DataOpsError) || error.code === 'INTERRUPTED'
-      await this.#leave(error, (other) => isOver || other === job)
-      throw withDetails(error, {collection: job.target, finished: this.#finished})
+      await this.#leave(error, isPassedOver(error, this.options) ? [one] : this.#all)
+      throw withDetails(error, {collection: one.job.target, finished: this.#finished})
     } finally {
-      this.spent(job, started)
+      one.seconds += secondsSince(started)
     }
   }
 
   /** Leaves those restores in order that do not go on. */
-  async #leave(error: unknown, isLeft: (job: RestoreJob) => boolean): Promise<void> {
-    for (const target of this.#open) {
-      if (!isLeft(target.restore.job)) continue
-      await leave(target)
-      this.#open.delete(target)
+  async #leave(error: unknown, those: readonly OneRestore[]): Promise<void> {
+    for (const one of those) {
+      if (!one.open) continue
+      await leave(one.open)
+      one.open = undefined
     }
 
     if (!isRefusal(error)) return
-    for (const [job, created] of this.#created) if (isLeft(job)) await discard(created)
+    for (const {created} of those) if (created) await discard(created)
   }
+}
+
+function secondsSince(started: number): number {
+  return (performance.now() - started) / 1000
 }
 
 /** Nothing that the same command would get over by itself. */
 function isRefusal(error: unknown): boolean {
   return error instanceof DataOpsError && !error.retryable && error.code !== 'INTERRUPTED'
-}
-
-function jobOf({job}: RestorePlan): RestoreJob {
-  return job
 }
 
 /** @throws DataOpsError INVALID_INPUT when two backups would go into one collection. */

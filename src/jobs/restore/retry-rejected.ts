@@ -1,11 +1,9 @@
 /** Objects that the server refused, and their references, once more. */
-import type {WeaviateObject} from '../../model/object.js'
-import type {RestoreTransferOptions} from './objects.js'
 import type {RestoreResult} from './options.js'
 import type {Target} from './target.js'
 
-import {planBare} from '../../weaviate/collection-plan.js'
 import {rejectedToRead, resultOf} from './job.js'
+import {isThere} from './objects.js'
 import {conflict} from './plan.js'
 import {sendWithReferences} from './references.js'
 import {readRejected} from './rejected.js'
@@ -55,21 +53,9 @@ async function assertNone({restore, transfer}: Target, file: string): Promise<vo
   if (there > 0) throw conflict(restore.job.target, there)
 }
 
-async function isThere(
-  {connection, plan, signal, tenants, throttle}: RestoreTransferOptions,
-  object: WeaviateObject,
-): Promise<boolean> {
-  const {id, tenant} = object
-  const request = {collection: planBare(plan.schema), ids: [id], signal, tenant}
-  const found = await tenants.whileActive([object], async () =>
-    throttle.run(async () => connection.getObjects(request)),
-  )
-  return found.length > 0
-}
-
 /** Once nothing is sent any more. */
 export async function endRetry({restore, transfer}: Target): Promise<void> {
-  await transfer.rejected.close()
+  await transfer.rejected.sync()
   await transfer.tenants.settle({isLast: true})
   // There is nothing in it but tenants to put back.
   await restore.checkpoint.remove()

@@ -1,6 +1,11 @@
 /** Half-open ranges of row ordinals, sorted, apart and not touching. */
 export type RowRange = [from: number, to: number]
 
+/** Rows in ranges that are apart. */
+export function rowsIn(ranges: readonly RowRange[]): number {
+  return ranges.reduce((sum, [from, to]) => sum + to - from, 0)
+}
+
 /** A set of row ordinals that is mostly contiguous: what of a backup is done. */
 export class RowRanges {
   readonly #ranges: RowRange[]
@@ -28,9 +33,7 @@ export class RowRanges {
 
   /** Rows in the set. */
   get size(): number {
-    let size = 0
-    for (const [from, to] of this.#ranges) size += to - from
-    return size
+    return rowsIn(this.#ranges)
   }
 
   /** The first row from 0 on that is not in the set. */

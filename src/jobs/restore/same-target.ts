@@ -38,11 +38,8 @@ export async function isStillThere(
 }
 
 /** @throws DataOpsError CHECKPOINT when what was written is not in the collection of that name, which was dropped meanwhile. */
-export async function checkStillThere(
-  connection: Connection,
-  {className, identity}: {className: string; identity: string | undefined},
-): Promise<void> {
-  if (!(await isStillThere(connection, className, identity))) throw madeAnew(className)
+export async function checkStillThere(...target: Parameters<typeof isStillThere>): Promise<void> {
+  if (!(await isStillThere(...target))) throw madeAnew(target[1])
 }
 
 function madeAnew(name: string): DataOpsError {

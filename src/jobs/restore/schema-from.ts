@@ -14,40 +14,31 @@ import {isJsonObject} from '../../model/object.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {isAbsent} from '../../store/storage-error.js'
 
-/** Schemas that were given, for collections that have none. */
-export class GivenSchemas {
-  readonly #all: readonly Lacking[]
-
-  private constructor(all: readonly Lacking[]) {
-    this.#all = all
-  }
-
-  /** @throws DataOpsError INVALID_INPUT when one leads nowhere, or to something else. */
-  static async from(
-    references: readonly string[],
-    connection: Connection | undefined,
-    store: Store,
-  ): Promise<GivenSchemas> {
-    const all: Lacking[] = []
-    for (const reference of references) all.push(...(await schemasOf(reference, connection, store)))
-    return new GivenSchemas(all)
-  }
-
-  /** That of a collection: the one of its name, or the only one for the `only` collection there is. @throws DataOpsError INVALID_INPUT. */
-  of(collection: string, {only}: {only: boolean}): Lacking | undefined {
-    const named = this.#all.filter(({schema}) => schema.class === collection)
-    const [first = only && this.#all.length === 1 ? this.#all[0] : undefined, second] = named
-    if (!second) return first
-    throw new DataOpsError('INVALID_INPUT', `Two schemas of "${collection}" were given.`, {
-      hint: 'Give one of them with `schemaFrom`.',
-    })
-  }
+/** Schemas that were given, for collections that have none. @throws DataOpsError INVALID_INPUT when one leads nowhere, or to something else. */
+export async function givenSchemas(
+  references: readonly string[],
+  connection: Connection,
+  store: Store,
+): Promise<Lacking[]> {
+  const all: Lacking[] = []
+  for (const reference of references) all.push(...(await schemasOf(reference, connection, store)))
+  return all
 }
 
-async function schemasOf(reference: string, connection: Connection | undefined, store: Store): Promise<Lacking[]> {
+/** That of a collection: the one of its name, or the only one for the `only` collection there is. @throws DataOpsError INVALID_INPUT. */
+export function schemaOf(given: readonly Lacking[], collection: string, {only}: {only: boolean}): Lacking | undefined {
+  const named = given.filter(({schema}) => schema.class === collection)
+  const [first = only && given.length === 1 ? given[0] : undefined, second] = named
+  if (!second) return first
+  throw new DataOpsError('INVALID_INPUT', `Two schemas of "${collection}" were given.`, {
+    hint: 'Give one of them with `schemaFrom`.',
+  })
+}
+
+async function schemasOf(reference: string, connection: Connection, store: Store): Promise<Lacking[]> {
   const inFile = await schemasInFile(reference)
   if (inFile) return inFile.map((schema) => ({schema}))
-  const live = isCollectionName(reference) && connection ? await liveSchema(reference, connection) : undefined
+  const live = isCollectionName(reference) ? await liveSchema(reference, connection) : undefined
   if (live) return [live]
   try {
     const {places} = await locateBackups(reference, store)
@@ -68,7 +59,8 @@ async function schemasOf(reference: string, connection: Connection | undefined, 
   }
 }
 
-async function liveSchema(name: string, connection: Connection): Promise<Lacking | undefined> {
+/** Of a collection that is there. */
+export async function liveSchema(name: string, connection: Connection): Promise<Lacking | undefined> {
   const schema = await connection.getCollection(name)
   if (!schema) return undefined
   return {schema, ...(isMultiTenant(schema) && {tenants: await connection.listTenants(name)})}

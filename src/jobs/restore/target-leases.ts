@@ -16,9 +16,8 @@ export interface LeasedTarget {
 }
 
 export class TargetLeases {
-  readonly #held: Lease[] = []
+  readonly #held: Array<{lease: Lease; name: string; store: Store}> = []
   readonly #keys = new Set<string>()
-  readonly #places: Array<{name: string; store: Store}> = []
 
   constructor(private readonly target: LeasedTarget) {}
 
@@ -47,13 +46,12 @@ export class TargetLeases {
   async #takeIn(store: Store, name: string): Promise<void> {
     const {backup, collection, signal} = this.target
     // The checkpoint's place may be the backup's own, by whatever name: then it is held already.
-    for (const held of this.#held) if (await held.isIn(store, name)) return
+    for (const held of this.#held) if (await held.lease.isIn(store, name)) return
     const lease = await Lease.watchAndAcquire(store, name, {signal, subject: backup})
     if (lease) {
-      this.#held.push(lease)
+      this.#held.push({lease, name, store})
       const reserved = await reservationNow(store, name)
       if (reserved) throw restoredByJob(reserved, collection, store.describe(name))
-      this.#places.push({name, store})
       return
     }
 
@@ -68,13 +66,13 @@ export class TargetLeases {
 
   /** @throws DataOpsError STORAGE when another process has taken the target over. */
   async check(): Promise<void> {
-    for (const lease of this.#held) await lease.check()
+    for (const {lease} of this.#held) await lease.check()
   }
 
   /** Before each write to the target: cheap. @throws DataOpsError as `check`; trying again is of no use. */
   async guard(): Promise<void> {
     try {
-      for (const lease of this.#held) await lease.checkIfStale()
+      for (const {lease} of this.#held) await lease.checkIfStale()
     } catch (error) {
       const hint =
         'This process stood still for too long. See what the other one has done, and compare once both have ended: a call that was on its way may have been sent when this one woke.'
@@ -84,14 +82,13 @@ export class TargetLeases {
 
   /** From here on the target is the job's, until `unreserve`, whoever holds the lease. Returns the names of the leases. */
   async reserve(by: ReservedBy): Promise<string[]> {
-    for (const {name, store} of this.#places) await reserve(store, name, by)
-    return this.#places.map(({name}) => name)
+    for (const {name, store} of this.#held) await reserve(store, name, by)
+    return this.#held.map(({name}) => name)
   }
 
   async release(): Promise<void> {
     this.#keys.clear()
-    this.#places.length = 0
-    for (let lease = this.#held.pop(); lease; lease = this.#held.pop()) await lease.release()
+    for (let held = this.#held.pop(); held; held = this.#held.pop()) await held.lease.release()
   }
 }
 

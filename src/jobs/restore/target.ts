@@ -1,10 +1,9 @@
 /** The second step of a restore: the collection and its tenants are there, and nothing speaks against writing objects. */
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {Connection} from '../../weaviate/connection.js'
 import type {SameServer} from '../../weaviate/same-server.js'
 import type {RestoreAccount} from './account.js'
 
 import {LiveSink} from '../../flow/live/sink.js'
-import {directOf} from '../../flow/persistent.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
@@ -15,12 +14,12 @@ import {expectedObjects, makeObjection} from './checks.js'
 import {findExisting} from './conflicts.js'
 import {checkCreated} from './created.js'
 import {proveByFirstObject, proveTarget} from './first-object.js'
-import {type KnownRestore, rejectedFileOf, type RestoreJob, sendingOf, tenantsOf} from './job.js'
-import {type RestoreTransferOptions} from './objects.js'
+import {type KnownRestore, rejectedFileOf, type RestoreJob} from './job.js'
+import {type RestoreTransferOptions, sendingOf} from './objects.js'
 import {conflict, type RestorePlan} from './plan.js'
 import {withCreationHint} from './refusals.js'
 import {RejectedObjects} from './rejected.js'
-import {type RestoredTenants} from './tenants.js'
+import {RestoredTenants} from './tenants.js'
 
 /** A collection that is there, as far as those allow that it refers to. */
 export interface CreatedTarget {
@@ -88,21 +87,15 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
   if (checkpoint.identity !== undefined) await job.leases.take(checkpoint.identity)
   if (isOurs && checkpoint.objects.done.size === 0) checkCreated(restore, schema)
   const sameServer = await proveTarget(job, schema)
-  const plan = planCollection(schema)
-  const tenants = tenantsOf(restore, plan, isOurs)
-  const rejected = await openRejected(restore)
-  const target: Target = {
-    isOurs,
-    restore,
-    resumed: {objects: checkpoint.objects.count, references: checkpoint.references.count},
-    sameServer,
-    transfer: transferOf(restore, plan, {rejected, tenants}),
-  }
+  const transfer = transferOf(restore, schema, {isOurs, rejected: await openRejected(restore)})
+  const {tenants} = transfer
+  const resumed = {objects: checkpoint.objects.count, references: checkpoint.references.count}
+  const target: Target = {isOurs, restore, resumed, sameServer, transfer}
   try {
     await tenants.create()
     if (job.options.retryRejected === undefined) {
       await settleConflicts(target)
-      if (!job.options.skipData && !checkpoint.objects.finished) await proveByFirstObject(target.transfer, sameServer)
+      if (!job.options.skipData && !checkpoint.objects.finished) await proveByFirstObject(transfer, sameServer)
     } else await tenants.admitTargets()
     return target
   } catch (error) {
@@ -119,7 +112,7 @@ export async function leave({restore, transfer}: Target): Promise<void> {
   const {retryRejected, skipData} = job.options
   // What failed before is to be told; no row whose line is not on the disk is said to be done.
   if (retryRejected === undefined && !skipData) await checkpoint.save().catch(() => {})
-  await transfer.rejected.close().catch(() => {})
+  await transfer.rejected.sync().catch(() => {})
   const isAsBefore = await putTenantsBack(job, transfer.tenants)
   // There is nothing in it but tenants to put back.
   if (isAsBefore && retryRejected !== undefined) await checkpoint.remove()
@@ -168,18 +161,15 @@ async function goOnBehind(rejected: RejectedObjects, {rejectedBytes}: Checkpoint
   })
 }
 
+/** How a restore writes into its target, whose class is `schema`. */
 export function transferOf(
-  {
-    archive: view,
-    checkpoint,
-    job,
-    tenants: restored,
-  }: Pick<RestorePlan, 'archive' | 'job' | 'tenants'> & {checkpoint: RestoreAccount},
-  plan: CollectionPlan,
-  {rejected, tenants}: Pick<RestoreTransferOptions, 'rejected' | 'tenants'>,
+  restore: Pick<RestorePlan, 'archive' | 'job' | 'tenants'> & {checkpoint: RestoreAccount},
+  schema: WeaviateClass,
+  {isOurs, isPlanned, rejected}: {isOurs: boolean; isPlanned?: boolean; rejected: RejectedObjects},
 ): RestoreTransferOptions {
+  const {archive: view, checkpoint, job, tenants: restored} = restore
   const {archive, options} = job
-  const {schema} = plan
+  const plan = planCollection(schema)
   const expected = options.skipData ? 0 : expectedObjects(archive, restored)
   const isChoice = options.tenants !== undefined && options.tenants.length > 0
   const wanted = restored && new Set(restored.map(({name}) => name))
@@ -189,7 +179,7 @@ export function transferOf(
     ...sending,
     archive: view,
     checkpoint,
-    keepsNothing: openedAs(directOf(job.connection)) !== undefined,
+    keepsNothing: openedAs(job.direct) !== undefined,
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),
     onProgress: options.onProgress,
     rejected,
@@ -198,7 +188,7 @@ export function transferOf(
     selected: wanted && isChoice ? (object) => object.tenant !== undefined && wanted.has(object.tenant) : () => true,
     sink: new LiveSink({...sending, sourceName}),
     sourceName,
-    tenants,
+    tenants: new RestoredTenants({checkpoint, isNew: isOurs, isPlanned, job, plan, tenants: restored}),
     total: expected,
   }
 }

@@ -1,26 +1,23 @@
-import type {Warning} from '../../model/progress.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {CollectionPlan} from '../../weaviate/connection.js'
 import type {RestoreAccount} from './account.js'
+import type {RestoreJob} from './job.js'
 
 import {settledStatus} from '../../flow/tenants/activation.js'
-import {ACTIVATION_GROUP, type ActiveTenants, type TenantOfCollection} from '../../flow/tenants/active-tenants.js'
+import {ACTIVATION_GROUP, type TenantOfCollection} from '../../flow/tenants/active-tenants.js'
 import {chunks} from '../../model/chunks.js'
 import {plural} from '../../model/plural.js'
 import {isMultiTenant, referenceProperties} from '../../model/schema.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 
 export interface RestoredTenantsOptions {
-  active: ActiveTenants
   checkpoint: RestoreAccount
-  connection: Connection
   /** The collection was created by this restore: its tenants become as the backup has seen them, not as they were. */
   isNew: boolean
   /** The account says, by a plan, which of them are to be inactive: nothing is asked of the server, and they are held while they are needed. */
   isPlanned?: boolean
-  onWarning: (warning: Warning) => void
+  job: RestoreJob
   /** Of the target. */
   plan: CollectionPlan
-  signal?: AbortSignal
   /** To be restored, with the states of the backup; undefined in collections without tenants. */
   tenants?: readonly WeaviateTenant[]
 }
@@ -47,8 +44,9 @@ export class RestoredTenants {
 
   /** Afterwards all are there, and those active that are to stay so. What an earlier run may have left active is known as such. */
   async create(): Promise<void> {
-    const {active, checkpoint, connection, isNew, plan, signal, tenants} = this.#options
+    const {checkpoint, isNew, job, plan, tenants} = this.#options
     if (!tenants) return
+    const {active, connection} = job
     const {className} = plan
     const inactive = new Map(checkpoint.tenants?.map(({name, status}) => [name, status]))
     const there = await this.#statusesOf(className, new Set([...inactive.keys(), ...this.#names]))
@@ -70,7 +68,7 @@ export class RestoredTenants {
     await connection.setTenantStatus(
       className,
       toStayActive.map(({name}) => ({name, status: 'HOT'})),
-      signal,
+      job.options.signal,
     )
     for (const {name} of missing) there.set(name, 'COLD')
     active.admit(className, admissible(inactive.keys(), there))
@@ -79,13 +77,14 @@ export class RestoredTenants {
 
   /** To be called before references are written, once all restores of the same go have created their tenants. */
   async admitTargets(): Promise<void> {
-    const {active, checkpoint, connection, isPlanned, plan} = this.#options
+    const {checkpoint, isPlanned, job, plan} = this.#options
     if (this.#names.size === 0) return
     if (isPlanned) {
       this.#admitPlanned()
       return
     }
 
+    const {active, connection} = job
     const targets = new Set(referenceProperties(plan.schema).flatMap(({dataType}) => dataType))
     targets.delete(plan.className)
     const found: Array<{collection: string; there: Statuses}> = []
@@ -127,8 +126,8 @@ export class RestoredTenants {
 
   /** As `whileActive`, for tenants of any collection. */
   async whileHeld<T>(wanted: Iterable<TenantOfCollection>, body: () => Promise<T>): Promise<T> {
-    const {active, signal} = this.#options
-    const release = await active.hold(wanted, signal)
+    const {active, options} = this.#options.job
+    const release = await active.hold(wanted, options.signal)
     try {
       return await body()
     } finally {
@@ -148,7 +147,7 @@ export class RestoredTenants {
     const collections = this.#collections(references)
     return {
       isLimited: (tenant) =>
-        tenant !== undefined && collections.some((name) => this.#options.active.isAdmitted(name, tenant)),
+        tenant !== undefined && collections.some((name) => this.#options.job.active.isAdmitted(name, tenant)),
       most: Math.max(1, Math.floor(ACTIVATION_GROUP / collections.length)),
     }
   }
@@ -158,7 +157,8 @@ export class RestoredTenants {
    * offloaded too. @throws DataOpsError when tenants may have been left active.
    */
   async settle({isLast}: {isLast: boolean}): Promise<void> {
-    const {active, checkpoint, connection, isNew, onWarning, plan} = this.#options
+    const {checkpoint, isNew, job, plan} = this.#options
+    const {active, connection, warn} = job
     await active.putBack()
     const own = isLast || !isNew ? (checkpoint.tenants ?? []) : []
     const all = [...own.map((tenant) => ({...tenant, collection: plan.className})), ...checkpoint.targetTenants]
@@ -172,7 +172,7 @@ export class RestoredTenants {
         )
       } catch (error) {
         // A server without an offload module cannot; the data is there, so this is no failure.
-        onWarning({
+        warn({
           code: 'tenants-not-offloaded',
           details: {collection, reason: error instanceof Error ? error.message : String(error), tenants: names.length},
           message: `${plural(names.length, 'offloaded tenant')} of "${collection}" ${names.length === 1 ? 'is' : 'are'} inactive only: the server cannot offload.`,
@@ -182,12 +182,12 @@ export class RestoredTenants {
   }
 
   #admitPlanned(): void {
-    const {active, checkpoint, plan} = this.#options
+    const {checkpoint, job, plan} = this.#options
     const {className} = plan
     this.#targets = [...new Set(checkpoint.targetTenants.map(({collection}) => collection))]
     const own = (checkpoint.tenants ?? []).map((tenant) => ({...tenant, collection: className}))
     for (const {collection, name} of [...own, ...checkpoint.targetTenants])
-      active.admit(collection, [{isActive: false, name}])
+      job.active.admit(collection, [{isActive: false, name}])
   }
 
   #collections(references: boolean): string[] {
@@ -195,7 +195,8 @@ export class RestoredTenants {
   }
 
   async #admitTargetsOfEarlierRuns(): Promise<void> {
-    const {active, checkpoint, connection} = this.#options
+    const {checkpoint, job} = this.#options
+    const {active, connection} = job
     for (const collection of new Set(checkpoint.targetTenants.map((tenant) => tenant.collection))) {
       const schema = await connection.getCollection(collection)
       const isThere = schema !== undefined && isMultiTenant(schema)
@@ -211,7 +212,7 @@ export class RestoredTenants {
 
   /** By name. Those of `names` that were on their way to another state have arrived: before that, none can be asked for. */
   async #statusesOf(collection: string, names: ReadonlySet<string>): Promise<Statuses> {
-    const {connection, signal} = this.#options
+    const {connection, options} = this.#options.job
     const tenants = await connection.listTenants(collection)
     const settled = tenants.map(({name, status}) => ({
       name,
@@ -220,7 +221,7 @@ export class RestoredTenants {
     await connection.setTenantStatus(
       collection,
       settled.filter(({status}, index) => status !== tenants[index]!.status),
-      signal,
+      options.signal,
     )
     return new Map(settled.map(({name, status}) => [name, status]))
   }

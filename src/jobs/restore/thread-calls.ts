@@ -5,23 +5,15 @@ import type {ConnectAgain} from '../../weaviate/connect.js'
 import type {ConsistencyLevel, ServerCall} from '../../weaviate/connection.js'
 import type {SentObjects} from './sent-objects.js'
 
-export interface ThreadSetup {
-  connect: ConnectAgain
-  /** Of the target. */
-  schema: WeaviateClass
-}
-
-/** One call to the server. */
-export interface ThreadWrite {
-  consistency?: ConsistencyLevel
-  sent: SentObjects
-  what: 'objects' | 'references'
-}
-
 export interface ThreadCalls {
-  start: (setup: ThreadSetup) => Promise<void>
-  /** Resolves with those refused; rejects as the connection does. */
-  write: (write: ThreadWrite) => Promise<WriteFailure[]>
+  /** `schema`: of the target. */
+  start: (setup: {connect: ConnectAgain; schema: WeaviateClass}) => Promise<void>
+  /** One call to the server. Resolves with those refused; rejects as the connection does. */
+  write: (write: {
+    consistency?: ConsistencyLevel
+    sent: SentObjects
+    what: 'objects' | 'references'
+  }) => Promise<WriteFailure[]>
 }
 
 export interface LeaderCalls {

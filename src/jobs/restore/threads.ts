@@ -6,7 +6,6 @@ import type {RestoreTransferOptions} from './objects.js'
 import type {LeaderCalls, ThreadCalls} from './thread-calls.js'
 
 import {LiveSink} from '../../flow/live/sink.js'
-import {directOf} from '../../flow/persistent.js'
 import {type Opened, openedAs, sentConnection} from '../../weaviate/connect.js'
 import {throttleOf} from '../options.js'
 import {type Offer} from '../workers/peer.js'
@@ -32,7 +31,7 @@ export async function withThreads<T>(
     objects: left,
     pages: Math.ceil(left / batchSize),
   })
-  const opened = openedAs(directOf(job.connection))
+  const opened = openedAs(job.direct)
   if (workers > 1 && !opened && options.workers !== undefined) {
     const reason = 'its connection is not one to one address, made by this package'
     warn({
@@ -43,10 +42,11 @@ export async function withThreads<T>(
   }
 
   if (workers <= 1 || !opened) return pass(transfer)
-  const threads = await RestoreThreads.start({connection: directOf(job.connection), count: workers - 1, opened, plan})
-  writers.by = threads
+  const threads = new RestoreThreads(job.direct, plan, opened, workers - 1)
   const inFlight = concurrency * workers
   try {
+    await threads.start()
+    writers.by = threads
     const throttle = throttleOf({...options, concurrency: inFlight, lanes: workers})
     return await pass({
       ...transfer,
@@ -60,42 +60,30 @@ export async function withThreads<T>(
   }
 }
 
-interface RestoreThreadsOptions {
-  /** Of this thread, for what is not for the others. */
-  connection: Connection
-  count: number
-  opened: Opened
-  /** Of the target. */
-  plan: CollectionPlan
-}
-
 class RestoreThreads implements Writes {
-  readonly #options: RestoreThreadsOptions
   readonly #threads: Array<{thread: Thread<ThreadCalls>; underWay: number}> = []
 
-  private constructor(options: RestoreThreadsOptions) {
-    this.#options = options
-    const {opened} = options
+  constructor(
+    /** Of this thread, for what is not for the others. */
+    private readonly connection: Connection,
+    /** Of the target. */
+    private readonly plan: CollectionPlan,
+    private readonly opened: Opened,
+    count: number,
+  ) {
     const calls: LeaderCalls = {
       called: (call) => opened.onCall?.(call),
       headers: async () => opened.headers(),
     }
     const offer: Offer = {...calls}
-    for (let number = 1; number <= options.count; number++) {
+    for (let number = 1; number <= count; number++) {
       this.#threads.push({thread: new Thread<ThreadCalls>('restore', number + 1, offer), underWay: 0})
     }
   }
 
-  static async start(options: RestoreThreadsOptions): Promise<RestoreThreads> {
-    const threads = new RestoreThreads(options)
-    try {
-      const setup = {connect: await sentConnection(options.opened), schema: options.plan.schema}
-      await Promise.all(threads.#threads.map(async ({thread}) => thread.peer.call('start', setup)))
-      return threads
-    } catch (error) {
-      await threads.close()
-      throw error
-    }
+  async start(): Promise<void> {
+    const setup = {connect: await sentConnection(this.opened), schema: this.plan.schema}
+    await Promise.all(this.#threads.map(async ({thread}) => thread.peer.call('start', setup)))
   }
 
   async close(): Promise<void> {
@@ -103,18 +91,16 @@ class RestoreThreads implements Writes {
   }
 
   async writeObjects(request: WriteRequest): Promise<WriteFailure[]> {
-    return this.#isForThem(request) ? this.#write('objects', request) : this.#options.connection.writeObjects(request)
+    return this.#isForThem(request) ? this.#write('objects', request) : this.connection.writeObjects(request)
   }
 
   async writeReferences(request: WriteRequest): Promise<WriteFailure[]> {
-    return this.#isForThem(request)
-      ? this.#write('references', request)
-      : this.#options.connection.writeReferences(request)
+    return this.#isForThem(request) ? this.#write('references', request) : this.connection.writeReferences(request)
   }
 
   /** Placeholders go into other collections, by themselves. */
   #isForThem({collection, signal}: WriteRequest): boolean {
-    return collection === this.#options.plan && signal === undefined
+    return collection === this.plan && signal === undefined
   }
 
   /** By the one with the least to do. */

@@ -82,15 +82,14 @@ export async function transformAgain(
 }
 
 export class TransformedSource implements ObjectSource {
-  readonly #chain: TransformChain
-  readonly #source: ObjectSource
-  readonly #survey: Survey
   readonly head: BackupHead
+  readonly isTransformed = true
 
-  constructor(source: ObjectSource, chain: TransformChain, survey: Survey) {
-    this.#source = source
-    this.#chain = chain
-    this.#survey = survey
+  constructor(
+    private readonly source: ObjectSource,
+    private readonly chain: TransformChain,
+    private readonly survey: Survey,
+  ) {
     const {metadata} = source.head
     const {tenants: _, ...rest} = metadata
     this.head = {
@@ -105,41 +104,37 @@ export class TransformedSource implements ObjectSource {
 
   /** With how its rows are numbered, and which were chosen: looked through again, a live source may need more of them, or have others. */
   get fingerprint(): string {
-    const {fingerprint, isLive} = this.#source
+    const {fingerprint, isLive} = this.source
     if (!isLive) return fingerprint
-    const chosen = this.#chain.records.filter(({last}) => last !== undefined)
-    return [fingerprint, this.#survey.most, ...chosen.map((record) => JSON.stringify(record))].join(' ')
-  }
-
-  get isTransformed(): boolean {
-    return true
+    const chosen = this.chain.records.filter(({last}) => last !== undefined)
+    return [fingerprint, this.survey.most, ...chosen.map((record) => JSON.stringify(record))].join(' ')
   }
 
   /** What the transforms have found that is to be told. */
   get warnings(): readonly Warning[] {
-    return this.#chain.warnings
+    return this.chain.warnings
   }
 
   get isLive(): boolean | undefined {
-    return this.#source.isLive
+    return this.source.isLive
   }
 
   get name(): string {
-    return this.#source.name
+    return this.source.name
   }
 
   get objectCount(): number {
-    return this.#survey.content.objects
+    return this.survey.content.objects
   }
 
   get path(): string {
-    return this.#source.path
+    return this.source.path
   }
 
   /** undefined: functions of this program change it, and stay here. */
   get sent(): SentTransforms | undefined {
-    const {content, most, preview, tenants} = this.#survey
-    const chain = sendChain(this.#chain)
+    const {content, most, preview, tenants} = this.survey
+    const chain = sendChain(this.chain)
     // Without the object that it shows.
     const {example: _, ...rest} = preview
     return chain && {chain, content: content.state(), most, preview: rest, tenants: [...tenants]}
@@ -147,22 +142,22 @@ export class TransformedSource implements ObjectSource {
 
   /** Rows for each of the source's own. */
   get most(): number {
-    return this.#survey.most
+    return this.survey.most
   }
 
   get workers(): number | undefined {
-    return this.#source.workers
+    return this.source.workers
   }
 
   /** What a dry run tells. */
   get preview(): TransformPreview {
-    return this.#survey.preview
+    return this.survey.preview
   }
 
   get seal(): SourceContent {
-    const {content} = this.#survey
-    const isFixed = this.#source.seal?.digest !== undefined
-    const {complete, counted, missing} = this.#source.seal ?? {}
+    const {content} = this.survey
+    const isFixed = this.source.seal?.digest !== undefined
+    const {complete, counted, missing} = this.source.seal ?? {}
     return {
       ...(complete !== undefined && {complete}),
       ...(counted && {counted}),
@@ -180,27 +175,27 @@ export class TransformedSource implements ObjectSource {
   }
 
   async assertWhole(options?: OperationOptions): Promise<void> {
-    await this.#source.assertWhole(options)
+    await this.source.assertWhole(options)
   }
 
   /** Whether each object can become something else when it is asked for again, and that would show. */
   get #isDoubtful(): boolean {
-    return !this.isLive && this.#chain.records.some(({kind}) => kind === 'functions')
+    return !this.isLive && this.chain.records.some(({kind}) => kind === 'functions')
   }
 
   /** Each object that comes of one has a row of its own. */
   async *pages(options: ReadSourceOptions = {}): AsyncGenerator<SourcePage, void, undefined> {
-    const {most} = this.#survey
+    const {most} = this.survey
     const {columns, fromRow = 0} = options
     const again =
       options.check && columns === undefined && this.#isDoubtful ? new ContentDigest(this.head.schema) : undefined
     const read = {
       ...options,
-      columns: columns !== undefined && this.#chain.readsObjects ? 'all' : columns,
+      columns: columns !== undefined && this.chain.readsObjects ? 'all' : columns,
       fromRow: again ? 0 : Math.floor(fromRow / most),
     } as const
-    for await (const page of this.#source.pages(read)) {
-      const {objects, rows} = await this.#chain.page(page, options.signal)
+    for await (const page of this.source.pages(read)) {
+      const {objects, rows} = await this.chain.page(page, options.signal)
       for (const object of again ? objects : []) again?.add(object)
       if (page.endRow * most <= fromRow) continue
       const own = ownRows(rows, most)
@@ -217,7 +212,7 @@ export class TransformedSource implements ObjectSource {
       }
     }
 
-    if (again && again.hex() !== this.#survey.content.hex()) throw changesEachTime(this.path)
+    if (again && again.hex() !== this.survey.content.hex()) throw changesEachTime(this.path)
   }
 }
 

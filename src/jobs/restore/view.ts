@@ -71,14 +71,16 @@ function viewOf(archive: ArchiveView, schema: WeaviateClass, change: (properties
   }
 
   return {
+    ...describedAs(archive),
     head: {...archive.head, schema},
-    isLive: archive.isLive,
-    objectCount: archive.objectCount,
     async *pages(options) {
       for await (const page of archive.pages(options))
         yield {...page, objects: page.objects.map((object) => changed(object))}
     },
-    path: archive.path,
-    seal: archive.seal,
   }
+}
+
+/** All that is said of it, without its pages. */
+export function describedAs({head, isLive, objectCount, path, seal}: ArchiveView): Omit<ArchiveView, 'pages'> {
+  return {head, isLive, objectCount, path, seal}
 }
