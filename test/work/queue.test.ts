@@ -92,10 +92,10 @@ async function simulate(scenario: Scenario): Promise<Run> {
       return `${number} by ${index}, ${item.attempt}`
     }
 
-    await work(
-      noting(queue, ({attempt: attempts, number}) => run.done.push({attempt: attempts, number, worker: index})),
-      attempt,
-    )
+    const noted = noting(queue, ({attempt: attempts, number}) => {
+      run.done.push({attempt: attempts, number, worker: index})
+    })
+    await work(noted, attempt)
   })
   // Those that die never end; the others must.
   const living = workers.filter((_, index) => !fates[index]?.dies)
@@ -107,7 +107,7 @@ async function simulate(scenario: Scenario): Promise<Run> {
 /** `onDone` is called with each item whose result was written down. */
 function noting(
   queue: StoreQueue<string, string>,
-  onDone: (item: Taken<string, string>) => unknown,
+  onDone: (item: Taken<string, string>) => void,
 ): Pick<StoreQueue<string, string>, 'take'> {
   return {
     async take(signal) {

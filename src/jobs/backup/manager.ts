@@ -2,7 +2,7 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {BackupOptions, BackupResult, BackupRunOptions, BackupRunResult, FailedBackup} from './options.js'
 
 import {persistent} from '../../flow/persistent.js'
-import {DataOpsError, withDetails} from '../../model/errors.js'
+import {withDetails} from '../../model/errors.js'
 import {randomUUID} from '../../platform/node.js'
 import {checkEncryption, encryptionOf} from '../../store/encryption.js'
 import {resolveCollection} from '../../weaviate/resolve.js'

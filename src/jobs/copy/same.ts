@@ -74,9 +74,9 @@ async function holdSame(
 
 async function holdSameTenants(job: CopyJob): Promise<boolean | undefined> {
   const {collection, notes, options, source, target} = job
-  const name = collection.schema.class
-  const tenants = await source.listTenants(name)
-  const there = await target.listTenants(name)
+  const {class: className} = collection.schema
+  const tenants = await source.listTenants(className)
+  const there = await target.listTenants(className)
   const names = new Set(there.map(({name}) => name))
   // Nothing of one collection is in a state that it is not in.
   const isOne = tenants.length === there.length && tenants.every(({name}) => names.has(name))
@@ -85,7 +85,7 @@ async function holdSameTenants(job: CopyJob): Promise<boolean | undefined> {
   const verdicts: boolean[] = []
   await withActiveTenants(
     source,
-    name,
+    className,
     readable,
     {note: notes.begin(source.describe), signal: options.signal},
     async (group) => {

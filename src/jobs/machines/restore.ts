@@ -22,15 +22,7 @@ import {
 import {isReserved, unreserve} from '../restore/reserved.js'
 import {rowsIn} from '../restore/row-ranges.js'
 import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask} from './items.js'
-import {
-  folderOf,
-  type JobResult,
-  type JobTask,
-  type OpenJob,
-  planKeyOf,
-  type RestoreJobPlan,
-  type RestoreTask,
-} from './plan.js'
+import {folderOf, type JobTask, type OpenJob, planKeyOf, type RestoreJobPlan, type RestoreTask} from './plan.js'
 
 export interface PlannedRestores {
   items: Array<PlannedItem<JobTask>>

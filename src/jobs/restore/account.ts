@@ -33,7 +33,7 @@ export interface ItemAccountOptions extends Pick<
 
 /** That of one attempt at an item, which is done as a whole or not at all: nothing of it outlives the process but placeholders. */
 export function itemAccount({keepPlaceholders, rejected, skipped, ...known}: ItemAccountOptions): RestoreAccount {
-  let kept = known.placeholders
+  const last = {kept: known.placeholders}
   return {
     ...known,
     gone: new RowRanges(),
@@ -41,10 +41,10 @@ export function itemAccount({keepPlaceholders, rejected, skipped, ...known}: Ite
     references: {...passFrom(undefined), announced: 0},
     rejected: new RowRanges(rejected),
     async save() {
-      if (this.placeholders.length === 0 && kept.length === 0) return
+      if (this.placeholders.length === 0 && last.kept.length === 0) return
       const placeholders = [...this.placeholders]
       await keepPlaceholders(placeholders)
-      kept = placeholders
+      last.kept = placeholders
     },
     async saveSoon() {
       // Its rows are done once all of them are.

@@ -275,11 +275,10 @@ class RestoreRun {
   #possible(plans: Step<RestorePlan>): Step<RestorePlan> {
     for (let left = plans; ;) {
       const there = new Set(left.map(([{job}]) => job.target))
-      const isMissing = (target: string): boolean => !there.has(target)
-      const possible = left.filter(([, {needs}]) => !needs.some((target) => isMissing(target)))
+      const possible = left.filter(([, {needs}]) => needs.every((target) => there.has(target)))
       if (possible.length === left.length) return left
       for (const [{backup, job}, {needs}] of left) {
-        const missing = needs.filter((target) => isMissing(target))
+        const missing = needs.filter((target) => !there.has(target))
         if (missing.length === 0) continue
         this.#failed.push({backup, collection: job.target, error: refersToMissing(job.target, missing)})
       }

@@ -10,7 +10,14 @@ export async function sourcesOf(backup: string, given: ToOpen): Promise<SourceTo
   try {
     return (await exportsToRestore(backup, given)) ?? [{backup, open: async () => openBackup(backup, given)}]
   } catch (error) {
-    return [{backup, open: async () => Promise.reject(error)}]
+    return [
+      {
+        backup,
+        open() {
+          throw error
+        },
+      },
+    ]
   }
 }
 

@@ -83,7 +83,6 @@ export async function transformAgain(
 
 export class TransformedSource implements ObjectSource {
   readonly head: BackupHead
-  readonly isTransformed = true
 
   constructor(
     private readonly source: ObjectSource,
@@ -108,6 +107,10 @@ export class TransformedSource implements ObjectSource {
     if (!isLive) return fingerprint
     const chosen = this.chain.records.filter(({last}) => last !== undefined)
     return [fingerprint, this.survey.most, ...chosen.map((record) => JSON.stringify(record))].join(' ')
+  }
+
+  get isTransformed(): boolean {
+    return true
   }
 
   /** What the transforms have found that is to be told. */
