@@ -1,6 +1,5 @@
 /** What transforms make of the collection that is backed up. */
 import type {WeaviateObject} from '../../model/object.js'
-import type {BackupJob} from './job.js'
 import type {BackupJournal} from './journal.js'
 import type {TenantPlan} from './tenants.js'
 
@@ -12,8 +11,9 @@ import {DataOpsError} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {MAX_UUID} from '../../model/uuid-range.js'
-import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
+import {batchSizeFor} from '../options.js'
 import {lookThrough, type TransformPreview} from '../survey.js'
+import {type BackupJob, readingOf} from './job.js'
 import {TakenSum} from './taken.js'
 
 /** undefined: objects are written as they are. @throws DataOpsError INVALID_INPUT when a transform does not fit the collection. */
@@ -74,23 +74,20 @@ async function* asRows(pages: AsyncIterable<WeaviateObject[]>): AsyncGenerator<R
 
 /** Everything that the backup will read, before it is begun. */
 function readLive(
-  {connection, notes, options, plan}: BackupJob,
+  job: BackupJob,
   tenantPlan: TenantPlan | undefined,
   include: 'ids' | 'objects',
 ): AsyncIterable<WeaviateObject[]> {
+  const {connection, notes, options} = job
   // A dry run wakes nobody.
   const tenants = tenantPlan && options.dryRun ? {...tenantPlan, activate: []} : tenantPlan
   return livePages({
+    ...readingOf(job),
     batchSize: batchSizeFor(options, Number.MAX_SAFE_INTEGER),
-    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
-    connection,
     expectedObjects: Number.MAX_SAFE_INTEGER,
     include,
     note: notes.begin(connection.describe),
-    plan,
-    signal: options.signal,
     tenants,
-    throttle: throttleOf(options),
   })
 }
 

@@ -1,8 +1,7 @@
 /** Whether a backup holds as much as the server counts, and where it does not, what is missing. */
 import type {MissingObject, SealedCount} from '../../codec/document.js'
-import type {Throttle} from '../../flow/throttle.js'
 import type {WeaviateObject} from '../../model/object.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {Reading} from './job.js'
 import type {ArchiveSink} from './sink.js'
 
 import {objectKey} from '../../archive/reader.js'
@@ -30,19 +29,14 @@ const OBJECTS_A_CALL = 100
 /** Above this many tenants they are counted at the end only: a call each. */
 export const COUNTED_TENANTS = 500
 
-export interface CompletenessOptions {
-  concurrency: number
-  connection: Connection
+export interface CompletenessOptions extends Reading {
   /** Objects to come, as far as is known. */
   expectedObjects?: number
-  plan: CollectionPlan
   /** What is in the backup, where others have put it there and it was not noted here; undefined: it cannot be read. */
   readBack?: () => Promise<AsyncIterable<ReadonlyArray<Pick<WeaviateObject, 'id' | 'tenant'>>> | undefined>
-  signal?: AbortSignal
   sink: ArchiveSink
   /** Of the earlier run of a resumed backup. */
   state?: CompletenessState
-  throttle: Throttle
 }
 
 /** What a resumed run has to know: tenants that were counted at their end, and what was missing of them. */
@@ -158,10 +152,8 @@ export class CompletenessCheck {
       return objects
     }
 
-    let shortfall = this.#missing.size
-    let byCount = 0
-    for (const count of counts) byCount += count.shortfall
-    shortfall = Math.max(shortfall, byCount)
+    const byCount = counts.reduce((all, count) => all + count.shortfall, 0)
+    const shortfall = Math.max(this.#missing.size, byCount)
     return {
       complete: shortfall === 0,
       counted: {after: sum('after'), before: sum('before'), read: this.#options.sink.taken},

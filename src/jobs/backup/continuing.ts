@@ -1,7 +1,7 @@
 /** Whether an unfinished backup is one of the collection that is there now, and what it holds so far. */
 import type {WeaviateObject} from '../../model/object.js'
 import type {Store} from '../../store/store.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {BackupJob} from './job.js'
 import type {BackupJournal} from './journal.js'
 
 import {ContentDigest, type ObjectContent} from '../../archive/content-digest.js'
@@ -15,20 +15,18 @@ import {isSame} from './sample.js'
 interface Fitness {
   /** What tells the transforms of this run from others. */
   chain?: string
-  connection: Connection
   /** With a chain: whether what was taken is there as it was; a reading of all ids. */
   isAsTaken: (journal: BackupJournal) => Promise<boolean>
   maxAgeMs: number
-  plan: CollectionPlan
-  signal?: AbortSignal
-  store: Store
 }
 
 /** Why an unfinished backup is not to be continued, in words; undefined when it is surely one of this collection, and young. */
 export async function unfitness(
+  job: BackupJob,
   {journal, name}: {journal: BackupJournal; name: string},
-  {chain, connection, isAsTaken, maxAgeMs, plan, signal, store}: Fitness,
+  {chain, isAsTaken, maxAgeMs}: Fitness,
 ): Promise<string | undefined> {
+  const {store} = job
   const age = await unchangedFor(store, journalName(name))
   if (age === undefined) return 'it has been finished, or removed'
   const isLocked = await isPartLocked(store, name)
@@ -37,7 +35,7 @@ export async function unfitness(
   if (age > maxAgeMs) return `it was left ${Math.round(age / 60_000)} minutes ago`
   if (journal.chain !== chain)
     return 'what the changes on the way would make of the collection is not what they made of it then'
-  const other = await otherCollection(journal, {connection, plan, signal})
+  const other = await otherCollection(job, journal)
   if (other !== undefined || chain === undefined || (await isAsTaken(journal))) return other
   // What was made of it does not tell what it was made of, so that it cannot be looked at again one by one.
   return 'what it had read of the collection was changed since, and what changes on the way made of that cannot be put right'
@@ -45,8 +43,8 @@ export async function unfitness(
 
 /** Why it is not surely one of this collection. */
 async function otherCollection(
+  {connection, options, plan}: BackupJob,
   journal: BackupJournal,
-  {connection, plan, signal}: Pick<Fitness, 'connection' | 'plan' | 'signal'>,
 ): Promise<string | undefined> {
   const identity = await connection.identify(plan.schema)
   if (identity !== undefined && journal.identity !== undefined) {
@@ -55,20 +53,12 @@ async function otherCollection(
 
   // Nothing that could be another collection's.
   if (journal.position.rows === 0) return undefined
-  const active = await activeTenants({connection, plan})
-  return (await isSame(journal.sample ?? [], {active, connection, plan, signal}))
+  // Tenants that sleep cannot be asked.
+  const tenants = plan.multiTenant ? await connection.listTenants(plan.className) : undefined
+  const active = tenants && new Set(tenants.flatMap(({name, status}) => (status === 'HOT' ? [name] : [])))
+  return (await isSame(journal.sample ?? [], {active, connection, plan, signal: options.signal}))
     ? undefined
     : 'nothing shows that it is one of this very collection'
-}
-
-/** Tenants that sleep cannot be asked; undefined: there are none. */
-async function activeTenants({
-  connection,
-  plan,
-}: Pick<Fitness, 'connection' | 'plan'>): Promise<Set<string | undefined> | undefined> {
-  if (!plan.multiTenant) return undefined
-  const tenants = await connection.listTenants(plan.className)
-  return new Set(tenants.flatMap(({name, status}) => (status === 'HOT' ? [name] : [])))
 }
 
 /** Reads back what an unfinished backup holds, page by page. @throws DataOpsError BACKUP_DAMAGED in the end, when that is not what its journal says. */

@@ -9,9 +9,8 @@ import type {BackupOptions} from './options.js'
 import {newBackupEncryption} from '../../archive/encrypted/writer.js'
 import {checkHead} from '../../archive/limits.js'
 import {divideByContent} from '../../flow/divide.js'
-import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {slicesOfTenants} from '../../flow/parallel-reader.js'
 import {persistent} from '../../flow/persistent.js'
-import {settledStatus} from '../../flow/tenants/activation.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {sendChain} from '../../flow/transform/sent.js'
 import {chunks} from '../../model/chunks.js'
@@ -20,14 +19,14 @@ import {inParallel} from '../../model/in-parallel.js'
 import {canOpen, checkEncryption, encryptionOf} from '../../store/encryption.js'
 import {listingAddresses} from '../../weaviate/replicas.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
+import {DEFAULT_CONCURRENCY} from '../options.js'
 import {planInClear} from '../plan-in-clear.js'
 import {COUNTED_TENANTS} from './completeness.js'
 import {headOf} from './head.js'
-import {type BackupJob, makeJob, warnSkipped} from './job.js'
+import {type BackupJob, makeJob, readingOf, warnSkipped} from './job.js'
 import {type BackupPlan, checkOptions, planBackup} from './plan.js'
 import {nameOf} from './result.js'
-import {scopeOf} from './tenants.js'
+import {activationGroup, scopeOf} from './tenants.js'
 import {claimName} from './unfinished.js'
 
 /** Objects below which a range is not worth an item of its own. */
@@ -61,7 +60,7 @@ export async function planBackupWork(
   const transforms = chain && sendChain(chain)
   if (chain && !transforms) throw notDivisible('changes objects by functions of a program')
   const scope = tenantPlan && scopeOf(tenantPlan)
-  warnSkipped(job, scope)
+  warnSkipped(job, scope?.skipped)
   const head = await headOf(job, {chain, scope, tenants})
   checkHead(head)
   const {counts, items: divided} = await divideBackup(plan, items)
@@ -143,16 +142,17 @@ export async function divideBackup(
   const {expectedObjects, job, tenantPlan} = plan
   if (job.options.includeData === false) return {counts: [], items: []}
   if (!tenantPlan) {
-    const slices = await ranges(job, undefined, partsFor(expectedObjects ?? Number.MAX_SAFE_INTEGER, items))
+    const parts = partsFor(expectedObjects ?? Number.MAX_SAFE_INTEGER, items)
+    const slices = await divideByContent(readingOf(job), parts)
     return {counts: [[null, expectedObjects ?? 0]], items: slices.map((slice) => ({slices: [slice]}))}
   }
 
   const {active, activate} = tenantPlan
   const divided = await divideActive(plan, active, items)
-  const inactive = activate.map((group) => ({
-    activate: group.map(({name, status}) => ({name, status: settledStatus(status)})),
-    slices: slicesOfTenants(group),
-  }))
+  const inactive = activate.map((group): BackupItem => {
+    const {slices, tenants} = activationGroup(group)
+    return {activate: tenants, slices}
+  })
   return {counts: divided.counts, items: [...divided.items, ...inactive]}
 }
 
@@ -177,7 +177,7 @@ async function divideActive(
   const divided: BackupItem[] = []
   for (const {name, objects} of counted) {
     const share = Math.max(1, Math.round((items * objects) / Math.max(1, total)))
-    const slices = await ranges(job, name, partsFor(objects, share))
+    const slices = await divideByContent({...readingOf(job), tenant: name}, partsFor(objects, share))
     if (slices.length > 1) counts.push([name, objects])
     divided.push(...slices.map((slice) => ({slices: [slice]})))
   }
@@ -187,12 +187,4 @@ async function divideActive(
 
 function partsFor(objects: number, wanted: number): number {
   return Math.max(1, Math.min(wanted, Math.ceil(objects / MIN_OBJECTS)))
-}
-
-async function ranges(
-  {connection, options, plan}: BackupJob,
-  tenant: string | undefined,
-  parts: number,
-): Promise<Slice[]> {
-  return divideByContent({connection, plan, signal: options.signal, tenant, throttle: throttleOf(options)}, parts)
 }

@@ -1,7 +1,7 @@
 /** What a backup says of itself when it begins. */
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {BackupJob} from './job.js'
-import type {TenantScope} from './tenants.js'
+import type {TenantScope} from './journal.js'
 
 import {partCodec} from '../../archive/formats.js'
 import {type BackupHead, type BackupMetadata, FORMAT_VERSION} from '../../codec/document.js'

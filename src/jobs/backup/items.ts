@@ -7,8 +7,8 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
+import type {TenantScope} from './journal.js'
 import type {BackupOptions} from './options.js'
-import type {TenantScope} from './tenants.js'
 
 import {ContentDigest, type ContentState} from '../../archive/content-digest.js'
 import {itemPartName} from '../../archive/names.js'
@@ -21,9 +21,8 @@ import {TenantNotes} from '../../flow/tenants/note.js'
 import {receiveChain, type SentChain} from '../../flow/transform/sent.js'
 import {type TransformChain} from '../../flow/transform/transform.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
-import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {CompletenessCheck, type CompletenessState} from './completeness.js'
-import {type BackupJob, makeJob} from './job.js'
+import {type BackupJob, makeJob, readingOf} from './job.js'
 import {checkSameCollection} from './same-collection.js'
 import {Sample, type SampledObject} from './sample.js'
 import {ArchiveSink} from './sink.js'
@@ -191,22 +190,21 @@ async function readItem(
   {slices}: BackupItem,
   {run: {onProgress, signal}, sink, writer}: Reading,
 ): Promise<CompletenessState | undefined> {
-  const {connection, options, plan} = job
   const {batchSize, expectedObjects = Number.MAX_SAFE_INTEGER} = work
-  const {concurrency = DEFAULT_CONCURRENCY} = options
-  const throttle = throttleOf({...options, signal})
+  const shared = {...readingOf({...job, options: {...job.options, signal}}), expectedObjects}
+  const collection = job.plan.className
   const whole = slices.filter((slice) => slice.tenant !== undefined && isWhole(slice))
-  const check = new CompletenessCheck({concurrency, connection, expectedObjects, plan, signal, sink, throttle})
+  const check = new CompletenessCheck({...shared, sink})
   try {
     if (whole.length > 0) await check.begin(whole)
-    const shared = {batchSize, concurrency, connection, expectedObjects, plan, signal, throttle}
-    const reader = new ParallelReader({...shared, include: 'objects', slices: slices.map((slice) => ({...slice}))})
+    const own = slices.map((slice) => ({...slice}))
+    const reader = new ParallelReader({...shared, batchSize, include: 'objects', slices: own})
     for await (const page of reader.pages()) {
       if (whole.length > 0) await check.note(page.objects)
       await sink.write(page.objects)
       page.done()
       if (!sink.isChanging) page.release()
-      onProgress?.({bytes: writer.bytes, collection: plan.className, completed: sink.taken, stage: 'backup'})
+      onProgress?.({bytes: writer.bytes, collection, completed: sink.taken, stage: 'backup'})
     }
 
     if (whole.length === 0) return undefined

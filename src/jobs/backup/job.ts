@@ -5,13 +5,14 @@ import type {Store} from '../../store/store.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {ResolvedCollection} from '../../weaviate/resolve.js'
 import type {BackupOptions} from './options.js'
-import type {TenantScope} from './tenants.js'
 
 import {locking, type LockOptions} from '../../archive/locked.js'
+import {type ParallelReaderOptions} from '../../flow/parallel-reader.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {encryptionOf, type EncryptionOptions, isEncrypting} from '../../store/encryption.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
+import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {withPrivateJournals} from './private-journals.js'
 
@@ -67,8 +68,18 @@ function lockOptions(forMs: number, {lockMode: mode = 'compliance'}: BackupOptio
   return {forMs, mode}
 }
 
-export function warnSkipped(job: BackupJob, scope: TenantScope | undefined): void {
-  for (const skipped of scope?.skipped ?? []) {
+/** How what is backed up is read, whatever is read of it. */
+export type Reading = Pick<ParallelReaderOptions, 'concurrency' | 'connection' | 'plan' | 'signal' | 'throttle'>
+
+/** With a throttle of its own. */
+export function readingOf({connection, options, plan}: Pick<BackupJob, 'connection' | 'options' | 'plan'>): Reading {
+  const {concurrency = DEFAULT_CONCURRENCY, signal} = options
+  return {concurrency, connection, plan, signal, throttle: throttleOf(options)}
+}
+
+/** Of tenants that are not read. */
+export function warnSkipped(job: BackupJob, all: ReadonlyArray<{name: string; reason: string}> = []): void {
+  for (const skipped of all) {
     job.warn('tenant-skipped', `Tenant "${skipped.name}" is ${skipped.reason} and is not in the backup.`, {...skipped})
   }
 }

@@ -1,16 +1,48 @@
 import type {ContentState} from '../../archive/content-digest.js'
+import type {ArchivePosition} from '../../archive/writer.js'
 import type {BackupHead} from '../../codec/document.js'
+import type {Slice} from '../../flow/parallel-reader.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
+import type {CompletenessState} from './completeness.js'
 import type {SampledObject} from './sample.js'
-import type {TenantScope} from './tenants.js'
-import type {TransferProgress} from './transfer.js'
 
 import {journalName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {forget} from '../../store/forget.js'
 import {readOwnJson} from '../../store/own-json.js'
+
+/** Inactive tenants that are read, and put back, together. */
+export interface ActivationGroup {
+  slices: Slice[]
+  /** With the states to put back. */
+  tenants: WeaviateTenant[]
+}
+
+/** How far a transfer is, as of the last flush. */
+export interface TransferProgress {
+  /** Absent from journals of earlier releases. */
+  checked?: CompletenessState
+  /** Tenants that have to be active for `remaining` to be read, with the states to put back. */
+  group: WeaviateTenant[]
+  position: ArchivePosition
+  /** Slices not read, or not in `position`. */
+  remaining: Slice[]
+  /** Objects that were read, and what came of them is in `position`, by tenant; absent where none are changed on the way. */
+  taken?: Array<[tenant: null | string, objects: number]>
+  /** Which those were; absent from journals of earlier releases too. */
+  takenSum?: string
+  /** Groups whose turn has not come, with what is left to read of them. */
+  waiting: ActivationGroup[]
+}
+
+/** The tenants of a backup, decided when it starts and kept when it is resumed. */
+export interface TenantScope {
+  /** Names of those that are in it. */
+  read: string[]
+  skipped: Array<{name: string; reason: string}>
+}
 
 /** What an unfinished backup needs to go on: where the bytes on disk end, and what is still to be read. */
 export interface BackupJournal extends TransferProgress {

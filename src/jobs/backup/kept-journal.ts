@@ -3,9 +3,8 @@ import type {ContentDigest} from '../../archive/content-digest.js'
 import type {TenantNote} from '../../flow/tenants/note.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
-import type {BackupJournal} from './journal.js'
+import type {BackupJournal, TransferProgress} from './journal.js'
 import type {Sample} from './sample.js'
-import type {TransferProgress} from './transfer.js'
 
 import {journalName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
@@ -58,7 +57,9 @@ export class KeptJournal {
 
   /** Keeps what is to be put back after a crash. Only once there is progress: tenants are activated after that. */
   async saveActivated(activated: WeaviateTenant[]): Promise<void> {
-    const {collection, note} = this.#options
+    const {check, collection, note} = this.#options
+    // Nothing is written beside what is another process's by now.
+    await check()
     await note.save(activated.map((tenant) => ({...tenant, collection})))
     if (this.#written) await this.#save({...this.#written, activated})
   }

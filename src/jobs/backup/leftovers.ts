@@ -48,18 +48,19 @@ export async function fitToContinue(
   binding: JournalBinding,
   {chain, tenantPlan}: {chain?: string; tenantPlan?: TenantPlan},
 ): Promise<UnfinishedBackup[]> {
-  const {connection, options, plan, store} = job
-  const {resume, resumeWithinMs = RESUME_WITHIN_MS, signal} = options
+  const {options, store} = job
+  const {resume, resumeWithinMs = RESUME_WITHIN_MS} = options
   const found = await findUnfinished(store, binding)
   if (!resume) return found
   const fit: UnfinishedBackup[] = []
   for (const each of found) {
     // Who asks for it by name knows how old it is.
     const maxAgeMs = resume === true ? Infinity : resumeWithinMs
-    const isSame = async (journal: BackupJournal): Promise<boolean> =>
-      options.dryRun === true || isAsTaken(job, tenantPlan, journal)
-    const fitness = {chain, connection, isAsTaken: isSame, maxAgeMs, plan, signal, store}
-    const reason = await unfitness(each, fitness)
+    const reason = await unfitness(job, each, {
+      chain,
+      isAsTaken: async (journal) => options.dryRun === true || isAsTaken(job, tenantPlan, journal),
+      maxAgeMs,
+    })
     if (reason === undefined) fit.push(each)
     else {
       job.warn('not-continued', `The unfinished backup ${store.describe(each.name)} is not continued: ${reason}.`, {

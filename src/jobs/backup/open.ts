@@ -2,6 +2,7 @@
 import type {ArchiveWriter} from '../../archive/writer.js'
 import type {BackupHead} from '../../codec/document.js'
 import type {TenantNote} from '../../flow/tenants/note.js'
+import type {TenantScope} from './journal.js'
 import type {BackupPlan} from './plan.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
@@ -13,12 +14,11 @@ import {KeptJournal} from './kept-journal.js'
 import {claimUnfinished, putTenantsBack} from './leftovers.js'
 import {nameOf} from './result.js'
 import {Sample} from './sample.js'
-import {scopeOf, type TenantScope} from './tenants.js'
+import {scopeOf} from './tenants.js'
 import {type ClaimedBackup, type ClaimedName, claimName} from './unfinished.js'
 
 /** A backup that no other process writes. */
 export interface Claimed {
-  step: 'claimed'
   claim: ClaimedName
   head: BackupHead
   plan: BackupPlan
@@ -29,13 +29,14 @@ export interface Claimed {
 }
 
 /** A backup that is being written. */
-export interface Open extends Omit<Claimed, 'step'> {
-  step: 'open'
+export interface Open extends Claimed {
+  /** Whether it, and the tenants that it has activated, are still this process's. @throws DataOpsError STORAGE when they are not. */
+  check: () => Promise<void>
   content: ContentDigest
   /** When it was continued, RFC 3339. */
   continued: string[]
   /** What others need to write parts of it; undefined: it is not encrypted. */
-  encryption?: {isHidden: boolean; recipient: string}
+  encryption?: BackupEncryption
   /** What tells the collection from another of its name; undefined where the server does not show it. */
   identity?: string
   journal: KeptJournal
@@ -51,10 +52,10 @@ export async function claim(plan: BackupPlan): Promise<Claimed> {
   const {store} = job
   const resumed = job.options.resume ? await claimUnfinished(job, unfinished) : undefined
   const scope = resumed ? resumed.journal.tenants : tenantPlan && scopeOf(tenantPlan)
-  warnSkipped(job, scope)
+  warnSkipped(job, scope?.skipped)
   const head = resumed?.journal.head ?? (await headOf(job, {chain, scope, tenants}))
   const wanted = nameOf(job, new Date(head.metadata.timestamp))
-  return {claim: resumed ?? (await claimName(store, wanted)), head, plan, resumed, scope, step: 'claimed'}
+  return {claim: resumed ?? (await claimName(store, wanted)), head, plan, resumed, scope}
 }
 
 export async function open(claimed: Claimed): Promise<Open> {
@@ -103,9 +104,15 @@ export async function open(claimed: Claimed): Promise<Open> {
   // Its tenants were put back above.
   const written = resumed && {...resumed.journal, activated: []}
   const journal = new KeptJournal({check, collection: schema.class, content, fixed, name, note, sample, store, written})
-  const parts = encryption && {isHidden: encryption.isHidden, recipient: encryption.recipient}
-  const own = {content, continued, identity, journal, note, plan, resumedObjects, sample, writer}
-  return {...claimed, ...own, ...(parts && {encryption: parts}), step: 'open'}
+  const own = {content, continued, encryption, identity, journal, note, plan, resumedObjects, sample, writer}
+  return {
+    ...claimed,
+    ...own,
+    async check() {
+      await check()
+      await note.check()
+    },
+  }
 }
 
 /** With the tenants as they are by now: what an earlier run had activated is put back, and whoever held the backup was waited for. */

@@ -161,7 +161,7 @@ export async function foretell({
   tenants,
 }: BackupPlan): Promise<Omit<BackupResult, 'seconds'>> {
   const scope = tenantPlan && scopeOf(tenantPlan)
-  warnSkipped(job, scope)
+  warnSkipped(job, scope?.skipped)
   checkHead(await headOf(job, {chain, scope, tenants}))
   const foretelling = foretold(job, expectedObjects ?? (await countActive(job, tenantPlan)), scope)
   if (!chain || job.options.includeData === false) return foretelling

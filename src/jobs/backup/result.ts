@@ -1,8 +1,8 @@
 /** What a backup tells whoever asked for it. */
 import type {SealedManifest} from '../../archive/manifest.js'
 import type {BackupJob} from './job.js'
+import type {TenantScope} from './journal.js'
 import type {BackupResult} from './options.js'
-import type {TenantScope} from './tenants.js'
 
 import {backupName, encryptedName} from '../../archive/names.js'
 

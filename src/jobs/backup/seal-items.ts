@@ -15,9 +15,9 @@ import {DuplicateCheck} from '../../flow/duplicates.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
-import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {becomesOne} from '../survey.js'
 import {type Completeness, CompletenessCheck, type CompletenessState} from './completeness.js'
+import {readingOf} from './job.js'
 import {checkAgain} from './sample.js'
 import {register, seal} from './seal.js'
 import {ArchiveSink} from './sink.js'
@@ -104,20 +104,15 @@ async function judge(
   {content, position, writer}: Judged,
 ): Promise<Completeness> {
   const {chain, job, work} = worker
-  const {connection, options, plan} = job
   const {counts, expectedObjects} = work
   const taken = results.flatMap((result) => result.taken ?? [])
   const sink = new ArchiveSink({chain, content, expectedObjects, taken, writer})
   const check = new CompletenessCheck({
-    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
-    connection,
+    ...readingOf(job),
     expectedObjects,
-    plan,
     readBack: async () => idsOf(worker, position),
-    signal: options.signal,
     sink,
     state: stateOf(worker, results),
-    throttle: throttleOf(options),
   })
   try {
     if (chain) await checkDuplicates(worker, position)

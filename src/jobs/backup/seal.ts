@@ -2,6 +2,7 @@
 import type {SealedArchive} from '../../archive/writer.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {BackupJob} from './job.js'
+import type {TenantScope} from './journal.js'
 import type {Open} from './open.js'
 import type {BackupResult} from './options.js'
 import type {BackupPlan} from './plan.js'
@@ -18,7 +19,6 @@ import {isMultiTenant} from '../../model/schema.js'
 import {sealedGuarantee} from './guarantee.js'
 import {resultOf, type SealedFacts} from './result.js'
 import {checkSameCollection} from './same-collection.js'
-import {type TenantScope} from './tenants.js'
 
 /** What is sealed, whoever has written it. */
 export interface ToSeal extends Pick<Written, 'completeness' | 'settled'> {

@@ -1,11 +1,6 @@
-import type {ContentDigest} from '../../archive/content-digest.js'
-import type {ArchiveWriter} from '../../archive/writer.js'
 import type {Amendment} from '../../codec/document.js'
-import type {Throttle} from '../../flow/throttle.js'
-import type {OperationOptions} from '../../model/progress.js'
-import type {WeaviateTenant} from '../../model/tenant.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {ObjectIndex} from './object-index.js'
+import type {BackupReading} from './reading.js'
 
 import {listIds} from '../../flow/list-ids.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
@@ -21,26 +16,6 @@ const MAX_ROUNDS = 20
 /** Objects read again in one call. */
 const OBJECTS_A_CALL = 100
 
-export interface SettleOptions extends OperationOptions {
-  /** @throws DataOpsError STORAGE when another process has taken the backup over, and its tenants with it. */
-  check: () => Promise<void>
-  concurrency: number
-  connection: Connection
-  content: ContentDigest
-  index: ObjectIndex
-  /** Called with what a scan has just looked at, while its tenants are active: whether that is as much as the server counts. */
-  judge: (slices: Slice[]) => Promise<void>
-  plan: CollectionPlan
-  /** Scans at most; default: until nothing has changed, or a collection counts as never still. */
-  rounds?: number
-  /** Keeps what is to be put back after a crash. */
-  saveActivated: (tenants: WeaviateTenant[]) => Promise<void>
-  /** Tenants that are in the backup; undefined in collections without tenants. */
-  tenants?: WeaviateTenant[]
-  throttle: Throttle
-  writer: ArchiveWriter
-}
-
 export interface SettleResult {
   amendments: Amendment[]
   /** Scans it took. */
@@ -51,126 +26,158 @@ export interface SettleResult {
 
 /**
  * Scans ids and update times of the live collection again, reads what was written since, and notes what was deleted, until a scan
- * finds the backup as the collection is.
+ * finds the backup as the collection is; of one that was continued, once.
  */
-// Long because a round is one closure over what changed in it.
-export async function settle(options: SettleOptions): Promise<SettleResult> {
-  const {content, index, rounds = MAX_ROUNDS, writer} = options
-  const amendments = new Map<string, Amendment>()
-  const amend = (tenant: string | undefined, id: string): void => {
-    amendments.set(`${id}/${tenant ?? ''}`, [tenant ?? null, id, writer.rows])
-  }
-
-  const inactive = (options.tenants ?? []).filter(({status}) => status !== 'HOT')
+export async function settle(reading: BackupReading, index: ObjectIndex): Promise<SettleResult> {
+  const {connection, open, plan, signal} = reading
+  const {check, journal, note, resumed, scope} = open
+  const {job, tenants: all} = open.plan
+  const read = new Set(scope?.read)
+  const tenants = all?.filter(({name}) => read.has(name))
+  const inactive = (tenants ?? []).filter(({status}) => status !== 'HOT')
   if (inactive.length > 0) {
-    await options.saveActivated(inactive.map(({name, status}) => ({name, status: settledStatus(status)})))
+    await journal.saveActivated(inactive.map(({name, status}) => ({name, status: settledStatus(status)})))
   }
 
-  for (let round = 1; round <= rounds; round++) {
-    let changes = 0
-    const scanned = new Set<string | undefined>()
-    const removeUnseen = (isOf: (tenant: string | undefined) => boolean): void => {
-      for (const {content: held, id, tenant} of index.unseen(round)) {
-        if (!isOf(tenant)) continue
-        changes++
-        content.subtract(held, tenant)
-        index.remove(tenant, id)
-        amend(tenant, id)
-      }
-    }
-
-    const scan = async (slices: Slice[]): Promise<void> => {
-      const changed = new Map<string | undefined, string[]>()
-      for await (const page of listIds({...options, expectedObjects: content.objects, slices})) {
-        for (const object of page) {
-          const known = index.get(object.tenant, object.id)
-          if (known) index.see(object.tenant, object.id, round)
-          if (known?.updated === object.lastUpdateTimeUnix) continue
-          const ids = changed.get(object.tenant) ?? []
-          ids.push(object.id)
-          changed.set(object.tenant, ids)
-        }
-      }
-
-      for (const [tenant, ids] of changed) {
-        changes += ids.length
-        for (const some of chunks(ids, OBJECTS_A_CALL)) await readAgain(options, tenant, some, round, amend)
-      }
-
-      const tenants = new Set(slices.map(({tenant}) => tenant))
-      await seeUnlisted(options, tenants, round)
-      removeUnseen((tenant) => tenants.has(tenant))
-      for (const tenant of tenants) scanned.add(tenant)
-      await options.judge(slices)
-    }
-
-    await (options.tenants
-      ? withActiveTenants(
-          options.connection,
-          options.plan.className,
-          options.tenants,
-          {note: {check: options.check, ...NOTED}, signal: options.signal},
-          async (group) => scan(slicesOfTenants(group)),
+  const scans = new Scans(reading, index)
+  const scanAll = async (): Promise<void> =>
+    tenants
+      ? withActiveTenants(connection, plan.className, tenants, {note: {check, ...NOTED}, signal}, async (group) =>
+          scans.scan(slicesOfTenants(group)),
         )
-      : scan([{...WHOLE_RANGE}]))
+      : scans.scan([{...WHOLE_RANGE}])
+  const most = resumed ? 1 : MAX_ROUNDS
+  let rounds = 0
+  let settled = false
+  while (!settled && rounds < most) {
+    rounds++
+    settled = (await scans.run(rounds, scanAll)) === 0
+  }
+
+  if (!settled && !resumed) {
+    job.warn(
+      'not-settled',
+      `The collection still changed after ${rounds} scans; the backup is as of the last one, object by object.`,
+      {rounds},
+    )
+  }
+
+  await note.save([])
+  return {amendments: scans.amendments, rounds, settled}
+}
+
+type Tenant = string | undefined
+
+/** What scans find, one after another. */
+class Scans {
+  readonly #amendments = new Map<string, Amendment>()
+  #changes = 0
+  #round = 0
+  #scanned = new Set<Tenant>()
+
+  constructor(
+    private readonly reading: BackupReading,
+    private readonly index: ObjectIndex,
+  ) {}
+
+  get amendments(): Amendment[] {
+    return [...this.#amendments.values()]
+  }
+
+  /** Returns how many changes `scanAll` has found. */
+  async run(round: number, scanAll: () => Promise<void>): Promise<number> {
+    const {open, plan} = this.reading
+    this.#changes = 0
+    this.#round = round
+    this.#scanned = new Set()
+    await scanAll()
     // Of tenants that are gone.
-    removeUnseen((tenant) => !scanned.has(tenant))
-    options.onProgress?.({
-      collection: options.plan.className,
-      completed: content.objects,
+    this.#removeUnseen((tenant) => !this.#scanned.has(tenant))
+    const {objects} = open.content
+    open.plan.job.options.onProgress?.({
+      collection: plan.className,
+      completed: objects,
       stage: 'settle',
-      total: content.objects,
+      total: objects,
     })
-    if (changes === 0) return {amendments: [...amendments.values()], rounds: round, settled: true}
+    return this.#changes
   }
 
-  return {amendments: [...amendments.values()], rounds, settled: false}
-}
-
-/** A listing that lacks an object does not say that it was deleted: by its id, over the other transport, it may be there. */
-async function seeUnlisted(
-  options: SettleOptions,
-  tenants: ReadonlySet<string | undefined>,
-  round: number,
-): Promise<void> {
-  const {connection, index, plan, signal, throttle} = options
-  const unlisted = new Map<string | undefined, string[]>()
-  for (const {id, tenant} of index.unseen(round)) {
-    if (!tenants.has(tenant)) continue
-    const ids = unlisted.get(tenant) ?? []
-    ids.push(id)
-    unlisted.set(tenant, ids)
-  }
-
-  for (const [tenant, ids] of unlisted) {
-    for (const some of chunks(ids, OBJECTS_A_CALL)) {
-      const request = {collection: plan, ids: some, signal, tenant, viaRest: true}
-      const objects = await throttle.run(async () => connection.getObjects(request))
-      for (const {id} of objects) index.see(tenant, id, round)
-    }
-  }
-}
-
-/** Objects as they are now; those that the backup has already are superseded. */
-async function readAgain(
-  options: SettleOptions,
-  tenant: string | undefined,
-  ids: string[],
-  round: number,
-  amend: (tenant: string | undefined, id: string) => void,
-): Promise<void> {
-  const {connection, content, index, plan, signal, throttle, writer} = options
-  const objects = await throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant}))
-  for (const object of objects) {
-    const held = index.get(tenant, object.id)
-    if (held) {
-      content.subtract(held.content, tenant)
-      amend(tenant, object.id)
+  async scan(slices: Slice[]): Promise<void> {
+    const {completeness, concurrency, connection, open, plan, signal, throttle} = this.reading
+    const changed = new Map<Tenant, string[]>()
+    const expectedObjects = open.content.objects
+    for await (const page of listIds({concurrency, connection, expectedObjects, plan, signal, slices, throttle})) {
+      for (const {id, lastUpdateTimeUnix, tenant} of page) {
+        const known = this.index.get(tenant, id)
+        if (known) this.index.see(tenant, id, this.#round)
+        if (known?.updated !== lastUpdateTimeUnix) addTo(changed, tenant, id)
+      }
     }
 
-    index.set(object, content.add(object))
-    index.see(tenant, object.id, round)
+    for (const [tenant, ids] of changed) {
+      this.#changes += ids.length
+      for (const some of chunks(ids, OBJECTS_A_CALL)) await this.#readAgain(tenant, some)
+    }
+
+    const tenants = new Set(slices.map(({tenant}) => tenant))
+    await this.#seeUnlisted(tenants)
+    this.#removeUnseen((tenant) => tenants.has(tenant))
+    for (const tenant of tenants) this.#scanned.add(tenant)
+    // What was counted and looked at before it does not know what it found, or what an earlier run had read.
+    await completeness.end(slices)
   }
 
-  await writeAll(writer, objects)
+  #amend(tenant: Tenant, id: string): void {
+    this.#amendments.set(`${id}/${tenant ?? ''}`, [tenant ?? null, id, this.reading.open.writer.rows])
+  }
+
+  #removeUnseen(isOf: (tenant: Tenant) => boolean): void {
+    for (const {content, id, tenant} of this.index.unseen(this.#round)) {
+      if (!isOf(tenant)) continue
+      this.#changes++
+      this.reading.open.content.subtract(content, tenant)
+      this.index.remove(tenant, id)
+      this.#amend(tenant, id)
+    }
+  }
+
+  /** A listing that lacks an object does not say that it was deleted: by its id, over the other transport, it may be there. */
+  async #seeUnlisted(tenants: ReadonlySet<Tenant>): Promise<void> {
+    const {connection, plan, signal, throttle} = this.reading
+    const unlisted = new Map<Tenant, string[]>()
+    for (const {id, tenant} of this.index.unseen(this.#round)) if (tenants.has(tenant)) addTo(unlisted, tenant, id)
+    for (const [tenant, ids] of unlisted) {
+      for (const some of chunks(ids, OBJECTS_A_CALL)) {
+        const request = {collection: plan, ids: some, signal, tenant, viaRest: true}
+        const objects = await throttle.run(async () => connection.getObjects(request))
+        for (const {id} of objects) this.index.see(tenant, id, this.#round)
+      }
+    }
+  }
+
+  /** Objects as they are now; those that the backup has already are superseded. */
+  async #readAgain(tenant: Tenant, ids: string[]): Promise<void> {
+    const {connection, open, plan, signal, throttle} = this.reading
+    const {content, writer} = open
+    const objects = await throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant}))
+    for (const object of objects) {
+      const held = this.index.get(tenant, object.id)
+      if (held) {
+        content.subtract(held.content, tenant)
+        this.#amend(tenant, object.id)
+      }
+
+      this.index.set(object, content.add(object))
+      this.index.see(tenant, object.id, this.#round)
+    }
+
+    await writeAll(writer, objects)
+  }
+}
+
+function addTo(lists: Map<Tenant, string[]>, tenant: Tenant, id: string): void {
+  const ids = lists.get(tenant) ?? []
+  ids.push(id)
+  lists.set(tenant, ids)
 }

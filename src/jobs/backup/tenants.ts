@@ -1,25 +1,20 @@
 /** Which tenants a backup reads, and how: decided before it starts. Pure: nothing here talks to a server or a disk. */
-import type {Slice} from '../../flow/parallel-reader.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
+import type {ActivationGroup, BackupJournal, TenantScope} from './journal.js'
 
+import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
+import {settledStatus} from '../../flow/tenants/activation.js'
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
+import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {selectTenants} from '../options.js'
-import {activationGroup, type ActivationGroup, type TransferProgress} from './transfer.js'
 
 export interface TenantPlan {
   /** Inactive (and, when asked for, offloaded) tenants, in groups: each is activated, read and put back. */
   activate: WeaviateTenant[][]
   /** Tenants that can be read as they are. */
   active: WeaviateTenant[]
-  skipped: Array<{name: string; reason: string}>
-}
-
-/** The tenants of a backup, decided when it starts and kept when it is resumed. */
-export interface TenantScope {
-  /** Names of those that are in it. */
-  read: string[]
   skipped: Array<{name: string; reason: string}>
 }
 
@@ -48,15 +43,41 @@ export function planTenants(
   return plan
 }
 
+export function activationGroup(tenants: readonly WeaviateTenant[]): ActivationGroup {
+  return {
+    slices: slicesOfTenants(tenants),
+    tenants: tenants.map(({name, status}) => ({name, status: settledStatus(status)})),
+  }
+}
+
+/** What there is to read. */
+export interface TransferWork {
+  /** Tenants to activate, group by group, with what is to be read of them. */
+  activation: ActivationGroup[]
+  slices: Slice[]
+}
+
+export function planWhole(plan: TenantPlan | undefined): TransferWork {
+  if (!plan) return {activation: [], slices: [{...WHOLE_RANGE}]}
+  return {activation: plan.activate.map((group) => activationGroup(group)), slices: slicesOfTenants(plan.active)}
+}
+
+/** Active tenants that an earlier run has read, or begun to, and whose end it did not come to. */
+export function uncounted(journal: BackupJournal, tenants: readonly WeaviateTenant[]): string[] {
+  const counted = new Set(journal.checked?.counts.filter(([, {after}]) => after !== undefined).map(([name]) => name))
+  const read = new Set(journal.tenants?.read)
+  return tenants.flatMap(({name, status}) => (status === 'HOT' && read.has(name) && !counted.has(name) ? [name] : []))
+}
+
 /**
  * What a resumed backup has still to read, by the states that the tenants are in now.
  * @throws DataOpsError INVALID_INPUT when a tenant is gone, or was offloaded since and may not be onloaded.
  */
 export function planRemaining(
-  progress: Pick<TransferProgress, 'remaining' | 'waiting'>,
+  progress: Pick<BackupJournal, 'remaining' | 'waiting'>,
   tenants: readonly WeaviateTenant[] | undefined,
   options: {includeOffloaded?: boolean},
-): {activation: ActivationGroup[]; slices: Slice[]} {
+): TransferWork {
   if (!tenants) return {activation: [], slices: progress.remaining}
   const left = [...progress.remaining, ...progress.waiting.flatMap((group) => group.slices)]
   const byTenant = Map.groupBy(left, ({tenant}) => tenant!)

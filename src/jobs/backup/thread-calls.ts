@@ -1,45 +1,28 @@
 /** What the threads of a backup and the one that leads them say to each other. */
 import type {ContentState, ObjectContent} from '../../archive/content-digest.js'
 import type {WrittenPart} from '../../archive/writer.js'
-import type {BackupFormat} from '../../codec/codec.js'
-import type {BackupHead} from '../../codec/document.js'
+import type {RetryOptions} from '../../flow/options.js'
 import type {Slice} from '../../flow/parallel-reader.js'
 import type {Cost} from '../../flow/throttle.js'
-import type {SentChain} from '../../flow/transform/sent.js'
 import type {WeaviateObject} from '../../model/object.js'
 import type {Warning} from '../../model/progress.js'
-import type {WeaviateClass} from '../../model/schema.js'
 import type {OpenAgain} from '../../store/open.js'
 import type {ConnectAgain} from '../../weaviate/connect.js'
 import type {ServerCall} from '../../weaviate/connection.js'
+import type {BackupWork} from './items.js'
 
 /** What a thread must know, once. */
-export interface ThreadSetup {
-  /** Objects a page at most. */
-  batchSize: number
-  compress: boolean
+export interface ThreadSetup extends Omit<BackupWork, 'counts' | 'identity' | 'scope'>, RetryOptions {
   /** Pages in flight of this thread at most. */
   concurrency: number
   connect: ConnectAgain
-  encryption?: {isHidden: boolean; recipient: string}
-  /** Objects of the collection. */
-  expectedObjects: number
   /** Bytes and milliseconds between two flushes. */
   flushEvery: {bytes: number; ms: number}
-  format: BackupFormat
-  head: BackupHead
   /** Whether what became of each object is wanted, to look at it again later. */
   isIndexed: boolean
   /** Whether the rate is limited. */
   isLimited: boolean
-  maxRetries?: number
-  /** Of the backup. */
-  name: string
-  retryMaxWaitMs?: number
-  /** Of the collection that is read. */
-  schema: WeaviateClass
   store: OpenAgain
-  transforms?: SentChain
 }
 
 /** A page that a thread has dealt with. */

@@ -133,7 +133,7 @@ class BackupThread {
   }
 
   async read(slices: Slice[]): Promise<void> {
-    const {batchSize, concurrency, expectedObjects, flushEvery, schema} = this.#setup
+    const {batchSize, concurrency, expectedObjects = Number.MAX_SAFE_INTEGER, flushEvery, schema} = this.#setup
     const reader = new ParallelReader({
       batchSize,
       concurrency,

@@ -1,16 +1,11 @@
 /** Leads the threads of a backup: gives each of them slices to read, and takes in what they have written. */
-import type {ContentDigest} from '../../archive/content-digest.js'
-import type {ArchiveWriter} from '../../archive/writer.js'
 import type {OpenAgain} from '../../store/open.js'
-import type {CompletenessCheck} from './completeness.js'
-import type {ArchiveSink} from './sink.js'
+import type {BackupReading} from './reading.js'
 import type {LeaderCalls, ThreadCalls, ThreadPage, ThreadResult, ThreadSetup} from './thread-calls.js'
 
 import {PAGES_WORTH_CUTTING, type Slice} from '../../flow/parallel-reader.js'
 import {Sleepers} from '../../flow/sleepers.js'
-import {type Throttle} from '../../flow/throttle.js'
 import {throwIfAborted} from '../../model/errors.js'
-import {type OperationOptions, type Warning} from '../../model/progress.js'
 import {splitRange} from '../../model/uuid-range.js'
 import {type Opened, sentConnection} from '../../weaviate/connect.js'
 import {type Offer} from '../workers/peer.js'
@@ -27,19 +22,12 @@ const SHARE = 4
 /** Milliseconds between two times that all are told of a server that pushes back. */
 const PUSHBACK_MS = 1000
 
-export interface BackupThreadsOptions extends Pick<OperationOptions, 'signal'> {
-  /** Asked before a part is begun. @throws when the backup is another process's by now. */
-  check: () => Promise<void>
-  completeness: CompletenessCheck
-  content: ContentDigest
+/** What threads are started with. */
+export interface ThreadsToStart {
   count: number
   opened: Opened
   setup: Omit<ThreadSetup, 'connect' | 'isLimited' | 'store'>
-  sink: ArchiveSink
   store: OpenAgain
-  throttle: Throttle
-  warn: (warning: Warning) => void
-  writer: ArchiveWriter
 }
 
 /** What the threads read now. */
@@ -67,7 +55,7 @@ interface Led {
 }
 
 export class BackupThreads {
-  readonly #options: BackupThreadsOptions
+  readonly #backup: BackupReading
   readonly #sleepers = new Sleepers()
   readonly #threads: Led[] = []
   #failure?: {error: unknown}
@@ -76,16 +64,15 @@ export class BackupThreads {
   #queue: Slice[] = []
   #reading?: ThreadReading
 
-  private constructor(options: BackupThreadsOptions) {
-    this.#options = options
+  private constructor(backup: BackupReading) {
+    this.#backup = backup
   }
 
   /** @throws DataOpsError when one of them cannot connect. */
-  static async start(options: BackupThreadsOptions): Promise<BackupThreads> {
-    const {count, opened, setup, store, throttle} = options
-    const threads = new BackupThreads(options)
-    for (let number = 1; number <= count; number++) threads.#add(number)
-    const isLimited = throttle.rate !== undefined
+  static async start(backup: BackupReading, {count, opened, setup, store}: ThreadsToStart): Promise<BackupThreads> {
+    const threads = new BackupThreads(backup)
+    for (let number = 1; number <= count; number++) threads.#add(number, opened)
+    const isLimited = backup.throttle.rate !== undefined
     try {
       const given = {...setup, connect: await sentConnection(opened), isLimited, store}
       await Promise.all(threads.#threads.map(async ({thread}) => thread.peer.call('start', given)))
@@ -108,7 +95,7 @@ export class BackupThreads {
 
   /** Resolves once the slices are read. @throws DataOpsError INTERRUPTED, or the first failure, once all have stopped. */
   async read(slices: readonly Slice[], reading: ThreadReading): Promise<void> {
-    const {signal} = this.#options
+    const {signal} = this.#backup
     const stop = (): void => {
       this.#stop()
     }
@@ -144,15 +131,16 @@ export class BackupThreads {
     await Promise.all(this.#threads.map(async ({thread}) => thread.close()))
   }
 
-  #add(number: number): void {
-    const {check, opened, throttle, warn, writer} = this.#options
+  #add(number: number, opened: Opened): void {
+    const {open, throttle} = this.#backup
+    const {claim, plan, writer} = open
     const calls: LeaderCalls = {
       called: (call) => opened.onCall?.(call),
       flushed: async (result) => this.#flushed(led, result),
       headers: async () => opened.headers(),
       page: async (page) => this.#page(led, page),
       async partName(extension) {
-        await check()
+        await claim.check()
         if (!writer.folder) throw new TypeError('a document has no parts')
         return writer.folder.nextName(extension)
       },
@@ -160,7 +148,9 @@ export class BackupThreads {
       pushedBack: () => {
         this.#pushBack(led)
       },
-      warn,
+      warn({code, details, message}) {
+        plan.job.warn(code, message, details)
+      },
     }
     const offer: Offer = {...calls}
     const led: Led = {
@@ -204,7 +194,7 @@ export class BackupThreads {
 
   /** From the queue, or from the thread that has most left; undefined: there is nothing left to take. */
   async #next(led: Led): Promise<Slice[] | undefined> {
-    while (!this.#failure && !this.#options.signal?.aborted) {
+    while (!this.#failure && !this.#backup.signal?.aborted) {
       const share = Math.ceil(this.#queue.length / this.#threads.length / SHARE)
       if (share > 0) return hold(led, this.#queue.splice(0, Math.min(share, MOST_SLICES)))
       const others = this.#threads.filter((other) => other !== led && other.isReading)
@@ -229,7 +219,7 @@ export class BackupThreads {
   }
 
   async #page(led: Led, page: ThreadPage): Promise<void> {
-    const {completeness, sink} = this.#options
+    const {completeness, sink} = this.#backup
     const {bytes, document, ids, spare, tenant} = page
     if (document) led.coming.push(document.result)
     const objects = Array.from({length: ids.length / ID}, (_, at) => ({
@@ -262,7 +252,8 @@ export class BackupThreads {
     {lines, result, written}: NonNullable<ThreadPage['document']>,
     {objects, tenant}: {objects: number; tenant?: string},
   ): Promise<void> {
-    const {content, sink, writer} = this.#options
+    const {open, sink} = this.#backup
+    const {content, writer} = open
     await writer.appendLines?.(lines, written)
     content.merge(result.content)
     if (sink.isChanging) sink.count(tenant, objects)
@@ -273,10 +264,10 @@ export class BackupThreads {
   }
 
   async #flushed(led: Led, {content, parts, remaining, takenSum}: ThreadResult): Promise<void> {
-    const {sink, writer} = this.#options
+    const {open, sink} = this.#backup
     // All at once: what is saved fits together.
-    this.#options.content.merge(content)
-    writer.folder?.adopt(parts)
+    open.content.merge(content)
+    open.writer.folder?.adopt(parts)
     led.held = remaining
     for (const [tenant, objects] of led.ahead) {
       sink.countAhead(tenant, -objects)

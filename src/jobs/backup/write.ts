@@ -1,30 +1,22 @@
 /** The third step of a backup: every object is read and written. */
-import type {Throttle} from '../../flow/throttle.js'
-import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
-import type {BackupJob} from './job.js'
-import type {BackupJournal} from './journal.js'
 import type {Open} from './open.js'
+import type {BackupThreads} from './threads.js'
 import type {ClaimedBackup} from './unfinished.js'
 
 import {unlockUnfinished} from '../../archive/encrypted/unlock.js'
-import {slicesOfTenants} from '../../flow/parallel-reader.js'
 import {DataOpsError} from '../../model/errors.js'
-import {WHOLE_RANGE} from '../../model/uuid-range.js'
-import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {type Completeness, CompletenessCheck} from './completeness.js'
 import {readBack} from './continuing.js'
+import {type BackupJob, readingOf} from './job.js'
 import {ObjectIndex} from './object-index.js'
 import {settle, type SettleResult} from './settle.js'
 import {ArchiveSink} from './sink.js'
 import {startThreads} from './start-threads.js'
-import {planRemaining, type TenantPlan} from './tenants.js'
-import {type BackupThreads} from './threads.js'
-import {activationGroup, type BackupTransferOptions, transferToArchive} from './transfer.js'
+import {transferToArchive} from './transfer.js'
 
 /** Everything that is to be in the backup is in its files. */
 export interface Written {
-  step: 'written'
   /** undefined when no objects were asked for. */
   completeness?: Completeness
   open: Open
@@ -33,7 +25,7 @@ export interface Written {
 }
 
 export async function transfer(open: Open): Promise<Written> {
-  if (!open.head.metadata.options.include_data) return {open, step: 'written'}
+  if (!open.head.metadata.options.include_data) return {open}
   const {
     content,
     plan: {chain, expectedObjects, job},
@@ -41,35 +33,26 @@ export async function transfer(open: Open): Promise<Written> {
     sample,
     writer,
   } = open
-  const {connection, options, plan} = job
-  const concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
-  const throttle = throttleOf(options)
+  const reading = readingOf(job)
   const earlier = resumed && (await earlierFiles(job, resumed))
-  const contents = options.settle || (earlier && !chain) ? new ObjectIndex() : undefined
-  const {taken, takenSum} = resumed?.journal ?? {}
-  const {signal} = options
+  const contents = job.options.settle || (earlier && !chain) ? new ObjectIndex() : undefined
+  const {checked, taken, takenSum} = resumed?.journal ?? {}
+  const {signal} = reading
   const sink = new ArchiveSink({chain, content, contents, expectedObjects, sample, signal, taken, takenSum, writer})
-  const check = new CompletenessCheck({
-    concurrency,
-    connection,
-    expectedObjects,
-    plan,
-    signal: options.signal,
-    sink,
-    state: resumed?.journal.checked,
-    throttle,
-  })
+  const completeness = new CompletenessCheck({...reading, expectedObjects, sink, state: checked})
+  const backup = {...reading, completeness, open, sink}
   let threads: BackupThreads | undefined
   try {
     if (resumed) await takeInEarlier(open, {earlier, resumed, sink})
-    threads = await startThreads(open, {check, concurrency, sink, throttle})
-    await transferToArchive({...transferOptions(open, {check, concurrency, sink, throttle}), threads})
+    threads = await startThreads(backup)
+    await transferToArchive({...backup, threads})
     await sink.check()
-    const settled = contents && (await lookAgain(open, {check, concurrency, contents, sink, throttle}))
-    return {completeness: check.result(), open, settled, step: 'written'}
+    // For what changed since it was read: until the collection is still, or once over what was read before a pause.
+    const settled = contents && (await settle(backup, contents))
+    return {completeness: completeness.result(), open, settled}
   } finally {
     await threads?.close()
-    await check.close()
+    await completeness.close()
     await sink.close()
   }
 }
@@ -109,120 +92,4 @@ async function earlierFiles(job: BackupJob, {journal, name}: ClaimedBackup): Pro
   }
 
   return files
-}
-
-interface Reading {
-  check: CompletenessCheck
-  concurrency: number
-  sink: ArchiveSink
-  throttle: Throttle
-}
-
-function transferOptions(open: Open, {check, concurrency, sink, throttle}: Reading): BackupTransferOptions {
-  const {
-    identity,
-    journal,
-    plan: {batchSize, expectedObjects, job, tenantPlan, tenants},
-    resumed,
-    sample,
-    writer,
-  } = open
-  const {connection, options, plan, sameServer} = job
-  return {
-    ...(resumed ? planRemaining(resumed.journal, tenants, options) : initialWork(tenantPlan)),
-    batchSize,
-    check: fence(open),
-    completeness: check,
-    concurrency,
-    connection,
-    counted: resumed && tenants && uncounted(resumed.journal, tenants),
-    expectedObjects,
-    onProgress: options.onProgress,
-    plan,
-    ...(identity === undefined && {sample}),
-    sameServer,
-    saveActivated: savingActivated(open),
-    saveProgress: async (progress) => journal.saveProgress(progress),
-    signal: options.signal,
-    sink,
-    throttle,
-    writer,
-  }
-}
-
-/** Whether the backup, and the tenants that it has activated, are still this process's. */
-function fence({claim, note}: Open): () => Promise<void> {
-  return async () => {
-    await claim.check()
-    await note.check()
-  }
-}
-
-/** Nothing is written beside what is another process's by now. */
-function savingActivated({claim, journal}: Open): (tenants: WeaviateTenant[]) => Promise<void> {
-  return async (tenants) => {
-    await claim.check()
-    await journal.saveActivated(tenants)
-  }
-}
-
-function initialWork(tenantPlan: TenantPlan | undefined): Pick<BackupTransferOptions, 'activation' | 'slices'> {
-  return tenantPlan
-    ? {
-        activation: tenantPlan.activate.map((tenants) => activationGroup(tenants)),
-        slices: slicesOfTenants(tenantPlan.active),
-      }
-    : {activation: [], slices: [{...WHOLE_RANGE}]}
-}
-
-/** For what changed since it was read: until the collection is still, or once over what was read before a pause. */
-async function lookAgain(
-  open: Open,
-  {check, concurrency, contents, throttle}: Reading & {contents: ObjectIndex},
-): Promise<SettleResult> {
-  const {
-    content,
-    note,
-    plan: {job, tenants},
-    resumed,
-    scope,
-    writer,
-  } = open
-  const read = new Set(scope?.read)
-  const live = tenants?.filter(({name}) => read.has(name))
-  const settled = await settle({
-    check: fence(open),
-    concurrency,
-    connection: job.connection,
-    content,
-    index: contents,
-    // What was counted and looked at before it does not know what it found, or what an earlier run had read.
-    judge: async (slices) => check.end(slices),
-    onProgress: job.options.onProgress,
-    plan: job.plan,
-    ...(resumed && {rounds: 1}),
-    saveActivated: savingActivated(open),
-    signal: job.options.signal,
-    tenants: live,
-    throttle,
-    writer,
-  })
-  if (!settled.settled && !resumed) warnNotSettled(job, settled)
-  await note.save([])
-  return settled
-}
-
-function warnNotSettled({warn}: BackupJob, {rounds}: SettleResult): void {
-  warn(
-    'not-settled',
-    `The collection still changed after ${rounds} scans; the backup is as of the last one, object by object.`,
-    {rounds},
-  )
-}
-
-/** Active tenants that an earlier run has read, or begun to, and whose end it did not come to. */
-function uncounted(journal: BackupJournal, tenants: readonly WeaviateTenant[]): string[] {
-  const counted = new Set(journal.checked?.counts.filter(([, {after}]) => after !== undefined).map(([name]) => name))
-  const read = new Set(journal.tenants?.read)
-  return tenants.flatMap(({name, status}) => (status === 'HOT' && read.has(name) && !counted.has(name) ? [name] : []))
 }

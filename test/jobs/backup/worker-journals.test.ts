@@ -3,8 +3,9 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi} from 'vitest'
 
 import {BackupManager} from '../../../src/index.js'
+import {type TransferProgress} from '../../../src/jobs/backup/journal.js'
 import {KeptJournal} from '../../../src/jobs/backup/kept-journal.js'
-import {FLUSH_EVERY, type TransferProgress} from '../../../src/jobs/backup/transfer.js'
+import {FLUSH_EVERY} from '../../../src/jobs/backup/transfer.js'
 import {fillCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {bundledWorker} from '../../support/worker-bundle.js'
 
