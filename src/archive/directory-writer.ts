@@ -18,23 +18,22 @@ import {
 /** Writes the directory of `format parquet` and `format arrow`. A flush ends the part being written: its footer comes last. */
 export class DirectoryWriter implements ArchiveWriter {
   readonly #options: ArchiveWriterOptions
-  readonly #names: Pick<PartNames, 'next'>
+  readonly #nextName: (extension: string) => string
   readonly #parts: SealedPart[] = []
   readonly #writer: PartsWriter
   #finishedBytes = 0
   #finishedRows = 0
 
-  private constructor(options: ArchiveWriterOptions, names: Pick<PartNames, 'next'>, writer: PartsWriter) {
+  private constructor(options: ArchiveWriterOptions, nextName: (extension: string) => string, writer: PartsWriter) {
     this.#options = options
-    this.#names = names
+    this.#nextName = nextName
     this.#writer = writer
     for (const part of options.resumeAt?.parts ?? []) this.#add(part)
   }
 
   static async open(options: ArchiveWriterOptions): Promise<DirectoryWriter> {
-    const names = options.shared ? {next: options.shared.nextName} : new PartNames(options.resumeAt?.parts)
-    const parts = await PartsWriter.open({...options, nextName: (extension) => names.next(extension)})
-    const writer = new DirectoryWriter(options, names, parts)
+    const nextName = options.shared?.nextName ?? namesBeside(options.resumeAt?.parts)
+    const writer = new DirectoryWriter(options, nextName, await PartsWriter.open({...options, nextName}))
     if (options.resumeAt) await writer.#dropUnfinished()
     return writer
   }
@@ -79,7 +78,7 @@ export class DirectoryWriter implements ArchiveWriter {
       adopt: (parts) => {
         for (const part of parts) this.#add(part)
       },
-      nextName: (extension) => this.#names.next(extension),
+      nextName: this.#nextName,
     }
   }
 
@@ -122,19 +121,13 @@ export class DirectoryWriter implements ArchiveWriter {
 }
 
 /** Names of parts by their ordinals, each given once. */
-class PartNames {
-  readonly #given: Set<null | string>
-  #ordinal = 0
-
-  constructor(there: readonly SealedPart[] = []) {
-    this.#given = new Set(there.map(({file}) => file))
-  }
-
-  next(extension: string): string {
+function namesBeside(there: readonly SealedPart[] = []): (extension: string) => string {
+  const given = new Set(there.map(({file}) => file))
+  let ordinal = 0
+  return (extension) => {
     for (;;) {
-      this.#ordinal++
-      const name = partName(extension, this.#ordinal)
-      if (!this.#given.has(name)) return name
+      const name = partName(extension, ++ordinal)
+      if (!given.has(name)) return name
     }
   }
 }

@@ -14,6 +14,7 @@ import {
   type ArchivePosition,
   type ArchiveWriter,
   type ArchiveWriterOptions,
+  type Extent,
   PartExtent,
   type SealedArchive,
   sealedFacts,
@@ -84,7 +85,7 @@ export class DocumentWriter implements ArchiveWriter {
     return []
   }
 
-  async appendLines(lines: Uint8Array, extent: Pick<PartExtent, 'firstId' | 'lastId' | 'rows'>): Promise<void> {
+  async appendLines(lines: Uint8Array, extent: Extent): Promise<void> {
     if (extent.rows === 0) return
     if (this.#extent.rows > 0) await this.#append(SEPARATOR)
     this.#extent.take(extent)

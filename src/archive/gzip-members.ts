@@ -75,36 +75,23 @@ async function* inflateMember(source: ByteQueue, where: string): AsyncGenerator<
 
 /** Resolves once the chunk is taken: true when the deflate stream ended within, or before it. */
 async function write(inflate: InflateRaw, chunk: Uint8Array): Promise<boolean> {
-  return new Promise<boolean>((resolve, reject) => {
-    const finish = (settle: () => void): void => {
-      inflate.off('end', ended)
-      inflate.off('error', failed)
-      settle()
-    }
+  const {promise, reject, resolve} = Promise.withResolvers<boolean>()
+  const ended = (): void => {
+    resolve(true)
+  }
 
-    const ended = (): void => {
-      finish(() => {
-        resolve(true)
-      })
-    }
-
-    const failed = (error: Error): void => {
-      finish(() => {
-        reject(error)
-      })
-    }
-
-    inflate.once('end', ended)
-    inflate.once('error', failed)
-    inflate.write(chunk, (error) => {
-      if (error) failed(error)
-      else {
-        finish(() => {
-          resolve(false)
-        })
-      }
-    })
+  inflate.once('end', ended)
+  inflate.once('error', reject)
+  inflate.write(chunk, (error) => {
+    if (error) reject(error)
+    else resolve(false)
   })
+  try {
+    return await promise
+  } finally {
+    inflate.off('end', ended)
+    inflate.off('error', reject)
+  }
 }
 
 function damaged(where: string, what: string, cause?: unknown): DataOpsError {

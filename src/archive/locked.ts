@@ -195,10 +195,12 @@ export function locking(store: Store, {forMs, mode}: LockOptions): Store {
   const lock = (): ObjectLock => ({mode, until: Date.now() + forMs})
   const lockedWriter = async (key: string): Promise<StoreWriter> => {
     const writer = await locks.createWriter(key, lock())
-    return overlayWriter(writer, async (as = key) => {
-      const isComplete = await writer.complete(as)
-      if (isComplete) await locks.lock(as, lock())
-      return isComplete
+    return overlay(writer, {
+      async complete(as = key) {
+        const isComplete = await writer.complete(as)
+        if (isComplete) await locks.lock(as, lock())
+        return isComplete
+      },
     })
   }
 
@@ -215,18 +217,6 @@ export function locking(store: Store, {forMs, mode}: LockOptions): Store {
       return locks.put(key, bytes, condition, now)
     },
   })
-}
-
-function overlayWriter(writer: StoreWriter, complete: StoreWriter['complete']): StoreWriter {
-  return {
-    append: async (chunks) => writer.append(chunks),
-    get bytes() {
-      return writer.bytes
-    },
-    close: async () => writer.close(),
-    complete,
-    sync: async () => writer.sync(),
-  }
 }
 
 /** All files of a folder but `metadata.json`. */

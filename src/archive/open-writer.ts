@@ -1,5 +1,7 @@
-import type {ArchiveWriter, ArchiveWriterOptions, PartsForOthers} from './writer.js'
+import type {WeaviateObject} from '../model/object.js'
+import type {ArchiveWriter, ArchiveWriterOptions, PartsForOthers, SealSummary} from './writer.js'
 
+import {overlay} from '../store/overlay.js'
 import {DirectoryWriter} from './directory-writer.js'
 import {DocumentWriter} from './document-writer.js'
 import {type BackupEncryption, openEncryptedParts, openEncryptedWriter} from './encrypted/writer.js'
@@ -24,15 +26,11 @@ export async function openPartsWriter({
     ? openEncryptedParts({...options, recipient: encryption.recipient})
     : PartsWriter.open(options))
   const attempt = attempting()
-  return {
+  return overlay(writer, {
     begin: async () => attempt(async () => writer.begin()),
-    get bytes() {
-      return writer.bytes
-    },
-    close: async () => writer.close(),
     finish: async () => attempt(async () => writer.finish()),
-    write: async (objects) => attempt(async () => writer.write(objects)),
-  }
+    write: async (objects: readonly WeaviateObject[]) => attempt(async () => writer.write(objects)),
+  })
 }
 
 async function openPlainWriter(options: ArchiveWriterOptions): Promise<ArchiveWriter> {
@@ -56,20 +54,13 @@ function attempting(): <T>(work: () => Promise<T>) => Promise<T> {
 function failingOnce(writer: ArchiveWriter): ArchiveWriter {
   const attempt = attempting()
   const {appendLines} = writer
-  return {
+  return overlay(writer, {
     ...(appendLines && {
-      appendLines: async (lines, extent) => attempt(async () => appendLines.call(writer, lines, extent)),
+      appendLines: async (...lines: Parameters<typeof appendLines>) =>
+        attempt(async () => appendLines.apply(writer, lines)),
     }),
-    get bytes() {
-      return writer.bytes
-    },
-    close: async () => writer.close(),
     flush: async () => attempt(async () => writer.flush()),
-    folder: writer.folder,
-    get rows() {
-      return writer.rows
-    },
-    seal: async (summary) => attempt(async () => writer.seal(summary)),
-    write: async (objects) => attempt(async () => writer.write(objects)),
-  }
+    seal: async (summary: SealSummary) => attempt(async () => writer.seal(summary)),
+    write: async (objects: readonly WeaviateObject[]) => attempt(async () => writer.write(objects)),
+  })
 }

@@ -47,19 +47,7 @@ export interface SealSummary {
 /** The members of a seal that say what the backup holds, the same in every format. */
 export function sealedFacts(
   summary: SealSummary,
-): Pick<
-  BackupSeal,
-  | 'complete'
-  | 'counted'
-  | 'digest'
-  | 'finished'
-  | 'guarantee'
-  | 'missing'
-  | 'object_count'
-  | 'requires'
-  | 'resumed'
-  | 'tenants'
-> {
+): Omit<BackupSeal, 'amendments' | 'checksum' | 'compressed' | 'document' | 'parts' | 'schema_sha256' | 'statistics'> {
   const {complete = true, counted, digest, finished, guarantee, missing, objectCount, resumed = [], tenants} = summary
   return {
     finished,
@@ -104,7 +92,7 @@ export interface ArchiveWriter extends ObjectSink {
   /** Closes the files and leaves what is there for a later run. */
   close: () => Promise<void>
   /** Documents: appends lines that others have made, joined by `,\n`. */
-  appendLines?: (lines: Uint8Array, extent: Pick<PartExtent, 'firstId' | 'lastId' | 'rows'>) => Promise<void>
+  appendLines?: (lines: Uint8Array, extent: Extent) => Promise<void>
   /** Puts everything written so far on the disk and says where that is. */
   flush: () => Promise<ArchivePosition>
   /** Where others can write parts of the backup; absent from documents. */
@@ -148,8 +136,17 @@ export interface SharedSeal {
   nextName: (extension: string) => string
 }
 
-/** Follows the least and the greatest id of a part, and its rows. */
-export class PartExtent {
+/** Of a part, or of rows of one. */
+export interface Extent {
+  /** The least. */
+  firstId?: string
+  /** The greatest. */
+  lastId?: string
+  rows: number
+}
+
+/** Follows the extent of a part. */
+export class PartExtent implements Extent {
   firstId?: string
   lastId?: string
   rows = 0
@@ -174,7 +171,7 @@ export class PartExtent {
   }
 
   /** Rows of others. */
-  take({firstId, lastId, rows}: Pick<PartExtent, 'firstId' | 'lastId' | 'rows'>): void {
+  take({firstId, lastId, rows}: Extent): void {
     this.rows += rows
     if (firstId !== undefined && (this.firstId === undefined || firstId < this.firstId)) this.firstId = firstId
     if (lastId !== undefined && (this.lastId === undefined || lastId > this.lastId)) this.lastId = lastId

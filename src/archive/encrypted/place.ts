@@ -111,20 +111,14 @@ export class EncryptedPlace {
   #committing(writer: AgeFileWriter): StoreWriter {
     const {backup} = this.#options.names
     let completing: Promise<boolean> | undefined
-    return {
-      append: async (chunks) => writer.append(chunks),
-      get bytes() {
-        return writer.bytes
-      },
-      close: async () => writer.close(),
-      complete: async (as) => {
+    return overlay(writer, {
+      complete: async (as?: string) => {
         // Another folder has not the files of this one.
         if (as !== undefined && as !== backup) return false
         completing ??= writer.complete()
         return (await completing) && (await this.#commit(backup)) !== undefined
       },
-      sync: async () => writer.sync(),
-    }
+    })
   }
 
   async #put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<string | undefined> {

@@ -1,8 +1,16 @@
 /** Writes an encrypted backup: the writer of its format, in an encrypted place. */
-import type {ArchiveWriter, ArchiveWriterOptions, PartsForOthers, SealedArchive, SealSummary} from '../writer.js'
+import type {
+  ArchiveWriter,
+  ArchiveWriterOptions,
+  PartsForOthers,
+  SealedArchive,
+  SealSummary,
+  WrittenPart,
+} from '../writer.js'
 
 import {newIdentity} from '../../codec/age/header.js'
 import {type EncryptionOptions} from '../../store/encryption.js'
+import {overlay} from '../../store/overlay.js'
 import {PartsWriter, type PartsWriterOptions} from '../parts-writer.js'
 import {coverDocument, coverOf} from './cover.js'
 import {namesOf} from './files.js'
@@ -47,31 +55,20 @@ export async function openEncryptedWriter(
   const adopted = options.resumeAt && {...options.resumeAt, parts: place.know(options.resumeAt.parts)}
   const writer = await open({...options, ...(adopted && {resumeAt: adopted}), store: place.store})
   const {folder} = writer
-  return {
-    appendLines: writer.appendLines?.bind(writer),
-    get bytes() {
-      return writer.bytes
-    },
-    close: async () => writer.close(),
-    flush: async () => writer.flush(),
+  return overlay(writer, {
     ...(folder && {
-      folder: {
-        adopt(parts) {
+      folder: overlay(folder, {
+        adopt(parts: readonly WrittenPart[]) {
           folder.adopt(place.know(parts))
         },
-        nextName: (extension) => folder.nextName(extension),
-      },
+      }),
     }),
-    get rows() {
-      return writer.rows
-    },
-    async seal(given): Promise<SealedArchive> {
+    async seal(given: SealSummary): Promise<SealedArchive> {
       summary = given
       const sealed = await writer.seal(given)
       return {...sealed, bytes: place.bytes}
     },
-    write: async (objects) => writer.write(objects),
-  }
+  })
 }
 
 /** Parts of a backup whose key lies in its folder already. */
@@ -88,16 +85,10 @@ export async function openEncryptedParts({
     recipient,
   })
   const writer = await PartsWriter.open({...options, store: place.store})
-  return {
-    begin: async () => writer.begin(),
-    get bytes() {
-      return writer.bytes
-    },
-    close: async () => writer.close(),
+  return overlay(writer, {
     async finish() {
       const part = await writer.finish()
       return part && {...part, stored: place.fileOf(part)}
     },
-    write: async (objects) => writer.write(objects),
-  }
+  })
 }

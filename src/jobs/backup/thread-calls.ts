@@ -1,6 +1,6 @@
 /** What the threads of a backup and the one that leads them say to each other. */
 import type {ContentState, ObjectContent} from '../../archive/content-digest.js'
-import type {WrittenPart} from '../../archive/writer.js'
+import type {Extent, WrittenPart} from '../../archive/writer.js'
 import type {RetryOptions} from '../../flow/options.js'
 import type {Slice} from '../../flow/parallel-reader.js'
 import type {Cost} from '../../flow/throttle.js'
@@ -42,13 +42,6 @@ export interface ThreadPage {
   /** Pages that another thread could take over, about. */
   spare: number
   tenant?: string
-}
-
-/** Rows of a document. */
-export interface Extent {
-  firstId?: string
-  lastId?: string
-  rows: number
 }
 
 /** What a thread has written since it last said so. */

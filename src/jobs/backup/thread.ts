@@ -1,11 +1,11 @@
 /** A thread of a backup: reads the slices that it is given, over a connection of its own, and writes them into parts of its own. */
 import type {Connection} from '../../weaviate/connection.js'
 import type {Offer, Peer} from '../workers/peer.js'
-import type {Extent, LeaderCalls, ThreadCalls, ThreadPage, ThreadResult, ThreadSetup} from './thread-calls.js'
+import type {LeaderCalls, ThreadCalls, ThreadPage, ThreadResult, ThreadSetup} from './thread-calls.js'
 
 import {ContentDigest, type ObjectContent} from '../../archive/content-digest.js'
 import {openPartsWriter} from '../../archive/open-writer.js'
-import {PartExtent, type PartsForOthers} from '../../archive/writer.js'
+import {type Extent, PartExtent, type PartsForOthers} from '../../archive/writer.js'
 import {JsonLinesEncoder} from '../../codec/json/lines.js'
 import {ParallelReader, type Slice, type SlicePage} from '../../flow/parallel-reader.js'
 import {Throttle} from '../../flow/throttle.js'
