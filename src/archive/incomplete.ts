@@ -9,18 +9,11 @@ export function incompleteWarning(
 ): undefined | Warning {
   if (seal?.complete !== false) return undefined
   const {counted, missing = []} = seal
-  const said = (count: null | number | undefined): string =>
-    typeof count === 'number' ? String(count) : 'an unknown number'
   const counts = counted
-    ? `the server counted ${said(counted.before)} objects before and ${said(counted.after)} after, ${counted.read} are in it`
+    ? `the server counted ${counted.before ?? 'an unknown number'} objects before and ${counted.after ?? 'an unknown number'} after, ${counted.read} are in it`
     : `${seal.object_count} objects are in it`
-  const named =
-    missing.length > 0
-      ? `; missing are ${missing
-          .slice(0, 3)
-          .map(({id}) => id)
-          .join(', ')}`
-      : ''
+  const ids = missing.slice(0, 3).map(({id}) => id)
+  const named = ids.length > 0 ? `; missing are ${ids.join(', ')}` : ''
   const more = missing.length > 3 ? ` and ${missing.length - 3} more that are known` : ''
   return {
     code: 'incomplete-backup',

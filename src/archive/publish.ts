@@ -2,7 +2,8 @@
 import type {Store, StoreWriter} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {journalName, METADATA_FILE, nextName, parseBackupName, removedName} from './names.js'
+import {Lease} from '../store/lease.js'
+import {journalName, METADATA_FILE, nextName, parseBackupName, partialLockName, removedName} from './names.js'
 import {copyParts} from './unfinished.js'
 
 const MAX_ATTEMPTS = 1000
@@ -19,6 +20,28 @@ export function* candidateNames(name: string): Generator<string> {
 export async function isNameFree(store: Store, name: string): Promise<boolean> {
   for (const key of [name, journalName(name), removedName(name)]) if (await store.stat(key)) return false
   return !(await store.unfinished?.stat(name))
+}
+
+/** The first candidate that no other process writes to and that `mayTake` lets take, and its lease; undefined: there is none. */
+export async function leaseName(
+  store: Store,
+  wanted: string,
+  mayTake = isNameFree,
+): Promise<undefined | {lease: Lease; name: string}> {
+  for (const name of candidateNames(wanted)) {
+    const lease = await Lease.tryAcquire(store, partialLockName(name))
+    if (!lease) continue
+    let isTaken = false
+    try {
+      isTaken = await mayTake(store, name)
+    } finally {
+      if (!isTaken) await lease.release()
+    }
+
+    if (isTaken) return {lease, name}
+  }
+
+  return undefined
 }
 
 /** Gives a document its name, or the next free one. Returns the name it got. */

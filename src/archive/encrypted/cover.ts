@@ -78,34 +78,16 @@ export function coverDocument(cover: Cover): Uint8Array {
   return utf8(`${start}${text},"checksum":"${sha256Hex(text)}"}}\n`)
 }
 
+type Facts = Pick<Cover, 'files' | 'finished' | 'holds' | 'keys' | 'objectCount'>
+
 /** The facts of a head that stand in the clear. */
-export function coverOf(
-  {metadata}: BackupHead,
-  {
-    files,
-    finished,
-    holds,
-    isHidden,
-    keys,
-    objectCount,
-  }: {
-    files: CoveredFile[]
-    finished: string
-    holds: HeldKind
-    isHidden: boolean
-    keys: string[]
-    objectCount: number
-  },
-): Cover {
+export function coverOf({metadata}: BackupHead, {isHidden, objectCount, ...held}: Facts & {isHidden: boolean}): Cover {
   return {
+    ...held,
     backupId: metadata.backup_id,
     ...(!isHidden && {collection: metadata.collection, objectCount}),
     compress: metadata.options.compress,
-    files,
-    finished,
     format: metadata.options.format,
-    holds,
-    keys,
     runId: metadata.run_id,
     timestamp: metadata.timestamp,
     toolVersion: metadata.tool_version,
@@ -135,12 +117,13 @@ export async function readCover(store: Store, name: string): Promise<ReadCover |
   }
 }
 
+interface HashOptions {
+  onBytes?: (bytes: number) => void
+  signal?: AbortSignal
+}
+
 /** Every file against its hash in the cover: no key is needed. */
-export async function checkCover(
-  store: Store,
-  cover: ReadCover,
-  {onBytes, signal}: {onBytes?: (bytes: number) => void; signal?: AbortSignal} = {},
-): Promise<Problem[]> {
+export async function checkCover(store: Store, cover: ReadCover, options: HashOptions = {}): Promise<Problem[]> {
   const problems: Problem[] = []
   const add = (file: string, message: string): void => {
     problems.push({file: store.describe(`${cover.name}/${file}`), message})
@@ -157,9 +140,9 @@ export async function checkCover(
   }
 
   if (keys === 0) add('', 'Its key file is missing: nobody can open it.')
-  for (const {bytes, file, sha256} of cover.files) {
-    const problem = await fileProblem(store, `${cover.name}/${file}`, {bytes, onBytes, sha256, signal})
-    if (problem) add(file, problem)
+  for (const covered of cover.files) {
+    const problem = await fileProblem(store, cover.name, covered, options)
+    if (problem) add(covered.file, problem)
   }
 
   return problems
@@ -167,27 +150,20 @@ export async function checkCover(
 
 async function fileProblem(
   store: Store,
-  key: string,
-  {
-    bytes,
-    onBytes,
-    sha256,
-    signal,
-  }: {bytes: number; onBytes?: (bytes: number) => void; sha256: string; signal?: AbortSignal},
+  folder: string,
+  {bytes, file, sha256}: CoveredFile,
+  options: HashOptions,
 ): Promise<string | undefined> {
+  const key = `${folder}/${file}`
   const entry = await store.stat(key)
   if (entry?.kind !== 'file') return entry ? 'It is not a file.' : 'It is missing.'
   if (entry.bytes !== bytes) return `It has ${entry.bytes} bytes, the cover says ${bytes}.`
-  const found = await hashFile(store, key, {onBytes, signal})
+  const found = await hashFile(store, key, options)
   return found.sha256 === sha256 ? undefined : `Its SHA-256 is ${found.sha256}, the cover says ${sha256}.`
 }
 
 /** Size and hash of a file as it lies there. */
-export async function hashFile(
-  store: Store,
-  key: string,
-  {onBytes, signal}: {onBytes?: (bytes: number) => void; signal?: AbortSignal} = {},
-): Promise<EncryptedFile> {
+export async function hashFile(store: Store, key: string, {onBytes, signal}: HashOptions = {}): Promise<EncryptedFile> {
   const reader = await store.openRead(key)
   try {
     const hash = nodePlatform.createSha256()

@@ -4,13 +4,13 @@ import type {LockMode, Store} from '../../store/store.js'
 
 import {refuseExported} from '../../archive/exported.js'
 import {locking, type LockOptions, pastWhatHides, requireLocks} from '../../archive/locked.js'
-import {METADATA_FILE, parseBackupName, partialLockName, removedName} from '../../archive/names.js'
-import {candidateNames, isNameFree} from '../../archive/publish.js'
+import {METADATA_FILE, parseBackupName, removedName} from '../../archive/names.js'
+import {candidateNames, isNameFree, leaseName} from '../../archive/publish.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
-import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
+import {readEntryOf} from '../../catalog/entry.js'
 import {locateBackup} from '../../catalog/locate.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
-import {Lease} from '../../store/lease.js'
+import {type Lease} from '../../store/lease.js'
 import {openStoreLike} from '../../store/open.js'
 import {type ManagerOptions, storeOf} from '../options.js'
 import {checkArrived, copyDocument, copyFiles} from './files.js'
@@ -102,23 +102,14 @@ async function copyTo(backup: FoundBackup, target: Store, options: Copying): Pro
 
 /** The name at the target: one that a copy was begun under, or a free one. */
 async function claim(target: Store, wanted: string): Promise<{lease: Lease; name: string}> {
-  for (const name of candidateNames(wanted)) {
-    const lease = await Lease.tryAcquire(target, partialLockName(name))
-    if (!lease) continue
-    let isOurs = false
-    try {
-      const isBegun = (await target.stat(removedName(name))) && !(await target.stat(`${name}/${METADATA_FILE}`))
-      // What an earlier one of a document wrote begins anew.
-      if (parseBackupName(name)?.kind === 'document') await target.unfinished?.remove(name)
-      isOurs = Boolean(isBegun) || (await isNameFree(target, name))
-    } finally {
-      if (!isOurs) await lease.release()
-    }
-
-    if (isOurs) return {lease, name}
-  }
-
-  throw taken(target, wanted)
+  const found = await leaseName(target, wanted, async (_, name) => {
+    const isBegun = (await target.stat(removedName(name))) && !(await target.stat(`${name}/${METADATA_FILE}`))
+    // What an earlier one of a document wrote begins anew.
+    if (parseBackupName(name)?.kind === 'document') await target.unfinished?.remove(name)
+    return Boolean(isBegun) || isNameFree(target, name)
+  })
+  if (!found) throw taken(target, wanted)
+  return found
 }
 
 /** The name under which that very backup is at the target; undefined: it is not. */
@@ -140,7 +131,7 @@ async function register(
   name: string,
   {resumed, wasThere}: {resumed: number; wasThere: boolean},
 ): Promise<CopyBackupResult> {
-  const entry: CatalogEntry = await readEntryOf(target, name)
+  const entry = await readEntryOf(target, name)
   await new BackupCatalog(target).register(entry)
   return {
     bytes: entry.size,

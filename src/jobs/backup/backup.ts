@@ -96,8 +96,8 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
     const {options, store} = job
     await writer.close()
     // It is another process's by now, and so are what lies there and the tenants that were activated for it.
-    const lost = await failureOf(check)
-    if (isLeaseLost(lost)) await failureOf(async () => note.save([]))
+    const lost: unknown = await check().catch((error_: unknown) => error_)
+    if (isLeaseLost(lost)) await note.save([]).catch(() => {})
     await note.leave()
     if (isLeaseLost(lost)) throw lost
     const isResumable = !options.settle && (!chain || (chainIdentity !== undefined && !isRefused(error)))
@@ -105,10 +105,9 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
     // Nobody could continue it.
     if (!written || written.activated.length === 0) {
       // The journal last: without it nobody knows what the rest is.
-      await failureOf(async () => {
-        await removeUnfinished(store, name)
-        await removeJournal(store, name)
-      })
+      await removeUnfinished(store, name)
+        .then(async () => removeJournal(store, name))
+        .catch(() => {})
     }
 
     throw error
@@ -131,13 +130,4 @@ function isRefused(error: unknown): boolean {
 /** What was read is of a collection that is no more: nobody could continue it. */
 function isRecreated(error: unknown): boolean {
   return error instanceof DataOpsError && error.details.recreated === true
-}
-
-async function failureOf(work: () => Promise<void>): Promise<unknown> {
-  try {
-    await work()
-    return undefined
-  } catch (error) {
-    return error
-  }
 }

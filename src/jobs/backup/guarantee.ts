@@ -47,7 +47,8 @@ export function sealedGuarantee({completeness, newMembers = [], replicas, settle
   }
 
   const {counted, found} = completeness
-  sentences.push(countedSentence(counted.before, counted.after, counted.read))
+  const [before, after] = [counted.before, counted.after].map((count) => count ?? 'an unknown number')
+  sentences.push(`The server counted ${before} before and ${after} after; ${counted.read} were read.`)
   if (found > 0) sentences.push(`${found} of them came out in a second listing only, over the other transport.`)
   if (newMembers.length > 0)
     sentences.push(
@@ -55,9 +56,4 @@ export function sealedGuarantee({completeness, newMembers = [], replicas, settle
     )
   if (replicas) sentences.push(...replicaSentences(replicas))
   return sentences.join(' ')
-}
-
-function countedSentence(before: null | number, after: null | number, read: number): string {
-  const text = (count: null | number): string => (count === null ? 'an unknown number' : String(count))
-  return `The server counted ${text(before)} before and ${text(after)} after; ${read} were read.`
 }

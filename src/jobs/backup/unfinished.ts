@@ -3,7 +3,7 @@ import type {Store} from '../../store/store.js'
 import {readCover} from '../../archive/encrypted/cover.js'
 import {readManifest, type SealedManifest} from '../../archive/manifest.js'
 import {backupOfJournal, fileStem, isHiddenName, parseBackupName, partialLockName} from '../../archive/names.js'
-import {candidateNames, isNameFree} from '../../archive/publish.js'
+import {leaseName} from '../../archive/publish.js'
 import {copyUnfinished, isContinuable, removeUnfinished} from '../../archive/unfinished.js'
 import {DataOpsError} from '../../model/errors.js'
 import {Lease} from '../../store/lease.js'
@@ -131,19 +131,8 @@ export type ClaimedBackup = ClaimedName & {journal: BackupJournal}
 
 /** Takes a name that is free and that no other process writes to. @throws DataOpsError STORAGE when there is none. */
 export async function claimName(store: Store, wanted: string): Promise<ClaimedName> {
-  for (const name of candidateNames(wanted)) {
-    const lock = await Lease.tryAcquire(store, partialLockName(name))
-    if (!lock) continue
-    let isFree = false
-    try {
-      isFree = await isNameFree(store, name)
-    } finally {
-      if (!isFree) await lock.release()
-    }
-
-    if (isFree) return claimed(name, lock)
-  }
-
+  const found = await leaseName(store, wanted)
+  if (found) return claimed(found.name, found.lease)
   throw new DataOpsError('STORAGE', `All names like ${store.describe(wanted)} are taken.`, {
     hint: 'Try again in a second.',
   })

@@ -238,11 +238,10 @@ async function guaranteeOf(
   {job}: Before,
   {counted, shortfall, state}: {counted: NonNullable<SealSummary['counted']>; shortfall: number; state: ExportState},
 ): Promise<string> {
-  const said = (count: null | number): string => (count === null ? 'an unknown number' : String(count))
   const replicas = await job.replicas.end()
   return [
     `The server exported each shard by itself, as it was at a moment after ${state.startedAt}; what was written meanwhile may be in it or not.`,
-    `It counted ${said(counted.before)} before and ${said(counted.after)} after; ${counted.read} were exported.`,
+    `It counted ${counted.before ?? 'an unknown number'} before and ${counted.after ?? 'an unknown number'} after; ${counted.read} were exported.`,
     ...(shortfall > 0 ? [`${shortfall} that it counted both times are not in it.`] : []),
     ...(replicas ? replicaSentences(replicas) : []),
   ].join(' ')

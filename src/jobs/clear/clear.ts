@@ -26,10 +26,11 @@ import {restoreBackup} from '../restore/restore.js'
 import {readActivationMarker, removeActivationMarker} from './activation-marker.js'
 import {backUpFirst} from './backup-first.js'
 import {deleteObjects, type Deletion} from './deletion.js'
-import {type DropMarker, removeDropMarker, writeDropMarker} from './drop-marker.js'
+import {type DropMarker} from './drop-marker.js'
 import {successorOf, takenByOthers} from './drop.js'
 import {guaranteeOf} from './guarantee.js'
-import {HeldObjects, objectsKept, type Survey, survey} from './held.js'
+import {FreshObjects, HeldObjects, objectsKept, type Survey, survey} from './held.js'
+import {removeMarker, writeMarker} from './marker.js'
 import {checkAllListed, checkDroppable} from './plan.js'
 import {type Quiet, waitUntilQuiet} from './quiet.js'
 import {changeOfShape} from './shape.js'
@@ -119,7 +120,7 @@ export class Clear {
     const {live, lost, state} = await successorOf(this.#connection, this.#store, name, marker)
     if (state === 'restored') {
       if (lost) this.#tell(lost)
-      if (!this.#options.dryRun) await removeDropMarker(this.#store, name)
+      if (!this.#options.dryRun) await removeMarker('drop', name, this.#store)
       return undefined
     }
 
@@ -297,7 +298,7 @@ export class Clear {
       throw error
     }
 
-    await writeDropMarker(this.#store, name, marker)
+    await writeMarker('drop', name, {marker, store: this.#store})
     await this.#connection.deleteCollection(name)
     const windowMs = performance.now() - quiet.started
     const schemaFile = await this.#recreate(name, marker)
@@ -330,7 +331,7 @@ export class Clear {
     }
 
     const changed = head && (await changeOfShape(this.#connection, head, tenants))
-    return {changed, fresh: {add() {}, count: 0, sample: []}, objects: await this.#countAll(schema.class, tenants)}
+    return {changed, fresh: new FreshObjects(), objects: await this.#countAll(schema.class, tenants)}
   }
 
   async #recreate(name: string, marker: DropMarker): Promise<string> {
@@ -352,7 +353,7 @@ export class Clear {
       })
     }
 
-    await removeDropMarker(this.#store, name)
+    await removeMarker('drop', name, this.#store)
     return path
   }
 

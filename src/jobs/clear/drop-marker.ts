@@ -1,7 +1,7 @@
 import type {Store} from '../../store/store.js'
 
 import {parseBackupName} from '../../archive/names.js'
-import {findMarker, markerNameIn, removeMarker, writeMarker} from './marker.js'
+import {findMarker, markerNameIn} from './marker.js'
 
 /** Says that a collection is being dropped and created again, and from what: a crash in between is finished by the next run. */
 export interface DropMarker {
@@ -12,10 +12,6 @@ export interface DropMarker {
 
 export function dropMarkerName(collection: string, store: Store): string {
   return markerNameIn(store, 'drop', collection)
-}
-
-export async function writeDropMarker(store: Store, collection: string, marker: DropMarker): Promise<void> {
-  await writeMarker('drop', collection, {marker, store})
 }
 
 /** undefined when there is none. @throws DataOpsError as `findMarker`. */
@@ -35,8 +31,4 @@ export async function readDropMarker(
     server,
     store,
   })
-}
-
-export async function removeDropMarker(store: Store, collection: string): Promise<void> {
-  await removeMarker('drop', collection, store)
 }

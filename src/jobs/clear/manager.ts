@@ -36,16 +36,15 @@ export class ClearManager {
     checkProtected(name, options)
     const clear = new Clear(this.#at.connection, this.#at.store, this.#at.notes, options)
     const marker = await readDropMarker(this.#at.store, name, this.#at.connection.describe)
-    const finished = marker && (await clear.finishDrop(name, marker))
-    if (!finished) {
+    let result = marker && (await clear.finishDrop(name, marker))
+    if (!result) {
       const schema = await this.#collection(name)
       // The server may take a name in another case for its own.
       checkProtected(schema.class, options)
-      const result = await clear.run(schema)
-      return {...result, seconds: (performance.now() - started) / 1000}
+      result = await clear.run(schema)
     }
 
-    return {...finished, seconds: (performance.now() - started) / 1000}
+    return {...result, seconds: (performance.now() - started) / 1000}
   }
 
   async #collection(name: string): Promise<WeaviateClass> {
