@@ -154,6 +154,9 @@ function handle(server: S3Server, request: S3Request): Answer {
     const given = request.headers['x-amz-checksum-sha256']
     if (given !== undefined && createHash('sha256').update(request.body).digest('base64') !== given)
       throw new S3Refusal(400, 'BadDigest')
+    const signed = request.headers['x-amz-content-sha256'] ?? ''
+    if (/^[\da-f]{64}$/.test(signed) && createHash('sha256').update(request.body).digest('hex') !== signed)
+      throw new S3Refusal(400, 'XAmzContentSHA256Mismatch')
     const bucket = server.buckets.get(request.bucket)
     if (!bucket) throw new S3Refusal(404, 'NoSuchBucket')
     const isOther = server.ignoresRetention && request.operation === 'GetObjectRetention'

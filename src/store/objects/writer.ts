@@ -50,6 +50,8 @@ export class ObjectWriter implements StoreWriter {
   /** Known once the first part is sent, whose size is the same either way. */
   #isEqual = false
   #parts = 0
+  /** Memory of parts that the service has, to be written into again. */
+  readonly #spare: Uint8Array[] = []
   /** Appends, one after another. */
   #tail: Promise<void> = Promise.resolve()
   #upload: Promise<Upload> | undefined
@@ -85,7 +87,8 @@ export class ObjectWriter implements StoreWriter {
     for (const chunk of chunks) {
       for (let from = 0; from < chunk.byteLength;) {
         const size = this.#sizeOf(this.#parts + 1)
-        // As large as a part only once that much is there.
+        // The first is as large as a part only once that much is there.
+        this.#buffer ??= this.#parts > 0 ? (this.#takeSpare(size) ?? new Uint8Array(size)) : undefined
         this.#buffer = grown(
           this.#buffer,
           this.#buffered,
@@ -112,12 +115,21 @@ export class ObjectWriter implements StoreWriter {
     this.#isEqual = upload.limits.isEqual === true
     const number = ++this.#parts
     if (number > upload.limits.parts) throw this.#tooLarge()
-    const bytes = (this.#buffer ?? new Uint8Array()).subarray(0, this.#buffered)
+    const buffer = this.#buffer ?? new Uint8Array()
+    const bytes = buffer.subarray(0, this.#buffered)
     this.#buffer = undefined
     this.#buffered = 0
     const action = {bytes: bytes.length, verb: 'write', where}
+    let attempts = 0
     const sending = calls
-      .attempt(action, async (_, call) => upload.part(number, bytes, isLast, call))
+      .attempt(action, async (_, call) => {
+        attempts++
+        await upload.part(number, bytes, isLast, call)
+      })
+      .then(() => {
+        // One that was given up may still be reading it.
+        if (attempts === 1) this.#spare.push(buffer)
+      })
       .catch((error: unknown) => {
         this.#failure ??= isFailure(error, 'absent')
           ? this.#beginAgain(error)
@@ -134,6 +146,11 @@ export class ObjectWriter implements StoreWriter {
 
   #sizeOf(number: number): number {
     return partSize(number, this.#isEqual)
+  }
+
+  #takeSpare(size: number): Uint8Array | undefined {
+    const spare = this.#spare.pop()
+    return spare && spare.length >= size ? spare : undefined
   }
 
   async #begin(): Promise<Upload> {
@@ -221,6 +238,7 @@ export class ObjectWriter implements StoreWriter {
     await this.#tail
     await Promise.all(this.#inFlight)
     this.#buffer = undefined
+    this.#spare.length = 0
     const upload = await this.#upload?.catch(() => undefined)
     if (!upload || this.#isComplete) return
     const {calls, where} = this.place

@@ -75,6 +75,21 @@ function makeClient(sdk: Sdk, region?: string): S3Client {
     return find({...parameters, ForcePathStyle}, context)
   }
 
+  client.middlewareStack.add(
+    (next, {commandName}) =>
+      async (args) => {
+        const {headers} = args.request as {headers: Record<string, string>}
+        const checksum = headers['x-amz-checksum-sha256']
+        const isOfBody = commandName === 'PutObjectCommand' || commandName === 'UploadPartCommand'
+        // The SDK would hash the body once more to sign it.
+        if (checksum !== undefined && isOfBody) {
+          headers['x-amz-content-sha256'] = Buffer.from(checksum, 'base64').toString('hex')
+        }
+
+        return next(args)
+      },
+    {name: 'signTheChecksum', step: 'build'},
+  )
   return client
 }
 

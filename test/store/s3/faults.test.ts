@@ -1,17 +1,20 @@
 /** S3 that fails: what was asked for is done once and as a whole, or an error says why not. */
-import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+import {createHash, type Hash, randomBytes} from 'node:crypto'
+import {afterAll, beforeAll, beforeEach, describe, expect, it, vi} from 'vitest'
 
 import type {ObjectStore} from '../../../src/store/objects/store.js'
 
 import {DataOpsError} from '../../../src/model/errors.js'
 import {Lease, LEASE} from '../../../src/store/lease.js'
-import {partSize} from '../../../src/store/objects/writer.js'
+import {PART, partSize} from '../../../src/store/objects/writer.js'
 import {wantsEqualParts} from '../../../src/store/s3/client.js'
+import {LIMITS} from '../../support/s3-routes.js'
 import {BUCKET, type Fault, type S3Request, type S3Server, startS3} from '../../support/s3-server.js'
 import {codeOf, collect, readAll, writeAll} from '../suite.js'
 import {IMPATIENT, s3Place, withEnvironment} from './support.js'
 
 const MIB = 1024 * 1024
+const sizes = {limits: {...LIMITS}, part: {...PART}}
 
 let server: S3Server
 let restore: () => void
@@ -96,6 +99,24 @@ const FAULTS: Array<[string, Fault]> = [
 ]
 
 describe.each(FAULTS)('every few requests: %s', (_, fault) => {
+  it('keeps each part as it was written, though memory is written into again', async () => {
+    let count = 0
+    server.fault = ({operation}) => (operation === 'UploadPart' && ++count % 9 === 2 ? fault : undefined)
+    Object.assign(PART, {bytes: 4096})
+    Object.assign(LIMITS, {minPart: 4096})
+    try {
+      const bytes = randomBytes(50_000)
+      const writer = await store.createWriter('many')
+      for (let at = 0; at < bytes.length; at += 1000) await writer.append([bytes.subarray(at, at + 1000)])
+      expect(await writer.complete()).toBe(true)
+      expect(bytes.equals(await streamed('many'))).toBe(true)
+      expect(count).toBeGreaterThan(12)
+    } finally {
+      Object.assign(PART, sizes.part)
+      Object.assign(LIMITS, sizes.limits)
+    }
+  })
+
   it('changes nothing of what comes out', async () => {
     let count = 0
     const every = fault === 'stall' ? 9 : 3
@@ -122,6 +143,30 @@ describe.each(FAULTS)('every few requests: %s', (_, fault) => {
     await store.uploads.drop(async () => true)
     expect(uploadsLeft()).toBe(0)
   })
+})
+
+it('signs each body by its checksum, which is made once', async () => {
+  const signed: Array<[string, boolean]> = []
+  server.fault = ({body, headers, operation}) => {
+    const isSame = headers['x-amz-content-sha256'] === createHash('sha256').update(body).digest('hex')
+    if (body.length > 0) signed.push([operation, isSame])
+    return undefined
+  }
+
+  const prototype = Object.getPrototypeOf(createHash('sha256')) as Hash
+  const {update} = prototype
+  let hashedBySdk = 0
+  const spy = vi.spyOn(prototype, 'update').mockImplementation(function (this: Hash, data: string | Uint8Array) {
+    if (new Error('who').stack?.includes('node_modules/@')) hashedBySdk = Math.max(hashedBySdk, data.length)
+    return Reflect.apply(update, this, [data])
+  })
+  expect(await writeParts('signed', randomBytes(9 * MIB))).toBe(true)
+  spy.mockRestore()
+  // What it signs is hashed, in a few hundred bytes.
+  expect(hashedBySdk).toBeGreaterThan(0)
+  expect(hashedBySdk).toBeLessThan(MIB)
+  expect(signed.filter(([operation]) => operation === 'UploadPart').length).toBeGreaterThanOrEqual(2)
+  expect(signed.every(([, isSame]) => isSame)).toBe(true)
 })
 
 describe('a write whose answer was lost', () => {
