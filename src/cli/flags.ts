@@ -8,14 +8,10 @@ import {type SettingValues, TRANSPORTS} from '../config/definitions.js'
 import {parseHeaders, parseSeconds} from '../config/setting-texts.js'
 import {DataOpsError} from '../model/errors.js'
 
-const CONNECTION = 'CONNECTION'
 const RETRY = 'RETRY AND LOAD'
 const ENCRYPTION = 'ENCRYPTION'
 
-export const secondsFlag = Flags.custom<number>({
-  helpValue: '<seconds>',
-  parse: async (text) => parseSeconds(text),
-})
+export const secondsFlag = Flags.custom<number>({helpValue: '<seconds>', parse: async (text) => parseSeconds(text)})
 
 /** Of flags that may be repeated, each with one value. */
 export const REPEATED = {multiple: true, multipleNonGreedy: true} as const
@@ -61,64 +57,56 @@ export const modeFlag = Flags.custom<number>({
   },
 })()
 
-/** Flags of every command. */
-export const globalFlags = {
+/** Flags that stand together in the help, under this heading. */
+export function inGroup<Named extends Readonly<Record<string, object>>>(helpGroup: string, flags: Named): Named {
+  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, {...flag, helpGroup}])) as Named
+}
+
+const connectionFlags = inGroup('CONNECTION', {
   'api-key': Flags.string({
     description: 'API key; better in WEAVIATE_API_KEY, where other users of the machine cannot see it.',
-    helpGroup: CONNECTION,
     noCacheDefault: true,
   }),
-  'ca-file': Flags.string({
-    description: 'PEM file with a certificate authority to trust.',
-    helpGroup: CONNECTION,
-    helpValue: '<path>',
-  }),
+  'ca-file': Flags.string({description: 'PEM file with a certificate authority to trust.', helpValue: '<path>'}),
   config: Flags.string({
     description: 'Settings file; default ~/.elysiactl/settings.yaml (env ELYSIACTL_CONFIG).',
-    helpGroup: CONNECTION,
     helpValue: '<path>',
   }),
   'discover-nodes': Flags.boolean({
     description:
       'List through every address that the host of --url resolves to, as a headless service has one for each node (env ELYSIACTL_DISCOVER_NODES).',
-    helpGroup: CONNECTION,
   }),
   'grpc-url': Flags.string({
     description:
       'gRPC address: host:port, URL, or a port of the host of --url; default: that host, port 50051 (env WEAVIATE_GRPC_URL).',
-    helpGroup: CONNECTION,
   }),
   header: Flags.string({
     description: 'Header sent with every call, "Name: value"; may be repeated (env ELYSIACTL_HEADERS).',
-    helpGroup: CONNECTION,
     ...HEADERS,
   }),
   node: Flags.string({
     description:
       'Another node of the cluster, URL or URL,gRPC address; may be repeated. Listings go through each, so that replicas that disagree are seen (env ELYSIACTL_NODES).',
-    helpGroup: CONNECTION,
     ...NODES,
   }),
+  timeout: secondsFlag({description: 'Seconds that one request may take; default 60 (env ELYSIACTL_TIMEOUT).'}),
+  transport: Flags.option({
+    description:
+      'How objects travel: auto takes gRPC where it answers, else REST, several times slower (env ELYSIACTL_TRANSPORT).',
+    options: TRANSPORTS,
+  })(),
+  url: Flags.string({description: 'Address of Weaviate; default http://localhost:8080 (env WEAVIATE_URL).'}),
+})
+
+/** Flags of every command. */
+export const globalFlags = {
+  ...connectionFlags,
   progress: Flags.string({
     description: 'How progress is shown on stderr: a live line on a terminal, plain lines, or a JSON document a line.',
     helpGroup: 'GLOBAL',
     options: ['auto', 'plain', 'json'],
   }),
   quiet: Flags.boolean({char: 'q', description: 'No progress; warnings and errors only.', helpGroup: 'GLOBAL'}),
-  timeout: secondsFlag({
-    description: 'Seconds that one request may take; default 60 (env ELYSIACTL_TIMEOUT).',
-    helpGroup: CONNECTION,
-  }),
-  transport: Flags.option({
-    description:
-      'How objects travel: auto takes gRPC where it answers, else REST, several times slower (env ELYSIACTL_TRANSPORT).',
-    helpGroup: CONNECTION,
-    options: TRANSPORTS,
-  })(),
-  url: Flags.string({
-    description: 'Address of Weaviate; default http://localhost:8080 (env WEAVIATE_URL).',
-    helpGroup: CONNECTION,
-  }),
 }
 
 /** Where backups lie. The two names mean the same everywhere. */
@@ -159,19 +147,17 @@ export const backupsArgument = Args.string({
 
 /** What opens places and encrypted backups. */
 export const openingFlags = {
-  identity: Flags.string({
-    description: 'File with the age identity that opens encrypted backups (env ELYSIACTL_IDENTITY).',
-    helpGroup: ENCRYPTION,
-    helpValue: '<path>',
+  ...inGroup(ENCRYPTION, {
+    identity: Flags.string({
+      description: 'File with the age identity that opens encrypted backups (env ELYSIACTL_IDENTITY).',
+      helpValue: '<path>',
+    }),
+    passphrase: Flags.boolean({description: 'Ask for the passphrase of encrypted backups (env ELYSIACTL_PASSPHRASE).'}),
   }),
   'unsafe-place': Flags.boolean({
     description:
       'Write to object storage that does not keep conditions of writes, too: safe for a single writer at a time only.',
     helpGroup: 'GLOBAL',
-  }),
-  passphrase: Flags.boolean({
-    description: 'Ask for the passphrase of encrypted backups (env ELYSIACTL_PASSPHRASE).',
-    helpGroup: ENCRYPTION,
   }),
 }
 
@@ -179,30 +165,26 @@ export const openingFlags = {
 export const placeFlags = {...openingFlags, output: outputFlag}
 
 /** Whom backups are encrypted to. */
-export const recipientFlags = {
+export const recipientFlags = inGroup(ENCRYPTION, {
   'encrypt-to': Flags.string({
     description: 'Encrypt to this age recipient (age1…); may be repeated. Settings: backups.recipients.',
-    helpGroup: ENCRYPTION,
     helpValue: '<recipient>',
     ...REPEATED,
   }),
   'recipients-file': Flags.string({
     description: 'Encrypt to the recipients in this file, one a line.',
-    helpGroup: ENCRYPTION,
     helpValue: '<path>',
   }),
-}
+})
 
 export const encryptionFlags = {
   ...openingFlags,
   ...recipientFlags,
-  'hide-names': Flags.boolean({
-    description: 'Encrypted backups show neither the name of the collection nor how many objects they hold.',
-    helpGroup: ENCRYPTION,
-  }),
-  passphrase: Flags.boolean({
-    description: 'Ask for a passphrase and encrypt with it (env ELYSIACTL_PASSPHRASE).',
-    helpGroup: ENCRYPTION,
+  ...inGroup(ENCRYPTION, {
+    'hide-names': Flags.boolean({
+      description: 'Encrypted backups show neither the name of the collection nor how many objects they hold.',
+    }),
+    passphrase: Flags.boolean({description: 'Ask for a passphrase and encrypt with it (env ELYSIACTL_PASSPHRASE).'}),
   }),
 }
 
@@ -272,17 +254,13 @@ export const maxRateFlag = Flags.custom<RateLimit>({
   parse: async (text) => parseRate(text),
 })()
 
-export const retryFlags = {
+export const retryFlags = inGroup(RETRY, {
   'max-retries': Flags.integer({
     description: 'Attempts after the first, when the server cannot answer; default 8.',
-    helpGroup: RETRY,
     min: 0,
   }),
-  'retry-max-wait': secondsFlag({
-    description: 'Seconds between two attempts at most; default 30.',
-    helpGroup: RETRY,
-  }),
-}
+  'retry-max-wait': secondsFlag({description: 'Seconds between two attempts at most; default 30.'}),
+})
 
 export function retryOptions(flags: Partial<Interfaces.InferredFlags<typeof retryFlags>>): RetryOptions {
   return {maxRetries: flags['max-retries'], retryMaxWaitMs: milliseconds(flags['retry-max-wait'])}

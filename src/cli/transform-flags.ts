@@ -5,77 +5,58 @@ import type {Transform} from '../flow/transform/transform.js'
 
 import {linesOf} from '../config/setting-texts.js'
 import {DataOpsError} from '../model/errors.js'
-import {REPEATED} from './flags.js'
+import {inGroup, REPEATED} from './flags.js'
 
-const CHANGES = 'CHANGES ON THE WAY'
-
-const listFlag = {helpGroup: CHANGES, ...REPEATED} as const
-
-export const transformFlags = {
-  drop: Flags.string({...listFlag, description: 'Leave this property out; may be repeated.', helpValue: '<name>'}),
+export const transformFlags = inGroup('CHANGES ON THE WAY', {
+  drop: Flags.string({...REPEATED, description: 'Leave this property out; may be repeated.', helpValue: '<name>'}),
   'drop-vector': Flags.string({
-    ...listFlag,
+    ...REPEATED,
     description: 'Leave this vector out ("" is the unnamed one); may be repeated.',
     helpValue: '<name>',
   }),
-  ids: Flags.string({
-    description: 'Only the objects whose UUIDs stand in this file, one a line.',
-    helpGroup: CHANGES,
-    helpValue: '<file>',
-  }),
+  ids: Flags.string({description: 'Only the objects whose UUIDs stand in this file, one a line.', helpValue: '<file>'}),
   'into-tenant': Flags.string({
     description: 'Make every object one of this tenant.',
     exclusive: ['tenant-from'],
-    helpGroup: CHANGES,
     helpValue: '<name>',
   }),
-  limit: Flags.integer({description: 'The first so many objects by UUID.', helpGroup: CHANGES, min: 1}),
+  limit: Flags.integer({description: 'The first so many objects by UUID.', min: 1}),
   'no-tenants': Flags.boolean({
     description: 'Make objects of tenants objects of a collection without.',
     exclusive: ['into-tenant', 'tenant-from'],
-    helpGroup: CHANGES,
   }),
-  'no-vectors': Flags.boolean({
-    description: 'Leave all vectors out: the vectorizer of the target makes new ones.',
-    helpGroup: CHANGES,
-  }),
+  'no-vectors': Flags.boolean({description: 'Leave all vectors out: the vectorizer of the target makes new ones.'}),
   rename: Flags.string({
-    ...listFlag,
+    ...REPEATED,
     description: 'Another name for a property; may be repeated.',
     helpValue: '<old=new>',
   }),
   sample: Flags.string({
     description: 'So many objects (1000), or such a share (1%); the same for the same --seed.',
     exclusive: ['limit'],
-    helpGroup: CHANGES,
     helpValue: '<number or share>',
   }),
-  seed: Flags.string({
-    dependsOn: ['sample'],
-    description: 'Text that decides which objects --sample takes.',
-    helpGroup: CHANGES,
-  }),
+  seed: Flags.string({dependsOn: ['sample'], description: 'Text that decides which objects --sample takes.'}),
   'tenant-from': Flags.string({
     description: 'Make each object one of the tenant that this property names.',
-    helpGroup: CHANGES,
     helpValue: '<property>',
   }),
   transform: Flags.string({
-    ...listFlag,
+    ...REPEATED,
     description: 'A module (.mjs) with a function object(object, context), or schema(schema); may be repeated.',
     helpValue: '<file>',
   }),
   vector: Flags.string({
-    ...listFlag,
+    ...REPEATED,
     description: 'Another name for a vector: old=new, =new for the unnamed one, old= to make it that.',
     helpValue: '<old=new>',
   }),
   where: Flags.string({
-    ...listFlag,
+    ...REPEATED,
     description: 'Only objects for which this CEL expression is true, for example year >= 2020; may be repeated.',
     helpValue: '<expression>',
   }),
-}
+})
 
 export type TransformFlags = Partial<Interfaces.InferredFlags<typeof transformFlags>>
 
