@@ -1,5 +1,6 @@
 import {DataOpsCommand} from '../src/cli/base-command.js'
 import {type Fitting, settingsTyped, whatFits} from '../src/cli/completion/fits.js'
+import {examples} from '../src/cli/examples.js'
 import {globalFlags, openingFlags, outputFlag} from '../src/cli/flags.js'
 
 /** Who presses a key waits no longer, milliseconds. */
@@ -22,9 +23,7 @@ export default class Complete extends DataOpsCommand {
 
   static override strict = false
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> -- col backup Art', description: 'Collections that start so'},
-  ]
+  static override examples = examples(['-- col backup Art', 'Collections that start so'])
 
   async run(): Promise<{words: string[]}> {
     const start = this.argv.indexOf('--')

@@ -2,6 +2,7 @@ import type {Finding} from '../src/jobs/doctor/finding.js'
 import type {Connection} from '../src/weaviate/connection.js'
 
 import {DataOpsCommand} from '../src/cli/base-command.js'
+import {examples} from '../src/cli/examples.js'
 import {outputFlag} from '../src/cli/flags.js'
 import {asTyped} from '../src/cli/hints.js'
 import {exitAtLeast} from '../src/cli/several.js'
@@ -23,10 +24,10 @@ export default class Doctor extends DataOpsCommand {
 
   static override flags = {output: outputFlag}
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %>', description: 'The server and folder of the settings'},
-    {command: '<%= config.bin %> <%= command.id %> -o /var/backups --json', description: 'For monitoring'},
-  ]
+  static override examples = examples(
+    ['', 'The server and folder of the settings'],
+    ['-o /var/backups --json', 'For monitoring'],
+  )
 
   async run(): Promise<DoctorResult> {
     const {flags} = await this.parse(Doctor)

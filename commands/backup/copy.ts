@@ -3,6 +3,7 @@ import {Flags} from '@oclif/core'
 import type {CopyBackupResult} from '../../src/jobs/backup-copy/copy-backup.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {backupArgument, lockFlags, modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
 import {checkedPlace} from '../../src/cli/place.js'
@@ -30,16 +31,10 @@ export default class BackupCopy extends DataOpsCommand {
     }),
   }
 
-  static override examples = [
-    {
-      command: '<%= config.bin %> <%= command.id %> Article@latest --to s3://bucket/prefix',
-      description: 'The newest one, from the folder into a bucket',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> 5f0c -o s3://bucket/prefix --to gs://other/prefix --lock-for 30d',
-      description: 'From cloud to cloud, locked there',
-    },
-  ]
+  static override examples = examples(
+    ['Article@latest --to s3://bucket/prefix', 'The newest one, from the folder into a bucket'],
+    ['5f0c -o s3://bucket/prefix --to gs://other/prefix --lock-for 30d', 'From cloud to cloud, locked there'],
+  )
 
   async run(): Promise<CopyBackupResult> {
     const {args, flags} = await this.parse(BackupCopy)

@@ -5,6 +5,7 @@ import type {Difference} from '../../src/jobs/verify/options.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
 import {diffLines} from '../../src/cli/diff-results.js'
+import {examples} from '../../src/cli/examples.js'
 import {backupArgument, differencesFlag, fullFlag, placeFlags, tenantFlag} from '../../src/cli/flags.js'
 import {isUnknown} from '../../src/jobs/verify/unknown.js'
 
@@ -27,13 +28,10 @@ export default class BackupDiff extends DataOpsCommand {
     tenant: tenantFlag,
   }
 
-  static override examples = [
-    {
-      command: '<%= config.bin %> <%= command.id %> Article@2026-02-01 Article@latest',
-      description: 'What has changed since',
-    },
-    {command: '<%= config.bin %> <%= command.id %> 5f0c 91aa --json', description: 'By id; all differences as JSON'},
-  ]
+  static override examples = examples(
+    ['Article@2026-02-01 Article@latest', 'What has changed since'],
+    ['5f0c 91aa --json', 'By id; all differences as JSON'],
+  )
 
   async run(): Promise<Difference> {
     const {args, flags} = await this.parse(BackupDiff)

@@ -1,5 +1,6 @@
 import {type BackupEntry, backupEntry, shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {backupArgument, lockFlags, placeFlags} from '../../src/cli/flags.js'
 import {DataOpsError} from '../../src/model/errors.js'
 
@@ -16,9 +17,7 @@ export default class BackupExtend extends DataOpsCommand {
 
   static override flags = {...placeFlags, ...lockFlags}
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> 5f0c --lock-for 90d', description: 'For three more months'},
-  ]
+  static override examples = examples(['5f0c --lock-for 90d', 'For three more months'])
 
   async run(): Promise<{extended: BackupEntry}> {
     const {args, flags} = await this.parse(BackupExtend)

@@ -1,6 +1,7 @@
 import {Args} from '@oclif/core'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {backupArgument, fullFlag, oneTenantFlag, placeFlags} from '../../src/cli/flags.js'
 import {objectLines, shownObject, type ShownObject} from '../../src/cli/objects.js'
 import {DataOpsError} from '../../src/model/errors.js'
@@ -20,12 +21,10 @@ export default class BackupGet extends DataOpsCommand {
 
   static override flags = {...placeFlags, full: fullFlag, tenant: oneTenantFlag}
 
-  static override examples = [
-    {
-      command: '<%= config.bin %> <%= command.id %> Article@latest 00000000-0000-4000-8000-000000000001',
-      description: 'As it was when the newest backup was taken',
-    },
-  ]
+  static override examples = examples([
+    'Article@latest 00000000-0000-4000-8000-000000000001',
+    'As it was when the newest backup was taken',
+  ])
 
   async run(): Promise<{object: ShownObject}> {
     const {args, flags} = await this.parse(BackupGet)

@@ -1,6 +1,7 @@
 import {Flags} from '@oclif/core'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {backupArgument, fullFlag, oneTenantFlag, placeFlags} from '../../src/cli/flags.js'
 import {objectLines, shownObject, type ShownObject} from '../../src/cli/objects.js'
 
@@ -20,13 +21,10 @@ export default class BackupHead extends DataOpsCommand {
     tenant: oneTenantFlag,
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'The first ten'},
-    {
-      command: '<%= config.bin %> <%= command.id %> Article@latest -n 1 --full',
-      description: 'One, with every value and the whole vector',
-    },
-  ]
+  static override examples = examples(
+    ['5f0c', 'The first ten'],
+    ['Article@latest -n 1 --full', 'One, with every value and the whole vector'],
+  )
 
   async run(): Promise<{objects: ShownObject[]}> {
     const {args, flags} = await this.parse(BackupHead)

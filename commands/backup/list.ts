@@ -4,6 +4,7 @@ import type {Store} from '../../src/store/store.js'
 
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {exitAtLeast} from '../../src/cli/several.js'
 import {plural} from '../../src/model/plural.js'
@@ -37,17 +38,11 @@ export default class BackupList extends DataOpsCommand {
     }),
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %>', description: 'All backups in ./backups'},
-    {
-      command: '<%= config.bin %> <%= command.id %> Article -o /var/backups',
-      description: 'Of one collection, elsewhere',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> --reindex',
-      description: 'After files were copied or removed by hand',
-    },
-  ]
+  static override examples = examples(
+    ['', 'All backups in ./backups'],
+    ['Article -o /var/backups', 'Of one collection, elsewhere'],
+    ['--reindex', 'After files were copied or removed by hand'],
+  )
 
   /** Until any job on that collection has put them back. */
   async #warnOfTenants(store: Store): Promise<void> {

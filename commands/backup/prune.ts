@@ -4,6 +4,7 @@ import type {RetentionPolicy} from '../../src/catalog/retention.js'
 
 import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
 import {plural} from '../../src/model/plural.js'
@@ -43,13 +44,10 @@ export default class BackupPrune extends DataOpsCommand {
     }),
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> --keep-last 5 --dry-run', description: 'What would go?'},
-    {
-      command: '<%= config.bin %> <%= command.id %> Article --keep-last 2 --keep-daily 7 --keep-monthly 12',
-      description: 'A week of days, a year of months',
-    },
-  ]
+  static override examples = examples(
+    ['--keep-last 5 --dry-run', 'What would go?'],
+    ['Article --keep-last 2 --keep-daily 7 --keep-monthly 12', 'A week of days, a year of months'],
+  )
 
   async run(): Promise<BackupPruneResult> {
     const {args, flags} = await this.parse(BackupPrune)

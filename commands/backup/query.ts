@@ -4,6 +4,7 @@ import type {BackupQuery} from '../../src/jobs/inspect/query.js'
 import type {JsonValue} from '../../src/model/object.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {backupArgument, fullFlag, placeFlags} from '../../src/cli/flags.js'
 import {csvLine, queryTable} from '../../src/cli/query-output.js'
 import {plural} from '../../src/model/plural.js'
@@ -44,20 +45,20 @@ export default class BackupQueryCommand extends DataOpsCommand {
     verify: Flags.boolean({description: 'Make sure first that every file of the backup is what was sealed.'}),
   }
 
-  static override examples = [
-    {
-      command: `<%= config.bin %> <%= command.id %> Article@latest "select topic, count(*) as articles from Article group by topic order by articles desc"`,
-      description: 'Values that there are, and how many objects have them',
-    },
-    {
-      command: `<%= config.bin %> <%= command.id %> 5f0c "select * exclude (vector) from objects" --format csv`,
-      description: 'All objects without their vectors, for a spreadsheet',
-    },
-    {
-      command: `<%= config.bin %> <%= command.id %> 5f0c "select id, list_cosine_similarity(vector, (select vector from objects limit 1)) as nearness from objects order by nearness desc limit 5"`,
-      description: 'The nearest to one of them',
-    },
-  ]
+  static override examples = examples(
+    [
+      `Article@latest "select topic, count(*) as articles from Article group by topic order by articles desc"`,
+      'Values that there are, and how many objects have them',
+    ],
+    [
+      `5f0c "select * exclude (vector) from objects" --format csv`,
+      'All objects without their vectors, for a spreadsheet',
+    ],
+    [
+      `5f0c "select id, list_cosine_similarity(vector, (select vector from objects limit 1)) as nearness from objects order by nearness desc limit 5"`,
+      'The nearest to one of them',
+    ],
+  )
 
   async run(): Promise<QueryAnswer | undefined> {
     const {args, flags} = await this.parse(BackupQueryCommand)

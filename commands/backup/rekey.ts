@@ -2,6 +2,7 @@ import {Args, Flags} from '@oclif/core'
 
 import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags, recipientFlags} from '../../src/cli/flags.js'
 import {DataOpsError} from '../../src/model/errors.js'
 
@@ -30,12 +31,7 @@ export default class BackupRekey extends DataOpsCommand {
     }),
   }
 
-  static override examples = [
-    {
-      command: '<%= config.bin %> <%= command.id %> 5f0c --identity me.txt --encrypt-to age1…',
-      description: 'To somebody else alone',
-    },
-  ]
+  static override examples = examples(['5f0c --identity me.txt --encrypt-to age1…', 'To somebody else alone'])
 
   async run(): Promise<{rekeyed: BackupEntry}> {
     const {args, flags} = await this.parse(BackupRekey)

@@ -5,6 +5,7 @@ import type {Warning} from '../../src/model/progress.js'
 
 import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
@@ -32,10 +33,7 @@ export default class BackupRemove extends DataOpsCommand {
     force: Flags.boolean({description: 'Do not ask.'}),
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'Asks first'},
-    {command: '<%= config.bin %> <%= command.id %> 5f0c --force', description: 'In a script'},
-  ]
+  static override examples = examples(['5f0c', 'Asks first'], ['5f0c --force', 'In a script'])
 
   async #confirm(backup: ListedBackup | undefined, reference: string, pathOf: (file: string) => string): Promise<void> {
     // One that is not there is refused by the catalog, without a question.

@@ -3,6 +3,7 @@ import {Flags} from '@oclif/core'
 import type {BackupReport} from '../../src/jobs/inspect/report.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {backupArgument, placeFlags} from '../../src/cli/flags.js'
 import {reportLines} from '../../src/cli/report/lines.js'
 
@@ -26,13 +27,10 @@ export default class BackupReportCommand extends DataOpsCommand {
     html: Flags.string({description: 'File to write the page to; one that is there is replaced.', helpValue: '<file>'}),
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> Article@latest', description: 'As a table'},
-    {
-      command: '<%= config.bin %> <%= command.id %> Article@latest --html article.html --colour-by topic',
-      description: 'As a page',
-    },
-  ]
+  static override examples = examples(
+    ['Article@latest', 'As a table'],
+    ['Article@latest --html article.html --colour-by topic', 'As a page'],
+  )
 
   async run(): Promise<BackupReport & {backupId: string; html?: string; path: string}> {
     const {args, flags} = await this.parse(BackupReportCommand)

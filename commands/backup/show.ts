@@ -4,6 +4,7 @@ import type {Store} from '../../src/store/store.js'
 
 import {completeness, shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {exportLines, type ExportShown, exportShown} from '../../src/cli/export-show.js'
 import {backupArgument, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes, formatMembers} from '../../src/cli/format.js'
@@ -60,17 +61,11 @@ export default class BackupShow extends DataOpsCommand {
 
   static override flags = {...placeFlags}
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'By id'},
-    {
-      command: '<%= config.bin %> <%= command.id %> Article@latest',
-      description: 'The newest whole one of a collection',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> backups/Article_2026-02-01_103000.json --json',
-      description: 'A file, with its schema',
-    },
-  ]
+  static override examples = examples(
+    ['5f0c', 'By id'],
+    ['Article@latest', 'The newest whole one of a collection'],
+    ['backups/Article_2026-02-01_103000.json --json', 'A file, with its schema'],
+  )
 
   async #showExport(reference: string, store: Store): Promise<ExportShown | undefined> {
     const [{collectionsOf, locateExport}, {NativeExport}] = await Promise.all([

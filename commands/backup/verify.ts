@@ -4,6 +4,7 @@ import type {BackupVerification} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
+import {examples} from '../../src/cli/examples.js'
 import {backupsArgument, placeFlags} from '../../src/cli/flags.js'
 import {verificationLine, verificationLines} from '../../src/cli/results.js'
 import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
@@ -25,14 +26,11 @@ export default class BackupVerify extends DataOpsCommand {
     quick: Flags.boolean({description: 'Hashes only; nothing is decoded.'}),
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> 5f0c', description: 'By id'},
-    {
-      command: '<%= config.bin %> <%= command.id %> backups/Article_2026-02-01_103000.json --quick',
-      description: 'A file, hashes only',
-    },
-    {command: "<%= config.bin %> <%= command.id %> '*'", description: 'The newest of each collection'},
-  ]
+  static override examples = examples(
+    ['5f0c', 'By id'],
+    ['backups/Article_2026-02-01_103000.json --quick', 'A file, hashes only'],
+    ["'*'", 'The newest of each collection'],
+  )
 
   async run(): Promise<BackupVerification | {backups: BackupVerification[]; failed?: LeftOut[]}> {
     const {args, flags} = await this.parse(BackupVerify)

@@ -4,6 +4,7 @@ import type {BackupManager} from '../../src/jobs/backup/manager.js'
 import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/jobs/backup/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {
   batchSizeFlag,
   collectionsArgument,
@@ -83,28 +84,16 @@ export default class ColBackup extends DataOpsCommand {
     ...viaExportFlags,
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> Article', description: 'One collection, as JSON in ./backups'},
-    {
-      command: '<%= config.bin %> <%= command.id %> Article --format parquet -z -o /var/backups',
-      description: 'As compressed Parquet, elsewhere',
-    },
-    {command: '<%= config.bin %> <%= command.id %> Article Author', description: 'Several collections in one run'},
-    {
-      command: "<%= config.bin %> <%= command.id %> 'Art*' --exclude 'ArticleTmp*'",
-      description: 'Those of a name, without some',
-    },
-    {command: '<%= config.bin %> <%= command.id %> --all --json', description: 'Everything; the result as JSON'},
-    {
-      command: '<%= config.bin %> <%= command.id %> Article -o s3://bucket/prefix --lock-for 30d',
-      description: 'Which nobody can change or remove for a month',
-    },
-    {command: '<%= config.bin %> <%= command.id %> Article --schema-only', description: 'The schema only'},
-    {
-      command: '<%= config.bin %> <%= command.id %> --all --via export --export-backend s3',
-      description: 'Exported by the server itself, for what is larger than one machine',
-    },
-  ]
+  static override examples = examples(
+    ['Article', 'One collection, as JSON in ./backups'],
+    ['Article --format parquet -z -o /var/backups', 'As compressed Parquet, elsewhere'],
+    ['Article Author', 'Several collections in one run'],
+    ["'Art*' --exclude 'ArticleTmp*'", 'Those of a name, without some'],
+    ['--all --json', 'Everything; the result as JSON'],
+    ['Article -o s3://bucket/prefix --lock-for 30d', 'Which nobody can change or remove for a month'],
+    ['Article --schema-only', 'The schema only'],
+    ['--all --via export --export-backend s3', 'Exported by the server itself, for what is larger than one machine'],
+  )
 
   async #report(backup: BackupResult, isOneOfMany = false): Promise<void> {
     if (!backup.dryRun) backup.warnings.push(...(await this.announce('elysia:backup:sealed', {backup})))

@@ -4,6 +4,7 @@ import type {ClearManager} from '../../src/jobs/clear/manager.js'
 import type {ClearOptions, ClearResult} from '../../src/jobs/clear/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {
   consistencyFlag,
   encryptionFlags,
@@ -73,18 +74,12 @@ export default class ColClear extends DataOpsCommand {
     'wait-replicas': {...waitReplicasFlag, dependsOn: ['backup-first']},
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> Article', description: 'Asks for the name first'},
-    {command: '<%= config.bin %> <%= command.id %> Article --dry-run', description: 'How many would go?'},
-    {
-      command: '<%= config.bin %> <%= command.id %> Article --backup-first --force',
-      description: 'In a script, with a backup to go back to',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> Article --no-keep-schema',
-      description: 'Drop and create again: faster on large collections',
-    },
-  ]
+  static override examples = examples(
+    ['Article', 'Asks for the name first'],
+    ['Article --dry-run', 'How many would go?'],
+    ['Article --backup-first --force', 'In a script, with a backup to go back to'],
+    ['Article --no-keep-schema', 'Drop and create again: faster on large collections'],
+  )
 
   /** Whatever the manager would refuse is refused before the question. */
   async #confirm(manager: ClearManager, name: string, options: ClearOptions): Promise<void> {

@@ -4,6 +4,7 @@ import type {Settings} from '../../src/config/settings.js'
 import type {CopyResult, CopyRunOptions} from '../../src/jobs/copy/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {
   batchSizeFlag,
   concurrencyFlag,
@@ -71,21 +72,15 @@ export default class ColCopy extends DataOpsCommand {
     ...transformFlags,
   }
 
-  static override examples = [
-    {
-      command: '<%= config.bin %> <%= command.id %> Article --to-url http://new:8080 --verify',
-      description: 'To another server, compared object by object',
-    },
-    {command: '<%= config.bin %> <%= command.id %> Article ArticleCopy', description: 'Within one server'},
-    {
-      command: "<%= config.bin %> <%= command.id %> --all --exclude '*Tmp' --to-url http://new:8080",
-      description: 'Everything there is',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> Article_v1 Article --atomic --set shardingConfig.desiredCount=1',
-      description: 'Changed, and shown to readers of an alias once it is equal',
-    },
-  ]
+  static override examples = examples(
+    ['Article --to-url http://new:8080 --verify', 'To another server, compared object by object'],
+    ['Article ArticleCopy', 'Within one server'],
+    ["--all --exclude '*Tmp' --to-url http://new:8080", 'Everything there is'],
+    [
+      'Article_v1 Article --atomic --set shardingConfig.desiredCount=1',
+      'Changed, and shown to readers of an alias once it is equal',
+    ],
+  )
 
   #report(copied: CopyResult): void {
     this.print(copyLines(copied, {width: this.width}))

@@ -4,6 +4,7 @@ import type {Difference} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {diffLines} from '../../src/cli/diff-results.js'
+import {examples} from '../../src/cli/examples.js'
 import {
   concurrencyFlag,
   differencesFlag,
@@ -41,16 +42,10 @@ export default class ColDiff extends DataOpsCommand {
     'wait-replicas': waitReplicasFlag,
   }
 
-  static override examples = [
-    {
-      command: '<%= config.bin %> <%= command.id %> Article --to-url http://new:8080',
-      description: 'The same collection on two servers',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> Article ArticleCopy --json',
-      description: 'Two on one server; all differences as JSON',
-    },
-  ]
+  static override examples = examples(
+    ['Article --to-url http://new:8080', 'The same collection on two servers'],
+    ['Article ArticleCopy --json', 'Two on one server; all differences as JSON'],
+  )
 
   async run(): Promise<Difference> {
     const {args, flags} = await this.parse(ColDiff)

@@ -8,6 +8,7 @@ import type {Connection} from '../../src/weaviate/connection.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
+import {examples} from '../../src/cli/examples.js'
 import {
   backupsArgument,
   batchSizeFlag,
@@ -104,41 +105,16 @@ export default class ColRestore extends DataOpsCommand {
     ...writingFlags,
   }
 
-  static override examples = [
-    {
-      command: '<%= config.bin %> <%= command.id %> backups/Article_2026-02-01_103000.json',
-      description: 'From a file',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> 5f0c --name ArticleCopy --verify',
-      description: 'By id, under another name, compared object by object',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> 5f0c --merge --on-conflict skip',
-      description: 'Into a collection that exists',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> Article@latest --name ArticleBefore',
-      description: 'The newest whole backup of a collection, beside what is there',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> 5f0c --replace',
-      description: 'In place of what is there, which is saved first',
-    },
-    {
-      command: "<%= config.bin %> <%= command.id %> '*' --exclude '*Tmp' --keep-going",
-      description: 'The newest of each collection',
-    },
-    {
-      command:
-        '<%= config.bin %> <%= command.id %> s3://exports/nightly --collection Article --schema-from schema.json',
-      description: 'From an export that the server has made',
-    },
-    {
-      command: '<%= config.bin %> <%= command.id %> 5f0c --set replicationConfig.factor=1',
-      description: 'On a smaller cluster',
-    },
-  ]
+  static override examples = examples(
+    ['backups/Article_2026-02-01_103000.json', 'From a file'],
+    ['5f0c --name ArticleCopy --verify', 'By id, under another name, compared object by object'],
+    ['5f0c --merge --on-conflict skip', 'Into a collection that exists'],
+    ['Article@latest --name ArticleBefore', 'The newest whole backup of a collection, beside what is there'],
+    ['5f0c --replace', 'In place of what is there, which is saved first'],
+    ["'*' --exclude '*Tmp' --keep-going", 'The newest of each collection'],
+    ['s3://exports/nightly --collection Article --schema-from schema.json', 'From an export that the server has made'],
+    ['5f0c --set replicationConfig.factor=1', 'On a smaller cluster'],
+  )
 
   async #report(restored: RestoreResult, isOneOfMany = false): Promise<void> {
     if (!restored.dryRun) restored.warnings.push(...(await this.announce('elysia:restore:confirmed', {restored})))

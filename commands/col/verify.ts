@@ -4,6 +4,7 @@ import type {CollectionComparison} from '../../src/jobs/verify/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
+import {examples} from '../../src/cli/examples.js'
 import {concurrencyFlag, fullFlag, milliseconds, placeFlags, tenantFlag, waitReplicasFlag} from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
@@ -43,14 +44,13 @@ export default class ColVerify extends DataOpsCommand {
     transform: transformFlags.transform,
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> Article --against 5f0c', description: 'By the id of the backup'},
-    {
-      command:
-        '<%= config.bin %> <%= command.id %> ArticleCopy --against backups/Article_2026-02-01_103000.json --json',
-      description: 'A copy under another name; all differences as JSON',
-    },
-  ]
+  static override examples = examples(
+    ['Article --against 5f0c', 'By the id of the backup'],
+    [
+      'ArticleCopy --against backups/Article_2026-02-01_103000.json --json',
+      'A copy under another name; all differences as JSON',
+    ],
+  )
 
   async run(): Promise<CollectionComparison> {
     const {args, flags} = await this.parse(ColVerify)

@@ -1,6 +1,7 @@
 import type {CancelledJob} from '../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {jobArgument} from '../../src/cli/job-flags.js'
 import {cancelledLines} from '../../src/cli/job-results.js'
@@ -14,9 +15,7 @@ export default class JobCancel extends DataOpsCommand {
 
   static override flags = {...placeFlags, mode: modeFlag}
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> nightly -o s3://bucket/backups', description: 'Give a job up'},
-  ]
+  static override examples = examples(['nightly -o s3://bucket/backups', 'Give a job up'])
 
   async run(): Promise<CancelledJob> {
     const {args, flags} = await this.parse(JobCancel)

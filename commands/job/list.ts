@@ -1,4 +1,5 @@
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {placeFlags} from '../../src/cli/flags.js'
 
 export default class JobList extends DataOpsCommand {
@@ -6,9 +7,7 @@ export default class JobList extends DataOpsCommand {
 
   static override flags = {...placeFlags}
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> -o s3://bucket/backups', description: 'Those of a bucket'},
-  ]
+  static override examples = examples(['-o s3://bucket/backups', 'Those of a bucket'])
 
   async run(): Promise<{jobs: string[]}> {
     const {flags} = await this.parse(JobList)

@@ -1,6 +1,7 @@
 import type {JobState} from '../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {placeFlags} from '../../src/cli/flags.js'
 import {jobArgument} from '../../src/cli/job-flags.js'
 import {jobLines} from '../../src/cli/job-results.js'
@@ -12,9 +13,7 @@ export default class JobShow extends DataOpsCommand {
 
   static override flags = {...placeFlags}
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> nightly -o s3://bucket/backups --json', description: 'For a script'},
-  ]
+  static override examples = examples(['nightly -o s3://bucket/backups --json', 'For a script'])
 
   async run(): Promise<JobState> {
     const {args, flags} = await this.parse(JobShow)

@@ -1,6 +1,7 @@
 import type {WorkResult} from '../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {examples} from '../../src/cli/examples.js'
 import {
   concurrencyFlag,
   maxRateFlag,
@@ -36,9 +37,7 @@ export default class JobWork extends DataOpsCommand {
     wait: secondsFlag({description: 'Seconds to wait for the job to be created; default 0.'}),
   }
 
-  static override examples = [
-    {command: '<%= config.bin %> <%= command.id %> nightly -o s3://bucket/backups', description: 'One worker more'},
-  ]
+  static override examples = examples(['nightly -o s3://bucket/backups', 'One worker more'])
 
   async run(): Promise<WorkResult> {
     const {args, flags} = await this.parse(JobWork)

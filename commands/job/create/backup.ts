@@ -2,6 +2,7 @@ import {Flags} from '@oclif/core'
 
 import type {CreatedJob} from '../../../src/jobs/machines/options.js'
 
+import {examples} from '../../../src/cli/examples.js'
 import {collectionsArgument, encryptionFlags, excludeFlag} from '../../../src/cli/flags.js'
 import {JobCreateCommand, jobCreateFlags} from '../../../src/cli/job-create-command.js'
 import {namesOrAll} from '../../../src/cli/several.js'
@@ -31,16 +32,10 @@ export default class JobCreateBackup extends JobCreateCommand {
     'include-offloaded': Flags.boolean({description: 'Onload offloaded tenants to read them; else they are skipped.'}),
   }
 
-  static override examples = [
-    {
-      command: '<%= config.bin %> <%= command.id %> Article -o s3://bucket/backups --job nightly',
-      description: 'Plan it; then "job work nightly" on each machine',
-    },
-    {
-      command: "<%= config.bin %> <%= command.id %> 'Art*' --format arrow -z",
-      description: 'Several, as compressed Arrow',
-    },
-  ]
+  static override examples = examples(
+    ['Article -o s3://bucket/backups --job nightly', 'Plan it; then "job work nightly" on each machine'],
+    ["'Art*' --format arrow -z", 'Several, as compressed Arrow'],
+  )
 
   async run(): Promise<CreatedJob> {
     const {args, flags} = await this.parse(JobCreateBackup)

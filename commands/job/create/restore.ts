@@ -3,6 +3,7 @@ import {Flags} from '@oclif/core'
 import type {CreatedJob} from '../../../src/jobs/machines/options.js'
 
 import {chooseBackups} from '../../../src/cli/check-backups.js'
+import {examples} from '../../../src/cli/examples.js'
 import {backupsArgument, consistencyFlag, excludeFlag, openingFlags, parseOverrides} from '../../../src/cli/flags.js'
 import {JobCreateCommand, jobCreateFlags} from '../../../src/cli/job-create-command.js'
 import {writingFlags, writingOptions} from '../../../src/cli/writing-flags.js'
@@ -34,16 +35,10 @@ export default class JobCreateRestore extends JobCreateCommand {
     ...ofSeveral,
   }
 
-  static override examples = [
-    {
-      command: '<%= config.bin %> <%= command.id %> Article@latest -o s3://bucket/backups --job back',
-      description: 'Plan it; then "job work back" on each machine',
-    },
-    {
-      command: "<%= config.bin %> <%= command.id %> 'Art*' -o s3://bucket/backups --verify",
-      description: 'The newest of several collections, compared in the end',
-    },
-  ]
+  static override examples = examples(
+    ['Article@latest -o s3://bucket/backups --job back', 'Plan it; then "job work back" on each machine'],
+    ["'Art*' -o s3://bucket/backups --verify", 'The newest of several collections, compared in the end'],
+  )
 
   async run(): Promise<CreatedJob> {
     const {args, flags} = await this.parse(JobCreateRestore)
