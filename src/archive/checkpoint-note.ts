@@ -10,17 +10,11 @@ import {checkpointNoteName} from './names.js'
 
 export class CheckpointNote {
   readonly #key: string
-  readonly #path: string
-  readonly #store: Store
-  readonly #warn: (warning: Warning) => void
   #isWritten = false
 
   /** `checkpoint`: its name; `path`: where it lies; `store`: where the backup does. */
-  constructor(options: {checkpoint: string; path: string; store: Store; warn: (warning: Warning) => void}) {
-    this.#key = checkpointNoteName(options.checkpoint)
-    this.#path = options.path
-    this.#store = options.store
-    this.#warn = options.warn
+  constructor(private readonly at: {checkpoint: string; path: string; store: Store; warn: (warning: Warning) => void}) {
+    this.#key = checkpointNoteName(at.checkpoint)
   }
 
   /** Once, before the checkpoint. A place that nothing can be written to is said. */
@@ -28,12 +22,12 @@ export class CheckpointNote {
     if (this.#isWritten) return
     this.#isWritten = true
     try {
-      await this.#store.put(this.#key, utf8(JSON.stringify({checkpoint: this.#path})))
+      await this.at.store.put(this.#key, utf8(JSON.stringify({checkpoint: this.at.path})))
     } catch (error) {
       if (!(error instanceof DataOpsError)) throw error
-      this.#warn({
+      this.at.warn({
         code: 'checkpoint-not-noted',
-        details: {checkpoint: this.#path, reason: error.message},
+        details: {checkpoint: this.at.path, reason: error.message},
         message: `Nothing says beside the backup that this restore needs it until it has ended: whoever may write there can remove it meanwhile. ${error.message}`,
       })
     }
@@ -42,7 +36,7 @@ export class CheckpointNote {
   /** After the checkpoint. */
   async remove(): Promise<void> {
     try {
-      await forget(this.#store, this.#key)
+      await forget(this.at.store, this.#key)
     } catch (error) {
       // Where it could not be written, there is none.
       if (!(error instanceof DataOpsError)) throw error

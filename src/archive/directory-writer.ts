@@ -17,17 +17,15 @@ import {
 
 /** Writes the directory of `format parquet` and `format arrow`. A flush ends the part being written: its footer comes last. */
 export class DirectoryWriter implements ArchiveWriter {
-  readonly #options: ArchiveWriterOptions
-  readonly #nextName: (extension: string) => string
   readonly #parts: SealedPart[] = []
-  readonly #writer: PartsWriter
   #finishedBytes = 0
   #finishedRows = 0
 
-  private constructor(options: ArchiveWriterOptions, nextName: (extension: string) => string, writer: PartsWriter) {
-    this.#options = options
-    this.#nextName = nextName
-    this.#writer = writer
+  private constructor(
+    private readonly options: ArchiveWriterOptions,
+    private readonly nextName: (extension: string) => string,
+    private readonly writer: PartsWriter,
+  ) {
     for (const part of options.resumeAt?.parts ?? []) this.#add(part)
   }
 
@@ -40,7 +38,7 @@ export class DirectoryWriter implements ArchiveWriter {
 
   /** What the earlier run wrote after its last flush has no footer. What it had finished must be there. */
   async #dropUnfinished(): Promise<void> {
-    const {name, shared, store} = this.#options
+    const {name, shared, store} = this.options
     const sizes = new Map((await store.list(name)).map((entry) => [entry.name, entry.bytes]))
     for (const {bytes, file} of this.#parts) {
       if (sizes.get(file!) === bytes) continue
@@ -62,15 +60,15 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   get bytes(): number {
-    return this.#finishedBytes + this.#writer.bytes
+    return this.#finishedBytes + this.writer.bytes
   }
 
   get rows(): number {
-    return this.#finishedRows + this.#writer.rows
+    return this.#finishedRows + this.writer.rows
   }
 
   async write(objects: readonly WeaviateObject[]): Promise<readonly never[]> {
-    return this.#writer.write(objects)
+    return this.writer.write(objects)
   }
 
   get folder(): SharedFolder {
@@ -78,21 +76,21 @@ export class DirectoryWriter implements ArchiveWriter {
       adopt: (parts) => {
         for (const part of parts) this.#add(part)
       },
-      nextName: this.#nextName,
+      nextName: this.nextName,
     }
   }
 
   async flush(): Promise<ArchivePosition> {
-    await this.#options.check?.()
+    await this.options.check?.()
     await this.#finishPart()
     return {parts: [...this.#parts], rows: this.#finishedRows}
   }
 
   async seal(summary: SealSummary): Promise<SealedArchive> {
-    const {check, head, name, shared, store} = this.#options
+    const {check, head, name, shared, store} = this.options
     await check?.()
     // An empty collection has one empty part: readers in the wild expect the file.
-    if (head.metadata.options.include_data && this.#parts.length === 0) await this.#writer.begin()
+    if (head.metadata.options.include_data && this.#parts.length === 0) await this.writer.begin()
     await this.#finishPart()
     const held = {bytes: this.#finishedBytes, parts: this.#parts, rows: this.#finishedRows}
     const {metadata, schema, seal} = sealFolder(summary, {head, held, where: store.describe(name)})
@@ -105,11 +103,11 @@ export class DirectoryWriter implements ArchiveWriter {
   }
 
   async close(): Promise<void> {
-    await this.#writer.close()
+    await this.writer.close()
   }
 
   async #finishPart(): Promise<void> {
-    const part = await this.#writer.finish()
+    const part = await this.writer.finish()
     if (part) this.#add(part)
   }
 

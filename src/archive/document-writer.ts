@@ -30,8 +30,6 @@ const LINE_END = utf8('\n')
 
 /** Writes the document of `format json`, plain or in gzip members. */
 export class DocumentWriter implements ArchiveWriter {
-  readonly #options: ArchiveWriterOptions
-  readonly #file: StoreWriter
   readonly #encoder: JsonLinesEncoder
   readonly #extent: PartExtent
   readonly #textHash: IncrementalHash
@@ -42,9 +40,10 @@ export class DocumentWriter implements ArchiveWriter {
   #pendingBytes = 0
   readonly #members: Array<Promise<Uint8Array>> = []
 
-  private constructor(options: ArchiveWriterOptions, file: StoreWriter) {
-    this.#options = options
-    this.#file = file
+  private constructor(
+    private readonly options: ArchiveWriterOptions,
+    private readonly file: StoreWriter,
+  ) {
     this.#encoder = new JsonLinesEncoder(options.head.schema.class)
     this.#extent = PartExtent.from(options.resumeAt?.parts[0])
     this.#textHash = nodePlatform.createSha256()
@@ -70,7 +69,7 @@ export class DocumentWriter implements ArchiveWriter {
   }
 
   get bytes(): number {
-    return this.#file.bytes
+    return this.file.bytes
   }
 
   get rows(): number {
@@ -93,41 +92,41 @@ export class DocumentWriter implements ArchiveWriter {
   }
 
   async flush(): Promise<ArchivePosition> {
-    await this.#options.check?.()
+    await this.options.check?.()
     await this.#drain()
-    await this.#file.sync()
+    await this.file.sync()
     return {
-      document: {fileBytes: this.#file.bytes, textBytes: this.#textBytes},
+      document: {fileBytes: this.file.bytes, textBytes: this.#textBytes},
       parts: [this.#extent.seal(null, 0, '')],
       rows: this.#extent.rows,
     }
   }
 
   async seal(summary: SealSummary): Promise<SealedArchive> {
-    const {check, compress, head, name, store} = this.#options
+    const {check, compress, head, name, store} = this.options
     await check?.()
     if (this.#extent.rows > 0) await this.#append(LINE_END)
     await this.#append(utf8(documentTail(summary.objectCount)))
     await this.#drain()
     const document = {bytes: this.#textBytes, sha256: toHex(this.#textHash.digest())}
-    const compressed = compress ? {bytes: this.#file.bytes, sha256: toHex(this.#fileHash.digest())} : undefined
+    const compressed = compress ? {bytes: this.file.bytes, sha256: toHex(this.#fileHash.digest())} : undefined
     const seal = {
       ...sealedFacts(summary),
       parts: head.metadata.options.include_data ? [this.#extent.seal(null, document.bytes, document.sha256)] : [],
       amendments: summary.amendments,
-      statistics: {...summary.statistics, bytes: this.#file.bytes, rows: this.#extent.rows},
+      statistics: {...summary.statistics, bytes: this.file.bytes, rows: this.#extent.rows},
       document,
       ...(compressed && {compressed}),
     }
     const line = sealLine(seal, sha256Hex)
     const lineBytes = utf8(line)
     checkSealLine(lineBytes, store.describe(name))
-    await this.#file.append([compress ? storedMember(lineBytes) : lineBytes])
-    await this.#file.sync()
+    await this.file.append([compress ? storedMember(lineBytes) : lineBytes])
+    await this.file.sync()
     await check?.()
-    const published = await publishDocument(store, this.#file, name)
+    const published = await publishDocument(store, this.file, name)
     return {
-      bytes: this.#file.bytes,
+      bytes: this.file.bytes,
       name: published,
       seal: {...seal, checksum: line.slice(-68, -4)},
     }
@@ -135,15 +134,15 @@ export class DocumentWriter implements ArchiveWriter {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#members)
-    await this.#file.close()
+    await this.file.close()
   }
 
   /** Takes text; what leaves for the file goes through `#toFile`. */
   async #append(text: Uint8Array): Promise<void> {
     this.#textHash.update(text)
     this.#textBytes += text.length
-    if (!this.#options.compress) {
-      await this.#file.append([text])
+    if (!this.options.compress) {
+      await this.file.append([text])
       return
     }
 
@@ -168,19 +167,19 @@ export class DocumentWriter implements ArchiveWriter {
     const member = await this.#members.shift()
     if (!member) return
     this.#fileHash.update(member)
-    await this.#file.append([member])
+    await this.file.append([member])
   }
 
   async #drain(): Promise<void> {
-    if (!this.#options.compress) return
+    if (!this.options.compress) return
     await this.#startMember()
     while (this.#members.length > 0) await this.#finishMember()
   }
 
   /** A hash cannot be carried over a restart: what an earlier run wrote is read once more. */
   async #rehash(fileBytes: number): Promise<void> {
-    const {compress, name} = this.#options
-    const reader = await unfinishedOf(this.#options).openRead(name)
+    const {compress, name} = this.options
+    const reader = await unfinishedOf(this.options).openRead(name)
     try {
       const fileHash = this.#fileHash
       const chunks = (async function* () {

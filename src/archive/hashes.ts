@@ -79,32 +79,28 @@ export async function assertWhole(files: BackupFiles, options: CheckHashesOption
 }
 
 class HashCheck {
-  readonly #collection: string
-  readonly #options: CheckHashesOptions
-  readonly #seal: BackupSeal
-  readonly #store: Store
   #bytes = 0
   /** What the head was that the manifest was made of. */
   head?: Extent
   readonly problems: Problem[] = []
 
-  constructor(store: Store, seal: BackupSeal, collection: string, options: CheckHashesOptions) {
-    this.#collection = collection
-    this.#options = options
-    this.#seal = seal
-    this.#store = store
-  }
+  constructor(
+    private readonly store: Store,
+    private readonly seal: BackupSeal,
+    private readonly collection: string,
+    private readonly options: CheckHashesOptions,
+  ) {}
 
   async #checkDocument(file: string, reader: StoreReader): Promise<void> {
-    const seal = this.#seal
+    const {seal} = this
     const sealed = seal.compressed ?? seal.document
     const text = new TextDigest(this.head?.bytes)
-    const proof = this.#options.proof && new ProofMaker(reader.size)
+    const proof = this.options.proof && new ProofMaker(reader.size)
     const isWhole = await this.#checkBytes(file, reader, sealed, {proof, text: seal.compressed ? undefined : text})
     if (seal.compressed) {
       try {
         for await (const piece of inflateMembers(reader.stream(0, Math.min(sealed.bytes, reader.size)))) {
-          throwIfAborted(this.#options.signal)
+          throwIfAborted(this.options.signal)
           text.update(piece)
         }
 
@@ -125,7 +121,7 @@ class HashCheck {
     }
 
     if (reader.size > sealed.bytes) await this.#checkSeal(file, reader, sealed.bytes, proof)
-    if (proof) this.#options.proof?.set(file, proof.finish())
+    if (proof) this.options.proof?.set(file, proof.finish())
   }
 
   /** What stands behind the sealed bytes is the seal, and nothing else. */
@@ -139,22 +135,22 @@ class HashCheck {
     const bytes = await reader.read(start, reader.size)
     proof?.update(bytes)
     this.#count(bytes.length)
-    const seal = readSeal(bytes, this.#seal.compressed !== undefined)
+    const seal = readSeal(bytes, this.seal.compressed !== undefined)
     if (!seal) this.add(file, `${where} are not a valid seal.`)
-    else if (seal.checksum !== this.#seal.checksum) {
+    else if (seal.checksum !== this.seal.checksum) {
       this.add(file, `${where} are another seal than a moment ago: the file is being changed.`)
     }
   }
 
   async #checkListing(name: string): Promise<void> {
-    const seal = this.#seal
+    const {seal} = this
     const expected = new Set<string>([METADATA_FILE, SCHEMA_FILE])
     for (const {file} of seal.parts) if (file !== null) expected.add(file)
-    for (const entry of await this.#store.list(name)) {
+    for (const entry of await this.store.list(name)) {
       if (!expected.has(entry.name)) this.add(`${name}/${entry.name}`, 'It is not part of the backup.')
     }
 
-    let bytes = seal.document.bytes + ((await this.#store.stat(`${name}/${SCHEMA_FILE}`))?.bytes ?? 0)
+    let bytes = seal.document.bytes + ((await this.store.stat(`${name}/${SCHEMA_FILE}`))?.bytes ?? 0)
     for (const part of seal.parts) bytes += part.bytes
     if (bytes !== seal.statistics.bytes) {
       this.add(`${name}/${METADATA_FILE}`, `seal.statistics.bytes is ${seal.statistics.bytes}, not ${bytes}.`)
@@ -165,9 +161,9 @@ class HashCheck {
     await this.#withFile(
       file,
       async (reader) => {
-        const proof = this.#options.proof && new ProofMaker(reader.size)
+        const proof = this.options.proof && new ProofMaker(reader.size)
         await this.#checkBytes(file, reader, part, {proof})
-        if (proof) this.#options.proof?.set(file, proof.finish())
+        if (proof) this.options.proof?.set(file, proof.finish())
         if (reader.size > part.bytes) {
           this.add(
             file,
@@ -180,7 +176,7 @@ class HashCheck {
   }
 
   async #checkSchema(file: string, reader: StoreReader, schema: WeaviateClass): Promise<void> {
-    const seal = this.#seal
+    const {seal} = this
     const bytes = await reader.read(0, reader.size)
     this.#count(bytes.length)
     const sha256 = sha256Hex(bytes)
@@ -208,7 +204,7 @@ class HashCheck {
   ): Promise<boolean> {
     const end = Math.min(extent.bytes, reader.size)
     for await (const chunk of reader.stream(0, end, {isPassing: true})) {
-      throwIfAborted(this.#options.signal)
+      throwIfAborted(this.options.signal)
       text.update(chunk)
       proof?.update(chunk)
       this.#count(chunk.length)
@@ -230,7 +226,7 @@ class HashCheck {
     check: (reader: StoreReader) => Promise<void>,
     elsewhere?: {key: string; store: Store},
   ): Promise<void> {
-    const {key, store} = elsewhere ?? {key: file, store: this.#store}
+    const {key, store} = elsewhere ?? {key: file, store: this.store}
     const entry = await store.stat(key)
     if (entry?.kind !== 'file') {
       this.add(file, entry ? 'It is not a file.' : 'It is missing.')
@@ -254,18 +250,18 @@ class HashCheck {
 
   #count(bytes: number): void {
     this.#bytes += bytes
-    this.#options.onProgress?.({bytes: this.#bytes, collection: this.#collection, completed: 0, stage: 'verify'})
+    this.options.onProgress?.({bytes: this.#bytes, collection: this.collection, completed: 0, stage: 'verify'})
   }
 
   add(file: string, message: string): void {
-    this.problems.push({file: this.#store.describe(file), message})
+    this.problems.push({file: this.store.describe(file), message})
   }
 
   /** Parts, schema and listing of a directory. */
   async directory({metadata, name, schema, seal}: SealedManifest): Promise<void> {
     await this.#checkListing(name)
     if (seal.parts.length > 0 || metadata.export) {
-      const {keyOf, store} = partsPlace(this.#store, name, metadata)
+      const {keyOf, store} = partsPlace(this.store, name, metadata)
       for (const part of seal.parts) {
         await this.#checkPart(`${name}/${part.file}`, part, {key: keyOf(part.file ?? ''), store})
       }
@@ -284,15 +280,12 @@ class HashCheck {
 class TextDigest {
   readonly #hash = nodePlatform.createSha256()
   readonly #start = nodePlatform.createSha256()
-  readonly #startBytes: number
   #hex?: string
   #tail: Uint8Array = new Uint8Array(0)
   bytes = 0
 
   /** `startBytes`: bytes of the start, which has a hash of its own. */
-  constructor(startBytes = 0) {
-    this.#startBytes = startBytes
-  }
+  constructor(private readonly startBytes = 0) {}
 
   /** Once, at the end. */
   startSha256(): string {
@@ -301,7 +294,7 @@ class TextDigest {
 
   update(bytes: Uint8Array): void {
     this.#hash.update(bytes)
-    if (this.bytes < this.#startBytes) this.#start.update(bytes.subarray(0, this.#startBytes - this.bytes))
+    if (this.bytes < this.startBytes) this.#start.update(bytes.subarray(0, this.startBytes - this.bytes))
     this.bytes += bytes.length
     const joined = bytes.length >= TAIL_BYTES ? bytes : Buffer.concat([this.#tail, bytes])
     this.#tail = new Uint8Array(joined.subarray(-TAIL_BYTES))

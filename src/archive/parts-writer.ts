@@ -27,14 +27,12 @@ interface OpenPart {
 }
 
 export class PartsWriter {
-  readonly #codec: PartCodec
-  readonly #options: PartsWriterOptions
   #part?: OpenPart
 
-  private constructor(options: PartsWriterOptions, codec: PartCodec) {
-    this.#options = options
-    this.#codec = codec
-  }
+  private constructor(
+    private readonly options: PartsWriterOptions,
+    private readonly codec: PartCodec,
+  ) {}
 
   static async open(options: PartsWriterOptions): Promise<PartsWriter> {
     return new PartsWriter(options, await partCodec(options.format))
@@ -70,7 +68,7 @@ export class PartsWriter {
     if (!part) return undefined
     await append(part, await part.encoder.finish())
     if (!(await part.file.complete())) {
-      const {name, store} = this.#options
+      const {name, store} = this.options
       throw new DataOpsError('STORAGE', `${store.describe(`${name}/${part.name}`)} is there already.`, {
         details: {path: store.describe(`${name}/${part.name}`)},
         hint: 'Move it away, or run the backup again without `resume`.',
@@ -87,12 +85,12 @@ export class PartsWriter {
   }
 
   async #open(): Promise<OpenPart> {
-    const {check, compress, head, name, nextName, store} = this.#options
+    const {check, compress, head, name, nextName, store} = this.options
     // Who was asleep makes no folder anew that another process has gone from.
     await check?.()
-    const file = await nextName(this.#codec.extension)
+    const file = await nextName(this.codec.extension)
     return {
-      encoder: this.#codec.createEncoder({
+      encoder: this.codec.createEncoder({
         columns: head.metadata.columns!,
         compress,
         platform: nodePlatform,

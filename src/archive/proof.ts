@@ -83,30 +83,28 @@ export function provenReader(reader: StoreReader, proof: FileProof, where: strin
 class ProvenReader implements StoreReader {
   readonly giveBack?: (bytes: Uint8Array) => void
   readonly #kept = new Map<number, Uint8Array>()
-  readonly #proof: FileProof
-  readonly #reader: StoreReader
-  readonly #where: string
 
-  constructor(reader: StoreReader, proof: FileProof, where: string) {
-    this.#proof = proof
-    this.#reader = reader
-    this.#where = where
+  constructor(
+    private readonly reader: StoreReader,
+    private readonly proof: FileProof,
+    private readonly where: string,
+  ) {
     // What is kept here are copies.
     if (reader.giveBack) this.giveBack = (bytes) => reader.giveBack?.(bytes)
   }
 
   get size(): number {
-    return this.#proof.bytes
+    return this.proof.bytes
   }
 
   async close(): Promise<void> {
-    await this.#reader.close()
+    await this.reader.close()
   }
 
   async read(start: number, end: number): Promise<Uint8Array> {
     // What lies outside is refused as by any reader, before anything is allocated.
-    if (!(start >= 0 && start < end && end <= this.size)) return this.#reader.read(start, end)
-    const {chunkBytes} = this.#proof
+    if (!(start >= 0 && start < end && end <= this.size)) return this.reader.read(start, end)
+    const {chunkBytes} = this.proof
     const [first, last] = [Math.floor(start / chunkBytes), Math.floor((end - 1) / chunkBytes)]
     const kept = first === last ? this.#kept.get(first) : undefined
     const from = first * chunkBytes
@@ -117,14 +115,14 @@ class ProvenReader implements StoreReader {
   }
 
   async *stream(start = 0, end = this.size): AsyncGenerator<Uint8Array> {
-    const {chunkBytes} = this.#proof
+    const {chunkBytes} = this.proof
     if (start >= end) return
     const from = Math.floor(start / chunkBytes) * chunkBytes
     const to = Math.min(Math.ceil(end / chunkBytes) * chunkBytes, this.size)
     let at = from
     let pending: Uint8Array[] = []
     let size = 0
-    for await (const piece of this.#reader.stream(from, to)) {
+    for await (const piece of this.reader.stream(from, to)) {
       pending.push(piece)
       size += piece.length
       const isLast = at + size === to
@@ -141,17 +139,17 @@ class ProvenReader implements StoreReader {
   }
 
   #check(bytes: Uint8Array, firstChunk: number): void {
-    const {chunkBytes, key, tags} = this.#proof
+    const {chunkBytes, key, tags} = this.proof
     for (let at = 0, chunk = firstChunk; at < bytes.length; at += chunkBytes, chunk++) {
       const found = key.of(bytes.subarray(at, at + chunkBytes), chunk)
       const expected = tags.subarray(chunk * TAG_BYTES, (chunk + 1) * TAG_BYTES)
-      if (Buffer.compare(found, expected) !== 0) throw exchanged(this.#where)
+      if (Buffer.compare(found, expected) !== 0) throw exchanged(this.where)
     }
   }
 
   async #readChunks(first: number, last: number): Promise<Uint8Array> {
-    const {chunkBytes} = this.#proof
-    const bytes = await this.#reader.read(first * chunkBytes, Math.min((last + 1) * chunkBytes, this.size))
+    const {chunkBytes} = this.proof
+    const bytes = await this.reader.read(first * chunkBytes, Math.min((last + 1) * chunkBytes, this.size))
     this.#check(bytes, first)
     this.#kept.delete(last)
     this.#kept.set(last, new Uint8Array(bytes.subarray((last - first) * chunkBytes)))

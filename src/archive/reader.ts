@@ -36,18 +36,16 @@ export interface ReadArchiveOptions extends ReadRowsOptions {
 
 export class Archive {
   readonly head: BackupHead
-  readonly manifest: Manifest
-  readonly store: Store
   /** Key of an amended object → ordinal before which its rows are void. */
   readonly #amendments: ReadonlyMap<string, number>
-  readonly #content: ArchiveContent
   #proof?: Proof
 
-  constructor(store: Store, manifest: Manifest, content: ArchiveContent) {
-    this.store = store
-    this.manifest = manifest
+  constructor(
+    readonly store: Store,
+    readonly manifest: Manifest,
+    private readonly content: ArchiveContent,
+  ) {
     this.head = {metadata: manifest.metadata, schema: manifest.schema}
-    this.#content = content
     this.#proof = content.proof
     const amendments = new Map<string, number>()
     for (const [tenant, id, row] of content.amendments) {
@@ -69,12 +67,12 @@ export class Archive {
 
   /** Tells its content from any other: the sealed digest, or a hash of all files. */
   get fingerprint(): string {
-    return this.#content.fingerprint
+    return this.content.fingerprint
   }
 
   /** Objects that the backup holds; undefined when that is known only once it is read. */
   get objectCount(): number | undefined {
-    const {amendments, rows} = this.#content
+    const {amendments, rows} = this.content
     return this.manifest.seal?.object_count ?? (amendments.length === 0 ? rows : undefined)
   }
 
@@ -136,8 +134,8 @@ export class Archive {
   }
 
   #checkEnd({objectCount, rows, seal}: DocumentEnd): void {
-    if (rows !== this.#content.rows) {
-      throw this.#damaged(`it has ${rows} rows where ${this.#content.rows} should be`)
+    if (rows !== this.content.rows) {
+      throw this.#damaged(`it has ${rows} rows where ${this.content.rows} should be`)
     }
 
     if (!this.seal) return
@@ -151,7 +149,7 @@ export class Archive {
     const codec = await partCodec(metadata.options.format)
     const parts = partsPlace(this.store, this.manifest.name, metadata)
     let partStart = 0
-    for (const part of this.#content.parts) {
+    for (const part of this.content.parts) {
       const partEnd = partStart + part.rows
       const fromRow = Math.max(0, (options.fromRow ?? 0) - partStart)
       if (fromRow < part.rows) {

@@ -164,18 +164,16 @@ export class Lease {
 
   #beat: Promise<void> = Promise.resolve()
   #isLost = false
-  #record: LeaseRecord
   #renewed = momentOf(CLOCK)
   readonly #timer: NodeJS.Timeout
 
   private constructor(
     private readonly place: LeasePlace,
     private readonly name: string,
-    record: LeaseRecord,
+    private record: LeaseRecord,
     /** Taken from a holder of whom nobody knows whether it lives: what it has open may still be written to. */
     readonly isTakenOver: boolean,
   ) {
-    this.#record = record
     this.#timer = setInterval(() => {
       this.#beat = this.#beat.then(async () => this.#renew())
     }, LEASE.renewMs)
@@ -184,12 +182,12 @@ export class Lease {
 
   /** Grows each time it is taken from another holder. */
   get generation(): number {
-    return this.#record.generation
+    return this.record.generation
   }
 
   /** Whether it is what lies under that name in a store: also in another one that leads to the same place. */
   async isIn(store: Store, name: string): Promise<boolean> {
-    return (await new FileLeases(store).read(name)).some(({text}) => text === this.#record.text)
+    return (await new FileLeases(store).read(name)).some(({text}) => text === this.record.text)
   }
 
   async #renew(): Promise<void> {
@@ -197,10 +195,10 @@ export class Lease {
     try {
       // Who stood still may not write over it: somebody may have had it meanwhile, and given it back.
       if (elapsedSince(this.#renewed, CLOCK) > LEASE.ms) {
-        const record = await this.place.retake(this.name, this.#record)
-        if (record) this.#record = record
+        const record = await this.place.retake(this.name, this.record)
+        if (record) this.record = record
         else this.#isLost = true
-      } else if (!(await this.place.renew(this.name, this.#record)) || elapsedSince(this.#renewed, CLOCK) > LEASE.ms) {
+      } else if (!(await this.place.renew(this.name, this.record)) || elapsedSince(this.#renewed, CLOCK) > LEASE.ms) {
         this.#isLost = true
       }
 
@@ -212,7 +210,7 @@ export class Lease {
 
   /** @throws DataOpsError STORAGE when another process has taken it. */
   async check(): Promise<void> {
-    if (!this.#isLost && (await this.place.holds(this.name, this.#record))) return
+    if (!this.#isLost && (await this.place.holds(this.name, this.record))) return
     throw new DataOpsError('STORAGE', `The lease ${this.place.describe(this.name)} was lost to another process.`, {
       details: {leaseLost: true, path: this.place.describe(this.name)},
       hint: 'This process stood still for too long: see what the other one has done, or run it again.',
@@ -230,12 +228,12 @@ export class Lease {
     clearInterval(this.#timer)
     await this.#beat
     try {
-      await this.place.release(this.name, this.#record)
+      await this.place.release(this.name, this.record)
     } catch (error) {
       if (!(error instanceof DataOpsError)) throw error
     } finally {
       // Not before: what somebody else of this process has by then would be removed as if it were still this one.
-      own.delete(this.#record.text)
+      own.delete(this.record.text)
     }
   }
 }

@@ -22,23 +22,13 @@ export interface ExportedCollection {
 }
 
 export class NativeExport {
-  readonly #collections: ReadonlyMap<string, ExportedCollection>
-  readonly facts: ExportFacts
-  /** Of its folder in the store. */
-  readonly name: string
-  readonly store: Store
-
   private constructor(
-    store: Store,
-    name: string,
-    facts: ExportFacts,
-    collections: ReadonlyMap<string, ExportedCollection>,
-  ) {
-    this.store = store
-    this.name = name
-    this.facts = facts
-    this.#collections = collections
-  }
+    readonly store: Store,
+    /** Of its folder in the store. */
+    readonly name: string,
+    readonly facts: ExportFacts,
+    private readonly byName: ReadonlyMap<string, ExportedCollection>,
+  ) {}
 
   /**
    * Reads what it says of itself, and which files there are; none of them is opened.
@@ -50,7 +40,7 @@ export class NativeExport {
   }
 
   get collections(): string[] {
-    return [...this.#collections.keys()]
+    return [...this.byName.keys()]
   }
 
   /** Where it lies, for messages. */
@@ -60,7 +50,7 @@ export class NativeExport {
 
   /** @throws DataOpsError NOT_A_BACKUP when the export has no such collection. */
   collection(name: string): ExportedCollection {
-    const found = this.#collections.get(name)
+    const found = this.byName.get(name)
     if (found) return found
     throw new DataOpsError('NOT_A_BACKUP', `The export ${this.path} has no collection "${name}".`, {
       details: {collections: this.collections, path: this.path},

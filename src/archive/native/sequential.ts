@@ -8,8 +8,6 @@ const FIRST_BYTES = 4 * 1024 * 1024
 
 export class SequentialSource implements ByteSource {
   readonly #chunks: AsyncIterator<Uint8Array>
-  readonly #onBytes: (bytes: Uint8Array) => void
-  readonly #where: string
   readonly size: number
   /** One buffer for all: what is not yet behind, from its start on, is the file from `#start` on. */
   #buffer = new Uint8Array(FIRST_BYTES)
@@ -17,17 +15,19 @@ export class SequentialSource implements ByteSource {
   #start = 0
 
   /** `onBytes`: gets all of the file, in order, as far as it was read. */
-  constructor(reader: StoreReader, where: string, onBytes: (bytes: Uint8Array) => void) {
+  constructor(
+    reader: StoreReader,
+    private readonly where: string,
+    private readonly onBytes: (bytes: Uint8Array) => void,
+  ) {
     this.#chunks = reader.stream(0, reader.size, {isPassing: true})[Symbol.asyncIterator]()
-    this.#onBytes = onBytes
-    this.#where = where
     this.size = reader.size
   }
 
   /** `start` is at or behind that of the last call. What is returned stays so until the next one. */
   async read(start: number, end: number): Promise<Uint8Array> {
     if (start < this.#start || end < start || end > this.size) {
-      throw endsTooEarly(this.#where, {end, size: this.size, start})
+      throw endsTooEarly(this.where, {end, size: this.size, start})
     }
 
     await this.#reach(end, start)
@@ -48,8 +48,8 @@ export class SequentialSource implements ByteSource {
   async #reach(end: number, from: number): Promise<void> {
     while (this.#start + this.#held < end) {
       const next = await this.#chunks.next()
-      if (next.done === true) throw endsTooEarly(this.#where, {end, size: this.#start + this.#held, start: from})
-      this.#onBytes(next.value)
+      if (next.done === true) throw endsTooEarly(this.where, {end, size: this.#start + this.#held, start: from})
+      this.onBytes(next.value)
       this.#drop(from)
       this.#add(next.value)
     }

@@ -123,17 +123,14 @@ interface ColumnArray {
 }
 
 export class ArrowDecoder implements PartDecoder {
-  private readonly source: ByteSource
-  private readonly file: ArrowFile
-  private readonly columns: readonly PartColumn[]
-  private readonly platform: Platform
   readonly rows: number
 
-  constructor(source: ByteSource, file: ArrowFile, columns: readonly PartColumn[], platform: Platform) {
-    this.source = source
-    this.file = file
-    this.columns = columns
-    this.platform = platform
+  constructor(
+    private readonly source: ByteSource,
+    private readonly file: ArrowFile,
+    private readonly columns: readonly PartColumn[],
+    private readonly platform: Platform,
+  ) {
     let rows = 0
     for (const batch of file.batches) rows += batch.rows
     // An id alone takes more than a byte.

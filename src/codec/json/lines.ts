@@ -53,12 +53,9 @@ function writeObject(object: WeaviateObject, className: string, out: ByteBuffer)
 
 /** Encodes pages of one collection, with a buffer that is used over and over. */
 export class JsonLinesEncoder {
-  readonly #className: string
   readonly #out = new ByteBuffer(1 << 20)
 
-  constructor(className: string) {
-    this.#className = className
-  }
+  constructor(private readonly className: string) {}
 
   /** The lines of the objects joined by `,\n`, with no separator before the first or after the last; bytes of their own. */
   encode(objects: readonly WeaviateObject[]): Uint8Array {
@@ -66,7 +63,7 @@ export class JsonLinesEncoder {
     out.clear()
     for (const [index, object] of objects.entries()) {
       if (index > 0) out.text(SEPARATOR)
-      encodeObjectLine(object, this.#className, out)
+      encodeObjectLine(object, this.className, out)
     }
 
     return new Uint8Array(out.contents())

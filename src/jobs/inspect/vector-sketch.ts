@@ -33,17 +33,15 @@ const COMPONENT_BYTES = 12
 export class VectorSketch {
   #count = 0
   readonly #dimensions = new Set<number>()
-  readonly name: string
   #nonFinite = 0
   readonly #norms = new NumberSketch()
   #points = new Reservoir<MapPoint>(0)
-  /** What is kept of an object's properties beside its vector. */
-  readonly #keep: (properties: JsonObject) => JsonObject
 
-  constructor(name: string, keep: (properties: JsonObject) => JsonObject) {
-    this.name = name
-    this.#keep = keep
-  }
+  constructor(
+    readonly name: string,
+    /** What is kept of an object's properties beside its vector. */
+    private readonly keep: (properties: JsonObject) => JsonObject,
+  ) {}
 
   /** `dims` of each of the vectors that `bytes` holds one behind the other; of several the first is mapped. */
   add(bytes: Uint8Array, dims: number, object: WeaviateObject): void {
@@ -65,7 +63,7 @@ export class VectorSketch {
     const [expected] = this.#dimensions
     if (!isFinite || rows < 1 || dims !== expected) return
     this.#points.add(() => ({
-      properties: this.#keep(object.properties),
+      properties: this.keep(object.properties),
       ...(object.tenant !== undefined && {tenant: object.tenant}),
       vector: Float32Array.from({length: dims}, (_, at) => view.getFloat32(at * 4, true)),
     }))

@@ -23,19 +23,18 @@ export interface Modes {
 
 /** A folder of this machine, and where keys lie in it: never outside, whatever symlinks say. */
 export class Folder {
-  readonly #directory: string
-  readonly #modes: Modes
   /** Absolute, so that a later change of the working directory moves nothing. */
   readonly #root: string
 
-  constructor(directory: string, modes: Modes) {
-    this.#directory = directory
-    this.#modes = modes
+  constructor(
+    private readonly directory: string,
+    private readonly modes: Modes,
+  ) {
     this.#root = path.resolve(directory)
   }
 
   describe(key: string): string {
-    return path.join(this.#directory, key)
+    return path.join(this.directory, key)
   }
 
   /**
@@ -78,9 +77,9 @@ export class Folder {
   }
 
   async #createRoot(): Promise<void> {
-    const first = await makeFolders(this.#root, this.#modes.folder)
+    const first = await makeFolders(this.#root, this.modes.folder)
     if (first === undefined) return
-    if (this.#modes.isGiven) await chmod(this.#root, this.#modes.folder)
+    if (this.modes.isGiven) await chmod(this.#root, this.modes.folder)
     // Every folder that got a new one inside, from the innermost to the outermost.
     for (let folder = path.dirname(this.#root); ; folder = path.dirname(folder)) {
       await syncFolder(folder)
@@ -100,8 +99,8 @@ export class Folder {
       const place = await this.place(parts.slice(0, count).join('/'), 'entry')
       if (!place) return
       try {
-        await mkdir(place.path, {mode: this.#modes.folder})
-        if (this.#modes.isGiven) await chmod(place.path, this.#modes.folder)
+        await mkdir(place.path, {mode: this.modes.folder})
+        if (this.modes.isGiven) await chmod(place.path, this.modes.folder)
         await syncFolder(place.folder)
       } catch (error) {
         if (errnoOf(error) !== 'EEXIST' && errnoOf(error) !== 'ENOENT') throw error
