@@ -3,7 +3,7 @@ import type {Store} from '../store/store.js'
 
 import {notedCheckpoint} from '../archive/checkpoint-note.js'
 import {isCheckpointNote, isCheckpointOf, isMarker, partialLockName, targetLeaseOf} from '../archive/names.js'
-import {DataOpsError} from '../model/errors.js'
+import {insteadOf} from '../model/errors.js'
 import {isForgotten} from '../store/forget.js'
 import {describeHolder, Lease} from '../store/lease.js'
 import {readOwnJson} from '../store/own-json.js'
@@ -39,17 +39,12 @@ export async function reasonToKeep(store: Store, file: string): Promise<string |
 
 /** Whether a note has one of these texts: one that cannot be understood may. @throws DataOpsError STORAGE. */
 async function mayName(store: Store, note: string, texts: readonly string[]): Promise<boolean> {
-  try {
-    const named = await readOwnJson(store, note, {
-      name: 'note',
-      read: (file) =>
-        Object.values(file.object())
-          .flat()
-          .filter((value) => typeof value === 'string'),
-    })
-    return named?.some((text) => texts.includes(text)) ?? false
-  } catch (error) {
-    if (error instanceof DataOpsError && error.code === 'CHECKPOINT') return true
-    throw error
-  }
+  const named = readOwnJson(store, note, {
+    name: 'note',
+    read: (file) =>
+      Object.values(file.object())
+        .flat()
+        .some((value) => typeof value === 'string' && texts.includes(value)),
+  })
+  return (await named.catch(insteadOf(true, 'CHECKPOINT'))) ?? false
 }

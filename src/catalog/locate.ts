@@ -7,7 +7,7 @@ import {checkCoverIs, unlock} from '../archive/encrypted/unlock.js'
 import {pastWhatHides} from '../archive/locked.js'
 import {type Manifest, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {Archive} from '../archive/reader.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 import {isPattern} from '../model/pattern.js'
 import {isMultiTenant} from '../model/schema.js'
 import {BackupCatalog} from './catalog.js'
@@ -59,13 +59,8 @@ export async function openArchiveAt(
 }
 
 async function isWhole(archive: Archive): Promise<boolean> {
-  try {
-    await archive.assertWhole()
-    return true
-  } catch (error) {
-    if (error instanceof DataOpsError && error.code === 'BACKUP_DAMAGED') return false
-    throw error
-  }
+  const whole = archive.assertWhole().then(() => true)
+  return whole.catch(insteadOf(false, 'BACKUP_DAMAGED'))
 }
 
 /** The counts and digests of a seal say nothing of what was edited since; where its parts are, nothing else says. */

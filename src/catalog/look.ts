@@ -5,7 +5,7 @@ import {heldKind} from '../archive/encrypted/held.js'
 import {unlock} from '../archive/encrypted/unlock.js'
 import {checkHashes} from '../archive/hashes.js'
 import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
-import {DataOpsError} from '../model/errors.js'
+import {insteadOf} from '../model/errors.js'
 import {canOpen, encryptionOf} from '../store/encryption.js'
 
 /** What a backup holds, and so what it may stand in for. */
@@ -47,23 +47,14 @@ export async function lookAt(store: Store, file: string): Promise<Looked> {
   await checkCoveredFiles(store, cover)
   const isWhole = async (): Promise<boolean> => (await checkCover(store, cover)).length === 0
   if (cover.collection === undefined && canOpen(encryptionOf(store))) {
-    const files = await tryUnlock(store, file)
-    if (files) return {...lookedAt(files, await readManifest(files, file)), isWhole}
+    // It may be somebody else's.
+    const opened = await unlock(store, file).catch(insteadOf(undefined, 'INVALID_INPUT'))
+    if (opened) return {...lookedAt(opened.store, await readManifest(opened.store, file)), isWhole}
   }
 
   // Which of its tenants it holds stands inside.
   const held: Held = {kind: cover.holds, ...(cover.holds !== 'some' && {tenants: new Set<string>()})}
   return {collection: cover.collection, held, id: cover.backupId, isWhole}
-}
-
-/** Undefined where it is somebody else's. */
-async function tryUnlock(store: Store, file: string): Promise<Store | undefined> {
-  try {
-    return (await unlock(store, file)).store
-  } catch (error) {
-    if (error instanceof DataOpsError && error.code === 'INVALID_INPUT') return undefined
-    throw error
-  }
 }
 
 function lookedAt(store: Store, manifest: SealedManifest): Looked {

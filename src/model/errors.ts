@@ -114,6 +114,14 @@ export function withContext(error: DataOpsError, more: ErrorContext): DataOpsErr
   })
 }
 
+/** For `catch`: a value in place of an error of ours, of these codes alone where there are any. Whatever else it is, is thrown on. */
+export function insteadOf<T>(value: T, ...codes: readonly ErrorCode[]): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof DataOpsError && (codes.length === 0 || codes.includes(error.code))) return value
+    throw error
+  }
+}
+
 /** The same error with more particulars: what was done before it, where something is. */
 export function withDetails(error: unknown, details: Record<string, unknown>): Error {
   if (!(error instanceof DataOpsError)) return error instanceof Error ? error : new Error(String(error))

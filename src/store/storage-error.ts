@@ -76,7 +76,7 @@ async function diskFull(
 }
 
 /** Room on the disk of a path, or of the nearest folder above it that exists; undefined when nobody can say. */
-async function freeSpace(where: string): Promise<undefined | {bytes: number; files: number | undefined}> {
+export async function freeSpace(where: string): Promise<undefined | {bytes: number; files: number | undefined}> {
   for (let folder = path.resolve(where); ; folder = path.dirname(folder)) {
     try {
       const {bavail, bsize, ffree, files} = await statfs(folder)

@@ -8,7 +8,7 @@ import type {Store, StoreEntry} from '../store/store.js'
 import type {ItemFailure} from './queue.js'
 
 import {utf8} from '../codec/bytes.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 import {Field} from '../model/fields.js'
 import {readAll} from '../store/read-all.js'
 
@@ -144,14 +144,8 @@ export class JobPlace<R> {
   }
 
   async #read(key: string): Promise<unknown> {
-    let bytes: Uint8Array
-    try {
-      bytes = await readAll(this.store, key)
-    } catch (error) {
-      if (error instanceof DataOpsError && error.code === 'NOT_A_BACKUP') return undefined
-      throw error
-    }
-
+    const bytes = await readAll(this.store, key).catch(insteadOf(undefined, 'NOT_A_BACKUP'))
+    if (!bytes) return undefined
     try {
       return JSON.parse(decoder.decode(bytes)) as unknown
     } catch (error) {

@@ -3,7 +3,7 @@ import type {BackupHead} from '../../codec/document.js'
 import type {Store} from '../../store/store.js'
 import type {Problem} from '../problem.js'
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {damaged} from '../../store/damaged.js'
 import {canOpen, encryptionOf} from '../../store/encryption.js'
 import {type Manifest} from '../manifest.js'
@@ -45,14 +45,9 @@ function noCover(store: Store, name: string): DataOpsError {
 export async function unlockUnfinished(store: Store, name: string, {metadata}: BackupHead): Promise<Store | undefined> {
   const keys = encryptionOf(store)
   if (!canOpen(keys)) return undefined
-  try {
-    const {identity} = await openBackupKey(store, name, {backupId: metadata.backup_id, keys})
-    const {compress, format} = metadata.options
-    return decryptedFiles(store, namesOf(name, {compress, format}), identity)
-  } catch (error) {
-    if (error instanceof DataOpsError && error.code === 'INVALID_INPUT') return undefined
-    throw error
-  }
+  const opening = openBackupKey(store, name, {backupId: metadata.backup_id, keys})
+  const opened = await opening.catch(insteadOf(undefined, 'INVALID_INPUT'))
+  return opened && decryptedFiles(store, namesOf(name, metadata.options), opened.identity)
 }
 
 /** What stands in the clear and is not what the backup itself says: somebody has put another cover on it. */

@@ -279,13 +279,11 @@ export class Clear {
     const name = schema.class
     const backup = this.#options.backupFirst ? await this.#backUpFirst(name) : undefined
     const held = await this.#heldBy(backup)
-    const {maxRetries, onWarning, retryMaxWaitMs, signal} = this.#options
+    const {signal} = this.#options
     // Before the last look, so that nothing but the drop comes after it.
     const saved = await backUpCollection(this.#direct, this.#store, name, {
+      ...this.#retrying(this.#options),
       includeData: false,
-      maxRetries,
-      onWarning,
-      retryMaxWaitMs,
       signal,
     })
     let quiet: Quiet

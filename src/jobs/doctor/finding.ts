@@ -31,6 +31,9 @@ export interface Finding {
   message: string
 }
 
+/** What one look finds. */
+export type Look = () => Promise<Finding | Finding[]>
+
 export function ok(check: CheckName, message: string, details?: Record<string, unknown>): Finding {
   return {check, ...(details && {details}), level: 'ok', message}
 }

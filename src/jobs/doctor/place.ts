@@ -1,7 +1,4 @@
 /** Whether backups can lie where they are to, and what killed runs left there. Writes one small object, and removes it. */
-import {statfs} from 'node:fs/promises'
-import path from 'node:path'
-
 import type {Store} from '../../store/store.js'
 
 import {SEES_LOCKS} from '../../archive/locked.js'
@@ -12,6 +9,7 @@ import {plural} from '../../model/plural.js'
 import {randomHex} from '../../platform/node.js'
 import {clocksApart} from '../../store/clock.js'
 import {readAll} from '../../store/read-all.js'
+import {freeSpace} from '../../store/storage-error.js'
 import {tenantNotes} from '../options.js'
 import {type Finding, ok} from './finding.js'
 import {attempt, CLOCK_TOLERANCE} from './server.js'
@@ -92,11 +90,11 @@ async function bytesAt(store: Store, key: string): Promise<string> {
 /** Of the catalog, read once. */
 type List = () => Promise<ListedBackup[]>
 
-async function space(store: Store, list: List, {freeBytes = freeOnDisk}: PlaceOptions): Promise<Finding[]> {
+async function space(store: Store, list: List, {freeBytes = freeOnDisk}: PlaceOptions): Promise<Finding | Finding[]> {
   const place = store.describe('')
   const free = await freeBytes(place)
   if (free === undefined) {
-    return [{check: 'space', level: 'unknown', message: `How much room there is at ${place} cannot be found out.`}]
+    return {check: 'space', level: 'unknown', message: `How much room there is at ${place} cannot be found out.`}
   }
 
   // The next run writes about what the newest backup of each collection takes.
@@ -112,45 +110,35 @@ async function space(store: Store, list: List, {freeBytes = freeOnDisk}: PlaceOp
   }
 
   if (free >= needed)
-    return [ok('space', `${megabytes(free)} are free; the newest backups take ${megabytes(needed)}.`, {free, needed})]
-  return [
-    {
-      check: 'space',
-      code: 'STORAGE',
-      details: {free, needed},
-      hint: 'Make room: `BackupCatalog.prune` removes old backups. Or write compressed ones with `compress: true`.',
-      level: 'warning',
-      message: `${megabytes(free)} are free at ${place}, and the newest backups take ${megabytes(needed)}: the next run may not fit.`,
-    },
-  ]
+    return ok('space', `${megabytes(free)} are free; the newest backups take ${megabytes(needed)}.`, {free, needed})
+  return {
+    check: 'space',
+    code: 'STORAGE',
+    details: {free, needed},
+    hint: 'Make room: `BackupCatalog.prune` removes old backups. Or write compressed ones with `compress: true`.',
+    level: 'warning',
+    message: `${megabytes(free)} are free at ${place}, and the newest backups take ${megabytes(needed)}: the next run may not fit.`,
+  }
 }
 
 /** Of the folder, or the one that it will be made in. */
 async function freeOnDisk(place: string): Promise<number | undefined> {
-  if (/^[a-z][a-z\d+.-]+:\/\//i.test(place)) return undefined
-  for (let folder = path.resolve(place); ; folder = path.dirname(folder)) {
-    try {
-      const {bavail, bsize} = await statfs(folder)
-      return bavail * bsize
-    } catch {
-      if (folder === path.dirname(folder)) return undefined
-    }
-  }
+  return /^[a-z][a-z\d+.-]+:\/\//i.test(place) ? undefined : (await freeSpace(place))?.bytes
 }
 
 async function catalog(store: Store, list: List): Promise<Finding[]> {
   const backups = await list()
-  const findings = backups.flatMap((backup): Finding[] => {
+  const findings = backups.flatMap((backup): Finding | Finding[] => {
     const where = store.describe(backup.file)
     const details = {id: backup.id, path: where}
     if (backup.status === 'missing') {
       const hint = 'Put it back, or drop its entry with `BackupCatalog.reindex`.'
-      return [{check: 'catalog', details, hint, level: 'warning', message: `${where} is listed, and gone.`}]
+      return {check: 'catalog', details, hint, level: 'warning', message: `${where} is listed, and gone.`}
     }
 
     if (backup.status === 'damaged') {
       const hint = `Do not count on it: back up "${backup.collection}" again, and see what is wrong with \`verifyBackup\`.`
-      return [{check: 'catalog', details, hint, level: 'warning', message: `${where} has not the size that it had.`}]
+      return {check: 'catalog', details, hint, level: 'warning', message: `${where} has not the size that it had.`}
     }
 
     return []
@@ -171,21 +159,19 @@ async function catalog(store: Store, list: List): Promise<Finding[]> {
     : [ok('catalog', `The catalog and its ${backups.length === 1 ? 'one backup' : `${backups.length} backups`} agree.`)]
 }
 
-async function locks(store: Store): Promise<Finding[]> {
+async function locks(store: Store): Promise<Finding | Finding[]> {
   if (!store.locks || (await store.locks.areOn()) !== undefined) return []
-  return [
-    {
-      check: 'locks',
-      hint: SEES_LOCKS,
-      level: 'unknown',
-      message: `Whether backups are locked cannot be asked at ${store.describe('')}: none is pruned, removed or continued there.`,
-    },
-  ]
+  return {
+    check: 'locks',
+    hint: SEES_LOCKS,
+    level: 'unknown',
+    message: `Whether backups are locked cannot be asked at ${store.describe('')}: none is pruned, removed or continued there.`,
+  }
 }
 
-async function leftovers(store: Store): Promise<Finding[]> {
+async function leftovers(store: Store): Promise<Finding | Finding[]> {
   const found = await leftoversIn(store)
-  if (found.length === 0) return [ok('leftovers', 'Killed runs left nothing behind.')]
+  if (found.length === 0) return ok('leftovers', 'Killed runs left nothing behind.')
   return found.map(({hint, name, what}) => {
     const where = store.describe(name)
     return {check: 'leftovers', details: {path: where}, hint, level: 'warning', message: `${where} ${what}.`}

@@ -6,7 +6,7 @@ import {plural} from '../../model/plural.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {clocksApart} from '../../store/clock.js'
 import {SameServer} from '../../weaviate/same-server.js'
-import {type Finding, ok} from './finding.js'
+import {type Finding, type Look, ok} from './finding.js'
 
 /** Collections that are looked at for a proof that REST and gRPC are one server. */
 const LOOKED_AT = 20
@@ -38,7 +38,7 @@ export async function examineServer(connection: Connection, options: ServerOptio
     versionFinding(connection),
     transportFinding(connection),
   ]
-  const checks: Array<[Finding['check'], () => Promise<Finding[]>]> = [
+  const checks: Array<[Finding['check'], Look]> = [
     ['one-server', async () => oneServer(connection, options)],
     ['permissions', async () => permissions(connection)],
     ['clock', async () => serverClock(connection, options)],
@@ -49,9 +49,9 @@ export async function examineServer(connection: Connection, options: ServerOptio
 }
 
 /** What keeps a check from its answer is the finding. @throws DataOpsError INTERRUPTED. */
-export async function attempt(check: Finding['check'], look: () => Promise<Finding[]>): Promise<Finding[]> {
+export async function attempt(check: Finding['check'], look: Look): Promise<Finding[]> {
   try {
-    return await look()
+    return [await look()].flat()
   } catch (error) {
     if (!(error instanceof DataOpsError) || error.code === 'INTERRUPTED') throw error
     return [failure(check, error)]
@@ -80,22 +80,20 @@ function transportFinding({describe, transport}: Connection): Finding {
   }
 }
 
-async function oneServer(connection: Connection, {signal}: ServerOptions): Promise<Finding[]> {
+async function oneServer(connection: Connection, {signal}: ServerOptions): Promise<Finding | Finding[]> {
   if (!connection.restSide) return []
   const collections = await connection.listCollections()
   for (const schema of collections.slice(0, LOOKED_AT)) {
     if (await isProvenBy(connection, schema, signal))
-      return [ok('one-server', `REST and gRPC are one server, as objects of "${schema.class}" show.`)]
+      return ok('one-server', `REST and gRPC are one server, as objects of "${schema.class}" show.`)
   }
 
-  return [
-    {
-      check: 'one-server',
-      hint: 'Look again once a collection has objects.',
-      level: 'unknown',
-      message: 'Whether REST and gRPC are one server cannot be seen: no collection that was looked at has objects.',
-    },
-  ]
+  return {
+    check: 'one-server',
+    hint: 'Look again once a collection has objects.',
+    level: 'unknown',
+    message: 'Whether REST and gRPC are one server cannot be seen: no collection that was looked at has objects.',
+  }
 }
 
 async function isProvenBy(connection: Connection, schema: WeaviateClass, signal?: AbortSignal): Promise<boolean> {
@@ -104,56 +102,52 @@ async function isProvenBy(connection: Connection, schema: WeaviateClass, signal?
   return proof.isProven
 }
 
-async function permissions({about}: Connection): Promise<Finding[]> {
+async function permissions({about}: Connection): Promise<Finding | Finding[]> {
   const own = await about?.permissions()
   if (!own) {
-    return [
-      {
-        check: 'permissions',
-        hint: 'Without roles (RBAC) a key may do everything, or read alone: try a job with `dryRun: true`.',
-        level: 'unknown',
-        message: 'The server does not say what these credentials may do.',
-      },
-    ]
+    return {
+      check: 'permissions',
+      hint: 'Without roles (RBAC) a key may do everything, or read alone: try a job with `dryRun: true`.',
+      level: 'unknown',
+      message: 'The server does not say what these credentials may do.',
+    }
   }
 
   const has = new Set(own)
-  const findings = Object.entries(JOB_PERMISSIONS).flatMap(([job, needed]): Finding[] => {
+  const findings = Object.entries(JOB_PERMISSIONS).flatMap(([job, needed]): Finding | Finding[] => {
     const missing = needed.filter((permission) => !has.has(permission))
     if (missing.length === 0) return []
     const message = `${job} is not possible with these credentials: ${missing.join(', ')} is missing.`
     const hint = 'Ask for a role with it where that job is to be done (docs/permissions.md).'
-    return [{check: 'permissions', code: 'NOT_ALLOWED', details: {job, missing}, hint, level: 'warning', message}]
+    return {check: 'permissions', code: 'NOT_ALLOWED', details: {job, missing}, hint, level: 'warning', message}
   })
   return findings.length > 0 ? findings : [ok('permissions', 'The roles of these credentials allow every job.')]
 }
 
-async function serverClock({about}: Connection, {now}: ServerOptions): Promise<Finding[]> {
+async function serverClock({about}: Connection, {now}: ServerOptions): Promise<Finding | Finding[]> {
   const before = now()
   const there = await about?.time()
-  if (there === undefined) return [unknownClock()]
+  if (there === undefined) return unknownClock()
   const off = clocksApart(there, before, now())
-  if (off <= CLOCK_TOLERANCE) return [ok('clock', "The server's clock and this one agree.")]
-  return [
-    {
-      check: 'clock',
-      details: {milliseconds: off},
-      hint: 'Let both follow NTP: times of objects, of expiry and of backups are compared with each other.',
-      level: 'warning',
-      message: `The server's clock and this one are ${Math.round(off / 1000)} seconds apart.`,
-    },
-  ]
+  if (off <= CLOCK_TOLERANCE) return ok('clock', "The server's clock and this one agree.")
+  return {
+    check: 'clock',
+    details: {milliseconds: off},
+    hint: 'Let both follow NTP: times of objects, of expiry and of backups are compared with each other.',
+    level: 'warning',
+    message: `The server's clock and this one are ${Math.round(off / 1000)} seconds apart.`,
+  }
 }
 
 function unknownClock(): Finding {
   return {check: 'clock', level: 'unknown', message: 'The server does not tell the time.'}
 }
 
-async function replicas({about}: Connection): Promise<Finding[]> {
+async function replicas({about}: Connection): Promise<Finding | Finding[]> {
   const nodes = await about?.nodes()
   if (!nodes || nodes.length === 0) {
     const hint = 'Ask for a role with read_nodes.'
-    return [{check: 'replicas', hint, level: 'unknown', message: 'The server does not show its nodes.'}]
+    return {check: 'replicas', hint, level: 'unknown', message: 'The server does not show its nodes.'}
   }
 
   const away = nodes.filter(({status}) => status !== 'HEALTHY')
@@ -166,12 +160,10 @@ async function replicas({about}: Connection): Promise<Finding[]> {
   }))
   findings.push(...outOfStep(nodes))
   if (findings.length > 0) return findings
-  return [
-    ok(
-      'replicas',
-      `${nodes.length === 1 ? 'The one node is' : `All ${nodes.length} nodes are`} healthy, and replicas have the same number of objects.`,
-    ),
-  ]
+  return ok(
+    'replicas',
+    `${nodes.length === 1 ? 'The one node is' : `All ${nodes.length} nodes are`} healthy, and replicas have the same number of objects.`,
+  )
 }
 
 /** Replicas of one shard that have other numbers of objects. The server counts now and then, so that a moment's difference means nothing. */
