@@ -45,9 +45,7 @@ export class DirectoryWriter implements ArchiveWriter {
       throw new DataOpsError(
         'BACKUP_DAMAGED',
         `${store.describe(`${name}/${file}`)} has not the ${bytes} bytes that were written.`,
-        {
-          hint: 'Start the backup anew, with `resume: false`.',
-        },
+        {hint: 'Start the backup anew, with `resume: false`.'},
       )
     }
 

@@ -97,9 +97,7 @@ function assign(where: string, facts: ExportFacts, entries: readonly StoreEntry[
       throw damaged(
         where,
         `the file ${name}_${missing.name}_0000.parquet is missing, of ${plural(missing.objects, 'object')}`,
-        {
-          hint: EXPORT_AGAIN,
-        },
+        {hint: EXPORT_AGAIN},
       )
     }
 

@@ -160,9 +160,7 @@ function headOf(native: NativeExport, files: ExportFiles, {aliases, schema, tena
       collection: name,
       options: {compress: true, format: 'parquet', include_data: true},
       run_id: uuidOf(['export', facts.id, facts.startedAt]),
-      ...(isMultiTenant(schema) && {
-        tenants: tenantsOf(shards, tenants),
-      }),
+      ...(isMultiTenant(schema) && {tenants: tenantsOf(shards, tenants)}),
       timestamp: facts.startedAt,
       tool_version: TOOL_VERSION,
       version: FORMAT_VERSION,

@@ -44,9 +44,7 @@ export async function backUpFirst(
     throw new DataOpsError(
       'INVALID_INPUT',
       `The backup lacks ${plural(skipped.length, 'tenant')} (${skipped[0]!.reason}), so nothing was cleared.`,
-      {
-        hint: 'Onload them, or have them onloaded for the backup with `includeOffloaded: true`.',
-      },
+      {hint: 'Onload them, or have them onloaded for the backup with `includeOffloaded: true`.'},
     )
   }
 

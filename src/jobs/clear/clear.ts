@@ -265,9 +265,7 @@ export class Clear {
       this.#warn(
         'objects-remain',
         `${plural(written, 'object was', 'objects were')} written to "${name}" while it was being cleared.`,
-        {
-          remaining: written,
-        },
+        {remaining: written},
       )
     }
 

@@ -28,22 +28,16 @@ export interface QueryResult {
 }
 
 export class BackupQuery {
-  readonly #duckdb: DuckDB
-  readonly #instance: DuckDBInstance
-  readonly #temporary: TemporaryFolder
   readonly #interrupt = () => {
     this.connection.interrupt()
   }
 
   private constructor(
-    {duckdb, instance, temporary}: {duckdb: DuckDB; instance: DuckDBInstance; temporary: TemporaryFolder},
+    private readonly database: {duckdb: DuckDB; instance: DuckDBInstance; temporary: TemporaryFolder},
     private readonly connection: DuckDBConnection,
     private readonly archive: OpenedArchive['archive'],
     private readonly options: OperationOptions,
   ) {
-    this.#duckdb = duckdb
-    this.#instance = instance
-    this.#temporary = temporary
     options.signal?.addEventListener('abort', this.#interrupt)
   }
 
@@ -117,7 +111,7 @@ export class BackupQuery {
   }
 
   async #statement(sql: string): Promise<DuckDBPreparedStatement> {
-    const {StatementType} = this.#duckdb
+    const {StatementType} = this.database.duckdb
     const statements = sql.trim() === '' ? undefined : await this.connection.extractStatements(sql)
     if (statements?.count !== 1) {
       const what = statements ? `These are ${statements.count} statements` : 'There is no statement'
@@ -140,11 +134,11 @@ export class BackupQuery {
     // The whole was understood: where the rest is not, options stand in it that are none of these.
     const explained = await this.connection.extractStatements(sql.slice(start.length)).catch(() => undefined)
     if (explained?.count !== 1) return false
-    return (await explained.prepare(0)).statementType === this.#duckdb.StatementType.SELECT
+    return (await explained.prepare(0)).statementType === this.database.duckdb.StatementType.SELECT
   }
 
   async *#rows(result: DuckDBResult): AsyncGenerator<JsonValue[][], void, undefined> {
-    const {DuckDBTypeId, JsonDuckDBValueConverter} = this.#duckdb
+    const {DuckDBTypeId, JsonDuckDBValueConverter} = this.database.duckdb
     const chunks = result.yieldConvertedRows(jsonConverter(JsonDuckDBValueConverter, DuckDBTypeId.FLOAT))
     for (;;) {
       const next = await this.#attempt(async () => chunks.next())
@@ -180,8 +174,8 @@ export class BackupQuery {
   async close(): Promise<void> {
     this.options.signal?.removeEventListener('abort', this.#interrupt)
     this.connection.closeSync()
-    this.#instance.closeSync()
-    await this.#temporary.remove()
+    this.database.instance.closeSync()
+    await this.database.temporary.remove()
   }
 }
 
