@@ -11,9 +11,7 @@ export default class BackupExtend extends DataOpsCommand {
 
   static override description = `From now on, for that long, nobody can change or remove it, in object storage that has locks of single objects. A lock is never shortened.`
 
-  static override args = {
-    backup: backupArgument,
-  }
+  static override args = {backup: backupArgument}
 
   static override flags = {...placeFlags, ...lockFlags}
 

@@ -55,9 +55,7 @@ export default class BackupShow extends DataOpsCommand {
 
   static override description = `Reads its head and its seal, not its objects; with --json the schema, tenants and files too.`
 
-  static override args = {
-    backup: backupArgument,
-  }
+  static override args = {backup: backupArgument}
 
   static override flags = {...placeFlags}
 

@@ -17,9 +17,7 @@ export default class BackupVerify extends DataOpsCommand {
 
   static override description = `Works without a server: every hash, every row decoded, counts and the content digest recomputed. The exit code is 4 when something is wrong; of several backups each is looked at.`
 
-  static override args = {
-    backup: backupsArgument,
-  }
+  static override args = {backup: backupsArgument}
 
   static override flags = {
     ...placeFlags,

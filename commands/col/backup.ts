@@ -40,9 +40,7 @@ export default class ColBackup extends DataOpsCommand {
 
   static override description = `Writes each collection, its schema, tenants, vectors and references, to a backup that is sealed when it is complete: an interrupted one is never listed, and the next run continues it. NAME may be an alias, or a pattern in which * stands for any text.`
 
-  static override args = {
-    name: collectionsArgument,
-  }
+  static override args = {name: collectionsArgument}
 
   static override flags = {
     ...encryptionFlags,

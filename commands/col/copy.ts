@@ -5,25 +5,12 @@ import type {CopyResult, CopyRunOptions} from '../../src/jobs/copy/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
-import {
-  batchSizeFlag,
-  concurrencyFlag,
-  consistencyFlag,
-  excludeFlag,
-  maxRateFlag,
-  outputFlag,
-  REPEATED,
-  retryFlags,
-  retryOptions,
-  tenantFlag,
-  workersFlag,
-} from '../../src/cli/flags.js'
-import {copyLines, differsBeyondRefusals} from '../../src/cli/results.js'
+import {excludeFlag, outputFlag, REPEATED} from '../../src/cli/flags.js'
+import {copyLines} from '../../src/cli/results.js'
 import {secondServerFlags} from '../../src/cli/second-server.js'
 import {exitAtLeast, type LeftOut, namesOrAll} from '../../src/cli/several.js'
-import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
-import {comesFromLacking} from '../../src/cli/unread.js'
-import {writingFlags, writingOptions} from '../../src/cli/writing-flags.js'
+import {ownWritingFlags, ownWritingOptions} from '../../src/cli/writing-flags.js'
+import {countWritten} from '../../src/cli/written-exit.js'
 import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
 import {isPattern} from '../../src/model/pattern.js'
 
@@ -49,14 +36,11 @@ export default class ColCopy extends DataOpsCommand {
       helpValue: '<source>',
       ...REPEATED,
     }),
-    ...writingFlags,
-    'batch-size': batchSizeFlag,
+    ...ownWritingFlags,
     'checkpoint-dir': Flags.string({
       description: 'Folder for the checkpoint and refused objects; default: that of --output.',
       helpValue: '<folder>',
     }),
-    concurrency: concurrencyFlag,
-    consistency: consistencyFlag,
     exclude: excludeFlag,
     'include-offloaded': Flags.boolean({
       description: 'Onload offloaded tenants of the source to copy them too; else they are left out, and named.',
@@ -64,12 +48,7 @@ export default class ColCopy extends DataOpsCommand {
     'keep-going': Flags.boolean({
       description: 'Copy the other collections when one cannot be; the exit code is that of the gravest.',
     }),
-    'max-rate': maxRateFlag,
     output: outputFlag,
-    ...retryFlags,
-    tenant: tenantFlag,
-    workers: workersFlag,
-    ...transformFlags,
   }
 
   static override examples = examples(
@@ -84,29 +63,16 @@ export default class ColCopy extends DataOpsCommand {
 
   #report(copied: CopyResult): void {
     this.print(copyLines(copied, {width: this.width}))
-    if (copied.rejected > 0) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
-    if ((!copied.complete && !copied.dryRun) || comesFromLacking(copied)) exitAtLeast(EXIT_CODES.INCOMPLETE)
-    if (differsBeyondRefusals(copied)) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
+    countWritten(copied)
+    if (!copied.complete && !copied.dryRun) exitAtLeast(EXIT_CODES.INCOMPLETE)
   }
 
   async #options(flags: ColCopyFlags, settings: Settings, name: string | undefined): Promise<CopyRunOptions> {
     return {
       ...this.operation({remove: ['--restart']}),
-      ...retryOptions(flags),
-      ...writingOptions(flags),
-      batchSize: settings.batchSize?.value,
-      concurrency: flags.concurrency,
-      consistency: flags.consistency,
-      dryRun: flags['dry-run'],
+      ...(await ownWritingOptions(flags, settings)),
       includeOffloaded: flags['include-offloaded'],
-      maxRate: flags['max-rate'],
       name,
-      restart: flags.restart,
-      retryRejected: flags['retry-rejected'],
-      skipData: flags['skip-data'],
-      tenants: flags.tenant,
-      transforms: await transformsOf(flags),
-      workers: settings.workers?.value,
     }
   }
 

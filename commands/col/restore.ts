@@ -9,28 +9,12 @@ import type {Connection} from '../../src/weaviate/connection.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups} from '../../src/cli/check-backups.js'
 import {examples} from '../../src/cli/examples.js'
-import {
-  backupsArgument,
-  batchSizeFlag,
-  concurrencyFlag,
-  consistencyFlag,
-  maxRateFlag,
-  modeFlag,
-  parseOverrides,
-  placeFlags,
-  REPEATED,
-  retryFlags,
-  retryOptions,
-  saveFlags,
-  tenantFlag,
-  workersFlag,
-} from '../../src/cli/flags.js'
-import {differsBeyondRefusals, replacedLines, restoreLine, restoreLines} from '../../src/cli/results.js'
-import {exitAtLeast, type LeftOut} from '../../src/cli/several.js'
-import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
-import {comesFromLacking} from '../../src/cli/unread.js'
-import {writingFlags, writingOptions} from '../../src/cli/writing-flags.js'
-import {DataOpsError, EXIT_CODES} from '../../src/model/errors.js'
+import {backupsArgument, modeFlag, parseOverrides, placeFlags, REPEATED, saveFlags} from '../../src/cli/flags.js'
+import {replacedLines, restoreLine, restoreLines} from '../../src/cli/results.js'
+import {type LeftOut} from '../../src/cli/several.js'
+import {ownWritingFlags, ownWritingOptions} from '../../src/cli/writing-flags.js'
+import {countWritten} from '../../src/cli/written-exit.js'
+import {DataOpsError} from '../../src/model/errors.js'
 
 interface Replacing {
   connection: Connection
@@ -50,9 +34,7 @@ export default class ColRestore extends DataOpsCommand {
 
   static override description = `Creates the collection and writes every object of the backup; a restore that was interrupted continues where it was. Objects that the server refuses are put into a file with the reasons, and the exit code is 3.`
 
-  static override args = {
-    backup: backupsArgument,
-  }
+  static override args = {backup: backupsArgument}
 
   static override flags = {
     ...placeFlags,
@@ -65,7 +47,6 @@ export default class ColRestore extends DataOpsCommand {
       dependsOn: ['replace'],
       description: 'With --replace, replace a collection whose name is protected.',
     }),
-    'batch-size': batchSizeFlag,
     'checkpoint-dir': Flags.string({
       description: 'Folder for the checkpoint and refused objects; default: beside the backup.',
       helpValue: '<folder>',
@@ -75,8 +56,6 @@ export default class ColRestore extends DataOpsCommand {
       helpValue: '<name>',
       ...REPEATED,
     }),
-    concurrency: concurrencyFlag,
-    consistency: consistencyFlag,
     exclude: Flags.string({
       description: 'Of several backups leave out those of this collection; * stands for any text; may be repeated.',
       helpValue: '<pattern>',
@@ -85,24 +64,19 @@ export default class ColRestore extends DataOpsCommand {
     'keep-going': Flags.boolean({
       description: 'Restore the other backups when one cannot be; the exit code is that of the gravest.',
     }),
-    'max-rate': maxRateFlag,
     name: Flags.string({description: 'Another name for the collection.'}),
     replace: Flags.boolean({
       description:
         'In place of what is there: an alias is switched once the new collection is verified; a collection is backed up, dropped and restored. Goes on where it was killed.',
       exclusive: ['atomic', 'merge', 'retry-rejected', 'schema-from', 'skip-data', 'tenant'],
     }),
-    ...retryFlags,
     'schema-from': Flags.string({
       description:
         "For an export of the server's own, which has none: a backup, a file with the schema, or a live collection; may be repeated.",
       helpValue: '<place>',
       ...REPEATED,
     }),
-    tenant: tenantFlag,
-    workers: workersFlag,
-    ...transformFlags,
-    ...writingFlags,
+    ...ownWritingFlags,
   }
 
   static override examples = examples(
@@ -119,9 +93,7 @@ export default class ColRestore extends DataOpsCommand {
   async #report(restored: RestoreResult, isOneOfMany = false): Promise<void> {
     if (!restored.dryRun) restored.warnings.push(...(await this.announce('elysia:restore:confirmed', {restored})))
     this.print(isOneOfMany ? restoreLine(restored) : restoreLines(restored, {width: this.width}))
-    if (restored.rejected > 0) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
-    if (comesFromLacking(restored)) exitAtLeast(EXIT_CODES.INCOMPLETE)
-    if (differsBeyondRefusals(restored)) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
+    countWritten(restored)
   }
 
   /** In place of what is there. */
@@ -152,23 +124,11 @@ export default class ColRestore extends DataOpsCommand {
   async #options(flags: ColRestoreFlags, settings: Settings): Promise<RestoreOptions> {
     return {
       ...this.operation({remove: ['--restart']}),
-      ...retryOptions(flags),
+      ...(await ownWritingOptions(flags, settings)),
       acceptChanged: flags['accept-changed'],
-      ...writingOptions(flags),
-      batchSize: settings.batchSize?.value,
-      workers: settings.workers?.value,
       checkpointDirectory: flags['checkpoint-dir'],
-      concurrency: flags.concurrency,
-      consistency: flags.consistency,
-      dryRun: flags['dry-run'],
-      maxRate: flags['max-rate'],
       name: flags.name,
-      restart: flags.restart,
-      retryRejected: flags['retry-rejected'],
       schemaFrom: flags['schema-from'],
-      skipData: flags['skip-data'],
-      tenants: flags.tenant,
-      transforms: await transformsOf(flags),
     }
   }
 

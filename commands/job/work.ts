@@ -15,10 +15,7 @@ import {
 } from '../../src/cli/flags.js'
 import {jobArgument} from '../../src/cli/job-flags.js'
 import {workLines} from '../../src/cli/job-results.js'
-import {differsBeyondRefusals} from '../../src/cli/results.js'
-import {exitAtLeast} from '../../src/cli/several.js'
-import {comesFromLacking} from '../../src/cli/unread.js'
-import {EXIT_CODES} from '../../src/model/errors.js'
+import {countWritten} from '../../src/cli/written-exit.js'
 
 export default class JobWork extends DataOpsCommand {
   static override summary = 'Work on a job, beside any number of others.'
@@ -53,9 +50,7 @@ export default class JobWork extends DataOpsCommand {
     this.print(workLines(result, this.tableWidth))
     const isLacking = result.skipped.length > 0 || result.sealed.some(({complete}) => complete === false)
     if (result.end !== 'done' || isLacking) this.exitWith('INCOMPLETE')
-    if (result.restored.some(({rejected}) => rejected > 0)) exitAtLeast(EXIT_CODES.OBJECTS_REFUSED)
-    if (result.restored.some((restored) => comesFromLacking(restored))) exitAtLeast(EXIT_CODES.INCOMPLETE)
-    if (result.restored.some((restored) => differsBeyondRefusals(restored))) exitAtLeast(EXIT_CODES.CONTENT_DIFFERS)
+    for (const restored of result.restored) countWritten(restored)
     return result
   }
 }

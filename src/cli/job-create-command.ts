@@ -1,13 +1,12 @@
 /** What the commands that plan a job of several machines have in common. */
-import type {Interfaces} from '@oclif/core'
+import {Flags, type Interfaces} from '@oclif/core'
 
 import type {JobManager} from '../jobs/machines/manager.js'
 import type {CreateBackupJobOptions, CreatedJob, CreateRestoreJobOptions} from '../jobs/machines/options.js'
 
 import {EXIT_CODES} from '../model/errors.js'
 import {DataOpsCommand} from './base-command.js'
-import {batchSizeFlag, milliseconds, modeFlag, outputFlag, tenantFlag} from './flags.js'
-import {ifAbsentFlag, itemsFlag, jobFlag, leaseFlag} from './job-flags.js'
+import {batchSizeFlag, milliseconds, modeFlag, outputFlag, secondsFlag, tenantFlag} from './flags.js'
 import {createdJobLines} from './job-results.js'
 import {exitAtLeast} from './several.js'
 import {transformFlags, transformsOf} from './transform-flags.js'
@@ -15,10 +14,23 @@ import {transformFlags, transformsOf} from './transform-flags.js'
 export const jobCreateFlags = {
   mode: modeFlag,
   'batch-size': batchSizeFlag,
-  'if-absent': ifAbsentFlag,
-  items: itemsFlag,
-  job: jobFlag,
-  lease: leaseFlag,
+  'if-absent': Flags.boolean({
+    dependsOn: ['job'],
+    description: 'Do nothing when there is a job of that name: a pod that starts again creates no second one.',
+  }),
+  items: Flags.integer({
+    description: 'Items of each collection, about; by default one for 50,000 objects, at least 32.',
+    max: 10_000,
+    min: 1,
+  }),
+  job: Flags.string({
+    description: 'Name of the job: lower-case letters, digits and dashes; made when not given.',
+    helpValue: '<name>',
+  }),
+  lease: secondsFlag({
+    description:
+      'Seconds after which an item whose worker does not answer is taken by another, doubled at each attempt; default 30.',
+  }),
   output: outputFlag,
   tenant: tenantFlag,
   ...transformFlags,

@@ -9,14 +9,6 @@ import {JobCreateCommand, jobCreateFlags} from '../../../src/cli/job-create-comm
 import {writingFlags, writingOptions} from '../../../src/cli/writing-flags.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 
-const {
-  'dry-run': _dryRun,
-  restart: _restart,
-  'retry-rejected': _retryRejected,
-  'skip-data': _skipData,
-  ...ofSeveral
-} = writingFlags
-
 export default class JobCreateRestore extends JobCreateCommand {
   static override summary = 'Plan a restore that several machines do.'
 
@@ -32,7 +24,7 @@ export default class JobCreateRestore extends JobCreateCommand {
     consistency: consistencyFlag,
     exclude: excludeFlag,
     name: Flags.string({description: 'Another name for the collection.'}),
-    ...ofSeveral,
+    ...writingFlags,
   }
 
   static override examples = examples(
