@@ -31,10 +31,8 @@ export default class Doctor extends DataOpsCommand {
 
   async run(): Promise<DoctorResult> {
     const {flags} = await this.parse(Doctor)
-    const [{examine}, {openStore}] = await Promise.all([
-      import('../src/jobs/doctor/doctor.js'),
-      import('../src/store/open.js'),
-    ])
+    const {examine} = await import('../src/jobs/doctor/doctor.js')
+    const {openStore} = await import('../src/store/open.js')
     const {signal} = this.operation()
     const findings = (
       await examine({

@@ -23,10 +23,8 @@ export default class BackupExtend extends DataOpsCommand {
     if (forMs === undefined)
       throw new DataOpsError('INVALID_INPUT', '--lock-for is missing.', {hint: 'Say for how long: --lock-for 30d.'})
     const {store: given} = await this.catalogIn(flags.output)
-    const [{BackupCatalog}, {locateBackup}] = await Promise.all([
-      import('../../src/catalog/catalog.js'),
-      import('../../src/catalog/locate.js'),
-    ])
+    const {BackupCatalog} = await import('../../src/catalog/catalog.js')
+    const {locateBackup} = await import('../../src/catalog/locate.js')
     const {name, store} = await locateBackup(args.backup, given, this.operation())
     const locked = await new BackupCatalog(store).extend(name, {forMs, mode})
     const extended = backupEntry(locked, (file) => store.describe(file))

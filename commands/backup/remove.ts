@@ -49,10 +49,8 @@ export default class BackupRemove extends DataOpsCommand {
   async run(): Promise<{removed: BackupEntry}> {
     const {args, flags} = await this.parse(BackupRemove)
     const {catalog, pathOf, store} = await this.catalogIn(flags.output)
-    const [{locateBackup}, {parseBackupReference}] = await Promise.all([
-      import('../../src/catalog/locate.js'),
-      import('../../src/catalog/named.js'),
-    ])
+    const {locateBackup} = await import('../../src/catalog/locate.js')
+    const {parseBackupReference} = await import('../../src/catalog/named.js')
     const named =
       parseBackupReference(args.backup) && (await locateBackup(args.backup, store, {onWarning: refuseOlder}))
     const reference = named ? named.store.describe(named.name) : args.backup

@@ -40,10 +40,8 @@ export default class BackupReportCommand extends DataOpsCommand {
     const {archive, cover} = await this.openBackup(args.backup, flags.output, operation)
     const report = await reportOn(archive, {...operation, colourBy})
     if (html !== undefined) {
-      const [{reportPage}, {writePage}] = await Promise.all([
-        import('../../src/cli/report/page.js'),
-        import('../../src/cli/report/write.js'),
-      ])
+      const {reportPage} = await import('../../src/cli/report/page.js')
+      const {writePage} = await import('../../src/cli/report/write.js')
       await writePage(html, reportPage(archive, report))
       if (cover)
         this.warnOf({message: `The backup is encrypted, and ${html} shows values of it to whoever can read it.`})

@@ -4,6 +4,7 @@ import type {Store} from '../../src/store/store.js'
 
 import {completeness, shortTime} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {exportAt} from '../../src/cli/check-backups.js'
 import {examples} from '../../src/cli/examples.js'
 import {exportLines, type ExportShown, exportShown} from '../../src/cli/export-show.js'
 import {backupArgument, placeFlags} from '../../src/cli/flags.js'
@@ -66,14 +67,9 @@ export default class BackupShow extends DataOpsCommand {
   )
 
   async #showExport(reference: string, store: Store): Promise<ExportShown | undefined> {
-    const [{collectionsOf, locateExport}, {NativeExport}] = await Promise.all([
-      import('../../src/catalog/exports.js'),
-      import('../../src/archive/native/export.js'),
-    ])
-    const place = await locateExport(reference, store)
-    if (!place) return undefined
-    const native = await NativeExport.open(place.store, place.name)
-    const shown = exportShown(native, collectionsOf(native, place))
+    const found = await exportAt(reference, store)
+    if (!found) return undefined
+    const shown = exportShown(found.native, found.collections)
     this.print(exportLines(shown))
     return shown
   }

@@ -1,5 +1,6 @@
 /** Backups as they are named on the command line. */
 import type * as Names from '../archive/names.js'
+import type {NativeExport} from '../archive/native/export.js'
 import type {Warning} from '../model/progress.js'
 import type {EncryptionOptions} from '../store/encryption.js'
 import type {Store} from '../store/store.js'
@@ -15,23 +16,18 @@ export async function checkBackupsExist(references: readonly string[], directory
   for (const reference of references) await locateBackup(reference, store)
 }
 
-/** Of the export that lies there; undefined where none does. @throws DataOpsError BACKUP_DAMAGED, NOT_A_BACKUP. */
-async function collectionsAt(
+/** The export that lies there, and which of its collections are meant; undefined where none does. @throws DataOpsError BACKUP_DAMAGED, NOT_A_BACKUP. */
+export async function exportAt(
   reference: string,
   store: Store,
-  patterns: readonly string[],
-): Promise<Array<{collection: string; reference: string}> | undefined> {
-  const [{collectionsOf, locateExport}, {NativeExport}] = await Promise.all([
-    import('../catalog/exports.js'),
-    import('../archive/native/export.js'),
-  ])
+  patterns?: readonly string[],
+): Promise<undefined | {collections: string[]; native: NativeExport}> {
+  const {collectionsOf, locateExport} = await import('../catalog/exports.js')
+  const {NativeExport: Export} = await import('../archive/native/export.js')
   const place = await locateExport(reference, store)
   if (!place) return undefined
-  const native = await NativeExport.open(place.store, place.name)
-  return collectionsOf(native, place, patterns).map((collection) => ({
-    collection,
-    reference: `${native.path}#${collection}`,
-  }))
+  const native = await Export.open(place.store, place.name)
+  return {collections: collectionsOf(native, place, patterns), native}
 }
 
 export interface ChosenBackups {
@@ -68,14 +64,17 @@ export async function chooseBackups(references: readonly string[], options: Choo
       import('../store/encryption.js'),
     ])
   const store = withEncryption(openStore(options.directory), options.encryption ?? {})
+  const {exclude = []} = options
+  const isExcluded = (collection: string): boolean => exclude.some((pattern) => matchesPattern(collection, pattern))
   const chosen: Chosen[] = []
   for (const reference of references) {
-    const exported = options.collections && (await collectionsAt(reference, store, options.collections))
+    const exported = options.collections && (await exportAt(reference, store, options.collections))
     if (exported) {
-      const kept = exported.filter(
-        ({collection}) => !options.exclude?.some((pattern) => matchesPattern(collection, pattern)),
-      )
-      for (const one of kept) chosen.push({...one, isPath: false, name: one.reference})
+      for (const collection of exported.collections.filter((name) => !isExcluded(name))) {
+        const known = `${exported.native.path}#${collection}`
+        chosen.push({collection, isPath: false, name: known, reference: known})
+      }
+
       continue
     }
 
@@ -88,7 +87,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
     for (const {path, reason} of passedOver) options.onWarning(olderTaken(path, reason))
     for (const {listed, name, store: place} of places) {
       const collection = listed?.collection ?? names.parseBackupName(name)?.collection
-      if (options.exclude?.some((pattern) => collection !== undefined && matchesPattern(collection, pattern))) continue
+      if (collection !== undefined && isExcluded(collection)) continue
       const isTold = places.length > 1 || isPlural(reference) || passedOver.length > 0
       const known = isTold ? place.describe(name) : reference
       if (chosen.some((other) => other.reference === known)) continue

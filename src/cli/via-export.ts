@@ -70,9 +70,7 @@ export function viaExport(flags: ViaFlags): Pick<ExportBackupOptions, 'backend' 
   throw new DataOpsError(
     'INVALID_INPUT',
     `--${other} does not go with --via export: the server exports whole collections, as Parquet.`,
-    {
-      hint: `Leave out --${other}, or --via.`,
-    },
+    {hint: `Leave out --${other}, or --via.`},
   )
 }
 

@@ -128,9 +128,7 @@ export class Checkpoint {
       throw new DataOpsError(
         'CHECKPOINT',
         `The checkpoint ${store.describe(name)} belongs to another backup or other options.`,
-        {
-          hint: 'Use the options of the interrupted run, or `restart: true` to start over.',
-        },
+        {hint: 'Use the options of the interrupted run, or `restart: true` to start over.'},
       )
     }
 

@@ -290,9 +290,7 @@ async function checkNames({archive, atomicAlias, connection, options, target}: R
     throw new DataOpsError(
       'INVALID_INPUT',
       `The server (version ${connection.version}) has no aliases, so that a restore cannot be atomic.`,
-      {
-        hint: 'Leave out `atomic`, and restore with `verify: true`.',
-      },
+      {hint: 'Leave out `atomic`, and restore with `verify: true`.'},
     )
   }
 

@@ -11,13 +11,15 @@ import {planCollection} from '../../weaviate/collection-plan.js'
 /** Objects that are looked for where the server shows nothing else. */
 const SAMPLE = 20
 
-/** @throws DataOpsError CHECKPOINT when the target was dropped and made anew since: what the checkpoint says is in it is not. */
-export async function checkSameTarget(options: {
+interface ToContinue {
   archive: Pick<ObjectSource, 'pages'>
   checkpoint: Checkpoint
   connection: Connection
   live: WeaviateClass
-}): Promise<void> {
+}
+
+/** @throws DataOpsError CHECKPOINT when the target was dropped and made anew since: what the checkpoint says is in it is not. */
+export async function checkSameTarget(options: ToContinue): Promise<void> {
   const {checkpoint, connection, live} = options
   if (!checkpoint.resumed) return
   const identity = await connection.identify(live)
@@ -51,12 +53,7 @@ function madeAnew(name: string): DataOpsError {
 }
 
 /** Whether something of what was written is there; also true when nothing of it can be looked for. */
-async function holdsSample({
-  archive,
-  checkpoint,
-  connection,
-  live,
-}: Parameters<typeof checkSameTarget>[0]): Promise<boolean> {
+async function holdsSample({archive, checkpoint, connection, live}: ToContinue): Promise<boolean> {
   const tenants = isMultiTenant(live)
     ? new Map((await connection.listTenants(live.class)).map(({name, status}) => [name, status]))
     : undefined

@@ -10,14 +10,11 @@ export async function sourcesOf(backup: string, given: ToOpen): Promise<SourceTo
   try {
     return (await exportsToRestore(backup, given)) ?? [{backup, open: async () => openBackup(backup, given)}]
   } catch (error) {
-    return [
-      {
-        backup,
-        open() {
-          throw error
-        },
-      },
-    ]
+    const open = (): never => {
+      throw error
+    }
+
+    return [{backup, open}]
   }
 }
 

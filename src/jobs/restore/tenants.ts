@@ -33,18 +33,16 @@ type Statuses = Map<string, TenantStatus>
 /** The tenants of one restore: created, active while they are needed, and in the end as they should be. */
 export class RestoredTenants {
   readonly #names: ReadonlySet<string>
-  readonly #options: RestoredTenantsOptions
   /** Other collections with tenants that objects may refer to. */
   #targets: string[] = []
 
-  constructor(options: RestoredTenantsOptions) {
-    this.#options = options
+  constructor(private readonly options: RestoredTenantsOptions) {
     this.#names = new Set(options.tenants?.map(({name}) => name))
   }
 
   /** Afterwards all are there, and those active that are to stay so. What an earlier run may have left active is known as such. */
   async create(): Promise<void> {
-    const {checkpoint, isNew, job, plan, tenants} = this.#options
+    const {checkpoint, isNew, job, plan, tenants} = this.options
     if (!tenants) return
     const {active, connection} = job
     const {className} = plan
@@ -77,7 +75,7 @@ export class RestoredTenants {
 
   /** To be called before references are written, once all restores of the same go have created their tenants. */
   async admitTargets(): Promise<void> {
-    const {checkpoint, isPlanned, job, plan} = this.#options
+    const {checkpoint, isPlanned, job, plan} = this.options
     if (this.#names.size === 0) return
     if (isPlanned) {
       this.#admitPlanned()
@@ -126,7 +124,7 @@ export class RestoredTenants {
 
   /** As `whileActive`, for tenants of any collection. */
   async whileHeld<T>(wanted: Iterable<TenantOfCollection>, body: () => Promise<T>): Promise<T> {
-    const {active, options} = this.#options.job
+    const {active, options} = this.options.job
     const release = await active.hold(wanted, options.signal)
     try {
       return await body()
@@ -147,7 +145,7 @@ export class RestoredTenants {
     const collections = this.#collections(references)
     return {
       isLimited: (tenant) =>
-        tenant !== undefined && collections.some((name) => this.#options.job.active.isAdmitted(name, tenant)),
+        tenant !== undefined && collections.some((name) => this.options.job.active.isAdmitted(name, tenant)),
       most: Math.max(1, Math.floor(ACTIVATION_GROUP / collections.length)),
     }
   }
@@ -157,7 +155,7 @@ export class RestoredTenants {
    * offloaded too. @throws DataOpsError when tenants may have been left active.
    */
   async settle({isLast}: {isLast: boolean}): Promise<void> {
-    const {checkpoint, isNew, job, plan} = this.#options
+    const {checkpoint, isNew, job, plan} = this.options
     const {active, connection, warn} = job
     await active.putBack()
     const own = isLast || !isNew ? (checkpoint.tenants ?? []) : []
@@ -182,7 +180,7 @@ export class RestoredTenants {
   }
 
   #admitPlanned(): void {
-    const {checkpoint, job, plan} = this.#options
+    const {checkpoint, job, plan} = this.options
     const {className} = plan
     this.#targets = [...new Set(checkpoint.targetTenants.map(({collection}) => collection))]
     const own = (checkpoint.tenants ?? []).map((tenant) => ({...tenant, collection: className}))
@@ -191,11 +189,11 @@ export class RestoredTenants {
   }
 
   #collections(references: boolean): string[] {
-    return [this.#options.plan.className, ...(references ? this.#targets : [])]
+    return [this.options.plan.className, ...(references ? this.#targets : [])]
   }
 
   async #admitTargetsOfEarlierRuns(): Promise<void> {
-    const {checkpoint, job} = this.#options
+    const {checkpoint, job} = this.options
     const {active, connection} = job
     for (const collection of new Set(checkpoint.targetTenants.map((tenant) => tenant.collection))) {
       const schema = await connection.getCollection(collection)
@@ -212,7 +210,7 @@ export class RestoredTenants {
 
   /** By name. Those of `names` that were on their way to another state have arrived: before that, none can be asked for. */
   async #statusesOf(collection: string, names: ReadonlySet<string>): Promise<Statuses> {
-    const {connection, options} = this.#options.job
+    const {connection, options} = this.options.job
     const tenants = await connection.listTenants(collection)
     const settled = tenants.map(({name, status}) => ({
       name,

@@ -227,9 +227,7 @@ function ownRows(rows: readonly number[], most: number): number[] {
       throw new DataOpsError(
         'INVALID_INPUT',
         `More than ${most} objects come of one now: it changed since it was looked at.`,
-        {
-          hint: 'Run it again.',
-        },
+        {hint: 'Run it again.'},
       )
     }
 

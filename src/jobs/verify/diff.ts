@@ -9,7 +9,7 @@ import {openArchive} from '../../catalog/locate.js'
 import {persistent} from '../../flow/persistent.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {compareSchemas} from '../../model/schema-compare.js'
-import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {isMultiTenant} from '../../model/schema.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {checkPositiveInteger} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
@@ -54,7 +54,7 @@ async function openLive(
   const {notes, onWarning, signal} = options
   const connection = persistent(direct, {onWarning, signal})
   const {schema} = await resolveCollection(connection, name)
-  await putBack(connection, schema, options)
+  if (isMultiTenant(schema)) await notes.putBack(connection, schema.class, onWarning)
   const watch = new ReplicaWatch(connection, schema, {...options, warn: onWarning})
   await watch.begin()
   return {
@@ -62,15 +62,6 @@ async function openLive(
     thing: {collection: schema.class, server: connection.describe},
     watch,
   }
-}
-
-async function putBack(
-  connection: Connection,
-  schema: WeaviateClass,
-  {notes, onWarning}: DiffOptions & {notes: TenantNotes},
-): Promise<void> {
-  if (!isMultiTenant(schema)) return
-  await notes.putBack(connection, schema.class, onWarning)
 }
 
 async function openBackup(backup: string, store: Store, {onWarning, signal}: DiffOptions): Promise<OpenedSide> {
@@ -86,20 +77,14 @@ async function diff({a, b}: Both<OpenedSide>, options: DiffOptions): Promise<Dif
   const compared = await compareSides(a.side, b.side, options)
   const {counts, differences, digests, equal, notCompared, objects, tenantsLeftOut} = compared
   const schemaDifferences = [...schemasOf(a.side, b.side), ...tenantsOf(compared)]
-  const [ofA, ofB] = [await a.watch?.end(), await b.watch?.end()]
+  const read = async ({thing, watch}: OpenedSide, as: 'first' | 'second'): Promise<ComparedThing> => {
+    const ended = await watch?.end()
+    return {...thing, digest: digests[as], objects: objects[as], ...(ended?.report && {replicas: ended.report})}
+  }
+
   return {
-    a: {
-      ...a.thing,
-      digest: digests.first,
-      objects: objects.first,
-      ...(ofA?.report && {replicas: ofA.report}),
-    },
-    b: {
-      ...b.thing,
-      digest: digests.second,
-      objects: objects.second,
-      ...(ofB?.report && {replicas: ofB.report}),
-    },
+    a: await read(a, 'first'),
+    b: await read(b, 'second'),
     counts,
     differences,
     // What was not looked at on both sides is not known to be equal.
