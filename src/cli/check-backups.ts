@@ -64,13 +64,14 @@ export async function chooseBackups(references: readonly string[], options: Choo
       import('../store/encryption.js'),
     ])
   const store = withEncryption(openStore(options.directory), options.encryption ?? {})
-  const {exclude = []} = options
-  const isExcluded = (collection: string): boolean => exclude.some((pattern) => matchesPattern(collection, pattern))
+  const isExcluded = (collection: string | undefined): boolean =>
+    collection !== undefined && Boolean(options.exclude?.some((pattern) => matchesPattern(collection, pattern)))
   const chosen: Chosen[] = []
   for (const reference of references) {
     const exported = options.collections && (await exportAt(reference, store, options.collections))
     if (exported) {
-      for (const collection of exported.collections.filter((name) => !isExcluded(name))) {
+      const kept = exported.collections.filter((name) => !isExcluded(name))
+      for (const collection of kept) {
         const known = `${exported.native.path}#${collection}`
         chosen.push({collection, isPath: false, name: known, reference: known})
       }
@@ -87,7 +88,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
     for (const {path, reason} of passedOver) options.onWarning(olderTaken(path, reason))
     for (const {listed, name, store: place} of places) {
       const collection = listed?.collection ?? names.parseBackupName(name)?.collection
-      if (collection !== undefined && isExcluded(collection)) continue
+      if (isExcluded(collection)) continue
       const isTold = places.length > 1 || isPlural(reference) || passedOver.length > 0
       const known = isTold ? place.describe(name) : reference
       if (chosen.some((other) => other.reference === known)) continue
