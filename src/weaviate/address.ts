@@ -91,8 +91,13 @@ function badAddress(text: string, form: string): DataOpsError {
 
 /** Whether what is sent to an address can be read on the way: no TLS, and not on this machine. */
 export function isReadableOnTheWay(restUrl: string): boolean {
-  const {hostname, protocol} = new URL(restUrl)
-  const isLocal =
+  return new URL(restUrl).protocol === 'http:' && !isOnThisMachine(restUrl)
+}
+
+/** By the name in its address, so that a port that is forwarded counts too. */
+export function isOnThisMachine(restUrl: string): boolean {
+  const {hostname} = new URL(restUrl)
+  return (
     hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || hostname.startsWith('127.')
-  return protocol === 'http:' && !isLocal
+  )
 }

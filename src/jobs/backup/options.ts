@@ -42,7 +42,7 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   tenants?: readonly string[]
   /** Milliseconds to wait at most, where one of several replicas is read, until the server has found all of them equal; default 0. */
   waitReplicasMs?: number
-  /** Threads that read and write, each over a connection of its own; default: one for each core, at most 8, and one for a small collection. One where the connection, the place or a transform is of the caller's own making. */
+  /** Threads that read and write, each over a connection of its own; default: one for each core, at most 8 (half of them where the server is on this machine, unless the format is JSON), and one for a small collection. One where the connection, the place or a transform is of the caller's own making. */
   workers?: number
   /** Changes on the way, one after another. A backup made with them is not continued once it is interrupted. */
   transforms?: readonly Transform[]

@@ -21,7 +21,9 @@ export async function startThreads(backup: BackupReading): Promise<BackupThreads
     expectedObjects === undefined && workers === undefined
       ? 0
       : Math.max(0, (expectedObjects ?? Number.MAX_SAFE_INTEGER) - content.objects)
-  const count = workersFor(workers, {objects, pages: Math.ceil(objects / batchSize)})
+  // The text of a vector takes more of a core than reading it from a server.
+  const url = job.format === 'json' ? undefined : openedAs(directOf(job.connection))?.again.place.url
+  const count = workersFor(workers, {objects, pages: Math.ceil(objects / batchSize), url})
   if (count <= 1) return undefined
   const threads = threadsFor(backup, count)
   if (typeof threads === 'object') return BackupThreads.start(backup, threads)

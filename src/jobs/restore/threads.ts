@@ -27,11 +27,12 @@ export async function withThreads<T>(
   const {batchSize, checkpoint, concurrency, plan, total = Number.MAX_SAFE_INTEGER} = transfer
   const objects = Math.max(0, total - checkpoint.objects.count)
   const left = checkpoint.objects.finished ? total : objects
+  const opened = openedAs(job.direct)
   const workers = workersFor(options.workers ?? job.archive.workers, {
     objects: left,
     pages: Math.ceil(left / batchSize),
+    url: opened?.again.place.url,
   })
-  const opened = openedAs(job.direct)
   if (workers > 1 && !opened && options.workers !== undefined) {
     const reason = 'its connection is not one to one address, made by this package'
     warn({

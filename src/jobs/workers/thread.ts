@@ -6,6 +6,7 @@ import {MessageChannel, Worker} from 'node:worker_threads'
 
 import {DataOpsError} from '../../model/errors.js'
 import {isYoungSpaceHeld} from '../../platform/young-space.js'
+import {isOnThisMachine} from '../../weaviate/address.js'
 import {type Offer, Peer} from './peer.js'
 
 /** Threads that a job uses at most where it is not told how many. */
@@ -20,10 +21,15 @@ const YOUNG_MB = 16
 /** Where the file of a thread is. Tests make one of the sources; no option. */
 export const ENTRY: {file?: string | undefined} = {}
 
-/** How many threads a job uses. `pages`: that there are, about. */
-export function workersFor(wanted: number | undefined, {objects, pages}: {objects: number; pages: number}): number {
+/** How many threads a job uses. `pages`: that there are, about. `url`: of the server, where it is known. */
+export function workersFor(
+  wanted: number | undefined,
+  {objects, pages, url}: {objects: number; pages: number; url?: string},
+): number {
   if (wanted !== undefined) return Math.max(1, Math.min(wanted, pages))
-  return Math.max(1, Math.min(MOST, availableParallelism(), Math.floor(objects / WORTH.objects)))
+  // A server beside us needs as many cores as we do: a second thread on two cores took them from it, and both were slower.
+  const cores = url !== undefined && isOnThisMachine(url) ? availableParallelism() >> 1 : availableParallelism()
+  return Math.max(1, Math.min(MOST, cores, Math.floor(objects / WORTH.objects)))
 }
 
 /** What a thread does. */
