@@ -40,7 +40,7 @@ afterAll(async () => {
   await server.close()
 })
 beforeEach(() => {
-  s3.buckets.get(BUCKET)!.objects.clear()
+  s3.empty()
   s3.operations = []
   s3.fault = ({operation}) => (operation.startsWith('Delete') ? {code: 'AccessDenied', status: 403} : undefined)
 })

@@ -61,8 +61,7 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   to = await temporaryDirectory()
-  s3.buckets.get(BUCKET)!.objects.clear()
-  s3.fault = undefined
+  s3.empty()
 })
 afterEach(async () => {
   await to.remove()

@@ -29,6 +29,8 @@ export interface S3Server {
   endpoint: string
   /** Milliseconds that its clock is ahead of this one, as far as its answers tell. */
   clockAheadMs?: number
+  /** Forgets what lies in its bucket, unfinished uploads too, and does what it is asked again. */
+  empty: () => void
   /** Answers of that operation say that there is more, and not where. */
   endless?: string
   /** Asked for each request, in the order of their arrival. */
@@ -67,6 +69,12 @@ export async function startS3({port = 0}: {port?: number} = {}): Promise<S3Serve
   const endpoint = `http://127.0.0.1:${address.port}`
   const server: S3Server = {
     buckets: new Map([[BUCKET, {objects: new Map(), uploads: new Map()}]]),
+    empty() {
+      const {objects, uploads} = server.buckets.get(BUCKET)!
+      objects.clear()
+      uploads.clear()
+      server.fault = undefined
+    },
     async close() {
       const closed = new Promise((resolve) => {
         http.close(resolve)

@@ -29,10 +29,7 @@ afterAll(async () => {
   await server.close()
 })
 beforeEach(() => {
-  const bucket = s3.buckets.get(BUCKET)!
-  bucket.objects.clear()
-  bucket.uploads.clear()
-  s3.fault = undefined
+  s3.empty()
 })
 
 it('begins it again, as often as twice', {timeout: 120_000}, async () => {

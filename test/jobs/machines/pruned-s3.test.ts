@@ -1,26 +1,27 @@
 /** A place in object storage that is pruned and listed anew while jobs of several machines write into it. */
-import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {newIdentity} from '../../../src/codec/age/header.js'
 import {BackupCatalog, Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {withEncryption} from '../../../src/store/encryption.js'
-import {PART} from '../../../src/store/objects/writer.js'
 import {openStore} from '../../../src/store/open.js'
 import {withEnvironment} from '../../store/support.js'
 import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
-import {LIMITS} from '../../support/s3-routes.js'
+import {withPartsOf} from '../../support/part-size.js'
 import {BUCKET, type S3Server, startS3} from '../../support/s3-server.js'
+import {tidied} from '../../support/tidied.js'
 
 const NAME = 'MachinesPrunedS3'
 const OBJECTS = 300
 const HOURS = 7_200_000
+const PART_BYTES = 16_384
 const directory = `s3://${BUCKET}/jobs`
-const sizes = {least: LIMITS.minPart, part: PART.bytes}
 
 let server: TestServer
 let s3: S3Server
 let restoreEnvironment: () => void
+let restorePartSize: () => void
 let encrypting: {encryptTo: string[]; identities: string[]}
 
 beforeAll(async () => {
@@ -30,13 +31,11 @@ beforeAll(async () => {
   const {identity, recipient} = await newIdentity()
   encrypting = {encryptTo: [recipient], identities: [identity]}
   await makeCollection(server.connection, NAME, OBJECTS, 256)
-  PART.bytes = 16_384
-  LIMITS.minPart = PART.bytes
+  restorePartSize = withPartsOf(PART_BYTES)
 })
 
 afterAll(async () => {
-  PART.bytes = sizes.part
-  LIMITS.minPart = sizes.least
+  restorePartSize()
   restoreEnvironment()
   await s3.close()
   await server.connection.deleteCollection(NAME)
@@ -44,29 +43,10 @@ afterAll(async () => {
 })
 
 beforeEach(() => {
-  const bucket = s3.buckets.get(BUCKET)!
-  bucket.objects.clear()
-  bucket.uploads.clear()
-})
-
-afterEach(() => {
-  s3.fault = undefined
+  s3.empty()
 })
 
 const placeOf = (isEncrypted: boolean) => withEncryption(openStore(directory), isEncrypted ? encrypting : {})
-
-/** Prunes and lists anew, without any key; what was warned of, and what is said to be damaged. */
-async function tidied(): Promise<unknown[]> {
-  const found: unknown[] = []
-  const catalog = new BackupCatalog(directory, {
-    onWarning({code}) {
-      found.push(code)
-    },
-  })
-  await catalog.prune()
-  const {damaged} = await catalog.reindex()
-  return [...found, ...damaged]
-}
 
 describe('a job of several machines in object storage', () => {
   it.each([true, false])(
@@ -75,7 +55,7 @@ describe('a job of several machines in object storage', () => {
       const store = placeOf(isEncrypted)
       const jobs = new JobManager({store})
       const {id} = await jobs.createBackup(server.connection, [NAME], {items: 6})
-      expect(await tidied()).toEqual([])
+      expect(await tidied(directory)).toEqual([])
 
       const tidying: Array<Promise<unknown[]>> = []
       let isTidying = false
@@ -89,7 +69,7 @@ describe('a job of several machines in object storage', () => {
             isTidying = false
           }
 
-          tidying.push(tidied().finally(ended))
+          tidying.push(tidied(directory).finally(ended))
         }
 
         // So that there is an upload under way whenever one looks for some.
@@ -107,7 +87,7 @@ describe('a job of several machines in object storage', () => {
         objectCount: OBJECTS,
         problems: [],
       })
-      expect(await tidied()).toEqual([])
+      expect(await tidied(directory)).toEqual([])
       expect(s3.buckets.get(BUCKET)!.uploads.size).toBe(0)
     },
   )
@@ -128,7 +108,7 @@ describe('a job of several machines in object storage', () => {
           await new JobManager({store}).createBackup(server.connection, [NAME])
           const folder = (await store.list('')).find(({name}) => name.startsWith(NAME) && name !== left)?.name ?? ''
           const writer = await store.createWriter(`${folder}/objects-00001-1.parquet`)
-          await writer.append([new Uint8Array(3 * PART.bytes)])
+          await writer.append([new Uint8Array(3 * PART_BYTES)])
           await writer.sync()
           complete.push(async () => writer.complete())
           return uploads?.drop(mayGo)

@@ -4,11 +4,12 @@ import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {newIdentity} from '../../../src/codec/age/header.js'
-import {BackupCatalog, Verifier} from '../../../src/index.js'
+import {Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {withEncryption} from '../../../src/store/encryption.js'
 import {openStore} from '../../../src/store/open.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
+import {tidied} from '../../support/tidied.js'
 
 const NAME = 'MachinesPruned'
 const HOURS = 7_200_000
@@ -47,19 +48,6 @@ async function age(): Promise<string> {
   return folder
 }
 
-/** Prunes and lists anew, and says what was removed as abandoned, or is said to be damaged. */
-async function tidied(isEncrypted: boolean): Promise<unknown[]> {
-  const found: unknown[] = []
-  const catalog = new BackupCatalog(placeOf(isEncrypted), {
-    onWarning({code}) {
-      found.push(code)
-    },
-  })
-  await catalog.prune()
-  const {damaged} = await catalog.reindex()
-  return [...found, ...damaged]
-}
-
 describe('a job that waits for its workers while its place is pruned', () => {
   it.each([true, false])('keeps what it has put there, its key above all (encrypted: %s)', async (isEncrypted) => {
     const store = placeOf(isEncrypted)
@@ -67,7 +55,7 @@ describe('a job that waits for its workers while its place is pruned', () => {
     const {id} = await jobs.createBackup(server.connection, [NAME])
     const folder = await age()
     const before = await readdir(path.join(directory.path, folder))
-    expect(await tidied(isEncrypted)).toEqual([])
+    expect(await tidied(placeOf(isEncrypted))).toEqual([])
     expect(await readdir(path.join(directory.path, folder))).toEqual(before)
 
     const {end, sealed} = await jobs.work(server.connection, id)
@@ -81,11 +69,11 @@ describe('a job that waits for its workers while its place is pruned', () => {
     const {id, path: job} = await jobs.createBackup(server.connection, [NAME])
     await writeFile(path.join(job, 'plan.json'), '{"kind": "backup", "works": [{"called": "otherwise"}]}')
     const folder = await age()
-    expect(await tidied(true)).toEqual([])
+    expect(await tidied(placeOf(true))).toEqual([])
     expect(await readdir(directory.path)).toContain(folder)
 
     await writeFile(path.join(directory.path, '.jobs', id, 'cancelled.json'), '{}')
-    expect(await tidied(true)).toEqual(['unfinished-removed'])
+    expect(await tidied(placeOf(true))).toEqual(['unfinished-removed'])
     expect(await readdir(directory.path)).not.toContain(folder)
   })
 })

@@ -9,6 +9,7 @@ import {newIdentity} from '../../../src/codec/age/header.js'
 import {
   BackupCatalog,
   BackupManager,
+  type Connection,
   CopyManager,
   DataOpsError,
   ReplaceManager,
@@ -320,17 +321,22 @@ it('of an encrypted backup says when what is there is saved in the clear', async
   expect(saved.map((each) => path.extname(each))).toEqual(['.json', ''])
 })
 
+/** As if another program made the collection again, of one object, as soon as it is dropped. */
+function besideAMaker(): Connection {
+  const options = {className: NAME, dims: 4, objects: 1, properties: 1}
+  return {
+    ...server.connection,
+    async deleteCollection(name: string) {
+      await server.connection.deleteCollection(name)
+      await fillCollection(server.connection, makeClass(options), makeObjects(options))
+    },
+  }
+}
+
 describe('a replacement beside a program that makes the collection again', () => {
   it('keeps in sight what was there first, and what came since', async () => {
     const spoilt = await restDump(server.url, NAME)
-    const options = {className: NAME, dims: 4, objects: 1, properties: 1}
-    const beside = {
-      ...server.connection,
-      async deleteCollection(name: string) {
-        await server.connection.deleteCollection(name)
-        await fillCollection(server.connection, makeClass(options), makeObjects(options))
-      },
-    }
+    const beside = besideAMaker()
     const failure = await new ReplaceManager(beside, {directory: directory.path})
       .replaceCollection(id, QUICK)
       .catch((error: unknown) => error)
@@ -379,14 +385,7 @@ async function expectSaved(spoilt: Map<string, unknown>, at: string | undefined)
 
 it('that hides names goes on with what one says that did not, and leaves one word of it', async () => {
   const me = await newIdentity()
-  const options = {className: NAME, dims: 4, objects: 1, properties: 1}
-  const beside = {
-    ...server.connection,
-    async deleteCollection(name: string) {
-      await server.connection.deleteCollection(name)
-      await fillCollection(server.connection, makeClass(options), makeObjects(options))
-    },
-  }
+  const beside = besideAMaker()
   const hiding = {encryptTo: [me.recipient], hideNames: true, identities: [me.identity]}
   const details: Array<Record<string, unknown>> = []
   for (const keys of [{}, hiding]) {

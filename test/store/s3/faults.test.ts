@@ -6,15 +6,14 @@ import type {ObjectStore} from '../../../src/store/objects/store.js'
 
 import {DataOpsError} from '../../../src/model/errors.js'
 import {Lease, LEASE} from '../../../src/store/lease.js'
-import {PART, partSize} from '../../../src/store/objects/writer.js'
+import {partSize} from '../../../src/store/objects/writer.js'
 import {wantsEqualParts} from '../../../src/store/s3/client.js'
-import {LIMITS} from '../../support/s3-routes.js'
+import {withPartsOf} from '../../support/part-size.js'
 import {BUCKET, type Fault, type S3Request, type S3Server, startS3} from '../../support/s3-server.js'
 import {codeOf, collect, readAll, writeAll} from '../suite.js'
 import {IMPATIENT, s3Place, withEnvironment} from './support.js'
 
 const MIB = 1024 * 1024
-const sizes = {limits: {...LIMITS}, part: {...PART}}
 
 let server: S3Server
 let restore: () => void
@@ -30,10 +29,8 @@ afterAll(async () => {
   await server.close()
 })
 beforeEach(() => {
-  server.fault = undefined
+  server.empty()
   server.ignoresConditions = false
-  server.buckets.get(BUCKET)!.objects.clear()
-  server.buckets.get(BUCKET)!.uploads.clear()
   server.operations = []
   place = s3Place(BUCKET, {patience: IMPATIENT})
   store = place.store
@@ -102,8 +99,7 @@ describe.each(FAULTS)('every few requests: %s', (_, fault) => {
   it('keeps each part as it was written, though memory is written into again', async () => {
     let count = 0
     server.fault = ({operation}) => (operation === 'UploadPart' && ++count % 9 === 2 ? fault : undefined)
-    Object.assign(PART, {bytes: 4096})
-    Object.assign(LIMITS, {minPart: 4096})
+    const restorePartSize = withPartsOf(4096)
     try {
       const bytes = randomBytes(50_000)
       const writer = await store.createWriter('many')
@@ -112,8 +108,7 @@ describe.each(FAULTS)('every few requests: %s', (_, fault) => {
       expect(bytes.equals(await streamed('many'))).toBe(true)
       expect(count).toBeGreaterThan(12)
     } finally {
-      Object.assign(PART, sizes.part)
-      Object.assign(LIMITS, sizes.limits)
+      restorePartSize()
     }
   })
 
