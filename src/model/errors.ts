@@ -114,10 +114,10 @@ export function withContext(error: DataOpsError, more: ErrorContext): DataOpsErr
   })
 }
 
-/** For `catch`: a value in place of an error of ours, of these codes alone where there are any. Whatever else it is, is thrown on. */
-export function insteadOf<T>(value: T, ...codes: readonly ErrorCode[]): (error: unknown) => T {
+/** For `catch`: a value in place of an error of this code. Whatever else it is, is thrown on. */
+export function insteadOf<T>(value: T, code: ErrorCode): (error: unknown) => T {
   return (error) => {
-    if (error instanceof DataOpsError && (codes.length === 0 || codes.includes(error.code))) return value
+    if (error instanceof DataOpsError && error.code === code) return value
     throw error
   }
 }
