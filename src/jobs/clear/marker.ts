@@ -32,12 +32,8 @@ export async function writeMarker(
   const read = (file: Field): {server: string} => ({server: file.member('server').text()})
   const wanted = markerNameIn(store, kind, collection)
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    // Before they are read: what somebody writes after that is not written over.
-    const entries = new Map<string, StoreEntry | undefined>()
-    for (const name of namesOf(kind, collection)) entries.set(name, await store.stat(name))
-    const [found] = await markersOf(kind, collection, {read, server: marker.server, store})
-    const name = found?.name ?? wanted
-    const entry = entries.get(name)
+    const places = await placesOf(kind, collection, {read, server: marker.server, store})
+    const {entry, name} = lastOf(places) ?? places.find((place) => place.name === wanted)!
     const condition: PutCondition = entry ? {ifMatch: entry.tag ?? ''} : {ifAbsent: true}
     if ((await store.put(name, utf8(JSON.stringify(marker)), condition)) !== undefined) return
   }
@@ -57,25 +53,37 @@ export async function findMarker<Marker extends {server: string}>(
   collection: string,
   where: {read: (file: Field) => Marker; server: string; store: Store},
 ): Promise<Marker | undefined> {
-  const [found] = await markersOf(kind, collection, where)
-  return found?.marker
+  return lastOf(await placesOf(kind, collection, where))?.marker
 }
 
-/** Of earlier versions there may be two: the one that a run has left last comes first. */
-async function markersOf<Marker extends {server: string}>(
+/** Where a marker of a collection may lie, and what is there. */
+interface MarkerPlace<Marker> {
+  entry?: StoreEntry
+  marker?: Marker
+  name: string
+}
+
+/** Of earlier versions there may be two: the one that a run has left last. */
+function lastOf<Marker>(places: ReadonlyArray<MarkerPlace<Marker>>): MarkerPlace<Marker> | undefined {
+  const left = places.filter(({marker}) => marker !== undefined)
+  return left.toSorted((one, other) => (other.entry?.modified ?? 0) - (one.entry?.modified ?? 0))[0]
+}
+
+/** At once: what is written to a collection while it waits to be dropped is lost. */
+async function placesOf<Marker extends {server: string}>(
   kind: 'drop' | 'replace',
   collection: string,
   {read, server, store}: {read: (file: Field) => Marker; server: string; store: Store},
-): Promise<Array<{marker: Marker; modified: number; name: string}>> {
-  const found: Array<{marker: Marker; modified: number; name: string}> = []
-  for (const name of namesOf(kind, collection)) {
-    const marker = await readMarker(store, name, {maxBytes: 65_536, read})
-    if (!marker) continue
-    if (marker.server !== server) throw ofOther(marker.server, server, {collection, path: store.describe(name)})
-    found.push({marker, modified: (await store.stat(name))?.modified ?? 0, name})
-  }
-
-  return found.toSorted((one, other) => other.modified - one.modified)
+): Promise<Array<MarkerPlace<Marker>>> {
+  return Promise.all(
+    namesOf(kind, collection).map(async (name) => {
+      // Before it is read: what somebody writes after that is not written over.
+      const entry = await store.stat(name)
+      const marker = entry && (await readMarker(store, name, {maxBytes: 65_536, read}))
+      if (!marker || marker.server === server) return {entry, marker, name}
+      throw ofOther(marker.server, server, {collection, path: store.describe(name)})
+    }),
+  )
 }
 
 function ofOther(other: string, server: string, {collection, path}: {collection: string; path: string}): DataOpsError {
