@@ -17,7 +17,7 @@ type WriteRequest = Parameters<Connection['writeObjects']>[0]
 /** Writes in place of a connection. */
 export type Writes = Pick<Connection, 'writeObjects' | 'writeReferences'>
 
-/** Runs a pass with as many workers as the restore has. `rows`: that are left, about. */
+/** Runs a pass with as many workers as the restore has. */
 export async function withThreads<T>(
   job: RestoreJob,
   transfer: RestoreTransferOptions,
