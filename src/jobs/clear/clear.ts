@@ -289,12 +289,13 @@ export class Clear {
     try {
       const {archive} = await openArchive(saved.path, this.#store)
       quiet = await this.#waitUntilQuiet(schema, held, archive.head)
+      await writeMarker('drop', name, {marker, store: this.#store})
     } catch (error) {
+      // Kept where a marker names it.
       await new BackupCatalog(this.#store).remove(saved.id).catch(() => undefined)
       throw error
     }
 
-    await writeMarker('drop', name, {marker, store: this.#store})
     await this.#connection.deleteCollection(name)
     const windowMs = performance.now() - quiet.started
     const schemaFile = await this.#recreate(name, marker)

@@ -4,6 +4,7 @@ import path from 'node:path'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {makeClass, makeObjects} from '../../../bench/data.js'
+import {BackupCatalog} from '../../../src/catalog/catalog.js'
 import {openArchive} from '../../../src/catalog/locate.js'
 import {ClearManager} from '../../../src/jobs/clear/manager.js'
 import {openStore} from '../../../src/store/open.js'
@@ -139,6 +140,27 @@ describe('a collection that another program makes anew while it is dropped', () 
 
     expect(await connection.getCollection(NAME)).toEqual(there)
     expect(await readFile(marker, 'utf8')).toBe(text)
+  })
+
+  it('nothing is dropped, nor a backup left, where one at another address has begun meanwhile', async () => {
+    isWriting = false
+    const marker = path.join(directory.path, `.drop-${NAME}.json`)
+    const text = JSON.stringify({backup: `${NAME}_2026-01-01_000000`, server: 'http://another:8080'})
+    const begun = {
+      ...connection,
+      async count(...of: Parameters<typeof connection.count>) {
+        await writeFile(marker, text)
+        return connection.count(...of)
+      },
+    }
+    const clearing = new ClearManager(begun, {directory: directory.path})
+    await expect(clearing.clearCollection(NAME, {keepSchema: false, quietForMs: 1})).rejects.toMatchObject({
+      code: 'CHECKPOINT',
+      details: {server: 'http://another:8080'},
+    })
+    expect(await connection.count(NAME)).toBe(10)
+    expect(await readFile(marker, 'utf8')).toBe(text)
+    expect(await new BackupCatalog(openStore(directory.path)).list()).toEqual([])
   })
 
   it('nothing is dropped for a marker whose backup is of another collection', async () => {
