@@ -1,7 +1,8 @@
 /** A resumable upload: its bytes go in order, and the object is there once the last ones are. */
 import type {File, Storage} from '@google-cloud/storage'
 
-import {type BeginOptions, MARK, type Upload} from '../objects/client.js'
+import {throwIfAborted} from '../../model/errors.js'
+import {type BeginOptions, type Call, MARK, type Upload} from '../objects/client.js'
 import {gcsFailure} from './failure.js'
 import {retentionOf} from './locks.js'
 
@@ -55,19 +56,19 @@ class GcsUpload implements Upload {
     private readonly uri: string,
   ) {}
 
-  async part(number: number, bytes: Uint8Array, isLast: boolean): Promise<void> {
+  async part(number: number, bytes: Uint8Array, isLast: boolean, call: Call): Promise<void> {
     const start = this.#starts[number - 1] ?? this.#offset
     this.#starts[number - 1] = start
     const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     // The last bytes are what completes it.
     if (isLast) this.#last = body
-    else await this.#send(body, start, undefined)
+    else await this.#send(body, {start}, call)
   }
 
-  async complete(): Promise<void> {
+  async complete(call: Call): Promise<void> {
     const start = this.#starts.at(-1)
     const from = this.#last.length > 0 && start !== undefined ? start : this.#offset
-    await this.#send(this.#last, from, from + this.#last.length)
+    await this.#send(this.#last, {start: from, total: from + this.#last.length}, call)
   }
 
   async abort(): Promise<void> {
@@ -80,11 +81,11 @@ class GcsUpload implements Upload {
   }
 
   /** Until the service has all of `body`, which begins at `start`; `total`: the object ends with it. */
-  async #send(body: Buffer, start: number, total: number | undefined): Promise<void> {
+  async #send(body: Buffer, {start, total}: {start: number; total?: number}, call: Call): Promise<void> {
     const end = start + body.length
     let at = start
     if (this.#isUnsure) {
-      const known = await this.#put(EMPTY, `bytes */${total ?? '*'}`)
+      const known = await this.#put(EMPTY, `bytes */${total ?? '*'}`, call)
       if (known === 'complete') return
       at = known
     }
@@ -94,7 +95,7 @@ class GcsUpload implements Upload {
       if (at === end && total === undefined) break
       if (at < start || at > end) throw Object.assign(new Error('The upload was dropped'), {code: 410})
       const range = at === end ? `*` : `${at}-${end - 1}`
-      const known = await this.#put(body.subarray(at - start), `bytes ${range}/${total ?? '*'}`)
+      const known = await this.#put(body.subarray(at - start), `bytes ${range}/${total ?? '*'}`, call)
       if (known === 'complete') break
       at = known
     }
@@ -104,8 +105,10 @@ class GcsUpload implements Upload {
   }
 
   /** Bytes that the service has now, or `complete`. */
-  async #put(body: Buffer, range: string): Promise<'complete' | number> {
+  async #put(body: Buffer, range: string, {signal}: Call): Promise<'complete' | number> {
     const {headers, status} = await this.#request('PUT', {'Content-Range': range}, body)
+    // What answers a call that was given up may be long past: others have gone on.
+    throwIfAborted(signal)
     if (status !== 308) return 'complete'
     const [, last] = /-(\d+)$/.exec(headers.range ?? '') ?? []
     return last === undefined ? 0 : Number(last) + 1
