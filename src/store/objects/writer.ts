@@ -127,8 +127,8 @@ export class ObjectWriter implements StoreWriter {
         await upload.part(number, bytes, isLast, call)
       })
       .then(() => {
-        // One that was given up may still be reading it.
-        if (attempts === 1) this.#spare.push(buffer)
+        // One that was given up may still be reading it; the last part is kept by clients that send it to complete.
+        if (attempts === 1 && !isLast) this.#spare.push(buffer)
       })
       .catch((error: unknown) => {
         this.#failure ??= isFailure(error, 'absent')
