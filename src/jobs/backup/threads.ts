@@ -55,7 +55,6 @@ interface Led {
 }
 
 export class BackupThreads {
-  readonly #backup: BackupReading
   readonly #sleepers = new Sleepers()
   readonly #threads: Led[] = []
   #failure?: {error: unknown}
@@ -64,9 +63,7 @@ export class BackupThreads {
   #queue: Slice[] = []
   #reading?: ThreadReading
 
-  private constructor(backup: BackupReading) {
-    this.#backup = backup
-  }
+  private constructor(private readonly backup: BackupReading) {}
 
   /** @throws DataOpsError when one of them cannot connect. */
   static async start(backup: BackupReading, {count, opened, setup, store}: ThreadsToStart): Promise<BackupThreads> {
@@ -95,7 +92,7 @@ export class BackupThreads {
 
   /** Resolves once the slices are read. @throws DataOpsError INTERRUPTED, or the first failure, once all have stopped. */
   async read(slices: readonly Slice[], reading: ThreadReading): Promise<void> {
-    const {signal} = this.#backup
+    const {signal} = this.backup
     const stop = (): void => {
       this.#stop()
     }
@@ -132,7 +129,7 @@ export class BackupThreads {
   }
 
   #add(number: number, opened: Opened): void {
-    const {open, throttle} = this.#backup
+    const {open, throttle} = this.backup
     const {claim, plan, writer} = open
     const calls: LeaderCalls = {
       called: (call) => opened.onCall?.(call),
@@ -194,7 +191,7 @@ export class BackupThreads {
 
   /** From the queue, or from the thread that has most left; undefined: there is nothing left to take. */
   async #next(led: Led): Promise<Slice[] | undefined> {
-    while (!this.#failure && !this.#backup.signal?.aborted) {
+    while (!this.#failure && !this.backup.signal?.aborted) {
       const share = Math.ceil(this.#queue.length / this.#threads.length / SHARE)
       if (share > 0) return hold(led, this.#queue.splice(0, Math.min(share, MOST_SLICES)))
       const others = this.#threads.filter((other) => other !== led && other.isReading)
@@ -219,7 +216,7 @@ export class BackupThreads {
   }
 
   async #page(led: Led, page: ThreadPage): Promise<void> {
-    const {completeness, sink} = this.#backup
+    const {completeness, sink} = this.backup
     const {bytes, document, ids, spare, tenant} = page
     if (document) led.coming.push(document.result)
     const objects = Array.from({length: ids.length / ID}, (_, at) => ({
@@ -252,7 +249,7 @@ export class BackupThreads {
     {lines, result, written}: NonNullable<ThreadPage['document']>,
     {objects, tenant}: {objects: number; tenant?: string},
   ): Promise<void> {
-    const {open, sink} = this.#backup
+    const {open, sink} = this.backup
     const {content, writer} = open
     await writer.appendLines?.(lines, written)
     content.merge(result.content)
@@ -264,7 +261,7 @@ export class BackupThreads {
   }
 
   async #flushed(led: Led, {content, parts, remaining, takenSum}: ThreadResult): Promise<void> {
-    const {open, sink} = this.#backup
+    const {open, sink} = this.backup
     // All at once: what is saved fits together.
     open.content.merge(content)
     open.writer.folder?.adopt(parts)

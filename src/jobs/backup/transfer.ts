@@ -87,20 +87,19 @@ async function readSlices(
 
 /** When what is written is put on the disk for good, and what remains then. */
 class Flushes {
-  readonly #context: () => Pick<TransferProgress, 'checked' | 'group' | 'waiting'>
-  readonly #transfer: Transfer
   // Not the time of day: that may go backwards.
   #at = performance.now()
   #bytes: number
 
-  constructor(transfer: Transfer, context: () => Pick<TransferProgress, 'checked' | 'group' | 'waiting'>) {
-    this.#context = context
-    this.#transfer = transfer
+  constructor(
+    private readonly transfer: Transfer,
+    private readonly context: () => Pick<TransferProgress, 'checked' | 'group' | 'waiting'>,
+  ) {
     this.#bytes = transfer.open.writer.bytes
   }
 
   get isDue(): boolean {
-    const {writer} = this.#transfer.open
+    const {writer} = this.transfer.open
     return writer.bytes - this.#bytes >= FLUSH_EVERY.bytes || performance.now() - this.#at >= FLUSH_EVERY.ms
   }
 
@@ -108,9 +107,9 @@ class Flushes {
     const {
       open: {journal, writer},
       sink,
-    } = this.#transfer
+    } = this.transfer
     const position = await writer.flush()
-    await journal.saveProgress({position, remaining: reader.remaining(), ...takenBy(sink), ...this.#context()})
+    await journal.saveProgress({position, remaining: reader.remaining(), ...takenBy(sink), ...this.context()})
     this.#bytes = writer.bytes
     this.#at = performance.now()
   }
