@@ -7,13 +7,14 @@ export function belowOf<Below extends object>(over: Below): Below | undefined {
 
 /** What does some things in its own way, and the rest as what is below it: whatever that is, a class too, stays itself. */
 export function overlay<Below extends object, Own extends object>(below: Below, own: Own): Below & Own {
-  const over = new Proxy(below, {
-    get(target, key) {
-      const from = Object.hasOwn(own, key) ? own : target
+  // Not a proxy of what is below itself: of one that is frozen it would have to give every member as it stands.
+  const over = new Proxy(Object.create(below) as Below, {
+    get(_, key) {
+      const from = Object.hasOwn(own, key) ? own : below
       const value: unknown = Reflect.get(from, key, from)
       return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(from) : value
     },
-    has: (target, key) => Object.hasOwn(own, key) || Reflect.has(target, key),
+    has: (_, key) => Object.hasOwn(own, key) || Reflect.has(below, key),
   }) as Below & Own
   BELOW.set(over, below)
   return over

@@ -4,7 +4,7 @@ import {expect, it} from 'vitest'
 import type {WeaviateClass} from '../../src/model/schema.js'
 import type {Connection} from '../../src/weaviate/connection.js'
 
-import {persistent} from '../../src/flow/persistent.js'
+import {directOf, persistent} from '../../src/flow/persistent.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {isTransientReason} from '../../src/weaviate/errors.js'
 
@@ -70,4 +70,20 @@ it('is sent to a collection of which nothing is known yet', async () => {
 
 it('that cannot be reached now is tried again, and no object is put aside for it', () => {
   expect(isTransientReason('broadcast: cannot reach enough replicas')).toBe(true)
+})
+
+it('is laid over a connection that nobody can change, too', async () => {
+  const inner = Object.freeze({
+    describe: 'frozen',
+    listTenants: async () => [],
+    readPage: async () => ({bytes: 0, objects: []}),
+  } satisfies Partial<Connection>) as unknown as Connection
+  const connection = persistent(inner)
+  expect(connection.describe).toBe('frozen')
+  expect('listTenants' in connection && 'readPage' in connection && 'updateAlias' in connection).toBe(true)
+  expect('replicas' in connection).toBe(false)
+  expect(await connection.listTenants('One')).toEqual([])
+  const request = {collection: planCollection(CLASSES[0]!), include: 'ids', limit: 1} as const
+  expect(await connection.readPage(request)).toEqual({bytes: 0, objects: []})
+  expect(directOf(connection)).toBe(inner)
 })
