@@ -214,7 +214,7 @@ export const batchSizeFlag = Flags.integer({
 
 export const workersFlag = Flags.integer({
   description:
-    'Threads, each with a connection of its own; default: one for each core, at most 8; half of them where the server is on this machine.',
+    'Threads, each with a connection of its own; default: one for each core, at most 8; half of them where the server is on this machine, backups to JSON apart.',
   min: 1,
 })
 
