@@ -2,8 +2,7 @@ import type {CancelledJob} from '../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
-import {modeFlag, placeFlags} from '../../src/cli/flags.js'
-import {jobArgument} from '../../src/cli/job-flags.js'
+import {jobArgument, modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {cancelledLines} from '../../src/cli/job-results.js'
 
 export default class JobCancel extends DataOpsCommand {

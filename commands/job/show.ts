@@ -2,8 +2,7 @@ import type {JobState} from '../../src/jobs/machines/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
-import {placeFlags} from '../../src/cli/flags.js'
-import {jobArgument} from '../../src/cli/job-flags.js'
+import {jobArgument, placeFlags} from '../../src/cli/flags.js'
 import {jobLines} from '../../src/cli/job-results.js'
 
 export default class JobShow extends DataOpsCommand {

@@ -4,6 +4,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {
   concurrencyFlag,
+  jobArgument,
   maxRateFlag,
   milliseconds,
   modeFlag,
@@ -13,7 +14,6 @@ import {
   retryOptions,
   secondsFlag,
 } from '../../src/cli/flags.js'
-import {jobArgument} from '../../src/cli/job-flags.js'
 import {workLines} from '../../src/cli/job-results.js'
 import {countWritten} from '../../src/cli/written-exit.js'
 

@@ -125,6 +125,8 @@ export const BACKUP_ARGUMENT =
   'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC).'
 export const backupArgument = Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true})
 
+export const jobArgument = Args.string({description: 'Name of the job.', ignoreStdin: true, required: true})
+
 export const collectionsArgument = Args.string({
   description: 'Collection, alias or pattern; several may be given.',
   ignoreStdin: true,
