@@ -120,10 +120,12 @@ export const outputFlag = Flags.string({
   // Without a value the base command puts in what the settings say: a command always finds one.
 }) as Interfaces.OptionFlag<string>
 
-/** What a BACKUP argument may be. */
-export const BACKUP_ARGUMENT =
-  'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC).'
-export const backupArgument = Args.string({description: BACKUP_ARGUMENT, ignoreStdin: true, required: true})
+export const backupArgument = Args.string({
+  description:
+    'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC).',
+  ignoreStdin: true,
+  required: true,
+})
 
 export const jobArgument = Args.string({description: 'Name of the job.', ignoreStdin: true, required: true})
 
