@@ -26,7 +26,7 @@ import {restoreBackup} from '../restore/restore.js'
 import {readActivationMarker, removeActivationMarker} from './activation-marker.js'
 import {backUpFirst} from './backup-first.js'
 import {deleteObjects, type Deletion} from './deletion.js'
-import {type DropMarker} from './drop-marker.js'
+import {type LeftDropMarker} from './drop-marker.js'
 import {successorOf, takenByOthers} from './drop.js'
 import {guaranteeOf} from './guarantee.js'
 import {FreshObjects, HeldObjects, objectsKept, type Survey, survey} from './held.js'
@@ -116,7 +116,7 @@ export class Clear {
    * An earlier run dropped the collection and ended before it was there again, with its tenants and aliases. undefined: it is there, and
    * nothing is left to do. @throws DataOpsError COLLECTION_EXISTS when another one with objects stands in its place.
    */
-  async finishDrop(name: string, marker: DropMarker): Promise<Outcome | undefined> {
+  async finishDrop(name: string, marker: LeftDropMarker): Promise<Outcome | undefined> {
     const {live, lost, state} = await successorOf(this.#connection, this.#store, name, marker)
     if (state === 'restored') {
       if (lost) this.#tell(lost)
@@ -285,11 +285,12 @@ export class Clear {
       signal,
     })
     let quiet: Quiet
-    const marker: DropMarker = {backup: this.#nameOf(saved), server: this.#connection.describe}
+    let marker: LeftDropMarker
     try {
       const {archive} = await openArchive(saved.path, this.#store)
       quiet = await this.#waitUntilQuiet(schema, held, archive.head)
-      await writeMarker('drop', name, {marker, store: this.#store})
+      const said = {backup: this.#nameOf(saved), server: this.#connection.describe}
+      marker = {...said, file: await writeMarker('drop', name, {marker: said, store: this.#store})}
     } catch (error) {
       // Kept where a marker names it.
       await new BackupCatalog(this.#store).remove(saved.id).catch(() => undefined)
@@ -331,7 +332,7 @@ export class Clear {
     return {changed, fresh: new FreshObjects(), objects: await this.#countAll(schema.class, tenants)}
   }
 
-  async #recreate(name: string, marker: DropMarker): Promise<string> {
+  async #recreate(name: string, marker: LeftDropMarker): Promise<string> {
     const path = this.#store.describe(marker.backup)
     try {
       // No signal: what was dropped is created again, whatever happens.

@@ -1,7 +1,7 @@
 import type {Store} from '../../store/store.js'
 
 import {parseBackupName} from '../../archive/names.js'
-import {findMarker, markerNameIn} from './marker.js'
+import {findMarker} from './marker.js'
 
 /** Says that a collection is being dropped and created again, and from what: a crash in between is finished by the next run. */
 export interface DropMarker {
@@ -10,8 +10,10 @@ export interface DropMarker {
   server: string
 }
 
-export function dropMarkerName(collection: string, store: Store): string {
-  return markerNameIn(store, 'drop', collection)
+/** One that is there. */
+export interface LeftDropMarker extends DropMarker {
+  /** Where it lies, for people. */
+  file: string
 }
 
 /** undefined when there is none. @throws DataOpsError as `findMarker`. */
@@ -19,7 +21,7 @@ export async function readDropMarker(
   store: Store,
   collection: string,
   server: string,
-): Promise<DropMarker | undefined> {
+): Promise<LeftDropMarker | undefined> {
   // A name that no collection can have cannot have been dropped, and is no part of a file name.
   if (!/^\w+$/.test(collection)) return undefined
   return findMarker<DropMarker>('drop', collection, {

@@ -10,7 +10,7 @@ import {plural} from '../../model/plural.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 import {isReference, type WeaviateClass} from '../../model/schema.js'
 import {Checkpoint} from '../restore/checkpoint.js'
-import {type DropMarker, dropMarkerName} from './drop-marker.js'
+import {type LeftDropMarker} from './drop-marker.js'
 
 /** What was lost of a collection, as far as it is named in a sentence. */
 const LOST_NAMED = 5
@@ -23,7 +23,7 @@ export async function successorOf(
   connection: Connection,
   store: Store,
   name: string,
-  marker: DropMarker,
+  marker: LeftDropMarker,
 ): Promise<{live?: WeaviateClass; lost?: Warning; state: Successor}> {
   const live = await connection.getCollection(name)
   if (!live) return {state: 'gone'}
@@ -80,19 +80,19 @@ function droppedAndLost(name: string, path: string, lost: readonly string[]): Wa
 }
 
 /** The collection was dropped, and somebody else's stands in its place with objects that no backup has. */
-export function takenByOthers(store: Store, name: string, marker: DropMarker, objects: number): DataOpsError {
+export function takenByOthers(store: Store, name: string, marker: LeftDropMarker, objects: number): DataOpsError {
   return new DataOpsError(
     'COLLECTION_EXISTS',
     `"${name}" was dropped to be made again, but meanwhile another program has made it with another schema, and written ${plural(objects, 'object')} that no backup has: nothing of it was deleted.`,
     {
       details: {collection: name, objects, schema: store.describe(marker.backup)},
-      hint: `Stop that program and run the same clear with \`backupFirst: true\`: it saves those objects and puts the schema back. If "${name}" is as it should be, remove ${store.describe(dropMarkerName(name, store))}.`,
+      hint: `Stop that program and run the same clear with \`backupFirst: true\`: it saves those objects and puts the schema back. If "${name}" is as it should be, remove ${marker.file}.`,
     },
   )
 }
 
-function notOf(store: Store, name: string, marker: DropMarker, other: string): DataOpsError {
-  const path = store.describe(dropMarkerName(name, store))
+function notOf(store: Store, name: string, marker: LeftDropMarker, other: string): DataOpsError {
+  const {file: path} = marker
   return new DataOpsError(
     'CHECKPOINT',
     `${path} says that "${name}" was dropped, and names a backup of "${other}": nothing was deleted.`,

@@ -15,27 +15,27 @@ function namesOf(kind: 'drop' | 'replace', collection: string): string[] {
   return [false, true].map((isHidden) => markerName(kind, collection, isHidden))
 }
 
-/** What a marker of that collection is called in a store. */
+/** What a marker of that collection is called in a store that has none of it. */
 export function markerNameIn(store: Store, kind: 'drop' | 'replace', collection: string): string {
   return markerName(kind, collection, encryptionOf(store).hideNames === true)
 }
 
 /**
- * In place of an earlier one, whichever way its name was written: there are never two of a collection.
+ * In place of an earlier one, whichever way its name was written: there are never two of a collection. Returns where it lies, for people.
  * @throws DataOpsError CHECKPOINT, and nothing is written, when another address has left one meanwhile, or one that is not understood.
  */
 export async function writeMarker(
   kind: 'drop' | 'replace',
   collection: string,
   {marker, store}: {marker: object & {server: string}; store: Store},
-): Promise<void> {
+): Promise<string> {
   const read = (file: Field): {server: string} => ({server: file.member('server').text()})
   const wanted = markerNameIn(store, kind, collection)
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const places = await placesOf(kind, collection, {read, server: marker.server, store})
     const {entry, name} = lastOf(places) ?? places.find((place) => place.name === wanted)!
     const condition: PutCondition = entry ? {ifMatch: entry.tag ?? ''} : {ifAbsent: true}
-    if ((await store.put(name, utf8(JSON.stringify(marker)), condition)) !== undefined) return
+    if ((await store.put(name, utf8(JSON.stringify(marker)), condition)) !== undefined) return store.describe(name)
   }
 
   throw new DataOpsError('STORAGE', `${store.describe(wanted)} is being changed by another process.`, {
@@ -45,15 +45,16 @@ export async function writeMarker(
 }
 
 /**
- * Whichever way its name was written; undefined when there is none.
+ * Whichever way its name was written, with where it lies, for people; undefined when there is none.
  * @throws DataOpsError as `readMarker`; CHECKPOINT for one of another address, which may be this server's too: what it says is neither finished nor written over.
  */
 export async function findMarker<Marker extends {server: string}>(
   kind: 'drop' | 'replace',
   collection: string,
   where: {read: (file: Field) => Marker; server: string; store: Store},
-): Promise<Marker | undefined> {
-  return lastOf(await placesOf(kind, collection, where))?.marker
+): Promise<(Marker & {file: string}) | undefined> {
+  const {marker, name = ''} = lastOf(await placesOf(kind, collection, where)) ?? {}
+  return marker && {...marker, file: where.store.describe(name)}
 }
 
 /** Where a marker of a collection may lie, and what is there. */

@@ -5,8 +5,8 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {makeClass, makeObjects} from '../../../bench/data.js'
 import {BackupManager} from '../../../src/jobs/backup/manager.js'
 import {activationMarkerName} from '../../../src/jobs/clear/activation-marker.js'
-import {dropMarkerName} from '../../../src/jobs/clear/drop-marker.js'
 import {ClearManager} from '../../../src/jobs/clear/manager.js'
+import {markerNameIn} from '../../../src/jobs/clear/marker.js'
 import {RestoreManager} from '../../../src/jobs/restore/manager.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {fillCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
@@ -34,7 +34,10 @@ afterAll(async () => {
 
 describe('a collection with a very long name', () => {
   it.each([200, 255])('of %d characters has markers that fit in 255 bytes', (length) => {
-    for (const name of [activationMarkerName('A'.repeat(length)), dropMarkerName('A'.repeat(length), memoryStore())]) {
+    for (const name of [
+      activationMarkerName('A'.repeat(length)),
+      markerNameIn(memoryStore(), 'drop', 'A'.repeat(length)),
+    ]) {
       expect(name.length).toBeLessThanOrEqual(255)
     }
   })

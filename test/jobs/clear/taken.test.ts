@@ -6,6 +6,7 @@ import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 import {makeClass, makeObjects} from '../../../bench/data.js'
 import {BackupCatalog} from '../../../src/catalog/catalog.js'
 import {openArchive} from '../../../src/catalog/locate.js'
+import {newIdentity} from '../../../src/codec/age/header.js'
 import {ClearManager} from '../../../src/jobs/clear/manager.js'
 import {openStore} from '../../../src/store/open.js'
 import {startEmbeddedWeaviate} from '../../../src/testing/index.js'
@@ -84,6 +85,19 @@ describe('a collection that another program makes anew while it is dropped', () 
     expect(ids).toEqual([ID])
     expect(await connection.getCollection(NAME)).toEqual(before)
     expect(await isMarked()).toBe(false)
+  })
+
+  it('is told of with the file that says so, also by one that would hide its name', async () => {
+    const drop = {keepSchema: false, quietForMs: 1}
+    await expect(manager.clearCollection(NAME, drop)).rejects.toThrow()
+    const me = await newIdentity()
+    const hiding = {encryptTo: [me.recipient], hideNames: true, identities: [me.identity]}
+    await expect(
+      new ClearManager(connection, {directory: directory.path, ...hiding}).clearCollection(NAME, drop),
+    ).rejects.toMatchObject({
+      code: 'COLLECTION_EXISTS',
+      hint: expect.stringContaining(path.join(directory.path, `.drop-${NAME}.json`)) as unknown,
+    })
   })
 
   it('gives way when it is empty', async () => {
