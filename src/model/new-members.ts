@@ -1,4 +1,4 @@
-/** What a collection got while it was being read: what is read over gRPC lacks it. */
+/** What a collection got while it was being read: what is read of it lacks that. */
 import type {WeaviateClass} from './schema.js'
 
 /** Properties, nested ones too, and vectors that a schema has and an earlier one has not, in words. */

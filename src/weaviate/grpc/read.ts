@@ -9,6 +9,7 @@ import {inParallel} from '../../model/in-parallel.js'
 import {approximateBytes, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {isTooLarge} from '../errors.js'
+import {plannedProperties} from '../planned.js'
 import {type SearchRequest, WeaviateService} from '../proto/generated/weaviate.js'
 import {type GrpcContext, reasonOf} from './context.js'
 import {type DecodedPage, decodeSearchReply} from './decode.js'
@@ -224,7 +225,7 @@ function references(plan: GrpcCollectionPlan, properties: JsonObject): JsonObjec
 }
 
 function allProperties(plan: GrpcCollectionPlan, properties: JsonObject): JsonObject {
-  return fromRest(plan, properties, () => true)
+  return fromRest(plan, plannedProperties(properties, plan), () => true)
 }
 
 // Without nulls, and without what REST shows beside a beacon (href).

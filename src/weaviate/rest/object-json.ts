@@ -12,6 +12,7 @@ import {
   type WeaviateObject,
 } from '../../model/object.js'
 import {phoneInput} from '../phone.js'
+import {plannedProperties} from '../planned.js'
 import {encodeJson} from './http.js'
 
 /** An object as REST shows it. */
@@ -133,11 +134,12 @@ function encodeVector(bytes: Uint8Array): string | undefined {
   return `${text}]`
 }
 
-export function toObject(object: RestObject, referenceNames: Iterable<string>, tenant?: string): WeaviateObject {
-  const references = new Set(referenceNames)
+/** `collection`: properties and vectors that its plan does not know are left out, its references are bare; without it, all is as REST shows it. */
+export function toObject(object: RestObject, collection?: CollectionPlan, tenant?: string): WeaviateObject {
+  const shown = object.properties ?? {}
   const properties: JsonObject = {}
-  for (const [name, value] of Object.entries(object.properties ?? {})) {
-    if (value !== null) setOwn(properties, name, references.has(name) ? beacons(value) : value)
+  for (const [name, value] of Object.entries(collection ? plannedProperties(shown, collection) : shown)) {
+    if (value !== null) setOwn(properties, name, collection?.referenceNames.has(name) ? beacons(value) : value)
   }
 
   const result: WeaviateObject = {
@@ -151,7 +153,8 @@ export function toObject(object: RestObject, referenceNames: Iterable<string>, t
   if (object.vector && object.vector.length > 0) result.vector = floatBytes(object.vector)
   const vectors = new Map<string, NamedVector>()
   for (const [name, value] of Object.entries(object.vectors ?? {})) {
-    if (value.length > 0) vectors.set(name, toNamedVector(value))
+    const isKnown = !collection || collection.namedVectors.includes(name)
+    if (isKnown && value.length > 0) vectors.set(name, toNamedVector(value))
   }
 
   if (vectors.size > 0) result.vectors = vectors

@@ -1,5 +1,5 @@
 /** Objects read over REST: by pages of the cursor listing, and by id. */
-import type {Connection, ConsistencyLevel, KnownObject, ObjectPage, PageRequest} from '../connection.js'
+import type {CollectionPlan, Connection, ConsistencyLevel, KnownObject, ObjectPage, PageRequest} from '../connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
@@ -39,12 +39,12 @@ export async function listIds(http: HttpClient, request: ListRequest): Promise<K
 }
 
 export interface GetObjectOptions {
+  /** What is not in its schema is left out, references are reduced to bare beacons. */
+  collection?: CollectionPlan
   /** Default ONE: above it, what a replica lacks is written to it. Not with `node`. */
   consistency?: ConsistencyLevel
   /** The replica to ask, by the name of its node; default: any one. */
   node?: string
-  /** Properties to be reduced to bare beacons. */
-  referenceNames?: Iterable<string>
   signal?: AbortSignal
   tenant?: string
   /** Default false: a vector that is not finite cannot come over REST. */
@@ -56,7 +56,7 @@ export async function getObjectRest(
   http: HttpClient,
   className: string,
   id: string,
-  {consistency = 'ONE', node, referenceNames = [], signal, tenant, vectors = false}: GetObjectOptions = {},
+  {collection, consistency = 'ONE', node, signal, tenant, vectors = false}: GetObjectOptions = {},
 ): Promise<undefined | WeaviateObject> {
   try {
     const {value} = await http.json<RestObject>({
@@ -71,7 +71,7 @@ export async function getObjectRest(
       signal,
     })
     const [object] = checkedObjects([value], {className, tenant})
-    return toObject(object!, referenceNames, tenant)
+    return toObject(object!, collection, tenant)
   } catch (error) {
     if (hasStatus(error, 404)) return undefined
     if (vectors && isEmptyReply(error)) throw nonFinite(className, id, tenant)
@@ -89,9 +89,9 @@ export async function readPageRest(http: HttpClient, request: PageRequest): Prom
   return {
     bytes,
     objects: objects.map((object) => {
-      if (include === 'objects') return toObject(object, collection.referenceNames, tenant)
+      if (include === 'objects') return toObject(object, collection, tenant)
       object.properties = include === 'ids' ? {} : pickReferences(object.properties, collection.referenceNames)
-      return toObject(object, collection.referenceNames, tenant)
+      return toObject(object, collection, tenant)
     }),
   }
 }
@@ -142,7 +142,7 @@ export async function getObjectsRest(
   http: HttpClient,
   {collection, ids, signal, tenant}: Parameters<Connection['getObjects']>[0],
 ): Promise<WeaviateObject[]> {
-  const options = {referenceNames: collection.referenceNames, signal, tenant, vectors: true}
+  const options = {collection, signal, tenant, vectors: true}
   const objects = await inParallel(ids, {atOnce: SINGLE_FETCHES, signal}, async (id) =>
     getObjectRest(http, collection.className, id, options),
   )

@@ -70,9 +70,10 @@ export async function readReplica(
   vectors: boolean,
 ): Promise<ReplicaAnswer> {
   const {collection, id, node, signal, tenant} = request
-  const {className, referenceNames} = collection
   try {
-    return (await getObjectRest(http, className, id, {node, referenceNames, signal, tenant, vectors})) ?? 'absent'
+    return (
+      (await getObjectRest(http, collection.className, id, {collection, node, signal, tenant, vectors})) ?? 'absent'
+    )
   } catch (error) {
     if (isElsewhere(error)) return 'elsewhere'
     throw error

@@ -1,4 +1,4 @@
-/** A property that comes into being while the backup is taken, of which the backup has nothing: over gRPC each property is asked for by its name. */
+/** A property that comes into being while the backup is taken, of which the backup has nothing: what its schema had no place for. */
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import type {SchemaProperty, WeaviateClass} from '../../../src/model/schema.js'
@@ -7,6 +7,7 @@ import type {Connection, PageRequest} from '../../../src/weaviate/connection.js'
 import {openArchive} from '../../../src/catalog/locate.js'
 import {BackupManager, ClearManager, RestoreManager} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
+import {connect} from '../../../src/weaviate/connect.js'
 import {fillCollection, startTestServer, type TestServer} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'
 
@@ -60,10 +61,20 @@ async function writeStreet(): Promise<void> {
   await send('PATCH', `objects/${NAME}/${ID}`, {class: NAME, properties: {place: nested}})
 }
 
-/** As `server.connection`; what another program does stands before the first page of whole objects is read. */
-function meanwhile(act: () => Promise<void>): Connection {
+/** A second vector, and an object that has it. */
+async function writeVector(): Promise<void> {
+  const schema = await server.connection.getCollection(NAME)
+  await send('PUT', `schema/${NAME}`, {
+    ...schema,
+    vectorConfig: {late: {vectorIndexType: 'flat', vectorizer: {none: {}}}},
+  })
+  await send('PATCH', `objects/${NAME}/${ID}`, {class: NAME, vectors: {late: [1, 2]}})
+}
+
+/** As `connection`; what another program does stands before the first page of whole objects is read. */
+function meanwhile(act: () => Promise<void>, connection = server.connection): Connection {
   let isDone = false
-  return new Proxy(server.connection, {
+  return new Proxy(connection, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name)
       if (typeof value !== 'function') return value
@@ -117,6 +128,24 @@ describe('a property that comes into being during a backup', () => {
     const {end, warnings} = await jobs.work(server.connection, id)
     expect(end).toBe('done')
     expect(warnings).toMatchObject([{code: 'schema-changed', details: {newMembers: ['the property note']}}])
+  })
+
+  it.each([
+    ['a property', writeNote],
+    ['a member of an object', writeStreet],
+    ['a vector', writeVector],
+  ])('over REST too: %s is in no object whose schema lacks it, so that all of them can be restored', async (_, act) => {
+    const connection = await connect({transport: 'rest', url: server.url})
+    try {
+      const {id, warnings} = await new BackupManager(meanwhile(act, connection), {store}).backupCollection(NAME)
+      expect(warnings.map(({code}) => code)).toEqual(['schema-changed'])
+      const restores = new RestoreManager(server.connection, {store})
+      const restored = await restores.restoreCollection(id, {name: `${NAME}Again`, verify: true})
+      expect(restored).toMatchObject({rejected: 0, restored: 1, verification: {equal: true}})
+    } finally {
+      await server.connection.deleteCollection(`${NAME}Again`)
+      await connection.close()
+    }
   })
 
   it('within another one makes a backup that settles begin anew, and has it then', async () => {

@@ -6,6 +6,7 @@ import type {Connection} from '../../../src/weaviate/connection.js'
 import {limit, sample} from '../../../src/flow/transform/index.js'
 import {CopyManager} from '../../../src/index.js'
 import {SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
+import {connect} from '../../../src/weaviate/connect.js'
 import {restDump, writeAll} from '../../support/collections.js'
 import {embeddedServers} from '../../support/embedded-servers.js'
 
@@ -97,12 +98,22 @@ it('an offloaded tenant that is left out is told of in the result, and is refuse
   expect((await at.connection.listTenants('RenamedCopy')).map(({name}) => name).toSorted()).toEqual(['back', 'here'])
 })
 
-it.each([true, false])(
-  'what the source got meanwhile is named, as its values are not copied (verify: %s)',
-  async (verify) => {
+it.each([
+  {transport: 'grpc', verify: true},
+  {transport: 'grpc', verify: false},
+  {transport: 'rest', verify: true},
+  {transport: 'rest', verify: false},
+] as const)(
+  'what the source got meanwhile is named, as its values are not copied, over $transport (verify: $verify)',
+  async ({transport, verify}) => {
     await fill()
     let isAdded = false
-    const {connection, url} = at
+    const {url} = at
+    await using connections = new AsyncDisposableStack()
+    const connection =
+      transport === 'grpc'
+        ? at.connection
+        : connections.adopt(await connect({transport, url}), async (open) => open.close())
     const writesMore = async (): Promise<void> => {
       await fetch(`${url}/v1/schema/${NAME}/properties`, {
         body: JSON.stringify({dataType: ['text'], name: 'extra'}),
@@ -139,6 +150,7 @@ it.each([true, false])(
     expect(isAdded).toBe(true)
     expect((await restDump(url, NAME)).get(idOf(11))).toMatchObject({properties: {extra: 'more'}})
     expect(copied).toMatchObject({
+      rejected: 0,
       restored: 12,
       warnings: [{code: 'source-changed', details: {newMembers: ['the property extra']}}],
     })
