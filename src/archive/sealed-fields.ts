@@ -10,10 +10,11 @@ import type {
   SealedTenant,
 } from '../codec/document.js'
 import type {JsonObject} from '../model/object.js'
-import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
+import type {WeaviateClass} from '../model/schema.js'
 
 import {COLUMN_ROLES, FORMATS, type PartColumn} from '../codec/codec.js'
 import {type Field, MalformedError} from '../model/fields.js'
+import {readClassMembers} from '../model/schema-fields.js'
 import {isCollectionName, METADATA_FILE, SCHEMA_FILE} from './names.js'
 
 /** A file of its own, or a folder with parts. */
@@ -99,32 +100,7 @@ function readColumn(field: Field): PartColumn {
 /** The schema of the collection. It is kept whole: what is checked is what this tool itself reads of it. */
 export function readSchema(field: Field): WeaviateClass {
   collectionName(field.member('class'))
-  given(field.member('properties'), (list) => {
-    for (const property of list.array()) readProperty(property)
-  })
-  given(field.member('multiTenancyConfig'), (item) => {
-    given(item.member('enabled'), (enabled) => enabled.boolean())
-  })
-  given(field.member('vectorIndexType'), (item) => item.text())
-  given(field.member('vectorConfig'), (item) => {
-    for (const name of Object.keys(item.object())) item.member(name).object()
-  })
-  return field.object() as WeaviateClass
-}
-
-/** The server writes null where it has nothing: the properties of a class without any. */
-function given(field: Field, read: (field: Field) => unknown): void {
-  if (field.value !== undefined && field.value !== null) read(field)
-}
-
-function readProperty(field: Field): SchemaProperty {
-  field.member('name').text()
-  const types = texts(field.member('dataType'))
-  if (types.length === 0) throw new MalformedError(field.path, 'has no data type')
-  given(field.member('nestedProperties'), (list) => {
-    for (const nested of list.array()) readProperty(nested)
-  })
-  return field.object() as SchemaProperty
+  return readClassMembers(field)
 }
 
 /** `exported`: of `metadata`. Where the export could not be read, nobody knows what is in it but its numbers. */

@@ -3,6 +3,7 @@ import type {Warning} from './progress.js'
 
 import {DataOpsError} from './errors.js'
 import {isJsonObject, type JsonObject, type JsonValue} from './object.js'
+import {flawOfClass} from './schema-fields.js'
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
 import {vectorizersOf} from './vectorizers.js'
 
@@ -51,12 +52,24 @@ export function prepareForCreate(schema: WeaviateClass, options: PrepareOptions 
     })
   }
 
+  assertClass(prepared, overrides)
+
   dropIdleModules(prepared, schema)
   // The server takes no sharding settings beside multi-tenancy: every tenant is a shard.
   if (isMultiTenant(prepared)) delete prepared.shardingConfig
   fitVirtualShards(prepared, overrides)
   const revived = reviveDroppedIndexes(prepared)
   return {...split(prepared, existing), warnings: [...revived, ...warningsFor(prepared)]}
+}
+
+/** @throws DataOpsError INVALID_INPUT where overrides have made something else of it. */
+function assertClass(prepared: WeaviateClass, overrides: Overrides): void {
+  const paths = Object.keys(overrides)
+  const flaw = paths.length > 0 ? flawOfClass(prepared) : undefined
+  if (flaw === undefined) return
+  throw new DataOpsError('INVALID_INPUT', `${paths.join(', ')} cannot be set to that: ${flaw}.`, {
+    hint: 'A value that is no text is written as JSON, for example `["text"]` for a list.',
+  })
 }
 
 /** Of a collection with tenants, now or before they were taken out: what the server shows of its sharding is empty, and not taken back. */

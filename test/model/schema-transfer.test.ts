@@ -1,5 +1,6 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
+import type {JsonValue} from '../../src/model/object.js'
 import type {WeaviateClass} from '../../src/model/schema.js'
 import type {Connection} from '../../src/weaviate/connection.js'
 
@@ -241,6 +242,30 @@ describe('a schema, created again from what the server shows', () => {
     await expect(connection.createCollection({class: TARGET, vectorizer: 'none'})).rejects.toMatchObject({
       code: 'COLLECTION_EXISTS',
     })
+  })
+
+  it.each<Record<string, JsonValue>>([
+    {properties: 3},
+    {properties: ['x']},
+    {properties: [null]},
+    {properties: [{name: 'title'}]},
+    {'properties.title': 3},
+    {'properties.title.dataType': 'text'},
+    {'properties.title.dataType': []},
+    {'properties.title.nestedProperties': 3},
+    {vectorConfig: 3},
+    {'vectorConfig.x': 3},
+    {multiTenancyConfig: 3},
+    {'multiTenancyConfig.enabled': 'yes'},
+    {vectorIndexType: 3},
+  ])('refuses overrides that make no class of it: %j', (overrides) => {
+    const schema = {class: 'Shaped', properties: [{dataType: ['text'], name: 'title'}]}
+    expect(() => prepareForCreate(schema, {overrides})).toThrowError(
+      expect.objectContaining({
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining('cannot be set to that') as string,
+      }),
+    )
   })
 
   it('takes overrides', async () => {

@@ -7,6 +7,7 @@ import type {Transform} from './transform.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {isJsonObject, type JsonObject, type WeaviateObject} from '../../model/object.js'
+import {flawOfClass} from '../../model/schema-fields.js'
 import {type WeaviateClass} from '../../model/schema.js'
 import {sha256Hex} from '../../platform/node.js'
 import {keptProperties} from './kept.js'
@@ -180,6 +181,8 @@ function changedSchema(
   }
 
   if (!isJsonObject(changed) || !Array.isArray(changed.properties ?? [])) throw refuse('what it returns is none.')
+  const flaw = flawOfClass(changed)
+  if (flaw !== undefined) throw refuse(`${flaw}.`)
   if (changed.class !== schema.class) {
     throw refuse('the name of a collection is given where it is restored, not by a transform.')
   }

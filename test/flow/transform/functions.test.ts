@@ -68,6 +68,14 @@ it('dates, UUIDs, zeros and vectors are what the server will give back', async (
   ])
 })
 
+it('a function that gives a property no data type is refused, not believed', () => {
+  const typeless = transformObjects(
+    {schema: (schema) => ({...schema, properties: [{name: 'day'}]}) as unknown as typeof schema},
+    {name: 'typeless'},
+  )
+  expect(() => typeless.schema?.(SCHEMA)).toThrowError('The transform typeless makes no schema: ')
+})
+
 it('a function that spoils the schema that it is told spoils its own', async () => {
   const schema = structuredClone(SCHEMA)
   const spoil = transformObjects(
