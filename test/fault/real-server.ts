@@ -125,7 +125,9 @@ async function freePair(): Promise<number> {
   for (;;) {
     const [port] = (await freePorts(1)) as [number]
     const next = createServer().listen(port + 1, '127.0.0.1')
-    const isFree = await Promise.race([once(next, 'listening').then(() => true), once(next, 'error').then(() => false)])
+    const isFree = await once(next, 'listening')
+      .then(() => true)
+      .catch(() => false)
     next.close()
     if (isFree) return port
   }
