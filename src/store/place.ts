@@ -17,13 +17,14 @@ const FORMS = {az: 'az://account/container/prefix', gs: 'gs://bucket/prefix', s3
 
 /**
  * Reads a path, `file:` URL, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://account/container/prefix`.
- * @throws DataOpsError INVALID_INPUT for a place of a kind that is not known: `ftp://host` is no folder called `ftp:`.
+ * @throws DataOpsError INVALID_INPUT for a place of a kind that is not known: `ftp://host` is no folder called `ftp:`, and `~/backups` none called `~`.
  */
 export function parsePlace(place: string): Place {
   if (/^file:/i.test(place)) return {kind: 'file', path: pathOfFileUrl(place)}
   const [, scheme, rest = ''] = /^([a-z][a-z\d+.-]+):\/\/(.*)$/is.exec(place) ?? []
   if (scheme === undefined) {
     checkNoCloud(place)
+    checkNoHome(place)
     return {kind: 'file', path: place}
   }
 
@@ -52,6 +53,14 @@ function checkNoCloud(place: string): void {
   throw new DataOpsError('INVALID_INPUT', `Two slashes follow the ${scheme}: of a place in object storage.`, {
     details: {scheme},
     hint: `Write ${form}, or ./${scheme}:… for a folder of that name.`,
+  })
+}
+
+/** A shell leaves a tilde as it is in quotes and behind an equals sign. */
+function checkNoHome(place: string): void {
+  if (!/^~(?:[\\/]|$)/.test(place)) return
+  throw new DataOpsError('INVALID_INPUT', `The ~ of ${place} has not become a folder: nobody has expanded it.`, {
+    hint: 'Write the whole path (in a shell "$HOME/…"), or ./~ for a folder of that name.',
   })
 }
 

@@ -43,6 +43,9 @@ it.each([
   's3://bucket/a\nb',
   'file://host/x',
   'FILE:///a%2Fb',
+  '~',
+  '~/backups',
+  String.raw`~\backups`,
 ])('refuses %s', (place) => {
   expect(() => openStore(place)).toThrow(expect.objectContaining({code: 'INVALID_INPUT'}) as Error)
 })
@@ -54,6 +57,21 @@ it.each([
   ['az://account/container/x', 'az://account/container/x/a'],
 ])('opens %s, and asks nothing of it yet', (place, described) => {
   expect(openStore(place).describe('a')).toBe(described)
+})
+
+it('opens a folder whose name begins with a tilde, or is one where that is said', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'data-ops-open-'))
+  try {
+    for (const name of ['~', '~backups', 'a~/b']) {
+      await openStore(path.join(folder, name)).put('a', utf8('1'))
+      expect(await readFile(path.join(folder, name, 'a'), 'utf8')).toBe('1')
+    }
+
+    expect(openStore('./~').describe('a')).toBe(path.join('~', 'a'))
+    expect(openStore('~backups').describe('a')).toBe(path.join('~backups', 'a'))
+  } finally {
+    await rm(folder, {force: true, recursive: true})
+  }
 })
 
 it('says no secret that stands in a URL', () => {

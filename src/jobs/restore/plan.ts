@@ -47,6 +47,8 @@ export interface RestorePlan extends KnownRestore {
   /** Collections of the same go that it refers to. */
   needs: string[]
   prepared: PreparedSchema
+  /** Objects and references in the file of refused ones that is to be sent. */
+  refused?: number
 }
 
 interface Live {
@@ -75,13 +77,14 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   }
 
   checkContent(archive, wholeOf(prepared), options)
+  const refused = await refusedToSend(job)
   // Before the checkpoint is read: what it says would be old when another restore goes on meanwhile.
   if (!options.dryRun) await job.leases.take(`${target}@${connection.describe}`)
   const checkpoint = await openCheckpoint(job)
   const live = await checkTarget(job, checkpoint, prepared)
   if (live && isMultiTenant(live.schema) && !options.dryRun) await job.notes.putBack(connection, target, job.warn)
   if (!live) checkReservedNames(head.schema, connection.version)
-  const plan = {archive, checkpoint, emptyTargets: [], job, live, needs: [], prepared, tenants}
+  const plan = {archive, checkpoint, emptyTargets: [], job, live, needs: [], prepared, refused, tenants}
   // What an interrupted run left out of the collection stays out.
   const isSettled = live && !(live.isOurs && options.missingTarget === 'drop')
   return isSettled ? plan : settleTargets(plan, new Set(existing), companions)
@@ -165,7 +168,7 @@ export async function foretell(plan: RestorePlan): Promise<RestoreResult> {
   }
 
   if (!live) await foretellCreation(job, wholeOf(plan.prepared))
-  const expected = await toSend(plan)
+  const expected = toSend(plan)
   return {
     ...resultOf(plan, {restored: 0, resumed: checkpoint.objects.count}),
     ...(job.archive instanceof TransformedSource && {changes: await changesOf(plan, job.archive)}),
@@ -204,16 +207,23 @@ export function conflict(target: string, count: number): DataOpsError {
   )
 }
 
-/** Objects that a run would send now; undefined when the backup does not say how many it has. */
-async function toSend({checkpoint, job, tenants}: RestorePlan): Promise<number | undefined> {
-  const {retryRejected, skipData} = job.options
-  if (retryRejected !== undefined) {
-    const {name, store} = rejectedToRead(job, retryRejected)
-    let lines = 0
-    for await (const _ of readRejected(store, name)) lines++
-    return lines
-  }
+/** The file is looked through as a whole before anything is created for it. @throws DataOpsError INVALID_INPUT when there are none in it. */
+async function refusedToSend(job: RestoreJob): Promise<number | undefined> {
+  const {retryRejected} = job.options
+  if (retryRejected === undefined) return undefined
+  const {name, store} = rejectedToRead(job, retryRejected)
+  let lines = 0
+  for await (const _ of readRejected(store, name)) lines++
+  if (lines > 0) return lines
+  throw new DataOpsError('INVALID_INPUT', `There are no refused objects in ${store.describe(name)}.`, {
+    hint: 'Give the ….rejected.jsonl file that a restore has named.',
+  })
+}
 
+/** Objects that a run would send now; undefined when the backup does not say how many it has. */
+function toSend({checkpoint, job, refused, tenants}: RestorePlan): number | undefined {
+  const {skipData} = job.options
+  if (refused !== undefined) return refused
   // Only before that are the objects refused other ones than those written.
   if (skipData || checkpoint.objects.finished) return 0
   const all = expectedObjects(job.archive, tenants)

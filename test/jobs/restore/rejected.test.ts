@@ -1,5 +1,5 @@
 /** Objects that the server refuses: each has its line in the file, whenever the restore ends, and however many runs it takes. */
-import {readFile} from 'node:fs/promises'
+import {readdir, readFile, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
@@ -115,7 +115,6 @@ function watchedStore(seen: Array<{lines: number; rows: number}>): Store {
 }
 
 async function rejectedNames(): Promise<string[]> {
-  const {readdir} = await import('node:fs/promises')
   return (await readdir(directory.path)).filter((entry) => entry.endsWith('.rejected.jsonl'))
 }
 
@@ -141,6 +140,27 @@ it('says in a dry run how many objects there are to send', async () => {
   expect(rest.resumed + rest.rejected).toBe(8)
   const {rejected, rejectedFile} = await restores(refusing('writeObjects')).restoreCollection(backup.path, options)
   expect((await dryRun({retryRejected: rejectedFile})).expected).toBe(rejected)
+})
+
+it.each([
+  ['is not there', undefined, 'NOT_A_BACKUP'],
+  ['is empty', '', 'INVALID_INPUT'],
+  ['has blank lines only', '\n\n', 'INVALID_INPUT'],
+  ['is of something else', '{"id": 1}\n', 'INVALID_INPUT'],
+])('a file to send again that %s makes no collection', async (_, text, code) => {
+  const file = path.join(directory.path, 'other.rejected.jsonl')
+  if (text !== undefined) await writeFile(file, text)
+  const before = await readdir(directory.path)
+  for (const dryRun of [true, false]) {
+    const failure = await new RestoreManager(server.connection, {directory: directory.path})
+      .restoreCollection(backup.path, {dryRun, retryRejected: file})
+      .catch((error: unknown) => error as DataOpsError)
+    expect(failure).toMatchObject({code})
+    expect((failure as DataOpsError).message).not.toContain('so far')
+    expect(await server.connection.getCollection(NAME)).toBeUndefined()
+  }
+
+  expect(await readdir(directory.path)).toEqual(before)
 })
 
 describe.each(['writeObjects', 'writeReferences'] as const)('refused by %s', (call) => {
