@@ -1,22 +1,24 @@
+import type {AddressInfo, Server} from 'node:net'
+
+import {once} from 'node:events'
+
 /** One of the two listeners of a server. */
 export interface Listener {
   close: () => Promise<void>
   port: number
 }
 
-/** As much of node:net's and node:http's servers as is used here. */
-interface Listening {
-  address: () => null | string | {port: number}
-  listen: (port: number, host: string, done: () => void) => unknown
-  once: (event: 'error', listener: (error: Error) => void) => unknown
-}
-
-/** Binds to the loopback interface. Resolves with the port. */
-export async function listen(server: Listening, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => {
-      resolve((server.address() as {port: number}).port)
-    })
-  })
+/** Binds to the loopback interface. `cut` ends what is connected when it closes. */
+export async function listen(server: Server, port: number, cut: () => void): Promise<Listener> {
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    async close() {
+      cut()
+      await new Promise((resolve) => {
+        server.close(resolve)
+      })
+    },
+    port: (server.address() as AddressInfo).port,
+  }
 }

@@ -6,19 +6,12 @@ import {isReference, type SchemaProperty} from '../model/schema.js'
 import {autoDescription, inferProperties} from './auto-schema.js'
 import {beaconTo, type Target} from './beacon.js'
 import {type Incoming, NonFiniteNumber, validateProperties} from './properties.js'
-import {Refusal, within} from './refusal.js'
-import {Replicas} from './replicas.js'
+import {orRefusal, Refusal, within} from './refusal.js'
+import {Replicas, type ShardPlace} from './replicas.js'
 import {propertyDefaults} from './schema-defaults.js'
 import {checkProperty, newClass} from './schema-rules.js'
 import {resolveShard} from './shard.js'
-import {
-  type Collection,
-  type Database,
-  Shard,
-  Collection as StoredCollection,
-  type StoredObject,
-  upperFirst,
-} from './store.js'
+import {Collection, type Database, Shard, type StoredObject, upperFirst} from './store.js'
 import {canonicalUuid, type Transport, uuidProblem} from './values.js'
 import {checkVectors, claimDimensions, fillVectors, placeVectors} from './vectors.js'
 
@@ -48,9 +41,9 @@ export class ObjectRoom {
 
   constructor(
     readonly database: Database,
-    private readonly options: Settings,
+    readonly settings: Settings,
   ) {
-    this.replicas = new Replicas(options)
+    this.replicas = new Replicas(settings)
   }
 
   /** With multi-tenancy both ends must exist: targets in the same tenant, or in a collection without tenants. */
@@ -94,9 +87,9 @@ export class ObjectRoom {
     if (!collection) {
       if (!autoSchema) throw new Refusal(`class '${name}' not present in schema`)
       const schema = within('auto-schema: create collection: ', () =>
-        newClass({class: upperFirst(name), description: autoDescription()}, this.database, this.options),
+        newClass({class: upperFirst(name), description: autoDescription()}, this.database, this.settings),
       )
-      collection = new StoredCollection(schema)
+      collection = new Collection(schema)
       this.database.collections.set(collection.name, collection)
     }
 
@@ -121,7 +114,7 @@ export class ObjectRoom {
   /** Checks and completes an object, extending the schema where auto-schema may. @throws Refusal. */
   prepare(
     given: IncomingObject,
-    {autoSchema = this.options.autoSchema} = {},
+    {autoSchema = this.settings.autoSchema} = {},
   ): {collection: Collection; object: StoredObject} {
     const collection = this.extendSchema(given, autoSchema)
     const incoming = placeVectors(collection.schema, given)
@@ -129,12 +122,12 @@ export class ObjectRoom {
     if (!id) throw new Refusal(uuidProblem(incoming.id))
     checkVectors(collection.schema, incoming)
     const properties = this.checkedProperties(collection, id, incoming)
-    const now = this.options.now()
+    const now = this.settings.now()
     const object: StoredObject = {created: now, id, properties, updated: now}
     if (incoming.vector?.byteLength) object.vector = incoming.vector
     const vectors = [...(incoming.vectors ?? [])].filter(([, vector]) => vector.bytes.byteLength > 0)
     if (vectors.length > 0) object.vectors = new Map(vectors)
-    fillVectors(collection.schema, object, this.options)
+    fillVectors(collection.schema, object, this.settings)
     return {collection, object}
   }
 
@@ -170,14 +163,14 @@ export class ObjectRoom {
   put(collection: Collection, tenant: string, object: StoredObject): void {
     this.ensureTenant(collection, tenant)
     const shard = resolveShard(collection, tenant)
-    this.checkWritable(collection, tenant, shard)
+    this.checkWritable({collection, shard, tenant})
     claimDimensions(collection.schema, shard, object)
     this.replicas.put(shard, object)
   }
 
   /** @throws Refusal 500 when the shard takes no writes. */
-  checkWritable(collection: Collection, tenant: string, shard: Shard): void {
-    const isFull = this.options.isReadOnly({collection: collection.name, tenant})
+  checkWritable({collection, shard, tenant}: ShardPlace): void {
+    const isFull = this.settings.isReadOnly({collection: collection.name, tenant})
     const reason = isFull ? 'disk usage too high. Set to read-only at 95.00%, threshold set to 90.00%' : shard.readOnly
     if (reason) throw new Refusal(`store is read-only due to: ${reason}`, 500)
   }
@@ -216,23 +209,14 @@ export class ObjectRoom {
     if (!property) throw new Refusal(`ref batch: property '${source.property}' not found in schema`)
     if (!isReference(property))
       throw new Refusal(`ref batch: prop ${source.property} is present, but not a ref, got: string`)
-    this.checkWritable(collection, tenant, shard)
+    this.checkWritable({collection, shard, tenant})
     const references = (own(object.properties, source.property) ?? []) as JsonObject[]
     const appended = [...references, {beacon: beaconTo(target)}]
     shard.put({
       ...object,
       properties: sortedWith(object.properties, source.property, appended),
-      updated: this.options.now(),
+      updated: this.settings.now(),
     })
-  }
-}
-
-function orRefusal<T>(action: () => T): Refusal | T {
-  try {
-    return action()
-  } catch (error) {
-    if (error instanceof Refusal) return error
-    throw error
   }
 }
 

@@ -1,15 +1,14 @@
 import type {Predicate} from './filter-model.js'
+import type {ListedPage} from './options.js'
 import type {Order} from './sort.js'
-import type {Shard, StoredObject} from './store.js'
+import type {StoredObject} from './store.js'
 
 import {compareTerms} from './filter-terms.js'
 import {Refusal} from './refusal.js'
 import {canonicalUuid, uuidProblem} from './values.js'
 
-export interface PageOptions {
-  limit: number
+export interface PageOptions extends Pick<ListedPage, 'after' | 'limit' | 'transport'> {
   matches?: Predicate | undefined
-  maximumResults: number
   offset: number
   /** Instead of their own order. */
   sort?: Order | undefined
@@ -18,7 +17,8 @@ export interface PageOptions {
 /** One page of these objects, in their order. @throws Refusal 422 when it reaches past the server's limit. */
 export function readPage(
   objects: Iterable<StoredObject>,
-  {limit, matches, maximumResults, offset, sort}: PageOptions,
+  {limit, matches, offset, sort}: PageOptions,
+  maximumResults: number,
 ): StoredObject[] {
   if (offset + limit > maximumResults)
     throw new Refusal(
@@ -60,44 +60,14 @@ export interface BesideCursor {
 
 /** The id that a page starts after; undefined for none. @throws Refusal 422. */
 export function readCursor(
-  after: string,
+  after: string | undefined,
   {hasFilter, hasSort, offset}: BesideCursor,
   prefix = "cursor api: invalid 'after' parameter: ",
 ): string | undefined {
-  if (after === '') return undefined
+  if (!after) return undefined
   const beside = offset > 0 ? 'offset' : hasFilter ? 'where' : hasSort ? 'sort' : undefined
   if (beside) throw new Refusal(`${prefix}${beside} cannot be set with after and limit parameters`)
   const id = canonicalUuid(after)
   if (!id) throw new Refusal(`${prefix}after parameter '${after}' is not a valid uuid: ${uuidProblem(after)}`)
   return id
-}
-
-export interface DeleteResult {
-  /** In the order of writing, at most the server's limit. */
-  ids: string[]
-  /** All that match, above the limit too. */
-  matches: number
-}
-
-/** Deletes what matches, up to the limit of one call; a dry run only says what it would delete. */
-export function deleteMatching(
-  shard: Shard,
-  options: {
-    dryRun: boolean
-    matches: Predicate
-    maximumResults: number
-    /** Deletes one. */
-    remove: (id: string) => void
-  },
-): DeleteResult {
-  const ids: string[] = []
-  let matches = 0
-  for (const object of shard.written()) {
-    if (!options.matches(object)) continue
-    matches++
-    if (ids.length < options.maximumResults) ids.push(object.id)
-  }
-
-  if (!options.dryRun) for (const id of ids) options.remove(id)
-  return {ids, matches}
 }

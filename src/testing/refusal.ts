@@ -23,3 +23,13 @@ export function within<T>(prefix: string, action: () => T, status?: number): T {
     throw error instanceof Refusal ? error.within(prefix, status) : error
   }
 }
+
+/** What `action` gives, or the refusal that it ends in. */
+export function orRefusal<T>(action: () => T): Refusal | T {
+  try {
+    return action()
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
+  }
+}

@@ -1,4 +1,4 @@
-import type {ListedPage, Replica, Settings} from './options.js'
+import type {Replica, Settings} from './options.js'
 import type {Collection, Shard, StoredObject} from './store.js'
 
 import {own} from '../model/object.js'
@@ -105,15 +105,12 @@ export class Replicas {
   }
 
   /** A page as a node answers it: of its replica, and with what `page` makes of it. @throws Refusal as readPage does. */
-  page(
-    node: number,
-    place: ShardPlace,
-    options: PageOptions & Pick<ListedPage, 'transport'> & {after?: string},
-  ): StoredObject[] {
-    const {after, limit, transport} = options
+  page(node: number, place: ShardPlace, options: PageOptions): StoredObject[] {
+    const {after, limit, matches, transport} = options
     const replica = this.reader(node)
     const objects = this.above(replica, place, after)
-    const page = readPage(options.matches ? asWritten(place.shard, objects) : objects, options)
+    const listed = matches ? asWritten(place.shard, objects) : objects
+    const page = readPage(listed, options, this.settings.queryMaximumResults)
     const ids = page.map(({id}) => id)
     const shown = this.settings.page({...named(place), after, ids, limit, node: replica.name, transport}) ?? ids
     const found =

@@ -1,7 +1,6 @@
 import type {Listener} from './listen.js'
 
 import {listenGrpc} from './grpc/listener.js'
-import {WeaviateCalls} from './grpc/service.js'
 import {ObjectRoom} from './objects.js'
 import {type EmbeddedWeaviateOptions, withDefaults} from './options.js'
 import {Requests} from './requests.js'
@@ -52,12 +51,11 @@ export async function startEmbeddedWeaviate(options: EmbeddedWeaviateOptions = {
   }
 
   const listenNode = async (node: number) => {
-    const at = (port: number) => ({node, port: node === 0 ? port : 0, requests})
-    const {port} = opened(await listenRest(room, settings, at(settings.port)))
+    const at = (port: number) => ({port: node === 0 ? port : 0, requests})
+    const {port} = opened(await listenRest({node, room}, at(settings.port)))
     const url = `http://127.0.0.1:${port}`
     if (!settings.grpc) return {grpcPort: undefined, grpcUrl: undefined, port, url}
-    const calls = new WeaviateCalls(room, settings, node)
-    const grpc = opened(await listenGrpc(calls, settings, at(settings.grpcPort)))
+    const grpc = opened(await listenGrpc({node, room}, at(settings.grpcPort)))
     return {grpcPort: grpc.port, grpcUrl: `127.0.0.1:${grpc.port}`, port, url}
   }
 

@@ -2,9 +2,9 @@ import {type Metadata, type sendUnaryData, Server, ServerCredentials, type Serve
 import {Buffer} from 'node:buffer'
 import {createServer, type Socket} from 'node:net'
 
+import type {Served} from '../many-objects.js'
 import type {Settings} from '../options.js'
 import type {Requests} from '../requests.js'
-import type {WeaviateCalls} from './service.js'
 
 import {AggregateReply, AggregateRequest} from '../../weaviate/proto/generated/aggregate.js'
 import {HealthCheckResponse_ServingStatus, HealthService} from '../../weaviate/proto/generated/health.js'
@@ -22,6 +22,7 @@ import {Refusal} from '../refusal.js'
 import {isBefore} from '../version.js'
 import {BATCH_STREAM, batchStream, type BatchStreamCall} from './batch-stream.js'
 import {hidePrototypeKeys} from './prototype-keys.js'
+import {WeaviateCalls} from './service.js'
 import {AGGREGATE, type Checked, checked, SEARCH} from './unknown-fields.js'
 
 /** Objects keep members of any name; search replies come encoded; requests for more than is answered here are refused. */
@@ -48,10 +49,11 @@ const SERVICE = {
 
 /** Listens on the loopback interface. Sockets are ours, so that a fault can cut one. */
 export async function listenGrpc(
-  calls: WeaviateCalls,
-  settings: Settings,
-  {port: wanted, requests}: {port: number; requests: Requests},
+  served: Served,
+  {port, requests}: {port: number; requests: Requests},
 ): Promise<Listener> {
+  const {settings} = served.room
+  const calls = new WeaviateCalls(served)
   const server = new Server({
     'grpc.max_receive_message_length': mostBytes(settings),
     'grpc.max_send_message_length': -1,
@@ -87,17 +89,10 @@ export async function listenGrpc(
     })
     injector.injectConnection(socket)
   })
-  const port = await listen(tcp, wanted)
-  return {
-    async close() {
-      server.forceShutdown()
-      for (const socket of sockets.values()) socket.destroy()
-      await new Promise((resolve) => {
-        tcp.close(resolve)
-      })
-    },
-    port,
-  }
+  return listen(tcp, port, () => {
+    server.forceShutdown()
+    for (const socket of sockets.values()) socket.destroy()
+  })
 }
 
 /** @throws Refusal when more is asked than is answered here. */

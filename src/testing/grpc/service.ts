@@ -9,6 +9,7 @@ import {
   type BatchError,
   type BatchObjectsReply,
   type BatchObjectsRequest,
+  type BatchReference,
   type BatchReferencesReply,
   type BatchReferencesRequest,
   type Filters,
@@ -19,12 +20,11 @@ import {
 } from '../../weaviate/proto/generated/weaviate.js'
 import {type Access, dataOf, forbidden} from '../access.js'
 import {aggregateShard} from '../aggregate.js'
-import {parseBeacon} from '../beacon.js'
+import {beaconTo, parseBeacon} from '../beacon.js'
 import {compileFilter} from '../filter.js'
-import {deleteMatching, readCursor} from '../paging.js'
-import {Refusal, within} from '../refusal.js'
+import {deleteObjects, listObjects, type Served} from '../many-objects.js'
+import {orRefusal, Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
-import {compileSort} from '../sort.js'
 import {type Collection, upperFirst} from '../store.js'
 import {listTenants} from '../tenants.js'
 import {canonicalUuid, uuidBytes} from '../values.js'
@@ -37,12 +37,13 @@ import {select} from './reply.js'
 
 /** The calls of `weaviate.v1.Weaviate`, as plain functions that throw Refusals. */
 export class WeaviateCalls {
-  constructor(
-    private readonly room: ObjectRoom,
-    private readonly settings: Settings,
-    /** Which of the nodes it is. */
-    private readonly node = 0,
-  ) {}
+  private readonly room: ObjectRoom
+  private readonly settings: Settings
+
+  constructor(private readonly served: Served) {
+    this.room = served.room
+    this.settings = served.room.settings
+  }
 
   private find(name: string): Collection {
     const collection = this.room.database.find(name)
@@ -65,40 +66,19 @@ export class WeaviateCalls {
     const started = performance.now()
     const collection = this.find(request.collection)
     const selection = select(collection.schema, request.properties, request.metadata)
-    const matches = this.filter(collection, request)
-    const sort =
-      request.sortBy.length > 0
-        ? within("invalid 'sort' parameter: ", () => compileSort(collection, request.sortBy))
-        : undefined
-    const after = readCursor(request.after, {
-      hasFilter: request.filters !== undefined,
-      hasSort: request.sortBy.length > 0,
-      offset: request.offset,
-    })
-    const page = within('explorer: list class: search: ', () => {
-      const limit = request.limit || Math.min(this.settings.queryDefaultsLimit, this.settings.queryMaximumResults)
-      const options = {
-        after,
-        limit,
-        matches,
-        maximumResults: this.settings.queryMaximumResults,
-        offset: request.offset,
-        sort,
-      }
-      const shard = within(`object search at index ${collection.name.toLowerCase()}: `, () =>
-        resolveShard(collection, request.tenant),
-      )
-      const place = {collection, shard, tenant: request.tenant}
-      return within('invalid pagination params: ', () =>
-        this.room.replicas.page(this.node, place, {...options, transport: 'grpc'}),
-      )
-    })
-    const context = {
+    const {after, limit, offset, sortBy: keys, tenant} = request
+    const {queryDefaultsLimit, queryMaximumResults} = this.settings
+    const page = listObjects(this.served, {
+      after,
       collection,
-      isOld: isBefore(this.settings, '1.25'),
-      room: this.room,
-      tenant: request.tenant,
-    }
+      keys,
+      limit: limit || Math.min(queryDefaultsLimit, queryMaximumResults),
+      matches: this.filter(collection, request),
+      offset,
+      tenant,
+      transport: 'grpc',
+    })
+    const context = {collection, isOld: isBefore(this.settings, '1.25'), room: this.room, tenant}
     return encodeSearch(page, selection, {context, seconds: () => (performance.now() - started) / 1000})
   }
 
@@ -107,34 +87,26 @@ export class WeaviateCalls {
       if (access === 'read') throw forbidden('U', dataOf(upperFirst(object.collection), object.tenant))
       return incomingObject(object, this.room.database.find(object.collection)?.schema)
     })
-    const errors = outcomes.flatMap((outcome, index) =>
-      outcome instanceof Refusal ? [{error: outcome.message, index}] : [],
-    )
-    return {errors, took: 0}
+    return {errors: errorsOf(outcomes), took: 0}
   }
 
   batchReferences({references}: BatchReferencesRequest, access: Access): BatchReferencesReply {
     if (references.length === 0)
       throw new Refusal('invalid params: length cannot be 0, need at least one reference for batching')
     if (access === 'read') throw forbidden('U', dataOf(upperFirst(references[0]!.fromCollection)))
-    const errors: BatchError[] = []
-    for (const [index, reference] of references.entries()) {
-      try {
-        const id = canonicalUuid(reference.fromUuid)
-        if (!id) throw new Refusal(`invalid cref URI: 2nd path segment must be uuid, but got '${reference.name}'`)
-        const source = {collection: reference.fromCollection, id, property: reference.name}
-        const path = reference.toCollection === undefined ? '' : `${reference.toCollection}/`
-        this.room.appendReference(
-          source,
-          parseBeacon(`weaviate://localhost/${path}${reference.toUuid}`),
-          reference.tenant,
-        )
-      } catch (error) {
-        errors.push({error: reason(error), index})
-      }
-    }
+    const outcomes = references.map((reference) =>
+      orRefusal(() => {
+        this.appendReference(reference)
+      }),
+    )
+    return {errors: errorsOf(outcomes), took: 0}
+  }
 
-    return {errors, took: 0}
+  private appendReference({fromCollection, fromUuid, name, tenant, toCollection = '', toUuid}: BatchReference): void {
+    const id = canonicalUuid(fromUuid)
+    if (!id) throw new Refusal(`invalid cref URI: 2nd path segment must be uuid, but got '${name}'`)
+    const target = parseBeacon(beaconTo({collection: toCollection, id: toUuid}))
+    this.room.appendReference({collection: fromCollection, id, property: name}, target, tenant)
   }
 
   batchDelete(request: BatchDeleteRequest, access: Access): BatchDeleteReply {
@@ -146,24 +118,16 @@ export class WeaviateCalls {
     })
     const tenant = request.tenant ?? ''
     const shard = within('batch delete: cannot find objects: ', () => resolveShard(collection, tenant))
-    try {
-      this.room.checkWritable(collection, tenant, shard)
-    } catch (error) {
-      // Of a shard that takes no writes the real server says that one object has failed.
-      const failed = [{error: reason(error), successful: false, uuid: new Uint8Array()}]
-      return {failed: 1n, matches: 0n, objects: request.verbose ? failed : [], successful: 0n, took: 0}
-    }
-
-    const {ids, matches: count} = deleteMatching(shard, {
-      dryRun: request.dryRun,
-      matches,
-      maximumResults: this.settings.queryMaximumResults,
-      remove: (id) => this.room.replicas.delete(shard, id),
-    })
+    const deleted = deleteObjects(this.room, {collection, shard, tenant}, {dryRun: request.dryRun, matches})
+    const {failure, ids} = deleted
+    const objects = [
+      ...(failure === undefined ? [] : [{error: failure, successful: false, uuid: new Uint8Array()}]),
+      ...ids.map((id) => ({error: '', successful: true, uuid: uuidBytes(id)})),
+    ]
     return {
-      failed: 0n,
-      matches: BigInt(count),
-      objects: request.verbose ? ids.map((id) => ({error: '', successful: true, uuid: uuidBytes(id)})) : [],
+      failed: failure === undefined ? 0n : 1n,
+      matches: BigInt(deleted.matches),
+      objects: request.verbose ? objects : [],
       successful: BigInt(ids.length),
       took: 0,
     }
@@ -199,7 +163,6 @@ export class WeaviateCalls {
   }
 }
 
-function reason(error: unknown): string {
-  if (error instanceof Refusal) return error.message
-  throw error
+function errorsOf(outcomes: readonly unknown[]): BatchError[] {
+  return outcomes.flatMap((outcome, index) => (outcome instanceof Refusal ? [{error: outcome.message, index}] : []))
 }

@@ -11,7 +11,7 @@ import {
   type Wanted,
 } from '../aggregate.js'
 import {Refusal} from '../refusal.js'
-import {type Field, QueryError} from './graphql-document.js'
+import {type Field, QueryError, requireSelection} from './graphql-document.js'
 
 const NUMBERS = ['count', 'maximum', 'mean', 'median', 'minimum', 'mode', 'sum', 'type']
 const TEXT = ['count', 'topOccurrences', 'type']
@@ -29,11 +29,7 @@ export function readAggregate(
   collection: Collection,
   field: Field,
 ): (from: {count: (found: number) => number; matches: Predicate | undefined; shard: Shard}) => unknown {
-  if (field.fields.length === 0)
-    throw new QueryError(
-      `Field "${field.name}" of type "[Aggregate${collection.name}]" must have a sub selection.`,
-      field.column,
-    )
+  requireSelection(field, `[Aggregate${collection.name}]`)
   const wanted = new Map<string, Wanted>()
   for (const each of field.fields) {
     const asked = checkField(collection, each)
@@ -68,7 +64,7 @@ function checkField({name: className, schema}: Collection, field: Field): undefi
   if (name === 'groupedBy') throw new QueryError('the embedded server does not group: it has no groupedBy', column)
   if (!known) throw new QueryError(`Cannot query field "${name}" on type "Aggregate${className}".`, column)
   const type = `Aggregate${className}${name}Obj`
-  if (fields.length === 0) throw new QueryError(`Field "${name}" of type "${type}" must have a sub selection.`, column)
+  requireSelection(field, type)
   checkMembers(fields, known, type)
   const tops = fields.filter((member) => member.name === 'topOccurrences')
   for (const top of tops) checkTop(top, `Aggregate${className}${name}TopOccurrencesObj`)
@@ -88,10 +84,9 @@ function checkMembers(fields: readonly Field[], known: readonly string[], type: 
   if (other) throw new QueryError(`Cannot query field "${other.name}" on type "${type}".`, other.column)
 }
 
-function checkTop({column, fields}: Field, type: string): void {
-  if (fields.length === 0)
-    throw new QueryError(`Field "topOccurrences" of type "[${type}]" must have a sub selection.`, column)
-  checkMembers(fields, ['occurs', 'value'], type)
+function checkTop(top: Field, type: string): void {
+  requireSelection(top, `[${type}]`)
+  checkMembers(top.fields, ['occurs', 'value'], type)
 }
 
 interface Shown {

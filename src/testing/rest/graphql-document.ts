@@ -24,6 +24,11 @@ export class QueryError extends Error {
   }
 }
 
+/** @throws QueryError for a field without any of what its type has. */
+export function requireSelection({column, fields, name}: Field, type: string): void {
+  if (fields.length === 0) throw new QueryError(`Field "${name}" of type "${type}" must have a sub selection.`, column)
+}
+
 const TOKEN =
   /[\s,\u{FEFF}]+|#[^\n]*|(\.\.\.|[!$():=@[\]{|}]|[_A-Za-z]\w*|-?\d+(?:\.\d+)?(?:[Ee][+-]?\d+)?|"(?:[^"\\\n]|\\.)*")/guy
 

@@ -1,31 +1,23 @@
 import type {Predicate} from '../filter-model.js'
 import type {ObjectRoom} from '../objects.js'
-import type {Settings} from '../options.js'
-import type {Collection, Shard, StoredObject} from '../store.js'
+import type {SortKey} from '../sort.js'
+import type {Collection, StoredObject} from '../store.js'
 
 import {type JsonValue, type NamedVector, own} from '../../model/object.js'
 import {isReference, type SchemaProperty} from '../../model/schema.js'
 import {parseBeacon} from '../beacon.js'
 import {compileFilter} from '../filter.js'
-import {readCursor} from '../paging.js'
+import {listObjects, type Served} from '../many-objects.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
-import {compileSort, type SortKey} from '../sort.js'
 import {floatsOf, shortestFloat32} from '../values.js'
 import {readAggregate} from './graphql-aggregate.js'
-import {type Argument, type Field, parseQuery, QueryError} from './graphql-document.js'
+import {type Argument, type Field, parseQuery, QueryError, requireSelection} from './graphql-document.js'
 import {incomingFilter, type WhereBody} from './incoming.js'
 import {InvalidBody} from './router.js'
 
-/** Where a query is answered. */
-export interface GraphqlServed {
-  node: number
-  room: ObjectRoom
-  settings: Settings
-}
-
 /** Listing, filtering and sorting (`Get`), and `Aggregate` without groups: the answer to a query, errors included. */
-export function graphql(served: GraphqlServed, query: string): unknown {
+export function graphql(served: Served, query: string): unknown {
   try {
     const roots = parseQuery(query).map((root): [Field, Asked[]] => [root, asked(served, root)])
     const errors: unknown[] = []
@@ -49,7 +41,7 @@ interface Asked {
 }
 
 /** Checks all that is asked before anything is read, as GraphQL does. @throws QueryError. */
-function asked(served: GraphqlServed, root: Field): Asked[] {
+function asked(served: Served, root: Field): Asked[] {
   if (root.name !== 'Get' && root.name !== 'Aggregate')
     throw new QueryError(`the embedded server answers Get and Aggregate, not ${root.name}`, root.column)
   return root.fields.map((field) => {
@@ -107,7 +99,7 @@ function checkArguments(collection: Collection, {field, root, type}: {field: Fie
 }
 
 function aggregate(
-  {room, settings}: GraphqlServed,
+  {room}: Served,
   collection: Collection,
   {field, read}: {field: Field; read: ReturnType<typeof readAggregate>},
 ): unknown {
@@ -116,44 +108,23 @@ function aggregate(
     throw new Refusal('objectLimit can only be used with a near<Media> or hybrid filter')
   const tenant = textOf(given.tenant)
   const shard = resolveShard(collection, tenant)
-  const count = (found: number): number => settings.count(found, {collection: collection.name, tenant})
+  const count = (found: number): number => room.settings.count(found, {collection: collection.name, tenant})
   return read({count, matches: where(room, collection, given), shard})
 }
 
-function list(
-  {node, room, settings}: GraphqlServed,
-  collection: Collection,
-  {arguments: given}: Field,
-): StoredObject[] {
-  const tenant = textOf(given.tenant)
-  const matches = where(room, collection, given)
-  const keys = given.sort === undefined ? [] : [given.sort].flat().map((key) => sortKey(key))
-  const sort = keys.length > 0 ? within("invalid 'sort' parameter: ", () => compileSort(collection, keys)) : undefined
+function list(served: Served, collection: Collection, {arguments: given}: Field): StoredObject[] {
+  const {queryDefaultsLimit, queryMaximumResults} = served.room.settings
+  const limit = Number(given.limit ?? queryDefaultsLimit)
   const offset = Number(given.offset ?? 0)
-  const after = readCursor(textOf(given.after), {hasFilter: matches !== undefined, hasSort: sort !== undefined, offset})
-  if (given.limit === 0)
-    throw new Refusal('explorer: list class: search: invalid pagination params: invalid default limit: 0')
-  const limit = Number(given.limit ?? settings.queryDefaultsLimit)
-  return within('explorer: list class: search: ', () => {
-    const shard: Shard = within(`object search at index ${collection.name.toLowerCase()}: `, () =>
-      resolveShard(collection, tenant),
-    )
-    const maximumResults = settings.queryMaximumResults
-    return within('invalid pagination params: ', () =>
-      room.replicas.page(
-        node,
-        {collection, shard, tenant},
-        {
-          after,
-          limit: limit < 0 ? maximumResults - offset : limit,
-          matches,
-          maximumResults,
-          offset,
-          sort,
-          transport: 'graphql',
-        },
-      ),
-    )
+  return listObjects(served, {
+    after: textOf(given.after),
+    collection,
+    keys: given.sort === undefined ? [] : [given.sort].flat().map((key) => sortKey(key)),
+    limit: limit < 0 ? queryMaximumResults - offset : limit,
+    matches: where(served.room, collection, given),
+    offset,
+    tenant: textOf(given.tenant),
+    transport: 'graphql',
   })
 }
 
@@ -189,16 +160,8 @@ function textOf(value: Argument | undefined): string {
 type Read = (object: StoredObject) => unknown
 
 /** What is asked of an object. @throws QueryError for what its class does not have. */
-function readFields(
-  served: GraphqlServed,
-  collection: Collection,
-  {parent, tenant}: {parent: Field; tenant: string},
-): Read {
-  if (parent.fields.length === 0)
-    throw new QueryError(
-      `Field "${parent.name}" of type "[${collection.name}]" must have a sub selection.`,
-      parent.column,
-    )
+function readFields(served: Served, collection: Collection, {parent, tenant}: {parent: Field; tenant: string}): Read {
+  requireSelection(parent, `[${collection.name}]`)
   const readers = parent.fields.map((field): [string, Read] => {
     if (field.name === '_additional') return [field.alias, readAdditional(collection, field)]
     const property = collection.schema.properties?.find((candidate) => candidate.name === field.name)
@@ -233,7 +196,7 @@ function picked(value: JsonValue, {fields}: Field): JsonValue {
 }
 
 function readReferences(
-  served: GraphqlServed,
+  served: Served,
   {field, property, tenant}: {field: Field; property: SchemaProperty; tenant: string},
 ): Read {
   const readers = new Map(

@@ -30,7 +30,7 @@ const DISABLED =
 export function dropVectorIndex(
   database: Database,
   {droppedVectorMs}: Settings,
-  {className, vector}: {className: string; vector: string},
+  {class: className = '', vector = ''}: Record<string, string>,
 ): RestAnswer {
   if (droppedVectorMs < 0) throw new Refusal(DISABLED, 500)
   const collection = database.collections.get(upperFirst(className))
@@ -73,7 +73,7 @@ const PROPERTY_INDEXES: Record<string, string> = {
 /** `DELETE /v1/schema/{class}/properties/{name}/index/{index}` @throws InvalidBody, Refusal. */
 export function dropPropertyIndex(
   database: Database,
-  {className, index, name}: {className: string; index: string; name: string},
+  {class: className = '', index = '', property: name}: Record<string, string>,
 ): RestAnswer {
   const member = PROPERTY_INDEXES[index]
   if (!member) {

@@ -1,9 +1,7 @@
-import type {Socket} from 'node:net'
-
 import {Buffer} from 'node:buffer'
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
 
-import type {ObjectRoom} from '../objects.js'
+import type {Served} from '../many-objects.js'
 import type {Settings} from '../options.js'
 import type {Requests} from '../requests.js'
 
@@ -32,28 +30,22 @@ const PREFIX = '/v1/'
 
 /** Listens on the loopback interface. */
 export async function listenRest(
-  room: ObjectRoom,
-  settings: Settings,
-  {node, port: wanted, requests}: {node: number; port: number; requests: Requests},
+  served: Served,
+  {port: wanted, requests}: {port: number; requests: Requests},
 ): Promise<Listener> {
+  const {room} = served
+  const {settings} = room
   let port = 0
   const router = new Router()
-  serverRoutes(router, {node, room, settings}, () => `http://127.0.0.1:${port}`)
-  schemaRoutes(router, room.database, settings)
-  objectRoutes(router, room, {node, settings})
-  referenceRoutes(router, room, settings.now)
-  batchRoutes(router, room, settings)
+  serverRoutes(router, served, () => `http://127.0.0.1:${port}`)
+  schemaRoutes(router, room)
+  objectRoutes(router, served)
+  referenceRoutes(router, room)
+  batchRoutes(router, room)
   if (!isBefore(settings, '1.37')) tokenizeRoutes(router, room.database)
 
   const server = createServer((request, response) => {
     void serve(request, response)
-  })
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.on('close', () => {
-      sockets.delete(socket)
-    })
   })
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -80,16 +72,11 @@ export async function listenRest(
     else send(response, method, result)
   }
 
-  port = await listen(server, wanted)
-  return {
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => {
-        server.close(resolve)
-      })
-    },
-    port,
-  }
+  const listener = await listen(server, wanted, () => {
+    server.closeAllConnections()
+  })
+  port = listener.port
+  return listener
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

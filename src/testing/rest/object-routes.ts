@@ -1,4 +1,4 @@
-import type {Settings} from '../options.js'
+import type {Served} from '../many-objects.js'
 import type {Incoming} from '../properties.js'
 import type {Collection, StoredObject} from '../store.js'
 
@@ -17,12 +17,13 @@ import {InvalidBody, type RestAnswer, type RestRequest, type Router} from './rou
 
 const PATTERN = 'objects/:class/:id'
 
-export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}: Served): void {
-  router.on('GET', 'objects', (request) => list(room, {node, settings}, request))
+export function objectRoutes(router: Router, served: Served): void {
+  const {room} = served
+  router.on('GET', 'objects', (request) => list(served, request))
   router.on('POST', 'objects', ({body}) => create(room, body as ObjectBody))
   router.on('GET', PATTERN, (request) => {
     const place = placeOf(room, request)
-    const object = place && asRead(room, place, {node, query: request.query})
+    const object = place && asRead(served, place, request.query)
     if (!object) return {status: 404}
     const {collection, tenant} = place
     const options = {className: collection.name, hasVector: isVectorWanted(request), hasWeights: true, tenant}
@@ -52,7 +53,7 @@ export function objectRoutes(router: Router, room: ObjectRoom, {node, settings}:
         500,
       )
     within(`${deleting(place.collection.name.toLowerCase())}delete local object: shard="${place.shard.name}": `, () => {
-      room.checkWritable(place.collection, place.tenant, place.shard)
+      room.checkWritable(place)
     })
     room.replicas.delete(place.shard, place.id)
     return {status: 204}
@@ -88,24 +89,14 @@ function classOf(room: ObjectRoom, id: string | undefined): string | undefined {
   return room.database.all.find((collection) => collection.shard.get(id))?.name
 }
 
-/** Of which node the routes are. */
-export interface Served {
-  node: number
-  settings: Settings
-}
-
 /** One object as its reader asks for it: of the replica that is named, of this node's own, or, repairing it, of all. */
-function asRead(
-  room: ObjectRoom,
-  place: Place,
-  {node, query}: {node: number; query: URLSearchParams},
-): StoredObject | undefined {
+function asRead({node, room: {replicas}}: Served, place: Place, query: URLSearchParams): StoredObject | undefined {
   const {id, object, shard} = place
   const name = query.get('node_name')
-  const replica = name === null ? room.replicas.reader(node) : room.replicas.byName(name)
+  const replica = name === null ? replicas.reader(node) : replicas.byName(name)
   if (!replica) throw new Refusal(`repo: object by id: node ${name} not found`, 500)
-  if (name !== null || query.get('consistency_level') === 'ONE') return room.replicas.get(replica, place, id)
-  if (object) room.replicas.repair(shard, id)
+  if (name !== null || query.get('consistency_level') === 'ONE') return replicas.get(replica, place, id)
+  if (object) replicas.repair(shard, id)
   return object
 }
 
@@ -172,7 +163,7 @@ function create(room: ObjectRoom, body: ObjectBody): RestAnswer {
   if (shard.get(object.id)) throw new Refusal(`id '${object.id}' already exists`)
   const storing = `${importing}put local object: shard="${shard.name}": `
   within(storing, () => {
-    room.checkWritable(collection, tenant, shard)
+    room.checkWritable({collection, shard, tenant})
   })
   within(`${storing}store object in LSM store: `, () => {
     room.put(collection, tenant, object)
@@ -204,12 +195,12 @@ function isVectorWanted({query}: RestRequest): boolean {
   return wanted.includes('vector')
 }
 
-function list(room: ObjectRoom, {node, settings}: Served, request: RestRequest): RestAnswer {
+function list({node, room}: Served, request: RestRequest): RestAnswer {
   const {query} = request
   const className = query.get('class')
   const tenant = query.get('tenant') ?? ''
   const hasVector = isVectorWanted(request)
-  const limit = whole(query, 'limit') ?? settings.queryDefaultsLimit
+  const limit = whole(query, 'limit') ?? room.settings.queryDefaultsLimit
   const offset = whole(query, 'offset') ?? 0
   const after = cursor(query.get('after') ?? '', {className, hasSort: Boolean(query.get('sort')), offset})
   const collection = className === null ? undefined : room.database.find(className)
@@ -221,11 +212,7 @@ function list(room: ObjectRoom, {node, settings}: Served, request: RestRequest):
     const sort = sortOf(each, query)
     const shard = within(`msg:search index ${each.name.toLowerCase()} code:422 err:`, () => resolveShard(each, tenant))
     const page = within('msg:offset or limit code:400 err:', () =>
-      room.replicas.page(
-        node,
-        {collection: each, shard, tenant},
-        {after, limit, maximumResults: settings.queryMaximumResults, offset, sort, transport: 'rest'},
-      ),
+      room.replicas.page(node, {collection: each, shard, tenant}, {after, limit, offset, sort, transport: 'rest'}),
     )
     // A listing leaves out the tenant.
     const options = {className: each.name, hasVector, hasWeights: true, tenant: ''}

@@ -1,5 +1,6 @@
 import type {ObjectRoom} from '../objects.js'
-import type {Collection, Shard, StoredObject} from '../store.js'
+import type {ShardPlace} from '../replicas.js'
+import type {StoredObject} from '../store.js'
 
 import {within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
@@ -7,15 +8,12 @@ import {canonicalUuid, filled} from '../values.js'
 import {InvalidBody, type RestRequest} from './router.js'
 
 /** Where the object of a path is, or would be. */
-export interface Place {
-  collection: Collection
+export interface Place extends ShardPlace {
   id: string
   object?: StoredObject
-  shard: Shard
-  tenant: string
 }
 
-export interface PlaceOptions {
+interface PlaceOptions {
   /** What stands in front of a refusal because of the tenant. */
   prefix?: (index: string) => string
   /** Instead of that of the query. */

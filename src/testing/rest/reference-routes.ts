@@ -1,22 +1,23 @@
+import type {Incoming} from '../properties.js'
 import type {Collection} from '../store.js'
 import type {RestAnswer, RestRequest, Router} from './router.js'
 
 import {type JsonObject, own} from '../../model/object.js'
 import {isReference} from '../../model/schema.js'
 import {parseBeacon} from '../beacon.js'
+import {propertyOf} from '../filter-model.js'
 import {type ObjectRoom, sortedWith} from '../objects.js'
-import {type Incoming, noSuchProperty} from '../properties.js'
-import {Refusal} from '../refusal.js'
+import {Refusal, within} from '../refusal.js'
 import {type Place, placeOf} from './place.js'
 
 const PATTERN = 'objects/:class/:id/references/:property'
 
 /** References of one object: unlike those of a batch, their targets must exist. */
-export function referenceRoutes(router: Router, room: ObjectRoom, now: () => number): void {
+export function referenceRoutes(router: Router, room: ObjectRoom): void {
   router.on('POST', PATTERN, (request) =>
-    change({now, room}, request, (old, place) => [...old, ...checked(room, place, request)]),
+    change(room, request, (old, place) => [...old, ...checked(room, place, request)]),
   )
-  router.on('PUT', PATTERN, (request) => change({now, room}, request, (_, place) => checked(room, place, request)))
+  router.on('PUT', PATTERN, (request) => change(room, request, (_, place) => checked(room, place, request)))
   router.on('DELETE', PATTERN, (request) => {
     const target = room.database.find(request.params.class!)
     if (target) referenceOf(target, request.params.property!, 'msg:bad inputs')
@@ -26,7 +27,7 @@ export function referenceRoutes(router: Router, room: ObjectRoom, now: () => num
       return ids.some(({collection, id}) => id === old.id && (collection === '' || collection === old.collection))
     }
 
-    const answer = change({now, room}, request, (old) => old.filter(({beacon}) => !isMeant(beacon)))
+    const answer = change(room, request, (old) => old.filter(({beacon}) => !isMeant(beacon)))
     return answer.status === 200 ? {status: 204} : answer
   })
 }
@@ -36,24 +37,23 @@ function given({body}: RestRequest): Incoming[] {
 }
 
 function change(
-  {now, room}: {now: () => number; room: ObjectRoom},
+  room: ObjectRoom,
   request: RestRequest,
   next: (old: JsonObject[], place: Place) => JsonObject[],
 ): RestAnswer {
   const place = placeOf(room, request)
   if (!place?.object) return {status: 404}
   const {object, shard} = place
-  room.checkWritable(place.collection, place.tenant, shard)
+  room.checkWritable(place)
   const name = request.params.property!
   const references = next((own(object.properties, name) ?? []) as JsonObject[], place)
-  shard.put({...object, properties: sortedWith(object.properties, name, references), updated: now()})
+  shard.put({...object, properties: sortedWith(object.properties, name, references), updated: room.settings.now()})
   return {status: 200}
 }
 
 /** @throws Refusal 422 when a class has no such reference. */
-function referenceOf({name: className, schema}: Collection, name: string, message: string): void {
-  const property = schema.properties?.find((candidate) => candidate.name === name)
-  if (!property) throw noSuchProperty(className, name).within(`${message} code:400 err:`)
+function referenceOf(collection: Collection, name: string, message: string): void {
+  const property = within(`${message} code:400 err:`, () => propertyOf(collection, name))
   if (!isReference(property))
     throw new Refusal(`msg:bad inputs code:400 err:property '${name}' is not a reference-type`)
 }

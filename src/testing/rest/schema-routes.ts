@@ -1,18 +1,21 @@
 import type {JsonObject} from '../../model/object.js'
 import type {SchemaProperty} from '../../model/schema.js'
+import type {ObjectRoom} from '../objects.js'
 import type {Settings} from '../options.js'
 
 import {Refusal} from '../refusal.js'
 import {propertyDefaults} from '../schema-defaults.js'
 import {checkProperty, newClass} from '../schema-rules.js'
 import {updatedClass} from '../schema-update.js'
-import {Collection, type Database, type Collection as StoredCollection, upperFirst} from '../store.js'
+import {Collection, type Database, upperFirst} from '../store.js'
 import {addTenants, deleteTenants, listTenants, type TenantRequest, updateTenants} from '../tenants.js'
 import {presetsOf} from '../text-analyzer.js'
 import {filled} from '../values.js'
 import {isBefore} from '../version.js'
 import {dropPropertyIndex, dropVectorIndex, setShardStatus} from './index-routes.js'
 import {InvalidBody, type RestAnswer, type Router} from './router.js'
+
+const EMPTY_NOT_FOUND: RestAnswer = {body: '', status: 404}
 
 /** Schema errors carry this member beside `error`. */
 function schemaRefusal(action: () => RestAnswer): RestAnswer {
@@ -24,9 +27,7 @@ function schemaRefusal(action: () => RestAnswer): RestAnswer {
   }
 }
 
-export function schemaRoutes(router: Router, database: Database, settings: Settings): void {
-  const found = (name: string): StoredCollection | undefined => database.find(name)
-
+export function schemaRoutes(router: Router, {database, settings}: ObjectRoom): void {
   router.on('GET', 'schema', () => ({
     body: {classes: database.all.map((collection) => collection.schema)},
     status: 200,
@@ -39,7 +40,7 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
     }),
   )
   router.on('GET', 'schema/:class', ({params}) => {
-    const collection = found(params.class!)
+    const collection = database.find(params.class!)
     return collection ? {body: collection.schema, status: 200} : {status: 404}
   })
   // By its own name only: an alias is answered 200, and nothing is deleted. Aliases of a dropped class stay.
@@ -50,7 +51,7 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
   router.on('PUT', 'schema/:class', ({body, params}) =>
     schemaRefusal(() => {
       const collection = database.collections.get(upperFirst(params.class!))
-      if (!collection) return {body: '', headers: {'content-type': 'application/json'}, status: 404}
+      if (!collection) return EMPTY_NOT_FOUND
       collection.schema = updatedClass(
         collection.schema,
         (body ?? {}) as JsonObject,
@@ -59,12 +60,10 @@ export function schemaRoutes(router: Router, database: Database, settings: Setti
       return {body: collection.schema, status: 200}
     }),
   )
-  router.on('DELETE', 'schema/:class/vectors/:vector/index', ({params}) =>
-    dropVectorIndex(database, settings, {className: params.class!, vector: params.vector!}),
-  )
+  router.on('DELETE', 'schema/:class/vectors/:vector/index', ({params}) => dropVectorIndex(database, settings, params))
   propertyRoutes(router, database)
-  shardRoutes(router, found, settings)
-  tenantRoutes(router, found, settings)
+  shardRoutes(router, database, settings)
+  tenantRoutes(router, database, settings)
   if (!isBefore(settings, '1.32')) aliasRoutes(router, database)
 }
 
@@ -87,13 +86,13 @@ function propertyRoutes(router: Router, database: Database): void {
     }),
   )
   router.on('DELETE', 'schema/:class/properties/:property/index/:index', ({params}) =>
-    dropPropertyIndex(database, {className: params.class!, index: params.index!, name: params.property!}),
+    dropPropertyIndex(database, params),
   )
 }
 
-function shardRoutes(router: Router, found: (name: string) => StoredCollection | undefined, settings: Settings): void {
+function shardRoutes(router: Router, database: Database, settings: Settings): void {
   router.on('GET', 'schema/:class/shards', ({params, query}) => {
-    const collection = found(params.class!)
+    const collection = database.find(params.class!)
     if (!collection) {
       const message = `cannot get shards status for a non-existing index for ${params.class}: not found`
       return {body: {error: [{message}]}, status: 404}
@@ -115,33 +114,33 @@ function shardRoutes(router: Router, found: (name: string) => StoredCollection |
     return {body: shards, status: 200}
   })
   router.on('PUT', 'schema/:class/shards/:shard', ({body, params}) =>
-    setShardStatus(found(params.class!), params, body),
+    setShardStatus(database.find(params.class!), params, body),
   )
 }
 
-function tenantRoutes(router: Router, found: (name: string) => StoredCollection | undefined, settings: Settings): void {
+function tenantRoutes(router: Router, database: Database, settings: Settings): void {
   router.on('GET', 'schema/:class/tenants', ({params}) => ({
-    body: listTenants(found(params.class!)),
+    body: listTenants(database.find(params.class!)),
     status: 200,
   }))
   router.on('POST', 'schema/:class/tenants', ({body, params}) => {
     const requests = tenantRequests(body)
-    addTenants(found(params.class!), requests, settings)
+    addTenants(database.find(params.class!), requests, settings)
     return {body: requests, status: 200}
   })
   router.on('PUT', 'schema/:class/tenants', ({body, params}) => ({
-    body: updateTenants(found(params.class!), tenantRequests(body), settings),
+    body: updateTenants(database.find(params.class!), tenantRequests(body), settings),
     status: 200,
   }))
   router.on('DELETE', 'schema/:class/tenants', ({body, params}) => {
-    deleteTenants(found(params.class!), (body ?? []) as string[])
+    deleteTenants(database.find(params.class!), (body ?? []) as string[])
     return {status: 200}
   })
   for (const method of ['GET', 'HEAD']) {
     // 1.25 brought the one, 1.28 the other.
     if (isBefore(settings, method === 'HEAD' ? '1.25' : '1.28')) continue
     router.on(method, 'schema/:class/tenants/:tenant', ({params}) => {
-      const [tenant] = listTenants(found(params.class!), [params.tenant!])
+      const [tenant] = listTenants(database.find(params.class!), [params.tenant!])
       return tenant ? {body: tenant, status: 200} : {status: 404}
     })
   }
@@ -156,8 +155,6 @@ function tenantRequests(body: unknown): TenantRequest[] {
       throw new InvalidBody(606, `activityStatus in body should be one of [${STATUSES}]`)
   return requests
 }
-
-const EMPTY_NOT_FOUND: RestAnswer = {body: '', headers: {'content-type': 'application/json'}, status: 404}
 
 function aliasRoutes(router: Router, database: Database): void {
   const {aliases, collections} = database

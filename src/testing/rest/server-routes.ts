@@ -1,3 +1,4 @@
+import type {Served} from '../many-objects.js'
 import type {Settings} from '../options.js'
 import type {Collection} from '../store.js'
 import type {Router} from './router.js'
@@ -5,12 +6,11 @@ import type {Router} from './router.js'
 import {Refusal} from '../refusal.js'
 import {VECTORIZERS} from '../schema-rules.js'
 import {isBefore} from '../version.js'
-import {graphql, type GraphqlServed} from './graphql.js'
+import {graphql} from './graphql.js'
 
 /** What the server tells of itself (meta, health, nodes), and GraphQL. */
-export function serverRoutes(router: Router, served: GraphqlServed, url: () => string): void {
-  const {settings} = served
-  const {database} = served.room
+export function serverRoutes(router: Router, served: Served, url: () => string): void {
+  const {database, settings} = served.room
   router.on('GET', 'meta', () => ({
     body: {
       ...(!isBefore(settings, '1.26') && {grpcMaxMessageSize: settings.maxMessageBytes}),
