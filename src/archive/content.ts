@@ -9,6 +9,7 @@ import {readJsonDocument} from '../codec/json/document.js'
 import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
+import {withReader} from '../store/read-all.js'
 import {partCodec} from './formats.js'
 import {findPartNames} from './names.js'
 import {type Proof, ProofMaker, provenReader} from './proof.js'
@@ -52,16 +53,14 @@ export async function findContent(store: Store, manifest: Manifest): Promise<Arc
 }
 
 async function contentOfDocument(store: Store, manifest: Manifest): Promise<ArchiveContent> {
-  const proof: Proof = new Map()
-  const file = await store.openRead(manifest.name)
-  try {
+  return withReader(store, manifest.name, async (file) => {
     const maker = new ProofMaker(file.size)
     const sum = nodePlatform.createSha256()
     const bytes = hashed(file, maker, sum)
     const text = manifest.compressed ? nodePlatform.gunzip(bytes) : bytes
     for await (const part of readJsonDocument(text, {fromRow: Infinity, platform: nodePlatform})) {
       if (part.kind !== 'end') continue
-      proof.set(manifest.name, maker.finish())
+      const proof: Proof = new Map([[manifest.name, maker.finish()]])
       const {rows, seal} = part.end
       const {amendments = [], rows: sealedRows} = seal ? claimsOf(store, manifest, {seal}) : {}
       if (amendments.length > 0 && rows !== sealedRows) {
@@ -72,11 +71,9 @@ async function contentOfDocument(store: Store, manifest: Manifest): Promise<Arch
       const fingerprint = fingerprintOf([{bytes: file.size, name: manifest.name, sum}])
       return {amendments, fingerprint, parts: [{file: null, rows}], proof, rows}
     }
-  } finally {
-    await file.close()
-  }
 
-  throw contradiction(store, manifest, 'it has no end')
+    throw contradiction(store, manifest, 'it has no end')
+  })
 }
 
 function claimsOf(store: Store, manifest: Manifest, document: unknown): ReturnType<typeof readClaims> {
@@ -95,12 +92,10 @@ async function contentOfDirectory(store: Store, manifest: Manifest): Promise<Arc
   const proof: Proof = new Map()
   const hashedFiles: HashedFile[] = []
   const parts: ArchivePart[] = []
-  let rows = 0
   for (const {file, rows: expected} of listed) {
     const where = `${name}/${file}`
     if ((await store.stat(where))?.kind !== 'file') throw contradiction(store, manifest, `${file} is missing`)
-    const reader = await store.openRead(where)
-    try {
+    const rows = await withReader(store, where, async (reader) => {
       const maker = new ProofMaker(reader.size)
       const sum = nodePlatform.createSha256()
       for await (const chunk of reader.stream(0, reader.size, {isPassing: true})) {
@@ -117,13 +112,12 @@ async function contentOfDirectory(store: Store, manifest: Manifest): Promise<Arc
         throw contradiction(store, manifest, `${file} has ${decoder.rows} rows where its document says ${expected}`)
       }
 
-      parts.push({file, rows: decoder.rows})
-      rows += decoder.rows
-    } finally {
-      await reader.close()
-    }
+      return decoder.rows
+    })
+    parts.push({file, rows})
   }
 
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const {amendments = [], objectCount} = claims
   if (objectCount !== undefined && (amendments.length === 0 ? rows !== objectCount : rows < objectCount)) {
     throw contradiction(store, manifest, `its parts have ${rows} rows where its document says ${objectCount} objects`)

@@ -104,16 +104,13 @@ export class DocumentSource {
   async seal(): Promise<SealPlace | undefined> {
     const found = await (this.isCompressed ? this.#sealMember() : this.#lastLine())
     if (!found) return undefined
-    let text: string
     try {
-      text = decodeJson(found.line, SEAL_VALUES)
+      const seal = parseSealLine(decodeJson(found.line, SEAL_VALUES), (hashed) => sha256Hex(hashed))
+      return seal && {seal, start: found.start}
     } catch (error) {
       if (error instanceof MalformedError) return undefined
       throw error
     }
-
-    const seal = parseSealLine(text, (hashed) => sha256Hex(hashed))
-    return seal && {seal, start: found.start}
   }
 
   /** The first bytes of the file as it lies there, one character a byte. */

@@ -8,6 +8,7 @@ import {storedMember} from '../codec/gzip.js'
 import {JsonLinesEncoder} from '../codec/json/lines.js'
 import {DataOpsError} from '../model/errors.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
+import {withReader} from '../store/read-all.js'
 import {checkSealLine} from './limits.js'
 import {publishDocument} from './publish.js'
 import {
@@ -179,8 +180,7 @@ export class DocumentWriter implements ArchiveWriter {
   /** A hash cannot be carried over a restart: what an earlier run wrote is read once more. */
   async #rehash(fileBytes: number): Promise<void> {
     const {compress, name} = this.options
-    const reader = await unfinishedOf(this.options).openRead(name)
-    try {
+    await withReader(unfinishedOf(this.options), name, async (reader) => {
       const fileHash = this.#fileHash
       const chunks = (async function* () {
         for await (const chunk of reader.stream(0, fileBytes)) {
@@ -192,9 +192,7 @@ export class DocumentWriter implements ArchiveWriter {
         this.#textHash.update(text)
         this.#textBytes += text.length
       }
-    } finally {
-      await reader.close()
-    }
+    })
   }
 }
 

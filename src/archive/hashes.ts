@@ -14,6 +14,7 @@ import {readStoredMember} from '../codec/gzip.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {plural} from '../model/plural.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
+import {withReader} from '../store/read-all.js'
 import {MAX_SEAL} from './document-source.js'
 import {inflateMembers} from './gzip-members.js'
 import {METADATA_FILE, SCHEMA_FILE} from './names.js'
@@ -233,14 +234,11 @@ class HashCheck {
       return
     }
 
-    const reader = await store.openRead(key)
-    try {
-      await check(reader)
-    } catch (error) {
-      this.#addDamage(file, error)
-    } finally {
-      await reader.close()
-    }
+    await withReader(store, key, async (reader) =>
+      check(reader).catch((error: unknown) => {
+        this.#addDamage(file, error)
+      }),
+    )
   }
 
   #addDamage(file: string, error: unknown): void {

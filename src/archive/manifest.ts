@@ -11,12 +11,13 @@ import {
   FORMAT_VERSION,
   unknownRequirement,
 } from '../codec/document.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {isJsonObject} from '../model/object.js'
 import {sha256Hex} from '../platform/node.js'
 import {damaged} from '../store/damaged.js'
 import {nameOf} from '../store/key.js'
+import {withReader} from '../store/read-all.js'
 import {decodeJson, DocumentSource, type SealPlace} from './document-source.js'
 import {AGE, encrypted} from './encrypted/words.js'
 import {journalName, METADATA_FILE, SCHEMA_FILE, sealedNameOf} from './names.js'
@@ -72,15 +73,12 @@ export async function readManifest(
 export async function readManifest(store: Store, name: string, options?: ReadManifestOptions): Promise<Manifest>
 export async function readManifest(store: Store, name: string, options: ReadManifestOptions = {}): Promise<Manifest> {
   const kind = await kindOf(store, name)
-  const reader = await store.openRead(kind === 'directory' ? `${name}/${METADATA_FILE}` : name)
-  try {
+  return withReader(store, kind === 'directory' ? `${name}/${METADATA_FILE}` : name, async (reader) => {
     const source = await DocumentSource.open(reader, store.describe(name))
     const content = await readContent(source, kind, options.acceptUnsealed ?? false)
     const others = kind === 'directory' ? await bytesBesideMetadata(store, name, content) : 0
     return {bytes: source.bytes + others, compressed: source.isCompressed, kind, name, ...content}
-  } finally {
-    await reader.close()
-  }
+  })
 }
 
 /**
@@ -209,13 +207,8 @@ async function isDocumentSealed(source: DocumentSource, head: Uint8Array, seal: 
 
 /** The document of a folder as JSON; undefined when it is none. */
 async function readFolderHead(source: DocumentSource): Promise<Record<string, unknown> | undefined> {
-  try {
-    const value = await readWhole(source)
-    return isJsonObject(value) ? value : undefined
-  } catch (error) {
-    if (error instanceof MalformedError) return undefined
-    throw error
-  }
+  const value = await readWhole(source).catch(insteadOf(undefined, (error) => error instanceof MalformedError))
+  return isJsonObject(value) ? value : undefined
 }
 
 /** What can be known of a backup without a seal that holds. */

@@ -6,6 +6,7 @@ import {isDenied} from '../store/denied.js'
 import {nameOf} from '../store/key.js'
 import {asOpened} from '../store/open.js'
 import {overlay} from '../store/overlay.js'
+import {withReader} from '../store/read-all.js'
 import {DocumentSource} from './document-source.js'
 import {METADATA_FILE, parseBackupName, SCHEMA_FILE} from './names.js'
 
@@ -17,9 +18,8 @@ export function asFarAsReadable(store: Store): Store {
   const commit = (backup: string): string => `${backup}/${METADATA_FILE}`
   const statByReading = async (key: string, denial?: Error): Promise<StoreEntry | undefined> => {
     try {
-      const reader = await store.openRead(key)
-      await reader.close()
-      return {bytes: reader.size, kind: 'file', modified: 0, name: nameOf(key)}
+      const bytes = await withReader(store, key, async ({size}) => size)
+      return {bytes, kind: 'file', modified: 0, name: nameOf(key)}
     } catch (error) {
       if (!isDenied(error) && !isAbsent(error)) throw error
       // Of the backup itself nobody can say that it is not there.
@@ -68,16 +68,13 @@ function isAbsent(error: unknown): boolean {
 
 /** Files that a seal names, with their sizes: parts, or the files of an encrypted backup. Whoever reads them checks them. */
 async function sealedFiles(store: Store, key: string): Promise<StoreEntry[]> {
-  const reader = await store.openRead(key)
-  try {
+  return withReader(store, key, async (reader) => {
     const place = await (await DocumentSource.open(reader, store.describe(key))).seal()
     const {files = [], keys = [], parts = []} = (place?.seal ?? {}) as SealedNames
     const all: NamedFile[] = [...parts, ...files, ...keys.map((file) => ({bytes: 0, file}))]
     const named = all.filter(({file}) => typeof file === 'string' && file !== SCHEMA_FILE)
     return named.map(({bytes, file}) => ({bytes: Number(bytes), kind: 'file', modified: 0, name: String(file)}))
-  } finally {
-    await reader.close()
-  }
+  })
 }
 
 interface SealedNames {

@@ -2,7 +2,7 @@
 import type {Store} from '../store/store.js'
 
 import {JOBS_FOLDER, METADATA_FILE} from '../archive/names.js'
-import {DataOpsError} from '../model/errors.js'
+import {insteadOf} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
 import {JobPlace} from '../work/place.js'
 
@@ -38,14 +38,11 @@ async function namesOfAll(store: Store): Promise<'unknown' | Set<string>> {
 async function namesOf(store: Store, folder: string): Promise<'unknown' | string[]> {
   const place = new JobPlace(store, folder)
   if (await place.isCancelled()) return []
-  try {
-    const plan = (await place.readPlan()) as undefined | {kind?: unknown; works?: unknown}
-    if (plan === undefined || plan.kind === 'restore') return []
-    if (!Array.isArray(plan.works)) return 'unknown'
-    const names = plan.works.map((work: undefined | {name?: unknown}) => work?.name)
-    return names.every((name) => typeof name === 'string') ? names : 'unknown'
-  } catch (error) {
-    if (error instanceof DataOpsError && error.code === 'STORAGE') return 'unknown'
-    throw error
-  }
+  const read = await place.readPlan().catch(insteadOf('unknown' as const, 'STORAGE'))
+  if (read === 'unknown') return read
+  const plan = read as undefined | {kind?: unknown; works?: unknown}
+  if (plan === undefined || plan.kind === 'restore') return []
+  if (!Array.isArray(plan.works)) return 'unknown'
+  const names = plan.works.map((work: undefined | {name?: unknown}) => work?.name)
+  return names.every((name) => typeof name === 'string') ? names : 'unknown'
 }

@@ -114,10 +114,10 @@ export function withContext(error: DataOpsError, more: ErrorContext): DataOpsErr
   })
 }
 
-/** For `catch`: a value in place of an error of this code. Whatever else it is, is thrown on. */
-export function insteadOf<T>(value: T, code: ErrorCode): (error: unknown) => T {
+/** For `catch`: a value in place of an error of this code, or of which that is true. Whatever else it is, is thrown on. */
+export function insteadOf<T>(value: T, which: ErrorCode | ((error: unknown) => boolean)): (error: unknown) => T {
   return (error) => {
-    if (error instanceof DataOpsError && error.code === code) return value
+    if (typeof which === 'string' ? error instanceof DataOpsError && error.code === which : which(error)) return value
     throw error
   }
 }

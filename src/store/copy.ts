@@ -1,5 +1,7 @@
 import type {Store, StoreReader, StoreWriter} from './store.js'
 
+import {withReader} from './read-all.js'
+
 /** Where an object lies. */
 export interface StoredObject {
   key: string
@@ -19,8 +21,7 @@ export async function copyObject(
   {key, store}: StoredObject,
   {beforeComplete, onChunk}: CopyOptions = {},
 ): Promise<boolean> {
-  const reader = await from.store.openRead(from.key)
-  try {
+  return withReader(from.store, from.key, async (reader) => {
     const writer = await store.createWriter(key)
     let isComplete = false
     try {
@@ -32,9 +33,7 @@ export async function copyObject(
       await writer.close()
       if (!isComplete) await store.unfinished?.remove(key)
     }
-  } finally {
-    await reader.close()
-  }
+  })
 }
 
 /** Appends the first bytes of one to another. */

@@ -1,7 +1,7 @@
 /** What credentials do not allow at a place. */
 import type {Store} from './store.js'
 
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 
 export function isDenied(error: unknown): error is DataOpsError {
   return error instanceof DataOpsError && error.code === 'STORAGE' && error.details.reason === 'denied'
@@ -9,11 +9,6 @@ export function isDenied(error: unknown): error is DataOpsError {
 
 /** False where that is not allowed. @throws DataOpsError STORAGE for all else. */
 export async function removeIfAllowed(store: Store, key: string): Promise<boolean> {
-  try {
-    await store.remove(key)
-    return true
-  } catch (error) {
-    if (isDenied(error)) return false
-    throw error
-  }
+  const removed = store.remove(key).then(() => true)
+  return removed.catch(insteadOf(false, isDenied))
 }

@@ -2,7 +2,8 @@
 import type {Store} from './store.js'
 
 import {utf8} from '../codec/bytes.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
+import {withReader} from './read-all.js'
 
 /** One generation of a lease, as it was when it was read. */
 export interface LeaseRecord {
@@ -55,20 +56,13 @@ export class FileLeases implements LeasePlace {
   }
 
   async #record(name: string, generation: number): Promise<LeaseRecord | undefined> {
-    try {
-      // Opened, not only looked at: a network folder answers that from the server.
-      const reader = await this.store.openRead(fileOf(name, generation))
-      try {
-        const bytes = await reader.read(0, Math.min(reader.size, MAX_TEXT_BYTES))
-        const [text = ''] = new TextDecoder().decode(bytes).split('\n', 1)
-        return {generation, tag: `${text}\n${reader.size}`, text}
-      } finally {
-        await reader.close()
-      }
-    } catch (error) {
-      if (isGone(error)) return undefined
-      throw error
-    }
+    // Opened, not only looked at: a network folder answers that from the server.
+    const record = withReader(this.store, fileOf(name, generation), async (reader) => {
+      const bytes = await reader.read(0, Math.min(reader.size, MAX_TEXT_BYTES))
+      const [text = ''] = new TextDecoder().decode(bytes).split('\n', 1)
+      return {generation, tag: `${text}\n${reader.size}`, text}
+    })
+    return record.catch(insteadOf(undefined, 'NOT_A_BACKUP'))
   }
 
   async holds(name: string, {generation, text}: LeaseRecord): Promise<boolean> {
@@ -157,8 +151,4 @@ function fileOf(name: string, generation: number): string {
 function splitName(name: string): [folder: string, rest: string] {
   const slash = name.lastIndexOf('/')
   return slash === -1 ? ['', name] : [name.slice(0, slash), name.slice(slash + 1)]
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof DataOpsError && error.code === 'NOT_A_BACKUP'
 }

@@ -1,11 +1,20 @@
-import type {Store} from './store.js'
+import type {Store, StoreReader} from './store.js'
 
-/** All bytes of a small object. @throws DataOpsError as `openRead`, and as its reader. */
-export async function readAll(store: Store, key: string): Promise<Uint8Array> {
-  const reader = await store.openRead(key)
+/** What is made of an object while it is open: it is closed then, whatever comes of it. @throws DataOpsError as `openRead`, and as `work`. */
+export async function withReader<T>(
+  place: Pick<Store, 'openRead'>,
+  key: string,
+  work: (reader: StoreReader) => Promise<T>,
+): Promise<T> {
+  const reader = await place.openRead(key)
   try {
-    return await reader.read(0, reader.size)
+    return await work(reader)
   } finally {
     await reader.close()
   }
+}
+
+/** All bytes of a small object. @throws DataOpsError as `openRead`, and as its reader. */
+export async function readAll(store: Store, key: string): Promise<Uint8Array> {
+  return withReader(store, key, async (reader) => reader.read(0, reader.size))
 }

@@ -1,7 +1,7 @@
 /** What these credentials may list: with RBAC, a server leaves out of a listing what they may not read, and says nothing. */
 import type {HttpClient} from './rest/http.js'
 
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 import {permissionsIn} from './rest/shape.js'
 
 /**
@@ -9,17 +9,11 @@ import {permissionsIn} from './rest/shape.js'
  * @throws DataOpsError NOT_ALLOWED when no role of these credentials has the permission.
  */
 export async function requirePermission(http: HttpClient, action: string, permission: string): Promise<void> {
-  let info: unknown
-  try {
-    const {value} = await http.json<unknown>({action: 'read the own roles', method: 'GET', path: '/v1/users/own-info'})
-    info = value
-  } catch (error) {
-    // Without RBAC, without credentials, or before 1.28, there is nothing to ask.
-    if (error instanceof DataOpsError && !error.retryable) return
-    throw error
-  }
-
-  const permissions = permissionsIn(info) ?? []
+  const asked = http.json<unknown>({action: 'read the own roles', method: 'GET', path: '/v1/users/own-info'})
+  // Without RBAC, without credentials, or before 1.28, there is nothing to ask.
+  const info = await asked.catch(insteadOf(undefined, (error) => error instanceof DataOpsError && !error.retryable))
+  if (!info) return
+  const permissions = permissionsIn(info.value) ?? []
   if (permissions.includes(permission)) return
   if (permissions.length === 0 && !(await isDenied(http))) return
   throw new DataOpsError(

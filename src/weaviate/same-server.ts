@@ -3,7 +3,7 @@ import type {Warning} from '../model/progress.js'
 import type {CollectionPlan, Connection, KnownObject, RestSide} from './connection.js'
 
 import {chunks} from '../model/chunks.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 import {type WeaviateObject} from '../model/object.js'
 import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
 import {type WeaviateTenant} from '../model/tenant.js'
@@ -217,16 +217,9 @@ export async function assertUnknownOverGrpc(
 ): Promise<void> {
   const side = connection.restSide
   if (!side) return
-  const isKnown = async (): Promise<boolean> => {
-    try {
-      return await isKnownOverGrpc(pairOf(connection), name, options.signal)
-    } catch (error) {
-      // Credentials that may not read it say nothing about which server it is.
-      if (error instanceof DataOpsError && error.code === 'NOT_ALLOWED') return false
-      throw error
-    }
-  }
-
+  // Credentials that may not read it say nothing about which server it is.
+  const isKnown = async (): Promise<boolean> =>
+    isKnownOverGrpc(pairOf(connection), name, options.signal).catch(insteadOf(false, 'NOT_ALLOWED'))
   for (let attempt = 1; await retryAloud(isKnown, options); attempt++) {
     // Weaviate takes `article` for Article: then both ways know the same collection, by another name than the one that was typed.
     const taken = name.charAt(0).toUpperCase() + name.slice(1)

@@ -11,6 +11,7 @@ import {isJsonObject} from '../../model/object.js'
 import {nodePlatform, sha256Hex} from '../../platform/node.js'
 import {type EncryptedFile} from '../../store/age/writer.js'
 import {damaged} from '../../store/damaged.js'
+import {withReader} from '../../store/read-all.js'
 import {decodeJson, DocumentSource} from '../document-source.js'
 import {isCollectionName, isKeyFileName, METADATA_FILE} from '../names.js'
 import {keyFileProblem} from './key-file.js'
@@ -101,8 +102,7 @@ export function coverOf({metadata}: BackupHead, {isHidden, objectCount, ...held}
 export async function readCover(store: Store, name: string): Promise<ReadCover | undefined> {
   const key = `${name}/${METADATA_FILE}`
   if ((await store.stat(name))?.kind !== 'directory' || (await store.stat(key))?.kind !== 'file') return undefined
-  const reader = await store.openRead(key)
-  try {
+  return withReader(store, key, async (reader) => {
     const source = await DocumentSource.open(reader, store.describe(key))
     const line = source.isCompressed ? undefined : await source.headLine()
     const head = line && parseHead(line)
@@ -112,9 +112,7 @@ export async function readCover(store: Store, name: string): Promise<ReadCover |
     const cover = await parseCover(source, line, head.metadata)
     const bytes = await bytesOf(store, name, cover, reader.size)
     return {...cover, bytes, name}
-  } finally {
-    await reader.close()
-  }
+  })
 }
 
 interface HashOptions {
@@ -164,8 +162,7 @@ async function fileProblem(
 
 /** Size and hash of a file as it lies there. */
 export async function hashFile(store: Store, key: string, {onBytes, signal}: HashOptions = {}): Promise<EncryptedFile> {
-  const reader = await store.openRead(key)
-  try {
+  return withReader(store, key, async (reader) => {
     const hash = nodePlatform.createSha256()
     for await (const chunk of reader.stream()) {
       throwIfAborted(signal)
@@ -174,9 +171,7 @@ export async function hashFile(store: Store, key: string, {onBytes, signal}: Has
     }
 
     return {bytes: reader.size, sha256: toHex(hash.digest())}
-  } finally {
-    await reader.close()
-  }
+  })
 }
 
 /** Cheaply: the files are there, with their sizes, and there is a key. @throws DataOpsError BACKUP_DAMAGED. */

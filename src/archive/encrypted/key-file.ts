@@ -3,12 +3,13 @@ import type {Store} from '../../store/store.js'
 
 import {isAge, makeAgeHeader, openAgeHeader, recipientOf} from '../../codec/age/header.js'
 import {utf8} from '../../codec/bytes.js'
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {sha256Hex} from '../../platform/node.js'
 import {openAgeReader} from '../../store/age/reader.js'
 import {encryptAge} from '../../store/age/writer.js'
 import {damaged} from '../../store/damaged.js'
 import {checkIdentities, type EncryptionOptions} from '../../store/encryption.js'
+import {withReader} from '../../store/read-all.js'
 import {keyFileName, parseKeyFileName} from '../names.js'
 import {encrypted} from './words.js'
 
@@ -112,38 +113,23 @@ async function tryOpen(
   key: string,
   keys: {identities: readonly string[]; passphrases: readonly string[]},
 ): Promise<string | undefined> {
-  const file = await store.openRead(key)
-  try {
+  return withReader(store, key, async (file) => {
     let isFitting = true
-    try {
-      const reader = await openAgeReader(file, {
-        async fileKeyOf(header) {
-          try {
-            return await openAgeHeader(header, keys)
-          } catch (error) {
-            isFitting = false
-            throw error
-          }
-        },
-        where: store.describe(key),
-      })
-      return new TextDecoder().decode(await reader.read(0, Math.min(reader.size, MAX_KEY_FILE)))
-    } catch (error) {
-      if (!isFitting) return undefined
-      throw error
-    }
-  } finally {
-    await file.close()
-  }
+    const opening = openAgeReader(file, {
+      fileKeyOf: async (header) =>
+        openAgeHeader(header, keys).catch((error: unknown) => {
+          isFitting = false
+          throw error
+        }),
+      where: store.describe(key),
+    })
+    const reader = await opening.catch(insteadOf(undefined, () => !isFitting))
+    return reader && new TextDecoder().decode(await reader.read(0, Math.min(reader.size, MAX_KEY_FILE)))
+  })
 }
 
 async function contentOf(store: Store, key: string): Promise<Uint8Array | undefined> {
-  const file = await store.openRead(key)
-  try {
-    return file.size > MAX_KEY_FILE ? undefined : await file.read(0, file.size)
-  } finally {
-    await file.close()
-  }
+  return withReader(store, key, async (file) => (file.size > MAX_KEY_FILE ? undefined : file.read(0, file.size)))
 }
 
 function damagedKey(where: string, reason: string): DataOpsError {

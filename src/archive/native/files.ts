@@ -2,6 +2,7 @@
 import type {ReadRowsOptions} from '../../codec/codec.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
+import type {StoreReader} from '../../store/store.js'
 import type {ArchivePage} from '../reader.js'
 import type {ExportedCollection, NamedFile, NativeExport} from './export.js'
 
@@ -12,6 +13,7 @@ import {inParallel} from '../../model/in-parallel.js'
 import {plural} from '../../model/plural.js'
 import {nodePlatform, sha256Hex} from '../../platform/node.js'
 import {damaged} from '../../store/damaged.js'
+import {withReader} from '../../store/read-all.js'
 import {type FileProof, ProofMaker, provenReader} from '../proof.js'
 import {EXPORT_AGAIN} from './metadata.js'
 import {SequentialSource} from './sequential.js'
@@ -204,19 +206,13 @@ export class ExportFiles {
     }
   }
 
-  async #withFile<T>(
-    file: string,
-    work: (reader: Awaited<ReturnType<NativeExport['store']['openRead']>>, where: string) => Promise<T>,
-  ): Promise<T> {
+  async #withFile<T>(file: string, work: (reader: StoreReader, where: string) => Promise<T>): Promise<T> {
     const where = this.#describe(file)
-    const reader = await this.#export.store.openRead(`${this.#export.name}/${file}`)
-    try {
-      return await work(reader, where)
-    } catch (error) {
-      throw inFile(error, where)
-    } finally {
-      await reader.close()
-    }
+    return withReader(this.#export.store, `${this.#export.name}/${file}`, async (reader) =>
+      work(reader, where).catch((error: unknown) => {
+        throw inFile(error, where)
+      }),
+    )
   }
 
   #describe(file: string): string {

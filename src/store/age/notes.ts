@@ -4,6 +4,7 @@ import type {PutCondition, Store, StoreEntry, StoreReader} from '../store.js'
 
 import {isOver, OVER_BYTES} from '../forget.js'
 import {overlay} from '../overlay.js'
+import {withReader} from '../read-all.js'
 import {openAgeReader} from './reader.js'
 import {encryptAge} from './writer.js'
 
@@ -39,12 +40,7 @@ export function withEncryptedNotes(store: Store, names: NoteNames, keys: NoteKey
       const at = names.placeOf(key)
       const entry = await store.stat(at ?? key)
       if (at === undefined || entry?.kind !== 'file') return entry
-      const reader = await open(at)
-      try {
-        return {...entry, bytes: reader.size}
-      } finally {
-        await reader.close()
-      }
+      return withReader({openRead: open}, at, async ({size}) => ({...entry, bytes: size}))
     },
   })
 }

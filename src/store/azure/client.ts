@@ -2,7 +2,7 @@
 import type * as AzureSdk from '@azure/storage-blob'
 import type {BlobDownloadResponseParsed, BlobServiceClient, ContainerClient} from '@azure/storage-blob'
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {md5} from '../../platform/node.js'
 import {
@@ -112,19 +112,17 @@ class AzureObjectClient implements ObjectClient {
   }
 
   async head(key: string, {signal}: Call): Promise<FoundObject | undefined> {
-    try {
-      const found = await this.container.getBlobClient(key).getProperties({abortSignal: signal})
-      return {
+    const asked = this.container.getBlobClient(key).getProperties({abortSignal: signal})
+    const found = await asked.catch(insteadOf(undefined, (error) => azureFailure(error).kind === 'absent'))
+    return (
+      found && {
         bytes: found.contentLength ?? 0,
         key,
         mark: found.metadata?.[AZURE_MARK],
         modified: found.lastModified?.getTime() ?? 0,
         tag: found.etag ?? '',
       }
-    } catch (error) {
-      if (azureFailure(error).kind === 'absent') return undefined
-      throw error
-    }
+    )
   }
 
   async list({after, delimiter, limit, prefix}: ListRequest, {signal}: Call): Promise<ListPage> {

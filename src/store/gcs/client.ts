@@ -2,6 +2,7 @@
 import type {Bucket, FileMetadata, Storage} from '@google-cloud/storage'
 import type {Readable} from 'node:stream'
 
+import {insteadOf} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {md5} from '../../platform/node.js'
 import {
@@ -90,13 +91,9 @@ class GcsObjectClient implements ObjectClient {
   }
 
   async head(key: string): Promise<FoundObject | undefined> {
-    try {
-      const [metadata] = await this.#bucket.file(key).getMetadata()
-      return {...foundOf(metadata, key), mark: markOf(metadata)}
-    } catch (error) {
-      if (gcsFailure(error).kind === 'absent') return undefined
-      throw error
-    }
+    const asked = this.#bucket.file(key).getMetadata()
+    const found = await asked.catch(insteadOf(undefined, (error) => gcsFailure(error).kind === 'absent'))
+    return found && {...foundOf(found[0], key), mark: markOf(found[0])}
   }
 
   async list({after, delimiter, limit, prefix}: ListRequest): Promise<ListPage> {

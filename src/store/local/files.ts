@@ -2,7 +2,7 @@
 import {constants, type Stats} from 'node:fs'
 import {type FileHandle, link, lstat, open, rename, unlink} from 'node:fs/promises'
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {errnoOf, isAbsent} from '../storage-error.js'
 
 /** What a file system without hard links answers to the wish for one. */
@@ -29,21 +29,11 @@ export async function keepOpen<T>(handle: FileHandle, work: () => Promise<T>): P
 }
 
 export async function lstatIfThere(entry: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(entry)
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
+  return lstat(entry).catch(insteadOf(undefined, isAbsent))
 }
 
 export async function openIfThere(file: string, flags: number): Promise<FileHandle | undefined> {
-  try {
-    return await open(file, flags)
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
+  return open(file, flags).catch(insteadOf(undefined, isAbsent))
 }
 
 /** A second link, then without the first: the one way to rename that never replaces. */
@@ -70,14 +60,9 @@ export async function renameFile(from: string, to: string, stats: Stats): Promis
 
 /** Where there are no hard links: takes the name with an empty file first, as a rename by itself would replace what has it. False: it is taken. */
 async function renameOver(from: string, to: string): Promise<boolean> {
-  try {
-    const placeholder = await open(to, 'wx')
-    await placeholder.close()
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false
-    throw error
-  }
-
+  const placeholder = await open(to, 'wx').catch(insteadOf(undefined, (error) => errnoOf(error) === 'EEXIST'))
+  if (!placeholder) return false
+  await placeholder.close()
   try {
     await rename(from, to)
   } catch (error) {

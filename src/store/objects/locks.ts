@@ -3,7 +3,7 @@ import type {LockedEntry, ObjectLock, PutCondition, StoreLocks, StoreReader, Sto
 import type {AttemptOptions, Calls} from './calls.js'
 import type {ObjectVersion, VersionPage} from './client.js'
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {clocksApart} from '../clock.js'
 import {checkKey, nameOf} from '../key.js'
@@ -147,13 +147,9 @@ export class ObjectLocks implements StoreLocks {
   /** Those of `KEY`, or of all in `FOLDER/`, by their keys; none where nobody may look, or nothing can be locked. */
   async #versionsIn(key: string): Promise<Map<string, ObjectVersion[]>> {
     if ((await this.#found()).isOn === false) return new Map()
-    try {
-      const versions = await this.#seen(key, key.endsWith('/'))
-      return Map.groupBy(versions, (each) => each.key.slice(this.place.prefix.length))
-    } catch (error) {
-      if (isFailure(error, 'denied', 'unsupported')) return new Map()
-      throw error
-    }
+    const seen = this.#seen(key, key.endsWith('/'))
+    const versions = await seen.catch(insteadOf([], (error) => isFailure(error, 'denied', 'unsupported')))
+    return Map.groupBy(versions, (each) => each.key.slice(this.place.prefix.length))
   }
 
   /** The oldest first. */
@@ -207,12 +203,10 @@ export class ObjectLocks implements StoreLocks {
   /** undefined also for a version that is gone by now. */
   async #lockOf(version: ObjectVersion, isLenient: boolean): Promise<ObjectLock | undefined> {
     const action = this.#action('look for the lock of', version.key.slice(this.place.prefix.length))
-    try {
-      return await this.place.calls.attempt(action, async (client, call) => client.locks.lockOf(version, call))
-    } catch (error) {
-      if (isFailure(error, 'absent') || (isLenient && isFailure(error, 'denied'))) return undefined
-      throw error
-    }
+    const asked = this.place.calls.attempt(action, async (client, call) => client.locks.lockOf(version, call))
+    const isPassedOver = (error: unknown): boolean =>
+      isFailure(error, 'absent') || (isLenient && isFailure(error, 'denied'))
+    return asked.catch(insteadOf(undefined, isPassedOver))
   }
 }
 

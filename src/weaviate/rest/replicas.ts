@@ -1,7 +1,7 @@
 /** What REST tells of replicas: the nodes, their async replication, and an object as one of them has it. */
 import type {AtLevelRequest, CollectionPlan, KnownObject, NodeState} from '../connection.js'
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {type WeaviateObject} from '../../model/object.js'
 import {hasStatus} from '../errors.js'
@@ -70,14 +70,8 @@ export async function readReplica(
   vectors: boolean,
 ): Promise<ReplicaAnswer> {
   const {collection, id, node, signal, tenant} = request
-  try {
-    return (
-      (await getObjectRest(http, collection.className, id, {collection, node, signal, tenant, vectors})) ?? 'absent'
-    )
-  } catch (error) {
-    if (isElsewhere(error)) return 'elsewhere'
-    throw error
-  }
+  const asked = getObjectRest(http, collection.className, id, {collection, node, signal, tenant, vectors})
+  return (await asked.catch(insteadOf('elsewhere' as const, isElsewhere))) ?? 'absent'
 }
 
 /** The server's words for a shard of which that node has no replica. */
