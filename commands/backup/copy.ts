@@ -6,7 +6,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {backupArgument, lockFlags, modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
-import {checkedPlace} from '../../src/cli/place.js'
+import {checkedPlace, checkFolder} from '../../src/cli/place.js'
 
 export default class BackupCopy extends DataOpsCommand {
   static override summary = 'Copy a backup to another place.'
@@ -38,6 +38,7 @@ export default class BackupCopy extends DataOpsCommand {
     const {args, flags} = await this.parse(BackupCopy)
     const {copyBackup} = await import('../../src/jobs/backup-copy/copy-backup.js')
     const to = await checkedPlace(flags.to, flags)
+    await checkFolder(to, 'Backups', 'to')
     const copied = await copyBackup(args.backup, {
       ...this.operation({}),
       directory: flags.output,

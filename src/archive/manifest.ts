@@ -242,7 +242,9 @@ async function readForeign(source: DocumentSource, kind: BackupKind, isAccepted:
   refuseUnknownRequirements(source, value.metadata, value.seal)
   if (!isWhole && !(await isEnded(source))) throw damaged(source.where, 'it is cut off')
   if (!isAccepted) {
-    const reason = 'it has no seal, so nothing proves that it is whole and unchanged'
+    // One that was reformatted may show a seal: it was of other bytes.
+    const reason =
+      'it has no seal that holds, as when another program has written or reformatted it, so nothing proves that it is whole and unchanged'
     throw notABackup(source.where, reason, `If you trust it, ${ACCEPT}.`)
   }
 

@@ -15,14 +15,14 @@ import type {SecondServerFlags} from './second-server.js'
 
 import {askHost, type HostAnswers} from '../config/host.js'
 import {connectOptions, resolveSetting, resolveSettings, secretsOf, type Settings} from '../config/settings.js'
-import {DataOpsError, EXIT_CODES} from '../model/errors.js'
+import {EXIT_CODES} from '../model/errors.js'
 import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {asDataOpsError, type FailureDescription, withSource} from './failure.js'
 import {globalFlags, serverValues} from './flags.js'
 import {printable, wrapLine} from './format.js'
 import {asTyped, warningsAsTyped} from './hints.js'
 import {Interrupt} from './interrupt.js'
-import {checkedPlace, type PlaceFlags} from './place.js'
+import {checkedPlace, checkFolder, type PlaceFlags} from './place.js'
 import {ProgressReporter} from './progress.js'
 import {redact, redactDeep, shellLine, withoutSecrets} from './secrets.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from './several.js'
@@ -98,8 +98,11 @@ export abstract class DataOpsCommand extends Command {
       if (this.ctor.flags && 'output' in this.ctor.flags) {
         const flags = parsed.flags as PlaceFlags
         flags.output = await this.#placeOfBackups(flags)
+        await checkFolder(flags.output, 'Backups', 'output')
       }
 
+      const checkpoints: unknown = parsed.flags['checkpoint-dir']
+      if (typeof checkpoints === 'string') await checkFolder(checkpoints, 'A checkpoint', 'checkpoint-dir')
       return parsed
     } catch (error) {
       throw usageError(error, {
@@ -378,7 +381,7 @@ async function readCaFile(file: string, from: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
-    throw new DataOpsError('INVALID_INPUT', `The CA file ${file} (from ${from}) cannot be read (${reason}).`)
+    const {unreadable} = await import('../store/storage-error.js')
+    throw unreadable(error, `The CA file ${file} (from ${from})`)
   }
 }

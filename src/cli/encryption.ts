@@ -9,6 +9,7 @@ import type {encryptionFlags} from './flags.js'
 import {linesOf} from '../config/setting-texts.js'
 import {resolveSetting, type SettingSources} from '../config/settings.js'
 import {DataOpsError} from '../model/errors.js'
+import {unreadable} from '../store/storage-error.js'
 import {askSecret, canAsk} from './prompt.js'
 
 /** Of commands that have them. */
@@ -91,8 +92,7 @@ async function readText(file: string, from: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
-    throw invalid(`The file ${file} (from ${from}) cannot be read (${reason}).`)
+    throw unreadable(error, `The file ${file} (from ${from})`)
   }
 }
 

@@ -23,3 +23,23 @@ export async function checkedPlace(
 
   return place
 }
+
+/** @throws DataOpsError INVALID_INPUT where a file stands in the place of a folder of this machine, or of one that it lies in. */
+export async function checkFolder(place: string, what: string, flag: string): Promise<void> {
+  const {parsePlace} = await import('../store/place.js')
+  const parsed = parsePlace(place)
+  if (parsed.kind !== 'file') return
+  const {stat} = await import('node:fs/promises')
+  try {
+    if ((await stat(parsed.path)).isDirectory()) return
+  } catch (error) {
+    // One that is not there is made; what else is wrong with it says who looks into it.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') return
+  }
+
+  const {DataOpsError} = await import('../model/errors.js')
+  throw new DataOpsError('INVALID_INPUT', `${what} cannot lie in ${place}: it is a file, or lies below one.`, {
+    details: {path: place},
+    hint: `Name a folder with --${flag}; one that is not there is made.`,
+  })
+}

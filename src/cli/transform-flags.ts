@@ -115,7 +115,7 @@ async function idsIn(file: string): Promise<string[]> {
     const isWide = bytes[0] === 0xff && bytes[1] === 0xfe
     return linesOf(new TextDecoder(isWide ? 'utf-16le' : 'utf8').decode(bytes))
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
-    throw new DataOpsError('INVALID_INPUT', `The file of ids ${file} cannot be read (${reason}).`)
+    const {unreadable} = await import('../store/storage-error.js')
+    throw unreadable(error, `The file of ids ${file}`)
   }
 }

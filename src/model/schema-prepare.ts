@@ -211,12 +211,34 @@ function override(schema: WeaviateClass, path: string, value: JsonValue): void {
   const index = Array.isArray(parent) ? indexOf(parent, last) : undefined
   if (index === -1 || isUnsafe(last)) throw noSuchPath(path)
   const isRemoved = value === null
+  const before: unknown = Array.isArray(parent) ? parent[index!] : (parent as JsonObject)[last]
+  if (!isRemoved && keys.every((key) => !FREE.has(key))) assertKind(path, before, value)
   if (Array.isArray(parent)) {
     if (isRemoved) parent.splice(index!, 1)
     else parent[index!] = value
   } else if (isRemoved) Reflect.deleteProperty(parent as JsonObject, last)
   else (parent as JsonObject)[last] = value
 }
+
+/** What lies below these is a module's, which reads it as it likes. */
+const FREE: ReadonlySet<string> = new Set(['moduleConfig', 'vectorizer'])
+
+/** A server that shows a number takes nothing else for it. @throws DataOpsError INVALID_INPUT. */
+function assertKind(path: string, before: unknown, value: JsonValue): void {
+  const isPlain = ['boolean', 'number', 'string'].includes(typeof before)
+  if (!isPlain || typeof before === typeof value) return
+  const kind = KINDS[typeof before]
+  const shown = JSON.stringify(value)
+  throw new DataOpsError('INVALID_INPUT', `"${path}" is ${kind}, and cannot be set to ${shown}.`, {
+    details: {path},
+    hint:
+      typeof before === 'string' && typeof value !== 'object'
+        ? `A text that looks like something else is written in quotes of its own: '${path}="${String(value)}"'.`
+        : `It is ${JSON.stringify(before)} now.`,
+  })
+}
+
+const KINDS: Readonly<Record<string, string>> = {boolean: 'true or false', number: 'a number', string: 'a text'}
 
 /** One step down a path; objects that are not there yet come into being. */
 function step(parent: unknown, key: string, path: string): unknown {

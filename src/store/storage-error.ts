@@ -55,6 +55,15 @@ export async function storageError(error: unknown, where: string, action: Storag
   return new DataOpsError('STORAGE', `Cannot ${action.verb}${what} ${where}: ${reason}.`, {cause: error, details, hint})
 }
 
+/** INVALID_INPUT: what keeps a file from being read that somebody named. `what`: `The file of ids list.txt`. */
+export function unreadable(error: unknown, what: string): DataOpsError {
+  const code = errnoOf(error)
+  const [reason, hint = 'Name a file that can be read.'] = HINTS[code ?? ''] ?? [
+    `the system answered ${code ?? String(error)}`,
+  ]
+  return new DataOpsError('INVALID_INPUT', `${what} cannot be read: ${reason}.`, {cause: error, details: {code}, hint})
+}
+
 async function diskFull(
   cause: unknown,
   where: string,

@@ -213,7 +213,7 @@ it('wrong input is a usage error that says what is wrong', async () => {
     [['--where', 'rank >'], 'cannot be understood'],
     [['--rename', 'title'], 'not of the form old=new'],
     [['--rename', 'title=rank'], 'has a property "rank" already'],
-    [['--ids', '/nowhere'], 'cannot be read (ENOENT)'],
+    [['--ids', '/nowhere'], 'cannot be read: it does not exist.'],
     [['--transform', path.join(folder.path, 'nothing.mjs')], 'cannot be loaded'],
     [['--sample', '0%'], 'is none'],
   ] as const) {

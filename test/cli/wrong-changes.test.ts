@@ -106,7 +106,7 @@ describe('ids that are not all there', () => {
   it.each([
     ['# none\n\n', /^The list of ids is empty: nothing would be left\.$/],
     [`${there[0]},1\n`, /^"00000000-0000-4000-8000-00000000000A,1" is no UUID\.$/],
-    [undefined, /^The file of ids .+ cannot be read \(ENOENT\)\.$/],
+    [undefined, /^The file of ids .+ cannot be read: it does not exist\.$/],
   ])('in a file like %j, which is none, are refused', async (text, message) => {
     const file = path.join(folder.path, text === undefined ? 'absent.txt' : 'wrong.txt')
     if (text !== undefined) await writeFile(file, text)
@@ -123,6 +123,8 @@ it('two names for one property are refused', async () => {
 })
 
 const mistakes: Array<[what: string, flags: () => string[], message: RegExp]> = [
+  ['a filter that is empty', () => ['--where', ' '], /^A filter is empty\.$/],
+  ['ids in a folder', () => ['--ids', folder.path], /^The file of ids .+ cannot be read: it is a folder\.$/],
   ['a filter that does not parse', () => ['--where', 'rank >'], /^The filter rank > cannot be understood: .+\.$/],
   ['a rename onto a name that is taken', () => ['--rename', 'title=rank'], /^"Book" has a property "rank" already\.$/],
   [

@@ -11,11 +11,17 @@ import {sha256Hex} from '../../platform/node.js'
 import {FIXED, neverEqual, saidIn} from './never-equal.js'
 import {eachObject, type Look, type Transform} from './transform.js'
 
+const EXAMPLE = 'It is an expression in CEL, for example year >= 2020 && "news" in tags.'
+
 /**
  * Objects for which a CEL expression is true: over `id`, `tenant`, `created`, `updated` (timestamps), `properties`, and each property by
  * its own name (null where the object has none). @throws DataOpsError INVALID_INPUT when it does not parse.
  */
 export function where(expression: string): Transform {
+  if (expression.trim() === '') {
+    throw new DataOpsError('INVALID_INPUT', 'A filter is empty.', {details: {expression}, hint: EXAMPLE})
+  }
+
   const parse = filterParser(expression)
   // What cannot be right with any schema is said at once.
   parse()
@@ -124,7 +130,7 @@ function checked(environment: Environment, expression: string, schema?: Weaviate
       details: {expression},
       hint:
         word === undefined
-          ? 'It is an expression in CEL, for example year >= 2020 && "news" in tags.'
+          ? EXAMPLE
           : `"${word}" is a word of CEL, the language of filters: a property of that name is properties["${word}"].`,
     })
   }

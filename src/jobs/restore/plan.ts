@@ -213,7 +213,7 @@ async function refusedToSend(job: RestoreJob): Promise<number | undefined> {
   if (retryRejected === undefined) return undefined
   const {name, store} = rejectedToRead(job, retryRejected)
   let lines = 0
-  for await (const _ of readRejected(store, name)) lines++
+  if ((await store.stat(name))?.kind !== 'directory') for await (const _ of readRejected(store, name)) lines++
   if (lines > 0) return lines
   throw new DataOpsError('INVALID_INPUT', `There are no refused objects in ${store.describe(name)}.`, {
     hint: 'Give the ….rejected.jsonl file that a restore has named.',
