@@ -504,7 +504,11 @@ describe('a document without a seal', () => {
       )
       const error = await failure(name)
       if (title === 'one object a line') expect(error.code).toBe('BACKUP_DAMAGED')
-      else expect(error).toMatchObject({code: 'NOT_A_BACKUP', message: expect.stringContaining('no seal that holds') as string})
+      else
+        expect(error).toMatchObject({
+          code: 'NOT_A_BACKUP',
+          message: expect.stringContaining('no seal that holds') as string,
+        })
     }
   })
 
