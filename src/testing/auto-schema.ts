@@ -4,7 +4,7 @@ import type {Incoming} from './properties.js'
 import {parseBeacon} from './beacon.js'
 import {Refusal, within} from './refusal.js'
 import {lowerFirst} from './store.js'
-import {canonicalDate, canonicalUuid, type Transport} from './values.js'
+import {canonicalDate, canonicalUuid} from './values.js'
 
 /** Go's ANSIC layout, as the descriptions of generated properties have it. */
 function ansic(now: Date): string {
@@ -20,18 +20,18 @@ export function autoDescription(): string {
  * The properties that `incoming` has and the class lacks; nested properties it lacks make a new version of the property.
  * @throws Refusal 422 when a type cannot be told.
  */
-export function inferProperties(schema: WeaviateClass, incoming: Incoming, transport: Transport): SchemaProperty[] {
+export function inferProperties(schema: WeaviateClass, incoming: Incoming): SchemaProperty[] {
   const inferred: SchemaProperty[] = []
   for (const [key, value] of Object.entries(incoming)) {
     const known = (schema.properties ?? []).find((property) => property.name === lowerFirst(key))
     const prefix = `property '${key}' on class '${schema.class}': `
     if (known && !known.nestedProperties) {
       // Of what is known already only arrays are looked at: their elements must be of one type.
-      if (Array.isArray(value)) within(prefix, () => inferType(value, {nested: false, transport}))
+      if (Array.isArray(value)) within(prefix, () => inferType(value))
       continue
     }
 
-    const property = within(prefix, () => inferProperty(key, value, {nested: false, transport}))
+    const property = within(prefix, () => inferProperty(key, value))
     if (!known) inferred.push(property)
     else if (known.dataType[0] === property.dataType[0]) {
       const merged = mergeNested(known.nestedProperties!, property.nestedProperties ?? [])
@@ -42,23 +42,18 @@ export function inferProperties(schema: WeaviateClass, incoming: Incoming, trans
   return inferred
 }
 
-interface Where {
-  nested: boolean
-  transport: Transport
-}
-
-function inferProperty(name: string, value: unknown, where: Where): SchemaProperty {
-  const dataType = inferType(value, where)
+function inferProperty(name: string, value: unknown, isNested = false): SchemaProperty {
+  const dataType = inferType(value, isNested)
   const property: SchemaProperty = {dataType, description: autoDescription(), name}
-  if (dataType[0] === 'object') property.nestedProperties = inferNested(value as Incoming, where.transport)
+  if (dataType[0] === 'object') property.nestedProperties = inferNested(value as Incoming)
   else if (dataType[0] === 'object[]')
     for (const item of value as Incoming[])
-      property.nestedProperties = mergeNested(property.nestedProperties ?? [], inferNested(item, where.transport))
+      property.nestedProperties = mergeNested(property.nestedProperties ?? [], inferNested(item))
   return property
 }
 
-function inferNested(value: Incoming, transport: Transport): SchemaProperty[] {
-  return Object.entries(value).map(([name, item]) => inferProperty(name, item, {nested: true, transport}))
+function inferNested(value: Incoming): SchemaProperty[] {
+  return Object.entries(value).map(([name, item]) => inferProperty(name, item, true))
 }
 
 /** `known` itself when nothing is new. */
@@ -79,15 +74,15 @@ function mergeNested(known: SchemaProperty[], found: SchemaProperty[]): SchemaPr
   return merged
 }
 
-function inferType(value: unknown, where: Where): string[] {
+function inferType(value: unknown, isNested = false): string[] {
   if (value === null || value === undefined) return ['text']
-  if (Array.isArray(value)) return inferArrayType(value, where)
+  if (Array.isArray(value)) return inferArrayType(value, isNested)
   if (typeof value === 'object') {
     const keys = Object.keys(value)
     const hasValue = (name: string) => (value as Incoming)[name] !== undefined && (value as Incoming)[name] !== null
-    if (!where.nested && keys.length === 2 && hasValue('latitude') && hasValue('longitude')) return ['geoCoordinates']
+    if (!isNested && keys.length === 2 && hasValue('latitude') && hasValue('longitude')) return ['geoCoordinates']
     const isPhone = hasValue('input') && (keys.length === 1 || (keys.length === 2 && 'defaultCountry' in value))
-    return !where.nested && isPhone ? ['phoneNumber'] : ['object']
+    return !isNested && isPhone ? ['phoneNumber'] : ['object']
   }
 
   return [inferScalar(value)]
@@ -104,9 +99,9 @@ function inferScalar(value: unknown): string {
 
 const TEXTUAL = new Set(['date', 'text', 'uuid'])
 
-function inferArrayType(values: unknown[], where: Where): string[] {
+function inferArrayType(values: unknown[], isNested: boolean): string[] {
   if (values.length === 0) return ['text[]']
-  const targets = where.nested ? [] : values.map((value) => referenceTarget(value))
+  const targets = isNested ? [] : values.map((value) => referenceTarget(value))
   if (targets.some((target) => target !== undefined)) {
     const stranger = targets.indexOf(undefined)
     if (stranger === -1) return [...new Set(targets as string[])]

@@ -23,6 +23,12 @@ export class OnlyStopwords extends Refusal {
   }
 }
 
+/** As REST calls them, in order. */
+export const OPERATORS =
+  'And ContainsAll ContainsAny ContainsNone Equal GreaterThan GreaterThanEqual IsNull LessThan LessThanEqual Like Not NotEqual Or WithinGeoRange'
+/** Those of filters in a filter. */
+export const GROUPS: ReadonlySet<string> = new Set(['And', 'Not', 'Or'])
+
 /** A filter in one form for both transports, operators named as over REST. */
 export interface Filter {
   /** Of And, Or and Not; undefined for all others. */

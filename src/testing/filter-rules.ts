@@ -1,9 +1,7 @@
-import type {Filter, FilterScope} from './filter-model.js'
-
 import {isReference, type SchemaProperty} from '../model/schema.js'
-import {noSuchProperty} from './properties.js'
-import {Refusal} from './refusal.js'
-import {type Collection, lowerFirst} from './store.js'
+import {type Filter, type FilterScope, propertyOf} from './filter-model.js'
+import {orRefusal, Refusal} from './refusal.js'
+import {lowerFirst} from './store.js'
 
 /** What a clause may ask of a property, in the real server's words. @throws Refusal 422. */
 export function checkFilter(scope: FilterScope, filter: Filter): void {
@@ -12,16 +10,12 @@ export function checkFilter(scope: FilterScope, filter: Filter): void {
     return
   }
 
-  const problems: string[] = []
-  for (const [index, operand] of filter.operands.entries()) {
-    try {
+  const problems = filter.operands.flatMap((operand, index) => {
+    const problem = orRefusal(() => {
       checkFilter(scope, operand)
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      problems.push(`child operand at position ${index}: ${error.message}`)
-    }
-  }
-
+    })
+    return problem instanceof Refusal ? [`child operand at position ${index}: ${problem.message}`] : []
+  })
   if (problems.length > 0) throw new Refusal(problems.join(', '))
 }
 
@@ -45,7 +39,7 @@ function checkClause(scope: FilterScope, filter: Filter): void {
   const collection = path.length === 1 ? scope.collection : scope.find(path.at(-2)!)
   if (!collection) throw new Refusal(`class "${path.at(-2)}" does not exist in schema`)
   const length = /^len\((.*)\)$/.exec(name)?.[1]
-  const property = rootProperty(collection, length ?? name)
+  const property = propertyOf(collection, lowerFirst((length ?? name).split(/[.[]/, 1)[0]!))
   if (property.nestedProperties)
     throw new Refusal('the embedded server does not filter by what is in objects, as the real one does not by default')
   if (operator === 'IsNull') {
@@ -57,13 +51,6 @@ function checkClause(scope: FilterScope, filter: Filter): void {
   else if (property.dataType[0]!.startsWith('uuid')) checkUuid(property, filter)
   else if (isReference(property)) checkCount(property, type)
   else checkType(property, type, values)
-}
-
-function rootProperty({name: className, schema}: Collection, name: string): SchemaProperty {
-  const root = lowerFirst(name.split(/[.[]/, 1)[0]!)
-  const property = schema.properties?.find((candidate) => candidate.name === root)
-  if (!property) throw noSuchProperty(className, root)
-  return property
 }
 
 function checkLength({operator, type, values}: Filter): void {

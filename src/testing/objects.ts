@@ -82,7 +82,7 @@ export class ObjectRoom {
   }
 
   private extendSchema(incoming: IncomingObject, autoSchema: boolean): Collection {
-    const {collection: name, properties, transport} = incoming
+    const {collection: name, properties} = incoming
     let collection = this.database.find(name)
     if (!collection) {
       if (!autoSchema) throw new Refusal(`class '${name}' not present in schema`)
@@ -95,7 +95,7 @@ export class ObjectRoom {
 
     if (!autoSchema) return collection
     const {schema} = collection
-    for (const property of inferProperties(schema, properties, transport)) {
+    for (const property of inferProperties(schema, properties)) {
       const known = (schema.properties ?? []).findIndex((candidate) => candidate.name === property.name)
       if (known !== -1) {
         schema.properties = schema.properties!.with(known, propertyDefaults(property))

@@ -3,7 +3,7 @@ import type {Collection, StoredObject} from './store.js'
 import {own} from '../model/object.js'
 import {isReference, PRIMITIVE_TYPES} from '../model/schema.js'
 import {propertyOf} from './filter-model.js'
-import {Refusal} from './refusal.js'
+import {Refusal, within} from './refusal.js'
 
 export interface SortKey {
   ascending: boolean
@@ -14,14 +14,9 @@ export type Order = (a: StoredObject, b: StoredObject) => number
 
 /** Objects without a value, or with none in a list, come first, going up; equal ones stay in order of their ids. @throws Refusal 422. */
 export function compileSort(collection: Collection, keys: readonly SortKey[]): Order {
-  const orders = keys.map((key, index) => {
-    try {
-      return compileKey(collection, key)
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      throw error.within(`sort parameter at position ${index}: `)
-    }
-  })
+  const orders = keys.map((key, index) =>
+    within(`sort parameter at position ${index}: `, () => compileKey(collection, key)),
+  )
   return (a, b) => {
     for (const order of orders) {
       const difference = order(a, b)

@@ -1,3 +1,5 @@
+import type {Settings} from './options.js'
+
 import {TENANT_STATUSES, type TenantStatus} from '../model/tenant.js'
 import {Refusal} from './refusal.js'
 import {type Collection, Shard} from './store.js'
@@ -14,11 +16,6 @@ export interface TenantRequest {
   name: string
 }
 
-export interface TenantOptions {
-  /** Whether tenants can be offloaded (FROZEN), as with the offload-s3 module. */
-  offload: boolean
-}
-
 /** What was asked for, or nothing: a collection that is not there. */
 type Sought = Collection | undefined
 
@@ -28,7 +25,7 @@ function tenantsOf(collection: Sought, what: string): NonNullable<Collection['te
   throw new Refusal(`${what}multi-tenancy is not enabled for class "${collection.name}"`)
 }
 
-function statusOf(request: TenantRequest, {offload}: TenantOptions): TenantStatus {
+function statusOf(request: TenantRequest, {offload}: Settings): TenantStatus {
   const status = TENANT_STATUSES[filled(request.activityStatus) ?? 'HOT']!
   if (status === 'FREEZING' || status === 'UNFREEZING')
     throw new Refusal(`invalid activity status '${request.activityStatus}' for tenant "${request.name}"`)
@@ -48,7 +45,7 @@ function checkOnce(requests: readonly TenantRequest[]): void {
 }
 
 /** @throws Refusal 422. Tenants that are there already stay as they are. */
-export function addTenants(collection: Sought, requests: readonly TenantRequest[], options: TenantOptions): void {
+export function addTenants(collection: Sought, requests: readonly TenantRequest[], settings: Settings): void {
   for (const [index, {name = ''}] of requests.entries()) {
     if (name === '') throw new Refusal(`tenant name at index ${index}: empty tenant name`)
     if (!TENANT_NAME.test(name))
@@ -59,9 +56,9 @@ export function addTenants(collection: Sought, requests: readonly TenantRequest[
 
   checkOnce(requests)
   for (const {activityStatus = '', name} of requests)
-    if (options.offload && !CREATED_AS.has(activityStatus))
+    if (settings.offload && !CREATED_AS.has(activityStatus))
       throw new Refusal(`invalid activity status '${activityStatus}' for tenant "${name}"`)
-  const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, options)}))
+  const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, settings)}))
   const tenants = tenantsOf(collection, 'updating schema: TYPE_ADD_TENANT: ')
   for (const {name, status} of wanted) if (!tenants.has(name)) tenants.set(name, {name, shard: new Shard(name), status})
 }
@@ -70,7 +67,7 @@ export function addTenants(collection: Sought, requests: readonly TenantRequest[
 export function updateTenants(
   collection: Sought,
   requests: readonly TenantRequest[],
-  options: TenantOptions,
+  settings: Settings,
 ): Array<{activityStatus: TenantStatus; name: string}> {
   if (requests.length > MOST_UPDATES)
     throw new Refusal(
@@ -82,7 +79,7 @@ export function updateTenants(
       throw new Refusal(`tenant name ${name} existed multiple times`)
   }
 
-  const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, options)}))
+  const wanted = requests.map((request) => ({name: request.name, status: statusOf(request, settings)}))
   const tenants = tenantsOf(collection, 'updating schema: TYPE_UPDATE_TENANT: ')
   for (const {name} of wanted)
     if (!tenants.has(name)) throw new Refusal(`updating schema: TYPE_UPDATE_TENANT: shard not found: ${name}`)

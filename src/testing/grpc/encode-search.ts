@@ -1,3 +1,4 @@
+import {BinaryWriter, WireType} from '@bufbuild/protobuf/wire'
 import {Buffer} from 'node:buffer'
 
 import type {StoredObject} from '../store.js'
@@ -41,13 +42,5 @@ function encodeProperties(result: PropertiesResult, {isOld}: ReplyContext): Uint
 function delimited(field: number, parts: readonly Uint8Array[]): Uint8Array[] {
   let length = 0
   for (const part of parts) length += part.byteLength
-  return [Uint8Array.from([...varint((field << 3) | 2), ...varint(length)]), ...parts]
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80)
-  bytes.push(rest)
-  return bytes
+  return [new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish(), ...parts]
 }

@@ -1,32 +1,23 @@
 import {isReference} from '../../model/schema.js'
 import {type Filters, Filters_Operator, type FilterTarget} from '../../weaviate/proto/generated/weaviate.js'
-import {type Filter, type FilterScope, type FilterType, type GeoRange, propertyOf} from '../filter-model.js'
+import {
+  type Filter,
+  type FilterScope,
+  type FilterType,
+  type GeoRange,
+  GROUPS,
+  OPERATORS,
+  propertyOf,
+} from '../filter-model.js'
 import {Refusal} from '../refusal.js'
 import {type Collection, lowerFirst, upperFirst} from '../store.js'
 
-const OPERATORS: Partial<Record<Filters_Operator, string>> = {
-  [Filters_Operator.OPERATOR_AND]: 'And',
-  [Filters_Operator.OPERATOR_CONTAINS_ALL]: 'ContainsAll',
-  [Filters_Operator.OPERATOR_CONTAINS_ANY]: 'ContainsAny',
-  [Filters_Operator.OPERATOR_CONTAINS_NONE]: 'ContainsNone',
-  [Filters_Operator.OPERATOR_EQUAL]: 'Equal',
-  [Filters_Operator.OPERATOR_GREATER_THAN]: 'GreaterThan',
-  [Filters_Operator.OPERATOR_GREATER_THAN_EQUAL]: 'GreaterThanEqual',
-  [Filters_Operator.OPERATOR_IS_NULL]: 'IsNull',
-  [Filters_Operator.OPERATOR_LESS_THAN]: 'LessThan',
-  [Filters_Operator.OPERATOR_LESS_THAN_EQUAL]: 'LessThanEqual',
-  [Filters_Operator.OPERATOR_LIKE]: 'Like',
-  [Filters_Operator.OPERATOR_NOT]: 'Not',
-  [Filters_Operator.OPERATOR_NOT_EQUAL]: 'NotEqual',
-  [Filters_Operator.OPERATOR_OR]: 'Or',
-  [Filters_Operator.OPERATOR_WITHIN_GEO_RANGE]: 'WithinGeoRange',
-}
-
 /** @throws Refusal in the real server's words. */
 export function incomingFilter(filters: Filters, scope: FilterScope): Filter {
-  const operator = OPERATORS[filters.operator]
-  if (!operator) throw new Refusal(`unknown filter operator ${Filters_Operator[filters.operator]}`)
-  if (['And', 'Not', 'Or'].includes(operator)) {
+  const operator = operatorOf(filters)
+  if (!OPERATORS.split(' ').includes(operator))
+    throw new Refusal(`unknown filter operator ${Filters_Operator[filters.operator]}`)
+  if (GROUPS.has(operator)) {
     const operands = filters.filters.map((operand) => incomingFilter(operand, scope))
     return {operands, operator, path: [], type: undefined, values: []}
   }
@@ -43,6 +34,14 @@ export function incomingFilter(filters: Filters, scope: FilterScope): Filter {
   const list = typeof value === 'object' ? value.values : [value]
   const values = list.map((item) => coerced(typeof item === 'bigint' ? Number(item) : item, type))
   return {isList: typeof value === 'object', operator, path, type: type === 'geoRange' ? 'text' : type, values}
+}
+
+/** ContainsAll of OPERATOR_CONTAINS_ALL. */
+function operatorOf({operator}: Filters): string {
+  // A client may send a number that is none.
+  const name = Filters_Operator[operator] as string | undefined
+  const [, ...words] = name?.split('_') ?? []
+  return words.map((word) => upperFirst(word.toLowerCase())).join('')
 }
 
 function isGeo(value: object | bigint | boolean | number | string): value is GeoRange {

@@ -18,8 +18,8 @@ import {
   Vectors_VectorType,
 } from '../../weaviate/proto/generated/weaviate.js'
 import {parseBeacon} from '../beacon.js'
-import {noSuchProperty} from '../properties.js'
-import {Refusal} from '../refusal.js'
+import {propertyOf} from '../filter-model.js'
+import {Refusal, within} from '../refusal.js'
 import {type Collection, lowerFirst, type StoredObject} from '../store.js'
 import {bytesUnder, uuidBytes} from '../values.js'
 
@@ -32,27 +32,19 @@ export interface Selection {
 }
 
 /** @throws Refusal for properties that the class does not have. */
-export function select(schema: WeaviateClass, request?: PropertiesRequest, metadata?: MetadataRequest): Selection {
-  const plain: Selection['plain'] = new Map()
-  const all = schema.properties ?? []
-  const find = (name: string): SchemaProperty => {
-    const found = all.find((property) => property.name === name)
-    if (found) return found
-    const prefix = `extract properties request: get property by name ${name} for class ${schema.class}: `
-    throw noSuchProperty(schema.class, name).within(prefix)
-  }
-
-  if (!request || request.returnAllNonrefProperties) {
-    for (const property of all)
-      if (!isReference(property) && !isBlob(property))
-        plain.set(property.name, {nested: everything(property), property})
-  } else {
-    for (const name of request.nonRefProperties) {
-      const property = find(lowerFirst(name))
-      plain.set(property.name, {nested: everything(property), property})
-    }
-  }
-
+export function select(collection: Collection, request?: PropertiesRequest, metadata?: MetadataRequest): Selection {
+  const {schema} = collection
+  const find = (name: string): SchemaProperty =>
+    within(`extract properties request: get property by name ${name} for class ${schema.class}: `, () =>
+      propertyOf(collection, name),
+    )
+  const whole =
+    !request || request.returnAllNonrefProperties
+      ? (schema.properties ?? []).filter((property) => !isReference(property) && !isBlob(property))
+      : request.nonRefProperties.map((name) => find(lowerFirst(name)))
+  const plain: Selection['plain'] = new Map(
+    whole.map((property) => [property.name, {nested: everything(property), property}]),
+  )
   for (const nested of request?.objectProperties ?? [])
     plain.set(nested.propName, {nested, property: find(nested.propName)})
   for (const wanted of request?.refProperties ?? []) checkReference(schema, find(wanted.referenceProperty), wanted)
@@ -175,7 +167,7 @@ function resolve(references: JsonObject[], request: RefPropertiesRequest, contex
     const object = collection && room.shardFor(collection, tenant)?.get(target.id)
     if (!object) continue
     if (request.targetCollection && request.targetCollection !== collection.name) continue
-    const selection = select(collection.schema, request.properties, request.metadata)
+    const selection = select(collection, request.properties, request.metadata)
     const result = propertiesResult(object, selection, {collection, room, tenant})
     properties.push({...result, metadata: metadataResult(object, request.metadata)})
   }

@@ -65,7 +65,7 @@ export class WeaviateCalls {
   search(request: SearchRequest): Uint8Array {
     const started = performance.now()
     const collection = this.find(request.collection)
-    const selection = select(collection.schema, request.properties, request.metadata)
+    const selection = select(collection, request.properties, request.metadata)
     const {after, limit, offset, sortBy: keys, tenant} = request
     const {queryDefaultsLimit, queryMaximumResults} = this.settings
     const page = listObjects(this.served, {

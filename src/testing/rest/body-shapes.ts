@@ -1,16 +1,15 @@
-import {InvalidBody} from './router.js'
+import {InvalidBody, type RestAnswer} from './router.js'
 
 /** What a member of a body may be; null goes for anything, and members that are not named here are ignored. */
 type Shape = 'any' | 'boolean' | 'int' | 'number' | 'string' | Struct | {list: Shape} | {map: Shape}
 
 interface Struct {
-  /** By name; made when it is asked for, where a struct is in itself. */
-  fields: () => Record<string, Shape>
+  fields: Record<string, Shape>
   name: string
 }
 
 function struct(name: string, fields: Record<string, Shape>): Struct {
-  return {fields: () => fields, name}
+  return {fields, name}
 }
 
 const TEXTS: Shape = {list: 'string'}
@@ -31,21 +30,20 @@ const BATCH_REFERENCE = struct('BatchReference', {from: 'string', tenant: 'strin
 const TENANT = struct('Tenant', {activityStatus: 'string', name: 'string'})
 const ANALYZER = struct('TextAnalyzerConfig', {asciiFold: 'boolean', asciiFoldIgnore: TEXTS, stopwordPreset: 'string'})
 
-const PROPERTY: Struct = {
-  fields: () => ({
-    dataType: TEXTS,
-    description: 'string',
-    indexFilterable: 'boolean',
-    indexInverted: 'boolean',
-    indexRangeFilters: 'boolean',
-    indexSearchable: 'boolean',
-    name: 'string',
-    nestedProperties: {list: PROPERTY},
-    textAnalyzer: ANALYZER,
-    tokenization: 'string',
-  }),
-  name: 'Property',
-}
+const PROPERTY: Struct = struct('Property', {
+  dataType: TEXTS,
+  description: 'string',
+  indexFilterable: 'boolean',
+  indexInverted: 'boolean',
+  indexRangeFilters: 'boolean',
+  indexSearchable: 'boolean',
+  name: 'string',
+  get nestedProperties(): Shape {
+    return {list: PROPERTY}
+  },
+  textAnalyzer: ANALYZER,
+  tokenization: 'string',
+})
 
 const STOPWORDS = struct('StopwordConfig', {additions: TEXTS, preset: 'string', removals: TEXTS})
 
@@ -90,19 +88,18 @@ const CLASS = struct('Class', {
   vectorizer: 'string',
 })
 
-const WHERE: Struct = {
-  fields: () => ({
-    operands: {list: WHERE},
-    operator: 'any',
-    path: 'any',
-    ...Object.fromEntries(VALUES.map((kind): [string, Shape] => [`value${kind}`, 'any'])),
-  }),
-  name: 'WhereFilter',
-}
 const VALUES = ['Boolean', 'Date', 'GeoRange', 'Int', 'Number', 'String', 'Text'].flatMap((kind) => [
-  kind,
-  `${kind}Array`,
+  `value${kind}`,
+  `value${kind}Array`,
 ])
+const WHERE: Struct = struct('WhereFilter', {
+  get operands(): Shape {
+    return {list: WHERE}
+  },
+  operator: 'any',
+  path: 'any',
+  ...Object.fromEntries(VALUES.map((name) => [name, 'any' as const])),
+})
 
 const TOKENIZE = struct('TokenizeRequest', {
   analyzerConfig: ANALYZER,
@@ -127,6 +124,7 @@ const BODIES: Record<string, Record<string, Shape>> = {
     POST: struct('BatchObjectsCreateBody', {fields: TEXTS, objects: {list: OBJECT}}),
   },
   'batch/references': {POST: {list: BATCH_REFERENCE}},
+  'export/:backend': {POST: 'any'},
   graphql: {POST: struct('GraphQLQuery', {operationName: 'string', query: 'string'})},
   objects: {POST: OBJECT},
   'objects/:class/:id': {PATCH: OBJECT, PUT: OBJECT},
@@ -150,6 +148,17 @@ const NAMED: Record<string, Record<string, string>> = {
   'schema/:class/tenants': {DELETE: 'tenants'},
 }
 
+function nameOf(method: string, pattern: string): string {
+  return NAMED[pattern]?.[method] ?? 'body'
+}
+
+/** What the OpenAPI layer says of a request that needs a body and has none. */
+export function missingBody(method: string, pattern: string, body: string): RestAnswer | undefined {
+  if (body.trim() !== '' || BODIES[pattern]?.[method] === undefined) return undefined
+  if (method === 'PATCH') return {status: 400}
+  return {body: {code: 602, message: `${nameOf(method, pattern)} in body is required`}, status: 422}
+}
+
 /**
  * A body with its members named as they are in the server's structs: Go takes them in any case, and the last one for it.
  * @throws InvalidBody 400 for what cannot be decoded, before anything else is looked at.
@@ -160,8 +169,10 @@ export function decodedBody(method: string, pattern: string, body: unknown): unk
   const named = withNames(body, shape)
   const problem = mismatch(named, shape, '')
   if (problem === undefined) return named
-  const name = NAMED[pattern]?.[method] ?? 'body'
-  throw new InvalidBody(400, `parsing ${name} body from "" failed, because json: cannot unmarshal ${problem}`)
+  throw new InvalidBody(
+    400,
+    `parsing ${nameOf(method, pattern)} body from "" failed, because json: cannot unmarshal ${problem}`,
+  )
 }
 
 function withNames(value: unknown, shape: Shape): unknown {
@@ -170,7 +181,7 @@ function withNames(value: unknown, shape: Shape): unknown {
   if (Array.isArray(value)) return value
   if ('map' in shape)
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withNames(item, shape.map)]))
-  const fields = shape.fields()
+  const {fields} = shape
   const names = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]))
   const named = new Map<string, unknown>()
   for (const [given, item] of Object.entries(value)) {
@@ -200,7 +211,7 @@ function mismatch(value: unknown, shape: Shape, where: string): string | undefin
       : `${wrong} of type []${typeof shape.list === 'string' ? GO_TYPES[shape.list] : 'struct'}`
   if (!isMap) return `${wrong} of type ${'map' in shape ? 'map[string]interface {}' : `models.${shape.name}`}`
   if ('map' in shape) return first(Object.values(value), (item) => mismatch(item, shape.map, where))
-  const fields = shape.fields()
+  const {fields} = shape
   return first(Object.entries(value), ([name, item]) =>
     Object.hasOwn(fields, name) ? mismatch(item, fields[name]!, `${shape.name}.${name}`) : undefined,
   )

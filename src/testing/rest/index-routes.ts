@@ -10,7 +10,6 @@ export function setShardStatus(
   params: Record<string, string>,
   body: unknown,
 ): RestAnswer {
-  if (body === undefined) throw new InvalidBody(602, 'body in body is required')
   const prefix = 'updating db: TYPE_UPDATE_SHARD_STATUS: '
   if (!collection)
     throw new Refusal(`${prefix}cannot update shard status to a non-existing index for ${params.class}: not found`, 404)

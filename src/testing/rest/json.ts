@@ -1,16 +1,8 @@
 import type {JsonObject, JsonValue, NamedVector} from '../../model/object.js'
 import type {StoredObject} from '../store.js'
 
+import {jsonText} from '../../codec/columns/json-text.js'
 import {floatsOf, shortestFloat32} from '../values.js'
-
-/** JSON text with negative zero as `-0`, which JSON.stringify would lose. */
-export function jsonText(value: JsonValue): string {
-  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : JSON.stringify(value)
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null)
-  if (Array.isArray(value)) return `[${value.map((item) => jsonText(item)).join(',')}]`
-  const members = Object.entries(value).filter(([, item]) => item !== undefined)
-  return `{${members.map(([key, item]) => `${JSON.stringify(key)}:${jsonText(item)}`).join(',')}}`
-}
 
 /** A vector component that JSON has no text for: the real server then answers 200 with no body at all. */
 export class NonFiniteVector extends Error {}

@@ -11,7 +11,7 @@ import {Refusal} from '../refusal.js'
 import {CollectionLimit} from '../schema-rules.js'
 import {isBefore} from '../version.js'
 import {batchRoutes} from './batch-routes.js'
-import {decodedBody} from './body-shapes.js'
+import {decodedBody, missingBody} from './body-shapes.js'
 import {NonFiniteVector} from './json.js'
 import {objectRoutes} from './object-routes.js'
 import {referenceRoutes} from './reference-routes.js'
@@ -114,25 +114,13 @@ function answer({body, method, path, router, settings, token}: Asked): RestAnswe
 
   try {
     if (access === 'read' && isWrite(method, below)) throw forbidden(verbOf(method), below)
-    const missing = missingBody(method, below, body)
+    const missing = missingBody(method, pattern, body)
     if (missing) return missing
     const decoded = decodedBody(method, pattern, parse(body))
     return handler({access, body: decoded, method, params, query: url.searchParams})
   } catch (error) {
     return refusalAnswer(error)
   }
-}
-
-/** What the OpenAPI layer says of a request that needs a body and has none. */
-function missingBody(method: string, below: string, body: string): RestAnswer | undefined {
-  if (body.trim() !== '' || method === 'GET' || method === 'HEAD') return undefined
-  const isTenants = below.endsWith('/tenants')
-  if (method === 'DELETE' && !isTenants && below !== 'batch/objects' && !below.includes('/references/'))
-    return undefined
-  if (method === 'PATCH') return {status: 400}
-  const isClass = below === 'schema' || (method === 'PUT' && /^schema\/[^/]+$/.test(below))
-  const name = isClass ? 'objectClass' : isTenants && method === 'DELETE' ? 'tenants' : 'body'
-  return {body: {code: 602, message: `${name} in body is required`}, status: 422}
 }
 
 function isWrite(method: string, below: string): boolean {
