@@ -20,11 +20,6 @@ export interface Wanted {
   topLimit: number
 }
 
-export interface TopOccurrence {
-  occurs: number
-  value: string
-}
-
 /** What is found: members that no value gives (the mean of nothing) are left out. */
 export type Aggregated =
   | NumbersAggregated
@@ -38,7 +33,7 @@ export type Aggregated =
       totalTrue: number
     }
   | {count: number; kind: 'date'; maximum?: string; median?: string; minimum?: string; mode?: string}
-  | {count: number; kind: 'text'; topOccurrences: TopOccurrence[]}
+  | {count: number; kind: 'text'; topOccurrences: Array<{occurs: number; value: string}>}
   | {kind: 'reference'; pointingTo: string[]}
 
 interface NumbersAggregated {

@@ -14,7 +14,7 @@ export function termTest(
 ): Predicate {
   const {operator, values} = filter
   const type = of?.property.dataType[0]?.replace('[]', '')
-  if (of && (type === 'text' || type === 'string')) return textTest(filter, read, of)
+  if (of && type === 'text') return textTest(filter, read, of)
   const [wanted] = values as Term[]
   if (operator === 'Like' && type !== 'boolean') return likeTest(String(wanted), read, filter)
   const convert = converter(type)

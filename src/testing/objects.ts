@@ -1,7 +1,7 @@
 import type {FilterScope} from './filter-model.js'
 import type {Settings} from './options.js'
 
-import {type JsonObject, type NamedVector, own} from '../model/object.js'
+import {type JsonObject, own} from '../model/object.js'
 import {isReference, type SchemaProperty} from '../model/schema.js'
 import {autoDescription, inferProperties} from './auto-schema.js'
 import {beaconTo, type Target} from './beacon.js'
@@ -16,7 +16,7 @@ import {canonicalUuid, type Transport, uuidProblem} from './values.js'
 import {checkVectors, claimDimensions, fillVectors, placeVectors} from './vectors.js'
 
 /** An object on its way in, of either transport. */
-export interface IncomingObject {
+export interface IncomingObject extends Pick<StoredObject, 'vector' | 'vectors'> {
   collection: string
   /** Any UUID form. */
   id: string
@@ -24,8 +24,6 @@ export interface IncomingObject {
   /** '' for none. */
   tenant: string
   transport: Transport
-  vector?: Uint8Array
-  vectors?: Map<string, NamedVector>
 }
 
 /** An object of a batch that was stored. */

@@ -69,7 +69,6 @@ const SCALARS: Record<string, {named: string; read: (value: unknown, transport: 
   int: {named: 'integer', read: readInt},
   number: {named: 'number', read: readNumber},
   phoneNumber: {named: 'phoneNumber', read: readPhone},
-  string: {named: 'string', read: readText},
   text: {named: 'text', read: readText},
   uuid: {named: 'uuid', read: readUuid},
 }

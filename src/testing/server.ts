@@ -45,17 +45,15 @@ export async function startEmbeddedWeaviate(options: EmbeddedWeaviateOptions = {
     await Promise.all(open.map(async (listener) => listener.close()))
   }
 
-  const opened = (listener: Listener): Listener => {
-    open.push(listener)
-    return listener
-  }
-
   const listenNode = async (node: number) => {
     const at = (port: number) => ({port: node === 0 ? port : 0, requests})
-    const {port} = opened(await listenRest({node, room}, at(settings.port)))
+    const rest = await listenRest({node, room}, at(settings.port))
+    open.push(rest)
+    const {port} = rest
     const url = `http://127.0.0.1:${port}`
     if (!settings.grpc) return {grpcPort: undefined, grpcUrl: undefined, port, url}
-    const grpc = opened(await listenGrpc({node, room}, at(settings.grpcPort)))
+    const grpc = await listenGrpc({node, room}, at(settings.grpcPort))
+    open.push(grpc)
     return {grpcPort: grpc.port, grpcUrl: `127.0.0.1:${grpc.port}`, port, url}
   }
 

@@ -125,6 +125,12 @@ export function floatsOf(bytes: Uint8Array): Float32Array {
   return new Float32Array(buffer, byteOffset, byteLength / 4)
 }
 
+/** Of a multi-vector. */
+export function rowsOf({bytes, dims}: {bytes: Uint8Array; dims: number}): Uint8Array[] {
+  const size = dims * 4
+  return Array.from({length: bytes.byteLength / size}, (_, row) => bytes.subarray(row * size, (row + 1) * size))
+}
+
 /** float64 values of little-endian bytes of any alignment; a last incomplete one is left out. */
 export function doublesOf(bytes: Uint8Array): Float64Array {
   const {buffer, byteLength, byteOffset} = copyBytes(bytes, bytes.byteLength & ~7)

@@ -6,10 +6,7 @@ import type {Shard, StoredObject} from './store.js'
 import {Refusal} from './refusal.js'
 import {bytesOf} from './values.js'
 
-interface GivenVectors {
-  vector?: Uint8Array
-  vectors?: Map<string, NamedVector>
-}
+type GivenVectors = Pick<StoredObject, 'vector' | 'vectors'>
 
 /** Gives an object the vectors that it lacks and that its collection's modules would make. */
 export function fillVectors(

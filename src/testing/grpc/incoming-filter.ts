@@ -108,7 +108,7 @@ function typeOf(path: string[], operator: string, scope: FilterScope): FilterTyp
   const property = propertyOf(collection, name.split(/[.[]/, 1)[0]!)
   if (isReference(property)) return 'int'
   const type = property.dataType[0]!.replace('[]', '')
-  if (type === 'uuid' || type === 'string') return 'text'
+  if (type === 'uuid') return 'text'
   return type === 'geoCoordinates' ? 'geoRange' : (type as FilterType)
 }
 

@@ -54,10 +54,7 @@ function incomingProperties(given: BatchObject_Properties, schema: undefined | W
     const targets = targetsOf(schema, propName)
     if (targets.length > 1)
       throw new Refusal(`target is a multi-target reference, need single target [${targets.join(' ')}]`)
-    properties.set(
-      propName,
-      uuids.map((id) => ({beacon: beaconTo({collection: targets[0]!, id})})),
-    )
+    properties.set(propName, referencesTo(targets[0]!, uuids))
   }
 
   for (const {propName, targetCollection, uuids} of given.multiTargetRefProps) {
@@ -65,13 +62,14 @@ function incomingProperties(given: BatchObject_Properties, schema: undefined | W
     if (targets.length < 2)
       throw new Refusal(`target is a single-target reference, need multi-target [${targets.join(' ')}]`)
     const references = (properties.get(propName) ?? []) as unknown[]
-    properties.set(propName, [
-      ...references,
-      ...uuids.map((id) => ({beacon: beaconTo({collection: targetCollection, id})})),
-    ])
+    properties.set(propName, [...references, ...referencesTo(targetCollection, uuids)])
   }
 
   return Object.fromEntries(properties)
+}
+
+function referencesTo(collection: string, uuids: readonly string[]): unknown[] {
+  return uuids.map((id) => ({beacon: beaconTo({collection, id})}))
 }
 
 function targetsOf(schema: undefined | WeaviateClass, name: string): string[] {

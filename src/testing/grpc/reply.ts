@@ -191,7 +191,6 @@ const KINDS: Readonly<Record<string, (value: JsonValue) => Told>> = {
   int: (value) => ({$case: 'intValue', value: int64(value as number)}),
   number: (value) => ({$case: 'numberValue', value: value as number}),
   phoneNumber: (value) => ({$case: 'phoneValue', value: phoneValue(value as JsonObject)}),
-  string: (value) => ({$case: 'textValue', value: value as string}),
   text: (value) => ({$case: 'textValue', value: value as string}),
   uuid: (value) => ({$case: 'uuidValue', value: value as string}),
 }
@@ -207,7 +206,6 @@ const LIST_KINDS: Readonly<Record<string, (values: JsonValue[]) => ListKind>> = 
     $case: 'numberValues',
     value: {values: bytesUnder(Float64Array.from(values as number[]))},
   }),
-  'string[]': (values) => ({$case: 'textValues', value: {values: values as string[]}}),
   'text[]': (values) => ({$case: 'textValues', value: {values: values as string[]}}),
   'uuid[]': (values) => ({$case: 'uuidValues', value: {values: values as string[]}}),
 }

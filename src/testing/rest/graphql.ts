@@ -10,7 +10,7 @@ import {compileFilter} from '../filter.js'
 import {listObjects, type Served} from '../many-objects.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
-import {floatsOf, shortestFloat32} from '../values.js'
+import {floatsOf, rowsOf, shortestFloat32} from '../values.js'
 import {readAggregate} from './graphql-aggregate.js'
 import {type Argument, type Field, parseQuery, QueryError, requireSelection} from './graphql-document.js'
 import {incomingFilter, type WhereBody} from './incoming.js'
@@ -251,10 +251,7 @@ function readVectors({fields}: Field): Read {
 }
 
 function namedNumbers(vector: NamedVector): number[] | number[][] {
-  const numbers = numbersOf(vector.bytes)
-  if (vector.kind === 'single') return numbers
-  const {dims} = vector
-  return Array.from({length: numbers.length / dims}, (_, row) => numbers.slice(row * dims, (row + 1) * dims))
+  return vector.kind === 'single' ? numbersOf(vector.bytes) : rowsOf(vector).map((row) => numbersOf(row))
 }
 
 function numbersOf(bytes: Uint8Array): number[] {

@@ -2,7 +2,7 @@ import type {JsonObject, JsonValue, NamedVector} from '../../model/object.js'
 import type {StoredObject} from '../store.js'
 
 import {jsonText} from '../../codec/columns/json-text.js'
-import {floatsOf, shortestFloat32} from '../values.js'
+import {floatsOf, rowsOf, shortestFloat32} from '../values.js'
 
 /** A vector component that JSON has no text for: the real server then answers 200 with no body at all. */
 export class NonFiniteVector extends Error {}
@@ -19,10 +19,7 @@ function floatsText(bytes: Uint8Array): string {
 
 function namedVectorText(vector: NamedVector): string {
   if (vector.kind === 'single') return floatsText(vector.bytes)
-  const rows: string[] = []
-  const rowBytes = vector.dims * 4
-  for (let at = 0; at < vector.bytes.byteLength; at += rowBytes)
-    rows.push(floatsText(vector.bytes.subarray(at, at + rowBytes)))
+  const rows = rowsOf(vector).map((row) => floatsText(row))
   return `[${rows.join(',')}]`
 }
 
