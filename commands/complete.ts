@@ -67,7 +67,7 @@ export default class Complete extends DataOpsCommand {
     return ['latest', ...collections.map((name) => `${name}@latest`), ...backups.map(({id}) => id.slice(0, 8))]
   }
 
-  protected override warnOf(): void {
+  protected override readonly warnOf = (): void => {
     // A word that is being typed is no place for it.
   }
 

@@ -27,7 +27,7 @@ export default class BackupExtend extends DataOpsCommand {
     const {locateBackup} = await import('../../src/catalog/locate.js')
     const {name, store} = await locateBackup(args.backup, given, this.operation())
     const locked = await new BackupCatalog(store).extend(name, {forMs, mode})
-    const extended = backupEntry(locked, (file) => store.describe(file))
+    const extended = backupEntry(locked, store)
     this.print([`Backup ${extended.id} is locked until ${shortTime(extended.lockedUntil ?? '')} UTC: ${extended.path}`])
     return {extended}
   }

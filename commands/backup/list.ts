@@ -73,17 +73,18 @@ export default class BackupList extends DataOpsCommand {
 
   async run(): Promise<BackupListResult> {
     const {args, flags} = await this.parse(BackupList)
-    const {catalog, pathOf, store} = await this.catalogIn(flags.output)
+    const {catalog, store} = await this.catalogIn(flags.output)
+    const directory = store.describe('')
     await this.#warnOfTenants(store)
     await this.#warnOfLeftovers(store)
     const reindexed = flags.reindex ? await catalog.reindex() : undefined
     const listed = await catalog.list({collection: args.collection})
-    const backups = listed.map((backup) => backupEntry(backup, pathOf))
-    const damaged = reindexed?.damaged.map(({file, reason}) => ({path: pathOf(file), reason}))
+    const backups = listed.map((backup) => backupEntry(backup, store))
+    const damaged = reindexed?.damaged.map(({file, reason}) => ({path: store.describe(file), reason}))
     for (const {path, reason} of damaged ?? []) this.warnOf({message: `${path} is no usable backup: ${reason}`})
-    this.print(backups.length > 0 ? backupTable(backups, this.tableWidth) : [`There are no backups in ${pathOf('')}.`])
-    const unread = reindexed?.unread.map(({file, reason}) => ({path: pathOf(file), reason}))
+    this.print(backups.length > 0 ? backupTable(backups, this.tableWidth) : [`There are no backups in ${directory}.`])
+    const unread = reindexed?.unread.map(({file, reason}) => ({path: store.describe(file), reason}))
     if (unread && unread.length > 0) exitAtLeast(3)
-    return {backups, directory: pathOf(''), ...(damaged && {damaged}), ...(unread && {unread})}
+    return {backups, directory, ...(damaged && {damaged}), ...(unread && {unread})}
   }
 }

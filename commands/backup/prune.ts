@@ -51,7 +51,7 @@ export default class BackupPrune extends DataOpsCommand {
 
   async run(): Promise<BackupPruneResult> {
     const {args, flags} = await this.parse(BackupPrune)
-    const {catalog, pathOf} = await this.catalogIn(flags.output)
+    const {catalog, store} = await this.catalogIn(flags.output)
     const policy: RetentionPolicy = {
       keepDaily: flags['keep-daily'],
       keepLast: flags['keep-last'],
@@ -62,10 +62,10 @@ export default class BackupPrune extends DataOpsCommand {
     const isDryRun = flags['dry-run']
     const outcome = await catalog.prune(policy, {collection: args.collection, dryRun: isDryRun})
     const kept = outcome.kept.map((backup) => ({
-      ...backupEntry(backup, pathOf),
+      ...backupEntry(backup, store),
       reasons: outcome.reasons[backup.file] ?? [],
     }))
-    const removed = outcome.removed.map((backup) => backupEntry(backup, pathOf))
+    const removed = outcome.removed.map((backup) => backupEntry(backup, store))
     const bytes = removed.reduce((sum, backup) => sum + backup.bytes, 0)
     this.print([
       `${isDryRun ? 'Would remove' : 'Removed'} ${plural(removed.length, 'backup')} (${formatBytes(bytes)}), kept ${kept.length}`,

@@ -35,7 +35,7 @@ export default class BackupRekey extends DataOpsCommand {
 
   async run(): Promise<{rekeyed: BackupEntry}> {
     const {args, flags} = await this.parse(BackupRekey)
-    const {catalog, pathOf} = await this.catalogIn(flags.output)
+    const {catalog, store} = await this.catalogIn(flags.output)
     const {askedPassphrase, recipientsOf} = await import('../../src/cli/encryption.js')
     const encryptTo = await recipientsOf(flags)
     if (flags['new-passphrase'] && encryptTo.length > 0) {
@@ -50,7 +50,7 @@ export default class BackupRekey extends DataOpsCommand {
           variable: 'ELYSIACTL_NEW_PASSPHRASE',
         })
       : undefined
-    const rekeyed = backupEntry(await catalog.rekey(args.backup, {encryptTo, passphrase}), pathOf)
+    const rekeyed = backupEntry(await catalog.rekey(args.backup, {encryptTo, passphrase}), store)
     this.print([`Backup ${rekeyed.id} has another key file: ${rekeyed.path}`])
     return {rekeyed}
   }

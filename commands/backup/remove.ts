@@ -2,6 +2,7 @@ import {Args, Flags} from '@oclif/core'
 
 import type {ListedBackup} from '../../src/catalog/catalog.js'
 import type {Warning} from '../../src/model/progress.js'
+import type {Store} from '../../src/store/store.js'
 
 import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
@@ -35,27 +36,27 @@ export default class BackupRemove extends DataOpsCommand {
 
   static override examples = examples(['5f0c', 'Asks first'], ['5f0c --force', 'In a script'])
 
-  async #confirm(backup: ListedBackup | undefined, reference: string, pathOf: (file: string) => string): Promise<void> {
+  async #confirm(backup: ListedBackup | undefined, reference: string, store: Store): Promise<void> {
     // One that is not there is refused by the catalog, without a question.
     if (!backup) return
     const unconfirmed = (hint?: string) =>
       new DataOpsError('NOT_CONFIRMED', `Removing backup ${reference} was not confirmed; nothing was changed.`, {hint})
     if (!canAsk()) throw unconfirmed('Where nobody can be asked, say --force.')
-    const what = `${pathOf(backup.file)} (${backup.object_count === undefined ? 'an unknown number of objects' : plural(backup.object_count, 'object')}, ${formatBytes(backup.size)})`
+    const what = `${store.describe(backup.file)} (${backup.object_count === undefined ? 'an unknown number of objects' : plural(backup.object_count, 'object')}, ${formatBytes(backup.size)})`
     const answer = await ask(`This removes ${what}. Type yes to confirm: `)
     if (answer?.toLowerCase() !== 'yes') throw unconfirmed()
   }
 
   async run(): Promise<{removed: BackupEntry}> {
     const {args, flags} = await this.parse(BackupRemove)
-    const {catalog, pathOf, store} = await this.catalogIn(flags.output)
+    const {catalog, store} = await this.catalogIn(flags.output)
     const {locateBackup} = await import('../../src/catalog/locate.js')
     const {parseBackupReference} = await import('../../src/catalog/named.js')
     const named =
       parseBackupReference(args.backup) && (await locateBackup(args.backup, store, {onWarning: refuseOlder}))
     const reference = named ? named.store.describe(named.name) : args.backup
-    if (!flags.force) await this.#confirm(await catalog.find(reference), args.backup, pathOf)
-    const removed = backupEntry(await catalog.remove(reference), pathOf)
+    if (!flags.force) await this.#confirm(await catalog.find(reference), args.backup, store)
+    const removed = backupEntry(await catalog.remove(reference), store)
     this.print([`Removed backup ${removed.id} of ${removed.collection || 'a hidden collection'}: ${removed.path}`])
     return {removed}
   }

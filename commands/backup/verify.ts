@@ -36,7 +36,7 @@ export default class BackupVerify extends DataOpsCommand {
     const {isSeveral, references} = await chooseBackups(args.backup, {
       encryption,
       directory: flags.output,
-      onWarning: this.onWarning,
+      onWarning: this.warnOf,
     })
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
     const verifier = new Verifier({directory: flags.output, ...encryption})

@@ -1,13 +1,12 @@
 import {Flags, type Interfaces} from '@oclif/core'
 
 import type {Settings} from '../../src/config/settings.js'
-import type {ManagerOptions} from '../../src/jobs/options.js'
-import type {ReplaceOptions, ReplaceResult} from '../../src/jobs/replace/options.js'
-import type {RestoreOptions, RestoreResult} from '../../src/jobs/restore/options.js'
-import type {Connection} from '../../src/weaviate/connection.js'
+import type {ReplaceManager} from '../../src/jobs/replace/manager.js'
+import type {ReplaceResult, ReplaceRunOptions} from '../../src/jobs/replace/options.js'
+import type {RestoreResult, RestoreRunOptions} from '../../src/jobs/restore/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
-import {chooseBackups} from '../../src/cli/check-backups.js'
+import {chooseBackups, type ChosenBackups} from '../../src/cli/check-backups.js'
 import {examples} from '../../src/cli/examples.js'
 import {backupsArgument, modeFlag, parseOverrides, placeFlags, REPEATED, saveFlags} from '../../src/cli/flags.js'
 import {replacedLines, restoreLine, restoreLines} from '../../src/cli/results.js'
@@ -15,13 +14,6 @@ import {type LeftOut} from '../../src/cli/several.js'
 import {ownWritingFlags, ownWritingOptions} from '../../src/cli/writing-flags.js'
 import {countWritten} from '../../src/cli/written-exit.js'
 import {DataOpsError} from '../../src/model/errors.js'
-
-interface Replacing {
-  connection: Connection
-  isSeveral: boolean
-  keepGoing: boolean
-  place: ManagerOptions
-}
 
 type Several<Result> = Result | {collections: Result[]; failed?: LeftOut[]}
 
@@ -98,14 +90,12 @@ export default class ColRestore extends DataOpsCommand {
 
   /** In place of what is there. */
   async #replace(
-    backups: readonly string[],
-    {connection, isSeveral, keepGoing, place}: Replacing,
-    options: ReplaceOptions,
+    manager: ReplaceManager,
+    {isSeveral, references}: ChosenBackups,
+    options: ReplaceRunOptions,
   ): Promise<Several<ReplaceResult>> {
-    const {ReplaceManager} = await import('../../src/jobs/replace/manager.js')
-    const {collections, failed = []} = await new ReplaceManager(connection, place).replaceCollections(backups, {
+    const {collections, failed = []} = await manager.replaceCollections(references, {
       ...options,
-      keepGoing,
       onConfirmed: async (replaced) => {
         await this.#report(replaced, isSeveral)
         this.print(replacedLines(replaced))
@@ -121,12 +111,13 @@ export default class ColRestore extends DataOpsCommand {
     return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.leaveOut(one, 'NOT replaced'))})}
   }
 
-  async #options(flags: ColRestoreFlags, settings: Settings): Promise<RestoreOptions> {
+  async #options(flags: ColRestoreFlags, settings: Settings): Promise<RestoreRunOptions> {
     return {
       ...this.operation({remove: ['--restart']}),
       ...(await ownWritingOptions(flags, settings)),
       acceptChanged: flags['accept-changed'],
       checkpointDirectory: flags['checkpoint-dir'],
+      keepGoing: flags['keep-going'],
       name: flags.name,
       schemaFrom: flags['schema-from'],
     }
@@ -135,14 +126,14 @@ export default class ColRestore extends DataOpsCommand {
   async run(): Promise<Several<RestoreResult> | Several<ReplaceResult>> {
     const {args, flags} = await this.parse(ColRestore)
     const encryption = await this.encryption(flags.replace)
-    const {isSeveral, references: backups} = await chooseBackups(args.backup, {
+    const chosen = await chooseBackups(args.backup, {
       collections: flags.collection ?? [],
       encryption,
       directory: flags.output,
       exclude: flags.exclude,
-      onWarning: this.onWarning,
+      onWarning: this.warnOf,
     })
-    if (backups.length === 0) throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
+    const {isSeveral, references: backups} = chosen
     for (const flag of ['name', 'retry-rejected'] as const)
       if (Math.max(args.backup.length, backups.length) > 1 && flags[flag] !== undefined)
         throw new DataOpsError('INVALID_INPUT', `--${flag} needs a single backup.`)
@@ -154,15 +145,12 @@ export default class ColRestore extends DataOpsCommand {
     const place = {directory: flags.output, stateDirectory: this.stateDirectory, ...encryption}
     const options = await this.#options(flags, settings)
     if (flags.replace) {
-      const protection = {
+      const {ReplaceManager: Manager} = await import('../../src/jobs/replace/manager.js')
+      return this.#replace(new Manager(connection, place), chosen, {
+        ...options,
         allowProtected: flags['allow-protected'],
         protectedNames: settings.protectedNames?.value,
-      }
-      return this.#replace(
-        backups,
-        {connection, isSeveral, keepGoing: flags['keep-going'], place},
-        {...options, ...protection},
-      )
+      })
     }
 
     const {RestoreManager} = await import('../../src/jobs/restore/manager.js')
@@ -181,7 +169,6 @@ export default class ColRestore extends DataOpsCommand {
 
     const {collections, failed = []} = await manager.restoreCollections(backups, {
       ...options,
-      keepGoing: flags['keep-going'],
       onConfirmed: async (restored) => this.#report(restored, true),
     })
     return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.leaveOut(one, 'NOT restored'))})}

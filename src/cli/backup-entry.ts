@@ -1,6 +1,7 @@
 /** Backups of a folder as `--json` and tables show them. Pure. */
 import type {BackupStatus, ListedBackup} from '../catalog/catalog.js'
 import type {BackupFormat} from '../codec/codec.js'
+import type {Store} from '../store/store.js'
 
 import {formatCount} from '../model/plural.js'
 import {type Column, formatBytes, formatTable} from './format.js'
@@ -34,8 +35,8 @@ export interface BackupEntry {
   timestamp: string
 }
 
-/** `pathOf` gives the path of a name in the folder. */
-export function backupEntry(backup: ListedBackup, pathOf: (file: string) => string): BackupEntry {
+/** `store`: where it lies. */
+export function backupEntry(backup: ListedBackup, store: Store): BackupEntry {
   return {
     bytes: backup.size,
     collection: backup.collection,
@@ -48,7 +49,7 @@ export function backupEntry(backup: ListedBackup, pathOf: (file: string) => stri
     ...(backup.lock_unknown && {lockUnknown: true as const}),
     objectCount: backup.object_count,
     partial: backup.partial === true,
-    path: pathOf(backup.file),
+    path: store.describe(backup.file),
     runId: backup.run_id,
     status: backup.status,
     tenants: backup.tenants,

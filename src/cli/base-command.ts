@@ -165,7 +165,7 @@ export abstract class DataOpsCommand extends Command {
     const options = connectOptions(settings)
     if (settings.caFile) options.ca = await readCaFile(settings.caFile.value, settings.caFile.from)
     const {connect} = await import('../weaviate/connect.js')
-    const connection = await connect({...options, onCall: callLogger(process.env.DEBUG), onWarning: this.onWarning})
+    const connection = await connect({...options, onCall: callLogger(process.env.DEBUG), onWarning: this.warnOf})
     this.#connections.push(connection)
     return connection
   }
@@ -208,18 +208,13 @@ export abstract class DataOpsCommand extends Command {
     return openArchive(reference, (await this.catalogIn(directory)).store, operation)
   }
 
-  /** The catalog of a folder, its store, and the paths of names in it. */
-  protected async catalogIn(directory: string): Promise<{
-    catalog: BackupCatalog
-    pathOf: (file: string) => string
-    store: Store
-  }> {
+  /** The catalog of a folder, and its store. */
+  protected async catalogIn(directory: string): Promise<{catalog: BackupCatalog; store: Store}> {
     const {BackupCatalog} = await import('../catalog/catalog.js')
     const {openStore} = await import('../store/open.js')
     const {withEncryption} = await import('../store/encryption.js')
     const store = withEncryption(openStore(directory), await this.encryption())
-    const catalog = new BackupCatalog(store, {onWarning: this.onWarning})
-    return {catalog, pathOf: (file) => store.describe(file), store}
+    return {catalog: new BackupCatalog(store, {onWarning: this.warnOf}), store}
   }
 
   /**
@@ -236,7 +231,7 @@ export abstract class DataOpsCommand extends Command {
       onProgress: (event) => {
         this.progress.update(event)
       },
-      onWarning: this.onWarning,
+      onWarning: this.warnOf,
       signal: this.#interrupt.signal,
     }
   }
@@ -250,13 +245,8 @@ export abstract class DataOpsCommand extends Command {
   }
 
   /** Warnings go to stderr, also with `--json`. */
-  protected warnOf(warning: Pick<Warning, 'message'>): void {
+  protected readonly warnOf = (warning: Pick<Warning, 'message'>): void => {
     this.progress.warn({message: redact(asTyped(warning.message), this.#secrets)})
-  }
-
-  /** The same, to be handed on. */
-  protected readonly onWarning = (warning: Pick<Warning, 'message'>): void => {
-    this.warnOf(warning)
   }
 
   /** Prints lines to stdout, unless with `--json`; whatever a backup or server put into them cannot steer the terminal. `width`: of what is wrapped. */

@@ -43,7 +43,7 @@ export interface ChooseOptions {
   /** Folder of the backups. */
   directory: string
   /** What opens those that hide what they are of. */
-  encryption?: EncryptionOptions
+  encryption: EncryptionOptions
   /** Patterns of collections to leave out. */
   exclude?: readonly string[]
   onWarning: (warning: Pick<Warning, 'message'>) => void
@@ -51,7 +51,7 @@ export interface ChooseOptions {
 
 /**
  * The backups that references stand for, each once. Of paths of one collection (a shell's `backups/*`) the newest is taken.
- * @throws DataOpsError NOT_A_BACKUP when one leads nowhere.
+ * @throws DataOpsError NOT_A_BACKUP when one leads nowhere, or all are left out.
  */
 export async function chooseBackups(references: readonly string[], options: ChooseOptions): Promise<ChosenBackups> {
   const [{locateBackups, olderTaken}, {isPlural}, {openStore}, names, {matchesPattern}, {withEncryption}] =
@@ -63,7 +63,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
       import('../model/pattern.js'),
       import('../store/encryption.js'),
     ])
-  const store = withEncryption(openStore(options.directory), options.encryption ?? {})
+  const store = withEncryption(openStore(options.directory), options.encryption)
   const isExcluded = (collection: string | undefined): boolean =>
     collection !== undefined && Boolean(options.exclude?.some((pattern) => matchesPattern(collection, pattern)))
   const chosen: Chosen[] = []
@@ -105,6 +105,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
     options.onWarning({message})
   }
 
+  if (chosen.length === 0) throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
   return {
     isSeveral: Math.max(references.length, chosen.length) > 1 || references.some((reference) => isPlural(reference)),
     references: chosen.filter((one) => !older.has(one)).map(({reference}) => reference),

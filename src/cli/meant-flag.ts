@@ -10,12 +10,16 @@ export interface KnownCommand {
   usage?: string | string[]
 }
 
-export interface TypedFlag {
-  bin: string
-  commands: readonly KnownCommand[]
-  /** Long names of the command's flags. */
+/** The command that was typed, among all that there are. */
+export interface TypedCommand {
+  config: {bin: string; commands: readonly KnownCommand[]}
+  /** Long names of its flags. */
   flagNames: readonly string[]
+  /** `col:backup` */
   id: string
+}
+
+export interface TypedFlag {
   /** Without dashes. */
   name: string
   value?: string
@@ -82,8 +86,9 @@ const SENTENCES: Readonly<Record<string, string>> = {
 }
 
 /** A sentence or two, or undefined where nothing is known. */
-export function meantByFlag(typed: TypedFlag): string | undefined {
-  const {bin, commands, flagNames, id, name} = typed
+export function meantByFlag(typed: TypedFlag, {config, flagNames, id}: TypedCommand): string | undefined {
+  const {bin, commands} = config
+  const {name} = typed
   const own = commands.find((command) => command.id === id)
   const line = `${bin} ${id.replaceAll(':', ' ')}`
   const seeHelp = `See ${line} --help.`

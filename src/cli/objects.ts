@@ -76,8 +76,8 @@ export function objectLines(object: ShownObject, {full = false, width}: ObjectLi
   ]
 }
 
-function valueText(value: JsonValue): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
+export function valueText(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? null)
 }
 
 function vectorText(vector: number[] | number[][], full: boolean): string {

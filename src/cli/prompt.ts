@@ -8,33 +8,8 @@ export function canAsk(): boolean {
 
 /** Asks on stderr. Undefined when the input ends without an answer (Ctrl-D) or the signal fires. */
 export async function ask(question: string, signal?: AbortSignal): Promise<string | undefined> {
-  const readline = createInterface({input: process.stdin, output: process.stderr})
-  return new Promise((resolve) => {
-    let isOver = false
-    const end = (answer?: string) => {
-      // Closing calls this again.
-      if (isOver) return
-      isOver = true
-      signal?.removeEventListener('abort', onAbort)
-      if (answer === undefined) process.stderr.write('\n')
-      resolve(answer)
-      readline.close()
-    }
-
-    const onAbort = () => {
-      end()
-    }
-
-    signal?.addEventListener('abort', onAbort, {once: true})
-    readline.once('close', onAbort)
-    // readline takes Ctrl-C for itself on a terminal.
-    readline.once('SIGINT', () => {
-      process.kill(process.pid, 'SIGINT')
-    })
-    readline.question(question, (answer) => {
-      end(answer.trim())
-    })
-  })
+  const answer = await answerTo(question, {output: process.stderr, signal})
+  return answer?.trim()
 }
 
 /** Asks on stderr for what must not be seen. Undefined when the input ends without an answer. */
@@ -45,17 +20,27 @@ export async function askSecret(question: string): Promise<string | undefined> {
       done()
     },
   })
-  const readline = createInterface({input: process.stdin, output: nowhere, terminal: true})
+  return answerTo('', {output: nowhere, terminal: true})
+}
+
+async function answerTo(
+  question: string,
+  options: {output: Writable; signal?: AbortSignal; terminal?: true},
+): Promise<string | undefined> {
+  const readline = createInterface({input: process.stdin, ...options})
+  // readline takes Ctrl-C for itself on a terminal.
+  readline.once('SIGINT', () => {
+    process.kill(process.pid, 'SIGINT')
+  })
   return new Promise((resolve) => {
+    let given: string | undefined
     readline.once('close', () => {
-      process.stderr.write('\n')
-      resolve(undefined)
+      // An answer that is seen ends its line.
+      if (given === undefined || options.output !== process.stderr) process.stderr.write('\n')
+      resolve(given)
     })
-    readline.once('SIGINT', () => {
-      process.kill(process.pid, 'SIGINT')
-    })
-    readline.question('', (answer) => {
-      resolve(answer)
+    readline.question(question, (answer) => {
+      given = answer
       readline.close()
     })
   })

@@ -3,6 +3,7 @@ import type {QueryResult} from '../jobs/inspect/query.js'
 import type {JsonValue} from '../model/object.js'
 
 import {formatTable} from './format.js'
+import {valueText} from './objects.js'
 
 type Columns = QueryResult['columns']
 
@@ -27,8 +28,4 @@ export function csvLine(values: ReadonlyArray<JsonValue | undefined>): string {
 
 function csvField(text: string): string {
   return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
-
-function valueText(value: JsonValue | undefined): string {
-  return typeof value === 'string' ? value : JSON.stringify(value ?? null)
 }

@@ -218,25 +218,15 @@ export function comparisonLines(comparison: CollectionComparison, options: ShowO
   const made = 'what the changes make of '
   const live = `${comparison.changed === 'live' ? made : ''}${collection}`
   const other = `${comparison.changed === 'backup' ? made : ''}${against.name}`
-  if (comparison.equal)
-    return [
-      `${live} equals ${other}: ${plural(counts.live, 'object')}`,
-      ...formatMembers([['digest', comparison.liveDigest]]),
-    ]
-  const unknown = (comparison.notCompared ?? []).map((what) => `  NOT compared: ${what}`)
-  if (isUnknown(comparison)) {
-    return [
-      `${live} is not known to equal ${other}: what was compared is the same, and not everything could be (${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place})`,
-      ...unknown,
-    ]
-  }
-
-  const sizes = `${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place}`
-  return [
-    ...differenceLines(`${live} differs from ${other}`, comparison, sizes),
-    ...schemaTable(schemaDifferences, options),
-    ...unknown,
-  ]
+  return outcomeLines(comparison, {
+    digest: comparison.liveDigest,
+    notCompared: comparison.notCompared ?? [],
+    objects: counts.live,
+    one: live,
+    other,
+    schema: schemaTable(schemaDifferences, options),
+    sizes: `${formatCount(counts.live)} there, ${formatCount(counts.backup)} ${against.place}`,
+  })
 }
 
 /** Rows of a schema's differences at most, and characters of a value at least. */
@@ -278,17 +268,40 @@ function schemaText(value: unknown, full: boolean): string {
   return !full && Array.isArray(type) ? type.join('|') : JSON.stringify(value)
 }
 
-/** How many objects differ, of how many, and those that are listed. */
-export function differenceLines(
-  what: string,
-  {counts: {different, extra, missing}, differences}: Pick<Difference, 'counts' | 'differences'>,
-  sizes: string,
+interface OutcomeWords {
+  digest?: string
+  notCompared: readonly string[]
+  objects: number
+  /** What was compared, by its name. */
+  one: string
+  /** And what with. */
+  other: string
+  /** Lines of the schemas' differences. */
+  schema: readonly string[]
+  sizes: string
+}
+
+/** That two are equal, or not known to be; or how many objects differ, of how many, and those that are listed. */
+export function outcomeLines(
+  compared: CollectionComparison | Difference,
+  {digest, notCompared, objects, one, other, schema, sizes}: OutcomeWords,
 ): string[] {
-  const unlisted = missing + extra + different - differences.length
+  const unknown = notCompared.map((what) => `  NOT compared: ${what}`)
+  if (compared.equal)
+    return [`${one} equals ${other}: ${plural(objects, 'object')}`, ...formatMembers([['digest', digest]]), ...unknown]
+  if (isUnknown(compared))
+    return [
+      `${one} is not known to equal ${other}: what was compared is the same, and not everything could be (${sizes})`,
+      ...unknown,
+    ]
+  const {different, extra, missing} = compared.counts
+  const unlisted = missing + extra + different - compared.differences.length
   return [
-    `${what}: ${formatCount(missing)} missing, ${formatCount(extra)} extra, ${formatCount(different)} different (${sizes})`,
-    ...differences.map((difference) => `  ${differenceText(difference)}`),
+    `${one} differs from ${other}: ${formatCount(missing)} missing, ${formatCount(extra)} extra, ${formatCount(different)} different (${sizes})`,
+    ...compared.differences.map((difference) => `  ${differenceText(difference)}`),
     ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
+    ...schema,
+    ...unknown,
   ]
 }
 

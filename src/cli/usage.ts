@@ -1,21 +1,16 @@
 /** Turns what oclif says about wrong arguments into one sentence and a next step. */
 import {DataOpsError} from '../model/errors.js'
-import {type KnownCommand, meantByFlag} from './meant-flag.js'
+import {meantByFlag, type TypedCommand} from './meant-flag.js'
 
 interface ParseError extends Error {
   args?: Array<string | {description?: string; name: string}>
   flags?: string[]
 }
 
-export interface UsageContext {
+export interface UsageContext extends TypedCommand {
   argv: readonly string[]
   /** `elysiactl col backup` */
   command: string
-  config: {bin: string; commands: readonly KnownCommand[]}
-  /** Long names of the command's flags. */
-  flagNames: readonly string[]
-  /** `col:backup` */
-  id: string
 }
 
 /** @param error anything thrown while arguments were parsed */
@@ -27,7 +22,7 @@ export function usageError(error: unknown, context: UsageContext): unknown {
 }
 
 function sentence(error: ParseError, context: UsageContext): {hint?: string; message: string} {
-  const {argv, config, flagNames, id} = context
+  const {argv} = context
   switch (error.constructor.name) {
     case 'NonExistentFlagsError': {
       // A value after "=" may be a secret meant for a misspelt flag.
@@ -35,14 +30,7 @@ function sentence(error: ParseError, context: UsageContext): {hint?: string; mes
       const meant = flags.map((flag) => {
         const at = argv.findIndex((argument) => argument.split('=', 1)[0] === flag)
         const value = argv[argv[at]?.includes('=') ? at : at + 1]
-        return meantByFlag({
-          bin: config.bin,
-          commands: config.commands,
-          flagNames,
-          id,
-          name: flag.replace(/^-+/, ''),
-          value,
-        })
+        return meantByFlag({name: flag.replace(/^-+/, ''), value}, context)
       })
       return {hint: meant.find(Boolean), message: `There is no flag ${flags.join(', ')}.`}
     }

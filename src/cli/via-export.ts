@@ -4,6 +4,7 @@ import {Flags} from '@oclif/core'
 import type {ExportBackupOptions} from '../jobs/backup/via-export.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {transformFlags} from './transform-flags.js'
 
 export const viaExportFlags = {
   'export-backend': Flags.option({
@@ -29,30 +30,18 @@ const OTHERS = [
   'batch-size',
   'compress',
   'concurrency',
-  'drop',
-  'drop-vector',
   'dry-run',
-  'ids',
   'include-data',
   'include-offloaded',
-  'into-tenant',
   'keep-going',
-  'limit',
   'lock-for',
   'max-rate',
-  'no-tenants',
-  'no-vectors',
-  'rename',
   'resume',
-  'sample',
   'schema-only',
   'settle',
   'tenant',
-  'tenant-from',
-  'transform',
-  'vector',
-  'where',
-] as const
+  ...Object.keys(transformFlags),
+].toSorted()
 
 interface ViaFlags extends Readonly<Record<string, unknown>> {
   'export-backend'?: ExportBackupOptions['backend']

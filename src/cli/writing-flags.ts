@@ -2,6 +2,7 @@
 import {Flags, type Interfaces} from '@oclif/core'
 
 import type {Settings} from '../config/settings.js'
+import type {SentRestoreOptions} from '../jobs/restore/items.js'
 import type {RestoreOptions} from '../jobs/restore/options.js'
 
 import {
@@ -70,22 +71,8 @@ export const ownWritingFlags = {
   ...transformFlags,
 }
 
-type WritingOptions = Pick<
-  RestoreOptions,
-  | 'allowNonFinite'
-  | 'allowRehash'
-  | 'allowVectorization'
-  | 'atomic'
-  | 'merge'
-  | 'missingTarget'
-  | 'onConflict'
-  | 'overrides'
-  | 'verify'
-  | 'withAliases'
->
-
 /** What of these flags every way of writing has. @throws DataOpsError INVALID_INPUT for a `--set` that cannot be read. */
-export function writingOptions(flags: Interfaces.InferredFlags<typeof writingFlags>): WritingOptions {
+export function writingOptions(flags: Interfaces.InferredFlags<typeof writingFlags>): SentRestoreOptions {
   return {
     allowNonFinite: flags['allow-non-finite'],
     allowRehash: flags['allow-rehash'],

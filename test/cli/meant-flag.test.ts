@@ -15,7 +15,7 @@ function meant(line: string, value?: string): string | undefined {
   const name = words.at(-1)!.replace(/^-+/, '')
   const id = words.slice(0, -1).join(':')
   const flagNames = Object.keys(manifest.commands[id]!.flags)
-  return meantByFlag({bin: 'elysiactl', commands, flagNames, id, name, value})
+  return meantByFlag({name, value}, {config: {bin: 'elysiactl', commands}, flagNames, id})
 }
 
 describe('a flag that other tools have', () => {

@@ -7,7 +7,6 @@ import {examples} from '../../../src/cli/examples.js'
 import {backupsArgument, consistencyFlag, excludeFlag, openingFlags, parseOverrides} from '../../../src/cli/flags.js'
 import {JobCreateCommand, jobCreateFlags} from '../../../src/cli/job-create-command.js'
 import {writingFlags, writingOptions} from '../../../src/cli/writing-flags.js'
-import {DataOpsError} from '../../../src/model/errors.js'
 
 export default class JobCreateRestore extends JobCreateCommand {
   static override summary = 'Plan a restore that several machines do.'
@@ -50,9 +49,8 @@ export default class JobCreateRestore extends JobCreateCommand {
       directory: output,
       encryption: await this.encryption(),
       exclude,
-      onWarning: this.onWarning,
+      onWarning: this.warnOf,
     })
-    if (references.length > 0) return references
-    throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
+    return references
   }
 }
