@@ -6,23 +6,12 @@ import {Throttle} from './throttle.js'
 /** Ids and times weigh little: pages of the server's usual limit. */
 const PAGE = 10_000
 
-type ListedSlices = Pick<ParallelReaderOptions, 'concurrency' | 'connection' | 'plan' | 'signal' | 'slices'>
+type Listing = Omit<ParallelReaderOptions, 'batchSize' | 'include' | 'throttle' | 'viaRest'>
 
-/** Objects of slices page by page, with ids and times alone. `throttle`: shared with whoever else reads; `expectedObjects`: default many. */
-export async function* listIds({
-  expectedObjects = Number.MAX_SAFE_INTEGER,
-  throttle,
-  ...options
-}: ListedSlices & Partial<Pick<ParallelReaderOptions, 'expectedObjects' | 'throttle'>>): AsyncGenerator<
-  WeaviateObject[],
-  void,
-  undefined
-> {
-  yield* objectsOf({
-    ...options,
-    batchSize: PAGE,
-    expectedObjects,
-    include: 'ids',
-    throttle: throttle ?? new Throttle(options),
-  })
+/** Objects of slices page by page, with ids and times alone. `throttle`: shared with whoever else reads. */
+export async function* listIds(
+  options: Listing & {throttle?: Throttle},
+): AsyncGenerator<WeaviateObject[], void, undefined> {
+  const {throttle = new Throttle(options)} = options
+  yield* objectsOf({...options, batchSize: PAGE, include: 'ids', throttle})
 }

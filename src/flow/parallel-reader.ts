@@ -5,7 +5,7 @@ import type {Throttle} from './throttle.js'
 import {throwIfAborted} from '../model/errors.js'
 import {numberToUuid, rangeSize, splitRange, type UuidRange, uuidToNumber, WHOLE_RANGE} from '../model/uuid-range.js'
 import {fetchPage} from './fetch-page.js'
-import {PageSize, TARGET_BYTES} from './page-size.js'
+import {PageSize} from './page-size.js'
 import {Sleepers} from './sleepers.js'
 
 /** A range of UUIDs in a collection, or in one of its tenants. */
@@ -37,14 +37,12 @@ export interface ParallelReaderOptions {
   /** Pages fetched at the same time at most. */
   concurrency: number
   connection: Connection
-  /** Objects that the slices hold together, as far as is known: where a slice is cut depends on it. */
-  expectedObjects: number
+  /** Objects that the slices hold together, as far as is known: where a slice is cut depends on it. Default: very many. */
+  expectedObjects?: number
   include: 'ids' | 'objects' | 'references'
   plan: CollectionPlan
   signal?: AbortSignal
   slices: Slice[]
-  /** Bytes that one page aims at. */
-  targetBytes?: number
   throttle: Throttle
   /** Over REST, also where gRPC is there. */
   viaRest?: boolean
@@ -87,13 +85,15 @@ export class ParallelReader {
   #working = 0
   #isStopped = false
   #failure?: {error: unknown}
-  #read = 0
+  /** Objects that are not read yet, as far as is known. */
+  #left: number
 
   constructor(private readonly options: ParallelReaderOptions) {
-    this.#pageSize = new PageSize(options.batchSize, options.targetBytes ?? TARGET_BYTES)
+    this.#pageSize = new PageSize(options.batchSize)
     this.#queue = [...options.slices]
+    this.#left = options.expectedObjects ?? Number.MAX_SAFE_INTEGER
     // A collection in one piece starts in equal parts: right for random UUIDs, and put right for all others while it runs.
-    if (this.#queue.length === 1 && options.concurrency > 1 && options.expectedObjects > options.batchSize) {
+    if (this.#queue.length === 1 && options.concurrency > 1 && this.#left > options.batchSize) {
       const [whole] = this.#queue
       this.#queue = splitRange(whole!, options.concurrency).map((range) => ({...range, tenant: whole!.tenant}))
     }
@@ -210,14 +210,13 @@ export class ParallelReader {
   #largest(): {largest?: RunningSlice; rest: number} {
     let largest: RunningSlice | undefined
     let largestRest = 0
-    const left = Math.max(0, this.options.expectedObjects - this.#read)
     for (const slice of this.#running) {
       // Before its first page nothing is known of a slice, and it may be empty.
       if (slice.fetched || slice.idsPerObject === undefined) continue
       const ids = rangeSize({after: slice.cursor, until: slice.until})
       const byDensity = Number(ids / (slice.idsPerObject > 0n ? slice.idsPerObject : 1n))
       // Dense at the cursor says nothing of the end (v7, sequential ids): no slice has more than all that is left.
-      const rest = Math.min(byDensity, Math.max(left, this.#pageSize.limit * PAGES_WORTH_CUTTING + 1))
+      const rest = Math.min(byDensity, Math.max(this.#left, this.#pageSize.limit * PAGES_WORTH_CUTTING + 1))
       if (rest > largestRest) {
         largest = slice
         largestRest = rest
@@ -272,7 +271,7 @@ export class ParallelReader {
     }
 
     const end = objects.at(-1)!.id
-    this.#read += objects.length
+    this.#left -= objects.length
     slice.pending++
     return {
       bytes: page.bytes,

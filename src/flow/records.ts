@@ -5,7 +5,6 @@ import path from 'node:path'
 
 import type {TemporaryFolder} from './temporary-folder.js'
 
-import {DataOpsError} from '../model/errors.js'
 import {writeUuid} from '../model/uuid-range.js'
 import {randomHex} from '../platform/node.js'
 import {storageError} from '../store/storage-error.js'
@@ -16,16 +15,26 @@ export const KEY_BYTES = 20
 export const HASH_BYTES = 32
 
 /** Records kept in memory by one list at most (2 to 10 MB); more are spilled to temporary files. */
-export const MAX_RECORDS_IN_MEMORY = 100_000
+const MAX_RECORDS_IN_MEMORY = 100_000
 const MAX_PARTITIONS = 4096
+
+/** What a record is of. `id` is UUID text. */
+export interface Keyed {
+  id: string
+  tenant?: string
+}
 
 /** Gives each tenant name a number; 0 stands for no tenant. */
 export class TenantNumbers {
   readonly #names: Array<string | undefined> = [undefined]
   readonly #numbers = new Map<string, number>()
 
-  name(number: number): string | undefined {
-    return this.#names[number]
+  /** Of what the record of that key is. */
+  keyedBy(key: string): Keyed {
+    const tenant = this.#names[Buffer.from(key.slice(0, 4), 'latin1').readUInt32BE(0)]
+    const hex = Buffer.from(key.slice(4), 'latin1').toString('hex')
+    const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+    return {id, ...(tenant !== undefined && {tenant})}
   }
 
   number(name: string | undefined): number {
@@ -42,17 +51,22 @@ export class TenantNumbers {
 }
 
 /** How many partitions keep each of them small enough to be looked at in memory. */
-export function partitionsFor(expectedRecords: number, maxInMemory: number): number {
+function partitionsFor(expectedRecords: number, maxInMemory: number): number {
   return Math.min(MAX_PARTITIONS, Math.max(1, Math.ceil(expectedRecords / maxInMemory)))
 }
 
 export interface RecordListOptions {
+  /** Records to come, as far as is known. */
+  expected: number
   folder: TemporaryFolder
   /** Records in memory at most. */
-  maxInMemory: number
-  partitions: number
+  maxInMemory?: number | undefined
+  /** As another list has that this one is held against; default: by what is to come. */
+  partitions?: number | undefined
   /** `KEY_BYTES`, or with the hash `KEY_BYTES + HASH_BYTES`. */
-  recordBytes: number
+  recordBytes?: number
+  /** Shared by lists that are held against each other. */
+  tenants: TenantNumbers
 }
 
 /** Records in no order, in partitions by their key: the same key is in the same partition of every list with as many of them. */
@@ -64,8 +78,13 @@ export class RecordList {
   #isSpilled = false
 
   constructor(private readonly options: RecordListOptions) {
-    this.#partitions = Array.from({length: options.partitions}, () => ({bytes: Buffer.alloc(0), used: 0}))
-    this.#record = Buffer.alloc(options.recordBytes)
+    const {expected, partitions = partitionsFor(expected, this.#maxInMemory), recordBytes = KEY_BYTES} = options
+    this.#partitions = Array.from({length: partitions}, () => ({bytes: Buffer.alloc(0), used: 0}))
+    this.#record = Buffer.alloc(recordBytes)
+  }
+
+  get #maxInMemory(): number {
+    return this.options.maxInMemory ?? MAX_RECORDS_IN_MEMORY
   }
 
   async #path(index: number): Promise<string> {
@@ -76,10 +95,10 @@ export class RecordList {
     return this.#partitions.length
   }
 
-  /** `id` is UUID text. Call `settle` now and then: until then everything stays in memory. */
-  add(tenant: number, id: string, hash?: Uint8Array): void {
+  /** Call `settle` now and then: until then everything stays in memory. */
+  add({id, tenant}: Keyed, hash?: Uint8Array): void {
     const record = this.#record
-    record.writeUInt32BE(tenant, 0)
+    record.writeUInt32BE(this.options.tenants.number(tenant), 0)
     writeUuid(id, record, 4)
     if (hash) record.set(hash, KEY_BYTES)
     const partition = this.#partitions[partitionOf(record, this.#partitions.length)]!
@@ -96,7 +115,7 @@ export class RecordList {
 
   /** Puts what is in memory into files when it is too much. @throws DataOpsError STORAGE. */
   async settle(): Promise<void> {
-    if (this.#inMemory <= this.options.maxInMemory) return
+    if (this.#inMemory <= this.#maxInMemory) return
     this.#isSpilled = true
     for (const [index, partition] of this.#partitions.entries()) {
       if (partition.used === 0) continue
@@ -124,9 +143,18 @@ export class RecordList {
     } catch (error) {
       // Nothing of this partition was spilled.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return inMemory
-      throw error instanceof DataOpsError ? error : await storageError(error, file, {verb: 'read'})
+      throw await storageError(error, file, {verb: 'read'})
     }
   }
+
+  /** The keys of all records of a partition, as `keyAt` gives them. */
+  async keys(index: number): Promise<Iterable<string>> {
+    return keysIn(await this.read(index), this.#record.length)
+  }
+}
+
+function* keysIn(records: Buffer, recordBytes: number): Generator<string> {
+  for (let at = 0; at < records.length; at += recordBytes) yield keyAt(records, at)
 }
 
 interface Partition {
@@ -148,14 +176,4 @@ function partitionOf(record: Uint8Array, partitions: number): number {
 /** A record's key as text of `KEY_BYTES` characters, for maps and sets. */
 export function keyAt(records: Buffer, offset: number): string {
   return records.toString('latin1', offset, offset + KEY_BYTES)
-}
-
-export function tenantOf(key: string): number {
-  return Buffer.from(key.slice(0, 4), 'latin1').readUInt32BE(0)
-}
-
-/** UUID text of a key. */
-export function idOf(key: string): string {
-  const hex = Buffer.from(key.slice(4), 'latin1').toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }

@@ -84,7 +84,6 @@ function readLive(
   return livePages({
     ...readingOf(job),
     batchSize: batchSizeFor(options, Number.MAX_SAFE_INTEGER),
-    expectedObjects: Number.MAX_SAFE_INTEGER,
     include,
     note: notes.begin(connection.describe),
     tenants,

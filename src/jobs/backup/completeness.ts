@@ -1,22 +1,12 @@
 /** Whether a backup holds as much as the server counts, and where it does not, what is missing. */
 import type {MissingObject, SealedCount} from '../../codec/document.js'
-import type {WeaviateObject} from '../../model/object.js'
 import type {Reading} from './job.js'
 import type {ArchiveSink} from './sink.js'
 
 import {objectKey} from '../../archive/reader.js'
 import {checkObjects} from '../../flow/page-check.js'
 import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
-import {
-  idOf,
-  KEY_BYTES,
-  keyAt,
-  MAX_RECORDS_IN_MEMORY,
-  partitionsFor,
-  RecordList,
-  TenantNumbers,
-  tenantOf,
-} from '../../flow/records.js'
+import {type Keyed, RecordList, TenantNumbers} from '../../flow/records.js'
 import {TemporaryFolder} from '../../flow/temporary-folder.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -33,7 +23,7 @@ export interface CompletenessOptions extends Reading {
   /** Objects to come, as far as is known. */
   expectedObjects?: number
   /** What is in the backup, where others have put it there and it was not noted here; undefined: it cannot be read. */
-  readBack?: () => Promise<AsyncIterable<ReadonlyArray<Pick<WeaviateObject, 'id' | 'tenant'>>> | undefined>
+  readBack?: () => Promise<AsyncIterable<readonly Keyed[]> | undefined>
   sink: ArchiveSink
   /** Of the earlier run of a resumed backup. */
   state?: CompletenessState
@@ -107,10 +97,10 @@ export class CompletenessCheck {
   }
 
   /** Remembers what is in the backup. */
-  async note(objects: ReadonlyArray<Pick<WeaviateObject, 'id' | 'tenant'>>): Promise<void> {
+  async note(objects: readonly Keyed[]): Promise<void> {
     const records = this.#read
     if (!records) return
-    for (const {id, tenant} of objects) records.add(this.#tenants.number(tenant), id)
+    for (const object of objects) records.add(object)
     try {
       await records.settle()
     } catch {
@@ -186,22 +176,18 @@ export class CompletenessCheck {
 
   /** Lists over the other transport, and reads what the backup lacks. */
   async #lookAgain(slices: Slice[]): Promise<void> {
-    const {concurrency, connection, plan, signal, sink, throttle} = this.#options
+    const {sink} = this.#options
     const listed = this.#records()
     const reader = new ParallelReader({
+      ...this.#options,
       batchSize: LISTING_PAGE,
-      concurrency,
-      connection,
       expectedObjects: sink.taken,
       include: 'ids',
-      plan,
-      signal,
       slices: slices.map((slice) => ({...slice})),
-      throttle,
       viaRest: true,
     })
     for await (const page of reader.pages()) {
-      for (const {id} of page.objects) listed.add(this.#tenants.number(page.tenant), id)
+      for (const object of page.objects) listed.add(object)
       await listed.settle()
       page.done()
     }
@@ -211,29 +197,19 @@ export class CompletenessCheck {
     if (!this.#read && !contents) return
     for (let partition = 0; partition < listed.partitions; partition++) {
       // What settling, or an earlier run, has read and left out is known to the index alone.
-      const held = contents ? undefined : await this.#idsRead(partition)
-      const lacking = new Map<string | undefined, string[]>()
-      const theirs = await listed.read(partition)
-      for (let at = 0; at < theirs.length; at += KEY_BYTES) {
-        const key = keyAt(theirs, at)
-        const tenant = this.#tenants.name(tenantOf(key))
-        if (contents ? contents.get(tenant, idOf(key)) : held?.has(key)) continue
-        const ids = lacking.get(tenant) ?? []
-        ids.push(idOf(key))
-        lacking.set(tenant, ids)
+      const held = new Set(contents ? [] : await this.#read?.keys(partition))
+      const lacking: Keyed[] = []
+      for (const key of await listed.keys(partition)) {
+        const object = this.#tenants.keyedBy(key)
+        const isHeld = contents ? contents.get(object.tenant, object.id) : held.has(key)
+        if (!isHeld) lacking.push(object)
       }
 
-      for (const [tenant, ids] of lacking) {
+      for (const [tenant, objects] of Map.groupBy(lacking, (object) => object.tenant)) {
+        const ids = objects.map(({id}) => id)
         for (const some of chunks(ids, OBJECTS_A_CALL)) await this.#readLacking(tenant, some)
       }
     }
-  }
-
-  async #idsRead(partition: number): Promise<Set<string>> {
-    const held = new Set<string>()
-    const ours = await this.#read!.read(partition)
-    for (let at = 0; at < ours.length; at += KEY_BYTES) held.add(keyAt(ours, at))
-    return held
   }
 
   async #readLacking(tenant: string | undefined, ids: string[]): Promise<void> {
@@ -268,7 +244,7 @@ export class CompletenessCheck {
     if (!pages) return undefined
     const read = this.#records()
     for await (const objects of pages) {
-      for (const {id, tenant} of objects) read.add(this.#tenants.number(tenant), id)
+      for (const object of objects) read.add(object)
       await read.settle()
     }
 
@@ -278,10 +254,10 @@ export class CompletenessCheck {
   #records(): RecordList {
     const {expectedObjects, sink} = this.#options
     return new RecordList({
+      expected: expectedObjects ?? sink.taken,
       folder: this.#folder,
-      maxInMemory: MAX_RECORDS_IN_MEMORY,
-      partitions: this.#read?.partitions ?? partitionsFor(expectedObjects ?? sink.taken, MAX_RECORDS_IN_MEMORY),
-      recordBytes: KEY_BYTES,
+      partitions: this.#read?.partitions,
+      tenants: this.#tenants,
     })
   }
 }

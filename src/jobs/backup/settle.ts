@@ -104,10 +104,9 @@ class Scans {
   }
 
   async scan(slices: Slice[]): Promise<void> {
-    const {completeness, concurrency, connection, open, plan, signal, throttle} = this.reading
+    const {completeness, open} = this.reading
     const changed = new Map<Tenant, string[]>()
-    const expectedObjects = open.content.objects
-    for await (const page of listIds({concurrency, connection, expectedObjects, plan, signal, slices, throttle})) {
+    for await (const page of listIds({...this.reading, expectedObjects: open.content.objects, slices})) {
       for (const {id, lastUpdateTimeUnix, tenant} of page) {
         const known = this.index.get(tenant, id)
         if (known) this.index.see(tenant, id, this.#round)

@@ -133,12 +133,10 @@ class BackupThread {
   }
 
   async read(slices: Slice[]): Promise<void> {
-    const {batchSize, concurrency, expectedObjects = Number.MAX_SAFE_INTEGER, flushEvery, schema} = this.#setup
+    const {flushEvery, schema} = this.#setup
     const reader = new ParallelReader({
-      batchSize,
-      concurrency,
+      ...this.#setup,
       connection: this.#connection,
-      expectedObjects,
       include: 'objects',
       plan: planCollection(schema),
       signal: this.#stop.signal,

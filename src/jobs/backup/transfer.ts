@@ -116,20 +116,10 @@ class Flushes {
 }
 
 async function readHere(transfer: Transfer, {flushes, slices}: {flushes: Flushes; slices: Slice[]}): Promise<void> {
-  const {completeness, concurrency, connection, open, plan, signal, sink, throttle} = transfer
-  const {batchSize, expectedObjects} = open.plan
-  const reader = new ParallelReader({
-    batchSize,
-    concurrency,
-    connection,
-    expectedObjects:
-      expectedObjects === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, expectedObjects - sink.taken),
-    include: 'objects',
-    plan,
-    signal,
-    slices,
-    throttle,
-  })
+  const {completeness, open, sink} = transfer
+  const {batchSize, expectedObjects = Number.MAX_SAFE_INTEGER} = open.plan
+  const left = Math.max(0, expectedObjects - sink.taken)
+  const reader = new ParallelReader({...transfer, batchSize, expectedObjects: left, include: 'objects', slices})
   // False while a page is in the digest and not in the archive: what is flushed then would not fit together.
   let isWhole = true
   try {

@@ -10,14 +10,7 @@ import {ContentDigest} from '../../archive/content-digest.js'
 import {objectKey} from '../../archive/reader.js'
 import {describeDifference} from '../../codec/digest.js'
 import {persistent} from '../../flow/persistent.js'
-import {
-  HASH_BYTES,
-  KEY_BYTES,
-  MAX_RECORDS_IN_MEMORY,
-  partitionsFor,
-  RecordList,
-  TenantNumbers,
-} from '../../flow/records.js'
+import {HASH_BYTES, KEY_BYTES, RecordList, TenantNumbers} from '../../flow/records.js'
 import {TemporaryFolder} from '../../flow/temporary-folder.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
@@ -159,21 +152,19 @@ class Comparison {
   async #read(
     side: ComparedSide,
     {takesPart}: TenantSelection,
-    {before, isRead, partitions, total}: {before: number; isRead: boolean; partitions: number; total: number},
+    {before, expected, isRead, total}: {before: number; expected: number; isRead: boolean; total: number},
   ): Promise<Content> {
     const content = new ContentDigest(side.schema)
     const records = new RecordList({
+      expected,
       folder: this.folder,
-      maxInMemory: this.#maxInMemory,
-      partitions,
+      maxInMemory: this.options.maxRecordsInMemory,
       recordBytes: KEY_BYTES + HASH_BYTES,
+      tenants: this.#tenantNumbers,
     })
     if (!isRead) return {content, records}
     await side.read(takesPart, async (objects) => {
-      for (const object of objects) {
-        records.add(this.#tenantNumbers.number(object.tenant), object.id, content.add(object).hash)
-      }
-
+      for (const object of objects) records.add(object, content.add(object).hash)
       await records.settle()
       this.#progress(before + content.objects, total)
     })
@@ -231,10 +222,6 @@ class Comparison {
       if (difference && other)
         difference.members = describeDifference(this.first.schema, object, other, this.second.schema)
     }
-  }
-
-  get #maxInMemory(): number {
-    return this.options.maxRecordsInMemory ?? MAX_RECORDS_IN_MEMORY
   }
 
   #progress(completed: number, total: number): void {
@@ -312,7 +299,7 @@ class Comparison {
     const hasObjects = first.hasObjects && second.hasObjects
     const ofFirst = hasObjects ? await first.count(selection.takesPart) : 0
     const ofSecond = (hasObjects ? await second.count(selection.takesPart, ofFirst) : 0) ?? 0
-    const partitions = partitionsFor(Math.max(ofSecond, ofFirst ?? 0), this.#maxInMemory)
+    const expected = Math.max(ofSecond, ofFirst ?? 0)
     const total = ofSecond + (ofFirst ?? ofSecond)
     if (!hasObjects) {
       this.options.onWarning?.({
@@ -321,7 +308,7 @@ class Comparison {
       })
     }
 
-    const how = {isRead: hasObjects, partitions, total}
+    const how = {expected, isRead: hasObjects, total}
     const ours = await this.#read(first, selection, {...how, before: 0})
     return [ours, await this.#read(second, selection, {...how, before: ours.content.objects})]
   }

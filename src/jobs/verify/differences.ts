@@ -3,7 +3,7 @@ import {type Buffer} from 'node:buffer'
 
 import type {CollectionComparison, ObjectDifference} from './options.js'
 
-import {HASH_BYTES, idOf, KEY_BYTES, keyAt, type RecordList, type TenantNumbers, tenantOf} from '../../flow/records.js'
+import {HASH_BYTES, KEY_BYTES, keyAt, type RecordList, type TenantNumbers} from '../../flow/records.js'
 import {throwIfAborted} from '../../model/errors.js'
 
 const RECORD_BYTES = KEY_BYTES + HASH_BYTES
@@ -32,8 +32,7 @@ export async function compareRecords(
   const first = new FirstDifferences(limit)
   const add = (state: ObjectDifference['state'], key: string): void => {
     counts[state]++
-    const tenant = tenants.name(tenantOf(key))
-    first.add({id: idOf(key), state, ...(tenant !== undefined && {tenant})})
+    first.add({...tenants.keyedBy(key), state})
   }
 
   for (let index = 0; index < backup.partitions; index++) {
