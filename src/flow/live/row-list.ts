@@ -74,17 +74,13 @@ const MAX_LIST_BYTES = 256 * 1024 * 1024
 
 export class RowList {
   readonly #cache = new Map<number, Segment>()
-  readonly #folder: string
-  readonly #head: ListHead
-  readonly #store: Store
-  #state: ListState
 
-  private constructor(store: Store, folder: string, head: ListHead, state: ListState) {
-    this.#store = store
-    this.#folder = folder
-    this.#head = head
-    this.#state = state
-  }
+  private constructor(
+    private readonly store: Store,
+    private readonly folder: string,
+    private readonly head: ListHead,
+    private state: ListState,
+  ) {}
 
   /** One that was begun, if it is there. @throws DataOpsError CHECKPOINT when it cannot be understood. */
   static async find(store: Store, folder: string): Promise<RowList | undefined> {
@@ -115,51 +111,51 @@ export class RowList {
 
   /** No two lists have the same. */
   get id(): string {
-    return this.#head.id
+    return this.head.id
   }
 
   get source(): ListedSource {
-    return this.#head.source
+    return this.head.source
   }
 
   get tenants(): WeaviateTenant[] | undefined {
-    return this.#head.tenants
+    return this.head.tenants
   }
 
   /** Where the listing goes on; undefined once all is listed. */
   get place(): ScanPlace | undefined {
-    return this.#state.place
+    return this.state.place
   }
 
   get shortfall(): number {
-    return this.#state.shortfall
+    return this.state.shortfall
   }
 
   /** Rows so far. */
   get rows(): number {
     let rows = 0
-    for (const segment of this.#state.segments) rows += segment.rows
+    for (const segment of this.state.segments) rows += segment.rows
     return rows
   }
 
   get segments(): number {
-    return this.#state.segments.length
+    return this.state.segments.length
   }
 
   /** The group of tenants that a segment is of; undefined for one that is not listed yet. */
   groupOf(segment: number): number | undefined {
-    return this.#state.segments[segment]?.group
+    return this.state.segments[segment]?.group
   }
 
   /** The segment that a row is in, or the one that comes next. */
   segmentOf(row: number): number {
     let behind = 0
-    for (const [index, segment] of this.#state.segments.entries()) {
+    for (const [index, segment] of this.state.segments.entries()) {
       behind += segment.rows
       if (row < behind) return index
     }
 
-    return this.#state.segments.length
+    return this.state.segments.length
   }
 
   /** On the disk before any of its rows is handed out. `lacking`: objects that were counted and not listed. */
@@ -167,11 +163,11 @@ export class RowList {
     {ids, runs}: Pick<Segment, 'ids' | 'runs'>,
     {group, lacking, place}: {group: number; lacking: number; place?: ScanPlace},
   ): Promise<void> {
-    const {segments, shortfall} = this.#state
+    const {segments, shortfall} = this.state
     const rows = ids.length / ID_BYTES
     const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(runs)}\n`), ids])
-    if (rows > 0) await this.#store.put(this.#nameOf(segments.length), bytes)
-    this.#state = {
+    if (rows > 0) await this.store.put(this.#nameOf(segments.length), bytes)
+    this.state = {
       ...(place && {place}),
       segments: rows > 0 ? [...segments, {group, rows, sha256: sha256Hex(bytes)}] : segments,
       shortfall: shortfall + lacking,
@@ -182,12 +178,12 @@ export class RowList {
   async read(segment: number): Promise<Segment> {
     const cached = this.#cache.get(segment)
     if (cached) return cached
-    const bytes = Buffer.from(await readAll(this.#store, this.#nameOf(segment)))
+    const bytes = Buffer.from(await readAll(this.store, this.#nameOf(segment)))
     // An id that is not the one that was listed would be taken for an object that is gone.
-    if (sha256Hex(bytes) !== this.#state.segments[segment]?.sha256) throw damaged(this.#store, this.#folder)
+    if (sha256Hex(bytes) !== this.state.segments[segment]?.sha256) throw damaged(this.store, this.folder)
     const end = bytes.indexOf('\n')
     let firstRow = 0
-    for (const earlier of this.#state.segments.slice(0, segment)) firstRow += earlier.rows
+    for (const earlier of this.state.segments.slice(0, segment)) firstRow += earlier.rows
     const runs = JSON.parse(bytes.toString('utf8', 0, end)) as Run[]
     const read = {firstRow, ids: bytes.subarray(end + 1), runs}
     if (this.#cache.size >= CACHED) this.#cache.delete(this.#cache.keys().next().value ?? 0)
@@ -196,15 +192,15 @@ export class RowList {
   }
 
   async remove(): Promise<void> {
-    await this.#store.remove(this.#folder)
+    await this.store.remove(this.folder)
   }
 
   #nameOf(segment: number): string {
-    return `${this.#folder}/${String(segment + 1).padStart(6, '0')}.ids`
+    return `${this.folder}/${String(segment + 1).padStart(6, '0')}.ids`
   }
 
   async #save(): Promise<void> {
-    await this.#store.put(`${this.#folder}/state.json`, utf8(JSON.stringify(this.#state)))
+    await this.store.put(`${this.folder}/state.json`, utf8(JSON.stringify(this.state)))
   }
 }
 

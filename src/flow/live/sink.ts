@@ -16,11 +16,9 @@ export interface LiveSinkOptions {
 }
 
 export class LiveSink implements ObjectSink {
-  readonly #options: LiveSinkOptions
   readonly #vectorizers: readonly Vectorizer[]
 
-  constructor(options: LiveSinkOptions) {
-    this.#options = options
+  constructor(private readonly options: LiveSinkOptions) {
     this.#vectorizers = vectorizersOf(options.plan.schema)
   }
 
@@ -29,7 +27,7 @@ export class LiveSink implements ObjectSink {
     for (const some of this.#separate(objects)) {
       const bytes = some.reduce((sum, object) => sum + approximateBytes(object), 0)
       const cost = {bytes, objects: some.length}
-      failures.push(...(await this.#options.throttle.run(async () => this.#writeInParts(some), cost)))
+      failures.push(...(await this.options.throttle.run(async () => this.#writeInParts(some), cost)))
     }
 
     return failures
@@ -39,7 +37,7 @@ export class LiveSink implements ObjectSink {
     objects: readonly WeaviateObject[],
     again: SendAgain = async () => objects,
   ): Promise<WriteFailure[]> {
-    const {connection, plan, throttle} = this.#options
+    const {connection, plan, throttle} = this.options
     let attempts = 0
     return throttle.run(
       async () => {
@@ -47,7 +45,7 @@ export class LiveSink implements ObjectSink {
         if (toSend.length === 0) return []
         return connection.writeReferences({
           collection: plan,
-          objects: toSend.map((object) => toTarget(this.#options, object)),
+          objects: toSend.map((object) => toTarget(this.options, object)),
         })
       },
       {bytes: 0, objects: objects.length},
@@ -64,7 +62,7 @@ export class LiveSink implements ObjectSink {
 
   /** In as few calls as the server takes. Without a signal: a batch on its way is finished, so that nobody has to guess what became of it. */
   async #writeInParts(objects: readonly WeaviateObject[]): Promise<WriteFailure[]> {
-    const {connection, plan} = this.#options
+    const {connection, plan} = this.options
     try {
       return await connection.writeObjects({collection: plan, objects})
     } catch (error) {

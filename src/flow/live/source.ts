@@ -63,7 +63,6 @@ export class LiveSource implements ObjectSource {
   readonly #active: ActiveTenants
   readonly #groups: ReadonlyArray<ReadonlyArray<string | undefined>>
   readonly #list: RowList
-  readonly #options: LiveSourceOptions
   readonly #pageSizes: Readonly<Record<FetchOptions['include'], PageSize>>
   readonly #plan: CollectionPlan
   readonly #reading: Throttle
@@ -74,9 +73,8 @@ export class LiveSource implements ObjectSource {
   readonly head: BackupHead
   readonly name: string
 
-  constructor(options: LiveSourceOptions) {
+  constructor(private readonly options: LiveSourceOptions) {
     const {batchSize, collection, connection, isWaking, list, name, note, throttle} = options
-    this.#options = options
     this.#list = list
     this.#plan = planCollection(collection.schema)
     this.#reading = throttle()
@@ -100,7 +98,7 @@ export class LiveSource implements ObjectSource {
   }
 
   get objectCount(): number | undefined {
-    return this.#list.place ? this.#options.objectCount : this.#list.rows
+    return this.#list.place ? this.options.objectCount : this.#list.rows
   }
 
   get isLive(): boolean {
@@ -108,7 +106,7 @@ export class LiveSource implements ObjectSource {
   }
 
   get path(): string {
-    return `"${this.#plan.className}" at ${this.#options.connection.describe}`
+    return `"${this.#plan.className}" at ${this.options.connection.describe}`
   }
 
   /** Objects that the server counted and did not list. */
@@ -128,7 +126,7 @@ export class LiveSource implements ObjectSource {
 
   /** Ascending by row; `gone` has rows whose objects are no longer there. @throws DataOpsError SERVER_REFUSED when the collection is another by now. */
   async *pages(options: ReadSourceOptions = {}): AsyncGenerator<SourcePage, void, undefined> {
-    const {columns = 'all', fromRow = 0, signal = this.#options.signal} = options
+    const {columns = 'all', fromRow = 0, signal = this.options.signal} = options
     const include = columns === 'all' ? 'objects' : columns
     const births = new Births()
     let held: undefined | {group: number; release: () => void}
@@ -203,7 +201,7 @@ export class LiveSource implements ObjectSource {
   }
 
   async #listSegment(signal: AbortSignal | undefined): Promise<void> {
-    const {concurrency, connection} = this.#options
+    const {concurrency, connection} = this.options
     const {place, segments} = this.#list
     if (!place) return
     const group = Math.floor(place.tenant / ACTIVATION_GROUP)
@@ -235,14 +233,14 @@ export class LiveSource implements ObjectSource {
     {fromRow, include, signal}: {fromRow: number; include: FetchOptions['include']; signal?: AbortSignal},
   ): AsyncGenerator<SourcePage> {
     const fetching: FetchOptions = {
-      connection: this.#options.connection,
+      connection: this.options.connection,
       include,
       pageSize: this.#pageSizes[include],
       plan: this.#plan,
       signal,
       throttle: this.#reading,
     }
-    const {concurrency} = this.#options
+    const {concurrency} = this.options
     yield* inOrder(stretches(segment, fromRow, fetching.pageSize), concurrency, async (stretch) =>
       readStretch(fetching, stretch),
     )
@@ -251,11 +249,11 @@ export class LiveSource implements ObjectSource {
   /** Where the server does not show which collection it is. What was rewritten lies beside what was not. */
   async #isOfSame(births: Births): Promise<boolean> {
     if (!births.areStrange) return true
-    const {connection} = this.#options
+    const {connection} = this.options
     const {className} = this.#plan
     for (const [tenant, known] of Map.groupBy(births.known, (each) => each.tenant)) {
       const held = tenant === undefined ? [] : [{collection: className, name: tenant}]
-      const release = await this.#active.hold(held, this.#options.signal)
+      const release = await this.#active.hold(held, this.options.signal)
       try {
         const ids = known.map(({id}) => id)
         const created = new Map(known.map((each) => [each.id, each.created]))
@@ -272,7 +270,7 @@ export class LiveSource implements ObjectSource {
 
   /** What was read from start to end is one collection. */
   async #assertSame(births: Births): Promise<void> {
-    const {connection} = this.#options
+    const {connection} = this.options
     const {collection, identity} = this.#list.source
     const now = await connection.getCollection(collection)
     const found = now && identity !== undefined ? await connection.identify(now) : undefined

@@ -34,8 +34,6 @@ interface Tenant extends TenantOfCollection {
  */
 export class ActiveTenants {
   readonly #admitted = new Map<string, Map<string, Tenant>>()
-  readonly #limit: number
-  readonly #note?: HeldNote
   /** Whatever may be active, least recently used first. */
   readonly #open = new Set<Tenant>()
   #lastTurn: Promise<unknown> = Promise.resolve()
@@ -44,11 +42,8 @@ export class ActiveTenants {
   /** `note`: says on the disk what may be active, before it is. */
   constructor(
     private readonly connection: Pick<Connection, 'setTenantStatus'>,
-    {limit = MOST_ACTIVE_TENANTS, note}: {limit?: number; note?: HeldNote} = {},
-  ) {
-    this.#limit = limit
-    this.#note = note
-  }
+    private readonly options: {limit?: number; note?: HeldNote} = {},
+  ) {}
 
   /**
    * Makes tenants known that are to be inactive (or of the `status` given) in the end. Those that are active now count as such, and are
@@ -105,7 +100,7 @@ export class ActiveTenants {
       try {
         await this.#deactivate(() => this.#idle())
       } catch (error) {
-        await this.#note?.leave()
+        await this.options.note?.leave()
         throw error
       }
     })
@@ -147,7 +142,7 @@ export class ActiveTenants {
     const isHeldByOthers = (): boolean => [...this.#open].some((tenant) => tenant.holders > 0 && !isOwn.has(tenant))
     for (;;) {
       const more = missing.filter((tenant) => !this.#open.has(tenant)).length
-      const excess = this.#open.size + more - this.#limit
+      const excess = this.#open.size + more - (this.options.limit ?? MOST_ACTIVE_TENANTS)
       if (more === 0 || excess <= 0) return
       if (this.#idle().length >= excess || !isHeldByOthers()) {
         // A whole group: that takes the server no longer than one, and there is room for the next.
@@ -166,7 +161,7 @@ export class ActiveTenants {
   async #activate(tenants: readonly Tenant[], signal?: AbortSignal): Promise<void> {
     if (tenants.length === 0) return
     // On the disk first: a crash in between must not leave tenants active for good.
-    await this.#note?.save([...this.#open, ...tenants])
+    await this.options.note?.save([...this.#open, ...tenants])
     // Also when it fails: nobody knows what became of it.
     for (const tenant of tenants) this.#open.add(tenant)
     for (const [collection, group] of byCollection(tenants)) {
@@ -181,7 +176,7 @@ export class ActiveTenants {
 
   async #deactivate(choose: () => readonly Tenant[]): Promise<void> {
     // Who stood still for too long puts nothing back: another run may be reading just these.
-    if (choose().length > 0) await throwIfLost(async () => this.#note?.check())
+    if (choose().length > 0) await throwIfLost(async () => this.options.note?.check())
     // In the same tick as the choice: from now on nobody takes them for active.
     const tenants = choose()
     for (const tenant of tenants) tenant.isActive = false
@@ -198,7 +193,7 @@ export class ActiveTenants {
       }
     }
 
-    await this.#note?.save([...this.#open])
+    await this.options.note?.save([...this.#open])
     if (failure) throw failure.error
   }
 

@@ -59,18 +59,14 @@ export interface Step {
 
 /** Transforms one after another, for one source. */
 export class TransformChain {
-  readonly #steps: readonly Step[]
-  /** What the objects have in the end. */
-  readonly schema: WeaviateClass
-  /** undefined in collections without. */
-  readonly tenants?: WeaviateTenant[]
-
   /** Of steps whose outcome is known: nothing is looked at. */
-  constructor(steps: readonly Step[], schema: WeaviateClass, tenants?: WeaviateTenant[]) {
-    this.#steps = steps
-    this.schema = schema
-    this.tenants = tenants
-  }
+  constructor(
+    readonly steps: readonly Step[],
+    /** What the objects have in the end. */
+    readonly schema: WeaviateClass,
+    /** undefined in collections without. */
+    readonly tenants?: WeaviateTenant[],
+  ) {}
 
   /**
    * Works out what becomes of a source. `read`: its pages, as often as it is called; absent: nothing needs to be looked at.
@@ -108,32 +104,28 @@ export class TransformChain {
   #with(transform: Transform): TransformChain {
     const {schema} = this
     const tenants = transform.tenants ? transform.tenants(this.tenants ?? []) : this.tenants
-    return new TransformChain([...this.#steps, {schema, transform}], transform.schema?.(schema) ?? schema, tenants)
-  }
-
-  get steps(): readonly Step[] {
-    return this.#steps
+    return new TransformChain([...this.steps, {schema, transform}], transform.schema?.(schema) ?? schema, tenants)
   }
 
   /** As they stand in the metadata. */
   get records(): JsonObject[] {
-    return this.#steps.map(({transform}) => transform.record)
+    return this.steps.map(({transform}) => transform.record)
   }
 
   get warnings(): Warning[] {
-    return this.#steps.flatMap(({schema, transform}) => [
+    return this.steps.flatMap(({schema, transform}) => [
       ...(transform.warning ? [transform.warning] : []),
       ...[transform.remark?.(schema) ?? []].flat(),
     ])
   }
 
   get isPartial(): boolean {
-    return this.#steps.some(({transform}) => transform.isPartial)
+    return this.steps.some(({transform}) => transform.isPartial)
   }
 
   /** Whether more than ids must be read of each object. */
   get readsObjects(): boolean {
-    return this.#steps.some(({transform}) => transform.page && transform.reads !== 'ids')
+    return this.steps.some(({transform}) => transform.page && transform.reads !== 'ids')
   }
 
   async objects(objects: readonly WeaviateObject[], signal?: AbortSignal): Promise<WeaviateObject[]> {
@@ -144,7 +136,7 @@ export class TransformChain {
   /** What comes of one object has its row. A function that never answers can be interrupted. */
   async page(page: RowsOfPage, signal?: AbortSignal): Promise<RowsOfPage> {
     let now = page
-    for (const {schema, transform} of this.#steps) {
+    for (const {schema, transform} of this.steps) {
       if (!transform.page) continue
       const results = await orInterrupted(Promise.resolve(transform.page(now.objects, schema)), signal)
       const next: RowsOfPage = {objects: [], rows: []}

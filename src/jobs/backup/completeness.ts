@@ -59,7 +59,6 @@ interface Count {
  * and what that shows and the backup lacks is read. Writers alone make no backup incomplete: they change one of the counts.
  */
 export class CompletenessCheck {
-  readonly #options: CompletenessOptions
   readonly #counts = new Map<string | undefined, Count>()
   readonly #folder = new TemporaryFolder()
   /** By id and tenant. */
@@ -69,8 +68,7 @@ export class CompletenessCheck {
   #read?: RecordList
   #found = 0
 
-  constructor(options: CompletenessOptions) {
-    this.#options = options
+  constructor(private readonly options: CompletenessOptions) {
     if (!options.readBack) this.#read = this.#records()
     const {counts = [], found = 0, missing = []} = options.state ?? {}
     for (const [tenant, count] of counts) this.#counts.set(tenant ?? undefined, {...count})
@@ -146,7 +144,7 @@ export class CompletenessCheck {
     const shortfall = Math.max(this.#missing.size, byCount)
     return {
       complete: shortfall === 0,
-      counted: {after: sum('after'), before: sum('before'), read: this.#options.sink.taken},
+      counted: {after: sum('after'), before: sum('before'), read: this.options.sink.taken},
       found: this.#found,
       missing: [...this.#missing.values()],
       shortfall,
@@ -161,14 +159,14 @@ export class CompletenessCheck {
 
   #shortfallOf(tenant: string | undefined): number {
     const {after = 0, before = after} = this.#countOf(tenant)
-    return Math.max(0, Math.min(before, after) - this.#options.sink.takenOf(tenant))
+    return Math.max(0, Math.min(before, after) - this.options.sink.takenOf(tenant))
   }
 
   async #count(
     tenants: ReadonlyArray<string | undefined>,
     take: (count: Count, objects: number) => void,
   ): Promise<void> {
-    const {concurrency, connection, plan, signal} = this.#options
+    const {concurrency, connection, plan, signal} = this.options
     await inParallel(tenants, {atOnce: concurrency, signal}, async (tenant) => {
       take(this.#countOf(tenant), await connection.count(plan.className, tenant, signal))
     })
@@ -176,10 +174,10 @@ export class CompletenessCheck {
 
   /** Lists over the other transport, and reads what the backup lacks. */
   async #lookAgain(slices: Slice[]): Promise<void> {
-    const {sink} = this.#options
+    const {sink} = this.options
     const listed = this.#records()
     const reader = new ParallelReader({
-      ...this.#options,
+      ...this.options,
       batchSize: LISTING_PAGE,
       expectedObjects: sink.taken,
       include: 'ids',
@@ -213,7 +211,7 @@ export class CompletenessCheck {
   }
 
   async #readLacking(tenant: string | undefined, ids: string[]): Promise<void> {
-    const {connection, plan, signal, sink, throttle} = this.#options
+    const {connection, plan, signal, sink, throttle} = this.options
     const request = {collection: plan, signal, tenant}
     const objects = await throttle.run(async () => connection.getObjects({...request, ids}))
     const there = new Set(objects.map(({id}) => id))
@@ -235,12 +233,12 @@ export class CompletenessCheck {
 
   /** Without tenants there is always something to count. */
   #tenantsOf(slices: readonly Slice[], also: readonly string[]): Array<string | undefined> {
-    if (!this.#options.plan.multiTenant) return [undefined]
+    if (!this.options.plan.multiTenant) return [undefined]
     return [...new Set([...slices.map(({tenant}) => tenant), ...also])]
   }
 
   async #readBack(): Promise<RecordList | undefined> {
-    const pages = await this.#options.readBack?.()
+    const pages = await this.options.readBack?.()
     if (!pages) return undefined
     const read = this.#records()
     for await (const objects of pages) {
@@ -252,7 +250,7 @@ export class CompletenessCheck {
   }
 
   #records(): RecordList {
-    const {expectedObjects, sink} = this.#options
+    const {expectedObjects, sink} = this.options
     return new RecordList({
       expected: expectedObjects ?? sink.taken,
       folder: this.#folder,

@@ -28,12 +28,10 @@ export interface KeptJournalOptions {
 
 export class KeptJournal {
   readonly #file: OwnFile
-  readonly #options: KeptJournalOptions
   #written?: BackupJournal
 
-  constructor(options: KeptJournalOptions) {
+  constructor(private readonly options: KeptJournalOptions) {
     this.#file = new OwnFile(options.store, journalName(options.name), options.check)
-    this.#options = options
     this.#written = options.written
   }
 
@@ -43,7 +41,7 @@ export class KeptJournal {
   }
 
   async saveProgress(progress: TransferProgress): Promise<void> {
-    const {content, fixed, sample} = this.#options
+    const {content, fixed, sample} = this.options
     this.#written = {
       ...progress,
       ...fixed,
@@ -57,7 +55,7 @@ export class KeptJournal {
 
   /** Keeps what is to be put back after a crash. Only once there is progress: tenants are activated after that. */
   async saveActivated(activated: WeaviateTenant[]): Promise<void> {
-    const {check, collection, note} = this.#options
+    const {check, collection, note} = this.options
     // Nothing is written beside what is another process's by now.
     await check()
     await note.save(activated.map((tenant) => ({...tenant, collection})))

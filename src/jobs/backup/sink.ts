@@ -28,7 +28,6 @@ export interface ArchiveSinkOptions {
 
 export class ArchiveSink {
   readonly #duplicates?: DuplicateCheck
-  readonly #options: ArchiveSinkOptions
   readonly #taken = new Map<string | undefined, number>()
   #takenInAll = 0
   readonly #takenSum: TakenSum
@@ -36,8 +35,7 @@ export class ArchiveSink {
   readonly #ahead = new Map<string | undefined, number>()
   #aheadInAll = 0
 
-  constructor(options: ArchiveSinkOptions) {
-    this.#options = options
+  constructor(private readonly options: ArchiveSinkOptions) {
     this.#takenSum = new TakenSum(options.takenSum)
     for (const [tenant, objects] of options.taken ?? []) this.count(tenant ?? undefined, objects)
     if (options.chain) this.#duplicates = new DuplicateCheck(options.expectedObjects)
@@ -45,23 +43,23 @@ export class ArchiveSink {
 
   /** Whether objects are changed on the way: a user's function may still look at those that were written. */
   get isChanging(): boolean {
-    return this.#options.chain !== undefined
+    return this.options.chain !== undefined
   }
 
   /** Every object that is in the backup, where that is remembered. */
   get contents(): ObjectIndex | undefined {
-    return this.#options.contents
+    return this.options.contents
   }
 
   /** Objects of the collection that were taken, by earlier runs too, whatever became of them. */
   get taken(): number {
-    const {chain, content} = this.#options
+    const {chain, content} = this.options
     return (chain ? this.#takenInAll : content.objects) + this.#aheadInAll
   }
 
   /** The same, of one tenant of the collection. */
   takenOf(tenant: string | undefined): number {
-    const {chain, content} = this.#options
+    const {chain, content} = this.options
     const known = tenant === undefined ? content.objects : content.tenant(tenant).objectCount
     return (chain ? (this.#taken.get(tenant) ?? 0) : known) + (this.#ahead.get(tenant) ?? 0)
   }
@@ -103,15 +101,15 @@ export class ArchiveSink {
     indexed?: ReadonlyArray<[object: WeaviateObject, content: ObjectContent]>
     sample: readonly WeaviateObject[]
   }): Promise<void> {
-    for (const [object, content] of indexed) this.#options.contents?.set(object, content)
-    this.#options.sample?.add(sample)
+    for (const [object, content] of indexed) this.options.contents?.set(object, content)
+    this.options.sample?.add(sample)
     for (const object of changed) this.#duplicates?.add(object)
     await this.#duplicates?.settle()
   }
 
   /** Objects as the collection has them. */
   async write(objects: readonly WeaviateObject[]): Promise<void> {
-    const {chain, content, contents, sample, writer} = this.#options
+    const {chain, content, contents, sample, writer} = this.options
     const written = chain ? await this.#changed(chain, objects) : objects
     for (const object of written) {
       const added = content.add(object)
@@ -133,7 +131,7 @@ export class ArchiveSink {
   }
 
   async #changed(chain: TransformChain, objects: readonly WeaviateObject[]): Promise<readonly WeaviateObject[]> {
-    const changed = await chain.objects(objects, this.#options.signal)
+    const changed = await chain.objects(objects, this.options.signal)
     checkTenants(chain, changed)
     for (const {tenant} of objects) this.count(tenant, 1)
     this.#takenSum.add(objects)

@@ -47,12 +47,7 @@ export function backupThread(leader: () => Peer<LeaderCalls>): Offer {
 }
 
 class BackupThread {
-  readonly #chain?: TransformChain
-  readonly #connection: Connection
   readonly #encoder?: JsonLinesEncoder
-  readonly #leader: Peer<LeaderCalls>
-  readonly #parts?: PartsForOthers
-  readonly #setup: ThreadSetup
   readonly #stop = new AbortController()
   readonly #throttle: Throttle
   #content: ContentDigest
@@ -62,16 +57,11 @@ class BackupThread {
   #taken = new TakenSum()
 
   private constructor(
-    setup: ThreadSetup,
-    leader: Peer<LeaderCalls>,
-    {chain, connection, parts}: {chain?: TransformChain; connection: Connection; parts?: PartsForOthers},
+    private readonly setup: ThreadSetup,
+    private readonly leader: Peer<LeaderCalls>,
+    private readonly made: {chain?: TransformChain; connection: Connection; parts?: PartsForOthers},
   ) {
-    this.#setup = setup
-    this.#leader = leader
-    this.#chain = chain
-    this.#connection = connection
-    this.#parts = parts
-    if (!parts) this.#encoder = new JsonLinesEncoder(setup.head.schema.class)
+    if (!made.parts) this.#encoder = new JsonLinesEncoder(setup.head.schema.class)
     this.#content = this.#digest()
     const tell = (call: Promise<unknown>): void => {
       call.catch(() => {})
@@ -116,8 +106,8 @@ class BackupThread {
 
   async close(): Promise<void> {
     this.#stop.abort()
-    await this.#parts?.close()
-    await this.#connection.close()
+    await this.made.parts?.close()
+    await this.made.connection.close()
   }
 
   give(): Slice | undefined {
@@ -133,10 +123,10 @@ class BackupThread {
   }
 
   async read(slices: Slice[]): Promise<void> {
-    const {flushEvery, schema} = this.#setup
+    const {flushEvery, schema} = this.setup
     const reader = new ParallelReader({
-      ...this.#setup,
-      connection: this.#connection,
+      ...this.setup,
+      connection: this.made.connection,
       include: 'objects',
       plan: planCollection(schema),
       signal: this.#stop.signal,
@@ -152,7 +142,7 @@ class BackupThread {
         await this.#take(page)
         isWhole = true
         const isDue = performance.now() - this.#flushedAt >= flushEvery.ms
-        if ((this.#parts?.bytes ?? 0) >= flushEvery.bytes || isDue) await this.flush()
+        if ((this.made.parts?.bytes ?? 0) >= flushEvery.bytes || isDue) await this.flush()
       }
 
       await this.#lastPage
@@ -168,24 +158,24 @@ class BackupThread {
   /** Ends the part, where one is being written, and says so. */
   async flush(): Promise<void> {
     await this.#lastPage
-    const parts = this.#parts
+    const parts = this.made.parts
     if (!parts) return
     const part = await parts.finish()
     this.#flushedAt = performance.now()
-    await this.#leader.call('flushed', this.#result(part ? [part] : []))
+    await this.leader.call('flushed', this.#result(part ? [part] : []))
   }
 
   async #take(page: SlicePage): Promise<void> {
     const {objects, tenant} = page
-    const written = this.#chain ? await this.#changed(this.#chain, objects) : objects
+    const written = this.made.chain ? await this.#changed(this.made.chain, objects) : objects
     const contents: ObjectContent[] = Array.from(written, (object) => this.#content.add(object))
-    if (this.#parts) await writeAll(this.#parts, written)
+    if (this.made.parts) await writeAll(this.made.parts, written)
     const document = this.#encoder && encodeLines(this.#encoder, written)
     page.done()
-    const {isIndexed} = this.#setup
+    const {isIndexed} = this.setup
     await this.#say({
-      bytes: this.#parts?.bytes ?? 0,
-      ...(this.#chain && {changed: written.map(({id, tenant: own}) => ({id, tenant: own}))}),
+      bytes: this.made.parts?.bytes ?? 0,
+      ...(this.made.chain && {changed: written.map(({id, tenant: own}) => ({id, tenant: own}))}),
       ...(document && {document: {...document, result: this.#result([])}}),
       ids: objects.map(({id}) => id).join(''),
       ...(isIndexed && {indexed: written.map(({lastUpdateTimeUnix}, at) => [lastUpdateTimeUnix, contents[at]!])}),
@@ -194,14 +184,14 @@ class BackupThread {
       ...(tenant !== undefined && {tenant}),
     })
     // What was told was copied; transforms may have kept an object.
-    if (!this.#chain) page.release()
+    if (!this.made.chain) page.release()
   }
 
   /** One page is being told of while the next one is worked on. */
   async #say(page: ThreadPage): Promise<void> {
     await this.#lastPage
     const lines = page.document?.lines.buffer
-    this.#lastPage = this.#leader.call('page', page, lines instanceof ArrayBuffer ? [lines] : [])
+    this.#lastPage = this.leader.call('page', page, lines instanceof ArrayBuffer ? [lines] : [])
     // Met when it is waited for.
     this.#lastPage.catch(() => {})
   }
@@ -219,11 +209,11 @@ class BackupThread {
     this.#content = this.#digest()
     const takenSum = this.#taken.hex()
     this.#taken = new TakenSum()
-    return {content, parts, remaining: this.#reader?.remaining() ?? [], ...(this.#chain && {takenSum})}
+    return {content, parts, remaining: this.#reader?.remaining() ?? [], ...(this.made.chain && {takenSum})}
   }
 
   #digest(): ContentDigest {
-    return new ContentDigest(this.#chain?.schema ?? this.#setup.schema)
+    return new ContentDigest(this.made.chain?.schema ?? this.setup.schema)
   }
 }
 

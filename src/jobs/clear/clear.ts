@@ -1,6 +1,5 @@
 import type {BackupHead} from '../../codec/document.js'
 import type {Warning} from '../../model/progress.js'
-import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupResult} from '../backup/options.js'
 import type {ClearOptions, ClearResult} from './options.js'
@@ -10,7 +9,6 @@ import {openArchive} from '../../catalog/locate.js'
 import {countObjects} from '../../flow/count-objects.js'
 import {persistent} from '../../flow/persistent.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
-import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
@@ -20,7 +18,7 @@ import {levelAboveListed, replicationFactor} from '../../weaviate/replicas.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {backUpCollection} from '../backup/backup.js'
 import {checkConsistency, confirmationOf, DEFAULT_CONSISTENCY, isSampled} from '../confirmation.js'
-import {throttleOf} from '../options.js'
+import {throttleOf, type Workplace} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {restoreBackup} from '../restore/restore.js'
 import {readActivationMarker, removeActivationMarker} from './activation-marker.js'
@@ -42,23 +40,23 @@ type Retrying = Pick<ClearOptions, 'maxRetries' | 'onWarning' | 'retryMaxWaitMs'
 /** One clear while it runs. */
 export class Clear {
   #connection: Connection
-  /** Without retries of its own. */
-  readonly #direct: Connection
-  readonly #notes: TenantNotes
-  readonly #options: ClearOptions
-  readonly #store: Store
   readonly #warnings: Warning[] = []
+  readonly #tell = (warning: Warning): void => {
+    this.#warnings.push(warning)
+    this.options.onWarning?.(warning)
+  }
+
   /** Deleted objects that were looked for by id. */
   #sampled = 0
 
-  constructor(connection: Connection, store: Store, notes: TenantNotes, options: ClearOptions) {
+  constructor(
+    /** Its connection has no retries of its own. */
+    private readonly at: Workplace,
+    private readonly options: ClearOptions,
+  ) {
     const {consistency = DEFAULT_CONSISTENCY, signal} = options
     checkConsistency(consistency)
-    this.#connection = persistent(connection, {...this.#retrying(options), consistency, signal})
-    this.#direct = connection
-    this.#notes = notes
-    this.#options = options
-    this.#store = store
+    this.#connection = persistent(at.connection, {...this.#retrying(options), consistency, signal})
   }
 
   /** Objects, those of inactive tenants too. */
@@ -69,45 +67,43 @@ export class Clear {
 
   async run(schema: WeaviateClass): Promise<Outcome> {
     if (replicationFactor(schema) <= 1) {
-      const {signal} = this.#options
-      this.#connection = persistent(this.#direct, {...this.#retrying(this.#options), signal})
+      const {signal} = this.options
+      this.#connection = persistent(this.at.connection, {...this.#retrying(this.options), signal})
       return this.#run(schema)
     }
 
     const watch = new ReplicaWatch(this.#connection, schema, {
-      signal: this.#options.signal,
-      warn: (warning) => {
-        this.#tell(warning)
-      },
-      ...(!this.#options.dryRun && {
-        writes: {as: 'deleted', consistency: this.#options.consistency ?? DEFAULT_CONSISTENCY},
+      signal: this.options.signal,
+      warn: this.#tell,
+      ...(!this.options.dryRun && {
+        writes: {as: 'deleted', consistency: this.options.consistency ?? DEFAULT_CONSISTENCY},
       }),
     })
     await watch.begin()
     const outcome = await this.#run(schema)
     const replicas = (await watch.end())?.report
-    const {consistency} = this.#options
+    const {consistency} = this.options
     const confirmation = confirmationOf(this.#connection, schema, {consistency, sample: this.#sampled})
-    return {...outcome, ...(replicas && {replicas}), ...(!this.#options.dryRun && {confirmation})}
+    return {...outcome, ...(replicas && {replicas}), ...(!this.options.dryRun && {confirmation})}
   }
 
   async #run(schema: WeaviateClass): Promise<Outcome> {
     const name = schema.class
     await this.#putBack(schema)
     const tenants = await this.#tenants(schema)
-    if (this.#options.keepSchema === false) {
+    if (this.options.keepSchema === false) {
       checkDroppable(name, tenants ?? [])
-      if (this.#options.backupFirst) checkAllListed(this.#connection, schema)
+      if (this.options.backupFirst) checkAllListed(this.#connection, schema)
     }
 
-    const sameServer = new SameServer(this.#connection, schema, this.#options)
+    const sameServer = new SameServer(this.#connection, schema, this.options)
     await sameServer.prove(tenants)
-    if (this.#options.dryRun) {
+    if (this.options.dryRun) {
       return this.#result(name, {deleted: 0, remaining: await this.#countAll(name, tenants), tenants})
     }
 
-    if (this.#options.keepSchema === false) return this.#dropQuietly(schema)
-    const backup = this.#options.backupFirst ? await this.#backUpFirst(name) : undefined
+    if (this.options.keepSchema === false) return this.#dropQuietly(schema)
+    const backup = this.options.backupFirst ? await this.#backUpFirst(name) : undefined
     // As they are now: some may be newer than the backup, which then has nothing of theirs.
     return this.#empty(schema, await this.#tenants(schema), {backup, sameServer})
   }
@@ -117,27 +113,27 @@ export class Clear {
    * nothing is left to do. @throws DataOpsError COLLECTION_EXISTS when another one with objects stands in its place.
    */
   async finishDrop(name: string, marker: LeftDropMarker): Promise<Outcome | undefined> {
-    const {live, lost, state} = await successorOf(this.#connection, this.#store, name, marker)
+    const {live, lost, state} = await successorOf(this.#connection, this.at.store, name, marker)
     if (state === 'restored') {
       if (lost) this.#tell(lost)
-      if (!this.#options.dryRun) await removeMarker('drop', name, this.#store)
+      if (!this.options.dryRun) await removeMarker('drop', name, this.at.store)
       return undefined
     }
 
-    const path = this.#store.describe(marker.backup)
+    const path = this.at.store.describe(marker.backup)
     const foreign = state === 'foreign' ? live : undefined
     // Of what nobody has looked at, nobody knows whether a backup has it.
     if (foreign) checkAllListed(this.#connection, foreign)
     const objects = foreign ? await this.count(foreign) : 0
-    if (objects > 0 && !this.#options.backupFirst) throw takenByOthers(this.#store, name, marker, objects)
+    if (objects > 0 && !this.options.backupFirst) throw takenByOthers(this.at.store, name, marker, objects)
     this.#warn('drop-finished', `"${name}" had been dropped by an interrupted clear; it is created again from ${path}.`)
-    if (this.#options.dryRun) return this.#result(name, {deleted: 0, remaining: objects, schemaFile: path})
+    if (this.options.dryRun) return this.#result(name, {deleted: 0, remaining: objects, schemaFile: path})
     let backup: BackupResult | undefined
     let quiet: Quiet | undefined
     if (foreign) {
-      backup = this.#options.backupFirst && objects > 0 ? await this.#backUpFirst(name) : undefined
+      backup = this.options.backupFirst && objects > 0 ? await this.#backUpFirst(name) : undefined
       quiet = await this.#waitUntilQuiet(foreign, await this.#heldBy(backup))
-      if (!backup && quiet.found.objects > 0) throw takenByOthers(this.#store, name, marker, quiet.found.objects)
+      if (!backup && quiet.found.objects > 0) throw takenByOthers(this.at.store, name, marker, quiet.found.objects)
       await this.#connection.deleteCollection(name)
     }
 
@@ -160,15 +156,13 @@ export class Clear {
   async #putBack(schema: WeaviateClass): Promise<void> {
     if (!isMultiTenant(schema)) return
     const name = schema.class
-    await this.#notes.putBack(this.#connection, name, (warning) => {
-      this.#tell(warning)
-    })
-    const marker = await readActivationMarker(this.#store, name)
+    await this.at.notes.putBack(this.#connection, name, this.#tell)
+    const marker = await readActivationMarker(this.at.store, name)
     if (marker?.server !== this.#connection.describe) return
     const there = new Set((await this.#connection.listTenants(name)).map((tenant) => tenant.name))
     const tenants = marker.tenants.filter((tenant) => there.has(tenant.name))
     if (tenants.length > 0) await this.#connection.setTenantStatus(name, tenants)
-    await removeActivationMarker(this.#store, name)
+    await removeActivationMarker(this.at.store, name)
   }
 
   async #tenants(schema: WeaviateClass): Promise<undefined | WeaviateTenant[]> {
@@ -177,11 +171,11 @@ export class Clear {
 
   /** In inactive tenants too, which are activated meanwhile; not in offloaded ones. */
   async #countAll(name: string, tenants: WeaviateTenant[] | undefined): Promise<number> {
-    const {signal} = this.#options
+    const {signal} = this.options
     if (!tenants) return countObjects(this.#connection, name, undefined, signal)
     const reachable = tenants.filter((tenant) => !isOffloaded(tenant))
     const counts: number[] = []
-    const note = this.#notes.begin(this.#connection.describe)
+    const note = this.at.notes.begin(this.#connection.describe)
     await withActiveTenants(this.#connection, name, reachable, {note, signal}, async (group) => {
       const names = group.map((tenant) => tenant.name)
       counts.push(await countObjects(this.#connection, name, names, signal))
@@ -197,14 +191,14 @@ export class Clear {
   }
 
   async #backUpFirst(name: string): Promise<BackupResult> {
-    return backUpFirst(this.#direct, this.#store, name, this.#options)
+    return backUpFirst(this.at.connection, this.at.store, name, this.options)
   }
 
   /** undefined without a backup. */
   async #heldBy(backup: BackupResult | undefined): Promise<HeldObjects | undefined> {
     if (!backup) return undefined
-    const {archive} = await openArchive(backup.path, this.#store)
-    return HeldObjects.of(archive, this.#options.signal)
+    const {archive} = await openArchive(backup.path, this.at.store)
+    return HeldObjects.of(archive, this.options.signal)
   }
 
   async #empty(
@@ -213,7 +207,7 @@ export class Clear {
     {backup, sameServer}: {backup: BackupResult | undefined; sameServer: SameServer},
   ): Promise<Outcome> {
     const name = schema.class
-    const {signal} = this.#options
+    const {signal} = this.options
     const offloaded = tenants?.filter((tenant) => isOffloaded(tenant)) ?? []
     if (offloaded.length > 0) {
       this.#warn('tenants-skipped', `${offloaded.length} offloaded tenants of "${name}" were left as they are.`, {
@@ -221,19 +215,19 @@ export class Clear {
       })
     }
 
-    const {consistency = DEFAULT_CONSISTENCY} = this.#options
+    const {consistency = DEFAULT_CONSISTENCY} = this.options
     const deletion = await deleteObjects({
       connection: this.#connection,
       ...(isSampled(this.#connection, schema) && {sampleAt: consistency}),
       held: await this.#heldBy(backup),
       newestAt: levelAboveListed(this.#connection, schema, consistency),
-      notes: this.#notes,
-      onProgress: this.#options.onProgress,
+      notes: this.at.notes,
+      onProgress: this.options.onProgress,
       plan: planCollection(schema),
       sameServer,
       signal,
       tenants: tenants?.filter((tenant) => !isOffloaded(tenant)),
-      throttle: throttleOf(this.#options),
+      throttle: throttleOf(this.options),
       total: backup?.objectCount ?? (await this.#countActive(name, tenants)),
     })
     this.#sampled = deletion.sampled
@@ -275,25 +269,25 @@ export class Clear {
   /** Backs up, compares, and drops once nothing changes any more. */
   async #dropQuietly(schema: WeaviateClass): Promise<Outcome> {
     const name = schema.class
-    const backup = this.#options.backupFirst ? await this.#backUpFirst(name) : undefined
+    const backup = this.options.backupFirst ? await this.#backUpFirst(name) : undefined
     const held = await this.#heldBy(backup)
-    const {signal} = this.#options
+    const {signal} = this.options
     // Before the last look, so that nothing but the drop comes after it.
-    const saved = await backUpCollection(this.#direct, this.#store, name, {
-      ...this.#retrying(this.#options),
+    const saved = await backUpCollection(this.at.connection, this.at.store, name, {
+      ...this.#retrying(this.options),
       includeData: false,
       signal,
     })
     let quiet: Quiet
     let marker: LeftDropMarker
     try {
-      const {archive} = await openArchive(saved.path, this.#store)
+      const {archive} = await openArchive(saved.path, this.at.store)
       quiet = await this.#waitUntilQuiet(schema, held, archive.head)
       const said = {backup: this.#nameOf(saved), server: this.#connection.describe}
-      marker = {...said, file: await writeMarker('drop', name, {marker: said, store: this.#store})}
+      marker = {...said, file: await writeMarker('drop', name, {marker: said, store: this.at.store})}
     } catch (error) {
       // Kept where a marker names it.
-      await new BackupCatalog(this.#store).remove(saved.id).catch(() => undefined)
+      await new BackupCatalog(this.at.store).remove(saved.id).catch(() => undefined)
       throw error
     }
 
@@ -316,16 +310,16 @@ export class Clear {
     /** What will be made again. */
     head?: BackupHead,
   ): Promise<Quiet> {
-    return waitUntilQuiet(schema.class, async () => this.#look(schema, held, head), this.#options)
+    return waitUntilQuiet(schema.class, async () => this.#look(schema, held, head), this.options)
   }
 
   async #look(schema: WeaviateClass, held: HeldObjects | undefined, head?: BackupHead): Promise<Survey> {
     const tenants = await this.#tenants(schema)
     checkDroppable(schema.class, tenants ?? [])
-    const {signal} = this.#options
+    const {signal} = this.options
     if (held) {
       const plan = planCollection(schema)
-      return survey({connection: this.#connection, head, held, notes: this.#notes, plan, signal, tenants})
+      return survey({connection: this.#connection, head, held, notes: this.at.notes, plan, signal, tenants})
     }
 
     const changed = head && (await changeOfShape(this.#connection, head, tenants))
@@ -333,16 +327,16 @@ export class Clear {
   }
 
   async #recreate(name: string, marker: LeftDropMarker): Promise<string> {
-    const path = this.#store.describe(marker.backup)
+    const path = this.at.store.describe(marker.backup)
     try {
       // No signal: what was dropped is created again, whatever happens.
-      await restoreBackup(this.#direct, this.#store, path, {...this.#retrying(this.#options), skipData: true})
+      await restoreBackup(this.at.connection, this.at.store, path, {...this.#retrying(this.options), skipData: true})
     } catch (error) {
-      const {live, state} = await successorOf(this.#connection, this.#store, name, marker).catch(() => ({
+      const {live, state} = await successorOf(this.#connection, this.at.store, name, marker).catch(() => ({
         live: undefined,
         state: 'gone' as const,
       }))
-      if (live && state === 'foreign') throw takenByOthers(this.#store, name, marker, await this.count(live))
+      if (live && state === 'foreign') throw takenByOthers(this.at.store, name, marker, await this.count(live))
       const message = error instanceof DataOpsError ? error.message : String(error)
       throw new DataOpsError('UNEXPECTED', `"${name}" was dropped and could not be created again: ${message}`, {
         cause: error,
@@ -351,12 +345,12 @@ export class Clear {
       })
     }
 
-    await removeMarker('drop', name, this.#store)
+    await removeMarker('drop', name, this.at.store)
     return path
   }
 
   #nameOf(backup: BackupResult): string {
-    return backup.path.slice(this.#store.describe('').length).replace(/^[/\\]+/, '')
+    return backup.path.slice(this.at.store.describe('').length).replace(/^[/\\]+/, '')
   }
 
   #retrying({maxRetries, onWarning, retryMaxWaitMs}: ClearOptions): Retrying {
@@ -372,13 +366,13 @@ export class Clear {
     const notCounted = (tenants ?? []).filter((tenant) => isOffloaded(tenant)).map(({name}) => name)
     return {
       collection,
-      dryRun: this.#options.dryRun === true,
+      dryRun: this.options.dryRun === true,
       deleted,
       kept,
       remaining,
       ...(backup && {backup}),
       ...(windowMs !== undefined && {
-        guarantee: guaranteeOf(windowMs, this.#options.keepSchema === false || schemaFile !== undefined),
+        guarantee: guaranteeOf(windowMs, this.options.keepSchema === false || schemaFile !== undefined),
         windowMs: Math.ceil(windowMs),
       }),
       ...(schemaFile !== undefined && {schemaFile}),
@@ -389,10 +383,5 @@ export class Clear {
 
   #warn(code: string, message: string, details?: Record<string, unknown>): void {
     this.#tell({code, details, message})
-  }
-
-  #tell(warning: Warning): void {
-    this.#warnings.push(warning)
-    this.#options.onWarning?.(warning)
   }
 }

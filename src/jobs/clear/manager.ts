@@ -20,8 +20,7 @@ export class ClearManager {
   /** Objects in a collection, in its active and inactive tenants; not in offloaded ones. @throws DataOpsError COLLECTION_MISSING; INVALID_INPUT for an alias. */
   async count(name: string, signal?: AbortSignal): Promise<number> {
     const schema = await this.#collection(name)
-    const clear = new Clear(this.#at.connection, this.#at.store, this.#at.notes, {signal})
-    return clear.count(schema)
+    return new Clear(this.#at, {signal}).count(schema)
   }
 
   /**
@@ -34,7 +33,7 @@ export class ClearManager {
   async clearCollection(name: string, options: ClearOptions = {}): Promise<ClearResult> {
     const started = performance.now()
     checkProtected(name, options)
-    const clear = new Clear(this.#at.connection, this.#at.store, this.#at.notes, options)
+    const clear = new Clear(this.#at, options)
     const marker = await readDropMarker(this.#at.store, name, this.#at.connection.describe)
     let result = marker && (await clear.finishDrop(name, marker))
     if (!result) {
