@@ -71,7 +71,7 @@ function schemaCalls(inner: Connection, calls: PersistentCalls): Partial<Connect
           await inner.createAlias(alias, collection)
         } catch (error) {
           // Perhaps the first request was heard, and only its answer was lost.
-          if (!isRepeated || isRetryable(error)) throw error
+          if (!isRepeated || (error instanceof DataOpsError && error.retryable)) throw error
           const there = await inner.listAliases()
           const isDone = there.some((each) => each.alias === alias && each.collection === collection)
           if (!isDone) throw error
@@ -134,8 +134,4 @@ function writingCalls(inner: Connection, calls: PersistentCalls): Partial<Connec
       return (writes?.() ?? inner).writeReferences(calls.atLevel(request, request.collection.className))
     },
   }
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof DataOpsError && error.retryable
 }

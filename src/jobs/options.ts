@@ -1,6 +1,6 @@
 /** Defaults, options and checks that the jobs share. */
 import type {RateLimit, RetryOptions} from '../flow/options.js'
-import type {OperationOptions} from '../model/progress.js'
+import type {OperationOptions, Warning} from '../model/progress.js'
 import type {Store} from '../store/store.js'
 import type {Connection} from '../weaviate/connection.js'
 
@@ -56,11 +56,28 @@ export function tenantNotes(store: Store, stateDirectory?: string): TenantNotes 
   return new TenantNotes(isEncrypting(keys) && !canOpen(keys) ? [state, store] : [store, state])
 }
 
+/** Keeps what is warned of, for a result, and passes it on at once. */
+export function keptWarnings(options: Pick<OperationOptions, 'onWarning'> = {}) {
+  const warnings: Warning[] = []
+  const onWarning = (warning: Warning): void => {
+    warnings.push(warning)
+    options.onWarning?.(warning)
+  }
+
+  return {onWarning, warnings}
+}
+
 /** @throws DataOpsError INVALID_INPUT. */
 export function checkPositiveInteger(value: number | undefined, name: string): void {
   if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
     throw new DataOpsError('INVALID_INPUT', `The ${name} must be a whole number above 0, not ${value}.`)
   }
+}
+
+/** @throws DataOpsError INVALID_INPUT with that hint when one name was given for several. */
+export function checkOneName(name: string | undefined, collections: number, hint: string): void {
+  if (name === undefined || collections <= 1) return
+  throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {hint})
 }
 
 /** None chosen is not all: a list that came out empty is a mistake. @throws DataOpsError INVALID_INPUT. */

@@ -1,8 +1,9 @@
-import type {WeaviateClass} from '../model/schema.js'
+import type {WeaviateTenant} from '../model/tenant.js'
 import type {Connection} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {nearestNames} from '../model/nearest.js'
+import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
 import {assertUnknownOverGrpc} from './same-server.js'
 
 export interface ResolvedCollection {
@@ -33,6 +34,14 @@ async function inAnotherCase(connection: Connection, name: string): Promise<Weav
   const all = await connection.listCollections()
   const alike = all.filter((schema) => schema.class.toLowerCase() === name.toLowerCase())
   return alike.length === 1 ? connection.getCollection(alike[0]!.class) : undefined
+}
+
+/** Undefined in collections without tenants. */
+export async function tenantsOf(
+  connection: Pick<Connection, 'listTenants'>,
+  schema: WeaviateClass,
+): Promise<undefined | WeaviateTenant[]> {
+  return isMultiTenant(schema) ? connection.listTenants(schema.class) : undefined
 }
 
 export async function collectionMissing(connection: Connection, name: string): Promise<DataOpsError> {

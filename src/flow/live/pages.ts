@@ -4,7 +4,7 @@ import type {WeaviateTenant} from '../../model/tenant.js'
 
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {objectsOf, type ParallelReaderOptions, slicesOfTenants} from '../parallel-reader.js'
-import {settledStatus} from '../tenants/activation.js'
+import {inactiveNow} from '../tenants/activation.js'
 import {ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
 
 export interface LivePagesOptions extends Omit<ParallelReaderOptions, 'slices'> {
@@ -23,10 +23,7 @@ export async function* livePages(options: LivePagesOptions): AsyncGenerator<Weav
   if (tenants.active.length > 0) yield* objectsOf({...options, slices: slicesOfTenants(tenants.active)})
   for (const group of tenants.activate) {
     const engine = new ActiveTenants(connection, {note})
-    engine.admit(
-      plan.className,
-      group.map(({name, status}) => ({isActive: false, name, status: settledStatus(status)})),
-    )
+    engine.admit(plan.className, inactiveNow(group))
     const wanted = group.map(({name}) => ({collection: plan.className, name}))
     try {
       const release = await engine.hold(wanted, signal)

@@ -18,7 +18,7 @@ import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {type FetchOptions, fetchPage} from '../fetch-page.js'
 import {PageSize} from '../page-size.js'
-import {settledStatus} from '../tenants/activation.js'
+import {inactiveNow} from '../tenants/activation.js'
 import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
 import {Births} from './births.js'
 import {inOrder} from './in-order.js'
@@ -87,7 +87,8 @@ export class LiveSource implements ObjectSource {
     this.#sameServer = new SameServer(connection, collection.schema, options)
     this.#active = new ActiveTenants(connection, {note})
     const {tenants} = list
-    if (tenants) this.#active.admit(collection.schema.class, inactive(tenants))
+    const inactive = inactiveNow(tenants ?? []).filter(({status}) => status !== 'HOT')
+    this.#active.admit(collection.schema.class, inactive)
     this.#groups = tenants ? groupsOf(tenants.filter(({status}) => isWaking || status === 'HOT')) : [[undefined]]
     this.name = name
     this.head = headOf(options)
@@ -309,12 +310,6 @@ function headOf({collection, connection, list}: LiveSourceOptions): BackupHead {
     },
     schema: schema satisfies WeaviateClass,
   }
-}
-
-function inactive(tenants: readonly WeaviateTenant[]): Array<WeaviateTenant & {isActive: boolean}> {
-  return tenants
-    .map(({name, status}) => ({isActive: false, name, status: settledStatus(status)}))
-    .filter(({status}) => status !== 'HOT')
 }
 
 function groupsOf(tenants: readonly WeaviateTenant[]): string[][] {

@@ -24,10 +24,7 @@ export async function withActiveTenants(
   if (active.length > 0) await body(active)
   if (inactive.length === 0) return
   const engine = new ActiveTenants(connection, {limit: ACTIVATION_GROUP, note})
-  engine.admit(
-    className,
-    inactive.map(({name, status}) => ({isActive: false, name, status: settledStatus(status)})),
-  )
+  engine.admit(className, inactiveNow(inactive))
   for (const group of chunks(inactive, ACTIVATION_GROUP)) {
     throwIfAborted(signal)
     await withActiveGroup(engine, className, group, signal, body)
@@ -67,6 +64,11 @@ export async function withActiveGroup<T>(
   // No signal: what was activated is put back, whatever happens.
   await engine.putBack()
   return result
+}
+
+/** As `ActiveTenants` is to know them: not active, and in the end as they are. */
+export function inactiveNow(tenants: readonly WeaviateTenant[]): Array<WeaviateTenant & {isActive: boolean}> {
+  return tenants.map(({name, status}) => ({isActive: false, name, status: settledStatus(status)}))
 }
 
 /** A state that can be asked for: those on the way there cannot. */

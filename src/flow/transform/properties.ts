@@ -1,6 +1,13 @@
 /** Transforms of properties: other names, fewer of them, values of other types. */
 import {DataOpsError} from '../../model/errors.js'
-import {isJsonObject, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  setOwn,
+  type WeaviateObject,
+  withValues,
+} from '../../model/object.js'
 import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {keptDate} from './kept.js'
@@ -98,11 +105,8 @@ function withNames(schema: WeaviateClass, nameOf: (name: string) => string | und
   const next = {...schema}
   if (isJsonObject(schema.moduleConfig)) next.moduleConfig = inModules(schema.moduleConfig, nameOf)
   if (schema.vectorConfig) {
-    next.vectorConfig = Object.fromEntries(
-      Object.entries(schema.vectorConfig).map(([name, config]) => [
-        name,
-        isJsonObject(config.vectorizer) ? {...config, vectorizer: inModules(config.vectorizer, nameOf)} : config,
-      ]),
+    next.vectorConfig = withValues(schema.vectorConfig, (config) =>
+      isJsonObject(config.vectorizer) ? {...config, vectorizer: inModules(config.vectorizer, nameOf)} : config,
     )
   }
 
@@ -115,28 +119,14 @@ function withNames(schema: WeaviateClass, nameOf: (name: string) => string | und
 }
 
 function inModules(modules: JsonObject, nameOf: (name: string) => string | undefined): JsonObject {
-  return Object.fromEntries(
-    Object.entries(modules).map(([module, settings]) => [
-      module,
-      isJsonObject(settings)
-        ? Object.fromEntries(
-            Object.entries(settings).map(([key, value]) => [
-              key,
-              isListOfNames(key, value) ? follow(value, nameOf) : value,
-            ]),
-          )
-        : settings,
-    ]),
-  )
+  const follow = (value: JsonValue, key: string): JsonValue =>
+    isListOfNames(key, value) ? value.flatMap((name) => nameOf(name) ?? []) : value
+  return withValues(modules, (settings) => (isJsonObject(settings) ? withValues(settings, follow) : settings))
 }
 
 /** `properties`, or `imageFields` and its like. */
 function isListOfNames(key: string, value: JsonValue): value is string[] {
   return /^properties$|Fields$/.test(key) && Array.isArray(value) && value.every((item) => typeof item === 'string')
-}
-
-function follow(names: readonly string[], nameOf: (name: string) => string | undefined): string[] {
-  return names.flatMap((name) => nameOf(name) ?? [])
 }
 
 /** Another type for a property, its values with it. @throws DataOpsError INVALID_INPUT for a type that values cannot follow to. */

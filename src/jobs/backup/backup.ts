@@ -69,15 +69,12 @@ async function run(job: BackupJob): Promise<Omit<BackupResult, 'seconds'>> {
 }
 
 async function write(claimed: Claimed): Promise<Omit<BackupResult, 'seconds'>> {
-  const {
-    claim: {name},
-    plan: {job},
-  } = claimed
+  const {job} = claimed.plan
   const opened = await open(claimed)
   const sealed = await leftInOrder(opened, async () => seal(await transfer(opened)))
   const result = await register(job, opened.head, sealed, opened.resumedObjects)
   // Last: until then, whoever comes next knows what is left to do.
-  await removeJournal(job.store, name)
+  await removeJournal(job.store, claimed.claim.name)
   return result
 }
 
@@ -86,13 +83,10 @@ async function leftInOrder<T>(opened: Open, body: () => Promise<T>): Promise<T> 
   try {
     return await body()
   } catch (error) {
-    const {
-      claim: {check, name},
-      journal: {written},
-      note,
-      plan: {chain, chainIdentity, job},
-      writer,
-    } = opened
+    const {note, writer} = opened
+    const {check, name} = opened.claim
+    const {written} = opened.journal
+    const {chain, chainIdentity, job} = opened.plan
     const {options, store} = job
     await writer.close()
     // It is another process's by now, and so are what lies there and the tenants that were activated for it.

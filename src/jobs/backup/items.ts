@@ -15,12 +15,13 @@ import {itemPartName} from '../../archive/names.js'
 import {openPartsWriter} from '../../archive/open-writer.js'
 import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
 import {persistent} from '../../flow/persistent.js'
-import {withActiveGroup} from '../../flow/tenants/activation.js'
+import {inactiveNow, withActiveGroup} from '../../flow/tenants/activation.js'
 import {ActiveTenants} from '../../flow/tenants/active-tenants.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {receiveChain, type SentChain} from '../../flow/transform/sent.js'
 import {type TransformChain} from '../../flow/transform/transform.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {overlay} from '../../store/overlay.js'
 import {CompletenessCheck, type CompletenessState} from './completeness.js'
 import {type BackupJob, makeJob, readingOf} from './job.js'
 import {checkSameCollection} from './same-collection.js'
@@ -108,18 +109,13 @@ export async function openBackupWork(
 export async function runBackupItem(worker: BackupWorker, item: BackupItem, run: ItemRun): Promise<BackupItemResult> {
   const {chain, job, work} = worker
   const {attempt, check, number} = run
-  const {compress, encryption, format, head, name, schema} = work
   const writer = await openPartsWriter({
+    ...work,
     check,
-    compress,
-    encryption,
-    format,
-    head,
-    name,
     nextName: (extension) => itemPartName(extension, number, attempt),
     store: job.store,
   })
-  const content = new ContentDigest(chain?.schema ?? schema)
+  const content = new ContentDigest(chain?.schema ?? work.schema)
   const sample = new Sample()
   const {expectedObjects} = work
   const sink = new ArchiveSink({chain, content, expectedObjects, sample, writer})
@@ -159,19 +155,14 @@ async function whileActive<T>(
   if (activate.length === 0) return body()
   const note = notes.begin(connection.describe)
   const engine = new ActiveTenants(connection, {
-    note: {
+    note: overlay(note, {
       async check() {
         await note.check()
         await check?.()
       },
-      leave: async () => note.leave(),
-      save: async (tenants) => note.save(tenants),
-    },
+    }),
   })
-  engine.admit(
-    plan.className,
-    activate.map(({name, status}) => ({isActive: false, name, status})),
-  )
+  engine.admit(plan.className, inactiveNow(activate))
   return withActiveGroup(engine, plan.className, activate, signal, async () => {
     await sameServer.prove(activate.map(({name}) => ({name, status: 'HOT'})))
     return body()

@@ -6,13 +6,13 @@ import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {ResolvedCollection} from '../../weaviate/resolve.js'
 import type {BackupOptions} from './options.js'
 
-import {locking, type LockOptions} from '../../archive/locked.js'
+import {locking} from '../../archive/locked.js'
 import {type ParallelReaderOptions} from '../../flow/parallel-reader.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {encryptionOf, type EncryptionOptions, isEncrypting} from '../../store/encryption.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
-import {DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
+import {DEFAULT_CONCURRENCY, keptWarnings, throttleOf} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {withPrivateJournals} from './private-journals.js'
 
@@ -41,13 +41,9 @@ export function makeJob(
 ): BackupJob {
   const {collection, connection, options, store} = given
   const encryption = encryptionOf(store)
-  const warnings: Warning[] = []
-  const warn = (warning: Warning): void => {
-    warnings.push(warning)
-    options.onWarning?.(warning)
-  }
-
-  const locked = options.lockForMs === undefined ? store : locking(store, lockOptions(options.lockForMs, options))
+  const {onWarning: warn, warnings} = keptWarnings(options)
+  const {lockForMs: forMs, lockMode: mode = 'compliance'} = options
+  const locked = forMs === undefined ? store : locking(store, {forMs, mode})
   return {
     ...given,
     store: isEncrypting(encryption) ? withPrivateJournals(locked, encryption.state) : locked,
@@ -62,10 +58,6 @@ export function makeJob(
     },
     warnings,
   }
-}
-
-function lockOptions(forMs: number, {lockMode: mode = 'compliance'}: BackupOptions): LockOptions {
-  return {forMs, mode}
 }
 
 /** How what is backed up is read, whatever is read of it. */

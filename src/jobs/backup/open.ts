@@ -59,20 +59,11 @@ export async function claim(plan: BackupPlan): Promise<Claimed> {
 }
 
 export async function open(claimed: Claimed): Promise<Open> {
-  const {
-    claim: {check, name},
-    head,
-    plan: {binding, chain, chainIdentity, job},
-    resumed,
-    scope,
-  } = claimed
-  const {
-    collection: {schema},
-    compress,
-    connection,
-    format,
-    store,
-  } = job
+  const {head, resumed, scope} = claimed
+  const {check, name} = claimed.claim
+  const {binding, chain, chainIdentity, job} = claimed.plan
+  const {connection, store} = job
+  const {schema} = job.collection
   const content = new ContentDigest(chain?.schema ?? schema, resumed?.journal.content)
   const resumedObjects = content.objects
   const identity = await connection.identify(schema)
@@ -80,16 +71,8 @@ export async function open(claimed: Claimed): Promise<Open> {
   const continued = [...(resumed?.journal.resumed ?? []), ...(resumed ? [new Date().toISOString()] : [])]
   const plan = resumed ? await planAgain(claimed.plan, resumed) : claimed.plan
   const encryption = await encryptionFor(claimed)
-  const writer = await openArchiveWriter({
-    check,
-    compress,
-    encryption,
-    format,
-    head,
-    name,
-    resumeAt: resumed?.journal.position,
-    store,
-  })
+  const resumeAt = resumed?.journal.position
+  const writer = await openArchiveWriter({...job, check, encryption, head, name, resumeAt})
   const fixed = {
     binding,
     chain: chainIdentity,

@@ -153,13 +153,8 @@ async function unfinishedOf(
 }
 
 /** What a dry run tells. @throws DataOpsError INVALID_INPUT when the collection could not be read back from a backup. */
-export async function foretell({
-  chain,
-  expectedObjects,
-  job,
-  tenantPlan,
-  tenants,
-}: BackupPlan): Promise<Omit<BackupResult, 'seconds'>> {
+export async function foretell(plan: BackupPlan): Promise<Omit<BackupResult, 'seconds'>> {
+  const {chain, expectedObjects, job, tenantPlan, tenants} = plan
   const scope = tenantPlan && scopeOf(tenantPlan)
   warnSkipped(job, scope?.skipped)
   checkHead(await headOf(job, {chain, scope, tenants}))
@@ -170,11 +165,8 @@ export async function foretell({
 }
 
 /** @throws DataOpsError INVALID_INPUT when tenants are asked for where there are none. */
-async function tenantsOf({
-  collection: {schema},
-  connection,
-  options,
-}: BackupJob): Promise<undefined | WeaviateTenant[]> {
+async function tenantsOf({collection, connection, options}: BackupJob): Promise<undefined | WeaviateTenant[]> {
+  const {schema} = collection
   if (isMultiTenant(schema)) return connection.listTenants(schema.class)
   if (!options.tenants?.length) return undefined
   throw new DataOpsError('INVALID_INPUT', `The collection "${schema.class}" has no tenants.`, {
@@ -232,14 +224,8 @@ function warnUnfinished({collection, store, warn}: BackupJob, unfinished: readon
   )
 }
 
-function bindingOf({
-  collection: {schema},
-  compress,
-  connection,
-  encryptTo,
-  format,
-  options,
-}: BackupJob): JournalBinding {
+function bindingOf({collection, compress, connection, encryptTo, format, options}: BackupJob): JournalBinding {
+  const {schema} = collection
   const {includeData, includeOffloaded, settle, tenants, transforms = []} = options
   return {
     collection: schema.class,

@@ -1,6 +1,6 @@
 /** The seal of a backup that many workers have written. */
 import type {Store} from '../../store/store.js'
-import type {BackupItemResult, BackupWork, BackupWorker} from './items.js'
+import type {BackupItemResult, BackupWork, BackupWorker, ItemRun} from './items.js'
 import type {BackupResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
@@ -22,13 +22,6 @@ import {checkAgain} from './sample.js'
 import {register, seal} from './seal.js'
 import {ArchiveSink} from './sink.js'
 
-export interface SealRun {
-  /** From 1: no other attempt at the seal has it. */
-  attempt?: number
-  /** Asked before the seal. @throws DataOpsError when it is another worker's by now. */
-  check?: () => Promise<void>
-}
-
 /**
  * Seals what the items came to, in their order, once what the server counts is in them; then parts that are not in it are removed.
  * Of several that seal at once, one does, and all come to its result.
@@ -36,22 +29,18 @@ export interface SealRun {
 export async function sealItems(
   worker: BackupWorker,
   results: readonly BackupItemResult[],
-  {attempt = 1, check}: SealRun = {},
+  {attempt = 1, check}: Partial<Pick<ItemRun, 'attempt' | 'check'>> = {},
 ): Promise<Omit<BackupResult, 'seconds'>> {
   const {chain, job, work} = worker
-  const {compress, encryption, format, head, identity, name, schema, scope} = work
+  const {encryption, head, identity, schema, scope} = work
   const content = new ContentDigest(chain?.schema ?? schema)
   for (const result of results) content.merge(result.content)
   const parts = results.flatMap((result) => result.parts)
   let added = 0
   const position: ArchivePosition = {parts, rows: parts.reduce((sum, {rows}) => sum + rows, 0)}
   const writer = await openArchiveWriter({
+    ...work,
     check,
-    compress,
-    ...(encryption && {encryption}),
-    format,
-    head,
-    name,
     resumeAt: position,
     // The cover of an encrypted one names all that lies in its folder: what is not to be in it goes before.
     ...(!encryption && {
@@ -83,10 +72,8 @@ export async function sealedEntry(store: Store, {head, name}: BackupWork): Promi
 
 /** What other attempts have left, and will not be asked for any more. */
 async function dropUnsealed(store: Store, name: string): Promise<void> {
-  const {
-    seal: {parts},
-  } = await readManifest(store, name)
-  const sealed = new Set<null | string>([METADATA_FILE, SCHEMA_FILE, ...parts.map(({file}) => file)])
+  const {seal} = await readManifest(store, name)
+  const sealed = new Set<null | string>([METADATA_FILE, SCHEMA_FILE, ...seal.parts.map(({file}) => file)])
   for (const {name: file} of await store.list(name))
     if (isOwnFile(file) && !sealed.has(file)) await store.remove(`${name}/${file}`)
 }

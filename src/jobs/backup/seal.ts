@@ -29,20 +29,10 @@ export interface ToSeal extends Pick<Written, 'completeness' | 'settled'> {
 
 /** @throws DataOpsError SERVER_REFUSED when what was read is not of one collection. */
 export async function seal({completeness, open, settled}: ToSeal): Promise<SealedArchive> {
-  const {
-    content,
-    continued,
-    head,
-    identity,
-    plan: {chain, job},
-    scope,
-    writer,
-  } = open
-  const {
-    collection: {schema},
-    connection,
-    options,
-  } = job
+  const {content, continued, head, identity, scope, writer} = open
+  const {chain, job} = open.plan
+  const {connection, options} = job
+  const {schema} = job.collection
   const newMembers = await checkSameCollection(connection, schema, {identity, settles: options.settle === true})
   if (newMembers.length > 0) warnOfNew(job, newMembers)
   options.onProgress?.({

@@ -11,10 +11,8 @@ import {FLUSH_EVERY} from './transfer.js'
 
 /** Undefined: this thread reads itself. @throws DataOpsError when a thread cannot connect. */
 export async function startThreads(backup: BackupReading): Promise<BackupThreads | undefined> {
-  const {
-    content,
-    plan: {batchSize, expectedObjects, job},
-  } = backup.open
+  const {content, plan} = backup.open
+  const {batchSize, expectedObjects, job} = plan
   const {workers} = job.options
   // What cannot be counted beforehand may be little: more than one thread is for whoever asks for them.
   const objects =

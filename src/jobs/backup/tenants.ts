@@ -83,12 +83,11 @@ export function planRemaining(
   const byTenant = Map.groupBy(left, ({tenant}) => tenant!)
 
   const live = new Map(tenants.map((tenant) => [tenant.name, tenant]))
-  for (const name of byTenant.keys()) {
-    if (!live.has(name)) {
-      throw new DataOpsError('INVALID_INPUT', `Tenant "${name}" is gone since the backup was interrupted.`, {
-        hint: 'Take a new backup, without `resume`.',
-      })
-    }
+  const gone = [...byTenant.keys()].find((name) => !live.has(name))
+  if (gone !== undefined) {
+    throw new DataOpsError('INVALID_INPUT', `Tenant "${gone}" is gone since the backup was interrupted.`, {
+      hint: 'Take a new backup, without `resume`.',
+    })
   }
 
   const {activate, active, skipped} = planTenants(

@@ -81,7 +81,7 @@ class BackupThread {
   }
 
   static async start(setup: ThreadSetup, leader: Peer<LeaderCalls>): Promise<BackupThread> {
-    const {compress, connect, encryption, format, head, name, store, transforms} = setup
+    const {connect, format, store, transforms} = setup
     const chain = transforms && (await receiveChain(transforms))
     const connection = await connectAgain(connect, {
       headers: async () => connect.headers ?? leader.call('headers', undefined),
@@ -93,11 +93,7 @@ class BackupThread {
       format === 'json'
         ? undefined
         : await openPartsWriter({
-            compress,
-            encryption,
-            format,
-            head,
-            name,
+            ...setup,
             nextName: async (extension) => leader.call('partName', extension),
             store: openStore(store.place, store.options),
           })
@@ -158,7 +154,7 @@ class BackupThread {
   /** Ends the part, where one is being written, and says so. */
   async flush(): Promise<void> {
     await this.#lastPage
-    const parts = this.made.parts
+    const {parts} = this.made
     if (!parts) return
     const part = await parts.finish()
     this.#flushedAt = performance.now()

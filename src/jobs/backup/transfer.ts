@@ -104,10 +104,8 @@ class Flushes {
   }
 
   async flush(reader: {remaining: () => Slice[]}): Promise<void> {
-    const {
-      open: {journal, writer},
-      sink,
-    } = this.transfer
+    const {open, sink} = this.transfer
+    const {journal, writer} = open
     const position = await writer.flush()
     await journal.saveProgress({position, remaining: reader.remaining(), ...takenBy(sink), ...this.context()})
     this.#bytes = writer.bytes

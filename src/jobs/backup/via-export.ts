@@ -112,7 +112,7 @@ async function openHere(
   options: ExportBackupOptions,
 ): Promise<NativeExport | undefined> {
   const where = options.place === undefined ? path : `${options.place.replace(/\/+$/, '')}/${id}`
-  const unread = (reason: string): void => {
+  const unread = (reason: string): undefined => {
     options.onWarning?.({
       code: 'export-not-read',
       details: {export: id, path: where, reason},
@@ -124,19 +124,11 @@ async function openHere(
   try {
     found = await locateServerExport(where, store)
   } catch (error) {
-    if (error instanceof DataOpsError && error.code !== 'INTERRUPTED') {
-      unread(error.message)
-      return undefined
-    }
-
-    throw error
+    if (!(error instanceof DataOpsError) || error.code === 'INTERRUPTED') throw error
+    return unread(error.message)
   }
 
-  if (!found) {
-    unread('there is no export')
-    return undefined
-  }
-
+  if (!found) return unread('there is no export')
   const native = await NativeExport.open(found.store, found.name)
   const isSame =
     Date.parse(native.facts.startedAt) === Date.parse(startedAt) &&
@@ -144,8 +136,7 @@ async function openHere(
       const {objects} = native.collection(collection)
       return objects === states.reduce((sum, shard) => sum + shard.objects, 0)
     })
-  if (!isSame) unread('what lies there is another one')
-  return isSame ? native : undefined
+  return isSame ? native : unread('what lies there is another one')
 }
 
 /** What is promised before anything is known. */

@@ -26,13 +26,8 @@ export interface Written {
 
 export async function transfer(open: Open): Promise<Written> {
   if (!open.head.metadata.options.include_data) return {open}
-  const {
-    content,
-    plan: {chain, expectedObjects, job},
-    resumed,
-    sample,
-    writer,
-  } = open
+  const {content, resumed, sample, writer} = open
+  const {chain, expectedObjects, job} = open.plan
   const reading = readingOf(job)
   const earlier = resumed && (await earlierFiles(job, resumed))
   const contents = job.options.settle || (earlier && !chain) ? new ObjectIndex() : undefined

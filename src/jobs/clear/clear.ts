@@ -1,5 +1,4 @@
 import type {BackupHead} from '../../codec/document.js'
-import type {Warning} from '../../model/progress.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupResult} from '../backup/options.js'
 import type {ClearOptions, ClearResult} from './options.js'
@@ -15,10 +14,11 @@ import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {levelAboveListed, replicationFactor} from '../../weaviate/replicas.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {backUpCollection} from '../backup/backup.js'
 import {checkConsistency, confirmationOf, DEFAULT_CONSISTENCY, isSampled} from '../confirmation.js'
-import {throttleOf, type Workplace} from '../options.js'
+import {keptWarnings, throttleOf, type Workplace} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {restoreBackup} from '../restore/restore.js'
 import {readActivationMarker, removeActivationMarker} from './activation-marker.js'
@@ -40,12 +40,7 @@ type Retrying = Pick<ClearOptions, 'maxRetries' | 'onWarning' | 'retryMaxWaitMs'
 /** One clear while it runs. */
 export class Clear {
   #connection: Connection
-  readonly #warnings: Warning[] = []
-  readonly #tell = (warning: Warning): void => {
-    this.#warnings.push(warning)
-    this.options.onWarning?.(warning)
-  }
-
+  readonly #told: ReturnType<typeof keptWarnings>
   /** Deleted objects that were looked for by id. */
   #sampled = 0
 
@@ -56,13 +51,14 @@ export class Clear {
   ) {
     const {consistency = DEFAULT_CONSISTENCY, signal} = options
     checkConsistency(consistency)
+    this.#told = keptWarnings(options)
     this.#connection = persistent(at.connection, {...this.#retrying(options), consistency, signal})
   }
 
   /** Objects, those of inactive tenants too. */
   async count(schema: WeaviateClass): Promise<number> {
     await this.#putBack(schema)
-    return this.#countAll(schema.class, await this.#tenants(schema))
+    return this.#countAll(schema.class, await tenantsOf(this.#connection, schema))
   }
 
   async run(schema: WeaviateClass): Promise<Outcome> {
@@ -74,7 +70,7 @@ export class Clear {
 
     const watch = new ReplicaWatch(this.#connection, schema, {
       signal: this.options.signal,
-      warn: this.#tell,
+      warn: this.#told.onWarning,
       ...(!this.options.dryRun && {
         writes: {as: 'deleted', consistency: this.options.consistency ?? DEFAULT_CONSISTENCY},
       }),
@@ -90,7 +86,7 @@ export class Clear {
   async #run(schema: WeaviateClass): Promise<Outcome> {
     const name = schema.class
     await this.#putBack(schema)
-    const tenants = await this.#tenants(schema)
+    const tenants = await tenantsOf(this.#connection, schema)
     if (this.options.keepSchema === false) {
       checkDroppable(name, tenants ?? [])
       if (this.options.backupFirst) checkAllListed(this.#connection, schema)
@@ -105,7 +101,7 @@ export class Clear {
     if (this.options.keepSchema === false) return this.#dropQuietly(schema)
     const backup = this.options.backupFirst ? await this.#backUpFirst(name) : undefined
     // As they are now: some may be newer than the backup, which then has nothing of theirs.
-    return this.#empty(schema, await this.#tenants(schema), {backup, sameServer})
+    return this.#empty(schema, await tenantsOf(this.#connection, schema), {backup, sameServer})
   }
 
   /**
@@ -115,7 +111,7 @@ export class Clear {
   async finishDrop(name: string, marker: LeftDropMarker): Promise<Outcome | undefined> {
     const {live, lost, state} = await successorOf(this.#connection, this.at.store, name, marker)
     if (state === 'restored') {
-      if (lost) this.#tell(lost)
+      if (lost) this.#told.onWarning(lost)
       if (!this.options.dryRun) await removeMarker('drop', name, this.at.store)
       return undefined
     }
@@ -148,7 +144,7 @@ export class Clear {
 
     const schemaFile = await this.#recreate(name, marker)
     const schema = await this.#connection.getCollection(name)
-    const remaining = schema ? await this.#remaining(name, await this.#tenants(schema)) : 0
+    const remaining = schema ? await this.#remaining(name, await tenantsOf(this.#connection, schema)) : 0
     return this.#result(name, {backup, deleted: quiet?.found.objects ?? 0, remaining, schemaFile, windowMs})
   }
 
@@ -156,17 +152,13 @@ export class Clear {
   async #putBack(schema: WeaviateClass): Promise<void> {
     if (!isMultiTenant(schema)) return
     const name = schema.class
-    await this.at.notes.putBack(this.#connection, name, this.#tell)
+    await this.at.notes.putBack(this.#connection, name, this.#told.onWarning)
     const marker = await readActivationMarker(this.at.store, name)
     if (marker?.server !== this.#connection.describe) return
     const there = new Set((await this.#connection.listTenants(name)).map((tenant) => tenant.name))
     const tenants = marker.tenants.filter((tenant) => there.has(tenant.name))
     if (tenants.length > 0) await this.#connection.setTenantStatus(name, tenants)
     await removeActivationMarker(this.at.store, name)
-  }
-
-  async #tenants(schema: WeaviateClass): Promise<undefined | WeaviateTenant[]> {
-    return isMultiTenant(schema) ? this.#connection.listTenants(schema.class) : undefined
   }
 
   /** In inactive tenants too, which are activated meanwhile; not in offloaded ones. */
@@ -239,7 +231,7 @@ export class Clear {
       )
     }
 
-    if (deletion.fresh.count > 0) this.#tell(objectsKept(name, deletion.fresh))
+    if (deletion.fresh.count > 0) this.#told.onWarning(objectsKept(name, deletion.fresh))
     const remaining = await this.#remaining(name, tenants, deletion)
     return this.#result(name, {
       backup,
@@ -297,7 +289,7 @@ export class Clear {
     return this.#result(name, {
       backup,
       deleted: quiet.found.objects,
-      remaining: await this.#remaining(name, await this.#tenants(schema)),
+      remaining: await this.#remaining(name, await tenantsOf(this.#connection, schema)),
       schemaFile,
       ...(backup && {windowMs}),
     })
@@ -314,14 +306,10 @@ export class Clear {
   }
 
   async #look(schema: WeaviateClass, held: HeldObjects | undefined, head?: BackupHead): Promise<Survey> {
-    const tenants = await this.#tenants(schema)
-    checkDroppable(schema.class, tenants ?? [])
     const {signal} = this.options
-    if (held) {
-      const plan = planCollection(schema)
-      return survey({connection: this.#connection, head, held, notes: this.at.notes, plan, signal, tenants})
-    }
-
+    if (held) return survey({connection: this.#connection, head, held, notes: this.at.notes, schema, signal})
+    const tenants = await tenantsOf(this.#connection, schema)
+    checkDroppable(schema.class, tenants ?? [])
     const changed = head && (await changeOfShape(this.#connection, head, tenants))
     return {changed, fresh: new FreshObjects(), objects: await this.#countAll(schema.class, tenants)}
   }
@@ -377,11 +365,11 @@ export class Clear {
       }),
       ...(schemaFile !== undefined && {schemaFile}),
       ...(notCounted.length > 0 && {tenantsNotCounted: notCounted}),
-      warnings: this.#warnings,
+      warnings: this.#told.warnings,
     }
   }
 
   #warn(code: string, message: string, details?: Record<string, unknown>): void {
-    this.#tell({code, details, message})
+    this.#told.onWarning({code, details, message})
   }
 }

@@ -2,8 +2,8 @@
 import type {Archive} from '../../archive/reader.js'
 import type {BackupHead} from '../../codec/document.js'
 import type {Warning} from '../../model/progress.js'
-import type {WeaviateTenant} from '../../model/tenant.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {WeaviateClass} from '../../model/schema.js'
+import type {Connection} from '../../weaviate/connection.js'
 
 import {listIds} from '../../flow/list-ids.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
@@ -12,8 +12,11 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {plural} from '../../model/plural.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {planCollection} from '../../weaviate/collection-plan.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 import {ObjectIndex} from '../backup/object-index.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
+import {checkDroppable} from './plan.js'
 import {changeOfShape} from './shape.js'
 
 /** Objects that are named as examples. */
@@ -72,18 +75,21 @@ export interface SurveyOptions {
   head?: BackupHead
   held: HeldObjects
   notes: TenantNotes
-  plan: CollectionPlan
+  schema: WeaviateClass
   signal?: AbortSignal
-  /** undefined in collections without tenants; inactive ones are activated meanwhile. */
-  tenants?: readonly WeaviateTenant[]
 }
 
-/** Lists every object with its update time, and compares it with the backup. */
+/**
+ * Lists every object with its update time, those of inactive tenants too, and compares it with the backup.
+ * @throws DataOpsError INVALID_INPUT when a tenant is offloaded.
+ */
 export async function survey(options: SurveyOptions): Promise<Survey> {
-  const {connection, head, held, notes, plan, signal, tenants} = options
+  const {connection, head, held, notes, schema, signal} = options
+  const tenants = await tenantsOf(connection, schema)
+  checkDroppable(schema.class, tenants ?? [])
   const changed = head && (await changeOfShape(connection, head, tenants))
   const found: Survey = {changed, fresh: new FreshObjects(), objects: 0}
-  const listing = {concurrency: DEFAULT_CONCURRENCY, connection, plan, signal}
+  const listing = {concurrency: DEFAULT_CONCURRENCY, connection, plan: planCollection(schema), signal}
   const throttle = new Throttle(listing)
   const list = async (slices: Slice[]): Promise<void> => {
     for await (const objects of listIds({...listing, slices, throttle})) {
@@ -92,14 +98,9 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     }
   }
 
+  const how = {note: notes.begin(connection.describe), signal}
   await (tenants
-    ? withActiveTenants(
-        connection,
-        plan.className,
-        tenants,
-        {note: notes.begin(connection.describe), signal},
-        async (group) => list(slicesOfTenants(group)),
-      )
+    ? withActiveTenants(connection, schema.class, tenants, how, async (group) => list(slicesOfTenants(group)))
     : list([{...WHOLE_RANGE}]))
   return found
 }

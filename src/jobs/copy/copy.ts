@@ -10,6 +10,7 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {openStore} from '../../store/open.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
+import {checkOneName} from '../options.js'
 import {checkRestoreOptions} from '../restore/checks.js'
 import {EndedTogether} from '../restore/ended-together.js'
 import {type SourceToRestore} from '../restore/job.js'
@@ -65,12 +66,7 @@ class CopyRun {
     const {notes, source, target} = this.place
     const {exclude, name, onConfirmed, ...options} = this.options
     const wanted = await wantedCollections(persistent(source, options), names, exclude)
-    if (name !== undefined && wanted.length > 1) {
-      throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
-        hint: 'Copy them one by one, or leave out `name`.',
-      })
-    }
-
+    checkOneName(name, wanted.length, 'Copy them one by one, or leave out `name`.')
     const leavesAliases = !options.withAliases && (await isSameServer(source, target))
     // A wrong name, and a target that is the source, are said before anything is written.
     const sources: SourceToRestore[] = []

@@ -83,16 +83,11 @@ async function holdSameTenants(job: CopyJob): Promise<boolean | undefined> {
   if (!isOne) return false
   const readable = tenants.filter(({status}) => status === 'HOT' || (status === 'COLD' && !options.dryRun))
   const verdicts: boolean[] = []
-  await withActiveTenants(
-    source,
-    className,
-    readable,
-    {note: notes.begin(source.describe), signal: options.signal},
-    async (group) => {
-      const verdict = verdicts.length > 0 ? undefined : await compareGroup(job, group)
-      if (verdict !== undefined) verdicts.push(verdict)
-    },
-  )
+  const how = {note: notes.begin(source.describe), signal: options.signal}
+  await withActiveTenants(source, className, readable, how, async (group) => {
+    const verdict = verdicts.length > 0 ? undefined : await compareGroup(job, group)
+    if (verdict !== undefined) verdicts.push(verdict)
+  })
   return verdicts[0]
 }
 

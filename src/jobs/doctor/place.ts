@@ -50,7 +50,7 @@ async function tryOut(store: Store, {now}: PlaceOptions): Promise<Finding[]> {
     const before = now()
     const tag = await store.put(key, mine, {ifAbsent: true})
     const again = await store.put(key, other, {ifAbsent: true})
-    const stands = await bytesAt(store, key)
+    const stands = new TextDecoder().decode(await readAll(store, key))
     const entry = await store.stat(key)
     const isHonoured = tag !== undefined && again === undefined && stands === 'mine'
     findings.push(ok('place', `Backups can be written to ${store.describe('')}.`), conditionsFinding(store, isHonoured))
@@ -81,10 +81,6 @@ function conditionsFinding(store: Store, isHonoured: boolean): Finding {
     level: 'error',
     message: `${store.describe('')} does not honour "only if nothing is there".`,
   }
-}
-
-async function bytesAt(store: Store, key: string): Promise<string> {
-  return new TextDecoder().decode(await readAll(store, key))
 }
 
 /** Of the catalog, read once. */

@@ -1,10 +1,11 @@
 /** Whether the server can be worked with: both ways, version, permissions, clock, replicas. Changes nothing. */
+import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection, ServerNode} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
-import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {clocksApart} from '../../store/clock.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {type Finding, type Look, ok} from './finding.js'
 
@@ -98,7 +99,7 @@ async function oneServer(connection: Connection, {signal}: ServerOptions): Promi
 
 async function isProvenBy(connection: Connection, schema: WeaviateClass, signal?: AbortSignal): Promise<boolean> {
   const proof = new SameServer(connection, schema, {maxRetries: 1, signal})
-  await proof.prove(isMultiTenant(schema) ? await connection.listTenants(schema.class) : undefined)
+  await proof.prove(await tenantsOf(connection, schema))
   return proof.isProven
 }
 
@@ -127,7 +128,7 @@ async function permissions({about}: Connection): Promise<Finding | Finding[]> {
 async function serverClock({about}: Connection, {now}: ServerOptions): Promise<Finding | Finding[]> {
   const before = now()
   const there = await about?.time()
-  if (there === undefined) return unknownClock()
+  if (there === undefined) return {check: 'clock', level: 'unknown', message: 'The server does not tell the time.'}
   const off = clocksApart(there, before, now())
   if (off <= CLOCK_TOLERANCE) return ok('clock', "The server's clock and this one agree.")
   return {
@@ -137,10 +138,6 @@ async function serverClock({about}: Connection, {now}: ServerOptions): Promise<F
     level: 'warning',
     message: `The server's clock and this one are ${Math.round(off / 1000)} seconds apart.`,
   }
-}
-
-function unknownClock(): Finding {
-  return {check: 'clock', level: 'unknown', message: 'The server does not tell the time.'}
 }
 
 async function replicas({about}: Connection): Promise<Finding | Finding[]> {

@@ -1,9 +1,9 @@
 /** What a backup holds, in numbers: read once from its first to its last object, in memory that does not grow with it. */
 import type {Archive} from '../../archive/reader.js'
-import type {JsonObject, WeaviateObject} from '../../model/object.js'
 import type {OperationOptions} from '../../model/progress.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {type JsonObject, type WeaviateObject, withValues} from '../../model/object.js'
 import {type PropertyReport, PropertySketch, shortText, textOf} from './property-sketch.js'
 import {type VectorMap, vectorMap} from './vector-map.js'
 import {type VectorReport, VectorSketch} from './vector-sketch.js'
@@ -54,7 +54,7 @@ export async function reportOn(archive: Archive, options: ReportOptions = {}): P
 
   const reports = sketches.map((sketch) => sketch.report(objects))
   const sampled = [...vectors.values()].filter(({points}) => points.length > 2)
-  const mapped = sampled.sort(byMap)[0]
+  const [mapped] = sampled.sort((a, b) => b.count - a.count || b.longest - a.longest)
   return {
     ...(mapped && {map: vectorMap(mapped.name, mapped.points, reports, colourBy)}),
     objects,
@@ -62,10 +62,6 @@ export async function reportOn(archive: Archive, options: ReportOptions = {}): P
     vectors: [...vectors.values()].map((sketch) => sketch.report()),
     verified: new Date().toISOString(),
   }
-}
-
-function byMap(a: VectorSketch, b: VectorSketch): number {
-  return b.count - a.count || b.longest - a.longest
 }
 
 function addVectors(vectors: Map<string, VectorSketch>, object: WeaviateObject): void {
@@ -82,10 +78,8 @@ function sketchOf(vectors: Map<string, VectorSketch>, name: string): VectorSketc
 
 /** What a point may be coloured by; long texts are cut, so that a sample stays small. */
 function shortValues(properties: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(properties).map(([name, value]) => {
-      const first = Array.isArray(value) ? (value[0] ?? null) : value
-      return [name, typeof first === 'number' || first === null ? first : shortText(textOf(first))]
-    }),
-  )
+  return withValues(properties, (value) => {
+    const first = Array.isArray(value) ? (value[0] ?? null) : value
+    return typeof first === 'number' || first === null ? first : shortText(textOf(first))
+  })
 }

@@ -21,7 +21,7 @@ import {LEASE} from '../../store/lease.js'
 import {SELF} from '../../store/process.js'
 import {work} from '../../work/worker.js'
 import {openBackupWork} from '../backup/items.js'
-import {type ManagerOptions, storeOf, tenantNotes} from '../options.js'
+import {checkOneName, keptWarnings, type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {notOfThisServer, openRestoreWork} from '../restore/items.js'
 import {wantedCollections} from '../wanted-collections.js'
 import {backupTasks, dropBackup, planBackups} from './backup.js'
@@ -92,12 +92,7 @@ export class JobManager {
     options: CreateRestoreJobOptions = {},
   ): Promise<CreatedJob> {
     const {id, place} = await this.#begin('restore', options)
-    if (options.name !== undefined && backups.length > 1) {
-      throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
-        hint: 'Create a job for each of them, or leave out `name`.',
-      })
-    }
-
+    checkOneName(options.name, backups.length, 'Create a job for each of them, or leave out `name`.')
     const planning = {backups, id, notes: this.#notes, options}
     return planRestores(connection, this.#store, planning, async ({items, works}) => {
       const head = await this.#head(connection, {id, options, works})
@@ -115,12 +110,7 @@ export class JobManager {
     const started = performance.now()
     const job = await this.#waitFor(id, options)
     await checkServer(connection, job.plan)
-    const warnings: Warning[] = []
-    const onWarning = (warning: Warning): void => {
-      warnings.push(warning)
-      options.onWarning?.(warning)
-    }
-
+    const {onWarning, warnings} = keptWarnings(options)
     const done = await this.#takeItems(connection, job, {...options, onWarning})
     return {...(await stateOf(job)), done, seconds: (performance.now() - started) / 1000, warnings}
   }

@@ -22,19 +22,11 @@ export async function stateOf(job: OpenJob): Promise<JobState> {
   }))
   const workers = (await records(held)).flatMap(({number, record}): JobWorker[] => {
     if (record?.state !== 'taken') return []
-    const {attempt, holder = {}, note} = record
-    const completed = (note as undefined | {completed?: number})?.completed
-    return [
-      {
-        attempt,
-        ...(completed !== undefined && {completed}),
-        host: holder.host,
-        item: number,
-        pid: holder.pid,
-        since: holder.since,
-        task: where(plan, number).task,
-      },
-    ]
+    const {attempt, holder, note} = record
+    const {host, pid, since} = holder ?? {}
+    const {completed} = (note ?? {}) as {completed?: number}
+    const {task} = where(plan, number)
+    return [{attempt, ...(completed !== undefined && {completed}), host, item: number, pid, since, task}]
   })
   return {
     aside: asides,

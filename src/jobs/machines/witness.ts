@@ -2,7 +2,7 @@
 import type {Connection} from '../../weaviate/connection.js'
 import type {JobPlan, Witness} from './plan.js'
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 
 /** More than one: any of them may be dropped meanwhile. */
@@ -17,10 +17,7 @@ export async function witnessesOf(
   const found: Witness[] = []
   for (const {identity, schema} of works) if (identity !== undefined) found.push({collection: schema.class, identity})
   const own = new Set(works.map(({schema}) => schema.class))
-  const others = await connection.listCollections().catch((error: unknown) => {
-    if (error instanceof DataOpsError && error.code === 'NOT_ALLOWED') return []
-    throw error
-  })
+  const others = await connection.listCollections().catch(insteadOf([], 'NOT_ALLOWED'))
   for (const schema of others) {
     if (found.length >= WANTED) break
     const identity = own.has(schema.class) || isMultiTenant(schema) ? undefined : await connection.identify(schema)

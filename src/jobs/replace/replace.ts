@@ -1,7 +1,7 @@
 /** A backup in place of what a name stands for now: an alias is switched; a collection, which the server cannot rename, is saved, dropped and restored. */
 import type {BackupHead} from '../../codec/document.js'
 import type {Warning} from '../../model/progress.js'
-import type {WeaviateTenant} from '../../model/tenant.js'
+import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupResult} from '../backup/options.js'
 import type {RestoreOptions, RestoreResult} from '../restore/options.js'
@@ -11,11 +11,10 @@ import type {Replaced, ReplaceOptions, ReplaceResult} from './options.js'
 import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
-import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {encryptionOf, isEncrypting} from '../../store/encryption.js'
-import {planCollection} from '../../weaviate/collection-plan.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 import {backUpFirst} from '../clear/backup-first.js'
-import {HeldObjects, type Survey, survey} from '../clear/held.js'
+import {HeldObjects, survey} from '../clear/held.js'
 import {removeMarker, writeMarker} from '../clear/marker.js'
 import {checkAllListed, checkDroppable, checkProtected} from '../clear/plan.js'
 import {type Quiet, waitUntilQuiet} from '../clear/quiet.js'
@@ -125,7 +124,7 @@ class Replacement {
     const name = targetOf(this.name, this.#id, {atomic: true})
     const there = await connection.getCollection(this.name)
     if (there) checkAllListed(connection, there, 'restore under another name (`name`)')
-    if (there && !this.options.includeOffloaded) checkDroppable(this.name, (await this.#tenants(there)) ?? [])
+    if (there && !this.options.includeOffloaded) checkDroppable(this.name, (await tenantsOf(connection, there)) ?? [])
     const foretold = await this.#restore({dryRun: true, name, restart: true})
     checkSomeLeft(foretold, this.name)
     return {...foretold, collection: this.name, dryRun: true}
@@ -177,7 +176,7 @@ class Replacement {
     const backup = await this.#save(name)
     const {archive} = await openArchive(backup.id, store)
     const held = await HeldObjects.of(archive, this.options.signal)
-    const {started} = await this.#waitUntilQuiet(schema, {head: archive.head, held})
+    const {started} = await this.#waitUntilQuiet(schema, archive.head, held)
     const {path} = this.opened.archive
     // Where that is what comes back, it need not be told of.
     const before = unfinished ? [...(unfinished.earlier ?? []), unfinished.saved].filter((each) => each !== path) : []
@@ -210,17 +209,11 @@ class Replacement {
     })
   }
 
-  async #waitUntilQuiet(schema: WeaviateClass, {head, held}: {head: BackupHead; held: HeldObjects}): Promise<Quiet> {
-    const look = async (): Promise<Survey> => {
-      const tenants = await this.#tenants(schema)
-      checkDroppable(schema.class, tenants ?? [])
-      const {connection, notes} = this.#at
-      const {signal} = this.options
-      return survey({connection, head, held, notes, plan: planCollection(schema), signal, tenants})
-    }
-
+  async #waitUntilQuiet(schema: WeaviateClass, head: BackupHead, held: HeldObjects): Promise<Quiet> {
+    const {connection, notes} = this.#at
+    const looking = {connection, head, held, notes, schema, signal: this.options.signal}
     try {
-      return await waitUntilQuiet(schema.class, look, this.options)
+      return await waitUntilQuiet(schema.class, async () => survey(looking), this.options)
     } catch (error) {
       if (!(error instanceof DataOpsError) || error.code !== 'CONTENT_DIFFERS') throw error
       throw error.with({hint: 'Stop the programs that write to it, and run it again.'})
@@ -282,9 +275,5 @@ class Replacement {
   async #restore(more: Pick<RestoreOptions, 'dryRun' | 'name' | 'restart'>): Promise<ReplaceResult> {
     const options = {...this.options, name: this.name, verify: true, ...more}
     return restoreOpened({...this.#at, connection: this.#direct}, this.opened, options)
-  }
-
-  async #tenants(schema: WeaviateClass): Promise<undefined | WeaviateTenant[]> {
-    return isMultiTenant(schema) ? this.#at.connection.listTenants(schema.class) : undefined
   }
 }

@@ -6,9 +6,9 @@ import type {Written} from './write.js'
 import {countObjects} from '../../flow/count-objects.js'
 import {DataOpsError} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
-import {isMultiTenant} from '../../model/schema.js'
 import {planBare} from '../../weaviate/collection-plan.js'
 import {replicationFactor} from '../../weaviate/replicas.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 import {type Confirmation, confirmationOf, DEFAULT_CONSISTENCY, isSampled, SAMPLE} from '../confirmation.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {compareCollection} from '../verify/compare.js'
@@ -216,8 +216,7 @@ function asRequested(
 async function keptOf({restore, transfer}: Target): Promise<number> {
   const {checkpoint, job} = restore
   if (job.options.skipData || checkpoint.rejected.size === 0) return 0
-  const {className, schema} = transfer.plan
-  const live = isMultiTenant(schema) ? await job.connection.listTenants(className) : undefined
+  const live = await tenantsOf(job.connection, transfer.plan.schema)
   const there = live && new Set(live.map(({name}) => name))
   const ids: string[] = []
   for await (const {object, pass} of readRejected(job.place, rejectedFileOf(job))) {

@@ -1,7 +1,7 @@
 /** Restores in items, and what all who carry them out must know. */
 import type {Archive} from '../../archive/reader.js'
 import type {TenantNotes} from '../../flow/tenants/note.js'
-import type {Warning} from '../../model/progress.js'
+import type {OperationOptions} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {RestoreRunOptions} from './options.js'
@@ -11,7 +11,8 @@ import {isOfEncrypted} from '../../archive/encrypted/notes.js'
 import {openArchive, openArchiveAt, type OpenedArchive} from '../../catalog/locate.js'
 import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
 import {staysHere} from '../../flow/transform/sent.js'
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
+import {keptWarnings} from '../options.js'
 import {planInClear} from '../plan-in-clear.js'
 import {exclusiveTenants, type RestoreItem, type RestoreWork, SENT_OPTIONS} from './items.js'
 import {prepareSources} from './restore.js'
@@ -52,8 +53,8 @@ export async function planRestoreWork<T>(
   const sources = backups.map((backup) => ({
     backup,
     async open() {
-      const warnings: Warning[] = []
-      const {archive, store: home} = await openHere(backup, store, warnings)
+      const {onWarning, warnings} = keptWarnings()
+      const {archive, store: home} = await openHere(backup, store, {onWarning})
       archives.set(archive.name, archive)
       return {source: archive, store: home, warnings}
     },
@@ -77,18 +78,11 @@ export async function planRestoreWork<T>(
 }
 
 /** The place may have been given by another name: what tells is the backup. @throws DataOpsError INVALID_INPUT when it is not there. */
-async function openHere(backup: string, store: Store, warnings: Warning[]): Promise<OpenedArchive> {
-  const found = await openArchive(backup, store, {
-    onWarning(warning) {
-      warnings.push(warning)
-    },
-  })
+async function openHere(backup: string, store: Store, options: OperationOptions): Promise<OpenedArchive> {
+  const found = await openArchive(backup, store, options)
   if (found.store.describe('') === store.describe('')) return found
   const {fingerprint, name, path} = found.archive
-  const here = await openArchiveAt({name, store}).catch((error: unknown) => {
-    if (error instanceof DataOpsError && error.code === 'NOT_A_BACKUP') return undefined
-    throw error
-  })
+  const here = await openArchiveAt({name, store}).catch(insteadOf(undefined, 'NOT_A_BACKUP'))
   if (here?.archive.fingerprint === fingerprint) return here
   throw elsewhere(path, store)
 }

@@ -1,8 +1,9 @@
 /** Whether REST and gRPC are one server, before a restore writes to it. */
+import type {WeaviateClass} from '../../model/schema.js'
 import type {RestoreJob} from './job.js'
 import type {RestoreTransferOptions} from './objects.js'
 
-import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 import {SameServer} from '../../weaviate/same-server.js'
 
 /** Objects that the server may refuse before it is left to the pass itself. */
@@ -12,7 +13,7 @@ const MOST_REFUSED = 20
 export async function proveTarget({connection, options}: RestoreJob, schema: WeaviateClass): Promise<SameServer> {
   const sameServer = new SameServer(connection, schema, options)
   if (options.skipData || sameServer.isProven) return sameServer
-  await sameServer.prove(isMultiTenant(schema) ? await connection.listTenants(schema.class) : undefined)
+  await sameServer.prove(await tenantsOf(connection, schema))
   return sameServer
 }
 

@@ -185,10 +185,8 @@ export async function checkTargetHere(worker: Pick<RestoreWorker, 'direct' | 'wo
 }
 
 /** @throws DataOpsError CHECKPOINT when the target is not the collection that the job was created for. */
-export async function checkTarget({
-  direct,
-  work: {identity, schema},
-}: Pick<RestoreWorker, 'direct' | 'work'>): Promise<void> {
+export async function checkTarget({direct, work}: Pick<RestoreWorker, 'direct' | 'work'>): Promise<void> {
+  const {identity, schema} = work
   if (await isStillThere(direct, schema.class, identity)) return
   throw new DataOpsError('CHECKPOINT', `"${schema.class}" was dropped since this job was created.`, {
     details: {collection: schema.class},
@@ -367,10 +365,8 @@ function belongsTo(
 }
 
 /** Tenants that are active only while they are needed: an item has each of them for itself. */
-export function exclusiveTenants({
-  targetTenants,
-  tenants = [],
-}: Pick<RestoreWork, 'targetTenants' | 'tenants'>): string[] {
+export function exclusiveTenants(work: Pick<RestoreWork, 'targetTenants' | 'tenants'>): string[] {
+  const {targetTenants, tenants = []} = work
   return [...new Set([...tenants, ...targetTenants].map(({name}) => name))]
 }
 

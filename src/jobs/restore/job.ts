@@ -17,6 +17,7 @@ import {encryptionOf, withEncryption} from '../../store/encryption.js'
 import {openStoreLike} from '../../store/open.js'
 import {splitPlace} from '../../store/place.js'
 import {DEFAULT_CONSISTENCY, SpreadSample} from '../confirmation.js'
+import {keptWarnings} from '../options.js'
 import {type Checkpoint, checkpointFileOf} from './checkpoint.js'
 import {type RestoreOptions, type RestoreResult} from './options.js'
 import {TargetLeases} from './target-leases.js'
@@ -99,12 +100,7 @@ export function makeJob(
   {active, guard, notes, server = connection.describe, together, writes}: JobContext,
 ): RestoreJob {
   const name = options.name ?? archive.head.metadata.collection
-  const warnings: Warning[] = []
-  const warn = (warning: Warning): void => {
-    warnings.push(warning)
-    options.onWarning?.(warning)
-  }
-
+  const {onWarning: warn, warnings} = keptWarnings(options)
   for (const warning of said) warn(warning)
   const target = targetOf(name, archive.head.metadata.backup_id ?? '', options)
   const place = placeOfNotes(store, options)

@@ -1,8 +1,7 @@
 import type {Connection} from '../../weaviate/connection.js'
 import type {RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
-import {DataOpsError} from '../../model/errors.js'
-import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
+import {checkOneName, type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {checkRestoreOptions} from './checks.js'
 import {restoreBackup, restoreBackups, type RestoredBackups} from './restore.js'
 
@@ -27,12 +26,7 @@ export class RestoreManager {
   /** Restores several backups, or all collections of exports, in an order that references between them allow. */
   async restoreCollections(backups: readonly string[], options: RestoreRunOptions = {}): Promise<RestoredBackups> {
     checkRestoreOptions(options)
-    if (options.name !== undefined && backups.length > 1) {
-      throw new DataOpsError('INVALID_INPUT', 'One name cannot be given to several collections.', {
-        hint: 'Restore them one by one, or leave out `name`.',
-      })
-    }
-
+    checkOneName(options.name, backups.length, 'Restore them one by one, or leave out `name`.')
     return restoreBackups(this.#at.connection, this.#at.store, backups, options, this.#at.notes)
   }
 }

@@ -351,15 +351,8 @@ function brief(value: unknown): string {
 }
 
 /** Options that change what is written, so that another run cannot continue with others. */
-function bindingOf({
-  merge,
-  missingTarget,
-  onConflict,
-  overrides,
-  skipData,
-  tenants,
-  transforms = [],
-}: RestoreOptions): string {
+function bindingOf(options: RestoreOptions): string {
+  const {merge, missingTarget, onConflict, overrides, skipData, tenants, transforms = []} = options
   const text = JSON.stringify({
     merge: merge === true,
     ...(missingTarget === 'drop' && {missingTarget}),

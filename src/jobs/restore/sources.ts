@@ -1,8 +1,8 @@
 /** What a restore reads, by what it was called. */
-import type {Warning} from '../../model/progress.js'
 import type {OpenedSource, SourceToRestore} from './job.js'
 
 import {openArchive} from '../../catalog/locate.js'
+import {keptWarnings} from '../options.js'
 import {exportsToRestore, type ToOpen} from './exports.js'
 
 /** A backup, or each collection of an export. What cannot be opened is found out with the others. */
@@ -19,12 +19,7 @@ export async function sourcesOf(backup: string, given: ToOpen): Promise<SourceTo
 }
 
 async function openBackup(backup: string, {options, store}: ToOpen): Promise<OpenedSource> {
-  const warnings: Warning[] = []
-  const opened = await openArchive(backup, store, {
-    acceptUnsealed: options.acceptChanged,
-    onWarning(warning) {
-      warnings.push(warning)
-    },
-  })
+  const {onWarning, warnings} = keptWarnings()
+  const opened = await openArchive(backup, store, {acceptUnsealed: options.acceptChanged, onWarning})
   return {source: opened.archive, store: opened.store, warnings}
 }

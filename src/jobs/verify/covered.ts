@@ -44,14 +44,17 @@ async function coverOfReference(
   reference: string,
   store: Store,
 ): Promise<undefined | {cover: ReadCover; place: Store}> {
-  try {
-    const place = await locateBackup(reference, store)
-    const cover = await readCover(place.store, place.name)
-    return cover && {cover, place: place.store}
-  } catch (error) {
+  const place = await asFarAsKnown(locateBackup(reference, store))
+  const cover = place && (await asFarAsKnown(readCover(place.store, place.name)))
+  return cover && {cover, place: place.store}
+}
+
+/** Undefined in place of whatever error this package knows: there is another one to report. */
+export async function asFarAsKnown<T>(task: Promise<T>): Promise<T | undefined> {
+  return task.catch((error: unknown) => {
     if (error instanceof DataOpsError) return undefined
     throw error
-  }
+  })
 }
 
 /** How hashing the files as they lie there is told. */

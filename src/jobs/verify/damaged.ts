@@ -7,13 +7,14 @@ import {inflateMembers} from '../../archive/gzip-members.js'
 import {checkDocument} from '../../archive/hashes.js'
 import {readManifest} from '../../archive/manifest.js'
 import {METADATA_FILE, parseBackupName} from '../../archive/names.js'
-import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
+import {BackupCatalog} from '../../catalog/catalog.js'
 import {type BackupPlace, locateBackup} from '../../catalog/locate.js'
 import {concatBytes} from '../../codec/bytes.js'
 import {type BackupSeal, parseDocumentHead, parseSealLine} from '../../codec/document.js'
 import {locateSealMember, readStoredMember} from '../../codec/gzip.js'
 import {DataOpsError} from '../../model/errors.js'
 import {sha256Hex} from '../../platform/node.js'
+import {asFarAsKnown} from './covered.js'
 
 export interface DamagedBackup {
   /** Bytes of all its files. */
@@ -76,29 +77,14 @@ function asDamaged(error: DataOpsError, path: string, problems: Problem[]): Data
 }
 
 async function bytesIn(store: Store, directory: string): Promise<number> {
-  let bytes = 0
-  for (const entry of await store.list(directory)) bytes += entry.bytes
-  return bytes
+  return (await store.list(directory)).reduce((sum, {bytes}) => sum + bytes, 0)
 }
 
 async function placeOf(reference: string, store: Store): Promise<BackupPlace | undefined> {
-  try {
-    const place = await locateBackup(reference, store)
-    return {...place, listed: place.listed ?? (await findListed(place.store, place.name))}
-  } catch (error) {
-    if (error instanceof DataOpsError) return undefined
-    throw error
-  }
-}
-
-/** A catalog that cannot be read knows nothing. */
-async function findListed(store: Store, reference: string): Promise<ListedBackup | undefined> {
-  try {
-    return await new BackupCatalog(store).find(reference)
-  } catch (error) {
-    if (error instanceof DataOpsError) return undefined
-    throw error
-  }
+  const place = await asFarAsKnown(locateBackup(reference, store))
+  if (!place || place.listed) return place
+  // A catalog that cannot be read knows nothing.
+  return {...place, listed: await asFarAsKnown(new BackupCatalog(place.store).find(place.name))}
 }
 
 interface Remains {

@@ -17,7 +17,7 @@ import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {checkTenantsChosen, type ManagerOptions, storeOf, tenantNotes} from '../options.js'
+import {checkTenantsChosen, keptWarnings, type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {checkBackup} from './backup.js'
 import {liveChain} from './changed.js'
 import {compareCollection} from './compare.js'
@@ -60,13 +60,9 @@ export class Verifier {
     const exported = await verifyExport(backup, this.#store, options)
     if (exported) return exported
     let opened: OpenedArchive
-    const told: string[] = []
+    const told = keptWarnings()
     try {
-      opened = await openArchive(backup, this.#store, {
-        onWarning({message}) {
-          told.push(message)
-        },
-      })
+      opened = await openArchive(backup, this.#store, told)
     } catch (error) {
       const covered = await verifyCovered(backup, this.#store, {...options, error})
       if (covered) return covered
@@ -84,7 +80,7 @@ export class Verifier {
       ...(archive.objectCount !== undefined && {objectCount: archive.objectCount}),
       path: archive.path,
       problems,
-      warnings: [...told, ...warnings],
+      warnings: [...told.warnings.map(({message}) => message), ...warnings],
     }
   }
 
