@@ -72,8 +72,8 @@ export async function sealedEntry(store: Store, {head, name}: BackupWork): Promi
 
 /** What other attempts have left, and will not be asked for any more. */
 async function dropUnsealed(store: Store, name: string): Promise<void> {
-  const {seal} = await readManifest(store, name)
-  const sealed = new Set<null | string>([METADATA_FILE, SCHEMA_FILE, ...seal.parts.map(({file}) => file)])
+  const manifest = await readManifest(store, name)
+  const sealed = new Set<null | string>([METADATA_FILE, SCHEMA_FILE, ...manifest.seal.parts.map(({file}) => file)])
   for (const {name: file} of await store.list(name))
     if (isOwnFile(file) && !sealed.has(file)) await store.remove(`${name}/${file}`)
 }

@@ -83,7 +83,7 @@ export function planRemaining(
   const byTenant = Map.groupBy(left, ({tenant}) => tenant!)
 
   const live = new Map(tenants.map((tenant) => [tenant.name, tenant]))
-  const gone = [...byTenant.keys()].find((name) => !live.has(name))
+  const gone = byTenant.keys().find((name) => !live.has(name))
   if (gone !== undefined) {
     throw new DataOpsError('INVALID_INPUT', `Tenant "${gone}" is gone since the backup was interrupted.`, {
       hint: 'Take a new backup, without `resume`.',

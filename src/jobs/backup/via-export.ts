@@ -107,28 +107,37 @@ async function lookBefore(job: BackupJob): Promise<Before> {
 
 /** What the server has written, where it can be read from here. Undefined, with a warning, where it cannot. */
 async function openHere(
-  {id, path, shards, startedAt}: ExportState,
+  state: ExportState,
   store: Store,
-  options: ExportBackupOptions,
+  {onWarning, place}: ExportBackupOptions,
 ): Promise<NativeExport | undefined> {
-  const where = options.place === undefined ? path : `${options.place.replace(/\/+$/, '')}/${id}`
-  const unread = (reason: string): undefined => {
-    options.onWarning?.({
-      code: 'export-not-read',
-      details: {export: id, path: where, reason},
-      message: `The export lies in ${where} and cannot be read from here (${reason}): its objects were not looked at, and have no digest.`,
-    })
-  }
+  const {id} = state
+  const path = place === undefined ? state.path : `${place.replace(/\/+$/, '')}/${id}`
+  const found = await findWritten(path, store, state)
+  if (typeof found !== 'string') return found
+  onWarning?.({
+    code: 'export-not-read',
+    details: {export: id, path, reason: found},
+    message: `The export lies in ${path} and cannot be read from here (${found}): its objects were not looked at, and have no digest.`,
+  })
+  return undefined
+}
 
+/** Or why it cannot be read. */
+async function findWritten(
+  path: string,
+  store: Store,
+  {shards, startedAt}: ExportState,
+): Promise<NativeExport | string> {
   let found: Awaited<ReturnType<typeof locateServerExport>>
   try {
-    found = await locateServerExport(where, store)
+    found = await locateServerExport(path, store)
   } catch (error) {
-    if (!(error instanceof DataOpsError) || error.code === 'INTERRUPTED') throw error
-    return unread(error.message)
+    if (error instanceof DataOpsError && error.code !== 'INTERRUPTED') return error.message
+    throw error
   }
 
-  if (!found) return unread('there is no export')
+  if (!found) return 'there is no export'
   const native = await NativeExport.open(found.store, found.name)
   const isSame =
     Date.parse(native.facts.startedAt) === Date.parse(startedAt) &&
@@ -136,7 +145,7 @@ async function openHere(
       const {objects} = native.collection(collection)
       return objects === states.reduce((sum, shard) => sum + shard.objects, 0)
     })
-  return isSame ? native : unread('what lies there is another one')
+  return isSame ? native : 'what lies there is another one'
 }
 
 /** What is promised before anything is known. */
