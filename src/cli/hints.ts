@@ -1,6 +1,5 @@
 /** The core names options and methods of the SDK, in backticks; on the command line they are flags and commands. */
-
-import {withValues} from '../model/object.js'
+import {mapValues} from '../model/map-values.js'
 
 /** Options whose flag has another name. */
 const FLAGS: Readonly<Record<string, string>> = {
@@ -56,7 +55,7 @@ export function warningsAsTyped(value: unknown, isWarning = false): unknown {
   if (typeof value === 'string') return isWarning ? asTyped(value) : value
   if (Array.isArray(value)) return value.map((item) => warningsAsTyped(item, isWarning))
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
-  return withValues(value as Record<string, unknown>, (item, key) =>
+  return mapValues(value as Record<string, unknown>, (item, key) =>
     warningsAsTyped(item, isWarning || key === 'warnings'),
   )
 }

@@ -29,7 +29,7 @@ export class TenantNumbers {
   readonly #names: Array<string | undefined> = [undefined]
   readonly #numbers = new Map<string, number>()
 
-  /** Of what the record of that key is. */
+  /** What the record of that key is of. */
   keyedBy(key: string): Keyed {
     const tenant = this.#names[Buffer.from(key.slice(0, 4), 'latin1').readUInt32BE(0)]
     const hex = Buffer.from(key.slice(4), 'latin1').toString('hex')

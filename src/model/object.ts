@@ -56,11 +56,6 @@ export function own(properties: JsonObject, name: string): JsonValue | undefined
   return Object.hasOwn(properties, name) ? properties[name] : undefined
 }
 
-/** An object with the same members, each what `change` makes of it. */
-export function withValues<T, R>(object: Readonly<Record<string, T>>, change: (value: T, name: string) => R) {
-  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value, name)]))
-}
-
 /** Bytes that an object takes, near enough to size batches and pages by. */
 export function approximateBytes(object: WeaviateObject): number {
   let bytes = 128 + (object.vector?.byteLength ?? 0)

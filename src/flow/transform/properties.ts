@@ -1,13 +1,7 @@
 /** Transforms of properties: other names, fewer of them, values of other types. */
 import {DataOpsError} from '../../model/errors.js'
-import {
-  isJsonObject,
-  type JsonObject,
-  type JsonValue,
-  setOwn,
-  type WeaviateObject,
-  withValues,
-} from '../../model/object.js'
+import {mapValues} from '../../model/map-values.js'
+import {isJsonObject, type JsonObject, type JsonValue, setOwn, type WeaviateObject} from '../../model/object.js'
 import {PRIMITIVE_TYPES, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {keptDate} from './kept.js'
@@ -105,7 +99,7 @@ function withNames(schema: WeaviateClass, nameOf: (name: string) => string | und
   const next = {...schema}
   if (isJsonObject(schema.moduleConfig)) next.moduleConfig = inModules(schema.moduleConfig, nameOf)
   if (schema.vectorConfig) {
-    next.vectorConfig = withValues(schema.vectorConfig, (config) =>
+    next.vectorConfig = mapValues(schema.vectorConfig, (config) =>
       isJsonObject(config.vectorizer) ? {...config, vectorizer: inModules(config.vectorizer, nameOf)} : config,
     )
   }
@@ -121,7 +115,7 @@ function withNames(schema: WeaviateClass, nameOf: (name: string) => string | und
 function inModules(modules: JsonObject, nameOf: (name: string) => string | undefined): JsonObject {
   const follow = (value: JsonValue, key: string): JsonValue =>
     isListOfNames(key, value) ? value.flatMap((name) => nameOf(name) ?? []) : value
-  return withValues(modules, (settings) => (isJsonObject(settings) ? withValues(settings, follow) : settings))
+  return mapValues(modules, (settings) => (isJsonObject(settings) ? mapValues(settings, follow) : settings))
 }
 
 /** `properties`, or `imageFields` and its like. */

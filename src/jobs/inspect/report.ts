@@ -1,9 +1,10 @@
 /** What a backup holds, in numbers: read once from its first to its last object, in memory that does not grow with it. */
 import type {Archive} from '../../archive/reader.js'
+import type {JsonObject, WeaviateObject} from '../../model/object.js'
 import type {OperationOptions} from '../../model/progress.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {type JsonObject, type WeaviateObject, withValues} from '../../model/object.js'
+import {mapValues} from '../../model/map-values.js'
 import {type PropertyReport, PropertySketch, shortText, textOf} from './property-sketch.js'
 import {type VectorMap, vectorMap} from './vector-map.js'
 import {type VectorReport, VectorSketch} from './vector-sketch.js'
@@ -78,7 +79,7 @@ function sketchOf(vectors: Map<string, VectorSketch>, name: string): VectorSketc
 
 /** What a point may be coloured by; long texts are cut, so that a sample stays small. */
 function shortValues(properties: JsonObject): JsonObject {
-  return withValues(properties, (value) => {
+  return mapValues(properties, (value) => {
     const first = Array.isArray(value) ? (value[0] ?? null) : value
     return typeof first === 'number' || first === null ? first : shortText(textOf(first))
   })
