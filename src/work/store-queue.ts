@@ -6,7 +6,7 @@ import {inParallel} from '../model/in-parallel.js'
 import {type Clock, CLOCK, elapsedSince, type Moment, momentOf} from '../store/clock.js'
 import {LEASE} from '../store/lease.js'
 import {lifeOf, SELF} from '../store/process.js'
-import {HeldItem, leaseMs} from './held.js'
+import {HeldItem, type HeldOptions, leaseMs} from './held.js'
 import {MAX_FAILURES, type PlannedItem, type QueueEnd, type QueueState, type Taken, type WorkQueue} from './queue.js'
 import {foldersOf, ItemsView} from './view.js'
 
@@ -248,20 +248,15 @@ export class StoreQueue<P, R> implements WorkQueue<P, R> {
     return {attempt, beat: 1, failures, holder, state: 'taken'}
   }
 
-  #holding(
-    number: number,
-    {begun, record, tag}: {begun: ReturnType<typeof momentOf>; record: ItemRecord<R>; tag: string},
-  ): Taken<P, R> {
+  #holding(number: number, taken: Pick<HeldOptions<P, R>, 'begun' | 'record' | 'tag'>): Taken<P, R> {
     return new HeldItem({
-      begun,
+      ...taken,
       clock: this.#clock,
-      leaseMs: leaseMs(this.#leaseMs, record.attempt),
+      leaseMs: leaseMs(this.#leaseMs, taken.record.attempt),
       number,
       payload: this.#view.payload(number),
       place: this.place,
-      record,
       renewMs: this.#renewMs,
-      tag,
     })
   }
 }

@@ -202,15 +202,13 @@ export class LiveSource implements ObjectSource {
   }
 
   async #listSegment(signal: AbortSignal | undefined): Promise<void> {
-    const {concurrency, connection} = this.options
     const {place, segments} = this.#list
     if (!place) return
     const group = Math.floor(place.tenant / ACTIVATION_GROUP)
     const first = group * ACTIVATION_GROUP
     const {place: next, ...found} = await scanSegment(
       {
-        concurrency,
-        connection,
+        ...this.options,
         pageSize: this.#pageSizes.ids,
         plan: this.#plan,
         signal,

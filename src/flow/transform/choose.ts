@@ -204,13 +204,10 @@ export function onlyIds(ids: Iterable<string>): Transform {
   if (wanted.size === 0) throw new DataOpsError('INVALID_INPUT', 'The list of ids is empty: nothing would be left.')
   const record = {ids: wanted.size, kind: 'ids', sha256: sha256Hex([...wanted].sort().join('\n'))}
   const made = (warning?: Warning): Transform => ({
-    isPartial: true,
+    ...choice(record, ({id}) => wanted.has(id)),
     async look(look) {
       return made(absentWarning(await absentOf(look, wanted), wanted.size, look.schema.class))
     },
-    page: eachObject((object) => (wanted.has(object.id) ? object : null)),
-    reads: 'ids',
-    record,
     get sent() {
       return {ids: [...wanted], kind: 'ids'}
     },
@@ -258,13 +255,14 @@ export function sample(size: number | string, seed = ''): Transform {
   }
 
   // Of the 53 bits that a number holds whole.
-  const below = share / 100
-  return {
-    isPartial: true,
-    page: eachObject((object) => (Number.parseInt(rank(object).slice(0, 13), 16) / 2 ** 52 < below ? object : null)),
-    reads: 'ids',
-    record: {kind: 'sample', percent: share, seed},
-  }
+  const isIn = (object: WeaviateObject): boolean =>
+    Number.parseInt(rank(object).slice(0, 13), 16) / 2 ** 52 < share / 100
+  return choice({kind: 'sample', percent: share, seed}, isIn)
+}
+
+/** By what is known without properties and vectors. */
+function choice(record: Transform['record'], isChosen: (object: WeaviateObject) => boolean): Transform {
+  return {isPartial: true, page: eachObject((object) => (isChosen(object) ? object : null)), reads: 'ids', record}
 }
 
 /** Those of the lowest rank: all are looked at first, so that which they are does not depend on the order of reading. */
@@ -296,12 +294,7 @@ function upTo(
   rank: (object: WeaviateObject) => string,
 ): Transform {
   const {last} = record
-  return {
-    isPartial: true,
-    page: eachObject((object) => (last === undefined || rank(object) <= last ? object : null)),
-    reads: 'ids',
-    record: {...record, kind},
-  }
+  return choice({...record, kind}, (object) => last === undefined || rank(object) <= last)
 }
 
 /** The highest of so many lowest ranks; undefined when there are no more objects than that. */

@@ -1,6 +1,6 @@
 /** What is the same for the items of all kinds of jobs. */
-import type {ProgressEvent} from '../../model/progress.js'
 import type {Taken, WorkQueue} from '../../work/queue.js'
+import type {ItemRun} from '../backup/items.js'
 import type {JobResult, JobTask, OpenJob} from './plan.js'
 
 import {DataOpsError} from '../../model/errors.js'
@@ -24,13 +24,7 @@ export function lostResult({place}: OpenJob, number: number): DataOpsError {
 
 export type JobQueue = WorkQueue<JobTask, JobResult>
 
-export interface TaskRun {
-  attempt: number
-  /** As `Taken.check`. */
-  check: () => Promise<void>
-  onProgress: (event: ProgressEvent) => void
-  signal: AbortSignal
-}
+export type TaskRun = Required<Omit<ItemRun, 'number'>>
 
 /** Does what a worker has taken. */
 export type RunTask = (taken: Taken<JobTask, JobResult>, run: TaskRun) => Promise<JobResult>
