@@ -83,9 +83,9 @@ export function planRemaining(
   const byTenant = Map.groupBy(left, ({tenant}) => tenant!)
 
   const live = new Map(tenants.map((tenant) => [tenant.name, tenant]))
-  const gone = byTenant.keys().find((name) => !live.has(name))
-  if (gone !== undefined) {
-    throw new DataOpsError('INVALID_INPUT', `Tenant "${gone}" is gone since the backup was interrupted.`, {
+  const gone = left.find(({tenant}) => !live.has(tenant!))
+  if (gone) {
+    throw new DataOpsError('INVALID_INPUT', `Tenant "${gone.tenant}" is gone since the backup was interrupted.`, {
       hint: 'Take a new backup, without `resume`.',
     })
   }
