@@ -12,7 +12,7 @@ import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {withReader} from '../store/read-all.js'
 import {partCodec} from './formats.js'
 import {findPartNames} from './names.js'
-import {type Proof, ProofMaker, provenReader} from './proof.js'
+import {type Proof, ProofMaker, ProvenReader} from './proof.js'
 import {readClaims} from './unsealed.js'
 
 export interface ArchivePart {
@@ -106,7 +106,7 @@ async function contentOfDirectory(store: Store, manifest: Manifest): Promise<Arc
       hashedFiles.push({bytes: reader.size, name: where, sum})
       const made = maker.finish()
       proof.set(where, made)
-      const source = provenReader(reader, made, store.describe(where))
+      const source = new ProvenReader(reader, made, store.describe(where))
       const decoder = await codec.openDecoder(source, {columns: metadata.columns, platform: nodePlatform, schema})
       if (expected !== undefined && decoder.rows !== expected) {
         throw contradiction(store, manifest, `${file} has ${decoder.rows} rows where its document says ${expected}`)

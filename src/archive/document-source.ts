@@ -5,7 +5,8 @@ import type {StoreReader} from '../store/store.js'
 
 import {MAX_DEPTH} from '../codec/digest.js'
 import {type BackupSeal, parseSealLine} from '../codec/document.js'
-import {isGzip, locateSealMember, readStoredMember} from '../codec/gzip.js'
+import {isGzip} from '../codec/gzip.js'
+import {findSealLine} from '../codec/seal-line.js'
 import {DataOpsError} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
@@ -44,18 +45,6 @@ export class DocumentSource {
     readonly where: string,
   ) {}
 
-  async #lastLine(): Promise<undefined | {line: Uint8Array; start: number}> {
-    const {size} = this.reader
-    for (let length = FIRST_READ; ; length *= 4) {
-      const from = Math.max(0, size - length)
-      const tail = await this.reader.read(from, size)
-      if (tail.at(-1) !== NEWLINE) return undefined
-      const before = tail.lastIndexOf(NEWLINE, -2)
-      if (before !== -1) return {line: tail.subarray(before + 1), start: from + before + 1}
-      if (from === 0 || length >= MAX_SEAL) return undefined
-    }
-  }
-
   async *#pieces(): AsyncGenerator<Uint8Array> {
     const {size} = this.reader
     let length = FIRST_READ
@@ -65,14 +54,6 @@ export class DocumentSource {
       at = end
       length = Math.min(length * 2, 1024 * 1024)
     }
-  }
-
-  async #sealMember(): Promise<undefined | {line: Uint8Array; start: number}> {
-    const {reader} = this
-    const place = locateSealMember(await reader.read(Math.max(0, reader.size - 4), reader.size), reader.size)
-    if (!place || place.end - place.start > MAX_SEAL) return undefined
-    const line = readStoredMember(await reader.read(place.start, place.end))
-    return line && {line, start: place.start}
   }
 
   /** Bytes of the file. */
@@ -102,7 +83,7 @@ export class DocumentSource {
 
   /** The seal, when the file ends with one whose checksum holds. */
   async seal(): Promise<SealPlace | undefined> {
-    const found = await (this.isCompressed ? this.#sealMember() : this.#lastLine())
+    const found = await findSealLine(this.reader, this.isCompressed, MAX_SEAL)
     if (!found) return undefined
     try {
       const seal = parseSealLine(decodeJson(found.line, SEAL_VALUES), (hashed) => sha256Hex(hashed))

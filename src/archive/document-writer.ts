@@ -3,13 +3,13 @@ import type {WeaviateObject} from '../model/object.js'
 import type {StoreWriter, UnfinishedWriters} from '../store/store.js'
 
 import {toHex, utf8} from '../codec/bytes.js'
-import {documentHead, documentTail, sealLine} from '../codec/document.js'
+import {documentHead, documentTail} from '../codec/document.js'
 import {storedMember} from '../codec/gzip.js'
 import {JsonLinesEncoder} from '../codec/json/lines.js'
 import {DataOpsError} from '../model/errors.js'
-import {nodePlatform, sha256Hex} from '../platform/node.js'
+import {nodePlatform} from '../platform/node.js'
 import {withReader} from '../store/read-all.js'
-import {checkSealLine} from './limits.js'
+import {sealedLine} from './limits.js'
 import {publishDocument} from './publish.js'
 import {
   type ArchivePosition,
@@ -119,18 +119,12 @@ export class DocumentWriter implements ArchiveWriter {
       document,
       ...(compressed && {compressed}),
     }
-    const line = sealLine(seal, sha256Hex)
-    const lineBytes = utf8(line)
-    checkSealLine(lineBytes, store.describe(name))
-    await this.file.append([compress ? storedMember(lineBytes) : lineBytes])
+    const {line, sealed} = sealedLine(seal, store.describe(name))
+    await this.file.append([compress ? storedMember(line) : line])
     await this.file.sync()
     await check?.()
     const published = await publishDocument(store, this.file, name)
-    return {
-      bytes: this.file.bytes,
-      name: published,
-      seal: {...seal, checksum: line.slice(-68, -4)},
-    }
+    return {bytes: this.file.bytes, name: published, seal: sealed}
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,9 @@
 /** What a head and a seal may be, for reader and writer alike: what one writes the other takes. */
 import {utf8} from '../codec/bytes.js'
-import {type BackupHead, documentHead} from '../codec/document.js'
+import {type BackupHead, type BackupSeal, documentHead, sealLine} from '../codec/document.js'
 import {DataOpsError} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
+import {sha256Hex} from '../platform/node.js'
 import {decodeJson, MAX_LINE, MAX_SEAL, SEAL_VALUES} from './document-source.js'
 
 /** Bytes that the seal needs for a tenant at most, beside its name. */
@@ -30,11 +31,13 @@ export function checkHead(head: BackupHead): void {
   }
 }
 
-/** Before the seal is written. @throws DataOpsError INVALID_INPUT when too many objects changed while the backup ran. */
-export function checkSealLine(line: Uint8Array, where: string): void {
+/** The line that a seal is written as, and the seal with the checksum that it has. @throws DataOpsError INVALID_INPUT when too many objects changed while the backup ran. */
+export function sealedLine(seal: Omit<BackupSeal, 'checksum'>, where: string): {line: Uint8Array; sealed: BackupSeal} {
+  const text = sealLine(seal, sha256Hex)
+  const line = utf8(text)
   try {
     decodeJson(line, SEAL_VALUES)
-    if (line.length <= MAX_SEAL) return
+    if (line.length <= MAX_SEAL) return {line, sealed: {...seal, checksum: text.slice(-68, -4)}}
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error
   }

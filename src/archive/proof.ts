@@ -75,12 +75,7 @@ export class ProofMaker {
 }
 
 /** A reader that gives nothing but what the proof was made of. @throws DataOpsError BACKUP_DAMAGED where the file has other bytes now. */
-export function provenReader(reader: StoreReader, proof: FileProof, where: string): StoreReader {
-  if (reader.size !== proof.bytes) throw exchanged(where)
-  return new ProvenReader(reader, proof, where)
-}
-
-class ProvenReader implements StoreReader {
+export class ProvenReader implements StoreReader {
   readonly giveBack?: (bytes: Uint8Array) => void
   readonly #kept = new Map<number, Uint8Array>()
 
@@ -89,6 +84,7 @@ class ProvenReader implements StoreReader {
     private readonly proof: FileProof,
     private readonly where: string,
   ) {
+    if (reader.size !== proof.bytes) throw exchanged(where)
     // What is kept here are copies.
     if (reader.giveBack) this.giveBack = (bytes) => reader.giveBack?.(bytes)
   }

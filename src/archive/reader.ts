@@ -6,6 +6,7 @@ import type {Store, StoreReader} from '../store/store.js'
 import type {ArchiveContent} from './content.js'
 import type {Manifest} from './manifest.js'
 
+import {isVoid, voidedRows} from '../codec/amendments.js'
 import {type DocumentEnd, readJsonDocument} from '../codec/json/document.js'
 import {type DataOpsError, throwIfAborted} from '../model/errors.js'
 import {plural} from '../model/plural.js'
@@ -15,7 +16,9 @@ import {ContentDigest} from './content-digest.js'
 import {partCodec} from './formats.js'
 import {assertWhole, type CheckHashesOptions} from './hashes.js'
 import {partsPlace} from './parts-place.js'
-import {type Proof, provenReader} from './proof.js'
+import {type Proof, ProvenReader} from './proof.js'
+
+export {objectKey} from '../codec/amendments.js'
 
 /** Consecutive rows of a backup, without those that are void. Ordinals count through all parts. */
 export interface ArchivePage {
@@ -47,13 +50,7 @@ export class Archive {
   ) {
     this.head = {metadata: manifest.metadata, schema: manifest.schema}
     this.#proof = content.proof
-    const amendments = new Map<string, number>()
-    for (const [tenant, id, row] of content.amendments) {
-      const key = objectKey(tenant ?? undefined, id)
-      amendments.set(key, Math.max(row, amendments.get(key) ?? 0))
-    }
-
-    this.#amendments = amendments
+    this.#amendments = voidedRows(content.amendments)
   }
 
   /** Of its file or folder in the store. */
@@ -184,7 +181,7 @@ export class Archive {
     try {
       const proof = this.#proof.get(name)
       if (!proof) throw this.#damaged(`${name} was not there when it was looked at`)
-      return provenReader(reader, proof, store.describe(key))
+      return new ProvenReader(reader, proof, store.describe(key))
     } catch (error) {
       await reader.close()
       throw error
@@ -206,19 +203,13 @@ export class Archive {
     const rows: number[] = []
     for (const [index, object] of all.entries()) {
       const row = firstRow + index
-      const voidBefore = this.#amendments.get(objectKey(object.tenant, object.id))
-      if (voidBefore !== undefined && row < voidBefore) continue
+      if (isVoid(this.#amendments, object, row)) continue
       objects.push(object)
       rows.push(row)
     }
 
     return {...page, endRow, objects, rows}
   }
-}
-
-/** One object of one tenant. */
-export function objectKey(tenant: string | undefined, id: string): string {
-  return tenant === undefined ? id : `${id}/${tenant}`
 }
 
 /** The rows of a page that are not before `fromRow`. */

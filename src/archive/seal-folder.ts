@@ -1,16 +1,9 @@
 /** The document that makes a folder a backup: what it holds, and the seal of it. */
 
-import {utf8} from '../codec/bytes.js'
-import {
-  type BackupHead,
-  type BackupSeal,
-  documentHead,
-  documentTail,
-  type SealedPart,
-  sealLine,
-} from '../codec/document.js'
+import {concatBytes, utf8} from '../codec/bytes.js'
+import {type BackupHead, type BackupSeal, documentHead, documentTail, type SealedPart} from '../codec/document.js'
 import {sha256Hex} from '../platform/node.js'
-import {checkSealLine} from './limits.js'
+import {sealedLine} from './limits.js'
 import {sealedFacts, type SealSummary} from './writer.js'
 
 export interface FolderToSeal {
@@ -40,13 +33,8 @@ export function sealFolder(
     },
     document: {bytes: document.length, sha256: sha256Hex(document)},
   }
-  const line = sealLine(seal, sha256Hex)
-  const lineBytes = utf8(line)
-  checkSealLine(lineBytes, where)
-  const metadata = new Uint8Array(document.length + lineBytes.length)
-  metadata.set(document)
-  metadata.set(lineBytes, document.length)
-  return {metadata, schema, seal: {...seal, checksum: line.slice(-68, -4)}}
+  const {line, sealed} = sealedLine(seal, where)
+  return {metadata: concatBytes([document, line]), schema, seal: sealed}
 }
 
 /** What `schema.json` holds. */

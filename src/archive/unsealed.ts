@@ -6,6 +6,8 @@ import type {WeaviateClass} from '../model/schema.js'
 
 import {concatBytes} from '../codec/bytes.js'
 import {Field, MalformedError} from '../model/fields.js'
+import {isJsonObject} from '../model/object.js'
+import {uuidOfHex} from '../model/uuid-range.js'
 import {sha256Hex} from '../platform/node.js'
 import {decodeJson, type DocumentSource, MAX_LINE, MAX_SEAL, SEAL_VALUES} from './document-source.js'
 import {
@@ -39,12 +41,7 @@ export async function readOpening(source: DocumentSource): Promise<Opening> {
     }
 
     const value: unknown = JSON.parse(scanner.text())
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return {
-      isCut: !scanner.isDone,
-      isWhole: scanner.isWhole,
-      ...(isObject && {value: value as Record<string, unknown>}),
-    }
+    return {isCut: !scanner.isDone, isWhole: scanner.isWhole, ...(isJsonObject(value) && {value})}
   } catch (error) {
     if (error instanceof SyntaxError) return {isCut: !scanner.isDone, isWhole: scanner.isWhole}
     if (error instanceof MalformedError) return {isCut: false, isWhole: false}
@@ -241,15 +238,10 @@ class OpeningScanner {
   }
 }
 
-function derivedUuid(text: string): string {
-  const digits = sha256Hex(text)
-  return [
-    digits.slice(0, 8),
-    digits.slice(8, 12),
-    `8${digits.slice(13, 16)}`,
-    `8${digits.slice(17, 20)}`,
-    digits.slice(20, 32),
-  ].join('-')
+/** The same for the same text, and for no other. */
+export function derivedUuid(text: string): string {
+  const hex = sha256Hex(text)
+  return uuidOfHex(`${hex.slice(0, 12)}8${hex.slice(13, 16)}8${hex.slice(17, 32)}`)
 }
 
 /** Times without an offset are in UTC. */

@@ -63,7 +63,7 @@ function lookedAt(store: Store, manifest: SealedManifest): Looked {
   return {
     collection: metadata.collection,
     held: {
-      kind: heldKind(manifest),
+      kind: heldKind(manifest, seal),
       tenants: new Set(tenants),
       ...(metadata.transforms && {transforms: JSON.stringify(metadata.transforms)}),
     },

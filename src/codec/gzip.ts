@@ -88,7 +88,8 @@ export function readStoredMember(bytes: Uint8Array): Uint8Array | undefined {
   return expected.every((byte, index) => byte === bytes[index]) ? content : undefined
 }
 
-function damaged(reason: string, cause?: unknown): DataOpsError {
+/** The error of bytes that are not gzip, or not all of it. */
+export function damaged(reason: string, cause?: unknown): DataOpsError {
   return new DataOpsError('BACKUP_DAMAGED', `The compressed backup cannot be read: ${reason}.`, {cause})
 }
 
@@ -125,10 +126,7 @@ export async function* portableGunzip(chunks: AsyncIterable<Uint8Array>): AsyncG
   gunzip.onmember = checkMember
 
   const push = (bytes: Uint8Array, isFinal: boolean) => {
-    const joined = new Uint8Array(Math.min(recent.length, STEP_BYTES) + bytes.length)
-    joined.set(recent.subarray(-STEP_BYTES))
-    joined.set(bytes, joined.length - bytes.length)
-    recent = joined
+    recent = concatBytes([recent.subarray(-STEP_BYTES), bytes])
     given += bytes.length
     try {
       gunzip.push(bytes, isFinal)

@@ -14,7 +14,11 @@ export function uuidToNumber(uuid: string): bigint {
 }
 
 export function numberToUuid(value: bigint): string {
-  const hex = value.toString(16).padStart(32, '0')
+  return uuidOfHex(value.toString(16).padStart(32, '0'))
+}
+
+/** The text of a UUID, of its 32 digits. */
+export function uuidOfHex(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 

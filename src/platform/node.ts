@@ -7,7 +7,7 @@ import * as zlib from 'node:zlib'
 
 import type {Platform} from '../codec/codec.js'
 
-import {GZIP_HEADER} from '../codec/gzip.js'
+import {damaged, GZIP_HEADER} from '../codec/gzip.js'
 import {DataOpsError} from '../model/errors.js'
 
 const gzipAsync = promisify<zlib.InputType, zlib.ZlibOptions, Uint8Array>(zlib.gzip)
@@ -81,13 +81,13 @@ async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
     yield* inflate as AsyncIterable<Uint8Array>
   } catch (error) {
     if (sourceError) throw sourceError
-    throw damaged(error)
+    throw damaged((error as Error).message, error)
   } finally {
     inflate.destroy()
   }
 
   // zlib takes zeros after a member for padding, and no bytes at all for an empty file.
-  if (given === 0 || inflate.bytesWritten !== given) throw damaged()
+  if (given === 0 || inflate.bytesWritten !== given) throw damaged('the bytes do not end with a gzip member')
 }
 
 function zstdCompress(bytes: Uint8Array): Uint8Array {
@@ -118,11 +118,6 @@ function zstdDecompress(bytes: Uint8Array, outputLength: number): Uint8Array {
   }
 
   return inflated
-}
-
-function damaged(cause?: unknown): DataOpsError {
-  const reason = cause instanceof Error ? cause.message : 'the bytes do not end with a gzip member'
-  return new DataOpsError('BACKUP_DAMAGED', `The compressed backup cannot be read: ${reason}.`, {cause})
 }
 
 /** Lower-case hex of the SHA-256 of text or bytes. */

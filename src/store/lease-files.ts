@@ -14,34 +14,19 @@ export interface LeaseRecord {
   text: string
 }
 
-/** Compare-and-swap for leases: all that a place must be able to do to carry them. */
-export interface LeasePlace {
-  describe: (name: string) => string
-  /** Every generation that is there, ascending; none: the lease is free. More than one while it changes hands. */
-  read: (name: string) => Promise<LeaseRecord[]>
-  /** Whether this generation is still the holder's. */
-  holds: (name: string, record: LeaseRecord) => Promise<boolean>
-  /** Gives the lease to `text`, on condition that all there is of it is still `seen`; undefined when somebody was faster. */
-  take: (name: string, text: string, seen: readonly LeaseRecord[]) => Promise<LeaseRecord | undefined>
-  /** Changes the tag; false when it is another's by now. Only for who has renewed it in time: see `retake`. */
-  renew: (name: string, record: LeaseRecord) => Promise<boolean>
-  /** The lease anew, for its holder who has not renewed it in time; undefined when somebody else has it, or has had it meanwhile. */
-  retake: (name: string, record: LeaseRecord) => Promise<LeaseRecord | undefined>
-  /** Does nothing when it is another's by now. */
-  release: (name: string, record: LeaseRecord) => Promise<void>
-}
-
 const MAX_TEXT_BYTES = 4096
 /** What stands in a lease that was given back where nothing can be removed. */
 export const RELEASED = '{"released":true}'
 
-export class FileLeases implements LeasePlace {
+/** Compare-and-swap for leases. */
+export class FileLeases {
   constructor(private readonly store: Store) {}
 
   describe(name: string): string {
     return this.store.describe(name)
   }
 
+  /** Every generation that is there, ascending; none: the lease is free. More than one while it changes hands. */
   async read(name: string): Promise<LeaseRecord[]> {
     const [folder, prefix] = splitName(`${name}.`)
     const records: LeaseRecord[] = []
@@ -65,6 +50,7 @@ export class FileLeases implements LeasePlace {
     return record.catch(insteadOf(undefined, 'NOT_A_BACKUP'))
   }
 
+  /** Whether this generation is still the holder's. */
   async holds(name: string, {generation, text}: LeaseRecord): Promise<boolean> {
     if ((await this.#record(name, generation))?.text !== text) return false
     // The next one stands before this one goes.
@@ -72,6 +58,7 @@ export class FileLeases implements LeasePlace {
   }
 
   /**
+   * Gives the lease to `text`, on condition that all there is of it is still `seen`; undefined when somebody was faster.
    * The next generation's file is created exclusively, and counts only when nothing else has appeared or changed meanwhile: of two
    * that take at once, and of one that slept over the other's whole turn, at least one sees the other's file and steps back.
    */
@@ -96,6 +83,7 @@ export class FileLeases implements LeasePlace {
     return own
   }
 
+  /** Changes the tag; false when it is another's by now. Only for who has renewed it in time: see `retake`. */
   async renew(name: string, record: LeaseRecord): Promise<boolean> {
     const file = fileOf(name, record.generation)
     // Its tag first: what is looked at after that is of that one, or nothing is written.
@@ -106,6 +94,7 @@ export class FileLeases implements LeasePlace {
     return (await this.store.put(file, renewed, {ifMatch: entry.tag})) !== undefined
   }
 
+  /** The lease anew, for its holder who has not renewed it in time; undefined when somebody else has it, or has had it meanwhile. */
   async retake(name: string, record: LeaseRecord): Promise<LeaseRecord | undefined> {
     if (!(await this.holds(name, record))) return undefined
     const next = fileOf(name, record.generation + 1)
@@ -116,6 +105,7 @@ export class FileLeases implements LeasePlace {
     return isStillOwn ? this.#record(name, record.generation + 1) : undefined
   }
 
+  /** Does nothing when it is another's by now. */
   async release(name: string, record: LeaseRecord): Promise<void> {
     if ((await this.#record(name, record.generation))?.text === record.text)
       await this.#drop(fileOf(name, record.generation))

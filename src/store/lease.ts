@@ -6,7 +6,7 @@ import type {Store} from './store.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {randomUUID} from '../platform/node.js'
 import {CLOCK, elapsedSince, momentOf} from './clock.js'
-import {FileLeases, type LeasePlace, type LeaseRecord, RELEASED} from './lease-files.js'
+import {FileLeases, type LeaseRecord, RELEASED} from './lease-files.js'
 import {isSelf, lifeOf, type Owner, SELF} from './process.js'
 
 /** Milliseconds: how long a lease lasts that is not renewed, and how often its holder renews it. Tests wait less; no option. */
@@ -67,8 +67,6 @@ function ownLeases(): Set<string> {
 
 export interface LeaseOptions {
   observer?: LeaseObserver
-  /** Default: files in the store. */
-  place?: LeasePlace
   /** What it is held for, for those who find it held. */
   subject?: string
 }
@@ -96,7 +94,7 @@ export class Lease {
 
   /** The lease, or undefined when another holds it. One that was not seen before counts as held, unless its holder has ended. */
   static async tryAcquire(store: Store, name: string, options: LeaseOptions = {}): Promise<Lease | undefined> {
-    const place = options.place ?? new FileLeases(store)
+    const place = new FileLeases(store)
     const seen = await place.read(name)
     const lives = seen.map((record) => lifeOfLease(place.describe(name), record, options.observer))
     if (lives.some((life) => life === 'held' || life === 'running')) return undefined
@@ -128,7 +126,7 @@ export class Lease {
     name: string,
     options: LeaseOptions & {signal?: AbortSignal} = {},
   ): Promise<Lease | undefined> {
-    const place = options.place ?? new FileLeases(store)
+    const place = new FileLeases(store)
     const tags = async (): Promise<string> => (await place.read(name)).map(({tag}) => tag).join('\n')
     const before = await tags()
     for (let refused = 0; ;) {
@@ -146,7 +144,7 @@ export class Lease {
 
   /** Who holds it, as far as can be seen now; undefined when it is free, or its holder has ended. */
   static async describe(store: Store, name: string, options: LeaseOptions = {}): Promise<LeaseHolder | undefined> {
-    const place = options.place ?? new FileLeases(store)
+    const place = new FileLeases(store)
     for (const record of (await place.read(name)).reverse()) {
       const life = lifeOfLease(place.describe(name), record, options.observer)
       if (life !== 'held' && life !== 'running') continue
@@ -168,7 +166,7 @@ export class Lease {
   readonly #timer: NodeJS.Timeout
 
   private constructor(
-    private readonly place: LeasePlace,
+    private readonly place: FileLeases,
     private readonly name: string,
     private record: LeaseRecord,
     /** Taken from a holder of whom nobody knows whether it lives: what it has open may still be written to. */

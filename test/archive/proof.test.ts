@@ -4,7 +4,7 @@ import {describe, expect, it} from 'vitest'
 
 import type {StoreReader} from '../../src/store/store.js'
 
-import {type FileProof, ProofMaker, provenReader} from '../../src/archive/proof.js'
+import {type FileProof, ProofMaker, ProvenReader} from '../../src/archive/proof.js'
 import {memoryStore} from '../support/memory-store.js'
 
 const SIZE = 700_001
@@ -18,7 +18,7 @@ function proofOf(bytes: Uint8Array, pieces: number): FileProof {
 async function readerOf(bytes: Uint8Array, proof: FileProof): Promise<StoreReader> {
   const store = memoryStore()
   await store.put('file', bytes)
-  return provenReader(await store.openRead('file'), proof, 'file')
+  return new ProvenReader(await store.openRead('file'), proof, 'file')
 }
 
 /** What is wrong with reading it, by one read and by a stream. */

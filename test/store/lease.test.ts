@@ -235,13 +235,16 @@ describe('a lease', () => {
 
   it('whose file could not be removed when it was given up is free for the same process at once', async () => {
     const lease = await Lease.acquire(store, 'lease')
-    const failing = new FileLeases(store)
-    failing.release = async () => {
-      throw new DataOpsError('STORAGE', 'no such disk')
-    }
-
+    let isBroken = false
+    const failing = overlay(store, {
+      async openRead(key: string) {
+        if (isBroken) throw new DataOpsError('STORAGE', 'no such disk')
+        return store.openRead(key)
+      },
+    })
     await lease.release()
-    const given = await Lease.acquire(store, 'lease', {place: failing})
+    const given = await Lease.acquire(failing, 'lease')
+    isBroken = true
     // What was done under it is done.
     await given.release()
     expect(await readdir(folder)).toEqual(['lease.1'])

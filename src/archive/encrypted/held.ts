@@ -1,18 +1,10 @@
-import type {BackupMetadata, BackupSeal} from '../../codec/document.js'
+import type {BackupHead, BackupSeal} from '../../codec/document.js'
 import type {HeldKind} from './cover.js'
 
-import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {isMultiTenant} from '../../model/schema.js'
 
 /** What a backup holds of its collection. */
-export function heldKind({
-  metadata,
-  schema,
-  seal,
-}: {
-  metadata: BackupMetadata
-  schema: WeaviateClass
-  seal: Pick<BackupSeal, 'complete' | 'tenants'>
-}): HeldKind {
+export function heldKind({metadata, schema}: BackupHead, seal: Pick<BackupSeal, 'complete' | 'tenants'>): HeldKind {
   if (!metadata.options.include_data) return 'schema'
   if (seal.complete === false) return 'incomplete'
   if (metadata.partial || metadata.transforms) return 'part'

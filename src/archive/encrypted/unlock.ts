@@ -67,7 +67,7 @@ function coverContradictions(store: Store, cover: ReadCover, manifest: Manifest)
   if (cover.collection !== undefined) compare('collection', cover.collection, metadata.collection)
   if (!seal) return problems
   if (cover.objectCount !== undefined) compare('number of objects', cover.objectCount, seal.object_count)
-  compare('kind', cover.holds, heldKind({metadata, schema: manifest.schema, seal}))
+  compare('kind', cover.holds, heldKind(manifest, seal))
   const names = namesOf(cover.name, cover)
   const expected =
     names.kind === 'document'

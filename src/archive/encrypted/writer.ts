@@ -44,7 +44,7 @@ export async function openEncryptedWriter(
     cover(files, keys) {
       if (!summary) throw new TypeError('the backup is not sealed yet')
       const {finished, objectCount} = summary
-      const holds = heldKind({...head, seal: summary})
+      const holds = heldKind(head, summary)
       return coverDocument(coverOf(head, {files, finished, holds, isHidden: encryption.isHidden, keys, objectCount}))
     },
     keyFile: encryption.keyFile,

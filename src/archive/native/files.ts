@@ -14,7 +14,7 @@ import {plural} from '../../model/plural.js'
 import {nodePlatform, sha256Hex} from '../../platform/node.js'
 import {damaged} from '../../store/damaged.js'
 import {withReader} from '../../store/read-all.js'
-import {type FileProof, ProofMaker, provenReader} from '../proof.js'
+import {type FileProof, ProofMaker, ProvenReader} from '../proof.js'
 import {EXPORT_AGAIN} from './metadata.js'
 import {SequentialSource} from './sequential.js'
 
@@ -134,7 +134,7 @@ export class ExportFiles {
 
       const proof = maker.finish()
       // What was read before the rest was hashed.
-      const again = await readExportFooter(provenReader(reader, proof, where))
+      const again = await readExportFooter(new ProvenReader(reader, proof, where))
       return {...named, footer: again, proof, sha256: toHex(hash.digest())}
     })
   }
@@ -190,7 +190,7 @@ export class ExportFiles {
     const reader = await this.#export.store.openRead(`${this.#export.name}/${file}`)
     const where = this.#describe(file)
     try {
-      const source = provenReader(reader, proof, where)
+      const source = new ProvenReader(reader, proof, where)
       const decoder = await openExportFile(source, footer, {platform: nodePlatform, schema})
       let next = options.fromRow ?? 0
       for await (const page of decoder.read(options)) {

@@ -11,6 +11,7 @@ import {TOOL_VERSION} from '../../model/version.js'
 import {sha256Hex} from '../../platform/node.js'
 import {ContentDigest, type ContentStatistics} from '../content-digest.js'
 import {fileStem} from '../names.js'
+import {derivedUuid} from '../unsealed.js'
 import {ExportFiles} from './files.js'
 import {type ExportedShard} from './metadata.js'
 
@@ -156,10 +157,10 @@ function headOf(native: NativeExport, files: ExportFiles, {aliases, schema, tena
   return {
     metadata: {
       ...(aliases && {aliases: [...aliases]}),
-      backup_id: uuidOf(['collection', facts.id, facts.startedAt, name]),
+      backup_id: derivedUuid(JSON.stringify(['collection', facts.id, facts.startedAt, name])),
       collection: name,
       options: {compress: true, format: 'parquet', include_data: true},
-      run_id: uuidOf(['export', facts.id, facts.startedAt]),
+      run_id: derivedUuid(JSON.stringify(['export', facts.id, facts.startedAt])),
       ...(isMultiTenant(schema) && {tenants: tenantsOf(shards, tenants)}),
       timestamp: facts.startedAt,
       tool_version: TOOL_VERSION,
@@ -173,12 +174,6 @@ function headOf(native: NativeExport, files: ExportFiles, {aliases, schema, tena
 function statusOf({skipped}: ExportedShard, known: TenantStatus | undefined): TenantStatus {
   const [, told] = STATUS.exec(skipped ?? '') ?? []
   return TENANT_STATUSES[told ?? ''] ?? known ?? 'HOT'
-}
-
-/** The same for the same text, and for no other. */
-function uuidOf(text: readonly string[]): string {
-  const hex = sha256Hex(JSON.stringify(text))
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 /** A class under another name; what refers to itself goes on to do so. */

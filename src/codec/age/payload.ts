@@ -20,12 +20,7 @@ export interface ChunkCipher {
   seal: (key: Uint8Array, nonce: Uint8Array, text: Uint8Array) => Uint8Array[]
 }
 
-/** Bytes of the payload, its nonce included, of a text of that many bytes. */
-export function payloadBytes(textBytes: number): number {
-  return NONCE_BYTES + textBytes + TAG_BYTES * chunkCount(textBytes)
-}
-
-/** Bytes of the text in a payload of that many bytes; undefined when no payload has that size. */
+/** Bytes of the text in a payload of that many bytes, its nonce included; undefined when no payload has that size. */
 export function textBytesOf(bytes: number): number | undefined {
   const sealed = bytes - NONCE_BYTES
   const chunks = Math.ceil(sealed / SEALED_CHUNK_BYTES)

@@ -13,36 +13,25 @@ type Arrow = typeof ArrowModule
 
 export class ArrowEncoder implements PartEncoder {
   private readonly builder: ColumnsBuilder
-  private readonly columns: readonly PartColumn[]
-  private readonly reusesBytes: boolean
   private readonly rowGroupBytes: number
-  private readonly zstdCompress: Platform['zstdCompress']
   private file: ArrowFile | undefined
   rows = 0
 
-  constructor({
-    columns,
-    compress,
-    platform,
-    reusesBytes = false,
-    rowGroupBytes = DEFAULT_ROW_GROUP_BYTES,
-  }: PartEncoderOptions) {
-    this.builder = new ColumnsBuilder(columns, 'arrow')
-    this.columns = columns
-    this.zstdCompress = compress ? platform.zstdCompress : undefined
-    this.reusesBytes = reusesBytes
-    this.rowGroupBytes = rowGroupBytes
+  constructor(private readonly options: PartEncoderOptions) {
+    this.builder = new ColumnsBuilder(options.columns, 'arrow')
+    this.rowGroupBytes = options.rowGroupBytes ?? DEFAULT_ROW_GROUP_BYTES
   }
 
   /** Loaded with the first objects: Arrow takes a while, and many a command never needs it. */
   private async open(): Promise<ArrowFile> {
-    this.file ??= new ArrowFile(await import('apache-arrow'), this.columns, this.zstdCompress)
+    const {columns, compress, platform} = this.options
+    this.file ??= new ArrowFile(await import('apache-arrow'), columns, compress ? platform.zstdCompress : undefined)
     return this.file
   }
 
   async write(objects: readonly WeaviateObject[]): Promise<Uint8Array[]> {
     const file = await this.open()
-    if (this.reusesBytes) this.builder.recycle()
+    if (this.options.reusesBytes) this.builder.recycle()
     for (const object of objects) {
       this.builder.append(object)
       this.rows++
@@ -54,7 +43,7 @@ export class ArrowEncoder implements PartEncoder {
 
   async finish(): Promise<Uint8Array[]> {
     const file = await this.open()
-    if (this.reusesBytes) this.builder.recycle()
+    if (this.options.reusesBytes) this.builder.recycle()
     if (this.builder.rows > 0) file.write(this.builder.take())
     file.finish()
     return file.takeChunks()

@@ -178,7 +178,8 @@ class ColumnBuilder {
     layout: 'arrow' | 'parquet',
   ) {
     this.shape = columnShape(column)
-    this.leaves = Array.from({length: this.shape.kind === 'geo' ? 2 : 1}, () => new LeafBuilder(this.shape, layout))
+    const {kind, leaf} = this.shape
+    this.leaves = Array.from({length: kind === 'geo' ? 2 : 1}, () => new LeafBuilder(leaf, layout))
     this.inherited = column.property !== undefined && Reflect.has(Object.prototype, column.property)
   }
 

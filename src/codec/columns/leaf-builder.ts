@@ -2,7 +2,7 @@
 import {shortestFloat32} from '../../model/float32.js'
 import {type JsonValue} from '../../model/object.js'
 import {ByteBuffer} from '../byte-buffer.js'
-import {type ColumnShape, type LeafType} from './columns.js'
+import {type LeafType} from './columns.js'
 
 /** Values of a column's leaf, one after another, nulls and lists taken out. */
 export interface LeafBatch {
@@ -68,14 +68,11 @@ export class LeafBuilder {
   private spare?: ByteBuffer
   private count = 0
   private lengths: number[] = []
-  private readonly type: LeafType
 
   constructor(
-    shape: ColumnShape,
+    private readonly type: LeafType,
     private readonly layout: 'arrow' | 'parquet',
-  ) {
-    this.type = shape.leaf
-  }
+  ) {}
 
   private appendText(text: string): void {
     const {buffer} = this

@@ -1,13 +1,15 @@
 /** Reading a JSON backup where there is nothing but its bytes: in a browser, an edge worker, a script. */
 import type {WeaviateObject} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
-import type {Platform} from '../codec.js'
+import type {ByteSource, Platform} from '../codec.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {toHex, utf8} from '../bytes.js'
+import {isVoid, voidedRows} from '../amendments.js'
+import {concatBytes, toHex, utf8} from '../bytes.js'
 import {type BackupHead, type BackupMetadata, type BackupSeal, parseSealLine, unknownRequirement} from '../document.js'
-import {isGzip, locateSealMember, readStoredMember} from '../gzip.js'
+import {isGzip} from '../gzip.js'
 import {portablePlatform} from '../portable.js'
+import {findSealLine} from '../seal-line.js'
 import {type DocumentEnd, readJsonDocument} from './document.js'
 
 const CHUNK_BYTES = 1 << 20
@@ -63,7 +65,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
     }
   }
 
-  const voided = voidedRows(seal)
+  const voided = voidedRows(seal?.amendments ?? [])
   const document = platform.createSha256()
   const {pageBytes, signal} = options
   const parts = readJsonDocument(open(), {hash: {document}, pageBytes, platform, signal})
@@ -93,7 +95,7 @@ export async function readBackupDocument(bytes: BackupBytes, options: ReadBackup
 
           seal = part.end.seal
           refuseUnknownRequirements(seal)
-          if (!file && voidedRows(seal).size > 0) {
+          if (!file && voidedRows(seal?.amendments ?? []).size > 0) {
             throw new DataOpsError(
               'INVALID_INPUT',
               'The seal voids rows that were read already: give the backup whole.',
@@ -147,72 +149,25 @@ function hasValidSeal(end: DocumentEnd, sha256: Uint8Array): boolean {
   )
 }
 
-/** The row of the last amendment of each object. */
-function voidedRows(seal: BackupSeal | undefined): Map<string, number> {
-  const rows = new Map<string, number>()
-  const amendments: unknown = seal?.amendments ?? []
-  if (!Array.isArray(amendments)) throw new DataOpsError('BACKUP_DAMAGED', 'The amendments of the seal are no list.')
-  for (const amendment of amendments as unknown[]) {
-    const [tenant, id, row] = Array.isArray(amendment) ? (amendment as unknown[]) : []
-    if ((tenant !== null && typeof tenant !== 'string') || typeof id !== 'string' || typeof row !== 'number') {
-      throw new DataOpsError('BACKUP_DAMAGED', 'An amendment of the seal is malformed.')
-    }
-
-    const key = objectKey(tenant ?? undefined, id)
-    rows.set(key, Math.max(row, rows.get(key) ?? 0))
-  }
-
-  return rows
-}
-
-function isVoid(voided: ReadonlyMap<string, number>, object: WeaviateObject, row: number): boolean {
-  return row < (voided.get(objectKey(object.tenant, object.id)) ?? 0)
-}
-
-/** Ids are all of one length: no two objects have the same key. */
-function objectKey(tenant: string | undefined, id: string): string {
-  return tenant === undefined ? id : `${id}/${tenant}`
-}
-
-interface WholeFile {
-  read: (start: number, end: number) => Promise<Uint8Array>
-  size: number
-}
-
 function isBlob(bytes: BackupBytes): bytes is Blob {
   return typeof Blob !== 'undefined' && bytes instanceof Blob
 }
 
-function wholeFile(bytes: BackupBytes): undefined | WholeFile {
+function wholeFile(bytes: BackupBytes): ByteSource | undefined {
   if (bytes instanceof Uint8Array) return {read: async (start, end) => bytes.subarray(start, end), size: bytes.length}
   if (!isBlob(bytes)) return undefined
   return {read: async (start, end) => new Uint8Array(await bytes.slice(start, end).arrayBuffer()), size: bytes.size}
 }
 
 /** The seal, found from the end of the file alone; undefined when there is none that holds. */
-async function sealFromEnd(file: WholeFile, platform: Platform): Promise<BackupSeal | undefined> {
-  const line = isGzip(await file.read(0, 2)) ? await storedLine(file) : await lastLine(file)
-  if (!line) return undefined
+async function sealFromEnd(file: ByteSource, platform: Platform): Promise<BackupSeal | undefined> {
+  const found = await findSealLine(file, isGzip(await file.read(0, 2)))
+  if (!found) return undefined
   try {
     const sha256Hex = (text: string) => toHex(platform.sha256(utf8(text)))
-    return parseSealLine(new TextDecoder('utf-8', {fatal: true}).decode(line), sha256Hex)
+    return parseSealLine(new TextDecoder('utf-8', {fatal: true}).decode(found.line), sha256Hex)
   } catch {
     return undefined
-  }
-}
-
-async function storedLine(file: WholeFile): Promise<Uint8Array | undefined> {
-  const place = locateSealMember(await file.read(Math.max(0, file.size - 4), file.size), file.size)
-  return place && readStoredMember(await file.read(place.start, place.end))
-}
-
-async function lastLine(file: WholeFile): Promise<Uint8Array | undefined> {
-  for (let length = 64 * 1024; ; length *= 8) {
-    const start = Math.max(0, file.size - length)
-    const tail = await file.read(start, file.size)
-    const before = tail.lastIndexOf(10, tail.length - 2)
-    if (before !== -1) return tail.subarray(before + 1)
-    if (start === 0) return undefined
   }
 }
 
@@ -237,14 +192,11 @@ async function* chunksOf(bytes: BackupBytes): AsyncGenerator<Uint8Array> {
 
 /** The bytes as they are, or inflated when they start like gzip. */
 async function* inflated(chunks: AsyncGenerator<Uint8Array>, platform: Platform): AsyncGenerator<Uint8Array> {
-  let start = new Uint8Array(0)
+  let start: Uint8Array = new Uint8Array(0)
   while (start.length < 2) {
     const next = await chunks.next()
     if (next.done) break
-    const joined = new Uint8Array(start.length + next.value.length)
-    joined.set(start)
-    joined.set(next.value, start.length)
-    start = joined
+    start = concatBytes([start, next.value])
   }
 
   async function* all() {

@@ -1,7 +1,8 @@
 /** What is inside a Parquet page: levels as runs, and values in any encoding as what `columns.ts` takes. */
 import type {ColumnValue} from '../columns/decode.js'
 
-import {viewOf} from '../bytes.js'
+import {uuidOfHex} from '../../model/uuid-range.js'
+import {toHex, viewOf} from '../bytes.js'
 import {decodeDeltaBytes, decodeDeltaIntegers, type Encoding, type SchemaElement} from './internals.js'
 import {RunReader} from './levels.js'
 
@@ -164,7 +165,7 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
       fixed(width)
       const values = Array.from({length: count}, (_, index) => bytes.subarray(index * width, (index + 1) * width))
       if (element.logical_type?.type === 'UUID' && width === 16 && target === 'text') {
-        return {items: values.map((value) => uuidText(value))}
+        return {items: values.map((value) => uuidOfHex(toHex(value)))}
       }
 
       return {items: fromBytes(values, target)}
@@ -231,11 +232,6 @@ function fromBytes(values: readonly Uint8Array[], target: LeafTarget): ColumnVal
   if (target === 'binary') return [...values]
   if (target !== 'text') throw new TypeError(`bytes where ${target} is expected`)
   return values.map((value) => strictText.decode(value))
-}
-
-function uuidText(bytes: Uint8Array): string {
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
 function toTarget(numbers: number[], element: SchemaElement, target: LeafTarget): ColumnValue[] {

@@ -1,6 +1,6 @@
 /** Columns of objects into a Parquet file: one row group at a time, one page a column. */
 import type {WeaviateObject} from '../../model/object.js'
-import type {PartColumn, PartEncoder, PartEncoderOptions, Platform} from '../codec.js'
+import type {PartColumn, PartEncoder, PartEncoderOptions} from '../codec.js'
 
 import {ByteBuffer} from '../byte-buffer.js'
 import {
@@ -28,29 +28,18 @@ const CREATED_BY = 'elysia-data-ops version 1.0'
 
 export class ParquetEncoder implements PartEncoder {
   private readonly builder: ColumnsBuilder
-  private readonly columns: readonly PartColumn[]
-  private readonly platform: Platform
   private readonly codec: CompressionCodec
-  private readonly reusesBytes: boolean
   private readonly rowGroupBytes: number
   private readonly rowGroups: RowGroup[] = []
   /** Bytes of the file so far. */
   private position = 0
   rows = 0
 
-  constructor({
-    columns,
-    compress,
-    platform,
-    reusesBytes = false,
-    rowGroupBytes = DEFAULT_ROW_GROUP_BYTES,
-  }: PartEncoderOptions) {
+  constructor(private readonly options: PartEncoderOptions) {
+    const {columns, compress, platform, rowGroupBytes = DEFAULT_ROW_GROUP_BYTES} = options
     this.builder = new ColumnsBuilder(columns, 'parquet')
-    this.columns = columns
-    this.platform = platform
     // Vectors hardly compress and text is a small part beside them: nothing is compressed unless asked for (docs/adr/0002).
     this.codec = compress ? (platform.zstdCompress ? 'ZSTD' : 'GZIP') : 'UNCOMPRESSED'
-    this.reusesBytes = reusesBytes
     this.rowGroupBytes = rowGroupBytes
   }
 
@@ -128,8 +117,9 @@ export class ParquetEncoder implements PartEncoder {
   }
 
   private async compress(bytes: Uint8Array): Promise<Uint8Array> {
-    if (this.codec === 'ZSTD') return this.platform.zstdCompress!(bytes)
-    if (this.codec === 'GZIP') return this.platform.gzip(bytes)
+    const {platform} = this.options
+    if (this.codec === 'ZSTD') return platform.zstdCompress!(bytes)
+    if (this.codec === 'GZIP') return platform.gzip(bytes)
     return bytes
   }
 
@@ -143,7 +133,7 @@ export class ParquetEncoder implements PartEncoder {
 
   async write(objects: readonly WeaviateObject[]): Promise<Uint8Array[]> {
     const chunks: Uint8Array[] = []
-    if (this.reusesBytes) this.builder.recycle()
+    if (this.options.reusesBytes) this.builder.recycle()
     for (const object of objects) {
       this.builder.append(object)
       this.rows++
@@ -154,17 +144,18 @@ export class ParquetEncoder implements PartEncoder {
   }
 
   async finish(): Promise<Uint8Array[]> {
+    const {columns, reusesBytes} = this.options
     const chunks: Uint8Array[] = []
-    if (this.reusesBytes) this.builder.recycle()
+    if (reusesBytes) this.builder.recycle()
     if (this.builder.rows > 0) await this.writeRowGroup(chunks)
     if (this.position === 0) this.append(chunks, MAGIC)
     this.append(
       chunks,
       encodeFooter({
         createdBy: CREATED_BY,
-        kvMetadata: [{key: COLUMNS_KEY, value: JSON.stringify(this.columns)}],
+        kvMetadata: [{key: COLUMNS_KEY, value: JSON.stringify(columns)}],
         rowGroups: this.rowGroups,
-        schema: schemaElements(this.columns),
+        schema: schemaElements(columns),
       }),
     )
     return chunks

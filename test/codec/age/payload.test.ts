@@ -4,10 +4,12 @@ import {describe, expect, it} from 'vitest'
 import {
   CHUNK_BYTES,
   type ChunkCipher,
+  chunkCount,
   chunkNonce,
-  payloadBytes,
+  NONCE_BYTES,
   PayloadSealer,
   SEALED_CHUNK_BYTES,
+  TAG_BYTES,
   textBytesOf,
 } from '../../../src/codec/age/payload.js'
 
@@ -21,7 +23,7 @@ describe('sizes', () => {
     )
     fc.assert(
       fc.property(size, (bytes) => {
-        expect(textBytesOf(payloadBytes(bytes))).toBe(bytes)
+        expect(textBytesOf(NONCE_BYTES + bytes + TAG_BYTES * chunkCount(bytes))).toBe(bytes)
       }),
     )
   })
