@@ -8,7 +8,7 @@ import {storedMember} from '../codec/gzip.js'
 import {JsonLinesEncoder} from '../codec/json/lines.js'
 import {DataOpsError} from '../model/errors.js'
 import {nodePlatform} from '../platform/node.js'
-import {withReader} from '../store/read-all.js'
+import {keepOpen, withReader} from '../store/read-all.js'
 import {sealedLine} from './limits.js'
 import {publishDocument} from './publish.js'
 import {
@@ -57,15 +57,11 @@ export class DocumentWriter implements ArchiveWriter {
       ? await unfinishedOf(options).resume(name, resumeAt.document.fileBytes)
       : await store.createWriter(name)
     const writer = new DocumentWriter(options, file)
-    try {
-      await (resumeAt?.document
+    await keepOpen(file, async () =>
+      resumeAt?.document
         ? writer.#rehash(resumeAt.document.fileBytes)
-        : writer.#append(utf8(documentHead(options.head))))
-    } catch (error) {
-      await file.close()
-      throw error
-    }
-
+        : writer.#append(utf8(documentHead(options.head))),
+    )
     return writer
   }
 

@@ -3,6 +3,7 @@ import type {LockedEntry, LockMode, ObjectLock, Store, StoreEntry, StoreLocks, S
 
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
+import {byName, folderEntry} from '../store/entries.js'
 import {nameOf} from '../store/key.js'
 import {asOpened} from '../store/open.js'
 import {overlay} from '../store/overlay.js'
@@ -52,7 +53,7 @@ export function pastWhatHides(store: Store): Store {
       if (folder === '' || backupOf(folder) !== folder) return shown
       const hidden = [...(await hiddenOf(folder)).values()]
       const names = new Set(hidden.map(({name}) => name))
-      return byName([...shown.filter(({name}) => !names.has(name)), ...hidden])
+      return [...shown.filter(({name}) => !names.has(name)), ...hidden].sort(byName)
     },
     async openRead(key: string) {
       const hidden = await hiddenAt(key)
@@ -98,15 +99,7 @@ export async function listPlace(store: Store): Promise<StoreEntry[]> {
     },
   )
   for (const entry of found) if (entry) entries.set(entry.name, entry)
-  return byName([...entries.values()])
-}
-
-function folderEntry(name: string): StoreEntry {
-  return {bytes: 0, kind: 'directory', modified: 0, name}
-}
-
-function byName(entries: StoreEntry[]): StoreEntry[] {
-  return entries.sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
+  return [...entries.values()].sort(byName)
 }
 
 /** The lock of a sealed backup; undefined: it has none, or its time is over; `unknown`: these credentials may not look. */

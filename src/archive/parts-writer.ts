@@ -5,8 +5,8 @@ import type {WeaviateObject} from '../model/object.js'
 import type {StoreWriter} from '../store/store.js'
 
 import {toHex} from '../codec/bytes.js'
-import {DataOpsError} from '../model/errors.js'
 import {nodePlatform} from '../platform/node.js'
+import {refused} from '../store/damaged.js'
 import {partCodec} from './formats.js'
 import {type ArchiveWriterOptions, PartExtent} from './writer.js'
 
@@ -69,10 +69,8 @@ export class PartsWriter {
     await append(part, await part.encoder.finish())
     if (!(await part.file.complete())) {
       const {name, store} = this.options
-      throw new DataOpsError('STORAGE', `${store.describe(`${name}/${part.name}`)} is there already.`, {
-        details: {path: store.describe(`${name}/${part.name}`)},
-        hint: 'Move it away, or run the backup again without `resume`.',
-      })
+      const hint = 'Move it away, or run the backup again without `resume`.'
+      throw refused(store.describe(`${name}/${part.name}`), 'is there already', hint)
     }
 
     this.#part = undefined

@@ -12,6 +12,7 @@ import {type DataOpsError, throwIfAborted} from '../model/errors.js'
 import {plural} from '../model/plural.js'
 import {nodePlatform} from '../platform/node.js'
 import {damaged} from '../store/damaged.js'
+import {keepOpen} from '../store/read-all.js'
 import {ContentDigest} from './content-digest.js'
 import {partCodec} from './formats.js'
 import {assertWhole, type CheckHashesOptions} from './hashes.js'
@@ -177,15 +178,13 @@ export class Archive {
   /** A file of the backup; once it was proven whole, nothing but that is read of it. */
   async #open(name: string, key = name, store = this.store): Promise<StoreReader> {
     const reader = await store.openRead(key)
-    if (!this.#proof) return reader
-    try {
-      const proof = this.#proof.get(name)
+    const proofs = this.#proof
+    if (!proofs) return reader
+    return keepOpen(reader, async () => {
+      const proof = proofs.get(name)
       if (!proof) throw this.#damaged(`${name} was not there when it was looked at`)
       return new ProvenReader(reader, proof, store.describe(key))
-    } catch (error) {
-      await reader.close()
-      throw error
-    }
+    })
   }
 
   #damaged(reason: string): DataOpsError {

@@ -3,6 +3,7 @@ import type {Store, StoreEntry} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {isDenied} from '../store/denied.js'
+import {folderEntry} from '../store/entries.js'
 import {nameOf} from '../store/key.js'
 import {asOpened} from '../store/open.js'
 import {overlay} from '../store/overlay.js'
@@ -39,7 +40,7 @@ export function asFarAsReadable(store: Store): Store {
     }
 
     if (parseBackupName(key)?.kind !== 'directory') return denial === undefined ? undefined : statByReading(key, denial)
-    if (await statByReading(commit(key))) return {bytes: 0, kind: 'directory', modified: 0, name: key}
+    if (await statByReading(commit(key))) return folderEntry(key)
     if (denial) throw denial
     return undefined
   }

@@ -9,6 +9,11 @@ export function damaged(
   return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {cause, details: {path: where}, hint})
 }
 
+/** The error of what lies in a place and cannot be used as asked. */
+export function refused(where: string, reason: string, hint?: string): DataOpsError {
+  return new DataOpsError('STORAGE', `${where} ${reason}.`, {details: {path: where}, hint})
+}
+
 /** The error of who asks for bytes that a file does not have. */
 export function endsTooEarly(
   where: string,

@@ -44,15 +44,18 @@ const HINTS: Readonly<Record<string, [reason: string, hint: string]>> = {
 }
 
 /** A STORAGE error for a failed system call; a DataOpsError passes as it is. `where` is the path that was touched, as people know it. */
-export async function storageError(error: unknown, where: string, action: StorageAction): Promise<DataOpsError> {
+export async function storageError(error: unknown, where: string, {bytes, verb}: StorageAction): Promise<DataOpsError> {
   if (error instanceof DataOpsError) return error
   const code = errnoOf(error)
-  const details: Record<string, unknown> = {code, path: where}
-  if (code === 'ENOSPC') return diskFull(error, where, action, details)
-  const [reason, hint] = HINTS[code ?? ''] ?? [`the system answered ${code ?? String(error)}`, undefined]
-  if (action.bytes !== undefined) details.needed = action.bytes
-  const what = action.bytes === undefined ? '' : ` ${formatBytes(action.bytes)} to`
-  return new DataOpsError('STORAGE', `Cannot ${action.verb}${what} ${where}: ${reason}.`, {cause: error, details, hint})
+  const disk = code === 'ENOSPC' ? await freeSpace(where) : undefined
+  const needed = bytes !== undefined && {needed: bytes}
+  const details = {code, path: where, ...needed, ...(disk && {free: disk.bytes})}
+  const [reason, hint] =
+    code === 'ENOSPC'
+      ? [whyFull(disk, bytes), 'Free some space there, or choose a folder on another disk.']
+      : (HINTS[code ?? ''] ?? [`the system answered ${code ?? String(error)}`, undefined])
+  const what = bytes === undefined ? '' : ` ${formatBytes(bytes)} to`
+  return new DataOpsError('STORAGE', `Cannot ${verb}${what} ${where}: ${reason}.`, {cause: error, details, hint})
 }
 
 /** INVALID_INPUT: what keeps a file from being read that somebody named. `what`: `The file of ids list.txt`. */
@@ -64,28 +67,18 @@ export function unreadable(error: unknown, what: string): DataOpsError {
   return new DataOpsError('INVALID_INPUT', `${what} cannot be read: ${reason}.`, {cause: error, details: {code}, hint})
 }
 
-async function diskFull(
-  cause: unknown,
-  where: string,
-  {bytes, verb}: StorageAction,
-  details: Record<string, unknown>,
-): Promise<DataOpsError> {
-  const disk = await freeSpace(where)
-  const what = bytes === undefined ? '' : ` ${formatBytes(bytes)} to`
-  if (bytes !== undefined) details.needed = bytes
-  if (disk) details.free = disk.bytes
-  const isOutOfFiles = disk?.files === 0 && disk.bytes > (bytes ?? 0)
-  const left = disk ? `, ${formatBytes(disk.bytes)} are free` : ''
-  const reason = isOutOfFiles ? 'the disk can hold no more files' : `the disk is full${left}`
-  return new DataOpsError('STORAGE', `Cannot ${verb}${what} ${where}: ${reason}.`, {
-    cause,
-    details,
-    hint: 'Free some space there, or choose a folder on another disk.',
-  })
+function whyFull(disk: FreeSpace | undefined, needed = 0): string {
+  if (disk?.files === 0 && disk.bytes > needed) return 'the disk can hold no more files'
+  return `the disk is full${disk ? `, ${formatBytes(disk.bytes)} are free` : ''}`
+}
+
+interface FreeSpace {
+  bytes: number
+  files: number | undefined
 }
 
 /** Room on the disk of a path, or of the nearest folder above it that exists; undefined when nobody can say. */
-export async function freeSpace(where: string): Promise<undefined | {bytes: number; files: number | undefined}> {
+export async function freeSpace(where: string): Promise<FreeSpace | undefined> {
   for (let folder = path.resolve(where); ; folder = path.dirname(folder)) {
     try {
       const {bavail, bsize, ffree, files} = await statfs(folder)

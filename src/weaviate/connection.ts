@@ -65,12 +65,7 @@ export interface RestSide {
   /** One object, as any node of the cluster has it; undefined when none has. */
   findObject: (request: ObjectRequest) => Promise<KnownObject | undefined>
   /** The first objects of the listing. */
-  listObjects: (request: {
-    className: string
-    limit: number
-    signal?: AbortSignal
-    tenant?: string
-  }) => Promise<KnownObject[]>
+  listObjects: (request: Omit<ObjectRequest, 'id'> & {limit: number}) => Promise<KnownObject[]>
 }
 
 /** What one node of a cluster says of itself and of its async replication. */

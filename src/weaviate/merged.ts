@@ -1,5 +1,6 @@
 /** One view of a collection whose replicas are listed through several nodes: what they differ in is read of each, and the newest is taken. */
 import type {Connection, ObjectPage, PageRequest, ReplicaSide} from './connection.js'
+import type {DeleteOutcome} from './delete-outcome.js'
 import type {HttpClient} from './rest/http.js'
 
 import {DataOpsError} from '../model/errors.js'
@@ -71,10 +72,8 @@ class MergedObjects {
   }
 
   /** A node finds what is to be deleted in its own replica: what it lacks is left to the next one. */
-  async deleteObjects(
-    request: Parameters<Connection['deleteObjects']>[0],
-  ): Promise<Awaited<ReturnType<Connection['deleteObjects']>>> {
-    const sum: Awaited<ReturnType<Connection['deleteObjects']>> = {deleted: 0, failed: 0, matched: 0}
+  async deleteObjects(request: Parameters<Connection['deleteObjects']>[0]): Promise<DeleteOutcome> {
+    const sum: DeleteOutcome = {deleted: 0, failed: 0, matched: 0}
     for (const member of this.#members) {
       const {signal} = request
       const {deleted, failed, matched, reason} = await whenActive(async () => member.deleteObjects(request), signal)

@@ -59,7 +59,7 @@ export async function openTransports(place: Place, options: TransportOptions): P
         onCall,
         rest: {
           ...restObjects(http),
-          getObject: async (className, id, tenant, signal) => getObjectRest(http, className, id, {signal, tenant}),
+          getObject: async ({className, id, ...rest}) => getObjectRest(http, className, id, rest),
           readReferencesPage: async (request) => readReferencesPage(http, request),
         },
         timeoutMs,

@@ -9,6 +9,7 @@ import {openAgeReader} from '../../store/age/reader.js'
 import {damaged} from '../../store/damaged.js'
 import {nameOf} from '../../store/key.js'
 import {overlay} from '../../store/overlay.js'
+import {keepOpen} from '../../store/read-all.js'
 import {keyOfUnfinished} from '../../store/temporary-name.js'
 import {ENCRYPTED_SUFFIX, isKeyFileName, METADATA_FILE} from '../names.js'
 
@@ -76,8 +77,8 @@ export function decryptedFiles(store: Store, names: EncryptedNames, identity: st
 async function openDecrypted(store: Store, place: string, identity: string): Promise<StoreReader> {
   const file = await store.openRead(place)
   const where = store.describe(place)
-  try {
-    return await openAgeReader(file, {
+  return keepOpen(file, async () =>
+    openAgeReader(file, {
       async fileKeyOf(header) {
         try {
           // Sizes are told from listings: every header has the same.
@@ -89,11 +90,8 @@ async function openDecrypted(store: Store, place: string, identity: string): Pro
         }
       },
       where,
-    })
-  } catch (error) {
-    await file.close()
-    throw error
-  }
+    }),
+  )
 }
 
 /** A size that no encrypted file has is that of an empty text: whoever reads it finds out. */

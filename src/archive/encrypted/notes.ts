@@ -24,11 +24,7 @@ interface NotedStore extends Store {
 /** The store, in which that is done for one backup. */
 export function withNotesOf(backup: string, key: BackupKey, store: Store): Store {
   const notesIn = (place: Store, isEach = false): Store =>
-    withEncryptedNotes(
-      place,
-      {placeOf: (note) => (isEach ? `${note}${ENCRYPTED_SUFFIX}` : placeOf(backup, note))},
-      keysOf(key),
-    )
+    withEncryptedNotes(place, (note) => (isEach ? `${note}${ENCRYPTED_SUFFIX}` : placeOf(backup, note)), keysOf(key))
   return overlay(notesIn(store), {notesIn})
 }
 

@@ -4,6 +4,7 @@ import type {Store} from '../../store/store.js'
 import {DataOpsError} from '../../model/errors.js'
 import {Field, MalformedError} from '../../model/fields.js'
 import {damaged} from '../../store/damaged.js'
+import {byName} from '../../store/entries.js'
 import {readAll} from '../../store/read-all.js'
 
 export const EXPORT_METADATA_FILE = 'export_metadata.json'
@@ -121,10 +122,6 @@ function readShards(field: Field): Map<string, ExportedShard[]> {
   return collections
 }
 
-function byName(a: ExportedShard, b: ExportedShard): number {
-  return a.name < b.name ? -1 : a.name === b.name ? 0 : 1
-}
-
 function readShard(name: string, field: Field): ExportedShard {
   const status = field.member('status').oneOf(['SKIPPED', 'SUCCESS'])
   // Go leaves out what is 0.
@@ -145,16 +142,14 @@ function readAssignments(field: Field): Assigned[] {
   )
 }
 
+interface ToldOfNode {
+  collections: ReadonlyMap<string, readonly ExportedShard[]>
+  node: string
+  shards: readonly Assigned[]
+}
+
 /** What a node says of its own shards, which must be what the whole says of them. Returns its version. */
-async function readNode(
-  store: Store,
-  name: string,
-  {
-    collections,
-    node,
-    shards,
-  }: {collections: ReadonlyMap<string, readonly ExportedShard[]>; node: string; shards: readonly Assigned[]},
-): Promise<string> {
+async function readNode(store: Store, name: string, {collections, node, shards}: ToldOfNode): Promise<string> {
   const file = `node_${node}_status.json`
   const field = await readJson(store, `${name}/${file}`, file)
   field.member('status').oneOf(['SUCCESS'])

@@ -175,7 +175,7 @@ export class ArrowDecoder implements PartDecoder {
           const isVector = columnShape(column).kind === 'vector'
           return {column, values: fit(column, arrayValues(array, row, end, isVector))}
         })
-        yield {firstRow: row, objects: assembleObjects(values, 0, end - row)}
+        yield {firstRow: row, objects: assembleObjects(values, end - row)}
       }
     } catch (error) {
       throw asDamaged(error)

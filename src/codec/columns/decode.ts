@@ -29,26 +29,26 @@ export interface ValuesColumn {
   values: readonly ColumnValue[]
 }
 
-/** Objects of rows `from` to `to` of the columns. @throws DataOpsError BACKUP_DAMAGED when a value is not what its column holds. */
-export function assembleObjects(columns: readonly ValuesColumn[], from: number, to: number): WeaviateObject[] {
+/** Objects of the first `rows` rows of the columns. @throws DataOpsError BACKUP_DAMAGED when a value is not what its column holds. */
+export function assembleObjects(columns: readonly ValuesColumn[], rows: number): WeaviateObject[] {
   const ids = columns.find(({column}) => column.role === 'id')
   if (!ids) throw damaged('The part has no id column.')
   const objects: WeaviateObject[] = []
-  for (let row = from; row < to; row++) {
+  for (let row = 0; row < rows; row++) {
     const id = ids.values[row]
     if (typeof id !== 'string') throw damaged(`Row ${row} has no id.`)
     objects.push({id, properties: {}})
   }
 
-  for (const source of columns) assembleColumn(objects, source, from)
+  for (const source of columns) assembleColumn(objects, source)
   return objects
 }
 
-function assembleColumn(objects: WeaviateObject[], {column, values}: ValuesColumn, from: number): void {
+function assembleColumn(objects: WeaviateObject[], {column, values}: ValuesColumn): void {
   const set = setterOf(column)
   if (!set) return
   for (const [index, object] of objects.entries()) {
-    const value = values[from + index]
+    const value = values[index]
     if (value !== undefined && value !== null) set(object, value)
   }
 }

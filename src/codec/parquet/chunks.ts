@@ -107,15 +107,8 @@ export function size(value: bigint | undefined): number {
   return number
 }
 
-async function* readPages({
-  chunk,
-  from,
-  leaf,
-  platform,
-  source,
-  target,
-  windowBytes,
-}: LeafChunk): AsyncGenerator<Page, void> {
+async function* readPages(column: LeafChunk): AsyncGenerator<Page, void> {
+  const {chunk, from, leaf, platform, source, windowBytes} = column
   const meta = chunk.meta_data
   if (!meta || chunk.file_path !== undefined || meta.path_in_schema.join('\0') !== leaf.path.join('\0')) {
     throw new Error('a column is not where the schema says')
@@ -125,7 +118,7 @@ async function* readPages({
   const hasDictionary = start !== size(meta.data_page_offset)
   let reader = new WindowReader(source, from && !hasDictionary ? from.offset : start, end, windowBytes)
   let isAtStart = from !== undefined && hasDictionary
-  const decode = await pageDecoder({chunk, leaf, platform, target})
+  const decode = await pageDecoder(column)
   let left = size(meta.num_values) - (from?.row ?? 0)
   while (left > 0) {
     const header = await reader.header()
@@ -146,14 +139,10 @@ async function* readPages({
 }
 
 /** Decodes the pages of a chunk, given in their order; undefined for those without rows, of which a dictionary is remembered. */
-export async function pageDecoder({
-  chunk,
-  leaf,
-  platform,
-  target,
-}: Pick<LeafChunk, 'chunk' | 'leaf' | 'platform' | 'target'>): Promise<
-  (header: PageHeader, body: Uint8Array) => Page | undefined
-> {
+export async function pageDecoder(
+  column: Pick<LeafChunk, 'chunk' | 'leaf' | 'platform' | 'target'>,
+): Promise<(header: PageHeader, body: Uint8Array) => Page | undefined> {
+  const {chunk, leaf, platform, target} = column
   const decompress = await decompressor(chunk.meta_data?.codec, platform)
   let dictionary: PageValues | undefined
   return (header, body) => {

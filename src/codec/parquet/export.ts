@@ -25,22 +25,19 @@ export function isExport(names: readonly string[]): boolean {
 }
 
 export interface ExportRows {
-  from: number
+  /** How many. */
+  count: number
   /** Names of reference properties. */
   references: ReadonlySet<string>
   /** Of the whole file. */
   tenant?: string
-  to: number
 }
 
 /** Objects of an export. @throws DataOpsError BACKUP_DAMAGED on what the server does not write. */
 export function exportObjects(columns: readonly ValuesColumn[], rows: ExportRows): WeaviateObject[] {
-  const {from, references, tenant, to} = rows
-  return assembleObjects(
-    columns.map((column) => withoutEmpty(column)),
-    from,
-    to,
-  ).map((raw) => {
+  const {count, references, tenant} = rows
+  const full = columns.map((column) => withoutEmpty(column))
+  return assembleObjects(full, count).map((raw) => {
     const {id} = raw
     if (!UUID.test(id)) throw damaged(`${JSON.stringify(id).slice(0, 60)} is no UUID.`)
     if (raw.vector && raw.vector.length % 4 !== 0) {

@@ -24,7 +24,7 @@ import {
   parseColumns,
   referenceNames,
 } from '../columns/columns.js'
-import {assembleObjects, type ColumnValue, DEFAULT_PAGE_BYTES, onlyReferences, pagesOf} from '../columns/decode.js'
+import {assembleObjects, DEFAULT_PAGE_BYTES, onlyReferences, pagesOf, type ValuesColumn} from '../columns/decode.js'
 import {EXPORT_COLUMNS, exportObjects, isExport} from './export.js'
 import {type Field, FieldCursor} from './field-cursor.js'
 import {decodeFooter, type FileMetadata, type PageLocation, type RowGroup, type SchemaElement} from './internals.js'
@@ -102,12 +102,8 @@ export function schemaNodes(elements: readonly SchemaElement[]): SchemaNode[] {
 }
 
 export interface Layout {
-  assemble: (
-    values: ReadonlyArray<readonly ColumnValue[]>,
-    from: number,
-    to: number,
-    fields: readonly Field[],
-  ) => WeaviateObject[]
+  /** The first `rows` of what was read of columns, as objects. */
+  assemble: (columns: readonly ValuesColumn[], rows: number) => WeaviateObject[]
   fields: Field[]
   /** By row group and leaf: where pages lie, for columns without lists. Nothing here proves it right. */
   pageIndex?: ReadonlyArray<ReadonlyArray<readonly PageLocation[]>>
@@ -131,12 +127,7 @@ function layoutOf(metadata: FileMetadata, nodes: readonly SchemaNode[], options:
     )
   checkColumnsListed(columns, [...byName.keys()])
   return {
-    assemble: (values, from, to, fields) =>
-      assembleObjects(
-        fields.map(({column}, index) => ({column, values: values[index]!})),
-        from,
-        to,
-      ),
+    assemble: assembleObjects,
     fields: columns.map((column) => bind(column, byName)),
     references: referenceNames(columns),
   }
@@ -147,11 +138,7 @@ export function exportLayout(nodes: readonly SchemaNode[], schema: WeaviateClass
   const byName = new Map(nodes.map((node) => [node.element.name, node]))
   const references = new Set(referenceProperties(schema).map(({name}) => name))
   return {
-    assemble: (values, from, to, fields) =>
-      exportObjects(
-        fields.map(({column}, index) => ({column, values: values[index]!})),
-        {from, references, tenant, to},
-      ),
+    assemble: (columns, count) => exportObjects(columns, {count, references, tenant}),
     fields: EXPORT_COLUMNS.map((column) => bind(column, byName)),
     references,
   }
@@ -235,6 +222,14 @@ function weaviateType({logical_type: logical, type}: SchemaElement): string | un
   }
 }
 
+interface ReadGroupOptions {
+  pageBytes: number
+  pageIndex?: ReadonlyArray<readonly PageLocation[]>
+  signal?: AbortSignal
+  /** Rows that are passed over. */
+  skip: number
+}
+
 export class ParquetDecoder implements PartDecoder {
   readonly rows: number
 
@@ -261,17 +256,7 @@ export class ParquetDecoder implements PartDecoder {
   private async *readRowGroup(
     group: RowGroup,
     fields: readonly Field[],
-    {
-      pageBytes,
-      pageIndex,
-      signal,
-      skip,
-    }: {
-      pageBytes: number
-      pageIndex?: ReadonlyArray<readonly PageLocation[]>
-      signal?: AbortSignal
-      skip: number
-    },
+    {pageBytes, pageIndex, signal, skip}: ReadGroupOptions,
   ): AsyncGenerator<RowPage, void> {
     const rows = Number(group.num_rows)
     try {
@@ -292,10 +277,13 @@ export class ParquetDecoder implements PartDecoder {
       while (row < rows) {
         throwIfAborted(signal)
         const count = Math.min(batchRows, (row < skip ? skip : rows) - row)
-        const values: ColumnValue[][] = []
-        for (const column of columns) values.push(await column.take(count))
+        const values: ValuesColumn[] = []
+        for (const [index, {column}] of fields.entries()) {
+          values.push({column, values: await columns[index]!.take(count)})
+        }
+
         if (row >= skip) {
-          const objects = this.layout.assemble(values, 0, count, fields)
+          const objects = this.layout.assemble(values, count)
           const release = (): void => {
             source.giveAllBack()
           }

@@ -26,18 +26,14 @@ export function withTenantNotes(store: Store): Store {
   if ('hasTenantNotes' in store) return store
   const keys = encryptionOf(store)
   let header: Promise<AgeHeader> | undefined
-  const encrypted = withEncryptedNotes(
-    store,
-    {placeOf: (key) => (isEncryptedNote(key) ? key : undefined)},
-    {
-      fileKeyOf: async (start, where) => fileKeyOf(start, where, keys),
-      // One for all that this run writes: a passphrase takes a second. What each file is sealed with is its own all the same.
-      async makeHeader() {
-        header ??= makeHeader(keys)
-        return header
-      },
+  const encrypted = withEncryptedNotes(store, (key) => (isEncryptedNote(key) ? key : undefined), {
+    fileKeyOf: async (start, where) => fileKeyOf(start, where, keys),
+    // One for all that this run writes: a passphrase takes a second. What each file is sealed with is its own all the same.
+    async makeHeader() {
+      header ??= makeHeader(keys)
+      return header
     },
-  )
+  })
   return overlay(encrypted, {hasTenantNotes: true})
 }
 

@@ -4,7 +4,7 @@ import type {PutCondition, Store, StoreEntry, StoreReader} from '../store.js'
 
 import {isOver, OVER_BYTES} from '../forget.js'
 import {overlay} from '../overlay.js'
-import {withReader} from '../read-all.js'
+import {keepOpen, withReader} from '../read-all.js'
 import {openAgeReader} from './reader.js'
 import {encryptAge} from './writer.js'
 
@@ -15,29 +15,27 @@ export interface NoteKeys {
   makeHeader: () => Promise<AgeHeader>
 }
 
-export interface NoteNames {
-  /** The key of the encrypted file that holds the text of `key`; undefined for what is no such note. */
-  placeOf: (key: string) => string | undefined
-}
+/** The key of the encrypted file that holds the text of `key`; undefined for what is no such note. */
+type PlaceOf = (key: string) => string | undefined
 
 /** The store, in which such notes are read and written as if they were not encrypted. What says that a note is over (`forget`) is not: everybody may know it. */
-export function withEncryptedNotes(store: Store, names: NoteNames, keys: NoteKeys): Store {
-  const place = (key: string): string => names.placeOf(key) ?? key
+export function withEncryptedNotes(store: Store, placeOf: PlaceOf, keys: NoteKeys): Store {
+  const place = (key: string): string => placeOf(key) ?? key
   const open = async (at: string): Promise<StoreReader> => openNote(store, at, keys)
   return overlay(store, {
     describe: (key: string) => store.describe(place(key)),
     async openRead(key: string): Promise<StoreReader> {
-      const at = names.placeOf(key)
+      const at = placeOf(key)
       return at === undefined ? store.openRead(key) : open(at)
     },
     async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<string | undefined> {
-      const at = names.placeOf(key)
+      const at = placeOf(key)
       if (at === undefined || isOver(bytes)) return store.put(place(key), bytes, condition)
       return store.put(at, encryptAge(await keys.makeHeader(), bytes).content, condition)
     },
     remove: async (key: string) => store.remove(place(key)),
     async stat(key: string): Promise<StoreEntry | undefined> {
-      const at = names.placeOf(key)
+      const at = placeOf(key)
       const entry = await store.stat(at ?? key)
       if (at === undefined || entry?.kind !== 'file') return entry
       return withReader({openRead: open}, at, async ({size}) => ({...entry, bytes: size}))
@@ -48,12 +46,8 @@ export function withEncryptedNotes(store: Store, names: NoteNames, keys: NoteKey
 async function openNote(store: Store, at: string, keys: NoteKeys): Promise<StoreReader> {
   const where = store.describe(at)
   const file = await store.openRead(at)
-  try {
-    // No file of age is as short.
-    if (file.size === OVER_BYTES) return file
-    return await openAgeReader(file, {fileKeyOf: async (header) => keys.fileKeyOf(header, where), where})
-  } catch (error) {
-    await file.close()
-    throw error
-  }
+  // No file of age is as short.
+  if (file.size === OVER_BYTES) return file
+  const fileKeyOf = async (header: Uint8Array): Promise<Uint8Array> => keys.fileKeyOf(header, where)
+  return keepOpen(file, async () => openAgeReader(file, {fileKeyOf, where}))
 }

@@ -17,7 +17,6 @@ import {
   type Piece,
   type PutOptions,
   type ReadRange,
-  type UnfinishedUpload,
   type Upload,
 } from '../objects/client.js'
 import {loadPeer} from '../peer.js'
@@ -72,6 +71,7 @@ function fromConnectionString(sdk: typeof AzureSdk, text: string): BlobServiceCl
   }
 }
 
+/** The service drops blocks that nobody commits after a week, and shows them to nobody. */
 class AzureObjectClient implements ObjectClient {
   get noTag(): string {
     return '"0x0000000000000000"'
@@ -153,11 +153,6 @@ class AzureObjectClient implements ObjectClient {
     await inParallel(keys, {atOnce: 16}, async (key) =>
       this.container.getBlobClient(key).deleteIfExists({abortSignal: signal, deleteSnapshots: 'include'}),
     )
-  }
-
-  /** The service drops blocks that nobody commits after a week, and shows them to nobody. */
-  async uploads(): Promise<UnfinishedUpload[]> {
-    return []
   }
 }
 

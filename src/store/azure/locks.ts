@@ -12,10 +12,6 @@ export function policyOf(lock: ObjectLock): BlobImmutabilityPolicy {
 }
 
 export class AzureLocks implements LockClient {
-  get isNewestFirst(): boolean {
-    return false
-  }
-
   constructor(private readonly container: ContainerClient) {}
 
   async areOn({signal}: Call): Promise<LocksFound> {
@@ -30,10 +26,6 @@ export class AzureLocks implements LockClient {
       .getBlobClient(key)
       .withVersion(version)
       .setImmutabilityPolicy(policyOf(lock), {abortSignal: signal})
-  }
-
-  async lockOf({lock}: ObjectVersion): Promise<ObjectLock | undefined> {
-    return lock
   }
 
   async versions({after, delimiter, prefix}: VersionRequest, {signal}: Call): Promise<VersionPage> {

@@ -18,7 +18,6 @@ import {
   type Piece,
   type PutOptions,
   type ReadRange,
-  type UnfinishedUpload,
   type Upload,
 } from '../objects/client.js'
 import {loadPeer} from '../peer.js'
@@ -41,6 +40,7 @@ export async function connectGcs(bucket: string): Promise<ObjectClient> {
   return new GcsObjectClient(storage, bucket)
 }
 
+/** The service drops after a week what was begun and never completed, and charges nothing until then. */
 class GcsObjectClient implements ObjectClient {
   get noTag(): string {
     return '1'
@@ -115,11 +115,6 @@ class GcsObjectClient implements ObjectClient {
 
   async remove(keys: readonly string[]): Promise<void> {
     await inParallel(keys, {atOnce: 16}, async (key) => this.#bucket.file(key).delete({ignoreNotFound: true}))
-  }
-
-  /** The service drops them after a week, and charges nothing until then. */
-  async uploads(): Promise<UnfinishedUpload[]> {
-    return []
   }
 }
 

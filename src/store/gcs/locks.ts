@@ -14,10 +14,6 @@ export function retentionOf(lock: ObjectLock | undefined) {
 }
 
 export class GcsLocks implements LockClient {
-  get isNewestFirst(): boolean {
-    return false
-  }
-
   constructor(private readonly bucket: Bucket) {}
 
   async areOn(): Promise<LocksFound> {
@@ -28,10 +24,6 @@ export class GcsLocks implements LockClient {
 
   async lock({key, version}: ObjectVersion, lock: ObjectLock): Promise<void> {
     await this.bucket.file(key, {generation: version}).setMetadata({...retentionOf(lock)})
-  }
-
-  async lockOf({lock}: ObjectVersion): Promise<ObjectLock | undefined> {
-    return lock
   }
 
   async versions({after, delimiter, prefix}: VersionRequest): Promise<VersionPage> {

@@ -2,7 +2,8 @@
 import {constants, type Stats} from 'node:fs'
 import {type FileHandle, link, lstat, open, rename, unlink} from 'node:fs/promises'
 
-import {DataOpsError, insteadOf} from '../../model/errors.js'
+import {insteadOf} from '../../model/errors.js'
+import {refused} from '../damaged.js'
 import {errnoOf, isAbsent} from '../storage-error.js'
 
 /** What a file system without hard links answers to the wish for one. */
@@ -10,22 +11,12 @@ const NO_LINKS: ReadonlySet<string | undefined> = new Set(['ENOSYS', 'ENOTSUP', 
 
 /** @throws DataOpsError STORAGE. */
 export function requireFile(stats: Stats, where: string): void {
-  if (!stats.isFile()) throw new DataOpsError('STORAGE', `${where} is not a file.`, {details: {path: where}})
+  if (!stats.isFile()) throw refused(where, 'is not a file')
 }
 
 /** Changes whenever a file is replaced or written. */
 export function tagOf({ino, mtimeMs, size}: Stats): string {
   return `${ino}-${mtimeMs}-${size}`
-}
-
-/** Runs a piece of work with an open file, which is closed when it fails. */
-export async function keepOpen<T>(handle: FileHandle, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    await handle.close()
-    throw error
-  }
 }
 
 export async function lstatIfThere(entry: string): Promise<Stats | undefined> {

@@ -6,10 +6,12 @@ import path from 'node:path'
 import type {PutCondition, Store, StoreEntry, StoreReader, StoreWriter, UnfinishedWriters} from '../store.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {refused} from '../damaged.js'
 import {checkKey, refusedKey} from '../key.js'
+import {keepOpen} from '../read-all.js'
 import {errnoOf, storageError} from '../storage-error.js'
 import {temporaryName, unfinishedName} from '../temporary-name.js'
-import {keepOpen, lstatIfThere, openIfThere, renameFile, requireFile, syncFolder, tagOf} from './files.js'
+import {lstatIfThere, openIfThere, renameFile, requireFile, syncFolder, tagOf} from './files.js'
 import {Folder, type Modes, type Place} from './folder.js'
 import {LocalReader} from './reader.js'
 import {LocalWriter} from './writer.js'
@@ -200,10 +202,7 @@ export class LocalStore implements Store {
       const own = await handle.stat()
       const found = await lstatIfThere(source.path)
       if (found?.ino !== own.ino || found.dev !== own.dev) {
-        throw new DataOpsError('STORAGE', `${this.describe(name)} is another process's by now.`, {
-          details: {path: this.describe(name)},
-          hint: 'Run it again.',
-        })
+        throw refused(this.describe(name), "is another process's by now", 'Run it again.')
       }
 
       if (!(await renameFile(source.path, target.path, own))) return false
@@ -217,17 +216,15 @@ export class LocalStore implements Store {
     const where = this.describe(name)
     return this.#attempt('write', name, async () => {
       const place = await this.#folder.place(name, 'entry')
-      if (!place) throw new DataOpsError('STORAGE', `${where} does not exist.`, {details: {path: where}})
+      if (!place) throw refused(where, 'does not exist')
       const handle = await open(place.path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
       return keepOpen(handle, async () => {
         const stats = await handle.stat()
         requireFile(stats, where)
         if (stats.nlink > 1) {
           // It was killed while it became complete: cutting this file would cut the finished one.
-          throw new DataOpsError('STORAGE', `${where} is also known under another name, so it cannot be continued.`, {
-            details: {path: where},
-            hint: 'Remove this name; the other one keeps the content.',
-          })
+          const hint = 'Remove this name; the other one keeps the content.'
+          throw refused(where, 'is also known under another name, so it cannot be continued', hint)
         }
 
         if (!Number.isSafeInteger(at) || at < 0 || at > stats.size) {
@@ -254,14 +251,8 @@ export class LocalStore implements Store {
       if (!place) return
       const root = await this.#folder.place('', 'entry')
       if (root && place.path !== path.join(root.path, key)) {
-        throw new DataOpsError(
-          'STORAGE',
-          `${this.describe(key)} is reached by a symbolic link: nothing is removed there.`,
-          {
-            details: {path: this.describe(key)},
-            hint: 'Remove the link, or what it leads to, by hand.',
-          },
-        )
+        const hint = 'Remove the link, or what it leads to, by hand.'
+        throw refused(this.describe(key), 'is reached by a symbolic link: nothing is removed there', hint)
       }
 
       const stats = await lstatIfThere(place.path)

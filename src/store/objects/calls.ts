@@ -93,30 +93,27 @@ export class Calls {
     const {bytes = 0, signal} = options
     const ms = this.patience.callMs + bytes * this.patience.callMsPerByte
     const controller = new AbortController()
-    let timer: NodeJS.Timeout | undefined
-    let stop: (() => void) | undefined
-    const ended = new Promise<never>((_, reject) => {
-      const end = (reason: string): void => {
-        reject(new ClientError({kind: 'busy', mayBeDone: true, reason}, options))
-        controller.abort()
-      }
+    const {promise: ended, reject} = Promise.withResolvers<never>()
+    const end = (reason: string): void => {
+      reject(new ClientError({kind: 'busy', mayBeDone: true, reason}, options))
+      controller.abort()
+    }
 
-      timer = setTimeout(() => {
-        end(`no answer within ${Math.round(ms / 1000)} seconds`)
-      }, ms)
-      stop = () => {
-        end('no longer wanted')
-      }
+    const timer = setTimeout(() => {
+      end(`no answer within ${Math.round(ms / 1000)} seconds`)
+    }, ms)
+    const stop = (): void => {
+      end('no longer wanted')
+    }
 
-      if (signal?.aborted) stop()
-      signal?.addEventListener('abort', stop, {once: true})
-    })
+    if (signal?.aborted) stop()
+    signal?.addEventListener('abort', stop, {once: true})
     const result = work({signal: controller.signal})
     try {
       return await Promise.race([result, ended])
     } finally {
       clearTimeout(timer)
-      if (stop) signal?.removeEventListener('abort', stop)
+      signal?.removeEventListener('abort', stop)
       // Whichever of the two came second.
       ended.catch(() => undefined)
       result.catch(() => undefined)

@@ -21,8 +21,8 @@ export interface ObjectClient {
   put: (key: string, bytes: Uint8Array, options: PutOptions, call: Call) => Promise<string>
   /** Removes objects, at most a page of a listing; one that is not there is none to be removed. */
   remove: (keys: readonly string[], call: Call) => Promise<void>
-  /** Writes that were begun and never completed; none where the service drops them by itself, or does not tell. */
-  uploads: (prefix: string, call: Call) => Promise<UnfinishedUpload[]>
+  /** Writes that were begun and never completed. Absent: the service drops them by itself, and charges nothing or shows them to nobody. */
+  uploads?: (prefix: string, call: Call) => Promise<UnfinishedUpload[]>
 }
 
 /** The name of the metadata that tells one write of an object from another. */
@@ -49,12 +49,12 @@ export interface LockClient {
   areOn: (call: Call) => Promise<LocksFound>
   /** Sets the lock of a version; fails where that would shorten it. */
   lock: (version: ObjectVersion, lock: ObjectLock, call: Call) => Promise<void>
-  /** Of a version that `versions` gave; undefined: it has none. */
-  lockOf: (version: ObjectVersion, call: Call) => Promise<ObjectLock | undefined>
+  /** Of a version that `versions` gave; undefined: it has none. Absent: `versions` says it. */
+  lockOf?: (version: ObjectVersion, call: Call) => Promise<ObjectLock | undefined>
   /** One page, in the order of the keys; of each key all versions, in an order from old to new or the other way. */
   versions: (request: VersionRequest, call: Call) => Promise<VersionPage>
-  /** Whether a page lists the versions of a key from the newest to the oldest. */
-  readonly isNewestFirst: boolean
+  /** Whether a page lists the versions of a key from the newest to the oldest; default false. */
+  readonly isNewestFirst?: boolean
 }
 
 export interface LocksFound {

@@ -203,7 +203,9 @@ export class ObjectLocks implements StoreLocks {
   /** undefined also for a version that is gone by now. */
   async #lockOf(version: ObjectVersion, isLenient: boolean): Promise<ObjectLock | undefined> {
     const action = this.#action('look for the lock of', version.key.slice(this.place.prefix.length))
-    const asked = this.place.calls.attempt(action, async (client, call) => client.locks.lockOf(version, call))
+    const asked = this.place.calls.attempt(action, async ({locks}, call) =>
+      locks.lockOf ? locks.lockOf(version, call) : version.lock,
+    )
     const isPassedOver = (error: unknown): boolean =>
       isFailure(error, 'absent') || (isLenient && isFailure(error, 'denied'))
     return asked.catch(insteadOf(undefined, isPassedOver))

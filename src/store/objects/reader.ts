@@ -5,7 +5,7 @@ import type {Piece} from './client.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
-import {endsTooEarly} from '../damaged.js'
+import {endsTooEarly, refused} from '../damaged.js'
 import {isFailure, leavingAsDataOpsError} from './failure.js'
 
 /** Bytes of a chunk that `stream` yields at most. */
@@ -51,7 +51,7 @@ export class ObjectReader implements StoreReader {
     const kept = this.opening
     if (start === end) return new Uint8Array()
     if (kept && end <= kept.bytes.length) return kept.bytes.subarray(start, end)
-    if (this.#ended.signal.aborted) throw new DataOpsError('STORAGE', `${where} was closed.`, {details: {path: where}})
+    if (this.#ended.signal.aborted) throw refused(where, 'was closed')
     try {
       const piece = await calls.attempt({bytes: end - start, signal, verb: 'read', where}, async (client, call) =>
         client.get(key, {end, start, tag: kept?.tag, version}, call),

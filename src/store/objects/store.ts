@@ -5,6 +5,8 @@ import type {FoundObject, ObjectClient} from './client.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {randomHex} from '../../platform/node.js'
+import {refused} from '../damaged.js'
+import {byName, folderEntry} from '../entries.js'
 import {checkKey, nameOf, refusedKey} from '../key.js'
 import {CONDITIONS_PROBE} from '../temporary-name.js'
 import {Calls, type Patience} from './calls.js'
@@ -109,7 +111,7 @@ export class ObjectStore implements Store {
       } catch (error) {
         if (!isFailure(error, 'absent')) throw error
         const where = this.describe(key)
-        if (await this.#hasAny(key)) throw noFile(where)
+        if (await this.#hasAny(key)) throw refused(where, 'is a folder', 'Name a file.')
         throw new DataOpsError('NOT_A_BACKUP', `${where} does not exist.`, {
           details: {path: where},
           hint: 'Check the URL.',
@@ -231,8 +233,8 @@ export class ObjectStore implements Store {
       leavingAsDataOpsError(async () => {
         const {prefix} = this.options
         const action = {verb: 'list the uploads of', where: this.describe('')}
-        const found = await this.#calls.attempt(action, async (client, call) => client.uploads(prefix, call))
-        const dropped = await inParallel(found, {atOnce: 4}, async (upload) => {
+        const found = await this.#calls.attempt(action, async (client, call) => client.uploads?.(prefix, call))
+        const dropped = await inParallel(found ?? [], {atOnce: 4}, async (upload) => {
           const key = upload.key.slice(prefix.length)
           if (!(await mayGo(key, upload.begun))) return []
           await this.#calls.attempt({verb: 'drop', where: this.describe(key)}, async (_, call) => upload.abort(call))
@@ -243,23 +245,10 @@ export class ObjectStore implements Store {
   }
 }
 
-function byName(a: StoreEntry, b: StoreEntry): number {
-  if (a.name === b.name) return 0
-  return a.name < b.name ? -1 : 1
-}
-
 function newMark(): string {
   return randomHex(12)
 }
 
 function entryOf({bytes, modified, tag}: FoundObject, name: string): StoreEntry {
   return {bytes, kind: 'file', modified, name, tag}
-}
-
-function folderEntry(name: string): StoreEntry {
-  return {bytes: 0, kind: 'directory', modified: 0, name}
-}
-
-function noFile(where: string): DataOpsError {
-  return new DataOpsError('STORAGE', `${where} is a folder.`, {details: {path: where}, hint: 'Name a file.'})
 }

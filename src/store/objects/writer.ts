@@ -4,6 +4,7 @@ import type {Calls} from './calls.js'
 import type {Upload} from './client.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {refused} from '../damaged.js'
 import {ClientError, isFailure, leavingAsDataOpsError} from './failure.js'
 
 /** Bytes of a part. Tests have smaller ones; no option. */
@@ -170,11 +171,8 @@ export class ObjectWriter implements StoreWriter {
   }
 
   #tooLarge(): DataOpsError {
-    const path = this.place.where
-    return new DataOpsError('STORAGE', `${path} is larger than the service takes.`, {
-      details: {path},
-      hint: "Use `format: 'parquet'`: it writes several files.",
-    })
+    const hint = "Use `format: 'parquet'`: it writes several files."
+    return refused(this.place.where, 'is larger than the service takes', hint)
   }
 
   async #arrived(): Promise<void> {

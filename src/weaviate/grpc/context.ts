@@ -1,6 +1,6 @@
 /** What reading and writing over gRPC work with: a way to call, and REST beside it. */
 import type {WeaviateObject} from '../../model/object.js'
-import type {Connection} from '../connection.js'
+import type {Connection, ObjectRequest} from '../connection.js'
 import type {ListRequest, ReferencesPage} from '../rest/reading.js'
 import type {GrpcCall, GrpcMethod} from './channel.js'
 
@@ -16,12 +16,7 @@ export type CollectionCall = <Request, Reply>(
 /** What gRPC cannot carry goes over REST: references whose target is gone, some properties, ints of 2^63. */
 export interface RestObjects extends Pick<Connection, 'getObjects' | 'readPage' | 'writeObjects'> {
   /** With all its properties as REST shows them; undefined when there is none. */
-  getObject: (
-    className: string,
-    id: string,
-    tenant?: string,
-    signal?: AbortSignal,
-  ) => Promise<undefined | WeaviateObject>
+  getObject: (request: ObjectRequest) => Promise<undefined | WeaviateObject>
   /** A page of the same cursor listing, with all properties as REST shows them. */
   readReferencesPage: (request: ListRequest) => Promise<ReferencesPage>
 }

@@ -62,7 +62,8 @@ export class GrpcReader {
     }
 
     await inParallel(singly, {atOnce: SINGLE_FETCHES, signal}, async (object) => {
-      const found = await this.context.rest.getObject(plan.className, object.id, object.tenant, signal)
+      const {id, tenant} = object
+      const found = await this.context.rest.getObject({className: plan.className, id, signal, tenant})
       // Deleted since: it stays as gRPC saw it, so that the page is not taken for the last.
       if (!found) return
       if (isOtherVersion(found, object)) await this.#readWhole(plan, object, signal)

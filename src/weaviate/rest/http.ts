@@ -55,18 +55,10 @@ const MAX_BODY_BYTES = 536_000_000
 
 export class HttpClient {
   readonly #dispatcher: Dispatcher
-  readonly #headers: () => Promise<Record<string, string>>
-  readonly #maxBodyBytes: number
-  readonly #onCall?: (call: ServerCall) => void
-  readonly #timeoutMs: number
-  readonly url: string
+  readonly #options: HttpClientOptions
 
   constructor(options: HttpClientOptions) {
-    this.url = options.url
-    this.#headers = options.headers
-    this.#onCall = options.onCall
-    this.#timeoutMs = options.timeoutMs
-    this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES
+    this.#options = options
     this.#dispatcher = createDispatcher(options)
   }
 
@@ -82,7 +74,7 @@ export class HttpClient {
       headersTimeout: 0,
     })
     const {date, 'retry-after': retryAfter} = headers
-    const bytes = await readBody(body, this.#maxBodyBytes)
+    const bytes = await readBody(body, this.#options.maxBodyBytes ?? MAX_BODY_BYTES)
     return {bytes, ...(typeof date === 'string' && {date}), retryAfter, status: statusCode}
   }
 
@@ -124,7 +116,7 @@ export class HttpClient {
    * @throws DataOpsError by status (see `restError`); SERVER_UNAVAILABLE when there is no reply in time; INTERRUPTED.
    */
   async send(httpRequest: HttpRequest): Promise<HttpReply> {
-    return told(this.#onCall, {action: httpRequest.action, transport: 'rest'}, async () => {
+    return told(this.#options.onCall, {action: httpRequest.action, transport: 'rest'}, async () => {
       const reply = await this.#send(httpRequest)
       return {bytes: reply.bytes, reply}
     })
@@ -132,20 +124,21 @@ export class HttpClient {
 
   async #send(httpRequest: HttpRequest): Promise<HttpReply> {
     const {action, body, contentType = 'application/json', method, path, query, signal} = httpRequest
+    const {timeoutMs} = this.#options
     throwIfAborted(signal)
     const isElsewhere = !path.startsWith('/')
-    const url = new URL(isElsewhere ? path : `${this.url}${path}`)
+    const url = new URL(isElsewhere ? path : `${this.#options.url}${path}`)
     for (const [key, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, String(value))
     }
 
-    const headers: Record<string, string> = isElsewhere ? {} : await this.#headers()
+    const headers: Record<string, string> = isElsewhere ? {} : await this.#options.headers()
     if (body !== undefined) headers['content-type'] = contentType
     const deadline = new AbortController()
     // Not AbortSignal.timeout(), which would let the process end meanwhile.
     const timer = setTimeout(() => {
       deadline.abort()
-    }, this.#timeoutMs)
+    }, timeoutMs)
     const stop = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal
     let reply: RawReply
     try {
@@ -156,7 +149,7 @@ export class HttpClient {
       if (deadline.signal.aborted) {
         throw new DataOpsError(
           'SERVER_UNAVAILABLE',
-          `Cannot ${action}: ${url.host} did not answer within ${this.#timeoutMs / 1000} s.`,
+          `Cannot ${action}: ${url.host} did not answer within ${timeoutMs / 1000} s.`,
           {details: {address: url.host, networkCode: 'TIMEOUT', reached: true}, hint: 'Allow more time.'},
         )
       }

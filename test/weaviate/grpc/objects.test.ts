@@ -36,7 +36,7 @@ beforeAll(async () => {
     metadata: async () => ({}),
     rest: {
       ...restObjects(http),
-      getObject: async (className, id, tenant, signal) => getObjectRest(http, className, id, {signal, tenant}),
+      getObject: async ({className, id: own, ...rest}) => getObjectRest(http, className, own, rest),
       readReferencesPage: async (request) => readReferencesPage(http, request),
     },
     secure: false,
@@ -489,8 +489,7 @@ describe('references', () => {
       ...options,
       rest: {
         ...options.rest,
-        getObject: async (className, own, tenant, signal) =>
-          own === id(2) ? undefined : options.rest.getObject(className, own, tenant, signal),
+        getObject: async (request) => (request.id === id(2) ? undefined : options.rest.getObject(request)),
         readReferencesPage: async () => [],
       },
     })

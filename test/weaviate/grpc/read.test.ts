@@ -62,7 +62,7 @@ function reader(vectorType = 1) {
       released.push(bytes)
     },
     rest: {
-      async getObject(_className, id) {
+      async getObject({id}) {
         asked.push('rest object')
         return {id, properties: {t: 'x'}}
       },

@@ -84,7 +84,7 @@ describe('HttpClient', () => {
     })
     closers.push(async () => prefixed.close())
     expect((await prefixed.json(GET)).value).toEqual(['/prefix/v1/x', 'Bearer secret-token'])
-    expect((await prefixed.json({...GET, path: `${http.url}/elsewhere`})).value).toEqual(['/elsewhere', 'none'])
+    expect((await prefixed.json({...GET, path: `${url}/elsewhere`})).value).toEqual(['/elsewhere', 'none'])
   })
 
   it('turns a refusal into an error that tells everything but the key', async () => {
