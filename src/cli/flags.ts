@@ -319,7 +319,10 @@ export function parseOverrides(texts: readonly string[]): Record<string, JsonVal
       throw new DataOpsError('INVALID_INPUT', `--set ${text} is not of the form path=value.`, {
         hint: 'For example --set replicationConfig.factor=1.',
       })
-    overrides[path] = jsonOrText(text.slice(equals + 1))
+    const value = jsonOrText(text.slice(equals + 1))
+    if (Object.hasOwn(overrides, path) && JSON.stringify(overrides[path]) !== JSON.stringify(value))
+      throw new DataOpsError('INVALID_INPUT', `--set gives "${path}" two values.`)
+    overrides[path] = value
   }
 
   return overrides

@@ -58,7 +58,7 @@ export const transformFlags = inGroup('CHANGES ON THE WAY', {
   }),
 })
 
-type TransformFlags = Partial<Interfaces.InferredFlags<typeof transformFlags>>
+export type TransformFlags = Partial<Interfaces.InferredFlags<typeof transformFlags>>
 
 /** In the order in which they work, whatever the order of the flags: choosing, tenants, properties, vectors, functions. @throws DataOpsError INVALID_INPUT. */
 export async function transformsOf(flags: TransformFlags): Promise<Transform[]> {

@@ -205,13 +205,19 @@ function asVectorizer(path: string, value: JsonValue): JsonValue {
 
 function override(schema: WeaviateClass, path: string, value: JsonValue): void {
   const keys = path.split('.')
+  if (keys.some((key) => isUnsafe(key))) throw noSuchPath(path)
+  const isRemoved = value === null
   let parent: unknown = schema
-  for (const key of keys.slice(0, -1)) parent = step(parent, key, path)
+  for (const key of keys.slice(0, -1)) {
+    // Of what is not there nothing is removed, nor made.
+    if (isRemoved && isJsonObject(parent) && !Object.hasOwn(parent, key)) return
+    parent = step(parent, key, path)
+  }
+
   const last = keys.at(-1)!
   const index = Array.isArray(parent) ? indexOf(parent, last) : undefined
-  if (index === -1 || isUnsafe(last)) throw noSuchPath(path)
-  const isRemoved = value === null
-  const before: unknown = Array.isArray(parent) ? parent[index!] : (parent as JsonObject)[last]
+  if (index === -1) throw noSuchPath(path)
+  const before: unknown = Array.isArray(parent) ? parent[index!] : ownOf(parent as JsonObject, last)
   if (!isRemoved && keys.every((key) => !FREE.has(key))) assertKind(path, before, value)
   if (Array.isArray(parent)) {
     if (isRemoved) parent.splice(index!, 1)
@@ -242,7 +248,6 @@ const KINDS: Readonly<Record<string, string>> = {boolean: 'true or false', numbe
 
 /** One step down a path; objects that are not there yet come into being. */
 function step(parent: unknown, key: string, path: string): unknown {
-  if (isUnsafe(key)) throw noSuchPath(path)
   if (Array.isArray(parent)) {
     const child: unknown = parent[indexOf(parent, key)]
     if (typeof child !== 'object' || child === null) throw noSuchPath(path)
@@ -250,9 +255,14 @@ function step(parent: unknown, key: string, path: string): unknown {
   }
 
   const object = parent as JsonObject
-  object[key] ??= {}
-  if (typeof object[key] !== 'object') throw noSuchPath(path)
-  return object[key]
+  const child = ownOf(object, key) ?? {}
+  object[key] = child
+  if (typeof child !== 'object') throw noSuchPath(path)
+  return child
+}
+
+function ownOf(object: JsonObject, key: string): JsonValue | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined
 }
 
 /** The place in a list of what has that name (a property), or that number; -1 when there is none. */

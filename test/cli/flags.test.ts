@@ -23,6 +23,11 @@ describe('--set', () => {
     })
   })
 
+  it('refuses two values for one path', () => {
+    expect(parseOverrides(['a.b=1', 'a.b=1'])).toEqual({'a.b': 1})
+    expect(() => parseOverrides(['a.b=1', 'a.b="1"'])).toThrow('--set gives "a.b" two values.')
+  })
+
   it('refuses what has no path, or one that leads into a prototype', () => {
     for (const text of ['factor', '=1', 'a..b=1', '__proto__.polluted=1', 'a.__proto__=1'])
       expect(() => parseOverrides([text])).toThrow(expect.objectContaining({code: 'INVALID_INPUT'}))

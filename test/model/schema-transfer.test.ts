@@ -369,6 +369,45 @@ describe('prepareForCreate', () => {
   })
 })
 
+describe('overrides', () => {
+  const schema: WeaviateClass = {
+    class: 'Set',
+    description: 'text',
+    properties: [{dataType: ['text'], indexFilterable: true, name: 'tïtle'}],
+    replicationConfig: {factor: 1},
+  }
+
+  it('that remove what is not there make nothing', () => {
+    const overrides = {'a.b.c': null, 'objectTtlConfig.enabled': null, 'properties.tïtle.x.y': null}
+    expect(prepareForCreate(schema, {overrides}).create).toEqual(prepareForCreate(schema).create)
+  })
+
+  it('take names that every object has by itself for names like others', () => {
+    const overrides = {'moduleConfig.toString.valueOf': 'x', 'properties.tïtle.description': '\u{1F30D}'}
+    const {create} = prepareForCreate(schema, {overrides})
+    expect(create).toMatchObject({
+      moduleConfig: {toString: {valueOf: 'x'}},
+      properties: [{description: '\u{1F30D}', name: 'tïtle'}],
+    })
+  })
+
+  it.each<[string, JsonValue, string]>([
+    ['replicationConfig.factor', 'abc', '"replicationConfig.factor" is a number, and cannot be set to "abc".'],
+    ['replicationConfig.factor', '3', '"replicationConfig.factor" is a number, and cannot be set to "3".'],
+    ['replicationConfig.factor', [3], '"replicationConfig.factor" is a number, and cannot be set to [3].'],
+    ['description', 2024, '"description" is a text, and cannot be set to 2024.'],
+    ['properties.0.indexFilterable', 1, '"properties.0.indexFilterable" is true or false, and cannot be set to 1.'],
+    ['properties.length', 1, 'The schema has no place for "properties.length".'],
+    ['properties.1', {}, 'The schema has no place for "properties.1".'],
+    ['a.constructor.b', null, 'The schema has no place for "a.constructor.b".'],
+    ['description.x', 1, 'The schema has no place for "description.x".'],
+  ])('of %s to %j are refused', (path, value, message) => {
+    expect(() => prepareForCreate(schema, {overrides: {[path]: value}})).toThrowError(
+      expect.objectContaining({code: 'INVALID_INPUT', message}),
+    )
+  })
+})
+
 describe('compareSchemas', () => {
   const base: WeaviateClass = {
     class: 'Base',

@@ -1,4 +1,6 @@
 /** Comparisons in a filter that say the same of every object, since the two sides are never of one kind: a date beside a text. */
+import {UnsignedInt} from '@marcbachmann/cel-js/evaluator'
+
 import {type JsonValue} from '../../model/object.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 
@@ -8,7 +10,7 @@ interface Node {
   op: string
 }
 
-type Kind = 'a boolean' | 'a date' | 'a list' | 'a number' | 'a text'
+type Kind = 'a boolean' | 'a length of time' | 'a date' | 'a list' | 'a number' | 'a text' | 'bytes'
 
 const KINDS: Readonly<Record<string, Kind>> = {
   blob: 'a text',
@@ -56,7 +58,26 @@ export function neverEqual(ast: unknown, schema: WeaviateClass): string | undefi
   const scope = new Map(members)
   for (const [name, kind] of FIXED) scope.set(name, {kind, name})
   scope.set('properties', {members, name: 'properties'})
-  return firstIn(ast, scope)
+  return unsignedIn(ast) ?? firstIn(ast, scope)
+}
+
+/** The library finds an unsigned number equal to others by itself only, and never as one of a list or as a value of a map. */
+function unsignedIn(node: unknown): string | undefined {
+  if (Array.isArray(node)) return node.map((each) => unsignedIn(each)).find((found) => found !== undefined)
+  if (!isNode(node)) return undefined
+  const {args, op} = node
+  const values: unknown[] = Array.isArray(args) ? args : []
+  const compared = op === 'list' ? values : op === 'map' ? values.map((entry) => (entry as unknown[])[1]) : []
+  const number = [...compared, ...(op === 'in' ? values.slice(0, 1) : [])]
+    .map((each) => unsigned(each))
+    .find((each) => each !== undefined)
+  return number === undefined ? unsignedIn(args) : `${number} equals nothing in a list: write it as a number without u`
+}
+
+function unsigned(node: unknown): string | undefined {
+  if (!isNode(node)) return undefined
+  if (node.op === 'value') return node.args instanceof UnsignedInt ? `${String(node.args.valueOf())}u` : undefined
+  return node.op === 'call' && Array.isArray(node.args) && node.args[0] === 'uint' ? 'uint(…)' : undefined
 }
 
 /** Dates are dates in an object's own properties; within those they are what the server shows. */
@@ -120,18 +141,26 @@ function apart(known: Known | undefined, other: unknown): string | undefined {
   return `"${known.name}" is ${known.kind}, which ${shown} never equals${help}`
 }
 
+const MADE: ReadonlyMap<string, Kind> = new Map([
+  ['bytes', 'bytes'],
+  ['duration', 'a length of time'],
+  ['timestamp', 'a date'],
+])
+
 /** A value that stands in the expression, and how it is shown. */
 function literalIn(node: unknown): undefined | {kind: Kind; shown: string; value?: JsonValue} {
   if (!isNode(node)) return undefined
-  if (node.op === 'call' && Array.isArray(node.args) && node.args[0] === 'timestamp') {
-    const [of] = (node.args[1] ?? []) as unknown[]
-    return {kind: 'a date', shown: `timestamp(${literalIn(of)?.shown ?? '…'})`}
+  if (node.op === 'call' && Array.isArray(node.args)) {
+    const [called, given] = node.args as [string, unknown[] | undefined]
+    const kind = MADE.get(called)
+    return kind && {kind, shown: `${called}(${literalIn(given?.[0])?.shown ?? '…'})`}
   }
 
   if (node.op !== 'value') return undefined
   const value: unknown = node.args
   if (typeof value === 'string') return {kind: 'a text', shown: JSON.stringify(value), value}
   if (typeof value === 'boolean') return {kind: 'a boolean', shown: String(value), value}
+  if (value instanceof Uint8Array) return {kind: 'bytes', shown: `b${JSON.stringify(new TextDecoder().decode(value))}`}
   if (typeof value === 'number' || typeof value === 'bigint')
     return {kind: 'a number', shown: String(value), value: Number(value)}
   return undefined
