@@ -4,12 +4,23 @@ import {createHash} from 'node:crypto'
 import {once} from 'node:events'
 import {readdir, readFile} from 'node:fs/promises'
 import path from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 
 import type {RequestInfo} from '../../src/testing/options.js'
 import type {WorkerJob} from './worker.js'
 
-import {BackupCatalog, BackupManager, connect, type Connection, RestoreManager, Verifier} from '../../src/index.js'
+import {
+  BackupCatalog,
+  BackupManager,
+  ClearManager,
+  connect,
+  type Connection,
+  CopyManager,
+  ReplaceManager,
+  RestoreManager,
+  Verifier,
+} from '../../src/index.js'
 import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {GRACE} from '../../src/jobs/restore/checkpoint.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
@@ -275,4 +286,107 @@ describe('a restore that stands still for longer than its lease', () => {
     expect(total).toBeGreaterThan(200)
     expect(await readdir(folder)).toEqual(['.backup_catalog.json', path.basename(backup.path), 'copy'])
   })
+
+  it('of a copy, too, doubles nothing of what its successor has written', async () => {
+    const folder = path.join(directory.path, 'copies')
+    await connection.deleteCollection(COPY)
+    await makeReferences(connection, SOURCE, {objects: 150, references: 4})
+    const options = {batchSize: 5, concurrency: 2, name: COPY}
+    const to = {grpcUrl: server.grpcUrl!, url: server.url}
+    const sleeper = startSleeper(folder, {collection: SOURCE, job: 'copy', options, to})
+    await stopWhile(sleeper, {calls: 2, isFar: async () => hasWritten(folder, 30, 100), method: 'Batch'})
+    const copied = await new CopyManager(connection, connection, {directory: folder}).copyCollection(SOURCE, {
+      ...options,
+      verify: true,
+    })
+    expect(copied).toMatchObject({rejected: 0, verification: {equal: true}})
+    await continues(sleeper)
+    const compared = await new Verifier({connection, directory: folder}).diffCollections(SOURCE, COPY)
+    expect(compared).toMatchObject({equal: true})
+    expect(await readdir(folder)).toEqual([])
+  })
 })
+
+/** Of the requests of such a run, from its first one on: how many come before the first that is `change`. */
+async function requestsBefore(run: WorkerJob['run'], folder: string, change: RegExp): Promise<number> {
+  let before = 0
+  let isOver = false
+  onRequest = ({method, path: asked}) => {
+    isOver ||= change.test(`${method} ${asked}`)
+    if (!isOver) before++
+  }
+
+  expect((await startSleeper(folder, run).ended).error).toBeUndefined()
+  onRequest = () => {}
+  expect(isOver).toBe(true)
+  return before
+}
+
+describe('a clear, or a replacement, that stands still for longer than a lease', () => {
+  const EMPTIED = 'FaultAsleepEmptied'
+
+  async function refill(): Promise<void> {
+    await connection.deleteCollection(EMPTIED)
+    await makeCollection(connection, EMPTIED, 40, 4)
+  }
+
+  it.each([
+    ['that deletes', {}, /BatchDelete/],
+    ['that deletes what its backup holds', {backupFirst: true}, /BatchDelete/],
+    ['that drops', {keepSchema: false, quietForMs: 0}, /^DELETE .*schema/],
+    ['that drops what its backup holds', {backupFirst: true, keepSchema: false, quietForMs: 0}, /^DELETE .*schema/],
+  ] as const)('%s deletes nothing of what has come since', async (title, options, change) => {
+    const folder = path.join(directory.path, title.replaceAll(' ', '-'))
+    const run: WorkerJob['run'] = {collection: EMPTIED, job: 'clear', options}
+    await refill()
+    const calls = await requestsBefore(run, `${folder}-whole`, change)
+    await refill()
+    const sleeper = startSleeper(folder, run)
+    await stopBeforeChange(sleeper, calls)
+
+    const {remaining} = await new ClearManager(connection, {directory: folder}).clearCollection(EMPTIED, options)
+    expect(remaining).toBe(0)
+    // The same ids, as when a program writes its objects anew.
+    await refill()
+    await continues(sleeper)
+    expect(await connection.count(EMPTIED)).toBe(40)
+  })
+
+  it('that replaces drops nothing of what has come since', async () => {
+    const folder = path.join(directory.path, 'replaces')
+    await refill()
+    const backup = await new BackupManager(connection, {directory: folder}).backupCollection(EMPTIED)
+    const run: WorkerJob['run'] = {backup: backup.path, job: 'replace', options: {quietForMs: 0}}
+    const calls = await requestsBefore(run, folder, /^DELETE .*schema/)
+    const sleeper = startSleeper(folder, run)
+    await stopBeforeChange(sleeper, calls)
+
+    await new ReplaceManager(connection, {directory: folder}).replaceCollection(backup.path, {quietForMs: 0})
+    await connection.deleteCollection(EMPTIED)
+    await makeCollection(connection, EMPTIED, 70, 4)
+    await continues(sleeper)
+    expect(await connection.count(EMPTIED)).toBe(70)
+  })
+})
+
+/** Stops it while its request before the first change is on its way. */
+async function stopBeforeChange(sleeper: Sleeper, calls: number): Promise<void> {
+  let arrived = 0
+  await stopWhile(sleeper, {calls: 1, isFar: async () => ++arrived >= calls, method: ''})
+}
+
+/** Wakes it, once its lease is long over, and it says that it has slept; it changes nothing. */
+async function continues({child, ended}: Sleeper): Promise<void> {
+  const changes: string[] = []
+  onRequest = ({method, path: asked, transport}) => {
+    const isChange = transport === 'grpc' ? method.startsWith('Batch') : method !== 'GET'
+    if (isChange && !asked.includes('graphql')) changes.push(`${method} ${asked}`)
+  }
+
+  await sleep(500)
+  child.kill('SIGCONT')
+  const {error} = await ended
+  onRequest = () => {}
+  expect(error).toMatchObject({code: 'STORAGE', message: expect.stringMatching(/stood still|lost/) as string})
+  expect(changes).toEqual([])
+}

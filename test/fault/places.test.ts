@@ -6,6 +6,7 @@ import {spawn} from 'node:child_process'
 import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
+import type {BackupOptions} from '../../src/jobs/backup/options.js'
 import type {RestoreOptions} from '../../src/jobs/restore/options.js'
 import type {Store} from '../../src/store/store.js'
 import type {WorkerJob} from './worker.js'
@@ -21,6 +22,7 @@ import {withEnvironment} from '../store/support.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
 import {LIMITS} from '../support/s3-routes.js'
 import {BUCKET, type Fault, type S3Request, type S3Server, startS3} from '../support/s3-server.js'
+import {bundledWorker} from '../support/worker-bundle.js'
 import {buildWorker, momentOf, randomFrom, SEED, WORKER_ENVIRONMENT} from './harness.js'
 import {report} from './report.js'
 
@@ -90,6 +92,7 @@ afterAll(async () => {
   await server.close()
 })
 
+const threads = bundledWorker()
 const bucket = () => s3.buckets.get(BUCKET)!
 
 /** What gives up soon. */
@@ -131,22 +134,15 @@ interface Round {
 interface Job {
   check: (round: Round) => Promise<void>
   inProcess: (round: Round) => Promise<WorkerJob['run']>
-  name: 'backup' | 'prune' | 'restore'
+  name: 'backup' | 'prune' | 'restore' | 'settling backup'
   run: (round: Round) => Promise<unknown>
 }
 
 const reading = {batchSize: 10, concurrency: 2}
 const writing = {batchSize: 10, concurrency: 2, name: COPY}
 const JOBS: Job[] = [
-  {
-    async check({store}) {
-      expect(await new BackupCatalog(store).list()).not.toHaveLength(0)
-    },
-    inProcess: async ({format}) => ({collection: NAME, job: 'backup', options: {...reading, format, resume: 'auto'}}),
-    name: 'backup',
-    run: async ({format, store}) =>
-      new BackupManager(server.connection, {store}).backupCollection(NAME, {...reading, format, resume: 'auto'}),
-  },
+  backing('backup', {workers: 1}),
+  backing('settling backup', {settle: true, workers: 2}),
   {
     async check({store}) {
       const [newest] = ids
@@ -181,6 +177,21 @@ async function writingTo(round: Round): Promise<RestoreOptions> {
   return {...writing, ...(isOver && {merge: true})}
 }
 
+function backing(name: Job['name'], how: BackupOptions): Job {
+  const optionsOf = ({format}: Round): BackupOptions => ({...reading, ...how, format, resume: 'auto'})
+  return {
+    async check({store}) {
+      expect(await new BackupCatalog(store).list()).not.toHaveLength(0)
+    },
+    inProcess: async (round) => ({collection: NAME, job: 'backup', options: optionsOf(round)}),
+    name,
+    async run(round) {
+      const backups = new BackupManager(server.connection, {store: round.store})
+      expect(await backups.backupCollection(NAME, optionsOf(round))).toMatchObject({complete: true, digest})
+    },
+  }
+}
+
 const hasCheckpoint = async (store: Store): Promise<boolean> =>
   (await store.list('')).some(({name}) => name.includes('.checkpoint'))
 
@@ -209,6 +220,7 @@ async function runProcess(
     partBytes: PART_BYTES,
     run,
     saveMs: 0,
+    threadFile: threads.file,
     url: server.url,
   }
   const child = spawn(process.execPath, [worker, JSON.stringify(job)], {
@@ -262,7 +274,7 @@ async function recover(job: Job, round: Round, where: string): Promise<void> {
 }
 
 async function begin(job: Job, index: number, kind: string): Promise<{before: string[]; round: Round}> {
-  const prefix = `${kind}-${job.name}-${index}`
+  const prefix = `${kind}-${job.name.replace(' ', '-')}-${index}`
   const format = FORMATS[index % FORMATS.length]!
   const before = await fill(prefix, format)
   ids = before
@@ -305,7 +317,7 @@ describe.each(JOBS)('$name on S3', (job) => {
     if (share > 2) expect(kills).toBeGreaterThan(0)
     report({
       fault: `kill -9 of a ${job.name} at any request to S3`,
-      job: job.name,
+      job: job.name === 'settling backup' ? 'backup' : job.name,
       objectsLost: 0,
       times: kills,
       wronglyListed: 0,
@@ -345,7 +357,7 @@ describe.each(JOBS)('$name on S3', (job) => {
     if (share > 2) expect(totals.times).toBeGreaterThan(0)
     report({
       fault: `409, 412, 500, 503, cut, lost, short and stalled answers of S3 during a ${job.name}`,
-      job: job.name,
+      job: job.name === 'settling backup' ? 'backup' : job.name,
       note: `in ${totals.runs} runs, of which ${totals.failures} failed, with an error that says so, and were done again`,
       objectsLost: 0,
       times: totals.times,

@@ -9,9 +9,11 @@ import process from 'node:process'
 import type {BackupOptions} from '../../src/jobs/backup/options.js'
 import type {ClearOptions} from '../../src/jobs/clear/options.js'
 import type {CopyRunOptions} from '../../src/jobs/copy/options.js'
+import type {ReplaceOptions} from '../../src/jobs/replace/options.js'
 import type {RestoreOptions, RestoreRunOptions} from '../../src/jobs/restore/options.js'
 import type {JsonObject} from '../../src/model/object.js'
 
+import {type TransformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {transformsAgain} from '../../src/flow/transform/again.js'
 import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
@@ -22,6 +24,8 @@ import {PART} from '../../src/store/objects/writer.js'
 export interface WorkerJob {
   /** Milliseconds after the step; 0 (default): before it is taken. */
   afterMs?: number
+  /** Changes on the way, of a backup, a restore or a copy, as the flags of commands say them. */
+  changes?: TransformFlags
   /** Folder of the backups. */
   directory: string
   /** A backup's flushes: milliseconds between two. */
@@ -38,6 +42,7 @@ export interface WorkerJob {
     | {against: string; collection: string; job: 'verify'}
     | {collection: string; job: 'clear'; options?: ClearOptions}
     | {collection: string; job: 'count'}
+    | {backup: string; job: 'replace'; options?: ReplaceOptions}
     | {backup: string; job: 'restore'; options?: RestoreOptions}
     | {job: 'prune'; keepLast: number}
   /** Of a part of an upload to object storage. */
@@ -86,8 +91,17 @@ syncBuiltinESMExports()
 steps = 0
 
 // After the patches: `import {rename} from 'node:fs/promises'` sees them.
-const {BackupCatalog, BackupManager, ClearManager, connect, CopyManager, DataOpsError, RestoreManager, Verifier} =
-  await import('../../src/index.js')
+const {
+  BackupCatalog,
+  BackupManager,
+  ClearManager,
+  connect,
+  CopyManager,
+  DataOpsError,
+  ReplaceManager,
+  RestoreManager,
+  Verifier,
+} = await import('../../src/index.js')
 FLUSH_EVERY.ms = job.flushMs ?? FLUSH_EVERY.ms
 SAVE_EVERY.ms = job.saveMs ?? SAVE_EVERY.ms
 GRACE.ms = 20
@@ -106,12 +120,14 @@ function counting<T extends object>(made: T): T {
 const connection = counting(await connect({grpcUrl: job.grpcUrl, transport: job.transport ?? 'auto', url: job.url}))
 
 const place = {directory: job.directory}
+const transforms = await transformsOf(job.changes ?? {})
+const changes = transforms.length > 0 ? {transforms} : {}
 
 async function work(run: WorkerJob['run']): Promise<unknown> {
   switch (run.job) {
     case 'backup': {
-      const {transforms} = transformsAgain(run.transforms ?? [])
-      const options = {...run.options, ...(transforms.length > 0 && {transforms})}
+      const {transforms: again} = transformsAgain(run.transforms ?? [])
+      const options = {...run.options, ...changes, ...(again.length > 0 && {transforms: again})}
       return new BackupManager(connection, place).backupCollection(run.collection, options)
     }
 
@@ -122,7 +138,10 @@ async function work(run: WorkerJob['run']): Promise<unknown> {
     case 'copy': {
       const target = counting(await connect(run.to))
       try {
-        return await new CopyManager(connection, target, place).copyCollection(run.collection, run.options)
+        return await new CopyManager(connection, target, place).copyCollection(run.collection, {
+          ...run.options,
+          ...changes,
+        })
       } finally {
         await target.close()
       }
@@ -136,8 +155,12 @@ async function work(run: WorkerJob['run']): Promise<unknown> {
       return new BackupCatalog(job.directory).prune({keepLast: run.keepLast})
     }
 
+    case 'replace': {
+      return new ReplaceManager(connection, place).replaceCollection(run.backup, run.options)
+    }
+
     case 'restore': {
-      return new RestoreManager(connection, place).restoreCollection(run.backup, run.options)
+      return new RestoreManager(connection, place).restoreCollection(run.backup, {...run.options, ...changes})
     }
 
     case 'restores': {

@@ -35,6 +35,12 @@ import {changeOfShape} from './shape.js'
 
 type Outcome = Omit<ClearResult, 'seconds'>
 
+/** What the manager adds to what it was asked for. */
+interface RunOptions extends ClearOptions {
+  /** Asked before each call that changes something. @throws when it must not be made. */
+  guard?: () => Promise<void>
+}
+
 type Retrying = Pick<ClearOptions, 'maxRetries' | 'onWarning' | 'retryMaxWaitMs'>
 
 /** One clear while it runs. */
@@ -47,12 +53,12 @@ export class Clear {
   constructor(
     /** Its connection has no retries of its own. */
     private readonly at: Workplace,
-    private readonly options: ClearOptions,
+    private readonly options: RunOptions,
   ) {
-    const {consistency = DEFAULT_CONSISTENCY, signal} = options
+    const {consistency = DEFAULT_CONSISTENCY, guard, signal} = options
     checkConsistency(consistency)
     this.#told = keptWarnings(options)
-    this.#connection = persistent(at.connection, {...this.#retrying(options), consistency, signal})
+    this.#connection = persistent(at.connection, {...this.#retrying(options), consistency, guard, signal})
   }
 
   /** Objects, those of inactive tenants too. */
@@ -63,8 +69,8 @@ export class Clear {
 
   async run(schema: WeaviateClass): Promise<Outcome> {
     if (replicationFactor(schema) <= 1) {
-      const {signal} = this.options
-      this.#connection = persistent(this.at.connection, {...this.#retrying(this.options), signal})
+      const {guard, signal} = this.options
+      this.#connection = persistent(this.at.connection, {...this.#retrying(this.options), guard, signal})
       return this.#run(schema)
     }
 

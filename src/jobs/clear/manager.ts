@@ -3,6 +3,7 @@ import type {ClearOptions, ClearResult} from './options.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {type WeaviateClass} from '../../model/schema.js'
+import {Standstill} from '../../store/standstill.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
 import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
 import {Clear} from './clear.js'
@@ -28,11 +29,25 @@ export class ClearManager {
    * nothing is deleted but what the backup holds.
    * @throws DataOpsError COLLECTION_MISSING, INVALID_INPUT for an alias or (`keepSchema: false`) offloaded tenants, NOT_CONFIRMED for a protected name, BACKUP_DAMAGED when the backup taken first
    * does not hold, CONTENT_DIFFERS when a collection that is to be dropped still changes, COLLECTION_EXISTS when another one stands in the place of one that was dropped, CHECKPOINT when one of that name was dropped at another address and is not made again yet, INTERRUPTED, or what the
-   * server answered once retries are used up.
+   * server answered once retries are used up; STORAGE when this process stood still for so long that it must not go on.
    */
   async clearCollection(name: string, options: ClearOptions = {}): Promise<ClearResult> {
     const started = performance.now()
     checkProtected(name, options)
+    const standstill = new Standstill()
+    const guard = async (): Promise<void> => {
+      standstill.check()
+    }
+
+    try {
+      const result = await this.#clear(name, {...options, guard})
+      return {...result, seconds: (performance.now() - started) / 1000}
+    } finally {
+      standstill.end()
+    }
+  }
+
+  async #clear(name: string, options: ConstructorParameters<typeof Clear>[1]): Promise<Omit<ClearResult, 'seconds'>> {
     const clear = new Clear(this.#at, options)
     const marker = await readDropMarker(this.#at.store, name, this.#at.connection.describe)
     let result = marker && (await clear.finishDrop(name, marker))
@@ -43,7 +58,7 @@ export class ClearManager {
       result = await clear.run(schema)
     }
 
-    return {...result, seconds: (performance.now() - started) / 1000}
+    return result
   }
 
   async #collection(name: string): Promise<WeaviateClass> {

@@ -56,8 +56,7 @@ export async function replaceCollection(
     return {...restored, replaced: {gapMs: 0, saved: alias.collection}}
   }
 
-  const replacement = new Replacement(at, name, opened, options)
-  if (options.dryRun) return replacement.foretell()
+  if (options.dryRun) return new Replacement(at, name, opened, options).foretell()
   const leases = new TargetLeases({
     backup: opened.archive.name,
     collection: name,
@@ -67,7 +66,8 @@ export async function replaceCollection(
   // Not the name that the restore itself takes the target under.
   await leases.take(`replace ${name}@${at.connection.describe}`)
   try {
-    return await replacement.run()
+    const guard = async (): Promise<void> => leases.guard()
+    return await new Replacement(at, name, opened, {...options, guard}).run()
   } finally {
     await leases.release()
   }
@@ -101,15 +101,18 @@ class Replacement {
   readonly #at: Workplace
   /** Without retries of its own. */
   readonly #direct: Connection
+  private readonly options: ReplaceOptions
 
   constructor(
     at: Workplace,
     private readonly name: string,
     private readonly opened: OpenedArchive,
-    private readonly options: ReplaceOptions,
+    {guard, ...options}: ReplaceOptions & {guard?: () => Promise<void>},
   ) {
     const {consistency = DEFAULT_CONSISTENCY} = options
-    this.#at = {...at, connection: persistent(at.connection, {...options, consistency})}
+    this.options = options
+    // Another may have replaced it, and more, while this process stood still.
+    this.#at = {...at, connection: persistent(at.connection, {...options, consistency, guard})}
     this.#direct = at.connection
   }
 
