@@ -278,7 +278,10 @@ class Comparison {
     const [first, second] = [this.first, this.second]
     const open = leftOut.filter(({isOpen}) => isOpen).map((tenant) => tenantInWords(tenant))
     const unshown: string[] = []
+    const changed: string[] = []
     for (const side of [first, second]) {
+      const change = await side.changed()
+      if (change !== undefined) changed.push(change)
       const reason = side.unshown()
       if (reason === undefined) continue
       unshown.push(reason)
@@ -291,7 +294,7 @@ class Comparison {
 
     const isSchemaOnly = first.hasObjects !== second.hasObjects
     const isBlind = isSchemaOnly && !(await (first.hasObjects ? first : second).isEmpty(takesPart))
-    return [...open, ...unshown, ...(isBlind ? ['the objects: the backup holds the schema only'] : [])]
+    return [...open, ...changed, ...unshown, ...(isBlind ? ['the objects: the backup holds the schema only'] : [])]
   }
 
   async #readBoth(selection: TenantSelection): Promise<[Content, Content]> {

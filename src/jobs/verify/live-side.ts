@@ -44,6 +44,8 @@ export class LiveSide implements ComparedSide {
   readonly #sameServer: SameServer
   readonly #throttle: Throttle
   #expected = 0
+  /** What tells it from others of its name, where the server says. */
+  #identity: string | undefined
   #tenants?: WeaviateTenant[]
   readonly atOnce = {bytes: TARGET_BYTES, objects: OBJECTS_A_FETCH}
 
@@ -134,7 +136,17 @@ export class LiveSide implements ComparedSide {
     return differs ? `the server counts ${plural(counted, 'object')} and lists ${listed}` : undefined
   }
 
+  /** Of one that was dropped meanwhile, and made anew, a part of each was read. */
+  async changed(): Promise<string | undefined> {
+    const now = await this.#connection.getCollection(this.className)
+    if (!now) return `"${this.className}" was dropped while it was read`
+    const identity = this.#identity === undefined ? undefined : await this.#connection.identify(now)
+    const isOther = identity !== undefined && identity !== this.#identity
+    return isOther ? `"${this.className}" was dropped and made anew while it was read` : undefined
+  }
+
   async prove(takesPart: TakesPart): Promise<void> {
+    this.#identity = await this.#connection.identify(this.#plan.schema)
     await this.#sameServer.prove(await this.#reading(takesPart))
   }
 

@@ -31,6 +31,8 @@ export interface ComparedSide {
   isEmpty: (takesPart: TakesPart) => Promise<boolean>
   /** Once all of it was read: objects that it says to have and does not show, in words. */
   unshown: () => string | undefined
+  /** Once all of it was read: whether that was one thing from start to end; undefined, or in words why it was not. */
+  changed: () => Promise<string | undefined>
   /** Its tenants, as the first of both; none in collections without. */
   held: () => Promise<HeldTenant[]>
   /** False: it holds the schema only. */

@@ -79,6 +79,8 @@ export class SourceSide implements ComparedSide {
   /** What it lacks shows in its digest. */
   unshown(): undefined {}
 
+  async changed(): Promise<undefined> {}
+
   async prove(): Promise<void> {}
 
   async read(takesPart: TakesPart, take: (objects: readonly WeaviateObject[]) => Promise<void>): Promise<void> {

@@ -407,3 +407,53 @@ describe('Verifier', () => {
     expect(warnings).toMatchObject([{code: 'schema-only'}])
   })
 })
+
+describe('a collection that is replaced while it is compared', () => {
+  const again = {class: 'Replaced', properties: [{dataType: ['text'], name: 'title'}], vectorizer: 'none'}
+  const objects = Array.from({length: 40}, (_, index): WeaviateObject => ({
+    id: uuid(index + 1),
+    properties: {title: `t ${index}`},
+    vectors: new Map(),
+  }))
+
+  test.each([
+    [
+      'dropped and made anew, without objects',
+      async () => create(again),
+      '"Replaced" was dropped and made anew while it was read',
+    ],
+    [
+      'dropped and made anew, with the same objects',
+      async () => write(objects, await create(again)),
+      '"Replaced" was dropped and made anew while it was read',
+    ],
+  ])('%s: nobody knows whether it is equal', async (_, makeAgain, reason) => {
+    const made = await create(again)
+    await write(objects, made)
+    const {path: backup} = await new BackupManager(connection, {directory: folder}).backupCollection('Replaced')
+    const {archive} = await openArchive(backup, new LocalStore(folder))
+    let isReplaced = false
+    const plain = connection.readPage
+    Object.assign(connection, {
+      async readPage(request: Parameters<typeof plain>[0]) {
+        const page = await plain.call(connection, request)
+        // Once the last of it was read.
+        if (!isReplaced && page.objects.length === 0) {
+          isReplaced = true
+          await connection.deleteCollection('Replaced')
+          await makeAgain()
+        }
+
+        return page
+      },
+    })
+    try {
+      const compared = await compareCollection(connection, archive, {collection: 'Replaced'})
+      expect(isReplaced).toBe(true)
+      expect(compared).toMatchObject({equal: false, notCompared: expect.arrayContaining([reason]) as string[]})
+    } finally {
+      Object.assign(connection, {readPage: plain})
+      await connection.deleteCollection('Replaced')
+    }
+  })
+})
