@@ -17,6 +17,8 @@ export interface OpenStoreOptions {
   mode?: number
   /** Writes also where the service does not keep conditions of writes: for a single writer at a time. Default: false. */
   unsafePlace?: boolean
+  /** Long writes to object storage that go on at once, in this thread and in others: the 32 MiB that may be on their way are theirs together. Default: 1. */
+  writers?: number
 }
 
 let defaults: OpenStoreOptions = {}
@@ -35,13 +37,14 @@ export function setStoreDefaults(options: OpenStoreOptions): void {
 export function openStore(place: string, options: OpenStoreOptions = {}): Store {
   const parsed = parsePlace(place)
   const all = {...defaults, ...options}
-  const {azureConnectionString, isRooted, mode, unsafePlace} = all
+  const {azureConnectionString, isRooted, mode, unsafePlace, writers} = all
   const store =
     parsed.kind === 'file'
       ? new LocalStore(parsed.path, {mode})
       : new ObjectStore({
           connect: async () => connect(parsed, azureConnectionString),
           isUnsafe: unsafePlace,
+          writers,
           ...(isRooted ? rooted(parsed) : {prefix: parsed.prefix, url: parsed.url}),
         })
   OPENED.set(store, {options: all, place})

@@ -63,6 +63,6 @@ function threadsFor({concurrency, open, sink}: BackupReading, count: number): st
       schema: collection.schema,
       ...(transforms && {transforms}),
     },
-    store,
+    store: {...store, options: {...store.options, writers: count}},
   }
 }

@@ -26,6 +26,8 @@ export interface ObjectStoreOptions {
   prefix: string
   /** The URL of the prefix, without secrets; what people see. */
   url: string
+  /** That go on at once, elsewhere too; default 1. */
+  writers?: number
 }
 
 /** How a small object is written. */
@@ -208,6 +210,7 @@ export class ObjectStore implements Store {
           putIfAbsent: async (name, bytes) =>
             (await this.#put(name, bytes, {condition: {ifAbsent: true}, lock})) !== undefined,
           where: this.describe(key),
+          writers: this.options.writers,
         },
         key,
       )

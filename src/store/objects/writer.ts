@@ -11,12 +11,21 @@ import {ClientError, isFailure, leavingAsDataOpsError} from './failure.js'
 export const PART = {bytes: 8 * 1024 * 1024}
 /** Parts of one size: then it doubles, so that as many parts as a service takes hold as much as it takes. */
 const PARTS_OF_A_SIZE = 1000
-/** Bytes that may be on their way at once, unless a single part is larger. */
+/** Bytes that may be on their way at once, of all writers of a place together. */
 const IN_FLIGHT = 32 * 1024 * 1024
+/** Parts of each writer, however many there are: one on its way, one that is filled. */
+const LEAST_AT_ONCE = 2
 
 /** Bytes of a part, by its number from 1. `isEqual`: the service takes parts of one size only. */
 export function partSize(number: number, isEqual = false): number {
   return isEqual ? PART.bytes : PART.bytes * 2 ** Math.floor((number - 1) / PARTS_OF_A_SIZE)
+}
+
+/** Parts of one writer on their way at once, and being filled, of so many bytes. `most`: that the service takes. */
+export function partsAtOnce(bytes: number, writers = 1, most = Infinity): number {
+  // Where a single one is large, none is filled meanwhile.
+  const least = bytes > PART.bytes ? 1 : LEAST_AT_ONCE
+  return Math.min(most, Math.max(least, Math.floor(IN_FLIGHT / writers / bytes)))
 }
 
 /** What the writer needs of its place. */
@@ -38,6 +47,8 @@ export interface WriterPlace {
   mark: string
   /** The URL. */
   where: string
+  /** That go on at once, this one among them; default 1. */
+  writers?: number
 }
 
 export class ObjectWriter implements StoreWriter {
@@ -140,7 +151,7 @@ export class ObjectWriter implements StoreWriter {
       })
       .finally(() => this.#inFlight.delete(sending))
     this.#inFlight.add(sending)
-    const atOnce = Math.max(1, Math.min(upload.limits.atOnce, Math.floor(IN_FLIGHT / this.#sizeOf(number))))
+    const atOnce = partsAtOnce(this.#sizeOf(number), this.place.writers, upload.limits.atOnce)
     while (this.#inFlight.size >= atOnce) await Promise.race(this.#inFlight)
     if (this.#failure) throw this.#failure
   }

@@ -6,7 +6,7 @@ import type {ObjectStore} from '../../../src/store/objects/store.js'
 
 import {DataOpsError} from '../../../src/model/errors.js'
 import {Lease, LEASE} from '../../../src/store/lease.js'
-import {partSize} from '../../../src/store/objects/writer.js'
+import {partsAtOnce, partSize} from '../../../src/store/objects/writer.js'
 import {wantsEqualParts} from '../../../src/store/s3/client.js'
 import {withPartsOf} from '../../support/part-size.js'
 import {BUCKET, type Fault, type S3Request, type S3Server, startS3} from '../../support/s3-server.js'
@@ -344,6 +344,11 @@ describe('bounds', () => {
     expect(sum).toBeGreaterThan(5 * 1024 ** 4)
     expect(partSize(1000)).toBe(8 * MIB)
     expect(partSize(1001)).toBe(16 * MIB)
+    // Writers of one place share what may be on its way, and each has a part to fill while another goes out.
+    expect([1, 2, 3, 8].map((writers) => partsAtOnce(8 * MIB, writers))).toEqual([4, 2, 2, 2])
+    expect([1, 2].map((writers) => partsAtOnce(16 * MIB, writers))).toEqual([2, 1])
+    expect(partsAtOnce(64 * MIB)).toBe(1)
+    expect(partsAtOnce(8 * MIB, 1, 1)).toBe(1)
     // R2 takes parts of one size only.
     expect(new Set([1, 2, 1001, 9999].map((number) => partSize(number, true)))).toEqual(new Set([8 * MIB]))
     expect(wantsEqualParts('https://account.r2.cloudflarestorage.com')).toBe(true)
