@@ -12,7 +12,7 @@ import {
   type PageHeader,
 } from './internals.js'
 import {bitWidth, RunReader} from './levels.js'
-import {decodeValues, type LeafTarget, type PageValues} from './pages.js'
+import {decodeDictionary, decodeValues, type LeafTarget, type PageValues} from './pages.js'
 import {FlatSink, type Leaf, ListSink, listState, type Page} from './sinks.js'
 import {WindowReader} from './window.js'
 
@@ -151,7 +151,7 @@ export async function pageDecoder(
     if (header.type === 'DICTIONARY_PAGE' && header.dictionary_page_header) {
       const {num_values: count} = header.dictionary_page_header
       const bytes = decompress(body, bodySize)
-      dictionary = decodeValues({bytes, count, element: leaf.element, encoding: 'PLAIN', target})
+      dictionary = decodeDictionary({bytes, count, element: leaf.element, target})
     } else if (header.type === 'DATA_PAGE' || header.type === 'DATA_PAGE_V2') {
       return decodePage({body, decompress, dictionary, header, leaf, target})
     }

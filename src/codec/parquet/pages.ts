@@ -10,7 +10,14 @@ import {RunReader} from './levels.js'
 export type LeafTarget = 'binary' | 'boolean' | 'float32' | 'number' | 'text' | 'time'
 
 /** Values of a page: float32 as their bytes, everything else one by one. */
-export type PageValues = {floats: Uint8Array} | {items: ColumnValue[]}
+export type PageValues = {floats: Uint8Array} | {items: Items}
+
+/** An array, or what makes each value when it is asked for. */
+interface Items {
+  /** @throws Error when the bytes of that value are none of its type. */
+  at: (index: number) => ColumnValue
+  readonly length: number
+}
 
 /** Values that a page may decode into one by one, and components of vectors: bytes that say more lie about it. */
 const MAX_ITEMS = 2 ** 23
@@ -76,6 +83,13 @@ export function decodeValues(page: ValuesPage): PageValues {
   }
 }
 
+/** Of a dictionary, to which many rows refer: each value is made once. @throws Error as `decodeValues`. */
+export function decodeDictionary(page: Omit<ValuesPage, 'dictionary' | 'encoding'>): PageValues {
+  const values = decodeValues({...page, encoding: 'PLAIN'})
+  if ('floats' in values) return values
+  return {items: Array.from({length: values.items.length}, (_, index) => values.items.at(index))}
+}
+
 function checkItems(count: number): void {
   if (count > MAX_ITEMS) throw new RangeError(`${count} values in a page`)
 }
@@ -108,7 +122,8 @@ function lookUp(bytes: Uint8Array, count: number, dictionary: PageValues): PageV
   const items: ColumnValue[] = []
   eachRun(reader, count, (value, length) => {
     if (value >= dictionary.items.length) throw new RangeError('a page refers past the end of its dictionary')
-    for (let index = 0; index < length; index++) items.push(dictionary.items[value])
+    const item = dictionary.items.at(value)
+    for (let index = 0; index < length; index++) items.push(item)
   })
   return {items}
 }
@@ -142,7 +157,7 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
     }
 
     case 'BYTE_ARRAY': {
-      return {items: byteArrays(bytes, view, count, target)}
+      return {items: new ByteArrays(bytes, count, target)}
     }
 
     case 'DOUBLE': {
@@ -210,22 +225,39 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
 
 const strictText = new TextDecoder('utf-8', {fatal: true, ignoreBOM: true})
 
-function byteArrays(bytes: Uint8Array, view: DataView, count: number, target: LeafTarget): ColumnValue[] {
-  checkItems(count)
-  if (bytes.length < count * 4) throw new RangeError('values end early')
-  if (target !== 'text' && target !== 'binary') throw new TypeError(`bytes where ${target} is expected`)
-  const items: ColumnValue[] = []
-  let at = 0
-  for (let index = 0; index < count; index++) {
-    const start = at + 4
-    if (start > bytes.length) throw new RangeError('values end early')
-    at = start + view.getUint32(at, true)
-    if (at > bytes.length) throw new RangeError('values end early')
-    const value = bytes.subarray(start, at)
-    items.push(target === 'text' ? strictText.decode(value) : value)
+/** Each made when it is asked for: a page of 8 MiB holds 200,000 ids, whose strings, or views, are three times as large. */
+class ByteArrays implements Items {
+  /** Where each begins, behind its length; the last entry: behind all. */
+  readonly #starts: Uint32Array
+
+  /** @throws Error when the bytes end before the last value does. */
+  constructor(
+    private readonly bytes: Uint8Array,
+    readonly length: number,
+    private readonly target: LeafTarget,
+  ) {
+    checkItems(length)
+    if (bytes.length < length * 4) throw new RangeError('values end early')
+    if (target !== 'text' && target !== 'binary') throw new TypeError(`bytes where ${target} is expected`)
+    const view = viewOf(bytes)
+    this.#starts = new Uint32Array(length + 1)
+    let start = 4
+    for (let index = 0; index < length; index++) {
+      if (start > bytes.length) throw new RangeError('values end early')
+      this.#starts[index] = start
+      const end = start + view.getUint32(start - 4, true)
+      if (end > bytes.length) throw new RangeError('values end early')
+      start = end + 4
+    }
+
+    this.#starts[length] = start
   }
 
-  return items
+  at(index: number): ColumnValue {
+    const starts = this.#starts
+    const value = this.bytes.subarray(starts[index], starts[index + 1]! - 4)
+    return this.target === 'text' ? strictText.decode(value) : value
+  }
 }
 
 function fromBytes(values: readonly Uint8Array[], target: LeafTarget): ColumnValue[] {

@@ -68,7 +68,7 @@ export class FlatSink implements Sink {
     }
 
     for (let index = 0; index < entries; index++) {
-      this.values.push(isNull || 'floats' in page.values ? undefined : page.values.items[page.taken + index])
+      this.values.push(isNull || 'floats' in page.values ? undefined : page.values.items.at(page.taken + index))
     }
   }
 
@@ -108,7 +108,7 @@ export class ListSink implements Sink {
     } else {
       if (this.total > MAX_LIST_VALUES) throw new RangeError('lists of too many values')
       for (let index = 0; index < entries; index++) {
-        list.items.push(state.isNull ? null : page.values.items[from + index])
+        list.items.push(state.isNull ? null : page.values.items.at(from + index))
       }
     }
   }

@@ -74,7 +74,7 @@ describe('HttpClient', () => {
   })
 
   it('keeps a path prefix, and its headers from other places', async () => {
-    const {http, url} = await serve((request, response) => {
+    const {url} = await serve((request, response) => {
       response.end(JSON.stringify([request.url, request.headers.authorization ?? 'none']))
     })
     const prefixed = new HttpClient({
