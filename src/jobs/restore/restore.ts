@@ -122,9 +122,9 @@ async function withJobs<T>(
   }
 }
 
-/** The same, of one source. */
-export async function restoreOnly(...given: GivenSources): Promise<RestoreResult> {
-  const {collections} = await restoreSources(...given)
+/** The same, of one source. With `keepGoing`, too, its failure is thrown: there are no others to go on with. */
+export async function restoreOnly(...[connection, sources, options, notes]: GivenSources): Promise<RestoreResult> {
+  const {collections} = await restoreSources(connection, sources, {...options, keepGoing: false}, notes)
   const [restored] = collections
   if (!restored) throw new DataOpsError('UNEXPECTED', 'The restore has ended without a result.')
   return restored

@@ -3,7 +3,7 @@ import {describe, expect, it} from 'vitest'
 
 import type {WeaviateClass} from '../../../src/model/schema.js'
 
-import {BackupManager, RestoreManager} from '../../../src/index.js'
+import {BackupManager, RestoreManager, type RestoreRunOptions} from '../../../src/index.js'
 import {type Connection} from '../../../src/weaviate/connection.js'
 import {fillCollection, restDump} from '../../support/collections.js'
 import {embeddedServers} from '../../support/embedded-servers.js'
@@ -81,6 +81,12 @@ it('goes on with the other backups, and names what was left out', async () => {
   ])
   expect(failed).toMatchObject([{backup: files[1], collection: 'Second', error: {code: 'COLLECTION_EXISTS'}}])
   expect(await connection.count('Second')).toBe(0)
+
+  // Of one there are no others.
+  const options: RestoreRunOptions = {keepGoing: true}
+  await expect(restoring(connection).restoreCollection(files[1]!, options)).rejects.toMatchObject({
+    code: 'COLLECTION_EXISTS',
+  })
 })
 
 it('hashes hashes again only when it may, and then finds no difference', async () => {
