@@ -281,6 +281,8 @@ export class Clear {
     try {
       const {archive} = await openArchive(saved.path, this.at.store)
       quiet = await this.#waitUntilQuiet(schema, held, archive.head)
+      // A marker would speak of a drop that never was.
+      await this.options.guard?.()
       const said = {backup: this.#nameOf(saved), server: this.#connection.describe}
       marker = {...said, file: await writeMarker('drop', name, {marker: said, store: this.at.store})}
     } catch (error) {

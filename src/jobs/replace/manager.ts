@@ -19,7 +19,8 @@ export class ReplaceManager {
    * verified. A collection is backed up, which is verified; then dropped, restored and compared: in between readers find nothing or a part of
    * it, for `replaced.gapMs`. A run that was interrupted is continued; each failure after the drop says where what was there is saved.
    * @throws DataOpsError as `RestoreManager.restoreCollection`; NOT_CONFIRMED for a protected name; before anything is dropped INVALID_INPUT
-   * for offloaded tenants, INCOMPLETE or BACKUP_DAMAGED when what is there cannot be saved, and CONTENT_DIFFERS when it still changes.
+   * for offloaded tenants, INCOMPLETE or BACKUP_DAMAGED when what is there cannot be saved, CONTENT_DIFFERS when it still changes, and STORAGE when this process
+   * stood still for so long that it must not go on.
    */
   async replaceCollection(backup: string, options: ReplaceOptions = {}): Promise<ReplaceResult> {
     checkRestoreOptions(options)

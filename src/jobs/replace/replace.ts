@@ -12,6 +12,7 @@ import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {encryptionOf, isEncrypting} from '../../store/encryption.js'
+import {Standstill} from '../../store/standstill.js'
 import {tenantsOf} from '../../weaviate/resolve.js'
 import {backUpFirst} from '../clear/backup-first.js'
 import {HeldObjects, survey} from '../clear/held.js'
@@ -65,10 +66,17 @@ export async function replaceCollection(
   })
   // Not the name that the restore itself takes the target under.
   await leases.take(`replace ${name}@${at.connection.describe}`)
+  const standstill = new Standstill()
+  const guard = async (): Promise<void> => {
+    await leases.guard()
+    // The lease keeps nobody else from writing to it.
+    standstill.check()
+  }
+
   try {
-    const guard = async (): Promise<void> => leases.guard()
     return await new Replacement(at, name, opened, {...options, guard}).run()
   } finally {
+    standstill.end()
     await leases.release()
   }
 }
@@ -101,6 +109,7 @@ class Replacement {
   readonly #at: Workplace
   /** Without retries of its own. */
   readonly #direct: Connection
+  readonly #guard?: () => Promise<void>
   private readonly options: ReplaceOptions
 
   constructor(
@@ -111,6 +120,7 @@ class Replacement {
   ) {
     const {consistency = DEFAULT_CONSISTENCY} = options
     this.options = options
+    this.#guard = guard
     // Another may have replaced it, and more, while this process stood still.
     this.#at = {...at, connection: persistent(at.connection, {...options, consistency, guard})}
     this.#direct = at.connection
@@ -185,6 +195,8 @@ class Replacement {
     const before = unfinished ? [...(unfinished.earlier ?? []), unfinished.saved].filter((each) => each !== path) : []
     const earlier = before.length > 0 ? {earlier: before} : {}
     const marker: ReplaceMarker = {backup: this.#id, ...earlier, path, saved: backup.path, server: connection.describe}
+    // A marker would speak of a drop that never was.
+    await this.#guard?.()
     await writeMarker('replace', this.name, {marker, store})
     await connection.deleteCollection(name)
     const replaced = {...earlier, objectCount: backup.objectCount, saved: backup.path}

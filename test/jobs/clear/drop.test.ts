@@ -3,10 +3,12 @@ import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {makeClass} from '../../../bench/data.js'
+import {BackupCatalog} from '../../../src/catalog/catalog.js'
 import {ClearManager} from '../../../src/jobs/clear/manager.js'
 import {type Fault, type RequestInfo, startEmbeddedWeaviate} from '../../../src/testing/index.js'
 import {connect} from '../../../src/weaviate/connect.js'
-import {fillCollection, temporaryDirectory} from '../../support/collections.js'
+import {fillCollection, makeCollection, temporaryDirectory} from '../../support/collections.js'
+import {fallingAsleep} from '../../support/falling-asleep.js'
 
 const NAME = 'ClearDrop'
 const TENANTS = ['a', 'b', 'c']
@@ -125,5 +127,24 @@ describe('clearing by dropping', () => {
     expect(await readdir(directory.path)).toEqual([])
     const kept = await manager.clearCollection(NAME)
     expect(kept.warnings.map(({code}) => code)).toEqual(['tenants-skipped'])
+  })
+
+  it('leaves no marker of a drop that never was, where this process stood still', async () => {
+    await makeCollection(connection, 'ClearSlept', 8, 4)
+    const asleep = fallingAsleep()
+    try {
+      const options = {backupFirst: true, keepSchema: false, onProgress: asleep.fall, quietForMs: 0}
+      await expect(manager.clearCollection('ClearSlept', options)).rejects.toMatchObject({
+        code: 'STORAGE',
+        message: expect.stringContaining('stood still') as string,
+      })
+    } finally {
+      asleep.end()
+    }
+
+    expect(await connection.count('ClearSlept')).toBe(8)
+    expect((await readdir(directory.path)).filter((name) => name.startsWith('.drop'))).toEqual([])
+    const backups = await new BackupCatalog(directory.path).list()
+    expect(backups.map((backup) => backup.object_count)).toEqual([8])
   })
 })

@@ -30,6 +30,7 @@ import {
   writeAll,
 } from '../../support/collections.js'
 import {dyingStore} from '../../support/dying-store.js'
+import {fallingAsleep} from '../../support/falling-asleep.js'
 
 const NAME = 'ReplacedDocs'
 const OBJECTS = 12
@@ -117,6 +118,23 @@ describe('replacing a collection', () => {
     const result = await manager().replaceCollection(id, QUICK)
     expect(result).not.toHaveProperty('replaced')
     expect(await restDump(server.url, NAME)).toEqual(good)
+  })
+
+  it('drops nothing where this process stood still, though nobody else has replaced anything', async () => {
+    const asleep = fallingAsleep()
+    try {
+      const options = {...QUICK, onProgress: asleep.fall}
+      await expect(manager().replaceCollection(id, options)).rejects.toMatchObject({
+        code: 'STORAGE',
+        message: expect.stringContaining('stood still') as string,
+      })
+    } finally {
+      asleep.end()
+    }
+
+    expect((await restDump(server.url, NAME)).size).toBe(5)
+    expect((await readdir(directory.path)).filter((name) => name.startsWith('.replace'))).toEqual([])
+    expect(await manager().replaceCollection(id, QUICK)).toMatchObject({restored: OBJECTS})
   })
 
   it('switches an alias once the new collection is verified, and leaves the old one', async () => {
