@@ -15,8 +15,9 @@ export function beaconTo(target: Target): string {
 
 /** Reads `weaviate://localhost/[Class/]uuid`. @throws Refusal 422. */
 export function parseBeacon(beacon: string): Target {
-  const path = beacon.replace(/^weaviate:\/\/[^/]*\//, '')
-  const segments = path.split('/').filter((segment) => segment !== '')
+  const path = beacon.replace(/^weaviate:\/\/[^/]*/, '')
+  // Empty ones count: `//uuid` names a class of no name, which is as none.
+  const segments = path.split('/').slice(1)
   if (!beacon.startsWith('weaviate://') || segments.length === 0 || segments.length > 2)
     throw new Refusal(`invalid cref URI: path must be of format '<class>/<uuid>', but got '${path}'`)
   const text = segments.at(-1)!

@@ -27,7 +27,8 @@ export function listObjects({node, room}: Served, {collection, keys, tenant, ...
   const beside = {hasFilter: given.matches !== undefined, hasSort: sort !== undefined, offset: given.offset}
   const options = {...given, after: readCursor(given.after, beside), sort}
   return within('explorer: list class: search: ', () => {
-    if (given.limit === 0) throw new Refusal('invalid pagination params: invalid default limit: 0')
+    if (given.offset + given.limit === 0)
+      throw new Refusal(`invalid pagination params: invalid default limit: ${given.limit}`)
     const shard = within(`object search at index ${collection.name.toLowerCase()}: `, () =>
       resolveShard(collection, tenant),
     )

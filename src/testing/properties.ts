@@ -220,7 +220,9 @@ function readGeo(value: unknown, transport: Transport): JsonObject {
 function readCoordinate(value: unknown, name: string, transport: Transport): number {
   if (typeof value !== 'number')
     throw new Refusal(`invalid ${name}: must be json.Number or float, but got ${goType(value, transport)}`)
-  return shortestFloat32(Math.fround(value))
+  const coordinate = Math.fround(value)
+  if (!Number.isFinite(coordinate)) throw new NonFiniteNumber(coordinate)
+  return shortestFloat32(coordinate)
 }
 
 function readPhone(value: unknown, transport: Transport): JsonObject {

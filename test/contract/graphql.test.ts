@@ -105,6 +105,8 @@ describe('Get', () => {
     ['sort:[{path:["i"] order:desc}] limit:2', [3, 1]],
     ['sort:{path:"i" order:asc}', [null, 1, 3]],
     ['offset:1 limit:1', [1]],
+    ['offset:1 limit:0', []],
+    ['offset:1 limit:-1', [1, null]],
     [`after:"${uuid(1)}" limit:5`, [1, null]],
     ['after:"" limit:1', [3]],
   ])('%s', async (given, values) => {
@@ -129,6 +131,7 @@ describe('Get', () => {
     ['{Get{$A(where:{operator:Like path:["i"] valueText:"x"}){i}}}', /^invalid 'where' filter: data type filter/],
     ['{Get{$A(sort:[{path:["zz"] order:desc}]){i}}}', /^invalid 'sort' parameter: sort parameter at position 0/],
     ['{Get{$A(limit:0){i}}}', /invalid default limit: 0$/],
+    ['{Get{$A(limit:1 offset:-1){i}}}', /invalid default limit: 1$/],
     ['{Get{$T{i}}}', /has multi-tenancy enabled, but request was without tenant/],
   ])('is refused: %s', async (query, message) => {
     expect(await failed(query)).toMatch(message)

@@ -165,6 +165,8 @@ describe('references of a collection', () => {
         {fromUuid: uuid(0x23), name: 'one', toCollection: nowhere, toUuid: uuid(0x0a)},
         {fromUuid: uuid(0x23), name: 'one', tenant: 'x', toUuid: uuid(0x0a)},
         {fromUuid: uuid(0x23), name: 'one', toUuid: uuid(0x0b)},
+        {fromUuid: uuid(0x23), name: 'one', toCollection: '', toUuid: ''},
+        {fromUuid: uuid(0x23), name: 'one', toUuid: ''},
       ),
     ).toEqual({
       0: `ref batch: object with id ${uuid(0x98)} not found`,
@@ -174,6 +176,8 @@ describe('references of a collection', () => {
       4: "invalid cref URI: 1nd path segment must be uuid, but got 'x'",
       5: `target class "${name}" not found in schema`,
       6: `class ${name} has multi-tenancy disabled, but request was with tenant`,
+      8: "invalid cref URI: 2nd path segment must be uuid, but got ''",
+      9: "invalid cref URI: 1nd path segment must be uuid, but got ''",
     })
     expect(await beacons(name, 0x23, 'one')).toEqual([beacon(other, 0x0b).beacon])
     expect(await target.grpcFailure('batchReferences', {references: []})).toEqual({

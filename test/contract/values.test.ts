@@ -355,6 +355,11 @@ describe('values over gRPC', () => {
     const {refusal} = await overGrpc({numberArrayProperties: [{propName: 'na', valuesBytes}]})
     expect(refusal).toMatch(/^marshal object [0-9a-f-]{36} to binary: json: unsupported value: NaN$/)
   })
+
+  it('refuses coordinates that no float32 holds', async () => {
+    const {refusal} = await overRest('{"g":{"latitude":-1e39,"longitude":1}}')
+    expect(refusal).toMatch(/marshal object [0-9a-f-]{36} to binary: json: unsupported value: -Inf$/)
+  })
 })
 
 describe('names that JavaScript has of its own', () => {

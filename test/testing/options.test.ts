@@ -113,6 +113,10 @@ describe('limits', () => {
     await expect(raw.call('search', SearchRequest, {collection: 'A', limit: 6})).rejects.toMatchObject({
       details: expect.stringContaining("QUERY_MAXIMUM_RESULTS '5'") as string,
     })
+    // Where none is named, the default is no exception.
+    await expect(raw.call('search', SearchRequest, {collection: 'A'})).rejects.toMatchObject({
+      details: expect.stringContaining("limit '10' exceeds") as string,
+    })
     expect((await rest(url, 'GET', '/objects?class=A&limit=6')).status).toBe(422)
     const first = await raw.call('batchDelete', BatchDeleteRequest, {collection: 'A', filters: EVERYTHING})
     expect(first).toMatchObject({matches: 7n, successful: 5n})

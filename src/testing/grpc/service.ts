@@ -67,12 +67,11 @@ export class WeaviateCalls {
     const collection = this.find(request.collection)
     const selection = select(collection, request.properties, request.metadata)
     const {after, limit, offset, sortBy: keys, tenant} = request
-    const {queryDefaultsLimit, queryMaximumResults} = this.settings
     const page = listObjects(this.served, {
       after,
       collection,
       keys,
-      limit: limit || Math.min(queryDefaultsLimit, queryMaximumResults),
+      limit: limit || this.settings.queryDefaultsLimit,
       matches: this.filter(collection, request),
       offset,
       tenant,
@@ -102,10 +101,11 @@ export class WeaviateCalls {
     return {errors: errorsOf(outcomes), took: 0}
   }
 
-  private appendReference({fromCollection, fromUuid, name, tenant, toCollection = '', toUuid}: BatchReference): void {
+  private appendReference({fromCollection, fromUuid, name, tenant, toCollection, toUuid}: BatchReference): void {
     const id = canonicalUuid(fromUuid)
     if (!id) throw new Refusal(`invalid cref URI: 2nd path segment must be uuid, but got '${name}'`)
-    const target = parseBeacon(beaconTo({collection: toCollection, id: toUuid}))
+    const path = toCollection === undefined ? toUuid : `${toCollection}/${toUuid}`
+    const target = parseBeacon(beaconTo({collection: '', id: path}))
     this.room.appendReference({collection: fromCollection, id, property: name}, target, tenant)
   }
 

@@ -113,16 +113,15 @@ function aggregate(
 }
 
 function list(served: Served, collection: Collection, {arguments: given}: Field): StoredObject[] {
-  const {queryDefaultsLimit, queryMaximumResults} = served.room.settings
-  const limit = Number(given.limit ?? queryDefaultsLimit)
-  const offset = Number(given.offset ?? 0)
+  const limit = Number(given.limit ?? -1)
   return listObjects(served, {
     after: textOf(given.after),
     collection,
     keys: given.sort === undefined ? [] : [given.sort].flat().map((key) => sortKey(key)),
-    limit: limit < 0 ? queryMaximumResults - offset : limit,
+    // A negative one is as none.
+    limit: limit < 0 ? served.room.settings.queryDefaultsLimit : limit,
     matches: where(served.room, collection, given),
-    offset,
+    offset: Number(given.offset ?? 0),
     tenant: textOf(given.tenant),
     transport: 'graphql',
   })
