@@ -67,13 +67,6 @@ export function keptWarnings(options: Pick<OperationOptions, 'onWarning'> = {}) 
   return {onWarning, warnings}
 }
 
-/** @throws DataOpsError INVALID_INPUT. */
-export function checkPositiveInteger(value: number | undefined, name: string): void {
-  if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
-    throw new DataOpsError('INVALID_INPUT', `The ${name} must be a whole number above 0, not ${value}.`)
-  }
-}
-
 /** @throws DataOpsError INVALID_INPUT with that hint when one name was given for several. */
 export function checkOneName(name: string | undefined, collections: number, hint: string): void {
   if (name === undefined || collections <= 1) return

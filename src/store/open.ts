@@ -1,6 +1,7 @@
 import type {ObjectClient} from './objects/client.js'
 import type {Store} from './store.js'
 
+import {checkPositiveInteger} from '../model/positive-integer.js'
 import {encryptionOf} from './encryption.js'
 import {LocalStore} from './local/store.js'
 import {ObjectStore} from './objects/store.js'
@@ -32,9 +33,10 @@ export function setStoreDefaults(options: OpenStoreOptions): void {
  * Opens the place that holds backups: a folder, by its path or `file:` URL, made when something is first written into it; or a prefix in
  * object storage (`s3://bucket/prefix`, `gs://bucket/prefix`, `az://account/container/prefix`), whose client is loaded when something is
  * first asked of it.
- * @throws DataOpsError INVALID_INPUT for a URL of another scheme.
+ * @throws DataOpsError INVALID_INPUT for a URL of another scheme, and for `writers` that are no number of any.
  */
 export function openStore(place: string, options: OpenStoreOptions = {}): Store {
+  checkPositiveInteger(options.writers, 'number of writers')
   const parsed = parsePlace(place)
   const all = {...defaults, ...options}
   const {azureConnectionString, isRooted, mode, unsafePlace, writers} = all

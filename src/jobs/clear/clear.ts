@@ -33,10 +33,10 @@ import {checkAllListed, checkDroppable} from './plan.js'
 import {type Quiet, waitUntilQuiet} from './quiet.js'
 import {changeOfShape} from './shape.js'
 
-type Outcome = Omit<ClearResult, 'seconds'>
+export type Outcome = Omit<ClearResult, 'seconds'>
 
 /** What the manager adds to what it was asked for. */
-interface RunOptions extends ClearOptions {
+export interface ClearRun extends ClearOptions {
   /** Asked before each call that changes something. @throws when it must not be made. */
   guard?: () => Promise<void>
 }
@@ -53,7 +53,7 @@ export class Clear {
   constructor(
     /** Its connection has no retries of its own. */
     private readonly at: Workplace,
-    private readonly options: RunOptions,
+    private readonly options: ClearRun,
   ) {
     const {consistency = DEFAULT_CONSISTENCY, guard, signal} = options
     checkConsistency(consistency)

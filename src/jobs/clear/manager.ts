@@ -3,10 +3,10 @@ import type {ClearOptions, ClearResult} from './options.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {type WeaviateClass} from '../../model/schema.js'
-import {Standstill} from '../../store/standstill.js'
+import {noticingStandstill} from '../../store/standstill.js'
 import {collectionMissing} from '../../weaviate/resolve.js'
 import {type ManagerOptions, type Workplace, workplaceOf} from '../options.js'
-import {Clear} from './clear.js'
+import {Clear, type ClearRun, type Outcome} from './clear.js'
 import {readDropMarker} from './drop-marker.js'
 import {checkProtected} from './plan.js'
 
@@ -34,31 +34,19 @@ export class ClearManager {
   async clearCollection(name: string, options: ClearOptions = {}): Promise<ClearResult> {
     const started = performance.now()
     checkProtected(name, options)
-    const standstill = new Standstill()
-    const guard = async (): Promise<void> => {
-      standstill.check()
-    }
-
-    try {
-      const result = await this.#clear(name, {...options, guard})
-      return {...result, seconds: (performance.now() - started) / 1000}
-    } finally {
-      standstill.end()
-    }
+    const result = await noticingStandstill(async (guard) => this.#clear(name, {...options, guard}))
+    return {...result, seconds: (performance.now() - started) / 1000}
   }
 
-  async #clear(name: string, options: ConstructorParameters<typeof Clear>[1]): Promise<Omit<ClearResult, 'seconds'>> {
+  async #clear(name: string, options: ClearRun): Promise<Outcome> {
     const clear = new Clear(this.#at, options)
     const marker = await readDropMarker(this.#at.store, name, this.#at.connection.describe)
-    let result = marker && (await clear.finishDrop(name, marker))
-    if (!result) {
-      const schema = await this.#collection(name)
-      // The server may take a name in another case for its own.
-      checkProtected(schema.class, options)
-      result = await clear.run(schema)
-    }
-
-    return result
+    const finished = marker && (await clear.finishDrop(name, marker))
+    if (finished) return finished
+    const schema = await this.#collection(name)
+    // The server may take a name in another case for its own.
+    checkProtected(schema.class, options)
+    return clear.run(schema)
   }
 
   async #collection(name: string): Promise<WeaviateClass> {

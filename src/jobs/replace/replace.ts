@@ -12,7 +12,7 @@ import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {encryptionOf, isEncrypting} from '../../store/encryption.js'
-import {Standstill} from '../../store/standstill.js'
+import {noticingStandstill} from '../../store/standstill.js'
 import {tenantsOf} from '../../weaviate/resolve.js'
 import {backUpFirst} from '../clear/backup-first.js'
 import {HeldObjects, survey} from '../clear/held.js'
@@ -66,17 +66,17 @@ export async function replaceCollection(
   })
   // Not the name that the restore itself takes the target under.
   await leases.take(`replace ${name}@${at.connection.describe}`)
-  const standstill = new Standstill()
-  const guard = async (): Promise<void> => {
-    await leases.guard()
-    // The lease keeps nobody else from writing to it.
-    standstill.check()
-  }
-
   try {
-    return await new Replacement(at, name, opened, {...options, guard}).run()
+    return await noticingStandstill(async (awake) => {
+      const guard = async (): Promise<void> => {
+        await leases.guard()
+        // The lease keeps nobody else from writing to it.
+        await awake()
+      }
+
+      return new Replacement(at, name, opened, {...options, guard}).run()
+    })
   } finally {
-    standstill.end()
     await leases.release()
   }
 }

@@ -9,10 +9,11 @@ import {isCollectionName} from '../../archive/names.js'
 import {hasFiniteVectors} from '../../codec/vectors.js'
 import {DataOpsError} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
+import {checkPositiveInteger} from '../../model/positive-integer.js'
 import {isMultiTenant, referenceProperties, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 import {checkConsistency} from '../confirmation.js'
-import {checkPositiveInteger, checkTenantsChosen, selectTenants} from '../options.js'
+import {checkTenantsChosen, selectTenants} from '../options.js'
 import {blobHashes} from './view.js'
 
 /** @throws DataOpsError INVALID_INPUT naming the option. */
@@ -20,6 +21,7 @@ export function checkRestoreOptions(options: RestoreOptions): void {
   checkTenantsChosen(options.tenants)
   checkPositiveInteger(options.batchSize, 'batch size')
   checkPositiveInteger(options.concurrency, 'concurrency')
+  checkPositiveInteger(options.workers, 'number of workers')
   checkConsistency(options.consistency)
   if (options.name !== undefined && !isCollectionName(options.name)) {
     throw new DataOpsError('INVALID_INPUT', `"${options.name}" cannot be a collection's name.`, {

@@ -1,7 +1,7 @@
-/** What an object must not be sent for: the server would make something else of it. */
+/** What an object must not be sent for: the server would make something else of it. And options that are no choice. */
 import {describe, expect, it} from 'vitest'
 
-import {makeObjection} from '../../../src/jobs/restore/checks.js'
+import {checkRestoreOptions, makeObjection} from '../../../src/jobs/restore/checks.js'
 import {type WeaviateObject} from '../../../src/model/object.js'
 import {type WeaviateClass} from '../../../src/model/schema.js'
 
@@ -28,4 +28,14 @@ describe('a vector', () => {
   ])('%s', (_, schema, object, reason) => {
     expect(makeObjection({class: 'Checked', ...schema}, {})(object)).toBe(reason)
   })
+})
+
+it.each([
+  [{batchSize: 0}, 'The batch size must be a whole number above 0, not 0.'],
+  [{concurrency: 1.5}, 'The concurrency must be a whole number above 0, not 1.5.'],
+  [{workers: Number.NaN}, 'The number of workers must be a whole number above 0, not NaN.'],
+])('refuses %o', (options, message) => {
+  expect(() => {
+    checkRestoreOptions(options)
+  }).toThrow(expect.objectContaining({code: 'INVALID_INPUT', message}))
 })

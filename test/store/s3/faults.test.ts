@@ -7,6 +7,7 @@ import type {ObjectStore} from '../../../src/store/objects/store.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 import {Lease, LEASE} from '../../../src/store/lease.js'
 import {partsAtOnce, partSize} from '../../../src/store/objects/writer.js'
+import {openStore} from '../../../src/store/open.js'
 import {wantsEqualParts} from '../../../src/store/s3/client.js'
 import {withPartsOf} from '../../support/part-size.js'
 import {BUCKET, type Fault, type S3Request, type S3Server, startS3} from '../../support/s3-server.js'
@@ -330,6 +331,22 @@ describe('a place that ignores conditions', () => {
 })
 
 describe('bounds', () => {
+  it.each([
+    {most: 4, writers: undefined},
+    {most: 2, writers: 8},
+  ])('a slow place has $most parts of a writer on their way, where there are $writers', async ({most, writers}) => {
+    store = openStore(`s3://${BUCKET}`, {writers}) as ObjectStore
+    server.fault = ({operation}) => (operation === 'UploadPart' ? {pauseMs: 300} : undefined)
+    server.maxBytesAtOnce = 0
+    expect(await writeParts('slow', Buffer.alloc(48 * MIB))).toBe(true)
+    expect(server.maxBytesAtOnce).toBeLessThanOrEqual(most * 8 * MIB)
+    expect(server.maxBytesAtOnce).toBeGreaterThan((most - 1) * 8 * MIB)
+  })
+
+  it.each([0, -1, 1.5, NaN, Infinity])('%d writers are refused', (writers) => {
+    expect(() => openStore(`s3://${BUCKET}`, {writers})).toThrow(`must be a whole number above 0, not ${writers}.`)
+  })
+
   it('an upload has few parts on their way, of 8 MiB at first, and 10,000 of them hold 5 TiB', async () => {
     // A busy machine takes its time for so much.
     place = s3Place(BUCKET)
