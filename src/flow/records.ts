@@ -5,7 +5,7 @@ import path from 'node:path'
 
 import type {TemporaryFolder} from './temporary-folder.js'
 
-import {writeUuid} from '../model/uuid-range.js'
+import {uuidOfHex, writeUuid} from '../model/uuid-range.js'
 import {randomHex} from '../platform/node.js'
 import {storageError} from '../store/storage-error.js'
 
@@ -33,8 +33,7 @@ export class TenantNumbers {
   keyedBy(key: string): Keyed {
     const tenant = this.#names[Buffer.from(key.slice(0, 4), 'latin1').readUInt32BE(0)]
     const hex = Buffer.from(key.slice(4), 'latin1').toString('hex')
-    const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
-    return {id, ...(tenant !== undefined && {tenant})}
+    return {id: uuidOfHex(hex), ...(tenant !== undefined && {tenant})}
   }
 
   number(name: string | undefined): number {

@@ -12,7 +12,7 @@ import {type BackupHead, FORMAT_VERSION} from '../../codec/document.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {newMembersOf} from '../../model/new-members.js'
-import {NIL_UUID, numberToUuid, uuidToNumber} from '../../model/uuid-range.js'
+import {NIL_UUID, numberToUuid, uuidOfHex, uuidToNumber} from '../../model/uuid-range.js'
 import {TOOL_VERSION} from '../../model/version.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
@@ -337,8 +337,7 @@ function* stretches({firstRow, ids, runs}: Segment, fromRow: number, pageSize: P
 function idsBetween(ids: Buffer, from: number, to: number): string[] {
   return Array.from({length: to - from}, (_, index) => {
     const at = (from + index) * ID_BYTES
-    const hex = ids.toString('hex', at, at + ID_BYTES)
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+    return uuidOfHex(ids.toString('hex', at, at + ID_BYTES))
   })
 }
 

@@ -1,6 +1,8 @@
 import type {ObjectContent} from '../../archive/content-digest.js'
 import type {WeaviateObject} from '../../model/object.js'
 
+import {uuidOfHex} from '../../model/uuid-range.js'
+
 const VECTORS: ReadonlyArray<ObjectContent['vectors']> = ['missing', 'finite', 'non-finite']
 /** Slots are doubled when more than this share is taken. */
 const LOAD = 0.7
@@ -164,7 +166,7 @@ function writeId(id: string, target: Uint32Array, at: number): void {
 function readId(source: Uint32Array, at: number): string {
   let hex = ''
   for (let word = 0; word < 4; word++) hex += source[at + word]!.toString(16).padStart(8, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  return uuidOfHex(hex)
 }
 
 /** Spreads ids of any making over the slots. */
