@@ -2,7 +2,7 @@
 import type {Warning} from './progress.js'
 
 import {DataOpsError} from './errors.js'
-import {isJsonObject, type JsonObject, type JsonValue} from './object.js'
+import {isJsonObject, type JsonObject, type JsonValue, own} from './object.js'
 import {flawOfClass} from './schema-fields.js'
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from './schema.js'
 import {vectorizersOf} from './vectorizers.js'
@@ -217,7 +217,7 @@ function override(schema: WeaviateClass, path: string, value: JsonValue): void {
   const last = keys.at(-1)!
   const index = Array.isArray(parent) ? indexOf(parent, last) : undefined
   if (index === -1) throw noSuchPath(path)
-  const before: unknown = Array.isArray(parent) ? parent[index!] : ownOf(parent as JsonObject, last)
+  const before: unknown = Array.isArray(parent) ? parent[index!] : own(parent as JsonObject, last)
   if (!isRemoved && keys.every((key) => !FREE.has(key))) assertKind(path, before, value)
   if (Array.isArray(parent)) {
     if (isRemoved) parent.splice(index!, 1)
@@ -255,14 +255,10 @@ function step(parent: unknown, key: string, path: string): unknown {
   }
 
   const object = parent as JsonObject
-  const child = ownOf(object, key) ?? {}
+  const child = own(object, key) ?? {}
   object[key] = child
   if (typeof child !== 'object') throw noSuchPath(path)
   return child
-}
-
-function ownOf(object: JsonObject, key: string): JsonValue | undefined {
-  return Object.hasOwn(object, key) ? object[key] : undefined
 }
 
 /** The place in a list of what has that name (a property), or that number; -1 when there is none. */

@@ -2,10 +2,10 @@
  * References to what is not there, in collections with tenants: the server takes a reference of such a collection only while its target
  * is there. So a placeholder stands in for the target while the reference is written, and is deleted again.
  */
-import type {JsonValue, WeaviateObject, WriteFailure} from '../../model/object.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {Placeholder} from './checkpoint-file.js'
 
+import {type JsonValue, own, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 import {sha256Hex} from '../../platform/node.js'
@@ -199,7 +199,7 @@ async function makePlaceholder(
 function targetsOf(plan: CollectionPlan, object: WeaviateObject): Map<string, Set<string>> {
   const targets = new Map<string, Set<string>>()
   for (const name of plan.referenceNames) {
-    const references = Object.hasOwn(object.properties, name) ? object.properties[name] : undefined
+    const references = own(object.properties, name)
     for (const reference of Array.isArray(references) ? references : []) {
       const target = targetOf(plan, name, reference)
       if (!target) continue

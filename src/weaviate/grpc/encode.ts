@@ -11,6 +11,7 @@ import {
   type JsonObject,
   type JsonValue,
   type NamedVector,
+  own,
   setOwn,
   type WeaviateObject,
 } from '../../model/object.js'
@@ -56,7 +57,7 @@ function writeMessage(writer: BinaryWriter, tag: number, writeFields: () => void
 export function hasLargestInt(planned: PlannedProperties, properties: JsonObject): boolean {
   for (const {dataType, name, nested} of planned.values()) {
     if (dataType !== 'int' && !nested) continue
-    const value = Object.hasOwn(properties, name) ? properties[name] : undefined
+    const value = own(properties, name)
     if (typeof value === 'number') {
       if (value === 2 ** 63) return true
     } else if (nested && typeof value === 'object' && value !== null) {

@@ -6,7 +6,7 @@ import type {GrpcMethod} from './channel.js'
 import type {GrpcContext} from './context.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {type JsonObject, type JsonValue, type WeaviateObject, type WriteFailure} from '../../model/object.js'
+import {type JsonObject, type JsonValue, own, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {type DeleteOutcome, withReason} from '../delete-outcome.js'
@@ -124,7 +124,7 @@ interface PlannedReference {
 
 function planReferences(plan: GrpcCollectionPlan, object: WeaviateObject): PlannedReference[] {
   return [...plan.referenceNames].flatMap((name) => {
-    const values = Object.hasOwn(object.properties, name) ? object.properties[name] : undefined
+    const values = own(object.properties, name)
     return Array.isArray(values) ? values.map((value) => planReference(plan, object, name, value)) : []
   })
 }
