@@ -195,12 +195,12 @@ export class CompletenessCheck {
     if (!this.#read && !contents) return
     for (let partition = 0; partition < listed.partitions; partition++) {
       // What settling, or an earlier run, has read and left out is known to the index alone.
-      const held = new Set(contents ? [] : await this.#read?.keys(partition))
+      const held = contents ? undefined : new Set(await this.#read?.keys(partition))
       const lacking: Keyed[] = []
       for (const key of await listed.keys(partition)) {
+        if (held?.has(key)) continue
         const object = this.#tenants.keyedBy(key)
-        const isHeld = contents ? contents.get(object.tenant, object.id) : held.has(key)
-        if (!isHeld) lacking.push(object)
+        if (!contents?.get(object.tenant, object.id)) lacking.push(object)
       }
 
       for (const [tenant, objects] of Map.groupBy(lacking, (object) => object.tenant)) {
