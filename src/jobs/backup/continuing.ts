@@ -10,6 +10,7 @@ import {journalName} from '../../archive/names.js'
 import {readUnfinished} from '../../archive/unfinished-reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {unchangedFor} from '../../store/store-time.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 import {isSame} from './sample.js'
 
 interface Fitness {
@@ -54,7 +55,7 @@ async function otherCollection(
   // Nothing that could be another collection's.
   if (journal.position.rows === 0) return undefined
   // Tenants that sleep cannot be asked.
-  const tenants = plan.multiTenant ? await connection.listTenants(plan.className) : undefined
+  const tenants = await tenantsOf(connection, plan.schema)
   const active = tenants && new Set(tenants.flatMap(({name, status}) => (status === 'HOT' ? [name] : [])))
   return (await isSame(journal.sample ?? [], {active, connection, plan, signal: options.signal}))
     ? undefined

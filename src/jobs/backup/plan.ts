@@ -15,6 +15,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {checkPositiveInteger} from '../../model/positive-integer.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {sha256Hex} from '../../platform/node.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 import {batchSizeFor, checkTenantsChosen} from '../options.js'
 import {chainOf, foretellChanges} from './changes.js'
 import {COUNTED_TENANTS} from './completeness.js'
@@ -100,7 +101,7 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
     })
   }
 
-  const tenants = await tenantsOf(job)
+  const tenants = await tenantsOfJob(job)
   await job.sameServer.prove(tenants)
   const holdsData = options.includeData !== false
   if (holdsData) await job.replicas.begin()
@@ -166,10 +167,10 @@ export async function foretell(plan: BackupPlan): Promise<Omit<BackupResult, 'se
 }
 
 /** @throws DataOpsError INVALID_INPUT when tenants are asked for where there are none. */
-async function tenantsOf({collection, connection, options}: BackupJob): Promise<undefined | WeaviateTenant[]> {
+async function tenantsOfJob({collection, connection, options}: BackupJob): Promise<undefined | WeaviateTenant[]> {
   const {schema} = collection
-  if (isMultiTenant(schema)) return connection.listTenants(schema.class)
-  if (!options.tenants?.length) return undefined
+  const tenants = await tenantsOf(connection, schema)
+  if (tenants || !options.tenants?.length) return tenants
   throw new DataOpsError('INVALID_INPUT', `The collection "${schema.class}" has no tenants.`, {
     hint: 'Leave the tenants out.',
   })

@@ -1,12 +1,13 @@
 /** Whether the collection that a restore is to be continued in is the one that it was begun in. */
 import type {ObjectSource} from '../../flow/source.js'
 import type {WeaviateObject} from '../../model/object.js'
+import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {Checkpoint} from './checkpoint.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 
 /** Objects that are looked for where the server shows nothing else. */
 const SAMPLE = 20
@@ -54,9 +55,8 @@ function madeAnew(name: string): DataOpsError {
 
 /** Whether something of what was written is there; also true when nothing of it can be looked for. */
 async function holdsSample({archive, checkpoint, connection, live}: ToContinue): Promise<boolean> {
-  const tenants = isMultiTenant(live)
-    ? new Map((await connection.listTenants(live.class)).map(({name, status}) => [name, status]))
-    : undefined
+  const listed = await tenantsOf(connection, live)
+  const tenants = listed && new Map(listed.map(({name, status}) => [name, status]))
   const written = await writtenSample(archive, checkpoint)
   if (written.length === 0) return true
   if (tenants && written.every(({tenant}) => !tenants.has(tenant ?? ''))) return false
