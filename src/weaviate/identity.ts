@@ -1,4 +1,6 @@
 /** What tells a collection from another one of the same name, at whatever address. */
+import type {WeaviateClass} from '../model/schema.js'
+import type {Connection} from './connection.js'
 import type {HttpClient} from './rest/http.js'
 
 import {sha256Hex} from '../platform/node.js'
@@ -32,4 +34,16 @@ export async function identifyCollection(
     if ([401, 403, 404, 405, 422, 501].some((status) => hasStatus(error, status))) return undefined
     throw error
   }
+}
+
+/** The collection of that name as it is now; in a word, where it is gone, or known to be another than the one of that identity. */
+export async function sameCollection(
+  connection: Pick<Connection, 'getCollection' | 'identify'>,
+  name: string,
+  identity: string | undefined,
+): Promise<'dropped and made anew' | 'dropped' | WeaviateClass> {
+  const now = await connection.getCollection(name)
+  if (!now) return 'dropped'
+  const found = identity === undefined ? undefined : await connection.identify(now)
+  return found === undefined || found === identity ? now : 'dropped and made anew'
 }

@@ -4,6 +4,7 @@ import type {Connection} from '../../weaviate/connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {newMembersOf} from '../../model/new-members.js'
+import {sameCollection} from '../../weaviate/identity.js'
 
 /**
  * Returns the properties and vectors that came into being meanwhile, in words: what is read over gRPC lacks them.
@@ -15,13 +16,8 @@ export async function checkSameCollection(
   schema: WeaviateClass,
   {identity, settles}: {identity?: string; settles: boolean},
 ): Promise<string[]> {
-  const now = await connection.getCollection(schema.class)
-  if (!now) throw recreated(schema.class, 'was dropped')
-  if (identity !== undefined) {
-    const found = await connection.identify(now)
-    if (found !== undefined && found !== identity) throw recreated(schema.class, 'was dropped and made anew')
-  }
-
+  const now = await sameCollection(connection, schema.class, identity)
+  if (typeof now === 'string') throw recreated(schema.class, now)
   const newMembers = newMembersOf(schema, now)
   if (settles && newMembers.length > 0) {
     throw new DataOpsError(
@@ -37,7 +33,7 @@ export async function checkSameCollection(
 function recreated(collection: string, what: string): DataOpsError {
   return new DataOpsError(
     'SERVER_REFUSED',
-    `"${collection}" ${what} while it was being backed up; nothing was sealed.`,
+    `"${collection}" was ${what} while it was being backed up; nothing was sealed.`,
     {details: {collection, recreated: true}, hint: 'Run the backup again.'},
   )
 }

@@ -7,6 +7,7 @@ import type {Checkpoint} from './checkpoint.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {sameCollection} from '../../weaviate/identity.js'
 import {tenantsOf} from '../../weaviate/resolve.js'
 
 /** Objects that are looked for where the server shows nothing else. */
@@ -30,18 +31,12 @@ export async function checkSameTarget(options: ToContinue): Promise<void> {
 }
 
 /** Whether it is there, and not known to be another than the one of that identity. */
-export async function isStillThere(
-  connection: Pick<Connection, 'getCollection' | 'identify'>,
-  name: string,
-  identity: string | undefined,
-): Promise<boolean> {
-  const live = await connection.getCollection(name)
-  const now = live && (await connection.identify(live))
-  return live !== undefined && (identity === undefined || now === undefined || now === identity)
+export async function isStillThere(...target: Parameters<typeof sameCollection>): Promise<boolean> {
+  return typeof (await sameCollection(...target)) !== 'string'
 }
 
 /** @throws DataOpsError CHECKPOINT when what was written is not in the collection of that name, which was dropped meanwhile. */
-export async function checkStillThere(...target: Parameters<typeof isStillThere>): Promise<void> {
+export async function checkStillThere(...target: Parameters<typeof sameCollection>): Promise<void> {
   if (!(await isStillThere(...target))) throw madeAnew(target[1])
 }
 

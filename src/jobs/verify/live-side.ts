@@ -18,6 +18,7 @@ import {type WeaviateClass} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
+import {sameCollection} from '../../weaviate/identity.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
 import {ListedCounts} from './listed-counts.js'
@@ -138,11 +139,8 @@ export class LiveSide implements ComparedSide {
 
   /** Of one that was dropped meanwhile, and made anew, a part of each was read. */
   async changed(): Promise<string | undefined> {
-    const now = await this.#connection.getCollection(this.className)
-    if (!now) return `"${this.className}" was dropped while it was read`
-    const identity = this.#identity === undefined ? undefined : await this.#connection.identify(now)
-    const isOther = identity !== undefined && identity !== this.#identity
-    return isOther ? `"${this.className}" was dropped and made anew while it was read` : undefined
+    const now = await sameCollection(this.#connection, this.className, this.#identity)
+    return typeof now === 'string' ? `"${this.className}" was ${now} while it was read` : undefined
   }
 
   async prove(takesPart: TakesPart): Promise<void> {
