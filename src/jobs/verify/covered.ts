@@ -4,7 +4,7 @@ import type {BackupVerification, VerifyBackupOptions} from './options.js'
 
 import {checkCover, readCover, type ReadCover} from '../../archive/encrypted/cover.js'
 import {locateBackup} from '../../catalog/locate.js'
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {canOpen, encryptionOf} from '../../store/encryption.js'
 
 const UNOPENED =
@@ -51,10 +51,7 @@ async function coverOfReference(
 
 /** Undefined in place of whatever error this package knows: there is another one to report. */
 export async function asFarAsKnown<T>(task: Promise<T>): Promise<T | undefined> {
-  return task.catch((error: unknown) => {
-    if (error instanceof DataOpsError) return undefined
-    throw error
-  })
+  return task.catch(insteadOf(undefined, (error) => error instanceof DataOpsError))
 }
 
 /** How hashing the files as they lie there is told. */
