@@ -19,8 +19,6 @@ import {assertWhole, type CheckHashesOptions} from './hashes.js'
 import {partsPlace} from './parts-place.js'
 import {type Proof, ProvenReader} from './proof.js'
 
-export {objectKey} from '../codec/amendments.js'
-
 /** Consecutive rows of a backup, without those that are void. Ordinals count through all parts. */
 export interface ArchivePage {
   /** Ordinal behind the last row. */

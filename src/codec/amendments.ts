@@ -1,6 +1,6 @@
 /** Which rows of a backup are void: those of an object that was read again, before its last amendment. */
 import {DataOpsError} from '../model/errors.js'
-import {type WeaviateObject} from '../model/object.js'
+import {objectKey, type WeaviateObject} from '../model/object.js'
 
 /** The row of the last amendment of each object. Takes what stands in a file: anything. @throws DataOpsError BACKUP_DAMAGED. */
 export function voidedRows(amendments: unknown): Map<string, number> {
@@ -21,9 +21,4 @@ export function voidedRows(amendments: unknown): Map<string, number> {
 
 export function isVoid(voided: ReadonlyMap<string, number>, object: WeaviateObject, row: number): boolean {
   return row < (voided.get(objectKey(object.tenant, object.id)) ?? 0)
-}
-
-/** One object of one tenant. Ids are all of one length: no two objects have the same key. */
-export function objectKey(tenant: string | undefined, id: string): string {
-  return tenant === undefined ? id : `${id}/${tenant}`
 }

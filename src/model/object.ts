@@ -42,6 +42,11 @@ export interface WriteFailure {
   tenant?: string
 }
 
+/** One object of one tenant. Ids are all of one length: no two objects have the same key. */
+export function objectKey(tenant: string | undefined, id: string): string {
+  return tenant === undefined ? id : `${id}/${tenant}`
+}
+
 /** Sets an own property, also one called `__proto__`, which plain assignment would swallow. */
 export function setOwn(target: JsonObject, key: string, value: JsonValue): void {
   if (key === '__proto__') {

@@ -3,7 +3,6 @@ import type {MissingObject, SealedCount} from '../../codec/document.js'
 import type {Reading} from './job.js'
 import type {ArchiveSink} from './sink.js'
 
-import {objectKey} from '../../archive/reader.js'
 import {checkObjects} from '../../flow/page-check.js'
 import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
 import {type Keyed, RecordList, TenantNumbers} from '../../flow/records.js'
@@ -11,6 +10,7 @@ import {TemporaryFolder} from '../../flow/temporary-folder.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
+import {objectKey} from '../../model/object.js'
 
 /** Ids alone weigh little, but REST lists them with their properties. */
 const LISTING_PAGE = 1000

@@ -1,10 +1,9 @@
 /** Some of what a backup has read: by when it came into being, a collection or a tenant is told from another of its name. */
-import type {WeaviateObject} from '../../model/object.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 
-import {objectKey} from '../../archive/reader.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
+import {objectKey, type WeaviateObject} from '../../model/object.js'
 
 /** An object cannot come into being twice at the same time: what a collection is known by that shows nothing else. */
 export interface SampledObject {

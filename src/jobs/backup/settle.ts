@@ -6,6 +6,7 @@ import {listIds} from '../../flow/list-ids.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {settledStatus, withActiveTenants} from '../../flow/tenants/activation.js'
 import {chunks} from '../../model/chunks.js'
+import {objectKey} from '../../model/object.js'
 import {writeAll} from '../../model/sink.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 
@@ -128,7 +129,7 @@ class Scans {
   }
 
   #amend(tenant: Tenant, id: string): void {
-    this.#amendments.set(`${id}/${tenant ?? ''}`, [tenant ?? null, id, this.reading.open.writer.rows])
+    this.#amendments.set(objectKey(tenant, id), [tenant ?? null, id, this.reading.open.writer.rows])
   }
 
   #removeUnseen(isOf: (tenant: Tenant) => boolean): void {

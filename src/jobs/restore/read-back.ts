@@ -1,12 +1,11 @@
 /** References that may have been sent before, by somebody who may still have been at it: read back once they are written, and mended. */
 import type {SourcePage} from '../../flow/source.js'
-import type {WeaviateObject, WriteFailure} from '../../model/object.js'
 
-import {objectKey} from '../../archive/reader.js'
 import {describeDifference} from '../../codec/digest.js'
 import {toTarget} from '../../flow/live/sink.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
+import {objectKey, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {plural} from '../../model/plural.js'
 import {type RestoreTransferOptions} from './objects.js'
 import {countReferences, onlyReferences, sendDangling, sendReferences} from './references.js'

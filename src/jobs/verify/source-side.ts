@@ -1,13 +1,12 @@
 /** A backup, or another source, as one of two things that are compared. */
 import type {ContentDigest} from '../../archive/content-digest.js'
 import type {ObjectSource} from '../../flow/source.js'
-import type {WeaviateObject} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {ComparedSide, HeldTenant, TakesPart} from './side.js'
 
-import {objectKey} from '../../archive/reader.js'
 import {DataOpsError} from '../../model/errors.js'
+import {objectKey, type WeaviateObject} from '../../model/object.js'
 import {changesEachTime} from '../survey.js'
 
 /** What a comparison reads of a source. */

@@ -6,7 +6,14 @@ import type {GrpcMethod} from './channel.js'
 import type {GrpcContext} from './context.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {type JsonObject, type JsonValue, own, type WeaviateObject, type WriteFailure} from '../../model/object.js'
+import {
+  type JsonObject,
+  type JsonValue,
+  objectKey,
+  own,
+  type WeaviateObject,
+  type WriteFailure,
+} from '../../model/object.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {type DeleteOutcome, withReason} from '../delete-outcome.js'
@@ -178,7 +185,7 @@ function mergeFailures(failures: readonly WriteFailure[]): WriteFailure[] {
   const merged: WriteFailure[] = []
   const byObject = new Map<string, WriteFailure>()
   for (const item of failures) {
-    const key = `${item.id}/${item.tenant ?? ''}`
+    const key = objectKey(item.tenant, item.id)
     const earlier = byObject.get(key)
     if (earlier) earlier.reason += `; ${item.reason}`
     else {
