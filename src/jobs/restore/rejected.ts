@@ -7,6 +7,7 @@ import {concatBytes} from '../../codec/bytes.js'
 import {decodeObjectLine, encodeObjectLine} from '../../codec/json/lines.js'
 import {DataOpsError} from '../../model/errors.js'
 import {forget, isForgotten} from '../../store/forget.js'
+import {withReader} from '../../store/read-all.js'
 
 /** Bytes of a piece, about: what a save writes at most, however much was refused before. */
 const PIECE_BYTES = 4 * 1024 * 1024
@@ -142,12 +143,7 @@ export class RejectedObjects {
   }
 
   async #read(name: string, bytes: number): Promise<Uint8Array> {
-    const reader = await this.store.openRead(name)
-    try {
-      return await reader.read(0, bytes)
-    } finally {
-      await reader.close()
-    }
+    return withReader(this.store, name, async (reader) => reader.read(0, bytes))
   }
 }
 

@@ -11,9 +11,10 @@ import {BackupCatalog} from '../../catalog/catalog.js'
 import {type BackupPlace, locateBackup} from '../../catalog/locate.js'
 import {concatBytes} from '../../codec/bytes.js'
 import {type BackupSeal, parseDocumentHead, parseSealLine} from '../../codec/document.js'
-import {locateSealMember, readStoredMember} from '../../codec/gzip.js'
+import {findSealLine} from '../../codec/seal-line.js'
 import {DataOpsError} from '../../model/errors.js'
 import {sha256Hex} from '../../platform/node.js'
+import {withReader} from '../../store/read-all.js'
 import {asFarAsKnown} from './covered.js'
 
 export interface DamagedBackup {
@@ -97,27 +98,21 @@ interface Remains {
 
 async function readRemains(store: Store, document: string): Promise<Remains> {
   if ((await store.stat(document))?.kind !== 'file') return {problems: []}
-  const reader = await store.openRead(document)
-  try {
+  return withReader(store, document, async (reader) => {
     const source = await DocumentSource.open(reader, store.describe(document))
     const place = (await source.seal()) ?? (await compressedSeal(reader))
     const id = await readId(reader, source.isCompressed)
     if (!place) return {id, problems: []}
     const {seal} = place
     return {id, problems: await checkDocument({file: document, seal, store}), seal}
-  } finally {
-    await reader.close()
-  }
+  })
 }
 
 /** The seal of a gzipped document that no longer starts like one. */
 async function compressedSeal(reader: StoreReader): Promise<SealPlace | undefined> {
-  const {size} = reader
-  const place = locateSealMember(await reader.read(Math.max(0, size - 4), size), size)
-  if (!place || size - place.start > MAX_SEAL) return undefined
-  const line = readStoredMember(await reader.read(place.start, size))
-  const seal = line && parseSealLine(new TextDecoder().decode(line), sha256Hex)
-  return seal && {seal, start: place.start}
+  const found = await findSealLine(reader, true, MAX_SEAL)
+  const seal = found && parseSealLine(new TextDecoder().decode(found.line), sha256Hex)
+  return seal && {seal, start: found.start}
 }
 
 /** What stands in the head, as long as its own bytes can be read: damage further on does not matter. */
