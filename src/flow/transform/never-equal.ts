@@ -58,20 +58,15 @@ export function neverEqual(ast: unknown, schema: WeaviateClass): string | undefi
   const scope = new Map(members)
   for (const [name, kind] of FIXED) scope.set(name, {kind, name})
   scope.set('properties', {members, name: 'properties'})
-  return unsignedIn(ast) ?? firstIn(ast, scope)
+  return firstIn(ast, scope)
 }
 
 /** The library finds an unsigned number equal to others by itself only, and never as one of a list or as a value of a map. */
-function unsignedIn(node: unknown): string | undefined {
-  if (Array.isArray(node)) return node.map((each) => unsignedIn(each)).find((found) => found !== undefined)
-  if (!isNode(node)) return undefined
-  const {args, op} = node
+function ofUnsigned({args, op}: Node): string | undefined {
   const values: unknown[] = Array.isArray(args) ? args : []
   const compared = op === 'list' ? values : op === 'map' ? values.map((entry) => (entry as unknown[])[1]) : []
-  const number = [...compared, ...(op === 'in' ? values.slice(0, 1) : [])]
-    .map((each) => unsigned(each))
-    .find((each) => each !== undefined)
-  return number === undefined ? unsignedIn(args) : `${number} equals nothing in a list: write it as a number without u`
+  const number = firstOf([...compared, ...(op === 'in' ? values.slice(0, 1) : [])], unsigned)
+  return number && `${number} equals nothing in a list: write it as a number without u`
 }
 
 function unsigned(node: unknown): string | undefined {
@@ -99,19 +94,20 @@ function knownOf({dataType, nestedProperties}: SchemaProperty, name: string, isW
   return {kind: isWithin && type === 'date' ? 'a text' : KINDS[type], name}
 }
 
-function firstIn(node: unknown, scope: Scope): string | undefined {
-  if (Array.isArray(node)) {
-    for (const each of node) {
-      const found = firstIn(each, scope)
-      if (found !== undefined) return found
-    }
-
-    return undefined
+function firstOf(nodes: readonly unknown[], find: (node: unknown) => string | undefined): string | undefined {
+  for (const node of nodes) {
+    const found = find(node)
+    if (found !== undefined) return found
   }
 
+  return undefined
+}
+
+function firstIn(node: unknown, scope: Scope): string | undefined {
+  if (Array.isArray(node)) return firstOf(node, (each) => firstIn(each, scope))
   if (!isNode(node)) return undefined
   const named = namedIn(node, scope)
-  if (!named) return ofComparison(node, scope) ?? firstIn(node.args, scope)
+  if (!named) return ofUnsigned(node) ?? ofComparison(node, scope) ?? firstIn(node.args, scope)
   const {inside, known, name, outside} = named
   return firstIn(outside, scope) ?? firstIn(inside, new Map([...scope, [name, known]]))
 }
@@ -127,7 +123,7 @@ function ofComparison({args, op}: Node, scope: Scope): string | undefined {
   if (op !== 'in') return undefined
   if (isNode(b) && b.op === 'list' && Array.isArray(b.args)) {
     const known = knownIn(a, scope)
-    return b.args.map((item) => apart(known, item)).find((found) => found !== undefined)
+    return firstOf(b.args, (item) => apart(known, item))
   }
 
   return apart(knownIn(b, scope)?.each, a)
