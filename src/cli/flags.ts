@@ -7,6 +7,7 @@ import type {JsonValue} from '../model/object.js'
 import {type SettingValues, TRANSPORTS} from '../config/definitions.js'
 import {parseHeaders, parseSeconds} from '../config/setting-texts.js'
 import {DataOpsError} from '../model/errors.js'
+import {mapValues} from '../model/map-values.js'
 
 const RETRY = 'RETRY AND LOAD'
 const ENCRYPTION = 'ENCRYPTION'
@@ -59,7 +60,7 @@ export const modeFlag = Flags.custom<number>({
 
 /** Flags that stand together in the help, under this heading. */
 export function inGroup<Named extends Readonly<Record<string, object>>>(helpGroup: string, flags: Named): Named {
-  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, {...flag, helpGroup}])) as Named
+  return mapValues(flags, (flag) => ({...flag, helpGroup})) as Named
 }
 
 const connectionFlags = inGroup('CONNECTION', {

@@ -1,4 +1,5 @@
 /** Keeps secrets out of everything that is printed. */
+import {mapValues} from '../model/map-values.js'
 
 /** Flags whose value is a secret. */
 const SECRET_FLAGS: ReadonlySet<string> = new Set(['--api-key', '--header', '--to-api-key', '--to-header'])
@@ -61,7 +62,7 @@ export function redactDeep(value: unknown, secrets: readonly string[]): unknown 
   if (Array.isArray(value)) return value.map((item) => redactDeep(item, secrets))
   if (value instanceof Error) return redact(value.message, secrets)
   if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redactDeep(member, secrets)]))
+    return mapValues(value as Record<string, unknown>, (member) => redactDeep(member, secrets))
   return value
 }
 

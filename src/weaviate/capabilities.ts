@@ -1,4 +1,5 @@
 /** What a server can do, by its version: docs/compatibility.md is the same table for people. */
+import {mapValues} from '../model/map-values.js'
 
 /** The first version of Weaviate that can do each. Read off real servers; where those tried lie apart, off the release notes. */
 export const SINCE = {
@@ -45,7 +46,7 @@ export type Capabilities = Readonly<Record<Capability, boolean>> & {
 
 /** Those of this version. One that is no version (a build without a number) is taken for the newest: what it cannot do, it refuses. */
 export function capabilitiesOf(version: string, maxMessageBytes: number): Capabilities {
-  const has = Object.fromEntries(Object.entries(SINCE).map(([name, since]) => [name, isAtLeast(version, since)]))
+  const has = mapValues(SINCE, (since) => isAtLeast(version, since))
   return {...(has as Record<Capability, boolean>), maxMessageBytes}
 }
 

@@ -1,3 +1,4 @@
+import {mapValues} from '../../model/map-values.js'
 import {InvalidBody, type RestAnswer} from './router.js'
 
 /** What a member of a body may be; null goes for anything, and members that are not named here are ignored. */
@@ -179,8 +180,7 @@ function withNames(value: unknown, shape: Shape): unknown {
   if (typeof value !== 'object' || value === null || typeof shape === 'string') return value
   if ('list' in shape) return Array.isArray(value) ? value.map((item) => withNames(item, shape.list)) : value
   if (Array.isArray(value)) return value
-  if ('map' in shape)
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withNames(item, shape.map)]))
+  if ('map' in shape) return mapValues(value as Record<string, unknown>, (item) => withNames(item, shape.map))
   const {fields} = shape
   const names = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]))
   const named = new Map<string, unknown>()
