@@ -24,8 +24,24 @@ export class OnlyStopwords extends Refusal {
 }
 
 /** As REST calls them, in order. */
-export const OPERATORS =
-  'And ContainsAll ContainsAny ContainsNone Equal GreaterThan GreaterThanEqual IsNull LessThan LessThanEqual Like Not NotEqual Or WithinGeoRange'
+export const OPERATORS: readonly string[] = [
+  'And',
+  'ContainsAll',
+  'ContainsAny',
+  'ContainsNone',
+  'Equal',
+  'GreaterThan',
+  'GreaterThanEqual',
+  'IsNull',
+  'LessThan',
+  'LessThanEqual',
+  'Like',
+  'Not',
+  'NotEqual',
+  'Or',
+  'WithinGeoRange',
+]
+
 /** Those of filters in a filter. */
 export const GROUPS: ReadonlySet<string> = new Set(['And', 'Not', 'Or'])
 

@@ -1,5 +1,5 @@
 import type {Predicate} from './filter-model.js'
-import type {ObjectRoom} from './objects.js'
+import type {ObjectRoom, Served} from './objects.js'
 import type {ShardPlace} from './replicas.js'
 import type {Collection, StoredObject} from './store.js'
 
@@ -7,13 +7,6 @@ import {type PageOptions, readCursor} from './paging.js'
 import {orRefusal, Refusal, within} from './refusal.js'
 import {resolveShard} from './shard.js'
 import {compileSort, type SortKey} from './sort.js'
-
-/** Where a request is answered. */
-export interface Served {
-  /** Which of the nodes it is. */
-  node: number
-  room: ObjectRoom
-}
 
 interface Listing extends Omit<PageOptions, 'sort'> {
   collection: Collection

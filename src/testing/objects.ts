@@ -33,6 +33,13 @@ export interface BatchOutcome {
   tenant: string
 }
 
+/** Where a request is answered. */
+export interface Served {
+  /** Which of the nodes it is. */
+  node: number
+  room: ObjectRoom
+}
+
 /** What writes and reads of objects follow, apart from how they came. */
 export class ObjectRoom {
   readonly replicas: Replicas

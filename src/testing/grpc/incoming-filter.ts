@@ -15,8 +15,7 @@ import {type Collection, lowerFirst, upperFirst} from '../store.js'
 /** @throws Refusal in the real server's words. */
 export function incomingFilter(filters: Filters, scope: FilterScope): Filter {
   const operator = operatorOf(filters)
-  if (!OPERATORS.split(' ').includes(operator))
-    throw new Refusal(`unknown filter operator ${Filters_Operator[filters.operator]}`)
+  if (!OPERATORS.includes(operator)) throw new Refusal(`unknown filter operator ${Filters_Operator[filters.operator]}`)
   if (GROUPS.has(operator)) {
     const operands = filters.filters.map((operand) => incomingFilter(operand, scope))
     return {operands, operator, path: [], type: undefined, values: []}

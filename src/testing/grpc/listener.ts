@@ -2,7 +2,7 @@ import {type Metadata, type sendUnaryData, Server, ServerCredentials, type Serve
 import {Buffer} from 'node:buffer'
 import {createServer, type Socket} from 'node:net'
 
-import type {Served} from '../many-objects.js'
+import type {Served} from '../objects.js'
 import type {Settings} from '../options.js'
 import type {Requests} from '../requests.js'
 

@@ -1,6 +1,6 @@
 import type {AggregateReply, AggregateRequest} from '../../weaviate/proto/generated/aggregate.js'
 import type {Predicate} from '../filter-model.js'
-import type {ObjectRoom} from '../objects.js'
+import type {ObjectRoom, Served} from '../objects.js'
 import type {Settings} from '../options.js'
 
 import {
@@ -22,7 +22,7 @@ import {type Access, dataOf, forbidden} from '../access.js'
 import {aggregateShard} from '../aggregate.js'
 import {beaconTo, parseBeacon} from '../beacon.js'
 import {compileFilter} from '../filter.js'
-import {deleteObjects, listObjects, type Served} from '../many-objects.js'
+import {deleteObjects, listObjects} from '../many-objects.js'
 import {orRefusal, Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'
 import {type Collection, upperFirst} from '../store.js'

@@ -73,8 +73,8 @@ const WHERE_VALUES: Record<string, {is: (value: unknown) => boolean; type: Filte
 /** @throws InvalidBody, Refusal 422. */
 export function incomingFilter(where: WhereBody): Filter {
   const {operands, operator = '', path} = where
-  if (!OPERATORS.split(' ').includes(operator))
-    throw new InvalidBody(606, `match.where.operator in body should be one of [${OPERATORS}]`)
+  if (!OPERATORS.includes(operator))
+    throw new InvalidBody(606, `match.where.operator in body should be one of [${OPERATORS.join(' ')}]`)
   const values = valuesOf(where)
   if (!GROUPS.has(operator)) return within('invalid where filter: ', () => clause(operator, path ?? [], values))
   return within('invalid where filter: ', () => {

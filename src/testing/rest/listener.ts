@@ -1,7 +1,7 @@
 import {Buffer} from 'node:buffer'
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
 
-import type {Served} from '../many-objects.js'
+import type {Served} from '../objects.js'
 import type {Settings} from '../options.js'
 import type {Requests} from '../requests.js'
 

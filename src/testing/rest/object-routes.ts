@@ -1,10 +1,9 @@
-import type {Served} from '../many-objects.js'
 import type {Incoming} from '../properties.js'
 import type {Collection, StoredObject} from '../store.js'
 
 import {own} from '../../model/object.js'
 import {isReference} from '../../model/schema.js'
-import {type IncomingObject, type ObjectRoom, sortedWith} from '../objects.js'
+import {type IncomingObject, type ObjectRoom, type Served, sortedWith} from '../objects.js'
 import {readCursor} from '../paging.js'
 import {Refusal, within} from '../refusal.js'
 import {resolveShard} from '../shard.js'

@@ -1,4 +1,4 @@
-import type {Served} from '../many-objects.js'
+import type {Served} from '../objects.js'
 import type {Settings} from '../options.js'
 import type {Collection} from '../store.js'
 import type {Router} from './router.js'
