@@ -1,4 +1,4 @@
-/** The arrays of an Arrow record batch as the values that `columns-decode.ts` takes. */
+/** The arrays of an Arrow record batch as the values that `src/codec/columns/decode.ts` takes. */
 import type {ByteSource, Platform} from '../codec.js'
 import type {ColumnValue} from '../columns/decode.js'
 

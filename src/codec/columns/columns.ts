@@ -1,6 +1,6 @@
 /**
  * Weaviate objects as columns (docs/format.md, "Parquet and Arrow parts"): which columns a class has, how each is typed, and what the
- * columns of someone else's file may hold. `columns-encode.ts` takes objects apart, `columns-decode.ts` puts them together.
+ * columns of someone else's file may hold. `encode.ts` takes objects apart, `decode.ts` puts them together.
  */
 import type {JsonObject} from '../../model/object.js'
 
