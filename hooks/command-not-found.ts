@@ -6,19 +6,29 @@ interface Context {
 
 /** The name of this package's own program. */
 const OWN = 'elysia-data-ops'
+const TOPICS: ReadonlySet<string> = new Set(['backup', 'col', 'job'])
 
 /**
- * A mistyped `col …` or `backup …`, and in this package's own program any word: says which command is near.
+ * A mistyped `col …`, `backup …` or `job …`, and in this package's own program any word: says which command is near.
  * oclif takes a hook that returns for one that has dealt with it, and would end with 0: of a host's other words the error is oclif's own.
  */
 export default async function commandNotFound({config, id}: Context): Promise<void> {
   const [{Errors}, {nearest}] = await Promise.all([import('@oclif/core'), import('../src/model/nearest.js')])
   const {bin, commandIDs} = config
-  const [topic = '', name = ''] = id.split(':', 2)
-  const isTopic = topic === 'col' || topic === 'backup'
-  if (!isTopic && bin !== OWN) throw new Errors.CLIError(`command ${id} not found`, {exit: 2})
-  const wanted = isTopic ? name : topic
-  const candidates = isTopic ? commandIDs.filter((command) => command.startsWith(`${topic}:`)) : commandIDs
+  if (!TOPICS.has(id.split(':', 1)[0]!) && bin !== OWN) throw new Errors.CLIError(`command ${id} not found`, {exit: 2})
+  const refusal = (message: string, suggestion: string): Error =>
+    new Errors.CLIError(message, {exit: 2, suggestions: [suggestion]})
+  const typed = (commands: readonly string[], separator = ''): string =>
+    commands.map((command) => `${bin} ${command.replaceAll(':', ' ')}`).join(separator)
+  // What stands behind a command that takes nothing, oclif takes for words of it.
+  const whole = commandIDs.find((command) => id.startsWith(`${command}:`))
+  if (whole !== undefined)
+    throw refusal(`There is an argument too many (${id.slice(whole.length + 1)}).`, `See ${typed([whole])} --help.`)
+
+  const topic = topicOf(id, commandIDs)
+  // And behind a mistyped one.
+  const [wanted = ''] = id.slice(topic.length).split(':', 1)
+  const candidates = commandIDs.filter((command) => command.startsWith(topic))
   const lastWord = (command: string): string => command.split(':').at(-1) ?? command
   const near = nearest(
     wanted,
@@ -28,11 +38,14 @@ export default async function commandNotFound({config, id}: Context): Promise<vo
   // "restore" is that of `col`, not that of `job create`.
   const fewest = Math.min(...like.map((command) => command.split(':').length))
   const meant = like.filter((command) => command.split(':').length === fewest)
-  const typed = (commands: readonly string[], separator: string): string =>
-    commands.map((command) => `${bin} ${command.replaceAll(':', ' ')}`).join(separator)
-  // What stands behind, oclif takes for words of the command too.
-  const typedWords = (isTopic && name !== '' ? [topic, name] : [topic]).join(' ')
   const suggestion =
     meant.length > 0 ? `Did you mean: ${typed(meant, ' or ')}?` : `There are: ${typed(candidates, ', ')}.`
-  throw new Errors.CLIError(`There is no command "${typedWords}".`, {exit: 2, suggestions: [suggestion]})
+  throw refusal(`There is no command "${`${topic}${wanted}`.replaceAll(':', ' ').trim()}".`, suggestion)
+}
+
+/** The words with which commands begin, each with its colon: `job:create:` of `job:create:bakcup`. */
+function topicOf(id: string, commandIDs: readonly string[]): string {
+  const words = id.split(':')
+  const topics = words.map((_, at) => `${words.slice(0, at + 1).join(':')}:`)
+  return topics.findLast((topic) => commandIDs.some((command) => command.startsWith(topic))) ?? ''
 }

@@ -108,6 +108,20 @@ it('in a host, a word that is none of ours is not found, as without this plugin'
   })
 })
 
+it.each([
+  [
+    'job:create:bakcup:Article',
+    'There is no command "job create bakcup".',
+    'Did you mean: elysiactl job create backup?',
+  ],
+  ['job:run', 'There is no command "job run".', 'There are: elysiactl job create backup, elysiactl job list.'],
+  ['job', 'There is no command "job".', 'There are: elysiactl job create backup, elysiactl job list.'],
+  ['job:list:s3://x', 'There is an argument too many (s3://x).', 'See elysiactl job list --help.'],
+])('what stands behind words that are commands is no command: %s', async (id, message, suggestion) => {
+  const config = {bin: 'elysiactl', commandIDs: ['col:backup', 'job:create:backup', 'job:list', 'plan'], root}
+  await expect(commandNotFound({config, id})).rejects.toMatchObject({message, suggestions: [suggestion]})
+})
+
 describe('twenty mistakes', () => {
   it('are twenty', () => {
     expect(MISTAKES).toHaveLength(20)
