@@ -231,12 +231,17 @@ const FREE: ReadonlySet<string> = new Set(['moduleConfig', 'vectorizer'])
 
 /** A server that shows a number takes nothing else for it. @throws DataOpsError INVALID_INPUT. */
 function assertKind(path: string, before: unknown, value: JsonValue): void {
-  const isPlain = ['boolean', 'number', 'string'].includes(typeof before)
-  if (!isPlain || typeof before === typeof value) return
-  const kind = KINDS[typeof before]
+  const kind = kindOf(before)
+  if (kind === undefined || kind === kindOf(value)) return
+  const details = {path}
+  if (typeof before === 'object')
+    throw new DataOpsError('INVALID_INPUT', `"${path}" cannot be set to that: it is ${kind}.`, {
+      details,
+      hint: 'Set what is in it, one by one, or write it as JSON.',
+    })
   const shown = JSON.stringify(value)
   throw new DataOpsError('INVALID_INPUT', `"${path}" is ${kind}, and cannot be set to ${shown}.`, {
-    details: {path},
+    details,
     hint:
       typeof before === 'string' && typeof value !== 'object'
         ? `A text that looks like something else is written in quotes of its own: '${path}="${String(value)}"'.`
@@ -245,6 +250,12 @@ function assertKind(path: string, before: unknown, value: JsonValue): void {
 }
 
 const KINDS: Readonly<Record<string, string>> = {boolean: 'true or false', number: 'a number', string: 'a text'}
+
+/** Undefined of null and what is not there, which may become anything. */
+function kindOf(value: unknown): string | undefined {
+  if (Array.isArray(value)) return 'a list'
+  return isJsonObject(value) ? 'an object' : KINDS[typeof value]
+}
 
 /** One step down a path; objects that are not there yet come into being. */
 function step(parent: unknown, key: string, path: string): unknown {
