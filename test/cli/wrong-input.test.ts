@@ -146,6 +146,20 @@ const mistakes: Record<string, Mistake> = {
     hint: /It is 1 now/,
     message: /^"replicationConfig\.factor" is a number, and cannot be set to "abc"\.$/,
   },
+  'a section of settings set to a value': {
+    argv: () => ['col', 'restore', backupPath, '--name', 'Fresh', '--set', 'replicationConfig=5', '--dry-run'],
+    code: 'INVALID_INPUT',
+    exitCode: 2,
+    hint: /one by one/,
+    message: /^"replicationConfig" cannot be set to that: it is an object\.$/,
+  },
+  'a folder of checkpoints without a name': {
+    argv: () => ['col', 'restore', backupPath, '--name', 'Fresh', '--checkpoint-dir', ''],
+    code: 'INVALID_INPUT',
+    exitCode: 2,
+    hint: /^Name one, or \. for the one that you are in\.$/,
+    message: /has no usable name\.$/,
+  },
   'a setting of another kind of a copy': {
     argv: () => ['col', 'copy', 'Book', 'Fresh', '--set', 'properties.title.indexSearchable=yes', '--dry-run'],
     code: 'INVALID_INPUT',

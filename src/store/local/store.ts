@@ -31,7 +31,9 @@ export class LocalStore implements Store {
 
   constructor(directory: string, {mode}: LocalStoreOptions = {}) {
     if (directory === '' || directory.includes('\0')) {
-      throw new DataOpsError('INVALID_INPUT', 'The folder for backups has no usable name.')
+      throw new DataOpsError('INVALID_INPUT', 'The folder for backups has no usable name.', {
+        hint: 'Name one, or . for the one that you are in.',
+      })
     }
 
     const file = mode ?? OWNER_ONLY
