@@ -122,6 +122,11 @@ export function insteadOf<T>(value: T, which: ErrorCode | ((error: unknown) => b
   }
 }
 
+/** Whether the same call would end so again: nobody interrupted it, and waiting changes nothing. */
+export function isRefusal(error: unknown): error is DataOpsError {
+  return error instanceof DataOpsError && !error.retryable && error.code !== 'INTERRUPTED'
+}
+
 /** The same error with more particulars: what was done before it, where something is. */
 export function withDetails(error: unknown, details: Record<string, unknown>): Error {
   if (!(error instanceof DataOpsError)) return error instanceof Error ? error : new Error(String(error))

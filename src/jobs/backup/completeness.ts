@@ -8,7 +8,7 @@ import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
 import {type Keyed, RecordList, TenantNumbers} from '../../flow/records.js'
 import {TemporaryFolder} from '../../flow/temporary-folder.js'
 import {chunks} from '../../model/chunks.js'
-import {DataOpsError} from '../../model/errors.js'
+import {isRefusal} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {objectKey} from '../../model/object.js'
 
@@ -220,7 +220,7 @@ export class CompletenessCheck {
       try {
         objects.push(...(await throttle.run(async () => connection.getObjects({...request, ids: [id], viaRest: true}))))
       } catch (error) {
-        if (!(error instanceof DataOpsError) || error.retryable || error.code === 'INTERRUPTED') throw error
+        if (!isRefusal(error)) throw error
         this.#missing.set(objectKey(tenant, id), {id, reason: error.message, ...(tenant !== undefined && {tenant})})
       }
     }

@@ -10,7 +10,7 @@ import {isOfEncrypted} from '../../archive/encrypted/notes.js'
 import {skippedWarning} from '../../archive/incomplete.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {isChosenBy} from '../../flow/transform/tenants.js'
-import {DataOpsError, withDetails} from '../../model/errors.js'
+import {DataOpsError, isRefusal, withDetails} from '../../model/errors.js'
 import {isPassedOver} from '../options.js'
 import {Checkpoint} from './checkpoint.js'
 import {checkRestoreOptions, refersToMissing} from './checks.js'
@@ -329,11 +329,6 @@ class RestoreRun {
 
 function secondsSince(started: number): number {
   return (performance.now() - started) / 1000
-}
-
-/** Nothing that the same command would get over by itself. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof DataOpsError && !error.retryable && error.code !== 'INTERRUPTED'
 }
 
 /** @throws DataOpsError INVALID_INPUT when two backups would go into one collection. */

@@ -2,7 +2,7 @@
 import type {AboutServer, ServerNode} from '../connection.js'
 import type {HttpClient} from './http.js'
 
-import {DataOpsError, insteadOf} from '../../model/errors.js'
+import {insteadOf, isRefusal} from '../../model/errors.js'
 import {countOf, optionalText, permissionsIn, recordOf, recordsOf} from './shape.js'
 
 export function aboutServer(http: HttpClient): AboutServer {
@@ -45,7 +45,5 @@ export function aboutServer(http: HttpClient): AboutServer {
 
 /** Undefined where the server has no such answer, or not for these credentials. */
 async function known<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  const isNone = (error: unknown): boolean =>
-    error instanceof DataOpsError && !error.retryable && error.code !== 'INTERRUPTED'
-  return ask().catch(insteadOf(undefined, isNone))
+  return ask().catch(insteadOf(undefined, isRefusal))
 }

@@ -1,5 +1,5 @@
 /** Objects counted over REST: by GraphQL, and where that is switched off by listing them. */
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, isRefusal} from '../../model/errors.js'
 import {isTransientReason} from '../errors.js'
 import {type HttpClient} from './http.js'
 import {collectionMissing, list} from './reading.js'
@@ -16,7 +16,7 @@ export async function countRest(http: HttpClient, counted: Counted): Promise<num
     return await countByGraphql(http, counted)
   } catch (error) {
     // GraphQL can be switched off, or not allowed by a role; the listing gives the same number, or the true reason why not.
-    if (!(error instanceof DataOpsError) || error.retryable || error.code === 'INTERRUPTED') throw error
+    if (!isRefusal(error)) throw error
     return countByListing(http, counted)
   }
 }

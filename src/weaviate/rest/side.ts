@@ -2,7 +2,7 @@
 import type {KnownObject, ObjectRequest, RestSide} from '../connection.js'
 import type {HttpClient} from './http.js'
 
-import {DataOpsError} from '../../model/errors.js'
+import {isRefusal} from '../../model/errors.js'
 import {getObjectRest, listIds} from './reading.js'
 import {readNodes} from './replicas.js'
 
@@ -36,7 +36,7 @@ async function findObject(
       if (there) return there
     } catch (error) {
       // A node without a replica of the shard says so in its own words.
-      if (!(error instanceof DataOpsError) || error.retryable || error.code === 'INTERRUPTED') throw error
+      if (!isRefusal(error)) throw error
     }
   }
 
