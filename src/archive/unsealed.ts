@@ -7,8 +7,7 @@ import type {WeaviateClass} from '../model/schema.js'
 import {concatBytes} from '../codec/bytes.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {isJsonObject} from '../model/object.js'
-import {uuidOfHex} from '../model/uuid-range.js'
-import {sha256Hex} from '../platform/node.js'
+import {derivedUuid} from '../platform/node.js'
 import {decodeJson, type DocumentSource, MAX_LINE, MAX_SEAL, SEAL_VALUES} from './document-source.js'
 import {
   type BackupKind,
@@ -236,12 +235,6 @@ class OpeningScanner {
     const text = decodeJson(Buffer.concat(this.#pieces).subarray(0, this.#end))
     return this.#depth === 0 ? text : `${text.trimEnd().replace(/,$/, '')}}`
   }
-}
-
-/** The same for the same text, and for no other. */
-export function derivedUuid(text: string): string {
-  const hex = sha256Hex(text)
-  return uuidOfHex(`${hex.slice(0, 12)}8${hex.slice(13, 16)}8${hex.slice(17, 32)}`)
 }
 
 /** Times without an offset are in UTC. */

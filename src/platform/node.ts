@@ -9,6 +9,7 @@ import type {Platform} from '../codec/codec.js'
 
 import {damaged, GZIP_HEADER} from '../codec/gzip.js'
 import {DataOpsError} from '../model/errors.js'
+import {uuidOfHex} from '../model/uuid-range.js'
 
 const gzipAsync = promisify<zlib.InputType, zlib.ZlibOptions, Uint8Array>(zlib.gzip)
 
@@ -125,6 +126,12 @@ export function sha256Hex(...pieces: ReadonlyArray<string | Uint8Array>): string
   const sum = createHash('sha256')
   for (const piece of pieces) sum.update(piece)
   return sum.digest('hex')
+}
+
+/** A UUID: the same for the same text, and for no other. */
+export function derivedUuid(text: string): string {
+  const hex = sha256Hex(text)
+  return uuidOfHex(`${hex.slice(0, 12)}8${hex.slice(13, 16)}8${hex.slice(17, 32)}`)
 }
 
 /** What clouds check bytes by that they are sent: no proof against people. */
