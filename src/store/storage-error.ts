@@ -53,18 +53,21 @@ export async function storageError(error: unknown, where: string, {bytes, verb}:
   const [reason, hint] =
     code === 'ENOSPC'
       ? [whyFull(disk, bytes), 'Free some space there, or choose a folder on another disk.']
-      : (HINTS[code ?? ''] ?? [`the system answered ${code ?? String(error)}`, undefined])
+      : reasonOf(error)
   const what = bytes === undefined ? '' : ` ${formatBytes(bytes)} to`
   return new DataOpsError('STORAGE', `Cannot ${verb}${what} ${where}: ${reason}.`, {cause: error, details, hint})
 }
 
 /** INVALID_INPUT: what keeps a file from being read that somebody named. `what`: `The file of ids list.txt`. */
 export function unreadable(error: unknown, what: string): DataOpsError {
+  const [reason, hint = 'Name a file that can be read.'] = reasonOf(error)
+  const details = {code: errnoOf(error)}
+  return new DataOpsError('INVALID_INPUT', `${what} cannot be read: ${reason}.`, {cause: error, details, hint})
+}
+
+function reasonOf(error: unknown): [reason: string, hint?: string] {
   const code = errnoOf(error)
-  const [reason, hint = 'Name a file that can be read.'] = HINTS[code ?? ''] ?? [
-    `the system answered ${code ?? String(error)}`,
-  ]
-  return new DataOpsError('INVALID_INPUT', `${what} cannot be read: ${reason}.`, {cause: error, details: {code}, hint})
+  return HINTS[code ?? ''] ?? [`the system answered ${code ?? String(error)}`]
 }
 
 function whyFull(disk: FreeSpace | undefined, needed = 0): string {
