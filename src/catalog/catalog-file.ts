@@ -4,9 +4,9 @@ import type {Store} from '../store/store.js'
 import {decodeJson} from '../archive/document-source.js'
 import {CATALOG_FILE, damagedCatalogName} from '../archive/names.js'
 import {utf8} from '../codec/bytes.js'
-import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {copyObject} from '../store/copy.js'
+import {refused} from '../store/damaged.js'
 import {readAll} from '../store/read-all.js'
 import {type CatalogEntry, readEntry} from './entry.js'
 import {newestFirst} from './retention.js'
@@ -57,9 +57,7 @@ export async function keepDamaged(store: Store): Promise<string> {
     if (await copyObject({key: CATALOG_FILE, store}, {key: name, store})) return store.describe(name)
   }
 
-  const path = store.describe(CATALOG_FILE)
-  throw new DataOpsError('STORAGE', `${path} is damaged, and no copy of it can be kept: each name is taken.`, {
-    details: {path},
-    hint: 'Move it elsewhere, then have the catalog made anew with `BackupCatalog.reindex`.',
-  })
+  const hint = 'Move it elsewhere, then have the catalog made anew with `BackupCatalog.reindex`.'
+  const reason = 'is damaged, and no copy of it can be kept: each name is taken'
+  throw refused(store.describe(CATALOG_FILE), reason, hint)
 }

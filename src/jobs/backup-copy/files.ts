@@ -4,9 +4,10 @@ import type {Store, StoreReader} from '../../store/store.js'
 
 import {isOwnFile, METADATA_FILE} from '../../archive/names.js'
 import {toHex} from '../../codec/bytes.js'
-import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {throwIfAborted} from '../../model/errors.js'
 import {nodePlatform} from '../../platform/node.js'
 import {copyObject} from '../../store/copy.js'
+import {refused} from '../../store/damaged.js'
 import {overlay} from '../../store/overlay.js'
 import {readAll} from '../../store/read-all.js'
 import {arrivedDamaged, assertSourceWhole, filesOf, type FoundBackup, problemsOf, taken} from './found.js'
@@ -47,8 +48,7 @@ export async function copyFiles(backup: FoundBackup, copying: Copying): Promise<
     await target.unfinished?.remove(key)
     const from = {key: `${backup.name}/${file}`, store: backup.store}
     if (!(await copyObject(from, {key, store: target}, {onChunk}))) {
-      const path = target.describe(key)
-      throw new DataOpsError('STORAGE', `${path} is in the way.`, {details: {path}, hint: 'Run it again.'})
+      throw refused(target.describe(key), 'is in the way', 'Run it again.')
     }
 
     progress(0, 1)
