@@ -19,7 +19,7 @@ const SAMPLE = 8
 const MOST_OF_ONE_PAGE = 1000
 const CHECKS_AT_ONCE = 4
 
-interface Asking {
+export interface Asking {
   connection: Pick<Connection, 'getObjects'>
   plan: CollectionPlan
   signal?: AbortSignal
@@ -79,26 +79,53 @@ export class Sample {
     return [...found.values()]
   }
 
-  /**
-   * Once these tenants are read (undefined: a collection without), while they are active.
-   * @throws DataOpsError SERVER_REFUSED with `details.recreated` when one of them is not the one of which the first page was read.
-   */
-  async check(tenants: ReadonlySet<string | undefined>, asking: Asking): Promise<void> {
+  /** Once these tenants are read (undefined: a collection without), while they are active: those that are not the ones of which the first page was read. */
+  async others(tenants: ReadonlySet<string | undefined>, asking: Asking): Promise<OtherTenant[]> {
     const asked = [...this.#severalPages].filter(([tenant]) => tenants.has(tenant))
     for (const [tenant] of asked) this.#severalPages.delete(tenant)
-    await inParallel(asked, {atOnce: CHECKS_AT_ONCE, signal: asking.signal}, async ([tenant, objects]) => {
-      const found = await compare(objects, asking)
-      if (found !== 'same') throw recreated(asking.plan.className, tenant, found)
-    })
+    const found = await inParallel(asked, {atOnce: CHECKS_AT_ONCE, signal: asking.signal}, async ([tenant, objects]) =>
+      otherOf(tenant, objects, asking),
+    )
+    return found.flat()
   }
+
+  /** @throws DataOpsError SERVER_REFUSED with `details.recreated` when there are `others`. */
+  async check(tenants: ReadonlySet<string | undefined>, asking: Asking): Promise<void> {
+    const [other] = await this.others(tenants, asking)
+    if (other) throw recreated(asking.plan.className, other)
+  }
+}
+
+/** One that is not what was read. */
+export interface OtherTenant {
+  found: Exclude<Sameness, 'same'>
+  /** undefined: the collection. */
+  tenant: string | undefined
+}
+
+/** Those of a sample that are not what it was taken from. */
+export async function othersIn(sample: readonly SampledObject[], asking: Asking): Promise<OtherTenant[]> {
+  const others: OtherTenant[] = []
+  for (const [tenant, objects] of Map.groupBy(sample, (each) => each.tenant)) {
+    others.push(...(await otherOf(tenant, objects, asking)))
+  }
+
+  return others
+}
+
+async function otherOf(
+  tenant: string | undefined,
+  objects: readonly SampledObject[],
+  asking: Asking,
+): Promise<OtherTenant[]> {
+  const found = await compare(objects, asking)
+  return found === 'same' ? [] : [{found, tenant}]
 }
 
 /** Of a part that another worker has read. @throws DataOpsError SERVER_REFUSED as `Sample.check`. */
 export async function checkAgain(sample: readonly SampledObject[], asking: Asking): Promise<void> {
-  for (const [tenant, objects] of Map.groupBy(sample, (each) => each.tenant)) {
-    const found = await compare(objects, asking)
-    if (found !== 'same') throw recreated(asking.plan.className, tenant, found)
-  }
+  const [other] = await othersIn(sample, asking)
+  if (other) throw recreated(asking.plan.className, other)
 }
 
 /** Some of a page, from all over it: whoever writes some of it anew leaves others as they were. */
@@ -127,12 +154,22 @@ export async function isSame(
   return asked.length > 0
 }
 
-function recreated(collection: string, tenant: string | undefined, found: Exclude<Sameness, 'same'>): DataOpsError {
+/** What has become of it, in words. */
+export function otherInWords(collection: string, {found, tenant}: OtherTenant): string {
   const whose = tenant === undefined ? `"${collection}"` : `The tenant "${tenant}" of "${collection}"`
   const what =
     found === 'other' ? 'was made anew, or all of it written anew,' : 'was emptied, or dropped and made anew,'
-  return new DataOpsError('SERVER_REFUSED', `${whose} ${what} while it was being backed up; nothing was sealed.`, {
-    details: {collection, recreated: true, ...(tenant !== undefined && {tenant})},
-    hint: 'Run the backup again.',
-  })
+  return `${whose} ${what}`
+}
+
+function recreated(collection: string, other: OtherTenant): DataOpsError {
+  const {tenant} = other
+  return new DataOpsError(
+    'SERVER_REFUSED',
+    `${otherInWords(collection, other)} while it was being backed up; nothing was sealed.`,
+    {
+      details: {collection, recreated: true, ...(tenant !== undefined && {tenant})},
+      hint: 'Run the backup again.',
+    },
+  )
 }

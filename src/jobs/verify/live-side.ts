@@ -1,7 +1,7 @@
 /** A live collection as one of two things that are compared. */
 import type {TransformChain} from '../../flow/transform/transform.js'
 import type {OperationOptions} from '../../model/progress.js'
-import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
+import type {Connection} from '../../weaviate/connection.js'
 import type {ComparedSide, HeldTenant, TakesPart} from './side.js'
 
 import {countObjects} from '../../flow/count-objects.js'
@@ -19,6 +19,7 @@ import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {sameCollection} from '../../weaviate/identity.js'
 import {SameServer} from '../../weaviate/same-server.js'
+import {type Asking, otherInWords, othersIn, type OtherTenant, Sample} from '../backup/sample.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
 import {ListedCounts} from './listed-counts.js'
 
@@ -40,12 +41,15 @@ export class LiveSide implements ComparedSide {
   readonly #connection: Connection
   readonly #counts: ListedCounts
   readonly #options: LiveSideOptions
-  readonly #plan: CollectionPlan
+  readonly #plan: ReturnType<typeof planCollection>
   readonly #sameServer: SameServer
   readonly #throttle: Throttle
   #expected = 0
-  /** What tells it from others of its name, where the server says. */
+  /** What tells it from others of its name, where the server says; else what tells it is the sample. */
   #identity: string | undefined
+  readonly #sample = new Sample()
+  /** Tenants, or the collection, that were others at the end of their reading than at its start. */
+  readonly #others: OtherTenant[] = []
   #tenants?: WeaviateTenant[]
   readonly atOnce = {bytes: TARGET_BYTES, objects: OBJECTS_A_FETCH}
 
@@ -139,7 +143,33 @@ export class LiveSide implements ComparedSide {
   /** Of one that was dropped meanwhile, and made anew, a part of each was read. */
   async changed(): Promise<string | undefined> {
     const now = await sameCollection(this.#connection, this.className, this.#identity)
-    return typeof now === 'string' ? `"${this.className}" was ${now} while it was read` : undefined
+    if (typeof now === 'string') return `"${this.className}" was ${now} while it was read`
+    return this.#identity === undefined ? this.#changedSample() : undefined
+  }
+
+  /** A tenant that is gone is not there to be asked. */
+  async #changedSample(): Promise<string | undefined> {
+    const {className, multiTenant} = this.#plan
+    const sample = this.#sample.objects(new Set())
+    const now = multiTenant && sample.length > 0 ? await this.#connection.listTenants(className) : []
+    const states = new Map<string | undefined, string>(now.map(({name, status}) => [name, status]))
+    const gone = sample.find(({tenant}) => tenant !== undefined && !states.has(tenant))
+    if (gone) return `the tenant "${gone.tenant}" of "${className}" was dropped while it was read`
+    const asked = sample.filter(({tenant}) => tenant === undefined || states.get(tenant) === 'HOT')
+    const others = [...this.#others, ...(await othersIn(asked, this.#asking))]
+    const other = others.find((each) => this.#isOther(each))
+    return other && `${otherInWords(className, other).replace(/^The/, 'the')} while it was read`
+  }
+
+  /** Of what expires nothing need be left. */
+  #isOther({found}: OtherTenant): boolean {
+    return found === 'other' || !this.#plan.hidesExpired
+  }
+
+  get #asking(): Asking {
+    const getObjects: Connection['getObjects'] = async (request) =>
+      this.#throttle.run(async () => this.#connection.getObjects(request))
+    return {connection: {getObjects}, plan: this.#plan, signal: this.#options.signal}
   }
 
   async prove(takesPart: TakesPart): Promise<void> {
@@ -163,6 +193,7 @@ export class LiveSide implements ComparedSide {
         throttle: this.#throttle,
       })
       for await (const page of reader.pages()) {
+        if (this.#identity === undefined) this.#sample.add(page.objects)
         const objects = (await chain?.objects(page.objects, this.#options.signal)) ?? page.objects
         taken += objects.length
         this.#counts.add(page.tenant, page.objects.length)
@@ -177,12 +208,18 @@ export class LiveSide implements ComparedSide {
       await this.#withTenants(await this.#reading(takesPart), async (group) => {
         await this.#sameServer.prove(group.map(({name}) => ({name, status: 'HOT'})))
         await read(slicesOfTenants(group))
-        await this.#counts.check(group.map(({name}) => name))
+        await this.#endOf(group.map(({name}) => name))
       })
     } else {
       await read([{...WHOLE_RANGE}])
-      await this.#counts.check([undefined])
+      await this.#endOf([undefined])
     }
+  }
+
+  /** Once these are read, while they are active. */
+  async #endOf(tenants: ReadonlyArray<string | undefined>): Promise<void> {
+    this.#others.push(...(await this.#sample.others(new Set(tenants), this.#asking)))
+    await this.#counts.check(tenants)
   }
 
   async tenants(): Promise<WeaviateTenant[]> {
