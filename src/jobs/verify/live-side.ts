@@ -16,7 +16,7 @@ import {plural} from '../../model/plural.js'
 import {type WeaviateClass} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
-import {planCollection} from '../../weaviate/collection-plan.js'
+import {type GrpcCollectionPlan, planCollection} from '../../weaviate/collection-plan.js'
 import {sameCollection} from '../../weaviate/identity.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {type Asking, otherInWords, othersIn, type OtherTenant, Sample} from '../backup/sample.js'
@@ -41,7 +41,7 @@ export class LiveSide implements ComparedSide {
   readonly #connection: Connection
   readonly #counts: ListedCounts
   readonly #options: LiveSideOptions
-  readonly #plan: ReturnType<typeof planCollection>
+  readonly #plan: GrpcCollectionPlan
   readonly #sameServer: SameServer
   readonly #throttle: Throttle
   #expected = 0
