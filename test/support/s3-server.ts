@@ -4,6 +4,7 @@ import type {AddressInfo, Socket} from 'node:net'
 import {createHash, randomBytes} from 'node:crypto'
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http'
 import {setTimeout as sleep} from 'node:timers/promises'
+import {crc32} from 'node:zlib'
 
 import {type Answer, bucketRoutes, type Buckets, objectRoutes, S3Refusal} from './s3-routes.js'
 
@@ -155,13 +156,24 @@ function refusal({code, retryAfter, status}: {code: string; retryAfter?: number;
   }
 }
 
+const CHECKSUMS: Readonly<Record<string, (body: Buffer) => string>> = {
+  'x-amz-checksum-crc32'(body) {
+    const sum = Buffer.alloc(4)
+    sum.writeUInt32BE(crc32(body))
+    return sum.toString('base64')
+  },
+  'x-amz-checksum-sha256': (body) => createHash('sha256').update(body).digest('base64'),
+}
+
 function handle(server: S3Server, request: S3Request): Answer {
   try {
     if (!request.headers.authorization?.startsWith('AWS4-HMAC-SHA256 Credential=tests-own-key/'))
       throw new S3Refusal(403, 'AccessDenied')
-    const given = request.headers['x-amz-checksum-sha256']
-    if (given !== undefined && createHash('sha256').update(request.body).digest('base64') !== given)
-      throw new S3Refusal(400, 'BadDigest')
+    for (const [header, checksumOf] of Object.entries(CHECKSUMS)) {
+      const given = request.headers[header]
+      if (given !== undefined && checksumOf(request.body) !== given) throw new S3Refusal(400, 'BadDigest')
+    }
+
     const signed = request.headers['x-amz-content-sha256'] ?? ''
     if (/^[\da-f]{64}$/.test(signed) && createHash('sha256').update(request.body).digest('hex') !== signed)
       throw new S3Refusal(400, 'XAmzContentSHA256Mismatch')

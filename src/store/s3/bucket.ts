@@ -6,7 +6,7 @@ export type Sdk = typeof S3Sdk
 /** What the calls of one bucket share. */
 export interface S3Bucket {
   bucket: string
-  /** Base64 of the SHA-256, while the service takes such. */
+  /** Base64 of the CRC-32, while the service takes such. */
   checksum: (bytes: Uint8Array) => string | undefined
   client: S3Client
   /** Whether all parts of an upload but the last must have one size. */

@@ -19,7 +19,7 @@ export class S3Upload implements Upload {
       const {UploadId} = await client.send(
         new sdk.CreateMultipartUploadCommand({
           Bucket: bucket.bucket,
-          ...(hasChecksums && {ChecksumAlgorithm: 'SHA256'}),
+          ...(hasChecksums && {ChecksumAlgorithm: 'CRC32'}),
           Key: key,
           Metadata: {[MARK]: mark},
           ...lockHeaders(lock),
@@ -48,18 +48,18 @@ export class S3Upload implements Upload {
 
   async part(number: number, bytes: Uint8Array, _isLast: boolean, {signal}: Call): Promise<void> {
     const {checksum, client, sdk} = this.bucket
-    const ChecksumSHA256 = checksum(bytes)
+    const ChecksumCRC32 = checksum(bytes)
     const {ETag} = await client.send(
       new sdk.UploadPartCommand({
         ...this.#name,
         Body: bytes,
-        ChecksumSHA256,
+        ChecksumCRC32,
         ContentLength: bytes.length,
         PartNumber: number,
       }),
       {abortSignal: signal},
     )
-    this.#parts[number - 1] = {ChecksumSHA256, ETag, PartNumber: number}
+    this.#parts[number - 1] = {ChecksumCRC32, ETag, PartNumber: number}
   }
 
   async complete({signal}: Call): Promise<void> {
