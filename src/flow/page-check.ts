@@ -49,23 +49,28 @@ export function checkObjects(objects: readonly WeaviateObject[], expected: Objec
 }
 
 function checkObject(object: WeaviateObject, collection: string, tenant: string | undefined): void {
-  const fail = (reason: string): never => {
-    throw wrong(collection, reason, {id: object?.id})
-  }
+  const reason = whatIsWrong(object, tenant)
+  if (reason !== undefined) throw wrong(collection, reason, {id: object?.id})
+}
 
-  if (typeof object !== 'object' || object === null) return fail('an object is none')
+// Of every object: makes nothing that would have to be collected.
+function whatIsWrong(object: WeaviateObject, tenant: string | undefined): string | undefined {
+  if (typeof object !== 'object' || object === null) return 'an object is none'
   const {creationTimeUnix, id, lastUpdateTimeUnix, properties, vector, vectors} = object
-  if (typeof id !== 'string' || !UUID.test(id)) return fail(`${JSON.stringify(id)?.slice(0, 60)} is no UUID`)
-  if (typeof properties !== 'object' || properties === null) return fail(`${id} has no properties`)
-  if (!isTime(creationTimeUnix) || !isTime(lastUpdateTimeUnix)) return fail(`a time of ${id} is no number`)
-  if (object.tenant !== tenant) return fail(`${id} is of tenant ${JSON.stringify(object.tenant)}`)
-  if (vector && vector.byteLength % 4 !== 0) return fail(`the vector of ${id} has ${vector.byteLength} bytes`)
-  for (const [name, named] of vectors ?? []) {
+  if (typeof id !== 'string' || !UUID.test(id)) return `${JSON.stringify(id)?.slice(0, 60)} is no UUID`
+  if (typeof properties !== 'object' || properties === null) return `${id} has no properties`
+  if (!isTime(creationTimeUnix) || !isTime(lastUpdateTimeUnix)) return `a time of ${id} is no number`
+  if (object.tenant !== tenant) return `${id} is of tenant ${JSON.stringify(object.tenant)}`
+  if (vector && vector.byteLength % 4 !== 0) return `the vector of ${id} has ${vector.byteLength} bytes`
+  if (!vectors) return undefined
+  for (const [name, named] of vectors) {
     const {bytes} = named
     const rowBytes = named.kind === 'multi' ? named.dims * 4 : 4
     const isWhole = bytes.byteLength === 0 || (rowBytes > 0 && bytes.byteLength % rowBytes === 0)
-    if (!isWhole) return fail(`the vector "${name}" of ${id} has ${bytes.byteLength} bytes`)
+    if (!isWhole) return `the vector "${name}" of ${id} has ${bytes.byteLength} bytes`
   }
+
+  return undefined
 }
 
 /** Milliseconds; absent where they were not asked for. */

@@ -85,31 +85,28 @@ export class ColumnsBuilder {
     return exceptions
   }
 
-  private appendVectors(object: WeaviateObject, exceptions: JsonObject | undefined): JsonObject | undefined {
+  private appendVectors(object: WeaviateObject, others: JsonObject | undefined): JsonObject | undefined {
+    const {vector: unnamed, vectors} = object
+    let exceptions = others
     let found = 0
-    const except = (name: string, vector: NamedVector) => {
-      setOwn((exceptions ??= {}), ...vectorException(name, vector))
-    }
-
     for (const builder of this.vectors) {
       const name = builder.column.vector
-      const vector = name === undefined ? unnamed(object.vector) : object.vectors?.get(name)
+      const vector = name === undefined ? unnamed && {bytes: unnamed, kind: 'single' as const} : vectors?.get(name)
       if (vector) found++
-      if (!vector || !builder.appendVector(vector)) {
-        builder.appendNull()
-        if (vector) except(name ?? '', vector)
-      } else if (vector.kind === 'multi' && vector.bytes.length === 0 && vector.dims > 0) {
-        // A list without rows has nowhere to keep their length.
-        except(name ?? '', vector)
-      }
+      const isHeld = vector !== undefined && builder.appendVector(vector)
+      if (!isHeld) builder.appendNull()
+      if (vector && (!isHeld || isRowless(vector))) exceptions = withVector(exceptions, name ?? '', vector)
     }
 
-    if (found < (object.vector ? 1 : 0) + (object.vectors?.size ?? 0)) {
-      const known = new Set(this.vectors.map(({column}) => column.vector))
-      if (object.vector && !known.has(undefined)) except('', {bytes: object.vector, kind: 'single'})
-      for (const [name, vector] of object.vectors ?? []) if (!known.has(name)) except(name, vector)
-    }
+    return found === (unnamed ? 1 : 0) + (vectors?.size ?? 0) ? exceptions : this.otherVectors(object, exceptions)
+  }
 
+  /** Those that the schema did not have when the columns were made. */
+  private otherVectors({vector, vectors}: WeaviateObject, others: JsonObject | undefined): JsonObject | undefined {
+    let exceptions = others
+    const known = new Set(this.vectors.map(({column}) => column.vector))
+    if (vector && !known.has(undefined)) exceptions = withVector(exceptions, '', {bytes: vector, kind: 'single'})
+    for (const [name, named] of vectors ?? []) if (!known.has(name)) exceptions = withVector(exceptions, name, named)
     return exceptions
   }
 
@@ -156,13 +153,16 @@ export class ColumnsBuilder {
   }
 }
 
-function unnamed(bytes: Uint8Array | undefined): NamedVector | undefined {
-  return bytes && {bytes, kind: 'single'}
+/** A list without rows has nowhere to keep their length. */
+function isRowless(vector: NamedVector): boolean {
+  return vector.kind === 'multi' && vector.bytes.length === 0 && vector.dims > 0
 }
 
-function vectorException(name: string, vector: NamedVector): [string, JsonObject] {
+function withVector(others: JsonObject | undefined, name: string, vector: NamedVector): JsonObject {
+  const exceptions = others ?? {}
   const value = {hex: toHex(vector.bytes), kind: vector.kind}
-  return [VECTOR_EXCEPTION + name, vector.kind === 'multi' ? {...value, dims: vector.dims} : value]
+  setOwn(exceptions, VECTOR_EXCEPTION + name, vector.kind === 'multi' ? {...value, dims: vector.dims} : value)
+  return exceptions
 }
 
 class ColumnBuilder {

@@ -177,6 +177,6 @@ export class LeafBuilder {
 /** One byte of 0 or 1 a value to one bit a value, least significant first. */
 export function packBits(values: Uint8Array): Uint8Array {
   const bits = new Uint8Array(Math.ceil(values.length / 8))
-  for (const [index, value] of values.entries()) bits[index >> 3]! |= value << (index & 7)
+  for (let index = 0; index < values.length; index++) bits[index >> 3]! |= values[index]! << (index & 7)
   return bits
 }

@@ -45,24 +45,26 @@ export class Sample {
 
   /** Objects of one page, so of one tenant. */
   add(objects: readonly WeaviateObject[]): void {
-    const known = objects.flatMap(({creationTimeUnix, id, tenant}): SampledObject[] =>
-      creationTimeUnix === undefined ? [] : [{created: creationTimeUnix, id, ...(tenant !== undefined && {tenant})}],
-    )
+    const known = objects.filter(({creationTimeUnix}) => creationTimeUnix !== undefined)
     const [some] = known
     if (!some) return
     const lacking = SAMPLE - this.#first.length
-    this.#first.push(...known.slice(0, lacking))
-    this.#last = [...this.#last, ...known.slice(lacking).slice(-SAMPLE)].slice(-SAMPLE)
+    this.#first.push(...known.slice(0, lacking).map((object) => sampled(object)))
+    const last = known.slice(lacking).slice(-SAMPLE)
+    this.#last = [...this.#last, ...last.map((object) => sampled(object))].slice(-SAMPLE)
     this.#addOf(some.tenant, known)
   }
 
-  #addOf(tenant: string | undefined, objects: SampledObject[]): void {
+  #addOf(tenant: string | undefined, objects: readonly WeaviateObject[]): void {
     const before = this.#onePage.get(tenant)
     if (before) {
       this.#onePage.delete(tenant)
       this.#severalPages.set(tenant, before)
     } else if (!this.#severalPages.has(tenant)) {
-      this.#onePage.set(tenant, spread(objects))
+      this.#onePage.set(
+        tenant,
+        spread(objects).map((object) => sampled(object)),
+      )
       const [oldest] = this.#onePage.keys()
       if (this.#onePage.size > MOST_OF_ONE_PAGE) this.#onePage.delete(oldest)
     }
@@ -126,6 +128,10 @@ async function otherOf(
 export async function checkAgain(sample: readonly SampledObject[], asking: Asking): Promise<void> {
   const [other] = await othersIn(sample, asking)
   if (other) throw recreated(asking.plan.className, other)
+}
+
+function sampled({creationTimeUnix, id, tenant}: WeaviateObject): SampledObject {
+  return {created: creationTimeUnix!, id, ...(tenant !== undefined && {tenant})}
 }
 
 /** Some of a page, from all over it: whoever writes some of it anew leaves others as they were. */

@@ -8,7 +8,8 @@ import {type JsonObject, type JsonValue, setOwn} from '../../model/object.js'
 export class UnknownKindError extends Error {}
 
 const INT64_MIN = -(2 ** 63)
-/** A wire type. */
+/** Wire types. */
+const VARINT = 0
 const LENGTH_DELIMITED = 2
 
 /** Names that are remembered, and bytes of the longest of them. */
@@ -146,8 +147,10 @@ export class PageReader extends BinaryReader {
 
   /** Steps over a field that holds no value. */
   pass(tag: number): void {
-    if ((tag & 7) === LENGTH_DELIMITED) this.pos = this.end()
-    else super.skip(tag & 7, tag >>> 3)
+    const wireType = tag & 7
+    if (wireType === LENGTH_DELIMITED) this.pos = this.end()
+    else if (wireType === VARINT) this.number64()
+    else super.skip(wireType, tag >>> 3)
   }
 
   /** For the generated decoders, which call this for what they do not know. */
