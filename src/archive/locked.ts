@@ -1,5 +1,14 @@
 /** Backups that nobody can change or remove before a time: written so that all of one is locked once it is a backup, and read as they were locked. */
-import type {LockedEntry, LockMode, ObjectLock, Store, StoreEntry, StoreLocks, StoreWriter} from '../store/store.js'
+import type {
+  KnownKind,
+  LockedEntry,
+  LockMode,
+  ObjectLock,
+  Store,
+  StoreEntry,
+  StoreLocks,
+  StoreWriter,
+} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
@@ -59,10 +68,10 @@ export function pastWhatHides(store: Store): Store {
       const hidden = await hiddenAt(key)
       return hidden ? locks.openRead(key, hidden.version) : store.openRead(key)
     },
-    async stat(key: string): Promise<StoreEntry | undefined> {
+    async stat(key: string, kind?: KnownKind): Promise<StoreEntry | undefined> {
       const hidden = await hiddenAt(key)
       if (hidden) return hidden
-      const found = await store.stat(key)
+      const found = await store.stat(key, kind)
       if (found || backupOf(key) !== key) return found
       return (await hiddenOf(key)).size > 0 ? folderEntry(key) : undefined
     },

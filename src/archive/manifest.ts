@@ -57,6 +57,8 @@ export interface ReadManifestOptions {
    * and a backup that was edited. Whatever they lack (ids, times) is derived or empty.
    */
   acceptUnsealed?: boolean
+  /** As `kindOfBackup` has just said; looked at when it is not given. */
+  kind?: BackupKind
 }
 
 /**
@@ -68,11 +70,11 @@ export interface ReadManifestOptions {
 export async function readManifest(
   store: Store,
   name: string,
-  options?: {acceptUnsealed?: false},
+  options?: ReadManifestOptions & {acceptUnsealed?: false},
 ): Promise<SealedManifest>
 export async function readManifest(store: Store, name: string, options?: ReadManifestOptions): Promise<Manifest>
 export async function readManifest(store: Store, name: string, options: ReadManifestOptions = {}): Promise<Manifest> {
-  const kind = await kindOf(store, name)
+  const kind = options.kind ?? (await kindOfBackup(store, name))
   return withReader(store, kind === 'directory' ? `${name}/${METADATA_FILE}` : name, async (reader) => {
     const source = await DocumentSource.open(reader, store.describe(name))
     const content = await readContent(source, kind, options.acceptUnsealed ?? false)
@@ -109,7 +111,8 @@ type Content = Pick<Manifest, 'claims' | 'head' | 'metadata' | 'schema' | 'seal'
 
 const FINISH = 'Run the backup again with `resume: true` to finish it.'
 
-async function kindOf(store: Store, name: string): Promise<BackupKind> {
+/** What lies under that name. @throws DataOpsError NOT_A_BACKUP when it cannot be a sealed backup; STORAGE. */
+export async function kindOfBackup(store: Store, name: string): Promise<BackupKind> {
   const where = store.describe(name)
   if (sealedNameOf(nameOf(name))) {
     throw notABackup(where, 'it is unfinished', FINISH)
@@ -119,7 +122,7 @@ async function kindOf(store: Store, name: string): Promise<BackupKind> {
   if (entry?.kind === 'file') return 'document'
   if (entry?.kind === 'directory') {
     if ((await store.stat(`${name}/${METADATA_FILE}`))?.kind === 'file') return 'directory'
-    if (await store.stat(journalName(name))) throw notABackup(where, 'it is unfinished', FINISH)
+    if (await store.stat(journalName(name), 'file')) throw notABackup(where, 'it is unfinished', FINISH)
     throw notABackup(
       where,
       `it is a folder without ${METADATA_FILE}`,

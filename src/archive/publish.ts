@@ -18,7 +18,8 @@ export function* candidateNames(name: string): Generator<string> {
 
 /** Whether nothing has that name: no backup, no unfinished one, none that is being removed. */
 export async function isNameFree(store: Store, name: string): Promise<boolean> {
-  for (const key of [name, journalName(name), removedName(name)]) if (await store.stat(key)) return false
+  if (await store.stat(name)) return false
+  for (const key of [journalName(name), removedName(name)]) if (await store.stat(key, 'file')) return false
   return !(await store.unfinished?.stat(name))
 }
 

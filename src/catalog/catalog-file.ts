@@ -19,12 +19,12 @@ export type CatalogTag = string | undefined
 
 /** Of the catalog as it is now, damaged or not; undefined when there is none. */
 export async function tagOfCatalog(store: Store): Promise<CatalogTag> {
-  return (await store.stat(CATALOG_FILE))?.tag
+  return (await store.stat(CATALOG_FILE, 'file'))?.tag
 }
 
 /** @throws MalformedError when the file is not a catalog. */
 export async function readCatalog(store: Store): Promise<CatalogEntry[]> {
-  const found = await store.stat(CATALOG_FILE)
+  const found = await store.stat(CATALOG_FILE, 'file')
   if (!found) return []
   if (found.kind !== 'file' || found.bytes > MAX_CATALOG) throw new MalformedError('the catalog', 'is no catalog file')
   const bytes = await readAll(store, CATALOG_FILE)

@@ -169,9 +169,9 @@ export class BackupCatalog {
     }
   }
 
-  /** Under the lock: the entries, after putting aside a catalog that cannot be read. */
-  async #readOrRebuild(lock: Lease): Promise<CatalogEntry[]> {
-    const tag = await tagOfCatalog(this.#store)
+  /** Under the lock: the entries, after putting aside a catalog that cannot be read. `asked`: its tag, where that is known already. */
+  async #readOrRebuild(lock: Lease, asked?: {tag: CatalogTag}): Promise<CatalogEntry[]> {
+    const {tag} = asked ?? {tag: await tagOfCatalog(this.#store)}
     try {
       return await readCatalog(this.#store)
     } catch (error) {
@@ -240,7 +240,7 @@ export class BackupCatalog {
     for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
       // Its tag first: what is read then is of that one, or the write is refused and tried again.
       const tag = await tagOfCatalog(this.#store)
-      if (await this.#tryWrite(change(await this.#readOrRebuild(lock)), lock, tag)) return
+      if (await this.#tryWrite(change(await this.#readOrRebuild(lock, {tag})), lock, tag)) return
     }
 
     throw this.#changed()

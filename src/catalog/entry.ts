@@ -4,7 +4,7 @@ import type {Store} from '../store/store.js'
 import {checkCoveredFiles, readCover, type ReadCover} from '../archive/encrypted/cover.js'
 import {unlock} from '../archive/encrypted/unlock.js'
 import {lockOf} from '../archive/locked.js'
-import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
+import {checkFiles, kindOfBackup, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {parseBackupName} from '../archive/names.js'
 import {present} from '../archive/sealed-fields.js'
 import {type BackupFormat, FORMATS} from '../codec/codec.js'
@@ -122,18 +122,27 @@ function entryOfCover(cover: ReadCover): CatalogEntry {
 
 /** The entry of a backup that is there, with all its files. @throws DataOpsError when it is none, or damaged as far as can be seen. */
 export async function readEntryOf(store: Store, file: string): Promise<CatalogEntry> {
+  return (await readBack(store, file)).entry
+}
+
+/** Also what it says of itself, where no key is needed for that. @throws DataOpsError as `readEntryOf`. */
+export async function readBack(
+  store: Store,
+  file: string,
+): Promise<{entry: CatalogEntry; manifest: SealedManifest | undefined}> {
   const lock = await lockOf(store, file)
   const locked =
     lock === 'unknown' ? {lock_unknown: true as const} : lock && {locked_until: new Date(lock.until).toISOString()}
-  const cover = await readCover(store, file)
+  const kind = await kindOfBackup(store, file)
+  const cover = await readCover(store, file, kind)
   if (cover) {
     await checkCoveredFiles(store, cover)
-    return {...entryOfCover(cover), ...locked}
+    return {entry: {...entryOfCover(cover), ...locked}, manifest: undefined}
   }
 
-  const manifest = await readManifest(store, file)
+  const manifest = await readManifest(store, file, {kind})
   await checkFiles(store, manifest)
-  return {...entryOf(manifest), ...locked}
+  return {entry: {...entryOf(manifest), ...locked}, manifest}
 }
 
 /** With what it hides, for those who have its key. */

@@ -19,7 +19,7 @@ export class JobBackups {
     this.#names ??= namesOfAll(this.store)
     const names = await this.#names
     if (names !== 'unknown' && !names.has(backup)) return false
-    return (await this.store.stat(`${backup}/${METADATA_FILE}`)) === undefined
+    return (await this.store.stat(`${backup}/${METADATA_FILE}`, 'file')) === undefined
   }
 }
 

@@ -38,12 +38,12 @@ export async function removeBackup(store: Store, file: string): Promise<void> {
       })
     }
 
-    await store.remove(removedName(file))
+    await store.remove(removedName(file), 'file')
     await store.put(removedName(file), new Uint8Array())
     // Without it the rest is no backup, and with the marker everybody knows what it is.
     await store.remove(`${file}/${METADATA_FILE}`)
     await store.remove(file)
-    await store.remove(removedName(file))
+    await store.remove(removedName(file), 'file')
   } else {
     await store.remove(file)
   }
@@ -61,8 +61,8 @@ export async function strangersIn(store: Store, directory: string): Promise<stri
 
 /** Whether a folder is a backup that is being written, waits to be continued, or is being removed: none that is damaged. */
 export async function isUnderWay(store: Store, folder: string, jobs: JobBackups): Promise<boolean> {
-  if (await store.stat(`${folder}/${METADATA_FILE}`)) return false
-  for (const name of [journalName(folder), removedName(folder)]) if (await store.stat(name)) return true
+  if (await store.stat(`${folder}/${METADATA_FILE}`, 'file')) return false
+  for (const name of [journalName(folder), removedName(folder)]) if (await store.stat(name, 'file')) return true
   // The key of an encrypted one is there before anything that it opens.
   const files = await store.list(folder)
   if (files.length > 0 && files.every(({name}) => isKeyFileName(name))) return true
@@ -116,7 +116,7 @@ async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<vo
   if (!lease) return
   try {
     // One that had not begun leaves a whole backup; a folder of that name is what an earlier version was removing.
-    if (kind === 'file' && !(await store.stat(`${backup}/${METADATA_FILE}`))) {
+    if (kind === 'file' && !(await store.stat(`${backup}/${METADATA_FILE}`, 'file'))) {
       for (const file of await store.list(backup)) {
         if (file.kind === 'file' && isOwnFile(file.name)) await store.remove(`${backup}/${file.name}`)
       }
@@ -139,7 +139,7 @@ async function tidyUnfinished(
   const lock = await Lease.tryAcquire(store, partialLockName(backup))
   if (!lock) return
   try {
-    if (await store.stat(journalName(backup))) return
+    if (await store.stat(journalName(backup), 'file')) return
     if (kind === 'directory' && !(await isUnfinishedFolder(store, name, modified))) return
     if (await jobs.has(backup)) return
     await store.remove(name)

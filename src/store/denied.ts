@@ -1,5 +1,5 @@
 /** What credentials do not allow at a place. */
-import type {Store} from './store.js'
+import type {KnownKind, Store} from './store.js'
 
 import {DataOpsError, insteadOf} from '../model/errors.js'
 
@@ -8,7 +8,7 @@ export function isDenied(error: unknown): error is DataOpsError {
 }
 
 /** False where that is not allowed. @throws DataOpsError STORAGE for all else. */
-export async function removeIfAllowed(store: Store, key: string): Promise<boolean> {
-  const removed = store.remove(key).then(() => true)
+export async function removeIfAllowed(store: Store, key: string, kind?: KnownKind): Promise<boolean> {
+  const removed = store.remove(key, kind).then(() => true)
   return removed.catch(insteadOf(false, isDenied))
 }

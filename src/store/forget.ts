@@ -16,8 +16,8 @@ export function isOver(bytes: Uint8Array): boolean {
 
 /** Removes it; where that is not allowed it says that it is over. Never for anything of a backup. @throws DataOpsError STORAGE. */
 export async function forget(store: Store, key: string): Promise<void> {
-  if (await removeIfAllowed(store, key)) return
-  const entry = await store.stat(key)
+  if (await removeIfAllowed(store, key, 'file')) return
+  const entry = await store.stat(key, 'file')
   if (entry && !(await isForgotten(store, key, entry))) await store.put(key, OVER)
 }
 

@@ -54,7 +54,7 @@ export class FileLeases {
   async holds(name: string, {generation, text}: LeaseRecord): Promise<boolean> {
     if ((await this.#record(name, generation))?.text !== text) return false
     // The next one stands before this one goes.
-    return (await this.store.stat(fileOf(name, generation + 1))) === undefined
+    return (await this.store.stat(fileOf(name, generation + 1), 'file')) === undefined
   }
 
   /**
@@ -87,7 +87,7 @@ export class FileLeases {
   async renew(name: string, record: LeaseRecord): Promise<boolean> {
     const file = fileOf(name, record.generation)
     // Its tag first: what is looked at after that is of that one, or nothing is written.
-    const entry = await this.store.stat(file)
+    const entry = await this.store.stat(file, 'file')
     if (entry?.tag === undefined || !(await this.holds(name, record))) return false
     const beats = Math.max(0, entry.bytes - utf8(`${record.text}\n`).byteLength) + 1
     const renewed = utf8(`${record.text}\n${'.'.repeat(beats)}`)
@@ -118,7 +118,7 @@ export class FileLeases {
 
   async #overwrite(name: string, {generation}: LeaseRecord, text: string): Promise<boolean> {
     const file = fileOf(name, generation)
-    const tag = (await this.store.stat(file))?.tag
+    const tag = (await this.store.stat(file, 'file'))?.tag
     if (tag === undefined || (await this.#record(name, generation))?.text !== RELEASED) return false
     return (await this.store.put(file, utf8(`${text}\n`), {ifMatch: tag})) !== undefined
   }
@@ -126,7 +126,7 @@ export class FileLeases {
   /** Removes a file; where that is refused it says that nobody holds it. */
   async #drop(file: string): Promise<void> {
     try {
-      await this.store.remove(file)
+      await this.store.remove(file, 'file')
     } catch (error) {
       if (!(error instanceof DataOpsError && error.code === 'STORAGE')) throw error
       await this.store.put(file, utf8(`${RELEASED}\n`))

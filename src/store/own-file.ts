@@ -36,7 +36,7 @@ export class OwnFile {
 
   /** What is there while the lease is held. */
   async #found(): Promise<PutCondition | undefined> {
-    const entry = await this.store.stat(this.key)
+    const entry = await this.store.stat(this.key, 'file')
     await this.check()
     if (!entry) return {ifAbsent: true}
     return entry.tag === undefined ? undefined : {ifMatch: entry.tag}

@@ -25,14 +25,14 @@ export async function readOwnJson<T>(
   key: string,
   {damaged = (cause) => notUnderstood(store, key, cause), maxBytes = 65_536, name, read}: OwnJsonOptions<T>,
 ): Promise<T | undefined> {
-  const entry = await store.stat(key)
+  const entry = await store.stat(key, 'file')
   if (!entry || (await isForgotten(store, key, entry))) return undefined
   if (entry.kind !== 'file' || entry.bytes > maxBytes) throw damaged()
   try {
     return read(new Field(JSON.parse(decoder.decode(await readAll(store, key))), name))
   } catch (error) {
     // It is gone meanwhile.
-    if (!(await store.stat(key))) return undefined
+    if (!(await store.stat(key, 'file'))) return undefined
     if (error instanceof DataOpsError) throw error
     throw error instanceof MalformedError ? damaged(error).with({details: {reason: error.message}}) : damaged(error)
   }

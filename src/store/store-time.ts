@@ -8,8 +8,8 @@ export async function unchangedFor(store: Store, name: string): Promise<number |
   const probe = temporaryName()
   await store.put(probe, new Uint8Array())
   try {
-    const entry = await store.stat(name)
-    const now = await store.stat(probe)
+    const entry = await store.stat(name, 'file')
+    const now = await store.stat(probe, 'file')
     return entry && now && now.modified - entry.modified
   } finally {
     await forget(store, probe)

@@ -18,15 +18,18 @@ export interface Store {
    * one step: there `ifMatch` leans on the lease that its caller holds.
    */
   put: (key: string, bytes: Uint8Array, condition?: PutCondition) => Promise<string | undefined>
-  /** Removes an object, or a folder with all in it; nothing to remove is no error. Never follows a symlink. */
-  remove: (key: string) => Promise<void>
+  /** Removes an object, or a folder with all in it; nothing to remove is no error. Never follows a symlink. `kind`: as of `stat`. */
+  remove: (key: string, kind?: KnownKind) => Promise<void>
   /** What lies at a key; undefined: nothing does. @throws DataOpsError STORAGE when that cannot be said. */
-  stat: (key: string) => Promise<StoreEntry | undefined>
+  stat: (key: string, kind?: KnownKind) => Promise<StoreEntry | undefined>
   /** Where writes that another process left can be read and continued. Absent: they begin again. */
   readonly unfinished?: UnfinishedWriters
   /** Writes that were begun and neither completed nor dropped, where they are kept and paid for though nobody sees them. */
   readonly uploads?: StoreUploads
 }
+
+/** Only files have that name: no folder of it is looked for where that would be a request of its own. */
+export type KnownKind = 'file'
 
 /** `ifAbsent`: nothing has that key. `ifMatch`: the object has that tag. */
 export type PutCondition = {ifAbsent: true} | {ifMatch: string}

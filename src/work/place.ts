@@ -89,7 +89,7 @@ export class JobPlace<R> {
   }
 
   async isCancelled(): Promise<boolean> {
-    return (await this.store.stat(this.#key(CANCELLED))) !== undefined
+    return (await this.store.stat(this.#key(CANCELLED), 'file')) !== undefined
   }
 
   /** What is there of each item of a folder that anybody has had. */
@@ -110,7 +110,7 @@ export class JobPlace<R> {
   /** With a tag that is at most as new as the record. undefined: nobody has had it. */
   async read(number: number): Promise<undefined | {record: ItemRecord<R>; tag: string}> {
     const key = this.#item(number)
-    const tag = (await this.store.stat(key))?.tag
+    const tag = (await this.store.stat(key, 'file'))?.tag
     const record = tag === undefined ? undefined : await this.readRecord(number)
     return tag === undefined || record === undefined ? undefined : {record, tag}
   }

@@ -94,6 +94,15 @@ export function storeSuite(title: string, open: () => Promise<StoreUnderTest>): 
       await store.remove('a/b')
     })
 
+    it('finds and removes a file that is known to be one as any other', async () => {
+      expect(await store.stat('d/a', 'file')).toBeUndefined()
+      await store.remove('d/a', 'file')
+      await store.put('d/a', Buffer.from('file'))
+      expect(await store.stat('d/a', 'file')).toEqual(await store.stat('d/a'))
+      await store.remove('d/a', 'file')
+      expect(await store.stat('d/a', 'file')).toBeUndefined()
+    })
+
     describe('put', () => {
       it('replaces a small object as a whole', async () => {
         const first = await store.put('a', Buffer.from('first, and longer'))

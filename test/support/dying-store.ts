@@ -73,7 +73,7 @@ export function dyingStore(store: Store, death?: Death, at = Infinity): DyingSto
       put: async (...[key, bytes, condition]: Parameters<Store['put']>) =>
         call(`put ${key}`, async () => store.put(key, bytes, condition)),
       remove,
-      stat: async (key: string) => call(`stat ${key}`, async () => store.stat(key)),
+      stat: async (...[key, kind]: Parameters<Store['stat']>) => call(`stat ${key}`, async () => store.stat(key, kind)),
       ...(unfinished && {unfinished: dyingUnfinished(unfinished)}),
       ...(uploads && {
         uploads: {

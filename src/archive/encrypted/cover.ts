@@ -1,6 +1,7 @@
 /** What stands in the clear beside an encrypted backup: what listing and pruning need, and the hashes of its files as they lie there. */
 import type {Store} from '../../store/store.js'
 import type {Problem} from '../problem.js'
+import type {BackupKind} from '../sealed-fields.js'
 
 import {toHex, utf8} from '../../codec/bytes.js'
 import {type BackupFormat, FORMATS} from '../../codec/codec.js'
@@ -97,11 +98,14 @@ export function coverOf({metadata}: BackupHead, {isHidden, objectCount, ...held}
 
 /**
  * The cover of a backup; undefined when it is not encrypted, or nothing that can be read as a backup.
+ * `kind`: as `kindOfBackup` has just said; looked at when it is not given.
  * @throws DataOpsError BACKUP_DAMAGED when it is one that was changed; STORAGE.
  */
-export async function readCover(store: Store, name: string): Promise<ReadCover | undefined> {
+export async function readCover(store: Store, name: string, kind?: BackupKind): Promise<ReadCover | undefined> {
   const key = `${name}/${METADATA_FILE}`
-  if ((await store.stat(name))?.kind !== 'directory' || (await store.stat(key))?.kind !== 'file') return undefined
+  const isFolder = async (): Promise<boolean> =>
+    (await store.stat(name))?.kind === 'directory' && (await store.stat(key))?.kind === 'file'
+  if (kind === 'document' || (kind === undefined && !(await isFolder()))) return undefined
   return withReader(store, key, async (reader) => {
     const source = await DocumentSource.open(reader, store.describe(key))
     const line = source.isCompressed ? undefined : await source.headLine()

@@ -54,9 +54,9 @@ export function plainView(store: Store, names: EncryptedNames): Pick<Store, 'des
       const entries = await store.list(folder)
       return folder === names.backup ? plainEntries(entries, names) : entries
     },
-    async stat(key) {
+    async stat(key, kind) {
       const place = names.placeOf(key)
-      const entry = await store.stat(place ?? key)
+      const entry = await store.stat(place ?? key, kind)
       return entry && place !== undefined ? {...entry, bytes: textBytes(entry.bytes), name: nameOf(key)} : entry
     },
   }

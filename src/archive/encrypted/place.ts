@@ -1,6 +1,6 @@
 /** Where one encrypted backup is written: writers of archives put its text there, and what lies there is encrypted. */
 import type {SealedPart} from '../../codec/document.js'
-import type {PutCondition, Store, StoreWriter} from '../../store/store.js'
+import type {KnownKind, PutCondition, Store, StoreWriter} from '../../store/store.js'
 import type {WrittenPart} from '../writer.js'
 
 import {makeAgeHeader} from '../../codec/age/header.js'
@@ -80,7 +80,7 @@ export class EncryptedPlace {
         return store.openRead(key)
       },
       put: async (key: string, bytes: Uint8Array, condition?: PutCondition) => this.#put(key, bytes, condition),
-      remove: async (key: string) => store.remove(names.placeOf(key) ?? key),
+      remove: async (key: string, kind?: KnownKind) => store.remove(names.placeOf(key) ?? key, kind),
       // What a killed run left is dropped: an encrypted text has no place in the middle to go on from.
       unfinished: undefined,
     })

@@ -1,5 +1,5 @@
 /** Journals of encrypted backups name properties, tenants and objects: they are kept by the host that writes the backup, not beside it. */
-import type {PutCondition, Store, StoreEntry} from '../../store/store.js'
+import type {KnownKind, PutCondition, Store, StoreEntry} from '../../store/store.js'
 
 import {backupOfJournal} from '../../archive/names.js'
 import {sha256Hex} from '../../platform/node.js'
@@ -25,12 +25,12 @@ export function withPrivateJournals(store: Store, state: Store | undefined): Sto
     openRead: async (key: string) =>
       state && isJournal(key) ? state.openRead(`${prefix}${key}`) : store.openRead(key),
     put,
-    async remove(key: string): Promise<void> {
-      if (!isJournal(key)) return store.remove(key)
+    async remove(key: string, kind?: KnownKind): Promise<void> {
+      if (!isJournal(key)) return store.remove(key, kind)
       await state?.remove(`${prefix}${key}`)
     },
-    async stat(key: string): Promise<StoreEntry | undefined> {
-      return isJournal(key) ? state?.stat(`${prefix}${key}`) : store.stat(key)
+    async stat(key: string, kind?: KnownKind): Promise<StoreEntry | undefined> {
+      return isJournal(key) ? state?.stat(`${prefix}${key}`) : store.stat(key, kind)
     },
   })
 }

@@ -10,9 +10,8 @@ import type {Written} from './write.js'
 
 import {type ContentDigest} from '../../archive/content-digest.js'
 import {NOT_SELECTED} from '../../archive/incomplete.js'
-import {readManifest} from '../../archive/manifest.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
-import {readEntryOf} from '../../catalog/entry.js'
+import {readBack} from '../../catalog/entry.js'
 import {type BackupHead, type SealedTenant} from '../../codec/document.js'
 import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
@@ -96,11 +95,9 @@ export async function register(
   resumed: number,
 ): Promise<Omit<BackupResult, 'seconds'>> {
   const {name} = sealed
-  const entry = await readEntryOf(job.store, name)
+  const {entry, manifest: readable} = await readBack(job.store, name)
   // What is encrypted is read back as far as it can be without its key.
-  const manifest = job.encryptTo
-    ? {bytes: entry.size, metadata: head.metadata, name, seal: sealed.seal}
-    : await readManifest(job.store, name)
+  const manifest = readable ?? {bytes: entry.size, metadata: head.metadata, name, seal: sealed.seal}
   const {non_finite_vectors: nonFinite = 0} = manifest.seal.statistics
   if (nonFinite > 0) {
     job.warn(

@@ -79,7 +79,7 @@ async function placesOf<Marker extends {server: string}>(
   return Promise.all(
     namesOf(kind, collection).map(async (name) => {
       // Before it is read: what somebody writes after that is not written over.
-      const entry = await store.stat(name)
+      const entry = await store.stat(name, 'file')
       const marker = entry && (await readMarker(store, name, {maxBytes: 65_536, read}))
       if (!marker || marker.server === server) return {entry, marker, name}
       throw ofOther(marker.server, server, {collection, path: store.describe(name)})

@@ -145,7 +145,7 @@ export class Checkpoint {
     at: Pick<CheckpointBinding, 'server' | 'target'>,
   ): Promise<boolean> {
     const name = checkpointFileOf(backupName, at)
-    const entry = await store.stat(name)
+    const entry = await store.stat(name, 'file')
     return entry !== undefined && !(await isForgotten(store, name, entry))
   }
 

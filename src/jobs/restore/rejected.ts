@@ -109,7 +109,7 @@ export class RejectedObjects {
 
   async #removeFrom(ordinal: number): Promise<void> {
     for (let each = ordinal; ; each++) {
-      const entry = await this.store.stat(pieceName(this.name, each))
+      const entry = await this.store.stat(pieceName(this.name, each), 'file')
       if (!entry) return
       await this.fence()
       await forget(this.store, pieceName(this.name, each))
@@ -120,7 +120,7 @@ export class RejectedObjects {
   async resume(bytes = Infinity): Promise<void> {
     for (let ordinal = 1; ; ordinal++) {
       const name = pieceName(this.name, ordinal)
-      const entry = await this.store.stat(name)
+      const entry = await this.store.stat(name, 'file')
       if (!entry || (await isForgotten(this.store, name, entry))) return
       const kept = Math.min(entry.bytes, bytes - this.#bytes)
       this.#bytes += kept

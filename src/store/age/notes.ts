@@ -1,6 +1,6 @@
 /** Small files that jobs leave in a place, encrypted to whoever may read what they speak of: as any file of age, under their name and `.age`. */
 import type {AgeHeader} from '../../codec/age/header.js'
-import type {PutCondition, Store, StoreEntry, StoreReader} from '../store.js'
+import type {KnownKind, PutCondition, Store, StoreEntry, StoreReader} from '../store.js'
 
 import {isOver, OVER_BYTES} from '../forget.js'
 import {overlay} from '../overlay.js'
@@ -33,10 +33,10 @@ export function withEncryptedNotes(store: Store, placeOf: PlaceOf, keys: NoteKey
       if (at === undefined || isOver(bytes)) return store.put(place(key), bytes, condition)
       return store.put(at, encryptAge(await keys.makeHeader(), bytes).content, condition)
     },
-    remove: async (key: string) => store.remove(place(key)),
-    async stat(key: string): Promise<StoreEntry | undefined> {
+    remove: async (key: string, kind?: KnownKind) => store.remove(place(key), kind),
+    async stat(key: string, kind?: KnownKind): Promise<StoreEntry | undefined> {
       const at = placeOf(key)
-      const entry = await store.stat(at ?? key)
+      const entry = await store.stat(at ?? key, kind)
       if (at === undefined || entry?.kind !== 'file') return entry
       return withReader({openRead: open}, at, async ({size}) => ({...entry, bytes: size}))
     },

@@ -1,5 +1,14 @@
 /** Backups in object storage, whatever the cloud: keys under a prefix, conditions instead of renames. */
-import type {ObjectLock, PutCondition, Store, StoreEntry, StoreReader, StoreUploads, StoreWriter} from '../store.js'
+import type {
+  KnownKind,
+  ObjectLock,
+  PutCondition,
+  Store,
+  StoreEntry,
+  StoreReader,
+  StoreUploads,
+  StoreWriter,
+} from '../store.js'
 import type {FoundObject, ObjectClient} from './client.js'
 
 import {DataOpsError} from '../../model/errors.js'
@@ -136,12 +145,12 @@ export class ObjectStore implements Store {
     }
   }
 
-  async stat(key: string): Promise<StoreEntry | undefined> {
+  async stat(key: string, kind?: KnownKind): Promise<StoreEntry | undefined> {
     return this.#inside(key, async () => {
       const name = nameOf(key)
       const found = key === '' ? undefined : await this.#head(key)
       if (found) return entryOf(found, name)
-      return (await this.#hasAny(key)) ? folderEntry(name) : undefined
+      return kind === undefined && (await this.#hasAny(key)) ? folderEntry(name) : undefined
     })
   }
 
@@ -217,13 +226,14 @@ export class ObjectStore implements Store {
     })
   }
 
-  async remove(key: string): Promise<void> {
+  async remove(key: string, kind?: KnownKind): Promise<void> {
     await this.#inside(key, async () => {
       if (key === '') throw refusedKey(key)
       const action = {verb: 'remove', where: this.describe(key)}
       const remove = async (keys: readonly string[]): Promise<void> =>
         this.#calls.attempt(action, async (client, call) => client.remove(keys, call))
       await remove([this.#full(key)])
+      if (kind === 'file') return
       for await (const {objects} of this.#pages(this.#prefixOf(key), action)) {
         if (objects.length > 0) await remove(objects.map((object) => object.key))
       }
