@@ -32,6 +32,8 @@ export interface Pass {
 
 /** How long a change may wait for the disk. A crash costs the work of that time, no more: it is done again. Tests save more often; no option. */
 export const SAVE_EVERY = {ms: 500}
+/** Where a save takes long, as in a cloud, so many times as long lies between two, up to so many times the usual pause. */
+const SAVE_TIMES = 20
 /** How long a call that a killed run has sent may go on in the server. Tests wait less; no option. */
 export const GRACE = {ms: 3000}
 
@@ -79,6 +81,8 @@ export class Checkpoint {
   readonly #name: string
   readonly #store: Store
   #savedAt = -Infinity
+  /** How long the last save took, milliseconds. */
+  #savedIn = 0
   #saving: Promise<void> = Promise.resolve()
 
   private constructor(store: Store, name: string, binding: CheckpointBinding, file?: CheckpointFile) {
@@ -176,13 +180,15 @@ export class Checkpoint {
       await this.rejectedFile?.sync()
       await this.note?.write()
       await this.#file.put(utf8(text))
+      this.#savedIn = performance.now() - this.#savedAt
     })
     return this.#saving
   }
 
   /** Saves when the last time is long enough ago. */
   async saveSoon(): Promise<void> {
-    if (performance.now() - this.#savedAt >= SAVE_EVERY.ms) await this.save()
+    const pause = Math.max(SAVE_EVERY.ms, SAVE_TIMES * Math.min(this.#savedIn, SAVE_EVERY.ms))
+    if (performance.now() - this.#savedAt >= pause) await this.save()
   }
 
   /**

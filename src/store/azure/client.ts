@@ -7,6 +7,7 @@ import {inParallel} from '../../model/in-parallel.js'
 import {md5} from '../../platform/node.js'
 import {
   type BeginOptions,
+  bodyOf,
   type Call,
   contentOf,
   type FoundObject,
@@ -105,9 +106,8 @@ class AzureObjectClient implements ObjectClient {
       throw error
     }
 
-    const pieces: Uint8Array[] = []
-    for await (const piece of answer.readableStreamBody ?? []) pieces.push(piece as Buffer)
-    const content = contentOf(Buffer.concat(pieces), answer.contentRange, range)
+    const bytes = await bodyOf((answer.readableStreamBody ?? []) as AsyncIterable<Uint8Array>, range)
+    const content = contentOf(bytes, answer.contentRange, range)
     return {...content, modified: answer.lastModified?.getTime() ?? 0, tag: answer.etag ?? ''}
   }
 

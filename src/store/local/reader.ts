@@ -4,21 +4,16 @@ import type {StoreReader} from '../store.js'
 
 import {type DataOpsError} from '../../model/errors.js'
 import {endsTooEarly} from '../damaged.js'
+import {ReusedMemory} from '../reused-memory.js'
 import {storageError} from '../storage-error.js'
 
 /** Bytes of a chunk that `StoreReader.stream` yields at most. */
 const STREAM_CHUNK = 1024 * 1024
 
-/** Memory is asked for in steps, of as many bytes, so that the next read, a little longer, fits too; less than one is not kept. */
-const STEP_BYTES = 128 * 1024
-/** Pieces that are kept at most: of some row groups. */
-const KEPT = 32
-
 /** Pinned to the file that it opened: one that takes its place later is not seen. */
 export class LocalReader implements StoreReader {
   #closed = false
-  /** Given back. */
-  readonly #kept: ArrayBuffer[] = []
+  readonly #memory = new ReusedMemory()
 
   constructor(
     private readonly handle: FileHandle,
@@ -47,20 +42,11 @@ export class LocalReader implements StoreReader {
   async read(start: number, end: number): Promise<Uint8Array> {
     // Before allocating: the range may come from a damaged file.
     if (!(start >= 0 && start <= end && end <= this.size)) throw this.#short(start, end)
-    return this.#readInto(this.#memory(end - start), start)
+    return this.#readInto(this.#memory.take(end - start), start)
   }
 
-  giveBack({buffer}: Uint8Array): void {
-    if (buffer instanceof ArrayBuffer && buffer.byteLength >= STEP_BYTES) this.#kept.push(buffer)
-    if (this.#kept.length > KEPT) this.#kept.shift()
-  }
-
-  /** What lies in it is another read's until it is filled. */
-  #memory(length: number): Uint8Array {
-    if (length < STEP_BYTES) return new Uint8Array(length)
-    const at = this.#kept.findIndex(({byteLength}) => byteLength >= length && byteLength <= length * 2)
-    const [kept] = at === -1 ? [] : this.#kept.splice(at, 1)
-    return new Uint8Array(kept ?? new ArrayBuffer(Math.ceil(length / STEP_BYTES) * STEP_BYTES), 0, length)
+  giveBack(bytes: Uint8Array): void {
+    this.#memory.giveBack(bytes)
   }
 
   async #readInto(bytes: Uint8Array, start: number): Promise<Uint8Array> {

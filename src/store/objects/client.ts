@@ -2,6 +2,8 @@
 
 import type {ObjectLock, PutCondition} from '../store.js'
 
+import {concatBytes} from '../../codec/bytes.js'
+
 export interface ObjectClient {
   /** A tag in the form of the service that no object has. */
   readonly noTag: string
@@ -92,6 +94,8 @@ export interface VersionPage {
 /** Bytes from `start` up to `end`, more than none. */
 export interface ReadRange {
   end: number
+  /** As many bytes, to be filled: what comes may lie in it. */
+  memory?: Uint8Array
   start: number
   tag?: string
   /** Default: what is there now. */
@@ -127,6 +131,25 @@ export interface Piece {
   /** Bytes of the whole object. */
   size: number
   tag: string
+}
+
+/** The bytes of an answer to `get`, each copied once; of whoever does not know ranges they are more. */
+export async function bodyOf(
+  body: AsyncIterable<Uint8Array>,
+  {end, start, memory = new Uint8Array(end - start)}: ReadRange,
+): Promise<Uint8Array> {
+  const others: Uint8Array[] = []
+  let filled = 0
+  for await (const piece of body) {
+    if (others.length > 0 || filled + piece.length > memory.length) others.push(piece)
+    else {
+      memory.set(piece, filled)
+      filled += piece.length
+    }
+  }
+
+  const bytes = memory.subarray(0, filled)
+  return others.length === 0 ? bytes : concatBytes([bytes, ...others])
 }
 
 /** What an answer to `get` holds, by its header `Content-Range`: whoever does not know ranges sends all of it. */

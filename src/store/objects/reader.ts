@@ -6,6 +6,7 @@ import type {Piece} from './client.js'
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {endsTooEarly, refused} from '../damaged.js'
+import {ReusedMemory} from '../reused-memory.js'
 import {isFailure, leavingAsDataOpsError} from './failure.js'
 
 /** Bytes of a chunk that `stream` yields at most. */
@@ -36,6 +37,7 @@ export async function openObject({calls, key, version, where}: ReaderSource): Pr
 
 export class ObjectReader implements StoreReader {
   readonly #ended = new AbortController()
+  readonly #memory = new ReusedMemory()
   readonly size: number
 
   constructor(
@@ -50,11 +52,12 @@ export class ObjectReader implements StoreReader {
     const {calls, key, version, where} = this.source
     const kept = this.opening
     if (start === end) return new Uint8Array()
-    if (kept && end <= kept.bytes.length) return kept.bytes.subarray(start, end)
+    if (kept && this.#isKept(end)) return kept.bytes.subarray(start, end)
     if (this.#ended.signal.aborted) throw refused(where, 'was closed')
     try {
       const piece = await calls.attempt({bytes: end - start, signal, verb: 'read', where}, async (client, call) =>
-        client.get(key, {end, start, tag: kept?.tag, version}, call),
+        // Of each attempt its own: one that was given up may still write into it.
+        client.get(key, {end, memory: this.#memory.take(end - start), start, tag: kept?.tag, version}, call),
       )
       if (piece?.bytes.length === end - start && piece.tag === kept?.tag) return piece.bytes
       throw this.#changed()
@@ -76,29 +79,46 @@ export class ObjectReader implements StoreReader {
     throw endsTooEarly(this.source.where, {end, size: this.size, start})
   }
 
+  /** Whether all up to there came when it was opened. */
+  #isKept(end: number): boolean {
+    return end <= (this.opening?.bytes.length ?? 0)
+  }
+
+  #giveBackRange(end: number, bytes: Uint8Array): void {
+    if (!this.#isKept(end)) this.#memory.giveBack(bytes)
+  }
+
   async close(): Promise<void> {
     this.#ended.abort()
+  }
+
+  giveBack(bytes: Uint8Array): void {
+    this.#memory.giveBack(bytes)
   }
 
   async read(start: number, end: number): Promise<Uint8Array> {
     // Before allocating: the range may come from a damaged file.
     this.#check(start, end)
     return leavingAsDataOpsError(async () => {
-      if (end - start <= RANGE) return new Uint8Array(await this.#range(start, end, this.#ended.signal))
-      const bytes = new Uint8Array(end - start)
+      const {signal} = this.#ended
+      if (this.#isKept(end)) return new Uint8Array(await this.#range(start, end, signal))
+      if (end - start <= RANGE) return this.#range(start, end, signal)
+      const bytes = this.#memory.take(end - start)
       await inParallel(rangesOf(start, end), {atOnce: AHEAD}, async (range) => {
-        bytes.set(await this.#range(range.start, range.end, this.#ended.signal), range.start - start)
+        const piece = await this.#range(range.start, range.end, signal)
+        bytes.set(piece, range.start - start)
+        this.#giveBackRange(range.end, piece)
       })
       return bytes
     })
   }
 
-  async *stream(start = 0, end = this.size): AsyncGenerator<Uint8Array> {
+  async *stream(start = 0, end = this.size, {isPassing = false} = {}): AsyncGenerator<Uint8Array> {
     this.#check(start, end)
     const left = new AbortController()
     const signal = AbortSignal.any([left.signal, this.#ended.signal])
     const ranges = rangesOf(start, end)
-    const coming: Array<Promise<Uint8Array>> = []
+    const coming: Array<{end: number; piece: Promise<Uint8Array>}> = []
     const ask = (): void => {
       const next = ranges.next()
       if (next.done) return
@@ -106,15 +126,16 @@ export class ObjectReader implements StoreReader {
       const piece = leavingAsDataOpsError(async () => this.#range(range.start, range.end, signal))
       // Not awaited if the consumer leaves; otherwise its turn throws it.
       piece.catch(() => undefined)
-      coming.push(piece)
+      coming.push({end: range.end, piece})
     }
 
     try {
       for (let count = 0; count < AHEAD; count++) ask()
       for (let next = coming.shift(); next; next = coming.shift()) {
-        const bytes = await next
+        const bytes = await next.piece
         ask()
         for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK)
+        if (isPassing) this.#giveBackRange(next.end, bytes)
       }
     } finally {
       left.abort()

@@ -7,6 +7,7 @@ import {inParallel} from '../../model/in-parallel.js'
 import {crc32, md5} from '../../platform/node.js'
 import {
   type BeginOptions,
+  bodyOf,
   type Call,
   contentOf,
   type FoundObject,
@@ -164,7 +165,7 @@ class S3ObjectClient implements ObjectClient {
       throw Object.assign(new Error('It answers a range with the whole object'), {Code: 'NotImplemented'})
     }
 
-    const bytes = (await output.Body?.transformToByteArray()) ?? new Uint8Array()
+    const bytes = await bodyOf((output.Body ?? []) as AsyncIterable<Uint8Array>, range)
     return {...contentOf(bytes, output.ContentRange, range), modified: timeOf(output), tag: tagOf(output)}
   }
 
