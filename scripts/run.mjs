@@ -1,6 +1,8 @@
 /* Sets up what is missing, then runs a job on the Node that package-lock.json pins. Itself it needs Node 20 and npm, nothing else. */
+import {Buffer} from 'node:buffer'
 import {spawn, spawnSync} from 'node:child_process'
 import {existsSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import {fileURLToPath} from 'node:url'
@@ -94,16 +96,13 @@ function bench() {
 async function test() {
   // First, since scripts and benchmarks are checked against the package's built types.
   build()
-  if (options.length === 0) {
-    // Each keeps one core busy.
-    await mustAll([
-      ['eslint', '.'],
-      ['prettier', '--check', '--log-level=warn', '.'],
-      ['tsc', '--noEmit'],
-    ])
-  }
-
-  vitest(options)
+  const checks = [
+    ['eslint', '.'],
+    ['prettier', '--check', '--log-level=warn', '.'],
+    ['tsc', '--noEmit'],
+  ]
+  // The tests wait for servers and disks a good part of their time.
+  await vitest(options, options.length === 0 ? checks.map(async (check) => beside(check)) : [])
 }
 
 function testClients() {
@@ -114,7 +113,7 @@ function testKubernetes() {
   must('node', ['scripts/kubernetes-schemas.mjs'])
 }
 
-function testExports() {
+async function testExports() {
   build()
   environment.FAULT_ROUNDS ??= '100'
   environment.MUTATIONS ??= '1000'
@@ -122,10 +121,10 @@ function testExports() {
   environment.SWEEP ??= 'all'
   const kills = ['test/fault/kill-sources.test.ts', 'test/fault/kill-several.test.ts']
   const changes = ['test/archive/native', 'test/jobs/transform-combinations.test.ts']
-  vitest([...kills, ...changes, 'test/fault/real-export.test.ts', ...options])
+  await vitest([...kills, ...changes, 'test/fault/real-export.test.ts', ...options])
 }
 
-function testCopies() {
+async function testCopies() {
   build()
   if (!environment.WEAVIATE_BINARY || !environment.WEAVIATE_SOURCE_BINARY) {
     console.error(
@@ -134,18 +133,23 @@ function testCopies() {
     process.exit(1)
   }
 
-  vitest(['test/fault/real-copy.test.ts', ...options])
+  await vitest(['test/fault/real-copy.test.ts', ...options])
 }
 
-function testWorkers() {
+async function testWorkers() {
   build()
   environment.WORKERS_ROUNDS ??= '50'
-  vitest(['test/fault/workers.test.ts', 'test/fault/workers-restore.test.ts', '--no-file-parallelism', ...options])
+  await vitest([
+    'test/fault/workers.test.ts',
+    'test/fault/workers-restore.test.ts',
+    '--no-file-parallelism',
+    ...options,
+  ])
 }
 
-function testPlaces() {
+async function testPlaces() {
   environment.PLACES_ROUNDS ??= '500'
-  vitest(['test/fault/places.test.ts', ...options])
+  await vitest(['test/fault/places.test.ts', ...options])
 }
 
 /** Installs the tarball in a project, globally and into a host, and the packages of each cloud by the command that it says. */
@@ -160,19 +164,19 @@ function testPolicies() {
   must('node', ['--import', 'tsx', 'test/store/azure/policies.ts', ...options])
 }
 
-function testGuides() {
+async function testGuides() {
   build()
   environment.GUIDES_PYTHON ??= 'python3'
   must(environment.GUIDES_PYTHON, ['-c', 'import duckdb, pandas, polars, pyarrow'])
-  vitest(['test/docs/blocks.test.ts', ...options])
+  await vitest(['test/docs/blocks.test.ts', ...options])
 }
 
-function testMutations() {
+async function testMutations() {
   environment.MUTATIONS ??= '20000'
-  vitest(['test/jobs/encrypted/mutations.test.ts', ...options])
+  await vitest(['test/jobs/encrypted/mutations.test.ts', ...options])
 }
 
-function testReport() {
+async function testReport() {
   build()
   const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
   environment.CHROMIUM ??= browsers.find((browser) => existsSync(browser)) ?? ''
@@ -181,29 +185,29 @@ function testReport() {
     process.exit(1)
   }
 
-  vitest(['test/cli/report-browser.test.ts', ...options])
+  await vitest(['test/cli/report-browser.test.ts', ...options])
 }
 
-function testMeanwhile() {
+async function testMeanwhile() {
   build()
   environment.MEANWHILE ??= '200'
-  vitest(['test/fault/meanwhile.test.ts', ...options])
+  await vitest(['test/fault/meanwhile.test.ts', ...options])
 }
 
-function testReplies() {
+async function testReplies() {
   environment.REPLIES ??= '1500'
-  vitest(['test/fault/replies.test.ts', ...options])
+  await vitest(['test/fault/replies.test.ts', ...options])
 }
 
-function testSweep() {
+async function testSweep() {
   environment.SWEEP ??= 'all'
-  vitest(['test/fault/sweep.test.ts', 'test/jobs/machines/dying.test.ts', ...options])
+  await vitest(['test/fault/sweep.test.ts', 'test/jobs/machines/dying.test.ts', ...options])
 }
 
-function testFault() {
+async function testFault() {
   build()
   environment.FAULT_ROUNDS ??= '100'
-  vitest(['test/fault', ...options])
+  await vitest(['test/fault', ...options])
 }
 
 async function testOnVersions() {
@@ -214,22 +218,52 @@ async function testOnVersions() {
 }
 
 /** The last line is the one that CI reads. */
-function vitest(filters) {
+async function vitest(filters, checks = []) {
   const report = path.join('.tmp', 'vitest.json')
   rmSync(report, {force: true})
-  const {status} = run('vitest', [
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-    ...filters,
-  ])
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const {code} = await ended(start('vitest', ['run', ...reporters, ...filters], ['inherit', 'inherit', 'inherit']))
+  const checked = await Promise.all(checks)
+  for (const {text} of checked) if (text !== '') console.log(text)
   if (existsSync(report)) {
     const {numFailedTests, numPassedTests, numPendingTests, numTodoTests} = JSON.parse(readFileSync(report, 'utf8'))
     console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests + numTodoTests} skipped`)
   }
 
-  process.exit(status ?? 1)
+  process.exit(Math.max(code, ...checked.map((check) => check.code)))
+}
+
+/** Gives way to the tests. Resolves once it has ended. */
+async function beside([command, ...args]) {
+  const child = start(command, args, ['ignore', 'pipe', 'pipe'])
+  if (child.pid !== undefined) os.setPriority(child.pid, os.constants.priority.PRIORITY_BELOW_NORMAL)
+  const {code, output} = await ended(child)
+  const end = code === 0 ? '' : `${command} ended with ${code}.`
+  return {code, text: `${output}${end}`.trim()}
+}
+
+function start(command, args, stdio) {
+  return spawn(command, args, {env: environment, shell: process.platform === 'win32', stdio})
+}
+
+/** Its exit code, and what it wrote where that is piped. */
+async function ended(child) {
+  const output = []
+  const keep = (piece) => {
+    output.push(piece)
+  }
+
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', keep)
+  const code = await new Promise((resolve) => {
+    child.once('error', (error) => {
+      console.error(`${child.spawnfile}: ${error.message}`)
+      resolve(1)
+    })
+    child.once('close', (status) => {
+      resolve(status ?? 130)
+    })
+  })
+  return {code, output: Buffer.concat(output).toString()}
 }
 
 function run(command, args, env = environment) {
@@ -240,31 +274,6 @@ function must(command, args, env) {
   const {error, signal, status} = run(command, args, env)
   if (error) console.error(`${command}: ${error.message}`)
   if (status !== 0) process.exit(signal ? 130 : (status ?? 1))
-}
-
-/** Side by side; what fails lets the others say what they found too. */
-async function mustAll(commands) {
-  const codes = await Promise.all(
-    commands.map(
-      async ([command, ...args]) =>
-        new Promise((resolve) => {
-          const child = spawn(command, args, {
-            env: environment,
-            shell: process.platform === 'win32',
-            stdio: ['ignore', 'inherit', 'inherit'],
-          })
-          child.once('error', (error) => {
-            console.error(`${command}: ${error.message}`)
-            resolve(1)
-          })
-          child.once('close', (code) => {
-            resolve(code ?? 130)
-          })
-        }),
-    ),
-  )
-  const worst = Math.max(...codes)
-  if (worst !== 0) process.exit(worst)
 }
 
 function newest(names) {

@@ -12,7 +12,7 @@ import type {WorkerJob} from './worker.js'
 import {root} from '../support/root.js'
 
 /** Rounds of each kind of kill: 6 in `npm test`, 100 in `npm run test:fault`. */
-export const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 6)
+export const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 4)
 /** Another seed dies at other moments; a failing round names its own. */
 export const SEED = Number(process.env.FAULT_SEED ?? 1)
 
