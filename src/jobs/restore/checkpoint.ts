@@ -32,7 +32,7 @@ export interface Pass {
 
 /** How long a change may wait for the disk. A crash costs the work of that time, no more: it is done again. Tests save more often; no option. */
 export const SAVE_EVERY = {ms: 500}
-/** Where a save takes long, as in a cloud, so many times as long lies between two, up to so many times the usual pause. */
+/** Where a save takes long, as in a cloud, so many times as long lies between two of the objects' pass, up to so many times the usual pause. */
 const SAVE_TIMES = 20
 /** How long a call that a killed run has sent may go on in the server. Tests wait less; no option. */
 export const GRACE = {ms: 3000}
@@ -75,6 +75,8 @@ export class Checkpoint {
   isOnlyTold = false
   /** Read from disk. */
   readonly resumed: boolean
+  /** All objects were there when the earlier run had left it. */
+  readonly #hadObjects: boolean
   /** For how long the earlier run had not written it, milliseconds, at a moment of the monotonic clock. */
   #quiet?: {at: number; ms: number}
   readonly #file: OwnFile
@@ -92,6 +94,7 @@ export class Checkpoint {
     this.#file = new OwnFile(store, name, async () => this.fence?.())
     this.binding = binding
     this.objects = passFrom(file?.objects)
+    this.#hadObjects = this.objects.finished
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.conflictsSettled = file?.conflictsSettled ?? false
     this.created = file?.created ?? false
@@ -161,11 +164,15 @@ export class Checkpoint {
     if (waitMs > 0) await sleep(waitMs, signal)
   }
 
-  /** Before this run writes it. */
+  /** Before this run writes it. While it writes objects a run may go on for long after a save. */
   async #measureQuiet(): Promise<{at: number; ms: number}> {
-    // Both times are those of the place: the clock of this machine may be another.
-    this.#quiet ??= {at: performance.now(), ms: (await unchangedFor(this.#store, this.#name)) ?? 0}
+    this.#quiet ??= {at: performance.now(), ms: this.#hadObjects ? await this.#unchanged() : 0}
     return this.#quiet
+  }
+
+  /** Both times are those of the place: the clock of this machine may be another. */
+  async #unchanged(): Promise<number> {
+    return (await unchangedFor(this.#store, this.#name)) ?? 0
   }
 
   /** Saves now and resolves once it is on the disk. */
@@ -185,9 +192,10 @@ export class Checkpoint {
     return this.#saving
   }
 
-  /** Saves when the last time is long enough ago. */
-  async saveSoon(): Promise<void> {
-    const pause = Math.max(SAVE_EVERY.ms, SAVE_TIMES * Math.min(this.#savedIn, SAVE_EVERY.ms))
+  /** Saves when the last time is long enough ago. `isUsual`: however long a save takes, since `calm` counts from the last one. */
+  async saveSoon({isUsual = false} = {}): Promise<void> {
+    const longest = isUsual ? 0 : SAVE_TIMES * Math.min(this.#savedIn, SAVE_EVERY.ms)
+    const pause = Math.max(SAVE_EVERY.ms, longest)
     if (performance.now() - this.#savedAt >= pause) await this.save()
   }
 

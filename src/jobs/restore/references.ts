@@ -78,7 +78,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
         total: options.total,
         unit: 'rows',
       })
-      await checkpoint.saveSoon()
+      await checkpoint.saveSoon({isUsual: true})
     }
   }
 

@@ -20,11 +20,17 @@ export interface Written {
 }
 
 export async function writeObjects(target: Target): Promise<WithObjects> {
-  const {restore, transfer} = target
-  if (!restore.job.options.skipData) {
+  const {
+    restore: {checkpoint, job},
+    transfer,
+  } = target
+  if (!job.options.skipData) {
     await interruptibly(target, async () => {
-      await restore.checkpoint.save()
-      if (!restore.checkpoint.objects.finished) await withThreads(restore.job, transfer, transferObjects)
+      await checkpoint.save()
+      if (checkpoint.objects.finished) return
+      await withThreads(job, transfer, transferObjects)
+      // Objects of the earlier run that come later than their references would clear them.
+      if (transfer.plan.hasReferences) await checkpoint.calm(job.options.signal)
     })
   }
 
