@@ -47,6 +47,8 @@ class GcsObjectClient implements ObjectClient {
   }
 
   readonly #bucket: Bucket
+  /** Whether it is there: of a missing object Google says the same where the bucket is missing. */
+  #isBucketKnown = false
 
   constructor(
     private readonly storage: Storage,
@@ -93,11 +95,20 @@ class GcsObjectClient implements ObjectClient {
   async head(key: string): Promise<FoundObject | undefined> {
     const asked = this.#bucket.file(key).getMetadata()
     const found = await asked.catch(insteadOf(undefined, (error) => gcsFailure(error).kind === 'absent'))
+    if (!found) await this.#requireBucket(key)
+    this.#isBucketKnown = true
     return found && {...foundOf(found[0], key), mark: markOf(found[0])}
+  }
+
+  /** Who may not list is told nothing. @throws when the bucket is not there. */
+  async #requireBucket(prefix: string): Promise<void> {
+    if (this.#isBucketKnown) return
+    await this.list({limit: 1, prefix}).catch(insteadOf(undefined, (error) => gcsFailure(error).kind === 'denied'))
   }
 
   async list({after, delimiter, limit, prefix}: ListRequest): Promise<ListPage> {
     const {files, ...page} = await pageOf(this.#bucket, {delimiter, maxResults: limit, pageToken: after, prefix})
+    this.#isBucketKnown = true
     return {...page, objects: files.map((file) => foundOf(file.metadata, file.name))}
   }
 

@@ -33,7 +33,8 @@ function kindOf(status: number | undefined, message: string): FailureKind {
     return 'no-credentials'
   if (status === undefined) return 'refused'
   if (status === 401) return 'no-credentials'
-  if (status === 404 && /bucket/i.test(message)) return 'no-bucket'
+  // Of an object that is missing it tells the name, and that of its bucket, in which anything may stand.
+  if (status === 404 && /bucket/i.test(message) && !/^No such object/i.test(message)) return 'no-bucket'
   // An upload that was dropped.
   if (status === 410 || status === 499) return 'absent'
   // Of an object, 409 means that writes met; GCS asks to try again.
