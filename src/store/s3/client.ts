@@ -35,6 +35,7 @@ const MOST_WHOLE = 16 * 1024 * 1024
 /** The SDK asks for one even where there are none. */
 const ANY_REGION = 'us-east-1'
 const CHECKSUM_HEADER = 'x-amz-checksum-crc32'
+const SIGNED_HEADER = 'x-amz-content-sha256'
 const SILENT = {debug() {}, error() {}, info() {}, trace() {}, warn() {}}
 
 /** Clients of services that take parts of one size only; known once the first call was made. */
@@ -77,6 +78,7 @@ function makeClient(sdk: Sdk, region?: string): S3Client {
     return find({...parameters, ForcePathStyle}, context)
   }
 
+  const bodies = {areSigned: false}
   client.middlewareStack.add(
     (next) => async (args) => {
       const {headers, hostname, protocol} = args.request as {
@@ -86,8 +88,18 @@ function makeClient(sdk: Sdk, region?: string): S3Client {
       }
       // The SDK would hash the body to sign it, which tells no more where nobody can change it on its way.
       const isSafe = protocol === 'https:' || isLoopback(hostname)
-      if (isSafe && headers[CHECKSUM_HEADER] !== undefined) headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD'
-      return next(args)
+      if (bodies.areSigned || !isSafe || headers[CHECKSUM_HEADER] === undefined) return next(args)
+      headers[SIGNED_HEADER] = 'UNSIGNED-PAYLOAD'
+      try {
+        return await next(args)
+      } catch (error) {
+        if (s3Failure(error).kind !== 'denied') throw error
+        // A policy of the bucket may want each body signed.
+        Reflect.deleteProperty(headers, SIGNED_HEADER)
+        const output = await next(args)
+        bodies.areSigned = true
+        return output
+      }
     },
     {name: 'signNoBody', step: 'build'},
   )

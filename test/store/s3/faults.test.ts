@@ -189,6 +189,29 @@ describe('a body', () => {
     }
   })
 
+  it('is signed where a policy wants it, from then on', async () => {
+    let refused = 0
+    const signed = new Set<string | undefined>()
+    server.fault = ({body, headers}) => {
+      if (body.length === 0 || headers['x-amz-checksum-crc32'] === undefined) return undefined
+      if (headers['x-amz-content-sha256'] === 'UNSIGNED-PAYLOAD') {
+        refused++
+        return {code: 'AccessDenied', status: 403}
+      }
+
+      signed.add(headers['x-amz-content-sha256'])
+      return undefined
+    }
+
+    const bytes = randomBytes(9 * MIB)
+    expect(await store.put('policy', Buffer.from('small'), {ifAbsent: true})).toEqual(expect.any(String))
+    expect(refused).toBe(1)
+    expect(await writeParts('parts', bytes)).toBe(true)
+    expect(refused).toBe(1)
+    expect([...signed].every((hash) => /^[\da-f]{64}$/.test(hash ?? ''))).toBe(true)
+    expect(bytes.equals(await streamed('parts'))).toBe(true)
+  })
+
   it('that is another when it arrives is sent again', async () => {
     let changed = 0
     server.fault = ({body, operation}) => {
