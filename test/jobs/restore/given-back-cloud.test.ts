@@ -6,28 +6,24 @@ import {BackupManager, RestoreManager, Verifier} from '../../../src/index.js'
 import {ObjectReader} from '../../../src/store/objects/reader.js'
 import {openStore} from '../../../src/store/open.js'
 import {ReusedMemory} from '../../../src/store/reused-memory.js'
-import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
-import {BUCKET, type S3Server, startS3} from '../../support/s3-server.js'
+import {makeCollection} from '../../support/collections.js'
+import {BUCKET} from '../../support/s3-server.js'
+import {type ServerWithS3, startServerWithS3} from '../../support/server-with-s3.js'
 
 const NAME = 'GivenBackCloud'
 const TARGET = `${NAME}Copy`
 const OBJECTS = 1200
 
-let server: TestServer
-let s3: S3Server
+let services: ServerWithS3
 
 beforeAll(async () => {
-  server = await startTestServer()
-  s3 = await startS3()
-  Object.assign(process.env, s3.env)
-  await makeCollection(server.connection, NAME, OBJECTS, 1024)
+  services = await startServerWithS3()
+  await makeCollection(services.server.connection, NAME, OBJECTS, 1024)
 }, 60_000)
 
 afterAll(async () => {
   vi.restoreAllMocks()
-  for (const name of [NAME, TARGET]) await server.connection.deleteCollection(name)
-  await server.close()
-  await s3.close()
+  await services.close(NAME, TARGET)
 })
 
 /** Memory that is given back, and chunks behind which the next is asked for, are written over at once. */
@@ -78,12 +74,13 @@ it.each([
       ...(isEncrypted && {encryptTo: [recipient], identities: [identity]}),
     }
     const {given} = scribble()
-    const backup = await new BackupManager(server.connection, at).backupCollection(NAME, {format})
-    await server.connection.deleteCollection(TARGET)
+    const {connection} = services.server
+    const backup = await new BackupManager(connection, at).backupCollection(NAME, {format})
+    await connection.deleteCollection(TARGET)
     const options = {name: TARGET, workers: 1}
-    const {restored} = await new RestoreManager(server.connection, at).restoreCollection(backup.path, options)
+    const {restored} = await new RestoreManager(connection, at).restoreCollection(backup.path, options)
     expect(restored).toBe(OBJECTS)
-    const verified = await new Verifier({connection: server.connection, ...at}).verifyCollection(TARGET, backup.path)
+    const verified = await new Verifier({connection, ...at}).verifyCollection(TARGET, backup.path)
     expect(verified.equal).toBe(true)
     expect(given()).toBeGreaterThan(OBJECTS * 1024 * 4)
   },
