@@ -36,6 +36,8 @@ export const FIXED: ReadonlyMap<string, Kind | undefined> = new Map<string, Kind
 interface Known {
   /** Of a list: what each of its values is. */
   each?: Known
+  /** Of a number that no property can be. */
+  isUnsigned?: boolean
   kind?: Kind
   /** Of an object: what is in it. */
   members?: Scope
@@ -47,6 +49,9 @@ type Scope = ReadonlyMap<string, Known | undefined>
 
 /** Calls on a list in which the first argument is a name for each of its values. */
 const OVER_LISTS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])
+
+/** Those of them that say whether. */
+const SAYING: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one'])
 
 /** The first of them, in a sentence without its dot; undefined: there is none. */
 export function neverEqual(ast: unknown, schema: WeaviateClass): string | undefined {
@@ -61,18 +66,48 @@ export function neverEqual(ast: unknown, schema: WeaviateClass): string | undefi
   return firstIn(ast, scope)
 }
 
-/** The library finds an unsigned number equal to others by itself only, and never as one of a list or as a value of a map. */
-function ofUnsigned({args, op}: Node): string | undefined {
+/**
+ * The library finds an unsigned number equal to others by itself only; as one of a list or as a value of a map it is equal to unsigned
+ * ones alone.
+ */
+function ofUnsigned({args, op}: Node, scope: Scope): string | undefined {
   const values: unknown[] = Array.isArray(args) ? args : []
-  const compared = op === 'list' ? values : op === 'map' ? values.map((entry) => (entry as unknown[])[1]) : []
-  const number = firstOf([...compared, ...(op === 'in' ? values.slice(0, 1) : [])], unsigned)
+  const [first, second] = values
+  const compared = op === 'list' ? [...values] : op === 'map' ? values.map((entry) => (entry as unknown[])[1]) : []
+  // Keys of a map are found by their text.
+  if (op === 'in' && !(isNode(second) && second.op === 'map')) compared.push(first)
+  const number = firstOf(compared, (each) => unsigned(each, scope))
   return number && `${number} equals nothing in a list: write it as a number without u`
 }
 
-function unsigned(node: unknown): string | undefined {
+/** Those that a comparison of unsigned numbers with nothing else is made of; undefined: it is none. */
+function unsignedAlone({args, op}: Node, scope: Scope): unknown[] | undefined {
+  if (!Array.isArray(args) || !['!=', '==', 'in'].includes(op)) return undefined
+  const [a, b] = args as [unknown, unknown]
+  const few = op === 'in' ? [a] : itemsOf(a)
+  const items = [...few, ...itemsOf(b)]
+  const isOne = few.length > 0 && items.length > few.length
+  return isOne && items.every((each) => unsigned(each, scope) !== undefined) ? items : undefined
+}
+
+/** Of a list that stands in the expression. */
+function itemsOf(node: unknown): unknown[] {
+  return isNode(node) && node.op === 'list' && Array.isArray(node.args) ? node.args : []
+}
+
+const COUNTING: ReadonlySet<string> = new Set(['%', '*', '+', '-', '/'])
+
+/** How it is shown, where it is one. */
+function unsigned(node: unknown, scope: Scope): string | undefined {
   if (!isNode(node)) return undefined
-  if (node.op === 'value') return node.args instanceof UnsignedInt ? `${String(node.args.valueOf())}u` : undefined
-  return node.op === 'call' && Array.isArray(node.args) && node.args[0] === 'uint' ? 'uint(…)' : undefined
+  const {args, op} = node
+  if (op === 'value') return args instanceof UnsignedInt ? `${String(args.valueOf())}u` : undefined
+  if (op === 'id') return typeof args === 'string' && scope.get(args)?.isUnsigned ? args : undefined
+  if (!Array.isArray(args)) return undefined
+  if (op === 'call') return args[0] === 'uint' ? 'uint(…)' : undefined
+  return COUNTING.has(op) || op === '?:'
+    ? firstOf(args.slice(op === '?:' ? 1 : 0), (each) => unsigned(each, scope))
+    : undefined
 }
 
 /** Dates are dates in an object's own properties; within those they are what the server shows. */
@@ -107,7 +142,13 @@ function firstIn(node: unknown, scope: Scope): string | undefined {
   if (Array.isArray(node)) return firstOf(node, (each) => firstIn(each, scope))
   if (!isNode(node)) return undefined
   const named = namedIn(node, scope)
-  if (!named) return ofUnsigned(node) ?? ofComparison(node, scope) ?? firstIn(node.args, scope)
+  if (!named) {
+    const alone = unsignedAlone(node, scope)
+    return alone
+      ? firstIn(alone, scope)
+      : (ofUnsigned(node, scope) ?? ofComparison(node, scope) ?? firstIn(node.args, scope))
+  }
+
   const {inside, known, name, outside} = named
   return firstIn(outside, scope) ?? firstIn(inside, new Map([...scope, [name, known]]))
 }
@@ -189,10 +230,18 @@ function namedIn({args, op}: Node, scope: Scope): Named | undefined {
   const [variable, ...rest] = given as unknown[]
   if (!isNode(variable) || variable.op !== 'id' || typeof variable.args !== 'string') return undefined
   const name = variable.args
-  if (typeof called === 'string' && OVER_LISTS.has(called))
-    return {inside: rest, known: knownIn(of, scope)?.each, name, outside: [of]}
+  if (typeof called === 'string' && OVER_LISTS.has(called)) {
+    const items = itemsOf(of)
+    const isUnsigned = items.length > 0 && items.every((each) => unsigned(each, scope) !== undefined)
+    const known = isUnsigned ? {isUnsigned, name} : knownIn(of, scope)?.each
+    // What these say is no list in its turn.
+    return {inside: rest, known, name, outside: isUnsigned && SAYING.has(called) ? items : [of]}
+  }
+
   const isBind = called === 'bind' && isNode(of) && of.op === 'id' && of.args === 'cel'
-  return isBind ? {inside: rest.slice(1), known: knownIn(rest[0], scope), name, outside: [rest[0]]} : undefined
+  if (!isBind) return undefined
+  const known = unsigned(rest[0], scope) === undefined ? knownIn(rest[0], scope) : {isUnsigned: true, name}
+  return {inside: rest.slice(1), known, name, outside: [rest[0]]}
 }
 
 /** Which of some names an expression says, other than for values that it has named so itself. */

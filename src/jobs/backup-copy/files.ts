@@ -1,6 +1,6 @@
 /** The bytes of a backup on their way to another place. */
 import type {OperationOptions} from '../../model/progress.js'
-import type {Store, StoreReader} from '../../store/store.js'
+import type {KnownKind, Store, StoreReader} from '../../store/store.js'
 
 import {isOwnFile, METADATA_FILE} from '../../archive/names.js'
 import {toHex} from '../../codec/bytes.js'
@@ -73,7 +73,7 @@ export async function checkArrived(backup: FoundBackup, {name, signal, target}: 
       return folder === name ? [...entries, entry] : entries
     },
     openRead: async (each: string) => (each === key ? inMemory(commit) : target.openRead(each)),
-    stat: async (each: string) => (each === key ? entry : target.stat(each)),
+    stat: async (each: string, kind?: KnownKind) => (each === key ? entry : target.stat(each, kind)),
   })
   const [problem] = await problemsOf({...backup, name, store: asIfCommitted}, {signal})
   if (!problem) return commit

@@ -13,10 +13,10 @@ export interface SampledObject {
   tenant?: string
 }
 
-/** Objects that are remembered: of those read first, of those read last, and of the first page of each tenant. */
+/** Objects of a tenant that are remembered: one that had no more is known whole, so that it is not taken for another when one of them goes. */
 const SAMPLE = 8
-/** Tenants of which one page was read that are remembered: more than are being read at any time. */
-const MOST_OF_ONE_PAGE = 1000
+/** Tenants that are remembered: more than are being read at any time. */
+const MOST_TENANTS = 1000
 const CHECKS_AT_ONCE = 4
 
 export interface Asking {
@@ -29,16 +29,19 @@ export interface Asking {
 type Sameness = 'other' | 'same' | 'unknown'
 
 export class Sample {
+  /** Of the pages read first, till these are enough. */
   readonly #first: SampledObject[]
-  #last: SampledObject[] = []
+  /** Of the last pages of each tenant; the one read last comes last. */
+  readonly #last = new Map<string | undefined, SampledObject[]>()
   /** Of tenants of which one page was read: all of that is of one. undefined: a collection without tenants. */
   readonly #onePage = new Map<string | undefined, SampledObject[]>()
   /** Of tenants of which more was read, so that it may be of two. */
   readonly #severalPages = new Map<string | undefined, SampledObject[]>()
 
   constructor(earlier: readonly SampledObject[] = []) {
-    this.#first = earlier.slice(0, SAMPLE)
-    for (const [tenant, objects] of Map.groupBy(earlier, (each) => each.tenant)) {
+    const tenants = Map.groupBy(earlier, (each) => each.tenant)
+    this.#first = enoughOf([...tenants.values()])
+    for (const [tenant, objects] of tenants) {
       this.#onePage.set(tenant, objects.slice(0, SAMPLE))
     }
   }
@@ -48,25 +51,21 @@ export class Sample {
     const known = objects.filter(({creationTimeUnix}) => creationTimeUnix !== undefined)
     const [some] = known
     if (!some) return
-    const lacking = SAMPLE - this.#first.length
-    this.#first.push(...known.slice(0, lacking).map((object) => sampled(object)))
-    const last = known.slice(lacking).slice(-SAMPLE)
-    this.#last = [...this.#last, ...last.map((object) => sampled(object))].slice(-SAMPLE)
-    this.#addOf(some.tenant, known)
+    const page = spread(known).map((object) => sampled(object))
+    if (this.#first.length < SAMPLE) this.#first.push(...page)
+    const before = this.#last.get(some.tenant) ?? []
+    this.#last.delete(some.tenant)
+    remember(this.#last, some.tenant, [...before, ...page].slice(-SAMPLE))
+    this.#addOf(some.tenant, page)
   }
 
-  #addOf(tenant: string | undefined, objects: readonly WeaviateObject[]): void {
+  #addOf(tenant: string | undefined, page: SampledObject[]): void {
     const before = this.#onePage.get(tenant)
     if (before) {
       this.#onePage.delete(tenant)
       this.#severalPages.set(tenant, before)
     } else if (!this.#severalPages.has(tenant)) {
-      this.#onePage.set(
-        tenant,
-        spread(objects).map((object) => sampled(object)),
-      )
-      const [oldest] = this.#onePage.keys()
-      if (this.#onePage.size > MOST_OF_ONE_PAGE) this.#onePage.delete(oldest)
+      remember(this.#onePage, tenant, page)
     }
   }
 
@@ -76,8 +75,8 @@ export class Sample {
       unread.has(tenant) ? objects : [],
     )
     const found = new Map<string, SampledObject>()
-    for (const object of [...this.#first, ...this.#last, ...begun])
-      found.set(objectKey(object.tenant, object.id), object)
+    const last = enoughOf([...this.#last.values()].reverse())
+    for (const object of [...this.#first, ...last, ...begun]) found.set(objectKey(object.tenant, object.id), object)
     return [...found.values()]
   }
 
@@ -96,6 +95,20 @@ export class Sample {
     const [other] = await this.others(tenants, asking)
     if (other) throw recreated(asking.plan.className, other)
   }
+}
+
+/** The oldest is forgotten for it when there are many. */
+function remember<T>(tenants: Map<string | undefined, T>, tenant: string | undefined, value: T): void {
+  tenants.set(tenant, value)
+  const [oldest] = tenants.keys()
+  if (tenants.size > MOST_TENANTS) tenants.delete(oldest)
+}
+
+/** Of the first tenants, each as a whole, as many as are needed. */
+function enoughOf(tenants: ReadonlyArray<readonly SampledObject[]>): SampledObject[] {
+  const enough: SampledObject[] = []
+  for (const objects of tenants) if (enough.length < SAMPLE) enough.push(...objects)
+  return enough
 }
 
 /** One that is not what was read. */

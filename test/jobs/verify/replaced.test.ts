@@ -51,9 +51,17 @@ async function makeTenants(name: string, tenants: string[], others: number): Pro
   for (const tenant of tenants) await writeAll(connection, name, objectsOf(tenant, others))
 }
 
+async function dropTenants(names: string[]): Promise<void> {
+  await fetch(`${server.url}/v1/schema/${NAME}/tenants`, {
+    body: JSON.stringify(names),
+    headers: {'content-type': 'application/json'},
+    method: 'DELETE',
+  })
+}
+
 /** The first so many are other ones. */
-function objectsOf(tenant: string | undefined, others: number): WeaviateObject[] {
-  return Array.from({length: 30}, (_, index) => ({
+function objectsOf(tenant: string | undefined, others: number, count = 30): WeaviateObject[] {
+  return Array.from({length: count}, (_, index) => ({
     id: uuid(index + 1),
     properties: {title: `${index < others ? 'other' : 'one'} ${index}`},
     ...(tenant !== undefined && {tenant}),
@@ -91,11 +99,7 @@ describe('what is replaced while it is compared', () => {
       true,
       (page) => page.tenant === 'a' && page.after === uuid(20),
       async () => {
-        await fetch(`${server.url}/v1/schema/${NAME}/tenants`, {
-          body: JSON.stringify(['a']),
-          headers: {'content-type': 'application/json'},
-          method: 'DELETE',
-        })
+        await dropTenants(['a'])
         await makeTenants(NAME, ['a'], 20)
       },
     ],
@@ -110,6 +114,40 @@ describe('what is replaced while it is compared', () => {
       equal: false,
       notCompared: [reason],
     })
+  })
+
+  /** Of 7 objects, so that some of each would be remembered, not all. */
+  async function makeSmall(tenants: string[], others = 0): Promise<void> {
+    await connection.createTenants(
+      NAME,
+      tenants.map((name) => ({name, status: 'HOT' as const})),
+    )
+    for (const tenant of tenants) await writeAll(connection, NAME, objectsOf(tenant, others, 7))
+  }
+
+  async function withSmall(happens: () => Promise<void>): Promise<unknown> {
+    await make(NAME, {tenants: true})
+    await dropTenants(TENANTS)
+    await makeSmall(['a', 'b', 'c', 'd'])
+    const {path: backup} = await new BackupManager(connection, {directory: folder.path}).backupCollection(NAME)
+    const changing = before(({after, tenant}) => tenant === 'd' && after === uuid(7), happens)
+    const verifier = new Verifier({connection: changing, directory: folder.path})
+    return verifier.verifyCollection(NAME, backup, {concurrency: 1})
+  }
+
+  test.each([1, 4, 7])('a tenant of which object %i of 7 is deleted is no other', async (index) => {
+    const found = await withSmall(async () => {
+      await fetch(`${server.url}/v1/objects/${NAME}/${uuid(index)}?tenant=c`, {method: 'DELETE'})
+    })
+    expect(found).not.toHaveProperty('notCompared')
+  })
+
+  test('a small tenant that is made anew after it was read is found', async () => {
+    const found = await withSmall(async () => {
+      await dropTenants(['c'])
+      await makeSmall(['c'], 7)
+    })
+    expect(found).toMatchObject({equal: false, notCompared: [expect.stringMatching(/tenant "c".*made anew/)]})
   })
 
   test('whatever lasts is equal', async () => {
