@@ -218,6 +218,6 @@ async function readList<T>(store: Store, name: string, check: (file: Field) => v
 
 function damaged(store: Store, name: string): DataOpsError {
   return new DataOpsError('CHECKPOINT', `The list of rows ${store.describe(name)} is damaged.`, {
-    hint: 'Use `restart: true` to start over (into an empty or new collection).',
+    hint: 'Use `restart: true` to start over.',
   })
 }

@@ -285,7 +285,7 @@ export class LiveSource implements ObjectSource {
       `"${collection}" was ${now ? what : 'dropped'} while it was being read, or since its ids were listed.`,
       {
         details: {collection, recreated: true},
-        hint: 'Run it again with `restart: true`, into an empty or new collection.',
+        hint: 'Run it again with `restart: true`.',
       },
     )
   }

@@ -14,6 +14,7 @@ import {isMultiTenant} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {sha256Hex} from '../../platform/node.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, selectTenants, throttleOf} from '../options.js'
+import {orBeginAnew} from '../restore/begin-anew.js'
 import {Checkpoint, checkpointFileOf} from '../restore/checkpoint.js'
 import {type EndedTogether} from '../restore/ended-together.js'
 import {targetOf} from '../restore/job.js'
@@ -55,7 +56,8 @@ export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
   if (!options.dryRun) await leases.take(`list of ${name}`)
   try {
     const {leftOut, tenants} = await tenantsOf(job)
-    const list = await listOf(job, name, tenants)
+    const at = {connection: job.target, merge: options.merge, target: targetNameOf(job)}
+    const list = await orBeginAnew(at, async () => listOf(job, name, tenants))
     const source = await sourceOf(job, name, list)
     for (const warning of leftOutWarnings({job, leftOut})) options.onWarning?.(warning)
     job.together.add(store, checkpointFileOf(name, checkpointAt(job, list)))

@@ -2,6 +2,7 @@
 import type {Warning} from '../../model/progress.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {OTHER_WAYS} from '../restore/begin-anew.js'
 
 const WORDS: ReadonlyArray<[backup: RegExp, copy: string]> = [
   [/\bThe backup of\b/g, 'The collection'],
@@ -13,6 +14,7 @@ const WORDS: ReadonlyArray<[backup: RegExp, copy: string]> = [
   [/\bthe restore\b/g, 'the copy'],
   [/\bRestore those first\b/g, 'Copy those first'],
   [/\bRestore\b/g, 'Copy'],
+  [new RegExp(OTHER_WAYS, 'g'), 'under another name, or into it with `merge: true`'],
   [/\bto restore\b/g, 'to copy'],
   [/\bor restore\b/g, 'or copy'],
 ]

@@ -76,7 +76,7 @@ export async function readCheckpoint(store: Store, name: string): Promise<Checkp
     damaged: (cause) =>
       new DataOpsError('CHECKPOINT', `The checkpoint ${store.describe(name)} is damaged.`, {
         cause,
-        hint: 'Use `restart: true` to start over (into an empty or new collection).',
+        hint: 'Use `restart: true` to start over.',
       }),
     maxBytes: MAX_BYTES,
     name: 'checkpoint',

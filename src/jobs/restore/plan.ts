@@ -14,6 +14,7 @@ import {sha256Hex} from '../../platform/node.js'
 import {splitPlace} from '../../store/place.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {assertUnknownOverGrpc} from '../../weaviate/same-server.js'
+import {orBeginAnew, OTHER_WAYS} from './begin-anew.js'
 import {Checkpoint} from './checkpoint.js'
 import {
   checkContent,
@@ -80,8 +81,10 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   const refused = await refusedToSend(job)
   // Before the checkpoint is read: what it says would be old when another restore goes on meanwhile.
   if (!options.dryRun) await job.leases.take(`${target}@${connection.describe}`)
-  const checkpoint = await openCheckpoint(job)
-  const live = await checkTarget(job, checkpoint, prepared)
+  const {checkpoint, live} = await orBeginAnew({connection, merge: options.merge, target}, async () => {
+    const opened = await openCheckpoint(job)
+    return {checkpoint: opened, live: await checkTarget(job, opened, prepared)}
+  })
   if (live && isMultiTenant(live.schema) && !options.dryRun) await job.notes.putBack(connection, target, job.warn)
   if (!live) checkReservedNames(head.schema, connection.version)
   const plan = {archive, checkpoint, emptyTargets: [], job, live, needs: [], prepared, refused, tenants}
@@ -284,7 +287,7 @@ async function checkTarget(
       `There is already a collection "${target}" at ${connection.describe}.`,
       {
         details: {collection: target},
-        hint: 'Restore under another name with `name`, into it with `merge: true`, or in its place with `replaceCollection`.',
+        hint: `Restore ${OTHER_WAYS}.`,
       },
     )
   }

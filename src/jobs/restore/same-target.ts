@@ -44,7 +44,7 @@ function madeAnew(name: string): DataOpsError {
   return new DataOpsError(
     'CHECKPOINT',
     `"${name}" is not the collection that this restore was begun in: it was dropped and made again since.`,
-    {hint: 'Run it again with `restart`, which begins anew.'},
+    {hint: 'Run it again with `restart: true`, which begins anew.'},
   )
 }
 

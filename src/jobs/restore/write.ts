@@ -66,9 +66,11 @@ export async function interruptibly<T>({isOurs, restore}: Target, body: () => Pr
 }
 
 /** `ours`: the collection, where it was made by this restore. */
-function howToGoOn({code, hint}: DataOpsError, ours: string | undefined): string {
+function howToGoOn({code, details, hint}: DataOpsError, ours: string | undefined): string {
   const another = ours === undefined ? 'use `restart: true`' : `delete "${ours}" and use \`restart: true\``
   // What was given is wrong, and something else is no continuation.
   if (code === 'INVALID_INPUT' && hint !== undefined) return `${hint} To begin anew, ${another}.`
+  // Of another source the rest is no rest.
+  if (details.recreated === true) return `To begin anew, ${another}.`
   return `Run the same restore again to continue${ours === undefined ? '' : `, or ${another} to start over`}.`
 }
