@@ -20,7 +20,6 @@ import {
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {fileURLToPath} from 'node:url'
 import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 
 import type {Warning} from '../../src/model/progress.js'
@@ -34,9 +33,8 @@ import {Lease} from '../../src/store/lease.js'
 import {LocalStore} from '../../src/store/local/store.js'
 import {overlay} from '../../src/store/overlay.js'
 import {temporaryName} from '../../src/store/temporary-name.js'
+import {programFile} from '../support/programs.js'
 import {type SealedBackup, type SealedBackupOptions, writeSealedBackup} from '../support/sealed-backup.js'
-
-const WORKER = fileURLToPath(new URL('register-worker.ts', import.meta.url))
 
 let parent: string
 let folder: string
@@ -763,7 +761,7 @@ describe('several processes', () => {
   })
 
   async function worker(from: number, count: number): Promise<ChildProcess> {
-    const child = spawn(process.execPath, ['--import', 'tsx', WORKER, folder, `${from}`, `${count}`], {
+    const child = spawn(process.execPath, [programFile('register'), folder, `${from}`, `${count}`], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     children.push(child)

@@ -26,7 +26,8 @@ import {GRACE} from '../../src/jobs/restore/checkpoint.js'
 import {LEASE} from '../../src/store/lease.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {makeCollection} from '../support/collections.js'
-import {buildWorker, temporaryFolder} from './harness.js'
+import {programFile} from '../support/programs.js'
+import {temporaryFolder} from './harness.js'
 import {makeReferences, makeTenants} from './samples.js'
 
 const NAME = 'FaultAsleep'
@@ -52,7 +53,7 @@ beforeAll(async () => {
   })
   connection = await connect({grpcUrl: server.grpcUrl!, url: server.url})
   directory = await temporaryFolder()
-  worker = await buildWorker()
+  worker = programFile('killed')
   await makeCollection(connection, NAME, OBJECTS, 16)
 }, 60_000)
 

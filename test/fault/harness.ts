@@ -1,18 +1,15 @@
 /** Starts the tool in processes that die, and counts what came of it. */
 import {spawn} from 'node:child_process'
-import {accessSync, constants, mkdirSync} from 'node:fs'
+import {accessSync, constants} from 'node:fs'
 import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
-import {build} from 'tsup'
 
 import type {WorkerJob} from './worker.js'
 
-import {root} from '../support/root.js'
-
-/** Rounds of each kind of kill: 6 in `npm test`, 100 in `npm run test:fault`. */
-export const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 4)
+/** Rounds of each kind of kill: 3 in `npm test` (soon, in the middle, late), 100 in `npm run test:fault`. */
+export const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 3)
 /** Another seed dies at other moments; a failing round names its own. */
 export const SEED = Number(process.env.FAULT_SEED ?? 1)
 
@@ -31,32 +28,6 @@ function isWritable(directory: string): boolean {
   }
 }
 
-const folder = path.join(root, '.tmp', `fault-${process.pid}`)
-
-/** Puts a worker and all of src into one file, which starts in a fraction of the time. Returns its path. */
-export async function buildWorker(name: 'hostile-worker' | 'worker' = 'worker'): Promise<string> {
-  mkdirSync(folder, {recursive: true})
-  await build({
-    clean: false,
-    config: false,
-    dts: false,
-    entry: {[name]: path.join(root, 'test', 'fault', `${name}.ts`)},
-    format: 'esm',
-    outDir: folder,
-    outExtension: () => ({js: '.mjs'}),
-    platform: 'node',
-    silent: true,
-    skipNodeModulesBundle: true,
-    splitting: true,
-    target: 'node22',
-    tsconfig: path.join(root, 'tsconfig.json'),
-  })
-  return path.join(folder, `${name}.mjs`)
-}
-
-/** What makes a worker start in less time. */
-export const WORKER_ENVIRONMENT = {NODE_COMPILE_CACHE: path.join(root, '.tmp', 'compile-cache')}
-
 export interface WorkerRun {
   error?: {code: string; hint?: string; message: string}
   /** It died as it was told to. */
@@ -73,7 +44,6 @@ export async function runWorker(
   nodeArguments: readonly string[] = [],
 ): Promise<WorkerRun> {
   const child = spawn(process.execPath, [...nodeArguments, worker, JSON.stringify(job)], {
-    env: {...process.env, ...WORKER_ENVIRONMENT},
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''

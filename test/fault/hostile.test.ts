@@ -20,8 +20,9 @@ import {
   Verifier,
 } from '../../src/index.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
+import {programFile} from '../support/programs.js'
 import {sha256, writeSealedBackup} from '../support/sealed-backup.js'
-import {buildWorker, randomFrom, SEED, temporaryFolder} from './harness.js'
+import {randomFrom, SEED, temporaryFolder} from './harness.js'
 import {report} from './report.js'
 import {makeReferences} from './samples.js'
 
@@ -41,7 +42,7 @@ beforeAll(async () => {
   server = await startEmbeddedWeaviate()
   connection = await connect({grpcUrl: server.grpcUrl!, url: server.url})
   directory = await temporaryFolder()
-  worker = await buildWorker('hostile-worker')
+  worker = programFile('hostile')
   await makeReferences(connection, NAME, {dims: 4, objects: OBJECTS, references: 3})
 })
 

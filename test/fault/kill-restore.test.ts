@@ -10,7 +10,8 @@ import type {WorkerJob} from './worker.js'
 import {BackupManager, type BackupResult, RestoreManager, Verifier} from '../../src/index.js'
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
-import {buildWorker, momentOf, randomFrom, ROUNDS, runWorker, SEED, temporaryFolder} from './harness.js'
+import {programFile} from '../support/programs.js'
+import {momentOf, randomFrom, ROUNDS as CAMPAIGN, runWorker, SEED, temporaryFolder} from './harness.js'
 import {report} from './report.js'
 import {ALIAS_SUFFIX, makeReferences, makeTenants, statesOf} from './samples.js'
 
@@ -20,6 +21,8 @@ const TENANTS = 'FaultRestoreTenants'
 const COPY = 'FaultRestoreCopy'
 const ALIAS = `${TENANTS}${ALIAS_SUFFIX}`
 const OBJECTS = 300
+/** Soon and late in `npm test`: there each second one is continued. */
+const ROUNDS = process.env.FAULT_ROUNDS === undefined ? 2 : CAMPAIGN
 
 let server: TestServer
 let directory: Awaited<ReturnType<typeof temporaryFolder>>
@@ -39,7 +42,7 @@ beforeAll(async () => {
   SAVE_EVERY.ms = 0
   GRACE.ms = 20
   directory = await temporaryFolder()
-  worker = await buildWorker()
+  worker = programFile('killed')
   await makeCollection(server.connection, PLAIN, OBJECTS)
   references = await makeReferences(server.connection, REFERENCES, {objects: OBJECTS, references: 10})
   states = await makeTenants(server.connection, TENANTS, {objects: OBJECTS, tenants: 12})

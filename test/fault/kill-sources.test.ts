@@ -14,11 +14,11 @@ import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
 import {dumpDifferences, Rest} from '../lossless/support.js'
 import {makeCollection, startTestServer, type TestServer, writeAll} from '../support/collections.js'
 import {copyExport, EXPORTED_CLASSES} from '../support/native-export.js'
-import {buildWorker, momentOf, randomFrom, ROUNDS, runWorker, SEED, temporaryFolder} from './harness.js'
+import {programFile} from '../support/programs.js'
+import {momentOf, randomFrom, ROUNDS, runWorker, SEED, temporaryFolder} from './harness.js'
 import {statesOf} from './samples.js'
 
-/** Few in `npm test`; FAULT_ROUNDS says otherwise. */
-const KILLS = process.env.FAULT_ROUNDS === undefined ? 3 : ROUNDS
+const KILLS = ROUNDS
 /** In which a run of several removes what it has left. */
 const LAST_STEPS = 40
 const TIMEOUT = 60_000 + KILLS * 10_000
@@ -38,7 +38,7 @@ beforeAll(async () => {
   SAVE_EVERY.ms = 5
   GRACE.ms = 20
   directory = await temporaryFolder()
-  worker = await buildWorker()
+  worker = programFile('killed')
 }, 60_000)
 
 afterAll(async () => {

@@ -7,13 +7,15 @@ import {TenantNotes} from '../../src/flow/tenants/note.js'
 import {BackupManager, type BackupResult, ClearManager, RestoreManager, Verifier} from '../../src/index.js'
 import {openStore} from '../../src/store/open.js'
 import {startTestServer, type TestServer} from '../support/collections.js'
-import {buildWorker, momentOf, randomFrom, runWorker, SEED, temporaryFolder} from './harness.js'
+import {programFile} from '../support/programs.js'
+import {momentOf, randomFrom, runWorker, SEED, temporaryFolder} from './harness.js'
 import {report} from './report.js'
 import {makeTenants, statesOf} from './samples.js'
 
 const NAME = 'FaultVerify'
 const OBJECTS = 120
-const ROUNDS = 5
+/** Each before each of the four jobs. */
+const ROUNDS = process.env.FAULT_ROUNDS === undefined ? 2 : 5
 
 let server: TestServer
 let directory: Awaited<ReturnType<typeof temporaryFolder>>
@@ -24,7 +26,7 @@ let states: Array<{name: string; status: string}>
 beforeAll(async () => {
   server = await startTestServer()
   directory = await temporaryFolder()
-  worker = await buildWorker()
+  worker = programFile('killed')
   states = await makeTenants(server.connection, NAME, {objects: OBJECTS, tenants: 12})
   backup = await new BackupManager(server.connection, {directory: directory.path}).backupCollection(NAME)
 })

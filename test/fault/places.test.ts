@@ -20,10 +20,11 @@ import {connectS3} from '../../src/store/s3/client.js'
 import {IMPATIENT} from '../store/s3/support.js'
 import {withEnvironment} from '../store/support.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
+import {programFile} from '../support/programs.js'
 import {LIMITS} from '../support/s3-routes.js'
 import {BUCKET, type Fault, type S3Request, type S3Server, startS3} from '../support/s3-server.js'
 import {bundledWorker} from '../support/worker-bundle.js'
-import {buildWorker, momentOf, randomFrom, SEED, WORKER_ENVIRONMENT} from './harness.js'
+import {momentOf, randomFrom, SEED} from './harness.js'
 import {report} from './report.js'
 
 /** Kills, and runs that meet a failure, in all; FAULT_SEED for other moments. */
@@ -64,7 +65,7 @@ beforeAll(async () => {
   server = await startTestServer()
   s3 = await startS3()
   restoreEnvironment = withEnvironment(s3.env)
-  worker = await buildWorker()
+  worker = programFile('killed')
   await makeCollection(server.connection, NAME, OBJECTS)
   for (const format of FORMATS) {
     const store = storeAt(`template-${format}`)
@@ -224,7 +225,6 @@ async function runProcess(
     url: server.url,
   }
   const child = spawn(process.execPath, [worker, JSON.stringify(job)], {
-    env: {...process.env, ...WORKER_ENVIRONMENT},
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const seen = {output: '', requests: 0}

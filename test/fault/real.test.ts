@@ -19,8 +19,9 @@ import {
   type Warning,
 } from '../../src/index.js'
 import {makeCollection, temporaryDirectory} from '../support/collections.js'
+import {programFile} from '../support/programs.js'
 import {checkFolder} from './checks.js'
-import {buildWorker, randomFrom, runWorker, SEED} from './harness.js'
+import {randomFrom, runWorker, SEED} from './harness.js'
 import {BINARY, type RealServer, startRealServer} from './real-server.js'
 import {report} from './report.js'
 import {makeReferences} from './samples.js'
@@ -45,7 +46,7 @@ describe.skipIf(!BINARY)('on a real server', {timeout: 1_200_000}, () => {
     server = await startRealServer()
     connection = await connect(server)
     directory = await temporaryDirectory()
-    worker = await buildWorker()
+    worker = programFile('killed')
     await makeCollection(connection, PLAIN, OBJECTS, 64)
     references = await makeReferences(connection, REFERENCES, {objects: REFERRING, references: 6})
   }, 300_000)

@@ -6,6 +6,7 @@ import {promises as fs} from 'node:fs'
 import {syncBuiltinESMExports} from 'node:module'
 import process from 'node:process'
 
+import type {TransformFlags} from '../../src/cli/transform-flags.js'
 import type {BackupOptions} from '../../src/jobs/backup/options.js'
 import type {ClearOptions} from '../../src/jobs/clear/options.js'
 import type {CopyRunOptions} from '../../src/jobs/copy/options.js'
@@ -13,7 +14,6 @@ import type {ReplaceOptions} from '../../src/jobs/replace/options.js'
 import type {RestoreOptions, RestoreRunOptions} from '../../src/jobs/restore/options.js'
 import type {JsonObject} from '../../src/model/object.js'
 
-import {type TransformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {transformsAgain} from '../../src/flow/transform/again.js'
 import {FLUSH_EVERY} from '../../src/jobs/backup/transfer.js'
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
@@ -120,7 +120,8 @@ function counting<T extends object>(made: T): T {
 const connection = counting(await connect({grpcUrl: job.grpcUrl, transport: job.transport ?? 'auto', url: job.url}))
 
 const place = {directory: job.directory}
-const transforms = await transformsOf(job.changes ?? {})
+// With them comes oclif, which takes as long to load as all else.
+const transforms = job.changes ? await (await import('../../src/cli/transform-flags.js')).transformsOf(job.changes) : []
 const changes = transforms.length > 0 ? {transforms} : {}
 
 async function work(run: WorkerJob['run']): Promise<unknown> {

@@ -4,7 +4,6 @@ import {appendFile, mkdtemp, readdir, readFile, rm, utimes, writeFile} from 'nod
 import {hostname, tmpdir} from 'node:os'
 import path from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {fileURLToPath} from 'node:url'
 import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
 
 import {DataOpsError} from '../../src/model/errors.js'
@@ -12,8 +11,8 @@ import {FileLeases} from '../../src/store/lease-files.js'
 import {LEASE, Lease, LeaseObserver} from '../../src/store/lease.js'
 import {LocalStore} from '../../src/store/local/store.js'
 import {overlay} from '../../src/store/overlay.js'
+import {programFile} from '../support/programs.js'
 
-const WORKER = fileURLToPath(new URL('lease-worker.ts', import.meta.url))
 const SETTINGS = {...LEASE}
 const children: ChildProcess[] = []
 
@@ -22,7 +21,7 @@ async function holder(
   folder: string,
   ms?: number,
 ): Promise<ChildProcess & {stdout: NonNullable<ChildProcess['stdout']>}> {
-  const child = spawn(process.execPath, ['--import', 'tsx', WORKER, folder, ...(ms ? [String(ms)] : [])], {
+  const child = spawn(process.execPath, [programFile('lease'), folder, ...(ms ? [String(ms)] : [])], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   children.push(child)

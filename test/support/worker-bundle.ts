@@ -1,33 +1,30 @@
-/** Threads of jobs that tests run from the sources: their file in one piece, made once for each test file, starts several times faster. */
-import {build} from 'esbuild'
-import {rm} from 'node:fs/promises'
+/** Threads of jobs that tests run from the sources: their file in one piece. */
+import {rm, writeFile} from 'node:fs/promises'
 import path from 'node:path'
+import process from 'node:process'
+import {pathToFileURL} from 'node:url'
 import {afterAll, beforeAll} from 'vitest'
 
 import {ENTRY} from '../../src/jobs/workers/thread.js'
+import {programFile} from './programs.js'
 import {root} from './root.js'
 
-/** Called where tests are declared. `plant`: JavaScript that each thread runs once it has started. */
+/** Called where tests are declared. `plant`: JavaScript that each thread runs once it has started; the other side is its `port`. */
 export function bundledWorker(plant = ''): {readonly file: string} {
-  // Inside the project, where the packages that it imports are found.
-  const file = path.join(root, '.tmp', `worker-${process.pid}.mjs`)
+  const thread = programFile('thread')
+  const file = plant === '' ? thread : path.join(root, '.tmp', `worker-${process.pid}.mjs`)
   beforeAll(async () => {
-    await build({
-      bundle: true,
-      entryPoints: [path.join(root, 'src', 'worker.ts')],
-      footer: {js: plant},
-      format: 'esm',
-      logLevel: 'error',
-      outfile: file,
-      packages: 'external',
-      platform: 'node',
-      target: 'node22',
-    })
     ENTRY.file = file
+    if (plant === '') return
+    const imports = [
+      `import ${JSON.stringify(pathToFileURL(thread).href)}`,
+      "import {parentPort as port} from 'node:worker_threads'",
+    ]
+    await writeFile(file, [...imports, plant].join('\n'))
   })
   afterAll(async () => {
     delete ENTRY.file
-    await rm(file, {force: true})
+    if (plant !== '') await rm(file, {force: true})
   })
   return {file}
 }

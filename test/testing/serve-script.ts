@@ -1,4 +1,4 @@
-// node --import tsx test/testing/serve-script.ts '{"port": 0}': an embedded server that lives until stdin ends.
+// With options like '{"port": 0}' as its argument: an embedded server that lives until stdin ends.
 
 import {type EmbeddedWeaviateOptions, serveEmbeddedWeaviate} from '../../src/testing/index.js'
 

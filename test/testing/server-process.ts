@@ -1,9 +1,10 @@
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {createInterface} from 'node:readline'
-import {fileURLToPath} from 'node:url'
 
 import type {EmbeddedWeaviateOptions} from '../../src/testing/index.js'
+
+import {programFile} from '../support/programs.js'
 
 export interface ServerProcess {
   grpcUrl: string
@@ -17,8 +18,7 @@ export interface ServerProcess {
 export async function startServerProcess(
   options: Omit<EmbeddedWeaviateOptions, 'onRequest' | 'vectorize'> = {},
 ): Promise<ServerProcess> {
-  const script = fileURLToPath(new URL('serve-script.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(options)], {
+  const child = spawn(process.execPath, [programFile('server'), JSON.stringify(options)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
