@@ -157,15 +157,28 @@ describe('rooms', () => {
     ])
   })
 
-  it('load no package but oclif for the help of a command: what it does is imported once it runs', () => {
-    const packagesOf = (...files: string[]): string[] => {
-      const imports = reach(files, ({loaded}) => loaded).flatMap(({loaded}) => loaded)
-      return [...new Set(imports)].filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
-    }
+  const packagesOf = (...files: string[]): string[] => {
+    const imports = reach(files, ({loaded}) => loaded).flatMap(({loaded}) => loaded)
+    return [...new Set(imports)].filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
+  }
 
+  it('load no package but oclif for the help of a command: what it does is imported once it runs', () => {
     const commands = [...sources.keys()].filter((file) => /^(?:commands|hooks)\//.test(file))
     expect(packagesOf(...commands)).toEqual(['@oclif/core'])
     expect(packagesOf('src/weaviate/same-server.ts')).toContain('@bufbuild/protobuf/wire')
+  })
+
+  it('load for a job, and each of its threads, no format, cloud or key, and nothing of the embedded server', () => {
+    const managers = [...sources.keys()].filter((file) => /^src\/jobs\/\w+\/manager\.ts$/.test(file))
+    const packages = packagesOf('src/worker.ts', ...managers).map((name) => /^(?:@[^/]+\/)?[^/]+/.exec(name)![0])
+    expect([...new Set(packages)].sort()).toEqual([
+      '@bufbuild/protobuf',
+      '@marcbachmann/cel-js',
+      '@noble/hashes',
+      'fflate',
+      'proxy-from-env',
+      'undici',
+    ])
   })
 
   it('keep the codecs portable: nothing that they reach imports node:', () => {

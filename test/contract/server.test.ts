@@ -1,14 +1,17 @@
 /* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are read as they come: a wrong shape fails the expectation */
 
-import {credentials} from '@grpc/grpc-js'
+import {credentials, makeGenericClientConstructor} from '@grpc/grpc-js'
 import {describe, expect, it} from 'vitest'
 
 import {
+  type HealthCheckRequest,
   type HealthCheckResponse,
   HealthCheckResponse_ServingStatus,
-  HealthClient,
+  HealthService,
 } from '../../src/weaviate/proto/generated/health.js'
 import {useTarget} from './target.js'
+
+type Done = (error: Error | null, response: HealthCheckResponse) => void
 
 const {create, target} = useTarget()
 
@@ -27,9 +30,11 @@ describe('the server', () => {
   })
 
   it.each(['', 'weaviate', '/grpc.health.v1.Health/Check'])('is healthy over gRPC as %j', async (service) => {
-    const client = new HealthClient(target.grpcUrl, credentials.createInsecure())
+    const Health = makeGenericClientConstructor(HealthService, 'grpc.health.v1.Health')
+    const client = new Health(target.grpcUrl, credentials.createInsecure())
     const reply = await new Promise<HealthCheckResponse>((resolve, reject) => {
-      client.check({service}, (error, response) => {
+      const check = client.check!.bind(client) as (request: HealthCheckRequest, done: Done) => void
+      check({service}, (error, response) => {
         if (error) reject(error)
         else resolve(response)
       })

@@ -1,6 +1,12 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are read as they come: a wrong shape fails the expectation */
 
-import {type ClientUnaryCall, credentials, Metadata, type ServiceError} from '@grpc/grpc-js'
+import {
+  type ClientUnaryCall,
+  credentials,
+  makeGenericClientConstructor,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js'
 import {randomBytes} from 'node:crypto'
 import {afterAll, beforeAll} from 'vitest'
 
@@ -14,7 +20,7 @@ import {
   Filters_Operator,
   SearchRequest,
   TenantsGetRequest,
-  WeaviateClient,
+  WeaviateService,
 } from '../../src/weaviate/proto/generated/weaviate.js'
 
 /** An HTTP answer; `json` is undefined when the body is empty. */
@@ -61,14 +67,15 @@ export async function openTarget(): Promise<Target> {
   const embedded = WEAVIATE_URL ? undefined : await startEmbeddedWeaviate({offload: false})
   const url = WEAVIATE_URL ?? embedded!.url
   const grpcUrl = WEAVIATE_GRPC_URL ?? embedded?.grpcUrl ?? `${new URL(url).hostname}:50051`
-  const client = new WeaviateClient(grpcUrl, credentials.createInsecure(), {
+  const Client = makeGenericClientConstructor(WeaviateService, 'weaviate.v1.Weaviate')
+  const client = new Client(grpcUrl, credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,
   })
 
   const grpc: Target['grpc'] = async (call, request) =>
     new Promise((resolve, reject) => {
-      const method = client[call].bind(client) as (
+      const method = client[call]!.bind(client) as (
         request: unknown,
         metadata: Metadata,
         callback: (error: null | ServiceError, reply: unknown) => void,

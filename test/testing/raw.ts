@@ -1,8 +1,8 @@
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are read as they come: a wrong shape fails the expectation */
 
-import {credentials, Metadata, type ServiceError} from '@grpc/grpc-js'
+import {credentials, makeGenericClientConstructor, Metadata, type ServiceError} from '@grpc/grpc-js'
 
-import {WeaviateClient} from '../../src/weaviate/proto/generated/weaviate.js'
+import {WeaviateService} from '../../src/weaviate/proto/generated/weaviate.js'
 
 /** A plain gRPC client whose calls reject with the ServiceError. */
 export function rawClient(
@@ -12,7 +12,8 @@ export function rawClient(
   call: (name: string, request: {create: (value: any) => unknown}, value: unknown) => Promise<any>
   close: () => void
 } {
-  const client = new WeaviateClient(grpcUrl, credentials.createInsecure(), {
+  const Client = makeGenericClientConstructor(WeaviateService, 'weaviate.v1.Weaviate')
+  const client = new Client(grpcUrl, credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,
   })
@@ -21,7 +22,7 @@ export function rawClient(
       const metadata = new Metadata()
       if (key) metadata.set('authorization', `Bearer ${key}`)
       return new Promise((resolve, reject) => {
-        const method = (client as unknown as Record<string, (...args: unknown[]) => void>)[name]!.bind(client)
+        const method = client[name]!.bind(client) as (...args: unknown[]) => void
         method(request.create(value), metadata, (error: null | ServiceError, reply: unknown) => {
           if (error) reject(error)
           else resolve(reply)

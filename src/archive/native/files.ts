@@ -1,5 +1,6 @@
 /** The files of one collection of an export: looked at whole before any of them is believed, and read as what was looked at. */
 import type {ReadRowsOptions} from '../../codec/codec.js'
+import type {ExportFooter} from '../../codec/parquet/export-file.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {StoreReader} from '../../store/store.js'
@@ -7,7 +8,6 @@ import type {ArchivePage} from '../reader.js'
 import type {ExportedCollection, NamedFile, NativeExport} from './export.js'
 
 import {toHex} from '../../codec/bytes.js'
-import {checkExportPages, type ExportFooter, openExportFile, readExportFooter} from '../../codec/parquet/export-file.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {plural} from '../../model/plural.js'
@@ -25,6 +25,9 @@ const OBJECTS_BYTES = 1024 * 1024
 /** Of objects without all but their ids, decoded at once. */
 const IDS_BYTES = 256 * 1024
 const SMALL_BYTES = 4 * 1024 * 1024
+
+/** Parquet is loaded by jobs of exports alone: every command can read one. */
+const parquet = async () => import('../../codec/parquet/export-file.js')
 
 /** A file that was looked at from its first byte to its last. */
 export interface LookedFile extends NamedFile {
@@ -112,6 +115,7 @@ export class ExportFiles {
 
   async #lookAt(named: NamedFile, onBytes: (bytes: number) => void): Promise<LookedFile> {
     const {file, shard} = named
+    const {checkExportPages, readExportFooter} = await parquet()
     return this.#withFile(file, async (reader, where) => {
       const footer = await readExportFooter(reader)
       if (footer.collection !== this.collection.name || (footer.tenant !== undefined && footer.tenant !== shard)) {
@@ -187,6 +191,7 @@ export class ExportFiles {
     schema: WeaviateClass,
     options: ReadRowsOptions,
   ): AsyncGenerator<{firstRow: number; objects: ArchivePage['objects']}, void, undefined> {
+    const {openExportFile} = await parquet()
     const reader = await this.#export.store.openRead(`${this.#export.name}/${file}`)
     const where = this.#describe(file)
     try {

@@ -6,18 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  type ClientUnaryCall,
-  type handleUnaryCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type ServiceError,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
+import type { handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { NullValue, Struct } from "./google/protobuf/struct.js";
 
 export const protobufPackage = "weaviate.v1";
@@ -6304,105 +6293,6 @@ export interface WeaviateServer extends UntypedServiceImplementation {
   tenantsGet: handleUnaryCall<TenantsGetRequest, TenantsGetReply>;
   aggregate: handleUnaryCall<AggregateRequest, AggregateReply>;
 }
-
-export interface WeaviateClient extends Client {
-  search(
-    request: SearchRequest,
-    callback: (error: ServiceError | null, response: SearchReply) => void,
-  ): ClientUnaryCall;
-  search(
-    request: SearchRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: SearchReply) => void,
-  ): ClientUnaryCall;
-  search(
-    request: SearchRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: SearchReply) => void,
-  ): ClientUnaryCall;
-  batchObjects(
-    request: BatchObjectsRequest,
-    callback: (error: ServiceError | null, response: BatchObjectsReply) => void,
-  ): ClientUnaryCall;
-  batchObjects(
-    request: BatchObjectsRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: BatchObjectsReply) => void,
-  ): ClientUnaryCall;
-  batchObjects(
-    request: BatchObjectsRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: BatchObjectsReply) => void,
-  ): ClientUnaryCall;
-  batchReferences(
-    request: BatchReferencesRequest,
-    callback: (error: ServiceError | null, response: BatchReferencesReply) => void,
-  ): ClientUnaryCall;
-  batchReferences(
-    request: BatchReferencesRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: BatchReferencesReply) => void,
-  ): ClientUnaryCall;
-  batchReferences(
-    request: BatchReferencesRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: BatchReferencesReply) => void,
-  ): ClientUnaryCall;
-  batchDelete(
-    request: BatchDeleteRequest,
-    callback: (error: ServiceError | null, response: BatchDeleteReply) => void,
-  ): ClientUnaryCall;
-  batchDelete(
-    request: BatchDeleteRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: BatchDeleteReply) => void,
-  ): ClientUnaryCall;
-  batchDelete(
-    request: BatchDeleteRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: BatchDeleteReply) => void,
-  ): ClientUnaryCall;
-  tenantsGet(
-    request: TenantsGetRequest,
-    callback: (error: ServiceError | null, response: TenantsGetReply) => void,
-  ): ClientUnaryCall;
-  tenantsGet(
-    request: TenantsGetRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: TenantsGetReply) => void,
-  ): ClientUnaryCall;
-  tenantsGet(
-    request: TenantsGetRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: TenantsGetReply) => void,
-  ): ClientUnaryCall;
-  aggregate(
-    request: AggregateRequest,
-    callback: (error: ServiceError | null, response: AggregateReply) => void,
-  ): ClientUnaryCall;
-  aggregate(
-    request: AggregateRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: AggregateReply) => void,
-  ): ClientUnaryCall;
-  aggregate(
-    request: AggregateRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: AggregateReply) => void,
-  ): ClientUnaryCall;
-}
-
-export const WeaviateClient = makeGenericClientConstructor(WeaviateService, "weaviate.v1.Weaviate") as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): WeaviateClient;
-  service: typeof WeaviateService;
-  serviceName: string;
-};
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
