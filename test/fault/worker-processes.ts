@@ -86,7 +86,12 @@ export class WorkerProcesses {
     this.#kills = 0
     let stops = 0
     const stopped: Array<Promise<void>> = []
+    // Where starting takes longer than a worker lives, nothing would ever be done: all of them get their turn again once something was.
+    let [done, sinceDone] = [0, 0]
     const disturb = ({kills, stopMs}: Disturbance): void => {
+      const now = this.#itemsDone()
+      if (now !== done) [done, sinceDone] = [now, 0]
+      if (sinceDone++ >= this.options.workers) return
       const alive = [...this.#running.values()]
       const victim = alive[Math.floor(Math.random() * alive.length)]
       if (!victim) return
@@ -124,6 +129,11 @@ export class WorkerProcesses {
       // Whoever starts them starts what could not connect again, too: the server is busy with eight of them.
       if (!ended.stderr.includes('(SIGKILL)') && ended.code !== CANNOT_CONNECT) return ended
     }
+  }
+
+  #itemsDone(): number {
+    const keys = [...this.options.s3.buckets.values()].flatMap(({objects}) => [...objects.keys()])
+    return keys.filter((key) => key.endsWith('.done')).length
   }
 
   #kill(child: CliProcess): void {

@@ -12,7 +12,7 @@ import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
 import {DataOpsError} from '../../model/errors.js'
 import {randomUUID} from '../../platform/node.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {planBackupWork} from '../backup/divide.js'
+import {type DividedBackup, planBackupWork} from '../backup/divide.js'
 import {type BackupItemResult, type BackupWork, type BackupWorker, runBackupItem} from '../backup/items.js'
 import {sealedEntry, sealItems} from '../backup/seal-items.js'
 import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask, type TaskRun} from './items.js'
@@ -21,6 +21,8 @@ import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask, type TaskR
 const UNKNOWN_WEIGHT = 1
 
 export interface PlannedBackups {
+  /** Takes back what was put into the place. */
+  drop: () => Promise<void>
   items: Array<PlannedItem<JobTask>>
   works: BackupWork[]
 }
@@ -33,16 +35,29 @@ export async function planBackups(
   {exclude: _, id: __, items: wanted, leaseMs: ___, ...options}: CreateBackupJobOptions,
 ): Promise<PlannedBackups> {
   const runId = randomUUID()
-  const planned: PlannedBackups = {items: [], works: []}
-  for (const [group, name] of names.entries()) {
+  const works: BackupWork[] = []
+  const drop = async (): Promise<void> => {
+    for (const work of works) await dropBackup(store, work)
+  }
+
+  const planned: PlannedBackups = {drop, items: [], works}
+  const divide = async (name: string): Promise<DividedBackup> => {
     const items = wanted ?? itemsFor(await objectsOf(connection, name))
     const divided = await planBackupWork(connection, store, name, {
       items,
       options: {...options, format: options.format ?? 'parquet', runId},
     })
     await reserve(store, divided.work)
+    return divided
+  }
+
+  for (const [group, name] of names.entries()) {
+    const divided = await divide(name).catch(async (error: unknown) => {
+      await drop()
+      throw error
+    })
     const weight = Math.round((divided.work.expectedObjects ?? UNKNOWN_WEIGHT) / Math.max(1, divided.items.length))
-    planned.works.push(divided.work)
+    works.push(divided.work)
     for (const [index, item] of divided.items.entries())
       planned.items.push({group, payload: {do: 'read', item, number: index + 1}, phase: 0, weight})
     planned.items.push({group, payload: {do: 'seal'}, phase: 1, weight: 0})

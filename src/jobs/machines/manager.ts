@@ -63,11 +63,7 @@ export class JobManager {
     const {id, place} = await this.#begin('backup', options)
     const wanted = [...new Set(await wantedCollections(connection, names, options.exclude))]
     if (wanted.length === 0) throw new DataOpsError('COLLECTION_MISSING', 'There is no collection to back up.')
-    const {items, works} = await planBackups(connection, this.#store, wanted, options)
-    const drop = async (): Promise<void> => {
-      for (const one of works) await dropBackup(this.#store, one)
-    }
-
+    const {drop, items, works} = await planBackups(connection, this.#store, wanted, options)
     const head = await this.#head(connection, {id, options, works}).catch(async (error: unknown) => {
       await drop()
       throw error
@@ -94,9 +90,10 @@ export class JobManager {
     const {id, place} = await this.#begin('restore', options)
     checkOneName(options.name, backups.length, 'Create a job for each of them, or leave out `name`.')
     const planning = {backups, id, notes: this.#notes, options}
-    return planRestores(connection, this.#store, planning, async ({items, works}) => {
+    return planRestores(connection, this.#store, planning, async ({items, works}, check) => {
       const head = await this.#head(connection, {id, options, works})
       const plan: JobPlan = {...head, items, kind: 'restore', version: 2, works}
+      await check()
       if (!(await place.writePlan(plan))) throw jobExists(id, place.describe())
       return createdOf({place, plan})
     })

@@ -110,7 +110,25 @@ export async function openJob(store: Store, id: string): Promise<OpenJob> {
     })
   }
 
+  if (!endsAll(plan as JobPlan)) {
+    throw new DataOpsError('STORAGE', `${place.describe()} is damaged: its plan does not come to an end.`, {
+      details: {path: place.describe()},
+      hint: 'Somebody has changed it: create the job anew, under another name.',
+    })
+  }
+
   return {place, plan: plan as JobPlan}
+}
+
+/** Nothing left to do is not the same as nothing planned. */
+function endsAll({items, kind, works}: JobPlan): boolean {
+  const ended = new Set(
+    items.flatMap(({group, payload}) => {
+      if (payload.do === 'end') return [payload.work]
+      return kind === 'backup' && payload.do === 'seal' ? [group] : []
+    }),
+  )
+  return works.length > 0 && works.every((_, index) => ended.has(index))
 }
 
 export function queueOf({place, plan}: OpenJob, options: {hint?: number} = {}): StoreQueue<JobTask, JobResult> {

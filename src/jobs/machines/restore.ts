@@ -36,19 +36,27 @@ interface PlanRestores {
   options: CreateRestoreJobOptions
 }
 
-/** Targets are created and reserved; `write` puts the plan down, and they are no job's when it fails. */
+/**
+ * Targets are created and reserved; `write` puts the plan down, and they are no job's when it fails. `check`: right before it does.
+ * @throws DataOpsError STORAGE when this process stood still for so long that somebody else restores into one of them.
+ */
 export async function planRestores<T>(
   connection: Connection,
   store: Store,
   {backups, id, notes, options: {id: _, items, leaseMs: __, ...options}}: PlanRestores,
-  write: (planned: PlannedRestores) => Promise<T>,
+  write: (planned: PlannedRestores, check: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const planning = {items: (rows: number) => items ?? itemsFor(rows), notes, options}
   return planRestoreWork(connection, store, backups, planning, async (divided) => {
+    const check = async (): Promise<void> => {
+      for (const {target} of divided) await target.restore.job.leases.check()
+    }
+
+    await check()
     const works: RestoreWork[] = []
     for (const {target, work} of divided)
       works.push({...work, leases: await target.restore.job.leases.reserve({job: id, plan: planKeyOf(id)})})
-    return write({items: itemsOf(divided), works})
+    return write({items: itemsOf(divided), works}, check)
   })
 }
 

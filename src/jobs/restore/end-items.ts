@@ -87,7 +87,9 @@ async function dropLeft(left: Store, key: string, itemFiles: readonly string[]):
   const folder = key.slice(0, key.lastIndexOf('/'))
   for (const {name} of await left.list(folder)) {
     const file = plainNote(`${folder}/${name}`)
-    if (itemFiles.some((stem) => file.startsWith(stem))) await forget(left, file)
+    // Not those of item 100000, for item 10000.
+    if (itemFiles.some((stem) => file.startsWith(stem) && !/\d/.test(file.charAt(stem.length))))
+      await forget(left, file)
   }
 }
 

@@ -3,11 +3,14 @@ import type {Store} from '../../store/store.js'
 
 import {targetReservationName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {forget} from '../../store/forget.js'
 import {readOwnJson} from '../../store/own-json.js'
+import {readAll} from '../../store/read-all.js'
 
-/** By which job: it has ended where its plan is gone. */
+const decoder = new TextDecoder()
+
+/** By which job: it has ended where its plan is gone, and it is of another one of that name where the plan does not name the lease. */
 export interface ReservedBy {
   job: string
   /** Key of the job's plan, in the same place. */
@@ -16,18 +19,30 @@ export interface ReservedBy {
 
 /**
  * Who restores into a target, other than by holding its lease. To be asked, and `reserve` called, while the lease is held: whoever wrote one
- * whose job has no plan has died before there was one, or the job has ended, and it is removed.
+ * that is in no plan has died before there was one, or somebody else was faster with a job of that name, or the job has ended; it is removed.
  */
 export async function reservationNow(store: Store, lease: string): Promise<ReservedBy | undefined> {
   const found = await readReservation(store, lease)
-  if (!found || (await store.stat(found.plan))) return found
+  if (!found || (await isPlanned(store, lease, found))) return found
   await forget(store, targetReservationName(lease))
   return undefined
 }
 
 async function reservationOf(store: Store, lease: string): Promise<ReservedBy | undefined> {
   const found = await readReservation(store, lease)
-  return found && (await store.stat(found.plan)) ? found : undefined
+  return found && (await isPlanned(store, lease, found)) ? found : undefined
+}
+
+/** Whether the job's plan is there and is of this target; true of a plan that is not understood. */
+async function isPlanned(store: Store, lease: string, {plan}: ReservedBy): Promise<boolean> {
+  const bytes = await readAll(store, plan).catch(insteadOf(undefined, 'NOT_A_BACKUP'))
+  if (!bytes) return false
+  try {
+    const {works} = JSON.parse(decoder.decode(bytes)) as {works: Array<{leases: string[]}>}
+    return works.some(({leases}) => leases.includes(lease))
+  } catch {
+    return true
+  }
 }
 
 async function readReservation(store: Store, lease: string): Promise<ReservedBy | undefined> {

@@ -1,6 +1,6 @@
 /** A restore by several machines of which something is lost, or is not what it was, while it goes on. */
 import path from 'node:path'
-import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi} from 'vitest'
 
 import type {Store} from '../../../src/store/store.js'
 import type {Connection} from '../../../src/weaviate/connection.js'
@@ -9,6 +9,7 @@ import {BackupManager, connect, DataOpsError, RestoreManager} from '../../../src
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {GRACE} from '../../../src/jobs/restore/checkpoint.js'
 import {openStore} from '../../../src/store/open.js'
+import {readAll} from '../../../src/store/read-all.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'
 
@@ -43,6 +44,10 @@ beforeEach(async () => {
 
 async function backup(name = PLAIN): Promise<string> {
   return (await new BackupManager(server.connection, {store}).backupCollection(name, {format: 'parquet'})).id
+}
+
+async function textOf(key: string): Promise<string> {
+  return Buffer.from(await readAll(store, key)).toString()
 }
 
 /** Somebody makes the target anew after so many writes, with more in it than is to be restored. */
@@ -183,4 +188,88 @@ describe('a restore by several machines', () => {
       await directory.remove()
     }
   })
+})
+
+describe('creating a restore by several machines', () => {
+  const OTHER = `${COPY}Other`
+  const create = async (name: string, id: string, on = connection): Promise<unknown> =>
+    new JobManager({store}).createRestore(on, [id], {id: 'nightly', items: 3, name})
+
+  afterEach(async () => {
+    await server.connection.deleteCollection(OTHER)
+  })
+
+  it('leaves nothing reserved by a job that is another one of that name', async () => {
+    const id = await backup()
+    // Both find the name free: the one that comes second has reserved what it will never restore into.
+    const both = await Promise.allSettled([COPY, OTHER].map(async (name) => create(name, id)))
+    expect(both.map(({status}) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    const [first] = (await new JobManager({store}).show('nightly')).collections
+    const second = first === COPY ? OTHER : COPY
+    expect(await new RestoreManager(connection, {store}).restoreCollection(id, {name: second})).toMatchObject({
+      restored: 3000,
+    })
+    await expect(new RestoreManager(connection, {store}).restoreCollection(id, {name: first})).rejects.toMatchObject({
+      details: {isHeld: true, job: 'nightly'},
+    })
+    expect(await new JobManager({store}).work(connection, 'nightly')).toMatchObject({end: 'done'})
+  })
+
+  it('that fails leaves nothing reserved, whatever job gets its name', async () => {
+    const id = await backup()
+    const writing = vi.spyOn(store, 'put').mockImplementation(async (key, ...rest) => {
+      if (key.endsWith('/plan.json')) throw new DataOpsError('STORAGE', 'No room.')
+      return memoryStore(objects).put(key, ...rest)
+    })
+    await expect(create(OTHER, id)).rejects.toThrow('No room.')
+    writing.mockRestore()
+    await create(COPY, id)
+    expect(await new RestoreManager(connection, {store}).restoreCollection(id, {name: OTHER})).toMatchObject({
+      restored: 3000,
+    })
+  })
+
+  it('that stood still while another one took the target plans nothing', async () => {
+    const id = await backup()
+    const slow: Store = {
+      ...store,
+      async put(key, ...rest) {
+        const tag = await store.put(key, ...rest)
+        // Reserved: its leases have expired, and are another process's, before the plan is there.
+        if (key.endsWith('.job.json')) for (const [each] of objects) if (/\.lock\.\d+$/.test(each)) objects.delete(each)
+        return tag
+      },
+    }
+    await expect(
+      new JobManager({store: slow}).createRestore(connection, [id], {items: 3, name: COPY}),
+    ).rejects.toMatchObject({code: 'STORAGE', details: {leaseLost: true}})
+    expect(await new JobManager({store}).list()).toEqual([])
+  })
+})
+
+it.each([
+  ['has no items', (): never[] => []],
+  ['lacks its last', (items: unknown[]): unknown[] => items.slice(0, -1)],
+])('a plan that %s is damaged, and not done', async (_, cut) => {
+  const manager = new JobManager({store})
+  const {id} = await manager.createBackup(connection, [PLAIN], {items: 3})
+  const key = `.jobs/${id}/plan.json`
+  const plan = JSON.parse(await textOf(key)) as {items: unknown[]}
+  await store.put(key, Buffer.from(JSON.stringify({...plan, items: cut(plan.items)})))
+  await expect(manager.show(id)).rejects.toMatchObject({code: 'STORAGE'})
+  await expect(manager.work(connection, id)).rejects.toMatchObject({code: 'STORAGE'})
+})
+
+it('a backup of several collections of which one cannot be planned leaves nothing of the others', async () => {
+  const before = await store.list('')
+  await makeCollection(server.connection, COPY, 3)
+  const uncounted: Connection = {
+    ...connection,
+    async count(name, ...rest) {
+      if (name === COPY) throw new DataOpsError('CANNOT_CONNECT', 'Away.')
+      return connection.count(name, ...rest)
+    },
+  }
+  await expect(new JobManager({store}).createBackup(uncounted, [PLAIN, COPY])).rejects.toThrow('Away.')
+  expect(await store.list('')).toEqual(before)
 })
