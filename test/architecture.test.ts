@@ -61,15 +61,7 @@ interface Source {
   named: string[]
 }
 
-const sources = new Map(
-  ['src', 'commands', 'hooks']
-    .flatMap((folder) =>
-      readdirSync(path.join(root, folder), {recursive: true, encoding: 'utf8'})
-        .filter((name) => name.endsWith('.ts'))
-        .map((name) => `${folder}/${name.replaceAll(path.sep, '/')}`),
-    )
-    .map((file) => [file, read(file)]),
-)
+const sources = readFolders('src', 'commands', 'hooks')
 const core = [...sources.values()].filter(
   ({file, folder}) => file.startsWith('src/') && !['cli', 'config'].includes(folder),
 )
@@ -130,6 +122,9 @@ describe('rooms', () => {
       ].map(([file, text]) => [file!, scan(file!, text!)]),
     )
     expect(circles(planted)).toEqual(['src/model/a.ts → src/model/b.ts → src/model/a.ts'])
+    const beside = readFolders('test', 'bench')
+    expect(beside.size).toBeGreaterThan(300)
+    expect(circles(beside)).toEqual([])
   })
 
   it('keep node:crypto and node:zlib in src/platform, and the making of a LocalStore in src/store/open.ts', () => {
@@ -232,6 +227,16 @@ it('writes the version of package.json into backups', () => {
     (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {version: string}).version,
   )
 })
+
+/** By their paths. */
+function readFolders(...folders: string[]): Map<string, Source> {
+  const files = folders.flatMap((folder) =>
+    readdirSync(path.join(root, folder), {recursive: true, encoding: 'utf8'})
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${folder}/${name.replaceAll(path.sep, '/')}`),
+  )
+  return new Map(files.map((file) => [file, read(file)]))
+}
 
 function read(file: string): Source {
   return scan(file, readFileSync(path.join(root, file), 'utf8'))

@@ -1,4 +1,3 @@
-/* eslint-disable max-nested-callbacks -- a property is read best as one expression */
 import fc from 'fast-check'
 import {Buffer} from 'node:buffer'
 import {randomBytes} from 'node:crypto'

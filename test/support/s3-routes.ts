@@ -1,7 +1,14 @@
 /** What the tests' own S3 does for each operation. */
 import {createHash, randomBytes} from 'node:crypto'
 
-import type {S3Request} from './s3-server.js'
+export interface S3Request {
+  body: Buffer
+  bucket: string
+  headers: Record<string, string | undefined>
+  key: string
+  operation: string
+  query: URLSearchParams
+}
 
 export interface ObjectLock {
   mode: string

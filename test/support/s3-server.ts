@@ -6,16 +6,9 @@ import {createServer, type IncomingMessage, type Server, type ServerResponse} fr
 import {setTimeout as sleep} from 'node:timers/promises'
 import {crc32} from 'node:zlib'
 
-import {type Answer, bucketRoutes, type Buckets, objectRoutes, S3Refusal} from './s3-routes.js'
+import {type Answer, bucketRoutes, type Buckets, objectRoutes, S3Refusal, type S3Request} from './s3-routes.js'
 
-export interface S3Request {
-  body: Buffer
-  bucket: string
-  headers: Record<string, string | undefined>
-  key: string
-  operation: string
-  query: URLSearchParams
-}
+export type {S3Request} from './s3-routes.js'
 
 /**
  * What happens to a request instead of, or besides, being answered: `cut` without doing it, `lost` after doing it, `short`: half of
