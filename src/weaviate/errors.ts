@@ -18,6 +18,7 @@ const TRANSIENT_REASONS: readonly RegExp[] = [
   /local (\S+ shard|index) (is )?not ready/, // adapters/repos/db/index.go, usecases/replica/errors/errors.go
   /cannot achieve consistency level|cannot reach enough replicas/, // usecases/replica/errors/errors.go, coordinator.go
   /context deadline exceeded/, // Go, between nodes
+  /resolve node name/, // usecases/sharding/remote_index.go, usecases/replica: a node that is away for some seconds is not in the cluster's list
   /connection refused|connection reset by peer|no such host|i\/o timeout|broken pipe/, // Go, between nodes
   /insert into geo index.*(entrypoint|empty hnsw graph)/, // adapters/repos/db/vector/geo: a graph that is being cleaned up after a clear
   /get status for node \S+: unmarshal node status/, // usecases/export: its file is being written

@@ -17,6 +17,7 @@ describe('restError', () => {
     [500, 'something broke', 'UNEXPECTED', false],
     [500, 'put object: not enough memory', 'SERVER_UNAVAILABLE', true],
     [500, 'get status for node n1: unmarshal node status: unexpected end of JSON input', 'SERVER_UNAVAILABLE', true],
+    [500, 'shard xCIz: resolve node name "node3" to host', 'SERVER_UNAVAILABLE', true],
     [502, '', 'SERVER_UNAVAILABLE', true],
     [503, '', 'SERVER_UNAVAILABLE', true],
     [504, '', 'SERVER_UNAVAILABLE', true],
