@@ -1,6 +1,4 @@
 /** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
-import path from 'node:path'
-
 import type {Warning} from '../model/progress.js'
 import type {Store} from '../store/store.js'
 
@@ -23,8 +21,10 @@ import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
 import {type CatalogTag, keepDamaged, readCatalog, tagOfCatalog, writeCatalog} from './catalog-file.js'
 import {type CatalogEntry, kindOfName, readEntryOf, wellFormedEntry, withHiddenName} from './entry.js'
+import {findAmong} from './find.js'
 import {reasonToKeep} from './in-use.js'
 import {lookAt, type Looked} from './look.js'
+import {makingRoom} from './make-room.js'
 import {chooseForRemoval, DAMAGED, problemOf} from './prune.js'
 import {rekeyBackup, type RekeyOptions} from './rekey.js'
 import {removeBackup, strangersIn, tidy} from './removal.js'
@@ -169,6 +169,13 @@ export class BackupCatalog {
     }
   }
 
+  /** As `#locked`, for what frees room, also where none is left. */
+  async #lockedToRemove<T>(work: (lock: Lease) => Promise<T>): Promise<T> {
+    const enter = async (entries: readonly CatalogEntry[]): Promise<void> =>
+      this.#locked(async (lock) => this.#update(lock, withMissing(entries)))
+    return makingRoom(this.#store, async () => this.#locked(work), enter)
+  }
+
   /** Under the lock: the entries, after putting aside a catalog that cannot be read. `asked`: its tag, where that is known already. */
   async #readOrRebuild(lock: Lease, asked?: {tag: CatalogTag}): Promise<CatalogEntry[]> {
     const {tag} = asked ?? {tag: await tagOfCatalog(this.#store)}
@@ -271,25 +278,7 @@ export class BackupCatalog {
    * @throws DataOpsError INVALID_INPUT when several ids start like that.
    */
   async find(reference: string): Promise<ListedBackup | undefined> {
-    const backups = await this.list()
-    const asPath = path.resolve(reference)
-    const named = backups.find(({file}) => file === reference || path.resolve(this.#store.describe(file)) === asPath)
-    if (named) return named
-    const id = reference.toLowerCase()
-    const exact = backups.filter((backup) => backup.id === id)
-    // A copy of a backup has its id; the one that is listed is meant.
-    if (exact.length > 0) return exact.find(({status}) => status === 'sealed') ?? exact[0]
-    if (!/^[-0-9a-f]{4,}$/.test(id)) return undefined
-    const matches = backups.filter((backup) => backup.id.startsWith(id))
-    const ids = [...new Set(matches.map((backup) => backup.id))]
-    if (ids.length > 1) {
-      throw new DataOpsError('INVALID_INPUT', `${ids.length} backups have an id that starts with ${reference}.`, {
-        details: {ids},
-        hint: `Give more of it: ${ids.slice(0, 3).join(', ')}.`,
-      })
-    }
-
-    return matches.find(({status}) => status === 'sealed') ?? matches[0]
+    return findAmong(await this.list(), reference, (file) => this.#store.describe(file))
   }
 
   /**
@@ -318,7 +307,7 @@ export class BackupCatalog {
     // Before the lock, which creates the folder: a policy that makes no sense changes nothing.
     selectForRemoval([], policy, new Date())
     if (!(await this.#store.stat(''))) return {kept: [], reasons: {}, removed: []}
-    return this.#locked(async (lock) => {
+    return this.#lockedToRemove(async (lock) => {
       const choice = await this.#choose(await this.#readOrRebuild(lock), policy, collection)
       for (const {file} of choice.removed) await this.#remove(file, lock)
       await this.#tidy()
@@ -386,14 +375,20 @@ export class BackupCatalog {
    */
   async remove(reference: string): Promise<ListedBackup> {
     const backup = await this.#required(reference)
-    await this.#locked(async (lock) => {
-      if (backup.status === 'missing') await this.#update(lock, withoutFile(backup.file))
-      else await this.#remove(backup.file, lock)
-    })
+    if (backup.status === 'missing') await this.#locked(async (lock) => this.#update(lock, withoutFile(backup.file)))
+    else await this.#lockedToRemove(async (lock) => this.#remove(backup.file, lock))
     return backup
   }
 }
 
 function withoutFile(file: string): (entries: readonly CatalogEntry[]) => CatalogEntry[] {
   return (entries) => entries.filter((entry) => entry.file !== file)
+}
+
+/** What is listed, and those of `entries` that are not. */
+function withMissing(entries: readonly CatalogEntry[]): (now: readonly CatalogEntry[]) => CatalogEntry[] {
+  return (now) => {
+    const files = new Set(now.map(({file}) => file))
+    return [...now, ...entries.filter(({file}) => !files.has(file))]
+  }
 }

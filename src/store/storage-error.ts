@@ -16,6 +16,13 @@ export function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
+/** Whether a place, a folder or object storage, had no room left for what was written. */
+export function isFull(error: unknown): boolean {
+  if (!(error instanceof DataOpsError && error.code === 'STORAGE')) return false
+  const {code, reason} = error.details
+  return code === 'ENOSPC' || code === 'EDQUOT' || reason === 'full'
+}
+
 export interface StorageAction {
   /** Bytes that were being written. */
   bytes?: number

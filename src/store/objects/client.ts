@@ -200,6 +200,8 @@ export type FailureKind =
   /** Another write was under way. */
   | 'conflict'
   | 'denied'
+  /** No room is left: the storage, or a quota of it, is used up. */
+  | 'full'
   | 'no-bucket'
   | 'no-credentials'
   | 'refused'

@@ -21,6 +21,10 @@ const SENTENCES: Readonly<Record<FailureKind, [reason: string, hint?: string]>> 
     'the credentials do not allow it',
     'docs/clouds.md lists the permissions that each job needs; check them, and which credentials are in use.',
   ],
+  full: [
+    'there is no room left, or the quota is used up',
+    'Remove backups that are no longer needed (`BackupCatalog.prune`), or have the quota raised.',
+  ],
   'no-bucket': ['there is no such bucket', 'Create it, or check its name, the account and the endpoint.'],
   'no-credentials': [
     'there are no usable credentials',
@@ -144,6 +148,7 @@ export function kindOfStatus(status: number | undefined): FailureKind {
   if (status === 412) return 'condition'
   if (status === 401 || status === 403) return 'denied'
   if (status === 501) return 'unsupported'
+  if (status === 507) return 'full'
   if (status === 408 || status === 429 || status >= 500) return 'busy'
   return 'refused'
 }

@@ -27,6 +27,8 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
   OperationAborted: 'conflict',
   PermanentRedirect: 'region',
   PreconditionFailed: 'condition',
+  // Of Ceph and versitygw.
+  QuotaExceeded: 'full',
   RequestExpired: 'clock',
   RequestTimeTooSkewed: 'clock',
   RequestTimeout: 'busy',
@@ -38,6 +40,8 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
   TokenRefreshRequired: 'no-credentials',
   XAmzContentChecksumMismatch: 'busy',
   XAmzContentSHA256Mismatch: 'busy',
+  XMinioAdminBucketQuotaExceeded: 'full',
+  XMinioStorageFull: 'full',
 }
 /** The service refused the bytes, and has written nothing. */
 const UNDONE: ReadonlySet<string> = new Set(['BadDigest', 'IncompleteBody', 'SlowDown', 'XAmzContentSHA256Mismatch'])

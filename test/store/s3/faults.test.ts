@@ -285,6 +285,9 @@ describe('what is refused for good', () => {
     ['ExpiredToken', 400, 'there are no usable credentials', 'no-credentials'],
     ['RequestTimeTooSkewed', 403, 'the clock of this machine', 'clock'],
     ['AuthorizationHeaderMalformed', 400, 'the bucket lies in another region', 'region'],
+    ['QuotaExceeded', 403, 'there is no room left', 'full'],
+    ['XMinioStorageFull', 507, 'there is no room left', 'full'],
+    ['AnyName', 507, 'there is no room left', 'full'],
     ['SomethingNew', 418, 'the service refused it', 'refused'],
   ])('%s is one sentence with a hint, and no secret', async (code, status, sentence, reason) => {
     server.fault = () => ({code, status})
