@@ -13,7 +13,7 @@ export default class BackupCopy extends DataOpsCommand {
 
   static override usage = '<%= command.id %> BACKUP --to <place> [flags]'
 
-  static override description = `Whole and verified, or not there at all; from and to any kind of place. An encrypted backup is copied as it is, without a key. An interrupted copy is gone on with by the next run; one that is there already is read and left.`
+  static override description = `Whole and verified, or not there at all; from and to any kind of place. An encrypted backup is copied as it is, without a key. An interrupted copy is gone on with by the next run; one that is there already is read, and gets the key files that its backup was given since.`
 
   static override args = {backup: backupArgument}
 

@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'BackupCatalog.list': 'backup list',
   'BackupCatalog.prune': 'backup prune',
   'BackupCatalog.reindex': 'backup list --reindex',
+  'BackupCatalog.rekey': 'backup rekey',
   'JobManager.work': 'job work',
   backupCollection: 'col backup',
   clearCollection: 'col clear',

@@ -1,5 +1,5 @@
 /** Backups on their way from one place to another: they arrive whole, or not at all. */
-import {readdir, readFile, rm, writeFile} from 'node:fs/promises'
+import {readdir, readFile, rm, symlink, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
@@ -16,6 +16,7 @@ import {
 } from '../../src/index.js'
 import {Lease} from '../../src/store/lease.js'
 import {openStore} from '../../src/store/open.js'
+import {overlay} from '../../src/store/overlay.js'
 import {withEnvironment} from '../store/support.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../support/collections.js'
 import {dyingStore} from '../support/dying-store.js'
@@ -253,3 +254,93 @@ function bound(store: ReturnType<typeof openStore>): ReturnType<typeof openStore
     ...(store.unfinished && {unfinished: store.unfinished}),
   }
 }
+
+it('a copy that is there already gets the key file that its backup was given since, and who is left that could open it is told of', async () => {
+  const [first, second] = [await newIdentity(), await newIdentity()]
+  const place = await temporaryDirectory()
+  try {
+    const {id} = await new BackupManager(server.connection, {
+      directory: place.path,
+      encryptTo: [first.recipient],
+    }).backupCollection(NAME, {format: 'parquet'})
+    await copyBackup(id, {directory: place.path, to: to.path})
+    const opensCopy = async ({identity}: {identity: string}): Promise<boolean> => {
+      const verified = new Verifier({directory: to.path, identities: [identity]}).verifyBackup(id)
+      return verified.then(({problems}) => problems.length === 0).catch(() => false)
+    }
+
+    await new BackupCatalog(place.path, {identities: [first.identity]}).rekey(id, {encryptTo: [second.recipient]})
+    expect(await opensCopy(second)).toBe(false)
+    const codes: string[] = []
+    const again = async () => {
+      codes.length = 0
+      return copyBackup(id, {
+        directory: place.path,
+        onWarning(warning) {
+          codes.push(warning.code)
+        },
+        to: to.path,
+      })
+    }
+
+    expect(await again()).toMatchObject({id, wasThere: true})
+    expect([await opensCopy(first), await opensCopy(second), codes]).toEqual([true, true, ['other-keys']])
+    expect(await new BackupCatalog(to.path).list()).toMatchObject([{id, status: 'sealed'}])
+    // One that has readers of its own keeps them, and gets no older ones.
+    const third = await newIdentity()
+    await new BackupCatalog(to.path, {identities: [second.identity]}).rekey(id, {encryptTo: [third.recipient]})
+    await again()
+    const opened = [await opensCopy(first), await opensCopy(second), await opensCopy(third)]
+    expect([...opened, codes]).toEqual([false, false, true, ['other-keys']])
+    const left = (await readdir(place.path)).filter((name) => name.includes('.partial'))
+    expect(left).toEqual([])
+  } finally {
+    await place.remove()
+  }
+})
+
+it('a backup given another key file while it is copied: the copy opens by that', async () => {
+  const [first, second] = [await newIdentity(), await newIdentity()]
+  const place = await temporaryDirectory()
+  try {
+    const {id} = await new BackupManager(server.connection, {
+      directory: place.path,
+      encryptTo: [first.recipient],
+    }).backupCollection(NAME, {format: 'parquet'})
+    let isGiven = false
+    const target = openStore(to.path)
+    const meanwhile = overlay(target, {
+      async put(...given: Parameters<typeof target.put>) {
+        if (!isGiven && given[0].endsWith('metadata.json')) {
+          isGiven = true
+          await new BackupCatalog(place.path, {identities: [first.identity]}).rekey(id, {encryptTo: [second.recipient]})
+        }
+
+        return target.put(...given)
+      },
+    })
+    await copyBackup(id, {directory: place.path, to: meanwhile})
+    expect(isGiven).toBe(true)
+    const verifier = new Verifier({directory: to.path, identities: [second.identity]})
+    expect(await verifier.verifyBackup(id)).toMatchObject({problems: []})
+  } finally {
+    await place.remove()
+  }
+})
+
+it('a place under another spelling holds no second copy', async () => {
+  const link = path.join(to.path, 'link')
+  await symlink(from.path, link)
+  for (const [at, place] of [
+    [from.path, link],
+    [from.path, `${from.path}/../${path.basename(from.path)}`],
+  ] as const) {
+    const copying = copyBackup(taken[2]!.id, {directory: at, to: place})
+    await expect(copying, place).rejects.toMatchObject({code: 'INVALID_INPUT', details: {reason: 'same-place'}})
+  }
+
+  await copyBackup(taken[2]!.id, {directory: from.path, to: `s3://${BUCKET}/same`})
+  const copying = copyBackup(taken[2]!.id, {directory: `s3://${BUCKET}/same`, to: `s3://${BUCKET}//same/`})
+  await expect(copying).rejects.toMatchObject({code: 'INVALID_INPUT', details: {reason: 'same-place'}})
+  expect((await new BackupCatalog(from.path).list()).every(({status}) => status === 'sealed')).toBe(true)
+})

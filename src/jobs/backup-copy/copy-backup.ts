@@ -4,17 +4,19 @@ import type {LockMode, Store} from '../../store/store.js'
 
 import {refuseExported} from '../../archive/exported.js'
 import {locking, type LockOptions, pastWhatHides, requireLocks} from '../../archive/locked.js'
-import {METADATA_FILE, parseBackupName, removedName} from '../../archive/names.js'
+import {METADATA_FILE, parseBackupName, partialLockName, removedName} from '../../archive/names.js'
 import {candidateNames, isNameFree, leaseName} from '../../archive/publish.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
 import {readEntryOf} from '../../catalog/entry.js'
 import {locateBackup} from '../../catalog/locate.js'
-import {DataOpsError, throwIfAborted} from '../../model/errors.js'
-import {type Lease} from '../../store/lease.js'
+import {DataOpsError, insteadOf, throwIfAborted} from '../../model/errors.js'
+import {isDenied} from '../../store/denied.js'
+import {Lease} from '../../store/lease.js'
 import {openStoreLike} from '../../store/open.js'
 import {type ManagerOptions, storeOf} from '../options.js'
 import {checkArrived, copyDocument, copyFiles} from './files.js'
 import {arrivedDamaged, findBackup, type FoundBackup, problemsOf, taken} from './found.js'
+import {bringKeys} from './keys.js'
 
 export interface CopyBackupOptions extends ManagerOptions, OperationOptions {
   /** Milliseconds from its arrival in which nobody can change or remove the copy. */
@@ -44,7 +46,7 @@ export interface CopyBackupResult {
 
 /**
  * Copies one backup, given as for `RestoreManager`, to another place, as it is: encrypted ones need no key. An interrupted copy is gone on
- * with by the next run. A backup of that name at the target that is another one is left alone: the copy gets the next free name.
+ * with by the next run; one that is there already gets the key files that its backup was given since. A backup of that name at the target that is another one is left alone: the copy gets the next free name.
  * @throws DataOpsError NOT_A_BACKUP, BACKUP_DAMAGED, STORAGE, INVALID_INPUT, INTERRUPTED.
  */
 export async function copyBackup(reference: string, options: CopyBackupOptions): Promise<CopyBackupResult> {
@@ -60,6 +62,8 @@ export async function copyBackup(reference: string, options: CopyBackupOptions):
   if (there !== undefined) {
     const problems = await problemsOf({...backup, name: there, store: target}, options)
     if (problems.length === 0) {
+      await refuseSamePlace(backup, {name: there, target})
+      await bringKeys(backup, {name: there, onWarning: options.onWarning, target})
       if (lock) await new BackupCatalog(target).extend(there, lock)
       return register(target, there, {resumed: 0, wasThere: true})
     }
@@ -68,7 +72,29 @@ export async function copyBackup(reference: string, options: CopyBackupOptions):
   return copyTo(backup, target, {...options, lock})
 }
 
-interface Copying extends Pick<OperationOptions, 'onProgress' | 'signal'> {
+/** A second spelling of the same place (a link, another URL, a mount) holds no second copy. @throws DataOpsError INVALID_INPUT. */
+async function refuseSamePlace(
+  {name: from, store}: FoundBackup,
+  {name, target}: {name: string; target: Store},
+): Promise<void> {
+  if (from !== name) return
+  const lease = await Lease.tryAcquire(target, partialLockName(name))
+  try {
+    // Where nobody may look they are taken for two.
+    const isSeen = lease?.isIn(store, partialLockName(name)).catch(insteadOf(false, isDenied))
+    if (!(await isSeen)) return
+  } finally {
+    await lease?.release()
+  }
+
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `${target.describe(name)} is that backup itself: ${target.describe('')} and ${store.describe('')} are one place.`,
+    {details: {path: target.describe(name), reason: 'same-place'}, hint: 'Name another place to copy it to.'},
+  )
+}
+
+interface Copying extends Pick<OperationOptions, 'onProgress' | 'onWarning' | 'signal'> {
   lock?: LockOptions
 }
 
@@ -94,6 +120,8 @@ async function copyTo(backup: FoundBackup, target: Store, options: Copying): Pro
 
     const problems = await problemsOf({...backup, name, store: target}, {})
     if (problems[0]) throw arrivedDamaged(problems[0])
+    // It may have got another one while its files were on their way.
+    await bringKeys(backup, {name, onWarning: options.onWarning, target})
     return await register(target, name, {resumed, wasThere: false})
   } finally {
     await lease.release()
