@@ -5,6 +5,7 @@ import type {ListedBackup} from './catalog.js'
 import {DataOpsError} from '../model/errors.js'
 import {nearestNames} from '../model/nearest.js'
 import {isPattern, matchesPattern} from '../model/pattern.js'
+import {plural} from '../model/plural.js'
 import {lookAt} from './look.js'
 
 /** What a name asks for. */
@@ -61,15 +62,20 @@ export async function backupsNamed(
       const collection = knownCollection(name.collection, all, where)
       const ofIt = all.filter((backup) => backup.collection === collection)
       const then = ofIt.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
-      if (then.length === 0) throw noneAt(collection, name.time, ofIt)
-      return newestWhole(then, store, `of "${collection}" of ${name.time}`)
+      const ofThen = all.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
+      if (then.length === 0) {
+        const isHidden = ofThen.some((backup) => backup.collection === '')
+        throw noneAt(collection, name.time, {isHidden, ofIt})
+      }
+
+      return besideHidden(await newestWhole(then, store, `of "${collection}" of ${name.time}`), ofThen)
     }
 
     case 'latest': {
       if (name.collection === undefined) return newestWhole(all, store, `in ${where}`)
       const collection = knownCollection(name.collection, all, where)
       const ofIt = all.filter((backup) => backup.collection === collection)
-      return newestWhole(ofIt, store, `of "${collection}" in ${where}`)
+      return besideHidden(await newestWhole(ofIt, store, `of "${collection}" in ${where}`), all)
     }
 
     case 'pattern': {
@@ -90,12 +96,27 @@ async function newestOfEach(pattern: string, all: readonly ListedBackup[], store
   const found: NamedBackups = {backups: [], passedOver: []}
   for (const collection of new Set(matching.map((backup) => groupOf(backup)))) {
     const ofIt = matching.filter((backup) => groupOf(backup) === collection)
-    const {backups, passedOver} = await newestWhole(ofIt, store, `of "${collection}" among "${pattern}"`)
+    const whole = await newestWhole(ofIt, store, `of "${collection}" among "${pattern}"`)
+    const {backups, passedOver} = ofIt[0]?.collection === '' ? whole : besideHidden(whole, all)
     found.backups.push(...backups)
-    found.passedOver.push(...passedOver)
+    // The same one may hide what is newest of several.
+    const known = new Set(found.passedOver.map(({backup}) => backup.file))
+    found.passedOver.push(...passedOver.filter(({backup}) => !known.has(backup.file)))
   }
 
   return found
+}
+
+/** With the newest of those before what was taken that do not say what they are of: one of these may be the newest of that collection. `all`: newest first. */
+function besideHidden({backups, passedOver}: NamedBackups, all: readonly ListedBackup[]): NamedBackups {
+  const taken = all.findIndex(({file}) => file === backups[0]?.file)
+  const [hidden, ...more] = all
+    .slice(0, taken)
+    .filter(({collection, status}) => collection === '' && status !== 'missing')
+  if (!hidden) return {backups, passedOver}
+  const others = more.length > 0 ? `, as ${plural(more.length, 'other does', 'others do')}` : ''
+  const reason = `hides what it is a backup of${others} (an identity that opens it tells)`
+  return {backups, passedOver: [...passedOver, {backup: hidden, reason}]}
 }
 
 async function newestWhole(candidates: readonly ListedBackup[], store: Store, which: string): Promise<NamedBackups> {
@@ -166,16 +187,29 @@ function knownCollection(name: string, all: readonly ListedBackup[], where: stri
   const alike = collections.filter((collection) => collection.toLowerCase() === name.toLowerCase())
   if (alike.length === 1) return alike[0]!
   const near = nearestNames(name, collections)
+  const hidden = all.filter(({collection}) => collection === '').length
+  if (hidden > 0)
+    throw none(
+      `There is no backup in ${where} that says it is of "${name}"; ${plural(hidden, 'encrypted one')} there hide what of.`,
+      'Give an identity that opens it (`identities`).',
+    )
   const hint = near.length > 0 ? `Did you mean ${near.map((other) => `${other}@latest`).join(', ')}?` : hintOf(all)
   throw none(`There is no backup of "${name}" in ${where}.`, hint)
 }
 
-function noneAt(collection: string, time: string, ofIt: readonly ListedBackup[]): DataOpsError {
+function noneAt(
+  collection: string,
+  time: string,
+  {isHidden, ofIt}: {isHidden: boolean; ofIt: readonly ListedBackup[]},
+): DataOpsError {
   const wanted = digits(time)
   const before = ofIt.find(({timestamp}) => digits(timestamp) < wanted)
   const after = ofIt.findLast(({timestamp}) => digits(timestamp) > wanted)
   const around = [before && `before it ${called(before)}`, after && `after it ${called(after)}`].filter(Boolean)
-  return none(`There is no backup of "${collection}" of ${time} (UTC).`, `There is ${around.join(', ')}.`)
+  const hidden = isHidden
+    ? ' One of that time hides what it is of: an identity that opens it tells (`identities`).'
+    : ''
+  return none(`There is no backup of "${collection}" of ${time} (UTC).`, `There is ${around.join(', ')}.${hidden}`)
 }
 
 function called({collection, timestamp}: ListedBackup): string {

@@ -118,8 +118,16 @@ function partsOf(kind: keyof typeof FORMS, rest: string): string[] {
   const parts = rest.split('/').filter((part) => part !== '')
   const needed = kind === 'az' ? 2 : 1
   const names = parts.slice(0, needed)
-  if (names.length < needed || names.some((name) => !/^[\w.-]{3,222}$/.test(name)))
+  if (names.length < needed)
     throw problem(`${kind}://${rest} names no ${kind === 'az' ? 'account and container' : 'bucket'}`)
+  const refused = names.find((name) => !/^[\w.-]{3,222}$/.test(name))
+  if (refused !== undefined) {
+    const what = kind === 'az' ? 'an account or container' : 'a bucket'
+    throw problem(
+      `"${refused}" is no name of ${what}: those have 3 to ${kind === 'gs' ? 222 : 63} characters, of letters, digits, dots and hyphens`,
+    )
+  }
+
   checkKey(parts.slice(needed).join('/'))
   return parts
 }

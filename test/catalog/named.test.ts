@@ -8,7 +8,8 @@ import {readManifest} from '../../src/archive/manifest.js'
 import {BackupCatalog} from '../../src/catalog/catalog.js'
 import {entryOf} from '../../src/catalog/entry.js'
 import {locateBackup, locateBackups} from '../../src/catalog/locate.js'
-import {isPlural, parseBackupReference} from '../../src/catalog/named.js'
+import {backupsNamed, isPlural, parseBackupReference} from '../../src/catalog/named.js'
+import {type DataOpsError} from '../../src/model/errors.js'
 import {LocalStore} from '../../src/store/local/store.js'
 import {type SealedBackup, type SealedBackupOptions, writeSealedBackup} from '../support/sealed-backup.js'
 
@@ -140,5 +141,38 @@ describe('names of backups', () => {
     await expect(idsOf('run:5f0d')).rejects.toMatchObject({code: 'NOT_A_BACKUP'})
     await expect(idsOf('Z*')).rejects.toMatchObject({code: 'NOT_A_BACKUP'})
     await expect(idOf('A*')).rejects.toMatchObject({code: 'INVALID_INPUT', details: {ids: [newer.id, author.id]}})
+  })
+})
+
+it('that do not say what they are of and are newer than what is taken are told of: one of them may be meant', async () => {
+  const older = await back('Article', '2026-01-31T10:30:00Z')
+  const [listed] = await new BackupCatalog(store).list()
+  const hidden = [2, 1].map((day) => ({
+    ...listed!,
+    collection: '',
+    file: `Encrypted_2026-02-0${day}_103000`,
+    timestamp: `2026-02-0${day}T10:30:00Z`,
+  }))
+  const all = [...hidden, listed!, {...hidden[0]!, file: 'Encrypted_2026-01-01_103000'}]
+  for (const reference of ['Article@latest', 'Article@2026']) {
+    const {backups, passedOver} = await backupsNamed(parseBackupReference(reference)!, all, store)
+    expect(backups.map(({id}) => id)).toEqual([older.id])
+    expect(passedOver).toMatchObject([{backup: {file: 'Encrypted_2026-02-02_103000'}}])
+    expect(passedOver[0]?.reason).toMatch(/^hides .*, as 1 other does/)
+  }
+
+  await back('Artist', '2026-01-30T10:30:00Z')
+  const both = [...hidden, ...(await new BackupCatalog(store).list())]
+  const found = await backupsNamed({kind: 'pattern', pattern: 'Art*'}, both, store)
+  expect([found.backups.length, found.passedOver.length]).toEqual([2, 1])
+  expect((await backupsNamed({collection: 'Article', kind: 'at', time: '2026-01-31'}, all, store)).passedOver).toEqual(
+    [],
+  )
+  const noneThen = backupsNamed({collection: 'Article', kind: 'at', time: '2026-02-01'}, all, store)
+  expect(((await noneThen.catch((error: unknown) => error)) as DataOpsError).hint).toMatch(/One of that time hides/)
+  const none = backupsNamed({collection: 'Other', kind: 'latest'}, all, store)
+  await expect(none).rejects.toMatchObject({
+    code: 'NOT_A_BACKUP',
+    hint: 'Give an identity that opens it (`identities`).',
   })
 })

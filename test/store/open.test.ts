@@ -51,6 +51,15 @@ it.each([
 })
 
 it.each([
+  ['s3://b/x', '"b" is no name of a bucket: those have 3 to 63 characters'],
+  [`gs://${'b'.repeat(223)}`, 'those have 3 to 222 characters'],
+  ['az://account/c/x', '"c" is no name of an account or container'],
+  ['az://account', 'az://account names no account and container'],
+])('says of %s what is wrong with its name', (place, message) => {
+  expect(() => openStore(place)).toThrow(message)
+})
+
+it.each([
   ['s3://bucket', 's3://bucket/a'],
   ['S3://bucket/x/y/', 's3://bucket/x/y/a'],
   ['gs://bucket/x', 'gs://bucket/x/a'],
