@@ -11,6 +11,7 @@ import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
 import {chunks} from '../../model/chunks.js'
+import {newMembersOf} from '../../model/new-members.js'
 import {objectKey, type WeaviateObject} from '../../model/object.js'
 import {plural} from '../../model/plural.js'
 import {type WeaviateClass} from '../../model/schema.js'
@@ -144,6 +145,8 @@ export class LiveSide implements ComparedSide {
   async changed(): Promise<string | undefined> {
     const now = await sameCollection(this.#connection, this.className, this.#identity)
     if (typeof now === 'string') return `"${this.className}" was ${now} while it was read`
+    const got = newMembersOf(this.#plan.schema, now)
+    if (got.length > 0) return `"${this.className}" got ${got.join(', ')} while it was read`
     return this.#identity === undefined ? this.#changedSample() : undefined
   }
 

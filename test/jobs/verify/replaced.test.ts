@@ -150,6 +150,23 @@ describe('what is replaced while it is compared', () => {
     expect(found).toMatchObject({equal: false, notCompared: [expect.stringMatching(/tenant "c".*made anew/)]})
   })
 
+  test('a property that came meanwhile is not said to be equal', async () => {
+    await make(NAME, {tenants: false})
+    const {path: backup} = await new BackupManager(connection, {directory: folder.path}).backupCollection(NAME)
+    const changing = before(endOf(), async () => {
+      await fetch(`${server.url}/v1/schema/${NAME}/properties`, {
+        body: JSON.stringify({dataType: ['text'], name: 'late'}),
+        headers: {'content-type': 'application/json'},
+        method: 'POST',
+      })
+    })
+    const verifier = new Verifier({connection: changing, directory: folder.path})
+    expect(await verifier.verifyCollection(NAME, backup, {concurrency: 1})).toMatchObject({
+      equal: false,
+      notCompared: [`"${NAME}" got the property late while it was read`],
+    })
+  })
+
   test('whatever lasts is equal', async () => {
     await make(NAME, {tenants: true})
     await make('Other', {tenants: true})
