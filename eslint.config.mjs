@@ -97,7 +97,7 @@ const config = [
   {
     files: ['**/*.ts'],
     rules: {
-      // tsc finds what is not there, and each of these reads all that a file imports.
+      // tsc finds what is not there. The other two read all that a file imports, and only oclif has default exports here.
       'import-x/no-named-as-default': 'off',
       'import-x/no-named-as-default-member': 'off',
       'import-x/no-unresolved': 'off',

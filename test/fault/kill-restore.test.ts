@@ -11,7 +11,7 @@ import {BackupManager, type BackupResult, RestoreManager, Verifier} from '../../
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
 import {programFile} from '../support/programs.js'
-import {momentOf, randomFrom, ROUNDS as CAMPAIGN, runWorker, SEED, temporaryFolder} from './harness.js'
+import {ROUNDS as CAMPAIGN, momentOf, randomFrom, runWorker, SEED, temporaryFolder} from './harness.js'
 import {report} from './report.js'
 import {ALIAS_SUFFIX, makeReferences, makeTenants, statesOf} from './samples.js'
 
