@@ -48,7 +48,7 @@ export function isPlural(reference: string): boolean {
 
 /**
  * The backups that a name stands for: the newest whole one of a collection, or of each collection that a pattern matches; all of a run.
- * @param all of the folder, newest first
+ * `all`: of the folder, newest first.
  * @throws DataOpsError NOT_A_BACKUP when there is none.
  */
 export async function backupsNamed(
