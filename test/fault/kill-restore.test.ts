@@ -11,7 +11,7 @@ import {BackupManager, type BackupResult, RestoreManager, Verifier} from '../../
 import {GRACE, SAVE_EVERY} from '../../src/jobs/restore/checkpoint.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
 import {programFile} from '../support/programs.js'
-import {ROUNDS as CAMPAIGN, momentOf, randomFrom, runWorker, SEED, temporaryFolder} from './harness.js'
+import {momentOf, randomFrom, ROUNDS, runWorker, SEED, temporaryFolder} from './harness.js'
 import {report} from './report.js'
 import {ALIAS_SUFFIX, makeReferences, makeTenants, statesOf} from './samples.js'
 
@@ -21,8 +21,6 @@ const TENANTS = 'FaultRestoreTenants'
 const COPY = 'FaultRestoreCopy'
 const ALIAS = `${TENANTS}${ALIAS_SUFFIX}`
 const OBJECTS = 300
-/** Soon and late in `npm test`: there each second one is continued. */
-const ROUNDS = process.env.FAULT_ROUNDS === undefined ? 2 : CAMPAIGN
 
 let server: TestServer
 let directory: Awaited<ReturnType<typeof temporaryFolder>>
