@@ -1,12 +1,5 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are read as they come: a wrong shape fails the expectation */
 
-import {
-  type ClientUnaryCall,
-  credentials,
-  makeGenericClientConstructor,
-  Metadata,
-  type ServiceError,
-} from '@grpc/grpc-js'
 import {randomBytes} from 'node:crypto'
 import {afterAll, beforeAll} from 'vitest'
 
@@ -20,8 +13,8 @@ import {
   Filters_Operator,
   SearchRequest,
   TenantsGetRequest,
-  WeaviateService,
 } from '../../src/weaviate/proto/generated/weaviate.js'
+import {rawClient} from '../testing/raw.js'
 
 /** An HTTP answer; `json` is undefined when the body is empty. */
 export interface Answer {
@@ -67,24 +60,8 @@ export async function openTarget(): Promise<Target> {
   const embedded = WEAVIATE_URL ? undefined : await startEmbeddedWeaviate({offload: false})
   const url = WEAVIATE_URL ?? embedded!.url
   const grpcUrl = WEAVIATE_GRPC_URL ?? embedded?.grpcUrl ?? `${new URL(url).hostname}:50051`
-  const Client = makeGenericClientConstructor(WeaviateService, 'weaviate.v1.Weaviate')
-  const client = new Client(grpcUrl, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': -1,
-    'grpc.max_send_message_length': -1,
-  })
-
-  const grpc: Target['grpc'] = async (call, request) =>
-    new Promise((resolve, reject) => {
-      const method = client[call]!.bind(client) as (
-        request: unknown,
-        metadata: Metadata,
-        callback: (error: null | ServiceError, reply: unknown) => void,
-      ) => ClientUnaryCall
-      method(REQUESTS[call].create(request), new Metadata(), (error, reply) => {
-        if (error) reject(error)
-        else resolve(reply)
-      })
-    })
+  const client = rawClient(grpcUrl)
+  const grpc: Target['grpc'] = async (call, request) => client.call(call, REQUESTS[call], request) as Promise<unknown>
 
   return {
     async close() {

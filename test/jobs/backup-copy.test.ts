@@ -255,14 +255,18 @@ function bound(store: ReturnType<typeof openStore>): ReturnType<typeof openStore
   }
 }
 
-it('a copy that is there already gets the key file that its backup was given since, and who is left that could open it is told of', async () => {
+/** Encrypted to the first of two identities, in a place of its own. */
+async function encryptedBackup() {
   const [first, second] = [await newIdentity(), await newIdentity()]
   const place = await temporaryDirectory()
+  const manager = new BackupManager(server.connection, {directory: place.path, encryptTo: [first.recipient]})
+  const {id} = await manager.backupCollection(NAME, {format: 'parquet'})
+  return {first, id, place, second}
+}
+
+it('a copy that is there already gets the key file that its backup was given since, and who is left that could open it is told of', async () => {
+  const {first, id, place, second} = await encryptedBackup()
   try {
-    const {id} = await new BackupManager(server.connection, {
-      directory: place.path,
-      encryptTo: [first.recipient],
-    }).backupCollection(NAME, {format: 'parquet'})
     await copyBackup(id, {directory: place.path, to: to.path})
     const opensCopy = async ({identity}: {identity: string}): Promise<boolean> => {
       const verified = new Verifier({directory: to.path, identities: [identity]}).verifyBackup(id)
@@ -300,13 +304,8 @@ it('a copy that is there already gets the key file that its backup was given sin
 })
 
 it('a backup given another key file while it is copied: the copy opens by that', async () => {
-  const [first, second] = [await newIdentity(), await newIdentity()]
-  const place = await temporaryDirectory()
+  const {first, id, place, second} = await encryptedBackup()
   try {
-    const {id} = await new BackupManager(server.connection, {
-      directory: place.path,
-      encryptTo: [first.recipient],
-    }).backupCollection(NAME, {format: 'parquet'})
     let isGiven = false
     const target = openStore(to.path)
     const meanwhile = overlay(target, {

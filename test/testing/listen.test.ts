@@ -1,5 +1,5 @@
-import {once} from 'node:events'
 /** The listeners of the embedded server. */
+import {once} from 'node:events'
 import {connect, createServer} from 'node:net'
 import {expect, test} from 'vitest'
 

@@ -22,25 +22,25 @@ export async function bringKeys(
   const own = await keyFilesOf(store, from)
   const isThere = new Set(there.map((file) => file.name))
   const missing = own.filter((file) => !isThere.has(file.name))
-  const newer: string[] = []
+  let brought = 0
   for (const file of missing) {
     // One that is damaged opens nothing.
     if (file.number <= newest || (await keyFileProblem(store, from, file.name)) !== undefined) continue
     await putBeside(target, `${name}/${file.name}`, await readAll(store, `${from}/${file.name}`))
     const problem = await keyFileProblem(target, name, file.name)
     if (problem !== undefined) throw arrivedDamaged({file: target.describe(`${name}/${file.name}`), message: problem})
-    newer.push(file.name)
+    brought++
   }
 
   const isOwn = new Set(own.map((file) => file.name))
   const others = there.map((file) => file.name).filter((file) => !isOwn.has(file))
-  if (others.length === 0 && newer.length === missing.length) return
+  if (others.length === 0 && brought === missing.length) return
   const where = target.describe(name)
   onWarning?.({
     code: 'other-keys',
     details: {files: others, path: where},
     message:
-      newer.length === missing.length
+      brought === missing.length
         ? `Who could open ${where} before still can, by key files that the backup it was copied from no longer has. \`BackupCatalog.rekey\` there ends that.`
         : `${where} has other key files than the backup it was copied from: who can open the one need not be able to open the other.`,
   })

@@ -12,7 +12,7 @@ import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
 import {DataOpsError} from '../../model/errors.js'
 import {randomUUID} from '../../platform/node.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
-import {type DividedBackup, planBackupWork} from '../backup/divide.js'
+import {planBackupWork} from '../backup/divide.js'
 import {type BackupItemResult, type BackupWork, type BackupWorker, runBackupItem} from '../backup/items.js'
 import {sealedEntry, sealItems} from '../backup/seal-items.js'
 import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask, type TaskRun} from './items.js'
@@ -41,26 +41,22 @@ export async function planBackups(
   }
 
   const planned: PlannedBackups = {drop, items: [], works}
-  const divide = async (name: string): Promise<DividedBackup> => {
-    const items = wanted ?? itemsFor(await objectsOf(connection, name))
-    const divided = await planBackupWork(connection, store, name, {
-      items,
-      options: {...options, format: options.format ?? 'parquet', runId},
-    })
-    await reserve(store, divided.work)
-    return divided
-  }
-
-  for (const [group, name] of names.entries()) {
-    const divided = await divide(name).catch(async (error: unknown) => {
-      await drop()
-      throw error
-    })
-    const weight = Math.round((divided.work.expectedObjects ?? UNKNOWN_WEIGHT) / Math.max(1, divided.items.length))
-    works.push(divided.work)
-    for (const [index, item] of divided.items.entries())
-      planned.items.push({group, payload: {do: 'read', item, number: index + 1}, phase: 0, weight})
-    planned.items.push({group, payload: {do: 'seal'}, phase: 1, weight: 0})
+  try {
+    for (const [group, name] of names.entries()) {
+      const {items, work} = await planBackupWork(connection, store, name, {
+        items: wanted ?? itemsFor(await objectsOf(connection, name)),
+        options: {...options, format: options.format ?? 'parquet', runId},
+      })
+      await reserve(store, work)
+      works.push(work)
+      const weight = Math.round((work.expectedObjects ?? UNKNOWN_WEIGHT) / Math.max(1, items.length))
+      for (const [index, item] of items.entries())
+        planned.items.push({group, payload: {do: 'read', item, number: index + 1}, phase: 0, weight})
+      planned.items.push({group, payload: {do: 'seal'}, phase: 1, weight: 0})
+    }
+  } catch (error) {
+    await drop()
+    throw error
   }
 
   return planned
