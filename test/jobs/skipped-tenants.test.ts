@@ -81,10 +81,9 @@ it('a restore that changes what is in it says what its backup lacks', async () =
 it('a text that is a number beyond all numbers does not become Infinity', async () => {
   const schema = {class: NAME, properties: [{dataType: ['text'], name: 'size'}]}
   const transform = convert('size', 'number')
-  const changed = transform.schema?.(schema)
   const objectOf = (size: string) => [{id: '00000000-0000-4000-8000-000000000001', properties: {size}}]
-  expect(transform.page?.(objectOf('1e300'), changed ?? schema)).toMatchObject([{properties: {size: 1e300}}])
-  const beyond = async () => transform.page?.(objectOf('1e400'), changed ?? schema)
+  expect(transform.page?.(objectOf('1e300'), schema)).toMatchObject([{properties: {size: 1e300}}])
+  const beyond = async () => transform.page?.(objectOf('1e400'), schema)
   await expect(beyond()).rejects.toMatchObject({
     code: 'INVALID_INPUT',
     message: expect.stringContaining('1e400') as string,

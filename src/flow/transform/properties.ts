@@ -125,25 +125,38 @@ function isListOfNames(key: string, value: JsonValue): value is string[] {
 
 /** Another type for a property, its values with it. @throws DataOpsError INVALID_INPUT for a type that values cannot follow to. */
 export function convert(name: string, type: string): Transform {
-  let change: ((value: JsonValue) => JsonValue | undefined) | undefined
+  let known: undefined | {change: Conversion; of: WeaviateClass}
+  // By the schema of each page: made again in another thread it has been told of none before.
+  const changeOf = (schema: WeaviateClass): Conversion => {
+    if (known?.of !== schema) known = {change: conversionOf(propertyOf(schema, name), type), of: schema}
+    return known.change
+  }
+
   return {
-    page: eachObject((object) => converted(object, name, change, type)),
+    page(objects, schema) {
+      const change = changeOf(schema)
+      return objects.map((object) => converted(object, name, change, type))
+    },
     record: {kind: 'convert', name, type},
     schema(schema) {
-      const property = propertyOf(schema, name)
-      const from = property.dataType[0] ?? ''
-      change = conversion(from, type)
-      if (!change || property.dataType.length > 1) {
-        throw new DataOpsError('INVALID_INPUT', `Values of "${name}" cannot follow from ${from} to ${type}.`, {
-          details: {from, property: name, to: type},
-          hint: 'Change them with a transform of your own, or drop the property.',
-        })
-      }
-
+      changeOf(schema)
       const properties = (schema.properties ?? []).map((each) => (each.name === name ? retyped(each, type) : each))
       return {...schema, properties}
     },
   }
+}
+
+/** How a value follows; undefined results are values that cannot. */
+type Conversion = (value: JsonValue) => JsonValue | undefined
+
+function conversionOf(property: SchemaProperty, type: string): Conversion {
+  const from = property.dataType[0] ?? ''
+  const change = conversion(from, type)
+  if (change && property.dataType.length === 1) return change
+  throw new DataOpsError('INVALID_INPUT', `Values of "${property.name}" cannot follow from ${from} to ${type}.`, {
+    details: {from, property: property.name, to: type},
+    hint: 'Change them with a transform of your own, or drop the property.',
+  })
 }
 
 function retyped(property: SchemaProperty, type: string): SchemaProperty {
@@ -157,14 +170,9 @@ function retyped(property: SchemaProperty, type: string): SchemaProperty {
   }
 }
 
-function converted(
-  object: WeaviateObject,
-  name: string,
-  change: ((value: JsonValue) => JsonValue | undefined) | undefined,
-  type: string,
-): WeaviateObject {
+function converted(object: WeaviateObject, name: string, change: Conversion, type: string): WeaviateObject {
   const value = object.properties[name]
-  if (value === undefined || value === null || !change) return object
+  if (value === undefined || value === null) return object
   const next = change(value)
   if (next !== undefined) return {...object, properties: {...object.properties, [name]: next}}
   throw new DataOpsError(
@@ -179,8 +187,8 @@ function converted(
 
 const TEXTS = new Set(['string', 'text'])
 
-/** How a value follows; undefined results are values that cannot. undefined: none can. */
-function conversion(from: string, to: string): ((value: JsonValue) => JsonValue | undefined) | undefined {
+/** undefined: no value can follow. */
+function conversion(from: string, to: string): Conversion | undefined {
   if (!PRIMITIVE_TYPES.has(from) || !PRIMITIVE_TYPES.has(to)) return undefined
   if (from === to) return (value) => value
   const [isList, isListNow] = [from.endsWith('[]'), to.endsWith('[]')]
