@@ -1,17 +1,14 @@
 /** Differences of two collections or backups as lines for a person. Pure. */
 import type {ComparedThing, Difference} from '../jobs/verify/options.js'
 
-import {tenantInWords} from '../jobs/verify/unknown.js'
 import {formatCount} from '../model/plural.js'
 import {outcomeLines, schemaTable, type ShowOptions} from './results.js'
 
 export function diffLines(difference: Difference, options: ShowOptions = {}): string[] {
-  const {a, b, notCompared = [], schemaDifferences, tenantsLeftOut = []} = difference
-  const leftOut = tenantsLeftOut.map((tenant) => tenantInWords(tenant))
+  const {a, b, notCompared = [], schemaDifferences} = difference
   return outcomeLines(difference, {
     digest: b.digest,
-    // Tenants stand in both.
-    notCompared: [...new Set([...leftOut, ...notCompared])],
+    notCompared,
     objects: b.objects,
     one: nameOf(b),
     other: nameOf(a),

@@ -1,13 +1,16 @@
 /** Which tenants take part in a comparison. Pure. */
 import type {SchemaDifference} from '../../model/schema-compare.js'
-import type {HeldTenant, TakesPart} from './side.js'
+import type {HeldTenant, TakesPart, ThereTenant} from './side.js'
 
 import {NOT_SELECTED} from '../../archive/incomplete.js'
 import {DataOpsError} from '../../model/errors.js'
-import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
+import {isOffloaded} from '../../model/tenant.js'
 
 export interface TenantSelection {
-  /** Not compared, and why. `isOpen`: nobody knows whether it is equal; else it was left out of the backup on purpose, or is not there. */
+  /**
+   * Not compared, and why. `isOpen`: nobody knows whether it is equal; else it was left out of the backup on purpose, or is not there, and
+   * nobody asks for it.
+   */
   leftOut: Array<{isOpen: boolean; name: string; reason: string}>
   /** Whether objects of that tenant take part. */
   takesPart: TakesPart
@@ -16,7 +19,7 @@ export interface TenantSelection {
 /** `live`: of the second of both. @throws DataOpsError INVALID_INPUT when a tenant that was asked for is in neither. */
 export function selectForComparison(
   held: readonly HeldTenant[],
-  live: readonly WeaviateTenant[],
+  live: readonly ThereTenant[],
   options: {includeOffloaded?: boolean; tenants?: readonly string[]},
 ): TenantSelection {
   const inFirst = new Map(held.map((tenant) => [tenant.name, tenant]))
@@ -35,15 +38,20 @@ export function selectForComparison(
   const isWanted = (name: string): boolean => !wanted || wanted.has(name)
   for (const {name, skipped} of held) {
     if (skipped === undefined || !isWanted(name)) continue
-    const isOpen = skipped !== NOT_SELECTED && there.has(name)
+    // Of one that is asked for by its name, nothing was compared.
+    const isOpen = wanted !== undefined || (skipped !== NOT_SELECTED && there.has(name))
     leftOut.set(name, {isOpen, name, reason: `not in the backup: ${skipped}`})
   }
 
   for (const tenant of live) {
-    const {name} = tenant
-    const isReadable = options.includeOffloaded === true || !isOffloaded(tenant)
+    const {name, skipped} = tenant
+    const isReadable = skipped === undefined && (options.includeOffloaded === true || !isOffloaded(tenant))
     if (isReadable || leftOut.has(name) || !isWanted(name)) continue
-    leftOut.set(name, {isOpen: true, name, reason: 'offloaded'})
+    leftOut.set(name, {
+      isOpen: true,
+      name,
+      reason: skipped === undefined ? 'offloaded' : `not in the backup: ${skipped}`,
+    })
   }
 
   return {
@@ -55,7 +63,7 @@ export function selectForComparison(
 /** Tenants that only one of both has: without objects nothing else shows them. */
 export function tenantsApart(
   held: readonly HeldTenant[],
-  live: readonly WeaviateTenant[],
+  live: readonly ThereTenant[],
   takesPart: TakesPart,
 ): SchemaDifference[] {
   const there = new Set(live.map(({name}) => name))

@@ -16,6 +16,7 @@ import {ReplicaWatch} from '../replica-watch.js'
 import {type ComparedSides, compareSides} from './compare.js'
 import {LiveSide} from './live-side.js'
 import {SourceSide} from './source-side.js'
+import {tenantInWords} from './unknown.js'
 
 interface Both<T> {
   a: T
@@ -75,7 +76,11 @@ async function openBackup(backup: string, store: Store, {onWarning, signal}: Dif
 async function diff({a, b}: Both<OpenedSide>, options: DiffOptions): Promise<Difference> {
   const started = performance.now()
   const compared = await compareSides(a.side, b.side, options)
-  const {counts, differences, digests, equal, notCompared, objects, tenantsLeftOut} = compared
+  const {counts, differences, digests, equal, objects} = compared
+  const tenantsLeftOut = compared.tenantsLeftOut?.map(({name, reason}) => ({name, reason: inEither(reason)}))
+  const notCompared = new Set(compared.notCompared?.map((what) => inEither(what)))
+  // Which of both lacks a tenant, and why, makes no difference.
+  for (const tenant of tenantsLeftOut ?? []) notCompared.add(tenantInWords(tenant))
   const schemaDifferences = [...schemasOf(a.side, b.side), ...tenantsOf(compared)]
   const read = async ({thing, watch}: OpenedSide, as: 'first' | 'second'): Promise<ComparedThing> => {
     const ended = await watch?.end()
@@ -93,16 +98,16 @@ async function diff({a, b}: Both<OpenedSide>, options: DiffOptions): Promise<Dif
       !tenantsLeftOut &&
       a.side.hasObjects === b.side.hasObjects &&
       schemaDifferences.every(({severity}) => severity !== 'blocking'),
-    ...(notCompared && {notCompared}),
+    ...(notCompared.size > 0 && {notCompared: [...notCompared]}),
     schemaDifferences,
     seconds: (performance.now() - started) / 1000,
-    ...(tenantsLeftOut && {
-      tenantsLeftOut: tenantsLeftOut.map(({name, reason}) => ({
-        name,
-        reason: reason.replace('not in the backup: ', ''),
-      })),
-    }),
+    ...(tenantsLeftOut && {tenantsLeftOut}),
   }
+}
+
+/** Where there are two, or none, "the backup" says nothing. */
+function inEither(text: string): string {
+  return text.replace('not in the backup: ', '')
 }
 
 /** What either cannot take of the other is blocking: which of both is called A makes no difference. */

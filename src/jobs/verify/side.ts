@@ -12,6 +12,12 @@ export interface HeldTenant {
   skipped?: string
 }
 
+/** A tenant of the second of both. */
+export interface ThereTenant extends WeaviateTenant {
+  /** Why its objects are not there. */
+  skipped?: string
+}
+
 /** Which tenants take part. */
 export type TakesPart = (tenant: string | undefined) => boolean
 
@@ -44,7 +50,7 @@ export interface ComparedSide {
   /** Of the objects as they are compared. */
   readonly schema: WeaviateClass
   /** Its tenants, as the second of both. */
-  tenants: () => Promise<WeaviateTenant[]>
+  tenants: () => Promise<ThereTenant[]>
   /** Objects by `objectKey`, in any order. */
   wanted: (
     keys: ReadonlyMap<string, {id: string; tenant?: string}>,

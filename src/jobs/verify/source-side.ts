@@ -2,8 +2,7 @@
 import type {ContentDigest} from '../../archive/content-digest.js'
 import type {ObjectSource} from '../../flow/source.js'
 import type {WeaviateClass} from '../../model/schema.js'
-import type {WeaviateTenant} from '../../model/tenant.js'
-import type {ComparedSide, HeldTenant, TakesPart} from './side.js'
+import type {ComparedSide, HeldTenant, TakesPart, ThereTenant} from './side.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {objectKey, type WeaviateObject} from '../../model/object.js'
@@ -88,9 +87,9 @@ export class SourceSide implements ComparedSide {
     }
   }
 
-  async tenants(): Promise<WeaviateTenant[]> {
+  async tenants(): Promise<ThereTenant[]> {
     const held = await this.held()
-    return held.map(({name, skipped}) => ({name, status: skipped === undefined ? 'HOT' : 'FROZEN'}))
+    return held.map(({name, skipped}) => ({name, ...(skipped !== undefined && {skipped}), status: 'HOT'}))
   }
 
   async *wanted(keys: ReadonlyMap<string, unknown>, isOpen: TakesPart): AsyncGenerator<readonly WeaviateObject[]> {

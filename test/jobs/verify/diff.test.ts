@@ -3,6 +3,7 @@ import {beforeEach, describe, expect, it} from 'vitest'
 
 import {makeClass, makeObjects} from '../../../bench/data.js'
 import {BackupManager, type Difference, Verifier} from '../../../src/index.js'
+import {isUnknown} from '../../../src/jobs/verify/unknown.js'
 import {type WeaviateObject} from '../../../src/model/object.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {type Connection} from '../../../src/weaviate/connection.js'
@@ -158,6 +159,35 @@ describe('two backups', () => {
       equal: false,
       tenantsLeftOut: [{name: 'off', reason: 'offloaded'}],
     })
+  })
+
+  it('of which one or both lack a tenant on purpose are not known to be equal, whichever comes first', async () => {
+    const tenanted = {...makeClass(options), class: 'Chosen', multiTenancyConfig: {enabled: true}}
+    await a.createCollection(tenanted)
+    await a.createTenants(
+      'Chosen',
+      ['in', 'out'].map((name) => ({name, status: 'HOT'})),
+    )
+    const backups = new BackupManager(a, {directory: servers.directory})
+    const whole = await backups.backupCollection('Chosen')
+    const part = await backups.backupCollection('Chosen', {tenants: ['in']})
+    const again = await backups.backupCollection('Chosen', {tenants: ['in']})
+    for (const [first, second] of [
+      [whole, part],
+      [part, whole],
+      [part, again],
+    ] as const) {
+      const difference = await verifier().diffBackups(first.id, second.id)
+      expect(difference).toMatchObject({
+        equal: false,
+        notCompared: ['tenant out (not selected)'],
+        tenantsLeftOut: [{name: 'out', reason: 'not selected'}],
+      })
+      expect(isUnknown(difference)).toBe(true)
+      expect((await verifier().diffBackups(first.id, second.id, {tenants: ['in']})).equal).toBe(true)
+      const asked = await verifier().diffBackups(first.id, second.id, {tenants: ['out']})
+      expect(isUnknown(asked)).toBe(true)
+    }
   })
 
   it('of which one is damaged is an error, not a difference', async () => {

@@ -134,6 +134,30 @@ it('tenants without objects that one side lacks are seen, and those that nothing
   })
 })
 
+it('a tenant that was left out of the backup on purpose, and is asked for by its name, is not known to be equal', async () => {
+  const options = {className: NAME, dims: 4, objects: 3, tenant: 'out'}
+  const {connection} = await servers.start()
+  await connection.createCollection(makeClass(options))
+  await connection.createTenants(
+    NAME,
+    ['in', 'out'].map((name) => ({name, status: 'HOT' as const})),
+  )
+  await writeAll(connection, NAME, makeObjects(options))
+  const place = {directory: servers.directory}
+  const backup = await new BackupManager(connection, place).backupCollection(NAME, {tenants: ['in']})
+  const verifier = new Verifier({connection, ...place})
+  const tenantsLeftOut = [{name: 'out', reason: 'not in the backup: not selected'}]
+  expect(await verifier.verifyCollection(NAME, backup.path)).toMatchObject({equal: true, tenantsLeftOut})
+  const asked = await verifier.verifyCollection(NAME, backup.path, {tenants: ['out']})
+  expect(asked).toMatchObject({
+    counts: {backup: 0, live: 0},
+    equal: false,
+    notCompared: ['tenant out (not in the backup: not selected)'],
+    tenantsLeftOut,
+  })
+  expect(isUnknown(asked)).toBe(true)
+})
+
 it('of a backup of the schema alone an empty collection is equal, one with objects is not known to be', async () => {
   const options = {className: NAME, dims: 4, objects: 3}
   const {connection} = await servers.start()
