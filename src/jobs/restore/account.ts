@@ -9,6 +9,7 @@ export type RestoreAccount = Pick<
   Checkpoint,
   | 'calm'
   | 'gone'
+  | 'late'
   | 'objects'
   | 'placeholders'
   | 'references'
@@ -18,6 +19,7 @@ export type RestoreAccount = Pick<
   | 'skipped'
   | 'targetTenants'
   | 'tenants'
+  | 'unseen'
 >
 
 export interface ItemAccountOptions extends Pick<
@@ -37,6 +39,7 @@ export function itemAccount({keepPlaceholders, rejected, skipped, ...known}: Ite
   return {
     ...known,
     gone: new RowRanges(),
+    late: new RowRanges(),
     objects: passFrom(undefined),
     references: {...passFrom(undefined), announced: 0},
     rejected: new RowRanges(rejected),
@@ -50,5 +53,6 @@ export function itemAccount({keepPlaceholders, rejected, skipped, ...known}: Ite
       // Its rows are done once all of them are.
     },
     skipped: new RowRanges(skipped),
+    unseen: new RowRanges(),
   }
 }

@@ -26,6 +26,7 @@ export interface CheckpointFile {
   endedWith?: EndedCheckpoint[]
   gone?: RowRange[]
   identity?: string
+  late?: RowRange[]
   objects: PassFile
   placeholders?: Placeholder[]
   references: PassFile & {announced: number}
@@ -35,6 +36,7 @@ export interface CheckpointFile {
   skipped: RowRange[]
   targetTenants?: TargetTenant[]
   tenants?: WeaviateTenant[]
+  unseen?: RowRange[]
   version: 1
 }
 
@@ -95,6 +97,7 @@ function readFile(file: Field): CheckpointFile {
       .optional((list) => list.listOf((one) => ({file: readFile(one.member('file')), path: text(one.member('path'))}))),
     gone: file.member('gone').optional(ranges),
     identity: file.member('identity').optional(text),
+    late: file.member('late').optional(ranges),
     objects: readPass(file.member('objects')),
     placeholders: file.member('placeholders').optional((list) => list.listOf(readPlaceholder)),
     references: {...readPass(references), announced: references.member('announced').count()},
@@ -107,6 +110,7 @@ function readFile(file: Field): CheckpointFile {
         list.listOf((tenant) => ({...readInactive(tenant), collection: text(tenant.member('collection'))})),
       ),
     tenants: file.member('tenants').optional((list) => list.listOf(readInactive)),
+    unseen: file.member('unseen').optional(ranges),
     version: file.member('version').exactly(1),
   }
 }

@@ -50,6 +50,8 @@ export class Checkpoint {
   readonly gone: RowRanges
   /** What tells the target from another collection of its name; undefined where the server does not show it. */
   identity?: string
+  /** Of `unseen`, those that a source showed later. */
+  readonly late: RowRanges
   readonly objects: Pass
   /** `announced`: references of rows before it may have been sent, confirmed or not. */
   readonly references: Pass & {announced: number}
@@ -59,6 +61,8 @@ export class Checkpoint {
   readonly rejected: RowRanges
   /** Rows left alone because the target had their objects before (`onConflict: 'skip'`). Decided before anything is written. */
   readonly skipped: RowRanges
+  /** Rows of a live source that it did not show, or that were not chosen, when the target was looked through: nobody knows whether that has their objects. */
+  readonly unseen: RowRanges
   /** Tenants that are to be inactive, or offloaded, once it is done or has failed. */
   tenants?: WeaviateTenant[]
   /** The same in collections that are referred to and were there before. */
@@ -89,6 +93,7 @@ export class Checkpoint {
 
   private constructor(store: Store, name: string, binding: CheckpointBinding, file?: CheckpointFile) {
     this.resumed = file !== undefined
+    const rows = (of: 'gone' | 'late' | 'rejected' | 'skipped' | 'unseen'): RowRanges => new RowRanges(file?.[of])
     this.#store = store
     this.#name = name
     this.#file = new OwnFile(store, name, async () => this.fence?.())
@@ -98,12 +103,14 @@ export class Checkpoint {
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.conflictsSettled = file?.conflictsSettled ?? false
     this.created = file?.created ?? false
-    this.gone = new RowRanges(file?.gone)
+    this.gone = rows('gone')
     this.identity = file?.identity
+    this.late = rows('late')
     this.placeholders = file?.placeholders ?? []
-    this.rejected = new RowRanges(file?.rejected)
+    this.rejected = rows('rejected')
     this.rejectedBytes = file?.rejectedBytes ?? 0
-    this.skipped = new RowRanges(file?.skipped)
+    this.skipped = rows('skipped')
+    this.unseen = rows('unseen')
     this.tenants = file?.tenants
     this.targetTenants = file?.targetTenants ?? []
   }
@@ -238,6 +245,7 @@ export class Checkpoint {
       ...(this.#endedWith.length > 0 && {endedWith: [...this.#endedWith]}),
       ...(this.gone.size > 0 && {gone: this.gone.toJSON()}),
       ...(this.identity !== undefined && {identity: this.identity}),
+      ...(this.late.size > 0 && {late: this.late.toJSON()}),
       objects: pass(this.objects),
       ...(this.placeholders.length > 0 && {placeholders: this.placeholders}),
       references: {...pass(this.references), announced: this.references.announced},
@@ -246,6 +254,7 @@ export class Checkpoint {
       skipped: this.skipped.toJSON(),
       ...(this.targetTenants.length > 0 && {targetTenants: this.targetTenants}),
       ...(this.tenants && {tenants: this.tenants}),
+      ...(this.unseen.size > 0 && {unseen: this.unseen.toJSON()}),
       version: 1,
     }
   }

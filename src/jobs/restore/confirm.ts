@@ -1,4 +1,5 @@
 /** The last step of a restore: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
+import type {Warning} from '../../model/progress.js'
 import type {CollectionComparison} from '../verify/options.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 import type {Written} from './write.js'
@@ -62,6 +63,7 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
     )
   }
 
+  if (checkpoint.late.size > 0) job.warn(cameLater(job.target, checkpoint.late.size))
   const {objects, references} = checkpoint
   return {
     ...resultOf(restore, {restored: objects.count - resumed.objects, resumed: resumed.objects}),
@@ -70,6 +72,14 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
     ...(confirmation && {confirmation, ...(watch.report && {replicas: watch.report})}),
     ...(kept > 0 && {rejectedButKept: kept}),
     ...(verification && {verification}),
+  }
+}
+
+function cameLater(target: string, objects: number): Warning {
+  return {
+    code: 'came-later',
+    details: {collection: target, objects},
+    message: `${plural(objects, 'object')} came to be there, or to be chosen, after "${target}" was looked through for what it has already: ${objects === 1 ? 'it is' : 'they are'} not written. Run it again for ${objects === 1 ? 'it' : 'them'}.`,
   }
 }
 

@@ -1,4 +1,4 @@
-import type {ObjectSource} from '../../flow/source.js'
+import type {ObjectSource, SourcePage} from '../../flow/source.js'
 import type {RestoreTransferOptions} from './objects.js'
 import type {RestoredTenants} from './tenants.js'
 
@@ -14,16 +14,27 @@ export interface ConflictOptions extends Pick<
   RestoreTransferOptions,
   'connection' | 'plan' | 'selected' | 'signal' | 'throttle'
 > {
-  archive: Pick<ObjectSource, 'pages'>
+  archive: Pick<ObjectSource, 'isLive' | 'pages'>
   tenants: Pick<RestoredTenants, 'whileActive'>
 }
 
-/** Rows of a backup whose objects the target has already. Reads ids only from the backup. */
-export async function findExisting(options: ConflictOptions): Promise<RowRanges> {
+/** What the target was looked through for. */
+export interface Conflicts {
+  /** Rows whose objects the target has already. */
+  existing: RowRanges
+  /** Rows that a live source did not show, or that were not chosen: one that changes may show them later. */
+  unseen: RowRanges
+}
+
+/** Reads ids only from the backup. */
+export async function findExisting(options: ConflictOptions): Promise<Conflicts> {
   const {archive, connection, signal, throttle} = options
   const existing = new RowRanges()
+  const unseen = new RowRanges()
+  let next = 0
   const collection = planBare(options.plan.schema)
   for await (const page of archive.pages({columns: 'ids', signal})) {
+    if (archive.isLive) next = addUnseen(unseen, next, page)
     const byTenant = new Map<string | undefined, Map<string, number>>()
     for (const [index, object] of page.objects.entries()) {
       if (!options.selected(object)) continue
@@ -49,5 +60,17 @@ export async function findExisting(options: ConflictOptions): Promise<RowRanges>
     for (const row of found.sort((a, b) => a - b)) existing.add(row, row + 1)
   }
 
-  return existing
+  return {existing, unseen}
+}
+
+/** Of the rows from `from` on. Returns the first behind the page. */
+function addUnseen(unseen: RowRanges, from: number, {endRow, rows}: SourcePage): number {
+  let next = from
+  for (const row of rows) {
+    unseen.add(next, row)
+    next = row + 1
+  }
+
+  unseen.add(next, endRow)
+  return Math.max(next, endRow)
 }

@@ -28,7 +28,8 @@ export async function proveByFirstObject(options: RestoreTransferOptions, sameSe
   for await (const page of archive.pages({check: true, signal})) {
     for (const [index, object] of page.objects.entries()) {
       const row = page.rows[index]!
-      const isDone = [checkpoint.objects.done, checkpoint.skipped, checkpoint.rejected].some((rows) => rows.has(row))
+      const {gone, objects, rejected, skipped, unseen} = checkpoint
+      const isDone = [objects.done, skipped, rejected, gone, unseen].some((rows) => rows.has(row))
       if (isDone || !selected(object) || objection(object) !== undefined) continue
       if (await tenants.whileActive([object], async () => sameServer.proveByWriting(object))) return
       if (++refused >= MOST_REFUSED) return

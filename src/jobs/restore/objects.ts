@@ -23,6 +23,11 @@ export interface RestoreTransferOptions extends OperationOptions {
   checkpoint: RestoreAccount
   concurrency: number
   connection: Connection
+  /**
+   * Others' objects may be in the target, to be written over, and the source may by now choose more than when objects were written: whose
+   * references are sent is then written with them.
+   */
+  choosesAnew?: boolean
   /** Whether what is written is looked at by nobody afterwards. A connection of somebody else's making may keep what it was given. */
   keepsNothing: boolean
   /** Why an object must not be sent; undefined: it may. */
@@ -71,6 +76,11 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     const isSettled =
       pass.done.has(row) || checkpoint.skipped.has(row) || checkpoint.rejected.has(row) || checkpoint.gone.has(row)
     if (isSettled || !options.selected(object)) return false
+    if (checkpoint.unseen.has(row)) {
+      checkpoint.late.add(row, row + 1)
+      return false
+    }
+
     const objection = options.objection(object)
     if (objection === undefined) return true
     return rejectRow(options, object, row, 'objects', objection).then(() => false)

@@ -166,7 +166,7 @@ export async function foretell(plan: RestorePlan): Promise<RestoreResult> {
   const {checkpoint, job, live} = plan
   const {merge, onConflict} = job.options
   if (live && merge && onConflict === 'fail' && !checkpoint.conflictsSettled) {
-    const existing = await existingNow(plan, live)
+    const {existing} = await existingNow(plan, live)
     if (existing.size > 0) throw conflict(job.target, existing.size)
   }
 

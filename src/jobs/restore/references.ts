@@ -26,7 +26,7 @@ const ANNOUNCED_ROWS = 5000
 export async function writeReferences(options: RestoreTransferOptions): Promise<void> {
   const {archive, checkpoint} = options
   const pass = checkpoint.references
-  const uncertain = pass.announced
+  const uncertain = options.choosesAnew ? Infinity : pass.announced
   const queue = new BatchQueue(options.concurrency)
   const wanted = (page: SourcePage, index: number): boolean => {
     const object = page.objects[index]!
@@ -36,7 +36,9 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
       !checkpoint.skipped.has(row) &&
       !checkpoint.rejected.has(row) &&
       !checkpoint.gone.has(row) &&
+      !checkpoint.unseen.has(row) &&
       options.selected(object) &&
+      (!options.choosesAnew || options.objection(object) === undefined) &&
       countReferences(options.plan, object) > 0
     )
   }
@@ -97,9 +99,12 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   }
 
   const certain = Math.max(start, uncertain)
-  const pages = archive.pages({columns: 'references', fromRow: certain, signal: options.signal})
-  const limit = {objects: options.batchSize, tenants, weigh: references}
-  await queue.each(batches(pages, certain, wanted, limit), async (batch) => send(batch, false))
+  if (Number.isFinite(certain)) {
+    const pages = archive.pages({columns: 'references', fromRow: certain, signal: options.signal})
+    const limit = {objects: options.batchSize, tenants, weigh: references}
+    await queue.each(batches(pages, certain, wanted, limit), async (batch) => send(batch, false))
+  }
+
   pass.finished = true
   await checkpoint.save()
 }

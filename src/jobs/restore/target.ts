@@ -179,6 +179,7 @@ export function transferOf(
     ...sending,
     archive: view,
     checkpoint,
+    choosesAnew: !isOurs && isChosenLive(job),
     keepsNothing: openedAs(job.direct) !== undefined,
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),
     onProgress: options.onProgress,
@@ -191,6 +192,11 @@ export function transferOf(
     tenants: new RestoredTenants({checkpoint, isNew: isOurs, isPlanned, job, plan, tenants: restored}),
     total: expected,
   }
+}
+
+/** Objects of a source that others write to are chosen, or changed, each time that they are read. */
+function isChosenLive({archive: {isLive, isTransformed}, options: {onConflict = 'overwrite'}}: RestoreJob): boolean {
+  return Boolean(isLive && isTransformed) && onConflict === 'overwrite'
 }
 
 /** What no creation takes: also when an earlier run ended between the two steps, and what it refers to is there since. */
@@ -261,9 +267,10 @@ async function settleConflicts({restore, transfer}: Target): Promise<void> {
   const {checkpoint, job} = restore
   const {merge, onConflict, skipData} = job.options
   if (!merge || skipData || checkpoint.conflictsSettled || (onConflict !== 'skip' && onConflict !== 'fail')) return
-  const existing = await findExisting(transfer)
+  const {existing, unseen} = await findExisting(transfer)
   if (existing.size > 0 && onConflict === 'fail') throw conflict(job.target, existing.size)
   for (const [from, to] of existing.toJSON()) checkpoint.skipped.add(from, to)
+  for (const [from, to] of unseen.toJSON()) checkpoint.unseen.add(from, to)
   // On the disk before the first object leaves: a later run must not take its own objects for somebody else's.
   checkpoint.conflictsSettled = true
   await checkpoint.save()

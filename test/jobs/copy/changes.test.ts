@@ -3,7 +3,7 @@ import {afterEach, beforeEach, expect, it} from 'vitest'
 
 import type {Connection} from '../../../src/weaviate/connection.js'
 
-import {limit, sample} from '../../../src/flow/transform/index.js'
+import {limit, sample, where} from '../../../src/flow/transform/index.js'
 import {CopyManager} from '../../../src/index.js'
 import {SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
 import {connect} from '../../../src/weaviate/connect.js'
@@ -156,3 +156,98 @@ it.each([
     })
   },
 )
+
+const REFERRING = 'ReferringCopy'
+const TARGET = 'MergedCopy'
+
+/** A copy into what has the last object already; of the source's objects the first six are chosen, each refers to itself. */
+async function fillBoth(): Promise<void> {
+  const {connection} = at
+  for (const name of [REFERRING, TARGET]) {
+    const properties = [
+      {dataType: ['text'], name: 'title'},
+      {dataType: [name], name: 'self'},
+    ]
+    await connection.createCollection({class: name, properties, vectorizer: 'none'})
+  }
+
+  const objects = Array.from({length: 12}, (_, index) => ({
+    id: idOf(index),
+    properties: {
+      self: [{beacon: `weaviate://localhost/${REFERRING}/${idOf(index)}`}],
+      title: index < 6 ? 'chosen' : 'other',
+    },
+  }))
+  await writeAll(connection, REFERRING, objects)
+  await writeAll(connection, TARGET, [{id: idOf(11), properties: {title: 'theirs'}}])
+}
+
+async function chooseTheLast(): Promise<void> {
+  const properties = {self: [{beacon: `weaviate://localhost/${REFERRING}/${idOf(11)}`}], title: 'chosen'}
+  const reply = await fetch(`${at.url}/v1/objects/${REFERRING}/${idOf(11)}`, {
+    body: JSON.stringify({class: REFERRING, id: idOf(11), properties}),
+    headers: {'content-type': 'application/json'},
+    method: 'PUT',
+  })
+  expect(reply.status).toBe(200)
+}
+
+it.each(['fail', 'skip'] as const)(
+  'what comes to be chosen after the target was looked through writes over nothing there (%s), and is told of',
+  async (onConflict) => {
+    await fillBoth()
+    const options = {
+      batchSize: 1,
+      concurrency: 1,
+      merge: true,
+      name: TARGET,
+      onConflict,
+      transforms: [where('title == "chosen"')],
+    }
+    const stop = new AbortController()
+    const interrupted = copies().copyCollection(REFERRING, {
+      ...options,
+      onProgress({completed, stage}) {
+        if (stage === 'restore' && completed >= 2) stop.abort()
+      },
+      signal: stop.signal,
+    })
+    await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
+    await chooseTheLast()
+    const copied = await copies().copyCollection(REFERRING, options)
+    expect(copied.restored + copied.resumed).toBe(6)
+    expect(copied).toMatchObject({skipped: 0, warnings: [{code: 'came-later', details: {objects: 1}}]})
+    const there = await restDump(at.url, TARGET)
+    expect(there.size).toBe(7)
+    expect(there.get(idOf(11))).toMatchObject({properties: {title: 'theirs'}})
+    expect(there.get(idOf(11))).not.toHaveProperty('properties.self')
+  },
+)
+
+it('what comes to be chosen after objects were written is written whole: its references go to no other object of its id', async () => {
+  await fillBoth()
+  let isChosen = false
+  const source = new Proxy(at.connection, {
+    get(target, member) {
+      const value: unknown = Reflect.get(target, member, target)
+      if (typeof value !== 'function') return value
+      if (member !== 'readPage') return (value as () => unknown).bind(target)
+      return async (request: Parameters<Connection['readPage']>[0]) => {
+        const written = (await restDump(at.url, TARGET)).size
+        if (!isChosen && written === 7) {
+          isChosen = true
+          await chooseTheLast()
+        }
+
+        return target.readPage(request)
+      }
+    },
+  })
+  const copied = await new CopyManager(source, at.connection, {directory: servers.directory}).copyCollection(
+    REFERRING,
+    {merge: true, name: TARGET, transforms: [where('title == "chosen"')]},
+  )
+  expect(isChosen).toBe(true)
+  expect(copied).toMatchObject({references: 7, rejected: 0, warnings: []})
+  expect((await restDump(at.url, TARGET)).get(idOf(11))).toMatchObject({properties: {self: [{}], title: 'chosen'}})
+})

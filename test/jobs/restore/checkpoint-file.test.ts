@@ -21,6 +21,8 @@ async function written(): Promise<{
   checkpoint.conflictsSettled = true
   checkpoint.identity = 'identity'
   checkpoint.gone.add(3, 4)
+  checkpoint.late.add(11, 12)
+  checkpoint.unseen.add(10, 13)
   checkpoint.objects.count = 7
   checkpoint.objects.done.add(0, 10)
   checkpoint.objects.finished = true
@@ -47,6 +49,7 @@ it('is read back as it was written, every member of it', async () => {
     created: true,
     gone: [[3, 4]],
     identity: 'identity',
+    late: [[11, 12]],
     objects: {count: 7, done: [[0, 10]], finished: true},
     placeholders: [
       {collection: 'Other', id: 'x', tenant: 'a', times: [1, 2], vectors: 'v'},
@@ -58,6 +61,7 @@ it('is read back as it was written, every member of it', async () => {
     skipped: [[0, 1]],
     targetTenants: [{collection: 'Other', name: 'a', status: 'FROZEN'}],
     tenants: [{name: 'a', status: 'COLD'}],
+    unseen: [[10, 13]],
     version: 1,
   })
 })
