@@ -3,7 +3,7 @@ import type {Connection} from '../weaviate/connection.js'
 import {DataOpsError} from '../model/errors.js'
 import {isPattern, matchesPattern} from '../model/pattern.js'
 
-/** Patterns as the names that they match, without what is excluded. @throws DataOpsError COLLECTION_MISSING when one matches nothing. */
+/** Patterns as the names that they match, each once, without what is excluded. @throws DataOpsError COLLECTION_MISSING when one matches nothing. */
 export async function wantedCollections(
   connection: Connection,
   names: readonly string[] | 'all',
@@ -21,5 +21,5 @@ export async function wantedCollections(
       hint: all.length > 0 ? `There are ${all.slice(0, 10).join(', ')}.` : 'The server has no collections.',
     })
   })
-  return wanted.filter((name) => exclude.every((pattern) => !matchesPattern(name, pattern)))
+  return [...new Set(wanted)].filter((name) => exclude.every((pattern) => !matchesPattern(name, pattern)))
 }

@@ -162,8 +162,17 @@ function failure({name, number, object: {id, tenant}}: Asked, error: unknown): D
 }
 
 function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = error instanceof Error ? error.message : textOf(error)
   return message.endsWith('.') ? message : `${message}.`
+}
+
+/** What is thrown need be no text, nor become one. */
+function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return 'it throws what is no error'
+  }
 }
 
 function changedSchema(

@@ -78,9 +78,12 @@ function fromPlain(
   if (other !== undefined) throw new Error(`it returns a member "${other}", which no object has`)
   const {id, properties, tenant, vector, vectors} = given as unknown as PlainObject
   if (typeof id !== 'string' || !isUuid(id)) throw new Error(`its id ${briefly(id)} is no UUID`)
-  if (!isJsonObject(properties)) throw new Error('its properties are no object')
+  if (!isPlain(properties)) throw new Error(`its properties are ${shownKind(properties)}, which is no plain object`)
   if (tenant !== undefined && typeof tenant !== 'string') throw new Error('its tenant is no text')
   const {creationTimeUnix, lastUpdateTimeUnix} = source
+  // Its entries are not its members: all of them would be lost.
+  if (vectors !== undefined && vectors !== null && !isPlain(vectors))
+    throw new Error(`its vectors are ${shownKind(vectors)}, which is no plain object`)
   const named = Object.entries(vectors ?? {}).filter(([, numbers]) => !isEmpty(numbers))
   return {
     ...(creationTimeUnix !== undefined && {creationTimeUnix}),
@@ -88,7 +91,7 @@ function fromPlain(
     ...(lastUpdateTimeUnix !== undefined && {lastUpdateTimeUnix}),
     properties: kept(members(properties, '')),
     ...(tenant !== undefined && {tenant}),
-    ...(vector && vector.length > 0 && {vector: toBytes(vector, 'its vector')}),
+    ...(!isEmpty(vector) && {vector: toBytes(vector as number[], 'its vector')}),
     ...(named.length > 0 && {
       vectors: new Map(named.map(([name, numbers]) => [name, namedFromNumbers(numbers, `its vector "${name}"`)])),
     }),
@@ -101,7 +104,19 @@ function briefly(value: unknown): string {
 
 /** None is sent of these. */
 function isEmpty(numbers: unknown): boolean {
-  return numbers === undefined || numbers === null || (numbers as {length?: number}).length === 0
+  const isList = Array.isArray(numbers) || numbers instanceof Float32Array
+  return numbers === undefined || numbers === null || (isList && numbers.length === 0)
+}
+
+/** What it holds are its own members: of a Map, or a Date, none would be found. */
+function isPlain(value: unknown): value is object {
+  return Object.prototype.toString.call(value) === '[object Object]'
+}
+
+function shownKind(value: unknown): string {
+  return typeof value === 'object' && value !== null
+    ? `${Array.isArray(value) ? 'an' : 'a'} ${Object.prototype.toString.call(value).slice(8, -1)}`
+    : briefly(value)
 }
 
 /** As JSON has it: no dates, nothing undefined. @throws Error for what JSON would turn into something else. */
@@ -120,7 +135,7 @@ function toJson(given: unknown, path: string): JsonValue {
   // A hole of a list is one that has no value.
   if (Array.isArray(value))
     return Array.from(value, (item: unknown, index) => (item === undefined ? null : toJson(item, `${path}[${index}]`)))
-  if (Object.prototype.toString.call(value) === '[object Object]') return members(value as object, path)
+  if (isPlain(value)) return members(value, path)
   const kind = Object.prototype.toString.call(value).slice(8, -1)
   const what = typeof value === 'number' || typeof value === 'bigint' ? String(value) : `a ${kind}`
   throw new Error(`its property "${path}" is ${what}, which no property can be`)

@@ -54,6 +54,8 @@ export async function copyCollections(
 }
 
 class CopyRun {
+  /** What each collection was called by. */
+  readonly #given = new Map<string, string>()
   readonly #opened = new Map<string, OpenedCopy>()
   readonly #together = new EndedTogether()
 
@@ -99,6 +101,7 @@ class CopyRun {
     const source = persistent(place.source, options)
     const target = persistent(place.target, options)
     const collection = await resolveCollection(source, given)
+    this.#checkOnce(collection.schema.class, given)
     const job: CopyJob = {...place, collection, leavesAliases, options, source, target, together: this.#together}
     await refuseSame(job)
     // One that cannot be read is told of when it is opened.
@@ -111,6 +114,17 @@ class CopyRun {
         return {source: opened.source, store}
       },
     }
+  }
+
+  /** @throws DataOpsError INVALID_INPUT when another name of those to copy is of the same collection: an alias of it. */
+  #checkOnce(collection: string, given: string): void {
+    const other = this.#given.get(collection)
+    this.#given.set(collection, given)
+    if (other === undefined) return
+    throw new DataOpsError('INVALID_INPUT', `"${other}" and "${given}" are one collection, "${collection}".`, {
+      details: {collection},
+      hint: 'Leave one of them out.',
+    })
   }
 
   /** What is done is not gone on with: the lists go, and those of copies that were refused before they began. */

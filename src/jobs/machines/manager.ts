@@ -61,7 +61,7 @@ export class JobManager {
     options: CreateBackupJobOptions = {},
   ): Promise<CreatedJob> {
     const {id, place} = await this.#begin('backup', options)
-    const wanted = [...new Set(await wantedCollections(connection, names, options.exclude))]
+    const wanted = await wantedCollections(connection, names, options.exclude)
     if (wanted.length === 0) throw new DataOpsError('COLLECTION_MISSING', 'There is no collection to back up.')
     const {drop, items, works} = await planBackups(connection, this.#store, wanted, options)
     const head = await this.#head(connection, {id, options, works}).catch(async (error: unknown) => {

@@ -31,6 +31,15 @@ it.each([
   [{properties: {text: '\u{D800}'}}, 'its property "text" has half of a character, which no text keeps'],
   [{properties: {}, vectr: [1]}, 'it returns a member "vectr", which no object has'],
   [{properties: {}, vector: ['a']}, 'its vector is no list of numbers'],
+  [{properties: {}, vector: 5}, 'its vector is no list of numbers'],
+  [{properties: {}, vector: {0: 1, 1: 2}}, 'its vector is no list of numbers'],
+  [{properties: {}, vector: new Float64Array(2)}, 'its vector is no list of numbers'],
+  [{properties: {}, vectors: new Map([['main', [1]]])}, 'its vectors are a Map, which is no plain object'],
+  [{properties: {}, vectors: 5}, 'its vectors are 5, which is no plain object'],
+  [{properties: {}, vectors: {main: ''}}, 'its vector "main" is no list of numbers'],
+  [{properties: new Map([['day', 'x']])}, 'its properties are a Map, which is no plain object'],
+  [{properties: new Date(0)}, 'its properties are a Date, which is no plain object'],
+  [{properties: ['x']}, 'its properties are an Array, which is no plain object'],
   [{properties: {}, vectors: {main: [[1, 2], [3]]}}, 'its vector "main" has rows of different lengths'],
 ])('what would be lost of %o is refused', async (given, reason) => {
   await expect(madeBy({id: ID, ...given})).rejects.toMatchObject({
@@ -46,6 +55,19 @@ it.each([
   [{properties: {}}, 'its id undefined is no UUID'],
 ])('%o is no object', async (given, reason) => {
   await expect(madeBy(given)).rejects.toMatchObject({message: expect.stringContaining(reason) as string})
+})
+
+it('what is thrown that is no error, nor a text, is told of all the same', async () => {
+  const object = (): never => {
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- functions of others throw what they like
+    throw Object.create(null)
+  }
+
+  const transform = transformObjects({object}, {name: 'test'})
+  await expect(transform.page?.([{id: ID, properties: {}}], SCHEMA)).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    message: `The transform test failed on object 1, ${ID}: it throws what is no error.`,
+  })
 })
 
 it('dates, UUIDs, zeros and vectors are what the server will give back', async () => {

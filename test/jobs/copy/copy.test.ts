@@ -132,6 +132,19 @@ describe('a copy', () => {
     expect(collections.map(({collection, restored}) => `${collection} ${restored}`)).toEqual(['Author 5', 'Article 0'])
   })
 
+  it('of one collection that is named twice is one; by a name and an alias it is refused', async () => {
+    await fill(a.connection, 3)
+    await a.connection.createAlias('Shown', NAME)
+    await expect(manager().copyCollections([NAME, 'Shown'])).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: `"${NAME}" and "Shown" are one collection, "${NAME}".`,
+    })
+    expect(await b.connection.listCollections()).toEqual([])
+    const {collections} = await manager().copyCollections([NAME, `${NAME.slice(0, 3)}*`, NAME])
+    expect(collections.map(({restored}) => restored)).toEqual([3])
+    expect(await left()).toEqual([])
+  })
+
   it('in a dry run changes nothing and says what would come', async () => {
     await fill(a.connection, 12)
     const copied = await manager().copyCollection(NAME, {dryRun: true})
