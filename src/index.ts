@@ -41,6 +41,7 @@ export type {
   CreateRestoreJobOptions,
   JobState,
   JobWorker,
+  SealedByJob,
   WorkOptions,
   WorkResult,
 } from './jobs/machines/options.js'

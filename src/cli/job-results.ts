@@ -1,5 +1,6 @@
 /** What the commands for jobs of several machines print. */
 import type {AsideItem, CancelledJob, CreatedJob, JobState, JobWorker, WorkResult} from '../jobs/machines/options.js'
+import type {Warning} from '../model/progress.js'
 
 import {formatCount, plural} from '../model/plural.js'
 import {type Column, formatTable} from './format.js'
@@ -41,13 +42,18 @@ export function jobLines(state: JobState, width?: number): string[] {
     ...formatTable(phases, PHASES, width),
     ...(workers.length > 0 ? formatTable(workers, WORKERS, width) : []),
     ...aside.flatMap((one) => asideLines(one)),
-    ...sealed.map(({file, object_count: count, complete}) => {
+    ...sealed.flatMap(({file, object_count: count, complete, warnings}) => {
       const objects = count === undefined ? '' : `: ${plural(count, 'object')}`
-      return `Sealed ${file}${objects}${complete === false ? ', INCOMPLETE' : ''}`
+      return [`Sealed ${file}${objects}${complete === false ? ', INCOMPLETE' : ''}`, ...warningLines(warnings)]
     }),
     ...skippedLines(skipped),
-    ...restored.flatMap((one) => restoreLines(one, {ofSeveral: true})),
+    ...restored.flatMap((one) => [...restoreLines(one, {ofSeveral: true}), ...warningLines(one.warnings)]),
   ]
+}
+
+/** Whoever looks at a job has not seen what the worker said that came to its end. */
+function warningLines(warnings: readonly Warning[]): string[] {
+  return warnings.map(({message}) => `  Warning: ${message}`)
 }
 
 function skippedLines(skipped: JobState['skipped']): string[] {

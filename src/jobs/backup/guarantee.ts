@@ -50,10 +50,18 @@ export function sealedGuarantee({completeness, newMembers = [], replicas, settle
   const [before, after] = [counted.before, counted.after].map((count) => count ?? 'an unknown number')
   sentences.push(`The server counted ${before} before and ${after} after; ${counted.read} were read.`)
   if (found > 0) sentences.push(`${found} of them came out in a second listing only, over the other transport.`)
-  if (newMembers.length > 0)
-    sentences.push(
-      `The collection got ${newMembers.join(', ')} meanwhile: what was written of them may not be in the backup.`,
-    )
+  if (newMembers.length > 0) sentences.push(gotSentence(newMembers))
   if (replicas) sentences.push(...replicaSentences(replicas))
   return sentences.join(' ')
+}
+
+function gotSentence(newMembers: readonly string[]): string {
+  return `The collection got ${newMembers.join(', ')} meanwhile: what was written of them may not be in the backup.`
+}
+
+/** The other way round: what a sealed guarantee says that came into being meanwhile; undefined: nothing did. */
+export function newMembersIn(guarantee: string): string[] | undefined {
+  return /The collection got (?<names>.+?) meanwhile: what was written of them/
+    .exec(guarantee)
+    ?.groups?.names?.split(', ')
 }

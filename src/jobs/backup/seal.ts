@@ -1,6 +1,8 @@
 /** The last steps of a backup: it is sealed, read back and listed. */
 import type {SealedArchive} from '../../archive/writer.js'
 import type {TransformChain} from '../../flow/transform/transform.js'
+import type {Warning} from '../../model/progress.js'
+import type {Store} from '../../store/store.js'
 import type {BackupJob} from './job.js'
 import type {TenantScope} from './journal.js'
 import type {Open} from './open.js'
@@ -15,7 +17,7 @@ import {readBack} from '../../catalog/entry.js'
 import {type BackupHead, type SealedTenant} from '../../codec/document.js'
 import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
-import {sealedGuarantee} from './guarantee.js'
+import {newMembersIn, sealedGuarantee} from './guarantee.js'
 import {resultOf, type SealedFacts} from './result.js'
 import {checkSameCollection} from './same-collection.js'
 
@@ -33,7 +35,11 @@ export async function seal({completeness, open, settled}: ToSeal): Promise<Seale
   const {connection, options} = job
   const {schema} = job.collection
   const newMembers = await checkSameCollection(connection, schema, {identity, settles: options.settle === true})
-  if (newMembers.length > 0) warnOfNew(job, newMembers)
+  if (newMembers.length > 0) {
+    const {code, details, message} = schemaChanged(schema.class, newMembers)
+    job.warn(code, message, details)
+  }
+
   options.onProgress?.({
     bytes: writer.bytes,
     collection: schema.class,
@@ -61,9 +67,12 @@ export async function seal({completeness, open, settled}: ToSeal): Promise<Seale
   })
 }
 
-function warnOfNew({plan: {className}, warn}: BackupJob, newMembers: string[]): void {
-  const message = `"${className}" got ${newMembers.join(', ')} since the backup began: what was written of them may not be in it.`
-  warn('schema-changed', message, {collection: className, newMembers})
+function schemaChanged(collection: string, newMembers: string[]): Warning {
+  return {
+    code: 'schema-changed',
+    details: {collection, newMembers},
+    message: `"${collection}" got ${newMembers.join(', ')} since the backup began: what was written of them may not be in it.`,
+  }
 }
 
 /** What transforms make of it. */
@@ -98,18 +107,7 @@ export async function register(
   const {entry, manifest: readable} = await readBack(job.store, name)
   // What is encrypted is read back as far as it can be without its key.
   const manifest = readable ?? {bytes: entry.size, metadata: head.metadata, name, seal: sealed.seal}
-  const {non_finite_vectors: nonFinite = 0} = manifest.seal.statistics
-  if (nonFinite > 0) {
-    job.warn(
-      'non-finite-vectors',
-      `${plural(nonFinite, 'object has', 'objects have')} vectors with components that are no finite numbers.`,
-      {
-        objects: nonFinite,
-      },
-    )
-  }
-
-  warnOfCounts(job, manifest)
+  for (const {code, details, message} of factsToWarnOf(manifest)) job.warn(code, message, details)
   await new BackupCatalog(job.store).register(entry)
   return {
     ...resultOf(job, manifest, resumed),
@@ -117,18 +115,56 @@ export async function register(
   }
 }
 
-function warnOfCounts(job: BackupJob, {seal: {complete, counted, missing = []}}: SealedFacts): void {
-  if (!counted) return
+/** What a sealed backup itself says that is to be warned of; `schema-changed` was said before it was sealed. */
+function factsToWarnOf({
+  metadata: {collection},
+  seal: {complete, counted, missing = [], statistics},
+}: SealedFacts): Warning[] {
+  const warnings: Warning[] = []
+  const {non_finite_vectors: nonFinite = 0} = statistics
+  if (nonFinite > 0) {
+    warnings.push({
+      code: 'non-finite-vectors',
+      details: {objects: nonFinite},
+      message: `${plural(nonFinite, 'object has', 'objects have')} vectors with components that are no finite numbers.`,
+    })
+  }
+
+  if (!counted) return warnings
   const {after, before, read} = counted
   if (complete === false) {
     const named = missing.length > 0 ? `, among them ${missing[0]!.id}: ${missing[0]!.reason}` : ''
     const counts = `the server counted ${before ?? 'an unknown number'} before and ${after ?? 'an unknown number'} after, ${read} could be read${named}`
-    job.warn('incomplete', `The backup of "${job.plan.className}" is incomplete: ${counts}.`, {counted, missing})
+    warnings.push({
+      code: 'incomplete',
+      details: {counted, missing},
+      message: `The backup of "${collection}" is incomplete: ${counts}.`,
+    })
   } else if (before !== null && after !== null && read > Math.max(before, after)) {
-    job.warn(
-      'more-than-counted',
-      `${plural(read, 'object was', 'objects were')} read; the server counted ${before} before and ${after} after.`,
-      {counted},
-    )
+    warnings.push({
+      code: 'more-than-counted',
+      details: {counted},
+      message: `${plural(read, 'object was', 'objects were')} read; the server counted ${before} before and ${after} after.`,
+    })
   }
+
+  return warnings
+}
+
+/** All that a backup says of itself, for who finds it sealed by somebody who did not live to say it. */
+export async function warningsInSeal(store: Store, name: string): Promise<Warning[]> {
+  const {manifest} = await readBack(store, name)
+  if (!manifest) {
+    return [
+      {
+        code: 'seal-unseen',
+        details: {path: store.describe(name)},
+        message: `What ${store.describe(name)} was warned of at its seal is not known: who sealed it has died, and it is encrypted. See \`backup show\`, with its key.`,
+      },
+    ]
+  }
+
+  const newMembers = newMembersIn(manifest.seal.guarantee ?? '')
+  const changed = newMembers === undefined ? [] : [schemaChanged(manifest.metadata.collection, newMembers)]
+  return [...changed, ...factsToWarnOf(manifest)]
 }

@@ -15,6 +15,7 @@ import {resolveCollection} from '../../weaviate/resolve.js'
 import {planBackupWork} from '../backup/divide.js'
 import {type BackupItemResult, type BackupWork, type BackupWorker, runBackupItem} from '../backup/items.js'
 import {sealedEntry, sealItems} from '../backup/seal-items.js'
+import {warningsInSeal} from '../backup/seal.js'
 import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask, type TaskRun} from './items.js'
 
 /** Objects that an item is taken to have where that is not known. */
@@ -113,7 +114,7 @@ async function sealBackup(
   const sealed = await sealedEntry(job.store, work)
   if (sealed) {
     await new BackupCatalog(job.store).register(sealed)
-    return {sealed, warnings: []}
+    return {sealed, warnings: await warningsInSeal(job.store, sealed.file)}
   }
 
   const {id, warnings} = await sealItems(worker, results, {attempt, check})

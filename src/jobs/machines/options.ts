@@ -101,6 +101,12 @@ export interface JobWorker {
   task: string
 }
 
+/** A backup that a job has sealed. */
+export interface SealedByJob extends CatalogEntry {
+  /** Of whoever sealed it: what it lacks, what changed meanwhile. */
+  warnings: Warning[]
+}
+
 /** How far a job of several machines is. */
 export interface JobState {
   aside: AsideItem[]
@@ -116,7 +122,7 @@ export interface JobState {
   /** Restores: what has ended. */
   restored: RestoreResult[]
   /** What is sealed. */
-  sealed: CatalogEntry[]
+  sealed: SealedByJob[]
   server: string
   /** Backups: tenants that are not in them, though nobody left them out on purpose. */
   skipped: Array<{collection: string; reason: string; tenant: string}>
@@ -129,6 +135,7 @@ export interface WorkResult extends JobState {
   done: number
   /** Wall time of this worker. */
   seconds: number
+  /** Of this worker; what whoever came to an end was warned of stands in `sealed` and `restored`. */
   warnings: Warning[]
 }
 

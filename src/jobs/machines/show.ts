@@ -1,8 +1,7 @@
 /** How far a job is, as anybody can see it who reaches its place. */
-import type {CatalogEntry} from '../../catalog/entry.js'
 import type {PhaseState} from '../../work/queue.js'
 import type {RestoreResult} from '../restore/options.js'
-import type {AsideItem, JobState, JobWorker} from './options.js'
+import type {AsideItem, JobState, JobWorker, SealedByJob} from './options.js'
 
 import {inParallel} from '../../model/in-parallel.js'
 import {lostResult} from './items.js'
@@ -53,7 +52,7 @@ function skippedOf(plan: JobPlan): JobState['skipped'] {
 /** What has come to its end. @throws DataOpsError STORAGE when that is not there any more: nobody knows whether all went well. */
 async function endsOf(job: OpenJob, phases: readonly PhaseState[]): Promise<Pick<JobState, 'restored' | 'sealed'>> {
   const restored: RestoreResult[] = []
-  const sealed: CatalogEntry[] = []
+  const sealed: SealedByJob[] = []
   for (const {done, group, phase} of phases) {
     const ends = job.plan.items.flatMap(({group: own, payload, phase: of}, number) =>
       own === group && of === phase && ['end', 'seal'].includes(payload.do) ? [number] : [],
@@ -62,7 +61,7 @@ async function endsOf(job: OpenJob, phases: readonly PhaseState[]): Promise<Pick
     const missing = new Set(ends)
     for await (const {number, result} of queueOf(job).results((each) => missing.has(each))) {
       missing.delete(number)
-      if ('sealed' in result) sealed.push(result.sealed)
+      if ('sealed' in result) sealed.push({...result.sealed, warnings: result.warnings})
       else if ('restored' in result) restored.push(result.restored)
     }
 
