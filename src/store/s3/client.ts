@@ -130,10 +130,12 @@ class S3ObjectClient implements ObjectClient {
       needsEqualParts: () => EQUAL_PARTS.has(client),
       sdk,
       withChecksums: async (work) => {
+        // Of calls at once, each that had one is made again.
+        const had = this.#hasChecksums
         try {
           return await work()
         } catch (error) {
-          if (!this.#hasChecksums || s3Failure(error).kind !== 'unsupported') throw error
+          if (!had || s3Failure(error).kind !== 'unsupported') throw error
           this.#hasChecksums = false
           return work()
         }

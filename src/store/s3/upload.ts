@@ -47,31 +47,34 @@ export class S3Upload implements Upload {
   }
 
   async part(number: number, bytes: Uint8Array, _isLast: boolean, {signal}: Call): Promise<void> {
-    const {checksum, client, sdk} = this.bucket
-    const ChecksumCRC32 = checksum(bytes)
-    const {ETag} = await client.send(
-      new sdk.UploadPartCommand({
-        ...this.#name,
-        Body: bytes,
-        ChecksumCRC32,
-        ContentLength: bytes.length,
-        PartNumber: number,
-      }),
-      {abortSignal: signal},
-    )
-    this.#parts[number - 1] = {ChecksumCRC32, ETag, PartNumber: number}
+    const {checksum, client, sdk, withChecksums} = this.bucket
+    this.#parts[number - 1] = await withChecksums(async () => {
+      const ChecksumCRC32 = checksum(bytes)
+      const {ETag} = await client.send(
+        new sdk.UploadPartCommand({
+          ...this.#name,
+          Body: bytes,
+          ChecksumCRC32,
+          ContentLength: bytes.length,
+          PartNumber: number,
+        }),
+        {abortSignal: signal},
+      )
+      return {ChecksumCRC32, ETag, PartNumber: number}
+    })
   }
 
   async complete({signal}: Call): Promise<void> {
-    const {client, sdk} = this.bucket
-    await client.send(
-      new sdk.CompleteMultipartUploadCommand({
-        ...this.#name,
-        IfNoneMatch: '*',
-        MultipartUpload: {Parts: this.#parts},
-      }),
-      {abortSignal: signal},
-    )
+    const {checksum, client, sdk, withChecksums} = this.bucket
+    await withChecksums(async () => {
+      const hasChecksums = checksum(new Uint8Array()) !== undefined
+      // Those of parts that it took before it stopped are nothing that it knows any more.
+      const Parts = hasChecksums ? this.#parts : this.#parts.map(({ETag, PartNumber}) => ({ETag, PartNumber}))
+      await client.send(
+        new sdk.CompleteMultipartUploadCommand({...this.#name, IfNoneMatch: '*', MultipartUpload: {Parts}}),
+        {abortSignal: signal},
+      )
+    })
   }
 
   async abort({signal}: Call): Promise<void> {

@@ -3,9 +3,9 @@ import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import type {Store} from '../../../src/store/store.js'
 
+import {jobLines} from '../../../src/cli/job-results.js'
 import {newIdentity} from '../../../src/codec/age/header.js'
 import {DataOpsError} from '../../../src/index.js'
-import {jobLines} from '../../../src/cli/job-results.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {withEncryption} from '../../../src/store/encryption.js'
 import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
