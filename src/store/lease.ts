@@ -142,6 +142,12 @@ export class Lease {
     }
   }
 
+  /** Whoever holds it has lost it, and what it was held for is nobody's any more. */
+  static async takeAway(store: Store, name: string): Promise<void> {
+    const place = new FileLeases(store)
+    for (const record of await place.read(name)) await place.release(name, record)
+  }
+
   /** Who holds it, as far as can be seen now; undefined when it is free, or its holder has ended. */
   static async describe(store: Store, name: string, options: LeaseOptions = {}): Promise<LeaseHolder | undefined> {
     const place = new FileLeases(store)

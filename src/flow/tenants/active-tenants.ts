@@ -26,6 +26,8 @@ interface Tenant extends TenantOfCollection {
   isActive: boolean
   /** In the end. */
   status: TenantStatus
+  /** It was active, and is as it is to be in the end since. */
+  wasPutBack: boolean
 }
 
 /**
@@ -54,7 +56,7 @@ export class ActiveTenants {
     this.#admitted.set(collection, known)
     for (const {isActive, name, status = 'COLD'} of tenants) {
       if (known.has(name)) continue
-      const tenant: Tenant = {collection, holders: 0, isActive, name, status}
+      const tenant: Tenant = {collection, holders: 0, isActive, name, status, wasPutBack: false}
       known.set(name, tenant)
       if (isActive) this.#open.add(tenant)
     }
@@ -62,6 +64,17 @@ export class ActiveTenants {
 
   isAdmitted(collection: string, name: string): boolean {
     return this.#admitted.get(collection)?.has(name) ?? false
+  }
+
+  /** Whether this run itself has put it back, and not activated it since. */
+  wasPutBack({collection, name}: TenantOfCollection): boolean {
+    return this.#admitted.get(collection)?.get(name)?.wasPutBack ?? false
+  }
+
+  /** Whether it may be active. */
+  isOpen({collection, name}: TenantOfCollection): boolean {
+    const tenant = this.#admitted.get(collection)?.get(name)
+    return tenant !== undefined && this.#open.has(tenant)
   }
 
   /** Tenants that may be active. */
@@ -163,7 +176,11 @@ export class ActiveTenants {
     // On the disk first: a crash in between must not leave tenants active for good.
     await this.options.note?.save([...this.#open, ...tenants])
     // Also when it fails: nobody knows what became of it.
-    for (const tenant of tenants) this.#open.add(tenant)
+    for (const tenant of tenants) {
+      this.#open.add(tenant)
+      tenant.wasPutBack = false
+    }
+
     for (const [collection, group] of byCollection(tenants)) {
       await this.connection.setTenantStatus(
         collection,
@@ -187,7 +204,10 @@ export class ActiveTenants {
           collection,
           group.map(({name, status}) => ({name, status})),
         )
-        for (const tenant of group) this.#open.delete(tenant)
+        for (const tenant of group) {
+          this.#open.delete(tenant)
+          tenant.wasPutBack = true
+        }
       } catch (error) {
         failure ??= {error}
       }

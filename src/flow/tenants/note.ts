@@ -46,6 +46,8 @@ interface HeldNoteFile {
 }
 
 interface NoteFile {
+  /** The piece of a job's work, where it is of one: whoever has that now puts its tenants back. */
+  of?: string
   server: string
   since: string
   tenants: NotedTenant[]
@@ -75,9 +77,23 @@ export class TenantNotes {
     return new TenantNotes([store, ...this.#stores])
   }
 
-  /** The note of one run, not on the disk yet. */
-  begin(server: string): TenantNote {
-    return new TenantNote(this.#stores, server)
+  /** The note of one run, not on the disk yet. `of`: the piece of a job's work that it is of, by a name that no other has. */
+  begin(server: string, of?: string): TenantNote {
+    return new TenantNote(this.#stores, {of, server})
+  }
+
+  /**
+   * For who has a piece of work by now: what earlier attempts at it have noted is taken off, where it was put back since. Whoever held such
+   * a note has lost the piece, and puts nothing back; a later run would, also what somebody has activated meanwhile.
+   */
+  async settle(isOf: (of: string) => boolean, isPutBack: (tenant: NotedTenant) => boolean): Promise<void> {
+    for (const {name, note, store} of (await this.#notes()).readable) {
+      if (note.of === undefined || !isOf(note.of)) continue
+      const tenants = note.tenants.filter((tenant) => !isPutBack(tenant))
+      if (tenants.length === note.tenants.length) continue
+      if (tenants.length === 0) await Lease.takeAway(store, leaseOf(name))
+      await keep(store, name, {...note, tenants})
+    }
   }
 
   /** What killed runs left, and the notes of which nobody knows what they say. Changes nothing. */
@@ -94,12 +110,13 @@ export class TenantNotes {
 
   /**
    * Puts tenants of a collection back that killed runs left active, and says so. When that fails, it says that too: the notes stay, for
-   * the next run.
+   * the next run. Whether a run on another machine lives is to be seen within half a minute. @throws DataOpsError INTERRUPTED.
    */
   async putBack(
     connection: Pick<Connection, 'describe' | 'listTenants' | 'setTenantStatus'>,
     collection: string,
     onWarning: ((warning: Warning) => void) | undefined,
+    signal?: AbortSignal,
   ): Promise<void> {
     const notes = await this.#notes()
     for (const {path, reason} of await leftUnreadable(notes)) {
@@ -110,30 +127,28 @@ export class TenantNotes {
       })
     }
 
-    for (const {name, note, store} of notes.readable) {
-      if (note.server !== connection.describe || note.tenants.every((tenant) => tenant.collection !== collection))
-        continue
-      const lease = await Lease.tryAcquire(store, leaseOf(name))
-      // Whoever holds it lives, and puts its tenants back itself.
-      if (!lease) continue
+    const own = notes.readable.filter(
+      ({note}) =>
+        note.server === connection.describe && note.tenants.some((tenant) => tenant.collection === collection),
+    )
+    // Seen from now on: one after the other they would be watched for longer.
+    for (const {name, store} of own) await Lease.isHeld(store, leaseOf(name))
+    for (const {name, note, store} of own) {
       try {
-        const count = await putBackNoted(connection, collection, note.tenants)
-        await keep(store, name, {...note, tenants: note.tenants.filter((tenant) => tenant.collection !== collection)})
-        if (count === 0) continue
+        const put = await putBackOf(connection, collection, {name, signal, store})
+        if (put.tenants === 0) continue
         onWarning?.({
           code: 'tenants-put-back',
-          details: {collection, since: note.since, tenants: count},
-          message: `${plural(count, 'tenant')} of "${collection}", left active by a killed run (since ${note.since}), ${count === 1 ? 'is as it was' : 'are as they were'} again.`,
+          details: {collection, since: note.since, tenants: put.tenants},
+          message: `${plural(put.tenants, 'tenant')} of "${collection}", left active by a killed run (since ${note.since}), ${put.tenants === 1 ? 'is as it was' : 'are as they were'} again.`,
         })
       } catch (error) {
-        if (!(error instanceof DataOpsError)) throw error
+        if (!(error instanceof DataOpsError) || error.code === 'INTERRUPTED') throw error
         onWarning?.({
           code: 'tenants-left-active',
           details: {collection, note: store.describe(name), reason: error.message},
           message: `Tenants of "${collection}" that a killed run had left active could not be put back: ${error.message}`,
         })
-      } finally {
-        await lease.release()
       }
     }
   }
@@ -174,7 +189,7 @@ export class TenantNote {
 
   constructor(
     private readonly stores: readonly Store[],
-    private readonly server: string,
+    private readonly about: Pick<NoteFile, 'of' | 'server'>,
   ) {}
 
   /** Before tenants are put back. @throws DataOpsError STORAGE with `details.leaseLost` when another run has taken the note: its tenants are that one's by now. */
@@ -192,7 +207,7 @@ export class TenantNote {
     this.#held ??= await this.#hold()
     const held = this.#held
     const noted = tenants.map(({collection, name, status}) => ({collection, name, status}))
-    const note: NoteFile = {server: this.server, since: this.#since, tenants: noted, version: 1}
+    const note: NoteFile = {...this.about, since: this.#since, tenants: noted, version: 1}
     await keep(held.store, held.name, note)
     if (tenants.length === 0) await this.leave()
   }
@@ -228,6 +243,26 @@ async function inOrder(stores: readonly Store[]): Promise<Store[]> {
   return stores.toSorted((a, b) => Number(there.get(b)) - Number(there.get(a)))
 }
 
+/** Of one note, as it is once nobody holds it; none where somebody does: whoever holds it lives, and puts its tenants back itself. */
+async function putBackOf(
+  connection: Pick<Connection, 'listTenants' | 'setTenantStatus'>,
+  collection: string,
+  {name, signal, store}: {name: string; signal?: AbortSignal; store: Store},
+): Promise<{tenants: number}> {
+  const lease = await Lease.watchAndAcquire(store, leaseOf(name), {signal})
+  if (!lease) return {tenants: 0}
+  try {
+    // Whoever held it may have put some back, and all.
+    const note = await readNote(store, name)
+    if (!note) return {tenants: 0}
+    const tenants = await putBackNoted(connection, collection, note.tenants)
+    await keep(store, name, {...note, tenants: note.tenants.filter((tenant) => tenant.collection !== collection)})
+    return {tenants}
+  } finally {
+    await lease.release()
+  }
+}
+
 async function putBackNoted(
   connection: Pick<Connection, 'listTenants' | 'setTenantStatus'>,
   collection: string,
@@ -259,6 +294,7 @@ async function readNote(store: Store, name: string): Promise<NoteFile | undefine
     maxBytes: MAX_NOTE_BYTES,
     name: 'note',
     read: (file) => ({
+      of: file.member('of').optional((item) => item.text()),
       server: file.member('server').text(),
       since: file.member('since').text(),
       tenants: file.member('tenants').listOf((tenant) => ({

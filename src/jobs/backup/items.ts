@@ -145,15 +145,21 @@ export async function runBackupItem(worker: BackupWorker, item: BackupItem, run:
   }
 }
 
+/** What notes of tenants say that they are of. */
+export function noteOfItem({name}: Pick<BackupWork, 'name'>, number: number): string {
+  return `${name} item ${number}`
+}
+
 /** Tenants of an item are noted before they are activated: the next run of any job puts back what a killed worker has left. */
 async function whileActive<T>(
-  {job: {connection, notes, plan, sameServer}}: BackupWorker,
+  {job: {connection, notes, plan, sameServer}, work}: BackupWorker,
   {activate = []}: BackupItem,
-  {check, signal}: ItemRun,
+  {attempt, check, number, signal}: ItemRun,
   body: () => Promise<T>,
 ): Promise<T> {
   if (activate.length === 0) return body()
-  const note = notes.begin(connection.describe)
+  const of = noteOfItem(work, number)
+  const note = notes.begin(connection.describe, of)
   const engine = new ActiveTenants(connection, {
     note: overlay(note, {
       async check() {
@@ -163,10 +169,18 @@ async function whileActive<T>(
     }),
   })
   engine.admit(plan.className, inactiveNow(activate))
-  return withActiveGroup(engine, plan.className, activate, signal, async () => {
+  const result = await withActiveGroup(engine, plan.className, activate, signal, async () => {
     await sameServer.prove(activate.map(({name}) => ({name, status: 'HOT'})))
     return body()
   })
+  if (attempt > 1) {
+    await notes.settle(
+      (each) => each === of,
+      (tenant) => engine.wasPutBack(tenant),
+    )
+  }
+
+  return result
 }
 
 interface Reading {

@@ -1,5 +1,6 @@
 /** The first step of a backup: what will be read, by the options and by what earlier runs left. A dry run ends here. */
 import type {TransformChain} from '../../flow/transform/transform.js'
+import type {Warning} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {JournalBinding} from './journal.js'
 import type {BackupOptions, BackupResult} from './options.js'
@@ -96,9 +97,11 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
   const binding = bindingOf(job)
   const finished = options.dryRun ? undefined : await finishLeftovers(job, binding)
   if (isMultiTenant(schema) && !options.dryRun) {
-    await job.notes.putBack(connection, schema.class, ({code, details, message}) => {
+    const warn = ({code, details, message}: Warning): void => {
       job.warn(code, message, details)
-    })
+    }
+
+    await job.notes.putBack(connection, schema.class, warn, options.signal)
   }
 
   const tenants = await tenantsOfJob(job)

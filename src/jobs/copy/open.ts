@@ -111,7 +111,7 @@ async function tenantsOf(job: CopyJob): Promise<{leftOut: OpenedCopy['leftOut'];
   const {schema} = collection
   if (!isMultiTenant(schema)) return {leftOut: []}
   if (!options.dryRun) {
-    await notes.putBack(source, schema.class, options.onWarning)
+    await notes.putBack(source, schema.class, options.onWarning, options.signal)
   }
 
   const chosen = selectTenants(await source.listTenants(schema.class), options.tenants)

@@ -155,7 +155,7 @@ export class JobManager {
     const removed: string[] = []
     for (const one of job.plan.works) {
       if (!('head' in one)) continue
-      await this.#notes.putBack(connection, one.schema.class, warn)
+      await this.#notes.putBack(connection, one.schema.class, warn, signal)
       const dropped = await dropBackup(this.#store, one)
       if (dropped !== undefined) removed.push(dropped)
     }

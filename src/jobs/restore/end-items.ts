@@ -1,5 +1,6 @@
 /** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
 import type {Store} from '../../store/store.js'
+import type {RestoreJob} from './job.js'
 import type {RestoreResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
@@ -61,7 +62,7 @@ export async function endRestoreItems(
   checkContent(worker, outcomes)
   await checkTarget(worker)
   const started = performance.now()
-  const target = await openTarget(worker, run)
+  const target = await openTarget(worker, {...run, files})
   const {checkpoint, job} = target.restore
   try {
     await addUp(worker, target, outcomes)
@@ -73,13 +74,26 @@ export async function endRestoreItems(
 
   const result = await confirm({step: 'references', target})
   await checkpoint.remove()
-  if (isMultiTenant(work.schema)) await job.notes.putBack(job.connection, job.target, job.warn)
+  if (isMultiTenant(work.schema)) {
+    await settleNotes(job, [...itemFiles, files])
+    await job.notes.putBack(job.connection, job.target, job.warn, run.signal)
+  }
+
   const seconds = (performance.now() - started) / 1000
   const ended = {...result, seconds, warnings: [...work.warnings, ...result.warnings]}
   await left.put(key, utf8(JSON.stringify(ended)))
   for (const lease of work.leases) await unreserve(job.home, lease, run.job)
   await dropLeft(left, key, itemFiles)
   return ended
+}
+
+/** Of attempts at items that were killed, or have lost them: what they had activated is as this run knows it now. */
+async function settleNotes({active, notes}: RestoreJob, files: readonly string[]): Promise<void> {
+  const own = new Set(files)
+  await notes.settle(
+    (of) => own.has(of),
+    ({collection, name}) => active.isAdmitted(collection, name) && !active.isOpen({collection, name}),
+  )
 }
 
 /** What the attempts at the items have left for each other, and what is the same in the end's own files by now. */
@@ -124,7 +138,7 @@ export async function abandonRestore(
   for (const item of files) checkpoint.placeholders.push(...(await leftPlaceholders(worker.left, {files: item})))
   await checkpoint.save()
   await transfer.tenants.settle({isLast: false})
-  if (isMultiTenant(worker.work.schema)) await job.notes.putBack(job.connection, job.target, job.warn)
+  if (isMultiTenant(worker.work.schema)) await job.notes.putBack(job.connection, job.target, job.warn, run.signal)
   for (const lease of worker.work.leases) await unreserve(job.home, lease, run.job)
   return job.target
 }
@@ -145,7 +159,10 @@ function checkContent({source, work: {backup}}: RestoreWorker, outcomes: readonl
 }
 
 /** The target as the plan has made it, with tenants in the states that they have now. */
-async function openTarget(worker: RestoreWorker, run: EndRun): Promise<Target> {
+async function openTarget(
+  worker: RestoreWorker,
+  run: EndRun & Partial<Pick<RestoreItemRun, 'files'>>,
+): Promise<Target> {
   const {source, work} = worker
   const job = jobOf(worker, run)
   const checkpoint = await Checkpoint.open(job.place, source.name, work.binding, {restart: true})

@@ -210,9 +210,12 @@ export function notOfThisServer(
 }
 
 /** The restore as a worker does a piece of it. */
-export function jobOf(worker: RestoreWorker, run: Pick<RestoreItemRun, 'check' | 'onProgress' | 'signal'>): RestoreJob {
+export function jobOf(
+  worker: RestoreWorker,
+  run: Partial<Pick<RestoreItemRun, 'files'>> & Pick<RestoreItemRun, 'check' | 'onProgress' | 'signal'>,
+): RestoreJob {
   const {direct, notes, options, source, store, work} = worker
-  const {check, onProgress, signal} = run
+  const {check, files: noteOf, onProgress, signal} = run
   const guard = async (): Promise<void> => {
     try {
       await check()
@@ -226,7 +229,7 @@ export function jobOf(worker: RestoreWorker, run: Pick<RestoreItemRun, 'check' |
     direct,
     {source, store},
     {...options, onProgress, signal},
-    {guard, notes, server: work.binding.server, writes},
+    {guard, noteOf, notes, server: work.binding.server, writes},
   )
 }
 
@@ -325,7 +328,7 @@ async function withTransfer<T>(
     total: rowsIn(item.ranges),
   }
   await transfer.tenants.admitTargets()
-  try {
+  const result = await puttingBack(job, async () => {
     // What is another's collection by now is not written to, and what was written to it does not count.
     await checkTarget(worker)
     if (!worker.isProven) await proveServer(worker, transfer, {isFirst: content !== undefined, job})
@@ -334,8 +337,22 @@ async function withTransfer<T>(
     await checkTarget(worker)
     await rejected.sync()
     return result
+  })
+  if (run.attempt > 1 && (work.tenants ?? work.targetTenants).length > 0) {
+    await job.notes.settle(
+      (of) => of === run.files,
+      (tenant) => job.active.wasPutBack(tenant),
+    )
+  }
+
+  return result
+}
+
+async function puttingBack<T>({active}: RestoreJob, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body()
   } finally {
-    await job.active.putBack()
+    await active.putBack()
   }
 }
 

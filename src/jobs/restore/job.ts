@@ -84,6 +84,8 @@ interface JobContext {
   active?: ActiveTenants
   /** Asked before each call that changes something; default: whether the target is still held. */
   guard?: () => Promise<void>
+  /** The piece of a job that notes of tenants are of. */
+  noteOf?: string
   notes: TenantNotes
   /** What the server is called by; default: its address. */
   server?: string
@@ -97,7 +99,7 @@ export function makeJob(
   connection: Connection,
   {source: archive, store, warnings: said = []}: OpenedSource,
   options: RestoreOptions,
-  {active, guard, notes, server = connection.describe, together, writes}: JobContext,
+  {active, guard, noteOf, notes, server = connection.describe, together, writes}: JobContext,
 ): RestoreJob {
   const name = options.name ?? archive.head.metadata.collection
   const {onWarning: warn, warnings} = keptWarnings(options)
@@ -123,7 +125,7 @@ export function makeJob(
   const allNotes = notes.beside(place)
   together?.add(place, checkpointFileOf(archive.name, {server, target}))
   return {
-    active: active ?? new ActiveTenants(patient, {note: allNotes.begin(patient.describe)}),
+    active: active ?? new ActiveTenants(patient, {note: allNotes.begin(patient.describe, noteOf)}),
     archive,
     ...(options.atomic && {atomicAlias: name}),
     connection: patient,

@@ -85,7 +85,8 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
     const opened = await openCheckpoint(job)
     return {checkpoint: opened, live: await checkTarget(job, opened, prepared)}
   })
-  if (live && isMultiTenant(live.schema) && !options.dryRun) await job.notes.putBack(connection, target, job.warn)
+  if (live && isMultiTenant(live.schema) && !options.dryRun)
+    await job.notes.putBack(connection, target, job.warn, options.signal)
   if (!live) checkReservedNames(head.schema, connection.version)
   const plan = {archive, checkpoint, emptyTargets: [], job, live, needs: [], prepared, refused, tenants}
   // What an interrupted run left out of the collection stays out.

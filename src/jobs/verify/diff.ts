@@ -55,7 +55,7 @@ async function openLive(
   const {notes, onWarning, signal} = options
   const connection = persistent(direct, {onWarning, signal})
   const {schema} = await resolveCollection(connection, name)
-  if (isMultiTenant(schema)) await notes.putBack(connection, schema.class, onWarning)
+  if (isMultiTenant(schema)) await notes.putBack(connection, schema.class, onWarning, signal)
   const watch = new ReplicaWatch(connection, schema, {...options, warn: onWarning})
   await watch.begin()
   return {

@@ -1,13 +1,15 @@
 /** Notes of tenants that killed runs left active: what nobody can read is not nothing. */
 import {writeFile} from 'node:fs/promises'
 import path from 'node:path'
-import {expect, it, vi} from 'vitest'
+import {afterEach, describe, expect, it, vi} from 'vitest'
 
 import type {Warning} from '../../../src/model/progress.js'
+import type {Store} from '../../../src/store/store.js'
 
 import {utf8} from '../../../src/codec/bytes.js'
 import {TenantNotes} from '../../../src/flow/tenants/note.js'
-import {LocalStore} from '../../../src/index.js'
+import {DataOpsError, LocalStore} from '../../../src/index.js'
+import {LEASE} from '../../../src/store/lease.js'
 import {temporaryDirectory} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'
 
@@ -55,4 +57,97 @@ it('says that it is over where it may not be removed: nobody is told of tenants 
   await store.put(NAME, utf8('{"over":true}\n'))
   const notes = new TenantNotes([store])
   expect(await notes.left()).toEqual({tenants: [], unreadable: []})
+})
+
+describe('of a run on a machine that cannot be asked', () => {
+  const usual = {...LEASE}
+  afterEach(() => Object.assign(LEASE, usual))
+
+  /** As it stands there when its run was killed, or lives (`renew`). */
+  const noted = async (of?: string): Promise<{renew: () => Promise<void>; store: Store}> => {
+    const store = memoryStore()
+    const tenants = [{collection: 'Any', name: 'a', status: 'COLD'}]
+    await store.put(NAME, utf8(JSON.stringify({of, server: 'http://server', since: 'then', tenants, version: 1})))
+    const lease = JSON.stringify({machine: 'elsewhere', ms: LEASE.ms, pid: 1})
+    let beats = 0
+    const renew = async (): Promise<void> => {
+      await store.put(`${NAME}.lease.1`, utf8(`${lease}\n${'.'.repeat(beats++)}`))
+    }
+
+    await renew()
+    return {renew, store}
+  }
+
+  const changing = (): {changes: unknown[]; server: Parameters<TenantNotes['putBack']>[0]} => {
+    const changes: unknown[] = []
+    const setTenantStatus = async (_: string, all: unknown): Promise<void> => {
+      changes.push(all)
+    }
+
+    return {changes, server: {...connection, setTenantStatus}}
+  }
+
+  it('its tenants are put back by the first run that comes, once it has shown no life for its time', async () => {
+    LEASE.ms = 300
+    const {store} = await noted()
+    const {changes, server} = changing()
+    const codes: string[] = []
+    await new TenantNotes([store]).putBack(server, 'Any', ({code}) => {
+      codes.push(code)
+    })
+    expect({changes, codes}).toEqual({changes: [[{name: 'a', status: 'COLD'}]], codes: ['tenants-put-back']})
+    expect(await store.list('')).toEqual([])
+  })
+
+  it('its tenants are its own while it lives', async () => {
+    LEASE.ms = 3000
+    const {renew, store} = await noted()
+    const timer = setInterval(() => void renew(), 50)
+    const {changes, server} = changing()
+    try {
+      await new TenantNotes([store]).putBack(server, 'Any', () => {})
+    } finally {
+      clearInterval(timer)
+    }
+
+    expect(changes).toEqual([])
+    expect((await store.list('')).map(({name}) => name)).toContain(NAME)
+  })
+
+  it('nothing is left of it once who has its piece of work has put all back; others stay', async () => {
+    const {store} = await noted('job item 3')
+    const notes = new TenantNotes([store])
+    await notes.settle(
+      (of) => of === 'job item 4',
+      () => true,
+    )
+    await notes.settle(
+      (of) => of === 'job item 3',
+      () => false,
+    )
+    expect((await notes.left()).tenants).toEqual([])
+    expect((await store.list('')).map(({name}) => name)).toEqual([NAME, `${NAME}.lease.1`])
+    await notes.settle(
+      (of) => of === 'job item 3',
+      () => true,
+    )
+    expect(await store.list('')).toEqual([])
+  })
+})
+
+it('of a place that cannot be written is warned of, and ends nothing', async () => {
+  const store = memoryStore()
+  const tenants = [{collection: 'Any', name: 'a', status: 'COLD'}]
+  await store.put(NAME, utf8(JSON.stringify({server: 'http://server', since: 'then', tenants, version: 1})))
+  const readOnly: Store = {
+    ...store,
+    async put() {
+      throw new DataOpsError('STORAGE', 'It is read-only.')
+    },
+  }
+  const codes: string[] = []
+  await new TenantNotes([readOnly]).putBack(connection, 'Any', ({code}) => {
+    codes.push(code)
+  })
+  expect(codes).toEqual(['tenants-left-active'])
 })
