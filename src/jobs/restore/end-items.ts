@@ -1,6 +1,5 @@
 /** The end of a restore that many workers have done: what came of its items together, confirmed as any restore is. */
 import type {Store} from '../../store/store.js'
-import type {RestoreJob} from './job.js'
 import type {RestoreResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
@@ -25,7 +24,7 @@ import {
   type RestoreWorker,
   viewOf,
 } from './items.js'
-import {rejectedFileOf} from './job.js'
+import {rejectedFileOf, type RestoreJob} from './job.js'
 import {readRejected, RejectedObjects} from './rejected.js'
 import {isReserved, unreserve} from './reserved.js'
 import {putTenantsBack, type Target, transferOf} from './target.js'
