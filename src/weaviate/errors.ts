@@ -43,6 +43,27 @@ export function forbidden(action: string, reason: string): DataOpsError {
   return notAllowed(action, {reason})
 }
 
+/** The server's words for a tenant that nothing can be asked of, whatever stands before them. */
+const TENANT_AWAY = /\btenant not (?<how>active|found): (?:'(?<cold>[^']*)'|"(?<gone>[^"]*)")/
+
+/** The error for that: a tenant was there, and active, when the job began. `undefined` for other words. */
+function tenantAway(action: string, details: {reason: string}): DataOpsError | undefined {
+  const {cold, gone, how} = TENANT_AWAY.exec(details.reason)?.groups ?? {}
+  const tenant = cold ?? gone
+  if (!tenant) return undefined
+  const isGone = how === 'found'
+  return new DataOpsError(
+    'SERVER_REFUSED',
+    `Cannot ${action}: ${isGone ? `there is no tenant "${tenant}"` : `the tenant "${tenant}" is not active`}.`,
+    {
+      details: {...details, tenant},
+      hint: isGone
+        ? 'Somebody may have removed it meanwhile: run it again, without this tenant.'
+        : 'Somebody may have deactivated or offloaded it meanwhile: activate it, or leave it out, and run it again.',
+    },
+  )
+}
+
 const NO_SECRETS = new Set(['content-type', 'x-weaviate-cluster-url'])
 
 /** Text without any of these secrets: header values, and the token within `Bearer …`. */
@@ -96,6 +117,8 @@ export function restError({action, body, retryAfterMs, status}: RestFailure): Da
     )
   }
 
+  const away = tenantAway(action, details)
+  if (away) return away
   if (status < 400) {
     return new DataOpsError('SERVER_REFUSED', `Cannot ${action}: the server redirects elsewhere (HTTP ${status}).`, {
       details,
@@ -211,6 +234,8 @@ export function grpcError(error: unknown, {action, metadata = {}, signal}: GrpcF
     )
   }
 
+  const away = tenantAway(action, details)
+  if (away) return away
   return new DataOpsError(
     grpcStatus === 'INTERNAL' || grpcStatus === 'DATA_LOSS' ? 'UNEXPECTED' : 'SERVER_REFUSED',
     `Cannot ${action}: the server answered gRPC ${grpcStatus}${said}`,

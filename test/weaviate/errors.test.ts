@@ -1,5 +1,7 @@
 import {describe, expect, it} from 'vitest'
 
+import type {DataOpsError} from '../../src/model/errors.js'
+
 import {grpcError, isTooLarge, networkError, redact, restError, serverWords} from '../../src/weaviate/errors.js'
 
 const rest = (status: number, message = '') =>
@@ -88,6 +90,26 @@ describe('grpcError', () => {
     const metadata = {authorization: 'Bearer top-secret-key'}
     const error = grpcError({code: 3, details: 'bad header Bearer top-secret-key'}, {action: 'do it', metadata})
     expect(JSON.stringify([error.message, error.details])).not.toContain('top-secret')
+  })
+})
+
+describe('a tenant that is gone, or not active any more', () => {
+  const action = 'read objects of Article'
+  const errors = (reason: string): DataOpsError[] => [
+    grpcError({code: 2, details: `explorer: list class: search: object search at index article: ${reason}`}, {action}),
+    restError({action, body: JSON.stringify({error: [{message: `repo: object by id: ${reason}`}]}), status: 500}),
+  ]
+
+  it.each([
+    ["tenant not active: 'eu'", 'the tenant "eu" is not active', /activate it/],
+    ['tenant not found: "eu"', 'there is no tenant "eu"', /without this tenant/],
+  ])('is said in our own words, with what to do: %s', (reason, words, hint) => {
+    for (const error of errors(reason)) {
+      expect(error.code).toBe('SERVER_REFUSED')
+      expect(error.message).toBe(`Cannot read objects of Article: ${words}.`)
+      expect(error.hint).toMatch(hint)
+      expect(error.details).toMatchObject({reason: expect.stringContaining(reason) as string, tenant: 'eu'})
+    }
   })
 })
 
