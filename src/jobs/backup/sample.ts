@@ -18,6 +18,8 @@ const SAMPLE = 8
 /** Tenants that are remembered: more than are being read at any time. */
 const MOST_TENANTS = 1000
 const CHECKS_AT_ONCE = 4
+/** Objects that are asked for where a sample alone does not tell: the oldest. */
+const MOST_WITNESSES = 100
 
 export interface Asking {
   connection: Pick<Connection, 'getObjects'>
@@ -85,7 +87,7 @@ export class Sample {
     const asked = [...this.#severalPages].filter(([tenant]) => tenants.has(tenant))
     for (const [tenant] of asked) this.#severalPages.delete(tenant)
     const found = await inParallel(asked, {atOnce: CHECKS_AT_ONCE, signal: asking.signal}, async ([tenant, objects]) =>
-      otherOf(tenant, objects, asking),
+      otherOf(tenant, objects, {...asking, witnesses: this.#last.get(tenant)}),
     )
     return found.flat()
   }
@@ -128,19 +130,46 @@ export async function othersIn(sample: readonly SampledObject[], asking: Asking)
   return others
 }
 
+/** `witnesses`: more that was read of that tenant, of whatever time. */
 async function otherOf(
   tenant: string | undefined,
   objects: readonly SampledObject[],
-  asking: Asking,
+  {witnesses = [], ...asking}: Asking & {witnesses?: readonly SampledObject[]},
 ): Promise<OtherTenant[]> {
   const found = await compare(objects, asking)
-  return found === 'same' ? [] : [{found, tenant}]
+  if (found === 'same' || (await isOlder(witnesses, objects, asking))) return []
+  return [{found, tenant}]
 }
 
-/** Of a part that another worker has read. @throws DataOpsError SERVER_REFUSED as `Sample.check`. */
-export async function checkAgain(sample: readonly SampledObject[], asking: Asking): Promise<void> {
-  const [other] = await othersIn(sample, asking)
-  if (other) throw recreated(asking.plan.className, other)
+/**
+ * Whether one of the witnesses that is there as it came into being did so before these objects did: then all of these were deleted, or
+ * written anew, since what was made anew after they were read has nothing that old.
+ */
+async function isOlder(
+  witnesses: readonly SampledObject[],
+  objects: readonly SampledObject[],
+  {connection, plan, signal}: Asking,
+): Promise<boolean> {
+  const newest = Math.max(...objects.map(({created}) => created))
+  const old = witnesses.filter(({created}) => created <= newest).toSorted((a, b) => a.created - b.created)
+  const created = new Map(old.slice(0, MOST_WITNESSES).map((each) => [each.id, each.created]))
+  if (created.size === 0) return false
+  const live = await connection.getObjects({collection: plan, ids: [...created.keys()], signal, tenant: old[0]!.tenant})
+  return live.some(({creationTimeUnix, id}) => creationTimeUnix === created.get(id))
+}
+
+/**
+ * Of parts that others have read, each a sample: a part with few objects may have lost all of them, which those of others show.
+ * @throws DataOpsError SERVER_REFUSED as `Sample.check`.
+ */
+export async function checkParts(parts: ReadonlyArray<readonly SampledObject[]>, asking: Asking): Promise<void> {
+  const all = Map.groupBy(parts.flat(), (each) => each.tenant)
+  for (const part of parts) {
+    for (const [tenant, objects] of Map.groupBy(part, (each) => each.tenant)) {
+      const [other] = await otherOf(tenant, objects, {...asking, witnesses: all.get(tenant)})
+      if (other) throw recreated(asking.plan.className, other)
+    }
+  }
 }
 
 function sampled({creationTimeUnix, id, tenant}: WeaviateObject): SampledObject {

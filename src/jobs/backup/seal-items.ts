@@ -18,7 +18,7 @@ import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {becomesOne} from '../survey.js'
 import {type Completeness, CompletenessCheck, type CompletenessState} from './completeness.js'
 import {readingOf} from './job.js'
-import {checkAgain} from './sample.js'
+import {checkParts} from './sample.js'
 import {register, seal} from './seal.js'
 import {ArchiveSink} from './sink.js'
 
@@ -120,10 +120,8 @@ async function judge(
 async function checkSamples({job, work}: BackupWorker, results: readonly BackupItemResult[]): Promise<void> {
   if (work.identity !== undefined) return
   const shared = new Set(work.counts.map(([tenant]) => tenant ?? undefined))
-  for (const {sample} of results) {
-    const own = sample.filter(({tenant}) => shared.has(tenant))
-    await checkAgain(own, {connection: job.connection, plan: job.plan, signal: job.options.signal})
-  }
+  const parts = results.map(({sample}) => sample.filter(({tenant}) => shared.has(tenant)))
+  await checkParts(parts, {connection: job.connection, plan: job.plan, signal: job.options.signal})
 }
 
 function stateOf({work}: BackupWorker, results: readonly BackupItemResult[]): CompletenessState {
