@@ -78,14 +78,7 @@ export default class BackupList extends DataOpsCommand {
     await this.#warnOfTenants(store)
     await this.#warnOfLeftovers(store)
     const reindexed = flags.reindex ? await catalog.reindex() : undefined
-    const all = await catalog.list()
-    const listed = args.collection === undefined ? all : all.filter(({collection}) => collection === args.collection)
-    const hidden = args.collection === undefined ? 0 : all.filter(({collection}) => collection === '').length
-    if (hidden > 0) {
-      const message = `${plural(hidden, 'more backup hides', 'more backups hide')} what of, and may be of ${args.collection}: an identity that opens it tells.`
-      this.warnOf({message})
-    }
-
+    const listed = await catalog.list({collection: args.collection})
     const backups = listed.map((backup) => backupEntry(backup, store))
     const damaged = reindexed?.damaged.map(({file, reason}) => ({path: store.describe(file), reason}))
     for (const {path, reason} of damaged ?? []) this.warnOf({message: `${path} is no usable backup: ${reason}`})

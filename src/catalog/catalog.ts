@@ -22,6 +22,7 @@ import {openStore} from '../store/open.js'
 import {type CatalogTag, keepDamaged, readCatalog, tagOfCatalog, writeCatalog} from './catalog-file.js'
 import {type CatalogEntry, kindOfName, readEntryOf, wellFormedEntry, withHiddenName} from './entry.js'
 import {findAmong} from './find.js'
+import {ofCollection} from './hidden.js'
 import {reasonToKeep} from './in-use.js'
 import {lookAt, type Looked} from './look.js'
 import {makingRoom} from './make-room.js'
@@ -66,7 +67,7 @@ export class BackupCatalog {
 
   async #choose(entries: readonly CatalogEntry[], policy: RetentionPolicy, collection?: string): Promise<PruneResult> {
     const all = await this.#list(entries)
-    const backups = collection === undefined ? all : all.filter((backup) => backup.collection === collection)
+    const backups = this.#of(collection, all)
     const usable = backups.filter(({status}) => status === 'sealed' || status === 'unlisted')
     const {reasons, remove: removed} = await chooseForRemoval(usable, policy, {
       lookAt: async (backup) => this.#lookAt(backup),
@@ -273,6 +274,10 @@ export class BackupCatalog {
     this.#options.onWarning?.({code, details, message})
   }
 
+  #of(collection: string | undefined, all: ListedBackup[]): ListedBackup[] {
+    return collection === undefined ? all : ofCollection(collection, all, this.#options)
+  }
+
   /**
    * The backup of that id, start of an id (4 characters or more), name or path; undefined when there is none.
    * @throws DataOpsError INVALID_INPUT when several ids start like that.
@@ -283,7 +288,7 @@ export class BackupCatalog {
 
   /**
    * Backups, newest first: those with an entry, whether their files are there or not, and sealed ones without. A damaged
-   * catalog is rebuilt (warning `catalog-rebuilt`).
+   * catalog is rebuilt (warning `catalog-rebuilt`). Of one collection: those that hide what they are of are left out (warning `backups-hidden`).
    * @throws DataOpsError STORAGE when the folder cannot be read.
    */
   async list({collection}: {collection?: string} = {}): Promise<ListedBackup[]> {
@@ -291,7 +296,7 @@ export class BackupCatalog {
     // Its entry may be older than what somebody has removed, or given another key, meanwhile.
     const isDoubtful = ({status}: ListedBackup): boolean => status === 'missing' || status === 'damaged'
     if (backups.some((backup) => isDoubtful(backup))) backups = await this.#list(await this.#load(true))
-    return collection === undefined ? backups : backups.filter((backup) => backup.collection === collection)
+    return this.#of(collection, backups)
   }
 
   /**

@@ -338,6 +338,18 @@ it('a place under another spelling holds no second copy', async () => {
     await expect(copying, place).rejects.toMatchObject({code: 'INVALID_INPUT', details: {reason: 'same-place'}})
   }
 
+  const read: string[] = []
+  const counting = overlay(openStore(link), {
+    async openRead(key: string) {
+      read.push(key)
+      return openStore(link).openRead(key)
+    },
+  })
+  const looking = copyBackup(taken[2]!.id, {directory: from.path, to: counting})
+  await expect(looking).rejects.toMatchObject({details: {reason: 'same-place'}})
+  // That is known before all of it is read.
+  expect(read.filter((key) => key.endsWith('.parquet'))).toEqual([])
+
   await copyBackup(taken[2]!.id, {directory: from.path, to: `s3://${BUCKET}/same`})
   const copying = copyBackup(taken[2]!.id, {directory: `s3://${BUCKET}/same`, to: `s3://${BUCKET}//same/`})
   await expect(copying).rejects.toMatchObject({code: 'INVALID_INPUT', details: {reason: 'same-place'}})

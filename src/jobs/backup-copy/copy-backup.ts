@@ -60,9 +60,10 @@ export async function copyBackup(reference: string, options: CopyBackupOptions):
   if (backup.manifest) refuseExported(backup.manifest.metadata, 'copied')
   const there = await copyOf(backup, target)
   if (there !== undefined) {
+    // Before all of it is read.
+    await refuseSamePlace(backup, {name: there, target})
     const problems = await problemsOf({...backup, name: there, store: target}, options)
     if (problems.length === 0) {
-      await refuseSamePlace(backup, {name: there, target})
       await bringKeys(backup, {name: there, onWarning: options.onWarning, target})
       if (lock) await new BackupCatalog(target).extend(there, lock)
       return register(target, there, {resumed: 0, wasThere: true})

@@ -3,6 +3,8 @@ import {cp, readdir, readFile, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
+import type {Warning} from '../../../src/model/progress.js'
+
 import {SCRYPT} from '../../../src/archive/encrypted/key-file.js'
 import {newIdentity} from '../../../src/codec/age/header.js'
 import {BackupCatalog, BackupManager, type BackupResult, RestoreManager, Verifier} from '../../../src/index.js'
@@ -200,6 +202,21 @@ it('hides what it is a backup of where that is wished, from the name on; a key t
   expect(await keyed.find(backup.id)).toMatchObject({collection: NAME, object_count: 40})
   const verifier = new Verifier({directory: directory.path, identities: [me.identity]})
   expect((await verifier.verifyBackup(backup.id)).problems).toEqual([])
+  // Who asks for those of a collection without a key is told that there may be more.
+  const told: Warning[] = []
+  const onWarning = (warning: Warning): void => {
+    told.push(warning)
+  }
+
+  const files = [path.basename(backup.path)]
+  const unkeyed = new BackupCatalog(directory.path, {onWarning})
+  expect((await unkeyed.list({collection: NAME})).map(({id}) => id)).not.toContain(backup.id)
+  await unkeyed.prune({}, {collection: NAME, dryRun: true})
+  const hidden = {code: 'backups-hidden', details: {collection: NAME, files: expect.arrayContaining(files) as string[]}}
+  expect(told).toMatchObject([hidden, hidden])
+  const withKey = new BackupCatalog(directory.path, {identities: [me.identity], onWarning})
+  expect((await withKey.list({collection: NAME})).map(({id}) => id)).toContain(backup.id)
+  expect(told).toHaveLength(2)
 })
 
 it('refuses what cannot be encrypted to before anything is written', async () => {
