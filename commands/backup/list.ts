@@ -79,6 +79,12 @@ export default class BackupList extends DataOpsCommand {
     await this.#warnOfLeftovers(store)
     const reindexed = flags.reindex ? await catalog.reindex() : undefined
     const listed = await catalog.list({collection: args.collection})
+    const unlisted = flags.reindex ? 0 : listed.filter(({status}) => status === 'unlisted').length
+    if (unlisted > 0) {
+      const message = `${plural(unlisted, 'backup is', 'backups are')} there without an entry in the catalog, as after files were copied, or a removal that needed the room of the catalog was killed: \`backup list --reindex\` enters what is there.`
+      this.warnOf({message})
+    }
+
     const backups = listed.map((backup) => backupEntry(backup, store))
     const damaged = reindexed?.damaged.map(({file, reason}) => ({path: store.describe(file), reason}))
     for (const {path, reason} of damaged ?? []) this.warnOf({message: `${path} is no usable backup: ${reason}`})

@@ -10,7 +10,7 @@ import {readCatalog, writeCatalog} from './catalog-file.js'
 
 /**
  * Does the work; once more without the catalog where there was no room for it. What was listed then is put back, but for what the work has
- * removed; by `enter` where another process has made a catalog meanwhile. A process that is killed before that leaves backups that are listed without an entry.
+ * removed; by `enter` where another process has made a catalog meanwhile. A process that is killed before that leaves backups that are listed without an entry, of which `backup list` says how they get one.
  */
 export async function makingRoom<T>(
   store: Store,

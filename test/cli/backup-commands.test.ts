@@ -105,6 +105,8 @@ describe('backup list', () => {
     await rm(book.path)
     await rename(film.path, film.path.replace('Film_', 'Movie_'))
     expect((await listed()).map(({status}) => status).toSorted()).toEqual(['missing', 'missing', 'unlisted'])
+    const entered = 'without an entry in the catalog'
+    expect((await offline('backup', 'list')).stderr).toContain(`1 backup is there ${entered}`)
     await writeFile(path.join(place, 'Broken_2026-01-01_000000.json'), '{"metadata":{')
     const {json, stderr} = await offline('backup', 'list', '--reindex', '--json')
     expect(json()).toMatchObject({
@@ -113,6 +115,7 @@ describe('backup list', () => {
       directory: place,
     })
     expect(stderr).toMatch(/Warning: .*Broken_2026-01-01_000000\.json is no usable backup/)
+    expect(stderr + (await offline('backup', 'list')).stderr).not.toContain(entered)
   })
 
   it('keeps the entry of what cannot be read now as it makes the catalog anew, and exits with 3', async () => {
