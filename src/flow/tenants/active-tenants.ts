@@ -66,6 +66,11 @@ export class ActiveTenants {
     return this.#admitted.get(collection)?.has(name) ?? false
   }
 
+  /** Whether this run has put anything back. */
+  get hasPutBack(): boolean {
+    return [...this.#admitted.values()].some((tenants) => [...tenants.values()].some(({wasPutBack}) => wasPutBack))
+  }
+
   /** Whether this run itself has put it back, and not activated it since. */
   wasPutBack({collection, name}: TenantOfCollection): boolean {
     return this.#admitted.get(collection)?.get(name)?.wasPutBack ?? false

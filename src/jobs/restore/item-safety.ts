@@ -3,6 +3,7 @@ import type {WriteFailure} from '../../model/object.js'
 import type {ProgressEvent} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
+import type {RestoreJob} from './job.js'
 
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -47,6 +48,29 @@ export function calmFor(
     const leftMs = quietMs - (performance.now() - began)
     if (leftMs > 0) await sleep(leftMs, signal)
   }
+}
+
+/** Puts back what was activated, whatever comes of it; what earlier attempts have noted of that, and did not live to put back, with it. */
+export async function puttingBack<T>(
+  {active, notes}: Pick<RestoreJob, 'active' | 'notes'>,
+  {attempt, files}: Pick<RestoreItemRun, 'attempt' | 'files'>,
+  body: () => Promise<T>,
+): Promise<T> {
+  let result: T
+  try {
+    result = await body()
+  } finally {
+    await active.putBack()
+  }
+
+  if (attempt > 1 && active.hasPutBack) {
+    await notes.settle(
+      (of) => of === files,
+      (tenant) => active.wasPutBack(tenant),
+    )
+  }
+
+  return result
 }
 
 /** Writes over a connection; that a tenant is inactive is nothing that is wrong with an object. */

@@ -17,7 +17,14 @@ import {DataOpsError} from '../../model/errors.js'
 import {itemAccount, type RestoreAccount} from './account.js'
 import {tenantsToRestore} from './checks.js'
 import {proveByFirstObject, proveTarget} from './first-object.js'
-import {calmFor, keepPlaceholders, leftPlaceholders, type RestoreItemRun, whileTenantsAre} from './item-safety.js'
+import {
+  calmFor,
+  keepPlaceholders,
+  leftPlaceholders,
+  puttingBack,
+  type RestoreItemRun,
+  whileTenantsAre,
+} from './item-safety.js'
 import {makeJob, type RestoreJob} from './job.js'
 import {type RestoreTransferOptions, writeObjects} from './objects.js'
 import {rangesOf} from './ranged.js'
@@ -328,7 +335,7 @@ async function withTransfer<T>(
     total: rowsIn(item.ranges),
   }
   await transfer.tenants.admitTargets()
-  const result = await puttingBack(job, async () => {
+  return puttingBack(job, run, async () => {
     // What is another's collection by now is not written to, and what was written to it does not count.
     await checkTarget(worker)
     if (!worker.isProven) await proveServer(worker, transfer, {isFirst: content !== undefined, job})
@@ -338,22 +345,6 @@ async function withTransfer<T>(
     await rejected.sync()
     return result
   })
-  if (run.attempt > 1 && (work.tenants ?? work.targetTenants).length > 0) {
-    await job.notes.settle(
-      (of) => of === run.files,
-      (tenant) => job.active.wasPutBack(tenant),
-    )
-  }
-
-  return result
-}
-
-async function puttingBack<T>({active}: RestoreJob, body: () => Promise<T>): Promise<T> {
-  try {
-    return await body()
-  } finally {
-    await active.putBack()
-  }
 }
 
 /** `isFirst`: nothing but objects was written before, of which one more does no harm. */
