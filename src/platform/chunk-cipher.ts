@@ -1,29 +1,34 @@
 /** ChaCha20-Poly1305 of OpenSSL. */
-import {createCipheriv, createDecipheriv, randomBytes as cryptoRandomBytes} from 'node:crypto'
+import {createCipheriv, createDecipheriv, createSecretKey, randomBytes as cryptoRandomBytes} from 'node:crypto'
 
 import {type ChunkCipher, TAG_BYTES} from '../codec/age/payload.js'
 
 const NAME = 'chacha20-poly1305'
 
-export const nodeChunkCipher: ChunkCipher = {
-  open(key, nonce, sealed) {
-    if (sealed.length < TAG_BYTES) return undefined
-    const decipher = createDecipheriv(NAME, key, nonce, {authTagLength: TAG_BYTES})
-    decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES))
-    const text = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES))
-    try {
-      decipher.final()
-      return text
-    } catch {
-      return undefined
-    }
-  },
-  seal(key, nonce, text) {
-    const cipher = createCipheriv(NAME, key, nonce, {authTagLength: TAG_BYTES})
-    const sealed = cipher.update(text)
-    cipher.final()
-    return [sealed, cipher.getAuthTag()]
-  },
+/** `bytes`: 32, of the key. */
+export function nodeChunkCipher(bytes: Uint8Array): ChunkCipher {
+  // Bytes would be made into a key for each chunk: 25 µs, a third of what opening one takes.
+  const key = createSecretKey(bytes)
+  return {
+    open(nonce, sealed) {
+      if (sealed.length < TAG_BYTES) return undefined
+      const decipher = createDecipheriv(NAME, key, nonce, {authTagLength: TAG_BYTES})
+      decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES))
+      const text = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES))
+      try {
+        decipher.final()
+        return text
+      } catch {
+        return undefined
+      }
+    },
+    seal(nonce, text) {
+      const cipher = createCipheriv(NAME, key, nonce, {authTagLength: TAG_BYTES})
+      const sealed = cipher.update(text)
+      cipher.final()
+      return [sealed, cipher.getAuthTag()]
+    },
+  }
 }
 
 /** Unpredictable bytes. */

@@ -1,6 +1,6 @@
 /** What codecs borrow from Node: native hashes and compression. */
 /* eslint-disable n/no-unsupported-features/node-builtins -- zstd is experimental: its results are checked, and codecs do without where it is missing */
-import {createCipheriv, createHash, hash, randomBytes} from 'node:crypto'
+import {createCipheriv, createHash, createSecretKey, hash, randomBytes} from 'node:crypto'
 import {pipeline, Readable} from 'node:stream'
 import {promisify} from 'node:util'
 import * as zlib from 'node:zlib'
@@ -141,7 +141,7 @@ export function md5(bytes: Uint8Array): Buffer {
 
 /** Tells pieces of bytes from others within this process, at half of what SHA-256 costs: GMAC under a key that nobody else knows. */
 export class PieceTags {
-  readonly #key = randomBytes(16)
+  readonly #key = createSecretKey(randomBytes(16))
 
   /** 16 bytes. `number`: of the piece; one with another number has another tag. */
   of(piece: Uint8Array, number: number): Uint8Array {

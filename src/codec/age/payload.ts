@@ -12,12 +12,12 @@ export const SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
 /** Bytes before the first chunk. */
 export const NONCE_BYTES = 16
 
-/** ChaCha20-Poly1305 with keys of 32 bytes and nonces of 12; codecs borrow it, since it is slow in JavaScript. */
+/** ChaCha20-Poly1305 under one key, with nonces of 12 bytes; codecs borrow it, since it is slow in JavaScript. */
 export interface ChunkCipher {
   /** The text; undefined when the bytes are not what was sealed. */
-  open: (key: Uint8Array, nonce: Uint8Array, sealed: Uint8Array) => Uint8Array | undefined
+  open: (nonce: Uint8Array, sealed: Uint8Array) => Uint8Array | undefined
   /** The sealed chunk, in pieces. */
-  seal: (key: Uint8Array, nonce: Uint8Array, text: Uint8Array) => Uint8Array[]
+  seal: (nonce: Uint8Array, text: Uint8Array) => Uint8Array[]
 }
 
 /** Bytes of the text in a payload of that many bytes, its nonce included; undefined when no payload has that size. */
@@ -33,7 +33,7 @@ export function chunkCount(textBytes: number): number {
   return Math.max(1, Math.ceil(textBytes / CHUNK_BYTES))
 }
 
-/** What the chunks of a payload are sealed with. */
+/** What the chunks of a payload are sealed with: 32 bytes. */
 export function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Uint8Array {
   return hkdf(sha256, fileKey, nonce, utf8('payload'), 32)
 }
@@ -52,14 +52,12 @@ export function chunkNonce(index: number, isLast: boolean): Uint8Array {
 /** Seals a text that comes in pieces. Holds up to one chunk: whether it is the last is known once more comes. */
 export class PayloadSealer {
   readonly #cipher: ChunkCipher
-  readonly #key: Uint8Array
   readonly #pending = new Uint8Array(CHUNK_BYTES)
   #filled = 0
   #index = 0
 
-  constructor(cipher: ChunkCipher, key: Uint8Array) {
+  constructor(cipher: ChunkCipher) {
     this.#cipher = cipher
-    this.#key = key
   }
 
   /** Pieces of sealed chunks that are complete. Keeps no reference to `text`. */
@@ -93,6 +91,6 @@ export class PayloadSealer {
   }
 
   #seal(text: Uint8Array, isLast: boolean): Uint8Array[] {
-    return this.#cipher.seal(this.#key, chunkNonce(this.#index++, isLast), text)
+    return this.#cipher.seal(chunkNonce(this.#index++, isLast), text)
   }
 }

@@ -6,6 +6,7 @@ import type {StoreReader} from '../store.js'
 import {ageHeaderBytes, MAX_HEADER_BYTES} from '../../codec/age/header.js'
 import {
   CHUNK_BYTES,
+  type ChunkCipher,
   chunkCount,
   chunkNonce,
   NONCE_BYTES,
@@ -16,6 +17,7 @@ import {
 } from '../../codec/age/payload.js'
 import {nodeChunkCipher} from '../../platform/chunk-cipher.js'
 import {damaged} from '../damaged.js'
+import {ReusedMemory} from '../reused-memory.js'
 
 const FIRST_READ = 1024
 /** Chunks that were opened last, kept for reads that share one. */
@@ -39,7 +41,7 @@ export async function openAgeReader(file: StoreReader, {fileKeyOf, where}: AgeRe
   const fileKey = await fileKeyOf(header)
   const start = header.length + NONCE_BYTES
   const key = payloadKey(fileKey, await file.read(header.length, start))
-  const reader = new AgeReader({file, key, size: textBytes, start, where})
+  const reader = new AgeReader({cipher: nodeChunkCipher(key), file, size: textBytes, start, where})
   await reader.read(Math.max(0, textBytes - 1), textBytes)
   if (textBytes === 0) await reader.proveEmpty()
   return reader
@@ -56,8 +58,8 @@ async function readAgeHeader(file: StoreReader, where: string): Promise<Uint8Arr
 }
 
 interface AgeFile {
+  cipher: ChunkCipher
   file: StoreReader
-  key: Uint8Array
   /** Bytes of the text. */
   size: number
   /** Where the first chunk starts in the file. */
@@ -68,6 +70,7 @@ interface AgeFile {
 class AgeReader implements StoreReader {
   readonly #age: AgeFile
   readonly #kept = new Map<number, Uint8Array>()
+  readonly #memory = new ReusedMemory()
   readonly size: number
 
   constructor(age: AgeFile) {
@@ -78,6 +81,11 @@ class AgeReader implements StoreReader {
   async close(): Promise<void> {
     this.#kept.clear()
     await this.#age.file.close()
+  }
+
+  /** Chunks that are kept are shorter than what memory is kept of. */
+  giveBack(bytes: Uint8Array): void {
+    this.#memory.giveBack(bytes)
   }
 
   async proveEmpty(): Promise<void> {
@@ -95,7 +103,7 @@ class AgeReader implements StoreReader {
     const chunks = await this.#chunks(first, last)
     const [only] = chunks
     if (only && chunks.length === 1) return only.subarray(start - first * CHUNK_BYTES, end - first * CHUNK_BYTES)
-    const bytes = new Uint8Array(end - start)
+    const bytes = this.#memory.take(end - start)
     for (const [index, chunk] of chunks.entries()) {
       const at = (first + index) * CHUNK_BYTES
       const from = Math.max(start, at)
@@ -124,7 +132,7 @@ class AgeReader implements StoreReader {
     const from = this.#placeOf(first)
     const to = this.#endOf(last)
     let rest: Uint8Array = new Uint8Array()
-    for await (const piece of this.#age.file.stream(from, to)) {
+    for await (const piece of this.#age.file.stream(from, to, {isPassing: true})) {
       let at = 0
       if (rest.length > 0) {
         const joined = Buffer.concat([rest, piece.subarray(0, SEALED_CHUNK_BYTES - rest.length)])
@@ -142,7 +150,7 @@ class AgeReader implements StoreReader {
       }
 
       // The piece may be its owner's again.
-      rest = piece.slice(at)
+      rest = new Uint8Array(piece.subarray(at))
     }
 
     if (rest.length > 0) yield rest
@@ -173,12 +181,14 @@ class AgeReader implements StoreReader {
       chunks.push(this.#unseal(sealed.subarray(at, at + SEALED_CHUNK_BYTES), index))
     }
 
+    this.#age.file.giveBack?.(sealed)
+
     return chunks
   }
 
   #unseal(sealed: Uint8Array, index: number): Uint8Array {
     const isLast = index === chunkCount(this.size) - 1
-    const text = nodeChunkCipher.open(this.#age.key, chunkNonce(index, isLast), sealed)
+    const text = this.#age.cipher.open(chunkNonce(index, isLast), sealed)
     if (text) return text
     const from = this.#placeOf(index)
     throw damaged(this.#age.where, `bytes ${from} to ${from + sealed.length} are not what was encrypted there`)

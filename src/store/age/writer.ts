@@ -26,7 +26,7 @@ export class AgeStream {
   constructor({fileKey, header}: AgeHeader) {
     const nonce = randomBytes(NONCE_BYTES)
     this.#start = [header, nonce]
-    this.#sealer = new PayloadSealer(nodeChunkCipher, payloadKey(fileKey, nonce))
+    this.#sealer = new PayloadSealer(nodeChunkCipher(payloadKey(fileKey, nonce)))
   }
 
   update(text: readonly Uint8Array[]): Uint8Array[] {

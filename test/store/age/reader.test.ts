@@ -101,7 +101,10 @@ describe('the reader', () => {
       fc.asyncProperty(fc.nat(text.length), fc.nat(text.length), async (a, b) => {
         const [start, end] = [Math.min(a, b), Math.max(a, b)]
         const expected = text.subarray(start, end)
-        expect(expected.equals(await reader.read(start, end))).toBe(true)
+        const read = await reader.read(start, end)
+        expect(expected.equals(read)).toBe(true)
+        // The next one may be read into the same memory.
+        if (start % 2 === 0) reader.giveBack?.(read)
         expect(expected.equals(await allOf(reader.stream(start, end)))).toBe(true)
       }),
       {numRuns: 60},
