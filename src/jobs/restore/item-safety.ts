@@ -73,7 +73,7 @@ export async function puttingBack<T>(
   return result
 }
 
-/** Writes over a connection; that a tenant is inactive is nothing that is wrong with an object. */
+/** Writes over a connection; that a tenant is inactive, or gone, is nothing that is wrong with an object. */
 export function whileTenantsAre(direct: Connection): Pick<Connection, 'writeObjects' | 'writeReferences'> {
   return {
     writeObjects: async (request) => activeOnly(await direct.writeObjects(request)),
@@ -81,13 +81,17 @@ export function whileTenantsAre(direct: Connection): Pick<Connection, 'writeObje
   }
 }
 
-/** @throws DataOpsError SERVER_REFUSED: the next attempt activates it again. */
-function activeOnly(failures: WriteFailure[]): WriteFailure[] {
-  const inactive = failures.find(({reason}) => /tenant not active/i.test(reason))
-  if (!inactive) return failures
-  throw new DataOpsError('SERVER_REFUSED', `A tenant was made inactive while it was written: ${inactive.reason}.`, {
-    details: {...inactive},
-    hint: 'Somebody else changes the states of tenants.',
+/** Of the tenant that objects are written to: a reference may point into one that never was. */
+const TENANT_AWAY = /tenant not active|^(?:source: .*)?tenant not found/i
+
+/** @throws DataOpsError SERVER_REFUSED: the next attempt activates it again, or makes it anew. */
+export function activeOnly<Failures extends readonly WriteFailure[]>(failures: Failures): Failures {
+  const away = failures.find(({reason}) => TENANT_AWAY.test(reason))
+  if (!away) return failures
+  const what = /not found/i.test(away.reason) ? 'deleted' : 'made inactive'
+  throw new DataOpsError('SERVER_REFUSED', `A tenant was ${what} while it was written: ${away.reason}.`, {
+    details: {...away},
+    hint: 'Somebody else changes the tenants.',
   })
 }
 

@@ -13,6 +13,7 @@ import {approximateBytes, objectKey, type WeaviateObject, type WriteFailure} fro
 import {planBare} from '../../weaviate/collection-plan.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {type Batch, batches, BatchQueue, leave} from './batches.js'
+import {activeOnly} from './item-safety.js'
 
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
 export const BATCH_BYTES = 2 * 1024 * 1024
@@ -147,6 +148,7 @@ export async function reject(
   pass: 'objects' | 'references',
 ): Promise<void> {
   if (failures.length === 0) return
+  activeOnly(failures)
   const indexes = new Map(batch.objects.map((object, index) => [objectKey(object.tenant, object.id), index]))
   for (const failure of failures) {
     const index = indexes.get(objectKey(failure.tenant, failure.id))
