@@ -42,8 +42,7 @@ export default class Complete extends DataOpsCommand {
     if (fitting.kind === 'words') return fitting.words
     if (fitting.kind === 'files') return []
     const late = setTimeout(() => {
-      // eslint-disable-next-line unicorn/no-process-exit -- what does not answer would be waited for otherwise
-      process.exit(0)
+      this.endAtOnce()
     }, PATIENCE)
     try {
       const settings = ['--quiet', ...settingsTyped(typed, {...globalFlags, ...flags})]

@@ -28,6 +28,7 @@ import {redact, redactDeep, shellLine, withoutSecrets} from './secrets.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from './several.js'
 import {keepHeapSmall} from './small-heap.js'
 import {guardStreams} from './streams.js'
+import {watchOver} from './unfinished.js'
 import {usageError} from './usage.js'
 
 /** The flags that base-command itself looks at. */
@@ -52,12 +53,18 @@ export abstract class DataOpsCommand extends Command {
   readonly #secrets: string[]
   #second: Settings | undefined
   #settings: Settings | undefined
+  #unwatch: (() => void) | undefined
 
   constructor(argv: string[], config: Interfaces.Config) {
     super(argv, config as ConstructorParameters<typeof Command>[1])
     this.#secrets = secretsOfCall(argv, process.env)
     if (process.env.DEBUG) maskDebugOutput(this.#secrets)
     guardStreams()
+  }
+
+  protected override async init(): Promise<void> {
+    this.#unwatch = watchOver(() => this.jsonEnabled())
+    await super.init()
   }
 
   #describe(error: unknown): FailureDescription {
@@ -276,6 +283,13 @@ export abstract class DataOpsCommand extends Command {
     this.progress.print(`${what}: ${this.config.bin} ${shellLine([...withoutSecrets(words), ...place])}`)
   }
 
+  /** With exit code 0, whatever is under way. */
+  protected endAtOnce(): void {
+    this.#unwatch?.()
+    // eslint-disable-next-line unicorn/no-process-exit -- what does not answer would be waited for otherwise
+    process.exit(0)
+  }
+
   /** The result stands and is printed, but the exit code says that not all is well. */
   protected exitWith(
     code: 'BACKUP_DAMAGED' | 'CONTENT_DIFFERS' | 'INCOMPLETE' | 'OBJECTS_REFUSED' | 'UNEXPECTED',
@@ -352,6 +366,7 @@ export abstract class DataOpsCommand extends Command {
     // What the job came to is known; a connection that does not close cleanly changes nothing.
     for (const connection of this.#connections) await connection.close().catch(() => undefined)
     await super.finally(error)
+    this.#unwatch?.()
   }
 }
 

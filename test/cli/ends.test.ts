@@ -1,7 +1,7 @@
 /** How commands end when the terminal, the disk behind stdout, or the reader of stderr is gone; and what DEBUG may show. */
 import {spawn} from 'node:child_process'
 import {existsSync} from 'node:fs'
-import {readdir} from 'node:fs/promises'
+import {readdir, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
@@ -42,6 +42,34 @@ async function shell(line: string, argv: readonly string[]): Promise<{code: numb
     })
   })
 }
+
+describe('code of others that ends the program, or waits for what never comes', () => {
+  it.each([
+    [
+      'process.exit(0)',
+      'export const object = () => process.exit(0)',
+      1,
+      /^Error: The program ended before the command/m,
+    ],
+    [
+      'a module that never loads',
+      'await new Promise(() => {}); export const object = (object) => object',
+      2,
+      /^Error: The transform .* cannot be loaded: it waits for what never comes\.$/m,
+    ],
+  ])('%s is no success', async (name, text, exitCode, message) => {
+    const transform = path.join(folder.path, 'ends.mjs')
+    await writeFile(transform, text)
+    const directory = name.replaceAll(/\W/g, '')
+    const argv = [...backup(directory), '--transform', transform]
+    const ended = await start(argv).done
+    expect(ended.code).toBe(exitCode)
+    expect(ended.stderr).toMatch(message)
+    const asJson = await start([...argv, '--json']).done
+    expect(asJson.code).toBe(exitCode)
+    expect(asJson.json()).toMatchObject({error: {exitCode}})
+  })
+})
 
 describe.skipIf(process.platform === 'win32')('ends', () => {
   it('does the whole backup when whoever reads stderr has left', async () => {

@@ -90,7 +90,10 @@ export async function loadTransform(file: string): Promise<Transform> {
     const url = pathToFileURL(path.resolve(file))
     // By its content: of a name alone Node loads a module once, and a file that was changed since would run as it was.
     url.searchParams.set('sha256', sha256)
-    exported = (await import(url.href)) as Record<string, unknown>
+    exported = await orStuck(
+      import(url.href) as Promise<Record<string, unknown>>,
+      () => new Error('it waits for what never comes'),
+    )
   } catch (error) {
     throw new DataOpsError('INVALID_INPUT', `The transform ${file} cannot be loaded: ${messageOf(error)}`, {
       cause: error,
@@ -121,29 +124,32 @@ export async function loadTransform(file: string): Promise<Transform> {
 /** All at once. @throws DataOpsError INVALID_INPUT that names the object of the first failure, or of one that is never answered. */
 async function allAnswered<T>(asked: readonly Asked[], ask: (one: Asked) => Promise<T>): Promise<T[]> {
   const open = new Set(asked)
-  const {promise: stuck, reject} = Promise.withResolvers<never>()
-  // Nothing is left that could answer: the program would end here, as if all were well.
-  const onEnd = (): void => {
+  const answers = asked.map(async (one) => {
+    try {
+      return await ask(one)
+    } catch (error) {
+      throw error instanceof DataOpsError && error.code === 'INTERRUPTED' ? error : failure(one, error)
+    } finally {
+      open.delete(one)
+    }
+  })
+  return orStuck(Promise.all(answers), () => {
     const [one] = open
-    if (one) reject(failure(one, new Error('it never answers')))
+    return one && failure(one, new Error('it never answers'))
+  })
+}
+
+/** Fails once nothing is left in the program that could end the task: it would end here, as if all were well. */
+async function orStuck<T>(task: Promise<T>, why: () => Error | undefined): Promise<T> {
+  const {promise: stuck, reject} = Promise.withResolvers<never>()
+  const onEnd = (): void => {
+    const error = why()
+    if (error) reject(error)
   }
 
   process.on('beforeExit', onEnd)
   try {
-    return await Promise.race([
-      stuck,
-      Promise.all(
-        asked.map(async (one) => {
-          try {
-            return await ask(one)
-          } catch (error) {
-            throw error instanceof DataOpsError && error.code === 'INTERRUPTED' ? error : failure(one, error)
-          } finally {
-            open.delete(one)
-          }
-        }),
-      ),
-    ])
+    return await Promise.race([stuck, task])
   } finally {
     process.off('beforeExit', onEnd)
   }
