@@ -68,7 +68,7 @@ export class ActiveTenants {
 
   /** Whether this run has put anything back. */
   get hasPutBack(): boolean {
-    return [...this.#admitted.values()].some((tenants) => [...tenants.values()].some(({wasPutBack}) => wasPutBack))
+    return this.#admitted.values().some((tenants) => tenants.values().some(({wasPutBack}) => wasPutBack))
   }
 
   /** Whether this run itself has put it back, and not activated it since. */
