@@ -6,7 +6,7 @@ import {isLeaseLost} from '../store/lease.js'
 
 /**
  * Takes items and does them, until the job is over, or can go no further. What an item fails with is written down with it; what is wrong
- * with this worker (it was interrupted, cannot connect, may not, or says `details.ofWorker`) ends it, and it gives back what it had. Returns how many it has done.
+ * with this worker (it was interrupted, cannot connect, may not, has no room, or says `details.ofWorker`) ends it, and it gives back what it had. Returns how many it has done.
  * @throws DataOpsError INTERRUPTED, CANNOT_CONNECT, NOT_ALLOWED, or what the place answered.
  */
 export async function work<P, R>(
@@ -44,8 +44,31 @@ async function giveBack<P, R>(item: Taken<P, R>, error: unknown, signal?: AbortS
   if (!item.signal.aborted) throw error
 }
 
+/** What a place answers to this worker, or this machine's disk; another worker may have better credentials, and more room. */
+const OF_PLACE: ReadonlySet<unknown> = new Set([
+  'clock',
+  'denied',
+  'EACCES',
+  'EDQUOT',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ENODEV',
+  'ENOSPC',
+  'EPERM',
+  'EROFS',
+  'ESTALE',
+  'full',
+  'no-bucket',
+  'no-credentials',
+  'region',
+  'unreachable',
+])
+
 /** Nothing that another item, or another attempt of this worker, would not meet as well. */
 function isOfWorker(error: unknown): boolean {
   if (!(error instanceof DataOpsError)) return false
-  return ['CANNOT_CONNECT', 'INTERRUPTED', 'NOT_ALLOWED'].includes(error.code) || error.details.ofWorker === true
+  const {code, details} = error
+  if (code === 'STORAGE' && (OF_PLACE.has(details.reason) || OF_PLACE.has(details.code))) return true
+  return ['CANNOT_CONNECT', 'INTERRUPTED', 'NOT_ALLOWED'].includes(code) || details.ofWorker === true
 }

@@ -133,6 +133,23 @@ describe('a backup by several machines', () => {
     expect(await manager.work(server.connection, id)).toMatchObject({done: 7})
   })
 
+  it.each([{reason: 'denied'}, {reason: 'full'}, {code: 'ENOSPC'}])(
+    'what its place or disk refuses to a worker (%j) ends that worker, and no item',
+    async (details) => {
+      const id = await create()
+      const refusing: Store = {
+        ...store,
+        async createWriter() {
+          throw new DataOpsError('STORAGE', 'Nothing can be written here.', {details})
+        },
+      }
+      const stopped = new JobManager({store: refusing}).work(server.connection, id)
+      await expect(stopped).rejects.toMatchObject({code: 'STORAGE', details})
+      expect(await new JobManager({store}).show(id)).toMatchObject({aside: [], end: 'open', workers: []})
+      expect(await new JobManager({store}).work(server.connection, id)).toMatchObject({done: 7, end: 'done'})
+    },
+  )
+
   it('ends a worker at another server, and no item', async () => {
     const id = await create()
     const other = await startTestServer()
