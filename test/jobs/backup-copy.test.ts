@@ -355,3 +355,27 @@ it('a place under another spelling holds no second copy', async () => {
   await expect(copying).rejects.toMatchObject({code: 'INVALID_INPUT', details: {reason: 'same-place'}})
   expect((await new BackupCatalog(from.path).list()).every(({status}) => status === 'sealed')).toBe(true)
 })
+
+it('a copy that a prune takes away while it is entered is not said to be there', async () => {
+  const {id} = taken[2]!
+  const {path: copied} = await copyBackup(id, {directory: from.path, to: to.path})
+  const target = openStore(to.path)
+  let isTaken = false
+  const pruned = overlay(target, {
+    async put(...given: Parameters<typeof target.put>) {
+      if (!isTaken && given[0].startsWith('.backup_catalog')) {
+        isTaken = true
+        await new BackupCatalog(to.path).remove(path.basename(copied))
+      }
+
+      return target.put(...given)
+    },
+  })
+  const copying = copyBackup(id, {directory: from.path, to: pruned})
+  await expect(copying).rejects.toMatchObject({code: 'STORAGE', details: {reason: 'removed'}})
+  expect(isTaken).toBe(true)
+  // Nobody is in its way when it is brought again.
+  const again = await copyBackup(id, {directory: from.path, to: to.path})
+  expect(again).toMatchObject({wasThere: false})
+  expect((await new BackupCatalog(to.path).list()).map(({status}) => status)).toEqual(['sealed'])
+})

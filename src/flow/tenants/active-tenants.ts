@@ -38,6 +38,7 @@ export class ActiveTenants {
   readonly #admitted = new Map<string, Map<string, Tenant>>()
   /** Whatever may be active, least recently used first. */
   readonly #open = new Set<Tenant>()
+  #hasPutBack = false
   #lastTurn: Promise<unknown> = Promise.resolve()
   #onRelease?: () => void
 
@@ -68,7 +69,7 @@ export class ActiveTenants {
 
   /** Whether this run has put anything back. */
   get hasPutBack(): boolean {
-    return this.#admitted.values().some((tenants) => tenants.values().some(({wasPutBack}) => wasPutBack))
+    return this.#hasPutBack
   }
 
   /** Whether this run itself has put it back, and not activated it since. */
@@ -213,6 +214,8 @@ export class ActiveTenants {
           this.#open.delete(tenant)
           tenant.wasPutBack = true
         }
+
+        this.#hasPutBack = true
       } catch (error) {
         failure ??= {error}
       }

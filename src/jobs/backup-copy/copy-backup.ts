@@ -7,7 +7,7 @@ import {locking, type LockOptions, pastWhatHides, requireLocks} from '../../arch
 import {METADATA_FILE, parseBackupName, partialLockName, removedName} from '../../archive/names.js'
 import {candidateNames, isNameFree, leaseName} from '../../archive/publish.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
-import {readEntryOf} from '../../catalog/entry.js'
+import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
 import {locateBackup} from '../../catalog/locate.js'
 import {DataOpsError, insteadOf, throwIfAborted} from '../../model/errors.js'
 import {isDenied} from '../../store/denied.js'
@@ -162,6 +162,7 @@ async function register(
 ): Promise<CopyBackupResult> {
   const entry = await readEntryOf(target, name)
   await new BackupCatalog(target).register(entry)
+  await checkStillThere(target, name, entry)
   return {
     bytes: entry.size,
     ...(entry.collection !== '' && {collection: entry.collection}),
@@ -172,4 +173,17 @@ async function register(
     resumed,
     wasThere,
   }
+}
+
+/** A prune that was under way when it was looked at has removed it by the time that it is listed. @throws DataOpsError STORAGE. */
+async function checkStillThere(target: Store, name: string, {id}: CatalogEntry): Promise<void> {
+  const isAway = (error: unknown): boolean =>
+    error instanceof DataOpsError && ['BACKUP_DAMAGED', 'NOT_A_BACKUP'].includes(error.code)
+  const now = await readEntryOf(target, name).catch(insteadOf(undefined, isAway))
+  if (now?.id === id) return
+  throw new DataOpsError('STORAGE', `${target.describe(name)} was removed by another process while it was copied.`, {
+    details: {path: target.describe(name), reason: 'removed'},
+    hint: 'See whether a prune there keeps it, and run it again.',
+    retryable: true,
+  })
 }
