@@ -341,10 +341,30 @@ it.each([true, false])(
     })
     // Gone on with, too.
     await expect(manager().restoreCollection(whole, {name: target, transforms: [some], verify})).rejects.toMatchObject({
-      code: 'INVALID_INPUT',
+      code: 'CHECKPOINT',
     })
   },
 )
+
+it('functions that are others by now, under the same name, do not go on with what the earlier ones began', async () => {
+  const titled = (title: string): Transform =>
+    transformObjects({object: (object) => ({...object, properties: {...object.properties, title}})}, {name: 'titled'})
+  const stop = new AbortController()
+  const options = {batchSize: 2, concurrency: 1, name: target, workers: 1}
+  const interrupted = manager().restoreCollection(whole, {
+    ...options,
+    onProgress({completed, stage}) {
+      if (stage === 'restore' && completed > 2) stop.abort()
+    },
+    signal: stop.signal,
+    transforms: [titled('one')],
+  })
+  await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
+  const other = manager().restoreCollection(whole, {...options, transforms: [titled('two')]})
+  await expect(other).rejects.toMatchObject({code: 'CHECKPOINT'})
+  const same = await manager().restoreCollection(whole, {...options, transforms: [titled('one')], verify: true})
+  expect(same).toMatchObject({verification: {equal: true}})
+})
 
 it('a dry run tells what would come of it, and makes nothing', async () => {
   const transforms = [where('score < 3.0'), rename({title: 'heading'}), drop(['year'])]

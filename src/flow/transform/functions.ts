@@ -10,6 +10,7 @@ import {isJsonObject, type JsonObject, type WeaviateObject} from '../../model/ob
 import {flawOfClass} from '../../model/schema-fields.js'
 import {type WeaviateClass} from '../../model/schema.js'
 import {sha256Hex} from '../../platform/node.js'
+import {hashOfImports} from './imports.js'
 import {keptProperties} from './kept.js'
 import {asPlain, fromResult, type PlainObject} from './plain.js'
 
@@ -84,9 +85,12 @@ interface Asked {
  */
 export async function loadTransform(file: string): Promise<Transform> {
   let sha256: string
+  let imports: string | undefined
   let exported: Record<string, unknown>
   try {
-    sha256 = sha256Hex(await readFile(file))
+    const bytes = await readFile(file)
+    sha256 = sha256Hex(bytes)
+    imports = await hashOfImports(file, bytes.toString('utf8'))
     const url = pathToFileURL(path.resolve(file))
     // By its content: of a name alone Node loads a module once, and a file that was changed since would run as it was.
     url.searchParams.set('sha256', sha256)
@@ -114,10 +118,11 @@ export async function loadTransform(file: string): Promise<Transform> {
     schema: schema as TransformFunctions['schema'],
     ...(typeof partial === 'boolean' && {partial}),
   }
-  const record = {name: path.basename(file), sha256}
+  const hashes = {...(imports !== undefined && {imports}), sha256}
+  const record = {name: path.basename(file), ...hashes}
   return {
     ...transformObjects(functions, record),
-    sent: {kind: 'module', path: path.resolve(file), sha256},
+    sent: {kind: 'module', path: path.resolve(file), ...hashes},
   }
 }
 

@@ -56,8 +56,9 @@ async function receive(sent: JsonObject): Promise<Transform> {
   if (sent.kind === 'ids' && Array.isArray(sent.ids)) return onlyIds(sent.ids as string[])
   if (sent.kind === 'module' && typeof sent.path === 'string') {
     const transform = await loadTransform(sent.path)
-    if (transform.record.sha256 === sent.sha256) return transform
-    throw new DataOpsError('INVALID_INPUT', `The transform ${sent.path} was changed meanwhile.`, {
+    const {imports, sha256} = transform.record
+    if (sha256 === sent.sha256 && imports === sent.imports) return transform
+    throw new DataOpsError('INVALID_INPUT', `The transform ${sent.path}, or what it imports, was changed meanwhile.`, {
       hint: 'Run it again.',
     })
   }

@@ -1,5 +1,6 @@
 /** The first step of a restore: everything that stands against it is found, and nothing is changed. A dry run ends here. */
 
+import type {ObjectSource} from '../../flow/source.js'
 import type {TransformPreview} from '../survey.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 
@@ -101,7 +102,7 @@ async function openCheckpoint(job: RestoreJob): Promise<Checkpoint> {
     archive.name,
     {
       backupId: archive.head.metadata.backup_id ?? '',
-      digest: archive.fingerprint,
+      digest: contentOf(archive),
       options: bindingOf(options),
       server: connection.describe,
       target,
@@ -114,6 +115,12 @@ async function openCheckpoint(job: RestoreJob): Promise<Checkpoint> {
   // By itself again: that of the other restore may go first this time.
   if (checkpoint.isOnlyTold) await checkpoint.save()
   return checkpoint
+}
+
+/** With what functions make of it, where that stays the same: under the same name they may be others by now. */
+function contentOf({fingerprint, head, isLive, isTransformed, seal}: ObjectSource): string {
+  const isMade = isTransformed && !isLive && (head.metadata.transforms ?? []).some(({kind}) => kind === 'functions')
+  return isMade && seal?.digest !== undefined ? `${fingerprint} ${seal.digest}` : fingerprint
 }
 
 /** undefined: the checkpoint itself lies beside the backup, where everybody sees it. */

@@ -143,3 +143,31 @@ it('a module that was changed since it was loaded runs as it is now, by the hash
   expect(hashes.size).toBe(2)
   await directory.remove()
 })
+
+it('a module is another one once what it imports has changed, however far away that is', async () => {
+  const directory = await temporaryDirectory()
+  const file = path.join(directory.path, 'change.mjs')
+  const put = async (name: string, text: string): Promise<void> => writeFile(path.join(directory.path, name), text)
+  const records = async (): Promise<unknown> => {
+    const {record, sent} = await loadTransform(file)
+    expect([sent?.imports, sent?.sha256]).toEqual([record.imports, record.sha256])
+    return record.imports
+  }
+
+  await put('words.json', '{"a": 1}')
+  await put('far.mjs', "import words from './words.json' with {type: 'json'}\nexport const far = words")
+  await put('near.mjs', "export {far} from './far.mjs'\nexport const near = 1\nimport('./nowhere.mjs').catch(() => {})")
+  await put(
+    'change.mjs',
+    "import {far} from './near.mjs'\nexport const object = (object) => ({...object, properties: far})",
+  )
+  const first = await records()
+  expect(first).toMatch(/^[\da-f]{64}$/)
+  expect(await records()).toBe(first)
+  await put('words.json', '{"a": 2}')
+  const second = await records()
+  expect(second).not.toBe(first)
+  await put('change.mjs', 'export const object = (object) => object')
+  expect(await records()).toBeUndefined()
+  await directory.remove()
+})

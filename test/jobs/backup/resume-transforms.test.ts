@@ -195,6 +195,17 @@ describe('a backup that changes objects', () => {
     expect(await interrupt(30, {transforms})).toMatchObject({details: {resumable: true}})
     expect(await back({resume: true, transforms})).toMatchObject({objectCount: OBJECTS})
   })
+
+  it('by a module that imports what was changed meanwhile is none to go on with', async () => {
+    const [file, words] = ['module.mjs', 'words.mjs'].map((name) => path.join(directory.path, name)) as [string, string]
+    await writeFile(file, "import {change} from './words.mjs'\nexport const object = change")
+    await writeFile(words, 'export const change = (object) => object')
+    expect(await interrupt(30, {transforms: [await loadTransform(file)]})).toMatchObject({details: {resumable: true}})
+    await writeFile(words, 'export const change = (object) => ({...object, properties: {}})')
+    const changed = {resume: true, transforms: [await loadTransform(file)]}
+    const none = expect.stringContaining('There is no unfinished back') as string
+    await expect(back(changed)).rejects.toMatchObject({code: 'INVALID_INPUT', message: none})
+  })
 })
 
 it('two objects that become one are found, one read before the pause and one after', async () => {
