@@ -4,6 +4,8 @@ import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
+import type {Warning} from '../../src/model/progress.js'
+
 import {newIdentity} from '../../src/codec/age/header.js'
 import {
   BackupCatalog,
@@ -13,11 +15,13 @@ import {
   RestoreManager,
   Verifier,
 } from '../../src/index.js'
+import {makeTenants, statesOf} from '../fault/samples.js'
 import {withEnvironment} from '../store/support.js'
 import {makeCollection, startTestServer, type TestServer} from '../support/collections.js'
 import {BUCKET, type S3Server, startS3} from '../support/s3-server.js'
 
 const NAME = 'ReadOnly'
+const TENANTS = 'ReadOnlyTenants'
 const OBJECTS = 40
 const directory = `s3://${BUCKET}/read-only`
 const KINDS: Array<{isEncrypted: boolean; options: BackupOptions}> = [
@@ -31,6 +35,7 @@ let s3: S3Server
 let restoreEnvironment: () => void
 let me: {identity: string; recipient: string}
 let checkpoints: string
+let ofTenants: BackupResult
 const taken: BackupResult[] = []
 
 beforeAll(async () => {
@@ -45,6 +50,8 @@ beforeAll(async () => {
     taken.push(await new BackupManager(server.connection, {directory, encryptTo}).backupCollection(NAME, options))
   }
 
+  await makeTenants(server.connection, TENANTS, {objects: OBJECTS, tenants: 4})
+  ofTenants = await new BackupManager(server.connection, {directory}).backupCollection(TENANTS, {format: 'parquet'})
   const {objects} = s3.buckets.get(BUCKET)!
   const isRead = ({key, operation}: {key: string; operation: string}): boolean =>
     operation === 'GetObject' && objects.has(key)
@@ -54,8 +61,28 @@ afterAll(async () => {
   restoreEnvironment()
   await s3.close()
   await rm(checkpoints, {force: true, recursive: true})
-  await server.connection.deleteCollection(NAME)
+  for (const name of [NAME, TENANTS, `${TENANTS}Copy`]) await server.connection.deleteCollection(name)
   await server.close()
+})
+
+it('a backup of tenants is compared, and restored into what is there; that notes of killed runs cannot be seen is told', async () => {
+  const stateDirectory = path.join(checkpoints, 'state')
+  const codes: string[] = []
+  const onWarning = ({code}: Warning): void => {
+    codes.push(code)
+  }
+
+  const verifier = new Verifier({connection: server.connection, directory, stateDirectory})
+  expect(await verifier.verifyCollection(TENANTS, ofTenants.path, {onWarning})).toMatchObject({equal: true})
+  expect(codes).toEqual(['tenant-note-unreadable'])
+  const manager = new RestoreManager(server.connection, {directory, stateDirectory})
+  const options = {checkpointDirectory: checkpoints, name: `${TENANTS}Copy`, onWarning, verify: true}
+  for (const merge of [false, true]) {
+    const restored = await manager.restoreCollection(ofTenants.path, {...options, merge})
+    expect(restored).toMatchObject({verification: {equal: true}})
+  }
+
+  expect(await statesOf(server.connection, `${TENANTS}Copy`)).toEqual(await statesOf(server.connection, TENANTS))
 })
 
 it('of what may not be listed nothing is said: no prune, and no catalog made anew, that had nothing to do', async () => {

@@ -1,12 +1,14 @@
 import type {Warning} from '../../model/progress.js'
 import type {TenantStatus} from '../../model/tenant.js'
-import type {Store} from '../../store/store.js'
+import type {Store, StoreEntry} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
+import {isDenied} from '../../store/denied.js'
 import {forget} from '../../store/forget.js'
+import {nameOf} from '../../store/key.js'
 import {Lease} from '../../store/lease.js'
 import {readOwnJson} from '../../store/own-json.js'
 import {isNoteName, newNoteName, withTenantNotes} from './encrypted-notes.js'
@@ -35,6 +37,8 @@ export interface UnreadableNote {
 }
 
 interface FoundNotes {
+  /** Places whose names nobody here may see. */
+  unlisted: UnreadableNote[]
   readable: Array<{name: string; note: NoteFile; store: Store}>
   unreadable: Array<{name: string; reason: string; store: Store}>
 }
@@ -123,7 +127,9 @@ export class TenantNotes {
       onWarning?.({
         code: 'tenant-note-unreadable',
         details: {path, reason},
-        message: `Which tenants a killed run has left active is not known: ${path} cannot be read (${reason}). Remove it once they are as they should be.`,
+        message: isNoteName(nameOf(path))
+          ? `Which tenants a killed run has left active is not known: ${path} cannot be read (${reason}). Remove it once they are as they should be.`
+          : `Whether a killed run has left tenants active is not known: ${reason}`,
       })
     }
 
@@ -154,9 +160,9 @@ export class TenantNotes {
   }
 
   async #notes(): Promise<FoundNotes> {
-    const found: FoundNotes = {readable: [], unreadable: []}
+    const found: FoundNotes = {readable: [], unlisted: [], unreadable: []}
     for (const store of this.#stores) {
-      for (const {kind, name} of await store.list('')) {
+      for (const {kind, name} of await listed(store, found)) {
         if (kind !== 'file' || !isNoteName(name)) continue
         try {
           const note = await readNote(store, name)
@@ -172,9 +178,20 @@ export class TenantNotes {
   }
 }
 
+/** What may not be listed may hold some: that is told, and keeps nobody from anything. */
+async function listed(store: Store, {unlisted}: FoundNotes): Promise<StoreEntry[]> {
+  try {
+    return await store.list('')
+  } catch (error) {
+    if (!isDenied(error)) throw error
+    unlisted.push({path: store.describe(''), reason: error.message})
+    return []
+  }
+}
+
 /** Not those of runs that live: they know themselves. */
-async function leftUnreadable({unreadable}: FoundNotes): Promise<UnreadableNote[]> {
-  const found: UnreadableNote[] = []
+async function leftUnreadable({unlisted, unreadable}: FoundNotes): Promise<UnreadableNote[]> {
+  const found = [...unlisted]
   for (const {name, reason, store} of unreadable) {
     if (!(await Lease.isHeld(store, leaseOf(name)))) found.push({path: store.describe(name), reason})
   }
