@@ -1,4 +1,5 @@
 /** Backups by several machines: the plan, one item of it, the seal. */
+import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {PlannedItem} from '../../work/queue.js'
@@ -108,20 +109,28 @@ export function backupTasks(
 async function sealBackup(
   worker: BackupWorker,
   results: readonly BackupItemResult[],
-  {attempt, check}: TaskRun,
+  {attempt, check, signal}: TaskRun,
 ): Promise<JobResult> {
   const {job, work} = worker
+  // What a killed worker has left active of an item that nobody had to read again.
+  const putBack = async (): Promise<void> => {
+    const warn = ({code, details, message}: Warning): void => {
+      job.warn(code, message, details)
+    }
+
+    await job.notes.putBack(job.connection, work.schema.class, warn, signal)
+  }
+
   const sealed = await sealedEntry(job.store, work)
   if (sealed) {
     await new BackupCatalog(job.store).register(sealed)
-    return {sealed, warnings: await warningsInSeal(job.store, sealed.file)}
+    const warnings = await warningsInSeal(job.store, sealed.file)
+    await putBack()
+    return {sealed, warnings}
   }
 
   const {id, warnings} = await sealItems(worker, results, {attempt, check})
-  // What a killed worker has left active of an item that nobody had to read again.
-  await job.notes.putBack(job.connection, work.schema.class, (warning) => {
-    job.warn(warning.code, warning.message, warning.details)
-  })
+  await putBack()
   return {sealed: await entryOf(job.store, work, id), warnings}
 }
 
