@@ -103,8 +103,10 @@ export class TransformChain {
 
   #with(transform: Transform): TransformChain {
     const {schema} = this
+    // What has no tenants is said before that none of them is meant.
+    const changed = transform.schema?.(schema) ?? schema
     const tenants = transform.tenants ? transform.tenants(this.tenants ?? []) : this.tenants
-    return new TransformChain([...this.steps, {schema, transform}], transform.schema?.(schema) ?? schema, tenants)
+    return new TransformChain([...this.steps, {schema, transform}], changed, tenants)
   }
 
   /** As they stand in the metadata. */

@@ -5,9 +5,11 @@ import type {ComparedThing, Difference, DiffOptions} from './options.js'
 import type {ComparedSide} from './side.js'
 
 import {incompleteWarning} from '../../archive/incomplete.js'
+import {locateExport} from '../../catalog/exports.js'
 import {openArchive} from '../../catalog/locate.js'
 import {persistent} from '../../flow/persistent.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
+import {DataOpsError} from '../../model/errors.js'
 import {checkPositiveInteger} from '../../model/positive-integer.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 import {isMultiTenant} from '../../model/schema.js'
@@ -66,11 +68,24 @@ async function openLive(
 }
 
 async function openBackup(backup: string, store: Store, {onWarning, signal}: DiffOptions): Promise<OpenedSide> {
-  const {archive} = await openArchive(backup, store, {onWarning})
+  const {archive} = await openArchive(backup, store, {onWarning}).catch(async (error: unknown) => {
+    throw (await locateExport(backup, store)) ? isExport(backup) : error
+  })
   const incomplete = incompleteWarning(archive.path, archive.seal)
   if (incomplete) onWarning?.(incomplete)
   const {backup_id: backupId, collection} = archive.head.metadata
   return {side: new SourceSide(archive, {signal}), thing: {backupId, collection, path: archive.path}}
+}
+
+function isExport(path: string): DataOpsError {
+  return new DataOpsError(
+    'INVALID_INPUT',
+    `${path} is an export that the server has made: only backups are compared.`,
+    {
+      details: {path},
+      hint: 'Compare it with a collection: `verifyCollection`.',
+    },
+  )
 }
 
 async function diff({a, b}: Both<OpenedSide>, options: DiffOptions): Promise<Difference> {

@@ -21,7 +21,7 @@ import {
   where,
   withoutVectors,
 } from '../../../src/flow/transform/index.js'
-import {receiveChain, sendChain, type SentChain} from '../../../src/flow/transform/sent.js'
+import {receiveChain, sendChain} from '../../../src/flow/transform/sent.js'
 import {TransformChain} from '../../../src/flow/transform/transform.js'
 import {type WeaviateObject} from '../../../src/model/object.js'
 import {type WeaviateClass} from '../../../src/model/schema.js'
@@ -85,7 +85,7 @@ async function expectSame(transforms: readonly Transform[], schema: WeaviateClas
     schema,
     ...(isSplit && {tenants: STATES}),
   })
-  const received = await receiveChain(structuredClone(sendChain(chain)) as SentChain)
+  const received = await receiveChain(structuredClone(sendChain(chain)!))
   const made = await chain.objects(objects)
   expect(await received.objects(objects)).toEqual(made)
   expect(received.schema).toEqual(chain.schema)
@@ -94,6 +94,13 @@ async function expectSame(transforms: readonly Transform[], schema: WeaviateClas
 
 it.each(Object.entries(CASES))('%s', async (_, make) => {
   await expectSame(await make(), SCHEMA, OBJECTS)
+})
+
+it('a choice of tenants by a pattern, of a collection without, says that it has none', async () => {
+  await expect(TransformChain.of([selectTenants(['eu-*'])], {schema: SCHEMA})).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    message: 'The collection "Sent" has no tenants.',
+  })
 })
 
 it.each([

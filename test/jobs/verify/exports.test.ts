@@ -60,6 +60,15 @@ describe('an export', () => {
     })
   })
 
+  it('is no backup to be compared with another: that is said', async () => {
+    await expect(
+      new Verifier({directory: directory.path}).diffBackups(folder, `${folder}#ExpMT`),
+    ).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: `${folder} is an export that the server has made: only backups are compared.`,
+    })
+  })
+
   it('is compared with the collection of its name', async () => {
     const {connection} = server
     const schemas = path.join(directory.path, 'schema.json')
