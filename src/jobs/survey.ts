@@ -141,6 +141,20 @@ export function changesEachTime(path: string): DataOpsError {
   )
 }
 
+/** Undefined where something is left, or there was nothing: a filter that was mistyped leaves no name without what its readers see. */
+export function leavesNone(
+  {objects, read}: Pick<TransformPreview, 'objects' | 'read'>,
+  name: string,
+  hint: string,
+): DataOpsError | undefined {
+  if (read === 0 || objects > 0) return undefined
+  return new DataOpsError(
+    'INVALID_INPUT',
+    `The changes leave none of the ${read} objects of the backup: nothing would be left of "${name}".`,
+    {hint},
+  )
+}
+
 export function becomesOne({id, tenant}: {id: string; tenant?: string}): DataOpsError {
   return new DataOpsError(
     'INVALID_INPUT',

@@ -25,6 +25,7 @@ import {Checkpoint} from '../restore/checkpoint.js'
 import {placeOfNotes, targetOf} from '../restore/job.js'
 import {restoreOnly} from '../restore/restore.js'
 import {TargetLeases} from '../restore/target-leases.js'
+import {leavesNone} from '../survey.js'
 import {liveChain} from '../verify/changed.js'
 import {compareCollection} from '../verify/compare.js'
 import {readReplaceMarker, type ReplaceMarker} from './marker.js'
@@ -52,7 +53,6 @@ export async function replaceCollection(
     : undefined
   if (alias) {
     const switching = {...options, atomic: true, verify: true}
-    if (options.transforms?.length) checkSomeLeft(await restoreOpened(at, opened, {...switching, dryRun: true}), name)
     const restored = await restoreOpened(at, opened, switching)
     return {...restored, replaced: {gapMs: 0, saved: alias.collection}}
   }
@@ -81,14 +81,10 @@ export async function replaceCollection(
   }
 }
 
-/** @throws DataOpsError INVALID_INPUT when transforms leave nothing of something: a filter that was mistyped empties no collection. */
+/** @throws DataOpsError INVALID_INPUT when transforms leave nothing of something. */
 function checkSomeLeft({changes}: RestoreResult, name: string): void {
-  if (!changes || changes.read === 0 || changes.objects > 0) return
-  throw new DataOpsError(
-    'INVALID_INPUT',
-    `The changes leave none of the ${changes.read} objects of the backup: nothing would be left of "${name}".`,
-    {hint: 'Choose others, or remove the objects with `clearCollection`.'},
-  )
+  const error = changes && leavesNone(changes, name, 'Choose others, or remove the objects with `clearCollection`.')
+  if (error) throw error
 }
 
 /** The backup that was opened: what it was called by may be another one by now. */

@@ -1,7 +1,6 @@
 /** The first step of a restore: everything that stands against it is found, and nothing is changed. A dry run ends here. */
 
 import type {ObjectSource} from '../../flow/source.js'
-import type {TransformPreview} from '../survey.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 
 import {CheckpointNote} from '../../archive/checkpoint-note.js'
@@ -15,6 +14,7 @@ import {sha256Hex} from '../../platform/node.js'
 import {splitPlace} from '../../store/place.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {assertUnknownOverGrpc} from '../../weaviate/same-server.js'
+import {leavesNone, type TransformPreview} from '../survey.js'
 import {orBeginAnew, OTHER_WAYS} from './begin-anew.js'
 import {Checkpoint} from './checkpoint.js'
 import {
@@ -331,6 +331,11 @@ async function checkNames({archive, atomicAlias, connection, options, target}: R
       {hint: 'Restore under another name with `name`, or with objects.'},
     )
   }
+
+  const changed = shown && archive instanceof TransformedSource ? archive.preview : undefined
+  const emptied =
+    changed && leavesNone(changed, shown!.alias, 'Choose others, or restore under another name with `name`.')
+  if (emptied) throw emptied
 
   if (atomicAlias !== undefined && (await connection.getCollection(atomicAlias))) {
     throw new DataOpsError('COLLECTION_EXISTS', `"${atomicAlias}" is a collection, so it cannot become an alias.`, {

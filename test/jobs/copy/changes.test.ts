@@ -251,3 +251,21 @@ it('what comes to be chosen after objects were written is written whole: its ref
   expect(copied).toMatchObject({references: 7, rejected: 0, warnings: []})
   expect((await restDump(at.url, TARGET)).get(idOf(11))).toMatchObject({properties: {self: [{}], title: 'chosen'}})
 })
+
+it('a filter that leaves nothing does not point an alias at it, in place of what its readers see', async () => {
+  await fill()
+  const options = {atomic: true, name: 'ShownCopy'}
+  await copies().copyCollection(NAME, options)
+  const before = await at.connection.listAliases()
+  const collections = (await at.connection.listCollections()).map((schema) => schema.class)
+  const emptied = copies().copyCollection(NAME, {...options, transforms: [where('title == "mistyped"')]})
+  await expect(emptied).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    message: 'The changes leave none of the 12 objects of the source: nothing would be left of "ShownCopy".',
+  })
+  expect(await at.connection.listAliases()).toEqual(before)
+  expect((await at.connection.listCollections()).map((schema) => schema.class)).toEqual(collections)
+  // Where nobody sees anything yet, an empty one is what was asked for.
+  const none = {atomic: true, name: 'NewlyShown', transforms: [where('title == "mistyped"')]}
+  expect(await copies().copyCollection(NAME, none)).toMatchObject({aliases: ['NewlyShown'], restored: 0})
+})
