@@ -43,6 +43,8 @@ interface FoundNotes {
   unreadable: Array<{name: string; reason: string; store: Store}>
 }
 
+type Acquire = (store: Store, lease: string) => Promise<Lease | undefined>
+
 interface HeldNoteFile {
   lease: Lease
   name: string
@@ -122,6 +124,19 @@ export class TenantNotes {
     onWarning: ((warning: Warning) => void) | undefined,
     signal?: AbortSignal,
   ): Promise<void> {
+    const acquire: Acquire = async (store, lease) => Lease.watchAndAcquire(store, lease, {signal})
+    await this.#putBack(acquire, connection, collection, onWarning)
+  }
+
+  /** As `putBack`, of those alone that are known to be dead by now: for who goes on with what a killed run has left, with its tenants as they are. */
+  async putBackOfDead(...[connection, collection, onWarning]: Parameters<TenantNotes['putBack']>): Promise<void> {
+    await this.#putBack(async (store, lease) => Lease.tryAcquire(store, lease), connection, collection, onWarning)
+  }
+
+  async #putBack(
+    acquire: Acquire,
+    ...[connection, collection, onWarning]: Parameters<TenantNotes['putBack']>
+  ): Promise<void> {
     const notes = await this.#notes()
     for (const {path, reason} of await leftUnreadable(notes)) {
       onWarning?.({
@@ -141,7 +156,7 @@ export class TenantNotes {
     for (const {name, store} of own) await Lease.isHeld(store, leaseOf(name))
     for (const {name, note, store} of own) {
       try {
-        const put = await putBackOf(connection, collection, {name, signal, store})
+        const put = await putBackOf(connection, collection, {acquire, name, store})
         if (put.tenants === 0) continue
         onWarning?.({
           code: 'tenants-put-back',
@@ -264,9 +279,9 @@ async function inOrder(stores: readonly Store[]): Promise<Store[]> {
 async function putBackOf(
   connection: Pick<Connection, 'listTenants' | 'setTenantStatus'>,
   collection: string,
-  {name, signal, store}: {name: string; signal?: AbortSignal; store: Store},
+  {acquire, name, store}: {acquire: Acquire; name: string; store: Store},
 ): Promise<{tenants: number}> {
-  const lease = await Lease.watchAndAcquire(store, leaseOf(name), {signal})
+  const lease = await acquire(store, leaseOf(name))
   if (!lease) return {tenants: 0}
   try {
     // Whoever held it may have put some back, and all.

@@ -7,6 +7,7 @@ import {removeUnfinished} from '../../archive/unfinished.js'
 import {persistent} from '../../flow/persistent.js'
 import {TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
+import {isMultiTenant} from '../../model/schema.js'
 import {checkEncryption, encryptionOf} from '../../store/encryption.js'
 import {isLeaseLost} from '../../store/lease.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
@@ -75,7 +76,16 @@ async function write(claimed: Claimed): Promise<Omit<BackupResult, 'seconds'>> {
   const result = await register(job, opened.head, sealed, opened.resumedObjects)
   // Last: until then, whoever comes next knows what is left to do.
   await removeJournal(job.store, claimed.claim.name)
+  await forgetNotes(job)
   return result
+}
+
+/** What was continued had tenants active that are as they were by now; whoever had noted them has shown no life since. */
+async function forgetNotes({collection: {schema}, connection, notes, options, warn}: BackupJob): Promise<void> {
+  if (!options.resume || !isMultiTenant(schema)) return
+  await notes.putBackOfDead(connection, schema.class, ({code, details, message}) => {
+    warn(code, message, details)
+  })
 }
 
 /** What stops `body` leaves what can be continued, and says so, or nothing. */

@@ -25,7 +25,7 @@ import {type BackupJob, warnSkipped} from './job.js'
 import {finishLeftovers, fitToContinue} from './leftovers.js'
 import {foretold} from './result.js'
 import {planTenants, scopeOf, type TenantPlan} from './tenants.js'
-import {type UnfinishedBackup, type UnreadableJournal, unreadableJournals} from './unfinished.js'
+import {findUnfinished, type UnfinishedBackup, type UnreadableJournal, unreadableJournals} from './unfinished.js'
 
 /** A backup that nothing stands against, as far as that can be known before. */
 export interface BackupPlan {
@@ -91,19 +91,12 @@ export function checkOptions(options: BackupOptions): void {
 
 /** Ends what killed runs left of their work on this collection; unless it is a dry run, nothing else is changed. */
 export async function planBackup(job: BackupJob): Promise<AlreadySealed | BackupPlan> {
-  const {connection, options} = job
+  const {options} = job
   const {schema} = job.collection
   if (options.lockForMs !== undefined) await requireLocks(job.store)
   const binding = bindingOf(job)
   const finished = options.dryRun ? undefined : await finishLeftovers(job, binding)
-  if (isMultiTenant(schema) && !options.dryRun) {
-    const warn = ({code, details, message}: Warning): void => {
-      job.warn(code, message, details)
-    }
-
-    await job.notes.putBack(connection, schema.class, warn, options.signal)
-  }
-
+  if (isMultiTenant(schema) && !options.dryRun) await putNotedBack(job, binding)
   const tenants = await tenantsOfJob(job)
   await job.sameServer.prove(tenants)
   const holdsData = options.includeData !== false
@@ -138,6 +131,20 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
     tenants,
     unfinished,
   }
+}
+
+/** What killed runs have left active. What is continued is known again by tenants that are active, and its journal has them put back. */
+async function putNotedBack(
+  {collection: {schema}, connection, notes, options, store, warn: warnOf}: BackupJob,
+  binding: JournalBinding,
+): Promise<void> {
+  const warn = ({code, details, message}: Warning): void => {
+    warnOf(code, message, details)
+  }
+
+  const isContinued = Boolean(options.resume) && (await findUnfinished(store, binding)).length > 0
+  if (isContinued) await notes.putBackOfDead(connection, schema.class, warn)
+  else await notes.putBack(connection, schema.class, warn, options.signal)
 }
 
 /** @throws DataOpsError INVALID_INPUT when one is required, and none could be told from others. */
