@@ -1,7 +1,7 @@
 /** Transforms that leave objects out. */
 import {Environment} from '@marcbachmann/cel-js'
 
-import type {JsonValue, WeaviateObject} from '../../model/object.js'
+import type {JsonObject, JsonValue, WeaviateObject} from '../../model/object.js'
 import type {Warning} from '../../model/progress.js'
 
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
@@ -95,6 +95,15 @@ const OF_OBJECTS: ReadonlyMap<string, string> = new Map([
 function bothIn(ast: unknown, {properties}: WeaviateClass): string[] {
   const own = new Set((properties ?? []).map(({name}) => name).filter((name) => OF_OBJECTS.has(name)))
   return own.size === 0 ? [] : [...saidIn(ast, own)]
+}
+
+const TIMES: ReadonlySet<string> = new Set(['created', 'updated'])
+
+/** Whether a filter of that record, as it stands in a backup's metadata, asks for times that the server gives each object anew where it is restored. */
+export function asksForTimes({expression, kind}: JsonObject): boolean {
+  if (kind !== 'where' || typeof expression !== 'string') return false
+  const {ast} = new Environment({unlistedVariablesAreDyn: true}).parse(expression)
+  return saidIn(ast, TIMES).size > 0
 }
 
 function meantOtherwise(expression: string, schema: WeaviateClass): undefined | Warning {

@@ -37,7 +37,8 @@ export interface TransformFunctions {
 /** `name`: stands in the metadata and in messages, with whatever else tells this transform from another. */
 export function transformObjects(functions: TransformFunctions, record: JsonObject & {name: string}): Transform {
   const {object: change, partial = change !== undefined, schema: changeSchema} = functions
-  let given = 0
+  // Of each collection by itself: one transform may be that of several.
+  const given = new WeakMap<WeaviateClass, number>()
   const after = (schema: WeaviateClass): WeaviateClass =>
     changeSchema ? changedSchema(schema, changeSchema, record.name) : schema
   let known: undefined | {context: FunctionContext; kept: Kept; of: WeaviateClass}
@@ -55,11 +56,11 @@ export function transformObjects(functions: TransformFunctions, record: JsonObje
     record: {...record, kind: 'functions'},
     ...(change && {
       async page(objects, schema) {
-        const first = given + 1
-        given += objects.length
+        const before = given.get(schema) ?? 0
+        given.set(schema, before + objects.length)
         const {context, kept} = knownOf(schema)
         return allAnswered(
-          objects.map((object, index) => ({name: record.name, number: first + index, object})),
+          objects.map((object, index) => ({name: record.name, number: before + index + 1, object})),
           async ({object}) => fromResult(await change(asPlain(object), context), object, kept),
         )
       },
@@ -74,7 +75,7 @@ type Kept = (properties: JsonObject) => JsonObject
 interface Asked {
   /** Of the transform. */
   name: string
-  /** From 1. */
+  /** Of the objects of its collection, from 1. */
   number: number
   object: WeaviateObject
 }

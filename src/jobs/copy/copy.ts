@@ -111,7 +111,7 @@ class CopyRun {
       open: async () => {
         const opened = await openCopy(job)
         this.#opened.set(opened.list.id, opened)
-        return {source: opened.source, store}
+        return {source: opened.source, store, warnings: opened.warnings}
       },
     }
   }

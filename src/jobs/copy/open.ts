@@ -19,6 +19,7 @@ import {Checkpoint, checkpointFileOf} from '../restore/checkpoint.js'
 import {type EndedTogether} from '../restore/ended-together.js'
 import {targetOf} from '../restore/job.js'
 import {TargetLeases} from '../restore/target-leases.js'
+import {removeBegun} from './begun-before.js'
 
 export interface CopyJob {
   collection: ResolvedCollection
@@ -42,6 +43,8 @@ export interface OpenedCopy {
   leftOut: Array<{name: string; reason: string}>
   list: RowList
   source: LiveSource
+  /** Of what an earlier run has left. */
+  warnings: Warning[]
 }
 
 export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
@@ -57,11 +60,11 @@ export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
   try {
     const {leftOut, tenants} = await tenantsOf(job)
     const at = {connection: job.target, merge: options.merge, target: targetNameOf(job)}
-    const list = await orBeginAnew(at, async () => listOf(job, name, tenants))
+    const {list, warnings} = await orBeginAnew(at, async () => listOf(job, name, tenants))
     const source = await sourceOf(job, name, list)
     for (const warning of leftOutWarnings({job, leftOut})) options.onWarning?.(warning)
     job.together.add(store, checkpointFileOf(name, checkpointAt(job, list)))
-    return {job, leases, leftOut, list, source}
+    return {job, leases, leftOut, list, source, warnings}
   } catch (error) {
     await leases.release()
     throw error
@@ -135,20 +138,37 @@ async function tenantsOf(job: CopyJob): Promise<{leftOut: OpenedCopy['leftOut'];
   }
 }
 
-async function listOf(job: CopyJob, name: string, tenants: WeaviateTenant[] | undefined): Promise<RowList> {
+async function listOf(
+  job: CopyJob,
+  name: string,
+  tenants: WeaviateTenant[] | undefined,
+): Promise<Pick<OpenedCopy, 'list' | 'warnings'>> {
   const {options, store} = job
   const folder = `${name}.rows`
   const listed = await listedSource(job)
   const found = options.restart ? undefined : await RowList.find(store, folder)
   if (found && (await isBegun({job, list: found}))) {
     const member = (Object.keys(listed) as Array<keyof ListedSource>).find((key) => listed[key] !== found.source[key])
-    if (member === undefined) return found
+    if (member === undefined) return {list: found, warnings: []}
     throw new DataOpsError('CHECKPOINT', changed(job, member), {
       hint: 'Use the options of the interrupted run, or `restart: true` to start over.',
     })
   }
 
-  return RowList.begin(store, folder, {source: listed, ...(tenants && {tenants})})
+  // Its name is in the list that is about to go.
+  const left = options.restart ? await removeEarlier(job, name, folder) : undefined
+  const list = await RowList.begin(store, folder, {source: listed, ...(tenants && {tenants})})
+  return {list, warnings: left ? [left] : []}
+}
+
+/** What a run that is not gone on with has left on the target, where it was an atomic one. */
+async function removeEarlier(job: CopyJob, name: string, folder: string): Promise<undefined | Warning> {
+  const {options, store, target} = job
+  if (options.dryRun) return undefined
+  const earlier = await RowList.find(store, folder).catch(() => undefined)
+  if (!earlier) return undefined
+  const written = targetOf(targetNameOf(job), earlier.id, {atomic: true})
+  return removeBegun({name, store, target, written})
 }
 
 function changed({collection}: CopyJob, member: keyof ListedSource): string {

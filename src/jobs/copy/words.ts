@@ -6,6 +6,8 @@ import {OTHER_WAYS} from '../restore/begin-anew.js'
 
 const WORDS: ReadonlyArray<[backup: RegExp, copy: string]> = [
   [/\bThe backup of\b/g, 'The collection'],
+  // Values of a schema beside each other.
+  [/(?<=\(|: )backup (?=[[{"\w])/g, 'source '],
   [/\bthe backup\b/g, 'the source'],
   [/\bThe backup\b/g, 'The source'],
   [/\banother backup\b/g, 'another source'],

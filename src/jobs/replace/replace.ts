@@ -26,7 +26,6 @@ import {placeOfNotes, targetOf} from '../restore/job.js'
 import {restoreOnly} from '../restore/restore.js'
 import {TargetLeases} from '../restore/target-leases.js'
 import {leavesNone} from '../survey.js'
-import {liveChain} from '../verify/changed.js'
 import {compareCollection} from '../verify/compare.js'
 import {readReplaceMarker, type ReplaceMarker} from './marker.js'
 
@@ -165,14 +164,15 @@ class Replacement {
     return Checkpoint.exists(place, this.opened.archive.name, where)
   }
 
-  /** What would be changed on the way is not compared: then it is done again, with all that belongs to it. */
+  /**
+   * As it is: of what a partial backup was chosen from, the same choice would be equal to it. What would be changed on the way is not compared:
+   * then it is done again, with all that belongs to it.
+   */
   async #compare(schema: WeaviateClass): Promise<CollectionComparison | undefined> {
     const {onProgress, signal} = this.options
     if (isChanging(this.options)) return undefined
-    const {archive} = this.opened
-    const chain = await liveChain(archive, schema, {})
     const {connection, notes} = this.#at
-    return compareCollection(connection, archive, {chain, collection: schema.class, notes, onProgress, signal})
+    return compareCollection(connection, this.opened.archive, {collection: schema.class, notes, onProgress, signal})
   }
 
   /** `unfinished`: an earlier run has dropped what was there, and what is there now came to be since. */

@@ -4,18 +4,20 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {CompareOptions} from './options.js'
 
 import {recordKey, transformsAgain} from '../../flow/transform/again.js'
+import {asksForTimes} from '../../flow/transform/choose.js'
 import {CHOICES, TransformChain} from '../../flow/transform/transform.js'
 import {DataOpsError} from '../../model/errors.js'
 import {compareSchemas} from '../../model/schema-compare.js'
 
 /**
  * undefined: objects are compared as they are, since nothing was changed, or since what is there was restored from the backup.
+ * `isRestored`: whether the objects that are there were restored from it, as far as they tell; absent: it is known that they were not.
  * @throws DataOpsError INVALID_INPUT when the changes cannot be made again.
  */
 export async function liveChain(
   {head}: Pick<ObjectSource, 'head'>,
   schema: WeaviateClass,
-  {transforms: given = []}: Pick<CompareOptions, 'transforms'>,
+  {isRestored, transforms: given = []}: Pick<CompareOptions, 'transforms'> & {isRestored?: () => Promise<boolean>},
 ): Promise<TransformChain | undefined> {
   const records = head.metadata.transforms ?? []
   const made = new Set(records.map((record) => recordKey(record)))
@@ -31,7 +33,10 @@ export async function liveChain(
 
   if (records.length === 0) return undefined
   const kinds = records.map(({kind}) => (typeof kind === 'string' ? kind : ''))
-  if (kinds.some((kind) => !CHOICES.has(kind)) && isCopy(head.schema, schema, kinds, given.length > 0)) return undefined
+  const isAlike = isSameSchema(head.schema, schema)
+  if (isAlike && isToldBySchema(kinds, given.length > 0)) return undefined
+  // What was restored has times of its own, which say nothing of those that were asked for.
+  if (isAlike && records.some((record) => asksForTimes(record)) && (await isRestored?.())) return undefined
   const {transforms, unknown} = transformsAgain(records, given)
   const [lacking] = unknown
   if (lacking) {
@@ -59,10 +64,13 @@ export async function liveChain(
   return TransformChain.of(transforms, {schema})
 }
 
-/** Whether a collection has the schema that the changes have made: then they were made to it already. */
-function isCopy(changed: WeaviateClass, schema: WeaviateClass, kinds: readonly string[], isGiven: boolean): boolean {
-  const isSame = compareSchemas(changed, schema, {ignoreName: true}).every(({severity}) => severity !== 'blocking')
-  if (!isSame) return false
+/** Whether a collection has the schema that the changes have made. */
+function isSameSchema(changed: WeaviateClass, schema: WeaviateClass): boolean {
+  return compareSchemas(changed, schema, {ignoreName: true}).every(({severity}) => severity !== 'blocking')
+}
+
+/** Whether that says that they were made to it already. */
+function isToldBySchema(kinds: readonly string[], isGiven: boolean): boolean {
   // Without another schema nothing tells: functions that are given again are for the original.
   const tells = kinds.some((kind) => !CHOICES.has(kind) && kind !== 'functions' && kind !== 'no-vectors')
   return tells || (kinds.includes('functions') && !isGiven)

@@ -25,6 +25,7 @@ import {progressOf, verifyCovered} from './covered.js'
 import {identifyDamaged} from './damaged.js'
 import {diffBackups, diffCollections} from './diff.js'
 import {compareExport, verifyExport} from './exports.js'
+import {isRestoredFrom} from './restored.js'
 
 export interface VerifierOptions extends ManagerOptions {
   /** Needed to verify collections. */
@@ -126,7 +127,9 @@ export class Verifier {
     const compared = {...options, collection: schema.class, notes: this.#notes}
     if (exported) return compareExport(connection, exported, {...compared, schema})
     if (!archive) throw new DataOpsError('UNEXPECTED', 'There is neither a backup nor an export to compare with.')
-    return compareCollection(connection, archive, {...compared, chain: await liveChain(archive, schema, options)})
+    const isRestored = async (): Promise<boolean> => isRestoredFrom(archive, {connection, schema}, compared)
+    const chain = await liveChain(archive, schema, {...options, isRestored})
+    return compareCollection(connection, archive, {...compared, chain})
   }
 
   #needConnection(): Connection {

@@ -70,6 +70,20 @@ it('what is thrown that is no error, nor a text, is told of all the same', async
   })
 })
 
+it('objects are numbered within their collection, however many of others came before', async () => {
+  const object = ({properties}: {properties: object}): never[] => {
+    if ('bad' in properties) throw new Error('no')
+    return []
+  }
+
+  const transform = transformObjects({object}, {name: 'test'})
+  const good = {id: ID, properties: {}}
+  const bad = {id: ID, properties: {bad: true}}
+  await transform.page?.([good, good, good], SCHEMA)
+  await expect(transform.page?.([good, bad], {...SCHEMA, class: 'Other'})).rejects.toMatchObject({details: {number: 2}})
+  await expect(transform.page?.([good, bad], SCHEMA)).rejects.toMatchObject({details: {number: 5}})
+})
+
 it('dates, UUIDs, zeros and vectors are what the server will give back', async () => {
   const day = new Date(0)
   const inside = {day: '2024-02-29T10:00:00.120+00:00'}

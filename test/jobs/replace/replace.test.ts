@@ -320,6 +320,23 @@ it('with changes that was interrupted is continued with the same alone, as the h
   expect(await restDump(server.url, NAME)).toEqual(good)
 })
 
+it('that was killed before it dropped what a partial backup is of does not take that for the backup', async () => {
+  await server.connection.deleteCollection(NAME)
+  await makeCollection(server.connection, NAME, OBJECTS, 4)
+  const chosen = [...good.keys()].slice(0, 5)
+  const part = await new BackupManager(server.connection, {directory: directory.path}).backupCollection(NAME, {
+    transforms: [transforms.where(`id in ${JSON.stringify(chosen)}`), transforms.onlyIds(chosen)],
+  })
+  const marker = {backup: part.id, saved: 'what-was-there', server: server.connection.describe}
+  const file = path.join(directory.path, `.replace-${NAME}.json`)
+  for (const restored of [5, 0]) {
+    await writeFile(file, JSON.stringify(marker))
+    // The second time it was ended before it could say so.
+    expect(await manager().replaceCollection(part.id, QUICK)).toMatchObject({restored, verification: {equal: true}})
+    expect([...(await restDump(server.url, NAME)).keys()].toSorted()).toEqual(chosen.toSorted())
+  }
+})
+
 it('of an encrypted backup says when what is there is saved in the clear', async () => {
   const {identity, recipient} = await newIdentity()
   const keys = {directory: directory.path, identities: [identity]}
