@@ -3,6 +3,7 @@ import {parentPort, workerData} from 'node:worker_threads'
 
 import type {LeaderCalls} from './jobs/backup/thread-calls.js'
 import type {LeaderCalls as RestoreCalls} from './jobs/restore/thread-calls.js'
+import type {LeaderCalls as PartCalls} from './jobs/verify/thread-calls.js'
 import type {ThreadData} from './jobs/workers/thread.js'
 
 import {Peer} from './jobs/workers/peer.js'
@@ -20,6 +21,12 @@ if (kind === 'restore') {
   const leader: Peer<RestoreCalls> = new Peer<RestoreCalls>(
     port,
     restoreThread(() => leader),
+  )
+} else if (kind === 'verification') {
+  const {partThread} = await import('./jobs/verify/thread.js')
+  const leader: Peer<PartCalls> = new Peer<PartCalls>(
+    port,
+    partThread(() => leader),
   )
 } else {
   const {backupThread} = await import('./jobs/backup/thread.js')

@@ -22,6 +22,10 @@ export default class BackupVerify extends DataOpsCommand {
   static override flags = {
     ...placeFlags,
     quick: Flags.boolean({description: 'Hashes only; nothing is decoded.'}),
+    workers: Flags.integer({
+      description: 'Threads, each of which reads parts of the backup; default: one for each core, at most 8.',
+      min: 1,
+    }),
   }
 
   static override examples = examples(
@@ -39,9 +43,10 @@ export default class BackupVerify extends DataOpsCommand {
       onWarning: this.warnOf,
     })
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
+    const {workers: {value: workers} = {}} = await this.settings()
     const verifier = new Verifier({directory: flags.output, ...encryption})
     const verify = async (reference: string): Promise<BackupVerification> => {
-      const verification = await verifier.verifyBackup(reference, {...this.operation(), quick: flags.quick})
+      const verification = await verifier.verifyBackup(reference, {...this.operation(), quick: flags.quick, workers})
       this.print(isSeveral ? verificationLine(verification) : verificationLines(verification))
       if (verification.problems.length > 0) exitAtLeast(EXIT_CODES.BACKUP_DAMAGED)
       return verification

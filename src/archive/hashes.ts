@@ -12,13 +12,14 @@ import {toHex, utf8} from '../codec/bytes.js'
 import {type BackupSeal, documentTail, parseSealLine, type SealedPart} from '../codec/document.js'
 import {readStoredMember} from '../codec/gzip.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {inParallel} from '../model/in-parallel.js'
 import {plural} from '../model/plural.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {withReader} from '../store/read-all.js'
 import {MAX_SEAL} from './document-source.js'
 import {inflateMembers} from './gzip-members.js'
 import {METADATA_FILE, SCHEMA_FILE} from './names.js'
-import {partsPlace} from './parts-place.js'
+import {partsPlace, type PartsPlace} from './parts-place.js'
 import {type Proof, ProofMaker} from './proof.js'
 import {sealContradictions} from './seal-checks.js'
 
@@ -32,8 +33,22 @@ export interface BackupFiles {
 }
 
 export interface CheckHashesOptions extends Pick<OperationOptions, 'onProgress' | 'signal'> {
+  /** Checks the parts in place of this thread; they get no proof. */
+  parts?: PartChecker
   /** Gets the hashes of the files that hold objects, for reading them again. */
   proof?: Proof
+}
+
+interface OnBytes {
+  /** Is told of bytes that were hashed. */
+  onBytes?: (bytes: number) => void
+}
+
+/** Parts of a backup that are checked at the same time, as `checkPart` does it. */
+export interface PartChecker {
+  atOnce: number
+  /** `index`: among the parts of the seal. `onBytes` is told of bytes that were hashed. */
+  check: (index: number, onBytes: (bytes: number) => void) => Promise<Problem[]>
 }
 
 /**
@@ -51,6 +66,20 @@ export async function checkHashes(files: BackupFiles, options: CheckHashesOption
   await check.document(document)
   for (const message of sealContradictions(sealed)) check.add(document, message)
   if (manifest.kind === 'directory') await check.directory(sealed)
+  return check.problems
+}
+
+/** The same for one part of it alone, by its number among those of the seal. */
+export async function checkPart(
+  {manifest, store}: {manifest: SealedManifest; store: Store},
+  index: number,
+  options: OnBytes & Pick<CheckHashesOptions, 'proof' | 'signal'> = {},
+): Promise<Problem[]> {
+  const {metadata, name, seal} = manifest
+  const check = new HashCheck(store, seal, metadata.collection, options)
+  const part = seal.parts[index]
+  if (!part) throw new TypeError(`there is no part ${index}`)
+  await check.part(`${name}/${part.file}`, part, partsPlace(store, name, metadata))
   return check.problems
 }
 
@@ -89,7 +118,7 @@ class HashCheck {
     private readonly store: Store,
     private readonly seal: BackupSeal,
     private readonly collection: string,
-    private readonly options: CheckHashesOptions,
+    private readonly options: CheckHashesOptions & OnBytes,
   ) {}
 
   async #checkDocument(file: string, reader: StoreReader): Promise<void> {
@@ -158,7 +187,7 @@ class HashCheck {
     }
   }
 
-  async #checkPart(file: string, part: SealedPart, place: {key: string; store: Store}): Promise<void> {
+  async part(file: string, part: SealedPart, {keyOf, store}: PartsPlace): Promise<void> {
     await this.#withFile(
       file,
       async (reader) => {
@@ -172,7 +201,7 @@ class HashCheck {
           )
         }
       },
-      place,
+      {key: keyOf(part.file ?? ''), store},
     )
   }
 
@@ -234,11 +263,12 @@ class HashCheck {
       return
     }
 
-    await withReader(store, key, async (reader) =>
-      check(reader).catch((error: unknown) => {
-        this.#addDamage(file, error)
-      }),
-    )
+    try {
+      // An encrypted one is looked at when it is opened.
+      await withReader(store, key, check)
+    } catch (error) {
+      this.#addDamage(file, error)
+    }
   }
 
   #addDamage(file: string, error: unknown): void {
@@ -248,6 +278,7 @@ class HashCheck {
 
   #count(bytes: number): void {
     this.#bytes += bytes
+    this.options.onBytes?.(bytes)
     this.options.onProgress?.({bytes: this.#bytes, collection: this.collection, completed: 0, stage: 'verify'})
   }
 
@@ -256,15 +287,24 @@ class HashCheck {
   }
 
   /** Parts, schema and listing of a directory. */
-  async directory({metadata, name, schema, seal}: SealedManifest): Promise<void> {
+  async directory(manifest: SealedManifest): Promise<void> {
+    const {metadata, name, schema, seal} = manifest
     await this.#checkListing(name)
-    if (seal.parts.length > 0 || metadata.export) {
-      const {keyOf, store} = partsPlace(this.store, name, metadata)
-      for (const part of seal.parts) {
-        await this.#checkPart(`${name}/${part.file}`, part, {key: keyOf(part.file ?? ''), store})
-      }
+    const count = (bytes: number): void => {
+      this.#count(bytes)
     }
 
+    const {proof, signal} = this.options
+    const checker: PartChecker = this.options.parts ?? {
+      atOnce: 1,
+      check: async (index) => checkPart({manifest, store: this.store}, index, {onBytes: count, proof, signal}),
+    }
+    // That of an export that nobody could read is refused, whether or not it has parts.
+    if (metadata.export) partsPlace(this.store, name, metadata)
+    const found = await inParallel(seal.parts.keys(), {atOnce: checker.atOnce, signal}, async (index) =>
+      checker.check(index, count),
+    )
+    this.problems.push(...found.flat())
     const file = `${name}/${SCHEMA_FILE}`
     await this.#withFile(file, async (reader) => this.#checkSchema(file, reader, schema))
   }

@@ -2,6 +2,8 @@
 
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000'
 export const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+/** Characters of a UUID. */
+export const UUID_TEXT_LENGTH = NIL_UUID.length
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 

@@ -6,15 +6,13 @@ import type {LeaderCalls, ThreadCalls, ThreadPage, ThreadResult, ThreadSetup} fr
 import {PAGES_WORTH_CUTTING, type Slice} from '../../flow/parallel-reader.js'
 import {Sleepers} from '../../flow/sleepers.js'
 import {throwIfAborted} from '../../model/errors.js'
-import {splitRange} from '../../model/uuid-range.js'
+import {splitRange, UUID_TEXT_LENGTH} from '../../model/uuid-range.js'
 import {type Opened, sentConnection} from '../../weaviate/connect.js'
 import {type Offer} from '../workers/peer.js'
 import {thisThread, Thread, type WorkingThread} from '../workers/thread.js'
 import {without} from './slices.js'
 import {backupThread} from './thread.js'
 
-/** Characters of a UUID. */
-const ID = 36
 /** Slices (tenants) that a thread is given at once. */
 const MOST_SLICES = 64
 /** A thread's share of what is left that it is given at once. */
@@ -219,8 +217,8 @@ export class BackupThreads {
     const {completeness, sink} = this.backup
     const {bytes, document, ids, spare, tenant} = page
     if (document) led.coming.push(document.result)
-    const objects = Array.from({length: ids.length / ID}, (_, at) => ({
-      id: ids.slice(at * ID, (at + 1) * ID),
+    const objects = Array.from({length: ids.length / UUID_TEXT_LENGTH}, (_, at) => ({
+      id: ids.slice(at * UUID_TEXT_LENGTH, (at + 1) * UUID_TEXT_LENGTH),
       ...(tenant !== undefined && {tenant}),
     }))
     await completeness.note(objects)

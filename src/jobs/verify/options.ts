@@ -3,10 +3,15 @@ import type {Transform} from '../../flow/transform/transform.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {ReplicaReport} from '../../weaviate/connection.js'
 
+/** Problems of one kind that are named one by one; of more there is the number. */
+export const MAX_OF_A_KIND = 20
+
 /** How closely a backup is looked at. */
 export interface VerifyBackupOptions extends OperationOptions {
   /** Hashes only: nothing is decoded. */
   quick?: boolean
+  /** Threads that read parts of the backup, each some; default: one for each core, at most 8. One where it has one part, or is opened by a passphrase. */
+  workers?: number
 }
 
 /** What was found in a backup; it is whole when there are no `problems`. */

@@ -71,7 +71,7 @@ export class Verifier {
     }
 
     const {archive, cover, place, store} = opened
-    const {digest, problems, warnings} = await checkBackup({archive, store}, options)
+    const {digest, problems, warnings} = await checkBackup({archive, place, store}, options)
     // What those without a key go by must be right as well.
     if (cover && !options.quick) problems.push(...(await checkCover(place, cover, progressOf(cover, options))))
     return {

@@ -33,7 +33,7 @@ export function workersFor(
 }
 
 /** What a thread does. */
-export type ThreadKind = 'backup' | 'restore'
+export type ThreadKind = 'backup' | 'restore' | 'verification'
 
 /** What a thread is made with. */
 export interface ThreadData {
