@@ -16,6 +16,7 @@ import {
 } from '../../src/cli/flags.js'
 import {secondServerFlags} from '../../src/cli/second-server.js'
 import {isUnknown} from '../../src/jobs/verify/unknown.js'
+import {DataOpsError} from '../../src/model/errors.js'
 
 export default class ColDiff extends DataOpsCommand {
   static override summary = 'Compare two collections, object by object.'
@@ -26,7 +27,7 @@ export default class ColDiff extends DataOpsCommand {
 
   static override args = {
     a: Args.string({description: 'Collection (or alias).', ignoreStdin: true, required: true}),
-    b: Args.string({description: 'The other one; default: that of the same name.', ignoreStdin: true}),
+    b: Args.string({description: 'The other one; default, with --to-url: that of the same name.', ignoreStdin: true}),
   }
 
   static override flags = {
@@ -51,6 +52,12 @@ export default class ColDiff extends DataOpsCommand {
     const {args, flags} = await this.parse(ColDiff)
     const connection = await this.connect()
     const other = await this.connectSecond()
+    if (args.b === undefined && !other) {
+      throw new DataOpsError('INVALID_INPUT', `There is nothing to compare "${args.a}" with.`, {
+        hint: 'Name the other collection, or its server with --to-url.',
+      })
+    }
+
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
     const verifier = new Verifier({connection, directory: flags.output, stateDirectory: this.stateDirectory})
     const difference = await verifier.diffCollections(args.a, args.b ?? args.a, {

@@ -159,6 +159,13 @@ describe('col diff and backup diff', () => {
     expect(words.stdout).toContain('different 00000000-0000-4000-8000-000000000004: title')
   })
 
+  it('compare a collection with none but another: alone, without a second server, it is refused', async () => {
+    const alone = await cli(['col', 'diff', 'Book'], from())
+    expect(alone).toMatchObject({code: 2, stderr: expect.stringContaining('--to-url') as string})
+    const itself = await cli(['col', 'diff', 'Book', 'Book'], from())
+    expect(itself).toMatchObject({code: 0, stderr: expect.stringContaining('is compared with itself') as string})
+  })
+
   it('compare backups, and end with 5 or 2 where one of both is not there', async () => {
     const place = path.join(folder.path, 'backups')
     const of = ['col', 'backup', 'Book', '-o', place, '--json']
@@ -167,7 +174,9 @@ describe('col diff and backup diff', () => {
     const run = await cli(['backup', 'diff', id(one), id(two), '-o', place, '--json'])
     expect(run.code).toBe(4)
     expect(run.json()).toMatchObject({counts: {different: 0, extra: 0, missing: 1}})
-    expect((await cli(['backup', 'diff', id(one), id(one), '-o', place])).code).toBe(0)
+    const itself = await cli(['backup', 'diff', id(one), id(one), '-o', place])
+    expect(itself).toMatchObject({code: 0, stderr: expect.stringContaining('is compared with itself') as string})
+    expect(run.stderr).not.toContain('itself')
     const bare = await cli([...of, '--schema-only'], from())
     const unknown = await cli(['backup', 'diff', id(one), id(bare), '-o', place])
     expect(unknown).toMatchObject({code: 3, stdout: expect.stringContaining('is not known to equal') as string})

@@ -25,6 +25,8 @@ import {type ComparedSource, SourceSide} from './source-side.js'
 import {tenantInWords} from './unknown.js'
 
 const DEFAULT_LIMIT = 20
+/** What was not compared where one of both has objects, in words. */
+export const SCHEMA_ONLY = 'the objects: the backup holds the schema only'
 
 export interface CompareCollectionOptions extends CompareOptions {
   /** What is made of the live objects before they are compared. */
@@ -293,7 +295,7 @@ class Comparison {
 
     const isSchemaOnly = first.hasObjects !== second.hasObjects
     const isBlind = isSchemaOnly && !(await (first.hasObjects ? first : second).isEmpty(takesPart))
-    return [...open, ...changed, ...unshown, ...(isBlind ? ['the objects: the backup holds the schema only'] : [])]
+    return [...open, ...changed, ...unshown, ...(isBlind ? [SCHEMA_ONLY] : [])]
   }
 
   async #readBoth(selection: TenantSelection): Promise<[Content, Content]> {

@@ -15,7 +15,7 @@ import {compareSchemas} from '../../model/schema-compare.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {ReplicaWatch} from '../replica-watch.js'
-import {type ComparedSides, compareSides} from './compare.js'
+import {type ComparedSides, compareSides, SCHEMA_ONLY} from './compare.js'
 import {LiveSide} from './live-side.js'
 import {SourceSide} from './source-side.js'
 import {tenantInWords} from './unknown.js'
@@ -88,14 +88,28 @@ function isExport(path: string): DataOpsError {
   )
 }
 
+/** Two names may be of one thing: an alias, or two days of which only one has a backup. That it equals itself says nothing of another. */
+function warnOfOne({a, b}: Both<OpenedSide['thing']>, {onWarning}: DiffOptions): void {
+  if (a.collection !== b.collection || a.server !== b.server || a.path !== b.path) return
+  const what = a.path === undefined ? `The collection "${a.collection}"` : `The backup ${a.path}`
+  onWarning?.({
+    code: 'compared-with-itself',
+    details: {collection: a.collection, ...(a.path !== undefined && {path: a.path})},
+    message: `${what} is compared with itself: both names are of it.`,
+  })
+}
+
 async function diff({a, b}: Both<OpenedSide>, options: DiffOptions): Promise<Difference> {
   const started = performance.now()
+  warnOfOne({a: a.thing, b: b.thing}, options)
   const compared = await compareSides(a.side, b.side, options)
   const {counts, differences, digests, equal, objects} = compared
   const tenantsLeftOut = compared.tenantsLeftOut?.map(({name, reason}) => ({name, reason: inEither(reason)}))
   const notCompared = new Set(compared.notCompared?.map((what) => inEither(what)))
   // Which of both lacks a tenant, and why, makes no difference.
   for (const tenant of tenantsLeftOut ?? []) notCompared.add(tenantInWords(tenant))
+  // Also beside one without objects: nobody knows how many the other's collection had.
+  if (a.side.hasObjects !== b.side.hasObjects) notCompared.add(SCHEMA_ONLY)
   const schemaDifferences = [...schemasOf(a.side, b.side), ...tenantsOf(compared)]
   const read = async ({thing, watch}: OpenedSide, as: 'first' | 'second'): Promise<ComparedThing> => {
     const ended = await watch?.end()

@@ -104,6 +104,32 @@ it('dates, UUIDs, zeros and vectors are what the server will give back', async (
   ])
 })
 
+// As a server of 1.39 gives them back.
+it.each([
+  ['date', '2020-01-01T00:00:00.1234567899Z', '2020-01-01T00:00:00.123456789Z'],
+  ['date', '2020-01-01T00:00:00,50Z', '2020-01-01T00:00:00.5Z'],
+  ['date', '2020-01-01T7:00:00+01:00', '2020-01-01T07:00:00+01:00'],
+  ['date', '2020-01-01T24:00:00Z', '2020-01-01T24:00:00Z'],
+  ['uuid', 'ABCDEF0000004000800000000000ABCD', 'abcdef00-0000-4000-8000-00000000abcd'],
+  ['uuid', '{ABCDEF00-0000-4000-8000-00000000ABCD}', 'abcdef00-0000-4000-8000-00000000abcd'],
+  ['uuid', 'urn:uuid:ABCDEF00-0000-4000-8000-00000000ABCD', 'abcdef00-0000-4000-8000-00000000abcd'],
+  ['uuid', '{ABCDEF00-0000-4000-8000-00000000ABCD', '{ABCDEF00-0000-4000-8000-00000000ABCD'],
+  ['int', -0, 0],
+  ['int[]', [-0, 5], [0, 5]],
+  ['phoneNumber', {defaultCountry: 'de', input: '0171 1234567'}, {defaultCountry: 'DE', input: '0171 1234567'}],
+  ['Other', [{beacon: `weaviate://localhost/${ID}`}], [{beacon: `weaviate://localhost/Other/${ID}`}]],
+  [
+    'Other',
+    [{beacon: 'weaviate://localhost/Other/ABCDEF00-0000-4000-8000-00000000ABCD'}, {beacon: 'weaviate://else/x'}],
+    [{beacon: 'weaviate://localhost/Other/abcdef00-0000-4000-8000-00000000abcd'}, {beacon: 'weaviate://else/x'}],
+  ],
+])('of type %s, %o is given back as %o', async (type, given, expected) => {
+  const transform = transformObjects({object: (object) => ({...object, properties: {value: given}})}, {name: 'test'})
+  const schema = {class: 'Any', properties: [{dataType: [type], name: 'value'}]}
+  const made = await transform.page?.([{id: ID, properties: {}}], schema)
+  expect(made).toStrictEqual([{id: ID, properties: {value: expected}}])
+})
+
 it('a function that gives a property no data type is refused, not believed', () => {
   const typeless = transformObjects(
     {schema: (schema) => ({...schema, properties: [{name: 'day'}]}) as unknown as typeof schema},
