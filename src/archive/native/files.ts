@@ -10,6 +10,7 @@ import type {ExportedCollection, NamedFile, NativeExport} from './export.js'
 import {toHex} from '../../codec/bytes.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
+import {settleIntZeros} from '../../model/int-zeros.js'
 import {plural} from '../../model/plural.js'
 import {nodePlatform, sha256Hex} from '../../platform/node.js'
 import {damaged} from '../../store/damaged.js'
@@ -103,6 +104,7 @@ export class ExportFiles {
           pageBytes,
         })) {
           throwIfAborted(signal)
+          for (const {properties} of page.objects) settleIntZeros(schema, properties)
           const firstRow = start + page.firstRow
           const endRow = firstRow + page.objects.length
           yield {endRow, firstRow, objects: page.objects, rows: page.objects.map((_, index) => firstRow + index)}

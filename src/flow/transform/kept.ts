@@ -39,7 +39,7 @@ function takenUuid(text: string): string | undefined {
   const digits = UUID_DIGITS.exec(text)?.slice(1).join('-').toLowerCase()
   if (digits === undefined) return undefined
   const given = text.toLowerCase()
-  return [digits, digits.replaceAll('-', ''), `{${digits}}`, `urn:uuid:${digits}`].includes(given) ? digits : undefined
+  return [`urn:uuid:${digits}`, `{${digits}}`, digits, digits.replaceAll('-', '')].includes(given) ? digits : undefined
 }
 
 type Keep = (value: JsonValue) => JsonValue

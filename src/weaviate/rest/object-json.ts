@@ -3,6 +3,7 @@ import type {CollectionPlan, KnownObject} from '../connection.js'
 
 import {viewOf} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
+import {settleIntZeros} from '../../model/int-zeros.js'
 import {
   type JsonObject,
   type JsonValue,
@@ -142,6 +143,7 @@ export function toObject(object: RestObject, collection?: CollectionPlan, tenant
     if (value !== null) setOwn(properties, name, collection?.referenceNames.has(name) ? beacons(value) : value)
   }
 
+  if (collection) settleIntZeros(collection.schema, properties)
   const result: WeaviateObject = {
     creationTimeUnix: object.creationTimeUnix,
     id: object.id.toLowerCase(),
