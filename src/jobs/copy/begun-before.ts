@@ -30,7 +30,9 @@ export async function removeBegun({name, store, target, written}: BegunBefore): 
   // One that cannot be read says of nothing that it is ours.
   const earlier = await readCheckpoint(store, file).catch(() => undefined)
   const identity = await target.identify(there)
-  if (earlier?.created && identity !== undefined && identity === earlier.identity) {
+  // Objects that stand in for others, in other collections, are known by the checkpoint alone.
+  const standIns = earlier?.placeholders ?? []
+  if (earlier?.created && standIns.length === 0 && identity !== undefined && identity === earlier.identity) {
     await target.deleteCollection(written)
     await forget(store, file)
     return undefined
@@ -38,7 +40,7 @@ export async function removeBegun({name, store, target, written}: BegunBefore): 
 
   return {
     code: 'collection-left',
-    details: {collection: written},
+    details: {collection: written, ...(standIns.length > 0 && {standIns})},
     message: `"${written}", which an earlier run of this copy may have filled in part, is there still. Delete it when nobody needs it.`,
   }
 }

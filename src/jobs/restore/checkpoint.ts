@@ -117,8 +117,8 @@ export class Checkpoint {
 
   /**
    * The checkpoint of an earlier run, or a new one that is not on the disk yet. `restart` forgets the earlier one, but for tenants of a
-   * merge that it may have left active. `isRetry`: of a run that sends what was refused, beside that of the restore itself. `together`: of
-   * the restores of the same go, one of which may say that this one was done.
+   * merge that it may have left active, and its placeholders. `isRetry`: of a run that sends what was refused, beside that of the restore
+   * itself. `together`: of the restores of the same go, one of which may say that this one was done.
    * @throws DataOpsError CHECKPOINT when there is one of another backup, another target or other options, or one that cannot be read.
    */
   static async open(
@@ -133,6 +133,8 @@ export class Checkpoint {
       const earlier = await readCheckpoint(store, name).catch(() => undefined)
       if (earlier && !earlier.created) restarted.tenants = earlier.tenants
       restarted.targetTenants = earlier?.targetTenants ?? []
+      // Deleted as they would have been: what they stand in for is nobody's object.
+      restarted.placeholders = earlier?.placeholders ?? []
       return restarted
     }
 

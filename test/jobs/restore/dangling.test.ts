@@ -232,6 +232,33 @@ describe('a checkpoint', () => {
     expect(await connection.count(TO, TENANT)).toBe(21)
   })
 
+  it('that is begun anew forgets no object that stands in for another', async () => {
+    const {connection} = server
+    const objects = Array.from({length: 60}, (_, ordinal) => ({
+      id: objectId(1000 + ordinal),
+      properties: {to: [{beacon: `weaviate://localhost/${TO}/${objectId(700)}`}]},
+      tenant: TENANT,
+    }))
+    await write(TO, [{id: objectId(700), properties: {title: 'referred to'}, tenant: TENANT}])
+    await write(FROM, objects)
+    expect(await connection.writeReferences({collection: await planOf(FROM), objects})).toEqual([])
+    const backup = await new BackupManager(connection, {directory: directory.path}).backupCollection(FROM)
+    await connection.deleteObjects({collection: TO, tenant: TENANT})
+    await connection.deleteObjects({collection: FROM, tenant: TENANT})
+    const file = await interruptRestore(backup.path, {merge: true})
+    await write(TO, [{id: objectId(700), properties: {}, tenant: TENANT}])
+    const collection = await planOf(TO)
+    const [left] = await connection.getObjects({collection, ids: [objectId(700)], tenant: TENANT})
+    const times = [left?.creationTimeUnix, left?.lastUpdateTimeUnix]
+    const checkpoint = JSON.parse(await readFile(file, 'utf8')) as object
+    const placeholders = [{collection: TO, id: objectId(700), tenant: TENANT, times, vectors: ''}]
+    await writeFile(file, JSON.stringify({...checkpoint, placeholders}))
+    const manager = new RestoreManager(connection, {directory: directory.path})
+    const options = {merge: true, restart: true, verify: true}
+    expect(await manager.restoreCollection(backup.path, options)).toMatchObject({verification: {equal: true}})
+    expect(await connection.count(TO, TENANT)).toBe(0)
+  })
+
   it('knows a target that was dropped and made again, and says so instead of counting what is not there', async () => {
     const {connection} = server
     await makeCollection(connection, PLAIN, 100, 4)
