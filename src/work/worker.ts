@@ -4,6 +4,12 @@ import type {Taken, WorkQueue} from './queue.js'
 import {DataOpsError, interrupted, throwIfAborted} from '../model/errors.js'
 import {isLeaseLost} from '../store/lease.js'
 
+export interface WorkerOptions<P, R> {
+  signal?: AbortSignal
+  /** Is told of what came of an item that another worker had by then; or of this worker's own, where the answer was lost that it counts. */
+  unused?: (item: Taken<P, R>, result: R) => Promise<void>
+}
+
 /**
  * Takes items and does them, until the job is over, or can go no further. What an item fails with is written down with it; what is wrong
  * with this worker (it was interrupted, cannot connect, may not, has no room, or says `details.ofWorker`) ends it, and it gives back what it had. Returns how many it has done.
@@ -12,7 +18,7 @@ import {isLeaseLost} from '../store/lease.js'
 export async function work<P, R>(
   queue: Pick<WorkQueue<P, R>, 'take'>,
   run: (item: Taken<P, R>, signal: AbortSignal) => Promise<R>,
-  signal?: AbortSignal,
+  {signal, unused}: WorkerOptions<P, R> = {},
 ): Promise<number> {
   for (let done = 0; ;) {
     const item = await queue.take(signal)
@@ -20,6 +26,7 @@ export async function work<P, R>(
     try {
       const result = await run(item, signal ? AbortSignal.any([item.signal, signal]) : item.signal)
       if (await item.done(result)) done++
+      else await unused?.(item, result)
     } catch (error) {
       await giveBack(item, error, signal)
     }

@@ -4,9 +4,10 @@ import type {BackupItemResult, BackupWork, BackupWorker, ItemRun} from './items.
 import type {BackupResult} from './options.js'
 
 import {ContentDigest} from '../../archive/content-digest.js'
+import {readCover} from '../../archive/encrypted/cover.js'
 import {unlockUnfinished} from '../../archive/encrypted/unlock.js'
 import {readManifest} from '../../archive/manifest.js'
-import {isOwnFile, itemPartName, METADATA_FILE, SCHEMA_FILE} from '../../archive/names.js'
+import {ENCRYPTED_SUFFIX, isOwnFile, itemPartName, METADATA_FILE, SCHEMA_FILE} from '../../archive/names.js'
 import {openArchiveWriter} from '../../archive/open-writer.js'
 import {readUnfinished} from '../../archive/unfinished-reader.js'
 import {type ArchivePosition, type ArchiveWriter} from '../../archive/writer.js'
@@ -71,11 +72,24 @@ export async function sealedEntry(store: Store, {head, name}: BackupWork): Promi
 }
 
 /** What other attempts have left, and will not be asked for any more. */
-async function dropUnsealed(store: Store, name: string): Promise<void> {
+export async function dropUnsealed(store: Store, name: string): Promise<void> {
   const manifest = await readManifest(store, name)
   const sealed = new Set<null | string>([METADATA_FILE, SCHEMA_FILE, ...manifest.seal.parts.map(({file}) => file)])
   for (const {name: file} of await store.list(name))
     if (isOwnFile(file) && !sealed.has(file)) await store.remove(`${name}/${file}`)
+}
+
+/** The parts of an attempt, unless a seal names them; where there is no seal yet, whoever seals does that. */
+export async function dropLate(store: Store, work: BackupWork, {parts}: BackupItemResult): Promise<void> {
+  if (!(await sealedEntry(store, work))) return
+  const {name} = work
+  const cover = await readCover(store, name)
+  const sealed = cover?.files ?? (await readManifest(store, name)).seal.parts
+  const kept = new Set<null | string>(sealed.map(({file}) => file))
+  for (const {file} of parts) {
+    const own = cover ? `${file}${ENCRYPTED_SUFFIX}` : file
+    if (!kept.has(own)) await store.remove(`${name}/${own}`)
+  }
 }
 
 interface Judged {

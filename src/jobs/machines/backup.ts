@@ -15,7 +15,7 @@ import {randomUUID} from '../../platform/node.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {planBackupWork} from '../backup/divide.js'
 import {type BackupItemResult, type BackupWork, type BackupWorker, runBackupItem} from '../backup/items.js'
-import {sealedEntry, sealItems} from '../backup/seal-items.js'
+import {dropLate, dropUnsealed, sealedEntry, sealItems} from '../backup/seal-items.js'
 import {warningsInSeal} from '../backup/seal.js'
 import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask, type TaskRun} from './items.js'
 
@@ -105,6 +105,16 @@ export function backupTasks(
   }
 }
 
+/** Of an attempt that nobody asks for any more: where the backup is sealed without it, nothing else would remove its part. */
+export async function dropUnused(
+  {plan: {items, works}}: OpenJob<BackupJobPlan>,
+  store: Store,
+  {number, result}: {number: number; result: JobResult},
+): Promise<void> {
+  const work = works[items[number]?.group ?? 0]
+  if (work && 'read' in result && result.read) await dropLate(store, work, result.read)
+}
+
 /** By whoever takes it, once all items are done; whoever comes second finds it done. */
 async function sealBackup(
   worker: BackupWorker,
@@ -123,6 +133,8 @@ async function sealBackup(
 
   const sealed = await sealedEntry(job.store, work)
   if (sealed) {
+    // Whoever has sealed it need not have lived to do this.
+    if (!work.encryption) await dropUnsealed(job.store, sealed.file)
     await new BackupCatalog(job.store).register(sealed)
     const warnings = await warningsInSeal(job.store, sealed.file)
     await putBack()

@@ -24,7 +24,7 @@ import {openBackupWork} from '../backup/items.js'
 import {checkOneName, keptWarnings, type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {notOfThisServer, openRestoreWork} from '../restore/items.js'
 import {wantedCollections} from '../wanted-collections.js'
-import {backupTasks, dropBackup, planBackups} from './backup.js'
+import {backupTasks, dropBackup, dropUnused, planBackups} from './backup.js'
 import {type JobQueue, type RunTask} from './items.js'
 import {checkKnownOptions} from './known-options.js'
 import {
@@ -176,6 +176,7 @@ export class JobManager {
     const {hint, onProgress, signal} = options
     const queue = queueOf(job, {hint})
     const runTask = this.#tasks(connection, job, {options, queue})
+    const store = this.#store
     let completed = 0
     return work(
       queue,
@@ -192,7 +193,12 @@ export class JobManager {
           signal: either,
         })
       },
-      signal,
+      {
+        signal,
+        async unused({number}, result) {
+          if (!isRestore(job)) await dropUnused(job as OpenJob<BackupJobPlan>, store, {number, result})
+        },
+      },
     )
   }
 

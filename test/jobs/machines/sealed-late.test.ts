@@ -1,0 +1,121 @@
+/** What attempts leave in the folder of a backup goes, also where whoever sealed it died at that, or an attempt ends after the seal. */
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+
+import type {Store} from '../../../src/store/store.js'
+
+import {newIdentity} from '../../../src/codec/age/header.js'
+import {BackupManager, Verifier} from '../../../src/index.js'
+import {JobManager} from '../../../src/jobs/machines/manager.js'
+import {CLOCK} from '../../../src/store/clock.js'
+import {type EncryptionOptions, withEncryption} from '../../../src/store/encryption.js'
+import {overlay} from '../../../src/store/overlay.js'
+import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
+import {dyingStore} from '../../support/dying-store.js'
+import {memoryStore} from '../../support/memory-store.js'
+
+const NAME = 'MachinesLate'
+const COUNT = 3000
+const LEASE_MS = 600
+/** The part of an attempt that was killed. */
+const LEFT = 'objects-00002-7.parquet'
+const USUAL = {...CLOCK}
+const FASTER = 10
+let server: TestServer
+let digest: string
+
+beforeAll(async () => {
+  CLOCK.monotonic = () => USUAL.monotonic() * FASTER
+  CLOCK.ofDay = () => USUAL.ofDay() * FASTER
+  CLOCK.sleep = async (ms, signal) => USUAL.sleep(ms / FASTER, signal)
+  server = await startTestServer()
+  await makeCollection(server.connection, NAME, COUNT, 4)
+  const manager = new BackupManager(server.connection, {store: memoryStore()})
+  digest = (await manager.backupCollection(NAME, {format: 'parquet'})).digest
+})
+
+afterAll(async () => {
+  Object.assign(CLOCK, USUAL)
+  await server.connection.deleteCollection(NAME)
+  await server.close()
+})
+
+const create = async (store: Store): Promise<string> =>
+  (await new JobManager({store}).createBackup(server.connection, [NAME], {items: 3, leaseMs: LEASE_MS})).id
+
+const isSeal = (call: string): boolean => call.startsWith('put') && call.endsWith('/metadata.json')
+
+/** The backup is whole, and its folder holds nothing else. */
+async function expectWhole(store: Store): Promise<void> {
+  const folder = (await store.list('')).find(({name}) => name.startsWith(NAME))
+  const found = await new Verifier({store}).verifyBackup(folder!.name)
+  expect(found).toMatchObject({digest, objectCount: COUNT, problems: []})
+  const parts = (await store.list(folder!.name)).filter(({name}) => name.startsWith('objects'))
+  expect(parts).toHaveLength(3)
+}
+
+it('of a sealer that dies between its seal and that, the next one does the rest', async () => {
+  let calls: string[] = []
+  let last = 0
+  for (let behind = 0; behind <= last; behind++) {
+    const store = memoryStore()
+    const id = await create(store)
+    const folder = (await store.list('')).find(({name}) => name.startsWith(NAME))
+    await store.put(`${folder!.name}/${LEFT}`, new Uint8Array(100))
+    // The first time nothing dies: that is how the calls are known.
+    const sealed = calls.findIndex((call) => isSeal(call))
+    const dying = dyingStore(store, 'dies', behind === 0 ? Infinity : sealed + 1 + behind)
+    await new JobManager({store: dying.store}).work(server.connection, id).catch(() => {})
+    await new JobManager({store}).work(server.connection, id)
+    await expectWhole(store)
+    if (behind > 0) continue
+    calls = [...dying.calls]
+    // Until what was left goes.
+    last = calls.findIndex((call) => call.startsWith('remove') && call.includes(LEFT)) - calls.findIndex((call) => isSeal(call))
+  }
+
+  expect(last).toBeGreaterThan(1)
+}, 60_000)
+
+describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
+  it('an attempt that slept through the seal takes its part away', async () => {
+    const place = memoryStore()
+    const {identity, recipient} = await newIdentity()
+    const keys: EncryptionOptions = kind === 'plain' ? {} : {encryptTo: [recipient], identities: [identity]}
+    const opened = (below: Store): Store => withEncryption(below, keys)
+    const id = await create(opened(place))
+    const asleep = Promise.withResolvers<void>()
+    const awake = Promise.withResolvers<void>()
+    let isAsleep = false
+    const sleepy = async <T>(call: () => Promise<T>): Promise<T> => {
+      if (isAsleep) await awake.promise
+      return call()
+    }
+
+    const sleeper = overlay(place, {
+      async createWriter(key: string) {
+        const writer = await place.createWriter(key)
+        return overlay(writer, {
+          async complete(as?: string) {
+            // Its lease is asked for before, and so cannot be in between.
+            isAsleep = true
+            asleep.resolve()
+            await awake.promise
+            return writer.complete(as)
+          },
+        })
+      },
+      list: async (folder: string) => sleepy(async () => place.list(folder)),
+      openRead: async (key: string) => sleepy(async () => place.openRead(key)),
+      put: async (...put: Parameters<Store['put']>) => sleepy(async () => place.put(...put)),
+      stat: async (...stat: Parameters<Store['stat']>) => sleepy(async () => place.stat(...stat)),
+    })
+    const late = new JobManager({store: opened(sleeper)}).work(server.connection, id)
+    await asleep.promise
+    const worked = await new JobManager({store: opened(place)}).work(server.connection, id)
+    expect(worked).toMatchObject({end: 'done', sealed: [{object_count: COUNT}]})
+    await expectWhole(opened(place))
+    awake.resolve()
+    expect(await late).toMatchObject({done: 0, end: 'done'})
+    await expectWhole(opened(place))
+  }, 60_000)
+})
