@@ -70,7 +70,9 @@ it('of a sealer that dies between its seal and that, the next one does the rest'
     if (behind > 0) continue
     calls = [...dying.calls]
     // Until what was left goes.
-    last = calls.findIndex((call) => call.startsWith('remove') && call.includes(LEFT)) - calls.findIndex((call) => isSeal(call))
+    last =
+      calls.findIndex((call) => call.startsWith('remove') && call.includes(LEFT)) -
+      calls.findIndex((call) => isSeal(call))
   }
 
   expect(last).toBeGreaterThan(1)
