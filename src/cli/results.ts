@@ -288,10 +288,16 @@ export function outcomeLines(
 ): string[] {
   const unknown = notCompared.map((what) => `  NOT compared: ${what}`)
   if (compared.equal)
-    return [`${one} equals ${other}: ${plural(objects, 'object')}`, ...formatMembers([['digest', digest]]), ...unknown]
+    return [
+      `${one} equals ${other}: ${plural(objects, 'object')}`,
+      ...formatMembers([['digest', digest]]),
+      ...settingsLine(compared),
+      ...unknown,
+    ]
   if (isUnknown(compared))
     return [
       `${one} is not known to equal ${other}: what was compared is the same, and not everything could be (${sizes})`,
+      ...settingsLine(compared),
       ...unknown,
     ]
   const {different, extra, missing} = compared.counts
@@ -302,6 +308,16 @@ export function outcomeLines(
     ...(unlisted > 0 ? [`  … and ${formatCount(unlisted)} more (--differences)`] : []),
     ...schema,
     ...unknown,
+  ]
+}
+
+/** What keeps no object from being the same is no reason to say nothing of it. */
+function settingsLine({schemaDifferences}: {schemaDifferences: ReadonlyArray<{path: string}>}): string[] {
+  if (schemaDifferences.length === 0) return []
+  const paths = schemaDifferences.slice(0, 4).map(({path}) => path)
+  const more = schemaDifferences.length - paths.length
+  return [
+    `  ${plural(schemaDifferences.length, 'setting differs', 'settings differ')}: ${paths.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
   ]
 }
 

@@ -33,6 +33,14 @@ describe('a comparison', () => {
   })
 })
 
+it('settings that differ are named where all objects are equal, or not known to differ', () => {
+  const notice = (path: string) => ({backup: 1, live: 2, path, severity: 'notice' as const})
+  const some = compared(['a', 'b', 'c', 'd', 'e'].map((path) => notice(path)))
+  expect(comparisonLines({...some, equal: true})).toContain('  5 settings differ: a, b, c, d and 1 more')
+  const one = {...compared([notice('a')]), notCompared: ['tenant x (offloaded)']}
+  expect(comparisonLines(one)).toContain('  1 setting differs: a')
+})
+
 describe('differences of schemas', () => {
   const differences: CollectionComparison['schemaDifferences'] = [
     {backup: 'word', live: 'field', path: 'properties.title.tokenization', severity: 'notice'},
