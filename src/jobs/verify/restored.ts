@@ -1,11 +1,10 @@
 /** Whether what is there was restored from a backup, by the times of its objects: a server gives new ones to what is written to it. */
 import type {ObjectSource} from '../../flow/source.js'
-import type {WeaviateObject} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {persistent} from '../../flow/persistent.js'
-import {objectKey} from '../../model/object.js'
+import {objectKey, type WeaviateObject} from '../../model/object.js'
 import {isOffloaded} from '../../model/tenant.js'
 import {LiveSide, type LiveSideOptions} from './live-side.js'
 
