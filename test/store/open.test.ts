@@ -145,7 +145,7 @@ it.each([{}, {passphrase: 'x'}])(
 )
 
 it('opens places anew only where they are first named: elsewhere as the store that was given', async () => {
-  // Folders of this process alone; a thread, that is told all; and the places that a caller names first.
+  // Folders of this process alone; threads, that are told all; and the places that a caller names first.
   const known = [
     'catalog/catalog.ts',
     'jobs/backup/thread.ts',
@@ -153,6 +153,7 @@ it('opens places anew only where they are first named: elsewhere as the store th
     'jobs/copy/manager.ts',
     'jobs/inspect/query-files.ts',
     'jobs/options.ts',
+    'jobs/verify/thread.ts',
     'store/open.ts',
   ]
   const root = fileURLToPath(new URL('../../src', import.meta.url))
