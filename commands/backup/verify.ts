@@ -23,7 +23,8 @@ export default class BackupVerify extends DataOpsCommand {
     ...placeFlags,
     quick: Flags.boolean({description: 'Hashes only; nothing is decoded.'}),
     workers: Flags.integer({
-      description: 'Threads, each of which reads parts of the backup; default: one for each core, at most 8.',
+      description:
+        'Threads, each of which reads parts of the backup; default: one for each core, at most 8, and for each 100,000 objects.',
       min: 1,
     }),
   }

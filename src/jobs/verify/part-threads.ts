@@ -12,6 +12,9 @@ import {encryptionOf} from '../../store/encryption.js'
 import {storeOpenedAs} from '../../store/open.js'
 import {Thread, workersFor} from '../workers/thread.js'
 
+/** A part is read so much faster than a server is that a thread of its own is worth its start for so many times the objects. */
+const WORTH_MORE = 4
+
 /** Undefined: this thread checks all of it itself. `place`: what the backup lies in, as it was opened. */
 export async function startPartThreads(
   {archive, place}: {archive: Archive; place: Store},
@@ -23,7 +26,7 @@ export async function startPartThreads(
   // What opens a backup by a passphrase takes a second, by design: each thread would need it.
   if (!seal || !store || manifest.kind !== 'directory' || passphrase !== undefined) return undefined
   const {object_count: objects, parts} = seal
-  const count = workersFor(workers, {objects, pages: parts.length})
+  const count = workersFor(workers, {objects: Math.floor(objects / WORTH_MORE), pages: parts.length})
   if (Math.min(count, parts.length) <= 1) return undefined
   const threads = new PartThreads(Math.min(count, parts.length), signal)
   try {
