@@ -5,19 +5,23 @@ import type {WrittenPart} from '../writer.js'
 
 import {makeAgeHeader} from '../../codec/age/header.js'
 import {type DataOpsError} from '../../model/errors.js'
+import {sha256Hex} from '../../platform/node.js'
 import {AgeFileWriter} from '../../store/age/file-writer.js'
 import {encryptAge, type EncryptedFile} from '../../store/age/writer.js'
 import {nameOf} from '../../store/key.js'
 import {overlay} from '../../store/overlay.js'
+import {readAll} from '../../store/read-all.js'
 import {ENCRYPTED_SUFFIX, isKeyFileName, METADATA_FILE} from '../names.js'
 import {nameTaken} from '../publish.js'
-import {type CoveredFile, hashFile} from './cover.js'
+import {type CoveredFile, hashFile, readCover} from './cover.js'
 import {type EncryptedNames, plainView} from './files.js'
 import {type KeyFile} from './key-file.js'
 
 export interface EncryptedPlaceOptions {
   /** What stands in the clear once these are all files of the backup. */
   cover: (files: CoveredFile[], keys: string[]) => Uint8Array
+  /** Whether others may be sealing it at this moment: then it holds what was told and written here, whatever else lies in its folder. */
+  isShared?: boolean
   /** Put beside the first file; undefined where the folder has one already. */
   keyFile?: KeyFile
   names: EncryptedNames
@@ -30,6 +34,8 @@ export class EncryptedPlace {
   readonly #store: Store
   /** What was written by this process, by file name. */
   readonly #files = new Map<string, EncryptedFile>()
+  /** What others have written of it, by file name. */
+  readonly #theirs = new Set<string>()
   #bytes = 0
   #keyFile?: KeyFile
   /** What archives are written to. */
@@ -51,6 +57,7 @@ export class EncryptedPlace {
   know(parts: readonly WrittenPart[]): SealedPart[] {
     return parts.map(({stored, ...part}) => {
       if (stored) this.#files.set(this.#nameOf(part), stored)
+      else this.#theirs.add(this.#nameOf(part))
       return part
     })
   }
@@ -127,11 +134,34 @@ export class EncryptedPlace {
     await this.#putKey(names.backup)
     const isCommit = nameOf(key) === METADATA_FILE
     const {bytes: size, content, sha256} = encryptAge(await this.#header(), bytes)
+    const wasPut = (): void => {
+      this.#files.set(nameOf(at), {bytes: size, sha256})
+    }
+
+    if (isCommit && this.#options.isShared) return this.#commitAmongOthers(at, content, wasPut)
     // The cover decides who was first: of what is before it, the last attempt stays.
     const tag = await this.#store.put(at, content, isCommit ? undefined : condition)
+    if (tag === undefined) this.#theirs.add(nameOf(at))
+    else wasPut()
+    return isCommit && tag !== undefined ? this.#commit(names.backup) : tag
+  }
+
+  /** The cover decides who was first: what it names is not written over, or is put back. */
+  async #commitAmongOthers(at: string, content: Uint8Array, wasPut: () => void): Promise<string | undefined> {
+    const {backup} = this.#options.names
+    const store = this.#store
+    if (await store.stat(`${backup}/${METADATA_FILE}`, 'file')) return undefined
+    const before = await store.stat(at, 'file')
+    const theirs = before && (await readAll(store, at))
+    const tag = await store.put(at, content, before ? {ifMatch: before.tag ?? ''} : {ifAbsent: true})
     if (tag === undefined) return undefined
-    this.#files.set(nameOf(at), {bytes: size, sha256})
-    return isCommit ? this.#commit(names.backup) : tag
+    wasPut()
+    const sealed = await this.#commit(backup)
+    if (sealed !== undefined || !theirs) return sealed
+    const cover = await readCover(store, backup)
+    const named = cover?.files.find(({file}) => file === nameOf(at))
+    if (named?.sha256 === sha256Hex(theirs)) await store.put(at, theirs, {ifMatch: tag})
+    return undefined
   }
 
   async #putKey(folder: string): Promise<void> {
@@ -148,9 +178,11 @@ export class EncryptedPlace {
     let bytes = 0
     for (const {bytes: size, name} of await this.#store.list(folder)) {
       if (!name.endsWith(ENCRYPTED_SUFFIX)) continue
+      const isKey = isKeyFileName(name)
+      if (!isKey && this.#options.isShared && !this.#files.has(name) && !this.#theirs.has(name)) continue
       bytes += size
-      if (isKeyFileName(name)) keys.push(name)
-      if (isKeyFileName(name)) continue
+      if (isKey) keys.push(name)
+      if (isKey) continue
       // What an earlier run wrote is read once more.
       files.push({file: name, ...(this.#files.get(name) ?? (await hashFile(this.#store, `${folder}/${name}`)))})
     }

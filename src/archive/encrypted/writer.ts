@@ -47,6 +47,7 @@ export async function openEncryptedWriter(
       const holds = heldKind(head, summary)
       return coverDocument(coverOf(head, {files, finished, holds, isHidden: encryption.isHidden, keys, objectCount}))
     },
+    isShared: options.shared !== undefined,
     keyFile: encryption.keyFile,
     names: namesOf(name, {compress, format}),
     recipient: encryption.recipient,

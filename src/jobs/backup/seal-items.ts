@@ -7,7 +7,14 @@ import {ContentDigest} from '../../archive/content-digest.js'
 import {readCover} from '../../archive/encrypted/cover.js'
 import {unlockUnfinished} from '../../archive/encrypted/unlock.js'
 import {readManifest} from '../../archive/manifest.js'
-import {ENCRYPTED_SUFFIX, isOwnFile, itemPartName, METADATA_FILE, SCHEMA_FILE} from '../../archive/names.js'
+import {
+  ENCRYPTED_SUFFIX,
+  isKeyFileName,
+  isOwnFile,
+  itemPartName,
+  METADATA_FILE,
+  SCHEMA_FILE,
+} from '../../archive/names.js'
 import {openArchiveWriter} from '../../archive/open-writer.js'
 import {readUnfinished} from '../../archive/unfinished-reader.js'
 import {type ArchivePosition, type ArchiveWriter} from '../../archive/writer.js'
@@ -33,7 +40,7 @@ export async function sealItems(
   {attempt = 1, check}: Partial<Pick<ItemRun, 'attempt' | 'check'>> = {},
 ): Promise<Omit<BackupResult, 'seconds'>> {
   const {chain, job, work} = worker
-  const {encryption, head, identity, schema, scope} = work
+  const {head, identity, schema, scope} = work
   const content = new ContentDigest(chain?.schema ?? schema)
   for (const result of results) content.merge(result.content)
   const parts = results.flatMap((result) => result.parts)
@@ -43,13 +50,10 @@ export async function sealItems(
     ...work,
     check,
     resumeAt: position,
-    // The cover of an encrypted one names all that lies in its folder: what is not to be in it goes before.
-    ...(!encryption && {
-      shared: {
-        isSealed: async () => (await sealedEntry(job.store, work)) !== undefined,
-        nextName: (extension: string) => itemPartName(extension, results.length + ++added, attempt),
-      },
-    }),
+    shared: {
+      isSealed: async () => (await sealedEntry(job.store, work)) !== undefined,
+      nextName: (extension: string) => itemPartName(extension, results.length + ++added, attempt),
+    },
     store: job.store,
   })
   try {
@@ -57,7 +61,7 @@ export async function sealItems(
       job.options.includeData === false ? undefined : await judge(worker, results, {content, position, writer})
     const open = {content, continued: [], head, identity, plan: {chain, job}, scope, writer}
     const sealed = await seal({completeness, open})
-    if (!encryption) await dropUnsealed(job.store, sealed.name)
+    await dropUnsealed(job.store, sealed.name)
     return await register(job, head, sealed, 0)
   } finally {
     await writer.close()
@@ -73,23 +77,25 @@ export async function sealedEntry(store: Store, {head, name}: BackupWork): Promi
 
 /** What other attempts have left, and will not be asked for any more. */
 export async function dropUnsealed(store: Store, name: string): Promise<void> {
-  const manifest = await readManifest(store, name)
-  const sealed = new Set<null | string>([METADATA_FILE, SCHEMA_FILE, ...manifest.seal.parts.map(({file}) => file)])
+  const {files} = await sealedFiles(store, name)
   for (const {name: file} of await store.list(name))
-    if (isOwnFile(file) && !sealed.has(file)) await store.remove(`${name}/${file}`)
+    if (isOwnFile(file) && !isKeyFileName(file) && !files.has(file)) await store.remove(`${name}/${file}`)
 }
 
 /** The parts of an attempt, unless a seal names them; where there is no seal yet, whoever seals does that. */
 export async function dropLate(store: Store, work: BackupWork, {parts}: BackupItemResult): Promise<void> {
   if (!(await sealedEntry(store, work))) return
   const {name} = work
+  const {files, suffix} = await sealedFiles(store, name)
+  for (const {file} of parts) if (!files.has(`${file}${suffix}`)) await store.remove(`${name}/${file}${suffix}`)
+}
+
+/** All files of a sealed backup but those of its key, as they lie there. `suffix`: of theirs. */
+async function sealedFiles(store: Store, name: string): Promise<{files: Set<null | string>; suffix: string}> {
   const cover = await readCover(store, name)
-  const sealed = cover?.files ?? (await readManifest(store, name)).seal.parts
-  const kept = new Set<null | string>(sealed.map(({file}) => file))
-  for (const {file} of parts) {
-    const own = cover ? `${file}${ENCRYPTED_SUFFIX}` : file
-    if (!kept.has(own)) await store.remove(`${name}/${own}`)
-  }
+  if (cover) return {files: new Set([METADATA_FILE, ...cover.files.map(({file}) => file)]), suffix: ENCRYPTED_SUFFIX}
+  const {parts} = (await readManifest(store, name)).seal
+  return {files: new Set([METADATA_FILE, SCHEMA_FILE, ...parts.map(({file}) => file)]), suffix: ''}
 }
 
 interface Judged {

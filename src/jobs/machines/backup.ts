@@ -134,7 +134,7 @@ async function sealBackup(
   const sealed = await sealedEntry(job.store, work)
   if (sealed) {
     // Whoever has sealed it need not have lived to do this.
-    if (!work.encryption) await dropUnsealed(job.store, sealed.file)
+    await dropUnsealed(job.store, sealed.file)
     await new BackupCatalog(job.store).register(sealed)
     const warnings = await warningsInSeal(job.store, sealed.file)
     await putBack()

@@ -53,37 +53,43 @@ async function expectWhole(store: Store): Promise<void> {
   expect(parts).toHaveLength(3)
 }
 
-it('of a sealer that dies between its seal and that, the next one does the rest', async () => {
-  let calls: string[] = []
-  let last = 0
-  for (let behind = 0; behind <= last; behind++) {
-    const store = memoryStore()
-    const id = await create(store)
-    const folder = (await store.list('')).find(({name}) => name.startsWith(NAME))
-    await store.put(`${folder!.name}/${LEFT}`, new Uint8Array(100))
-    // The first time nothing dies: that is how the calls are known.
-    const sealed = calls.findIndex((call) => isSeal(call))
-    const dying = dyingStore(store, 'dies', behind === 0 ? Infinity : sealed + 1 + behind)
-    await new JobManager({store: dying.store}).work(server.connection, id).catch(() => {})
-    await new JobManager({store}).work(server.connection, id)
-    await expectWhole(store)
-    if (behind > 0) continue
-    calls = [...dying.calls]
-    // Until what was left goes.
-    last =
-      calls.findIndex((call) => call.startsWith('remove') && call.includes(LEFT)) -
-      calls.findIndex((call) => isSeal(call))
-  }
-
-  expect(last).toBeGreaterThan(1)
-}, 60_000)
+async function openerOf(kind: 'encrypted' | 'plain'): Promise<(below: Store) => Store> {
+  const {identity, recipient} = await newIdentity()
+  const keys: EncryptionOptions = kind === 'plain' ? {} : {encryptTo: [recipient], identities: [identity]}
+  return (below) => withEncryption(below, keys)
+}
 
 describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
+  it('of a sealer that dies between its seal and that, the next one does the rest', async () => {
+    const opened = await openerOf(kind)
+    let calls: string[] = []
+    let last = 0
+    for (let behind = 0; behind <= last; behind++) {
+      const place = memoryStore()
+      const store = opened(place)
+      const id = await create(store)
+      const folder = (await store.list('')).find(({name}) => name.startsWith(NAME))
+      await place.put(`${folder!.name}/${LEFT}${kind === 'plain' ? '' : '.age'}`, new Uint8Array(100))
+      // The first time nothing dies: that is how the calls are known.
+      const sealed = calls.findIndex((call) => isSeal(call))
+      const dying = dyingStore(place, 'dies', behind === 0 ? Infinity : sealed + 1 + behind)
+      await new JobManager({store: opened(dying.store)}).work(server.connection, id).catch(() => {})
+      await new JobManager({store}).work(server.connection, id)
+      await expectWhole(store)
+      if (behind > 0) continue
+      calls = [...dying.calls]
+      // Until what was left goes.
+      last =
+        calls.findIndex((call) => call.startsWith('remove') && call.includes(LEFT)) -
+        calls.findIndex((call) => isSeal(call))
+    }
+
+    expect(last).toBeGreaterThan(1)
+  }, 60_000)
+
   it('an attempt that slept through the seal takes its part away', async () => {
     const place = memoryStore()
-    const {identity, recipient} = await newIdentity()
-    const keys: EncryptionOptions = kind === 'plain' ? {} : {encryptTo: [recipient], identities: [identity]}
-    const opened = (below: Store): Store => withEncryption(below, keys)
+    const opened = await openerOf(kind)
     const id = await create(opened(place))
     const asleep = Promise.withResolvers<void>()
     const awake = Promise.withResolvers<void>()
