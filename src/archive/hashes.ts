@@ -44,7 +44,7 @@ interface OnBytes {
   onBytes?: (bytes: number) => void
 }
 
-/** Parts of a backup that are checked at the same time, as `checkPart` does it. */
+/** Parts of a backup that are checked at the same time, as `partCheckOf` does it. */
 export interface PartChecker {
   atOnce: number
   /** `index`: among the parts of the seal. `onBytes` is told of bytes that were hashed. */
@@ -69,18 +69,20 @@ export async function checkHashes(files: BackupFiles, options: CheckHashesOption
   return check.problems
 }
 
-/** The same for one part of it alone, by its number among those of the seal. */
-export async function checkPart(
+/** The same for single parts of it. @throws DataOpsError STORAGE where they lie in an export that nobody could read. */
+export function partCheckOf(
   {manifest, store}: {manifest: SealedManifest; store: Store},
-  index: number,
-  options: OnBytes & Pick<CheckHashesOptions, 'proof' | 'signal'> = {},
-): Promise<Problem[]> {
+  options: Pick<CheckHashesOptions, 'proof' | 'signal'> = {},
+): PartChecker['check'] {
   const {metadata, name, seal} = manifest
-  const check = new HashCheck(store, seal, metadata.collection, options)
-  const part = seal.parts[index]
-  if (!part) throw new TypeError(`there is no part ${index}`)
-  await check.part(`${name}/${part.file}`, part, partsPlace(store, name, metadata))
-  return check.problems
+  const place = partsPlace(store, name, metadata)
+  return async (index, onBytes) => {
+    const check = new HashCheck(store, seal, metadata.collection, {...options, onBytes})
+    const part = seal.parts[index]
+    if (!part) throw new TypeError(`there is no part ${index}`)
+    await check.part(`${name}/${part.file}`, part, place)
+    return check.problems
+  }
 }
 
 /** The same for the file that holds the head and the seal alone, whatever its head says. */
@@ -288,19 +290,16 @@ class HashCheck {
 
   /** Parts, schema and listing of a directory. */
   async directory(manifest: SealedManifest): Promise<void> {
-    const {metadata, name, schema, seal} = manifest
+    const {name, schema, seal} = manifest
     await this.#checkListing(name)
     const count = (bytes: number): void => {
       this.#count(bytes)
     }
 
     const {proof, signal} = this.options
-    const checker: PartChecker = this.options.parts ?? {
-      atOnce: 1,
-      check: async (index) => checkPart({manifest, store: this.store}, index, {onBytes: count, proof, signal}),
-    }
-    // That of an export that nobody could read is refused, whether or not it has parts.
-    if (metadata.export) partsPlace(this.store, name, metadata)
+    // Made in any case: an export that nobody could read is refused, whether or not it has parts.
+    const check = partCheckOf({manifest, store: this.store}, {proof, signal})
+    const checker: PartChecker = this.options.parts ?? {atOnce: 1, check}
     const found = await inParallel(seal.parts.keys(), {atOnce: checker.atOnce, signal}, async (index) =>
       checker.check(index, count),
     )

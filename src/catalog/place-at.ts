@@ -9,7 +9,7 @@ import {pastWhatHides} from '../archive/locked.js'
 import {METADATA_FILE} from '../archive/names.js'
 import {EXPORT_METADATA_FILE} from '../archive/native/metadata.js'
 import {asFarAsReadable} from '../archive/unlisted.js'
-import {encryptionOf, withEncryption} from '../store/encryption.js'
+import {type Encryption, encryptionOf, withEncryption} from '../store/encryption.js'
 import {openStoreLike, type OpenStoreOptions} from '../store/open.js'
 import {pathOfFileUrl} from '../store/place.js'
 import {errnoOf, isAbsent, storageError} from '../store/storage-error.js'
@@ -25,7 +25,12 @@ export interface BackupPlace {
 
 /** With what opens the backups, and the account, of a store that was given, and nothing hidden that is locked. */
 export function openPlace(place: string, given: Store, options?: OpenStoreOptions): Store {
-  return asFarAsReadable(pastWhatHides(withEncryption(openStoreLike(place, given, options), encryptionOf(given))))
+  return asPlace(openStoreLike(place, given, options), encryptionOf(given))
+}
+
+/** A store that was opened by itself, with what opens the backups in it. */
+export function asPlace(store: Store, keys: Encryption): Store {
+  return asFarAsReadable(pastWhatHides(withEncryption(store, keys)))
 }
 
 const URL_START = /^[a-z][a-z\d+.-]+:\/\//i

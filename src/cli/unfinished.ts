@@ -2,6 +2,8 @@
 import {writeSync} from 'node:fs'
 import process from 'node:process'
 
+import type {FailureDescription} from './failure.js'
+
 import {EXIT_CODES} from '../model/errors.js'
 
 const MESSAGE = 'The program ended before the command was done: what it should have done is not done, or not all of it.'
@@ -13,7 +15,8 @@ export function watchOver(isJson: () => boolean): () => void {
   const onExit = (code: number): void => {
     if (code !== 0) return
     process.exitCode = EXIT_CODES.UNEXPECTED
-    const error = {code: 'UNEXPECTED', details: {}, exitCode: EXIT_CODES.UNEXPECTED, hint: HINT, message: MESSAGE}
+    const {UNEXPECTED: exitCode} = EXIT_CODES
+    const error: FailureDescription = {code: 'UNEXPECTED', details: {}, exitCode, hint: HINT, message: MESSAGE}
     try {
       // Nothing else is written once a program ends.
       if (isJson()) writeSync(1, `${JSON.stringify({error}, null, 2)}\n`)

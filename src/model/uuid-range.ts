@@ -2,10 +2,14 @@
 
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000'
 export const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-/** Characters of a UUID. */
-export const UUID_TEXT_LENGTH = NIL_UUID.length
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** Those of a text in which they stand one behind another. */
+export function uuidsIn(text: string): string[] {
+  const {length} = NIL_UUID
+  return Array.from({length: text.length / length}, (_, at) => text.slice(at * length, (at + 1) * length))
+}
 
 export function isUuid(text: string): boolean {
   return UUID.test(text)

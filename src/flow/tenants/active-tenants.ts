@@ -38,7 +38,6 @@ export class ActiveTenants {
   readonly #admitted = new Map<string, Map<string, Tenant>>()
   /** Whatever may be active, least recently used first. */
   readonly #open = new Set<Tenant>()
-  #hasPutBack = false
   #lastTurn: Promise<unknown> = Promise.resolve()
   #onRelease?: () => void
 
@@ -67,9 +66,13 @@ export class ActiveTenants {
     return this.#admitted.get(collection)?.has(name) ?? false
   }
 
-  /** Whether this run has put anything back. */
+  /** Whether this run has put anything back that is not active again. */
   get hasPutBack(): boolean {
-    return this.#hasPutBack
+    for (const tenants of this.#admitted.values()) {
+      for (const {wasPutBack} of tenants.values()) if (wasPutBack) return true
+    }
+
+    return false
   }
 
   /** Whether this run itself has put it back, and not activated it since. */
@@ -214,8 +217,6 @@ export class ActiveTenants {
           this.#open.delete(tenant)
           tenant.wasPutBack = true
         }
-
-        this.#hasPutBack = true
       } catch (error) {
         failure ??= {error}
       }

@@ -156,12 +156,12 @@ export class TenantNotes {
     for (const {name, store} of own) await Lease.isHeld(store, leaseOf(name))
     for (const {name, note, store} of own) {
       try {
-        const put = await putBackOf(connection, collection, {acquire, name, store})
-        if (put.tenants === 0) continue
+        const count = await putBackOf(connection, collection, {acquire, name, store})
+        if (count === 0) continue
         onWarning?.({
           code: 'tenants-put-back',
-          details: {collection, since: note.since, tenants: put.tenants},
-          message: `${plural(put.tenants, 'tenant')} of "${collection}", left active by a killed run (since ${note.since}), ${put.tenants === 1 ? 'is as it was' : 'are as they were'} again.`,
+          details: {collection, since: note.since, tenants: count},
+          message: `${plural(count, 'tenant')} of "${collection}", left active by a killed run (since ${note.since}), ${count === 1 ? 'is as it was' : 'are as they were'} again.`,
         })
       } catch (error) {
         if (!(error instanceof DataOpsError) || error.code === 'INTERRUPTED') throw error
@@ -275,21 +275,21 @@ async function inOrder(stores: readonly Store[]): Promise<Store[]> {
   return stores.toSorted((a, b) => Number(there.get(b)) - Number(there.get(a)))
 }
 
-/** Of one note, as it is once nobody holds it; none where somebody does: whoever holds it lives, and puts its tenants back itself. */
+/** Of one note, as it is once nobody holds it; how many they are. None where somebody does: whoever holds it lives, and puts its tenants back itself. */
 async function putBackOf(
   connection: Pick<Connection, 'listTenants' | 'setTenantStatus'>,
   collection: string,
   {acquire, name, store}: {acquire: Acquire; name: string; store: Store},
-): Promise<{tenants: number}> {
+): Promise<number> {
   const lease = await acquire(store, leaseOf(name))
-  if (!lease) return {tenants: 0}
+  if (!lease) return 0
   try {
     // Whoever held it may have put some back, and all.
     const note = await readNote(store, name)
-    if (!note) return {tenants: 0}
-    const tenants = await putBackNoted(connection, collection, note.tenants)
+    if (!note) return 0
+    const count = await putBackNoted(connection, collection, note.tenants)
     await keep(store, name, {...note, tenants: note.tenants.filter((tenant) => tenant.collection !== collection)})
-    return {tenants}
+    return count
   } finally {
     await lease.release()
   }

@@ -83,9 +83,7 @@ async function write(claimed: Claimed): Promise<Omit<BackupResult, 'seconds'>> {
 /** What was continued had tenants active that are as they were by now; whoever had noted them has shown no life since. */
 async function forgetNotes({collection: {schema}, connection, notes, options, warn}: BackupJob): Promise<void> {
   if (!options.resume || !isMultiTenant(schema)) return
-  await notes.putBackOfDead(connection, schema.class, ({code, details, message}) => {
-    warn(code, message, details)
-  })
+  await notes.putBackOfDead(connection, schema.class, warn)
 }
 
 /** What stops `body` leaves what can be continued, and says so, or nothing. */

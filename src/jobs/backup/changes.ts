@@ -31,7 +31,7 @@ export async function chainOf(job: BackupJob, tenantPlan: TenantPlan | undefined
     tenants: tenantPlan && [...tenantPlan.active, ...tenantPlan.activate.flat()],
   })
   checkSkippedShown(chain, tenantPlan)
-  for (const {code, details, message} of includeData ? chain.warnings : []) job.warn(code, message, details)
+  for (const warning of includeData ? chain.warnings : []) job.warn(warning)
   return chain
 }
 

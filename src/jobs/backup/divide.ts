@@ -66,7 +66,11 @@ export async function planBackupWork(
   const {counts, items: divided} = await divideBackup(plan, items)
   const identity = await connection.identify(collection.schema)
   const {encryption, name: free} = await takeName(job, head)
-  if (encryption) job.warn('plan-in-clear', planInClear(job.plan.className), {collection: job.plan.className})
+  if (encryption) {
+    const {className} = job.plan
+    job.warn({code: 'plan-in-clear', details: {collection: className}, message: planInClear(className)})
+  }
+
   return {
     items: divided,
     work: {

@@ -31,7 +31,7 @@ export interface BackupJob {
   replicas: ReplicaWatch
   sameServer: SameServer
   store: Store
-  warn: (code: string, message: string, details?: Record<string, unknown>) => void
+  warn: (warning: Warning) => void
   /** All so far. */
   warnings: Warning[]
 }
@@ -53,9 +53,7 @@ export function makeJob(
     plan: planCollection(collection.schema),
     replicas: new ReplicaWatch(connection, collection.schema, {...options, warn}),
     sameServer: new SameServer(connection, collection.schema, options),
-    warn(code, message, details) {
-      warn({code, details, message})
-    },
+    warn,
     warnings,
   }
 }
@@ -72,6 +70,10 @@ export function readingOf({connection, options, plan}: Pick<BackupJob, 'connecti
 /** Of tenants that are not read. */
 export function warnSkipped(job: BackupJob, all: ReadonlyArray<{name: string; reason: string}> = []): void {
   for (const skipped of all) {
-    job.warn('tenant-skipped', `Tenant "${skipped.name}" is ${skipped.reason} and is not in the backup.`, {...skipped})
+    job.warn({
+      code: 'tenant-skipped',
+      details: {...skipped},
+      message: `Tenant "${skipped.name}" is ${skipped.reason} and is not in the backup.`,
+    })
   }
 }

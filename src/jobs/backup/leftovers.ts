@@ -63,9 +63,10 @@ export async function fitToContinue(
     })
     if (reason === undefined) fit.push(each)
     else {
-      job.warn('not-continued', `The unfinished backup ${store.describe(each.name)} is not continued: ${reason}.`, {
-        name: each.name,
-        reason,
+      job.warn({
+        code: 'not-continued',
+        details: {name: each.name, reason},
+        message: `The unfinished backup ${store.describe(each.name)} is not continued: ${reason}.`,
       })
     }
   }

@@ -1,6 +1,5 @@
 /** The first step of a backup: what will be read, by the options and by what earlier runs left. A dry run ends here. */
 import type {TransformChain} from '../../flow/transform/transform.js'
-import type {Warning} from '../../model/progress.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {JournalBinding} from './journal.js'
 import type {BackupOptions, BackupResult} from './options.js'
@@ -135,13 +134,9 @@ export async function planBackup(job: BackupJob): Promise<AlreadySealed | Backup
 
 /** What killed runs have left active. What is continued is known again by tenants that are active, and its journal has them put back. */
 async function putNotedBack(
-  {collection: {schema}, connection, notes, options, store, warn: warnOf}: BackupJob,
+  {collection: {schema}, connection, notes, options, store, warn}: BackupJob,
   binding: JournalBinding,
 ): Promise<void> {
-  const warn = ({code, details, message}: Warning): void => {
-    warnOf(code, message, details)
-  }
-
   const isContinued = Boolean(options.resume) && (await findUnfinished(store, binding)).length > 0
   if (isContinued) await notes.putBackOfDead(connection, schema.class, warn)
   else await notes.putBack(connection, schema.class, warn, options.signal)
@@ -206,8 +201,10 @@ async function countActive(
   const {activate = [], active = []} = tenantPlan ?? {}
   const inactive = activate.flat().map(({name}) => name)
   if (inactive.length > 0) {
-    warn('tenants-not-counted', `The objects of ${inactive.length} inactive tenants are not counted.`, {
-      tenants: inactive,
+    warn({
+      code: 'tenants-not-counted',
+      details: {tenants: inactive},
+      message: `The objects of ${inactive.length} inactive tenants are not counted.`,
     })
   }
 
@@ -216,24 +213,21 @@ async function countActive(
 }
 
 function warnUnreadable({store, warn}: BackupJob, {error, name}: UnreadableJournal): void {
-  warn(
-    'journal-unreadable',
-    `Whether the unfinished backup ${store.describe(name)} could be continued, and whether its run has left tenants active, is not known: ${error.message}`,
-    {name, reason: error.message},
-  )
+  warn({
+    code: 'journal-unreadable',
+    details: {name, reason: error.message},
+    message: `Whether the unfinished backup ${store.describe(name)} could be continued, and whether its run has left tenants active, is not known: ${error.message}`,
+  })
 }
 
 function warnUnfinished({collection, store, warn}: BackupJob, unfinished: readonly UnfinishedBackup[]): void {
   const left = unfinished.find(({inUse}) => !inUse)
   if (!left) return
-  warn(
-    'unfinished-backup',
-    `An unfinished backup of "${collection.schema.class}" is at ${store.describe(left.name)}.`,
-    {
-      hint: 'Continue it with `resume: true`, or remove it.',
-      name: left.name,
-    },
-  )
+  warn({
+    code: 'unfinished-backup',
+    details: {hint: 'Continue it with `resume: true`, or remove it.', name: left.name},
+    message: `An unfinished backup of "${collection.schema.class}" is at ${store.describe(left.name)}.`,
+  })
 }
 
 function bindingOf({collection, compress, connection, encryptTo, format, options}: BackupJob): JournalBinding {

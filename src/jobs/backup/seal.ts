@@ -35,10 +35,7 @@ export async function seal({completeness, open, settled}: ToSeal): Promise<Seale
   const {connection, options} = job
   const {schema} = job.collection
   const newMembers = await checkSameCollection(connection, schema, {identity, settles: options.settle === true})
-  if (newMembers.length > 0) {
-    const {code, details, message} = schemaChanged(schema.class, newMembers)
-    job.warn(code, message, details)
-  }
+  if (newMembers.length > 0) job.warn(schemaChanged(schema.class, newMembers))
 
   options.onProgress?.({
     bytes: writer.bytes,
@@ -107,7 +104,7 @@ export async function register(
   const {entry, manifest: readable} = await readBack(job.store, name)
   // What is encrypted is read back as far as it can be without its key.
   const manifest = readable ?? {bytes: entry.size, metadata: head.metadata, name, seal: sealed.seal}
-  for (const {code, details, message} of factsToWarnOf(manifest)) job.warn(code, message, details)
+  for (const warning of factsToWarnOf(manifest)) job.warn(warning)
   await new BackupCatalog(job.store).register(entry)
   return {
     ...resultOf(job, manifest, resumed),

@@ -56,11 +56,11 @@ export async function settle(reading: BackupReading, index: ObjectIndex): Promis
   }
 
   if (!settled && !resumed) {
-    job.warn(
-      'not-settled',
-      `The collection still changed after ${rounds} scans; the backup is as of the last one, object by object.`,
-      {rounds},
-    )
+    job.warn({
+      code: 'not-settled',
+      details: {rounds},
+      message: `The collection still changed after ${rounds} scans; the backup is as of the last one, object by object.`,
+    })
   }
 
   await note.save([])

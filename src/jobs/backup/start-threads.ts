@@ -26,7 +26,11 @@ export async function startThreads(backup: BackupReading): Promise<BackupThreads
   const threads = threadsFor(backup, count)
   if (typeof threads === 'object') return BackupThreads.start(backup, threads)
   if (workers !== undefined) {
-    job.warn('one-worker', `"${job.plan.className}" is read by one worker: ${threads}.`, {reason: threads, workers})
+    job.warn({
+      code: 'one-worker',
+      details: {reason: threads, workers},
+      message: `"${job.plan.className}" is read by one worker: ${threads}.`,
+    })
   }
 
   return undefined

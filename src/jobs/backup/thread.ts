@@ -1,6 +1,5 @@
 /** A thread of a backup: reads the slices that it is given, over a connection of its own, and writes them into parts of its own. */
 import type {Connection} from '../../weaviate/connection.js'
-import type {Offer, Peer} from '../workers/peer.js'
 import type {LeaderCalls, ThreadCalls, ThreadPage, ThreadResult, ThreadSetup} from './thread-calls.js'
 
 import {ContentDigest, type ObjectContent} from '../../archive/content-digest.js'
@@ -17,16 +16,14 @@ import {openStore} from '../../store/open.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {connectAgain} from '../../weaviate/connect.js'
 import {checkTenants} from '../survey.js'
+import {type Offer, type Peer, started} from '../workers/peer.js'
 import {spread} from './sample.js'
 import {TakenSum} from './taken.js'
 
 /** `leader`: known once the thread is. */
 export function backupThread(leader: () => Peer<LeaderCalls>): Offer {
   let thread: BackupThread | undefined
-  const running = (): BackupThread => {
-    if (!thread) throw new TypeError('the thread is not started')
-    return thread
-  }
+  const running = (): BackupThread => started(thread)
 
   const calls: ThreadCalls = {
     close: async () => thread?.close(),

@@ -6,7 +6,7 @@ import type {LeaderCalls, ThreadCalls, ThreadPage, ThreadResult, ThreadSetup} fr
 import {PAGES_WORTH_CUTTING, type Slice} from '../../flow/parallel-reader.js'
 import {Sleepers} from '../../flow/sleepers.js'
 import {throwIfAborted} from '../../model/errors.js'
-import {splitRange, UUID_TEXT_LENGTH} from '../../model/uuid-range.js'
+import {splitRange, uuidsIn} from '../../model/uuid-range.js'
 import {type Opened, sentConnection} from '../../weaviate/connect.js'
 import {type Offer} from '../workers/peer.js'
 import {thisThread, Thread, type WorkingThread} from '../workers/thread.js'
@@ -143,9 +143,7 @@ export class BackupThreads {
       pushedBack: () => {
         this.#pushBack(led)
       },
-      warn({code, details, message}) {
-        plan.job.warn(code, message, details)
-      },
+      warn: plan.job.warn,
     }
     const offer: Offer = {...calls}
     const led: Led = {
@@ -217,10 +215,7 @@ export class BackupThreads {
     const {completeness, sink} = this.backup
     const {bytes, document, ids, spare, tenant} = page
     if (document) led.coming.push(document.result)
-    const objects = Array.from({length: ids.length / UUID_TEXT_LENGTH}, (_, at) => ({
-      id: ids.slice(at * UUID_TEXT_LENGTH, (at + 1) * UUID_TEXT_LENGTH),
-      ...(tenant !== undefined && {tenant}),
-    }))
+    const objects = uuidsIn(ids).map((id) => ({id, ...(tenant !== undefined && {tenant})}))
     await completeness.note(objects)
     await sink.noteOthers({
       changed: page.changed,

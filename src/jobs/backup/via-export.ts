@@ -166,10 +166,10 @@ async function seal(before: Before, {backend, native, state}: Exported): Promise
   const name = schema.class
   const now = await connection.getCollection(name)
   if (!now || JSON.stringify(now) !== JSON.stringify(schema)) {
-    job.warn(
-      'schema-changed',
-      `The schema of "${name}" was changed while it was exported: the backup has the one from before.`,
-    )
+    job.warn({
+      code: 'schema-changed',
+      message: `The schema of "${name}" was changed while it was exported: the backup has the one from before.`,
+    })
   }
 
   const source = native && new ExportSource(native, name, {aliases, schema, tenants})

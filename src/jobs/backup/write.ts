@@ -79,11 +79,11 @@ async function earlierFiles(job: BackupJob, {journal, name}: ClaimedBackup): Pro
   if (!encryptTo) return store
   const files = await unlockUnfinished(store, name, journal.head)
   if (!files) {
-    job.warn(
-      'not-looked-at-again',
-      `What was read before the pause was not looked at again for changes: there is no identity that opens it.`,
-      {name},
-    )
+    job.warn({
+      code: 'not-looked-at-again',
+      details: {name},
+      message: `What was read before the pause was not looked at again for changes: there is no identity that opens it.`,
+    })
   }
 
   return files

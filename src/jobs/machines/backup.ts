@@ -1,5 +1,4 @@
 /** Backups by several machines: the plan, one item of it, the seal. */
-import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {PlannedItem} from '../../work/queue.js'
@@ -124,11 +123,7 @@ async function sealBackup(
   const {job, work} = worker
   // What a killed worker has left active of an item that nobody had to read again.
   const putBack = async (): Promise<void> => {
-    const warn = ({code, details, message}: Warning): void => {
-      job.warn(code, message, details)
-    }
-
-    await job.notes.putBack(job.connection, work.schema.class, warn, signal)
+    await job.notes.putBack(job.connection, work.schema.class, job.warn, signal)
   }
 
   const sealed = await sealedEntry(job.store, work)

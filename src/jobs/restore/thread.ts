@@ -1,10 +1,10 @@
 /** A thread of a restore: encodes batches and sends them over a connection of its own. */
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
-import type {Offer, Peer} from '../workers/peer.js'
 import type {LeaderCalls, ThreadCalls} from './thread-calls.js'
 
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {connectAgain} from '../../weaviate/connect.js'
+import {type Offer, type Peer, started} from '../workers/peer.js'
 import {receiveObjects} from './sent-objects.js'
 
 /** `leader`: known once the thread is. */
@@ -23,8 +23,7 @@ export function restoreThread(leader: () => Peer<LeaderCalls>): Offer {
       thread = {collection: planCollection(schema), connection}
     },
     async write({consistency, sent, what}) {
-      if (!thread) throw new TypeError('the thread is not started')
-      const {collection, connection} = thread
+      const {collection, connection} = started(thread)
       const request = {collection, objects: receiveObjects(sent), ...(consistency && {consistency})}
       return what === 'objects' ? connection.writeObjects(request) : connection.writeReferences(request)
     },

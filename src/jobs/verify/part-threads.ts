@@ -7,7 +7,7 @@ import type {PartReader, PartRowsOptions} from './part-rows.js'
 import type {LeaderCalls, PartThreadSetup, ThreadCalls} from './thread-calls.js'
 
 import {throwIfAborted} from '../../model/errors.js'
-import {UUID_TEXT_LENGTH} from '../../model/uuid-range.js'
+import {uuidsIn} from '../../model/uuid-range.js'
 import {encryptionOf} from '../../store/encryption.js'
 import {storeOpenedAs} from '../../store/open.js'
 import {Thread, workersFor} from '../workers/thread.js'
@@ -26,9 +26,10 @@ export async function startPartThreads(
   // What opens a backup by a passphrase takes a second, by design: each thread would need it.
   if (!seal || !store || manifest.kind !== 'directory' || passphrase !== undefined) return undefined
   const {object_count: objects, parts} = seal
-  const count = workersFor(workers, {objects: Math.floor(objects / WORTH_MORE), pages: parts.length})
-  if (Math.min(count, parts.length) <= 1) return undefined
-  const threads = new PartThreads(Math.min(count, parts.length), signal)
+  const wanted = workersFor(workers, {objects: Math.floor(objects / WORTH_MORE), pages: parts.length})
+  const count = Math.min(wanted, parts.length)
+  if (count <= 1) return undefined
+  const threads = new PartThreads(count, signal)
   try {
     await threads.start({checksum: seal.checksum, keys: {identities}, name, store})
     return threads
@@ -59,10 +60,7 @@ export class PartThreads implements PartChecker, PartReader {
     const calls: LeaderCalls = {
       hashed: ({bytes, part}) => this.#listeners.get(part)?.onBytes?.(bytes),
       page: async ({ids, objects, part, tenants}) => {
-        const keys = Array.from({length: ids.length / UUID_TEXT_LENGTH}, (_, index) => ({
-          id: ids.slice(index * UUID_TEXT_LENGTH, (index + 1) * UUID_TEXT_LENGTH),
-          tenant: tenants?.[index],
-        }))
+        const keys = uuidsIn(ids).map((id, index) => ({id, tenant: tenants?.[index]}))
         await this.#listeners.get(part)?.onPage?.({keys, objects})
       },
     }

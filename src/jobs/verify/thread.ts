@@ -1,37 +1,30 @@
 /** A thread that checks parts of a backup, which it opens as the one that leads has done. */
 import type {SealedManifest} from '../../archive/manifest.js'
-import type {Offer, Peer} from '../workers/peer.js'
+import type {Archive} from '../../archive/reader.js'
 import type {LeaderCalls, PartThreadSetup, ThreadCalls} from './thread-calls.js'
 
-import {checkPart} from '../../archive/hashes.js'
+import {type PartChecker, partCheckOf} from '../../archive/hashes.js'
 import {openArchiveAt, type OpenedArchive} from '../../catalog/locate.js'
-import {openPlace} from '../../catalog/place-at.js'
+import {asPlace} from '../../catalog/place-at.js'
 import {damaged} from '../../store/damaged.js'
-import {withEncryption} from '../../store/encryption.js'
 import {openStore} from '../../store/open.js'
+import {type Offer, type Peer, started} from '../workers/peer.js'
 import {checkPartRows} from './part-rows.js'
 
 /** `leader`: known once the thread is. */
 export function partThread(leader: () => Peer<LeaderCalls>): Offer {
-  let backup: OpenedArchive | undefined
-  const opened = (): OpenedArchive => {
-    if (!backup) throw new TypeError('the thread is not started')
-    return backup
-  }
+  let thread: undefined | {archive: Archive; check: PartChecker['check']}
 
   const calls: ThreadCalls = {
     async hash(part) {
-      const {archive, store} = opened()
-      return checkPart({manifest: archive.manifest as SealedManifest, store}, part, {
-        onBytes(bytes) {
-          leader()
-            .call('hashed', {bytes, part})
-            .catch(() => {})
-        },
+      return started(thread).check(part, (bytes) => {
+        leader()
+          .call('hashed', {bytes, part})
+          .catch(() => {})
       })
     },
     async rows(part) {
-      return checkPartRows(opened().archive, part, {
+      return checkPartRows(started(thread).archive, part, {
         async onPage({keys, objects}) {
           const tenants = keys.some(({tenant}) => tenant !== undefined) ? keys.map(({tenant}) => tenant) : undefined
           const ids = keys.map(({id}) => id).join('')
@@ -40,14 +33,15 @@ export function partThread(leader: () => Peer<LeaderCalls>): Offer {
       })
     },
     async start(setup) {
-      backup = await openAgain(setup)
+      const {archive, store} = await openAgain(setup)
+      thread = {archive, check: partCheckOf({manifest: archive.manifest as SealedManifest, store})}
     },
   }
   return {...calls}
 }
 
 async function openAgain({checksum, keys, name, store}: PartThreadSetup): Promise<OpenedArchive> {
-  const place = openPlace(store.place, withEncryption(openStore(store.place, store.options), keys), store.options)
+  const place = asPlace(openStore(store.place, store.options), keys)
   const opened = await openArchiveAt({name, store: place})
   if (opened.archive.seal?.checksum !== checksum) {
     throw damaged(opened.archive.path, 'it has another seal than a moment ago: it is being changed')

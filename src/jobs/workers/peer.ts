@@ -23,6 +23,12 @@ export type Offer = Record<string, (payload: never) => unknown>
 type PayloadOf<Call> = Call extends (payload: infer Payload) => unknown ? Payload : never
 type ResultOf<Call> = Call extends (payload: never) => infer Result ? Awaited<Result> : never
 
+/** What a thread has once it was told to start. */
+export function started<T>(thread: T | undefined): T {
+  if (thread === undefined) throw new TypeError('the thread is not started')
+  return thread
+}
+
 /** `Theirs`: what the other side offers. */
 export class Peer<Theirs extends object> {
   readonly #port: Port
