@@ -33,7 +33,9 @@ export async function inParallel<T, R>(
     }
   }
 
-  await Promise.all(Array.from({length: Math.max(1, atOnce)}, async () => worker()))
+  // Also of what is no number: items that nobody works on would seem to be done.
+  const workers = Number.isNaN(atOnce) ? 1 : Math.max(1, atOnce)
+  await Promise.all(Array.from({length: workers}, async () => worker()))
   if (failure) throw failure.error
   return results
 }

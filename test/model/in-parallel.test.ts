@@ -23,6 +23,10 @@ describe('inParallel', () => {
     expect(most).toBe(4)
   })
 
+  it.each([NaN, 0, -1, 0.5])('works on all items, whatever the number at once: %d', async (atOnce) => {
+    expect(await inParallel([1, 2, 3], {atOnce}, async (item) => item * 2)).toEqual([2, 4, 6])
+  })
+
   it('begins nothing after the first failure, and throws it once the others have ended', async () => {
     const begun: number[] = []
     let ended = 0

@@ -15,6 +15,7 @@ import {locateExport} from '../../catalog/exports.js'
 import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
+import {checkPositiveInteger} from '../../model/positive-integer.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {checkTenantsChosen, keptWarnings, type ManagerOptions, storeOf, tenantNotes} from '../options.js'
@@ -49,9 +50,10 @@ export class Verifier {
    * Also an export that the server has made, by its folder or URL: every CRC, every row decoded, counts.
    * Damage is in `problems`.
    * @throws DataOpsError NOT_A_BACKUP; BACKUP_DAMAGED when so little is left that it cannot be said which backup it is; STORAGE; INTERRUPTED;
-   * INVALID_INPUT when it is encrypted and there is no key (with `quick` none is needed).
+   * INVALID_INPUT when it is encrypted and there is no key (with `quick` none is needed), or for `workers` that are no number of any.
    */
   async verifyBackup(backup: string, options: VerifyBackupOptions = {}): Promise<BackupVerification> {
+    checkPositiveInteger(options.workers, 'number of workers')
     const started = performance.now()
     const found = await this.#verify(backup, options)
     return {...found, quick: options.quick === true, seconds: (performance.now() - started) / 1000}

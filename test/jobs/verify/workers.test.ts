@@ -198,6 +198,20 @@ it('reads encrypted ones by the identity, and in this thread what no other can o
   }
 })
 
+it.each([NaN, 0, -1, 1.5])('refuses %d workers, and says nothing of the backup', async (workers) => {
+  const where = await folder(`refused-${workers}`)
+  const backup = await makeBackup({compress: false, format: 'parquet'}, SCHEMA, pages(), {directory: where})
+  for (const quick of [false, true]) {
+    const refused = new Verifier().verifyBackup(backup, {quick, workers})
+    await expect(refused).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: `The number of workers must be a whole number above 0, not ${workers}.`,
+    })
+  }
+
+  expect(await heard()).toEqual([])
+})
+
 it('ends with Ctrl-C, and when a thread dies', async () => {
   const where = await folder('ended')
   const backup = await makeBackup({compress: false, format: 'parquet'}, SCHEMA, pages(), {directory: where})
