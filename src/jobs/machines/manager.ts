@@ -14,6 +14,7 @@ import type {
 
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
+import {checkPositiveInteger} from '../../model/positive-integer.js'
 import {type Warning} from '../../model/progress.js'
 import {randomHex} from '../../platform/node.js'
 import {CLOCK} from '../../store/clock.js'
@@ -101,9 +102,10 @@ export class JobManager {
 
   /**
    * Takes items of a job until none is left for it: it has ended, was cancelled, or cannot go on without what was put aside.
-   * @throws DataOpsError INVALID_INPUT without such a job; INTERRUPTED, CANNOT_CONNECT, NOT_ALLOWED, STORAGE: what ends this worker, not the job.
+   * @throws DataOpsError INVALID_INPUT without such a job, or for a concurrency that is none; INTERRUPTED, CANNOT_CONNECT, NOT_ALLOWED, STORAGE: what ends this worker, not the job.
    */
   async work(connection: Connection, id: string, options: WorkOptions = {}): Promise<WorkResult> {
+    checkPositiveInteger(options.concurrency, 'concurrency')
     const started = performance.now()
     const job = await this.#waitFor(id, options)
     await checkServer(connection, job.plan)

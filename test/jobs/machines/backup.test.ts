@@ -108,6 +108,15 @@ describe('a backup by several machines', () => {
     expect(await manager.work(server.connection, id)).toMatchObject({done: 7, sealed: [{digest}]})
   })
 
+  it.each([NaN, 0, -1, 1.5])('is not worked on with a concurrency of %d, and stays as it was', async (concurrency) => {
+    const id = await create()
+    await expect(new JobManager({store}).work(server.connection, id, {concurrency})).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: `The concurrency must be a whole number above 0, not ${concurrency}.`,
+    })
+    expect(await new JobManager({store}).show(id)).toMatchObject({aside: [], end: 'open', sealed: [], workers: []})
+  })
+
   it('puts an item aside that failed three times, and says so; nothing is sealed', async () => {
     const id = await create()
     // Of the first range only.
