@@ -49,7 +49,7 @@ export function openStore(place: string, options: OpenStoreOptions = {}): Store 
           writers,
           ...(isRooted ? rooted(parsed) : {prefix: parsed.prefix, url: parsed.url}),
         })
-  OPENED.set(store, {options: all, place})
+  OPENED.set(store, {defaults, options: all, place})
   return store
 }
 
@@ -61,6 +61,8 @@ function rooted({prefix, url}: Exclude<Place, {kind: 'file'}>): {prefix: string;
 
 /** What another thread opens the same place by. May hold a secret: it is told to nobody else. */
 export interface OpenAgain {
+  /** Of its process: what other places are opened with, of which a thread has none of its own. */
+  defaults: OpenStoreOptions
   options: OpenStoreOptions
   place: string
 }

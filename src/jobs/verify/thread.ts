@@ -7,7 +7,7 @@ import {type PartChecker, partCheckOf} from '../../archive/hashes.js'
 import {openArchiveAt, type OpenedArchive} from '../../catalog/locate.js'
 import {asPlace} from '../../catalog/place-at.js'
 import {damaged} from '../../store/damaged.js'
-import {openStore} from '../../store/open.js'
+import {openStore, setStoreDefaults} from '../../store/open.js'
 import {type Offer, type Peer, started} from '../workers/peer.js'
 import {checkPartRows} from './part-rows.js'
 
@@ -41,6 +41,8 @@ export function partThread(leader: () => Peer<LeaderCalls>): Offer {
 }
 
 async function openAgain({checksum, keys, name, store}: PartThreadSetup): Promise<OpenedArchive> {
+  // Parts may lie in an export, which is another place.
+  setStoreDefaults(store.defaults)
   const place = asPlace(openStore(store.place, store.options), keys)
   const opened = await openArchiveAt({name, store: place})
   if (opened.archive.seal?.checksum !== checksum) {
