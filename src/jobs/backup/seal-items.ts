@@ -1,4 +1,5 @@
 /** The seal of a backup that many workers have written. */
+import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {BackupItemResult, BackupWork, BackupWorker, ItemRun} from './items.js'
 import type {BackupResult} from './options.js'
@@ -22,7 +23,9 @@ import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
 import {DuplicateCheck} from '../../flow/duplicates.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {DataOpsError} from '../../model/errors.js'
+import {plural} from '../../model/plural.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
+import {removeIfAllowed} from '../../store/denied.js'
 import {becomesOne} from '../survey.js'
 import {type Completeness, CompletenessCheck, type CompletenessState} from './completeness.js'
 import {readingOf} from './job.js'
@@ -61,7 +64,8 @@ export async function sealItems(
       job.options.includeData === false ? undefined : await judge(worker, results, {content, position, writer})
     const open = {content, continued: [], head, identity, plan: {chain, job}, scope, writer}
     const sealed = await seal({completeness, open})
-    await dropUnsealed(job.store, sealed.name)
+    const left = await dropUnsealed(job.store, sealed.name)
+    if (left) job.warn(left)
     return await register(job, head, sealed, 0)
   } finally {
     await writer.close()
@@ -75,19 +79,46 @@ export async function sealedEntry(store: Store, {head, name}: BackupWork): Promi
   return entry.id === head.metadata.backup_id ? entry : undefined
 }
 
-/** What other attempts have left, and will not be asked for any more. */
-export async function dropUnsealed(store: Store, name: string): Promise<void> {
+/** What other attempts have left, and will not be asked for any more. What is to be said of what may not be removed. */
+export async function dropUnsealed(store: Store, name: string): Promise<undefined | Warning> {
   const {files} = await sealedFiles(store, name)
-  for (const {name: file} of await store.list(name))
-    if (isOwnFile(file) && !isKeyFileName(file) && !files.has(file)) await store.remove(`${name}/${file}`)
+  const there = await store.list(name)
+  const left = there.map((entry) => entry.name).filter((file) => isOwnFile(file) && !isKeyFileName(file))
+  return removeAll(
+    store,
+    name,
+    left.filter((file) => !files.has(file)),
+  )
 }
 
 /** The parts of an attempt, unless a seal names them; where there is no seal yet, whoever seals does that. */
-export async function dropLate(store: Store, work: BackupWork, {parts}: BackupItemResult): Promise<void> {
-  if (!(await sealedEntry(store, work))) return
+export async function dropLate(
+  store: Store,
+  work: BackupWork,
+  {parts}: BackupItemResult,
+): Promise<undefined | Warning> {
+  if (!(await sealedEntry(store, work))) return undefined
   const {name} = work
   const {files, suffix} = await sealedFiles(store, name)
-  for (const {file} of parts) if (!files.has(`${file}${suffix}`)) await store.remove(`${name}/${file}${suffix}`)
+  const own = parts.map(({file}) => `${file}${suffix}`)
+  return removeAll(
+    store,
+    name,
+    own.filter((file) => !files.has(file)),
+  )
+}
+
+/** Where nothing may be removed, the backup is as good; but whoever verifies it is told of these. */
+async function removeAll(store: Store, name: string, files: readonly string[]): Promise<undefined | Warning> {
+  const kept: string[] = []
+  for (const file of files) if (!(await removeIfAllowed(store, `${name}/${file}`))) kept.push(file)
+  if (kept.length === 0) return undefined
+  const where = store.describe(name)
+  return {
+    code: 'parts-left',
+    details: {files: kept, path: where},
+    message: `${plural(kept.length, 'file')} of attempts that were given up ${kept.length === 1 ? 'stays' : 'stay'} in ${where}, where nothing may be removed: \`backup verify\` names ${kept.length === 1 ? 'it' : 'them'} as no part of the backup until somebody does.`,
+  }
 }
 
 /** All files of a sealed backup but those of its key, as they lie there. `suffix`: of theirs. */

@@ -1,4 +1,5 @@
 /** Backups by several machines: the plan, one item of it, the seal. */
+import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {PlannedItem} from '../../work/queue.js'
@@ -109,9 +110,9 @@ export async function dropUnused(
   {plan: {items, works}}: OpenJob<BackupJobPlan>,
   store: Store,
   {number, result}: {number: number; result: JobResult},
-): Promise<void> {
+): Promise<undefined | Warning> {
   const work = works[items[number]?.group ?? 0]
-  if (work && 'read' in result && result.read) await dropLate(store, work, result.read)
+  return work && 'read' in result && result.read ? dropLate(store, work, result.read) : undefined
 }
 
 /** By whoever takes it, once all items are done; whoever comes second finds it done. */
@@ -129,11 +130,12 @@ async function sealBackup(
   const sealed = await sealedEntry(job.store, work)
   if (sealed) {
     // Whoever has sealed it need not have lived to do this.
-    await dropUnsealed(job.store, sealed.file)
+    const left = await dropUnsealed(job.store, sealed.file)
+    if (left) job.warn(left)
     await new BackupCatalog(job.store).register(sealed)
-    const warnings = await warningsInSeal(job.store, sealed.file)
+    const inSeal = await warningsInSeal(job.store, sealed.file)
     await putBack()
-    return {sealed, warnings}
+    return {sealed, warnings: left ? [...inSeal, left] : inSeal}
   }
 
   const {id, warnings} = await sealItems(worker, results, {attempt, check})

@@ -175,7 +175,7 @@ export class JobManager {
 
   /** Returns how many items it has done. */
   async #takeItems(connection: Connection, job: OpenJob, options: WorkOptions): Promise<number> {
-    const {hint, onProgress, signal} = options
+    const {hint, onProgress, onWarning, signal} = options
     const queue = queueOf(job, {hint})
     const runTask = this.#tasks(connection, job, {options, queue})
     const store = this.#store
@@ -198,7 +198,9 @@ export class JobManager {
       {
         signal,
         async unused({number}, result) {
-          if (!isRestore(job)) await dropUnused(job as OpenJob<BackupJobPlan>, store, {number, result})
+          if (isRestore(job)) return
+          const left = await dropUnused(job as OpenJob<BackupJobPlan>, store, {number, result})
+          if (left) onWarning?.(left)
         },
       },
     )

@@ -1,3 +1,4 @@
+import type {Problem} from '../../archive/problem.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {
@@ -27,6 +28,8 @@ import {identifyDamaged} from './damaged.js'
 import {diffBackups, diffCollections} from './diff.js'
 import {compareExport, verifyExport} from './exports.js'
 import {isRestoredFrom} from './restored.js'
+
+const isSame = (a: Problem, b: Problem): boolean => a.file === b.file && a.message === b.message
 
 export interface VerifierOptions extends ManagerOptions {
   /** Needed to verify collections. */
@@ -75,7 +78,12 @@ export class Verifier {
     const {archive, cover, place, store} = opened
     const {digest, problems, warnings} = await checkBackup({archive, place, store}, options)
     // What those without a key go by must be right as well.
-    if (cover && !options.quick) problems.push(...(await checkCover(place, cover, progressOf(cover, options))))
+    if (cover && !options.quick) {
+      const covered = await checkCover(place, cover, progressOf(cover, options))
+      // A file that neither names is said once.
+      problems.push(...covered.filter((one) => problems.every((said) => !isSame(said, one))))
+    }
+
     return {
       bytes: archive.manifest.bytes,
       ...(digest !== undefined && {digest}),

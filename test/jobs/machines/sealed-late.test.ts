@@ -4,7 +4,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {Store} from '../../../src/store/store.js'
 
 import {newIdentity} from '../../../src/codec/age/header.js'
-import {BackupManager, Verifier} from '../../../src/index.js'
+import {BackupCatalog, BackupManager, DataOpsError, Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {CLOCK} from '../../../src/store/clock.js'
 import {type EncryptionOptions, withEncryption} from '../../../src/store/encryption.js'
@@ -86,6 +86,60 @@ describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
 
     expect(last).toBeGreaterThan(1)
   }, 60_000)
+
+  it.each(['sealer', 'next one'])(
+    'where nothing may be removed, the %s says so, and the backup is listed',
+    async (who) => {
+      const opened = await openerOf(kind)
+      const place = memoryStore()
+      const denied = overlay(place, {
+        async remove(key: string) {
+          throw new DataOpsError('STORAGE', `${key} may not be removed.`, {details: {reason: 'denied'}})
+        },
+      })
+      const id = await create(opened(place))
+      const folder = (await place.list('')).find(({name}) => name.startsWith(NAME))
+      const left = `${LEFT}${kind === 'plain' ? '' : '.age'}`
+      await place.put(`${folder!.name}/${left}`, new Uint8Array(100))
+      if (who === 'next one') {
+        // The first one dies at its first call behind the seal.
+        let isSealed = false
+        const dead = async <T>(call: () => Promise<T>): Promise<T> => {
+          if (isSealed) throw new DataOpsError('STORAGE', 'It is dead.')
+          return call()
+        }
+
+        const dying = overlay(place, {
+          list: async (key: string) => dead(async () => place.list(key)),
+          openRead: async (key: string) => dead(async () => place.openRead(key)),
+          put: async (...put: Parameters<Store['put']>) =>
+            dead(async () => {
+              const tag = await place.put(...put)
+              isSealed = put[0] === `${folder!.name}/metadata.json`
+              return tag
+            }),
+          stat: async (...stat: Parameters<Store['stat']>) => dead(async () => place.stat(...stat)),
+        })
+        await new JobManager({store: opened(dying)}).work(server.connection, id).catch(() => {})
+        expect(isSealed).toBe(true)
+      }
+
+      const worked = await new JobManager({store: opened(denied)}).work(server.connection, id)
+      expect(worked).toMatchObject({
+        aside: [],
+        end: 'done',
+        sealed: [{object_count: COUNT}],
+      })
+      const partsLeft = worked.sealed[0]!.warnings.filter(({code}) => code === 'parts-left')
+      expect(partsLeft.map(({details}) => details)).toEqual([{files: [left], path: `memory:/${folder!.name}`}])
+      const [listed] = await new BackupCatalog(opened(place)).list()
+      expect(listed).toMatchObject({file: folder!.name, status: 'sealed'})
+      const found = await new Verifier({store: opened(place)}).verifyBackup(folder!.name)
+      expect(found).toMatchObject({digest, objectCount: COUNT})
+      expect(found.problems.map(({message}) => message)).toEqual(['It is not part of the backup.'])
+      expect(found.problems[0]!.file).toContain(LEFT)
+    },
+  )
 
   it('an attempt that slept through the seal takes its part away', async () => {
     const place = memoryStore()
