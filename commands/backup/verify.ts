@@ -24,7 +24,7 @@ export default class BackupVerify extends DataOpsCommand {
     quick: Flags.boolean({description: 'Hashes only; nothing is decoded.'}),
     workers: Flags.integer({
       description:
-        'Threads, each of which reads parts of the backup; default: one for each core, at most 8, and for each 100,000 objects.',
+        'Threads, each of which reads parts of the backup; default: one for each core, at most 8, and for each 100,000 objects (with --quick: each 512 MB).',
       min: 1,
     }),
   }

@@ -20,7 +20,7 @@ import {MAX_SEAL} from './document-source.js'
 import {inflateMembers} from './gzip-members.js'
 import {METADATA_FILE, SCHEMA_FILE} from './names.js'
 import {partsPlace, type PartsPlace} from './parts-place.js'
-import {type Proof, ProofMaker} from './proof.js'
+import {type FileProof, type Proof, ProofMaker} from './proof.js'
 import {sealContradictions} from './seal-checks.js'
 
 /** Bytes of the document's last line before the seal at most. */
@@ -33,7 +33,7 @@ export interface BackupFiles {
 }
 
 export interface CheckHashesOptions extends Pick<OperationOptions, 'onProgress' | 'signal'> {
-  /** Checks the parts in place of this thread; they get no proof. */
+  /** Checks the parts in place of this thread. */
   parts?: PartChecker
   /** Gets the hashes of the files that hold objects, for reading them again. */
   proof?: Proof
@@ -44,11 +44,22 @@ interface OnBytes {
   onBytes?: (bytes: number) => void
 }
 
+/** What was found of one part. */
+export interface CheckedPart {
+  problems: Problem[]
+  /** Where it was asked for, and the file can be read. */
+  proof?: FileProof
+}
+
+export interface CheckPartOptions extends Required<OnBytes> {
+  isProven?: boolean
+}
+
 /** Parts of a backup that are checked at the same time, as `partCheckOf` does it. */
 export interface PartChecker {
   atOnce: number
-  /** `index`: among the parts of the seal. `onBytes` is told of bytes that were hashed. */
-  check: (index: number, onBytes: (bytes: number) => void) => Promise<Problem[]>
+  /** `index`: among the parts of the seal. `isProven`: with what the file can be read again by. */
+  check: (index: number, options: CheckPartOptions) => Promise<CheckedPart>
 }
 
 /**
@@ -72,16 +83,19 @@ export async function checkHashes(files: BackupFiles, options: CheckHashesOption
 /** The same for single parts of it. @throws DataOpsError STORAGE where they lie in an export that nobody could read. */
 export function partCheckOf(
   {manifest, store}: {manifest: SealedManifest; store: Store},
-  options: Pick<CheckHashesOptions, 'proof' | 'signal'> = {},
+  {signal}: Pick<CheckHashesOptions, 'signal'> = {},
 ): PartChecker['check'] {
   const {metadata, name, seal} = manifest
   const place = partsPlace(store, name, metadata)
-  return async (index, onBytes) => {
-    const check = new HashCheck(store, seal, metadata.collection, {...options, onBytes})
+  return async (index, {isProven, onBytes}) => {
+    const proofs: Proof | undefined = isProven ? new Map() : undefined
+    const check = new HashCheck(store, seal, metadata.collection, {onBytes, proof: proofs, signal})
     const part = seal.parts[index]
     if (!part) throw new TypeError(`there is no part ${index}`)
-    await check.part(`${name}/${part.file}`, part, place)
-    return check.problems
+    const file = `${name}/${part.file}`
+    await check.part(file, part, place)
+    const proof = proofs?.get(file)
+    return {problems: check.problems, ...(proof && {proof})}
   }
 }
 
@@ -292,17 +306,19 @@ class HashCheck {
   async directory(manifest: SealedManifest): Promise<void> {
     const {name, schema, seal} = manifest
     await this.#checkListing(name)
-    const count = (bytes: number): void => {
+    const onBytes = (bytes: number): void => {
       this.#count(bytes)
     }
 
-    const {proof, signal} = this.options
+    const {proof: proofs, signal} = this.options
     // Made in any case: an export that nobody could read is refused, whether or not it has parts.
-    const check = partCheckOf({manifest, store: this.store}, {proof, signal})
+    const check = partCheckOf({manifest, store: this.store}, {signal})
     const checker: PartChecker = this.options.parts ?? {atOnce: 1, check}
-    const found = await inParallel(seal.parts.keys(), {atOnce: checker.atOnce, signal}, async (index) =>
-      checker.check(index, count),
-    )
+    const found = await inParallel(seal.parts.entries(), {atOnce: checker.atOnce, signal}, async ([index, {file}]) => {
+      const {problems, proof} = await checker.check(index, {isProven: proofs !== undefined, onBytes})
+      if (proof) proofs?.set(`${name}/${file}`, proof)
+      return problems
+    })
     this.problems.push(...found.flat())
     const file = `${name}/${SCHEMA_FILE}`
     await this.#withFile(file, async (reader) => this.#checkSchema(file, reader, schema))

@@ -4,7 +4,7 @@ import {Buffer} from 'node:buffer'
 import type {StoreReader} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {PieceTags} from '../platform/node.js'
+import {newPieceKey, type PieceKey, pieceTag} from '../platform/node.js'
 
 const TAG_BYTES = 16
 const MIN_CHUNK = 128 * 1024
@@ -13,13 +13,13 @@ const MAX_CHUNKS = 65_536
 /** Chunks that were checked last, kept for reads that share one. */
 const KEPT_CHUNKS = 4
 
-/** One file, chunk by chunk. */
+/** One file, chunk by chunk. Threads can hand it to each other. */
 export interface FileProof {
   /** Of the file. */
   bytes: number
   chunkBytes: number
   /** By what made them: of no use to another process. */
-  key: PieceTags
+  key: PieceKey
   tags: Uint8Array
 }
 
@@ -29,7 +29,7 @@ export type Proof = Map<string, FileProof>
 /** Takes a file's bytes from first to last. */
 export class ProofMaker {
   readonly #chunk: Buffer
-  readonly #key = new PieceTags()
+  readonly #key = newPieceKey()
   readonly #tags: Uint8Array[] = []
   #filled = 0
   #bytes = 0
@@ -70,7 +70,7 @@ export class ProofMaker {
   }
 
   #tag(chunk: Uint8Array): void {
-    this.#tags.push(this.#key.of(chunk, this.#tags.length))
+    this.#tags.push(pieceTag(this.#key, chunk, this.#tags.length))
   }
 }
 
@@ -137,7 +137,7 @@ export class ProvenReader implements StoreReader {
   #check(bytes: Uint8Array, firstChunk: number): void {
     const {chunkBytes, key, tags} = this.proof
     for (let at = 0, chunk = firstChunk; at < bytes.length; at += chunkBytes, chunk++) {
-      const found = key.of(bytes.subarray(at, at + chunkBytes), chunk)
+      const found = pieceTag(key, bytes.subarray(at, at + chunkBytes), chunk)
       const expected = tags.subarray(chunk * TAG_BYTES, (chunk + 1) * TAG_BYTES)
       if (Buffer.compare(found, expected) !== 0) throw exchanged(this.where)
     }

@@ -15,7 +15,7 @@ import {damaged} from '../store/damaged.js'
 import {keepOpen} from '../store/read-all.js'
 import {ContentDigest} from './content-digest.js'
 import {partCodec} from './formats.js'
-import {assertWhole, type CheckHashesOptions} from './hashes.js'
+import {assertWhole, type CheckHashesOptions, type PartChecker} from './hashes.js'
 import {partsPlace} from './parts-place.js'
 import {type Proof, ProvenReader} from './proof.js'
 
@@ -36,11 +36,15 @@ export interface ReadArchiveOptions extends ReadRowsOptions {
   check?: boolean
 }
 
+type WholeOptions = Pick<CheckHashesOptions, 'onProgress' | 'signal'>
+type StartChecker = (options: WholeOptions) => Promise<undefined | (PartChecker & {close: () => Promise<void>})>
+
 export class Archive {
   readonly head: BackupHead
   /** Key of an amended object → ordinal before which its rows are void. */
   readonly #amendments: ReadonlyMap<string, number>
   #proof?: Proof
+  #startChecker?: StartChecker
 
   constructor(
     readonly store: Store,
@@ -81,12 +85,24 @@ export class Archive {
    * Makes sure that it is whole, and that whatever is read from now on is what was looked at.
    * @throws DataOpsError BACKUP_DAMAGED, with `details.problems`; STORAGE; INTERRUPTED.
    */
-  async assertWhole(options: Pick<CheckHashesOptions, 'onProgress' | 'signal'> = {}): Promise<void> {
+  async assertWhole(options: WholeOptions = {}): Promise<void> {
     // What was hashed when it was opened is not hashed again.
     if (this.#proof && this.seal) return
     const proof: Proof = new Map()
-    await assertWhole(this, {...options, proof})
+    const parts = await this.#startChecker?.(options)
+    try {
+      await assertWhole(this, {...options, parts, proof})
+    } finally {
+      await parts?.close()
+    }
+
     this.#proof = proof
+  }
+
+  /** Has its parts looked at by others, where `start` does not leave it to this thread. */
+  checkedBy(start: StartChecker): this {
+    this.#startChecker = start
+    return this
   }
 
   /** Pages in row order from `fromRow` on. @throws DataOpsError BACKUP_DAMAGED when a row cannot be read, or is missing at the end. */

@@ -139,19 +139,24 @@ export function md5(bytes: Uint8Array): Buffer {
   return hash('md5', bytes, 'buffer')
 }
 
-/** Tells pieces of bytes from others within this process, at half of what SHA-256 costs: GMAC under a key that nobody else knows. */
-export class PieceTags {
-  readonly #key = createSecretKey(randomBytes(16))
+/** Threads of this process can have it, nobody else. */
+export type PieceKey = ReturnType<typeof createSecretKey>
 
-  /** 16 bytes. `number`: of the piece; one with another number has another tag. */
-  of(piece: Uint8Array, number: number): Uint8Array {
-    const nonce = new Uint8Array(12)
-    new DataView(nonce.buffer).setFloat64(0, number, true)
-    const cipher = createCipheriv('aes-128-gcm', this.#key, nonce)
-    cipher.setAAD(piece)
-    cipher.final()
-    return cipher.getAuthTag()
-  }
+export function newPieceKey(): PieceKey {
+  return createSecretKey(randomBytes(16))
+}
+
+/**
+ * 16 bytes that tell a piece of bytes from others within this process, at half of what SHA-256 costs: GMAC under a key that nobody else knows.
+ * `number`: of the piece; one with another number has another tag.
+ */
+export function pieceTag(key: PieceKey, piece: Uint8Array, number: number): Uint8Array {
+  const nonce = new Uint8Array(12)
+  new DataView(nonce.buffer).setFloat64(0, number, true)
+  const cipher = createCipheriv('aes-128-gcm', key, nonce)
+  cipher.setAAD(piece)
+  cipher.final()
+  return cipher.getAuthTag()
 }
 
 /** Unpredictable bytes as lower-case hex, two digits a byte. */

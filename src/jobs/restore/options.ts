@@ -55,7 +55,7 @@ export interface RestoreOptions extends OperationOptions, RetryOptions {
   tenants?: readonly string[]
   /** Changes on the way, one after another. The backup is read through once before anything is written. */
   transforms?: readonly Transform[]
-  /** Threads: one reads the backup, the others encode and send, each over a connection of its own; default as for backups. `concurrency` is of each. */
+  /** Threads: first they look at every byte of the backup (by default one for each 512 MB); then one reads it, the others encode and send, each over a connection of its own; default as for backups. `concurrency` is of each. */
   workers?: number
   /** Compares the digest of the restored collection with the backup's. */
   verify?: boolean

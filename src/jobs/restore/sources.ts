@@ -3,6 +3,7 @@ import type {OpenedSource, SourceToRestore} from './job.js'
 
 import {openArchive} from '../../catalog/locate.js'
 import {keptWarnings} from '../options.js'
+import {startPartThreads} from '../verify/part-threads.js'
 import {exportsToRestore, type ToOpen} from './exports.js'
 
 /** A backup, or each collection of an export. What cannot be opened is found out with the others. */
@@ -21,5 +22,8 @@ export async function sourcesOf(backup: string, given: ToOpen): Promise<SourceTo
 async function openBackup(backup: string, {options, store}: ToOpen): Promise<OpenedSource> {
   const {onWarning, warnings} = keptWarnings()
   const opened = await openArchive(backup, store, {acceptUnsealed: options.acceptChanged, onWarning})
-  return {source: opened.archive, store: opened.store, warnings}
+  // Nothing is written until every byte was looked at: by all that the restore has.
+  const {workers} = options
+  const source = opened.archive.checkedBy(async ({signal}) => startPartThreads(opened, {quick: true, signal, workers}))
+  return {source, store: opened.store, warnings}
 }

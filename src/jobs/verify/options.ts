@@ -10,7 +10,7 @@ export const MAX_OF_A_KIND = 20
 export interface VerifyBackupOptions extends OperationOptions {
   /** Hashes only: nothing is decoded. */
   quick?: boolean
-  /** Threads that read parts of the backup, each some; default: one for each core, at most 8, and for each 100,000 objects. One where it has one part, or is opened by a passphrase. */
+  /** Threads that read parts of the backup, each some; default: one for each core, at most 8, and for each 100,000 objects (with `quick`: each 512 MB). One where it has one part, or is opened by a passphrase. */
   workers?: number
 }
 

@@ -14,11 +14,13 @@ import {Thread, workersFor} from '../workers/thread.js'
 
 /** A part is read so much faster than a server is that a thread of its own is worth its start for so many times the objects. */
 const WORTH_MORE = 4
+/** The same for bytes that are hashed and no more, 512 MB of them: what makes up an object. */
+const BYTES_OF_ONE = 20 * 1024
 
 /** Undefined: this thread checks all of it itself. `place`: what the backup lies in, as it was opened. */
 export async function startPartThreads(
   {archive, place}: {archive: Archive; place: Store},
-  {signal, workers}: VerifyBackupOptions,
+  {quick, signal, workers}: Pick<VerifyBackupOptions, 'quick' | 'signal' | 'workers'>,
 ): Promise<PartThreads | undefined> {
   const {manifest, name, seal} = archive
   const {identities, passphrase} = encryptionOf(place)
@@ -26,7 +28,8 @@ export async function startPartThreads(
   // What opens a backup by a passphrase takes a second, by design: each thread would need it.
   if (!seal || !store || manifest.kind !== 'directory' || passphrase !== undefined) return undefined
   const {object_count: objects, parts} = seal
-  const wanted = workersFor(workers, {objects: Math.floor(objects / WORTH_MORE), pages: parts.length})
+  const work = quick ? manifest.bytes / BYTES_OF_ONE : objects / WORTH_MORE
+  const wanted = workersFor(workers, {objects: Math.floor(work), pages: parts.length})
   const count = Math.min(wanted, parts.length)
   if (count <= 1) return undefined
   const threads = new PartThreads(count, signal)
@@ -78,8 +81,8 @@ export class PartThreads implements PartChecker, PartReader {
     await Promise.all(this.#threads.map(async (thread) => thread.close()))
   }
 
-  async check(...[part, onBytes]: Parameters<PartChecker['check']>): ReturnType<PartChecker['check']> {
-    return this.#byOne(part, {onBytes}, async ({peer}) => peer.call('hash', part))
+  async check(...[part, {isProven, onBytes}]: Parameters<PartChecker['check']>): ReturnType<PartChecker['check']> {
+    return this.#byOne(part, {onBytes}, async ({peer}) => peer.call(isProven ? 'prove' : 'hash', part))
   }
 
   async rows(...[part, {onPage}]: Parameters<PartReader['rows']>): ReturnType<PartReader['rows']> {

@@ -1,5 +1,5 @@
 /** What the threads that check parts of a backup and the one that leads them say to each other. */
-import type {Problem} from '../../archive/problem.js'
+import type {CheckedPart} from '../../archive/hashes.js'
 import type {EncryptionOptions} from '../../store/encryption.js'
 import type {OpenAgain} from '../../store/open.js'
 import type {PartRows} from './part-rows.js'
@@ -25,7 +25,9 @@ export interface CheckedPage {
 
 /** What a thread is asked; a part by its number among those of the seal. */
 export interface ThreadCalls {
-  hash: (part: number) => Promise<Problem[]>
+  hash: (part: number) => Promise<CheckedPart>
+  /** The same, with its proof. */
+  prove: (part: number) => Promise<CheckedPart>
   rows: (part: number) => Promise<PartRows>
   start: (setup: PartThreadSetup) => Promise<void>
 }

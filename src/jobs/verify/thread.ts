@@ -3,7 +3,7 @@ import type {SealedManifest} from '../../archive/manifest.js'
 import type {Archive} from '../../archive/reader.js'
 import type {LeaderCalls, PartThreadSetup, ThreadCalls} from './thread-calls.js'
 
-import {type PartChecker, partCheckOf} from '../../archive/hashes.js'
+import {type CheckedPart, type PartChecker, partCheckOf} from '../../archive/hashes.js'
 import {openArchiveAt, type OpenedArchive} from '../../catalog/locate.js'
 import {asPlace} from '../../catalog/place-at.js'
 import {damaged} from '../../store/damaged.js'
@@ -15,14 +15,19 @@ import {checkPartRows} from './part-rows.js'
 export function partThread(leader: () => Peer<LeaderCalls>): Offer {
   let thread: undefined | {archive: Archive; check: PartChecker['check']}
 
-  const calls: ThreadCalls = {
-    async hash(part) {
-      return started(thread).check(part, (bytes) => {
+  const check = async (part: number, isProven: boolean): Promise<CheckedPart> =>
+    started(thread).check(part, {
+      isProven,
+      onBytes(bytes) {
         leader()
           .call('hashed', {bytes, part})
           .catch(() => {})
-      })
-    },
+      },
+    })
+
+  const calls: ThreadCalls = {
+    hash: async (part) => check(part, false),
+    prove: async (part) => check(part, true),
     async rows(part) {
       return checkPartRows(started(thread).archive, part, {
         async onPage({keys, objects}) {
