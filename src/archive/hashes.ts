@@ -15,6 +15,7 @@ import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
 import {plural} from '../model/plural.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
+import {damageSaid} from '../store/damaged.js'
 import {withReader} from '../store/read-all.js'
 import {MAX_SEAL} from './document-source.js'
 import {inflateMembers} from './gzip-members.js'
@@ -289,7 +290,7 @@ class HashCheck {
 
   #addDamage(file: string, error: unknown): void {
     if (!(error instanceof DataOpsError && error.code === 'BACKUP_DAMAGED')) throw error
-    this.add(file, error.message)
+    this.add(file, damageSaid(this.store.describe(file), error))
   }
 
   #count(bytes: number): void {

@@ -9,6 +9,14 @@ export function damaged(
   return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {cause, details: {path: where}, hint})
 }
 
+/** What such an error says of the file, without its name: for those who name it themselves. */
+export function damageSaid(where: string, {message}: Error): string {
+  const start = `${where} is damaged: `
+  if (!message.startsWith(start)) return message
+  const reason = message.slice(start.length)
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`
+}
+
 /** The error of what lies in a place and cannot be used as asked. */
 export function refused(where: string, reason: string, hint?: string): DataOpsError {
   return new DataOpsError('STORAGE', `${where} ${reason}.`, {details: {path: where}, hint})

@@ -113,6 +113,7 @@ describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
 
     const byOne = await complaint(1)
     expect(byOne).toMatchObject({code: 'BACKUP_DAMAGED'})
+    expect((byOne as Error).message.split('is damaged').length).toBe(2)
     expect(await complaint(3)).toEqual(byOne)
     expect(await server.connection.listCollections()).toEqual([])
   })
