@@ -222,11 +222,13 @@ export function targetLeaseOf(name: string): string | undefined {
   return TARGET_LEASE.exec(name)?.[1]
 }
 
-/** The lease of a backup or of a target that a file is a generation of; undefined for every other name. */
+const NOTE_LEASE = /^(\.tenants-.+\.lease)\.\d+$/
+
+/** The lease of a backup, of a target or of a note of tenants that a file is a generation of; undefined for every other name. */
 export function jobLeaseOf(name: string): string | undefined {
   const unfinished = /^(.+)\.lock\.\d+$/.exec(name)?.[1] ?? ''
   const backup = sealedNameOf(unfinished)
-  return backup === undefined ? targetLeaseOf(name) : partialLockName(backup)
+  return backup === undefined ? (targetLeaseOf(name) ?? NOTE_LEASE.exec(name)?.[1]) : partialLockName(backup)
 }
 
 /** What follows a backup and a target in the name of a file of refused objects, or of one of its pieces. */

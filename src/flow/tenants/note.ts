@@ -4,7 +4,7 @@ import type {Store, StoreEntry} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {utf8} from '../../codec/bytes.js'
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
 import {isDenied} from '../../store/denied.js'
 import {forget} from '../../store/forget.js'
@@ -37,6 +37,8 @@ export interface UnreadableNote {
 }
 
 interface FoundNotes {
+  /** Leases of notes that are not there: their holders were killed before they had written it, or behind its end. */
+  leases: Array<{lease: string; store: Store}>
   /** Places whose names nobody here may see. */
   unlisted: UnreadableNote[]
   readable: Array<{name: string; note: NoteFile; store: Store}>
@@ -138,6 +140,7 @@ export class TenantNotes {
     ...[connection, collection, onWarning]: Parameters<TenantNotes['putBack']>
   ): Promise<void> {
     const notes = await this.#notes()
+    for (const {lease, store} of notes.leases) await removeDead(store, lease)
     for (const {path, reason} of await leftUnreadable(notes)) {
       onWarning?.({
         code: 'tenant-note-unreadable',
@@ -175,9 +178,13 @@ export class TenantNotes {
   }
 
   async #notes(): Promise<FoundNotes> {
-    const found: FoundNotes = {readable: [], unlisted: [], unreadable: []}
+    const found: FoundNotes = {leases: [], readable: [], unlisted: [], unreadable: []}
     for (const store of this.#stores) {
-      for (const {kind, name} of await listed(store, found)) {
+      const entries = await listed(store, found)
+      const names = new Set(entries.map(({name}) => name))
+      for (const {kind, name} of entries) {
+        const noted = noteOfLease(name)
+        if (noted !== undefined && !names.has(noted)) found.leases.push({lease: leaseOf(noted), store})
         if (kind !== 'file' || !isNoteName(name)) continue
         try {
           const note = await readNote(store, name)
@@ -202,6 +209,12 @@ async function listed(store: Store, {unlisted}: FoundNotes): Promise<StoreEntry[
     unlisted.push({path: store.describe(''), reason: error.message})
     return []
   }
+}
+
+/** What cannot be taken, or not be removed, is left. */
+async function removeDead(store: Store, lease: string): Promise<void> {
+  const taken = await Lease.tryAcquire(store, lease).catch(insteadOf(undefined, 'STORAGE'))
+  await taken?.release()
 }
 
 /** Not those of runs that live: they know themselves. */
@@ -341,4 +354,10 @@ async function readNote(store: Store, name: string): Promise<NoteFile | undefine
 
 function leaseOf(note: string): string {
   return `${note}.lease`
+}
+
+/** The note of whose lease a file is a generation; undefined for every other name. */
+function noteOfLease(name: string): string | undefined {
+  const note = /^(.+)\.lease\.\d+$/.exec(name)?.[1]
+  return note !== undefined && isNoteName(note) ? note : undefined
 }

@@ -1,6 +1,7 @@
 /** Notes of tenants that killed runs left active: what nobody can read is not nothing. */
 import {writeFile} from 'node:fs/promises'
 import path from 'node:path'
+import process from 'node:process'
 import {afterEach, describe, expect, it, vi} from 'vitest'
 
 import type {Warning} from '../../../src/model/progress.js'
@@ -9,7 +10,10 @@ import type {Store} from '../../../src/store/store.js'
 import {utf8} from '../../../src/codec/bytes.js'
 import {TenantNotes} from '../../../src/flow/tenants/note.js'
 import {DataOpsError, LocalStore} from '../../../src/index.js'
+import {RELEASED} from '../../../src/store/lease-files.js'
 import {LEASE} from '../../../src/store/lease.js'
+import {overlay} from '../../../src/store/overlay.js'
+import {SELF} from '../../../src/store/process.js'
 import {temporaryDirectory} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'
 
@@ -57,6 +61,39 @@ it('says that it is over where it may not be removed: nobody is told of tenants 
   await store.put(NAME, utf8('{"over":true}\n'))
   const notes = new TenantNotes([store])
   expect(await notes.left()).toEqual({tenants: [], unreadable: []})
+})
+
+describe('leases of notes that are not there', () => {
+  const other = (digit: number): string => `${NAME.slice(0, -'d.json'.length)}${digit}.json`
+  const leases: Array<[what: string, text: string, isLeft: boolean]> = [
+    // No machine lets a process have such a number.
+    ['of a killed run', JSON.stringify({...SELF, ms: 30_000, pid: 2 ** 30}), false],
+    ['of a run that lives', JSON.stringify({...SELF, ms: 30_000, pid: process.ppid, started: undefined}), true],
+    ['of a run elsewhere', JSON.stringify({machine: 'elsewhere', ms: 30_000, pid: 1}), true],
+    ['that were given back where nothing may be removed', RELEASED, false],
+  ]
+
+  it.each(leases)('%s: left or not', async (_, text, isLeft) => {
+    const store = memoryStore()
+    const lease = `${other(1)}.lease.1`
+    await store.put(lease, utf8(`${text}\n`))
+    await new TenantNotes([store]).putBack(connection, 'Any', () => {})
+    expect((await store.list('')).map(({name}) => name)).toEqual(isLeft ? [lease] : [])
+  })
+
+  it('end nothing where they may not be removed', async () => {
+    const place = memoryStore()
+    await place.put(`${other(2)}.lease.1`, utf8(`${leases[0]![1]}\n`))
+    const denied = async (key: string): Promise<never> => {
+      throw new DataOpsError('STORAGE', `${key} may not be changed.`, {details: {reason: 'denied'}})
+    }
+
+    const warnings: Warning[] = []
+    await new TenantNotes([overlay(place, {put: denied, remove: denied})]).putBack(connection, 'Any', (warning) => {
+      warnings.push(warning)
+    })
+    expect(warnings).toEqual([])
+  })
 })
 
 describe('of a run on a machine that cannot be asked', () => {
