@@ -25,13 +25,21 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 import type {Warning} from '../../src/model/progress.js'
 
 import {readManifest} from '../../src/archive/manifest.js'
-import {CATALOG_FILE, CATALOG_LOCK_FILE, checkpointName, rejectedName, removedName} from '../../src/archive/names.js'
+import {
+  CATALOG_FILE,
+  CATALOG_LOCK_FILE,
+  checkpointName,
+  rejectedName,
+  removedName,
+  targetLeaseName,
+} from '../../src/archive/names.js'
 import {BackupCatalog} from '../../src/catalog/catalog.js'
 import {type CatalogEntry, entryOf} from '../../src/catalog/entry.js'
 import {DataOpsError} from '../../src/model/errors.js'
 import {Lease} from '../../src/store/lease.js'
 import {LocalStore} from '../../src/store/local/store.js'
 import {overlay} from '../../src/store/overlay.js'
+import {SELF} from '../../src/store/process.js'
 import {temporaryName} from '../../src/store/temporary-name.js'
 import {programFile} from '../support/programs.js'
 import {type SealedBackup, type SealedBackupOptions, writeSealedBackup} from '../support/sealed-backup.js'
@@ -580,6 +588,13 @@ describe('pruning', () => {
     const half = path.join(folder, removedName('Docs_2020-01-01_000000'))
     await mkdir(half)
     await writeFile(path.join(half, 'objects.parquet'), '')
+    // Of the note that it was about to write, and of a target.
+    const leases = ['.tenants-01234567-89ab-4cde-8f01-23456789abcd.json.age.lease.1', `${targetLeaseName('t')}.2`]
+    for (const lease of leases) {
+      await writeFile(path.join(folder, lease), `${JSON.stringify({...SELF, ms: 30_000, pid: 2 ** 30})}\n`)
+      await utimes(path.join(folder, lease), 0, 0)
+    }
+
     await catalog.prune()
     expect(await readdir(folder)).toEqual([CATALOG_FILE, recent, ...backups.map(({name}) => name)])
   })
