@@ -5,7 +5,15 @@ import type {CollectionComparison} from '../../src/jobs/verify/options.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {checkBackupsExist} from '../../src/cli/check-backups.js'
 import {examples} from '../../src/cli/examples.js'
-import {concurrencyFlag, fullFlag, milliseconds, placeFlags, tenantFlag, waitReplicasFlag} from '../../src/cli/flags.js'
+import {
+  concurrencyFlag,
+  fullFlag,
+  milliseconds,
+  placeFlags,
+  REPEATED,
+  tenantFlag,
+  waitReplicasFlag,
+} from '../../src/cli/flags.js'
 import {comparisonLines} from '../../src/cli/results.js'
 import {transformFlags, transformsOf} from '../../src/cli/transform-flags.js'
 import {isUnknown, tenantInWords} from '../../src/jobs/verify/unknown.js'
@@ -39,6 +47,12 @@ export default class ColVerify extends DataOpsCommand {
       min: 0,
     }),
     ids: transformFlags.ids,
+    'schema-from': Flags.string({
+      description:
+        "For an export of the server's own, which has none: a backup, a file with the schema, or a live collection. Without it the schema is not compared, and the exit code is 3 or 4.",
+      helpValue: '<place>',
+      ...REPEATED,
+    }),
     tenant: tenantFlag,
     'wait-replicas': waitReplicasFlag,
     transform: transformFlags.transform,
@@ -63,6 +77,7 @@ export default class ColVerify extends DataOpsCommand {
       concurrency: flags.concurrency,
       includeOffloaded: flags['include-offloaded'],
       limit: flags.differences ?? (this.jsonEnabled() ? Infinity : 20),
+      schemaFrom: flags['schema-from'],
       tenants: flags.tenant,
       waitReplicasMs: milliseconds(flags['wait-replicas']),
       transforms: await transformsOf({ids: flags.ids, transform: flags.transform}),

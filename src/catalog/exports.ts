@@ -1,9 +1,8 @@
 /** Exports that the server has made, by where they lie: a folder or URL, and behind a `#` the collection that is meant. */
 import type {Store} from '../store/store.js'
 
-import {NativeExport} from '../archive/native/export.js'
+import {type NativeExport} from '../archive/native/export.js'
 import {isExportAt} from '../archive/native/metadata.js'
-import {ExportSource, type Lacking} from '../archive/native/source.js'
 import {DataOpsError} from '../model/errors.js'
 import {matchesPattern} from '../model/pattern.js'
 import {isCloudPlace, isRootedPlace, rootedPlace} from '../store/place.js'
@@ -83,10 +82,4 @@ export function oneCollectionOf(native: NativeExport, place: ExportPlace, name?:
       hint: `Name one behind a #: ${native.path}#${all[0] ?? 'Article'}.`,
     },
   )
-}
-
-/** Opens a collection of an export, with what it lacks. @throws DataOpsError BACKUP_DAMAGED when it is not whole; INVALID_INPUT. */
-export async function openExport(place: ExportPlace, lacking: Lacking, name?: string): Promise<ExportSource> {
-  const native = await NativeExport.open(place.store, place.name)
-  return new ExportSource(native, oneCollectionOf(native, place, name), lacking)
 }

@@ -10,7 +10,7 @@ import {collectionsOf, locateExport} from '../../catalog/exports.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {vectorizersOf} from '../../model/vectorizers.js'
-import {givenSchemas, liveSchema, schemaOf} from './schema-from.js'
+import {givenSchemas, liveSchema, schemaOf} from '../schema-from.js'
 
 /** How a restore opens what it was named. */
 export interface ToOpen {

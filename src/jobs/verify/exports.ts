@@ -7,8 +7,9 @@ import type {BackupVerification, CollectionComparison, VerifyBackupOptions} from
 
 import {NativeExport} from '../../archive/native/export.js'
 import {ExportSource} from '../../archive/native/source.js'
-import {collectionsOf, type ExportPlace, locateExport, openExport} from '../../catalog/exports.js'
+import {collectionsOf, type ExportPlace, locateExport, oneCollectionOf} from '../../catalog/exports.js'
 import {DataOpsError} from '../../model/errors.js'
+import {givenSchemas, schemaOf} from '../schema-from.js'
 import {compareCollection, type CompareCollectionOptions} from './compare.js'
 
 type Verified = Omit<BackupVerification, 'quick' | 'seconds'>
@@ -77,17 +78,36 @@ async function bytesOf({name, store}: ExportPlace): Promise<number> {
   return (await store.list(name)).reduce((sum, {bytes}) => sum + bytes, 0)
 }
 
-/** A live collection beside the one of an export that is named, has its name, or is the only one. */
+/** What nobody knows of an export by itself, in words. */
+const NO_SCHEMA = 'the schema: an export holds none'
+
+/**
+ * A live collection beside the one of an export that is named, has its name, or is the only one. Its schema is compared with the one that is given;
+ * without, nobody knows whether it is what it was.
+ */
 export async function compareExport(
   connection: Connection,
-  place: ExportPlace,
+  {place, schemaFrom = [], store}: {place: ExportPlace; schemaFrom?: readonly string[]; store: Store},
   {schema, ...options}: CompareCollectionOptions & {schema: WeaviateClass},
 ): Promise<CollectionComparison> {
-  const source = await openExport(place, {schema}, schema.class)
+  const native = await NativeExport.open(place.store, place.name)
+  const collection = oneCollectionOf(native, place, schema.class)
+  const given = await givenSchemas(schemaFrom, connection, store)
+  const lacking = schemaOf(given, collection, {only: true})
+  if (!lacking && given.length > 0) {
+    throw new DataOpsError('INVALID_INPUT', `None of the schemas that were given is of "${collection}".`, {
+      details: {collection},
+      hint: 'Name a backup, a file with the schema, or a live collection with `schemaFrom`.',
+    })
+  }
+
+  const source = new ExportSource(native, collection, lacking ?? {schema})
   await source.assertWhole({onProgress: options.onProgress, signal: options.signal})
+  if (lacking) return compareCollection(connection, source, options)
   options.onWarning?.({
     code: 'schema-not-compared',
     message: `An export holds no schema: only the objects of "${schema.class}" are compared.`,
   })
-  return compareCollection(connection, source, options)
+  const compared = await compareCollection(connection, source, options)
+  return {...compared, equal: false, notCompared: [...(compared.notCompared ?? []), NO_SCHEMA]}
 }

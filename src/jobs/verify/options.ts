@@ -41,6 +41,11 @@ export interface CompareOptions extends OperationOptions {
   includeOffloaded?: boolean
   /** Differences to list at most; default 20, Infinity for all. */
   limit?: number
+  /**
+   * For an export of the server's own, which holds none: where the schema is from that the collection should have, as in a restore. Without it
+   * the schema is not compared, and nobody knows whether it is equal.
+   */
+  schemaFrom?: readonly string[]
   tenants?: readonly string[]
   /** Milliseconds to wait at most, where one of several replicas is read, until the server has found all of them equal; default 0. */
   waitReplicasMs?: number
@@ -87,7 +92,7 @@ export interface Difference extends Pick<
 }
 
 /** What is compared of two collections or backups. */
-export type DiffOptions = Omit<CompareOptions, 'transforms'>
+export type DiffOptions = Omit<CompareOptions, 'schemaFrom' | 'transforms'>
 
 /** A live collection beside a backup. */
 export interface CollectionComparison {

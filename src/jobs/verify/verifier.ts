@@ -128,6 +128,12 @@ export class Verifier {
     checkTenantsChosen(options.tenants)
     const connection = this.#needConnection()
     const exported = await locateExport(against, this.#store)
+    if (!exported && options.schemaFrom?.length) {
+      throw new DataOpsError('INVALID_INPUT', `"${against}" is no export: a backup holds its schema.`, {
+        hint: 'Leave out `schemaFrom`.',
+      })
+    }
+
     const archive = exported ? undefined : (await openArchive(against, this.#store, options)).archive
     const incomplete = archive && incompleteWarning(archive.path, archive.seal)
     if (incomplete) options.onWarning?.(incomplete)
@@ -135,7 +141,11 @@ export class Verifier {
     if (isMultiTenant(schema)) await this.#notes.putBack(connection, schema.class, options.onWarning, options.signal)
 
     const compared = {...options, collection: schema.class, notes: this.#notes}
-    if (exported) return compareExport(connection, exported, {...compared, schema})
+    if (exported) {
+      const {schemaFrom} = options
+      return compareExport(connection, {place: exported, schemaFrom, store: this.#store}, {...compared, schema})
+    }
+
     if (!archive) throw new DataOpsError('UNEXPECTED', 'There is neither a backup nor an export to compare with.')
     const isRestored = async (): Promise<boolean> => isRestoredFrom(archive, {connection, schema}, compared)
     const chain = await liveChain(archive, schema, {...options, isRestored})

@@ -4,6 +4,7 @@ import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {RestoreManager, Verifier} from '../../../src/index.js'
+import {isUnknown} from '../../../src/jobs/verify/unknown.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {copyExport, EXPORTED_CLASSES} from '../../support/native-export.js'
@@ -78,13 +79,45 @@ describe('an export', () => {
       schemaFrom: [schemas],
     })
     const codes: string[] = []
-    const equal = await verifier.verifyCollection('ExpMT', folder, {
+    const compared = await verifier.verifyCollection('ExpMT', folder, {
       onWarning({code}) {
         codes.push(code)
       },
     })
-    expect(equal).toMatchObject({counts: {backup: 2, different: 0, extra: 0, live: 2, missing: 0}, equal: true})
+    // That the objects are the same does not say that all is: an export holds no schema.
+    expect(compared).toMatchObject({
+      counts: {backup: 2, different: 0, extra: 0, live: 2, missing: 0},
+      equal: false,
+      notCompared: ['the schema: an export holds none'],
+    })
+    expect(isUnknown(compared)).toBe(true)
     expect(codes).toContain('schema-not-compared')
+
+    codes.length = 0
+    const equal = await verifier.verifyCollection('ExpMT', folder, {
+      onWarning({code}) {
+        codes.push(code)
+      },
+      schemaFrom: [schemas],
+    })
+    expect(equal).toMatchObject({counts: {backup: 2, live: 2}, equal: true})
+    expect(equal).not.toHaveProperty('notCompared')
+    expect(codes).toEqual([])
+    const {properties, ...rest} = EXPORTED_CLASSES.ExpMT
+    const more = [...(properties ?? []), {dataType: ['text'], name: 'more'}]
+    await writeFile(schemas, JSON.stringify({...rest, properties: more}))
+    const differs = await verifier.verifyCollection('ExpMT', folder, {schemaFrom: [schemas]})
+    expect(differs).toMatchObject({counts: {different: 0, extra: 0, missing: 0}, equal: false})
+    expect(differs.schemaDifferences).toContainEqual(
+      expect.objectContaining({path: 'properties.more', severity: 'blocking'}),
+    )
+    await expect(verifier.verifyCollection('ExpMT', folder, {schemaFrom: ['nowhere']})).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    })
+    await writeFile(schemas, JSON.stringify([EXPORTED_CLASSES.Exp, EXPORTED_CLASSES.ExpTarget]))
+    await expect(verifier.verifyCollection('ExpMT', folder, {schemaFrom: [schemas]})).rejects.toMatchObject({
+      message: 'None of the schemas that were given is of "ExpMT".',
+    })
 
     const collection = planCollection((await connection.getCollection('ExpMT'))!)
     const id = 'befaab6c-5b09-4acf-b7d8-3a13b6885491'

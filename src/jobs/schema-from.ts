@@ -1,18 +1,18 @@
 /** Where the schema is from of what has none: backups, files, live collections. */
 import {readFile} from 'node:fs/promises'
 
-import type {Lacking} from '../../archive/native/source.js'
-import type {Store} from '../../store/store.js'
-import type {Connection} from '../../weaviate/connection.js'
+import type {Lacking} from '../archive/native/source.js'
+import type {Store} from '../store/store.js'
+import type {Connection} from '../weaviate/connection.js'
 
-import {isCollectionName} from '../../archive/names.js'
-import {readSchema} from '../../archive/sealed-fields.js'
-import {locateBackups, openArchive} from '../../catalog/locate.js'
-import {DataOpsError} from '../../model/errors.js'
-import {Field, MalformedError} from '../../model/fields.js'
-import {isJsonObject} from '../../model/object.js'
-import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
-import {isAbsent} from '../../store/storage-error.js'
+import {isCollectionName} from '../archive/names.js'
+import {readSchema} from '../archive/sealed-fields.js'
+import {locateBackups, openArchive} from '../catalog/locate.js'
+import {DataOpsError} from '../model/errors.js'
+import {Field, MalformedError} from '../model/fields.js'
+import {isJsonObject} from '../model/object.js'
+import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
+import {isAbsent} from '../store/storage-error.js'
 
 /** Schemas that were given, for collections that have none. @throws DataOpsError INVALID_INPUT when one leads nowhere, or to something else. */
 export async function givenSchemas(
