@@ -225,6 +225,18 @@ class Comparison {
     }
   }
 
+  /** That an object is missing or extra which is there says nothing, unless one knows that the other side has it once more. */
+  #warnOfTwice(twice: Differences['twice']): void {
+    if (twice.length === 0) return
+    const {className: collection} = this.second
+    const named = twice.map(({id, tenant}) => (tenant === undefined ? id : `${id} (tenant ${tenant})`)).join(', ')
+    this.options.onWarning?.({
+      code: 'listed-twice',
+      details: {collection, objects: twice},
+      message: `What is compared of "${collection}" has an object twice, on one side, which counts as extra or missing: ${named}.`,
+    })
+  }
+
   #progress(completed: number, total: number): void {
     this.options.onProgress?.({
       collection: this.second.className,
@@ -245,12 +257,13 @@ class Comparison {
     const [ours, theirs] = await this.#readBoth(selection)
     const isSame = theirs.content.objects === ours.content.objects && theirs.content.hex() === ours.content.hex()
     const differences = isSame
-      ? {counts: {different: 0, extra: 0, missing: 0}, listed: []}
+      ? {counts: {different: 0, extra: 0, missing: 0}, listed: [], twice: []}
       : await compareRecords(ours.records, theirs.records, {
           limit: this.options.limit ?? DEFAULT_LIMIT,
           signal: this.options.signal,
           tenants: this.#tenantNumbers,
         })
+    this.#warnOfTwice(differences.twice)
     if (differences.listed.length > 0) await this.#nameMembers(differences)
     const {leftOut} = selection
     const notCompared = await this.#notCompared(selection)

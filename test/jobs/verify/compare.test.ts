@@ -12,7 +12,8 @@ import type {Connection} from '../../../src/weaviate/connection.js'
 
 import {openArchive} from '../../../src/catalog/locate.js'
 import {BackupManager} from '../../../src/jobs/backup/manager.js'
-import {compareCollection, type CompareCollectionOptions} from '../../../src/jobs/verify/compare.js'
+import {compareCollection, type CompareCollectionOptions, compareSides} from '../../../src/jobs/verify/compare.js'
+import {type ComparedSource, SourceSide} from '../../../src/jobs/verify/source-side.js'
 import {Verifier} from '../../../src/jobs/verify/verifier.js'
 import {LocalStore} from '../../../src/store/local/store.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../../src/testing/index.js'
@@ -455,5 +456,48 @@ describe('a collection that is replaced while it is compared', () => {
       Object.assign(connection, {readPage: plain})
       await connection.deleteCollection('Replaced')
     }
+  })
+})
+
+describe('an object that one side lists twice', () => {
+  const both = makeObjects(3)
+  const head: unknown = {metadata: {collection: 'Docs', options: {include_data: true}}, schema: SCHEMA}
+  const lister = (objects: readonly WeaviateObject[]): SourceSide =>
+    new SourceSide(
+      {
+        head: head as ComparedSource['head'],
+        async *pages() {
+          yield {endRow: objects.length, firstRow: 0, objects: [...objects], rows: objects.map((_, row) => row)}
+        },
+        path: 'there',
+      },
+      {isChanged: true},
+    )
+
+  test.each([
+    ['second', 'extra'],
+    ['first', 'missing'],
+  ] as const)('is a difference, and is named: of the %s', async (which, state) => {
+    const twice = lister([...both, both[1]!])
+    const once = lister(both)
+    const warnings: Warning[] = []
+    const [first, second] = which === 'first' ? [twice, once] : [once, twice]
+    const compared = await compareSides(first, second, {
+      onWarning(warning) {
+        warnings.push(warning)
+      },
+    })
+    expect(compared).toMatchObject({
+      counts: {different: 0, extra: 0, missing: 0, [state]: 1},
+      differences: [{id: uuid(2), state}],
+      equal: false,
+    })
+    expect(warnings).toMatchObject([{code: 'listed-twice', details: {objects: [{id: uuid(2)}]}}])
+  })
+
+  test('counts once more for each time, and one in another form is different', async () => {
+    const other = {...both[0]!, properties: {...both[0]!.properties, text: 'another'}}
+    const compared = await compareSides(lister(both), lister([other, both[1]!, both[1]!, both[1]!, both[2]!]), {})
+    expect(compared.counts).toEqual({different: 1, extra: 2, missing: 0})
   })
 })
