@@ -1,5 +1,6 @@
 /** Whether an unfinished backup is one of the collection that is there now, and what it holds so far. */
 import type {WeaviateObject} from '../../model/object.js'
+import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 import type {BackupJob} from './job.js'
 import type {BackupJournal} from './journal.js'
@@ -8,10 +9,14 @@ import {ContentDigest, type ObjectContent} from '../../archive/content-digest.js
 import {isPartLocked} from '../../archive/locked.js'
 import {journalName} from '../../archive/names.js'
 import {readUnfinished} from '../../archive/unfinished-reader.js'
+import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {DataOpsError} from '../../model/errors.js'
 import {unchangedFor} from '../../store/store-time.js'
 import {tenantsOf} from '../../weaviate/resolve.js'
-import {isSame} from './sample.js'
+import {isSame, type SampledObject} from './sample.js'
+
+/** Of tenants that sleep, that many are asked at most. */
+const WOKEN_TENANTS = 4
 
 interface Fitness {
   /** What tells the transforms of this run from others. */
@@ -43,10 +48,8 @@ export async function unfitness(
 }
 
 /** Why it is not surely one of this collection. */
-async function otherCollection(
-  {connection, options, plan}: BackupJob,
-  journal: BackupJournal,
-): Promise<string | undefined> {
+async function otherCollection(job: BackupJob, journal: BackupJournal): Promise<string | undefined> {
+  const {connection, plan} = job
   const identity = await connection.identify(plan.schema)
   if (identity !== undefined && journal.identity !== undefined) {
     return identity === journal.identity ? undefined : 'it is one of another collection of that name'
@@ -54,12 +57,36 @@ async function otherCollection(
 
   // Nothing that could be another collection's.
   if (journal.position.rows === 0) return undefined
-  // Tenants that sleep cannot be asked.
-  const tenants = await tenantsOf(connection, plan.schema)
-  const active = tenants && new Set(tenants.flatMap(({name, status}) => (status === 'HOT' ? [name] : [])))
-  return (await isSame(journal.sample ?? [], {active, connection, plan, signal: options.signal}))
+  return (await isOfThis(job, journal.sample ?? []))
     ? undefined
     : 'nothing shows that it is one of this very collection'
+}
+
+/** Whether what was read shows that. Tenants that sleep cannot be asked: where all of them do, some are woken for it. */
+async function isOfThis(
+  {connection, notes, options: {dryRun, signal}, plan}: BackupJob,
+  sample: readonly SampledObject[],
+): Promise<boolean> {
+  const asking = {connection, plan, signal}
+  const tenants = await tenantsOf(connection, plan.schema)
+  if (!tenants) return isSame(sample, asking)
+  const read = new Set(sample.map(({tenant}) => tenant))
+  const among = tenants.filter(({name}) => read.has(name))
+  const active = among.filter(({status}) => status === 'HOT')
+  const asleep = among.filter(({status}) => status === 'COLD').slice(0, WOKEN_TENANTS)
+  if (active.length > 0 || asleep.length === 0) return isSame(sample, {...asking, active: namesOf(active)})
+  // A dry run wakes nobody: the run itself will ask.
+  if (dryRun) return true
+  let isThis = false
+  const note = notes.begin(connection.describe)
+  await withActiveTenants(connection, plan.className, asleep, {note, signal}, async (group) => {
+    isThis = await isSame(sample, {...asking, active: namesOf(group)})
+  })
+  return isThis
+}
+
+function namesOf(tenants: readonly WeaviateTenant[]): Set<string> {
+  return new Set(tenants.map(({name}) => name))
 }
 
 /** Reads back what an unfinished backup holds, page by page. @throws DataOpsError BACKUP_DAMAGED in the end, when that is not what its journal says. */

@@ -180,4 +180,59 @@ describe('an unfinished backup', () => {
     expect(other.codes).toContain('not-continued')
     expect(await isEqual(other)).toBe(true)
   })
+
+  it('of tenants that all sleep is known by what some of them hold, which sleep again afterwards', async () => {
+    const {connection} = server
+    const schema = makeClass({className: NAME, dims: 4, objects: 0, tenant: 't'})
+    const names = ['a', 'b']
+    const fill = async (): Promise<void> => {
+      await connection.deleteCollection(NAME)
+      await connection.createCollection(schema)
+      await connection.createTenants(
+        NAME,
+        names.map((name) => ({name, status: 'HOT' as const})),
+      )
+      const plan = planCollection((await connection.getCollection(NAME))!)
+      for (const tenant of names) {
+        const objects = makeObjects({className: NAME, dims: 4, objects: 60, tenant})
+        expect(await connection.writeObjects({collection: plan, objects})).toEqual([])
+      }
+
+      await connection.setTenantStatus(
+        NAME,
+        names.map((name) => ({name, status: 'COLD' as const})),
+      )
+    }
+
+    const states = async (): Promise<string[]> => (await connection.listTenants(NAME)).map(({status}) => status)
+
+    await fill()
+    await interrupt(30)
+    expect(await states()).toEqual(['COLD', 'COLD'])
+    const manager = new BackupManager(connection, {directory: directory.path})
+    const codes: string[] = []
+    await manager.backupCollection(NAME, {
+      dryRun: true,
+      onWarning({code}) {
+        codes.push(code)
+      },
+      resume: 'auto',
+    })
+    expect(codes).not.toContain('not-continued')
+    const backup = await backUp()
+    expect(backup.codes).not.toContain('not-continued')
+    expect(backup.resumed).toBeGreaterThanOrEqual(30)
+    expect(await states()).toEqual(['COLD', 'COLD'])
+    expect(await isEqual(backup)).toBe(true)
+
+    await interrupt(30)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5)
+    })
+    await fill()
+    const other = await backUp()
+    expect(other).toMatchObject({objectCount: 120, resumed: 0})
+    expect(other.codes).toContain('not-continued')
+    expect(await states()).toEqual(['COLD', 'COLD'])
+  })
 })
