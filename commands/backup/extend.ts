@@ -25,8 +25,9 @@ export default class BackupExtend extends DataOpsCommand {
     const {store: given} = await this.catalogIn(flags.output)
     const {BackupCatalog} = await import('../../src/catalog/catalog.js')
     const {locateBackup} = await import('../../src/catalog/locate.js')
-    const {name, store} = await locateBackup(args.backup, given, this.operation())
-    const locked = await new BackupCatalog(store).extend(name, {forMs, mode})
+    const operation = this.operation({})
+    const {name, store} = await locateBackup(args.backup, given, operation)
+    const locked = await new BackupCatalog(store, {signal: operation.signal}).extend(name, {forMs, mode})
     const extended = backupEntry(locked, store)
     this.print([`Backup ${extended.id} is locked until ${shortTime(extended.lockedUntil ?? '')} UTC: ${extended.path}`])
     return {extended}

@@ -73,7 +73,7 @@ export default class BackupList extends DataOpsCommand {
 
   async run(): Promise<BackupListResult> {
     const {args, flags} = await this.parse(BackupList)
-    const {catalog, store} = await this.catalogIn(flags.output)
+    const {catalog, store} = await this.catalogIn(flags.output, flags.reindex ? this.operation({}) : {})
     const directory = store.describe('')
     await this.#warnOfTenants(store)
     await this.#warnOfLeftovers(store)

@@ -51,7 +51,7 @@ export default class BackupPrune extends DataOpsCommand {
 
   async run(): Promise<BackupPruneResult> {
     const {args, flags} = await this.parse(BackupPrune)
-    const {catalog, store} = await this.catalogIn(flags.output)
+    const {catalog, store} = await this.catalogIn(flags.output, this.operation({}))
     const policy: RetentionPolicy = {
       keepDaily: flags['keep-daily'],
       keepLast: flags['keep-last'],

@@ -35,7 +35,7 @@ export default class BackupRekey extends DataOpsCommand {
 
   async run(): Promise<{rekeyed: BackupEntry}> {
     const {args, flags} = await this.parse(BackupRekey)
-    const {catalog, store} = await this.catalogIn(flags.output)
+    const {catalog, store} = await this.catalogIn(flags.output, this.operation({}))
     const {askedPassphrase, recipientsOf} = await import('../../src/cli/encryption.js')
     const encryptTo = await recipientsOf(flags)
     if (flags['new-passphrase'] && encryptTo.length > 0) {

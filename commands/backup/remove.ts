@@ -56,7 +56,8 @@ export default class BackupRemove extends DataOpsCommand {
       parseBackupReference(args.backup) && (await locateBackup(args.backup, store, {onWarning: refuseOlder}))
     const reference = named ? named.store.describe(named.name) : args.backup
     if (!flags.force) await this.#confirm(await catalog.find(reference), args.backup, store)
-    const removed = backupEntry(await catalog.remove(reference), store)
+    const {catalog: removing} = await this.catalogIn(flags.output, this.operation({}))
+    const removed = backupEntry(await removing.remove(reference), store)
     this.print([`Removed backup ${removed.id} of ${removed.collection || 'a hidden collection'}: ${removed.path}`])
     return {removed}
   }

@@ -13,14 +13,22 @@ import {
   SEES_LOCKS,
 } from '../archive/locked.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName} from '../archive/names.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
 import {inParallel} from '../model/in-parallel.js'
 import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
 import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
 import {type CatalogTag, keepDamaged, readCatalog, tagOfCatalog, writeCatalog} from './catalog-file.js'
-import {type CatalogEntry, kindOfName, readEntryOf, wellFormedEntry, withHiddenName} from './entry.js'
+import {
+  type CatalogEntry,
+  kindOfName,
+  readEntryOf,
+  wellFormedEntry,
+  withHiddenName,
+  withMissing,
+  withoutFile,
+} from './entry.js'
 import {findAmong} from './find.js'
 import {ofCollection} from './hidden.js'
 import {reasonToKeep} from './in-use.js'
@@ -50,6 +58,8 @@ export interface BackupCatalogOptions extends EncryptionOptions {
   /** Milliseconds to wait for another process; default 45,000. */
   lockWaitMs?: number
   onWarning?: (warning: Warning) => void
+  /** Aborting ends what is being done between two steps, with INTERRUPTED: what is removed by then stays removed. */
+  signal?: AbortSignal
 }
 
 /** Times that a change is made anew on a catalog that somebody else has replaced. */
@@ -111,7 +121,7 @@ export class BackupCatalog {
   /** What a listed backup holds, when that very backup is there, whole as far as can be seen without reading it; or why not, in words. */
   async #lookAt(entry: CatalogEntry): Promise<Looked | string> {
     try {
-      const looked = await lookAt(this.#store, entry.file)
+      const looked = await lookAt(this.#store, entry.file, this.#options.signal)
       return looked.id === entry.id ? looked : DAMAGED
     } catch (error) {
       return problemOf(error)
@@ -162,8 +172,10 @@ export class BackupCatalog {
   }
 
   async #locked<T>(work: (lock: Lease) => Promise<T>): Promise<T> {
-    const lock = await Lease.acquire(this.#store, CATALOG_LOCK_FILE, {waitMs: this.#options.lockWaitMs})
+    const {lockWaitMs, signal} = this.#options
+    const lock = await Lease.acquire(this.#store, CATALOG_LOCK_FILE, {signal, waitMs: lockWaitMs})
     try {
+      throwIfAborted(signal)
       return await work(lock)
     } finally {
       await lock.release()
@@ -197,7 +209,7 @@ export class BackupCatalog {
   }
 
   async #scan(listed: readonly CatalogEntry[] = []): Promise<ReindexResult> {
-    const result = await scanBackups(this.#store, listed)
+    const result = await scanBackups(this.#store, listed, this.#options.signal)
     for (const each of result.unread) this.#warnUnread(each)
     return result
   }
@@ -213,6 +225,7 @@ export class BackupCatalog {
 
   /** The entry goes first: what a killed run leaves is a whole backup without an entry, or none. @throws DataOpsError STORAGE. */
   async #remove(file: string, lock: Lease): Promise<void> {
+    throwIfAborted(this.#options.signal)
     await lock.check()
     await this.#assertUnused(file)
     const entry = (await this.#readOrRebuild(lock)).find((each) => each.file === file)
@@ -383,17 +396,5 @@ export class BackupCatalog {
     if (backup.status === 'missing') await this.#locked(async (lock) => this.#update(lock, withoutFile(backup.file)))
     else await this.#lockedToRemove(async (lock) => this.#remove(backup.file, lock))
     return backup
-  }
-}
-
-function withoutFile(file: string): (entries: readonly CatalogEntry[]) => CatalogEntry[] {
-  return (entries) => entries.filter((entry) => entry.file !== file)
-}
-
-/** What is listed, and those of `entries` that are not. */
-function withMissing(entries: readonly CatalogEntry[]): (now: readonly CatalogEntry[]) => CatalogEntry[] {
-  return (now) => {
-    const files = new Set(now.map(({file}) => file))
-    return [...now, ...entries.filter(({file}) => !files.has(file))]
   }
 }

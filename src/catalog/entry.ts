@@ -157,3 +157,16 @@ export async function withHiddenName<T extends CatalogEntry>(store: Store, entry
     throw error
   }
 }
+
+/** The others. */
+export function withoutFile(file: string): (entries: readonly CatalogEntry[]) => CatalogEntry[] {
+  return (entries) => entries.filter((entry) => entry.file !== file)
+}
+
+/** What is listed, and those of `entries` that are not. */
+export function withMissing(entries: readonly CatalogEntry[]): (now: readonly CatalogEntry[]) => CatalogEntry[] {
+  return (now) => {
+    const files = new Set(now.map(({file}) => file))
+    return [...now, ...entries.filter(({file}) => !files.has(file))]
+  }
+}

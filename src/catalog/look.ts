@@ -5,7 +5,7 @@ import {heldKind} from '../archive/encrypted/held.js'
 import {unlock} from '../archive/encrypted/unlock.js'
 import {checkHashes} from '../archive/hashes.js'
 import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
-import {insteadOf} from '../model/errors.js'
+import {insteadOf, throwIfAborted} from '../model/errors.js'
 import {canOpen, encryptionOf} from '../store/encryption.js'
 
 /** What a backup holds, and so what it may stand in for. */
@@ -36,20 +36,21 @@ export interface Looked {
  * collection, where it hides that.
  * @throws DataOpsError when it is none, or damaged as far as can be seen without reading it.
  */
-export async function lookAt(store: Store, file: string): Promise<Looked> {
+export async function lookAt(store: Store, file: string, signal?: AbortSignal): Promise<Looked> {
+  throwIfAborted(signal)
   const cover = await readCover(store, file)
   if (!cover) {
     const manifest = await readManifest(store, file)
     await checkFiles(store, manifest)
-    return lookedAt(store, manifest)
+    return lookedAt(store, manifest, signal)
   }
 
   await checkCoveredFiles(store, cover)
-  const isWhole = async (): Promise<boolean> => (await checkCover(store, cover)).length === 0
+  const isWhole = async (): Promise<boolean> => (await checkCover(store, cover, {signal})).length === 0
   if (cover.collection === undefined && canOpen(encryptionOf(store))) {
     // It may be somebody else's.
     const opened = await unlock(store, file).catch(insteadOf(undefined, 'INVALID_INPUT'))
-    if (opened) return {...lookedAt(opened.store, await readManifest(opened.store, file)), isWhole}
+    if (opened) return {...lookedAt(opened.store, await readManifest(opened.store, file), signal), isWhole}
   }
 
   // Which of its tenants it holds stands inside.
@@ -57,7 +58,7 @@ export async function lookAt(store: Store, file: string): Promise<Looked> {
   return {collection: cover.collection, held, id: cover.backupId, isWhole}
 }
 
-function lookedAt(store: Store, manifest: SealedManifest): Looked {
+function lookedAt(store: Store, manifest: SealedManifest, signal: AbortSignal | undefined): Looked {
   const {metadata, seal} = manifest
   const tenants = (seal.tenants ?? []).flatMap(({name, skipped}) => (skipped === undefined ? [name] : []))
   return {
@@ -69,6 +70,6 @@ function lookedAt(store: Store, manifest: SealedManifest): Looked {
     },
     id: metadata.backup_id,
     ...(metadata.replaced_by !== undefined && {isReplaced: true as const}),
-    isWhole: async () => (await checkHashes({manifest, store})).length === 0,
+    isWhole: async () => (await checkHashes({manifest, store}, {signal})).length === 0,
   }
 }

@@ -19,9 +19,9 @@ export interface PruneContext<T> {
 export const DAMAGED = 'it is damaged; remove it by hand'
 const HIDDEN = 'it hides what it is a backup of: prune with an identity that opens it'
 
-/** Why nobody can vouch for a backup, by what came of looking at it: what cannot be read now is not damaged. Other errors are thrown on. */
+/** Why nobody can vouch for a backup, by what came of looking at it: what cannot be read now is not damaged. Other errors, and that it was stopped, are thrown on. */
 export function problemOf(error: unknown): string {
-  if (!(error instanceof DataOpsError)) throw error
+  if (!(error instanceof DataOpsError) || error.code === 'INTERRUPTED') throw error
   if (error.code === 'BACKUP_DAMAGED') return DAMAGED
   return `it could not be read${error.code === 'STORAGE' ? ' now' : ''}: ${error.message}`
 }

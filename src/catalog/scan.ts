@@ -26,14 +26,18 @@ export interface ReindexResult {
   unread: UnusableFile[]
 }
 
-/** The entries of all backups; of those that cannot be read now, what was `listed`. @throws DataOpsError STORAGE when the folder cannot be listed. */
-export async function scanBackups(store: Store, listed: readonly CatalogEntry[]): Promise<ReindexResult> {
+/** The entries of all backups; of those that cannot be read now, what was `listed`. @throws DataOpsError STORAGE when the folder cannot be listed; INTERRUPTED. */
+export async function scanBackups(
+  store: Store,
+  listed: readonly CatalogEntry[],
+  signal?: AbortSignal,
+): Promise<ReindexResult> {
   const known = new Map(listed.map((entry) => [entry.file, entry]))
   const names = await listPlace(store)
   const results = await inParallel(
     // A link that cannot be followed is neither file nor folder.
     names.filter(({kind, name}) => kindOfName(name) === kind || (kind === 'other' && known.has(name))),
-    {atOnce: PARALLEL},
+    {atOnce: PARALLEL, signal},
     async ({name}) => tryReadEntry(store, name),
   )
   const jobs = new JobBackups(store)

@@ -215,13 +215,16 @@ export abstract class DataOpsCommand extends Command {
     return openArchive(reference, (await this.catalogIn(directory)).store, operation)
   }
 
-  /** The catalog of a folder, and its store. */
-  protected async catalogIn(directory: string): Promise<{catalog: BackupCatalog; store: Store}> {
+  /** The catalog of a folder, and its store. `signal`: ends what it does, between two steps. */
+  protected async catalogIn(
+    directory: string,
+    {signal}: {signal?: AbortSignal} = {},
+  ): Promise<{catalog: BackupCatalog; store: Store}> {
     const {BackupCatalog} = await import('../catalog/catalog.js')
     const {openStore} = await import('../store/open.js')
     const {withEncryption} = await import('../store/encryption.js')
     const store = withEncryption(openStore(directory), await this.encryption())
-    return {catalog: new BackupCatalog(store, {onWarning: this.warnOf}), store}
+    return {catalog: new BackupCatalog(store, {onWarning: this.warnOf, signal}), store}
   }
 
   /**

@@ -80,13 +80,14 @@ export class Lease {
   static async acquire(
     store: Store,
     name: string,
-    {waitMs = LEASE.ms * 1.5, ...options}: LeaseOptions & {waitMs?: number} = {},
+    {signal, waitMs = LEASE.ms * 1.5, ...options}: LeaseOptions & {signal?: AbortSignal; waitMs?: number} = {},
   ): Promise<Lease> {
     const started = performance.now()
     for (let pause = 10; ; pause = Math.min(pause * 1.5, 250)) {
       const lease = await this.tryAcquire(store, name, options)
       if (lease) return lease
       if (performance.now() - started > waitMs) throw await leaseHeld(store, name, options)
+      throwIfAborted(signal)
       // Jitter, so that those who wait do not meet again and again.
       await sleep(pause * (0.5 + Math.random()))
     }

@@ -1,0 +1,60 @@
+/** Ctrl-C in what changes backups and needs no server. */
+import {afterEach, beforeEach, describe, expect, it} from 'vitest'
+
+import {BUCKET, type S3Request, type S3Server, startS3} from '../support/s3-server.js'
+import {writeSealedBackup} from '../support/sealed-backup.js'
+import {cli, start, temporaryFolder} from './run-cli.js'
+
+const PLACE = `s3://${BUCKET}/there`
+let s3: S3Server
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+
+beforeEach(async () => {
+  s3 = await startS3()
+  folder = await temporaryFolder()
+  for (const day of [1, 2, 3])
+    await writeSealedBackup(folder.path, {format: 'parquet', startedAt: new Date(`2026-02-0${day}T10:30:00Z`)})
+  await cli(['backup', 'list', '--reindex', '-o', folder.path])
+})
+afterEach(async () => {
+  await s3.close()
+  await folder.remove()
+})
+
+/** The first such request takes its time. */
+async function slow(isMeant: (request: S3Request) => boolean): Promise<void> {
+  const {promise, resolve} = Promise.withResolvers<void>()
+  let isFirst = true
+  s3.fault = (request) => {
+    if (!isFirst || !isMeant(request)) return undefined
+    isFirst = false
+    resolve()
+    return {pauseMs: 1500}
+  }
+
+  return promise
+}
+
+describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 180_000}, () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends a prune with 130 (%s), and leaves no lock', async (signal) => {
+    for (const day of [1, 2, 3]) {
+      const copied = await cli(['backup', 'copy', `Docs@2026-02-0${day}`, '-o', folder.path, '--to', PLACE], s3.env)
+      expect(copied, copied.stderr).toMatchObject({code: 0})
+    }
+
+    const reading = slow(({key, operation}) => operation === 'GetObject' && key.includes('.parquet'))
+    const prune = start(['backup', 'prune', '--keep-last', '1', '-o', PLACE, '--json'], s3.env)
+    await reading
+    prune.kill(signal)
+    const stopped = await prune.done
+    expect(stopped, stopped.stderr).toMatchObject({code: 130})
+    expect(stopped.json()).toMatchObject({error: {code: 'INTERRUPTED', exitCode: 130}})
+    const keys = [...s3.buckets.get(BUCKET)!.objects.keys()]
+    expect(keys.filter((key) => key.includes('.lock'))).toEqual([])
+    const listed = await cli(['backup', 'list', '-o', PLACE, '--json'], s3.env)
+    expect(listed.json()).toMatchObject({backups: [{status: 'sealed'}, {status: 'sealed'}, {status: 'sealed'}]})
+    const again = await cli(['backup', 'prune', '--keep-last', '1', '-o', PLACE, '--json'], s3.env)
+    expect(again, again.stderr).toMatchObject({code: 0})
+    expect(again.json()).toMatchObject({kept: [{}], removed: [{}, {}]})
+  })
+})
