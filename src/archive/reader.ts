@@ -50,6 +50,8 @@ export class Archive {
     readonly store: Store,
     readonly manifest: Manifest,
     private readonly content: ArchiveContent,
+    /** Where it lies, as it can be named: of an encrypted one the folder, whatever is in it. */
+    readonly path: string = store.describe(manifest.name),
   ) {
     this.head = {metadata: manifest.metadata, schema: manifest.schema}
     this.#proof = content.proof
@@ -74,11 +76,6 @@ export class Archive {
   get objectCount(): number | undefined {
     const {amendments, rows} = this.content
     return this.manifest.seal?.object_count ?? (amendments.length === 0 ? rows : undefined)
-  }
-
-  /** Where it lies, for messages. */
-  get path(): string {
-    return this.store.describe(this.manifest.name)
   }
 
   /**

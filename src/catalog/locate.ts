@@ -49,13 +49,14 @@ export async function openArchiveAt(
   const manifest = cover ? {...found, bytes: cover.bytes} : found
   checkIdentity(reference, place, manifest)
   const opened = {cover, place: place.store, store: files}
+  const path = place.store.describe(place.name)
   if (manifest.seal) {
-    const archive = new Archive(files, manifest, sealedContent(manifest as SealedManifest))
+    const archive = new Archive(files, manifest, sealedContent(manifest as SealedManifest), path)
     if (!options.acceptUnsealed || (await isWhole(archive))) return {archive, ...opened}
   }
 
   const unsealed = manifest.seal ? withoutSeal(manifest as SealedManifest) : manifest
-  return {archive: await openUnsealed(files, unsealed), ...opened}
+  return {archive: await openUnsealed(files, unsealed, path), ...opened}
 }
 
 async function isWhole(archive: Archive): Promise<boolean> {
@@ -70,9 +71,9 @@ function withoutSeal({seal, ...rest}: SealedManifest): Manifest {
   return {...rest, claims, unsealed: true}
 }
 
-async function openUnsealed(store: Store, manifest: Manifest): Promise<Archive> {
+async function openUnsealed(store: Store, manifest: Manifest, path: string): Promise<Archive> {
   const content = await findContent(store, manifest)
-  const archive = new Archive(store, manifest, content)
+  const archive = new Archive(store, manifest, content, path)
   const {metadata, schema} = manifest
   if (!isMultiTenant(schema) || metadata.tenants || content.rows === 0) return archive
   // Nobody says which tenants it has: the objects do.
@@ -82,7 +83,7 @@ async function openUnsealed(store: Store, manifest: Manifest): Promise<Archive> 
   }
 
   const tenants = [...names].map((name) => ({name, status: 'HOT' as const}))
-  return new Archive(store, {...manifest, metadata: {...metadata, tenants}}, content)
+  return new Archive(store, {...manifest, metadata: {...metadata, tenants}}, content, path)
 }
 
 /** What lies under the name that the catalog has for an id need no longer be that backup. */

@@ -106,6 +106,8 @@ describe.each(FORMATS.map((options, index) => ({...options, index})))('$format, 
       const place = {directory: directory.path, identities: [identity]}
       const verified = await new Verifier(place).verifyBackup(backup().path)
       expect(verified).toMatchObject({bytes: backup().bytes, digest: backup().digest, objectCount: 40, problems: []})
+      // As it can be named again, not as the file in it.
+      expect(verified.path).toBe(backup().path)
       expect((await new Verifier(place).verifyBackup(backup().path, {quick: true})).problems).toEqual([])
       const verifier = new Verifier({...place, connection: server.connection})
       expect(await verifier.verifyCollection(NAME, backup().id)).toMatchObject({equal: true})
@@ -116,6 +118,25 @@ describe.each(FORMATS.map((options, index) => ({...options, index})))('$format, 
     const restored = await manager.restoreCollection(backup().path, {name, verify: true})
     expect(restored).toMatchObject({restored: 40})
     await server.connection.deleteCollection(name)
+  })
+
+  it('is compared with another backup, by who can open it', async () => {
+    const [first] = backups
+    const place = {directory: directory.path, identities: [me.identity]}
+    expect(await new Verifier(place).diffBackups(backup().path, first!.path)).toMatchObject({
+      a: {backupId: backup().id, collection: NAME, path: backup().path},
+      b: {path: first!.path},
+      equal: true,
+    })
+    for (const sides of [
+      [backup().path, first!.path],
+      [first!.path, backup().path],
+    ] as const) {
+      await expect(new Verifier({directory: directory.path}).diffBackups(...sides)).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining('is encrypted') as string,
+      })
+    }
   })
 
   it('changes hands: whoever could read it cannot any more, its data stays', async () => {
