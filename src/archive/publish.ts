@@ -3,6 +3,7 @@ import type {Store, StoreWriter} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {Lease} from '../store/lease.js'
+import {readAll} from '../store/read-all.js'
 import {journalName, METADATA_FILE, nextName, parseBackupName, partialLockName, removedName} from './names.js'
 import {copyParts} from './unfinished.js'
 
@@ -64,7 +65,7 @@ export async function publishDocument(store: Store, file: StoreWriter, name: str
 export interface FolderContents {
   /** By their names in the folder. */
   files: ReadonlyArray<{bytes: Uint8Array; name: string}>
-  /** Where others may be sealing the same backup: whether one of them has. What lies in its folder is theirs, and as good. */
+  /** Where others may be sealing the same backup: whether one of them has. What lies in its folder is theirs, and as good; no other name is taken. */
   isSealed?: () => Promise<boolean>
   parts: ReadonlyArray<{file: string | null}>
 }
@@ -78,8 +79,9 @@ export async function publishFolder(
 ): Promise<string> {
   const fill = async (folder: string): Promise<boolean> => {
     for (const {bytes, name: file} of files) {
-      const isPut = (await store.put(`${folder}/${file}`, bytes, {ifAbsent: true})) !== undefined
-      if (!isPut && !isSealed) return false
+      const key = `${folder}/${file}`
+      if ((await store.put(key, bytes, {ifAbsent: true})) !== undefined) continue
+      if (!isSealed || !Buffer.from(bytes).equals(await readAll(store, key))) return false
     }
 
     return true
@@ -95,6 +97,7 @@ export async function publishFolder(
     if (await commit(name)) return name
   }
 
+  if (isSealed) throw nameTaken(store, name)
   const candidate = await nextFreeName(store, name)
   await copyParts(store, name, candidate, parts)
   if (!(await fill(candidate)) || !(await commit(candidate))) throw nameTaken(store, name)
@@ -105,7 +108,7 @@ export async function publishFolder(
 }
 
 /** @throws DataOpsError STORAGE when there is none. */
-async function nextFreeName(store: Store, name: string): Promise<string> {
+export async function nextFreeName(store: Store, name: string): Promise<string> {
   for (const candidate of candidateNames(name)) {
     if (candidate !== name && (await isNameFree(store, candidate))) return candidate
   }
@@ -114,7 +117,7 @@ async function nextFreeName(store: Store, name: string): Promise<string> {
 }
 
 /** Where there are no hard links, a kill may leave an empty file that held the name for what was to take it. */
-async function dropPlaceholder(store: Store, key: string): Promise<void> {
+export async function dropPlaceholder(store: Store, key: string): Promise<void> {
   const found = await store.stat(key)
   if (found?.kind === 'file' && found.bytes === 0) await store.remove(key)
 }

@@ -66,6 +66,8 @@ export function sealedFacts(
 export interface SealedArchive {
   /** Bytes on disk. */
   bytes: number
+  /** Another has sealed it, in words that may be others than `seal`. */
+  isTheirs?: true
   /** Name in the store. */
   name: string
   seal: BackupSeal
@@ -129,7 +131,12 @@ export interface ArchiveWriterOptions {
   store: Store
 }
 
+/** Of many who propose something, the first one's is what all of them get. */
+export type Agree = (what: string, proposal: Uint8Array) => Promise<Uint8Array>
+
 export interface SharedSeal {
+  /** What all of them write: what the first of them has proposed. */
+  agree: Agree
   /** Whether one of them has made it this very backup. */
   isSealed: () => Promise<boolean>
   /** Of parts that only this attempt at the seal writes. */

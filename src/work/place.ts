@@ -1,6 +1,6 @@
 /**
  * A job in a store, in a folder of its own: `plan.json`, `cancelled.json`, and in `items/` one object an item, which is replaced on the condition
- * that nobody else has replaced it. What a listing is to show without reading each of them stands in the names of empty objects beside it.
+ * that nobody else has replaced it; in `agreed/` what several have to do in the same way. What a listing is to show without reading each of them stands in the names of empty objects beside it.
  * They lie in folders that one page of a cloud's listing shows: a look costs one request, and who knows that all in one is done needs none.
  */
 import type {Owner} from '../store/process.js'
@@ -15,6 +15,7 @@ import {readAll} from '../store/read-all.js'
 export const PLAN_FILE = 'plan.json'
 const CANCELLED = 'cancelled.json'
 const ITEMS = 'items'
+const AGREED = 'agreed'
 /** Items of a folder: with two objects each, and some that were tried again, less than the 1,000 of a page. */
 export const FOLDER_ITEMS = 256
 const NAME = /^(\d{5,9})(?:\.(done|aside)|\.open-(\d{1,9}))?$/
@@ -88,6 +89,18 @@ export class JobPlace<R> {
     return (await this.store.put(this.#key(CANCELLED), json(cancellation), {ifAbsent: true})) !== undefined
   }
 
+  /** What everybody goes by who asks for it: what the first of them has proposed. Nobody changes it any more. */
+  async agree(what: string, proposal: Uint8Array): Promise<Uint8Array> {
+    const key = this.#agreement(what)
+    if ((await this.store.put(key, proposal, {ifAbsent: true})) !== undefined) return proposal
+    return readAll(this.store, key)
+  }
+
+  /** undefined: nobody has proposed anything. */
+  async agreed(what: string): Promise<Uint8Array | undefined> {
+    return readAll(this.store, this.#agreement(what)).catch(insteadOf(undefined, 'NOT_A_BACKUP'))
+  }
+
   async isCancelled(): Promise<boolean> {
     return (await this.store.stat(this.#key(CANCELLED), 'file')) !== undefined
   }
@@ -137,6 +150,10 @@ export class JobPlace<R> {
 
   #key(name: string): string {
     return `${this.folder}/${name}`
+  }
+
+  #agreement(what: string): string {
+    return this.#key(`${AGREED}/${what}`)
   }
 
   #item(number: number): string {

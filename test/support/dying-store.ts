@@ -5,9 +5,9 @@ import {overlay} from '../../src/store/overlay.js'
 
 /**
  * What happens at a call: it and all that follow fail, undone (`dies`, which is dying after the call before, too); it alone fails undone
- * (`fails`); or it alone is done, and seems to fail (`lost`).
+ * (`fails`); or it alone is done, and seems to fail (`lost`); or it alone, or it and all that follow, may not be done (`denied`, `denied-all`).
  */
-export type Death = 'dies' | 'fails' | 'lost'
+export type Death = 'denied' | 'denied-all' | 'dies' | 'fails' | 'lost'
 
 export interface DyingStore {
   /** So far. */
@@ -21,8 +21,11 @@ export function dyingStore(store: Store, death?: Death, at = Infinity): DyingSto
   const call = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
     calls.push(what)
     const number = calls.length
-    const failure = new DataOpsError('STORAGE', `Call ${number} ${death}: ${what}.`)
-    if (death === 'dies' ? number >= at : death === 'fails' && number === at) throw failure
+    const failure = new DataOpsError('STORAGE', `Call ${number} ${death}: ${what}.`, {
+      details: death?.startsWith('denied') ? {reason: 'denied'} : {},
+    })
+    const isFor = death === 'dies' || death === 'denied-all'
+    if (isFor ? number >= at : (death === 'fails' || death === 'denied') && number === at) throw failure
     const result = await work()
     if (death !== 'lost' || number !== at) return result
     // Nobody has it to close.

@@ -88,16 +88,21 @@ export async function openBackupKey(
   const identities = keys.identities ?? []
   const passphrases = keys.passphrase === undefined ? [] : [keys.passphrase]
   if (identities.length + passphrases.length === 0) throw encrypted(where)
+  let other: DataOpsError | undefined
   for (const name of whole) {
     const text = await tryOpen(store, `${backup}/${name}`, {identities, passphrases})
     if (text === undefined) continue
     const [, identity] = /^(AGE-SECRET-KEY-1[0-9A-Z]+)$/m.exec(text) ?? []
-    if (identity === undefined) throw damagedKey(where, `its key file ${name} holds no key`)
-    if (/^# backup: (.*)$/m.exec(text)?.[1] !== backupId)
-      throw damagedKey(where, `its key file ${name} is of another backup`)
-    return {identity, recipient: await recipientOf(identity)}
+    const isOfThis = /^# backup: (.*)$/m.exec(text)?.[1] === backupId
+    if (identity !== undefined && isOfThis) return {identity, recipient: await recipientOf(identity)}
+    // Somebody has put it there: another one may be the backup's own.
+    other ??= damagedKey(
+      where,
+      `its key file ${name} ${identity === undefined ? 'holds no key' : 'is of another backup'}`,
+    )
   }
 
+  if (other) throw other
   const given = [identities.length > 0 && 'identity', passphrases.length > 0 && 'passphrase']
     .filter(Boolean)
     .join(' or ')

@@ -1,9 +1,10 @@
 /** Where one encrypted backup is written: writers of archives put its text there, and what lies there is encrypted. */
 import type {SealedPart} from '../../codec/document.js'
 import type {KnownKind, PutCondition, Store, StoreWriter} from '../../store/store.js'
-import type {WrittenPart} from '../writer.js'
+import type {Agree, WrittenPart} from '../writer.js'
 
 import {makeAgeHeader} from '../../codec/age/header.js'
+import {concatBytes, utf8} from '../../codec/bytes.js'
 import {type DataOpsError} from '../../model/errors.js'
 import {sha256Hex} from '../../platform/node.js'
 import {AgeFileWriter} from '../../store/age/file-writer.js'
@@ -12,16 +13,19 @@ import {nameOf} from '../../store/key.js'
 import {overlay} from '../../store/overlay.js'
 import {readAll} from '../../store/read-all.js'
 import {ENCRYPTED_SUFFIX, isKeyFileName, METADATA_FILE} from '../names.js'
-import {nameTaken} from '../publish.js'
-import {type CoveredFile, hashFile, readCover} from './cover.js'
+import {dropPlaceholder, nameTaken} from '../publish.js'
+import {type CoveredFile, hashFile} from './cover.js'
 import {type EncryptedNames, plainView} from './files.js'
 import {type KeyFile} from './key-file.js'
 
 export interface EncryptedPlaceOptions {
+  /**
+   * Where others may be sealing it at this moment: they all write the same files and the same cover. The backup holds what was told and
+   * written here, whatever else lies in its folder.
+   */
+  agree?: Agree
   /** What stands in the clear once these are all files of the backup. */
   cover: (files: CoveredFile[], keys: string[]) => Uint8Array
-  /** Whether others may be sealing it at this moment: then it holds what was told and written here, whatever else lies in its folder. */
-  isShared?: boolean
   /** Put beside the first file; undefined where the folder has one already. */
   keyFile?: KeyFile
   names: EncryptedNames
@@ -37,6 +41,7 @@ export class EncryptedPlace {
   /** What others have written of it, by file name. */
   readonly #theirs = new Set<string>()
   #bytes = 0
+  #isTheirs = false
   #keyFile?: KeyFile
   /** What archives are written to. */
   readonly store: Store
@@ -51,6 +56,11 @@ export class EncryptedPlace {
   /** Of the backup as it lies there; once it is sealed. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Whether the cover is another's, of whom nobody knows what it has sealed. */
+  get isTheirs(): boolean {
+    return this.#isTheirs
   }
 
   /** Takes it that these parts lie there as they say: what is told here is not read once more. Returns them as their text is. */
@@ -134,34 +144,47 @@ export class EncryptedPlace {
     await this.#putKey(names.backup)
     const isCommit = nameOf(key) === METADATA_FILE
     const {bytes: size, content, sha256} = encryptAge(await this.#header(), bytes)
-    const wasPut = (): void => {
-      this.#files.set(nameOf(at), {bytes: size, sha256})
-    }
-
-    if (isCommit && this.#options.isShared) return this.#commitAmongOthers(at, content, wasPut)
+    const {agree} = this.#options
+    if (agree)
+      return isCommit ? this.#commitAmongOthers(at, content, agree) : this.#putAgreed(at, await agree(at, content))
     // The cover decides who was first: of what is before it, the last attempt stays.
     const tag = await this.#store.put(at, content, isCommit ? undefined : condition)
     if (tag === undefined) this.#theirs.add(nameOf(at))
-    else wasPut()
+    else this.#files.set(nameOf(at), {bytes: size, sha256})
     return isCommit && tag !== undefined ? this.#commit(names.backup) : tag
   }
 
-  /** The cover decides who was first: what it names is not written over, or is put back. */
-  async #commitAmongOthers(at: string, content: Uint8Array, wasPut: () => void): Promise<string | undefined> {
+  /**
+   * Whoever dies in the middle of it leaves what all others write, and nobody writes anything else: so what the cover names is never
+   * written over, whoever was asleep meanwhile.
+   */
+  async #commitAmongOthers(at: string, content: Uint8Array, agree: Agree): Promise<string | undefined> {
     const {backup} = this.#options.names
+    this.#know(at, content)
+    const proposal = joined(content, await this.#coverOf(backup, [nameOf(at)]))
+    const agreed = await agree(`${backup}/${METADATA_FILE}`, proposal)
+    this.#isTheirs = !isSame(agreed, proposal)
+    const {cover, inner} = parted(agreed)
+    await this.#putAgreed(at, inner)
+    return this.#putCover(backup, cover)
+  }
+
+  /** Until the cover is there, what else lies under that name is nobody's. */
+  async #putAgreed(at: string, content: Uint8Array): Promise<string> {
     const store = this.#store
-    if (await store.stat(`${backup}/${METADATA_FILE}`, 'file')) return undefined
-    const before = await store.stat(at, 'file')
-    const theirs = before && (await readAll(store, at))
-    const tag = await store.put(at, content, before ? {ifMatch: before.tag ?? ''} : {ifAbsent: true})
-    if (tag === undefined) return undefined
-    wasPut()
-    const sealed = await this.#commit(backup)
-    if (sealed !== undefined || !theirs) return sealed
-    const cover = await readCover(store, backup)
-    const named = cover?.files.find(({file}) => file === nameOf(at))
-    if (named?.sha256 === sha256Hex(theirs)) await store.put(at, theirs, {ifMatch: tag})
-    return undefined
+    this.#know(at, content)
+    const tag = await store.put(at, content, {ifAbsent: true})
+    if (tag !== undefined) return tag
+    const there = await store.stat(at, 'file')
+    const isThere = there !== undefined && isSame(await readAll(store, at), content)
+    if (isThere || (await store.stat(`${this.#options.names.backup}/${METADATA_FILE}`, 'file'))) return there?.tag ?? ''
+    const over = await store.put(at, content, there ? {ifMatch: there.tag ?? ''} : {ifAbsent: true})
+    if (over === undefined) throw this.#taken()
+    return over
+  }
+
+  #know(at: string, content: Uint8Array): void {
+    this.#files.set(nameOf(at), {bytes: content.length, sha256: sha256Hex(content)})
   }
 
   async #putKey(folder: string): Promise<void> {
@@ -173,13 +196,27 @@ export class EncryptedPlace {
 
   /** Puts the cover over what lies in the folder: with it, that is a backup. Undefined when one is there. */
   async #commit(folder: string): Promise<string | undefined> {
+    return this.#putCover(folder, await this.#coverOf(folder))
+  }
+
+  async #putCover(folder: string, cover: Uint8Array): Promise<string | undefined> {
+    const key = `${folder}/${METADATA_FILE}`
+    const put = async (): Promise<string | undefined> => this.#store.put(key, cover, {ifAbsent: true})
+    const tag = await put()
+    if (tag !== undefined) return tag
+    await dropPlaceholder(this.#store, key)
+    return put()
+  }
+
+  /** `coming`: files that it is to name and that are not there yet. */
+  async #coverOf(folder: string, coming: readonly string[] = []): Promise<Uint8Array> {
     const files: CoveredFile[] = []
     const keys: string[] = []
     let bytes = 0
     for (const {bytes: size, name} of await this.#store.list(folder)) {
-      if (!name.endsWith(ENCRYPTED_SUFFIX)) continue
+      if (!name.endsWith(ENCRYPTED_SUFFIX) || coming.includes(name)) continue
       const isKey = isKeyFileName(name)
-      if (!isKey && this.#options.isShared && !this.#files.has(name) && !this.#theirs.has(name)) continue
+      if (!isKey && this.#options.agree && !this.#files.has(name) && !this.#theirs.has(name)) continue
       bytes += size
       if (isKey) keys.push(name)
       if (isKey) continue
@@ -187,12 +224,33 @@ export class EncryptedPlace {
       files.push({file: name, ...(this.#files.get(name) ?? (await hashFile(this.#store, `${folder}/${name}`)))})
     }
 
+    for (const file of coming) {
+      const known = this.#files.get(file)
+      if (known) files.push({file, ...known})
+      bytes += known?.bytes ?? 0
+    }
+
     const cover = this.#options.cover(files, keys)
     this.#bytes = bytes + cover.length
-    return this.#store.put(`${folder}/${METADATA_FILE}`, cover, {ifAbsent: true})
+    return cover
   }
 
   async #header(): ReturnType<typeof makeAgeHeader> {
     return makeAgeHeader({recipients: [this.#options.recipient]})
   }
+}
+
+/** What is agreed on is one object: the bytes of the inner document, after how many they are, then the cover. */
+function joined(inner: Uint8Array, cover: Uint8Array): Uint8Array {
+  return concatBytes([utf8(`${inner.length}\n`), inner, cover])
+}
+
+function parted(agreed: Uint8Array): {cover: Uint8Array; inner: Uint8Array} {
+  const start = agreed.indexOf(0x0a) + 1
+  const end = start + Number(new TextDecoder().decode(agreed.subarray(0, start)))
+  return {cover: agreed.subarray(end), inner: agreed.subarray(start, end)}
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.from(a).equals(b)
 }

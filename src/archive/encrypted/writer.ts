@@ -41,13 +41,13 @@ export async function openEncryptedWriter(
   const {compress, format, head, name, store} = options
   let summary: SealSummary | undefined
   const place = new EncryptedPlace(store, {
+    agree: options.shared?.agree,
     cover(files, keys) {
       if (!summary) throw new TypeError('the backup is not sealed yet')
       const {finished, objectCount} = summary
       const holds = heldKind(head, summary)
       return coverDocument(coverOf(head, {files, finished, holds, isHidden: encryption.isHidden, keys, objectCount}))
     },
-    isShared: options.shared !== undefined,
     keyFile: encryption.keyFile,
     names: namesOf(name, {compress, format}),
     recipient: encryption.recipient,
@@ -67,7 +67,7 @@ export async function openEncryptedWriter(
     async seal(given: SealSummary): Promise<SealedArchive> {
       summary = given
       const sealed = await writer.seal(given)
-      return {...sealed, bytes: place.bytes}
+      return {...sealed, bytes: place.bytes, ...(place.isTheirs && {isTheirs: true as const})}
     },
   })
 }

@@ -19,7 +19,6 @@ import {
 import {openArchiveWriter} from '../../archive/open-writer.js'
 import {readUnfinished} from '../../archive/unfinished-reader.js'
 import {type ArchivePosition, type ArchiveWriter} from '../../archive/writer.js'
-import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
 import {DuplicateCheck} from '../../flow/duplicates.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -28,6 +27,7 @@ import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {removeIfAllowed} from '../../store/denied.js'
 import {becomesOne} from '../survey.js'
 import {type Completeness, CompletenessCheck, type CompletenessState} from './completeness.js'
+import {type Agreements, bringParts, homeOf} from './home.js'
 import {readingOf} from './job.js'
 import {checkParts} from './sample.js'
 import {register, seal} from './seal.js'
@@ -40,7 +40,7 @@ import {ArchiveSink} from './sink.js'
 export async function sealItems(
   worker: BackupWorker,
   results: readonly BackupItemResult[],
-  {attempt = 1, check}: Partial<Pick<ItemRun, 'attempt' | 'check'>> = {},
+  {attempt, check, places}: Pick<ItemRun, 'attempt' | 'check'> & {places: Agreements},
 ): Promise<Omit<BackupResult, 'seconds'>> {
   const {chain, job, work} = worker
   const {head, identity, schema, scope} = work
@@ -54,7 +54,8 @@ export async function sealItems(
     check,
     resumeAt: position,
     shared: {
-      isSealed: async () => (await sealedEntry(job.store, work)) !== undefined,
+      agree: async (what, proposal) => places.agree(what, proposal),
+      isSealed: async () => (await homeOf(job.store, work, {isSealing: false, places})).sealed?.file === work.name,
       nextName: (extension: string) => itemPartName(extension, results.length + ++added, attempt),
     },
     store: job.store,
@@ -72,16 +73,36 @@ export async function sealItems(
   }
 }
 
-/** What the catalog says of it, once somebody has sealed it. */
-export async function sealedEntry(store: Store, {head, name}: BackupWork): Promise<CatalogEntry | undefined> {
-  if (!(await store.stat(`${name}/${METADATA_FILE}`))) return undefined
-  const entry = await readEntryOf(store, name)
-  return entry.id === head.metadata.backup_id ? entry : undefined
+/** Goes on where it is to be sealed, with its parts: what lies in its own folder is somebody else's by now. */
+export async function sealElsewhere(
+  worker: BackupWorker,
+  results: readonly BackupItemResult[],
+  {name}: {name: string},
+): Promise<BackupWorker> {
+  const {job, work} = worker
+  await bringParts(job.store, filesOf(work, results), {from: work.name, to: name})
+  return {...worker, work: {...work, name}}
+}
+
+/** Parts as they lie in the place. */
+function filesOf({encryption}: BackupWork, results: readonly BackupItemResult[]): string[] {
+  const suffix = encryption ? ENCRYPTED_SUFFIX : ''
+  return results.flatMap(({parts}) => parts.flatMap(({file}) => (file === null ? [] : [`${file}${suffix}`])))
+}
+
+/** Of a backup that is sealed elsewhere, or not at all: its parts, in folders that are somebody else's. */
+export async function dropParts(
+  store: Store,
+  work: BackupWork,
+  {folders, results}: {folders: readonly string[]; results: readonly BackupItemResult[]},
+): Promise<Warning[]> {
+  const warnings = await Promise.all(folders.map(async (folder) => removeAll(store, folder, filesOf(work, results))))
+  return warnings.filter((warning) => warning !== undefined)
 }
 
 /** What other attempts have left, and will not be asked for any more. What is to be said of what may not be removed. */
 export async function dropUnsealed(store: Store, name: string): Promise<undefined | Warning> {
-  const {files} = await sealedFiles(store, name)
+  const files = await sealedFiles(store, name)
   const there = await store.list(name)
   const left = there.map((entry) => entry.name).filter((file) => isOwnFile(file) && !isKeyFileName(file))
   return removeAll(
@@ -95,16 +116,15 @@ export async function dropUnsealed(store: Store, name: string): Promise<undefine
 export async function dropLate(
   store: Store,
   work: BackupWork,
-  {parts}: BackupItemResult,
+  {places, result}: {places: Agreements; result: BackupItemResult},
 ): Promise<undefined | Warning> {
-  if (!(await sealedEntry(store, work))) return undefined
-  const {name} = work
-  const {files, suffix} = await sealedFiles(store, name)
-  const own = parts.map(({file}) => `${file}${suffix}`)
+  const {name, sealed} = await homeOf(store, work, {isSealing: false, places})
+  if (!sealed) return undefined
+  const files = name === work.name ? await sealedFiles(store, name) : new Set()
   return removeAll(
     store,
-    name,
-    own.filter((file) => !files.has(file)),
+    work.name,
+    filesOf(work, [result]).filter((file) => !files.has(file)),
   )
 }
 
@@ -112,21 +132,26 @@ export async function dropLate(
 async function removeAll(store: Store, name: string, files: readonly string[]): Promise<undefined | Warning> {
   const kept: string[] = []
   for (const file of files) if (!(await removeIfAllowed(store, `${name}/${file}`))) kept.push(file)
-  if (kept.length === 0) return undefined
+  return kept.length === 0 ? undefined : partsLeft(store, name, kept)
+}
+
+/** Of what may not be removed. */
+export function partsLeft(store: Store, name: string, files: readonly string[]): Warning {
   const where = store.describe(name)
+  const isOne = files.length === 1
   return {
     code: 'parts-left',
-    details: {files: kept, path: where},
-    message: `${plural(kept.length, 'file')} of attempts that were given up ${kept.length === 1 ? 'stays' : 'stay'} in ${where}, where nothing may be removed: \`backup verify\` names ${kept.length === 1 ? 'it' : 'them'} as no part of the backup until somebody does.`,
+    details: {files: [...files], path: where},
+    message: `${plural(files.length, 'file')} of attempts that were given up ${isOne ? 'stays' : 'stay'} in ${where}, where nothing may be removed: \`backup verify\` names ${isOne ? 'it' : 'them'} as no part of the backup until somebody does.`,
   }
 }
 
-/** All files of a sealed backup but those of its key, as they lie there. `suffix`: of theirs. */
-async function sealedFiles(store: Store, name: string): Promise<{files: Set<null | string>; suffix: string}> {
+/** All files of a sealed backup but those of its key, as they lie there. */
+async function sealedFiles(store: Store, name: string): Promise<Set<null | string>> {
   const cover = await readCover(store, name)
-  if (cover) return {files: new Set([METADATA_FILE, ...cover.files.map(({file}) => file)]), suffix: ENCRYPTED_SUFFIX}
+  if (cover) return new Set([METADATA_FILE, ...cover.files.map(({file}) => file)])
   const {parts} = (await readManifest(store, name)).seal
-  return {files: new Set([METADATA_FILE, SCHEMA_FILE, ...parts.map(({file}) => file)]), suffix: ''}
+  return new Set([METADATA_FILE, SCHEMA_FILE, ...parts.map(({file}) => file)])
 }
 
 interface Judged {

@@ -104,7 +104,8 @@ export async function register(
   const {entry, manifest: readable} = await readBack(job.store, name)
   // What is encrypted is read back as far as it can be without its key.
   const manifest = readable ?? {bytes: entry.size, metadata: head.metadata, name, seal: sealed.seal}
-  for (const warning of factsToWarnOf(manifest)) job.warn(warning)
+  const warnings = sealed.isTheirs && !readable ? [sealUnseen(job.store, name)] : factsToWarnOf(manifest)
+  for (const warning of warnings) job.warn(warning)
   await new BackupCatalog(job.store).register(entry)
   return {
     ...resultOf(job, manifest, resumed),
@@ -151,17 +152,17 @@ function factsToWarnOf({
 /** All that a backup says of itself, for who finds it sealed by somebody who did not live to say it. */
 export async function warningsInSeal(store: Store, name: string): Promise<Warning[]> {
   const {manifest} = await readBack(store, name)
-  if (!manifest) {
-    return [
-      {
-        code: 'seal-unseen',
-        details: {path: store.describe(name)},
-        message: `What ${store.describe(name)} was warned of at its seal is not known: who sealed it has died, and it is encrypted. See \`backup show\`, with its key.`,
-      },
-    ]
-  }
-
+  if (!manifest) return [sealUnseen(store, name)]
   const newMembers = newMembersIn(manifest.seal.guarantee ?? '')
   const changed = newMembers === undefined ? [] : [schemaChanged(manifest.metadata.collection, newMembers)]
   return [...changed, ...factsToWarnOf(manifest)]
+}
+
+function sealUnseen(store: Store, name: string): Warning {
+  const path = store.describe(name)
+  return {
+    code: 'seal-unseen',
+    details: {path},
+    message: `What ${path} was warned of at its seal is not known: another worker sealed it and did not come to say so, and it is encrypted. See \`backup show\`, with its key.`,
+  }
 }

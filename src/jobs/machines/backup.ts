@@ -1,23 +1,20 @@
 /** Backups by several machines: the plan, one item of it, the seal. */
-import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {PlannedItem} from '../../work/queue.js'
 import type {CreateBackupJobOptions} from './options.js'
-import type {BackupJobPlan, JobResult, JobTask, OpenJob} from './plan.js'
+import type {BackupJobPlan, JobTask, OpenJob} from './plan.js'
 
-import {METADATA_FILE, SCHEMA_FILE} from '../../archive/names.js'
+import {SCHEMA_FILE} from '../../archive/names.js'
 import {schemaFile} from '../../archive/seal-folder.js'
-import {BackupCatalog} from '../../catalog/catalog.js'
-import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
 import {DataOpsError} from '../../model/errors.js'
 import {randomUUID} from '../../platform/node.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
 import {planBackupWork} from '../backup/divide.js'
-import {type BackupItemResult, type BackupWork, type BackupWorker, runBackupItem} from '../backup/items.js'
-import {dropLate, dropUnsealed, sealedEntry, sealItems} from '../backup/seal-items.js'
-import {warningsInSeal} from '../backup/seal.js'
-import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask, type TaskRun} from './items.js'
+import {type BackupWork, type BackupWorker, runBackupItem} from '../backup/items.js'
+import {dropBackup} from './drop.js'
+import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask} from './items.js'
+import {sealBackup} from './seal.js'
 
 /** Objects that an item is taken to have where that is not known. */
 const UNKNOWN_WEIGHT = 1
@@ -101,60 +98,6 @@ export function backupTasks(
 
     const wanted = items.flatMap((item, number) => (item.group === group && item.payload.do === 'read' ? [number] : []))
     const results = await resultsOf(job, queue, wanted, (result) => ('read' in result ? result.read : undefined))
-    return sealBackup(worker, results, run)
+    return sealBackup(job, worker, results, run)
   }
-}
-
-/** Of an attempt that nobody asks for any more: where the backup is sealed without it, nothing else would remove its part. */
-export async function dropUnused(
-  {plan: {items, works}}: OpenJob<BackupJobPlan>,
-  store: Store,
-  {number, result}: {number: number; result: JobResult},
-): Promise<undefined | Warning> {
-  const work = works[items[number]?.group ?? 0]
-  return work && 'read' in result && result.read ? dropLate(store, work, result.read) : undefined
-}
-
-/** By whoever takes it, once all items are done; whoever comes second finds it done. */
-async function sealBackup(
-  worker: BackupWorker,
-  results: readonly BackupItemResult[],
-  {attempt, check, signal}: TaskRun,
-): Promise<JobResult> {
-  const {job, work} = worker
-  // What a killed worker has left active of an item that nobody had to read again.
-  const putBack = async (): Promise<void> => {
-    await job.notes.putBack(job.connection, work.schema.class, job.warn, signal)
-  }
-
-  const sealed = await sealedEntry(job.store, work)
-  if (sealed) {
-    // Whoever has sealed it need not have lived to do this.
-    const left = await dropUnsealed(job.store, sealed.file)
-    if (left) job.warn(left)
-    await new BackupCatalog(job.store).register(sealed)
-    const inSeal = await warningsInSeal(job.store, sealed.file)
-    await putBack()
-    return {sealed, warnings: left ? [...inSeal, left] : inSeal}
-  }
-
-  const {id, warnings} = await sealItems(worker, results, {attempt, check})
-  await putBack()
-  return {sealed: await entryOf(job.store, work, id), warnings}
-}
-
-async function entryOf(store: Store, {name}: BackupWork, id: string): Promise<CatalogEntry> {
-  const entry = await readEntryOf(store, name)
-  if (entry.id === id) return entry
-  // Its name was taken: it has the next one.
-  const found = (await new BackupCatalog(store).list()).find((one) => one.id === id)
-  if (!found) throw new DataOpsError('UNEXPECTED', `The backup ${id} was sealed, and is not there.`)
-  return found
-}
-
-/** What a backup that will not be sealed has left. */
-export async function dropBackup(store: Store, work: BackupWork): Promise<string | undefined> {
-  if (await store.stat(`${work.name}/${METADATA_FILE}`)) return undefined
-  await store.remove(work.name)
-  return store.describe(work.name)
 }

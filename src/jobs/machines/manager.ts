@@ -25,7 +25,7 @@ import {openBackupWork} from '../backup/items.js'
 import {checkOneName, keptWarnings, type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {notOfThisServer, openRestoreWork} from '../restore/items.js'
 import {wantedCollections} from '../wanted-collections.js'
-import {backupTasks, dropBackup, dropUnused, planBackups} from './backup.js'
+import {backupTasks, planBackups} from './backup.js'
 import {type JobQueue, type RunTask} from './items.js'
 import {checkKnownOptions} from './known-options.js'
 import {
@@ -39,6 +39,7 @@ import {
   type RestoreJobPlan,
 } from './plan.js'
 import {abandonRestores, checkServerOf, planRestores, restoreTasks} from './restore.js'
+import {abandonBackups, dropUnused} from './seal.js'
 import {stateOf} from './show.js'
 import {checkServer, witnessesOf} from './witness.js'
 
@@ -154,14 +155,8 @@ export class JobManager {
       return {id, left, removed: [], wasOpen: true}
     }
 
-    const removed: string[] = []
-    for (const one of job.plan.works) {
-      if (!('head' in one)) continue
-      await this.#notes.putBack(connection, one.schema.class, warn, signal)
-      const dropped = await dropBackup(this.#store, one)
-      if (dropped !== undefined) removed.push(dropped)
-    }
-
+    for (const {schema} of job.plan.works) await this.#notes.putBack(connection, schema.class, warn, signal)
+    const removed = await abandonBackups(job as OpenJob<BackupJobPlan>, this.#store, {queue, warn})
     return {id, left: [], removed, wasOpen: true}
   }
 

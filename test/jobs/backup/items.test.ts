@@ -17,6 +17,7 @@ import {
 } from '../../../src/jobs/backup/items.js'
 import {sealItems} from '../../../src/jobs/backup/seal-items.js'
 import {withEncryption} from '../../../src/store/encryption.js'
+import {JobPlace} from '../../../src/work/place.js'
 import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'
 
@@ -89,13 +90,17 @@ async function digestOfOne(name: string, options: BackupOptions): Promise<string
   return (await manager.backupCollection(name, {format: 'parquet', ...options})).digest
 }
 
+async function sealAll(work: BackupWork, results: BackupItemResult[]): ReturnType<typeof sealItems> {
+  return sealItems(await worker(work), results, {attempt: 1, places: new JobPlace(store, '.jobs/one')})
+}
+
 describe.each(['parquet', 'arrow'] as const)('in %s', (format) => {
   it('a collection in ranges', async () => {
     const divided = await plan(PLAIN, {format})
     expect(divided.items).toHaveLength(3)
     const results = await runAll(divided)
     expect(results.every(({content}) => content.objects > COUNT / 6)).toBe(true)
-    const sealed = await sealItems(await worker(divided.work), results)
+    const sealed = await sealAll(divided.work, results)
     expect(sealed).toMatchObject({
       complete: true,
       counted: {after: COUNT, before: COUNT, read: COUNT},
@@ -118,7 +123,7 @@ it('tenants: a large one in ranges, small ones, and inactive ones that are put b
   const divided = await plan(TENANTS, {})
   expect(divided.work.counts).toEqual([['t0', 2500]])
   expect(divided.items.map(({activate, slices}) => [activate?.length ?? 0, slices.length])).toContainEqual([2, 2])
-  const sealed = await sealItems(await worker(divided.work), await runAll(divided))
+  const sealed = await sealAll(divided.work, await runAll(divided))
   expect(sealed).toMatchObject({
     complete: true,
     counted: {after: 2600, before: 2600, read: 2600},
@@ -137,7 +142,7 @@ it('what a second attempt has done counts, and what the first has left goes', as
     items.map(async (item, at) => runBackupItem(await worker(work), item, {attempt: 2, number: at + 1})),
   )
   expect(results[1]!.content).toEqual(first.content)
-  const sealed = await sealItems(await worker(work), results)
+  const sealed = await sealAll(work, results)
   expect(sealed.objectCount).toBe(COUNT)
   const names = (await store.list(work.name)).map(({name}) => name)
   expect(names).not.toContain('objects-00002-1.parquet')
@@ -162,7 +167,7 @@ it('encrypted: each worker knows the public half of the key only', async () => {
   const divided = await plan(PLAIN, {})
   expect(JSON.stringify(divided.work)).not.toMatch(/AGE-SECRET/i)
   const results = await runAll(divided)
-  const sealed = await sealItems(await worker(divided.work), results)
+  const sealed = await sealAll(divided.work, results)
   expect(sealed).toMatchObject({digest: await digestOfOne(PLAIN, {}), encrypted: true})
   const reader = withEncryption(place, {identities: [identity]})
   const found = await new Verifier({connection: server.connection, store: reader}).verifyBackup(sealed.id)
@@ -173,7 +178,7 @@ it('changes on the way are made by each worker, and ids that become one are foun
   const transforms = [where('title.startsWith("of t1") || title.startsWith("of t2")')]
   const divided = await plan(TENANTS, {transforms})
   const results = await runAll(divided)
-  const sealed = await sealItems(await worker(divided.work), results)
+  const sealed = await sealAll(divided.work, results)
   expect(sealed).toMatchObject({
     complete: true,
     counted: {after: 2600, before: 2600, read: 2600},
@@ -188,7 +193,7 @@ it('an object that no item has read is found, and read, at the seal', async () =
   const results = await runAll(divided)
   // As if a listing had hidden the second third.
   const lacking = {...results[1]!, content: {...results[0]!.content, objects: 0, sum: '0'.repeat(64)}, parts: []}
-  const sealed = await sealItems(await worker(divided.work), [results[0]!, lacking, results[2]!])
+  const sealed = await sealAll(divided.work, [results[0]!, lacking, results[2]!])
   expect(sealed).toMatchObject({complete: true, digest: await digestOfOne(PLAIN, {}), objectCount: COUNT})
 })
 
@@ -207,5 +212,5 @@ it('tenants that become one are refused when two of their objects do', async () 
   const divided = await plan(TENANTS, {transforms: [intoTenant('one')]})
   const results = await runAll(divided)
   const copies = [...results, ...results.slice(0, 1)]
-  await expect(sealItems(await worker(divided.work), copies)).rejects.toMatchObject({code: 'INVALID_INPUT'})
+  await expect(sealAll(divided.work, copies)).rejects.toMatchObject({code: 'INVALID_INPUT'})
 })

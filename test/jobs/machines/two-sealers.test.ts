@@ -4,7 +4,7 @@ import {afterAll, beforeAll, expect, it} from 'vitest'
 import type {Store} from '../../../src/store/store.js'
 
 import {newIdentity} from '../../../src/codec/age/header.js'
-import {BackupManager, Verifier} from '../../../src/index.js'
+import {BackupManager, DataOpsError, Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {CLOCK} from '../../../src/store/clock.js'
 import {withEncryption} from '../../../src/store/encryption.js'
@@ -36,13 +36,15 @@ afterAll(async () => {
   await server.close()
 })
 
-/** Puts, from the one with that file on, sleep. Everything else of that process does, too. */
-function asleepAt(place: Store, file: string): {asleep: Promise<void>; store: Store; wake: () => void} {
+/** Puts, from the one with that file on, sleep. Everything else of that process does, too. `dies`: once that put is done. */
+function asleepAt(place: Store, file: string, dies = false): {asleep: Promise<void>; store: Store; wake: () => void} {
   const asleep = Promise.withResolvers<void>()
   const awake = Promise.withResolvers<void>()
   let isAsleep = false
+  let isDead = false
   const sleepy = async <T>(call: () => Promise<T>): Promise<T> => {
     if (isAsleep) await awake.promise
+    if (isDead) throw new DataOpsError('STORAGE', 'It is dead.', {details: {reason: 'unreachable'}})
     return call()
   }
 
@@ -55,7 +57,11 @@ function asleepAt(place: Store, file: string): {asleep: Promise<void>; store: St
         asleep.resolve()
       }
 
-      return sleepy(async () => place.put(...put))
+      return sleepy(async () => {
+        const tag = await place.put(...put)
+        isDead ||= dies && put[0].startsWith(NAME) && put[0].endsWith(`/${file}`)
+        return tag
+      })
     },
     stat: async (...stat: Parameters<Store['stat']>) => sleepy(async () => place.stat(...stat)),
   })
@@ -102,6 +108,36 @@ it.each([
     const folders = (await place.list('')).filter(({name}) => name.startsWith(NAME))
     expect(folders).toHaveLength(1)
     const found = await new Verifier({store: opened(place)}).verifyBackup(folders[0]!.name)
+    expect(found).toMatchObject({digest, objectCount: COUNT, problems: []})
+  },
+  30_000,
+)
+
+it.each(['schema.json.age', 'metadata.json.age', 'metadata.json'])(
+  'the late one dies right behind its %s, and what the other has sealed is whole',
+  async (file) => {
+    const place = memoryStore()
+    const {identity, recipient} = await newIdentity()
+    const opened = (below: Store): Store => withEncryption(below, {encryptTo: [recipient], identities: [identity]})
+    const {id} = await new JobManager({store: opened(place)}).createBackup(server.connection, [NAME], {
+      items: 2,
+      leaseMs: LEASE_MS,
+    })
+    const one = asleepAt(place, 'metadata.json')
+    const first = new JobManager({store: opened(one.store)}).work(server.connection, id)
+    await one.asleep
+    const other = asleepAt(place, file, true)
+    const late = new JobManager({store: opened(other.store)}).work(server.connection, id)
+    // Where it has no such file to write, it ends.
+    await Promise.race([other.asleep, late])
+    one.wake()
+    await first
+    other.wake()
+    await late.catch(() => {})
+    const last = await new JobManager({store: opened(place)}).work(server.connection, id)
+    expect(last).toMatchObject({end: 'done', sealed: [{object_count: COUNT}]})
+    const folder = (await place.list('')).find(({name}) => name.startsWith(NAME))
+    const found = await new Verifier({store: opened(place)}).verifyBackup(folder!.name)
     expect(found).toMatchObject({digest, objectCount: COUNT, problems: []})
   },
   30_000,
