@@ -42,7 +42,7 @@ export default defineConfig({
           ...settings,
           exclude: [...configDefaults.exclude, ...ALONE],
           include: ['test/**/*.test.ts'],
-          // A process of its own for each file took a quarter of all the time, for reading the same modules again.
+          // A process of its own for each file reads the same modules again: half a second to one of a core each.
           isolate: false,
           name: 'together',
           setupFiles: ['test/support/before-each-file.ts'],
