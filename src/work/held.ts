@@ -94,8 +94,14 @@ export class HeldItem<P, R> implements Taken<P, R> {
 
   async #giveBack(change: Partial<ItemRecord<R>>, isAside: boolean): Promise<void> {
     if (this.#isOver) return
-    const isOurs = await this.#replace(change)
-    this.#close()
+    let isOurs = false
+    try {
+      isOurs = await this.#replace(change)
+    } finally {
+      // Where that failed, too: nobody would get what is renewed for a worker that has gone.
+      this.#close()
+    }
+
     if (isOurs) await this.options.place.mark(this.number, isAside ? 'aside' : `open-${this.attempt}`)
   }
 

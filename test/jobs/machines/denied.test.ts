@@ -131,6 +131,31 @@ describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
     expect(await verifier.verifyCollection(COPY, id)).toMatchObject({equal: true})
   }, 30_000)
 
+  it('a worker that may not give its item back when it ends does not hold it any longer', async () => {
+    const place = memoryStore()
+    await createBackup(place)
+    let isDenied = false
+    const denied = overlay(place, {
+      async createWriter(key: string) {
+        isDenied = true
+        return place.createWriter(key)
+      },
+      async put(...put: Parameters<Store['put']>) {
+        if (isDenied) throw new DataOpsError('STORAGE', 'It may not be put.', {details: {reason: 'denied'}})
+        return place.put(...put)
+      },
+      stat: async (...stat: Parameters<Store['stat']>) => {
+        if (isDenied) throw new DataOpsError('STORAGE', 'It may not be looked at.', {details: {reason: 'denied'}})
+        return place.stat(...stat)
+      },
+    })
+    const worked = jobs(denied).work(server.connection, JOB, {concurrency: 1})
+    await expect(worked).rejects.toMatchObject({code: 'STORAGE'})
+    // Whatever it still does is allowed from now on.
+    isDenied = false
+    await expectBackup(place)
+  }, 20_000)
+
   it('a worker of a backup may not do one thing, then nothing', async () => {
     for (const death of ['denied', 'denied-all'] as const) {
       for (let at = 1; ; at += STEP) {
