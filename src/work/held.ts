@@ -94,7 +94,7 @@ export class HeldItem<P, R> implements Taken<P, R> {
 
   async #giveBack(change: Partial<ItemRecord<R>>, isAside: boolean): Promise<void> {
     if (this.#isOver) return
-    let isOurs = false
+    let isOurs: boolean
     try {
       isOurs = await this.#replace(change)
     } finally {

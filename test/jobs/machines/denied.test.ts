@@ -144,7 +144,7 @@ describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
         if (isDenied) throw new DataOpsError('STORAGE', 'It may not be put.', {details: {reason: 'denied'}})
         return place.put(...put)
       },
-      stat: async (...stat: Parameters<Store['stat']>) => {
+      async stat(...stat: Parameters<Store['stat']>) {
         if (isDenied) throw new DataOpsError('STORAGE', 'It may not be looked at.', {details: {reason: 'denied'}})
         return place.stat(...stat)
       },
