@@ -8,7 +8,15 @@ import type {RestoreResult, RestoreRunOptions} from '../../src/jobs/restore/opti
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {chooseBackups, type ChosenBackups} from '../../src/cli/check-backups.js'
 import {examples} from '../../src/cli/examples.js'
-import {backupsArgument, modeFlag, parseOverrides, placeFlags, REPEATED, saveFlags} from '../../src/cli/flags.js'
+import {
+  backupsArgument,
+  modeFlag,
+  parseOverrides,
+  placeFlags,
+  REPEATED,
+  saveFlags,
+  schemaFromFlag,
+} from '../../src/cli/flags.js'
 import {replacedLines, restoreLine, restoreLines} from '../../src/cli/results.js'
 import {type LeftOut} from '../../src/cli/several.js'
 import {ownWritingFlags, ownWritingOptions} from '../../src/cli/writing-flags.js'
@@ -62,12 +70,7 @@ export default class ColRestore extends DataOpsCommand {
         'In place of what is there: an alias is switched once the new collection is verified; a collection is backed up, dropped and restored. Goes on where it was killed.',
       exclusive: ['atomic', 'merge', 'retry-rejected', 'schema-from', 'skip-data', 'tenant'],
     }),
-    'schema-from': Flags.string({
-      description:
-        "For an export of the server's own, which has none: a backup, a file with the schema, or a live collection; may be repeated.",
-      helpValue: '<place>',
-      ...REPEATED,
-    }),
+    'schema-from': schemaFromFlag('; may be repeated.'),
     ...ownWritingFlags,
   }
 

@@ -10,7 +10,7 @@ import {
   fullFlag,
   milliseconds,
   placeFlags,
-  REPEATED,
+  schemaFromFlag,
   tenantFlag,
   waitReplicasFlag,
 } from '../../src/cli/flags.js'
@@ -47,12 +47,7 @@ export default class ColVerify extends DataOpsCommand {
       min: 0,
     }),
     ids: transformFlags.ids,
-    'schema-from': Flags.string({
-      description:
-        "For an export of the server's own, which has none: a backup, a file with the schema, or a live collection. Without it the schema is not compared, and the exit code is 3 or 4.",
-      helpValue: '<place>',
-      ...REPEATED,
-    }),
+    'schema-from': schemaFromFlag('. Without it the schema is not compared, and the exit code is 3 or 4.'),
     tenant: tenantFlag,
     'wait-replicas': waitReplicasFlag,
     transform: transformFlags.transform,

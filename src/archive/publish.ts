@@ -1,6 +1,7 @@
 /** The moment in which a backup comes into being: its name, or the next free one, all at once. */
 import type {Store, StoreWriter} from '../store/store.js'
 
+import {isSameBytes} from '../codec/bytes.js'
 import {DataOpsError} from '../model/errors.js'
 import {Lease} from '../store/lease.js'
 import {readAll} from '../store/read-all.js'
@@ -81,22 +82,16 @@ export async function publishFolder(
     for (const {bytes, name: file} of files) {
       const key = `${folder}/${file}`
       if ((await store.put(key, bytes, {ifAbsent: true})) !== undefined) continue
-      if (!isSealed || !Buffer.from(bytes).equals(await readAll(store, key))) return false
+      if (!isSealed || !isSameBytes(bytes, await readAll(store, key))) return false
     }
 
     return true
   }
 
   const commit = async (folder: string): Promise<boolean> =>
-    (await store.put(`${folder}/${METADATA_FILE}`, metadata, {ifAbsent: true})) !== undefined
+    (await putCommit(store, `${folder}/${METADATA_FILE}`, metadata)) !== undefined
   const isFilled = await fill(name)
-  if (isFilled) {
-    if (await commit(name)) return name
-    if (await isSealed?.()) return name
-    await dropPlaceholder(store, `${name}/${METADATA_FILE}`)
-    if (await commit(name)) return name
-  }
-
+  if (isFilled && ((await commit(name)) || (await isSealed?.()))) return name
   if (isSealed) throw nameTaken(store, name)
   const candidate = await nextFreeName(store, name)
   await copyParts(store, name, candidate, parts)
@@ -116,8 +111,17 @@ export async function nextFreeName(store: Store, name: string): Promise<string> 
   throw nameTaken(store, name)
 }
 
+/** Puts what makes a folder a backup; undefined where there is something else. */
+export async function putCommit(store: Store, key: string, bytes: Uint8Array): Promise<string | undefined> {
+  const put = async (): Promise<string | undefined> => store.put(key, bytes, {ifAbsent: true})
+  const tag = await put()
+  if (tag !== undefined) return tag
+  await dropPlaceholder(store, key)
+  return put()
+}
+
 /** Where there are no hard links, a kill may leave an empty file that held the name for what was to take it. */
-export async function dropPlaceholder(store: Store, key: string): Promise<void> {
+async function dropPlaceholder(store: Store, key: string): Promise<void> {
   const found = await store.stat(key)
   if (found?.kind === 'file' && found.bytes === 0) await store.remove(key)
 }

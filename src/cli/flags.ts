@@ -228,6 +228,14 @@ export const tenantFlag = Flags.string({
   ...REPEATED,
 })
 
+/** `more`: the end of its sentence, and what the command does without it. */
+export const schemaFromFlag = (more: string) =>
+  Flags.string({
+    description: `For an export of the server's own, which has none: a backup, a file with the schema, or a live collection${more}`,
+    helpValue: '<place>',
+    ...REPEATED,
+  })
+
 export const oneTenantFlag = Flags.string({description: 'Only objects of this tenant.'})
 
 export const differencesFlag = Flags.integer({

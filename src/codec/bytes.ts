@@ -26,6 +26,10 @@ export function concatBytes(chunks: readonly Uint8Array[]): Uint8Array {
   return bytes
 }
 
+export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}
+
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

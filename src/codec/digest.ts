@@ -5,6 +5,7 @@ import type {Platform} from './codec.js'
 import {DataOpsError} from '../model/errors.js'
 import {isReference, type SchemaProperty, type WeaviateClass} from '../model/schema.js'
 import {ByteBuffer} from './byte-buffer.js'
+import {isSameBytes} from './bytes.js'
 
 /** Levels of arrays and objects that a property value may have. Deeper ones are refused rather than risking the stack. */
 export const MAX_DEPTH = 200
@@ -346,8 +347,4 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   }
 
   return a.length - b.length
-}
-
-function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && compareBytes(a, b) === 0
 }

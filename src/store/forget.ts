@@ -1,7 +1,7 @@
 /** Small files of our own that are of no more use, also where nothing may be removed. */
 import type {Store, StoreEntry} from './store.js'
 
-import {utf8} from '../codec/bytes.js'
+import {isSameBytes, utf8} from '../codec/bytes.js'
 import {removeIfAllowed} from './denied.js'
 import {readAll} from './read-all.js'
 
@@ -11,7 +11,7 @@ export const OVER_BYTES = OVER.length
 
 /** Whether this is what says that a file is over. */
 export function isOver(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes).equals(OVER)
+  return isSameBytes(bytes, OVER)
 }
 
 /** Removes it; where that is not allowed it says that it is over. Never for anything of a backup. @throws DataOpsError STORAGE. */

@@ -4,7 +4,7 @@ import type {KnownKind, PutCondition, Store, StoreWriter} from '../../store/stor
 import type {Agree, WrittenPart} from '../writer.js'
 
 import {makeAgeHeader} from '../../codec/age/header.js'
-import {concatBytes, utf8} from '../../codec/bytes.js'
+import {concatBytes, isSameBytes, utf8} from '../../codec/bytes.js'
 import {type DataOpsError} from '../../model/errors.js'
 import {sha256Hex} from '../../platform/node.js'
 import {AgeFileWriter} from '../../store/age/file-writer.js'
@@ -13,7 +13,7 @@ import {nameOf} from '../../store/key.js'
 import {overlay} from '../../store/overlay.js'
 import {readAll} from '../../store/read-all.js'
 import {ENCRYPTED_SUFFIX, isKeyFileName, METADATA_FILE} from '../names.js'
-import {dropPlaceholder, nameTaken} from '../publish.js'
+import {nameTaken, putCommit} from '../publish.js'
 import {type CoveredFile, hashFile} from './cover.js'
 import {type EncryptedNames, plainView} from './files.js'
 import {type KeyFile} from './key-file.js'
@@ -149,9 +149,9 @@ export class EncryptedPlace {
       return isCommit ? this.#commitAmongOthers(at, content, agree) : this.#putAgreed(at, await agree(at, content))
     // The cover decides who was first: of what is before it, the last attempt stays.
     const tag = await this.#store.put(at, content, isCommit ? undefined : condition)
-    if (tag === undefined) this.#theirs.add(nameOf(at))
-    else this.#files.set(nameOf(at), {bytes: size, sha256})
-    return isCommit && tag !== undefined ? this.#commit(names.backup) : tag
+    if (tag === undefined) return undefined
+    this.#files.set(nameOf(at), {bytes: size, sha256})
+    return isCommit ? this.#commit(names.backup) : tag
   }
 
   /**
@@ -161,12 +161,12 @@ export class EncryptedPlace {
   async #commitAmongOthers(at: string, content: Uint8Array, agree: Agree): Promise<string | undefined> {
     const {backup} = this.#options.names
     this.#know(at, content)
-    const proposal = joined(content, await this.#coverOf(backup, [nameOf(at)]))
+    const proposal = joined(content, await this.#coverOf(backup, {bytes: content.length, name: nameOf(at)}))
     const agreed = await agree(`${backup}/${METADATA_FILE}`, proposal)
-    this.#isTheirs = !isSame(agreed, proposal)
+    this.#isTheirs = !isSameBytes(agreed, proposal)
     const {cover, inner} = parted(agreed)
     await this.#putAgreed(at, inner)
-    return this.#putCover(backup, cover)
+    return putCommit(this.#store, `${backup}/${METADATA_FILE}`, cover)
   }
 
   /** Until the cover is there, what else lies under that name is nobody's. */
@@ -176,7 +176,7 @@ export class EncryptedPlace {
     const tag = await store.put(at, content, {ifAbsent: true})
     if (tag !== undefined) return tag
     const there = await store.stat(at, 'file')
-    const isThere = there !== undefined && isSame(await readAll(store, at), content)
+    const isThere = there !== undefined && isSameBytes(await readAll(store, at), content)
     if (isThere || (await store.stat(`${this.#options.names.backup}/${METADATA_FILE}`, 'file'))) return there?.tag ?? ''
     const over = await store.put(at, content, there ? {ifMatch: there.tag ?? ''} : {ifAbsent: true})
     if (over === undefined) throw this.#taken()
@@ -196,25 +196,17 @@ export class EncryptedPlace {
 
   /** Puts the cover over what lies in the folder: with it, that is a backup. Undefined when one is there. */
   async #commit(folder: string): Promise<string | undefined> {
-    return this.#putCover(folder, await this.#coverOf(folder))
+    return putCommit(this.#store, `${folder}/${METADATA_FILE}`, await this.#coverOf(folder))
   }
 
-  async #putCover(folder: string, cover: Uint8Array): Promise<string | undefined> {
-    const key = `${folder}/${METADATA_FILE}`
-    const put = async (): Promise<string | undefined> => this.#store.put(key, cover, {ifAbsent: true})
-    const tag = await put()
-    if (tag !== undefined) return tag
-    await dropPlaceholder(this.#store, key)
-    return put()
-  }
-
-  /** `coming`: files that it is to name and that are not there yet. */
-  async #coverOf(folder: string, coming: readonly string[] = []): Promise<Uint8Array> {
+  /** `coming`: what it is to name in place of whatever is there under that name. */
+  async #coverOf(folder: string, coming?: {bytes: number; name: string}): Promise<Uint8Array> {
     const files: CoveredFile[] = []
     const keys: string[] = []
     let bytes = 0
-    for (const {bytes: size, name} of await this.#store.list(folder)) {
-      if (!name.endsWith(ENCRYPTED_SUFFIX) || coming.includes(name)) continue
+    const there = (await this.#store.list(folder)).filter(({name}) => name !== coming?.name)
+    for (const {bytes: size, name} of coming ? [...there, coming] : there) {
+      if (!name.endsWith(ENCRYPTED_SUFFIX)) continue
       const isKey = isKeyFileName(name)
       if (!isKey && this.#options.agree && !this.#files.has(name) && !this.#theirs.has(name)) continue
       bytes += size
@@ -222,12 +214,6 @@ export class EncryptedPlace {
       if (isKey) continue
       // What an earlier run wrote is read once more.
       files.push({file: name, ...(this.#files.get(name) ?? (await hashFile(this.#store, `${folder}/${name}`)))})
-    }
-
-    for (const file of coming) {
-      const known = this.#files.get(file)
-      if (known) files.push({file, ...known})
-      bytes += known?.bytes ?? 0
     }
 
     const cover = this.#options.cover(files, keys)
@@ -249,8 +235,4 @@ function parted(agreed: Uint8Array): {cover: Uint8Array; inner: Uint8Array} {
   const start = agreed.indexOf(0x0a) + 1
   const end = start + Number(new TextDecoder().decode(agreed.subarray(0, start)))
   return {cover: agreed.subarray(end), inner: agreed.subarray(start, end)}
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.from(a).equals(b)
 }

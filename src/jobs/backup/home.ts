@@ -9,7 +9,7 @@ import {nextFreeName} from '../../archive/publish.js'
 import {schemaFile} from '../../archive/seal-folder.js'
 import {type Agree} from '../../archive/writer.js'
 import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
-import {utf8} from '../../codec/bytes.js'
+import {isSameBytes, utf8} from '../../codec/bytes.js'
 import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {copyObject} from '../../store/copy.js'
 import {damaged} from '../../store/damaged.js'
@@ -86,7 +86,7 @@ function isNoBackup(error: unknown): boolean {
 async function isSchemaForeign(store: Store, {encryption, head, name}: BackupWork): Promise<boolean> {
   if (encryption) return false
   const found = await readAll(store, `${name}/${SCHEMA_FILE}`).catch(insteadOf(undefined, 'NOT_A_BACKUP'))
-  return found !== undefined && !Buffer.from(found).equals(schemaFile(head))
+  return found !== undefined && !isSameBytes(found, schemaFile(head))
 }
 
 /** Copies the parts of a backup, and its key, to where it is to be sealed. Others may be doing the same. `files`: as they lie there. */

@@ -43,12 +43,9 @@ export async function sealBackup(
   }
 
   const there = name === work.name ? worker : await sealElsewhere(worker, results, {name})
-  const {warnings} = await sealItems(there, results, {attempt, check, places})
-  const kept = await end()
-  return {
-    sealed: await readEntryOf(store, name),
-    warnings: [...warnings.filter((each) => !kept.includes(each)), ...kept],
-  }
+  await sealItems(there, results, {attempt, check, places})
+  await end()
+  return {sealed: await readEntryOf(store, name), warnings: job.warnings}
 }
 
 /** Of a job that was cancelled. Returns what was removed; what may not be is warned of. */

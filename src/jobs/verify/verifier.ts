@@ -29,7 +29,7 @@ import {diffBackups, diffCollections} from './diff.js'
 import {compareExport, verifyExport} from './exports.js'
 import {isRestoredFrom} from './restored.js'
 
-const isSame = (a: Problem, b: Problem): boolean => a.file === b.file && a.message === b.message
+const inOne = ({file, message}: Problem): string => `${file}\n${message}`
 
 export interface VerifierOptions extends ManagerOptions {
   /** Needed to verify collections. */
@@ -81,7 +81,8 @@ export class Verifier {
     if (cover && !options.quick) {
       const covered = await checkCover(place, cover, progressOf(cover, options))
       // A file that neither names is said once.
-      problems.push(...covered.filter((one) => problems.every((said) => !isSame(said, one))))
+      const said = new Set(problems.map((problem) => inOne(problem)))
+      problems.push(...covered.filter((problem) => !said.has(inOne(problem))))
     }
 
     return {

@@ -151,18 +151,24 @@ describe('an unfinished backup', () => {
     expect(Date.parse(seal.resumed![0]!)).toBeGreaterThanOrEqual(resumedAt - 1)
   })
 
-  it('of a collection with tenants is known by the objects that were read', async () => {
+  /** The collection anew, with 60 objects in each. */
+  async function fillTenants(...names: string[]): Promise<void> {
     const {connection} = server
-    const schema = makeClass({className: NAME, dims: 4, objects: 0, tenant: 't'})
-    const fill = async (): Promise<void> => {
-      await connection.deleteCollection(NAME)
-      await connection.createCollection(schema)
-      await connection.createTenants(NAME, [{name: 'a', status: 'HOT'}])
-      const objects = makeObjects({className: NAME, dims: 4, objects: 60, tenant: 'a'})
-      const plan = planCollection((await connection.getCollection(NAME))!)
+    await connection.deleteCollection(NAME)
+    await connection.createCollection(makeClass({className: NAME, dims: 4, objects: 0, tenant: 't'}))
+    await connection.createTenants(
+      NAME,
+      names.map((name) => ({name, status: 'HOT' as const})),
+    )
+    const plan = planCollection((await connection.getCollection(NAME))!)
+    for (const tenant of names) {
+      const objects = makeObjects({className: NAME, dims: 4, objects: 60, tenant})
       expect(await connection.writeObjects({collection: plan, objects})).toEqual([])
     }
+  }
 
+  it('of a collection with tenants is known by the objects that were read', async () => {
+    const fill = async (): Promise<void> => fillTenants('a')
     await fill()
     await interrupt(30)
     const backup = await backUp()
@@ -183,21 +189,9 @@ describe('an unfinished backup', () => {
 
   it('of tenants that all sleep is known by what some of them hold, which sleep again afterwards', async () => {
     const {connection} = server
-    const schema = makeClass({className: NAME, dims: 4, objects: 0, tenant: 't'})
     const names = ['a', 'b']
     const fill = async (): Promise<void> => {
-      await connection.deleteCollection(NAME)
-      await connection.createCollection(schema)
-      await connection.createTenants(
-        NAME,
-        names.map((name) => ({name, status: 'HOT' as const})),
-      )
-      const plan = planCollection((await connection.getCollection(NAME))!)
-      for (const tenant of names) {
-        const objects = makeObjects({className: NAME, dims: 4, objects: 60, tenant})
-        expect(await connection.writeObjects({collection: plan, objects})).toEqual([])
-      }
-
+      await fillTenants(...names)
       await connection.setTenantStatus(
         NAME,
         names.map((name) => ({name, status: 'COLD' as const})),

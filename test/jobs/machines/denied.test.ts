@@ -8,12 +8,12 @@ import {BackupCatalog, BackupManager, DataOpsError, RestoreManager, Verifier} fr
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {GRACE} from '../../../src/jobs/restore/checkpoint.js'
 import {SMALLEST_ITEM} from '../../../src/jobs/restore/divide.js'
-import {CLOCK} from '../../../src/store/clock.js'
 import {type EncryptionOptions, withEncryption} from '../../../src/store/encryption.js'
 import {overlay} from '../../../src/store/overlay.js'
 import {makeReferences} from '../../fault/samples.js'
 import {startTestServer, type TestServer} from '../../support/collections.js'
 import {dyingStore} from '../../support/dying-store.js'
+import {fasterClock} from '../../support/faster-clock.js'
 import {memoryStore} from '../../support/memory-store.js'
 
 const NAME = 'MachinesDenied'
@@ -21,19 +21,16 @@ const COPY = `${NAME}Copy`
 const COUNT = 40
 const JOB = 'nightly'
 const LEASE_MS = 600
-const USUAL = {clock: {...CLOCK}, grace: GRACE.ms, rows: SMALLEST_ITEM.rows}
-const FASTER = 10
+const USUAL = {grace: GRACE.ms, rows: SMALLEST_ITEM.rows}
 /** One call in so many. */
 const STEP = process.env.SWEEP === 'all' ? 1 : 11
+fasterClock()
 let server: TestServer
 let keys: EncryptionOptions
 
 beforeAll(async () => {
   GRACE.ms = 20
   SMALLEST_ITEM.rows = 20
-  CLOCK.monotonic = () => USUAL.clock.monotonic() * FASTER
-  CLOCK.ofDay = () => USUAL.clock.ofDay() * FASTER
-  CLOCK.sleep = async (ms, signal) => USUAL.clock.sleep(ms / FASTER, signal)
   server = await startTestServer()
   await makeReferences(server.connection, NAME, {dims: 4, objects: COUNT, references: 2})
   const {identity, recipient} = await newIdentity()
@@ -43,7 +40,6 @@ beforeAll(async () => {
 afterAll(async () => {
   GRACE.ms = USUAL.grace
   SMALLEST_ITEM.rows = USUAL.rows
-  Object.assign(CLOCK, USUAL.clock)
   for (const name of [NAME, COPY]) await server.connection.deleteCollection(name)
   await server.close()
 })

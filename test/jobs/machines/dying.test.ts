@@ -10,10 +10,10 @@ import {BackupCatalog, BackupManager, DataOpsError, RestoreManager, Verifier} fr
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {GRACE} from '../../../src/jobs/restore/checkpoint.js'
 import {SMALLEST_ITEM} from '../../../src/jobs/restore/divide.js'
-import {CLOCK} from '../../../src/store/clock.js'
 import {makeReferences, makeTenants, statesOf} from '../../fault/samples.js'
 import {startTestServer, type TestServer} from '../../support/collections.js'
 import {type Death, dyingStore} from '../../support/dying-store.js'
+import {fasterClock} from '../../support/faster-clock.js'
 import {memoryStore} from '../../support/memory-store.js'
 
 const NAME = 'MachinesDying'
@@ -21,12 +21,12 @@ const TENANTS = 'MachinesDyingTenants'
 const COPY = 'MachinesDyingCopy'
 const COUNT = 40
 const JOB = 'nightly'
-const USUAL = {clock: {...CLOCK}, grace: GRACE.ms, rows: SMALLEST_ITEM.rows}
-const FASTER = 10
+const USUAL = {grace: GRACE.ms, rows: SMALLEST_ITEM.rows}
 const LEASE_MS = 600
 /** One call of a restore in so many. */
 const STEP = process.env.SWEEP === 'all' ? 1 : 23
 
+fasterClock()
 let server: TestServer
 let objects: NonNullable<Parameters<typeof memoryStore>[0]>
 let taken: typeof objects
@@ -38,9 +38,6 @@ let states: unknown
 beforeAll(async () => {
   GRACE.ms = 20
   SMALLEST_ITEM.rows = 20
-  CLOCK.monotonic = () => USUAL.clock.monotonic() * FASTER
-  CLOCK.ofDay = () => USUAL.clock.ofDay() * FASTER
-  CLOCK.sleep = async (ms, signal) => USUAL.clock.sleep(ms / FASTER, signal)
   server = await startTestServer()
   const {connection} = server
   objects = new Map()
@@ -58,7 +55,6 @@ beforeAll(async () => {
 afterAll(async () => {
   GRACE.ms = USUAL.grace
   SMALLEST_ITEM.rows = USUAL.rows
-  Object.assign(CLOCK, USUAL.clock)
   for (const name of [NAME, TENANTS, COPY]) await server.connection.deleteCollection(name)
   await server.close()
 })

@@ -13,9 +13,9 @@ import {BackupManager, DataOpsError, RestoreManager, transforms} from '../../../
 import {JobManager} from '../../../src/jobs/machines/manager.js'
 import {GRACE} from '../../../src/jobs/restore/checkpoint.js'
 import {SMALLEST_ITEM} from '../../../src/jobs/restore/divide.js'
-import {CLOCK} from '../../../src/store/clock.js'
 import {makeReferences, makeTenants, statesOf} from '../../fault/samples.js'
 import {restDump, startTestServer, type TestServer, writeAll} from '../../support/collections.js'
+import {fasterClock} from '../../support/faster-clock.js'
 import {memoryStore} from '../../support/memory-store.js'
 import {objectId} from '../../support/object-id.js'
 
@@ -26,10 +26,9 @@ const GONE = 'MachinesAskedGone'
 const COPY = 'MachinesAskedCopy'
 const ALIAS = `${TENANTS}Alias`
 const COUNT = 90
-const USUAL = {clock: {...CLOCK}, grace: GRACE.ms, rows: SMALLEST_ITEM.rows}
-/** Time goes so many times as fast: who takes an item over watches it for a while. */
-const FASTER = 10
+const USUAL = {grace: GRACE.ms, rows: SMALLEST_ITEM.rows}
 
+fasterClock()
 let server: TestServer
 let objects: NonNullable<Parameters<typeof memoryStore>[0]>
 /** Where each test begins. */
@@ -40,9 +39,6 @@ let backups: {gone: string; plain: string; tenants: string}
 
 beforeAll(async () => {
   GRACE.ms = 20
-  CLOCK.monotonic = () => USUAL.clock.monotonic() * FASTER
-  CLOCK.ofDay = () => USUAL.clock.ofDay() * FASTER
-  CLOCK.sleep = async (ms, signal) => USUAL.clock.sleep(ms / FASTER, signal)
   SMALLEST_ITEM.rows = 20
   server = await startTestServer()
   const {connection} = server
@@ -74,7 +70,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   GRACE.ms = USUAL.grace
-  Object.assign(CLOCK, USUAL.clock)
   SMALLEST_ITEM.rows = USUAL.rows
   await forgetAll()
   await server.close()

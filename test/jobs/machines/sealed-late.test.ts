@@ -3,30 +3,26 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import type {Store} from '../../../src/store/store.js'
 
-import {newIdentity} from '../../../src/codec/age/header.js'
 import {BackupCatalog, BackupManager, DataOpsError, Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
-import {CLOCK} from '../../../src/store/clock.js'
-import {type EncryptionOptions, withEncryption} from '../../../src/store/encryption.js'
 import {overlay} from '../../../src/store/overlay.js'
 import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
 import {dyingStore} from '../../support/dying-store.js'
+import {fasterClock} from '../../support/faster-clock.js'
 import {memoryStore} from '../../support/memory-store.js'
+import {openerOf} from '../../support/plain-or-encrypted.js'
+import {sleepyStore} from '../../support/sleepy-store.js'
 
 const NAME = 'MachinesLate'
 const COUNT = 300
 const LEASE_MS = 600
 /** The part of an attempt that was killed. */
 const LEFT = 'objects-00002-7.parquet'
-const USUAL = {...CLOCK}
-const FASTER = 10
+fasterClock()
 let server: TestServer
 let digest: string
 
 beforeAll(async () => {
-  CLOCK.monotonic = () => USUAL.monotonic() * FASTER
-  CLOCK.ofDay = () => USUAL.ofDay() * FASTER
-  CLOCK.sleep = async (ms, signal) => USUAL.sleep(ms / FASTER, signal)
   server = await startTestServer()
   await makeCollection(server.connection, NAME, COUNT, 4)
   const manager = new BackupManager(server.connection, {store: memoryStore()})
@@ -34,7 +30,6 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  Object.assign(CLOCK, USUAL)
   await server.connection.deleteCollection(NAME)
   await server.close()
 })
@@ -51,12 +46,6 @@ async function expectWhole(store: Store): Promise<void> {
   expect(found).toMatchObject({digest, objectCount: COUNT, problems: []})
   const parts = (await store.list(folder!.name)).filter(({name}) => name.startsWith('objects'))
   expect(parts).toHaveLength(1)
-}
-
-async function openerOf(kind: 'encrypted' | 'plain'): Promise<(below: Store) => Store> {
-  const {identity, recipient} = await newIdentity()
-  const keys: EncryptionOptions = kind === 'plain' ? {} : {encryptTo: [recipient], identities: [identity]}
-  return (below) => withEncryption(below, keys)
 }
 
 describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
@@ -145,38 +134,13 @@ describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
     const place = memoryStore()
     const opened = await openerOf(kind)
     const id = await create(opened(place))
-    const asleep = Promise.withResolvers<void>()
-    const awake = Promise.withResolvers<void>()
-    let isAsleep = false
-    const sleepy = async <T>(call: () => Promise<T>): Promise<T> => {
-      if (isAsleep) await awake.promise
-      return call()
-    }
-
-    const sleeper = overlay(place, {
-      async createWriter(key: string) {
-        const writer = await place.createWriter(key)
-        return overlay(writer, {
-          async complete(as?: string) {
-            // Its lease is asked for before, and so cannot be in between.
-            isAsleep = true
-            asleep.resolve()
-            await awake.promise
-            return writer.complete(as)
-          },
-        })
-      },
-      list: async (folder: string) => sleepy(async () => place.list(folder)),
-      openRead: async (key: string) => sleepy(async () => place.openRead(key)),
-      put: async (...put: Parameters<Store['put']>) => sleepy(async () => place.put(...put)),
-      stat: async (...stat: Parameters<Store['stat']>) => sleepy(async () => place.stat(...stat)),
-    })
-    const late = new JobManager({store: opened(sleeper)}).work(server.connection, id)
-    await asleep.promise
+    const sleeper = sleepyStore(place, {atComplete: true})
+    const late = new JobManager({store: opened(sleeper.store)}).work(server.connection, id)
+    await sleeper.asleep
     const worked = await new JobManager({store: opened(place)}).work(server.connection, id)
     expect(worked).toMatchObject({end: 'done', sealed: [{object_count: COUNT}]})
     await expectWhole(opened(place))
-    awake.resolve()
+    sleeper.wake()
     expect(await late).toMatchObject({done: 0, end: 'done'})
     await expectWhole(opened(place))
   }, 60_000)

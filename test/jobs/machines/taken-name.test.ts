@@ -3,34 +3,30 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import type {Store} from '../../../src/store/store.js'
 
-import {newIdentity} from '../../../src/codec/age/header.js'
 import {BackupCatalog, BackupManager, DataOpsError, RestoreManager, Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
-import {CLOCK} from '../../../src/store/clock.js'
-import {type EncryptionOptions, withEncryption} from '../../../src/store/encryption.js'
 import {overlay} from '../../../src/store/overlay.js'
 import {readAll} from '../../../src/store/read-all.js'
 import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
 import {type Death, dyingStore} from '../../support/dying-store.js'
+import {fasterClock} from '../../support/faster-clock.js'
 import {memoryStore} from '../../support/memory-store.js'
+import {openerOf} from '../../support/plain-or-encrypted.js'
+import {sleepyStore} from '../../support/sleepy-store.js'
 
 const NAME = 'MachinesTaken'
 const COPY = `${NAME}Copy`
 const COUNT = 300
 const LEASE_MS = 600
-const USUAL = {...CLOCK}
-const FASTER = 10
 /** One call in so many. */
 const STEP = process.env.SWEEP === 'all' ? 1 : 7
+fasterClock()
 let server: TestServer
 let digest: string
 /** What lies in the folder, by what it is. */
 const foreign = new Map<string, Uint8Array>([['rubbish', Buffer.from('not ours\n')]])
 
 beforeAll(async () => {
-  CLOCK.monotonic = () => USUAL.monotonic() * FASTER
-  CLOCK.ofDay = () => USUAL.ofDay() * FASTER
-  CLOCK.sleep = async (ms, signal) => USUAL.sleep(ms / FASTER, signal)
   server = await startTestServer()
   await makeCollection(server.connection, NAME, COUNT, 4)
   for (const kind of ['plain', 'encrypted'] as const) {
@@ -44,16 +40,9 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  Object.assign(CLOCK, USUAL)
   for (const name of [NAME, COPY]) await server.connection.deleteCollection(name)
   await server.close()
 })
-
-async function openerOf(kind: 'encrypted' | 'plain'): Promise<(below: Store) => Store> {
-  const {identity, recipient} = await newIdentity()
-  const keys: EncryptionOptions = kind === 'plain' ? {} : {encryptTo: [recipient], identities: [identity]}
-  return (below) => withEncryption(below, keys)
-}
 
 const create = async (store: Store): Promise<{folder: string; id: string}> => {
   const {id} = await new JobManager({store}).createBackup(server.connection, [NAME], {items: 2, leaseMs: LEASE_MS})
@@ -225,31 +214,11 @@ describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
       const job = await create(opened(place))
       const bytes = foreign.get('rubbish')!
       await place.put(`${job.folder}/metadata.json`, bytes)
-      const asleep = Promise.withResolvers<void>()
-      const awake = Promise.withResolvers<void>()
-      let isAsleep = false
-      const sleepy = async <T>(call: () => Promise<T>): Promise<T> => {
-        if (isAsleep) await awake.promise
-        return call()
-      }
-
-      const sleeper = overlay(place, {
-        list: async (folder: string) => sleepy(async () => place.list(folder)),
-        openRead: async (key: string) => sleepy(async () => place.openRead(key)),
-        async put(...put: Parameters<Store['put']>) {
-          if (put[0].startsWith(`${job.folder}-2/${file}`)) {
-            isAsleep = true
-            asleep.resolve()
-          }
-
-          return sleepy(async () => place.put(...put))
-        },
-        stat: async (...stat: Parameters<Store['stat']>) => sleepy(async () => place.stat(...stat)),
-      })
-      const late = new JobManager({store: opened(sleeper)}).work(server.connection, job.id)
-      await asleep.promise
+      const sleeper = sleepyStore(place, {atPut: (key) => key.startsWith(`${job.folder}-2/${file}`)})
+      const late = new JobManager({store: opened(sleeper.store)}).work(server.connection, job.id)
+      await sleeper.asleep
       await new JobManager({store: opened(place)}).work(server.connection, job.id)
-      awake.resolve()
+      sleeper.wake()
       expect(await late).toMatchObject({aside: [], end: 'done'})
       await expectBeside(opened(place), job, bytes)
       expect((await place.list('')).filter(({name}) => name.startsWith(NAME))).toHaveLength(2)

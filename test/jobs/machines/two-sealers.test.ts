@@ -1,29 +1,25 @@
 /** Two seal the same encrypted backup: one of them slept through its lease in the middle of that. */
+import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 
 import type {Store} from '../../../src/store/store.js'
 
-import {newIdentity} from '../../../src/codec/age/header.js'
-import {BackupManager, DataOpsError, Verifier} from '../../../src/index.js'
+import {BackupManager, Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
-import {CLOCK} from '../../../src/store/clock.js'
-import {withEncryption} from '../../../src/store/encryption.js'
-import {overlay} from '../../../src/store/overlay.js'
 import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
+import {fasterClock} from '../../support/faster-clock.js'
 import {memoryStore} from '../../support/memory-store.js'
+import {openerOf} from '../../support/plain-or-encrypted.js'
+import {sleepyStore} from '../../support/sleepy-store.js'
 
 const NAME = 'MachinesTwoSealers'
 const COUNT = 300
 const LEASE_MS = 600
-const USUAL = {...CLOCK}
-const FASTER = 10
+fasterClock()
 let server: TestServer
 let digest: string
 
 beforeAll(async () => {
-  CLOCK.monotonic = () => USUAL.monotonic() * FASTER
-  CLOCK.ofDay = () => USUAL.ofDay() * FASTER
-  CLOCK.sleep = async (ms, signal) => USUAL.sleep(ms / FASTER, signal)
   server = await startTestServer()
   await makeCollection(server.connection, NAME, COUNT, 4)
   const manager = new BackupManager(server.connection, {store: memoryStore()})
@@ -31,41 +27,21 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  Object.assign(CLOCK, USUAL)
   await server.connection.deleteCollection(NAME)
   await server.close()
 })
 
-/** Puts, from the one with that file on, sleep. Everything else of that process does, too. `dies`: once that put is done. */
-function asleepAt(place: Store, file: string, dies = false): {asleep: Promise<void>; store: Store; wake: () => void} {
-  const asleep = Promise.withResolvers<void>()
-  const awake = Promise.withResolvers<void>()
-  let isAsleep = false
-  let isDead = false
-  const sleepy = async <T>(call: () => Promise<T>): Promise<T> => {
-    if (isAsleep) await awake.promise
-    if (isDead) throw new DataOpsError('STORAGE', 'It is dead.', {details: {reason: 'unreachable'}})
-    return call()
-  }
+/** Falls asleep at the first put of that file of a backup. */
+const asleepAt = (place: Store, file: string, dies = false): ReturnType<typeof sleepyStore> =>
+  sleepyStore(place, {atPut: (key) => key.startsWith(NAME) && key.endsWith(`/${file}`), dies})
 
-  const store = overlay(place, {
-    list: async (folder: string) => sleepy(async () => place.list(folder)),
-    openRead: async (key: string) => sleepy(async () => place.openRead(key)),
-    async put(...put: Parameters<Store['put']>) {
-      if (put[0].startsWith(NAME) && put[0].endsWith(`/${file}`)) {
-        isAsleep = true
-        asleep.resolve()
-      }
-
-      return sleepy(async () => {
-        const tag = await place.put(...put)
-        isDead ||= dies && put[0].startsWith(NAME) && put[0].endsWith(`/${file}`)
-        return tag
-      })
-    },
-    stat: async (...stat: Parameters<Store['stat']>) => sleepy(async () => place.stat(...stat)),
-  })
-  return {asleep: asleep.promise, store, wake: awake.resolve}
+/** An encrypted backup, about to be written. */
+async function planned(): Promise<{id: string; opened: (below: Store) => Store; place: Store}> {
+  const place = memoryStore()
+  const opened = await openerOf('encrypted')
+  const options = {items: 2, leaseMs: LEASE_MS}
+  const {id} = await new JobManager({store: opened(place)}).createBackup(server.connection, [NAME], options)
+  return {id, opened, place}
 }
 
 it.each([
@@ -82,13 +58,7 @@ it.each([
 ] as const)(
   'one sleeps at %s, the other at %s while the first goes on',
   async (first, second) => {
-    const place = memoryStore()
-    const {identity, recipient} = await newIdentity()
-    const opened = (below: Store): Store => withEncryption(below, {encryptTo: [recipient], identities: [identity]})
-    const {id} = await new JobManager({store: opened(place)}).createBackup(server.connection, [NAME], {
-      items: 2,
-      leaseMs: LEASE_MS,
-    })
+    const {id, opened, place} = await planned()
     const one = asleepAt(place, first)
     const late = new JobManager({store: opened(one.store)}).work(server.connection, id)
     await one.asleep
@@ -97,7 +67,7 @@ it.each([
     await (other ? other.asleep : work)
     one.wake()
     if (other) {
-      await USUAL.sleep(50)
+      await sleep(50)
       other.wake()
     }
 
@@ -116,13 +86,7 @@ it.each([
 it.each(['schema.json.age', 'metadata.json.age', 'metadata.json'])(
   'the late one dies right behind its %s, and what the other has sealed is whole',
   async (file) => {
-    const place = memoryStore()
-    const {identity, recipient} = await newIdentity()
-    const opened = (below: Store): Store => withEncryption(below, {encryptTo: [recipient], identities: [identity]})
-    const {id} = await new JobManager({store: opened(place)}).createBackup(server.connection, [NAME], {
-      items: 2,
-      leaseMs: LEASE_MS,
-    })
+    const {id, opened, place} = await planned()
     const one = asleepAt(place, 'metadata.json')
     const first = new JobManager({store: opened(one.store)}).work(server.connection, id)
     await one.asleep

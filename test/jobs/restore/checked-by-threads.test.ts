@@ -6,42 +6,25 @@ import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 import {newIdentity} from '../../../src/codec/age/header.js'
 import {BackupManager, type BackupResult, RestoreManager, type RestoreOptions, Verifier} from '../../../src/index.js'
 import {FLUSH_EVERY} from '../../../src/jobs/backup/transfer.js'
+import {listenToThreads} from '../../support/asked-threads.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
-import {bundledWorker} from '../../support/worker-bundle.js'
 
-/** What each thread was asked. */
-bundledWorker(String.raw`
-import {appendFileSync} from 'node:fs'
-port.on('message', ({call, payload}) => {
-  if (call === 'prove' || call === 'hash') appendFileSync(process.env.TEST_ASKED, call + ' ' + payload + '\n')
-})
-`)
+const heard = listenToThreads(['prove', 'hash'])
 const NAME = 'CheckedByThreads'
 const COUNT = 400
 const SETTINGS = {...FLUSH_EVERY}
 let server: TestServer
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
-let asked: string
 
 beforeAll(async () => {
   directory = await temporaryDirectory()
-  asked = path.join(directory.path, 'asked')
-  process.env.TEST_ASKED = asked
   server = await startTestServer()
 })
 
 afterAll(async () => {
-  delete process.env.TEST_ASKED
   await server.close()
   await directory.remove()
 })
-
-/** In their order, since the last time. */
-async function heard(): Promise<string[]> {
-  const lines = await readFile(asked, 'utf8').catch(() => '')
-  await rm(asked, {force: true})
-  return lines.split('\n').filter(Boolean).sort()
-}
 
 describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
   let backup: BackupResult

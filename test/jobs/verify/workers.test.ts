@@ -11,35 +11,27 @@ import {BackupManager, Verifier} from '../../../src/index.js'
 import {FLUSH_EVERY} from '../../../src/jobs/backup/transfer.js'
 import {checkBackup} from '../../../src/jobs/verify/backup.js'
 import {LocalStore} from '../../../src/store/local/store.js'
+import {listenToThreads} from '../../support/asked-threads.js'
 import {makeCollection, startTestServer, temporaryDirectory} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'
-import {bundledWorker} from '../../support/worker-bundle.js'
 import {makeBackup, makeObject, SCHEMA, TENANT_SCHEMA} from './backups.js'
 
-/** What each thread was asked. */
-bundledWorker(String.raw`
-import {appendFileSync} from 'node:fs'
-port.on('message', ({call, payload}) => {
-  if (call === 'rows' || call === 'hash') appendFileSync(process.env.TEST_ASKED, call + ' ' + payload + '\n')
-  if (call === 'rows' && process.env.TEST_DIES_AT === String(payload)) throw new Error('planted')
-})
-`)
+const heard = listenToThreads(
+  ['rows', 'hash'],
+  "if (call === 'rows' && process.env.TEST_DIES_AT === String(payload)) throw new Error('planted')",
+)
 const SETTINGS = {...FLUSH_EVERY}
 const COUNT = 600
 const PARTS = 5
 /** Eight are each change, of a quick verification and of one that reads; `npm run test:mutations` does more. */
 const ROUNDS = process.env.MUTATIONS === undefined ? 8 : 48
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
-let asked: string
 
 beforeAll(async () => {
   directory = await temporaryDirectory()
-  asked = path.join(directory.path, 'asked')
-  process.env.TEST_ASKED = asked
 })
 
 afterAll(async () => {
-  delete process.env.TEST_ASKED
   Object.assign(FLUSH_EVERY, SETTINGS)
   await directory.remove()
 })
@@ -54,16 +46,6 @@ async function folder(name: string): Promise<string> {
   const made = path.join(directory.path, name)
   await mkdir(made)
   return made
-}
-
-/** What the threads were asked since the last time. */
-async function heard(): Promise<string[]> {
-  const lines = await readFile(asked, 'utf8').catch(() => '')
-  await rm(asked, {force: true})
-  return lines
-    .split('\n')
-    .filter((line) => line !== '')
-    .sort()
 }
 
 /** Of a file of the backup. */
