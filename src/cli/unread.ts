@@ -23,6 +23,7 @@ const LACKING = new Set([
   'ids-not-there',
   'incomplete-backup',
   'not-all-compared',
+  'references-gone',
   'source-changed',
   'tenant-skipped',
   'tenants-not-in-backup',

@@ -1,5 +1,5 @@
 /** What two classes differ in. */
-import {isJsonObject, type JsonObject, type JsonValue} from './object.js'
+import {isJsonObject, type JsonObject, type JsonValue, own} from './object.js'
 import {withoutServerFields} from './schema-prepare.js'
 import {isMultiTenant, isReference, type WeaviateClass} from './schema.js'
 
@@ -65,7 +65,7 @@ function compareValues(
 ): void {
   if (isJsonObject(backup) && isJsonObject(live)) {
     for (const key of new Set([...Object.keys(backup), ...Object.keys(live)])) {
-      compareValues(backup[key], live[key], [...path, key], differences)
+      compareValues(own(backup, key), own(live, key), [...path, key], differences)
     }
   } else if (JSON.stringify(plain(backup)) !== JSON.stringify(plain(live))) {
     differences.push({

@@ -161,6 +161,19 @@ export class ExportFiles {
     if (new Set(looked.map(({footer}) => footer.tenant !== undefined)).size > 1) {
       throw this.#damaged(`some of the files of ${name} are of a tenant, and some of none`)
     }
+
+    this.#checkNoneTwice(looked)
+  }
+
+  /** Nothing in a file says which shard it is of, so that one that was copied over another of as many objects has its name and its count. */
+  #checkNoneTwice(looked: readonly LookedFile[]): void {
+    const known = new Map<string, string>()
+    for (const {file, footer, sha256} of looked) {
+      const other = known.get(sha256)
+      if (other !== undefined && footer.rows > 0)
+        throw this.#damaged(`the files ${other} and ${file} are one and the same: other objects are missing`)
+      known.set(sha256, file)
+    }
   }
 
   /** In a shard they ascend, over all of its files: nothing stands there twice. */

@@ -20,7 +20,7 @@ import {type FetchOptions, fetchPage} from '../fetch-page.js'
 import {PageSize} from '../page-size.js'
 import {inactiveNow} from '../tenants/activation.js'
 import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
-import {Births} from './births.js'
+import {Births, type KnownObject} from './births.js'
 import {inOrder} from './in-order.js'
 import {ID_BYTES, type RowList, type Segment} from './row-list.js'
 import {scanSegment} from './scan.js'
@@ -68,6 +68,8 @@ export class LiveSource implements ObjectSource {
   readonly #reading: Throttle
   readonly #sameServer: SameServer
   readonly #scanning: Throttle
+  /** Of the last reading of all objects. */
+  #known: readonly KnownObject[] = []
   #newMembers: readonly string[] = []
   #scan: Promise<void> | undefined
   readonly head: BackupHead
@@ -163,7 +165,11 @@ export class LiveSource implements ObjectSource {
       await this.#active.putBack()
     }
 
-    if (include === 'objects') await this.#assertSame(births)
+    if (include === 'objects') {
+      // A collection that lost all of what was read last is another, unless something of it is as it was.
+      await this.#assertSame(births.areStrange ? births.known : undefined)
+      this.#known = births.known
+    } else if (include === 'references') await this.#assertSame(this.#known.length > 0 ? this.#known : undefined)
   }
 
   /** Of a segment that is there, or of the one that will be listed next. */
@@ -246,16 +252,15 @@ export class LiveSource implements ObjectSource {
   }
 
   /** Where the server does not show which collection it is. What was rewritten lies beside what was not. */
-  async #isOfSame(births: Births): Promise<boolean> {
-    if (!births.areStrange) return true
+  async #holdsOneOf(known: readonly KnownObject[]): Promise<boolean> {
     const {connection} = this.options
     const {className} = this.#plan
-    for (const [tenant, known] of Map.groupBy(births.known, (each) => each.tenant)) {
+    for (const [tenant, group] of Map.groupBy(known, (each) => each.tenant)) {
       const held = tenant === undefined ? [] : [{collection: className, name: tenant}]
       const release = await this.#active.hold(held, this.options.signal)
       try {
-        const ids = known.map(({id}) => id)
-        const created = new Map(known.map((each) => [each.id, each.created]))
+        const ids = group.map(({id}) => id)
+        const created = new Map(group.map((each) => [each.id, each.created]))
         const live = await connection.getObjects({collection: this.#plan, ids, tenant})
         if (live.some(({creationTimeUnix, id}) => creationTimeUnix === created.get(id))) return true
       } finally {
@@ -267,13 +272,13 @@ export class LiveSource implements ObjectSource {
     return false
   }
 
-  /** What was read from start to end is one collection. */
-  async #assertSame(births: Births): Promise<void> {
+  /** What was read from start to end is one collection. `doubtful`: objects of it, where nothing else shows it; undefined: it was shown. */
+  async #assertSame(doubtful: readonly KnownObject[] | undefined): Promise<void> {
     const {connection} = this.options
     const {collection, identity} = this.#list.source
     const now = await connection.getCollection(collection)
     const found = now && identity !== undefined ? await connection.identify(now) : undefined
-    const isSame = found === undefined ? await this.#isOfSame(births) : found === identity
+    const isSame = found === undefined ? !doubtful || (await this.#holdsOneOf(doubtful)) : found === identity
     if (now && isSame) {
       this.#newMembers = newMembersOf(this.#plan.schema, now)
       return

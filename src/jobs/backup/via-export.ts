@@ -1,7 +1,6 @@
 /** Backups whose objects the server exports by itself, each node its own shards: added is what an export lacks, and where it lies. */
 import type {ExportedShard} from '../../archive/native/metadata.js'
 import type {SealedPart} from '../../codec/document.js'
-import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Store} from '../../store/store.js'
 import type {Connection, ExportBackend, ExportState} from '../../weaviate/connection.js'
 import type {Workplace} from '../options.js'
@@ -16,12 +15,13 @@ import {type SealSummary} from '../../archive/writer.js'
 import {locateServerExport} from '../../catalog/exports.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
-import {isMultiTenant} from '../../model/schema.js'
+import {plural} from '../../model/plural.js'
 import {randomUUID} from '../../platform/node.js'
 import {encryptionOf, isEncrypting} from '../../store/encryption.js'
 import {resolveCollection, type ResolvedCollection} from '../../weaviate/resolve.js'
 import {replicaSentences} from '../replica-watch.js'
 import {wantedCollections} from '../wanted-collections.js'
+import {accountOfExport, countForExport, type ExportAccount, type ExportCount} from './export-counts.js'
 import {headOf} from './head.js'
 import {type BackupJob, makeJob} from './job.js'
 import {nameOf} from './result.js'
@@ -45,10 +45,8 @@ export interface ExportBackupOptions extends Pick<
 
 /** What is known of a collection before it is exported. */
 interface Before {
-  /** Objects that the server counted; null: not counted. */
-  count: null | number
+  count: ExportCount
   job: BackupJob
-  tenants?: WeaviateTenant[]
 }
 
 /** `BackupManager.exportCollections`. */
@@ -98,11 +96,8 @@ export async function backUpViaExport(
 }
 
 async function lookBefore(job: BackupJob): Promise<Before> {
-  const {collection, connection, options} = job
-  const {schema} = collection
   await job.replicas.begin()
-  if (isMultiTenant(schema)) return {count: null, job, tenants: await connection.listTenants(schema.class)}
-  return {count: await connection.count(schema.class, undefined, options.signal), job}
+  return {count: await countForExport(job), job}
 }
 
 /** What the server has written, where it can be read from here. Undefined, with a warning, where it cannot. */
@@ -148,6 +143,9 @@ async function findWritten(
   return isSame ? native : 'what lies there is another one'
 }
 
+/** Of tenants that were there all the time, why they are not in the backup. */
+const NOT_EXPORTED = 'the export of the server does not have it'
+
 /** What is promised before anything is known. */
 const PROMISE =
   'Each shard is exported by the server itself, as it is at one moment; objects written or deleted meanwhile may or may not be in it.'
@@ -160,7 +158,8 @@ interface Exported {
 
 /** The entry of one collection. */
 async function seal(before: Before, {backend, native, state}: Exported): Promise<Omit<BackupResult, 'seconds'>> {
-  const {job, tenants} = before
+  const {count, job} = before
+  const {tenants} = count
   const {collection, connection, options, store} = job
   const {aliases, schema} = collection
   const name = schema.class
@@ -174,22 +173,21 @@ async function seal(before: Before, {backend, native, state}: Exported): Promise
 
   const source = native && new ExportSource(native, name, {aliases, schema, tenants})
   const content = await source?.survey(options)
-  const shards = source?.files.collection.shards ?? shardsOf(state, name)
+  const exported = source?.files.collection.shards ?? shardsOf(state, name)
+  const account = accountOfExport(count, await countForExport(job), exported)
+  const {counted, left, shortfall} = account
+  const shards = [...exported, ...left.map((tenant) => ({name: tenant.name, objects: 0, skipped: NOT_EXPORTED}))]
   const head = await headOf(job, {tenants: tenants && tenantsOf(shards, tenants)})
   const {columns: _, ...metadata} = head.metadata
   const parts = source ? await partsOf(source) : []
-  const objects = shards.reduce((sum, shard) => sum + shard.objects, 0)
-  const after = tenants ? null : await connection.count(name, undefined, options.signal)
-  const counted = {after, before: before.count, read: objects}
-  const shortfall = before.count === null || after === null ? 0 : Math.max(0, Math.min(before.count, after) - objects)
   const summary: SealSummary = {
     amendments: [],
     complete: shortfall === 0,
     counted,
     ...(content && {digest: content.hex()}),
     finished: new Date().toISOString(),
-    guarantee: await guaranteeOf(before, {counted, shortfall, state}),
-    objectCount: objects,
+    guarantee: await guaranteeOf(job, account, state),
+    objectCount: counted.read,
     statistics: content?.statistics ?? {},
     ...(tenants && {tenants: sealedTenants(shards, content)}),
   }
@@ -235,14 +233,19 @@ async function partsOf(source: ExportSource): Promise<SealedPart[]> {
 }
 
 async function guaranteeOf(
-  {job}: Before,
-  {counted, shortfall, state}: {counted: NonNullable<SealSummary['counted']>; shortfall: number; state: ExportState},
+  job: BackupJob,
+  {counted, left, shortfall, uncounted}: ExportAccount,
+  state: ExportState,
 ): Promise<string> {
   const replicas = await job.replicas.end()
   return [
     `The server exported each shard by itself, as it was at a moment after ${state.startedAt}; what was written meanwhile may be in it or not.`,
     `It counted ${counted.before ?? 'an unknown number'} before and ${counted.after ?? 'an unknown number'} after; ${counted.read} were exported.`,
+    ...(uncounted > 0 ? [`${plural(uncounted, 'tenant was', 'tenants were')} inactive and not counted.`] : []),
     ...(shortfall > 0 ? [`${shortfall} that it counted both times are not in it.`] : []),
+    ...(left.length > 0
+      ? [`The export says nothing of ${plural(left.length, 'tenant')}, "${left[0]!.name}" among them.`]
+      : []),
     ...(replicas ? replicaSentences(replicas) : []),
   ].join(' ')
 }

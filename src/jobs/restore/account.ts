@@ -7,6 +7,7 @@ import {type RowRange, RowRanges} from './row-ranges.js'
 /** That of one process is a checkpoint. */
 export type RestoreAccount = Pick<
   Checkpoint,
+  | 'bereft'
   | 'calm'
   | 'gone'
   | 'late'
@@ -38,6 +39,7 @@ export function itemAccount({keepPlaceholders, rejected, skipped, ...known}: Ite
   const last = {kept: known.placeholders}
   return {
     ...known,
+    bereft: new RowRanges(),
     gone: new RowRanges(),
     late: new RowRanges(),
     objects: passFrom(undefined),

@@ -19,6 +19,7 @@ export interface CheckpointBinding {
 }
 
 export interface CheckpointFile {
+  bereft?: RowRange[]
   binding: CheckpointBinding
   conflictsSettled?: boolean
   created: boolean
@@ -89,6 +90,7 @@ export async function readCheckpoint(store: Store, name: string): Promise<Checkp
 function readFile(file: Field): CheckpointFile {
   const references = file.member('references')
   return {
+    bereft: file.member('bereft').optional(ranges),
     binding: readBinding(file.member('binding')),
     conflictsSettled: file.member('conflictsSettled').optional((item) => item.boolean()),
     created: file.member('created').boolean(),

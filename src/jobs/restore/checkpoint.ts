@@ -39,6 +39,8 @@ export const GRACE = {ms: 3000}
 
 /** How far a restore is: bound to a backup and a target, replaced atomically, removed on success. */
 export class Checkpoint {
+  /** Rows of a live source whose objects were written, and which it did not show any more when their references came to be read. */
+  readonly bereft: RowRanges
   readonly binding: CheckpointBinding
   /** What the target had already is known, and `skipped` holds it: from here on its objects may be ours. */
   conflictsSettled: boolean
@@ -93,10 +95,12 @@ export class Checkpoint {
 
   private constructor(store: Store, name: string, binding: CheckpointBinding, file?: CheckpointFile) {
     this.resumed = file !== undefined
-    const rows = (of: 'gone' | 'late' | 'rejected' | 'skipped' | 'unseen'): RowRanges => new RowRanges(file?.[of])
+    const rows = (of: 'bereft' | 'gone' | 'late' | 'rejected' | 'skipped' | 'unseen'): RowRanges =>
+      new RowRanges(file?.[of])
     this.#store = store
     this.#name = name
     this.#file = new OwnFile(store, name, async () => this.fence?.())
+    this.bereft = rows('bereft')
     this.binding = binding
     this.objects = passFrom(file?.objects)
     this.#hadObjects = this.objects.finished
@@ -241,6 +245,7 @@ export class Checkpoint {
   #content(): CheckpointFile {
     const pass = ({count, done, finished}: Pass): PassFile => ({count, done: done.toJSON(), finished})
     return {
+      ...(this.bereft.size > 0 && {bereft: this.bereft.toJSON()}),
       binding: this.binding,
       ...(this.conflictsSettled && {conflictsSettled: true}),
       created: this.created,

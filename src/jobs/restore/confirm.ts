@@ -64,6 +64,7 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
   }
 
   if (checkpoint.late.size > 0) job.warn(cameLater(job.target, checkpoint.late.size))
+  if (checkpoint.bereft.size > 0) job.warn(lostReferences(job.target, checkpoint.bereft.size))
   const {objects, references} = checkpoint
   return {
     ...resultOf(restore, {restored: objects.count - resumed.objects, resumed: resumed.objects}),
@@ -80,6 +81,14 @@ function cameLater(target: string, objects: number): Warning {
     code: 'came-later',
     details: {collection: target, objects},
     message: `${plural(objects, 'object')} came to be there, or to be chosen, after "${target}" was looked through for what it has already: ${objects === 1 ? 'it is' : 'they are'} not written. Run it again for ${objects === 1 ? 'it' : 'them'}.`,
+  }
+}
+
+function lostReferences(target: string, objects: number): Warning {
+  return {
+    code: 'references-gone',
+    details: {collection: target, objects},
+    message: `${plural(objects, 'object')} that ${objects === 1 ? 'was' : 'were'} written to "${target}" ${objects === 1 ? 'was' : 'were'} deleted in the source, or no longer chosen, before what ${objects === 1 ? 'it refers' : 'they refer'} to was read: ${objects === 1 ? 'it has' : 'they have'} no references there.`,
   }
 }
 

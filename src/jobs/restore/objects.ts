@@ -6,6 +6,7 @@ import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SpreadSample} from '../confirmation.js'
 import type {RestoreAccount} from './account.js'
 import type {RestoreJob} from './job.js'
+import type {Referring} from './referring.js'
 import type {RejectedObjects} from './rejected.js'
 import type {RestoredTenants} from './tenants.js'
 
@@ -35,6 +36,8 @@ export interface RestoreTransferOptions extends OperationOptions {
   objection: (object: WeaviateObject) => string | undefined
   /** Of the target. */
   plan: CollectionPlan
+  /** Of a live source with references. */
+  referring?: Referring
   rejected: RejectedObjects
   /** Remembers some of what is written. */
   sample: SpreadSample
@@ -103,6 +106,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     })
     await reject(options, batch, failures, 'objects')
     if (failures.length === 0) for (const object of batch.objects) options.sample.add(object)
+    if (options.referring) noteReferring(options, batch)
     if (options.keepsNothing) leave(batch)
     pass.count += batch.objects.length - failures.length
     pass.done.add(batch.from, batch.to)
@@ -116,6 +120,21 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   })
   pass.finished = true
   await checkpoint.save()
+}
+
+function noteReferring({checkpoint, plan, referring}: RestoreTransferOptions, {objects, rows}: Batch): void {
+  for (const [index, row] of rows.entries())
+    if (!checkpoint.rejected.has(row) && countReferences(plan, objects[index]!) > 0) referring?.add(row)
+}
+
+export function countReferences(plan: CollectionPlan, object: WeaviateObject): number {
+  let count = 0
+  for (const name of plan.referenceNames) {
+    const references = object.properties[name]
+    if (Array.isArray(references)) count += references.length
+  }
+
+  return count
 }
 
 /** Whether the target has an object of its id. */

@@ -7,8 +7,8 @@ import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 import {objectKey, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {plural} from '../../model/plural.js'
-import {type RestoreTransferOptions} from './objects.js'
-import {countReferences, onlyReferences, sendDangling, sendReferences} from './references.js'
+import {countReferences, type RestoreTransferOptions} from './objects.js'
+import {onlyReferences, sendDangling, sendReferences} from './references.js'
 
 /** Times that what differs is written anew. */
 const TRIES = 3

@@ -10,7 +10,7 @@ import {approximateBytes, objectKey, type WeaviateObject, type WriteFailure} fro
 import {planBare} from '../../weaviate/collection-plan.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
-import {BATCH_BYTES, reject, type RestoreTransferOptions} from './objects.js'
+import {BATCH_BYTES, countReferences, reject, type RestoreTransferOptions} from './objects.js'
 import {rowsBefore} from './ranged.js'
 
 /** References that one batch holds. */
@@ -87,10 +87,12 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   const tenants = options.tenants.limit({references: true})
   const references = (object: WeaviateObject): number => countReferences(options.plan, object) / BATCH_REFERENCES
   const start = pass.done.firstMissing
+  const noting = (pages: AsyncIterable<SourcePage>): AsyncIterable<SourcePage> =>
+    options.referring?.noting(pages) ?? pages
   if (start < uncertain) {
     // References that are still being appended would come after what is written again.
     await checkpoint.calm(options.signal)
-    const pages = rowsBefore(uncertain, archive.pages({fromRow: start, signal: options.signal}))
+    const pages = noting(rowsBefore(uncertain, archive.pages({fromRow: start, signal: options.signal})))
     const weigh = (object: WeaviateObject): number =>
       Math.max(references(object), approximateBytes(object) / BATCH_BYTES)
     await queue.each(batches(pages, start, wanted, {objects: options.batchSize, tenants, weigh}), async (batch) =>
@@ -100,7 +102,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
 
   const certain = Math.max(start, uncertain)
   if (Number.isFinite(certain)) {
-    const pages = archive.pages({columns: 'references', fromRow: certain, signal: options.signal})
+    const pages = noting(archive.pages({columns: 'references', fromRow: certain, signal: options.signal}))
     const limit = {objects: options.batchSize, tenants, weigh: references}
     await queue.each(batches(pages, certain, wanted, limit), async (batch) => send(batch, false))
   }
@@ -232,7 +234,10 @@ export function onlyReferences(
 }
 
 /** Those that the target has. */
-async function writtenOf({connection, plan, signal, throttle}: RestoreTransferOptions, batch: Batch): Promise<Batch> {
+async function writtenOf(
+  {connection, plan, referring, signal, throttle}: RestoreTransferOptions,
+  batch: Batch,
+): Promise<Batch> {
   const collection = planBare(plan.schema)
   const there = new Set<string>()
   for (const [tenant, group] of Map.groupBy(batch.objects, (object) => object.tenant)) {
@@ -242,6 +247,7 @@ async function writtenOf({connection, plan, signal, throttle}: RestoreTransferOp
   }
 
   const isThere = ({id, tenant}: WeaviateObject): boolean => there.has(objectKey(tenant, id))
+  for (const [index, row] of batch.rows.entries()) if (!isThere(batch.objects[index]!)) referring?.notFound(row)
   return {
     ...batch,
     objects: batch.objects.filter((object) => isThere(object)),
@@ -284,14 +290,4 @@ async function writeAgain(write: ObjectSink['write'], objects: readonly Weaviate
       hint: 'See the log of the server, then run the restore again.',
     },
   )
-}
-
-export function countReferences(plan: CollectionPlan, object: WeaviateObject): number {
-  let count = 0
-  for (const name of plan.referenceNames) {
-    const references = object.properties[name]
-    if (Array.isArray(references)) count += references.length
-  }
-
-  return count
 }

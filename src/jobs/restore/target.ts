@@ -17,6 +17,7 @@ import {proveByFirstObject, proveTarget} from './first-object.js'
 import {type KnownRestore, rejectedFileOf, type RestoreJob} from './job.js'
 import {type RestoreTransferOptions, sendingOf} from './objects.js'
 import {conflict, type RestorePlan} from './plan.js'
+import {Referring} from './referring.js'
 import {withCreationHint} from './refusals.js'
 import {RejectedObjects} from './rejected.js'
 import {RestoredTenants} from './tenants.js'
@@ -183,6 +184,8 @@ export function transferOf(
     keepsNothing: openedAs(job.direct) !== undefined,
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),
     onProgress: options.onProgress,
+    ...(archive.isLive &&
+      plan.hasReferences && {referring: new Referring(checkpoint, {earlier: !archive.isTransformed})}),
     rejected,
     sample: job.sample,
     // Without a choice none is passed over: an object of a tenant that the backup does not list is refused in sight.

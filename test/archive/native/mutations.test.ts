@@ -2,7 +2,7 @@
  * Bytes of an export, changed: it is refused before anything is made of it, or is restored as the server has exported it. Headers and footers
  * have no checksum. MUTATIONS says how many, SEED which, ROUND only one of them.
  */
-import {mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises'
+import {cp, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
@@ -205,5 +205,20 @@ describe('a changed export', () => {
 
     await writeFile(path.join(folder, 'Exp_other_0000.parquet'), 'PAR1')
     await expect(contentOf(folder)).rejects.toMatchObject({code: 'BACKUP_DAMAGED'})
+  })
+
+  it('is refused when one shard has the file of another', async () => {
+    const folder = await copyExport(directory.path, 'shards')
+    for (const name of ['export_metadata.json', 'node_probe_status.json']) {
+      const text = await readFile(path.join(folder, name), 'utf8')
+      const twin = text
+        .replace('"P7hdLNQXmtZC"\n', '"P7hdLNQXmtZC", "twin"\n')
+        .replace(/("P7hdLNQXmtZC": ?)(\{[^}]+\})/, '$1$2, "twin": $2')
+      await writeFile(path.join(folder, name), twin)
+    }
+
+    await expect(contentOf(folder)).rejects.toThrow('ExpTarget_twin_0000.parquet is missing')
+    await cp(path.join(folder, 'ExpTarget_P7hdLNQXmtZC_0000.parquet'), path.join(folder, 'ExpTarget_twin_0000.parquet'))
+    await expect(contentOf(folder)).rejects.toThrow('are one and the same: other objects are missing')
   })
 })

@@ -10,7 +10,7 @@ import type {Connection, ExportState, ServerExports} from '../../../src/weaviate
 import {BackupCatalog, BackupManager, copyBackup, RestoreManager, Verifier} from '../../../src/index.js'
 import {POLL} from '../../../src/jobs/backup/server-export.js'
 import {withEnvironment} from '../../store/support.js'
-import {startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
+import {startTestServer, temporaryDirectory, type TestServer, writeAll} from '../../support/collections.js'
 import {dyingStore} from '../../support/dying-store.js'
 import {memoryStore} from '../../support/memory-store.js'
 import {copyExport, EXPORTED_CLASSES} from '../../support/native-export.js'
@@ -119,6 +119,30 @@ describe('a backup that the server exports', () => {
       verification: {equal: true},
     })
     expect(await server.connection.listTenants('ExpMT')).toContainEqual({name: 'cold_1', status: 'COLD'})
+  })
+
+  it('that lacks objects of a tenant, or a tenant, that were there all the time says so', async () => {
+    const {connection} = server
+    await connection.createTenants('ExpMT', [{name: 'new', status: 'HOT'}])
+    const objects = ['a', 'b', 'c'].map((digit) => ({
+      id: `0000000${digit}-0000-4000-8000-000000000000`,
+      properties: {t: digit},
+      tenant: 'hot',
+    }))
+    await writeAll(connection, 'ExpMT', objects)
+    const {backups, catalog, restores} = managers(exporting(['SUCCESS']))
+    const {backups: made} = await backups.exportCollections(['ExpMT'], {backend: 'filesystem'})
+    const skipped = [{name: 'new', reason: 'the export of the server does not have it'}]
+    // One of those three may be in it.
+    expect(made).toMatchObject([{complete: false, objectCount: 2, tenants: {count: 3, skipped}}])
+    const metadata = await readFile(path.join(made[0]?.path ?? '', 'metadata.json'), 'utf8')
+    expect(metadata).toContain('1 tenant was inactive and not counted. 2 that it counted both times')
+    expect(await catalog.list()).toMatchObject([{complete: false}])
+    await connection.deleteCollection('ExpMT')
+    const restored = await restores.restoreCollection(made[0]?.id ?? '', {verify: true})
+    expect(restored.warnings.map(({code}) => code)).toEqual(
+      expect.arrayContaining(['incomplete-backup', 'tenants-not-in-backup']),
+    )
   })
 
   it('whose files cannot be read from here has no digest, says so, and serves as schema where they can be', async () => {

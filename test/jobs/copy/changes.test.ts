@@ -252,6 +252,65 @@ it('what comes to be chosen after objects were written is written whole: its ref
   expect((await restDump(at.url, TARGET)).get(idOf(11))).toMatchObject({properties: {self: [{}], title: 'chosen'}})
 })
 
+const chosenOnes = [where('title == "chosen"')]
+
+/** Of the objects that the source has once all are written, the first is deleted, the second is no longer chosen, the third refers to nothing. */
+async function loseSome(): Promise<void> {
+  for (const [method, index, title] of [
+    ['DELETE', 0, ''],
+    ['PUT', 1, 'other'],
+    ['PUT', 2, 'chosen'],
+  ] as const) {
+    const reply = await fetch(`${at.url}/v1/objects/${REFERRING}/${idOf(index)}`, {
+      ...(method === 'PUT' && {body: JSON.stringify({class: REFERRING, id: idOf(index), properties: {title}})}),
+      headers: {'content-type': 'application/json'},
+      method,
+    })
+    expect(reply.ok).toBe(true)
+  }
+}
+
+it.each([
+  {how: 'without changes', lost: 1, sent: 9},
+  {how: 'of a filter', lost: 2, sent: 3, transforms: chosenOnes},
+  {how: 'of a filter, by two threads', lost: 2, sent: 3, transforms: chosenOnes, workers: 2},
+  {how: 'without changes, interrupted in between', isInterrupted: true, lost: 1, sent: 9},
+])('what the source loses before its references are read is told of: a copy $how', async ({lost, sent, ...how}) => {
+  await fillBoth()
+  const {isInterrupted = false, transforms, workers} = how
+  const stop = new AbortController()
+  let isDone = false
+  const source = new Proxy(at.connection, {
+    get(target, member) {
+      const value: unknown = Reflect.get(target, member, target)
+      if (typeof value !== 'function') return value
+      if (member !== 'readPage') return (value as () => unknown).bind(target)
+      return async (request: Parameters<Connection['readPage']>[0]) => {
+        const isWritten = (await at.connection.count('BereftCopy').catch(() => 0)) === (transforms ? 6 : 12)
+        if (isWritten && !isDone) {
+          isDone = true
+          if (isInterrupted) stop.abort()
+          await loseSome()
+        }
+
+        return target.readPage(request)
+      }
+    },
+  })
+  const options = {name: 'BereftCopy', ...(transforms && {transforms}), ...(workers && {workers})}
+  const copy = async (signal?: AbortSignal): Promise<unknown> =>
+    new CopyManager(source, at.connection, {directory: servers.directory}).copyCollection(REFERRING, {
+      ...options,
+      ...(signal && {signal}),
+    })
+  if (isInterrupted) await expect(copy(stop.signal)).rejects.toMatchObject({code: 'INTERRUPTED'})
+  expect(await copy()).toMatchObject({
+    references: sent,
+    warnings: [{code: 'references-gone', details: {collection: 'BereftCopy', objects: lost}}],
+  })
+  expect(isDone).toBe(true)
+})
+
 it('a filter that leaves nothing does not point an alias at it, in place of what its readers see', async () => {
   await fill()
   const options = {atomic: true, name: 'ShownCopy'}

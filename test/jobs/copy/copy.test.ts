@@ -291,13 +291,18 @@ describe('a source that is written to while it is copied', () => {
 })
 
 /** As if nobody could see which collection it is; `meanwhile` comes before the `at`-th page of objects is read. */
-function readingPages(connection: Connection, at: number, meanwhile: () => Promise<void>): Connection {
+function readingPages(
+  connection: Connection,
+  at: number,
+  meanwhile: () => Promise<void>,
+  include: 'objects' | 'references' = 'objects',
+): Connection {
   let pages = 0
   return {
     ...connection,
     identify: async () => undefined,
     async readPage(request) {
-      if (request.include === 'objects' && ++pages === at) await meanwhile()
+      if (request.include === include && ++pages === at) await meanwhile()
       return connection.readPage(request)
     },
   }
@@ -328,6 +333,13 @@ describe.each([undefined, ['north', 'south']])(
       await fill(a.connection, 20, {tenants})
       const source = readingPages(a.connection, 3, anew)
       const copied = manager(source).copyCollection(NAME, {batchSize: 5, concurrency: 1})
+      await expect(copied).rejects.toMatchObject({code: 'SERVER_REFUSED', details: {recreated: true}})
+    })
+
+    it('is dropped and made anew before its references are read: the copy fails and says so', async () => {
+      await fill(a.connection, 20, {tenants})
+      const source = readingPages(a.connection, 1, anew, 'references')
+      const copied = manager(source).copyCollection(NAME)
       await expect(copied).rejects.toMatchObject({code: 'SERVER_REFUSED', details: {recreated: true}})
     })
 
