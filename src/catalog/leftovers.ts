@@ -5,10 +5,12 @@ import {notedCheckpoint} from '../archive/checkpoint-note.js'
 import {
   backupOfJournal,
   backupOfRemoved,
+  CATALOG_LOCK_FILE,
   isCheckpoint,
   isCheckpointNote,
   isMarker,
   type MarkerKind,
+  METADATA_FILE,
   parseBackupName,
   partialLockName,
   targetLeaseOf,
@@ -78,15 +80,22 @@ async function restoredNow(store: Store, names: readonly string[]): Promise<Set<
   return subjects
 }
 
-async function leftoverOf(store: Store, name: string): Promise<Leftover | undefined> {
-  if (backupOfRemoved(name) !== undefined) {
-    return {
-      hint: 'Finish that with `BackupCatalog.reindex`.',
-      kind: 'removal',
-      name,
-      what: 'is a backup of which a killed run removed a part',
-    }
+/** Whoever copies a backup there marks it as whoever removes one does: undefined where that is under way, or a whole backup is there. */
+async function isPartOf(store: Store, backup: string, name: string): Promise<Leftover | undefined> {
+  if (await store.stat(`${backup}/${METADATA_FILE}`, 'file')) return undefined
+  // Held by who copies, and by who removes.
+  for (const lease of [partialLockName(backup), CATALOG_LOCK_FILE]) if (await Lease.isHeld(store, lease)) return undefined
+  return {
+    hint: 'Copy it there again, which goes on with that; `BackupCatalog.reindex` removes what is left.',
+    kind: 'removal',
+    name,
+    what: 'says that a backup is there in part: a killed run was removing it, or copying it to this place',
   }
+}
+
+async function leftoverOf(store: Store, name: string): Promise<Leftover | undefined> {
+  const removed = backupOfRemoved(name)
+  if (removed !== undefined) return isPartOf(store, removed, name)
 
   const unfinished = backupOfJournal(name) ?? keyOfUnfinished(name)
   const backup = unfinished === undefined ? undefined : parseBackupName(unfinished)

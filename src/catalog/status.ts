@@ -28,8 +28,8 @@ export async function statusOf(
   }
 
   if (isCommitted && bytes >= entry.size) return 'sealed'
-  // What a removal has begun on is as good as gone.
-  if (onDisk.has(removedName(entry.file))) return 'missing'
+  // What a removal has begun on is as good as gone; with its `metadata.json` it has not, and a copy that may remove nothing leaves that mark.
+  if (!isCommitted && onDisk.has(removedName(entry.file))) return 'missing'
   if (entry.encrypted !== true) return 'damaged'
   // The file of its key may be a shorter one by now.
   const now = await tryReadEntry(store, entry.file)

@@ -4,6 +4,7 @@ import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
 import {partialLockName} from '../../src/archive/names.js'
+import {leftoversIn} from '../../src/catalog/leftovers.js'
 import {newIdentity} from '../../src/codec/age/header.js'
 import {
   BackupCatalog,
@@ -11,6 +12,7 @@ import {
   type BackupOptions,
   type BackupResult,
   copyBackup,
+  DataOpsError,
   RestoreManager,
   Verifier,
 } from '../../src/index.js'
@@ -138,7 +140,8 @@ describe.each(KINDS.map((kind, index) => ({...kind, index})))(
 
 it('what an interrupted copy left is tidied away by prune, and not while it is copied', async () => {
   const backup = taken[2]!
-  const {store} = dyingStore(openStore(to.path))
+  const target = openStore(to.path)
+  const {store} = dyingStore(target)
   const noLease = dyingStore(openStore(to.path), 'dies', 1e9)
   expect(noLease.calls).toEqual([])
   const controller = new AbortController()
@@ -156,6 +159,7 @@ it('what an interrupted copy left is tidied away by prune, and not while it is c
         if (!isPruned && key.endsWith('.parquet')) {
           isPruned = true
           // It is under way.
+          expect(await leftoversIn(target)).toEqual([])
           await catalog.prune()
           expect(await readdir(to.path)).toContain(`${path.basename(backup.path)}.removed.partial`)
         }
@@ -167,8 +171,25 @@ it('what an interrupted copy left is tidied away by prune, and not while it is c
   await expect(copying).rejects.toMatchObject({code: 'INTERRUPTED'})
   expect(isPruned).toBe(true)
   expect(await readdir(to.path)).toContain(path.basename(backup.path))
+  expect(await leftoversIn(target)).toMatchObject([{kind: 'removal', what: expect.stringMatching(/or copying it/)}])
   await catalog.prune()
   expect((await readdir(to.path)).filter((name) => name.startsWith(NAME))).toEqual([])
+  expect(await leftoversIn(target)).toEqual([])
+})
+
+it('a copy to where nothing may be removed is whole, and damaged once a part of it is gone', async () => {
+  const place = openStore(to.path)
+  const denied = overlay(place, {
+    async remove() {
+      throw new DataOpsError('STORAGE', 'Nothing may be removed.', {details: {reason: 'denied'}})
+    },
+  })
+  const copied = await copyBackup(taken[2]!.id, {directory: from.path, to: denied})
+  expect(await readdir(to.path)).toContain(`${path.basename(copied.path)}.removed.partial`)
+  expect(await leftoversIn(place)).toEqual([])
+  expect(await new BackupCatalog(to.path).list()).toMatchObject([{status: 'sealed'}])
+  await rm(path.join(copied.path, 'objects.parquet'))
+  expect(await new BackupCatalog(to.path).list()).toMatchObject([{status: 'damaged'}])
 })
 
 it('what a killed copy left is not gone on with while another process tidies it away', async () => {
