@@ -28,6 +28,7 @@ export interface CheckpointFile {
   gone?: RowRange[]
   identity?: string
   late?: RowRange[]
+  made?: boolean
   objects: PassFile
   placeholders?: Placeholder[]
   references: PassFile & {announced: number}
@@ -100,6 +101,7 @@ function readFile(file: Field): CheckpointFile {
     gone: file.member('gone').optional(ranges),
     identity: file.member('identity').optional(text),
     late: file.member('late').optional(ranges),
+    made: file.member('made').optional((item) => item.boolean()),
     objects: readPass(file.member('objects')),
     placeholders: file.member('placeholders').optional((list) => list.listOf(readPlaceholder)),
     references: {...readPass(references), announced: references.member('announced').count()},

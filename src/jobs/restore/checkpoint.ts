@@ -44,8 +44,10 @@ export class Checkpoint {
   readonly binding: CheckpointBinding
   /** What the target had already is known, and `skipped` holds it: from here on its objects may be ours. */
   conflictsSettled: boolean
-  /** The collection was created by this restore. */
+  /** The collection was created by this restore, or was about to be: only with `isMade` is it known that it came to that. */
   created = false
+  /** It was there after that, and nothing in it. */
+  isMade: boolean
   /** Those of the same go that are confirmed, and whose checkpoints go before this one. */
   #endedWith: readonly EndedCheckpoint[] = []
   /** Rows whose objects were no longer in the source when they came to be read: not written, whatever comes to be there. */
@@ -107,6 +109,7 @@ export class Checkpoint {
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.conflictsSettled = file?.conflictsSettled ?? false
     this.created = file?.created ?? false
+    this.isMade = file?.made ?? false
     this.gone = rows('gone')
     this.identity = file?.identity
     this.late = rows('late')
@@ -253,6 +256,7 @@ export class Checkpoint {
       ...(this.gone.size > 0 && {gone: this.gone.toJSON()}),
       ...(this.identity !== undefined && {identity: this.identity}),
       ...(this.late.size > 0 && {late: this.late.toJSON()}),
+      ...(this.isMade && {made: true}),
       objects: pass(this.objects),
       ...(this.placeholders.length > 0 && {placeholders: this.placeholders}),
       references: {...pass(this.references), announced: this.references.announced},

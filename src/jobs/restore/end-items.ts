@@ -168,6 +168,7 @@ async function openTarget(
   // Once it is another worker's, or the target is free, the checkpoint may be another restore's.
   checkpoint.fence = run.check
   checkpoint.created = work.isOurs
+  checkpoint.isMade = work.isOurs
   checkpoint.identity = work.identity
   checkpoint.tenants = work.tenants
   checkpoint.targetTenants = [...work.targetTenants]

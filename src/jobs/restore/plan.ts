@@ -1,6 +1,7 @@
 /** The first step of a restore: everything that stands against it is found, and nothing is changed. A dry run ends here. */
 
 import type {ObjectSource} from '../../flow/source.js'
+import type {Connection} from '../../weaviate/connection.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 
 import {CheckpointNote} from '../../archive/checkpoint-note.js'
@@ -26,6 +27,7 @@ import {
   tenantsToRestore,
 } from './checks.js'
 import {findExisting} from './conflicts.js'
+import {isUntouched} from './empty-place.js'
 import {foretellCreation} from './foretold.js'
 import {type KnownRestore, rejectedToRead, type RestoreJob, resultOf} from './job.js'
 import {sendingOf} from './objects.js'
@@ -288,7 +290,13 @@ async function checkTarget(
   }
 
   await checkSameTarget({archive: job.archive, checkpoint, connection, live: schema})
-  if (checkpoint.resumed && checkpoint.created) return {isOurs: true, schema}
+  if (checkpoint.resumed && checkpoint.created) {
+    if (await isOwn(checkpoint, connection, schema)) return {isOurs: true, schema}
+    // Nothing was written, and nothing is there to be gone on with.
+    checkpoint.created = false
+    if (!options.dryRun) await checkpoint.remove()
+  }
+
   if (!options.merge && options.retryRejected === undefined) {
     throw new DataOpsError(
       'COLLECTION_EXISTS',
@@ -302,6 +310,13 @@ async function checkTarget(
 
   checkFits(prepared, schema, target)
   return {isOurs: false, schema}
+}
+
+/** Whether the earlier run has made it: one that ended before that was known has put nothing into it, somebody else may have made it since. */
+async function isOwn(checkpoint: Checkpoint, connection: Connection, schema: WeaviateClass): Promise<boolean> {
+  const {identity, isMade, objects} = checkpoint
+  // Earlier releases said that it was made by what they had put into it.
+  return isMade || identity !== undefined || objects.done.size > 0 || isUntouched(connection, schema)
 }
 
 /** @throws DataOpsError COLLECTION_EXISTS when a name is an alias that must be none, or no alias that must be one; INVALID_INPUT. */

@@ -13,6 +13,7 @@ import {type Checkpoint} from './checkpoint.js'
 import {expectedObjects, makeObjection} from './checks.js'
 import {findExisting} from './conflicts.js'
 import {checkCreated} from './created.js'
+import {isEmptyPlace} from './empty-place.js'
 import {proveByFirstObject, proveTarget} from './first-object.js'
 import {type KnownRestore, rejectedFileOf, type RestoreJob} from './job.js'
 import {type RestoreTransferOptions, sendingOf} from './objects.js'
@@ -86,6 +87,11 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
   checkpoint.identity = await job.connection.identify(schema)
   // Two addresses of one server are one target.
   if (checkpoint.identity !== undefined) await job.leases.take(checkpoint.identity)
+  if (isOurs && !checkpoint.isMade) {
+    checkpoint.isMade = true
+    await checkpoint.save()
+  }
+
   if (isOurs && checkpoint.objects.done.size === 0) checkCreated(restore, schema)
   const sameServer = await proveTarget(job, schema)
   const transfer = transferOf(restore, schema, {isOurs, rejected: await openRejected(restore)})
@@ -257,12 +263,6 @@ async function isEmpty(job: RestoreJob, schema: WeaviateClass, ours: ReadonlySet
     for (const {name} of group) if (!(await isEmptyPlace(connection, target, name))) inhabited.push(name)
   })
   return inhabited.length === 0
-}
-
-async function isEmptyPlace(connection: Connection, className: string, tenant?: string): Promise<boolean> {
-  // Where the collection is, whatever gRPC would say: the two may be two servers.
-  if (!connection.restSide) return (await connection.count(className, tenant)) === 0
-  return (await connection.restSide.listObjects({className, limit: 1, tenant})).length === 0
 }
 
 /** Before anything is written: what the target has already is an error, or left alone. */

@@ -20,6 +20,7 @@ async function written(): Promise<{
   checkpoint.created = true
   checkpoint.conflictsSettled = true
   checkpoint.identity = 'identity'
+  checkpoint.isMade = true
   checkpoint.gone.add(3, 4)
   checkpoint.late.add(11, 12)
   checkpoint.unseen.add(10, 13)
@@ -50,6 +51,7 @@ it('is read back as it was written, every member of it', async () => {
     gone: [[3, 4]],
     identity: 'identity',
     late: [[11, 12]],
+    made: true,
     objects: {count: 7, done: [[0, 10]], finished: true},
     placeholders: [
       {collection: 'Other', id: 'x', tenant: 'a', times: [1, 2], vectors: 'v'},

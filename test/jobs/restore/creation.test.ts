@@ -4,7 +4,7 @@ import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest'
 
 import type {Connection} from '../../../src/weaviate/connection.js'
 
-import {BackupManager, RestoreManager} from '../../../src/index.js'
+import {BackupManager, DataOpsError, RestoreManager} from '../../../src/index.js'
 import {
   makeCollection,
   restDump,
@@ -57,6 +57,51 @@ it('does not take a collection for its own that somebody else created at the sam
   await expect(restores().restoreCollection(backup)).rejects.toMatchObject({code: 'COLLECTION_EXISTS'})
   expect(await restDump(server.url, NAME)).toEqual(theirs)
   expect(theirs.size).toBe(3)
+})
+
+it.each(['objects', 'tenants'])(
+  'does not take for its own what somebody else has created, with %s, after a restore that died before it had',
+  async (what) => {
+    const {connection} = server
+    let isGone = false
+    const dying = restores({
+      async createCollection() {
+        isGone = true
+        throw new DataOpsError('NOT_ALLOWED', 'These credentials are revoked.')
+      },
+      async getCollection(name) {
+        if (isGone) throw new DataOpsError('NOT_ALLOWED', 'These credentials are revoked.')
+        return connection.getCollection(name)
+      },
+    })
+    await expect(dying.restoreCollection(backup)).rejects.toMatchObject({code: 'NOT_ALLOWED'})
+    expect(await checkpoints()).toHaveLength(1)
+    await makeCollection(connection, NAME, 3, 4)
+    if (what === 'tenants') {
+      const {shardingConfig: _, ...schema} = (await connection.getCollection(NAME))!
+      await connection.deleteCollection(NAME)
+      await connection.createCollection({...schema, multiTenancyConfig: {enabled: true}})
+      await connection.createTenants(NAME, [{name: 'theirs', status: 'HOT'}])
+    }
+
+    const restored = restores().restoreCollection(backup)
+    await expect(restored).rejects.toMatchObject({code: 'COLLECTION_EXISTS', details: {collection: NAME}})
+    expect(await checkpoints()).toEqual([])
+    if (what === 'objects') expect(await connection.count(NAME)).toBe(3)
+  },
+)
+
+it('goes on in what it has created where nobody has told it so', async () => {
+  const {connection} = server
+  const cut = restores({
+    async createCollection(schema) {
+      await connection.createCollection(schema)
+      throw new DataOpsError('SERVER_UNAVAILABLE', 'The connection broke.', {retryable: false})
+    },
+  })
+  await expect(cut.restoreCollection(backup)).rejects.toMatchObject({code: 'SERVER_UNAVAILABLE'})
+  expect(await restores().restoreCollection(backup)).toMatchObject({restored: 5})
+  expect(await checkpoints()).toEqual([])
 })
 
 it.each([{}, {atomic: true}, {merge: true}])('refuses two backups with one target up front (%o)', async (options) => {
