@@ -1,7 +1,7 @@
 /** Some of what a backup has read: by when it came into being, a collection or a tenant is told from another of its name. */
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {objectKey, type WeaviateObject} from '../../model/object.js'
 
@@ -20,6 +20,10 @@ const MOST_TENANTS = 1000
 const CHECKS_AT_ONCE = 4
 /** Objects that are asked for where a sample alone does not tell: the oldest. */
 const MOST_WITNESSES = 100
+/** Tenants that are asked whether their collection is still the same. */
+const MOST_ASKED = 8
+/** Milliseconds that the clocks of the server and of who began the backup may be apart: what is older than its start by that was surely there then. */
+const MOST_APART = 5 * 60_000
 
 export interface Asking {
   connection: Pick<Connection, 'getObjects'>
@@ -37,6 +41,8 @@ export class Sample {
   readonly #last = new Map<string | undefined, SampledObject[]>()
   /** Of tenants of which one page was read: all of that is of one. undefined: a collection without tenants. */
   readonly #onePage = new Map<string | undefined, SampledObject[]>()
+  /** Milliseconds since 1970, of this machine. */
+  readonly #since = Date.now()
   /** Of tenants of which more was read, so that it may be of two. */
   readonly #severalPages = new Map<string | undefined, SampledObject[]>()
 
@@ -97,6 +103,49 @@ export class Sample {
     const [other] = await this.others(tenants, asking)
     if (other) throw recreated(asking.plan.className, other)
   }
+
+  /**
+   * Of a collection with tenants, each of which is the one that it was when it was read: that it was not dropped and made anew between
+   * two of them. `active`: those that can be asked. @throws DataOpsError SERVER_REFUSED as `check`.
+   */
+  async checkCollection(active: ReadonlySet<string>, asking: Asking): Promise<void> {
+    const first = ofActive(this.#first, active)
+    const newest = Math.max(...this.#first.map(({created}) => created))
+    const others = [...this.#last.values(), ...this.#onePage.values()].flat()
+    const older = ofActive(others, active).filter(({created}) => created <= Math.max(newest, this.#since - MOST_APART))
+    if (first.length === 0 || (await isAnySame(first, asking)) || (await isAnySame(older, asking))) return
+    throw recreated(asking.plan.className, {found: 'unknown', tenant: undefined})
+  }
+}
+
+function ofActive(objects: readonly SampledObject[], active: ReadonlySet<string>): SampledObject[] {
+  return objects.filter(({tenant}) => tenant !== undefined && active.has(tenant))
+}
+
+/** Whether something of one of these tenants is there as it came into being, those with the oldest first. */
+async function isAnySame(objects: readonly SampledObject[], asking: Asking): Promise<boolean> {
+  const sorted = objects.toSorted((a, b) => a.created - b.created)
+  for (const [, some] of [...Map.groupBy(sorted, ({tenant}) => tenant)].slice(0, MOST_ASKED)) {
+    // One that is gone, or sleeps, by now says nothing.
+    const found = await compare(some.slice(0, SAMPLE), asking).catch(insteadOf('unknown' as const, 'SERVER_REFUSED'))
+    if (found === 'same') return true
+  }
+
+  return false
+}
+
+/**
+ * As `Sample.checkCollection`, of tenants that others have read since a time (milliseconds since 1970): what was there before it, and is,
+ * was there all the while. @throws DataOpsError SERVER_REFUSED.
+ */
+export async function checkSince(
+  since: number,
+  sample: readonly SampledObject[],
+  {active, ...asking}: Asking & {active: ReadonlySet<string>},
+): Promise<void> {
+  const older = ofActive(sample, active).filter(({created}) => created <= since - MOST_APART)
+  if (older.length === 0 || (await isAnySame(older, asking))) return
+  throw recreated(asking.plan.className, {found: 'unknown', tenant: undefined})
 }
 
 /** The oldest is forgotten for it when there are many. */

@@ -25,11 +25,12 @@ import {DataOpsError} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 import {removeIfAllowed} from '../../store/denied.js'
+import {tenantsOf} from '../../weaviate/resolve.js'
 import {becomesOne} from '../survey.js'
 import {type Completeness, CompletenessCheck, type CompletenessState} from './completeness.js'
 import {type Agreements, bringParts, homeOf} from './home.js'
 import {readingOf} from './job.js'
-import {checkParts} from './sample.js'
+import {checkParts, checkSince} from './sample.js'
 import {register, seal} from './seal.js'
 import {ArchiveSink} from './sink.js'
 
@@ -179,10 +180,8 @@ async function judge(
   })
   try {
     if (chain) await checkDuplicates(worker, position)
-    if (counts.length > 0) {
-      await checkSamples(worker, results)
-      await check.end(slicesOf(counts))
-    }
+    await checkSamples(worker, results)
+    if (counts.length > 0) await check.end(slicesOf(counts))
 
     await sink.check()
     return check.result()
@@ -192,12 +191,18 @@ async function judge(
   }
 }
 
-/** What several items have read a piece of each is of one collection, or tenant: where the server does not tell that itself. */
+/** What several items have read is of one collection, and a tenant of which each has read a piece of one: where the server does not tell that itself. */
 async function checkSamples({job, work}: BackupWorker, results: readonly BackupItemResult[]): Promise<void> {
   if (work.identity !== undefined) return
+  const asking = {connection: job.connection, plan: job.plan, signal: job.options.signal}
   const shared = new Set(work.counts.map(([tenant]) => tenant ?? undefined))
   const parts = results.map(({sample}) => sample.filter(({tenant}) => shared.has(tenant)))
-  await checkParts(parts, {connection: job.connection, plan: job.plan, signal: job.options.signal})
+  await checkParts(parts, asking)
+  const tenants = await tenantsOf(job.connection, work.schema)
+  if (!tenants) return
+  const active = new Set(tenants.flatMap(({name, status}) => (status === 'HOT' ? [name] : [])))
+  const sample = results.flatMap((result) => result.sample)
+  await checkSince(Date.parse(work.head.metadata.timestamp), sample, {...asking, active})
 }
 
 function stateOf({work}: BackupWorker, results: readonly BackupItemResult[]): CompletenessState {

@@ -81,8 +81,17 @@ async function readSlices(
   await completeness.begin(slices, counted)
   await (threads ? readByThreads(transfer, {flushes, slices, threads}) : readHere(transfer, {flushes, slices}))
   // Else the server itself tells a collection from another of its name.
-  if (open.identity === undefined) await open.sample.check(new Set(slices.map(({tenant}) => tenant)), transfer)
+  if (open.identity === undefined) await checkSame(transfer, slices)
   await completeness.end(slices, counted)
+}
+
+/** What was read is of one collection, and of each tenant of one. @throws DataOpsError SERVER_REFUSED with `details.recreated`. */
+async function checkSame(transfer: Transfer, slices: readonly Slice[]): Promise<void> {
+  const {sample} = transfer.open
+  const tenants = new Set(slices.map(({tenant}) => tenant))
+  await sample.check(tenants, transfer)
+  const active = (transfer.open.plan.tenants ?? []).filter(({name, status}) => status === 'HOT' || tenants.has(name))
+  if (active.length > 0) await sample.checkCollection(new Set(active.map(({name}) => name)), transfer)
 }
 
 /** When what is written is put on the disk for good, and what remains then. */

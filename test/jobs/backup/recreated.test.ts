@@ -41,15 +41,24 @@ async function write(title: string, {first = '0', from = 0, tenant}: {first?: st
   expect(await server.connection.writeObjects({collection: plan, objects})).toEqual([])
 }
 
-async function makeTenants(status: TenantStatus): Promise<void> {
+/** The first of `order` has the older objects. */
+async function makeTenants(status: TenantStatus, title = 'old', order = ['a', 'b']): Promise<void> {
   await server.connection.createCollection({...PLAIN, multiTenancyConfig: {enabled: true}})
   await server.connection.createTenants(NAME, [
     {name: 'a', status: 'HOT'},
     {name: 'b', status: 'HOT'},
   ])
-  await write('old', {tenant: 'a'})
-  await write('other', {tenant: 'b'})
+  for (const tenant of order) await write(`${title} of ${tenant}`, {tenant})
   await server.connection.setTenantStatus(NAME, [{name: 'a', status}])
+}
+
+async function dropTenant(): Promise<void> {
+  const dropped = await fetch(`${server.url}/v1/schema/${NAME}/tenants`, {
+    body: '["a"]',
+    headers: {'content-type': 'application/json'},
+    method: 'DELETE',
+  })
+  expect(dropped.status).toBe(200)
 }
 
 /** Runs `change` once, when the second page of tenant a, or of a collection without, is asked for. */
@@ -76,12 +85,7 @@ async function expectNothingLeft(): Promise<void> {
 
 describe('a tenant in mid-backup', () => {
   const anew = async (first: string): Promise<void> => {
-    const dropped = await fetch(`${server.url}/v1/schema/${NAME}/tenants`, {
-      body: '["a"]',
-      headers: {'content-type': 'application/json'},
-      method: 'DELETE',
-    })
-    expect(dropped.status).toBe(200)
+    await dropTenant()
     await server.connection.createTenants(NAME, [{name: 'a', status: 'HOT'}])
     await write('new', {first, tenant: 'a'})
   }
@@ -107,6 +111,49 @@ describe('a tenant in mid-backup', () => {
     expect(backup).toMatchObject({complete: true, objectCount: 2 * COUNT})
     const verifier = new Verifier({connection: server.connection, directory: directory.path})
     expect(await verifier.verifyCollection(NAME, backup.path)).toMatchObject({equal: true})
+  })
+})
+
+describe('a collection with tenants that are read in one page each, in mid-backup', () => {
+  const anew = async (title: string): Promise<void> => {
+    await server.connection.deleteCollection(NAME)
+    await makeTenants('HOT', title)
+  }
+
+  /** Runs `change` before anything of tenant b is read. */
+  const before = (change: () => Promise<void>): Connection => {
+    let isChanged = false
+    return {
+      ...server.connection,
+      async readPage(request) {
+        if (request.tenant === 'b' && !isChanged) {
+          isChanged = true
+          await change()
+        }
+
+        return server.connection.readPage(request)
+      },
+    }
+  }
+
+  const backUp = async (connection: Connection) =>
+    new BackupManager(connection, {directory: directory.path}).backupCollection(NAME, {concurrency: 1})
+
+  it('dropped and made anew: nothing is sealed', async () => {
+    await makeTenants('HOT')
+    await server.connection.setTenantStatus(NAME, [{name: 'b', status: 'COLD'}])
+    await expect(backUp(before(async () => anew('new')))).rejects.toMatchObject({
+      details: {collection: NAME, recreated: true},
+      message: expect.stringMatching(/^"RecreatedProbe" was emptied, or dropped and made anew,/) as string,
+    })
+    await expectNothingLeft()
+  })
+
+  it('of which the first is deleted once it was read, is the same', async () => {
+    // What is left is as old as what is gone.
+    await makeTenants('HOT', 'old', ['b', 'a'])
+    await server.connection.setTenantStatus(NAME, [{name: 'b', status: 'COLD'}])
+    expect(await backUp(before(dropTenant))).toMatchObject({complete: true, objectCount: 2 * COUNT})
   })
 })
 

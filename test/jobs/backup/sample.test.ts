@@ -3,7 +3,7 @@ import {describe, expect, it} from 'vitest'
 
 import type {WeaviateObject} from '../../../src/model/object.js'
 
-import {checkParts, Sample, type SampledObject} from '../../../src/jobs/backup/sample.js'
+import {checkParts, checkSince, Sample, type SampledObject} from '../../../src/jobs/backup/sample.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 
 const plan = planCollection({class: 'Sampled', multiTenancyConfig: {enabled: true}, properties: []})
@@ -37,6 +37,31 @@ describe('a part of a tenant that had few objects', () => {
   ])('is taken for another where %s', async (_, live) => {
     await expect(checkParts(parts, asking(live))).rejects.toMatchObject({details: {recreated: true, tenant: 'a'}})
   })
+})
+
+describe('tenants that others have read since a time', () => {
+  const since = 1_000_000
+  const sample = [sampled('old', 500), sampled('young', since - 1)]
+  const active = new Set(['a'])
+
+  it.each([
+    ['something is there that was before', [object('old', 500)], active],
+    ['those with such objects sleep', [], new Set(['b'])],
+  ])('are of one collection where %s', async (_, live, awake) => {
+    await checkSince(since, sample, {...asking(live), active: awake})
+  })
+
+  it('are of one, as far as is known, where all that was read was young', async () => {
+    await checkSince(since, sample.slice(1), {...asking([]), active})
+  })
+
+  it.each([[[object('young', since - 1)]], [[object('old', since + 1)]], [[]]])(
+    'are of two where nothing is: %o',
+    async (live) => {
+      const check = checkSince(since, sample, {...asking(live), active})
+      await expect(check).rejects.toMatchObject({details: {recreated: true}})
+    },
+  )
 })
 
 describe('a tenant of which the first page had few objects', () => {
