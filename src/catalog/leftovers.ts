@@ -84,7 +84,8 @@ async function restoredNow(store: Store, names: readonly string[]): Promise<Set<
 async function isPartOf(store: Store, backup: string, name: string): Promise<Leftover | undefined> {
   if (await store.stat(`${backup}/${METADATA_FILE}`, 'file')) return undefined
   // Held by who copies, and by who removes.
-  for (const lease of [partialLockName(backup), CATALOG_LOCK_FILE]) if (await Lease.isHeld(store, lease)) return undefined
+  for (const lease of [partialLockName(backup), CATALOG_LOCK_FILE])
+    if (await Lease.isHeld(store, lease)) return undefined
   return {
     hint: 'Copy it there again, which goes on with that; `BackupCatalog.reindex` removes what is left.',
     kind: 'removal',

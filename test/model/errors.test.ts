@@ -48,9 +48,15 @@ describe('an error with more context', () => {
       if (++calls > 1) throw new Error('no')
     }
 
-    const left = withActiveTenants({setTenantStatus}, 'A', [{name: 'T', status: 'COLD'}], {}, async () => {
-      throw busy
-    })
+    const left = withActiveTenants(
+      {listTenants: async () => [], setTenantStatus},
+      'A',
+      [{name: 'T', status: 'COLD'}],
+      {},
+      async () => {
+        throw busy
+      },
+    )
     await expect(left).rejects.toMatchObject({
       details: {status: 429},
       hint: 'Wait.',

@@ -1,10 +1,9 @@
-import type {Connection} from '../../weaviate/connection.js'
-
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from './active-tenants.js'
+import {type TenantStates} from './put-back.js'
 
 /**
  * Runs `body` once with the tenants that are active, then with the others in groups of at most 100, each group activated before and put
@@ -13,7 +12,7 @@ import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from './active-tenants.j
  * @throws DataOpsError whatever `body` threw, or what the server answered; `details.tenants` names those that could not be put back.
  */
 export async function withActiveTenants(
-  connection: Pick<Connection, 'setTenantStatus'>,
+  connection: TenantStates,
   className: string,
   tenants: readonly WeaviateTenant[],
   {note, signal}: {note?: HeldNote; signal?: AbortSignal},

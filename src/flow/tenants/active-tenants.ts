@@ -1,9 +1,9 @@
 import type {TenantStatus} from '../../model/tenant.js'
-import type {Connection} from '../../weaviate/connection.js'
 import type {TenantNote} from './note.js'
 
 import {throwIfAborted} from '../../model/errors.js'
 import {throwIfLost} from '../../store/lease.js'
+import {putBackAll, type TenantStates} from './put-back.js'
 
 /** Tenants are activated in groups of this many (the server changes at most 100 a call). */
 export const ACTIVATION_GROUP = 100
@@ -43,7 +43,7 @@ export class ActiveTenants {
 
   /** `note`: says on the disk what may be active, before it is. */
   constructor(
-    private readonly connection: Pick<Connection, 'setTenantStatus'>,
+    private readonly connection: TenantStates,
     private readonly options: {limit?: number; note?: HeldNote} = {},
   ) {}
 
@@ -209,10 +209,8 @@ export class ActiveTenants {
     let failure: undefined | {error: unknown}
     for (const [collection, group] of byCollection(tenants)) {
       try {
-        await this.connection.setTenantStatus(
-          collection,
-          group.map(({name, status}) => ({name, status})),
-        )
+        const states = group.map(({name, status}) => ({name, status}))
+        await putBackAll(this.connection, collection, states)
         for (const tenant of group) {
           this.#open.delete(tenant)
           tenant.wasPutBack = true

@@ -12,6 +12,7 @@ import {nameOf} from '../../store/key.js'
 import {Lease} from '../../store/lease.js'
 import {readOwnJson} from '../../store/own-json.js'
 import {isNoteName, newNoteName, withTenantNotes} from './encrypted-notes.js'
+import {putBackActive, type TenantStates} from './put-back.js'
 
 /** A tenant that a run has activated, or is about to, with the state to put back. */
 export interface NotedTenant {
@@ -290,7 +291,7 @@ async function inOrder(stores: readonly Store[]): Promise<Store[]> {
 
 /** Of one note, as it is once nobody holds it; how many they are. None where somebody does: whoever holds it lives, and puts its tenants back itself. */
 async function putBackOf(
-  connection: Pick<Connection, 'listTenants' | 'setTenantStatus'>,
+  connection: TenantStates,
   collection: string,
   {acquire, name, store}: {acquire: Acquire; name: string; store: Store},
 ): Promise<number> {
@@ -309,24 +310,13 @@ async function putBackOf(
 }
 
 async function putBackNoted(
-  connection: Pick<Connection, 'listTenants' | 'setTenantStatus'>,
+  connection: TenantStates,
   collection: string,
   noted: readonly NotedTenant[],
 ): Promise<number> {
-  const live = new Map((await connection.listTenants(collection)).map(({name, status}) => [name, status]))
-  // What is gone, or was offloaded since by somebody else, is theirs.
-  const isActive = (name: string): boolean => live.get(name) === 'HOT' || live.get(name) === 'UNFREEZING'
-  const changes = noted.filter(
-    (tenant) => tenant.collection === collection && tenant.status !== 'HOT' && isActive(tenant.name),
-  )
-  if (changes.length > 0) {
-    await connection.setTenantStatus(
-      collection,
-      changes.map(({name, status}) => ({name, status})),
-    )
-  }
-
-  return changes.length
+  const own = noted.filter((tenant) => tenant.collection === collection && tenant.status !== 'HOT')
+  const changes = own.map(({name, status}) => ({name, status}))
+  return putBackActive(connection, collection, changes)
 }
 
 async function keep(store: Store, name: string, note: NoteFile): Promise<void> {

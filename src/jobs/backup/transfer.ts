@@ -5,6 +5,7 @@ import type {ArchiveSink} from './sink.js'
 import type {BackupThreads} from './threads.js'
 
 import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
+import {putBackAll} from '../../flow/tenants/put-back.js'
 import {withDetails} from '../../model/errors.js'
 import {throwIfLost} from '../../store/lease.js'
 import {planRemaining, planWhole, uncounted} from './tenants.js'
@@ -51,7 +52,7 @@ export async function transferToArchive(transfer: Transfer): Promise<void> {
     await throwIfLost(check)
     try {
       // Also after Ctrl-C: hence no signal.
-      await connection.setTenantStatus(plan.className, tenants)
+      await putBackAll(connection, plan.className, tenants)
       await journal.saveActivated([])
     } catch (error) {
       if (!failure) throw error

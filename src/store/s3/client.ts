@@ -38,6 +38,9 @@ const CHECKSUM_HEADER = 'x-amz-checksum-crc32'
 const SIGNED_HEADER = 'x-amz-content-sha256'
 const SILENT = {debug() {}, error() {}, info() {}, trace() {}, warn() {}}
 
+/** What is said of credentials whose time is over. */
+const EXPIRED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'])
+
 /** Clients of services that take parts of one size only; known once the first call was made. */
 const EQUAL_PARTS = new WeakSet<S3Client>()
 
@@ -78,6 +81,19 @@ function makeClient(sdk: Sdk, region?: string): S3Client {
     return find({...parameters, ForcePathStyle}, context)
   }
 
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args)
+      } catch (error) {
+        if (!EXPIRED.has(s3Failure(error).code ?? '')) throw error
+        // Those of a session may end before they said: whoever gave them may have others by now.
+        await client.config.credentials({forceRefresh: true})
+        return next(args)
+      }
+    },
+    {name: 'askForCredentialsAgain', step: 'initialize'},
+  )
   const bodies = {areSigned: false}
   client.middlewareStack.add(
     (next) => async (args) => {

@@ -15,6 +15,10 @@ class Tenants {
     this.states = new Map(list.map(({name, status}) => [name, status]))
   }
 
+  async listTenants(): Promise<WeaviateTenant[]> {
+    return Array.from(this.states, ([name, status]) => ({name, status}))
+  }
+
   async setTenantStatus(_: string, changes: readonly WeaviateTenant[], signal?: AbortSignal): Promise<void> {
     this.calls.push({
       hasSignal: signal !== undefined,
@@ -22,6 +26,8 @@ class Tenants {
       status: new Set(changes.map(({status}) => status)),
     })
     if (this.failAt.has(this.calls.length)) throw new DataOpsError('SERVER_UNAVAILABLE', 'No.')
+    const gone = changes.find(({name}) => !this.states.has(name))
+    if (gone) throw new DataOpsError('SERVER_REFUSED', `shard not found: ${gone.name}`)
     for (const {name, status} of changes) this.states.set(name, status)
   }
 }
@@ -31,6 +37,20 @@ function tenants(count: number, status: TenantStatus): WeaviateTenant[] {
 }
 
 describe('withActiveTenants', () => {
+  test('leaves no tenant active for one that somebody else has removed, or offloaded, meanwhile', async () => {
+    const list = tenants(4, 'COLD')
+    const server = new Tenants(list)
+    await withActiveTenants(server, 'Docs', list, {}, async () => {
+      server.states.delete('COLD-1')
+      server.states.set('COLD-2', 'FROZEN')
+    })
+    expect([...server.states]).toEqual([
+      ['COLD-0', 'COLD'],
+      ['COLD-2', 'FROZEN'],
+      ['COLD-3', 'COLD'],
+    ])
+  })
+
   test('reads active tenants as they are, the others in groups that are put back', async () => {
     const list = [...tenants(3, 'HOT'), ...tenants(210, 'COLD'), ...tenants(1, 'FROZEN')]
     const server = new Tenants(list)

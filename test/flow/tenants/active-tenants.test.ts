@@ -37,6 +37,10 @@ class Server {
     return this.#active.has(key(tenant))
   }
 
+  async listTenants(): Promise<WeaviateTenant[]> {
+    throw new Error('Nothing is refused.')
+  }
+
   async setTenantStatus(collection: string, changes: readonly WeaviateTenant[], signal?: AbortSignal): Promise<void> {
     expect(this.#isChanging).toBe(false)
     expect(new Set(changes.map(({status}) => status)).size).toBe(1)
