@@ -138,7 +138,8 @@ export function readSeal(field: Field, kind: BackupKind, exported?: ExportRefere
   }
   if (kind === 'directory' && !seal.schema_sha256) throw new MalformedError('seal.schema_sha256', 'is missing')
   if (kind === 'document' && seal.parts.length > 1) throw new MalformedError('seal.parts', 'has more than one part')
-  const files = new Set(seal.parts.map(({file}) => file?.toLowerCase()))
+  // Ours must be apart on any disk; a server's tenants may differ in case alone, and its files with them.
+  const files = new Set(seal.parts.map(({file}) => (exported ? file : file?.toLowerCase())))
   if (files.size < seal.parts.length) throw new MalformedError('seal.parts', 'names a file twice')
   if (!isUnread) checkSums(seal)
   return seal

@@ -165,6 +165,10 @@ export class LiveSource implements ObjectSource {
       await this.#active.putBack()
     }
 
+    await this.#endOf(include, births)
+  }
+
+  async #endOf(include: FetchOptions['include'], births: Births): Promise<void> {
     if (include === 'objects') {
       // A collection that lost all of what was read last is another, unless something of it is as it was.
       await this.#assertSame(births.areStrange ? births.known : undefined)

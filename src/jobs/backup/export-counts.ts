@@ -68,6 +68,8 @@ export function accountOfExport(
 
 /** null where some were not counted. */
 function sumOf({objects, tenants}: ExportCount): null | number {
-  if (tenants && tenants.some(({name}) => !objects.has(name))) return null
-  return [...objects.values()].reduce((sum, count) => sum + count, 0)
+  if (tenants?.some(({name}) => !objects.has(name))) return null
+  let sum = 0
+  for (const count of objects.values()) sum += count
+  return sum
 }

@@ -15,6 +15,7 @@ import {type SealSummary} from '../../archive/writer.js'
 import {locateServerExport} from '../../catalog/exports.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
+import {newMembersOf} from '../../model/new-members.js'
 import {plural} from '../../model/plural.js'
 import {randomUUID} from '../../platform/node.js'
 import {encryptionOf, isEncrypting} from '../../store/encryption.js'
@@ -158,19 +159,12 @@ interface Exported {
 
 /** The entry of one collection. */
 async function seal(before: Before, {backend, native, state}: Exported): Promise<Omit<BackupResult, 'seconds'>> {
-  const {count, job} = before
+  const {count} = before
   const {tenants} = count
-  const {collection, connection, options, store} = job
+  const job = await withSchemaOfExport(before.job)
+  const {collection, options, store} = job
   const {aliases, schema} = collection
   const name = schema.class
-  const now = await connection.getCollection(name)
-  if (!now || JSON.stringify(now) !== JSON.stringify(schema)) {
-    job.warn({
-      code: 'schema-changed',
-      message: `The schema of "${name}" was changed while it was exported: the backup has the one from before.`,
-    })
-  }
-
   const source = native && new ExportSource(native, name, {aliases, schema, tenants})
   const content = await source?.survey(options)
   const exported = source?.files.collection.shards ?? shardsOf(state, name)
@@ -211,6 +205,20 @@ async function seal(before: Before, {backend, native, state}: Exported): Promise
   const published = await publishFolder(store, wanted, sealed.metadata, {files, parts: []})
   const bytes = sealed.metadata.length + sealed.schema.length
   return register(job, document, {bytes, name: published, seal: sealed.seal}, 0)
+}
+
+/** What was written of properties and vectors that the collection got meanwhile is in the export: it takes the schema that has them. */
+async function withSchemaOfExport(job: BackupJob): Promise<BackupJob> {
+  const {collection, connection} = job
+  const {schema} = collection
+  const now = await connection.getCollection(schema.class)
+  if (now && JSON.stringify(now) === JSON.stringify(schema)) return job
+  const isLarger = now !== undefined && newMembersOf(schema, now).length > 0 && newMembersOf(now, schema).length === 0
+  job.warn({
+    code: 'schema-changed',
+    message: `The schema of "${schema.class}" was changed while it was exported: the backup has the one from ${isLarger ? 'after' : 'before'}.`,
+  })
+  return isLarger ? {...job, collection: {...collection, schema: now}} : job
 }
 
 function shardsOf({shards}: ExportState, collection: string): ExportedShard[] {

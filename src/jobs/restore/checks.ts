@@ -143,6 +143,29 @@ export function missingTargets(schema: WeaviateClass, collections: ReadonlySet<s
   return [...new Set(targets.filter((target) => !collections.has(target)))]
 }
 
+/**
+ * A new collection that is called as one it refers to: those references would be to itself. `prepared`: as it is to be created.
+ * @throws DataOpsError INVALID_INPUT.
+ */
+export function checkRefersToOthers(original: WeaviateClass, prepared: WeaviateClass): void {
+  const {class: name} = prepared
+  if (name === original.class) return
+  const others = referenceProperties(original).filter(({dataType}) => dataType.includes(name))
+  const there = new Set(
+    referenceProperties(prepared).flatMap((each) => (each.dataType.includes(name) ? [each.name] : [])),
+  )
+  const [first] = others.filter((property) => there.has(property.name))
+  if (!first) return
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `"${original.class}" refers to "${name}" by "${first.name}", and under that name it would refer to itself.`,
+    {
+      details: {collection: original.class, property: first.name},
+      hint: 'Give it another name, or leave the property out with a change on the way.',
+    },
+  )
+}
+
 export function refersToMissing(name: string, missing: readonly string[]): DataOpsError {
   return new DataOpsError(
     'SCHEMA_MISMATCH',

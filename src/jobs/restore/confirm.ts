@@ -1,6 +1,7 @@
 /** The last step of a restore: counts, compares, puts tenants into their states, and shows the collection to readers of its aliases. */
 import type {Warning} from '../../model/progress.js'
 import type {CollectionComparison} from '../verify/options.js'
+import type {RestoreAccount} from './account.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 import type {Written} from './write.js'
 
@@ -63,8 +64,7 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
     )
   }
 
-  if (checkpoint.late.size > 0) job.warn(cameLater(job.target, checkpoint.late.size))
-  if (checkpoint.bereft.size > 0) job.warn(lostReferences(job.target, checkpoint.bereft.size))
+  for (const warning of ofSource(job.target, checkpoint)) job.warn(warning)
   const {objects, references} = checkpoint
   return {
     ...resultOf(restore, {restored: objects.count - resumed.objects, resumed: resumed.objects}),
@@ -74,6 +74,14 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
     ...(kept > 0 && {rejectedButKept: kept}),
     ...(verification && {verification}),
   }
+}
+
+/** What others did to a live source meanwhile. */
+function ofSource(target: string, {bereft, late}: Pick<RestoreAccount, 'bereft' | 'late'>): Warning[] {
+  return [
+    ...(late.size > 0 ? [cameLater(target, late.size)] : []),
+    ...(bereft.size > 0 ? [lostReferences(target, bereft.size)] : []),
+  ]
 }
 
 function cameLater(target: string, objects: number): Warning {

@@ -5,6 +5,7 @@
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {Placeholder} from './checkpoint-file.js'
 
+import {isRefusal} from '../../model/errors.js'
 import {type JsonValue, own, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
@@ -62,7 +63,12 @@ async function writeOnce(object: WeaviateObject, {connection, plan, remember}: D
 
     const collection = planCollection(schema)
     const tenant = isMultiTenant(schema) ? object.tenant : undefined
-    const there = new Set((await connection.getObjects({collection, ids: [...ids], tenant})).map(({id}) => id))
+    const there = await idsThere(connection, {collection, ids, tenant})
+    if (!there) {
+      isWhole = false
+      continue
+    }
+
     for (const id of ids) {
       if (there.has(id)) continue
       const standIn = await makePlaceholder(connection, collection, id, tenant)
@@ -102,6 +108,21 @@ async function writeOnce(object: WeaviateObject, {connection, plan, remember}: D
   } finally {
     await removePlaceholders(connection, missing)
     await remember([])
+  }
+}
+
+/** undefined: the collection has no such tenant, where nothing can stand in. */
+async function idsThere(
+  connection: Connection,
+  {collection, ids, tenant}: {collection: CollectionPlan; ids: ReadonlySet<string>; tenant: string | undefined},
+): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return new Set((await connection.getObjects({collection, ids: [...ids], tenant})).map(({id}) => id))
+  } catch (error) {
+    if (tenant === undefined || !isRefusal(error)) throw error
+    const tenants = await connection.listTenants(collection.className)
+    if (tenants.some(({name}) => name === tenant)) throw error
+    return undefined
   }
 }
 

@@ -20,6 +20,7 @@ import {orBeginAnew, OTHER_WAYS} from './begin-anew.js'
 import {Checkpoint} from './checkpoint.js'
 import {
   checkContent,
+  checkRefersToOthers,
   expectedObjects,
   makeObjection,
   missingTargets,
@@ -90,7 +91,11 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
   })
   if (live && isMultiTenant(live.schema) && !options.dryRun)
     await job.notes.putBack(connection, target, job.warn, options.signal)
-  if (!live) checkReservedNames(head.schema, connection.version)
+  if (!live) {
+    checkReservedNames(head.schema, connection.version)
+    checkRefersToOthers(head.schema, wholeOf(prepared))
+  }
+
   const plan = {archive, checkpoint, emptyTargets: [], job, live, needs: [], prepared, refused, tenants}
   // What an interrupted run left out of the collection stays out.
   const isSettled = live && !(live.isOurs && options.missingTarget === 'drop')

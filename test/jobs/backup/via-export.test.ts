@@ -3,12 +3,15 @@ import {readdir, readFile, rm} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
+import type {BackupMetadata, BackupSeal} from '../../../src/codec/document.js'
 import type {BackupRunResult} from '../../../src/jobs/backup/options.js'
 import type {Store} from '../../../src/store/store.js'
 import type {Connection, ExportState, ServerExports} from '../../../src/weaviate/connection.js'
 
+import {readSeal} from '../../../src/archive/sealed-fields.js'
 import {BackupCatalog, BackupManager, copyBackup, RestoreManager, Verifier} from '../../../src/index.js'
 import {POLL} from '../../../src/jobs/backup/server-export.js'
+import {Field} from '../../../src/model/fields.js'
 import {withEnvironment} from '../../store/support.js'
 import {startTestServer, temporaryDirectory, type TestServer, writeAll} from '../../support/collections.js'
 import {dyingStore} from '../../support/dying-store.js'
@@ -113,6 +116,18 @@ describe('a backup that the server exports', () => {
     expect(await verifier.verifyBackup(id)).toMatchObject({digest: made[0]?.digest, objectCount: 2, problems: []})
     // Nothing of the objects lies in the entry.
     expect(await readdir(made[0]?.path ?? '')).toEqual(['metadata.json', 'schema.json'])
+    const {metadata, seal} = JSON.parse(await readFile(path.join(made[0]?.path ?? '', 'metadata.json'), 'utf8')) as {
+      metadata: BackupMetadata
+      seal: BackupSeal
+    }
+    // Tenants whose names differ in case alone have files whose names do.
+    const parts = seal.parts.map((part, index) => ({...part, file: index === 0 ? 'ExpMT_A_0000' : 'ExpMT_a_0000'}))
+    const sealOfTwo = new Field(
+      {...seal, parts: parts.map((part) => ({...part, file: `${part.file}.parquet`}))},
+      'seal',
+    )
+    expect(readSeal(sealOfTwo, 'directory', metadata.export).parts).toHaveLength(2)
+    expect(() => readSeal(sealOfTwo, 'directory')).toThrow('names a file twice')
     await server.connection.deleteCollection('ExpMT')
     expect(await restores.restoreCollection(id, {verify: true})).toMatchObject({
       restored: 2,
@@ -143,6 +158,35 @@ describe('a backup that the server exports', () => {
     expect(restored.warnings.map(({code}) => code)).toEqual(
       expect.arrayContaining(['incomplete-backup', 'tenants-not-in-backup']),
     )
+  })
+
+  it('of a collection that got a property meanwhile has the schema that its objects need', async () => {
+    const {connection} = server
+    const {properties, ...bare} = EXPORTED_CLASSES.ExpMT
+    await connection.deleteCollection('ExpMT')
+    await connection.createCollection(bare)
+    const exporter = exporting(['SUCCESS'])
+    const {start} = exporter.exports!
+    exporter.exports!.start = async (...order) => {
+      await connection.updateCollection({class: 'ExpMT', properties})
+      return start(...order)
+    }
+
+    const {backups, restores} = managers(exporter)
+    const warnings: string[] = []
+    const {backups: made} = await backups.exportCollections(['ExpMT'], {
+      backend: 'filesystem',
+      onWarning({code}) {
+        warnings.push(code)
+      },
+    })
+    expect(warnings).toContain('schema-changed')
+    await connection.deleteCollection('ExpMT')
+    expect(await restores.restoreCollection(made[0]?.id ?? '', {verify: true})).toMatchObject({
+      rejected: 0,
+      restored: 2,
+      verification: {equal: true},
+    })
   })
 
   it('whose files cannot be read from here has no digest, says so, and serves as schema where they can be', async () => {

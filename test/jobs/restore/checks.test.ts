@@ -1,8 +1,9 @@
 /** What an object must not be sent for: the server would make something else of it. And options that are no choice. */
 import {describe, expect, it} from 'vitest'
 
-import {checkRestoreOptions, makeObjection} from '../../../src/jobs/restore/checks.js'
+import {checkRefersToOthers, checkRestoreOptions, makeObjection} from '../../../src/jobs/restore/checks.js'
 import {type WeaviateObject} from '../../../src/model/object.js'
+import {prepareForCreate} from '../../../src/model/schema-prepare.js'
 import {type WeaviateClass} from '../../../src/model/schema.js'
 
 const vector = new Uint8Array([0, 0, 128, 63, 0, 0, 0, 64])
@@ -38,4 +39,22 @@ it.each([
   expect(() => {
     checkRestoreOptions(options)
   }).toThrow(expect.objectContaining({code: 'INVALID_INPUT', message}))
+})
+
+it('a collection is not called as one it refers to, which would be itself then', () => {
+  const schema = {
+    class: 'Article',
+    properties: [
+      {dataType: ['Article'], name: 'self'},
+      {dataType: ['Author', 'Editor'], name: 'by'},
+    ],
+  }
+  const as = (name: string, overrides = {}) => prepareForCreate(schema, {name, overrides}).create
+  expect(() => {
+    checkRefersToOthers(schema, as('Author'))
+  }).toThrow('"Article" refers to "Author" by "by", and under that name it would refer to itself.')
+  for (const fitting of [as('Article'), as('Copy'), as('Author', {'properties.by.dataType': ['Editor']})])
+    expect(() => {
+      checkRefersToOthers(schema, fitting)
+    }).not.toThrow()
 })

@@ -137,6 +137,23 @@ describe('a placeholder', () => {
     expect(found?.properties.to).toHaveLength(1)
   })
 
+  it('cannot stand in a tenant that is not there: the reference is refused, and the restore comes to its end', async () => {
+    const {connection} = server
+    await write(TO, [{id: objectId(1), properties: {title: 'real'}, tenant: TENANT}])
+    const objects = [referring(1), {id: objectId(901), properties: {}, tenant: TENANT}]
+    await write(FROM, objects)
+    expect(await connection.writeReferences({collection: await planOf(FROM), objects})).toEqual([])
+    const options = {directory: directory.path}
+    const {path: backup} = await new BackupManager(connection, options).backupCollection(FROM)
+    const restored = await new RestoreManager(connection, options).restoreCollection(backup, {
+      name: PLAIN,
+      tenants: [`${TENANT}=elsewhere`],
+    })
+    expect(restored).toMatchObject({references: 0, rejected: 1, restored: 2})
+    expect(await connection.count(PLAIN, 'elsewhere')).toBe(2)
+    expect((await connection.listTenants(TO)).map(({name}) => name)).toEqual([TENANT])
+  })
+
   it('of a killed run is deleted only while it is exactly what was written', async () => {
     const {connection} = server
     let last: Placeholder[] = []
