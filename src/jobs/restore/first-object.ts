@@ -1,7 +1,7 @@
 /** Whether REST and gRPC are one server, before a restore writes to it. */
 import type {WeaviateClass} from '../../model/schema.js'
 import type {RestoreJob} from './job.js'
-import type {RestoreTransferOptions} from './objects.js'
+import type {FirstObject, RestoreTransferOptions} from './objects.js'
 
 import {tenantsOf} from '../../weaviate/resolve.js'
 import {SameServer} from '../../weaviate/same-server.js'
@@ -19,11 +19,15 @@ export async function proveTarget({connection, options}: RestoreJob, schema: Wea
 
 /**
  * Where neither address has shown an object: one object is written and looked for over both, before any other is. The pass writes it again.
+ * Undefined where none was needed, or taken.
  * @throws DataOpsError CANNOT_CONNECT when they are two servers; the object is taken back.
  */
-export async function proveByFirstObject(options: RestoreTransferOptions, sameServer: SameServer): Promise<void> {
+export async function proveByFirstObject(
+  options: RestoreTransferOptions,
+  sameServer: SameServer,
+): Promise<FirstObject | undefined> {
   const {archive, checkpoint, objection, selected, signal, tenants} = options
-  if (sameServer.isProven) return
+  if (sameServer.isProven) return undefined
   let refused = 0
   for await (const page of archive.pages({check: true, signal})) {
     for (const [index, object] of page.objects.entries()) {
@@ -31,8 +35,26 @@ export async function proveByFirstObject(options: RestoreTransferOptions, sameSe
       const {gone, objects, rejected, skipped, unseen} = checkpoint
       const isDone = [objects.done, skipped, rejected, gone, unseen].some((rows) => rows.has(row))
       if (isDone || !selected(object) || objection(object) !== undefined) continue
-      if (await tenants.whileActive([object], async () => sameServer.proveByWriting(object))) return
-      if (++refused >= MOST_REFUSED) return
+      if (await tenants.whileActive([object], async () => sameServer.proveByWriting(object)))
+        return {id: object.id, isSent: false, tenant: object.tenant}
+      if (++refused >= MOST_REFUSED) return undefined
     }
   }
+
+  return undefined
+}
+
+/** Once the pass is over: what a live source did not show any more by then is not in the copy, and must not stay. */
+export async function takeBackFirst({
+  archive,
+  connection,
+  first,
+  plan,
+  tenants,
+}: RestoreTransferOptions): Promise<void> {
+  if (!archive.isLive || !first || first.isSent) return
+  const {id, tenant} = first
+  await tenants.whileActive([{tenant}], async () =>
+    connection.deleteObjects({collection: plan.className, ids: [id], tenant}),
+  )
 }

@@ -19,6 +19,14 @@ import {activeOnly} from './item-safety.js'
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
 export const BATCH_BYTES = 2 * 1024 * 1024
 
+/** An object that was written before the others. */
+export interface FirstObject {
+  id: string
+  /** The pass has come to it again, and sent it. */
+  isSent: boolean
+  tenant?: string
+}
+
 export interface RestoreTransferOptions extends OperationOptions {
   archive: Pick<ObjectSource, 'isLive' | 'pages'>
   batchSize: number
@@ -30,6 +38,8 @@ export interface RestoreTransferOptions extends OperationOptions {
    * references are sent is then written with them.
    */
   choosesAnew?: boolean
+  /** Written before the pass began. */
+  first?: FirstObject
   /** Whether what is written is looked at by nobody afterwards. A connection of somebody else's making may keep what it was given. */
   keepsNothing: boolean
   /** Why an object must not be sent; undefined: it may. */
@@ -107,6 +117,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     await reject(options, batch, failures, 'objects')
     if (failures.length === 0) for (const object of batch.objects) options.sample.add(object)
     if (options.referring) noteReferring(options, batch)
+    if (options.first) options.first.isSent ||= isIn(batch, options.first)
     if (options.keepsNothing) leave(batch)
     pass.count += batch.objects.length - failures.length
     pass.done.add(batch.from, batch.to)
@@ -120,6 +131,10 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   })
   pass.finished = true
   await checkpoint.save()
+}
+
+function isIn({objects}: Batch, {id, tenant}: FirstObject): boolean {
+  return objects.some((object) => object.id === id && object.tenant === tenant)
 }
 
 function noteReferring({checkpoint, plan, referring}: RestoreTransferOptions, {objects, rows}: Batch): void {

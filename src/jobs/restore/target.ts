@@ -102,7 +102,8 @@ export async function prepareTarget(created: CreatedTarget): Promise<Target> {
     await tenants.create()
     if (job.options.retryRejected === undefined) {
       await settleConflicts(target)
-      if (!job.options.skipData && !checkpoint.objects.finished) await proveByFirstObject(transfer, sameServer)
+      if (!job.options.skipData && !checkpoint.objects.finished)
+        transfer.first = await proveByFirstObject(transfer, sameServer)
     } else await tenants.admitTargets()
     return target
   } catch (error) {

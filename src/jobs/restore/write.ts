@@ -3,6 +3,7 @@ import type {Target} from './target.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
+import {takeBackFirst} from './first-object.js'
 import {writeObjects as transferObjects} from './objects.js'
 import {writeReferences as transferReferences} from './references.js'
 import {withThreads} from './threads.js'
@@ -29,6 +30,7 @@ export async function writeObjects(target: Target): Promise<WithObjects> {
       await checkpoint.save()
       if (checkpoint.objects.finished) return
       await withThreads(job, transfer, transferObjects)
+      await takeBackFirst(transfer)
       // Objects of the earlier run that come later than their references would clear them.
       if (transfer.plan.hasReferences) await checkpoint.calm(job.options.signal)
     })

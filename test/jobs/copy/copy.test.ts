@@ -252,6 +252,31 @@ describe('a source that is written to while it is copied', () => {
     expect(await idsOf(b.url)).toEqual(ids.filter((id) => !victims.includes(id)))
   })
 
+  it.each([false, true])(
+    'loses the object by which the target was proven (merge: %s): it is taken back',
+    async (merge) => {
+      await fill(a.connection, 12)
+      const options = {batchSize: 5, concurrency: 1, merge}
+      if (merge) await manager().copyCollection(NAME, {skipData: true})
+      let first: string | undefined
+      const target: Connection = {
+        ...b.connection,
+        async writeObjects(request) {
+          const refused = await b.connection.writeObjects(request)
+          if (first === undefined) {
+            first = request.objects[0]!.id
+            await a.connection.deleteObjects({collection: NAME, ids: [first]})
+          }
+
+          return refused
+        },
+      }
+      const copied = await manager(a.connection, target).copyCollection(NAME, options)
+      expect(copied).toMatchObject({gone: 1, restored: 11})
+      expect(await idsOf(b.url)).toEqual(await idsOf(a.url))
+    },
+  )
+
   it('gains objects: those that were not there when ids were listed are not copied, however many', async () => {
     const more = Array.from({length: 300}, (_, index) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`)
     let isDone = false
