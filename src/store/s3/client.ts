@@ -81,19 +81,7 @@ function makeClient(sdk: Sdk, region?: string): S3Client {
     return find({...parameters, ForcePathStyle}, context)
   }
 
-  client.middlewareStack.add(
-    (next) => async (args) => {
-      try {
-        return await next(args)
-      } catch (error) {
-        if (!EXPIRED.has(s3Failure(error).code ?? '')) throw error
-        // Those of a session may end before they said: whoever gave them may have others by now.
-        await client.config.credentials({forceRefresh: true})
-        return next(args)
-      }
-    },
-    {name: 'askForCredentialsAgain', step: 'initialize'},
-  )
+  askForCredentialsAgain(client)
   const bodies = {areSigned: false}
   client.middlewareStack.add(
     (next) => async (args) => {
@@ -120,6 +108,22 @@ function makeClient(sdk: Sdk, region?: string): S3Client {
     {name: 'signNoBody', step: 'build'},
   )
   return client
+}
+
+/** Those of a session may end before they said: whoever gave them may have others by then. */
+function askForCredentialsAgain(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args)
+      } catch (error) {
+        if (!EXPIRED.has(s3Failure(error).code ?? '')) throw error
+        await client.config.credentials({forceRefresh: true})
+        return next(args)
+      }
+    },
+    {name: 'askForCredentialsAgain', step: 'initialize'},
+  )
 }
 
 function isLoopback(hostname: string): boolean {
