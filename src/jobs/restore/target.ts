@@ -1,5 +1,4 @@
 /** The second step of a restore: the collection and its tenants are there, and nothing speaks against writing objects. */
-import type {Connection} from '../../weaviate/connection.js'
 import type {SameServer} from '../../weaviate/same-server.js'
 import type {RestoreAccount} from './account.js'
 

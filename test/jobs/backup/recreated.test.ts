@@ -74,8 +74,8 @@ function changing(change: () => Promise<void>, members: Partial<Connection> = {}
   }
 }
 
-const backUp = async (connection: Connection) =>
-  new BackupManager(connection, {directory: directory.path}).backupCollection(NAME, {batchSize: 20, concurrency: 1})
+const backUp = async (connection: Connection, batchSize = 20) =>
+  new BackupManager(connection, {directory: directory.path}).backupCollection(NAME, {batchSize, concurrency: 1})
 
 async function expectNothingLeft(): Promise<void> {
   expect(await new BackupCatalog(directory.path).list()).toEqual([])
@@ -136,13 +136,10 @@ describe('a collection with tenants that are read in one page each, in mid-backu
     }
   }
 
-  const backUp = async (connection: Connection) =>
-    new BackupManager(connection, {directory: directory.path}).backupCollection(NAME, {concurrency: 1})
-
   it('dropped and made anew: nothing is sealed', async () => {
     await makeTenants('HOT')
     await server.connection.setTenantStatus(NAME, [{name: 'b', status: 'COLD'}])
-    await expect(backUp(before(async () => anew('new')))).rejects.toMatchObject({
+    await expect(backUp(before(async () => anew('new')), 100)).rejects.toMatchObject({
       details: {collection: NAME, recreated: true},
       message: expect.stringMatching(/^"RecreatedProbe" was emptied, or dropped and made anew,/) as string,
     })
@@ -153,7 +150,7 @@ describe('a collection with tenants that are read in one page each, in mid-backu
     // What is left is as old as what is gone.
     await makeTenants('HOT', 'old', ['b', 'a'])
     await server.connection.setTenantStatus(NAME, [{name: 'b', status: 'COLD'}])
-    expect(await backUp(before(dropTenant))).toMatchObject({complete: true, objectCount: 2 * COUNT})
+    expect(await backUp(before(dropTenant), 100)).toMatchObject({complete: true, objectCount: 2 * COUNT})
   })
 })
 
