@@ -169,7 +169,7 @@ it('what an interrupted copy left is tidied away by prune, and not while it is c
   await expect(copying).rejects.toMatchObject({code: 'INTERRUPTED'})
   expect(isPruned).toBe(true)
   expect(await readdir(to.path)).toContain(path.basename(backup.path))
-  expect(await leftoversIn(target)).toMatchObject([{kind: 'removal', what: expect.stringMatching(/or copying it/) as string}])
+  expect((await leftoversIn(target))[0]?.what).toMatch(/or copying it/)
   await catalog.prune()
   expect((await readdir(to.path)).filter((name) => name.startsWith(NAME))).toEqual([])
   expect(await leftoversIn(target)).toEqual([])

@@ -139,7 +139,8 @@ describe('a collection with tenants that are read in one page each, in mid-backu
   it('dropped and made anew: nothing is sealed', async () => {
     await makeTenants('HOT')
     await server.connection.setTenantStatus(NAME, [{name: 'b', status: 'COLD'}])
-    await expect(backUp(before(async () => anew('new')), 100)).rejects.toMatchObject({
+    const connection = before(async () => anew('new'))
+    await expect(backUp(connection, 100)).rejects.toMatchObject({
       details: {collection: NAME, recreated: true},
       message: expect.stringMatching(/^"RecreatedProbe" was emptied, or dropped and made anew,/) as string,
     })
