@@ -50,11 +50,10 @@ interface WrittenOnce {
 }
 
 async function writeOnce(object: WeaviateObject, {connection, plan, remember}: DanglingOptions): Promise<WrittenOnce> {
-  const targets = targetsOf(plan, object)
   let isWhole = true
   const missing: Placeholder[] = []
   const stand: Array<{collection: CollectionPlan; object: WeaviateObject; placeholder: Placeholder}> = []
-  for (const [className, ids] of targets) {
+  for (const [className, ids] of targetsOf(plan, object)) {
     const schema = await connection.getCollection(className)
     if (!schema) {
       isWhole = false

@@ -1,7 +1,6 @@
 /** The first step of a restore: everything that stands against it is found, and nothing is changed. A dry run ends here. */
 
 import type {ObjectSource} from '../../flow/source.js'
-import type {Connection} from '../../weaviate/connection.js'
 import type {RestoreOptions, RestoreResult} from './options.js'
 
 import {CheckpointNote} from '../../archive/checkpoint-note.js'
@@ -28,13 +27,12 @@ import {
   tenantsToRestore,
 } from './checks.js'
 import {findExisting} from './conflicts.js'
-import {isUntouched} from './empty-place.js'
 import {foretellCreation} from './foretold.js'
 import {type KnownRestore, rejectedToRead, type RestoreJob, resultOf} from './job.js'
 import {sendingOf} from './objects.js'
 import {readRejected} from './rejected.js'
 import {checkRequested, checkReservedNames} from './requested.js'
-import {checkSameTarget} from './same-target.js'
+import {checkSameTarget, isOwn} from './same-target.js'
 import {RestoredTenants} from './tenants.js'
 import {TransformedSource} from './transformed.js'
 import {type ArchiveView, viewWithoutTargets, withoutTargets} from './view.js'
@@ -296,7 +294,7 @@ async function checkTarget(
 
   await checkSameTarget({archive: job.archive, checkpoint, connection, live: schema})
   if (checkpoint.resumed && checkpoint.created) {
-    if (await isOwn(checkpoint, connection, schema)) return {isOurs: true, schema}
+    if (await isOwn({checkpoint, connection, live: schema})) return {isOurs: true, schema}
     // Nothing was written, and nothing is there to be gone on with.
     checkpoint.created = false
     if (!options.dryRun) await checkpoint.remove()
@@ -315,13 +313,6 @@ async function checkTarget(
 
   checkFits(prepared, schema, target)
   return {isOurs: false, schema}
-}
-
-/** Whether the earlier run has made it: one that ended before that was known has put nothing into it, somebody else may have made it since. */
-async function isOwn(checkpoint: Checkpoint, connection: Connection, schema: WeaviateClass): Promise<boolean> {
-  const {identity, isMade, objects} = checkpoint
-  // Earlier releases said that it was made by what they had put into it.
-  return isMade || identity !== undefined || objects.done.size > 0 || isUntouched(connection, schema)
 }
 
 /** @throws DataOpsError COLLECTION_EXISTS when a name is an alias that must be none, or no alias that must be one; INVALID_INPUT. */

@@ -9,6 +9,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {sameCollection} from '../../weaviate/identity.js'
 import {tenantsOf} from '../../weaviate/resolve.js'
+import {isUntouched} from './empty-place.js'
 
 /** Objects that are looked for where the server shows nothing else. */
 const SAMPLE = 20
@@ -28,6 +29,13 @@ export async function checkSameTarget(options: ToContinue): Promise<void> {
   const isKnown = identity !== undefined && checkpoint.identity !== undefined
   const isSame = isKnown ? identity === checkpoint.identity : await holdsSample(options)
   if (!isSame) throw madeAnew(live.class)
+}
+
+/** Whether the earlier run has made it: one that ended before that was known has put nothing into it, somebody else may have made it since. */
+export async function isOwn({checkpoint, connection, live}: Omit<ToContinue, 'archive'>): Promise<boolean> {
+  const {identity, isMade, objects} = checkpoint
+  // Earlier releases said that it was made by what they had put into it.
+  return isMade || identity !== undefined || objects.done.size > 0 || isUntouched(connection, live)
 }
 
 /** Whether it is there, and not known to be another than the one of that identity. */
