@@ -33,9 +33,10 @@ export async function checkSameTarget(options: ToContinue): Promise<void> {
 
 /** Whether the earlier run has made it: one that ended before that was known has put nothing into it, somebody else may have made it since. */
 export async function isOwn({checkpoint, connection, live}: Omit<ToContinue, 'archive'>): Promise<boolean> {
-  const {identity, isMade, objects} = checkpoint
-  // Earlier releases said that it was made by what they had put into it.
-  return isMade || identity !== undefined || objects.done.size > 0 || isUntouched(connection, live)
+  const {identity, isMade, objects, tenants} = checkpoint
+  // Earlier releases said that it was made by what they had put into it, tenants or objects.
+  const isKnown = isMade || identity !== undefined || tenants !== undefined || objects.done.size > 0
+  return isKnown || isUntouched(connection, live)
 }
 
 /** Whether it is there, and not known to be another than the one of that identity. */
