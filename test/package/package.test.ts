@@ -55,6 +55,7 @@ describe('the tarball', () => {
         'NOTICE',
         'README.md',
         'bin',
+        'deploy',
         'dist',
         'docs',
         'oclif.manifest.json',
@@ -63,7 +64,9 @@ describe('the tarball', () => {
     )
     const odd = tarball.files.filter(
       (file) =>
-        !/^(?:bin\/run\.js|dist\/.+\.(?:js|d\.ts)|docs\/(?:adr\/|clouds\/|guides\/)?[\w-]+\.md|[\w.]+)$/.test(file),
+        !/^(?:bin\/run\.js|deploy\/kubernetes\/[\w.-]+\.yaml|dist\/.+\.(?:js|d\.ts)|docs\/(?:adr\/|clouds\/|guides\/)?[\w-]+\.md|[\w.]+)$/.test(
+          file,
+        ),
     )
     expect(odd).toEqual([])
     expect(tarball.size).toBeLessThan(1_000_000)
