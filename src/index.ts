@@ -1,5 +1,12 @@
+/** The public SDK of `@elysia/data-ops`, and nothing else. */
 export type {LockOptions} from './archive/locked.js'
+export type {Problem as BackupProblem} from './archive/problem.js'
 export {BackupCatalog} from './catalog/catalog.js'
+export type {BackupCatalogOptions, BackupStatus, ListedBackup, PruneResult} from './catalog/catalog.js'
+export type {CatalogEntry} from './catalog/entry.js'
+export type {RekeyOptions} from './catalog/rekey.js'
+export type {RetentionPolicy} from './catalog/retention.js'
+export type {ReindexResult, UnusableFile} from './catalog/scan.js'
 export * from './codec/index.js'
 export type {RateLimit, RetryOptions} from './flow/options.js'
 export type {ObjectSource, ReadSourceOptions, SourceContent, SourcePage} from './flow/source.js'
@@ -20,6 +27,7 @@ export type {
 export type {ExportBackupOptions} from './jobs/backup/via-export.js'
 export {ClearManager} from './jobs/clear/manager.js'
 export type {ClearOptions, ClearResult} from './jobs/clear/options.js'
+export type {Confirmation} from './jobs/confirmation.js'
 export {CopyManager} from './jobs/copy/manager.js'
 export type {
   CopiedCollections,
@@ -29,7 +37,6 @@ export type {
   CopyRunOptions,
   FailedCopy,
 } from './jobs/copy/options.js'
-/** The public SDK of `@elysia/data-ops`, and nothing else. */
 export {type DoctorOptions, examine} from './jobs/doctor/doctor.js'
 export type {CheckName, Finding} from './jobs/doctor/finding.js'
 export {JobManager} from './jobs/machines/manager.js'
@@ -38,7 +45,9 @@ export type {
   CancelledJob,
   CreateBackupJobOptions,
   CreatedJob,
+  CreateJobOptions,
   CreateRestoreJobOptions,
+  JobKind,
   JobState,
   JobWorker,
   SealedByJob,
@@ -56,6 +65,7 @@ export type {
 } from './jobs/replace/options.js'
 export {RestoreManager} from './jobs/restore/manager.js'
 export type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './jobs/restore/options.js'
+export type {RestoredBackups} from './jobs/restore/restore.js'
 export type {ShownObject, TransformPreview} from './jobs/survey.js'
 export type {
   BackupVerification,
@@ -67,14 +77,15 @@ export type {
   ObjectDifference,
   VerifyBackupOptions,
 } from './jobs/verify/options.js'
-export {Verifier} from './jobs/verify/verifier.js'
-export {DataOpsError, type ErrorCode, EXIT_CODES} from './model/errors.js'
+export {Verifier, type VerifierOptions} from './jobs/verify/verifier.js'
+export {DataOpsError, type DataOpsErrorOptions, type ErrorCode, EXIT_CODES} from './model/errors.js'
 export type {WriteFailure} from './model/object.js'
 export type {OperationOptions, ProgressEvent, ProgressStage, Warning} from './model/progress.js'
 export type {SchemaProperty, WeaviateClass} from './model/schema.js'
 export type {TenantStatus, WeaviateTenant} from './model/tenant.js'
 export {nodePlatform} from './platform/node.js'
-export {LocalStore} from './store/local/store.js'
+export type {EncryptionOptions} from './store/encryption.js'
+export {LocalStore, type LocalStoreOptions} from './store/local/store.js'
 export {openStore, type OpenStoreOptions} from './store/open.js'
 export type {
   LockedEntry,
@@ -89,16 +100,32 @@ export type {
   StoreWriter,
   UnfinishedWriters,
 } from './store/store.js'
+export type {Capabilities, Capability} from './weaviate/capabilities.js'
 export {connect} from './weaviate/connect.js'
 export type {
   AboutServer,
+  AtLevelRequest,
   CollectionPlan,
   Connection,
   ConnectOptions,
+  ConsistencyLevel,
   ExportBackend,
+  ExportShardState,
+  ExportState,
+  KnownObject,
+  NodeState,
   ObjectPage,
+  ObjectRequest,
   PageRequest,
+  ReplicaOutcome,
+  ReplicaReport,
+  ReplicaSide,
+  RestSide,
   ServerCall,
+  ServerExports,
   ServerNode,
   WeaviateAlias,
+  WeaviateClientLike,
+  WriteRequest,
 } from './weaviate/connection.js'
+export type {ItemFailure, PhaseState, QueueEnd} from './work/queue.js'

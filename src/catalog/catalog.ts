@@ -34,29 +34,21 @@ import {ofCollection} from './hidden.js'
 import {reasonToKeep} from './in-use.js'
 import {lookAt, type Looked} from './look.js'
 import {makingRoom} from './make-room.js'
-import {chooseForRemoval, DAMAGED, problemOf} from './prune.js'
+import {chooseForRemoval, DAMAGED, problemOf, type PruneResult} from './prune.js'
 import {rekeyBackup, type RekeyOptions} from './rekey.js'
 import {removeBackup, strangersIn, tidy} from './removal.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
 import {PARALLEL, type ReindexResult, scanBackups, tryReadEntry, type UnusableFile} from './scan.js'
-import {type BackupStatus, statusOf} from './status.js'
+import {type ListedBackup, statusOf} from './status.js'
 
-export type {BackupStatus} from './status.js'
+export type {PruneResult} from './prune.js'
+export type {BackupStatus, ListedBackup} from './status.js'
 
-export type ListedBackup = CatalogEntry & {status: BackupStatus}
-
-export interface PruneResult {
-  /** Newest first, as is `removed`. */
-  kept: ListedBackup[]
-  /** Why each kept backup is, by its file. */
-  reasons: Record<string, string[]>
-  /** What was removed, or would be. */
-  removed: ListedBackup[]
-}
-
+/** How a catalog is worked on. */
 export interface BackupCatalogOptions extends EncryptionOptions {
   /** Milliseconds to wait for another process; default 45,000. */
   lockWaitMs?: number
+  /** Called once a warning, when it arises. */
   onWarning?: (warning: Warning) => void
   /** Aborting ends what is being done between two steps, with INTERRUPTED: what is removed by then stays removed. */
   signal?: AbortSignal

@@ -1,7 +1,19 @@
 /** Which backups go: what a policy lets go, as long as a good backup that was looked at byte by byte holds the same. */
 import {DataOpsError} from '../model/errors.js'
+import type {ListedBackup} from './status.js'
+
 import {type Held, type Looked} from './look.js'
 import {type Retainable, type RetentionPolicy, selectForRemoval} from './retention.js'
+
+/** What retention came to. */
+export interface PruneResult {
+  /** Newest first, as is `removed`. */
+  kept: ListedBackup[]
+  /** Why each kept backup is, by its file. */
+  reasons: Record<string, string[]>
+  /** What was removed, or would be. */
+  removed: ListedBackup[]
+}
 
 export interface PruneChoice<T> {
   /** Why each kept backup is, by its file. */

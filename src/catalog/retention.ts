@@ -4,12 +4,15 @@ import {DataOpsError} from '../model/errors.js'
 
 /** A backup is kept when any rule keeps it. Counts are per collection; a calendar rule keeps the newest of each day, week, month that has any. */
 export interface RetentionPolicy {
+  /** Days of which the newest backup is kept. */
   keepDaily?: number
   /** Newest backups; default 5, also beside other rules. */
   keepLast?: number
+  /** Months of which the newest backup is kept. */
   keepMonthly?: number
   /** Everything younger than `30d`, `12h`, `2w`. */
   keepWithin?: string
+  /** Weeks (from Monday) of which the newest backup is kept. */
   keepWeekly?: number
 }
 

@@ -17,6 +17,7 @@ export interface UnusableFile {
   reason: string
 }
 
+/** What a catalog was made of. */
 export interface ReindexResult {
   /** Files that look like backups by their names and are none that can be used, and why. */
   damaged: UnusableFile[]

@@ -10,6 +10,9 @@ import {tryReadEntry} from './scan.js'
  */
 export type BackupStatus = 'damaged' | 'missing' | 'sealed' | 'unlisted'
 
+/** An entry of the catalog, or what would be one, and what its files are now. */
+export type ListedBackup = CatalogEntry & {status: BackupStatus}
+
 /** Of a backup with an entry; `onDisk`: what lies in its place, by name. */
 export async function statusOf(
   store: Store,

@@ -2,6 +2,7 @@
 export {DataOpsError, type ErrorCode} from '../model/errors.js'
 export type {JsonObject, JsonValue, NamedVector, WeaviateObject} from '../model/object.js'
 export type {SchemaProperty, WeaviateClass} from '../model/schema.js'
+export type {TenantStatus} from '../model/tenant.js'
 export {ByteBuffer} from './byte-buffer.js'
 export type * from './codec.js'
 export {partColumns} from './columns/columns.js'

@@ -58,6 +58,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   UNEXPECTED: 1,
 }
 
+/** What an error tells beside its code and sentence. */
 export interface DataOpsErrorOptions {
   cause?: unknown
   /** Machine-readable particulars; never a secret. */

@@ -36,6 +36,7 @@ export const SINCE = {
 /** The oldest version that is connected to. */
 export const OLDEST = '1.25.0'
 
+/** Something that not every version can do. */
 export type Capability = keyof typeof SINCE
 
 /** Which of them a server has, and how much it takes at once. */

@@ -50,6 +50,7 @@ export interface WeaviateAlias {
 /** An object as a listing of ids shows it. Milliseconds since 1970. */
 export type KnownObject = Pick<WeaviateObject, 'creationTimeUnix' | 'id' | 'lastUpdateTimeUnix'>
 
+/** One object of a collection. */
 export interface ObjectRequest {
   className: string
   id: string
@@ -61,6 +62,7 @@ export interface ObjectRequest {
 export interface RestSide {
   /** Of both, without credentials. */
   readonly addresses: {grpc: string; rest: string}
+  /** One that is not there is no error. */
   deleteObject: (request: ObjectRequest) => Promise<void>
   /** One object, as any node of the cluster has it; undefined when none has. */
   findObject: (request: ObjectRequest) => Promise<KnownObject | undefined>
@@ -159,6 +161,7 @@ export type ExportBackend = 'azure' | 'filesystem' | 'gcs' | 's3'
 export interface ExportShardState {
   error?: string
   name: string
+  /** Written so far. */
   objects: number
   skipReason?: string
   status: string
@@ -184,6 +187,7 @@ export interface ServerExports {
   cancel: (backend: ExportBackend, id: string) => Promise<void>
   /** Of these collections, whole. @throws DataOpsError SERVER_REFUSED, with what to do about it. */
   start: (backend: ExportBackend, id: string, collections: readonly string[]) => Promise<ExportState>
+  /** How far it is. */
   state: (backend: ExportBackend, id: string, signal?: AbortSignal) => Promise<ExportState>
 }
 
@@ -329,6 +333,7 @@ export interface ConnectOptions {
 
 /** What is used of a `weaviate-client`. */
 export interface WeaviateClientLike {
+  /** Host, and the token of now. */
   getConnectionDetails: () => Promise<{bearerToken?: string; headers?: unknown; host: string}>
 }
 

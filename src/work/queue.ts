@@ -43,6 +43,7 @@ export interface WorkQueue<P, R> {
 
 /** Why an attempt at an item failed. */
 export interface ItemFailure {
+  /** From 1. */
   attempt: number
   code?: string
   host?: string
@@ -52,15 +53,23 @@ export interface ItemFailure {
 /** `stuck`: items were put aside, and nothing else is left that could be done without them. */
 export type QueueEnd = 'cancelled' | 'done' | 'open' | 'stuck'
 
+/** How far the items of one group are with one phase; its next phase waits for them. */
 export interface PhaseState {
+  /** Items that failed too often. */
   aside: number
+  /** Items that are done. */
   done: number
+  /** From 0: items of other groups are not waited for. */
   group: number
+  /** Items that somebody has. */
   held: number
+  /** Items in all. */
   items: number
+  /** From 0. */
   phase: number
-  /** Of all items and of those that are done. */
+  /** What all items are, in units of whoever planned them. */
   weight: number
+  /** What those are that are done. */
   weightDone: number
 }
 

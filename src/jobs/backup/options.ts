@@ -12,7 +12,7 @@ import type {TransformPreview} from '../survey.js'
 export interface BackupOptions extends OperationOptions, RetryOptions {
   /** Objects a page at most; by default 100 below 1,000 objects, 500 below 100,000, else 1,000. Bytes bound it further. */
   batchSize?: number
-  /** gzip for JSON, zstd columns for Parquet. */
+  /** gzip for JSON, zstd columns for Parquet and Arrow. */
   compress?: boolean
   /** Pages in flight at most; default 4, fewer when the server pushes back. */
   concurrency?: number
@@ -44,7 +44,7 @@ export interface BackupOptions extends OperationOptions, RetryOptions {
   waitReplicasMs?: number
   /** Threads that read and write, each over a connection of its own; default: one for each core, at most 8 (half of them where the server is on this machine, unless the format is JSON), and one for a small collection. One where the connection, the place or a transform is of the caller's own making. */
   workers?: number
-  /** Changes on the way, one after another. A backup made with them is not continued once it is interrupted. */
+  /** Changes on the way, one after another. An interrupted backup goes on with the same ones alone; never with functions that are no module. */
   transforms?: readonly Transform[]
 }
 

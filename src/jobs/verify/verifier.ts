@@ -31,6 +31,7 @@ import {isRestoredFrom} from './restored.js'
 
 const inOne = ({file, message}: Problem): string => `${file}\n${message}`
 
+/** Where backups lie, and the server of the collections. */
 export interface VerifierOptions extends ManagerOptions {
   /** Needed to verify collections. */
   connection?: Connection

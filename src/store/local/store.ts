@@ -16,6 +16,7 @@ import {Folder, type Modes, type Place} from './folder.js'
 import {LocalReader} from './reader.js'
 import {LocalWriter} from './writer.js'
 
+/** Who may read what is written. */
 export interface LocalStoreOptions {
   /** Permissions of new files, for example 0o640; folders get the same with the right to enter. Default: 0600 and 0700, their owner alone. */
   mode?: number
