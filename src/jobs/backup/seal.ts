@@ -37,14 +37,13 @@ export async function seal({completeness, open, settled}: ToSeal): Promise<Seale
   const newMembers = await checkSameCollection(connection, schema, {identity, settles: options.settle === true})
   if (newMembers.length > 0) job.warn(schemaChanged(schema.class, newMembers))
 
-  options.onProgress?.({
-    bytes: writer.bytes,
-    collection: schema.class,
-    completed: content.objects,
-    stage: 'seal',
-    total: content.objects,
-  })
-  return writer.seal({
+  const tell = (bytes: number): void => {
+    const {objects} = content
+    options.onProgress?.({bytes, collection: schema.class, completed: objects, stage: 'seal', total: objects})
+  }
+
+  tell(writer.bytes)
+  const sealed = await writer.seal({
     amendments: settled?.amendments ?? [],
     complete: completeness?.complete ?? true,
     counted: completeness?.counted,
@@ -62,6 +61,9 @@ export async function seal({completeness, open, settled}: ToSeal): Promise<Seale
     statistics: content.statistics,
     tenants: sealedTenants(head, content, chain ? scopeAfter(chain, scope) : scope),
   })
+  // What a codec held back is written now: the number that people are left with is the whole one.
+  tell(sealed.bytes)
+  return sealed
 }
 
 function schemaChanged(collection: string, newMembers: string[]): Warning {
