@@ -11,7 +11,11 @@ export default class Completion extends DataOpsCommand {
   static override description = `Names of collections come from the server, names of backups from their place: by the settings, and by the flags that stand on the line so far. What does not answer within two seconds completes nothing.`
 
   static override args = {
-    shell: Args.option({options: SHELLS})({description: 'Whose words.', ignoreStdin: true, required: true}),
+    shell: Args.option({options: SHELLS})({
+      description: 'Shell that the script is for.',
+      ignoreStdin: true,
+      required: true,
+    }),
   }
 
   static override examples = [

@@ -16,7 +16,7 @@ export default class BackupHead extends DataOpsCommand {
 
   static override flags = {
     ...placeFlags,
-    count: Flags.integer({char: 'n', default: 10, description: 'How many.', min: 1}),
+    count: Flags.integer({char: 'n', default: 10, description: 'How many.', helpValue: '<n>', min: 1}),
     full: fullFlag,
     tenant: oneTenantFlag,
   }

@@ -2,7 +2,7 @@ import {Args, Flags} from '@oclif/core'
 
 import type {Store} from '../../src/store/store.js'
 
-import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
+import {type BackupEntry, backupEntry, backupTable, noBackups} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags} from '../../src/cli/flags.js'
@@ -81,14 +81,17 @@ export default class BackupList extends DataOpsCommand {
     const listed = await catalog.list({collection: args.collection})
     const unlisted = flags.reindex ? 0 : listed.filter(({status}) => status === 'unlisted').length
     if (unlisted > 0) {
-      const message = `${plural(unlisted, 'backup is', 'backups are')} there without an entry in the catalog, as after files were copied, or a removal that needed the room of the catalog was killed: \`backup list --reindex\` enters what is there.`
+      const message = `${plural(unlisted, 'backup is', 'backups are')} there without an entry in the catalog, as after files were copied, or a removal that needed the room of the catalog was killed: \`BackupCatalog.reindex\` enters what is there.`
       this.warnOf({message})
     }
 
     const backups = listed.map((backup) => backupEntry(backup, store))
     const damaged = reindexed?.damaged.map(({file, reason}) => ({path: store.describe(file), reason}))
     for (const {path, reason} of damaged ?? []) this.warnOf({message: `${path} is no usable backup: ${reason}`})
-    this.print(backups.length > 0 ? backupTable(backups, this.tableWidth) : [`There are no backups in ${directory}.`])
+    const others = backups.length === 0 && args.collection !== undefined ? await catalog.list() : []
+    this.print(
+      backups.length > 0 ? backupTable(backups, this.tableWidth) : [noBackups(directory, args.collection, others)],
+    )
     const unread = reindexed?.unread.map(({file, reason}) => ({path: store.describe(file), reason}))
     if (unread && unread.length > 0) exitAtLeast(3)
     return {backups, directory, ...(damaged && {damaged}), ...(unread && {unread})}

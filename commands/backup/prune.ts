@@ -2,7 +2,7 @@ import {Args, Flags} from '@oclif/core'
 
 import type {RetentionPolicy} from '../../src/catalog/retention.js'
 
-import {type BackupEntry, backupEntry, backupTable} from '../../src/cli/backup-entry.js'
+import {type BackupEntry, backupEntry, backupTable, noBackups} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags} from '../../src/cli/flags.js'
@@ -65,6 +65,8 @@ export default class BackupPrune extends DataOpsCommand {
       ...backupEntry(backup, store),
       reasons: outcome.reasons[backup.file] ?? [],
     }))
+    if (args.collection !== undefined && kept.length === 0 && outcome.removed.length === 0)
+      this.warnOf({message: noBackups(store.describe(''), args.collection, await catalog.list())})
     const removed = outcome.removed.map((backup) => backupEntry(backup, store))
     const bytes = removed.reduce((sum, backup) => sum + backup.bytes, 0)
     this.print([

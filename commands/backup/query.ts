@@ -34,6 +34,7 @@ export default class BackupQueryCommand extends DataOpsCommand {
       char: 'n',
       default: 100,
       description: 'Rows of the table at most; CSV and --json have all.',
+      helpValue: '<n>',
       min: 1,
     }),
     format: Flags.option({

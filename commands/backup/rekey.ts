@@ -4,6 +4,7 @@ import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags, recipientFlags} from '../../src/cli/flags.js'
+import {oneToChange} from '../../src/cli/one-to-change.js'
 import {DataOpsError} from '../../src/model/errors.js'
 
 export default class BackupRekey extends DataOpsCommand {
@@ -15,7 +16,8 @@ export default class BackupRekey extends DataOpsCommand {
 
   static override args = {
     backup: Args.string({
-      description: 'Path of a backup, or its id (or the beginning of it) in the folder.',
+      description:
+        'Id (or the beginning of it), name or path of a backup in the folder; Article@latest, Article@2026-02-01.',
       ignoreStdin: true,
       required: true,
     }),
@@ -50,7 +52,8 @@ export default class BackupRekey extends DataOpsCommand {
           variable: 'ELYSIACTL_NEW_PASSPHRASE',
         })
       : undefined
-    const rekeyed = backupEntry(await catalog.rekey(args.backup, {encryptTo, passphrase}), store)
+    const reference = await oneToChange(args.backup, store, 'rekeyed')
+    const rekeyed = backupEntry(await catalog.rekey(reference, {encryptTo, passphrase}), store)
     this.print([`Backup ${rekeyed.id} has another key file: ${rekeyed.path}`])
     return {rekeyed}
   }

@@ -1,7 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
 import type {ListedBackup} from '../../src/catalog/catalog.js'
-import type {Warning} from '../../src/model/progress.js'
 import type {Store} from '../../src/store/store.js'
 
 import {type BackupEntry, backupEntry} from '../../src/cli/backup-entry.js'
@@ -9,6 +8,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
+import {oneToChange} from '../../src/cli/one-to-change.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {DataOpsError} from '../../src/model/errors.js'
 import {plural} from '../../src/model/plural.js'
@@ -50,28 +50,11 @@ export default class BackupRemove extends DataOpsCommand {
   async run(): Promise<{removed: BackupEntry}> {
     const {args, flags} = await this.parse(BackupRemove)
     const {catalog, store} = await this.catalogIn(flags.output)
-    const {locateBackup} = await import('../../src/catalog/locate.js')
-    const {parseBackupReference} = await import('../../src/catalog/named.js')
-    const named =
-      parseBackupReference(args.backup) && (await locateBackup(args.backup, store, {onWarning: refuseOlder}))
-    const reference = named ? named.store.describe(named.name) : args.backup
+    const reference = await oneToChange(args.backup, store, 'removed')
     if (!flags.force) await this.#confirm(await catalog.find(reference), args.backup, store)
     const {catalog: removing} = await this.catalogIn(flags.output, this.operation({}))
     const removed = backupEntry(await removing.remove(reference), store)
     this.print([`Removed backup ${removed.id} of ${removed.collection || 'a hidden collection'}: ${removed.path}`])
     return {removed}
   }
-}
-
-/** The newest was meant. @throws DataOpsError INVALID_INPUT. */
-function refuseOlder({details}: Warning): never {
-  const {path, reason} = details as {path: string; reason: string}
-  throw new DataOpsError(
-    'INVALID_INPUT',
-    `Nothing is removed: ${path} ${reason}: an older backup would be removed in its place.`,
-    {
-      details: {path},
-      hint: 'Name the one that is to go by its id or path.',
-    },
-  )
 }

@@ -35,6 +35,11 @@ export default class BackupReportCommand extends DataOpsCommand {
   async run(): Promise<BackupReport & {backupId: string; html?: string; path: string}> {
     const {args, flags} = await this.parse(BackupReportCommand)
     const {'colour-by': colourBy, html} = flags
+    if (html !== undefined) {
+      const {checkPagePlace} = await import('../../src/cli/report/write.js')
+      await checkPagePlace(html)
+    }
+
     const {reportOn} = await import('../../src/jobs/inspect/report.js')
     const operation = this.operation()
     const {archive, cover} = await this.openBackup(args.backup, flags.output, operation)

@@ -24,7 +24,8 @@ export default class BackupVerify extends DataOpsCommand {
     quick: Flags.boolean({description: 'Hashes only; nothing is decoded.'}),
     workers: Flags.integer({
       description:
-        'Threads, each of which reads parts of the backup; default: one for each core, at most 8, and for each 100,000 objects (with --quick: each 512 MB).',
+        'Threads, each of which reads parts of the backup; default: one for each core, at most 8, and for each 100,000 objects (with --quick: each 512 MB; env ELYSIACTL_WORKERS).',
+      helpValue: '<n>',
       min: 1,
     }),
   }
@@ -44,7 +45,7 @@ export default class BackupVerify extends DataOpsCommand {
       onWarning: this.warnOf,
     })
     const {Verifier} = await import('../../src/jobs/verify/verifier.js')
-    const {workers: {value: workers} = {}} = await this.settings()
+    const workers = await this.workers()
     const verifier = new Verifier({directory: flags.output, ...encryption})
     const verify = async (reference: string): Promise<BackupVerification> => {
       const verification = await verifier.verifyBackup(reference, {...this.operation(), quick: flags.quick, workers})

@@ -59,9 +59,14 @@ export default class ColClear extends DataOpsCommand {
       default: true,
       description: 'Delete the objects one by one (default), or drop the collection and create it again.',
     }),
-    output: {...outputFlag, description: 'Folder for --backup-first and for the schema of a dropped collection.'},
+    output: {
+      ...outputFlag,
+      description:
+        'Place for --backup-first and for the schema of a dropped collection; default ./backups (env ELYSIACTL_BACKUPS).',
+    },
     protected: Flags.string({
-      description: 'One more protected name, * stands for any text; may be repeated.',
+      description:
+        'One more protected name, * stands for any text; may be repeated (env ELYSIACTL_PROTECTED: in place of the usual ones).',
       helpValue: '<pattern>',
       ...REPEATED,
     }),

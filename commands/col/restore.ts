@@ -64,7 +64,7 @@ export default class ColRestore extends DataOpsCommand {
     'keep-going': Flags.boolean({
       description: 'Restore the other backups when one cannot be; the exit code is that of the gravest.',
     }),
-    name: Flags.string({description: 'Another name for the collection.'}),
+    name: Flags.string({description: 'Another name for the collection.', helpValue: '<name>'}),
     replace: Flags.boolean({
       description:
         'In place of what is there: an alias is switched once the new collection is verified; a collection is backed up, dropped and restored. Goes on where it was killed.',

@@ -7,6 +7,7 @@ import {checkBackupsExist} from '../../src/cli/check-backups.js'
 import {examples} from '../../src/cli/examples.js'
 import {
   concurrencyFlag,
+  differencesFlag,
   fullFlag,
   milliseconds,
   placeFlags,
@@ -41,11 +42,7 @@ export default class ColVerify extends DataOpsCommand {
     'include-offloaded': Flags.boolean({
       description: 'Onload offloaded tenants to compare them too; else they are left out, and named.',
     }),
-    differences: Flags.integer({
-      aliases: ['limit'],
-      description: 'Differences to list at most; default 20, with --json all.',
-      min: 0,
-    }),
+    differences: {...differencesFlag, aliases: ['limit']},
     ids: transformFlags.ids,
     'schema-from': schemaFromFlag('. Without it the schema is not compared, and the exit code is 3 or 4.'),
     tenant: tenantFlag,

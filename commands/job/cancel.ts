@@ -8,6 +8,8 @@ import {cancelledLines} from '../../src/cli/job-results.js'
 export default class JobCancel extends DataOpsCommand {
   static override summary = 'End a job: its workers stop, and what it has not sealed goes.'
 
+  static override usage = '<%= command.id %> JOB [flags]'
+
   static override description = `Waits until its workers have stopped, or have not answered for their time, then puts tenants back that they had activated. Collections of a restore stay, with what they have: "col restore" goes on with them.`
 
   static override args = {job: jobArgument}

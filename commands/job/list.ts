@@ -5,6 +5,10 @@ import {placeFlags} from '../../src/cli/flags.js'
 export default class JobList extends DataOpsCommand {
   static override summary = 'List the jobs in a place.'
 
+  static override usage = '<%= command.id %> [flags]'
+
+  static override description = `By name, those that have ended too. Needs no server.`
+
   static override flags = {...placeFlags}
 
   static override examples = examples(['-o s3://bucket/backups', 'Those of a bucket'])

@@ -8,6 +8,10 @@ import {jobLines} from '../../src/cli/job-results.js'
 export default class JobShow extends DataOpsCommand {
   static override summary = 'Show how far a job is, who works on it, and what failed.'
 
+  static override usage = '<%= command.id %> JOB [flags]'
+
+  static override description = `Reads what lies in the place of the backups, and needs no server. A job that works on says more from time to time: ask again. The exit code is 0 whatever the state of the job; --json has it as "end".`
+
   static override args = {job: jobArgument}
 
   static override flags = {...placeFlags}

@@ -20,6 +20,8 @@ import {countWritten} from '../../src/cli/written-exit.js'
 export default class JobWork extends DataOpsCommand {
   static override summary = 'Work on a job, beside any number of others.'
 
+  static override usage = '<%= command.id %> JOB [flags]'
+
   static override description = `Takes items of the job until none is left, waiting for those that others have: what a worker leaves that dies, another takes. Exit code 0: the job is done; 3: it has ended, and not everything is done, tenants that were not left out on purpose are not in the backup, or the server refused objects; 4: what was restored is not what the backup holds (with "job create restore --verify"). JOB_COMPLETION_INDEX and JOB_COMPLETIONS, which Kubernetes sets, say where in the plan to start.`
 
   static override args = {job: jobArgument}

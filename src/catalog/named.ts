@@ -35,10 +35,19 @@ export function parseBackupReference(reference: string): BackupName | undefined 
   const [, collection = '', time = ''] = AT.exec(reference) ?? []
   if (collection === '') return undefined
   if (time === 'latest') return {collection, kind: 'latest'}
-  if (TIME.test(time)) return {collection, kind: 'at', time}
+  if (TIME.test(time) && isOfCalendar(time)) return {collection, kind: 'at', time}
   throw new DataOpsError('INVALID_INPUT', `"${reference}" names no time.`, {
     hint: `Write ${collection}@latest, or a day or time in UTC: ${collection}@2026-02-01, ${collection}@2026-02-01T10:30.`,
   })
+}
+
+/** No 13th month, no 31st of April. `time`: as far as it goes. */
+function isOfCalendar(time: string): boolean {
+  const [, year = '', ...rest] = /^(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?$/.exec(digits(time)) ?? []
+  const [month = '01', day = '01', hour = '00', minute = '00', second = '00'] = rest
+  const text = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`
+  const date = new Date(text)
+  return !Number.isNaN(date.getTime()) && date.toISOString() === text
 }
 
 /** Whether a reference may stand for several backups, however many there are. */
@@ -221,6 +230,7 @@ export function hintOf(all: readonly ListedBackup[], wanted?: string): string {
   const collections = [...new Set(all.map(({collection}) => collection))]
   const same = collections.find((collection) => collection.toLowerCase() === wanted?.toLowerCase())
   if (same !== undefined) return `Did you mean ${same}@latest?`
+  if (/^[-\da-f]{1,3}$/i.test(wanted ?? '')) return 'Of an id 4 characters are needed, or more.'
   if (collections.length === 0) return 'There are no backups there; name the place with `directory`.'
   return 'List what there is with `BackupCatalog.list`.'
 }

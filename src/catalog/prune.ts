@@ -1,7 +1,7 @@
 /** Which backups go: what a policy lets go, as long as a good backup that was looked at byte by byte holds the same. */
-import {DataOpsError} from '../model/errors.js'
 import type {ListedBackup} from './status.js'
 
+import {DataOpsError} from '../model/errors.js'
 import {type Held, type Looked} from './look.js'
 import {type Retainable, type RetentionPolicy, selectForRemoval} from './retention.js'
 

@@ -3,7 +3,8 @@ import type {BackupStatus, ListedBackup} from '../catalog/catalog.js'
 import type {BackupFormat} from '../codec/codec.js'
 import type {Store} from '../store/store.js'
 
-import {formatCount} from '../model/plural.js'
+import {nearestNames} from '../model/nearest.js'
+import {formatCount, plural} from '../model/plural.js'
 import {type Column, formatBytes, formatTable} from './format.js'
 import {displayWidth} from './width.js'
 
@@ -61,6 +62,14 @@ const ID_LENGTH = 8
 const FULL_ID_LENGTH = 36
 /** Columns for paths, at least: a name of a file with its time needs as many. */
 const PATH_WIDTH = 24
+
+/** Nothing is listed: `all` is what there is of others than the collection that was asked for. */
+export function noBackups(where: string, collection?: string, all: readonly ListedBackup[] = []): string {
+  if (collection === undefined || all.length === 0) return `There are no backups in ${where}.`
+  const near = nearestNames(collection, [...new Set(all.map((backup) => backup.collection))].filter(Boolean))
+  const meant = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : ''
+  return `There are no backups of "${collection}" in ${where}, which has ${plural(all.length, 'backup')} of others.${meant}`
+}
 
 /** Where there is no room for paths they are left out: `backup show` has them. */
 export function backupTable(backups: readonly BackupEntry[], width = Infinity): string[] {

@@ -29,7 +29,7 @@ import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from './several.js'
 import {keepHeapSmall} from './small-heap.js'
 import {guardStreams} from './streams.js'
 import {watchOver} from './unfinished.js'
-import {usageError} from './usage.js'
+import {refuseValuesOfSwitches, usageError} from './usage.js'
 
 /** The flags that base-command itself looks at. */
 interface GlobalFlags
@@ -98,6 +98,7 @@ export abstract class DataOpsCommand extends Command {
     A extends Interfaces.OutputArgs<Interfaces.ArgInput & unknown>,
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
     try {
+      refuseValuesOfSwitches(this.argv, {...this.ctor.baseFlags, ...this.ctor.flags, json: {type: 'boolean'}})
       const parsed = await super.parse(options, argv)
       const {sweepTemporaryFolders} = await import('../flow/temporary-folder.js')
       sweepTemporaryFolders()
@@ -136,6 +137,12 @@ export abstract class DataOpsCommand extends Command {
     return this.#answers
   }
 
+  /** Threads, by the strongest source: for what needs no server, and so no setting of one. */
+  protected async workers(): Promise<number | undefined> {
+    const {file, host} = await this.#ask()
+    return resolveSetting('workers', {env: process.env, file, flags: {workers: this.#flags.workers}, host})?.value
+  }
+
   /** `elysiactl col backup` */
   protected get commandLine(): string {
     return [this.config.bin, ...(this.id ?? '').split(':')].join(' ')
@@ -160,19 +167,25 @@ export abstract class DataOpsCommand extends Command {
 
   /** The same to the second server, of a command with flags for it; undefined: none was named. */
   protected async connectSecond(): Promise<Connection | undefined> {
-    const {resolveSecond} = await import('../config/second-server.js')
+    const {resolveSecond, saidOfSecond} = await import('../config/second-server.js')
     const {secondServerValues} = await import('./second-server.js')
     this.#second = resolveSecond({env: process.env, flags: secondServerValues(this.#flags)})
     if (!this.#second) return undefined
     this.#secrets.push(...secretsOf(this.#second))
-    return this.#open(this.#second)
+    return this.#open(this.#second, ({message}) => {
+      this.warnOf({message: saidOfSecond(asTyped(message))})
+    })
   }
 
-  async #open(settings: Settings): Promise<Connection> {
+  async #open(settings: Settings, onWarning = this.warnOf): Promise<Connection> {
     const options = connectOptions(settings)
-    if (settings.caFile) options.ca = await readCaFile(settings.caFile.value, settings.caFile.from)
+    if (settings.caFile) {
+      const {readCaFile} = await import('./ca-file.js')
+      options.ca = await readCaFile(settings.caFile.value, settings.caFile.from)
+    }
+
     const {connect} = await import('../weaviate/connect.js')
-    const connection = await connect({...options, onCall: callLogger(process.env.DEBUG), onWarning: this.warnOf})
+    const connection = await connect({...options, onCall: callLogger(process.env.DEBUG), onWarning})
     this.#connections.push(connection)
     return connection
   }
@@ -382,14 +395,4 @@ interface Continuation {
 /** The settings file named on the command line or in the environment. */
 function settingsFileOf(flags: GlobalFlags, env: NodeJS.ProcessEnv): string | undefined {
   return [flags.config, env.ELYSIACTL_CONFIG].find(Boolean)
-}
-
-async function readCaFile(file: string, from: string): Promise<string> {
-  const {readFile} = await import('node:fs/promises')
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    const {unreadable} = await import('../store/storage-error.js')
-    throw unreadable(error, `The CA file ${file} (from ${from})`)
-  }
 }

@@ -1,8 +1,10 @@
 /** What a command says of an error: for a person, and for programs. */
+import {saidOfSecond} from '../config/second-server.js'
 import {withoutUserInfo} from '../config/setting-texts.js'
 import {describeSettings, type Settings} from '../config/settings.js'
 import {DataOpsError, withContext} from '../model/errors.js'
 import {isTwoServers} from '../weaviate/errors.js'
+import {asTyped} from './hints.js'
 
 /** What `--json` prints under `error`. */
 export interface FailureDescription {
@@ -32,11 +34,11 @@ export function asDataOpsError(error: unknown): DataOpsError {
 export function withSource(error: DataOpsError, first: Settings | undefined, second?: Settings): DataOpsError {
   const settings = second ? [first, second].find((each) => isOf(error, each)) : first
   if (!settings || (error.code !== 'CANNOT_CONNECT' && error.code !== 'NOT_ALLOWED')) return error
+  const origin = error.code === 'CANNOT_CONNECT' ? addressOrigin(settings, error) : credentialsOrigin(settings)
+  const hint = [error.hint, origin].filter(Boolean).join(' ')
   return withContext(error, {
     details: {settings: describeSettings(settings)},
-    hint: [error.hint, error.code === 'CANNOT_CONNECT' ? addressOrigin(settings, error) : credentialsOrigin(settings)]
-      .filter(Boolean)
-      .join(' '),
+    hint: settings === second ? saidOfSecond(asTyped(hint)) : hint,
   })
 }
 

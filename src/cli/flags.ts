@@ -66,9 +66,13 @@ export function inGroup<Named extends Readonly<Record<string, object>>>(helpGrou
 const connectionFlags = inGroup('CONNECTION', {
   'api-key': Flags.string({
     description: 'API key; better in WEAVIATE_API_KEY, where other users of the machine cannot see it.',
+    helpValue: '<key>',
     noCacheDefault: true,
   }),
-  'ca-file': Flags.string({description: 'PEM file with a certificate authority to trust.', helpValue: '<path>'}),
+  'ca-file': Flags.string({
+    description: 'PEM file with a certificate authority to trust (env ELYSIACTL_CA_FILE).',
+    helpValue: '<path>',
+  }),
   config: Flags.string({
     description: 'Settings file; default ~/.elysiactl/settings.yaml (env ELYSIACTL_CONFIG).',
     helpValue: '<path>',
@@ -80,6 +84,7 @@ const connectionFlags = inGroup('CONNECTION', {
   'grpc-url': Flags.string({
     description:
       'gRPC address: host:port, URL, or a port of the host of --url; default: that host, port 50051 (env WEAVIATE_GRPC_URL).',
+    helpValue: '<address>',
   }),
   header: Flags.string({
     description: 'Header sent with every call, "Name: value"; may be repeated (env ELYSIACTL_HEADERS).',
@@ -96,7 +101,10 @@ const connectionFlags = inGroup('CONNECTION', {
       'How objects travel: auto takes gRPC where it answers, else REST, several times slower (env ELYSIACTL_TRANSPORT).',
     options: TRANSPORTS,
   })(),
-  url: Flags.string({description: 'Address of Weaviate; default http://localhost:8080 (env WEAVIATE_URL).'}),
+  url: Flags.string({
+    description: 'Address of Weaviate; default http://localhost:8080 (env WEAVIATE_URL).',
+    helpValue: '<url>',
+  }),
 })
 
 /** Flags of every command. */
@@ -107,7 +115,11 @@ export const globalFlags = {
     helpGroup: 'GLOBAL',
     options: ['auto', 'plain', 'json'],
   }),
-  quiet: Flags.boolean({char: 'q', description: 'No progress; warnings and errors only.', helpGroup: 'GLOBAL'}),
+  quiet: Flags.boolean({
+    char: 'q',
+    description: 'No progress and no hints: stderr has warnings and errors only. The result is printed.',
+    helpGroup: 'GLOBAL',
+  }),
 }
 
 /** Where backups lie. The two names mean the same everywhere. */
@@ -213,18 +225,22 @@ export const lockFlags = {
 export const saveFlags = {...recipientFlags, 'hide-names': encryptionFlags['hide-names']}
 
 export const batchSizeFlag = Flags.integer({
-  description: 'Objects a page or batch at most; chosen by the size of the collection when not given.',
+  description:
+    'Objects a page or batch at most; chosen by the size of the collection when not given (env ELYSIACTL_BATCH_SIZE).',
+  helpValue: '<n>',
   min: 1,
 })
 
 export const workersFlag = Flags.integer({
   description:
-    'Threads, each with a connection of its own; default: one for each core, at most 8; half of them where the server is on this machine, backups to JSON apart.',
+    'Threads, each with a connection of its own; default: one for each core, at most 8; half of them where the server is on this machine, backups to JSON apart (env ELYSIACTL_WORKERS).',
+  helpValue: '<n>',
   min: 1,
 })
 
 export const tenantFlag = Flags.string({
   description: 'Only this tenant, or those of a pattern (eu-*); old=new gives it another name; may be repeated.',
+  helpValue: '<name>',
   ...REPEATED,
 })
 
@@ -236,10 +252,11 @@ export const schemaFromFlag = (more: string) =>
     ...REPEATED,
   })
 
-export const oneTenantFlag = Flags.string({description: 'Only objects of this tenant.'})
+export const oneTenantFlag = Flags.string({description: 'Only objects of this tenant.', helpValue: '<name>'})
 
 export const differencesFlag = Flags.integer({
   description: 'Differences to list at most; default 20, with --json all.',
+  helpValue: '<n>',
   min: 0,
 })
 
@@ -258,6 +275,7 @@ export const waitReplicasFlag = secondsFlag({
 export const concurrencyFlag = Flags.integer({
   description: 'Requests in flight at most; default 4.',
   helpGroup: RETRY,
+  helpValue: '<n>',
   min: 1,
 })
 
@@ -271,6 +289,7 @@ export const maxRateFlag = Flags.custom<RateLimit>({
 export const retryFlags = inGroup(RETRY, {
   'max-retries': Flags.integer({
     description: 'Attempts after the first, when the server cannot answer; default 8.',
+    helpValue: '<n>',
     min: 0,
   }),
   'retry-max-wait': secondsFlag({description: 'Seconds between two attempts at most; default 30.'}),

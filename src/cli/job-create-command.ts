@@ -20,11 +20,12 @@ export const jobCreateFlags = {
   }),
   items: Flags.integer({
     description: 'Items of each collection, about; by default one for 50,000 objects, at least 32.',
+    helpValue: '<n>',
     max: 10_000,
     min: 1,
   }),
   job: Flags.string({
-    description: 'Name of the job: lower-case letters, digits and dashes; made when not given.',
+    description: 'Name of the job: lower-case letters, digits, dashes and dots; made when not given.',
     helpValue: '<name>',
   }),
   lease: secondsFlag({

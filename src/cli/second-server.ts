@@ -7,6 +7,7 @@ import {HEADERS, inGroup, NODES, secondsFlag, serverValues} from './flags.js'
 export const secondServerFlags = inGroup('SECOND SERVER', {
   'to-api-key': Flags.string({
     description: 'API key of the second server; better in ELYSIACTL_TO_API_KEY.',
+    helpValue: '<key>',
     noCacheDefault: true,
   }),
   'to-ca-file': Flags.string({
@@ -18,6 +19,7 @@ export const secondServerFlags = inGroup('SECOND SERVER', {
   }),
   'to-grpc-url': Flags.string({
     description: 'gRPC address, as --grpc-url is that of the first (env ELYSIACTL_TO_GRPC_URL).',
+    helpValue: '<address>',
   }),
   'to-header': Flags.string({
     description: 'Header sent with every call; may be repeated (env ELYSIACTL_TO_HEADERS).',
@@ -34,6 +36,7 @@ export const secondServerFlags = inGroup('SECOND SERVER', {
   })(),
   'to-url': Flags.string({
     description: 'Address of the second server (env ELYSIACTL_TO_URL); without it, the second is the first.',
+    helpValue: '<url>',
   }),
 })
 

@@ -20,7 +20,7 @@ export const transformFlags = inGroup('CHANGES ON THE WAY', {
     exclusive: ['tenant-from'],
     helpValue: '<name>',
   }),
-  limit: Flags.integer({description: 'The first so many objects by UUID.', min: 1}),
+  limit: Flags.integer({description: 'The first so many objects by UUID.', helpValue: '<n>', min: 1}),
   'no-tenants': Flags.boolean({
     description: 'Make objects of tenants objects of a collection without.',
     exclusive: ['into-tenant', 'tenant-from'],
@@ -36,7 +36,11 @@ export const transformFlags = inGroup('CHANGES ON THE WAY', {
     exclusive: ['limit'],
     helpValue: '<number or share>',
   }),
-  seed: Flags.string({dependsOn: ['sample'], description: 'Text that decides which objects --sample takes.'}),
+  seed: Flags.string({
+    dependsOn: ['sample'],
+    description: 'Text that decides which objects --sample takes.',
+    helpValue: '<text>',
+  }),
   'tenant-from': Flags.string({
     description: 'Make each object one of the tenant that this property names.',
     helpValue: '<property>',

@@ -1,5 +1,5 @@
 /** Turns what oclif says about wrong arguments into one sentence and a next step. */
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, withContext} from '../model/errors.js'
 import {meantByFlag, type TypedCommand} from './meant-flag.js'
 
 interface ParseError extends Error {
@@ -13,10 +13,33 @@ export interface UsageContext extends TypedCommand {
   command: string
 }
 
+/**
+ * oclif takes the value of `--dry-run=false` for an argument, and the flag for said.
+ * @throws DataOpsError INVALID_INPUT for a switch that is given one.
+ */
+export function refuseValuesOfSwitches(
+  argv: readonly string[],
+  flags: Readonly<Record<string, {aliases?: string[]; type?: string}>>,
+): void {
+  const end = argv.indexOf('--')
+  for (const argument of end === -1 ? argv : argv.slice(0, end)) {
+    const [, name = '', value = ''] = /^--(?:no-)?([\w-]+)=(.*)$/s.exec(argument) ?? []
+    if (flags[name]?.type !== 'boolean') continue
+    const isOff = /^(?:0|false|no|off)$/i.test(value)
+    throw new DataOpsError('INVALID_INPUT', `--${name} takes no value.`, {
+      hint: isOff ? 'Leave the flag out.' : `Say --${name} alone.`,
+    })
+  }
+}
+
 /** @param error anything thrown while arguments were parsed */
 export function usageError(error: unknown, context: UsageContext): unknown {
   if (!(error instanceof Error)) return error
-  if (error.name === 'DataOpsError') return error
+  // What a flag's own reader throws, oclif puts its words around.
+  if (error.name === 'DataOpsError')
+    return error.message.startsWith('Parsing --')
+      ? withContext(error as DataOpsError, {message: plainSentence(error.message)})
+      : error
   const {hint, message} = sentence(error, context)
   return new DataOpsError('INVALID_INPUT', message, {hint: hint ?? `See ${context.command} --help.`})
 }
@@ -66,5 +89,7 @@ function plainSentence(text: string): string {
     .replaceAll(/\s+/g, ' ')
     .trim()
     .replace(/^(--[\w-]+): Expected/, '$1: expected')
+    .replace(/^(--[\w-]+)(?:=\S*)? cannot also be provided when using (--[\w-]+)$/, '$1 and $2 cannot be said together')
+    .replace(/^All of the following must be provided when using (--[\w-]+): (--[\w-]+)$/, '$1 needs $2')
   return /[.!?]$/.test(plain) ? plain : `${plain}.`
 }

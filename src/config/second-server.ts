@@ -59,6 +59,13 @@ function resolve(env: Environment, flags: SettingValues): Settings {
   }
 }
 
+/** What is said of a connection, with the flags and variables of the second server. */
+export function saidOfSecond(text: string): string {
+  return text
+    .replaceAll(/--(?=(?:api-key|ca-file|discover-nodes|grpc-url|header|node|timeout|transport|url)\b)/g, '--to-')
+    .replaceAll(/\b(?:ELYSIACTL|WEAVIATE)_(?=(?:API_KEY|GRPC_URL|URL)\b)/g, () => SECOND)
+}
+
 function asSecond(from: string): string {
   return from.replace(/--(?!to-)/, '--to-').replace(/\bELYSIACTL_(?!TO_)/, () => SECOND)
 }

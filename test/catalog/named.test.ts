@@ -47,7 +47,12 @@ describe('names of backups', () => {
     expect(parseBackupReference('Article@2026-02-01T10:30')).toMatchObject({kind: 'at', time: '2026-02-01T10:30'})
     for (const reference of ['5f0c', 'a/b@c', 'x@y.json/z', './latest', 'Article_2026-02-01_103000.json'])
       expect(parseBackupReference(reference), reference).toBeUndefined()
-    expect(() => parseBackupReference('Article@yesterday')).toThrow(expect.objectContaining({code: 'INVALID_INPUT'}))
+    for (const time of ['yesterday', '2026-13', '2026-02-30', '2026-02-01T24', '20260201T10:61'])
+      expect(() => parseBackupReference(`Article@${time}`), time).toThrow(
+        expect.objectContaining({code: 'INVALID_INPUT'}),
+      )
+    for (const time of ['2026', '2024-02-29', '20260201T1030Z'])
+      expect(parseBackupReference(`Article@${time}`)).toMatchObject({kind: 'at', time})
     expect(['run:5f0c', 'Art*', 'latest', '5f0c'].map((reference) => isPlural(reference))).toEqual([
       true,
       true,

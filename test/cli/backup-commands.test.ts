@@ -87,6 +87,9 @@ describe('backup list', () => {
     })
     expect(await listed('Film')).toMatchObject([{id: film.id}])
 
+    expect((await offline('backup', 'list', 'film')).stdout).toBe(
+      `There are no backups of "film" in ${place}, which has 2 backups of others. Did you mean Film?\n`,
+    )
     const {stdout} = await offline('backup', 'list')
     const [header, ...rows] = stdout.trimEnd().split('\n')
     expect(header).toMatch(/^ID +COLLECTION +WHEN +FORMAT +OBJECTS +SIZE +PATH$/)

@@ -71,9 +71,11 @@ it.each([
     const verified = await on(place, ['backup', 'verify', id, '--identity', file('me.txt')])
     expect(verified, verified.stderr).toMatchObject({code: 0})
     expect(await on(place, ['backup', 'verify', id], {ELYSIACTL_IDENTITY: file('me.txt')})).toMatchObject({code: 0})
-    expect(await on(place, ['backup', 'verify', id, '--quick'])).toMatchObject({code: 0})
+    // Without a server, nothing that is wrong with the settings of one matters.
+    const quick = await on(place, ['backup', 'verify', id, '--quick'], {WEAVIATE_URL: 'ftp://x'})
+    expect(quick, quick.stderr).toMatchObject({code: 0})
     const to = ['--identity', file('me.txt'), '--encrypt-to', other.recipient]
-    expect(await on(place, ['backup', 'rekey', id, ...to])).toMatchObject({code: 0})
+    expect(await on(place, ['backup', 'rekey', 'Book@latest', ...to])).toMatchObject({code: 0})
     expect(await on(place, ['backup', 'verify', id, '--identity', file('me.txt')])).toMatchObject({code: 2})
     expect(await on(place, ['backup', 'verify', id, '--identity', file('other.txt')])).toMatchObject({code: 0})
   },

@@ -4,6 +4,7 @@ import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {describe, expect, it} from 'vitest'
 
+import {SETTINGS} from '../../src/config/definitions.js'
 import {root} from './run-cli.js'
 
 async function node(script: string, argv: string[], cwd: string): Promise<{code: number; output: string}> {
@@ -85,8 +86,18 @@ describe('what is made from the commands', () => {
       expect(Object.keys(command.flags!), id).toEqual(expect.arrayContaining(globals))
       expect('output' in command.flags! || id === 'completion', id).toBe(true)
       expect(command.summary, id).toBeTruthy()
+      expect(command.usage, id).toBeTruthy()
+      expect(command.description, id).toBeTruthy()
       expect(command.examples, id).not.toHaveLength(0)
       expect(command.hasDynamicHelp, id).toBe(false)
+      for (const {env, flag = ''} of Object.values(SETTINGS)) {
+        const {description} = (command.flags as Record<string, undefined | {description: string}>)[flag] ?? {}
+        if (description !== undefined && env.length > 0)
+          expect(
+            env.some((name) => description.includes(name)),
+            `${id} --${flag}: ${description}`,
+          ).toBe(true)
+      }
     }
   })
 })

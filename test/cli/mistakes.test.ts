@@ -1,7 +1,7 @@
 /** Twenty mistakes that people make: one sentence, the right exit code, and a next step that works when it is followed word for word. */
 import {writeFile} from 'node:fs/promises'
 import path from 'node:path'
-import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+import {afterAll, beforeAll, describe, expect, it, onTestFinished, vi} from 'vitest'
 
 import commandNotFound from '../../hooks/command-not-found.js'
 import {startTestServer, type TestServer} from '../support/collections.js'
@@ -95,7 +95,16 @@ const MISTAKES: Array<[title: string, argv: string[], code: number]> = [
   ['nothing to back up', ['col', 'backup'], 2],
 ]
 
+// What it says, it says on stderr, too.
+function quiet(): void {
+  const spy = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => {
+    spy.mockRestore()
+  })
+}
+
 it('in a host, a word that is none of ours is not found, as without this plugin', async () => {
+  quiet()
   const config = {bin: 'elysiactl', commandIDs: ['col:backup', 'plan'], root}
   // A hook that returned would end the command with 0.
   await expect(commandNotFound({config, id: 'pla'})).rejects.toMatchObject({
@@ -118,8 +127,23 @@ it.each([
   ['job', 'There is no command "job".', 'There are: elysiactl job create backup, elysiactl job list.'],
   ['job:list:s3://x', 'There is an argument too many (s3://x).', 'See elysiactl job list --help.'],
 ])('what stands behind words that are commands is no command: %s', async (id, message, suggestion) => {
+  quiet()
   const config = {bin: 'elysiactl', commandIDs: ['col:backup', 'job:create:backup', 'job:list', 'plan'], root}
   await expect(commandNotFound({config, id})).rejects.toMatchObject({message, suggestions: [suggestion]})
+})
+
+it('what is no command is one JSON document with --json, as every error is', async () => {
+  const {code, stderr, stdout} = await start(['job', 'list', 'foo', '--json'], env).done
+  expect({code, stderr}).toEqual({code: 2, stderr: ''})
+  expect(JSON.parse(stdout)).toEqual({
+    error: {
+      code: 'INVALID_INPUT',
+      details: {},
+      exitCode: 2,
+      hint: 'See elysia-data-ops job list --help.',
+      message: 'There is an argument too many (foo).',
+    },
+  })
 })
 
 describe('twenty mistakes', () => {

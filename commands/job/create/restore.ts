@@ -22,7 +22,7 @@ export default class JobCreateRestore extends JobCreateCommand {
     ...openingFlags,
     consistency: consistencyFlag,
     exclude: excludeFlag,
-    name: Flags.string({description: 'Another name for the collection.'}),
+    name: Flags.string({description: 'Another name for the collection.', helpValue: '<name>'}),
     ...writingFlags,
   }
 

@@ -5,6 +5,7 @@ import type {JsonObject, JsonValue, WeaviateObject} from '../../model/object.js'
 import type {Warning} from '../../model/progress.js'
 
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {nearestNames} from '../../model/nearest.js'
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {sha256Hex} from '../../platform/node.js'
@@ -65,6 +66,20 @@ function filterParser(expression: string): (schema?: WeaviateClass) => (object: 
       return decide(evaluate, context, {expression, object})
     }
   }
+}
+
+/** The next step where a filter is not understood. */
+function howToSay(expression: string, problem: string, schema: undefined | WeaviateClass): string {
+  const [word] = wordsIn(expression)
+  if (word !== undefined)
+    return `"${word}" is a word of CEL, the language of filters: a property of that name is properties["${word}"].`
+  const unknown = /^Unknown variable: (\w+)$/.exec(problem)?.[1]
+  if (unknown === undefined || !schema) return EXAMPLE
+  const names = (schema.properties ?? []).map(({name}) => name)
+  const near = nearestNames(unknown, names)
+  return near.length > 0
+    ? `Did you mean ${near.join(', ')}?`
+    : `"${schema.class}" has ${names.join(', ') || 'no properties'}.`
 }
 
 /** Whether a variable can have that name: words of the language cannot, such as `type`; `properties["type"]` is the property. */
@@ -133,14 +148,10 @@ function checked(environment: Environment, expression: string, schema?: Weaviate
     if (type !== 'bool' && type !== 'dyn') throw new Error(`it is of type ${type}, not true or false`)
     return (context) => parsed(context) as unknown
   } catch (error) {
-    const [word] = wordsIn(expression)
     throw new DataOpsError('INVALID_INPUT', `The filter ${expression} cannot be understood: ${firstLine(error)}.`, {
       cause: error,
       details: {expression},
-      hint:
-        word === undefined
-          ? EXAMPLE
-          : `"${word}" is a word of CEL, the language of filters: a property of that name is properties["${word}"].`,
+      hint: howToSay(expression, firstLine(error), schema),
     })
   }
 }
@@ -258,8 +269,9 @@ export function limit(objects: number): Transform {
 export function sample(size: number | string, seed = ''): Transform {
   const rank = (object: WeaviateObject): string => sha256Hex(`${seed}\n${keyOf(object)}`)
   const share = typeof size === 'string' && size.endsWith('%') ? Number(size.slice(0, -1)) : undefined
-  if (share === undefined) return chosen('sample', {objects: Number(size), seed}, rank)
-  if (!(share > 0 && share <= 100)) {
+  const objects = Number(size)
+  if (share === undefined && !Number.isNaN(objects)) return chosen('sample', {objects, seed}, rank)
+  if (share === undefined || !(share > 0 && share <= 100)) {
     throw new DataOpsError('INVALID_INPUT', `A sample of ${size} is none.`, {hint: 'For example 1% or 1000.'})
   }
 

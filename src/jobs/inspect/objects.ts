@@ -3,6 +3,9 @@ import type {Archive} from '../../archive/reader.js'
 import type {WeaviateObject} from '../../model/object.js'
 
 import {DataOpsError} from '../../model/errors.js'
+import {nearestNames} from '../../model/nearest.js'
+import {plural} from '../../model/plural.js'
+import {isMultiTenant} from '../../model/schema.js'
 
 export interface FirstObjectsOptions {
   /** Objects at most; default 10. */
@@ -14,9 +17,32 @@ export interface FirstObjectsOptions {
 /** Objects read for the first ones are few: pages of this many bytes. */
 const SMALL_PAGE = 256 * 1024
 
-/** The first objects in the backup's own order. @throws DataOpsError BACKUP_DAMAGED when one of them cannot be read. */
+/** One that is not in the backup has no objects there, but nobody may take that for a tenant without. @throws DataOpsError INVALID_INPUT. */
+function checkTenant({head, seal}: Archive, tenant: string | undefined): void {
+  if (tenant === undefined) return
+  const {metadata, schema} = head
+  const refuse = (message: string, hint: string): never => {
+    throw new DataOpsError('INVALID_INPUT', message, {details: {tenant}, hint})
+  }
+
+  if (!isMultiTenant(schema)) refuse(`The backup of "${metadata.collection}" has no tenants.`, 'Leave the tenant out.')
+  const reason = seal?.tenants?.find(({name}) => name === tenant)?.skipped
+  if (reason !== undefined)
+    refuse(`The tenant "${tenant}" is not in the backup: ${reason}.`, 'Look for a backup that has it.')
+  const names = metadata.tenants?.map(({name}) => name)
+  if (!names || names.includes(tenant)) return
+  const near = nearestNames(tenant, names)
+  const some = names.length > 0 ? `, "${names[0]}" among them` : ''
+  refuse(
+    `The backup has no tenant "${tenant}".`,
+    near.length > 0 ? `Did you mean ${near.join(', ')}?` : `It has ${plural(names.length, 'tenant')}${some}.`,
+  )
+}
+
+/** The first objects in the backup's own order. @throws DataOpsError INVALID_INPUT for a tenant that it does not have; BACKUP_DAMAGED when one of them cannot be read. */
 export async function firstObjects(archive: Archive, options: FirstObjectsOptions = {}): Promise<WeaviateObject[]> {
   const {limit = 10, signal, tenant} = options
+  checkTenant(archive, tenant)
   const found: WeaviateObject[] = []
   if (limit <= 0) return found
   for await (const {objects} of archive.pages({pageBytes: SMALL_PAGE, signal})) {
@@ -32,13 +58,14 @@ export async function firstObjects(archive: Archive, options: FirstObjectsOption
 
 /**
  * The object of an id; undefined when the backup has none. Ids are read first, then the one row.
- * @throws DataOpsError INVALID_INPUT when several tenants have it and none is named; BACKUP_DAMAGED.
+ * @throws DataOpsError INVALID_INPUT when several tenants have it and none is named, or for a tenant that it does not have; BACKUP_DAMAGED.
  */
 export async function findObject(
   archive: Archive,
   id: string,
   {signal, tenant}: Omit<FirstObjectsOptions, 'limit'> = {},
 ): Promise<undefined | WeaviateObject> {
+  checkTenant(archive, tenant)
   const wanted = id.toLowerCase()
   const places: Array<{row: number; tenant?: string}> = []
   for await (const {objects, rows} of archive.pages({columns: 'ids', signal})) {

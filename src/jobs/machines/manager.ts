@@ -257,7 +257,7 @@ function createdOf({place, plan: {id, items, kind, works}}: OpenJob): CreatedJob
 function jobExists(id: string, path: string): DataOpsError {
   return new DataOpsError('INVALID_INPUT', `There is a job "${id}" already.`, {
     details: {exists: true, path},
-    hint: 'Work on it with `job work`, or give the new one another name.',
+    hint: 'Work on it with `JobManager.work`, or give the new one another name.',
   })
 }
 

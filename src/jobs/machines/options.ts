@@ -8,7 +8,7 @@ import type {RestoreOptions, RestoreResult} from '../restore/options.js'
 
 /** Of a job and its items; what is of the reading belongs to `work`. */
 export interface CreateJobOptions {
-  /** Lower-case letters, digits and dashes; made when absent. */
+  /** Lower-case letters, digits, dashes and dots, at most 128; made when absent. */
   id?: string
   /** Items of each collection, about; by default one for 50,000 objects, at least 32. */
   items?: number
@@ -74,6 +74,7 @@ export interface CreatedJob {
   path: string
 }
 
+/** What a job does. */
 export type JobKind = 'backup' | 'restore'
 
 /** An item that failed too often. */

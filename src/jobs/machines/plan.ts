@@ -99,7 +99,7 @@ export async function openJob(store: Store, id: string): Promise<OpenJob> {
   if (plan === undefined) {
     throw new DataOpsError('INVALID_INPUT', `There is no job "${id}" in ${store.describe('')}.`, {
       details: {absent: true},
-      hint: 'See `job list`, or create one with `job create`.',
+      hint: 'See `JobManager.list`, or create one with `JobManager.createBackup`.',
     })
   }
 

@@ -35,6 +35,12 @@ export function checkRestoreOptions(options: RestoreOptions): void {
     })
   }
 
+  if (options.skipData && options.verify) {
+    throw new DataOpsError('INVALID_INPUT', 'Without objects there is nothing to compare.', {
+      hint: 'Leave out `skipData` or `verify`.',
+    })
+  }
+
   if (options.onConflict !== undefined && options.onConflict !== 'overwrite' && !options.merge) {
     throw new DataOpsError('INVALID_INPUT', 'What happens on a conflict matters only in a merge.', {
       hint: 'Add `merge: true`.',

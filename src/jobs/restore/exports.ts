@@ -31,9 +31,16 @@ export async function exportsToRestore(
 ): Promise<SourceToRestore[] | undefined> {
   const place = await locateExport(reference, store)
   if (!place) {
-    if (!options.collections?.length) return undefined
-    throw new DataOpsError('INVALID_INPUT', `"${reference}" is no export: a backup holds one collection.`, {
-      hint: 'Leave out `collections`.',
+    if (options.collections?.length) {
+      throw new DataOpsError('INVALID_INPUT', `"${reference}" is no export: a backup holds one collection.`, {
+        hint: 'Leave out `collections`.',
+      })
+    }
+
+    // Of several, another may be one.
+    if (!isOnly || !options.schemaFrom?.length) return undefined
+    throw new DataOpsError('INVALID_INPUT', `"${reference}" is no export: a backup holds its schema.`, {
+      hint: 'Leave out `schemaFrom`; `overrides` changes the schema.',
     })
   }
 

@@ -211,7 +211,7 @@ export function notOfThisServer(
   const where = at === undefined ? '' : ` at ${at}`
   return error.with({
     details: {ofWorker: true, server: describe},
-    hint: `See whether ${describe} is the server that the job was created at (\`job show\` names it). If it is, cancel the job${where}, and create it anew.`,
+    hint: `See whether ${describe} is the server that the job was created at (\`JobManager.show\` names it). If it is, cancel the job${where}, and create it anew.`,
     message: `${describe} has not the collection "${collection}" that this job is of: it is another server, or the collection was dropped.`,
   })
 }

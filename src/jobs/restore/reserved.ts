@@ -52,7 +52,7 @@ async function readReservation(store: Store, lease: string): Promise<ReservedBy 
       new DataOpsError('STORAGE', `${store.describe(name)} is damaged.`, {
         cause,
         details: {isHeld: true, path: store.describe(name)},
-        hint: 'It says which job restores into the collection. Remove it once none does: see `job list`.',
+        hint: 'It says which job restores into the collection. Remove it once none does: see `JobManager.list`.',
       }),
     name: 'reservation',
     read: (by) => ({job: by.member('job').text(), plan: by.member('plan').text()}),

@@ -95,7 +95,7 @@ export class TargetLeases {
 function restoredByJob({job}: ReservedBy, collection: string, path: string): DataOpsError {
   return new DataOpsError('STORAGE', `The job "${job}" restores into "${collection}".`, {
     details: {isHeld: true, job, path},
-    hint: `Wait until it has ended (\`job show ${job}\`), or end it with \`job cancel ${job}\`: two at once would write every reference twice.`,
+    hint: `Wait until it has ended (\`JobManager.show\` ${job}), or end it with \`JobManager.cancel\` ${job}: two at once would write every reference twice.`,
     retryable: true,
   })
 }

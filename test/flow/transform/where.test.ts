@@ -4,7 +4,7 @@ import {expect, it} from 'vitest'
 import type {WeaviateObject} from '../../../src/model/object.js'
 import type {WeaviateClass} from '../../../src/model/schema.js'
 
-import {where} from '../../../src/flow/transform/index.js'
+import {sample, where} from '../../../src/flow/transform/index.js'
 
 const TYPES: Record<string, string> = {
   class: 'text',
@@ -167,6 +167,16 @@ it.each([
     code: 'INVALID_INPUT',
     message: `The filter ${expression} cannot be understood: ${reason}.`,
   })
+})
+
+it('names the property that a misspelt one may be, or those that there are', async () => {
+  await expect(chosen('rnk > 1')).rejects.toMatchObject({hint: 'Did you mean rank?'})
+  await expect(chosen('nothing > 1')).rejects.toMatchObject({hint: expect.stringMatching(/^".+" has .*rank/) as string})
+})
+
+it('a sample that is no number is refused as it was given', () => {
+  for (const size of ['abc', '5 %x', '200%', '%'])
+    expect(() => sample(size)).toThrow(expect.objectContaining({message: `A sample of ${size} is none.`}))
 })
 
 it.each([

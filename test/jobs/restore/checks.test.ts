@@ -34,6 +34,7 @@ describe('a vector', () => {
 it.each([
   [{batchSize: 0}, 'The batch size must be a whole number above 0, not 0.'],
   [{concurrency: 1.5}, 'The concurrency must be a whole number above 0, not 1.5.'],
+  [{skipData: true, verify: true}, 'Without objects there is nothing to compare.'],
   [{workers: NaN}, 'The number of workers must be a whole number above 0, not NaN.'],
 ])('refuses %o', (options, message) => {
   expect(() => {
