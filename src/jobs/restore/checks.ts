@@ -160,7 +160,7 @@ export function checkRefersToOthers(original: WeaviateClass, prepared: WeaviateC
   const there = new Set(
     referenceProperties(prepared).flatMap((each) => (each.dataType.includes(name) ? [each.name] : [])),
   )
-  const [first] = others.filter((property) => there.has(property.name))
+  const first = others.find((property) => there.has(property.name))
   if (!first) return
   throw new DataOpsError(
     'INVALID_INPUT',
