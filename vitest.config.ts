@@ -10,6 +10,7 @@ export const ALONE = [
   'test/codec/parquet/hostile.test.ts',
   'test/codec/parquet/noted-source.test.ts',
   'test/flow/temporary-folder.test.ts',
+  'test/jobs/restore/tenants.test.ts',
   'test/jobs/workers/thread.test.ts',
   'test/model/errors.test.ts',
   'test/store/gcs/early-end.test.ts',
@@ -24,6 +25,8 @@ export const ALONE = [
 const settings = {
   // @oclif/test captures stdout itself
   disableConsoleIntercept: true,
+  // Tests make much that is short-lived: with more room for it, less is collected.
+  execArgv: ['--max-semi-space-size=64'],
   expect: {poll: {timeout: 60_000}},
   // For what hangs, not for what is slow: many tests run processes, and a busy machine gives them a tenth of a core.
   hookTimeout: 120_000,

@@ -40,7 +40,7 @@ describe.each(platforms)('gzip on the %s platform', (_, platform) => {
         expect(inflated.equals(expected)).toBe(true)
         expect(zlib.gunzipSync(file).equals(expected)).toBe(true)
       }),
-      {numRuns: 60},
+      {numRuns: 20},
     )
   })
 

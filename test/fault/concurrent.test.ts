@@ -389,7 +389,7 @@ describe('a clear', () => {
     expect(whole.result).toMatchObject({remaining: 0})
     let kills = 0
     let gone = 0
-    const rounds = Math.max(10, Math.floor(Number(process.env.FAULT_ROUNDS ?? 10) / 2))
+    const rounds = Math.max(6, Math.floor(Number(process.env.FAULT_ROUNDS ?? 0) / 2))
     for (let round = 0; round < rounds; round++) {
       const folder = path.join(directory.path, `clear-${round}`)
       const killAt = 1 + Math.floor(((round + 0.5) / rounds) * whole.steps)
@@ -424,7 +424,7 @@ describe('a clear', () => {
   it('of inactive tenants that is killed leaves them to the next run to put back', async () => {
     const states = await makeTenants(connection, NAME, {objects: 60, tenants: 9})
     const folder = path.join(directory.path, 'clear-tenants')
-    for (let killAt = 10; ; killAt += 3) {
+    for (let killAt = 10; ; killAt += 8) {
       const {killed} = await runWorker(worker, {...job(folder, {}), killAt})
       expect(killed).toBe(true)
       if (JSON.stringify(await statesOf(connection, NAME)) !== JSON.stringify(states)) break

@@ -8,8 +8,8 @@ import process from 'node:process'
 
 import type {WorkerJob} from './worker.js'
 
-/** Rounds of each kind of kill: 4 in `npm test`, 100 in `npm run test:fault`. */
-export const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 4)
+/** Rounds of each kind of kill: 3 in `npm test`, 100 in `npm run test:fault`. */
+export const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 3)
 /** Another seed dies at other moments; a failing round names its own. */
 export const SEED = Number(process.env.FAULT_SEED ?? 1)
 

@@ -23,7 +23,7 @@ import {
 } from './meanwhile.js'
 import {randomOf} from './situations.js'
 
-const {MEANWHILE = '2', MEANWHILE_AT_ONCE = '1', MEANWHILE_FROM = '1', MEANWHILE_LONG, MEANWHILE_SEED} = process.env
+const {MEANWHILE = '1', MEANWHILE_AT_ONCE = '1', MEANWHILE_FROM = '1', MEANWHILE_LONG, MEANWHILE_SEED} = process.env
 const FROM = Number(MEANWHILE_SEED ?? MEANWHILE_FROM)
 const MANY = MEANWHILE_SEED === undefined ? Number(MEANWHILE) : 1
 const IS_LONG = Boolean(MEANWHILE_LONG)

@@ -206,7 +206,7 @@ describe('a queue in a store', () => {
 
   it.each([
     {items: 10_000, of: 'backup', workers: 8},
-    {items: 10_000, of: 'restore', workers: 8},
+    {items: 2000, of: 'restore', workers: 8},
     {items: 1000, of: 'backup', workers: 16},
   ])(
     'asks the place at most five times an item of a $of: $items items, $workers workers',

@@ -2,8 +2,9 @@ import {chunks} from '../../model/chunks.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {plural} from '../../model/plural.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
-import {ACTIVATION_GROUP, ActiveTenants, type HeldNote} from './active-tenants.js'
+import {ActiveTenants, type HeldNote} from './active-tenants.js'
 import {type TenantStates} from './put-back.js'
+import {ACTIVATION_GROUP} from './room.js'
 
 /**
  * Runs `body` once with the tenants that are active, then with the others in groups of at most 100, each group activated before and put

@@ -4,12 +4,7 @@ import type {TenantNote} from './note.js'
 import {throwIfAborted} from '../../model/errors.js'
 import {throwIfLost} from '../../store/lease.js'
 import {putBackAll, type TenantStates} from './put-back.js'
-
-/** Tenants are activated in groups of this many (the server changes at most 100 a call). */
-export const ACTIVATION_GROUP = 100
-
-/** Tenants kept active at most, of all collections together: while there is work in one group, the next is activated. */
-export const MOST_ACTIVE_TENANTS = 2 * ACTIVATION_GROUP
+import {ACTIVATION_GROUP, MOST_ACTIVE_TENANTS} from './room.js'
 
 /** What says on the disk what may be active. */
 export type HeldNote = Pick<TenantNote, 'check' | 'leave' | 'save'>

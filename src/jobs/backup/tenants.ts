@@ -4,7 +4,7 @@ import type {ActivationGroup, BackupJournal, TenantScope} from './journal.js'
 
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {settledStatus} from '../../flow/tenants/activation.js'
-import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
+import {ACTIVATION_GROUP} from '../../flow/tenants/room.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'

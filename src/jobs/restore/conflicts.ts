@@ -2,7 +2,7 @@ import type {ObjectSource, SourcePage} from '../../flow/source.js'
 import type {RestoreTransferOptions} from './objects.js'
 import type {RestoredTenants} from './tenants.js'
 
-import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
+import {ACTIVATION_GROUP} from '../../flow/tenants/room.js'
 import {chunks} from '../../model/chunks.js'
 import {planBare} from '../../weaviate/collection-plan.js'
 import {RowRanges} from './row-ranges.js'

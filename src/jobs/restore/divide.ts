@@ -9,7 +9,7 @@ import type {Target} from './target.js'
 
 import {isOfEncrypted} from '../../archive/encrypted/notes.js'
 import {openArchive, openArchiveAt, type OpenedArchive} from '../../catalog/locate.js'
-import {ACTIVATION_GROUP} from '../../flow/tenants/active-tenants.js'
+import {ACTIVATION_GROUP} from '../../flow/tenants/room.js'
 import {staysHere} from '../../flow/transform/sent.js'
 import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {keptWarnings} from '../options.js'

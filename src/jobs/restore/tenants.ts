@@ -1,9 +1,10 @@
+import type {TenantOfCollection} from '../../flow/tenants/active-tenants.js'
 import type {CollectionPlan} from '../../weaviate/connection.js'
 import type {RestoreAccount} from './account.js'
 import type {RestoreJob} from './job.js'
 
 import {settledStatus} from '../../flow/tenants/activation.js'
-import {ACTIVATION_GROUP, type TenantOfCollection} from '../../flow/tenants/active-tenants.js'
+import {ACTIVATION_GROUP} from '../../flow/tenants/room.js'
 import {chunks} from '../../model/chunks.js'
 import {plural} from '../../model/plural.js'
 import {isMultiTenant, referenceProperties} from '../../model/schema.js'

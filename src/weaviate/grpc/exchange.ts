@@ -99,7 +99,7 @@ async function receive(
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let httpStatus = 0
-    let status: StatusError | undefined
+    let status: ReturnType<typeof statusFrom>
     let failure: Error | undefined
     stream.on('response', (headers) => {
       httpStatus = headers[':status'] ?? 0
@@ -125,7 +125,7 @@ async function receive(
     stream.on('close', () => {
       if (failure instanceof StatusError) reject(failure)
       else if (!status) reject(statusOfBroken(stream, httpStatus, failure))
-      else if (status.code !== GrpcStatus.OK) reject(status)
+      else if (status.code !== GrpcStatus.OK) reject(new StatusError(status.code, status.details))
       else if (message.isWhole) resolve(message.bytes)
       else reject(new StatusError(GrpcStatus.INTERNAL, 'A reply ended before its message did'))
     })

@@ -3,7 +3,8 @@ import {describe, expect, test} from 'vitest'
 
 import type {WeaviateTenant} from '../../../src/model/tenant.js'
 
-import {ActiveTenants, MOST_ACTIVE_TENANTS, type TenantOfCollection} from '../../../src/flow/tenants/active-tenants.js'
+import {ActiveTenants, type TenantOfCollection} from '../../../src/flow/tenants/active-tenants.js'
+import {MOST_ACTIVE_TENANTS} from '../../../src/flow/tenants/room.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 
 interface Call {

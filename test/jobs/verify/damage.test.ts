@@ -50,10 +50,10 @@ function randomNumbers(seed: number): (below: number) => number {
   }
 }
 
-/** All ends and line ends, what comes after them, and hundreds of others, evenly spread. */
+/** All ends and line ends, what comes after them, and a hundred others, evenly spread. */
 function placesIn(bytes: Buffer, random: (below: number) => number): Set<number> {
   const places = new Set<number>()
-  const step = Math.max(1, Math.floor(bytes.length / 250))
+  const step = Math.max(1, Math.floor(bytes.length / 100))
   for (let at = 0; at < bytes.length; at += step) places.add(Math.min(bytes.length - 1, at + random(step)))
   for (let at = 0; at < Math.min(20, bytes.length); at++) places.add(at).add(bytes.length - 1 - at)
   for (const [at, byte] of bytes.entries()) if (byte === 10) places.add(at).add(Math.min(at + 1, bytes.length - 1))
