@@ -25,8 +25,6 @@ export const ALONE = [
 const settings = {
   // @oclif/test captures stdout itself
   disableConsoleIntercept: true,
-  // Tests make much that is short-lived: with more room for it, less is collected.
-  execArgv: ['--max-semi-space-size=64'],
   expect: {poll: {timeout: 60_000}},
   // For what hangs, not for what is slow: many tests run processes, and a busy machine gives them a tenth of a core.
   hookTimeout: 120_000,
