@@ -86,10 +86,9 @@ export default class ColCopy extends DataOpsCommand {
         hint: 'Copy them one by one, or leave out the name.',
       })
     const settings = await this.settings()
-    const source = await this.connect()
-    const target = (await this.connectSecond()) ?? source
+    const {first, second} = await this.connectBoth(['source', 'target'])
     const {CopyManager} = await import('../../src/jobs/copy/manager.js')
-    const manager = new CopyManager(source, target, {
+    const manager = new CopyManager(first, second, {
       directory: flags['checkpoint-dir'] ?? flags.output,
       stateDirectory: this.stateDirectory,
     })

@@ -50,8 +50,7 @@ export default class ColDiff extends DataOpsCommand {
 
   async run(): Promise<Difference> {
     const {args, flags} = await this.parse(ColDiff)
-    const connection = await this.connect()
-    const other = await this.connectSecond()
+    const {first: connection, second: other} = await this.connectBoth(['first', 'second'])
     if (args.b === undefined && !other) {
       throw new DataOpsError('INVALID_INPUT', `There is nothing to compare "${args.a}" with.`, {
         hint: 'Name the other collection, or its server with --to-url.',

@@ -15,7 +15,7 @@ import {inParallel} from '../model/in-parallel.js'
 import {byName, folderEntry} from '../store/entries.js'
 import {nameOf} from '../store/key.js'
 import {asOpened} from '../store/open.js'
-import {overlay} from '../store/overlay.js'
+import {overlay} from '../model/overlay.js'
 import {isBackupFile, METADATA_FILE, parseBackupName} from './names.js'
 
 /** Files that are locked at the same time. */

@@ -1,7 +1,7 @@
 import type {WeaviateObject} from '../model/object.js'
 import type {ArchiveWriter, ArchiveWriterOptions, PartsForOthers, SealSummary} from './writer.js'
 
-import {overlay} from '../store/overlay.js'
+import {overlay} from '../model/overlay.js'
 import {DirectoryWriter} from './directory-writer.js'
 import {DocumentWriter} from './document-writer.js'
 import {type BackupEncryption, openEncryptedParts, openEncryptedWriter} from './encrypted/writer.js'

@@ -32,7 +32,7 @@ export function asDataOpsError(error: unknown): DataOpsError {
 
 /** A failed connection says which address or sign-in was tried, and who gave it. `second`: of the other server, where there are two. */
 export function withSource(error: DataOpsError, first: Settings | undefined, second?: Settings): DataOpsError {
-  const settings = second ? [first, second].find((each) => isOf(error, each)) : first
+  const settings = second ? settingsOf(error, {first, second}) : first
   if (!settings || (error.code !== 'CANNOT_CONNECT' && error.code !== 'NOT_ALLOWED')) return error
   const origin = error.code === 'CANNOT_CONNECT' ? addressOrigin(settings, error) : credentialsOrigin(settings)
   const hint = [error.hint, origin].filter(Boolean).join(' ')
@@ -40,6 +40,16 @@ export function withSource(error: DataOpsError, first: Settings | undefined, sec
     details: {settings: describeSettings(settings)},
     hint: settings === second ? saidOfSecond(asTyped(hint)) : hint,
   })
+}
+
+/** Those of the server that an error is about, where there are two. */
+function settingsOf(
+  error: DataOpsError,
+  {first, second}: {first: Settings | undefined; second: Settings},
+): Settings | undefined {
+  const {which} = error.details
+  if (which === undefined) return [first, second].find((each) => isOf(error, each))
+  return which === 'second' || which === 'target' ? second : first
 }
 
 /** Whether an error names the server of these settings. */

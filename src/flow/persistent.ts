@@ -4,7 +4,7 @@ import type {Connection, ConsistencyLevel} from '../weaviate/connection.js'
 import type {RetryOptions} from './options.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {belowOf, overlay} from '../store/overlay.js'
+import {belowOf, overlay} from '../model/overlay.js'
 import {replicationFactor} from '../weaviate/replicas.js'
 import {retry, retryAloud} from '../weaviate/retry.js'
 import {onKnownCollection} from './known-collection.js'

@@ -3,7 +3,7 @@ import type {Store} from './store.js'
 
 import {recipientOf, recipientProblem} from '../codec/age/header.js'
 import {DataOpsError} from '../model/errors.js'
-import {overlay} from './overlay.js'
+import {overlay} from '../model/overlay.js'
 
 export interface EncryptionOptions {
   /** Encrypts new backups to these age recipients (`age1…`): whoever has the identity of one of them can read the backup. */

@@ -5,7 +5,7 @@ import {checkPositiveInteger} from '../model/positive-integer.js'
 import {encryptionOf} from './encryption.js'
 import {LocalStore} from './local/store.js'
 import {ObjectStore} from './objects/store.js'
-import {belowOf} from './overlay.js'
+import {belowOf} from '../model/overlay.js'
 import {parsePlace, type Place} from './place.js'
 
 /** How a place is opened. */

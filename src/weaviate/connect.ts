@@ -2,6 +2,7 @@
 import type {Connection, ConnectOptions, ServerCall} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {belowOf} from '../model/overlay.js'
 import {defaultGrpcAddress, isDoubtfulGuess, isReadableOnTheWay, parseGrpcUrl, parseRestUrl} from './address.js'
 import {createAuthorize, detailsOf} from './auth.js'
 import {capabilitiesOf} from './capabilities.js'
@@ -102,7 +103,8 @@ const OPENED = new WeakMap<Connection, Opened>()
 
 /** Undefined for a connection of somebody else's making, and for one that lists through several nodes. */
 export function openedAs(connection: Connection): Opened | undefined {
-  return OPENED.get(connection)
+  const below = belowOf(connection)
+  return OPENED.get(connection) ?? (below && openedAs(below))
 }
 
 /** For another thread of this process. */

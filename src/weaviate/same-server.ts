@@ -10,6 +10,7 @@ import {type WeaviateTenant} from '../model/tenant.js'
 import {planBare, planCollection} from './collection-plan.js'
 import {replicationFactor} from './replicas.js'
 import {retryAloud, sleep} from './retry.js'
+import {ofThisServer} from './which-server.js'
 
 /** Objects of each side that are compared, and looked up by id where these samples have none in common. */
 const SAMPLE = 10
@@ -81,7 +82,7 @@ class AddressPair {
     const active = (tenants ?? []).flatMap(({name, status}) => (status === 'HOT' ? [name] : []))
     const names = isMultiTenant(this.schema) ? active : [undefined]
     const name = this.schema.class
-    const missing = twoServers(side, name, `gRPC knows no collection "${name}"`)
+    const missing = twoServers(this.connection, name, `gRPC knows no collection "${name}"`)
     if (
       names.length === 0 &&
       !(await this.#settled(async () => isKnownOverGrpc(this.connection, name, this.options.signal)))
@@ -95,7 +96,8 @@ class AddressPair {
       }
 
       if (verdicts.includes('not over gRPC')) throw missing
-      if (verdicts.includes('two servers')) throw twoServers(side, name, `no object of "${name}" is known over both`)
+      if (verdicts.includes('two servers'))
+        throw twoServers(this.connection, name, `no object of "${name}" is known over both`)
     }
   }
 
@@ -123,7 +125,7 @@ class AddressPair {
     })
     if (!seen) {
       await this.#takeBack(side, object)
-      throw twoServers(side, this.schema.class, 'what is written over gRPC is not there over REST')
+      throw twoServers(this.connection, this.schema.class, 'what is written over gRPC is not there over REST')
     }
 
     this.isProven = true
@@ -224,7 +226,7 @@ export async function assertUnknownOverGrpc(
     // Weaviate takes `article` for Article: then both ways know the same collection, by another name than the one that was typed.
     const taken = name.charAt(0).toUpperCase() + name.slice(1)
     if ((await connection.getCollection(name)) ?? (await connection.getCollection(taken))) return
-    if (attempt >= TRIES) throw twoServers(side, name, `only gRPC knows a collection "${name}"`)
+    if (attempt >= TRIES) throw twoServers(connection, name, `only gRPC knows a collection "${name}"`)
     await sleep(PAUSE_MS, options.signal)
   }
 }
@@ -256,15 +258,17 @@ function isSame(one: KnownObject, other: KnownObject | undefined): boolean {
   return one.id === other?.id && one.creationTimeUnix === other.creationTimeUnix
 }
 
-function twoServers({addresses}: RestSide, collection: string, reason: string): DataOpsError {
-  return new DataOpsError(
+function twoServers(connection: Connection, collection: string, reason: string): unknown {
+  const addresses = connection.restSide?.addresses
+  const error = new DataOpsError(
     'CANNOT_CONNECT',
-    `REST at ${addresses.rest} and gRPC at ${addresses.grpc} are two servers: ${reason}.`,
+    `REST at ${addresses?.rest} and gRPC at ${addresses?.grpc} are two servers: ${reason}.`,
     {
       details: {addresses, collection},
       hint: 'Give the addresses of one server, with `url` and `grpcUrl`.',
     },
   )
+  return ofThisServer(error, connection)
 }
 
 /** @throws DataOpsError UNEXPECTED for what is no page of objects. */

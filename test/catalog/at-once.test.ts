@@ -10,7 +10,7 @@ import {entryOf} from '../../src/catalog/entry.js'
 import {DataOpsError} from '../../src/model/errors.js'
 import {Lease} from '../../src/store/lease.js'
 import {LocalStore} from '../../src/store/local/store.js'
-import {overlay} from '../../src/store/overlay.js'
+import {overlay} from '../../src/model/overlay.js'
 import {temporaryDirectory} from '../support/collections.js'
 import {type SealedBackupOptions, writeSealedBackup} from '../support/sealed-backup.js'
 

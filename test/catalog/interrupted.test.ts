@@ -10,7 +10,7 @@ import {CATALOG_LOCK_FILE} from '../../src/archive/names.js'
 import {BackupCatalog} from '../../src/catalog/catalog.js'
 import {DataOpsError} from '../../src/model/errors.js'
 import {LocalStore} from '../../src/store/local/store.js'
-import {overlay} from '../../src/store/overlay.js'
+import {overlay} from '../../src/model/overlay.js'
 import {writeSealedBackup} from '../support/sealed-backup.js'
 
 const BACKUPS = 4

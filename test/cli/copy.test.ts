@@ -103,6 +103,55 @@ describe('col copy', () => {
     expect(wrong.stdout + wrong.stderr).not.toContain('wrong-key-of-nobody')
   })
 
+  it('names the server of every failure, whichever of both it is, and never a secret', async () => {
+    const closed = 'http://127.0.0.1:1'
+    const readOnly = await startEmbeddedWeaviate({apiKeys: [KEYS.b], readOnlyApiKeys: ['key-that-reads']})
+    const reading = {ELYSIACTL_TO_API_KEY: 'key-that-reads', ELYSIACTL_TO_GRPC_URL: readOnly.grpcUrl ?? ''}
+    const wrong = 'wrong-key-of-nobody'
+    try {
+      for (const [env, which, message, hint] of [
+        [{WEAVIATE_API_KEY: wrong}, 'source', `Source: Cannot connect to ${a.url}`, 'came from WEAVIATE_API_KEY'],
+        [
+          {ELYSIACTL_TO_API_KEY: wrong},
+          'target',
+          `Target: Cannot connect to ${b.url}`,
+          'came from ELYSIACTL_TO_API_KEY',
+        ],
+        [
+          {ELYSIACTL_TO_API_KEY: ''},
+          'target',
+          `Target: Cannot connect to ${b.url}`,
+          'ELYSIACTL_TO_API_KEY or --to-api-key',
+        ],
+        [{WEAVIATE_URL: closed}, 'source', `Source: Cannot connect to ${closed}`, 'came from WEAVIATE_URL'],
+        [{ELYSIACTL_TO_URL: closed}, 'target', `Target: Cannot connect to ${closed}`, 'came from ELYSIACTL_TO_URL'],
+        // One address, two keys.
+        [{ELYSIACTL_TO_URL: a.url}, 'target', `Target: Cannot connect to ${a.url}`, 'came from ELYSIACTL_TO_API_KEY'],
+        [
+          {...reading, ELYSIACTL_TO_URL: readOnly.url},
+          'target',
+          `Target (${readOnly.url}): Cannot create`,
+          'came from ELYSIACTL_TO_API_KEY',
+        ],
+      ] as Array<[Record<string, string>, string, string, string]>) {
+        const run = await copy(['Book'], {...both(), ...env})
+        const {error} = run.json() as {error: {details: unknown; hint: string; message: string}}
+        expect({...error, code: run.code}).toMatchObject({code: 6, details: {which}})
+        expect(error.message).toContain(message)
+        expect(error.hint).toContain(hint)
+        expect(run.stdout + run.stderr).not.toMatch(/wrong-key-of-nobody|key-that-reads|key-of-the-/)
+      }
+
+      const differing = await cli(['col', 'diff', 'Book', '--json'], {...both(), ELYSIACTL_TO_API_KEY: wrong})
+      expect(differing.code).toBe(6)
+      expect(differing.json()).toMatchObject({
+        error: {details: {which: 'second'}, message: expect.stringMatching(/^Second server: Cannot connect/) as string},
+      })
+    } finally {
+      await readOnly.close()
+    }
+  })
+
   it('goes on after Ctrl-C with the command that it names', async () => {
     latency = 15
     const place = path.join(folder.path, 'interrupted')

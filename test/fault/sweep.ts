@@ -17,7 +17,7 @@ import {
   Verifier,
 } from '../../src/index.js'
 import {readRejected} from '../../src/jobs/restore/rejected.js'
-import {overlay} from '../../src/store/overlay.js'
+import {overlay} from '../../src/model/overlay.js'
 import {restDump, type TestServer} from '../support/collections.js'
 
 export const NAME = 'SweptDocs'

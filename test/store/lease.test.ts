@@ -10,7 +10,7 @@ import {DataOpsError} from '../../src/model/errors.js'
 import {FileLeases} from '../../src/store/lease-files.js'
 import {LEASE, Lease, LeaseObserver} from '../../src/store/lease.js'
 import {LocalStore} from '../../src/store/local/store.js'
-import {overlay} from '../../src/store/overlay.js'
+import {overlay} from '../../src/model/overlay.js'
 import {programFile} from '../support/programs.js'
 
 const SETTINGS = {...LEASE}

@@ -1,7 +1,7 @@
 import type {Store, StoreReader, StoreWriter, UnfinishedWriters} from '../../src/store/store.js'
 
 import {DataOpsError} from '../../src/model/errors.js'
-import {overlay} from '../../src/store/overlay.js'
+import {overlay} from '../../src/model/overlay.js'
 
 /**
  * What happens at a call: it and all that follow fail, undone (`dies`, which is dying after the call before, too); it alone fails undone

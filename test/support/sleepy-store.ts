@@ -1,7 +1,7 @@
 import type {Store} from '../../src/store/store.js'
 
 import {DataOpsError} from '../../src/model/errors.js'
-import {overlay} from '../../src/store/overlay.js'
+import {overlay} from '../../src/model/overlay.js'
 
 export interface SleepyOptions {
   /** The first writer that is to complete makes it fall asleep. */

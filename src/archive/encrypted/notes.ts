@@ -4,7 +4,7 @@ import type {Store} from '../../store/store.js'
 import {makeAgeHeader, openAgeHeader} from '../../codec/age/header.js'
 import {type NoteKeys, withEncryptedNotes} from '../../store/age/notes.js'
 import {damaged} from '../../store/damaged.js'
-import {overlay} from '../../store/overlay.js'
+import {overlay} from '../../model/overlay.js'
 import {
   ENCRYPTED_SUFFIX,
   encryptedCheckpointName,

@@ -10,7 +10,7 @@ import type {
 
 import {newIdentity} from '../../codec/age/header.js'
 import {type EncryptionOptions} from '../../store/encryption.js'
-import {overlay} from '../../store/overlay.js'
+import {overlay} from '../../model/overlay.js'
 import {PartsWriter, type PartsWriterOptions} from '../parts-writer.js'
 import {coverDocument, coverOf} from './cover.js'
 import {namesOf} from './files.js'

@@ -8,7 +8,7 @@ import {throwIfAborted} from '../../model/errors.js'
 import {nodePlatform} from '../../platform/node.js'
 import {copyObject} from '../../store/copy.js'
 import {refused} from '../../store/damaged.js'
-import {overlay} from '../../store/overlay.js'
+import {overlay} from '../../model/overlay.js'
 import {readAll} from '../../store/read-all.js'
 import {arrivedDamaged, assertSourceWhole, filesOf, type FoundBackup, problemsOf, taken} from './found.js'
 

@@ -2,6 +2,7 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {CopiedCollections, CopyManagerOptions, CopyOptions, CopyResult, CopyRunOptions} from './options.js'
 
 import {openStore} from '../../store/open.js'
+import {called} from '../../weaviate/which-server.js'
 import {DEFAULT_DIRECTORY, tenantNotes} from '../options.js'
 import {copyCollection, copyCollections, type CopyPlace} from './copy.js'
 
@@ -12,7 +13,13 @@ export class CopyManager {
   /** `target`: default the source's own server. */
   constructor(source: Connection, target: Connection = source, options: CopyManagerOptions = {}) {
     const store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
-    this.#place = {notes: tenantNotes(store, options.stateDirectory), source, store, target}
+    const isOne = source === target
+    this.#place = {
+      notes: tenantNotes(store, options.stateDirectory),
+      source: isOne ? source : called(source, 'source'),
+      store,
+      target: isOne ? target : called(target, 'target'),
+    }
   }
 
   /**

@@ -7,6 +7,7 @@ import type {LeaderCalls, ThreadCalls} from './thread-calls.js'
 
 import {LiveSink} from '../../flow/live/sink.js'
 import {type Opened, openedAs, sentConnection} from '../../weaviate/connect.js'
+import {ofThisServer} from '../../weaviate/which-server.js'
 import {throttleOf} from '../options.js'
 import {type Offer} from '../workers/peer.js'
 import {Thread, workersFor} from '../workers/thread.js'
@@ -112,6 +113,8 @@ class RestoreThreads implements Writes {
     try {
       const sent = sendObjects(objects)
       return await idlest.thread.peer.call('write', {...(consistency && {consistency}), sent, what}, [sent.vectors])
+    } catch (error) {
+      throw ofThisServer(error, this.connection)
     } finally {
       idlest.underWay--
     }

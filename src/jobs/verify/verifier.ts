@@ -19,6 +19,7 @@ import {DataOpsError} from '../../model/errors.js'
 import {checkPositiveInteger} from '../../model/positive-integer.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
+import {called} from '../../weaviate/which-server.js'
 import {checkTenantsChosen, keptWarnings, type ManagerOptions, storeOf, tenantNotes} from '../options.js'
 import {checkBackup} from './backup.js'
 import {liveChain} from './changed.js'
@@ -109,7 +110,9 @@ export class Verifier {
     checkTenantsChosen(options.tenants)
     const first = this.#needConnection()
     return diffCollections(
-      {a: {connection: first, name: a}, b: {connection: other ?? first, name: b}},
+      other
+        ? {a: {connection: called(first, 'first'), name: a}, b: {connection: called(other, 'second'), name: b}}
+        : {a: {connection: first, name: a}, b: {connection: first, name: b}},
       this.#notes,
       options,
     )

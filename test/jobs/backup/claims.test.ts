@@ -4,7 +4,7 @@ import {backupName, partialLockName, removedName} from '../../../src/archive/nam
 import {BackupCatalog} from '../../../src/index.js'
 import {claimName} from '../../../src/jobs/backup/unfinished.js'
 import {Lease} from '../../../src/store/lease.js'
-import {overlay} from '../../../src/store/overlay.js'
+import {overlay} from '../../../src/model/overlay.js'
 import {dyingStore} from '../../support/dying-store.js'
 import {memoryStore} from '../../support/memory-store.js'
 

@@ -15,7 +15,7 @@ import {
   Verifier,
 } from '../../../src/index.js'
 import {FLUSH_EVERY} from '../../../src/jobs/backup/transfer.js'
-import {overlay} from '../../../src/store/overlay.js'
+import {overlay} from '../../../src/model/overlay.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 

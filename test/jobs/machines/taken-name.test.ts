@@ -5,7 +5,7 @@ import type {Store} from '../../../src/store/store.js'
 
 import {BackupCatalog, BackupManager, DataOpsError, RestoreManager, Verifier} from '../../../src/index.js'
 import {JobManager} from '../../../src/jobs/machines/manager.js'
-import {overlay} from '../../../src/store/overlay.js'
+import {overlay} from '../../../src/model/overlay.js'
 import {readAll} from '../../../src/store/read-all.js'
 import {makeCollection, startTestServer, type TestServer} from '../../support/collections.js'
 import {type Death, dyingStore} from '../../support/dying-store.js'

@@ -8,7 +8,7 @@ import type {Store} from '../../../src/store/store.js'
 
 import {BackupManager, type Connection, RestoreManager, Verifier} from '../../../src/index.js'
 import {GRACE, SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
-import {overlay} from '../../../src/store/overlay.js'
+import {overlay} from '../../../src/model/overlay.js'
 import {makeReferences} from '../../fault/samples.js'
 import {startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {memoryStore} from '../../support/memory-store.js'

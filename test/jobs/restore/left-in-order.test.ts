@@ -7,7 +7,7 @@ import {BackupManager, RestoreManager} from '../../../src/index.js'
 import {SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 import {LocalStore} from '../../../src/store/local/store.js'
-import {overlay} from '../../../src/store/overlay.js'
+import {overlay} from '../../../src/model/overlay.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {startTestServer, temporaryDirectory} from '../../support/collections.js'
 

@@ -3,7 +3,7 @@ import {readdir} from 'node:fs/promises'
 import {expect, it} from 'vitest'
 
 import {BackupManager, RestoreManager} from '../../../src/index.js'
-import {overlay} from '../../../src/store/overlay.js'
+import {overlay} from '../../../src/model/overlay.js'
 import {type Connection} from '../../../src/weaviate/connection.js'
 import {writeAll} from '../../support/collections.js'
 import {embeddedServers} from '../../support/embedded-servers.js'
