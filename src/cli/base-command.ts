@@ -13,9 +13,9 @@ import type {Connection} from '../weaviate/connection.js'
 import type {ServerName} from '../weaviate/which-server.js'
 import type {EncryptionFlags} from './encryption.js'
 import type {SecondServerFlags} from './second-server.js'
+import type {BothConnections} from './two-servers.js'
 
 import {askHost, type HostAnswers} from '../config/host.js'
-import {withoutUserInfo} from '../config/setting-texts.js'
 import {connectOptions, resolveSetting, resolveSettings, secretsOf, type Settings} from '../config/settings.js'
 import {EXIT_CODES} from '../model/errors.js'
 import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
@@ -168,28 +168,14 @@ export abstract class DataOpsCommand extends Command {
   }
 
   /** The same to two servers, of a command with flags for the second, by what the job calls them; no second: none was named. */
-  protected async connectBoth([first, second]: readonly [ServerName, ServerName]): Promise<{
-    first: Connection
-    second?: Connection
-  }> {
-    const {resolveSecond, saidOfSecond} = await import('../config/second-server.js')
-    const {secondServerValues} = await import('./second-server.js')
-    const {ofServer} = await import('../weaviate/which-server.js')
+  protected async connectBoth(names: readonly [ServerName, ServerName]): Promise<BothConnections> {
+    const {openBoth, secondSettings} = await import('./two-servers.js')
     const settings = await this.settings()
-    this.#second = resolveSecond({env: process.env, flags: secondServerValues(this.#flags)})
+    this.#second = secondSettings(this.#flags)
     if (!this.#second) return {first: await this.#open(settings)}
     this.#secrets.push(...secretsOf(this.#second))
-    const saying =
-      (name: ServerName, {url}: Settings) =>
-      (error: unknown) => {
-        throw ofServer(error, name, url && withoutUserInfo(url.value))
-      }
-
-    const opened = await this.#open(settings).catch(saying(first, settings))
-    const other = await this.#open(this.#second, ({message}) => {
-      this.warnOf({message: saidOfSecond(asTyped(message))})
-    }).catch(saying(second, this.#second))
-    return {first: opened, second: other}
+    const open = async (of: Settings, warn = this.warnOf): Promise<Connection> => this.#open(of, warn)
+    return openBoth(names, [settings, this.#second], {open, warn: this.warnOf})
   }
 
   async #open(settings: Settings, onWarning = this.warnOf): Promise<Connection> {
