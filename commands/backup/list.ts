@@ -2,10 +2,11 @@ import {Args, Flags} from '@oclif/core'
 
 import type {Store} from '../../src/store/store.js'
 
-import {type BackupEntry, backupEntry, backupTable, noBackups} from '../../src/cli/backup-entry.js'
+import {type BackupEntry, backupEntry, backupTable, noBackups, noPlaceYet} from '../../src/cli/backup-entry.js'
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags} from '../../src/cli/flags.js'
+import {isPlaceThere} from '../../src/cli/place.js'
 import {exitAtLeast} from '../../src/cli/several.js'
 import {plural} from '../../src/model/plural.js'
 
@@ -73,6 +74,7 @@ export default class BackupList extends DataOpsCommand {
 
   async run(): Promise<BackupListResult> {
     const {args, flags} = await this.parse(BackupList)
+    const isThere = await isPlaceThere(flags.output, this.placeFrom)
     const {catalog, store} = await this.catalogIn(flags.output, flags.reindex ? this.operation({}) : {})
     const directory = store.describe('')
     await this.#warnOfTenants(store)
@@ -90,7 +92,7 @@ export default class BackupList extends DataOpsCommand {
     for (const {path, reason} of damaged ?? []) this.warnOf({message: `${path} is no usable backup: ${reason}`})
     const others = backups.length === 0 && args.collection !== undefined ? await catalog.list() : []
     this.print(
-      backups.length > 0 ? backupTable(backups, this.tableWidth) : [noBackups(directory, args.collection, others)],
+      backups.length > 0 ? backupTable(backups, this.tableWidth) : [isThere ? noBackups(directory, args.collection, others) : noPlaceYet(directory)],
     )
     const unread = reindexed?.unread.map(({file, reason}) => ({path: store.describe(file), reason}))
     if (unread && unread.length > 0) exitAtLeast(3)

@@ -7,6 +7,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
+import {isPlaceThere} from '../../src/cli/place.js'
 import {plural} from '../../src/model/plural.js'
 
 export interface BackupPruneResult {
@@ -51,6 +52,7 @@ export default class BackupPrune extends DataOpsCommand {
 
   async run(): Promise<BackupPruneResult> {
     const {args, flags} = await this.parse(BackupPrune)
+    await isPlaceThere(flags.output, this.placeFrom ?? 'the default')
     const {catalog, store} = await this.catalogIn(flags.output, this.operation({}))
     const policy: RetentionPolicy = {
       keepDaily: flags['keep-daily'],

@@ -144,6 +144,17 @@ export function olderTaken(path: string, reason: string): Warning {
   }
 }
 
+/** What is found in a place; where that is not there, this is what is to be mended. */
+async function foundIn<T>(place: Store, find: () => Promise<T>): Promise<T> {
+  try {
+    return await find()
+  } catch (error) {
+    if (!(error instanceof DataOpsError) || error.code !== 'NOT_A_BACKUP') throw error
+    if (await place.stat('').catch(() => true)) throw error
+    throw error.with({hint: `Nothing is at ${place.describe('')}: name the place with \`directory\`.`})
+  }
+}
+
 /** Finds the places of all backups that a reference stands for, as `locateBackup` does for one. @throws DataOpsError NOT_A_BACKUP when there is none. */
 export async function locateBackups(reference: string, given: Store): Promise<LocatedBackups> {
   const store = pastWhatHides(given)
@@ -151,9 +162,11 @@ export async function locateBackups(reference: string, given: Store): Promise<Lo
   if (found) return {passedOver: [], places: [found]}
   const {folder, name} = splitReference(reference)
   const asked = parseBackupReference(name)
-  if (!asked) return {passedOver: [], places: [await placeInCatalog(reference, store)]}
+  if (!asked) return {passedOver: [], places: [await foundIn(store, async () => placeInCatalog(reference, store))]}
   const place = folder === undefined ? store : openPlace(folder, store)
-  const {backups, passedOver} = await backupsNamed(asked, await new BackupCatalog(place).list(), place)
+  const {backups, passedOver} = await foundIn(place, async () =>
+    backupsNamed(asked, await new BackupCatalog(place).list(), place),
+  )
   return {
     passedOver: passedOver.map(({backup, reason}) => ({path: place.describe(backup.file), reason})),
     places: backups.map((listed) => ({listed, name: listed.file, store: place})),

@@ -1,4 +1,6 @@
 /** Backups of a folder as `--json` and tables show them. Pure. */
+import path from 'node:path'
+
 import type {BackupStatus, ListedBackup} from '../catalog/catalog.js'
 import type {BackupFormat} from '../codec/codec.js'
 import type {Store} from '../store/store.js'
@@ -69,6 +71,11 @@ export function noBackups(where: string, collection?: string, all: readonly List
   const near = nearestNames(collection, [...new Set(all.map((backup) => backup.collection))].filter(Boolean))
   const meant = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : ''
   return `There are no backups of "${collection}" in ${where}, which has ${plural(all.length, 'backup')} of others.${meant}`
+}
+
+/** What is said of the folder that is taken where none was named, until the first backup has made it. */
+export function noPlaceYet(folder: string): string {
+  return `There are no backups: ${path.resolve(folder)} is not there. The first backup makes it; name another place with --output.`
 }
 
 /** Where there is no room for paths they are left out: `backup show` has them. */

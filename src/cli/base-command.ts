@@ -51,6 +51,8 @@ export abstract class DataOpsCommand extends Command {
   #flags: GlobalFlags = {}
   #interrupt: Interrupt | undefined
   #progress: ProgressReporter | undefined
+  /** Who named the place of the backups; undefined: nobody did. */
+  protected placeFrom: string | undefined
   #resumable: Continuation | undefined
   readonly #secrets: string[]
   #second: Settings | undefined
@@ -130,12 +132,14 @@ export abstract class DataOpsCommand extends Command {
     const {output: given} = flags
     const {file, host} = given === undefined ? await this.#ask() : {file: undefined, host: undefined}
     const setting = resolveSetting('backups', {env: process.env, file, flags: {backups: given}, host})
+    if (setting?.kind !== 'default') this.placeFrom = setting?.from
     return checkedPlace(setting?.value ?? './backups', flags)
   }
 
   /** What the host and the settings file answer, asked for once. */
   async #ask(): Promise<HostAnswers> {
-    this.#answers ??= await askHost(this.config, settingsFileOf(this.#flags, process.env))
+    const settingsFile = [this.#flags.config, process.env.ELYSIACTL_CONFIG].find(Boolean)
+    this.#answers ??= await askHost(this.config, settingsFile)
     return this.#answers
   }
 
@@ -391,9 +395,4 @@ export abstract class DataOpsCommand extends Command {
 interface Continuation {
   add?: readonly string[]
   remove?: readonly string[]
-}
-
-/** The settings file named on the command line or in the environment. */
-function settingsFileOf(flags: GlobalFlags, env: NodeJS.ProcessEnv): string | undefined {
-  return [flags.config, env.ELYSIACTL_CONFIG].find(Boolean)
 }

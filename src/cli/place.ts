@@ -24,6 +24,33 @@ export async function checkedPlace(
   return place
 }
 
+/**
+ * Whether the place of the backups is there; undefined, as nobody named it, means a folder that the first backup makes. An empty place of a
+ * cloud is one all the same: what is wrong with its bucket says who looks into it.
+ * @param place folder or URL
+ * @param from who named it
+ * @throws DataOpsError INVALID_INPUT where a folder was named that is not there: nobody can say what it holds.
+ */
+export async function isPlaceThere(place: string, from: string | undefined): Promise<boolean> {
+  const {parsePlace} = await import('../store/place.js')
+  const parsed = parsePlace(place)
+  if (parsed.kind !== 'file') return true
+  const {stat} = await import('node:fs/promises')
+  try {
+    await stat(parsed.path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return true
+  }
+
+  if (from === undefined) return false
+  const {DataOpsError} = await import('../model/errors.js')
+  throw new DataOpsError('INVALID_INPUT', `There is no folder ${place}: what backups there are is not known.`, {
+    details: {path: place},
+    hint: `Check its name, which came from ${from}, and whether what holds it is mounted. The first backup makes a new one.`,
+  })
+}
+
 /** @throws DataOpsError INVALID_INPUT where a file stands in the place of a folder of this machine, or of one that it lies in. */
 export async function checkFolder(place: string, what: string, flag: string): Promise<void> {
   const {parsePlace} = await import('../store/place.js')

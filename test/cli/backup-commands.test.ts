@@ -2,6 +2,8 @@ import {mkdir, readdir, rename, rm, stat, symlink, writeFile} from 'node:fs/prom
 import path from 'node:path'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
+import {noPlaceYet} from '../../src/cli/backup-entry.js'
+import {isPlaceThere} from '../../src/cli/place.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {fill, filler} from './fill.js'
 import {cli, type CliRun, temporaryFolder} from './run-cli.js'
@@ -98,9 +100,49 @@ describe('backup list', () => {
   })
 
   it('says that there is none, and fails on nothing that is not there', async () => {
+    await mkdir(place)
     const none = await offline('backup', 'list')
     expect(none).toMatchObject({code: 0, stdout: `There are no backups in ${place}.\n`})
     expect(await listed()).toEqual([])
+  })
+
+  it('does not say of a folder that is not there that it holds nothing, whoever looks, and makes none', async () => {
+    for (const argv of [
+      ['backup', 'list'],
+      ['backup', 'list', '--reindex'],
+      ['backup', 'prune'],
+      ['job', 'list'],
+    ]) {
+      const looked = await offline(...argv, '--json')
+      expect(looked.code, argv.join(' ')).toBe(2)
+      const {error} = looked.json() as {error: unknown}
+      expect(error).toMatchObject({
+        code: 'INVALID_INPUT',
+        hint: expect.stringMatching(/came from --output, and whether what holds it is mounted/) as string,
+        message: `There is no folder ${place}: what backups there are is not known.`,
+      })
+    }
+
+    const named = await cli(['backup', 'list'], {ELYSIACTL_BACKUPS: place})
+    expect(named).toMatchObject({code: 2, stderr: expect.stringContaining('came from ELYSIACTL_BACKUPS') as string})
+    for (const reference of ['latest', 'Book@latest', '*', '5f0c', 'run:5f0c']) {
+      const verified = await offline('backup', 'verify', reference)
+      expect(verified).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`Nothing is at ${place}: name the place with --output.`) as string,
+      })
+    }
+
+    await expect(stat(place)).rejects.toThrow('ENOENT')
+  })
+
+  it('is kind to whoever has named no place yet', async () => {
+    await expect(isPlaceThere(place, undefined)).resolves.toBe(false)
+    expect(noPlaceYet('backups')).toBe(
+      `There are no backups: ${path.resolve('backups')} is not there. The first backup makes it; name another place with --output.`,
+    )
+    await mkdir(place)
+    await expect(isPlaceThere(place, '--output')).resolves.toBe(true)
   })
 
   it('marks what is missing or unlisted, and makes the catalog anew', async () => {

@@ -158,3 +158,16 @@ describe('a bucket', () => {
     expect([...uploads.keys()].filter((id) => !before.has(id))).toEqual([])
   })
 })
+
+it('tells a prefix under which nothing lies from a bucket that is not there', async () => {
+  for (const argv of [
+    ['backup', 'list'],
+    ['backup', 'prune'],
+    ['job', 'list'],
+  ]) {
+    expect(await on(`s3://${BUCKET}/nothing-here`, ...argv), argv.join(' ')).toMatchObject({code: 0})
+    const missing = await on('s3://no-such-bucket/place', ...argv)
+    expect(missing, argv.join(' ')).toMatchObject({code: 1, stdout: ''})
+    expect(missing.stderr).toContain('no-such-bucket')
+  }
+})

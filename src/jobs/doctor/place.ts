@@ -47,13 +47,14 @@ async function tryOut(store: Store, {now}: PlaceOptions): Promise<Finding[]> {
   const [mine, other] = [utf8('mine'), utf8('other')]
   const findings: Finding[] = []
   try {
+    const isNew = (await store.stat('')) === undefined
     const before = now()
     const tag = await store.put(key, mine, {ifAbsent: true})
     const again = await store.put(key, other, {ifAbsent: true})
     const stands = new TextDecoder().decode(await readAll(store, key))
     const entry = await store.stat(key)
     const isHonoured = tag !== undefined && again === undefined && stands === 'mine'
-    findings.push(ok('place', `Backups can be written to ${store.describe('')}.`), conditionsFinding(store, isHonoured))
+    findings.push(ok('place', `Backups can be written to ${store.describe('')}${isNew ? ', where nothing was' : ''}.`), conditionsFinding(store, isHonoured))
     // Some folders keep time in steps of two seconds.
     const off = entry ? clocksApart(entry.modified, before - 1000, now() + 2000) : 0
     if (off > CLOCK_TOLERANCE) {
