@@ -92,7 +92,9 @@ export default class BackupList extends DataOpsCommand {
     for (const {path, reason} of damaged ?? []) this.warnOf({message: `${path} is no usable backup: ${reason}`})
     const others = backups.length === 0 && args.collection !== undefined ? await catalog.list() : []
     this.print(
-      backups.length > 0 ? backupTable(backups, this.tableWidth) : [isThere ? noBackups(directory, args.collection, others) : noPlaceYet(directory)],
+      backups.length > 0
+        ? backupTable(backups, this.tableWidth)
+        : [isThere ? noBackups(directory, args.collection, others) : noPlaceYet(directory)],
     )
     const unread = reindexed?.unread.map(({file, reason}) => ({path: store.describe(file), reason}))
     if (unread && unread.length > 0) exitAtLeast(3)

@@ -54,7 +54,10 @@ async function tryOut(store: Store, {now}: PlaceOptions): Promise<Finding[]> {
     const stands = new TextDecoder().decode(await readAll(store, key))
     const entry = await store.stat(key)
     const isHonoured = tag !== undefined && again === undefined && stands === 'mine'
-    findings.push(ok('place', `Backups can be written to ${store.describe('')}${isNew ? ', where nothing was' : ''}.`), conditionsFinding(store, isHonoured))
+    findings.push(
+      ok('place', `Backups can be written to ${store.describe('')}${isNew ? ', where nothing was' : ''}.`),
+      conditionsFinding(store, isHonoured),
+    )
     // Some folders keep time in steps of two seconds.
     const off = entry ? clocksApart(entry.modified, before - 1000, now() + 2000) : 0
     if (off > CLOCK_TOLERANCE) {
