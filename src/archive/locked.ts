@@ -12,11 +12,11 @@ import type {
 
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
+import {overlay} from '../model/overlay.js'
 import {byName, folderEntry} from '../store/entries.js'
 import {nameOf} from '../store/key.js'
 import {asOpened} from '../store/open.js'
-import {overlay} from '../model/overlay.js'
-import {isBackupFile, METADATA_FILE, parseBackupName} from './names.js'
+import {commitKey, isBackupFile, METADATA_FILE, parseBackupName} from './names.js'
 
 /** Files that are locked at the same time. */
 const AT_ONCE = 8
@@ -25,11 +25,6 @@ export interface LockOptions {
   /** Milliseconds from the moment in which the backup is sealed. */
   forMs: number
   mode: LockMode
-}
-
-/** What makes a backup one: the document itself, or `metadata.json`. */
-function commitKey(backup: string): string {
-  return parseBackupName(backup)?.kind === 'document' ? backup : `${backup}/${METADATA_FILE}`
 }
 
 /** The backup that a key belongs to; undefined for all else that lies in a place. */

@@ -47,6 +47,11 @@ export function encryptedName(collection: string, startedAt: Date, isHidden: boo
   return backupName(isHidden ? HIDDEN_STEM : collection, startedAt, 'parquet', false)
 }
 
+/** What makes a backup one: the document itself, or `metadata.json`. */
+export function commitKey(backup: string): string {
+  return parseBackupName(backup)?.kind === 'document' ? backup : `${backup}/${METADATA_FILE}`
+}
+
 /** Whether a backup's name does not say what of it is. */
 export function isHiddenName(name: string): boolean {
   return parseBackupName(name)?.collection === HIDDEN_STEM

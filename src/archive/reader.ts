@@ -18,6 +18,7 @@ import {partCodec} from './formats.js'
 import {assertWhole, type CheckHashesOptions, type PartChecker} from './hashes.js'
 import {partsPlace} from './parts-place.js'
 import {type Proof, ProvenReader} from './proof.js'
+import {type BackupAt, orRemoved, whileThere} from './removed-meanwhile.js'
 
 /** Consecutive rows of a backup, without those that are void. Ordinals count through all parts. */
 export interface ArchivePage {
@@ -50,12 +51,21 @@ export class Archive {
     readonly store: Store,
     readonly manifest: Manifest,
     private readonly content: ArchiveContent,
-    /** Where it lies, as it can be named: of an encrypted one the folder, whatever is in it. */
-    readonly path: string = store.describe(manifest.name),
+    /** What it lies in as it lies there: of an encrypted one, not what opens it. */
+    private readonly place: Store = store,
   ) {
     this.head = {metadata: manifest.metadata, schema: manifest.schema}
     this.#proof = content.proof
     this.#amendments = voidedRows(content.amendments)
+  }
+
+  /** Where it lies, as it can be named: of an encrypted one the folder, whatever is in it. */
+  get path(): string {
+    return this.place.describe(this.name)
+  }
+
+  get #at(): BackupAt {
+    return {name: this.name, place: this.place}
   }
 
   /** Of its file or folder in the store. */
@@ -80,7 +90,7 @@ export class Archive {
 
   /**
    * Makes sure that it is whole, and that whatever is read from now on is what was looked at.
-   * @throws DataOpsError BACKUP_DAMAGED, with `details.problems`; STORAGE; INTERRUPTED.
+   * @throws DataOpsError BACKUP_DAMAGED, with `details.problems`; NOT_A_BACKUP where it was removed meanwhile; STORAGE; INTERRUPTED.
    */
   async assertWhole(options: WholeOptions = {}): Promise<void> {
     // What was hashed when it was opened is not hashed again.
@@ -88,7 +98,7 @@ export class Archive {
     const proof: Proof = new Map()
     const parts = await this.#startChecker?.(options)
     try {
-      await assertWhole(this, {...options, parts, proof})
+      await whileThere(this.#at, async () => assertWhole(this, {...options, parts, proof}))
     } finally {
       await parts?.close()
     }
@@ -102,8 +112,19 @@ export class Archive {
     return this
   }
 
-  /** Pages in row order from `fromRow` on. @throws DataOpsError BACKUP_DAMAGED when a row cannot be read, or is missing at the end. */
+  /**
+   * Pages in row order from `fromRow` on. @throws DataOpsError BACKUP_DAMAGED when a row cannot be read, or is missing at the end;
+   * NOT_A_BACKUP where it was removed meanwhile.
+   */
   async *pages(options: ReadArchiveOptions = {}): AsyncGenerator<ArchivePage, void, undefined> {
+    try {
+      yield* this.#pages(options)
+    } catch (error) {
+      throw await orRemoved(error, this.#at)
+    }
+  }
+
+  async *#pages(options: ReadArchiveOptions = {}): AsyncGenerator<ArchivePage, void, undefined> {
     if (!this.head.metadata.options.include_data) return
     const {check = false, fromRow = 0} = options
     const content = check && this.seal ? new ContentDigest(this.head.schema) : undefined

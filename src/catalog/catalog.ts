@@ -13,6 +13,7 @@ import {
   SEES_LOCKS,
 } from '../archive/locked.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName} from '../archive/names.js'
+import {whileThere} from '../archive/removed-meanwhile.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
 import {inParallel} from '../model/in-parallel.js'
@@ -237,7 +238,8 @@ export class BackupCatalog {
   /** Changes a backup that nobody changes or removes meanwhile, and its entry. */
   async #change<T>({file}: ListedBackup, work: () => Promise<T>): Promise<{entry: CatalogEntry; result: T}> {
     return this.#locked(async (lock) => {
-      const result = await work()
+      // Somebody may have removed it before the lock was had.
+      const result = await whileThere({name: file, place: this.#store}, work)
       const entry = await readEntryOf(this.#store, file)
       await this.#enter(entry, lock)
       return {entry, result}

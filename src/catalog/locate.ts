@@ -7,6 +7,7 @@ import {checkCoverIs, unlock} from '../archive/encrypted/unlock.js'
 import {pastWhatHides} from '../archive/locked.js'
 import {type Manifest, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {Archive} from '../archive/reader.js'
+import {orRemoved} from '../archive/removed-meanwhile.js'
 import {DataOpsError, insteadOf} from '../model/errors.js'
 import {isPattern} from '../model/pattern.js'
 import {isMultiTenant} from '../model/schema.js'
@@ -38,25 +39,41 @@ export async function openArchive(
   return openArchiveAt(await locateBackup(reference, store, {onWarning}), {acceptUnsealed, reference})
 }
 
+interface OpenOptions {
+  acceptUnsealed?: boolean
+  reference?: string
+}
+
 /** The same, of a place that is known. */
-export async function openArchiveAt(
-  place: BackupPlace,
-  {reference = place.name, ...options}: {acceptUnsealed?: boolean; reference?: string} = {},
-): Promise<OpenedArchive> {
+export async function openArchiveAt(place: BackupPlace, options: OpenOptions = {}): Promise<OpenedArchive> {
+  try {
+    return await openAt(place, options)
+  } catch (error) {
+    // Of a path nobody knows whether a backup was ever there, unless something of one is.
+    const {status} = place.listed ?? {}
+    const wasThere = status === 'sealed' || status === 'unlisted' || isDamaged(error)
+    throw wasThere ? await orRemoved(error, {name: place.name, place: place.store}) : error
+  }
+}
+
+function isDamaged(error: unknown): boolean {
+  return error instanceof DataOpsError && error.code === 'BACKUP_DAMAGED'
+}
+
+async function openAt(place: BackupPlace, {reference = place.name, ...options}: OpenOptions): Promise<OpenedArchive> {
   const {cover, store: files} = await unlock(place.store, place.name)
   const found = await readManifest(files, place.name, options)
   if (cover) checkCoverIs(place.store, cover, found)
   const manifest = cover ? {...found, bytes: cover.bytes} : found
   checkIdentity(reference, place, manifest)
   const opened = {cover, place: place.store, store: files}
-  const path = place.store.describe(place.name)
   if (manifest.seal) {
-    const archive = new Archive(files, manifest, sealedContent(manifest as SealedManifest), path)
+    const archive = new Archive(files, manifest, sealedContent(manifest as SealedManifest), place.store)
     if (!options.acceptUnsealed || (await isWhole(archive))) return {archive, ...opened}
   }
 
   const unsealed = manifest.seal ? withoutSeal(manifest as SealedManifest) : manifest
-  return {archive: await openUnsealed(files, unsealed, path), ...opened}
+  return {archive: await openUnsealed(files, unsealed, place.store), ...opened}
 }
 
 async function isWhole(archive: Archive): Promise<boolean> {
@@ -71,9 +88,9 @@ function withoutSeal({seal, ...rest}: SealedManifest): Manifest {
   return {...rest, claims, unsealed: true}
 }
 
-async function openUnsealed(store: Store, manifest: Manifest, path: string): Promise<Archive> {
+async function openUnsealed(store: Store, manifest: Manifest, place: Store): Promise<Archive> {
   const content = await findContent(store, manifest)
-  const archive = new Archive(store, manifest, content, path)
+  const archive = new Archive(store, manifest, content, place)
   const {metadata, schema} = manifest
   if (!isMultiTenant(schema) || metadata.tenants || content.rows === 0) return archive
   // Nobody says which tenants it has: the objects do.
@@ -83,7 +100,7 @@ async function openUnsealed(store: Store, manifest: Manifest, path: string): Pro
   }
 
   const tenants = [...names].map((name) => ({name, status: 'HOT' as const}))
-  return new Archive(store, {...manifest, metadata: {...metadata, tenants}}, content, path)
+  return new Archive(store, {...manifest, metadata: {...metadata, tenants}}, content, place)
 }
 
 /** What lies under the name that the catalog has for an id need no longer be that backup. */

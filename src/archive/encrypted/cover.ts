@@ -15,7 +15,7 @@ import {damaged} from '../../store/damaged.js'
 import {withReader} from '../../store/read-all.js'
 import {decodeJson, DocumentSource} from '../document-source.js'
 import {isCollectionName, isKeyFileName, METADATA_FILE} from '../names.js'
-import {keyFileProblem} from './key-file.js'
+import {anewWhereGone, keyFileProblem} from './key-file.js'
 import {AGE} from './words.js'
 
 export type CoveredFile = EncryptedFile & {file: string}
@@ -126,6 +126,17 @@ interface HashOptions {
 
 /** Every file against its hash in the cover: no key is needed. */
 export async function checkCover(store: Store, cover: ReadCover, options: HashOptions = {}): Promise<Problem[]> {
+  const problems = await anewWhereGone(async () => folderProblems(store, cover))
+  for (const covered of cover.files) {
+    const problem = await fileProblem(store, cover.name, covered, options)
+    if (problem) problems.push({file: store.describe(`${cover.name}/${covered.file}`), message: problem})
+  }
+
+  return problems
+}
+
+/** Of the key files, and of what is no part of it. */
+async function folderProblems(store: Store, cover: ReadCover): Promise<Problem[]> {
   const problems: Problem[] = []
   const add = (file: string, message: string): void => {
     problems.push({file: store.describe(`${cover.name}/${file}`), message})
@@ -142,11 +153,6 @@ export async function checkCover(store: Store, cover: ReadCover, options: HashOp
   }
 
   if (keys === 0) add('', 'Its key file is missing: nobody can open it.')
-  for (const covered of cover.files) {
-    const problem = await fileProblem(store, cover.name, covered, options)
-    if (problem) add(covered.file, problem)
-  }
-
   return problems
 }
 

@@ -55,6 +55,20 @@ export async function keyFilesOf(store: Store, backup: string): Promise<Array<{n
   return found.sort((a, b) => b.number - a.number)
 }
 
+/** Times that the key files are looked at anew, where one of them went meanwhile. */
+const MAX_LOOKS = 5
+
+/** What reads key files, anew where one went meanwhile: whoever gives a backup another one puts that there before the old one goes. */
+export async function anewWhereGone<T>(work: () => Promise<T>): Promise<T> {
+  for (let look = 1; look < MAX_LOOKS; look++) {
+    const done = work().then((value) => ({value}))
+    const result = await done.catch(insteadOf(undefined, 'NOT_A_BACKUP'))
+    if (result) return result.value
+  }
+
+  return work()
+}
+
 /** Why a key file is not what was written, as far as can be said without opening it. */
 export async function keyFileProblem(store: Store, backup: string, name: string): Promise<string | undefined> {
   const content = await contentOf(store, `${backup}/${name}`)
@@ -71,10 +85,18 @@ export async function keyFileProblem(store: Store, backup: string, name: string)
 export async function openBackupKey(
   store: Store,
   backup: string,
+  opening: {backupId: string; keys: EncryptionOptions},
+): Promise<BackupKey> {
+  await checkIdentities(opening.keys)
+  return anewWhereGone(async () => openWholeKey(store, backup, opening))
+}
+
+async function openWholeKey(
+  store: Store,
+  backup: string,
   {backupId, keys}: {backupId: string; keys: EncryptionOptions},
 ): Promise<BackupKey> {
   const where = store.describe(backup)
-  await checkIdentities(keys)
   const files = await keyFilesOf(store, backup)
   const whole: string[] = []
   let problem = 'its key file is missing'

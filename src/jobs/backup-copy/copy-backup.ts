@@ -6,6 +6,7 @@ import {refuseExported} from '../../archive/exported.js'
 import {locking, type LockOptions, pastWhatHides, requireLocks} from '../../archive/locked.js'
 import {METADATA_FILE, parseBackupName, partialLockName, removedName} from '../../archive/names.js'
 import {candidateNames, isNameFree, leaseName} from '../../archive/publish.js'
+import {whileThere} from '../../archive/removed-meanwhile.js'
 import {BackupCatalog} from '../../catalog/catalog.js'
 import {type CatalogEntry, readEntryOf} from '../../catalog/entry.js'
 import {locateBackup} from '../../catalog/locate.js'
@@ -57,6 +58,13 @@ export async function copyBackup(reference: string, options: CopyBackupOptions):
   if (lock) await requireLocks(target)
   const {name, store} = await locateBackup(reference, from, options)
   const backup = await findBackup(store, name)
+  return whileThere({name, place: store}, async () => copyFound(backup, {...options, lock, target}))
+}
+
+async function copyFound(
+  backup: FoundBackup,
+  {lock, target, ...options}: Copying & {target: Store},
+): Promise<CopyBackupResult> {
   if (backup.manifest) refuseExported(backup.manifest.metadata, 'copied')
   const there = await copyOf(backup, target)
   if (there !== undefined) {

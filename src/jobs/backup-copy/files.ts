@@ -2,13 +2,14 @@
 import type {OperationOptions} from '../../model/progress.js'
 import type {KnownKind, Store, StoreReader} from '../../store/store.js'
 
-import {isOwnFile, METADATA_FILE} from '../../archive/names.js'
+import {keyFilesOf} from '../../archive/encrypted/key-file.js'
+import {isKeyFileName, isOwnFile, METADATA_FILE} from '../../archive/names.js'
 import {toHex} from '../../codec/bytes.js'
-import {throwIfAborted} from '../../model/errors.js'
+import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {overlay} from '../../model/overlay.js'
 import {nodePlatform} from '../../platform/node.js'
 import {copyObject} from '../../store/copy.js'
 import {refused} from '../../store/damaged.js'
-import {overlay} from '../../model/overlay.js'
 import {readAll} from '../../store/read-all.js'
 import {arrivedDamaged, assertSourceWhole, filesOf, type FoundBackup, problemsOf, taken} from './found.js'
 
@@ -41,20 +42,33 @@ export async function copyFiles(backup: FoundBackup, copying: Copying): Promise<
     progress(chunk.length)
   }
 
-  for (const file of wanted) {
-    if (there.has(file)) continue
+  const left: string[] = []
+  for (const file of wanted) if (!there.has(file)) left.push(file)
+  for (let file = left.shift(); file !== undefined; file = left.shift()) {
     await check()
     const key = `${name}/${file}`
     await target.unfinished?.remove(key)
     const from = {key: `${backup.name}/${file}`, store: backup.store}
-    if (!(await copyObject(from, {key, store: target}, {onChunk}))) {
-      throw refused(target.describe(key), 'is in the way', 'Run it again.')
+    try {
+      if (!(await copyObject(from, {key, store: target}, {onChunk})))
+        throw refused(target.describe(key), 'is in the way', 'Run it again.')
+    } catch (error) {
+      if (!isKeyFileName(file) || !isAbsent(error)) throw error
+      // Somebody has given it another key meanwhile: that one comes in its place.
+      for (const {name: other} of await keyFilesOf(backup.store, backup.name)) {
+        if (!wanted.has(other)) left.push(other)
+        wanted.add(other)
+      }
     }
 
     progress(0, 1)
   }
 
   return resumed
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof DataOpsError && error.code === 'NOT_A_BACKUP'
 }
 
 type Report = (bytes: number, files?: number) => void

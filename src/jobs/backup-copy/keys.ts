@@ -2,21 +2,23 @@
 import type {OperationOptions} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 
-import {keyFileProblem, keyFilesOf} from '../../archive/encrypted/key-file.js'
+import {anewWhereGone, keyFileProblem, keyFilesOf} from '../../archive/encrypted/key-file.js'
 import {putBeside} from '../../archive/locked.js'
 import {readAll} from '../../store/read-all.js'
 import {arrivedDamaged, type FoundBackup} from './found.js'
+
+type BringKeysOptions = Pick<OperationOptions, 'onWarning'> & {name: string; target: Store}
 
 /**
  * Brings key files that are newer than those of the copy. None of the copy's is removed: it may have readers of its own, and who is left
  * that the backup itself no longer has is told of (warning `other-keys`).
  * @throws DataOpsError STORAGE.
  */
-export async function bringKeys(
-  {cover, name: from, store}: FoundBackup,
-  {name, onWarning, target}: Pick<OperationOptions, 'onWarning'> & {name: string; target: Store},
-): Promise<void> {
-  if (!cover) return
+export async function bringKeys(backup: FoundBackup, options: BringKeysOptions): Promise<void> {
+  if (backup.cover) await anewWhereGone(async () => bring(backup, options))
+}
+
+async function bring({name: from, store}: FoundBackup, {name, onWarning, target}: BringKeysOptions): Promise<void> {
   const there = await keyFilesOf(target, name)
   const newest = there[0]?.number ?? 0
   const own = await keyFilesOf(store, from)

@@ -12,6 +12,7 @@ import type {
 
 import {checkCover} from '../../archive/encrypted/cover.js'
 import {incompleteWarning} from '../../archive/incomplete.js'
+import {assertStillThere, whileThere} from '../../archive/removed-meanwhile.js'
 import {locateExport} from '../../catalog/exports.js'
 import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
@@ -54,8 +55,8 @@ export class Verifier {
    * Verifies a backup, given by path, id or start of an id, without a server: every hash, every row decoded, counts and digests recomputed.
    * Also an export that the server has made, by its folder or URL: every CRC, every row decoded, counts.
    * Damage is in `problems`.
-   * @throws DataOpsError NOT_A_BACKUP; BACKUP_DAMAGED when so little is left that it cannot be said which backup it is; STORAGE; INTERRUPTED;
-   * INVALID_INPUT when it is encrypted and there is no key (with `quick` none is needed), or for `workers` that are no number of any.
+   * @throws DataOpsError NOT_A_BACKUP, also where it is removed meanwhile; BACKUP_DAMAGED when so little is left that it cannot be said which
+   * backup it is; STORAGE; INTERRUPTED; INVALID_INPUT when it is encrypted and there is no key (with `quick` none is needed), or for `workers` that are no number of any.
    */
   async verifyBackup(backup: string, options: VerifyBackupOptions = {}): Promise<BackupVerification> {
     checkPositiveInteger(options.workers, 'number of workers')
@@ -77,7 +78,19 @@ export class Verifier {
       return {...(await identifyDamaged(backup, this.#store, error)), warnings: []}
     }
 
-    const {archive, cover, place, store} = opened
+    const at = {name: opened.archive.name, place: opened.place}
+    return whileThere(at, async () => {
+      const found = await this.#check(opened, options)
+      // What somebody removes meanwhile is missing and not damaged.
+      if (found.problems.length > 0) await assertStillThere(at)
+      return {...found, warnings: [...told.warnings.map(({message}) => message), ...found.warnings]}
+    })
+  }
+
+  async #check(
+    {archive, cover, place, store}: OpenedArchive,
+    options: VerifyBackupOptions,
+  ): Promise<Omit<BackupVerification, 'quick' | 'seconds'>> {
     const {digest, problems, warnings} = await checkBackup({archive, place, store}, options)
     // What those without a key go by must be right as well.
     if (cover && !options.quick) {
@@ -94,7 +107,7 @@ export class Verifier {
       ...(archive.objectCount !== undefined && {objectCount: archive.objectCount}),
       path: archive.path,
       problems,
-      warnings: [...told.warnings.map(({message}) => message), ...warnings],
+      warnings,
     }
   }
 
