@@ -19,7 +19,7 @@ export default async function commandNotFound({argv = [], config, id}: Context):
   const {bin, commandIDs} = config
   if (!TOPICS.has(id.split(':', 1)[0]!) && bin !== OWN) throw new Errors.CLIError(`command ${id} not found`, {exit: 2})
   const refusal = (message: string, suggestion: string): Error => {
-    say(message, suggestion, argv.includes('--json'))
+    say(message, suggestion, [id, ...argv].includes('--json'))
     const refused = new Errors.CLIError(message, {exit: 2, suggestions: [suggestion]})
     // Said as our commands say theirs; oclif still sets the exit code.
     refused.skipOclifErrorHandling = true
@@ -28,6 +28,9 @@ export default async function commandNotFound({argv = [], config, id}: Context):
 
   const typed = (commands: readonly string[], separator = ''): string =>
     commands.map((command) => `${bin} ${command.replaceAll(':', ' ')}`).join(separator)
+  if (id.startsWith('-'))
+    throw refusal(`${id} stands where a command is needed.`, `Flags come behind it: ${bin} backup list ${id}`)
+
   // What stands behind a command that takes nothing, oclif takes for words of it.
   const whole = commandIDs.find((command) => id.startsWith(`${command}:`))
   if (whole !== undefined)

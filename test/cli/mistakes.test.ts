@@ -146,6 +146,20 @@ it('what is no command is one JSON document with --json, as every error is', asy
   })
 })
 
+it('a flag before the command is told as that, with --json as a document too', async () => {
+  const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  onTestFinished(() => {
+    written.mockRestore()
+  })
+  const config = {bin: 'elysia-data-ops', commandIDs: ['backup:list'], root}
+  await expect(commandNotFound({argv: ['backup', 'list'], config, id: '--json'})).rejects.toMatchObject({
+    message: '--json stands where a command is needed.',
+    oclif: {exit: 2},
+    suggestions: ['Flags come behind it: elysia-data-ops backup list --json'],
+  })
+  expect(JSON.parse(String(written.mock.calls[0]?.[0]))).toMatchObject({error: {code: 'INVALID_INPUT', exitCode: 2}})
+})
+
 describe('twenty mistakes', () => {
   it('are twenty', () => {
     expect(MISTAKES).toHaveLength(20)
