@@ -297,6 +297,12 @@ function refuseUnknownRequirements({where}: DocumentSource, ...holders: unknown[
   })
 }
 
+/** Whether a backup is of a version, or requires something, that this release does not know: which says nothing of its bytes. */
+export function isNotUnderstood(error: unknown): boolean {
+  if (!(error instanceof DataOpsError) || error.code !== 'NOT_A_BACKUP') return false
+  return typeof error.details.version === 'string' || typeof error.details.requires === 'string'
+}
+
 function wellFormed<T>({where}: DocumentSource, read: () => T): T {
   try {
     return read()

@@ -2,6 +2,7 @@
 import type {Store} from '../store/store.js'
 import type {ListedBackup} from './catalog.js'
 
+import {isNotUnderstood} from '../archive/manifest.js'
 import {DataOpsError} from '../model/errors.js'
 import {nearestNames} from '../model/nearest.js'
 import {isPattern, matchesPattern} from '../model/pattern.js'
@@ -163,6 +164,7 @@ async function whyNotWhole(backup: ListedBackup, store: Store): Promise<string |
       some: 'holds some tenants only',
     }[held.kind]
   } catch (error) {
+    if (isNotUnderstood(error)) return 'is of a version of the format that this release does not know'
     if (error instanceof DataOpsError && (error.code === 'BACKUP_DAMAGED' || error.code === 'NOT_A_BACKUP'))
       return 'is damaged'
     throw error

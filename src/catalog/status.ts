@@ -1,8 +1,8 @@
 import type {Store, StoreEntry} from '../store/store.js'
 
 import {isBackupFile, METADATA_FILE, removedName} from '../archive/names.js'
-import {type CatalogEntry, kindOfName} from './entry.js'
-import {tryReadEntry} from './scan.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
+import {type CatalogEntry, kindOfName, readEntryOf} from './entry.js'
 
 /**
  * `sealed`: listed and there. `unlisted`: sealed and there, without an entry. `missing`: an entry without its files.
@@ -35,6 +35,11 @@ export async function statusOf(
   if (!isCommitted && onDisk.has(removedName(entry.file))) return 'missing'
   if (entry.encrypted !== true) return 'damaged'
   // The file of its key may be a shorter one by now.
-  const now = await tryReadEntry(store, entry.file)
-  return 'entry' in now && now.entry.id === entry.id ? 'sealed' : 'damaged'
+  const now = await readEntryOf(store, entry.file).catch(insteadOf(undefined, isNoBackup))
+  return now?.id === entry.id ? 'sealed' : 'damaged'
+}
+
+/** Not what cannot be read now. */
+function isNoBackup(error: unknown): boolean {
+  return error instanceof DataOpsError && error.code !== 'STORAGE'
 }

@@ -1,4 +1,4 @@
-import {mkdtemp, realpath, rm, symlink, unlink} from 'node:fs/promises'
+import {mkdtemp, readFile, realpath, rm, symlink, unlink, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {pathToFileURL} from 'node:url'
@@ -130,6 +130,19 @@ describe('names of backups', () => {
       code: 'NOT_A_BACKUP',
       details: {passedOver: [{id: gone.id}, {id: schema.id}, {id: whole.id, reason: 'is gone'}]},
     })
+  })
+
+  it('do not call damaged what this release does not know', async () => {
+    const known = await back('Article', '2026-02-01T00:00:00Z')
+    const newer = await back('Article', '2026-02-02T00:00:00Z')
+    await new BackupCatalog(store).register(entryOf(await readManifest(store, newer.name)))
+    const text = await readFile(newer.file, 'utf8')
+    await writeFile(newer.file, text.replace(/"version":"1/, '"version":"2'))
+    const {passedOver, places} = await locateBackups('latest', store)
+    expect(places.map(({name}) => name)).toEqual([known.name])
+    expect(passedOver).toEqual([
+      {path: newer.file, reason: 'is of a version of the format that this release does not know'},
+    ])
   })
 
   it('stand for the newest of each collection, by pattern or run', async () => {

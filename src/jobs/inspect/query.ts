@@ -8,7 +8,6 @@ import type {OperationOptions} from '../../model/progress.js'
 
 import {TemporaryFolder} from '../../flow/temporary-folder.js'
 import {DataOpsError, interrupted, throwIfAborted} from '../../model/errors.js'
-import {damaged} from '../../store/damaged.js'
 import {loadPeer} from '../../store/peer.js'
 import {parquetFiles} from './query-files.js'
 import {jsonConverter} from './query-values.js'
@@ -92,7 +91,11 @@ export class BackupQuery {
     } catch (error) {
       await this.close()
       await this.archive.assertWhole(this.options)
-      throw damaged(this.archive.path, `DuckDB cannot open it: ${firstLine(error)}`)
+      // Its files are what was sealed: the memory, or the file system, may lack something.
+      throw new DataOpsError('UNEXPECTED', `DuckDB cannot open ${this.archive.path}: ${firstLine(error)}.`, {
+        cause: error,
+        details: {path: this.archive.path},
+      })
     }
   }
 

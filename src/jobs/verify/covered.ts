@@ -3,8 +3,10 @@ import type {Store} from '../../store/store.js'
 import type {BackupVerification, VerifyBackupOptions} from './options.js'
 
 import {checkCover, readCover, type ReadCover} from '../../archive/encrypted/cover.js'
+import {isNotUnderstood} from '../../archive/manifest.js'
 import {locateBackup} from '../../catalog/locate.js'
 import {DataOpsError, insteadOf} from '../../model/errors.js'
+import {damageSaid} from '../../store/damaged.js'
 import {canOpen, encryptionOf} from '../../store/encryption.js'
 
 const UNOPENED =
@@ -23,12 +25,12 @@ export async function verifyCovered(
   const found = await coverOfReference(reference, store)
   if (!found) return undefined
   const {cover, place} = found
-  const isDamaged = ['BACKUP_DAMAGED', 'NOT_A_BACKUP'].includes(error.code)
+  const isDamaged = ['BACKUP_DAMAGED', 'NOT_A_BACKUP'].includes(error.code) && !isNotUnderstood(error)
   const isKeyless = error.details.encrypted === true && options.quick === true && !canOpen(encryptionOf(store))
   if (!isDamaged && !isKeyless) throw error
   const path = place.describe(cover.name)
   const problems = await checkCover(place, cover, progressOf(cover, options))
-  if (isDamaged) problems.unshift({file: path, message: error.message})
+  if (isDamaged) problems.unshift({file: path, message: damageSaid(path, error)})
   const {backupId: id, bytes, objectCount} = cover
   return {
     bytes,

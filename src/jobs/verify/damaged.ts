@@ -14,6 +14,7 @@ import {type BackupSeal, parseDocumentHead, parseSealLine} from '../../codec/doc
 import {findSealLine} from '../../codec/seal-line.js'
 import {DataOpsError} from '../../model/errors.js'
 import {sha256Hex} from '../../platform/node.js'
+import {damageSaid} from '../../store/damaged.js'
 import {withReader} from '../../store/read-all.js'
 import {asFarAsKnown} from './covered.js'
 
@@ -44,7 +45,8 @@ export async function identifyDamaged(reference: string, store: Store, error: un
   if (error.code !== 'BACKUP_DAMAGED' && !(await wasBackup(place, remains))) throw error
   const path = place.store.describe(place.name)
   const id = place.listed?.id ?? remains.id
-  const problems = [{file: place.store.describe(document), message: error.message}, ...remains.problems]
+  const file = place.store.describe(document)
+  const problems = [{file, message: damageSaid(file, error)}, ...remains.problems]
   if (id === undefined) throw asDamaged(error, path, problems)
   const bytes = entry.kind === 'directory' ? await bytesIn(place.store, place.name) : entry.bytes
   const objectCount = remains.seal?.object_count ?? place.listed?.object_count

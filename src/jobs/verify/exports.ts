@@ -9,6 +9,7 @@ import {NativeExport} from '../../archive/native/export.js'
 import {ExportSource} from '../../archive/native/source.js'
 import {collectionsOf, type ExportPlace, locateExport, oneCollectionOf} from '../../catalog/exports.js'
 import {DataOpsError} from '../../model/errors.js'
+import {damageSaid} from '../../store/damaged.js'
 import {givenSchemas, schemaOf} from '../schema-from.js'
 import {compareCollection, type CompareCollectionOptions} from './compare.js'
 
@@ -62,7 +63,7 @@ async function readThrough(source: ExportSource, {onProgress, quick, signal}: Ve
 function problemOf(error: unknown, path: string): Problem {
   if (!(error instanceof DataOpsError && error.code === 'BACKUP_DAMAGED')) throw error
   const file = typeof error.details.path === 'string' ? error.details.path : path
-  return {file, message: error.message}
+  return {file, message: damageSaid(file, error)}
 }
 
 function warningsOf(native: NativeExport, place: ExportPlace): string[] {

@@ -8,6 +8,7 @@ import type {WeaviateObject} from '../../model/object.js'
 
 import {ContentDigest, type ContentState} from '../../archive/content-digest.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {damageSaid} from '../../store/damaged.js'
 import {ProblemList} from './problem-list.js'
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -88,7 +89,7 @@ class PartRowCheck {
       }
     } catch (error) {
       if (!isDamage(error)) throw error
-      this.#add('unreadable', error.message)
+      this.#add('content', damageSaid(this.archive.path, error))
       return false
     }
 

@@ -8,6 +8,10 @@ import type {Warning} from '../../../src/model/progress.js'
 import {SCRYPT} from '../../../src/archive/encrypted/key-file.js'
 import {newIdentity} from '../../../src/codec/age/header.js'
 import {BackupCatalog, BackupManager, type BackupResult, RestoreManager, Verifier} from '../../../src/index.js'
+import {verifyCovered} from '../../../src/jobs/verify/covered.js'
+import {DataOpsError} from '../../../src/model/errors.js'
+import {withEncryption} from '../../../src/store/encryption.js'
+import {openStore} from '../../../src/store/open.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 
 const NAME = 'EncryptedDocs'
@@ -43,6 +47,19 @@ afterAll(async () => {
   await server.connection.deleteCollection(NAME)
   await server.close()
   await directory.remove()
+})
+
+it('is not called damaged where this release does not know what is inside, or it cannot be read', async () => {
+  const {path: file} = backups[0]!
+  const identities = {identities: [me.identity]}
+  const store = withEncryption(openStore(directory.path), identities)
+  const requires = new DataOpsError('NOT_A_BACKUP', 'It requires time travel.', {details: {requires: 'time-travel'}})
+  const unread = new DataOpsError('STORAGE', 'Permission was denied.')
+  for (const error of [requires, unread]) await expect(verifyCovered(file, store, {error})).rejects.toBe(error)
+  const damage = new DataOpsError('BACKUP_DAMAGED', 'Its end is missing.')
+  await expect(verifyCovered(file, store, {error: damage})).resolves.toMatchObject({
+    problems: [{file, message: 'Its end is missing.'}],
+  })
 })
 
 describe.each(FORMATS.map((options, index) => ({...options, index})))('$format, compressed: $compress', ({index}) => {
