@@ -1,5 +1,6 @@
 /** What the client of a cloud must do so that backups can lie there: one request a call, no retries; everything else is done once, for all of them. */
 
+import type {ReceivedBuffers} from '../../platform/received-buffers.js'
 import type {ObjectLock, PutCondition} from '../store.js'
 
 import {concatBytes} from '../../codec/bytes.js'
@@ -133,19 +134,26 @@ export interface Piece {
   tag: string
 }
 
-/** The bytes of an answer to `get`, each copied once; of whoever does not know ranges they are more. */
+/**
+ * The bytes of an answer to `get`, each copied once; of whoever does not know ranges they are more.
+ * `received`: of a body whose pieces are views of what Node read from the connection, and nobody else's.
+ */
 export async function bodyOf(
   body: AsyncIterable<Uint8Array>,
   {end, start, memory = new Uint8Array(end - start)}: ReadRange,
+  received?: ReceivedBuffers,
 ): Promise<Uint8Array> {
   const others: Uint8Array[] = []
   let filled = 0
   for await (const piece of body) {
-    if (others.length > 0 || filled + piece.length > memory.length) others.push(piece)
+    if (others.length > 0 || filled + piece.length > memory.length)
+      others.push(received ? new Uint8Array(piece) : piece)
     else {
       memory.set(piece, filled)
       filled += piece.length
     }
+
+    received?.note(piece)
   }
 
   const bytes = memory.subarray(0, filled)

@@ -5,6 +5,7 @@ import type {S3Bucket, Sdk} from './bucket.js'
 
 import {inParallel} from '../../model/in-parallel.js'
 import {crc32, md5} from '../../platform/node.js'
+import {ReceivedBuffers} from '../../platform/received-buffers.js'
 import {
   type BeginOptions,
   bodyOf,
@@ -199,7 +200,8 @@ class S3ObjectClient implements ObjectClient {
       throw Object.assign(new Error('It answers a range with the whole object'), {Code: 'NotImplemented'})
     }
 
-    const bytes = await bodyOf((output.Body ?? []) as AsyncIterable<Uint8Array>, range)
+    const body = (output.Body ?? []) as AsyncIterable<Uint8Array>
+    const bytes = await bodyOf(body, range, new ReceivedBuffers())
     return {...contentOf(bytes, output.ContentRange, range), modified: timeOf(output), tag: tagOf(output)}
   }
 

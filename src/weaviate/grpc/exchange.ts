@@ -3,10 +3,11 @@ import type {Buffer} from 'node:buffer'
 
 import {type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders} from 'node:http2'
 
+import type {ReceivedBuffers} from '../../platform/received-buffers.js'
 import type {GrpcLink} from './link.js'
 
 import {TOOL_VERSION} from '../../model/version.js'
-import {MessageAssembler, messageHeader, type MessageMemory, type ReceivedBuffers} from './message.js'
+import {MessageAssembler, messageHeader, type MessageMemory} from './message.js'
 import {GrpcStatus, StatusError, statusFrom, statusOfBroken} from './status.js'
 
 export interface UnaryRequest {

@@ -7,7 +7,7 @@ import {connect as connectTcp, isIP, type Socket} from 'node:net'
 import {connect as connectTls} from 'node:tls'
 import {getProxyForUrl} from 'proxy-from-env'
 
-import {ReceivedBuffers} from './message.js'
+import {ReceivedBuffers} from '../../platform/received-buffers.js'
 import {GrpcStatus, StatusError} from './status.js'
 
 export interface LinkOptions {

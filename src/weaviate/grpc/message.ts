@@ -42,27 +42,6 @@ export class MessageMemory {
 }
 
 /**
- * Node reads a connection into buffers that the pieces of all its streams are views of, 64 KiB of them for every call to the kernel.
- * Left to the garbage collector they are what it is called for most; here each is freed as soon as the next is there.
- */
-export class ReceivedBuffers {
-  #last?: ArrayBuffer
-
-  /** To be called for every piece of the connection, which must be copied at once. */
-  note({buffer}: Uint8Array): void {
-    if (buffer === this.#last || !(buffer instanceof ArrayBuffer)) return
-    // Node's own pool of small buffers is everybody's.
-    if (this.#last && this.#last.byteLength !== Buffer.poolSize) free(this.#last)
-    this.#last = buffer
-  }
-}
-
-/** Frees memory at once, by detaching it: what looks at it later sees nothing. (ES2024; every Node that is supported has it.) */
-export function free(buffer: ArrayBufferLike): void {
-  ;(buffer as unknown as {transfer: (length: number) => ArrayBuffer}).transfer(0)
-}
-
-/**
  * Puts the one message of a reply together. The pieces are copied as they come, so that none outlives the next: held until
  * the end, as gRPC libraries do, they cost more in collecting garbage than in receiving.
  */

@@ -15,6 +15,7 @@ import {
   type WriteFailure,
 } from '../../model/object.js'
 import {isUuid} from '../../model/uuid-range.js'
+import {free} from '../../platform/received-buffers.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {type DeleteOutcome, withReason} from '../delete-outcome.js'
 import {forbidden, isForbidden, isTooLarge, isTransientReason} from '../errors.js'
@@ -27,7 +28,6 @@ import {
 } from '../proto/generated/weaviate.js'
 import {parseBeacon} from '../values.js'
 import {encodeBatchObjects, hasLargestInt} from './encode.js'
-import {free} from './message.js'
 import {deleteRequest} from './requests.js'
 
 // Bytes in: they are encoded here instead of by the generated code.
