@@ -18,7 +18,7 @@ export default class BackupRemove extends DataOpsCommand {
 
   static override usage = '<%= command.id %> BACKUP [flags]'
 
-  static override description = `On a terminal a yes has to be typed; elsewhere --force is required. A backup whose files are gone loses its entry.`
+  static override description = `On a terminal a yes has to be typed; elsewhere --force is required. A backup whose files are gone loses its entry; where a removal was cut off, the same command finishes it.`
 
   static override args = {
     backup: Args.string({
@@ -36,9 +36,7 @@ export default class BackupRemove extends DataOpsCommand {
 
   static override examples = examples(['5f0c', 'Asks first'], ['5f0c --force', 'In a script'])
 
-  async #confirm(backup: ListedBackup | undefined, reference: string, store: Store): Promise<void> {
-    // One that is not there is refused by the catalog, without a question.
-    if (!backup) return
+  async #confirm(backup: ListedBackup, reference: string, store: Store): Promise<void> {
     const unconfirmed = (hint?: string) =>
       new DataOpsError('NOT_CONFIRMED', `Removing backup ${reference} was not confirmed; nothing was changed.`, {hint})
     if (!canAsk()) throw unconfirmed('Where nobody can be asked, say --force.')
@@ -49,11 +47,10 @@ export default class BackupRemove extends DataOpsCommand {
 
   async run(): Promise<{removed: BackupEntry}> {
     const {args, flags} = await this.parse(BackupRemove)
-    const {catalog, store} = await this.catalogIn(flags.output)
+    const {catalog, store} = await this.catalogIn(flags.output, this.operation({}))
     const reference = await oneToChange(args.backup, store, 'removed')
-    if (!flags.force) await this.#confirm(await catalog.find(reference), args.backup, store)
-    const {catalog: removing} = await this.catalogIn(flags.output, this.operation({}))
-    const removed = backupEntry(await removing.remove(reference), store)
+    const confirm = async (backup: ListedBackup): Promise<void> => this.#confirm(backup, args.backup, store)
+    const removed = backupEntry(await catalog.remove(reference, flags.force ? {} : {confirm}), store)
     this.print([`Removed backup ${removed.id} of ${removed.collection || 'a hidden collection'}: ${removed.path}`])
     return {removed}
   }

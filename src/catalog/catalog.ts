@@ -3,18 +3,10 @@ import type {Warning} from '../model/progress.js'
 import type {Store} from '../store/store.js'
 
 import {refuseExportedAt} from '../archive/exported.js'
-import {
-  listPlace,
-  lockBackup,
-  lockedUntil,
-  type LockOptions,
-  pastWhatHides,
-  requireLocks,
-  SEES_LOCKS,
-} from '../archive/locked.js'
+import {listPlace, lockBackup, lockedUntil, type LockOptions, pastWhatHides, requireLocks} from '../archive/locked.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName} from '../archive/names.js'
 import {whileThere} from '../archive/removed-meanwhile.js'
-import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {DataOpsError, throwIfAborted, withDetails} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
 import {inParallel} from '../model/in-parallel.js'
 import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
@@ -32,12 +24,13 @@ import {
 } from './entry.js'
 import {findAmong} from './find.js'
 import {ofCollection} from './hidden.js'
-import {reasonToKeep} from './in-use.js'
+import {assertRemovable, reasonToKeep} from './in-use.js'
 import {lookAt, type Looked} from './look.js'
 import {makingRoom} from './make-room.js'
 import {chooseForRemoval, DAMAGED, problemOf, type PruneResult} from './prune.js'
 import {rekeyBackup, type RekeyOptions} from './rekey.js'
-import {removeBackup, strangersIn, tidy} from './removal.js'
+import {finishRemovalOf, removeBackup, strangersIn, tidy} from './removal.js'
+import {findInPart} from './removed-in-part.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
 import {PARALLEL, type ReindexResult, scanBackups, tryReadEntry, type UnusableFile} from './scan.js'
 import {type ListedBackup, statusOf} from './status.js'
@@ -91,24 +84,6 @@ export class BackupCatalog {
     if (use !== undefined || parseBackupName(backup.file)?.kind === 'document') return use
     const strangers = await strangersIn(this.#store, backup.file)
     return strangers.length > 0 ? `its folder holds other files: ${strangers.slice(0, 3).join(', ')}` : undefined
-  }
-
-  async #assertUnused(file: string): Promise<void> {
-    const locked = await lockedUntil(this.#store, file)
-    if (locked !== undefined) {
-      throw new DataOpsError('STORAGE', `${this.#store.describe(file)} is kept: ${locked}.`, {
-        details: {kept: file, locked: true, reason: locked},
-        hint: locked.includes('may not see') ? SEES_LOCKS : 'Nobody can remove it before that.',
-      })
-    }
-
-    const use = await reasonToKeep(this.#store, file)
-    if (use === undefined) return
-    throw new DataOpsError('STORAGE', `${this.#store.describe(file)} is kept: ${use}.`, {
-      details: {kept: file, reason: use},
-      hint: 'Let that restore or backup finish; a checkpoint or note that nobody will continue can be removed by hand.',
-      retryable: true,
-    })
   }
 
   /** What a listed backup holds, when that very backup is there, whole as far as can be seen without reading it; or why not, in words. */
@@ -220,11 +195,11 @@ export class BackupCatalog {
   async #remove(file: string, lock: Lease): Promise<void> {
     throwIfAborted(this.#options.signal)
     await lock.check()
-    await this.#assertUnused(file)
+    await assertRemovable(this.#store, file)
     const entry = (await this.#readOrRebuild(lock)).find((each) => each.file === file)
     if (entry) await this.#update(lock, withoutFile(file))
     try {
-      await removeBackup(this.#store, file)
+      await removeBackup(this.#store, file, entry)
     } catch (error) {
       if (entry && 'entry' in (await tryReadEntry(this.#store, file))) {
         // What failed is what is to be said; without its entry it is listed all the same.
@@ -309,7 +284,7 @@ export class BackupCatalog {
   /**
    * Removes what the policy does not keep, per collection. Only sealed backups are removed, never the last good one of a
    * collection, nor one that is damaged, has other files in its folder or lies behind a symlink that leads out.
-   * @throws DataOpsError INVALID_INPUT, STORAGE.
+   * @throws DataOpsError INVALID_INPUT, STORAGE; `details.removed`: the files of those that were removed before.
    */
   async prune(
     policy: RetentionPolicy = {},
@@ -321,7 +296,14 @@ export class BackupCatalog {
     if (!(await this.#store.stat(''))) return {kept: [], reasons: {}, removed: []}
     return this.#lockedToRemove(async (lock) => {
       const choice = await this.#choose(await this.#readOrRebuild(lock), policy, collection)
-      for (const {file} of choice.removed) await this.#remove(file, lock)
+      const done: string[] = []
+      for (const {file} of choice.removed) {
+        await this.#remove(file, lock).catch((error: unknown) => {
+          throw withDetails(error, {removed: done})
+        })
+        done.push(file)
+      }
+
       await this.#tidy()
       return choice
     })
@@ -374,21 +356,33 @@ export class BackupCatalog {
   }
 
   async #required(reference: string): Promise<ListedBackup> {
-    const backup = await this.find(reference)
-    if (backup) return backup
+    return (await this.find(reference)) ?? this.#missing(reference)
+  }
+
+  #missing(reference: string): never {
     throw new DataOpsError('NOT_A_BACKUP', `There is no backup ${reference} in ${this.#store.describe('')}.`, {
       hint: 'List what there is with `BackupCatalog.list`.',
     })
   }
 
   /**
-   * Removes a backup, given as for `find`, with its files and its entry; one whose files are gone loses its entry.
+   * Removes a backup, given as for `find`, with its files and its entry; one whose files are gone loses its entry, and of one whose removal
+   * was cut off the rest goes. `confirm` gets what was found before anything is changed: what it throws ends it.
    * @throws DataOpsError NOT_A_BACKUP when there is none; STORAGE when its folder holds other files as well, or somebody counts on it.
    */
-  async remove(reference: string): Promise<ListedBackup> {
-    const backup = await this.#required(reference)
-    if (backup.status === 'missing') await this.#locked(async (lock) => this.#update(lock, withoutFile(backup.file)))
-    else await this.#lockedToRemove(async (lock) => this.#remove(backup.file, lock))
+  async remove(
+    reference: string,
+    {confirm}: {confirm?: (backup: ListedBackup) => Promise<void> | void} = {},
+  ): Promise<ListedBackup> {
+    const found = (await this.find(reference)) ?? (await findInPart(this.#store, reference))
+    const backup = found ?? this.#missing(reference)
+    const {file, status} = backup
+    await confirm?.(backup)
+    await this.#lockedToRemove(async (lock) => {
+      if (status !== 'missing') return this.#remove(file, lock)
+      await this.#update(lock, withoutFile(file))
+      await finishRemovalOf(this.#store, file)
+    })
     return backup
   }
 }

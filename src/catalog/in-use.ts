@@ -1,12 +1,32 @@
-/** Backups that somebody counts on: who restores them, waits to, or has just written them. */
+/** Backups that somebody counts on, or that are locked: who restores them, waits to, or has just written them. */
 import type {Store} from '../store/store.js'
 
 import {notedCheckpoint} from '../archive/checkpoint-note.js'
+import {lockedUntil, SEES_LOCKS} from '../archive/locked.js'
 import {isCheckpointNote, isCheckpointOf, isMarker, partialLockName, targetLeaseOf} from '../archive/names.js'
-import {insteadOf} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 import {isForgotten} from '../store/forget.js'
 import {describeHolder, Lease} from '../store/lease.js'
 import {readOwnJson} from '../store/own-json.js'
+
+/** @throws DataOpsError STORAGE where a backup must not be removed now. */
+export async function assertRemovable(store: Store, file: string): Promise<void> {
+  const locked = await lockedUntil(store, file)
+  if (locked !== undefined) {
+    throw new DataOpsError('STORAGE', `${store.describe(file)} is kept: ${locked}.`, {
+      details: {kept: file, locked: true, reason: locked},
+      hint: locked.includes('may not see') ? SEES_LOCKS : 'Nobody can remove it before that.',
+    })
+  }
+
+  const use = await reasonToKeep(store, file)
+  if (use === undefined) return
+  throw new DataOpsError('STORAGE', `${store.describe(file)} is kept: ${use}.`, {
+    details: {kept: file, reason: use},
+    hint: 'Let that restore or backup finish; a checkpoint or note that nobody will continue can be removed by hand.',
+    retryable: true,
+  })
+}
 
 /** Why a backup must not be removed now; undefined when nobody counts on it. */
 export async function reasonToKeep(store: Store, file: string): Promise<string | undefined> {

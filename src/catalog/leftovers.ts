@@ -15,9 +15,11 @@ import {
   partialLockName,
   targetLeaseOf,
 } from '../archive/names.js'
+import {insteadOf} from '../model/errors.js'
 import {isForgotten} from '../store/forget.js'
 import {Lease} from '../store/lease.js'
 import {isTemporaryName, keyOfUnfinished} from '../store/temporary-name.js'
+import {markedEntry} from './removed-in-part.js'
 
 export interface Leftover {
   /** What to do about it. */
@@ -86,6 +88,16 @@ async function isPartOf(store: Store, backup: string, name: string): Promise<Lef
   // Held by who copies, and by who removes.
   for (const lease of [partialLockName(backup), CATALOG_LOCK_FILE])
     if (await Lease.isHeld(store, lease)) return undefined
+  const marked = await markedEntry(store, backup).catch(insteadOf(undefined, 'STORAGE'))
+  if (marked) {
+    return {
+      hint: `Remove ${backup} again (\`BackupCatalog.remove\`), which finishes that; so does \`BackupCatalog.reindex\`.`,
+      kind: 'removal',
+      name,
+      what: `says that the backup ${marked.id} was being removed, and that was cut off`,
+    }
+  }
+
   return {
     hint: 'Copy it there again, which goes on with that; `BackupCatalog.reindex` removes what is left.',
     kind: 'removal',

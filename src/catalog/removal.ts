@@ -1,9 +1,11 @@
 /** Removes backups, and what killed processes left of backups: in an order that leaves no half of one to be taken for a backup. */
 import type {Warning} from '../model/progress.js'
 import type {Store, StoreEntry} from '../store/store.js'
+import type {CatalogEntry} from './entry.js'
 
 import {
   backupOfRemoved,
+  commitKey,
   isBackupFile,
   isKeyFileName,
   isOwnFile,
@@ -22,12 +24,35 @@ import {removeIfAllowed} from '../store/denied.js'
 import {Lease} from '../store/lease.js'
 import {isTemporaryName} from '../store/temporary-name.js'
 import {JobBackups} from './job-backups.js'
+import {removalMark} from './removed-in-part.js'
 
 /** Milliseconds after which a temporary file, or an unfinished backup without a journal, is nobody's. */
 const ABANDONED = 3_600_000
 
-/** Removes the files of a backup. @throws DataOpsError STORAGE when its folder holds other files. */
-export async function removeBackup(store: Store, file: string): Promise<void> {
+/**
+ * Removes the files of a backup. `listed`: by which it is found again where that is cut off.
+ * @throws DataOpsError STORAGE when its folder holds other files; what fails, with `details.removedInPart` where it is no backup any more.
+ */
+export async function removeBackup(store: Store, file: string, listed?: CatalogEntry): Promise<void> {
+  try {
+    await removeFiles(store, file, listed)
+  } catch (error) {
+    if (!(error instanceof DataOpsError) || (await store.stat(commitKey(file), 'file'))) throw error
+    if (await store.stat(file)) throw removedInPart(store.describe(file), error)
+    // The answer was lost, or only the mark is left: that goes with what is tidied next.
+    await store.remove(removedName(file), 'file').catch(() => undefined)
+  }
+}
+
+function removedInPart(path: string, error: DataOpsError): DataOpsError {
+  const again = `${path} is no backup any more, and not all of it is gone: remove it again (\`BackupCatalog.remove\`), which finishes that.`
+  return error.with({
+    details: {path, removedInPart: true},
+    hint: error.hint === undefined ? again : `${error.hint} ${again}`,
+  })
+}
+
+async function removeFiles(store: Store, file: string, listed?: CatalogEntry): Promise<void> {
   const entry = await store.stat(file)
   if (entry?.kind === 'directory') {
     const strangers = await strangersIn(store, file)
@@ -39,7 +64,7 @@ export async function removeBackup(store: Store, file: string): Promise<void> {
     }
 
     await store.remove(removedName(file), 'file')
-    await store.put(removedName(file), new Uint8Array())
+    await store.put(removedName(file), removalMark(listed))
     // Without it the rest is no backup, and with the marker everybody knows what it is.
     await store.remove(`${file}/${METADATA_FILE}`)
     await store.remove(file)
@@ -107,13 +132,24 @@ async function tidyLease(store: Store, name: string): Promise<void> {
   if (lease !== undefined) await (await Lease.tryAcquire(store, lease))?.release()
 }
 
-/** Finishes what a removal that was killed has begun. */
-async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<void> {
+/** Finishes what a removal of that backup that was cut off has begun. @throws DataOpsError STORAGE. */
+export async function finishRemovalOf(store: Store, backup: string): Promise<void> {
+  const mark = await store.stat(removedName(backup), 'file')
+  if (!mark || (await finishRemoval(store, mark))) return
+  throw new DataOpsError('STORAGE', `${store.describe(backup)} is being copied to that place by another process.`, {
+    details: {path: store.describe(backup)},
+    hint: 'Try again once that has ended.',
+    retryable: true,
+  })
+}
+
+/** Finishes what a removal that was cut off has begun. False: somebody copies that backup to this place now. */
+async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<boolean> {
   const backup = backupOfRemoved(name)
-  if (backup === undefined) return
-  // A copy that is coming in has it too: it must not be finished, or begun, in between.
+  if (backup === undefined) return true
+  // A copy that is coming in has the mark too: it must not be finished, or begun, in between.
   const lease = await Lease.tryAcquire(store, partialLockName(backup))
-  if (!lease) return
+  if (!lease) return false
   try {
     // One that had not begun leaves a whole backup; a folder of that name is what an earlier version was removing.
     if (kind === 'file' && !(await store.stat(`${backup}/${METADATA_FILE}`, 'file'))) {
@@ -123,6 +159,7 @@ async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<vo
     }
 
     await store.remove(name)
+    return true
   } finally {
     await lease.release()
   }

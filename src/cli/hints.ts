@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'BackupCatalog.prune': 'backup prune',
   'BackupCatalog.reindex': 'backup list --reindex',
   'BackupCatalog.rekey': 'backup rekey',
+  'BackupCatalog.remove': 'backup remove',
   'JobManager.cancel': 'job cancel',
   'JobManager.createBackup': 'job create backup',
   'JobManager.list': 'job list',
