@@ -1,5 +1,5 @@
 /** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
-import type {Warning} from '../model/progress.js'
+import type {ProgressEvent, Warning} from '../model/progress.js'
 import type {Store} from '../store/store.js'
 
 import {refuseExportedAt} from '../archive/exported.js'
@@ -12,6 +12,7 @@ import {inParallel} from '../model/in-parallel.js'
 import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
 import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
+import {waitsToldTo} from '../store/waiting.js'
 import {type CatalogTag, keepDamaged, readCatalog, tagOfCatalog, writeCatalog} from './catalog-file.js'
 import {
   type CatalogEntry,
@@ -42,6 +43,8 @@ export type {BackupStatus, ListedBackup} from './status.js'
 export interface BackupCatalogOptions extends EncryptionOptions {
   /** Milliseconds to wait for another process; default 45,000. */
   lockWaitMs?: number
+  /** Told of a wait for another process (`wait`) that has become a long one. */
+  onProgress?: (event: ProgressEvent) => void
   /** Called once a warning, when it arises. */
   onWarning?: (warning: Warning) => void
   /** Aborting ends what is being done between two steps, with INTERRUPTED: what is removed by then stays removed. */
@@ -140,8 +143,9 @@ export class BackupCatalog {
   }
 
   async #locked<T>(work: (lock: Lease) => Promise<T>): Promise<T> {
-    const {lockWaitMs, signal} = this.#options
-    const lock = await Lease.acquire(this.#store, CATALOG_LOCK_FILE, {signal, waitMs: lockWaitMs})
+    const {lockWaitMs, onProgress, signal} = this.#options
+    const onWait = waitsToldTo(onProgress, '')
+    const lock = await Lease.acquire(this.#store, CATALOG_LOCK_FILE, {onWait, signal, waitMs: lockWaitMs})
     try {
       throwIfAborted(signal)
       return await work(lock)

@@ -6,7 +6,7 @@ import type {BackupCatalog} from '../catalog/catalog.js'
 import type {OpenedArchive} from '../catalog/locate.js'
 import type {JobManager} from '../jobs/machines/manager.js'
 import type {ManagerOptions} from '../jobs/options.js'
-import type {OperationOptions, Warning} from '../model/progress.js'
+import type {OperationOptions, ProgressEvent, Warning} from '../model/progress.js'
 import type {EncryptionOptions} from '../store/encryption.js'
 import type {Store} from '../store/store.js'
 import type {Connection} from '../weaviate/connection.js'
@@ -242,7 +242,7 @@ export abstract class DataOpsCommand extends Command {
     const {openStore} = await import('../store/open.js')
     const {withEncryption} = await import('../store/encryption.js')
     const store = withEncryption(openStore(directory), await this.encryption())
-    return {catalog: new BackupCatalog(store, {onWarning: this.warnOf, signal}), store}
+    return {catalog: new BackupCatalog(store, {onProgress: this.onProgress, onWarning: this.warnOf, signal}), store}
   }
 
   /**
@@ -256,9 +256,7 @@ export abstract class DataOpsCommand extends Command {
       this.progress.print(`Stopping (${name}): finishing the page in hand. Once more to stop at once.`)
     })
     return {
-      onProgress: (event) => {
-        this.progress.update(event)
-      },
+      onProgress: this.onProgress,
       onWarning: this.warnOf,
       signal: this.#interrupt.signal,
     }
@@ -270,6 +268,10 @@ export abstract class DataOpsCommand extends Command {
     const plain = progress === 'plain' || isSimple || this.jsonEnabled()
     this.#progress ??= new ProgressReporter({json: progress === 'json', plain, quiet})
     return this.#progress
+  }
+
+  protected readonly onProgress = (event: ProgressEvent): void => {
+    this.progress.update(event)
   }
 
   /** Warnings go to stderr, also with `--json`. */

@@ -17,6 +17,7 @@ const DESCRIPTIONS: Readonly<Record<ProgressStage, string>> = {
   settle: 'Settling',
   tenants: 'Preparing tenants of',
   verify: 'Verifying',
+  wait: 'Waiting for',
 }
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
@@ -62,6 +63,8 @@ export function rateOf(state: StageState, now: number): number | undefined {
 /** Description, bar, percentage, n/total, rate, bytes, time left; what is not known is left out. */
 export function describeStage(state: StageState, now: number, options: {bar: boolean}): string {
   const {bytes, collection, completed, stage, total, unit = 'objects'} = state.event
+  // The name of who is waited for is long: it may be cut.
+  if (stage === 'wait') return `Waiting ${completed}/${total ?? '?'} s for ${printable(state.event.waitsFor ?? '')}`
   const parts = [`${DESCRIPTIONS[stage]} ${printable(collection)}`]
   if (total === undefined) {
     if (completed > 0) parts.push(`${formatCount(completed)} ${unit}`)
@@ -85,6 +88,7 @@ export function describeStage(state: StageState, now: number, options: {bar: boo
 export function summarizeStage(state: StageState, now: number): string {
   const {bytes, collection, completed, resumed, stage, unit = 'objects'} = state.event
   const seconds = (now - state.startedAt) / 1000
+  if (stage === 'wait') return `Waited ${formatSeconds(completed)} for ${printable(state.event.waitsFor ?? '')}`
   const parts = [`${DESCRIPTIONS[stage]} ${printable(collection)}:`]
   const done = completed - state.startedWith
   if (completed > 0)

@@ -11,7 +11,9 @@ export interface ProgressEvent {
   /** Units in all, when known. */
   total?: number
   /** objects unless told. */
-  unit?: 'files' | 'objects' | 'rows' | 'tenants'
+  unit?: 'files' | 'objects' | 'rows' | 'seconds' | 'tenants'
+  /** Of `wait`: who holds what, in words. */
+  waitsFor?: string
 }
 
 /** What a job is at. */
@@ -27,6 +29,8 @@ export type ProgressStage =
   | 'settle'
   | 'tenants'
   | 'verify'
+  /** Nothing is done until another process has shown that it is at work, or was silent for its time. */
+  | 'wait'
 
 /** What a caller should know though the job goes on. */
 export interface Warning {

@@ -8,6 +8,7 @@ import {randomUUID} from '../platform/node.js'
 import {CLOCK, elapsedSince, momentOf} from './clock.js'
 import {FileLeases, type LeaseRecord, RELEASED} from './lease-files.js'
 import {isSelf, lifeOf, type Owner, SELF} from './process.js'
+import {type OnWait, TOLD_AFTER} from './waiting.js'
 
 /** Milliseconds: how long a lease lasts that is not renewed, and how often its holder renews it. Tests wait less; no option. */
 export const LEASE = {ms: 30_000, renewMs: 5000}
@@ -71,6 +72,38 @@ export interface LeaseOptions {
   subject?: string
 }
 
+/** For who waits. */
+interface WaitingOptions extends LeaseOptions {
+  onWait?: OnWait
+  signal?: AbortSignal
+}
+
+/** Tells of a wait that has become a long one. */
+class TellsOfWait {
+  readonly #started = performance.now()
+
+  /** `mostMs`: default: what its holder may be silent for. */
+  constructor(
+    private readonly store: Store,
+    private readonly name: string,
+    private readonly how: {mostMs?: number; onWait: OnWait | undefined; options: LeaseOptions},
+  ) {}
+
+  async now(): Promise<void> {
+    const {mostMs, onWait, options} = this.how
+    const waitedMs = performance.now() - this.#started
+    if (!onWait || waitedMs < TOLD_AFTER.ms) return
+    const place = new FileLeases(this.store)
+    const silentMs = (await place.read(this.name)).map(({text}) => parseText(text).ms)
+    const holder = (await Lease.describe(this.store, this.name, options)) ?? {}
+    onWait({
+      for: `${describeHolder(holder)}, which holds ${place.describe(this.name)}`,
+      mostMs: mostMs ?? (Math.max(0, ...silentMs) || LEASE.ms),
+      waitedMs,
+    })
+  }
+}
+
 /**
  * Held by one at a time. One whose holder has ended, as far as this machine can say, is free at once; any other when it has not been
  * renewed for its time. Who stood still that long has lost it: `check` before what must not happen twice.
@@ -80,14 +113,16 @@ export class Lease {
   static async acquire(
     store: Store,
     name: string,
-    {signal, waitMs = LEASE.ms * 1.5, ...options}: LeaseOptions & {signal?: AbortSignal; waitMs?: number} = {},
+    {onWait, signal, waitMs = LEASE.ms * 1.5, ...options}: WaitingOptions & {waitMs?: number} = {},
   ): Promise<Lease> {
     const started = performance.now()
+    const tell = new TellsOfWait(store, name, {mostMs: waitMs, onWait, options})
     for (let pause = 10; ; pause = Math.min(pause * 1.5, 250)) {
       const lease = await this.tryAcquire(store, name, options)
       if (lease) return lease
       if (performance.now() - started > waitMs) throw await leaseHeld(store, name, options)
       throwIfAborted(signal)
+      await tell.now()
       // Jitter, so that those who wait do not meet again and again.
       await sleep(pause * (0.5 + Math.random()))
     }
@@ -125,9 +160,10 @@ export class Lease {
   static async watchAndAcquire(
     store: Store,
     name: string,
-    options: LeaseOptions & {signal?: AbortSignal} = {},
+    {onWait, signal, ...options}: WaitingOptions = {},
   ): Promise<Lease | undefined> {
     const place = new FileLeases(store)
+    const tell = new TellsOfWait(store, name, {onWait, options})
     const tags = async (): Promise<string> => (await place.read(name)).map(({tag}) => tag).join('\n')
     const before = await tags()
     for (let refused = 0; ;) {
@@ -138,7 +174,8 @@ export class Lease {
       if (isRunning || (await tags()) !== before) return undefined
       if (!(await this.isHeld(store, name, options)) && ++refused > MAX_REFUSED)
         throw leaseRefused(place.describe(name))
-      throwIfAborted(options.signal)
+      throwIfAborted(signal)
+      await tell.now()
       await sleep(Math.min(200, LEASE.ms / 10))
     }
   }

@@ -39,6 +39,14 @@ describe('a stage', () => {
     expect(described(event(2100))).toContain('100 %')
   })
 
+  it('that waits says how long, and for whom', () => {
+    const waitsFor = 'process 4711 on host-b, which holds backups/.lock'
+    const of = (completed: number) => event(completed, {stage: 'wait', total: 30, unit: 'seconds', waitsFor})
+    const state = advanceStage(startStage(of(2), 0), of(6), 4000)
+    for (const bar of [true, false]) expect(describeStage(state, 4000, {bar})).toBe(`Waiting 6/30 s for ${waitsFor}`)
+    expect(summarizeStage(state, 4000)).toBe(`Waited 6.0 s for ${waitsFor}`)
+  })
+
   it('measures the rate over the last ten seconds, without what earlier runs did', () => {
     let state = startStage(event(1000, {resumed: 1000}), 0)
     expect(rateOf(state, 0)).toBeUndefined()

@@ -7,13 +7,15 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
 
 import {DataOpsError} from '../../src/model/errors.js'
+import {overlay} from '../../src/model/overlay.js'
 import {FileLeases} from '../../src/store/lease-files.js'
 import {LEASE, Lease, LeaseObserver} from '../../src/store/lease.js'
 import {LocalStore} from '../../src/store/local/store.js'
-import {overlay} from '../../src/model/overlay.js'
+import {TOLD_AFTER, type Wait} from '../../src/store/waiting.js'
 import {programFile} from '../support/programs.js'
 
 const SETTINGS = {...LEASE}
+const TOLD_AFTER_MS = TOLD_AFTER.ms
 const children: ChildProcess[] = []
 
 /** A process that takes the lease, says so, and holds it until it is killed. */
@@ -49,6 +51,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   Object.assign(LEASE, SETTINGS)
+  TOLD_AFTER.ms = TOLD_AFTER_MS
   for (const child of children) if (child.exitCode === null && child.signalCode === null) await kill(child)
   children.length = 0
   await rm(folder, {recursive: true})
@@ -263,8 +266,21 @@ describe('a lease', () => {
     expect(await Lease.watchAndAcquire(store, 'lease')).toBeUndefined()
     clearInterval(beats)
     await sleep(50)
-    const lease = await Lease.watchAndAcquire(store, 'lease')
+    // A short wait is nobody's business.
+    const waits: Wait[] = []
+    TOLD_AFTER.ms = 100
+    const onWait = (wait: Wait): void => {
+      waits.push(wait)
+    }
+
+    const lease = await Lease.watchAndAcquire(store, 'lease', {onWait})
     expect(lease).toMatchObject({generation: 2, isTakenOver: true})
+    expect(waits.length).toBeGreaterThan(0)
+    for (const wait of waits) {
+      expect(wait).toMatchObject({for: `another process, which holds ${path.join(folder, 'lease')}`, mostMs: 300})
+      expect(wait.waitedMs).toBeGreaterThanOrEqual(100)
+    }
+
     // A process of this machine that runs needs no watching.
     expect(await Lease.watchAndAcquire(store, 'lease')).toBeUndefined()
     await lease!.release()

@@ -1,4 +1,4 @@
-import type {Warning} from '../../model/progress.js'
+import type {OperationOptions, Warning} from '../../model/progress.js'
 import type {TenantStatus} from '../../model/tenant.js'
 import type {Store, StoreEntry} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
@@ -11,6 +11,7 @@ import {forget} from '../../store/forget.js'
 import {nameOf} from '../../store/key.js'
 import {Lease} from '../../store/lease.js'
 import {readOwnJson} from '../../store/own-json.js'
+import {waitsToldTo} from '../../store/waiting.js'
 import {isNoteName, newNoteName, withTenantNotes} from './encrypted-notes.js'
 import {putBackActive, type TenantStates} from './put-back.js'
 
@@ -125,9 +126,10 @@ export class TenantNotes {
     connection: Pick<Connection, 'describe' | 'listTenants' | 'setTenantStatus'>,
     collection: string,
     onWarning: ((warning: Warning) => void) | undefined,
-    signal?: AbortSignal,
+    {onProgress, signal}: Pick<OperationOptions, 'onProgress' | 'signal'> = {},
   ): Promise<void> {
-    const acquire: Acquire = async (store, lease) => Lease.watchAndAcquire(store, lease, {signal})
+    const onWait = waitsToldTo(onProgress, collection)
+    const acquire: Acquire = async (store, lease) => Lease.watchAndAcquire(store, lease, {onWait, signal})
     await this.#putBack(acquire, connection, collection, onWarning)
   }
 

@@ -76,11 +76,11 @@ export async function fitToContinue(
 
 /** One to continue: the newest that no other process writes. @throws DataOpsError STORAGE when one is required. */
 export async function claimUnfinished(
-  {options, store}: BackupJob,
+  {collection, options, store}: BackupJob,
   unfinished: readonly UnfinishedBackup[],
 ): Promise<ClaimedBackup | undefined> {
   for (const {name} of unfinished) {
-    const claim = await claimToContinue(store, name, options.signal)
+    const claim = await claimToContinue(store, name, {...options, collection: collection.schema.class})
     if (claim) return claim
   }
 

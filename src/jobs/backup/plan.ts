@@ -139,7 +139,7 @@ async function putNotedBack(
 ): Promise<void> {
   const isContinued = Boolean(options.resume) && (await findUnfinished(store, binding)).length > 0
   if (isContinued) await notes.putBackOfDead(connection, schema.class, warn)
-  else await notes.putBack(connection, schema.class, warn, options.signal)
+  else await notes.putBack(connection, schema.class, warn, options)
 }
 
 /** @throws DataOpsError INVALID_INPUT when one is required, and none could be told from others. */

@@ -108,7 +108,7 @@ export async function register(
   const manifest = readable ?? {bytes: entry.size, metadata: head.metadata, name, seal: sealed.seal}
   const warnings = sealed.isTheirs && !readable ? [sealUnseen(job.store, name)] : factsToWarnOf(manifest)
   for (const warning of warnings) job.warn(warning)
-  await new BackupCatalog(job.store).register(entry)
+  await new BackupCatalog(job.store, {onProgress: job.options.onProgress}).register(entry)
   return {
     ...resultOf(job, manifest, resumed),
     ...(entry.locked_until !== undefined && {lockedUntil: entry.locked_until}),

@@ -1,3 +1,4 @@
+import type {OperationOptions} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 
 import {readCover} from '../../archive/encrypted/cover.js'
@@ -7,6 +8,7 @@ import {leaseName} from '../../archive/publish.js'
 import {copyUnfinished, isContinuable, removeUnfinished} from '../../archive/unfinished.js'
 import {DataOpsError} from '../../model/errors.js'
 import {Lease} from '../../store/lease.js'
+import {waitsToldTo} from '../../store/waiting.js'
 import {type BackupJournal, type JournalBinding, readJournal, removeJournal, sameWork, writeJournal} from './journal.js'
 
 export interface UnfinishedBackup {
@@ -167,9 +169,10 @@ async function withJournal(store: Store, claim: ClaimedName): Promise<ClaimedBac
 export async function claimToContinue(
   store: Store,
   name: string,
-  signal?: AbortSignal,
+  {collection, onProgress, signal}: Pick<OperationOptions, 'onProgress' | 'signal'> & {collection: string},
 ): Promise<ClaimedBackup | undefined> {
-  const lease = await Lease.watchAndAcquire(store, partialLockName(name), {signal})
+  const onWait = waitsToldTo(onProgress, collection)
+  const lease = await Lease.watchAndAcquire(store, partialLockName(name), {onWait, signal})
   const claim = lease && (await withJournal(store, claimed(name, lease)))
   if (!claim) return undefined
   try {

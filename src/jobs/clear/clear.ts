@@ -158,7 +158,7 @@ export class Clear {
   async #putBack(schema: WeaviateClass): Promise<void> {
     if (!isMultiTenant(schema)) return
     const name = schema.class
-    await this.at.notes.putBack(this.#connection, name, this.#told.onWarning, this.options.signal)
+    await this.at.notes.putBack(this.#connection, name, this.#told.onWarning, this.options)
     const marker = await readActivationMarker(this.at.store, name)
     if (marker?.server !== this.#connection.describe) return
     const there = new Set((await this.#connection.listTenants(name)).map((tenant) => tenant.name))

@@ -53,6 +53,7 @@ export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
   const leases = new TargetLeases({
     backup: name,
     collection: targetNameOf(job),
+    onProgress: options.onProgress,
     signal: options.signal,
     stores: [store],
   })
@@ -114,7 +115,7 @@ async function tenantsOf(job: CopyJob): Promise<{leftOut: OpenedCopy['leftOut'];
   const {schema} = collection
   if (!isMultiTenant(schema)) return {leftOut: []}
   if (!options.dryRun) {
-    await notes.putBack(source, schema.class, options.onWarning, options.signal)
+    await notes.putBack(source, schema.class, options.onWarning, options)
   }
 
   const chosen = selectTenants(await source.listTenants(schema.class), options.tenants)

@@ -155,7 +155,7 @@ export class JobManager {
       return {id, left, removed: [], wasOpen: true}
     }
 
-    for (const {schema} of job.plan.works) await this.#notes.putBack(connection, schema.class, warn, signal)
+    for (const {schema} of job.plan.works) await this.#notes.putBack(connection, schema.class, warn, {signal})
     const removed = await abandonBackups(job as OpenJob<BackupJobPlan>, this.#store, {queue, warn})
     return {id, left: [], removed, wasOpen: true}
   }

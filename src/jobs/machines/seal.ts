@@ -27,7 +27,7 @@ export async function sealBackup(
   // What was brought from the folder where it was written, where that is another by now, stays there no longer than until then.
   const end = async (): Promise<Warning[]> => {
     // What a killed worker has left active of an item that nobody had to read again.
-    await job.notes.putBack(job.connection, work.schema.class, job.warn, signal)
+    await job.notes.putBack(job.connection, work.schema.class, job.warn, {signal})
     const kept = await dropParts(store, work, {folders: left, results})
     for (const warning of kept) job.warn(warning)
     return kept

@@ -60,6 +60,7 @@ export async function replaceCollection(
   const leases = new TargetLeases({
     backup: opened.archive.name,
     collection: name,
+    onProgress: options.onProgress,
     signal: options.signal,
     stores: [at.store],
   })

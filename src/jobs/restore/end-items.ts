@@ -75,7 +75,7 @@ export async function endRestoreItems(
   await checkpoint.remove()
   if (isMultiTenant(work.schema)) {
     await settleNotes(job, [...itemFiles, files])
-    await job.notes.putBack(job.connection, job.target, job.warn, run.signal)
+    await job.notes.putBack(job.connection, job.target, job.warn, run)
   }
 
   const seconds = (performance.now() - started) / 1000
@@ -137,7 +137,7 @@ export async function abandonRestore(
   for (const item of files) checkpoint.placeholders.push(...(await leftPlaceholders(worker.left, {files: item})))
   await checkpoint.save()
   await transfer.tenants.settle({isLast: false})
-  if (isMultiTenant(worker.work.schema)) await job.notes.putBack(job.connection, job.target, job.warn, run.signal)
+  if (isMultiTenant(worker.work.schema)) await job.notes.putBack(job.connection, job.target, job.warn, run)
   for (const lease of worker.work.leases) await unreserve(job.home, lease, run.job)
   return job.target
 }

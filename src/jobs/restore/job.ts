@@ -109,6 +109,7 @@ export function makeJob(
   const leases = new TargetLeases({
     backup: archive.name,
     collection: target,
+    onProgress: options.onProgress,
     signal: options.signal,
     stores: place === store ? [store] : [store, place],
   })

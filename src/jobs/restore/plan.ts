@@ -88,7 +88,7 @@ export async function planRestore(job: RestoreJob, companions: ReadonlySet<strin
     return {checkpoint: opened, live: await checkTarget(job, opened, prepared)}
   })
   if (live && isMultiTenant(live.schema) && !options.dryRun)
-    await job.notes.putBack(connection, target, job.warn, options.signal)
+    await job.notes.putBack(connection, target, job.warn, options)
   if (!live) {
     checkReservedNames(head.schema, connection.version)
     checkRefersToOthers(head.schema, wholeOf(prepared))

@@ -1,15 +1,18 @@
 /** One restore at a time into one target: two would write every reference twice. */
+import type {ProgressEvent} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 
 import {targetLeaseName} from '../../archive/names.js'
 import {DataOpsError} from '../../model/errors.js'
 import {describeHolder, Lease} from '../../store/lease.js'
+import {waitsToldTo} from '../../store/waiting.js'
 import {reservationNow, reserve, type ReservedBy} from './reserved.js'
 
 export interface LeasedTarget {
   /** Name of the backup in its store: it is kept while a lease names it. */
   backup: string
   collection: string
+  onProgress?: (event: ProgressEvent) => void
   signal?: AbortSignal
   /** Where leases lie: beside the backup, and beside the checkpoint where that is another place. */
   stores: readonly Store[]
@@ -44,10 +47,14 @@ export class TargetLeases {
   }
 
   async #takeIn(store: Store, name: string): Promise<void> {
-    const {backup, collection, signal} = this.target
+    const {backup, collection, onProgress, signal} = this.target
     // The checkpoint's place may be the backup's own, by whatever name: then it is held already.
     for (const held of this.#held) if (await held.lease.isIn(store, name)) return
-    const lease = await Lease.watchAndAcquire(store, name, {signal, subject: backup})
+    const lease = await Lease.watchAndAcquire(store, name, {
+      onWait: waitsToldTo(onProgress, collection),
+      signal,
+      subject: backup,
+    })
     if (lease) {
       this.#held.push({lease, name, store})
       const reserved = await reservationNow(store, name)

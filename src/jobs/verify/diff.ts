@@ -57,7 +57,7 @@ async function openLive(
   const {notes, onWarning, signal} = options
   const connection = persistent(direct, {onWarning, signal})
   const {schema} = await resolveCollection(connection, name)
-  if (isMultiTenant(schema)) await notes.putBack(connection, schema.class, onWarning, signal)
+  if (isMultiTenant(schema)) await notes.putBack(connection, schema.class, onWarning, options)
   const watch = new ReplicaWatch(connection, schema, {...options, warn: onWarning})
   await watch.begin()
   return {

@@ -156,7 +156,7 @@ export class Verifier {
     const incomplete = archive && incompleteWarning(archive.path, archive.seal)
     if (incomplete) options.onWarning?.(incomplete)
     const {schema} = await resolveCollection(connection, name)
-    if (isMultiTenant(schema)) await this.#notes.putBack(connection, schema.class, options.onWarning, options.signal)
+    if (isMultiTenant(schema)) await this.#notes.putBack(connection, schema.class, options.onWarning, options)
 
     const compared = {...options, collection: schema.class, notes: this.#notes}
     if (exported) {
