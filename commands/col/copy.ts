@@ -5,7 +5,7 @@ import type {CopyResult, CopyRunOptions} from '../../src/jobs/copy/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
-import {excludeFlag, outputFlag, REPEATED} from '../../src/cli/flags.js'
+import {excludeFlag, milliseconds, outputFlag, REPEATED, waitReplicasFlag} from '../../src/cli/flags.js'
 import {copyLines} from '../../src/cli/results.js'
 import {secondServerFlags} from '../../src/cli/second-server.js'
 import {exitAtLeast, type LeftOut, namesOrAll} from '../../src/cli/several.js'
@@ -49,6 +49,7 @@ export default class ColCopy extends DataOpsCommand {
       description: 'Copy the other collections when one cannot be; the exit code is that of the gravest.',
     }),
     output: outputFlag,
+    'wait-replicas': waitReplicasFlag,
   }
 
   static override examples = examples(
@@ -73,6 +74,7 @@ export default class ColCopy extends DataOpsCommand {
       ...(await ownWritingOptions(flags, settings)),
       includeOffloaded: flags['include-offloaded'],
       name,
+      waitReplicasMs: milliseconds(flags['wait-replicas']),
     }
   }
 

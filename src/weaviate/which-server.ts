@@ -1,4 +1,5 @@
 /** Which of two servers an error is about: the same connection, whose errors say it. */
+import type {Warning} from '../model/progress.js'
 import type {Connection, ReplicaSide, RestSide} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
@@ -58,6 +59,12 @@ export function called(connection: Connection, name: ServerName): Connection {
 export function ofThisServer(error: unknown, connection: Connection): unknown {
   const name = serverNameOf(connection)
   return name ? ofServer(error, name, connection.describe) : error
+}
+
+/** The same of a warning about it. */
+export function warningOfThisServer(warning: Warning, connection: Connection): Warning {
+  const name = serverNameOf(connection)
+  return name ? {...warning, message: `${WORDS[name]}: ${warning.message}`} : warning
 }
 
 function serverNameOf(connection: Connection): ServerName | undefined {

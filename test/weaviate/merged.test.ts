@@ -3,7 +3,16 @@ import {afterAll, beforeAll, describe, expect, it, vi} from 'vitest'
 
 import {makeClass, makeObjects} from '../../bench/data.js'
 import {readManifest} from '../../src/archive/manifest.js'
-import {BackupManager, ClearManager, connect, type Connection, RestoreManager, Verifier} from '../../src/index.js'
+import {
+  BackupManager,
+  ClearManager,
+  connect,
+  type Connection,
+  CopyManager,
+  RestoreManager,
+  Verifier,
+  type Warning,
+} from '../../src/index.js'
 import {LocalStore} from '../../src/store/local/store.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
@@ -98,6 +107,39 @@ describe('a backup through the node that was away', () => {
     expect(comparison.replicas!.counts.kept).toBeGreaterThan(0)
     expect(await new ClearManager(all, folder).count(NAME)).toBe(LEFT)
     expect(writes).toEqual([])
+  })
+
+  it('is copied as it is backed up: what differed, or was not compared, is said once, and of the source', async () => {
+    const target = await startEmbeddedWeaviate()
+    const to = await connect({grpcUrl: target.grpcUrl, url: target.url})
+    try {
+      // The target has one node: it keeps one copy.
+      const overrides = {'replicationConfig.factor': 1}
+      const all = await at(2, [0, 1])
+      const told: Warning[] = []
+      const onWarning = (warning: Warning): void => {
+        told.push(warning)
+      }
+
+      const copied = await new CopyManager(all, to, folder).copyCollection(NAME, {onWarning, overrides})
+      expect(copied).toMatchObject({complete: true, restored: LEFT})
+      const ofReplicas = (warnings: readonly Warning[]): string[] =>
+        warnings.map(({code}) => code).filter((code) => code !== 'schema-changed')
+      expect(ofReplicas(copied.warnings)).toEqual(['replicas-differ'])
+      expect(ofReplicas(told)).toEqual(['replicas-differ'])
+      expect(told.at(-1)!.message).toMatch(/^Source: Replicas of /)
+      expect(copied.source.replicas).toMatchObject({
+        addresses: [server.nodes[2]!.url, server.nodes[0]!.url, server.nodes[1]!.url],
+        counts: {kept: [...MISSED].filter((id) => !GONE.includes(id)).length, 'left out': GONE.length},
+      })
+      const alone = await new CopyManager(await at(2), to, folder).copyCollection(NAME, {name: `${NAME}One`, overrides})
+      expect(alone.complete).toBe(false)
+      expect(ofReplicas(alone.warnings)).toEqual(['replicas-not-compared', 'incomplete-copy'])
+      expect(writes).toEqual([])
+    } finally {
+      await to.close()
+      await target.close()
+    }
   })
 
   it('alone is incomplete, and says so', async () => {

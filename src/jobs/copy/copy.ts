@@ -80,7 +80,10 @@ class CopyRun {
         {
           ...options,
           ...(name !== undefined && {name}),
-          onConfirmed: async (result) => onConfirmed?.(this.#resultOf(result)),
+          onConfirmed: async (result) => {
+            await this.#endOf(result)
+            await onConfirmed?.(this.#resultOf(result))
+          },
         },
         notes,
       )
@@ -136,6 +139,11 @@ class CopyRun {
     }
   }
 
+  /** Once its objects were read. */
+  async #endOf({backupId, dryRun}: RestoreResult): Promise<void> {
+    if (!dryRun && !this.options.skipData) await this.#opened.get(backupId)?.replicas.watch.end()
+  }
+
   #outcome({collections, failed}: RestoredBackups): CopiedCollections {
     return {
       collections: collections.map((result) => this.#resultOf(result)),
@@ -148,9 +156,12 @@ class CopyRun {
   #resultOf({backupId, ...result}: RestoreResult): CopyResult {
     const opened = this.#opened.get(backupId)
     if (!opened) throw new DataOpsError('UNEXPECTED', 'A copy has ended that was not begun.')
-    const {job, leftOut, source} = opened
+    const {job, leftOut, replicas, source} = opened
+    const {report} = replicas.watch
     const {collection} = job
-    const warnings = [...leftOutWarnings(opened), ...result.warnings].map((warning) => warningOfACopy(warning))
+    const warnings = [...leftOutWarnings(opened), ...result.warnings, ...replicas.atTheEnd].map((warning) =>
+      warningOfACopy(warning),
+    )
     if (source.shortfall > 0 && !result.dryRun) {
       warnings.push({
         code: 'incomplete-copy',
@@ -172,7 +183,11 @@ class CopyRun {
     return {
       ...result,
       complete: source.shortfall === 0,
-      source: {collection: collection.schema.class, server: job.source.describe},
+      source: {
+        collection: collection.schema.class,
+        ...(report && !result.dryRun && !job.options.skipData && {replicas: report}),
+        server: job.source.describe,
+      },
       ...(leftOut.length > 0 && {tenantsLeftOut: leftOut}),
       warnings,
     }

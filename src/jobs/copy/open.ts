@@ -13,7 +13,9 @@ import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {isOffloaded, type WeaviateTenant} from '../../model/tenant.js'
 import {sha256Hex} from '../../platform/node.js'
+import {warningOfThisServer} from '../../weaviate/which-server.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, selectTenants, throttleOf} from '../options.js'
+import {ReplicaWatch} from '../replica-watch.js'
 import {orBeginAnew} from '../restore/begin-anew.js'
 import {Checkpoint, checkpointFileOf} from '../restore/checkpoint.js'
 import {type EndedTogether} from '../restore/ended-together.js'
@@ -36,14 +38,22 @@ export interface CopyJob {
   together: EndedTogether
 }
 
+/** What is found out of the source's replicas while they are read. */
+interface SourceReplicas {
+  /** What is warned of once all of it was read. */
+  atTheEnd: Warning[]
+  watch: ReplicaWatch
+}
+
 /** Once it is open; to be closed with `release`. */
 export interface OpenedCopy {
   job: CopyJob
   leases: TargetLeases
   leftOut: Array<{name: string; reason: string}>
   list: RowList
+  replicas: SourceReplicas
   source: LiveSource
-  /** Of what an earlier run has left. */
+  /** Of what an earlier run has left, and of the source before it is read. */
   warnings: Warning[]
 }
 
@@ -63,13 +73,36 @@ export async function openCopy(job: CopyJob): Promise<OpenedCopy> {
     const at = {connection: job.target, merge: options.merge, target: targetNameOf(job)}
     const {list, warnings} = await orBeginAnew(at, async () => listOf(job, name, tenants))
     const source = await sourceOf(job, name, list)
+    const replicas = await watchReplicas(job, warnings)
     for (const warning of leftOutWarnings({job, leftOut})) options.onWarning?.(warning)
     job.together.add(store, checkpointFileOf(name, checkpointAt(job, list)))
-    return {job, leases, leftOut, list, source, warnings}
+    return {job, leases, leftOut, list, replicas, source, warnings}
   } catch (error) {
     await leases.release()
     throw error
   }
+}
+
+/** As a backup does: a listing reads one replica of each shard, or as many as nodes were named. What is found before goes to `warnings`. */
+async function watchReplicas({collection, options, source}: CopyJob, warnings: Warning[]): Promise<SourceReplicas> {
+  const atTheEnd: Warning[] = []
+  let warn = (warning: Warning): void => {
+    warnings.push(warning)
+  }
+
+  const watch = new ReplicaWatch(source, collection.schema, {
+    ...options,
+    warn(warning) {
+      warn(warningOfThisServer(warning, source))
+    },
+  })
+  if (!options.skipData) await watch.begin()
+  warn = (warning) => {
+    atTheEnd.push(warning)
+    options.onWarning?.(warning)
+  }
+
+  return {atTheEnd, watch}
 }
 
 /** Of tenants that are not copied though nobody left them out. */

@@ -1,10 +1,13 @@
 import type {Store} from '../../store/store.js'
+import type {ReplicaReport} from '../../weaviate/connection.js'
 import type {FailedRestore, RestoreOptions, RestoreResult} from '../restore/options.js'
 
 /** How one collection is copied. */
 export interface CopyOptions extends Omit<RestoreOptions, 'acceptChanged' | 'checkpointDirectory'> {
   /** Onloads offloaded tenants of the source to copy them too; otherwise they are left out, and named. */
   includeOffloaded?: boolean
+  /** Milliseconds to wait at most, where one of several replicas of the source is read, until the server has found all of them equal; default 0. */
+  waitReplicasMs?: number
 }
 
 /** The same for several collections. */
@@ -32,7 +35,12 @@ export interface CopyResult extends Omit<RestoreResult, 'backupId'> {
   /** False: objects that the source's server counted were not listed by it, and are not copied. */
   complete: boolean
   /** The collection that was read. */
-  source: {collection: string; server: string}
+  source: {
+    collection: string
+    /** What its replicas differed in; absent without replicas. */
+    replicas?: ReplicaReport
+    server: string
+  }
   /** Tenants that were not copied, and why; absent when there are none. */
   tenantsLeftOut?: Array<{name: string; reason: string}>
 }

@@ -11,6 +11,7 @@ import {plural} from '../../model/plural.js'
 import {planBare} from '../../weaviate/collection-plan.js'
 import {replicationFactor} from '../../weaviate/replicas.js'
 import {tenantsOf} from '../../weaviate/resolve.js'
+import {warningOfThisServer} from '../../weaviate/which-server.js'
 import {type Confirmation, confirmationOf, DEFAULT_CONSISTENCY, isSampled, SAMPLE} from '../confirmation.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {compareCollection} from '../verify/compare.js'
@@ -32,7 +33,11 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
   let confirmation: Confirmation | undefined
   const {consistency = DEFAULT_CONSISTENCY, signal} = job.options
   const writes = {as: 'written', consistency} as const
-  const watch = new ReplicaWatch(job.connection, transfer.plan.schema, {signal, warn: job.warn, writes})
+  const warn = (warning: Warning): void => {
+    job.warn(warningOfThisServer(warning, job.connection))
+  }
+
+  const watch = new ReplicaWatch(job.connection, transfer.plan.schema, {signal, warn, writes})
   let kept: number
   try {
     await checkStillThere(job.connection, transfer.plan.className, checkpoint.identity)
