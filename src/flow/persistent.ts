@@ -56,6 +56,12 @@ class PersistentCalls {
     })
   }
 
+  /** Also after Ctrl-C. `signal`: the call's own. */
+  async patiently<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const {maxRetries, retryMaxWaitMs: maxWaitMs} = this.options
+    return retry(call, {maxRetries, maxWaitMs, signal})
+  }
+
   async again<T>(call: (isRepeated: boolean) => Promise<T>, signal = this.options.signal): Promise<T> {
     return retryAloud(async (attempt) => call(attempt > 0), {...this.options, signal})
   }
@@ -101,14 +107,18 @@ function schemaCalls(inner: Connection, calls: PersistentCalls): Partial<Connect
       for (const schema of schemas) calls.learn(schema)
       return schemas
     },
-    listTenants: async (collection) => calls.again(async () => inner.listTenants(collection)),
+    /** Some are asked for before they are put back, which heeds no signal. */
+    listTenants: async (collection, names) =>
+      names
+        ? calls.patiently(async () => inner.listTenants(collection, names))
+        : calls.again(async () => inner.listTenants(collection)),
     updateAlias: async (alias, collection) => calls.change(async () => inner.updateAlias(alias, collection)),
     updateCollection: async (schema) => calls.change(async () => inner.updateCollection(schema)),
   }
 }
 
 function writingCalls(inner: Connection, calls: PersistentCalls): Partial<Connection> {
-  const {guard, maxRetries, retryMaxWaitMs: maxWaitMs, writes} = calls.options
+  const {guard, writes} = calls.options
   return {
     async deleteObjects(request) {
       await guard?.()
@@ -116,12 +126,10 @@ function writingCalls(inner: Connection, calls: PersistentCalls): Partial<Connec
     },
     /** Its own signal only: tenants are put back after Ctrl-C too. */
     async setTenantStatus(collection, tenants, signal) {
-      const change = async (): Promise<void> => {
+      await calls.patiently(async () => {
         await guard?.()
         await inner.setTenantStatus(collection, tenants, signal)
-      }
-
-      await retry(change, {maxRetries, maxWaitMs, signal})
+      }, signal)
     },
     async writeObjects(request) {
       await guard?.()

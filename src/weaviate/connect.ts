@@ -18,7 +18,7 @@ import {HttpClient} from './rest/http.js'
 import {restObjects} from './rest/objects.js'
 import {collectionOperations} from './rest/schema.js'
 import {createRestSide} from './rest/side.js'
-import {createTenants, listTenants, setTenantStatus} from './rest/tenants.js'
+import {createTenants, listTenants, setTenantStatus, someTenants} from './rest/tenants.js'
 import {openTransports, type Place, type Transports} from './transports.js'
 
 const DEFAULT_URL = 'http://localhost:8080'
@@ -165,8 +165,8 @@ function createPlain({grpc, http, maxMessageBytes, place, version}: Transports):
     ...aliasOperations(http),
 
     createTenants: async (collection, tenants) => createTenants(http, collection, tenants),
-    async listTenants(collection) {
-      const tenants = await listTenants(http, collection)
+    async listTenants(collection, names) {
+      const tenants = await (names ? someTenants(http, collection, names) : listTenants(http, collection))
       if (tenants.length === 0) await requirePermission(http, `list the tenants of ${collection}`, 'read_tenants')
       return tenants
     },

@@ -247,8 +247,8 @@ export interface Connection {
   // tenants
   /** Chunked as the server likes it. */
   createTenants: (collection: string, tenants: readonly WeaviateTenant[]) => Promise<void>
-  /** Each with its state; none without multi-tenancy. */
-  listTenants: (collection: string) => Promise<WeaviateTenant[]>
+  /** Each with its state; none without multi-tenancy. `names`: those alone, as far as they are there; whoever does not know it may list all. */
+  listTenants: (collection: string, names?: readonly string[]) => Promise<WeaviateTenant[]>
   /** Chunked in hundreds; resolves once the server reports the state, not only accepted it. */
   setTenantStatus: (collection: string, tenants: readonly WeaviateTenant[], signal?: AbortSignal) => Promise<void>
 

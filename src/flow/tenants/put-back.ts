@@ -1,5 +1,5 @@
 /** Tenants that were activated for a while become what they were. */
-import type {WeaviateTenant} from '../../model/tenant.js'
+import type {TenantStatus, WeaviateTenant} from '../../model/tenant.js'
 import type {Connection} from '../../weaviate/connection.js'
 
 import {DataOpsError, insteadOf} from '../../model/errors.js'
@@ -12,22 +12,50 @@ export async function putBackActive(
   collection: string,
   tenants: readonly WeaviateTenant[],
 ): Promise<number> {
-  const live = new Map((await connection.listTenants(collection)).map(({name, status}) => [name, status]))
-  const active = tenants.filter(({name}) => live.get(name) === 'HOT' || live.get(name) === 'UNFREEZING')
-  if (active.length > 0) await connection.setTenantStatus(collection, active)
-  return active.length
+  return putBackThose(connection, collection, tenants, isActive)
 }
 
-/** All in one call; where one of them is refused, those that still need it: a tenant, or the collection, that somebody has removed meanwhile keeps no other active. */
+/**
+ * What was active a moment ago. What somebody else has removed, deactivated or offloaded meanwhile stays as that one wants it: it would be
+ * onloaded, or an offloading taken back.
+ */
 export async function putBackAll(
   connection: TenantStates,
   collection: string,
   tenants: readonly WeaviateTenant[],
 ): Promise<void> {
+  // An activation of which no answer came may still be on its way: said once more, inactive comes after it.
+  const isOwn = (now: TenantStatus, wanted: TenantStatus): boolean =>
+    isActive(now) || (now === 'COLD' && now === wanted)
+  const put = async (): Promise<number> => putBackThose(connection, collection, tenants, isOwn)
   try {
-    await connection.setTenantStatus(collection, tenants)
+    // Refused: one of them has changed in between, or is gone, and keeps no other active.
+    await put().catch(async (error: unknown) => {
+      if (!(error instanceof DataOpsError) || error.code !== 'SERVER_REFUSED') throw error
+      return put()
+    })
   } catch (error) {
-    if (!(error instanceof DataOpsError) || error.code !== 'SERVER_REFUSED') throw error
-    await putBackActive(connection, collection, tenants).catch(insteadOf(0, 'COLLECTION_MISSING'))
+    // With the collection, its tenants are gone.
+    insteadOf(0, 'COLLECTION_MISSING')(error)
   }
+}
+
+function isActive(now: TenantStatus): boolean {
+  return now === 'HOT' || now === 'UNFREEZING'
+}
+
+async function putBackThose(
+  connection: TenantStates,
+  collection: string,
+  tenants: readonly WeaviateTenant[],
+  isOwn: (now: TenantStatus, wanted: TenantStatus) => boolean,
+): Promise<number> {
+  const names = tenants.map(({name}) => name)
+  const live = new Map((await connection.listTenants(collection, names)).map(({name, status}) => [name, status]))
+  const own = tenants.filter(({name, status}) => {
+    const now = live.get(name)
+    return now !== undefined && isOwn(now, status)
+  })
+  if (own.length > 0) await connection.setTenantStatus(collection, own)
+  return own.length
 }

@@ -95,7 +95,9 @@ export async function setTenantStatus(
   const moving = new Set<string>()
   const deadline = performance.now() + waitMs
   for (let pause = 20; ; pause = Math.min(pause * 2, 2000)) {
-    const statuses = await readStatuses(http, collection, waiting, signal)
+    const names = waiting.map(({name}) => name)
+    const found = await someTenants(http, collection, names, signal)
+    const statuses = new Map(found.map((tenant) => [tenant.name, tenant.status]))
     waiting = waiting.filter((tenant) => statuses.get(tenant.name) !== tenant.status)
     if (waiting.length === 0) return
     for (const {name, status} of waiting) {
@@ -123,28 +125,27 @@ export async function setTenantStatus(
   }
 }
 
-async function readStatuses(
+/** Those of these names that are there. */
+export async function someTenants(
   http: HttpClient,
   collection: string,
-  wanted: readonly WeaviateTenant[],
+  names: readonly string[],
   signal?: AbortSignal,
-): Promise<Map<string, TenantStatus>> {
-  const found =
-    wanted.length <= POLL_SINGLY
-      ? await getTenants(http, collection, wanted, signal)
-      : await listTenants(http, collection, signal)
-  return new Map(found.map((tenant) => [tenant.name, tenant.status]))
+): Promise<WeaviateTenant[]> {
+  if (names.length <= POLL_SINGLY) return getTenants(http, collection, names, signal)
+  const wanted = new Set(names)
+  return (await listTenants(http, collection, signal)).filter(({name}) => wanted.has(name))
 }
 
 async function getTenants(
   http: HttpClient,
   collection: string,
-  wanted: readonly WeaviateTenant[],
+  names: readonly string[],
   signal?: AbortSignal,
 ): Promise<WeaviateTenant[]> {
   try {
     return await Promise.all(
-      wanted.map(async ({name}) => {
+      names.map(async (name) => {
         const action = `read tenant ${name} of ${collection}`
         const path = `${tenantsPath(collection)}/${encodeURIComponent(name)}`
         const {value} = await http.json<unknown>({action, method: 'GET', path, signal})
@@ -154,9 +155,10 @@ async function getTenants(
       }),
     )
   } catch (error) {
-    // Servers before 1.26 have only the listing.
-    if (hasStatus(error, 404, 405)) return listTenants(http, collection, signal)
-    throw error
+    // One of them is gone; servers before 1.26 have only the listing.
+    if (!hasStatus(error, 404, 405)) throw error
+    const all = await listTenants(http, collection, signal)
+    return all.filter(({name}) => names.includes(name))
   }
 }
 

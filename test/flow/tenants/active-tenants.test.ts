@@ -38,8 +38,8 @@ class Server {
     return this.#active.has(key(tenant))
   }
 
-  async listTenants(): Promise<WeaviateTenant[]> {
-    throw new Error('Nothing is refused.')
+  async listTenants(collection: string, names: readonly string[] = []): Promise<WeaviateTenant[]> {
+    return names.map((name) => ({name, status: this.isActive({collection, name}) ? 'HOT' : 'COLD'}))
   }
 
   async setTenantStatus(collection: string, changes: readonly WeaviateTenant[], signal?: AbortSignal): Promise<void> {
