@@ -1,11 +1,11 @@
 import type {ObjectClient} from './objects/client.js'
 import type {Store} from './store.js'
 
+import {belowOf} from '../model/overlay.js'
 import {checkPositiveInteger} from '../model/positive-integer.js'
 import {encryptionOf} from './encryption.js'
 import {LocalStore} from './local/store.js'
 import {ObjectStore} from './objects/store.js'
-import {belowOf} from '../model/overlay.js'
 import {parsePlace, type Place} from './place.js'
 
 /** How a place is opened. */

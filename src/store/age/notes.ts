@@ -2,8 +2,8 @@
 import type {AgeHeader} from '../../codec/age/header.js'
 import type {KnownKind, PutCondition, Store, StoreEntry, StoreReader} from '../store.js'
 
-import {isOver, OVER_BYTES} from '../forget.js'
 import {overlay} from '../../model/overlay.js'
+import {isOver, OVER_BYTES} from '../forget.js'
 import {keepOpen, withReader} from '../read-all.js'
 import {openAgeReader} from './reader.js'
 import {encryptAge} from './writer.js'
