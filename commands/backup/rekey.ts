@@ -48,6 +48,7 @@ export default class BackupRekey extends DataOpsCommand {
 
     const passphrase = flags['new-passphrase']
       ? await askedPassphrase(process.env.ELYSIACTL_NEW_PASSPHRASE, {
+          isNew: true,
           question: 'New passphrase: ',
           variable: 'ELYSIACTL_NEW_PASSPHRASE',
         })

@@ -19,7 +19,7 @@ import {
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {clearLines} from '../../src/cli/results.js'
 import {leavesSome} from '../../src/cli/unread.js'
-import {DataOpsError, throwIfAborted} from '../../src/model/errors.js'
+import {DataOpsError} from '../../src/model/errors.js'
 import {plural} from '../../src/model/plural.js'
 
 /** @throws Error. */
@@ -97,8 +97,7 @@ export default class ColClear extends DataOpsCommand {
     const what = options.keepSchema ? plural(remaining, 'object') : `the collection with ${plural(remaining, 'object')}`
     const notCounted =
       tenantsNotCounted.length > 0 ? ` (not those in ${plural(tenantsNotCounted.length, 'offloaded tenant')})` : ''
-    const answer = await ask(`This deletes ${what} of ${name}${notCounted}. Type the name to confirm: `, options.signal)
-    throwIfAborted(options.signal)
+    const answer = await ask(`This deletes ${what} of ${name}${notCounted}. Type the name to confirm: `)
     if (answer !== name)
       throw new DataOpsError('NOT_CONFIRMED', `Clearing ${name} was not confirmed; nothing was changed.`)
   }

@@ -30,7 +30,7 @@ export async function encryptionFrom(
   const identity = resolveSetting('identity', given)
   const passphrase =
     resolveSetting('passphrase', given)?.value ??
-    (flags.passphrase ? await askedPassphrase(undefined, PASSPHRASE) : undefined)
+    (flags.passphrase ? await askedPassphrase(undefined, {...PASSPHRASE, isNew: isWriting}) : undefined)
   return {
     ...(isWriting && {encryptTo: await recipientsFrom(flags, sources), hideNames: flags['hide-names']}),
     ...(identity && {identities: await identitiesOf(identity.value, identity.from)}),
@@ -43,13 +43,18 @@ export function secretsOfEncryption({identities = [], passphrase}: EncryptionOpt
   return [...identities, ...(passphrase === undefined ? [] : [passphrase])]
 }
 
-/** From the environment, or typed in. @throws DataOpsError INVALID_INPUT where nobody can be asked. */
+/**
+ * From the environment, or typed in. One that is new is typed in twice: with a mistake in it nobody could open what it closes.
+ * @throws DataOpsError INVALID_INPUT where nobody can be asked, and when it is another the second time; INTERRUPTED.
+ */
 export async function askedPassphrase(
   given: string | undefined,
-  {question, variable}: {question: string; variable: string},
+  {isNew, question, variable}: {isNew: boolean; question: string; variable: string},
 ): Promise<string> {
   if (given) return given
   const answer = canAsk() ? await askSecret(question) : undefined
+  if (answer && isNew && (await askSecret('The same again: ')) !== answer)
+    throw invalid('The passphrase was another one the second time; nothing was written.', 'Run it again.')
   if (answer) return answer
   throw invalid('There is no passphrase.', `Set ${variable} where nobody can be asked.`)
 }

@@ -1,6 +1,7 @@
 import {DataOpsError, EXIT_CODES} from '../model/errors.js'
 
-const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
+/** That ask a process to end. */
+export const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
 
 type Signal = (typeof SIGNALS)[number]
 

@@ -130,7 +130,10 @@ async function openWholeKey(
     .join(' or ')
   throw new DataOpsError('INVALID_INPUT', `The ${given} that was given does not open ${where}.`, {
     details: {encrypted: true, path: where},
-    hint: 'It was encrypted to somebody else: give the identity of one of its recipients.',
+    hint:
+      identities.length > 0
+        ? 'It was encrypted to somebody else: give the identity of one of its recipients.'
+        : 'Look for a typing mistake; it may have another passphrase, or be encrypted to recipients.',
   })
 }
 
