@@ -4,6 +4,7 @@ import type {Store} from '../store/store.js'
 import {decodeJson} from '../archive/document-source.js'
 import {CATALOG_FILE, damagedCatalogName} from '../archive/names.js'
 import {utf8} from '../codec/bytes.js'
+import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {copyObject} from '../store/copy.js'
 import {refused} from '../store/damaged.js'
@@ -44,6 +45,20 @@ export async function writeCatalog(store: Store, entries: readonly CatalogEntry[
   const text = `${JSON.stringify(entries.toSorted(newestFirst), null, 2)}\n`
   const condition = tag === undefined ? {ifAbsent: true as const} : {ifMatch: tag}
   return (await store.put(CATALOG_FILE, utf8(text), condition)) !== undefined
+}
+
+/** Of a change that was tried again and again. */
+export function catalogChanged(store: Store): DataOpsError {
+  return new DataOpsError('STORAGE', `${store.describe(CATALOG_FILE)} was changed by another process.`, {
+    hint: 'Try again.',
+    retryable: true,
+  })
+}
+
+/** Of what has changed a backup and could not enter it: the error alone would say that nothing was done. */
+export function notEntered(error: DataOpsError): DataOpsError {
+  const done = 'The backup itself is changed, and only its entry is not: `BackupCatalog.reindex` makes that anew.'
+  return error.with({details: {changed: true}, hint: error.hint === undefined ? done : `${done} ${error.hint}`})
 }
 
 /** Names that are tried, of one second. */

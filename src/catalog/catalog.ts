@@ -1,19 +1,27 @@
 /** The inventory of a backup folder: a cache in `.backup_catalog.json`, of which the backups themselves are the truth. */
 import type {ProgressEvent, Warning} from '../model/progress.js'
-import type {Store} from '../store/store.js'
+import type {ObjectLock, Store} from '../store/store.js'
 
 import {refuseExportedAt} from '../archive/exported.js'
 import {listPlace, lockBackup, lockedUntil, type LockOptions, pastWhatHides, requireLocks} from '../archive/locked.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName} from '../archive/names.js'
 import {whileThere} from '../archive/removed-meanwhile.js'
-import {DataOpsError, throwIfAborted, withDetails} from '../model/errors.js'
+import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
 import {inParallel} from '../model/in-parallel.js'
 import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
 import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
 import {waitsToldTo} from '../store/waiting.js'
-import {type CatalogTag, keepDamaged, readCatalog, tagOfCatalog, writeCatalog} from './catalog-file.js'
+import {
+  catalogChanged,
+  type CatalogTag,
+  keepDamaged,
+  notEntered,
+  readCatalog,
+  tagOfCatalog,
+  writeCatalog,
+} from './catalog-file.js'
 import {
   type CatalogEntry,
   kindOfName,
@@ -30,7 +38,7 @@ import {lookAt, type Looked} from './look.js'
 import {makingRoom} from './make-room.js'
 import {chooseForRemoval, DAMAGED, problemOf, type PruneResult} from './prune.js'
 import {rekeyBackup, type RekeyOptions} from './rekey.js'
-import {finishRemovalOf, removeBackup, strangersIn, tidy} from './removal.js'
+import {finishRemovalOf, removeBackup, removeEach, strangersIn, tidy} from './removal.js'
 import {findInPart} from './removed-in-part.js'
 import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
 import {PARALLEL, type ReindexResult, scanBackups, tryReadEntry, type UnusableFile} from './scan.js'
@@ -215,13 +223,21 @@ export class BackupCatalog {
   }
 
   /** Changes a backup that nobody changes or removes meanwhile, and its entry. */
-  async #change<T>({file}: ListedBackup, work: () => Promise<T>): Promise<{entry: CatalogEntry; result: T}> {
+  async #change<T>(
+    {file}: ListedBackup,
+    work: () => Promise<T>,
+    known: (result: T) => Partial<CatalogEntry> = () => ({}),
+  ): Promise<{entry: CatalogEntry; result: T}> {
     return this.#locked(async (lock) => {
       // Somebody may have removed it before the lock was had.
       const result = await whileThere({name: file, place: this.#store}, work)
-      const entry = await readEntryOf(this.#store, file)
-      await this.#enter(entry, lock)
-      return {entry, result}
+      try {
+        const entry = {...known(result), ...(await readEntryOf(this.#store, file))}
+        await this.#enter(entry, lock)
+        return {entry, result}
+      } catch (error) {
+        throw error instanceof DataOpsError ? notEntered(error) : error
+      }
     })
   }
 
@@ -237,7 +253,7 @@ export class BackupCatalog {
       if (await this.#tryWrite(change(await this.#readOrRebuild(lock, {tag})), lock, tag)) return
     }
 
-    throw this.#changed()
+    throw catalogChanged(this.#store)
   }
 
   async #tryWrite(entries: readonly CatalogEntry[], lock: Lease, tag: CatalogTag): Promise<boolean> {
@@ -246,14 +262,7 @@ export class BackupCatalog {
   }
 
   async #write(entries: readonly CatalogEntry[], lock: Lease, tag: CatalogTag): Promise<void> {
-    if (!(await this.#tryWrite(entries, lock, tag))) throw this.#changed()
-  }
-
-  #changed(): DataOpsError {
-    return new DataOpsError('STORAGE', `${this.#store.describe(CATALOG_FILE)} was changed by another process.`, {
-      hint: 'Try again.',
-      retryable: true,
-    })
+    if (!(await this.#tryWrite(entries, lock, tag))) throw catalogChanged(this.#store)
   }
 
   #warn(code: string, message: string, details: Record<string, unknown>): void {
@@ -300,14 +309,7 @@ export class BackupCatalog {
     if (!(await this.#store.stat(''))) return {kept: [], reasons: {}, removed: []}
     return this.#lockedToRemove(async (lock) => {
       const choice = await this.#choose(await this.#readOrRebuild(lock), policy, collection)
-      const done: string[] = []
-      for (const {file} of choice.removed) {
-        await this.#remove(file, lock).catch((error: unknown) => {
-          throw withDetails(error, {removed: done})
-        })
-        done.push(file)
-      }
-
+      await removeEach(choice.removed, async ({file}) => this.#remove(file, lock))
       await this.#tidy()
       return choice
     })
@@ -340,7 +342,7 @@ export class BackupCatalog {
     const backup = await this.#required(reference)
     const {entry, result: kept} = await this.#change(backup, async () => rekeyBackup(this.#store, backup.file, to))
     if (kept.length > 0) {
-      const message = `Who could open ${this.#store.describe(backup.file)} before still can: it is locked, or nothing may be removed there.`
+      const message = `Who could open ${this.#store.describe(backup.file)} before still can: it is locked, or these credentials may not see whether it is, or remove nothing there.`
       this.#warn('old-keys-kept', message, {files: kept})
     }
 
@@ -355,7 +357,10 @@ export class BackupCatalog {
     await requireLocks(this.#store)
     const backup = await this.#required(reference)
     await refuseExportedAt(this.#store, backup.file, 'locked')
-    const {entry} = await this.#change(backup, async () => lockBackup(this.#store, backup.file, lock))
+    const locking = async (): Promise<ObjectLock> => lockBackup(this.#store, backup.file, lock)
+    // Also where nobody may look at it afterwards.
+    const known = ({until}: ObjectLock) => ({locked_until: new Date(until).toISOString()})
+    const {entry} = await this.#change(backup, locking, known)
     return {...backup, ...entry, collection: backup.collection, status: 'sealed'}
   }
 

@@ -19,7 +19,7 @@ import {
   SCHEMA_FILE,
   sealedNameOf,
 } from '../archive/names.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, withDetails} from '../model/errors.js'
 import {removeIfAllowed} from '../store/denied.js'
 import {Lease} from '../store/lease.js'
 import {isTemporaryName} from '../store/temporary-name.js'
@@ -28,6 +28,20 @@ import {removalMark} from './removed-in-part.js'
 
 /** Milliseconds after which a temporary file, or an unfinished backup without a journal, is nobody's. */
 const ABANDONED = 3_600_000
+
+/** One after another. @throws what `remove` does, with `details.removed`: the files of those before. */
+export async function removeEach<T extends {file: string}>(
+  backups: readonly T[],
+  remove: (backup: T) => Promise<void>,
+): Promise<void> {
+  const removed: string[] = []
+  for (const backup of backups) {
+    await remove(backup).catch((error: unknown) => {
+      throw withDetails(error, {removed})
+    })
+    removed.push(backup.file)
+  }
+}
 
 /**
  * Removes the files of a backup. `listed`: by which it is found again where that is cut off.

@@ -225,6 +225,8 @@ export interface Failure {
   kind: FailureKind
   /** Whether the service may have done what was asked although it failed. */
   mayBeDone: boolean
+  /** What would allow it, where that is known. */
+  permission?: string
   /** In the service's words; no secret. */
   reason: string
   retryAfterMs?: number

@@ -48,13 +48,13 @@ export class ClientError extends Error {
 
   /** As it leaves the store. */
   toDataOpsError(): DataOpsError {
-    const {code, kind, reason, status} = this.failure
+    const {code, kind, permission, reason, status} = this.failure
     const [sentence, hint] = SENTENCES[kind]
     const {verb, where} = this.action
     const words = reason === '' ? '' : ` (${reason.replace(/\.$/, '')})`
     return new DataOpsError('STORAGE', `Cannot ${verb} ${where}: ${sentence}${words}.`, {
-      details: {code, path: where, reason: kind, status},
-      hint,
+      details: {code, path: where, ...(permission !== undefined && {permission}), reason: kind, status},
+      hint: permission === undefined ? hint : `Allow ${permission}: ${hint}`,
       retryable: kind === 'busy' || kind === 'conflict',
     })
   }

@@ -27,6 +27,7 @@ import {endlessListing} from '../objects/failure.js'
 import {loadPeer} from '../peer.js'
 import {s3Failure} from './failure.js'
 import {lockHeaders, S3Locks} from './locks.js'
+import {failedCall, nameWhatIsNeeded} from './permissions.js'
 import {S3Upload} from './upload.js'
 
 /** Milliseconds in which a connection must stand. */
@@ -82,6 +83,7 @@ function makeClient(sdk: Sdk, region?: string): S3Client {
     return find({...parameters, ForcePathStyle}, context)
   }
 
+  nameWhatIsNeeded(client)
   askForCredentialsAgain(client)
   const bodies = {areSigned: false}
   client.middlewareStack.add(
@@ -292,7 +294,8 @@ class S3ObjectClient implements ObjectClient {
     const Errors = await this.#removeBatch(keys, call)
     const failed = Errors.find(({Code}) => Code !== 'NoSuchKey')
     if (!failed) return
-    throw Object.assign(new Error(failed.Message ?? failed.Code), {Code: failed.Code ?? 'InternalError'})
+    const error = Object.assign(new Error(failed.Message ?? failed.Code), {Code: failed.Code ?? 'InternalError'})
+    throw failedCall(error, 'DeleteObjectsCommand')
   }
 
   async #removeEach(keys: readonly string[], {signal}: Call): Promise<void> {

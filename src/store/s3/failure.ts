@@ -1,6 +1,7 @@
 import type {Failure, FailureKind} from '../objects/client.js'
 
 import {firstLine, kindOfStatus, networkFailure, retryAfter} from '../objects/failure.js'
+import {permissionNeeded} from './permissions.js'
 
 /** What S3, and what calls itself compatible, says in words of its own. */
 const KINDS: Readonly<Record<string, FailureKind>> = {
@@ -66,6 +67,7 @@ export function s3Failure(error: unknown): Failure {
     code,
     kind,
     mayBeDone: kind === 'busy' && !UNDONE.has(code),
+    ...(kind === 'denied' && {permission: permissionNeeded(error)}),
     reason: reasonOf(code, message),
     ...retryAfter($response?.headers?.['retry-after']),
     status,
