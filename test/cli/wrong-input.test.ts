@@ -62,7 +62,7 @@ const mistakes: Record<string, Mistake> = {
     argv: () => ['col', 'restore', '/no/such/backup', '--url', 'http://127.0.0.1:1'],
     code: 'NOT_A_BACKUP',
     exitCode: 2,
-    hint: /no backups there/,
+    hint: /Nothing is at/,
     message: /no\/such\/backup/,
   },
   'a collection that does not exist': {

@@ -1,8 +1,9 @@
 /** Puts a page onto the disk. */
-import {access, constants, writeFile} from 'node:fs/promises'
+import {access, constants, lstat, unlink, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 
 import {DataOpsError} from '../../model/errors.js'
+import {storageError} from '../../store/storage-error.js'
 
 /** Before hours are spent on what it will show. @throws DataOpsError STORAGE. */
 export async function checkPagePlace(file: string): Promise<void> {
@@ -19,8 +20,15 @@ export async function writePage(file: string, page: string): Promise<void> {
   try {
     await writeFile(file, page, {mode: 0o600})
   } catch (error) {
-    throw unwritable(file, error)
+    await removeHalf(file)
+    throw await storageError(error, file, {verb: 'write the page to'})
   }
+}
+
+/** Half a page looks like a whole one. What is no file, a pipe or a device, stays. */
+async function removeHalf(file: string): Promise<void> {
+  const entry = await lstat(file).catch(() => undefined)
+  if (entry?.isFile()) await unlink(file).catch(() => undefined)
 }
 
 function unwritable(file: string, error: unknown): DataOpsError {
