@@ -2,11 +2,11 @@
 import type {Store, StoreEntry} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {overlay} from '../model/overlay.js'
 import {isDenied} from '../store/denied.js'
 import {folderEntry} from '../store/entries.js'
 import {nameOf} from '../store/key.js'
 import {asOpened} from '../store/open.js'
-import {overlay} from '../model/overlay.js'
 import {withReader} from '../store/read-all.js'
 import {DocumentSource} from './document-source.js'
 import {METADATA_FILE, parseBackupName, SCHEMA_FILE} from './names.js'

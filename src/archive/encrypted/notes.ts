@@ -2,9 +2,9 @@
 import type {Store} from '../../store/store.js'
 
 import {makeAgeHeader, openAgeHeader} from '../../codec/age/header.js'
+import {overlay} from '../../model/overlay.js'
 import {type NoteKeys, withEncryptedNotes} from '../../store/age/notes.js'
 import {damaged} from '../../store/damaged.js'
-import {overlay} from '../../model/overlay.js'
 import {
   ENCRYPTED_SUFFIX,
   encryptedCheckpointName,

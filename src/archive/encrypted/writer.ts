@@ -9,8 +9,8 @@ import type {
 } from '../writer.js'
 
 import {newIdentity} from '../../codec/age/header.js'
-import {type EncryptionOptions} from '../../store/encryption.js'
 import {overlay} from '../../model/overlay.js'
+import {type EncryptionOptions} from '../../store/encryption.js'
 import {PartsWriter, type PartsWriterOptions} from '../parts-writer.js'
 import {coverDocument, coverOf} from './cover.js'
 import {namesOf} from './files.js'

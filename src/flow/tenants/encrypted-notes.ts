@@ -3,10 +3,10 @@ import type {Store} from '../../store/store.js'
 
 import {type AgeHeader, makeAgeHeader, openAgeHeader, recipientOf} from '../../codec/age/header.js'
 import {DataOpsError} from '../../model/errors.js'
+import {overlay} from '../../model/overlay.js'
 import {randomUUID} from '../../platform/node.js'
 import {withEncryptedNotes} from '../../store/age/notes.js'
 import {canOpen, encryptionOf, type EncryptionOptions, isEncrypting} from '../../store/encryption.js'
-import {overlay} from '../../model/overlay.js'
 
 const NOTE = /^\.tenants-[-0-9a-f]{36}\.json(?<encrypted>\.age)?$/
 const isEncryptedNote = (name: string): boolean => NOTE.exec(name)?.groups?.encrypted !== undefined

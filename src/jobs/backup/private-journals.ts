@@ -2,8 +2,8 @@
 import type {KnownKind, PutCondition, Store, StoreEntry} from '../../store/store.js'
 
 import {backupOfJournal} from '../../archive/names.js'
-import {sha256Hex} from '../../platform/node.js'
 import {overlay} from '../../model/overlay.js'
+import {sha256Hex} from '../../platform/node.js'
 
 /** The store, with its journals in `state`; without one they are kept nowhere, and what was interrupted begins again. */
 export function withPrivateJournals(store: Store, state: Store | undefined): Store {
