@@ -104,32 +104,55 @@ class AddressPair {
   /**
    * Where both sides are empty: writes one object and looks for it over both. It stays, or is taken back where it landed.
    * Its tenant is active. Returns false when the server refused it.
-   * @throws DataOpsError CANNOT_CONNECT naming both addresses.
+   * @throws DataOpsError CANNOT_CONNECT naming both addresses; SERVER_REFUSED where what is written is not there afterwards, by neither.
    */
   async proveByWriting(object: WeaviateObject): Promise<boolean> {
     const side = this.connection.restSide
     if (this.isProven || !side) return true
     await this.prove(object.tenant === undefined ? [] : [{name: object.tenant, status: 'HOT'}])
     if (this.isProven) return true
+    for (let attempt = 1; ; attempt++) {
+      const found = await this.#writeAndLook(side, object)
+      if (found === 'refused') return false
+      if (found === 'both') break
+      if (found === 'neither' && attempt === 1) continue
+      await this.#takeBack(side, object)
+      throw found === 'neither'
+        ? this.#isEmptied()
+        : twoServers(this.connection, this.schema.class, 'what is written over gRPC is not there over REST')
+    }
+
+    this.isProven = true
+    return true
+  }
+
+  /** Who drops the collection in between, and makes it anew, does not make two servers of one: there it is by neither. */
+  async #writeAndLook(side: RestSide, object: WeaviateObject): Promise<'both' | 'neither' | 'one' | 'refused'> {
     const collection = planCollection(this.schema)
     const refused = await this.#again(async () => this.connection.writeObjects({collection, objects: [object]}))
-    if (refused.length > 0) return false
+    if (refused.length > 0) return 'refused'
     const {id, tenant} = object
+    // What has expired is hidden over gRPC.
+    let isAnywhere = collection.hidesExpired
     const place = {className: this.schema.class, id, ...(tenant !== undefined && {tenant})}
     const seen = await this.#settled(async () => {
       const [overRest, [overGrpc]] = await Promise.all([
         side.findObject(place),
         this.connection.getObjects({collection: this.#overGrpc, ids: [id], tenant}),
       ])
+      // By the last look: each is of a moment.
+      isAnywhere = collection.hidesExpired || overRest !== undefined || overGrpc !== undefined
       return overRest && (collection.hidesExpired || isSame(overRest, overGrpc))
     })
-    if (!seen) {
-      await this.#takeBack(side, object)
-      throw twoServers(this.connection, this.schema.class, 'what is written over gRPC is not there over REST')
-    }
+    return seen ? 'both' : isAnywhere ? 'one' : 'neither'
+  }
 
-    this.isProven = true
-    return true
+  #isEmptied(): DataOpsError {
+    const {class: name} = this.schema
+    return new DataOpsError('SERVER_REFUSED', `What is written to "${name}" is not there afterwards.`, {
+      details: {collection: name},
+      hint: 'See whether another program empties the collection, or drops it, and run it again.',
+    })
   }
 
   /** Ids and times, over gRPC whatever is hidden there: what would be read over REST proves nothing. */

@@ -2,7 +2,8 @@
 import type {TenantStatus, WeaviateTenant} from '../../model/tenant.js'
 import type {Connection} from '../../weaviate/connection.js'
 
-import {DataOpsError, insteadOf} from '../../model/errors.js'
+import {DataOpsError} from '../../model/errors.js'
+import {isChangedBack} from '../../weaviate/rest/tenants.js'
 
 export type TenantStates = Pick<Connection, 'listTenants' | 'setTenantStatus'>
 
@@ -35,8 +36,9 @@ export async function putBackAll(
       return put()
     })
   } catch (error) {
-    // With the collection, its tenants are gone.
-    insteadOf(0, 'COLLECTION_MISSING')(error)
+    // With the collection, its tenants are gone; what somebody has activated again since is that one's.
+    const isTheirs = isChangedBack(error) || (error instanceof DataOpsError && error.code === 'COLLECTION_MISSING')
+    if (!isTheirs) throw error
   }
 }
 

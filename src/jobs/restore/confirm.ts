@@ -53,6 +53,7 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
   }
 
   await transfer.tenants.settle({isLast: true})
+  await checkTenantsHold(target)
   // Readers of an alias see nothing that has not been counted, and with `atomic` nothing that differs.
   const isShown = job.atomicAlias === undefined || verification?.equal !== false
   const aliases = isShown ? await restoreAliases(job) : []
@@ -79,6 +80,34 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
     ...(kept > 0 && {rejectedButKept: kept}),
     ...(verification && {verification}),
   }
+}
+
+/**
+ * A collection with tenants has nothing by which it is known from another of its name, and its tenants are counted, and put back, one group
+ * after another: so once all that is done, something of what was written is looked for.
+ * @throws DataOpsError CONTENT_DIFFERS when none of it is there.
+ */
+async function checkTenantsHold({restore: {job}, transfer: {plan}}: Target): Promise<void> {
+  const {connection, options, sample} = job
+  if (!plan.multiTenant || options.skipData || sample.objects.length === 0) return
+  const names = [...new Set(sample.objects.flatMap(({tenant}) => tenant ?? []))]
+  const live = await connection.listTenants(plan.className, names)
+  const active = live.find(({status}) => status === 'HOT')?.name
+  const ids = sample.objects.flatMap(({id, tenant}) => (tenant === active ? [id] : [])).slice(0, SAMPLE)
+  const isGone = live.length === 0
+  if (!isGone && ids.length === 0) return
+  const collection = planBare(plan.schema)
+  if (!isGone && (await connection.getObjects({collection, ids, tenant: active})).length > 0) return
+  throw new DataOpsError(
+    'CONTENT_DIFFERS',
+    isGone
+      ? `The tenants that were written to "${plan.className}" are no longer there.`
+      : `Of what was written to tenant "${active}" of "${plan.className}" nothing is there any more: the collection, or that tenant, was emptied or made anew.`,
+    {
+      details: {collection: plan.className, ...(active !== undefined && {tenant: active})},
+      hint: 'Find what differs with `verifyCollection`.',
+    },
+  )
 }
 
 /** What others did to a live source meanwhile. */

@@ -13,6 +13,8 @@ import {type JsonRecord, optionalText, recordOf, recordsOf, textOf, wrongAnswer}
 const CREATE_CHUNK = 1000
 /** A PUT takes at most a hundred. */
 const UPDATE_CHUNK = 100
+/** Between these a tenant changes at once. */
+const AT_ONCE: ReadonlySet<TenantStatus> = new Set(['COLD', 'HOT'])
 /** Up to this many are asked for one by one while waiting; more by one listing. */
 const POLL_SINGLY = 10
 
@@ -68,13 +70,27 @@ export async function createTenants(
   }
 }
 
+/**
+ * Milliseconds after which one that is still what it was, active or inactive, is taken to be so again: servers change between these two
+ * before they answer, and whoever reads a tenant may activate it. Tests wait less; no option.
+ */
+export const CHANGED_BACK = {ms: 30_000}
+
+/** Whether somebody else has changed it since it was asked for. */
+export function isChangedBack(error: unknown): error is DataOpsError {
+  return error instanceof DataOpsError && error.details.isChangedBack === true
+}
+
 export interface WaitOptions {
   signal?: AbortSignal
   /** Milliseconds to wait for all of them; default 10 minutes (offloading moves the tenant's data). */
   waitMs?: number
 }
 
-/** Asks for the states, and resolves once the server reports them. @throws DataOpsError SERVER_UNAVAILABLE when it does not in time. */
+/**
+ * Asks for the states, and resolves once the server reports them. @throws DataOpsError SERVER_UNAVAILABLE when it does not in time; SERVER_REFUSED
+ * where one is gone, or somebody else has changed it since.
+ */
 export async function setTenantStatus(
   http: HttpClient,
   collection: string,
@@ -93,21 +109,24 @@ export async function setTenantStatus(
 
   let waiting: readonly WeaviateTenant[] = tenants
   const moving = new Set<string>()
-  const deadline = performance.now() + waitMs
+  const started = performance.now()
+  const deadline = started + waitMs
   for (let pause = 20; ; pause = Math.min(pause * 2, 2000)) {
     const names = waiting.map(({name}) => name)
     const found = await someTenants(http, collection, names, signal)
     const statuses = new Map(found.map((tenant) => [tenant.name, tenant.status]))
     waiting = waiting.filter((tenant) => statuses.get(tenant.name) !== tenant.status)
     if (waiting.length === 0) return
+    const isLate = performance.now() - started > CHANGED_BACK.ms
     for (const {name, status} of waiting) {
       const now = statuses.get(name)
+      const isBack = isLate && !moving.has(name) && now !== undefined && AT_ONCE.has(now) && AT_ONCE.has(status)
       if (now === 'FREEZING' || now === 'UNFREEZING') moving.add(name)
-      else if (now === undefined || moving.has(name)) {
+      else if (now === undefined || moving.has(name) || isBack) {
         throw new DataOpsError(
           'SERVER_REFUSED',
           `Tenant ${name} of ${collection} did not become ${status}: it is ${now ?? 'no longer there'}.`,
-          {details: {tenants: [name]}},
+          {details: {...(isBack && {isChangedBack: true}), tenants: [name]}},
         )
       }
     }
