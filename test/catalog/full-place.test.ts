@@ -9,8 +9,8 @@ import type {Store} from '../../src/store/store.js'
 import {CATALOG_FILE} from '../../src/archive/names.js'
 import {BackupCatalog} from '../../src/catalog/catalog.js'
 import {DataOpsError} from '../../src/model/errors.js'
-import {LocalStore} from '../../src/store/local/store.js'
 import {overlay} from '../../src/model/overlay.js'
+import {LocalStore} from '../../src/store/local/store.js'
 import {writeSealedBackup} from '../support/sealed-backup.js'
 
 let folder: string

@@ -59,7 +59,15 @@ const mistakes: Record<string, Mistake> = {
     message: /abcd1234/,
   },
   'a backup that does not exist, of which no server need be asked': {
-    argv: () => ['col', 'restore', '/no/such/backup', '--url', 'http://127.0.0.1:1'],
+    argv: () => [
+      'col',
+      'restore',
+      '/no/such/backup',
+      '-o',
+      path.join(folder.path, 'none'),
+      '--url',
+      'http://127.0.0.1:1',
+    ],
     code: 'NOT_A_BACKUP',
     exitCode: 2,
     hint: /Nothing is at/,

@@ -16,9 +16,9 @@ import {
   RestoreManager,
   Verifier,
 } from '../../src/index.js'
+import {overlay} from '../../src/model/overlay.js'
 import {Lease} from '../../src/store/lease.js'
 import {openStore} from '../../src/store/open.js'
-import {overlay} from '../../src/model/overlay.js'
 import {withEnvironment} from '../store/support.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../support/collections.js'
 import {dyingStore} from '../support/dying-store.js'

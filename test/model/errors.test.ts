@@ -49,7 +49,7 @@ describe('an error with more context', () => {
     }
 
     const left = withActiveTenants(
-      {listTenants: async () => [], setTenantStatus},
+      {listTenants: async () => [{name: 'T', status: 'HOT'}], setTenantStatus},
       'A',
       [{name: 'T', status: 'COLD'}],
       {},

@@ -11,9 +11,9 @@ import {openPlace} from '../../src/catalog/place-at.js'
 import {utf8} from '../../src/codec/bytes.js'
 import {storeOf} from '../../src/jobs/options.js'
 import {placeOfNotes, rejectedToRead} from '../../src/jobs/restore/job.js'
+import {overlay} from '../../src/model/overlay.js'
 import {encryptionOf, withEncryption} from '../../src/store/encryption.js'
 import {openStore, openStoreLike, storeOpenedAs} from '../../src/store/open.js'
-import {overlay} from '../../src/model/overlay.js'
 import {splitPlace} from '../../src/store/place.js'
 
 it('opens a folder by path and by file URL', async () => {

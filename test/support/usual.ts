@@ -11,9 +11,12 @@ import {WORTH} from '../../src/jobs/workers/thread.js'
 import {CLOCK} from '../../src/store/clock.js'
 import {LEASE} from '../../src/store/lease.js'
 import {PART} from '../../src/store/objects/writer.js'
+import {TOLD_AFTER} from '../../src/store/waiting.js'
+import {CHANGED_BACK} from '../../src/weaviate/rest/tenants.js'
 import {LIMITS} from './s3-routes.js'
 
 const SETTINGS: object[] = [
+  CHANGED_BACK,
   CLOCK,
   FLUSH_EVERY,
   GRACE,
@@ -25,6 +28,7 @@ const SETTINGS: object[] = [
   SAVE_EVERY,
   SCRYPT,
   SMALLEST_ITEM,
+  TOLD_AFTER,
   WORTH,
 ]
 const USUAL = SETTINGS.map((settings) => ({...settings}))
