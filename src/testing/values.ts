@@ -1,5 +1,6 @@
 import {Buffer} from 'node:buffer'
 
+import {shortestFloat32 as exactly} from '../model/float32.js'
 import {Refusal} from './refusal.js'
 
 /** Reading and printing single values the way the real server, a Go program, does. */
@@ -91,22 +92,22 @@ function goFloat(value: number): string {
 
 /** The decimal number with the fewest digits that still reads as this float32, as a JS number. */
 export function shortestFloat32(value: number): number {
+  const absolute = Math.abs(value)
   if (value === 0 || !Number.isFinite(value)) return value
-  const magnitude = Math.floor(Math.log10(Math.abs(value)))
+  const magnitude = Math.floor(Math.log10(absolute))
   for (let digits = 6; digits <= 9; digits++) {
     const places = digits - 1 - magnitude
     if (places < 0 || places > 22) break
     const scale = 10 ** places
-    const short = Math.round(value * scale) / scale
-    if (Math.fround(short) === value) return short
+    const scaled = absolute * scale
+    const integer = Math.round(scaled)
+    // Of two equally near the server does not always take the greater.
+    if (integer - scaled === 0.5) break
+    const short = integer / scale
+    if (Math.fround(short) === absolute) return Math.sign(value) * short
   }
 
-  for (let digits = 1; digits <= 9; digits++) {
-    const short = Number(value.toPrecision(digits))
-    if (Math.fround(short) === value) return short
-  }
-
-  return value
+  return exactly(value)
 }
 
 /** undefined for what a client leaves empty as well as for what it leaves out. */
