@@ -1,8 +1,8 @@
 /** A backup in a place of which objects may be read and nothing else: no listing, and no word on what is not there. */
 import type {Store, StoreEntry} from '../store/store.js'
 
-import {DataOpsError} from '../model/errors.js'
 import {overlay} from '../model/overlay.js'
+import {isMissing} from '../store/damaged.js'
 import {isDenied} from '../store/denied.js'
 import {folderEntry} from '../store/entries.js'
 import {nameOf} from '../store/key.js'
@@ -22,7 +22,7 @@ export function asFarAsReadable(store: Store): Store {
       const bytes = await withReader(store, key, async ({size}) => size)
       return {bytes, kind: 'file', modified: 0, name: nameOf(key)}
     } catch (error) {
-      if (!isDenied(error) && !isAbsent(error)) throw error
+      if (!isDenied(error) && !isMissing(error)) throw error
       // Of the backup itself nobody can say that it is not there.
       if (denial !== undefined && parseBackupName(key)) throw denial
       return undefined
@@ -61,10 +61,6 @@ export function asFarAsReadable(store: Store): Store {
     stat,
   })
   return asOpened(readable, store)
-}
-
-function isAbsent(error: unknown): boolean {
-  return error instanceof DataOpsError && error.code === 'NOT_A_BACKUP'
 }
 
 /** Files that a seal names, with their sizes: parts, or the files of an encrypted backup. Whoever reads them checks them. */

@@ -17,6 +17,11 @@ export function damageSaid(where: string, {message}: Error): string {
   return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`
 }
 
+/** Whether an error of a store says that nothing of that name is there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof DataOpsError && error.code === 'NOT_A_BACKUP'
+}
+
 /** The error of what lies in a place and cannot be used as asked. */
 export function refused(where: string, reason: string, hint?: string): DataOpsError {
   return new DataOpsError('STORAGE', `${where} ${reason}.`, {details: {path: where}, hint})

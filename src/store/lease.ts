@@ -78,9 +78,10 @@ interface WaitingOptions extends LeaseOptions {
   signal?: AbortSignal
 }
 
-/** Tells of a wait that has become a long one. */
+/** Tells of a wait that has become a long one: once a second, since to find out who is waited for asks the place. */
 class TellsOfWait {
   readonly #started = performance.now()
+  #nextMs = TOLD_AFTER.ms
 
   /** `mostMs`: default: what its holder may be silent for. */
   constructor(
@@ -92,7 +93,8 @@ class TellsOfWait {
   async now(): Promise<void> {
     const {mostMs, onWait, options} = this.how
     const waitedMs = performance.now() - this.#started
-    if (!onWait || waitedMs < TOLD_AFTER.ms) return
+    if (!onWait || waitedMs < this.#nextMs) return
+    this.#nextMs = waitedMs + 1000
     const place = new FileLeases(this.store)
     const silentMs = (await place.read(this.name)).map(({text}) => parseText(text).ms)
     const holder = (await Lease.describe(this.store, this.name, options)) ?? {}

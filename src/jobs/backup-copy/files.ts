@@ -5,11 +5,11 @@ import type {KnownKind, Store, StoreReader} from '../../store/store.js'
 import {keyFilesOf} from '../../archive/encrypted/key-file.js'
 import {isKeyFileName, isOwnFile, METADATA_FILE} from '../../archive/names.js'
 import {toHex} from '../../codec/bytes.js'
-import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {throwIfAborted} from '../../model/errors.js'
 import {overlay} from '../../model/overlay.js'
 import {nodePlatform} from '../../platform/node.js'
 import {copyObject} from '../../store/copy.js'
-import {refused} from '../../store/damaged.js'
+import {isMissing, refused} from '../../store/damaged.js'
 import {readAll} from '../../store/read-all.js'
 import {arrivedDamaged, assertSourceWhole, filesOf, type FoundBackup, problemsOf, taken} from './found.js'
 
@@ -53,7 +53,7 @@ export async function copyFiles(backup: FoundBackup, copying: Copying): Promise<
       if (!(await copyObject(from, {key, store: target}, {onChunk})))
         throw refused(target.describe(key), 'is in the way', 'Run it again.')
     } catch (error) {
-      if (!isKeyFileName(file) || !isAbsent(error)) throw error
+      if (!isKeyFileName(file) || !isMissing(error)) throw error
       // Somebody has given it another key meanwhile: that one comes in its place.
       for (const {name: other} of await keyFilesOf(backup.store, backup.name)) {
         if (!wanted.has(other)) left.push(other)
@@ -65,10 +65,6 @@ export async function copyFiles(backup: FoundBackup, copying: Copying): Promise<
   }
 
   return resumed
-}
-
-function isAbsent(error: unknown): boolean {
-  return error instanceof DataOpsError && error.code === 'NOT_A_BACKUP'
 }
 
 type Report = (bytes: number, files?: number) => void

@@ -2,7 +2,7 @@
 import type {HttpClient} from './http.js'
 
 import {chunks} from '../../model/chunks.js'
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {TENANT_STATUSES, type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 import {hasStatus} from '../errors.js'
 import {sleep} from '../retry.js'
@@ -151,34 +151,29 @@ export async function someTenants(
   names: readonly string[],
   signal?: AbortSignal,
 ): Promise<WeaviateTenant[]> {
-  if (names.length <= POLL_SINGLY) return getTenants(http, collection, names, signal)
+  if (names.length <= POLL_SINGLY) {
+    const getting = Promise.all(names.map(async (name) => getTenant(http, collection, name, signal)))
+    // One of them is gone; servers before 1.26 have only the listing.
+    const found = await getting.catch(insteadOf(undefined, (error) => hasStatus(error, 404, 405)))
+    if (found) return found
+  }
+
   const wanted = new Set(names)
   return (await listTenants(http, collection, signal)).filter(({name}) => wanted.has(name))
 }
 
-async function getTenants(
+async function getTenant(
   http: HttpClient,
   collection: string,
-  names: readonly string[],
+  name: string,
   signal?: AbortSignal,
-): Promise<WeaviateTenant[]> {
-  try {
-    return await Promise.all(
-      names.map(async (name) => {
-        const action = `read tenant ${name} of ${collection}`
-        const path = `${tenantsPath(collection)}/${encodeURIComponent(name)}`
-        const {value} = await http.json<unknown>({action, method: 'GET', path, signal})
-        const tenant = toTenant(recordOf(value, action, 'tenant'), action)
-        if (tenant.name !== name) throw wrongAnswer(action, `it is of ${tenant.name}`)
-        return tenant
-      }),
-    )
-  } catch (error) {
-    // One of them is gone; servers before 1.26 have only the listing.
-    if (!hasStatus(error, 404, 405)) throw error
-    const all = await listTenants(http, collection, signal)
-    return all.filter(({name}) => names.includes(name))
-  }
+): Promise<WeaviateTenant> {
+  const action = `read tenant ${name} of ${collection}`
+  const path = `${tenantsPath(collection)}/${encodeURIComponent(name)}`
+  const {value} = await http.json<unknown>({action, method: 'GET', path, signal})
+  const tenant = toTenant(recordOf(value, action, 'tenant'), action)
+  if (tenant.name !== name) throw wrongAnswer(action, `it is of ${tenant.name}`)
+  return tenant
 }
 
 function toTenant({activityStatus, name}: JsonRecord, action: string): WeaviateTenant {
