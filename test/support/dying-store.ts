@@ -1,7 +1,7 @@
-import type {Store, StoreReader, StoreWriter, UnfinishedWriters} from '../../src/store/store.js'
+import type {Store} from '../../src/store/store.js'
 
 import {DataOpsError} from '../../src/model/errors.js'
-import {overlay} from '../../src/model/overlay.js'
+import {type AtCall, storeOfCalls} from './store-of-calls.js'
 
 /**
  * What happens at a call: it and all that follow fail, undone (`dies`, which is dying after the call before, too); it alone fails undone
@@ -18,7 +18,7 @@ export interface DyingStore {
 /** A store as a process sees it that dies, or meets one failure, at its n-th call, from 1. Folders are removed one object after another. */
 export function dyingStore(store: Store, death?: Death, at = Infinity): DyingStore {
   const calls: string[] = []
-  const call = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+  const call: AtCall = async (what, work) => {
     calls.push(what)
     const number = calls.length
     const failure = new DataOpsError('STORAGE', `Call ${number} ${death}: ${what}.`, {
@@ -33,57 +33,5 @@ export function dyingStore(store: Store, death?: Death, at = Infinity): DyingSto
     throw failure
   }
 
-  const reader = (key: string, opened: StoreReader): StoreReader => ({
-    close: async () => opened.close(),
-    read: async (start, end) => call(`read ${key}`, async () => opened.read(start, end)),
-    size: opened.size,
-    async *stream(start, end) {
-      await call(`stream ${key}`, async () => {})
-      yield* opened.stream(start, end)
-    },
-  })
-  const writer = (key: string, opened: StoreWriter): StoreWriter => ({
-    append: async (chunks) => call(`append ${key}`, async () => opened.append(chunks)),
-    get bytes() {
-      return opened.bytes
-    },
-    // What the system closes when a process ends.
-    close: async () => opened.close(),
-    complete: async (as) => call(`complete ${as ?? key}`, async () => opened.complete(as)),
-    sync: async () => call(`sync ${key}`, async () => opened.sync()),
-  })
-  const remove = async (key: string): Promise<void> => {
-    const entries = (await store.stat(key))?.kind === 'directory' ? await store.list(key) : []
-    for (const {name} of entries) await remove(`${key}/${name}`)
-    await call(`remove ${key}`, async () => store.remove(key))
-  }
-
-  const {unfinished, uploads} = store
-  const dyingUnfinished = (own: UnfinishedWriters): UnfinishedWriters => ({
-    openRead: async (key) => reader(key, await call(`unfinished.openRead ${key}`, async () => own.openRead(key))),
-    remove: async (key) => call(`unfinished.remove ${key}`, async () => own.remove(key)),
-    resume: async (key, bytes) =>
-      writer(key, await call(`unfinished.resume ${key}`, async () => own.resume(key, bytes))),
-    stat: async (key) => call(`unfinished.stat ${key}`, async () => own.stat(key)),
-  })
-  return {
-    calls,
-    store: overlay(store, {
-      createWriter: async (key: string) =>
-        writer(key, await call(`createWriter ${key}`, async () => store.createWriter(key))),
-      list: async (folder: string) => call(`list ${folder}`, async () => store.list(folder)),
-      openRead: async (key: string) => reader(key, await call(`openRead ${key}`, async () => store.openRead(key))),
-      put: async (...[key, bytes, condition]: Parameters<Store['put']>) =>
-        call(`put ${key}`, async () => store.put(key, bytes, condition)),
-      remove,
-      stat: async (...[key, kind]: Parameters<Store['stat']>) => call(`stat ${key}`, async () => store.stat(key, kind)),
-      ...(unfinished && {unfinished: dyingUnfinished(unfinished)}),
-      ...(uploads && {
-        uploads: {
-          drop: async (...[mayGo]: Parameters<typeof uploads.drop>) =>
-            call('uploads.drop', async () => uploads.drop(mayGo)),
-        },
-      }),
-    }),
-  }
+  return {calls, store: storeOfCalls(store, call)}
 }
