@@ -2,7 +2,7 @@
 import {type ChildProcess, spawn} from 'node:child_process'
 import {createHash} from 'node:crypto'
 import {once} from 'node:events'
-import {readdir, readFile} from 'node:fs/promises'
+import {readdir, readFile, stat} from 'node:fs/promises'
 import path from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
@@ -106,11 +106,11 @@ function startSleeper(folder: string, run: WorkerJob['run'], leaseMs = 400): Sle
 
 /**
  * Stops it once it is as far as that and its calls of one kind have arrived, and answers them then. Looked at while the calls are held:
- * nothing is missed, and nothing is between its last look at the lease and the wire, which no lease can fence.
+ * nothing is missed, and nothing is between its last look at the lease and the wire, or the `journals` of a folder, which no lease can fence.
  */
 async function stopWhile(
   {child, ended}: Sleeper,
-  {calls, isFar, method}: {calls: number; isFar: () => Promise<boolean>; method: string},
+  {calls, isFar, journals, method}: {calls: number; isFar: () => Promise<boolean>; journals?: string; method: string},
 ): Promise<void> {
   const answer = Promise.withResolvers<void>()
   const arrived = Promise.withResolvers<void>()
@@ -123,9 +123,25 @@ async function stopWhile(
 
   const over = await Promise.race([arrived.promise, ended])
   expect(over).toBeUndefined()
+  if (journals !== undefined) await untilWritten(journals)
   child.kill('SIGSTOP')
   onRequest = () => {}
   answer.resolve()
+}
+
+/** A journal is written beside the calls: once they are held, it comes to rest. */
+async function untilWritten(folder: string): Promise<void> {
+  const look = async (): Promise<string> => {
+    const names = (await readdir(folder)).filter((name) => /\.journal|\.tmp$/.test(name))
+    const entries = names.map(async (name) => [name, await stat(path.join(folder, name)).catch(() => undefined)])
+    return JSON.stringify(await Promise.all(entries))
+  }
+
+  let [before, now] = ['', await look()]
+  while (now !== before) {
+    await sleep(100)
+    ;[before, now] = [now, await look()]
+  }
 }
 
 /** The JSON file of that ending in a folder; undefined: there is none yet. */
@@ -175,7 +191,7 @@ describe('a backup that stands still for longer than its lease', () => {
     const folder = path.join(directory.path, `${format}-${compress}`)
     const options = {batchSize: 10, compress, concurrency: 1, format, resume: 'auto'} as const
     const sleeper = startSleeper(folder, {collection: NAME, job: 'backup', options})
-    await stopWhile(sleeper, {calls: 1, isFar: async () => hasRead(folder, 50), method: 'Search'})
+    await stopWhile(sleeper, {calls: 1, isFar: async () => hasRead(folder, 50), journals: folder, method: 'Search'})
     const backup = await new BackupManager(connection, {directory: folder}).backupCollection(NAME, options)
     expect(backup.objectCount).toBe(OBJECTS)
     expect(backup.resumed).toBeGreaterThanOrEqual(50)
@@ -201,7 +217,7 @@ describe('a backup that stands still for longer than its lease', () => {
     await makeSleepingTenants()
     const options = {batchSize: 5, concurrency: 1, resume: 'auto'} as const
     const sleeper = startSleeper(folder, {collection: TENANTS, job: 'backup', options})
-    await stopWhile(sleeper, {calls: 1, isFar: async () => hasRead(folder, 15), method: 'Search'})
+    await stopWhile(sleeper, {calls: 1, isFar: async () => hasRead(folder, 15), journals: folder, method: 'Search'})
 
     let pages = 0
     const changes: string[] = []
