@@ -4,8 +4,8 @@ import type {ConnectOptions, WeaviateClientLike} from './connection.js'
 import {DataOpsError} from '../model/errors.js'
 import {type AuthTransport, createTokenSource} from './oidc.js'
 
-/** Gives the authorization for one more request; undefined: none. */
-export type Authorize = () => Promise<{authorization?: string; headers?: Record<string, string>}>
+/** Gives the authorization for one more request; undefined: none. `refused`: one that the server has not accepted, in whose place there may be another. */
+export type Authorize = (refused?: string) => Promise<{authorization?: string; headers?: Record<string, string>}>
 
 /** @throws DataOpsError INVALID_INPUT when there is more than one kind of credentials. */
 export async function createAuthorize(
@@ -23,7 +23,7 @@ export async function createAuthorize(
   if (client) return async () => detailsOf(client)
   if (oidc) {
     const token = await createTokenSource(oidc, transport)
-    return async () => ({authorization: `Bearer ${await token()}`})
+    return async (refused) => ({authorization: `Bearer ${await token(refused?.replace(/^Bearer /, ''))}`})
   }
 
   const authorization = apiKey ? `Bearer ${apiKey}` : basic

@@ -1,5 +1,6 @@
 /** Opens a connection: address, credentials, readiness, and the transport that objects go by. */
 import type {Connection, ConnectOptions, ServerCall} from './connection.js'
+import type {HeaderSource} from './headers.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {belowOf} from '../model/overlay.js'
@@ -49,8 +50,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
   let nodes: Transports[] = []
   try {
     const authorize = await createAuthorize(options, basic, {ca, proxy, timeoutMs, url})
-    const headers = async () => {
-      const {authorization, headers: own} = await authorize()
+    const headers: HeaderSource = async (refused) => {
+      const {authorization, headers: own} = await authorize(refused?.authorization)
       return lowerCase({
         // The server passes it on to Weaviate's own vectorizers, which want both.
         ...(authorization && {authorization, 'x-weaviate-cluster-url': url}),
@@ -92,7 +93,7 @@ export interface ConnectAgain {
 /** A connection, and what others need to have one like it. */
 export interface Opened {
   again: ConnectAgain
-  headers: () => Promise<Record<string, string>>
+  headers: HeaderSource
   /** Whether the headers stay the same. */
   isFixed: boolean
   onCall?: (call: ServerCall) => void

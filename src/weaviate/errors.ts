@@ -155,21 +155,30 @@ function notAllowed(action: string, details: Record<string, unknown>): DataOpsEr
   const permission = /insufficient permissions to (\w+_\w+)/.exec(
     typeof details.reason === 'string' ? details.reason : '',
   )?.[1]
-  const isUnauthenticated = details.status === 401 || details.grpcStatus === 'UNAUTHENTICATED'
+  const isUnknown = areUnknownCredentials(details)
   return new DataOpsError(
     'NOT_ALLOWED',
-    isUnauthenticated
+    isUnknown
       ? `Cannot ${action}: the server does not accept these credentials.`
       : `Cannot ${action}: these credentials do not have the permission${permission === undefined ? '' : ` ${permission}`}.`,
     {
       details: {...details, ...(permission !== undefined && {permission})},
-      hint: isUnauthenticated
+      hint: isUnknown
         ? 'Check the API key or the OIDC credentials.'
         : permission === undefined
           ? 'Ask for a role that allows it; what the server said is in the details.'
           : `Ask for a role with ${permission}.`,
     },
   )
+}
+
+function areUnknownCredentials({grpcStatus, status}: Readonly<Record<string, unknown>>): boolean {
+  return status === 401 || grpcStatus === 'UNAUTHENTICATED'
+}
+
+/** Whether the server did not accept the credentials, whatever they may do. */
+export function isUnauthenticated(error: unknown): boolean {
+  return error instanceof DataOpsError && error.code === 'NOT_ALLOWED' && areUnknownCredentials(error.details)
 }
 
 /** Names of gRPC status codes by number. */

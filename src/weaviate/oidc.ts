@@ -37,19 +37,21 @@ const SOON_SECONDS = 60
 const LAG_SECONDS = 2
 const ACTION = 'get a token from the identity provider'
 
+/** Resolves with an access token that is still good by its time, and is not `refused`: one that the server has not accepted. Without a way to get another it is that one again. */
+export type TokenSource = (refused?: string) => Promise<string>
+
 /**
- * A function that resolves with an access token that is still good, getting one when there is none; calls at the same time share one request.
+ * A function that gets a token when there is none; calls at the same time share one request.
  * @throws DataOpsError INVALID_INPUT when the server knows no OIDC. The function itself: NOT_ALLOWED when the provider gives no token, or why it cannot be reached.
  */
-export async function createTokenSource(
-  credentials: Credentials,
-  transport: AuthTransport,
-): Promise<() => Promise<string>> {
+export async function createTokenSource(credentials: Credentials, transport: AuthTransport): Promise<TokenSource> {
   const http = new HttpClient({...transport, headers: async () => ({})})
   const request = await createRequest(credentials, http, await readServerConfiguration(http))
   let token = givenToken(credentials)
   let running: Promise<Token> | undefined
-  return async () => {
+  return async (refused) => {
+    // Many calls are refused at once: the first of them asks for another, which the rest find here.
+    if (refused !== undefined && refused === token?.accessToken && token.expiresAt < Infinity) token = undefined
     if (token && Date.now() < token.expiresAt) return token.accessToken
     running ??= request()
       .then((next) => {

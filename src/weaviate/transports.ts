@@ -3,6 +3,7 @@ import {rootCertificates} from 'node:tls'
 
 import type {GrpcAddress} from './address.js'
 import type {ConnectOptions} from './connection.js'
+import type {HeaderSource} from './headers.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {isAtLeast, OLDEST} from './capabilities.js'
@@ -28,8 +29,7 @@ export interface Place {
 
 /** What is the same for all addresses. */
 export interface TransportOptions extends Pick<ConnectOptions, 'ca' | 'onCall' | 'onWarning' | 'proxy' | 'transport'> {
-  /** Sent with each call, asked anew for it. */
-  headers: () => Promise<Record<string, string>>
+  headers: HeaderSource
   /** Milliseconds for one request. */
   timeoutMs: number
 }

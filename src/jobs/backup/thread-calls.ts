@@ -9,6 +9,7 @@ import type {Warning} from '../../model/progress.js'
 import type {OpenAgain} from '../../store/open.js'
 import type {ConnectAgain} from '../../weaviate/connect.js'
 import type {ServerCall} from '../../weaviate/connection.js'
+import type {HeaderSource} from '../../weaviate/headers.js'
 import type {BackupWork} from './items.js'
 
 /** What a thread must know, once. */
@@ -75,7 +76,7 @@ export interface ThreadCalls {
 export interface LeaderCalls {
   called: (call: ServerCall) => void
   flushed: (result: ThreadResult) => Promise<void>
-  headers: () => Promise<Record<string, string>>
+  headers: HeaderSource
   page: (page: ThreadPage) => Promise<void>
   partName: (extension: string) => Promise<string>
   /** Resolves once the rate allows it. */

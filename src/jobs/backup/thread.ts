@@ -81,7 +81,7 @@ class BackupThread {
     const {connect, format, store, transforms} = setup
     const chain = transforms && (await receiveChain(transforms))
     const connection = await connectAgain(connect, {
-      headers: async () => connect.headers ?? leader.call('headers', undefined),
+      headers: async (refused) => connect.headers ?? leader.call('headers', refused),
       onCall(call) {
         leader.call('called', call).catch(() => {})
       },

@@ -132,7 +132,7 @@ export class BackupThreads {
     const calls: LeaderCalls = {
       called: (call) => opened.onCall?.(call),
       flushed: async (result) => this.#flushed(led, result),
-      headers: async () => opened.headers(),
+      headers: async (refused) => opened.headers(refused),
       page: async (page) => this.#page(led, page),
       async partName(extension) {
         await claim.check()

@@ -3,6 +3,7 @@ import type {WriteFailure} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {ConnectAgain} from '../../weaviate/connect.js'
 import type {ConsistencyLevel, ServerCall} from '../../weaviate/connection.js'
+import type {HeaderSource} from '../../weaviate/headers.js'
 import type {SentObjects} from './sent-objects.js'
 
 export interface ThreadCalls {
@@ -18,5 +19,5 @@ export interface ThreadCalls {
 
 export interface LeaderCalls {
   called: (call: ServerCall) => void
-  headers: () => Promise<Record<string, string>>
+  headers: HeaderSource
 }

@@ -13,7 +13,7 @@ export function restoreThread(leader: () => Peer<LeaderCalls>): Offer {
   const calls: ThreadCalls = {
     async start({connect, schema}) {
       const connection = await connectAgain(connect, {
-        headers: async () => connect.headers ?? leader().call('headers', undefined),
+        headers: async (refused) => connect.headers ?? leader().call('headers', refused),
         onCall(call) {
           leader()
             .call('called', call)

@@ -75,7 +75,7 @@ class RestoreThreads implements Writes {
   ) {
     const calls: LeaderCalls = {
       called: (call) => opened.onCall?.(call),
-      headers: async () => opened.headers(),
+      headers: async (refused) => opened.headers(refused),
     }
     const offer: Offer = {...calls}
     for (let number = 1; number <= count; number++) {

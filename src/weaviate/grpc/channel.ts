@@ -7,6 +7,7 @@ import type {ServerCall} from '../connection.js'
 import {DataOpsError, interrupted, throwIfAborted} from '../../model/errors.js'
 import {told} from '../calls.js'
 import {grpcError} from '../errors.js'
+import {type HeaderSource, withHeaders} from '../headers.js'
 import {exchange, type UnaryRequest} from './exchange.js'
 import {GrpcLink, type LinkOptions} from './link.js'
 import {MessageMemory} from './message.js'
@@ -15,8 +16,7 @@ import {GrpcStatus, StatusError} from './status.js'
 export interface GrpcChannelOptions extends LinkOptions {
   /** Bytes of one message at most, both ways. */
   maxMessageBytes: number
-  /** Asked anew for each call, so that refreshed tokens are used. */
-  metadata: () => Promise<Record<string, string>>
+  metadata: HeaderSource
   onCall?: (call: ServerCall) => void
   /** Milliseconds for one call. */
   timeoutMs: number
@@ -75,13 +75,14 @@ export class GrpcChannel {
       )
     }
 
-    const metadata = await this.#options.metadata()
-    throwIfAborted(signal)
-    try {
-      return method.responseDeserialize(await this.#exchange({message: bytes, metadata, path: method.path}, signal))
-    } catch (error) {
-      throw signal?.aborted ? interrupted(signal) : grpcError(error, {action, metadata, signal})
-    }
+    return withHeaders(this.#options.metadata, async (metadata) => {
+      throwIfAborted(signal)
+      try {
+        return method.responseDeserialize(await this.#exchange({message: bytes, metadata, path: method.path}, signal))
+      } catch (error) {
+        throw signal?.aborted ? interrupted(signal) : grpcError(error, {action, metadata, signal})
+      }
+    })
   }
 
   /** @throws StatusError. */

@@ -10,12 +10,12 @@ import type {ServerCall} from '../connection.js'
 import {DataOpsError, interrupted, orInterrupted, throwIfAborted} from '../../model/errors.js'
 import {told} from '../calls.js'
 import {networkError, redact, restError} from '../errors.js'
+import {type Headers, type HeaderSource, withHeaders} from '../headers.js'
 
 export interface HttpClientOptions {
   /** Extra PEM text to trust, beside the platform's own. */
   ca?: string
-  /** Asked anew for each request, so that refreshed tokens are used. */
-  headers: () => Promise<Record<string, string>>
+  headers: HeaderSource
   onCall?: (call: ServerCall) => void
   /** The IP address that the host's name stands for here; no proxy is used then. */
   pinned?: string
@@ -117,23 +117,25 @@ export class HttpClient {
    */
   async send(httpRequest: HttpRequest): Promise<HttpReply> {
     return told(this.#options.onCall, {action: httpRequest.action, transport: 'rest'}, async () => {
-      const reply = await this.#send(httpRequest)
+      throwIfAborted(httpRequest.signal)
+      const isElsewhere = !httpRequest.path.startsWith('/')
+      const reply = await (isElsewhere
+        ? this.#send(httpRequest, {})
+        : withHeaders(this.#options.headers, async (headers) => this.#send(httpRequest, headers)))
       return {bytes: reply.bytes, reply}
     })
   }
 
-  async #send(httpRequest: HttpRequest): Promise<HttpReply> {
+  async #send(httpRequest: HttpRequest, ours: Headers): Promise<HttpReply> {
     const {action, body, contentType = 'application/json', method, path, query, signal} = httpRequest
     const {timeoutMs} = this.#options
     throwIfAborted(signal)
-    const isElsewhere = !path.startsWith('/')
-    const url = new URL(isElsewhere ? path : `${this.#options.url}${path}`)
+    const url = new URL(path.startsWith('/') ? `${this.#options.url}${path}` : path)
     for (const [key, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, String(value))
     }
 
-    const headers: Record<string, string> = isElsewhere ? {} : await this.#options.headers()
-    if (body !== undefined) headers['content-type'] = contentType
+    const headers: Headers = {...ours, ...(body !== undefined && {'content-type': contentType})}
     const deadline = new AbortController()
     // Not AbortSignal.timeout(), which would let the process end meanwhile.
     const timer = setTimeout(() => {
