@@ -1,5 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
+import type {UnusableFile} from '../../src/catalog/scan.js'
 import type {Store} from '../../src/store/store.js'
 
 import {type BackupEntry, backupEntry, backupTable, noBackups, noPlaceYet} from '../../src/cli/backup-entry.js'
@@ -15,7 +16,7 @@ export interface BackupListResult {
   /** With `--reindex`: files that look like backups and are none that can be used. */
   damaged?: Array<{path: string; reason: string}>
   directory: string
-  /** With `--reindex`: files that could not be read now; those that had an entry keep it. */
+  /** What could not be looked at now, and so may be a backup or not, whole or not; with `--reindex` what had an entry keeps it. */
   unread?: Array<{path: string; reason: string}>
 }
 
@@ -24,7 +25,7 @@ export default class BackupList extends DataOpsCommand {
 
   static override usage = '<%= command.id %> [COLLECTION] [flags]'
 
-  static override description = `Times are UTC. A backup whose files are gone is shown as missing, one without an entry in the catalog as unlisted, one whose files have another size as damaged, one that lacks objects which the server counted as incomplete. Where the terminal has no room for paths they are left out; \`backup show\` and --json have them.`
+  static override description = `Times are UTC. A backup whose files are gone is shown as missing, one without an entry in the catalog as unlisted, one whose files have another size as damaged, one that lacks objects which the server counted as incomplete. What cannot be looked at now is named in a warning, with an entry it is shown as unread, and the exit code is 3. Where the terminal has no room for paths they are left out; \`backup show\` and --json have them.`
 
   static override args = {
     collection: Args.string({description: 'Only backups of this collection.', ignoreStdin: true}),
@@ -64,12 +65,15 @@ export default class BackupList extends DataOpsCommand {
     }
   }
 
-  /** Until somebody has finished it, or given it up. */
-  async #warnOfLeftovers(store: Store): Promise<void> {
+  /** Until somebody has finished it, or given it up. Returns what could not be looked at. */
+  async #warnOfLeftovers(store: Store): Promise<UnusableFile[]> {
     const {leftoversIn} = await import('../../src/catalog/leftovers.js')
-    for (const {hint, kind, name, what} of await leftoversIn(store)) {
+    const left = await leftoversIn(store)
+    for (const {hint, kind, name, what} of left) {
       if (kind !== 'temporary') this.warnOf({message: `${store.describe(name)} ${what}. ${hint}`})
     }
+
+    return left.filter(({kind}) => kind === 'unread').map(({name, what}) => ({file: name, reason: `It ${what}.`}))
   }
 
   async run(): Promise<BackupListResult> {
@@ -78,9 +82,14 @@ export default class BackupList extends DataOpsCommand {
     const {catalog, store} = await this.catalogIn(flags.output, flags.reindex ? this.operation({}) : {})
     const directory = store.describe('')
     await this.#warnOfTenants(store)
-    await this.#warnOfLeftovers(store)
+    const notes = await this.#warnOfLeftovers(store)
     const reindexed = flags.reindex ? await catalog.reindex() : undefined
-    const listed = await catalog.list({collection: args.collection})
+    const {backups: listed, unread: unseen} = await catalog.listing({collection: args.collection})
+    // A reindex has told of its own.
+    const told = new Set(reindexed?.unread.map(({file}) => file))
+    const more = unseen.filter(({file}) => !told.has(file))
+    for (const {file, reason} of more)
+      this.warnOf({message: `${store.describe(file)} could not be looked at. ${reason}`})
     const unlisted = flags.reindex ? 0 : listed.filter(({status}) => status === 'unlisted').length
     if (unlisted > 0) {
       const message = `${plural(unlisted, 'backup is', 'backups are')} there without an entry in the catalog, as after files were copied, or a removal that needed the room of the catalog was killed: \`BackupCatalog.reindex\` enters what is there.`
@@ -90,14 +99,24 @@ export default class BackupList extends DataOpsCommand {
     const backups = listed.map((backup) => backupEntry(backup, store))
     const damaged = reindexed?.damaged.map(({file, reason}) => ({path: store.describe(file), reason}))
     for (const {path, reason} of damaged ?? []) this.warnOf({message: `${path} is no usable backup: ${reason}`})
-    const others = backups.length === 0 && args.collection !== undefined ? await catalog.list() : []
+    const unread = [...(reindexed?.unread ?? []), ...more, ...notes.filter(({file}) => !told.has(file))]
+    if (unread.length > 0) exitAtLeast(3)
+    const others = backups.length === 0 && args.collection !== undefined ? (await catalog.listing()).backups : []
     this.print(
       backups.length > 0
         ? backupTable(backups, this.tableWidth)
-        : [isThere ? noBackups(directory, args.collection, others) : noPlaceYet(directory)],
+        : [
+            isThere
+              ? noBackups(directory, args.collection, {all: others, unread: unseen.length})
+              : noPlaceYet(directory),
+          ],
     )
-    const unread = reindexed?.unread.map(({file, reason}) => ({path: store.describe(file), reason}))
-    if (unread && unread.length > 0) exitAtLeast(3)
-    return {backups, directory, ...(damaged && {damaged}), ...(unread && {unread})}
+    const named = unread.map(({file, reason}) => ({path: store.describe(file), reason}))
+    return {
+      backups,
+      directory,
+      ...(damaged && {damaged}),
+      ...((reindexed !== undefined || named.length > 0) && {unread: named}),
+    }
   }
 }

@@ -1,5 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 
+import type {BackupCatalog} from '../../src/catalog/catalog.js'
 import type {RetentionPolicy} from '../../src/catalog/retention.js'
 
 import {type BackupEntry, backupEntry, backupTable, noBackups} from '../../src/cli/backup-entry.js'
@@ -8,14 +9,19 @@ import {examples} from '../../src/cli/examples.js'
 import {modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
 import {isPlaceThere} from '../../src/cli/place.js'
+import {exitAtLeast} from '../../src/cli/several.js'
 import {plural} from '../../src/model/plural.js'
 
 export interface BackupPruneResult {
   dryRun: boolean
   /** Newest first; `reasons` says why each is kept. */
   kept: Array<BackupEntry & {reasons: string[]}>
+  /** Paths of what killed runs left and no backup needs; removed with it, or would be. */
+  leftovers: string[]
   /** What was removed, or would be. */
   removed: BackupEntry[]
+  /** What could not be looked at now: it stays, and nothing goes on its account. */
+  unread?: Array<{path: string; reason: string}>
 }
 
 const count = (description: string) => Flags.integer({description, helpValue: '<n>', min: 0})
@@ -25,7 +31,7 @@ export default class BackupPrune extends DataOpsCommand {
 
   static override usage = '<%= command.id %> [COLLECTION] [flags]'
 
-  static override description = `A backup is kept when any rule keeps it; rules count for each collection by itself. Never removed: the last good backup of a collection, damaged ones, and files of other programs. Backups of all tenants, of some, incomplete ones and those of the schema alone are counted apart, none in place of another; a backup goes only on account of one that holds the same and whose every byte was just read and found right.`
+  static override description = `A backup is kept when any rule keeps it; rules count for each collection by itself. Never removed: the last good backup of a collection, damaged ones, and files of other programs. Backups of all tenants, of some, incomplete ones and those of the schema alone are counted apart, none in place of another; a backup goes only on account of one that holds the same and whose every byte was just read and found right. What killed runs left an hour ago or more, and nobody can continue, goes as well. What cannot be looked at now stays, nothing goes on its account, and the exit code is 3.`
 
   static override args = {
     collection: Args.string({description: 'Only backups of this collection.', ignoreStdin: true}),
@@ -50,6 +56,11 @@ export default class BackupPrune extends DataOpsCommand {
     ['Article --keep-last 2 --keep-daily 7 --keep-monthly 12', 'A week of days, a year of months'],
   )
 
+  async #none(catalog: BackupCatalog, where: string, collection: string): Promise<string> {
+    const {unread} = await catalog.listing({collection})
+    return noBackups(where, collection, {all: (await catalog.listing()).backups, unread: unread.length})
+  }
+
   async run(): Promise<BackupPruneResult> {
     const {args, flags} = await this.parse(BackupPrune)
     await isPlaceThere(flags.output, this.placeFrom ?? 'the default')
@@ -67,14 +78,20 @@ export default class BackupPrune extends DataOpsCommand {
       ...backupEntry(backup, store),
       reasons: outcome.reasons[backup.file] ?? [],
     }))
+    const unread = outcome.unread.map(({file, reason}) => ({path: store.describe(file), reason}))
     if (args.collection !== undefined && kept.length === 0 && outcome.removed.length === 0)
-      this.warnOf({message: noBackups(store.describe(''), args.collection, await catalog.list())})
+      this.warnOf({message: await this.#none(catalog, store.describe(''), args.collection)})
+    const leftovers = outcome.leftovers.map((key) => store.describe(key))
     const removed = outcome.removed.map((backup) => backupEntry(backup, store))
     const bytes = removed.reduce((sum, backup) => sum + backup.bytes, 0)
     this.print([
       `${isDryRun ? 'Would remove' : 'Removed'} ${plural(removed.length, 'backup')} (${formatBytes(bytes)}), kept ${kept.length}`,
       ...(removed.length > 0 ? backupTable(removed, this.tableWidth) : []),
+      ...(leftovers.length > 0
+        ? [`${isDryRun ? 'Would remove' : 'Removed'} what killed runs left: ${leftovers.join(', ')}`]
+        : []),
     ])
-    return {dryRun: isDryRun, kept, removed}
+    if (unread.length > 0) exitAtLeast(3)
+    return {dryRun: isDryRun, kept, leftovers, removed, ...(unread.length > 0 && {unread})}
   }
 }

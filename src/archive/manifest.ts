@@ -2,7 +2,7 @@
 import {Buffer} from 'node:buffer'
 
 import type {WeaviateClass} from '../model/schema.js'
-import type {Store} from '../store/store.js'
+import type {Store, StoreEntry} from '../store/store.js'
 
 import {
   type BackupMetadata,
@@ -84,12 +84,12 @@ export async function readManifest(store: Store, name: string, options: ReadMani
 }
 
 /**
- * Checks cheaply that the files of a sealed backup are there, with the sizes that were sealed.
+ * Checks cheaply that the files of a sealed backup are there, with the sizes that were sealed. Returns what lies beside them in its folder.
  * @throws DataOpsError BACKUP_DAMAGED, naming the file.
  */
-export async function checkFiles(store: Store, manifest: SealedManifest): Promise<void> {
+export async function checkFiles(store: Store, manifest: SealedManifest): Promise<StoreEntry[]> {
   // A document's size is checked with the place of its seal.
-  if (manifest.kind === 'document') return
+  if (manifest.kind === 'document') return []
   const found = new Map((await store.list(manifest.name)).map((entry) => [entry.name, entry]))
   const check = (file: string, bytes?: number): void => {
     const entry = found.get(file)
@@ -100,8 +100,15 @@ export async function checkFiles(store: Store, manifest: SealedManifest): Promis
 
   check(SCHEMA_FILE)
   // What lies in an export is another's, and looked at when it is read.
-  if (manifest.metadata.export) return
-  for (const {bytes, file} of manifest.seal.parts) if (file !== null) check(file, bytes)
+  if (manifest.metadata.export) return []
+  const own = new Set([METADATA_FILE, SCHEMA_FILE])
+  for (const {bytes, file} of manifest.seal.parts) {
+    if (file === null) continue
+    check(file, bytes)
+    own.add(file)
+  }
+
+  return [...found.values()].filter(({name}) => !own.has(name))
 }
 
 /** How to have a backup restored that nothing vouches for. */

@@ -10,7 +10,7 @@ import {ENCRYPTED_SUFFIX, isKeyFileName, isOwnFile, METADATA_FILE, parseBackupNa
 export async function isContinuable(
   store: Store,
   name: string,
-  {position: {document, parts}, recipient}: {position: ArchivePosition; recipient?: string},
+  {position: {document, parts}, recipient}: {position: Pick<ArchivePosition, 'document' | 'parts'>; recipient?: string},
 ): Promise<boolean> {
   if (document) return (await store.unfinished?.stat(name)) !== undefined
   const files = new Set((await store.list(name)).map((entry) => entry.name))

@@ -3,12 +3,11 @@ import type {ProgressEvent, Warning} from '../model/progress.js'
 import type {ObjectLock, Store} from '../store/store.js'
 
 import {refuseExportedAt} from '../archive/exported.js'
-import {listPlace, lockBackup, lockedUntil, type LockOptions, pastWhatHides, requireLocks} from '../archive/locked.js'
-import {CATALOG_FILE, CATALOG_LOCK_FILE, parseBackupName} from '../archive/names.js'
+import {lockBackup, type LockOptions, pastWhatHides, requireLocks} from '../archive/locked.js'
+import {CATALOG_FILE, CATALOG_LOCK_FILE} from '../archive/names.js'
 import {whileThere} from '../archive/removed-meanwhile.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
-import {inParallel} from '../model/in-parallel.js'
 import {type EncryptionOptions, withEncryption} from '../store/encryption.js'
 import {Lease} from '../store/lease.js'
 import {openStore} from '../store/open.js'
@@ -22,27 +21,21 @@ import {
   tagOfCatalog,
   writeCatalog,
 } from './catalog-file.js'
-import {
-  type CatalogEntry,
-  kindOfName,
-  readEntryOf,
-  wellFormedEntry,
-  withHiddenName,
-  withMissing,
-  withoutFile,
-} from './entry.js'
+import {type CatalogEntry, readEntryOf, wellFormedEntry, withMissing, withoutFile} from './entry.js'
 import {findAmong} from './find.js'
-import {ofCollection} from './hidden.js'
-import {assertRemovable, reasonToKeep} from './in-use.js'
-import {lookAt, type Looked} from './look.js'
+import {mayBeOf, ofCollection} from './hidden.js'
+import {assertRemovable} from './in-use.js'
+import {listBackups, type Listing, withMore} from './listing.js'
 import {makingRoom} from './make-room.js'
-import {chooseForRemoval, DAMAGED, problemOf, type PruneResult} from './prune.js'
+import {type PruneResult} from './prune.js'
+import {type PlannedPrune, planPrune, removeUnnamed} from './pruning.js'
 import {rekeyBackup, type RekeyOptions} from './rekey.js'
-import {finishRemovalOf, removeBackup, removeEach, strangersIn, tidy} from './removal.js'
+import {finishRemovalOf, removeBackup, removeEach} from './removal.js'
 import {findInPart} from './removed-in-part.js'
-import {newestFirst, type RetentionPolicy, selectForRemoval} from './retention.js'
-import {PARALLEL, type ReindexResult, scanBackups, tryReadEntry, type UnusableFile} from './scan.js'
-import {type ListedBackup, statusOf} from './status.js'
+import {type RetentionPolicy, selectForRemoval} from './retention.js'
+import {type ReindexResult, scanBackups, tryReadEntry, type UnusableFile} from './scan.js'
+import {type BackupStatus, type ListedBackup} from './status.js'
+import {type Tidied, tidy} from './tidy.js'
 
 export type {PruneResult} from './prune.js'
 export type {BackupStatus, ListedBackup} from './status.js'
@@ -70,62 +63,6 @@ export class BackupCatalog {
   constructor(place: Store | string, options: BackupCatalogOptions = {}) {
     this.#store = pastWhatHides(withEncryption(typeof place === 'string' ? openStore(place) : place, options))
     this.#options = options
-  }
-
-  async #choose(entries: readonly CatalogEntry[], policy: RetentionPolicy, collection?: string): Promise<PruneResult> {
-    const all = await this.#list(entries)
-    const backups = this.#of(collection, all)
-    const usable = backups.filter(({status}) => status === 'sealed' || status === 'unlisted')
-    const {reasons, remove: removed} = await chooseForRemoval(usable, policy, {
-      lookAt: async (backup) => this.#lookAt(backup),
-      obstacleTo: async (backup) => this.#obstacleTo(backup),
-    })
-    for (const {file, status} of backups) if (status === 'damaged') reasons.set(file, [DAMAGED])
-    const gone = new Set(removed.map(({file}) => file))
-    return {
-      kept: backups.filter(({file, status}) => status !== 'missing' && !gone.has(file)),
-      reasons: Object.fromEntries(reasons),
-      removed,
-    }
-  }
-
-  /** Why a backup that nobody needs must stay all the same. */
-  async #obstacleTo(backup: ListedBackup): Promise<string | undefined> {
-    const use = (await lockedUntil(this.#store, backup.file)) ?? (await reasonToKeep(this.#store, backup.file))
-    if (use !== undefined || parseBackupName(backup.file)?.kind === 'document') return use
-    const strangers = await strangersIn(this.#store, backup.file)
-    return strangers.length > 0 ? `its folder holds other files: ${strangers.slice(0, 3).join(', ')}` : undefined
-  }
-
-  /** What a listed backup holds, when that very backup is there, whole as far as can be seen without reading it; or why not, in words. */
-  async #lookAt(entry: CatalogEntry): Promise<Looked | string> {
-    try {
-      const looked = await lookAt(this.#store, entry.file, this.#options.signal)
-      return looked.id === entry.id ? looked : DAMAGED
-    } catch (error) {
-      return problemOf(error)
-    }
-  }
-
-  async #list(listed: readonly CatalogEntry[]): Promise<ListedBackup[]> {
-    const onDisk = await listPlace(this.#store)
-    const byName = new Map(onDisk.map((entry) => [entry.name, entry]))
-    const known = await inParallel(listed, {atOnce: PARALLEL}, async (entry) => ({
-      ...entry,
-      status: await statusOf(this.#store, entry, byName),
-    }))
-    const files = new Set(listed.map(({file}) => file))
-    const others = onDisk.filter(({kind, name}) => kindOfName(name) === kind && !files.has(name))
-    const unlisted = await inParallel(others, {atOnce: PARALLEL}, async ({name}): Promise<ListedBackup | undefined> => {
-      const found = await tryReadEntry(this.#store, name)
-      if ('entry' in found) return {...found.entry, status: 'unlisted'}
-      if (found.isUnread) this.#warnUnread(found)
-      return undefined
-    })
-    const all = [...known, ...unlisted.filter((entry) => entry !== undefined)]
-    return (await inParallel(all, {atOnce: PARALLEL}, async (entry) => withHiddenName(this.#store, entry))).toSorted(
-      newestFirst,
-    )
   }
 
   /** The entries on disk; when they cannot be read, those that the backups themselves give. */
@@ -199,8 +136,33 @@ export class BackupCatalog {
     this.#warn('backup-not-read', message, {file, reason})
   }
 
-  async #tidy(): Promise<void> {
-    await tidy(this.#store, (warning) => this.#options.onWarning?.(warning))
+  /** `backups`: those that are there. */
+  async #tidy(backups: ReadonlyArray<{id: string; status?: BackupStatus}>, isDryRun = false): Promise<Tidied> {
+    const whole = backups.filter(({status = 'sealed'}) => status === 'sealed' || status === 'unlisted')
+    const sealed = new Set(whole.map(({id}) => id))
+    const tidied = await tidy(this.#store, {isDryRun, sealed, warn: (warning) => this.#options.onWarning?.(warning)})
+    for (const {file, reason} of tidied.unread) {
+      const message = `What killed runs may have left at ${this.#store.describe(file)} could not all be looked at and removed. ${reason}`
+      this.#warn('not-tidied', message, {file, reason})
+    }
+
+    return tidied
+  }
+
+  /** What is not to be looked at is told of once. `all`: of every collection. */
+  async #plan(
+    entries: readonly CatalogEntry[],
+    policy: RetentionPolicy,
+    collection?: string,
+  ): Promise<{all: ListedBackup[]; plan: PlannedPrune}> {
+    const {backups, unread} = await listBackups(this.#store, entries)
+    const plan = await planPrune(this.#of(collection, backups), policy, {
+      signal: this.#options.signal,
+      store: this.#store,
+    })
+    const all = withMore(unread, plan.unread)
+    for (const each of all) this.#warnUnread(each)
+    return {all: backups, plan: {...plan, unread: all}}
   }
 
   /** The entry goes first: what a killed run leaves is a whole backup without an entry, or none. @throws DataOpsError STORAGE. */
@@ -286,12 +248,20 @@ export class BackupCatalog {
    * catalog is rebuilt (warning `catalog-rebuilt`). Of one collection: those that hide what they are of are left out (warning `backups-hidden`).
    * @throws DataOpsError STORAGE when the folder cannot be read.
    */
-  async list({collection}: {collection?: string} = {}): Promise<ListedBackup[]> {
-    let backups = await this.#list(await this.#load(true))
+  async list(options: {collection?: string} = {}): Promise<ListedBackup[]> {
+    const {backups, unread} = await this.listing(options)
+    for (const each of unread) this.#warnUnread(each)
+    return backups
+  }
+
+  /** The same, with what cannot be looked at now: a backup with an entry is listed as `unread`; what has none may be one, or not. */
+  async listing({collection}: {collection?: string} = {}): Promise<Listing> {
+    let {backups, unread} = await listBackups(this.#store, await this.#load(true))
     // Its entry may be older than what somebody has removed, or given another key, meanwhile.
     const isDoubtful = ({status}: ListedBackup): boolean => status === 'missing' || status === 'damaged'
-    if (backups.some((backup) => isDoubtful(backup))) backups = await this.#list(await this.#load(true))
-    return this.#of(collection, backups)
+    if (backups.some((backup) => isDoubtful(backup)))
+      ({backups, unread} = await listBackups(this.#store, await this.#load(true)))
+    return {backups: this.#of(collection, backups), unread: unread.filter(({file}) => mayBeOf(collection, file))}
   }
 
   /**
@@ -303,15 +273,24 @@ export class BackupCatalog {
     policy: RetentionPolicy = {},
     {collection, dryRun = false}: {collection?: string; dryRun?: boolean} = {},
   ): Promise<PruneResult> {
-    if (dryRun) return this.#choose(await this.#load(false), policy, collection)
+    if (dryRun) {
+      const entries = await this.#load(false)
+      const {all, plan} = await this.#plan(entries, policy, collection)
+      const {unnamed, ...choice} = plan
+      const {leftovers, unread} = await this.#tidy(all, true)
+      return {...choice, leftovers: [...unnamed, ...leftovers], unread: withMore(choice.unread, unread)}
+    }
+
     // Before the lock, which creates the folder: a policy that makes no sense changes nothing.
     selectForRemoval([], policy, new Date())
-    if (!(await this.#store.stat(''))) return {kept: [], reasons: {}, removed: []}
+    if (!(await this.#store.stat(''))) return {kept: [], leftovers: [], reasons: {}, removed: [], unread: []}
     return this.#lockedToRemove(async (lock) => {
-      const choice = await this.#choose(await this.#readOrRebuild(lock), policy, collection)
+      const {all, plan} = await this.#plan(await this.#readOrRebuild(lock), policy, collection)
+      const {unnamed, ...choice} = plan
       await removeEach(choice.removed, async ({file}) => this.#remove(file, lock))
-      await this.#tidy()
-      return choice
+      const parts = await removeUnnamed(this.#store, unnamed)
+      const {leftovers, unread} = await this.#tidy(all)
+      return {...choice, leftovers: [...parts, ...leftovers], unread: withMore(choice.unread, unread)}
     })
   }
 
@@ -329,8 +308,9 @@ export class BackupCatalog {
       const tag = await tagOfCatalog(this.#store)
       const result = await this.#scan(listed)
       await this.#write(result.entries, lock, tag)
-      await this.#tidy()
-      return result
+      const unread = new Set(result.unread.map(({file}) => file))
+      const tidied = await this.#tidy(result.entries.filter(({file}) => !unread.has(file)))
+      return {...result, unread: withMore(result.unread, tidied.unread)}
     })
   }
 

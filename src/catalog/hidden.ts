@@ -2,7 +2,13 @@
 import type {OperationOptions} from '../model/progress.js'
 import type {CatalogEntry} from './entry.js'
 
+import {fileStem, isHiddenName, parseBackupName} from '../archive/names.js'
 import {plural} from '../model/plural.js'
+
+/** Whether a file may be a backup of a collection, by its name. */
+export function mayBeOf(collection: string | undefined, file: string): boolean {
+  return collection === undefined || isHiddenName(file) || parseBackupName(file)?.collection === fileStem(collection)
+}
 
 /** Those of a collection; others that may be of it are warned of (`backups-hidden`). */
 export function ofCollection<T extends CatalogEntry>(

@@ -15,7 +15,7 @@ import {
   partialLockName,
   targetLeaseOf,
 } from '../archive/names.js'
-import {insteadOf} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 import {isForgotten} from '../store/forget.js'
 import {Lease} from '../store/lease.js'
 import {isTemporaryName, keyOfUnfinished} from '../store/temporary-name.js'
@@ -24,8 +24,8 @@ import {markedEntry} from './removed-in-part.js'
 export interface Leftover {
   /** What to do about it. */
   hint: string
-  /** `temporary`: nobody needs it. */
-  kind: 'activated' | 'drop' | 'removal' | 'replace' | 'restore' | 'temporary' | 'unfinished'
+  /** `temporary`: nobody needs it. `unread`: nobody can say what it is. */
+  kind: 'activated' | 'drop' | 'removal' | 'replace' | 'restore' | 'temporary' | 'unfinished' | 'unread'
   /** In the place. */
   name: string
   /** What it is, behind its path. */
@@ -53,16 +53,26 @@ const NOTES: ReadonlyArray<Omit<Leftover, 'name'> & {kind: MarkerKind}> = [
 
 export async function leftoversIn(store: Store): Promise<Leftover[]> {
   const names: string[] = []
-  for (const entry of await store.list('')) if (!(await isForgotten(store, entry.name, entry))) names.push(entry.name)
-  const restored = await restoredNow(store, names)
   const found: Leftover[] = []
+  /** The others are looked at all the same. */
+  const ifRead = async <T>(name: string, look: () => Promise<T>): Promise<T | undefined> =>
+    look().catch((error: unknown) => {
+      found.push(unreadLeftover(name, error))
+      return undefined
+    })
+  for (const entry of await store.list('')) {
+    const isForgottenNow = await ifRead(entry.name, async () => isForgotten(store, entry.name, entry))
+    if (isForgottenNow === false) names.push(entry.name)
+  }
+
+  const restored = await restoredNow(store, names, ifRead)
   const unfinished = new Set<string>()
   for (const name of names) {
     // A document has a file and a journal.
     const backup = backupOfJournal(name) ?? keyOfUnfinished(name)
     if (backup !== undefined && unfinished.has(backup)) continue
     if (backup !== undefined) unfinished.add(backup)
-    const leftover = await leftoverOf(store, name)
+    const leftover = await ifRead(name, async () => leftoverOf(store, name))
     // What somebody is at is not left.
     const isHeld = leftover?.kind === 'restore' && [...restored].some((file) => name.startsWith(`${file}.`))
     if (leftover && !isHeld) found.push(leftover)
@@ -71,11 +81,23 @@ export async function leftoversIn(store: Store): Promise<Leftover[]> {
   return found
 }
 
+function unreadLeftover(name: string, error: unknown): Leftover {
+  if (!(error instanceof DataOpsError) || error.code !== 'STORAGE') throw error
+  return {
+    hint: error.hint ?? 'Try again once it can be read.',
+    kind: 'unread',
+    name,
+    what: `could not be looked at, and may be what a killed run has left: ${error.message.replace(/\.$/, '')}`,
+  }
+}
+
+type IfRead = <T>(name: string, look: () => Promise<T>) => Promise<T | undefined>
+
 /** Backups that are being restored. */
-async function restoredNow(store: Store, names: readonly string[]): Promise<Set<string>> {
+async function restoredNow(store: Store, names: readonly string[], ifRead: IfRead): Promise<Set<string>> {
   const subjects = new Set<string>()
   for (const lease of new Set(names.map((name) => targetLeaseOf(name)).filter((name) => name !== undefined))) {
-    const holder = await Lease.describe(store, lease)
+    const holder = await ifRead(lease, async () => Lease.describe(store, lease))
     if (holder?.subject !== undefined) subjects.add(holder.subject)
   }
 

@@ -12,8 +12,10 @@ import {DataOpsError, insteadOf} from '../model/errors.js'
 import {isPattern} from '../model/pattern.js'
 import {isMultiTenant} from '../model/schema.js'
 import {BackupCatalog} from './catalog.js'
+import {findAmong} from './find.js'
 import {backupsNamed, hintOf, parseBackupReference} from './named.js'
 import {type BackupPlace, openPlace, placeAt, splitReference} from './place-at.js'
+import {orUnread, unreadBeside} from './unread.js'
 
 export type {BackupPlace} from './place-at.js'
 
@@ -181,25 +183,33 @@ export async function locateBackups(reference: string, given: Store): Promise<Lo
   const asked = parseBackupReference(name)
   if (!asked) return {passedOver: [], places: [await foundIn(store, async () => placeInCatalog(reference, store))]}
   const place = folder === undefined ? store : openPlace(folder, store)
+  const listing = await new BackupCatalog(place).listing()
   const {backups, passedOver} = await foundIn(place, async () =>
-    backupsNamed(asked, await new BackupCatalog(place).list(), place),
+    orUnread(listing, place, async () => backupsNamed(asked, listing.backups, place)),
   )
+  const mayBeNewer = unreadBeside(asked, backups, listing)
   return {
-    passedOver: passedOver.map(({backup, reason}) => ({path: place.describe(backup.file), reason})),
+    passedOver: [
+      ...passedOver.map(({backup, reason}) => ({path: place.describe(backup.file), reason})),
+      ...mayBeNewer.map(({file, reason}) => ({
+        path: place.describe(file),
+        reason: `could not be looked at (${reason.replace(/\.$/, '')})`,
+      })),
+    ],
     places: backups.map((listed) => ({listed, name: listed.file, store: place})),
   }
 }
 
 async function placeInCatalog(reference: string, store: Store): Promise<BackupPlace> {
-  const catalog = new BackupCatalog(store)
-  const entry = await catalog.find(reference)
-  if (!entry) {
+  const listing = await new BackupCatalog(store).listing()
+  const {backups} = listing
+  return orUnread(listing, store, async () => {
+    const entry = findAmong(backups, reference, (file) => store.describe(file))
+    if (entry) return {listed: entry, name: entry.file, store}
     throw new DataOpsError(
       'NOT_A_BACKUP',
       `There is no backup "${reference}": no such path, and no such id in ${store.describe('')}.`,
-      {hint: hintOf(await catalog.list(), reference)},
+      {hint: hintOf(backups, reference)},
     )
-  }
-
-  return {listed: entry, name: entry.file, store}
+  })
 }

@@ -1,12 +1,15 @@
-import type {Store} from '../store/store.js'
+import type {Problem} from '../archive/problem.js'
+import type {Store, StoreEntry} from '../store/store.js'
 
 import {checkCover, checkCoveredFiles, type HeldKind, readCover} from '../archive/encrypted/cover.js'
 import {heldKind} from '../archive/encrypted/held.js'
 import {unlock} from '../archive/encrypted/unlock.js'
 import {checkHashes} from '../archive/hashes.js'
 import {checkFiles, readManifest, type SealedManifest} from '../archive/manifest.js'
+import {isKeyFileName, isOwnFile} from '../archive/names.js'
 import {insteadOf, throwIfAborted} from '../model/errors.js'
 import {canOpen, encryptionOf} from '../store/encryption.js'
+import {isAbandoned} from './tidy.js'
 
 /** What a backup holds, and so what it may stand in for. */
 export interface Held {
@@ -29,6 +32,8 @@ export interface Looked {
   isReplaced?: true
   /** Every byte is what was sealed. */
   isWhole: () => Promise<boolean>
+  /** Keys of old files of ours in its folder that its seal does not name: of attempts that were given up. */
+  unnamed: string[]
 }
 
 /**
@@ -41,24 +46,29 @@ export async function lookAt(store: Store, file: string, signal?: AbortSignal): 
   const cover = await readCover(store, file)
   if (!cover) {
     const manifest = await readManifest(store, file)
-    await checkFiles(store, manifest)
-    return lookedAt(store, manifest, signal)
+    const others = new Others(store, file, await checkFiles(store, manifest))
+    return lookedAt(store, manifest, {others, signal})
   }
 
-  await checkCoveredFiles(store, cover)
-  const isWhole = async (): Promise<boolean> => (await checkCover(store, cover, {signal})).length === 0
+  const others = new Others(store, file, await checkCoveredFiles(store, cover))
+  const isWhole = async (): Promise<boolean> => others.areAll(await checkCover(store, cover, {signal}))
+  const {unnamed} = others
   if (cover.collection === undefined && canOpen(encryptionOf(store))) {
     // It may be somebody else's.
     const opened = await unlock(store, file).catch(insteadOf(undefined, 'INVALID_INPUT'))
-    if (opened) return {...lookedAt(opened.store, await readManifest(opened.store, file), signal), isWhole}
+    if (opened) return {...lookedAt(opened.store, await readManifest(opened.store, file), {others, signal}), isWhole}
   }
 
   // Which of its tenants it holds stands inside.
   const held: Held = {kind: cover.holds, ...(cover.holds !== 'some' && {tenants: new Set<string>()})}
-  return {collection: cover.collection, held, id: cover.backupId, isWhole}
+  return {collection: cover.collection, held, id: cover.backupId, isWhole, unnamed}
 }
 
-function lookedAt(store: Store, manifest: SealedManifest, signal: AbortSignal | undefined): Looked {
+function lookedAt(
+  store: Store,
+  manifest: SealedManifest,
+  {others, signal}: {others: Others; signal: AbortSignal | undefined},
+): Looked {
   const {metadata, seal} = manifest
   const tenants = (seal.tenants ?? []).flatMap(({name, skipped}) => (skipped === undefined ? [name] : []))
   return {
@@ -70,6 +80,24 @@ function lookedAt(store: Store, manifest: SealedManifest, signal: AbortSignal | 
     },
     id: metadata.backup_id,
     ...(metadata.replaced_by !== undefined && {isReplaced: true as const}),
-    isWhole: async () => (await checkHashes({manifest, store}, {signal})).length === 0,
+    isWhole: async () => others.areAll(await checkHashes({manifest, store}, {signal})),
+    unnamed: others.unnamed,
+  }
+}
+
+/** Files of ours in the folder of a backup that its seal does not name: it is as whole with them. */
+class Others {
+  readonly #paths: Set<string>
+  readonly unnamed: string[]
+
+  constructor(store: Store, folder: string, entries: readonly StoreEntry[]) {
+    const own = entries.filter(({kind, name}) => kind === 'file' && isOwnFile(name) && !isKeyFileName(name))
+    this.#paths = new Set(own.map(({name}) => store.describe(`${folder}/${name}`)))
+    this.unnamed = own.filter(({modified}) => isAbandoned(modified)).map(({name}) => `${folder}/${name}`)
+  }
+
+  /** Whether nothing is wrong but that they are there. */
+  areAll(problems: readonly Problem[]): boolean {
+    return problems.every(({file}) => this.#paths.has(file))
   }
 }

@@ -1,4 +1,5 @@
 /** Which backups go: what a policy lets go, as long as a good backup that was looked at byte by byte holds the same. */
+import type {UnusableFile} from './scan.js'
 import type {ListedBackup} from './status.js'
 
 import {DataOpsError} from '../model/errors.js'
@@ -9,10 +10,14 @@ import {type Retainable, type RetentionPolicy, selectForRemoval} from './retenti
 export interface PruneResult {
   /** Newest first, as is `removed`. */
   kept: ListedBackup[]
+  /** Keys of what killed runs left and no backup needs, and that was removed with it, or would be. */
+  leftovers: string[]
   /** Why each kept backup is, by its file. */
   reasons: Record<string, string[]>
   /** What was removed, or would be. */
   removed: ListedBackup[]
+  /** What could not be looked at now, and why: it stays, and nothing goes on its account. `''` is the place itself. */
+  unread: UnusableFile[]
 }
 
 export interface PruneChoice<T> {

@@ -1,33 +1,21 @@
-/** Removes backups, and what killed processes left of backups: in an order that leaves no half of one to be taken for a backup. */
-import type {Warning} from '../model/progress.js'
+/** Removes backups, and ends removals that were cut off: in an order that leaves no half of one to be taken for a backup. */
 import type {Store, StoreEntry} from '../store/store.js'
 import type {CatalogEntry} from './entry.js'
+import type {JobBackups} from './job-backups.js'
 
 import {
   backupOfRemoved,
   commitKey,
-  isBackupFile,
   isKeyFileName,
   isOwnFile,
-  jobLeaseOf,
   journalName,
   METADATA_FILE,
-  parseBackupName,
   partialLockName,
-  partialName,
   removedName,
-  SCHEMA_FILE,
-  sealedNameOf,
 } from '../archive/names.js'
 import {DataOpsError, withDetails} from '../model/errors.js'
-import {removeIfAllowed} from '../store/denied.js'
 import {Lease} from '../store/lease.js'
-import {isTemporaryName} from '../store/temporary-name.js'
-import {JobBackups} from './job-backups.js'
 import {removalMark} from './removed-in-part.js'
-
-/** Milliseconds after which a temporary file, or an unfinished backup without a journal, is nobody's. */
-const ABANDONED = 3_600_000
 
 /** One after another. @throws what `remove` does, with `details.removed`: the files of those before. */
 export async function removeEach<T extends {file: string}>(
@@ -108,44 +96,6 @@ export async function isUnderWay(store: Store, folder: string, jobs: JobBackups)
   return (await Lease.isHeld(store, partialLockName(folder))) || jobs.has(folder)
 }
 
-/** Removes what killed processes left behind, and says so where it was a backup once begun. */
-export async function tidy(store: Store, warn: (warning: Warning) => void): Promise<void> {
-  const jobs = new JobBackups(store)
-  for (const entry of await store.list('')) {
-    const {modified, name} = entry
-    const isAbandoned = Date.now() - modified > ABANDONED
-    // Whoever may remove nothing has to live with it.
-    if (isAbandoned && isTemporaryName(name)) await removeIfAllowed(store, name)
-    await finishRemoval(store, entry)
-    if (isAbandoned) {
-      await tidyLease(store, name)
-      await tidyUnfinished(store, entry, {jobs, warn})
-    }
-  }
-
-  // Anew, since these are listed now: the job of one of them may have been planned since the others were asked for.
-  const jobsNow = new JobBackups(store)
-  await store.uploads?.drop(async (key, begun) => isLeftUpload(store, jobsNow, {begun, key}))
-}
-
-/** Whether an upload was of a backup of which nobody holds the lease any more, nor a job writes it, or by somebody who was looking at the place an hour ago. */
-async function isLeftUpload(
-  store: Store,
-  jobs: JobBackups,
-  {begun, key}: {begun: number; key: string},
-): Promise<boolean> {
-  if (isTemporaryName(key)) return Date.now() - begun > ABANDONED
-  const [backup = ''] = key.split('/', 1)
-  if (parseBackupName(backup) === undefined || (await Lease.isHeld(store, partialLockName(backup)))) return false
-  return !(await jobs.has(backup))
-}
-
-/** Removes a lease that its holder could not give back. */
-async function tidyLease(store: Store, name: string): Promise<void> {
-  const lease = jobLeaseOf(name)
-  if (lease !== undefined) await (await Lease.tryAcquire(store, lease))?.release()
-}
-
 /** Finishes what a removal of that backup that was cut off has begun. @throws DataOpsError STORAGE. */
 export async function finishRemovalOf(store: Store, backup: string): Promise<void> {
   const mark = await store.stat(removedName(backup), 'file')
@@ -158,7 +108,7 @@ export async function finishRemovalOf(store: Store, backup: string): Promise<voi
 }
 
 /** Finishes what a removal that was cut off has begun. False: somebody copies that backup to this place now. */
-async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<boolean> {
+export async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<boolean> {
   const backup = backupOfRemoved(name)
   if (backup === undefined) return true
   // A copy that is coming in has the mark too: it must not be finished, or begun, in between.
@@ -177,42 +127,4 @@ async function finishRemoval(store: Store, {kind, name}: StoreEntry): Promise<bo
   } finally {
     await lease.release()
   }
-}
-
-/** Removes an unfinished backup that nobody can continue: it has no journal, and no process writes it. */
-async function tidyUnfinished(
-  store: Store,
-  {kind, modified, name}: StoreEntry,
-  {jobs, warn}: {jobs: JobBackups; warn: (warning: Warning) => void},
-): Promise<void> {
-  const backup = sealedNameOf(name) ?? (parseBackupName(name)?.kind === 'directory' ? name : undefined)
-  if (backup === undefined || (backup === name && kind !== 'directory')) return
-  const lock = await Lease.tryAcquire(store, partialLockName(backup))
-  if (!lock) return
-  try {
-    if (await store.stat(journalName(backup), 'file')) return
-    if (kind === 'directory' && !(await isUnfinishedFolder(store, name, modified))) return
-    if (await jobs.has(backup)) return
-    await store.remove(name)
-    warn({
-      code: 'unfinished-removed',
-      details: {file: name},
-      message: `${store.describe(name)} was left by a killed run that cannot be continued; it was removed.`,
-    })
-  } finally {
-    await lock.release()
-  }
-}
-
-/**
- * Whether a folder without a journal is what a run left: under the name of an unfinished one it is, under a backup's own name only while
- * it has no part. With parts it may be a backup that somebody took `metadata.json` from.
- */
-async function isUnfinishedFolder(store: Store, folder: string, changed: number): Promise<boolean> {
-  const files = await store.list(folder)
-  // In object storage a folder has no time of its own.
-  if (changed === 0 && files.some(({modified}) => Date.now() - modified <= ABANDONED)) return false
-  const names = files.map(({name}) => name)
-  if (folder === partialName(sealedNameOf(folder) ?? '')) return (await strangersIn(store, folder)).length === 0
-  return names.every((name) => name === SCHEMA_FILE || isKeyFileName(name) || (isOwnFile(name) && !isBackupFile(name)))
 }

@@ -71,7 +71,12 @@ type Found = {entry: CatalogEntry} | (UnusableFile & {isUnread: boolean})
 /** undefined: it is under way. One that was sealed while it was looked at is no damaged one. */
 async function secondLook(store: Store, found: Found, jobs: JobBackups): Promise<Found | undefined> {
   if ('entry' in found || found.isUnread) return found
-  if (await isUnderWay(store, found.file, jobs)) return undefined
+  try {
+    if (await isUnderWay(store, found.file, jobs)) return undefined
+  } catch (error) {
+    return notRead(found.file, error)
+  }
+
   return tryReadEntry(store, found.file)
 }
 
@@ -80,7 +85,11 @@ export async function tryReadEntry(store: Store, file: string): Promise<Found> {
   try {
     return {entry: await readEntryOf(store, file)}
   } catch (error) {
-    if (error instanceof DataOpsError) return {file, isUnread: error.code === 'STORAGE', reason: error.message}
-    throw error
+    return notRead(file, error)
   }
+}
+
+function notRead(file: string, error: unknown): Found {
+  if (error instanceof DataOpsError) return {file, isUnread: error.code === 'STORAGE', reason: error.message}
+  throw error
 }

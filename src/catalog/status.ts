@@ -6,20 +6,22 @@ import {type CatalogEntry, kindOfName, readEntryOf} from './entry.js'
 
 /**
  * `sealed`: listed and there. `unlisted`: sealed and there, without an entry. `missing`: an entry without its files.
- * `damaged`: its files do not have the size that they had.
+ * `damaged`: its files do not have the size that they had. `unread`: an entry whose files cannot be looked at now.
  */
-export type BackupStatus = 'damaged' | 'missing' | 'sealed' | 'unlisted'
+export type BackupStatus = 'damaged' | 'missing' | 'sealed' | 'unlisted' | 'unread'
 
 /** An entry of the catalog, or what would be one, and what its files are now. */
 export type ListedBackup = CatalogEntry & {status: BackupStatus}
 
-/** Of a backup with an entry; `onDisk`: what lies in its place, by name. */
+/** Of a backup with an entry; `onDisk`: what lies in its place, by name. @throws DataOpsError STORAGE where it cannot be looked at now. */
 export async function statusOf(
   store: Store,
   entry: CatalogEntry,
   onDisk: ReadonlyMap<string, StoreEntry>,
-): Promise<Exclude<BackupStatus, 'unlisted'>> {
+): Promise<Exclude<BackupStatus, 'unlisted' | 'unread'>> {
   const found = onDisk.get(entry.file)
+  // Of a link that cannot be followed nobody can say that it leads nowhere.
+  if (found?.kind === 'other') await readEntryOf(store, entry.file).catch(insteadOf(undefined, isNoBackup))
   if (found?.kind === undefined || found.kind !== kindOfName(entry.file)) return 'missing'
   if (found.kind === 'file') return found.bytes === entry.size ? 'sealed' : 'damaged'
   let bytes = 0

@@ -65,8 +65,17 @@ const FULL_ID_LENGTH = 36
 /** Columns for paths, at least: a name of a file with its time needs as many. */
 const PATH_WIDTH = 24
 
-/** Nothing is listed: `all` is what there is of others than the collection that was asked for. */
-export function noBackups(where: string, collection?: string, all: readonly ListedBackup[] = []): string {
+/** Nothing is listed: `all` is what there is of others than the collection that was asked for, `unread` how many could not be looked at. */
+export function noBackups(
+  where: string,
+  collection?: string,
+  {all = [], unread = 0}: {all?: readonly ListedBackup[]; unread?: number} = {},
+): string {
+  if (unread > 0) {
+    const which = collection === undefined ? '' : ` of "${collection}"`
+    return `Whether there are backups${which} in ${where} is not known: ${plural(unread, 'file', 'files')} there could not be looked at.`
+  }
+
   if (collection === undefined || all.length === 0) return `There are no backups in ${where}.`
   const near = nearestNames(collection, [...new Set(all.map((backup) => backup.collection))].filter(Boolean))
   const meant = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : ''

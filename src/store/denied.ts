@@ -7,6 +7,13 @@ export function isDenied(error: unknown): error is DataOpsError {
   return error instanceof DataOpsError && error.code === 'STORAGE' && error.details.reason === 'denied'
 }
 
+/** The same, and what the system does not let a process do in a folder. */
+export function isNotAllowed(error: unknown): error is DataOpsError {
+  if (!(error instanceof DataOpsError) || error.code !== 'STORAGE') return false
+  const {code, reason} = error.details
+  return reason === 'denied' || code === 'EACCES' || code === 'EPERM'
+}
+
 /** False where that is not allowed. @throws DataOpsError STORAGE for all else. */
 export async function removeIfAllowed(store: Store, key: string, kind?: KnownKind): Promise<boolean> {
   const removed = store.remove(key, kind).then(() => true)

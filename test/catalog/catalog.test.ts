@@ -132,8 +132,14 @@ describe('registering and listing', () => {
   it('starts with nothing, and creates nothing by looking', async () => {
     expect(await catalog.list()).toEqual([])
     expect(await catalog.find('abcd')).toBeUndefined()
-    expect(await catalog.prune()).toEqual({kept: [], reasons: {}, removed: []})
-    expect(await catalog.prune({}, {dryRun: true})).toEqual({kept: [], reasons: {}, removed: []})
+    expect(await catalog.prune()).toEqual({kept: [], leftovers: [], reasons: {}, removed: [], unread: []})
+    expect(await catalog.prune({}, {dryRun: true})).toEqual({
+      kept: [],
+      leftovers: [],
+      reasons: {},
+      removed: [],
+      unread: [],
+    })
     expect(await catalog.reindex()).toEqual({damaged: [], entries: [], unread: []})
     expect((await failure(catalog.remove('abcd'))).code).toBe('NOT_A_BACKUP')
     expect(await readdir(parent)).toEqual([])

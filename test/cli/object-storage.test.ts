@@ -171,3 +171,51 @@ it('tells a prefix under which nothing lies from a bucket that is not there', as
     expect(missing.stderr).toContain('no-such-bucket')
   }
 })
+
+describe('a bucket in which not everything is allowed', () => {
+  const place = `s3://${BUCKET}/not-everything`
+  const ids: string[] = []
+
+  beforeAll(async () => {
+    for (let times = 0; times < 2; times++) {
+      const run = await on(place, 'col', 'backup', 'Book', '--format', 'parquet', '--json')
+      ids.push((run.json() as {id: string}).id)
+    }
+  })
+
+  it('a backup that may not be looked at is shown as unread, and the exit code is 3', async () => {
+    const before = (await on(place, 'backup', 'list', '--json')).json() as unknown as {backups: Array<{path: string}>}
+    const {path} = before.backups[0]!
+    const folder = path.slice(`s3://${BUCKET}/`.length)
+    s3.fault = ({key, query}) =>
+      `${key}${query.get('prefix') ?? ''}`.startsWith(folder) ? {code: 'AccessDenied', status: 403} : undefined
+    const reason = expect.stringContaining('do not allow it') as string
+    const unread = [{path, reason}]
+    const listed = await on(place, 'backup', 'list', '--json')
+    expect(listed).toMatchObject({code: 3, stderr: expect.stringContaining(`${path} could not be looked at`) as string})
+    expect(listed.json()).toMatchObject({
+      backups: [
+        {id: ids[1], status: 'unread'},
+        {id: ids[0], status: 'sealed'},
+      ],
+      unread,
+    })
+    expect((await on(place, 'backup', 'list')).stdout).toContain('(unread)')
+    const pruned = await on(place, 'backup', 'prune', '--keep-last', '1', '--json')
+    expect(pruned.code).toBe(3)
+    expect(pruned.json()).toMatchObject({kept: [{id: ids[1], status: 'unread'}, {id: ids[0]}], removed: [], unread})
+    s3.fault = undefined
+  })
+
+  it('uploads that may not be listed: reindex and prune do their work, say so, and end with 3', async () => {
+    s3.fault = ({operation}) => (operation === 'ListMultipartUploads' ? {code: 'AccessDenied', status: 403} : undefined)
+    const unread = [{path: place, reason: expect.stringContaining('s3:ListBucketMultipartUploads') as string}]
+    const indexed = await on(place, 'backup', 'list', '--reindex', '--json')
+    expect(indexed, indexed.stderr).toMatchObject({code: 3})
+    expect(indexed.json()).toMatchObject({backups: [{id: ids[1]}, {id: ids[0]}], unread})
+    const pruned = await on(place, 'backup', 'prune', '--keep-last', '1', '--json')
+    expect(pruned, pruned.stderr).toMatchObject({code: 3})
+    expect(pruned.json()).toMatchObject({kept: [{id: ids[1]}], removed: [{id: ids[0]}], unread})
+    s3.fault = undefined
+  })
+})

@@ -1,5 +1,5 @@
 /** What stands in the clear beside an encrypted backup: what listing and pruning need, and the hashes of its files as they lie there. */
-import type {Store} from '../../store/store.js'
+import type {Store, StoreEntry} from '../../store/store.js'
 import type {Problem} from '../problem.js'
 import type {BackupKind} from '../sealed-fields.js'
 
@@ -184,8 +184,8 @@ export async function hashFile(store: Store, key: string, {onBytes, signal}: Has
   })
 }
 
-/** Cheaply: the files are there, with their sizes, and there is a key. @throws DataOpsError BACKUP_DAMAGED. */
-export async function checkCoveredFiles(store: Store, cover: ReadCover): Promise<void> {
+/** Cheaply: the files are there, with their sizes, and there is a key. Returns what lies beside them in its folder. @throws DataOpsError BACKUP_DAMAGED. */
+export async function checkCoveredFiles(store: Store, cover: ReadCover): Promise<StoreEntry[]> {
   const found = new Map((await store.list(cover.name)).map((entry) => [entry.name, entry]))
   for (const {bytes, file} of cover.files) {
     const entry = found.get(file)
@@ -194,8 +194,11 @@ export async function checkCoveredFiles(store: Store, cover: ReadCover): Promise
     if (entry.bytes !== bytes) throw damaged(where, `it has ${entry.bytes} bytes, not ${bytes}`)
   }
 
-  for (const name of found.keys()) if (isKeyFileName(name)) return
-  throw damaged(store.describe(cover.name), 'its key file is missing')
+  const entries = [...found.values()]
+  if (entries.every(({name}) => !isKeyFileName(name)))
+    throw damaged(store.describe(cover.name), 'its key file is missing')
+  const own = new Set([METADATA_FILE, ...cover.files.map(({file}) => file)])
+  return entries.filter(({name}) => !own.has(name) && !isKeyFileName(name))
 }
 
 function parseHead(line: Uint8Array): undefined | {metadata?: unknown} {

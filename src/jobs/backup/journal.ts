@@ -7,6 +7,7 @@ import type {Store} from '../../store/store.js'
 import type {CompletenessState} from './completeness.js'
 import type {SampledObject} from './sample.js'
 
+import {MAX_JOURNAL_BYTES} from '../../archive/journal-facts.js'
 import {journalName} from '../../archive/names.js'
 import {utf8} from '../../codec/bytes.js'
 import {DataOpsError} from '../../model/errors.js'
@@ -87,8 +88,6 @@ export function sameBinding(a: JournalBinding, b: JournalBinding): boolean {
     a.server === b.server
   )
 }
-
-const MAX_JOURNAL_BYTES = 256 * 1024 * 1024
 
 /** undefined: there is none. @throws DataOpsError CHECKPOINT when it cannot be understood. */
 export async function readJournal(store: Store, backup: string): Promise<BackupJournal | undefined> {

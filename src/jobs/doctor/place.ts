@@ -4,6 +4,7 @@ import type {Store} from '../../store/store.js'
 import {SEES_LOCKS} from '../../archive/locked.js'
 import {BackupCatalog, type ListedBackup} from '../../catalog/catalog.js'
 import {leftoversIn} from '../../catalog/leftovers.js'
+import {type Listing} from '../../catalog/listing.js'
 import {utf8} from '../../codec/bytes.js'
 import {plural} from '../../model/plural.js'
 import {randomHex} from '../../platform/node.js'
@@ -26,9 +27,9 @@ export async function examinePlace(store: Store, options: PlaceOptions): Promise
   const writable = await attempt('place', async () => tryOut(store, options))
   const isThere = writable.every(({check, level}) => !(check === 'place' && level === 'error'))
   if (!isThere) return writable
-  let listed: Promise<ListedBackup[]> | undefined
+  let listed: Promise<Listing> | undefined
   const list: List = async () => {
-    listed ??= new BackupCatalog(store).list()
+    listed ??= new BackupCatalog(store).listing()
     return listed
   }
 
@@ -88,7 +89,7 @@ function conditionsFinding(store: Store, isHonoured: boolean): Finding {
 }
 
 /** Of the catalog, read once. */
-type List = () => Promise<ListedBackup[]>
+type List = () => Promise<Listing>
 
 async function space(store: Store, list: List, {freeBytes = freeOnDisk}: PlaceOptions): Promise<Finding | Finding[]> {
   const place = store.describe('')
@@ -99,7 +100,7 @@ async function space(store: Store, list: List, {freeBytes = freeOnDisk}: PlaceOp
 
   // The next run writes about what the newest backup of each collection takes.
   const newest = new Map<string, ListedBackup>()
-  for (const backup of await list()) if (!newest.has(backup.collection)) newest.set(backup.collection, backup)
+  for (const backup of (await list()).backups) if (!newest.has(backup.collection)) newest.set(backup.collection, backup)
   let needed = 0
   for (const {size} of newest.values()) needed += size
   const megabytes = (bytes: number): string => {
@@ -127,7 +128,7 @@ async function freeOnDisk(place: string): Promise<number | undefined> {
 }
 
 async function catalog(store: Store, list: List): Promise<Finding[]> {
-  const backups = await list()
+  const {backups, unread} = await list()
   const findings = backups.flatMap((backup): Finding | Finding[] => {
     const where = store.describe(backup.file)
     const details = {id: backup.id, path: where}
@@ -143,6 +144,13 @@ async function catalog(store: Store, list: List): Promise<Finding[]> {
 
     return []
   })
+  for (const {file, reason} of unread) {
+    const where = store.describe(file)
+    const hint = 'Let it be read by whoever works there, then look again.'
+    const message = `Whether ${where} is a whole backup is not known. ${reason}`
+    findings.push({check: 'catalog', details: {path: where, reason}, hint, level: 'unknown', message})
+  }
+
   const unlisted = backups.filter(({status}) => status === 'unlisted').length
   if (unlisted > 0) {
     const hint = 'Enter them with `BackupCatalog.reindex`.'
@@ -172,9 +180,10 @@ async function locks(store: Store): Promise<Finding | Finding[]> {
 async function leftovers(store: Store): Promise<Finding | Finding[]> {
   const found = await leftoversIn(store)
   if (found.length === 0) return ok('leftovers', 'Killed runs left nothing behind.')
-  return found.map(({hint, name, what}) => {
+  return found.map(({hint, kind, name, what}) => {
     const where = store.describe(name)
-    return {check: 'leftovers', details: {path: where}, hint, level: 'warning', message: `${where} ${what}.`}
+    const level = kind === 'unread' ? 'unknown' : 'warning'
+    return {check: 'leftovers', details: {path: where}, hint, level, message: `${where} ${what}.`}
   })
 }
 

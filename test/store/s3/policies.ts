@@ -40,7 +40,7 @@ const LOCK = [
 /** What each kind of job needs, and what of it is only good to have, as docs/clouds/s3.md says. */
 const NEEDS: Record<PolicyKind, {actions: readonly string[]; bucket: string; optional: readonly string[]}> = {
   lock: {actions: LOCK, bucket: 'locked', optional: ['AbortMultipartUpload', 'GetObjectVersion']},
-  prune: {actions: PRUNE, bucket: 'plain', optional: ['AbortMultipartUpload']},
+  prune: {actions: PRUNE, bucket: 'plain', optional: ['AbortMultipartUpload', 'ListBucketMultipartUploads']},
   read: {actions: READ, bucket: 'plain', optional: ['ListBucket', 'GetBucketObjectLockConfiguration']},
   remove: {actions: WRITE, bucket: 'plain', optional: ['AbortMultipartUpload']},
   write: {

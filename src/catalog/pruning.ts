@@ -1,0 +1,104 @@
+/** What a prune of a place comes to, by what lies there: nothing is changed. */
+import type {Store} from '../store/store.js'
+import type {UnusableFile} from './scan.js'
+import type {ListedBackup} from './status.js'
+
+import {lockedUntil} from '../archive/locked.js'
+import {parseBackupName} from '../archive/names.js'
+import {DataOpsError} from '../model/errors.js'
+import {removeIfAllowed} from '../store/denied.js'
+import {reasonToKeep} from './in-use.js'
+import {lookAt, type Looked} from './look.js'
+import {chooseForRemoval, DAMAGED, problemOf, type PruneResult} from './prune.js'
+import {strangersIn} from './removal.js'
+import {type RetentionPolicy} from './retention.js'
+
+export interface PlannedPrune extends Omit<PruneResult, 'leftovers'> {
+  /** Keys of what lies in the folders of kept backups, and no seal names. */
+  unnamed: string[]
+}
+
+/** `backups`: newest first. @throws DataOpsError INVALID_INPUT, STORAGE, INTERRUPTED. */
+export async function planPrune(
+  backups: readonly ListedBackup[],
+  policy: RetentionPolicy,
+  {signal, store}: {signal: AbortSignal | undefined; store: Store},
+): Promise<PlannedPrune> {
+  const looking = new Looking(store, signal)
+  const candidates = backups.filter(({status}) => status !== 'damaged' && status !== 'missing')
+  const {reasons, remove: removed} = await chooseForRemoval(candidates, policy, looking)
+  for (const {file, status} of backups) if (status === 'damaged') reasons.set(file, [DAMAGED])
+  const gone = new Set(removed.map(({file}) => file))
+  const kept = backups.filter(({file, status}) => status !== 'missing' && !gone.has(file))
+  return {
+    kept,
+    reasons: Object.fromEntries(reasons),
+    removed,
+    unnamed: await looking.unnamedOf(kept),
+    unread: looking.unread,
+  }
+}
+
+class Looking {
+  readonly #unnamed = new Map<string, string[]>()
+  readonly unread: UnusableFile[] = []
+
+  constructor(
+    private readonly store: Store,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  /** What a listed backup holds, when that very backup is there, whole as far as can be seen without reading it; or why not, in words. */
+  readonly lookAt = async ({file, id}: ListedBackup): Promise<Looked | string> => {
+    try {
+      const looked = await lookAt(this.store, file, this.signal)
+      if (looked.id !== id) return DAMAGED
+      this.#unnamed.set(file, looked.unnamed)
+      return {...looked, isWhole: async () => looked.isWhole().catch((error: unknown) => this.#failed(file, error))}
+    } catch (error) {
+      this.#note(file, error)
+      return problemOf(error)
+    }
+  }
+
+  /** Why a backup that nobody needs must stay all the same. */
+  readonly obstacleTo = async ({file}: ListedBackup): Promise<string | undefined> => {
+    try {
+      const use = (await lockedUntil(this.store, file)) ?? (await reasonToKeep(this.store, file))
+      if (use !== undefined || parseBackupName(file)?.kind === 'document') return use
+      const strangers = await strangersIn(this.store, file)
+      return strangers.length > 0 ? `its folder holds other files: ${strangers.slice(0, 3).join(', ')}` : undefined
+    } catch (error) {
+      this.#note(file, error)
+      return `whether it may go could not be seen: ${problemOf(error)}`
+    }
+  }
+
+  #failed(file: string, error: unknown): never {
+    this.#note(file, error)
+    throw error
+  }
+
+  #note(file: string, error: unknown): void {
+    const isUnread = error instanceof DataOpsError && error.code === 'STORAGE'
+    if (isUnread && this.unread.every((each) => each.file !== file)) this.unread.push({file, reason: error.message})
+  }
+
+  /** Of what may be locked nobody removes anything. */
+  async unnamedOf(kept: readonly ListedBackup[]): Promise<string[]> {
+    const all: string[] = []
+    for (const {file} of kept) {
+      const unnamed = this.#unnamed.get(file) ?? []
+      if (unnamed.length > 0 && (await lockedUntil(this.store, file)) === undefined) all.push(...unnamed)
+    }
+
+    return all
+  }
+}
+
+/** Those that may be removed, once they are. */
+export async function removeUnnamed(store: Store, keys: readonly string[]): Promise<string[]> {
+  const removed: string[] = []
+  for (const key of keys) if (await removeIfAllowed(store, key, 'file')) removed.push(key)
+  return removed
+}
