@@ -20,10 +20,12 @@ import {
   type ReadRange,
   type Upload,
 } from '../objects/client.js'
+import {namingPermissions} from '../objects/permissions.js'
 import {loadPeer} from '../peer.js'
 import {azureFailure} from './failure.js'
 import {AzureLocks, policyOf} from './locks.js'
 import {pageOf} from './page.js'
+import {AZURE_PERMISSIONS} from './permissions.js'
 import {AZURE_MARK, AzureUpload} from './upload.js'
 
 export interface AzurePlace {
@@ -58,7 +60,7 @@ export async function connectAzure({account, connectionString, container}: Azure
     }
   }
 
-  return new AzureObjectClient(service.getContainerClient(container))
+  return namingPermissions(new AzureObjectClient(service.getContainerClient(container)), AZURE_PERMISSIONS)
 }
 
 function fromConnectionString(sdk: typeof AzureSdk, text: string): BlobServiceClient {

@@ -20,10 +20,12 @@ import {
   type ReadRange,
   type Upload,
 } from '../objects/client.js'
+import {namingPermissions} from '../objects/permissions.js'
 import {loadPeer} from '../peer.js'
 import {gcsFailure} from './failure.js'
 import {foundOf, pageOf} from './found.js'
 import {GcsLocks, retentionOf} from './locks.js'
+import {GCS_PERMISSIONS} from './permissions.js'
 import {beginGcsUpload} from './upload.js'
 
 /**
@@ -37,7 +39,7 @@ export async function connectGcs(bucket: string): Promise<ObjectClient> {
   const storage = new sdk.Storage({retryOptions: {autoRetry: false, maxRetries: 0}})
   // The SDK leaves out the path for the address of an emulator.
   storage.baseUrl = `${storage.apiEndpoint}/storage/v1`
-  return new GcsObjectClient(storage, bucket)
+  return namingPermissions(new GcsObjectClient(storage, bucket), GCS_PERMISSIONS)
 }
 
 /** The service drops after a week what was begun and never completed, and charges nothing until then. */
