@@ -7,7 +7,7 @@ import {MAX_DEPTH} from '../codec/digest.js'
 import {type BackupSeal, parseSealLine} from '../codec/document.js'
 import {isGzip} from '../codec/gzip.js'
 import {findSealLine} from '../codec/seal-line.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, throwIfOutOfMemory} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
 import {damaged} from '../store/damaged.js'
@@ -152,7 +152,8 @@ export function decodeJson(bytes: Uint8Array, maxValues = HEAD_VALUES): string {
 
   try {
     return new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(bytes)
-  } catch {
+  } catch (error) {
+    throwIfOutOfMemory(error)
     throw new MalformedError('its JSON', 'is not UTF-8')
   }
 }

@@ -1,7 +1,7 @@
 /** Reads a gzipped document member by member, so that what is wrong can be said to be in one of them. */
 import {concatBytes} from '../codec/bytes.js'
 import {GZIP_HEADER} from '../codec/gzip.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, outOfMemory} from '../model/errors.js'
 import {crc32, createInflateRaw, type InflateRaw} from '../platform/node.js'
 
 const TRAILER_BYTES = 8
@@ -95,7 +95,7 @@ async function write(inflate: InflateRaw, chunk: Uint8Array): Promise<boolean> {
 }
 
 function damaged(where: string, what: string, cause?: unknown): DataOpsError {
-  return new DataOpsError('BACKUP_DAMAGED', `${where} ${what}.`, {cause})
+  return outOfMemory(cause) ?? new DataOpsError('BACKUP_DAMAGED', `${where} ${what}.`, {cause})
 }
 
 /** Chunks, of which parts can be taken and given back. */

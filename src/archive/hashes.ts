@@ -11,7 +11,7 @@ import type {Problem} from './problem.js'
 import {toHex, utf8} from '../codec/bytes.js'
 import {type BackupSeal, documentTail, parseSealLine, type SealedPart} from '../codec/document.js'
 import {readStoredMember} from '../codec/gzip.js'
-import {DataOpsError, throwIfAborted} from '../model/errors.js'
+import {DataOpsError, throwIfAborted, throwIfOutOfMemory} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
 import {plural} from '../model/plural.js'
 import {nodePlatform, sha256Hex} from '../platform/node.js'
@@ -234,7 +234,8 @@ class HashCheck {
     let content: unknown
     try {
       content = JSON.parse(new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(bytes))
-    } catch {
+    } catch (error) {
+      throwIfOutOfMemory(error)
       this.add(file, 'It is not JSON.')
       return
     }
@@ -378,7 +379,8 @@ function readSeal(bytes: Uint8Array, isCompressed: boolean): BackupSeal | undefi
   try {
     const text = new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(line)
     return parseSealLine(text, sha256Hex)
-  } catch {
+  } catch (error) {
+    throwIfOutOfMemory(error)
     return undefined
   }
 }

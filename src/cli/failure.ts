@@ -2,7 +2,7 @@
 import {saidOfSecond} from '../config/second-server.js'
 import {withoutUserInfo} from '../config/setting-texts.js'
 import {describeSettings, type Settings} from '../config/settings.js'
-import {DataOpsError, withContext} from '../model/errors.js'
+import {DataOpsError, outOfMemory, withContext} from '../model/errors.js'
 import {isTwoServers} from '../weaviate/errors.js'
 import {asTyped} from './hints.js'
 
@@ -18,6 +18,8 @@ export interface FailureDescription {
 /** `instanceof` fails across copies of this package; anything unknown is a defect, and says so. */
 export function asDataOpsError(error: unknown): DataOpsError {
   if (error instanceof Error && error.name === 'DataOpsError') return error as DataOpsError
+  const memory = outOfMemory(error)
+  if (memory) return memory
   const message = error instanceof Error ? error.message : String(error)
   const code = (error as NodeJS.ErrnoException | undefined)?.code
   if (code === 'EMFILE' || code === 'ENFILE') {

@@ -4,6 +4,8 @@ import type {WeaviateClass} from '../model/schema.js'
 import type {TenantStatus} from '../model/tenant.js'
 import type {BackupFormat, PartColumn} from './codec.js'
 
+import {throwIfOutOfMemory} from '../model/errors.js'
+
 export const FORMAT_VERSION = '1.1'
 
 /** Words that `requires` may hold: a reader must know all of them, or stop. */
@@ -195,7 +197,8 @@ export function parseSealLine(line: string, sha256Hex: (text: string) => string)
   if (sha256Hex(line.slice(0, end.index)) !== end[1]) return undefined
   try {
     return JSON.parse(line.slice('"seal":'.length, -2)) as BackupSeal
-  } catch {
+  } catch (error) {
+    throwIfOutOfMemory(error)
     return undefined
   }
 }

@@ -1,7 +1,7 @@
 /** Canonical gzip members (docs/format.md, "Gzip"), and gzip for platforms that have none of their own. */
 import {deflateSync, Gunzip} from 'fflate'
 
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, outOfMemory} from '../model/errors.js'
 import {concatBytes, viewOf} from './bytes.js'
 
 /** No time, no name, no system: the same bytes whoever wrote them. */
@@ -90,7 +90,10 @@ export function readStoredMember(bytes: Uint8Array): Uint8Array | undefined {
 
 /** The error of bytes that are not gzip, or not all of it. */
 export function damaged(reason: string, cause?: unknown): DataOpsError {
-  return new DataOpsError('BACKUP_DAMAGED', `The compressed backup cannot be read: ${reason}.`, {cause})
+  return (
+    outOfMemory(cause) ??
+    new DataOpsError('BACKUP_DAMAGED', `The compressed backup cannot be read: ${reason}.`, {cause})
+  )
 }
 
 /**

@@ -24,7 +24,7 @@ export type ErrorCode =
   | 'NOT_CONFIRMED'
   | 'CANNOT_CONNECT'
   | 'NOT_ALLOWED'
-  /** No room, no permission, or another failure of the disk. */
+  /** No room, no memory, no permission, or another failure of the disk. */
   | 'STORAGE'
   /** The checkpoint belongs to another backup or target, or is damaged. */
   | 'CHECKPOINT'
@@ -121,6 +121,38 @@ export function insteadOf<T>(value: T, which: ErrorCode | ((error: unknown) => b
     if (typeof which === 'string' ? error instanceof DataOpsError && error.code === which : which(error)) return value
     throw error
   }
+}
+
+/** What Node, its zlib and the system say where no memory is left. */
+const NO_MEMORY: ReadonlySet<unknown> = new Set([
+  'ENOMEM',
+  'ERR_MEMORY_ALLOCATION_FAILED',
+  'ERR_WORKER_OUT_OF_MEMORY',
+  'Z_MEM_ERROR',
+])
+const NO_MEMORY_SAID = /^(?:Array buffer allocation failed|Out of memory)/i
+const MAX_CAUSES = 5
+
+/** The error of a machine, or a limit, without memory left, for what says that, itself or as a cause; undefined for all else. It says nothing of what was read. */
+export function outOfMemory(error: unknown): DataOpsError | undefined {
+  for (let depth = 0, each = error; each instanceof Error && depth < MAX_CAUSES; each = each.cause, depth++) {
+    const {code} = each as {code?: unknown}
+    if (!NO_MEMORY.has(code) && !(each instanceof RangeError && NO_MEMORY_SAID.test(each.message))) continue
+    const said = each.message.replace(/\.$/, '')
+    return new DataOpsError('STORAGE', `There is not enough memory to go on (${said}).`, {
+      cause: error,
+      details: {reason: 'memory'},
+      hint: 'End other programs, or give this one more memory (the limit of its container, ulimit -v); with `workers: 1` it needs less.',
+    })
+  }
+
+  return undefined
+}
+
+/** For a `catch` that takes every error for content that is not understood. @throws DataOpsError STORAGE for one that says nothing of the content. */
+export function throwIfOutOfMemory(error: unknown): void {
+  const known = outOfMemory(error)
+  if (known) throw known
 }
 
 /** Whether the same call would end so again: nobody interrupted it, and waiting changes nothing. */

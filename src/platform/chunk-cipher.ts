@@ -2,6 +2,7 @@
 import {createCipheriv, createDecipheriv, createSecretKey, randomBytes as cryptoRandomBytes} from 'node:crypto'
 
 import {type ChunkCipher, TAG_BYTES} from '../codec/age/payload.js'
+import {throwIfOutOfMemory} from '../model/errors.js'
 
 const NAME = 'chacha20-poly1305'
 
@@ -18,7 +19,8 @@ export function nodeChunkCipher(bytes: Uint8Array): ChunkCipher {
       try {
         decipher.final()
         return text
-      } catch {
+      } catch (error) {
+        throwIfOutOfMemory(error)
         return undefined
       }
     },

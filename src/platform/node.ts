@@ -8,7 +8,7 @@ import * as zlib from 'node:zlib'
 import type {Platform} from '../codec/codec.js'
 
 import {damaged, GZIP_HEADER} from '../codec/gzip.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, throwIfOutOfMemory} from '../model/errors.js'
 import {uuidOfHex} from '../model/uuid-range.js'
 
 const gzipAsync = promisify<zlib.InputType, zlib.ZlibOptions, Uint8Array>(zlib.gzip)
@@ -108,6 +108,7 @@ function zstdDecompress(bytes: Uint8Array, outputLength: number): Uint8Array {
       maxOutputLength: Math.max(1, outputLength),
     })
   } catch (error) {
+    throwIfOutOfMemory(error)
     throw new DataOpsError('BACKUP_DAMAGED', 'A zstd frame of the backup cannot be read.', {cause: error})
   }
 

@@ -1,4 +1,4 @@
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, outOfMemory} from '../model/errors.js'
 
 /** The error of a file that is not what was written. `where`: as people know it. */
 export function damaged(
@@ -6,7 +6,10 @@ export function damaged(
   reason: string,
   {cause, hint = 'Use another backup.'}: {cause?: unknown; hint?: string} = {},
 ): DataOpsError {
-  return new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {cause, details: {path: where}, hint})
+  return (
+    outOfMemory(cause) ??
+    new DataOpsError('BACKUP_DAMAGED', `${where} is damaged: ${reason}.`, {cause, details: {path: where}, hint})
+  )
 }
 
 /** What such an error says of the file, without its name: for those who name it themselves. */

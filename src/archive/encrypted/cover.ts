@@ -6,7 +6,7 @@ import type {BackupKind} from '../sealed-fields.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {type BackupFormat, FORMATS} from '../../codec/codec.js'
 import {type BackupHead, documentTail, FORMAT_VERSION, sealText} from '../../codec/document.js'
-import {throwIfAborted} from '../../model/errors.js'
+import {throwIfAborted, throwIfOutOfMemory} from '../../model/errors.js'
 import {Field, MalformedError} from '../../model/fields.js'
 import {isJsonObject} from '../../model/object.js'
 import {nodePlatform, sha256Hex} from '../../platform/node.js'
@@ -204,7 +204,8 @@ export async function checkCoveredFiles(store: Store, cover: ReadCover): Promise
 function parseHead(line: Uint8Array): undefined | {metadata?: unknown} {
   try {
     return JSON.parse(`${decodeJson(line)}]}`) as {metadata?: unknown}
-  } catch {
+  } catch (error) {
+    throwIfOutOfMemory(error)
     return undefined
   }
 }

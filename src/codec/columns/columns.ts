@@ -4,7 +4,7 @@
  */
 import type {JsonObject} from '../../model/object.js'
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, outOfMemory, throwIfOutOfMemory} from '../../model/errors.js'
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {COLUMN_ROLES, type PartColumn, type ReadRowsOptions} from '../codec.js'
 
@@ -86,7 +86,8 @@ export function parseColumns(text: string | undefined): PartColumn[] | undefined
       columns.every(({name, role}) => typeof name === 'string' && COLUMN_ROLES.includes(role))
       ? columns
       : undefined
-  } catch {
+  } catch (error) {
+    throwIfOutOfMemory(error)
     return undefined
   }
 }
@@ -189,7 +190,7 @@ export function columnShape(column: PartColumn): ColumnShape {
 export const VECTOR_EXCEPTION = 'vector:'
 
 export function damaged(message: string, cause?: unknown): DataOpsError {
-  return new DataOpsError('BACKUP_DAMAGED', message, cause === undefined ? {} : {cause})
+  return outOfMemory(cause) ?? new DataOpsError('BACKUP_DAMAGED', message, cause === undefined ? {} : {cause})
 }
 
 /** What came out of reading a part, as the error that it is: anything that is not a DataOpsError is a damaged part. */

@@ -3,7 +3,7 @@ import type {WeaviateObject} from '../../model/object.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {ByteSource, Platform} from '../codec.js'
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, throwIfOutOfMemory} from '../../model/errors.js'
 import {isVoid, voidedRows} from '../amendments.js'
 import {concatBytes, toHex, utf8} from '../bytes.js'
 import {type BackupHead, type BackupMetadata, type BackupSeal, parseSealLine, unknownRequirement} from '../document.js'
@@ -166,7 +166,8 @@ async function sealFromEnd(file: ByteSource, platform: Platform): Promise<Backup
   try {
     const sha256Hex = (text: string) => toHex(platform.sha256(utf8(text)))
     return parseSealLine(new TextDecoder('utf-8', {fatal: true}).decode(found.line), sha256Hex)
-  } catch {
+  } catch (error) {
+    throwIfOutOfMemory(error)
     return undefined
   }
 }

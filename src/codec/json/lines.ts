@@ -1,6 +1,6 @@
 /** One object as one JSON line and back (docs/format.md, "An object as a JSON line"). */
 
-import {DataOpsError} from '../../model/errors.js'
+import {DataOpsError, throwIfOutOfMemory} from '../../model/errors.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {ByteBuffer} from '../byte-buffer.js'
@@ -17,6 +17,7 @@ export function encodeObjectLine(object: WeaviateObject, className: string, out:
   try {
     writeObject(object, className, out)
   } catch (error) {
+    throwIfOutOfMemory(error)
     if (!(error instanceof RangeError)) throw error
     out.length = start
     throw new DataOpsError('INVALID_INPUT', `Object ${object.id} cannot be written as JSON: ${error.message}.`, {
@@ -146,6 +147,7 @@ export function decodeObjectLine(line: Uint8Array, options: DecodeLineOptions = 
     return decode(line, options.columns ?? 'all')
   } catch (error) {
     if (error instanceof DataOpsError) throw error
+    throwIfOutOfMemory(error)
     const where = options.line === undefined ? 'An object' : `Line ${options.line}`
     throw new DataOpsError('BACKUP_DAMAGED', `${where} of the backup cannot be read: ${reasonOf(error)}.`, {
       cause: error,

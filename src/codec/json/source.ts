@@ -1,11 +1,13 @@
 /** The bytes of a document, in whatever pieces they come. */
-import {DataOpsError, throwIfAborted} from '../../model/errors.js'
+import {DataOpsError, outOfMemory, throwIfAborted} from '../../model/errors.js'
 import {concatBytes} from '../bytes.js'
 import {MAX_DEPTH} from '../digest.js'
 import {isSpace} from './float32-text.js'
 import {DEFAULT_LINE_BYTES, type ReadDocumentOptions} from './options.js'
 
 export function damaged(what: string, line?: number, cause?: unknown): DataOpsError {
+  const memory = outOfMemory(cause)
+  if (memory) return memory
   const where = line === undefined ? 'The document of the backup' : `Line ${line} of the backup`
   return new DataOpsError('BACKUP_DAMAGED', `${where} ${what}.`, {cause, details: line === undefined ? {} : {line}})
 }

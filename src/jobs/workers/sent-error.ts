@@ -1,5 +1,5 @@
 /** Errors on their way from one thread to another: classes do not survive it. */
-import {DataOpsError, type DataOpsErrorOptions, type ErrorCode} from '../../model/errors.js'
+import {DataOpsError, type DataOpsErrorOptions, type ErrorCode, outOfMemory} from '../../model/errors.js'
 
 export interface SentError extends Pick<DataOpsErrorOptions, 'hint' | 'retryable' | 'retryAfterMs'> {
   /** Absent from an error that is none of ours. */
@@ -9,7 +9,8 @@ export interface SentError extends Pick<DataOpsErrorOptions, 'hint' | 'retryable
   stack?: string
 }
 
-export function sendError(error: unknown): SentError {
+export function sendError(failure: unknown): SentError {
+  const error = failure instanceof DataOpsError ? failure : (outOfMemory(failure) ?? failure)
   if (error instanceof DataOpsError) {
     const {code, hint, message, retryable, retryAfterMs, stack} = error
     // What cannot be cloned is left out.

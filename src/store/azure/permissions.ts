@@ -1,17 +1,17 @@
 import type {NeededPermissions} from '../objects/permissions.js'
 
 /** A letter of a signature, or what a role needs. */
-const letter = (letters: string, role: string): string => `${letters} in the signature (of a role: ${role})`
+const letter = (letters: string, role: string): string => `the letter ${letters} in the signature (of a role: ${role})`
 
-const WRITE = letter('`w`', '…/blobs/write')
+const WRITE = letter('w', '…/blobs/write')
 
 export const AZURE_PERMISSIONS: NeededPermissions = {
-  areOn: letter('`r` for the container (`srt=co`)', '…/containers/read'),
-  list: letter('`l`', '…/blobs/read'),
-  lock: letter('`i`', 'Storage Blob Data Owner'),
-  read: letter('`r`', '…/blobs/read'),
-  remove: letter('`d`', '…/blobs/delete'),
+  areOn: letter('r, with srt=co,', '…/containers/read'),
+  list: letter('l', '…/blobs/read'),
+  lock: letter('i', 'Storage Blob Data Owner'),
+  read: letter('r', '…/blobs/read'),
+  remove: letter('d', '…/blobs/delete'),
   write: WRITE,
-  writeLocked: letter('`w` and `i`', '…/blobs/write, and Storage Blob Data Owner'),
+  writeLocked: letter('w, and the letter i,', '…/blobs/write, and Storage Blob Data Owner'),
   writeOver: WRITE,
 }
