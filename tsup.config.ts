@@ -42,6 +42,7 @@ export default defineConfig({
     'hooks/connection': 'hooks/connection.ts',
     index: 'src/index.ts',
     'node-version': 'src/cli/node-version.ts',
+    streams: 'src/cli/streams.ts',
     testing: 'src/testing/index.ts',
     worker: 'src/worker.ts',
   },

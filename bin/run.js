@@ -14,6 +14,9 @@ if (problem === undefined) {
   }
 
   const {execute} = await import('@oclif/core')
+  // Help and the version are no commands, which do this by themselves.
+  const {guardStreams} = await import('../dist/streams.js')
+  guardStreams()
   // Not awaited: when whoever reads our output leaves (`… | head`), oclif waits for ever, and Node would complain.
   // eslint-disable-next-line no-void -- see above
   void execute({dir: import.meta.url})

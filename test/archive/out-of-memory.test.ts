@@ -125,7 +125,10 @@ describe.each(FORMATS)('of a backup in $format, compressed: $compress', (options
       return parse(...given)
     })
     const {decode} = TextDecoder.prototype
-    vi.spyOn(TextDecoder.prototype, 'decode').mockImplementation(function (this: TextDecoder, ...given) {
+    vi.spyOn(TextDecoder.prototype, 'decode').mockImplementation(function (
+      this: InstanceType<typeof TextDecoder>,
+      ...given
+    ) {
       if (++calls === at) throw new RangeError(ALLOCATION.message)
       return decode.apply(this, given)
     })

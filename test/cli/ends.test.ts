@@ -79,10 +79,11 @@ describe.skipIf(process.platform === 'win32')('ends', () => {
     expect(names.filter((name) => name.endsWith('.json') && name.startsWith('Book_'))).toHaveLength(1)
   })
 
-  it.skipIf(!existsSync('/dev/full'))(
-    'says in a sentence that the output could not be written, and ends with 1',
-    async () => {
-      const {code, stderr} = await shell('"$@" > /dev/full', ['backup', 'list', '-o', folder.path])
+  it.skipIf(!existsSync('/dev/full')).each(['backup list -o .', '--help', 'backup list --help', '--version'])(
+    'says in a sentence that the output of %s could not be written, and ends with 1',
+    async (words) => {
+      const argv = words.split(' ').map((word) => (word === '.' ? folder.path : word))
+      const {code, stderr} = await shell('"$@" > /dev/full', argv)
       expect(code).toBe(1)
       expect(stderr).toBe(
         'Error: The output could not be written (ENOSPC).\nWhat the command did stands; send its output to where there is room.\n',

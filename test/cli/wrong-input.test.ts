@@ -262,7 +262,7 @@ const mistakes: Record<string, Mistake> = {
     argv: () => ['backup', 'report', backupPath, '--html', path.join(folder.path, 'none', 'page.html')],
     code: 'STORAGE',
     exitCode: 1,
-    message: /^The page cannot be written to .*page\.html \(ENOENT\)\.$/,
+    message: /^Cannot write the page to .*page\.html: there is no folder .*\.$/,
   },
   'a second server that wants a key': {
     argv: () => [

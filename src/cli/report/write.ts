@@ -1,18 +1,20 @@
 /** Puts a page onto the disk. */
-import {access, constants, lstat, unlink, writeFile} from 'node:fs/promises'
+import {access, constants, lstat, stat, unlink, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 
-import {DataOpsError} from '../../model/errors.js'
-import {storageError} from '../../store/storage-error.js'
+import {insteadOf} from '../../model/errors.js'
+import {isAbsent, storageError} from '../../store/storage-error.js'
 
-/** Before hours are spent on what it will show. @throws DataOpsError STORAGE. */
+/** Before hours are spent on what it will show. @throws DataOpsError STORAGE, as `writePage` would. */
 export async function checkPagePlace(file: string): Promise<void> {
-  const isThere = await access(file)
-    .then(() => true)
-    .catch(() => false)
-  await access(isThere ? file : path.dirname(file), constants.W_OK).catch((error: unknown) => {
-    throw unwritable(file, error)
-  })
+  try {
+    const entry = await stat(file).catch(insteadOf(undefined, isAbsent))
+    if (entry?.isDirectory()) throw Object.assign(new Error('it is a folder'), {code: 'EISDIR'})
+    // With a dot at its end, so that a file is none.
+    await access(entry ? file : `${path.dirname(file)}/.`, constants.W_OK)
+  } catch (error) {
+    throw await unwritten(error, file)
+  }
 }
 
 /** It shows what is in a backup: a new file is the user's own. @throws DataOpsError STORAGE. */
@@ -21,7 +23,7 @@ export async function writePage(file: string, page: string): Promise<void> {
     await writeFile(file, page, {mode: 0o600})
   } catch (error) {
     await removeHalf(file)
-    throw await storageError(error, file, {verb: 'write the page to'})
+    throw await unwritten(error, file)
   }
 }
 
@@ -31,10 +33,13 @@ async function removeHalf(file: string): Promise<void> {
   if (entry?.isFile()) await unlink(file).catch(() => undefined)
 }
 
-function unwritable(file: string, error: unknown): DataOpsError {
-  const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
-  return new DataOpsError('STORAGE', `The page cannot be written to ${file} (${reason}).`, {
-    details: {path: file},
-    hint: 'Name a file in a folder that is there and can be written.',
+/** What is not there is its folder. */
+async function unwritten(error: unknown, file: string): Promise<Error> {
+  const known = await storageError(error, file, {verb: 'write the page to'})
+  const folder = path.dirname(file)
+  if (!isAbsent(error)) return known
+  return known.with({
+    hint: 'Name a file in a folder that is there.',
+    message: `Cannot write the page to ${file}: there is no folder ${folder}.`,
   })
 }
