@@ -1,3 +1,6 @@
+import {nearestNames} from './nearest.js'
+import {plural} from './plural.js'
+
 /** Tenant activity as REST names it. */
 export type TenantStatus = 'COLD' | 'FREEZING' | 'FROZEN' | 'HOT' | 'UNFREEZING'
 
@@ -24,4 +27,17 @@ export const TENANT_STATUSES: Readonly<Record<string, TenantStatus>> = {
   OFFLOADING: 'FREEZING',
   ONLOADING: 'UNFREEZING',
   UNFREEZING: 'UNFREEZING',
+}
+
+/** What to say where tenants were named that are not there. `names`: of those that are; `of`: whose they are, as a sentence begins. */
+export function tenantsNotThere(
+  wanted: readonly string[],
+  names: readonly string[],
+  of: string,
+): {details: {near?: string[]; tenants: string[]}; hint: string} {
+  const near = [...new Set(wanted.flatMap((name) => nearestNames(name.replaceAll(/[*?]/g, ''), names)))].slice(0, 3)
+  const details = {tenants: [...wanted], ...(near.length > 0 && {near})}
+  if (near.length > 0) return {details, hint: `Did you mean ${near.join(', ')}?`}
+  const some = names.length > 0 ? `, "${names[0]}" among them` : ''
+  return {details, hint: `${of} has ${plural(names.length, 'tenant')}${some}.`}
 }

@@ -1,8 +1,8 @@
 /** Transforms of tenants: into them, out of them, from one to another, only some. */
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {type JsonValue, type WeaviateObject} from '../../model/object.js'
-import {plural} from '../../model/plural.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
+import {tenantsNotThere} from '../../model/tenant.js'
 import {eachObject, type Transform} from './transform.js'
 
 const TENANT = /^[\w-]{1,64}$/
@@ -144,9 +144,13 @@ export function renamesOf(rules: readonly string[]): Transform[] {
 function checkMatches(rules: readonly Rule[], tenants: ReadonlyArray<{name: string}>): void {
   const unmatched = rules.filter(({pattern}) => tenants.every(({name}) => !pattern.test(name)))
   if (unmatched.length === 0) return
-  throw new DataOpsError('INVALID_INPUT', `There is no tenant ${unmatched.map(({text}) => `"${text}"`).join(', ')}.`, {
-    hint: `The collection has ${plural(tenants.length, 'tenant')}${tenants.length > 0 ? `, "${tenants[0]!.name}" among them` : ''}.`,
-  })
+  const wanted = unmatched.map(({text}) => text.split('=', 1)[0] ?? text)
+  const names = tenants.map(({name}) => name)
+  throw new DataOpsError(
+    'INVALID_INPUT',
+    `There is no tenant ${unmatched.map(({text}) => `"${text}"`).join(', ')}.`,
+    tenantsNotThere(wanted, names, 'The collection'),
+  )
 }
 
 interface Rule {

@@ -3,9 +3,8 @@ import type {Archive} from '../../archive/reader.js'
 import type {WeaviateObject} from '../../model/object.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {nearestNames} from '../../model/nearest.js'
-import {plural} from '../../model/plural.js'
 import {isMultiTenant} from '../../model/schema.js'
+import {tenantsNotThere} from '../../model/tenant.js'
 
 export interface FirstObjectsOptions {
   /** Objects at most; default 10. */
@@ -21,8 +20,8 @@ const SMALL_PAGE = 256 * 1024
 function checkTenant({head, seal}: Archive, tenant: string | undefined): void {
   if (tenant === undefined) return
   const {metadata, schema} = head
-  const refuse = (message: string, hint: string): never => {
-    throw new DataOpsError('INVALID_INPUT', message, {details: {tenant}, hint})
+  const refuse = (message: string, hint: string, details: Record<string, unknown> = {}): never => {
+    throw new DataOpsError('INVALID_INPUT', message, {details: {tenant, ...details}, hint})
   }
 
   if (!isMultiTenant(schema)) refuse(`The backup of "${metadata.collection}" has no tenants.`, 'Leave the tenant out.')
@@ -31,12 +30,8 @@ function checkTenant({head, seal}: Archive, tenant: string | undefined): void {
     refuse(`The tenant "${tenant}" is not in the backup: ${reason}.`, 'Look for a backup that has it.')
   const names = metadata.tenants?.map(({name}) => name)
   if (!names || names.includes(tenant)) return
-  const near = nearestNames(tenant, names)
-  const some = names.length > 0 ? `, "${names[0]}" among them` : ''
-  refuse(
-    `The backup has no tenant "${tenant}".`,
-    near.length > 0 ? `Did you mean ${near.join(', ')}?` : `It has ${plural(names.length, 'tenant')}${some}.`,
-  )
+  const {details, hint} = tenantsNotThere([tenant], names, 'It')
+  refuse(`The backup has no tenant "${tenant}".`, hint, details)
 }
 
 /** The first objects in the backup's own order. @throws DataOpsError INVALID_INPUT for a tenant that it does not have; BACKUP_DAMAGED when one of them cannot be read. */

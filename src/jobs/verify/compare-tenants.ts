@@ -4,7 +4,7 @@ import type {HeldTenant, TakesPart, ThereTenant} from './side.js'
 
 import {NOT_SELECTED} from '../../archive/incomplete.js'
 import {DataOpsError} from '../../model/errors.js'
-import {isOffloaded} from '../../model/tenant.js'
+import {isOffloaded, tenantsNotThere} from '../../model/tenant.js'
 
 export interface TenantSelection {
   /**
@@ -30,6 +30,7 @@ export function selectForComparison(
     throw new DataOpsError(
       'INVALID_INPUT',
       `There is no tenant ${unknown.map((name) => `"${name}"`).join(', ')}, in the backup or in the collection.`,
+      tenantsNotThere(unknown, [...names], 'What is compared'),
     )
   }
 
