@@ -114,15 +114,21 @@ describe('a restore that is killed', () => {
         const names = await readdir(checkpointDirectory)
         if (names.every((name) => !name.endsWith('.checkpoint')) && (await server.connection.getCollection(COPY))) {
           // Killed, if at all, after its last step: there is nothing to continue, and nothing may be missing.
-          const comparison = await new Verifier({connection: server.connection}).verifyCollection(COPY, backup.path)
+          const comparison = await new Verifier({
+            connection: server.connection,
+            directory: directory.path,
+          }).verifyCollection(COPY, backup.path)
           expect(comparison, where).toMatchObject({equal: true, liveDigest: backup.digest})
           continue
         }
 
-        const restored = await new RestoreManager(server.connection).restoreCollection(backup.path, {
-          ...roundOptions,
-          verify: true,
-        })
+        const restored = await new RestoreManager(server.connection, {directory: directory.path}).restoreCollection(
+          backup.path,
+          {
+            ...roundOptions,
+            verify: true,
+          },
+        )
         if (restored.resumed > 0) resumed++
         expect(restored, where).toMatchObject({rejected: 0, restored: OBJECTS - restored.resumed})
         const {counts} = restored.verification!
@@ -172,10 +178,13 @@ describe('a restore that is killed', () => {
     batches = 0
     expect(await runWorker(worker, {...job, killAt: Math.floor(steps * 0.6)})).toMatchObject({killed: true})
     expect(batches).toBeGreaterThan(needed / 4)
-    const restored = await new RestoreManager(server.connection).restoreCollection(backup.path, {
-      ...options,
-      verify: true,
-    })
+    const restored = await new RestoreManager(server.connection, {directory: directory.path}).restoreCollection(
+      backup.path,
+      {
+        ...options,
+        verify: true,
+      },
+    )
     expect(restored.verification?.equal).toBe(true)
     // Batches on their way, and those whose checkpoint was, are sent twice.
     expect(batches).toBeLessThanOrEqual(needed + 2 * concurrency)

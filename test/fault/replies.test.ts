@@ -103,7 +103,10 @@ const JOBS: readonly Job[] = [
       const options = {...ROUND, checkpointDirectory: folder(), name: COPY}
       const {rejected, skipped} = await manager.restoreCollection(backups.get(kind)!, options)
       if (rejected > 0 || skipped > 0) return undefined
-      const {counts} = await new Verifier({connection: truth}).verifyCollection(COPY, backups.get(kind)!)
+      const {counts} = await new Verifier({connection: truth, directory: folder()}).verifyCollection(
+        COPY,
+        backups.get(kind)!,
+      )
       return counts.live < OBJECTS ? `done with ${counts.live} objects` : undefined
     },
   },

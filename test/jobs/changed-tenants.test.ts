@@ -6,7 +6,7 @@ import type {Connection} from '../../src/weaviate/connection.js'
 import {BackupManager, ClearManager, DataOpsError, RestoreManager, Verifier} from '../../src/index.js'
 import {overlay} from '../../src/model/overlay.js'
 import {temporaryDirectory, writeAll} from '../support/collections.js'
-import {serverThatOffloads} from '../support/server-that-offloads.js'
+import {cannotOffload, NO_OFFLOAD, serverThatOffloads} from '../support/server-that-offloads.js'
 
 let server: Awaited<ReturnType<typeof serverThatOffloads>>
 const NAME = 'ChangedTenants'
@@ -63,10 +63,11 @@ const jobs: Array<[name: string, run: Job]> = [
   ['clear', async ({connection, directory}) => new ClearManager(connection, {directory}).clearCollection(NAME)],
 ]
 
-it.each(
+it.for(
   jobs.flatMap(([name, run]) => (['FROZEN', 'COLD', 'deleted'] as const).map((change) => [name, change, run] as const)),
-)('a %s: %s', async (_, change, run) => {
+)('a %s: %s', async ([, change, run], {skip}) => {
   const {connection, url} = server
+  skip(change === 'FROZEN' && (await cannotOffload(connection)), NO_OFFLOAD)
   await fill(connection)
   const {path: directory, remove} = await temporaryDirectory()
   const first = (await new BackupManager(connection, {directory}).backupCollection(NAME)).path

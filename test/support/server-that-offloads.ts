@@ -10,6 +10,13 @@ export interface ServerThatOffloads {
   url: string
 }
 
+/** Whether tenants can be FROZEN there: a real server needs a module for it. For `skip`. */
+export async function cannotOffload(connection: Connection): Promise<boolean> {
+  return (await connection.about?.modules())?.every((name) => !name.startsWith('offload-')) ?? false
+}
+
+export const NO_OFFLOAD = 'the server has no module that offloads tenants'
+
 /** A server on which tenants can be FROZEN: with WEAVIATE_BINARY a real one, which offloads to the tests' own S3, else an embedded one. */
 export async function serverThatOffloads(): Promise<ServerThatOffloads> {
   if (!BINARY) return startTestServer()

@@ -122,7 +122,7 @@ async function backUp(name: string): Promise<{id: string; path: string}> {
 }
 
 async function expectEqual(name: string, backup: string): Promise<void> {
-  const verifier = new Verifier({connection: server.connection})
+  const verifier = new Verifier({connection: server.connection, directory: directory.path})
   expect(await verifier.verifyCollection(name, backup, {includeOffloaded: true})).toMatchObject({
     counts: {different: 0, extra: 0, missing: 0},
     equal: true,
