@@ -1,10 +1,10 @@
 /** One page of a listing: asked for again in fewer objects where so many are too large, checked, and paid for. */
 import type {CollectionPlan, Connection, ObjectPage} from '../weaviate/connection.js'
-import type {PageSize} from './page-size.js'
 import type {Throttle} from './throttle.js'
 
 import {isTooLarge} from '../weaviate/errors.js'
 import {checkPage} from './page-check.js'
+import {MOST_BYTES, type PageSize} from './page-size.js'
 
 export interface FetchOptions {
   connection: Pick<Connection, 'readPage'>
@@ -41,12 +41,17 @@ export async function fetchPage(
           collection: plan,
           include,
           limit: asked,
+          // One alone is read however large it is.
+          ...(asked > 1 && {maxBytes: MOST_BYTES}),
           signal,
           tenant,
           ...(viaRest && {viaRest}),
         })
       } catch (error) {
         if (!isTooLarge(error)) throw error
+        // How long it is shows what its objects weigh.
+        const {bytes} = error.details
+        if (typeof bytes === 'number') pageSize.observe(asked, bytes)
         // Another worker may have halved it meanwhile.
         if (asked <= pageSize.limit && !pageSize.halve()) throw error
       }

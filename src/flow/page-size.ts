@@ -4,6 +4,8 @@ const FIRST_PAGE_OBJECTS = 20
 const GROWTH = 8
 /** Bytes that a page or batch aims at (measured: larger ones are no faster, and memory follows). */
 export const TARGET_BYTES = 2 * 1024 * 1024
+/** Bytes of a page of several objects at most: with what is heavier by so much than those before it, fewer are asked for. */
+export const MOST_BYTES = 8 * TARGET_BYTES
 
 /** How many objects the next page should ask for, from what the last ones weighed. */
 export class PageSize {
@@ -20,6 +22,11 @@ export class PageSize {
 
   get limit(): number {
     return this.#limit
+  }
+
+  /** Bytes that so many objects are thought to have; undefined before the first page. */
+  weigh(objects: number): number | undefined {
+    return this.#bytesPerObject === 0 ? undefined : objects * this.#bytesPerObject
   }
 
   observe(objects: number, bytes: number): void {

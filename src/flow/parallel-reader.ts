@@ -5,7 +5,7 @@ import type {Throttle} from './throttle.js'
 import {throwIfAborted} from '../model/errors.js'
 import {numberToUuid, rangeSize, splitRange, type UuidRange, uuidToNumber, WHOLE_RANGE} from '../model/uuid-range.js'
 import {fetchPage} from './fetch-page.js'
-import {PageSize} from './page-size.js'
+import {PageSize, TARGET_BYTES} from './page-size.js'
 import {Sleepers} from './sleepers.js'
 
 /** A range of UUIDs in a collection, or in one of its tenants. */
@@ -72,8 +72,8 @@ export const PAGES_WORTH_CUTTING = 2
 
 /**
  * Reads slices of a collection with several workers. A worker without work takes the upper half of what is left of the largest running
- * slice, so that UUIDs of any distribution keep all workers busy. Yields pages as they arrive; holds at most as many bytes as there are
- * workers' pages.
+ * slice, so that UUIDs of any distribution keep all workers busy. Yields pages as they arrive; holds a page under way and one that is ready
+ * of each worker at most, and no more bytes than those have when they are as long as pages aim to be.
  */
 export class ParallelReader {
   readonly #pageSize: PageSize
@@ -85,6 +85,8 @@ export class ParallelReader {
   #working = 0
   #isStopped = false
   #failure?: {error: unknown}
+  /** Bytes of pages under way, as far as is known, and of those that are ready. */
+  #held = 0
   /** Objects that are not read yet, as far as is known. */
   #left: number
 
@@ -131,6 +133,7 @@ export class ParallelReader {
         throwIfAborted(this.options.signal)
         const page = this.#ready.shift()
         if (page) {
+          this.#held -= page.bytes
           this.#workers.wake()
           yield page
         } else if (this.#failure) throw this.#failure.error
@@ -163,14 +166,19 @@ export class ParallelReader {
 
   async #readSlice(slice: RunningSlice): Promise<void> {
     while (!slice.fetched && !this.#isOver()) {
-      // Bounded memory: a worker holds one page in the queue at most.
-      if (this.#ready.length >= this.options.concurrency) {
+      // Bounded memory.
+      if (this.#ready.length >= this.options.concurrency || !this.#hasRoom()) {
         await this.#workers.sleep()
         continue
       }
 
-      const page = await this.#fetch(slice)
+      const expected = this.#expectedBytes
+      this.#held += expected
+      const page = await this.#fetch(slice).finally(() => {
+        this.#held -= expected
+      })
       if (page) {
+        this.#held += page.bytes
         this.#ready.push(page)
         this.#consumer.wake()
       }
@@ -178,6 +186,15 @@ export class ParallelReader {
       // What was learnt from the page may make a slice worth cutting.
       this.#workers.wake()
     }
+  }
+
+  get #expectedBytes(): number {
+    return this.#pageSize.weigh(this.#pageSize.limit) ?? 0
+  }
+
+  /** One page is read however long it is. */
+  #hasRoom(): boolean {
+    return this.#held === 0 || this.#held + this.#expectedBytes <= 2 * this.options.concurrency * TARGET_BYTES
   }
 
   #isOver(): boolean {

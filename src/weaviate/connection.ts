@@ -12,6 +12,8 @@ export interface PageRequest {
   include: 'ids' | 'objects' | 'references'
   /** Objects at most. */
   limit: number
+  /** Bytes of the reply at most: a longer one is refused with `details.tooLarge`. Default: what a message may hold. */
+  maxBytes?: number
   signal?: AbortSignal
   tenant?: string
   /** Over REST, also where gRPC is there; whoever has one way only takes that. */
@@ -66,7 +68,7 @@ export interface RestSide {
   deleteObject: (request: ObjectRequest) => Promise<void>
   /** One object, as any node of the cluster has it; undefined when none has. */
   findObject: (request: ObjectRequest) => Promise<KnownObject | undefined>
-  /** The first objects of the listing. */
+  /** The first objects of the listing: as many as that, or fewer where they are large. */
   listObjects: (request: Omit<ObjectRequest, 'id'> & {limit: number}) => Promise<KnownObject[]>
 }
 

@@ -27,6 +27,8 @@ const TRANSIENT_REASONS: readonly RegExp[] = [
 
 /** gRPC and HTTP clients say this of a message over the limit, and the code alone (8, 500) does not. */
 const TOO_LARGE = /larger than max|request body too large/i
+/** In them, how long the message is. */
+const TOO_LARGE_BYTES = /larger than max \((\d+) vs/
 
 /** Whether the server's words name a failure that passes by itself (read-only shard, out of memory, no leader, …). */
 export function isTransientReason(reason: string): boolean {
@@ -214,7 +216,8 @@ export interface GrpcFailure {
 
 /**
  * The error for a failed gRPC call, given grpc-js's ServiceError (`code`, `details`).
- * `details`: `{grpcStatus, reason, tooLarge?}`; `tooLarge` means that a smaller page or batch will pass (such an error is not `retryable`).
+ * `details`: `{grpcStatus, reason, tooLarge?, bytes?}`; `tooLarge` means that a smaller page or batch will pass (such an error is not `retryable`);
+ * `bytes`: of the message, where that was told.
  */
 export function grpcError(error: unknown, {action, metadata = {}, signal}: GrpcFailure): DataOpsError {
   if (error instanceof DataOpsError) return error
@@ -229,7 +232,7 @@ export function grpcError(error: unknown, {action, metadata = {}, signal}: GrpcF
   if (grpcStatus === 'UNAUTHENTICATED' || grpcStatus === 'PERMISSION_DENIED') return notAllowed(action, details)
   if (TOO_LARGE.test(reason)) {
     return new DataOpsError('SERVER_REFUSED', `Cannot ${action}: the message is too large${said}`, {
-      details: {...details, tooLarge: true},
+      details: {...details, ...lengthIn(reason), tooLarge: true},
     })
   }
 
@@ -250,6 +253,11 @@ export function grpcError(error: unknown, {action, metadata = {}, signal}: GrpcF
     `Cannot ${action}: the server answered gRPC ${grpcStatus}${said}`,
     {details},
   )
+}
+
+function lengthIn(reason: string): {bytes?: number} {
+  const bytes = TOO_LARGE_BYTES.exec(reason)?.[1]
+  return bytes === undefined ? {} : {bytes: Number(bytes)}
 }
 
 /** Whether a smaller page or batch would pass. */

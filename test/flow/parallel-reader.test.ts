@@ -18,6 +18,9 @@ class FakeServer {
   readonly requests: PageRequest[] = []
   /** Objects of a page above which it is too large. */
   largestPage = Infinity
+  bytesEach = 1000
+  /** Objects answered so far. */
+  answered = 0
   running = 0
   mostRunning = 0
 
@@ -40,11 +43,17 @@ class FakeServer {
     }
 
     const {after} = request
+    const bytes = request.limit * this.bytesEach
+    if (bytes > (request.maxBytes ?? Infinity)) {
+      throw new DataOpsError('SERVER_REFUSED', 'too large', {details: {bytes, tooLarge: true}})
+    }
+
     const ids = (this.#ids.get(request.tenant) ?? [])
       .filter((id) => after === undefined || id > after)
       .slice(0, request.limit)
+    this.answered += ids.length
     return {
-      bytes: ids.length * 1000,
+      bytes: ids.length * this.bytesEach,
       objects: ids.map((id) => ({id, properties: {}, ...(request.tenant !== undefined && {tenant: request.tenant})})),
     }
   }
@@ -231,5 +240,45 @@ describe('ParallelReader', () => {
       }
     })()
     await expect(reading).rejects.toMatchObject({code: 'INTERRUPTED'})
+  })
+})
+
+describe('large objects', () => {
+  const ids = Array.from({length: 60}, (_, at) => numberToUuid(BigInt(at + 1) << 120n))
+
+  it('are asked for one by one once a page of them was too large, by what its length shows', async () => {
+    const server = new FakeServer(new Map([[undefined, ids]]))
+    server.bytesEach = 20_000_000
+    const found: string[] = []
+    for await (const {done, objects} of makeReader(server, {concurrency: 1}).pages()) {
+      found.push(...objects.map(({id}) => id))
+      done()
+    }
+
+    expect(found).toEqual(ids)
+    // Of one object there is no telling how long a page may be.
+    expect(server.requests.slice(0, 3).map(({limit, maxBytes}) => [limit, maxBytes])).toEqual([
+      [20, 16_777_216],
+      [1, undefined],
+      [1, undefined],
+    ])
+  })
+
+  it('are not read ahead of whoever wants them by more than pages of small ones are', async () => {
+    const server = new FakeServer(new Map([[undefined, ids]]))
+    server.bytesEach = 20_000_000
+    let taken = 0
+    const ahead: number[] = []
+    for await (const {done, objects} of makeReader(server).pages()) {
+      taken += objects.length
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+      ahead.push(server.answered - taken)
+      done()
+    }
+
+    expect(taken).toBe(ids.length)
+    // What was under way before anything was known; then one.
+    expect(Math.max(...ahead)).toBeLessThanOrEqual(3)
+    expect(Math.max(...ahead.slice(8))).toBe(1)
   })
 })

@@ -5,26 +5,26 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {ResolvedCollection} from '../../weaviate/resolve.js'
+import type {FetchOptions} from '../fetch-page.js'
 import type {ObjectSource, ReadSourceOptions, SourcePage} from '../source.js'
 import type {Throttle} from '../throttle.js'
+import type {RowList, Segment} from './row-list.js'
 
 import {type BackupHead, FORMAT_VERSION} from '../../codec/document.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {newMembersOf} from '../../model/new-members.js'
-import {NIL_UUID, numberToUuid, uuidOfHex, uuidToNumber} from '../../model/uuid-range.js'
 import {TOOL_VERSION} from '../../model/version.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
-import {type FetchOptions, fetchPage} from '../fetch-page.js'
-import {PageSize} from '../page-size.js'
+import {PageSize, TARGET_BYTES} from '../page-size.js'
 import {inactiveNow} from '../tenants/activation.js'
 import {ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
 import {ACTIVATION_GROUP} from '../tenants/room.js'
 import {Births, type KnownObject} from './births.js'
 import {inOrder} from './in-order.js'
-import {ID_BYTES, type RowList, type Segment} from './row-list.js'
 import {scanSegment} from './scan.js'
+import {readStretch, type Stretch, stretches} from './stretches.js'
 
 /** Ids and times weigh little: pages of the server's usual limit. */
 const SCAN_PAGE = 10_000
@@ -50,14 +50,6 @@ export interface LiveSourceOptions extends OperationOptions {
   objectCount?: number
   /** For each of the two things that read: objects, and the list of their ids. */
   throttle: () => Throttle
-}
-
-/** What of a segment is read in one go. */
-interface Stretch {
-  firstRow: number
-  /** Ascending. */
-  ids: string[]
-  tenant?: string
 }
 
 export class LiveSource implements ObjectSource {
@@ -251,9 +243,13 @@ export class LiveSource implements ObjectSource {
       throttle: this.#reading,
     }
     const {concurrency} = this.options
-    yield* inOrder(stretches(segment, fromRow, fetching.pageSize), concurrency, async (stretch) =>
-      readStretch(fetching, stretch),
-    )
+    const {pageSize} = fetching
+    const room = {
+      atOnce: concurrency,
+      bytes: concurrency * TARGET_BYTES,
+      weigh: ({ids}: Stretch) => pageSize.weigh(ids.length),
+    }
+    yield* inOrder(stretches(segment, fromRow, pageSize), room, async (stretch) => readStretch(fetching, stretch))
   }
 
   /** Where the server does not show which collection it is. What was rewritten lies beside what was not. */
@@ -323,63 +319,4 @@ function headOf({collection, connection, list}: LiveSourceOptions): BackupHead {
 function groupsOf(tenants: readonly WeaviateTenant[]): string[][] {
   const names = tenants.map(({name}) => name)
   return [...chunks(names, ACTIVATION_GROUP)]
-}
-
-/** Cuts a segment into what one page holds, by what pages are known to hold when each is begun. */
-function* stretches({firstRow, ids, runs}: Segment, fromRow: number, pageSize: PageSize): Generator<Stretch> {
-  let start = 0
-  for (const {rows, tenant} of runs) {
-    const end = start + rows
-    for (let row = Math.max(start, fromRow - firstRow); row < end;) {
-      const to = Math.min(end, row + pageSize.limit)
-      yield {
-        firstRow: firstRow + row,
-        ids: idsBetween(ids, row, to),
-        ...(tenant !== undefined && {tenant}),
-      }
-      row = to
-    }
-
-    start = end
-  }
-}
-
-function idsBetween(ids: Buffer, from: number, to: number): string[] {
-  return Array.from({length: to - from}, (_, index) => {
-    const at = (from + index) * ID_BYTES
-    return uuidOfHex(ids.toString('hex', at, at + ID_BYTES))
-  })
-}
-
-/** What came into being since the ids were listed is not among them, and passed over. */
-async function readStretch(fetching: FetchOptions, {firstRow, ids, tenant}: Stretch): Promise<SourcePage> {
-  const rowOf = new Map(ids.map((id, index) => [id, firstRow + index]))
-  const objects: WeaviateObject[] = []
-  const rows: number[] = []
-  const last = ids.at(-1) ?? NIL_UUID
-  let after = before(ids[0] ?? NIL_UUID)
-  for (let isConfirming = false; ;) {
-    const most = Math.max(1, rowOf.size)
-    const {asked, page} = await fetchPage(fetching, {after, most, tenant})
-    for (const object of page.objects) {
-      const row = rowOf.get(object.id)
-      if (row === undefined) continue
-      rowOf.delete(object.id)
-      objects.push(object)
-      rows.push(row)
-    }
-
-    after = page.objects.at(-1)?.id ?? after
-    // An empty page after a short one confirms the end.
-    const isOver = page.objects.length === 0 && isConfirming
-    isConfirming = page.objects.length < asked
-    if (isOver || rowOf.size === 0 || (after !== undefined && after >= last)) break
-  }
-
-  return {endRow: firstRow + ids.length, firstRow, ...(rowOf.size > 0 && {gone: [...rowOf.values()]}), objects, rows}
-}
-
-/** As an exclusive lower bound; none comes before the nil UUID. */
-function before(id: string): string | undefined {
-  return id === NIL_UUID ? undefined : numberToUuid(uuidToNumber(id) - 1n)
 }

@@ -100,20 +100,25 @@ export async function* batches(
   if (batch.to > batch.from) yield batch
 }
 
-/** Runs tasks, at most so many at a time. The first failure stops it: what is under way is awaited, nothing new begins. */
+/** Runs tasks, at most so many at a time, and together no heavier than as many full batches; one may be heavier by itself. The first failure stops it: what is under way is awaited, nothing new begins. */
 export class BatchQueue {
   readonly #limit: number
   readonly #running = new Set<Promise<void>>()
   #failure?: Error
+  /** Of all that is under way. */
+  #weight = 0
 
   constructor(limit: number) {
     this.#limit = limit
   }
 
   /** Runs the task that `begin` makes of each item. Whatever ends it, nothing is under way any more. */
-  async each<T>(items: AsyncIterable<T>, begin: (item: T) => Promise<() => Promise<void>>): Promise<void> {
+  async each<T extends Pick<Batch, 'weight'>>(
+    items: AsyncIterable<T>,
+    begin: (item: T) => Promise<() => Promise<void>>,
+  ): Promise<void> {
     try {
-      for await (const item of items) await this.#add(await begin(item))
+      for await (const item of items) await this.#add(await begin(item), item.weight)
     } finally {
       await Promise.all(this.#running)
     }
@@ -121,8 +126,8 @@ export class BatchQueue {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  async #add(task: () => Promise<void>): Promise<void> {
-    while (this.#running.size >= this.#limit && this.#failure === undefined) await Promise.race(this.#running)
+  async #add(task: () => Promise<void>, weight: number): Promise<void> {
+    while (this.#isFull(weight) && this.#failure === undefined) await Promise.race(this.#running)
     if (this.#failure !== undefined) throw this.#failure
     const running: Promise<void> = task()
       .catch((error: unknown) => {
@@ -130,7 +135,13 @@ export class BatchQueue {
       })
       .finally(() => {
         this.#running.delete(running)
+        this.#weight -= weight
       })
     this.#running.add(running)
+    this.#weight += weight
+  }
+
+  #isFull(weight: number): boolean {
+    return this.#running.size >= this.#limit || (this.#running.size > 0 && this.#weight + weight > this.#limit)
   }
 }

@@ -208,7 +208,9 @@ async function makePlaceholder(
   const placeholder: WeaviateObject = {id, properties: {}, ...(tenant !== undefined && {tenant})}
   const vectorizers = vectorizersOf(collection.schema)
   if (vectorizers.length === 0) return placeholder
-  const {objects} = await connection.readPage({collection, include: 'objects', limit: 20, tenant})
+  // Its vectors alone: twenty objects with all that they have may be more than a message holds.
+  const vectorsOnly = planCollection({...collection.schema, properties: []})
+  const {objects} = await connection.readPage({collection: vectorsOnly, include: 'objects', limit: 20, tenant})
   const whole = objects.find((object) => !lacksVectorOf(object, vectorizers))
   if (!whole) return undefined
   const {vector, vectors} = whole

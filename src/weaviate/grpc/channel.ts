@@ -31,6 +31,8 @@ export type GrpcMethod<Request, Reply> = Pick<
 export interface GrpcCall {
   /** What is done, to follow "Cannot": `read objects of Article`. */
   action: string
+  /** Bytes of the reply at most, where that is less than of any message. */
+  maxReplyBytes?: number
   signal?: AbortSignal
 }
 
@@ -63,7 +65,7 @@ export class GrpcChannel {
   async #call<Request, Reply>(
     method: GrpcMethod<Request, Reply>,
     request: Request,
-    {action, signal}: GrpcCall,
+    {action, maxReplyBytes = Infinity, signal}: GrpcCall,
   ): Promise<Reply> {
     throwIfAborted(signal)
     const bytes = method.requestSerialize(request)
@@ -78,7 +80,8 @@ export class GrpcChannel {
     return withHeaders(this.#options.metadata, async (metadata) => {
       throwIfAborted(signal)
       try {
-        return method.responseDeserialize(await this.#exchange({message: bytes, metadata, path: method.path}, signal))
+        const sent = {message: bytes, metadata, path: method.path}
+        return method.responseDeserialize(await this.#exchange(sent, maxReplyBytes, signal))
       } catch (error) {
         throw signal?.aborted ? interrupted(signal) : grpcError(error, {action, metadata, signal})
       }
@@ -86,8 +89,9 @@ export class GrpcChannel {
   }
 
   /** @throws StatusError. */
-  async #exchange(request: UnaryRequest, signal: AbortSignal | undefined): Promise<Buffer> {
-    const {maxMessageBytes, timeoutMs} = this.#options
+  async #exchange(request: UnaryRequest, maxReplyBytes: number, signal: AbortSignal | undefined): Promise<Buffer> {
+    const {timeoutMs} = this.#options
+    const maxMessageBytes = Math.min(maxReplyBytes, this.#options.maxMessageBytes)
     const began = performance.now()
     try {
       const reply = await exchange(this.#link, request, {maxMessageBytes, memory: this.#memory, signal, timeoutMs})

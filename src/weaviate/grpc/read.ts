@@ -95,7 +95,11 @@ export class GrpcReader {
     return plan.hasReferences || this.#isBadlyCarried(plan)
   }
 
-  async #search(plan: GrpcCollectionPlan, query: PageQuery, signal?: AbortSignal): Promise<SearchPage> {
+  async #search(
+    plan: GrpcCollectionPlan,
+    query: PageQuery,
+    {maxBytes, signal}: Pick<PageRequest, 'maxBytes' | 'signal'>,
+  ): Promise<SearchPage> {
     const action = `read objects of ${plan.className}`
     const isBare = query.include === 'ids' || this.#isBadlyCarried(plan)
     let bytes: Uint8Array
@@ -103,12 +107,13 @@ export class GrpcReader {
       bytes = await this.context.call(SEARCH, searchRequest(plan, query, isBare), {
         action,
         collection: plan.className,
+        maxReplyBytes: maxBytes,
         signal,
       })
     } catch (error) {
       if (isBare || !reasonOf(error).includes(NOT_FOR_GRPC)) throw error
       this.#badlyCarried.add(plan)
-      return this.#search(plan, query, signal)
+      return this.#search(plan, query, {maxBytes, signal})
     }
 
     try {
@@ -117,7 +122,7 @@ export class GrpcReader {
       const isUnknownKind = error instanceof UnknownKindError
       if (isUnknownKind && !isBare) {
         this.#badlyCarried.add(plan)
-        return this.#search(plan, query, signal)
+        return this.#search(plan, query, {maxBytes, signal})
       }
 
       throw new DataOpsError('UNEXPECTED', `Cannot ${action}: the reply cannot be decoded.`, {
@@ -143,7 +148,7 @@ export class GrpcReader {
     const read = async (values: readonly string[]): Promise<void> => {
       try {
         const query: PageQuery = {filters: filterByIds([...values]), include: 'objects', limit: values.length, tenant}
-        const page = await this.#search(plan, query, signal)
+        const page = await this.#search(plan, query, {signal})
         await this.#complete(plan, page, [], signal)
         objects.push(...page.objects)
       } catch (error) {
@@ -166,15 +171,15 @@ export class GrpcReader {
 
   async readPage(request: PageRequest): Promise<ObjectPage> {
     const plan = grpcPlan(request.collection)
-    const {after, include, limit, signal, tenant} = request
+    const {after, include, limit, maxBytes, signal, tenant} = request
     if (include !== 'references' && (request.viaRest || plan.hidesExpired)) return this.context.rest.readPage(request)
     const readRest = async () =>
-      this.context.rest.readReferencesPage({after, className: plan.className, limit, signal, tenant})
+      this.context.rest.readReferencesPage({after, className: plan.className, limit, maxBytes, signal, tenant})
 
     if (include === 'references') return referencesPage(plan, await readRest(), tenant)
     const query: PageQuery = {after, include, limit, tenant}
     if (include === 'ids') {
-      const {message, objects} = await this.#search(plan, query, signal)
+      const {message, objects} = await this.#search(plan, query, {maxBytes, signal})
       return {bytes: message.byteLength, objects}
     }
 
@@ -182,7 +187,7 @@ export class GrpcReader {
     let beside: ReferencesPage | undefined
     try {
       ;[page, beside] = await Promise.all([
-        this.#search(plan, query, signal),
+        this.#search(plan, query, {maxBytes, signal}),
         this.#readsRest(plan) ? readRest() : undefined,
       ])
     } catch (error) {

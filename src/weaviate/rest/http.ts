@@ -36,6 +36,8 @@ export interface HttpRequest {
   body?: string
   /** Other than JSON. */
   contentType?: string
+  /** Bytes of the reply's body at most, where that is less than of any. */
+  maxBytes?: number
   method: 'DELETE' | 'GET' | 'POST' | 'PUT'
   /** Below the client's URL (`/v1/schema`), or a whole URL elsewhere, which gets no headers of ours. */
   path: string
@@ -64,7 +66,10 @@ export class HttpClient {
 
   async #exchange(
     url: URL,
-    options: Pick<HttpRequest, 'body' | 'method' | 'signal'> & {headers: Record<string, string>},
+    {
+      maxBytes = Infinity,
+      ...options
+    }: Pick<HttpRequest, 'body' | 'maxBytes' | 'method' | 'signal'> & {headers: Headers},
   ): Promise<RawReply> {
     const {body, headers, statusCode} = await request(url, {
       ...options,
@@ -74,7 +79,7 @@ export class HttpClient {
       headersTimeout: 0,
     })
     const {date, 'retry-after': retryAfter} = headers
-    const bytes = await readBody(body, this.#options.maxBodyBytes ?? MAX_BODY_BYTES)
+    const bytes = await readBody(body, Math.min(maxBytes, this.#options.maxBodyBytes ?? MAX_BODY_BYTES))
     return {bytes, ...(typeof date === 'string' && {date}), retryAfter, status: statusCode}
   }
 
@@ -127,7 +132,7 @@ export class HttpClient {
   }
 
   async #send(httpRequest: HttpRequest, ours: Headers): Promise<HttpReply> {
-    const {action, body, contentType = 'application/json', method, path, query, signal} = httpRequest
+    const {action, body, contentType = 'application/json', maxBytes, method, path, query, signal} = httpRequest
     const {timeoutMs} = this.#options
     throwIfAborted(signal)
     const url = new URL(path.startsWith('/') ? `${this.#options.url}${path}` : path)
@@ -145,7 +150,7 @@ export class HttpClient {
     let reply: RawReply
     try {
       // undici heeds a signal only once it is connected, and a proxy may never let it.
-      reply = await orInterrupted(this.#exchange(url, {body, headers, method, signal: stop}), stop)
+      reply = await orInterrupted(this.#exchange(url, {body, headers, maxBytes, method, signal: stop}), stop)
     } catch (error) {
       if (signal?.aborted) throw interrupted(signal)
       if (deadline.signal.aborted) {

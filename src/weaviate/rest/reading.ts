@@ -15,6 +15,8 @@ export interface ListRequest {
   after?: string
   className: string
   limit: number
+  /** Bytes of the reply at most. */
+  maxBytes?: number
   signal?: AbortSignal
   tenant?: string
 }
@@ -80,10 +82,10 @@ export async function getObjectRest(
 }
 
 export async function readPageRest(http: HttpClient, request: PageRequest): Promise<ObjectPage> {
-  const {after, collection, include, limit, signal, tenant} = request
+  const {after, collection, include, limit, maxBytes, signal, tenant} = request
   const {bytes, objects} = await list(
     http,
-    {after, className: collection.className, limit, signal, tenant},
+    {after, className: collection.className, limit, maxBytes, signal, tenant},
     include === 'objects',
   )
   return {
@@ -102,10 +104,11 @@ export async function list(
   request: ListRequest,
   hasVectors: boolean,
 ): Promise<{bytes: number; objects: RestObject[]}> {
-  const {after, className, limit, signal, tenant} = request
+  const {after, className, limit, maxBytes, signal, tenant} = request
   try {
     const {bytes, value} = await http.json<{objects?: RestObject[] | null}>({
       action: `read objects of ${className}`,
+      maxBytes,
       method: 'GET',
       path: '/v1/objects',
       // An empty `after` asks for the cursor listing, from its beginning.

@@ -3,7 +3,8 @@ import type {KnownObject, ObjectRequest, RestSide} from '../connection.js'
 import type {HttpClient} from './http.js'
 
 import {isRefusal} from '../../model/errors.js'
-import {getObjectRest, listIds} from './reading.js'
+import {isTooLarge} from '../errors.js'
+import {getObjectRest, listIds, type ListRequest} from './reading.js'
 import {readNodes} from './replicas.js'
 
 export function createRestSide(http: HttpClient, addresses: RestSide['addresses']): RestSide {
@@ -19,7 +20,21 @@ export function createRestSide(http: HttpClient, addresses: RestSide['addresses'
       })
     },
     findObject: async (request) => findObject(http, request),
-    listObjects: async (request) => listIds(http, request),
+    listObjects: async (request) => listObjects(http, request),
+  }
+}
+
+/** Bytes of a listing of several objects: over REST each comes with all that it has. */
+const MOST_BYTES = 16 * 1024 * 1024
+
+/** As many as are asked for, or fewer where those are too large together. */
+async function listObjects(http: HttpClient, request: ListRequest): Promise<KnownObject[]> {
+  for (let {limit} = request; ; limit >>= 1) {
+    try {
+      return await listIds(http, {...request, limit, ...(limit > 1 && {maxBytes: MOST_BYTES})})
+    } catch (error) {
+      if (!isTooLarge(error) || limit <= 1) throw error
+    }
   }
 }
 
