@@ -33,7 +33,7 @@ const settings = {
 
 export default defineConfig({
   test: {
-    globalSetup: ['test/support/make-programs.ts'],
+    globalSetup: ['test/support/make-programs.ts', 'test/support/nothing-in-checkout.ts'],
     // By default one core is left alone; most tests wait for servers and disks.
     maxWorkers: '100%',
     projects: [
