@@ -1,5 +1,4 @@
 /** A live collection as a source: in the order of its ids, which are listed first and kept, so that a job that stops can go on. */
-import type {WeaviateObject} from '../../model/object.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
