@@ -87,7 +87,10 @@ describe('the page', () => {
     expect(wrong).toMatchObject({code: 2})
     expect(wrong.stderr).toMatch(/^Error: "Film" has no property "no"\.\nThere are title, genre/)
     const nowhere = await report(path.join(folder.path, 'json'), '--html', path.join(folder.path, 'no', 'page.html'))
-    expect(nowhere).toMatchObject({code: 1, stderr: expect.stringContaining('(ENOENT)') as string})
+    expect(nowhere).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('page.html: there is no folder ') as string,
+    })
     const directory = path.join(folder.path, 'arrow')
     const shown = (await cli(['backup', 'show', 'Film@latest', '-o', directory, '--json'])).json() as {
       parts: Array<{file: string}>
