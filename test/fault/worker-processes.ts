@@ -1,7 +1,7 @@
 /** Worker processes on one S3 and one server, that are killed or stopped at random and started again as Kubernetes does, with clocks apart. */
 import {setTimeout as sleep} from 'node:timers/promises'
 
-import type {S3Server} from '../support/s3-server.js'
+import type {WorkersPlace} from './workers-place.js'
 
 import {cli, type CliProcess, type CliRun, start} from '../cli/run-cli.js'
 
@@ -28,7 +28,7 @@ export interface WorkersOptions {
   /** Each seems to be on a machine of its own: nobody sees whether another one lives. */
   apart?: boolean
   grpcUrl: string
-  s3: S3Server
+  place: WorkersPlace
   url: string
   workers: number
 }
@@ -54,9 +54,9 @@ export class WorkerProcesses {
   constructor(private readonly options: WorkersOptions) {}
 
   environment(index: number): Record<string, string> {
-    const {apart, grpcUrl, s3, url, workers} = this.options
+    const {apart, grpcUrl, place, url, workers} = this.options
     return {
-      ...s3.env,
+      ...place.env,
       // From an hour behind to an hour ahead.
       CLOCK_OFFSET: String(Math.round((index / Math.max(1, workers - 1) - 0.5) * 7_200_000)),
       ...(apart && {HOST_NAME: `worker-${index}`}),
@@ -89,8 +89,9 @@ export class WorkerProcesses {
     // Where starting takes longer than a worker lives, nothing would ever be done: all of them get their turn again once something was.
     let [done, sinceDone] = [0, 0]
     const disturb = ({kills, stopMs}: Disturbance): void => {
-      const now = this.#itemsDone()
-      if (now !== done) [done, sinceDone] = [now, 0]
+      void this.#itemsDone().then((now) => {
+        if (now !== done) [done, sinceDone] = [now, 0]
+      })
       if (sinceDone++ >= this.options.workers) return
       const alive = [...this.#running.values()]
       const victim = alive[Math.floor(Math.random() * alive.length)]
@@ -131,9 +132,8 @@ export class WorkerProcesses {
     }
   }
 
-  #itemsDone(): number {
-    const keys = [...this.options.s3.buckets.values()].flatMap(({objects}) => [...objects.keys()])
-    return keys.filter((key) => key.endsWith('.done')).length
+  async #itemsDone(): Promise<number> {
+    return (await this.options.place.keys()).filter((key) => key.endsWith('.done')).length
   }
 
   #kill(child: CliProcess): void {

@@ -5,18 +5,18 @@
 import {afterAll, beforeAll, expect, it} from 'vitest'
 
 import type {WeaviateObject} from '../../src/model/object.js'
+import type {S3Server} from '../support/s3-server.js'
 
 import {makeClass, makeObjects} from '../../bench/data.js'
 import {BackupManager, type Connection, RestoreManager} from '../../src/index.js'
-import {openStore} from '../../src/store/open.js'
 import {CONDITIONS_PROBE} from '../../src/store/temporary-name.js'
 import {startTestServer, type TestServer, writeAll} from '../support/collections.js'
 import {memoryStore} from '../support/memory-store.js'
 import {objectId} from '../support/object-id.js'
-import {BUCKET, type S3Server, startS3} from '../support/s3-server.js'
 import {randomFrom} from './harness.js'
 import {statesOf} from './samples.js'
 import {WorkerProcesses} from './worker-processes.js'
+import {openWorkersPlace, type WorkersPlace} from './workers-place.js'
 
 const ROUNDS = Number(process.env.WORKERS_ROUNDS ?? 1)
 const IS_LONG = ROUNDS > 1
@@ -31,14 +31,13 @@ const TENANT_NAMES = Array.from({length: 12}, (_, index) => `tenant${index}`)
 const KILLS = 25
 /** Objects a second of one worker, so that a round lasts for some kills. */
 const RATE = 150
-const PLACE = `s3://${BUCKET}/restores`
 /** One object in so many has no vector, and a server that is to make one refuses it. A real server has no module for that. */
 const REFUSED = process.env.WEAVIATE_URL === undefined ? 100 : Infinity
 const VECTORIZER = 'text2vec-openai'
 const OVERRIDES = Number.isFinite(REFUSED) ? {vectorizer: VECTORIZER} : undefined
 
 let server: TestServer
-let s3: S3Server
+let place: WorkersPlace
 let backups: string[]
 /** What one process makes. */
 let expected: Restored
@@ -111,15 +110,6 @@ async function makeSources(connection: Connection): Promise<void> {
   )
 }
 
-const textOf = (key: string): string => s3.buckets.get(BUCKET)?.objects.get(`restores/${key}`)?.bytes.toString() ?? ''
-
-function keysIn(prefix = ''): string[] {
-  const stem = `restores/${prefix}`
-  return [...(s3.buckets.get(BUCKET)?.objects.keys() ?? [])]
-    .filter((key) => key.startsWith(stem))
-    .map((key) => key.slice('restores/'.length))
-}
-
 /** What is there now, and nothing of it any more afterwards. */
 async function takeRestored(): Promise<Restored> {
   const {connection} = server
@@ -128,12 +118,11 @@ async function takeRestored(): Promise<Restored> {
   for (const name of [PLAIN, TENANTS])
     digests.push((await new BackupManager(connection, {store: memoryStore()}).backupCollection(name)).digest)
   const rejected: string[] = []
-  const bucket = s3.buckets.get(BUCKET)?.objects
-  const files = keysIn().filter((each) => each.includes('rejected') && !each.startsWith('.jobs/'))
+  const files = (await place.keys()).filter((each) => each.includes('rejected') && !each.startsWith('.jobs/'))
   for (const key of files) {
-    const lines = textOf(key).trim().split('\n')
+    const lines = (await place.text(key)).trim().split('\n')
     rejected.push(...lines.map((line) => `${key} ${(JSON.parse(line) as {object: {id: string}}).object.id}`))
-    bucket?.delete(`restores/${key}`)
+    await place.store.remove(key)
   }
 
   for (const name of [TENANTS, PLAIN]) await connection.deleteCollection(name)
@@ -141,11 +130,12 @@ async function takeRestored(): Promise<Restored> {
 }
 
 /** Every worker dies in the moment in which somebody has taken the first item of each kind, and nobody has the answer. */
-function killWhenBegun(workers: WorkerProcesses, job: string): void {
-  const {items} = JSON.parse(textOf(`.jobs/${job}/plan.json`)) as {items: Array<{payload: {do: string}}>}
+async function killWhenBegun(workers: WorkerProcesses, job: string, s3: S3Server): Promise<void> {
+  const plan = await place.text(`.jobs/${job}/plan.json`)
+  const {items} = JSON.parse(plan) as {items: Array<{payload: {do: string}}>}
   const kinds = new Set(['end', 'references'])
   s3.fault = ({key, operation}) => {
-    const [, number] = /^restores\/\.jobs\/[^/]+\/items\/\d+\/(\d+)$/.exec(key) ?? []
+    const [, number] = /\/\.jobs\/[^/]+\/items\/\d+\/(\d+)$/.exec(key) ?? []
     const kind = items[Number(number)]?.payload.do
     if (operation !== 'PutObject' || kind === undefined || !kinds.delete(kind)) return undefined
     workers.killAll()
@@ -155,18 +145,17 @@ function killWhenBegun(workers: WorkerProcesses, job: string): void {
 
 beforeAll(async () => {
   server = await startTestServer()
-  s3 = await startS3()
-  Object.assign(process.env, s3.env)
+  place = await openWorkersPlace()
   const {connection} = server
   for (const name of [TENANTS, PLAIN]) await connection.deleteCollection(name)
   await makeSources(connection)
-  const place = {store: openStore(PLACE)}
-  const manager = new BackupManager(connection, place)
+  const {store} = place
+  const manager = new BackupManager(connection, {store})
   backups = []
   for (const name of [PLAIN, TENANTS]) backups.push((await manager.backupCollection(name, {format: 'parquet'})).id)
   for (const name of [TENANTS, PLAIN]) await connection.deleteCollection(name)
-  before = new Set(keysIn())
-  await new RestoreManager(connection, place).restoreCollections(backups, {
+  before = new Set(await place.keys())
+  await new RestoreManager(connection, {store}).restoreCollections(backups, {
     allowVectorization: true,
     overrides: OVERRIDES,
   })
@@ -174,12 +163,12 @@ beforeAll(async () => {
   expect(expected.rejected).toHaveLength(
     Math.ceil((COUNTS[PLAIN] ?? 0) / REFUSED) + Math.ceil((COUNTS[TENANTS] ?? 0) / REFUSED),
   )
-  expect(keysIn().filter((key) => !before.has(key))).toEqual([])
+  expect((await place.keys()).filter((key) => !before.has(key))).toEqual([])
 }, 120_000)
 
 afterAll(async () => {
   for (const name of [TENANTS, PLAIN]) await server.connection.deleteCollection(name)
-  await s3.close()
+  await place.close()
   await server.close()
 })
 
@@ -187,9 +176,9 @@ it.each(Array.from({length: ROUNDS}, (_, round) => round + 1))(
   'round %i: a restore by workers that are killed, or stand still, is the restore that one process makes, ended once',
   async (round) => {
     const {grpcUrl, url} = server
-    const workers = new WorkerProcesses({apart: round % 2 === 0, grpcUrl, s3, url, workers: WORKERS})
+    const workers = new WorkerProcesses({apart: round % 2 === 0, grpcUrl, place, url, workers: WORKERS})
     const job = `restore-${round}`
-    const place = ['-o', PLACE, '--json']
+    const at = ['-o', place.url, '--json']
     const created = await workers.run(
       'job',
       'create',
@@ -201,26 +190,28 @@ it.each(Array.from({length: ROUNDS}, (_, round) => round + 1))(
       '2',
       '--items',
       '16',
-      ...place,
+      ...at,
       ...(OVERRIDES ? ['--set', `vectorizer=${VECTORIZER}`, '--allow-vectorization'] : []),
     )
     expect(created, created.stderr + created.stdout).toMatchObject({code: 0})
-    const work = ['job', 'work', job, '--timeout', '5', ...place]
-    if (!IS_LONG) killWhenBegun(workers, job)
-    const {kills, runs, stops} = await (IS_LONG
+    const work = ['job', 'work', job, '--timeout', '5', ...at]
+    // A real S3 says nothing of the moments of its requests.
+    const tellsMoments = IS_LONG ? undefined : place.own
+    if (tellsMoments) await killWhenBegun(workers, job, tellsMoments)
+    const {kills, runs, stops} = await (tellsMoments === undefined
       ? workers.untilDone([...work, '--max-rate', String(RATE)], {
-          everyMs: 1000,
+          everyMs: IS_LONG ? 1000 : 2000,
           // Leases are doubled with each attempt: whoever is killed for ever waits for ever.
           kills: KILLS,
           ...(round % 3 === 2 && {stopMs: 6000}),
         })
       : workers.untilDone(work))
-    s3.fault = undefined
+    if (tellsMoments) tellsMoments.fault = undefined
     // 3: objects were refused.
     const code = OVERRIDES ? 3 : 0
     for (const run of runs) expect(run, run.stderr + run.stdout).toMatchObject({code})
-    expect(kills).toBeGreaterThan(IS_LONG ? 0 : 1)
-    const shown = await workers.run('job', 'show', job, ...place)
+    expect(kills).toBeGreaterThan(tellsMoments ? 1 : 0)
+    const shown = await workers.run('job', 'show', job, ...at)
     const results = [PLAIN, TENANTS].map((collection) => {
       const rejected = refusedOf(collection)
       return expect.objectContaining({collection, rejected, restored: (COUNTS[collection] ?? 0) - rejected}) as unknown
@@ -233,7 +224,7 @@ it.each(Array.from({length: ROUNDS}, (_, round) => round + 1))(
     // One that is killed while it asks whether the place keeps conditions leaves what it asked with: `prune` removes that.
     const isOfAll = (key: string): boolean =>
       key === CONDITIONS_PROBE || /^\.jobs\/[^/]+\/(?:items\/|plan\.json$)/.test(key)
-    const left = keysIn().filter((key) => !before.has(key) && !isOfAll(key))
+    const left = (await place.keys()).filter((key) => !before.has(key) && !isOfAll(key))
     expect(left.filter((key) => !key.endsWith('.restored.json'))).toEqual([])
     process.stderr.write(IS_LONG ? `round ${round}: ${kills} kills, ${stops} stops\n` : '')
   },
