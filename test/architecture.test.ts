@@ -172,7 +172,6 @@ describe('rooms', () => {
       '@noble/hashes',
       'fflate',
       'proxy-from-env',
-      'undici',
     ])
   })
 

@@ -20,7 +20,7 @@ import {restObjects} from './rest/objects.js'
 import {collectionOperations} from './rest/schema.js'
 import {createRestSide} from './rest/side.js'
 import {createTenants, listTenants, setTenantStatus, someTenants} from './rest/tenants.js'
-import {openTransports, type Place, type Transports} from './transports.js'
+import {openTransports, type Place, type ServerFacts, type Transports} from './transports.js'
 
 const DEFAULT_URL = 'http://localhost:8080'
 
@@ -66,7 +66,16 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
     for (const each of [main, ...nodes]) warnOfReadableCredentials(each.place.url, options)
     const connection = createConnection(main, nodes)
     if (nodes.length === 0) {
-      const again = {ca, isLogged: onCall !== undefined, place, proxy, timeoutMs, transport: connection.transport}
+      const {maxMessageBytes, version} = main
+      const again = {
+        ca,
+        isLogged: onCall !== undefined,
+        known: {maxMessageBytes, version},
+        place,
+        proxy,
+        timeoutMs,
+        transport: connection.transport,
+      }
       OPENED.set(connection, {again, headers, isFixed: !client && !options.oidc, onCall})
     }
 
@@ -84,6 +93,8 @@ export interface ConnectAgain {
   headers?: Record<string, string>
   /** Whether somebody wants to know of each call. */
   isLogged: boolean
+  /** So that a thread that needs gRPC alone loads nothing for REST: 8 MB. */
+  known: ServerFacts
   place: Place
   proxy?: string
   timeoutMs: number

@@ -30,16 +30,23 @@ export interface Place {
 /** What is the same for all addresses. */
 export interface TransportOptions extends Pick<ConnectOptions, 'ca' | 'onCall' | 'onWarning' | 'proxy' | 'transport'> {
   headers: HeaderSource
+  /** What this process was told a moment ago: REST is not asked again. */
+  known?: ServerFacts
   /** Milliseconds for one request. */
   timeoutMs: number
 }
 
-export interface Transports {
+/** What a server says of itself. */
+export interface ServerFacts {
+  /** Bytes of a gRPC message at most. */
+  maxMessageBytes: number
+  version: string
+}
+
+export interface Transports extends ServerFacts {
   grpc?: GrpcObjects
   http: HttpClient
-  maxMessageBytes: number
   place: Place
-  version: string
 }
 
 /** @throws DataOpsError by what REST answers; CANNOT_CONNECT when it is not Weaviate, too old, or gRPC must answer and does not; NOT_ALLOWED. */
@@ -49,7 +56,7 @@ export async function openTransports(place: Place, options: TransportOptions): P
   const http = new HttpClient({ca, headers, onCall, pinned, proxy, timeoutMs, url})
   let grpc: GrpcObjects | undefined
   try {
-    const {maxMessageBytes, version} = await checkRest(http, url)
+    const {maxMessageBytes, version} = options.known ?? (await checkRest(http, url))
     if (transport !== 'rest') {
       grpc = connectGrpc({
         ...grpcAddressOf(place),
@@ -85,7 +92,7 @@ function grpcAddressOf({grpc: {address, secure}, pinned}: Place): GrpcAddress & 
 }
 
 /** REST is ready, is Weaviate's, and lets us in. */
-async function checkRest(http: HttpClient, url: string): Promise<{maxMessageBytes: number; version: string}> {
+async function checkRest(http: HttpClient, url: string): Promise<ServerFacts> {
   const action = `connect to ${url}`
   await http.send({action, method: 'GET', path: '/v1/.well-known/ready'})
   const {value} = await http.json<{grpcMaxMessageSize?: unknown; version?: unknown}>({

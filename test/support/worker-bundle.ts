@@ -33,6 +33,7 @@ export function bundledWorker(plant = ''): {readonly file: string} {
 export const DIES_IN_PASS = `
 let asked = 0
 port.on('message', (message) => {
-  if (message.payload?.what === process.env.TEST_DIES_IN && ++asked === 4) throw new Error('planted')
+  const {TEST_DIES_IN: pass} = process.env
+  if (pass !== undefined && message.payload?.what === pass && ++asked === 4) throw new Error('planted')
 })
 `

@@ -22,8 +22,10 @@ export async function sourcesOf(backup: string, given: ToOpen): Promise<SourceTo
 async function openBackup(backup: string, {options, store}: ToOpen): Promise<OpenedSource> {
   const {onWarning, warnings} = keptWarnings()
   const opened = await openArchive(backup, store, {acceptUnsealed: options.acceptChanged, onWarning})
-  // Nothing is written until every byte was looked at: by all that the restore has.
+  // Nothing is written until every byte was looked at: by threads where there is much, since each costs 50 MB with a cloud's SDK.
   const {workers} = options
-  const source = opened.archive.checkedBy(async ({signal}) => startPartThreads(opened, {quick: true, signal, workers}))
+  const source = opened.archive.checkedBy(async ({signal}) =>
+    startPartThreads(opened, {isFrugal: true, quick: true, signal, workers}),
+  )
   return {source, store: opened.store, warnings}
 }

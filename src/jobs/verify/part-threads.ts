@@ -10,17 +10,22 @@ import {throwIfAborted} from '../../model/errors.js'
 import {uuidsIn} from '../../model/uuid-range.js'
 import {encryptionOf} from '../../store/encryption.js'
 import {storeOpenedAs} from '../../store/open.js'
-import {Thread, workersFor} from '../workers/thread.js'
+import {Thread, workersFor, workersWorth} from '../workers/thread.js'
 
 /** A part is read so much faster than a server is that a thread of its own is worth its start for so many times the objects. */
 const WORTH_MORE = 4
 /** The same for bytes that are hashed and no more, 512 MB of them: what makes up an object. */
 const BYTES_OF_ONE = 20 * 1024
 
+export interface PartThreadsOptions extends Pick<VerifyBackupOptions, 'quick' | 'signal' | 'workers'> {
+  /** Also of the `workers` that were asked for no more than are worth their start. */
+  isFrugal?: boolean
+}
+
 /** Undefined: this thread checks all of it itself. `place`: what the backup lies in, as it was opened. */
 export async function startPartThreads(
   {archive, place}: {archive: Archive; place: Store},
-  {quick, signal, workers}: Pick<VerifyBackupOptions, 'quick' | 'signal' | 'workers'>,
+  {isFrugal = false, quick, signal, workers}: PartThreadsOptions,
 ): Promise<PartThreads | undefined> {
   const {manifest, name, seal} = archive
   const {identities, passphrase} = encryptionOf(place)
@@ -28,9 +33,9 @@ export async function startPartThreads(
   // What opens a backup by a passphrase takes a second, by design: each thread would need it.
   if (!seal || !store || manifest.kind !== 'directory' || passphrase !== undefined) return undefined
   const {object_count: objects, parts} = seal
-  const work = quick ? manifest.bytes / BYTES_OF_ONE : objects / WORTH_MORE
-  const wanted = workersFor(workers, {objects: Math.floor(work), pages: parts.length})
-  const count = Math.min(wanted, parts.length)
+  const work = Math.floor(quick ? manifest.bytes / BYTES_OF_ONE : objects / WORTH_MORE)
+  const wanted = workersFor(workers, {objects: work, pages: parts.length})
+  const count = Math.min(wanted, parts.length, isFrugal ? workersWorth(work) : Infinity)
   if (count <= 1) return undefined
   const threads = new PartThreads(count, signal)
   try {

@@ -29,7 +29,12 @@ export function workersFor(
   if (wanted !== undefined) return Math.max(1, Math.min(wanted, pages))
   // A server beside us needs as many cores as we do: a second thread on two cores took them from it, and both were slower.
   const cores = url !== undefined && isOnThisMachine(url) ? availableParallelism() >> 1 : availableParallelism()
-  return Math.max(1, Math.min(MOST, cores, Math.floor(objects / WORTH.objects)))
+  return Math.max(1, Math.min(MOST, cores, workersWorth(objects)))
+}
+
+/** How many threads so many objects are worth. */
+export function workersWorth(objects: number): number {
+  return Math.floor(objects / WORTH.objects)
 }
 
 /** What a thread does. */

@@ -6,6 +6,7 @@ import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 import {newIdentity} from '../../../src/codec/age/header.js'
 import {BackupManager, type BackupResult, RestoreManager, type RestoreOptions, Verifier} from '../../../src/index.js'
 import {FLUSH_EVERY} from '../../../src/jobs/backup/transfer.js'
+import {WORTH} from '../../../src/jobs/workers/thread.js'
 import {listenToThreads} from '../../support/asked-threads.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 
@@ -17,6 +18,8 @@ let server: TestServer
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 
 beforeAll(async () => {
+  // A few bytes are worth a thread here.
+  WORTH.objects = 0.001
   directory = await temporaryDirectory()
   server = await startTestServer()
 })

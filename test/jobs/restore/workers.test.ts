@@ -6,7 +6,7 @@ import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest'
 import type {RestoreOptions, RestoreResult} from '../../../src/jobs/restore/options.js'
 import type {WeaviateObject} from '../../../src/model/object.js'
 
-import {BackupManager, type BackupResult, RestoreManager} from '../../../src/index.js'
+import {BackupManager, type BackupResult, connect, RestoreManager, type ServerCall} from '../../../src/index.js'
 import {receiveObjects, sendObjects} from '../../../src/jobs/restore/sent-objects.js'
 import {
   fillCollection,
@@ -94,6 +94,28 @@ it('writes what one writes', async () => {
   const restored = await restore({verify: true, workers: 3})
   expect(restored).toMatchObject({references: COUNT, rejected: 0, restored: COUNT, warnings: []})
   expect(restored.verification?.equal).toBe(true)
+  await expectCopy()
+})
+
+it('asks a server about itself once, and not in each thread', async () => {
+  const calls: ServerCall[] = []
+  const onCall = (call: ServerCall): void => {
+    calls.push(call)
+  }
+
+  const connection = await connect({grpcUrl: server.grpcUrl, onCall, url: server.url})
+  try {
+    await new RestoreManager(connection, {directory: directory.path}).restoreCollection(backup.id, {
+      batchSize: 10,
+      name: TARGET,
+      workers: 3,
+    })
+  } finally {
+    await connection.close()
+  }
+
+  // Whether it is ready, and what it is.
+  expect(calls.filter(({action, transport}) => transport === 'rest' && action.startsWith('connect'))).toHaveLength(2)
   await expectCopy()
 })
 
