@@ -39,6 +39,7 @@ export type JobName =
   | 'client-iterator'
   | 'client-loop'
   | 'copy'
+  | 'copy-ceiling'
   | 'floor'
   | 'read-ceiling'
   | 'restore'
@@ -178,13 +179,22 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Measured>> = {
   },
 
   async 'write-ceiling'(input) {
-    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
-    const schema = makeClass({...input.data, className: input.target!})
-    await connection.deleteCollection(input.target!)
-    await connection.createCollection(schema)
-    await connection.close()
     const {inFlight} = input
-    return writeCeiling({channel: channelOf(input), inFlight, objects: makeObjects(input.data), schema})
+    return writeCeiling({
+      channel: channelOf(input),
+      inFlight,
+      objects: makeObjects(input.data),
+      schema: await newTarget(input),
+    })
+  },
+
+  async 'copy-ceiling'(input) {
+    const {inFlight} = input
+    const channel = channelOf(input)
+    // It begins to send before it lets the other begin.
+    const writing = writeCeiling({channel, inFlight, objects: makeObjects(input.data), schema: await newTarget(input)})
+    const both = await Promise.all([writing, readCeiling({channel, schema: makeClass(input.data)})])
+    return both.toSorted((a, b) => b.seconds - a.seconds)[0]!
   },
 
   async 'client-loop'(input) {
@@ -221,10 +231,7 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Measured>> = {
   },
 
   async 'client-insert-many'(input) {
-    const connection = await connect({grpcUrl: input.grpcUrl, url: input.url})
-    await connection.deleteCollection(input.target!)
-    await connection.createCollection(makeClass({...input.data, className: input.target!}))
-    await connection.close()
+    await newTarget(input)
     const client = await officialClient(input)
     const collection = client.collections.get(input.target!)
     const objects = makeObjects(input.data).map((object) => ({
@@ -248,6 +255,19 @@ const jobs: Record<JobName, (input: JobInput) => Promise<Measured>> = {
     await client.close()
     return {objects: objects.length, seconds}
   },
+}
+
+/** Made anew, empty. */
+async function newTarget({data, grpcUrl, target, url}: JobInput): Promise<ReturnType<typeof makeClass>> {
+  const connection = await connect({grpcUrl, url})
+  try {
+    const schema = makeClass({...data, className: target!})
+    await connection.deleteCollection(target!)
+    await connection.createCollection(schema)
+    return schema
+  } finally {
+    await connection.close()
+  }
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

@@ -5,7 +5,7 @@
  * --named 0 (named vectors in place of the unnamed one), --uuids random|sequential|v7, --index flat|hnsw, --shards 1, --tenants 0, --inactive (the tenants,
  * as they are where there are thousands),
  * --formats json,json.gz,parquet,parquet.zst,arrow, --runs 3, --concurrency N, --workers N, --skip-client, --plot FILE.svg,
- * --also copy,export: a copy within the server beside the slower of both ceilings; a restore of an export that the server makes first (with EXPORT_ENABLED and
+ * --also copy,export: a copy within the server beside what both ceilings reach at once; a restore of an export that the server makes first (with EXPORT_ENABLED and
  * backup-filesystem), beside the write ceiling.
  * --place s3://bucket/prefix: the same backups and restores there (with AWS's variables), and --encrypted: encrypted, in the folder; beside the others, round by round.
  */
@@ -106,7 +106,14 @@ async function measureAll(): Promise<Row[]> {
     await take('read ceiling: undecoded pages', 'read-ceiling')
     if (tenants === 0) await take('floor of a backup: hashed and written, nothing decoded', 'floor')
     if (!options['skip-client']) await take('official client, hand-written loop (writes nothing)', 'client-loop')
-    if (also.has('copy')) await take('copy, within one server', 'copy', {target: TARGET})
+    if (also.has('copy')) {
+      await take('copy, within one server', 'copy', {target: TARGET})
+      for (const inFlight of [4, 8]) {
+        const label = `copy ceiling: undecoded pages and pre-encoded batches at once, ${inFlight} in flight`
+        await take(label, 'copy-ceiling', {inFlight, target: TARGET})
+      }
+    }
+
     if (exported !== undefined) {
       await take('restore, export of the server', 'restore-export', {backup: exported, target: TARGET})
     }
@@ -184,19 +191,24 @@ async function measureTenants(): Promise<Row[]> {
   return rows
 }
 
-/** Each job's share of what it is measured by: the better of the write ceilings, the read ceiling, the bare deletion. */
+/** Each job's share of what it is measured by: the better of the write ceilings or of those of copies, the read ceiling, the bare deletion. */
 function withShares(rows: readonly Row[]): Array<Row & {share?: number}> {
   const best = (start: string): number | undefined => {
     const rates = rows.filter(({job}) => job.startsWith(start)).map(({objectsPerSecond}) => objectsPerSecond)
     return rates.length === 0 ? undefined : Math.max(...rates)
   }
 
-  const [read, write, erase] = [best('read ceiling'), best('write ceiling'), best('clear: bare')]
+  const [read, write] = [best('read ceiling'), best('write ceiling')]
+  const [both, erase] = [best('copy ceiling'), best('clear: bare')]
+  const ceilingOf = (job: string): number | undefined => {
+    if (job.startsWith('copy')) return both
+    if (job.startsWith('restore') || job.includes('insertMany')) return write
+    return job === 'clear' ? erase : read
+  }
+
   return rows.map((row) => {
     const {job, objectsPerSecond} = row
-    const slower = read !== undefined && write !== undefined ? Math.min(read, write) : undefined
-    if (job.startsWith('copy')) return slower === undefined ? row : {...row, share: objectsPerSecond / slower}
-    const ceiling = job.startsWith('restore') || job.includes('insertMany') ? write : job === 'clear' ? erase : read
+    const ceiling = ceilingOf(job)
     const isYardstick = /ceiling|bare/.test(job)
     return ceiling === undefined || isYardstick ? row : {...row, share: objectsPerSecond / ceiling}
   })
