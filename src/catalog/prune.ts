@@ -54,12 +54,10 @@ export async function chooseForRemoval<T extends Retainable>(
     const found = await context.lookAt(backup)
     const [looked, problem] = typeof found === 'string' ? [undefined, found] : [found]
     const {file, timestamp} = backup
-    // One that cannot be read is counted with those it was once counted with; one whose collection nobody knows, alone.
-    const known = looked ? looked.collection : backup.collection
-    const collection = known === undefined || known === '' ? `hidden ${file}` : known
+    const collection = looked?.collection ?? `hidden ${file}`
     candidates.push({
       backup,
-      collection: `${collection} ${looked?.held.kind ?? 'all'}${looked?.held.transforms ?? ''}${looked?.isReplaced ? ' replaced' : ''}`,
+      collection: `${collection} ${looked?.held.kind ?? ''}${looked?.held.transforms ?? ''}${looked?.isReplaced ? ' replaced' : ''}`,
       file,
       looked,
       problem,
@@ -67,17 +65,26 @@ export async function chooseForRemoval<T extends Retainable>(
     })
   }
 
-  const {keep, reasons, remove} = selectForRemoval(candidates, policy, new Date())
-  const proofs = new Proofs(keep)
-  // Complete ones first: what an incomplete one is worth depends on them.
-  const isIncomplete = ({looked}: Candidate<T>): number => Number(looked?.held.kind === 'incomplete')
-  for (const candidate of remove.toSorted((a, b) => isIncomplete(a) - isIncomplete(b))) {
-    const reason = (await proofs.reasonToKeep(candidate)) ?? (await context.obstacleTo(candidate.backup))
-    if (reason !== undefined) reasons.set(candidate.file, [reason])
-  }
+  const results: Results<T> = new Map(
+    candidates.flatMap((candidate) => (candidate.problem === undefined ? [] : [[candidate, candidate.problem]])),
+  )
+  for (;;) {
+    // What cannot be read, or is not whole, stays and takes nobody's place: nothing goes on its account.
+    const counted = candidates.filter((candidate) => results.get(candidate) === undefined)
+    const {keep, reasons, remove} = selectForRemoval(counted, policy, new Date())
+    const proofs = new Proofs(keep, results)
+    // Complete ones first: what an incomplete one is worth depends on them.
+    const isIncomplete = ({looked}: Candidate<T>): number => Number(looked?.held.kind === 'incomplete')
+    for (const candidate of remove.toSorted((a, b) => isIncomplete(a) - isIncomplete(b))) {
+      const reason = (await proofs.reasonToKeep(candidate)) ?? (await context.obstacleTo(candidate.backup))
+      if (reason !== undefined) reasons.set(candidate.file, [reason])
+    }
 
-  for (const [{file}, problem] of proofs.problems) reasons.set(file, [...(reasons.get(file) ?? []), problem])
-  return {reasons, remove: remove.filter(({file}) => !reasons.has(file)).map(({backup}) => backup)}
+    // One that was counted on proved to be none to count.
+    if (keep.some((keeper) => results.get(keeper) !== undefined)) continue
+    for (const [{file}, problem] of results) if (problem !== undefined) reasons.set(file, [problem])
+    return {reasons, remove: remove.filter(({file}) => !reasons.has(file)).map(({backup}) => backup)}
+  }
 }
 
 interface Candidate<T> extends Retainable {
@@ -87,22 +94,18 @@ interface Candidate<T> extends Retainable {
   problem?: string
 }
 
+/** Why those that were read, or could not be, are not whole; undefined: they are. */
+type Results<T> = Map<Candidate<T>, string | undefined>
+
 /** The kept backups, each read to its last byte once others are to go on its account. */
 class Proofs<T> {
   readonly #keepers: Array<Candidate<T>>
-  /** Why those that were read are not whole. */
-  readonly #results = new Map<Candidate<T>, string | undefined>()
 
-  constructor(keepers: ReadonlyArray<Candidate<T>>) {
+  constructor(
+    keepers: ReadonlyArray<Candidate<T>>,
+    private readonly results: Results<T>,
+  ) {
     this.#keepers = [...keepers]
-  }
-
-  /** What is wrong with those that are kept, as far as it was found on the way. */
-  get problems(): Array<[Candidate<T>, string]> {
-    return this.#keepers.flatMap((keeper): Array<[Candidate<T>, string]> => {
-      const problem = keeper.problem ?? this.#results.get(keeper)
-      return problem === undefined ? [] : [[keeper, problem]]
-    })
   }
 
   async reasonToKeep(candidate: Candidate<T>): Promise<string | undefined> {
@@ -124,14 +127,14 @@ class Proofs<T> {
 
   /** Why it is not whole; undefined: it is. */
   async #prove(candidate: Candidate<T>, {isWhole}: Looked): Promise<string | undefined> {
-    if (!this.#results.has(candidate)) {
+    if (!this.results.has(candidate)) {
       const problem = await isWhole()
         .then((isSo) => (isSo ? undefined : DAMAGED))
         .catch(problemOf)
-      this.#results.set(candidate, problem)
+      this.results.set(candidate, problem)
     }
 
-    return this.#results.get(candidate)
+    return this.results.get(candidate)
   }
 }
 

@@ -426,7 +426,7 @@ describe('pruning', () => {
     expect((await statuses())[bad?.name ?? '']).toBe('sealed')
     const {reasons, removed} = await catalog.prune({keepLast: 1})
     expect(removed).toEqual([])
-    expect(reasons[good?.name ?? '']).toEqual(['the last good one'])
+    expect(reasons[good?.name ?? '']).toEqual(['one of the last 1'])
   })
 
   it('never removes the last one whose every byte is right: five newer ones have one flipped', async () => {
@@ -441,12 +441,12 @@ describe('pruning', () => {
         await writeFile(name, bytes)
       }
 
-      const dry = await catalog.prune({}, {collection, dryRun: true})
-      const pruned = await catalog.prune({}, {collection})
+      const dry = await catalog.prune({keepLast: 1}, {collection, dryRun: true})
+      const pruned = await catalog.prune({keepLast: 1}, {collection})
       expect(pruned).toEqual(dry)
       expect(pruned.removed.map(({file}) => file)).toEqual([backups[0]?.name])
-      expect(pruned.reasons[backups[1]?.name ?? '']).toEqual(['the last good one'])
-      expect(pruned.reasons[backups[6]?.name ?? '']?.at(-1)).toContain('damaged')
+      expect(pruned.reasons[backups[1]?.name ?? '']).toEqual(['one of the last 1'])
+      for (const {name} of backups.slice(2)) expect(pruned.reasons[name]).toEqual([expect.stringContaining('damaged')])
     }
   })
 
@@ -539,11 +539,18 @@ describe('pruning', () => {
     // As it is looked at.
     const {reasons, removed} = await unread.prune({keepLast: 1}, {dryRun: true})
     expect(removed.map(({file}) => file)).toEqual([second, first])
-    expect(reasons[newest]).toEqual(['one of the last 1', expect.stringMatching(/^it could not be read now: .*EIO/)])
-    expect(reasons[third]).toEqual(['the last good one'])
+    expect(reasons[newest]).toEqual([expect.stringMatching(/^it could not be read now: .*EIO/)])
+    expect(reasons[third]).toEqual(['one of the last 1'])
     // As its bytes are read: opened once for its head, failing from then on.
     const half = withUnreadable(newest, {after: 1})
     expect((await half.prune({keepLast: 1}, {dryRun: true})).reasons).toEqual(reasons)
+    // It takes the place of none: two that can be read stay beside it.
+    for (const after of [0, 1]) {
+      const two = await withUnreadable(newest, {after}).prune({keepLast: 2}, {dryRun: true})
+      expect(two.removed.map(({file}) => file)).toEqual([first])
+      expect(two.reasons[newest]).toEqual(reasons[newest])
+    }
+
     // One that would go is kept as well.
     const old = await withUnreadable(first).prune({keepLast: 1})
     expect(old.removed.map(({file}) => file)).toEqual([third, second])

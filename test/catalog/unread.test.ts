@@ -96,6 +96,20 @@ it('the others are listed, and it is unread: with an entry as such, without one 
   expect((await catalog.listing({collection: 'Notes'})).unread).toEqual([])
 })
 
+it('it takes the place of none: as many as are to be kept are such as can be read', async () => {
+  const {backups, url} = await place(4)
+  const [first, second, third, newest] = backups
+  await new BackupCatalog(url).reindex()
+  deny(newest!.name)
+  for (const policy of [{keepLast: 3}, {keepLast: 0, keepMonthly: 1}]) {
+    const {catalog} = told(url)
+    const {kept, reasons} = await catalog.prune(policy, {dryRun: true})
+    const wanted = 'keepMonthly' in policy ? [newest, third] : [newest, third, second, first]
+    expect(kept.map(({file}) => file)).toEqual(wanted.map((each) => each!.name))
+    expect(reasons[newest!.name]).toEqual([expect.stringMatching(/^it could not be read now: /)])
+  }
+})
+
 it('prune keeps it, and removes nothing on its account', async () => {
   const {backups, url} = await place(4)
   const [first, second, third, newest] = backups
@@ -110,7 +124,7 @@ it('prune keeps it, and removes nothing on its account', async () => {
       [third!.name, 'sealed'],
       [first!.name, 'unread'],
     ])
-    expect(reasons[third!.name]).toEqual(['the last good one'])
+    expect(reasons[third!.name]).toEqual(['one of the last 1'])
     for (const each of [first!, newest!])
       expect(reasons[each.name]!.at(-1)).toMatch(/^it could not be read now: .*credentials/)
     expect(unread.map(({file}) => file).toSorted()).toEqual([first!.name, newest!.name])
