@@ -15,8 +15,15 @@ export async function isContinuable(
   if (document) return (await store.unfinished?.stat(name)) !== undefined
   const files = new Set((await store.list(name)).map((entry) => entry.name))
   if (recipient !== undefined && [...files].every((file) => !isKeyFileName(file))) return false
-  const isThere = (file: string): boolean => files.has(file) || files.has(`${file}${ENCRYPTED_SUFFIX}`)
-  return !files.has(METADATA_FILE) && parts.every(({file}) => file !== null && isThere(file))
+  // What a listing does not show may be there: it may be older than that.
+  const isThere = async (file: string): Promise<boolean> =>
+    files.has(file) || (await store.stat(`${name}/${file}`, 'file')) !== undefined
+  if (await isThere(METADATA_FILE)) return false
+  for (const {file} of parts) {
+    if (file === null || !((await isThere(file)) || (await isThere(`${file}${ENCRYPTED_SUFFIX}`)))) return false
+  }
+
+  return true
 }
 
 /** Removes what there is of an unfinished backup; of a sealed one, and of what others have put there, nothing. */
@@ -26,9 +33,9 @@ export async function removeUnfinished(store: Store, name: string): Promise<void
     return
   }
 
-  const files = await store.list(name)
-  if (files.some((file) => file.name === METADATA_FILE)) return
-  for (const file of files) {
+  // Asked for by its name: a listing may be older than the seal.
+  if (await store.stat(`${name}/${METADATA_FILE}`, 'file')) return
+  for (const file of await store.list(name)) {
     if (file.kind === 'file' && isOwnFile(file.name)) await store.remove(`${name}/${file.name}`)
   }
 }

@@ -278,7 +278,11 @@ export class BackupCatalog {
       const {all, plan} = await this.#plan(entries, policy, collection)
       const {unnamed, ...choice} = plan
       const {leftovers, unread} = await this.#tidy(all, true)
-      return {...choice, leftovers: [...unnamed, ...leftovers], unread: withMore(choice.unread, unread)}
+      return {
+        ...choice,
+        leftovers: [...unnamed.flatMap(({keys}) => keys), ...leftovers],
+        unread: withMore(choice.unread, unread),
+      }
     }
 
     // Before the lock, which creates the folder: a policy that makes no sense changes nothing.

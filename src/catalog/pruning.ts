@@ -4,18 +4,25 @@ import type {UnusableFile} from './scan.js'
 import type {ListedBackup} from './status.js'
 
 import {lockedUntil} from '../archive/locked.js'
-import {parseBackupName} from '../archive/names.js'
-import {DataOpsError} from '../model/errors.js'
-import {removeIfAllowed} from '../store/denied.js'
+import {parseBackupName, partialLockName} from '../archive/names.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
+import {isNotAllowed, removeIfAllowed} from '../store/denied.js'
+import {Lease} from '../store/lease.js'
 import {reasonToKeep} from './in-use.js'
+import {JobBackups} from './job-backups.js'
 import {lookAt, type Looked} from './look.js'
 import {chooseForRemoval, DAMAGED, problemOf, type PruneResult} from './prune.js'
 import {strangersIn} from './removal.js'
 import {type RetentionPolicy} from './retention.js'
 
 export interface PlannedPrune extends Omit<PruneResult, 'leftovers'> {
-  /** Keys of what lies in the folders of kept backups, and no seal names. */
-  unnamed: string[]
+  unnamed: Unnamed[]
+}
+
+/** What lies in the folder of a kept backup, and no seal names. */
+interface Unnamed {
+  folder: string
+  keys: string[]
 }
 
 /** `backups`: newest first. @throws DataOpsError INVALID_INPUT, STORAGE, INTERRUPTED. */
@@ -84,21 +91,34 @@ class Looking {
     if (isUnread && this.unread.every((each) => each.file !== file)) this.unread.push({file, reason: error.message})
   }
 
-  /** Of what may be locked nobody removes anything. */
-  async unnamedOf(kept: readonly ListedBackup[]): Promise<string[]> {
-    const all: string[] = []
+  /** Of what may be locked nobody removes anything, nor of what another backup may need that is being written there. */
+  async unnamedOf(kept: readonly ListedBackup[]): Promise<Unnamed[]> {
+    const all: Unnamed[] = []
+    const jobs = new JobBackups(this.store)
     for (const {file} of kept) {
-      const unnamed = this.#unnamed.get(file) ?? []
-      if (unnamed.length > 0 && (await lockedUntil(this.store, file)) === undefined) all.push(...unnamed)
+      const keys = this.#unnamed.get(file) ?? []
+      if (keys.length === 0 || (await lockedUntil(this.store, file)) !== undefined) continue
+      if ((await Lease.isHeld(this.store, partialLockName(file))) || (await jobs.has(file))) continue
+      all.push({folder: file, keys})
     }
 
     return all
   }
 }
 
-/** Those that may be removed, once they are. */
-export async function removeUnnamed(store: Store, keys: readonly string[]): Promise<string[]> {
+/** Those that may be removed, once they are: while nobody writes there. */
+export async function removeUnnamed(store: Store, unnamed: readonly Unnamed[]): Promise<string[]> {
   const removed: string[] = []
-  for (const key of keys) if (await removeIfAllowed(store, key, 'file')) removed.push(key)
+  for (const {folder, keys} of unnamed) {
+    const lease = await Lease.tryAcquire(store, partialLockName(folder)).catch(insteadOf(undefined, isNotAllowed))
+    try {
+      // Asked anew: others may have been proven meanwhile, for hours.
+      if (!lease || (await new JobBackups(store).has(folder))) continue
+      for (const key of keys) if (await removeIfAllowed(store, key, 'file')) removed.push(key)
+    } finally {
+      await lease?.release()
+    }
+  }
+
   return removed
 }

@@ -12,6 +12,7 @@ import {
   isOwnFile,
   jobLeaseOf,
   journalName,
+  METADATA_FILE,
   parseBackupName,
   partialLockName,
   partialName,
@@ -174,6 +175,8 @@ class Tidying implements Tidied {
     if (backup === undefined || (backup === name && kind !== 'directory')) return
     await this.#alone(backup, async () => {
       if (await this.store.stat(journalName(backup), 'file')) return
+      // Asked for by its name: what a listing does not show, as one that is older than the seal, may be there.
+      if (backup === name && (await this.store.stat(`${name}/${METADATA_FILE}`, 'file'))) return
       if (kind === 'directory' && !(await isUnfinishedFolder(this.store, name, modified))) return
       if (await jobs.has(backup)) return
       // It went with its journal.

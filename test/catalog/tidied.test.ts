@@ -158,6 +158,47 @@ describe.each(['folder', 's3'])('in a place that is a %s', (kind) => {
     expect(left).toEqual(own)
   })
 
+  it('it stays while somebody holds the lease of that name: who writes there takes it along to the next free name', async () => {
+    const given = `${sealed.name}/objects-00002.parquet`
+    await store.put(given, utf8('PAR1'))
+    const lease = await Lease.tryAcquire(store, partialLockName(sealed.name))
+    expect(await prune()).toMatchObject({leftovers: []})
+    expect(await filesOf(store)).toContain(given)
+    await lease!.release()
+    expect(await prune()).toEqual({left: own, leftovers: [given]})
+  })
+
+  it.each([
+    ['of which a listing shows the first file alone', 'schema.json', []],
+    ['of which it does not show what a journal names', 'schema.json', ['objects.parquet']],
+    ['of which it shows nothing', undefined, ['objects.parquet']],
+  ])('a sealed backup %s loses nothing', async (_, shown, parts) => {
+    if (parts.length > 0) await store.put(journalName(sealed.name), utf8(journal({parts})))
+    const whole = later(2 * HOUR)
+    const stale = overlay(whole, {
+      async list(folder: string) {
+        const entries = await whole.list(folder)
+        return folder === sealed.name ? entries.filter(({name}) => name === shown) : entries
+      },
+    })
+    const {removed} = await new BackupCatalog(stale).prune()
+    await new BackupCatalog(stale).reindex()
+    expect(removed).toEqual([])
+    expect(await filesOf(store)).toEqual(expect.arrayContaining(own))
+  })
+
+  it('one that can be continued stays where a listing does not show what it has', async () => {
+    await store.put(`${NAME}/objects.parquet`, utf8('PAR1'))
+    await store.put(
+      journalName(NAME),
+      utf8(journal({id: '5f0c5f0c-0000-4000-8000-000000000000', parts: ['objects.parquet']})),
+    )
+    const whole = later(2 * HOUR)
+    const stale = overlay(whole, {list: async (folder: string) => (folder === NAME ? [] : whole.list(folder))})
+    expect((await new BackupCatalog(stale).prune()).leftovers).toEqual([])
+    expect(await filesOf(store)).toEqual(expect.arrayContaining([`${NAME}/objects.parquet`, journalName(NAME)]))
+  })
+
   it('where a part lies that no seal names, the backup stands in for an older one all the same', async () => {
     const older = await writeSealedBackup(path.join(parent, `older-${places}`), {
       format: 'parquet',

@@ -68,7 +68,7 @@ async function expectBeside(
   const found = await new Verifier({store}).verifyBackup(sealed!.file)
   expect(found).toMatchObject({digest, objectCount: COUNT, problems: []})
   expect(Buffer.from(await readAll(store, `${folder}/metadata.json`))).toEqual(Buffer.from(bytes))
-  expect((await store.list(folder)).map(({name}) => name).filter((name) => name.startsWith('objects'))).toEqual([])
+  expect((await store.list(folder)).map(({name}) => name).filter((name) => name.startsWith('objects-'))).toEqual([])
   return sealed!
 }
 
@@ -105,6 +105,44 @@ describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
     })
     await new JobManager({store: opened(late)}).work(server.connection, job.id)
     await expectBeside(opened(place), job, bytes)
+  }, 30_000)
+
+  it('is a whole backup, and the place is pruned hours after the items were done: their parts, and what is being brought, stay', async () => {
+    const [place, elsewhere] = [memoryStore(), memoryStore()]
+    const opened = await openerOf(kind)
+    const job = await create(opened(place))
+    await new BackupManager(server.connection, {store: elsewhere}).backupCollection(NAME, {format: 'parquet'})
+    const {name: other} = (await elsewhere.list('')).find(({name}) => name.startsWith(NAME))!
+    for (const {name} of await elsewhere.list(other))
+      await place.put(`${job.folder}/${name}`, await readAll(elsewhere, `${other}/${name}`))
+    const bytes = await readAll(place, `${job.folder}/metadata.json`)
+    const old = overlay(place, {
+      list: async (folder: string) =>
+        (await place.list(folder)).map((entry) => ({...entry, modified: entry.modified && 1})),
+    })
+    const leftovers: string[] = []
+    const mayGo = async (): Promise<void> => {
+      for (const dryRun of [true, false])
+        leftovers.push(...(await new BackupCatalog(old).prune({}, {dryRun})).leftovers)
+    }
+
+    let isPruned = false
+    const pruned = overlay(place, {
+      async createWriter(key: string) {
+        if (key.startsWith(`${job.folder}-2/`) && !isPruned) {
+          isPruned = true
+          await mayGo()
+        }
+
+        return place.createWriter(key)
+      },
+    })
+    await new JobManager({store: opened(pruned)}).work(server.connection, job.id)
+    expect(isPruned).toBe(true)
+    expect(leftovers).toEqual([])
+    await expectBeside(opened(place), job, bytes)
+    if (kind === 'plain')
+      expect(await new Verifier({store: place}).verifyBackup(job.folder)).toMatchObject({digest, problems: []})
   }, 30_000)
 
   it('lies in the next folder too, once that was agreed on', async () => {
@@ -180,7 +218,7 @@ describe.each(['plain', 'encrypted'] as const)('%s', (kind) => {
       await new JobManager({store}).cancel(server.connection, job.id)
       const left = (await place.list(job.folder)).map(({name}) => name)
       expect(left).toContain(what)
-      expect(left.filter((name) => name.startsWith('objects'))).toEqual([])
+      expect(left.filter((name) => name.startsWith('objects-'))).toEqual([])
     }
   })
 
