@@ -121,6 +121,7 @@ export type {
   ReplicaOutcome,
   ReplicaReport,
   ReplicaSide,
+  ReplyMeter,
   RestSide,
   ServerCall,
   ServerExports,

@@ -20,6 +20,14 @@ export interface PageRequest {
   viaRest?: boolean
 }
 
+/** Counts what replies bring while they come, of all calls of a read together. */
+export interface ReplyMeter {
+  /** Bytes at most: once more have come, it fails with `details.tooLarge`. Default: what each message may hold. */
+  most?: number
+  /** Bytes so far; of a message that was refused, as many as it was said to have. */
+  received: number
+}
+
 /** Ascending by UUID, above `after`, at most as many as asked for. None: the range has ended. */
 export interface ObjectPage {
   /** Bytes received. */
@@ -56,6 +64,8 @@ export type KnownObject = Pick<WeaviateObject, 'creationTimeUnix' | 'id' | 'last
 export interface ObjectRequest {
   className: string
   id: string
+  /** Counts the reply. */
+  meter?: ReplyMeter
   signal?: AbortSignal
   tenant?: string
 }
@@ -269,10 +279,14 @@ export interface Connection {
     signal?: AbortSignal
     tenant?: string
   }) => Promise<{deleted: number; failed: number; matched: number; reason?: string}>
-  /** Objects by id, in any order; missing ones are left out. In smaller calls where they are too large for one. */
+  /**
+   * Objects by id, in any order; missing ones are left out. In smaller calls where they are too large for one, unless `meter` says how
+   * much may come.
+   */
   getObjects: (request: {
     collection: CollectionPlan
     ids: readonly string[]
+    meter?: ReplyMeter
     signal?: AbortSignal
     tenant?: string
     /** As in `PageRequest`. */

@@ -1,5 +1,5 @@
 /** Objects that replicas have in several versions, or not all have: read of each replica, without repairing any. */
-import type {CollectionPlan, Connection, PageRequest} from './connection.js'
+import type {CollectionPlan, Connection, PageRequest, ReplyMeter} from './connection.js'
 import type {Tally} from './replica-tally.js'
 import type {HttpClient} from './rest/http.js'
 
@@ -20,6 +20,7 @@ const NODES_MS = 5000
 
 interface ResolveRequest extends Pick<PageRequest, 'collection' | 'include' | 'signal' | 'tenant'> {
   ids: readonly string[]
+  meter?: ReplyMeter
 }
 
 /** One object as all replicas have it. */
@@ -101,16 +102,16 @@ export class DisputedObjects {
     {id}: Versions,
     {node, object}: Versions['there'][number],
   ): Promise<undefined | WeaviateObject> {
-    const {collection, signal, tenant} = request
+    const {collection, meter, signal, tenant} = request
     try {
-      const whole = await readReplica(this.http, {collection, id, node, signal, tenant}, true)
+      const whole = await readReplica(this.http, {collection, id, meter, node, signal, tenant}, true)
       // Deleted meanwhile.
       return typeof whole === 'string' ? undefined : whole
     } catch (error) {
       if (!(error instanceof DataOpsError) || error.code !== 'SERVER_REFUSED') throw error
       // A vector that is no number cannot come over REST: over gRPC, of a node that has this version.
       for (const member of this.members) {
-        const found = await member.getObjects({collection, ids: [id], signal, tenant})
+        const found = await member.getObjects({collection, ids: [id], meter, signal, tenant})
         const same = found.find(({lastUpdateTimeUnix}) => lastUpdateTimeUnix === object.lastUpdateTimeUnix)
         if (same) return same
       }
@@ -129,14 +130,14 @@ export class DisputedObjects {
   }
 
   async #readEach(
-    {collection, signal, tenant}: ResolveRequest,
+    {collection, meter, signal, tenant}: ResolveRequest,
     id: string,
     {healthy, unwell}: Nodes,
   ): Promise<Versions> {
     const versions: Versions = {absent: 0, id, there: [], unasked: [...unwell]}
     await Promise.all(
       healthy.map(async (node) => {
-        const answer = await readReplica(this.http, {collection, id, node, signal, tenant}, false)
+        const answer = await readReplica(this.http, {collection, id, meter, node, signal, tenant}, false)
         if (answer === 'absent') versions.absent++
         else if (answer !== 'elsewhere') versions.there.push({node, object: answer})
       }),

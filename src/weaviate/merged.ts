@@ -88,7 +88,7 @@ class MergedObjects {
   }
 
   async getObjects(request: ObjectRequest): Promise<WeaviateObject[]> {
-    const {collection, ids, signal, tenant} = request
+    const {collection, ids, meter, signal, tenant} = request
     const bare = {...request, collection: planBare(collection.schema)}
     const found = await Promise.all(
       this.#members.map(async (member, index) =>
@@ -98,7 +98,8 @@ class MergedObjects {
     const versions = found.map((objects) => new Map(objects.map((object) => [object.id, object])))
     const agreed = ids.flatMap((id) => agreedOn(id, versions) ?? [])
     const open = ids.filter((id) => isDisputed(id, versions))
-    return [...agreed, ...(await this.#disputed.resolve({collection, ids: open, include: 'objects', signal, tenant}))]
+    const disputed = {collection, ids: open, include: 'objects', meter, signal, tenant} as const
+    return [...agreed, ...(await this.#disputed.resolve(disputed))]
   }
 
   /** Ascending, up to where every member's page reaches. */

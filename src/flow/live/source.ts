@@ -1,4 +1,5 @@
 /** A live collection as a source: in the order of its ids, which are listed first and kept, so that a job that stops can go on. */
+import type {WeaviateObject} from '../../model/object.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
 import type {WeaviateTenant} from '../../model/tenant.js'
@@ -16,6 +17,7 @@ import {newMembersOf} from '../../model/new-members.js'
 import {TOOL_VERSION} from '../../model/version.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
+import {ObjectsById} from '../by-id.js'
 import {PageSize, TARGET_BYTES} from '../page-size.js'
 import {inactiveNow} from '../tenants/activation.js'
 import {ActiveTenants, type HeldNote} from '../tenants/active-tenants.js'
@@ -255,14 +257,15 @@ export class LiveSource implements ObjectSource {
   async #holdsOneOf(known: readonly KnownObject[]): Promise<boolean> {
     const {connection} = this.options
     const {className} = this.#plan
+    const byId = new ObjectsById({connection, plan: this.#plan})
     for (const [tenant, group] of Map.groupBy(known, (each) => each.tenant)) {
       const held = tenant === undefined ? [] : [{collection: className, name: tenant}]
       const release = await this.#active.hold(held, this.options.signal)
       try {
         const ids = group.map(({id}) => id)
         const created = new Map(group.map((each) => [each.id, each.created]))
-        const live = await connection.getObjects({collection: this.#plan, ids, tenant})
-        if (live.some(({creationTimeUnix, id}) => creationTimeUnix === created.get(id))) return true
+        const isSame = ({creationTimeUnix, id}: WeaviateObject): boolean => creationTimeUnix === created.get(id)
+        if (await byId.some(ids, {tenant}, isSame)) return true
       } finally {
         release()
         await this.#active.putBack()

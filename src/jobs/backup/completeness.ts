@@ -3,19 +3,17 @@ import type {MissingObject, SealedCount} from '../../codec/document.js'
 import type {Reading} from './job.js'
 import type {ArchiveSink} from './sink.js'
 
+import {type FoundObjects, ObjectsById} from '../../flow/by-id.js'
 import {checkObjects} from '../../flow/page-check.js'
 import {ParallelReader, type Slice} from '../../flow/parallel-reader.js'
 import {type Keyed, RecordList, TenantNumbers} from '../../flow/records.js'
 import {TemporaryFolder} from '../../flow/temporary-folder.js'
-import {chunks} from '../../model/chunks.js'
 import {isRefusal} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
-import {objectKey} from '../../model/object.js'
+import {objectKey, type WeaviateObject} from '../../model/object.js'
 
 /** Ids alone weigh little, but REST lists them with their properties. */
 const LISTING_PAGE = 1000
-/** Objects read in one call. */
-const OBJECTS_A_CALL = 100
 /** Above this many tenants they are counted at the end only: a call each. */
 export const COUNTED_TENANTS = 500
 
@@ -59,6 +57,7 @@ interface Count {
  * and what that shows and the backup lacks is read. Writers alone make no backup incomplete: they change one of the counts.
  */
 export class CompletenessCheck {
+  readonly #byId: ObjectsById
   readonly #counts = new Map<string | undefined, Count>()
   readonly #folder = new TemporaryFolder()
   /** By id and tenant. */
@@ -69,6 +68,7 @@ export class CompletenessCheck {
   #found = 0
 
   constructor(private readonly options: CompletenessOptions) {
+    this.#byId = new ObjectsById(options)
     if (!options.readBack) this.#read = this.#records()
     const {counts = [], found = 0, missing = []} = options.state ?? {}
     for (const [tenant, count] of counts) this.#counts.set(tenant ?? undefined, {...count})
@@ -205,26 +205,33 @@ export class CompletenessCheck {
 
       for (const [tenant, objects] of Map.groupBy(lacking, (object) => object.tenant)) {
         const ids = objects.map(({id}) => id)
-        for (const some of chunks(ids, OBJECTS_A_CALL)) await this.#readLacking(tenant, some)
+        for await (const found of this.#byId.read(ids, {tenant})) await this.#takeLacking(tenant, found)
       }
     }
   }
 
-  async #readLacking(tenant: string | undefined, ids: string[]): Promise<void> {
-    const {connection, plan, signal, sink, throttle} = this.options
-    const request = {collection: plan, signal, tenant}
-    const objects = await throttle.run(async () => connection.getObjects({...request, ids}))
+  /** What did not come is read over REST, one by one: a refusal is of that one. */
+  async #takeLacking(tenant: string | undefined, {ids, objects}: FoundObjects): Promise<void> {
+    await this.#take(tenant, ids, objects)
     const there = new Set(objects.map(({id}) => id))
-    for (const id of ids) {
-      if (there.has(id)) continue
-      try {
-        objects.push(...(await throttle.run(async () => connection.getObjects({...request, ids: [id], viaRest: true}))))
-      } catch (error) {
-        if (!isRefusal(error)) throw error
-        this.#missing.set(objectKey(tenant, id), {id, reason: error.message, ...(tenant !== undefined && {tenant})})
-      }
+    for (const id of ids) if (!there.has(id)) await this.#take(tenant, [id], await this.#readOverRest(tenant, id))
+  }
+
+  /** None that is refused: it is missing. */
+  async #readOverRest(tenant: string | undefined, id: string): Promise<WeaviateObject[]> {
+    const objects: WeaviateObject[] = []
+    try {
+      for await (const found of this.#byId.read([id], {tenant, viaRest: true})) objects.push(...found.objects)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      this.#missing.set(objectKey(tenant, id), {id, reason: error.message, ...(tenant !== undefined && {tenant})})
     }
 
+    return objects
+  }
+
+  async #take(tenant: string | undefined, ids: string[], objects: readonly WeaviateObject[]): Promise<void> {
+    const {plan, sink} = this.options
     checkObjects(objects, {collection: plan.className, ids, tenant})
     for (const object of objects) this.#missing.delete(objectKey(tenant, object.id))
     await sink.write(objects)

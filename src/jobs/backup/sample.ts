@@ -1,6 +1,7 @@
 /** Some of what a backup has read: by when it came into being, a collection or a tenant is told from another of its name. */
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 
+import {ObjectsById} from '../../flow/by-id.js'
 import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
 import {objectKey, type WeaviateObject} from '../../model/object.js'
@@ -197,14 +198,18 @@ async function otherOf(
 async function isOlder(
   witnesses: readonly SampledObject[],
   objects: readonly SampledObject[],
-  {connection, plan, signal}: Asking,
+  asking: Asking,
 ): Promise<boolean> {
   const newest = Math.max(...objects.map(({created}) => created))
   const old = witnesses.filter(({created}) => created <= newest).toSorted((a, b) => a.created - b.created)
   const created = new Map(old.slice(0, MOST_WITNESSES).map((each) => [each.id, each.created]))
   if (created.size === 0) return false
-  const live = await connection.getObjects({collection: plan, ids: [...created.keys()], signal, tenant: old[0]!.tenant})
-  return live.some(({creationTimeUnix, id}) => creationTimeUnix === created.get(id))
+  const {tenant} = old[0]!
+  return new ObjectsById(asking).some(
+    [...created.keys()],
+    {tenant},
+    (live) => live.creationTimeUnix === created.get(live.id),
+  )
 }
 
 /**
@@ -232,12 +237,16 @@ export function spread<T>(objects: readonly T[]): T[] {
 }
 
 /** One that is there as it came into being says that it is the same: others may have been written anew. */
-async function compare(objects: readonly SampledObject[], {connection, plan, signal}: Asking): Promise<Sameness> {
+async function compare(objects: readonly SampledObject[], asking: Asking): Promise<Sameness> {
   const created = new Map(objects.map((each) => [each.id, each.created]))
   const tenant = objects[0]?.tenant
-  const live = await connection.getObjects({collection: plan, ids: [...created.keys()], signal, tenant})
-  if (live.some(({creationTimeUnix, id}) => creationTimeUnix === created.get(id))) return 'same'
-  return live.length > 0 ? 'other' : 'unknown'
+  let isAnyThere = false
+  const isKept = await new ObjectsById(asking).some([...created.keys()], {tenant}, ({creationTimeUnix, id}) => {
+    isAnyThere = true
+    return creationTimeUnix === created.get(id)
+  })
+  if (isKept) return 'same'
+  return isAnyThere ? 'other' : 'unknown'
 }
 
 /** Whether each tenant of a sample, or the collection, is surely what it was when that was read. Tenants that are not `active` are not asked. */

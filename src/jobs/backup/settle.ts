@@ -2,11 +2,11 @@ import type {Amendment} from '../../codec/document.js'
 import type {ObjectIndex} from './object-index.js'
 import type {BackupReading} from './reading.js'
 
+import {ObjectsById} from '../../flow/by-id.js'
 import {listIds} from '../../flow/list-ids.js'
 import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {settledStatus, withActiveTenants} from '../../flow/tenants/activation.js'
-import {chunks} from '../../model/chunks.js'
-import {objectKey} from '../../model/object.js'
+import {objectKey, type WeaviateObject} from '../../model/object.js'
 import {writeAll} from '../../model/sink.js'
 import {WHOLE_RANGE} from '../../model/uuid-range.js'
 
@@ -14,8 +14,6 @@ import {WHOLE_RANGE} from '../../model/uuid-range.js'
 const NOTED = {async leave() {}, async save() {}}
 /** Scans after which a collection counts as never still. */
 const MAX_ROUNDS = 20
-/** Objects read again in one call. */
-const OBJECTS_A_CALL = 100
 
 export interface SettleResult {
   amendments: Amendment[]
@@ -72,6 +70,7 @@ type Tenant = string | undefined
 /** What scans find, one after another. */
 class Scans {
   readonly #amendments = new Map<string, Amendment>()
+  readonly #byId: ObjectsById
   #changes = 0
   #round = 0
   #scanned = new Set<Tenant>()
@@ -79,7 +78,9 @@ class Scans {
   constructor(
     private readonly reading: BackupReading,
     private readonly index: ObjectIndex,
-  ) {}
+  ) {
+    this.#byId = new ObjectsById(reading)
+  }
 
   get amendments(): Amendment[] {
     return [...this.#amendments.values()]
@@ -117,7 +118,7 @@ class Scans {
 
     for (const [tenant, ids] of changed) {
       this.#changes += ids.length
-      for (const some of chunks(ids, OBJECTS_A_CALL)) await this.#readAgain(tenant, some)
+      for await (const {objects} of this.#byId.read(ids, {tenant})) await this.#writeAgain(tenant, objects)
     }
 
     const tenants = new Set(slices.map(({tenant}) => tenant))
@@ -144,23 +145,17 @@ class Scans {
 
   /** A listing that lacks an object does not say that it was deleted: by its id, over the other transport, it may be there. */
   async #seeUnlisted(tenants: ReadonlySet<Tenant>): Promise<void> {
-    const {connection, plan, signal, throttle} = this.reading
     const unlisted = new Map<Tenant, string[]>()
     for (const {id, tenant} of this.index.unseen(this.#round)) if (tenants.has(tenant)) addTo(unlisted, tenant, id)
     for (const [tenant, ids] of unlisted) {
-      for (const some of chunks(ids, OBJECTS_A_CALL)) {
-        const request = {collection: plan, ids: some, signal, tenant, viaRest: true}
-        const objects = await throttle.run(async () => connection.getObjects(request))
+      for await (const {objects} of this.#byId.read(ids, {tenant, viaRest: true}))
         for (const {id} of objects) this.index.see(tenant, id, this.#round)
-      }
     }
   }
 
   /** Objects as they are now; those that the backup has already are superseded. */
-  async #readAgain(tenant: Tenant, ids: string[]): Promise<void> {
-    const {connection, open, plan, signal, throttle} = this.reading
-    const {content, writer} = open
-    const objects = await throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant}))
+  async #writeAgain(tenant: Tenant, objects: readonly WeaviateObject[]): Promise<void> {
+    const {content, writer} = this.reading.open
     for (const object of objects) {
       const held = this.index.get(tenant, object.id)
       if (held) {

@@ -2,6 +2,7 @@
 import type {WeaviateTenant} from '../../model/tenant.js'
 import type {Connection} from '../../weaviate/connection.js'
 
+import {ObjectsById} from '../../flow/by-id.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
@@ -68,8 +69,12 @@ async function holdSame(
   const {objects} = await source.readPage({collection, include: 'ids', limit: SAMPLE, tenant})
   if (objects.length === 0) return undefined
   const created = new Map(objects.map(({creationTimeUnix, id}) => [id, creationTimeUnix]))
-  const found = await target.getObjects({collection, ids: [...created.keys()], tenant})
-  return found.some(({creationTimeUnix, id}) => creationTimeUnix !== undefined && creationTimeUnix === created.get(id))
+  const byId = new ObjectsById({connection: target, plan: collection})
+  return byId.some(
+    [...created.keys()],
+    {tenant},
+    ({creationTimeUnix, id}) => creationTimeUnix !== undefined && creationTimeUnix === created.get(id),
+  )
 }
 
 async function holdSameTenants(job: CopyJob): Promise<boolean | undefined> {

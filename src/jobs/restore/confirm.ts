@@ -87,8 +87,9 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
  * after another: so once all that is done, something of what was written is looked for.
  * @throws DataOpsError CONTENT_DIFFERS when none of it is there.
  */
-async function checkTenantsHold({restore: {job}, transfer: {plan}}: Target): Promise<void> {
+async function checkTenantsHold({restore: {job}, transfer}: Target): Promise<void> {
   const {connection, options, sample} = job
+  const {plan} = transfer
   if (!plan.multiTenant || options.skipData || sample.objects.length === 0) return
   const names = [...new Set(sample.objects.flatMap(({tenant}) => tenant ?? []))]
   const live = await connection.listTenants(plan.className, names)
@@ -96,8 +97,7 @@ async function checkTenantsHold({restore: {job}, transfer: {plan}}: Target): Pro
   const ids = sample.objects.flatMap(({id, tenant}) => (tenant === active ? [id] : [])).slice(0, SAMPLE)
   const isGone = live.length === 0
   if (!isGone && ids.length === 0) return
-  const collection = planBare(plan.schema)
-  if (!isGone && (await connection.getObjects({collection, ids, tenant: active})).length > 0) return
+  if (!isGone && (await transfer.lookUp.some(ids, {tenant: active}, () => true))) return
   throw new DataOpsError(
     'CONTENT_DIFFERS',
     isGone

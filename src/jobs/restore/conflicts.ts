@@ -4,16 +4,9 @@ import type {RestoredTenants} from './tenants.js'
 
 import {ACTIVATION_GROUP} from '../../flow/tenants/room.js'
 import {chunks} from '../../model/chunks.js'
-import {planBare} from '../../weaviate/collection-plan.js'
 import {RowRanges} from './row-ranges.js'
 
-/** Ids asked for in one call. */
-const IDS_A_CALL = 500
-
-export interface ConflictOptions extends Pick<
-  RestoreTransferOptions,
-  'connection' | 'plan' | 'selected' | 'signal' | 'throttle'
-> {
+export interface ConflictOptions extends Pick<RestoreTransferOptions, 'lookUp' | 'selected' | 'signal'> {
   archive: Pick<ObjectSource, 'isLive' | 'pages'>
   tenants: Pick<RestoredTenants, 'whileActive'>
 }
@@ -28,11 +21,10 @@ export interface Conflicts {
 
 /** Reads ids only from the backup. */
 export async function findExisting(options: ConflictOptions): Promise<Conflicts> {
-  const {archive, connection, signal, throttle} = options
+  const {archive, lookUp, signal} = options
   const existing = new RowRanges()
   const unseen = new RowRanges()
   let next = 0
-  const collection = planBare(options.plan.schema)
   for await (const page of archive.pages({columns: 'ids', signal})) {
     if (archive.isLive) next = addUnseen(unseen, next, page)
     const byTenant = new Map<string | undefined, Map<string, number>>()
@@ -49,10 +41,8 @@ export async function findExisting(options: ConflictOptions): Promise<Conflicts>
     for (const group of chunks(entries, ACTIVATION_GROUP)) {
       await options.tenants.whileActive(group, async () => {
         for (const {rows, tenant} of group) {
-          for (const ids of chunks([...rows.keys()], IDS_A_CALL)) {
-            const there = await throttle.run(async () => connection.getObjects({collection, ids, signal, tenant}))
-            for (const {id} of there) found.push(rows.get(id)!)
-          }
+          for await (const {objects} of lookUp.read([...rows.keys()], {tenant}))
+            for (const {id} of objects) found.push(rows.get(id)!)
         }
       })
     }

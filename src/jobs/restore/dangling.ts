@@ -5,12 +5,13 @@
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {Placeholder} from './checkpoint-file.js'
 
+import {ObjectsById} from '../../flow/by-id.js'
 import {isRefusal} from '../../model/errors.js'
 import {type JsonValue, own, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 import {sha256Hex} from '../../platform/node.js'
-import {planCollection} from '../../weaviate/collection-plan.js'
+import {planBare, planCollection} from '../../weaviate/collection-plan.js'
 import {backoffMs, sleep} from '../../weaviate/retry.js'
 import {parseBeacon} from '../../weaviate/values.js'
 
@@ -116,7 +117,12 @@ async function idsThere(
   {collection, ids, tenant}: {collection: CollectionPlan; ids: ReadonlySet<string>; tenant: string | undefined},
 ): Promise<ReadonlySet<string> | undefined> {
   try {
-    return new Set((await connection.getObjects({collection, ids: [...ids], tenant})).map(({id}) => id))
+    const there = new Set<string>()
+    for await (const {objects} of new ObjectsById({connection, plan: planBare(collection.schema)}).read([...ids], {
+      tenant,
+    }))
+      for (const {id} of objects) there.add(id)
+    return there
   } catch (error) {
     if (tenant === undefined || !isRefusal(error)) throw error
     const tenants = await connection.listTenants(collection.className)

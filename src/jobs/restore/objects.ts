@@ -10,6 +10,7 @@ import type {Referring} from './referring.js'
 import type {RejectedObjects} from './rejected.js'
 import type {RestoredTenants} from './tenants.js'
 
+import {type ByIdOptions, ObjectsById} from '../../flow/by-id.js'
 import {approximateBytes, objectKey, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {planBare} from '../../weaviate/collection-plan.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
@@ -44,6 +45,8 @@ export interface RestoreTransferOptions extends OperationOptions {
   keepsNothing: boolean
   /** Why an object must not be sent; undefined: it may. */
   objection: (object: WeaviateObject) => string | undefined
+  /** Which objects the target has: none is read with more than its id and times. */
+  lookUp: ObjectsById
   /** Of the target. */
   plan: CollectionPlan
   /** Of a live source with references. */
@@ -68,15 +71,28 @@ export function sendingOf(
   {connection, options}: RestoreJob,
   plan: CollectionPlan,
   expected: number | undefined,
-): Pick<RestoreTransferOptions, 'batchSize' | 'concurrency' | 'connection' | 'plan' | 'signal' | 'throttle'> {
+): Pick<
+  RestoreTransferOptions,
+  'batchSize' | 'concurrency' | 'connection' | 'lookUp' | 'plan' | 'signal' | 'throttle'
+> {
+  const {signal} = options
+  const throttle = throttleOf(options)
   return {
     batchSize: batchSizeFor(options, expected ?? Number.MAX_SAFE_INTEGER),
     concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
     connection,
+    lookUp: lookUpIn({connection, plan, signal, throttle}),
     plan,
-    signal: options.signal,
-    throttle: throttleOf(options),
+    signal,
+    throttle,
   }
+}
+
+/** Ids looked up in one call. */
+const IDS_LOOKED_UP = 500
+
+export function lookUpIn({plan, ...reading}: ByIdOptions): ObjectsById {
+  return new ObjectsById({...reading, most: IDS_LOOKED_UP, plan: planBare(plan.schema)})
 }
 
 /** First pass: every object, without its references. */
@@ -154,14 +170,10 @@ export function countReferences(plan: CollectionPlan, object: WeaviateObject): n
 
 /** Whether the target has an object of its id. */
 export async function isThere(
-  {connection, plan, signal, tenants, throttle}: RestoreTransferOptions,
+  {lookUp, tenants}: RestoreTransferOptions,
   {id, tenant}: WeaviateObject,
 ): Promise<boolean> {
-  const request = {collection: planBare(plan.schema), ids: [id], signal, tenant}
-  const found = await tenants.whileActive([{tenant}], async () =>
-    throttle.run(async () => connection.getObjects(request)),
-  )
-  return found.length > 0
+  return tenants.whileActive([{tenant}], async () => lookUp.some([id], {tenant}, () => true))
 }
 
 /** Remembers what is gone: its references must not be sent either, should it come back. */

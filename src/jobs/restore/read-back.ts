@@ -2,10 +2,11 @@
 import type {SourcePage} from '../../flow/source.js'
 
 import {describeDifference} from '../../codec/digest.js'
+import {ObjectsById} from '../../flow/by-id.js'
 import {toTarget} from '../../flow/live/sink.js'
 import {chunks} from '../../model/chunks.js'
 import {DataOpsError} from '../../model/errors.js'
-import {objectKey, type WeaviateObject, type WriteFailure} from '../../model/object.js'
+import {type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {plural} from '../../model/plural.js'
 import {countReferences, type RestoreTransferOptions} from './objects.js'
 import {onlyReferences, sendDangling, sendReferences} from './references.js'
@@ -18,11 +19,12 @@ const OBJECTS_A_CALL = 100
 /** Returns how many were mended. @throws DataOpsError CONTENT_DIFFERS when somebody goes on changing them. */
 export async function mendReferences(transfer: RestoreTransferOptions): Promise<number> {
   const {archive, checkpoint, signal} = transfer
+  const byId = new ObjectsById(transfer)
   let mended = 0
   for await (const page of archive.pages({signal})) {
     const isWritten = (row: number): boolean =>
       [checkpoint.skipped, checkpoint.rejected].every((rows) => !rows.has(row))
-    let differing = await differingOf(transfer, page, isWritten)
+    let differing = await differingOf({byId, page, transfer}, isWritten)
     for (let attempt = 1; differing.length > 0; attempt++) {
       const [first] = differing
       if (attempt > TRIES) {
@@ -36,7 +38,7 @@ export async function mendReferences(transfer: RestoreTransferOptions): Promise<
       for (const some of chunks(differing, OBJECTS_A_CALL)) await mend(transfer, some)
       mended += differing.length
       const rows = new Set(differing.map(({row}) => row))
-      differing = await differingOf(transfer, page, (row) => rows.has(row) && isWritten(row))
+      differing = await differingOf({byId, page, transfer}, (row) => rows.has(row) && isWritten(row))
     }
   }
 
@@ -50,11 +52,11 @@ interface Differing {
 
 /** Objects of a page that do not refer to what the backup says. */
 async function differingOf(
-  transfer: RestoreTransferOptions,
-  {objects, rows}: SourcePage,
+  {byId, page, transfer}: {byId: ObjectsById; page: SourcePage; transfer: RestoreTransferOptions},
   isWanted: (row: number) => boolean,
 ): Promise<Differing[]> {
-  const {connection, plan, selected, signal, tenants, throttle} = transfer
+  const {plan, selected, tenants} = transfer
+  const {objects, rows} = page
   const wanted = objects.flatMap((object, index): Differing[] => {
     const row = rows[index]
     const isSent = row !== undefined && isWanted(row) && selected(object) && countReferences(plan, object) > 0
@@ -63,14 +65,17 @@ async function differingOf(
   const differing: Differing[] = []
   for (const [tenant, group] of Map.groupBy(wanted, ({object}) => object.tenant)) {
     const ids = group.map(({object}) => object.id)
-    const found = await tenants.whileActive([{tenant}], async () =>
-      throttle.run(async () => connection.getObjects({collection: plan, ids, signal, tenant, viaRest: true})),
-    )
-    const there = new Map(found.map((object) => [objectKey(object.tenant ?? tenant, object.id), object]))
-    for (const one of group) {
-      const live = there.get(objectKey(tenant, one.object.id))
-      if (!live || !hasReferencesOf(transfer, one.object, live)) differing.push(one)
-    }
+    const equal = new Set<Differing>()
+    const wantedById = Map.groupBy(group, ({object}) => object.id)
+    await tenants.whileActive([{tenant}], async () => {
+      for await (const {objects: found} of byId.read(ids, {tenant, viaRest: true})) {
+        for (const live of found) {
+          for (const one of wantedById.get(live.id) ?? [])
+            if (hasReferencesOf(transfer, one.object, live)) equal.add(one)
+        }
+      }
+    })
+    differing.push(...group.filter((one) => !equal.has(one)))
   }
 
   return differing

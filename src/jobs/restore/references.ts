@@ -7,7 +7,6 @@ import type {Placeholder} from './checkpoint-file.js'
 import {toTarget} from '../../flow/live/sink.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, objectKey, type WeaviateObject, type WriteFailure} from '../../model/object.js'
-import {planBare} from '../../weaviate/collection-plan.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
 import {BATCH_BYTES, countReferences, reject, type RestoreTransferOptions} from './objects.js'
@@ -234,16 +233,12 @@ export function onlyReferences(
 }
 
 /** Those that the target has. */
-async function writtenOf(
-  {connection, plan, referring, signal, throttle}: RestoreTransferOptions,
-  batch: Batch,
-): Promise<Batch> {
-  const collection = planBare(plan.schema)
+async function writtenOf({lookUp, referring}: RestoreTransferOptions, batch: Batch): Promise<Batch> {
   const there = new Set<string>()
   for (const [tenant, group] of Map.groupBy(batch.objects, (object) => object.tenant)) {
     const ids = group.map(({id}) => id)
-    const found = await throttle.run(async () => connection.getObjects({collection, ids, signal, tenant}))
-    for (const {id} of found) there.add(objectKey(tenant, id))
+    for await (const {objects} of lookUp.read(ids, {tenant}))
+      for (const {id} of objects) there.add(objectKey(tenant, id))
   }
 
   const isThere = ({id, tenant}: WeaviateObject): boolean => there.has(objectKey(tenant, id))

@@ -5,8 +5,9 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {Checkpoint} from './checkpoint.js'
 
+import {ObjectsById} from '../../flow/by-id.js'
 import {DataOpsError} from '../../model/errors.js'
-import {planCollection} from '../../weaviate/collection-plan.js'
+import {planBare} from '../../weaviate/collection-plan.js'
 import {sameCollection} from '../../weaviate/identity.js'
 import {tenantsOf} from '../../weaviate/resolve.js'
 import {isUntouched} from './empty-place.js'
@@ -64,7 +65,7 @@ async function holdsSample({archive, checkpoint, connection, live}: ToContinue):
   const written = await writtenSample(archive, checkpoint)
   if (written.length === 0) return true
   if (tenants && written.every(({tenant}) => !tenants.has(tenant ?? ''))) return false
-  const collection = planCollection(live)
+  const byId = new ObjectsById({connection, plan: planBare(live)})
   const byTenant = Map.groupBy(
     written.filter(({tenant}) => !tenants || tenants.get(tenant ?? '') === 'HOT'),
     ({tenant}) => tenant,
@@ -72,7 +73,7 @@ async function holdsSample({archive, checkpoint, connection, live}: ToContinue):
   if (byTenant.size === 0) return true
   for (const [tenant, objects] of byTenant) {
     const ids = objects.map(({id}) => id)
-    if ((await connection.getObjects({collection, ids, tenant})).length > 0) return true
+    if (await byId.some(ids, {tenant}, () => true)) return true
   }
 
   return false

@@ -2,7 +2,6 @@
 import type {WriteFailure} from '../../model/object.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {RestoreJob} from './job.js'
-import type {RestoreTransferOptions} from './objects.js'
 import type {LeaderCalls, ThreadCalls} from './thread-calls.js'
 
 import {LiveSink} from '../../flow/live/sink.js'
@@ -11,6 +10,7 @@ import {ofThisServer} from '../../weaviate/which-server.js'
 import {throttleOf} from '../options.js'
 import {type Offer} from '../workers/peer.js'
 import {Thread, workersFor} from '../workers/thread.js'
+import {lookUpIn, type RestoreTransferOptions} from './objects.js'
 import {sendObjects} from './sent-objects.js'
 
 type WriteRequest = Parameters<Connection['writeObjects']>[0]
@@ -53,6 +53,7 @@ export async function withThreads<T>(
     return await pass({
       ...transfer,
       concurrency: inFlight,
+      lookUp: lookUpIn({...transfer, throttle}),
       sink: new LiveSink({...transfer, throttle}),
       throttle,
     })

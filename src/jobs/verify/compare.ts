@@ -214,14 +214,14 @@ class Comparison {
 
   async #nameMembersIn(objects: readonly WeaviateObject[], wanted: Map<string, ObjectDifference>): Promise<void> {
     if (objects.length === 0) return
-    const others = await this.second.find(objects)
-    for (const object of objects) {
-      const key = objectKey(object.tenant, object.id)
-      const other = others.get(key)
-      const difference = wanted.get(key)
-      // What was deleted since it was compared is not here: that it differed stays true, in what can no longer be said.
-      if (difference && other)
-        difference.members = describeDifference(this.first.schema, object, other, this.second.schema)
+    const ours = new Map(objects.map((object) => [objectKey(object.tenant, object.id), object]))
+    // What was deleted since it was compared is not there: that it differed stays true, in what can no longer be said.
+    for await (const others of this.second.find(objects)) {
+      for (const [key, other] of others) {
+        const [object, difference] = [ours.get(key), wanted.get(key)]
+        if (object && difference)
+          difference.members = describeDifference(this.first.schema, object, other, this.second.schema)
+      }
     }
   }
 

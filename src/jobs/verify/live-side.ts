@@ -4,13 +4,13 @@ import type {OperationOptions} from '../../model/progress.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {ComparedSide, HeldTenant, TakesPart} from './side.js'
 
+import {IDS_A_CALL, ObjectsById} from '../../flow/by-id.js'
 import {countObjects} from '../../flow/count-objects.js'
 import {defaultBatchSize, TARGET_BYTES} from '../../flow/page-size.js'
 import {ParallelReader, type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {Throttle} from '../../flow/throttle.js'
-import {chunks} from '../../model/chunks.js'
 import {newMembersOf} from '../../model/new-members.js'
 import {objectKey, type WeaviateObject} from '../../model/object.js'
 import {plural} from '../../model/plural.js'
@@ -24,9 +24,6 @@ import {type Asking, otherInWords, othersIn, type OtherTenant, Sample} from '../
 import {DEFAULT_CONCURRENCY} from '../options.js'
 import {ListedCounts} from './listed-counts.js'
 
-/** Objects fetched together to see what differs in them. */
-const OBJECTS_A_FETCH = 100
-
 export interface LiveSideOptions extends OperationOptions {
   /** What is made of the objects before they are compared. */
   chain?: TransformChain
@@ -38,6 +35,7 @@ export interface LiveSideOptions extends OperationOptions {
 }
 
 export class LiveSide implements ComparedSide {
+  readonly #byId: ObjectsById
   readonly #concurrency: number
   readonly #connection: Connection
   readonly #counts: ListedCounts
@@ -52,7 +50,7 @@ export class LiveSide implements ComparedSide {
   /** Tenants, or the collection, that were others at the end of their reading than at its start. */
   readonly #others: OtherTenant[] = []
   #tenants?: WeaviateTenant[]
-  readonly atOnce = {bytes: TARGET_BYTES, objects: OBJECTS_A_FETCH}
+  readonly atOnce = {bytes: TARGET_BYTES, objects: IDS_A_CALL}
 
   constructor(connection: Connection, schema: WeaviateClass, options: LiveSideOptions) {
     const {concurrency = DEFAULT_CONCURRENCY, onWarning, signal} = options
@@ -62,6 +60,7 @@ export class LiveSide implements ComparedSide {
     this.#plan = planCollection(schema)
     this.#sameServer = new SameServer(connection, schema, options)
     this.#throttle = new Throttle({concurrency, onWarning, signal})
+    this.#byId = new ObjectsById({connection, plan: this.#plan, signal, throttle: this.#throttle})
     this.#counts = new ListedCounts(connection, this.#plan, signal)
   }
 
@@ -105,14 +104,12 @@ export class LiveSide implements ComparedSide {
     })
   }
 
-  async find(objects: readonly WeaviateObject[]): Promise<ReadonlyMap<string, WeaviateObject>> {
-    const found = new Map<string, WeaviateObject>()
+  async *find(objects: readonly WeaviateObject[]): AsyncGenerator<ReadonlyMap<string, WeaviateObject>> {
     for (const [tenant, group] of Map.groupBy(objects, (object) => object.tenant)) {
       const ids = group.map(({id}) => id)
-      for (const object of await this.#fetch(ids, tenant)) found.set(objectKey(tenant, object.id), object)
+      for await (const {objects: there} of this.#byId.read(ids, {tenant}))
+        yield new Map((await this.#changed(there)).map((object) => [objectKey(tenant, object.id), object]))
     }
-
-    return found
   }
 
   async held(): Promise<HeldTenant[]> {
@@ -237,15 +234,12 @@ export class LiveSide implements ComparedSide {
     const open = [...keys.values()].filter(({tenant}) => isOpen(tenant))
     for (const [tenant, group] of Map.groupBy(open, (each) => each.tenant)) {
       const ids = group.map(({id}) => id)
-      for (const some of chunks(ids, OBJECTS_A_FETCH)) yield this.#fetch(some, tenant)
+      for await (const {objects} of this.#byId.read(ids, {tenant})) yield this.#changed(objects)
     }
   }
 
-  async #fetch(ids: string[], tenant: string | undefined): Promise<WeaviateObject[]> {
+  async #changed(objects: WeaviateObject[]): Promise<readonly WeaviateObject[]> {
     const {chain, signal} = this.#options
-    const objects = await this.#throttle.run(async () =>
-      this.#connection.getObjects({collection: this.#plan, ids, signal, tenant}),
-    )
     return (await chain?.objects(objects, signal)) ?? objects
   }
 

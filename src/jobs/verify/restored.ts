@@ -52,8 +52,8 @@ async function timesOf(
 ): Promise<ReadonlyMap<string, number | undefined>> {
   const times = new Map<string, number | undefined>()
   await side.eachGroup(new Set(objects.map(({tenant}) => tenant)), async (isOpen) => {
-    const found = await side.find(objects.filter(({tenant}) => isOpen(tenant)))
-    for (const [key, {creationTimeUnix}] of found) times.set(key, creationTimeUnix)
+    for await (const found of side.find(objects.filter(({tenant}) => isOpen(tenant))))
+      for (const [key, {creationTimeUnix}] of found) times.set(key, creationTimeUnix)
   })
   return times
 }

@@ -31,8 +31,8 @@ export interface ComparedSide {
   count: (takesPart: TakesPart, like?: number) => Promise<number | undefined>
   /** Runs `body` once, or with a group of these tenants after another: those that objects can be looked up of meanwhile. */
   eachGroup: (names: ReadonlySet<string | undefined>, body: (isOpen: TakesPart) => Promise<void>) => Promise<void>
-  /** Those of them that are there, by `objectKey`; of tenants that are open. */
-  find: (objects: readonly WeaviateObject[]) => Promise<ReadonlyMap<string, WeaviateObject>>
+  /** Those of them that are there, by `objectKey`, some at a time; of tenants that are open. */
+  find: (objects: readonly WeaviateObject[]) => AsyncIterable<ReadonlyMap<string, WeaviateObject>>
   /** Whether there are no objects of those that take part; for where the other holds the schema only. */
   isEmpty: (takesPart: TakesPart) => Promise<boolean>
   /** Once all of it was read: objects that it says to have and does not show, in words. */

@@ -48,14 +48,10 @@ export class SourceSide implements ComparedSide {
     await body(() => true)
   }
 
-  async find(objects: readonly WeaviateObject[]): Promise<ReadonlyMap<string, WeaviateObject>> {
+  async *find(objects: readonly WeaviateObject[]): AsyncGenerator<ReadonlyMap<string, WeaviateObject>> {
     const keys = new Map(objects.map((object) => [objectKey(object.tenant, object.id), object]))
-    const found = new Map<string, WeaviateObject>()
-    for await (const some of this.wanted(keys, () => true)) {
-      for (const object of some) found.set(objectKey(object.tenant, object.id), object)
-    }
-
-    return found
+    for await (const some of this.wanted(keys, () => true))
+      yield new Map(some.map((object) => [objectKey(object.tenant, object.id), object]))
   }
 
   async held(): Promise<HeldTenant[]> {

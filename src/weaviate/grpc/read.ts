@@ -1,5 +1,5 @@
 /** Pages of objects over gRPC, completed over REST where gRPC would lose something. */
-import type {Connection, ObjectPage, PageRequest} from '../connection.js'
+import type {Connection, ObjectPage, PageRequest, ReplyMeter} from '../connection.js'
 import type {ReferencesPage} from '../rest/reading.js'
 import type {GrpcMethod} from './channel.js'
 
@@ -38,6 +38,12 @@ interface SearchPage extends DecodedPage {
   message: Uint8Array
 }
 
+interface Reading {
+  /** Counts what comes over REST. */
+  meter?: ReplyMeter
+  signal?: AbortSignal
+}
+
 export class GrpcReader {
   // Collections whose properties gRPC cannot carry, or not in a way that is known here, as found out.
   readonly #badlyCarried = new WeakSet<GrpcCollectionPlan>()
@@ -49,7 +55,7 @@ export class GrpcReader {
     plan: GrpcCollectionPlan,
     page: DecodedPage,
     restPage: ReferencesPage,
-    signal?: AbortSignal,
+    {meter, signal}: Reading,
   ): Promise<void> {
     const byId = new Map(restPage.map((beside) => [beside.id, beside]))
     const uncertain = new Set(page.uncertain)
@@ -63,18 +69,18 @@ export class GrpcReader {
 
     await inParallel(singly, {atOnce: SINGLE_FETCHES, signal}, async (object) => {
       const {id, tenant} = object
-      const found = await this.context.rest.getObject({className: plan.className, id, signal, tenant})
+      const found = await this.context.rest.getObject({className: plan.className, id, meter, signal, tenant})
       // Deleted since: it stays as gRPC saw it, so that the page is not taken for the last.
       if (!found) return
-      if (isOtherVersion(found, object)) await this.#readWhole(plan, object, signal)
+      if (isOtherVersion(found, object)) await this.#readWhole(plan, object, {meter, signal})
       else object.properties = allProperties(plan, found.properties)
     })
   }
 
   // It was written between the two answers: all of it comes over REST, of one version.
-  async #readWhole(plan: GrpcCollectionPlan, object: WeaviateObject, signal?: AbortSignal): Promise<void> {
-    const ids = [object.id]
-    const [whole] = await this.context.rest.getObjects({collection: plan, ids, signal, tenant: object.tenant})
+  async #readWhole(plan: GrpcCollectionPlan, object: WeaviateObject, reading: Reading): Promise<void> {
+    const {id, tenant} = object
+    const [whole] = await this.context.rest.getObjects({collection: plan, ids: [id], ...reading, tenant})
     if (!whole) return
     delete object.vector
     delete object.vectors
@@ -138,25 +144,33 @@ export class GrpcReader {
   async getObjects({
     collection,
     ids,
+    meter,
     signal,
     tenant,
     viaRest,
   }: Parameters<Connection['getObjects']>[0]): Promise<WeaviateObject[]> {
     const plan = grpcPlan(collection)
-    if (viaRest || plan.hidesExpired) return this.context.rest.getObjects({collection, ids, signal, tenant})
+    if (viaRest || plan.hidesExpired) return this.context.rest.getObjects({collection, ids, meter, signal, tenant})
     const objects: WeaviateObject[] = []
     const read = async (values: readonly string[]): Promise<void> => {
       try {
         const query: PageQuery = {filters: filterByIds([...values]), include: 'objects', limit: values.length, tenant}
-        const page = await this.#search(plan, query, {signal})
-        await this.#complete(plan, page, [], signal)
+        const page = await this.#search(plan, query, {maxBytes: leftOf(meter), signal})
+        if (meter) meter.received += page.message.byteLength
+        await this.#complete(plan, page, [], {meter, signal})
         objects.push(...page.objects)
       } catch (error) {
         if (!isTooLarge(error)) throw error
+        if (meter?.most !== undefined) {
+          const {bytes} = error.details
+          if (typeof bytes === 'number') meter.received += bytes
+          throw error
+        }
+
         const half = Math.floor(values.length / 2)
         if (half === 0) {
           // Larger than any message: it can still come over REST.
-          objects.push(...(await this.context.rest.getObjects({collection, ids: values, signal, tenant})))
+          objects.push(...(await this.context.rest.getObjects({collection, ids: values, meter, signal, tenant})))
           return
         }
 
@@ -173,8 +187,9 @@ export class GrpcReader {
     const plan = grpcPlan(request.collection)
     const {after, include, limit, maxBytes, signal, tenant} = request
     if (include !== 'references' && (request.viaRest || plan.hidesExpired)) return this.context.rest.readPage(request)
+    const meter: ReplyMeter = {received: 0, ...(maxBytes !== undefined && {most: maxBytes})}
     const readRest = async () =>
-      this.context.rest.readReferencesPage({after, className: plan.className, limit, maxBytes, signal, tenant})
+      this.context.rest.readReferencesPage({after, className: plan.className, limit, meter, signal, tenant})
 
     if (include === 'references') return referencesPage(plan, await readRest(), tenant)
     const query: PageQuery = {after, include, limit, tenant}
@@ -198,10 +213,11 @@ export class GrpcReader {
 
     // Later than the gRPC page only where that has just shown that REST is needed.
     const restPage = beside ?? (this.#readsRest(plan) ? await readRest() : [])
-    await this.#complete(plan, page, restPage, signal)
+    await this.#complete(plan, page, restPage, {meter, signal})
     let {message}: {message?: Uint8Array} = page
     return {
-      bytes: message.byteLength,
+      // Where gRPC carries vectors alone, what objects weigh came over REST.
+      bytes: message.byteLength + (this.#isBadlyCarried(plan) ? meter.received : 0),
       objects: page.objects,
       // Once: given back twice, two pages would be read into the same memory.
       release: () => {
@@ -210,6 +226,11 @@ export class GrpcReader {
       },
     }
   }
+}
+
+/** Bytes that may still come. */
+function leftOf(meter: ReplyMeter | undefined): number | undefined {
+  return meter?.most === undefined ? undefined : Math.max(0, meter.most - meter.received)
 }
 
 function isOtherVersion(rest: {lastUpdateTimeUnix?: number}, object: WeaviateObject): boolean {

@@ -6,7 +6,7 @@ import {isIPv6, type LookupFunction} from 'node:net'
 import {rootCertificates} from 'node:tls'
 
 import type {JsonValue} from '../../model/object.js'
-import type {ServerCall} from '../connection.js'
+import type {ReplyMeter, ServerCall} from '../connection.js'
 
 import {DataOpsError, interrupted, orInterrupted, throwIfAborted} from '../../model/errors.js'
 import {told} from '../calls.js'
@@ -37,8 +37,8 @@ export interface HttpRequest {
   body?: string
   /** Other than JSON. */
   contentType?: string
-  /** Bytes of the reply's body at most, where that is less than of any. */
-  maxBytes?: number
+  /** Counts the reply's body as it comes, and those of other requests that have it. */
+  meter?: ReplyMeter
   method: 'DELETE' | 'GET' | 'POST' | 'PUT'
   /** Below the client's URL (`/v1/schema`), or a whole URL elsewhere, which gets no headers of ours. */
   path: string
@@ -67,10 +67,7 @@ export class HttpClient {
 
   async #exchange(
     url: URL,
-    {
-      maxBytes = Infinity,
-      ...options
-    }: Pick<HttpRequest, 'body' | 'maxBytes' | 'method' | 'signal'> & {headers: Headers},
+    {meter, ...options}: Pick<HttpRequest, 'body' | 'meter' | 'method' | 'signal'> & {headers: Headers},
   ): Promise<RawReply> {
     const {dispatcher, request} = await (this.#wire ??= openWire(this.#options))
     const {body, headers, statusCode} = await request(url, {
@@ -81,7 +78,7 @@ export class HttpClient {
       headersTimeout: 0,
     })
     const {date, 'retry-after': retryAfter} = headers
-    const bytes = await readBody(body, Math.min(maxBytes, this.#options.maxBodyBytes ?? MAX_BODY_BYTES))
+    const bytes = await readBody(body, this.#options.maxBodyBytes ?? MAX_BODY_BYTES, meter)
     return {bytes, ...(typeof date === 'string' && {date}), retryAfter, status: statusCode}
   }
 
@@ -135,7 +132,7 @@ export class HttpClient {
   }
 
   async #send(httpRequest: HttpRequest, ours: Headers): Promise<HttpReply> {
-    const {action, body, contentType = 'application/json', maxBytes, method, path, query, signal} = httpRequest
+    const {action, body, contentType = 'application/json', meter, method, path, query, signal} = httpRequest
     const {timeoutMs} = this.#options
     throwIfAborted(signal)
     const url = new URL(path.startsWith('/') ? `${this.#options.url}${path}` : path)
@@ -153,7 +150,7 @@ export class HttpClient {
     let reply: RawReply
     try {
       // undici heeds a signal only once it is connected, and a proxy may never let it.
-      reply = await orInterrupted(this.#exchange(url, {body, headers, maxBytes, method, signal: stop}), stop)
+      reply = await orInterrupted(this.#exchange(url, {body, headers, meter, method, signal: stop}), stop)
     } catch (error) {
       if (signal?.aborted) throw interrupted(signal)
       if (deadline.signal.aborted) {
@@ -189,14 +186,16 @@ interface RawReply {
 }
 
 /** The whole body, unless it has no end. */
-async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number, meter?: ReplyMeter): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.byteLength
-    if (bytes > maxBytes) {
+    if (meter) meter.received += chunk.byteLength
+    const {most = Infinity, received = 0} = meter ?? {}
+    if (bytes > maxBytes || received > most) {
       // Whoever asked for a page may ask for a smaller one.
-      throw new DataOpsError('UNEXPECTED', `The server's reply is longer than ${maxBytes} bytes.`, {
+      throw new DataOpsError('UNEXPECTED', `The server's reply is longer than ${Math.min(maxBytes, most)} bytes.`, {
         details: {tooLarge: true},
       })
     }

@@ -1,5 +1,13 @@
 /** Objects read over REST: by pages of the cursor listing, and by id. */
-import type {CollectionPlan, Connection, ConsistencyLevel, KnownObject, ObjectPage, PageRequest} from '../connection.js'
+import type {
+  CollectionPlan,
+  Connection,
+  ConsistencyLevel,
+  KnownObject,
+  ObjectPage,
+  PageRequest,
+  ReplyMeter,
+} from '../connection.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
@@ -15,8 +23,7 @@ export interface ListRequest {
   after?: string
   className: string
   limit: number
-  /** Bytes of the reply at most. */
-  maxBytes?: number
+  meter?: ReplyMeter
   signal?: AbortSignal
   tenant?: string
 }
@@ -45,6 +52,7 @@ export interface GetObjectOptions {
   collection?: CollectionPlan
   /** Default ONE: above it, what a replica lacks is written to it. Not with `node`. */
   consistency?: ConsistencyLevel
+  meter?: ReplyMeter
   /** The replica to ask, by the name of its node; default: any one. */
   node?: string
   signal?: AbortSignal
@@ -58,11 +66,12 @@ export async function getObjectRest(
   http: HttpClient,
   className: string,
   id: string,
-  {collection, consistency = 'ONE', node, signal, tenant, vectors = false}: GetObjectOptions = {},
+  {collection, consistency = 'ONE', meter, node, signal, tenant, vectors = false}: GetObjectOptions = {},
 ): Promise<undefined | WeaviateObject> {
   try {
     const {value} = await http.json<RestObject>({
       action: `read object ${id} of ${className}`,
+      meter,
       method: 'GET',
       path: `/v1/objects/${encodeURIComponent(className)}/${encodeURIComponent(id)}`,
       query: {
@@ -85,7 +94,14 @@ export async function readPageRest(http: HttpClient, request: PageRequest): Prom
   const {after, collection, include, limit, maxBytes, signal, tenant} = request
   const {bytes, objects} = await list(
     http,
-    {after, className: collection.className, limit, maxBytes, signal, tenant},
+    {
+      after,
+      className: collection.className,
+      limit,
+      ...(maxBytes !== undefined && {meter: {most: maxBytes, received: 0}}),
+      signal,
+      tenant,
+    },
     include === 'objects',
   )
   return {
@@ -104,11 +120,11 @@ export async function list(
   request: ListRequest,
   hasVectors: boolean,
 ): Promise<{bytes: number; objects: RestObject[]}> {
-  const {after, className, limit, maxBytes, signal, tenant} = request
+  const {after, className, limit, meter, signal, tenant} = request
   try {
     const {bytes, value} = await http.json<{objects?: RestObject[] | null}>({
       action: `read objects of ${className}`,
-      maxBytes,
+      meter,
       method: 'GET',
       path: '/v1/objects',
       // An empty `after` asks for the cursor listing, from its beginning.
@@ -143,9 +159,9 @@ async function findNonFinite(http: HttpClient, request: ListRequest): Promise<{b
 
 export async function getObjectsRest(
   http: HttpClient,
-  {collection, ids, signal, tenant}: Parameters<Connection['getObjects']>[0],
+  {collection, ids, meter, signal, tenant}: Parameters<Connection['getObjects']>[0],
 ): Promise<WeaviateObject[]> {
-  const options = {collection, signal, tenant, vectors: true}
+  const options = {collection, meter, signal, tenant, vectors: true}
   const objects = await inParallel(ids, {atOnce: SINGLE_FETCHES, signal}, async (id) =>
     getObjectRest(http, collection.className, id, options),
   )

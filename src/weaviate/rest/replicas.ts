@@ -1,5 +1,5 @@
 /** What REST tells of replicas: the nodes, their async replication, and an object as one of them has it. */
-import type {AtLevelRequest, CollectionPlan, KnownObject, NodeState} from '../connection.js'
+import type {AtLevelRequest, CollectionPlan, KnownObject, NodeState, ReplyMeter} from '../connection.js'
 
 import {DataOpsError, insteadOf} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
@@ -66,11 +66,18 @@ export type ReplicaAnswer = 'absent' | 'elsewhere' | WeaviateObject
 /** One object as the replica of one node has it, which repairs nothing. */
 export async function readReplica(
   http: HttpClient,
-  request: {collection: CollectionPlan; id: string; node: string; signal?: AbortSignal; tenant?: string},
+  request: {
+    collection: CollectionPlan
+    id: string
+    meter?: ReplyMeter
+    node: string
+    signal?: AbortSignal
+    tenant?: string
+  },
   vectors: boolean,
 ): Promise<ReplicaAnswer> {
-  const {collection, id, node, signal, tenant} = request
-  const asked = getObjectRest(http, collection.className, id, {collection, node, signal, tenant, vectors})
+  const {collection, id, meter, node, signal, tenant} = request
+  const asked = getObjectRest(http, collection.className, id, {collection, meter, node, signal, tenant, vectors})
   return (await asked.catch(insteadOf('elsewhere' as const, isElsewhere))) ?? 'absent'
 }
 

@@ -31,7 +31,7 @@ const MOST_BYTES = 16 * 1024 * 1024
 async function listObjects(http: HttpClient, request: ListRequest): Promise<KnownObject[]> {
   for (let {limit} = request; ; limit >>= 1) {
     try {
-      return await listIds(http, {...request, limit, ...(limit > 1 && {maxBytes: MOST_BYTES})})
+      return await listIds(http, {...request, limit, ...(limit > 1 && {meter: {most: MOST_BYTES, received: 0}})})
     } catch (error) {
       if (!isTooLarge(error) || limit <= 1) throw error
     }
