@@ -6,6 +6,7 @@ import {type ReadCover} from '../archive/encrypted/cover.js'
 import {checkCoverIs, unlock} from '../archive/encrypted/unlock.js'
 import {pastWhatHides} from '../archive/locked.js'
 import {type Manifest, readManifest, type SealedManifest} from '../archive/manifest.js'
+import {parseBackupName} from '../archive/names.js'
 import {Archive} from '../archive/reader.js'
 import {orRemoved} from '../archive/removed-meanwhile.js'
 import {DataOpsError, insteadOf} from '../model/errors.js'
@@ -15,7 +16,7 @@ import {BackupCatalog} from './catalog.js'
 import {findAmong} from './find.js'
 import {backupsNamed, hintOf, parseBackupReference} from './named.js'
 import {type BackupPlace, openPlace, placeAt, splitReference} from './place-at.js'
-import {orUnread, unreadBeside} from './unread.js'
+import {orUnread, unreadAmong, unreadBeside} from './unread.js'
 
 export type {BackupPlace} from './place-at.js'
 
@@ -131,6 +132,8 @@ export interface LocatedBackups {
   /** Newer ones of the same collections that are not whole, and why. */
   passedOver: Array<{path: string; reason: string}>
   places: BackupPlace[]
+  /** What a pattern or a run may stand for as well, and cannot be looked at now, and why: it is not among the places. */
+  unread: Array<{name: string; path: string; reason: string}>
 }
 
 /**
@@ -143,8 +146,8 @@ export async function locateBackup(
   store: Store,
   {onWarning}: {onWarning?: (warning: Warning) => void} = {},
 ): Promise<BackupPlace> {
-  const {passedOver, places} = await locateBackups(reference, store)
-  for (const {path, reason} of passedOver) onWarning?.(olderTaken(path, reason))
+  const {places, ...others} = await locateBackups(reference, store)
+  for (const warning of warningsOf(others)) onWarning?.(warning)
   const [place] = places
   if (place && places.length === 1) return place
   const ids = places.map(({listed, name}) => listed?.id ?? name)
@@ -154,13 +157,31 @@ export async function locateBackup(
   })
 }
 
+/** What is to be said of what was not taken. `isExcluded`: of a collection that nobody wants anything of. */
+export function warningsOf(
+  {passedOver, unread}: Omit<LocatedBackups, 'places'>,
+  isExcluded: (collection: string | undefined) => boolean = () => false,
+): Warning[] {
+  const wanted = unread.filter(({name}) => !isExcluded(parseBackupName(name)?.collection))
+  return [
+    ...passedOver.map(({path, reason}) => olderTaken(path, reason)),
+    ...wanted.map(({path, reason}) => leftUnread(path, reason)),
+  ]
+}
+
 /** Of a newer one that was passed over. */
-export function olderTaken(path: string, reason: string): Warning {
+function olderTaken(path: string, reason: string): Warning {
   return {
     code: 'older-taken',
     details: {path, reason},
     message: `${path} ${reason}: an older backup is taken in its place.`,
   }
+}
+
+/** Of what may be one of several that were asked for. */
+function leftUnread(path: string, reason: string): Warning {
+  const message = `${path} could not be looked at, and may be one of those that are meant: it is left out. ${reason}`
+  return {code: 'backup-not-read', details: {path, reason}, message}
 }
 
 /** What is found in a place; where that is not there, this is what is to be mended. */
@@ -178,10 +199,14 @@ async function foundIn<T>(place: Store, find: () => Promise<T>): Promise<T> {
 export async function locateBackups(reference: string, given: Store): Promise<LocatedBackups> {
   const store = pastWhatHides(given)
   const found = isPattern(reference) ? undefined : await placeAt(reference, store)
-  if (found) return {passedOver: [], places: [found]}
+  if (found) return {passedOver: [], places: [found], unread: []}
   const {folder, name} = splitReference(reference)
   const asked = parseBackupReference(name)
-  if (!asked) return {passedOver: [], places: [await foundIn(store, async () => placeInCatalog(reference, store))]}
+  if (!asked) {
+    const only = await foundIn(store, async () => placeInCatalog(reference, store))
+    return {passedOver: [], places: [only], unread: []}
+  }
+
   const place = folder === undefined ? store : openPlace(folder, store)
   const listing = await new BackupCatalog(place).listing()
   const {backups, passedOver} = await foundIn(place, async () =>
@@ -197,6 +222,11 @@ export async function locateBackups(reference: string, given: Store): Promise<Lo
       })),
     ],
     places: backups.map((listed) => ({listed, name: listed.file, store: place})),
+    unread: unreadAmong(asked, backups, listing).map(({file, reason}) => ({
+      name: file,
+      path: place.describe(file),
+      reason,
+    })),
   }
 }
 

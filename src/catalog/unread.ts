@@ -7,6 +7,7 @@ import type {ListedBackup} from './status.js'
 
 import {fileStem, isHiddenName, parseBackupName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
+import {matchesPattern} from '../model/pattern.js'
 import {plural} from '../model/plural.js'
 
 /** Those of which nobody knows what they are: an entry is tried as what it says. */
@@ -29,6 +30,21 @@ export function unreadBeside(name: BackupName, taken: readonly ListedBackup[], l
       ({collection, timestamp}) =>
         (isAny || fileStem(collection) === parsed.collection) && at.slice(0, 19) >= timestamp.slice(0, 19),
     )
+  })
+}
+
+/** Those that a pattern or a run may stand for as well, of collections of which nothing was taken. */
+export function unreadAmong(name: BackupName, taken: readonly ListedBackup[], listing: Listing): UnusableFile[] {
+  if (name.kind === 'run') return unknownIn(listing)
+  if (name.kind !== 'pattern') return []
+  const {pattern} = name
+  const beside = new Set(unreadBeside(name, taken, listing).map(({file}) => file))
+  const known = new Set(taken.map(({collection}) => fileStem(collection)))
+  return unknownIn(listing).filter(({file}) => {
+    const collection = parseBackupName(file)?.collection
+    if (collection === undefined || beside.has(file)) return false
+    if (isHiddenName(file)) return true
+    return !known.has(collection) && (matchesPattern(collection, pattern) || matchesPattern(file, pattern))
   })
 }
 

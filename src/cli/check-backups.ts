@@ -7,6 +7,7 @@ import type {Store} from '../store/store.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {plural} from '../model/plural.js'
+import {exitAtLeast} from './several.js'
 
 /** A reference that leads nowhere is said before any server is asked. @throws DataOpsError NOT_A_BACKUP. */
 export async function checkBackupsExist(references: readonly string[], directory: string): Promise<void> {
@@ -54,7 +55,7 @@ export interface ChooseOptions {
  * @throws DataOpsError NOT_A_BACKUP when one leads nowhere, or all are left out.
  */
 export async function chooseBackups(references: readonly string[], options: ChooseOptions): Promise<ChosenBackups> {
-  const [{locateBackups, olderTaken}, {isPlural}, {openStore}, names, {matchesPattern}, {withEncryption}] =
+  const [{locateBackups, warningsOf}, {isPlural}, {openStore}, names, {matchesPattern}, {withEncryption}] =
     await Promise.all([
       import('../catalog/locate.js'),
       import('../catalog/named.js'),
@@ -84,12 +85,12 @@ export async function chooseBackups(references: readonly string[], options: Choo
         hint: 'Leave out --collection.',
       })
 
-    const {passedOver, places} = await locateBackups(reference, store)
-    for (const {path, reason} of passedOver) options.onWarning(olderTaken(path, reason))
+    const {places, ...others} = await locateBackups(reference, store)
+    tellOf(warningsOf(others, isExcluded), options)
     for (const {listed, name, store: place} of places) {
       const collection = listed?.collection ?? names.parseBackupName(name)?.collection
       if (isExcluded(collection)) continue
-      const isTold = places.length > 1 || isPlural(reference) || passedOver.length > 0
+      const isTold = places.length > 1 || isPlural(reference) || others.passedOver.length > 0
       const known = isTold ? place.describe(name) : reference
       if (chosen.some((other) => other.reference === known)) continue
       chosen.push({collection, isPath: listed === undefined, name, reference: known})
@@ -110,6 +111,11 @@ export async function chooseBackups(references: readonly string[], options: Choo
     isSeveral: Math.max(references.length, chosen.length) > 1 || references.some((reference) => isPlural(reference)),
     references: chosen.filter((one) => !older.has(one)).map(({reference}) => reference),
   }
+}
+
+function tellOf(warnings: readonly Warning[], {onWarning}: Pick<ChooseOptions, 'onWarning'>): void {
+  for (const warning of warnings) onWarning(warning)
+  if (warnings.some(({code}) => code === 'backup-not-read')) exitAtLeast(3)
 }
 
 interface Chosen {

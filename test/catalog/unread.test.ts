@@ -8,7 +8,8 @@ import type {Warning} from '../../src/model/progress.js'
 
 import {journalName} from '../../src/archive/names.js'
 import {leftoversIn} from '../../src/catalog/leftovers.js'
-import {locateBackup} from '../../src/catalog/locate.js'
+import {locateBackup, locateBackups} from '../../src/catalog/locate.js'
+import {chooseBackups} from '../../src/cli/check-backups.js'
 import {utf8} from '../../src/codec/bytes.js'
 import {BackupCatalog, DataOpsError, examine} from '../../src/index.js'
 import {openStore} from '../../src/store/open.js'
@@ -195,6 +196,47 @@ it('the newest that has no entry and cannot be looked at is not passed over in s
       details: {unread: [`${url}/${newest!.name}`]},
       hint: expect.stringContaining('could not be looked at') as string,
     })
+})
+
+it('what a pattern or a run may stand for as well, and nobody can look at, is not left out in silence', async () => {
+  const {backups, url} = await place(2)
+  const [first, second] = backups
+  await new BackupCatalog(url).reindex()
+  const folder = path.join(parent, String(++places))
+  const notes = await writeSealedBackup(folder, {collection: 'Notes', format: 'parquet', startedAt: new Date(0)})
+  const [local, store] = [openStore(folder), openStore(url)]
+  for (const {name} of await local.list(notes.name))
+    await store.put(`${notes.name}/${name}`, await readAll(local, `${notes.name}/${name}`))
+  deny(notes.name)
+  const {run_id: run} = (await new BackupCatalog(url).list())[0]!
+  const unread = [{path: `${url}/${notes.name}`, reason: expect.stringContaining('credentials') as string}]
+  for (const name of ['*', 'N*', '*_1970*', `run:${run}`]) {
+    const found = await locateBackups(name, store).catch((error: unknown) => error)
+    // Where nothing else is found, the error says so.
+    if (found instanceof DataOpsError) expect(found.details).toMatchObject({unread: [`${url}/${notes.name}`]})
+    else expect(found).toMatchObject({passedOver: [], unread})
+  }
+
+  for (const name of ['D*', 'latest', 'Docs@latest', second!.id, first!.name])
+    expect((await locateBackups(name, store)).unread).toEqual([])
+
+  const messages: string[] = []
+  const onWarning = ({message}: {message: string}): void => {
+    messages.push(message)
+  }
+
+  const choose = async (exclude: string[]): Promise<unknown> =>
+    chooseBackups(['*'], {directory: url, encryption: {}, exclude, onWarning})
+  const before = process.exitCode
+  try {
+    process.exitCode = 0
+    expect(await choose(['Notes'])).toMatchObject({references: [`${url}/${second!.name}`]})
+    expect([process.exitCode, messages]).toEqual([0, []])
+    expect(await choose([])).toMatchObject({references: [`${url}/${second!.name}`]})
+    expect([process.exitCode, messages]).toEqual([3, [expect.stringContaining(notes.name)]])
+  } finally {
+    process.exitCode = before
+  }
 })
 
 it('of what killed runs left, too, the others are named', async () => {
