@@ -77,6 +77,8 @@ export interface Replica {
 export interface EmbeddedWeaviateOptions {
   /** Keys that may do everything. With any key given (here or in `readOnlyApiKeys`), requests without one are refused. */
   apiKeys?: readonly string[]
+  /** Whether vectors are indexed asynchronously, as with ASYNC_INDEXING: without it a dynamic index is refused. Default false, as in the real server. */
+  asyncIndexing?: boolean
   /** Whether unknown collections and properties are created by writing; default true, as in the real server. */
   autoSchema?: boolean
   /** What Aggregate (gRPC and GraphQL) tells instead of `count`. */
@@ -130,6 +132,7 @@ export type Settings = Required<EmbeddedWeaviateOptions>
 export function withDefaults(options: EmbeddedWeaviateOptions): Settings {
   return {
     apiKeys: [],
+    asyncIndexing: false,
     autoSchema: true,
     count: (count) => count,
     droppedVectorMs: -1,

@@ -62,7 +62,33 @@ const DISTANCES = new Set(['cosine', 'dot', 'l2-squared', 'manhattan', 'hamming'
 
 /** A vector index configuration as the server shows it: defaults under what is given, unknown members dropped. */
 export function vectorIndexConfig(type: string, given: unknown): JsonObject {
-  if (type === 'dynamic') throw new Refusal('the dynamic index can only be created when async indexing is enabled')
+  if (type === 'dynamic') return dynamicIndexConfig((given ?? {}) as JsonObject)
+  const config = singleIndexConfig(type, given)
+  checkDistance(config)
+  return config
+}
+
+/** What changes from one index into the other once it has so many vectors. */
+function dynamicIndexConfig({distance, flat, hnsw, threshold}: JsonObject): JsonObject {
+  const config = {
+    distance: distance ?? 'cosine',
+    flat: singleIndexConfig('flat', flat),
+    hnsw: singleIndexConfig('hnsw', hnsw),
+    threshold: threshold ?? 10_000,
+  }
+  if ((config.hnsw.multivector as JsonObject).enabled === true)
+    throw new Refusal(`${PARSING}multi vector index is not supported for dynamic index`)
+  checkDistance(config)
+  return config
+}
+
+function checkDistance({distance}: JsonObject): void {
+  if (DISTANCES.has(distance as string)) return
+  const choice = '["cosine", "dot", "l2-squared", "manhattan","hamming"]'
+  throw new Refusal(`unrecognized distance metric ${JSON.stringify(distance)},choose one of ${choice}`)
+}
+
+function singleIndexConfig(type: string, given: unknown): JsonObject {
   const defaults = VECTOR_INDEXES[type]
   if (!defaults) throw new Refusal(`unrecognized or unsupported vectorIndexType "${type}"`)
   if (type === 'hfresh')
@@ -76,11 +102,6 @@ export function vectorIndexConfig(type: string, given: unknown): JsonObject {
     throw new Refusal(
       `class.VectorIndexConfig can not parse: parse vector index config: invalid ${type} config: more than a single compression methods enabled`,
     )
-  if (!DISTANCES.has(config.distance as string)) {
-    const choice = '["cosine", "dot", "l2-squared", "manhattan","hamming"]'
-    throw new Refusal(`unrecognized distance metric ${JSON.stringify(config.distance)},choose one of ${choice}`)
-  }
-
   return config
 }
 
@@ -89,6 +110,8 @@ const PARSING = 'class.VectorIndexConfig can not parse: parse vector index confi
 function checkIndex(type: string, config: JsonObject): void {
   const {bits, enabled} = (config.rq ?? {}) as {bits?: number; enabled?: boolean}
   if (enabled === true && ![1, 4, 8].includes(bits!)) throw new Refusal(`${PARSING}RQ bits must be 8, 4 or 1`)
+  if (type === 'flat' && (config.pq as JsonObject).enabled === true)
+    throw new Refusal(`${PARSING}PQ is not currently supported for flat indices`)
   if (type !== 'hnsw') return
   const {distribution, type: encoder} = (config.pq as JsonObject).encoder as {distribution: string; type: string}
   if (encoder !== 'kmeans' && encoder !== 'tile') throw new Refusal(`${PARSING}invalid encoder type ${encoder}`)

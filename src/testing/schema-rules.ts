@@ -26,7 +26,7 @@ export const VECTORIZERS: ReadonlySet<string> = new Set(
 )
 
 /** What the operator of a server allows. */
-type Limits = Pick<Settings, 'maximumCollections' | 'replicas'>
+type Limits = Pick<Settings, 'asyncIndexing' | 'maximumCollections' | 'replicas'>
 
 /** One collection too many. Over REST the answer has a form of its own. */
 export class CollectionLimit extends Refusal {
@@ -61,7 +61,7 @@ export function newClass(given: JsonObject, database: Database, limits: Limits):
     properties: (given.properties ? properties.map((property) => propertyDefaults(property)) : null)!,
     replicationConfig: replication(given, limits),
     shardingConfig: shardingConfig(given.shardingConfig as JsonObject | undefined, multiTenancyConfig.enabled === true),
-    ...vectorSettings(given),
+    ...vectorSettings(given, limits),
   }
 }
 
@@ -122,14 +122,15 @@ export function asyncConfig({asyncConfig: given}: JsonObject): JsonObject {
   return {asyncConfig: Object.fromEntries(known)}
 }
 
-function vectorSettings(given: JsonObject): JsonObject {
+function vectorSettings(given: JsonObject, allowed: VectorLimits): JsonObject {
   const named = (given.vectorConfig ?? {}) as Record<string, JsonObject>
   if (Object.keys(named).length > 0) {
     if ([given.vectorizer, given.vectorIndexType, given.vectorIndexConfig].some(Boolean))
       throw new Refusal('creating a class with both a class level vector index and named vectors is forbidden')
-    return {vectorConfig: namedVectors(named)}
+    return {vectorConfig: namedVectors(named, allowed)}
   }
 
+  checkIndexType(given, allowed)
   const vectorizer = (filled(given.vectorizer) ?? 'none') as string
   checkVectorizer(vectorizer, 'vectorizer: ')
   const vectorIndexType = (filled(given.vectorIndexType) ?? 'hnsw') as string
@@ -140,13 +141,21 @@ function vectorSettings(given: JsonObject): JsonObject {
   }
 }
 
-export function namedVectors(named: Record<string, JsonObject>): Record<string, JsonObject> {
+type VectorLimits = Pick<Settings, 'asyncIndexing'>
+
+function checkIndexType({vectorIndexType}: JsonObject, {asyncIndexing}: VectorLimits, prefix = ''): void {
+  if (vectorIndexType === 'dynamic' && !asyncIndexing)
+    throw new Refusal(`${prefix}the dynamic index can only be created when async indexing is enabled`)
+}
+
+export function namedVectors(named: Record<string, JsonObject>, allowed: VectorLimits): Record<string, JsonObject> {
   const result: Record<string, JsonObject> = {}
   for (const name of Object.keys(named).toSorted()) {
     if (!VECTOR_NAME.test(name))
       throw new Refusal(
         `class.VectorConfig target vector name "${name}" is not valid, in Weaviate target vector names are restricted to valid GraphQL names, which must be “/[_A-Za-z][_0-9A-Za-z]{0,229}/”.`,
       )
+    checkIndexType(named[name]!, allowed, `target vector "${name}": `)
     const {vectorizer} = named[name]!
     if (!isJsonObject(vectorizer)) throw new Refusal('class.VectorConfig.Vectorizer must be an object, got <nil>')
     for (const module of Object.keys(vectorizer)) checkVectorizer(module, `target vector "${name}": vectorizer: `)

@@ -1,5 +1,6 @@
 import type {JsonObject} from '../model/object.js'
 import type {SchemaProperty, WeaviateClass} from '../model/schema.js'
+import type {Settings} from './options.js'
 
 import {objectTtlConfig} from './object-ttl.js'
 import {Refusal} from './refusal.js'
@@ -16,7 +17,11 @@ const FIELDS_OTHER_THAN_DESCRIPTION =
  * What `PUT /v1/schema/{class}` makes of a class, one that has these shards.
  * @throws Refusal 422 on anything that is immutable.
  */
-export function updatedClass(old: WeaviateClass, given: JsonObject, shards: readonly string[]): WeaviateClass {
+export function updatedClass(
+  old: WeaviateClass,
+  given: JsonObject,
+  {settings, shards}: {settings: Pick<Settings, 'asyncIndexing'>; shards: readonly string[]},
+): WeaviateClass {
   if (given.class !== old.class) throw immutable('class name', old.class, given.class, '')
   const properties = ((given.properties ?? []) as SchemaProperty[]).map((property) => propertyDefaults(property))
   const oldProperties = old.properties ?? []
@@ -44,7 +49,7 @@ export function updatedClass(old: WeaviateClass, given: JsonObject, shards: read
     invertedIndexConfig: invertedIndexConfig((given.invertedIndexConfig ?? {}) as JsonObject),
     multiTenancyConfig: {...old.multiTenancyConfig, ...tenancy},
     properties: properties.length === 0 ? old.properties : properties,
-    ...updatedVectors(old, given),
+    ...updatedVectors(old, given, settings),
   }
 }
 
@@ -90,7 +95,11 @@ function checkImmutable(old: WeaviateClass, given: JsonObject): void {
   }
 }
 
-function updatedVectors(old: WeaviateClass, given: JsonObject): Partial<WeaviateClass> {
+function updatedVectors(
+  old: WeaviateClass,
+  given: JsonObject,
+  settings: Pick<Settings, 'asyncIndexing'>,
+): Partial<WeaviateClass> {
   const updated: Partial<WeaviateClass> = {}
   if (old.vectorIndexType) {
     const type = (filled(given.vectorIndexType) ?? old.vectorIndexType) as string
@@ -104,7 +113,7 @@ function updatedVectors(old: WeaviateClass, given: JsonObject): Partial<Weaviate
   }
 
   const oldNamed = old.vectorConfig ?? {}
-  const named = namedVectors((given.vectorConfig ?? {}) as Record<string, JsonObject>)
+  const named = namedVectors((given.vectorConfig ?? {}) as Record<string, JsonObject>, settings)
   for (const [name, before] of Object.entries(oldNamed)) {
     const after = named[name]
     if (!after) throw new Refusal(`${CANNOT_UPDATE}missing config for vector "${name}"`)
@@ -122,7 +131,16 @@ function updatedVectors(old: WeaviateClass, given: JsonObject): Partial<Weaviate
 
 function updatedIndex(type: string, before: unknown, {given, prefix}: {given: unknown; prefix: string}): JsonObject {
   const after = vectorIndexConfig(type, given)
-  const old = before as JsonObject
+  checkIndexKept(type, {after, old: before as JsonObject, prefix})
+  return after
+}
+
+function checkIndexKept(
+  type: string,
+  {after, old, prefix}: {after: JsonObject; old: JsonObject; prefix: string},
+): void {
+  for (const part of type === 'dynamic' ? ['hnsw', 'flat'] : [])
+    checkIndexKept(part, {after: after[part] as JsonObject, old: old[part] as JsonObject, prefix})
   for (const name of ['efConstruction', 'maxConnections'])
     if (after[name] !== old[name]) throw immutable(name, old[name], after[name], `${CANNOT_UPDATE}${prefix}`)
   for (const name of type === 'flat' ? ['bq', 'pq', 'sq', 'rq'] : []) {
@@ -135,7 +153,6 @@ function updatedIndex(type: string, before: unknown, {given, prefix}: {given: un
     throw immutable(type === 'flat' ? 'rq.bits' : 'rq bits', was.bits, wanted?.bits, `${CANNOT_UPDATE}${prefix}`)
   const {distance} = old
   if (after.distance !== distance) throw immutable('distance', distance, after.distance, `${CANNOT_UPDATE}${prefix}`)
-  return after
 }
 
 function immutable(what: string, from: unknown, to: unknown, prefix = CANNOT_UPDATE): Refusal {

@@ -348,6 +348,12 @@ describe('creating a class', () => {
       skip('this server has no asynchronous indexing (ASYNC_INDEXING=true), and refuses it')
     }
 
+    expect(Object.keys(answer.json.vectorIndexConfig as object).toSorted()).toEqual([
+      'distance',
+      'flat',
+      'hnsw',
+      'threshold',
+    ])
     // Quantizers of both of its parts are kept: a backup records them, a restore sends them again.
     expect(answer).toMatchObject({
       json: {
@@ -361,6 +367,53 @@ describe('creating a class', () => {
       },
       status: 200,
     })
+  })
+
+  it('gives a dynamic index the defaults of its parts, and keeps what of them cannot be changed', async ({skip}) => {
+    const schema = {class: named('DynamicParts'), vectorIndexType: 'dynamic'}
+    const created = await target.rest('POST', '/schema', schema)
+    if (created.status === 422) skip('this server has no asynchronous indexing (ASYNC_INDEXING=true)')
+    const {flat, hnsw, ...rest} = created.json.vectorIndexConfig
+    expect(rest).toEqual({distance: 'cosine', threshold: 10_000})
+    for (const [type, part] of Object.entries({flat, hnsw})) {
+      const alone = await target.rest('POST', '/schema', {class: named(`Dynamic${type}`), vectorIndexType: type})
+      expect(part).toEqual(alone.json.vectorIndexConfig)
+    }
+
+    const update = async (vectorIndexConfig: object): Promise<unknown> => {
+      const answer = await target.rest('PUT', `/schema/${schema.class}`, {...schema, vectorIndexConfig})
+      return answer.status === 200 ? answer.json.vectorIndexConfig.threshold : messageOf(answer)
+    }
+
+    expect(await update({hnsw: {ef: 77}, threshold: 60})).toBe(60)
+    const prefix = 'updating schema: TYPE_UPDATE_CLASS: bad request :parse class update: validate vector index config: '
+    expect(await update({hnsw: {efConstruction: 64}})).toBe(
+      `${prefix}efConstruction is immutable: attempted change from "128" to "64"`,
+    )
+    expect(await update({flat: {bq: {enabled: true}}})).toBe(
+      `${prefix}bq is immutable: attempted change from "false" to "true"`,
+    )
+    for (const config of [{distance: 'dot'}, {hnsw: {distance: 'dot'}}])
+      expect(await update(config)).toBe(`${prefix}distance is immutable: attempted change from "cosine" to "dot"`)
+  })
+
+  it.each([
+    [{hnsw: {multivector: {enabled: true}}}, 'multi vector index is not supported for dynamic index'],
+    [{flat: {pq: {enabled: true}}}, 'PQ is not currently supported for flat indices'],
+    [{hnsw: {efConstruction: 1}}, 'invalid hnsw config: efConstruction must be a positive integer with a minimum of 4'],
+    [{hnsw: {rq: {bits: 3, enabled: true}}}, 'RQ bits must be 8, 4 or 1'],
+    [
+      {hnsw: {bq: {enabled: true}, pq: {enabled: true}}},
+      'invalid hnsw config: more than a single compression methods enabled',
+    ],
+  ])('refuses a dynamic index with %j', async (vectorIndexConfig, reason) => {
+    const schema = {class: named('DynamicRefused'), vectorIndexConfig, vectorIndexType: 'dynamic'}
+    const message = messageOf(await target.rest('POST', '/schema', schema))
+    expect([
+      `class.VectorIndexConfig can not parse: parse vector index config: ${reason}`,
+      // Without ASYNC_INDEXING.
+      'the dynamic index can only be created when async indexing is enabled',
+    ]).toContain(message)
   })
 
   it('refuses names that differ only in case, and a name twice', async () => {

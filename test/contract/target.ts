@@ -57,7 +57,7 @@ export interface Target {
 export async function openTarget(): Promise<Target> {
   const {WEAVIATE_GRPC_URL, WEAVIATE_URL} = process.env
   // The real servers that this runs on have no offload module.
-  const embedded = WEAVIATE_URL ? undefined : await startEmbeddedWeaviate({offload: false})
+  const embedded = WEAVIATE_URL ? undefined : await startEmbeddedWeaviate({asyncIndexing: true, offload: false})
   const url = WEAVIATE_URL ?? embedded!.url
   const grpcUrl = WEAVIATE_GRPC_URL ?? embedded?.grpcUrl ?? `${new URL(url).hostname}:50051`
   const client = rawClient(grpcUrl)

@@ -197,6 +197,24 @@ describe('shards', () => {
     expect((await rest(url, 'GET', '/schema/A/shards')).json[0].name).not.toBe(before.name)
   })
 
+  it('refuse dynamic indexes where vectors are not indexed asynchronously, before all else that is wrong', async () => {
+    const {url} = await start()
+    const message = 'the dynamic index can only be created when async indexing is enabled'
+    const dynamic = {vectorIndexConfig: {distance: 'nope'}, vectorIndexType: 'dynamic'}
+    const refused = async (method: string, path: string, body: object) => {
+      const {json, status} = await rest(url, method, path, body)
+      expect(status).toBe(422)
+      return json.error[0].message
+    }
+
+    expect(await refused('POST', '/schema', {class: 'A', ...dynamic, vectorizer: 'nope'})).toBe(message)
+    const none = {vectorizer: {none: {}}}
+    const vectorConfig = {x: none, y: {...none, ...dynamic}}
+    expect(await refused('POST', '/schema', {class: 'A', vectorConfig})).toBe(`target vector "y": ${message}`)
+    await rest(url, 'POST', '/schema', {class: 'A', vectorConfig: {x: none}})
+    expect(await refused('PUT', '/schema/A', {class: 'A', vectorConfig})).toBe(`target vector "y": ${message}`)
+  })
+
   it('lose a vector whose index is dropped', async () => {
     const none = {vectorizer: {none: {}}}
     const {url} = await start({droppedVectorMs: 30})

@@ -52,11 +52,10 @@ export function schemaRoutes(router: Router, {database, settings}: ObjectRoom): 
     schemaRefusal(() => {
       const collection = database.collections.get(upperFirst(params.class!))
       if (!collection) return EMPTY_NOT_FOUND
-      collection.schema = updatedClass(
-        collection.schema,
-        (body ?? {}) as JsonObject,
-        collection.shards.map(({name}) => name),
-      )
+      collection.schema = updatedClass(collection.schema, (body ?? {}) as JsonObject, {
+        settings,
+        shards: collection.shards.map(({name}) => name),
+      })
       return {body: collection.schema, status: 200}
     }),
   )
