@@ -187,6 +187,16 @@ describe.each(['folder', 's3'])('in a place that is a %s', (kind) => {
     expect(await filesOf(store)).toEqual(expect.arrayContaining(own))
   })
 
+  it('a sealed backup that a listing does not show is removed with its files where somebody asks for that', async () => {
+    const stale = overlay(store, {
+      list: async (folder: string) =>
+        (await store.list(folder)).filter(({name}) => folder !== '' || name !== sealed.name),
+    })
+    expect(await new BackupCatalog(stale).remove(sealed.id)).toMatchObject({file: sealed.name, status: 'missing'})
+    expect(await filesOf(store)).toEqual([])
+    expect(await new BackupCatalog(store).list()).toEqual([])
+  })
+
   it('one that can be continued stays where a listing does not show what it has', async () => {
     await store.put(`${NAME}/objects.parquet`, utf8('PAR1'))
     await store.put(
