@@ -1,4 +1,8 @@
 const utf8 = new TextEncoder()
+/** Units of a text that are encoded in one go, with room for three bytes each. */
+const SHORT_TEXT = 65_536
+/** Beyond it a buffer grows by a quarter: twice a large object is as much again that nobody needs. */
+const LARGE_BYTES = 16 * 1024 * 1024
 
 /** A growing byte buffer that is written to at its end and used over and over: what the encoders print into. */
 export class ByteBuffer {
@@ -28,7 +32,8 @@ export class ByteBuffer {
   reserve(count: number): void {
     const needed = this.length + count
     if (needed <= this.bytes.length) return
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2))
+    const {length} = this.bytes
+    const grown = new Uint8Array(Math.max(needed, length < LARGE_BYTES ? length * 2 : Math.ceil(length * 1.25)))
     grown.set(this.contents())
     this.bytes = grown
     this.view = new DataView(grown.buffer)
@@ -49,6 +54,11 @@ export class ByteBuffer {
 
   /** UTF-8; lone surrogates become U+FFFD. */
   text(text: string): void {
+    if (text.length > SHORT_TEXT) {
+      this.#longText(text)
+      return
+    }
+
     this.reserve(text.length * 3)
     // Short text is nearly always ASCII, and a loop beats the call into the encoder.
     if (text.length < 32) {
@@ -68,5 +78,16 @@ export class ByteBuffer {
     }
 
     this.length += utf8.encodeInto(text, this.bytes.subarray(this.length)).written
+  }
+
+  /** Nearly all has one byte a unit: room for three would be held, and hardly ever used. What follows has some. */
+  #longText(text: string): void {
+    this.reserve(text.length + SHORT_TEXT)
+    const {read, written} = utf8.encodeInto(text, this.bytes.subarray(this.length))
+    this.length += written
+    if (read === text.length) return
+    const rest = text.slice(read)
+    this.reserve(rest.length * 3)
+    this.length += utf8.encodeInto(rest, this.bytes.subarray(this.length)).written
   }
 }

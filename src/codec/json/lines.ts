@@ -8,6 +8,10 @@ import {MAX_DEPTH} from '../digest.js'
 import {isSpace, VectorTextReader, writeVectorText} from './float32-text.js'
 
 const SEPARATOR = ',\n'
+/** Bytes of the buffer that lines are printed into, at first. */
+const KEPT_BYTES = 1024 * 1024
+/** A buffer that has grown beyond this goes with its lines. */
+const LARGE_BYTES = 16 * 1024 * 1024
 /** What a text must have for a number in it to exceed 1.8e308: an exponent of three digits, or over 200 digits before one of two. */
 const MAY_OVERFLOW = /\de\+?\d{3}|\d{200}/i
 
@@ -54,7 +58,7 @@ function writeObject(object: WeaviateObject, className: string, out: ByteBuffer)
 
 /** Encodes pages of one collection, with a buffer that is used over and over. */
 export class JsonLinesEncoder {
-  readonly #out = new ByteBuffer(1 << 20)
+  #out = new ByteBuffer(KEPT_BYTES)
 
   constructor(private readonly className: string) {}
 
@@ -67,7 +71,10 @@ export class JsonLinesEncoder {
       encodeObjectLine(object, this.className, out)
     }
 
-    return new Uint8Array(out.contents())
+    if (out.bytes.length <= LARGE_BYTES) return new Uint8Array(out.contents())
+    // Of large objects no copy is made, and no room for the next ones kept.
+    this.#out = new ByteBuffer(KEPT_BYTES)
+    return out.contents()
   }
 }
 
