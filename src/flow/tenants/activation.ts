@@ -27,16 +27,14 @@ export async function withActiveTenants(
   engine.admit(className, inactiveNow(inactive))
   for (const group of chunks(inactive, ACTIVATION_GROUP)) {
     throwIfAborted(signal)
-    await withActiveGroup(engine, className, group, signal, body)
+    await withActiveGroup(engine, {className, group, signal}, body)
   }
 }
 
 /** Runs `body` once with these tenants, which the engine knows, active; then all that it holds is put back. @throws as `withActiveTenants`. */
 export async function withActiveGroup<T>(
   engine: ActiveTenants,
-  className: string,
-  group: WeaviateTenant[],
-  signal: AbortSignal | undefined,
+  {className, group, signal}: {className: string; group: WeaviateTenant[]; signal?: AbortSignal},
   body: (group: WeaviateTenant[]) => Promise<T>,
 ): Promise<T> {
   let result: T

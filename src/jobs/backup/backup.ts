@@ -1,11 +1,9 @@
 /** One backup, step after step: planBackup → claim → open → transfer → seal → register. */
-import type {Store} from '../../store/store.js'
-import type {Connection} from '../../weaviate/connection.js'
+import type {Workplace} from '../options.js'
 import type {BackupOptions, BackupResult} from './options.js'
 
 import {removeUnfinished} from '../../archive/unfinished.js'
 import {persistent} from '../../flow/persistent.js'
-import {TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {checkEncryption, encryptionOf} from '../../store/encryption.js'
@@ -21,11 +19,9 @@ import {transfer} from './write.js'
 
 /** `BackupManager.backupCollection`, in a store that is open. */
 export async function backUpCollection(
-  direct: Connection,
-  store: Store,
+  {connection: direct, notes, store}: Workplace,
   name: string,
   options: BackupOptions,
-  notes = new TenantNotes([store]),
 ): Promise<BackupResult> {
   checkOptions(options)
   await checkEncryption(encryptionOf(store))

@@ -169,7 +169,7 @@ async function whileActive<T>(
     }),
   })
   engine.admit(plan.className, inactiveNow(activate))
-  const result = await withActiveGroup(engine, plan.className, activate, signal, async () => {
+  const result = await withActiveGroup(engine, {className: plan.className, group: activate, signal}, async () => {
     await sameServer.prove(activate.map(({name}) => ({name, status: 'HOT'})))
     return body()
   })

@@ -25,7 +25,7 @@ export class BackupManager {
    * @throws DataOpsError COLLECTION_MISSING, INVALID_INPUT, STORAGE, INTERRUPTED, or what the server answered once retries are used up.
    */
   async backupCollection(name: string, options: BackupOptions = {}): Promise<BackupResult> {
-    return backUpCollection(this.#at.connection, this.#at.store, name, options, this.#at.notes)
+    return backUpCollection(this.#at, name, options)
   }
 
   /**

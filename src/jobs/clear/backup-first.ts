@@ -1,6 +1,7 @@
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {BackupOptions, BackupResult} from '../backup/options.js'
+import type {Workplace} from '../options.js'
 import type {ClearOptions} from './options.js'
 
 import {openArchive} from '../../catalog/locate.js'
@@ -15,8 +16,7 @@ import {Verifier} from '../verify/verifier.js'
 
 /** A sealed backup that was read back whole. @throws DataOpsError when it lacks tenants or does not hold: nothing may be cleared then. */
 export async function backUpFirst(
-  connection: Connection,
-  store: Store,
+  {connection, notes, store}: Workplace,
   name: string,
   {backupFirst, maxRetries, onProgress, onWarning, retryMaxWaitMs, signal}: ClearOptions,
 ): Promise<BackupResult> {
@@ -31,7 +31,7 @@ export async function backUpFirst(
 
   const options = typeof backupFirst === 'object' ? backupFirst : {}
   checkUnchanged(options)
-  const backup = await backUpCollection(connection, store, name, {
+  const backup = await backUpCollection({connection, notes, store}, name, {
     maxRetries,
     onProgress,
     onWarning,

@@ -189,7 +189,7 @@ export class Clear {
   }
 
   async #backUpFirst(name: string): Promise<BackupResult> {
-    return backUpFirst(this.at.connection, this.at.store, name, this.options)
+    return backUpFirst(this.at, name, this.options)
   }
 
   /** undefined without a backup. */
@@ -271,7 +271,7 @@ export class Clear {
     const held = await this.#heldBy(backup)
     const {signal} = this.options
     // Before the last look, so that nothing but the drop comes after it.
-    const saved = await backUpCollection(this.at.connection, this.at.store, name, {
+    const saved = await backUpCollection(this.at, name, {
       ...this.#retrying(this.options),
       includeData: false,
       signal,
@@ -326,7 +326,7 @@ export class Clear {
     const path = this.at.store.describe(marker.backup)
     try {
       // No signal: what was dropped is created again, whatever happens.
-      await restoreBackup(this.at.connection, this.at.store, path, {...this.#retrying(this.options), skipData: true})
+      await restoreBackup(this.at, path, {...this.#retrying(this.options), skipData: true})
     } catch (error) {
       const {live, state} = await successorOf(this.#connection, this.at.store, name, marker).catch(() => ({
         live: undefined,

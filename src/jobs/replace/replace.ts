@@ -215,7 +215,7 @@ class Replacement {
   async #save(name: string): Promise<BackupResult> {
     const {includeOffloaded, maxRetries, onProgress, onWarning, retryMaxWaitMs, signal} = this.options
     const calling = {maxRetries, onProgress, onWarning, retryMaxWaitMs, signal}
-    return backUpFirst(this.#direct, this.#at.store, name, {
+    return backUpFirst({...this.#at, connection: this.#direct}, name, {
       ...calling,
       backupFirst: {includeOffloaded, replacedBy: this.#id},
     })

@@ -155,14 +155,10 @@ export async function referredPlaceholders(
   const found: Placeholder[] = []
   for await (const {objects} of pages) {
     for (const object of objects) {
-      for (const [collection, ids] of targetsOf(plan, object)) {
-        for (const id of ids) {
-          for (const key of [keyOf(collection, id, object.tenant), keyOf(collection, id, undefined)]) {
-            const placeholder = left.get(key)
-            if (placeholder) found.push(placeholder)
-            left.delete(key)
-          }
-        }
+      for (const key of keysReferredTo(plan, object)) {
+        const placeholder = left.get(key)
+        if (placeholder) found.push(placeholder)
+        left.delete(key)
       }
     }
 
@@ -170,6 +166,13 @@ export async function referredPlaceholders(
   }
 
   return found
+}
+
+/** In its own tenant, and in none: which of them its target has, the target's collection knows. */
+function* keysReferredTo(plan: CollectionPlan, object: WeaviateObject): Generator<string> {
+  for (const [collection, ids] of targetsOf(plan, object)) {
+    for (const id of ids) yield* [keyOf(collection, id, object.tenant), keyOf(collection, id, undefined)]
+  }
 }
 
 function keyOf(collection: string, id: string, tenant: string | undefined): string {

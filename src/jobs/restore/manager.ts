@@ -20,13 +20,13 @@ export class RestoreManager {
    * what was restored is not what the backup holds, or what the server answered once retries are used up.
    */
   async restoreCollection(backup: string, options: RestoreOptions = {}): Promise<RestoreResult> {
-    return restoreBackup(this.#at.connection, this.#at.store, backup, options, this.#at.notes)
+    return restoreBackup(this.#at, backup, options)
   }
 
   /** Restores several backups, or all collections of exports, in an order that references between them allow. */
   async restoreCollections(backups: readonly string[], options: RestoreRunOptions = {}): Promise<RestoredBackups> {
     checkRestoreOptions(options)
     checkOneName(options.name, backups.length, 'Restore them one by one, or leave out `name`.')
-    return restoreBackups(this.#at.connection, this.#at.store, backups, options, this.#at.notes)
+    return restoreBackups(this.#at, backups, options)
   }
 }

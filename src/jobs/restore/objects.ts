@@ -113,7 +113,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
 
     const objection = options.objection(object)
     if (objection === undefined) return true
-    return rejectRow(options, object, row, 'objects', objection).then(() => false)
+    return rejectRow(options, {object, row}, 'objects', objection).then(() => false)
   }
 
   const pages = noting(
@@ -199,14 +199,13 @@ export async function reject(
   for (const failure of failures) {
     const index = indexes.get(objectKey(failure.tenant, failure.id))
     if (index === undefined) continue
-    await rejectRow(options, batch.objects[index]!, batch.rows[index]!, pass, failure.reason)
+    await rejectRow(options, {object: batch.objects[index]!, row: batch.rows[index]!}, pass, failure.reason)
   }
 }
 
 async function rejectRow(
   {checkpoint, rejected}: RestoreTransferOptions,
-  object: WeaviateObject,
-  row: number,
+  {object, row}: {object: WeaviateObject; row: number},
   pass: 'objects' | 'references',
   reason: string,
 ): Promise<void> {

@@ -2,16 +2,15 @@
 import type {ObjectSource} from '../../flow/source.js'
 import type {Transform} from '../../flow/transform/transform.js'
 import type {Warning} from '../../model/progress.js'
-import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {FailedRestore, RestoreOptions, RestoreResult, RestoreRunOptions} from './options.js'
 
 import {isOfEncrypted} from '../../archive/encrypted/notes.js'
 import {skippedWarning} from '../../archive/incomplete.js'
-import {TenantNotes} from '../../flow/tenants/note.js'
+import {type TenantNotes} from '../../flow/tenants/note.js'
 import {isChosenBy} from '../../flow/transform/tenants.js'
 import {DataOpsError, isRefusal, withDetails} from '../../model/errors.js'
-import {isPassedOver} from '../options.js'
+import {isPassedOver, type Workplace} from '../options.js'
 import {Checkpoint} from './checkpoint.js'
 import {checkRestoreOptions, refersToMissing} from './checks.js'
 import {confirm} from './confirm.js'
@@ -28,11 +27,9 @@ import {writeObjects, writeReferences} from './write.js'
 
 /** `RestoreManager.restoreCollection`, from a store that is open. */
 export async function restoreBackup(
-  connection: Connection,
-  store: Store,
+  {connection, notes, store}: Workplace,
   backup: string,
   options: RestoreOptions,
-  notes = new TenantNotes([store]),
 ): Promise<RestoreResult> {
   const sources = await sourcesOf(backup, {connection, isOnly: true, options, store})
   if (sources.length > 1) {
@@ -54,11 +51,9 @@ export interface RestoredBackups {
 
 /** `RestoreManager.restoreCollections`, from a store that is open. */
 export async function restoreBackups(
-  connection: Connection,
-  store: Store,
+  {connection, notes, store}: Workplace,
   backups: readonly string[],
   options: RestoreRunOptions,
-  notes: TenantNotes,
 ): Promise<RestoredBackups> {
   const sources: SourceToRestore[] = []
   for (const backup of backups) {

@@ -3,7 +3,6 @@ import type {GrpcCollectionPlan} from '../collection-plan.js'
 
 import {
   type BatchDeleteRequest,
-  type ConsistencyLevel,
   type Filters,
   Filters_Operator as Operator,
   type SearchRequest,
@@ -53,15 +52,17 @@ export function filterByIds(values: string[]): Filters {
   return filterById(Operator.OPERATOR_CONTAINS_ANY, {$case: 'valueTextArray', value: {values}})
 }
 
-export function deleteRequest(
-  collection: string,
-  tenant?: string,
-  ids?: readonly string[],
+/** Of all objects there, unless some are named. */
+export function deleteRequest({
+  ids,
   verbose = false,
-  consistencyLevel?: ConsistencyLevel,
-): BatchDeleteRequest {
+  ...request
+}: Pick<BatchDeleteRequest, 'collection' | 'consistencyLevel' | 'tenant'> & {
+  ids?: readonly string[]
+  verbose?: boolean
+}): BatchDeleteRequest {
   const filters = ids ? filterByIds([...ids]) : filterById(Operator.OPERATOR_LIKE, {$case: 'valueText', value: '*'})
-  return {collection, consistencyLevel, dryRun: false, filters, tenant, verbose}
+  return {...request, dryRun: false, filters, verbose}
 }
 
 // Ids are always indexed, whatever a collection's properties and index settings.

@@ -96,7 +96,7 @@ export async function deleteObjects(
 ): Promise<DeleteOutcome> {
   const action = `delete objects of ${collection}`
   const ask = async (verbose: boolean): Promise<DeleteOutcome> => {
-    const request = deleteRequest(collection, tenant, ids, verbose, levelOf(consistency))
+    const request = deleteRequest({collection, consistencyLevel: levelOf(consistency), ids, tenant, verbose})
     const {failed, matches, objects, successful} = await call(WeaviateService.batchDelete, request, {
       action,
       collection,
