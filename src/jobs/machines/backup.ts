@@ -7,6 +7,7 @@ import type {BackupJobPlan, JobTask, OpenJob} from './plan.js'
 
 import {SCHEMA_FILE} from '../../archive/names.js'
 import {schemaFile} from '../../archive/seal-folder.js'
+import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {randomUUID} from '../../platform/node.js'
 import {resolveCollection} from '../../weaviate/resolve.js'
@@ -43,7 +44,7 @@ export async function planBackups(
   try {
     for (const [group, name] of names.entries()) {
       const {items, work} = await planBackupWork(connection, store, name, {
-        items: wanted ?? itemsFor(await objectsOf(connection, name)),
+        items: wanted ?? itemsFor(await objectsOf(persistent(connection, options), name)),
         options: {...options, format: options.format ?? 'parquet', runId},
       })
       await reserve(store, work)

@@ -12,10 +12,11 @@ import type {
   WorkResult,
 } from './options.js'
 
+import {persistent} from '../../flow/persistent.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {DataOpsError} from '../../model/errors.js'
 import {checkPositiveInteger} from '../../model/positive-integer.js'
-import {type Warning} from '../../model/progress.js'
+import {type OperationOptions, type Warning} from '../../model/progress.js'
 import {randomHex} from '../../platform/node.js'
 import {CLOCK} from '../../store/clock.js'
 import {LEASE} from '../../store/lease.js'
@@ -23,7 +24,8 @@ import {SELF} from '../../store/process.js'
 import {work} from '../../work/worker.js'
 import {openBackupWork} from '../backup/items.js'
 import {checkOneName, keptWarnings, type ManagerOptions, storeOf, tenantNotes} from '../options.js'
-import {notOfThisServer, openRestoreWork} from '../restore/items.js'
+import {openRestoreWork} from '../restore/items.js'
+import {notOfThisServer} from '../restore/job-target.js'
 import {wantedCollections} from '../wanted-collections.js'
 import {backupTasks, planBackups} from './backup.js'
 import {type JobQueue, type RunTask} from './items.js'
@@ -63,7 +65,7 @@ export class JobManager {
     options: CreateBackupJobOptions = {},
   ): Promise<CreatedJob> {
     const {id, place} = await this.#begin('backup', options)
-    const wanted = await wantedCollections(connection, names, options.exclude)
+    const wanted = await wantedCollections(persistent(connection, options), names, options.exclude)
     if (wanted.length === 0) throw new DataOpsError('COLLECTION_MISSING', 'There is no collection to back up.')
     const {drop, items, works} = await planBackups(connection, this.#store, wanted, options)
     const head = await this.#head(connection, {id, options, works}).catch(async (error: unknown) => {
@@ -109,7 +111,7 @@ export class JobManager {
     checkPositiveInteger(options.concurrency, 'concurrency')
     const started = performance.now()
     const job = await this.#waitFor(id, options)
-    await checkServer(connection, job.plan)
+    await checkServer(persistent(connection, options), job.plan)
     const {onWarning, warnings} = keptWarnings(options)
     const done = await this.#takeItems(connection, job, {...options, onWarning})
     return {...(await stateOf(job)), done, seconds: (performance.now() - started) / 1000, warnings}
@@ -145,7 +147,8 @@ export class JobManager {
     const queue = queueOf(job)
     const {end} = await queue.state()
     if (end === 'done') return {id, left: [], removed: [], wasOpen: false}
-    await checkServer(connection, job.plan)
+    const patient = persistent(connection, {onWarning, signal})
+    await checkServer(patient, job.plan)
     if (isRestore(job)) await checkServerOf(connection, this.#store, job)
     await job.place.cancel({at: new Date().toISOString(), by: SELF})
     await queue.reclaim(signal)
@@ -155,16 +158,17 @@ export class JobManager {
       return {id, left, removed: [], wasOpen: true}
     }
 
-    for (const {schema} of job.plan.works) await this.#notes.putBack(connection, schema.class, warn, {signal})
+    for (const {schema} of job.plan.works) await this.#notes.putBack(patient, schema.class, warn, {signal})
     const removed = await abandonBackups(job as OpenJob<BackupJobPlan>, this.#store, {queue, warn})
     return {id, left: [], removed, wasOpen: true}
   }
 
   async #head(
     connection: Connection,
-    {id, options: {leaseMs = LEASE.ms}, works}: {id: string; options: CreateJobOptions; works: JobPlan['works']},
+    {id, options, works}: {id: string; options: CreateJobOptions & OperationOptions; works: JobPlan['works']},
   ) {
-    const witnesses = await witnessesOf(connection, works)
+    const {leaseMs = LEASE.ms} = options
+    const witnesses = await witnessesOf(persistent(connection, options), works)
     return {created: new Date().toISOString(), id, leaseMs, server: connection.describe, witnesses}
   }
 

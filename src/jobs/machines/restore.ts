@@ -6,19 +6,20 @@ import type {Connection} from '../../weaviate/connection.js'
 import type {PlannedItem} from '../../work/queue.js'
 import type {CreateRestoreJobOptions} from './options.js'
 
+import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {planCollection} from '../../weaviate/collection-plan.js'
 import {type DividedRestore, planRestoreWork} from '../restore/divide.js'
 import {abandonRestore, endRestoreItems, type ItemOutcome} from '../restore/end-items.js'
 import {
-  checkTargetHere,
   openRestoreWork,
   type RestoreWork,
   type RestoreWorker,
   writeItemObjects,
   writeItemReferences,
 } from '../restore/items.js'
+import {checkTargetHere} from '../restore/job-target.js'
 import {isReserved, unreserve} from '../restore/reserved.js'
 import {rowsIn} from '../restore/row-ranges.js'
 import {itemsFor, type JobQueue, openedOnce, resultsOf, type RunTask} from './items.js'
@@ -212,7 +213,7 @@ async function giveUp(
   {leases, schema: {class: collection}}: RestoreWork,
   {error, job, notes, onWarning}: AbandonRestores & {error: DataOpsError},
 ): Promise<void> {
-  await notes.beside(store).putBack(connection, collection, onWarning)
+  await notes.beside(store).putBack(persistent(connection, {onWarning}), collection, onWarning)
   for (const lease of leases) await unreserve(store, lease, job.plan.id)
   onWarning({
     code: 'restore-not-continued',

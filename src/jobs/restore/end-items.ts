@@ -16,7 +16,6 @@ import {confirm} from './confirm.js'
 import {proveTarget} from './first-object.js'
 import {leftPlaceholders, type RestoreItemRun} from './item-safety.js'
 import {
-  checkTarget,
   type ItemRejected,
   jobOf,
   type ObjectsResult,
@@ -24,6 +23,7 @@ import {
   type RestoreWorker,
   viewOf,
 } from './items.js'
+import {checkTarget} from './job-target.js'
 import {rejectedFileOf, type RestoreJob} from './job.js'
 import {readRejected, RejectedObjects} from './rejected.js'
 import {isReserved, unreserve} from './reserved.js'

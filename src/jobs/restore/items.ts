@@ -25,6 +25,7 @@ import {
   type RestoreItemRun,
   whileTenantsAre,
 } from './item-safety.js'
+import {checkTarget, checkTargetHere} from './job-target.js'
 import {makeJob, type RestoreJob} from './job.js'
 import {type RestoreTransferOptions, writeObjects} from './objects.js'
 import {rangesOf} from './ranged.js'
@@ -32,7 +33,6 @@ import {mendReferences} from './read-back.js'
 import {writeReferences} from './references.js'
 import {RejectedObjects} from './rejected.js'
 import {type RowRange, RowRanges, rowsIn} from './row-ranges.js'
-import {isStillThere} from './same-target.js'
 import {transferOf} from './target.js'
 import {type SentTransforms, transformAgain} from './transformed.js'
 import {type ArchiveView, viewWithoutTargets} from './view.js'
@@ -177,43 +177,6 @@ export async function openRestoreWork(
   }
   await checkTargetHere(worker)
   return worker
-}
-
-/**
- * For who has never seen the target: where it is not there, this may be another server than the job's. `at`: where the job was created.
- * @throws DataOpsError CHECKPOINT (`details.ofWorker`).
- */
-export async function checkTargetHere(worker: Pick<RestoreWorker, 'direct' | 'work'>, at?: string): Promise<void> {
-  await checkTarget(worker).catch((error: unknown) => {
-    throw error instanceof DataOpsError && error.code === 'CHECKPOINT'
-      ? notOfThisServer(error, worker.direct, at)
-      : error
-  })
-}
-
-/** @throws DataOpsError CHECKPOINT when the target is not the collection that the job was created for. */
-export async function checkTarget({direct, work}: Pick<RestoreWorker, 'direct' | 'work'>): Promise<void> {
-  const {identity, schema} = work
-  if (await isStillThere(direct, schema.class, identity)) return
-  throw new DataOpsError('CHECKPOINT', `"${schema.class}" was dropped since this job was created.`, {
-    details: {collection: schema.class},
-    hint: 'Cancel the job, and create it anew.',
-  })
-}
-
-/** For who has never seen the target of a job: that is nothing that another worker, at its own address, would meet. */
-export function notOfThisServer(
-  error: DataOpsError,
-  {describe}: Pick<Connection, 'describe'>,
-  at?: string,
-): DataOpsError {
-  const collection = String(error.details.collection)
-  const where = at === undefined ? '' : ` at ${at}`
-  return error.with({
-    details: {ofWorker: true, server: describe},
-    hint: `See whether ${describe} is the server that the job was created at (\`JobManager.show\` names it). If it is, cancel the job${where}, and create it anew.`,
-    message: `${describe} has not the collection "${collection}" that this job is of: it is another server, or the collection was dropped.`,
-  })
 }
 
 /** The restore as a worker does a piece of it. */
