@@ -318,7 +318,8 @@ class S3ObjectClient implements ObjectClient {
       return Errors
     } catch (error) {
       const {code, kind} = s3Failure(error)
-      if (kind !== 'unsupported' && code !== 'MissingContentMD5') throw error
+      // versitygw (1.7) looks whether the bucket may be removed from, not its objects: each of them says what is so.
+      if (kind !== 'unsupported' && kind !== 'denied' && code !== 'MissingContentMD5') throw error
       this.#hasBatches = false
       await this.#removeEach(keys, call)
       return []

@@ -480,6 +480,18 @@ describe('bounds', () => {
     expect(keys()).toEqual([])
     expect(server.operations.filter((name) => name === 'DeleteObjects')).toHaveLength(3)
   })
+
+  it('folders are removed one object after another where a service asks for more to remove many at once', async () => {
+    for (const name of ['a', 'b', 'c']) await store.put(`d/${name}`, Buffer.from('x'))
+    server.fault = ({operation}) => (operation === 'DeleteObjects' ? {code: 'AccessDenied', status: 403} : undefined)
+    await store.remove('d')
+    expect(keys()).toEqual([])
+    for (const name of ['a', 'b']) await store.put(`d/${name}`, Buffer.from('x'))
+    server.fault = ({operation}) => (operation.startsWith('Delete') ? {code: 'AccessDenied', status: 403} : undefined)
+    await expect(store.remove('d')).rejects.toMatchObject({code: 'STORAGE', details: {permission: 's3:DeleteObject'}})
+    server.fault = undefined
+    expect(keys()).toHaveLength(2)
+  })
 })
 
 describe('a reader', () => {
