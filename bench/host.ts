@@ -34,7 +34,7 @@ export function describeMachine(): string {
 }
 
 /** Holds the heap as the commands do (src/cli/small-heap.ts). */
-export const HEAP = ['--max-semi-space-size=8', '--heap-growing-percent=100']
+export const HEAP = ['--max-semi-space-size=8', '--heap-growing-percent=70']
 
 /** Runs a job in a process of its own, so that its memory and CPU are its own. */
 export async function runJob(jobsFile: string, input: JobInput): Promise<JobOutput> {

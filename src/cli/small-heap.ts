@@ -7,7 +7,7 @@ import {holdYoungSpace, isYoungSpaceHeld} from '../platform/young-space.js'
 const YOUNG_MB = 8
 
 /** The heap may grow by so much of what lives, in per cent, before all of it is looked through; V8's own is 300. In all threads. */
-const GROWING_PERCENT = 100
+const GROWING_PERCENT = 70
 
 /**
  * Keeps V8's spaces small: of what is read and written nearly all dies young, and a larger space is only filled with it. Some of it

@@ -8,7 +8,7 @@ import {refused} from '../damaged.js'
 import {ClientError, isFailure, leavingAsDataOpsError} from './failure.js'
 
 /** Bytes of a part. Tests have smaller ones; no option. */
-export const PART = {bytes: 8 * 1024 * 1024}
+export const PART = {bytes: 6 * 1024 * 1024}
 /** Parts of one size: then it doubles, so that as many parts as a service takes hold as much as it takes. */
 const PARTS_OF_A_SIZE = 1000
 /** Bytes that may be on their way at once, of all writers of a place together. */
