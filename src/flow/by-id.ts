@@ -83,8 +83,7 @@ export class ObjectsById {
       } catch (error) {
         if (!isTooLarge(error)) throw error
         // What came of it till then is the least that they weigh.
-        this.#pageSize.observe(some.length, meter.received)
-        if (some.length <= this.#pageSize.limit && !this.#pageSize.halve()) throw error
+        if (!this.#pageSize.shrink(some.length, meter.received)) throw error
       }
     }
   }

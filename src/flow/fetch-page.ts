@@ -51,9 +51,7 @@ export async function fetchPage(
         if (!isTooLarge(error)) throw error
         // How long it is shows what its objects weigh.
         const {bytes} = error.details
-        if (typeof bytes === 'number') pageSize.observe(asked, bytes)
-        // Another worker may have halved it meanwhile.
-        if (asked <= pageSize.limit && !pageSize.halve()) throw error
+        if (!pageSize.shrink(asked, typeof bytes === 'number' ? bytes : undefined)) throw error
       }
     }
   })

@@ -38,10 +38,13 @@ export class PageSize {
     this.#limit = Math.max(1, Math.min(this.#maximum, fitting, this.#limit * GROWTH))
   }
 
-  /** A page was too large for a message. Returns false when it cannot be smaller. */
-  halve(): boolean {
-    if (this.#limit <= 1) return false
-    this.#limit = Math.max(1, Math.floor(this.#limit / 2))
+  /** So many were too large for one reply, of which so much is known: fewer are asked for from now on. Returns false when there are none. */
+  shrink(asked: number, bytes = 0): boolean {
+    if (asked <= 1) return false
+    // A reply may be too large for a limit of the server's that is far below what we aim at: what it weighs must not let the page grow.
+    this.#bytesPerObject = Math.max(this.#bytesPerObject, bytes / asked)
+    const fitting = Math.floor(this.#targetBytes / Math.max(1, this.#bytesPerObject))
+    this.#limit = Math.max(1, Math.min(this.#limit, fitting, Math.floor(asked / 2)))
     return true
   }
 }

@@ -40,6 +40,20 @@ async function readAll(byId: ObjectsById, ids: readonly string[]): Promise<strin
 }
 
 describe('objects by id', () => {
+  it('are asked for in ever fewer where a reply of little is too long for the server', async () => {
+    const asked: number[] = []
+    const getObjects: Connection['getObjects'] = async ({ids}) => {
+      asked.push(ids.length)
+      if (asked.length > 50) throw new Error('it asks for ever')
+      if (ids.length > 3) throw new DataOpsError('UNEXPECTED', 'larger than max', {details: {tooLarge: true}})
+      return ids.map((id) => ({id, properties: {}}))
+    }
+
+    const byId = new ObjectsById({connection: {getObjects}, plan})
+    expect(await readAll(byId, idsUpTo(24))).toEqual(idsUpTo(24))
+    expect(asked.slice(0, 4)).toEqual([20, 10, 5, 2])
+  })
+
   it.each([
     ['small', 1000, [20, 100, 100, 30]],
     ['that are not there', undefined, [20, 100, 100, 30]],

@@ -24,9 +24,24 @@ describe('PageSize', () => {
   it('never passes the batch size, and halves down to one', () => {
     const size = new PageSize(7)
     expect(size.limit).toBe(7)
-    expect([size.halve(), size.limit]).toEqual([true, 3])
-    expect([size.halve(), size.limit]).toEqual([true, 1])
-    expect(size.halve()).toBe(false)
+    expect([size.shrink(7), size.limit]).toEqual([true, 3])
+    expect([size.shrink(3), size.limit]).toEqual([true, 1])
+    expect(size.shrink(1)).toBe(false)
+  })
+
+  it('asks for fewer after what was too large, also where that weighed little: a limit of the server may be small', () => {
+    const size = new PageSize(1000)
+    for (let asked = size.limit; asked > 1; asked = size.limit) {
+      expect(size.shrink(asked, 4097)).toBe(true)
+      expect(size.limit).toBeLessThan(asked)
+    }
+
+    // Somebody else has asked for more than is asked for by now.
+    expect(size.shrink(20, 5000)).toBe(true)
+    expect(size.limit).toBe(1)
+    const heavy = new PageSize(1000)
+    expect(heavy.shrink(20, 40 * 2 ** 20)).toBe(true)
+    expect(heavy.limit).toBe(1)
   })
 })
 
