@@ -2,7 +2,7 @@ const utf8 = new TextEncoder()
 /** Units of a text that are encoded in one go, with room for three bytes each. */
 const SHORT_TEXT = 65_536
 /** Beyond it a buffer grows by a quarter: twice a large object is as much again that nobody needs. */
-const LARGE_BYTES = 16 * 1024 * 1024
+export const LARGE_BYTES = 16 * 1024 * 1024
 
 /** A growing byte buffer that is written to at its end and used over and over: what the encoders print into. */
 export class ByteBuffer {

@@ -34,8 +34,7 @@ export class PageSize {
     const observed = bytes / objects
     // Heavier objects count at once, lighter ones bit by bit.
     this.#bytesPerObject = observed > this.#bytesPerObject ? observed : this.#bytesPerObject * 0.75 + observed * 0.25
-    const fitting = Math.floor(this.#targetBytes / Math.max(1, this.#bytesPerObject))
-    this.#limit = Math.max(1, Math.min(this.#maximum, fitting, this.#limit * GROWTH))
+    this.#limit = Math.max(1, Math.min(this.#maximum, this.#fitting, this.#limit * GROWTH))
   }
 
   /** So many were too large for one reply, of which so much is known: fewer are asked for from now on. Returns false when there are none. */
@@ -43,9 +42,13 @@ export class PageSize {
     if (asked <= 1) return false
     // A reply may be too large for a limit of the server's that is far below what we aim at: what it weighs must not let the page grow.
     this.#bytesPerObject = Math.max(this.#bytesPerObject, bytes / asked)
-    const fitting = Math.floor(this.#targetBytes / Math.max(1, this.#bytesPerObject))
-    this.#limit = Math.max(1, Math.min(this.#limit, fitting, Math.floor(asked / 2)))
+    this.#limit = Math.max(1, Math.min(this.#limit, this.#fitting, Math.floor(asked / 2)))
     return true
+  }
+
+  /** Objects that weigh what a page aims at. */
+  get #fitting(): number {
+    return Math.floor(this.#targetBytes / Math.max(1, this.#bytesPerObject))
   }
 }
 

@@ -9,9 +9,9 @@ export function isDenied(error: unknown): error is DataOpsError {
 
 /** The same, and what the system does not let a process do in a folder. */
 export function isNotAllowed(error: unknown): error is DataOpsError {
+  if (isDenied(error)) return true
   if (!(error instanceof DataOpsError) || error.code !== 'STORAGE') return false
-  const {code, reason} = error.details
-  return reason === 'denied' || code === 'EACCES' || code === 'EPERM'
+  return error.details.code === 'EACCES' || error.details.code === 'EPERM'
 }
 
 /** False where that is not allowed. @throws DataOpsError STORAGE for all else. */

@@ -3,15 +3,13 @@
 import {DataOpsError, throwIfOutOfMemory} from '../../model/errors.js'
 import {type JsonObject, type JsonValue, type NamedVector, setOwn, type WeaviateObject} from '../../model/object.js'
 import {isUuid} from '../../model/uuid-range.js'
-import {ByteBuffer} from '../byte-buffer.js'
+import {ByteBuffer, LARGE_BYTES} from '../byte-buffer.js'
 import {MAX_DEPTH} from '../digest.js'
 import {isSpace, VectorTextReader, writeVectorText} from './float32-text.js'
 
 const SEPARATOR = ',\n'
 /** Bytes of the buffer that lines are printed into, at first. */
 const KEPT_BYTES = 1024 * 1024
-/** A buffer that has grown beyond this goes with its lines. */
-const LARGE_BYTES = 16 * 1024 * 1024
 /** What a text must have for a number in it to exceed 1.8e308: an exponent of three digits, or over 200 digits before one of two. */
 const MAY_OVERFLOW = /\de\+?\d{3}|\d{200}/i
 
