@@ -9,6 +9,7 @@ import {nearestNames} from '../../model/nearest.js'
 import {isMultiTenant, isReference, type SchemaProperty, type WeaviateClass} from '../../model/schema.js'
 import {isUuid} from '../../model/uuid-range.js'
 import {sha256Hex} from '../../platform/node.js'
+import {ChosenKeys} from './chosen-keys.js'
 import {FIXED, neverEqual, saidIn} from './never-equal.js'
 import {eachObject, type Look, type Transform} from './transform.js'
 
@@ -267,7 +268,7 @@ export function limit(objects: number): Transform {
 
 /** So many objects, or with `1%` such a share of them, spread evenly; the same for the same seed. @throws DataOpsError INVALID_INPUT. */
 export function sample(size: number | string, seed = ''): Transform {
-  const rank = (object: WeaviateObject): string => sha256Hex(`${seed}\n${keyOf(object)}`)
+  const rank = rankBy(seed)
   const share = typeof size === 'string' && size.endsWith('%') ? Number(size.slice(0, -1)) : undefined
   const objects = Number(size)
   if (share === undefined && !Number.isNaN(objects)) return chosen('sample', {objects, seed}, rank)
@@ -301,29 +302,44 @@ function chosen(
   return {
     isPartial: true,
     async look(look) {
-      const last = await lastRank(look, options.objects, rank)
-      return upTo(kind, {...options, ...(last !== undefined && {last})}, rank)
+      const {last, ranks} = await lowestRanks(look, options.objects, rank)
+      const among = look.isLive ? ChosenKeys.of(ranks) : undefined
+      return upTo(kind, {...options, ...(last !== undefined && {last})}, {among, rank})
     },
     reads: 'ids',
     record: {...options, kind},
   }
 }
 
+/** `among`: those that were there, of a source that may have others by now. */
 function upTo(
   kind: string,
-  record: {last?: string; objects: number; seed?: string},
-  rank: (object: WeaviateObject) => string,
+  bound: {last?: string; objects: number; seed?: string},
+  {among, rank}: {among?: ChosenKeys; rank: (object: WeaviateObject) => string},
 ): Transform {
-  const {last} = record
-  return choice({...record, kind}, (object) => last === undefined || rank(object) <= last)
+  const {last} = bound
+  const record = {...bound, kind}
+  const isChosen = (object: WeaviateObject): boolean => {
+    const own = rank(object)
+    return (last === undefined || own <= last) && (among?.has(own) ?? true)
+  }
+
+  return {
+    ...choice(record, isChosen),
+    ...(among && {
+      get sent() {
+        return {...record, among: among.sent}
+      },
+    }),
+  }
 }
 
-/** The highest of so many lowest ranks; undefined when there are no more objects than that. */
-async function lastRank(
+/** So many lowest ranks, and the highest of them: undefined when there are no more objects than that. */
+async function lowestRanks(
   {pages, signal}: Look,
   count: number,
   rank: (object: WeaviateObject) => string,
-): Promise<string | undefined> {
+): Promise<{last?: string; ranks: string[]}> {
   let lowest: string[] = []
   let all = 0
   let bound: string | undefined
@@ -344,7 +360,11 @@ async function lastRank(
   }
 
   cut()
-  return all > count ? lowest.at(-1) : undefined
+  return {ranks: lowest, ...(all > count && {last: lowest.at(-1)})}
+}
+
+function rankBy(seed: string): (object: WeaviateObject) => string {
+  return (object) => sha256Hex(`${seed}\n${keyOf(object)}`)
 }
 
 function keyOf({id, tenant}: WeaviateObject): string {
@@ -353,12 +373,13 @@ function keyOf({id, tenant}: WeaviateObject): string {
 
 /** From what stands in a backup's metadata; undefined: what decides is not there (a list of ids). */
 export function chosenAgain(record: Record<string, unknown>): Transform | undefined {
-  const {expression, kind, last, objects, percent, seed = ''} = record
+  const {among, expression, kind, last, objects, percent, seed = ''} = record
   if (kind === 'where' && typeof expression === 'string') return where(expression)
   if (kind === 'sample' && typeof percent === 'number' && typeof seed === 'string') return sample(`${percent}%`, seed)
   if (typeof objects !== 'number' || typeof seed !== 'string') return undefined
   const decided = {objects, ...(typeof last === 'string' && {last})}
-  if (kind === 'limit') return upTo(kind, decided, keyOf)
-  if (kind === 'sample') return upTo(kind, {...decided, seed}, (object) => sha256Hex(`${seed}\n${keyOf(object)}`))
+  const chosenOf = typeof among === 'string' ? {among: ChosenKeys.received(among)} : {}
+  if (kind === 'limit') return upTo(kind, decided, {...chosenOf, rank: keyOf})
+  if (kind === 'sample') return upTo(kind, {...decided, seed}, {...chosenOf, rank: rankBy(seed)})
   return undefined
 }

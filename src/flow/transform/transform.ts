@@ -11,6 +11,8 @@ export type Changed = null | readonly WeaviateObject[] | WeaviateObject
 
 /** What reads a source once, as it comes to the transform that asks for it. */
 export interface Look {
+  /** Objects may come to the source and leave it between this look and the reading of what it chooses. */
+  isLive?: boolean
   /** Without properties and vectors where the transform says that it reads no more than ids. */
   pages: () => AsyncIterable<readonly WeaviateObject[]>
   schema: WeaviateClass
@@ -75,13 +77,15 @@ export class TransformChain {
   static async of(
     transforms: readonly Transform[],
     source: {
+      /** Objects may come and go meanwhile. */
+      isLive?: boolean
       read?: (columns: 'all' | 'ids') => AsyncIterable<readonly WeaviateObject[]>
       schema: WeaviateClass
       signal?: AbortSignal
       tenants?: readonly WeaviateTenant[]
     },
   ): Promise<TransformChain> {
-    const {read, signal} = source
+    const {isLive, read, signal} = source
     let chain = new TransformChain([], source.schema, source.tenants && [...source.tenants])
     for (const given of transforms) {
       const before = chain
@@ -95,7 +99,7 @@ export class TransformChain {
         for await (const objects of read(columns)) yield before.objects(objects, signal)
       }
 
-      chain = before.#with(given.look ? await given.look({pages, schema: before.schema, signal}) : given)
+      chain = before.#with(given.look ? await given.look({isLive, pages, schema: before.schema, signal}) : given)
     }
 
     return chain

@@ -23,6 +23,7 @@ export async function chainOf(job: BackupJob, tenantPlan: TenantPlan | undefined
   const all = [...renamesOf(rules), ...transforms]
   if (all.length === 0) return undefined
   const chain = await TransformChain.of(all, {
+    isLive: true,
     async *read(columns) {
       if (includeData) yield* readLive(job, tenantPlan, columns === 'ids' ? 'ids' : 'objects')
     },

@@ -96,6 +96,30 @@ it.each(Object.entries(CASES))('%s', async (_, make) => {
   await expectSame(await make(), SCHEMA, OBJECTS)
 })
 
+it.each([
+  ['the first', limit, 7],
+  ['the first of fewer', limit, 40],
+  ['a sample', sample, 7],
+  ['a sample of fewer', sample, 40],
+] as const)(
+  '%s that were looked at are those that others choose, whatever has come since',
+  async (_, choose, count) => {
+    const chain = await TransformChain.of([choose(count)], {
+      isLive: true,
+      async *read() {
+        yield OBJECTS
+      },
+      schema: SCHEMA,
+    })
+    const chosen = await chain.objects(OBJECTS)
+    expect(chosen).toHaveLength(Math.min(count, OBJECTS.length))
+    const come = OBJECTS.map((object, index) => ({...object, id: idOf(index).replace('-4000-', '-3000-')}))
+    for (const each of [chain, await receiveChain(structuredClone(sendChain(chain)!))])
+      expect(await each.objects([...come, ...OBJECTS])).toEqual(chosen)
+    expect(chain.records).toEqual([expect.not.objectContaining({among: expect.anything() as unknown})])
+  },
+)
+
 it('a choice of tenants by a pattern, of a collection without, says that it has none', async () => {
   await expect(TransformChain.of([selectTenants(['eu-*'])], {schema: SCHEMA})).rejects.toMatchObject({
     code: 'INVALID_INPUT',
