@@ -12,6 +12,8 @@ export interface Platform {
   crc32?: (bytes: Uint8Array) => number
   /** Begins a SHA-256. */
   createSha256: () => IncrementalHash
+  /** Frees the memory of bytes that `zstdDecompress` made, which nobody looks at any more; absent: the garbage collector does. */
+  free?: (bytes: Uint8Array) => void
   /** Inflates any number of gzip members; rejects with BACKUP_DAMAGED on bytes that are not gzip or end early. */
   gunzip: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
   /** One whole gzip member with the canonical header of docs/format.md, fastest level. */

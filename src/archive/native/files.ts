@@ -1,5 +1,5 @@
 /** The files of one collection of an export: looked at whole before any of them is believed, and read as what was looked at. */
-import type {ReadRowsOptions} from '../../codec/codec.js'
+import type {ReadRowsOptions, RowPage} from '../../codec/codec.js'
 import type {ExportFooter} from '../../codec/parquet/export-file.js'
 import type {OperationOptions} from '../../model/progress.js'
 import type {WeaviateClass} from '../../model/schema.js'
@@ -107,7 +107,7 @@ export class ExportFiles {
           for (const {properties} of page.objects) settleIntZeros(schema, properties)
           const firstRow = start + page.firstRow
           const endRow = firstRow + page.objects.length
-          yield {endRow, firstRow, objects: page.objects, rows: page.objects.map((_, index) => firstRow + index)}
+          yield {...page, endRow, firstRow, rows: page.objects.map((_, index) => firstRow + index)}
         }
       }
 
@@ -205,7 +205,7 @@ export class ExportFiles {
     {file, footer, proof}: LookedFile,
     schema: WeaviateClass,
     options: ReadRowsOptions,
-  ): AsyncGenerator<{firstRow: number; objects: ArchivePage['objects']}, void, undefined> {
+  ): AsyncGenerator<RowPage, void, undefined> {
     const {openExportFile} = await parquet()
     const reader = await this.#export.store.openRead(`${this.#export.name}/${file}`)
     const where = this.#describe(file)

@@ -12,6 +12,7 @@ import {
   type PageHeader,
 } from './internals.js'
 import {bitWidth, RunReader} from './levels.js'
+import {type HeldPages, PageMemory} from './page-memory.js'
 import {decodeDictionary, decodeValues, type LeafTarget, type PageValues} from './pages.js'
 import {FlatSink, type Leaf, ListSink, listState, type Page} from './sinks.js'
 import {WindowReader} from './window.js'
@@ -33,17 +34,21 @@ export interface LeafChunk {
 }
 
 export class LeafCursor {
+  /** Values are views of the bytes of their page. */
+  private readonly givesViews: boolean
   private readonly leaf: Leaf
   private readonly pages: AsyncGenerator<Page, void>
   private page: Page | undefined
 
   constructor(column: LeafChunk) {
+    this.givesViews = column.target === 'binary' || column.target === 'float32'
     this.leaf = column.leaf
     this.pages = readPages(column)
   }
 
   private async currentPage(): Promise<Page | undefined> {
     while (!this.page || this.page.left === 0) {
+      this.leavePage()
       const next = await this.pages.next()
       if (next.done) return undefined
       this.page = next.value
@@ -52,15 +57,24 @@ export class LeafCursor {
     return this.page
   }
 
-  /** The next `count` rows' values: see `ColumnValue`. @throws Error when there are fewer, or anything about them is wrong. */
-  async take(count: number): Promise<ColumnValue[]> {
+  private leavePage(): void {
+    this.page?.memory?.leave()
+    this.page = undefined
+  }
+
+  /**
+   * The next `count` rows' values: see `ColumnValue`. `held`: gets the pages that they are views of.
+   * @throws Error when there are fewer, or anything about them is wrong.
+   */
+  async take(count: number, held: HeldPages): Promise<ColumnValue[]> {
     const {maxDefinition, repeated} = this.leaf
     const sink = repeated.length === 0 ? new FlatSink() : new ListSink(repeated.length)
     for (;;) {
       // Waiting for what is there costs more than a vector's run of levels.
       const page = this.page && this.page.left > 0 ? this.page : await this.currentPage()
       if (!page) break
-      const {definitions, repetitions} = page
+      const {definitions, memory, repetitions} = page
+      if (memory && this.givesViews) held.add(memory)
       if (repetitions?.count === 0) repetitions.advance()
       if (definitions?.count === 0) definitions.advance()
       const repetition = repetitions ? repetitions.value : 0
@@ -81,6 +95,7 @@ export class LeafCursor {
       if (repeated.length === 0 && sink.rows === count) break
     }
 
+    if (this.page?.left === 0) this.leavePage()
     if (sink.rows !== count) throw new RangeError('a column ends early')
     return sink.finish()
   }
@@ -132,6 +147,7 @@ async function* readPages(column: LeafChunk): AsyncGenerator<Page, void> {
     checkCrc(header, body, platform)
     const page = decode(header, body)
     if (!page) continue
+    if (reader.isAlone) page.memory?.alsoFree(() => source.giveBack?.(body))
     left -= page.left
     if (left < 0) throw new RangeError('more values in the pages than in their column')
     yield page
@@ -143,7 +159,9 @@ export async function pageDecoder(
   column: Pick<LeafChunk, 'chunk' | 'leaf' | 'platform' | 'target'>,
 ): Promise<(header: PageHeader, body: Uint8Array) => Page | undefined> {
   const {chunk, leaf, platform, target} = column
-  const decompress = await decompressor(chunk.meta_data?.codec, platform)
+  const codec = chunk.meta_data?.codec
+  const decompress = await decompressor(codec, platform)
+  const free = codec === 'ZSTD' && platform.zstdDecompress ? platform.free : undefined
   let dictionary: PageValues | undefined
   return (header, body) => {
     const bodySize = header.uncompressed_page_size
@@ -153,7 +171,7 @@ export async function pageDecoder(
       const bytes = decompress(body, bodySize)
       dictionary = decodeDictionary({bytes, count, element: leaf.element, target})
     } else if (header.type === 'DATA_PAGE' || header.type === 'DATA_PAGE_V2') {
-      return decodePage({body, decompress, dictionary, header, leaf, target})
+      return decodePage({body, decompress, dictionary, free, header, leaf, target})
     }
 
     return undefined
@@ -172,12 +190,14 @@ interface DataPage {
   body: Uint8Array
   decompress: Decompress
   dictionary: PageValues | undefined
+  /** Of what `decompress` makes; undefined where that may be somebody else's. */
+  free: Platform['free']
   header: PageHeader
   leaf: Leaf
   target: LeafTarget
 }
 
-function decodePage({body, decompress, dictionary, header, leaf, target}: DataPage): Page {
+function decodePage({body, decompress, dictionary, free, header, leaf, target}: DataPage): Page {
   const {levels, page, values} = header.data_page_header_v2
     ? splitPageV2(header, body, decompress)
     : splitPageV1(header, body, leaf, decompress)
@@ -190,6 +210,12 @@ function decodePage({body, decompress, dictionary, header, leaf, target}: DataPa
     count,
     definitions: runs(levels.definitions, maxDefinition),
     left,
+    ...(free &&
+      values.buffer !== body.buffer && {
+        memory: new PageMemory(() => {
+          free(values)
+        }),
+      }),
     repetitions: runs(levels.repetitions, repeated.length),
     taken: 0,
     values: decodeValues({bytes: values, count, dictionary, element, encoding, target}),

@@ -158,7 +158,8 @@ async function walk({chunk, node, platform, source}: Walked): Promise<PageLocati
     if (header.crc === undefined) throw new Error(`the page at byte ${offset} has no CRC`)
     const page = await reader.bytes(header.compressed_page_size)
     checkCrc(header, page, platform)
-    decode(header, page)
+    // Looked at, and kept by nobody.
+    decode(header, page)?.memory?.leave()
     bytes += body - offset + header.uncompressed_page_size
     if (header.type === 'DICTIONARY_PAGE') {
       if (offset !== start || size(meta?.data_page_offset) !== reader.position)

@@ -2,6 +2,7 @@
 import type {ByteSource, PartColumn, Platform} from '../codec.js'
 import type {ColumnValue} from '../columns/decode.js'
 import type {PageLocation, RowGroup} from './internals.js'
+import type {HeldPages} from './page-memory.js'
 import type {LeafTarget} from './pages.js'
 import type {Leaf} from './sinks.js'
 
@@ -45,10 +46,11 @@ export class FieldCursor {
     this.firstRow = firstRow
   }
 
-  async take(count: number): Promise<ColumnValue[]> {
-    const values = await this.cursors[0]!.take(count)
+  /** See `LeafCursor.take`. */
+  async take(count: number, held: HeldPages): Promise<ColumnValue[]> {
+    const values = await this.cursors[0]!.take(count, held)
     if (this.cursors.length === 1) return values
-    const longitudes = await this.cursors[1]!.take(count)
+    const longitudes = await this.cursors[1]!.take(count, held)
     return values.map((latitude, row) => {
       const longitude = longitudes[row]
       return typeof latitude === 'number' && typeof longitude === 'number' ? {latitude, longitude} : undefined

@@ -19,6 +19,11 @@ export class NotedSource implements ByteSource {
     return bytes
   }
 
+  /** Of what is noted nothing is given back but all of it. */
+  giveBack(bytes: Uint8Array): void {
+    if (!this.#isNoting) this.source.giveBack?.(bytes)
+  }
+
   /** Notes nothing from now on: what is noted is held, and a row group may be of gigabytes. */
   stop(): void {
     this.#isNoting = false

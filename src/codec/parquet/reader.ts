@@ -29,6 +29,7 @@ import {EXPORT_COLUMNS, exportObjects, isExport} from './export.js'
 import {type Field, FieldCursor} from './field-cursor.js'
 import {decodeFooter, type FileMetadata, type PageLocation, type RowGroup, type SchemaElement} from './internals.js'
 import {NotedSource} from './noted-source.js'
+import {HeldPages} from './page-memory.js'
 import {type Leaf} from './sinks.js'
 import {MAGIC} from './writer.js'
 
@@ -272,24 +273,31 @@ export class ParquetDecoder implements PartDecoder {
       // Of a group that is one page nothing is left to read once it is decoded.
       const isOnePage = skip === 0 && batchRows >= rows
       if (!isOnePage) source.stop()
-      if (at) for (const column of columns) await column.take(skip - column.firstRow)
+      if (at) {
+        const passedOver = new HeldPages()
+        for (const column of columns) await column.take(skip - column.firstRow, passedOver)
+        passedOver.leave()
+      }
+
       let row = at ? skip : 0
       while (row < rows) {
         throwIfAborted(signal)
         const count = Math.min(batchRows, (row < skip ? skip : rows) - row)
         const values: ValuesColumn[] = []
+        const held = new HeldPages()
         for (const [index, {column}] of fields.entries()) {
-          values.push({column, values: await columns[index]!.take(count)})
+          values.push({column, values: await columns[index]!.take(count, held)})
         }
 
         if (row >= skip) {
           const objects = this.layout.assemble(values, count)
           const release = (): void => {
-            source.giveAllBack()
+            held.leave()
+            if (isOnePage) source.giveAllBack()
           }
 
-          yield {firstRow: row, objects, ...(isOnePage && {release})}
-        }
+          yield {firstRow: row, objects, release}
+        } else held.leave()
 
         row += count
       }

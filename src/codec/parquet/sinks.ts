@@ -5,6 +5,7 @@ import type {ColumnValue, VectorRows} from '../columns/decode.js'
 import {concatBytes, viewOf} from '../bytes.js'
 import {type SchemaElement} from './internals.js'
 import {type RunReader} from './levels.js'
+import {type PageMemory} from './page-memory.js'
 import {type PageValues} from './pages.js'
 
 /** A leaf of the file's schema, with what its levels mean. */
@@ -24,6 +25,8 @@ export interface Page {
   definitions?: RunReader
   /** Values, nulls and empty lists that are left. */
   left: number
+  /** That levels and values lie in, where it is the page's own. */
+  memory?: PageMemory
   repetitions?: RunReader
   /** Values taken. */
   taken: number

@@ -13,6 +13,10 @@ const NOTHING: Uint8Array = new Uint8Array(0)
 export class WindowReader {
   private window = NOTHING
   private windowStart = 0
+  /** The last page was longer than a window: those behind it will be, too. */
+  private isOfLargePages = false
+  /** Nothing else was read with what was given last: its memory is its reader's alone. */
+  isAlone = false
 
   constructor(
     private readonly source: ByteSource,
@@ -32,7 +36,7 @@ export class WindowReader {
 
   private async reach(count: number): Promise<void> {
     if (this.at + count <= this.windowStart + this.window.length) return
-    const end = Math.min(this.end, this.at + Math.max(count, this.windowBytes))
+    const end = Math.min(this.end, this.at + (this.isOfLargePages ? count : Math.max(count, this.windowBytes)))
     this.window = await this.source.read(this.at, end)
     if (this.window.length !== end - this.at) throw new RangeError('the file ends early')
     this.windowStart = this.at
@@ -41,11 +45,14 @@ export class WindowReader {
   async bytes(count: number): Promise<Uint8Array> {
     if (!(count >= 0 && count <= this.end - this.at)) throw new RangeError('a page is longer than its column')
     await this.reach(count)
+    this.isOfLargePages = count > this.windowBytes
     const start = this.at - this.windowStart
     this.at += count
     const bytes = this.window.subarray(start, start + count)
-    // Of a page that was read by itself nothing is left to look at: it is its reader's alone.
-    if (start + count === this.window.length) {
+    const isLast = start + count === this.window.length
+    this.isAlone = isLast && start === 0
+    // Nobody is to hold on to what is behind.
+    if (isLast) {
       this.window = NOTHING
       this.windowStart = this.at
     }
