@@ -20,6 +20,7 @@ import {nameOf} from '../store/key.js'
 import {withReader} from '../store/read-all.js'
 import {decodeJson, DocumentSource, type SealPlace} from './document-source.js'
 import {AGE, encrypted} from './encrypted/words.js'
+import {checkFile} from './file-check.js'
 import {journalName, METADATA_FILE, SCHEMA_FILE, sealedNameOf} from './names.js'
 import {type BackupKind, readMetadata, readSchema, readSeal} from './sealed-fields.js'
 import {type Claims, isEnded, readBackupId, readClaims, readOpening, readWhole, unsealedContent} from './unsealed.js'
@@ -91,20 +92,13 @@ export async function checkFiles(store: Store, manifest: SealedManifest): Promis
   // A document's size is checked with the place of its seal.
   if (manifest.kind === 'document') return []
   const found = new Map((await store.list(manifest.name)).map((entry) => [entry.name, entry]))
-  const check = (file: string, bytes?: number): void => {
-    const entry = found.get(file)
-    const where = store.describe(`${manifest.name}/${file}`)
-    if (entry?.kind !== 'file') throw damaged(where, 'it is missing')
-    if (bytes !== undefined && entry.bytes !== bytes) throw damaged(where, `it has ${entry.bytes} bytes, not ${bytes}`)
-  }
-
-  check(SCHEMA_FILE)
+  await checkFile(store, manifest.name, {file: SCHEMA_FILE, listed: found})
   // What lies in an export is another's, and looked at when it is read.
   if (manifest.metadata.export) return []
   const own = new Set([METADATA_FILE, SCHEMA_FILE])
   for (const {bytes, file} of manifest.seal.parts) {
     if (file === null) continue
-    check(file, bytes)
+    await checkFile(store, manifest.name, {bytes, file, listed: found})
     own.add(file)
   }
 
@@ -127,8 +121,9 @@ export async function kindOfBackup(store: Store, name: string): Promise<BackupKi
 
   const entry = await store.stat(name)
   if (entry?.kind === 'file') return 'document'
+  // In object storage a folder is what a listing shows of it, which may be an old one: its seal is asked for by name.
+  if (entry?.kind !== 'other' && (await store.stat(`${name}/${METADATA_FILE}`))?.kind === 'file') return 'directory'
   if (entry?.kind === 'directory') {
-    if ((await store.stat(`${name}/${METADATA_FILE}`))?.kind === 'file') return 'directory'
     if (await store.stat(journalName(name), 'file')) throw notABackup(where, 'it is unfinished', FINISH)
     throw notABackup(
       where,

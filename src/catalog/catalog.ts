@@ -4,7 +4,7 @@ import type {ObjectLock, Store} from '../store/store.js'
 
 import {refuseExportedAt} from '../archive/exported.js'
 import {lockBackup, type LockOptions, pastWhatHides, requireLocks} from '../archive/locked.js'
-import {CATALOG_FILE, CATALOG_LOCK_FILE, commitKey} from '../archive/names.js'
+import {CATALOG_FILE, CATALOG_LOCK_FILE} from '../archive/names.js'
 import {whileThere} from '../archive/removed-meanwhile.js'
 import {DataOpsError, throwIfAborted} from '../model/errors.js'
 import {MalformedError} from '../model/fields.js'
@@ -21,7 +21,7 @@ import {
   tagOfCatalog,
   writeCatalog,
 } from './catalog-file.js'
-import {type CatalogEntry, kindOfName, readEntryOf, wellFormedEntry, withMissing, withoutFile} from './entry.js'
+import {type CatalogEntry, readEntryOf, wellFormedEntry, withMissing, withoutFile} from './entry.js'
 import {findAmong} from './find.js'
 import {mayBeOf, ofCollection} from './hidden.js'
 import {assertRemovable} from './in-use.js'
@@ -34,7 +34,7 @@ import {finishRemovalOf, removeBackup, removeEach} from './removal.js'
 import {findInPart} from './removed-in-part.js'
 import {type RetentionPolicy, selectForRemoval} from './retention.js'
 import {type ReindexResult, scanBackups, tryReadEntry, type UnusableFile} from './scan.js'
-import {type BackupStatus, type ListedBackup} from './status.js'
+import {type BackupStatus, isThere, type ListedBackup} from './status.js'
 import {type Tidied, tidy} from './tidy.js'
 
 export type {PruneResult} from './prune.js'
@@ -352,13 +352,6 @@ export class BackupCatalog {
     return (await this.find(reference)) ?? this.#missing(reference)
   }
 
-  /** Asked for by its name: a listing that does not show it may be an old one. */
-  async #isThere(file: string): Promise<boolean> {
-    const found = await this.#store.stat(file)
-    if (found?.kind !== kindOfName(file)) return false
-    return (await this.#store.stat(commitKey(file), 'file')) !== undefined
-  }
-
   #missing(reference: string): never {
     throw new DataOpsError('NOT_A_BACKUP', `There is no backup ${reference} in ${this.#store.describe('')}.`, {
       hint: 'List what there is with `BackupCatalog.list`.',
@@ -379,7 +372,8 @@ export class BackupCatalog {
     const {file, status} = backup
     await confirm?.(backup)
     await this.#lockedToRemove(async (lock) => {
-      if (status !== 'missing' || (await this.#isThere(file))) return this.#remove(file, lock)
+      // A listing that does not show it may be an old one.
+      if (status !== 'missing' || (await isThere(this.#store, file))) return this.#remove(file, lock)
       await this.#update(lock, withoutFile(file))
       await finishRemovalOf(this.#store, file)
     })

@@ -8,6 +8,7 @@ import {type CatalogEntry, kindOfName, readEntryOf} from './entry.js'
 import {JobBackups} from './job-backups.js'
 import {isUnderWay} from './removal.js'
 import {newestFirst} from './retention.js'
+import {isThere} from './status.js'
 
 /** Backups that are looked into at the same time. */
 export const PARALLEL = 8
@@ -34,13 +35,16 @@ export async function scanBackups(
   signal?: AbortSignal,
 ): Promise<ReindexResult> {
   const known = new Map(listed.map((entry) => [entry.file, entry]))
-  const names = await listPlace(store)
-  const results = await inParallel(
-    // A link that cannot be followed is neither file nor folder.
-    names.filter(({kind, name}) => kindOfName(name) === kind || (kind === 'other' && known.has(name))),
-    {atOnce: PARALLEL, signal},
-    async ({name}) => tryReadEntry(store, name),
-  )
+  const shown = await listPlace(store)
+  // A link that cannot be followed is neither file nor folder.
+  const found = shown.filter(({kind, name}) => kindOfName(name) === kind || (kind === 'other' && known.has(name)))
+  const names = new Set(found.map(({name}) => name))
+  const unshown = listed.filter(({file}) => !names.has(file)).map(({file}) => file)
+  const how = {atOnce: PARALLEL, signal}
+  const results = [
+    ...(await inParallel([...names], how, async (name) => tryReadEntry(store, name))),
+    ...(await inParallel(unshown, how, async (file) => readUnshown(store, file))),
+  ].filter((each) => each !== undefined)
   const jobs = new JobBackups(store)
   const entries: CatalogEntry[] = []
   const damaged: UnusableFile[] = []
@@ -84,6 +88,15 @@ async function secondLook(store: Store, found: Found, jobs: JobBackups): Promise
 export async function tryReadEntry(store: Store, file: string): Promise<Found> {
   try {
     return {entry: await readEntryOf(store, file)}
+  } catch (error) {
+    return notRead(file, error)
+  }
+}
+
+/** One with an entry, which an old listing would not show; undefined: it is not there. */
+async function readUnshown(store: Store, file: string): Promise<Found | undefined> {
+  try {
+    return (await isThere(store, file)) ? await tryReadEntry(store, file) : undefined
   } catch (error) {
     return notRead(file, error)
   }

@@ -1,6 +1,6 @@
 import type {Store, StoreEntry} from '../store/store.js'
 
-import {isBackupFile, METADATA_FILE, removedName} from '../archive/names.js'
+import {commitKey, isBackupFile, METADATA_FILE, removedName} from '../archive/names.js'
 import {DataOpsError, insteadOf} from '../model/errors.js'
 import {type CatalogEntry, kindOfName, readEntryOf} from './entry.js'
 
@@ -22,8 +22,23 @@ export async function statusOf(
   const found = onDisk.get(entry.file)
   // Of a link that cannot be followed nobody can say that it leads nowhere.
   if (found?.kind === 'other') await readEntryOf(store, entry.file).catch(insteadOf(undefined, isNoBackup))
+  if (found && found.kind === kindOfName(entry.file) && (await isWholeAsListed(store, entry, found))) return 'sealed'
+  // A listing may be an old one: what it does not show is asked for by name.
+  const isCommitted = await isThere(store, entry.file)
+  if (isCommitted) {
+    const now = await readEntryOf(store, entry.file).catch(insteadOf(undefined, isNoBackup))
+    // Of an encrypted one the file of its key may be a shorter one by now.
+    return now?.id === entry.id && (entry.encrypted === true || now.size >= entry.size) ? 'sealed' : 'damaged'
+  }
+
   if (found?.kind === undefined || found.kind !== kindOfName(entry.file)) return 'missing'
-  if (found.kind === 'file') return found.bytes === entry.size ? 'sealed' : 'damaged'
+  // What a removal has begun on is as good as gone; with its `metadata.json` it has not, and a copy that may remove nothing leaves that mark.
+  return onDisk.has(removedName(entry.file)) ? 'missing' : 'damaged'
+}
+
+/** As far as a listing tells. */
+async function isWholeAsListed(store: Store, entry: CatalogEntry, found: StoreEntry): Promise<boolean> {
+  if (found.kind === 'file') return found.bytes === entry.size
   let bytes = 0
   let isCommitted = false
   for (const file of await store.list(entry.file)) {
@@ -32,13 +47,13 @@ export async function statusOf(
     isCommitted ||= file.name === METADATA_FILE
   }
 
-  if (isCommitted && bytes >= entry.size) return 'sealed'
-  // What a removal has begun on is as good as gone; with its `metadata.json` it has not, and a copy that may remove nothing leaves that mark.
-  if (!isCommitted && onDisk.has(removedName(entry.file))) return 'missing'
-  if (entry.encrypted !== true) return 'damaged'
-  // The file of its key may be a shorter one by now.
-  const now = await readEntryOf(store, entry.file).catch(insteadOf(undefined, isNoBackup))
-  return now?.id === entry.id ? 'sealed' : 'damaged'
+  return isCommitted && bytes >= entry.size
+}
+
+/** Whether what makes a backup of that name one is there, asked for by its name; what a link leads out to is not. @throws DataOpsError STORAGE. */
+export async function isThere(store: Store, file: string): Promise<boolean> {
+  const found = await store.stat(commitKey(file), 'file').catch(insteadOf(undefined, 'INVALID_INPUT'))
+  return found?.kind === 'file'
 }
 
 /** Not what cannot be read now. */

@@ -192,7 +192,7 @@ describe.each(['folder', 's3'])('in a place that is a %s', (kind) => {
       list: async (folder: string) =>
         (await store.list(folder)).filter(({name}) => folder !== '' || name !== sealed.name),
     })
-    expect(await new BackupCatalog(stale).remove(sealed.id)).toMatchObject({file: sealed.name, status: 'missing'})
+    expect(await new BackupCatalog(stale).remove(sealed.id)).toMatchObject({file: sealed.name, status: 'sealed'})
     expect(await filesOf(store)).toEqual([])
     expect(await new BackupCatalog(store).list()).toEqual([])
   })

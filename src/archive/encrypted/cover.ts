@@ -6,7 +6,7 @@ import type {BackupKind} from '../sealed-fields.js'
 import {toHex, utf8} from '../../codec/bytes.js'
 import {type BackupFormat, FORMATS} from '../../codec/codec.js'
 import {type BackupHead, documentTail, FORMAT_VERSION, sealText} from '../../codec/document.js'
-import {throwIfAborted, throwIfOutOfMemory} from '../../model/errors.js'
+import {DataOpsError, throwIfAborted, throwIfOutOfMemory} from '../../model/errors.js'
 import {Field, MalformedError} from '../../model/fields.js'
 import {isJsonObject} from '../../model/object.js'
 import {nodePlatform, sha256Hex} from '../../platform/node.js'
@@ -14,6 +14,7 @@ import {type EncryptedFile} from '../../store/age/writer.js'
 import {damaged} from '../../store/damaged.js'
 import {withReader} from '../../store/read-all.js'
 import {decodeJson, DocumentSource} from '../document-source.js'
+import {checkFile} from '../file-check.js'
 import {isCollectionName, isKeyFileName, METADATA_FILE} from '../names.js'
 import {anewWhereGone, keyFileProblem} from './key-file.js'
 import {AGE} from './words.js'
@@ -187,18 +188,22 @@ export async function hashFile(store: Store, key: string, {onBytes, signal}: Has
 /** Cheaply: the files are there, with their sizes, and there is a key. Returns what lies beside them in its folder. @throws DataOpsError BACKUP_DAMAGED. */
 export async function checkCoveredFiles(store: Store, cover: ReadCover): Promise<StoreEntry[]> {
   const found = new Map((await store.list(cover.name)).map((entry) => [entry.name, entry]))
-  for (const {bytes, file} of cover.files) {
-    const entry = found.get(file)
-    const where = store.describe(`${cover.name}/${file}`)
-    if (entry?.kind !== 'file') throw damaged(where, 'it is missing')
-    if (entry.bytes !== bytes) throw damaged(where, `it has ${entry.bytes} bytes, not ${bytes}`)
-  }
-
+  let isOld = false
+  for (const {bytes, file} of cover.files)
+    if (!(await checkFile(store, cover.name, {bytes, file, listed: found}))) isOld = true
   const entries = [...found.values()]
   if (entries.every(({name}) => !isKeyFileName(name)))
-    throw damaged(store.describe(cover.name), 'its key file is missing')
+    throw isOld ? oldListing(store, cover.name) : damaged(store.describe(cover.name), 'its key file is missing')
   const own = new Set([METADATA_FILE, ...cover.files.map(({file}) => file)])
   return entries.filter(({name}) => !own.has(name) && !isKeyFileName(name))
+}
+
+/** Names of key files are known by a listing alone. */
+function oldListing(store: Store, name: string): DataOpsError {
+  return new DataOpsError('STORAGE', `The listing of ${store.describe(name)} is older than what is there.`, {
+    hint: 'Try again in a while.',
+    retryable: true,
+  })
 }
 
 function parseHead(line: Uint8Array): undefined | {metadata?: unknown} {
