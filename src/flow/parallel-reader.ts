@@ -85,6 +85,8 @@ export class ParallelReader {
   #working = 0
   #isStopped = false
   #failure?: {error: unknown}
+  /** Pages under way. */
+  #fetching = 0
   /** Bytes of pages under way, as far as is known, and of those that are ready. */
   #held = 0
   /** Objects that are not read yet, as far as is known. */
@@ -174,8 +176,10 @@ export class ParallelReader {
 
       const expected = this.#expectedBytes
       this.#held += expected
+      this.#fetching++
       const page = await this.#fetch(slice).finally(() => {
         this.#held -= expected
+        this.#fetching--
       })
       if (page) {
         this.#held += page.bytes
@@ -192,9 +196,10 @@ export class ParallelReader {
     return this.#pageSize.weigh(this.#pageSize.limit) ?? 0
   }
 
-  /** One page is read however long it is. */
+  /** One page is read however long it is: by their number, since what is thought of bytes has fractions, of which sums leave some. */
   #hasRoom(): boolean {
-    return this.#held === 0 || this.#held + this.#expectedBytes <= 2 * this.options.concurrency * TARGET_BYTES
+    const isFree = this.#fetching === 0 && this.#ready.length === 0
+    return isFree || this.#held + this.#expectedBytes <= 2 * this.options.concurrency * TARGET_BYTES
   }
 
   #isOver(): boolean {
