@@ -137,10 +137,13 @@ export class BackupCatalog {
   }
 
   /** `backups`: those that are there. */
-  async #tidy(backups: ReadonlyArray<{id: string; status?: BackupStatus}>, isDryRun = false): Promise<Tidied> {
+  async #tidy(
+    backups: ReadonlyArray<{id: string; status?: BackupStatus}>,
+    how: {isDryRun?: boolean; now: number},
+  ): Promise<Tidied> {
     const whole = backups.filter(({status = 'sealed'}) => status === 'sealed' || status === 'unlisted')
     const sealed = new Set(whole.map(({id}) => id))
-    const tidied = await tidy(this.#store, {isDryRun, sealed, warn: (warning) => this.#options.onWarning?.(warning)})
+    const tidied = await tidy(this.#store, {...how, sealed, warn: (warning) => this.#options.onWarning?.(warning)})
     for (const {file, reason} of tidied.unread) {
       const message = `What killed runs may have left at ${this.#store.describe(file)} could not all be looked at and removed. ${reason}`
       this.#warn('not-tidied', message, {file, reason})
@@ -153,10 +156,11 @@ export class BackupCatalog {
   async #plan(
     entries: readonly CatalogEntry[],
     policy: RetentionPolicy,
-    collection?: string,
+    {collection, now}: {collection: string | undefined; now: number},
   ): Promise<{all: ListedBackup[]; plan: PlannedPrune}> {
     const {backups, unread} = await listBackups(this.#store, entries)
     const plan = await planPrune(this.#of(collection, backups), policy, {
+      now,
       signal: this.#options.signal,
       store: this.#store,
     })
@@ -275,9 +279,11 @@ export class BackupCatalog {
   ): Promise<PruneResult> {
     if (dryRun) {
       const entries = await this.#load(false)
-      const {all, plan} = await this.#plan(entries, policy, collection)
+      // Nothing is written to ask the place what time it is there: the run itself does.
+      const now = Date.now()
+      const {all, plan} = await this.#plan(entries, policy, {collection, now})
       const {unnamed, ...choice} = plan
-      const {leftovers, unread} = await this.#tidy(all, true)
+      const {leftovers, unread} = await this.#tidy(all, {isDryRun: true, now})
       return {
         ...choice,
         leftovers: [...unnamed.flatMap(({keys}) => keys), ...leftovers],
@@ -289,11 +295,12 @@ export class BackupCatalog {
     selectForRemoval([], policy, new Date())
     if (!(await this.#store.stat(''))) return {kept: [], leftovers: [], reasons: {}, removed: [], unread: []}
     return this.#lockedToRemove(async (lock) => {
-      const {all, plan} = await this.#plan(await this.#readOrRebuild(lock), policy, collection)
+      const now = await lock.renewedAt()
+      const {all, plan} = await this.#plan(await this.#readOrRebuild(lock), policy, {collection, now})
       const {unnamed, ...choice} = plan
       await removeEach(choice.removed, async ({file}) => this.#remove(file, lock))
       const parts = await removeUnnamed(this.#store, unnamed)
-      const {leftovers, unread} = await this.#tidy(all)
+      const {leftovers, unread} = await this.#tidy(all, {now})
       return {...choice, leftovers: [...parts, ...leftovers], unread: withMore(choice.unread, unread)}
     })
   }
@@ -313,7 +320,11 @@ export class BackupCatalog {
       const result = await this.#scan(listed)
       await this.#write(result.entries, lock, tag)
       const unread = new Set(result.unread.map(({file}) => file))
-      const tidied = await this.#tidy(result.entries.filter(({file}) => !unread.has(file)))
+      const now = await lock.renewedAt()
+      const tidied = await this.#tidy(
+        result.entries.filter(({file}) => !unread.has(file)),
+        {now},
+      )
       return {...result, unread: withMore(result.unread, tidied.unread)}
     })
   }

@@ -21,6 +21,12 @@ export interface Held {
   transforms?: string
 }
 
+interface LookOptions {
+  /** By the clock of the place, or a little before. Absent: nothing in the backup's folder counts as old. */
+  now?: number
+  signal?: AbortSignal
+}
+
 /** A backup that is there. */
 export interface Looked {
   /** undefined: it is hidden. */
@@ -41,16 +47,17 @@ export interface Looked {
  * collection, where it hides that.
  * @throws DataOpsError when it is none, or damaged as far as can be seen without reading it.
  */
-export async function lookAt(store: Store, file: string, signal?: AbortSignal): Promise<Looked> {
+export async function lookAt(store: Store, file: string, {now, signal}: LookOptions = {}): Promise<Looked> {
   throwIfAborted(signal)
+  const othersAmong = (entries: readonly StoreEntry[]): Others => new Others(store, {entries, folder: file, now})
   const cover = await readCover(store, file)
   if (!cover) {
     const manifest = await readManifest(store, file)
-    const others = new Others(store, file, await checkFiles(store, manifest))
+    const others = othersAmong(await checkFiles(store, manifest))
     return lookedAt(store, manifest, {others, signal})
   }
 
-  const others = new Others(store, file, await checkCoveredFiles(store, cover))
+  const others = othersAmong(await checkCoveredFiles(store, cover))
   const isWhole = async (): Promise<boolean> => others.areAll(await checkCover(store, cover, {signal}))
   const {unnamed} = others
   if (cover.collection === undefined && canOpen(encryptionOf(store))) {
@@ -90,10 +97,13 @@ class Others {
   readonly #paths: Set<string>
   readonly unnamed: string[]
 
-  constructor(store: Store, folder: string, entries: readonly StoreEntry[]) {
+  constructor(
+    store: Store,
+    {entries, folder, now = 0}: {entries: readonly StoreEntry[]; folder: string; now?: number},
+  ) {
     const own = entries.filter(({kind, name}) => kind === 'file' && isOwnFile(name) && !isKeyFileName(name))
     this.#paths = new Set(own.map(({name}) => store.describe(`${folder}/${name}`)))
-    this.unnamed = own.filter(({modified}) => isAbandoned(modified)).map(({name}) => `${folder}/${name}`)
+    this.unnamed = own.filter(({modified}) => isAbandoned(modified, now)).map(({name}) => `${folder}/${name}`)
   }
 
   /** Whether nothing is wrong but that they are there. */

@@ -25,13 +25,13 @@ interface Unnamed {
   keys: string[]
 }
 
-/** `backups`: newest first. @throws DataOpsError INVALID_INPUT, STORAGE, INTERRUPTED. */
+/** `backups`: newest first. `now`: by the clock of the place, or a little before. @throws DataOpsError INVALID_INPUT, STORAGE, INTERRUPTED. */
 export async function planPrune(
   backups: readonly ListedBackup[],
   policy: RetentionPolicy,
-  {signal, store}: {signal: AbortSignal | undefined; store: Store},
+  {now, signal, store}: {now: number; signal: AbortSignal | undefined; store: Store},
 ): Promise<PlannedPrune> {
-  const looking = new Looking(store, signal)
+  const looking = new Looking(store, {now, signal})
   const candidates = backups.filter(({status}) => status !== 'damaged' && status !== 'missing')
   const {reasons, remove: removed} = await chooseForRemoval(candidates, policy, looking)
   for (const {file, status} of backups) if (status === 'damaged') reasons.set(file, [DAMAGED])
@@ -52,13 +52,13 @@ class Looking {
 
   constructor(
     private readonly store: Store,
-    private readonly signal: AbortSignal | undefined,
+    private readonly how: {now: number; signal: AbortSignal | undefined},
   ) {}
 
   /** What a listed backup holds, when that very backup is there, whole as far as can be seen without reading it; or why not, in words. */
   readonly lookAt = async ({file, id}: ListedBackup): Promise<Looked | string> => {
     try {
-      const looked = await lookAt(this.store, file, this.signal)
+      const looked = await lookAt(this.store, file, this.how)
       if (looked.id !== id) return DAMAGED
       this.#unnamed.set(file, looked.unnamed)
       return {...looked, isWhole: async () => looked.isWhole().catch((error: unknown) => this.#failed(file, error))}

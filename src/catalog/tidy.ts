@@ -30,13 +30,16 @@ import {finishRemoval, strangersIn} from './removal.js'
 /** Milliseconds after which a temporary file, an unfinished backup that nothing can continue, or a part that no seal names, is nobody's. */
 const ABANDONED = 3_600_000
 
-export function isAbandoned(modified: number): boolean {
-  return Date.now() - modified > ABANDONED
+/** Both by the clock of the place: this machine's may be wrong, and what somebody is writing would be taken away. */
+export function isAbandoned(modified: number, now: number): boolean {
+  return now - modified > ABANDONED
 }
 
 export interface TidyOptions {
   /** Nothing is removed, nor any lease taken. */
   isDryRun?: boolean
+  /** By the clock of the place, or a little before: milliseconds since 1970. */
+  now: number
   /** Ids of the backups that are there, and sealed: what else has one of them is a run that woke too late. */
   sealed: ReadonlySet<string>
   warn: (warning: Warning) => void
@@ -72,7 +75,7 @@ class Tidying implements Tidied {
     for (const entry of entries) {
       await this.#ifAllowed(entry.name, async () => {
         const {modified, name} = entry
-        const isOld = isAbandoned(modified)
+        const isOld = isAbandoned(modified, this.options.now)
         // Whoever may remove nothing has to live with it.
         if (isOld && isTemporaryName(name)) await this.#remove(name, async () => removeIfAllowed(this.store, name))
         await this.#finishRemoval(entry)
@@ -82,7 +85,7 @@ class Tidying implements Tidied {
 
     // What was a journal's is looked at once that is gone.
     for (const entry of entries) {
-      if (!isAbandoned(entry.modified)) continue
+      if (!isAbandoned(entry.modified, this.options.now)) continue
       await this.#ifAllowed(entry.name, async () => {
         if (!this.options.isDryRun) await tidyLease(this.store, entry.name)
         await this.#unfinished(entry, jobs)
@@ -105,7 +108,7 @@ class Tidying implements Tidied {
     const jobs = new JobBackups(this.store)
     const found: string[] = []
     const mayGo = async (key: string, begun: number): Promise<boolean> => {
-      const isLeft = await isLeftUpload(this.store, jobs, {begun, key})
+      const isLeft = await isLeftUpload(this.store, jobs, {begun, key, now: this.options.now})
       if (isLeft) found.push(key)
       return isLeft && !this.options.isDryRun
     }
@@ -177,7 +180,11 @@ class Tidying implements Tidied {
       if (await this.store.stat(journalName(backup), 'file')) return
       // Asked for by its name: what a listing does not show, as one that is older than the seal, may be there.
       if (backup === name && (await this.store.stat(`${name}/${METADATA_FILE}`, 'file'))) return
-      if (kind === 'directory' && !(await isUnfinishedFolder(this.store, name, modified))) return
+      if (
+        kind === 'directory' &&
+        !(await isUnfinishedFolder(this.store, name, {changed: modified, now: this.options.now}))
+      )
+        return
       if (await jobs.has(backup)) return
       // It went with its journal.
       if (!(await this.store.stat(name))) return
@@ -202,9 +209,9 @@ function reasonOf({details, message}: DataOpsError): string {
 async function isLeftUpload(
   store: Store,
   jobs: JobBackups,
-  {begun, key}: {begun: number; key: string},
+  {begun, key, now}: {begun: number; key: string; now: number},
 ): Promise<boolean> {
-  if (isTemporaryName(key)) return isAbandoned(begun)
+  if (isTemporaryName(key)) return isAbandoned(begun, now)
   const [backup = ''] = key.split('/', 1)
   if (parseBackupName(backup) === undefined || (await Lease.isHeld(store, partialLockName(backup)))) return false
   return !(await jobs.has(backup))
@@ -220,10 +227,14 @@ async function tidyLease(store: Store, name: string): Promise<void> {
  * Whether a folder without a journal is what a run left: under the name of an unfinished one it is, under a backup's own name only while
  * it has no part. With parts it may be a backup that somebody took `metadata.json` from.
  */
-async function isUnfinishedFolder(store: Store, folder: string, changed: number): Promise<boolean> {
+async function isUnfinishedFolder(
+  store: Store,
+  folder: string,
+  {changed, now}: {changed: number; now: number},
+): Promise<boolean> {
   const files = await store.list(folder)
   // In object storage a folder has no time of its own.
-  if (changed === 0 && files.some(({modified}) => !isAbandoned(modified))) return false
+  if (changed === 0 && files.some(({modified}) => !isAbandoned(modified, now))) return false
   const names = files.map(({name}) => name)
   if (folder === partialName(sealedNameOf(folder) ?? '')) return (await strangersIn(store, folder)).length === 0
   return names.every((name) => name === SCHEMA_FILE || isKeyFileName(name) || (isOwnFile(name) && !isBackupFile(name)))

@@ -83,6 +83,11 @@ export class FileLeases {
     return own
   }
 
+  /** When it was last written, by the clock of the place; undefined: it is not there. */
+  async writtenAt(name: string, {generation}: LeaseRecord): Promise<number | undefined> {
+    return (await this.store.stat(fileOf(name, generation), 'file'))?.modified
+  }
+
   /** Changes the tag; false when it is another's by now. Only for who has renewed it in time: see `retake`. */
   async renew(name: string, record: LeaseRecord): Promise<boolean> {
     const file = fileOf(name, record.generation)

@@ -234,6 +234,13 @@ export class Lease {
     return (await new FileLeases(store).read(name)).some(({text}) => text === this.record.text)
   }
 
+  /** When it was last renewed, milliseconds since 1970 by the clock of the place: some seconds ago. @throws DataOpsError STORAGE where it was lost. */
+  async renewedAt(): Promise<number> {
+    const at = await this.place.writtenAt(this.name, this.record)
+    if (at !== undefined) return at
+    throw lost(this.place.describe(this.name))
+  }
+
   async #renew(): Promise<void> {
     const now = momentOf(CLOCK)
     try {
@@ -255,11 +262,7 @@ export class Lease {
   /** @throws DataOpsError STORAGE when another process has taken it. */
   async check(): Promise<void> {
     if (!this.#isLost && (await this.place.holds(this.name, this.record))) return
-    throw new DataOpsError('STORAGE', `The lease ${this.place.describe(this.name)} was lost to another process.`, {
-      details: {leaseLost: true, path: this.place.describe(this.name)},
-      hint: 'This process stood still for too long: see what the other one has done, or run it again.',
-      retryable: true,
-    })
+    throw lost(this.place.describe(this.name))
   }
 
   /** As `check`, and asks the place only where this process stood still for so long that another may have taken it. */
@@ -280,6 +283,14 @@ export class Lease {
       own.delete(this.record.text)
     }
   }
+}
+
+function lost(path: string): DataOpsError {
+  return new DataOpsError('STORAGE', `The lease ${path} was lost to another process.`, {
+    details: {leaseLost: true, path},
+    hint: 'This process stood still for too long: see what the other one has done, or run it again.',
+    retryable: true,
+  })
 }
 
 /** What `check` of a lease throws, where it was lost: who is kept from looking at it has not lost it. */

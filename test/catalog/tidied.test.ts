@@ -187,6 +187,33 @@ describe.each(['folder', 's3'])('in a place that is a %s', (kind) => {
     expect(await filesOf(store)).toEqual(expect.arrayContaining(own))
   })
 
+  it.each([
+    ['three hours behind', -3 * HOUR],
+    ['three hours ahead of', 3 * HOUR],
+  ])('where the clock of the place is %s this machine, what is old there goes, and nothing else', async (_, apart) => {
+    const temporary = '.elysia-0123456789abcdef.tmp'
+    const given = [temporary, `${sealed.name}/objects-00002.parquet`]
+    for (const key of given) await store.put(key, utf8('PAR1'))
+    // Of which the listing says how old the rest is; what is written now is not.
+    const seen = (age: number): Store =>
+      overlay(store, {
+        list: async (folder: string) =>
+          (await store.list(folder)).map((entry) => ({
+            ...entry,
+            modified: entry.modified === 0 ? 0 : entry.modified + apart - age,
+          })),
+        async stat(key: string, kind?: 'file') {
+          const entry = await store.stat(key, kind)
+          return entry && {...entry, modified: entry.modified === 0 ? 0 : entry.modified + apart}
+        },
+      })
+    expect((await new BackupCatalog(seen(HOUR / 2)).prune()).leftovers).toEqual([])
+    await new BackupCatalog(seen(HOUR / 2)).reindex()
+    expect(await filesOf(store)).toEqual(expect.arrayContaining(given))
+    expect((await new BackupCatalog(seen(2 * HOUR)).prune()).leftovers.toSorted()).toEqual(given.toSorted())
+    expect(await filesOf(store)).toEqual(own)
+  })
+
   it('a sealed backup that a listing does not show is removed with its files where somebody asks for that', async () => {
     const stale = overlay(store, {
       list: async (folder: string) =>

@@ -339,7 +339,7 @@ class S3ObjectClient implements ObjectClient {
       for (const {Initiated, Key, UploadId} of output.Uploads ?? []) {
         if (Key === undefined || UploadId === undefined) continue
         const upload = new S3Upload(this.#shared, Key, UploadId)
-        found.push({abort: async (call) => upload.abort(call), begun: Initiated?.getTime() ?? Date.now(), key: Key})
+        found.push({abort: async (call) => upload.abort(call), begun: Initiated?.getTime() ?? Infinity, key: Key})
       }
 
       if (output.IsTruncated && !output.NextKeyMarker) throw endlessListing()
