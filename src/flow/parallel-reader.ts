@@ -196,10 +196,10 @@ export class ParallelReader {
     return this.#pageSize.weigh(this.#pageSize.limit) ?? 0
   }
 
-  /** One page is read however long it is: by their number, since what is thought of bytes has fractions, of which sums leave some. */
+  /** One page is read however long it is. What is thought of bytes has fractions, of which sums leave some: so pages are counted, too. */
   #hasRoom(): boolean {
-    const isFree = this.#fetching === 0 && this.#ready.length === 0
-    return isFree || this.#held + this.#expectedBytes <= 2 * this.options.concurrency * TARGET_BYTES
+    const isNothingHeld = this.#held === 0 || (this.#fetching === 0 && this.#ready.length === 0)
+    return isNothingHeld || this.#held + this.#expectedBytes <= 2 * this.options.concurrency * TARGET_BYTES
   }
 
   #isOver(): boolean {
