@@ -19,6 +19,7 @@ export function comesFromLacking({dryRun, warnings}: {dryRun: boolean; warnings:
 }
 
 const LACKING = new Set([
+  'backup-not-read',
   'came-later',
   'ids-not-there',
   'incomplete-backup',

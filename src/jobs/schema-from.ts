@@ -2,31 +2,57 @@
 import {readFile} from 'node:fs/promises'
 
 import type {Lacking} from '../archive/native/source.js'
+import type {Warning} from '../model/progress.js'
 import type {Store} from '../store/store.js'
 import type {Connection} from '../weaviate/connection.js'
 
-import {isCollectionName} from '../archive/names.js'
+import {isCollectionName, parseBackupName} from '../archive/names.js'
 import {readSchema} from '../archive/sealed-fields.js'
-import {locateBackups, openArchive} from '../catalog/locate.js'
+import {locateBackups, openArchive, warningsOf} from '../catalog/locate.js'
 import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {isJsonObject} from '../model/object.js'
 import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
 import {isAbsent} from '../store/storage-error.js'
 
-/** Schemas that were given, for collections that have none. @throws DataOpsError INVALID_INPUT when one leads nowhere, or to something else. */
+/** Schemas that were given, and what was left out where that may have been another: newer backups, and such as could not be looked at. */
+export interface GivenSchemas {
+  leftOut: Warning[]
+  schemas: Lacking[]
+}
+
+/** For collections that have none. @throws DataOpsError INVALID_INPUT when one leads nowhere, or to something else. */
 export async function givenSchemas(
   references: readonly string[],
   connection: Connection,
   store: Store,
-): Promise<Lacking[]> {
-  const all: Lacking[] = []
-  for (const reference of references) all.push(...(await schemasOf(reference, connection, store)))
+): Promise<GivenSchemas> {
+  const all: GivenSchemas = {leftOut: [], schemas: []}
+  for (const reference of references) {
+    const {leftOut, schemas} = await schemasOf(reference, connection, store)
+    all.leftOut.push(...leftOut)
+    all.schemas.push(...schemas)
+  }
+
   return all
 }
 
+/** What was left out that may be of this collection. */
+export function leftOutOf({leftOut}: GivenSchemas, collection: string): Warning[] {
+  return leftOut.filter(({details}) => {
+    const [name = ''] = String(details?.path ?? '')
+      .split('/')
+      .slice(-1)
+    return (parseBackupName(name)?.collection ?? collection) === collection
+  })
+}
+
 /** That of a collection: the one of its name, or the only one for the `only` collection there is. @throws DataOpsError INVALID_INPUT. */
-export function schemaOf(given: readonly Lacking[], collection: string, {only}: {only: boolean}): Lacking | undefined {
+export function schemaOf(
+  {schemas: given}: GivenSchemas,
+  collection: string,
+  {only}: {only: boolean},
+): Lacking | undefined {
   const named = given.filter(({schema}) => schema.class === collection)
   const [first = only && given.length === 1 ? given[0] : undefined, second] = named
   if (!second) return first
@@ -35,26 +61,27 @@ export function schemaOf(given: readonly Lacking[], collection: string, {only}: 
   })
 }
 
-async function schemasOf(reference: string, connection: Connection, store: Store): Promise<Lacking[]> {
+async function schemasOf(reference: string, connection: Connection, store: Store): Promise<GivenSchemas> {
   const inFile = await schemasInFile(reference)
-  if (inFile) return inFile.map((schema) => ({schema}))
+  if (inFile) return {leftOut: [], schemas: inFile.map((schema) => ({schema}))}
   const live = isCollectionName(reference) ? await liveSchema(reference, connection) : undefined
-  if (live) return [live]
+  if (live) return {leftOut: [], schemas: [live]}
   try {
-    const {places} = await locateBackups(reference, store)
-    const lacking: Lacking[] = []
+    const {places, ...others} = await locateBackups(reference, store)
+    const schemas: Lacking[] = []
     for (const {listed, name, store: place} of places) {
       const {archive} = await openArchive(listed ? name : reference, listed ? place : store)
       const {metadata, schema} = archive.head
-      lacking.push({aliases: metadata.aliases, schema, tenants: metadata.tenants})
+      schemas.push({aliases: metadata.aliases, schema, tenants: metadata.tenants})
     }
 
-    return lacking
+    return {leftOut: warningsOf(others), schemas}
   } catch (error) {
     if (!(error instanceof DataOpsError && error.code === 'NOT_A_BACKUP')) throw error
     throw new DataOpsError('INVALID_INPUT', `There is no schema at "${reference}": ${error.message}`, {
       cause: error,
-      hint: 'Name a backup, a file with a schema, or a collection of the server.',
+      details: error.details,
+      hint: `Name a backup, a file with a schema, or a collection of the server.${error.details.unread && error.hint ? ` ${error.hint}` : ''}`,
     })
   }
 }

@@ -1,4 +1,5 @@
 /** The server's own exports as sources of a restore: each of their collections, with the schema that they lack. */
+import type {Warning} from '../../model/progress.js'
 import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {OpenedSource, SourceToRestore} from './job.js'
@@ -10,7 +11,7 @@ import {collectionsOf, locateExport} from '../../catalog/exports.js'
 import {DataOpsError} from '../../model/errors.js'
 import {isMultiTenant} from '../../model/schema.js'
 import {vectorizersOf} from '../../model/vectorizers.js'
-import {givenSchemas, liveSchema, schemaOf} from '../schema-from.js'
+import {givenSchemas, leftOutOf, liveSchema, schemaOf} from '../schema-from.js'
 
 /** How a restore opens what it was named. */
 export interface ToOpen {
@@ -63,10 +64,12 @@ export async function exportsToRestore(
   return chosen.map((collection) => ({
     backup: `${native.path}#${collection}`,
     async open() {
+      const leftOut = leftOutOf(given, collection)
       const lacking =
         schemaOf(given, collection, {only: isOnly && chosen.length === 1}) ??
-        (await ofTarget(collection, connection, options))
-      return {...(await open(native, collection, lacking, options)), store: place.store}
+        (await ofTarget(collection, connection, {leftOut, options}))
+      const {warnings = [], ...opened} = await open(native, collection, lacking, options)
+      return {...opened, store: place.store, warnings: [...leftOut, ...warnings]}
     },
   }))
 }
@@ -92,11 +95,18 @@ async function open(
 }
 
 /** Of the collection that is there, in a merge. @throws DataOpsError INVALID_INPUT. */
-async function ofTarget(collection: string, connection: Connection, options: RestoreRunOptions): Promise<Lacking> {
+async function ofTarget(
+  collection: string,
+  connection: Connection,
+  {leftOut, options}: {leftOut: readonly Warning[]; options: RestoreRunOptions},
+): Promise<Lacking> {
   const lacking = options.merge ? await liveSchema(options.name ?? collection, connection) : undefined
   if (lacking) return lacking
   throw new DataOpsError('INVALID_INPUT', `The export holds no schema, and none was given for "${collection}".`, {
-    details: {collection},
-    hint: 'Name a backup, a file with the schema, or a live collection with `schemaFrom`; with `merge` the collection that is there has it.',
+    details: {collection, ...(leftOut.length > 0 && {leftOut: leftOut.map(({details}) => details)})},
+    hint: [
+      'Name a backup, a file with the schema, or a live collection with `schemaFrom`; with `merge` the collection that is there has it.',
+      ...leftOut.map(({message}) => message),
+    ].join(' '),
   })
 }

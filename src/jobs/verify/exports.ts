@@ -10,7 +10,7 @@ import {ExportSource} from '../../archive/native/source.js'
 import {collectionsOf, type ExportPlace, locateExport, oneCollectionOf} from '../../catalog/exports.js'
 import {DataOpsError} from '../../model/errors.js'
 import {damageSaid} from '../../store/damaged.js'
-import {givenSchemas, schemaOf} from '../schema-from.js'
+import {givenSchemas, leftOutOf, schemaOf} from '../schema-from.js'
 import {compareCollection, type CompareCollectionOptions} from './compare.js'
 
 type Verified = Omit<BackupVerification, 'quick' | 'seconds'>
@@ -95,7 +95,8 @@ export async function compareExport(
   const collection = oneCollectionOf(native, place, schema.class)
   const given = await givenSchemas(schemaFrom, connection, store)
   const lacking = schemaOf(given, collection, {only: true})
-  if (!lacking && given.length > 0) {
+  for (const warning of leftOutOf(given, collection)) options.onWarning?.(warning)
+  if (!lacking && given.schemas.length > 0) {
     throw new DataOpsError('INVALID_INPUT', `None of the schemas that were given is of "${collection}".`, {
       details: {collection},
       hint: 'Name a backup, a file with the schema, or a live collection with `schemaFrom`.',

@@ -3,10 +3,15 @@ import {readdir, readFile, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
-import {RestoreManager} from '../../../src/index.js'
+import type {Warning} from '../../../src/model/progress.js'
+
+import {DataOpsError, RestoreManager, Verifier} from '../../../src/index.js'
+import {overlay} from '../../../src/model/overlay.js'
+import {openStore} from '../../../src/store/open.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {copyExport, EXPORTED_CLASSES} from '../../support/native-export.js'
+import {writeSealedBackup} from '../../support/sealed-backup.js'
 
 const NAMES = ['Exp', 'ExpEmpty', 'ExpMT', 'ExpTarget']
 
@@ -105,6 +110,81 @@ describe('an export', () => {
     await expect(manager().restoreCollection(`${folder}#ExpMT`, {merge: true, name: 'Absent'})).rejects.toMatchObject({
       code: 'INVALID_INPUT',
       hint: expect.stringContaining('schemaFrom') as string,
+    })
+  })
+
+  describe('with schemas from a pattern of backups', () => {
+    let place: string
+
+    beforeEach(async () => {
+      place = path.join(directory.path, 'backups')
+      for (const collection of ['ExpMT', 'ExpTarget'] as const)
+        await writeSealedBackup(place, {collection, schema: EXPORTED_CLASSES[collection]})
+    })
+
+    const later = new Date('2024-03-01T10:30:00Z')
+
+    it('says which newer ones were passed over, of its collection alone', async () => {
+      for (const collection of ['ExpMT', 'Other']) {
+        await writeSealedBackup(place, {collection})
+        await writeSealedBackup(place, {
+          collection,
+          seal(seal) {
+            seal.complete = false
+          },
+          startedAt: later,
+        })
+      }
+
+      const {warnings} = await manager().restoreCollection(`${folder}#ExpMT`, {schemaFrom: ['*']})
+      expect(warnings.filter(({code}) => code === 'older-taken')).toMatchObject([
+        {details: {path: path.join(place, 'ExpMT_2024-03-01_103000.json'), reason: 'is incomplete'}},
+      ])
+      const told: Warning[] = []
+      await new Verifier({connection: server.connection, directory: place}).verifyCollection(
+        'ExpMT',
+        `${folder}#ExpMT`,
+        {
+          onWarning(warning) {
+            told.push(warning)
+          },
+          schemaFrom: ['Exp*'],
+        },
+      )
+      expect(told).toMatchObject([{code: 'older-taken'}])
+    })
+
+    it('says which could not be looked at, where that may be the one, and what its restore lacks then', async () => {
+      const below = openStore(place)
+      const unseen = 'ExpMT_2024-02-01_103000.json'
+      const store = overlay(below, {
+        async openRead(key: string) {
+          if (key === unseen) throw new DataOpsError('STORAGE', 'It cannot be read now.')
+          return below.openRead(key)
+        },
+      })
+      const denied = new RestoreManager(server.connection, {store})
+      await expect(denied.restoreCollection(`${folder}#ExpMT`, {schemaFrom: ['Exp*', schemas]})).resolves.toMatchObject(
+        {
+          restored: 2,
+          warnings: [{code: 'backup-not-read', details: {path: path.join(place, unseen)}}, {}],
+        },
+      )
+      await server.connection.deleteCollection('ExpMT')
+      await expect(denied.restoreCollection(`${folder}#ExpMT`, {schemaFrom: ['Exp*']})).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        details: {leftOut: [{path: path.join(place, unseen)}]},
+        hint: expect.stringContaining(`${unseen} could not be looked at`) as string,
+      })
+      await expect(denied.restoreCollection(`${folder}#ExpMT`, {schemaFrom: ['ExpM*']})).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        details: {unread: [path.join(place, unseen)]},
+        hint: expect.stringContaining('could not be looked at') as string,
+      })
+      expect(await collections()).toEqual([])
+      // Of a collection that nobody restores it says nothing.
+      const {warnings} = await denied.restoreCollection(`${folder}#ExpTarget`, {schemaFrom: ['Exp*']})
+      expect(warnings).toEqual([])
     })
   })
 
