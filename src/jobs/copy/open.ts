@@ -184,9 +184,15 @@ async function listOf(
   if (found && (await isBegun({job, list: found}))) {
     const member = (Object.keys(listed) as Array<keyof ListedSource>).find((key) => listed[key] !== found.source[key])
     if (member === undefined) return {list: found, warnings: []}
-    throw new DataOpsError('CHECKPOINT', changed(job, member), {
-      hint: 'Use the options of the interrupted run, or `restart: true` to start over.',
-    })
+    throw notThatCopy(changed(job, member))
+  }
+
+  if (found && (await isOtherwiseBegun(job, found))) {
+    throw notThatCopy(
+      options.atomic
+        ? 'This copy was begun, and not ended, without `atomic`.'
+        : 'This copy was begun, and not ended, with `atomic`.',
+    )
   }
 
   // Its name is in the list that is about to go.
@@ -203,6 +209,19 @@ async function removeEarlier(job: CopyJob, name: string, folder: string): Promis
   if (!earlier) return undefined
   const written = targetOf(targetNameOf(job), earlier.id, {atomic: true})
   return removeBegun({name, store, target, written})
+}
+
+function notThatCopy(message: string): DataOpsError {
+  return new DataOpsError('CHECKPOINT', message, {
+    hint: 'Use the options of the interrupted run, or `restart: true` to start over.',
+  })
+}
+
+/** Whether an earlier run goes on with this list under the other name: under that of readers where this one is atomic, else under a temporary one. */
+async function isOtherwiseBegun(job: CopyJob, {id}: RowList): Promise<boolean> {
+  const {options, store, target} = job
+  const other = targetOf(targetNameOf(job), id, {atomic: !options.atomic})
+  return Checkpoint.exists(store, nameOf(job), {server: target.describe, target: other})
 }
 
 function changed({collection}: CopyJob, member: keyof ListedSource): string {
