@@ -13,6 +13,7 @@ import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {isJsonObject} from '../model/object.js'
 import {isMultiTenant, type WeaviateClass} from '../model/schema.js'
+import {nameOf} from '../store/key.js'
 import {isAbsent} from '../store/storage-error.js'
 
 /** Schemas that were given, and what was left out where that may have been another: newer backups, and such as could not be looked at. */
@@ -40,21 +41,24 @@ export async function givenSchemas(
 /** What was left out that may be of this collection. */
 export function leftOutOf({leftOut}: GivenSchemas, collection: string): Warning[] {
   return leftOut.filter(({details}) => {
-    const [name = ''] = String(details?.path ?? '')
-      .split('/')
-      .slice(-1)
+    const path = details?.path
+    const name = typeof path === 'string' ? nameOf(path) : ''
     return (parseBackupName(name)?.collection ?? collection) === collection
   })
 }
 
-/** That of a collection: the one of its name, or the only one for the `only` collection there is. @throws DataOpsError INVALID_INPUT. */
+/**
+ * That of a collection: the one of its name, or the only one for the `only` collection there is: not where another could not be looked at.
+ * @throws DataOpsError INVALID_INPUT.
+ */
 export function schemaOf(
-  {schemas: given}: GivenSchemas,
+  {leftOut, schemas}: GivenSchemas,
   collection: string,
   {only}: {only: boolean},
 ): Lacking | undefined {
-  const named = given.filter(({schema}) => schema.class === collection)
-  const [first = only && given.length === 1 ? given[0] : undefined, second] = named
+  const named = schemas.filter(({schema}) => schema.class === collection)
+  const isOnly = only && schemas.length === 1 && leftOut.every(({code}) => code !== 'backup-not-read')
+  const [first = isOnly ? schemas[0] : undefined, second] = named
   if (!second) return first
   throw new DataOpsError('INVALID_INPUT', `Two schemas of "${collection}" were given.`, {
     hint: 'Give one of them with `schemaFrom`.',
