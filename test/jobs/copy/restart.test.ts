@@ -34,10 +34,10 @@ async function others(): Promise<string[]> {
 }
 
 /** What one has left that was stopped half way. */
-async function halfFilled(): Promise<string> {
+async function halfFilled(how = options): Promise<string> {
   const stop = new AbortController()
   const interrupted = copies().copyCollection(NAME, {
-    ...options,
+    ...how,
     onProgress({completed, stage}) {
       if (stage === 'restore' && completed >= 10) stop.abort()
     },
@@ -45,7 +45,7 @@ async function halfFilled(): Promise<string> {
   })
   await expect(interrupted).rejects.toMatchObject({code: 'INTERRUPTED'})
   const [left = '', ...more] = await others()
-  expect(left).toMatch(/^Shown_[0-9a-f]{8}$/)
+  expect(left).toMatch(how.atomic ? /^Shown_[0-9a-f]{8}$/ : /^Shown$/)
   expect(more).toEqual([])
   return left
 }
@@ -64,6 +64,30 @@ it('also where the new one is not atomic, and where it is a dry run nothing is r
   expect(await others()).toEqual([left])
   await copies().copyCollection(NAME, {...options, atomic: false, restart: true})
   expect(await others()).toEqual(['Shown'])
+})
+
+it('one that was stopped is not taken for another where it is tried with or without `atomic`, and goes on afterwards', async () => {
+  const left = await halfFilled()
+  await expect(copies().copyCollection(NAME, {...options, atomic: false})).rejects.toMatchObject({
+    code: 'CHECKPOINT',
+    message: 'This copy was begun, and not ended, with `atomic`.',
+  })
+  expect(await others()).toEqual([left])
+  const copied = await copies().copyCollection(NAME, options)
+  expect(copied).toMatchObject({collection: left, restored: 30 - copied.resumed})
+  expect(copied.resumed).toBeGreaterThanOrEqual(10)
+})
+
+it('also where it was begun without', async () => {
+  const plain = {...options, atomic: false}
+  expect(await halfFilled(plain)).toBe('Shown')
+  await expect(copies().copyCollection(NAME, options)).rejects.toMatchObject({
+    code: 'CHECKPOINT',
+    message: 'This copy was begun, and not ended, without `atomic`.',
+  })
+  const copied = await copies().copyCollection(NAME, plain)
+  expect(copied).toMatchObject({collection: 'Shown', restored: 30 - copied.resumed})
+  expect(copied.resumed).toBeGreaterThanOrEqual(10)
 })
 
 it('names it where somebody else may have made it', async () => {
