@@ -110,8 +110,9 @@ export class ExportSource {
     await this.assertWhole({onProgress, signal})
     const content = new ContentDigest(this.head.schema)
     const collection = this.files.collection.name
-    for await (const {objects} of this.pages({signal})) {
+    for await (const {objects, release} of this.pages({signal})) {
       for (const object of objects) content.add(object)
+      release?.()
       onProgress?.({collection, completed: content.objects, stage: 'verify', total: this.objectCount})
     }
 

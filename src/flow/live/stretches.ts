@@ -1,5 +1,6 @@
 /** What of a segment of the list is read in one go. */
 import type {WeaviateObject} from '../../model/object.js'
+import type {ObjectPage} from '../../weaviate/connection.js'
 import type {SourcePage} from '../source.js'
 import type {Finished} from './in-order.js'
 
@@ -49,6 +50,7 @@ export async function readStretch(fetching: FetchOptions, stretch: Stretch): Pro
   const {firstRow, ids, tenant} = stretch
   const rowOf = new Map(ids.map((id, index) => [id, firstRow + index]))
   const objects: WeaviateObject[] = []
+  const pages: ObjectPage[] = []
   const rows: number[] = []
   const last = ids.at(-1) ?? NIL_UUID
   let after = before(ids[0] ?? NIL_UUID)
@@ -58,6 +60,7 @@ export async function readStretch(fetching: FetchOptions, stretch: Stretch): Pro
     const most = Math.max(1, rowOf.size)
     const {asked, page} = await fetchPage(fetching, {after, most, tenant})
     bytes += page.bytes
+    pages.push(page)
     for (const object of page.objects) {
       const row = rowOf.get(object.id)
       if (row === undefined) continue
@@ -79,10 +82,14 @@ export async function readStretch(fetching: FetchOptions, stretch: Stretch): Pro
 
   const endRow = firstRow + read
   const gone = [...rowOf.values()].filter((row) => row < endRow)
+  const release = (): void => {
+    for (const page of pages) page.release?.()
+  }
+
   return {
     bytes,
     ...(read < ids.length && {rest: {...stretch, firstRow: endRow, ids: ids.slice(read)}}),
-    result: {endRow, firstRow, ...(gone.length > 0 && {gone}), objects, rows},
+    result: {endRow, firstRow, ...(gone.length > 0 && {gone}), objects, release, rows},
   }
 }
 

@@ -84,6 +84,7 @@ class PartRowCheck {
         if (page.firstRow !== next) this.#add('rows', `Row ${page.firstRow} follows row ${next - 1}.`)
         next = page.endRow
         await this.#take(page)
+        page.release?.()
         throwIfAborted(signal)
         if (isDirectory && next >= end) break
       }

@@ -78,8 +78,10 @@ export class SourceSide implements ComparedSide {
   async prove(): Promise<void> {}
 
   async read(takesPart: TakesPart, take: (objects: readonly WeaviateObject[]) => Promise<void>): Promise<void> {
-    for await (const {objects} of this.source.pages({signal: this.options.signal})) {
+    for await (const {objects, release} of this.source.pages({signal: this.options.signal})) {
       await take(objects.filter(({tenant}) => takesPart(tenant)))
+      // Hashed and noted.
+      release?.()
     }
   }
 
