@@ -50,7 +50,8 @@ export class GrpcReader {
 
   constructor(private readonly context: GrpcContext) {}
 
-  // Adds to a page what comes over REST: from the same page there, and what that lacks one by one.
+  // Adds to a page what comes over REST: from the same page there, and what that lacks one by one. What was deleted since is taken out:
+  // it would be there without its references, or without any property, as it never was.
   async #complete(
     plan: GrpcCollectionPlan,
     page: DecodedPage,
@@ -67,24 +68,26 @@ export class GrpcReader {
       else if (isTold) this.#merge(plan, object, beside.properties)
     }
 
+    const gone = new Set<WeaviateObject>()
     await inParallel(singly, {atOnce: SINGLE_FETCHES, signal}, async (object) => {
       const {id, tenant} = object
       const found = await this.context.rest.getObject({className: plan.className, id, meter, signal, tenant})
-      // Deleted since: it stays as gRPC saw it, so that the page is not taken for the last.
-      if (!found) return
-      if (isOtherVersion(found, object)) await this.#readWhole(plan, object, {meter, signal})
-      else object.properties = allProperties(plan, found.properties)
+      if (!found) gone.add(object)
+      else if (!isOtherVersion(found, object)) object.properties = allProperties(plan, found.properties)
+      else if (!(await this.#readWhole(plan, object, {meter, signal}))) gone.add(object)
     })
+    if (gone.size > 0) page.objects = page.objects.filter((object) => !gone.has(object))
   }
 
-  // It was written between the two answers: all of it comes over REST, of one version.
-  async #readWhole(plan: GrpcCollectionPlan, object: WeaviateObject, reading: Reading): Promise<void> {
+  // It was written between the two answers: all of it comes over REST, of one version. Returns whether it is still there.
+  async #readWhole(plan: GrpcCollectionPlan, object: WeaviateObject, reading: Reading): Promise<boolean> {
     const {id, tenant} = object
     const [whole] = await this.context.rest.getObjects({collection: plan, ids: [id], ...reading, tenant})
-    if (!whole) return
+    if (!whole) return false
     delete object.vector
     delete object.vectors
     Object.assign(object, whole)
+    return true
   }
 
   #merge(plan: GrpcCollectionPlan, object: WeaviateObject, properties: JsonObject): void {
@@ -213,7 +216,14 @@ export class GrpcReader {
 
     // Later than the gRPC page only where that has just shown that REST is needed.
     const restPage = beside ?? (this.#readsRest(plan) ? await readRest() : [])
+    const last = page.objects.at(-1)
     await this.#complete(plan, page, restPage, {meter, signal})
+    // An empty page would be taken for the end.
+    if (last && page.objects.length === 0) {
+      this.context.release(page.message)
+      return this.readPage({...request, after: last.id})
+    }
+
     let {message}: {message?: Uint8Array} = page
     return {
       // Where gRPC carries vectors alone, what objects weigh came over REST.

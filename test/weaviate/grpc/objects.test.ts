@@ -477,25 +477,33 @@ describe('references', () => {
     expect(single).toEqual(read[1])
   })
 
-  test('an object that REST did not list is fetched, one deleted meanwhile stays as it was', async () => {
+  test('an object that REST did not list is fetched; one deleted meanwhile is not there, and does not end the listing', async () => {
     const collection = await createReferring()
-    const objects = [1, 2].map((digit) => ({
+    const objects = [1, 2, 3, 4].map((digit) => ({
       id: id(digit),
       properties: {one: beacons(`${collection.className}/${id(5)}`), text: 'x'},
     }))
     await grpc.writeObjects({collection, objects})
     await grpc.writeReferences({collection, objects})
+    const deleted = new Set([id(2), id(3)])
     const late = connectGrpc({
       ...options,
       rest: {
         ...options.rest,
-        getObject: async (request) => (request.id === id(2) ? undefined : options.rest.getObject(request)),
+        getObject: async (request) => (deleted.has(request.id) ? undefined : options.rest.getObject(request)),
         readReferencesPage: async () => [],
       },
     })
-    const page = await late.readPage({collection, include: 'objects', limit: 2})
+    const read = async (after: string | undefined, limit: number): Promise<unknown> =>
+      (await late.readPage({after, collection, include: 'objects', limit})).objects.map((object) => [
+        object.id,
+        object.properties,
+      ])
+    expect(await read(undefined, 3)).toEqual([[id(1), objects[0]!.properties]])
+    expect(await read(id(1), 2)).toEqual([[id(4), objects[3]!.properties]])
+    expect(await read(id(4), 2)).toEqual([])
+    expect(await late.getObjects({collection, ids: [id(2)]})).toEqual([])
     late.close()
-    expect(page.objects.map(({properties}) => properties)).toEqual([objects[0]!.properties, {text: 'x'}])
   })
 
   test('what cannot be written is named, one failure an object', async () => {
