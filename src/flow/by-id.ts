@@ -15,7 +15,7 @@ export interface ByIdOptions {
   most?: number
   plan: CollectionPlan
   signal?: AbortSignal
-  throttle?: Pick<Throttle, 'run'>
+  throttle?: Pick<Throttle, 'rate' | 'run'>
 }
 
 export interface IdPlace {
@@ -58,10 +58,16 @@ export class ObjectsById {
   async #ask(ids: readonly string[], at: number, place: IdPlace): Promise<FoundObjects> {
     const {throttle} = this.options
     const ask = async () => this.#fitting(ids, at, place)
-    return throttle ? throttle.run(ask) : ask()
+    const {bytes, ...found} = await (throttle ? throttle.run(ask) : ask())
+    await throttle?.rate?.take({bytes, objects: found.objects.length})
+    return found
   }
 
-  async #fitting(ids: readonly string[], at: number, {tenant, viaRest}: IdPlace): Promise<FoundObjects> {
+  async #fitting(
+    ids: readonly string[],
+    at: number,
+    {tenant, viaRest}: IdPlace,
+  ): Promise<FoundObjects & {bytes: number}> {
     const {connection, plan, signal} = this.options
     for (;;) {
       const some = ids.slice(at, at + this.#pageSize.limit)
@@ -79,7 +85,7 @@ export class ObjectsById {
         const bytes = meter.received || objects.reduce((sum, object) => sum + approximateBytes(object), 0)
         // What is not there weighs nothing, and says nothing of what the others weigh.
         this.#pageSize.observe(objects.length || some.length, bytes)
-        return {ids: some, objects}
+        return {bytes, ids: some, objects}
       } catch (error) {
         if (!isTooLarge(error)) throw error
         // What came of it till then is the least that they weigh.

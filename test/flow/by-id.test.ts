@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest'
 
 import {ObjectsById} from '../../src/flow/by-id.js'
+import {type Cost, Throttle} from '../../src/flow/throttle.js'
 import {DataOpsError} from '../../src/model/errors.js'
 import {type WeaviateObject} from '../../src/model/object.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
@@ -79,6 +80,22 @@ describe('objects by id', () => {
     const {asked, connection} = serverOf((id) => (id < idOf(120) ? 1000 : 20_000_000))
     expect(await readAll(new ObjectsById({connection, plan}), idsUpTo(125))).toEqual(idsUpTo(125))
     expect(asked).toEqual([20, 100, 5, 1, 1, 1, 1, 1])
+  })
+
+  it('count towards the rate that the user set: what came, by objects and by bytes', async () => {
+    const {connection} = serverOf((id) => (id < idOf(15) ? 1000 : undefined))
+    const paid: Cost[] = []
+    const rate = {
+      async take(cost: Cost) {
+        paid.push(cost)
+      },
+    }
+    const throttle = new Throttle({concurrency: 1, rate})
+    expect(await readAll(new ObjectsById({connection, plan, throttle}), idsUpTo(30))).toEqual(idsUpTo(15))
+    expect(paid).toEqual([
+      {bytes: 15_000, objects: 15},
+      {bytes: 0, objects: 0},
+    ])
   })
 
   it('are not read further than it takes to find one', async () => {
