@@ -6,6 +6,7 @@ import type {HttpClient} from './rest/http.js'
 import {DataOpsError} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
 import {type WeaviateObject} from '../model/object.js'
+import {serverTime} from './rest/about.js'
 import {readNodes, readReplica} from './rest/replicas.js'
 import {sleep} from './retry.js'
 
@@ -20,6 +21,7 @@ const NODES_MS = 5000
 
 interface ResolveRequest extends Pick<PageRequest, 'collection' | 'include' | 'signal' | 'tenant'> {
   ids: readonly string[]
+  /** Counts what every replica answers: all of it is held at once. */
   meter?: ReplyMeter
 }
 
@@ -56,7 +58,10 @@ export class DisputedObjects {
     const lettingDeletionsWin = doDeletionsWin(collection)
     const versions = await this.#readAll(request, ids)
     const isDoubtful = (each: Versions): boolean => lettingDeletionsWin && isOnMinority(each)
-    const young = versions.filter((each) => isDoubtful(each) && isYoung(each)).map(({id}) => id)
+    const young = await this.#youngAmong(
+      versions.filter((each) => isDoubtful(each)),
+      signal,
+    )
     if (young.length > 0) {
       await sleep(PAUSE_MS, signal)
       const again = new Map((await this.#readAll(request, young)).map((each) => [each.id, each]))
@@ -67,6 +72,14 @@ export class DisputedObjects {
       this.#take(request, each, isDoubtful(each)),
     )
     return taken.filter((object) => object !== undefined)
+  }
+
+  /** Ids of those that were just written, by the server's clock: this machine's may be wrong. */
+  async #youngAmong(versions: readonly Versions[], signal?: AbortSignal): Promise<string[]> {
+    if (versions.length === 0) return []
+    // Where nobody tells the time, any may be.
+    const now = (await serverTime(this.http, signal)) ?? -Infinity
+    return versions.filter((each) => now - writtenAt(each) < YOUNG_MS).map(({id}) => id)
   }
 
   async #take(request: ResolveRequest, versions: Versions, isLeftOut: boolean): Promise<undefined | WeaviateObject> {
@@ -178,9 +191,8 @@ function isOnMinority({absent, there, unasked}: Versions): boolean {
   return there.length > 0 && absent > there.length + unasked.length
 }
 
-function isYoung(versions: Versions): boolean {
-  const written = newestOf(versions)?.object.lastUpdateTimeUnix ?? 0
-  return Date.now() - written < YOUNG_MS
+function writtenAt(versions: Versions): number {
+  return newestOf(versions)?.object.lastUpdateTimeUnix ?? 0
 }
 
 /** Whether the server itself would take for deleted what one replica has and others have deleted. */

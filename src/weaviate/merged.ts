@@ -1,10 +1,10 @@
 /** One view of a collection whose replicas are listed through several nodes: what they differ in is read of each, and the newest is taken. */
-import type {Connection, ObjectPage, PageRequest, ReplicaSide} from './connection.js'
+import type {Connection, ObjectPage, PageRequest, ReplicaSide, ReplyMeter} from './connection.js'
 import type {DeleteOutcome} from './delete-outcome.js'
 import type {HttpClient} from './rest/http.js'
 
 import {DataOpsError} from '../model/errors.js'
-import {approximateBytes, type WeaviateObject} from '../model/object.js'
+import {type WeaviateObject} from '../model/object.js'
 import {planBare} from './collection-plan.js'
 import {DisputedObjects} from './disputed.js'
 import {Tally} from './replica-tally.js'
@@ -108,12 +108,14 @@ class MergedObjects {
     for (let {after} = request; ;) {
       const pages = await Promise.all(this.#members.map(async (_, index) => this.#pageOf(index, {...request, after})))
       const {ids, versions} = sideBySide(pages, request)
-      for (const page of pages) bytes += page.bytes
+      const listed = pages.reduce((sum, page) => sum + page.bytes, 0)
       const agreed = ids.flatMap((id) => agreedOn(id, versions) ?? [])
       const open = ids.filter((id) => isDisputed(id, versions))
-      const {collection, include, signal, tenant} = request
-      const settled = await this.#disputed.resolve({collection, ids: open, include, signal, tenant})
-      for (const object of settled) bytes += approximateBytes(object)
+      const {collection, include, maxBytes, signal, tenant} = request
+      // What replicas differ in weighs as much as what they agree on, in as many versions.
+      const meter: ReplyMeter = {received: listed, ...(maxBytes !== undefined && {most: maxBytes})}
+      const settled = await this.#disputed.resolve({collection, ids: open, include, meter, signal, tenant})
+      bytes += meter.received
       const byId = new Map([...agreed, ...settled].map((object) => [object.id, object]))
       const objects = ids.flatMap((id) => byId.get(id) ?? [])
       // None that remains is not the end: the next page tells.

@@ -3,6 +3,8 @@ import {afterAll, beforeAll, describe, expect, it, vi} from 'vitest'
 
 import {makeClass, makeObjects} from '../../bench/data.js'
 import {readManifest} from '../../src/archive/manifest.js'
+import {ParallelReader} from '../../src/flow/parallel-reader.js'
+import {Throttle} from '../../src/flow/throttle.js'
 import {
   BackupManager,
   ClearManager,
@@ -13,15 +15,17 @@ import {
   Verifier,
   type Warning,
 } from '../../src/index.js'
+import {MAX_UUID} from '../../src/model/uuid-range.js'
 import {LocalStore} from '../../src/store/local/store.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
 import {planCollection} from '../../src/weaviate/collection-plan.js'
 import {fillCollection, temporaryDirectory} from '../support/collections.js'
 
 // Looking again is what counts here, not the time in between.
+const sleep = vi.hoisted(() => vi.fn(async () => {}))
 vi.mock('../../src/weaviate/retry.js', async (original) => ({
   ...(await original<Record<string, unknown>>()),
-  sleep: async () => undefined,
+  sleep,
 }))
 
 const NAME = 'Replicated'
@@ -156,6 +160,79 @@ describe('a backup through the node that was away', () => {
     expect(backup).toMatchObject({complete: true, objectCount: LEFT})
     expect(backup.warnings.map(({code}) => code)).toEqual(['replicas-not-compared', 'replicas-differ'])
   })
+})
+
+it('what was just written is looked at again whatever this machine takes for the time', async () => {
+  const all = await at(2, [0, 1])
+  const read = async (): Promise<number> => {
+    sleep.mockClear()
+    const collection = planCollection((await all.getCollection(NAME))!)
+    await all.readPage({collection, include: 'ids', limit: 100})
+    return sleep.mock.calls.length
+  }
+
+  const looks = await read()
+  expect(looks).toBeGreaterThan(0)
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 7_200_000)
+  try {
+    expect(await read()).toBe(looks)
+  } finally {
+    clock.mockRestore()
+  }
+})
+
+it('a page of objects that replicas differ in is bounded by bytes as any other', async () => {
+  const name = 'ReplicatedLarge'
+  const large = await startEmbeddedWeaviate({
+    replicas: [{name: 'node1'}, {name: 'node2'}, {misses: ({collection}) => collection === name, name: 'node3'}],
+  })
+  const connection = await connect({
+    grpcUrl: large.nodes[2]!.grpcUrl,
+    nodes: large.nodes.slice(0, 2).map(({grpcUrl, url}) => `${url},${grpcUrl}`),
+    url: large.nodes[2]!.url,
+  })
+  try {
+    await connection.createCollection({
+      class: name,
+      properties: [{dataType: ['text'], name: 'title'}],
+      replicationConfig: {factor: 3},
+      vectorizer: 'none',
+    })
+    const collection = planCollection((await connection.getCollection(name))!)
+    const objects = Array.from({length: 20}, (_, index) => ({
+      id: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+      properties: {title: 'x'.repeat(50_000)},
+    }))
+    expect(await connection.writeObjects({collection, objects})).toEqual([])
+    const page = async (limit: number, include: 'ids' | 'objects') =>
+      connection.readPage({collection, include, limit, maxBytes: 500_000})
+    await expect(page(20, 'objects')).rejects.toMatchObject({details: {tooLarge: true}})
+    const {bytes, objects: some} = await page(2, 'objects')
+    expect(some).toMatchObject(objects.slice(0, 2))
+    // Of two replicas, and of the newest once more.
+    expect(bytes).toBeGreaterThan(6 * 50_000)
+    const reader = new ParallelReader({
+      batchSize: 20,
+      concurrency: 1,
+      connection,
+      expectedObjects: 20,
+      include: 'objects',
+      plan: collection,
+      slices: [{until: MAX_UUID}],
+      throttle: new Throttle({concurrency: 1}),
+    })
+    const found: string[] = []
+    for await (const {done, objects: read, release} of reader.pages()) {
+      found.push(...read.map(({id}) => id))
+      done()
+      release()
+    }
+
+    expect(found).toEqual(objects.map(({id}) => id))
+  } finally {
+    await connection.close()
+    await large.close()
+  }
 })
 
 it('a page that most of it is left out of does not end the listing', async () => {

@@ -35,12 +35,15 @@ export function aboutServer(http: HttpClient): AboutServer {
       )
       return found && permissionsIn(found.value)
     },
-    async time() {
-      const {date} = await http.send({action: 'ask the time', method: 'GET', path: '/v1/.well-known/live'})
-      const at = date === undefined ? NaN : Date.parse(date)
-      return Number.isNaN(at) ? undefined : at
-    },
+    time: async () => serverTime(http),
   }
+}
+
+/** Milliseconds since 1970, to the second; undefined where the server does not tell the time. */
+export async function serverTime(http: HttpClient, signal?: AbortSignal): Promise<number | undefined> {
+  const {date} = await http.send({action: 'ask the time', method: 'GET', path: '/v1/.well-known/live', signal})
+  const at = date === undefined ? NaN : Date.parse(date)
+  return Number.isNaN(at) ? undefined : at
 }
 
 /** Undefined where the server has no such answer, or not for these credentials. */
