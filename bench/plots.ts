@@ -11,10 +11,19 @@ import type {Row} from './host.js'
 const INK = '#444'
 const COLOURS = ['#2f6f9f', '#c8702a', '#4f8a4b', '#8a5a9e']
 
+interface Bars {
+  /** With the names of the jobs beside them. */
+  isNamed: boolean
+  left: string
+  text: (at: number) => string
+  title: string
+  values: number[]
+}
+
 /** Objects a second and CPU an object, a bar for each job. */
 export function ratesPlot(rows: ReadonlyArray<Row & {share?: number}>): string {
   const shown = rows.filter(({job}) => !job.startsWith('clear')).toReversed()
-  const bars = (title: string, values: number[], text: (at: number) => string, left: string, isNamed: boolean) => ({
+  const bars = ({isNamed, left, text, title, values}: Bars) => ({
     grid: {bottom: 10, left, top: 44, width: isNamed ? '30%' : '22%'},
     series: {
       data: values,
@@ -37,23 +46,23 @@ export function ratesPlot(rows: ReadonlyArray<Row & {share?: number}>): string {
       type: 'category',
     },
   })
-  const rates = bars(
-    'objects a second (share of the ceiling)',
-    shown.map(({objectsPerSecond}) => objectsPerSecond),
-    (at) => {
+  const rates = bars({
+    isNamed: true,
+    left: '31%',
+    text(at) {
       const {objectsPerSecond, share} = shown[at]!
       return `${Math.round(objectsPerSecond)}${share === undefined ? '' : ` (${share.toFixed(2)})`}`
     },
-    '31%',
-    true,
-  )
-  const cpu = bars(
-    'CPU, µs an object',
-    shown.map(({cpuPerObject}) => cpuPerObject),
-    (at) => shown[at]!.cpuPerObject.toFixed(0),
-    '72%',
-    false,
-  )
+    title: 'objects a second (share of the ceiling)',
+    values: shown.map(({objectsPerSecond}) => objectsPerSecond),
+  })
+  const cpu = bars({
+    isNamed: false,
+    left: '72%',
+    text: (at) => shown[at]!.cpuPerObject.toFixed(0),
+    title: 'CPU, µs an object',
+    values: shown.map(({cpuPerObject}) => cpuPerObject),
+  })
   return draw(1000, 60 + shown.length * 26, sideBySide([rates, cpu]))
 }
 

@@ -50,9 +50,7 @@ describe('an error with more context', () => {
 
     const left = withActiveTenants(
       {listTenants: async () => [{name: 'T', status: 'HOT'}], setTenantStatus},
-      'A',
-      [{name: 'T', status: 'COLD'}],
-      {},
+      {className: 'A', tenants: [{name: 'T', status: 'COLD'}]},
       async () => {
         throw busy
       },

@@ -73,24 +73,16 @@ export class LeafCursor {
       // Waiting for what is there costs more than a vector's run of levels.
       const page = this.page && this.page.left > 0 ? this.page : await this.currentPage()
       if (!page) break
-      const {definitions, memory, repetitions} = page
+      const {memory} = page
       if (memory && this.givesViews) held.add(memory)
-      if (repetitions?.count === 0) repetitions.advance()
-      if (definitions?.count === 0) definitions.advance()
-      const repetition = repetitions ? repetitions.value : 0
-      const definition = definitions ? definitions.value : maxDefinition
-      if (definition > maxDefinition || repetition > repeated.length) throw new RangeError('levels out of range')
-      const length = Math.min(page.left, repetitions?.count ?? Infinity, definitions?.count ?? Infinity)
+      const {definition, length, repetition} = runAt(page, this.leaf)
       // Entries that start rows are taken up to the last row wanted, others to the end of their run.
       const entries = repetition === 0 ? Math.min(length, count - sink.rows) : length
       if (entries === 0) break
       const values = definition === maxDefinition ? entries : 0
       if (page.taken + values > page.count) throw new RangeError('more values in the levels than in the page')
-      sink.add(repetition, listState(definition, this.leaf), entries, page, values)
-      page.taken += values
-      page.left -= entries
-      if (repetitions) repetitions.count -= entries
-      if (definitions) definitions.count -= entries
+      sink.add({entries, page, repetition, state: listState(definition, this.leaf), values})
+      pass(page, entries, values)
       // Without lists a row is complete at once, and the next page need not be there yet.
       if (repeated.length === 0 && sink.rows === count) break
     }
@@ -99,6 +91,28 @@ export class LeafCursor {
     if (sink.rows !== count) throw new RangeError('a column ends early')
     return sink.finish()
   }
+}
+
+/** Entries that come next, and are alike. */
+function runAt(
+  {definitions, left, repetitions}: Page,
+  {maxDefinition, repeated}: Leaf,
+): {definition: number; length: number; repetition: number} {
+  if (repetitions?.count === 0) repetitions.advance()
+  if (definitions?.count === 0) definitions.advance()
+  const repetition = repetitions ? repetitions.value : 0
+  const definition = definitions ? definitions.value : maxDefinition
+  if (definition > maxDefinition || repetition > repeated.length) throw new RangeError('levels out of range')
+  const length = Math.min(left, repetitions?.count ?? Infinity, definitions?.count ?? Infinity)
+  return {definition, length, repetition}
+}
+
+function pass(page: Page, entries: number, values: number): void {
+  const {definitions, repetitions} = page
+  page.taken += values
+  page.left -= entries
+  if (repetitions) repetitions.count -= entries
+  if (definitions) definitions.count -= entries
 }
 
 /** Bytes of the values of a chunk, decompressed. @throws Error when the chunk is not described as one of that leaf. */

@@ -35,10 +35,15 @@ export interface ValuesPage {
 
 /** @throws Error when the bytes do not hold `count` values in that encoding, or the type cannot become the target. */
 export function decodeValues(page: ValuesPage): PageValues {
-  const {bytes, count, dictionary, element, encoding, target} = page
+  const {count, encoding, target} = page
   if (!Number.isSafeInteger(count) || count < 0 || count > MAX_FLOATS) throw new RangeError(`${count} values in a page`)
   // Pages of nothing but nulls; their dictionary need not be there.
   if (count === 0) return target === 'float32' ? {floats: new Uint8Array(0)} : {items: []}
+  return decodeAs(encoding, page)
+}
+
+// Long because it is a table: a case for each encoding.
+function decodeAs(encoding: Encoding, {bytes, count, dictionary, element, target}: ValuesPage): PageValues {
   switch (encoding) {
     case 'BYTE_STREAM_SPLIT': {
       return decodePlain(joinStreams(bytes, count), count, element, target)
@@ -67,13 +72,8 @@ export function decodeValues(page: ValuesPage): PageValues {
     }
 
     case 'RLE': {
-      checkItems(count)
       if (element.type !== 'BOOLEAN' || target !== 'boolean') throw new TypeError('run lengths of no booleans')
-      const items: ColumnValue[] = []
-      eachRun(new RunReader(bytes, 4, 1), count, (value, length) => {
-        for (let index = 0; index < length; index++) items.push(value === 1)
-      })
-      return {items}
+      return {items: decodeBooleanRuns(bytes, count)}
     }
 
     case 'BIT_PACKED':
@@ -81,6 +81,15 @@ export function decodeValues(page: ValuesPage): PageValues {
       throw new Error(`encoding ${encoding} is not known`)
     }
   }
+}
+
+function decodeBooleanRuns(bytes: Uint8Array, count: number): ColumnValue[] {
+  checkItems(count)
+  const items: ColumnValue[] = []
+  eachRun(new RunReader(bytes, 4, 1), count, (value, length) => {
+    for (let index = 0; index < length; index++) items.push(value === 1)
+  })
+  return items
 }
 
 /** Of a dictionary, to which many rows refer: each value is made once. @throws Error as `decodeValues`. */
@@ -162,16 +171,14 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
 
     case 'DOUBLE': {
       fixed(8)
-      if (target === 'float32') {
-        const floats = new Uint8Array(count * 4)
-        const out = new DataView(floats.buffer)
-        for (let index = 0; index < count; index++) out.setFloat32(index * 4, view.getFloat64(index * 8, true), true)
-        return {floats}
+      if (target === 'float32') return {floats: narrow(view, count)}
+      return {
+        items: toTarget(
+          numbersOf(count, (index) => view.getFloat64(index * 8, true)),
+          element,
+          target,
+        ),
       }
-
-      const items: number[] = []
-      for (let index = 0; index < count; index++) items.push(view.getFloat64(index * 8, true))
-      return {items: toTarget(items, element, target)}
     }
 
     case 'FIXED_LEN_BYTE_ARRAY': {
@@ -189,29 +196,33 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
     case 'FLOAT': {
       fixed(4)
       if (target === 'float32') return {floats: bytes.subarray(0, count * 4)}
-      const items: number[] = []
-      for (let index = 0; index < count; index++) items.push(view.getFloat32(index * 4, true))
-      return {items: toTarget(items, element, target)}
+      return {
+        items: toTarget(
+          numbersOf(count, (index) => view.getFloat32(index * 4, true)),
+          element,
+          target,
+        ),
+      }
     }
 
     case 'INT32': {
       checkItems(count)
       fixed(4)
-      const items: number[] = []
-      for (let index = 0; index < count; index++) items.push(view.getInt32(index * 4, true))
-      return {items: toTarget(items, element, target)}
+      return {
+        items: toTarget(
+          numbersOf(count, (index) => view.getInt32(index * 4, true)),
+          element,
+          target,
+        ),
+      }
     }
 
     case 'INT64': {
       checkItems(count)
       fixed(8)
-      const items: number[] = []
-      for (let index = 0; index < count; index++) {
-        // Exact where float64 is, and else the nearest.
-        items.push(view.getInt32(index * 8 + 4, true) * 2 ** 32 + view.getUint32(index * 8, true))
-      }
-
-      return {items: toTarget(items, element, target)}
+      // Exact where float64 is, and else the nearest.
+      const at = (index: number) => view.getInt32(index * 8 + 4, true) * 2 ** 32 + view.getUint32(index * 8, true)
+      return {items: toTarget(numbersOf(count, at), element, target)}
     }
 
     case 'INT96':
@@ -221,6 +232,20 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
   }
 
   throw new TypeError(`values of type ${element.type} where ${target} is expected`)
+}
+
+function numbersOf(count: number, at: (index: number) => number): number[] {
+  const numbers: number[] = []
+  for (let index = 0; index < count; index++) numbers.push(at(index))
+  return numbers
+}
+
+/** float64 as the bytes of float32. */
+function narrow(view: DataView, count: number): Uint8Array {
+  const floats = new Uint8Array(count * 4)
+  const out = new DataView(floats.buffer)
+  for (let index = 0; index < count; index++) out.setFloat32(index * 4, view.getFloat64(index * 8, true), true)
+  return floats
 }
 
 const strictText = new TextDecoder('utf-8', {fatal: true, ignoreBOM: true})

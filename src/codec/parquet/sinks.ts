@@ -50,8 +50,18 @@ export function listState(definition: number, {maxDefinition, repeated}: Leaf): 
   return {depth, empty: isEmpty, isNull: definition < maxDefinition}
 }
 
+/** Of a page, alike, one behind another. */
+interface Entries {
+  entries: number
+  page: Page
+  repetition: number
+  state: ListState
+  /** Of the page, that they have. */
+  values: number
+}
+
 interface Sink {
-  add: (repetition: number, state: ListState, entries: number, page: Page, values: number) => void
+  add: (run: Entries) => void
   finish: () => ColumnValue[]
   readonly rows: number
 }
@@ -63,7 +73,7 @@ export class FlatSink implements Sink {
     return this.values.length
   }
 
-  add(_repetition: number, {isNull}: ListState, entries: number, page: Page): void {
+  add({entries, page, state: {isNull}}: Entries): void {
     if (!isNull && 'floats' in page.values) {
       const view = viewOf(page.values.floats)
       for (let index = 0; index < entries; index++) this.values.push(view.getFloat32((page.taken + index) * 4, true))
@@ -90,7 +100,8 @@ export class ListSink implements Sink {
 
   constructor(private readonly levels: number) {}
 
-  private extend(repetition: number, state: ListState, entries: number, page: Page, from: number): void {
+  /** By entries whose values begin with that of number `from`. */
+  private extend({entries, page, repetition, state}: Entries, from: number): void {
     const {list} = this
     if (!list || (state.empty && state.depth === 1)) {
       if (repetition > 0) throw new RangeError('a list continues that is not there')
@@ -124,17 +135,18 @@ export class ListSink implements Sink {
     else this.lists.push(list.isFloat ? joinRuns(list.floats) : (list.items as JsonValue[]))
   }
 
-  add(repetition: number, state: ListState, entries: number, page: Page, values: number): void {
+  add(run: Entries): void {
+    const {entries, page, repetition, state, values} = run
     if (repetition === 0) {
       for (let index = 0; index < entries; index++) {
         this.endRow()
         this.rows++
         this.list = state.depth === 0 ? null : {floats: [], inner: [], isFloat: 'floats' in page.values, items: []}
-        this.extend(repetition, state, 1, page, page.taken + (values > 0 ? index : 0))
+        this.extend({...run, entries: 1}, page.taken + (values > 0 ? index : 0))
       }
     } else {
       if (!this.list) throw new RangeError('a list continues before it starts')
-      this.extend(repetition, state, entries, page, page.taken)
+      this.extend(run, page.taken)
     }
   }
 

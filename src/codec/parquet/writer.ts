@@ -51,7 +51,7 @@ export class ParquetEncoder implements PartEncoder {
     let totalBytes = 0
     for (const column of batch.columns) {
       for (const [index, leaf] of column.leaves.entries()) {
-        const chunk = await this.writeColumnChunk(chunks, column, leaf, index, batch.rows)
+        const chunk = await this.writeColumnChunk(chunks, {column, leaf, leafIndex: index, rows: batch.rows})
         // The bounds of text are in the order of its bytes, which is that of JavaScript's text only for ASCII.
         if (column.column.role === 'id' && isAscii(batch.minId) && isAscii(batch.maxId)) {
           chunk.meta_data!.statistics = {max_value: batch.maxId, min_value: batch.minId, null_count: 0n}
@@ -73,10 +73,7 @@ export class ParquetEncoder implements PartEncoder {
 
   private async writeColumnChunk(
     chunks: Uint8Array[],
-    column: ColumnBatch,
-    leaf: LeafBatch,
-    leafIndex: number,
-    rows: number,
+    {column, leaf, leafIndex, rows}: {column: ColumnBatch; leaf: LeafBatch; leafIndex: number; rows: number},
   ): Promise<ColumnChunk> {
     const start = this.position
     const levels = encodeLevels(column)

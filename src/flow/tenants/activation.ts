@@ -14,9 +14,12 @@ import {ACTIVATION_GROUP} from './room.js'
  */
 export async function withActiveTenants(
   connection: TenantStates,
-  className: string,
-  tenants: readonly WeaviateTenant[],
-  {note, signal}: {note?: HeldNote; signal?: AbortSignal},
+  {
+    className,
+    note,
+    signal,
+    tenants,
+  }: {className: string; note?: HeldNote; signal?: AbortSignal; tenants: readonly WeaviateTenant[]},
   body: (group: WeaviateTenant[]) => Promise<void>,
 ): Promise<void> {
   const active = tenants.filter(({status}) => status === 'HOT')

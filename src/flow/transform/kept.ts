@@ -10,16 +10,19 @@ export function keptDate(text: string): string | undefined {
   const found = DATE.exec(text)
   if (!found) return undefined
   const [, year = '', month = '', day = '', hour = '', minute = '', second = '', fraction = '', zone = ''] = found
-  const days = new Date(Date.UTC(2000, Number(month), 0)).getUTCDate()
-  const isLeap = new Date(Date.UTC(Number(year) + 400, 2, 0)).getUTCDate() === 29
-  const last = month === '02' && !isLeap ? 28 : days
-  const isDay = Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= last
   const isTime = Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60
   const isZone = zone === 'Z' || (Number(zone.slice(1, 3)) < 24 && Number(zone.slice(4)) < 60)
-  if (!isDay || !isTime || !isZone) return undefined
+  if (!isDay(Number(year), Number(month), Number(day)) || !isTime || !isZone) return undefined
   const digits = fraction.replace(/0+$/, '')
   const isUtc = /^[+-]00:00$/.test(zone)
   return `${text.slice(0, 19)}${digits === '' ? '' : `.${digits}`}${isUtc ? 'Z' : zone}`
+}
+
+function isDay(year: number, month: number, day: number): boolean {
+  if (month < 1 || month > 12) return false
+  // The calendar repeats itself after 400 years, and two digits would be taken for those of the last century.
+  const last = new Date(Date.UTC(year + 400, month, 0)).getUTCDate()
+  return day >= 1 && day <= last
 }
 
 /** A date as the server takes it too: an hour of one digit, a comma, digits that it cuts off. */

@@ -79,7 +79,7 @@ async function isOfThis(
   if (dryRun) return true
   let isThis = false
   const note = notes.begin(connection.describe)
-  await withActiveTenants(connection, plan.className, asleep, {note, signal}, async (group) => {
+  await withActiveTenants(connection, {className: plan.className, note, signal, tenants: asleep}, async (group) => {
     isThis = await isSame(sample, {...asking, active: namesOf(group)})
   })
   return isThis

@@ -41,8 +41,10 @@ export async function settle(reading: BackupReading, index: ObjectIndex): Promis
   const scans = new Scans(reading, index)
   const scanAll = async (): Promise<void> =>
     tenants
-      ? withActiveTenants(connection, plan.className, tenants, {note: {check, ...NOTED}, signal}, async (group) =>
-          scans.scan(slicesOfTenants(group)),
+      ? withActiveTenants(
+          connection,
+          {className: plan.className, note: {check, ...NOTED}, signal, tenants},
+          async (group) => scans.scan(slicesOfTenants(group)),
         )
       : scans.scan([{...WHOLE_RANGE}])
   const most = resumed ? 1 : MAX_ROUNDS

@@ -174,7 +174,7 @@ export class Clear {
     const reachable = tenants.filter((tenant) => !isOffloaded(tenant))
     const counts: number[] = []
     const note = this.at.notes.begin(this.#connection.describe)
-    await withActiveTenants(this.#connection, name, reachable, {note, signal}, async (group) => {
+    await withActiveTenants(this.#connection, {className: name, note, signal, tenants: reachable}, async (group) => {
       const names = group.map((tenant) => tenant.name)
       counts.push(await countObjects(this.#connection, name, names, signal))
     })

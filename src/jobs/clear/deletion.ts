@@ -77,7 +77,7 @@ export async function deleteObjects(options: DeletionOptions): Promise<Deletion>
   }
 
   const note = notes.begin(connection.describe)
-  await withActiveTenants(connection, plan.className, tenants, {note, signal}, async (group) => {
+  await withActiveTenants(connection, {className: plan.className, note, signal, tenants}, async (group) => {
     await options.sameServer.prove(group.map(({name}) => ({name, status: 'HOT'})))
     await empty(slicesOfTenants(group))
     // The others are counted once all is done; these cannot be counted then.

@@ -100,7 +100,9 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
 
   const how = {note: notes.begin(connection.describe), signal}
   await (tenants
-    ? withActiveTenants(connection, schema.class, tenants, how, async (group) => list(slicesOfTenants(group)))
+    ? withActiveTenants(connection, {className: schema.class, tenants, ...how}, async (group) =>
+        list(slicesOfTenants(group)),
+      )
     : list([{...WHOLE_RANGE}]))
   return found
 }

@@ -89,7 +89,7 @@ async function holdSameTenants(job: CopyJob): Promise<boolean | undefined> {
   const readable = tenants.filter(({status}) => status === 'HOT' || (status === 'COLD' && !options.dryRun))
   const verdicts: boolean[] = []
   const how = {note: notes.begin(source.describe), signal: options.signal}
-  await withActiveTenants(source, className, readable, how, async (group) => {
+  await withActiveTenants(source, {className, tenants: readable, ...how}, async (group) => {
     const verdict = verdicts.length > 0 ? undefined : await compareGroup(job, group)
     if (verdict !== undefined) verdicts.push(verdict)
   })

@@ -47,8 +47,8 @@ export async function planRestores<T>(
   {backups, id, notes, options: {id: _, items, leaseMs: __, ...options}}: PlanRestores,
   write: (planned: PlannedRestores, check: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const planning = {items: (rows: number) => items ?? itemsFor(rows), notes, options}
-  return planRestoreWork(connection, store, backups, planning, async (divided) => {
+  const planning = {backups, items: (rows: number) => items ?? itemsFor(rows), notes, options}
+  return planRestoreWork(connection, store, planning, async (divided) => {
     const check = async (): Promise<void> => {
       for (const {target} of divided) await target.restore.job.leases.check()
     }

@@ -31,6 +31,7 @@ export interface DividedRestore {
 }
 
 interface PlanOptions {
+  backups: readonly string[]
   /** How many there should be of each collection of so many rows, about. */
   items: (rows: number) => number
   notes: TenantNotes
@@ -44,8 +45,7 @@ interface PlanOptions {
 export async function planRestoreWork<T>(
   connection: Connection,
   store: Store,
-  backups: readonly string[],
-  {items, notes, options}: PlanOptions,
+  {backups, items, notes, options}: PlanOptions,
   body: (divided: DividedRestore[]) => Promise<T>,
 ): Promise<T> {
   if (options.transforms?.some((transform) => staysHere(transform))) throw byFunctions()

@@ -259,7 +259,7 @@ async function isEmpty(job: RestoreJob, schema: WeaviateClass, ours: ReadonlySet
   if (tenants.some(({name}) => !ours.has(name))) return false
   const inhabited: string[] = []
   const note = notes.begin(connection.describe)
-  await withActiveTenants(connection, target, tenants, {note}, async (group) => {
+  await withActiveTenants(connection, {className: target, note, tenants}, async (group) => {
     for (const {name} of group) if (!(await isEmptyPlace(connection, target, name))) inhabited.push(name)
   })
   return inhabited.length === 0

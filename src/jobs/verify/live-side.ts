@@ -257,6 +257,6 @@ export class LiveSide implements ComparedSide {
   ): Promise<void> {
     const {notes, signal} = this.#options
     const note = notes?.begin(this.#connection.describe)
-    await withActiveTenants(this.#connection, this.#plan.className, tenants, {note, signal}, body)
+    await withActiveTenants(this.#connection, {className: this.#plan.className, note, signal, tenants}, body)
   }
 }

@@ -20,7 +20,11 @@ function serving(most: number) {
       .slice(0, Math.min(limit, most))
       .map((id) => ({id, properties: {}}))
     const index = pages.length
-    const page: ObjectPage = {bytes: 100 * objects.length, objects, release: () => released.push(index)}
+    const release = (): void => {
+      released.push(index)
+    }
+
+    const page: ObjectPage = {bytes: 100 * objects.length, objects, release}
     pages.push(page)
     return page
   }

@@ -40,7 +40,7 @@ describe('withActiveTenants', () => {
   test('leaves no tenant active for one that somebody else has removed, or offloaded, meanwhile', async () => {
     const list = tenants(4, 'COLD')
     const server = new Tenants(list)
-    await withActiveTenants(server, 'Docs', list, {}, async () => {
+    await withActiveTenants(server, {className: 'Docs', tenants: list}, async () => {
       server.states.delete('COLD-1')
       server.states.set('COLD-2', 'FROZEN')
     })
@@ -55,13 +55,17 @@ describe('withActiveTenants', () => {
     const list = [...tenants(3, 'HOT'), ...tenants(210, 'COLD'), ...tenants(1, 'FROZEN')]
     const server = new Tenants(list)
     const groups: number[] = []
-    await withActiveTenants(server, 'Docs', list, {signal: new AbortController().signal}, async (group) => {
-      groups.push(group.length)
-      for (const {name} of group) expect(server.states.get(name)).toBe('HOT')
-      let active = 0
-      for (const status of server.states.values()) if (status === 'HOT') active++
-      expect(active).toBeLessThanOrEqual(103)
-    })
+    await withActiveTenants(
+      server,
+      {className: 'Docs', signal: new AbortController().signal, tenants: list},
+      async (group) => {
+        groups.push(group.length)
+        for (const {name} of group) expect(server.states.get(name)).toBe('HOT')
+        let active = 0
+        for (const status of server.states.values()) if (status === 'HOT') active++
+        expect(active).toBeLessThanOrEqual(103)
+      },
+    )
     expect(groups).toEqual([3, 100, 100, 11])
     expect([...server.states]).toEqual(list.map(({name, status}) => [name, status]))
     expect(server.calls.map(({hasSignal}) => hasSignal)).toEqual([true, false, true, false, true, false])
@@ -72,7 +76,7 @@ describe('withActiveTenants', () => {
     const server = new Tenants(list)
     const failure = new Error('work')
     await expect(
-      withActiveTenants(server, 'Docs', list, {}, async () => {
+      withActiveTenants(server, {className: 'Docs', tenants: list}, async () => {
         throw failure
       }),
     ).rejects.toBe(failure)
@@ -85,7 +89,7 @@ describe('withActiveTenants', () => {
     const server = new Tenants(list)
     const controller = new AbortController()
     await expect(
-      withActiveTenants(server, 'Docs', list, {signal: controller.signal}, async () => {
+      withActiveTenants(server, {className: 'Docs', signal: controller.signal, tenants: list}, async () => {
         controller.abort()
       }),
     ).rejects.toMatchObject({code: 'INTERRUPTED'})
@@ -97,7 +101,9 @@ describe('withActiveTenants', () => {
     const list = tenants(2, 'COLD')
     const server = new Tenants(list)
     server.failAt = new Set([1])
-    await expect(withActiveTenants(server, 'Docs', list, {}, async () => undefined)).rejects.toMatchObject({
+    await expect(
+      withActiveTenants(server, {className: 'Docs', tenants: list}, async () => undefined),
+    ).rejects.toMatchObject({
       message: 'No.',
     })
     expect(server.calls.map(({status}) => [...status])).toEqual([['HOT'], ['COLD']])
@@ -108,7 +114,7 @@ describe('withActiveTenants', () => {
     const server = new Tenants(list)
     server.failAt = new Set([2])
     await expect(
-      withActiveTenants(server, 'Docs', list, {}, async () => {
+      withActiveTenants(server, {className: 'Docs', tenants: list}, async () => {
         throw new DataOpsError('STORAGE', 'The disk is full.')
       }),
     ).rejects.toMatchObject({code: 'STORAGE', details: {tenants: list}, message: /^The disk is full\. 2 tenants/})
@@ -120,7 +126,7 @@ describe('withActiveTenants', () => {
       {name: 'b', status: 'UNFREEZING' as const},
     ]
     const server = new Tenants(list)
-    await withActiveTenants(server, 'Docs', list, {}, async () => undefined)
+    await withActiveTenants(server, {className: 'Docs', tenants: list}, async () => undefined)
     expect([...server.states]).toEqual([
       ['a', 'FROZEN'],
       ['b', 'HOT'],

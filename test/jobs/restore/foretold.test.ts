@@ -46,40 +46,38 @@ async function foretell(backup: string, version?: string, options: RestoreOption
 const textOf = (pattern: RegExp): string => expect.stringMatching(pattern) as string
 
 describe('a dry run names what the server would refuse', () => {
-  it.each<[string, Partial<WeaviateClass>, string | undefined, RegExp, RegExp]>([
+  it.each<[string, {shown: Partial<WeaviateClass>; version?: string}, RegExp, RegExp]>([
     [
       'more replicas than nodes',
-      {replicationConfig: {factor: 3}},
-      undefined,
+      {shown: {replicationConfig: {factor: 3}}},
       /3 replicas are more than its 1 nodes/,
       /replicationConfig\.factor': 1/,
     ],
     [
       'a module that is not there',
-      {vectorizer: 'text2vec-nosuch'},
-      undefined,
+      {shown: {vectorizer: 'text2vec-nosuch'}},
       /it has no module text2vec-nosuch/,
       /'vectorizer': 'none'/,
     ],
     [
       'the module of a named vector',
       {
-        vectorConfig: {made: {vectorIndexType: 'flat', vectorizer: {'text2vec-nosuch': {}}}},
-        vectorIndexType: undefined,
-        vectorizer: undefined,
+        shown: {
+          vectorConfig: {made: {vectorIndexType: 'flat', vectorizer: {'text2vec-nosuch': {}}}},
+          vectorIndexType: undefined,
+          vectorizer: undefined,
+        },
       },
-      undefined,
       /it has no module text2vec-nosuch/,
       /'vectorConfig\.made\.vectorizer': 'none'/,
     ],
     [
       'an index that came later',
-      {vectorIndexType: 'hfresh'},
-      '1.35.0',
+      {shown: {vectorIndexType: 'hfresh'}, version: '1.35.0'},
       /no vectorIndexType hfresh \(since 1\.36\.0\)/,
       /version 1\.36\.0 or later/,
     ],
-  ])('%s', async (_, shown, version, message, hint) => {
+  ])('%s', async (_, {shown, version}, message, hint) => {
     const backup = await backupOf(plain(), shown)
     await expect(foretell(backup, version)).rejects.toMatchObject({
       code: 'SCHEMA_MISMATCH',
