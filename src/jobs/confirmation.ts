@@ -47,20 +47,33 @@ export function checkConsistency(consistency: ConsistencyLevel | undefined): voi
 }
 
 /** Some of very many, spread over all that were added; between one and two times SAMPLE. */
-export class SpreadSample {
-  #objects: Array<{id: string; tenant?: string}> = []
+export class Spread<T> {
+  #items: T[] = []
   #seen = 0
   #stride = 1
 
+  get items(): readonly T[] {
+    return this.#items
+  }
+
+  /** `make`: called for those that are kept. */
+  add(make: () => T): void {
+    if (this.#seen++ % this.#stride !== 0) return
+    this.#items.push(make())
+    if (this.#items.length < 2 * SAMPLE) return
+    this.#items = this.#items.filter((_, index) => index % 2 === 0)
+    this.#stride *= 2
+  }
+}
+
+export class SpreadSample {
+  readonly #spread = new Spread<{id: string; tenant?: string}>()
+
   get objects(): ReadonlyArray<{id: string; tenant?: string}> {
-    return this.#objects
+    return this.#spread.items
   }
 
   add({id, tenant}: Pick<WeaviateObject, 'id' | 'tenant'>): void {
-    if (this.#seen++ % this.#stride !== 0) return
-    this.#objects.push({id, ...(tenant !== undefined && {tenant})})
-    if (this.#objects.length < 2 * SAMPLE) return
-    this.#objects = this.#objects.filter((_, index) => index % 2 === 0)
-    this.#stride *= 2
+    this.#spread.add(() => ({id, ...(tenant !== undefined && {tenant})}))
   }
 }

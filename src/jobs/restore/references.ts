@@ -11,6 +11,8 @@ import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
 import {BATCH_BYTES, countReferences, reject, type RestoreTransferOptions} from './objects.js'
 import {rowsBefore} from './ranged.js'
+import {RowRanges} from './row-ranges.js'
+import {SentReferences} from './sent-once.js'
 
 /** References that one batch holds. */
 const BATCH_REFERENCES = 2000
@@ -27,6 +29,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
   const pass = checkpoint.references
   const uncertain = options.choosesAnew ? Infinity : pass.announced
   const queue = new BatchQueue(options.concurrency)
+  const sentReferences = new SentReferences(options)
   const wanted = (page: SourcePage, index: number): boolean => {
     const object = page.objects[index]!
     const row = page.rows[index]!
@@ -72,6 +75,7 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
       )
       pass.count += sent
       pass.done.add(batch.from, batch.to)
+      sentReferences.add(batch.objects)
       options.onProgress?.({
         collection: options.plan.className,
         completed: pass.done.size,
@@ -104,6 +108,17 @@ export async function writeReferences(options: RestoreTransferOptions): Promise<
     const pages = noting(archive.pages({columns: 'references', fromRow: certain, signal: options.signal}))
     const limit = {objects: options.batchSize, tenants, weigh: references}
     await queue.each(batches(pages, certain, wanted, limit), async (batch) => send(batch, false))
+  }
+
+  try {
+    await sentReferences.check()
+  } catch (error) {
+    if (!(error instanceof DataOpsError) || error.code !== 'CONTENT_DIFFERS') throw error
+    // All of them were announced: the next run writes them again, objects first, which clears what is there.
+    pass.done = new RowRanges()
+    pass.count = 0
+    await checkpoint.save()
+    throw error
   }
 
   pass.finished = true

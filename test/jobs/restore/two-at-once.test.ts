@@ -1,5 +1,5 @@
 /** A second process at the same restore, and a prune meanwhile. */
-import {readdir, symlink, unlink} from 'node:fs/promises'
+import {cp, readdir, symlink, unlink} from 'node:fs/promises'
 import {hostname} from 'node:os'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
@@ -110,6 +110,31 @@ describe('two restores of one backup into one target', () => {
     expect(await isEqual()).toBe(true)
     expect(await readdir(directory.path)).toEqual(['.backup_catalog.json', path.basename(backup.path)])
   })
+})
+
+it('two that know nothing of each other, since their places are two, send references twice: the one that ends last says so, and mends it when it is run again', async () => {
+  const elsewhere = await temporaryDirectory()
+  try {
+    await cp(directory.path, elsewhere.path, {recursive: true})
+    const file = path.join(elsewhere.path, path.basename(backup.path))
+    const there = new RestoreManager(server.connection, {directory: elsewhere.path})
+    await there.restoreCollection(file, {name: COPY})
+    const {goOn, restore} = await pausedRestore({merge: true, name: COPY})
+    await there.restoreCollection(file, {merge: true, name: COPY})
+    goOn()
+    await expect(restore).rejects.toMatchObject({
+      code: 'CONTENT_DIFFERS',
+      details: {collection: COPY, resumable: true},
+      hint: expect.stringMatching(/^Run the same restore again to continue/) as string,
+      message: expect.stringContaining('have a reference more often than it was sent') as string,
+    })
+    expect(await isEqual()).toBe(false)
+    const again = new RestoreManager(server.connection, {directory: directory.path})
+    expect(await again.restoreCollection(backup.path, {merge: true, name: COPY})).toMatchObject({references})
+    expect(await isEqual()).toBe(true)
+  } finally {
+    await elsewhere.remove()
+  }
 })
 
 it("a checkpoint in the backup's own place, by whatever name, is not in its own way", async () => {
