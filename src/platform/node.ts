@@ -3,7 +3,6 @@
 import {createCipheriv, createHash, createSecretKey, hash, randomBytes} from 'node:crypto'
 import {pipeline, Readable} from 'node:stream'
 import {promisify} from 'node:util'
-import {isMarkedAsUntransferable} from 'node:worker_threads'
 import * as zlib from 'node:zlib'
 
 import type {Platform} from '../codec/codec.js'
@@ -11,7 +10,7 @@ import type {Platform} from '../codec/codec.js'
 import {damaged, GZIP_HEADER} from '../codec/gzip.js'
 import {DataOpsError, throwIfOutOfMemory} from '../model/errors.js'
 import {uuidOfHex} from '../model/uuid-range.js'
-import {free} from './received-buffers.js'
+import {freeBytes} from './free.js'
 
 const gzipAsync = promisify<zlib.InputType, zlib.ZlibOptions, Uint8Array>(zlib.gzip)
 
@@ -36,7 +35,7 @@ export const nodePlatform: Platform = {
       },
     }
   },
-  free: freeOwn,
+  free: freeBytes,
   gunzip,
   async gzip(bytes) {
     const member = await gzipAsync(bytes, {level: GZIP_LEVEL})
@@ -92,13 +91,6 @@ async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 
   // zlib takes zeros after a member for padding, and no bytes at all for an empty file.
   if (given === 0 || inflate.bytesWritten !== given) throw damaged('the bytes do not end with a gzip member')
-}
-
-/** Less than this may lie in a pool of Node's, and is not worth it. */
-const FREED_BYTES = 128 * 1024
-
-function freeOwn({buffer}: Uint8Array): void {
-  if (buffer.byteLength >= FREED_BYTES && !isMarkedAsUntransferable(buffer)) free(buffer)
 }
 
 function zstdCompress(bytes: Uint8Array): Uint8Array {

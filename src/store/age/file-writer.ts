@@ -1,6 +1,7 @@
 import type {AgeHeader} from '../../codec/age/header.js'
 import type {StoreWriter} from '../store.js'
 
+import {freeBytes} from '../../platform/free.js'
 import {AgeStream, type EncryptedFile} from './writer.js'
 
 /** A long write that is encrypted on the way. `bytes` are those of the text. */
@@ -23,7 +24,7 @@ export class AgeFileWriter implements StoreWriter {
 
   async append(chunks: readonly Uint8Array[]): Promise<void> {
     const sealed = this.#stream.update(chunks)
-    if (sealed.length > 0) await this.#file.append(sealed)
+    await this.#append(sealed)
   }
 
   /** What is not yet a whole chunk is safe once the file is complete. */
@@ -41,8 +42,15 @@ export class AgeFileWriter implements StoreWriter {
     if (this.#isFinished) return
     this.#isFinished = true
     const {file, pieces} = this.#stream.finish()
-    await this.#file.append(pieces)
+    await this.#append(pieces)
     this.#onFinished(file)
+  }
+
+  /** Once they are appended nobody looks at them any more. */
+  async #append(sealed: readonly Uint8Array[]): Promise<void> {
+    const pieces = [...this.#stream.takeStart(), ...sealed]
+    if (pieces.length > 0) await this.#file.append(pieces)
+    for (const piece of sealed) freeBytes(piece)
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,7 @@ import {
   textBytesOf,
 } from '../../codec/age/payload.js'
 import {nodeChunkCipher} from '../../platform/chunk-cipher.js'
+import {freeBytes} from '../../platform/free.js'
 import {damaged} from '../damaged.js'
 import {ReusedMemory} from '../reused-memory.js'
 
@@ -89,7 +90,7 @@ class AgeReader implements StoreReader {
   }
 
   async proveEmpty(): Promise<void> {
-    await this.#open(0, 0)
+    await this.#chunk(0)
   }
 
   async read(start: number, end: number): Promise<Uint8Array> {
@@ -100,20 +101,26 @@ class AgeReader implements StoreReader {
     if (start === end) return new Uint8Array()
     const first = Math.floor(start / CHUNK_BYTES)
     const last = Math.floor((end - 1) / CHUNK_BYTES)
-    const chunks = await this.#chunks(first, last)
-    const [only] = chunks
-    if (only && chunks.length === 1) return only.subarray(start - first * CHUNK_BYTES, end - first * CHUNK_BYTES)
-    const bytes = this.#memory.take(end - start)
-    for (const [index, chunk] of chunks.entries()) {
-      const at = (first + index) * CHUNK_BYTES
-      const from = Math.max(start, at)
-      bytes.set(chunk.subarray(from - at, end - at), from - start)
+    if (first === last) {
+      const chunk = await this.#chunk(first)
+      return chunk.subarray(start - first * CHUNK_BYTES, end - first * CHUNK_BYTES)
     }
 
+    const sealed = await this.#readSealed(first, last)
+    const bytes = this.#memory.take(end - start)
+    for (const [index, chunk] of this.#eachOf(sealed, first)) {
+      const at = index * CHUNK_BYTES
+      const text = this.#unseal(chunk, index)
+      const from = Math.max(start, at)
+      bytes.set(text.subarray(from - at, end - at), from - start)
+      freeBytes(text)
+    }
+
+    this.#age.file.giveBack?.(sealed)
     return bytes
   }
 
-  async *stream(start = 0, end = this.size): AsyncGenerator<Uint8Array> {
+  async *stream(start = 0, end = this.size, {isPassing = false} = {}): AsyncGenerator<Uint8Array> {
     if (start >= end) return
     let index = Math.floor(start / CHUNK_BYTES)
     const last = Math.floor((Math.min(end, this.size) - 1) / CHUNK_BYTES)
@@ -121,6 +128,7 @@ class AgeReader implements StoreReader {
       const at = index * CHUNK_BYTES
       const text = this.#unseal(sealed, index++)
       yield text.subarray(Math.max(0, start - at), Math.max(0, end - at))
+      if (isPassing) freeBytes(text)
     }
 
     if (index <= last) throw damaged(this.#age.where, 'it was cut off while it was read')
@@ -156,34 +164,30 @@ class AgeReader implements StoreReader {
     if (rest.length > 0) yield rest
   }
 
-  async #chunks(first: number, last: number): Promise<Uint8Array[]> {
-    if (first !== last) return this.#open(first, last)
-    const kept = this.#kept.get(first)
-    if (kept) return [kept]
-    const [chunk] = await this.#open(first, first)
-    if (!chunk) return []
-    this.#kept.set(first, chunk)
+  async #chunk(index: number): Promise<Uint8Array> {
+    const kept = this.#kept.get(index)
+    if (kept) return kept
+    const sealed = await this.#readSealed(index, index)
+    const chunk = this.#unseal(sealed, index)
+    this.#age.file.giveBack?.(sealed)
+    this.#kept.set(index, chunk)
     for (const old of this.#kept.keys()) {
       if (this.#kept.size <= KEPT_CHUNKS) break
       this.#kept.delete(old)
     }
 
-    return [chunk]
+    return chunk
   }
 
-  /** Reads and opens chunks, at once. */
-  async #open(first: number, last: number): Promise<Uint8Array[]> {
-    const from = this.#placeOf(first)
-    const sealed = await this.#age.file.read(from, this.#endOf(last))
-    const chunks: Uint8Array[] = []
-    for (let index = first; index <= last; index++) {
-      const at = this.#placeOf(index) - from
-      chunks.push(this.#unseal(sealed.subarray(at, at + SEALED_CHUNK_BYTES), index))
+  async #readSealed(first: number, last: number): Promise<Uint8Array> {
+    return this.#age.file.read(this.#placeOf(first), this.#endOf(last))
+  }
+
+  /** Chunks that lie one behind another, from that one on. */
+  *#eachOf(sealed: Uint8Array, first: number): Generator<[index: number, chunk: Uint8Array]> {
+    for (let at = 0, index = first; at < sealed.length; at += SEALED_CHUNK_BYTES, index++) {
+      yield [index, sealed.subarray(at, at + SEALED_CHUNK_BYTES)]
     }
-
-    this.#age.file.giveBack?.(sealed)
-
-    return chunks
   }
 
   #unseal(sealed: Uint8Array, index: number): Uint8Array {

@@ -18,19 +18,27 @@ export interface EncryptedFile {
 export class AgeStream {
   readonly #hash: IncrementalHash = nodePlatform.createSha256()
   readonly #sealer: PayloadSealer
-  #start?: Uint8Array[]
+  #start: Uint8Array[]
   #bytes = 0
   /** Bytes of text taken. */
   textBytes = 0
 
   constructor({fileKey, header}: AgeHeader) {
     const nonce = randomBytes(NONCE_BYTES)
-    this.#start = [header, nonce]
+    this.#start = this.#count([header, nonce])
     this.#sealer = new PayloadSealer(nodeChunkCipher(payloadKey(fileKey, nonce)))
   }
 
+  /** What comes before all else, once. */
+  takeStart(): Uint8Array[] {
+    const start = this.#start
+    this.#start = []
+    return start
+  }
+
+  /** Pieces of the file that are made by now, each in memory of its own. */
   update(text: readonly Uint8Array[]): Uint8Array[] {
-    const pieces: Uint8Array[] = this.#take()
+    const pieces: Uint8Array[] = []
     for (const piece of text) {
       this.textBytes += piece.length
       pieces.push(...this.#sealer.update(piece))
@@ -41,14 +49,8 @@ export class AgeStream {
 
   /** What is left, and what the whole file is. */
   finish(): {file: EncryptedFile; pieces: Uint8Array[]} {
-    const pieces = this.#count([...this.#take(), ...this.#sealer.finish()])
+    const pieces = this.#count(this.#sealer.finish())
     return {file: {bytes: this.#bytes, sha256: toHex(this.#hash.digest())}, pieces}
-  }
-
-  #take(): Uint8Array[] {
-    const start = this.#start ?? []
-    this.#start = undefined
-    return start
   }
 
   #count(pieces: Uint8Array[]): Uint8Array[] {
@@ -64,7 +66,7 @@ export class AgeStream {
 /** A small file as a whole. */
 export function encryptAge(header: AgeHeader, text: Uint8Array): EncryptedFile & {content: Uint8Array} {
   const stream = new AgeStream(header)
-  const pieces = stream.update([text])
+  const pieces = [...stream.takeStart(), ...stream.update([text])]
   const {file, pieces: rest} = stream.finish()
   return {...file, content: concatBytes([...pieces, ...rest])}
 }

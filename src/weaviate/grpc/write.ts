@@ -15,7 +15,7 @@ import {
   type WriteFailure,
 } from '../../model/object.js'
 import {isUuid} from '../../model/uuid-range.js'
-import {free} from '../../platform/received-buffers.js'
+import {freeBytes} from '../../platform/free.js'
 import {type GrpcCollectionPlan, grpcPlan} from '../collection-plan.js'
 import {type DeleteOutcome, withReason} from '../delete-outcome.js'
 import {forbidden, isForbidden, isTooLarge, isTransientReason} from '../errors.js'
@@ -56,7 +56,7 @@ export async function writeObjects(
     const batch = encodeBatchObjects(plan, overGrpc, levelOf(consistency))
     const {errors} = await call(BATCH_OBJECTS, batch, {action, collection: plan.className, signal})
     // Answered, so the server has all of it. After a failure some of it may still be on its way.
-    free(batch.buffer)
+    freeBytes(batch)
     return mergeFailures([...refused, ...errors.map((error) => toFailure(action, error, overGrpc))])
   } catch (error) {
     // More than a gRPC message holds may still be less than REST takes.
