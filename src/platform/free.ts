@@ -6,7 +6,8 @@ import {isMarkedAsUntransferable} from 'node:worker_threads'
  * everybody's, and left alone. It is marked so; by its size it cannot be told (64 KiB since 24.21).
  */
 export function freeBytes({buffer}: Uint8Array): void {
-  if (!(buffer instanceof ArrayBuffer) || isMarkedAsUntransferable(buffer)) return
+  // What is freed already has no bytes, and would be refused.
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0 || isMarkedAsUntransferable(buffer)) return
   // ES2024; every Node that is supported has it.
   ;(buffer as unknown as {transfer: (length: number) => ArrayBuffer}).transfer(0)
 }
