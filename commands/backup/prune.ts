@@ -31,7 +31,7 @@ export default class BackupPrune extends DataOpsCommand {
 
   static override usage = '<%= command.id %> [COLLECTION] [flags]'
 
-  static override description = `A backup is kept when any rule keeps it; rules count for each collection by itself. Never removed: the last good backup of a collection, damaged ones, and files of other programs. Backups of all tenants, of some, incomplete ones and those of the schema alone are counted apart, none in place of another; a backup goes only on account of one that holds the same and whose every byte was just read and found right. What killed runs left an hour ago or more, and nobody can continue, goes as well. What cannot be looked at now stays, nothing goes on its account, and the exit code is 3.`
+  static override description = `A backup is kept when any rule keeps it; rules count for each collection by itself, and of one name there is one: backups of several servers need a place each. Never removed: the last good backup of a collection, damaged ones, and files of other programs. Backups of all tenants, of some, incomplete ones and those of the schema alone are counted apart, none in place of another; a backup goes only on account of one that holds the same and whose every byte was just read and found right. What killed runs left an hour ago or more, and nobody can continue, goes as well. What cannot be looked at now stays, nothing goes on its account, and the exit code is 3.`
 
   static override args = {
     collection: Args.string({description: 'Only backups of this collection.', ignoreStdin: true}),
