@@ -244,7 +244,7 @@ export async function writeItemReferences(
     const {references} = transfer.checkpoint
     // Any of them may have been sent: their objects are written again, which clears what is there.
     if (isUncertain) references.announced = item.ranges.at(-1)?.[1] ?? 0
-    await writeReferences(transfer)
+    await writeReferences(transfer, {isReadBack: isUncertain})
     const mended = isUncertain ? await mendReferences(transfer) : 0
     await run.check()
     const rejected = rejectedOf(transfer, run, refused)

@@ -204,6 +204,13 @@ describe('a restore by several machines', () => {
     })
     const result = await new JobManager({store}).work(overtaken, job)
     expect(isFirst).toBe(false)
+    // Within one attempt: it is not what fails items.
+    const records = [...(objects ?? [])].filter(([key]) => /\/items\/\d+\/\d+$/.test(key))
+    const failures = records.map(
+      ([, {bytes}]) => (JSON.parse(Buffer.from(bytes).toString()) as {failures: unknown}).failures,
+    )
+    expect(failures.length).toBeGreaterThan(0)
+    expect(failures.flat()).toEqual([])
     expect(result).toMatchObject({aside: [], end: 'done', restored: [{references, restored: COUNT}]})
     end()
     await dying.catch(() => {})
