@@ -218,7 +218,7 @@ function print(rows: Row[]): void {
   console.log('| job | objects/s | of the ceiling | CPU, µs an object | peak RSS, MB | backup, MB |')
   console.log('| --- | ---: | ---: | ---: | ---: | ---: |')
   for (const {bytes, cpuPerObject, job, objectsPerSecond, peakRss, share} of withShares(rows)) {
-    const ours = /^(?:back up|copy|restore|clear$)/.test(job)
+    const ours = /^(?:back up|copy,|restore|clear$)/.test(job)
     const cells = [
       job,
       Math.round(objectsPerSecond),
