@@ -22,10 +22,29 @@ export function withoutSecrets(argv: readonly string[]): string[] {
   return kept
 }
 
-/** `--url=http://me:key@host` → `--url=http://host`; what has no colon before an @ stays as it is. */
+/** A flag that stands in one word with its value, and that value. */
+const FLAG_AND_VALUE = /^(--[\w-]+=|-[a-z]=?)?(.*)$/is
+/** Places have no passwords, but for who takes them for addresses; what follows their name may hold colons and @. */
+const PLACE = /^(?:az|file|gs|s3):/i
+const IN_PLACE = /^((?:az|gs|s3):\/\/)([^/]*(?::.*)?)@/is
+/** Up to the last @: a password may hold anything. */
+const ADDRESS = /^[a-z][a-z\d+.-]*:\//i
+const IN_ADDRESS = /^([a-z][a-z\d+.-]*:\/{1,2})(.*)@/is
+/** Without a scheme. No path begins so, and no filter: they have slashes, spaces and quotes. */
+const BEFORE_HOST = /^()([^\s"'#/=?]*:[^\s"']*)@/
+
+/** What of a value is user and password, and what stands before them. */
+function userInfoOf(value: string): undefined | {before: string; info: string} {
+  const pattern = PLACE.test(value) ? IN_PLACE : ADDRESS.test(value) ? IN_ADDRESS : BEFORE_HOST
+  const [, before, info] = pattern.exec(value) ?? []
+  return before === undefined || info === undefined ? undefined : {before, info}
+}
+
+/** `--url=http://me:key@host` → `--url=http://host`; what holds no user and password stays as it is. */
 function withoutUserInfo(argument: string): string {
-  const [, flag = '', value = ''] = /^(--[\w-]+=)?(.*)$/s.exec(argument) ?? []
-  return flag + (/:.*@/.test(value) ? value.replace(/^([a-z][a-z\d+.-]*:\/{1,2})?.*@/is, '$1') : value)
+  const [, flag = '', value = ''] = FLAG_AND_VALUE.exec(argument) ?? []
+  const found = userInfoOf(value)
+  return found ? flag + found.before + value.slice(found.before.length + found.info.length + 1) : argument
 }
 
 /** Values of secret flags in the arguments, also where the rest cannot be parsed. */
@@ -38,12 +57,16 @@ export function secretsOfArguments(argv: readonly string[]): string[] {
       secrets.push(value, value.slice(value.indexOf(':') + 1).trim())
     }
 
-    // Whatever stands between a colon and the last @, also where the scheme is mistyped.
-    const password = /:\/*(?:[^:@]*:)?(.+)@/.exec(argument)?.[1]
-    if (password) secrets.push(password)
+    // The whole of it where there is no colon: it may be a token. Of several colons one may be of a mistyped scheme.
+    const {info} = userInfoOf(FLAG_AND_VALUE.exec(argument)?.[2] ?? '') ?? {}
+    if (info) secrets.push(...(info.includes(':') ? endsBehindColons(info) : [info]))
   }
 
   return secrets
+}
+
+function endsBehindColons(text: string): string[] {
+  return [...text.matchAll(/:/g)].map(({index}) => text.slice(index + 1))
 }
 
 /** Replaces every secret in a text. */

@@ -28,6 +28,36 @@ describe('arguments', () => {
       expect(secrets).toContain(secret)
   })
 
+  // Who goes on with a command by these words would write to another bucket, or read others' objects.
+  it.each([
+    ['-o', 's3://bucket/team@corp/backups'],
+    ['--output=gs://bucket/a:b@c'],
+    ['-os3://bucket/team@corp'],
+    ['-o', 'file:///data/me@host/10:30@night'],
+    ['--checkpoint-dir', '/data/10:30@night'],
+    ['--where', 'mail != "a:b@c"'],
+    ['--where=mail=="mailto:me@host"'],
+    ['--set=description=write to:me@host'],
+    ['Article@2026-02-01T10:00:00'],
+    ['az://account/container/x@y/Article_2026-02-01_100000'],
+  ])('without passwords stay as they are, and are masked nowhere: %s %s', (...words) => {
+    expect(withoutSecrets(words)).toEqual(words)
+    expect(secretsOfArguments(words)).toEqual([])
+  })
+
+  it.each([
+    ['http://me:p@ss/w:ord@host', 'http://host', 'p@ss/w:ord'],
+    ['--url=http:/me:secret-1@host', '--url=http:/host', 'secret-1'],
+    ['http:///me:secret-1@host', 'http://host', 'secret-1'],
+    ['http:me:secret-1@host', 'host', 'secret-1'],
+    ['--grpc-url=me:secret-1@host:50051', '--grpc-url=host:50051', 'secret-1'],
+    ['https://token-1@host', 'https://host', 'token-1'],
+    ['s3://AKIA1:sec/ret-1@bucket/a', 's3://bucket/a', 'sec/ret-1'],
+  ])('lose what stands before a host: %s', (given, left, secret) => {
+    expect(withoutSecrets([given])).toEqual([left])
+    expect(secretsOfArguments([given])).toContain(secret)
+  })
+
   it('are quoted for a shell', () => {
     expect(shellLine(['col', 'a b', "it's", '--x=1', ''])).toBe(String.raw`col 'a b' 'it'\''s' --x=1 ''`)
   })
