@@ -222,6 +222,9 @@ function lowerCase(headers: Record<string, string>): Record<string, string> {
 /** What keeps a connection from coming about, as CANNOT_CONNECT with what to check. */
 function toConnectError(error: unknown, url: string): unknown {
   if (!(error instanceof DataOpsError)) return error
+  // Who gives tokens is no Weaviate: what to check is said.
+  if (error.code === 'SERVER_UNAVAILABLE' && error.details.providerStatus !== undefined)
+    return error.with({code: 'CANNOT_CONNECT'})
   if (error.code === 'SERVER_UNAVAILABLE') {
     const isStarting = error.details.status === 503
     return error.with({

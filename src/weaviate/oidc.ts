@@ -164,12 +164,29 @@ async function readServerConfiguration(http: HttpClient): Promise<ServerConfigur
   }
 }
 
-/** What is transient, or no connection, passes as it is; all else is a refusal, without the provider's own long words. */
+/** What an error of OAuth is called: one word. Whatever else a provider says may be what it was sent, with the secrets in it. */
+const ERROR_WORD = /^[a-z][a-z_.-]{0,63}$/i
+
+/** What is no answer passes as it is; a provider that fails has refused nothing; all else is a refusal. */
 function noToken(error: unknown): DataOpsError {
   const known = error instanceof DataOpsError ? error : undefined
-  if (known && (known.retryable || known.code === 'CANNOT_CONNECT')) return known
-  const said = typeof known?.details.reason === 'string' ? ` (${known.details.reason})` : ''
-  return new DataOpsError('NOT_ALLOWED', `The identity provider gave no token${said}.`, {
+  const {reason, status} = known?.details ?? {}
+  const isAnswer = typeof status === 'number'
+  if (known && !isAnswer && (known.retryable || known.code === 'CANNOT_CONNECT')) return known
+  const word = typeof reason === 'string' && ERROR_WORD.test(reason) ? reason : undefined
+  // Under another name than a status of Weaviate, which would be taken for one that is starting.
+  const details = {...(isAnswer && {providerStatus: status}), ...(word !== undefined && {reason: word})}
+  const said = [isAnswer && `HTTP ${status}`, word].filter(Boolean).join(', ')
+  if (isAnswer && (known?.retryable === true || status >= 500)) {
+    return new DataOpsError('SERVER_UNAVAILABLE', `The identity provider cannot answer now (${said}).`, {
+      details,
+      hint: 'Try again once it does.',
+      retryAfterMs: known?.retryAfterMs,
+    })
+  }
+
+  return new DataOpsError('NOT_ALLOWED', `The identity provider gave no token${said && ` (${said})`}.`, {
+    details,
     hint: 'Check the OIDC credentials.',
   })
 }

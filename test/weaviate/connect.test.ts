@@ -2,6 +2,7 @@ import type {AddressInfo} from 'node:net'
 
 import {type Buffer} from 'node:buffer'
 import {createServer, type Server} from 'node:http'
+import {inspect} from 'node:util'
 import {afterEach, describe, expect, it} from 'vitest'
 import weaviate from 'weaviate-client'
 
@@ -292,6 +293,8 @@ interface Provider {
   /** Those that the server takes. */
   valid: Set<string>
   url: string
+  /** Given in place of a token, made of what was sent. */
+  words?: (body: string) => string
 }
 
 /** An identity provider, and a Weaviate that trusts it. Tokens expire after `seconds`; refresh tokens are good once. */
@@ -320,6 +323,12 @@ async function startProvider(seconds: number): Promise<Provider> {
           const number = provider.forms.length
           const isKnown =
             form.get('grant_type') !== 'refresh_token' || form.get('refresh_token') === `refresh-${number - 1}`
+          if (provider.words !== undefined) {
+            response.writeHead(provider.status, {'retry-after': '7'})
+            response.end(provider.words(body))
+            return
+          }
+
           if (provider.status !== 200 || !isKnown) {
             json({error: 'invalid_grant'}, 400)
             return
@@ -417,6 +426,37 @@ describe('OIDC', () => {
     const error = await connect({oidc, transport: 'rest', url: provider.url}).catch((error_: unknown) => error_)
     expect(error).toMatchObject({code: 'NOT_ALLOWED', message: expect.stringContaining('invalid_grant') as string})
     expect(JSON.stringify([(error as Error).message, error])).not.toContain('client-s3cret')
+  })
+
+  // Pages of what stands before a provider may show what they were sent.
+  it.each([
+    {code: 'NOT_ALLOWED', retryable: false, said: 'HTTP 403', status: 403},
+    {code: 'NOT_ALLOWED', retryable: false, said: 'HTTP 400', status: 400},
+    {code: 'SERVER_UNAVAILABLE', retryable: true, said: 'HTTP 500', status: 500},
+    {code: 'SERVER_UNAVAILABLE', retryable: true, retryAfterMs: 7000, said: 'HTTP 503', status: 503},
+  ])('takes a provider that fails for no refusal, and repeats none of its words: $status', async (expected) => {
+    const {said, status, ...known} = expected
+    const oidc = {clientSecret: 'client+s3cret'}
+    // Tokens are over at once.
+    const provider = await startProvider(2)
+    const connection = await opened({oidc, transport: 'rest', url: provider.url})
+    provider.status = status
+    provider.words = (body) => `<p>Blocked: ${body} ${decodeURIComponent(body)}</p>`
+    const errors = await Promise.all(
+      [connection.listCollections(), connect({oidc, transport: 'rest', url: provider.url})].map(async (call) =>
+        call.then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+      ),
+    )
+    const code = known.retryable ? 'CANNOT_CONNECT' : known.code
+    const message = expect.stringMatching(new RegExp(String.raw`identity provider.*\b${said}\b`)) as string
+    expect(errors).toMatchObject([
+      {...known, message},
+      {code, message},
+    ])
+    expect(inspect(errors, {depth: 9})).not.toMatch(/s3cret|Blocked/)
   })
 
   it('is not for servers without it', async () => {
