@@ -2,7 +2,7 @@
 export type {LockOptions} from './archive/locked.js'
 export type {Problem as BackupProblem} from './archive/problem.js'
 export {BackupCatalog} from './catalog/catalog.js'
-export type {BackupCatalogOptions, BackupStatus, ListedBackup, PruneResult} from './catalog/catalog.js'
+export type {BackupCatalogOptions, BackupStatus, ListedBackup, PruneOptions, PruneResult} from './catalog/catalog.js'
 export type {CatalogEntry} from './catalog/entry.js'
 export type {Listing} from './catalog/listing.js'
 export type {RekeyOptions} from './catalog/rekey.js'

@@ -41,6 +41,8 @@ export interface BackupShowResult {
   path: string
   runId: string
   schema: WeaviateClass
+  /** Which server it was taken from; absent where the backup does not say. */
+  server?: string
   statistics: BackupSeal['statistics']
   tenants?: Array<{digest?: string; name: string; objectCount?: number; skipped?: string; status?: string}>
   /** Start of the backup, RFC 3339. */
@@ -109,6 +111,7 @@ export default class BackupShow extends DataOpsCommand {
       path: archive.path,
       runId: metadata.run_id,
       schema: head.schema,
+      server: metadata.server,
       statistics: seal.statistics,
       tenants: seal.tenants?.map(({digest, name, object_count: objectCount, skipped}) => ({
         digest,
@@ -136,6 +139,7 @@ function showLines(shown: BackupShowResult): string[] {
       ['path', shown.path],
       ['export', shown.export && (shown.export.place ?? `${shown.export.path} (could not be read)`)],
       ['run', shown.runId],
+      ['server', shown.server ?? 'not known: the backup does not say'],
       ['started', `${shortTime(shown.timestamp)} UTC`],
       ['finished', `${shortTime(shown.finished)} UTC`],
       ['format', `${shown.format}${shown.compressed ? ', compressed' : ''}`],

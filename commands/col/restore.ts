@@ -135,6 +135,7 @@ export default class ColRestore extends DataOpsCommand {
       directory: flags.output,
       exclude: flags.exclude,
       onWarning: this.warnOf,
+      replaces: flags.replace,
     })
     const {isSeveral, references: backups} = chosen
     for (const flag of ['name', 'retry-rejected'] as const)

@@ -15,6 +15,7 @@ import type {WeaviateClass} from '../model/schema.js'
 import {COLUMN_ROLES, FORMATS, type PartColumn} from '../codec/codec.js'
 import {type Field, MalformedError} from '../model/fields.js'
 import {readClassMembers} from '../model/schema-fields.js'
+import {isServerText} from '../model/server-text.js'
 import {isCollectionName, METADATA_FILE, SCHEMA_FILE} from './names.js'
 
 /** A file of its own, or a folder with parts. */
@@ -40,6 +41,7 @@ export function readMetadata(field: Field, kind: BackupKind): BackupMetadata {
       partial: field.member('partial').optional((item) => item.boolean()),
       replaced_by: field.member('replaced_by').optional((item) => item.uuid()),
       requires: field.member('requires').optional(texts),
+      server: field.member('server').optional(readServer),
       tenants: field.member('tenants').optional(readTenantStatuses),
       transforms: field
         .member('transforms')
@@ -224,6 +226,13 @@ function collectionName(field: Field): string {
   const name = field.text()
   if (!isCollectionName(name)) throw new MalformedError(field.path, 'is not the name of a collection')
   return name
+}
+
+/** Which server a backup was taken from. */
+export function readServer(field: Field): string {
+  const text = field.text()
+  if (!isServerText(text)) throw new MalformedError(field.path, 'is not the address of a server')
+  return text
 }
 
 export function texts(field: Field): string[] {

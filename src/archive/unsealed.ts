@@ -7,6 +7,7 @@ import type {WeaviateClass} from '../model/schema.js'
 import {concatBytes} from '../codec/bytes.js'
 import {Field, MalformedError} from '../model/fields.js'
 import {isJsonObject} from '../model/object.js'
+import {isServerText} from '../model/server-text.js'
 import {derivedUuid} from '../platform/node.js'
 import {decodeJson, type DocumentSource, MAX_LINE, MAX_SEAL, SEAL_VALUES} from './document-source.js'
 import {
@@ -85,6 +86,7 @@ export function unsealedContent(
     ...present({
       aliases: field.member('aliases').optional(texts),
       columns: field.member('columns').optional(readColumns),
+      server: looseServer(field.member('server').value),
       tenants: field.member('tenants').optional(readTenantStatuses),
     }),
   }
@@ -242,6 +244,10 @@ function looseTime(value: unknown): string {
   const text = looseText(value)
   const time = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`)
   return new Date(Number.isNaN(time) ? 0 : time).toISOString()
+}
+
+function looseServer(value: unknown): string | undefined {
+  return typeof value === 'string' && isServerText(value) ? value : undefined
 }
 
 function looseText(value: unknown): string {

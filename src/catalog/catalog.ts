@@ -27,7 +27,7 @@ import {mayBeOf, ofCollection} from './hidden.js'
 import {assertRemovable} from './in-use.js'
 import {listBackups, type Listing, withMore} from './listing.js'
 import {makingRoom} from './make-room.js'
-import {type PruneResult} from './prune.js'
+import {checkGrouping, type PruneOptions, type PruneResult} from './prune.js'
 import {type PlannedPrune, planPrune, removeUnnamed} from './pruning.js'
 import {rekeyBackup, type RekeyOptions} from './rekey.js'
 import {finishRemovalOf, removeBackup, removeEach} from './removal.js'
@@ -37,7 +37,7 @@ import {type ReindexResult, scanBackups, tryReadEntry, type UnusableFile} from '
 import {type BackupStatus, isThere, type ListedBackup} from './status.js'
 import {type Tidied, tidy} from './tidy.js'
 
-export type {PruneResult} from './prune.js'
+export type {PruneOptions, PruneResult} from './prune.js'
 export type {BackupStatus, ListedBackup} from './status.js'
 
 /** How a catalog is worked on. */
@@ -156,10 +156,11 @@ export class BackupCatalog {
   async #plan(
     entries: readonly CatalogEntry[],
     policy: RetentionPolicy,
-    {collection, now}: {collection: string | undefined; now: number},
+    {collection, groupBy, now}: PruneOptions & {now: number},
   ): Promise<{all: ListedBackup[]; plan: PlannedPrune}> {
     const {backups, unread} = await listBackups(this.#store, entries)
     const plan = await planPrune(this.#of(collection, backups), policy, {
+      groupBy,
       now,
       signal: this.#options.signal,
       store: this.#store,
@@ -269,19 +270,20 @@ export class BackupCatalog {
   }
 
   /**
-   * Removes what the policy does not keep, per collection. Only sealed backups are removed, never the last good one of a
+   * Removes what the policy does not keep, per collection of each server (`groupBy`). Only sealed backups are removed, never the last good one of a
    * collection, nor one that is damaged, has other files in its folder or lies behind a symlink that leads out.
    * @throws DataOpsError INVALID_INPUT, STORAGE; `details.removed`: the files of those that were removed before.
    */
   async prune(
     policy: RetentionPolicy = {},
-    {collection, dryRun = false}: {collection?: string; dryRun?: boolean} = {},
+    {dryRun = false, ...options}: PruneOptions & {dryRun?: boolean} = {},
   ): Promise<PruneResult> {
+    checkGrouping(options.groupBy)
     if (dryRun) {
       const entries = await this.#load(false)
       // Nothing is written to ask the place what time it is there: the run itself does.
       const now = Date.now()
-      const {all, plan} = await this.#plan(entries, policy, {collection, now})
+      const {all, plan} = await this.#plan(entries, policy, {...options, now})
       const {unnamed, ...choice} = plan
       const {leftovers, unread} = await this.#tidy(all, {isDryRun: true, now})
       return {
@@ -296,7 +298,7 @@ export class BackupCatalog {
     if (!(await this.#store.stat(''))) return {kept: [], leftovers: [], reasons: {}, removed: [], unread: []}
     return this.#lockedToRemove(async (lock) => {
       const now = await lock.renewedAt()
-      const {all, plan} = await this.#plan(await this.#readOrRebuild(lock), policy, {collection, now})
+      const {all, plan} = await this.#plan(await this.#readOrRebuild(lock), policy, {...options, now})
       const {unnamed, ...choice} = plan
       await removeEach(choice.removed, async ({file}) => this.#remove(file, lock))
       const parts = await removeUnnamed(this.#store, unnamed)

@@ -6,7 +6,7 @@ import {unlock} from '../archive/encrypted/unlock.js'
 import {lockOf} from '../archive/locked.js'
 import {checkFiles, kindOfBackup, readManifest, type SealedManifest} from '../archive/manifest.js'
 import {parseBackupName} from '../archive/names.js'
-import {present} from '../archive/sealed-fields.js'
+import {present, readServer} from '../archive/sealed-fields.js'
 import {type BackupFormat, FORMATS} from '../codec/codec.js'
 import {DataOpsError} from '../model/errors.js'
 import {Field, MalformedError} from '../model/fields.js'
@@ -36,6 +36,8 @@ export interface CatalogEntry {
   /** Transforms left objects, or members of them, out; of an encrypted backup: they changed it. Absent from others. */
   partial?: true
   run_id?: string
+  /** Which server it was taken from. Absent where the backup does not say, or hides it. */
+  server?: string
   /** Bytes of all its files. */
   size: number
   /** Tenants in the backup; absent without multi-tenancy. */
@@ -57,6 +59,7 @@ export function entryOf(manifest: Pick<SealedManifest, 'bytes' | 'metadata' | 'n
     object_count: seal.object_count,
     ...(metadata.partial === true && {partial: true as const}),
     run_id: metadata.run_id,
+    ...present({server: metadata.server}),
     size: bytes,
     timestamp: metadata.timestamp,
     ...(seal.tenants && {tenants: seal.tenants.filter(({skipped}) => skipped === undefined).length}),
@@ -80,6 +83,7 @@ export function readEntry(field: Field): CatalogEntry {
     ...present({object_count: field.member('object_count').optional((item) => item.count())}),
     ...(field.member('partial').optional((item) => item.boolean()) === true && {partial: true as const}),
     ...present({run_id: field.member('run_id').optional((item) => item.uuid())}),
+    ...present({server: field.member('server').optional(readServer)}),
     size: field.member('size').count(),
     ...present({tenants: field.member('tenants').optional((item) => item.count())}),
     timestamp: field.member('timestamp').time(),
@@ -115,6 +119,7 @@ function entryOfCover(cover: ReadCover): CatalogEntry {
     ...(cover.objectCount !== undefined && {object_count: cover.objectCount}),
     ...(cover.holds === 'part' && {partial: true as const}),
     run_id: cover.runId,
+    ...present({server: cover.server}),
     size: cover.bytes,
     timestamp: cover.timestamp,
   }
@@ -149,8 +154,9 @@ export async function readBack(
 export async function withHiddenName<T extends CatalogEntry>(store: Store, entry: T): Promise<T> {
   if (entry.collection !== '' || !canOpen(encryptionOf(store))) return entry
   try {
-    const manifest = await readManifest((await unlock(store, entry.file)).store, entry.file)
-    return {...entry, collection: manifest.metadata.collection, object_count: manifest.seal.object_count}
+    const {metadata, seal} = await readManifest((await unlock(store, entry.file)).store, entry.file)
+    const {collection, server} = metadata
+    return {...entry, collection, object_count: seal.object_count, ...present({server})}
   } catch (error) {
     // Somebody else's, or damaged: it is listed as it stands.
     if (error instanceof DataOpsError) return entry

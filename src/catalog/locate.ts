@@ -15,6 +15,7 @@ import {isMultiTenant} from '../model/schema.js'
 import {BackupCatalog} from './catalog.js'
 import {findAmong} from './find.js'
 import {backupsNamed, hintOf, parseBackupReference} from './named.js'
+import {severalServers} from './of-server.js'
 import {type BackupPlace, openPlace, placeAt, splitReference} from './place-at.js'
 import {orUnread, unreadAmong, unreadBeside} from './unread.js'
 
@@ -129,6 +130,8 @@ function checkIdentity(reference: string, {listed, name, store}: BackupPlace, ma
 
 /** The places of the backups that one reference stands for. */
 export interface LocatedBackups {
+  /** Of those of `places` beside which there are some of other servers, what is to be said. */
+  ofOneServer: Array<{name: string; warning: Warning}>
   /** Newer ones of the same collections that are not whole, and why. */
   passedOver: Array<{path: string; reason: string}>
   places: BackupPlace[]
@@ -159,13 +162,14 @@ export async function locateBackup(
 
 /** What is to be said of what was not taken. `isExcluded`: of a collection that nobody wants anything of. */
 export function warningsOf(
-  {passedOver, unread}: Omit<LocatedBackups, 'places'>,
+  {ofOneServer, passedOver, unread}: Omit<LocatedBackups, 'places'>,
   isExcluded: (collection: string | undefined) => boolean = () => false,
 ): Warning[] {
-  const wanted = unread.filter(({name}) => !isExcluded(parseBackupName(name)?.collection))
+  const isWanted = ({name}: {name: string}): boolean => !isExcluded(parseBackupName(name)?.collection)
   return [
     ...passedOver.map(({path, reason}) => olderTaken(path, reason)),
-    ...wanted.map(({path, reason}) => leftUnread(path, reason)),
+    ...ofOneServer.filter((each) => isWanted(each)).map(({warning}) => warning),
+    ...unread.filter((each) => isWanted(each)).map(({path, reason}) => leftUnread(path, reason)),
   ]
 }
 
@@ -199,21 +203,26 @@ async function foundIn<T>(place: Store, find: () => Promise<T>): Promise<T> {
 export async function locateBackups(reference: string, given: Store): Promise<LocatedBackups> {
   const store = pastWhatHides(given)
   const found = isPattern(reference) ? undefined : await placeAt(reference, store)
-  if (found) return {passedOver: [], places: [found], unread: []}
+  if (found) return {ofOneServer: [], passedOver: [], places: [found], unread: []}
   const {folder, name} = splitReference(reference)
   const asked = parseBackupReference(name)
   if (!asked) {
     const only = await foundIn(store, async () => placeInCatalog(reference, store))
-    return {passedOver: [], places: [only], unread: []}
+    return {ofOneServer: [], passedOver: [], places: [only], unread: []}
   }
 
   const place = folder === undefined ? store : openPlace(folder, store)
   const listing = await new BackupCatalog(place).listing()
-  const {backups, passedOver} = await foundIn(place, async () =>
+  const {backups, ofOneServer, passedOver} = await foundIn(place, async () =>
     orUnread(listing, place, async () => backupsNamed(asked, listing.backups, place)),
   )
   const mayBeNewer = unreadBeside(asked, backups, listing)
+  const time = asked.kind === 'at' ? asked.time : 'latest'
   return {
+    ofOneServer: ofOneServer.map((one) => ({
+      name: one.backup.file,
+      warning: severalServers(place.describe(one.backup.file), time, one),
+    })),
     passedOver: [
       ...passedOver.map(({backup, reason}) => ({path: place.describe(backup.file), reason})),
       ...mayBeNewer.map(({file, reason}) => ({

@@ -38,6 +38,8 @@ export interface Looked {
   isReplaced?: true
   /** Every byte is what was sealed. */
   isWhole: () => Promise<boolean>
+  /** Which it was taken from; undefined: it does not say, or hides it. */
+  server?: string
   /** Keys of old files of ours in its folder that its seal does not name: of attempts that were given up. */
   unnamed: string[]
 }
@@ -68,7 +70,8 @@ export async function lookAt(store: Store, file: string, {now, signal}: LookOpti
 
   // Which of its tenants it holds stands inside.
   const held: Held = {kind: cover.holds, ...(cover.holds !== 'some' && {tenants: new Set<string>()})}
-  return {collection: cover.collection, held, id: cover.backupId, isWhole, unnamed}
+  const {backupId: id, collection, server} = cover
+  return {collection, held, id, isWhole, server, unnamed}
 }
 
 function lookedAt(
@@ -88,6 +91,7 @@ function lookedAt(
     id: metadata.backup_id,
     ...(metadata.replaced_by !== undefined && {isReplaced: true as const}),
     isWhole: async () => others.areAll(await checkHashes({manifest, store}, {signal})),
+    server: metadata.server,
     unnamed: others.unnamed,
   }
 }

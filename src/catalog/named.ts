@@ -3,21 +3,24 @@ import type {Store} from '../store/store.js'
 import type {ListedBackup} from './catalog.js'
 
 import {isNotUnderstood} from '../archive/manifest.js'
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 import {nearestNames} from '../model/nearest.js'
 import {isPattern, matchesPattern} from '../model/pattern.js'
 import {plural} from '../model/plural.js'
 import {lookAt} from './look.js'
+import {type OfOneServer, ofServer, otherServers} from './of-server.js'
 
 /** What a name asks for. */
 export type BackupName =
-  | {kind: 'at'; collection: string; time: string}
-  | {kind: 'latest'; collection?: string}
+  | {kind: 'at'; collection: string; server?: string; time: string}
+  | {kind: 'latest'; collection?: string; server?: string}
   | {kind: 'pattern'; pattern: string}
   | {kind: 'run'; run: string}
 
 export interface NamedBackups {
   backups: ListedBackup[]
+  /** Those of `backups` beside which there are some of other servers, where no server was named. */
+  ofOneServer: OfOneServer[]
   /** Newer than what was taken, and not whole. */
   passedOver: Array<{backup: ListedBackup; reason: string}>
 }
@@ -25,7 +28,7 @@ export interface NamedBackups {
 /** By so much may clocks of machines differ that back up into one place. */
 const CLOCK_SKEW_MS = 600_000
 
-const AT = /^(\w+)@([^/\\]+)$/
+const AT = /^(\w+)@([^/\\@]+)(?:@([^/\\@]+))?$/
 const TIME = /^\d{4}(?:-?\d\d(?:-?\d\d(?:[T _]?\d\d(?::?\d\d(?::?\d\d)?)?Z?)?)?)?$/
 
 /** Undefined for what is an id, a path or a URL. @throws DataOpsError INVALID_INPUT for `Article@` and no time. */
@@ -33,10 +36,11 @@ export function parseBackupReference(reference: string): BackupName | undefined 
   if (reference === 'latest') return {kind: 'latest'}
   if (/^run:/i.test(reference)) return {kind: 'run', run: reference.slice(4).toLowerCase()}
   if (isPattern(reference)) return {kind: 'pattern', pattern: reference}
-  const [, collection = '', time = ''] = AT.exec(reference) ?? []
+  const [, collection = '', time = '', server] = AT.exec(reference) ?? []
   if (collection === '') return undefined
-  if (time === 'latest') return {collection, kind: 'latest'}
-  if (TIME.test(time) && isOfCalendar(time)) return {collection, kind: 'at', time}
+  const named = {collection, ...(server !== undefined && {server})}
+  if (time === 'latest') return {...named, kind: 'latest'}
+  if (TIME.test(time) && isOfCalendar(time)) return {...named, kind: 'at', time}
   throw new DataOpsError('INVALID_INPUT', `"${reference}" names no time.`, {
     hint: `Write ${collection}@latest, or a day or time in UTC: ${collection}@2026-02-01, ${collection}@2026-02-01T10:30.`,
   })
@@ -70,7 +74,11 @@ export async function backupsNamed(
   switch (name.kind) {
     case 'at': {
       const collection = knownCollection(name.collection, all, where)
-      const ofIt = all.filter((backup) => backup.collection === collection)
+      const ofIt = ofServer(
+        name.server,
+        all.filter((backup) => backup.collection === collection),
+        where,
+      )
       const then = ofIt.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
       const ofThen = all.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
       if (then.length === 0) {
@@ -78,14 +86,20 @@ export async function backupsNamed(
         throw noneAt(collection, name.time, {isHidden, ofIt})
       }
 
-      return besideHidden(await newestWhole(then, store, `of "${collection}" of ${name.time}`), ofThen)
+      const found = await newestWhole(then, store, `of "${collection}" of ${name.time}`)
+      return besideHidden(await besideOthers(found, then, store), ofThen)
     }
 
     case 'latest': {
-      if (name.collection === undefined) return newestWhole(all, store, `in ${where}`)
+      if (name.collection === undefined) return besideOthers(await newestWhole(all, store, `in ${where}`), all, store)
       const collection = knownCollection(name.collection, all, where)
-      const ofIt = all.filter((backup) => backup.collection === collection)
-      return besideHidden(await newestWhole(ofIt, store, `of "${collection}" in ${where}`), all)
+      const ofIt = ofServer(
+        name.server,
+        all.filter((backup) => backup.collection === collection),
+        where,
+      )
+      const found = await newestWhole(ofIt, store, `of "${collection}" in ${where}`)
+      return besideHidden(await besideOthers(found, ofIt, store), all)
     }
 
     case 'pattern': {
@@ -93,9 +107,26 @@ export async function backupsNamed(
     }
 
     case 'run': {
-      return {backups: ofRun(name.run, all, where), passedOver: []}
+      return {backups: ofRun(name.run, all, where), ofOneServer: [], passedOver: []}
     }
   }
+}
+
+/** With the servers of the others that the same name could stand for. */
+async function besideOthers(
+  found: NamedBackups,
+  candidates: readonly ListedBackup[],
+  store: Store,
+): Promise<NamedBackups> {
+  const [backup] = found.backups
+  if (!backup) return found
+  // What cannot be looked at now may be one.
+  const couldBe = async (other: ListedBackup): Promise<boolean> =>
+    wholeOrWhyNot(other, store)
+      .then((whole) => typeof whole !== 'string')
+      .catch(insteadOf(true, 'STORAGE'))
+  const others = await otherServers(backup, candidates, couldBe)
+  return {...found, ofOneServer: others.length > 0 ? [{backup, others}] : []}
 }
 
 async function newestOfEach(pattern: string, all: readonly ListedBackup[], store: Store): Promise<NamedBackups> {
@@ -103,12 +134,14 @@ async function newestOfEach(pattern: string, all: readonly ListedBackup[], store
     ({collection, file}) => matchesPattern(collection, pattern) || matchesPattern(file, pattern),
   )
   if (matching.length === 0) throw none(`"${pattern}" matches no backup in ${store.describe('')}.`, hintOf(all))
-  const found: NamedBackups = {backups: [], passedOver: []}
+  const found: NamedBackups = {backups: [], ofOneServer: [], passedOver: []}
   for (const collection of new Set(matching.map((backup) => groupOf(backup)))) {
     const ofIt = matching.filter((backup) => groupOf(backup) === collection)
-    const whole = await newestWhole(ofIt, store, `of "${collection}" among "${pattern}"`)
-    const {backups, passedOver} = ofIt[0]?.collection === '' ? whole : besideHidden(whole, all)
+    const newest = await newestWhole(ofIt, store, `of "${collection}" among "${pattern}"`)
+    const whole = await besideOthers(newest, ofIt, store)
+    const {backups, ofOneServer, passedOver} = ofIt[0]?.collection === '' ? whole : besideHidden(whole, all)
     found.backups.push(...backups)
+    found.ofOneServer.push(...ofOneServer)
     // The same one may hide what is newest of several.
     const known = new Set(found.passedOver.map(({backup}) => backup.file))
     found.passedOver.push(...passedOver.filter(({backup}) => !known.has(backup.file)))
@@ -118,23 +151,23 @@ async function newestOfEach(pattern: string, all: readonly ListedBackup[], store
 }
 
 /** With the newest of those before what was taken that do not say what they are of: one of these may be the newest of that collection. `all`: newest first. */
-function besideHidden({backups, passedOver}: NamedBackups, all: readonly ListedBackup[]): NamedBackups {
+function besideHidden({backups, passedOver, ...found}: NamedBackups, all: readonly ListedBackup[]): NamedBackups {
   const taken = all.findIndex(({file}) => file === backups[0]?.file)
   const [hidden, ...more] = all
     .slice(0, taken)
     .filter(({collection, status}) => collection === '' && status !== 'missing')
-  if (!hidden) return {backups, passedOver}
+  if (!hidden) return {...found, backups, passedOver}
   const others = more.length > 0 ? `, as ${plural(more.length, 'other does', 'others do')}` : ''
   const reason = `hides what it is a backup of${others} (an identity that opens it tells)`
-  return {backups, passedOver: [...passedOver, {backup: hidden, reason}]}
+  return {...found, backups, passedOver: [...passedOver, {backup: hidden, reason}]}
 }
 
 async function newestWhole(candidates: readonly ListedBackup[], store: Store, which: string): Promise<NamedBackups> {
   const passedOver: NamedBackups['passedOver'] = []
   for (const backup of candidates) {
-    const reason = await whyNotWhole(backup, store)
-    if (reason === undefined) return {backups: [backup], passedOver}
-    passedOver.push({backup, reason})
+    const found = await wholeOrWhyNot(backup, store)
+    if (typeof found !== 'string') return {backups: [found], ofOneServer: [], passedOver}
+    passedOver.push({backup, reason: found})
   }
 
   const [first] = passedOver
@@ -145,24 +178,25 @@ async function newestWhole(candidates: readonly ListedBackup[], store: Store, wh
   )
 }
 
-/** Why it cannot be taken for the newest, or is not all of its collection; undefined when it is, as far as its head and seal say. */
-async function whyNotWhole(backup: ListedBackup, store: Store): Promise<string | undefined> {
+/** With its server as it says it itself; or why it cannot be taken for the newest, or is not all of its collection, as far as its head and seal say. */
+async function wholeOrWhyNot(backup: ListedBackup, store: Store): Promise<ListedBackup | string> {
   if (backup.status === 'missing') return 'is gone'
   if (backup.status === 'damaged') return 'is damaged'
   // A clock was ahead when it was made: whether others are newer cannot be told.
   if (Date.parse(backup.timestamp) > Date.now() + CLOCK_SKEW_MS) return 'is dated in the future'
   try {
-    const {held, id, isReplaced} = await lookAt(store, backup.file)
+    const {held, id, isReplaced, server} = await lookAt(store, backup.file)
     if (id !== backup.id) return 'is another one by now'
     // Else what a mistake has left would be the newest, once it was replaced.
     if (isReplaced) return 'is of what another backup has replaced'
-    return {
+    const reason = {
       all: undefined,
       incomplete: 'lacks objects',
       schema: 'holds the schema alone',
       part: 'was changed on the way, or is a part',
       some: 'holds some tenants only',
     }[held.kind]
+    return reason ?? {...backup, server}
   } catch (error) {
     if (isNotUnderstood(error)) return 'is of a version of the format that this release does not know'
     if (error instanceof DataOpsError && (error.code === 'BACKUP_DAMAGED' || error.code === 'NOT_A_BACKUP'))

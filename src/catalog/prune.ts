@@ -3,12 +3,29 @@ import type {UnusableFile} from './scan.js'
 import type {ListedBackup} from './status.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {DEFAULT_GROUPING, type Grouping, GROUPINGS} from './grouping.js'
 import {type Held, type Looked} from './look.js'
 import {type Retainable, type RetentionPolicy, selectForRemoval} from './retention.js'
 
+/** Of which backups retention is asked, and how they are counted. */
+export interface PruneOptions {
+  /** Of this one alone. */
+  collection?: string
+  /** Default `server,collection`: backups that do not say their server are counted by themselves. */
+  groupBy?: 'collection' | 'server,collection'
+}
+
+/** @throws DataOpsError INVALID_INPUT. */
+export function checkGrouping(groupBy: string | undefined): void {
+  if (groupBy === undefined || (GROUPINGS as readonly string[]).includes(groupBy)) return
+  throw new DataOpsError('INVALID_INPUT', `Backups cannot be grouped by ${JSON.stringify(groupBy)}.`, {
+    hint: `There are: ${GROUPINGS.join('; ')}.`,
+  })
+}
+
 /** What retention came to. */
 export interface PruneResult {
-  /** Newest first, as is `removed`. */
+  /** Newest first, as is `removed`; `server` of both is what the backups themselves say. */
   kept: ListedBackup[]
   /** Keys of what killed runs left and no backup needs, and that was removed with it, or would be. */
   leftovers: string[]
@@ -28,6 +45,7 @@ export interface PruneChoice<T> {
 
 export interface PruneContext<T> {
   /** What it holds, as far as can be seen without reading it; in words why nobody can vouch for it. */
+  groupBy?: Grouping | undefined
   lookAt: (backup: T) => Promise<Looked | string>
   /** Why it may not be removed now, whatever the policy says. */
   obstacleTo: (backup: T) => Promise<string | undefined>
@@ -47,22 +65,15 @@ export function problemOf(error: unknown): string {
 export async function chooseForRemoval<T extends Retainable>(
   backups: readonly T[],
   policy: RetentionPolicy,
-  context: PruneContext<T>,
+  {groupBy = DEFAULT_GROUPING, ...context}: PruneContext<T>,
 ): Promise<PruneChoice<T>> {
   const candidates: Array<Candidate<T>> = []
   for (const backup of backups) {
     const found = await context.lookAt(backup)
     const [looked, problem] = typeof found === 'string' ? [undefined, found] : [found]
     const {file, timestamp} = backup
-    const collection = looked?.collection ?? `hidden ${file}`
-    candidates.push({
-      backup,
-      collection: `${collection} ${looked?.held.kind ?? ''}${looked?.held.transforms ?? ''}${looked?.isReplaced ? ' replaced' : ''}`,
-      file,
-      looked,
-      problem,
-      timestamp,
-    })
+    const group = groupOf(file, looked, groupBy)
+    candidates.push({backup, collection: countedAs(group, looked), file, group, looked, problem, timestamp})
   }
 
   const results: Results<T> = new Map(
@@ -87,8 +98,23 @@ export async function chooseForRemoval<T extends Retainable>(
   }
 }
 
+/** Those that do not say their server are a group of their own: whatever they are of, none of another goes on their account. */
+function groupOf(file: string, looked: Looked | undefined, groupBy: Grouping): string {
+  const collection = looked?.collection ?? `hidden ${file}`
+  return JSON.stringify(groupBy === 'collection' ? [collection] : [collection, looked?.server])
+}
+
+/** Within its group too, what cannot stand in for the rest is counted apart. */
+function countedAs(group: string, looked: Looked | undefined): string {
+  if (!looked) return group
+  const {held, isReplaced} = looked
+  return `${group} ${held.kind}${held.transforms ?? ''}${isReplaced ? ' replaced' : ''}`
+}
+
 interface Candidate<T> extends Retainable {
   backup: T
+  /** Nothing goes but on account of another of it. */
+  group: string
   looked?: Looked
   /** Why it was not looked at. */
   problem?: string
@@ -109,12 +135,12 @@ class Proofs<T> {
   }
 
   async reasonToKeep(candidate: Candidate<T>): Promise<string | undefined> {
-    const {looked, problem = DAMAGED} = candidate
+    const {group, looked, problem = DAMAGED} = candidate
     if (!looked) return problem
     const {collection, held} = looked
     if (collection === undefined) return HIDDEN
     for (const keeper of this.#keepers) {
-      if (keeper.looked?.collection !== collection || !standsInFor(keeper.looked.held, held)) continue
+      if (keeper.group !== group || !keeper.looked || !standsInFor(keeper.looked.held, held)) continue
       if ((await this.#prove(keeper, keeper.looked)) === undefined) return undefined
     }
 

@@ -1,5 +1,6 @@
 /** What a prune of a place comes to, by what lies there: nothing is changed. */
 import type {Store} from '../store/store.js'
+import type {Grouping} from './grouping.js'
 import type {UnusableFile} from './scan.js'
 import type {ListedBackup} from './status.js'
 
@@ -25,28 +26,40 @@ interface Unnamed {
   keys: string[]
 }
 
+interface PruneWork {
+  groupBy: Grouping | undefined
+  now: number
+  signal: AbortSignal | undefined
+  store: Store
+}
+
 /** `backups`: newest first. `now`: by the clock of the place, or a little before. @throws DataOpsError INVALID_INPUT, STORAGE, INTERRUPTED. */
 export async function planPrune(
   backups: readonly ListedBackup[],
   policy: RetentionPolicy,
-  {now, signal, store}: {now: number; signal: AbortSignal | undefined; store: Store},
+  {groupBy, now, signal, store}: PruneWork,
 ): Promise<PlannedPrune> {
   const looking = new Looking(store, {now, signal})
   const candidates = backups.filter(({status}) => status !== 'damaged' && status !== 'missing')
-  const {reasons, remove: removed} = await chooseForRemoval(candidates, policy, looking)
+  const {reasons, remove: removed} = await chooseForRemoval(candidates, policy, {
+    groupBy,
+    lookAt: looking.lookAt,
+    obstacleTo: looking.obstacleTo,
+  })
   for (const {file, status} of backups) if (status === 'damaged') reasons.set(file, [DAMAGED])
   const gone = new Set(removed.map(({file}) => file))
   const kept = backups.filter(({file, status}) => status !== 'missing' && !gone.has(file))
   return {
-    kept,
+    kept: kept.map((backup) => looking.ofItsServer(backup)),
     reasons: Object.fromEntries(reasons),
-    removed,
+    removed: removed.map((backup) => looking.ofItsServer(backup)),
     unnamed: await looking.unnamedOf(kept),
     unread: looking.unread,
   }
 }
 
 class Looking {
+  readonly #servers = new Map<string, string | undefined>()
   readonly #unnamed = new Map<string, string[]>()
   readonly unread: UnusableFile[] = []
 
@@ -60,6 +73,7 @@ class Looking {
     try {
       const looked = await lookAt(this.store, file, this.how)
       if (looked.id !== id) return DAMAGED
+      this.#servers.set(file, looked.server)
       this.#unnamed.set(file, looked.unnamed)
       return {...looked, isWhole: async () => looked.isWhole().catch((error: unknown) => this.#failed(file, error))}
     } catch (error) {
@@ -79,6 +93,11 @@ class Looking {
       this.#note(file, error)
       return `whether it may go could not be seen: ${problemOf(error)}`
     }
+  }
+
+  /** As it says itself: an earlier release that enters its own backups leaves out what it does not know. */
+  ofItsServer(backup: ListedBackup): ListedBackup {
+    return this.#servers.has(backup.file) ? {...backup, server: this.#servers.get(backup.file)} : backup
   }
 
   #failed(file: string, error: unknown): never {

@@ -2,7 +2,7 @@
 import {parseBackupName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
 
-/** A backup is kept when any rule keeps it. Counts are per collection; a calendar rule keeps the newest of each day, week, month that has any. */
+/** A backup is kept when any rule keeps it. Counts are per group (`Grouping`); a calendar rule keeps the newest of each day, week, month that has any. */
 export interface RetentionPolicy {
   /** Days of which the newest backup is kept. */
   keepDaily?: number
@@ -18,6 +18,7 @@ export interface RetentionPolicy {
 
 /** As much of a backup as retention needs. */
 export interface Retainable {
+  /** Or what else is counted by itself. */
   collection: string
   /** Unique. */
   file: string

@@ -31,6 +31,8 @@ export interface BackupEntry {
   partial: boolean
   path: string
   runId?: string
+  /** Which server it was taken from; absent where the backup does not say, or hides it. */
+  server?: string
   status: BackupStatus
   /** Tenants in it; absent without multi-tenancy. */
   tenants?: number
@@ -54,6 +56,7 @@ export function backupEntry(backup: ListedBackup, store: Store): BackupEntry {
     partial: backup.partial === true,
     path: store.describe(backup.file),
     runId: backup.run_id,
+    server: backup.server,
     status: backup.status,
     tenants: backup.tenants,
     timestamp: backup.timestamp,
@@ -93,6 +96,7 @@ export function backupTable(backups: readonly BackupEntry[], width = Infinity): 
   const columns: Array<Column<BackupEntry>> = [
     {cut: 'nothing', header: 'ID', value: ({id}) => id.slice(0, length)},
     {header: 'COLLECTION', value: ({collection}) => collection || '(hidden)'},
+    ...(isOfSeveral(backups) ? [{header: 'SERVER', value: ({server = '?'}: BackupEntry) => server}] : []),
     {cut: 'nothing', header: 'WHEN', value: ({timestamp}) => shortTime(timestamp)},
     {header: 'FORMAT', value: ({format}) => format},
     {
@@ -110,6 +114,11 @@ export function backupTable(backups: readonly BackupEntry[], width = Infinity): 
   else if (backups.some((backup) => remarks(backup).length > 0))
     columns.push({header: 'NOTES', value: (backup) => remarks(backup).join(' ')})
   return formatTable(backups, columns, width)
+}
+
+/** Which server each is of is shown where that tells them apart. */
+export function isOfSeveral(backups: readonly BackupEntry[]): boolean {
+  return new Set(backups.map(({server}) => server).filter((server) => server !== undefined)).size > 1
 }
 
 /** Whether all that the server counted is in it; `undefined`: an older version of the format does not say. */

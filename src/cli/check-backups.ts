@@ -1,11 +1,12 @@
 /** Backups as they are named on the command line. */
 import type * as Names from '../archive/names.js'
 import type {NativeExport} from '../archive/native/export.js'
+import type * as OfServer from '../catalog/of-server.js'
 import type {Warning} from '../model/progress.js'
 import type {EncryptionOptions} from '../store/encryption.js'
 import type {Store} from '../store/store.js'
 
-import {DataOpsError} from '../model/errors.js'
+import {DataOpsError, insteadOf} from '../model/errors.js'
 import {plural} from '../model/plural.js'
 import {exitAtLeast} from './several.js'
 
@@ -48,6 +49,8 @@ export interface ChooseOptions {
   /** Patterns of collections to leave out. */
   exclude?: readonly string[]
   onWarning: (warning: Pick<Warning, 'message'>) => void
+  /** They take the place of what is there: of several servers' none is taken for another's. */
+  replaces?: boolean
 }
 
 /**
@@ -55,9 +58,10 @@ export interface ChooseOptions {
  * @throws DataOpsError NOT_A_BACKUP when one leads nowhere, or all are left out.
  */
 export async function chooseBackups(references: readonly string[], options: ChooseOptions): Promise<ChosenBackups> {
-  const [{locateBackups, warningsOf}, {isPlural}, {openStore}, names, {matchesPattern}, {withEncryption}] =
+  const [{locateBackups, warningsOf}, ofServers, {isPlural}, {openStore}, names, {matchesPattern}, {withEncryption}] =
     await Promise.all([
       import('../catalog/locate.js'),
+      import('../catalog/of-server.js'),
       import('../catalog/named.js'),
       import('../store/open.js'),
       import('../archive/names.js'),
@@ -74,7 +78,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
       const kept = exported.collections.filter((name) => !isExcluded(name))
       for (const collection of kept) {
         const known = `${exported.native.path}#${collection}`
-        chosen.push({collection, isPath: false, name: known, reference: known})
+        chosen.push({collection, isPath: false, name: known, reference: known, store})
       }
 
       continue
@@ -86,26 +90,19 @@ export async function chooseBackups(references: readonly string[], options: Choo
       })
 
     const {places, ...others} = await locateBackups(reference, store)
-    tellOf(warningsOf(others, isExcluded), options)
+    tellOf(warningsOf(others, isExcluded), options, ofServers)
     for (const {listed, name, store: place} of places) {
       const collection = listed?.collection ?? names.parseBackupName(name)?.collection
       if (isExcluded(collection)) continue
-      const isTold = places.length > 1 || isPlural(reference) || others.passedOver.length > 0
+      const isTold =
+        places.length > 1 || isPlural(reference) || others.passedOver.length > 0 || others.ofOneServer.length > 0
       const known = isTold ? place.describe(name) : reference
       if (chosen.some((other) => other.reference === known)) continue
-      chosen.push({collection, isPath: listed === undefined, name, reference: known})
+      chosen.push({collection, isPath: listed === undefined, name, reference: known, store: place})
     }
   }
 
-  const older = new Set(
-    chosen.filter((one) => one.isPath && chosen.some((other) => other.isPath && isOlder(one, other, names))),
-  )
-  if (older.size > 0) {
-    const first = [...older].slice(0, 3).map(({reference}) => reference)
-    const message = `Of each collection the newest is taken; ${plural(older.size, 'older one')} left out: ${first.join(', ')}.`
-    options.onWarning({message})
-  }
-
+  const older = await olderOf(chosen, names, options)
   if (chosen.length === 0) throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
   return {
     isSeveral: Math.max(references.length, chosen.length) > 1 || references.some((reference) => isPlural(reference)),
@@ -113,24 +110,74 @@ export async function chooseBackups(references: readonly string[], options: Choo
   }
 }
 
-function tellOf(warnings: readonly Warning[], {onWarning}: Pick<ChooseOptions, 'onWarning'>): void {
-  for (const warning of warnings) onWarning(warning)
+/** Of paths of one collection those that are not the newest; told of. @throws DataOpsError INVALID_INPUT where those that replace something are of several servers. */
+async function olderOf(
+  chosen: readonly Chosen[],
+  names: ReadingNames,
+  {onWarning, replaces}: Pick<ChooseOptions, 'onWarning' | 'replaces'>,
+): Promise<ReadonlySet<Chosen>> {
+  const older = new Set(
+    chosen.filter((one) => one.isPath && chosen.some((other) => other.isPath && isOlder(one, other, names))),
+  )
+  if (older.size === 0) return older
+  const servers = await ofOtherServers(older, chosen, names)
+  if (servers.length > 0 && replaces)
+    throw new DataOpsError('INVALID_INPUT', `Nothing is replaced: those of one collection are of ${servers[0]}.`, {
+      hint: 'Name the one that is meant.',
+    })
+  const first = [...older].slice(0, 3).map(({reference}) => reference)
+  const message = `Of each collection the newest is taken; ${plural(older.size, 'older one')} left out: ${first.join(', ')}.`
+  onWarning({message: [message, ...servers.map((each) => `They are of ${each}.`)].join(' ')})
+  return older
+}
+
+function tellOf(
+  warnings: readonly Warning[],
+  {onWarning, replaces}: Pick<ChooseOptions, 'onWarning' | 'replaces'>,
+  {refuseSeveral}: Pick<typeof OfServer, 'refuseSeveral'>,
+): void {
+  for (const warning of warnings) {
+    if (replaces) refuseSeveral(warning, 'replaced')
+    onWarning(warning)
+  }
+
   if (warnings.some(({code}) => code === 'backup-not-read')) exitAtLeast(3)
 }
+
+type ReadingNames = Pick<typeof Names, 'isHiddenName' | 'parseBackupName'>
 
 interface Chosen {
   collection?: string
   isPath: boolean
   name: string
   reference: string
+  store: Store
+}
+
+/** Servers of those that are left out where what is taken in their place is another's: `http://a and http://b`. */
+async function ofOtherServers(
+  older: ReadonlySet<Chosen>,
+  chosen: readonly Chosen[],
+  names: ReadingNames,
+): Promise<string[]> {
+  const {lookAt} = await import('../catalog/look.js')
+  // What cannot be looked at is said once it is opened.
+  const serverOf = async ({name, store}: Chosen): Promise<string | undefined> =>
+    (await lookAt(store, name).catch(insteadOf(undefined, (error) => error instanceof DataOpsError)))?.server
+  const found = new Set<string>()
+  for (const one of older) {
+    const taken = chosen.find((other) => other.isPath && !older.has(other) && isOlder(one, other, names))
+    const servers = [one, ...(taken ? [taken] : [])].map(async (each) => serverOf(each))
+    const [mine, theirs] = await Promise.all(servers)
+    if (mine !== undefined && theirs !== undefined && mine !== theirs)
+      found.add([mine, theirs].toSorted().join(' and '))
+  }
+
+  return [...found]
 }
 
 /** By its name, of two of the same collection. */
-function isOlder(
-  one: Chosen,
-  other: Chosen,
-  {isHiddenName, parseBackupName}: Pick<typeof Names, 'isHiddenName' | 'parseBackupName'>,
-): boolean {
+function isOlder(one: Chosen, other: Chosen, {isHiddenName, parseBackupName}: ReadingNames): boolean {
   const [mine, theirs] = [parseBackupName(one.name), parseBackupName(other.name)]
   if (!mine || !theirs) return false
   if (mine.collection !== theirs.collection || isHiddenName(one.name)) return false

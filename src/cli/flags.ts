@@ -135,7 +135,7 @@ export const outputFlag = Flags.string({
 
 export const backupArgument = Args.string({
   description:
-    'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC).',
+    'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC), of one of several servers Article@latest@prod.',
   ignoreStdin: true,
   required: true,
 })
@@ -156,7 +156,7 @@ export const excludeFlag = Flags.string({
 
 export const backupsArgument = Args.string({
   description:
-    'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC); run:ID, or a pattern: the newest of each collection.',
+    'Id (or the beginning of it), path or URL of a backup; latest, Article@latest, Article@2026-02-01 (UTC), of one of several servers Article@latest@prod; run:ID, or a pattern: the newest of each collection.',
   ignoreStdin: true,
   multiple: true,
   required: true,

@@ -37,6 +37,8 @@ export interface BackupMetadata {
   /** What a reader must know to understand the backup, in words of KNOWN_REQUIREMENTS. */
   requires?: string[]
   run_id: string
+  /** Which server it was taken from (`serverText`). Absent from backups of earlier releases: it is not known. */
+  server?: string
   tenants?: Array<{name: string; status: TenantStatus}>
   /** Start, RFC 3339, UTC. */
   timestamp: string

@@ -189,6 +189,9 @@ describe.each(KINDS)('the manifest of a %s', (title, options) => {
       {tenants: {}},
       {aliases: [1]},
       {columns: [{name: 'id', role: 'king'}]},
+      {server: 1},
+      {server: ''},
+      {server: 'http://prod\u{1B}[2J'},
     ]
     for (const wrong of metadata) {
       const backup = await writeSealedBackup(folder, {...options, metadata: wrong})

@@ -84,6 +84,7 @@ describe('backup list', () => {
       partial: false,
       path: book.path,
       runId: expect.any(String) as string,
+      server: expect.stringContaining(server.url) as string,
       status: 'sealed',
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
     })

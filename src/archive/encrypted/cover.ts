@@ -1,7 +1,6 @@
 /** What stands in the clear beside an encrypted backup: what listing and pruning need, and the hashes of its files as they lie there. */
 import type {Store, StoreEntry} from '../../store/store.js'
 import type {Problem} from '../problem.js'
-import type {BackupKind} from '../sealed-fields.js'
 
 import {toHex, utf8} from '../../codec/bytes.js'
 import {type BackupFormat, FORMATS} from '../../codec/codec.js'
@@ -16,6 +15,7 @@ import {withReader} from '../../store/read-all.js'
 import {decodeJson, DocumentSource} from '../document-source.js'
 import {checkFile} from '../file-check.js'
 import {isCollectionName, isKeyFileName, METADATA_FILE} from '../names.js'
+import {type BackupKind, present, readServer} from '../sealed-fields.js'
 import {anewWhereGone, keyFileProblem} from './key-file.js'
 import {AGE} from './words.js'
 
@@ -40,6 +40,8 @@ export interface Cover {
   /** Absent where names are hidden. */
   objectCount?: number
   runId: string
+  /** Absent where names are hidden, or the backup does not say. */
+  server?: string
   timestamp: string
   toolVersion: string
 }
@@ -57,7 +59,7 @@ const FILE = /^[0-9A-Za-z][-.0-9A-Z_a-z]{0,199}\.age$/
 /** The document. An older release reads of it that it must know what `age` is, and stops. */
 export function coverDocument(cover: Cover): Uint8Array {
   const {backupId, collection, compress, files, finished, format, holds} = cover
-  const {keys, objectCount, runId, timestamp, toolVersion} = cover
+  const {keys, objectCount, runId, server, timestamp, toolVersion} = cover
   const metadata = {
     version: FORMAT_VERSION,
     requires: [AGE],
@@ -66,6 +68,7 @@ export function coverDocument(cover: Cover): Uint8Array {
     options: {compress, format, include_data: holds !== 'schema'},
     backup_id: backupId,
     run_id: runId,
+    ...(server !== undefined && {server}),
     tool_version: toolVersion,
   }
   const start = `{"metadata":${JSON.stringify(metadata)},"schema":{},"objects":[\n${documentTail(objectCount ?? 0)}`
@@ -88,7 +91,7 @@ export function coverOf({metadata}: BackupHead, {isHidden, objectCount, ...held}
   return {
     ...held,
     backupId: metadata.backup_id,
-    ...(!isHidden && {collection: metadata.collection, objectCount}),
+    ...(!isHidden && {collection: metadata.collection, objectCount, server: metadata.server}),
     compress: metadata.options.compress,
     format: metadata.options.format,
     runId: metadata.run_id,
@@ -251,6 +254,7 @@ function readFields(metadata: Field, seal: Field): Cover {
     holds: seal.member('holds').oneOf(HELD_KINDS),
     ...(objectCount !== undefined && {objectCount}),
     runId: metadata.member('run_id').uuid(),
+    ...present({server: metadata.member('server').optional(readServer)}),
     timestamp: metadata.member('timestamp').time(),
     toolVersion: metadata.member('tool_version').text(),
   }

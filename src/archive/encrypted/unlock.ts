@@ -65,6 +65,8 @@ function coverContradictions(store: Store, cover: ReadCover, manifest: Manifest)
   compare('start', cover.timestamp, metadata.timestamp)
   compare('format', cover.format, metadata.options.format)
   if (cover.collection !== undefined) compare('collection', cover.collection, metadata.collection)
+  // Those of earlier releases do not say it.
+  if (cover.server !== undefined) compare('server', cover.server, metadata.server)
   if (!seal) return problems
   if (cover.objectCount !== undefined) compare('number of objects', cover.objectCount, seal.object_count)
   compare('kind', cover.holds, heldKind(manifest, seal))

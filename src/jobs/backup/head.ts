@@ -6,9 +6,11 @@ import type {TenantScope} from './journal.js'
 import {partCodec} from '../../archive/formats.js'
 import {type BackupHead, type BackupMetadata, FORMAT_VERSION} from '../../codec/document.js'
 import {isMultiTenant} from '../../model/schema.js'
+import {serverText} from '../../model/server-text.js'
 import {type TenantStatus, type WeaviateTenant} from '../../model/tenant.js'
 import {TOOL_VERSION} from '../../model/version.js'
 import {randomUUID} from '../../platform/node.js'
+import {SELF} from '../../store/process.js'
 import {promisedGuarantee} from './guarantee.js'
 
 export async function headOf(
@@ -18,6 +20,7 @@ export async function headOf(
   const {aliases} = collection
   const schema = chain?.schema ?? collection.schema
   const tenants = chain ? tenantsAfter(chain, all, scope) : all
+  const server = serverText(connection.describe, SELF.host ?? '')
   const metadata: BackupMetadata = {
     version: FORMAT_VERSION,
     timestamp: new Date().toISOString(),
@@ -33,6 +36,7 @@ export async function headOf(
     backup_id: randomUUID(),
     run_id: options.runId ?? randomUUID(),
     tool_version: TOOL_VERSION,
+    ...(server !== undefined && {server}),
     ...(tenants && {tenants: tenants.map(({name, status}) => ({name, status: status satisfies TenantStatus}))}),
     aliases,
     ...(chain?.isPartial && {partial: true, requires: ['partial']}),

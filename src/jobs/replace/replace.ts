@@ -9,6 +9,7 @@ import type {CollectionComparison} from '../verify/options.js'
 import type {Replaced, ReplaceOptions, ReplaceResult} from './options.js'
 
 import {openArchive, type OpenedArchive} from '../../catalog/locate.js'
+import {refuseSeveral} from '../../catalog/of-server.js'
 import {persistent} from '../../flow/persistent.js'
 import {DataOpsError} from '../../model/errors.js'
 import {encryptionOf, isEncrypting} from '../../store/encryption.js'
@@ -37,7 +38,10 @@ export async function replaceCollection(
 ): Promise<ReplaceResult> {
   const opened = await openArchive(reference, at.store, {
     acceptUnsealed: options.acceptChanged,
-    onWarning: options.onWarning,
+    onWarning(warning) {
+      refuseSeveral(warning, 'replaced')
+      options.onWarning?.(warning)
+    },
   })
   const {metadata} = opened.archive.head
   const name = options.name ?? metadata.collection

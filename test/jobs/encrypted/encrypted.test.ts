@@ -5,6 +5,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import type {Warning} from '../../../src/model/progress.js'
 
+import {coverDocument, readCover} from '../../../src/archive/encrypted/cover.js'
 import {SCRYPT} from '../../../src/archive/encrypted/key-file.js'
 import {newIdentity} from '../../../src/codec/age/header.js'
 import {BackupCatalog, BackupManager, type BackupResult, RestoreManager, Verifier} from '../../../src/index.js'
@@ -89,6 +90,7 @@ describe.each(FORMATS.map((options, index) => ({...options, index})))('$format, 
       collection: NAME,
       encrypted: true,
       object_count: 40,
+      server: expect.stringContaining(server.connection.describe) as string,
       size: backup().bytes,
       status: 'sealed',
     })
@@ -212,6 +214,32 @@ describe.each(FORMATS.map((options, index) => ({...options, index})))('$format, 
   })
 })
 
+it('is damaged by a cover that says another server', async () => {
+  const elsewhere = await temporaryDirectory()
+  const {path: file} = backups[2]!
+  const copy = path.join(elsewhere.path, path.basename(file))
+  await cp(file, copy, {recursive: true})
+  const store = openStore(elsewhere.path)
+  const cover = (await readCover(store, path.basename(file)))!
+  expect(cover.server).toContain(server.connection.describe)
+  const verifier = new Verifier({directory: directory.path, identities: [me.identity]})
+  try {
+    // One of an earlier release says none.
+    for (const [said, isRight] of [
+      ['http://another:8080', false],
+      [undefined, true],
+    ] as const) {
+      await writeFile(path.join(copy, 'metadata.json'), coverDocument({...cover, server: said}))
+      const {problems} = await verifier.verifyBackup(copy)
+      expect(problems.map(({message}) => message.includes('The server is http://another:8080'))).toEqual(
+        isRight ? [] : [true],
+      )
+    }
+  } finally {
+    await elsewhere.remove()
+  }
+})
+
 it('is encrypted with a passphrase where nobody else is named', async () => {
   const place = {directory: directory.path, passphrase: 'twelve small bells'}
   const backup = await new BackupManager(server.connection, place).backupCollection(NAME, {format: 'parquet'})
@@ -230,14 +258,21 @@ it('hides what it is a backup of where that is wished, from the name on; a key t
   expect(path.basename(backup.path)).toMatch(/^Encrypted_/)
   const cover = await readFile(path.join(backup.path, 'metadata.json'), 'utf8')
   expect(cover).not.toContain(NAME)
+  expect(cover).not.toContain(server.connection.describe)
+  expect(cover).not.toContain('"server"')
   expect(cover).toContain('"object_count":0')
   expect(await new BackupCatalog(directory.path).find(backup.id)).toMatchObject({collection: '', encrypted: true})
   expect((await new BackupCatalog(directory.path).find(backup.id))!.object_count).toBeUndefined()
   const catalog = await readFile(path.join(directory.path, '.backup_catalog.json'), 'utf8')
   const entry = (JSON.parse(catalog) as Array<{id: string}>).find(({id}) => id === backup.id)
   expect(JSON.stringify(entry)).not.toContain(NAME)
+  expect(JSON.stringify(entry)).not.toContain(server.connection.describe)
   const keyed = new BackupCatalog(directory.path, {identities: [me.identity]})
-  expect(await keyed.find(backup.id)).toMatchObject({collection: NAME, object_count: 40})
+  expect(await keyed.find(backup.id)).toMatchObject({
+    collection: NAME,
+    object_count: 40,
+    server: expect.stringContaining(server.connection.describe) as string,
+  })
   const verifier = new Verifier({directory: directory.path, identities: [me.identity]})
   expect((await verifier.verifyBackup(backup.id)).problems).toEqual([])
   // Who asks for those of a collection without a key is told that there may be more.
