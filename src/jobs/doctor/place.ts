@@ -98,11 +98,7 @@ async function space(store: Store, list: List, {freeBytes = freeOnDisk}: PlaceOp
     return {check: 'space', level: 'unknown', message: `How much room there is at ${place} cannot be found out.`}
   }
 
-  // The next run writes about what the newest backup of each collection takes.
-  const newest = new Map<string, ListedBackup>()
-  for (const backup of (await list()).backups) if (!newest.has(backup.collection)) newest.set(backup.collection, backup)
-  let needed = 0
-  for (const {size} of newest.values()) needed += size
+  const needed = neededBy((await list()).backups)
   const megabytes = (bytes: number): string => {
     if (bytes < 1e6) return 'less than 1 MB'
     return bytes < 1e10
@@ -120,6 +116,19 @@ async function space(store: Store, list: List, {freeBytes = freeOnDisk}: PlaceOp
     level: 'warning',
     message: `${megabytes(free)} are free at ${place}, and the newest backups take ${megabytes(needed)}: the next run may not fit.`,
   }
+}
+
+/** The next run writes about what the newest backup of each collection takes; of several servers', the largest. `backups`: newest first. */
+function neededBy(backups: readonly ListedBackup[]): number {
+  let needed = 0
+  for (const ofIt of Map.groupBy(backups, ({collection}) => collection).values()) {
+    // Those that do not say their server are as good as replaced by a newer one that does.
+    const said = ofIt[0]?.server === undefined ? ofIt : ofIt.filter(({server}) => server !== undefined)
+    const ofServers = [...Map.groupBy(said, ({server}) => server).values()]
+    needed += Math.max(...ofServers.map(([newest]) => newest?.size ?? 0))
+  }
+
+  return needed
 }
 
 /** Of the folder, or the one that it will be made in. */

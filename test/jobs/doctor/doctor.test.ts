@@ -1,5 +1,5 @@
 /** Faults that a person meets, each made on purpose, each found and mended by what the finding says. */
-import {mkdir, readFile, unlink, writeFile} from 'node:fs/promises'
+import {mkdir, readFile, stat, unlink, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 
@@ -18,6 +18,7 @@ import {examine} from '../../../src/jobs/doctor/doctor.js'
 import {JOB_PERMISSIONS} from '../../../src/jobs/doctor/server.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {root} from '../../support/root.js'
+import {writeSealedBackup} from '../../support/sealed-backup.js'
 
 const NAME = 'DoctorBook'
 
@@ -132,6 +133,21 @@ describe.skipIf(process.env.WEAVIATE_URL !== undefined)('doctor', () => {
     expect(await found({freeBytes: async () => 10})).toMatchObject([
       {check: 'space', details: {free: 10, needed: expect.any(Number) as number}, level: 'warning'},
     ])
+  })
+
+  it('takes the largest of several servers, of each collection', async () => {
+    const sizes: number[] = []
+    const back = async (day: number, objects: number, metadata: Record<string, unknown>): Promise<void> => {
+      const {file} = await writeSealedBackup(place, {metadata, objects, startedAt: new Date(Date.UTC(2024, 1, day))})
+      sizes.push((await stat(file)).size)
+    }
+
+    await back(1, 900, {})
+    await back(2, 500, {server: 'http://large'})
+    await back(3, 90, {server: 'http://large'})
+    await back(4, 9, {server: 'http://small'})
+    const [space] = await found({freeBytes: async () => 10})
+    expect(space).toMatchObject({check: 'space', details: {free: 10, needed: sizes[2]}})
   })
 
   it('finds what is gone, and what killed runs left; the mend mends', async () => {
