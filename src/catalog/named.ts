@@ -8,7 +8,7 @@ import {nearestNames} from '../model/nearest.js'
 import {isPattern, matchesPattern} from '../model/pattern.js'
 import {plural} from '../model/plural.js'
 import {lookAt} from './look.js'
-import {type OfOneServer, ofServer, otherServers} from './of-server.js'
+import {type OfOneServer, ofServer, otherServers, withServers} from './of-server.js'
 
 /** What a name asks for. */
 export type BackupName =
@@ -74,11 +74,7 @@ export async function backupsNamed(
   switch (name.kind) {
     case 'at': {
       const collection = knownCollection(name.collection, all, where)
-      const ofIt = ofServer(
-        name.server,
-        all.filter((backup) => backup.collection === collection),
-        where,
-      )
+      const ofIt = ofServer(name.server, await ofCollection(collection, all, store), where)
       const then = ofIt.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
       const ofThen = all.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
       if (then.length === 0) {
@@ -91,13 +87,13 @@ export async function backupsNamed(
     }
 
     case 'latest': {
-      if (name.collection === undefined) return besideOthers(await newestWhole(all, store, `in ${where}`), all, store)
+      if (name.collection === undefined) {
+        const known = await withServers(all, store)
+        return besideOthers(await newestWhole(known, store, `in ${where}`), known, store)
+      }
+
       const collection = knownCollection(name.collection, all, where)
-      const ofIt = ofServer(
-        name.server,
-        all.filter((backup) => backup.collection === collection),
-        where,
-      )
+      const ofIt = ofServer(name.server, await ofCollection(collection, all, store), where)
       const found = await newestWhole(ofIt, store, `of "${collection}" in ${where}`)
       return besideHidden(await besideOthers(found, ofIt, store), all)
     }
@@ -110,6 +106,13 @@ export async function backupsNamed(
       return {backups: ofRun(name.run, all, where), ofOneServer: [], passedOver: []}
     }
   }
+}
+
+async function ofCollection(collection: string, all: readonly ListedBackup[], store: Store): Promise<ListedBackup[]> {
+  return withServers(
+    all.filter((backup) => backup.collection === collection),
+    store,
+  )
 }
 
 /** With the servers of the others that the same name could stand for. */
@@ -136,7 +139,8 @@ async function newestOfEach(pattern: string, all: readonly ListedBackup[], store
   if (matching.length === 0) throw none(`"${pattern}" matches no backup in ${store.describe('')}.`, hintOf(all))
   const found: NamedBackups = {backups: [], ofOneServer: [], passedOver: []}
   for (const collection of new Set(matching.map((backup) => groupOf(backup)))) {
-    const ofIt = matching.filter((backup) => groupOf(backup) === collection)
+    const listed = matching.filter((backup) => groupOf(backup) === collection)
+    const ofIt = await withServers(listed, store)
     const newest = await newestWhole(ofIt, store, `of "${collection}" among "${pattern}"`)
     const whole = await besideOthers(newest, ofIt, store)
     const {backups, ofOneServer, passedOver} = ofIt[0]?.collection === '' ? whole : besideHidden(whole, all)

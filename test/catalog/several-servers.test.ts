@@ -193,6 +193,18 @@ describe('a name of what several servers keep in one place', () => {
     expect(warnings).toMatchObject([{code: 'several-servers', details: {others: [PROD]}}])
   })
 
+  it('goes by what the newest say, where an earlier release has entered them', async () => {
+    const prod = await back(1, PROD)
+    const staging = await back(2, STAGING)
+    await catalog.reindex()
+    const file = path.join(folder, CATALOG_FILE)
+    const entries = JSON.parse(await readFile(file, 'utf8')) as Array<Record<string, unknown>>
+    await writeFile(file, JSON.stringify(entries.map(({server: _, ...entry}) => entry)))
+    for (const reference of ['Article@latest', 'latest', 'Art*', 'Article@2024-02'])
+      expect((await told(reference)).warnings).toMatchObject([{code: 'several-servers', details: {id: staging.id}}])
+    expect(await told('Article@latest@prod')).toEqual({id: prod.id, warnings: []})
+  })
+
   it('is an error where the server has none, or several are called so', async () => {
     await back(1, 'http://gateway/a')
     await back(2, 'http://gateway/b')
