@@ -4,7 +4,7 @@ import type {ConnectOptions} from '../weaviate/connection.js'
 import {DataOpsError} from '../model/errors.js'
 import {isJsonObject} from '../model/object.js'
 import {OIDC_ENV, type SettingDefinition, type SettingName, SETTINGS, type SettingValues} from './definitions.js'
-import {normalizeUrl, passwordOf, withoutUserInfo} from './setting-texts.js'
+import {normalizeUrl, passwordsOf, withoutUserInfo} from './setting-texts.js'
 
 export type SourceKind = 'default' | 'env' | 'file' | 'flag' | 'host'
 
@@ -209,11 +209,15 @@ export function describeSettings(settings: Settings): Record<string, {from: stri
   for (const name of CONNECTION_SETTINGS) {
     const setting = settings[name]
     if (!setting) continue
-    const value: unknown = SETTINGS[name].secret ? '***' : setting.value
-    described[name] = {from: setting.from, value: typeof value === 'string' ? withoutUserInfo(value) : value}
+    described[name] = {from: setting.from, value: SETTINGS[name].secret ? '***' : withoutPasswords(setting.value)}
   }
 
   return described
+}
+
+function withoutPasswords(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((each) => withoutPasswords(each))
+  return typeof value === 'string' ? withoutUserInfo(value) : value
 }
 
 /** Every secret text in the settings. */
@@ -228,8 +232,8 @@ export function secretsOf(settings: Settings): string[] {
   collect(settings.headers?.value)
   collect(settings.oidc?.value)
   collect(settings.passphrase?.value)
-  for (const url of [settings.url?.value, settings.grpcUrl?.value]) collect(passwordOf(url))
-  return texts
+  const addresses = [settings.url?.value ?? [], settings.grpcUrl?.value ?? [], settings.nodes?.value ?? []].flat()
+  return [...texts, ...passwordsOf(addresses)]
 }
 
 /** Values of the secret environment variables. */
@@ -237,6 +241,8 @@ export function secretsOfEnvironment(env: Readonly<Record<string, string | undef
   const names = [...SETTINGS.apiKey.env, ...SETTINGS.passphrase.env, ...OIDC_ENV.slice(0, 4)]
   const texts = names.map((name) => env[name] ?? '')
   for (const line of (env.ELYSIACTL_HEADERS ?? '').split('\n')) texts.push(line.slice(line.indexOf(':') + 1).trim())
-  for (const name of [...SETTINGS.url.env, ...SETTINGS.grpcUrl.env]) texts.push(passwordOf(env[name]) ?? '')
-  return texts.filter(Boolean)
+  const addresses = [...SETTINGS.url.env, ...SETTINGS.grpcUrl.env, ...SETTINGS.nodes.env].flatMap((name) =>
+    (env[name] ?? '').split(/\s+/),
+  )
+  return [...texts, ...passwordsOf(addresses)].filter(Boolean)
 }

@@ -128,6 +128,22 @@ describe('secrets', () => {
     expect(JSON.stringify(described)).not.toMatch(/secret/)
   })
 
+  it('of addresses are masked whole, of every node too, whatever they hold', () => {
+    const addresses = {
+      ELYSIACTL_NODES: 'http://me:node-secret@n1:2,n1:3\nhttp://me:sec/ret@n2,me:grpc,secret@n2:4',
+      WEAVIATE_GRPC_URL: 'me:gr@pc-secret@host:5',
+      WEAVIATE_URL: 'http://me:se@cr:et@host:1',
+    }
+    const settings = resolveSettings({env: addresses, flags: {}})
+    expect(describeSettings(settings)).toEqual({
+      grpcUrl: {from: 'WEAVIATE_GRPC_URL', value: 'host:5'},
+      nodes: {from: 'ELYSIACTL_NODES', value: ['http://n1:2,n1:3', 'http://n2:4']},
+      url: {from: 'WEAVIATE_URL', value: 'http://host:1'},
+    })
+    for (const known of [secretsOf(settings), secretsOfEnvironment(addresses)])
+      for (const secret of ['node-secret', 'sec/ret', 'gr@pc-secret', 'se@cr:et']) expect(known).toContain(secret)
+  })
+
   it('are known one by one, to be taken out of any text', () => {
     expect(secretsOf(resolveSettings({env, flags: {}}))).toEqual(['key-secret', 'header-secret', 'url-secret'])
     expect(secretsOfEnvironment(env).toSorted()).toEqual(['header-secret', 'key-secret', 'url-secret'])
