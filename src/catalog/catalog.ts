@@ -2,6 +2,7 @@
 import type {ProgressEvent, Warning} from '../model/progress.js'
 import type {ObjectLock, Store} from '../store/store.js'
 
+import {withJournalsIn} from '../archive/encrypted/private-journals.js'
 import {refuseExportedAt} from '../archive/exported.js'
 import {lockBackup, type LockOptions, pastWhatHides, requireLocks} from '../archive/locked.js'
 import {CATALOG_FILE, CATALOG_LOCK_FILE} from '../archive/names.js'
@@ -48,6 +49,8 @@ export interface BackupCatalogOptions extends EncryptionOptions {
   onProgress?: (event: ProgressEvent) => void
   /** Called once a warning, when it arises. */
   onWarning?: (warning: Warning) => void
+  /** Folder of this host in which journals of encrypted backups lie (`ManagerOptions`): what they can continue stays, and they go once it is gone. */
+  stateDirectory?: string
   /** Aborting ends what is being done between two steps, with INTERRUPTED: what is removed by then stays removed. */
   signal?: AbortSignal
 }
@@ -143,7 +146,9 @@ export class BackupCatalog {
   ): Promise<Tidied> {
     const whole = backups.filter(({status = 'sealed'}) => status === 'sealed' || status === 'unlisted')
     const sealed = new Set(whole.map(({id}) => id))
-    const tidied = await tidy(this.#store, {...how, sealed, warn: (warning) => this.#options.onWarning?.(warning)})
+    const {onWarning, stateDirectory} = this.#options
+    const warn = (warning: Warning): void => onWarning?.(warning)
+    const tidied = await tidy(withJournalsIn(this.#store, stateDirectory), {...how, sealed, warn})
     for (const {file, reason} of tidied.unread) {
       const message = `What killed runs may have left at ${this.#store.describe(file)} could not all be looked at and removed. ${reason}`
       this.#warn('not-tidied', message, {file, reason})

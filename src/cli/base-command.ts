@@ -1,6 +1,5 @@
 /** What every command has: settings, connection, progress, interruption, and errors that a person can act on. */
 import {Command, Errors, type Interfaces} from '@oclif/core'
-import path from 'node:path'
 
 import type {BackupCatalog} from '../catalog/catalog.js'
 import type {OpenedArchive} from '../catalog/locate.js'
@@ -29,6 +28,7 @@ import {ProgressReporter} from './progress.js'
 import {redact, redactDeep, shellLine, withoutSecrets} from './secrets.js'
 import {exitAtLeast, type LeftOut, leftOut, leftOutLines} from './several.js'
 import {keepHeapSmall} from './small-heap.js'
+import {stateDirectoryOf} from './state-directory.js'
 import {guardStreams} from './streams.js'
 import {watchOver} from './unfinished.js'
 import {refuseValuesOfSwitches, usageError} from './usage.js'
@@ -197,10 +197,7 @@ export abstract class DataOpsCommand extends Command {
 
   /** Where notes of activated tenants go when the folder of the backups cannot take them: the user's own folder for what programs must remember. */
   protected get stateDirectory(): string {
-    const {XDG_STATE_HOME: given} = process.env
-    if (given) return path.join(given, 'elysia-data-ops')
-    if (process.platform === 'win32') return path.join(this.config.dataDir, 'state')
-    return path.join(this.config.home, '.local', 'state', 'elysia-data-ops')
+    return stateDirectoryOf(this.config)
   }
 
   /** What opens encrypted backups and, for those that write some, whom new ones are encrypted to. */
@@ -241,8 +238,9 @@ export abstract class DataOpsCommand extends Command {
     const {BackupCatalog} = await import('../catalog/catalog.js')
     const {openStore} = await import('../store/open.js')
     const {withEncryption} = await import('../store/encryption.js')
+    const {onProgress, stateDirectory, warnOf: onWarning} = this
     const store = withEncryption(openStore(directory), await this.encryption())
-    return {catalog: new BackupCatalog(store, {onProgress: this.onProgress, onWarning: this.warnOf, signal}), store}
+    return {catalog: new BackupCatalog(store, {onProgress, onWarning, signal, stateDirectory}), store}
   }
 
   /**

@@ -6,6 +6,7 @@ import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {ResolvedCollection} from '../../weaviate/resolve.js'
 import type {BackupOptions} from './options.js'
 
+import {withPrivateJournals} from '../../archive/encrypted/private-journals.js'
 import {locking} from '../../archive/locked.js'
 import {type ParallelReaderOptions} from '../../flow/parallel-reader.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
@@ -14,7 +15,6 @@ import {planCollection} from '../../weaviate/collection-plan.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {DEFAULT_CONCURRENCY, keptWarnings, throttleOf} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
-import {withPrivateJournals} from './private-journals.js'
 
 export interface BackupJob {
   collection: ResolvedCollection

@@ -1,10 +1,10 @@
 /** An encrypted backup that was stopped goes on, on a host that cannot read it. */
-import {readdir, readFile} from 'node:fs/promises'
+import {readdir, readFile, rm, utimes} from 'node:fs/promises'
 import path from 'node:path'
 import {afterEach, beforeEach, expect, it} from 'vitest'
 
 import {newIdentity} from '../../../src/codec/age/header.js'
-import {BackupManager, type BackupResult, Verifier} from '../../../src/index.js'
+import {BackupCatalog, BackupManager, type BackupResult, Verifier} from '../../../src/index.js'
 import {FLUSH_EVERY} from '../../../src/jobs/backup/transfer.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 
@@ -95,4 +95,46 @@ it('begins a document again, and leaves nothing of the first attempt', async () 
     'objects.json.age',
   ])
   expect((await readdir(directory.path)).filter((name) => name.startsWith(NAME))).toEqual([path.basename(result.path)])
+})
+
+const HOUR = 3_600_000
+
+/** As if nobody had written there for so long. */
+async function age(folder: string, ms: number): Promise<void> {
+  const then = new Date(Date.now() - ms)
+  for (const entry of await readdir(folder, {recursive: true, withFileTypes: true})) {
+    await utimes(path.join(entry.parentPath, entry.name), then, then)
+  }
+}
+
+const journals = async (): Promise<string[]> =>
+  (await readdir(state.path)).filter((name) => name.startsWith('journal-'))
+
+it('what it can go on with stays when it is pruned, and its journal, whatever their age', async () => {
+  await interrupt('parquet')
+  const own = new BackupCatalog(directory.path, {stateDirectory: state.path})
+  const elsewhere = new BackupCatalog(directory.path)
+  await age(directory.path, 48 * HOUR)
+  await age(state.path, 48 * HOUR)
+  for (const catalog of [elsewhere, own]) expect((await catalog.prune()).leftovers).toEqual([])
+  const result = await manager([keys.identity]).backupCollection(NAME, {format: 'parquet', resume: true})
+  expect(result.resumed).toBeGreaterThanOrEqual(20)
+  await verify(result)
+})
+
+it('a journal goes once nothing is left of what it continues', async () => {
+  await interrupt('parquet')
+  const own = new BackupCatalog(directory.path, {stateDirectory: state.path})
+  const [journal = ''] = await journals()
+  const folder = (await readdir(directory.path)).find((name) => name.startsWith(NAME))!
+  await rm(path.join(directory.path, folder), {recursive: true})
+  await age(state.path, HOUR / 2)
+  expect((await own.prune()).leftovers).toEqual([])
+  await age(state.path, 2 * HOUR)
+  const {leftovers} = await own.prune({}, {dryRun: true})
+  expect(leftovers).toEqual([expect.stringContaining(folder)])
+  expect(journal.endsWith(leftovers[0]!)).toBe(true)
+  expect(await journals()).toEqual([journal])
+  expect((await own.prune()).leftovers).toEqual(leftovers)
+  expect(await journals()).toEqual([])
 })

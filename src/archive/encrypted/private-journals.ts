@@ -1,9 +1,16 @@
 /** Journals of encrypted backups name properties, tenants and objects: they are kept by the host that writes the backup, not beside it. */
 import type {KnownKind, PutCondition, Store, StoreEntry} from '../../store/store.js'
 
-import {backupOfJournal} from '../../archive/names.js'
 import {overlay} from '../../model/overlay.js'
 import {sha256Hex} from '../../platform/node.js'
+import {openStoreLike} from '../../store/open.js'
+import {backupOfJournal} from '../names.js'
+
+/** The same with a folder of this host; the store itself where there is none. */
+export function withJournalsIn(store: Store, stateDirectory: string | undefined): Store {
+  if (stateDirectory === undefined) return store
+  return withPrivateJournals(store, openStoreLike(stateDirectory, store, {mode: undefined}))
+}
 
 /** The store, with its journals in `state`; without one they are kept nowhere, and what was interrupted begins again. */
 export function withPrivateJournals(store: Store, state: Store | undefined): Store {
