@@ -1,6 +1,6 @@
 /** The files of one encrypted backup as if they were not: readers and writers of archives see their text under the names of a plain backup. */
 import type {BackupFormat} from '../../codec/codec.js'
-import type {Store, StoreEntry, StoreReader} from '../../store/store.js'
+import type {KnownKind, Store, StoreEntry, StoreReader} from '../../store/store.js'
 import type {BackupKind} from '../sealed-fields.js'
 
 import {openAgeHeader, SINGLE_HEADER_BYTES} from '../../codec/age/header.js'
@@ -25,6 +25,11 @@ export class EncryptedNames {
   /** A document's only file with objects. */
   get document(): string {
     return `objects.json${this.isCompressed ? '.gz' : ''}${ENCRYPTED_SUFFIX}`
+  }
+
+  /** Of a document, which has no `metadata.json` of its own. */
+  isCover(key: string): boolean {
+    return this.kind === 'document' && key === `${this.backup}/${METADATA_FILE}`
   }
 
   /** The key of the encrypted file that holds the text of `key`; undefined for what is no file of the backup. */
@@ -64,8 +69,11 @@ export function plainView(store: Store, names: EncryptedNames): Pick<Store, 'des
 
 /** Reads the text of a backup's files. `identity`: the backup's own key. */
 export function decryptedFiles(store: Store, names: EncryptedNames, identity: string): Store {
+  const view = plainView(store, names)
   return overlay(store, {
-    ...plainView(store, names),
+    ...view,
+    // The cover is no file of what it covers: without its document such a backup is no folder with a seal.
+    stat: async (key: string, kind?: KnownKind) => (names.isCover(key) ? undefined : view.stat(key, kind)),
     async openRead(key: string): Promise<StoreReader> {
       const place = names.placeOf(key)
       return place === undefined ? store.openRead(key) : openDecrypted(store, place, identity)

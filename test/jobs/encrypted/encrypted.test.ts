@@ -1,5 +1,5 @@
 /** Encrypted backups, in every format: what they hold, who reads them, and what shows without a key. */
-import {cp, readdir, readFile, writeFile} from 'node:fs/promises'
+import {cp, readdir, readFile, unlink, writeFile} from 'node:fs/promises'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
@@ -212,6 +212,29 @@ describe.each(FORMATS.map((options, index) => ({...options, index})))('$format, 
       await elsewhere.remove()
     }
   })
+})
+
+it('is damaged without any of its files, and not said to lack a key', async () => {
+  const elsewhere = await temporaryDirectory()
+  const verifier = new Verifier({directory: elsewhere.path, identities: [me.identity]})
+  try {
+    for (const {path: file} of backups) {
+      const copy = path.join(elsewhere.path, path.basename(file))
+      await cp(file, copy, {recursive: true})
+      for (const name of (await readdir(copy)).filter((each) => each.endsWith('.age') && !each.startsWith('key-'))) {
+        const bytes = await readFile(path.join(copy, name))
+        await unlink(path.join(copy, name))
+        const {problems} = await verifier.verifyBackup(copy)
+        expect(
+          problems.map((problem) => problem.message),
+          name,
+        ).toContain('It is missing.')
+        await writeFile(path.join(copy, name), bytes)
+      }
+    }
+  } finally {
+    await elsewhere.remove()
+  }
 })
 
 it('is damaged by a cover that says another server', async () => {
