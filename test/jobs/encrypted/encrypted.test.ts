@@ -221,7 +221,9 @@ it('is damaged without any of its files, and not said to lack a key', async () =
     for (const {path: file} of backups) {
       const copy = path.join(elsewhere.path, path.basename(file))
       await cp(file, copy, {recursive: true})
-      for (const name of (await readdir(copy)).filter((each) => each.endsWith('.age') && !each.startsWith('key-'))) {
+      const files = (await readdir(copy)).filter((each) => each.endsWith('.age') && !each.startsWith('key-'))
+      expect(files.length).toBeGreaterThan(0)
+      for (const name of files) {
         const bytes = await readFile(path.join(copy, name))
         await unlink(path.join(copy, name))
         const {problems} = await verifier.verifyBackup(copy)
