@@ -18,7 +18,7 @@ export default class BackupRemove extends DataOpsCommand {
 
   static override usage = '<%= command.id %> BACKUP [flags]'
 
-  static override description = `On a terminal a yes has to be typed; elsewhere --force is required. A backup whose files are gone loses its entry; where a removal was cut off, the same command finishes it.`
+  static override description = `On a terminal a yes has to be typed; elsewhere --force is required. A backup whose files are gone loses its entry; where a removal was cut off, the same command finishes it: with the id or the name, since by then Article@latest may be another.`
 
   static override args = {
     backup: Args.string({

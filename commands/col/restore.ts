@@ -114,9 +114,9 @@ export default class ColRestore extends DataOpsCommand {
     return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.leaveOut(one, 'NOT replaced'))})}
   }
 
-  async #options(flags: ColRestoreFlags, settings: Settings): Promise<RestoreRunOptions> {
+  async #options({places}: ChosenBackups, flags: ColRestoreFlags, settings: Settings): Promise<RestoreRunOptions> {
     return {
-      ...this.operation({remove: ['--restart']}),
+      ...this.operation({remove: ['--restart'], replace: places}),
       ...(await ownWritingOptions(flags, settings)),
       acceptChanged: flags['accept-changed'],
       checkpointDirectory: flags['checkpoint-dir'],
@@ -147,7 +147,7 @@ export default class ColRestore extends DataOpsCommand {
     const settings = await this.settings()
     const connection = await this.connect()
     const place = {directory: flags.output, stateDirectory: this.stateDirectory, ...encryption}
-    const options = await this.#options(flags, settings)
+    const options = await this.#options(chosen, flags, settings)
     if (flags.replace) {
       const {ReplaceManager: Manager} = await import('../../src/jobs/replace/manager.js')
       return this.#replace(new Manager(connection, place), chosen, {

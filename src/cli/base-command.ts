@@ -17,6 +17,7 @@ import type {BothConnections} from './two-servers.js'
 import {askHost, type HostAnswers} from '../config/host.js'
 import {connectOptions, resolveSetting, resolveSettings, secretsOf, type Settings} from '../config/settings.js'
 import {EXIT_CODES} from '../model/errors.js'
+import {type Continuation, continued} from './continuation.js'
 import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {asDataOpsError, type FailureDescription, withSource} from './failure.js'
 import {globalFlags, serverValues} from './flags.js'
@@ -73,7 +74,10 @@ export abstract class DataOpsCommand extends Command {
 
   #describe(error: unknown): FailureDescription {
     const known = withSource(asDataOpsError(error), this.#settings, this.#second)
-    const resume = known.code === 'INTERRUPTED' && this.#resumable ? this.#resumeCommand(this.#resumable) : undefined
+    const resume =
+      known.code === 'INTERRUPTED' && this.#resumable
+        ? `${this.commandLine} ${continued(this.argv, this.#resumable)}`
+        : undefined
     const {saved} = known.details
     const back = typeof saved === 'string' ? ` What was there before is saved in ${saved}.` : ''
     const hint = resume ? `To continue: ${resume}${back}` : known.hint
@@ -87,12 +91,6 @@ export abstract class DataOpsCommand extends Command {
       },
       this.#secrets,
     ) as FailureDescription
-  }
-
-  #resumeCommand({add = [], remove = []}: Continuation): string {
-    const argv = withoutSecrets(this.argv).filter((argument) => !remove.includes(argument))
-    const missing = add.filter((flag) => !argv.includes(flag))
-    return `${this.commandLine} ${shellLine([...missing, ...argv])}`
   }
 
   /** Wrong arguments are the person's, whatever oclif throws: exit 2 and one sentence. */
@@ -389,10 +387,4 @@ export abstract class DataOpsCommand extends Command {
     await super.finally(error)
     this.#unwatch?.()
   }
-}
-
-/** Flags to add to, and to leave out of, the command that continues an interrupted one. */
-interface Continuation {
-  add?: readonly string[]
-  remove?: readonly string[]
 }

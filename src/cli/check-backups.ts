@@ -35,6 +35,8 @@ export async function exportAt(
 export interface ChosenBackups {
   /** Whether the answer is a list, however many there are. */
   isSeveral: boolean
+  /** Where those lie that a reference stands for now, and later perhaps others: `latest`, a date, a pattern. */
+  places: ReadonlyMap<string, readonly string[]>
   /** What each backup can be opened by. */
   references: string[]
 }
@@ -72,6 +74,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
   const isExcluded = (collection: string | undefined): boolean =>
     collection !== undefined && Boolean(options.exclude?.some((pattern) => matchesPattern(collection, pattern)))
   const chosen: Chosen[] = []
+  const placesOf = new Map<string, string[]>()
   for (const reference of references) {
     const exported = options.collections && (await exportAt(reference, store, options.collections))
     if (exported) {
@@ -94,6 +97,7 @@ export async function chooseBackups(references: readonly string[], options: Choo
     for (const {listed, name, store: place} of places) {
       const collection = listed?.collection ?? names.parseBackupName(name)?.collection
       if (isExcluded(collection)) continue
+      notePlace(placesOf, reference, {listed, path: place.describe(name)})
       const isTold =
         places.length > 1 || isPlural(reference) || others.passedOver.length > 0 || others.ofOneServer.length > 0
       const known = isTold ? place.describe(name) : reference
@@ -106,8 +110,19 @@ export async function chooseBackups(references: readonly string[], options: Choo
   if (chosen.length === 0) throw new DataOpsError('NOT_A_BACKUP', 'Every backup that was named is excluded.')
   return {
     isSeveral: Math.max(references.length, chosen.length) > 1 || references.some((reference) => isPlural(reference)),
+    places: placesOf,
     references: chosen.filter((one) => !older.has(one)).map(({reference}) => reference),
   }
+}
+
+/** An id, and a path, stand for one backup for ever. */
+function notePlace(
+  places: Map<string, string[]>,
+  reference: string,
+  {listed, path}: {listed: undefined | {id: string}; path: string},
+): void {
+  if (!listed || listed.id.startsWith(reference.toLowerCase())) return
+  places.set(reference, [...(places.get(reference) ?? []), path])
 }
 
 /** Of paths of one collection those that are not the newest; told of. @throws DataOpsError INVALID_INPUT where those that replace something are of several servers. */

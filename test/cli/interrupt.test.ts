@@ -65,17 +65,19 @@ describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 180_000}, () =
     expect(resumed.json().resumed).toBeGreaterThan(0)
   })
 
-  it('ends a restore with 130 by SIGTERM too; the same command continues and sends only what is missing', async () => {
+  it('ends a restore with 130 by SIGTERM too; the command that it says continues it, of that very backup, and sends only what is missing', async () => {
     const backup = await command('col', 'backup', 'Book', '--json').done
-    const id = backup.json().id as string
+    const file = backup.json().path as string
     const writing = gates.hold('BatchObjects', 4)
-    const argv = ['col', 'restore', id, '--name', 'Copy', '--batch-size', '50', '--concurrency', '1']
-    const interrupted = await interrupt(command(...argv), writing, 'SIGTERM')
+    const more = ['--name', 'Copy', '--batch-size', '50', '--concurrency', '1']
+    const interrupted = await interrupt(command('col', 'restore', 'Book@latest', ...more), writing, 'SIGTERM')
     expect(interrupted, interrupted.stderr).toMatchObject({code: 130, stdout: ''})
-    expect(interrupted.stderr).toContain(`To continue: elysia-data-ops ${argv.join(' ')} --url`)
+    expect(interrupted.stderr).toContain(`To continue: elysia-data-ops col restore '${file}' ${more.join(' ')} --url`)
     expect(interrupted.stderr).not.toContain(KEY)
 
-    const continued = await command(...argv, '--verify', '--json').done
+    // The newest is another one by now.
+    await command('col', 'backup', 'Book', '--json').done
+    const continued = await command('col', 'restore', file, ...more, '--verify', '--json').done
     expect(continued, continued.stderr + continued.stdout).toMatchObject({code: 0})
     const {restored, resumed, verification} = continued.json() as {
       restored: number
