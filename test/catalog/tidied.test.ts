@@ -202,8 +202,8 @@ describe.each(['folder', 's3'])('in a place that is a %s', (kind) => {
             ...entry,
             modified: entry.modified === 0 ? 0 : entry.modified + apart - age,
           })),
-        async stat(key: string, kind?: 'file') {
-          const entry = await store.stat(key, kind)
+        async stat(key: string, known?: 'file') {
+          const entry = await store.stat(key, known)
           return entry && {...entry, modified: entry.modified === 0 ? 0 : entry.modified + apart}
         },
       })
