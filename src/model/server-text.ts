@@ -1,5 +1,7 @@
 /** Which server a backup is of, as one text: the same for the same address, however it was typed. */
 
+import {isLoopback} from './loopback.js'
+
 /** Between an address of the machine itself and that machine's name. */
 const ON = ' on '
 /** Characters that a terminal shows as they are; an address has no others. */
@@ -29,10 +31,10 @@ export function isServerText(text: string): boolean {
 /** Of each machine another one, whoever it leads to. */
 function isOwn(host: string): boolean {
   return (
-    host === 'localhost' ||
+    isLoopback(host) ||
     host.endsWith('.localhost') ||
-    ['0.0.0.0', '[::1]', '[::]'].includes(host) ||
-    /^(?:\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\]|127(?:\.\d+){3})$/.test(host)
+    ['0.0.0.0', '[::]'].includes(host) ||
+    /^\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\]$/.test(host)
   )
 }
 

@@ -2,6 +2,7 @@
 import {Buffer} from 'node:buffer'
 
 import {DataOpsError} from '../model/errors.js'
+import {isLoopback} from '../model/loopback.js'
 
 export interface RestAddress {
   /** `Basic …`, when the address held a user and a password. */
@@ -97,7 +98,5 @@ export function isReadableOnTheWay(restUrl: string): boolean {
 /** By the name in its address, so that a port that is forwarded counts too. */
 export function isOnThisMachine(restUrl: string): boolean {
   const {hostname} = new URL(restUrl)
-  return (
-    hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || hostname.startsWith('127.')
-  )
+  return isLoopback(hostname) || hostname.endsWith('.localhost')
 }

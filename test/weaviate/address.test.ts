@@ -70,6 +70,7 @@ it.each([
   ['https://db.example', false],
   ['http://localhost:8080', false],
   ['http://127.0.0.1:8080', false],
+  ['http://127.0.0.1.example:8080', true],
   ['http://[::1]:8080', false],
 ])('%s can be read on the way: %s', (url, isReadable) => {
   expect(isReadableOnTheWay(url)).toBe(isReadable)

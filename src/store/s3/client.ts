@@ -4,6 +4,7 @@ import type {GetObjectCommandOutput, S3Client, _Error as S3Error} from '@aws-sdk
 import type {S3Bucket, Sdk} from './bucket.js'
 
 import {inParallel} from '../../model/in-parallel.js'
+import {isLoopback} from '../../model/loopback.js'
 import {crc32, md5} from '../../platform/node.js'
 import {ReceivedBuffers} from '../../platform/received-buffers.js'
 import {
@@ -127,10 +128,6 @@ function askForCredentialsAgain(client: S3Client): void {
     },
     {name: 'askForCredentialsAgain', step: 'initialize'},
   )
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname)
 }
 
 class S3ObjectClient implements ObjectClient {
