@@ -44,8 +44,8 @@ export interface PruneChoice<T> {
 }
 
 export interface PruneContext<T> {
-  /** What it holds, as far as can be seen without reading it; in words why nobody can vouch for it. */
   groupBy?: Grouping | undefined
+  /** What it holds, as far as can be seen without reading it; in words why nobody can vouch for it. */
   lookAt: (backup: T) => Promise<Looked | string>
   /** Why it may not be removed now, whatever the policy says. */
   obstacleTo: (backup: T) => Promise<string | undefined>

@@ -85,8 +85,6 @@ export class ParallelReader {
   #working = 0
   #isStopped = false
   #failure?: {error: unknown}
-  /** Pages under way. */
-  #fetching = 0
   /** Bytes of pages under way, as far as is known, and of those that are ready. */
   #held = 0
   /** Objects that are not read yet, as far as is known. */
@@ -176,10 +174,8 @@ export class ParallelReader {
 
       const expected = this.#expectedBytes
       this.#held += expected
-      this.#fetching++
       const page = await this.#fetch(slice).finally(() => {
         this.#held -= expected
-        this.#fetching--
       })
       if (page) {
         this.#held += page.bytes
@@ -192,14 +188,14 @@ export class ParallelReader {
     }
   }
 
+  /** Whole ones: sums of fractions leave some where nothing is held any more. */
   get #expectedBytes(): number {
-    return this.#pageSize.weigh(this.#pageSize.limit) ?? 0
+    return Math.ceil(this.#pageSize.weigh(this.#pageSize.limit) ?? 0)
   }
 
-  /** One page is read however long it is. What is thought of bytes has fractions, of which sums leave some: so pages are counted, too. */
+  /** One page is read however long it is. */
   #hasRoom(): boolean {
-    const isNothingHeld = this.#held === 0 || (this.#fetching === 0 && this.#ready.length === 0)
-    return isNothingHeld || this.#held + this.#expectedBytes <= 2 * this.options.concurrency * TARGET_BYTES
+    return this.#held === 0 || this.#held + this.#expectedBytes <= 2 * this.options.concurrency * TARGET_BYTES
   }
 
   #isOver(): boolean {

@@ -11,7 +11,7 @@ import {Throttle} from '../flow/throttle.js'
 import {matchTenants} from '../flow/transform/tenants.js'
 import {DataOpsError} from '../model/errors.js'
 import {canOpen, encryptionOf, type EncryptionOptions, isEncrypting, withEncryption} from '../store/encryption.js'
-import {openStore, openStoreLike} from '../store/open.js'
+import {openStore, stateOf} from '../store/open.js'
 
 export const DEFAULT_DIRECTORY = './backups'
 export const DEFAULT_CONCURRENCY = 4
@@ -29,11 +29,6 @@ export interface ManagerOptions extends EncryptionOptions {
 export function storeOf(options: ManagerOptions): Store {
   const store = options.store ?? openStore(options.directory ?? DEFAULT_DIRECTORY)
   return pastWhatHides(withEncryption(store, {...options, state: stateOf(store, options.stateDirectory)}))
-}
-
-/** What lies there is this user's alone, whatever the permissions of the backups. */
-function stateOf(store: Store, stateDirectory: string | undefined): Store | undefined {
-  return stateDirectory === undefined ? undefined : openStoreLike(stateDirectory, store, {mode: undefined})
 }
 
 /** What a manager works with. */

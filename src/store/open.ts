@@ -119,3 +119,8 @@ async function connect(place: Exclude<Place, {kind: 'file'}>, connectionString?:
   if (place.kind === 'gs') return (await import('./gcs/client.js')).connectGcs(place.bucket)
   return (await import('./azure/client.js')).connectAzure({...place, connectionString})
 }
+
+/** A folder of this host, for what must not lie beside the backups: this user's alone, whatever their permissions. */
+export function stateOf(store: Store, stateDirectory: string | undefined): Store | undefined {
+  return stateDirectory === undefined ? undefined : openStoreLike(stateDirectory, store, {mode: undefined})
+}

@@ -3,13 +3,13 @@ import type {KnownKind, PutCondition, Store, StoreEntry} from '../../store/store
 
 import {overlay} from '../../model/overlay.js'
 import {sha256Hex} from '../../platform/node.js'
-import {openStoreLike} from '../../store/open.js'
+import {stateOf} from '../../store/open.js'
 import {backupOfJournal} from '../names.js'
 
 /** The same with a folder of this host; the store itself where there is none. */
 export function withJournalsIn(store: Store, stateDirectory: string | undefined): Store {
-  if (stateDirectory === undefined) return store
-  return withPrivateJournals(store, openStoreLike(stateDirectory, store, {mode: undefined}))
+  const state = stateOf(store, stateDirectory)
+  return state ? withPrivateJournals(store, state) : store
 }
 
 /** The store, with its journals in `state`; without one they are kept nowhere, and what was interrupted begins again. */

@@ -42,7 +42,6 @@ export function decodeValues(page: ValuesPage): PageValues {
   return decodeAs(encoding, page)
 }
 
-// Long because it is a table: a case for each encoding.
 function decodeAs(encoding: Encoding, {bytes, count, dictionary, element, target}: ValuesPage): PageValues {
   switch (encoding) {
     case 'BYTE_STREAM_SPLIT': {
@@ -157,6 +156,10 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
     if (bytes.length < count * width) throw new RangeError('values end early')
   }
 
+  const numbers = (at: (index: number) => number): PageValues => ({
+    items: toTarget(numbersOf(count, at), element, target),
+  })
+
   switch (element.type) {
     case 'BOOLEAN': {
       checkItems(count)
@@ -172,13 +175,7 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
     case 'DOUBLE': {
       fixed(8)
       if (target === 'float32') return {floats: narrow(view, count)}
-      return {
-        items: toTarget(
-          numbersOf(count, (index) => view.getFloat64(index * 8, true)),
-          element,
-          target,
-        ),
-      }
+      return numbers((index) => view.getFloat64(index * 8, true))
     }
 
     case 'FIXED_LEN_BYTE_ARRAY': {
@@ -196,33 +193,20 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
     case 'FLOAT': {
       fixed(4)
       if (target === 'float32') return {floats: bytes.subarray(0, count * 4)}
-      return {
-        items: toTarget(
-          numbersOf(count, (index) => view.getFloat32(index * 4, true)),
-          element,
-          target,
-        ),
-      }
+      return numbers((index) => view.getFloat32(index * 4, true))
     }
 
     case 'INT32': {
       checkItems(count)
       fixed(4)
-      return {
-        items: toTarget(
-          numbersOf(count, (index) => view.getInt32(index * 4, true)),
-          element,
-          target,
-        ),
-      }
+      return numbers((index) => view.getInt32(index * 4, true))
     }
 
     case 'INT64': {
       checkItems(count)
       fixed(8)
       // Exact where float64 is, and else the nearest.
-      const at = (index: number) => view.getInt32(index * 8 + 4, true) * 2 ** 32 + view.getUint32(index * 8, true)
-      return {items: toTarget(numbersOf(count, at), element, target)}
+      return numbers((index) => view.getInt32(index * 8 + 4, true) * 2 ** 32 + view.getUint32(index * 8, true))
     }
 
     case 'INT96':
