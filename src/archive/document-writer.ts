@@ -7,10 +7,12 @@ import {documentHead, documentTail} from '../codec/document.js'
 import {storedMember} from '../codec/gzip.js'
 import {JsonLinesEncoder} from '../codec/json/lines.js'
 import {DataOpsError} from '../model/errors.js'
+import {freeBytes} from '../platform/free.js'
 import {nodePlatform} from '../platform/node.js'
 import {keepOpen, withReader} from '../store/read-all.js'
 import {sealedLine} from './limits.js'
 import {publishDocument} from './publish.js'
+import {WriteBehind} from './write-behind.js'
 import {
   type ArchivePosition,
   type ArchiveWriter,
@@ -22,12 +24,17 @@ import {
   type SealSummary,
 } from './writer.js'
 
-/** Text that one gzip member holds, bytes. Members are compressed one beside another, off the main thread. */
-const MEMBER_BYTES = 4 * 1024 * 1024
-/** Members under way at most: memory, and libuv has few threads. */
-const MEMBERS_IN_FLIGHT = 2
+/** Text that one gzip member holds at least, bytes, the last one apart. */
+const MEMBER_BYTES = 1024 * 1024
+/** Text that is being compressed at most, bytes: members one beside another, by libuv's threads. One is, however long it is. */
+const COMPRESSING_BYTES = 16 * 1024 * 1024
 const SEPARATOR = utf8(',\n')
 const LINE_END = utf8('\n')
+
+interface Member {
+  compressed: Promise<Uint8Array>
+  text: Uint8Array
+}
 
 /** Writes the document of `format json`, plain or in gzip members. */
 export class DocumentWriter implements ArchiveWriter {
@@ -38,8 +45,12 @@ export class DocumentWriter implements ArchiveWriter {
   #textBytes = 0
   /** Compressing only: text not yet in a member, and members not yet in the file, in order. */
   #pending: Uint8Array[] = []
+  /** Of it, what is nobody else's. */
+  #given: Uint8Array[] = []
   #pendingBytes = 0
-  readonly #members: Array<Promise<Uint8Array>> = []
+  readonly #members: Member[] = []
+  #compressingBytes = 0
+  readonly #out: WriteBehind
 
   private constructor(
     private readonly options: ArchiveWriterOptions,
@@ -49,6 +60,7 @@ export class DocumentWriter implements ArchiveWriter {
     this.#extent = PartExtent.from(options.resumeAt?.parts[0])
     this.#textHash = nodePlatform.createSha256()
     this.#fileHash = nodePlatform.createSha256()
+    this.#out = new WriteBehind(file)
   }
 
   static async open(options: ArchiveWriterOptions): Promise<DocumentWriter> {
@@ -85,7 +97,7 @@ export class DocumentWriter implements ArchiveWriter {
     if (extent.rows === 0) return
     if (this.#extent.rows > 0) await this.#append(SEPARATOR)
     this.#extent.take(extent)
-    await this.#append(lines)
+    await this.#append(lines, {isGiven: true})
   }
 
   async flush(): Promise<ArchivePosition> {
@@ -124,20 +136,22 @@ export class DocumentWriter implements ArchiveWriter {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#members)
+    await Promise.allSettled(this.#members.map(async ({compressed}) => compressed))
+    await this.#out.settled()
     await this.file.close()
   }
 
-  /** Takes text; what leaves for the file goes through `#toFile`. */
-  async #append(text: Uint8Array): Promise<void> {
+  /** Takes text, and with `isGiven` its memory, which nobody looks at any more. */
+  async #append(text: Uint8Array, {isGiven = false} = {}): Promise<void> {
     this.#textHash.update(text)
     this.#textBytes += text.length
     if (!this.options.compress) {
-      await this.file.append([text])
+      await (isGiven ? this.#out.give(text) : this.#out.append([text]))
       return
     }
 
     this.#pending.push(text)
+    if (isGiven) this.#given.push(text)
     this.#pendingBytes += text.length
     if (this.#pendingBytes >= MEMBER_BYTES) await this.#startMember()
   }
@@ -145,26 +159,32 @@ export class DocumentWriter implements ArchiveWriter {
   async #startMember(): Promise<void> {
     if (this.#pendingBytes === 0) return
     const text = Buffer.concat(this.#pending, this.#pendingBytes)
+    for (const piece of this.#given) freeBytes(piece)
     this.#pending = []
+    this.#given = []
     this.#pendingBytes = 0
-    const member = nodePlatform.gzip(text)
+    const compressed = nodePlatform.gzip(text)
     // A failure is met when the member is awaited, in its turn.
-    member.catch(() => {})
-    this.#members.push(member)
-    if (this.#members.length >= MEMBERS_IN_FLIGHT) await this.#finishMember()
+    compressed.catch(() => {})
+    this.#members.push({compressed, text})
+    this.#compressingBytes += text.length
+    while (this.#members.length > 1 && this.#compressingBytes >= COMPRESSING_BYTES) await this.#finishMember()
   }
 
   async #finishMember(): Promise<void> {
-    const member = await this.#members.shift()
+    const member = this.#members.shift()
     if (!member) return
-    this.#fileHash.update(member)
-    await this.file.append([member])
+    const compressed = await member.compressed
+    this.#compressingBytes -= member.text.length
+    freeBytes(member.text)
+    this.#fileHash.update(compressed)
+    await this.#out.give(compressed)
   }
 
   async #drain(): Promise<void> {
-    if (!this.options.compress) return
-    await this.#startMember()
+    if (this.options.compress) await this.#startMember()
     while (this.#members.length > 0) await this.#finishMember()
+    await this.#out.written()
   }
 
   /** A hash cannot be carried over a restart: what an earlier run wrote is read once more. */

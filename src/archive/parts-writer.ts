@@ -8,6 +8,7 @@ import {toHex} from '../codec/bytes.js'
 import {nodePlatform} from '../platform/node.js'
 import {refused} from '../store/damaged.js'
 import {partCodec} from './formats.js'
+import {WriteBehind} from './write-behind.js'
 import {type ArchiveWriterOptions, PartExtent} from './writer.js'
 
 export interface PartsWriterOptions extends Pick<
@@ -24,6 +25,7 @@ interface OpenPart {
   file: StoreWriter
   hash: IncrementalHash
   name: string
+  out: WriteBehind
 }
 
 export class PartsWriter {
@@ -67,6 +69,7 @@ export class PartsWriter {
     const part = this.#part
     if (!part) return undefined
     await append(part, await part.encoder.finish())
+    await part.out.written()
     if (!(await part.file.complete())) {
       const {name, store} = this.options
       const hint = 'Move it away, or run the backup again without `resume`.'
@@ -79,6 +82,7 @@ export class PartsWriter {
 
   /** What is not finished is dropped. */
   async close(): Promise<void> {
+    await this.#part?.out.settled()
     await this.#part?.file.close()
   }
 
@@ -86,19 +90,22 @@ export class PartsWriter {
     const {check, compress, head, name, nextName, store} = this.options
     // Who was asleep makes no folder anew that another process has gone from.
     await check?.()
-    const file = await nextName(this.codec.extension)
+    const part = await nextName(this.codec.extension)
+    const encoder = this.codec.createEncoder({
+      columns: head.metadata.columns!,
+      compress,
+      platform: nodePlatform,
+      released: async () => this.#part?.out.written(),
+      schema: head.schema,
+    })
+    const file = await store.createWriter(`${name}/${part}`)
     return {
-      encoder: this.codec.createEncoder({
-        columns: head.metadata.columns!,
-        compress,
-        platform: nodePlatform,
-        reusesBytes: true,
-        schema: head.schema,
-      }),
+      encoder,
       extent: new PartExtent(),
-      file: await store.createWriter(`${name}/${file}`),
+      file,
       hash: nodePlatform.createSha256(),
-      name: file,
+      name: part,
+      out: new WriteBehind(file),
     }
   }
 }
@@ -106,5 +113,5 @@ export class PartsWriter {
 async function append(part: OpenPart, chunks: readonly Uint8Array[]): Promise<void> {
   if (chunks.length === 0) return
   for (const chunk of chunks) part.hash.update(chunk)
-  await part.file.append(chunks)
+  await part.out.append(chunks)
 }

@@ -75,8 +75,11 @@ export interface PartEncoderOptions {
   /** zstd (where the platform has it) instead of what the codec does by default. */
   compress: boolean
   platform: Platform
-  /** The bytes that a call returns are the encoder's again at the next call; default: they stay the caller's. */
-  reusesBytes?: boolean
+  /**
+   * Resolves once nobody looks any more at what earlier calls returned: the encoder waits for it before it uses that memory again.
+   * Default: the memory stays the caller's.
+   */
+  released?: () => Promise<void>
   /** Bytes of objects that one row group should hold; default 8 MiB. */
   rowGroupBytes?: number
   schema: WeaviateClass

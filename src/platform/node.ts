@@ -21,6 +21,9 @@ const ZSTD_LEVEL = 1
 const ZSTD_SPARE = 512
 /** Bytes that are compressed, or decompressed, into one piece at most. */
 const ZSTD_AT_ONCE = 16 * 1024 * 1024
+/** For the headers, and what hardly any text becomes. */
+const GZIP_SPARE = 512
+const GZIP_AT_ONCE = 16 * 1024 * 1024
 const INFLATED_CHUNK_BYTES = 256 * 1024
 
 /** Node's own hashes and compression. */
@@ -38,7 +41,7 @@ export const nodePlatform: Platform = {
   free: freeBytes,
   gunzip,
   async gzip(bytes) {
-    const member = await gzipAsync(bytes, {level: GZIP_LEVEL})
+    const member = await gzipAsync(bytes, {chunkSize: gzipChunk(bytes.length), level: GZIP_LEVEL})
     // zlib's header has the same ten bytes, with its level and system in them.
     member.set(GZIP_HEADER)
     return member
@@ -46,6 +49,11 @@ export const nodePlatform: Platform = {
   sha256: hashOf,
   // Node 22.15 and later.
   ...(typeof zlib.zstdCompressSync === 'function' && {zstdCompress, zstdDecompress}),
+}
+
+/** Text is less than half as long afterwards: one piece, where zlib's own, 16 KiB each, are joined by a copy. */
+function gzipChunk(bytes: number): number {
+  return Math.min(bytes >> 1, GZIP_AT_ONCE) + GZIP_SPARE
 }
 
 const HASH_BYTES = 32

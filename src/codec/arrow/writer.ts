@@ -29,13 +29,18 @@ export class ArrowEncoder implements PartEncoder {
     return this.file
   }
 
+  private async writeBatch(file: ArrowFile): Promise<void> {
+    // What this very call has made is not returned yet.
+    if (file.isTaken) await this.builder.recycle(this.options.released)
+    file.write(this.builder.take())
+  }
+
   async write(objects: readonly WeaviateObject[]): Promise<Uint8Array[]> {
     const file = await this.open()
-    if (this.options.reusesBytes) this.builder.recycle()
     for (const object of objects) {
       this.builder.append(object)
       this.rows++
-      if (this.builder.bytes >= this.rowGroupBytes) file.write(this.builder.take())
+      if (this.builder.bytes >= this.rowGroupBytes) await this.writeBatch(file)
     }
 
     return file.takeChunks()
@@ -43,8 +48,7 @@ export class ArrowEncoder implements PartEncoder {
 
   async finish(): Promise<Uint8Array[]> {
     const file = await this.open()
-    if (this.options.reusesBytes) this.builder.recycle()
-    if (this.builder.rows > 0) file.write(this.builder.take())
+    if (this.builder.rows > 0) await this.writeBatch(file)
     file.finish()
     return file.takeChunks()
   }
@@ -84,6 +88,11 @@ class ArrowFile {
 
     this.writer = new ChunkWriter(zstdCompress ? {compressionType: arrow.CompressionType.ZSTD} : {})
     this.writer.reset(undefined, this.schema)
+  }
+
+  /** Nothing is left that `takeChunks` has not given. */
+  get isTaken(): boolean {
+    return this.chunks.length === 0
   }
 
   finish(): void {

@@ -140,8 +140,10 @@ export class ColumnsBuilder {
     else this.exceptions.appendNull()
   }
 
-  /** Nobody looks at what was taken any more: its memory is used for what comes. */
-  recycle(): void {
+  /** The memory of what was taken is used for what comes, once nobody looks at it any more; without `released` it is its taker's. */
+  async recycle(released?: () => Promise<void>): Promise<void> {
+    if (!released) return
+    await released()
     for (const column of this.columns) column.recycle()
   }
 

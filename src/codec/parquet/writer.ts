@@ -44,6 +44,8 @@ export class ParquetEncoder implements PartEncoder {
   }
 
   private async writeRowGroup(chunks: Uint8Array[]): Promise<void> {
+    // What this very call has made is not returned yet.
+    if (chunks.length === 0) await this.builder.recycle(this.options.released)
     const batch = this.builder.take()
     if (this.position === 0) this.append(chunks, MAGIC)
     const start = this.position
@@ -130,7 +132,6 @@ export class ParquetEncoder implements PartEncoder {
 
   async write(objects: readonly WeaviateObject[]): Promise<Uint8Array[]> {
     const chunks: Uint8Array[] = []
-    if (this.options.reusesBytes) this.builder.recycle()
     for (const object of objects) {
       this.builder.append(object)
       this.rows++
@@ -141,9 +142,8 @@ export class ParquetEncoder implements PartEncoder {
   }
 
   async finish(): Promise<Uint8Array[]> {
-    const {columns, reusesBytes} = this.options
+    const {columns} = this.options
     const chunks: Uint8Array[] = []
-    if (reusesBytes) this.builder.recycle()
     if (this.builder.rows > 0) await this.writeRowGroup(chunks)
     if (this.position === 0) this.append(chunks, MAGIC)
     this.append(

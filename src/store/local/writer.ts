@@ -11,6 +11,8 @@ const GATHERED_BYTES = 4 * 1024 * 1024
 /** Bytes and buffers that one writev takes at most; more are written in several. */
 const WRITE_BYTES = 16 * 1024 * 1024
 const WRITE_BUFFERS = 1024
+/** Bytes after which the disk is told to begin: at a flush, which is waited for, little is left to do. */
+const SPREAD_BYTES = 64 * 1024 * 1024
 
 /** A file that is written under a name of its own until it is complete. */
 export interface LocalFile {
@@ -32,10 +34,14 @@ export class LocalWriter implements StoreWriter {
   #closing: Promise<void> | undefined
   #failure: DataOpsError | undefined
   #folderToSync: string | undefined
+  /** What goes to the disk meanwhile. */
+  #spreading: Promise<void> | undefined
   /** All writes so far, one after another. Rejected once one has failed: nothing may follow a gap. */
   #tail: Promise<void> = Promise.resolve()
   /** Bytes that are in the file. */
   #written: number
+  /** Of them, since the disk was last told. */
+  #unspread = 0
 
   readonly #file: LocalFile
   #isComplete = false
@@ -53,6 +59,7 @@ export class LocalWriter implements StoreWriter {
     try {
       await flushed
     } finally {
+      await this.#spreading
       await this.#try(async () => this.#file.handle.close())
     }
   }
@@ -90,6 +97,7 @@ export class LocalWriter implements StoreWriter {
         while (left.length > 0) {
           const {bytesWritten} = await this.#file.handle.writev(nextBuffers(left), this.#written)
           this.#written += bytesWritten
+          this.#unspread += bytesWritten
           left = dropBytes(left, bytesWritten)
         }
       } catch (error) {
@@ -100,6 +108,18 @@ export class LocalWriter implements StoreWriter {
         throw error
       }
     }, size)
+    this.#spread()
+  }
+
+  /** Waited for by nobody but `close`; what it fails with is told by whatever comes next, as the disk says it once only. */
+  #spread(): void {
+    if (this.#unspread < SPREAD_BYTES || this.#spreading) return
+    this.#unspread = 0
+    this.#spreading = this.#try(async () => this.#file.handle.datasync())
+      .catch(() => {})
+      .finally(() => {
+        this.#spreading = undefined
+      })
   }
 
   get bytes(): number {
@@ -140,7 +160,10 @@ export class LocalWriter implements StoreWriter {
   async sync(): Promise<void> {
     if (this.#failure) throw this.#failure
     await this.#flush([])
+    await this.#spreading
     await this.#try(async () => {
+      if (this.#failure) throw this.#failure
+      this.#unspread = 0
       await this.#file.handle.sync()
       if (this.#folderToSync !== undefined) await syncFolder(this.#folderToSync)
       this.#folderToSync = undefined

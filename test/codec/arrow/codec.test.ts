@@ -52,6 +52,32 @@ describe('arrow parts', () => {
     }
   })
 
+  it('are the same from an encoder that uses its memory again, which waits until nobody looks at it', async () => {
+    const objects = sampleObjects(300)
+    const options = {columns: arrowCodec.columns(sampleClass), platform: nodePlatform, schema: sampleClass}
+    for (const rowGroupBytes of [500, 3000, 40_000]) {
+      const pieces: Buffer[] = []
+      let held: Uint8Array[] = []
+      const released = async () => {
+        await Promise.resolve()
+        pieces.push(Buffer.concat(held))
+        held = []
+      }
+
+      const encoder = arrowCodec.createEncoder({...options, compress: false, released, rowGroupBytes})
+      for (let at = 0; at < objects.length; at += 23) {
+        const chunks = await encoder.write(objects.slice(at, at + 23))
+        held = [...held, ...chunks]
+      }
+
+      const end = await encoder.finish()
+      held = [...held, ...end]
+      await released()
+      const expected = await encodePart(arrowCodec, sampleClass, objects, {pageObjects: 23, rowGroupBytes})
+      expect(Buffer.concat(pieces).equals(expected)).toBe(true)
+    }
+  })
+
   it('are refused when they hold a column that their list does not name: it would be left out without a word', async () => {
     const bytes = await encodePart(arrowCodec, sampleClass, sampleObjects(3))
     const [left, ...columns] = arrowCodec

@@ -183,14 +183,24 @@ describe('parquet parts', () => {
     const objects = sampleObjects(300)
     const options = {columns: parquetCodec.columns(sampleClass), platform: nodePlatform, schema: sampleClass}
     for (const rowGroupBytes of [500, 3000, 40_000]) {
-      const encoder = parquetCodec.createEncoder({...options, compress: false, reusesBytes: true, rowGroupBytes})
       const pieces: Buffer[] = []
-      for (let at = 0; at < objects.length; at += 23) {
-        // Copied before the next call, as a store does.
-        pieces.push(Buffer.concat(await encoder.write(objects.slice(at, at + 23))))
+      let held: Uint8Array[] = []
+      // As late as a store may: when the encoder asks for its memory, and no sooner.
+      const released = async () => {
+        await Promise.resolve()
+        pieces.push(Buffer.concat(held))
+        held = []
       }
 
-      pieces.push(Buffer.concat(await encoder.finish()))
+      const encoder = parquetCodec.createEncoder({...options, compress: false, released, rowGroupBytes})
+      for (let at = 0; at < objects.length; at += 23) {
+        const chunks = await encoder.write(objects.slice(at, at + 23))
+        held = [...held, ...chunks]
+      }
+
+      const end = await encoder.finish()
+      held = [...held, ...end]
+      await released()
       const expected = await encodePart(parquetCodec, sampleClass, objects, {pageObjects: 23, rowGroupBytes})
       expect(Buffer.concat(pieces).equals(expected)).toBe(true)
     }
