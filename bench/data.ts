@@ -6,7 +6,7 @@ export type UuidDistribution = 'random' | 'sequential' | 'v7'
 
 export interface DataOptions {
   className: string
-  /** Dimensions of each vector. */
+  /** Dimensions of each vector; 0: objects have none. */
   dims: number
   /** Names of named vectors; none: one unnamed vector. */
   namedVectors?: readonly string[]
@@ -56,7 +56,7 @@ export function makeObjects(options: DataOptions, from = 0, to = options.objects
       object.vectors = new Map(
         options.namedVectors.map((name) => [name, {bytes: makeVector(options.dims, random), kind: 'single'}]),
       )
-    } else {
+    } else if (options.dims > 0) {
       object.vector = makeVector(options.dims, random)
     }
 

@@ -67,10 +67,14 @@ export function medianRow(job: string, outputs: readonly JobOutput[]): Row {
   }
 }
 
-/** Plain JavaScript: a loader in each job's process would count as its memory and CPU. Returns the file's path. */
-export async function bundleJobs(): Promise<string> {
-  const file = path.resolve('.tmp', 'bench', 'jobs.mjs')
+/**
+ * Plain JavaScript: a loader in each job's process would count as its memory and CPU. Returns the file's path.
+ * @param checkout whose jobs, and whose tool as it was built there; default this one
+ */
+export async function bundleJobs(checkout = '.'): Promise<string> {
+  const file = path.resolve(checkout, '.tmp', 'bench', 'jobs.mjs')
   await build({
+    absWorkingDir: path.resolve(checkout),
     bundle: true,
     entryPoints: ['bench/jobs.ts'],
     format: 'esm',

@@ -90,7 +90,9 @@ function recording() {
 
 function bench() {
   build()
-  const isNamed = ['growth', 'latency', 'latency-jobs', 'memory', 'native-export', 'start-up'].includes(options[0])
+  const isNamed = ['growth', 'latency', 'latency-jobs', 'memory', 'native-export', 'shapes', 'start-up'].includes(
+    options[0],
+  )
   const [file, ...rest] = isNamed ? options : ['run', ...options]
   must('node', ['--import', 'tsx', `bench/${file}.ts`, ...rest])
 }
