@@ -6,6 +6,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {backupArgument, lockFlags, modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
+import {locateOne} from '../../src/cli/moving-names.js'
 import {checkedPlace, checkFolder} from '../../src/cli/place.js'
 
 export default class BackupCopy extends DataOpsCommand {
@@ -39,8 +40,10 @@ export default class BackupCopy extends DataOpsCommand {
     const {copyBackup} = await import('../../src/jobs/backup-copy/copy-backup.js')
     const to = await checkedPlace(flags.to, flags)
     await checkFolder(to, 'Backups', 'to')
-    const copied = await copyBackup(args.backup, {
-      ...this.operation({}),
+    const {store} = await this.catalogIn(flags.output)
+    const {places, reference} = await locateOne(args.backup, store, this.operation({}))
+    const copied = await copyBackup(reference, {
+      ...this.operation({replace: places}),
       directory: flags.output,
       ...(await this.encryption()),
       lockForMs: flags['lock-for'],

@@ -2,6 +2,7 @@ import {type BackupEntry, backupEntry, shortTime} from '../../src/cli/backup-ent
 import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {backupArgument, lockFlags, placeFlags} from '../../src/cli/flags.js'
+import {locateOne} from '../../src/cli/moving-names.js'
 import {DataOpsError} from '../../src/model/errors.js'
 
 export default class BackupExtend extends DataOpsCommand {
@@ -24,10 +25,10 @@ export default class BackupExtend extends DataOpsCommand {
       throw new DataOpsError('INVALID_INPUT', '--lock-for is missing.', {hint: 'Say for how long: --lock-for 30d.'})
     const {store: given} = await this.catalogIn(flags.output)
     const {BackupCatalog} = await import('../../src/catalog/catalog.js')
-    const {locateBackup} = await import('../../src/catalog/locate.js')
-    const operation = this.operation({})
-    const {name, store} = await locateBackup(args.backup, given, operation)
-    const locked = await new BackupCatalog(store, {signal: operation.signal}).extend(name, {forMs, mode})
+    const {place, places} = await locateOne(args.backup, given, this.operation({}))
+    const {name, store} = place
+    const {signal} = this.operation({replace: places})
+    const locked = await new BackupCatalog(store, {signal}).extend(name, {forMs, mode})
     const extended = backupEntry(locked, store)
     this.print([`Backup ${extended.id} is locked until ${shortTime(extended.lockedUntil ?? '')} UTC: ${extended.path}`])
     return {extended}

@@ -54,6 +54,7 @@ export default class BackupRekey extends DataOpsCommand {
         })
       : undefined
     const reference = await oneToChange(args.backup, store, 'rekeyed')
+    this.operation({replace: new Map([[args.backup, [reference]]])})
     const rekeyed = backupEntry(await catalog.rekey(reference, {encryptTo, passphrase}), store)
     this.print([`Backup ${rekeyed.id} has another key file: ${rekeyed.path}`])
     return {rekeyed}

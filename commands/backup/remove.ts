@@ -49,6 +49,7 @@ export default class BackupRemove extends DataOpsCommand {
     const {args, flags} = await this.parse(BackupRemove)
     const {catalog, store} = await this.catalogIn(flags.output, this.operation({}))
     const reference = await oneToChange(args.backup, store, 'removed')
+    this.operation({replace: new Map([[args.backup, [reference]]])})
     const confirm = async (backup: ListedBackup): Promise<void> => this.#confirm(backup, args.backup, store)
     const removed = backupEntry(await catalog.remove(reference, flags.force ? {} : {confirm}), store)
     this.print([`Removed backup ${removed.id} of ${removed.collection || 'a hidden collection'}: ${removed.path}`])

@@ -4,6 +4,7 @@ import type {BackupManager} from '../../src/jobs/backup/manager.js'
 import type {BackupOptions, BackupResult, BackupRunResult} from '../../src/jobs/backup/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {notingName} from '../../src/cli/continuation.js'
 import {examples} from '../../src/cli/examples.js'
 import {
   batchSizeFlag,
@@ -130,8 +131,12 @@ export default class ColBackup extends DataOpsCommand {
     const {BackupManager} = await import('../../src/jobs/backup/manager.js')
     const manager = new BackupManager(await this.connect(), await this.managerOptions(flags.output))
     if (via) return this.#exported(manager, wanted, flags, via)
+    const [only] = names
+    const isOne = only !== undefined && names.length === 1 && !isPattern(only)
+    const noted = notingName(isOne ? only : undefined, this.onProgress)
     const options: BackupOptions = {
-      ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume']}),
+      ...this.operation({add: names.length === 1 ? ['--resume'] : [], remove: ['--no-resume'], replace: noted.places}),
+      onProgress: noted.onProgress,
       ...retryOptions(flags),
       batchSize: settings.batchSize?.value,
       compress: flags.compress,
@@ -152,8 +157,7 @@ export default class ColBackup extends DataOpsCommand {
       transforms: await transformsOf(flags),
     }
 
-    const [only] = names
-    if (only !== undefined && names.length === 1 && !isPattern(only)) {
+    if (isOne) {
       if (flags.exclude?.some((pattern) => matchesPattern(only, pattern)))
         throw new DataOpsError('INVALID_INPUT', `"${only}" is both named and excluded.`, {hint: 'Leave out --exclude.'})
       const backup = await manager.backupCollection(only, options)

@@ -4,6 +4,7 @@ import type {Settings} from '../../src/config/settings.js'
 import type {CopyResult, CopyRunOptions} from '../../src/jobs/copy/options.js'
 
 import {DataOpsCommand} from '../../src/cli/base-command.js'
+import {notingName} from '../../src/cli/continuation.js'
 import {examples} from '../../src/cli/examples.js'
 import {excludeFlag, milliseconds, outputFlag, REPEATED, waitReplicasFlag} from '../../src/cli/flags.js'
 import {copyLines} from '../../src/cli/results.js'
@@ -68,9 +69,17 @@ export default class ColCopy extends DataOpsCommand {
     if (!copied.complete && !copied.dryRun) exitAtLeast(EXIT_CODES.INCOMPLETE)
   }
 
-  async #options(flags: ColCopyFlags, settings: Settings, name: string | undefined): Promise<CopyRunOptions> {
+  /** `only`: the one source, by a name of its own or an alias. */
+  async #options(
+    flags: ColCopyFlags,
+    settings: Settings,
+    {name, only}: {name: string | undefined; only: string | undefined},
+  ): Promise<CopyRunOptions> {
+    // A copy without a name of its own is called as its source.
+    const noted = notingName(name === undefined ? only : undefined, this.onProgress)
     return {
-      ...this.operation({remove: ['--restart']}),
+      ...this.operation({remove: ['--restart'], replace: noted.places}),
+      onProgress: noted.onProgress,
       ...(await ownWritingOptions(flags, settings)),
       includeOffloaded: flags['include-offloaded'],
       name,
@@ -94,7 +103,10 @@ export default class ColCopy extends DataOpsCommand {
       directory: flags['checkpoint-dir'] ?? flags.output,
       stateDirectory: this.stateDirectory,
     })
-    const options = await this.#options(flags, settings, args.target)
+    const options = await this.#options(flags, settings, {
+      name: args.target,
+      only: isSeveral ? undefined : names[0],
+    })
     if (!isSeveral) {
       const copied = await manager.copyCollection(names[0] ?? '', options)
       this.#report(copied)

@@ -1,5 +1,6 @@
 import {Flags, type Interfaces} from '@oclif/core'
 
+import type {Continuation} from '../../src/cli/continuation.js'
 import type {Settings} from '../../src/config/settings.js'
 import type {ReplaceManager} from '../../src/jobs/replace/manager.js'
 import type {ReplaceResult, ReplaceRunOptions} from '../../src/jobs/replace/options.js'
@@ -17,6 +18,7 @@ import {
   saveFlags,
   schemaFromFlag,
 } from '../../src/cli/flags.js'
+import {placesOf} from '../../src/cli/moving-names.js'
 import {replacedLines, restoreLine, restoreLines} from '../../src/cli/results.js'
 import {type LeftOut} from '../../src/cli/several.js'
 import {ownWritingFlags, ownWritingOptions} from '../../src/cli/writing-flags.js'
@@ -85,6 +87,13 @@ export default class ColRestore extends DataOpsCommand {
     ['5f0c --set replicationConfig.factor=1', 'On a smaller cluster'],
   )
 
+  /** What the names of this run stand for, also in a later one that goes on with it. */
+  #moving: Pick<Continuation, 'replace' | 'replaceOf'> = {}
+
+  #withoutDryRun(): string[] {
+    return ['col', 'restore', ...this.continuedArguments({...this.#moving, remove: ['--dry-run']})]
+  }
+
   async #report(restored: RestoreResult, isOneOfMany = false): Promise<void> {
     if (!restored.dryRun) restored.warnings.push(...(await this.announce('elysia:restore:confirmed', {restored})))
     this.print(isOneOfMany ? restoreLine(restored) : restoreLines(restored, {width: this.width}))
@@ -106,17 +115,16 @@ export default class ColRestore extends DataOpsCommand {
     })
     const [replaced] = collections
     if (!isSeveral && replaced) {
-      if (replaced.dryRun)
-        this.suggest('Replace it', ['col', 'restore', ...this.argv.filter((word) => word !== '--dry-run')])
+      if (replaced.dryRun) this.suggest('Replace it', this.#withoutDryRun())
       return replaced
     }
 
     return {collections, ...(failed.length > 0 && {failed: failed.map((one) => this.leaveOut(one, 'NOT replaced'))})}
   }
 
-  async #options({places}: ChosenBackups, flags: ColRestoreFlags, settings: Settings): Promise<RestoreRunOptions> {
+  async #options(flags: ColRestoreFlags, settings: Settings): Promise<RestoreRunOptions> {
     return {
-      ...this.operation({remove: ['--restart'], replace: places}),
+      ...this.operation({...this.#moving, remove: ['--restart']}),
       ...(await ownWritingOptions(flags, settings)),
       acceptChanged: flags['accept-changed'],
       checkpointDirectory: flags['checkpoint-dir'],
@@ -141,13 +149,16 @@ export default class ColRestore extends DataOpsCommand {
     for (const flag of ['name', 'retry-rejected'] as const)
       if (Math.max(args.backup.length, backups.length) > 1 && flags[flag] !== undefined)
         throw new DataOpsError('INVALID_INPUT', `--${flag} needs a single backup.`)
+    const {store} = await this.catalogIn(flags.output)
+    const schemas = await placesOf(flags['schema-from'] ?? [], store)
+    this.#moving = {replace: chosen.places, replaceOf: {'--schema-from': schemas}}
     // What is no JSON is told before the server is asked anything.
     if (flags.set) parseOverrides(flags.set)
 
     const settings = await this.settings()
     const connection = await this.connect()
     const place = {directory: flags.output, stateDirectory: this.stateDirectory, ...encryption}
-    const options = await this.#options(chosen, flags, settings)
+    const options = await this.#options(flags, settings)
     if (flags.replace) {
       const {ReplaceManager: Manager} = await import('../../src/jobs/replace/manager.js')
       return this.#replace(new Manager(connection, place), chosen, {
@@ -164,7 +175,7 @@ export default class ColRestore extends DataOpsCommand {
       await this.#report(restored)
       const {backupId, collection, dryRun, rejected, rejectedFile, verification} = restored
       const reference = backups[0] ?? backupId
-      if (dryRun) this.suggest('Restore it', ['col', 'restore', ...this.argv.filter((word) => word !== '--dry-run')])
+      if (dryRun) this.suggest('Restore it', this.#withoutDryRun())
       else if (rejected > 0 && rejectedFile !== undefined)
         this.suggest('Send those again', ['col', 'restore', reference, '--merge', '--retry-rejected', rejectedFile])
       else if (!verification) this.suggest('Compare it', ['col', 'verify', collection, '--against', reference])

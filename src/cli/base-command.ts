@@ -76,7 +76,7 @@ export abstract class DataOpsCommand extends Command {
     const known = withSource(asDataOpsError(error), this.#settings, this.#second)
     const resume =
       known.code === 'INTERRUPTED' && this.#resumable
-        ? `${this.commandLine} ${continued(this.argv, this.#resumable)}`
+        ? `${this.commandLine} ${shellLine(this.continuedArguments(this.#resumable))}`
         : undefined
     const {saved} = known.details
     const back = typeof saved === 'string' ? ` What was there before is saved in ${saved}.` : ''
@@ -91,6 +91,11 @@ export abstract class DataOpsCommand extends Command {
       },
       this.#secrets,
     ) as FailureDescription
+  }
+
+  /** The arguments of this command that go on with what it did. */
+  protected continuedArguments(how: Continuation): string[] {
+    return continued(this.argv, {...this.ctor.baseFlags, ...this.ctor.flags}, how)
   }
 
   /** Wrong arguments are the person's, whatever oclif throws: exit 2 and one sentence. */

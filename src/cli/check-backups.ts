@@ -8,6 +8,7 @@ import type {Store} from '../store/store.js'
 
 import {DataOpsError, insteadOf} from '../model/errors.js'
 import {plural} from '../model/plural.js'
+import {isMoving, type Places} from './moving-names.js'
 import {exitAtLeast} from './several.js'
 
 /** A reference that leads nowhere is said before any server is asked. @throws DataOpsError NOT_A_BACKUP. */
@@ -35,8 +36,8 @@ export async function exportAt(
 export interface ChosenBackups {
   /** Whether the answer is a list, however many there are. */
   isSeveral: boolean
-  /** Where those lie that a reference stands for now, and later perhaps others: `latest`, a date, a pattern. */
-  places: ReadonlyMap<string, readonly string[]>
+  /** Where those lie that a reference stands for now, and later perhaps others. */
+  places: Places
   /** What each backup can be opened by. */
   references: string[]
 }
@@ -94,13 +95,13 @@ export async function chooseBackups(references: readonly string[], options: Choo
 
     const {places, ...others} = await locateBackups(reference, store)
     tellOf(warningsOf(others, isExcluded), options, ofServers)
+    // What is worked on is what was found here, whatever the name stands for in a moment.
+    const moves = await isMoving(reference)
     for (const {listed, name, store: place} of places) {
       const collection = listed?.collection ?? names.parseBackupName(name)?.collection
       if (isExcluded(collection)) continue
-      notePlace(placesOf, reference, {listed, path: place.describe(name)})
-      const isTold =
-        places.length > 1 || isPlural(reference) || others.passedOver.length > 0 || others.ofOneServer.length > 0
-      const known = isTold ? place.describe(name) : reference
+      const known = moves ? place.describe(name) : reference
+      if (moves) placesOf.set(reference, [...(placesOf.get(reference) ?? []), known])
       if (chosen.some((other) => other.reference === known)) continue
       chosen.push({collection, isPath: listed === undefined, name, reference: known, store: place})
     }
@@ -113,16 +114,6 @@ export async function chooseBackups(references: readonly string[], options: Choo
     places: placesOf,
     references: chosen.filter((one) => !older.has(one)).map(({reference}) => reference),
   }
-}
-
-/** An id, and a path, stand for one backup for ever. */
-function notePlace(
-  places: Map<string, string[]>,
-  reference: string,
-  {listed, path}: {listed: undefined | {id: string}; path: string},
-): void {
-  if (!listed || listed.id.startsWith(reference.toLowerCase())) return
-  places.set(reference, [...(places.get(reference) ?? []), path])
 }
 
 /** Of paths of one collection those that are not the newest; told of. @throws DataOpsError INVALID_INPUT where those that replace something are of several servers. */

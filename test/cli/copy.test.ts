@@ -155,8 +155,10 @@ describe('col copy', () => {
   it('goes on after Ctrl-C with the command that it names', async () => {
     latency = 15
     const place = path.join(folder.path, 'interrupted')
-    const argv = ['col', 'copy', 'Book', '-o', place, '--batch-size', '10', '--concurrency', '1']
-    const first = start(argv, both())
+    await filler(a.url, KEYS.a).request('POST', 'aliases', {alias: 'Shelf', class: 'Book'})
+    const more = ['-o', place, '--batch-size', '10', '--concurrency', '1']
+    // The alias need not be that collection's by then.
+    const first = start(['col', 'copy', 'Shelf', ...more], both())
     while (
       (await filler(b.url, KEYS.b)
         .count('Book')
@@ -170,7 +172,8 @@ describe('col copy', () => {
     expect(stopped.code).toBe(130)
     expect(stopped.stderr).toContain(`To continue: elysia-data-ops col copy Book -o ${place} --batch-size 10`)
     latency = 0
-    const run = await cli([...argv, '--verify', '--json'], both())
+    await filler(a.url, KEYS.a).request('DELETE', 'aliases/Shelf')
+    const run = await cli(['col', 'copy', 'Book', ...more, '--verify', '--json'], both())
     const {restored, resumed, verification} = run.json() as {restored: number; resumed: number; verification: unknown}
     expect({code: run.code, sum: restored + resumed, verification}).toMatchObject({
       code: 0,

@@ -1,9 +1,11 @@
 /** Ctrl-C in what changes backups and needs no server. */
+import {readdir} from 'node:fs/promises'
+import path from 'node:path'
 import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 
 import {BUCKET, type S3Request, type S3Server, startS3} from '../support/s3-server.js'
 import {writeSealedBackup} from '../support/sealed-backup.js'
-import {cli, start, temporaryFolder} from './run-cli.js'
+import {cli, type CliRun, start, temporaryFolder} from './run-cli.js'
 
 const PLACE = `s3://${BUCKET}/there`
 let s3: S3Server
@@ -56,5 +58,56 @@ describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 180_000}, () =
     const again = await cli(['backup', 'prune', '--keep-last', '1', '-o', PLACE, '--json'], s3.env)
     expect(again, again.stderr).toMatchObject({code: 0})
     expect(again.json()).toMatchObject({kept: [{}], removed: [{}, {}]})
+  })
+})
+
+/** Within this process, and goes on listening: who listened before does so alone again. */
+async function interrupted(argv: readonly string[], isMeant: (request: S3Request) => boolean): Promise<CliRun> {
+  const before = process.listeners('SIGTERM')
+  let isSaid = false
+  s3.fault = (request) => {
+    if (!isSaid && isMeant(request)) isSaid = process.emit('SIGTERM', 'SIGTERM')
+    return undefined
+  }
+
+  try {
+    return await cli(argv, s3.env)
+  } finally {
+    s3.fault = undefined
+    for (const name of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
+      for (const listener of process.listeners(name)) if (!before.includes(listener)) process.off(name, listener)
+  }
+}
+
+describe('the command that continues', () => {
+  let newest: string
+
+  beforeEach(async () => {
+    newest = path.join(
+      folder.path,
+      (await readdir(folder.path))
+        .filter((name) => name.startsWith('Docs_'))
+        .sort()
+        .at(-1)!,
+    )
+  })
+
+  it.each(['latest', 'Docs@latest', 'Docs@2026-02'])('a copy of %s copies what was being copied', async (name) => {
+    const argv = ['backup', 'copy', name, '-o', folder.path, '--to', PLACE]
+    const run = await interrupted(argv, ({operation}) => /Put|Upload/.test(operation))
+    expect(run, run.stderr).toMatchObject({code: 130})
+    expect(run.stderr).toContain(`To continue: elysia-data-ops backup copy ${newest} -o ${folder.path} --to ${PLACE}\n`)
+  })
+
+  it('a removal names what was being removed', async () => {
+    for (const day of [2, 3])
+      await cli(['backup', 'copy', `Docs@2026-02-0${day}`, '-o', folder.path, '--to', PLACE], s3.env)
+    const argv = ['backup', 'remove', 'Docs@latest', '--force', '-o', PLACE]
+    const run = await interrupted(argv, ({key, operation}) => operation === 'PutObject' && key.includes('.lock'))
+    expect(run, run.stderr).toMatchObject({code: 130})
+    const url = `${PLACE}/${path.basename(newest)}`
+    expect(run.stderr).toContain(`To continue: elysia-data-ops backup remove ${url} --force -o ${PLACE}\n`)
+    const {code, stdout} = await cli(['backup', 'remove', url, '--force', '-o', PLACE], s3.env)
+    expect({code, stdout}).toMatchObject({code: 0, stdout: expect.stringContaining(url) as string})
   })
 })

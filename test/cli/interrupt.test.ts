@@ -46,7 +46,9 @@ function command(...argv: string[]): CliProcess {
 describe.skipIf(process.platform === 'win32')('Ctrl-C', {timeout: 180_000}, () => {
   it('ends a backup with 130 and the command that continues it, without a secret; that command finishes it', async () => {
     const searching = gates.hold('Search', 6)
-    const backup = command('col', 'backup', 'Book', '--batch-size', '50', '--concurrency', '1', '--json')
+    // By an alias, which need not be that collection's when it is continued.
+    await weaviate.request('POST', 'aliases', {alias: 'Shelf', class: 'Book'})
+    const backup = command('col', 'backup', 'Shelf', '--batch-size', '50', '--concurrency', '1', '--json')
     const interrupted = await interrupt(backup, searching, 'SIGINT')
     expect(interrupted, interrupted.stderr).toMatchObject({code: 130})
     const {error} = interrupted.json() as {error: {details: {resumeCommand: string}; hint: string}}
