@@ -8,7 +8,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
-import {oneToChange} from '../../src/cli/one-to-change.js'
+import {oneToRemove} from '../../src/cli/one-to-change.js'
 import {ask, canAsk} from '../../src/cli/prompt.js'
 import {DataOpsError} from '../../src/model/errors.js'
 import {plural} from '../../src/model/plural.js'
@@ -18,7 +18,7 @@ export default class BackupRemove extends DataOpsCommand {
 
   static override usage = '<%= command.id %> BACKUP [flags]'
 
-  static override description = `On a terminal a yes has to be typed; elsewhere --force is required. A backup whose files are gone loses its entry; where a removal was cut off, the same command finishes it: with the id or the name, since by then Article@latest may be another.`
+  static override description = `On a terminal a yes has to be typed; elsewhere --force is required. A backup whose files are gone loses its entry; where a removal was cut off, the same command finishes it, and removes no other, whatever Article@latest stands for by then.`
 
   static override args = {
     backup: Args.string({
@@ -48,7 +48,7 @@ export default class BackupRemove extends DataOpsCommand {
   async run(): Promise<{removed: BackupEntry}> {
     const {args, flags} = await this.parse(BackupRemove)
     const {catalog, store} = await this.catalogIn(flags.output, this.operation({}))
-    const reference = await oneToChange(args.backup, store, 'removed')
+    const reference = await oneToRemove(args.backup, store, this.warnOf)
     this.operation({replace: new Map([[args.backup, [reference]]])})
     const confirm = async (backup: ListedBackup): Promise<void> => this.#confirm(backup, args.backup, store)
     const removed = backupEntry(await catalog.remove(reference, flags.force ? {} : {confirm}), store)

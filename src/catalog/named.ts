@@ -279,6 +279,7 @@ function none(message: string, hint?: string, details?: Record<string, unknown>)
   return new DataOpsError('NOT_A_BACKUP', message, {details, hint})
 }
 
-function digits(time: string): string {
+/** Times are compared as far as they were typed. */
+export function digits(time: string): string {
   return time.replaceAll(/\D/g, '')
 }

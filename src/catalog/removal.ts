@@ -1,6 +1,5 @@
 /** Removes backups, and ends removals that were cut off: in an order that leaves no half of one to be taken for a backup. */
 import type {Store, StoreEntry} from '../store/store.js'
-import type {CatalogEntry} from './entry.js'
 import type {JobBackups} from './job-backups.js'
 
 import {
@@ -13,8 +12,9 @@ import {
   partialLockName,
   removedName,
 } from '../archive/names.js'
-import {DataOpsError, withDetails} from '../model/errors.js'
+import {DataOpsError, insteadOf, withDetails} from '../model/errors.js'
 import {Lease} from '../store/lease.js'
+import {type CatalogEntry, readEntryOf} from './entry.js'
 import {removalMark} from './removed-in-part.js'
 
 /** One after another. @throws what `remove` does, with `details.removed`: the files of those before. */
@@ -66,7 +66,7 @@ async function removeFiles(store: Store, file: string, listed?: CatalogEntry): P
     }
 
     await store.remove(removedName(file), 'file')
-    await store.put(removedName(file), removalMark(listed))
+    await store.put(removedName(file), removalMark(listed ?? (await itself(store, file))))
     // Without it the rest is no backup, and with the marker everybody knows what it is.
     await store.remove(`${file}/${METADATA_FILE}`)
     await store.remove(file)
@@ -74,6 +74,11 @@ async function removeFiles(store: Store, file: string, listed?: CatalogEntry): P
   } else {
     await store.remove(file)
   }
+}
+
+/** The entry that one without an entry would have; undefined where it cannot be read: it may be removed all the same. */
+async function itself(store: Store, file: string): Promise<CatalogEntry | undefined> {
+  return readEntryOf(store, file).catch(insteadOf(undefined, (error) => error instanceof DataOpsError))
 }
 
 /** Files in a backup's folder that no backup has. */

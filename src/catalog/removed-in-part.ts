@@ -21,11 +21,8 @@ export async function markedEntry(store: Store, backup: string): Promise<Catalog
   return entry?.file === backup ? entry : undefined
 }
 
-/**
- * One of those, given as for `BackupCatalog.find`; undefined when there is none.
- * @throws DataOpsError NOT_A_BACKUP where something of that name is there in part, and nothing says that it was being removed.
- */
-export async function findInPart(store: Store, reference: string): Promise<ListedBackup | undefined> {
+/** Those of which a removal has begun and not ended. `others`: in part there, and nothing says that they were being removed. */
+export async function inPart(store: Store): Promise<{marked: ListedBackup[]; others: string[]}> {
   const marked: ListedBackup[] = []
   const others: string[] = []
   for (const {name} of await store.list('')) {
@@ -36,6 +33,15 @@ export async function findInPart(store: Store, reference: string): Promise<Liste
     else others.push(file)
   }
 
+  return {marked, others}
+}
+
+/**
+ * One of those, given as for `BackupCatalog.find`; undefined when there is none.
+ * @throws DataOpsError NOT_A_BACKUP where something of that name is there in part, and nothing says that it was being removed.
+ */
+export async function findInPart(store: Store, reference: string): Promise<ListedBackup | undefined> {
+  const {marked, others} = await inPart(store)
   const found = findAmong(marked, reference, (file) => store.describe(file))
   const other = others.find((file) => file === reference || store.describe(file) === reference)
   if (found || other === undefined) return found

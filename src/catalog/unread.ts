@@ -1,7 +1,6 @@
 /** What has a backup's name and cannot be looked at, beside those that were found: one of them may be the one that is meant. */
 import type {Store} from '../store/store.js'
 import type {Listing} from './listing.js'
-import type {BackupName} from './named.js'
 import type {UnusableFile} from './scan.js'
 import type {ListedBackup} from './status.js'
 
@@ -9,6 +8,7 @@ import {fileStem, isHiddenName, parseBackupName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
 import {matchesPattern} from '../model/pattern.js'
 import {plural} from '../model/plural.js'
+import {type BackupName, digits} from './named.js'
 
 /** Those of which nobody knows what they are: an entry is tried as what it says. */
 function unknownIn({backups, unread}: Listing): UnusableFile[] {
@@ -65,8 +65,4 @@ export async function orUnread<T>(listing: Listing, store: Store, find: () => Pr
     const hint = [error.hint, `${count} that is meant: ${store.describe(first.file)}. ${first.reason}`]
     throw error.with({details: {unread: paths}, hint: hint.filter(Boolean).join(' ')})
   }
-}
-
-function digits(time: string): string {
-  return time.replaceAll(/\D/g, '')
 }

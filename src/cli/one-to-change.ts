@@ -28,3 +28,24 @@ export async function oneToChange(reference: string, store: Store, done: string)
   const named = await locateBackup(reference, store, {onWarning})
   return named.store.describe(named.name)
 }
+
+/**
+ * The same of one that is to be removed: where a removal has begun and not ended that the name could stand for, that one, so that a command that
+ * was killed and is said again removes no other. `onWarning` is told.
+ */
+export async function oneToRemove(
+  reference: string,
+  store: Store,
+  onWarning: (warning: Pick<Warning, 'message'>) => void,
+): Promise<string> {
+  const {parseBackupReference} = await import('../catalog/named.js')
+  const name = parseBackupReference(reference)
+  const {begunRemovals} = await import('../catalog/begun-removals.js')
+  const [begun] = name ? await begunRemovals(name, store) : []
+  if (!begun) return oneToChange(reference, store, 'removed')
+  const path = store.describe(begun.file)
+  onWarning({
+    message: `The removal of ${path} has begun and not ended: it is finished now, and nothing else is removed. What ${reference} stands for after that is removed by its id, or the same command.`,
+  })
+  return path
+}

@@ -111,3 +111,43 @@ describe('the command that continues', () => {
     expect({code, stdout}).toMatchObject({code: 0, stdout: expect.stringContaining(url) as string})
   })
 })
+
+describe('a removal by a name that moves, which was killed', () => {
+  it.each([
+    {entered: true, name: 'Docs@latest'},
+    {entered: false, name: 'latest'},
+    {entered: true, name: 'docs@2026'},
+  ])('is finished when it is said again, and no other goes ($name, entered: $entered)', async ({entered, name}) => {
+    for (const day of [1, 2, 3])
+      await cli(['backup', 'copy', `Docs@2026-02-0${day}`, '-o', folder.path, '--to', PLACE], s3.env)
+    const {objects} = s3.buckets.get(BUCKET)!
+    if (!entered) objects.delete('there/.backup_catalog.json')
+    const backups = (): string[] =>
+      [...objects.keys()].filter((key) => key.endsWith('/metadata.json')).map((key) => key.split('/', 2)[1]!)
+    const [first, second, third = ''] = backups().sort()
+    // What a process leaves that is killed once it is no backup any more: nothing is done after that.
+    let isGone = false
+    s3.fault = ({key, operation}) => {
+      if (isGone) return {code: 'AccessDenied', status: 403}
+      isGone = key === `there/${third}/metadata.json` && operation === 'DeleteObject'
+      return undefined
+    }
+
+    const killed = await cli(['backup', 'remove', name, '--force', '-o', PLACE], s3.env)
+    expect(killed.code).not.toBe(0)
+    expect(isGone).toBe(true)
+    s3.fault = undefined
+    for (const key of objects.keys()) if (key.includes('.lock')) objects.delete(key)
+    expect(backups().sort()).toEqual([first, second])
+
+    const again = await cli(['backup', 'remove', name, '--force', '-o', PLACE, '--json'], s3.env)
+    expect(again, again.stderr).toMatchObject({code: 0})
+    expect(again.json()).toMatchObject({removed: {path: `${PLACE}/${third}`}})
+    expect(again.stderr).toContain(`${PLACE}/${third} has begun and not ended`)
+    expect(again.stderr).toContain('nothing else is removed')
+    expect([...objects.keys()].filter((key) => key.includes(third))).toEqual([])
+    expect(backups().sort()).toEqual([first, second])
+    const next = await cli(['backup', 'remove', name, '--force', '-o', PLACE, '--json'], s3.env)
+    expect(next.json()).toMatchObject({removed: {path: `${PLACE}/${second}`}})
+  })
+})
