@@ -10,6 +10,7 @@ import {
   setOwn,
   type WeaviateObject,
 } from '../../model/object.js'
+import {isUuid} from '../../model/uuid-range.js'
 import {columnShape, damaged, VECTOR_EXCEPTION} from './columns.js'
 
 /** A multi vector as a column gives it: rows of `dims` float32 components. */
@@ -37,7 +38,9 @@ export function assembleObjects(columns: readonly ValuesColumn[], rows: number):
   for (let row = 0; row < rows; row++) {
     const id = ids.values[row]
     if (typeof id !== 'string') throw damaged(`Row ${row} has no id.`)
-    objects.push({id, properties: {}})
+    if (!isUuid(id)) throw damaged(`The id of row ${row} is no UUID.`)
+    // As the server has them, whoever wrote the file.
+    objects.push({id: id.toLowerCase(), properties: {}})
   }
 
   for (const source of columns) assembleColumn(objects, source)

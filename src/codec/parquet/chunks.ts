@@ -297,6 +297,8 @@ async function decompressor(codec: CompressionCodec | undefined, platform: Platf
   if (!decompress) throw new Error(`compression ${codec} is not known`)
   return (bytes, outputLength) => {
     if (outputLength < 0) throw new RangeError(`a page of ${outputLength} bytes`)
+    // Such as the dictionary of nothing but nulls; of LZ4 nobody here reads that.
+    if (outputLength === 0) return new Uint8Array(0)
     const output = decompress(bytes, outputLength)
     if (output.length !== outputLength) throw new RangeError('a page is not as long as its header says')
     return output

@@ -102,9 +102,16 @@ export function decodeDeltaBytes(
 
 /** Values of DELTA_BINARY_PACKED. */
 export function decodeDeltaIntegers(bytes: Uint8Array, count: number, type: 'INT32' | 'INT64'): number[] {
-  const values = type === 'INT32' ? new Int32Array(count) : new BigInt64Array(count)
+  const values = decodeDeltaLongs(bytes, count)
+  // Of INT32 hyparquet takes the first value for one of 32 bits, sign included: DuckDB writes those without a sign as longer ones.
+  return Array.from(values, type === 'INT32' ? (value) => Number(BigInt.asIntN(32, value)) : Number)
+}
+
+/** The same of INT64, exactly. */
+export function decodeDeltaLongs(bytes: Uint8Array, count: number): BigInt64Array {
+  const values = new BigInt64Array(count)
   deltaBinaryUnpack(readerOf(bytes), count, values)
-  return Array.from(values, Number)
+  return values
 }
 
 /** Decompressors by codec; loaded when a file needs one, because they compile wasm. */

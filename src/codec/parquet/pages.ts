@@ -3,8 +3,15 @@ import type {ColumnValue} from '../columns/decode.js'
 
 import {uuidOfHex} from '../../model/uuid-range.js'
 import {toHex, viewOf} from '../bytes.js'
-import {decodeDeltaBytes, decodeDeltaIntegers, type Encoding, type SchemaElement} from './internals.js'
+import {
+  decodeDeltaBytes,
+  decodeDeltaIntegers,
+  decodeDeltaLongs,
+  type Encoding,
+  type SchemaElement,
+} from './internals.js'
 import {RunReader} from './levels.js'
+import {checkReadAs, meaningOf, textOfTimestamps, timestampDigits} from './meaning.js'
 
 /** What the values of a leaf are to become. */
 export type LeafTarget = 'binary' | 'boolean' | 'float32' | 'number' | 'text' | 'time'
@@ -39,6 +46,7 @@ export function decodeValues(page: ValuesPage): PageValues {
   if (!Number.isSafeInteger(count) || count < 0 || count > MAX_FLOATS) throw new RangeError(`${count} values in a page`)
   // Pages of nothing but nulls; their dictionary need not be there.
   if (count === 0) return target === 'float32' ? {floats: new Uint8Array(0)} : {items: []}
+  checkReadAs(page.element, target)
   return decodeAs(encoding, page)
 }
 
@@ -51,6 +59,7 @@ function decodeAs(encoding: Encoding, {bytes, count, dictionary, element, target
     case 'DELTA_BINARY_PACKED': {
       checkItems(count)
       if (element.type !== 'INT32' && element.type !== 'INT64') throw new TypeError('delta encoding of no integers')
+      if (target === 'text') return {items: textOfTimestamps(decodeDeltaLongs(bytes, count), element)}
       return {items: toTarget(decodeDeltaIntegers(bytes, count, element.type), element, target)}
     }
 
@@ -205,6 +214,11 @@ function decodePlain(bytes: Uint8Array, count: number, element: SchemaElement, t
     case 'INT64': {
       checkItems(count)
       fixed(8)
+      if (target === 'text') {
+        const longs = Array.from({length: count}, (_, index) => view.getBigInt64(index * 8, true))
+        return {items: textOfTimestamps(longs, element)}
+      }
+
       // Exact where float64 is, and else the nearest.
       return numbers((index) => view.getInt32(index * 8 + 4, true) * 2 ** 32 + view.getUint32(index * 8, true))
     }
@@ -276,17 +290,20 @@ function fromBytes(values: readonly Uint8Array[], target: LeafTarget): ColumnVal
 }
 
 function toTarget(numbers: number[], element: SchemaElement, target: LeafTarget): ColumnValue[] {
-  if (target === 'number') return numbers
-  const millis = millisecondsOf(element)
-  if (target === 'time' && element.type === 'INT64') return numbers.map((value) => Math.round(value * (millis ?? 1)))
-  // Dates that another writer has turned into timestamps.
-  if (target === 'text' && millis !== undefined) return numbers.map((value) => new Date(value * millis).toISOString())
+  if (target === 'number')
+    return meaningOf(element) === 'unsigned' ? numbers.map((value) => unsigned(value, element)) : numbers
+  if (target === 'time' && element.type === 'INT64') {
+    const millis = 10 ** (3 - (timestampDigits(element) ?? 3))
+    return numbers.map((value) => Math.round(value * millis))
+  }
+
   throw new TypeError(`numbers where ${target} is expected`)
 }
 
-/** Milliseconds of a timestamp's unit; undefined for what is no timestamp. */
-function millisecondsOf({converted_type: converted, logical_type: logical}: SchemaElement): number | undefined {
-  if (logical?.type === 'TIMESTAMP') return {MICROS: 1e-3, MILLIS: 1, NANOS: 1e-6}[logical.unit]
-  if (converted === 'TIMESTAMP_MILLIS') return 1
-  return converted === 'TIMESTAMP_MICROS' ? 1e-3 : undefined
+/** What was read with a sign. */
+function unsigned(value: number, {type}: SchemaElement): number {
+  if (type === 'INT32') return value >>> 0
+  // None of it is a property's: ints of Weaviate have a sign, and 64 bits.
+  if (value < 0) throw new RangeError('a number is beyond 64 bits with a sign')
+  return value
 }

@@ -10,7 +10,7 @@ import type {
   RowPage,
 } from '../codec.js'
 
-import {throwIfAborted} from '../../model/errors.js'
+import {DataOpsError, throwIfAborted} from '../../model/errors.js'
 import {referenceProperties, type WeaviateClass} from '../../model/schema.js'
 import {
   asDamaged,
@@ -28,6 +28,7 @@ import {assembleObjects, DEFAULT_PAGE_BYTES, onlyReferences, pagesOf, type Value
 import {EXPORT_COLUMNS, exportObjects, isExport} from './export.js'
 import {type Field, FieldCursor} from './field-cursor.js'
 import {decodeFooter, type FileMetadata, type PageLocation, type RowGroup, type SchemaElement} from './internals.js'
+import {meaningOf} from './meaning.js'
 import {NotedSource} from './noted-source.js'
 import {HeldPages} from './page-memory.js'
 import {type Leaf} from './sinks.js'
@@ -189,14 +190,15 @@ function describeNode(node: SchemaNode): {lists: number; name: string; type: str
   return {lists: leaf?.repeated.length ?? 0, name, type: leaf && weaviateType(leaf.element)}
 }
 
-function weaviateType({logical_type: logical, type}: SchemaElement): string | undefined {
-  switch (type) {
+function weaviateType(element: SchemaElement): string | undefined {
+  const meaning = meaningOf(element)
+  switch (element.type) {
     case 'BOOLEAN': {
       return 'boolean'
     }
 
     case 'BYTE_ARRAY': {
-      return 'text'
+      return meaning === 'other' ? undefined : 'text'
     }
 
     case 'DOUBLE': {
@@ -204,7 +206,7 @@ function weaviateType({logical_type: logical, type}: SchemaElement): string | un
     }
 
     case 'FIXED_LEN_BYTE_ARRAY': {
-      return logical?.type === 'UUID' ? 'uuid' : undefined
+      return meaning === 'uuid' ? 'uuid' : undefined
     }
 
     case 'FLOAT': {
@@ -213,7 +215,8 @@ function weaviateType({logical_type: logical, type}: SchemaElement): string | un
 
     case 'INT32':
     case 'INT64': {
-      return logical?.type === 'TIMESTAMP' ? 'date' : 'int'
+      if (meaning === 'other') return undefined
+      return meaning === 'timestamp' ? 'date' : 'int'
     }
 
     case 'INT96':
@@ -286,7 +289,7 @@ export class ParquetDecoder implements PartDecoder {
         const values: ValuesColumn[] = []
         const held = new HeldPages()
         for (const [index, {column}] of fields.entries()) {
-          values.push({column, values: await columns[index]!.take(count, held)})
+          values.push({column, values: await columns[index]!.take(count, held).catch(inColumn(column))})
         }
 
         if (row >= skip) {
@@ -333,6 +336,17 @@ export class ParquetDecoder implements PartDecoder {
 
       groupStart += rows
     }
+  }
+}
+
+/** Says in which column it was. */
+function inColumn({name}: PartColumn): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof DataOpsError) throw error
+    throw damaged(
+      `Column "${name}" of the part cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
+      error,
+    )
   }
 }
 

@@ -12,6 +12,7 @@ import {loadDecompressors} from '../../../src/codec/parquet/internals.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 import {nodePlatform} from '../../../src/platform/node.js'
 import {arbitraryCollection, comparable} from '../../support/arbitraries.js'
+import {objectId} from '../../support/object-id.js'
 import {decodePart, encodePart, floats, sampleClass, sampleObjects} from '../part-sample.js'
 
 const comparables = (objects: WeaviateObject[]) => objects.map((object) => comparable(object))
@@ -39,12 +40,16 @@ describe('arrow parts', () => {
   it('keep what has no column, bits of vectors, and vectors that are missing or empty', async () => {
     const bits = new Uint8Array(Buffer.from('0100807f3412c0ff00000080010000000000807f', 'hex'))
     const objects: WeaviateObject[] = [
-      {id: 'a', properties: {unknown: [1, null]}, vector: bits},
-      {id: 'b', properties: {}},
-      {id: 'c', properties: {}, vector: new Uint8Array(0)},
-      {id: 'd', properties: {}, vector: bits.subarray(8)},
-      {id: 'e', properties: {}, vectors: new Map([['colbert', {bytes: new Uint8Array(0), dims: 7, kind: 'multi'}]])},
-      {id: 'f', properties: {}, vectors: new Map([['other', {bytes: floats(1), kind: 'single'}]])},
+      {id: objectId(1), properties: {unknown: [1, null]}, vector: bits},
+      {id: objectId(2), properties: {}},
+      {id: objectId(3), properties: {}, vector: new Uint8Array(0)},
+      {id: objectId(4), properties: {}, vector: bits.subarray(8)},
+      {
+        id: objectId(5),
+        properties: {},
+        vectors: new Map([['colbert', {bytes: new Uint8Array(0), dims: 7, kind: 'multi'}]]),
+      },
+      {id: objectId(6), properties: {}, vectors: new Map([['other', {bytes: floats(1), kind: 'single'}]])},
     ]
     for (const compress of [false, true]) {
       const bytes = await encodePart(arrowCodec, sampleClass, objects, {compress})

@@ -14,6 +14,7 @@ import {parquetCodec} from '../../../src/codec/parquet/codec.js'
 import {decodeFooter} from '../../../src/codec/parquet/internals.js'
 import {nodePlatform} from '../../../src/platform/node.js'
 import {arbitraryCollection, comparable} from '../../support/arbitraries.js'
+import {objectId} from '../../support/object-id.js'
 import {decodePart, encodePart, floats, sampleClass, sampleObjects, sourceOf} from '../part-sample.js'
 
 const comparables = (objects: WeaviateObject[]) => objects.map((object) => comparable(object))
@@ -102,7 +103,7 @@ describe('parquet parts', () => {
       undefined,
     ]
     const objects = vectors.map((vector, index): WeaviateObject => ({
-      id: `${index}`,
+      id: objectId(index),
       properties: {},
       ...(vector && {vector}),
     }))
@@ -115,13 +116,17 @@ describe('parquet parts', () => {
   it('keep the dimensions of a multi vector without rows, and vectors and properties without a column', async () => {
     const objects: WeaviateObject[] = [
       {
-        id: 'a',
+        id: objectId(1),
         properties: {unknown: [1, null]},
         vectors: new Map([['colbert', {bytes: new Uint8Array(0), dims: 7, kind: 'multi'}]]),
       },
-      {id: 'b', properties: {}, vectors: new Map([['colbert', {bytes: new Uint8Array(0), dims: 0, kind: 'multi'}]])},
       {
-        id: 'c',
+        id: objectId(2),
+        properties: {},
+        vectors: new Map([['colbert', {bytes: new Uint8Array(0), dims: 0, kind: 'multi'}]]),
+      },
+      {
+        id: objectId(3),
         properties: {},
         vectors: new Map([
           ['colbert', {bytes: floats(1, 2), kind: 'single'}],
@@ -135,8 +140,8 @@ describe('parquet parts', () => {
 
   it('keep blobs of megabytes, a row group each', async () => {
     const schema: WeaviateClass = {class: 'C', properties: [{dataType: ['blob'], name: 'blob'}]}
-    const objects = ['A', 'B', 'C'].map((unit): WeaviateObject => ({
-      id: unit,
+    const objects = ['A', 'B', 'C'].map((unit, index): WeaviateObject => ({
+      id: objectId(index),
       properties: {blob: unit.repeat(5_000_000)},
     }))
     const bytes = await encodePart(parquetCodec, schema, objects, {rowGroupBytes: 1 << 20})

@@ -10,6 +10,7 @@ import {encodeFooter, encodePageHeader} from '../../../src/codec/parquet/interna
 import {MAGIC} from '../../../src/codec/parquet/writer.js'
 import {DataOpsError} from '../../../src/model/errors.js'
 import {nodePlatform} from '../../../src/platform/node.js'
+import {objectId} from '../../support/object-id.js'
 import {decodePart, encodePart, sampleClass, sampleObjects} from '../part-sample.js'
 
 /** Reads it all; any failure must be an error of damage. Values may be wrong: the seal's hashes tell that, not the codec. */
@@ -133,9 +134,10 @@ describe('absurd counts', () => {
   }
 
   it('read as they are when they are none', async () => {
-    expect(await readDamaged(idPart(new TextEncoder().encode('\u{1}\0\0\0a\u{1}\0\0\0b'), {rows: 2}))).toEqual([
-      {id: 'a', properties: {}},
-      {id: 'b', properties: {}},
+    const body = [1, 2].map((number) => `\u{24}\0\0\0${objectId(number)}`).join('')
+    expect(await readDamaged(idPart(new TextEncoder().encode(body), {rows: 2}))).toEqual([
+      {id: objectId(1), properties: {}},
+      {id: objectId(2), properties: {}},
     ])
   })
 
