@@ -12,8 +12,9 @@ import {
   type PageHeader,
 } from './internals.js'
 import {bitWidth, RunReader} from './levels.js'
+import {type LeafTarget} from './meaning.js'
 import {type HeldPages, PageMemory} from './page-memory.js'
-import {decodeDictionary, decodeValues, type LeafTarget, type PageValues} from './pages.js'
+import {decodeDictionary, decodeValues, type PageValues} from './pages.js'
 import {FlatSink, type Leaf, ListSink, listState, type Page} from './sinks.js'
 import {WindowReader} from './window.js'
 

@@ -2,8 +2,8 @@
 import type {ByteSource, PartColumn, Platform} from '../codec.js'
 import type {ColumnValue} from '../columns/decode.js'
 import type {PageLocation, RowGroup} from './internals.js'
+import type {LeafTarget} from './meaning.js'
 import type {HeldPages} from './page-memory.js'
-import type {LeafTarget} from './pages.js'
 import type {Leaf} from './sinks.js'
 
 import {LeafCursor, uncompressedBytes} from './chunks.js'

@@ -1,7 +1,8 @@
 /** What the values of a leaf mean, beyond their physical type: a decimal, or a day, lies there as an integer that is another number. */
-import type {LeafTarget} from './pages.js'
-
 import {type SchemaElement} from './internals.js'
+
+/** What the values of a leaf are to become. */
+export type LeafTarget = 'binary' | 'boolean' | 'float32' | 'number' | 'text' | 'time'
 
 /** `other`: nothing that a property of Weaviate is. */
 export type Meaning = 'integer' | 'other' | 'plain' | 'text' | 'timestamp' | 'unsigned' | 'uuid'

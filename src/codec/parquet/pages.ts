@@ -11,10 +11,7 @@ import {
   type SchemaElement,
 } from './internals.js'
 import {RunReader} from './levels.js'
-import {checkReadAs, meaningOf, textOfTimestamps, timestampDigits} from './meaning.js'
-
-/** What the values of a leaf are to become. */
-export type LeafTarget = 'binary' | 'boolean' | 'float32' | 'number' | 'text' | 'time'
+import {checkReadAs, type LeafTarget, meaningOf, textOfTimestamps, timestampDigits} from './meaning.js'
 
 /** Values of a page: float32 as their bytes, everything else one by one. */
 export type PageValues = {floats: Uint8Array} | {items: Items}
