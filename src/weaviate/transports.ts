@@ -12,6 +12,7 @@ import {HttpClient} from './rest/http.js'
 import {restObjects} from './rest/objects.js'
 import {getObjectRest, readReferencesPage} from './rest/reading.js'
 import {countOf} from './rest/shape.js'
+import {retry} from './retry.js'
 
 /** Milliseconds in which gRPC must answer before REST is taken instead. */
 const GRPC_CHECK_MS = 5000
@@ -127,7 +128,9 @@ async function checkRest(http: HttpClient, url: string): Promise<ServerFacts> {
 async function grpcAnswers(grpc: GrpcObjects, address: string, options: TransportOptions): Promise<boolean> {
   const checkMs = Math.min(GRPC_CHECK_MS, options.timeoutMs)
   try {
-    await grpc.check(AbortSignal.timeout(checkMs))
+    const signal = AbortSignal.timeout(checkMs)
+    // A connection that breaks once must not make the whole job a slow one.
+    await retry(async () => grpc.check(signal), {maxRetries: 1, signal})
     return true
   } catch (error) {
     if (!(error instanceof DataOpsError) || error.code === 'NOT_ALLOWED') throw error

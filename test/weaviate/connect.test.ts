@@ -49,6 +49,33 @@ async function listen(server: Server): Promise<string> {
 }
 
 describe('connect', () => {
+  it('asks again where a connection breaks: of all that it asks first, and of roles', async () => {
+    const broken = new Set<string>()
+    const {grpcUrl, url} = await embedded({
+      onRequest({path}) {
+        if (broken.has(path) || path.startsWith('/v1/schema')) return undefined
+        broken.add(path)
+        return {drop: true}
+      },
+    })
+    const warnings: Warning[] = []
+    const onWarning = (warning: Warning) => {
+      warnings.push(warning)
+    }
+
+    const connection = await opened({grpcUrl, onWarning, url})
+    expect(connection.transport).toBe('grpc')
+    await connection.about!.permissions()
+    expect(await connection.listCollections()).toEqual([])
+    expect(warnings).toEqual([])
+    expect([...broken]).toEqual([
+      '/v1/.well-known/ready',
+      '/v1/meta',
+      '/grpc.health.v1.Health/Check',
+      '/v1/users/own-info',
+    ])
+  })
+
   it('takes gRPC where it answers', async () => {
     const server = await startTestServer()
     closers.push(server.close)

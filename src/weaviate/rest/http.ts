@@ -12,6 +12,7 @@ import {DataOpsError, interrupted, orInterrupted, throwIfAborted} from '../../mo
 import {told} from '../calls.js'
 import {networkError, redact, restError} from '../errors.js'
 import {type Headers, type HeaderSource, withHeaders} from '../headers.js'
+import {backoffMs, sleep} from '../retry.js'
 
 export interface HttpClientOptions {
   /** Extra PEM text to trust, beside the platform's own. */
@@ -55,6 +56,9 @@ export interface HttpReply {
 }
 
 const MAX_BODY_BYTES = 536_000_000
+/** Of what is asked again where its connection breaks: a server that lets go of connections that were idle does it once. */
+const REPETITIONS = 2
+const MAX_WAIT_MS = 1000
 
 export class HttpClient {
   readonly #options: HttpClientOptions
@@ -117,10 +121,23 @@ export class HttpClient {
   }
 
   /**
-   * Sends a request and reads the whole reply.
+   * Sends a request and reads the whole reply. What only asks is asked again where its connection breaks, but for pages of objects: how large
+   * the next one is to be is for those who asked.
    * @throws DataOpsError by status (see `restError`); SERVER_UNAVAILABLE when there is no reply in time; INTERRUPTED.
    */
   async send(httpRequest: HttpRequest): Promise<HttpReply> {
+    const isAskedAgain = httpRequest.method === 'GET' && httpRequest.meter === undefined
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#sendOnce(httpRequest)
+      } catch (error) {
+        if (!isAskedAgain || attempt >= REPETITIONS || !isBroken(error)) throw error
+        await sleep(backoffMs(attempt, MAX_WAIT_MS), httpRequest.signal)
+      }
+    }
+  }
+
+  async #sendOnce(httpRequest: HttpRequest): Promise<HttpReply> {
     return told(this.#options.onCall, {action: httpRequest.action, transport: 'rest'}, async () => {
       throwIfAborted(httpRequest.signal)
       const isElsewhere = !httpRequest.path.startsWith('/')
@@ -176,6 +193,12 @@ export class HttpClient {
       status,
     })
   }
+}
+
+/** Whether somebody was there, and the connection ended before the reply did. */
+function isBroken(error: unknown): boolean {
+  if (!(error instanceof DataOpsError) || error.code !== 'SERVER_UNAVAILABLE') return false
+  return error.details.reached === true && error.details.networkCode !== 'TIMEOUT'
 }
 
 interface RawReply {

@@ -164,6 +164,36 @@ describe('HttpClient', () => {
     await expect(http.json(GET)).rejects.toMatchObject({code: 'SERVER_UNAVAILABLE', retryable: true})
   })
 
+  it.each(['before', 'within'])('asks again where a connection ends %s the reply, but twice at most', async (where) => {
+    let seen = 0
+    let breaks = 2
+    const {http} = await serve((request, response) => {
+      seen++
+      if (breaks-- <= 0) {
+        response.end('[7]')
+        return
+      }
+
+      if (where === 'before') request.socket.destroy()
+      else {
+        response.writeHead(200, {'content-length': '100'})
+        response.write('[1,', () => request.socket.destroy())
+      }
+    })
+    expect(await http.json(GET)).toEqual({bytes: 3, value: [7]})
+    expect(seen).toBe(3)
+    breaks = 3
+    await expect(http.json(GET)).rejects.toMatchObject({code: 'SERVER_UNAVAILABLE', retryable: true})
+    expect(seen).toBe(6)
+    // What changes something may have been heard; of a page of objects the next one may have to be smaller.
+    for (const once of [{method: 'POST'}, {meter: {received: 0}}] as const) {
+      breaks = 1
+      await expect(http.json({...GET, ...once})).rejects.toMatchObject({code: 'SERVER_UNAVAILABLE'})
+    }
+
+    expect(seen).toBe(8)
+  })
+
   it('goes through a proxy, and gives up on one that does not answer', async () => {
     const seen: string[] = []
     const {url: proxy} = await serve((request, response) => {
