@@ -110,7 +110,7 @@ export class ProvenReader implements StoreReader {
     return kept || wanted.length < bytes.length / 2 ? new Uint8Array(wanted) : wanted
   }
 
-  async *stream(start = 0, end = this.size): AsyncGenerator<Uint8Array> {
+  async *stream(start = 0, end = this.size, {isPassing = false} = {}): AsyncGenerator<Uint8Array> {
     const {chunkBytes} = this.proof
     if (start >= end) return
     const from = Math.floor(start / chunkBytes) * chunkBytes
@@ -118,18 +118,24 @@ export class ProvenReader implements StoreReader {
     let at = from
     let pending: Uint8Array[] = []
     let size = 0
-    for await (const piece of this.reader.stream(from, to)) {
-      pending.push(piece)
+    // What is kept until the next piece is there.
+    const kept = (piece: Uint8Array): Uint8Array => (isPassing ? new Uint8Array(piece) : piece)
+    for await (const piece of this.reader.stream(from, to, {isPassing})) {
       size += piece.length
       const isLast = at + size === to
-      if (size < chunkBytes && !isLast) continue
+      if (size < chunkBytes && !isLast) {
+        pending.push(kept(piece))
+        continue
+      }
+
+      pending.push(piece)
       const joined = pending.length === 1 ? piece : Buffer.concat(pending, size)
       const whole = isLast ? joined.length : joined.length - (joined.length % chunkBytes)
       const bytes = joined.subarray(0, whole)
       this.#check(bytes, at / chunkBytes)
       yield bytes.subarray(Math.max(0, start - at), Math.min(bytes.length, end - at))
       at += whole
-      pending = whole < joined.length ? [joined.subarray(whole)] : []
+      pending = whole < joined.length ? [kept(joined.subarray(whole))] : []
       size -= whole
     }
   }

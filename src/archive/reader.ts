@@ -151,9 +151,10 @@ export class Archive {
   async *#documentPages(options: ReadRowsOptions): AsyncGenerator<ArchivePage> {
     const file = await this.#open(this.manifest.name)
     try {
-      const bytes = file.stream()
+      // Lines are decoded before the next chunk is asked for; zlib asks ahead.
+      const bytes = file.stream(0, file.size, {isPassing: !this.manifest.compressed})
       const text = this.manifest.compressed ? nodePlatform.gunzip(bytes) : bytes
-      for await (const part of readJsonDocument(text, {...options, platform: nodePlatform})) {
+      for await (const part of readJsonDocument(text, {...options, platform: nodePlatform, reusesMemory: true})) {
         throwIfAborted(options.signal)
         if (part.kind === 'rows') yield this.#page(part.page)
         else if (part.kind === 'end') this.#checkEnd(part.end)

@@ -68,6 +68,37 @@ describe('what was proven', () => {
     },
   )
 
+  it.each([7, 1000, 100_000, 131_072, 200_000])(
+    'is read as it was from a reader whose chunks of %i bytes pass: each is overwritten once the next is asked for',
+    async (size) => {
+      const proof = proofOf(bytes, 10_000)
+      const few = size === 7 ? bytes.subarray(0, 20_000) : bytes
+      const inner: StoreReader = {
+        async close() {},
+        read: async (start, end) => few.subarray(start, end),
+        size: few.length,
+        async *stream(start = 0, end = few.length, {isPassing = false} = {}) {
+          const memory = Buffer.alloc(size)
+          for (let at = start; at < end; at += size) {
+            const piece = few.subarray(at, Math.min(end, at + size))
+            memory.fill(0xaa)
+            memory.set(piece)
+            yield isPassing ? memory.subarray(0, piece.length) : Uint8Array.from(piece)
+          }
+        },
+      }
+      const reader = new ProvenReader(inner, size === 7 ? proofOf(few, 100) : proof, 'file')
+      for (const isPassing of [false, true]) {
+        for (const start of [0, 5, 131_071]) {
+          if (start > few.length) continue
+          const read: Buffer[] = []
+          for await (const chunk of reader.stream(start, few.length, {isPassing})) read.push(Buffer.from(chunk))
+          expect(Buffer.concat(read).equals(few.subarray(start))).toBe(true)
+        }
+      }
+    },
+  )
+
   it('is refused with one bit changed, wherever it is', async () => {
     const proof = proofOf(bytes, 10_000)
     for (const at of [0, 131_071, 131_072, 300_000, SIZE - 1]) {

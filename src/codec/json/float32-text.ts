@@ -1,6 +1,7 @@
 /** Float32 vectors as JSON text and back: the one hot loop of the JSON format, in both directions. */
 /* eslint-disable unicorn/prefer-math-trunc, unicorn/prefer-code-point -- integers of 31 bits and ASCII, where the shorter form is the faster one */
 import type {ByteBuffer} from '../byte-buffer.js'
+import type {VectorMemory} from './vector-memory.js'
 
 /** Powers of ten that are exact in a float64. */
 const POWERS = Float64Array.from({length: 23}, (_, power) => Number(`1e${power}`))
@@ -246,9 +247,13 @@ export class VectorTextReader {
     this.length = 0
   }
 
-  /** The components read since `clear`, as bytes of their own: float32[length], little-endian. */
-  take(): Uint8Array {
-    return new Uint8Array(new Uint8Array(this.#bits.buffer, this.#bits.byteOffset, this.length * 4))
+  /** The components read since `clear`: float32[length], little-endian, in `memory` or as bytes of their own. */
+  take(memory?: VectorMemory): Uint8Array {
+    const bytes = new Uint8Array(this.#bits.buffer, this.#bits.byteOffset, this.length * 4)
+    if (!memory) return new Uint8Array(bytes)
+    const taken = memory.take(bytes.length)
+    taken.set(bytes)
+    return taken
   }
 
   /**

@@ -6,6 +6,7 @@ import {isUuid} from '../../model/uuid-range.js'
 import {ByteBuffer, LARGE_BYTES} from '../byte-buffer.js'
 import {MAX_DEPTH} from '../digest.js'
 import {isSpace, VectorTextReader, writeVectorText} from './float32-text.js'
+import {type VectorMemory} from './vector-memory.js'
 
 const SEPARATOR = ',\n'
 /** Bytes of the buffer that lines are printed into, at first. */
@@ -135,6 +136,8 @@ export interface DecodeLineOptions {
   columns?: 'all' | 'ids' | 'references'
   /** The line's number, for error messages. */
   line?: number
+  /** Where vectors lie; default: memory of their own. */
+  memory?: VectorMemory
 }
 
 const utf8 = new TextDecoder('utf-8', {fatal: true, ignoreBOM: true})
@@ -149,7 +152,7 @@ class LineError extends Error {}
  */
 export function decodeObjectLine(line: Uint8Array, options: DecodeLineOptions = {}): WeaviateObject {
   try {
-    return decode(line, options.columns ?? 'all')
+    return decode(line, options.columns ?? 'all', options.memory)
   } catch (error) {
     if (error instanceof DataOpsError) throw error
     throwIfOutOfMemory(error)
@@ -168,14 +171,14 @@ function reasonOf(error: unknown): string {
 }
 
 // Long because it is a table: a case for each member.
-function decode(line: Uint8Array, columns: 'all' | 'ids' | 'references'): WeaviateObject {
+function decode(line: Uint8Array, columns: 'all' | 'ids' | 'references', memory?: VectorMemory): WeaviateObject {
   let id: JsonValue | undefined
   const object: WeaviateObject = {id: '', properties: {}}
   const after = readMembers(line, skipSpace(line, 0), (key, start) => {
     if (key === 'vector' && columns === 'all') {
       vectorReader.clear()
       const end = readRow(line, start)
-      object.vector = vectorReader.take()
+      object.vector = vectorReader.take(memory)
       return end
     }
 
@@ -183,7 +186,7 @@ function decode(line: Uint8Array, columns: 'all' | 'ids' | 'references'): Weavia
       const vectors = new Map<string, NamedVector>()
       object.vectors = vectors
       return readMembers(line, start, (name, from) => {
-        const {end, vector} = readNamedVector(line, from)
+        const {end, vector} = readNamedVector(line, from, memory)
         vectors.set(name, vector)
         return end
       })
@@ -264,7 +267,7 @@ function readRow(line: Uint8Array, start: number): number {
   return end
 }
 
-function readNamedVector(line: Uint8Array, start: number): {end: number; vector: NamedVector} {
+function readNamedVector(line: Uint8Array, start: number, memory?: VectorMemory): {end: number; vector: NamedVector} {
   vectorReader.clear()
   if (line[start] === 123) {
     const empty: JsonObject = {}
@@ -281,7 +284,7 @@ function readNamedVector(line: Uint8Array, start: number): {end: number; vector:
 
   if (line[start] !== 91 || line[skipSpace(line, start + 1)] !== 91) {
     const end = readRow(line, start)
-    return {end, vector: {bytes: vectorReader.take(), kind: 'single'}}
+    return {end, vector: {bytes: vectorReader.take(memory), kind: 'single'}}
   }
 
   let at = start
@@ -295,7 +298,7 @@ function readNamedVector(line: Uint8Array, start: number): {end: number; vector:
   } while (line[at] === 44)
 
   if (line[at] !== 93) throw new LineError('a multi vector is malformed')
-  return {end: at + 1, vector: {bytes: vectorReader.take(), dims, kind: 'multi'}}
+  return {end: at + 1, vector: {bytes: vectorReader.take(memory), dims, kind: 'multi'}}
 }
 
 function isDimension(value: JsonValue | undefined): value is number {

@@ -9,4 +9,6 @@ export interface ReadDocumentOptions extends ReadRowsOptions {
   /** Bytes of the longest line (object, head or seal) to accept; default 512 MiB. Memory is bounded by twice that. */
   lineBytes?: number
   platform: Pick<Platform, 'sha256'>
+  /** Pages have a `release`; without a call of it their vectors, kept one by one, hold up to 1 MiB each. Default: vectors have memory of their own. */
+  reusesMemory?: boolean
 }

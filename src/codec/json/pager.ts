@@ -1,9 +1,11 @@
-import type {ReadRowsOptions, RowPage} from '../codec.js'
+import type {RowPage} from '../codec.js'
+import type {ReadDocumentOptions} from './options.js'
 
 import {approximateBytes, type WeaviateObject} from '../../model/object.js'
 import {isReference} from '../../model/schema.js'
 import {type BackupHead} from '../document.js'
 import {decodeObjectLine} from './lines.js'
+import {VectorMemory} from './vector-memory.js'
 
 const DEFAULT_PAGE_BYTES = 8 * 1024 * 1024
 
@@ -11,6 +13,7 @@ const DEFAULT_PAGE_BYTES = 8 * 1024 * 1024
 export class Pager {
   readonly #columns: 'all' | 'ids' | 'references'
   readonly #fromRow: number
+  readonly #memory?: VectorMemory
   readonly #pageBytes: number
   /** Properties to keep where only references are wanted; undefined while the schema is not known. */
   readonly #references: ReadonlySet<string> | undefined
@@ -19,10 +22,11 @@ export class Pager {
   /** Rows seen. */
   rows = 0
 
-  constructor(options: ReadRowsOptions, head: BackupHead | undefined) {
+  constructor(options: ReadDocumentOptions, head: BackupHead | undefined) {
     this.#columns = options.columns ?? 'all'
     this.#fromRow = options.fromRow ?? 0
     this.#pageBytes = options.pageBytes ?? DEFAULT_PAGE_BYTES
+    if (options.reusesMemory) this.#memory = new VectorMemory()
     const properties = head?.schema.properties
     if (this.#columns === 'references' && Array.isArray(properties)) {
       this.#references = new Set(properties.filter((property) => isReference(property)).map(({name}) => name))
@@ -31,7 +35,8 @@ export class Pager {
 
   #page(endRow: number): RowPage | undefined {
     if (this.#objects.length === 0) return undefined
-    const page = {firstRow: endRow - this.#objects.length, objects: this.#objects}
+    const release = this.#memory?.endPage()
+    const page = {firstRow: endRow - this.#objects.length, objects: this.#objects, ...(release && {release})}
     this.#objects = []
     this.#bytes = 0
     return page
@@ -40,18 +45,24 @@ export class Pager {
   /** Takes the text of the next row. Returns the page before it when that is full. */
   add(line: Uint8Array, number: number): RowPage | undefined {
     if (this.rows++ < this.#fromRow) return undefined
-    const object = decodeObjectLine(line, {columns: this.#columns, line: number})
+    const object = this.#decode(line, number)
+    const bytes = approximateBytes(object)
+    const page = this.#bytes + bytes > this.#pageBytes ? this.#page(this.rows - 1) : undefined
+    // Once more, where its vectors lie in the memory of that page.
+    this.#objects.push(page?.release ? this.#decode(line, number) : object)
+    this.#bytes += bytes
+    return page
+  }
+
+  #decode(line: Uint8Array, number: number): WeaviateObject {
+    const object = decodeObjectLine(line, {columns: this.#columns, line: number, memory: this.#memory})
     if (this.#references) {
       for (const name of Object.keys(object.properties)) {
         if (!this.#references.has(name)) Reflect.deleteProperty(object.properties, name)
       }
     }
 
-    const bytes = approximateBytes(object)
-    const page = this.#bytes + bytes > this.#pageBytes ? this.#page(this.rows - 1) : undefined
-    this.#objects.push(object)
-    this.#bytes += bytes
-    return page
+    return object
   }
 
   /** What is left once all rows are in. */
