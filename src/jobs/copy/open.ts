@@ -17,8 +17,10 @@ import {warningOfThisServer} from '../../weaviate/which-server.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, selectTenants, throttleOf} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {orBeginAnew} from '../restore/begin-anew.js'
+import {readCheckpoint} from '../restore/checkpoint-file.js'
 import {Checkpoint, checkpointFileOf} from '../restore/checkpoint.js'
 import {type EndedTogether} from '../restore/ended-together.js'
+import {checkNoneForgotten} from '../restore/forgotten.js'
 import {targetOf} from '../restore/job.js'
 import {TargetLeases} from '../restore/target-leases.js'
 import {removeBegun} from './begun-before.js'
@@ -195,10 +197,21 @@ async function listOf(
     )
   }
 
+  if (options.restart) await checkBeginning(job, name)
   // Its name is in the list that is about to go.
   const left = options.restart ? await removeEarlier(job, name, folder) : undefined
   const list = await RowList.begin(store, folder, {source: listed, ...(tenants && {tenants})})
   return {list, warnings: left ? [left] : []}
+}
+
+/** While the earlier run can still be gone on with. @throws DataOpsError CHECKPOINT. */
+async function checkBeginning(job: CopyJob, name: string): Promise<void> {
+  const {options, store, target} = job
+  const live = options.merge ? await target.getCollection(targetNameOf(job)) : undefined
+  if (!live) return
+  const file = checkpointFileOf(name, {server: target.describe, target: targetNameOf(job)})
+  const forgotten = await readCheckpoint(store, file).catch(() => 'unreadable' as const)
+  await checkNoneForgotten({connection: target, forgotten, live, options, path: store.describe(file)})
 }
 
 /** What a run that is not gone on with has left on the target, where it was an atomic one. */

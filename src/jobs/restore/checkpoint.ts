@@ -21,6 +21,7 @@ import {
   type TargetTenant,
 } from './checkpoint-file.js'
 import {type EndedTogether} from './ended-together.js'
+import {type Forgotten} from './forgotten.js'
 import {RowRanges} from './row-ranges.js'
 
 /** One pass over the backup's rows: objects first, references second. */
@@ -81,6 +82,7 @@ export class Checkpoint {
   fence?: () => Promise<void>
   /** Its file is gone, and that of another restore says what was in it. */
   isOnlyTold = false
+  forgotten?: Forgotten
   /** Read from disk. */
   readonly resumed: boolean
   /** All objects were there when the earlier run had left it. */
@@ -137,7 +139,8 @@ export class Checkpoint {
     const name = checkpointFileOf(backupName, binding, options)
     if (options.restart) {
       const restarted = new Checkpoint(store, name, binding)
-      const earlier = await readCheckpoint(store, name).catch(() => undefined)
+      restarted.forgotten = await readCheckpoint(store, name).catch(() => 'unreadable' as const)
+      const earlier = restarted.forgotten === 'unreadable' ? undefined : restarted.forgotten
       if (earlier && !earlier.created) restarted.tenants = earlier.tenants
       restarted.targetTenants = earlier?.targetTenants ?? []
       // Deleted as they would have been: what they stand in for is nobody's object.
@@ -174,7 +177,7 @@ export class Checkpoint {
 
   /** Resolves once nothing that the earlier run has sent can still be at work in the server. @throws DataOpsError INTERRUPTED. */
   async calm(signal?: AbortSignal): Promise<void> {
-    if (!this.resumed) return
+    if (!this.resumed && !this.forgotten) return
     const {at, ms} = await this.#measureQuiet()
     const waitMs = Math.min(GRACE.ms, GRACE.ms - ms - (performance.now() - at))
     if (waitMs > 0) await sleep(waitMs, signal)

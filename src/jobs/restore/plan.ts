@@ -28,6 +28,7 @@ import {
 } from './checks.js'
 import {findExisting} from './conflicts.js'
 import {foretellCreation} from './foretold.js'
+import {checkNoneForgotten} from './forgotten.js'
 import {type KnownRestore, rejectedToRead, type RestoreJob, resultOf} from './job.js'
 import {sendingOf} from './objects.js'
 import {readRejected} from './rejected.js'
@@ -312,6 +313,8 @@ async function checkTarget(
   }
 
   checkFits(prepared, schema, target)
+  const {forgotten} = checkpoint
+  await checkNoneForgotten({connection, forgotten, live: schema, options, path: checkpoint.describe()})
   return {isOurs: false, schema}
 }
 

@@ -29,6 +29,8 @@ export async function writeObjects(target: Target): Promise<WithObjects> {
     await interruptibly(target, async () => {
       await checkpoint.save()
       if (checkpoint.objects.finished) return
+      // What a run that is forgotten has sent must not come after what is written anew.
+      if (checkpoint.forgotten && transfer.plan.hasReferences) await checkpoint.calm(job.options.signal)
       await withThreads(job, transfer, transferObjects)
       await takeBackFirst(transfer)
       // Objects of the earlier run that come later than their references would clear them.

@@ -6,7 +6,7 @@ import {afterAll, afterEach, beforeAll, expect, it} from 'vitest'
 
 import type {Store} from '../../../src/store/store.js'
 
-import {BackupManager, type Connection, RestoreManager, Verifier} from '../../../src/index.js'
+import {BackupManager, type Connection, RestoreManager, type RestoreOptions, Verifier} from '../../../src/index.js'
 import {GRACE, SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
 import {overlay} from '../../../src/model/overlay.js'
 import {makeReferences} from '../../fault/samples.js'
@@ -42,10 +42,14 @@ afterAll(async () => {
 })
 
 /** Whether the copy is equal after a run that died while the server was at its references, or at its objects, and one right after it. */
-async function isEqualAfter(graceMs: number, call: 'writeObjects' | 'writeReferences'): Promise<boolean> {
+async function isEqualAfter(
+  graceMs: number,
+  call: 'writeObjects' | 'writeReferences',
+  next: RestoreOptions = {},
+): Promise<boolean> {
   GRACE.ms = graceMs
   await server.connection.deleteCollection(COPY)
-  const checkpointDirectory = path.join(directory.path, `${call}-${graceMs}`)
+  const checkpointDirectory = path.join(directory.path, `${call}-${graceMs}-${next.restart === true}`)
   await mkdir(checkpointDirectory)
   const late: Array<Promise<unknown>> = []
   const over = Promise.withResolvers<void>()
@@ -69,7 +73,7 @@ async function isEqualAfter(graceMs: number, call: 'writeObjects' | 'writeRefere
   }
   const options = {checkpointDirectory, concurrency: 1, name: COPY}
   await expect(new RestoreManager(dying).restoreCollection(backup, options)).rejects.toThrow('killed')
-  await new RestoreManager(server.connection).restoreCollection(backup, options)
+  await new RestoreManager(server.connection).restoreCollection(backup, {...options, ...next})
   over.resolve()
   await Promise.all(late)
   expect(late.length).toBeGreaterThan(0)
@@ -91,6 +95,15 @@ it('clears no reference, as the next run waits for the objects', async () => {
 it('would clear them otherwise', async () => {
   expect(await isEqualAfter(0, 'writeObjects')).toBe(false)
 })
+
+it.each(['writeObjects', 'writeReferences'] as const)(
+  'does no harm to what is begun anew either (%s)',
+  async (call) => {
+    const anew = {merge: true, restart: true}
+    expect(await isEqualAfter(4 * LATE_MS, call, anew)).toBe(true)
+    expect(await isEqualAfter(0, call, anew)).toBe(false)
+  },
+)
 
 it('is at most as old as the checkpoint says, also where that takes long to save', async () => {
   SAVE_EVERY.ms = 20
