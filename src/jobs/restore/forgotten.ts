@@ -1,11 +1,10 @@
 /** What an interrupted run has left in the target is no longer known once that is forgotten: it looks like what others have put there. */
-import type {WeaviateClass} from '../../model/schema.js'
 import type {Connection} from '../../weaviate/connection.js'
 import type {CheckpointFile} from './checkpoint-file.js'
 import type {RestoreOptions} from './options.js'
 
 import {DataOpsError} from '../../model/errors.js'
-import {referenceProperties} from '../../model/schema.js'
+import {referenceProperties, type WeaviateClass} from '../../model/schema.js'
 
 /** Of an earlier run, which another does not go on with; `unreadable`: nobody knows what that has written. */
 export type Forgotten = 'unreadable' | CheckpointFile | undefined
@@ -43,9 +42,10 @@ async function mayLackReferences(
   live: WeaviateClass,
 ): Promise<boolean> {
   if (forgotten === 'unreadable') return true
-  const {conflictsSettled, identity, made, objects, references} = forgotten
-  const mayHaveWritten = objects.done.length > 0 || conflictsSettled || made
-  if (references.finished || !mayHaveWritten) return false
+  const {conflictsSettled = false, identity, made = false, objects, references} = forgotten
+  // What was sent since the last save is in no count.
+  const hasWritten = objects.count > 0 || (!objects.finished && (conflictsSettled || made || objects.done.length > 0))
+  if (references.finished || !hasWritten) return false
   const now = identity === undefined ? undefined : await connection.identify(live)
   // Else it was dropped since.
   return now === undefined || now === identity

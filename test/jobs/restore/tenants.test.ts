@@ -362,7 +362,7 @@ describe('a run that is killed', () => {
     {before: {to: others}, options: () => ({}), what: 'of one that refers to another in other states', which: 'from'},
     {before: {from: others, to: others}, options: () => ({merge: true}), what: 'into both', which: 'both'},
     {
-      again: {restart: true},
+      again: {onConflict: 'overwrite', restart: true},
       before: {from: others, to: others},
       options: () => ({merge: true, onConflict: 'skip'}),
       what: 'into one, and started over',
