@@ -17,6 +17,7 @@ import type {BothConnections} from './two-servers.js'
 import {askHost, type HostAnswers} from '../config/host.js'
 import {connectOptions, resolveSetting, resolveSettings, secretsOf, type Settings} from '../config/settings.js'
 import {EXIT_CODES} from '../model/errors.js'
+import {secretsInUserInfo} from '../model/user-info.js'
 import {type Continuation, continued} from './continuation.js'
 import {callLogger, maskDebugOutput, secretsOfCall} from './debug-output.js'
 import {asDataOpsError, type FailureDescription, withSource} from './failure.js'
@@ -136,6 +137,7 @@ export abstract class DataOpsCommand extends Command {
     const {file, host} = given === undefined ? await this.#ask() : {file: undefined, host: undefined}
     const setting = resolveSetting('backups', {env: process.env, file, flags: {backups: given}, host})
     if (setting?.kind !== 'default') this.placeFrom = setting?.from
+    this.#secrets.push(...secretsInUserInfo(setting?.value ?? ''))
     return checkedPlace(setting?.value ?? './backups', flags)
   }
 
@@ -283,7 +285,8 @@ export abstract class DataOpsCommand extends Command {
   /** Prints lines to stdout, unless with `--json`; whatever a backup or server put into them cannot steer the terminal. `width`: of what is wrapped. */
   protected print(lines: readonly string[], width = this.tableWidth): void {
     this.progress.stop()
-    for (const line of lines.flatMap((each) => wrapLine(printable(each), width))) this.log('%s', line)
+    const shown = lines.flatMap((each) => wrapLine(printable(redact(each, this.#secrets)), width))
+    for (const line of shown) this.log('%s', line)
   }
 
   /** Characters of a line, for what is cut to fit it; of a terminal only, what is piped stays as it is. */

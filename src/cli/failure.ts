@@ -1,8 +1,8 @@
 /** What a command says of an error: for a person, and for programs. */
 import {saidOfSecond} from '../config/second-server.js'
-import {withoutUserInfo} from '../config/setting-texts.js'
 import {describeSettings, type Settings} from '../config/settings.js'
 import {DataOpsError, outOfMemory, withContext} from '../model/errors.js'
+import {withoutUserInfo} from '../model/user-info.js'
 import {isTwoServers} from '../weaviate/errors.js'
 import {asTyped} from './hints.js'
 
@@ -58,7 +58,7 @@ function settingsOf(
 function isOf(error: DataOpsError, settings: Settings | undefined): boolean {
   const {grpcUrl, url} = settings ?? {}
   return [url?.value, grpcUrl?.value].some(
-    (address) => address !== undefined && error.message.includes(withoutUserInfo(address)),
+    (address) => address !== undefined && error.message.includes(withoutUserInfo(address, {isAddress: true})),
   )
 }
 

@@ -1,5 +1,6 @@
 /** Keeps secrets out of everything that is printed. */
 import {mapValues} from '../model/map-values.js'
+import {isBeforeHost, secretsInUserInfo, withoutUserInfo} from '../model/user-info.js'
 
 /** Flags whose value is a secret. */
 const SECRET_FLAGS: ReadonlySet<string> = new Set(['--api-key', '--header', '--to-api-key', '--to-header'])
@@ -16,7 +17,7 @@ export function withoutSecrets(argv: readonly string[]): string[] {
     if (argument === '--') return [...kept, ...argv.slice(index)]
     const [flag = ''] = argument.split('=', 1)
     if (SECRET_FLAGS.has(argument)) index++
-    else if (!SECRET_FLAGS.has(flag)) kept.push(withoutUserInfo(argument))
+    else if (!SECRET_FLAGS.has(flag)) kept.push(withoutPassword(argument))
   }
 
   return kept
@@ -24,27 +25,10 @@ export function withoutSecrets(argv: readonly string[]): string[] {
 
 /** A flag that stands in one word with its value, and that value. */
 const FLAG_AND_VALUE = /^(--[\w-]+=|-[a-z]=?)?(.*)$/is
-/** Places have no passwords, but for who takes them for addresses; what follows their name may hold colons and @. */
-const PLACE = /^(?:az|file|gs|s3):/i
-const IN_PLACE = /^((?:az|gs|s3):\/\/)([^/]*(?::.*)?)@/is
-/** Up to the last @: a password may hold anything. */
-const ADDRESS = /^[a-z][a-z\d+.-]*:\//i
-const IN_ADDRESS = /^([a-z][a-z\d+.-]*:\/{1,2})(.*)@/is
-/** Without a scheme. No path begins so, and no filter: they have slashes, spaces and quotes. */
-const BEFORE_HOST = /^()([^\s"'#/=?]*:[^\s"']*)@/
-
-/** What of a value is user and password, and what stands before them. */
-function userInfoOf(value: string): undefined | {before: string; info: string} {
-  const pattern = PLACE.test(value) ? IN_PLACE : ADDRESS.test(value) ? IN_ADDRESS : BEFORE_HOST
-  const [, before, info] = pattern.exec(value) ?? []
-  return before === undefined || info === undefined ? undefined : {before, info}
-}
-
 /** `--url=http://me:key@host` → `--url=http://host`; what holds no user and password stays as it is. */
-function withoutUserInfo(argument: string): string {
-  const [, flag = '', value = ''] = FLAG_AND_VALUE.exec(argument) ?? []
-  const found = userInfoOf(value)
-  return found ? flag + found.before + value.slice(found.before.length + found.info.length + 1) : argument
+function withoutPassword(argument: string): string {
+  const [, flag = '', value = argument] = FLAG_AND_VALUE.exec(argument) ?? []
+  return flag + withoutUserInfo(value)
 }
 
 /** Values of secret flags in the arguments, also where the rest cannot be parsed. */
@@ -57,24 +41,18 @@ export function secretsOfArguments(argv: readonly string[]): string[] {
       secrets.push(value, value.slice(value.indexOf(':') + 1).trim())
     }
 
-    // The whole of it where there is no colon: it may be a token. Of several colons one may be of a mistyped scheme.
-    const {info} = userInfoOf(FLAG_AND_VALUE.exec(argument)?.[2] ?? '') ?? {}
-    if (info) secrets.push(...(info.includes(':') ? endsBehindColons(info) : [info]))
+    secrets.push(...secretsInUserInfo(FLAG_AND_VALUE.exec(argument)?.[2] ?? ''))
   }
 
   return secrets
-}
-
-function endsBehindColons(text: string): string[] {
-  return [...text.matchAll(/:/g)].map(({index}) => text.slice(index + 1))
 }
 
 /** Replaces every secret in a text. */
 export function redact(text: string, secrets: Iterable<string>): string {
   let clean = text
   // The longest first, so that one that contains another leaves nothing behind.
-  for (const secret of [...secrets].filter((item) => item.length >= MIN_LENGTH).toSorted((a, b) => b.length - a.length))
-    clean = clean.split(secret).join(MASK)
+  const sought = [...secrets].filter((item) => item.length >= MIN_LENGTH || isBeforeHost(item))
+  for (const secret of sought.toSorted((a, b) => b.length - a.length)) clean = clean.split(secret).join(MASK)
   return clean
 }
 

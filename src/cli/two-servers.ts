@@ -4,7 +4,7 @@ import type {Warning} from '../model/progress.js'
 import type {Connection} from '../weaviate/connection.js'
 
 import {resolveSecond, saidOfSecond} from '../config/second-server.js'
-import {withoutUserInfo} from '../config/setting-texts.js'
+import {withoutUserInfo} from '../model/user-info.js'
 import {ofServer, type ServerName} from '../weaviate/which-server.js'
 import {asTyped} from './hints.js'
 import {type SecondServerFlags, secondServerValues} from './second-server.js'
@@ -45,6 +45,6 @@ export async function openBoth(
 
 function saying(name: ServerName, {url}: Settings): (error: unknown) => never {
   return (error) => {
-    throw ofServer(error, name, url && withoutUserInfo(url.value))
+    throw ofServer(error, name, url && withoutUserInfo(url.value, {isAddress: true}))
   }
 }

@@ -1,22 +1,10 @@
 /** Settings read from the text of a flag or an environment variable. */
+import {secretsInUserInfo} from '../model/user-info.js'
 
-/** Up to the last @, also behind a slash: a password may hold either, and no address of a server has an @ in its path. */
-const USER_INFO = /^([a-z][a-z\d+.-]*:\/\/)?(.*)@/is
-
-/** Those of addresses; a node has two, `URL,gRPC address`. */
+/** What may be passwords in addresses; a node has two, `URL,gRPC address`. */
 export function passwordsOf(addresses: readonly string[]): string[] {
   const all = new Set(addresses.flatMap((text) => [text, ...text.split(',')]))
-  return [...all].flatMap((address) => passwordOf(address) ?? [])
-}
-
-function passwordOf(url: string): string | undefined {
-  const info = USER_INFO.exec(url)?.[2]
-  return info?.includes(':') ? info.slice(info.indexOf(':') + 1) : undefined
-}
-
-/** The address without user name and password. */
-export function withoutUserInfo(url: string): string {
-  return url.replace(USER_INFO, '$1')
+  return [...all].flatMap((address) => secretsInUserInfo(address, {isAddress: true}))
 }
 
 /**

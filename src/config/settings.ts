@@ -3,8 +3,9 @@ import type {ConnectOptions} from '../weaviate/connection.js'
 
 import {DataOpsError} from '../model/errors.js'
 import {isJsonObject} from '../model/object.js'
+import {secretsInUserInfo, type UserInfoOptions, withoutUserInfo} from '../model/user-info.js'
 import {OIDC_ENV, type SettingDefinition, type SettingName, SETTINGS, type SettingValues} from './definitions.js'
-import {normalizeUrl, passwordsOf, withoutUserInfo} from './setting-texts.js'
+import {normalizeUrl, passwordsOf} from './setting-texts.js'
 
 export type SourceKind = 'default' | 'env' | 'file' | 'flag' | 'host'
 
@@ -203,21 +204,25 @@ const CONNECTION_SETTINGS: readonly SettingName[] = [
   'discoverNodes',
 ]
 
+const ADDRESSES: ReadonlySet<SettingName> = new Set(['grpcUrl', 'nodes', 'url'])
+
 /** Each setting of the connection with where it came from, secrets masked; for the details of errors. */
 export function describeSettings(settings: Settings): Record<string, {from: string; value: unknown}> {
   const described: Record<string, {from: string; value: unknown}> = {}
   for (const name of CONNECTION_SETTINGS) {
     const setting = settings[name]
     if (!setting) continue
-    described[name] = {from: setting.from, value: SETTINGS[name].secret ? '***' : withoutPasswords(setting.value)}
+    const isAddress = ADDRESSES.has(name)
+    const value = SETTINGS[name].secret ? '***' : withoutPasswords(setting.value, {isAddress})
+    described[name] = {from: setting.from, value}
   }
 
   return described
 }
 
-function withoutPasswords(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((each) => withoutPasswords(each))
-  return typeof value === 'string' ? withoutUserInfo(value) : value
+function withoutPasswords(value: unknown, what: UserInfoOptions): unknown {
+  if (Array.isArray(value)) return value.map((each) => withoutPasswords(each, what))
+  return typeof value === 'string' ? withoutUserInfo(value, what) : value
 }
 
 /** Every secret text in the settings. */
@@ -244,5 +249,6 @@ export function secretsOfEnvironment(env: Readonly<Record<string, string | undef
   const addresses = [...SETTINGS.url.env, ...SETTINGS.grpcUrl.env, ...SETTINGS.nodes.env].flatMap((name) =>
     (env[name] ?? '').split(/\s+/),
   )
-  return [...texts, ...passwordsOf(addresses)].filter(Boolean)
+  const places = SETTINGS.backups.env.map((name) => env[name] ?? '')
+  return [...texts, ...passwordsOf(addresses), ...places.flatMap((place) => secretsInUserInfo(place))].filter(Boolean)
 }

@@ -39,7 +39,11 @@ export function parsePlace(place: string): Place {
     return {account, container, kind, ...prefixOf(`az://${account}/${container}`, folders)}
   }
 
-  throw new DataOpsError('INVALID_INPUT', `Backups cannot lie at ${scheme}://: that kind of place is not known.`, {
+  throw notKnown(scheme)
+}
+
+function notKnown(scheme: string): DataOpsError {
+  return new DataOpsError('INVALID_INPUT', `Backups cannot lie at ${scheme}://: that kind of place is not known.`, {
     details: {scheme},
     hint: `Name a folder, or ${Object.values(FORMS).join(', ')}.`,
   })
@@ -47,6 +51,9 @@ export function parsePlace(place: string): Place {
 
 /** What lacks a slash, as where paths are joined, is no folder called `s3:`. */
 function checkNoCloud(place: string): void {
+  // Mistyped, it would become a folder, with a password in its name.
+  const [, server] = /^(ftps?|grpcs?|https?):/i.exec(place) ?? []
+  if (server !== undefined) throw notKnown(server)
   const [, scheme = ''] = /^(az|gs|s3):/i.exec(place) ?? []
   if (scheme === '') return
   const form = FORMS[scheme.toLowerCase() as keyof typeof FORMS]

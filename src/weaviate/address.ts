@@ -3,6 +3,7 @@ import {Buffer} from 'node:buffer'
 
 import {DataOpsError} from '../model/errors.js'
 import {isLoopback} from '../model/loopback.js'
+import {withoutUserInfo} from '../model/user-info.js'
 
 export interface RestAddress {
   /** `Basic …`, when the address held a user and a password. */
@@ -83,8 +84,8 @@ function parseUrl(text: string, form: string): URL {
 }
 
 function badAddress(text: string, form: string): DataOpsError {
-  // Everything before the last @ may be a password, and a query a key.
-  const shown = text.replace(/^([a-z]+:\/\/)?.*@/i, '$1').replace(/[?#].*$/, '')
+  // A query may be a key.
+  const shown = withoutUserInfo(text, {isAddress: true}).replace(/[?#].*$/, '')
   return new DataOpsError('INVALID_INPUT', `"${shown}" is not the address of a server.`, {
     hint: `Write it as ${form}.`,
   })
