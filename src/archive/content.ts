@@ -57,7 +57,7 @@ async function contentOfDocument(store: Store, manifest: Manifest): Promise<Arch
     const maker = new ProofMaker(file.size)
     const sum = nodePlatform.createSha256()
     const bytes = hashed(file, maker, sum)
-    const text = manifest.compressed ? nodePlatform.gunzip(bytes) : bytes
+    const text = manifest.compressed ? nodePlatform.gunzip(bytes, {isPassing: true}) : bytes
     for await (const part of readJsonDocument(text, {fromRow: Infinity, platform: nodePlatform})) {
       if (part.kind !== 'end') continue
       const proof: Proof = new Map([[manifest.name, maker.finish()]])

@@ -198,7 +198,7 @@ export class DocumentWriter implements ArchiveWriter {
           yield chunk
         }
       })()
-      for await (const text of compress ? nodePlatform.gunzip(chunks) : chunks) {
+      for await (const text of compress ? nodePlatform.gunzip(chunks, {isPassing: true}) : chunks) {
         this.#textHash.update(text)
         this.#textBytes += text.length
       }

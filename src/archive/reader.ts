@@ -153,7 +153,7 @@ export class Archive {
     try {
       // Lines are decoded before the next chunk is asked for; zlib asks ahead.
       const bytes = file.stream(0, file.size, {isPassing: !this.manifest.compressed})
-      const text = this.manifest.compressed ? nodePlatform.gunzip(bytes) : bytes
+      const text = this.manifest.compressed ? nodePlatform.gunzip(bytes, {isPassing: true}) : bytes
       for await (const part of readJsonDocument(text, {...options, platform: nodePlatform, reusesMemory: true})) {
         throwIfAborted(options.signal)
         if (part.kind === 'rows') yield this.#page(part.page)

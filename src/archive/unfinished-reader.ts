@@ -24,7 +24,7 @@ export async function* readUnfinished(
     if (!file) return
     try {
       const bytes = file.stream(0, document.fileBytes)
-      const text = head.metadata.options.compress ? nodePlatform.gunzip(bytes) : bytes
+      const text = head.metadata.options.compress ? nodePlatform.gunzip(bytes, {isPassing: true}) : bytes
       for await (const part of readJsonDocument(ended(text, rows), {platform: nodePlatform}))
         if (part.kind === 'rows') yield part.page.objects
     } finally {

@@ -14,8 +14,11 @@ export interface Platform {
   createSha256: () => IncrementalHash
   /** Frees the memory of bytes that `zstdDecompress` made, which nobody looks at any more; absent: the garbage collector does. */
   free?: (bytes: Uint8Array) => void
-  /** Inflates any number of gzip members; rejects with BACKUP_DAMAGED on bytes that are not gzip or end early. */
-  gunzip: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
+  /**
+   * Inflates any number of gzip members; rejects with BACKUP_DAMAGED on bytes that are not gzip or end early. With `isPassing` a piece may be gone
+   * once the next is asked for.
+   */
+  gunzip: (chunks: AsyncIterable<Uint8Array>, options?: {isPassing?: boolean}) => AsyncIterable<Uint8Array>
   /** One whole gzip member with the canonical header of docs/format.md, fastest level. */
   gzip: (bytes: Uint8Array) => Promise<Uint8Array>
   /** Of all the bytes at once; 32 bytes. */

@@ -11,3 +11,8 @@ export function freeBytes({buffer}: Uint8Array): void {
   // ES2024; every Node that is supported has it.
   ;(buffer as unknown as {transfer: (length: number) => ArrayBuffer}).transfer(0)
 }
+
+/** The same of what zlib has inflated: it fills memory from its start, piece by piece, and takes other memory once that is full. */
+export function freeFilled(piece: Uint8Array): void {
+  if (piece.byteOffset + piece.byteLength === piece.buffer.byteLength) freeBytes(piece)
+}

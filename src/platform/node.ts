@@ -10,7 +10,7 @@ import type {Platform} from '../codec/codec.js'
 import {damaged, GZIP_HEADER} from '../codec/gzip.js'
 import {DataOpsError, throwIfOutOfMemory} from '../model/errors.js'
 import {uuidOfHex} from '../model/uuid-range.js'
-import {freeBytes} from './free.js'
+import {freeBytes, freeFilled} from './free.js'
 
 const gzipAsync = promisify<zlib.InputType, zlib.ZlibOptions, Uint8Array>(zlib.gzip)
 
@@ -67,7 +67,7 @@ function hashOf(bytes: Uint8Array): Uint8Array {
   return digest
 }
 
-async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* gunzip(chunks: AsyncIterable<Uint8Array>, {isPassing = false} = {}): AsyncGenerator<Uint8Array> {
   let given = 0
   /** Errors of the source are its own; only those of zlib speak of the bytes. */
   let sourceError: Error | undefined
@@ -89,7 +89,10 @@ async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
     pipeline(Readable.from(counted(), {objectMode: true}), inflate, () => {
       // Iterating `inflate` rejects with the same error.
     })
-    yield* inflate as AsyncIterable<Uint8Array>
+    for await (const piece of inflate as AsyncIterable<Uint8Array>) {
+      yield piece
+      if (isPassing) freeFilled(piece)
+    }
   } catch (error) {
     if (sourceError) throw sourceError
     throw damaged((error as Error).message, error)
