@@ -14,6 +14,7 @@ import {isMultiTenant} from '../../model/schema.js'
 import {changesEachTime, lookThrough, type Survey, type TransformPreview} from '../survey.js'
 import {heldTenants} from './checks.js'
 import {type RestoreOptions} from './options.js'
+import {SameAnswers} from './same-answers.js'
 
 /** The choice of tenants among the transforms, where it is more than names, or others may change them. */
 export function withTenantsAsTransform<Options extends RestoreOptions>(options: Options): Options {
@@ -82,6 +83,8 @@ export async function transformAgain(
 }
 
 export class TransformedSource implements ObjectSource {
+  /** Of functions that change what others may change as well. */
+  readonly #answers: SameAnswers | undefined
   readonly head: BackupHead
 
   constructor(
@@ -90,6 +93,7 @@ export class TransformedSource implements ObjectSource {
     private readonly survey: Survey,
   ) {
     const {metadata} = source.head
+    if (source.isLive && usesFunctions(chain)) this.#answers = new SameAnswers(source.head.schema)
     const {tenants: _, ...rest} = metadata
     this.head = {
       metadata: {
@@ -183,7 +187,7 @@ export class TransformedSource implements ObjectSource {
 
   /** Whether each object can become something else when it is asked for again, and that would show. */
   get #isDoubtful(): boolean {
-    return !this.isLive && this.chain.records.some(({kind}) => kind === 'functions')
+    return !this.isLive && usesFunctions(this.chain)
   }
 
   /** Each object that comes of one has a row of its own. */
@@ -199,6 +203,7 @@ export class TransformedSource implements ObjectSource {
     } as const
     for await (const page of this.source.pages(read)) {
       const {objects, rows} = await this.chain.page(page, options.signal)
+      if (this.#answers?.areIn(page, {objects, rows}) === false) throw changesEachTime(this.path)
       for (const object of again ? objects : []) again?.add(object)
       if (page.endRow * most <= fromRow) continue
       const own = ownRows(rows, most)
@@ -217,6 +222,10 @@ export class TransformedSource implements ObjectSource {
 
     if (again && again.hex() !== this.survey.content.hex()) throw changesEachTime(this.path)
   }
+}
+
+function usesFunctions({records}: TransformChain): boolean {
+  return records.some(({kind}) => kind === 'functions')
 }
 
 function ownRows(rows: readonly number[], most: number): number[] {

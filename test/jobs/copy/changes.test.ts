@@ -3,7 +3,7 @@ import {afterEach, beforeEach, expect, it} from 'vitest'
 
 import type {Connection} from '../../../src/weaviate/connection.js'
 
-import {limit, sample, where} from '../../../src/flow/transform/index.js'
+import {limit, sample, transformObjects, where} from '../../../src/flow/transform/index.js'
 import {CopyManager} from '../../../src/index.js'
 import {SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
 import {connect} from '../../../src/weaviate/connect.js'
@@ -309,6 +309,48 @@ it.each([
     warnings: [{code: 'references-gone', details: {collection: 'BereftCopy', objects: lost}}],
   })
   expect(isDone).toBe(true)
+})
+
+it.each(['leave one out', 'give one another UUID'])(
+  'functions that %s when they are asked again are what is told of, not a source that has lost nothing',
+  async (how) => {
+    await fillBoth()
+    let asked = 0
+    const byChance = transformObjects(
+      {
+        object(object) {
+          // Looked through, and read to be written, is each of them once.
+          if (object.id !== idOf(3) || ++asked <= 2) return object
+          return how === 'leave one out' ? null : {...object, id: idOf(100 + asked)}
+        },
+      },
+      {name: 'by chance'},
+    )
+    const copied = copies().copyCollection(REFERRING, {name: 'ChanceCopy', transforms: [byChance]})
+    await expect(copied).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      hint: expect.stringContaining('chance') as string,
+      message: expect.stringContaining('make something else of') as string,
+    })
+    expect(asked).toBe(3)
+  },
+)
+
+it('functions that are asked again about what was changed meanwhile may answer otherwise', async () => {
+  await fillBoth()
+  let asked = 0
+  const byTitle = transformObjects(
+    {
+      async object(object) {
+        if (object.id === idOf(2) && ++asked === 2) await loseSome()
+        return object.properties?.title === 'chosen' ? object : null
+      },
+    },
+    {name: 'by title'},
+  )
+  const options = {batchSize: 1, concurrency: 1, name: 'BereftCopy', transforms: [byTitle]}
+  const copied = await copies().copyCollection(REFERRING, options)
+  expect(copied).toMatchObject({warnings: [{code: 'references-gone', details: {objects: 2}}]})
 })
 
 it('a filter that leaves nothing does not point an alias at it, in place of what its readers see', async () => {
