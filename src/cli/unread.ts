@@ -28,6 +28,7 @@ const LACKING = new Set([
   'source-changed',
   'tenant-skipped',
   'tenants-not-in-backup',
+  'written-meanwhile',
 ])
 
 /** Whether a clear has left objects: such as were written meanwhile, can still be read, are in offloaded tenants, or on nodes that were away. */

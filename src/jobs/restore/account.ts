@@ -27,6 +27,8 @@ export interface ItemAccountOptions extends Pick<
   RestoreAccount,
   'calm' | 'placeholders' | 'targetTenants' | 'tenants'
 > {
+  /** Rows whose objects earlier attempts, or an earlier run, may have sent end before it. */
+  announced: number
   /** Keeps outside of this process what stands in for objects that are not there, to be deleted by the next attempt. */
   keepPlaceholders: (placeholders: readonly Placeholder[]) => Promise<void>
   /** Not to be sent: the target had them before, or they were refused. */
@@ -35,14 +37,20 @@ export interface ItemAccountOptions extends Pick<
 }
 
 /** That of one attempt at an item, which is done as a whole or not at all: nothing of it outlives the process but placeholders. */
-export function itemAccount({keepPlaceholders, rejected, skipped, ...known}: ItemAccountOptions): RestoreAccount {
+export function itemAccount({
+  announced,
+  keepPlaceholders,
+  rejected,
+  skipped,
+  ...known
+}: ItemAccountOptions): RestoreAccount {
   const last = {kept: known.placeholders}
   return {
     ...known,
     bereft: new RowRanges(),
     gone: new RowRanges(),
     late: new RowRanges(),
-    objects: passFrom(undefined),
+    objects: {...passFrom(undefined), announced},
     references: {...passFrom(undefined), announced: 0},
     rejected: new RowRanges(rejected),
     async save() {

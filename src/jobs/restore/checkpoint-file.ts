@@ -29,7 +29,8 @@ export interface CheckpointFile {
   identity?: string
   late?: RowRange[]
   made?: boolean
-  objects: PassFile
+  /** `announced`: as of `references`; earlier releases have left it out. */
+  objects: PassFile & {announced?: number}
   placeholders?: Placeholder[]
   references: PassFile & {announced: number}
   rejected: RowRange[]
@@ -89,6 +90,7 @@ export async function readCheckpoint(store: Store, name: string): Promise<Checkp
 }
 
 function readFile(file: Field): CheckpointFile {
+  const objects = file.member('objects')
   const references = file.member('references')
   return {
     bereft: file.member('bereft').optional(ranges),
@@ -102,7 +104,7 @@ function readFile(file: Field): CheckpointFile {
     identity: file.member('identity').optional(text),
     late: file.member('late').optional(ranges),
     made: file.member('made').optional((item) => item.boolean()),
-    objects: readPass(file.member('objects')),
+    objects: {...readPass(objects), announced: objects.member('announced').optional((rows) => rows.count())},
     placeholders: file.member('placeholders').optional((list) => list.listOf(readPlaceholder)),
     references: {...readPass(references), announced: references.member('announced').count()},
     rejected: ranges(file.member('rejected')),

@@ -57,14 +57,15 @@ export class Checkpoint {
   identity?: string
   /** Of `unseen`, those that a source showed later. */
   readonly late: RowRanges
-  readonly objects: Pass
+  /** `announced`: those before it may have been sent, confirmed or not; kept where what others write is left alone. */
+  readonly objects: Pass & {announced: number}
   /** `announced`: references of rows before it may have been sent, confirmed or not. */
   readonly references: Pass & {announced: number}
   /** To be deleted before anything else. */
   placeholders: Placeholder[]
   /** Rows whose objects (or their references) the server refused. Each has its line in `rejectedFile` first, and is not sent again. */
   readonly rejected: RowRanges
-  /** Rows left alone because the target had their objects before (`onConflict: 'skip'`). Decided before anything is written. */
+  /** Rows left alone because the target had their objects before they were to be sent (`onConflict: 'skip'`). */
   readonly skipped: RowRanges
   /** Rows of a live source that it did not show, or that were not chosen, when the target was looked through: nobody knows whether that has their objects. */
   readonly unseen: RowRanges
@@ -106,7 +107,7 @@ export class Checkpoint {
     this.#file = new OwnFile(store, name, async () => this.fence?.())
     this.bereft = rows('bereft')
     this.binding = binding
-    this.objects = passFrom(file?.objects)
+    this.objects = {...passFrom(file?.objects), announced: announcedIn(file)}
     this.#hadObjects = this.objects.finished
     this.references = {...passFrom(file?.references), announced: file?.references.announced ?? 0}
     this.conflictsSettled = file?.conflictsSettled ?? false
@@ -249,6 +250,7 @@ export class Checkpoint {
   }
 
   #content(): CheckpointFile {
+    const {announced} = this.objects
     const pass = ({count, done, finished}: Pass): PassFile => ({count, done: done.toJSON(), finished})
     return {
       ...(this.bereft.size > 0 && {bereft: this.bereft.toJSON()}),
@@ -260,7 +262,7 @@ export class Checkpoint {
       ...(this.identity !== undefined && {identity: this.identity}),
       ...(this.late.size > 0 && {late: this.late.toJSON()}),
       ...(this.isMade && {made: true}),
-      objects: pass(this.objects),
+      objects: {...pass(this.objects), ...(Number.isFinite(announced) && {announced})},
       ...(this.placeholders.length > 0 && {placeholders: this.placeholders}),
       references: {...pass(this.references), announced: this.references.announced},
       rejected: this.rejected.toJSON(),
@@ -272,6 +274,11 @@ export class Checkpoint {
       version: 1,
     }
   }
+}
+
+/** All that an earlier release wrote may have been sent. */
+function announcedIn(file: CheckpointFile | undefined): number {
+  return file ? (file.objects.announced ?? Infinity) : 0
 }
 
 /** What the file of a checkpoint is called. */

@@ -17,7 +17,7 @@ import {ReplicaWatch} from '../replica-watch.js'
 import {compareCollection} from '../verify/compare.js'
 import {isUnknown} from '../verify/unknown.js'
 import {restoreAliases, switchAlias} from './aliases.js'
-import {rejectedFileOf, resultOf} from './job.js'
+import {rejectedFileOf, type RestoreJob, resultOf} from './job.js'
 import {isThere} from './objects.js'
 import {readRejected} from './rejected.js'
 import {checkStillThere} from './same-target.js'
@@ -70,7 +70,7 @@ export async function confirm({target}: Written): Promise<RestoreResult> {
     )
   }
 
-  for (const warning of ofSource(job.target, checkpoint)) job.warn(warning)
+  for (const warning of ofOthers(job, checkpoint)) job.warn(warning)
   const {objects, references} = checkpoint
   return {
     ...resultOf(restore, {restored: objects.count - resumed.objects, resumed: resumed.objects}),
@@ -110,12 +110,25 @@ async function checkTenantsHold({restore: {job}, transfer}: Target): Promise<voi
   )
 }
 
-/** What others did to a live source meanwhile. */
-function ofSource(target: string, {bereft, late}: Pick<RestoreAccount, 'bereft' | 'late'>): Warning[] {
+/** What others did meanwhile: to a live source, and to a target that is to have none of it. */
+function ofOthers(
+  {options: {onConflict}, target}: RestoreJob,
+  {bereft, late, skipped}: Pick<RestoreAccount, 'bereft' | 'late' | 'skipped'>,
+): Warning[] {
   return [
     ...(late.size > 0 ? [cameLater(target, late.size)] : []),
     ...(bereft.size > 0 ? [lostReferences(target, bereft.size)] : []),
+    // What was there before was an error.
+    ...(onConflict === 'fail' && skipped.size > 0 ? [writtenMeanwhile(target, skipped.size)] : []),
   ]
+}
+
+function writtenMeanwhile(target: string, objects: number): Warning {
+  return {
+    code: 'written-meanwhile',
+    details: {collection: target, objects},
+    message: `Others wrote ${plural(objects, 'object')} of the backup into "${target}" while it was restored: ${objects === 1 ? 'it is' : 'they are'} left as ${objects === 1 ? 'it is' : 'they are'}.`,
+  }
 }
 
 function cameLater(target: string, objects: number): Warning {

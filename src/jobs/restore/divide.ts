@@ -110,6 +110,7 @@ async function divideTarget(target: Target, archive: Archive, items: PlanOptions
 
   const rows = partRows(archive).map((each) => each * (source?.most ?? 1))
   const {targetTenants, tenants} = checkpoint
+  const isUncertain = references.announced > 0 || objects.announced === Infinity
   if (isOfEncrypted(job.home)) {
     const collection = job.target
     job.warn({code: 'plan-in-clear', details: {collection}, message: planInClear(collection)})
@@ -125,7 +126,7 @@ async function divideTarget(target: Target, archive: Archive, items: PlanOptions
     ...(dropped && {dropped}),
     ...(checkpoint.identity !== undefined && {identity: checkpoint.identity}),
     isOurs,
-    ...(references.announced > 0 && {isUncertain: true}),
+    ...(isUncertain ? {isUncertain} : {announced: objects.announced}),
     leases: [],
     options: Object.fromEntries(SENT_OPTIONS.map((name) => [name, job.options[name]])),
     rows: rows.reduce((sum, each) => sum + each, 0),

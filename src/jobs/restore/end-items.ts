@@ -133,6 +133,7 @@ export async function abandonRestore(
   const {checkpoint, job} = restore
   checkpoint.conflictsSettled = true
   // Whatever was written is written again, and nobody knows which references were sent.
+  checkpoint.objects.announced = worker.work.rows
   checkpoint.references.announced = worker.work.rows
   for (const item of files) checkpoint.placeholders.push(...(await leftPlaceholders(worker.left, {files: item})))
   await checkpoint.save()
@@ -191,7 +192,8 @@ async function addUp(
   const {checkpoint, job} = restore
   await transfer.rejected.clear()
   for (const outcome of outcomes) {
-    const {objects, rejected, sample} = objectsOf(outcome)
+    const {objects, rejected, sample, skipped = []} = objectsOf(outcome)
+    for (const [from, to] of skipped) checkpoint.skipped.add(from, to)
     checkpoint.objects.count += objects
     for (const each of sample) job.sample.add(each)
     await join(left, transfer.rejected, checkpoint, rejected)

@@ -88,6 +88,8 @@ export interface RestoreWork {
   schema: WeaviateClass
   /** Rows that are left alone. */
   skipped: RowRange[]
+  /** Rows before it may have been written by an interrupted restore, or to prove the target. */
+  announced?: number
   /** Tenants of collections that are referred to, that are to be inactive in the end. */
   targetTenants: TargetTenant[]
   /** Tenants of the target that are to be inactive in the end. */
@@ -111,6 +113,8 @@ export interface ObjectsResult {
   /** That were written. */
   objects: number
   rejected?: ItemRejected
+  /** Rows that others had written by then, beside those of the plan. */
+  skipped?: RowRange[]
   /** Some of what was written. */
   sample: Array<{id: string; tenant?: string}>
 }
@@ -226,6 +230,7 @@ export async function writeItemObjects(
       content: content.state(),
       objects: checkpoint.objects.count,
       ...rejectedOf(transfer, run),
+      ...skippedOf(checkpoint, worker.work),
       sample: job.sample.objects.slice(0, 4),
     }
   })
@@ -239,8 +244,9 @@ export async function writeItemReferences(
 ): Promise<ReferencesResult> {
   if (objects.content.statistics.references === 0) return {objects, references: 0}
   const isUncertain = run.attempt > 1 || worker.work.isUncertain === true
-  const refused = objects.rejected?.rows
-  return withTransfer(worker, item, {refused, run}, async (transfer) => {
+  const {rejected: before, skipped} = objects
+  const refused = before?.rows
+  return withTransfer(worker, item, {refused, run, skipped}, async (transfer) => {
     const {references} = transfer.checkpoint
     // Any of them may have been sent: their objects are written again, which clears what is there.
     if (isUncertain) references.announced = item.ranges.at(-1)?.[1] ?? 0
@@ -258,21 +264,24 @@ interface ItemPass {
   /** Of the references: rows whose objects were refused. */
   refused?: RowRange[]
   run: RestoreItemRun
+  /** Of the references: rows whose objects others had written. */
+  skipped?: RowRange[]
 }
 
 async function accountOf(
   {direct, left, work}: RestoreWorker,
   {isOfOthers, tenants}: RestoreItem,
-  {refused = [], run}: ItemPass,
+  {refused = [], run, skipped = []}: ItemPass,
 ): Promise<RestoreAccount> {
   const own = tenants && new Set(tenants)
   const isOwn = ({name}: {name: string}): boolean => (own ? own.has(name) : !isOfOthers)
   return itemAccount({
+    announced: run.attempt > 1 || work.isUncertain ? Infinity : (work.announced ?? 0),
     calm: calmFor(run, direct),
     keepPlaceholders: async (placeholders) => keepPlaceholders(left, run, placeholders),
     placeholders: run.attempt > 1 ? await leftPlaceholders(left, run) : [],
     rejected: refused,
-    skipped: work.skipped,
+    skipped: [...work.skipped, ...skipped],
     targetTenants: work.targetTenants.filter((tenant) => isOwn(tenant)),
     tenants: work.tenants?.filter((tenant) => isOwn(tenant)),
   })
@@ -352,9 +361,20 @@ function rejectedOf(
   before: RowRange[] = [],
 ): {rejected?: ItemRejected} {
   if (rejected.count === 0) return {}
+  return {rejected: {file: rejectedKey(run), rows: rowsBeside(checkpoint.rejected, before)}}
+}
+
+function skippedOf({skipped}: RestoreAccount, work: RestoreWork): {skipped?: RowRange[]} {
+  const rows = rowsBeside(skipped, work.skipped)
+  return rows.length > 0 ? {skipped: rows} : {}
+}
+
+/** Rows that came after those `before`. */
+function rowsBeside(all: RowRanges, before: readonly RowRange[]): RowRange[] {
   const known = new RowRanges(before)
+  if (all.size === known.size) return []
   const rows = new RowRanges()
-  for (const [from, to] of checkpoint.rejected.toJSON())
+  for (const [from, to] of all.toJSON())
     for (let row = from; row < to; row++) if (!known.has(row)) rows.add(row, row + 1)
-  return {rejected: {file: rejectedKey(run), rows: rows.toJSON()}}
+  return rows.toJSON()
 }

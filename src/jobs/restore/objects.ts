@@ -16,6 +16,7 @@ import {planBare} from '../../weaviate/collection-plan.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
 import {type Batch, batches, BatchQueue, leave} from './batches.js'
 import {activeOnly} from './item-safety.js'
+import {announceObjects, withoutOthers} from './others.js'
 
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
 export const BATCH_BYTES = 2 * 1024 * 1024
@@ -39,6 +40,8 @@ export interface RestoreTransferOptions extends OperationOptions {
    * references are sent is then written with them.
    */
   choosesAnew?: boolean
+  /** What others write into the target meanwhile is not written over. */
+  leavesOthers: boolean
   /** Written before the pass began. */
   first?: FirstObject
   /** Whether what is written is looked at by nobody afterwards. A connection of somebody else's making may keep what it was given. */
@@ -96,6 +99,7 @@ export function lookUpIn({plan, ...reading}: ByIdOptions): ObjectsById {
 }
 
 /** First pass: every object, without its references. */
+// Long because announcing, sending and noting share one pass.
 export async function writeObjects(options: RestoreTransferOptions): Promise<void> {
   const {checkpoint} = options
   const pass = checkpoint.objects
@@ -125,18 +129,22 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     tenants: options.tenants.limit(),
     weigh: (object: WeaviateObject) => approximateBytes(object) / BATCH_BYTES,
   }
-  await queue.each(batches(pages, pass.done.firstMissing, wanted, limit), async (batch) => async () => {
+  // Of those before it nobody knows whose what is there is: it may be what an earlier run has sent.
+  const uncertain = pass.announced
+  const send = async (cut: Batch): Promise<void> => {
     const failures: WriteFailure[] = []
-    await options.tenants.whileActive(batch.objects, async () => {
-      failures.push(...(await options.sink.write(batch.objects)))
+    let batch = cut
+    await options.tenants.whileActive(cut.objects, async () => {
+      if (options.leavesOthers) batch = await withoutOthers(options, cut, uncertain)
+      if (batch.objects.length > 0) failures.push(...(await options.sink.write(batch.objects)))
     })
     await reject(options, batch, failures, 'objects')
     if (failures.length === 0) for (const object of batch.objects) options.sample.add(object)
     if (options.referring) noteReferring(options, batch)
     if (options.first) options.first.isSent ||= isIn(batch, options.first)
-    if (options.keepsNothing) leave(batch)
+    if (options.keepsNothing) leave(cut)
     pass.count += batch.objects.length - failures.length
-    pass.done.add(batch.from, batch.to)
+    pass.done.add(cut.from, cut.to)
     options.onProgress?.({
       collection: options.plan.className,
       completed: pass.count,
@@ -144,6 +152,11 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
       total: options.total,
     })
     await checkpoint.saveSoon()
+  }
+
+  await queue.each(batches(pages, pass.done.firstMissing, wanted, limit), async (batch) => {
+    if (options.leavesOthers) await announceObjects(checkpoint, batch.to)
+    return async () => send(batch)
   })
   pass.finished = true
   await checkpoint.save()

@@ -10,6 +10,7 @@ import {approximateBytes, objectKey, type WeaviateObject, type WriteFailure} fro
 import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
 import {BATCH_BYTES, countReferences, reject, type RestoreTransferOptions} from './objects.js'
+import {keysThere} from './others.js'
 import {rowsBefore} from './ranged.js'
 import {RowRanges} from './row-ranges.js'
 import {SentReferences} from './sent-once.js'
@@ -253,13 +254,7 @@ export function onlyReferences(
 
 /** Those that the target has. */
 async function writtenOf({lookUp, referring}: RestoreTransferOptions, batch: Batch): Promise<Batch> {
-  const there = new Set<string>()
-  for (const [tenant, group] of Map.groupBy(batch.objects, (object) => object.tenant)) {
-    const ids = group.map(({id}) => id)
-    for await (const {objects} of lookUp.read(ids, {tenant}))
-      for (const {id} of objects) there.add(objectKey(tenant, id))
-  }
-
+  const there = await keysThere(lookUp, batch.objects)
   const isThere = ({id, tenant}: WeaviateObject): boolean => there.has(objectKey(tenant, id))
   for (const [index, row] of batch.rows.entries()) if (!isThere(batch.objects[index]!)) referring?.notFound(row)
   return {

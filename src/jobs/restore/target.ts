@@ -16,6 +16,7 @@ import {isEmptyPlace} from './empty-place.js'
 import {proveByFirstObject, proveTarget} from './first-object.js'
 import {type KnownRestore, rejectedFileOf, type RestoreJob} from './job.js'
 import {type RestoreTransferOptions, sendingOf} from './objects.js'
+import {leavesOthers} from './others.js'
 import {conflict, type RestorePlan} from './plan.js'
 import {Referring} from './referring.js'
 import {withCreationHint} from './refusals.js'
@@ -187,6 +188,7 @@ export function transferOf(
     archive: view,
     checkpoint,
     choosesAnew: !isOurs && isChosenLive(job),
+    leavesOthers: leavesOthers(options),
     keepsNothing: openedAs(job.direct) !== undefined,
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),
     onProgress: options.onProgress,
@@ -268,10 +270,9 @@ async function isEmpty(job: RestoreJob, schema: WeaviateClass, ours: ReadonlySet
 /** Before anything is written: what the target has already is an error, or left alone. */
 async function settleConflicts({restore, transfer}: Target): Promise<void> {
   const {checkpoint, job} = restore
-  const {merge, onConflict, skipData} = job.options
-  if (!merge || skipData || checkpoint.conflictsSettled || (onConflict !== 'skip' && onConflict !== 'fail')) return
+  if (checkpoint.conflictsSettled || !leavesOthers(job.options)) return
   const {existing, unseen} = await findExisting(transfer)
-  if (existing.size > 0 && onConflict === 'fail') throw conflict(job.target, existing.size)
+  if (existing.size > 0 && job.options.onConflict === 'fail') throw conflict(job.target, existing.size)
   for (const [from, to] of existing.toJSON()) checkpoint.skipped.add(from, to)
   for (const [from, to] of unseen.toJSON()) checkpoint.unseen.add(from, to)
   // On the disk before the first object leaves: a later run must not take its own objects for somebody else's.

@@ -24,6 +24,7 @@ async function written(): Promise<{
   checkpoint.gone.add(3, 4)
   checkpoint.late.add(11, 12)
   checkpoint.unseen.add(10, 13)
+  checkpoint.objects.announced = 12
   checkpoint.objects.count = 7
   checkpoint.objects.done.add(0, 10)
   checkpoint.objects.finished = true
@@ -52,7 +53,7 @@ it('is read back as it was written, every member of it', async () => {
     identity: 'identity',
     late: [[11, 12]],
     made: true,
-    objects: {count: 7, done: [[0, 10]], finished: true},
+    objects: {announced: 12, count: 7, done: [[0, 10]], finished: true},
     placeholders: [
       {collection: 'Other', id: 'x', tenant: 'a', times: [1, 2], vectors: 'v'},
       {collection: 'Other', id: 'y', vectors: 'v'},
@@ -99,4 +100,16 @@ it('that is no JSON, or says that it is over', async () => {
   await expect(readCheckpoint(store, name)).rejects.toMatchObject({code: 'CHECKPOINT'})
   await store.put(name, utf8('{"over":true}\n'))
   expect(await readCheckpoint(store, name)).toBeUndefined()
+})
+
+it('of an earlier release, which does not say what was announced, may have sent all objects', async () => {
+  const {name, store, value} = await written()
+  expect((await Checkpoint.open(store, 'backup', BINDING)).objects.announced).toBe(12)
+  const {announced: _, ...objects} = value.objects as Record<string, unknown>
+  await store.put(name, utf8(JSON.stringify({...value, objects})))
+  const opened = await Checkpoint.open(store, 'backup', BINDING)
+  expect(opened.objects.announced).toBe(Infinity)
+  // It still does not say it, once it was saved again.
+  await opened.save()
+  expect((await Checkpoint.open(store, 'backup', BINDING)).objects.announced).toBe(Infinity)
 })
