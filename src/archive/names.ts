@@ -194,13 +194,23 @@ export function isCheckpointOf(backup: string, name: string): boolean {
   return name.startsWith(`${backup}.`) && /^[-_0-9A-Za-z]+\.checkpoint(?:\.age)?(?:-elsewhere)?$/.test(rest)
 }
 
-const MARKERS = {activated: /^\.activated-.*\.json$/, drop: /^\.drop-.*\.json$/, replace: /^\.replace-.*\.json$/}
+const MARKERS = {
+  activated: /^\.activated-.*\.json$/,
+  drop: /^\.drop-.*\.json$/,
+  export: /^\.export-.*\.json$/,
+  replace: /^\.replace-.*\.json$/,
+}
 
 export type MarkerKind = keyof typeof MARKERS
 
 /** Says what a run that is killed leaves to be finished: of which collection, unless that is hidden. */
-export function markerName(kind: MarkerKind, collection: string, isHidden: boolean): string {
+export function markerName(kind: Exclude<MarkerKind, 'export'>, collection: string, isHidden: boolean): string {
   return `.${kind}-${isHidden ? `hidden-${sha256Hex(collection).slice(0, 16)}` : fileStem(collection)}.json`
+}
+
+/** Of one that a server makes: `id`, as the server knows it. */
+export function exportNoteName(id: string): string {
+  return `.export-${id}.json`
 }
 
 export function isMarker(name: string, kind: MarkerKind): boolean {

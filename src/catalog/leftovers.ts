@@ -2,6 +2,7 @@
 import type {Store} from '../store/store.js'
 
 import {notedCheckpoint} from '../archive/checkpoint-note.js'
+import {exportInWords, readExportNote} from '../archive/export-note.js'
 import {
   backupOfJournal,
   backupOfRemoved,
@@ -25,7 +26,7 @@ export interface Leftover {
   /** What to do about it. */
   hint: string
   /** `temporary`: nobody needs it. `unread`: nobody can say what it is. */
-  kind: 'activated' | 'drop' | 'removal' | 'replace' | 'restore' | 'temporary' | 'unfinished' | 'unread'
+  kind: 'activated' | 'drop' | 'export' | 'removal' | 'replace' | 'restore' | 'temporary' | 'unfinished' | 'unread'
   /** In the place. */
   name: string
   /** What it is, behind its path. */
@@ -128,6 +129,18 @@ async function isPartOf(store: Store, backup: string, name: string): Promise<Lef
   }
 }
 
+/** What a note says that cannot be understood, nobody knows; it is of an export all the same. */
+async function exportLeft(store: Store, name: string): Promise<Leftover> {
+  const note = await readExportNote(store, name).catch(insteadOf(undefined, 'CHECKPOINT'))
+  const what = note ? `${exportInWords(note)}, by ${note.server}` : 'an export by a server'
+  return {
+    hint: `Unless that is being made now: once it is whole it can be restored from where it lies as it is, or be removed there. Then remove ${store.describe(name)}.`,
+    kind: 'export',
+    name,
+    what: `says that a run did not end that waited for ${what}`,
+  }
+}
+
 async function leftoverOf(store: Store, name: string): Promise<Leftover | undefined> {
   const removed = backupOfRemoved(name)
   if (removed !== undefined) return isPartOf(store, removed, name)
@@ -154,6 +167,7 @@ async function leftoverOf(store: Store, name: string): Promise<Leftover | undefi
     }
   }
 
+  if (isMarker(name, 'export')) return exportLeft(store, name)
   const note = NOTES.find(({kind}) => isMarker(name, kind))
   if (note) return {...note, name}
   if (!isTemporaryName(name)) return undefined

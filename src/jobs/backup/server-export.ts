@@ -14,6 +14,8 @@ export interface ExportOrder {
   backend: ExportBackend
   collections: readonly string[]
   id: string
+  /** Called as soon as the server says where it will lie. */
+  onBegun?: (state: ExportState) => Promise<void>
   options: Pick<BackupOptions, 'maxRetries' | 'onProgress' | 'onWarning' | 'retryMaxWaitMs' | 'signal'>
 }
 
@@ -24,6 +26,7 @@ export interface ExportOrder {
 export async function exportByServer(exports: ServerExports, order: ExportOrder): Promise<ExportState> {
   const {backend, collections, id, options} = order
   const begun = await begin(exports, order)
+  await order.onBegun?.(begun)
   const lacking = collections.filter((name) => !begun.classes.includes(name))
   if (lacking.length > 0) {
     await cancel(exports, order)

@@ -25,6 +25,7 @@ import {wantedCollections} from '../wanted-collections.js'
 import {accountOfExport, countForExport, type ExportAccount, type ExportCount} from './export-counts.js'
 import {headOf} from './head.js'
 import {type BackupJob, makeJob} from './job.js'
+import {NotedExport, tellOfEarlierExports} from './noted-export.js'
 import {nameOf} from './result.js'
 import {register} from './seal.js'
 import {exportByServer} from './server-export.js'
@@ -83,16 +84,25 @@ export async function backUpViaExport(
 
   const id = `elysia-${new Date().toISOString().slice(0, 19).replaceAll(/\D/g, '-')}-${runId.slice(0, 8)}`
   const collections = chosen.map(({schema}) => schema.class)
-  const state = await exportByServer(exports, {backend: options.backend, collections, id, options})
+  await tellOfEarlierExports(exports, {connection, store, warn: (warning) => options.onWarning?.(warning)})
+  const {backend} = options
+  const noted = await NotedExport.of(store, {backend, collections, id, server: connection.describe})
+  const order = {backend, collections, id, onBegun: async (begun: ExportState) => noted.begun(begun), options}
+  const state = await exportByServer(exports, order).catch(async (error: unknown) => {
+    await noted.failed(error)
+    throw error
+  })
   const native = await openHere(state, store, options)
   const backups: BackupResult[] = []
   for (const before of all) {
-    const sealed = await seal(before, {backend: options.backend, native, state})
+    const sealed = await seal(before, {backend, native, state})
     const backup = {...sealed, seconds: (performance.now() - started) / 1000}
     backups.push(backup)
     await options.onSealed?.(backup)
   }
 
+  // By now the backups say where it lies.
+  await noted.done()
   return {backups, runId}
 }
 

@@ -26,7 +26,7 @@ export class SameAnswers {
     const idsOf = Map.groupBy(changed.objects, (_, index) => changed.rows[index])
     for (const [index, row] of page.rows.entries()) {
       const object = page.objects[index]!
-      if (!this.#references.some((name) => object.properties[name] !== undefined)) continue
+      if (this.#references.every((name) => object.properties[name] === undefined)) continue
       const known = this.#answers.get(row)
       const ids = shortHash((idsOf.get(row) ?? []).map(({id, tenant}) => [id, tenant ?? null]))
       if (!known) this.#answers.set(row, {asked: stateOf(object), ids})

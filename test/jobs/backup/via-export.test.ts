@@ -9,7 +9,16 @@ import type {Store} from '../../../src/store/store.js'
 import type {Connection, ExportState, ServerExports} from '../../../src/weaviate/connection.js'
 
 import {readSeal} from '../../../src/archive/sealed-fields.js'
-import {BackupCatalog, BackupManager, copyBackup, RestoreManager, Verifier} from '../../../src/index.js'
+import {leftoversIn} from '../../../src/catalog/leftovers.js'
+import {
+  BackupCatalog,
+  BackupManager,
+  copyBackup,
+  DataOpsError,
+  RestoreManager,
+  Verifier,
+  type Warning,
+} from '../../../src/index.js'
 import {POLL} from '../../../src/jobs/backup/server-export.js'
 import {Field} from '../../../src/model/fields.js'
 import {withEnvironment} from '../../store/support.js'
@@ -345,5 +354,76 @@ describe('a backup that the server exports', () => {
       code: 'NOT_ALLOWED',
     })
     expect(await catalog.list()).toEqual([])
+  })
+
+  it('that was killed has left an export of which list, doctor and the next run tell where it lies, until it is gone', async () => {
+    const store = memoryStore()
+    const ids: string[] = []
+    const gone = new Set<string>()
+    const connection = exporting([])
+    const own = connection.exports!
+    let isKilled = true
+    const exports: ServerExports = {
+      ...own,
+      async start(backend, id, collections) {
+        ids.push(id)
+        return {...(await own.start(backend, id, collections)), status: 'STARTED'}
+      },
+      async state(backend, id, signal) {
+        // Nothing of the process goes on.
+        if (isKilled) throw new Error('killed')
+        if (gone.has(id)) throw new DataOpsError('SERVER_REFUSED', 'Not found.', {details: {status: 404}})
+        return own.state(backend, id, signal)
+      },
+    }
+    const warnings: Warning[] = []
+    const run = async (): Promise<BackupRunResult> =>
+      new BackupManager({...connection, exports}, {store}).exportCollections(['ExpMT'], {
+        backend: 'filesystem',
+        onWarning(warning) {
+          warnings.push(warning)
+        },
+      })
+    await expect(run()).rejects.toThrow('killed')
+    const [id = ''] = ids
+    const left = path.join(directory.path, 'exports', id)
+    const note = `.export-${id}.json`
+    const told = expect.stringContaining(`the export ${id} of ExpMT to filesystem, in ${left}, by http://`) as string
+    expect(await leftoversIn(store)).toMatchObject([{kind: 'export', name: note, what: told}])
+
+    isKilled = false
+    expect(await run()).toMatchObject({backups: [{objectCount: 2}]})
+    expect(warnings).toMatchObject([
+      {
+        code: 'export-left',
+        details: {export: id, file: store.describe(note), path: left, status: 'SUCCESS'},
+        message: expect.stringContaining('it is whole, and can be restored from there') as string,
+      },
+    ])
+    // It may be wanted; that of the run that has ended is in its backup.
+    expect(await readdir(left)).toContain('export_metadata.json')
+    expect((await leftoversIn(store)).map(({name}) => name)).toEqual([note])
+
+    gone.add(id)
+    await run()
+    expect(warnings.slice(1)).toMatchObject([{code: 'export-left', details: {export: id}}])
+    await rm(left, {recursive: true})
+    await run()
+    expect(warnings.slice(2)).toEqual([])
+    expect(await leftoversIn(store)).toEqual([])
+  })
+
+  it('that the server refuses to begin has left nothing', async () => {
+    const store = memoryStore()
+    const connection = exporting([])
+    const exports: ServerExports = {
+      ...connection.exports!,
+      async start() {
+        throw new DataOpsError('SERVER_REFUSED', 'No such backend.')
+      },
+    }
+    const run = new BackupManager({...connection, exports}, {store}).exportCollections(['ExpMT'], {backend: 's3'})
+    await expect(run).rejects.toMatchObject({code: 'SERVER_REFUSED'})
+    expect(await leftoversIn(store)).toEqual([])
   })
 })
