@@ -1,5 +1,6 @@
 import {DataOpsCommand} from '../src/cli/base-command.js'
 import {type Fitting, settingsTyped, whatFits} from '../src/cli/completion/fits.js'
+import {newestOfEach} from '../src/cli/completion/newest.js'
 import {examples} from '../src/cli/examples.js'
 import {globalFlags, openingFlags, outputFlag} from '../src/cli/flags.js'
 
@@ -62,8 +63,7 @@ export default class Complete extends DataOpsCommand {
     const {catalog} = await this.catalogIn(place)
     const backups = await catalog.list()
     if (backups.length === 0) return []
-    const collections = backups.map(({collection}) => collection).filter(Boolean)
-    return ['latest', ...collections.map((name) => `${name}@latest`), ...backups.map(({id}) => id.slice(0, 8))]
+    return ['latest', ...newestOfEach(backups), ...backups.map(({id}) => id.slice(0, 8))]
   }
 
   protected override readonly warnOf = (): void => {

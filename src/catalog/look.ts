@@ -74,6 +74,21 @@ export async function lookAt(store: Store, file: string, {now, signal}: LookOpti
   return {collection, held, id, isWhole, server, unnamed}
 }
 
+/** Looks at each backup of a place once, but for one that could not be looked at. */
+export class Looks {
+  readonly #known = new Map<string, Promise<Looked>>()
+
+  constructor(readonly store: Store) {}
+
+  /** @throws as `lookAt`. */
+  async at(file: string): Promise<Looked> {
+    const known = this.#known.get(file) ?? lookAt(this.store, file)
+    this.#known.set(file, known)
+    known.catch(() => this.#known.delete(file))
+    return known
+  }
+}
+
 function lookedAt(
   store: Store,
   manifest: SealedManifest,

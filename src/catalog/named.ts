@@ -7,7 +7,7 @@ import {DataOpsError, insteadOf} from '../model/errors.js'
 import {nearestNames} from '../model/nearest.js'
 import {isPattern, matchesPattern} from '../model/pattern.js'
 import {plural} from '../model/plural.js'
-import {lookAt} from './look.js'
+import {Looks} from './look.js'
 import {type OfOneServer, ofServer, otherServers, withServers} from './of-server.js'
 
 /** What a name asks for. */
@@ -71,10 +71,11 @@ export async function backupsNamed(
   store: Store,
 ): Promise<NamedBackups> {
   const where = store.describe('')
+  const looks = new Looks(store)
   switch (name.kind) {
     case 'at': {
       const collection = knownCollection(name.collection, all, where)
-      const ofIt = ofServer(name.server, await ofCollection(collection, all, store), where)
+      const ofIt = ofServer(name.server, await ofCollection(collection, all, looks), where)
       const then = ofIt.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
       const ofThen = all.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
       if (then.length === 0) {
@@ -82,24 +83,24 @@ export async function backupsNamed(
         throw noneAt(collection, name.time, {isHidden, ofIt})
       }
 
-      const found = await newestWhole(then, store, `of "${collection}" of ${name.time}`)
-      return besideHidden(await besideOthers(found, then, store), ofThen)
+      const found = await newestWhole(then, looks, `of "${collection}" of ${name.time}`)
+      return besideHidden(await besideOthers(found, then, looks), ofThen)
     }
 
     case 'latest': {
       if (name.collection === undefined) {
-        const known = await withServers(all, store)
-        return besideOthers(await newestWhole(known, store, `in ${where}`), known, store)
+        const known = await withServers(all, looks)
+        return besideOthers(await newestWhole(known, looks, `in ${where}`), known, looks)
       }
 
       const collection = knownCollection(name.collection, all, where)
-      const ofIt = ofServer(name.server, await ofCollection(collection, all, store), where)
-      const found = await newestWhole(ofIt, store, `of "${collection}" in ${where}`)
-      return besideHidden(await besideOthers(found, ofIt, store), all)
+      const ofIt = ofServer(name.server, await ofCollection(collection, all, looks), where)
+      const found = await newestWhole(ofIt, looks, `of "${collection}" in ${where}`)
+      return besideHidden(await besideOthers(found, ofIt, looks), all)
     }
 
     case 'pattern': {
-      return newestOfEach(name.pattern, all, store)
+      return newestOfEach(name.pattern, all, looks)
     }
 
     case 'run': {
@@ -108,10 +109,10 @@ export async function backupsNamed(
   }
 }
 
-async function ofCollection(collection: string, all: readonly ListedBackup[], store: Store): Promise<ListedBackup[]> {
+async function ofCollection(collection: string, all: readonly ListedBackup[], looks: Looks): Promise<ListedBackup[]> {
   return withServers(
     all.filter((backup) => backup.collection === collection),
-    store,
+    looks,
   )
 }
 
@@ -119,30 +120,30 @@ async function ofCollection(collection: string, all: readonly ListedBackup[], st
 async function besideOthers(
   found: NamedBackups,
   candidates: readonly ListedBackup[],
-  store: Store,
+  looks: Looks,
 ): Promise<NamedBackups> {
   const [backup] = found.backups
   if (!backup) return found
   // What cannot be looked at now may be one.
   const couldBe = async (other: ListedBackup): Promise<boolean> =>
-    wholeOrWhyNot(other, store)
+    wholeOrWhyNot(other, looks)
       .then((whole) => typeof whole !== 'string')
       .catch(insteadOf(true, 'STORAGE'))
   const others = await otherServers(backup, candidates, couldBe)
   return {...found, ofOneServer: others.length > 0 ? [{backup, others}] : []}
 }
 
-async function newestOfEach(pattern: string, all: readonly ListedBackup[], store: Store): Promise<NamedBackups> {
+async function newestOfEach(pattern: string, all: readonly ListedBackup[], looks: Looks): Promise<NamedBackups> {
   const matching = all.filter(
     ({collection, file}) => matchesPattern(collection, pattern) || matchesPattern(file, pattern),
   )
-  if (matching.length === 0) throw none(`"${pattern}" matches no backup in ${store.describe('')}.`, hintOf(all))
+  if (matching.length === 0) throw none(`"${pattern}" matches no backup in ${looks.store.describe('')}.`, hintOf(all))
   const found: NamedBackups = {backups: [], ofOneServer: [], passedOver: []}
   for (const collection of new Set(matching.map((backup) => groupOf(backup)))) {
     const listed = matching.filter((backup) => groupOf(backup) === collection)
-    const ofIt = await withServers(listed, store)
-    const newest = await newestWhole(ofIt, store, `of "${collection}" among "${pattern}"`)
-    const whole = await besideOthers(newest, ofIt, store)
+    const ofIt = await withServers(listed, looks)
+    const newest = await newestWhole(ofIt, looks, `of "${collection}" among "${pattern}"`)
+    const whole = await besideOthers(newest, ofIt, looks)
     const {backups, ofOneServer, passedOver} = ofIt[0]?.collection === '' ? whole : besideHidden(whole, all)
     found.backups.push(...backups)
     found.ofOneServer.push(...ofOneServer)
@@ -166,10 +167,10 @@ function besideHidden({backups, passedOver, ...found}: NamedBackups, all: readon
   return {...found, backups, passedOver: [...passedOver, {backup: hidden, reason}]}
 }
 
-async function newestWhole(candidates: readonly ListedBackup[], store: Store, which: string): Promise<NamedBackups> {
+async function newestWhole(candidates: readonly ListedBackup[], looks: Looks, which: string): Promise<NamedBackups> {
   const passedOver: NamedBackups['passedOver'] = []
   for (const backup of candidates) {
-    const found = await wholeOrWhyNot(backup, store)
+    const found = await wholeOrWhyNot(backup, looks)
     if (typeof found !== 'string') return {backups: [found], ofOneServer: [], passedOver}
     passedOver.push({backup, reason: found})
   }
@@ -183,13 +184,13 @@ async function newestWhole(candidates: readonly ListedBackup[], store: Store, wh
 }
 
 /** With its server as it says it itself; or why it cannot be taken for the newest, or is not all of its collection, as far as its head and seal say. */
-async function wholeOrWhyNot(backup: ListedBackup, store: Store): Promise<ListedBackup | string> {
+async function wholeOrWhyNot(backup: ListedBackup, looks: Looks): Promise<ListedBackup | string> {
   if (backup.status === 'missing') return 'is gone'
   if (backup.status === 'damaged') return 'is damaged'
   // A clock was ahead when it was made: whether others are newer cannot be told.
   if (Date.parse(backup.timestamp) > Date.now() + CLOCK_SKEW_MS) return 'is dated in the future'
   try {
-    const {held, id, isReplaced, server} = await lookAt(store, backup.file)
+    const {held, id, isReplaced, server} = await looks.at(backup.file)
     if (id !== backup.id) return 'is another one by now'
     // Else what a mistake has left would be the newest, once it was replaced.
     if (isReplaced) return 'is of what another backup has replaced'

@@ -1,13 +1,12 @@
 /** Backups of one collection that several servers keep in one place: which server's is taken, and whose there are beside it. */
 import type {Warning} from '../model/progress.js'
-import type {Store} from '../store/store.js'
+import type {Looks} from './look.js'
 import type {ListedBackup} from './status.js'
 
 import {DataOpsError, insteadOf} from '../model/errors.js'
 import {inParallel} from '../model/in-parallel.js'
 import {plural} from '../model/plural.js'
 import {serversCalled, shortNameOf} from '../model/server-text.js'
-import {lookAt} from './look.js'
 
 const SEVERAL_SERVERS = 'several-servers'
 
@@ -24,11 +23,11 @@ const ASKED = 8
  * With the servers that the newest say themselves: an earlier release that has entered its own backup has left out those of all others.
  * `backups`: newest first.
  */
-export async function withServers(backups: readonly ListedBackup[], store: Store): Promise<ListedBackup[]> {
+export async function withServers(backups: readonly ListedBackup[], looks: Looks): Promise<ListedBackup[]> {
   const unsaid = backups.filter(({server, status}) => server === undefined && status !== 'missing').slice(0, ASKED)
   const asked = await inParallel(unsaid, {atOnce: ASKED}, async ({file, id}) => {
     // What cannot be looked at says nothing; where it is taken, that is said.
-    const found = await lookAt(store, file).catch(insteadOf(undefined, (error) => error instanceof DataOpsError))
+    const found = await looks.at(file).catch(insteadOf(undefined, (error) => error instanceof DataOpsError))
     return [file, found?.id === id ? found.server : undefined] as const
   })
   const servers = new Map(asked)

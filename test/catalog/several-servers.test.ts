@@ -246,3 +246,29 @@ describe('a name of what several servers keep in one place', () => {
     })
   })
 })
+
+it('of an entry without its server a backup is looked at once for its newest', async () => {
+  await back(1, PROD)
+  const {name} = await back(2, STAGING)
+  await catalog.reindex()
+  const file = path.join(folder, CATALOG_FILE)
+  const entries = JSON.parse(await readFile(file, 'utf8')) as Array<Record<string, unknown>>
+  const opened: string[] = []
+  class Counting extends LocalStore {
+    override async openRead(...args: Parameters<LocalStore['openRead']>): ReturnType<LocalStore['openRead']> {
+      opened.push(args[0])
+      return super.openRead(...args)
+    }
+  }
+
+  const looksAt = async (): Promise<number> => {
+    opened.length = 0
+    expect(await locateBackup('Article@latest@staging', new Counting(folder))).toMatchObject({name})
+    return opened.filter((key) => key === name).length
+  }
+
+  const once = await looksAt()
+  await writeFile(file, JSON.stringify(entries.map(({server: _, ...entry}) => entry)))
+  expect(once).toBeGreaterThan(0)
+  expect(await looksAt()).toBe(once)
+})

@@ -8,6 +8,7 @@ import {promisify} from 'node:util'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import {type CommandShape, settingsTyped, whatFits} from '../../src/cli/completion/fits.js'
+import {newestOfEach} from '../../src/cli/completion/newest.js'
 import {completionScript, SHELLS} from '../../src/cli/completion/scripts.js'
 import {globalFlags, outputFlag} from '../../src/cli/flags.js'
 import {type EmbeddedWeaviate, startEmbeddedWeaviate} from '../../src/testing/index.js'
@@ -83,6 +84,26 @@ describe('what fits', () => {
     expect(fits('').words).not.toContain('complete')
     expect(fits('').words).toContain('doctor')
   })
+})
+
+it('names the newest of each collection, and of each of its servers where there are several', () => {
+  const backups = [
+    {collection: 'Book', server: 'http://prod:8080'},
+    {collection: 'Book', server: 'http://staging:8080'},
+    {collection: 'Book', server: 'http://prod:8080'},
+    {collection: 'Film', server: 'http://prod:8080'},
+    {collection: 'Old', server: undefined},
+    {collection: 'Old', server: 'http://prod:8080'},
+    {collection: '', server: 'http://prod:8080'},
+  ]
+  expect(newestOfEach(backups)).toEqual([
+    'Book@latest',
+    'Book@latest@prod',
+    'Book@latest@staging',
+    'Film@latest',
+    'Old@latest',
+    'Old@latest@prod',
+  ])
 })
 
 describe('in a shell', () => {
