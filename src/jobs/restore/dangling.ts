@@ -7,8 +7,8 @@ import type {Placeholder} from './checkpoint-file.js'
 
 import {ObjectsById} from '../../flow/by-id.js'
 import {isRefusal} from '../../model/errors.js'
-import {type JsonValue, own, type WeaviateObject, type WriteFailure} from '../../model/object.js'
-import {isMultiTenant} from '../../model/schema.js'
+import {type JsonValue, objectKey, own, type WeaviateObject, type WriteFailure} from '../../model/object.js'
+import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 import {sha256Hex} from '../../platform/node.js'
 import {planBare, planCollection} from '../../weaviate/collection-plan.js'
@@ -34,94 +34,187 @@ const TRIES = 20
 /** Milliseconds between two of them at most: long, so that many workers with one target meet seldom. */
 const LONGEST_WAIT_MS = 2000
 
-/** Writes an object and its references, which point at what the target collection calls itself. Returns why the server refused one. */
-export async function writeDangling(object: WeaviateObject, options: DanglingOptions): Promise<WriteFailure[]> {
-  for (let attempt = 1; ; attempt++) {
-    const {isWhole, refused} = await writeOnce(object, options)
+/**
+ * Writes objects and their references, which point at what the target collection calls itself. Returns why the server refused some.
+ * @param objects that may go in one call
+ */
+export async function writeDangling(
+  objects: readonly WeaviateObject[],
+  options: DanglingOptions,
+): Promise<WriteFailure[]> {
+  const failures: WriteFailure[] = []
+  let left = objects
+  for (let attempt = 1; left.length > 0; attempt++) {
+    const {hopeless, refused} = await writeOnce(left, options)
+    const dangling = new Set(refused.filter((failure) => isDangling(failure)).map((failure) => keyOfObject(failure)))
     // Where nothing could stand in, the next try would end as this one.
-    if (!isWhole || attempt >= TRIES || refused.every((failure) => !isDangling(failure))) return refused
-    await sleep(backoffMs(attempt, LONGEST_WAIT_MS) * Math.random(), options.signal)
+    left = left.filter((object) => dangling.has(keyOfObject(object)) && !hopeless.has(object) && attempt < TRIES)
+    const again = new Set(left.map((object) => keyOfObject(object)))
+    failures.push(...refused.filter((failure) => !again.has(keyOfObject(failure))))
+    if (left.length > 0) await sleep(backoffMs(attempt, LONGEST_WAIT_MS) * Math.random(), options.signal)
   }
+
+  return failures
+}
+
+function keyOfObject({id, tenant}: {id: string; tenant?: string | undefined}): string {
+  return objectKey(tenant, id)
 }
 
 interface WrittenOnce {
-  /** Each target was there, or something stood in for it. */
-  isWhole: boolean
+  /** A target of theirs is not there, and nothing can stand in for it. */
+  hopeless: ReadonlySet<WeaviateObject>
   refused: WriteFailure[]
 }
 
-async function writeOnce(object: WeaviateObject, {connection, plan, remember}: DanglingOptions): Promise<WrittenOnce> {
-  let isWhole = true
-  const missing: Placeholder[] = []
-  const stand: Array<{collection: CollectionPlan; object: WeaviateObject; placeholder: Placeholder}> = []
-  for (const [className, ids] of targetsOf(plan, object)) {
-    const schema = await connection.getCollection(className)
-    if (!schema) {
-      isWhole = false
-      continue
-    }
+/** Targets in one collection, and of one tenant of it where it has some. */
+interface Targets {
+  collection: CollectionPlan
+  /** By id, who refers to it. */
+  referring: Map<string, WeaviateObject[]>
+  tenant?: string | undefined
+}
 
-    const collection = planCollection(schema)
-    const tenant = isMultiTenant(schema) ? object.tenant : undefined
-    const there = await idsThere(connection, {collection, ids, tenant})
-    if (!there) {
-      isWhole = false
-      continue
-    }
+/** What stands in for a target, and who needs it. */
+interface StandIn {
+  object: WeaviateObject
+  placeholder: Placeholder
+  referring: readonly WeaviateObject[]
+}
 
-    for (const id of ids) {
-      if (there.has(id)) continue
-      const standIn = await makePlaceholder(connection, collection, id, tenant)
-      if (!standIn) {
-        isWhole = false
-        continue
-      }
-
-      const vectors = hashOfVectors(standIn)
-      const placeholder: Placeholder = {collection: className, id, vectors, ...(tenant !== undefined && {tenant})}
-      missing.push(placeholder)
-      stand.push({collection, object: standIn, placeholder})
-    }
-  }
-
+async function writeOnce(
+  objects: readonly WeaviateObject[],
+  {connection, plan, remember}: DanglingOptions,
+): Promise<WrittenOnce> {
+  const hopeless = new Set<WeaviateObject>()
+  const stand: Array<[targets: Targets, standIns: StandIn[]]> = []
+  for (const targets of await targetsOfAll(objects, {connection, hopeless, plan}))
+    stand.push([targets, await standInsFor(targets, {connection, hopeless})])
+  const missing = stand.flatMap(([, standIns]) => standIns.map(({placeholder}) => placeholder))
   await remember(missing)
   try {
-    for (const each of stand) {
-      // Looked at once more: what has come to be there meanwhile is never written over.
-      if ((await find(connection, each.collection, each.placeholder)) !== undefined) {
-        missing.splice(missing.indexOf(each.placeholder), 1)
-        continue
-      }
-
-      const refused = await connection.writeObjects({collection: each.collection, objects: [each.object]})
-      if (refused.length > 0)
-        return {isWhole, refused: refused.map(({reason}) => ({id: object.id, reason, tenant: object.tenant}))}
-      const written = await find(connection, each.collection, each.placeholder)
-      if (written) each.placeholder.times = timesOf(written)
+    const unwritten = new Map<WeaviateObject, string>()
+    for (const [targets, standIns] of stand) {
+      const {notOurs, refused} = await writeStandIns(connection, targets, standIns)
+      for (const placeholder of notOurs) missing.splice(missing.indexOf(placeholder), 1)
+      for (const {reason, referring} of refused) for (const object of referring) unwritten.set(object, reason)
     }
 
     await remember(missing)
+    const refused = [...unwritten].map(([{id, tenant}, reason]): WriteFailure => ({id, reason, tenant}))
+    const writable = objects.filter((object) => !unwritten.has(object))
+    if (writable.length === 0) return {hopeless, refused}
     // The references that the server took the first time are cleared by this.
-    const refused = await connection.writeObjects({collection: plan, objects: [object]})
-    if (refused.length > 0) return {isWhole, refused}
-    return {isWhole, refused: await connection.writeReferences({collection: plan, objects: [object]})}
+    const notTaken = await connection.writeObjects({collection: plan, objects: writable})
+    const keys = new Set(notTaken.map((failure) => keyOfObject(failure)))
+    const taken = writable.filter((object) => !keys.has(keyOfObject(object)))
+    const references = taken.length > 0 ? await connection.writeReferences({collection: plan, objects: taken}) : []
+    return {hopeless, refused: [...refused, ...notTaken, ...references]}
   } finally {
     await removePlaceholders(connection, missing)
     await remember([])
   }
 }
 
+async function targetsOfAll(
+  objects: readonly WeaviateObject[],
+  {connection, hopeless, plan}: {connection: Connection; hopeless: Set<WeaviateObject>; plan: CollectionPlan},
+): Promise<Targets[]> {
+  const schemas = new Map<string, undefined | WeaviateClass>()
+  const all = new Map<string, Targets>()
+  for (const object of objects) {
+    for (const [className, ids] of targetsOf(plan, object)) {
+      if (!schemas.has(className)) schemas.set(className, await connection.getCollection(className))
+      const schema = schemas.get(className)
+      if (!schema) {
+        hopeless.add(object)
+        continue
+      }
+
+      const tenant = isMultiTenant(schema) ? object.tenant : undefined
+      const key = keyOf(className, '', tenant)
+      const targets: Targets = all.get(key) ?? {collection: planCollection(schema), referring: new Map(), tenant}
+      all.set(key, targets)
+      for (const id of ids) targets.referring.set(id, [...(targets.referring.get(id) ?? []), object])
+    }
+  }
+
+  return [...all.values()]
+}
+
+async function standInsFor(
+  targets: Targets,
+  {connection, hopeless}: {connection: Connection; hopeless: Set<WeaviateObject>},
+): Promise<StandIn[]> {
+  const {collection, referring, tenant} = targets
+  const there = await idsThere(connection, targets, [...referring.keys()])
+  const absent = [...referring].filter(([id]) => !there?.has(id))
+  if (absent.length === 0) return []
+  const pattern = there && (await makePattern(connection, collection, tenant))
+  if (!pattern) {
+    for (const [, those] of absent) for (const object of those) hopeless.add(object)
+    return []
+  }
+
+  const {className} = collection
+  const vectors = hashOfVectors(pattern)
+  return absent.map(([id, those]) => ({
+    object: {...pattern, id},
+    placeholder: {collection: className, id, vectors, ...(tenant !== undefined && {tenant})},
+    referring: those,
+  }))
+}
+
+interface WrittenStandIns {
+  /** What has come to be there meanwhile. */
+  notOurs: Placeholder[]
+  refused: Array<{reason: string; referring: readonly WeaviateObject[]}>
+}
+
+async function writeStandIns(
+  connection: Connection,
+  targets: Targets,
+  standIns: readonly StandIn[],
+): Promise<WrittenStandIns> {
+  if (standIns.length === 0) return {notOurs: [], refused: []}
+  const {collection, tenant} = targets
+  const ids = standIns.map(({object}) => object.id)
+  // Looked at once more: what has come to be there meanwhile is never written over.
+  const there = await idsThere(connection, targets, ids)
+  // Its tenant has gone: the next try finds that nothing can stand in.
+  if (!there) return {notOurs: standIns.map(({placeholder}) => placeholder), refused: []}
+  const written = standIns.filter(({object}) => !there.has(object.id))
+  const failures =
+    written.length === 0 ? [] : await connection.writeObjects({collection, objects: written.map(({object}) => object)})
+  const reasons = new Map(failures.map(({id, reason}) => [id, reason]))
+  const byId = new Map(written.map((each) => [each.object.id, each]))
+  const bare = new ObjectsById({connection, plan: planBare(collection.schema)})
+  for await (const {objects} of bare.read([...byId.keys()], {tenant})) {
+    for (const object of objects) {
+      const standIn = byId.get(object.id)
+      if (standIn && !reasons.has(object.id)) standIn.placeholder.times = timesOf(object)
+    }
+  }
+
+  return {
+    notOurs: standIns.filter(({object}) => there.has(object.id)).map(({placeholder}) => placeholder),
+    refused: written.flatMap(({object, referring}) => {
+      const reason = reasons.get(object.id)
+      return reason === undefined ? [] : [{reason, referring}]
+    }),
+  }
+}
+
 /** undefined: the collection has no such tenant, where nothing can stand in. */
 async function idsThere(
   connection: Connection,
-  {collection, ids, tenant}: {collection: CollectionPlan; ids: ReadonlySet<string>; tenant: string | undefined},
+  {collection, tenant}: Targets,
+  ids: readonly string[],
 ): Promise<ReadonlySet<string> | undefined> {
   try {
     const there = new Set<string>()
-    for await (const {objects} of new ObjectsById({connection, plan: planBare(collection.schema)}).read([...ids], {
-      tenant,
-    }))
-      for (const {id} of objects) there.add(id)
+    const bare = new ObjectsById({connection, plan: planBare(collection.schema)})
+    for await (const {objects} of bare.read(ids, {tenant})) for (const {id} of objects) there.add(id)
     return there
   } catch (error) {
     if (tenant === undefined || !isRefusal(error)) throw error
@@ -136,12 +229,16 @@ export async function removePlaceholders(
   connection: Pick<Connection, 'deleteObjects' | 'getCollection' | 'getObjects'>,
   placeholders: readonly Placeholder[],
 ): Promise<void> {
-  for (const placeholder of placeholders) {
-    const {collection: className, id, tenant} = placeholder
+  for (const group of Map.groupBy(placeholders, ({collection, tenant}) => keyOf(collection, '', tenant)).values()) {
+    const {collection: className, tenant} = group[0]!
     const schema = await connection.getCollection(className)
-    const live = schema && (await find(connection, planCollection(schema), placeholder))
-    if (live && isAsWritten(live, placeholder))
-      await connection.deleteObjects({collection: className, ids: [id], tenant})
+    if (!schema) continue
+    const byId = new Map(group.map((each) => [each.id, each]))
+    const whole = new ObjectsById({connection, plan: planCollection(schema)})
+    for await (const {objects} of whole.read([...byId.keys()], {tenant})) {
+      const ids = objects.filter((live) => isAsWritten(live, byId.get(live.id))).map(({id}) => id)
+      if (ids.length > 0) await connection.deleteObjects({collection: className, ids, tenant})
+    }
   }
 }
 
@@ -179,51 +276,44 @@ function keyOf(collection: string, id: string, tenant: string | undefined): stri
   return JSON.stringify([collection, id, tenant])
 }
 
-async function find(
-  connection: Pick<Connection, 'getObjects'>,
-  collection: CollectionPlan,
-  {id, tenant}: Placeholder,
-): Promise<undefined | WeaviateObject> {
-  return (await connection.getObjects({collection, ids: [id], tenant})).find((object) => object.id === id)
-}
-
 function timesOf({creationTimeUnix, lastUpdateTimeUnix}: WeaviateObject): Placeholder['times'] {
   return creationTimeUnix === undefined || lastUpdateTimeUnix === undefined
     ? undefined
     : [creationTimeUnix, lastUpdateTimeUnix]
 }
 
-function isAsWritten(live: WeaviateObject, {times, vectors}: Placeholder): boolean {
+function isAsWritten(live: WeaviateObject, placeholder: Placeholder | undefined): boolean {
+  if (!placeholder) return false
+  const {times, vectors} = placeholder
   const [created, updated] = timesOf(live) ?? []
   if (Object.values(live.properties).some((value) => value !== null && value !== undefined)) return false
   // One that was never confirmed has no times to compare: it has not been updated since, and has the vectors that were sent.
   return times ? created === times[0] && updated === times[1] : created === updated && hashOfVectors(live) === vectors
 }
 
-function hashOfVectors({vector, vectors}: WeaviateObject): string {
+function hashOfVectors({vector, vectors}: Pick<WeaviateObject, 'vector' | 'vectors'>): string {
   const named = Object.entries(vectors ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return sha256Hex(
     JSON.stringify([vector ?? null, named], (_, value: unknown) => (value instanceof Uint8Array ? [...value] : value)),
   )
 }
 
-/** What a vectorizer would fill in is taken from another object; where there is none, undefined: nothing is vectorized for this. */
-async function makePlaceholder(
+/** A placeholder without its id. What a vectorizer would fill in is taken from another object; where there is none, undefined: nothing is vectorized for this. */
+async function makePattern(
   connection: Connection,
   collection: CollectionPlan,
-  id: string,
   tenant: string | undefined,
-): Promise<undefined | WeaviateObject> {
-  const placeholder: WeaviateObject = {id, properties: {}, ...(tenant !== undefined && {tenant})}
+): Promise<Omit<WeaviateObject, 'id'> | undefined> {
+  const pattern = {properties: {}, ...(tenant !== undefined && {tenant})}
   const vectorizers = vectorizersOf(collection.schema)
-  if (vectorizers.length === 0) return placeholder
+  if (vectorizers.length === 0) return pattern
   // Its vectors alone: twenty objects with all that they have may be more than a message holds.
   const vectorsOnly = planCollection({...collection.schema, properties: []})
   const {objects} = await connection.readPage({collection: vectorsOnly, include: 'objects', limit: 20, tenant})
   const whole = objects.find((object) => !lacksVectorOf(object, vectorizers))
   if (!whole) return undefined
   const {vector, vectors} = whole
-  return {...placeholder, ...(vector && {vector}), ...(vectors && {vectors})}
+  return {...pattern, ...(vector && {vector}), ...(vectors && {vectors})}
 }
 
 /** Ids by collection. */

@@ -92,7 +92,7 @@ async function mend(transfer: RestoreTransferOptions, differing: readonly Differ
   const objects = differing.map(({object}) => object)
   const rows = differing.map(({row}) => row)
   const batch = {from: 0, objects, pages: [], rows, tenants: new Set<string | undefined>(), to: 0, weight: 1}
-  const writeDangling = async (object: WeaviateObject): Promise<WriteFailure[]> => sendDangling(transfer, object)
+  const writeDangling = async (some: readonly WeaviateObject[]): Promise<WriteFailure[]> => sendDangling(transfer, some)
   await transfer.tenants.whileActive(
     objects,
     async () => sendReferences(transfer, batch, {isWhole: true, writeDangling}),

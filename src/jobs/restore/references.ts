@@ -7,6 +7,7 @@ import type {Placeholder} from './checkpoint-file.js'
 import {toTarget} from '../../flow/live/sink.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, objectKey, type WeaviateObject, type WriteFailure} from '../../model/object.js'
+import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
 import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
 import {BATCH_BYTES, countReferences, reject, type RestoreTransferOptions} from './objects.js'
@@ -17,6 +18,8 @@ import {SentReferences} from './sent-once.js'
 
 /** References that one batch holds. */
 const BATCH_REFERENCES = 2000
+/** Objects that are written together, each with a placeholder or more, at most. */
+const DANGLING_AT_ONCE = 100
 /** Rows whose references are announced at once, before the first of them is sent. */
 const ANNOUNCED_ROWS = 5000
 
@@ -58,9 +61,9 @@ export async function writeReferences(
   )
   await options.tenants.whileHeld(left, async () => forgetPlaceholders(options))
   let last: Promise<unknown> = Promise.resolve()
-  // One at a time: the placeholder of one object is not to be deleted while another counts on it.
-  const oneByOne = async (object: WeaviateObject): Promise<WriteFailure[]> => {
-    const result = last.then(async () => sendDangling(options, object))
+  // One call after another: a placeholder is not to be deleted while an object of another call counts on it.
+  const inTurn = async (objects: readonly WeaviateObject[]): Promise<WriteFailure[]> => {
+    const result = last.then(async () => sendDangling(options, objects))
     last = result.catch(() => undefined)
     return result
   }
@@ -75,7 +78,7 @@ export async function writeReferences(
     return async () => {
       const sent = await options.tenants.whileActive(
         batch.objects,
-        async () => (batch.objects.length > 0 ? sendReferences(options, batch, {isWhole, writeDangling: oneByOne}) : 0),
+        async () => (batch.objects.length > 0 ? sendReferences(options, batch, {isWhole, writeDangling: inTurn}) : 0),
         {references: true},
       )
       pass.count += sent
@@ -156,21 +159,55 @@ export async function sendWithReferences(
   return (references ?? []).map(({reason}) => ({pass: 'references' as const, reason}))
 }
 
-/** References of one object, of which some point at nothing. */
-export async function sendDangling(options: RestoreTransferOptions, object: WeaviateObject): Promise<WriteFailure[]> {
+/** Objects with references of which some point at nothing, in calls of what one takes. */
+export async function sendDangling(
+  options: RestoreTransferOptions,
+  objects: readonly WeaviateObject[],
+): Promise<WriteFailure[]> {
   const {checkpoint, connection, plan, signal, throttle} = options
-  return throttle.run(async () => {
-    await forgetPlaceholders(options)
-    return writeDangling(toTarget(options, object), {
-      connection,
-      plan,
-      async remember(placeholders) {
-        checkpoint.placeholders = placeholders
-        await checkpoint.save()
-      },
-      signal,
+  const failures: WriteFailure[] = []
+  for (const some of inCalls(plan, objects)) {
+    const refused = await throttle.run(async () => {
+      await forgetPlaceholders(options)
+      return writeDangling(
+        some.map((object) => toTarget(options, object)),
+        {
+          connection,
+          plan,
+          async remember(placeholders) {
+            checkpoint.placeholders = placeholders
+            await checkpoint.save()
+          },
+          signal,
+        },
+      )
     })
-  })
+    failures.push(...refused)
+  }
+
+  return failures
+}
+
+function* inCalls(plan: CollectionPlan, objects: readonly WeaviateObject[]): Generator<WeaviateObject[]> {
+  const vectorizers = vectorizersOf(plan.schema)
+  let some: WeaviateObject[] = []
+  let weight = 0
+  for (const object of objects) {
+    // What the server must vectorize goes by itself: a module that fails may take everything in the call with it.
+    const own = lacksVectorOf(object, vectorizers)
+      ? 1
+      : Math.max(1 / DANGLING_AT_ONCE, approximateBytes(object) / BATCH_BYTES)
+    if (some.length > 0 && weight + own > 1) {
+      yield some
+      some = []
+      weight = 0
+    }
+
+    some.push(object)
+    weight += own
+  }
+
+  if (some.length > 0) yield some
 }
 
 async function forgetPlaceholders({checkpoint, connection}: RestoreTransferOptions): Promise<void> {
@@ -183,15 +220,15 @@ async function forgetPlaceholders({checkpoint, connection}: RestoreTransferOptio
 interface SendReferences {
   /** The objects are, and some of their references may be there already. */
   isWhole: boolean
-  /** Writes an object and references that the server takes only while their targets are there. */
-  writeDangling: (object: WeaviateObject) => Promise<WriteFailure[]>
+  /** Writes objects and references that the server takes only while their targets are there. */
+  writeDangling: (objects: readonly WeaviateObject[]) => Promise<WriteFailure[]>
 }
 
 /** Returns how many references the server has taken, those of objects with one that it refused left out. */
 export async function sendReferences(
   options: RestoreTransferOptions,
   cut: Batch,
-  {isWhole, writeDangling: writeOne}: SendReferences,
+  {isWhole, writeDangling: writeThose}: SendReferences,
 ): Promise<number> {
   const {plan, sink} = options
   // A source may show by now what was not there, or was left out, when objects were written: references alone would make an object.
@@ -209,10 +246,8 @@ export async function sendReferences(
     const dangling = new Set(
       refused.filter((failure) => isDangling(failure)).map(({id, tenant}) => objectKey(tenant, id)),
     )
-    for (const object of whole.objects) {
-      if (dangling.has(objectKey(object.tenant, object.id))) failures.push(...(await writeOne(object)))
-    }
-
+    const those = whole.objects.filter((object) => dangling.has(objectKey(object.tenant, object.id)))
+    if (those.length > 0) failures.push(...(await writeThose(those)))
     await reject(options, whole, failures, 'references')
   }
 

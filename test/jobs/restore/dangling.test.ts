@@ -75,7 +75,7 @@ describe('a placeholder', () => {
       },
     }
     await write(FROM, [{id: objectId(900), properties: {}, tenant: TENANT}])
-    const refused = await writeDangling(referring(1), {
+    const refused = await writeDangling([referring(1)], {
       connection: watching,
       plan: await planOf(FROM),
       async remember(placeholders) {
@@ -95,7 +95,7 @@ describe('a placeholder', () => {
 
   it('is not written over what has come to be there meanwhile, nor deleted then', async () => {
     await write(FROM, [{id: objectId(900), properties: {}, tenant: TENANT}])
-    const refused = await writeDangling(referring(1), {
+    const refused = await writeDangling([referring(1)], {
       connection: server.connection,
       plan: await planOf(FROM),
       async remember(placeholders) {
@@ -120,7 +120,7 @@ describe('a placeholder', () => {
         return connection.writeReferences(request)
       },
     }
-    const refused = await writeDangling(referring(1), {
+    const refused = await writeDangling([referring(1)], {
       connection: beside,
       plan: await planOf(FROM),
       async remember() {},
@@ -135,6 +135,71 @@ describe('a placeholder', () => {
       viaRest: true,
     })
     expect(found?.properties.to).toHaveLength(1)
+  })
+
+  it('is written, and deleted, with those of other objects in one call; what the server refuses of one keeps back no other', async () => {
+    const {connection} = server
+    const objects = Array.from({length: 60}, (_, index): WeaviateObject => ({
+      id: objectId(900 + index),
+      // Every third refers to what is there as well, every fifth to what others refer to.
+      properties: {
+        to: [index % 5 === 0 ? 5000 : 1000 + index, ...(index % 3 === 0 ? [1] : [])].map((to) => ({
+          beacon: `weaviate://localhost/${TO}/${objectId(to)}`,
+        })),
+      },
+      tenant: TENANT,
+    }))
+    await write(FROM, objects)
+    await write(TO, [{id: objectId(1), properties: {title: 'real'}, tenant: TENANT}])
+    const calls: string[] = []
+    const deleted: number[] = []
+    const counting: Connection = {
+      ...connection,
+      async deleteObjects(request) {
+        deleted.push(request.ids?.length ?? 0)
+        return connection.deleteObjects(request)
+      },
+      async writeObjects(request) {
+        const {className} = request.collection
+        calls.push(`write ${className} ${request.objects.length}`)
+        // One stand-in is refused, and one object.
+        const [bad] = className === TO ? [objectId(1007)] : [objectId(908)]
+        const refused = await connection.writeObjects({
+          ...request,
+          objects: request.objects.filter(({id}) => id !== bad),
+        })
+        return [...refused, {id: bad, reason: `no ${className}`, tenant: TENANT}]
+      },
+    }
+    const remembered: number[] = []
+    const refused = await writeDangling(objects, {
+      connection: counting,
+      plan: await planOf(FROM),
+      async remember(placeholders) {
+        remembered.push(placeholders.length)
+      },
+    })
+    // 48 of their own, and one that twelve share.
+    expect(calls).toEqual([`write ${TO} 49`, `write ${FROM} 59`])
+    expect(deleted.length).toBeLessThan(4)
+    expect(deleted.reduce((sum, count) => sum + count, 0)).toBe(48)
+    expect(remembered).toEqual([49, 49, 0])
+    expect(refused).toEqual([
+      {id: objectId(907), reason: `no ${TO}`, tenant: TENANT},
+      {id: objectId(908), reason: `no ${FROM}`, tenant: TENANT},
+    ])
+    expect(await connection.count(TO, TENANT)).toBe(1)
+    const found = await connection.getObjects({
+      collection: await planOf(FROM),
+      ids: objects.map(({id}) => id),
+      tenant: TENANT,
+      viaRest: true,
+    })
+    const written = new Map(found.map(({id, properties}) => [id, properties.to]))
+    for (const {id, properties} of objects) {
+      if (id === objectId(907) || id === objectId(908)) expect(written.get(id)).toBeUndefined()
+      else expect(written.get(id)).toMatchObject(properties.to as object)
+    }
   })
 
   it('cannot stand in a tenant that is not there: the reference is refused, and the restore comes to its end', async () => {
@@ -164,7 +229,7 @@ describe('a placeholder', () => {
       },
     }
     await write(FROM, [{id: objectId(900), properties: {}, tenant: TENANT}])
-    const run = writeDangling(referring(1), {
+    const run = writeDangling([referring(1)], {
       connection: dying,
       plan: await planOf(FROM),
       async remember(placeholders) {
