@@ -42,6 +42,8 @@ export interface RestoreTransferOptions extends OperationOptions {
   choosesAnew?: boolean
   /** What others write into the target meanwhile is not written over. */
   leavesOthers: boolean
+  /** The server makes something else of what is sent. */
+  makesOthers: boolean
   /** Written before the pass began. */
   first?: FirstObject
   /** Whether what is written is looked at by nobody afterwards. A connection of somebody else's making may keep what it was given. */

@@ -1,9 +1,11 @@
 /** What others write into the target of a merge that leaves it alone, while that is under way. */
-import type {ObjectsById} from '../../flow/by-id.js'
+import type {CollectionPlan} from '../../weaviate/connection.js'
 import type {RestoreAccount} from './account.js'
 import type {Batch} from './batches.js'
 import type {RestoreOptions} from './options.js'
 
+import {describeDifference} from '../../codec/digest.js'
+import {type ByIdOptions, ObjectsById} from '../../flow/by-id.js'
 import {objectKey, type WeaviateObject} from '../../model/object.js'
 
 /** Rows whose objects are announced at once, before the first of them is sent. */
@@ -25,20 +27,29 @@ export async function announceObjects(
   await account.save()
 }
 
-interface Leaving {
+interface Leaving extends ByIdOptions {
   checkpoint: Pick<RestoreAccount, 'save' | 'skipped'>
   lookUp: ObjectsById
+  /** The server makes something else of what is sent: nobody can tell afterwards what was. */
+  makesOthers: boolean
 }
 
-/** A batch without the objects that are there by now, of rows from `from` on: nobody else can have sent those. They are skipped from then on. */
-export async function withoutOthers({checkpoint, lookUp}: Leaving, batch: Batch, from: number): Promise<Batch> {
-  const asked = batch.objects.filter((_, index) => batch.rows[index]! >= from)
-  const there = await keysThere(lookUp, asked)
-  if (there.size === 0) return batch
+/**
+ * A batch without what others have written by now: what is there of rows that were never sent, and of those before `uncertain`, which an
+ * earlier run may have sent, what is there and is something else. They are skipped from then on.
+ */
+export async function withoutOthers(transfer: Leaving, batch: Batch, uncertain: number): Promise<Batch> {
+  const {checkpoint, lookUp, makesOthers} = transfer
+  const isSure = (index: number): boolean => batch.rows[index]! >= uncertain
+  const sure = batch.objects.filter((_, index) => isSure(index))
+  const doubtful = batch.objects.filter((_, index) => !isSure(index))
+  const theirs = await keysThere(lookUp, sure)
+  if (!makesOthers) for (const key of await keysOfOthers(transfer, doubtful)) theirs.add(key)
+  if (theirs.size === 0) return batch
   const sent: Pick<Batch, 'objects' | 'rows'> = {objects: [], rows: []}
   for (const [index, object] of batch.objects.entries()) {
     const row = batch.rows[index]!
-    if (row >= from && there.has(objectKey(object.tenant, object.id))) checkpoint.skipped.add(row, row + 1)
+    if (theirs.has(objectKey(object.tenant, object.id))) checkpoint.skipped.add(row, row + 1)
     else {
       sent.objects.push(object)
       sent.rows.push(row)
@@ -48,6 +59,30 @@ export async function withoutOthers({checkpoint, lookUp}: Leaving, batch: Batch,
   // Before the others leave: a later run asks for none of them again.
   await checkpoint.save()
   return {...batch, ...sent}
+}
+
+/** Of objects, those that the target has with another content, references aside. */
+async function keysOfOthers(reading: ByIdOptions, objects: readonly WeaviateObject[]): Promise<Set<string>> {
+  const {plan} = reading
+  const byId = new ObjectsById(reading)
+  const others = new Set<string>()
+  for (const [tenant, group] of Map.groupBy(objects, (object) => object.tenant)) {
+    const own = new Map(group.map((object) => [object.id, object]))
+    for await (const {objects: found} of byId.read([...own.keys()], {tenant})) {
+      for (const live of found) {
+        const sent = own.get(live.id)
+        if (sent && describeDifference(plan.schema, bare(plan, sent, tenant), bare(plan, live, tenant)).length > 0)
+          others.add(objectKey(tenant, live.id))
+      }
+    }
+  }
+
+  return others
+}
+
+function bare({referenceNames}: CollectionPlan, object: WeaviateObject, tenant: string | undefined): WeaviateObject {
+  const properties = Object.entries(object.properties).filter(([name]) => !referenceNames.has(name))
+  return {...object, properties: Object.fromEntries(properties), ...(tenant !== undefined && {tenant})}
 }
 
 /** Of objects, those that the target has. */

@@ -189,6 +189,7 @@ export function transferOf(
     checkpoint,
     choosesAnew: !isOurs && isChosenLive(job),
     leavesOthers: leavesOthers(options),
+    makesOthers: options.allowRehash === true || options.allowVectorization === true,
     keepsNothing: openedAs(job.direct) !== undefined,
     objection: makeObjection(schema, options, isChoice ? undefined : wanted),
     onProgress: options.onProgress,
