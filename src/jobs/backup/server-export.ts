@@ -50,7 +50,12 @@ export async function exportByServer(exports: ServerExports, order: ExportOrder)
   } catch (error) {
     if (!(error instanceof DataOpsError && error.code === 'INTERRUPTED')) throw unfollowed(error, state)
     await cancel(exports, order)
-    throw interrupted(options.signal).with({details: {export: id}, message: `The export ${id} was cancelled.`})
+    const {path} = state
+    throw interrupted(options.signal).with({
+      details: {export: id, path},
+      hint: `What it has written lies in ${path} and can be removed.`,
+      message: `The export ${id} was cancelled.`,
+    })
   }
 
   tell(order, state)

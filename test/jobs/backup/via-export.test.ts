@@ -347,7 +347,10 @@ describe('a backup that the server exports', () => {
       },
       signal: stop.signal,
     })
-    await expect(running).rejects.toMatchObject({code: 'INTERRUPTED'})
+    await expect(running).rejects.toMatchObject({
+      code: 'INTERRUPTED',
+      hint: expect.stringMatching(/^What it has written lies in .*elysia-.* and can be removed\.$/) as string,
+    })
     expect(calls.some((call) => call.startsWith('cancel elysia-'))).toBe(true)
     const lacking = managers(exporting(['TRANSFERRING'], {classes: []})).backups
     await expect(lacking.exportCollections(['ExpMT'], {backend: 'filesystem'})).rejects.toMatchObject({
