@@ -158,8 +158,7 @@ export default class ColBackup extends DataOpsCommand {
     }
 
     if (isOne) {
-      if (flags.exclude?.some((pattern) => matchesPattern(only, pattern)))
-        throw new DataOpsError('INVALID_INPUT', `"${only}" is both named and excluded.`, {hint: 'Leave out --exclude.'})
+      checkNotExcluded(only, flags.exclude)
       const backup = await manager.backupCollection(only, options)
       await this.#report(backup)
       if (!backup.dryRun) this.suggest('Check it', ['backup', 'verify', backup.id.slice(0, 8)])
@@ -180,6 +179,11 @@ export default class ColBackup extends DataOpsCommand {
       this.print([flags.exclude ? 'Every collection is excluded.' : 'The server has no collection.'])
     return {...run, ...(failed.length > 0 && {failed: notBackedUp})}
   }
+}
+
+function checkNotExcluded(name: string, exclude: readonly string[] = []): void {
+  if (exclude.some((pattern) => matchesPattern(name, pattern)))
+    throw new DataOpsError('INVALID_INPUT', `"${name}" is both named and excluded.`, {hint: 'Leave out --exclude.'})
 }
 
 function checkArguments(flags: ColBackupFlags): void {

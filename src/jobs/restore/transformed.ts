@@ -206,21 +206,27 @@ export class TransformedSource implements ObjectSource {
       if (this.#answers?.areIn(page, {objects, rows}) === false) throw changesEachTime(this.path)
       for (const object of again ? objects : []) again?.add(object)
       if (page.endRow * most <= fromRow) continue
-      const own = ownRows(rows, most)
-      // One row stands for all that would have come of it.
-      const gone = page.gone?.map((row) => row * most)
-      const first = own.findIndex((row) => row >= fromRow)
-      const at = first === -1 ? own.length : first
-      yield {
-        endRow: page.endRow * most,
-        firstRow: Math.max(fromRow, page.firstRow * most),
-        ...(gone && {gone}),
-        objects: objects.slice(at),
-        rows: own.slice(at),
-      }
+      yield renumbered(page, {fromRow, most, objects, rows: ownRows(rows, most)})
     }
 
     if (again && again.hex() !== this.survey.content.hex()) throw changesEachTime(this.path)
+  }
+}
+
+/** What became of a page, from a row on, where each object has `most` rows. */
+function renumbered(
+  {endRow, firstRow, gone}: SourcePage,
+  {fromRow, most, objects, rows}: {fromRow: number; most: number} & Pick<SourcePage, 'objects' | 'rows'>,
+): SourcePage {
+  const first = rows.findIndex((row) => row >= fromRow)
+  const at = first === -1 ? rows.length : first
+  return {
+    endRow: endRow * most,
+    firstRow: Math.max(fromRow, firstRow * most),
+    // One row stands for all that would have come of it.
+    ...(gone && {gone: gone.map((row) => row * most)}),
+    objects: objects.slice(at),
+    rows: rows.slice(at),
   }
 }
 
