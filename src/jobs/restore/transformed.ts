@@ -216,7 +216,7 @@ export class TransformedSource implements ObjectSource {
 /** What became of a page, from a row on, where each object has `most` rows. */
 function renumbered(
   {endRow, firstRow, gone}: SourcePage,
-  {fromRow, most, objects, rows}: {fromRow: number; most: number} & Pick<SourcePage, 'objects' | 'rows'>,
+  {fromRow, most, objects, rows}: Pick<SourcePage, 'objects' | 'rows'> & {fromRow: number; most: number},
 ): SourcePage {
   const first = rows.findIndex((row) => row >= fromRow)
   const at = first === -1 ? rows.length : first
