@@ -24,8 +24,9 @@ const HALF_GAPS = Float64Array.from(DECIMALS, (decimals, exponent) => 2 ** (expo
 const SURELY = 1 - 1e-6
 const PERHAPS = 1 + 1e-6
 
-/** Decimals that are written without a loop, in three groups of four. */
+/** Decimals that are written without a loop, in three groups of four, or in two. */
 const GROUPED = 12
+const FEW = 8
 /** Four digits as the bytes of a little-endian word. */
 const FOUR_DIGITS = Uint32Array.from({length: 10_000}, (_, value) => {
   const digit = (power: number) => 48 + (Math.trunc(value / power) % 10)
@@ -92,13 +93,22 @@ export function writeVectorText(bytes: Uint8Array, out: ByteBuffer): void {
     }
 
     if (magnitude < 1 && magnitude >= 1e-6 && decimals <= GROUPED) {
-      // All twelve decimals; what follows is written over those that are not needed.
+      text[at] = 48
+      text[at + 1] = 46
+      // All decimals of a group; what follows is written over those that are not needed.
+      if (decimals <= FEW) {
+        const all = (digits * POWERS[FEW - decimals]!) | 0
+        const first = (all / 1e4) | 0
+        view.setUint32(at + 2, FOUR_DIGITS[first]!, true)
+        view.setUint32(at + 6, FOUR_DIGITS[all - first * 1e4]!, true)
+        at += 2 + decimals
+        continue
+      }
+
       const all = digits * POWERS[GROUPED - decimals]!
       const first = (all / 1e8) | 0
       const rest = all - first * 1e8
       const second = (rest / 1e4) | 0
-      text[at] = 48
-      text[at + 1] = 46
       view.setUint32(at + 2, FOUR_DIGITS[first]!, true)
       view.setUint32(at + 6, FOUR_DIGITS[second]!, true)
       view.setUint32(at + 10, FOUR_DIGITS[rest - second * 1e4]!, true)

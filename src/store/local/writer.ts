@@ -8,6 +8,8 @@ import {syncFolder} from './files.js'
 
 /** Bytes of small appends that are gathered before they are written. */
 const GATHERED_BYTES = 4 * 1024 * 1024
+/** Bytes of an append that is written as it is: copying it first would cost more than it brings. */
+const LARGE_BYTES = 1024 * 1024
 /** Bytes and buffers that one writev takes at most; more are written in several. */
 const WRITE_BYTES = 16 * 1024 * 1024
 const WRITE_BUFFERS = 1024
@@ -131,7 +133,7 @@ export class LocalWriter implements StoreWriter {
     let size = 0
     for (const chunk of chunks) size += chunk.byteLength
     this.#bytes += size
-    if (this.#buffered + size > GATHERED_BYTES) {
+    if (size >= LARGE_BYTES || this.#buffered + size > GATHERED_BYTES) {
       await this.#flush(chunks)
       return
     }
