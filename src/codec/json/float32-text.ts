@@ -258,7 +258,7 @@ export class VectorTextReader {
   }
 
   /** The components read since `clear`: float32[length], little-endian, in `memory` or as bytes of their own. */
-  take(memory?: VectorMemory): Uint8Array {
+  take(memory?: Pick<VectorMemory, 'take'>): Uint8Array {
     const bytes = new Uint8Array(this.#bits.buffer, this.#bits.byteOffset, this.length * 4)
     if (!memory) return new Uint8Array(bytes)
     const taken = memory.take(bytes.length)

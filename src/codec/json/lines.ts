@@ -6,7 +6,6 @@ import {isUuid} from '../../model/uuid-range.js'
 import {ByteBuffer, LARGE_BYTES} from '../byte-buffer.js'
 import {MAX_DEPTH} from '../digest.js'
 import {isSpace, VectorTextReader, writeVectorText} from './float32-text.js'
-import {type VectorMemory} from './vector-memory.js'
 
 const SEPARATOR = ',\n'
 /** Bytes of the buffer that lines are printed into, at first. */
@@ -136,8 +135,8 @@ export interface DecodeLineOptions {
   columns?: 'all' | 'ids' | 'references'
   /** The line's number, for error messages. */
   line?: number
-  /** Where vectors lie; default: memory of their own. */
-  memory?: VectorMemory
+  /** Gives memory of so many bytes, aligned to four, for a vector; default: each has its own. */
+  memory?: {take: (bytes: number) => Uint8Array}
 }
 
 const utf8 = new TextDecoder('utf-8', {fatal: true, ignoreBOM: true})
@@ -171,7 +170,11 @@ function reasonOf(error: unknown): string {
 }
 
 // Long because it is a table: a case for each member.
-function decode(line: Uint8Array, columns: 'all' | 'ids' | 'references', memory?: VectorMemory): WeaviateObject {
+function decode(
+  line: Uint8Array,
+  columns: 'all' | 'ids' | 'references',
+  memory?: DecodeLineOptions['memory'],
+): WeaviateObject {
   let id: JsonValue | undefined
   const object: WeaviateObject = {id: '', properties: {}}
   const after = readMembers(line, skipSpace(line, 0), (key, start) => {
@@ -267,7 +270,11 @@ function readRow(line: Uint8Array, start: number): number {
   return end
 }
 
-function readNamedVector(line: Uint8Array, start: number, memory?: VectorMemory): {end: number; vector: NamedVector} {
+function readNamedVector(
+  line: Uint8Array,
+  start: number,
+  memory?: DecodeLineOptions['memory'],
+): {end: number; vector: NamedVector} {
   vectorReader.clear()
   if (line[start] === 123) {
     const empty: JsonObject = {}
