@@ -23,6 +23,21 @@ export type RestoreAccount = Pick<
   | 'unseen'
 >
 
+/** Rows that are announced at once, before the first of them is sent. */
+const ANNOUNCED_ROWS = 5000
+
+/** On the disk before the first row up to there leaves, and `ahead` more: a crash must not hide what was sent. */
+export async function announce(
+  account: Pick<RestoreAccount, 'objects' | 'references' | 'save'>,
+  pass: 'objects' | 'references',
+  to: number,
+  ahead = ANNOUNCED_ROWS,
+): Promise<void> {
+  if (to <= account[pass].announced) return
+  account[pass].announced = to + ahead
+  await account.save()
+}
+
 export interface ItemAccountOptions extends Pick<
   RestoreAccount,
   'calm' | 'placeholders' | 'targetTenants' | 'tenants'

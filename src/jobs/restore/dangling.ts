@@ -7,13 +7,21 @@ import type {Placeholder} from './checkpoint-file.js'
 
 import {ObjectsById} from '../../flow/by-id.js'
 import {isRefusal} from '../../model/errors.js'
-import {type JsonValue, objectKey, own, type WeaviateObject, type WriteFailure} from '../../model/object.js'
+import {
+  approximateBytes,
+  type JsonValue,
+  objectKey,
+  own,
+  type WeaviateObject,
+  type WriteFailure,
+} from '../../model/object.js'
 import {isMultiTenant, type WeaviateClass} from '../../model/schema.js'
 import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
 import {sha256Hex} from '../../platform/node.js'
 import {planBare, planCollection} from '../../weaviate/collection-plan.js'
 import {backoffMs, sleep} from '../../weaviate/retry.js'
 import {parseBeacon} from '../../weaviate/values.js'
+import {BATCH_BYTES, countReferences} from './objects.js'
 
 /** By what the server says of a target that is not there. */
 export function isDangling(failure: WriteFailure): boolean {
@@ -29,6 +37,8 @@ export interface DanglingOptions {
   signal?: AbortSignal
 }
 
+/** Objects, and references of theirs, in a call at most: for each of these something may have to stand in. */
+const AT_ONCE = 100
 /** Times that an object is written again whose placeholder another worker has deleted meanwhile, which had made it first. */
 const TRIES = 20
 /** Milliseconds between two of them at most: long, so that many workers with one target meet seldom. */
@@ -46,7 +56,7 @@ export async function writeDangling(
   let left = objects
   for (let attempt = 1; left.length > 0; attempt++) {
     const {hopeless, refused} = await writeOnce(left, options)
-    const dangling = new Set(refused.filter((failure) => isDangling(failure)).map((failure) => keyOfObject(failure)))
+    const dangling = danglingKeys(refused)
     // Where nothing could stand in, the next try would end as this one.
     left = left.filter((object) => dangling.has(keyOfObject(object)) && !hopeless.has(object) && attempt < TRIES)
     const again = new Set(left.map((object) => keyOfObject(object)))
@@ -55,6 +65,39 @@ export async function writeDangling(
   }
 
   return failures
+}
+
+/** Objects of which the server refused a reference for its target. */
+export function danglingKeys(refused: readonly WriteFailure[]): Set<string> {
+  return new Set(refused.filter((failure) => isDangling(failure)).map((failure) => keyOfObject(failure)))
+}
+
+/** Objects in groups that may go in one call each: of those and what stands in for their targets. One may be more than that. */
+export function* inCalls(plan: CollectionPlan, objects: readonly WeaviateObject[]): Generator<WeaviateObject[]> {
+  const vectorizers = vectorizersOf(plan.schema)
+  // What the server must vectorize goes by itself: a module that fails may take everything in the call with it.
+  const isAlone = (object: WeaviateObject): boolean => lacksVectorOf(object, vectorizers)
+  let some: WeaviateObject[] = []
+  let references = 0
+  let bytes = 0
+  for (const object of objects) {
+    const more = Math.max(1, countReferences(plan, object))
+    const size = approximateBytes(object)
+    const isFull = references + more > AT_ONCE || bytes + size > BATCH_BYTES
+    const [first] = some
+    if (first && (isFull || isAlone(object) || isAlone(first))) {
+      yield some
+      some = []
+      references = 0
+      bytes = 0
+    }
+
+    some.push(object)
+    references += more
+    bytes += size
+  }
+
+  if (some.length > 0) yield some
 }
 
 function keyOfObject({id, tenant}: {id: string; tenant?: string | undefined}): string {
@@ -184,13 +227,15 @@ async function writeStandIns(
   // Its tenant has gone: the next try finds that nothing can stand in.
   if (!there) return {notOurs: standIns.map(({placeholder}) => placeholder), refused: []}
   const written = standIns.filter(({object}) => !there.has(object.id))
-  const failures =
-    written.length === 0 ? [] : await connection.writeObjects({collection, objects: written.map(({object}) => object)})
+  const failures: WriteFailure[] = []
+  const objects = written.map(({object}) => object)
+  for (const some of inCalls(collection, objects))
+    failures.push(...(await connection.writeObjects({collection, objects: some})))
   const reasons = new Map(failures.map(({id, reason}) => [id, reason]))
   const byId = new Map(written.map((each) => [each.object.id, each]))
   const bare = new ObjectsById({connection, plan: planBare(collection.schema)})
-  for await (const {objects} of bare.read([...byId.keys()], {tenant})) {
-    for (const object of objects) {
+  for await (const {objects: found} of bare.read([...byId.keys()], {tenant})) {
+    for (const object of found) {
       const standIn = byId.get(object.id)
       if (standIn && !reasons.has(object.id)) standIn.placeholder.times = timesOf(object)
     }

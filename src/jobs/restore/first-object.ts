@@ -5,7 +5,7 @@ import type {FirstObject, RestoreTransferOptions} from './objects.js'
 
 import {tenantsOf} from '../../weaviate/resolve.js'
 import {SameServer} from '../../weaviate/same-server.js'
-import {announceObjects} from './others.js'
+import {announce} from './account.js'
 
 /** Objects that the server may refuse before it is left to the pass itself. */
 const MOST_REFUSED = 20
@@ -37,7 +37,7 @@ export async function proveByFirstObject(
       const isDone = [objects.done, skipped, rejected, gone, unseen].some((rows) => rows.has(row))
       if (isDone || !selected(object) || objection(object) !== undefined) continue
       // What is found there later on is the pass's own.
-      if (options.leavesOthers) await announceObjects(checkpoint, row + 1, 0)
+      if (options.leavesOthers) await announce(checkpoint, 'objects', row + 1, 0)
       if (await tenants.whileActive([object], async () => sameServer.proveByWriting(object)))
         return {id: object.id, isSent: false, tenant: object.tenant}
       if (++refused >= MOST_REFUSED) return undefined

@@ -4,7 +4,6 @@ import type {OperationOptions} from '../../model/progress.js'
 import type {ObjectSink} from '../../model/sink.js'
 import type {CollectionPlan, Connection} from '../../weaviate/connection.js'
 import type {SpreadSample} from '../confirmation.js'
-import type {RestoreAccount} from './account.js'
 import type {RestoreJob} from './job.js'
 import type {Referring} from './referring.js'
 import type {RejectedObjects} from './rejected.js'
@@ -14,9 +13,10 @@ import {type ByIdOptions, ObjectsById} from '../../flow/by-id.js'
 import {approximateBytes, objectKey, type WeaviateObject, type WriteFailure} from '../../model/object.js'
 import {planBare} from '../../weaviate/collection-plan.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, throttleOf} from '../options.js'
+import {announce, type RestoreAccount} from './account.js'
 import {type Batch, batches, BatchQueue, leave} from './batches.js'
 import {activeOnly} from './item-safety.js'
-import {announceObjects, withoutOthers} from './others.js'
+import {withoutOthers} from './others.js'
 
 /** Bytes that one batch aims at: two in flight keep a server busy, and a refused one costs little. */
 export const BATCH_BYTES = 2 * 1024 * 1024
@@ -132,7 +132,7 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
     weigh: (object: WeaviateObject) => approximateBytes(object) / BATCH_BYTES,
   }
   // Of those before it nobody knows whose what is there is: it may be what an earlier run has sent.
-  const uncertain = pass.announced
+  const uncertain = {before: pass.announced, byId: new ObjectsById(options)}
   const send = async (cut: Batch): Promise<void> => {
     const failures: WriteFailure[] = []
     let batch = cut
@@ -157,7 +157,8 @@ export async function writeObjects(options: RestoreTransferOptions): Promise<voi
   }
 
   await queue.each(batches(pages, pass.done.firstMissing, wanted, limit), async (batch) => {
-    if (options.leavesOthers) await announceObjects(checkpoint, batch.to)
+    // A later run must not take what this one has sent for somebody else's.
+    if (options.leavesOthers) await announce(checkpoint, 'objects', batch.to)
     return async () => send(batch)
   })
   pass.finished = true

@@ -5,46 +5,39 @@ import type {Batch} from './batches.js'
 import type {RestoreOptions} from './options.js'
 
 import {describeDifference} from '../../codec/digest.js'
-import {type ByIdOptions, ObjectsById} from '../../flow/by-id.js'
+import {type ObjectsById} from '../../flow/by-id.js'
 import {objectKey, type WeaviateObject} from '../../model/object.js'
-
-/** Rows whose objects are announced at once, before the first of them is sent. */
-const ANNOUNCED_ROWS = 5000
 
 /** Whether what the target has by itself is an error, or stays as it is. */
 export function leavesOthers({merge, onConflict, skipData}: RestoreOptions): boolean {
   return Boolean(merge) && !skipData && (onConflict === 'skip' || onConflict === 'fail')
 }
 
-/** On the disk before the first of them leaves: a later run must not take what this one has sent for somebody else's. */
-export async function announceObjects(
-  account: Pick<RestoreAccount, 'objects' | 'save'>,
-  to: number,
-  ahead = ANNOUNCED_ROWS,
-): Promise<void> {
-  if (to <= account.objects.announced) return
-  account.objects.announced = to + ahead
-  await account.save()
-}
-
-interface Leaving extends ByIdOptions {
+interface Leaving {
   checkpoint: Pick<RestoreAccount, 'save' | 'skipped'>
   lookUp: ObjectsById
   /** The server makes something else of what is sent: nobody can tell afterwards what was. */
   makesOthers: boolean
+  plan: CollectionPlan
+}
+
+/** Rows `before` which an earlier run may have sent; `byId` reads all that there is of them. */
+interface Uncertain {
+  before: number
+  byId: ObjectsById
 }
 
 /**
- * A batch without what others have written by now: what is there of rows that were never sent, and of those before `uncertain`, which an
- * earlier run may have sent, what is there and is something else. They are skipped from then on.
+ * A batch without what others have written by now: what is there of rows that were never sent, and of those that an earlier run
+ * may have sent, what is there and is something else. They are skipped from then on.
  */
-export async function withoutOthers(transfer: Leaving, batch: Batch, uncertain: number): Promise<Batch> {
+export async function withoutOthers(transfer: Leaving, batch: Batch, uncertain: Uncertain): Promise<Batch> {
   const {checkpoint, lookUp, makesOthers} = transfer
-  const isSure = (index: number): boolean => batch.rows[index]! >= uncertain
+  const isSure = (index: number): boolean => batch.rows[index]! >= uncertain.before
   const sure = batch.objects.filter((_, index) => isSure(index))
   const doubtful = batch.objects.filter((_, index) => !isSure(index))
   const theirs = await keysThere(lookUp, sure)
-  if (!makesOthers) for (const key of await keysOfOthers(transfer, doubtful)) theirs.add(key)
+  if (!makesOthers) for (const key of await keysOfOthers(transfer, doubtful, uncertain.byId)) theirs.add(key)
   if (theirs.size === 0) return batch
   const sent: Pick<Batch, 'objects' | 'rows'> = {objects: [], rows: []}
   for (const [index, object] of batch.objects.entries()) {
@@ -62,9 +55,11 @@ export async function withoutOthers(transfer: Leaving, batch: Batch, uncertain: 
 }
 
 /** Of objects, those that the target has with another content, references aside. */
-async function keysOfOthers(reading: ByIdOptions, objects: readonly WeaviateObject[]): Promise<Set<string>> {
-  const {plan} = reading
-  const byId = new ObjectsById(reading)
+async function keysOfOthers(
+  {plan}: Pick<Leaving, 'plan'>,
+  objects: readonly WeaviateObject[],
+  byId: ObjectsById,
+): Promise<Set<string>> {
   const others = new Set<string>()
   for (const [tenant, group] of Map.groupBy(objects, (object) => object.tenant)) {
     const own = new Map(group.map((object) => [object.id, object]))

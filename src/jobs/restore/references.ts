@@ -7,9 +7,9 @@ import type {Placeholder} from './checkpoint-file.js'
 import {toTarget} from '../../flow/live/sink.js'
 import {DataOpsError} from '../../model/errors.js'
 import {approximateBytes, objectKey, type WeaviateObject, type WriteFailure} from '../../model/object.js'
-import {lacksVectorOf, vectorizersOf} from '../../model/vectorizers.js'
+import {announce} from './account.js'
 import {type Batch, batches, BatchQueue} from './batches.js'
-import {isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
+import {danglingKeys, inCalls, isDangling, referredPlaceholders, removePlaceholders, writeDangling} from './dangling.js'
 import {BATCH_BYTES, countReferences, reject, type RestoreTransferOptions} from './objects.js'
 import {keysThere} from './others.js'
 import {rowsBefore} from './ranged.js'
@@ -18,10 +18,6 @@ import {SentReferences} from './sent-once.js'
 
 /** References that one batch holds. */
 const BATCH_REFERENCES = 2000
-/** Objects that are written together, each with a placeholder or more, at most. */
-const DANGLING_AT_ONCE = 100
-/** Rows whose references are announced at once, before the first of them is sent. */
-const ANNOUNCED_ROWS = 5000
 
 /**
  * Second pass: references, each object's in one call. The server appends them, so they must be sent once: what an earlier run
@@ -69,12 +65,7 @@ export async function writeReferences(
   }
 
   const send = async (batch: Batch, isWhole: boolean): Promise<() => Promise<void>> => {
-    if (batch.to > pass.announced) {
-      pass.announced = batch.to + ANNOUNCED_ROWS
-      // On the disk before the first of them leaves: a crash must not hide what was sent.
-      await checkpoint.save()
-    }
-
+    await announce(checkpoint, 'references', batch.to)
     return async () => {
       const sent = await options.tenants.whileActive(
         batch.objects,
@@ -188,28 +179,6 @@ export async function sendDangling(
   return failures
 }
 
-function* inCalls(plan: CollectionPlan, objects: readonly WeaviateObject[]): Generator<WeaviateObject[]> {
-  const vectorizers = vectorizersOf(plan.schema)
-  let some: WeaviateObject[] = []
-  let weight = 0
-  for (const object of objects) {
-    // What the server must vectorize goes by itself: a module that fails may take everything in the call with it.
-    const own = lacksVectorOf(object, vectorizers)
-      ? 1
-      : Math.max(1 / DANGLING_AT_ONCE, approximateBytes(object) / BATCH_BYTES)
-    if (some.length > 0 && weight + own > 1) {
-      yield some
-      some = []
-      weight = 0
-    }
-
-    some.push(object)
-    weight += own
-  }
-
-  if (some.length > 0) yield some
-}
-
 async function forgetPlaceholders({checkpoint, connection}: RestoreTransferOptions): Promise<void> {
   if (checkpoint.placeholders.length === 0) return
   await removePlaceholders(connection, checkpoint.placeholders)
@@ -243,9 +212,7 @@ export async function sendReferences(
   const failures = (refused ?? []).filter((failure) => !isDangling(failure))
   if (refused && refused.length > 0) {
     const whole = isWhole ? batch : await readWhole(options, batch)
-    const dangling = new Set(
-      refused.filter((failure) => isDangling(failure)).map(({id, tenant}) => objectKey(tenant, id)),
-    )
+    const dangling = danglingKeys(refused)
     const those = whole.objects.filter((object) => dangling.has(objectKey(object.tenant, object.id)))
     if (those.length > 0) failures.push(...(await writeThose(those)))
     await reject(options, whole, failures, 'references')

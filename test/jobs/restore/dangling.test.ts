@@ -8,7 +8,7 @@ import type {WeaviateObject} from '../../../src/model/object.js'
 import {BackupManager, type Connection, DataOpsError, RestoreManager} from '../../../src/index.js'
 import {type Placeholder} from '../../../src/jobs/restore/checkpoint-file.js'
 import {SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
-import {removePlaceholders, writeDangling} from '../../../src/jobs/restore/dangling.js'
+import {inCalls, removePlaceholders, writeDangling} from '../../../src/jobs/restore/dangling.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {objectId} from '../../support/object-id.js'
@@ -200,6 +200,47 @@ describe('a placeholder', () => {
       if (id === objectId(907) || id === objectId(908)) expect(written.get(id)).toBeUndefined()
       else expect(written.get(id)).toMatchObject(properties.to as object)
     }
+  })
+
+  it('goes in calls of what one takes, however many references an object has', async () => {
+    const {connection} = server
+    const plan = await planOf(FROM)
+    const objects = [250, 60, 60].map((count, index): WeaviateObject => ({
+      id: objectId(900 + index),
+      properties: {
+        to: Array.from({length: count}, (_, each) => ({
+          beacon: `weaviate://localhost/${TO}/${objectId(1000 + 1000 * index + each)}`,
+        })),
+      },
+      tenant: TENANT,
+    }))
+    expect([...inCalls(plan, objects)].map((some) => some.length)).toEqual([1, 1, 1])
+    expect([
+      ...inCalls(
+        plan,
+        objects.slice(1).map((each) => ({...each, properties: {}})),
+      ),
+    ]).toHaveLength(1)
+    await write(FROM, objects.slice(0, 1))
+    const sizes: number[] = []
+    const counting: Connection = {
+      ...connection,
+      async writeObjects(request) {
+        if (request.collection.className === TO) sizes.push(request.objects.length)
+        return connection.writeObjects(request)
+      },
+    }
+    const refused = await writeDangling(objects.slice(0, 1), {connection: counting, plan, async remember() {}})
+    expect(refused).toEqual([])
+    expect(sizes).toEqual([100, 100, 50])
+    expect(await connection.count(TO, TENANT)).toBe(0)
+    const [found] = await connection.getObjects({
+      collection: plan,
+      ids: [objectId(900)],
+      tenant: TENANT,
+      viaRest: true,
+    })
+    expect(found?.properties.to).toHaveLength(250)
   })
 
   it('cannot stand in a tenant that is not there: the reference is refused, and the restore comes to its end', async () => {
