@@ -6,7 +6,7 @@ import {DataOpsCommand} from '../../src/cli/base-command.js'
 import {examples} from '../../src/cli/examples.js'
 import {backupArgument, lockFlags, modeFlag, placeFlags} from '../../src/cli/flags.js'
 import {formatBytes} from '../../src/cli/format.js'
-import {locateOne} from '../../src/cli/moving-names.js'
+import {nameForEver} from '../../src/cli/moving-names.js'
 import {checkedPlace, checkFolder} from '../../src/cli/place.js'
 
 export default class BackupCopy extends DataOpsCommand {
@@ -41,7 +41,7 @@ export default class BackupCopy extends DataOpsCommand {
     const to = await checkedPlace(flags.to, flags)
     await checkFolder(to, 'Backups', 'to')
     const {store} = await this.catalogIn(flags.output)
-    const {places, reference} = await locateOne(args.backup, store, this.operation({}))
+    const {places, reference} = await nameForEver(args.backup, store, this.operation({}))
     const copied = await copyBackup(reference, {
       ...this.operation({replace: places}),
       directory: flags.output,

@@ -49,7 +49,6 @@ export class DocumentWriter implements ArchiveWriter {
   #given: Uint8Array[] = []
   #pendingBytes = 0
   readonly #members: Member[] = []
-  #compressingBytes = 0
   readonly #out: WriteBehind
 
   private constructor(
@@ -156,6 +155,10 @@ export class DocumentWriter implements ArchiveWriter {
     if (this.#pendingBytes >= MEMBER_BYTES) await this.#startMember()
   }
 
+  get #compressingBytes(): number {
+    return this.#members.reduce((sum, {text}) => sum + text.length, 0)
+  }
+
   async #startMember(): Promise<void> {
     if (this.#pendingBytes === 0) return
     const text = Buffer.concat(this.#pending, this.#pendingBytes)
@@ -167,7 +170,6 @@ export class DocumentWriter implements ArchiveWriter {
     // A failure is met when the member is awaited, in its turn.
     compressed.catch(() => {})
     this.#members.push({compressed, text})
-    this.#compressingBytes += text.length
     while (this.#members.length > 1 && this.#compressingBytes >= COMPRESSING_BYTES) await this.#finishMember()
   }
 
@@ -175,7 +177,6 @@ export class DocumentWriter implements ArchiveWriter {
     const member = this.#members.shift()
     if (!member) return
     const compressed = await member.compressed
-    this.#compressingBytes -= member.text.length
     freeBytes(member.text)
     this.#fileHash.update(compressed)
     await this.#out.give(compressed)

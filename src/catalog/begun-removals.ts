@@ -5,7 +5,7 @@ import type {ListedBackup} from './status.js'
 import {pastWhatHides} from '../archive/locked.js'
 import {matchesPattern} from '../model/pattern.js'
 import {serversCalled} from '../model/server-text.js'
-import {type BackupName, digits} from './named.js'
+import {type BackupName, isOfTime} from './named.js'
 import {inPart} from './removed-in-part.js'
 
 /** Those that the name could have stood for when they began, newest first. What a mark does not tell is taken to be what was named. */
@@ -18,14 +18,10 @@ export async function begunRemovals(name: BackupName, store: Store): Promise<Lis
 
 function couldMean(name: BackupName, {collection, file, run_id: run, server, timestamp}: ListedBackup): boolean {
   if (name.kind === 'run') return run?.startsWith(name.run) ?? true
-  if (collection === '') return name.kind !== 'at' || isOf(timestamp, name.time)
+  if (collection === '') return name.kind !== 'at' || isOfTime(timestamp, name.time)
   if (name.kind === 'pattern') return matchesPattern(collection, name.pattern) || matchesPattern(file, name.pattern)
-  if (name.kind === 'at' && !isOf(timestamp, name.time)) return false
+  if (name.kind === 'at' && !isOfTime(timestamp, name.time)) return false
   if (name.server !== undefined && server !== undefined && serversCalled(name.server, [server]).length === 0)
     return false
   return name.collection === undefined || name.collection.toLowerCase() === collection.toLowerCase()
-}
-
-function isOf(timestamp: string, time: string): boolean {
-  return digits(timestamp).startsWith(digits(time))
 }

@@ -76,8 +76,8 @@ export async function backupsNamed(
     case 'at': {
       const collection = knownCollection(name.collection, all, where)
       const ofIt = ofServer(name.server, await ofCollection(collection, all, looks), where)
-      const then = ofIt.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
-      const ofThen = all.filter(({timestamp}) => digits(timestamp).startsWith(digits(name.time)))
+      const then = ofIt.filter(({timestamp}) => isOfTime(timestamp, name.time))
+      const ofThen = all.filter(({timestamp}) => isOfTime(timestamp, name.time))
       if (then.length === 0) {
         const isHidden = ofThen.some((backup) => backup.collection === '')
         throw noneAt(collection, name.time, {isHidden, ofIt})
@@ -281,6 +281,10 @@ function none(message: string, hint?: string, details?: Record<string, unknown>)
 }
 
 /** Times are compared as far as they were typed. */
-export function digits(time: string): string {
+export function isOfTime(timestamp: string, typed: string): boolean {
+  return digits(timestamp).startsWith(digits(typed))
+}
+
+function digits(time: string): string {
   return time.replaceAll(/\D/g, '')
 }

@@ -8,7 +8,7 @@ import {fileStem, isHiddenName, parseBackupName} from '../archive/names.js'
 import {DataOpsError} from '../model/errors.js'
 import {matchesPattern} from '../model/pattern.js'
 import {plural} from '../model/plural.js'
-import {type BackupName, digits} from './named.js'
+import {type BackupName, isOfTime} from './named.js'
 
 /** Those of which nobody knows what they are: an entry is tried as what it says. */
 function unknownIn({backups, unread}: Listing): UnusableFile[] {
@@ -23,7 +23,7 @@ export function unreadBeside(name: BackupName, taken: readonly ListedBackup[], l
     const parsed = parseBackupName(file)
     if (!parsed) return false
     const at = parsed.startedAt.toISOString()
-    if (name.kind === 'at' && !digits(at).startsWith(digits(name.time))) return false
+    if (name.kind === 'at' && !isOfTime(at, name.time)) return false
     const isAny = isHiddenName(file) || (name.kind === 'latest' && name.collection === undefined)
     // Its name has the time to the second.
     return taken.some(

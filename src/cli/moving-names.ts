@@ -30,6 +30,15 @@ export async function locateOne(
   return {place, places: new Map([[reference, [path]]]), reference: path}
 }
 
+/** The same where nobody needs its place yet: what stands for one backup already is looked up by who does. */
+export async function nameForEver(
+  reference: string,
+  store: Store,
+  options: Pick<OperationOptions, 'onWarning'>,
+): Promise<{places: Places; reference: string}> {
+  return (await isMoving(reference)) ? locateOne(reference, store, options) : {places: new Map(), reference}
+}
+
 /** Of those that move; what leads nowhere is said by who needs it. */
 export async function placesOf(references: readonly string[], store: Store): Promise<Places> {
   const {locateBackups} = await import('../catalog/locate.js')

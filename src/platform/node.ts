@@ -17,13 +17,10 @@ const gzipAsync = promisify<zlib.InputType, zlib.ZlibOptions, Uint8Array>(zlib.g
 /** Fast enough not to hold up a backup; higher levels gain little on float32 text. */
 const GZIP_LEVEL = 1
 const ZSTD_LEVEL = 1
-/** Room that is left over, by which zlib knows that nothing more comes. */
-const ZSTD_SPARE = 512
+/** Room that is left over, by which zlib knows that nothing more comes; in it headers too, and what hardly any text becomes. */
+const SPARE = 512
 /** Bytes that are compressed, or decompressed, into one piece at most. */
-const ZSTD_AT_ONCE = 16 * 1024 * 1024
-/** For the headers, and what hardly any text becomes. */
-const GZIP_SPARE = 512
-const GZIP_AT_ONCE = 16 * 1024 * 1024
+const AT_ONCE = 16 * 1024 * 1024
 const INFLATED_CHUNK_BYTES = 256 * 1024
 
 /** Node's own hashes and compression. */
@@ -53,7 +50,7 @@ export const nodePlatform: Platform = {
 
 /** Text is less than half as long afterwards: one piece, where zlib's own, 16 KiB each, are joined by a copy. */
 function gzipChunk(bytes: number): number {
-  return Math.min(bytes >> 1, GZIP_AT_ONCE) + GZIP_SPARE
+  return Math.min(bytes >> 1, AT_ONCE) + SPARE
 }
 
 const HASH_BYTES = 32
@@ -107,7 +104,7 @@ async function* gunzip(chunks: AsyncIterable<Uint8Array>, {isPassing = false} = 
 function zstdCompress(bytes: Uint8Array): Uint8Array {
   return zlib.zstdCompressSync(bytes, {
     // In one piece: zlib's own chunks, 16 KiB each, are joined by a copy.
-    chunkSize: Math.min(bytes.length + (bytes.length >> 8), ZSTD_AT_ONCE) + ZSTD_SPARE,
+    chunkSize: Math.min(bytes.length + (bytes.length >> 8), AT_ONCE) + SPARE,
     params: {[zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL},
   })
 }
@@ -117,7 +114,7 @@ function zstdDecompress(bytes: Uint8Array, outputLength: number): Uint8Array {
   try {
     inflated = zlib.zstdDecompressSync(bytes, {
       // What is claimed is not believed further than that.
-      chunkSize: Math.min(outputLength, ZSTD_AT_ONCE) + ZSTD_SPARE,
+      chunkSize: Math.min(outputLength, AT_ONCE) + SPARE,
       maxOutputLength: Math.max(1, outputLength),
     })
   } catch (error) {

@@ -116,6 +116,44 @@ export async function encodePart(
   return new Uint8Array(Buffer.concat(chunks))
 }
 
+/** The same by an encoder that uses its memory again; what it returns is copied as late as a store may: when it asks for its memory, and no sooner. */
+export async function encodeReleasing(
+  codec: PartCodec,
+  schema: WeaviateClass,
+  objects: readonly WeaviateObject[],
+  options: Partial<PartEncoderOptions> & {pageObjects?: number} = {},
+): Promise<Uint8Array> {
+  const pieces: Buffer[] = []
+  let held: Uint8Array[] = []
+  const released = async () => {
+    await Promise.resolve()
+    pieces.push(Buffer.concat(held))
+    held = []
+  }
+
+  const holding: PartCodec = {
+    ...codec,
+    createEncoder(given) {
+      const encoder = codec.createEncoder({...given, released})
+      const hold = async (chunks: Promise<Uint8Array[]>) => {
+        // Awaited first: meanwhile what was held may be copied, and another list begun.
+        const more = await chunks
+        held.push(...more)
+        return []
+      }
+
+      return {
+        finish: async () => hold(encoder.finish()),
+        rows: 0,
+        write: async (some) => hold(encoder.write(some)),
+      }
+    },
+  }
+  await encodePart(holding, schema, objects, options)
+  await released()
+  return new Uint8Array(Buffer.concat(pieces))
+}
+
 /** All pages' objects; fails when the pages are not consecutive. */
 export async function decodePart(
   codec: PartCodec,

@@ -37,8 +37,8 @@ export function meaningOf({converted_type: converted, logical_type: logical}: Sc
   return converted === undefined ? 'plain' : (CONVERTED[converted] ?? 'other')
 }
 
-/** By physical type: as what its values can be read, of those meanings. */
 const NUMBERS: readonly Meaning[] = ['integer', 'plain', 'unsigned']
+/** By physical type: as what its values can be read, of those meanings. */
 const READ_AS: Readonly<Record<LeafTarget, Readonly<Record<string, readonly Meaning[]>>>> = {
   binary: {BYTE_ARRAY: ['plain', 'text'], FIXED_LEN_BYTE_ARRAY: ['plain']},
   boolean: {BOOLEAN: ['plain']},

@@ -17,10 +17,9 @@ import {warningOfThisServer} from '../../weaviate/which-server.js'
 import {batchSizeFor, DEFAULT_CONCURRENCY, selectTenants, throttleOf} from '../options.js'
 import {ReplicaWatch} from '../replica-watch.js'
 import {orBeginAnew} from '../restore/begin-anew.js'
-import {readCheckpoint} from '../restore/checkpoint-file.js'
 import {Checkpoint, checkpointFileOf} from '../restore/checkpoint.js'
 import {type EndedTogether} from '../restore/ended-together.js'
-import {checkNoneForgotten} from '../restore/forgotten.js'
+import {checkNoneForgotten, forgottenIn} from '../restore/forgotten.js'
 import {targetOf} from '../restore/job.js'
 import {TargetLeases} from '../restore/target-leases.js'
 import {removeBegun} from './begun-before.js'
@@ -210,7 +209,7 @@ async function checkBeginning(job: CopyJob, name: string): Promise<void> {
   const live = options.merge ? await target.getCollection(targetNameOf(job)) : undefined
   if (!live) return
   const file = checkpointFileOf(name, {server: target.describe, target: targetNameOf(job)})
-  const forgotten = await readCheckpoint(store, file).catch(() => 'unreadable' as const)
+  const forgotten = await forgottenIn(store, file)
   await checkNoneForgotten({connection: target, forgotten, live, options, path: store.describe(file)})
 }
 

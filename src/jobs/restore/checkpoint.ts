@@ -21,7 +21,7 @@ import {
   type TargetTenant,
 } from './checkpoint-file.js'
 import {type EndedTogether} from './ended-together.js'
-import {type Forgotten} from './forgotten.js'
+import {type Forgotten, forgottenIn} from './forgotten.js'
 import {RowRanges} from './row-ranges.js'
 
 /** One pass over the backup's rows: objects first, references second. */
@@ -140,7 +140,7 @@ export class Checkpoint {
     const name = checkpointFileOf(backupName, binding, options)
     if (options.restart) {
       const restarted = new Checkpoint(store, name, binding)
-      restarted.forgotten = await readCheckpoint(store, name).catch(() => 'unreadable' as const)
+      restarted.forgotten = await forgottenIn(store, name)
       const earlier = restarted.forgotten === 'unreadable' ? undefined : restarted.forgotten
       if (earlier && !earlier.created) restarted.tenants = earlier.tenants
       restarted.targetTenants = earlier?.targetTenants ?? []

@@ -1,13 +1,19 @@
 /** What an interrupted run has left in the target is no longer known once that is forgotten: it looks like what others have put there. */
+import type {Store} from '../../store/store.js'
 import type {Connection} from '../../weaviate/connection.js'
-import type {CheckpointFile} from './checkpoint-file.js'
 import type {RestoreOptions} from './options.js'
 
 import {DataOpsError} from '../../model/errors.js'
 import {referenceProperties, type WeaviateClass} from '../../model/schema.js'
+import {type CheckpointFile, readCheckpoint} from './checkpoint-file.js'
 
 /** Of an earlier run, which another does not go on with; `unreadable`: nobody knows what that has written. */
 export type Forgotten = 'unreadable' | CheckpointFile | undefined
+
+/** What the checkpoint of that name says. */
+export async function forgottenIn(store: Store, file: string): Promise<Forgotten> {
+  return readCheckpoint(store, file).catch(() => 'unreadable' as const)
+}
 
 interface Restarted {
   connection: Pick<Connection, 'identify'>
