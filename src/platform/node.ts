@@ -69,12 +69,17 @@ async function* gunzip(chunks: AsyncIterable<Uint8Array>, {isPassing = false} = 
   /** Errors of the source are its own; only those of zlib speak of the bytes. */
   let sourceError: Error | undefined
   async function* counted() {
+    let isReading = true
     try {
       for await (const chunk of chunks) {
         given += chunk.length
+        isReading = false
         yield chunk
+        isReading = true
       }
     } catch (error) {
+      // What zlib refuses while there is more to read is thrown into the yield.
+      if (!isReading) throw error
       sourceError =
         error instanceof Error ? error : new DataOpsError('UNEXPECTED', 'The backup could not be read.', {cause: error})
       throw sourceError

@@ -76,6 +76,23 @@ describe.each(platforms)('gzip on the %s platform', (_, platform) => {
     }
   })
 
+  it('says the same of damage long before the end, while there is more to read', async () => {
+    const members = await Promise.all(
+      Array.from({length: 4}, async () => Buffer.from(await platform.gzip(randomBytes(200_000)))),
+    )
+    const file = Buffer.concat(members)
+    const end = members[0]!.length
+    // Its CRC, its size, the header of the next member, and what follows that.
+    for (const at of [end - 6, end - 2, end + 1, end + 12]) {
+      for (const size of [5000, 64 * 1024, file.length]) {
+        const bad = Buffer.from(file)
+        bad.writeUInt8(bad.readUInt8(at) ^ 0x55, at)
+        const reading = collect(platform.gunzip(inChunks(bad, [size])))
+        await expect(reading, `at ${at}, ${size} a time`).rejects.toMatchObject({code: 'BACKUP_DAMAGED'})
+      }
+    }
+  })
+
   it('finds a flipped bit anywhere in a member, header fields that mean nothing aside', async () => {
     const text = Buffer.from(Array.from({length: 60}, (__, index) => `${index * 7919}`).join(','))
     const file = Buffer.from(await platform.gzip(text))
