@@ -1,4 +1,5 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are read as they come: a wrong shape fails the expectation */
+import {setTimeout as sleep} from 'node:timers/promises'
 import {beforeAll, describe, expect, it} from 'vitest'
 
 import {floats, messageOf, useTarget, uuid} from './target.js'
@@ -266,6 +267,8 @@ describe('batches over REST', () => {
       target.rest('POST', '/batch/objects', {objects: objects.map((each) => ({class: name, id: uuid(1), ...each}))})
     await write({properties: {a: 'x', b: 'y'}, vector: [1, 2]})
     const first = await target.rest('GET', `/objects/${name}/${uuid(1)}`)
+    // The server's clock counts milliseconds.
+    await sleep(5)
     await write({properties: {a: 'first'}}, {properties: {a: 'last'}})
     const {json} = await target.rest('GET', `/objects/${name}/${uuid(1)}?include=vector`)
     expect(json.properties).toEqual({a: 'last'})
