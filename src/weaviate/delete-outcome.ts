@@ -1,6 +1,7 @@
 import type {Connection} from './connection.js'
 
 import {DataOpsError} from '../model/errors.js'
+import {plural} from '../model/plural.js'
 import {forbidden, isForbidden, isTransientReason} from './errors.js'
 
 export type DeleteOutcome = Awaited<ReturnType<Connection['deleteObjects']>>
@@ -30,4 +31,19 @@ export async function withReason(
   }
 
   return {deleted, failed, matched: first.matched, reason}
+}
+
+/** What came of one call: all that it could not delete, or nothing of what it matched, is an error. @throws DataOpsError SERVER_REFUSED. */
+export function assertDeleted(
+  outcome: DeleteOutcome,
+  {collection, tenant}: {collection: string; tenant?: string | undefined},
+): DeleteOutcome {
+  const {deleted, failed, matched, reason} = outcome
+  if (failed === 0 && (matched === 0 || deleted > 0)) return outcome
+  const where = tenant === undefined ? `"${collection}"` : `tenant "${tenant}" of "${collection}"`
+  throw new DataOpsError(
+    'SERVER_REFUSED',
+    `The server matched ${plural(matched, 'object')} of ${where} and deleted ${deleted}: ${reason ?? 'it gave no reason'}.`,
+    {details: {deleted, failed, matched, reason}, hint: 'See the log of the server.'},
+  )
 }

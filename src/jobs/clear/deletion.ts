@@ -8,10 +8,9 @@ import {type Slice, slicesOfTenants} from '../../flow/parallel-reader.js'
 import {withActiveTenants} from '../../flow/tenants/activation.js'
 import {type TenantNotes} from '../../flow/tenants/note.js'
 import {type Throttle} from '../../flow/throttle.js'
-import {DataOpsError} from '../../model/errors.js'
 import {inParallel} from '../../model/in-parallel.js'
-import {plural} from '../../model/plural.js'
 import {splitRange, WHOLE_RANGE} from '../../model/uuid-range.js'
+import {assertDeleted} from '../../weaviate/delete-outcome.js'
 import {type SameServer} from '../../weaviate/same-server.js'
 import {SAMPLE} from '../confirmation.js'
 import {DEFAULT_CONCURRENCY} from '../options.js'
@@ -196,16 +195,7 @@ async function deleteOnce(
   what: {ids?: string[]; tenant?: string},
 ): Promise<{deleted: number; matched: number}> {
   const reply = await throttle.run(async () => connection.deleteObjects({...what, collection: className, signal}))
-  if (reply.failed === 0 && (reply.matched === 0 || reply.deleted > 0)) return reply
-  const where = what.tenant === undefined ? `"${className}"` : `tenant "${what.tenant}" of "${className}"`
-  throw new DataOpsError(
-    'SERVER_REFUSED',
-    `The server matched ${plural(reply.matched, 'object')} of ${where} and deleted ${reply.deleted}: ${reply.reason ?? 'it gave no reason'}.`,
-    {
-      details: {deleted: reply.deleted, failed: reply.failed, matched: reply.matched, reason: reply.reason},
-      hint: 'See the log of the server.',
-    },
-  )
+  return assertDeleted(reply, {collection: className, tenant: what.tenant})
 }
 
 function progressed({onProgress, plan, total}: DeletionOptions, deletion: Deletion, deleted: number): void {

@@ -3,6 +3,7 @@ import type {WeaviateClass} from '../../model/schema.js'
 import type {RestoreJob} from './job.js'
 import type {FirstObject, RestoreTransferOptions} from './objects.js'
 
+import {assertDeleted} from '../../weaviate/delete-outcome.js'
 import {tenantsOf} from '../../weaviate/resolve.js'
 import {SameServer} from '../../weaviate/same-server.js'
 import {announce} from './account.js'
@@ -57,7 +58,8 @@ export async function takeBackFirst({
 }: RestoreTransferOptions): Promise<void> {
   if (!archive.isLive || !first || first.isSent) return
   const {id, tenant} = first
+  const collection = plan.className
   await tenants.whileActive([{tenant}], async () =>
-    connection.deleteObjects({collection: plan.className, ids: [id], tenant}),
+    assertDeleted(await connection.deleteObjects({collection, ids: [id], tenant}), {collection, tenant}),
   )
 }

@@ -8,7 +8,9 @@ import type {WeaviateObject} from '../../../src/model/object.js'
 import {BackupManager, type Connection, DataOpsError, RestoreManager} from '../../../src/index.js'
 import {type Placeholder} from '../../../src/jobs/restore/checkpoint-file.js'
 import {SAVE_EVERY} from '../../../src/jobs/restore/checkpoint.js'
-import {inCalls, removePlaceholders, writeDangling} from '../../../src/jobs/restore/dangling.js'
+import {writeDangling} from '../../../src/jobs/restore/dangling.js'
+import {inCalls} from '../../../src/jobs/restore/in-calls.js'
+import {removePlaceholders} from '../../../src/jobs/restore/placeholders.js'
 import {planCollection} from '../../../src/weaviate/collection-plan.js'
 import {makeCollection, startTestServer, temporaryDirectory, type TestServer} from '../../support/collections.js'
 import {objectId} from '../../support/object-id.js'
@@ -183,7 +185,8 @@ describe('a placeholder', () => {
     expect(calls).toEqual([`write ${TO} 49`, `write ${FROM} 59`])
     expect(deleted.length).toBeLessThan(4)
     expect(deleted.reduce((sum, count) => sum + count, 0)).toBe(48)
-    expect(remembered).toEqual([49, 49, 0])
+    // Of what was refused nothing is there.
+    expect(remembered).toEqual([49, 48, 0])
     expect(refused).toEqual([
       {id: objectId(907), reason: `no ${TO}`, tenant: TENANT},
       {id: objectId(908), reason: `no ${FROM}`, tenant: TENANT},
@@ -200,6 +203,103 @@ describe('a placeholder', () => {
       if (id === objectId(907) || id === objectId(908)) expect(written.get(id)).toBeUndefined()
       else expect(written.get(id)).toMatchObject(properties.to as object)
     }
+  })
+
+  it('of a beacon in other letters is that of the object that is there, which is left alone', async () => {
+    const {connection} = server
+    const real = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
+    const gone = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeee0'
+    await write(TO, [{id: real, properties: {title: 'real'}, tenant: TENANT}])
+    const object: WeaviateObject = {
+      id: objectId(900),
+      properties: {
+        to: [real, gone, objectId(1)].map((id) => ({beacon: `weaviate://localhost/${TO}/${id.toUpperCase()}`})),
+      },
+      tenant: TENANT,
+    }
+    await write(FROM, [object])
+    const options = {connection, plan: await planOf(FROM), async remember() {}}
+    expect(await writeDangling([object], options)).toEqual([])
+    const found = await connection.getObjects({collection: await planOf(TO), ids: [real, gone], tenant: TENANT})
+    expect(found.map(({properties}) => properties)).toEqual([{title: 'real'}])
+    expect(await connection.count(TO, TENANT)).toBe(1)
+  })
+
+  it.each(['a call that fails', 'a refusal'])('that was never there after %s is nobody’s to delete', async (how) => {
+    const {connection} = server
+    await write(FROM, [referring(1)])
+    const isLost = how === 'a call that fails'
+    const real = async () => write(TO, [{id: objectId(1), properties: {}, tenant: TENANT}])
+    const failing: Connection = {
+      ...connection,
+      async writeObjects(request) {
+        if (request.collection.className !== TO) return connection.writeObjects(request)
+        if (isLost) throw new DataOpsError('SERVER_UNAVAILABLE', 'lost')
+        await real()
+        return request.objects.map(({id}) => ({id, reason: 'no', tenant: TENANT}))
+      },
+    }
+    const other: WeaviateObject = {
+      id: objectId(901),
+      properties: {to: [{beacon: `weaviate://localhost/${TO}/${objectId(2)}`}]},
+      tenant: TENANT,
+    }
+    const written = writeDangling(isLost ? [referring(1), other] : [referring(1)], {
+      connection: failing,
+      plan: await planOf(FROM),
+      async remember(placeholders) {
+        if (isLost && placeholders.length > 0) await real().catch(() => {})
+      },
+    })
+    await (isLost ? expect(written).rejects.toThrow('lost') : expect(written).resolves.toMatchObject([{reason: 'no'}]))
+    // Without a property, as a placeholder has none.
+    expect(await connection.count(TO, TENANT)).toBe(1)
+  })
+
+  it('that the server does not delete is an error, and not forgotten', async () => {
+    const {connection} = server
+    await write(FROM, [referring(1)])
+    let last: Placeholder[] = []
+    const refusing: Connection = {
+      ...connection,
+      deleteObjects: async () => ({deleted: 0, failed: 1, matched: 1, reason: 'no'}),
+    }
+    const written = writeDangling([referring(1)], {
+      connection: refusing,
+      plan: await planOf(FROM),
+      async remember(placeholders) {
+        last = structuredClone(placeholders)
+      },
+    })
+    await expect(written).rejects.toMatchObject({code: 'SERVER_REFUSED', details: {failed: 1}})
+    expect(last.map(({id}) => id)).toEqual([objectId(1)])
+  })
+
+  it('is gone with its tenant: the next run is not held up by it', async () => {
+    const {connection} = server
+    await write(FROM, [referring(1)])
+    let last: Placeholder[] = []
+    const going: Connection = {
+      ...connection,
+      async writeReferences(request) {
+        const {status} = await fetch(`${server.url}/v1/schema/${TO}/tenants`, {
+          body: JSON.stringify([TENANT]),
+          headers: {'content-type': 'application/json'},
+          method: 'DELETE',
+        })
+        expect(status).toBe(200)
+        return connection.writeReferences(request)
+      },
+    }
+    const refused = await writeDangling([referring(1)], {
+      connection: going,
+      plan: await planOf(FROM),
+      async remember(placeholders) {
+        if (placeholders.length > 0) last = structuredClone(placeholders)
+      },
+    }).catch((error: unknown) => error)
+    expect(refused).toMatchObject([{id: objectId(900)}])
+    await removePlaceholders(connection, last)
   })
 
   it('goes in calls of what one takes, however many references an object has', async () => {
