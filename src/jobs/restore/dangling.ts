@@ -195,6 +195,6 @@ function targetOf(
   const property = plan.schema.properties?.find((candidate) => candidate.name === name)
   // A beacon without a class is one to the only class there can be.
   const collection = target.collection ?? (property?.dataType.length === 1 ? property.dataType[0] : undefined)
-  // As the server has ids; beacons it keeps as they were written.
+  // As the server has ids; a backup that was edited, or made by others, may have them otherwise.
   return collection === undefined ? undefined : {collection, id: target.id.toLowerCase()}
 }
